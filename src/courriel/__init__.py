@@ -1,0 +1,101 @@
+"""
+Open a session, send, know what became of it.
+
+    import courriel
+    from courriel import Message, Password, Server, SmtpSession
+
+    with SmtpSession(Server("smtp.example.org"), Password("ada", secret)) as session:
+        receipt = session.send(Message(sender="ada@example.org", to="bob@example.org", subject="Hello", text="..."))
+
+This is the front door. Each name is loaded when it is first used: `import courriel` costs next to nothing, and a program
+that blocks never pays for asyncio.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0.dev0"
+
+if TYPE_CHECKING:
+    from courriel import errors as errors
+    from courriel.delivery.relay import asend as asend
+    from courriel.delivery.relay import send as send
+    from courriel.delivery.route import Route as Route
+    from courriel.errors import CourrielError as CourrielError
+    from courriel.model.address import Address as Address
+    from courriel.model.attachment import Attachment as Attachment
+    from courriel.model.credentials import External as External
+    from courriel.model.credentials import Password as Password
+    from courriel.model.credentials import Token as Token
+    from courriel.model.credentials import TokenSource as TokenSource
+    from courriel.model.envelope import Envelope as Envelope
+    from courriel.model.envelope import Notify as Notify
+    from courriel.model.envelope import Return as Return
+    from courriel.model.message import Message as Message
+    from courriel.model.message import Priority as Priority
+    from courriel.model.message import ReadyMessage as ReadyMessage
+    from courriel.model.receipt import Fate as Fate
+    from courriel.model.receipt import Outcome as Outcome
+    from courriel.model.receipt import Receipt as Receipt
+    from courriel.model.server import Dialect as Dialect
+    from courriel.model.server import Security as Security
+    from courriel.model.server import Server as Server
+    from courriel.model.server import Timeouts as Timeouts
+    from courriel.model.trust import ClientCertificate as ClientCertificate
+    from courriel.model.trust import Trust as Trust
+    from courriel.network.transcript import Transcript as Transcript
+    from courriel.reply import Reply as Reply
+    from courriel.sandbox.sandbox import Sandbox as Sandbox
+    from courriel.session.smtp import AsyncSmtpSession as AsyncSmtpSession
+    from courriel.session.smtp import SmtpSession as SmtpSession
+
+_HOMES = {
+    "Address": "model.address",
+    "AsyncSmtpSession": "session.smtp",
+    "Attachment": "model.attachment",
+    "ClientCertificate": "model.trust",
+    "CourrielError": "errors",
+    "Dialect": "model.server",
+    "Envelope": "model.envelope",
+    "External": "model.credentials",
+    "Fate": "model.receipt",
+    "Message": "model.message",
+    "Notify": "model.envelope",
+    "Outcome": "model.receipt",
+    "Password": "model.credentials",
+    "Priority": "model.message",
+    "ReadyMessage": "model.message",
+    "Receipt": "model.receipt",
+    "Reply": "reply",
+    "Return": "model.envelope",
+    "Route": "delivery.route",
+    "Sandbox": "sandbox.sandbox",
+    "Security": "model.server",
+    "Server": "model.server",
+    "SmtpSession": "session.smtp",
+    "Timeouts": "model.server",
+    "Token": "model.credentials",
+    "TokenSource": "model.credentials",
+    "Transcript": "network.transcript",
+    "Trust": "model.trust",
+    "asend": "delivery.relay",
+    "send": "delivery.relay",
+}
+
+__all__ = ["__version__", "errors", *sorted(_HOMES)]  # noqa: PLE0604 - a table, so that it cannot disagree with the names
+
+
+def __getattr__(name: str) -> object:
+    if name == "errors":
+        return import_module("courriel.errors")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'courriel' has no attribute {name!r}")
+    value: object = getattr(import_module(f"courriel.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,1 @@
+"""Who says what next: conversations written as generators, which never wait."""

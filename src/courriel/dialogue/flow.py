@@ -1,0 +1,82 @@
+"""
+The language in which conversations are written.
+
+A flow is a generator. It yields what it wants from the outside world and is handed the answer; it never touches a
+socket, a clock or an event loop. Whoever runs it (`courriel.network`) decides how to wait, keeps the time limit of the
+stage that each want names, and writes the transcript.
+
+    Connect     reach the server (again)      answered by our own address on that line, as ASCII
+    Secure      make the line secure, now     answered by the peer's certificate (DER), b"" when it has none
+    Send        put these bytes on the line   answered by b""
+    Receive     wait for some bytes           answered by them; b"" means that the other side hung up
+    Overhear    take what came unasked        answered by it; b"" means silence (a hang-up is raised)
+    Fetch       ask for a token               answered by it
+
+What goes wrong outside is raised inside the flow, at its `yield`, as one of `courriel.errors`: the traceback tells the
+whole story. A flow that ends by a refusal leaves the conversation where it was; cut short by anything else it leaves the
+conversation out of step, and the driver hangs up.
+
+Write `yield from` before every step that is a flow: a forgotten one does nothing, silently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
+
+from courriel.errors import Stage
+from courriel.model.credentials import TokenSource
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Reach the server; an older line to it is hung up first."""
+
+    stage: Stage = "connect"
+
+
+@dataclass(frozen=True, slots=True)
+class Secure:
+    """Make the line secure, now. Bytes that are already here are an attack: check before you yield this."""
+
+    stage: Stage = "secure"
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Put these bytes on the line. A secret is marked here, where it is known, and never detected afterwards."""
+
+    data: bytes
+    stage: Stage
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Receive:
+    """Wait for some bytes. `more` says that a reply has begun: its time limit goes on and does not start anew,
+    so that a server which drips its answer byte by byte does not hold us for ever."""
+
+    stage: Stage
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Overhear:
+    """Take what arrived although nobody asked; never waits."""
+
+    stage: Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Ask for an access token; each time a fresh one."""
+
+    source: TokenSource
+    stage: Stage = "authenticate"
+
+
+Want: TypeAlias = Connect | Secure | Send | Receive | Overhear | Fetch
+Flow: TypeAlias = Generator[Want, bytes, T]

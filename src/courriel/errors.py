@@ -1,0 +1,295 @@
+"""
+Every error courriel raises, as one tree:
+
+* CourrielError
+    * UsageError (ValueError)       the call cannot be carried out as it stands; nothing was sent
+        * InvalidAddress
+        * InvalidMessage
+        * InvalidServer
+        * InvalidUrl
+        * MissingExtra (ImportError)    a part that is installed apart; the text holds the command
+    * ConnectionFailed (ConnectionError)    nobody answered, or the line broke
+        * NameNotFound
+        * TimedOut (TimeoutError)
+        * TlsFailed
+    * ProtocolError                 somebody broke the rules; the session is finished
+        * LocalProtocolError            we were about to; nothing was sent
+        * RemoteProtocolError           the server did
+    * Refused                       the server understood, and said no; the session goes on
+        * AuthenticationRefused
+        * SenderRefused
+        * RecipientsRefused
+        * MessageRefused
+        * CommandRefused
+    * NotSupported                  the server cannot do what was asked
+
+Each one answers three questions: may I retry (`retryable`)? is the session still good (`session_usable`)?
+could the message have left anyway (`in_doubt`)? And it says what a person can do (`hint`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Literal
+
+from courriel import failures
+from courriel.reply import Reply
+
+if TYPE_CHECKING:
+    from courriel.failures import Failure
+
+Stage = Literal[
+    "", "compose", "connect", "secure", "greeting", "hello", "authenticate", "sender", "recipient", "data", "message",
+    "goodbye",
+]  # fmt: skip
+"""The ten moments of a conversation, in their order; "compose" is before it, and "" is nowhere in particular."""
+
+
+class CourrielError(Exception):
+    """Something went wrong with mail, and here are the facts.
+
+    `stage` is the moment of the conversation, `server` whom we spoke to ("host:port"), `reply` the server's own words,
+    `refused` the recipients that had been refused by then, `in_doubt` whether the message may have left all the same.
+    """
+
+    session_usable = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        stage: Stage = "",
+        server: str = "",
+        reply: Reply | None = None,
+        refused: Mapping[str, Reply] | None = None,
+        in_doubt: bool = False,
+        hint_id: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.stage: Stage = stage
+        self.server = server
+        self.reply = reply
+        self.refused: dict[str, Reply] = dict(refused or {})
+        self.in_doubt = in_doubt
+        self.hint_id = hint_id
+        self.user = ""
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same mail may be sent again later, unchanged; never so while it may have left already."""
+        if self.in_doubt:
+            return False
+        if self.reply is not None:
+            return self.reply.kind == 4
+        return self.failure is not None and self.failure.retry in ("later", "reconnect")
+
+    @property
+    def failure(self) -> Failure | None:
+        """The record of the failure table that this error matches best."""
+        return failures.find(self._facts())
+
+    @property
+    def hint(self) -> str:
+        """What a person can do about it, in the language of `failures.language()`; empty when nobody knows."""
+        known = self.failure
+        if known is None:
+            return ""
+        host, _, port = self.server.rpartition(":")
+        return known.fix.in_(failures.language(), host=host, port=port, user=self.user)
+
+    @property
+    def cause(self) -> str:
+        """What is really wrong, in one sentence for people; empty when nobody knows."""
+        known = self.failure
+        if known is None:
+            return ""
+        host, _, port = self.server.rpartition(":")
+        return known.cause.in_(failures.language(), host=host, port=port, user=self.user)
+
+    @property
+    def sysexit(self) -> int:
+        """The exit status a command should end with (sysexits.h)."""
+        if self.in_doubt:
+            return 69
+        return self.failure.sysexit if self.failure else 70
+
+    def _facts(self) -> failures.Facts:
+        """What the failure table is asked with."""
+        chain = list(_chain(self))
+        return failures.Facts(
+            stage=self.stage,
+            code=self.reply.code if self.reply else None,
+            enhanced=str(self.reply.enhanced or "") if self.reply else "",
+            text=str(self.reply) if self.reply else str(self),
+            exceptions=tuple(name for error in chain for name in _names(error)),
+            errno=next((error.errno for error in chain if isinstance(error, OSError) and error.errno is not None), None),
+            ssl_reason=next((str(why) for error in chain if (why := getattr(error, "reason", None))), ""),
+            verify_code=next((int(code) for error in chain if (code := getattr(error, "verify_code", None))), None),
+            hint_id="UNCERTAIN-RESULT" if self.in_doubt else self.hint_id,
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Errors travel between worker processes and into the outbox: they must survive pickling. The cause does not
+        # survive it by itself, so the record that it pointed to is named outright.
+        state = dict(self.__dict__)
+        if not state["hint_id"] and self.failure is not None:
+            state["hint_id"] = self.failure.id
+        return _revive, (type(self), self.args, state)
+
+
+class UsageError(CourrielError, ValueError):
+    """The call cannot be carried out as it stands; nothing was sent, and the session is as it was."""
+
+    session_usable = True
+
+    @property
+    def retryable(self) -> bool:
+        """Never: something has to be changed first."""
+        return False
+
+    @property
+    def sysexit(self) -> int:
+        """65 for what the message says, 64 for how the call was made, unless the failure table knows better."""
+        return self.failure.sysexit if self.failure else 64
+
+
+class InvalidAddress(UsageError):
+    """This is not an e-mail address, or not one that can be written here."""
+
+
+class InvalidMessage(UsageError):
+    """The message cannot be sent as it is."""
+
+
+class InvalidServer(UsageError):
+    """A server, a trust or a time limit that cannot be meant."""
+
+
+class InvalidUrl(UsageError):
+    """The URL of a mail server cannot be read; the text quotes the part at fault."""
+
+
+class MissingExtra(UsageError, ImportError):
+    """A part of courriel that is installed apart is missing; the text holds the command that installs it."""
+
+
+class ConnectionFailed(CourrielError, ConnectionError):
+    """Nobody answered, or the line broke."""
+
+    @property
+    def retryable(self) -> bool:
+        """Yes, unless the message may have left, or the failure table says that something must be changed first."""
+        return not self.in_doubt and (self.failure is None or self.failure.retry != "never")
+
+
+class NameNotFound(ConnectionFailed):
+    """The server's name means nothing to the name service."""
+
+
+class TimedOut(ConnectionFailed, TimeoutError):
+    """The server was silent for longer than we were ready to wait, or the total deadline is over."""
+
+
+class TlsFailed(ConnectionFailed):
+    """The secure channel could not be established, or did not lead to whom it should."""
+
+
+class ProtocolError(CourrielError):
+    """Somebody broke the rules of the protocol; the session is finished."""
+
+
+class LocalProtocolError(ProtocolError):
+    """We were about to break the rules; nothing of it was sent."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The server broke the rules; nothing it says can be trusted any further."""
+
+
+class Refused(CourrielError):
+    """The server understood, and said no. The session remains usable, unless the server closed it (421)."""
+
+    reply: Reply
+
+    def __init__(
+        self,
+        reply: Reply,
+        *,
+        stage: Stage = "",
+        server: str = "",
+        refused: Mapping[str, Reply] | None = None,
+        about: str = "",
+    ) -> None:
+        super().__init__(f"{reply} ({about})" if about else str(reply), stage=stage, server=server, reply=reply, refused=refused)
+
+    @property
+    def session_usable(self) -> bool:  # type: ignore[override]
+        """A 421 is the server saying goodbye (RFC 5321 3.8); any other refusal leaves the session as it was."""
+        return self.reply.code != 421
+
+
+class AuthenticationRefused(Refused):
+    """The server did not accept these credentials; `tried` says which mechanisms were tried, in order."""
+
+    tried: tuple[str, ...] = ()
+
+
+class SenderRefused(Refused):
+    """The server does not accept mail from this sender."""
+
+
+class RecipientsRefused(Refused):
+    """The server accepted none of the recipients, or fewer than all where all or none was asked for."""
+
+
+class MessageRefused(Refused):
+    """The server accepted the envelope but not the message."""
+
+
+class CommandRefused(Refused):
+    """The server refused a command that is neither sender, recipient nor message."""
+
+
+class NotSupported(CourrielError):
+    """The server cannot do what was asked; `capability` names what it lacks. Nothing was sent."""
+
+    session_usable = True
+
+    def __init__(self, message: str, *, capability: str, stage: Stage = "", server: str = "", hint_id: str = "") -> None:
+        super().__init__(message, stage=stage, server=server, hint_id=hint_id)
+        self.capability = capability
+
+    @property
+    def retryable(self) -> bool:
+        """No: the same server will lack the same thing tomorrow."""
+        return False
+
+
+# The steps.
+
+
+def _revive(kind: type[CourrielError], args: tuple[object, ...], state: dict[str, object]) -> CourrielError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it was raised from, most recent first; never more than ten, in case somebody tied a knot."""
+    seen = 0
+    link: BaseException | None = error
+    while link is not None and seen < 10:
+        yield link
+        seen += 1
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+
+
+def _names(error: BaseException) -> Iterator[str]:
+    """The names that the failure table may know an error by: its class and those it descends from."""
+    for kind in type(error).__mro__:
+        if kind in (Exception, BaseException, object):
+            break
+        yield kind.__name__
+        if kind.__module__ in ("ssl", "socket"):
+            yield f"{kind.__module__}.{kind.__name__}"

@@ -1,0 +1,77 @@
+"""Whom a message comes from and goes to, which is not always what its headers say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from courriel import errors
+from courriel.model.address import Address
+
+
+class Notify(Enum):
+    """When the sender wants to hear of a recipient again (DSN, RFC 3461 4.1)."""
+
+    NEVER = "NEVER"
+    SUCCESS = "SUCCESS"
+    FAILURE = "FAILURE"
+    DELAY = "DELAY"
+
+
+class Return(Enum):
+    """How much of the message a delivery report carries back (DSN, RFC 3461 4.3)."""
+
+    FULL = "FULL"
+    HEADERS = "HDRS"
+
+
+_ENVID = re.compile(r"[\x21-\x7e]{1,100}")
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """The sender and the recipients that servers act upon, and what is asked of them.
+
+    `sender` is None for a message nobody may answer (the null sender `<>`, RFC 5321 4.5.5). Each recipient stands once.
+    `notify`, `ret` and `envid` ask for delivery reports (RFC 3461); `require_tls` forbids every later hop in clear (RFC 8689).
+    Raises InvalidMessage when there is no recipient, or when the options contradict each other.
+    """
+
+    sender: Address | None
+    recipients: tuple[Address, ...]
+    notify: frozenset[Notify] = frozenset()
+    ret: Return | None = None
+    envid: str = ""
+    require_tls: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.recipients:
+            raise errors.InvalidMessage("no recipient was given", stage="compose", hint_id="NO-RECIPIENT")
+        if Notify.NEVER in self.notify and len(self.notify) > 1:
+            raise errors.InvalidMessage("NOTIFY: NEVER cannot stand beside other wishes", stage="compose")
+        if self.envid and not _ENVID.fullmatch(self.envid):
+            raise errors.InvalidMessage("ENVID: 1 to 100 printable ASCII characters, no space", stage="compose")
+
+    @classmethod
+    def of(cls, sender: Address | str | None, recipients: Address | str | Iterable[Address | str], **options: object) -> Envelope:
+        """Make an envelope out of addresses as people write them; a recipient named twice stands once.
+
+        Raises InvalidAddress for what is not an address.
+        """
+        if isinstance(recipients, str | Address):
+            recipients = (recipients,)
+        unique = {address.spec: address for address in map(Address.of, recipients)}
+        origin = None if sender is None or sender == "" else Address.of(sender)
+        return cls(origin, tuple(unique.values()), **options)  # type: ignore[arg-type]
+
+    @property
+    def needs_smtputf8(self) -> bool:
+        """Whether an address cannot be written in ASCII, so that every server on the way must know RFC 6531."""
+        return any(address.needs_smtputf8 for address in self.recipients) or bool(self.sender and self.sender.needs_smtputf8)
+
+    @property
+    def wants_reports(self) -> bool:
+        """Whether anything of it is said in the words of the DSN extension."""
+        return bool(self.notify or self.ret or self.envid)

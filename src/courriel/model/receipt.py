@@ -1,0 +1,108 @@
+"""What became of a message, recipient by recipient."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from courriel.reply import Reply
+
+
+class Outcome(Enum):
+    """What is known of one recipient: there is no fourth."""
+
+    ACCEPTED = "accepted"  # the server said 250 and has taken the message over
+    REFUSED = "refused"  # the server said no, or the message was abandoned: nothing was taken over
+    IN_DOUBT = "in doubt"  # the final dot left and no answer came
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of one recipient; `reply` is the server's word on it, None when it never gave one."""
+
+    recipient: str
+    outcome: Outcome
+    reply: Reply | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A server's word that it took a message over, and for whom.
+
+    It says "accepted", never "delivered": what happens after this server is not known here. `fates` has one entry for each
+    recipient of the envelope, in its order; `notes` holds what went wrong after the answer, which no longer matters to the mail.
+    """
+
+    server: str
+    message_id: str
+    reply: Reply
+    fates: tuple[Fate, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """The recipients that this server has taken the message over for."""
+        return tuple(fate.recipient for fate in self.fates if fate.outcome is Outcome.ACCEPTED)
+
+    @property
+    def refused(self) -> dict[str, Reply]:
+        """The recipients that were refused, and the server's words to each."""
+        return {fate.recipient: fate.reply for fate in self.fates if fate.outcome is Outcome.REFUSED and fate.reply}
+
+    @property
+    def complete(self) -> bool:
+        """Whether every recipient was accepted."""
+        return all(fate.outcome is Outcome.ACCEPTED for fate in self.fates)
+
+    def noting(self, *notes: str) -> Receipt:
+        """The same receipt with something more to say about it."""
+        return replace(self, notes=self.notes + notes)
+
+    def to_dict(self) -> dict[str, object]:
+        """The receipt as plain values, for JSON."""
+        return {
+            "server": self.server,
+            "message_id": self.message_id,
+            "reply": _plain(self.reply),
+            "fates": [
+                {"recipient": fate.recipient, "outcome": fate.outcome.value, "reply": _plain(fate.reply)} for fate in self.fates
+            ],
+            "notes": list(self.notes),
+        }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, object]) -> Receipt:
+        """The receipt that `to_dict` was made from; raises ValueError for anything else."""
+        match stored:
+            case {
+                "server": str(server), "message_id": str(message_id), "reply": dict(reply), "fates": list(fates),
+                "notes": list(notes),
+            }:  # fmt: skip
+                return cls(server, message_id, _reply(reply), tuple(map(_fate, fates)), tuple(map(str, notes)))
+        raise ValueError("this is not a stored receipt")
+
+    def __str__(self) -> str:
+        refused = len(self.fates) - len(self.accepted)
+        others = f", {refused} refused" if refused else ""
+        return f"accepted by {self.server} for {len(self.accepted)}{others} ({self.reply})"
+
+
+def _plain(reply: Reply | None) -> dict[str, object] | None:
+    return None if reply is None else {"code": reply.code, "lines": list(reply.lines)}
+
+
+def _reply(stored: Mapping[str, object]) -> Reply:
+    match stored:
+        case {"code": int(code), "lines": list(lines)}:
+            return Reply(code, tuple(map(str, lines)))
+    raise ValueError("this is not a stored reply")
+
+
+def _fate(stored: object) -> Fate:
+    match stored:
+        case {"recipient": str(recipient), "outcome": str(outcome), "reply": None}:
+            return Fate(recipient, Outcome(outcome))
+        case {"recipient": str(recipient), "outcome": str(outcome), "reply": dict(reply)}:
+            return Fate(recipient, Outcome(outcome), _reply(reply))
+    raise ValueError("this is not a stored fate")

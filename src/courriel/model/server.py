@@ -1,0 +1,147 @@
+"""How a server is reached: where, how the line is protected, how long to wait."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import Enum
+
+from courriel import errors
+from courriel.model.trust import ClientCertificate, Trust
+
+
+class Security(Enum):
+    """How the line is protected: one word, not two booleans. The first three are for everybody."""
+
+    TLS = "tls"  # encrypted from the first byte (465)
+    STARTTLS = "starttls"  # upgraded before anything private is said, or given up (587)
+    NONE = "none"  # in clear: this machine, or a network that you trust
+    OPPORTUNISTIC = "opportunistic"  # upgraded when offered; never with credentials (25)
+
+
+class Dialect(Enum):
+    """Which of the two conversations the server holds."""
+
+    SMTP = "smtp"
+    LMTP = "lmtp"  # as SMTP, but each recipient is answered after the message (RFC 2033)
+
+
+_PORTS = {Security.TLS: 465, Security.STARTTLS: 587, Security.NONE: 25, Security.OPPORTUNISTIC: 25}
+_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?")
+_EHLO = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f.:]+\]|\[IPv6:[0-9A-Fa-f.:]+\]")
+_LOOPBACK = re.compile(r"localhost\.?|127(?:\.\d{1,3}){3}|::1|/.*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How many seconds of silence to bear at each stage, and `total` for one whole call (None: no such limit).
+
+    A limit measures silence, not transfer: a large message on a slow line that goes on does not fail. The defaults are
+    those of RFC 5321 4.5.3.2, where it gives one; connecting and TLS, which people watch, have thirty seconds.
+    """
+
+    connect: float = 30
+    secure: float = 30
+    greeting: float = 300
+    hello: float = 300
+    authenticate: float = 120  # long enough for a server that asks a directory, or punishes a wrong password by waiting
+    sender: float = 300
+    recipient: float = 300
+    data: float = 180
+    message: float = 600  # too short a patience here is the first cause of doubled mail (RFC 1047)
+    goodbye: float = 5  # the mail is safe by then; nobody should wait for politeness
+    total: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            limit = getattr(self, name)
+            if limit is not None and not (isinstance(limit, int | float) and 0 < limit < float("inf")):
+                raise errors.InvalidServer(f"time limit {name}: {limit!r} is not a finite number of seconds above zero")
+
+    @classmethod
+    def silence(cls, seconds: float, *, connect: float | None = None) -> Timeouts:
+        """The same limit at every stage, as one would say "ten seconds"; goodbye stays short."""
+        stages = {name: seconds for name in cls.__slots__ if name not in ("total", "goodbye", "connect")}
+        return cls(**stages, connect=connect or seconds, goodbye=min(seconds, 5))
+
+    def of(self, stage: str) -> float:
+        """The limit for a stage, in seconds."""
+        limit: float = getattr(self, stage)
+        return limit
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The address of a mail server and the way to protect the road to it.
+
+    `host` is a DNS name (any script), an IP address, or the path of a local socket for LMTP. `port` follows `security` unless
+    given (465, 587, 25). `tls_name` is the name the certificate must have when it is not `host`. `ehlo_name` is how we introduce
+    ourselves: by default the machine's full name, else the address literal of the line. `auth` restricts the mechanisms, in
+    lower case and in order of preference; empty means the strongest offered. Credentials never cross a clear line to another
+    machine unless `allow_clear_credentials` says so. Raises InvalidServer.
+    """
+
+    host: str
+    port: int = 0
+    security: Security = Security.TLS
+    trust: Trust = field(default_factory=Trust.system)
+    client_certificate: ClientCertificate | None = None
+    tls_name: str = ""
+    ehlo_name: str = ""
+    timeouts: Timeouts = Timeouts()
+    auth: tuple[str, ...] = ()
+    allow_clear_credentials: bool = False
+    dialect: Dialect = Dialect.SMTP
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "host", _checked_host(self.host))
+        if self.tls_name:
+            object.__setattr__(self, "tls_name", _checked_host(self.tls_name))
+        if not self.port:
+            object.__setattr__(self, "port", 24 if self.dialect is Dialect.LMTP else _PORTS[self.security])
+        if isinstance(self.port, bool) or not isinstance(self.port, int) or not 0 < self.port < 65536:
+            raise errors.InvalidServer(f"port {self.port!r}: a port is a number from 1 to 65535")
+        if self.ehlo_name and not _EHLO.fullmatch(self.ehlo_name):
+            raise errors.InvalidServer(f"EHLO name {self.ehlo_name!r}: a host name in ASCII, or an address as [192.0.2.1]")
+
+    @property
+    def local(self) -> bool:
+        """Whether the road never leaves this machine."""
+        return _LOOPBACK.fullmatch(self.host) is not None
+
+    @property
+    def expected_name(self) -> str:
+        """The name that the server's certificate must have."""
+        return self.tls_name or self.host
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+def _checked_host(host: str) -> str:
+    """The host as it is asked for: a name in ASCII, an IP address, or a path; everything else is refused."""
+    if host.startswith("/") and "\0" not in host and host.isprintable():
+        return host
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if ":" in bare:
+        if re.fullmatch(r"[0-9A-Fa-f:.]+(?:%[A-Za-z0-9]+)?", bare) and bare.count(":") > 1:
+            return bare
+    else:
+        name = bare if bare.isascii() else _to_ascii(bare)
+        if len(name) <= 253 and _NAME.fullmatch(name) and all(0 < len(part) < 64 for part in name.rstrip(".").split(".")):
+            return name
+    raise errors.InvalidServer(
+        f"{host!r} is not the name of a server: a name such as smtp.example.org, or an IP address, and nothing else",
+        stage="compose",
+        hint_id="HOST-MALFORMED",
+    )
+
+
+def _to_ascii(host: str) -> str:
+    import idna  # noqa: PLC0415 - most servers have ASCII names
+
+    try:
+        return idna.encode(host, uts46=True).decode("ascii")
+    except idna.IDNAError:
+        return ""

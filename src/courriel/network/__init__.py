@@ -1,0 +1,1 @@
+"""The only storey that waits: sockets, TLS, time limits, transcripts."""

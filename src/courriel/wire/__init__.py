@@ -1,0 +1,1 @@
+"""The words: bytes to values and back. Pure functions; nothing waits here."""

@@ -1,0 +1,26 @@
+"""Lines that begin with a dot: how a message's end is told from its content (RFC 5321 4.5.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+END = b".\r\n"
+"""What ends the content, at the beginning of a line; never written by anybody else."""
+
+
+def stuff(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Double the dot of each line that begins with one, wherever the content was cut into chunks.
+
+    The content has CRLF line ends only: whoever built it has seen to that.
+    """
+    tail = b"\r\n"  # the content begins at the beginning of a line
+    for chunk in chunks:
+        if not chunk:
+            continue
+        stuffed = chunk.replace(b"\r\n.", b"\r\n..")
+        if chunk.startswith(b".") and tail == b"\r\n":
+            stuffed = b"." + stuffed
+        elif chunk.startswith(b"\n.") and tail.endswith(b"\r"):
+            stuffed = b"\n." + stuffed[1:]
+        tail = (tail + chunk)[-2:]
+        yield stuffed

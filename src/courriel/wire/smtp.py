@@ -1,0 +1,96 @@
+"""The words of SMTP: commands to bytes, bytes to replies (RFC 5321 4.1, 4.2)."""
+
+from __future__ import annotations
+
+import re
+
+from courriel.errors import LocalProtocolError, RemoteProtocolError
+from courriel.reply import Reply
+
+# RFC 5321 4.5.3.1.5 allows 512 octets a reply line; servers write more, and attackers as much as one reads.
+MAX_LINE = 8192
+MAX_REPLY_LINES = 500
+MAX_REPLY = 64 * 1024
+
+_FORBIDDEN = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+_REPLY_LINE = re.compile(rb"([2-5][0-9][0-9])([ -]?)(.*)", re.DOTALL)
+_UNPRINTABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def command(verb: str, *words: str) -> bytes:
+    """Write one command line; the only function that does.
+
+    Raises LocalProtocolError for a control character, which is how one command becomes two.
+    """
+    line = " ".join((verb, *words)) if words else verb
+    if _FORBIDDEN.search(line):
+        raise LocalProtocolError(f"{verb}: control characters are not allowed in a command", hint_id="HEADER-LINE-BREAK")
+    return line.encode() + b"\r\n"
+
+
+def take_replies(buffer: bytearray) -> list[Reply]:
+    """Take every whole reply out of the buffer, in order; what is not all there yet stays in it.
+
+    Raises RemoteProtocolError for what is not a reply, and for one without end.
+    """
+    end = buffer.rfind(b"\n") + 1
+    if len(buffer) - end > MAX_LINE:
+        raise RemoteProtocolError(f"the server sent more than {MAX_LINE} bytes without ending a line")
+    replies: list[Reply] = []
+    lines: list[str] = []
+    code = taken = size = start = 0
+    while start < end:
+        stop = buffer.index(b"\n", start) + 1
+        line = bytes(buffer[start:stop]).rstrip(b"\r\n")
+        size += stop - start
+        start = stop
+        said, goes_on, text = _read_line(line)
+        if lines and said != code:
+            raise RemoteProtocolError(f"one reply with two codes, {code} and {said}")
+        code = said
+        lines.append(printable(text))
+        if len(lines) > MAX_REPLY_LINES or size > MAX_REPLY:
+            raise RemoteProtocolError(f"a reply of more than {MAX_REPLY_LINES} lines or {MAX_REPLY} bytes")
+        if not goes_on:
+            replies.append(Reply(code, tuple(lines)))
+            lines, size, taken = [], 0, start
+    if len(buffer) - taken > MAX_REPLY + MAX_LINE:
+        raise RemoteProtocolError(f"a reply of more than {MAX_REPLY} bytes")
+    del buffer[:taken]
+    return replies
+
+
+def printable(text: bytes) -> str:
+    """What a server said, as text that a terminal, a log and a page can show without being steered by it."""
+    return _UNPRINTABLE.sub(_visible, text.decode("utf-8", "backslashreplace"))
+
+
+def read_capabilities(reply: Reply) -> dict[str, str]:
+    """Read the answer to EHLO: what the server can do, by name (RFC 5321 4.1.1.1)."""
+    capabilities: dict[str, str] = {}
+    for line in reply.lines[1:]:
+        name, _, details = line.strip().partition(" ")
+        if name.upper().startswith("AUTH="):
+            # The form of before RFC 2554, still said by some beside the proper one.
+            name, details = "AUTH", f"{name[5:]} {details}"
+        name = name.upper()
+        if name == "AUTH" and name in capabilities:
+            details = f"{capabilities[name]} {details}"
+        if name:
+            capabilities[name] = details.strip()
+    return capabilities
+
+
+# The steps.
+
+
+def _read_line(line: bytes) -> tuple[int, bool, bytes]:
+    found = _REPLY_LINE.fullmatch(line)
+    if found is None or (not found[2] and found[3]):
+        raise RemoteProtocolError(f"not an SMTP reply: {printable(line[:60])!r}")
+    return int(found[1]), found[2] == b"-", found[3]
+
+
+def _visible(found: re.Match[str]) -> str:
+    point = ord(found[0])
+    return f"\\x{point:02x}" if point < 0x100 else f"\\u{point:04x}"
