@@ -1,0 +1,384 @@
+"""
+A mail address: one strict grammar, one value, for the header and the envelope alike.
+
+The grammar is RFC 5321's Mailbox (quoted local parts and address literals included), RFC 5322's name-addr around it, and
+RFC 6531 for what is not ASCII. What does not fit is refused and never repaired: an address that two programs read
+in two ways is how mail goes to a stranger. Refused although some RFC would let them through:
+
+* comments, groups, routes, white space around the `@`: two readers join what they separate;
+* a local part holding `=?`: a lawful atom, but many readers would decode it as an encoded word, line breaks included;
+* an empty quoted local part, and a domain whose last label is a number (an IP address stands in brackets);
+* general address literals (`[x:y]`), which nobody has ever registered.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from courriel.errors import InvalidAddress
+
+LONGEST_LOCAL_PART = 64  # octets, quotes included, RFC 5321 4.5.3.1.1
+LONGEST_DOMAIN = 255  # octets, RFC 5321 4.5.3.1.2
+LONGEST_ADDRESS = 254  # octets; a path is 256 with its angle brackets, RFC 5321 4.5.3.1.3
+LONGEST_NAME = 500  # characters; no RFC says, but a name has to end somewhere
+LONGEST_TEXT = 2048  # characters of one address with its name, as it is written
+LONGEST_LIST = 200_000  # characters of a list in one string
+MOST_ADDRESSES = 5_000  # addresses of a list in one string
+
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_WIDE_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+"
+
+_PLAIN = re.compile(rf"({_ATOM}(?:\.{_ATOM})*)@({_LABEL}(?:\.{_LABEL})*)")
+_DOT_STRING = re.compile(rf"{_WIDE_ATOM}(?:\.{_WIDE_ATOM})*")
+_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_PAIR = re.compile(r"\\(.)")
+# One word of a display name; words stand apart, or before the bracket.
+_WORD = re.compile(r'(?:"((?:[^"\\]|\\.)*)"|([^ \t"(),:;<>@\[\]\\]+))(?:[ \t]+|(?=<))')
+_LITERAL_V4 = re.compile(r"\[(?:(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])(?:\.(?=[0-9])|(?=\]))){4}\]")
+
+# C0, DEL, C1, the two separators that count as line ends, and halves of surrogate pairs.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_LINE_BREAK = re.compile("[\r\n\x0b\x0c\x85\u2028\u2029]")
+_NAME_NEEDS_QUOTES = re.compile(r'["(),:;<>@\[\]\\]|^[ \t]|[ \t]$|[ \t]{2}|\t')
+# Where a list can be cut, or where it must not: quoted strings and literals are passed over in one stride.
+_LIST_STRIDE = re.compile(r'[^"<>\[\](),:;]+|"(?:[^"\\]|\\.)*"|\[[^\[\]]*\]')
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One address, with the name of its owner if there is one.
+
+    `local` is what stands before the `@`, without quotes; `domain` is in its mapped form (lower case, Unicode, RFC 5891
+    and UTS 46) or an address literal such as `[127.0.0.1]`; `name` is the display name, or "". Each part is checked
+    when the value is made, however it is made. Raises InvalidAddress.
+    """
+
+    local: str
+    domain: str
+    name: str = ""
+    spec: str = field(init=False, repr=False, compare=False)
+    """`local@domain` as people read it: the local part in quotes when it needs them, the domain in its mapped form."""
+    dns_domain: str = field(init=False, repr=False, compare=False)
+    """The domain in ASCII (A-labels), as the name service and every server know it."""
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+        whole = f"{self.local}@{self.domain}"
+        local = _checked_local(self.local, whole)
+        domain, dns_domain = _mapped_domain(self.domain, whole)
+        if len(local.encode()) + 1 + max(len(domain.encode()), len(dns_domain)) > LONGEST_ADDRESS:
+            raise _refusal(whole, f"it is longer than {LONGEST_ADDRESS} octets")
+        object.__setattr__(self, "domain", domain)
+        object.__setattr__(self, "dns_domain", dns_domain)
+        object.__setattr__(self, "spec", f"{local}@{domain}")
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Read one address: `a@b.org`, or `Ada <a@b.org>` with the name as it is (encoded words are not decoded).
+
+        Raises InvalidAddress, also for two addresses in one string.
+        """
+        if len(text) > LONGEST_TEXT:
+            raise _refusal(text, f"it is longer than {LONGEST_TEXT} characters")
+        return _parsed(text)
+
+    @classmethod
+    def parse_list(cls, text: str) -> tuple[Address, ...]:
+        """Read addresses set apart by commas; a string without any address is an empty list.
+
+        Raises InvalidAddress when one of them is not an address, and for an empty place between two commas.
+        """
+        if len(text) > LONGEST_LIST:
+            raise _refusal(text, f"the list is longer than {LONGEST_LIST} characters")
+        if not text.strip(" \t"):
+            return ()
+        return tuple(cls.parse(part) for part in _split(text))
+
+    @classmethod
+    def of(cls, value: str | Address) -> Address:
+        """Take an address as people give it: as text, or made already."""
+        return value if isinstance(value, Address) else cls.parse(value)
+
+    @classmethod
+    def all_of(cls, values: str | Address | Iterable[str | Address]) -> tuple[Address, ...]:
+        """Take addresses as people give them: one, several, or several in one string."""
+        if isinstance(values, str):
+            return cls.parse_list(values)
+        if isinstance(values, Address):
+            return (values,)
+        return tuple(address for value in values for address in cls._each(value))
+
+    @classmethod
+    def _each(cls, value: str | Address) -> tuple[Address, ...]:
+        return cls.parse_list(value) or (cls.parse(value),) if isinstance(value, str) else (value,)
+
+    @property
+    def needs_smtputf8(self) -> bool:
+        """Whether it can only be written where both sides know SMTPUTF8: the local part is not ASCII (RFC 6531)."""
+        return not self.local.isascii()
+
+    def wire(self, utf8: bool = False) -> str:
+        """Write it for MAIL and RCPT, without angle brackets; `utf8` says that the server takes SMTPUTF8.
+
+        Raises InvalidAddress (hint ADDRESS-NEEDS-SMTPUTF8) when it needs SMTPUTF8 and may not use it.
+        """
+        if self.local.isascii():
+            return (
+                f"{self.spec[: self.spec.rindex('@')]}@{self.dns_domain}"
+                if self.domain != self.dns_domain
+                else self.spec
+            )
+        if not utf8:
+            raise InvalidAddress(
+                f"{self.spec}: the part before the @ is not ASCII, and the server does not offer SMTPUTF8",
+                stage="compose",
+                hint_id="ADDRESS-NEEDS-SMTPUTF8",
+            )
+        local = self.spec[: self.spec.rindex("@")]
+        return f"{local}@{self.dns_domain if _narrows(self.domain) else self.domain}"
+
+    def __str__(self) -> str:
+        """How a person writes it: `Ada <a@b.org>`, the name in quotes when it needs them, nothing encoded."""
+        if not self.name:
+            return self.spec
+        if not _NAME_NEEDS_QUOTES.search(self.name):
+            return f"{self.name} <{self.spec}>"
+        return f"{_quoted(self.name)} <{self.spec}>"
+
+
+# The steps.
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> Address:
+    """Read one address; the same text is read once."""
+    plain = _PLAIN.fullmatch(text)
+    if plain:
+        return Address(plain[1], plain[2])
+    control = _CONTROL.search(text)
+    if control:
+        hint = "HEADER-LINE-BREAK" if _LINE_BREAK.match(control[0]) else ""
+        raise _refusal(text, f"it holds a control character, {_code_point(control[0])}", hint)
+    text = text.strip(" \t")
+    if not text:
+        raise _refusal(text, "there is nothing in it")
+    name, rest = ("", text) if text.startswith('"') and not text.endswith(">") else _take_name(text)
+    if rest.startswith("<"):
+        if not rest.endswith(">"):
+            raise _refusal(text, "text follows the closing bracket, or the bracket is never closed")
+        rest = rest[1:-1]
+    local, domain = _mailbox(rest, text)
+    return Address(local, domain, name)
+
+
+def _take_name(text: str) -> tuple[str, str]:
+    """Take the display name off, up to the opening bracket; without a bracket there is no name (RFC 5322 3.4)."""
+    if not text.endswith(">") and "<" not in text:
+        return "", text
+    words: list[str] = []
+    position = 0
+    while text[position] != "<":
+        word = _WORD.match(text, position)
+        if word is None:
+            raise _refusal(text, "the name before the bracket needs quotes, or something else is wrong with it")
+        words.append(_PAIR.sub(r"\1", word[1]) if word[2] is None else word[2])
+        position = word.end()
+        if position >= len(text):
+            raise _refusal(text, "an address in angle brackets is missing")
+    return " ".join(words), text[position:]
+
+
+def _mailbox(text: str, whole: str) -> tuple[str, str]:
+    """Cut `local@domain` in two, the quotes of the local part taken off (RFC 5321 4.1.2)."""
+    if text.startswith('"'):
+        quoted = _QUOTED.match(text)
+        if quoted is None:
+            raise _refusal(whole, "a quote is never closed")
+        if text[quoted.end() : quoted.end() + 1] != "@":
+            raise _refusal(whole, "an @ has to follow the closing quote")
+        return _PAIR.sub(r"\1", quoted[1]), text[quoted.end() + 1 :]
+    local, at, domain = text.partition("@")
+    if not at:
+        raise _refusal(whole, "an address in angle brackets is empty" if not text else "it has no @")
+    if not _DOT_STRING.fullmatch(local):
+        raise _refusal(whole, _what_is_wrong_with(local))
+    return local, domain
+
+
+def _what_is_wrong_with(local: str) -> str:
+    """Say why this is not a local part without quotes."""
+    if not local:
+        return "nothing stands before the @"
+    if local.startswith(".") or local.endswith(".") or ".." in local:
+        return "a dot before the @ stands between two words, and alone"
+    if "(" in local or ")" in local:
+        return "comments are not taken"
+    if ":" in local:
+        return "groups and routes are not taken"
+    if "," in local or ";" in local:
+        return "several addresses are a list, set apart by commas, and this is the place of one"
+    return "the part before the @ holds a character that only stands in quotes"
+
+
+def _checked_local(local: str, whole: str) -> str:
+    """Check a local part, and write it as it goes on the wire: in quotes when it needs them."""
+    if not local:
+        raise _refusal(whole, "nothing stands before the @")
+    control = _CONTROL.search(local)
+    if control:
+        raise _refusal(whole, f"it holds a control character, {_code_point(control[0])}")
+    if "=?" in local:
+        raise _refusal(whole, "=? before the @ would be read as an encoded word")
+    if not local.isascii():
+        _check_international(local, whole)
+    written = local if _DOT_STRING.fullmatch(local) else _quoted(local)
+    if len(written.encode()) > LONGEST_LOCAL_PART:
+        raise _refusal(whole, f"the part before the @ is longer than {LONGEST_LOCAL_PART} octets")
+    return written
+
+
+def _check_international(local: str, whole: str) -> None:
+    """Beside ASCII take letters, marks and digits in normal form C (RFC 6531 3.3, RFC 6532 3.1).
+
+    What nobody can see or type (bidirectional controls, format characters, spaces, private use, unassigned) is refused,
+    and so is what turns into CR or LF where a careless program keeps the low byte only (CVE-2025-7962).
+    """
+    import unicodedata
+
+    for character in local:
+        if character > "\x7f" and unicodedata.category(character)[0] not in "LMN":
+            raise _refusal(whole, f"{_code_point(character)} cannot stand before the @")
+    if not unicodedata.is_normalized("NFC", local):
+        raise _refusal(whole, "the part before the @ is not in Unicode's normal form C")
+    if _narrows(local):
+        raise _refusal(whole, "a character before the @ becomes a line break where only its low byte is kept")
+
+
+def _narrows(text: str) -> bool:
+    """Whether a character becomes CR or LF when only its low byte is kept."""
+    return any(ord(character) & 0xFF in (10, 13) for character in text)
+
+
+def _mapped_domain(domain: str, whole: str) -> tuple[str, str]:
+    """Map a domain (UTS 46), and give it back twice: as people read it, and in ASCII.
+
+    The mapping comes first, so that nothing is ever compared, shown or written in another form than it is looked up in.
+    """
+    if domain.startswith("["):
+        return _checked_literal(domain, whole), domain
+    if len(domain) > LONGEST_DOMAIN:
+        raise _refusal(whole, f"the domain is longer than {LONGEST_DOMAIN} octets")
+    shown = dns = domain.lower()
+    if not domain.isascii() or dns.startswith("xn--") or ".xn--" in dns:
+        shown, dns = _international(domain, whole)
+    if not _DOMAIN.fullmatch(dns):
+        raise _refusal(whole, _what_is_wrong_with_domain(dns))
+    if len(dns) > LONGEST_DOMAIN:
+        raise _refusal(whole, f"the domain is longer than {LONGEST_DOMAIN} octets")
+    if dns[dns.rfind(".") + 1 :].isdigit():
+        raise _refusal(whole, "an IP address stands in brackets, [192.0.2.1], and no domain ends in a number")
+    return shown, dns
+
+
+def _international(domain: str, whole: str) -> tuple[str, str]:
+    import idna
+
+    try:
+        dns = idna.encode(idna.uts46_remap(domain, std3_rules=True, transitional=False)).decode("ascii")
+        return idna.decode(dns), dns
+    except UnicodeError as broken:
+        reason = ascii(str(broken))[1:-1]
+        raise _refusal(whole, f"the domain is not an international domain name ({reason})") from broken
+
+
+def _what_is_wrong_with_domain(domain: str) -> str:
+    """Say why this is not a domain."""
+    if not domain:
+        return "nothing stands after the @"
+    if "@" in domain:
+        return "it has two @"
+    if "(" in domain or ")" in domain:
+        return "comments are not taken"
+    if domain.startswith(".") or domain.endswith(".") or ".." in domain:
+        return "a dot in a domain stands between two labels, and alone"
+    if any(len(label) > 63 for label in domain.split(".")):
+        return "a label of the domain is longer than 63 octets"
+    if ">" in domain or "<" in domain:
+        return "text follows the closing bracket"
+    if "," in domain or ";" in domain:
+        return "several addresses are a list, set apart by commas, and this is the place of one"
+    return "the domain is not made of letters, digits and inner hyphens"
+
+
+def _checked_literal(domain: str, whole: str) -> str:
+    """Check an address literal: [192.0.2.1] or [IPv6:2001:db8::1] (RFC 5321 4.1.3); it stays as it is written."""
+    if _LITERAL_V4.fullmatch(domain):
+        return domain
+    if domain[:6].lower() == "[ipv6:" and domain.endswith("]") and "%" not in domain and len(domain) < 60:
+        import ipaddress
+
+        try:
+            ipaddress.IPv6Address(domain[6:-1])
+        except ValueError as broken:
+            raise _refusal(whole, "this is not an IPv6 address") from broken
+        return domain
+    raise _refusal(whole, "an address literal is [192.0.2.1] or [IPv6:2001:db8::1]")
+
+
+def _check_name(name: str) -> None:
+    control = _CONTROL.search(name)
+    if control:
+        hint = "HEADER-LINE-BREAK" if _LINE_BREAK.match(control[0]) else ""
+        raise _refusal(name, f"the name holds a control character, {_code_point(control[0])}", hint)
+    if len(name) > LONGEST_NAME:
+        raise _refusal(name, f"the name is longer than {LONGEST_NAME} characters")
+
+
+def _split(text: str) -> list[str]:
+    """Cut a list at its commas, in one pass: not inside quotes, brackets or literals."""
+    parts: list[str] = []
+    start = position = 0
+    inside = False
+    while position < len(text):
+        stride = _LIST_STRIDE.match(text, position)
+        if stride:
+            position = stride.end()
+            continue
+        character = text[position]
+        if character == "," and not inside:
+            parts.append(text[start:position])
+            start = position + 1
+            if len(parts) >= MOST_ADDRESSES:
+                raise _refusal(text, f"the list has more than {MOST_ADDRESSES} addresses")
+        elif character == "<":
+            inside = True
+        elif character == ">":
+            inside = False
+        elif character in ";:" and not inside:
+            raise _refusal(text, "addresses are set apart by commas, and groups are not taken")
+        elif character == '"':
+            raise _refusal(text, "a quote is never closed")
+        position += 1
+    parts.append(text[start:])
+    if not all(part.strip(" \t") for part in parts):
+        raise _refusal(text, "nothing stands between two commas")
+    return parts
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _code_point(character: str) -> str:
+    return f"U+{ord(character):04X}"
+
+
+def _refusal(text: str, reason: str, hint_id: str = "") -> InvalidAddress:
+    """An InvalidAddress that shows the text without letting it steer a terminal, and not more of it than helps."""
+    shown = repr(text if len(text) <= 80 else text[:77] + "...")
+    return InvalidAddress(f"{shown} is not an address: {reason}", stage="compose", hint_id=hint_id)
