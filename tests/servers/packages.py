@@ -1,0 +1,39 @@
+"""What has to be installed for the real servers, and what is said when it is not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+PACKAGES = {
+    "/usr/lib/postfix/sbin/master": "postfix",
+    "/usr/sbin/smtp-sink": "postfix",
+    "/usr/sbin/dovecot": "dovecot-core",
+    "/usr/lib/dovecot/imap": "dovecot-imapd",
+    "/usr/lib/dovecot/pop3": "dovecot-pop3d",
+    "/usr/lib/dovecot/lmtp": "dovecot-lmtpd",
+    "/usr/bin/swaks": "swaks",
+}
+"""The programs that we start, and the Debian packages that bring them."""
+
+
+def need(*programs: str, as_root: bool = False) -> None:
+    """Leave the test out, in so many words, when a program is missing; where `CI` is "true", fail it.
+
+    On a machine that exists to run the tests, a test left out is a test that nobody runs.
+    """
+    packages = sorted({PACKAGES[program] for program in programs if not Path(program).exists()})
+    if packages:
+        names = " ".join(packages)
+        _leave_out(f"{names} not installed. On Debian and Ubuntu: apt-get install -y --no-install-recommends {names}")
+    if as_root and os.geteuid() != 0:
+        _leave_out(f"{shutil.which(programs[0]) or programs[0]} must be started by root: run the tests as root")
+
+
+def _leave_out(reason: str) -> None:
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
