@@ -1,0 +1,266 @@
+"""Whom to believe that a server is who it says: sources of trust as one value, and our own certificate.
+
+What follows is only said here; the files are read, and the store asked, when a line is opened (`network.tls`).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from binascii import Error as NotBase64
+from binascii import a2b_base64, b2a_base64
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+from courriel import errors
+
+Path: TypeAlias = "str | os.PathLike[str]"
+
+_CERTIFICATE = re.compile(
+    rb"-----BEGIN (?:X509 )?CERTIFICATE-----([A-Za-z0-9+/=\s]*)-----END (?:X509 )?CERTIFICATE-----"
+)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Trust:
+    """A union of sources: a server is believed when one of them vouches for its certificate.
+
+    Made by `Trust.system()` and its sisters, joined by `|`. Chain, dates and host name are checked whatever the
+    source; only `pin` alone and `dangerously_accept_any_certificate` differ, and say how. Two unions of the same
+    sources are equal, in whatever order they were joined. Raises InvalidServer.
+    """
+
+    uses_system: bool = False
+    uses_bundle: bool = False
+    files: tuple[str, ...] = ()
+    authorities: tuple[bytes, ...] = ()
+    pins: tuple[str, ...] = ()
+    accepts_anything: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("files", "authorities", "pins"):
+            object.__setattr__(self, name, tuple(sorted(set(getattr(self, name)))))
+        if self.accepts_anything and (self.checks_chain or self.pins):
+            raise errors.InvalidServer(
+                "accepting any certificate leaves nothing to add: it stands alone, or not at all"
+            )
+        if not (self.checks_chain or self.pins or self.accepts_anything):
+            raise errors.InvalidServer(
+                "a trust without a source would refuse every server: Trust.system() is the usual one"
+            )
+
+    # Where trust comes from.
+
+    @classmethod
+    def system(cls) -> Trust:
+        """What this machine trusts. The default: its store knows the company's own authority, a bundle does not."""
+        return cls(uses_system=True)
+
+    @classmethod
+    def bundled(cls) -> Trust:
+        """Mozilla's authorities as the certifi package brings them, whatever the operating system thinks."""
+        return cls(uses_bundle=True)
+
+    @classmethod
+    def file(cls, path: Path) -> Trust:
+        """The certificates in a file (PEM or DER), or in every file of a folder.
+
+        They may be authorities, or the very certificate of one odd server. Read when a line is opened, and again when
+        the file has changed; a relative path is made absolute here, so that a later change of folder changes nothing.
+        """
+        return cls(files=(_absolute(path),))
+
+    @classmethod
+    def data(cls, pem: str | bytes) -> Trust:
+        """The certificates in this text (PEM), as in `file`. Whatever else it holds, a private key too, is not kept."""
+        text = pem.encode("utf-8", "replace") if isinstance(pem, str) else bytes(pem)
+        return cls(authorities=certificates_in(text))
+
+    @classmethod
+    def pin(cls, *fingerprints: str) -> Trust:
+        """Exactly this certificate (or one of these), by the fingerprint of the whole of it.
+
+        Written "sha256:" and 64 hexadecimal digits, colons allowed, as browsers and `openssl x509 -fingerprint
+        -sha256` show it, or the same in base64. It is the digest of the leaf certificate (DER), not of its key: a
+        renewed certificate, even with the same key, needs a new pin.
+
+        A pin alone replaces every other check. The server must hold the private key of the pinned certificate, and
+        that is all: neither who issued it, nor its dates, nor the names in it are looked at. Use
+        `Trust.system().pinned(...)` to have the usual checks too.
+        """
+        return cls(pins=tuple(_fingerprint(text) for text in fingerprints))
+
+    @classmethod
+    def dangerously_accept_any_certificate(cls) -> Trust:
+        """No check at all: whoever stands on the road can read the mail and the password, and change both.
+
+        Logged as a warning each time a line is opened with it. What is wanted is nearly always `Trust.file` with the
+        odd certificate, or a pin.
+        """
+        return cls(accepts_anything=True)
+
+    @classmethod
+    def of_words(cls, words: Iterable[str]) -> Trust:
+        """The union that `words()` wrote: "system", "bundled", a path, "data:…", and "sha256:…" for a pin.
+
+        A path is recognised by a separator or a dot in it, so that a mistyped word is never taken for a file. Pins
+        beside other sources mean `pinned`: both must hold.
+        """
+        sources: list[Trust] = []
+        pins: list[str] = []
+        for word in words:
+            if word.lower().startswith("sha256:"):
+                pins.append(word)
+            else:
+                sources.append(_of_word(word))
+        if not sources:
+            return cls.pin(*pins)
+        union = sources[0]
+        for source in sources[1:]:
+            union |= source
+        return union.pinned(*pins) if pins else union
+
+    # How sources are joined.
+
+    def __or__(self, other: Trust) -> Trust:
+        """Either this or that. Pins join pins; see `pinned` for a pin beside other sources."""
+        if not isinstance(other, Trust):
+            return NotImplemented
+        if self == other:
+            return self
+        if self.accepts_anything or other.accepts_anything:
+            raise errors.InvalidServer(
+                "accepting any certificate leaves nothing to add: it stands alone, or not at all"
+            )
+        if (self.pins or other.pins) and (self.checks_chain or other.checks_chain):
+            # TLS checks the chain before it shows us the certificate: "either" cannot be done, "both" would be a guess.
+            raise errors.InvalidServer(
+                "a pin cannot be one of several sources: write Trust.system().pinned(…) when both must hold, "
+                "or give the odd certificate itself with Trust.file(…) when either is enough"
+            )
+        return Trust(
+            uses_system=self.uses_system or other.uses_system,
+            uses_bundle=self.uses_bundle or other.uses_bundle,
+            files=self.files + other.files,
+            authorities=self.authorities + other.authorities,
+            pins=self.pins + other.pins,
+        )
+
+    def pinned(self, *fingerprints: str) -> Trust:
+        """This trust with all its checks, and the certificate must be one of these besides (written as for `pin`)."""
+        if not fingerprints:
+            raise errors.InvalidServer("pinned to nothing: give the fingerprint of a certificate")
+        return replace(self, pins=self.pins + tuple(_fingerprint(text) for text in fingerprints))
+
+    # What a driver asks.
+
+    @property
+    def checks_chain(self) -> bool:
+        """Whether issuer, dates and host name are checked: always, but for a pin alone and for the dangerous one."""
+        return bool(self.uses_system or self.uses_bundle or self.files or self.authorities)
+
+    def words(self) -> tuple[str, ...]:
+        """The sources as words for a URL, which `of_words` reads back. The dangerous one has none: it is `verify=0`."""
+        known = (("system", self.uses_system), ("bundled", self.uses_bundle))
+        return (
+            *(word for word, used in known if used),
+            *self.files,
+            *(f"data:{b2a_base64(der, newline=False).decode()}" for der in self.authorities),
+            *(f"sha256:{pin}" for pin in self.pins),
+        )
+
+    def __repr__(self) -> str:
+        if self.accepts_anything:
+            return "Trust.dangerously_accept_any_certificate()"
+        pins = ", ".join(f"'sha256:{pin}'" for pin in self.pins)
+        if not self.checks_chain:
+            return f"Trust.pin({pins})"
+        sources = ["Trust.system()"] * self.uses_system + ["Trust.bundled()"] * self.uses_bundle
+        sources += [f"Trust.file({path!r})" for path in self.files]
+        sources += [f"Trust.data(<{len(der)} octets>)" for der in self.authorities]
+        union = " | ".join(sources)
+        return f"({union}).pinned({pins})" if pins else union
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class ClientCertificate:
+    """Who we are, for a server that asks: a certificate with its chain (PEM), and its private key.
+
+    `key` is the file of the private key, None when it stands in the same file; `password` opens an encrypted key. The
+    files are read when a line is opened. Says nothing about whom we trust: that is `Trust`, whose default remains
+    (scar 26).
+    """
+
+    certificate: str
+    key: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+    def __init__(self, certificate: Path, key: Path | None = None, password: str | None = None) -> None:
+        object.__setattr__(self, "certificate", _absolute(certificate))
+        object.__setattr__(self, "key", None if key is None else _absolute(key))
+        object.__setattr__(self, "password", password)
+
+    def __repr__(self) -> str:
+        key = f", key={self.key!r}" if self.key else ""
+        password = ", password='***'" if self.password else ""
+        return f"ClientCertificate({self.certificate!r}{key}{password})"
+
+
+def certificates_in(text: bytes) -> tuple[bytes, ...]:
+    """Every certificate of a PEM text as DER, in order; what stands between is passed over. Raises InvalidServer."""
+    try:
+        found = tuple(a2b_base64(block, strict_mode=False) for block in _CERTIFICATE.findall(text))
+    except NotBase64:
+        raise errors.InvalidServer("this certificate is damaged: its base64 cannot be read") from None
+    # A DER certificate is a sequence (tag 0x30); whether it is a sound one is for the TLS library to say.
+    if not all(der.startswith(b"\x30") for der in found):
+        raise errors.InvalidServer("this certificate is damaged: it is not one inside")
+    if not found:
+        raise errors.InvalidServer("there is no certificate in this: -----BEGIN CERTIFICATE----- was looked for (PEM)")
+    return found
+
+
+# The steps.
+
+
+def _absolute(path: Path) -> str:
+    text = os.fspath(path)
+    if not text.strip() or any(mark < " " for mark in text):
+        raise errors.InvalidServer(f"{text!r} is not the path of a file")
+    return os.path.abspath(text)  # noqa: PTH100 - pathlib would be imported for this alone
+
+
+def _fingerprint(text: str) -> str:
+    """The digest in lower case hexadecimal digits."""
+    kind, _, digits = text.strip().partition(":")
+    if kind.lower() == "sha256":
+        plain = digits.replace(":", "").lower()
+        if re.fullmatch(r"[0-9a-f]{64}", plain):
+            return plain
+        if re.fullmatch(r"[A-Za-z0-9+/_-]{43}=?", digits):
+            standard = digits.rstrip("=").replace("-", "+").replace("_", "/")
+            return a2b_base64(standard + "=").hex()
+    if text.startswith("sha256//"):
+        raise errors.InvalidServer(
+            f"pin {text!r} is the digest of a key, as curl writes it; that of the whole certificate is wanted: sha256:…"
+        )
+    raise errors.InvalidServer(
+        f"pin {text!r}: sha256: and the 64 hexadecimal digits of the certificate's fingerprint are wanted"
+    )
+
+
+def _of_word(word: str) -> Trust:
+    match word:
+        case "system":
+            return Trust.system()
+        case "bundled":
+            return Trust.bundled()
+        case _ if word.startswith("data:"):
+            return Trust.data(f"-----BEGIN CERTIFICATE-----{word[5:]}-----END CERTIFICATE-----")
+        case _ if any(mark in word for mark in "/\\."):
+            return Trust.file(word)
+        case _:
+            raise errors.InvalidServer(
+                f"{word!r} is not a source of trust: system, bundled, or the path of a file (./{word} when it is one)"
+            )

@@ -1,0 +1,139 @@
+"""Where authorities are kept on a machine: the system's places, the bundled file, files and folders of one's own."""
+
+# Importing pathlib would cost more than this whole module.
+# ruff: noqa: PTH112, PTH113, PTH116, PTH118, PTH123, PTH202, PTH208
+
+from __future__ import annotations
+
+import os
+import ssl
+import sys
+from typing import TypeAlias
+
+from courriel import errors
+from courriel.model.trust import certificates_in
+
+# Where the systems we know keep their authorities, for a Python that was built elsewhere and looks in the wrong place.
+_KNOWN_STORES = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Alpine, Arch
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",  # Fedora, Red Hat
+    "/etc/pki/tls/certs/ca-bundle.crt",  # older ones of them
+    "/etc/ssl/ca-bundle.pem",  # SUSE
+    "/etc/ssl/cert.pem",  # the BSDs
+)
+
+Stamp: TypeAlias = "tuple[object, ...]"
+"""What changes when a file changes."""
+
+
+def checked_by_system() -> bool:
+    """Whether this system checks certificates itself, rather than lending its authorities to OpenSSL."""
+    return sys.platform in ("win32", "darwin")
+
+
+def of_system() -> tuple[str, ...]:
+    """The files and folders of this system's authorities that hold any: OpenSSL's own, else a known one."""
+    return _of_openssl() or beside_openssl()
+
+
+def beside_openssl() -> tuple[str, ...]:
+    """The known store to read where OpenSSL's own places are empty.
+
+    None when SSL_CERT_FILE or SSL_CERT_DIR say where to look: they are somebody's word, and what they leave out is left
+    out on purpose.
+    """
+    if _of_openssl() or os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
+        return ()
+    return tuple(place for place in _KNOWN_STORES if os.path.isfile(place))[:1]
+
+
+def system_is_empty() -> bool:
+    """Whether this machine trusts nobody at all, as a container without ca-certificates; unknown counts as no."""
+    return not checked_by_system() and not of_system()
+
+
+def bundle() -> str:
+    """The file of Mozilla's authorities, as certifi brings it. Raises MissingExtra."""
+    try:
+        import certifi
+    except ImportError as missing:
+        raise errors.MissingExtra('the bundled authorities are missing: pip install "courriel[bundled]"') from missing
+    return certifi.where()
+
+
+def certificates_at(path: str) -> tuple[bytes, ...]:
+    """The certificates of a file, or of all files in a folder that hold some. Raises InvalidServer."""
+    try:
+        if not os.path.isdir(path):
+            return _certificates_in_file(path)
+        found: list[bytes] = []
+        for name in sorted(os.listdir(path)):
+            try:
+                found += _certificates_in_file(os.path.join(path, name))
+            except (OSError, errors.InvalidServer):
+                continue  # keys, lists of revocations, links that lead nowhere live in such folders too
+    except OSError as wrong:
+        raise errors.InvalidServer(f"{path}: cannot be read: {wrong.strerror}", stage="compose") from wrong
+    if not found:
+        raise errors.InvalidServer(f"{path}: no file in this folder holds a certificate", stage="compose")
+    return tuple(dict.fromkeys(found))
+
+
+def holds(path: str, mark: bytes) -> bool:
+    """Whether these bytes stand anywhere in the file; False for a file that cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return mark in file.read()
+    except OSError:
+        return False
+
+
+def stamp_of_system() -> Stamp:
+    """Tell the system's store from a later one. A folder's date is enough: OpenSSL looks into it each time."""
+    paths = ssl.get_default_verify_paths()
+    return tuple((place, _moment(place)) for place in (paths.cafile, paths.capath, *_KNOWN_STORES) if place)
+
+
+def stamp(place: str) -> Stamp:
+    """Tell this content of the file or folder from a later one, at the cost of asking for its date."""
+    try:
+        if os.path.isdir(place):
+            with os.scandir(place) as entries:
+                return (place, *sorted((entry.name, _moment(entry.path)) for entry in entries))
+        return place, _moment(place)
+    except OSError:
+        return place, None
+
+
+# The steps.
+
+
+def _of_openssl() -> tuple[str, ...]:
+    paths = ssl.get_default_verify_paths()
+    return tuple(place for place in (paths.cafile, paths.capath) if place and _holds_certificates(place))
+
+
+def _holds_certificates(place: str) -> bool:
+    if not os.path.isdir(place):
+        return os.path.getsize(place) > 0
+    # OpenSSL reads a folder by the hash of the name it looks for: 1a2b3c4d.0
+    return any(name[-2:-1] == "." and name[-1].isdigit() for name in os.listdir(place))
+
+
+def _certificates_in_file(path: str) -> tuple[bytes, ...]:
+    with open(path, "rb") as file:
+        content = file.read()
+    if content.startswith(b"\x30") and b"-----BEGIN" not in content:
+        return (content,)
+    try:
+        return certificates_in(content)
+    except errors.InvalidServer as wrong:
+        raise errors.InvalidServer(f"{path}: {wrong}", stage="compose") from None
+
+
+def _moment(path: str) -> tuple[int, int, int]:
+    try:
+        state = os.stat(path)
+    except OSError:
+        return 0, 0, 0
+    return state.st_mtime_ns, state.st_size, state.st_ino

@@ -1,0 +1,205 @@
+"""TLS contexts, made once and shared, and the last look at the other side before anything is said to it.
+
+This is the only file that makes a context. A line is opened in three steps:
+
+    context = tls.client_context(server.trust, server.client_certificate)      # before connecting: it may refuse a file
+    ...the handshake, with server_hostname=tls.name_to_check(server.expected_name)...
+    leaf = tls.finish(line, server.trust)                                      # before the first byte is sent
+
+`finish` is not a formality: when only a pin is trusted the handshake accepts any certificate, and it is `finish` that
+refuses. Until it has returned, nothing may be sent on the line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import ssl
+import threading
+
+from courriel import errors
+from courriel.model.trust import ClientCertificate, Trust
+from courriel.network import authorities
+from courriel.network.tls_reasons import Finding, examine, explain
+
+__all__ = ["Finding", "client_context", "examine", "explain", "finish", "name_to_check", "server_context"]
+
+_KEPT = 64  # contexts; a file that changes every minute must not fill the memory of a worker that runs for months
+
+_contexts: dict[authorities.Stamp, ssl.SSLContext] = {}
+_making = threading.Lock()
+
+
+def client_context(trust: Trust, client_certificate: ClientCertificate | None = None) -> ssl.SSLContext:
+    """The context for lines to servers that `trust` believes; the same object for the same question.
+
+    Reading the system's authorities takes 20 to 30 ms, more than a whole session, so it is done once, and again when
+    a file has changed. TLS 1.2 at least; issuer, dates and host name are checked. The context is shared between
+    threads: do not change it. Raises InvalidServer for a file that cannot be used, MissingExtra when certifi is
+    wanted and absent.
+    """
+    question = (trust, client_certificate, *_stamps(trust, client_certificate))
+    if _asks_the_system(trust):
+        # truststore holds a lock of the context while it waits for the network: shared between threads, one slow server
+        # would keep every other handshake waiting. Its contexts hold no authorities and cost little.
+        question += (threading.get_ident(),)
+    with _making:
+        context = _contexts.get(question)
+        if context is None:
+            context = _contexts[question] = _make(trust, client_certificate)
+            if len(_contexts) > _KEPT:
+                del _contexts[next(iter(_contexts))]
+    return context
+
+
+def name_to_check(host: str) -> str:
+    """The `server_hostname` for a handshake: no final dot, no brackets or zone around an IPv6 address.
+
+    An IP address is looked for among the certificate's addresses, a name among its DNS names; a name that stands only
+    in the subject's common name does not count (RFC 9525 2).
+    """
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if ":" in bare:
+        return bare.partition("%")[0]
+    return bare.removesuffix(".")
+
+
+def finish(line: ssl.SSLSocket | ssl.SSLObject, trust: Trust) -> bytes:
+    """Look at who is there, after the handshake and before the first byte; return the certificate (DER).
+
+    It is what channel binding is computed from (RFC 5929 4), and b"" when the server has none. Raises TlsFailed when it
+    is not a pinned one.
+    """
+    leaf = line.getpeercert(binary_form=True) or b""
+    name = line.server_hostname or ""
+    if trust.accepts_anything:
+        _warn_of_no_checks(name)
+    if trust.pins and (seen := hashlib.sha256(leaf).hexdigest()) not in trust.pins:
+        raise errors.TlsFailed(
+            f"the certificate of {name} is not the pinned one: the server has sha256:{seen}, "
+            f"expected was {' or '.join(f'sha256:{pin}' for pin in trust.pins)}",
+            stage="secure",
+            hint_id="PIN-MISMATCH",
+        )
+    return leaf
+
+
+def server_context(certificate_file: str, key_file: str | None = None) -> ssl.SSLContext:
+    """The context for a server of ours: TLS 1.2 at least, no certificate asked of clients. Not shared, not kept."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    _modern_only(context)
+    _show(context, ClientCertificate(certificate_file, key_file))
+    return context
+
+
+# The steps: making one.
+
+
+def _make(trust: Trust, client_certificate: ClientCertificate | None) -> ssl.SSLContext:
+    context = _system_verifier() if _asks_the_system(trust) else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    _modern_only(context)
+    if trust.checks_chain:
+        _believe(context, trust)
+    else:
+        # A pin alone, or nobody asked: `finish` has the only word.
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if client_certificate is not None:
+        _show(context, client_certificate)
+    return context
+
+
+def _modern_only(context: ssl.SSLContext) -> None:
+    # RFC 8996 retires TLS 1.0 and 1.1. A machine whose policy asks for more keeps it.
+    context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
+
+
+def _believe(context: ssl.SSLContext, trust: Trust) -> None:
+    if ssl.HAS_NEVER_CHECK_COMMON_NAME:
+        context.hostname_checks_common_name = False
+    # What somebody put into a trust is believed as it stands, be it an authority in the middle or the server's own
+    # certificate; newer Pythons do so too. VERIFY_X509_STRICT, which they add, would refuse many a company's authority.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    if trust.uses_system and not authorities.checked_by_system():
+        context.set_default_verify_paths()
+        for place in authorities.beside_openssl():
+            context.load_verify_locations(cafile=place)
+    if trust.uses_bundle:
+        context.load_verify_locations(cafile=authorities.bundle())
+    for path in trust.files:
+        _load(context, authorities.certificates_at(path), path)
+    if trust.authorities:
+        _load(context, trust.authorities, "the certificate data of this trust")
+
+
+def _load(context: ssl.SSLContext, certificates: tuple[bytes, ...], origin: str) -> None:
+    try:
+        context.load_verify_locations(cadata=b"".join(certificates))
+    except ssl.SSLError as wrong:
+        raise errors.InvalidServer(f"{origin}: a certificate in it is damaged", stage="compose") from wrong
+
+
+def _show(context: ssl.SSLContext, ours: ClientCertificate) -> None:
+    """Load our own certificate."""
+    try:
+        # Without a password, if only an empty one, OpenSSL would ask for it on the terminal, and wait.
+        context.load_cert_chain(ours.certificate, ours.key, ours.password or "")
+    except ssl.SSLError as wrong:
+        raise errors.InvalidServer(_what_is_wrong_with(ours, wrong), stage="compose") from wrong
+    except OSError as wrong:
+        raise errors.InvalidServer(f"{_unreadable(ours)}: {wrong.strerror}", stage="compose") from wrong
+
+
+def _unreadable(ours: ClientCertificate) -> str:
+    """The one of the two files that cannot be read: OpenSSL does not say."""
+    first = ours.key if ours.key and os.access(ours.certificate, os.R_OK) else ours.certificate
+    return f"{first}: cannot be read"
+
+
+def _what_is_wrong_with(ours: ClientCertificate, wrong: ssl.SSLError) -> str:
+    key = ours.key or ours.certificate
+    if wrong.reason == "KEY_VALUES_MISMATCH":
+        return f"{key}: this private key does not belong to the certificate in {ours.certificate}"
+    # Of the rest OpenSSL says "PEM lib", whatever it was.
+    if authorities.holds(key, b"ENCRYPTED"):
+        password = "its password is not this one" if ours.password else "it is encrypted, and no password was given"
+        return f"{key}: the private key cannot be opened: {password}"
+    return f"{ours.certificate}: a certificate in PEM form is needed, and in {key} its private key"
+
+
+def _asks_the_system(trust: Trust) -> bool:
+    return trust.uses_system and authorities.checked_by_system()
+
+
+def _system_verifier() -> ssl.SSLContext:
+    """A context that asks Windows or macOS; authorities loaded into it count besides those of the system.
+
+    Elsewhere truststore would read the whole store again for each line it opens (37 ms), and its answer is that of
+    OpenSSL's default paths: there we ask OpenSSL ourselves, once.
+    """
+    try:
+        import truststore
+    except ImportError as missing:
+        raise errors.MissingExtra('the truststore package is missing: pip install "courriel"') from missing
+    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _stamps(trust: Trust, ours: ClientCertificate | None) -> authorities.Stamp:
+    """What would be different if a file that the context is made from had changed."""
+    places = list(trust.files)
+    store = authorities.stamp_of_system() if trust.uses_system else ()
+    if trust.uses_bundle:
+        places.append(authorities.bundle())
+    if ours is not None:
+        places += [ours.certificate, ours.key or ours.certificate]
+    return store, *(authorities.stamp(place) for place in places)
+
+
+def _warn_of_no_checks(name: str) -> None:
+    import logging
+
+    logging.getLogger("courriel.tls").warning(
+        "The certificate of %s was not checked: anybody on the road can read and change what is said",
+        name,
+        extra={"action": "certificate_not_checked", "server": name},
+    )

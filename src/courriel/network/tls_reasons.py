@@ -1,0 +1,192 @@
+"""Which check failed when TLS said no: the library's numbers and codes as one word and one sentence.
+
+What to do about it is the failure table's to say; this only names what happened, from what the error itself holds. No
+second connection is made to look closer.
+"""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from courriel.model.trust import Trust
+from courriel.network import authorities
+
+Check: TypeAlias = Literal[
+    "issuer", "self-signed", "expired", "not yet valid", "name", "purpose", "chain", "strength", "revoked",
+    "certificate", "protocol", "version", "cipher", "client certificate", "handshake", "hung up", "silence", "other",
+]  # fmt: skip
+"""What was looked at when the line was given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What an error of TLS says: which check, in one sentence, and the facts for the failure table.
+
+    `verify_code` is OpenSSL's number, also where Windows or macOS did the checking; `reason` is OpenSSL's word, or "".
+    """
+
+    check: Check
+    sentence: str
+    reason: str = ""
+    verify_code: int | None = None
+    hint_id: str = ""
+
+
+# X509_V_ERR_… of OpenSSL (openssl-verification-options(1)): the check, and the sentence.
+_REFUSED: dict[int, tuple[Check, str]] = {
+    2: ("issuer", "the certificate of {name} hangs in the air: an issuer in its chain was not found"),
+    7: ("chain", "the certificate of {name} has a false signature"),
+    9: (
+        "not yet valid",
+        "the certificate of {name}, or one it depends on, is not valid yet (the clock of this machine says {now})",
+    ),
+    10: (
+        "expired",
+        "the certificate of {name}, or one it depends on, has expired (the clock of this machine says {now})",
+    ),
+    18: ("self-signed", "the certificate of {name} is signed by nobody but itself, and is not among those trusted"),
+    19: (
+        "issuer",
+        "the certificate of {name} comes from an authority that is not trusted (the server sent that authority along)",
+    ),
+    20: (
+        "issuer",
+        "the certificate of {name} comes from an authority that is not trusted, or an intermediate one is missing",
+    ),
+    21: ("issuer", "the certificate of {name} stands alone: neither it nor its issuer is trusted"),
+    23: ("revoked", "the certificate of {name} has been revoked"),
+    24: ("chain", "the certificate of {name} was issued by somebody who may not issue certificates"),
+    25: ("chain", "the chain of the certificate of {name} is longer than one of its authorities allows"),
+    26: ("purpose", "the certificate of {name} is not meant for servers"),
+    27: ("issuer", "the certificate of {name} comes from an authority that is not trusted for servers"),
+    28: ("issuer", "the certificate of {name} comes from an authority that this machine rejects"),
+    62: (
+        "name",
+        "the certificate is not for {name}: that name is not among its DNS names (an old common name does not count)",
+    ),
+    64: ("name", "the certificate is not for {name}: that address is not among its IP addresses"),
+    66: ("strength", "the key of the certificate of {name} is too weak"),
+    67: ("strength", "the key of an authority behind the certificate of {name} is too weak"),
+    68: ("strength", "the certificate of {name} is signed with a digest that is too weak"),
+    79: ("chain", "the certificate of {name} was issued by somebody who may not issue certificates"),
+}
+
+# The same refusals in the numbers of Windows (CERT_E_…, as unsigned) and macOS (errSec…), which truststore hands on.
+_FOREIGN = {
+    0x800B0101: 10, 0x800B0109: 19, 0x800B010A: 20, 0x800B010C: 23, 0x800B010F: 62, 0x800B0110: 26, 0x80092010: 23,
+    0x80096004: 7, 0x800B0112: 27,
+    -67818: 10, -67819: 9, -67843: 20, -67820: 23, -67602: 62, -67609: 26, -25318: 20,
+}  # fmt: skip
+
+# Reasons of OpenSSL outside of certificate checks. Alerts are what the other side told us.
+_BROKEN: dict[str, tuple[Check, str]] = {
+    **dict.fromkeys(
+        ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "HTTPS_PROXY_REQUEST"),
+        ("protocol", "{name} did not answer in TLS: this port speaks in clear first, or another protocol"),
+    ),
+    **dict.fromkeys(
+        (
+            "UNSUPPORTED_PROTOCOL",
+            "TLSV1_ALERT_PROTOCOL_VERSION",
+            "WRONG_SSL_VERSION",
+            "VERSION_TOO_LOW",
+            "NO_PROTOCOLS_AVAILABLE",
+        ),
+        ("version", "{name} and we have no version of TLS in common: TLS 1.2 is the least that is accepted (RFC 8996)"),
+    ),
+    **dict.fromkeys(
+        (
+            "DH_KEY_TOO_SMALL",
+            "EE_KEY_TOO_SMALL",
+            "CA_MD_TOO_WEAK",
+            "BAD_ECPOINT",
+            "UNSAFE_LEGACY_RENEGOTIATION_DISABLED",
+        ),
+        ("strength", "{name} offers cryptography that is too weak"),
+    ),
+    **dict.fromkeys(
+        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "PEER_DID_NOT_RETURN_A_CERTIFICATE"),
+        ("client certificate", "{name} asks for a client certificate, and none was given"),
+    ),
+    **dict.fromkeys(
+        (
+            "SSLV3_ALERT_BAD_CERTIFICATE",
+            "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+            "SSLV3_ALERT_CERTIFICATE_REVOKED",
+            "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+            "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+            "TLSV1_ALERT_UNKNOWN_CA",
+            "TLSV1_ALERT_ACCESS_DENIED",
+        ),
+        ("client certificate", "{name} does not accept our client certificate, or wants one and got none ({reason})"),
+    ),
+    "TLSV1_UNRECOGNIZED_NAME": ("name", "there is no server called {name} behind this address"),
+    "NO_SHARED_CIPHER": ("cipher", "{name} and we have no cipher in common"),
+    # The one alert of TLS 1.2 for many griefs: RFC 5246 7.2.2.
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": (
+        "handshake",
+        "{name} broke off the handshake: no cipher or version in common, or it asks for a client certificate",
+    ),
+    "UNEXPECTED_EOF_WHILE_READING": ("hung up", "{name} hung up in the middle of TLS"),
+}
+
+_HINTS: dict[Check, str] = {
+    "issuer": "CERT-UNKNOWN-ISSUER",
+    "self-signed": "CERT-SELF-SIGNED",
+    "expired": "CERT-EXPIRED",
+    "name": "CERT-WRONG-NAME",
+    "protocol": "TLS-PORT-MIXUP",
+}
+
+
+def explain(error: OSError, server_name: str = "", trust: Trust | None = None) -> str:
+    """What an error of TLS means, in one sentence; see `examine`."""
+    return examine(error, server_name, trust).sentence
+
+
+def examine(error: OSError, server_name: str = "", trust: Trust | None = None) -> Finding:
+    """Name the check that failed. With `trust`, an empty system store is seen to be why an issuer is unknown.
+
+    The error may also come from reading, after the handshake: that is when TLS 1.3 lets a server complain about us.
+    """
+    name = server_name or "the server"
+    reason = str(getattr(error, "reason", None) or "")
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _refused(error, name, reason, trust)
+    if reason in _BROKEN:
+        check, sentence = _BROKEN[reason]
+        return Finding(check, sentence.format(name=name, reason=reason), reason, None, _HINTS.get(check, ""))
+    match error:
+        case TimeoutError():
+            return Finding("silence", f"{name} did not answer the TLS handshake in time", reason)
+        case ssl.SSLEOFError() | ssl.SSLZeroReturnError() | ConnectionError():
+            return Finding("hung up", f"{name} hung up in the middle of TLS", reason)
+        case _:
+            words = reason.replace("_", " ").lower() or str(error)
+            return Finding("other", f"TLS with {name} failed: {words}", reason)
+
+
+# The steps.
+
+
+def _refused(error: ssl.SSLCertVerificationError, name: str, reason: str, trust: Trust | None) -> Finding:
+    raw = getattr(error, "verify_code", 0)
+    code = _FOREIGN.get(raw, raw)
+    if code not in _REFUSED:
+        why = getattr(error, "verify_message", "") or str(error)
+        return Finding("certificate", f"the certificate of {name} was refused: {why}", reason, code)
+    check, sentence = _REFUSED[code]
+    told = sentence.format(name=name, now=_now() if "{now}" in sentence else "")
+    if check == "issuer" and trust is not None and trust.uses_system and authorities.system_is_empty():
+        told = (
+            f"the system store is empty: this machine trusts no authority at all, so not the one behind {name} either"
+        )
+    return Finding(check, told, reason, code, _HINTS.get(check, ""))
+
+
+def _now() -> str:
+    from time import gmtime, strftime
+
+    return strftime("%Y-%m-%d %H:%M UTC", gmtime())
