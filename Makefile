@@ -1,27 +1,78 @@
 # Everything one does here has one word. `make` alone lists them.
 #
 # Needed on the machine: Python 3.11 or newer (with venv), git, make. The rest is fetched into .venv.
+# PYTHON=/path/to/python3.12 chooses the interpreter; TESTS=tests/unit and OPTIONS=-x narrow a run of the tests.
 
 VENV := .venv
 BIN := $(VENV)/bin
+TESTS ?=
+OPTIONS ?=
+FILE ?= tests/transcripts/one-refused-recipient.txt
+
+# Two processes on a small machine, never more than four on a large one: servers are started by each.
+PROCESSES := --numprocesses=auto --maxprocesses=4 --dist=loadfile
+
 # An environment in use around us is not ours.
-unexport VIRTUAL_ENV PYTHONHOME
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
+# pyright runs on the node that requirements/dev.txt brings, and asks nobody for a newer version of itself.
+export PYRIGHT_PYTHON_GLOBAL_NODE := 0
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help demo test fast check format cover play sandbox news lock venv debian
 
-help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+help:
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1@\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F @ '{ printf "  make %-9s %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.run ## see the library at work, on a practice server on this machine
 	@$(BIN)/courriel demo
 
+# A failing check does not keep the tests from running: one run tells everything. pytest has the last word.
+test: $(VENV)/.dev debian ## set up what is missing, then the checks and every test
+	@failed=0; \
+	$(MAKE) --no-print-directory check || failed=1; \
+	$(BIN)/python -m pytest $(PROCESSES) $(OPTIONS) $(TESTS) || failed=1; \
+	exit $$failed
+
+fast: $(VENV)/.dev ## the tests that take less than a minute together (neither acceptance nor slow)
+	@$(BIN)/python -m pytest $(PROCESSES) -m "not acceptance and not slow" $(OPTIONS) $(TESTS)
+
+check: $(VENV)/.dev ## format, lint, types, storeys, forgotten steps
+	@sh tools/check.sh $(BIN)
+
+format: $(VENV)/.dev ## put the files in order as ruff has it
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+cover: $(VENV)/.dev ## coverage of branches in the storeys that do not wait
+	@$(BIN)/python -m pytest -m "not acceptance and not slow" --cov --cov-report=term $(OPTIONS) $(TESTS)
+
+play: $(VENV)/.dev ## serve a transcript and watch: make play FILE=tests/transcripts/x.txt
+	@$(BIN)/python tools/play.py $(FILE)
+
+sandbox: $(VENV)/.run ## a practice mail server on this machine
+	@$(BIN)/courriel sandbox
+
+news: $(VENV)/.dev ## show the news that the next release will bring
+	@$(BIN)/towncrier build --draft --version next
+
+# The addresses of indexes stay out of the files; one universal list serves Python 3.11 to 3.13 on every system.
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --only-binary :all: \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links $(OPTIONS)
+
+lock: $(VENV)/.dev ## compile requirements/*.in again (OPTIONS=--upgrade for newer versions)
+	@$(LOCK) requirements/run.in --output-file requirements/run.txt
+	@$(LOCK) requirements/dev.in --output-file requirements/dev.txt
+
 venv: $(VENV)/.dev ## set up .venv for working here
+
+debian: ## install Debian's mail servers for the acceptance tests, where we may
+	@$(or $(wildcard $(BIN)/python),python3) tools/debian_packages.py
 
 $(VENV)/.run: requirements/run.txt pyproject.toml tools/environment.sh
 	@sh tools/environment.sh $(VENV) run
 
 $(VENV)/.dev: requirements/dev.txt pyproject.toml tools/environment.sh
 	@sh tools/environment.sh $(VENV) dev
-
-.PHONY: help demo venv

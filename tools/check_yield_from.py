@@ -115,8 +115,9 @@ def is_flow(call: ast.Call, names: Names, parents: dict[ast.AST, ast.AST]) -> bo
     match call.func:
         case ast.Name(id=name):
             return names.functions.get(name, False)
-        case ast.Attribute(value=ast.Name(id="self" | "cls"), attr=name) | ast.Attribute(
-            value=ast.Call(func=ast.Name(id="super")), attr=name
+        case (
+            ast.Attribute(value=ast.Name(id="self" | "cls"), attr=name)
+            | ast.Attribute(value=ast.Call(func=ast.Name(id="super")), attr=name)
         ):
             owner = enclosing(call, ast.ClassDef, parents)
             known = names.method_of(owner.name, name) if owner is not None else None

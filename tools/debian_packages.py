@@ -4,9 +4,9 @@ Install the mail servers that the acceptance tests talk to, where that is possib
     debian_packages.py            install what is missing, when we may (root, or sudo without a password)
     debian_packages.py --list     say what is missing, change nothing
 
-On Debian and Ubuntu the packages below are installed and nothing else is changed: no package is removed to make room, no
-service is started, and none will start at the next boot. Where we may not install, or on another system, one sentence
-on standard error says which tests will be skipped, and the exit status is 0 all the same: the tests go on without.
+On Debian and Ubuntu the packages below are installed and nothing else is changed: no package is removed to make room,
+no service is started, and none will start at the next boot. Where we may not install, or on another system, one
+sentence on standard error says which tests will be skipped, and the exit status is 0 all the same.
 """
 
 from __future__ import annotations
