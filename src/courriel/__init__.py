@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from courriel.model.envelope import Return as Return
     from courriel.model.message import Message as Message
     from courriel.model.message import Priority as Priority
-    from courriel.model.message import ReadyMessage as ReadyMessage
+    from courriel.model.ready import ReadyMessage as ReadyMessage
     from courriel.model.receipt import Fate as Fate
     from courriel.model.receipt import Outcome as Outcome
     from courriel.model.receipt import Receipt as Receipt
@@ -66,7 +66,7 @@ _HOMES = {
     "Outcome": "model.receipt",
     "Password": "model.credentials",
     "Priority": "model.message",
-    "ReadyMessage": "model.message",
+    "ReadyMessage": "model.ready",
     "Receipt": "model.receipt",
     "Reply": "reply",
     "Return": "model.envelope",

@@ -52,7 +52,7 @@ class CourrielError(Exception):
     `refused` the recipients that had been refused by then, `in_doubt` whether the message may have left all the same.
     """
 
-    session_usable = False
+    session_usable: bool = False
 
     def __init__(
         self,
@@ -207,8 +207,9 @@ class RemoteProtocolError(ProtocolError):
 
 
 class Refused(CourrielError):
-    """The server understood, and said no. The session remains usable, unless the server closed it (421)."""
+    """The server understood, and said no. The session remains usable."""
 
+    session_usable = True
     reply: Reply
 
     def __init__(
@@ -220,12 +221,8 @@ class Refused(CourrielError):
         refused: Mapping[str, Reply] | None = None,
         about: str = "",
     ) -> None:
-        super().__init__(f"{reply} ({about})" if about else str(reply), stage=stage, server=server, reply=reply, refused=refused)
-
-    @property
-    def session_usable(self) -> bool:  # type: ignore[override]
-        """A 421 is the server saying goodbye (RFC 5321 3.8); any other refusal leaves the session as it was."""
-        return self.reply.code != 421
+        text = f"{reply} ({about})" if about else str(reply)
+        super().__init__(text, stage=stage, server=server, reply=reply, refused=refused)
 
 
 class AuthenticationRefused(Refused):

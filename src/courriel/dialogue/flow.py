@@ -11,6 +11,7 @@ stage that each want names, and writes the transcript.
     Receive     wait for some bytes           answered by them; b"" means that the other side hung up
     Overhear    take what came unasked        answered by it; b"" means silence (a hang-up is raised)
     Fetch       ask for a token               answered by it
+    HangUp      cut the line without a word   answered by b""
 
 What goes wrong outside is raised inside the flow, at its `yield`, as one of `courriel.errors`: the traceback tells the
 whole story. A flow that ends by a refusal leaves the conversation where it was; cut short by anything else it leaves the
@@ -78,5 +79,12 @@ class Fetch:
     stage: Stage = "authenticate"
 
 
-Want: TypeAlias = Connect | Secure | Send | Receive | Overhear | Fetch
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """Cut the line without a word, because the conversation is out of step although this flow has a result."""
+
+    stage: Stage
+
+
+Want: TypeAlias = Connect | Secure | Send | Receive | Overhear | Fetch | HangUp
 Flow: TypeAlias = Generator[Want, bytes, T]

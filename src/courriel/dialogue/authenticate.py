@@ -1,0 +1,161 @@
+"""
+A login, as the client holds it (SMTP AUTH, RFC 4954).
+
+The rule of fall-back: the strongest mechanism that the server offers and the credentials can serve comes first. One
+further try follows only when the server says that it cannot do this one after all (504, 534) or asks what makes no
+sense; never after a refusal (535), which another mechanism would only repeat and which locks accounts. Nothing is ever
+tried that was not offered, or that the profile excludes.
+"""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterator
+
+from courriel import errors
+from courriel.dialogue.exchange import Exchange
+from courriel.dialogue.flow import Fetch, Flow
+from courriel.model.credentials import Credentials, External, Password, TokenSource
+from courriel.model.server import Server
+from courriel.reply import Reply
+from courriel.wire import sasl
+from courriel.wire import smtp as wire
+
+_MAX_ROUNDS = 8  # SCRAM needs three; a server that goes on asking is not going to stop
+_MAX_INITIAL = 360  # octets: in base64, with the command, still a line of 512 (RFC 4954 4); more waits to be asked
+_CANNOT = (504, 534)  # "unrecognized authentication type", "mechanism is too weak": the only refusals to try again after
+
+Choice = tuple[str, Callable[[], sasl.Mechanism]]
+
+
+def authenticate(
+    exchange: Exchange, credentials: Credentials, offered: tuple[str, ...], server: Server, certificate: bytes
+) -> Flow[tuple[str, ...]]:
+    """Log in, and say which mechanisms were tried; the last one worked.
+
+    `offered` are the server's mechanisms in upper case, `certificate` its certificate (DER) for channel binding, empty on
+    a clear line. Raises AuthenticationRefused, NotSupported when the server offers nothing that the credentials can serve.
+    """
+    token = ""
+    if isinstance(credentials, TokenSource):
+        token = (yield Fetch(credentials)).decode()
+    tried: list[str] = []
+    for name, make in list(_choices(credentials, token, offered, server, certificate))[:2]:
+        tried.append(name)
+        try:
+            yield from _log_in(exchange, make())
+            return tuple(tried)
+        except errors.AuthenticationRefused as refused:
+            refused.tried = tuple(tried)
+            refused.user = credentials.user
+            if isinstance(credentials, TokenSource) and refused.reply.code not in _CANNOT:
+                # The token may have been withdrawn before its time: one fresh one, then the refusal stands.
+                token = (yield Fetch(credentials)).decode()
+                yield from _try_fresh_token(exchange, make_token(name, credentials.user, token, server), refused)
+                return (*tried, name)
+            if refused.reply.code not in _CANNOT:
+                raise
+            last = refused
+    if tried:
+        raise last
+    raise errors.NotSupported(
+        f"the server offers no login that these credentials can serve (it offers: {' '.join(offered) or 'none'})",
+        capability="AUTH",
+        stage="authenticate",
+        hint_id="AUTH-NOT-OFFERED",
+    )
+
+
+def make_token(name: str, user: str, token: str, server: Server) -> sasl.Mechanism:
+    """The mechanism of that name, for a token."""
+    if name == "OAUTHBEARER":
+        return sasl.OAuthBearer(user, token, host=server.host, port=server.port)
+    return sasl.XOAuth2(user, token)
+
+
+# The steps.
+
+
+def _choices(
+    credentials: Credentials, token: str, offered: tuple[str, ...], server: Server, certificate: bytes
+) -> Iterator[Choice]:
+    """What both sides can do, best first; `Server.auth` restricts it and gives its own order."""
+    known = dict(_mechanisms(credentials, token, offered, server, certificate))
+    wished = [name.upper() for name in server.auth] or list(known)
+    for name in wished:
+        if name in known and name in offered:
+            yield name, known[name]
+
+
+def _mechanisms(
+    credentials: Credentials, token: str, offered: tuple[str, ...], server: Server, certificate: bytes
+) -> Iterator[Choice]:
+    match credentials:
+        case Password(user, secret):
+            binding = sasl.end_point_binding(certificate)
+            downgraded = bool(binding) and "SCRAM-SHA-256-PLUS" not in offered
+            if binding:
+                yield "SCRAM-SHA-256-PLUS", lambda: sasl.ScramSha256(user, secret, binding=binding)
+            yield "SCRAM-SHA-256", lambda: sasl.ScramSha256(user, secret, downgraded=downgraded)
+            yield "CRAM-MD5", lambda: sasl.CramMd5(user, secret)
+            yield "PLAIN", lambda: sasl.Plain(user, secret)
+            yield "LOGIN", lambda: sasl.Login(user, secret)
+        case TokenSource(user):
+            yield "OAUTHBEARER", lambda: make_token("OAUTHBEARER", user, token, server)
+            yield "XOAUTH2", lambda: make_token("XOAUTH2", user, token, server)
+        case External(user):
+            yield "EXTERNAL", lambda: sasl.ExternalMechanism(user)
+
+
+def _log_in(exchange: Exchange, mechanism: sasl.Mechanism) -> Flow[None]:
+    """One exchange from AUTH to the server's verdict (RFC 4954 4)."""
+    first = mechanism.start()
+    short = first is not None and len(first) <= _MAX_INITIAL
+    words = (_encoded(first) or "=",) if first is not None and short else ()
+    explained = b""
+    reply = yield from exchange.ask("authenticate", wire.command("AUTH", mechanism.name, *words), secret=True)
+    for turn in range(_MAX_ROUNDS):
+        if reply.kind != 3:
+            break
+        try:
+            challenge = explained = b64decode(reply.lines[0].strip(), validate=True)
+            answer = first if turn == 0 and first is not None and not short else mechanism.answer(challenge)
+        except (binascii.Error, errors.RemoteProtocolError) as broken:
+            yield from _cancel(exchange, mechanism.name, broken)
+            return
+        reply = yield from exchange.ask("authenticate", wire.command(_encoded(answer)), secret=True)
+    if reply.kind == 2:
+        mechanism.finish()
+        return
+    if reply.kind == 3:
+        raise errors.RemoteProtocolError(f"{mechanism.name}: the server goes on asking", stage="authenticate")
+    raise errors.AuthenticationRefused(reply, stage="authenticate", about=_explanation(mechanism.name, explained))
+
+
+def _cancel(exchange: Exchange, name: str, broken: Exception) -> Flow[None]:
+    """Give up this mechanism, but not the session (RFC 4954 4: a lone "*"), and say why."""
+    reply = yield from exchange.ask("authenticate", wire.command("*"))
+    if reply.kind == 2:
+        raise errors.RemoteProtocolError(f"{name}: the server took a login that was given up", stage="authenticate")
+    refusal = errors.AuthenticationRefused(Reply(504, (f"{name} was given up: {broken}",)), stage="authenticate")
+    raise refusal from broken
+
+
+def _try_fresh_token(exchange: Exchange, mechanism: sasl.Mechanism, refused: errors.AuthenticationRefused) -> Flow[None]:
+    try:
+        yield from _log_in(exchange, mechanism)
+    except errors.AuthenticationRefused as again:
+        again.tried, again.user = (*refused.tried, mechanism.name), refused.user
+        raise again from None
+
+
+def _explanation(name: str, challenge: bytes) -> str:
+    """The JSON in which Google and Microsoft say what was wrong with a token, for the error's text."""
+    if name not in ("XOAUTH2", "OAUTHBEARER") or not challenge.startswith(b"{"):
+        return ""
+    return f"the server explains: {wire.printable(challenge[:300])}"
+
+
+def _encoded(said: bytes) -> str:
+    return b64encode(said).decode("ascii")

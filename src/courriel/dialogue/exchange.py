@@ -1,0 +1,87 @@
+"""Commands out, replies in: a burst at a time, each reply read, and nothing believed that was not asked for."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from courriel import errors
+from courriel.dialogue.flow import Flow, Overhear, Receive, Send
+from courriel.errors import Stage
+from courriel.reply import Reply
+from courriel.wire import smtp as wire
+
+CLOSING = 421  # RFC 5321 3.8: the server is about to hang up, whatever it was asked
+
+
+class Exchange:
+    """The thread of one conversation: what has arrived and not been read yet."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._replies: deque[Reply] = deque()
+
+    def ask(self, stage: Stage, line: bytes, *, secret: bool = False) -> Flow[Reply]:
+        """Say one command, hear its reply. Raises ConnectionFailed when the server closes the session instead (421)."""
+        yield Send(line, stage, secret)
+        return (yield from self.hear(stage))
+
+    def hear(self, stage: Stage) -> Flow[Reply]:
+        """The next reply, whatever it says; a 421 is raised."""
+        (reply,) = yield from self.hear_all((stage,))
+        if reply.code == CLOSING:
+            raise closed(reply, stage)
+        return reply
+
+    def hear_all(self, stages: Sequence[Stage]) -> Flow[list[Reply]]:
+        """One reply for each stage, in order; a 421 is the last that is waited for, and ends the list early.
+
+        Every reply of a burst is read, even when the first one is bad news: what is left unread would answer the next
+        command (scar 2).
+        """
+        heard: list[Reply] = []
+        more = False
+        for stage in stages:
+            while not self._replies:
+                chunk = yield Receive(stage, more)
+                if not chunk:
+                    raise errors.ConnectionFailed("the server hung up", stage=stage, hint_id="SESSION-LOST")
+                self._buffer += chunk
+                self._replies.extend(_take(self._buffer, stage))
+                more = not self._replies
+            heard.append(self._replies.popleft())
+            if heard[-1].code == CLOSING:
+                break
+        return heard
+
+    def expect_silence(self, stage: Stage) -> Flow[None]:
+        """Make sure that nothing arrived unasked: it would answer the next command (scar 1, B8).
+
+        Raises ConnectionFailed when the server said goodbye meanwhile, RemoteProtocolError for anything else it said.
+        """
+        if not self._buffer and not self._replies:
+            self._buffer += yield Overhear(stage)
+        self._replies.extend(_take(self._buffer, stage))
+        if self._replies and self._replies[0].code in (CLOSING, 221):
+            raise closed(self._replies[0], stage)
+        if self._replies or self._buffer:
+            said = self._replies[0] if self._replies else wire.printable(bytes(self._buffer[:60]))
+            raise errors.RemoteProtocolError(f"the server spoke without being asked: {said}", stage=stage)
+
+    def forget(self) -> None:
+        """Begin anew on a new line."""
+        self._buffer.clear()
+        self._replies.clear()
+
+
+def closed(reply: Reply, stage: Stage) -> errors.ConnectionFailed:
+    """The server said that it is about to hang up."""
+    return errors.ConnectionFailed(f"the server closed the session: {reply}", stage=stage, reply=reply)
+
+
+def _take(buffer: bytearray, stage: Stage) -> list[Reply]:
+    try:
+        return wire.take_replies(buffer)
+    except errors.RemoteProtocolError as broken:
+        broken.stage = stage
+        raise

@@ -1,0 +1,257 @@
+"""An SMTP conversation, as the client holds it, in the order it happens (RFC 5321)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from courriel import errors
+from courriel.dialogue.authenticate import authenticate
+from courriel.dialogue.exchange import Exchange
+from courriel.dialogue.flow import Connect, Flow, HangUp, Secure, Send
+from courriel.dialogue.transaction import Transaction
+from courriel.errors import Stage
+from courriel.model.content import Content
+from courriel.model.credentials import Credentials
+from courriel.model.envelope import Envelope
+from courriel.model.receipt import Receipt
+from courriel.model.server import Dialect, Security, Server
+from courriel.reply import Reply
+from courriel.wire import lines
+from courriel.wire import smtp as wire
+
+_BLOCK = 64 * 1024  # octets of content put on the line at a time
+
+
+class SmtpDialogue:
+    """
+    The client's side of one SMTP (or LMTP) connection.
+
+    Each public method is a flow: run it with a driver. They follow the order of a conversation: `open`, then `deliver` as
+    often as wished, then `close`. What was learnt on the way stands in the attributes.
+    """
+
+    def __init__(self, server: Server, credentials: Credentials | None = None) -> None:
+        self.server = server
+        self.credentials = credentials
+        self.capabilities: dict[str, str] = {}
+        self.greeting = ""
+        self.secured = False
+        self.mechanism = ""  # how we logged in
+        self._exchange = Exchange()
+        self._certificate = b""
+
+    # The conversation, in the order it happens.
+
+    def open(self) -> Flow[None]:
+        """Reach the server, hear its greeting, introduce ourselves, secure the line, log in."""
+        self._keep_secrets_off_a_clear_line()
+        self._forget()
+        our_name = (yield Connect()).decode("ascii")
+        name = self.server.ehlo_name or our_name
+
+        if self.server.security is Security.TLS:
+            yield from self._secure()
+        yield from self._hear_greeting()
+        yield from self._introduce(name)
+        if self._starttls_is_due():
+            yield from self._start_tls()
+            yield from self._introduce(name)
+        if self.credentials is not None:
+            yield from self._log_in(self.credentials)
+
+    def deliver(self, envelope: Envelope, content: Content, message_id: str, *, all_or_nothing: bool = False) -> Flow[Receipt]:
+        """Hand one message over, and report what became of each recipient.
+
+        A server may have ended the session while nobody spoke; then a new one is opened, once, as long as nothing of this
+        message was accepted (scar 15). With `all_or_nothing` one refused recipient is enough for nothing to be sent.
+        Raises SenderRefused, RecipientsRefused, MessageRefused; NotSupported for a message that this server cannot take;
+        ConnectionFailed with `in_doubt` when the final dot left and no answer came.
+        """
+        transaction = Transaction(envelope, content, message_id, all_or_nothing=all_or_nothing)
+        try:
+            return (yield from self._hand_over(transaction))
+        except errors.ConnectionFailed as lost:
+            if transaction.begun or isinstance(lost, errors.TimedOut):
+                raise
+        yield from self.open()
+        return (yield from self._hand_over(transaction))
+
+    def noop(self) -> Flow[Reply]:
+        """Ask whether the server is still there, and keep it from falling asleep."""
+        yield from self._exchange.expect_silence("hello")
+        return (yield from self._ask("hello", "NOOP"))
+
+    def close(self) -> Flow[None]:
+        """Say goodbye."""
+        yield from self._ask("goodbye", "QUIT")
+
+    # Opening.
+
+    def _hear_greeting(self) -> Flow[None]:
+        reply = yield from self._exchange.hear("greeting")
+        self.greeting = self._judge(reply, 2, "greeting").text
+
+    def _introduce(self, name: str) -> Flow[None]:
+        """EHLO, or HELO to a server that knows no better (RFC 5321 3.2); LHLO where LMTP is spoken (RFC 2033)."""
+        verb = "LHLO" if self.server.dialect is Dialect.LMTP else "EHLO"
+        reply = yield from self._exchange.ask("hello", wire.command(verb, name))
+        if reply.kind == 5 and verb == "EHLO":
+            reply = yield from self._exchange.ask("hello", wire.command("HELO", name))
+        self.capabilities = wire.read_capabilities(self._judge(reply, 2, "hello"))
+
+    def _starttls_is_due(self) -> bool:
+        security = self.server.security
+        return security is Security.STARTTLS or (security is Security.OPPORTUNISTIC and "STARTTLS" in self.capabilities)
+
+    def _start_tls(self) -> Flow[None]:
+        """Secure a line that began in clear, or give up; never go on in clear (RFC 3207)."""
+        if "STARTTLS" not in self.capabilities:
+            raise errors.NotSupported(
+                "the server does not offer STARTTLS", capability="STARTTLS", stage="secure", hint_id="STARTTLS-NOT-OFFERED"
+            )
+        yield from self._ask("secure", "STARTTLS")
+        # RFC 3207 4.2: whatever was said before the line was secure may come from someone else.
+        # Bytes that are already here are an attack, not a reply.
+        yield from self._exchange.expect_silence("secure")
+        yield from self._secure()
+
+    def _secure(self) -> Flow[None]:
+        self._certificate = yield Secure()
+        self.secured = True
+        self.capabilities = {}
+
+    def _log_in(self, credentials: Credentials) -> Flow[None]:
+        offered = tuple(self.capabilities.get("AUTH", "").upper().split())
+        tried = yield from authenticate(self._exchange, credentials, offered, self.server, self._certificate)
+        self.mechanism = tried[-1]
+
+    def _keep_secrets_off_a_clear_line(self) -> None:
+        """No credentials where strangers can read them, unless that was asked for by name (scar 27)."""
+        in_clear = self.server.security in (Security.NONE, Security.OPPORTUNISTIC)
+        if self.credentials and in_clear and not (self.server.local or self.server.allow_clear_credentials):
+            raise errors.InvalidServer(
+                f"the credentials would cross the line to {self.server} in clear", stage="compose", hint_id="CLEAR-CREDENTIALS"
+            )
+
+    def _forget(self) -> None:
+        """Begin anew: nothing that an older line taught us holds on the next one."""
+        self._exchange.forget()
+        self.capabilities, self.greeting, self.secured, self.mechanism, self._certificate = {}, "", False, "", b""
+
+    # Handing a message over.
+
+    def _hand_over(self, transaction: Transaction) -> Flow[Receipt]:
+        try:
+            yield from self._exchange.expect_silence("sender")
+            yield from self._announce(transaction)
+            yield from self._pass_the_door(transaction)
+            yield from self._pour(transaction)
+            return (yield from self._hear_verdict(transaction))
+        except errors.Refused as refusal:
+            if refusal.session_usable:
+                yield from self._start_afresh(refusal)
+            raise
+        except errors.CourrielError as broken:
+            # The dot has left: the server may have taken the message, whatever broke since. Its own word settles it.
+            broken.in_doubt = transaction.dot_sent and broken.reply is None
+            broken.refused = broken.refused or transaction.refused
+            raise
+
+    def _announce(self, transaction: Transaction) -> Flow[None]:
+        """MAIL, RCPT for each recipient, DATA; in one burst where the server reads ahead (RFC 2920)."""
+        for burst in transaction.bursts(self.capabilities):
+            if refusal := transaction.refusal():
+                raise refusal
+            yield Send(b"".join(line for _, line in burst), burst[0][0])
+            transaction.note(burst, (yield from self._exchange.hear_all([stage for stage, _ in burst])))
+
+    def _pass_the_door(self, transaction: Transaction) -> Flow[None]:
+        """Go on when the server asks for the message and somebody will get it; otherwise leave without handing it over.
+
+        A server may have opened the door (354) although there is a refusal. With nobody accepted, a lone dot closes it
+        (RFC 2920 3.1). With somebody accepted, that dot would send them an empty message: then the line is cut (scar 2).
+        """
+        refusal, door = transaction.refusal(), transaction.door
+        if refusal and door and door.kind == 3:
+            if transaction.accepted:
+                refusal.session_usable = False
+            else:
+                yield from self._exchange.ask("message", lines.END)
+        if refusal:
+            raise refusal
+        if door is not None and door.kind in (4, 5):
+            raise transaction.message_refused(door, "data")
+        if door is None or door.kind != 3:
+            raise errors.RemoteProtocolError(f"the server answered {door} to DATA, where 354 belongs", stage="data", reply=door)
+
+    def _pour(self, transaction: Transaction) -> Flow[None]:
+        """Put the content on the line, block by block, the final dot in the same write as the last of it."""
+        content, block = transaction.content, bytearray()
+        try:
+            for chunk in content if content.dotless else lines.stuff(content):
+                block += chunk
+                if len(block) >= _BLOCK:
+                    yield Send(bytes(block), "data")
+                    block.clear()
+        except errors.ConnectionFailed as broken:
+            yield from self._hear_last_words(transaction, broken)
+            raise
+        except errors.CourrielError as broken:
+            broken.session_usable = False  # half a message is on the line, and no dot may ever follow it
+            raise
+        transaction.dot_sent = True
+        yield Send(bytes(block + lines.END), "message")
+
+    def _hear_last_words(self, transaction: Transaction, broken: errors.ConnectionFailed) -> Flow[None]:
+        """A server that hangs up in the middle of a message has often said why before; nobody was listening yet."""
+        try:
+            reply = yield from self._exchange.hear("data")
+        except errors.CourrielError as said:
+            if said.reply is None:
+                return
+            raise said from broken
+        if reply.kind in (4, 5):
+            refusal = transaction.message_refused(reply, "data")
+            refusal.session_usable = False
+            raise refusal from broken
+
+    def _hear_verdict(self, transaction: Transaction) -> Flow[Receipt]:
+        """The server's word on the message: one for everybody, or in LMTP one for each recipient (RFC 2033 4.2)."""
+        wanted = len(transaction.accepted) if self.server.dialect is Dialect.LMTP else 1
+        verdicts: list[Reply] = []
+        notes: tuple[str, ...] = ()
+        try:
+            while len(verdicts) < wanted:
+                verdicts.append((yield from self._exchange.hear("message")))
+        except errors.CourrielError as broken:
+            if not verdicts:
+                raise
+            notes = (f"the session broke before every recipient was answered: {broken}",)
+            yield HangUp("message")
+        if not any(verdict.kind == 2 for verdict in verdicts):
+            self._judge(verdicts[0], 2, "message", transaction.message_refused)
+        return transaction.receipt(verdicts, str(self.server), notes)
+
+    def _start_afresh(self, refusal: errors.Refused) -> Flow[None]:
+        """Leave the transaction; a server that does not know RSET has none to leave (B14)."""
+        try:
+            yield from self._exchange.ask("sender", wire.command("RSET"))
+        except errors.CourrielError:
+            refusal.session_usable = False  # the refusal stays the news
+
+    # Words that every part needs.
+
+    def _ask(self, stage: Stage, verb: str) -> Flow[Reply]:
+        reply = yield from self._exchange.ask(stage, wire.command(verb))
+        return self._judge(reply, 2, stage)
+
+    @staticmethod
+    def _judge(
+        reply: Reply, wanted: int, stage: Stage, refusal: Callable[[Reply, Stage], errors.Refused] | None = None
+    ) -> Reply:
+        """Let a reply pass that is of the wanted kind; 4 and 5 are refusals, anything else breaks the rules (RFC 5321 4.2.1)."""
+        if reply.kind == wanted:
+            return reply
+        if reply.kind in (4, 5):
+            raise refusal(reply, stage) if refusal else errors.CommandRefused(reply, stage=stage)
+        raise errors.RemoteProtocolError(f"the server answered {reply} at the wrong moment", stage=stage, reply=reply)

@@ -1,0 +1,116 @@
+"""What is known so far of one message that is being handed over: who was accepted, who was refused, whether it has left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from courriel import errors
+from courriel.dialogue.exchange import CLOSING, closed
+from courriel.errors import Stage
+from courriel.model.content import Content
+from courriel.model.envelope import Envelope
+from courriel.model.receipt import Fate, Outcome, Receipt
+from courriel.reply import Reply
+from courriel.wire import envelope as wire
+from courriel.wire.smtp import command
+
+Step = tuple[Stage, bytes]
+
+# Commands sent before their replies are read: enough for a hundred recipients in one round trip, and few enough for the
+# replies to fit into the smallest buffers while we are still writing (RFC 2920 3.1).
+_BURST = 102
+
+
+class Transaction:
+    """The client's notes on one mail transaction (RFC 5321 3.3)."""
+
+    def __init__(self, envelope: Envelope, content: Content, message_id: str, *, all_or_nothing: bool) -> None:
+        self.envelope, self.content, self.message_id = envelope, content, message_id
+        self.sender: Reply | None = None
+        self.door: Reply | None = None  # the answer to DATA: 354 opens it
+        self.dot_sent = False
+        self._all_or_nothing = all_or_nothing
+        self._answers: list[Reply] = []  # to RCPT, in the order of the recipients
+
+    @property
+    def begun(self) -> bool:
+        """Whether the server has accepted anything of this message."""
+        return self.sender is not None and self.sender.kind == 2
+
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """The recipients that the server will take the message for."""
+        return tuple(name for name, reply in self._answered() if reply.kind == 2)
+
+    @property
+    def refused(self) -> dict[str, Reply]:
+        """The recipients that it will not, and its words to each."""
+        return {name: reply for name, reply in self._answered() if reply.kind != 2}
+
+    def bursts(self, capabilities: Mapping[str, str]) -> Iterator[Sequence[Step]]:
+        """MAIL, RCPT for each recipient, DATA: as few bursts as the server can bear. Raises NotSupported."""
+        content, envelope = self.content, self.envelope
+        steps: list[Step] = [("sender", wire.mail(envelope, content, capabilities))]
+        steps += (("recipient", wire.rcpt(who, envelope, content, capabilities)) for who in envelope.recipients)
+        door: Step = ("data", command("DATA"))
+        # All or nothing among several can only be kept by hearing of each before DATA opens the door.
+        apart = self._all_or_nothing and len(envelope.recipients) > 1
+        size = _BURST if "PIPELINING" in capabilities else 1
+        together = steps if apart else [*steps, door]
+        for start in range(0, len(together), size):
+            yield together[start : start + size]
+        if apart:
+            yield (door,)
+
+    def note(self, burst: Sequence[Step], replies: Sequence[Reply]) -> None:
+        """Write down what the server answered to a burst. Raises ConnectionFailed when it closed the session instead."""
+        for (stage, _), reply in zip(burst, replies, strict=False):
+            if reply.code == CLOSING:
+                raise closed(reply, stage)
+            if stage == "sender":
+                self.sender = reply
+            elif stage == "recipient":
+                self._answers.append(reply)
+            else:
+                self.door = reply
+
+    def refusal(self) -> errors.Refused | None:
+        """Why nothing must be handed over, as far as is known; None while it may go on."""
+        if self.sender is not None and self.sender.kind != 2:
+            return errors.SenderRefused(self.sender, stage="sender", about=f"sender {self._sender}")
+        if len(self._answers) < len(self.envelope.recipients):
+            return None
+        refused = self.refused
+        if refused and (self._all_or_nothing or len(refused) == len(self._answers)):
+            name, reply = next(iter(refused.items()))
+            about = f"recipient {name}" if len(refused) == 1 else f"recipient {name} and {len(refused) - 1} more"
+            return errors.RecipientsRefused(reply, stage="recipient", refused=refused, about=about)
+        return None
+
+    def message_refused(self, reply: Reply, stage: Stage) -> errors.MessageRefused:
+        """The whole message was refused: so is each recipient."""
+        everybody = self.refused | dict.fromkeys(self.accepted, reply)
+        return errors.MessageRefused(reply, stage=stage, refused=everybody)
+
+    def receipt(self, verdicts: Sequence[Reply], server: str, notes: tuple[str, ...] = ()) -> Receipt:
+        """Each recipient's fate. One verdict is for all; LMTP gives one for each, and may break off in between."""
+        fates: list[Fate] = []
+        apart = iter(verdicts) if len(verdicts) > 1 or notes else None
+        for name, answer in self._answered():
+            verdict = answer if answer.kind != 2 else next(apart, None) if apart else verdicts[0]
+            if verdict is None:
+                fates.append(Fate(name, Outcome.IN_DOUBT))
+            else:
+                fates.append(Fate(name, Outcome.ACCEPTED if verdict.kind == 2 else Outcome.REFUSED, verdict))
+        last = next((reply for reply in verdicts if reply.kind == 2), verdicts[0])
+        return Receipt(server, self.message_id, last, tuple(fates), notes)
+
+    # The steps.
+
+    @property
+    def _sender(self) -> str:
+        return self.envelope.sender.spec if self.envelope.sender else "<>"
+
+    def _answered(self) -> Iterator[tuple[str, Reply]]:
+        names = (recipient.spec for recipient in self.envelope.recipients)
+        return zip(names, self._answers, strict=False)

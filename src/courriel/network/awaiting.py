@@ -1,0 +1,333 @@
+"""Runs flows on an asyncio protocol of our own: every wait gives the event loop its turn.
+
+Not asyncio's streams: the buffer that must be empty before TLS is ours here, and a burst costs one wake-up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from time import monotonic
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from courriel import errors
+from courriel.dialogue.flow import Connect, Fetch, Flow, HangUp, Overhear, Receive, Secure, Send, Want
+from courriel.errors import Stage
+from courriel.model.credentials import Token, TokenSource
+from courriel.model.server import Server
+from courriel.network import resolve
+from courriel.network.line import Clock, Turn, keep_line, refuse_if_broken
+from courriel.network.transcript import Transcript
+
+if TYPE_CHECKING:
+    import ssl
+
+T = TypeVar("T")
+
+_SPACE = 16 * 1024  # octets read at a time; asyncio's own 256 kB cost a system call for memory each
+_FULL = 256 * 1024  # octets that wait to be read before the other side has to
+
+
+class Arrivals(asyncio.BufferedProtocol):
+    """What has arrived on one connection and nobody has read yet; shared by clients and servers."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self.ended = False
+        self.lost: Exception | None = None
+        self.transport: asyncio.Transport | None = None
+        self._space = memoryview(bytearray(_SPACE))
+        self._reader: asyncio.Future[None] | None = None
+        self._writer: asyncio.Future[None] | None = None
+        self._full = False
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._space
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data += self._space[:nbytes]
+        if len(self.data) > _FULL and not self._full and self.transport is not None:
+            self._full = True
+            self.transport.pause_reading()
+        self._wake(self._reader)
+
+    def eof_received(self) -> None:
+        self.ended = True
+        self._wake(self._reader)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.ended, self.lost = True, exc
+        self._wake(self._reader)
+        self._wake(self._writer)
+
+    def pause_writing(self) -> None:
+        self._writer = asyncio.get_running_loop().create_future()
+
+    def resume_writing(self) -> None:
+        self._wake(self._writer)
+        self._writer = None
+
+    # What a line asks.
+
+    def take(self) -> bytes:
+        """Everything that has arrived; b"" when the other side hung up."""
+        if not self.data and self.lost is not None:
+            raise self.lost if isinstance(self.lost, OSError) else ConnectionResetError("the connection was lost")
+        data = bytes(self.data)
+        self.data.clear()
+        if self._full and self.transport is not None:
+            self._full = False
+            self.transport.resume_reading()
+        return data
+
+    async def arrival(self, seconds: float) -> None:
+        """Wait until something arrives or the other side hangs up. Raises TimeoutError."""
+        if not self.data and not self.ended:
+            self._reader = asyncio.get_running_loop().create_future()
+            try:
+                await _within(seconds, self._reader)
+            finally:
+                self._reader = None
+
+    async def room(self, seconds: float) -> None:
+        """Wait until there is room for writing. Raises TimeoutError, and what broke the connection."""
+        if self._writer is not None and not self.ended:
+            await _within(seconds, self._writer)
+        if self.lost is not None:
+            raise self.lost if isinstance(self.lost, OSError) else ConnectionResetError("the connection was lost")
+
+    def _wake(self, waiter: asyncio.Future[None] | None) -> None:
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+
+class Line:
+    """One line to one server: run flows on it, one at a time."""
+
+    def __init__(self, server: Server, transcript: Transcript | None = None) -> None:
+        self.server = server
+        self.broken = True  # until a flow connects
+        self.tls_version = ""
+        self._transcript = transcript
+        self._turn = Turn()
+        self._arrivals: Arrivals | None = None
+        self._clock = Clock(server)
+
+    async def run(self, flow: Flow[T], *, opening: bool = False) -> T:
+        """
+        Run a flow to its end.
+
+        A refusal leaves the conversation where it was. Anything else that cuts a flow short (a time-out, a cancellation)
+        leaves it out of step: the line hangs up, and only a flow that opens it anew may use it again.
+        """
+        refuse_if_broken(self.broken and not opening, self.server)
+        with self._turn:
+            self._clock.start_call()
+            try:
+                return await self._converse(flow)
+            except BaseException as error:
+                if not keep_line(error, self.server) or opening:
+                    self.hang_up()
+                raise
+            finally:
+                flow.close()
+
+    async def _converse(self, flow: Flow[T]) -> T:
+        """Do what the flow wants, hand it the answer, and so on until it returns."""
+        try:
+            want = next(flow)
+            while True:
+                try:
+                    answer = await self._satisfy(want)
+                except errors.CourrielError as ours:
+                    want = flow.throw(ours)
+                except OSError as broken:
+                    # Raised inside the flow, so that the traceback tells the whole story.
+                    want = flow.throw(self._clock.explain(broken, want.stage))
+                else:
+                    want = flow.send(answer)
+        except StopIteration as end:
+            return cast("T", end.value)
+
+    def hang_up(self) -> None:
+        """Close the line without a word; not `close`, which is only a wish and waits for what is still to be written."""
+        self.broken = True
+        if self._arrivals is not None:
+            if self._arrivals.transport is not None:
+                self._arrivals.transport.abort()
+            self._arrivals = None
+            self._note("hung up")
+
+    # Wants.
+
+    async def _satisfy(self, want: Want) -> bytes:
+        match want:
+            case Send():
+                await self._send(want)
+            case Receive(stage, more):
+                return await self._receive(stage, more)
+            case Overhear():
+                return await self._overhear()
+            case Connect():
+                return await self._connect()
+            case Secure():
+                return await self._secure()
+            case Fetch(source):
+                return await _fetched(source)
+            case HangUp():
+                self.hang_up()
+        return b""
+
+    async def _send(self, want: Send) -> None:
+        arrivals, transport = self._connection(want.stage)
+        if self._transcript is not None:
+            self._transcript.sent(want)
+        transport.write(want.data)
+        await arrivals.room(self._clock.for_stage(want.stage))
+
+    async def _receive(self, stage: Stage, more: bool) -> bytes:
+        arrivals, _ = self._connection(stage)
+        await arrivals.arrival(self._clock.for_reply(stage, more))
+        data = arrivals.take()
+        if self._transcript is not None:
+            self._transcript.heard(data)
+        return data
+
+    async def _overhear(self) -> bytes:
+        arrivals, _ = self._connection("connect")
+        # One turn of the loop, so that what the socket holds already is read.
+        await asyncio.sleep(0)
+        if not arrivals.data:
+            if arrivals.ended:
+                raise ConnectionResetError("the server hung up")
+            return b""
+        data = arrivals.take()
+        if self._transcript is not None:
+            self._transcript.heard(data)
+        return data
+
+    async def _connect(self) -> bytes:
+        self.hang_up()
+        ends = self._clock.for_connecting()
+        places = await _places(self.server, ends)
+        for rank, place in enumerate(places):
+            # Each address gets its share of the time, so that a road that leads nowhere does not use it all up.
+            share = max(0.001, (ends - monotonic()) / (len(places) - rank))
+            try:
+                reached = await _reach(place, share)
+                break
+            except OSError:
+                if rank + 1 == len(places):
+                    raise
+        loop = asyncio.get_running_loop()
+        try:
+            _, self._arrivals = await loop.create_connection(Arrivals, sock=reached)
+        except BaseException:
+            reached.close()
+            raise
+        self.broken, self.tls_version = False, ""
+        self._note(f"connected to {self.server}")
+        return resolve.our_name(reached.getsockname())
+
+    async def _secure(self) -> bytes:
+        from courriel.network import tls  # noqa: PLC0415 - a line in clear does not pay for it
+
+        arrivals, transport = self._connection("secure")
+        if arrivals.data:
+            # The flow has looked already; this came since, and is an attack all the same (RFC 3207 4.2).
+            raise errors.RemoteProtocolError("the server spoke before the line was secure", stage="secure")
+        context = tls.client_context(self.server.trust, self.server.client_certificate)
+        name = tls.name_to_check(self.server.expected_name)
+        try:
+            async with asyncio.timeout(self._clock.for_stage("secure")):
+                secured = await asyncio.get_running_loop().start_tls(transport, arrivals, context, server_hostname=name)
+        except ConnectionAbortedError as broken:
+            raise TimeoutError("the handshake took too long") from broken
+        if secured is None:
+            raise ConnectionResetError("the server hung up during the handshake")
+        arrivals.transport = secured
+        line = cast("ssl.SSLObject", secured.get_extra_info("ssl_object"))
+        self.tls_version = line.version() or ""
+        self._note(f"secured by {self.tls_version}")
+        return tls.finish(line, self.server.trust)
+
+    # The steps.
+
+    def _connection(self, stage: Stage) -> tuple[Arrivals, asyncio.Transport]:
+        if self._arrivals is None or self._arrivals.transport is None:
+            raise errors.ConnectionFailed("the line is closed", stage=stage, hint_id="SESSION-LOST")
+        return self._arrivals, self._arrivals.transport
+
+    def _note(self, text: str) -> None:
+        if self._transcript is not None:
+            self._transcript.noted(text)
+
+
+async def _within(seconds: float, waited_for: asyncio.Future[None]) -> None:
+    """Wait for a future of our own, for so long at most; one timer, no task. Raises TimeoutError."""
+    if seconds <= 0:
+        raise TimeoutError
+    loop = asyncio.get_running_loop()
+
+    def ring() -> None:
+        if not waited_for.done():
+            waited_for.set_exception(TimeoutError())
+
+    timer = loop.call_later(seconds, ring)
+    try:
+        await waited_for
+    finally:
+        timer.cancel()
+
+
+async def _places(server: Server, ends: float) -> list[resolve.Place]:
+    known = resolve.places_at_once(server)
+    if known is not None:
+        return known
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[list[resolve.Place] | OSError] = loop.create_future()
+
+    def done(found: list[resolve.Place] | OSError) -> None:
+        # Nobody may be listening any more, and the loop itself may be gone.
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(lambda: None if answer.done() else answer.set_result(found))
+
+    resolve.ask(server, done)
+    async with asyncio.timeout(max(0.001, ends - monotonic())):
+        found = await answer
+    if isinstance(found, OSError):
+        raise found
+    return found
+
+
+async def _reach(place: resolve.Place, seconds: float) -> socket.socket:
+    family, address = place
+    line = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        line.setblocking(False)
+        async with asyncio.timeout(seconds):
+            await asyncio.get_running_loop().sock_connect(line, address)  # type: ignore[arg-type]
+    except BaseException:
+        line.close()
+        raise
+    return line
+
+
+async def _fetched(source: TokenSource) -> bytes:
+    """A token; a plain callable runs in a thread, because it may wait for a web server."""
+    given: object
+    if asyncio.iscoroutinefunction(source.fetch):
+        given = await source.fetch()
+    else:
+        given = await asyncio.to_thread(source.fetch)
+        if hasattr(given, "__await__"):
+            given = await given
+    match given:
+        case Token(value) | str(value):
+            return value.encode()
+    raise errors.UsageError(f"a token source returned {type(given).__name__}, not a Token")

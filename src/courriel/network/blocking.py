@@ -1,0 +1,226 @@
+"""Runs flows on ordinary sockets: every wait blocks the calling thread."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+from time import monotonic
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from courriel import errors
+from courriel.dialogue.flow import Connect, Fetch, Flow, HangUp, Overhear, Receive, Secure, Send, Want
+from courriel.errors import Stage
+from courriel.model.credentials import Token
+from courriel.model.server import Server
+from courriel.network import resolve
+from courriel.network.line import Clock, Turn, keep_line, refuse_if_broken
+from courriel.network.transcript import Transcript
+
+if TYPE_CHECKING:
+    import ssl
+
+T = TypeVar("T")
+
+_READ = 65536
+_WRITE = 65536
+
+
+class Line:
+    """One line to one server: run flows on it, one at a time."""
+
+    def __init__(self, server: Server, transcript: Transcript | None = None) -> None:
+        self.server = server
+        self.broken = True  # until a flow connects
+        self.tls_version = ""
+        self._transcript = transcript
+        self._turn = Turn()
+        self._socket: socket.socket | None = None
+        self._clock = Clock(server)
+
+    def run(self, flow: Flow[T], *, opening: bool = False) -> T:
+        """
+        Run a flow to its end.
+
+        A refusal leaves the conversation where it was. Anything else that cuts a flow short (a time-out, Ctrl-C) leaves it
+        out of step: the line hangs up, and only a flow that opens it anew may use it again.
+        """
+        refuse_if_broken(self.broken and not opening, self.server)
+        with self._turn:
+            self._clock.start_call()
+            try:
+                return self._converse(flow)
+            except BaseException as error:
+                if not keep_line(error, self.server) or opening:
+                    self.hang_up()
+                raise
+            finally:
+                flow.close()
+
+    def _converse(self, flow: Flow[T]) -> T:
+        """Do what the flow wants, hand it the answer, and so on until it returns."""
+        try:
+            want = next(flow)
+            while True:
+                try:
+                    answer = self._satisfy(want)
+                except errors.CourrielError as ours:
+                    want = flow.throw(ours)
+                except OSError as broken:
+                    # Raised inside the flow, so that the traceback tells the whole story.
+                    want = flow.throw(self._clock.explain(broken, want.stage))
+                else:
+                    want = flow.send(answer)
+        except StopIteration as end:
+            return cast("T", end.value)
+
+    def hang_up(self) -> None:
+        """Close the line without a word."""
+        self.broken = True
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+            self._note("hung up")
+
+    # Wants.
+
+    def _satisfy(self, want: Want) -> bytes:
+        match want:
+            case Send():
+                self._send(want)
+            case Receive(stage, more):
+                return self._receive(stage, more)
+            case Overhear():
+                return self._overhear()
+            case Connect():
+                return self._connect()
+            case Secure():
+                return self._secure()
+            case Fetch(source):
+                return _fetched(source.fetch())
+            case HangUp():
+                self.hang_up()
+        return b""
+
+    def _send(self, want: Send) -> None:
+        line = self._open_socket(want.stage)
+        if self._transcript is not None:
+            self._transcript.sent(want)
+        # Not sendall: its time limit is for the whole, and a large message on a slow line would fail although it goes on.
+        view = memoryview(want.data)
+        while view:
+            line.settimeout(self._clock.for_stage(want.stage))
+            view = view[line.send(view[:_WRITE]) :]
+
+    def _receive(self, stage: Stage, more: bool) -> bytes:
+        line = self._open_socket(stage)
+        line.settimeout(self._clock.for_reply(stage, more))
+        data = line.recv(_READ)
+        if self._transcript is not None:
+            self._transcript.heard(data)
+        return data
+
+    def _overhear(self) -> bytes:
+        line = self._open_socket("connect")
+        line.setblocking(False)
+        try:
+            data = line.recv(_READ)
+        except BlockingIOError:
+            return b""
+        except OSError as broken:
+            if _only_asks_to_wait(broken):
+                return b""
+            raise
+        if not data:
+            raise ConnectionResetError("the server hung up")
+        if self._transcript is not None:
+            self._transcript.heard(data)
+        return data
+
+    def _connect(self) -> bytes:
+        self.hang_up()
+        ends = self._clock.for_connecting()
+        places = _places(self.server, ends)
+        for rank, place in enumerate(places):
+            # Each address gets its share of the time, so that a road that leads nowhere does not use it all up.
+            share = max(0.001, (ends - monotonic()) / (len(places) - rank))
+            try:
+                self._socket = _reach(place, share)
+                break
+            except OSError:
+                if rank + 1 == len(places):
+                    raise
+        line = self._open_socket("connect")
+        self.broken, self.tls_version = False, ""
+        self._note(f"connected to {self.server}")
+        return resolve.our_name(line.getsockname())
+
+    def _secure(self) -> bytes:
+        from courriel.network import tls  # noqa: PLC0415 - a line in clear does not pay for it
+
+        line = self._open_socket("secure")
+        context = tls.client_context(self.server.trust, self.server.client_certificate)
+        line.settimeout(self._clock.for_stage("secure"))
+        # From here on a failed handshake closes the plain socket too.
+        secured = context.wrap_socket(line, server_hostname=tls.name_to_check(self.server.expected_name))
+        self._socket = secured
+        self.tls_version = secured.version() or ""
+        self._note(f"secured by {self.tls_version}")
+        return tls.finish(secured, self.server.trust)
+
+    # The steps.
+
+    def _open_socket(self, stage: Stage) -> socket.socket:
+        if self._socket is None:
+            raise errors.ConnectionFailed("the line is closed", stage=stage, hint_id="SESSION-LOST")
+        return self._socket
+
+    def _note(self, text: str) -> None:
+        if self._transcript is not None:
+            self._transcript.noted(text)
+
+
+def _places(server: Server, ends: float) -> list[resolve.Place]:
+    known = resolve.places_at_once(server)
+    if known is not None:
+        return known
+    from queue import Empty, SimpleQueue  # noqa: PLC0415 - not for addresses
+
+    answers: SimpleQueue[list[resolve.Place] | OSError] = SimpleQueue()
+    resolve.ask(server, answers.put)
+    try:
+        answer = answers.get(timeout=max(0.001, ends - monotonic()))
+    except Empty:
+        raise TimeoutError("the name service did not answer") from None
+    if isinstance(answer, OSError):
+        raise answer
+    return answer
+
+
+def _reach(place: resolve.Place, seconds: float) -> socket.socket:
+    family, address = place
+    line = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        line.settimeout(seconds)
+        line.connect(address)  # type: ignore[arg-type]
+        with suppress(OSError):  # a local socket has no such option, and needs none
+            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except BaseException:
+        line.close()
+        raise
+    return line
+
+
+def _fetched(token: object) -> bytes:
+    match token:
+        case Token(value) | str(value):
+            return value.encode()
+        case _ if hasattr(token, "__await__"):
+            if hasattr(token, "close"):
+                token.close()  # a coroutine nobody will await
+            raise errors.UsageError("an async token source needs AsyncSmtpSession")
+    raise errors.UsageError(f"a token source returned {type(token).__name__}, not a Token")
+
+
+def _only_asks_to_wait(broken: OSError) -> bool:
+    # An SSL socket that has nothing for us says so by an error of its own.
+    return type(broken).__name__ in ("SSLWantReadError", "SSLWantWriteError")

@@ -1,0 +1,48 @@
+"""The border: what the operating system and TLS say, in our words. The only place where one becomes the other."""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+from courriel import errors
+from courriel.errors import Stage
+from courriel.model.server import Server
+
+
+def translate(broken: OSError, server: Server, stage: Stage) -> errors.ConnectionFailed:
+    """Say what went wrong on the line to a server; raise the result `from` the original."""
+    tls = sys.modules.get("ssl")
+    if tls is not None and isinstance(broken, tls.SSLError) and not isinstance(broken, TimeoutError):
+        return _of_tls(broken, server, stage)
+    if isinstance(broken, socket.gaierror):
+        return errors.NameNotFound(f"{server.host}: {broken.strerror or broken}", stage=stage, server=str(server))
+    if isinstance(broken, TimeoutError):
+        return silent(server, stage, server.timeouts.of(stage))
+    if stage == "secure":
+        # A server that hangs up during the handshake has usually not understood that it was one.
+        return _of_tls(broken, server, stage)
+    said = broken.strerror or str(broken) or "the server hung up"
+    hint_id = "" if stage == "connect" else "SESSION-LOST"
+    return errors.ConnectionFailed(f"{server}: {said}", stage=stage, server=str(server), hint_id=hint_id)
+
+
+def silent(server: Server, stage: Stage, seconds: float) -> errors.TimedOut:
+    """The server said nothing for as long as we were ready to wait."""
+    what = "did not answer" if stage == "connect" else "was silent"
+    return errors.TimedOut(f"{server} {what} for {seconds:g} s ({stage})", stage=stage, server=str(server))
+
+
+def overdue(server: Server, stage: Stage, seconds: float) -> errors.TimedOut:
+    """The whole call took longer than its total deadline."""
+    return errors.TimedOut(f"the whole call to {server} took more than {seconds:g} s ({stage})", stage=stage, server=str(server))
+
+
+# The steps.
+
+
+def _of_tls(broken: OSError, server: Server, stage: Stage) -> errors.TlsFailed:
+    from courriel.network.tls_reasons import examine  # noqa: PLC0415 - only where TLS is used
+
+    found = examine(broken, server.expected_name, server.trust)
+    return errors.TlsFailed(found.sentence, stage=stage, server=str(server), hint_id=found.hint_id)

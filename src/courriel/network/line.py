@@ -1,0 +1,93 @@
+"""What lines of both colours have in common: whose turn it is, how long to wait, what is done with a broken one."""
+
+from __future__ import annotations
+
+from _thread import allocate_lock
+from time import monotonic
+from types import TracebackType
+
+from courriel import errors
+from courriel.errors import Stage
+from courriel.model.server import Server
+from courriel.network.failures import overdue, silent, translate
+
+
+class Turn:
+    """One conversation at a time: a second caller is refused at once, and does not wait."""
+
+    def __init__(self) -> None:
+        self._taken = allocate_lock()
+
+    def __enter__(self) -> None:
+        if not self._taken.acquire(blocking=False):
+            raise errors.UsageError(
+                "this session is busy: one conversation at a time; open another session to send in parallel",
+                hint_id="SESSION-BUSY",
+            )
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._taken.release()
+
+
+class Clock:
+    """How long a line may be silent: by stage, for one reply, and for one whole call."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._deadline = float("inf")
+        self._patience = float("inf")
+
+    def start_call(self) -> None:
+        """A call begins: from now on its total deadline runs."""
+        total = self._server.timeouts.total
+        self._deadline = monotonic() + total if total else float("inf")
+
+    def for_connecting(self) -> float:
+        """The moment (monotonic) at which connecting is given up."""
+        return min(monotonic() + self._server.timeouts.connect, self._deadline)
+
+    def for_stage(self, stage: Stage) -> float:
+        """Seconds that may pass in silence now. Raises TimeoutError when there are none left."""
+        return _some_left(min(self._server.timeouts.of(stage), self._deadline - monotonic()))
+
+    def for_reply(self, stage: Stage, more: bool) -> float:
+        """The same, for a reply: when one has begun to arrive (`more`), its limit goes on and does not start anew."""
+        now = monotonic()
+        if not more:
+            self._patience = now + self._server.timeouts.of(stage)
+        return _some_left(min(self._patience, self._deadline) - now)
+
+    def explain(self, broken: OSError, stage: Stage) -> errors.CourrielError:
+        """What broke, as an error of ours with the original as its cause."""
+        total = self._server.timeouts.total
+        error: errors.CourrielError
+        if not isinstance(broken, TimeoutError):
+            error = translate(broken, self._server, stage)
+        elif total is not None and monotonic() >= self._deadline:
+            error = overdue(self._server, stage, total)
+        else:
+            error = silent(self._server, stage, self._server.timeouts.of(stage))
+        error.__cause__ = broken
+        return error
+
+
+def refuse_if_broken(broken: bool, server: Server) -> None:
+    """A line that was cut short is not used again: what arrives on it belongs to another question."""
+    if broken:
+        raise errors.ConnectionFailed(
+            "this session is closed, or was cut short; open it again", server=str(server), hint_id="SESSION-LOST"
+        )
+
+
+def keep_line(error: BaseException, server: Server) -> bool:
+    """Whether the line is still good after this error, which is told whose line it was."""
+    if not isinstance(error, errors.CourrielError):
+        return False
+    error.server = error.server or str(server)
+    return error.session_usable
+
+
+def _some_left(seconds: float) -> float:
+    if seconds <= 0:
+        raise TimeoutError
+    return seconds

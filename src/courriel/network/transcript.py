@@ -1,0 +1,92 @@
+"""What was said on a line, as a value one asks for: who, when, what. Secrets are left out at the source."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from time import monotonic
+from typing import Literal
+
+from courriel.dialogue.flow import Send
+
+_LONGEST = 2000  # characters of one entry
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing said: `seconds` after the transcript began, by the client ("C"), the server ("S") or about both ("*")."""
+
+    seconds: float
+    who: Literal["C", "S", "*"]
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.seconds:8.3f} {self.who}: {self.text}"
+
+
+class Transcript:
+    """The last `limit` lines said in the sessions it was given to; print it, or iterate over it.
+
+    What was marked as a secret when it was sent is never here, nor is the content of a message: its place is held by its size.
+    """
+
+    def __init__(self, limit: int = 1000) -> None:
+        self._lines: deque[Line] = deque(maxlen=limit)
+        self._began = monotonic()
+
+    def sent(self, want: Send) -> None:
+        """The client said this."""
+        if want.secret:
+            self._write("C", "(not shown: a secret)")
+        elif want.stage in ("data", "message") and not _is_short_command(want.data):
+            self._write("C", f"({len(want.data):,} octets of the message)")
+        else:
+            for line in want.data.splitlines():
+                self._write("C", _shown(line))
+
+    def heard(self, data: bytes) -> None:
+        """The server said this."""
+        for line in data.splitlines():
+            self._write("S", _shown(line))
+
+    def noted(self, text: str) -> None:
+        """Something happened that nobody said: connected, secured, hung up."""
+        self._write("*", text)
+
+    def __iter__(self) -> Iterator[Line]:
+        return iter(tuple(self._lines))
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self))
+
+    def _write(self, who: Literal["C", "S", "*"], text: str) -> None:
+        self._lines.append(Line(monotonic() - self._began, who, text[:_LONGEST]))
+
+
+class Log(Transcript):
+    """A transcript that goes to the log "courriel.smtp" at DEBUG, line by line, and keeps nothing."""
+
+    def _write(self, who: Literal["C", "S", "*"], text: str) -> None:
+        from logging import getLogger  # noqa: PLC0415 - there is a log only where somebody has imported logging
+
+        getLogger("courriel.smtp").debug("%s: %s", who, text, extra={"action": "wire", "who": who})
+
+
+def log_if_wanted() -> Log | None:
+    """The log as a witness when somebody listens to it; asking costs nothing in a program that never imported logging."""
+    import sys  # noqa: PLC0415
+
+    logging = sys.modules.get("logging")
+    return Log(0) if logging is not None and logging.getLogger("courriel.smtp").isEnabledFor(10) else None
+
+
+def _is_short_command(data: bytes) -> bool:
+    return data in (b"DATA\r\n", b".\r\n")
+
+
+def _shown(line: bytes) -> str:
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in line.decode("utf-8", "backslashreplace"))

@@ -1,0 +1,84 @@
+"""A message as people hand it over, and as a conversation needs it: envelope, content, identity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from courriel import errors
+from courriel.model.address import Address
+from courriel.model.content import Content
+from courriel.model.envelope import Envelope, Notify, Return
+from courriel.model.message import Message
+from courriel.model.ready import ReadyMessage
+from courriel.wire.mime import content_of
+
+if TYPE_CHECKING:
+    from email.message import EmailMessage
+
+Sendable: TypeAlias = "Message | ReadyMessage | EmailMessage"
+"""What a session sends: a message of ours, one that is ready in bytes, or one of the standard library."""
+
+OnRefused: TypeAlias = Literal["deliver", "abandon"]
+"""What one refused recipient means for the others: "deliver" to them, or "abandon" the message before it is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What one call to `send` asks for beyond the message itself; see `SmtpSession.send`."""
+
+    sender: Address | str | None = None
+    to: Address | str | Iterable[Address | str] | None = None
+    on_refused: OnRefused = "deliver"
+    notify: Iterable[Notify] = ()
+    ret: Return | None = None
+    envid: str = ""
+    require_tls: bool = False
+
+    def __post_init__(self) -> None:
+        if self.on_refused not in ("deliver", "abandon"):
+            raise errors.UsageError(f'on_refused is "deliver" or "abandon", not {self.on_refused!r}')
+
+    @property
+    def all_or_nothing(self) -> bool:
+        """Whether one refused recipient is enough for nothing to be sent."""
+        return self.on_refused == "abandon"
+
+    def on(self, envelope: Envelope) -> Envelope:
+        """The message's own envelope, with what was wished instead."""
+        if self.to is not None or self.sender is not None:
+            recipients = envelope.recipients if self.to is None else Address.all_of(self.to)
+            sender = envelope.sender if self.sender is None else self.sender
+            redirected = Envelope.of(sender, recipients)
+            envelope = replace(envelope, sender=redirected.sender, recipients=redirected.recipients)
+        if self.notify or self.ret or self.envid or self.require_tls:
+            envelope = replace(
+                envelope,
+                notify=frozenset(self.notify) or envelope.notify,
+                ret=self.ret or envelope.ret,
+                envid=self.envid or envelope.envid,
+                require_tls=self.require_tls or envelope.require_tls,
+            )
+        return envelope
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message made ready for one server: what it can do decides how the content is written."""
+
+    envelope: Envelope
+    content: Content
+    message_id: str
+    notes: tuple[str, ...]
+
+
+def prepare(message: Sendable, wishes: Wishes, capabilities: Mapping[str, str]) -> Outgoing:
+    """Make a message ready for a server with these capabilities. Raises InvalidMessage, InvalidAddress."""
+    ready = message if isinstance(message, Message | ReadyMessage) else ReadyMessage.of(message)
+    envelope = wishes.on(ready.envelope())
+    content = content_of(ready, eight_bit="8BITMIME" in capabilities, utf8="SMTPUTF8" in capabilities)
+    notes = ()
+    if envelope.wants_reports and "DSN" not in capabilities:
+        notes = ("this server sends no delivery reports: the request for them was left out",)
+    return Outgoing(envelope, content, ready.message_id, notes)

@@ -1,0 +1,205 @@
+"""SMTP sessions: one conversation, for those who block and those who await."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from courriel import errors
+from courriel.dialogue.smtp import SmtpDialogue
+from courriel.model.address import Address
+from courriel.model.content import Content
+from courriel.model.credentials import Credentials
+from courriel.model.envelope import Envelope, Notify, Return
+from courriel.model.receipt import Receipt
+from courriel.model.server import Server
+from courriel.network import blocking
+from courriel.network.transcript import Transcript, log_if_wanted
+from courriel.session.outgoing import OnRefused, Outgoing, Sendable, Wishes, prepare
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from courriel.network import awaiting
+
+
+class _Session:
+    """What both colours know of their session without waiting for anything."""
+
+    _line: blocking.Line | awaiting.Line
+
+    def __init__(self, server: Server | str, credentials: Credentials | None = None) -> None:
+        if isinstance(server, str):
+            # A string is a host here, never a URL: courriel.send(via=...) reads those.
+            server = Server(server)
+        self.server = server
+        self._dialogue = SmtpDialogue(server, credentials)
+
+    @property
+    def usable(self) -> bool:
+        """Whether the session is open, as far as is known without asking the server."""
+        return not self._line.broken
+
+    @property
+    def capabilities(self) -> dict[str, str]:
+        """What the server said it can do, by name, for example `{"SIZE": "10240000", "PIPELINING": ""}`."""
+        return dict(self._dialogue.capabilities)
+
+    @property
+    def greeting(self) -> str:
+        """How the server introduced itself."""
+        return self._dialogue.greeting
+
+    @property
+    def tls_version(self) -> str:
+        """What protects the line, for example "TLSv1.3"; empty in clear."""
+        return self._line.tls_version
+
+    @property
+    def mechanism(self) -> str:
+        """How we logged in, for example "SCRAM-SHA-256"; empty when we did not."""
+        return self._dialogue.mechanism
+
+    def __repr__(self) -> str:
+        state = "open" if self.usable else "closed"
+        return f"<{type(self).__name__} {self.server} {self.server.security.name} {state}>"
+
+    def _prepare(self, message: Sendable, wishes: Wishes) -> Outgoing:
+        if not self.usable:
+            raise errors.ConnectionFailed(
+                "this session is not open; use it with `with`, or call open()", server=str(self.server), hint_id="SESSION-LOST"
+            )
+        return prepare(message, wishes, self._dialogue.capabilities)
+
+
+class SmtpSession(_Session):
+    """An open SMTP session: use it with `with`, or `open()` and `close()` it.
+
+    `server` is a Server, or a host name (then TLS on port 465). With `credentials` the session logs in. A `transcript`
+    is told all that is said, secrets left out. One session holds one conversation at a time; a second caller meanwhile is
+    refused (UsageError). After an error whose `session_usable` is False the session is closed; `open()` opens it anew.
+    """
+
+    def __init__(
+        self, server: Server | str, credentials: Credentials | None = None, *, transcript: Transcript | None = None
+    ) -> None:
+        super().__init__(server, credentials)
+        self._line: blocking.Line = blocking.Line(self.server, transcript if transcript is not None else log_if_wanted())
+
+    def open(self) -> Self:
+        """Connect, introduce ourselves, secure the line, log in; an older line is hung up first.
+
+        Raises ConnectionFailed (NameNotFound, TimedOut, TlsFailed), AuthenticationRefused, CommandRefused, NotSupported,
+        RemoteProtocolError; InvalidServer when credentials would cross a clear line.
+        """
+        self._line.run(self._dialogue.open(), opening=True)
+        return self
+
+    def send(
+        self,
+        message: Sendable,
+        *,
+        sender: Address | str | None = None,
+        to: Address | str | Iterable[Address | str] | None = None,
+        on_refused: OnRefused = "deliver",
+        notify: Iterable[Notify] = (),
+        ret: Return | None = None,
+        envid: str = "",
+        require_tls: bool = False,
+    ) -> Receipt:
+        """Send one message, and say what became of each recipient.
+
+        `sender` and `to` replace those of the envelope, not those that the headers show. With `on_refused="abandon"` nothing
+        is sent when one recipient is refused; by default the others get it and the receipt names the refused. `notify`, `ret`
+        and `envid` ask for delivery reports (RFC 3461), `require_tls` forbids later hops in clear (RFC 8689).
+
+        Raises SenderRefused, RecipientsRefused (nobody was accepted), MessageRefused: the session goes on. ConnectionFailed
+        and RemoteProtocolError end it; their `in_doubt` says whether the message may have left. InvalidMessage, InvalidAddress
+        and NotSupported are raised before a byte is sent.
+        """
+        out = self._prepare(message, Wishes(sender, to, on_refused, notify, ret, envid, require_tls))
+        flow = self._dialogue.deliver(out.envelope, out.content, out.message_id, all_or_nothing=on_refused == "abandon")
+        return self._line.run(flow).noting(*out.notes)
+
+    def deliver(self, envelope: Envelope, content: Content, message_id: str = "") -> Receipt:
+        """Hand over octets that are ready, as they are; the door that every way out has."""
+        return self._line.run(self._dialogue.deliver(envelope, content, message_id))
+
+    def noop(self) -> None:
+        """Ask whether the server is still there, and keep it from falling asleep."""
+        self._line.run(self._dialogue.noop())
+
+    def close(self) -> None:
+        """Say goodbye and hang up. Never raises for what the server does then: what was accepted stays accepted."""
+        if self.usable:
+            with suppress(errors.CourrielError):
+                self._line.run(self._dialogue.close())
+        self._line.hang_up()
+
+    def __enter__(self) -> Self:
+        return self if self.usable else self.open()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+class AsyncSmtpSession(_Session):
+    """An open SMTP session for asyncio: the same words as SmtpSession, awaited. Use it with `async with`."""
+
+    def __init__(
+        self, server: Server | str, credentials: Credentials | None = None, *, transcript: Transcript | None = None
+    ) -> None:
+        from courriel.network import awaiting  # noqa: PLC0415 - those who block do not pay for asyncio
+
+        super().__init__(server, credentials)
+        self._line: awaiting.Line = awaiting.Line(self.server, transcript if transcript is not None else log_if_wanted())
+
+    async def open(self) -> Self:
+        """Connect, introduce ourselves, secure the line, log in; see SmtpSession.open."""
+        await self._line.run(self._dialogue.open(), opening=True)
+        return self
+
+    async def send(
+        self,
+        message: Sendable,
+        *,
+        sender: Address | str | None = None,
+        to: Address | str | Iterable[Address | str] | None = None,
+        on_refused: OnRefused = "deliver",
+        notify: Iterable[Notify] = (),
+        ret: Return | None = None,
+        envid: str = "",
+        require_tls: bool = False,
+    ) -> Receipt:
+        """Send one message, and say what became of each recipient; see SmtpSession.send.
+
+        A cancelled call hangs up, and proves nothing about what the server has already accepted.
+        """
+        out = self._prepare(message, Wishes(sender, to, on_refused, notify, ret, envid, require_tls))
+        flow = self._dialogue.deliver(out.envelope, out.content, out.message_id, all_or_nothing=on_refused == "abandon")
+        return (await self._line.run(flow)).noting(*out.notes)
+
+    async def deliver(self, envelope: Envelope, content: Content, message_id: str = "") -> Receipt:
+        """Hand over octets that are ready, as they are."""
+        return await self._line.run(self._dialogue.deliver(envelope, content, message_id))
+
+    async def noop(self) -> None:
+        """Ask whether the server is still there, and keep it from falling asleep."""
+        await self._line.run(self._dialogue.noop())
+
+    async def close(self) -> None:
+        """Say goodbye and hang up; see SmtpSession.close."""
+        if self.usable:
+            with suppress(errors.CourrielError):
+                await self._line.run(self._dialogue.close())
+        self._line.hang_up()
+
+    async def __aenter__(self) -> Self:
+        return self if self.usable else await self.open()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()

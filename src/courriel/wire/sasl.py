@@ -1,0 +1,297 @@
+"""
+What a client says to prove who it is (SASL, RFC 4422): challenge in, answer out.
+
+A mechanism is started once, then answers each challenge, and at the end says whether it is content: SCRAM checks that
+the server knew the password too. None of them ever sees a socket, and none shows its secret.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import stringprep
+import unicodedata
+from base64 import b64decode, b64encode
+from typing import Protocol
+
+from courriel.errors import InvalidServer, RemoteProtocolError
+
+# RFC 5802 5.1 recommends 4096 at least; a hostile server asks for 2**31 and has us compute for an hour (CVE-2026-42256).
+MIN_ITERATIONS = 4096
+MAX_ITERATIONS = 600_000
+
+
+class Mechanism(Protocol):
+    """One way to log in."""
+
+    name: str
+
+    def start(self) -> bytes | None:
+        """What is said at once, or None where the server speaks first."""
+
+    def answer(self, challenge: bytes) -> bytes:
+        """The answer to one challenge; raises RemoteProtocolError for one that makes no sense."""
+
+    def finish(self) -> None:
+        """Called when the server is content; raises RemoteProtocolError when we are not."""
+
+
+class Plain:
+    """User name and password, as they are (RFC 4616)."""
+
+    name = "PLAIN"
+
+    def __init__(self, user: str, secret: str) -> None:
+        self._said = b"\0".join((b"", user.encode(), secret.encode()))
+
+    def start(self) -> bytes:
+        return self._said
+
+    def answer(self, challenge: bytes) -> bytes:
+        # Some servers ask although the answer came with the command.
+        return self._said
+
+    def finish(self) -> None:
+        pass
+
+
+class Login:
+    """The same in two answers (draft-murchison-sasl-login): older than PLAIN, and still the only one of some servers.
+
+    The questions are prompts in any language: the first is answered by the user name, the second by the password.
+    """
+
+    name = "LOGIN"
+
+    def __init__(self, user: str, secret: str) -> None:
+        self._answers = [user.encode(), secret.encode()]
+
+    def start(self) -> None:
+        return None
+
+    def answer(self, challenge: bytes) -> bytes:
+        if not self._answers:
+            raise RemoteProtocolError("LOGIN: the server asked a third question")
+        return self._answers.pop(0)
+
+    def finish(self) -> None:
+        pass
+
+
+class CramMd5:
+    """A digest of the password and the server's challenge (RFC 2195)."""
+
+    name = "CRAM-MD5"
+
+    def __init__(self, user: str, secret: str) -> None:
+        self._user, self._secret = user.encode(), secret.encode()
+
+    def start(self) -> None:
+        return None
+
+    def answer(self, challenge: bytes) -> bytes:
+        return self._user + b" " + hmac.new(self._secret, challenge, "md5").hexdigest().encode()
+
+    def finish(self) -> None:
+        pass
+
+
+class ScramSha256:
+    """Both sides prove that they know the password, and neither says it (RFC 5802, RFC 7677).
+
+    With a `binding` (what the server's certificate stands for, RFC 5929) it is SCRAM-SHA-256-PLUS, which nobody in the
+    middle can pass on. `downgraded` says that we could bind but the server does not offer to, so that it can notice when
+    somebody took the offer out.
+    """
+
+    def __init__(self, user: str, secret: str, *, binding: bytes = b"", downgraded: bool = False, nonce: str = "") -> None:
+        self.name = "SCRAM-SHA-256-PLUS" if binding else "SCRAM-SHA-256"
+        self._secret = saslprep(secret).encode()
+        self._header = b"p=tls-server-end-point,," if binding else b"y,," if downgraded else b"n,,"
+        self._binding = binding
+        self._nonce = nonce or secrets.token_urlsafe(24)
+        self._bare = f"n={_escaped(saslprep(user))},r={self._nonce}"
+        self._signature = b""
+        self._step = 0
+
+    def start(self) -> bytes:
+        return self._header + self._bare.encode()
+
+    def answer(self, challenge: bytes) -> bytes:
+        self._step += 1
+        fields = _fields(challenge)
+        if "e" in fields:
+            # The server says why, and will say no; the refusal itself is the news.
+            return b""
+        if self._step == 1:
+            return self._prove(challenge, fields)
+        if self._step == 2:
+            return self._check(fields)
+        raise RemoteProtocolError(f"{self.name}: a challenge too many")
+
+    def finish(self) -> None:
+        if self._step != 2 or self._signature != b"verified":
+            raise RemoteProtocolError(f"{self.name}: the server took the login without proving that it knows the password")
+
+    def _prove(self, challenge: bytes, fields: dict[str, str]) -> bytes:
+        if "m" in fields:
+            raise RemoteProtocolError(f"{self.name}: the server demands an extension nobody knows")
+        nonce, salt, count = fields.get("r", ""), _decoded(fields.get("s", "")), fields.get("i", "")
+        if not nonce.startswith(self._nonce) or len(nonce) == len(self._nonce) or not salt:
+            raise RemoteProtocolError(f"{self.name}: the server's nonce or salt is not one")
+        if not (count.isascii() and count.isdecimal() and MIN_ITERATIONS <= int(count) <= MAX_ITERATIONS):
+            raise RemoteProtocolError(
+                f"{self.name}: {count[:12]!r} iterations; {MIN_ITERATIONS} to {MAX_ITERATIONS} are reasonable"
+            )
+        final = f"c={b64encode(self._header + self._binding).decode()},r={nonce}"
+        text = b",".join((self._bare.encode(), challenge, final.encode()))
+        salted = hashlib.pbkdf2_hmac("sha256", self._secret, salt, int(count))
+        client = hmac.digest(salted, b"Client Key", "sha256")
+        proof = _xor(client, hmac.digest(hashlib.sha256(client).digest(), text, "sha256"))
+        self._signature = hmac.digest(hmac.digest(salted, b"Server Key", "sha256"), text, "sha256")
+        return f"{final},p={b64encode(proof).decode()}".encode()
+
+    def _check(self, fields: dict[str, str]) -> bytes:
+        if not hmac.compare_digest(_decoded(fields.get("v", "")), self._signature):
+            raise RemoteProtocolError(f"{self.name}: the server's signature is wrong; it does not know the password")
+        self._signature = b"verified"
+        return b""
+
+
+class XOAuth2:
+    """An OAuth 2 token, as Google and Microsoft asked for it first."""
+
+    name = "XOAUTH2"
+
+    def __init__(self, user: str, token: str) -> None:
+        self._said = f"user={_plain_word(user)}\x01auth=Bearer {_plain_word(token)}\x01\x01".encode()
+
+    def start(self) -> bytes:
+        return self._said
+
+    def answer(self, challenge: bytes) -> bytes:
+        # The challenge is an explanation in JSON; the server waits for an empty line before it refuses.
+        return b""
+
+    def finish(self) -> None:
+        pass
+
+
+class OAuthBearer:
+    """An OAuth 2 token, the standard way (RFC 7628)."""
+
+    name = "OAUTHBEARER"
+
+    def __init__(self, user: str, token: str, *, host: str, port: int) -> None:
+        self._said = (
+            f"n,a={_escaped(_plain_word(user))},\x01host={host}\x01port={port}\x01"
+            f"auth=Bearer {_plain_word(token)}\x01\x01"
+        ).encode()
+
+    def start(self) -> bytes:
+        return self._said
+
+    def answer(self, challenge: bytes) -> bytes:
+        return b"\x01"  # RFC 7628 3.2.3: the error was read, go on and refuse
+
+    def finish(self) -> None:
+        pass
+
+
+class ExternalMechanism:
+    """Whoever the client certificate names (RFC 4422 appendix A)."""
+
+    name = "EXTERNAL"
+
+    def __init__(self, user: str = "") -> None:
+        self._said = user.encode()
+
+    def start(self) -> bytes:
+        return self._said
+
+    def answer(self, challenge: bytes) -> bytes:
+        return self._said
+
+    def finish(self) -> None:
+        pass
+
+
+def end_point_binding(certificate: bytes) -> bytes:
+    """What a server's certificate (DER) is bound to: its digest, by the hash it was signed with (RFC 5929 4.1).
+
+    Empty when the certificate is, or when its signature has no single hash (Ed25519): there is nothing to bind to then.
+    """
+    for oid, name in _SIGNATURE_HASHES.items():
+        if oid in certificate:
+            return hashlib.new(name, certificate).digest()
+    return b""
+
+
+def saslprep(text: str) -> str:
+    """A user name or password as SASL compares it (RFC 4013); raises InvalidServer for what it forbids."""
+    if text.isascii() and text.isprintable():
+        return text
+    mapped = "".join(" " if stringprep.in_table_c12(c) else c for c in text if not stringprep.in_table_b1(c))
+    prepared = unicodedata.ucd_3_2_0.normalize("NFKC", mapped)
+    if any(forbidden(c) for c in prepared for forbidden in _FORBIDDEN):
+        raise InvalidServer("the user name or the password holds a character that SASL forbids (RFC 4013)")
+    right_to_left = [stringprep.in_table_d1(c) for c in prepared]
+    if any(right_to_left) and not (
+        right_to_left[0] and right_to_left[-1] and not any(map(stringprep.in_table_d2, prepared))
+    ):
+        raise InvalidServer("the user name or the password mixes writing directions in a way SASL forbids (RFC 4013)")
+    return prepared
+
+
+# The steps.
+
+_FORBIDDEN = (
+    stringprep.in_table_c21_c22, stringprep.in_table_c3, stringprep.in_table_c4, stringprep.in_table_c5,
+    stringprep.in_table_c6, stringprep.in_table_c7, stringprep.in_table_c8, stringprep.in_table_c9,
+)  # fmt: skip
+
+# The signature algorithm's object identifier stands in the certificate; MD5 and SHA-1 count as SHA-256 (RFC 5929 4.1).
+_SIGNATURE_HASHES = {
+    bytes.fromhex("06092a864886f70d01010b"): "sha256",  # sha256WithRSAEncryption
+    bytes.fromhex("06082a8648ce3d040302"): "sha256",  # ecdsa-with-SHA256
+    bytes.fromhex("06092a864886f70d01010c"): "sha384",
+    bytes.fromhex("06082a8648ce3d040303"): "sha384",
+    bytes.fromhex("06092a864886f70d01010d"): "sha512",
+    bytes.fromhex("06082a8648ce3d040304"): "sha512",
+    bytes.fromhex("06092a864886f70d010105"): "sha256",  # sha1WithRSAEncryption
+    bytes.fromhex("06072a8648ce3d0401"): "sha256",  # ecdsa-with-SHA1
+    bytes.fromhex("06092a864886f70d010104"): "sha256",  # md5WithRSAEncryption
+}
+
+
+def _fields(message: bytes) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for part in message.decode("utf-8", "replace").split(","):
+        name, equals, value = part.partition("=")
+        if len(name) != 1 or not equals or name in fields:
+            raise RemoteProtocolError("SCRAM: the server's message cannot be read")
+        fields[name] = value
+    return fields
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return b64decode(text, validate=True)
+    except ValueError:
+        raise RemoteProtocolError("SCRAM: the server's message is not base64") from None
+
+
+def _escaped(name: str) -> str:
+    return name.replace("=", "=3D").replace(",", "=2C")
+
+
+def _plain_word(text: str) -> str:
+    # A control character here would add a field to the message, as a line break adds a header.
+    if any(c < " " or c == "\x7f" for c in text):
+        raise InvalidServer("the user name or the token holds a control character")
+    return text
+
+
+def _xor(left: bytes, right: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(left, right, strict=True))
