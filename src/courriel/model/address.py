@@ -1,8 +1,8 @@
 """
 A mail address: one strict grammar, one value, for the header and the envelope alike.
 
-The grammar is RFC 5321's Mailbox (quoted local parts and address literals included), RFC 5322's name-addr around it, and
-RFC 6531 for what is not ASCII. What does not fit is refused and never repaired: an address that two programs read
+The grammar is RFC 5321's Mailbox (quoted local parts and address literals included), RFC 5322's name-addr around it,
+and RFC 6531 for what is not ASCII. What does not fit is refused and never repaired: an address that two programs read
 in two ways is how mail goes to a stranger. Refused although some RFC would let them through:
 
 * comments, groups, routes, white space around the `@`: two readers join what they separate;

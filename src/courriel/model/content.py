@@ -1,0 +1,67 @@
+"""What goes over the wire for one message: octets, and what a server has to know before it takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Piece(Protocol):
+    """A stretch of a message that is made when it is asked for, as often as it is asked for: a file, mostly."""
+
+    @property
+    def size(self) -> int:
+        """Its length in octets, known before the first of them is made."""
+        ...
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A whole message, ready to leave: every line ends in CRLF, the last one too, and no dot is stuffed yet.
+
+    It can be read any number of times, with the same outcome; what comes from a file is read from the file each time.
+    """
+
+    pieces: tuple[bytes | Piece, ...]
+    size: int
+    """Its length in octets, exactly: what SIZE= says."""
+    eight_bit: bool = False
+    """Whether an octet above 127 stands in it, so that the server has to know 8BITMIME."""
+    utf8: bool = False
+    """Whether a header holds raw UTF-8, so that the server has to know SMTPUTF8."""
+    dotless: bool = False
+    """Whether no line begins with a dot, so that there is nothing to stuff."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self.pieces:
+            if isinstance(piece, bytes):
+                yield piece
+            else:
+                yield from piece
+
+    def __bytes__(self) -> bytes:
+        """The whole of it in memory."""
+        return b"".join(self)
+
+
+def has_long_line(data: bytes) -> bool:
+    """Whether a line is longer than 998 octets, the limit of RFC 5322 2.1.1 (its CRLF not counted).
+
+    It leaps from line end to line end, a thousand octets at a time, so that it costs a small part of reading the data.
+    """
+    position = 0
+    size = len(data)
+    while size - position > 998:
+        end = data.rfind(b"\n", position, position + 1000)
+        if end < 0:
+            return True
+        position = end + 1
+    return False
+
+
+def is_dotless(data: bytes) -> bool:
+    """Whether no line of it begins with a dot."""
+    return b"\n." not in data and not data.startswith(b".")

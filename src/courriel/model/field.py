@@ -1,0 +1,122 @@
+"""What may stand in the header of a message; what may not is refused, with the field named."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from courriel.errors import InvalidMessage
+
+LONGEST_VALUE = 16_384  # characters of one header value; servers refuse header blocks somewhere above 64 kB
+LONGEST_NAME = 76  # characters of one header name, so that it fits on a line (RFC 5322 2.1.1)
+LONGEST_ID = 900  # characters of one message id, which cannot be folded
+
+# Whatever one of the readers on the way takes for a line end, NUL, and halves of surrogate pairs. A tab may stay: it is
+# encoded.
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_LINE_BREAK = "\r\n\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$%&'*+.^_`|~-]*")
+_MESSAGE_ID = re.compile(r"<[!-;=?A-~]+@[!-;=?A-~]+>")
+_SOME_ID = re.compile(r"<[!-;=?-~]+>")
+_LINK = re.compile(r"(?:https?|mailto):[!-;=?-~]+")
+
+_OWN_FIELDS = {
+    "from": "use sender=",
+    "sender": "use sender=, or the sender of the envelope",
+    "reply-to": "use reply_to=",
+    "to": "use to=",
+    "cc": "use cc=",
+    "bcc": "use bcc=, which stays in the envelope",
+    "subject": "use subject=",
+    "date": "use date=",
+    "message-id": "use message_id=",
+    "in-reply-to": "use in_reply_to=",
+    "references": "use references=",
+    "list-unsubscribe": "use list_unsubscribe=",
+    "list-unsubscribe-post": "use one_click=",
+    "x-priority": "use priority=",
+    "x-msmail-priority": "use priority=",
+    "importance": "use priority=",
+    "priority": "use priority=",
+    "disposition-notification-to": "use read_receipt=",
+    "return-receipt-to": "use delivery_receipt=",
+    "mime-version": "it is always written",
+    "return-path": "servers write it; the sender of the envelope decides",
+    "received": "servers write it",
+}
+
+
+def refusal(field: str, reason: str, hint_id: str = "") -> InvalidMessage:
+    """An InvalidMessage that names the field at fault first."""
+    return InvalidMessage(f"{field}: {reason}", stage="compose", hint_id=hint_id)
+
+
+def check_text(field: str, value: str) -> None:
+    """Refuse what cannot stand in a header value: line breaks above all, which is how one header becomes two."""
+    if (value.isascii() and value.isprintable()) or not (control := _CONTROL.search(value)):
+        if len(value) > LONGEST_VALUE:
+            raise refusal(field, f"it is longer than {LONGEST_VALUE} characters")
+        return
+    if control[0] in _LINE_BREAK:
+        raise refusal(field, f"it holds a line break (U+{ord(control[0]):04X})", "HEADER-LINE-BREAK")
+    if control[0] >= "\ud800":
+        raise refusal(field, f"it holds half of a character (U+{ord(control[0]):04X})", "NON-ASCII-TEXT")
+    raise refusal(field, f"it holds a control character (U+{ord(control[0]):04X})")
+
+
+def check_body(field: str, value: str) -> None:
+    """Refuse what cannot stand in a text: NUL, and halves of surrogate pairs."""
+    if "\0" in value:
+        raise refusal(field, f"it holds a NUL character, at position {value.index(chr(0))}")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as broken:
+            half = f"U+{ord(value[broken.start]):04X}"
+            raise refusal(
+                field, f"it holds half of a character ({half}), at position {broken.start}", "NON-ASCII-TEXT"
+            ) from None
+
+
+def checked_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Check headers that a caller adds: their names are tokens, and none that has a field of its own."""
+    pairs = tuple(headers.items() if isinstance(headers, Mapping) else headers)
+    for name, value in pairs:
+        if not _NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+            raise refusal("headers", f"{name!r:.100} is not the name of a header")
+        known = _OWN_FIELDS.get(name.lower())
+        if name.lower().startswith("content-"):
+            known = "use text=, html= and attach()"
+        elif name.lower().startswith("resent-"):
+            known = "a message that is resent is a ready message, Message.parse()"
+        if known:
+            raise refusal("headers", f"{name} has its own field: {known}")
+        check_text(name, value)
+    return pairs
+
+
+def checked_id(field: str, value: str) -> str:
+    """Check the id of this very message: `<left@right>`, in ASCII (RFC 5322 3.6.4)."""
+    if not _MESSAGE_ID.fullmatch(value) or len(value) > LONGEST_ID:
+        raise refusal(field, f"a message id is <left@right>, in ASCII and without spaces, not {value!r:.100}")
+    return value
+
+
+def checked_ids(field: str, value: str | Iterable[str]) -> tuple[str, ...]:
+    """Check ids of other messages: as they came, so long as they stand in brackets and can be told apart."""
+    ids = tuple(value.split()) if isinstance(value, str) else tuple(value)
+    for each in ids:
+        if not _SOME_ID.fullmatch(each) or len(each) > LONGEST_ID:
+            raise refusal(field, f"a message id stands in angle brackets, <left@right>, unlike {each!r:.100}")
+    return ids
+
+
+def checked_links(field: str, value: str | Iterable[str]) -> tuple[str, ...]:
+    """Check where a reader can unsubscribe: https or mailto, without angle brackets (RFC 2369)."""
+    links = (value,) if isinstance(value, str) else tuple(value)
+    for each in links:
+        if not _LINK.fullmatch(each) or len(each) > LONGEST_ID:
+            raise refusal(
+                field, f"a link begins with https: or mailto: and has neither spaces nor brackets, unlike {each!r:.100}"
+            )
+    return links

@@ -1,0 +1,227 @@
+"""
+A message that somebody else has written: taken as it is, and looked at closely before it leaves.
+
+What is changed, and nothing else: Bcc and Resent-Bcc leave the header (they are counted in the envelope, scar 35), line
+ends become CRLF, and a missing Message-ID or Date is added at the end of the header.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from courriel.errors import InvalidAddress
+from courriel.model.address import Address
+from courriel.model.content import Content, has_long_line, is_dotless
+from courriel.model.envelope import Envelope
+from courriel.model.field import refusal
+from courriel.model.stamp import new_id, now, written
+
+if TYPE_CHECKING:
+    from email.message import Message as LibraryMessage
+
+    from courriel.model.message import Addresses
+
+LONGEST_HEADER = 1_048_576  # octets of a whole header block; a real one has 10 kB
+MOST_FIELDS = 2_000
+
+_FIELD_NAME = re.compile(rb"[!-9;-~]+(?=[ \t]*:)")
+_GROUP = re.compile(r'[ \t]*(?:"(?:[^"\\]|\\.)*"|[^"<>@,:;()]*):(.*);[ \t]*', re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyMessage:
+    """A message in its final form. `fields` are its header fields as they came (names in lower case), Bcc included."""
+
+    content: Content
+    fields: tuple[tuple[str, str], ...]
+    message_id: str
+
+    @classmethod
+    def parse(cls, raw: bytes, *, normalise: bool = False) -> ReadyMessage:
+        """Take a whole message, header and body.
+
+        Lines may end in LF: they leave with CRLF. A lone CR is refused, unless `normalise` says that it is a line end
+        too. Raises InvalidMessage for NUL (hint-less), a lone CR (BARE-LINE-FEED), a line above 998 octets
+        (LINE-TOO-LONG), and a header that is none.
+        """
+        data = _with_clean_lines(bytes(raw), normalise)
+        head, body = _cut(data)
+        fields = _fields(head)
+        kept = [lines for name, _, lines in fields if name not in ("bcc", "resent-bcc")]
+        known = tuple((name, value) for name, value, _ in fields)
+        message_id, added = _completed(known)
+        header = b"".join((*kept, *added))
+        data = b"".join((header, b"\r\n", body))
+        content = Content(
+            (data,),
+            len(data),
+            eight_bit=not body.isascii(),
+            utf8=not header.isascii(),
+            dotless=is_dotless(data),
+        )
+        return cls(content, known, message_id)
+
+    @classmethod
+    def of(cls, message: LibraryMessage) -> ReadyMessage:
+        """Take a message of the standard `email` package, as that package writes it in seven bits.
+
+        Raises InvalidMessage when it cannot be written, or holds what `parse` refuses.
+        """
+        from email import policy
+
+        addressed = (
+            "from",
+            "sender",
+            "reply-to",
+            "to",
+            "cc",
+            "bcc",
+            "resent-from",
+            "resent-to",
+            "resent-cc",
+            "resent-bcc",
+        )
+        wide = any(_has_wide_local_part(str(value)) for name, value in message.items() if name.lower() in addressed)
+        try:
+            rules = message.policy.clone(linesep="\r\n", max_line_length=78, cte_type="7bit")
+            if isinstance(rules, policy.EmailPolicy):
+                rules = rules.clone(utf8=wide)
+            raw = message.as_bytes(policy=rules)
+        except (ValueError, LookupError, TypeError, AttributeError) as broken:
+            raise refusal("message", f"the email package cannot write it: {broken}") from broken
+        # What the package leaves of lone line ends in a text part stands for line ends.
+        return cls.parse(raw, normalise=True)
+
+    @property
+    def sender(self) -> Address | None:
+        """Who sends it: Resent-Sender or Resent-From, else Sender or From; None when nobody is named.
+
+        Raises InvalidAddress when that header holds no address we would write to.
+        """
+        prefix = self._prefix
+        for field in (f"{prefix}sender", f"{prefix}from"):
+            addresses = self._addresses(field)
+            if addresses:
+                return addresses[0]
+        return None
+
+    @property
+    def recipients(self) -> tuple[Address, ...]:
+        """Everybody it goes to, Bcc included; those of the Resent fields when it was resent (RFC 5322 3.6.6)."""
+        prefix = self._prefix
+        found = [each for field in ("to", "cc", "bcc") for each in self._addresses(prefix + field)]
+        return tuple({address.spec: address for address in found}.values())
+
+    @property
+    def needs_smtputf8(self) -> bool:
+        """Whether its header holds raw UTF-8."""
+        return self.content.utf8
+
+    def envelope(self, sender: str | Address | None = None, to: Addresses | None = None) -> Envelope:
+        """From whom and to whom servers carry it: what its header says, or what is said here instead.
+
+        Raises InvalidAddress when the header says it in a way that two readers could read in two ways, and
+        InvalidMessage when there is no sender, or no recipient (hint NO-RECIPIENT).
+        """
+        origin = self.sender if sender is None else Address.of(sender)
+        if origin is None:
+            raise refusal("sender", "the message names no sender, and none was given")
+        return Envelope.of(origin, self.recipients if to is None else Address.all_of(to))
+
+    @property
+    def _prefix(self) -> str:
+        """Which set of fields counts: the ordinary ones, or those of the latest time it was resent."""
+        resent = [name for name, _ in self.fields if name.startswith("resent-")]
+        if not any(name in ("resent-from", "resent-to", "resent-cc", "resent-bcc") for name in resent):
+            return ""
+        if len(set(resent)) != len(resent):
+            raise refusal("Resent-", "it was resent more than once; say sender and recipients outright")
+        return "resent-"
+
+    def _addresses(self, field: str) -> tuple[Address, ...]:
+        found: list[Address] = []
+        for name, value in self.fields:
+            if name == field:
+                group = _GROUP.fullmatch(value)
+                found.extend(Address.parse_list(group[1] if group else value))
+        return tuple(found)
+
+
+# The steps.
+
+
+def _with_clean_lines(data: bytes, normalise: bool) -> bytes:
+    """Make every line end CRLF, or refuse what would be one here and none there."""
+    if b"\0" in data:
+        raise refusal("message", f"it holds a NUL, at octet {data.index(0)}")
+    crlf = data.count(b"\r\n")
+    if data.count(b"\r") != crlf:
+        if not normalise:
+            raise refusal(
+                "message", "a carriage return stands alone; normalise=True makes it a line end", "BARE-LINE-FEED"
+            )
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        crlf = 0
+    if data.count(b"\n") != crlf:
+        data = data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    if not data.endswith(b"\r\n"):
+        data += b"\r\n"
+    if has_long_line(data):
+        raise refusal("message", "a line is longer than 998 octets", "LINE-TOO-LONG")
+    return data
+
+
+def _cut(data: bytes) -> tuple[bytes, bytes]:
+    """Cut header and body apart, at the first empty line."""
+    if data.startswith(b"\r\n"):
+        raise refusal("message", "it begins with an empty line, so it has no header")
+    head, empty, body = data.partition(b"\r\n\r\n")
+    head = head + b"\r\n" if empty else data
+    if len(head) > LONGEST_HEADER:
+        raise refusal("message", f"its header is longer than {LONGEST_HEADER} octets")
+    return head, body
+
+
+def _fields(head: bytes) -> list[tuple[str, str, bytes]]:
+    """Read the header fields: name in lower case, value on one line, and the lines as they came."""
+    fields: list[tuple[str, str, bytes]] = []
+    block = re.sub(rb"\r\n(?=[ \t])", b"\n", head)
+    for number, line in enumerate(block[:-2].split(b"\r\n"), 1):
+        name = _FIELD_NAME.match(line)
+        if name is None:
+            raise refusal("message", f"{line[:60]!r}, in its header, is no header field (number {number})")
+        try:
+            value = line[line.index(b":") + 1 :].replace(b"\n", b"").decode()
+        except UnicodeDecodeError as broken:
+            raise refusal(name[0].decode(), "its value is neither ASCII nor UTF-8", "NON-ASCII-TEXT") from broken
+        fields.append((name[0].decode().lower(), value.strip(" \t"), line.replace(b"\n", b"\r\n") + b"\r\n"))
+        if number > MOST_FIELDS:
+            raise refusal("message", f"it has more than {MOST_FIELDS} header fields")
+    return fields
+
+
+def _completed(fields: tuple[tuple[str, str], ...]) -> tuple[str, list[bytes]]:
+    """The Message-ID, and the lines that say it and the Date where the message does not (hint MESSAGE-ID-MISSING)."""
+    known = dict(reversed(fields))
+    added: list[bytes] = []
+    message_id = known.get("message-id", "").strip()
+    if not message_id:
+        try:
+            senders = Address.parse_list(known.get("from", ""))
+        except InvalidAddress:
+            senders = ()
+        message_id = new_id(senders[0].dns_domain if senders else "courriel.invalid")
+        added.append(f"Message-ID: {message_id}\r\n".encode())
+    if "date" not in known:
+        added.append(f"Date: {written(now())}\r\n".encode())
+    return message_id, added
+
+
+def _has_wide_local_part(value: str) -> bool:
+    """Whether an address in this header has a local part that is not ASCII."""
+    try:
+        return any(address.needs_smtputf8 for address in Address.parse_list(value))
+    except ValueError:
+        return False
