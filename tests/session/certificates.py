@@ -1,8 +1,9 @@
-"""Certificates good and odd, made on the spot, and TLS handshakes in memory: OpenSSL on both sides, no network between."""
+"""Certificates good and odd, and TLS handshakes in memory: OpenSSL on both sides, no network between."""
 
 from __future__ import annotations
 
-import datetime
+import contextlib
+import datetime as dt
 import ssl
 import warnings
 from dataclasses import dataclass
@@ -16,8 +17,8 @@ from cryptography.x509.oid import NameOID
 
 HOST = "mail.example.org"
 ADDRESS = "127.0.0.1"
-YEAR = datetime.timedelta(days=365)
-NOW = datetime.datetime.now(datetime.UTC)
+YEAR = dt.timedelta(days=365)
+NOW = dt.datetime.now(dt.UTC)
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,8 @@ class Workshop:
         names: list[str] | None = None,
         by: trustme.CA | None = None,
         common_name: str | None = None,
-        not_before: datetime.datetime | None = None,
-        not_after: datetime.datetime | None = None,
+        not_before: dt.datetime | None = None,
+        not_after: dt.datetime | None = None,
     ) -> Shown:
         made = (by or self.believed).issue_cert(
             *([HOST] if names is None else names), common_name=common_name, not_before=not_before, not_after=not_after
@@ -136,10 +137,9 @@ class Line:
         return self.client.read(100)
 
     def _listen(self) -> None:
-        try:
+        # It waits for more, or its complaint is on the way to the client.
+        with contextlib.suppress(ssl.SSLError):
             self._server.do_handshake()
-        except ssl.SSLError:
-            pass  # it waits for more, or its complaint is on the way to the client
 
 
 def greet_in_clear(client: ssl.SSLContext, said: bytes, name: str = HOST) -> None:

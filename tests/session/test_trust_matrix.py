@@ -171,11 +171,10 @@ def test_the_failure_table_gives_the_same_remedy_for_the_error_that_carries_the_
     shown: str, hint: str, workshop: Workshop
 ) -> None:
     name = BAD_SERVERS[shown][0]
-    try:
+    with pytest.raises(ssl.SSLError) as refused:
         Line(tls.client_context(Trust.file(workshop.authority)), workshop.server(shown), name)
-    except ssl.SSLError as refusal:
-        failed = errors.TlsFailed(tls.explain(refusal, name), stage="secure", server=f"{name}:465")
-        failed.__cause__ = refusal
+    failed = errors.TlsFailed(tls.explain(refused.value, name), stage="secure", server=f"{name}:465")
+    failed.__cause__ = refused.value
 
     assert failed.failure is not None
     assert failed.failure.id == hint
@@ -382,18 +381,28 @@ def test_the_same_question_gets_the_same_context(
     assert tls.client_context(trust) is not tls.client_context(Trust.dangerously_accept_any_certificate())
 
 
-def test_many_threads_make_one_context(workshop: Workshop, tmp_path: Path) -> None:
+def test_a_thread_that_asks_while_the_context_is_being_made_waits_for_it(
+    workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     trust = Trust.file(shutil.copy(workshop.authority, tmp_path / "fresh.pem"))
-    made: list[ssl.SSLContext] = []
-    threads = [threading.Thread(target=lambda: made.append(tls.client_context(trust))) for _ in range(8)]
+    entered, made, make = threading.Semaphore(0), [], tls._make
 
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    def make_slowly(*question: object) -> ssl.SSLContext:
+        if not made:
+            made.append(None)
+            thread.start()
+            assert not entered.acquire(timeout=0.1), "the second thread makes one too"
+        entered.release()
+        return make(*question)  # type: ignore[arg-type]
 
-    assert len(made) == 8
-    assert len(set(map(id, made))) == 1
+    got: list[ssl.SSLContext] = []
+    thread = threading.Thread(target=lambda: got.append(tls.client_context(trust)))
+    monkeypatch.setattr(tls, "_make", make_slowly)
+
+    first = tls.client_context(trust)
+    thread.join()
+
+    assert got == [first]
 
 
 def test_where_the_system_checks_each_thread_has_its_own(trust_by: Callable[[str], Trust], workshop: Workshop) -> None:
