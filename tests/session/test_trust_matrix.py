@@ -8,13 +8,17 @@ import os
 import shutil
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import certifi
 import pytest
+import trustme
 import truststore
+from cryptography.hazmat.primitives import serialization
 
 from courriel import errors
 from courriel.model.trust import ClientCertificate, Trust
@@ -27,7 +31,7 @@ SOURCES = ("system", "system, folder", "system, asked itself", "bundled", "file"
 # What the server shows, the name it is called by, and the check that must refuse it.
 BAD_SERVERS = {
     "expired": (HOST, "expired", "CERT-EXPIRED"),
-    "not yet valid": (HOST, "not yet valid", ""),
+    "not yet valid": (HOST, "not yet valid", "CERT-NOT-YET-VALID"),
     "wrong name": (HOST, "name", "CERT-WRONG-NAME"),
     "common name only": (HOST, "name", "CERT-WRONG-NAME"),
     "another address": (ADDRESS, "name", "CERT-WRONG-NAME"),
@@ -166,7 +170,7 @@ def test_a_bad_certificate_is_refused_and_the_check_is_named(
     assert finding.sentence == tls.explain(refused.value, name, trust)
 
 
-@pytest.mark.parametrize(("shown", "hint"), [(shown, hint) for shown, (_, _, hint) in BAD_SERVERS.items() if hint])
+@pytest.mark.parametrize(("shown", "hint"), [(shown, hint) for shown, (_, _, hint) in BAD_SERVERS.items()])
 def test_the_failure_table_gives_the_same_remedy_for_the_error_that_carries_the_cause(
     shown: str, hint: str, workshop: Workshop
 ) -> None:
@@ -219,7 +223,8 @@ def test_a_server_that_is_too_old_is_told_as_such(
     with pytest.raises(ssl.SSLError) as refused:
         Line(tls.client_context(Trust.file(workshop.authority), ours), server)
 
-    assert tls.examine(refused.value, HOST).check == "version"
+    finding = tls.examine(refused.value, HOST)
+    assert (finding.check, finding.hint_id) == ("version", "TLS-TOO-OLD")
 
 
 # Our own certificate.
@@ -249,7 +254,7 @@ def test_a_demanded_client_certificate_that_is_missing_is_told_at_the_first_read
         line.read()
     finding = tls.examine(refused.value, HOST)
 
-    assert finding.check == "client certificate"
+    assert finding.hint_id == "CLIENT-CERTIFICATE-WANTED"
     assert "asks for a client certificate" in finding.sentence
 
 
@@ -509,7 +514,7 @@ def test_an_encrypted_key_opens_with_its_password_and_never_asks_on_the_terminal
 
 
 def test_a_missing_bundle_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "certifi", None)
+    monkeypatch.setitem(sys.modules, "certifi", None)
 
     with pytest.raises(errors.MissingExtra, match=r"pip install \"courriel\[bundled\]\""):
         tls.client_context(Trust.bundled())
@@ -537,26 +542,6 @@ def test_our_server_context_speaks_with_our_client_context_over_a_socket(worksho
     assert greeting == BANNER
 
 
-def test_windows_and_macos_numbers_mean_the_same_checks() -> None:
-    """truststore hands on the system's own numbers: CERT_E_… and errSec…"""
-    for number, check in ((0x800B0101, "expired"), (-67818, "expired"), (0x800B010F, "name"), (-67602, "name"),
-                          (0x800B0109, "issuer"), (-67843, "issuer"), (0x800B010C, "revoked")):  # fmt: skip
-        refusal = ssl.SSLCertVerificationError("in the words of the system")
-        refusal.verify_code, refusal.verify_message = number, "in the words of the system"
-
-        assert tls.examine(refusal, HOST).check == check
-
-
-def test_an_unknown_complaint_is_given_in_its_own_words() -> None:
-    strange = ssl.SSLCertVerificationError("so nicht")
-    strange.verify_code, strange.verify_message = 9999, "so nicht"
-
-    assert "so nicht" in tls.explain(strange, HOST)
-    assert tls.examine(ssl.SSLError(1, "[SSL: ODD] odd thing"), HOST).check == "other"
-    assert tls.examine(TimeoutError("timed out"), HOST).check == "silence"
-    assert tls.examine(ConnectionResetError(104, "reset"), "").sentence == "the server hung up in the middle of TLS"
-
-
 # The steps.
 
 
@@ -572,16 +557,13 @@ def _pin(der: bytes) -> str:
 
 def _name_hash(authority: Path) -> str:
     """The eight digits that OpenSSL finds an authority by in a folder."""
-    import subprocess
-
+    if shutil.which("openssl") is None:
+        pytest.skip("the openssl command, which names files as c_rehash does, is not installed")
     asked = ["openssl", "x509", "-noout", "-subject_hash", "-in", str(authority)]
     return subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def _encrypted(folder: Path, password: str) -> tuple[Path, Path]:
-    import trustme
-    from cryptography.hazmat.primitives import serialization
-
     made = trustme.CA().issue_cert("ada@example.org")
     key = serialization.load_pem_private_key(made.private_key_pem.bytes(), None)
     sealed = key.private_bytes(

@@ -73,10 +73,15 @@ def certificates_at(path: str) -> tuple[bytes, ...]:
             except (OSError, errors.InvalidServer):
                 continue  # keys, lists of revocations, links that lead nowhere live in such folders too
     except OSError as wrong:
-        raise errors.InvalidServer(f"{path}: cannot be read: {wrong.strerror}", stage="compose") from wrong
+        raise unusable(f"{path}: cannot be read: {wrong.strerror}") from wrong
     if not found:
-        raise errors.InvalidServer(f"{path}: no file in this folder holds a certificate", stage="compose")
+        raise unusable(f"{path}: no file in this folder holds a certificate")
     return tuple(dict.fromkeys(found))
+
+
+def unusable(sentence: str) -> errors.InvalidServer:
+    """The error for a file that cannot be what it was given for."""
+    return errors.InvalidServer(sentence, stage="compose", hint_id="CERTIFICATE-FILE-UNREADABLE")
 
 
 def holds(path: str, mark: bytes) -> bool:
@@ -128,7 +133,7 @@ def _certificates_in_file(path: str) -> tuple[bytes, ...]:
     try:
         return certificates_in(content)
     except errors.InvalidServer as wrong:
-        raise errors.InvalidServer(f"{path}: {wrong}", stage="compose") from None
+        raise unusable(f"{path}: {wrong}") from None
 
 
 def _moment(path: str) -> tuple[int, int, int]:

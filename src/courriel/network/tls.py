@@ -64,11 +64,11 @@ def name_to_check(host: str) -> str:
     return bare.removesuffix(".")
 
 
-def finish(line: ssl.SSLSocket | ssl.SSLObject, trust: Trust) -> bytes:
+def finish(line: ssl.SSLSocket | ssl.SSLObject, trust: Trust, server: str = "") -> bytes:
     """Look at who is there, after the handshake and before the first byte; return the certificate (DER).
 
     It is what channel binding is computed from (RFC 5929 4), and b"" when the server has none. Raises TlsFailed when it
-    is not a pinned one.
+    is not a pinned one; `server` ("host:port") is for that error.
     """
     leaf = line.getpeercert(binary_form=True) or b""
     name = line.server_hostname or ""
@@ -79,6 +79,7 @@ def finish(line: ssl.SSLSocket | ssl.SSLObject, trust: Trust) -> bytes:
             f"the certificate of {name} is not the pinned one: the server has sha256:{seen}, "
             f"expected was {' or '.join(f'sha256:{pin}' for pin in trust.pins)}",
             stage="secure",
+            server=server,
             hint_id="PIN-MISMATCH",
         )
     return leaf
@@ -136,7 +137,7 @@ def _load(context: ssl.SSLContext, certificates: tuple[bytes, ...], origin: str)
     try:
         context.load_verify_locations(cadata=b"".join(certificates))
     except ssl.SSLError as wrong:
-        raise errors.InvalidServer(f"{origin}: a certificate in it is damaged", stage="compose") from wrong
+        raise authorities.unusable(f"{origin}: a certificate in it is damaged") from wrong
 
 
 def _show(context: ssl.SSLContext, ours: ClientCertificate) -> None:
@@ -145,9 +146,9 @@ def _show(context: ssl.SSLContext, ours: ClientCertificate) -> None:
         # Without a password, if only an empty one, OpenSSL would ask for it on the terminal, and wait.
         context.load_cert_chain(ours.certificate, ours.key, ours.password or "")
     except ssl.SSLError as wrong:
-        raise errors.InvalidServer(_what_is_wrong_with(ours, wrong), stage="compose") from wrong
+        raise authorities.unusable(_what_is_wrong_with(ours, wrong)) from wrong
     except OSError as wrong:
-        raise errors.InvalidServer(f"{_unreadable(ours)}: {wrong.strerror}", stage="compose") from wrong
+        raise authorities.unusable(f"{_unreadable(ours)}: {wrong.strerror}") from wrong
 
 
 def _unreadable(ours: ClientCertificate) -> str:

@@ -15,7 +15,8 @@ from courriel.network import authorities
 
 Check: TypeAlias = Literal[
     "issuer", "self-signed", "expired", "not yet valid", "name", "purpose", "chain", "strength", "revoked",
-    "certificate", "protocol", "version", "cipher", "client certificate", "handshake", "hung up", "silence", "other",
+    "certificate", "protocol", "version", "cipher", "client certificate wanted", "client certificate refused",
+    "handshake", "hung up", "silence", "other",
 ]  # fmt: skip
 """What was looked at when the line was given up."""
 
@@ -80,17 +81,26 @@ _FOREIGN = {
     -67818: 10, -67819: 9, -67843: 20, -67820: 23, -67602: 62, -67609: 26, -25318: 20,
 }  # fmt: skip
 
-# Reasons of OpenSSL outside of certificate checks. Alerts are what the other side told us.
+# Reasons of OpenSSL outside of certificate checks. ALERT_… is what the other side told us, whatever stands before it in
+# OpenSSL's word: that (SSLV3_, TLSV1_, TLSV13_, SSL/TLS_) changes with its version.
 _BROKEN: dict[str, tuple[Check, str]] = {
     **dict.fromkeys(
-        ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "HTTPS_PROXY_REQUEST"),
+        (
+            "WRONG_VERSION_NUMBER",
+            "RECORD_LAYER_FAILURE",
+            "PACKET_LENGTH_TOO_LONG",
+            "HTTP_REQUEST",
+            "HTTPS_PROXY_REQUEST",
+            "UNKNOWN_PROTOCOL",
+        ),
         ("protocol", "{name} did not answer in TLS: this port speaks in clear first, or another protocol"),
     ),
     **dict.fromkeys(
         (
             "UNSUPPORTED_PROTOCOL",
-            "TLSV1_ALERT_PROTOCOL_VERSION",
+            "ALERT_PROTOCOL_VERSION",
             "WRONG_SSL_VERSION",
+            "UNSUPPORTED_SSL_VERSION",
             "VERSION_TOO_LOW",
             "NO_PROTOCOLS_AVAILABLE",
         ),
@@ -101,31 +111,34 @@ _BROKEN: dict[str, tuple[Check, str]] = {
             "DH_KEY_TOO_SMALL",
             "EE_KEY_TOO_SMALL",
             "CA_MD_TOO_WEAK",
-            "BAD_ECPOINT",
             "UNSAFE_LEGACY_RENEGOTIATION_DISABLED",
+            "LEGACY_SIGALG_DISALLOWED_OR_UNSUPPORTED",
         ),
-        ("strength", "{name} offers cryptography that is too weak"),
+        ("strength", "{name} offers cryptography that is too weak ({words})"),
     ),
     **dict.fromkeys(
-        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "PEER_DID_NOT_RETURN_A_CERTIFICATE"),
-        ("client certificate", "{name} asks for a client certificate, and none was given"),
+        ("ALERT_CERTIFICATE_REQUIRED", "PEER_DID_NOT_RETURN_A_CERTIFICATE"),
+        ("client certificate wanted", "{name} asks for a client certificate, and none was given"),
     ),
     **dict.fromkeys(
         (
-            "SSLV3_ALERT_BAD_CERTIFICATE",
-            "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
-            "SSLV3_ALERT_CERTIFICATE_REVOKED",
-            "SSLV3_ALERT_CERTIFICATE_EXPIRED",
-            "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
-            "TLSV1_ALERT_UNKNOWN_CA",
-            "TLSV1_ALERT_ACCESS_DENIED",
+            "ALERT_BAD_CERTIFICATE",
+            "ALERT_UNSUPPORTED_CERTIFICATE",
+            "ALERT_CERTIFICATE_REVOKED",
+            "ALERT_CERTIFICATE_EXPIRED",
+            "ALERT_CERTIFICATE_UNKNOWN",
+            "ALERT_UNKNOWN_CA",
+            "ALERT_ACCESS_DENIED",
         ),
-        ("client certificate", "{name} does not accept our client certificate, or wants one and got none ({reason})"),
+        ("client certificate refused", "{name} does not accept our client certificate, or wants one ({words})"),
     ),
-    "TLSV1_UNRECOGNIZED_NAME": ("name", "there is no server called {name} behind this address"),
+    **dict.fromkeys(
+        ("TLSV1_UNRECOGNIZED_NAME", "ALERT_UNRECOGNIZED_NAME"),
+        ("name", "{name} is not known by that name behind this address"),
+    ),
     "NO_SHARED_CIPHER": ("cipher", "{name} and we have no cipher in common"),
     # The one alert of TLS 1.2 for many griefs: RFC 5246 7.2.2.
-    "SSLV3_ALERT_HANDSHAKE_FAILURE": (
+    "ALERT_HANDSHAKE_FAILURE": (
         "handshake",
         "{name} broke off the handshake: no cipher or version in common, or it asks for a client certificate",
     ),
@@ -136,8 +149,16 @@ _HINTS: dict[Check, str] = {
     "issuer": "CERT-UNKNOWN-ISSUER",
     "self-signed": "CERT-SELF-SIGNED",
     "expired": "CERT-EXPIRED",
+    "not yet valid": "CERT-NOT-YET-VALID",
     "name": "CERT-WRONG-NAME",
+    "purpose": "CERT-REFUSED",
+    "chain": "CERT-REFUSED",
+    "revoked": "CERT-REFUSED",
+    "certificate": "CERT-REFUSED",
     "protocol": "TLS-PORT-MIXUP",
+    "version": "TLS-TOO-OLD",
+    "client certificate wanted": "CLIENT-CERTIFICATE-WANTED",
+    "client certificate refused": "CLIENT-CERTIFICATE-REFUSED",
 }
 
 
@@ -155,16 +176,17 @@ def examine(error: OSError, server_name: str = "", trust: Trust | None = None) -
     reason = str(getattr(error, "reason", None) or "")
     if isinstance(error, ssl.SSLCertVerificationError):
         return _refused(error, name, reason, trust)
-    if reason in _BROKEN:
-        check, sentence = _BROKEN[reason]
-        return Finding(check, sentence.format(name=name, reason=reason), reason, None, _HINTS.get(check, ""))
+    known = _BROKEN.get(reason) or _BROKEN.get(f"ALERT_{reason.rpartition('ALERT_')[2]}")
+    words = reason.replace("_", " ").lower() or str(error)
+    if known:
+        check, sentence = known
+        return Finding(check, sentence.format(name=name, words=words), reason, None, _HINTS.get(check, ""))
     match error:
         case TimeoutError():
             return Finding("silence", f"{name} did not answer the TLS handshake in time", reason)
         case ssl.SSLEOFError() | ssl.SSLZeroReturnError() | ConnectionError():
             return Finding("hung up", f"{name} hung up in the middle of TLS", reason)
         case _:
-            words = reason.replace("_", " ").lower() or str(error)
             return Finding("other", f"TLS with {name} failed: {words}", reason)
 
 
@@ -176,7 +198,7 @@ def _refused(error: ssl.SSLCertVerificationError, name: str, reason: str, trust:
     code = _FOREIGN.get(raw, raw)
     if code not in _REFUSED:
         why = getattr(error, "verify_message", "") or str(error)
-        return Finding("certificate", f"the certificate of {name} was refused: {why}", reason, code)
+        return Finding("certificate", f"the certificate of {name} was refused: {why}", reason, code, "CERT-REFUSED")
     check, sentence = _REFUSED[code]
     told = sentence.format(name=name, now=_now() if "{now}" in sentence else "")
     if check == "issuer" and trust is not None and trust.uses_system and authorities.system_is_empty():
