@@ -1,0 +1,1 @@
+"""A message being made: templates, and what they need."""

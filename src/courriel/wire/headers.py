@@ -1,0 +1,177 @@
+"""Header fields to text: folded, encoded where they must be (RFC 2047, RFC 2231), and as they are everywhere else."""
+
+from __future__ import annotations
+
+import re
+from binascii import b2a_base64
+from functools import lru_cache
+
+from courriel.model.address import Address
+
+_FOLD = 78  # characters a line should not go past (RFC 5322 2.1.1)
+_ENCODED_WORD = 75  # characters an encoded word must not go past (RFC 2047 2)
+_UNBROKEN = 900  # characters of one word that are left as they are on a line of their own; the limit is 998
+
+_WRAPPING = len("=?utf-8?q??=")
+# What stands for itself within an encoded word, wherever the word stands, a display name included (RFC 2047 5.3).
+_SAFE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/"
+_Q = {octet: chr(octet) if octet in _SAFE else "_" if octet == 0x20 else f"={octet:02X}" for octet in range(256)}
+_Q_COST = [len(_Q[octet]) for octet in range(256)]
+
+_PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+# Only between two characters that can be seen: a line of nothing but spaces ends some readers' header.
+_BREAK = re.compile(r"(?<=[^ ]) (?=[^ ])")
+# A parameter value that stands for itself in quotes, for every reader; the others go by RFC 2231.
+_PLAIN_VALUE = re.compile(r"[ !#-\[\]-~]*")
+_ATTRIBUTE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$&+-.^_`{|}~"
+
+
+def text_field(name: str, value: str) -> str:
+    """Write a header of free text, such as Subject, without its line end."""
+    if _stands_as_it_is(value):
+        line = f"{name}: {value}"
+        if len(line) <= _FOLD:
+            return line
+        if max(map(len, value.split(" "))) <= _UNBROKEN - len(name):
+            return _folded(line, len(name) + 2)
+    return f"{name}: {encoded_words(value, len(name) + 2)}"
+
+
+def address_field(name: str, addresses: tuple[Address, ...], utf8: bool = False) -> str:
+    """Write a header of addresses, one line of some 78 characters after the other."""
+    if len(addresses) == 1:
+        return f"{name}: {mailbox(addresses[0], utf8)}"
+    start = f"{name}:"
+    lines = [start]
+    room = _FOLD - len(start)
+    for address in addresses:
+        written = mailbox(address, utf8)
+        if len(written) + 2 > room and lines[-1] not in ("", start):
+            lines.append("")
+            room = _FOLD
+        lines[-1] += f" {written},"
+        room -= len(written) + 2
+    return "\r\n".join(lines)[:-1]
+
+
+@lru_cache(maxsize=2048)
+def mailbox(address: Address, utf8: bool = False) -> str:
+    """Write one address for a header: encoded words for its name where needed, raw UTF-8 only for a local part.
+
+    Raises InvalidAddress when it needs SMTPUTF8, and `utf8` does not allow it.
+    """
+    where = address.wire(utf8)
+    name = address.name
+    if not name:
+        return where
+    if _stands_as_it_is(name) and len(name) <= _FOLD - 4:
+        if _PHRASE.fullmatch(name):
+            return f"{name} <{where}>"
+        quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{quoted}" <{where}>'
+    words = encoded_words(name, len("Reply-To: "))
+    if len(words) - words.rfind("\n") + len(where) + 3 > _FOLD:
+        return f"{words}\r\n <{where}>"
+    return f"{words} <{where}>"
+
+
+def ids_field(name: str, ids: tuple[str, ...]) -> str:
+    """Write a header of message ids, or of links, one to a line."""
+    return f"{name}: " + "\r\n ".join(ids)
+
+
+def parameter(name: str, value: str) -> str:
+    """Write one parameter of a MIME header, with the `;` and the fold before it.
+
+    In quotes while every reader understands that; by RFC 2231 for the rest, in sections that never split a character.
+    """
+    if is_plain_value(value):
+        return f';\r\n {name}="{value}"'
+    whole = "".join(map(_percent, value))
+    if len(name) + len(whole) + 12 <= _FOLD:
+        return f";\r\n {name}*=utf-8''{whole}"
+    sections: list[str] = [""]
+    room = _FOLD - len(name) - 16
+    for character in value:
+        written = _percent(character)
+        if len(sections[-1]) + len(written) > room:
+            sections.append("")
+        sections[-1] += written
+    lines = [f";\r\n {name}*{number}*={section}" for number, section in enumerate(sections)]
+    lines[0] = lines[0].replace("*0*=", "*0*=utf-8''", 1)
+    return "".join(lines)
+
+
+def is_plain_value(value: str) -> bool:
+    """Whether a parameter value can stand in quotes as it is, for every reader."""
+    return len(value) < _UNBROKEN and "=?" not in value and _PLAIN_VALUE.fullmatch(value) is not None
+
+
+def encoded_words(value: str, indent: int = 0) -> str:
+    """Write text as encoded words (RFC 2047), by B or by Q, whichever is shorter; no character is ever split.
+
+    `indent` is how much of the first line is taken already.
+    """
+    octets = value.encode()
+    by_q = sum(map(_Q_COST.__getitem__, octets)) <= (len(octets) + 2) // 3 * 4
+    first = max(min(_ENCODED_WORD, _FOLD - indent), _WRAPPING + 12)
+    words: list[str] = []
+    for chunk in _chunks(value, by_q, first - _WRAPPING, _ENCODED_WORD - _WRAPPING):
+        if by_q:
+            words.append(f"=?utf-8?q?{chunk.decode('latin-1').translate(_Q)}?=")
+        else:
+            words.append(f"=?utf-8?b?{b2a_base64(chunk, newline=False).decode('ascii')}?=")
+    return "\r\n ".join(words)
+
+
+# The steps.
+
+
+def _stands_as_it_is(value: str) -> bool:
+    """Whether text needs no encoding: ASCII that no reader decodes, and no space at an end that a reader would drop."""
+    return (
+        value.isascii()
+        and "=?" not in value
+        and "\t" not in value
+        and not value.startswith(" ")
+        and not value.endswith(" ")
+    )
+
+
+def _folded(line: str, start: int) -> str:
+    """Fold a line at its spaces; the first word stays beside the name of the header, and no word is cut."""
+    lines: list[str] = []
+    begin, last = 0, -1
+    for space in _BREAK.finditer(line, start):
+        position = space.start()
+        if position - begin > _FOLD and last > begin:
+            lines.append(line[begin:last])
+            begin = last
+        last = position
+    if len(line) - begin > _FOLD and last > begin:
+        lines.append(line[begin:last])
+        begin = last
+    lines.append(line[begin:])
+    return "\r\n".join(lines)
+
+
+def _chunks(value: str, by_q: bool, first: int, others: int) -> list[bytes]:
+    """Cut text so that each piece, encoded, has at most `first` or `others` characters."""
+    chunks: list[bytes] = []
+    chunk = bytearray()
+    room = first if by_q else first // 4 * 3
+    for character in value:
+        octets = character.encode()
+        cost = sum(map(_Q_COST.__getitem__, octets)) if by_q else len(octets)
+        if cost > room and chunk:
+            chunks.append(bytes(chunk))
+            chunk.clear()
+            room = others if by_q else others // 4 * 3
+        chunk += octets
+        room -= cost
+    chunks.append(bytes(chunk))
+    return chunks
+
+
+def _percent(character: str) -> str:
+    return "".join(chr(octet) if octet in _ATTRIBUTE else f"%{octet:02X}" for octet in character.encode())
