@@ -11,6 +11,7 @@ from courriel.errors import Stage
 from courriel.reply import Reply
 from courriel.wire import smtp as wire
 
+_GOODBYE = 221  # the answer to QUIT, also said by servers that leave on their own
 CLOSING = 421  # RFC 5321 3.8: the server is about to hang up, whatever it was asked
 
 
@@ -59,14 +60,25 @@ class Exchange:
 
         Raises ConnectionFailed when the server said goodbye meanwhile, RemoteProtocolError for anything else it said.
         """
-        if not self._buffer and not self._replies:
+        if not self._replies and not (yield from self._overheard(stage)):
+            return
+        reply = yield from self.hear(stage)
+        if reply.code == _GOODBYE:
+            raise closed(reply, stage)
+        raise errors.RemoteProtocolError(f"the server spoke without being asked: {reply}", stage=stage)
+
+    def expect_nothing(self, stage: Stage) -> Flow[None]:
+        """Make sure that not one byte is here: before TLS whatever is may come from someone else (RFC 3207 4.2, B2).
+
+        Raises RemoteProtocolError.
+        """
+        if self._replies or (yield from self._overheard(stage)):
+            raise errors.RemoteProtocolError("the server spoke before the line was secure", stage=stage)
+
+    def _overheard(self, stage: Stage) -> Flow[bool]:
+        if not self._buffer:
             self._buffer += yield Overhear(stage)
-        self._replies.extend(_take(self._buffer, stage))
-        if self._replies and self._replies[0].code in (CLOSING, 221):
-            raise closed(self._replies[0], stage)
-        if self._replies or self._buffer:
-            said = self._replies[0] if self._replies else wire.printable(bytes(self._buffer[:60]))
-            raise errors.RemoteProtocolError(f"the server spoke without being asked: {said}", stage=stage)
+        return bool(self._buffer)
 
     def forget(self) -> None:
         """Begin anew on a new line."""

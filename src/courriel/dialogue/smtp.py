@@ -112,7 +112,7 @@ class SmtpDialogue:
         yield from self._ask("secure", "STARTTLS")
         # RFC 3207 4.2: whatever was said before the line was secure may come from someone else.
         # Bytes that are already here are an attack, not a reply.
-        yield from self._exchange.expect_silence("secure")
+        yield from self._exchange.expect_nothing("secure")
         yield from self._secure()
 
     def _secure(self) -> Flow[None]:

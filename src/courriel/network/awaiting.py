@@ -200,7 +200,8 @@ class Line:
 
     async def _overhear(self) -> bytes:
         arrivals, _ = self._connection("connect")
-        # One turn of the loop, so that what the socket holds already is read.
+        # Two turns of the loop: in the first it sees what the socket holds, in the second it has handed it over.
+        await asyncio.sleep(0)
         await asyncio.sleep(0)
         if not arrivals.data:
             if arrivals.ended:

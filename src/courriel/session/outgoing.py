@@ -30,20 +30,10 @@ class Wishes:
 
     sender: Address | str | None = None
     to: Address | str | Iterable[Address | str] | None = None
-    on_refused: OnRefused = "deliver"
     notify: Iterable[Notify] = ()
     ret: Return | None = None
     envid: str = ""
     require_tls: bool = False
-
-    def __post_init__(self) -> None:
-        if self.on_refused not in ("deliver", "abandon"):
-            raise errors.UsageError(f'on_refused is "deliver" or "abandon", not {self.on_refused!r}')
-
-    @property
-    def all_or_nothing(self) -> bool:
-        """Whether one refused recipient is enough for nothing to be sent."""
-        return self.on_refused == "abandon"
 
     def on(self, envelope: Envelope) -> Envelope:
         """The message's own envelope, with what was wished instead."""
@@ -71,6 +61,13 @@ class Outgoing:
     content: Content
     message_id: str
     notes: tuple[str, ...]
+
+
+def all_or_nothing(on_refused: OnRefused) -> bool:
+    """Whether one refused recipient is enough for nothing to be sent. Raises UsageError for a word that is neither."""
+    if on_refused not in ("deliver", "abandon"):
+        raise errors.UsageError(f'on_refused is "deliver" or "abandon", not {on_refused!r}')
+    return on_refused == "abandon"
 
 
 def prepare(message: Sendable, wishes: Wishes, capabilities: Mapping[str, str]) -> Outgoing:

@@ -17,7 +17,7 @@ from courriel.model.receipt import Receipt
 from courriel.model.server import Server
 from courriel.network import blocking
 from courriel.network.transcript import Transcript, log_if_wanted
-from courriel.session.outgoing import OnRefused, Outgoing, Sendable, Wishes, prepare
+from courriel.session.outgoing import OnRefused, Outgoing, Sendable, Wishes, all_or_nothing, prepare
 
 if TYPE_CHECKING:
     from typing import Self
@@ -119,13 +119,15 @@ class SmtpSession(_Session):
         and RemoteProtocolError end it; their `in_doubt` says whether the message may have left. InvalidMessage, InvalidAddress
         and NotSupported are raised before a byte is sent.
         """
-        out = self._prepare(message, Wishes(sender, to, on_refused, notify, ret, envid, require_tls))
-        flow = self._dialogue.deliver(out.envelope, out.content, out.message_id, all_or_nothing=on_refused == "abandon")
-        return self._line.run(flow).noting(*out.notes)
+        out = self._prepare(message, Wishes(sender, to, notify, ret, envid, require_tls))
+        return self.deliver(out.envelope, out.content, out.message_id, on_refused=on_refused).noting(*out.notes)
 
-    def deliver(self, envelope: Envelope, content: Content, message_id: str = "") -> Receipt:
+    def deliver(
+        self, envelope: Envelope, content: Content, message_id: str = "", *, on_refused: OnRefused = "deliver"
+    ) -> Receipt:
         """Hand over octets that are ready, as they are; the door that every way out has."""
-        return self._line.run(self._dialogue.deliver(envelope, content, message_id))
+        flow = self._dialogue.deliver(envelope, content, message_id, all_or_nothing=all_or_nothing(on_refused))
+        return self._line.run(flow)
 
     def noop(self) -> None:
         """Ask whether the server is still there, and keep it from falling asleep."""
@@ -177,13 +179,16 @@ class AsyncSmtpSession(_Session):
 
         A cancelled call hangs up, and proves nothing about what the server has already accepted.
         """
-        out = self._prepare(message, Wishes(sender, to, on_refused, notify, ret, envid, require_tls))
-        flow = self._dialogue.deliver(out.envelope, out.content, out.message_id, all_or_nothing=on_refused == "abandon")
-        return (await self._line.run(flow)).noting(*out.notes)
+        out = self._prepare(message, Wishes(sender, to, notify, ret, envid, require_tls))
+        receipt = await self.deliver(out.envelope, out.content, out.message_id, on_refused=on_refused)
+        return receipt.noting(*out.notes)
 
-    async def deliver(self, envelope: Envelope, content: Content, message_id: str = "") -> Receipt:
+    async def deliver(
+        self, envelope: Envelope, content: Content, message_id: str = "", *, on_refused: OnRefused = "deliver"
+    ) -> Receipt:
         """Hand over octets that are ready, as they are."""
-        return await self._line.run(self._dialogue.deliver(envelope, content, message_id))
+        flow = self._dialogue.deliver(envelope, content, message_id, all_or_nothing=all_or_nothing(on_refused))
+        return await self._line.run(flow)
 
     async def noop(self) -> None:
         """Ask whether the server is still there, and keep it from falling asleep."""

@@ -1,0 +1,86 @@
+"""One test, six times: each play whole, by line and by octet, for those who block and for those who await."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+import trustme
+from session.play import TRANSCRIPTS, Awaiting, Blocking, Cut, Session, Theatre
+
+from courriel import Security, Server, Timeouts, Transcript, Trust
+from courriel.model.credentials import Credentials
+
+Play = Callable[..., Session]
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def certificate(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
+    return context
+
+
+@pytest.fixture(params=["whole", "line", "byte"])
+def cut(request: pytest.FixtureRequest) -> Cut:
+    return request.param
+
+
+@pytest.fixture(params=[Blocking, Awaiting])
+def colour(request: pytest.FixtureRequest) -> type[Session]:
+    return request.param
+
+
+@pytest.fixture
+def theatre(cut: Cut, certificate: ssl.SSLContext) -> Iterator[Theatre]:
+    theatre = Theatre(cut, certificate)
+    yield theatre
+    theatre.check()
+
+
+@pytest.fixture
+def meet(theatre: Theatre, colour: type[Session], authority: trustme.CA) -> Iterator[Play]:
+    """A session, not opened yet, with a server that plays the given scripts (a name of tests/transcripts, or a text)."""
+    met: list[Session] = []
+
+    def meet(
+        *scripts: str, credentials: Credentials | None = None, transcript: Transcript | None = None, **options: object
+    ) -> Session:
+        theatre.stage(*(text(script) for script in scripts))
+        server = Server(
+            "127.0.0.1",
+            theatre.port,
+            Security.NONE,
+            ehlo_name="client.example.org",
+            trust=Trust.data(authority.cert_pem.bytes()),
+            timeouts=Timeouts.silence(10),
+        )
+        met.append(colour(replace(server, **options), credentials, transcript))  # type: ignore[arg-type]
+        return met[-1]
+
+    yield meet
+    for session in met:
+        session.leave()
+
+
+@pytest.fixture
+def play(meet: Play) -> Play:
+    """The same, opened."""
+
+    def play(*scripts: str, **options: object) -> Session:
+        session = meet(*scripts, **options)
+        session.open()
+        return session
+
+    return play
+
+
+def text(script: str) -> str:
+    return script if "\n" in script else (TRANSCRIPTS / f"{script}.txt").read_text(encoding="utf-8")

@@ -1,0 +1,211 @@
+"""
+A play: one server that says what a transcript says, and checks what it hears.
+
+    S: said by the server, as a line            C: expected from the client, to the letter
+    S! the same, with \\r \\n \\x00 escapes        C~ expected to begin so
+       and no line end of its own
+    ...  silence until the client gives up      ---  the server hangs up
+    >>>  the handshake of TLS
+
+Consecutive lines of the server leave as one ("whole"), one by one ("line"), or octet by octet ("byte").
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from courriel import AsyncSmtpSession, Envelope, Receipt, Server, SmtpSession, Transcript
+from courriel.model.content import Content
+from courriel.model.credentials import Credentials
+from courriel.session.outgoing import OnRefused, Sendable
+
+Cut = Literal["whole", "line", "byte"]
+T = TypeVar("T")
+
+TRANSCRIPTS = Path(__file__).parent.parent / "transcripts"
+PATIENCE = 20.0  # seconds after which a client that says nothing fails the test
+
+
+class Theatre:
+    """Plays transcripts, one for each connection, in order; its complaints are for `check`."""
+
+    def __init__(self, cut: Cut, context: ssl.SSLContext | None = None) -> None:
+        self._cut = cut
+        self._context = context
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._problems: list[BaseException] = []
+        self._threads: list[threading.Thread] = []
+        self._silent = threading.Event()
+
+    def stage(self, *scripts: str) -> None:
+        """Have these plays given, one after the other, to whoever connects next."""
+        thread = threading.Thread(target=self._give, args=(scripts,), daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def wait_for_silence(self) -> None:
+        """Return when the server has said all that it was going to say in a first play, and the octets are on their way."""
+        assert self._silent.wait(PATIENCE), "the play goes on and on"
+
+    def check(self) -> None:
+        """Every play has come to its end as it was written."""
+        for thread in self._threads:
+            thread.join(PATIENCE)
+        self._listener.close()
+        if self._problems:
+            raise self._problems[0]
+
+    def _give(self, scripts: tuple[str, ...]) -> None:
+        for script in scripts:
+            connection: socket.socket | None = None
+            try:
+                self._listener.settimeout(PATIENCE)
+                connection, _ = self._listener.accept()
+                connection.settimeout(PATIENCE)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._perform(script, connection)
+            except BaseException as problem:  # noqa: BLE001 - told to the test by `check`
+                self._problems.append(problem)
+            finally:
+                if connection is not None:
+                    connection.close()
+
+    def _perform(self, script: str, line: socket.socket) -> None:
+        with ExitStack() as closing:
+            self._play(script, line, closing)
+
+    def _play(self, script: str, line: socket.socket, closing: ExitStack) -> None:
+        heard = closing.enter_context(line.makefile("rb"))
+        for said, expected, event in scenes(script):
+            if said:
+                with suppress(BrokenPipeError, ConnectionResetError):  # the client may be gone by then, and may be right
+                    for piece in pieces(said, self._cut):
+                        line.sendall(piece)
+            elif event == ">>>":
+                assert self._context is not None, "a play with TLS needs a certificate"
+                try:
+                    line = closing.enter_context(self._context.wrap_socket(line, server_side=True))
+                except OSError:
+                    return  # the client would not; its test says why
+                heard = closing.enter_context(line.makefile("rb"))
+            elif event == "...":
+                self._silent.set()
+                with suppress(OSError):
+                    while heard.read(4096):
+                        pass
+                return
+            elif event == "---":
+                self._silent.set()
+                break
+            else:
+                words = heard.readline()
+                begins, wanted = expected
+                fits = words.startswith(wanted) if begins else words == wanted
+                assert fits, f"the client said {words!r} where the play has {wanted!r}"
+        with suppress(OSError):
+            line.shutdown(socket.SHUT_WR)
+
+
+def scenes(script: str) -> Iterator[tuple[list[bytes], tuple[bool, bytes], str]]:
+    """What happens, in order: lines of the server (gathered), one line of the client, or an event."""
+    said: list[bytes] = []
+    for row in script.strip("\n").splitlines():
+        mark, words = row[:2], row[3:]
+        if mark == "S:":
+            said.append(words.encode() + b"\r\n")
+            continue
+        if mark == "S!":
+            said.append(words.encode("latin-1").decode("unicode_escape").encode("latin-1"))
+            continue
+        if said:
+            yield said, (False, b""), ""
+            said = []
+        if mark == "C:":
+            yield [], (False, words.encode() + b"\r\n"), ""
+        elif mark == "C~":
+            yield [], (True, words.encode()), ""
+        elif row in ("...", "---", ">>>"):
+            yield [], (False, b""), row
+        else:
+            raise ValueError(f"not a line of a play: {row!r}")
+    if said:
+        yield said, (False, b""), ""
+
+
+def pieces(said: list[bytes], cut: Cut) -> Iterator[bytes]:
+    """The server's words, as they are put on the line."""
+    match cut:
+        case "whole":
+            yield b"".join(said)
+        case "line":
+            yield from said
+        case "byte":
+            for line in said:
+                for place in range(len(line)):
+                    yield line[place : place + 1]
+
+
+class Blocking:
+    """A session as those who block see it."""
+
+    def __init__(self, server: Server, credentials: Credentials | None = None, transcript: Transcript | None = None) -> None:
+        self.session = SmtpSession(server, credentials, transcript=transcript)
+
+    def open(self) -> None:
+        self.session.open()
+
+    def send(self, message: Sendable, **wishes: object) -> Receipt:
+        return self.session.send(message, **wishes)  # type: ignore[arg-type]
+
+    def deliver(self, envelope: Envelope, content: Content, **wishes: OnRefused) -> Receipt:
+        return self.session.deliver(envelope, content, **wishes)
+
+    def noop(self) -> None:
+        self.session.noop()
+
+    def close(self) -> None:
+        self.session.close()
+
+    def leave(self) -> None:
+        """The test is over: nothing more is said."""
+        self.session._line.hang_up()
+
+
+class Awaiting:
+    """The same session as those who await see it, so that one test is for both."""
+
+    def __init__(self, server: Server, credentials: Credentials | None = None, transcript: Transcript | None = None) -> None:
+        self._runner = asyncio.Runner()
+        self.session = AsyncSmtpSession(server, credentials, transcript=transcript)
+
+    def open(self) -> None:
+        self._runner.run(self.session.open())
+
+    def send(self, message: Sendable, **wishes: object) -> Receipt:
+        return self._runner.run(self.session.send(message, **wishes))  # type: ignore[arg-type]
+
+    def deliver(self, envelope: Envelope, content: Content, **wishes: OnRefused) -> Receipt:
+        return self._runner.run(self.session.deliver(envelope, content, **wishes))
+
+    def noop(self) -> None:
+        self._runner.run(self.session.noop())
+
+    def close(self) -> None:
+        self._runner.run(self.session.close())
+
+    def leave(self) -> None:
+        self.session._line.hang_up()
+        self._runner.run(asyncio.sleep(0))
+        self._runner.close()
+
+
+Session = Blocking | Awaiting
+Opener = Callable[..., Session]
