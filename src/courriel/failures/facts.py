@@ -1,0 +1,82 @@
+"""What is known when something failed, and how to read it out of a text that somebody pasted."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+LONGEST_TEXT = 8192
+"""Characters looked at. A reply of a sane server is far shorter; a hostile one must not cost us time."""
+
+_BLANKS = re.compile(r"\s+")
+_CODE = re.compile(r"(?:^|[\s(:\"'])([2-5][0-9]{2})(?=[ -]|, b?['\"]|$)")
+_REPEATED_CODE = re.compile(r"(?<=\s)([2-5][0-9]{2})-?(?=[ ]?[245]\.[0-9]{1,3}\.[0-9]{1,3}\b)|(?<=\s)[2-5][0-9]{2}-")
+_ENHANCED = re.compile(r"(?<![.\w])([245]\.[0-9]{1,3}\.[0-9]{1,3})(?![.\w])")
+_EXCEPTION = re.compile(
+    r"(?<![\w.])((?:[A-Za-z_]\w{0,60}\.){0,6}(?:[A-Z]\w{0,60}(?:Error|Refused|Failed|Disconnected|Exception)|NotSupported"
+    r"|NameNotFound|TimedOut|MissingExtra|Invalid[A-Z]\w{0,20}|gaierror|abort|error_proto))(?=:|\(|\s*$)",
+    re.MULTILINE,
+)
+_ERRNO = re.compile(r"\[(?:Errno|WinError) (-?[0-9]{1,5})\]")
+_REASON = re.compile(r"\[(?:SSL|X509|CONF|SYS)?:? ?([A-Z][A-Z0-9_/]{5,60})\]")
+_PARENTS = {
+    "SSLCertVerificationError": ("SSLError",),
+    "SSLEOFError": ("SSLError",),
+    "UnicodeEncodeError": ("UnicodeError",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What happened, as far as it is known; every field may be missing."""
+
+    stage: str = ""
+    code: int | None = None
+    enhanced: str = ""
+    text: str = ""
+    exceptions: tuple[str, ...] = ()
+    """Names of exception classes, most specific first; only the last part of a dotted name counts."""
+    errno: int | None = None
+    ssl_reason: str = ""
+    verify_code: int | None = None
+    hint_id: str = ""
+    """A record named outright, by code that knows better than any text."""
+
+
+def read(pasted: str, *, stage: str = "") -> Facts:
+    """Read the facts out of a pasted reply or traceback."""
+    # Programs print a reply as Python bytes: the line ends arrive as a backslash and a letter.
+    text = pasted[-LONGEST_TEXT:].replace("\\r", " ").replace("\\n", "\n")
+    code = _CODE.search(text)
+    enhanced = _ENHANCED.search(text)
+    errno = _ERRNO.search(text)
+    reason = _REASON.search(text)
+    return Facts(
+        stage=stage,
+        code=int(code[1]) if code else None,
+        enhanced=enhanced[1] if enhanced else "",
+        text=text,
+        exceptions=_exceptions(text),
+        errno=int(errno[1]) if errno else None,
+        ssl_reason=reason[1] if reason else "",
+    )
+
+
+def fold(facts: Facts) -> str:
+    """Give the text as the clues expect it: one line, the repeated codes gone, single blanks.
+
+    A server cuts its sentences in the middle and begins each line anew with its codes.
+    """
+    text = _BLANKS.sub(" ", _REPEATED_CODE.sub("", facts.text[:LONGEST_TEXT]))
+    if facts.enhanced:
+        head, found, tail = text.partition(facts.enhanced)
+        text = head + found + tail.replace(f" {facts.enhanced} ", " ")
+    return _BLANKS.sub(" ", text).strip()
+
+
+def _exceptions(text: str) -> tuple[str, ...]:
+    # The last line of a traceback is what ended the program: it comes first.
+    names = [found[1] for found in _EXCEPTION.finditer(text)][::-1]
+    for name in tuple(names):
+        names.extend(_PARENTS.get(name.rpartition(".")[2], ()))
+    return tuple(dict.fromkeys(names))

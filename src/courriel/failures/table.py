@@ -1,0 +1,74 @@
+"""Reads the table of failures, once, when something failed for the first time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from .clue import Clue
+from .record import Failure, Text
+
+if TYPE_CHECKING:
+    # What TOML gives: its types are checked by building the records, and by the tests.
+    Row = Mapping[str, Any]
+
+_NOTHING = {"fr": "", "en": ""}
+
+
+@cache
+def records() -> tuple[Failure, ...]:
+    """Give every record, in the order of the table."""
+    # Imported here: most programs never fail, and should not pay for it.
+    import pkgutil
+    import tomllib
+
+    data = pkgutil.get_data(__name__, "table.toml")
+    if data is None:  # pragma: no cover - a loader that keeps no files is none we can be imported by
+        raise FileNotFoundError("table.toml")
+    return tuple(_record(row) for row in tomllib.loads(data.decode())["failure"])
+
+
+@cache
+def by_id() -> dict[str, Failure]:
+    """Give every record by its id."""
+    return {record.id: record for record in records()}
+
+
+# The steps.
+
+
+def _record(row: Row) -> Failure:
+    provider = row.get("provider", "")
+    return Failure(
+        id=row["id"],
+        stage=row["stage"],
+        cause=Text(**row["cause"]),
+        fix=Text(**row["fix"]),
+        dont=Text(**row.get("dont", _NOTHING)),
+        retry=row["retry"],
+        sysexit=row["sysexit"],
+        provider=provider,
+        general=row.get("general", False),
+        examples=tuple(row["example"]),
+        clues=tuple(_clue(clue, bool(provider)) for clue in row["match"]),
+    )
+
+
+def _clue(row: Row, provided: bool) -> Clue:
+    more = row.get("more")
+    return Clue(
+        stages=frozenset(row.get("stage", ())),
+        codes=tuple(str(code) for code in row.get("code", ())),
+        enhanced=tuple(row.get("enhanced", ())),
+        words=row.get("regex", ""),
+        orange=frozenset(str(number) for number in row.get("orange", ())),
+        exceptions=frozenset(name.rpartition(".")[2] for name in row.get("exception", ())),
+        errnos=frozenset(row.get("errno", ())),
+        reasons=frozenset(row.get("ssl_reason", ())),
+        verify_codes=frozenset(row.get("verify_code", ())),
+        marker=row.get("marker", provided),
+        retry=row.get("retry"),
+        sysexit=row.get("sysexit"),
+        more=Text(**more) if more else None,
+    )
