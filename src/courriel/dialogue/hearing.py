@@ -1,0 +1,113 @@
+"""What a server hears and says on one line: answers pile up while there is more to read, and leave in one burst."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from courriel.dialogue.desk import Answer, Cut, Mute, Visit, Within
+from courriel.dialogue.flow import Flow, HangUp, Receive, Send
+from courriel.errors import Stage
+from courriel.reply import Reply
+from courriel.wire.commands import CommandLine, Objection, take_line, write_reply
+from courriel.wire.smtp import printable
+
+_ENDLESS = 16  # times the limit of a line, and nobody listens any more
+_NOT_NOW = Reply(451, ("4.3.0 Something went wrong here; try again later",))
+
+
+class Leaving(Exception):
+    """The session ends here; everything that was to be said has been."""
+
+
+class Hearing:
+    """The ears and the mouth of one session."""
+
+    def __init__(self, visit: Visit) -> None:
+        self.visit = visit
+        self.buffer = bytearray()
+        self._saying = bytearray()
+
+    def say(self, answer: Reply | bytes) -> None:
+        """Say it with the next burst."""
+        data = answer if isinstance(answer, bytes) else write_reply(answer)
+        self._saying += data
+        for line in data.splitlines():
+            self.visit.note("S", printable(line))
+
+    def flush(self, stage: Stage) -> Flow[None]:
+        """Send what was said by now."""
+        if self._saying:
+            data = bytes(self._saying)
+            self._saying.clear()
+            yield Send(data, stage)
+
+    def more(self, stage: Stage, *, begun: bool = False) -> Flow[None]:
+        """Wait for more bytes; `begun` says that they end what has begun. Raises Leaving when there will be none."""
+        yield from self.flush(stage)
+        arrived = yield Receive(stage, more=begun)
+        if not arrived:
+            self.visit.note("*", "the client hung up")
+            raise Leaving
+        self.buffer += arrived
+
+    def line(self, limit: int, stage: Stage) -> Flow[CommandLine]:
+        """The next line; raises Objection for one of more than `limit` octets, which is heard to its end and not kept.
+
+        Raises Leaving for one that goes on and on: it is meant to fill our memory, or our time.
+        """
+        passed = 0
+        while (line := take_line(self.buffer)) is None:
+            if len(self.buffer) + passed > limit:
+                passed += len(self.buffer)
+                self.buffer.clear()
+            if passed > _ENDLESS * limit:
+                self.say(Reply(421, ("4.7.0 Lines have an end",)))
+                yield from self.leave(stage)
+            yield from self.more(stage, begun=bool(passed or self.buffer))
+        if passed + len(line.octets) + 2 > limit:
+            raise Objection(500, f"5.5.2 A line has {limit} octets at most")
+        return line
+
+    def decide(self, opinion: Callable[[], Answer | None]) -> Answer | None:
+        """Ask the desk. Whatever goes wrong there is ours: a stranger hears 451, never a name or a traceback."""
+        try:
+            return opinion()
+        except Exception as mishap:  # noqa: BLE001 - the edge: one message must not end a server
+            self.visit.mishaps.append(mishap)
+            return _NOT_NOW
+
+    def answer(self, answer: Answer | None, stage: Stage, usual: Reply | None) -> Flow[bool]:
+        """Say what the desk decided, or else the usual; give back whether the conversation goes on from here as if yes."""
+        if answer is None or isinstance(answer, Within):
+            if usual is not None:
+                self.say(usual)
+            return True
+        if isinstance(answer, Cut):
+            yield from self.flush(stage)
+            self.visit.note("*", "cut the line")
+            yield HangUp(stage)
+            raise Leaving
+        if isinstance(answer, Mute):
+            yield from self._be_silent(stage)
+        elif isinstance(answer, bytes):
+            self.say(answer)
+            return answer[:1] in (b"2", b"3")
+        else:
+            self.say(answer)
+            if answer.code == 421:
+                yield from self.leave(stage)
+            return answer.kind in (2, 3)
+        return False
+
+    def leave(self, stage: Stage) -> Flow[None]:
+        """Send what was said, and end the session."""
+        yield from self.flush(stage)
+        raise Leaving
+
+    def _be_silent(self, stage: Stage) -> Flow[None]:
+        """Hear everything and answer nothing, until the other side gives up or its time is over."""
+        yield from self.flush(stage)
+        self.visit.note("*", "fell silent")
+        while (yield Receive(stage)):
+            self.buffer.clear()
+        raise Leaving

@@ -1,0 +1,67 @@
+"""AUTH as a server hears it (RFC 4954): challenges out, answers in, and not one of them written down."""
+
+from __future__ import annotations
+
+from courriel.dialogue.desk import Desk, Terms
+from courriel.dialogue.flow import Flow
+from courriel.dialogue.hearing import Hearing
+from courriel.reply import Reply
+from courriel.wire.commands import Objection
+from courriel.wire.sasl_server import MECHANISMS, Claim, decode, encode
+
+_DENIED = Reply(535, ("5.7.8 User name or password is not right",))
+
+
+def log_in(hearing: Hearing, desk: Desk, terms: Terms, argument: str) -> Flow[None]:
+    """Hear one attempt to its end. Raises Objection for one that cannot be understood; a wrong password is answered 535."""
+    word, *initial = argument.split()
+    mechanism = word.upper()
+    if mechanism not in terms.mechanisms:
+        raise Objection(504, "5.5.4 This way to log in is not offered")
+    if len(initial) > 1 or (initial and mechanism == "CRAM-MD5"):
+        raise Objection(501, "5.5.4 AUTH takes a mechanism, and an answer where the client speaks first")
+    answer = hearing.decide(lambda: desk.authenticate(hearing.visit, mechanism))
+    # An answer by script waits until the client has said it all, as the news of a wrong password does.
+    claim = yield from _hear(hearing, desk, terms, mechanism, initial[0] if initial else None)
+    if not claim.proved and answer is None:
+        answer = _DENIED
+    if (yield from hearing.answer(answer, "authenticate", Reply(235, ("2.7.0 Logged in",)))):
+        hearing.visit.user = claim.user
+        return
+    hearing.visit.refused_logins += 1
+    if hearing.visit.refused_logins >= terms.limits.logins:
+        hearing.say(Reply(421, ("4.7.0 Too many attempts",)))
+        yield from hearing.leave("authenticate")
+
+
+# The steps.
+
+
+def _hear(hearing: Hearing, desk: Desk, terms: Terms, mechanism: str, initial: str | None) -> Flow[Claim]:
+    """Lead the mechanism through its challenges; an answer that came with the command saves the first."""
+    steps = MECHANISMS[mechanism](desk)
+    challenge = next(steps)
+    try:
+        while True:
+            if initial is not None:
+                answer = b"" if initial == "=" else decode(initial.encode())
+                initial = None
+            else:
+                answer = yield from _asked(hearing, terms, challenge)
+            challenge = steps.send(answer)
+    except StopIteration as end:
+        claim: Claim = end.value
+        return claim
+    finally:
+        steps.close()
+
+
+def _asked(hearing: Hearing, terms: Terms, challenge: bytes) -> Flow[bytes]:
+    hearing.say(Reply(334, (encode(challenge),)))
+    line = yield from hearing.line(terms.limits.login, "authenticate")
+    hearing.visit.note("C", "(not shown: a secret)")
+    if not line.whole:
+        raise Objection(501, "5.5.2 A line ends with CR LF, not with LF alone")
+    if line.octets == b"*":
+        raise Objection(501, "5.7.0 As you wish: nobody logs in")
+    return decode(line.octets)

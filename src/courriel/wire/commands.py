@@ -1,0 +1,101 @@
+"""The words of SMTP on the server's side: bytes to commands, replies to bytes (RFC 5321 4.1, 4.2)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from courriel.reply import Reply
+from courriel.wire.smtp import printable
+
+# RFC 5321 4.5.3.1.5: 512 octets a reply line. We say less, whatever a text was made of.
+_LONGEST_TEXT = 500
+
+_VERB = re.compile(r"[A-Za-z][A-Za-z0-9]{2,19}")
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
+# Wider than RFC 5321 4.1.2 by the underscore, which the names of many machines hold.
+_HELLO = re.compile(r"(?:[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?|\[[A-Za-z0-9.:-]+\])")
+_CHUNK = re.compile(r"(\d{1,18})(?: +(LAST))?", re.IGNORECASE | re.ASCII)
+
+
+class Objection(Exception):
+    """What a client said cannot be carried out; `reply` is what it is told."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.reply = Reply(code, (text,))
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """One line as it came, without its end; `whole` unless the end was a bare line feed."""
+
+    octets: bytes
+    whole: bool
+
+
+def take_line(buffer: bytearray) -> CommandLine | None:
+    """Take one line off the buffer, or None when its end has not come yet.
+
+    A line feed ends a line, so that nobody waits for ever; but a line that it ends alone is not a command (`whole`).
+    """
+    end = buffer.find(b"\n")
+    if end < 0:
+        return None
+    line = bytes(buffer[:end])
+    del buffer[: end + 1]
+    return CommandLine(line.removesuffix(b"\r"), line.endswith(b"\r"))
+
+
+def read_command(line: CommandLine) -> tuple[str, str]:
+    """The verb, in capitals, and what follows it; raises Objection for what is not a command."""
+    if not line.whole:
+        raise Objection(500, "5.5.2 A line ends with CR LF, not with LF alone")
+    try:
+        text = line.octets.decode()
+    except UnicodeDecodeError:
+        raise Objection(500, "5.5.2 The command is neither ASCII nor UTF-8") from None
+    if _CONTROL.search(text):
+        # Where one server sees a line end and the next does not, one command becomes two.
+        raise Objection(500, "5.5.2 Control characters are not allowed in a command")
+    verb, _, argument = text.partition(" ")
+    if not _VERB.fullmatch(verb):
+        raise Objection(500, "5.5.2 This is not a command")
+    return verb.upper(), argument.strip(" ")
+
+
+def read_hello(argument: str) -> str:
+    """The name of EHLO, HELO, LHLO: a host name or an address literal, and nothing else (RFC 5321 4.1.1.1)."""
+    if len(argument) > 255 or not _HELLO.fullmatch(argument):
+        raise Objection(501, "5.5.4 Say your full name, or your address as [192.0.2.1]")
+    return argument
+
+
+def read_chunk(argument: str) -> tuple[int, bool]:
+    """The octets that follow BDAT, and whether they are the last (RFC 3030 2)."""
+    found = _CHUNK.fullmatch(argument)
+    if found is None:
+        raise Objection(501, "5.5.4 BDAT takes a number of octets, and LAST for the last ones")
+    return int(found[1]), found[2] is not None
+
+
+def write_reply(reply: Reply) -> bytes:
+    """Write one reply; its enhanced code stands on every line (RFC 2034 4), and no text can become a line of its own."""
+    code = f"{reply.enhanced} " if reply.enhanced else ""
+    lines = [
+        line if place == 0 or line.startswith(code) else code + line for place, line in enumerate(reply.lines or ("",))
+    ]
+    last = len(lines) - 1
+    return b"".join(
+        f"{reply.code}{' ' if place == last else '-'}{_sayable(line)}\r\n".encode("ascii")
+        for place, line in enumerate(lines)
+    )
+
+
+# The steps.
+
+
+def _sayable(text: str) -> str:
+    """The text in printable ASCII: whoever reads it may not have agreed to more."""
+    visible = printable(text.encode("utf-8", "backslashreplace"))
+    return visible.replace("\t", " ").encode("ascii", "backslashreplace").decode("ascii")[:_LONGEST_TEXT]

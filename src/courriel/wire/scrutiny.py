@@ -1,0 +1,53 @@
+"""What is wrong with a message as it came: nothing is repaired, but its sender had better know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LONGEST_LINE = 998  # octets without the line end, RFC 5322 2.1.1
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something a client did that other servers may not bear; `kind` is one word for programs, `text` a sentence."""
+
+    kind: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def scrutinise(content: bytes, *, eight_bit: bool = False, single_dots: int = 0) -> tuple[Remark, ...]:
+    """What there is to say about the octets of a message; `eight_bit` says that BODY=8BITMIME or SMTPUTF8 announced them."""
+    pairs = content.count(b"\r\n")
+    remarks: list[Remark] = []
+    if feeds := content.count(b"\n") - pairs:
+        remarks.append(
+            Remark("bare-lf", f"your client sent a bare LF ({feeds} of them): lines end with CR LF (RFC 5321 2.3.8)")
+        )
+    if returns := content.count(b"\r") - pairs:
+        remarks.append(
+            Remark("bare-cr", f"your client sent a bare CR ({returns} of them): lines end with CR LF (RFC 5321 2.3.8)")
+        )
+    if nuls := content.count(b"\0"):
+        remarks.append(Remark("nul", f"the message holds NUL ({nuls} of them)"))
+    if (longest := longest_line(content)) > LONGEST_LINE:
+        remarks.append(
+            Remark("long-line", f"a line of {longest:,} octets; others cut it at {LONGEST_LINE}, or refuse it")
+        )
+    if not content.isascii() and not eight_bit:
+        remarks.append(Remark("eight-bit", "8-bit content although BODY=8BITMIME was not said (RFC 6152)"))
+    if single_dots:
+        remarks.append(
+            Remark(
+                "single-dot",
+                f"a line began with one dot where two belong ({single_dots} of them): the dot is lost (RFC 5321 4.5.2)",
+            )
+        )
+    return tuple(remarks)
+
+
+def longest_line(content: bytes) -> int:
+    """The octets of the longest line, its end not counted."""
+    return max(map(len, content.split(b"\r\n")))
