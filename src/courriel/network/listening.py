@@ -1,0 +1,273 @@
+"""Serves flows to whoever connects: servers await, one task a visitor, and everything they hold has a limit."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from courriel import errors
+from courriel.dialogue.desk import Desk, Terms, Visit
+from courriel.dialogue.flow import Connect, Fetch, Flow, HangUp, Overhear, Receive, Secure, Send, Want
+from courriel.dialogue.serve_smtp import SmtpServing
+from courriel.errors import Stage
+from courriel.network.awaiting import Arrivals
+from courriel.network.transcript import Transcript
+
+if TYPE_CHECKING:
+    import ssl
+
+_HANDSHAKE = 30  # seconds
+_LINGER = 1  # seconds in which the other side may read our last words before the line is gone
+_BUSY = b"421 4.7.0 Too many connections, try again later\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One visit and everything that was said in it."""
+
+    visit: Visit
+    transcript: Transcript
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where visitors come in: an address of ours; `tls` says that the line is secure from the first byte."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    tls: bool = False
+
+
+class Listener:
+    """
+    An SMTP or LMTP server on some doors; open it and close it on one event loop.
+
+    `met` is told of each session when it begins. `context` is what TLS is made with, at once or by STARTTLS. More than
+    `guests` connections at a time are sent away with 421. After `close` nothing is left: no task, no socket.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        terms: Terms,
+        *doors: Door,
+        context: ssl.SSLContext | None = None,
+        guests: int = 200,
+        met: Callable[[Session], None] | None = None,
+    ) -> None:
+        self.ports: tuple[int, ...] = ()
+        """The port behind each door, in their order, once it is open."""
+        self.desk = desk
+        self.terms = terms
+        self.context = context
+        self.most_guests = guests
+        self.guests: set[Guest] = set()
+        self._doors = doors
+        self._met = met
+        self._servers: list[asyncio.Server] = []
+
+    async def open(self) -> None:
+        """Open every door, or none. Raises OSError, as when a port is taken."""
+        loop = asyncio.get_running_loop()
+        try:
+            for door in self._doors:
+                server = await loop.create_server(lambda tls=door.tls: Guest(self, tls=tls), door.host, door.port)
+                self._servers.append(server)
+        except BaseException:
+            await self.close()
+            raise
+        self.ports = tuple(server.sockets[0].getsockname()[1] for server in self._servers)
+
+    async def close(self) -> None:
+        """Close the doors, send nobody a word, and come back when everybody is gone."""
+        for server in self._servers:
+            server.close()
+        guests = tuple(self.guests)
+        for guest in guests:
+            guest.throw_out()
+        await asyncio.gather(*(guest.gone for guest in guests))
+        await asyncio.sleep(0)  # sockets are closed one turn after they are given up
+        for server in self._servers:
+            await server.wait_closed()
+        self._servers.clear()
+
+    def meet(self, session: Session) -> None:
+        """Tell of a session that begins."""
+        if self._met is not None:
+            self._met(session)
+
+
+class Guest(Arrivals):
+    """One accepted connection, and the task that serves it."""
+
+    def __init__(self, listener: Listener, *, tls: bool) -> None:
+        super().__init__()
+        self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._listener = listener
+        self._tls = tls
+        self._task: asyncio.Task[None] | None = None
+        self._cut = False  # nothing more will come from below
+        self._visit = Visit()
+        self._deadline = monotonic() + listener.terms.limits.session
+        self._patience = float("inf")
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        assert self.transport is not None
+        crowded = len(self._listener.guests) >= self._listener.most_guests
+        self._listener.guests.add(self)
+        if crowded:
+            if not self._tls:
+                self.transport.write(_BUSY)
+            self.transport.close()
+            return
+        transcript = Transcript()
+        host, port, *_ = transport.get_extra_info("peername")
+        self._visit = Visit(peer=f"{host}:{port}", note=transcript._write)
+        self._visit.note("*", f"{self._visit.peer} came")
+        self._listener.meet(Session(self._visit, transcript))
+        self._task = asyncio.get_running_loop().create_task(self._attend(), name="courriel guest")
+        self._task.add_done_callback(self._leave)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._cut = True
+        self._leave()
+
+    def eof_received(self) -> bool:
+        super().eof_received()
+        # A line half closed is kept: what was asked before is still answered. TLS has no such half.
+        return self.transport is not None and self.transport.get_extra_info("ssl_object") is None
+
+    # The visit.
+
+    def throw_out(self) -> None:
+        """Leave them alone, and cut the line, now."""
+        if self._task is not None:
+            self._task.cancel()
+        self._hang_up()
+
+    async def _attend(self) -> None:
+        """Serve one visitor to the end, whatever that is."""
+        try:
+            if self._tls:
+                await self._secure()
+            await self._converse(SmtpServing(self._listener.desk, self._listener.terms, self._visit).serve())
+            await self._linger()
+        except OSError as broken:
+            self._visit.note("*", f"the line broke: {broken}")
+        finally:
+            self._hang_up()
+
+    def _leave(self, task: asyncio.Task[None] | None = None) -> None:
+        """Be gone, when both the line and the task are."""
+        if task is not None and not task.cancelled() and isinstance(mishap := task.exception(), Exception):
+            self._visit.mishaps.append(mishap)
+        if self._cut and (self._task is None or self._task.done()) and not self.gone.done():
+            self._listener.guests.discard(self)
+            self.gone.set_result(None)
+
+    async def _converse(self, flow: Flow[None]) -> None:
+        try:
+            want = next(flow)
+            while True:
+                try:
+                    answer = await self._satisfy(want)
+                except TimeoutError as late:
+                    want = flow.throw(_because(late, errors.TimedOut("silent for too long", stage=want.stage)))
+                except OSError as broken:
+                    want = flow.throw(
+                        _because(broken, errors.ConnectionFailed(f"the line broke: {broken}", stage=want.stage))
+                    )
+                else:
+                    want = flow.send(answer)
+        except StopIteration:
+            return
+        finally:
+            flow.close()
+
+    # Wants.
+
+    async def _satisfy(self, want: Want) -> bytes:
+        match want:
+            case Send(data):
+                assert self.transport is not None
+                self.transport.write(data)
+                await self.room(self._seconds(want.stage))
+            case Receive(stage, more):
+                if not more:
+                    self._patience = monotonic() + self._listener.terms.limits.seconds(stage)
+                await self.arrival(min(self._patience, self._deadline) - monotonic())
+                return self.take()
+            case Overhear():
+                # One turn of the loop, so that what the socket holds already is read.
+                await asyncio.sleep(0)
+                return self.take()
+            case Secure():
+                await self._secure()
+            case HangUp():
+                self._hang_up()
+            case Connect() | Fetch():
+                raise errors.LocalProtocolError(f"a server does not {type(want).__name__.lower()}")
+        return b""
+
+    async def _secure(self) -> None:
+        assert self.transport is not None
+        assert self._listener.context is not None
+        # Nothing that was said in clear is heard as if it had been said in private (C2).
+        self.data.clear()
+        try:
+            secured = await asyncio.get_running_loop().start_tls(
+                self.transport,
+                self,
+                self._listener.context,
+                server_side=True,
+                ssl_handshake_timeout=_HANDSHAKE,
+                ssl_shutdown_timeout=_LINGER,
+            )
+        except BaseException as broken:
+            self.transport.abort()
+            self._cut = True  # asyncio tells nobody
+            if isinstance(broken, OSError):
+                self._visit.note("*", f"no TLS: {broken}")
+            raise
+        if secured is None:
+            self._cut = True
+            raise ConnectionResetError("the client hung up during the handshake")
+        self.transport = secured
+        self._visit.secured = True
+        self._visit.tls_version = secured.get_extra_info("ssl_object").version() or ""
+
+    # The steps.
+
+    def _hang_up(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+
+    def _seconds(self, stage: Stage) -> float:
+        return max(0.001, min(self._listener.terms.limits.seconds(stage), self._deadline - monotonic()))
+
+    async def _linger(self) -> None:
+        """Let the other side read our last words: a line cut with something unread in it loses them."""
+        if self.transport is None or self.transport.is_closing():
+            return
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:
+            self.transport.close()
+        ends = monotonic() + _LINGER
+        with contextlib.suppress(OSError):
+            while not self.ended:
+                await self.arrival(ends - monotonic())
+                self.data.clear()
+
+
+def _because(cause: OSError, error: errors.CourrielError) -> errors.CourrielError:
+    error.__cause__ = cause
+    return error
