@@ -99,8 +99,8 @@ def test_a_text_is_said_in_the_language_asked_for_or_else_the_current_one() -> N
 def test_what_is_known_is_filled_in_and_the_rest_left_out(names: dict[str, str], expected: str) -> None:
     template = "smtps://{user}@{host}:{port}/"
 
-    assert Text(fr=template, en=template).in_("en", **names) == expected  # type: ignore[arg-type]
-    assert failures.Failure.fill(template, **names) == expected  # type: ignore[arg-type]
+    assert Text(fr=template, en=template).in_("en", **names) == expected
+    assert failures.Failure.fill(template, **names) == expected
 
 
 def test_an_empty_text_is_false() -> None:

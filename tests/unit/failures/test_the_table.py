@@ -80,7 +80,7 @@ def test_a_record_without_clues_is_one_of_ours_and_shows_no_example() -> None:
 
 def test_only_what_may_be_sent_again_unchanged_gives_75() -> None:
     for record in RECORDS:
-        outcomes = [(record.retry, record.sysexit)]
+        outcomes: list[tuple[str, int | None]] = [(record.retry, record.sysexit)]
         outcomes += [(clue.retry, clue.sysexit) for clue in record.clues if clue.retry]
 
         for retry, sysexit in outcomes:
@@ -150,6 +150,14 @@ def test_places_are_those_that_can_be_filled() -> None:
     for name, _, text in _texts():
         rest = text.replace("{user}@", "").replace(":{port}", "").replace("{host}", "")
         assert not set("{}") & set(rest), name
+
+
+def test_a_host_stands_in_urls_and_commands_only() -> None:
+    # In a sentence, the example that stands for an unknown host would be taken for the real one.
+    for name, _, text in _texts():
+        before = re.findall(r"(\S+?|hosts |ahosts |-connect )\{host\}", text)
+        assert all(head.endswith(("//", "{user}@", "hosts ", "-connect ")) for head in before), name
+        assert len(before) == text.count("{host}"), name
 
 
 def test_a_text_stays_whole_when_nothing_is_known() -> None:
