@@ -1,0 +1,281 @@
+"""
+Ways out that lead nowhere: a message is kept in memory or in a folder, shown on the terminal, or thrown away.
+
+    memory:                 a bounded list, `letters`
+    console:                a readable rendering on the standard output
+    null:                   nothing is kept
+    file:///folder          one .eml a message, octet for octet what a server would have been sent
+    maildir:///folder       the folder of a mail program (tmp, new, cur), written as its protocol asks
+
+Each is a `Transport`. Their receipts say "kept", "shown", "thrown away": nobody has been sent anything.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, overload
+
+from courriel import errors
+from courriel.delivery.transport import Transport
+from courriel.model.content import Content
+from courriel.model.envelope import Envelope
+from courriel.model.receipt import Fate, Outcome, Receipt
+from courriel.reply import Reply
+
+if TYPE_CHECKING:
+    from email.message import EmailMessage
+
+    from courriel.delivery.route import Route
+
+MOST_LETTERS = 1000  # a test suite fits; a program that captures for a month does not fill the machine
+MOST_OCTETS = 64 * 1024 * 1024
+
+_serial = count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message that was kept in memory: its envelope, and its content as it would have left."""
+
+    envelope: Envelope
+    content: bytes
+
+    def read(self) -> EmailMessage:
+        """The message as the standard library reads it."""
+        from email import message_from_bytes, policy
+
+        return message_from_bytes(self.content, policy=policy.default)
+
+
+class Letters(Sequence[Letter]):
+    """What `memory:` has kept, oldest first. When it is full the oldest leave, and a receipt notes it."""
+
+    def __init__(self, *, most: int = MOST_LETTERS, octets: int = MOST_OCTETS) -> None:
+        self._kept: deque[Letter] = deque()
+        self._octets = 0
+        self._most = most
+        self._most_octets = octets
+        self._lock = Lock()
+
+    def add(self, letter: Letter) -> int:
+        """Keep one more, and say how many older ones had to leave for it. The newest is kept whatever its size."""
+        with self._lock:
+            self._kept.append(letter)
+            self._octets += len(letter.content)
+            dropped = 0
+            while len(self._kept) > 1 and (len(self._kept) > self._most or self._octets > self._most_octets):
+                self._octets -= len(self._kept.popleft().content)
+                dropped += 1
+            return dropped
+
+    def clear(self) -> None:
+        """Forget them all."""
+        with self._lock:
+            self._kept.clear()
+            self._octets = 0
+
+    @overload
+    def __getitem__(self, place: int) -> Letter: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Letter]: ...
+    def __getitem__(self, place: int | slice) -> Letter | list[Letter]:
+        with self._lock:
+            return self._kept[place] if isinstance(place, int) else list(self._kept)[place]
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __iter__(self) -> Iterator[Letter]:
+        with self._lock:
+            return iter(list(self._kept))
+
+    def __repr__(self) -> str:
+        return f"<Letters: {len(self)} kept>"
+
+
+letters = Letters()
+"""What this process has sent by `memory:`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Keeps messages in a list; by default in `letters`, which all of the process shares."""
+
+    kept: Letters = letters
+
+    def send(self, envelope: Envelope, content: Content) -> Receipt:
+        """Keep one message."""
+        dropped = self.kept.add(Letter(envelope, bytes(content)))
+        receipt = _receipt("memory:", envelope, "kept in memory")
+        return receipt.noting(f"memory: is full; its {dropped} oldest left") if dropped else receipt
+
+
+class Console:
+    """Shows messages on the standard output, with everything that could steer a terminal made visible."""
+
+    def send(self, envelope: Envelope, content: Content) -> Receipt:
+        """Show one message."""
+        import sys
+
+        from courriel.delivery.rendering import rendered
+
+        text = rendered(envelope, bytes(content))
+        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.flush()
+        return _receipt("console:", envelope, "shown on the terminal")
+
+
+class Null:
+    """Throws messages away, after having made them: what cannot be written is an error here too."""
+
+    def send(self, envelope: Envelope, content: Content) -> Receipt:
+        """Throw one message away."""
+        for _ in content:
+            pass
+        return _receipt("null:", envelope, "thrown away")
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """Writes each message as a file of its own, `.eml`; the folder is made when it is missing."""
+
+    path: str
+
+    def send(self, envelope: Envelope, content: Content) -> Receipt:
+        """Write one message; it is on the disk, whole, when this returns. Raises CourrielError when it cannot be."""
+        folder = Path(self.path)
+        with _said_in_our_words(self.path):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            final = folder / f"{_unique_name()}.eml"
+            _write(final.with_name(f".{final.name}.part"), final, content)
+        return _receipt(f"file://{self.path}", envelope, f"written to {final}")
+
+
+@dataclass(frozen=True, slots=True)
+class Maildir:
+    """Delivers into a maildir: written in `tmp`, moved to `new`, so that no reader ever sees half a message.
+
+    Lines end as mail programs on this kind of machine expect them, in LF. The folders are made when they are missing.
+    """
+
+    path: str
+
+    def send(self, envelope: Envelope, content: Content) -> Receipt:
+        """Deliver one message; it is on the disk, whole, when this returns. Raises CourrielError when it cannot be."""
+        folder = Path(self.path)
+        with _said_in_our_words(self.path):
+            for name in ("tmp", "new", "cur"):
+                (folder / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+            name = _maildir_name()
+            _write(folder / "tmp" / name, folder / "new" / name, _with_line_feeds(content))
+        return _receipt(f"maildir://{self.path}", envelope, f"delivered to {folder / 'new' / name}")
+
+
+def transport_of(route: Route) -> Transport | None:
+    """The transport of a route that leads nowhere; None for one that leads to a server."""
+    match route.kind:
+        case "memory":
+            return Memory()
+        case "console":
+            return Console()
+        case "null":
+            return Null()
+        case "file":
+            return Folder(route.folder)
+        case "maildir":
+            return Maildir(route.folder)
+        case "smtp" | "lmtp":
+            return None
+
+
+# The steps.
+
+
+class _said_in_our_words:  # noqa: N801 - read as a sentence after `with`
+    """Turns what the operating system complains about into our own error."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError) and not isinstance(error, errors.CourrielError):
+            reason = error.strerror or type(error).__name__
+            raise errors.CourrielError(
+                f"the message could not be kept in {self._path}: {reason}", stage="message"
+            ) from error
+
+
+def _receipt(server: str, envelope: Envelope, words: str) -> Receipt:
+    reply = Reply(250, (words,))
+    fates = tuple(Fate(address.spec, Outcome.ACCEPTED, reply) for address in envelope.recipients)
+    return Receipt(server, "", reply, fates)
+
+
+def _write(temporary: Path, final: Path, chunks: Iterable[bytes]) -> None:
+    """Write it aside, force it to the disk, then give it its name: a file under that name is whole."""
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(final)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _force_to_disk(final.parent)
+
+
+def _force_to_disk(folder: Path) -> None:
+    """The name of a new file lies in its folder, which has to reach the disk as well. Windows has no such call."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _moment() -> tuple[int, int]:
+    import time
+
+    return divmod(time.time_ns() // 1000, 1_000_000)
+
+
+def _unique_name() -> str:
+    """A name that sorts by time, and that no other process can make."""
+    import time
+
+    seconds, micro = _moment()
+    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(seconds))
+    return f"{stamp}.{micro:06d}Z-{os.getpid()}-{next(_serial)}"
+
+
+def _maildir_name() -> str:
+    """time.MmicrosecondsPpidQserial.host, as the maildir protocol has it."""
+    import socket
+
+    seconds, micro = _moment()
+    host = socket.gethostname().replace("/", "\\057").replace(":", "\\072") or "localhost"
+    return f"{seconds}.M{micro}P{os.getpid()}Q{next(_serial)}.{host}"
+
+
+def _with_line_feeds(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """CRLF to LF, wherever the content was cut."""
+    held = b""
+    for chunk in chunks:
+        data = held + chunk
+        held = b"\r" if data.endswith(b"\r") else b""
+        yield data[: len(data) - len(held)].replace(b"\r\n", b"\n")
+    yield held

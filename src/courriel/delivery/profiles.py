@@ -1,0 +1,188 @@
+"""
+Which way out is meant: what was said, else the environment, else the project's file, else the user's.
+
+1. the argument: a URL, or the name of a profile
+2. COURRIEL_URL, or the file that COURRIEL_URL_FILE names; then the variables of other programs (`foreign`)
+3. courriel.toml or [tool.courriel] in pyproject.toml, here or in a folder above
+4. the user's courriel.toml
+5. nothing: an error that says what to set
+
+COURRIEL_CAPTURE=1 keeps in memory whatever would have gone to a server, COURRIEL_CAPTURE=/folder as files: nothing
+leaves while developing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from courriel import errors
+from courriel.delivery import foreign, settings
+from courriel.delivery.quoting import nearest
+from courriel.delivery.route import Route
+
+_TRUE = ("1", "true", "yes", "on")
+_FALSE = ("", "0", "false", "no", "off")
+_PROFILE = re.compile(r"[A-Za-z0-9_.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting for people to look at: its value with secrets masked, and where it came from."""
+
+    name: str
+    value: str
+    source: str
+
+
+def resolve(via: str | Route | None = None) -> Route:
+    """The route that is meant. Raises InvalidUrl or UsageError, which name the place where the mistake stands."""
+    captured = capture()
+    if captured is None:
+        return _found(via)[0]
+    try:
+        route = _found(via)[0]
+    except NothingSet:
+        return captured
+    return route if route.server is None else replace(captured, sender=route.sender)
+
+
+def capture() -> Route | None:
+    """Where everything goes instead of to a server, when COURRIEL_CAPTURE says so; said in the log, once.
+
+    Raises UsageError for a value that is neither yes, no nor a whole path.
+    """
+    word = os.environ.get("COURRIEL_CAPTURE", "").strip()
+    if word.lower() in _FALSE:
+        return None
+    if word.lower() in _TRUE:
+        route = Route("memory")
+    elif Path(word).is_absolute():
+        route = Route("file", folder=word)
+    else:
+        raise errors.UsageError(f"COURRIEL_CAPTURE={word!r}: 1, 0 or the whole path of a folder", stage="compose")
+    _say_captured(route)
+    return route
+
+
+def explain() -> list[Setting]:
+    """Every setting that is there, and where it came from: first what would be used, then the profiles."""
+    rows = [Setting("COURRIEL_CAPTURE", os.environ["COURRIEL_CAPTURE"], "environment")] \
+        if os.environ.get("COURRIEL_CAPTURE") else []  # fmt: skip
+    try:
+        route, source = _found(None)
+    except errors.UsageError as wrong:
+        rows.append(Setting("url", f"({wrong})", "nowhere" if isinstance(wrong, NothingSet) else "error"))
+    else:
+        rows.append(Setting("url", route.url, source))
+        rows += [Setting("warning", sentence, source) for sentence in route.warnings]
+    return [*rows, *_explained_profiles()]
+
+
+class NothingSet(errors.UsageError):
+    """No way out was named anywhere."""
+
+
+# The steps.
+
+
+def _found(via: str | Route | None) -> tuple[Route, str]:
+    if isinstance(via, Route):
+        return via, "argument"
+    if via is None:
+        return _by_environment() or _by_files(settings.DEFAULT) or _nothing()
+    if _PROFILE.fullmatch(via):
+        return _by_files(via) or _unknown(via)
+    return Route.parse(via), "argument"
+
+
+def _by_environment() -> tuple[Route, str] | None:
+    named = _own_variable("COURRIEL_URL")
+    if named:
+        url, source = named
+        try:
+            return Route.parse(url), source
+        except errors.InvalidUrl as wrong:
+            raise errors.InvalidUrl(f"{source}: {wrong}", stage="compose", hint_id=wrong.hint_id) from wrong
+    return foreign.find(os.environ)
+
+
+def _own_variable(name: str) -> tuple[str, str] | None:
+    """The value of a variable, or of the file that its sister X_FILE names (Docker and Kubernetes secrets)."""
+    value, file = os.environ.get(name), os.environ.get(f"{name}_FILE")
+    if value and file:
+        raise errors.UsageError(f"{name} and {name}_FILE are both set, and only one can be meant", stage="compose")
+    if value:
+        return value, name
+    if not file:
+        return None
+    try:
+        with Path(file).open(encoding="utf-8") as lines:
+            text = lines.read(settings.LARGEST_FILE)
+    except (OSError, UnicodeDecodeError) as broken:
+        reason = broken.strerror if isinstance(broken, OSError) else "it is not UTF-8"
+        raise errors.UsageError(
+            f"{name}_FILE={file}: {reason}", stage="compose", hint_id="PASSWORD-NOT-FOUND"
+        ) from None
+    return text.removesuffix("\n"), f"{name}_FILE={file}"
+
+
+def _by_files(name: str) -> tuple[Route, str] | None:
+    for profiles in (settings.project_profiles, settings.user_profiles):
+        profile = profiles().get(name)
+        if profile:
+            return profile.route(), profile.source
+    return None
+
+
+def _unknown(name: str) -> tuple[Route, str]:
+    known = sorted({**settings.user_profiles(), **settings.project_profiles()})
+    if "." in name or name == "localhost":
+        # A name with dots is a server to most people.
+        also = f"; if it is a server, write smtps://{name}"
+    else:
+        also = nearest(name, known)
+    there = (
+        f"known are {', '.join(known)}" if known else "none is known; they stand in courriel.toml as [profiles.name]"
+    )
+    raise errors.UsageError(f"no profile has the name {name!r}{also}: {there}", stage="compose")
+
+
+def _nothing() -> tuple[Route, str]:
+    raise NothingSet(
+        "nothing says where mail goes: give via=, set COURRIEL_URL=smtps://ada@smtp.example.org?password=prompt, or write"
+        f' url = "…" into courriel.toml here or into {settings.user_file()}; memory: and console: are there to try',
+        stage="compose",
+    )
+
+
+def _explained_profiles() -> Iterator[Setting]:
+    seen: set[str] = set()
+    for profiles in (settings.project_profiles, settings.user_profiles):
+        try:
+            found = profiles()
+        except errors.UsageError as wrong:
+            yield Setting("file", f"({wrong})", "error")
+            continue
+        for name, profile in found.items():
+            hidden = " (hidden by the project's)" if name in seen else ""
+            seen.add(name)
+            try:
+                yield Setting(f"profiles.{name}", profile.route().url, profile.source + hidden)
+            except errors.UsageError as wrong:
+                yield Setting(f"profiles.{name}", f"({wrong})", profile.source + hidden)
+
+
+@cache
+def _say_captured(route: Route) -> None:
+    import logging
+
+    logging.getLogger("courriel.delivery").warning(
+        "COURRIEL_CAPTURE is set: no mail goes to a server, everything is kept in %s",
+        route.name,
+        extra={"action": "capture"},
+    )

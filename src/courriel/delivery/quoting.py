@@ -1,0 +1,71 @@
+"""
+Percent-encoding, strictly: what cannot be read in one way only is refused, and a refusal never shows the part at fault.
+
+`urllib.parse` is not used on purpose: it drops tabs and line ends in silence, lets a stray % pass, and costs more to
+import than all of this.
+"""
+
+from __future__ import annotations
+
+import re
+
+from courriel import errors
+
+LONGEST_URL = 8192  # characters; a long list of pins fits, a pasted mail does not
+
+_TRIPLET = re.compile(rb"%([0-9A-Fa-f]{2})")
+_STRAY = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")  # RFC 3986 2.3
+
+
+def quote(text: str, *, safe: str = "") -> str:
+    """Encode everything but unreserved characters and those in `safe`; other alphabets leave as UTF-8."""
+    return "".join(
+        char if char in _UNRESERVED or char in safe else "".join(f"%{octet:02X}" for octet in char.encode())
+        for char in text
+    )
+
+
+def unquote(text: str, what: str, *, secret: bool = False) -> str:
+    """Decode a part of a URL; `what` names it in the refusal. A plus sign is a plus sign.
+
+    Control characters are refused, except in a secret, which leaves in base64 and never as a line. Raises InvalidUrl.
+    """
+    if _STRAY.search(text):
+        raise refusal(f"{what}: a % that two hexadecimal digits do not follow; % itself is written %25")
+    try:
+        plain = _TRIPLET.sub(lambda triplet: bytes.fromhex(triplet[1].decode()), text.encode()).decode()
+    except UnicodeDecodeError:
+        raise refusal(f"{what}: what is percent-encoded is not text in UTF-8") from None
+    control = _CONTROL.search(plain)
+    if control and not secret:
+        raise refusal(f"{what}: a control character, %{ord(control[0]):02X}, cannot stand here")
+    return plain
+
+
+def check_characters(url: str) -> None:
+    """Refuse what no URL holds, before anything is made of it: white space, control and invisible characters."""
+    if len(url) > LONGEST_URL:
+        raise refusal(f"a URL of {len(url)} characters: {LONGEST_URL} are the most")
+    if not url:
+        raise refusal("the URL is empty")
+    for place, char in enumerate(url):
+        if char == " " or not char.isprintable():
+            raise refusal(
+                f"U+{ord(char):04X} as character {place + 1} of the URL: no space and no control or invisible character"
+                " stands in a URL; a space is written %20"
+            )
+
+
+def refusal(sentence: str, hint_id: str = "") -> errors.InvalidUrl:
+    """The one error of this grammar."""
+    return errors.InvalidUrl(sentence, stage="compose", hint_id=hint_id)
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """` (did you mean "…"?)` when a known word is close, else nothing."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(word.lower(), known, n=1, cutoff=0.6)
+    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -1,0 +1,261 @@
+"""
+Send one message in one call: open, send, close.
+
+    courriel.send(to="bob@example.org", subject="Paid", text="...", via="billing")
+    courriel.send(message, via="smtps://ada@smtp.example.org")
+    receipt = await courriel.asend(message)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias
+
+from courriel import errors
+from courriel.delivery import profiles
+from courriel.delivery.keep import transport_of
+from courriel.delivery.quoting import nearest
+from courriel.delivery.route import Route
+from courriel.delivery.transport import Transport
+from courriel.model.credentials import Token, TokenSource
+from courriel.model.message import Message
+from courriel.model.receipt import Receipt
+from courriel.model.server import Server
+from courriel.session.outgoing import Wishes, all_or_nothing, prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from typing import TypedDict, Unpack
+
+    from courriel.model.address import Address
+    from courriel.model.attachment import Attachment
+    from courriel.model.envelope import Notify, Return
+    from courriel.model.message import Addresses, Priority
+    from courriel.session.outgoing import OnRefused, Sendable
+    from courriel.session.smtp import AsyncSmtpSession, SmtpSession
+
+    class Fields(TypedDict, total=False):
+        """What can be said of one message, and of this sending of it."""
+
+        sender: str | Address
+        to: Addresses
+        cc: Addresses
+        bcc: Addresses
+        reply_to: Addresses
+        subject: str
+        text: str
+        html: str
+        attachments: Iterable[Attachment]
+        priority: Priority | str
+        read_receipt: bool | str | Address | None
+        delivery_receipt: bool
+        headers: Mapping[str, str] | Iterable[tuple[str, str]]
+        message_id: str
+        date: datetime | None
+        in_reply_to: str | Iterable[str]
+        references: str | Iterable[str]
+        list_unsubscribe: str | Iterable[str]
+        one_click: bool
+        on_refused: OnRefused
+        notify: Iterable[Notify]
+        ret: Return | None
+        envid: str
+        require_tls: bool
+
+
+WayOut: TypeAlias = "str | Route | Server | None"
+"""A URL, the name of a profile, a route, a server without a login; None is what the settings say."""
+
+_WISHES = ("on_refused", "notify", "ret", "envid", "require_tls")
+_CAPABILITIES = {"8BITMIME": "", "SMTPUTF8": "", "DSN": ""}
+"""What a place that only keeps messages can do: everything, so that a message is kept as it was written."""
+
+
+def send(message: Sendable | None = None, *, via: WayOut | SmtpSession = None, **fields: Unpack[Fields]) -> Receipt:
+    """Send one message, and say what became of each recipient.
+
+    `via` is a URL, the name of a profile, a Route, a Server, or an open session, which stays open; without it the settings
+    say where mail goes (`courriel.delivery.profiles`). Without a `message` the `fields` make one, and the `from` of the way
+    out is its sender when none is given. With a message, `sender` and `to` replace those of its envelope. `on_refused`,
+    `notify`, `ret`, `envid` and `require_tls` are those of `SmtpSession.send`, and so are the errors; InvalidUrl and
+    UsageError for `via` besides.
+    """
+    if via is not None and not isinstance(via, str | Route | Server):
+        return _by_session(via, message, fields)
+    route = _route(via)
+    sending = _made(message, fields, route)
+    if route.server is None:
+        return _keep(transport_of(route), sending)
+    _say_warnings(route)
+    from courriel.session.smtp import SmtpSession
+
+    with SmtpSession(route.server, route.credentials()) as session:
+        return _send(session, sending)
+
+
+async def asend(
+    message: Sendable | None = None, *, via: WayOut | AsyncSmtpSession = None, **fields: Unpack[Fields]
+) -> Receipt:
+    """Send one message, and say what became of each recipient: `send`, awaited; an open session is an AsyncSmtpSession.
+
+    What blocks by nature (a settings file, a password command, a folder) is done in a thread.
+    """
+    if via is not None and not isinstance(via, str | Route | Server):
+        return await _asend_by_session(via, message, fields)
+    from asyncio import to_thread
+
+    route = await to_thread(_route, via)
+    sending = _made(message, fields, route)
+    if route.server is None:
+        return await to_thread(_keep, transport_of(route), sending)
+    _say_warnings(route)
+    from courriel.session.smtp import AsyncSmtpSession
+
+    credentials = await to_thread(route.credentials)
+    if isinstance(credentials, TokenSource):
+        credentials = _in_a_thread(credentials, route)
+    async with AsyncSmtpSession(route.server, credentials) as session:
+        return await _asend(session, sending)
+
+
+# The steps.
+
+
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """One message, and what one call asks for beyond it."""
+
+    message: Sendable
+    wishes: Wishes
+    on_refused: OnRefused
+
+
+def _route(via: WayOut) -> Route:
+    return profiles.resolve(Route.of(via) if isinstance(via, Server) else via)
+
+
+def _made(message: Sendable | None, fields: Fields, route: Route | None) -> _Sending:
+    """The message, and what is asked for beyond it. Raises UsageError for words that belong to neither."""
+    on_refused = fields.get("on_refused", "deliver")
+    all_or_nothing(on_refused)  # a mistyped word is refused before anything is opened
+    wishes = Wishes(
+        notify=fields.get("notify", ()),
+        ret=fields.get("ret"),
+        envid=fields.get("envid", ""),
+        require_tls=fields.get("require_tls", False),
+    )
+    rest = {name: value for name, value in fields.items() if name not in _WISHES}
+    if message is None:
+        return _Sending(_message(rest, route), wishes, on_refused)
+    for name in rest:
+        if name not in ("sender", "to"):
+            raise errors.UsageError(f"{name}: a message that is made already is not changed by send()", stage="compose")
+    return _Sending(message, replace(wishes, sender=fields.get("sender"), to=fields.get("to")), on_refused)
+
+
+def _message(fields: dict[str, object], route: Route | None) -> Message:
+    """The message that the fields make; its sender may be that of the way out."""
+    if not fields.get("sender"):
+        if route is None or route.sender is None:
+            raise errors.InvalidMessage(
+                "sender: none was given, and the way out has none either (?from=ada@example.org)",
+                stage="compose",
+                hint_id="NO-SENDER",
+            )
+        fields["sender"] = route.sender
+    try:
+        return Message(**fields)  # type: ignore[arg-type]  # the words are those of `Fields`
+    except TypeError as wrong:
+        unknown = [name for name in fields if name not in Message.__slots__]
+        if not unknown:
+            raise
+        known = [*Message.__slots__, *_WISHES]
+        raise errors.UsageError(
+            f"{unknown[0]!r} is not a field of a message{nearest(unknown[0], known)}: {', '.join(known)}",
+            stage="compose",
+        ) from wrong
+
+
+def _keep(transport: Transport | None, sending: _Sending) -> Receipt:
+    assert transport is not None
+    out = prepare(sending.message, sending.wishes, _CAPABILITIES)
+    receipt = transport.send(out.envelope, out.content)
+    return replace(receipt, message_id=out.message_id).noting(*out.notes)
+
+
+def _by_session(session: SmtpSession, message: Sendable | None, fields: Fields) -> Receipt:
+    from courriel.session.smtp import SmtpSession
+
+    if not isinstance(session, SmtpSession):
+        raise _wrong_way(session, "send() takes a URL, a profile, a Route, a Server or an open SmtpSession")
+    sending = _made(message, fields, None)
+    captured = profiles.capture()
+    return _keep(transport_of(captured), sending) if captured else _send(session, sending)
+
+
+async def _asend_by_session(session: AsyncSmtpSession, message: Sendable | None, fields: Fields) -> Receipt:
+    from asyncio import to_thread
+
+    from courriel.session.smtp import AsyncSmtpSession
+
+    if not isinstance(session, AsyncSmtpSession):
+        raise _wrong_way(session, "asend() takes a URL, a profile, a Route, a Server or an open AsyncSmtpSession")
+    sending = _made(message, fields, None)
+    captured = profiles.capture()
+    if captured:
+        return await to_thread(_keep, transport_of(captured), sending)
+    return await _asend(session, sending)
+
+
+def _wrong_way(way: object, sentence: str) -> errors.UsageError:
+    return errors.UsageError(f"via: {sentence}, and not {type(way).__name__}", stage="compose")
+
+
+def _send(session: SmtpSession, sending: _Sending) -> Receipt:
+    wishes = sending.wishes
+    return session.send(
+        sending.message,
+        sender=wishes.sender,
+        to=wishes.to,
+        on_refused=sending.on_refused,
+        notify=wishes.notify,
+        ret=wishes.ret,
+        envid=wishes.envid,
+        require_tls=wishes.require_tls,
+    )
+
+
+async def _asend(session: AsyncSmtpSession, sending: _Sending) -> Receipt:
+    wishes = sending.wishes
+    return await session.send(
+        sending.message,
+        sender=wishes.sender,
+        to=wishes.to,
+        on_refused=sending.on_refused,
+        notify=wishes.notify,
+        ret=wishes.ret,
+        envid=wishes.envid,
+        require_tls=wishes.require_tls,
+    )
+
+
+def _in_a_thread(source: TokenSource, route: Route) -> TokenSource:
+    """The same tokens, fetched without holding up the loop."""
+    from asyncio import to_thread
+
+    async def fetch() -> Token | str:
+        return await to_thread(route.read_secret)
+
+    return replace(source, fetch=fetch)
+
+
+def _say_warnings(route: Route) -> None:
+    if not route.warnings:
+        return
+    import logging
+
+    logger = logging.getLogger("courriel.delivery")
+    for sentence in route.warnings:
+        logger.warning("%s", sentence, extra={"action": "route_warning", "server": route.name})

@@ -1,0 +1,256 @@
+"""
+A way out, as one frozen value: where mail goes, who logs in, how the line is protected.
+
+    smtps://ada@smtp.example.org?password=env:MAIL_PASSWORD      TLS from the first byte, port 465
+    smtp+starttls://smtp.example.org                             STARTTLS required, port 587
+    smtp://localhost:2525                                        in clear, because it never leaves this machine
+    orange:ada@orange.fr?password=keyring                        a provider's short name, with the login form it wants
+    lmtp:///run/dovecot/lmtp   memory:   console:   null:   file:///folder   maildir:///folder
+
+`Route.parse` reads a URL (the grammar is in `courriel.delivery.grammar`), `route.url` writes it back with the secret
+masked and `route.reveal_url()` with everything: that one, read again, gives an equal route. A route has one spelling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from courriel import errors
+from courriel.delivery import schemes
+from courriel.delivery.quoting import quote
+from courriel.delivery.secrets import MASK, SecretReference, keyring_is_there
+from courriel.model.address import Address
+from courriel.model.credentials import Credentials, External, Password, TokenSource
+from courriel.model.server import Dialect, Security, Server, Timeouts
+
+Kind = Literal["smtp", "lmtp", "memory", "console", "null", "file", "maildir"]
+
+_IN_QUERY = "/:@,+<>*"  # reserved characters that mean nothing in a query value of ours, and read better as they are
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Route:
+    """A way for mail to leave. `server` is there for "smtp" and "lmtp", `folder` (absolute) for "file" and "maildir".
+
+    `password` is where the secret lies; it is read when `credentials()` is called, each time. `sender` is for messages
+    that name none. `notes` are sentences that whoever made the route wants said before it is used; they are not part of
+    what the route is. Raises InvalidUrl for a combination that cannot be meant.
+    """
+
+    kind: Kind
+    server: Server | None = None
+    user: str = ""
+    password: SecretReference | None = None
+    sender: Address | None = None
+    folder: str = ""
+    notes: tuple[str, ...] = field(default=(), compare=False)
+
+    def __post_init__(self) -> None:
+        from courriel.delivery.rules import check
+
+        check(self)
+
+    @classmethod
+    def parse(cls, url: str) -> Route:
+        """Read a URL. Raises InvalidUrl, which quotes the part at fault, but never what may be a secret."""
+        from courriel.delivery.grammar import read
+
+        return read(url)
+
+    @classmethod
+    def of(cls, way: str | Route | Server) -> Route:
+        """Take a way out as people give it: a URL, a server (without a login), or a route already."""
+        if isinstance(way, Route):
+            return way
+        if isinstance(way, Server):
+            return cls("lmtp" if way.dialect is Dialect.LMTP else "smtp", server=way)
+        return cls.parse(way)
+
+    @property
+    def name(self) -> str:
+        """Where it leads, in a word: "smtp.example.org:587", "memory:", "file:///folder"."""
+        return str(self.server) if self.server else self._beginning()
+
+    @property
+    def takes_token(self) -> bool:
+        """Whether the secret is an access token and not a password: `auth` names OAuth mechanisms only."""
+        mechanisms = self.server.auth if self.server else ()
+        return bool(mechanisms) and set(mechanisms) <= set(schemes.TOKEN_MECHANISMS)
+
+    def credentials(self) -> Credentials | None:
+        """Who logs in, and with what; None when nobody does. This is the moment when a password is read.
+
+        A token is not read here but each time the session asks for it. Raises UsageError or MissingExtra when the
+        secret is not where the route says.
+        """
+        if self.server is None:
+            return None
+        if "external" in self.server.auth:
+            return External(self.user)
+        if not self.user:
+            return None
+        if self.takes_token:
+            return TokenSource(self.user, self.read_secret)
+        return Password(self.user, self.read_secret())
+
+    def read_secret(self) -> str:
+        """The password or token itself, fetched now; the keyring is asked when the route does not say where it lies."""
+        host = self.server.host if self.server else ""
+        if self.password is None and not keyring_is_there():
+            raise errors.UsageError(
+                f"{self.user!r} is to log in on {host}, and nothing says where the password lies: add"
+                " ?password=env:NAME to the URL (or file:/path, prompt, cmd:program; the keyring is asked by itself"
+                ' when it is there: pip install "courriel[keyring]")',
+                stage="authenticate",
+                hint_id="PASSWORD-NOT-FOUND",
+            )
+        return (self.password or SecretReference("keyring")).read(user=self.user, host=host)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should hear before the line is opened: a port that speaks otherwise, a check that is off."""
+        from courriel.delivery.rules import warnings
+
+        return (*warnings(self), *self.notes)
+
+    # Writing it back.
+
+    @property
+    def url(self) -> str:
+        """The route as a URL, with the secret masked: for people, logs and messages."""
+        return self._written(reveal=False)
+
+    def reveal_url(self) -> str:
+        """The route as a URL that `parse` reads back to an equal one; a password that stood in it stands in it."""
+        return self._written(reveal=True)
+
+    def __str__(self) -> str:
+        return self.url
+
+    def __repr__(self) -> str:
+        try:
+            return f"Route({self.url!r})"
+        except errors.InvalidUrl:
+            return f"Route(<{self.name}>)"  # a server made by hand, with more to it than a URL can say
+
+    def _written(self, *, reveal: bool) -> str:
+        options = "&".join(f"{name}={quote(value, safe=_IN_QUERY)}" for name, value in self._options(reveal))
+        return f"{self._beginning(reveal=reveal)}{'?' if options else ''}{options}"
+
+    def _beginning(self, *, reveal: bool = False) -> str:
+        if self.server is None:
+            return f"{self.kind}://{quote(self.folder, safe='/')}" if self.folder else f"{self.kind}:"
+        login = quote(self.user)
+        if self.password and self.password.kind == "plain":
+            login += ":" + (quote(self.password.place) if reveal else MASK)
+        scheme = _scheme(self.server)
+        return f"{scheme}://{login}{'@' if login else ''}{_place(self.server, scheme, bool(login))}"
+
+    def _options(self, reveal: bool) -> Iterator[tuple[str, str]]:
+        if self.server:
+            yield from _server_options(self.server, bool(self.user))
+        if self.password and self.password.kind != "plain":
+            yield "password", self.password.revealed if reveal else str(self.password)
+        if self.sender:
+            yield "from", str(self.sender)
+
+
+# The steps.
+
+
+def _scheme(server: Server) -> str:
+    """The one scheme that a server is written with."""
+    if server.dialect is Dialect.LMTP:
+        return "lmtp"
+    match server.security:
+        case Security.TLS:
+            return "smtps"
+        case Security.STARTTLS:
+            return "smtp+starttls"
+        case Security.NONE | Security.OPPORTUNISTIC:
+            return "smtp"
+
+
+def default_port(scheme: str, *, login: bool) -> int:
+    """The port when a URL names none; `smtp://` is submission for those who log in, and port 25 for others."""
+    if scheme == "lmtp":
+        return 24
+    security = schemes.SERVERS[scheme].security
+    if security is None:
+        return 587 if login else 25
+    return 465 if security is Security.TLS else 587
+
+
+def default_security(scheme: str, *, local: bool) -> Security:
+    """How a line is protected when `tls=` says nothing: always by STARTTLS at least, except on this machine."""
+    return schemes.SERVERS[scheme].security or (Security.NONE if local else Security.STARTTLS)
+
+
+def _place(server: Server, scheme: str, login: bool) -> str:
+    if server.host.startswith("/"):
+        return quote(server.host, safe="/")
+    host = f"[{server.host.replace('%', '%25')}]" if ":" in server.host else server.host
+    return host if server.port == default_port(scheme, login=login) else f"{host}:{server.port}"
+
+
+def _server_options(server: Server, login: bool) -> Iterator[tuple[str, str]]:
+    scheme = _scheme(server)
+    if server.security is not default_security(scheme, local=server.local):
+        yield "tls", _tls_word(server)
+    if server.trust.accepts_anything:
+        yield "verify", "0"
+    elif server.trust != type(server.trust).system():
+        for word in server.trust.words():
+            yield ("pin" if word.startswith("sha256:") else "ca"), word
+    if server.client_certificate:
+        if server.client_certificate.password:
+            raise errors.InvalidUrl(
+                "the password of a client certificate's key cannot be written in a URL", stage="compose"
+            )
+        yield "client_cert", server.client_certificate.certificate
+        if server.client_certificate.key:
+            yield "client_key", server.client_certificate.key
+    if server.tls_name:
+        yield "name", server.tls_name
+    yield from _timeouts(server.timeouts)
+    if server.ehlo_name:
+        yield "ehlo", server.ehlo_name
+    if server.auth:
+        yield "auth", ",".join(server.auth)
+    if server.allow_clear_credentials and login:
+        yield "allow_clear_credentials", "1"
+
+
+def _tls_word(server: Server) -> str:
+    match server.security:
+        case Security.NONE:
+            return "none"
+        case Security.OPPORTUNISTIC:
+            return "opportunistic"
+        case Security.STARTTLS:
+            return "required"
+        case Security.TLS:
+            raise errors.InvalidUrl("LMTP with TLS from the first byte has no URL", stage="compose")
+
+
+def _timeouts(timeouts: Timeouts) -> Iterator[tuple[str, str]]:
+    usual = Timeouts()
+    if timeouts == usual:
+        return
+    if timeouts == Timeouts(connect=timeouts.connect):
+        yield "connect_timeout", written_seconds(timeouts.connect)
+        return
+    if timeouts != Timeouts.silence(timeouts.greeting, connect=timeouts.connect):
+        raise errors.InvalidUrl(
+            "time limits that differ from stage to stage cannot be written in a URL", stage="compose"
+        )
+    yield "timeout", written_seconds(timeouts.greeting)
+    if timeouts.connect != timeouts.greeting:
+        yield "connect_timeout", written_seconds(timeouts.connect)
+
+
+def written_seconds(seconds: float) -> str:
+    """Seconds with three decimals at most, and none that say nothing."""
+    return f"{seconds:.3f}".rstrip("0").rstrip(".")

@@ -1,0 +1,85 @@
+"""What cannot be meant, and what can but should be said aloud first: the rules for a way out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from courriel.delivery import schemes
+from courriel.delivery.quoting import refusal
+from courriel.model.server import Dialect, Security, Server
+
+if TYPE_CHECKING:
+    from courriel.delivery.route import Route
+
+
+def check(route: Route) -> None:
+    """Refuse a route that contradicts itself. Raises InvalidUrl."""
+    if (route.server is not None) is not (route.kind in ("smtp", "lmtp")):
+        raise refusal(f"{route.kind}: only smtp and lmtp lead to a server, and they need one")
+    if bool(route.folder) is not (route.kind in schemes.FOLDERS):
+        raise refusal(f"{route.kind}: only file and maildir lead to a folder, and they need one")
+    if route.server is None:
+        if route.user or route.password:
+            raise refusal(f"{route.kind}: nobody logs in here")
+        return
+    _check_login(route, route.server)
+
+
+def warnings(route: Route) -> Iterator[str]:
+    """Sentences to say before the line is opened."""
+    server = route.server
+    if server is None:
+        return
+    yield from _about_port(server)
+    if server.trust.accepts_anything and server.security is not Security.NONE:
+        yield (
+            f"the certificate of {server.host} is not verified (verify=0): whoever stands on the road can read the mail"
+            " and the password, and change both"
+        )
+    if route.user and server.security is Security.NONE and not server.local:
+        yield f"the password of {route.user!r} goes to {server} in clear (allow_clear_credentials=1)"
+
+
+# The steps.
+
+
+def _check_login(route: Route, server: Server) -> None:
+    external = "external" in server.auth
+    if external and (len(server.auth) > 1 or route.password):
+        raise refusal("auth=external: the client certificate logs in; no password and no other mechanism beside it")
+    if external and server.client_certificate is None:
+        raise refusal("auth=external needs client_cert=: the certificate is what logs in")
+    if route.password and not route.user:
+        raise refusal("a password without a user name: write the user before the @, or user=")
+    if server.auth and not route.user and not external:
+        raise refusal(f"auth={','.join(server.auth)} without a user name: nobody would log in")
+    tokens = [name for name in server.auth if name in schemes.TOKEN_MECHANISMS]
+    if tokens and len(tokens) < len(server.auth):
+        raise refusal(f"auth={','.join(server.auth)}: a secret is a password or a token, and cannot be both")
+    if not route.user:
+        return
+    if server.security is Security.OPPORTUNISTIC:
+        raise refusal(
+            "tls=opportunistic never goes with a login: whoever stands on the road could take the STARTTLS offer away"
+            " and read the password; leave tls= out, and STARTTLS is required"
+        )
+    if server.security is Security.NONE and not server.local and not server.allow_clear_credentials:
+        raise refusal(
+            f"the password of {route.user!r} would go to {server} in clear: leave tls=none out, or say"
+            " allow_clear_credentials=1",
+            hint_id="CLEAR-CREDENTIALS",
+        )
+
+
+def _about_port(server: Server) -> Iterator[str]:
+    if server.port in schemes.OTHER_PROTOCOLS:
+        yield f"port {server.port} normally speaks {schemes.OTHER_PROTOCOLS[server.port]}, not mail to be sent"
+    elif server.dialect is Dialect.LMTP:
+        if server.port in schemes.SPOKEN:
+            yield f"port {server.port} normally speaks SMTP; you asked for LMTP"
+    elif server.security not in schemes.ON_PORT.get(server.port, (server.security,)):
+        yield (
+            f"port {server.port} normally speaks {schemes.SPOKEN[server.port]}; you asked for"
+            f" {schemes.WORDS[server.security]}"
+        )

@@ -1,0 +1,84 @@
+"""What a way out can be called: the schemes, their options, and which port speaks what. Tables, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from courriel.model.server import Dialect, Security
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """A scheme that leads to a server; `security` is None where `tls=` and the host decide."""
+
+    security: Security | None
+    dialect: Dialect = Dialect.SMTP
+
+
+SERVERS = {
+    "smtp": Scheme(None),
+    "smtp+starttls": Scheme(Security.STARTTLS),
+    "submission": Scheme(Security.STARTTLS),
+    "submit": Scheme(Security.STARTTLS),
+    "smtps": Scheme(Security.TLS),
+    "submissions": Scheme(Security.TLS),
+    "smtp+ssl": Scheme(Security.TLS),
+    "lmtp": Scheme(None, Dialect.LMTP),
+}
+KEPT = ("memory", "console", "null")
+FOLDERS = ("file", "maildir")
+READING = ("imap", "imaps", "imap+starttls", "pop", "pop3", "pops", "pop3s", "pop3+starttls")
+LATER = {
+    "sandbox": "sandbox:// (whichever practice server is running) is not there yet; give the URL that it prints",
+    "sendmail": "sendmail: (the machine's own sendmail program) is not there yet; smtp://localhost reaches most",
+    "failover": "failover(…) is not there yet: a way out is one URL for now",
+    "roundrobin": "roundrobin(…) is not there yet: a way out is one URL for now",
+}
+
+TLS_OPTIONS = ("ca", "client_cert", "client_key", "pin", "name", "verify")
+SERVER_OPTIONS = (
+    "tls",
+    *TLS_OPTIONS,
+    "timeout",
+    "connect_timeout",
+    "ehlo",
+    "auth",
+    "user",
+    "password",
+    "from",
+    "allow_clear_credentials",
+)
+"""In the order in which a URL is written back."""
+SEVERAL = ("ca", "pin")
+LATER_OPTIONS = {
+    "pool": "pool= (several connections) is not there yet; each send opens its own",
+    "max_messages": "max_messages= (messages per session) is not there yet; each send opens a session of its own",
+    "rate": "rate= (how many messages a minute) is not there yet",
+    "proxy": "proxy= is not there yet: the server is reached directly",
+}
+
+PASSWORD_MECHANISMS = ("scram-sha-256-plus", "scram-sha-256", "cram-md5", "plain", "login")
+TOKEN_MECHANISMS = ("oauthbearer", "xoauth2")
+MECHANISMS = (*PASSWORD_MECHANISMS, *TOKEN_MECHANISMS, "external")
+
+ON_PORT = {
+    25: (Security.STARTTLS, Security.NONE, Security.OPPORTUNISTIC),
+    587: (Security.STARTTLS, Security.NONE),
+    465: (Security.TLS,),
+}
+"""How a line on this port is protected, as a rule."""
+SPOKEN = {25: "mail between servers, STARTTLS at most", 587: "STARTTLS", 465: "TLS from the first byte"}
+OTHER_PROTOCOLS = {
+    80: "web pages", 110: "POP3", 143: "IMAP", 443: "web pages", 993: "IMAP", 995: "POP3", 4190: "ManageSieve",
+}  # fmt: skip
+WORDS = {
+    Security.TLS: "TLS from the first byte",
+    Security.STARTTLS: "STARTTLS",
+    Security.NONE: "no protection",
+    Security.OPPORTUNISTIC: "STARTTLS where it is offered",
+}
+
+
+def every_scheme() -> list[str]:
+    """The schemes that lead somewhere today, the short names of providers not among them."""
+    return [*SERVERS, *KEPT, *FOLDERS]

@@ -1,0 +1,212 @@
+"""
+Secrets by reference: where a password lies, not what it is.
+
+    env:NAME                the environment variable NAME
+    file:/run/secrets/mail  a file; one line end after the secret is not part of it
+    keyring                 the desktop's keyring (pip install "courriel[keyring]"), by server and user
+    prompt                  the person at the terminal is asked
+    cmd:pass show mail      the first line that a program prints; no shell is started
+
+A reference is read each time credentials are asked for, and what it gives is kept nowhere. A password that stands in a
+URL as itself is a reference too, of the kind "plain": so there is one place that masks.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+from courriel import errors
+
+Kind = Literal["plain", "env", "file", "keyring", "prompt", "cmd"]
+
+LONGEST_SECRET = (
+    64 * 1024
+)  # octets; an access token has a few thousand, and somebody will point to a disk image one day
+COMMAND_TIME_LIMIT = 60.0  # seconds; long enough for a person to unlock a password store, and finite
+
+MASK = "***"
+FORMS = "env:NAME, file:/run/secrets/name, keyring, prompt, or cmd:program with its arguments"
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class SecretReference:
+    """Where a secret lies: `kind` says in what, `place` says where in it (for "plain" it is the secret itself).
+
+    Raises InvalidUrl when it cannot be meant.
+    """
+
+    kind: Kind
+    place: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind):
+            raise errors.InvalidUrl(f"{self.kind!r} is not a place for a secret: {FORMS}", stage="compose")
+        if (self.kind in ("keyring", "prompt")) is not (self.place == ""):
+            raise errors.InvalidUrl(f"password={self.kind}: this is written {FORMS}", stage="compose")
+        if self.kind == "env" and not _VARIABLE.fullmatch(self.place):
+            raise errors.InvalidUrl(
+                "password=env: is followed by the name of a variable, as env:MAIL_PASSWORD", stage="compose"
+            )
+
+    @classmethod
+    def parse(cls, text: str) -> SecretReference:
+        """Read a reference as people write it; a password itself is refused here, and not shown. Raises InvalidUrl."""
+        kind, colon, place = text.partition(":")
+        if kind == "plain" or kind not in get_args(Kind) or bool(colon) is (kind in ("keyring", "prompt")):
+            # Whatever stands here may be the password itself: it is not quoted.
+            raise errors.InvalidUrl(
+                f"a password stands here by reference ({FORMS}), and this is something else; not shown, in case it"
+                " is the password itself",
+                stage="compose",
+            )
+        return cls(cast("Kind", kind), place)
+
+    @property
+    def revealed(self) -> str:
+        """The reference as `parse` reads it. A plain secret has no such form; it is given as it is."""
+        if self.kind == "plain":
+            return self.place
+        return f"{self.kind}:{self.place}" if self.place else self.kind
+
+    def __str__(self) -> str:
+        """For people: a plain secret is masked, and so are the arguments of a command, which may hold one."""
+        match self.kind:
+            case "plain":
+                return MASK
+            case "cmd":
+                program, space, _ = self.place.partition(" ")
+                return f"cmd:{program} {MASK}" if space else f"cmd:{program}"
+            case _:
+                return self.revealed
+
+    def __repr__(self) -> str:
+        return f"SecretReference({str(self)!r})"
+
+    def read(self, *, user: str, host: str) -> str:
+        """Go and fetch the secret of this user on this server.
+
+        Raises UsageError, which says what is missing and never what was found; MissingExtra without the keyring.
+        """
+        try:
+            secret = self._fetch(user, host)
+        except errors.CourrielError:
+            raise
+        except UnicodeDecodeError:
+            raise self._failed(user, host, "it is not text in UTF-8") from None
+        except OSError as broken:
+            raise self._failed(user, host, broken.strerror or type(broken).__name__) from broken
+        if not secret:
+            raise self._failed(user, host, "there is nothing in it")
+        if len(secret) > LONGEST_SECRET:
+            raise self._failed(user, host, f"it is longer than {LONGEST_SECRET} characters")
+        return secret
+
+    # The steps.
+
+    def _fetch(self, user: str, host: str) -> str:
+        match self.kind:
+            case "plain":
+                return self.place
+            case "env":
+                if self.place not in os.environ:
+                    raise self._failed(user, host, "the variable is not set")
+                return os.environ[self.place]
+            case "file":
+                return _without_line_end(self._beginning_of_file())
+            case "cmd":
+                return self._first_line_of_output(user, host)
+            case "keyring":
+                return _from_keyring(user, host)
+            case "prompt":
+                return self._ask(user, host)
+
+    def _failed(self, user: str, host: str, reason: str) -> errors.UsageError:
+        return errors.UsageError(
+            f"the password of {user!r} on {host} cannot be read from {self}: {reason}",
+            stage="authenticate",
+            hint_id="PASSWORD-NOT-FOUND",
+        )
+
+    def _beginning_of_file(self) -> str:
+        with Path(self.place).open("rb") as file:
+            return file.read(LONGEST_SECRET + 2).decode("utf-8-sig")
+
+    def _first_line_of_output(self, user: str, host: str) -> str:
+        import shlex
+        import subprocess
+
+        try:
+            argv = shlex.split(self.place)
+        except ValueError as broken:
+            raise self._failed(user, host, f"the command cannot be read ({broken})") from None
+        try:
+            # No shell: what stands in the reference cannot be more than one program. Its complaints reach the terminal.
+            done = subprocess.run(  # noqa: S603
+                argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=COMMAND_TIME_LIMIT, check=False
+            )
+        except subprocess.TimeoutExpired:
+            # Without "from": that error holds the command and what it had printed.
+            raise self._failed(user, host, f"no answer within {COMMAND_TIME_LIMIT:g} seconds") from None
+        except OSError as broken:
+            raise self._failed(user, host, broken.strerror or type(broken).__name__) from None
+        if done.returncode:
+            raise self._failed(user, host, f"the program ended with status {done.returncode}")
+        return done.stdout.decode().partition("\n")[0].removesuffix("\r")
+
+    def _ask(self, user: str, host: str) -> str:
+        import getpass
+        import sys
+
+        # sys.stdin is None in a program without a console.
+        stdin = cast("object", sys.stdin)
+        if stdin is None or not sys.stdin.isatty():
+            raise self._failed(user, host, "there is no terminal to ask at; give it by env:, file:, keyring or cmd:")
+        try:
+            return getpass.getpass(f"Password of {user} on {host}: ")
+        except EOFError:
+            raise self._failed(user, host, "nothing was typed") from None
+
+
+def keyring_is_there() -> bool:
+    """Whether the keyring package is installed; it is not loaded to find out."""
+    from importlib.util import find_spec
+
+    return find_spec("keyring") is not None
+
+
+def _from_keyring(user: str, host: str) -> str:
+    try:
+        import keyring  # type: ignore[import-not-found,unused-ignore]
+        from keyring.errors import KeyringError  # type: ignore[import-not-found,unused-ignore]
+    except ImportError as missing:
+        raise errors.MissingExtra(
+            'the keyring is a part that is installed apart: pip install "courriel[keyring]"',
+            stage="authenticate",
+            hint_id="EXTRA-MISSING",
+        ) from missing
+    try:
+        secret = cast("str | None", keyring.get_password(host, user))
+    except KeyringError as broken:
+        raise errors.UsageError(
+            f"the keyring did not answer ({type(broken).__name__}); give the password by env:, file:, prompt or cmd:",
+            stage="authenticate",
+            hint_id="PASSWORD-NOT-FOUND",
+        ) from broken
+    if secret is None:
+        import shlex
+
+        raise errors.UsageError(
+            f"the keyring holds no password of {user!r} on {host}: keyring set {host} {shlex.quote(user)}",
+            stage="authenticate",
+            hint_id="PASSWORD-NOT-FOUND",
+        )
+    return secret
+
+
+def _without_line_end(text: str) -> str:
+    return text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
