@@ -21,8 +21,8 @@ BOB = Account("bob@example.org", "bob's secret")
 CLEO = Account("cleo@example.org", "cleo's secret")
 ÉTÉ = Account("été@example.org", "pässwörd d'été ☃")
 """Neither the name nor the password is ASCII."""
-ODD = Account("a,b=c@example.org", " %:;{}\"'\\=,$~ \t ")
-"""Everything that some quoting, some format or some mechanism minds: SCRAM writes "," and "=" of a name otherwise."""
+ODD = Account("a,b=c@example.org", " %:;{}\"'\\=,$~  ")
+"""Everything that some quoting, some format or some mechanism minds, a space at either end too. (A tab, Dovecot never lets in.)"""
 BÜCHER = Account("ada@bücher.example", "ein langes Paßwort")
 """The domain is not ASCII."""
 

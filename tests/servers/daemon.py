@@ -12,15 +12,18 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from .ports import listening
 
 PAUSE = 0.01
 """Seconds between two looks at something that cannot be waited for."""
 
-WATCHDOG = 'read -r _; kill -TERM -- "-$1"; sleep 1; kill -KILL -- "-$1"; rm -rf -- "$2"'
+WATCHDOG = 'read -r _; kill -s TERM -- "-$1"; sleep 1; kill -s KILL -- "-$1"; rm -rf -- "$2"'
 """Its standard input is a pipe that we hold open and never write to: it ends when we do, even by SIGKILL."""
+
+
+Started = TypeVar("Started")
 
 
 class CannotStart(RuntimeError):
@@ -31,12 +34,14 @@ class Daemon:
     """One server process with its children.
 
     `command` must stay in the foreground. `ports` are those it has to listen on before it counts as started. `folder`
-    is removed at the end, and `log` (in it) is quoted when the start fails.
+    is removed at the end, and `log` (in it) is quoted when the start fails. It has `patience` seconds to start, and
+    `gentleness` seconds to end by itself before it is killed.
     """
 
-    def __init__(self, command: list[str], *, folder: Path, log: Path, ports: list[int], patience: float = 20.0) -> None:
+    def __init__(self, command: list[str], *, folder: Path, log: Path, ports: list[int], patience: float = 20.0, gentleness: float = 5.0) -> None:
         self._folder = folder
         self._log = log
+        self._gentleness = gentleness
         self._ending = contextlib.ExitStack()
         self._ending.callback(shutil.rmtree, folder, ignore_errors=True)
         with contextlib.ExitStack() as unless_started:
@@ -95,21 +100,28 @@ class Daemon:
 
     def _end_group(self) -> None:
         with contextlib.suppress(ProcessLookupError):
-            self.process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(5)
-        # Those it left behind are still in its session.
-        if not wait_until(lambda: not self._others(), 2):
-            for pid in self._others():
+            # The whole group: Dovecot would give its people a second to finish what they are doing.
+            os.killpg(self.process.pid, signal.SIGTERM)
+        if not wait_until(self._gone, self._gentleness):
+            for pid in self.members():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            wait_until(lambda: not self._others(), 2)
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(5)
+            wait_until(self._gone, 5)
 
-    def _others(self) -> list[int]:
-        return [pid for pid in _session(self.process.pid) if pid != self.process.pid]
+    def _gone(self) -> bool:
+        # What it left behind is still in its session.
+        return self.process.poll() is not None and not self.members()
+
+
+def start_somewhere(start: Callable[[], Started]) -> Started:
+    """Call `start`, and call it again (it will ask for other ports) when somebody was faster at one of its ports."""
+    for _ in range(4):
+        try:
+            return start()
+        except CannotStart as failure:
+            if "in use" not in str(failure):
+                raise
+    return start()
 
 
 def private_folder(name: str) -> Path:
@@ -120,6 +132,16 @@ def private_folder(name: str) -> Path:
     folder = Path(tempfile.mkdtemp(prefix=f"courriel-{name}-", dir="/tmp"))
     folder.chmod(0o755)
     return folder
+
+
+def write_settled(path: Path, text: str) -> None:
+    """Write a file that looks a minute old: Postfix reads a new one again and again, for two seconds, until it is.
+
+    (It makes sure so that nobody is still writing; nobody is.)
+    """
+    path.write_text(text, "utf-8")
+    minute_ago = time.time() - 60
+    os.utime(path, (minute_ago, minute_ago))
 
 
 def wait_until(true: Callable[[], bool], patience: float) -> bool:

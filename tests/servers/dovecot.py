@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .accounts import ACCOUNTS, ADA, DOMAIN, Account
 from .authority import Authority
-from .daemon import CannotStart, Daemon, private_folder
+from .daemon import Daemon, private_folder, start_somewhere
 from .mailboxes import Mailboxes
 from .packages import need
 from .ports import LOOPBACK, free_ports
@@ -66,6 +66,7 @@ service anvil {{
 passdb {{
   driver = passwd-file
   args = username_format=%u {folder}/users
+  default_fields = nodelay=y
 }}
 passdb {{
   driver = oauth2
@@ -146,11 +147,7 @@ class Dovecot:
 def dovecot(authority: Authority) -> Iterator[Dovecot]:
     """Run a Dovecot, with a certificate of this authority, for as long as the block lasts."""
     need(*PROGRAMS, as_root=True)
-    try:
-        started = _start(authority)
-    except CannotStart:
-        # Somebody was faster at one of the ports. Once more, with others.
-        started = _start(authority)
+    started = start_somewhere(lambda: _start(authority))
     with started.daemon:
         yield started
 

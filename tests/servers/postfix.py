@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .accounts import ACCOUNTS, ADA, DOMAIN, INTERNATIONAL_DOMAIN, mailbox
 from .authority import Authority
-from .daemon import CannotStart, Daemon, private_folder, wait_until
+from .daemon import Daemon, private_folder, start_somewhere, wait_until, write_settled
 from .dovecot import OWNER, Dovecot
 from .mailboxes import Letter, Mailboxes
 from .packages import need
@@ -220,11 +220,7 @@ class Postfix:
 def postfix(dovecot: Dovecot) -> Iterator[Postfix]:
     """Run a Postfix that asks this Dovecot about passwords and fills its mailboxes, for as long as the block lasts."""
     need(MASTER, as_root=True)
-    try:
-        started = _start(dovecot)
-    except CannotStart:
-        # Somebody was faster at one of the ports. Once more, with others.
-        started = _start(dovecot)
+    started = start_somewhere(lambda: _start(dovecot))
     with started.daemon:
         yield started
 
@@ -241,8 +237,9 @@ def _start(dovecot: Dovecot) -> Postfix:
     _write_tables(folder)
     etc = folder / "etc"
     etc.mkdir()
-    (etc / "master.cf").write_text(SERVICES.format(loopback=LOOPBACK, **ports), "utf-8")
-    (etc / "main.cf").write_text(
+    write_settled(etc / "master.cf", SERVICES.format(loopback=LOOPBACK, **ports))
+    write_settled(
+        etc / "main.cf",
         MAIN.format(
             folder=folder,
             loopback=LOOPBACK,
@@ -257,7 +254,6 @@ def _start(dovecot: Dovecot) -> Postfix:
             key=dovecot.authority.key,
             sasl=dovecot.sasl,
         ),
-        "utf-8",
     )
     # Not through postfix(1), which would first look after the files of the system's Postfix.
     daemon = Daemon([MASTER, "-c", str(etc), "-s"], folder=folder, log=folder / "log", ports=list(ports.values()))
@@ -288,8 +284,8 @@ def _write_tables(folder: Path) -> None:
     _write_table(folder / "senders", SENDERS)
     _write_table(folder / "after-data", AFTER_DATA)
     words = "".join(f"[{letter}]" for letter in FORBIDDEN_WORDS)
-    (folder / "words").write_text(f"/{words}/ REJECT This is advertising\n", "utf-8")
+    write_settled(folder / "words", f"/{words}/ REJECT This is advertising\n")
 
 
 def _write_table(path: Path, table: dict[str, str]) -> None:
-    path.write_text("".join(f"{key} {value}\n" for key, value in table.items()), "utf-8")
+    write_settled(path, "".join(f"{key} {value}\n" for key, value in table.items()))

@@ -1,0 +1,7 @@
+"""The real servers, for the tests that talk to them."""
+
+from __future__ import annotations
+
+from servers.fixtures import authority, dovecot, postfix, postfix_server
+
+__all__ = ["authority", "dovecot", "postfix", "postfix_server"]

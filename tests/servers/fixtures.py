@@ -1,0 +1,49 @@
+"""The real servers as pytest fixtures: one of each for a whole run, started by the first test that asks.
+
+A conftest.py imports those it wants by name. Each process of pytest-xdist starts its own; it takes a tenth of a second.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from .authority import Authority
+from .daemon import private_folder
+from .dovecot import Dovecot
+from .dovecot import dovecot as running_dovecot
+from .postfix import Postfix
+from .postfix import postfix as running_postfix
+
+__all__ = ["authority", "dovecot", "postfix", "postfix_server"]
+
+
+@pytest.fixture(scope="session")
+def authority() -> Iterator[Authority]:
+    """The certificate authority that the servers share."""
+    folder = private_folder("authority")
+    yield Authority.in_folder(folder)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def dovecot(authority: Authority) -> Iterator[Dovecot]:
+    """Dovecot with accounts, whose mailboxes Postfix fills."""
+    with running_dovecot(authority) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def postfix_server(dovecot: Dovecot) -> Iterator[Postfix]:
+    """Postfix, whatever lies in its mailboxes."""
+    with running_postfix(dovecot) as running:
+        yield running
+
+
+@pytest.fixture
+def postfix(postfix_server: Postfix) -> Postfix:
+    """Postfix, with empty mailboxes and nothing on its way."""
+    postfix_server.empty()
+    return postfix_server
