@@ -3,9 +3,15 @@ Serve a transcript to whoever connects, and show how it goes.
 
     make play FILE=tests/transcripts/one-refused-recipient.txt
 
-A transcript is a play: `S:` is what the server says, `C:` what the client is expected to say; what follows is not
-colour but the exact line. Lines that begin with anything else are stage directions and are shown only. Where the client
-says another thing than the play has, both lines are shown and the play goes on.
+A transcript is a play, written as the tests read it:
+
+    S: said by the server, as a line              C: expected from the client, to the letter
+    S! the same, with \\r \\n \\x00 escapes          C~ expected to begin so
+       and no line end of its own
+    ...  silence until the client gives up        ---  the server hangs up
+    >>>  the handshake of TLS (this stage has no certificates: the play ends here)
+
+Where the client says another thing than the play has, both are shown and the play goes on.
 """
 
 from __future__ import annotations
@@ -42,23 +48,37 @@ def perform(lines: list[str], stream: BufferedRWPair) -> None:
     print("-- somebody connects", flush=True)
     try:
         for line in lines:
-            speaker, words = line[:2], line[3:]
-            if speaker == "S:":
-                stream.write(words.encode() + b"\r\n")
-                stream.flush()
-            elif speaker == "C:":
-                heard = stream.readline()
-                if not heard:
-                    print(f"-- the client hung up instead of: {words}", flush=True)
-                    return
-                said = heard.rstrip(b"\r\n").decode("utf-8", "backslashreplace")
-                if said != words:
-                    print(f"C: {said}\n-- expected: {words}", flush=True)
-                    continue
             print(line, flush=True)
+            if not act(line, stream):
+                break
         print("-- the end", flush=True)
     except OSError as broken:
         print(f"-- the line broke: {broken}", flush=True)
+
+
+def act(line: str, stream: BufferedRWPair) -> bool:
+    """Do what this line of the play says; False ends the play."""
+    speaker, words = line[:2], line[3:]
+    if speaker == "S:":
+        stream.write(words.encode() + b"\r\n")
+        stream.flush()
+    elif speaker == "S!":
+        stream.write(words.encode("latin-1", "backslashreplace").decode("unicode_escape").encode("latin-1"))
+        stream.flush()
+    elif speaker in {"C:", "C~"}:
+        heard = stream.readline()
+        if not heard:
+            print("-- but the client hung up", flush=True)
+            return False
+        said = heard.rstrip(b"\r\n").decode("utf-8", "backslashreplace")
+        if not (said == words or (speaker == "C~" and said.startswith(words))):
+            print(f"-- but the client said: {said}", flush=True)
+    elif line.startswith("..."):
+        while stream.readline():
+            pass
+    elif line.startswith(("---", ">>>")):
+        return False
+    return True
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def test_a_play_is_served_to_the_end(stage: subprocess.Popen[str]) -> None:
 def test_what_differs_from_the_play_is_shown_beside_it(stage: subprocess.Popen[str]) -> None:
     _, printed = converse(stage, b"RSET\r\nQUIT\r\n")
 
-    assert "C: RSET\n-- expected: NOOP\n" in printed
+    assert "C: NOOP\n-- but the client said: RSET\n" in printed
 
 
 def test_a_transcript_that_is_not_there_is_named() -> None:
