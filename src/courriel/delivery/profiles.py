@@ -18,11 +18,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 
 from courriel import errors
-from courriel.delivery import foreign, settings
-from courriel.delivery.quoting import nearest
+from courriel.delivery.quoting import LONGEST_URL, nearest
 from courriel.delivery.route import Route
 
 _TRUE = ("1", "true", "yes", "on")
@@ -61,7 +59,7 @@ def capture() -> Route | None:
         return None
     if word.lower() in _TRUE:
         route = Route("memory")
-    elif Path(word).is_absolute():
+    elif os.path.isabs(word):  # noqa: PTH117 - pathlib would be imported for this alone
         route = Route("file", folder=word)
     else:
         raise errors.UsageError(f"COURRIEL_CAPTURE={word!r}: 1, 0 or the whole path of a folder", stage="compose")
@@ -94,7 +92,7 @@ def _found(via: str | Route | None) -> tuple[Route, str]:
     if isinstance(via, Route):
         return via, "argument"
     if via is None:
-        return _by_environment() or _by_files(settings.DEFAULT) or _nothing()
+        return _by_environment() or _by_files("default") or _nothing()
     if _PROFILE.fullmatch(via):
         return _by_files(via) or _unknown(via)
     return Route.parse(via), "argument"
@@ -108,6 +106,8 @@ def _by_environment() -> tuple[Route, str] | None:
             return Route.parse(url), source
         except errors.InvalidUrl as wrong:
             raise errors.InvalidUrl(f"{source}: {wrong}", stage="compose", hint_id=wrong.hint_id) from wrong
+    from courriel.delivery import foreign
+
     return foreign.find(os.environ)
 
 
@@ -121,8 +121,8 @@ def _own_variable(name: str) -> tuple[str, str] | None:
     if not file:
         return None
     try:
-        with Path(file).open(encoding="utf-8") as lines:
-            text = lines.read(settings.LARGEST_FILE)
+        with open(file, encoding="utf-8") as lines:  # noqa: PTH123 - pathlib would be imported for this alone
+            text = lines.read(LONGEST_URL + 2)
     except (OSError, UnicodeDecodeError) as broken:
         reason = broken.strerror if isinstance(broken, OSError) else "it is not UTF-8"
         raise errors.UsageError(
@@ -132,6 +132,8 @@ def _own_variable(name: str) -> tuple[str, str] | None:
 
 
 def _by_files(name: str) -> tuple[Route, str] | None:
+    from courriel.delivery import settings
+
     for profiles in (settings.project_profiles, settings.user_profiles):
         profile = profiles().get(name)
         if profile:
@@ -140,27 +142,31 @@ def _by_files(name: str) -> tuple[Route, str] | None:
 
 
 def _unknown(name: str) -> tuple[Route, str]:
+    from courriel.delivery import settings
+
     known = sorted({**settings.user_profiles(), **settings.project_profiles()})
     if "." in name or name == "localhost":
         # A name with dots is a server to most people.
         also = f"; if it is a server, write smtps://{name}"
     else:
         also = nearest(name, known)
-    there = (
-        f"known are {', '.join(known)}" if known else "none is known; they stand in courriel.toml as [profiles.name]"
-    )
+    there = f"known are {', '.join(known)}" if known else "none is known (they are [profiles.name] in courriel.toml)"
     raise errors.UsageError(f"no profile has the name {name!r}{also}: {there}", stage="compose")
 
 
 def _nothing() -> tuple[Route, str]:
+    from courriel.delivery import settings
+
     raise NothingSet(
-        "nothing says where mail goes: give via=, set COURRIEL_URL=smtps://ada@smtp.example.org?password=prompt, or write"
-        f' url = "…" into courriel.toml here or into {settings.user_file()}; memory: and console: are there to try',
+        "nothing says where mail goes: give via=, set COURRIEL_URL=smtps://ada@smtp.example.org?password=prompt, or"
+        f' write url = "…" into courriel.toml here or into {settings.user_file()}; memory: and console: are there to try',
         stage="compose",
     )
 
 
 def _explained_profiles() -> Iterator[Setting]:
+    from courriel.delivery import settings
+
     seen: set[str] = set()
     for profiles in (settings.project_profiles, settings.user_profiles):
         try:

@@ -14,10 +14,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from courriel import errors
 from courriel.delivery import profiles
-from courriel.delivery.keep import transport_of
 from courriel.delivery.quoting import nearest
 from courriel.delivery.route import Route
-from courriel.delivery.transport import Transport
 from courriel.model.credentials import Token, TokenSource
 from courriel.model.message import Message
 from courriel.model.receipt import Receipt
@@ -76,18 +74,18 @@ _CAPABILITIES = {"8BITMIME": "", "SMTPUTF8": "", "DSN": ""}
 def send(message: Sendable | None = None, *, via: WayOut | SmtpSession = None, **fields: Unpack[Fields]) -> Receipt:
     """Send one message, and say what became of each recipient.
 
-    `via` is a URL, the name of a profile, a Route, a Server, or an open session, which stays open; without it the settings
-    say where mail goes (`courriel.delivery.profiles`). Without a `message` the `fields` make one, and the `from` of the way
-    out is its sender when none is given. With a message, `sender` and `to` replace those of its envelope. `on_refused`,
-    `notify`, `ret`, `envid` and `require_tls` are those of `SmtpSession.send`, and so are the errors; InvalidUrl and
-    UsageError for `via` besides.
+    `via` is a URL, the name of a profile, a Route, a Server, or an open session, which stays open; without it the
+    settings say where mail goes (`courriel.delivery.profiles`). Without a `message` the `fields` make one, and the
+    `from` of the way out is its sender when none is given. With a message, `sender` and `to` replace those of its
+    envelope. `on_refused`, `notify`, `ret`, `envid` and `require_tls` are those of `SmtpSession.send`, and so are the
+    errors; InvalidUrl and UsageError for `via` besides.
     """
     if via is not None and not isinstance(via, str | Route | Server):
         return _by_session(via, message, fields)
     route = _route(via)
     sending = _made(message, fields, route)
     if route.server is None:
-        return _keep(transport_of(route), sending)
+        return _keep(route, sending)
     _say_warnings(route)
     from courriel.session.smtp import SmtpSession
 
@@ -109,7 +107,7 @@ async def asend(
     route = await to_thread(_route, via)
     sending = _made(message, fields, route)
     if route.server is None:
-        return await to_thread(_keep, transport_of(route), sending)
+        return await to_thread(_keep, route, sending)
     _say_warnings(route)
     from courriel.session.smtp import AsyncSmtpSession
 
@@ -178,8 +176,12 @@ def _message(fields: dict[str, object], route: Route | None) -> Message:
         ) from wrong
 
 
-def _keep(transport: Transport | None, sending: _Sending) -> Receipt:
-    assert transport is not None
+def _keep(route: Route, sending: _Sending) -> Receipt:
+    """Hand it to a way out that leads nowhere."""
+    from courriel.delivery.keep import transport_of
+
+    transport = transport_of(route)
+    assert transport is not None, route.kind
     out = prepare(sending.message, sending.wishes, _CAPABILITIES)
     receipt = transport.send(out.envelope, out.content)
     return replace(receipt, message_id=out.message_id).noting(*out.notes)
@@ -192,7 +194,7 @@ def _by_session(session: SmtpSession, message: Sendable | None, fields: Fields) 
         raise _wrong_way(session, "send() takes a URL, a profile, a Route, a Server or an open SmtpSession")
     sending = _made(message, fields, None)
     captured = profiles.capture()
-    return _keep(transport_of(captured), sending) if captured else _send(session, sending)
+    return _keep(captured, sending) if captured else _send(session, sending)
 
 
 async def _asend_by_session(session: AsyncSmtpSession, message: Sendable | None, fields: Fields) -> Receipt:
@@ -205,7 +207,7 @@ async def _asend_by_session(session: AsyncSmtpSession, message: Sendable | None,
     sending = _made(message, fields, None)
     captured = profiles.capture()
     if captured:
-        return await to_thread(_keep, transport_of(captured), sending)
+        return await to_thread(_keep, captured, sending)
     return await _asend(session, sending)
 
 

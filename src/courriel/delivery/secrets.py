@@ -16,7 +16,6 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal, cast, get_args
 
 from courriel import errors
@@ -133,7 +132,7 @@ class SecretReference:
         )
 
     def _beginning_of_file(self) -> str:
-        with Path(self.place).open("rb") as file:
+        with open(self.place, "rb") as file:  # noqa: PTH123 - pathlib would be imported for this alone
             return file.read(LONGEST_SECRET + 2).decode("utf-8-sig")
 
     def _first_line_of_output(self, user: str, host: str) -> str:
