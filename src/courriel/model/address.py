@@ -39,7 +39,7 @@ _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _PAIR = re.compile(r"\\(.)")
 # One word of a display name; words stand apart, or before the bracket.
 _WORD = re.compile(r'(?:"((?:[^"\\]|\\.)*)"|([^ \t"(),:;<>@\[\]\\]+))(?:[ \t]+|(?=<))')
-_LITERAL_V4 = re.compile(r"\[(?:(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])(?:\.(?=[0-9])|(?=\]))){4}\]")
+_LITERAL_V4 = re.compile(r"\[(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?:\.(?=[0-9])|(?=\]))){4}\]")
 
 # C0, DEL, C1, the two separators that count as line ends, and halves of surrogate pairs.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
