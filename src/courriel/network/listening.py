@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,8 @@ class Listener:
     """
     An SMTP or LMTP server on some doors; open it and close it on one event loop.
 
-    `met` is told of each session when it begins. `context` is what TLS is made with, at once or by STARTTLS. More than
+    `met` is told of each session when it begins. `context` makes what TLS is made with, when
+    somebody first asks for it. More than
     `guests` connections at a time are sent away with 421. After `close` nothing is left: no task, no socket.
     """
 
@@ -55,7 +57,7 @@ class Listener:
         desk: Desk,
         terms: Terms,
         *doors: Door,
-        context: ssl.SSLContext | None = None,
+        context: Callable[[], ssl.SSLContext] | None = None,
         guests: int = 200,
         met: Callable[[Session], None] | None = None,
     ) -> None:
@@ -75,7 +77,7 @@ class Listener:
         loop = asyncio.get_running_loop()
         try:
             for door in self._doors:
-                server = await loop.create_server(lambda tls=door.tls: Guest(self, tls=tls), door.host, door.port)
+                server = await loop.create_server(partial(Guest, self, tls=door.tls), door.host, door.port)
                 self._servers.append(server)
         except BaseException:
             await self.close()
@@ -140,7 +142,7 @@ class Guest(Arrivals):
         self._cut = True
         self._leave()
 
-    def eof_received(self) -> bool:
+    def eof_received(self) -> bool:  # type: ignore[override]
         super().eof_received()
         # A line half closed is kept: what was asked before is still answered. TLS has no such half.
         return self.transport is not None and self.transport.get_extra_info("ssl_object") is None
@@ -226,7 +228,7 @@ class Guest(Arrivals):
             secured = await asyncio.get_running_loop().start_tls(
                 self.transport,
                 self,
-                self._listener.context,
+                self._listener.context(),
                 server_side=True,
                 ssl_handshake_timeout=_HANDSHAKE,
                 ssl_shutdown_timeout=_LINGER,

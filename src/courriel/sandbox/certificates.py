@@ -1,0 +1,116 @@
+"""A certificate authority of one's own, made on the spot and forgotten with the sandbox: for practice, never for trust."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from courriel import errors
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Papers:
+    """What TLS needs, as PEM files: the authority to trust, the server's certificate, its key."""
+
+    authority: Path
+    certificate: Path
+    key: Path
+
+
+def available() -> bool:
+    """Whether the extra is installed; nothing is imported."""
+    from importlib.util import find_spec
+
+    return find_spec("cryptography") is not None
+
+
+def issue(folder: Path, *names: str) -> Papers:
+    """Make an authority and one certificate for these names and addresses. Raises MissingExtra."""
+    try:
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+    except ImportError as missing:
+        raise errors.MissingExtra(
+            'TLS in the sandbox needs a part of its own: pip install "courriel[sandbox]"'
+        ) from missing
+
+    now = datetime.datetime.now(datetime.UTC)
+    authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    authority_name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "courriel sandbox, for practice only")])
+
+    def begin(subject: x509.Name, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(authority_name)
+            .public_key(public)
+            .serial_number(x509.random_serial_number())
+            # An hour back: clocks differ.
+            .not_valid_before(now - datetime.timedelta(hours=1))
+            .not_valid_after(now + datetime.timedelta(days=_DAYS))
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
+            )
+        )
+
+    authority = (
+        begin(authority_name, authority_key.public_key())
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_usage(signs_certificates=True), critical=True)
+        .sign(authority_key, hashes.SHA256())
+    )
+    certificate = (
+        begin(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, names[0])]), key.public_key())
+        .add_extension(x509.SubjectAlternativeName([_name(name) for name in names]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(signs_certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .sign(authority_key, hashes.SHA256())
+    )
+
+    papers = Papers(folder / "authority.pem", folder / "server.pem", folder / "server.key")
+    pem = serialization.Encoding.PEM
+    papers.authority.write_bytes(authority.public_bytes(pem))
+    papers.certificate.write_bytes(certificate.public_bytes(pem))
+    papers.key.touch(mode=0o600)
+    papers.key.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    # The authority's key is written nowhere: nobody can ever sign with it again.
+    return papers
+
+
+# The steps.
+
+
+def _name(name: str) -> x509.GeneralName:
+    from cryptography import x509
+
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    from cryptography import x509
+
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )

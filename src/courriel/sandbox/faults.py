@@ -1,0 +1,111 @@
+"""What a practice server answers when it is told to: a script, never chance (scar 42)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from threading import Lock
+
+from courriel import errors, failures
+from courriel.dialogue.desk import Answer, Cut, Mute, Within
+from courriel.reply import Reply
+
+STAGES = (
+    "connect", "greeting", "hello", "secure", "authenticate", "sender", "recipient", "data", "message", "goodbye",
+)  # fmt: skip
+"""Where a script can speak: the moments of a conversation, as everywhere else."""
+
+_LINE = re.compile(r"([2-5][0-9][0-9])(?:[ -](.*))?")
+
+
+@dataclass(slots=True)
+class Fault:
+    """One line of the script."""
+
+    stage: str
+    answer: Answer
+    when: str  # a shell pattern, in lower case; "" for always
+    skip: int  # how often it still lets pass
+    times: int | None  # how often it still strikes; None for always
+
+
+class Faults:
+    """The script; the first line that fits has the word. It may be changed while the server runs."""
+
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+        self._lock = Lock()
+
+    def add(
+        self,
+        stage: str,
+        answer: str | bytes,
+        *,
+        when: str = "",
+        nth: int = 1,
+        times: int | None = None,
+        within: bool = False,
+    ) -> None:
+        """Add one line to the script; see `Sandbox.answer`. Raises UsageError."""
+        if stage not in STAGES:
+            raise errors.UsageError(f"{stage!r} is not a stage; there are: {', '.join(STAGES)}")
+        if nth < 1 or (times is not None and times < 1):
+            raise errors.UsageError("nth and times count from 1")
+        said = read_answer(answer)
+        if within:
+            if stage != "data":
+                raise errors.UsageError('within the content: that is the stage "data"')
+            said = Within(said)
+        with self._lock:
+            self._faults.append(Fault(stage, said, when.lower(), nth - 1, times))
+
+    def play(self, failure_id: str, **where: object) -> None:
+        """Add what a server says in this record of the failure table. Raises UsageError."""
+        known = failures.by_id(failure_id)
+        if known is None:
+            raise errors.UsageError(f"there is no failure {failure_id!r}")
+        said = next((example for example in known.examples if _LINE.match(example)), None)
+        if said is None or known.stage not in STAGES:
+            raise errors.UsageError(f"{failure_id} is nothing that a server says, so that it cannot be played")
+        self.add(known.stage, said, **where)  # type: ignore[arg-type]
+
+    def clear(self) -> None:
+        """Forget the script."""
+        with self._lock:
+            self._faults.clear()
+
+    def decide(self, stage: str, about: tuple[str, ...] = ()) -> Answer | None:
+        """What the script says now; `about` are the words that `when` may be looked for in."""
+        with self._lock:
+            for fault in self._faults:
+                if fault.stage != stage or not _fits(fault.when, about) or fault.times == 0:
+                    continue
+                if fault.skip:
+                    fault.skip -= 1
+                    continue
+                if fault.times is not None:
+                    fault.times -= 1
+                return fault.answer
+        return None
+
+
+def read_answer(said: str | bytes) -> Reply | bytes | Cut | Mute:
+    """Read an answer as people write it: "550 5.1.1 no", several lines of it, "hang up", "silence"; bytes stay bytes."""
+    if isinstance(said, bytes):
+        return said
+    if said == "hang up":
+        return Cut()
+    if said == "silence":
+        return Mute()
+    lines = [_LINE.fullmatch(line) for line in said.splitlines()]
+    codes = {line[1] for line in lines if line}
+    if None in lines or len(codes) != 1:
+        raise errors.UsageError(
+            f'{said!r} is not an answer; write "550 5.1.1 no such user", "hang up" or "silence", or give bytes'
+        )
+    return Reply(int(codes.pop()), tuple(line[2] or "" for line in lines if line))
+
+
+def _fits(when: str, about: tuple[str, ...]) -> bool:
+    return not when or any(fnmatchcase(word.lower(), when) for word in about)

@@ -1,0 +1,137 @@
+"""A letter: one mail as the sandbox got it, with all that can be said about it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from courriel.dialogue.desk import Delivery, Visit
+from courriel.wire.scrutiny import Remark
+
+if TYPE_CHECKING:
+    from email.message import EmailMessage
+    from pathlib import Path
+
+_EXPECTED = (
+    ("Date", "no-date", "the message has no Date (RFC 5322 3.6.1)"),
+    ("From", "no-from", "the message has no From (RFC 5322 3.6.2)"),
+    ("Message-ID", "no-message-id", "the message has no Message-ID (RFC 5322 3.6.4)"),
+)
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One mail, to the octet; `message`, `subject`, `text`, `html` and `attachments` are read from it when asked for.
+
+    `sender` is the envelope's, "" for the null sender, and so are `recipients`. `user` is the name that the client logged
+    in with, `remarks` what it did that other servers may not bear, `path` the `.eml` file when there is one.
+    """
+
+    number: int
+    sender: str
+    recipients: tuple[str, ...]
+    content: bytes = field(repr=False)
+    received: datetime
+    remarks: tuple[Remark, ...] = ()
+    user: str = ""
+    hello: str = ""
+    peer: str = ""
+    tls_version: str = ""
+    path: Path | None = None
+    delivery: Delivery | None = field(default=None, repr=False)
+    """The envelope with everything that MAIL and RCPT asked for."""
+
+    @classmethod
+    def of(cls, number: int, delivery: Delivery, visit: Visit, received: datetime, path: Path | None) -> Letter:
+        """Write down what came over the counter."""
+        return cls(
+            number=number,
+            sender=delivery.origin.sender.spec if delivery.origin.sender else "",
+            recipients=tuple(recipient.address.spec for recipient in delivery.recipients),
+            content=delivery.content,
+            received=received,
+            remarks=(*delivery.remarks, *_remarks_on_headers(delivery.content)),
+            user=visit.user,
+            hello=visit.hello,
+            peer=visit.peer,
+            tls_version=visit.tls_version,
+            path=path,
+            delivery=delivery,
+        )
+
+    @cached_property
+    def message(self) -> EmailMessage:
+        """The mail, read by the standard library's parser; whatever is wrong with it stands in its `defects`."""
+        from email import message_from_bytes, policy
+
+        return message_from_bytes(self.content, policy=policy.default)
+
+    @property
+    def subject(self) -> str:
+        """The subject as a person reads it."""
+        return self._header("Subject")
+
+    @property
+    def text(self) -> str:
+        """The plain text, "" when there is none; line ends are "\\n"."""
+        return self._body("plain")
+
+    @property
+    def html(self) -> str:
+        """The HTML, "" when there is none."""
+        return self._body("html")
+
+    @property
+    def attachments(self) -> dict[str, bytes]:
+        """The attachments by file name; a name is data, and never to be used as a path as it stands.
+
+        Several of one name, or of none, are told apart by a number.
+        """
+        found: dict[str, bytes] = {}
+        for part in self.message.iter_attachments():
+            name = shown = part.get_filename() or "attachment"
+            number = 1
+            while shown in found:
+                number += 1
+                shown = f"{name} ({number})"
+            payload = part.get_content() if part.is_multipart() else part.get_payload(decode=True)
+            found[shown] = payload if isinstance(payload, bytes) else bytes(payload)
+        return found
+
+    def fits(self, to: str | None, subject: str | None) -> bool:
+        """Whether it went to this address, and its subject holds this text; None fits every letter."""
+        return (to is None or to.lower() in map(str.lower, self.recipients)) and (
+            subject is None or subject in self.subject
+        )
+
+    def __str__(self) -> str:
+        return f"{self.number}: {self.subject or '(no subject)'} from {self.sender or '<>'} to {', '.join(self.recipients)}"
+
+    def _header(self, name: str) -> str:
+        try:
+            return str(self.message[name] or "")
+        except Exception:  # noqa: BLE001 - the standard parser breaks on some hostile headers in many ways
+            return ""
+
+    def _body(self, kind: str) -> str:
+        try:
+            part = self.message.get_body((kind,))
+            return str(part.get_content()).replace("\r\n", "\n") if part is not None else ""
+        except Exception:  # noqa: BLE001 - the same: an unknown character set, a broken transfer encoding
+            return ""
+
+
+# The steps.
+
+
+def _remarks_on_headers(content: bytes) -> tuple[Remark, ...]:
+    head = re.split(rb"\r?\n\r?\n", content, maxsplit=1)[0]
+    names = {name.lower() for name in re.findall(rb"^([!-9;-~]+)[ \t]*:", head, re.MULTILINE)}
+    remarks = [Remark(kind, text) for name, kind, text in _EXPECTED if name.lower().encode() not in names]
+    if b"bcc" in names:
+        # Whoever got it can read who else did (scar 35).
+        remarks.append(Remark("bcc", "the message carries a Bcc header: every recipient reads it"))
+    return tuple(remarks)

@@ -1,0 +1,131 @@
+"""Where the sandbox keeps what it got: in memory, as files, and for those who wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections import deque
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Condition
+from time import monotonic
+
+from courriel import errors
+from courriel.dialogue.desk import Delivery, Visit
+from courriel.sandbox.letter import Letter
+
+_FILE = re.compile(r"(\d{6,})-\d{8}T\d{6}Z\.eml")
+
+
+class Mailroom:
+    """The letters, oldest first. Beyond `most` letters or `octets` the oldest leave the memory (`dropped`), not the folder."""
+
+    def __init__(self, folder: Path | None = None, *, most: int = 1000, octets: int = 256 * 1024 * 1024) -> None:
+        self.folder = folder
+        self.dropped = 0
+        """How many letters were let go for want of room."""
+        self._most = most
+        self._octets = octets
+        self._held = 0
+        self._letters: deque[Letter] = deque()
+        self._arrived = Condition()
+        self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+        self._number = 0
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            # A folder may hold the letters of another day; ours come after them.
+            taken = [int(found[1]) for name in os.listdir(folder) if (found := _FILE.fullmatch(name))]
+            self._number = max(taken, default=0)
+
+    @property
+    def letters(self) -> list[Letter]:
+        """What is held now."""
+        with self._arrived:
+            return list(self._letters)
+
+    def put(self, delivery: Delivery, visit: Visit) -> Letter:
+        """Keep a mail. Raises OSError when it cannot be written; then it is not kept at all."""
+        received = datetime.now(UTC)
+        with self._arrived:
+            number = self._number + 1
+            path = self._file(number, received, delivery.content) if self.folder is not None else None
+            self._number = number
+            letter = Letter.of(number, delivery, visit, received, path)
+            self._letters.append(letter)
+            self._held += len(letter.content)
+            while len(self._letters) > self._most or (self._held > self._octets and len(self._letters) > 1):
+                self._held -= len(self._letters.popleft().content)
+                self.dropped += 1
+            self._arrived.notify_all()
+            waiting = tuple(self._waiting)
+        for loop, event in waiting:
+            loop.call_soon_threadsafe(event.set)
+        return letter
+
+    def clear(self) -> None:
+        """Forget the letters; files stay."""
+        with self._arrived:
+            self._letters.clear()
+            self._held = 0
+
+    def wait_for(self, to: str | None, subject: str | None, seconds: float) -> Letter:
+        """The first letter that fits, here already or yet to come. Raises TimedOut."""
+        ends = monotonic() + seconds
+        with self._arrived:
+            while True:
+                letter = self._first(to, subject)
+                if letter is not None:
+                    return letter
+                left = ends - monotonic()
+                if left <= 0:
+                    raise self._nothing(to, subject, seconds)
+                self._arrived.wait(left)
+
+    async def awaited(self, to: str | None, subject: str | None, seconds: float) -> Letter:
+        """The same for those who may not block; on whichever event loop they are."""
+        event = asyncio.Event()
+        entry = (asyncio.get_running_loop(), event)
+        with self._arrived:
+            self._waiting.append(entry)
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    event.clear()
+                    with self._arrived:
+                        letter = self._first(to, subject)
+                    if letter is not None:
+                        return letter
+                    await event.wait()
+        except TimeoutError:
+            raise self._nothing(to, subject, seconds) from None
+        finally:
+            with self._arrived:
+                self._waiting.remove(entry)
+
+    # The steps.
+
+    def _first(self, to: str | None, subject: str | None) -> Letter | None:
+        return next((letter for letter in self._letters if letter.fits(to, subject)), None)
+
+    def _nothing(self, to: str | None, subject: str | None, seconds: float) -> errors.TimedOut:
+        wanted = " and ".join(
+            words
+            for words in (f"to {to}" if to else "", f"with {subject!r} in its subject" if subject else "")
+            if words
+        )
+        came = "; ".join(map(str, list(self._letters)[-5:])) or "nothing"
+        return errors.TimedOut(f"no letter {wanted or 'at all'} came within {seconds:g} s; what came: {came}")
+
+    def _file(self, number: int, received: datetime, content: bytes) -> Path:
+        """Write it under a name of ours: no word of a mail becomes a path (C5). Whoever looks sees all of it or nothing."""
+        assert self.folder is not None
+        path = self.folder / f"{number:06d}-{received:%Y%m%dT%H%M%SZ}.eml"
+        part = path.with_suffix(".part")
+        try:
+            part.write_bytes(content)
+            part.replace(path)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
+        return path

@@ -1,0 +1,312 @@
+"""The practice server: start it in a program or a test, send to it, look at what it got."""
+
+from __future__ import annotations
+
+import hmac
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from courriel import errors
+from courriel.dialogue.desk import Answer, Delivery, Desk, Limits, Terms, Visit
+from courriel.model.server import Dialect, Security, Server
+from courriel.model.trust import Trust
+from courriel.network.aside import Aside
+from courriel.network.listening import Door, Listener, Session
+from courriel.reply import Reply
+from courriel.sandbox import certificates
+from courriel.sandbox.faults import Faults
+from courriel.sandbox.letter import Letter
+from courriel.sandbox.mailroom import Mailroom
+from courriel.wire.parameters import MailFrom, RcptTo
+
+if TYPE_CHECKING:
+    import ssl
+    from tempfile import TemporaryDirectory
+
+_SESSIONS = 500
+_ANY_LOGIN = ("PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER")
+# A mechanism that never says the password can only be offered where the password is known.
+_KNOWN_LOGINS = ("SCRAM-SHA-256", "CRAM-MD5", *_ANY_LOGIN)
+
+
+class Sandbox:
+    """
+    A mail server on loopback that takes everything, shows it, and gives nothing on.
+
+        with courriel.Sandbox() as sandbox:
+            courriel.send(message, via=sandbox.url)
+            letter = sandbox.wait_for(to="bob@example.org")
+
+    `port` and `tls_port` are chosen by the system unless given. `folder` also gets each mail as a file. Any login is
+    taken, unless `users` maps user names to their passwords; with `require_login` nobody sends without one. TLS, which
+    needs the extra `courriel[sandbox]`, is offered with an authority made on the spot (`ca`). Use it by `with` from a
+    program that blocks (it then runs in a thread of its own) or by `async with`. Raises OSError for a port that is taken.
+    """
+
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        tls_port: int = 0,
+        folder: str | Path | None = None,
+        users: Mapping[str, str] | None = None,
+        require_login: bool = False,
+        lmtp: bool = False,
+        limits: Limits | None = None,
+        keep: int = 1000,
+    ) -> None:
+        self.host = host
+        self.port = port
+        self.tls_port = tls_port
+        self._terms = Terms(
+            name="sandbox.localhost",
+            dialect=Dialect.LMTP if lmtp else Dialect.SMTP,
+            starttls=certificates.available(),
+            mechanisms=_ANY_LOGIN if users is None else _KNOWN_LOGINS,
+            login_required=require_login,
+            limits=limits or Limits(),
+        )
+        self._mailroom = Mailroom(Path(folder) if folder is not None else None, most=keep)
+        self._faults = Faults()
+        self._desk = _SandboxDesk(self._mailroom, self._faults, users)
+        self._sessions: deque[Session] = deque(maxlen=_SESSIONS)
+        self._listener: Listener | None = None
+        self._aside: Aside | None = None
+        self._issued: certificates.Papers | None = None
+        self._folder_of_papers: TemporaryDirectory[str] | None = None
+        self._tls: ssl.SSLContext | None = None
+        self._lock = Lock()
+
+    # Where it is.
+
+    @property
+    def url(self) -> str:
+        """For `courriel.send(via=…)`: in clear, on this machine."""
+        return f"{'lmtp' if self._terms.dialect is Dialect.LMTP else 'smtp'}://{self._place(self.port)}?tls=none"
+
+    @property
+    def starttls_url(self) -> str:
+        """The same port, secured by STARTTLS; the authority to trust is named in it. Raises MissingExtra."""
+        return f"smtp+starttls://{self._place(self.port)}?ca={_quoted(self.ca)}"
+
+    @property
+    def tls_url(self) -> str:
+        """The port that is secure from the first byte. Raises MissingExtra."""
+        return f"smtps://{self._place(self.tls_port)}?ca={_quoted(self.ca)}"
+
+    @property
+    def ca(self) -> Path:
+        """The file of the authority that signed our certificate, there while the sandbox is open. Raises MissingExtra."""
+        return self._papers().authority
+
+    def server(self, security: Security = Security.NONE) -> Server:
+        """The same as a value, for `SmtpSession`."""
+        dialect = self._terms.dialect
+        if security is Security.NONE:
+            return Server(self.host, self.port, security, dialect=dialect)
+        port = self.tls_port if security is Security.TLS else self.port
+        return Server(self.host, port, security, trust=Trust.file(str(self.ca)), dialect=dialect)
+
+    # What it got.
+
+    @property
+    def letters(self) -> list[Letter]:
+        """What came, oldest first; of very many the last ones."""
+        return self._mailroom.letters
+
+    @property
+    def dropped(self) -> int:
+        """How many letters were let go because there were too many; those in the folder are still there."""
+        return self._mailroom.dropped
+
+    @property
+    def sessions(self) -> list[Session]:
+        """Who came, what they said and what went wrong; the last 500."""
+        return list(self._sessions)
+
+    def wait_for(self, to: str | None = None, subject: str | None = None, *, timeout: float = 5.0) -> Letter:
+        """The first letter that went to this address and whose subject holds this text, waiting `timeout` seconds for it.
+
+        A letter that is there already counts. Raises TimedOut, which says what came instead.
+        """
+        return self._mailroom.wait_for(to, subject, timeout)
+
+    async def awaited(self, to: str | None = None, subject: str | None = None, *, timeout: float = 5.0) -> Letter:  # noqa: ASYNC109
+        """`wait_for`, awaited."""
+        return await self._mailroom.awaited(to, subject, timeout)
+
+    def clear(self) -> None:
+        """Forget the letters and the script, as between two tests; files and connections stay."""
+        self._mailroom.clear()
+        self._faults.clear()
+
+    # How it fails.
+
+    def answer(
+        self,
+        stage: str,
+        answer: str | bytes,
+        *,
+        when: str = "",
+        nth: int = 1,
+        times: int | None = None,
+        within: bool = False,
+    ) -> None:
+        """
+        Have the server say this at a stage, from now on: connect, greeting, hello, secure, authenticate, sender, recipient,
+        data, message or goodbye.
+
+        `answer` is a reply ("550 5.1.1 no such user"), "hang up", "silence", or bytes that go out as they are. `when` limits
+        it to an address at sender, recipient and message, a name at hello, a mechanism at authenticate; `*` stands for
+        anything. `nth` lets the first ones pass, `times` ends it. `within` at "data": while the content is on its way.
+        Raises UsageError.
+        """
+        self._faults.add(stage, answer, when=when, nth=nth, times=times, within=within)
+
+    def refuse(self, recipient: str, reply: str = "550 5.1.1 no such user") -> None:
+        """Refuse a recipient, or all that fit a pattern such as `*@example.org`."""
+        self.answer("recipient", reply, when=recipient)
+
+    def play(self, failure_id: str, *, when: str = "", nth: int = 1, times: int | None = None) -> None:
+        """Say what servers say in this record of the failure table, for example GMAIL-BAD-CREDENTIALS. Raises UsageError."""
+        self._faults.play(failure_id, when=when, nth=nth, times=times)
+
+    # Coming and going.
+
+    def __enter__(self) -> Self:
+        self._aside = Aside("courriel sandbox")
+        try:
+            self._aside.run(self._open())
+        except BaseException:
+            self._aside.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._aside is not None
+        try:
+            self._aside.run(self._close())
+        finally:
+            self._aside.close()
+
+    async def __aenter__(self) -> Self:
+        await self._open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._close()
+
+    # The steps.
+
+    async def _open(self) -> None:
+        if self._listener is not None:
+            raise errors.UsageError("this sandbox is open already")
+        doors = [Door(self.host, self.port)]
+        if self._terms.starttls:
+            doors.append(Door(self.host, self.tls_port, tls=True))
+        listener = Listener(self._desk, self._terms, *doors, context=self._context, met=self._sessions.append)
+        await listener.open()
+        self._listener = listener
+        self.port, *secure = listener.ports
+        self.tls_port = secure[0] if secure else 0
+
+    async def _close(self) -> None:
+        if self._listener is not None:
+            await self._listener.close()
+            self._listener = None
+        with self._lock:
+            self._issued = self._tls = None
+            if self._folder_of_papers is not None:
+                self._folder_of_papers.cleanup()
+                self._folder_of_papers = None
+
+    def _papers(self) -> certificates.Papers:
+        """Made when somebody first asks: most practice goes without TLS, and `cryptography` takes its time to load."""
+        from tempfile import TemporaryDirectory
+
+        with self._lock:
+            if self._issued is None:
+                if self._listener is None:
+                    raise errors.UsageError("the certificates live as long as the sandbox is open, and it is not")
+                self._folder_of_papers = TemporaryDirectory(prefix="courriel-sandbox-")
+                names = dict.fromkeys((self.host, "localhost", self._terms.name, "127.0.0.1", "::1"))
+                self._issued = certificates.issue(Path(self._folder_of_papers.name), *names)
+            return self._issued
+
+    def _context(self) -> ssl.SSLContext:
+        from courriel.network.tls import server_context
+
+        if self._tls is None:
+            papers = self._papers()
+            self._tls = server_context(str(papers.certificate), str(papers.key))
+        return self._tls
+
+    def _place(self, port: int) -> str:
+        return f"[{self.host}]:{port}" if ":" in self.host else f"{self.host}:{port}"
+
+
+class _SandboxDesk(Desk):
+    """Behind the sandbox's counter: the script first, then the mailroom."""
+
+    def __init__(self, mailroom: Mailroom, faults: Faults, users: Mapping[str, str] | None) -> None:
+        self._mailroom = mailroom
+        self._faults = faults
+        self._users = None if users is None else dict(users)
+
+    def connect(self, visit: Visit) -> Answer | None:
+        return self._faults.decide("connect")
+
+    def greeting(self, visit: Visit) -> Answer | None:
+        return self._faults.decide("greeting")
+
+    def hello(self, visit: Visit, name: str) -> Answer | None:
+        return self._faults.decide("hello", (name,))
+
+    def secure(self, visit: Visit) -> Answer | None:
+        return self._faults.decide("secure")
+
+    def authenticate(self, visit: Visit, mechanism: str) -> Answer | None:
+        return self._faults.decide("authenticate", (mechanism,))
+
+    def check(self, user: str, secret: str) -> bool:
+        if self._users is None:
+            return True
+        expected = self._users.get(user)
+        return hmac.compare_digest((expected or "").encode(), secret.encode()) and expected is not None
+
+    def secret_of(self, user: str) -> str | None:
+        return None if self._users is None else self._users.get(user)
+
+    def sender(self, visit: Visit, origin: MailFrom) -> Answer | None:
+        return self._faults.decide("sender", (origin.sender.spec if origin.sender else "<>",))
+
+    def recipient(self, visit: Visit, recipient: RcptTo) -> Answer | None:
+        return self._faults.decide("recipient", (recipient.address.spec,))
+
+    def data(self, visit: Visit) -> Answer | None:
+        return self._faults.decide("data")
+
+    def message(self, visit: Visit, delivery: Delivery) -> Answer | Mapping[str, Reply] | None:
+        everybody = tuple(recipient.address.spec for recipient in delivery.recipients)
+        answer = self._faults.decide("message", everybody)
+        if answer is None or (isinstance(answer, Reply) and answer.kind == 2):
+            self._mailroom.put(delivery, visit)
+        return answer
+
+    def goodbye(self, visit: Visit) -> Answer | None:
+        return self._faults.decide("goodbye")
+
+
+def _quoted(path: Path) -> str:
+    from urllib.parse import quote
+
+    return quote(str(path))
