@@ -1,0 +1,166 @@
+"""What goes along: a file, octets, a stream, a text; and what is refused (scar 39, A16, A19)."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import pytest
+
+from courriel.errors import InvalidMessage
+from courriel.model.attachment import Attachment
+from courriel.model.message import Message
+
+MESSAGE = Message(sender="ada@example.org", to="bob@example.org")
+
+
+def test_a_file_is_looked_at_when_it_is_attached(tmp_path: Path) -> None:
+    path = tmp_path / "été.pdf"
+    path.write_bytes(b"%PDF")
+
+    (file,) = MESSAGE.attach(path).attachments
+
+    assert (file.name, file.size, file.content_type, file.inline) == ("été.pdf", 4, "application/pdf", False)
+    assert file.source == str(path)
+    assert file.read() == b"%PDF"
+
+
+def test_a_relative_path_stays_the_same_file_wherever_the_program_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.txt").write_bytes(b"x")
+    monkeypatch.chdir(tmp_path)
+
+    file = Attachment.file("a.txt")
+    monkeypatch.chdir("/")
+
+    assert file.read() == b"x"
+
+
+def test_a_missing_file_is_an_error_at_once(tmp_path: Path) -> None:
+    with pytest.raises(InvalidMessage) as refused:
+        MESSAGE.attach(tmp_path / "figures.pdf")
+
+    assert refused.value.hint_id == "ATTACHMENT-MISSING"
+    assert "figures.pdf" in str(refused.value)
+
+
+def test_a_file_that_changes_its_length_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"xx")
+    file = Attachment.file(path)
+
+    path.write_bytes(b"x")
+    with pytest.raises(InvalidMessage, match="2 octets long"):
+        file.read()
+    path.unlink()
+    with pytest.raises(InvalidMessage) as gone:
+        file.read()
+    assert gone.value.hint_id == "ATTACHMENT-MISSING"
+
+
+def test_a_directory_and_a_pipe_are_no_files(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    for path in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(InvalidMessage, match="not a file"):
+            MESSAGE.attach(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "http://x/y",
+        "HTTPS://x/y",
+        "file:///etc/passwd",
+        "file:etc/passwd",
+        "phar://x",
+        "data:text/plain,x",
+        "\\\\host\\share\\a",
+        "//host/share/a",
+        "con",
+        "NUL.txt",
+        "C:\\x\\aux",
+        "/dev/null",
+        "com1",
+        "x/nul:",
+        "a\0.txt",
+    ],
+)
+def test_what_is_no_path_of_a_file_here_is_refused(path: str) -> None:
+    with pytest.raises(InvalidMessage):
+        MESSAGE.attach(path)
+
+
+def test_octets_streams_and_text_are_taken_as_they_are() -> None:
+    octets = Attachment.data(b"\x00\xff", "a.bin")
+    stream = Attachment.data(io.BytesIO(b"abc"), "b.bin")
+    text = Attachment.data("été", "c.csv")
+
+    assert octets.source == b"\x00\xff"
+    assert stream.source == b"abc"
+    assert text.source == "été".encode()
+    assert text.content_type == "text/csv; charset=utf-8"
+
+
+def test_a_string_of_data_is_never_a_path() -> None:
+    assert Attachment.data("/etc/passwd", "a.txt").read() == b"/etc/passwd"
+
+
+def test_a_stream_of_text_and_half_a_character_are_refused() -> None:
+    with pytest.raises(InvalidMessage, match="binary mode"):
+        Attachment.data(io.StringIO("x"), "a.txt")  # type: ignore[arg-type]
+    with pytest.raises(InvalidMessage, match="half of a character"):
+        Attachment.data("\ud800", "a.txt")
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type"),
+    [
+        ("a.PDF", "application/pdf"),
+        ("a.eml", "message/rfc822"),
+        ("a.png", "image/png"),
+        ("a", "application/octet-stream"),
+        ("a.unheard-of", "application/octet-stream"),
+        ("a.tar.gz", "application/octet-stream"),
+        ("a.mht", "application/octet-stream"),
+        ("http:a.png", "image/png"),
+    ],
+)
+def test_the_type_goes_by_the_name(name: str, content_type: str) -> None:
+    assert Attachment.data(b"", name).content_type == content_type
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "pdf",
+        "a/b\r\nX-Inj: 1",
+        "a/b; name=x",
+        "multipart/mixed",
+        "message/partial",
+        "a/b; x*0*=y",
+        "a/b;",
+        'a/b; x="y"z',
+        "a/é",
+        "a/b; boundary=x",
+    ],
+)
+def test_a_malformed_type_is_refused(content_type: str) -> None:
+    with pytest.raises(InvalidMessage, match="content_type"):
+        Attachment.data(b"", "a", content_type=content_type)
+
+
+def test_a_type_may_carry_parameters_of_its_own() -> None:
+    kind = 'text/calendar; method=REQUEST; charset="utf-8"'
+
+    assert Attachment.data("x", "a.ics", content_type=kind).content_type == kind
+
+
+def test_an_inline_image_is_found_under_its_name_or_its_id() -> None:
+    assert Attachment.data(b"", "logo.png", inline=True).content_id == "logo.png"
+    assert Attachment.data(b"", "logo.png", inline=True, content_id="x@y").content_id == "x@y"
+    assert Attachment.data(b"", "été d.png", inline=True).content_id.endswith("@courriel")
+    with pytest.raises(InvalidMessage, match="content_id"):
+        Attachment.data(b"", "a.png", content_id="<x>\r\nX: y")

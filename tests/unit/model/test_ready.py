@@ -1,0 +1,191 @@
+"""A message written by somebody else is taken as it is, and looked at closely (scar 35)."""
+
+from __future__ import annotations
+
+from email.message import EmailMessage
+from email.mime.text import MIMEText
+
+import pytest
+
+from courriel.errors import InvalidAddress, InvalidMessage
+from courriel.model.message import Message
+from courriel.model.ready import ReadyMessage
+
+RAW = (
+    b"From: Ada <ada@example.org>\r\nTo: bob@example.org,\r\n eve@example.org\r\nSubject: x\r\n"
+    b"Message-ID: <1@example.org>\r\nDate: Mon, 23 Nov 2026 08:00:00 +0000\r\n\r\nHello\r\n.\r\n"
+)
+
+
+def test_a_complete_message_is_not_touched() -> None:
+    ready = Message.parse(RAW)
+
+    assert bytes(ready.content) == RAW
+    assert ready.content.size == len(RAW)
+    assert ready.message_id == "<1@example.org>"
+    assert not ready.content.dotless
+    assert [each.spec for each in ready.envelope().recipients] == ["bob@example.org", "eve@example.org"]
+
+
+def test_bcc_leaves_the_header_and_is_counted_in_the_envelope() -> None:
+    raw = b"Bcc: x@y.org,\r\n z@y.org\r\n" + RAW.replace(b"Subject: x\r\n", b"BCC : w@y.org\r\nSubject: x\r\n")
+
+    ready = Message.parse(raw)
+
+    assert bytes(ready.content) == RAW
+    assert [each.local for each in ready.envelope().recipients] == ["bob", "eve", "x", "z", "w"]
+
+
+def test_a_resent_message_goes_where_the_resent_fields_say() -> None:
+    raw = b"Resent-From: carl@example.org\r\nResent-To: d@y.org\r\nResent-Bcc: e@y.org\r\n" + RAW
+
+    ready = Message.parse(raw)
+
+    assert b"Resent-Bcc" not in bytes(ready.content)
+    assert b"Resent-To" in bytes(ready.content)
+    envelope = ready.envelope()
+    assert envelope.sender is not None
+    assert envelope.sender.local == "carl"
+    assert [each.local for each in envelope.recipients] == ["d", "e"]
+
+
+def test_a_message_resent_twice_wants_to_be_told_where_to_go() -> None:
+    ready = Message.parse(b"Resent-To: a@b.org\r\n" * 2 + RAW)
+
+    with pytest.raises(InvalidMessage, match="more than once"):
+        ready.envelope()
+    assert ready.envelope("x@y.org", "z@y.org").sender is not None
+
+
+def test_the_sender_field_comes_before_from() -> None:
+    ready = Message.parse(b"Sender: secretary@example.org\r\n" + RAW)
+
+    assert str(ready.envelope().sender) == "secretary@example.org"
+
+
+def test_a_group_and_a_hidden_list_are_understood() -> None:
+    ready = Message.parse(b"From: a@b.org\r\nTo: undisclosed-recipients:;\r\nCc: Us: c@d.org, e@f.org;\r\n\r\nx")
+
+    assert [each.spec for each in ready.recipients] == ["c@d.org", "e@f.org"]
+
+
+def test_nobody_to_send_to_is_said_when_the_envelope_is_made() -> None:
+    ready = Message.parse(b"From: a@b.org\r\n\r\nx")
+
+    with pytest.raises(InvalidMessage) as refused:
+        ready.envelope()
+    assert refused.value.hint_id == "NO-RECIPIENT"
+    with pytest.raises(InvalidMessage, match="no sender"):
+        Message.parse(b"To: a@b.org\r\n\r\nx").envelope()
+
+
+def test_an_address_with_a_comment_is_not_guessed_at() -> None:
+    ready = Message.parse(b"From: a@b.org (Ada)\r\nTo: user@good.com(x)evil.com\r\n\r\nx")
+
+    with pytest.raises(InvalidAddress):
+        ready.envelope()
+    assert ready.envelope("a@b.org", "c@d.org").recipients[0].local == "c"
+
+
+def test_what_is_missing_is_added_once() -> None:
+    ready = Message.parse(b"From: a@b.org\nTo: c@d.org\n\nHello")
+
+    raw = bytes(ready.content)
+    assert raw.count(b"Message-ID: ") == 1
+    assert f"Message-ID: {ready.message_id}\r\n".encode() in raw
+    assert b"\r\nDate: " in raw
+    assert raw.endswith(b"\r\n\r\nHello\r\n")
+    assert ready.message_id.endswith("@b.org>")
+
+
+def test_a_message_without_a_body_or_a_readable_sender_is_completed_too() -> None:
+    ready = Message.parse(b"From: a b c\r\n")
+
+    assert ready.message_id.endswith("@courriel.invalid>")
+    assert bytes(ready.content).endswith(b"\r\n\r\n")
+
+
+def test_line_feeds_alone_become_line_ends() -> None:
+    ready = Message.parse(RAW.replace(b"\r\n", b"\n").replace(b"Hello\n", b"Hello\r\n"))
+
+    assert bytes(ready.content) == RAW
+
+
+def test_a_carriage_return_alone_is_refused_or_normalised_by_name() -> None:
+    raw = RAW.replace(b"Hello", b"Hel\rlo")
+
+    with pytest.raises(InvalidMessage) as refused:
+        Message.parse(raw)
+    assert refused.value.hint_id == "BARE-LINE-FEED"
+    assert b"Hel\r\nlo\r\n" in bytes(Message.parse(raw, normalise=True).content)
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason", "hint"),
+    [
+        (RAW + b"x" * 999, "998 octets", "LINE-TOO-LONG"),
+        (RAW.replace(b"Subject: x", b"Subject: " + b"x" * 1000), "998 octets", "LINE-TOO-LONG"),
+        (RAW + b"\0", "NUL", ""),
+        (b"", "no header", ""),
+        (b"\r\nx", "no header", ""),
+        (b"From ada Mon Nov 23\r\n" + RAW, "no header field", ""),
+        (b"hello\r\n", "no header field", ""),
+        (b" folded\r\n" + RAW, "no header field", ""),
+        (RAW.replace(b"Subject: x", b"Subject: \xe9"), "UTF-8", "NON-ASCII-TEXT"),
+        (b"X: y\r\n" * 2_100 + RAW, "header fields", ""),
+        (b"X: y\r\n" * 200_000 + RAW, "longer than", ""),
+    ],
+)
+def test_what_cannot_leave_is_refused(raw: bytes, reason: str, hint: str) -> None:
+    with pytest.raises(InvalidMessage, match=reason) as refused:
+        Message.parse(raw)
+
+    assert refused.value.hint_id == hint
+
+
+def test_a_line_of_998_octets_passes() -> None:
+    raw = RAW + b"x" * 998 + b"\r\n"
+
+    assert bytes(Message.parse(raw).content) == raw
+
+
+def test_eight_bits_and_raw_utf8_are_told_apart() -> None:
+    body = Message.parse(RAW + "été".encode())
+    header = Message.parse(RAW.replace(b"Ada", "Élodie".encode()))
+
+    assert (body.content.eight_bit, body.content.utf8, body.needs_smtputf8) == (True, False, False)
+    assert (header.content.eight_bit, header.content.utf8, header.needs_smtputf8) == (False, True, True)
+    assert header.sender is not None
+    assert header.sender.name == "Élodie"
+
+
+def test_a_message_of_the_email_package_is_taken() -> None:
+    message = EmailMessage()
+    message["From"], message["To"], message["Bcc"], message["Subject"] = "Ada <a@b.org>", "c@d.org", "e@f.org", "été"
+    message.set_content("Bonjour, l'été\n" * 3)
+    message.add_alternative("<p>é" + "x" * 2000, subtype="html")
+
+    ready = ReadyMessage.of(message)
+
+    raw = bytes(ready.content)
+    assert raw.isascii()
+    assert b"Bcc" not in raw
+    assert [each.local for each in ready.envelope().recipients] == ["c", "e"]
+
+
+def test_an_old_message_of_the_email_package_is_taken() -> None:
+    message = MIMEText("été", "plain", "utf-8")
+    message["From"], message["To"] = "a@b.org", "c@d.org"
+
+    assert bytes(ReadyMessage.of(message).content).isascii()
+
+
+def test_a_message_of_the_email_package_may_need_smtputf8() -> None:
+    message = EmailMessage()
+    message["From"], message["To"] = "a@b.org", "用户@d.org"
+    message.set_content("x")
+
+    ready = ReadyMessage.of(message)
+
+    assert ready.content.utf8
+    assert ready.envelope().recipients[0].local == "用户"
