@@ -19,14 +19,14 @@ class Account:
 ADA = Account("ada@example.org", "correct horse battery staple")
 BOB = Account("bob@example.org", "bob's secret")
 CLEO = Account("cleo@example.org", "cleo's secret")
-ÉTÉ = Account("été@example.org", "pässwörd d'été ☃")
+ACCENTED = Account("été@example.org", "pässwörd d'été ☃")
 """Neither the name nor the password is ASCII."""
 ODD = Account("a,b=c@example.org", " %:;{}\"'\\=,$~  ")
-"""Everything that some quoting, some format or some mechanism minds, a space at either end too. (A tab, Dovecot never lets in.)"""
-BÜCHER = Account("ada@bücher.example", "ein langes Paßwort")
+"""Everything that some quoting, some format or some mechanism minds; a tab, Dovecot never lets in."""
+IDN = Account("ada@bücher.example", "ein langes Paßwort")
 """The domain is not ASCII."""
 
-ACCOUNTS = (ADA, BOB, CLEO, ÉTÉ, ODD, BÜCHER)
+ACCOUNTS = (ADA, BOB, CLEO, ACCENTED, ODD, IDN)
 
 
 def mailbox(address: str) -> str:

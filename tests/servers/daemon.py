@@ -38,7 +38,16 @@ class Daemon:
     `gentleness` seconds to end by itself before it is killed.
     """
 
-    def __init__(self, command: list[str], *, folder: Path, log: Path, ports: list[int], patience: float = 20.0, gentleness: float = 5.0) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        *,
+        folder: Path,
+        log: Path,
+        ports: list[int],
+        patience: float = 20.0,
+        gentleness: float = 5.0,
+    ) -> None:
         self._folder = folder
         self._log = log
         self._gentleness = gentleness

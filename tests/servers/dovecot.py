@@ -10,7 +10,7 @@ import json
 import os
 import pwd
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,14 +64,15 @@ service anvil {{
 }}
 
 passdb {{
-  driver = passwd-file
-  args = username_format=%u {folder}/users
-  default_fields = nodelay=y
-}}
-passdb {{
   driver = oauth2
   mechanisms = xoauth2 oauthbearer
   args = {folder}/oauth2
+}}
+passdb {{
+  driver = passwd-file
+  args = username_format=%u {folder}/users
+  # Without it CRAM-MD5 and SCRAM hear of a wrong password half a second later, as PLAIN, LOGIN and tokens do anyhow.
+  default_fields = nodelay=y
 }}
 userdb {{
   driver = passwd-file
@@ -144,7 +145,7 @@ class Dovecot:
 
 
 @contextlib.contextmanager
-def dovecot(authority: Authority) -> Iterator[Dovecot]:
+def dovecot(authority: Authority) -> Generator[Dovecot]:
     """Run a Dovecot, with a certificate of this authority, for as long as the block lasts."""
     need(*PROGRAMS, as_root=True)
     started = start_somewhere(lambda: _start(authority))

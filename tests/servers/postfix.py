@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -163,7 +163,7 @@ class Postfix:
     """Where the doors of a running Postfix are, and what it delivered.
 
     `plain_port` is like port 25: STARTTLS is offered, nobody logs in, only mail for its own people is taken.
-    `strict_port` is the same, but minds the name in EHLO: one that is not a full name or an address literal is told 504.
+    `strict_port` is the same, but minds the name in EHLO: it must be a full name or an address literal, else 504.
     `submission_port` is like 587: STARTTLS first, then a login. `submissions_port` is like 465: TLS, then a login.
     """
 
@@ -217,7 +217,7 @@ class Postfix:
 
 
 @contextlib.contextmanager
-def postfix(dovecot: Dovecot) -> Iterator[Postfix]:
+def postfix(dovecot: Dovecot) -> Generator[Postfix]:
     """Run a Postfix that asks this Dovecot about passwords and fills its mailboxes, for as long as the block lasts."""
     need(MASTER, as_root=True)
     started = start_somewhere(lambda: _start(dovecot))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,7 @@ class Sink:
 
 
 @contextlib.contextmanager
-def sink(*options: str) -> Iterator[Sink]:
+def sink(*options: str) -> Generator[Sink]:
     """Run an smtp-sink with these options (see smtp-sink(1), or `FAULTS`) for as long as the block lasts."""
     need(SINK)
     started = start_somewhere(lambda: _start(options))
@@ -101,7 +101,9 @@ FAULTS = (
     _refused("takes no message ever", "-f .", "MessageRefused", "message"),
     # It refuses, and cannot be talked to any more: the refusal stays the news.
     _refused("refuses the sender, and hangs up at RSET", "-f MAIL -q RSET", "SenderRefused", "sender", usable=False),
-    _refused("refuses the sender now, and says goodbye at RSET", "-r MAIL -Q RSET", "SenderRefused", "sender", usable=False),
+    _refused(
+        "refuses the sender now, and says goodbye at RSET", "-r MAIL -Q RSET", "SenderRefused", "sender", usable=False
+    ),
     # 354, then 550 before the dot, and it reads no more.
     _refused("stops listening within the message", "-A 0", "MessageRefused", "message", usable=False),
     # Old and odd ones, who get their mail delivered.

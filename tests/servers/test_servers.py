@@ -1,4 +1,4 @@
-"""The servers do what the acceptance tests rely on, as other people's clients see it: smtplib, imaplib, poplib, swaks."""
+"""The servers do what the acceptance tests rely on, seen by other people's clients: smtplib, imaplib, poplib, swaks."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import smtplib
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 from servers import packages
-from servers.accounts import ACCOUNTS, ADA, BOB, BÜCHER, CLEO, ÉTÉ, Account
+from servers.accounts import ACCENTED, ACCOUNTS, ADA, BOB, CLEO, IDN, Account
 from servers.authority import Authority
 from servers.daemon import CannotStart, Daemon, private_folder, wait_until
 from servers.dovecot import MECHANISMS, Dovecot, access_token
@@ -34,7 +34,7 @@ ADDRESS_LITERAL = "[127.0.0.1]"
 
 
 @contextlib.contextmanager
-def hung_up(client: smtplib.SMTP) -> Iterator[smtplib.SMTP]:
+def hung_up(client: smtplib.SMTP) -> Generator[smtplib.SMTP]:
     """smtplib's own `with` leaves the socket open after a 421."""
     try:
         yield client
@@ -43,14 +43,14 @@ def hung_up(client: smtplib.SMTP) -> Iterator[smtplib.SMTP]:
 
 
 @contextlib.contextmanager
-def plain(postfix: Postfix, *, port: int = 0, name: str = ADDRESS_LITERAL) -> Iterator[smtplib.SMTP]:
+def plain(postfix: Postfix, *, port: int = 0, name: str = ADDRESS_LITERAL) -> Generator[smtplib.SMTP]:
     with hung_up(smtplib.SMTP(postfix.host, port or postfix.plain_port, local_hostname=name, timeout=10)) as client:
         client.ehlo()
         yield client
 
 
 @contextlib.contextmanager
-def secured(postfix: Postfix) -> Iterator[smtplib.SMTP]:
+def secured(postfix: Postfix) -> Generator[smtplib.SMTP]:
     """At the submission door, behind STARTTLS, before the login."""
     with plain(postfix, port=postfix.submission_port) as client:
         client.starttls(context=postfix.authority.context())
@@ -81,7 +81,9 @@ def test_a_door_greets_and_offers_a_secure_line(postfix: Postfix, door: str) -> 
         client.ehlo()
 
         assert reply[0] == 220
-        assert {"size", "8bitmime", "smtputf8", "pipelining", "chunking", "dsn", "enhancedstatuscodes"} <= set(client.esmtp_features)
+        assert {"size", "8bitmime", "smtputf8", "pipelining", "chunking", "dsn", "enhancedstatuscodes"} <= set(
+            client.esmtp_features
+        )
         assert client.esmtp_features["size"] == str(postfix.maximum)
 
 
@@ -118,7 +120,9 @@ def test_the_submission_door_wants_a_login(postfix: Postfix) -> None:
         assert reply.startswith("554 5.7.1")
 
 
-@pytest.mark.parametrize(("name", "code"), [("localhost", 504), ("a1b2c3d4", 504), (ADDRESS_LITERAL, 250), ("mail.example.org", 250)])
+@pytest.mark.parametrize(
+    ("name", "code"), [("localhost", 504), ("a1b2c3d4", 504), (ADDRESS_LITERAL, 250), ("mail.example.org", 250)]
+)
 def test_the_strict_door_minds_the_name_in_ehlo(postfix: Postfix, name: str, code: int) -> None:
     with plain(postfix, port=postfix.strict_port, name=name) as client:
         client.mail("ada@example.org")
@@ -167,7 +171,9 @@ def test_a_token_opens(postfix: Postfix) -> None:
         assert reply.startswith("235 2.7.0")
 
 
-@pytest.mark.parametrize("token", [access_token(BOB, lifetime=-30), access_token(BOB, key=b"another's")], ids=["expired", "forged"])
+@pytest.mark.parametrize(
+    "token", [access_token(BOB, lifetime=-30), access_token(BOB, key=b"another's")], ids=["expired", "forged"]
+)
 def test_a_token_that_is_no_good_is_refused(postfix: Postfix, token: str) -> None:
     with secured(postfix) as client:
         reply = authenticate(client, "XOAUTH2", f"user={BOB.user}\1auth=Bearer {token}\1\1")
@@ -272,7 +278,9 @@ def test_a_letter_is_kept_to_the_byte(postfix: Postfix) -> None:
     content = (
         b"Subject: a\r\n folded\r\n\t line\r\nBcc: leaked@example.org\r\nReceived: from nowhere\r\n"
         b"X-Long: " + b"x" * 900 + b"\r\n\r\n"
-        b".\r\n..\r\n.leading dot\r\ntrailing space \r\n\ttab\t\r\n\r\n\r\nFrom here\r\n" + b"y" * 998 + b"\r\n\xe9t\xe9 \xff\r\n\r\n"
+        b".\r\n..\r\n.leading dot\r\ntrailing space \r\n\ttab\t\r\n\r\n\r\nFrom here\r\n"
+        + b"y" * 998
+        + b"\r\n\xe9t\xe9 \xff\r\n\r\n"
     )
 
     with plain(postfix) as client:
@@ -296,7 +304,7 @@ def test_letters_are_found_by_what_they_contain(postfix: Postfix) -> None:
 
     assert found.content.endswith(b"second\r\n")
     assert len(everything) == 2
-    with pytest.raises(TimeoutError, match="0 of 1 letters for bob@example.org"):
+    with pytest.raises(TimeoutError, match=r"0 of 1 letters for bob@example\.org"):
         postfix.letters("bob@example.org", containing=b"third", timeout=0.05)
 
 
@@ -304,7 +312,7 @@ def test_letters_are_found_by_what_they_contain(postfix: Postfix) -> None:
     ("recipient", "box"),
     [
         ("bob+invoices@example.org", "bob@example.org"),
-        ("ada@xn--bcher-kva.example", BÜCHER.user),
+        ("ada@xn--bcher-kva.example", IDN.user),
         ('"john smith"@example.org', "john-smith@example.org"),
         ('"a,b=c"@example.org', "a,b=c@example.org"),
     ],
@@ -318,7 +326,7 @@ def test_an_address_leads_to_its_mailbox(postfix: Postfix, recipient: str, box: 
     assert letter.content == LETTER
 
 
-@pytest.mark.parametrize("address", [ÉTÉ.user, BÜCHER.user])
+@pytest.mark.parametrize("address", [ACCENTED.user, IDN.user])
 def test_an_international_address_leads_to_its_mailbox(postfix: Postfix, address: str) -> None:
     with plain(postfix) as client:
         client.command_encoding = "utf-8"
@@ -459,12 +467,14 @@ def test_a_server_that_takes_its_time_to_end_is_made_to() -> None:
     program = (
         "import os, signal, socket, time\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        "door = socket.create_server(('127.0.0.1', %d))\n"
+        f"door = socket.create_server(('127.0.0.1', {port}))\n"
         "os.fork()\n"
-        "time.sleep(600)\n" % port
+        "time.sleep(600)\n"
     )
 
-    with Daemon([sys.executable, "-c", program], folder=folder, log=folder / "log", ports=[port], gentleness=0.1) as stubborn:
+    with Daemon(
+        [sys.executable, "-c", program], folder=folder, log=folder / "log", ports=[port], gentleness=0.1
+    ) as stubborn:
         wait_until(lambda: len(stubborn.members()) == 2, 5)
         members = stubborn.members()
 
@@ -486,7 +496,7 @@ def test_a_missing_package_leaves_the_test_out_and_says_how_to_get_it(monkeypatc
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setitem(packages.PACKAGES, "/nowhere/master", "postfix")
 
-    with pytest.raises(pytest.skip.Exception, match="postfix not installed.*apt-get install .* postfix"):
+    with pytest.raises(pytest.skip.Exception, match=r"postfix not installed\..*apt-get install .* postfix"):
         need("/nowhere/master")
 
 
