@@ -41,7 +41,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How a server presents itself. `mechanisms` are offered in this order, and none of them means that nobody logs in."""
+    """How a server presents itself. `mechanisms` are offered in this order; none of them: nobody logs in."""
 
     name: str = "localhost"
     dialect: Dialect = Dialect.SMTP
@@ -117,8 +117,9 @@ class Visit:
 class Desk:
     """Who decides what is answered, one method for each moment; this one takes everything from everybody.
 
-    Each may return None (go on as usual), a Reply, raw bytes, `Cut` or `Mute`. A Reply of 2xx or 3xx is said in place of
-    ours and the conversation goes on; any other is a refusal. They run between two steps of the conversation and must not wait.
+    Each may return None (go on as usual), a Reply, raw bytes, `Cut` or `Mute`; `data` also `Within`. A Reply of 2xx or
+    3xx is said in place of ours and the conversation goes on; any other is a refusal. They run between two steps of the
+    conversation and must not wait.
     """
 
     def connect(self, visit: Visit) -> Answer | None:

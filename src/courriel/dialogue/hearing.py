@@ -77,7 +77,7 @@ class Hearing:
             return _NOT_NOW
 
     def answer(self, answer: Answer | None, stage: Stage, usual: Reply | None) -> Flow[bool]:
-        """Say what the desk decided, or else the usual; give back whether the conversation goes on from here as if yes."""
+        """Say what the desk decided, or else the usual; give back whether that was a yes."""
         if answer is None or isinstance(answer, Within):
             if usual is not None:
                 self.say(usual)

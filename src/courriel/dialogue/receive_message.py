@@ -98,7 +98,7 @@ class Reception:
         yield from self._hand_in(stuffed.content, stuffed.single_dots)
 
     def bdat(self, argument: str) -> Flow[None]:
-        """BDAT: so many octets, as they are. They are heard whatever we think of them: what follows is the next command."""
+        """BDAT: so many octets, as they are. They are heard whatever we think of them: commands follow (RFC 3030 2)."""
         try:
             size, last = read_chunk(argument)
         except Objection as objection:

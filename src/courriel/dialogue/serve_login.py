@@ -13,7 +13,7 @@ _DENIED = Reply(535, ("5.7.8 User name or password is not right",))
 
 
 def log_in(hearing: Hearing, desk: Desk, terms: Terms, argument: str) -> Flow[None]:
-    """Hear one attempt to its end. Raises Objection for one that cannot be understood; a wrong password is answered 535."""
+    """Hear one attempt to its end. Raises Objection for one that cannot be understood; a wrong password gets 535."""
     word, *initial = argument.split()
     mechanism = word.upper()
     if mechanism not in terms.mechanisms:

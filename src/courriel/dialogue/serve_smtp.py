@@ -37,7 +37,7 @@ class SmtpServing:
         self._known = {verb: does for verb, does in self._WORDS.items() if verb not in strange}
 
     def serve(self) -> Flow[None]:
-        """Greet, answer everything, take leave. A visitor who stays silent is sent away; one who vanishes is not missed."""
+        """Greet, answer everything, take leave; who stays silent is sent away, and who vanishes is not missed."""
         try:
             yield from self._greet()
             while True:
@@ -65,7 +65,7 @@ class SmtpServing:
             self._mistakes = self._terms.limits.mistakes
 
     def _heed_one_command(self) -> Flow[None]:
-        """Take one line and do what it asks; as long as whole lines are there, nothing is sent and nothing waited for."""
+        """Take one line and do what it asks; as long as whole lines are there, nothing is sent or waited for."""
         try:
             line = yield from self._hearing.line(self._longest_line(), self._stage())
         except Objection as too_long:

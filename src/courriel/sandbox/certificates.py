@@ -1,8 +1,8 @@
-"""A certificate authority of one's own, made on the spot and forgotten with the sandbox: for practice, never for trust."""
+"""A certificate authority made on the spot and forgotten with the sandbox: for practice, never for trust."""
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,14 +38,15 @@ def issue(folder: Path, *names: str) -> Papers:
         from cryptography import x509
         from cryptography.hazmat.primitives import hashes, serialization
         from cryptography.hazmat.primitives.asymmetric import ec
+        from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
     except ImportError as missing:
         raise errors.MissingExtra(
             'TLS in the sandbox needs a part of its own: pip install "courriel[sandbox]"'
         ) from missing
 
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    authority_name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "courriel sandbox, for practice only")])
+    authority_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "courriel sandbox, for practice only")])
 
     def begin(subject: x509.Name, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
         return (
@@ -55,8 +56,8 @@ def issue(folder: Path, *names: str) -> Papers:
             .public_key(public)
             .serial_number(x509.random_serial_number())
             # An hour back: clocks differ.
-            .not_valid_before(now - datetime.timedelta(hours=1))
-            .not_valid_after(now + datetime.timedelta(days=_DAYS))
+            .not_valid_before(now - dt.timedelta(hours=1))
+            .not_valid_after(now + dt.timedelta(days=_DAYS))
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
@@ -70,11 +71,11 @@ def issue(folder: Path, *names: str) -> Papers:
         .sign(authority_key, hashes.SHA256())
     )
     certificate = (
-        begin(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, names[0])]), key.public_key())
+        begin(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])]), key.public_key())
         .add_extension(x509.SubjectAlternativeName([_name(name) for name in names]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
 

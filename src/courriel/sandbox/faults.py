@@ -52,13 +52,12 @@ class Faults:
             raise errors.UsageError(f"{stage!r} is not a stage; there are: {', '.join(STAGES)}")
         if nth < 1 or (times is not None and times < 1):
             raise errors.UsageError("nth and times count from 1")
+        if within and stage != "data":
+            raise errors.UsageError('within the content: that is the stage "data"')
         said = read_answer(answer)
-        if within:
-            if stage != "data":
-                raise errors.UsageError('within the content: that is the stage "data"')
-            said = Within(said)
+        script = Within(said) if within else said
         with self._lock:
-            self._faults.append(Fault(stage, said, when.lower(), nth - 1, times))
+            self._faults.append(Fault(stage, script, when.lower(), nth - 1, times))
 
     def play(self, failure_id: str, **where: object) -> None:
         """Add what a server says in this record of the failure table. Raises UsageError."""
@@ -91,7 +90,7 @@ class Faults:
 
 
 def read_answer(said: str | bytes) -> Reply | bytes | Cut | Mute:
-    """Read an answer as people write it: "550 5.1.1 no", several lines of it, "hang up", "silence"; bytes stay bytes."""
+    """Read an answer as people write it: "550 5.1.1 no" (or several lines), "hang up", "silence"; bytes stay bytes."""
     if isinstance(said, bytes):
         return said
     if said == "hang up":

@@ -26,8 +26,8 @@ _EXPECTED = (
 class Letter:
     """One mail, to the octet; `message`, `subject`, `text`, `html` and `attachments` are read from it when asked for.
 
-    `sender` is the envelope's, "" for the null sender, and so are `recipients`. `user` is the name that the client logged
-    in with, `remarks` what it did that other servers may not bear, `path` the `.eml` file when there is one.
+    `sender` is the envelope's, "" for the null sender, and so are `recipients`. `user` is the name that the client
+    logged in with, `remarks` what it did that other servers may not bear, `path` the `.eml` file when there is one.
     """
 
     number: int
@@ -108,7 +108,8 @@ class Letter:
         )
 
     def __str__(self) -> str:
-        return f"{self.number}: {self.subject or '(no subject)'} from {self.sender or '<>'} to {', '.join(self.recipients)}"
+        to = ", ".join(self.recipients)
+        return f"{self.number}: {self.subject or '(no subject)'} from {self.sender or '<>'} to {to}"
 
     def _header(self, name: str) -> str:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from collections import deque
 from datetime import UTC, datetime
@@ -19,7 +18,7 @@ _FILE = re.compile(r"(\d{6,})-\d{8}T\d{6}Z\.eml")
 
 
 class Mailroom:
-    """The letters, oldest first. Beyond `most` letters or `octets` the oldest leave the memory (`dropped`), not the folder."""
+    """The letters, oldest first; beyond `most` letters or `octets` the oldest leave the memory, but not the folder."""
 
     def __init__(self, folder: Path | None = None, *, most: int = 1000, octets: int = 256 * 1024 * 1024) -> None:
         self.folder = folder
@@ -35,7 +34,7 @@ class Mailroom:
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
             # A folder may hold the letters of another day; ours come after them.
-            taken = [int(found[1]) for name in os.listdir(folder) if (found := _FILE.fullmatch(name))]
+            taken = [int(found[1]) for file in folder.iterdir() if (found := _FILE.fullmatch(file.name))]
             self._number = max(taken, default=0)
 
     @property
@@ -118,7 +117,7 @@ class Mailroom:
         return errors.TimedOut(f"no letter {wanted or 'at all'} came within {seconds:g} s; what came: {came}")
 
     def _file(self, number: int, received: datetime, content: bytes) -> Path:
-        """Write it under a name of ours: no word of a mail becomes a path (C5). Whoever looks sees all of it or nothing."""
+        """Write it under a name of ours: no word of a mail becomes a path (C5). Others see all of it or nothing."""
         assert self.folder is not None
         path = self.folder / f"{number:06d}-{received:%Y%m%dT%H%M%SZ}.eml"
         part = path.with_suffix(".part")

@@ -44,7 +44,7 @@ class Sandbox:
     `port` and `tls_port` are chosen by the system unless given. `folder` also gets each mail as a file. Any login is
     taken, unless `users` maps user names to their passwords; with `require_login` nobody sends without one. TLS, which
     needs the extra `courriel[sandbox]`, is offered with an authority made on the spot (`ca`). Use it by `with` from a
-    program that blocks (it then runs in a thread of its own) or by `async with`. Raises OSError for a port that is taken.
+    program that blocks (it then runs in a thread of its own) or by `async with`. Raises OSError for a taken port.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Sandbox:
 
     @property
     def ca(self) -> Path:
-        """The file of the authority that signed our certificate, there while the sandbox is open. Raises MissingExtra."""
+        """The authority that signed our certificate, a file that is there while we are open. Raises MissingExtra."""
         return self._papers().authority
 
     def server(self, security: Security = Security.NONE) -> Server:
@@ -130,7 +130,7 @@ class Sandbox:
         return list(self._sessions)
 
     def wait_for(self, to: str | None = None, subject: str | None = None, *, timeout: float = 5.0) -> Letter:
-        """The first letter that went to this address and whose subject holds this text, waiting `timeout` seconds for it.
+        """The first letter to this address whose subject holds this text, within so many seconds.
 
         A letter that is there already counts. Raises TimedOut, which says what came instead.
         """
@@ -158,13 +158,13 @@ class Sandbox:
         within: bool = False,
     ) -> None:
         """
-        Have the server say this at a stage, from now on: connect, greeting, hello, secure, authenticate, sender, recipient,
-        data, message or goodbye.
+        Have the server say this at a stage, from now on: connect, greeting, hello, secure, authenticate, sender,
+        recipient, data, message or goodbye.
 
-        `answer` is a reply ("550 5.1.1 no such user"), "hang up", "silence", or bytes that go out as they are. `when` limits
-        it to an address at sender, recipient and message, a name at hello, a mechanism at authenticate; `*` stands for
-        anything. `nth` lets the first ones pass, `times` ends it. `within` at "data": while the content is on its way.
-        Raises UsageError.
+        `answer` is a reply ("550 5.1.1 no such user"), "hang up", "silence", or bytes that go out as they are. `when`
+        limits it to an address at sender, recipient and message, a name at hello, a mechanism at authenticate; `*`
+        stands for anything. `nth` lets the first ones pass, `times` ends it. `within` at "data": while the content is
+        on its way. Raises UsageError.
         """
         self._faults.add(stage, answer, when=when, nth=nth, times=times, within=within)
 
@@ -173,7 +173,7 @@ class Sandbox:
         self.answer("recipient", reply, when=recipient)
 
     def play(self, failure_id: str, *, when: str = "", nth: int = 1, times: int | None = None) -> None:
-        """Say what servers say in this record of the failure table, for example GMAIL-BAD-CREDENTIALS. Raises UsageError."""
+        """Say what servers say in this record of the failure table: GMAIL-BAD-CREDENTIALS. Raises UsageError."""
         self._faults.play(failure_id, when=when, nth=nth, times=times)
 
     # Coming and going.

@@ -80,7 +80,7 @@ def read_chunk(argument: str) -> tuple[int, bool]:
 
 
 def write_reply(reply: Reply) -> bytes:
-    """Write one reply; its enhanced code stands on every line (RFC 2034 4), and no text can become a line of its own."""
+    """Write one reply, its enhanced code on every line (RFC 2034 4); no text can become a line of its own."""
     code = f"{reply.enhanced} " if reply.enhanced else ""
     lines = [
         line if place == 0 or line.startswith(code) else code + line for place, line in enumerate(reply.lines or ("",))

@@ -1,4 +1,4 @@
-"""MAIL and RCPT as a server reads them: an address in brackets and parameters, by one strict grammar (RFC 5321 4.1.2)."""
+"""MAIL and RCPT as a server reads them: an address in brackets, parameters, one strict grammar (RFC 5321 4.1.2)."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ _RCPT_PARAMETERS = {"NOTIFY": ("DSN", True), "ORCPT": ("DSN", True)}
 def _read_path(
     argument: str, keyword: str, offered: Container[str], known: dict[str, tuple[str, bool]]
 ) -> tuple[str, dict[str, str]]:
-    """Cut `FROM:<path> parameters` in its parts; a space after the colon is not RFC 5321's, but too common to refuse."""
+    """Cut `FROM:<path> parameters` in its parts; a space after the colon is wrong, and too common to refuse."""
     said, colon, rest = argument.partition(":")
     found = _PATH.fullmatch(rest.lstrip(" "))
     if said.upper() != keyword or not colon or found is None:

@@ -36,9 +36,11 @@ class Vault(Protocol):
 
     def check(self, user: str, secret: str) -> bool:
         """Whether this is the secret (a password, or an access token) of this user."""
+        ...
 
     def secret_of(self, user: str) -> str | None:
         """The password, for a mechanism that never says it; None when there is none."""
+        ...
 
 
 Login: TypeAlias = Generator[bytes, bytes, Claim]
@@ -89,7 +91,7 @@ def scram_sha_256(vault: Vault) -> Login:
         raise Objection(501, "5.5.2 This is not the final message of SCRAM-SHA-256")
 
     salted = hashlib.pbkdf2_hmac("sha256", _prepared(secret or "").encode(), salt, _ITERATIONS)
-    text = ",".join((bare, challenge, said)).encode()
+    text = f"{bare},{challenge},{said}".encode()
     client = hmac.digest(salted, b"Client Key", "sha256")
     signature = hmac.digest(hashlib.sha256(client).digest(), text, "sha256")
     expected = bytes(a ^ b for a, b in zip(client, signature, strict=True))

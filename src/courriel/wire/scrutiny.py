@@ -19,7 +19,7 @@ class Remark:
 
 
 def scrutinise(content: bytes, *, eight_bit: bool = False, single_dots: int = 0) -> tuple[Remark, ...]:
-    """What there is to say about the octets of a message; `eight_bit` says that BODY=8BITMIME or SMTPUTF8 announced them."""
+    """What there is to say about the octets of a message; `eight_bit`: BODY=8BITMIME or SMTPUTF8 announced them."""
     pairs = content.count(b"\r\n")
     remarks: list[Remark] = []
     if feeds := content.count(b"\n") - pairs:
