@@ -39,9 +39,8 @@ def encode_text(text: str, eight_bit: bool) -> tuple[str, bytes]:
             return "7bit", data
         if eight_bit:
             return "8bit", data
-    wide = len(data) if text.isascii() else len(data) - len(data.translate(None, _ASCII))
     # Quoted-printable writes three characters for an octet above 127, base64 four for every three octets.
-    if not text.isascii() and wide * 6 > len(data):
+    if len(data.translate(None, _ASCII)) * 6 > len(data):
         return "base64", encode_base64(data)
     return "quoted-printable", encode_quoted_printable(data)
 

@@ -1,0 +1,83 @@
+"""Header lines: where they fold, what they encode, how parameters are quoted."""
+
+from __future__ import annotations
+
+from email.header import decode_header, make_header
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from courriel.model.address import Address
+from courriel.wire.headers import address_field, encoded_words, parameter, text_field
+
+TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\u2028\u2029"), max_size=300)
+
+
+@given(TEXT.filter(bool), st.integers(0, 70))
+def test_encoded_words_are_short_and_whole(text: str, indent: int) -> None:
+    words = encoded_words(text, indent).split("\r\n ")
+
+    assert all(len(word) <= 75 for word in words)
+    assert indent > 50 or indent + len(words[0]) <= 78
+    # Each word by itself is whole characters (RFC 2047 5).
+    assert "".join(str(make_header(decode_header(word))) for word in words) == text
+
+
+@given(st.text("ab  ,.;:é", max_size=400))
+def test_a_fold_never_makes_an_empty_line(text: str) -> None:
+    lines = text_field("Subject", text).split("\r\n")
+
+    assert all(line.strip() for line in lines)
+    assert all(line.startswith(" ") for line in lines[1:])
+
+
+def test_text_in_ascii_is_folded_at_its_spaces_and_not_encoded() -> None:
+    field = text_field("Subject", "one two three four five six seven eight nine ten eleven twelve thirteen fourteen")
+
+    assert field == ("Subject: one two three four five six seven eight nine ten eleven twelve\r\n thirteen fourteen")
+
+
+def test_a_long_word_stays_whole_while_a_line_can_hold_it() -> None:
+    assert text_field("X-Token", "x" * 800) == "X-Token: " + "x" * 800
+    assert "=?utf-8?q?" in text_field("X-Token", "x" * 1000)
+
+
+def test_text_that_looks_encoded_is_encoded_so_that_it_is_read_as_it_is() -> None:
+    field = text_field("Subject", "=?utf-8?B?DQpCY2M6IGV2aWxAeC5jb20=?=")
+
+    assert str(make_header(decode_header(field.removeprefix("Subject: ")))) == "=?utf-8?B?DQpCY2M6IGV2aWxAeC5jb20=?="
+    assert "DQpCY2M6" not in field.replace("=?utf-8?b?", "")
+
+
+def test_many_addresses_are_folded_between_two_of_them() -> None:
+    addresses = tuple(Address(f"person{number}", "example.org", f"Person {number}") for number in range(30))
+
+    lines = address_field("To", addresses).split("\r\n")
+
+    assert len(lines) > 10
+    assert all(len(line) <= 78 for line in lines)
+    assert all(line.endswith(",") for line in lines[:-1])
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("a b.pdf", ';\r\n name="a b.pdf"'),
+        ("a;b.pdf", ';\r\n name="a;b.pdf"'),
+        ('a"b', ";\r\n name*=utf-8''a%22b"),
+        ("a\\b", ";\r\n name*=utf-8''a%5Cb"),
+        ("é", ";\r\n name*=utf-8''%C3%A9"),
+        ("=?x", ";\r\n name*=utf-8''%3D%3Fx"),
+    ],
+)
+def test_a_parameter_is_quoted_or_encoded(value: str, written: str) -> None:
+    assert parameter("name", value) == written
+
+
+def test_a_long_parameter_is_cut_between_characters() -> None:
+    lines = parameter("filename", "é" * 60).split(";\r\n ")[1:]
+
+    assert lines[0].startswith("filename*0*=utf-8''%C3%A9")
+    assert lines[1].startswith("filename*1*=%C3%A9")
+    assert all(len(line) <= 77 and line.endswith("%C3%A9") for line in lines)
