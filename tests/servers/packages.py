@@ -15,7 +15,7 @@ PACKAGES = {
     "/usr/lib/dovecot/imap": "dovecot-imapd",
     "/usr/lib/dovecot/pop3": "dovecot-pop3d",
     "/usr/lib/dovecot/lmtp": "dovecot-lmtpd",
-    "/usr/bin/swaks": "swaks",
+    "/usr/bin/swaks": "swaks libnet-ssleay-perl",
 }
 """The programs that we start, and the Debian packages that bring them."""
 
