@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import suppress
 
 import pytest
-from hostile.lists import hostile, shown
 
 from courriel.errors import InvalidAddress
 from courriel.model.address import Address
+from hostile.lists import hostile, shown
 
 REFUSED = ""
 
@@ -124,15 +125,14 @@ def test_a_hostile_display_name_never_changes_the_address(text: str) -> None:
 def _seconds(text: str) -> float:
     start = time.perf_counter()
     for read in (Address.parse, Address.parse_list):
-        try:
+        with suppress(InvalidAddress):
             read(text)
-        except InvalidAddress:
-            pass
     return time.perf_counter() - start
 
 
 @pytest.mark.parametrize(
-    "unit", ["a@b.c,", "G:", '"', '\\"', "<", "(", "a.", "@", "[", ",", " ", '"a" ', "<a@b.c>,", "=?", "\u00e9", "x\u3002"]
+    "unit",
+    ["a@b.c,", "G:", '"', '\\"', "<", "(", "a.", "@", "[", ",", " ", '"a" ', "<a@b.c>,", "=?", "\u00e9", "x\u3002"],
 )
 def test_a_list_is_read_in_linear_time(unit: str) -> None:
     assert _seconds(unit * (190_000 // len(unit))) < 2

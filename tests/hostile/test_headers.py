@@ -8,18 +8,19 @@ from email.parser import BytesParser
 from pathlib import Path
 
 import pytest
-from hostile.lists import hostile, shown
 
 from courriel.errors import InvalidMessage, UsageError
 from courriel.model.message import Message
 from courriel.wire.mime import build
+from hostile.lists import hostile, shown
 
 FIELDS = {"sender": "ada@example.org", "to": "bob@example.org"}
 PLAIN_VALUE = "=?utf-8?B?DQpCY2M6IGV2aWxAeC5jb20=?="
 PLAIN_NAMES = ['a.exe"; x=".txt', "\u6536\u6b3e\u660e\u7ec69\u6708.xlsx"]
 
 EXPECTED_HEADERS = {
-    "from", "to", "subject", "date", "message-id", "mime-version", "content-type", "content-transfer-encoding", "x-note",
+    "from", "to", "subject", "date", "message-id", "mime-version", "content-type", "content-transfer-encoding",
+    "x-note",
 }  # fmt: skip
 
 
@@ -38,9 +39,9 @@ def test_a_hostile_value_is_refused_with_its_field_named_or_read_back_as_it_is(v
         assert (str(parsed["Subject"]), str(parsed["X-Note"])) == (value, value)
         assert {name.lower() for name in parsed} == EXPECTED_HEADERS
         return
-    with pytest.raises(InvalidMessage, match="^subject: "):
+    with pytest.raises(InvalidMessage, match=r"^subject: "):
         Message(**FIELDS, subject=value)
-    with pytest.raises(InvalidMessage, match="^X-Note: "):
+    with pytest.raises(InvalidMessage, match=r"^X-Note: "):
         Message(**FIELDS, headers={"X-Note": value})
     for field in ("message_id", "in_reply_to", "references", "list_unsubscribe"):
         with pytest.raises(InvalidMessage, match=f"^{field}: "):
@@ -83,7 +84,7 @@ def test_a_hostile_file_name_is_refused_or_arrives_as_it_is(name: str) -> None:
         assert list(file["Content-Disposition"].params) == ["filename"]
         assert list(file["Content-Type"].params) == ["name"]
         return
-    with pytest.raises(InvalidMessage, match="^attachment name: "):
+    with pytest.raises(InvalidMessage, match=r"^attachment name: "):
         Message(**FIELDS).attach_data(b"x", name)
 
 

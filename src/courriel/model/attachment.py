@@ -147,7 +147,7 @@ def check_name(name: str) -> None:
     """Refuse what is no plain file name: a path, a device, control characters, more than a file system would take."""
     if not name or name in (".", ".."):
         raise refusal("attachment name", f"a file name is needed, not {name!r}")
-    if name.strip(" ") != name:
+    if name.strip() != name:
         raise refusal("attachment name", f"a space at its beginning or end is lost on the way: {name!r:.100}")
     if "/" in name or "\\" in name:
         raise refusal("attachment name", f"a name, not a path: {name!r:.100}")

@@ -14,11 +14,13 @@ from courriel.model.address import Address
 ATOMS = st.text("abcXYZ019!#$%&'*+/=^_`{|}~-", min_size=1, max_size=8)
 LOCALS = st.one_of(
     st.lists(ATOMS, min_size=1, max_size=3).map(".".join),
-    st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=20).filter(lambda s: "=?" not in s),
-    st.sampled_from(["用户", "élodie", "Ольга", "a.é", "é b".replace(" ", "+")]),
+    st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=20).filter(
+        lambda local: "=?" not in local
+    ),
+    st.sampled_from(["用户", "élodie", "Ольга", "a.é", "é+b"]),
 )
 DOMAINS = st.sampled_from(
-    ["example.org", "localhost", "x--y.example", "société.fr", "例え.jp", "[127.0.0.1]", "[IPv6:2001:db8::1]", "9.example"]
+    ["example.org", "localhost", "x--y.example", "société.fr", "例え.jp", "[127.0.0.1]", "[IPv6:2001:db8::1]"]
 )
 NAMES = st.text(
     st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp"), exclude_characters="\x7f"), max_size=40
@@ -183,7 +185,9 @@ def test_a_list_is_cut_at_its_commas_only() -> None:
     assert [address.spec for address in addresses] == ["a@b.org", '"x,y"@c.org', "d@[127.0.0.1]", "e@f.org"]
 
 
-@pytest.mark.parametrize("text", ["a@b.org,", ",a@b.org", "a@b.org,,c@d.org", "a@b.org; c@d.org", "G: a@b.org;", '"a, b@c'])
+@pytest.mark.parametrize(
+    "text", ["a@b.org,", ",a@b.org", "a@b.org,,c@d.org", "a@b.org; c@d.org", "G: a@b.org;", '"a, b@c']
+)
 def test_a_list_with_something_else_in_it_is_refused_whole(text: str) -> None:
     with pytest.raises(InvalidAddress):
         Address.parse_list(text)

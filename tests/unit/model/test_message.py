@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -100,7 +100,7 @@ def test_smtputf8_is_needed_for_who_is_shown_not_for_bcc() -> None:
         ({"list_unsubscribe": "mailto:a@b.c", "one_click": True}, "one_click", ""),
         ({"priority": "urgent"}, "priority", ""),
         ({"date": datetime(2026, 1, 1)}, "date", ""),
-        ({"date": datetime(1600, 1, 1, tzinfo=timezone.utc)}, "date", ""),
+        ({"date": datetime(1600, 1, 1, tzinfo=UTC)}, "date", ""),
     ],
 )
 def test_a_field_at_fault_is_named(fields: dict[str, Any], field: str, hint: str) -> None:

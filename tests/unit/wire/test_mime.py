@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
@@ -20,7 +20,7 @@ FIELDS: dict[str, Any] = {
     "sender": "Ada <ada@example.org>",
     "to": "bob@example.org",
     "message_id": "<1@example.org>",
-    "date": datetime(2026, 11, 23, 8, 0, 0, tzinfo=timezone.utc),
+    "date": datetime(2026, 11, 23, 8, 0, 0, tzinfo=UTC),
 }
 
 
@@ -239,7 +239,7 @@ def test_a_mail_within_a_mail_is_not_encoded() -> None:
 
     parsed = read(Message(**FIELDS, text="x").attach_data(inner, "mail.eml"))
 
-    mail = list(parsed.iter_attachments())[0]
+    mail = next(iter(parsed.iter_attachments()))
     assert (mail.get_content_type(), mail["Content-Transfer-Encoding"]) == ("message/rfc822", "7bit")
     assert mail.get_content()["Subject"] == "inner"
 
