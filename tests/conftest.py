@@ -1,0 +1,28 @@
+"""What holds for every test: nothing leaves loopback, and a slow machine fails nobody."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import sys
+
+from hypothesis import settings
+
+# A busy machine makes an example slow, not wrong; pytest's own time limit catches what hangs.
+settings.register_profile("courriel", deadline=None)
+settings.load_profile("courriel")
+
+
+def stay_on_loopback(event: str, arguments: tuple[object, ...]) -> None:
+    """Refuse, wherever it is tried in this process, to connect to another machine."""
+    if event != "socket.connect":
+        return
+    line, address = arguments
+    if isinstance(line, socket.socket) and line.family in {socket.AF_INET, socket.AF_INET6}:
+        assert isinstance(address, tuple)
+        host = str(address[0]).partition("%")[0]
+        if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+            raise RuntimeError(f"a test tried to leave loopback, for {host}")
+
+
+sys.addaudithook(stay_on_loopback)
