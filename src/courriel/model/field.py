@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import cast
 
 from courriel.errors import InvalidMessage
 
@@ -80,7 +81,8 @@ def check_body(field: str, value: str) -> None:
 
 def checked_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     """Check headers that a caller adds: their names are tokens, and none that has a field of its own."""
-    pairs = tuple(headers.items() if isinstance(headers, Mapping) else headers)
+    given = cast("Mapping[str, str]", headers).items() if isinstance(headers, Mapping) else headers
+    pairs: tuple[tuple[str, str], ...] = tuple(given)
     for name, value in pairs:
         if not _NAME.fullmatch(name) or len(name) > LONGEST_NAME:
             raise refusal("headers", f"{name!r:.100} is not the name of a header")

@@ -175,10 +175,13 @@ class Message:
         return any(address.needs_smtputf8 for address in shown)
 
     def envelope(self, sender: str | Address | None = None, to: Addresses | None = None) -> Envelope:
-        """From whom and to whom servers carry it: what its fields say, or what is said here instead."""
-        return Envelope(
-            self.sender if sender is None else Address.of(sender),
-            self.recipients if to is None else Envelope.of(None, Address.all_of(to)).recipients,
+        """From whom and to whom servers carry it: what its fields say, or what is said here instead.
+
+        A `sender` of "" is the null sender, whom nobody can answer.
+        """
+        return Envelope.of(
+            self.sender if sender is None else sender,
+            self.recipients if to is None else Address.all_of(to),
             notify=_SUCCESS_AND_FAILURE if self.delivery_receipt else frozenset(),
         )
 

@@ -120,12 +120,12 @@ class ReadyMessage:
         return self.content.utf8
 
     def envelope(self, sender: str | Address | None = None, to: Addresses | None = None) -> Envelope:
-        """From whom and to whom servers carry it: what its header says, or what is said here instead.
+        """From whom and to whom servers carry it: what its header says, or what is said here instead ("": nobody).
 
         Raises InvalidAddress when the header says it in a way that two readers could read in two ways, and
         InvalidMessage when there is no sender, or no recipient (hint NO-RECIPIENT).
         """
-        origin = self.sender if sender is None else Address.of(sender)
+        origin = self.sender if sender is None else sender
         if origin is None:
             raise refusal("sender", "the message names no sender, and none was given")
         return Envelope.of(origin, self.recipients if to is None else Address.all_of(to))

@@ -37,6 +37,11 @@ def test_an_envelope_can_differ_from_the_fields() -> None:
     assert [each.spec for each in envelope.recipients] == ["x@y.org", "z@y.org"]
 
 
+def test_the_empty_sender_is_the_null_sender() -> None:
+    assert Message(**FIELDS).envelope(sender="").sender is None
+    assert Message.parse(b"To: a@b.org\r\n\r\n").envelope(sender="").sender is None
+
+
 def test_a_delivery_receipt_is_asked_of_the_servers() -> None:
     assert Message(**FIELDS, delivery_receipt=True).envelope().notify == {Notify.SUCCESS, Notify.FAILURE}
     assert not Message(**FIELDS).envelope().notify
