@@ -36,7 +36,7 @@ from courriel import failures
 from courriel.reply import Reply
 
 if TYPE_CHECKING:
-    from courriel.failures import Failure
+    from courriel.failures import Failure, Text
 
 Stage = Literal[
     "", "compose", "connect", "secure", "greeting", "hello", "authenticate", "sender", "recipient", "data", "message",
@@ -79,9 +79,11 @@ class CourrielError(Exception):
         """Whether the same mail may be sent again later, unchanged; never so while it may have left already."""
         if self.in_doubt:
             return False
-        if self.reply is not None:
-            return self.reply.kind == 4
-        return self.failure is not None and self.failure.retry in ("later", "reconnect")
+        known = self.failure
+        if known is not None:
+            # Some refusals lie about their kind: the table knows a 550 that means "later", and a 421 that means "never".
+            return known.retry in ("later", "reconnect")
+        return self.reply is not None and self.reply.kind == 4
 
     @property
     def failure(self) -> Failure | None:
@@ -94,8 +96,7 @@ class CourrielError(Exception):
         known = self.failure
         if known is None:
             return ""
-        host, _, port = self.server.rpartition(":")
-        return known.fix.in_(failures.language(), host=host, port=port, user=self.user)
+        return self._filled(known.fix)
 
     @property
     def cause(self) -> str:
@@ -103,8 +104,13 @@ class CourrielError(Exception):
         known = self.failure
         if known is None:
             return ""
-        host, _, port = self.server.rpartition(":")
-        return known.cause.in_(failures.language(), host=host, port=port, user=self.user)
+        return self._filled(known.cause)
+
+    @property
+    def advice_against(self) -> str:
+        """The advice found everywhere that makes it worse; often empty."""
+        known = self.failure
+        return self._filled(known.dont) if known else ""
 
     @property
     def sysexit(self) -> int:
@@ -112,6 +118,11 @@ class CourrielError(Exception):
         if self.in_doubt:
             return 69
         return self.failure.sysexit if self.failure else 70
+
+    def _filled(self, text: Text) -> str:
+        host, colon, port = self.server.rpartition(":")
+        host, port = (host, port) if colon else (self.server, "")
+        return text.in_(failures.language(), host=host.strip("[]"), port=port or None, user=self.user)
 
     def _facts(self) -> failures.Facts:
         """What the failure table is asked with."""

@@ -13,6 +13,7 @@ Consecutive lines of the server leave as one ("whole"), one by one ("line"), or 
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 import ssl
 import threading
@@ -43,17 +44,12 @@ class Theatre:
         self.port: int = self._listener.getsockname()[1]
         self._problems: list[BaseException] = []
         self._threads: list[threading.Thread] = []
-        self._silent = threading.Event()
 
     def stage(self, *scripts: str) -> None:
         """Have these plays given, one after the other, to whoever connects next."""
         thread = threading.Thread(target=self._give, args=(scripts,), daemon=True)
         self._threads.append(thread)
         thread.start()
-
-    def wait_for_silence(self) -> None:
-        """Return when the server has said all that it was going to say in a first play, and the octets are on their way."""
-        assert self._silent.wait(PATIENCE), "the play goes on and on"
 
     def check(self) -> None:
         """Every play has come to its end as it was written."""
@@ -97,13 +93,11 @@ class Theatre:
                     return  # the client would not; its test says why
                 heard = closing.enter_context(line.makefile("rb"))
             elif event == "...":
-                self._silent.set()
                 with suppress(OSError):
                     while heard.read(4096):
                         pass
                 return
             elif event == "---":
-                self._silent.set()
                 break
             else:
                 words = heard.readline()
@@ -174,6 +168,13 @@ class Blocking:
     def close(self) -> None:
         self.session.close()
 
+    def wait_for_words(self) -> None:
+        """Return when something has arrived that nobody has read yet, or the server has hung up."""
+        line = self.session._line._socket
+        assert line is not None
+        if not has_unread(self.session):
+            assert select.select([line], [], [], PATIENCE)[0], "nothing came"
+
     def leave(self) -> None:
         """The test is over: nothing more is said."""
         self.session._line.hang_up()
@@ -201,10 +202,22 @@ class Awaiting:
     def close(self) -> None:
         self._runner.run(self.session.close())
 
+    def wait_for_words(self) -> None:
+        arrivals = self.session._line._arrivals
+        assert arrivals is not None
+        if not has_unread(self.session):
+            self._runner.run(arrivals.arrival(PATIENCE))
+
     def leave(self) -> None:
         self.session._line.hang_up()
         self._runner.run(asyncio.sleep(0))
         self._runner.close()
+
+
+def has_unread(session: SmtpSession | AsyncSmtpSession) -> bool:
+    """Whether the conversation holds something already that nobody has asked for."""
+    exchange = session._dialogue._exchange
+    return bool(exchange._buffer or exchange._replies)
 
 
 Session = Blocking | Awaiting

@@ -6,8 +6,6 @@ import pickle
 
 import pytest
 
-from session.play import Theatre
-
 from courriel import Envelope, Notify, Outcome, Password, Security, Timeouts, Transcript, errors
 from courriel.model.content import Content
 from courriel.model.server import Dialect
@@ -97,10 +95,10 @@ def test_what_was_learnt_before_tls_is_forgotten(play: Play) -> None:
     assert session.session.tls_version.startswith("TLSv1.")
 
 
-def test_a_session_that_the_server_ended_is_opened_anew_once(play: Play, theatre: Theatre) -> None:
+def test_a_session_that_the_server_ended_is_opened_anew_once(play: Play) -> None:
     session = play("said-goodbye-while-idle", "sent-at-last")
     session.noop()
-    theatre.wait_for_silence()
+    session.wait_for_words()
 
     receipt = session.deliver(BOTH, CONTENT)
 
@@ -248,11 +246,11 @@ def test_starttls_that_is_refused_is_not_done_without(meet: Play) -> None:
     assert refused.value.stage == "secure"
 
 
-def test_what_was_not_asked_for_ends_the_session(play: Play, theatre: Theatre) -> None:
+def test_what_was_not_asked_for_ends_the_session(play: Play) -> None:
     """Scar 1, B8: an answer too many would answer the next question."""
     session = play(GREETED + "C: NOOP\nS: 250 ok\nS: 250 and another\n...")
     session.noop()
-    theatre.wait_for_silence()
+    session.wait_for_words()
 
     with pytest.raises(errors.RemoteProtocolError):
         session.deliver(BOB, CONTENT)
@@ -261,7 +259,7 @@ def test_what_was_not_asked_for_ends_the_session(play: Play, theatre: Theatre) -
 
 
 def test_a_session_out_of_step_is_not_used_again(play: Play) -> None:
-    session = play(GREETED + "C: NOOP\n...", timeouts=Timeouts(hello=0.05))
+    session = play(GREETED + "C: NOOP\n...", timeouts=Timeouts(hello=0.5))
     with pytest.raises(errors.TimedOut):
         session.noop()
 

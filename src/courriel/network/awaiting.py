@@ -14,9 +14,9 @@ from courriel import errors
 from courriel.dialogue.flow import Connect, Fetch, Flow, HangUp, Overhear, Receive, Secure, Send, Want
 from courriel.errors import Stage
 from courriel.model.credentials import Token, TokenSource
-from courriel.model.server import Server
+from courriel.model.server import Security, Server
 from courriel.network import resolve
-from courriel.network.line import Clock, Turn, keep_line, refuse_if_broken
+from courriel.network.line import Clock, Turn, keep_line, prepared_tls, refuse_if_broken
 from courriel.network.transcript import Transcript
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class Line:
             try:
                 return await self._converse(flow)
             except BaseException as error:
-                if not keep_line(error, self.server) or opening:
+                if not keep_line(error, self.server, opening=opening):
                     self.hang_up()
                 raise
             finally:
@@ -153,6 +153,11 @@ class Line:
                     want = flow.send(answer)
         except StopIteration as end:
             return cast("T", end.value)
+
+    def follow(self, server: Server) -> None:
+        """Bear other silences, from the next wait on: `server` is the same one in all but its time-outs."""
+        self.server = server
+        self._clock.follow(server)
 
     def hang_up(self) -> None:
         """Close the line without a word; not `close`, which is only a wish and waits for what is still to be written."""
@@ -214,6 +219,8 @@ class Line:
 
     async def _connect(self) -> bytes:
         self.hang_up()
+        if self.server.security is not Security.NONE:
+            prepared_tls(self.server)  # a file that cannot be read is said before anybody is called
         ends = self._clock.for_connecting()
         places = await _places(self.server, ends)
         for rank, place in enumerate(places):
@@ -242,7 +249,7 @@ class Line:
         if arrivals.data:
             # The flow has looked already; this came since, and is an attack all the same (RFC 3207 4.2).
             raise errors.RemoteProtocolError("the server spoke before the line was secure", stage="secure")
-        context = tls.client_context(self.server.trust, self.server.client_certificate)
+        context = prepared_tls(self.server)
         name = tls.name_to_check(self.server.expected_name)
         try:
             async with asyncio.timeout(self._clock.for_stage("secure")):
@@ -255,7 +262,7 @@ class Line:
         line = cast("ssl.SSLObject", secured.get_extra_info("ssl_object"))
         self.tls_version = line.version() or ""
         self._note(f"secured by {self.tls_version}")
-        return tls.finish(line, self.server.trust)
+        return tls.finish(line, self.server.trust, str(self.server))
 
     # The steps.
 

@@ -11,9 +11,9 @@ from courriel import errors
 from courriel.dialogue.flow import Connect, Fetch, Flow, HangUp, Overhear, Receive, Secure, Send, Want
 from courriel.errors import Stage
 from courriel.model.credentials import Token
-from courriel.model.server import Server
+from courriel.model.server import Security, Server
 from courriel.network import resolve
-from courriel.network.line import Clock, Turn, keep_line, refuse_if_broken
+from courriel.network.line import Clock, Turn, keep_line, prepared_tls, refuse_if_broken
 from courriel.network.transcript import Transcript
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Line:
             try:
                 return self._converse(flow)
             except BaseException as error:
-                if not keep_line(error, self.server) or opening:
+                if not keep_line(error, self.server, opening=opening):
                     self.hang_up()
                 raise
             finally:
@@ -72,6 +72,11 @@ class Line:
                     want = flow.send(answer)
         except StopIteration as end:
             return cast("T", end.value)
+
+    def follow(self, server: Server) -> None:
+        """Bear other silences, from the next wait on: `server` is the same one in all but its time-outs."""
+        self.server = server
+        self._clock.follow(server)
 
     def hang_up(self) -> None:
         """Close the line without a word."""
@@ -138,6 +143,8 @@ class Line:
 
     def _connect(self) -> bytes:
         self.hang_up()
+        if self.server.security is not Security.NONE:
+            prepared_tls(self.server)  # a file that cannot be read is said before anybody is called
         ends = self._clock.for_connecting()
         places = _places(self.server, ends)
         for rank, place in enumerate(places):
@@ -158,14 +165,14 @@ class Line:
         from courriel.network import tls  # noqa: PLC0415 - a line in clear does not pay for it
 
         line = self._open_socket("secure")
-        context = tls.client_context(self.server.trust, self.server.client_certificate)
+        context = prepared_tls(self.server)
         line.settimeout(self._clock.for_stage("secure"))
         # From here on a failed handshake closes the plain socket too.
         secured = context.wrap_socket(line, server_hostname=tls.name_to_check(self.server.expected_name))
         self._socket = secured
         self.tls_version = secured.version() or ""
         self._note(f"secured by {self.tls_version}")
-        return tls.finish(secured, self.server.trust)
+        return tls.finish(secured, self.server.trust, str(self.server))
 
     # The steps.
 

@@ -41,8 +41,10 @@ def overdue(server: Server, stage: Stage, seconds: float) -> errors.TimedOut:
 # The steps.
 
 
-def _of_tls(broken: OSError, server: Server, stage: Stage) -> errors.TlsFailed:
+def _of_tls(broken: OSError, server: Server, stage: Stage) -> errors.ConnectionFailed:
     from courriel.network.tls_reasons import examine  # noqa: PLC0415 - only where TLS is used
 
     found = examine(broken, server.expected_name, server.trust)
+    if found.check == "hung up" and stage != "secure":
+        return errors.ConnectionFailed(found.sentence, stage=stage, server=str(server), hint_id="SESSION-LOST")
     return errors.TlsFailed(found.sentence, stage=stage, server=str(server), hint_id=found.hint_id)

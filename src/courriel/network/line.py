@@ -5,11 +5,15 @@ from __future__ import annotations
 from _thread import allocate_lock
 from time import monotonic
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from courriel import errors
 from courriel.errors import Stage
 from courriel.model.server import Server
 from courriel.network.failures import overdue, silent, translate
+
+if TYPE_CHECKING:
+    import ssl
 
 
 class Turn:
@@ -36,6 +40,10 @@ class Clock:
         self._server = server
         self._deadline = float("inf")
         self._patience = float("inf")
+
+    def follow(self, server: Server) -> None:
+        """From now on the limits of this server hold, which is the same one in all but its time-outs."""
+        self._server = server
 
     def start_call(self) -> None:
         """A call begins: from now on its total deadline runs."""
@@ -79,12 +87,23 @@ def refuse_if_broken(broken: bool, server: Server) -> None:
         )
 
 
-def keep_line(error: BaseException, server: Server) -> bool:
-    """Whether the line is still good after this error, which is told whose line it was."""
+def keep_line(error: BaseException, server: Server, *, opening: bool) -> bool:
+    """Whether the line is still good after this error, which is told whose line it was.
+
+    A session that could not be opened is no session: nobody holds it who could close it.
+    """
     if not isinstance(error, errors.CourrielError):
         return False
     error.server = error.server or str(server)
+    error.session_usable = error.session_usable and not opening
     return error.session_usable
+
+
+def prepared_tls(server: Server) -> ssl.SSLContext:
+    """The context for lines to this server; made once and shared. Raises InvalidServer for a file that cannot be used."""
+    from courriel.network import tls  # noqa: PLC0415 - a line in clear does not pay for it
+
+    return tls.client_context(server.trust, server.client_certificate)
 
 
 def _some_left(seconds: float) -> float:

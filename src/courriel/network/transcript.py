@@ -34,6 +34,7 @@ class Transcript:
     def __init__(self, limit: int = 1000) -> None:
         self._lines: deque[Line] = deque(maxlen=limit)
         self._began = monotonic()
+        self._begun = b""  # a line of the server that has not ended yet
 
     def sent(self, want: Send) -> None:
         """The client said this."""
@@ -46,12 +47,19 @@ class Transcript:
                 self._write("C", _shown(line))
 
     def heard(self, data: bytes) -> None:
-        """The server said this."""
-        for line in data.splitlines():
-            self._write("S", _shown(line))
+        """The server said this; what has no end yet waits for it."""
+        *whole, self._begun = (self._begun + data).split(b"\n")
+        for line in whole:
+            self._write("S", _shown(line.rstrip(b"\r")))
+        if len(self._begun) > _LONGEST:
+            self._write("S", _shown(self._begun))
+            self._begun = b""
 
     def noted(self, text: str) -> None:
         """Something happened that nobody said: connected, secured, hung up."""
+        if self._begun:
+            self._write("S", _shown(self._begun))
+            self._begun = b""
         self._write("*", text)
 
     def __iter__(self) -> Iterator[Line]:
