@@ -114,6 +114,8 @@ def _named_route(cut: _Cut) -> Route:
         raise refusal(f"{cut.scheme}: is for reading mail, which is not there yet; this one sends, as smtps://…")
     if cut.scheme in schemes.LATER:
         raise refusal(schemes.LATER[cut.scheme])
+    if cut.scheme in schemes.AMBIGUOUS:
+        raise refusal(schemes.AMBIGUOUS[cut.scheme])
     from courriel.delivery import providers
 
     provider = providers.by_name(cut.scheme)
@@ -138,13 +140,14 @@ def _named_route(cut: _Cut) -> Route:
 
 
 def _unknown_scheme(scheme: str, short_names: tuple[str, ...]) -> errors.InvalidUrl:
-    close = nearest(scheme, [*schemes.every_scheme(), *schemes.READING, *schemes.LATER, *short_names])
+    known = [*schemes.every_scheme(), *schemes.READING, *schemes.LATER, *short_names]
+    if "." in scheme or scheme == "localhost":
+        close = nearest(scheme, [name for name in known if "." in name])
+        way = close or f"; if it is a server, write smtps://{scheme} or another scheme before it"
+        return refusal(f"{scheme!r} is not a scheme{way}")
+    close = nearest(scheme, known)
     if close:
         return refusal(f"{scheme!r} is not a scheme{close}")
-    if "." in scheme or scheme == "localhost":
-        return refusal(
-            f"{scheme!r} is not a scheme; if it is a server, write smtps://{scheme} or another scheme before it"
-        )
     return refusal(
         f"{scheme!r} is not a scheme: {', '.join(schemes.every_scheme())}; nor the short name of a provider:"
         f" {', '.join(short_names)}"
@@ -181,6 +184,8 @@ def _host_and_port(cut: _Cut, place: str) -> tuple[str, int]:
     if "\\" in place or "%" in place.partition("]")[2] or ("%" in place and not place.startswith("[")):
         raise refusal(f"the host holds a {'%' if '%' in place else chr(92)}: a name is written as it is")
     literal = re.fullmatch(r"\[([^\[\]]*)\](.*)", place)
+    if place.startswith("[") and not literal:
+        raise refusal("a bracket before the address is never closed: [2001:db8::1]:587")
     host, port = (literal[1], literal[2]) if literal else _split_at_colon(place)
     if cut.scheme == "lmtp" and not place and cut.path.startswith("/"):
         return unquote(cut.path, "the path"), 0

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from courriel import errors
-from courriel.delivery.quoting import LONGEST_URL, nearest
+from courriel.delivery.quoting import LONGEST_URL, nearest, refusal
 from courriel.delivery.route import Route
 
 _TRUE = ("1", "true", "yes", "on")
@@ -105,7 +105,7 @@ def _by_environment() -> tuple[Route, str] | None:
         try:
             return Route.parse(url), source
         except errors.InvalidUrl as wrong:
-            raise errors.InvalidUrl(f"{source}: {wrong}", stage="compose", hint_id=wrong.hint_id) from wrong
+            raise refusal(f"{source}: {wrong}", wrong.hint_id) from wrong
     from courriel.delivery import foreign
 
     return foreign.find(os.environ)
@@ -115,7 +115,7 @@ def _own_variable(name: str) -> tuple[str, str] | None:
     """The value of a variable, or of the file that its sister X_FILE names (Docker and Kubernetes secrets)."""
     value, file = os.environ.get(name), os.environ.get(f"{name}_FILE")
     if value and file:
-        raise errors.UsageError(f"{name} and {name}_FILE are both set, and only one can be meant", stage="compose")
+        raise errors.UsageError(f"{name} and {name}_FILE are both set, and only one can be meant")
     if value:
         return value, name
     if not file:
@@ -158,8 +158,8 @@ def _nothing() -> tuple[Route, str]:
     from courriel.delivery import settings
 
     raise NothingSet(
-        "nothing says where mail goes: give via=, set COURRIEL_URL=smtps://ada@smtp.example.org?password=prompt, or"
-        f' write url = "…" into courriel.toml here or into {settings.user_file()}; memory: and console: are there to try',
+        "nothing says where mail goes: give via=, set COURRIEL_URL=smtps://ada@smtp.example.org?password=prompt, or write"
+        f' url = "…" into courriel.toml, here or as {settings.user_file()}; memory: and console: are there to try',
         stage="compose",
     )
 

@@ -59,8 +59,8 @@ def check_characters(url: str) -> None:
 
 
 def refusal(sentence: str, hint_id: str = "") -> errors.InvalidUrl:
-    """The one error of this grammar."""
-    return errors.InvalidUrl(sentence, stage="compose", hint_id=hint_id)
+    """The one error of this grammar. Its remedy is named outright, for the sentence may speak of STARTTLS, or of passwords."""
+    return errors.InvalidUrl(sentence, stage="compose", hint_id=hint_id or "URL-MALFORMED")
 
 
 def nearest(word: str, known: list[str]) -> str:

@@ -19,7 +19,7 @@ from typing import Literal
 
 from courriel import errors
 from courriel.delivery import schemes
-from courriel.delivery.quoting import quote
+from courriel.delivery.quoting import quote, refusal
 from courriel.delivery.secrets import MASK, SecretReference, keyring_is_there
 from courriel.model.address import Address
 from courriel.model.credentials import Credentials, External, Password, TokenSource
@@ -206,9 +206,7 @@ def _server_options(server: Server, login: bool) -> Iterator[tuple[str, str]]:
             yield ("pin" if word.startswith("sha256:") else "ca"), word
     if server.client_certificate:
         if server.client_certificate.password:
-            raise errors.InvalidUrl(
-                "the password of a client certificate's key cannot be written in a URL", stage="compose"
-            )
+            raise refusal("the password of a client certificate's key cannot be written in a URL")
         yield "client_cert", server.client_certificate.certificate
         if server.client_certificate.key:
             yield "client_key", server.client_certificate.key
@@ -232,7 +230,7 @@ def _tls_word(server: Server) -> str:
         case Security.STARTTLS:
             return "required"
         case Security.TLS:
-            raise errors.InvalidUrl("LMTP with TLS from the first byte has no URL", stage="compose")
+            raise refusal("LMTP with TLS from the first byte has no URL")
 
 
 def _timeouts(timeouts: Timeouts) -> Iterator[tuple[str, str]]:
@@ -243,9 +241,7 @@ def _timeouts(timeouts: Timeouts) -> Iterator[tuple[str, str]]:
         yield "connect_timeout", written_seconds(timeouts.connect)
         return
     if timeouts != Timeouts.silence(timeouts.greeting, connect=timeouts.connect):
-        raise errors.InvalidUrl(
-            "time limits that differ from stage to stage cannot be written in a URL", stage="compose"
-        )
+        raise refusal("time limits that differ from stage to stage cannot be written in a URL")
     yield "timeout", written_seconds(timeouts.greeting)
     if timeouts.connect != timeouts.greeting:
         yield "connect_timeout", written_seconds(timeouts.connect)

@@ -34,6 +34,9 @@ LATER = {
     "failover": "failover(…) is not there yet: a way out is one URL for now",
     "roundrobin": "roundrobin(…) is not there yet: a way out is one URL for now",
 }
+AMBIGUOUS = {
+    "smtp+tls": "smtp+tls means two things elsewhere: write smtp+starttls:// (587) or smtps:// (TLS at once, 465)",
+}
 
 TLS_OPTIONS = ("ca", "client_cert", "client_key", "pin", "name", "verify")
 SERVER_OPTIONS = (

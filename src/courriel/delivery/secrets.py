@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Literal, cast, get_args
 
 from courriel import errors
+from courriel.delivery.quoting import refusal
 
 Kind = Literal["plain", "env", "file", "keyring", "prompt", "cmd"]
 
@@ -44,13 +45,11 @@ class SecretReference:
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
-            raise errors.InvalidUrl(f"{self.kind!r} is not a place for a secret: {FORMS}", stage="compose")
+            raise refusal(f"{self.kind!r} is not a place for a secret: {FORMS}")
         if (self.kind in ("keyring", "prompt")) is not (self.place == ""):
-            raise errors.InvalidUrl(f"password={self.kind}: this is written {FORMS}", stage="compose")
+            raise refusal(f"password={self.kind}: this is written {FORMS}")
         if self.kind == "env" and not _VARIABLE.fullmatch(self.place):
-            raise errors.InvalidUrl(
-                "password=env: is followed by the name of a variable, as env:MAIL_PASSWORD", stage="compose"
-            )
+            raise refusal("password=env: is followed by the name of a variable, as env:MAIL_PASSWORD")
 
     @classmethod
     def parse(cls, text: str) -> SecretReference:
@@ -58,10 +57,9 @@ class SecretReference:
         kind, colon, place = text.partition(":")
         if kind == "plain" or kind not in get_args(Kind) or bool(colon) is (kind in ("keyring", "prompt")):
             # Whatever stands here may be the password itself: it is not quoted.
-            raise errors.InvalidUrl(
+            raise refusal(
                 f"a password stands here by reference ({FORMS}), and this is something else; not shown, in case it"
-                " is the password itself",
-                stage="compose",
+                " is the password itself"
             )
         return cls(cast("Kind", kind), place)
 

@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from courriel import errors
-from courriel.delivery.quoting import nearest
+from courriel.delivery.quoting import nearest, refusal
 from courriel.delivery.route import Route
 from courriel.delivery.secrets import SecretReference
 from courriel.model.address import Address
@@ -54,20 +54,17 @@ class Profile:
             route = Route.parse(self.url)
             if self.password:
                 if route.password:
-                    raise errors.InvalidUrl("the password stands twice, in url and in password", stage="compose")
+                    raise refusal("the password stands twice, in url and in password")
                 route = replace(route, password=self.password)
             if self.sender:
                 # The one in the URL may have come from a provider's short name; what is said by itself goes before it.
                 route = replace(route, sender=Address.parse(self.sender))
         except errors.UsageError as wrong:
-            raise errors.InvalidUrl(
-                f"{self.source}, {self.name}: {wrong}", stage="compose", hint_id=wrong.hint_id
-            ) from wrong
+            raise refusal(f"{self.source}, {self.name}: {wrong}", wrong.hint_id) from wrong
         if route.password and route.password.kind == "cmd" and not self.commands:
-            raise errors.InvalidUrl(
+            raise refusal(
                 f"{self.source}, {self.name}: password=cmd: is not taken from a project's file, because whoever wrote"
-                f" the project would choose the program; put it into {user_file()} or COURRIEL_URL",
-                stage="compose",
+                f" the project would choose the program; put it into {user_file()} or COURRIEL_URL"
             )
         return route
 

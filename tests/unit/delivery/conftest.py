@@ -1,0 +1,29 @@
+"""An empty house: no variable, no file and no keyring of whoever runs the tests is seen by them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from courriel.delivery import keep, profiles
+
+
+@pytest.fixture(autouse=True)
+def empty_house(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """The current folder of a test, two floors below its home folder."""
+    for name in list(os.environ):
+        if name.startswith(("COURRIEL_", "EMAIL_", "MAIL_", "MAILER_", "XDG_", "DEFAULT_FROM")):
+            monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    here = home / "project" / "below"
+    here.mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("APPDATA", str(home / "AppData"))
+    monkeypatch.chdir(here)
+    profiles._say_captured.cache_clear()
+    keep.letters.clear()
+    yield here
+    keep.letters.clear()
