@@ -1,0 +1,22 @@
+"""Mail under its WLangage names, French and English: `from courriel.wlangage import *` (the one place for a star).
+
+    if EmailOuvreSessionSMTP("ada", secret, "smtp.example.org", 587, Faux, emailOptionSécuriséTLS) == Vrai:
+        Email.Expéditeur, Email.Destinataire, Email.Sujet = "ada@example.org", "bob@example.org", "Bonjour"
+        if EmailEnvoieMessage("ada") == Faux:
+            Erreur()
+        EmailFermeSession("ada")
+
+Every name of the table in `names` is here, with and without its accents, and in English: the same object each time.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from courriel.wlangage import names
+
+for _name in names.exported():
+    _thing = getattr(import_module(f"{__name__}.{_name.home}"), _name.french)
+    globals().update(dict.fromkeys(_name.spellings, _thing))
+
+__all__ = [*dict.fromkeys(spelling for each in names.exported() for spelling in each.spellings)]  # noqa: PLE0604 - a table, so that it cannot disagree with the names

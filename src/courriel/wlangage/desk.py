@@ -1,0 +1,164 @@
+"""What the WLangage keeps between two calls: sessions by name, the time-out, the mode, and each context's own things.
+
+Sessions, time-out and mode are the program's: every thread sees them. The structure `Email` and the last error are the
+current context's own: each thread, and each asyncio task, has others.
+"""
+
+from __future__ import annotations
+
+import sys
+from _thread import RLock, allocate_lock, get_ident
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+from weakref import WeakSet, ref
+
+from courriel.failures import Language, language
+from courriel.wlangage.problem import ErreurWLangage, Problem
+
+if TYPE_CHECKING:
+    from asyncio import Task
+
+    from courriel import SmtpSession, Timeouts, Trust
+
+Owner: TypeAlias = "int | ref[Task[object]]"
+"""A thread, by its number, or a task."""
+
+TEN_MINUTES = 600.0
+_CONNECTING = 30.0  # seconds; as long as nobody has set a time-out a blocked port must not look like a hang
+
+
+class OpenSession:
+    """A session that the program has opened. Threads that share it take their turns."""
+
+    def __init__(self, smtp: SmtpSession) -> None:
+        self.smtp = smtp
+        self.turn = RLock()
+
+    def close(self) -> None:
+        """Say goodbye, as soon as nobody is sending any more."""
+        with self.turn:
+            self.smtp.close()
+
+
+@dataclass(slots=True)
+class Context:
+    """What belongs to one thread or one task."""
+
+    owner: Owner
+    email: dict[str, object] = field(default_factory=dict)
+    problem: Problem | None = None
+
+
+class Desk:
+    """What belongs to the program as a whole."""
+
+    def __init__(self) -> None:
+        self.mode = 0
+        self.language: Language | None = None
+        self._seconds: float | None = None
+        self._named: dict[str, OpenSession] = {}
+        self._open: WeakSet[OpenSession] = WeakSet()
+        self._lock = allocate_lock()
+
+    # Sessions.
+
+    def keep(self, session: OpenSession, name: str | None = None) -> None:
+        """Remember a session, so that a new time-out reaches it; and its name, when it has one."""
+        with self._lock:
+            self._open.add(session)
+            if name is not None:
+                self._named[name] = session
+
+    def take(self, name: str) -> OpenSession | None:
+        """Forget the session of that name, and hand it over to be closed; None when there is none."""
+        with self._lock:
+            return self._named.pop(name, None)
+
+    def sending(self, name: str) -> OpenSession:
+        """The session of that name. Raises ErreurWLangage, naming a similar one."""
+        session = self._named.get(name)
+        if session is not None:
+            return session
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, list(self._named), 1)
+        hint_fr, hint_en = (f" Vouliez-vous dire « {near[0]} » ?", f' Did you mean "{near[0]}"?') if near else ("", "")
+        raise ErreurWLangage(
+            f"aucune session d'envoi n'est ouverte sous le nom « {name} » : ouvrez-la avec EmailOuvreSessionSMTP, et "
+            f"vérifiez que le résultat est Vrai.{hint_fr}",
+            f'no session for sending is open under the name "{name}": open it with EmailStartSMTPSession, and check '
+            f"that the result is True.{hint_en}",
+        )
+
+    # Settings.
+
+    @property
+    def seconds(self) -> float:
+        """The time-out, in seconds of silence."""
+        return TEN_MINUTES if self._seconds is None else self._seconds
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """The same, as sessions want it."""
+        from courriel import Timeouts
+
+        if self._seconds is None:
+            return Timeouts.silence(TEN_MINUTES, connect=_CONNECTING)
+        return Timeouts.silence(self._seconds)
+
+    def be_patient(self, seconds: float) -> None:
+        """Bear so many seconds of silence from now on, in the sessions that are open already too."""
+        self._seconds = seconds
+        with self._lock:
+            known = list(self._open)
+        for session in known:
+            session.smtp.change_timeouts(self.timeouts)
+
+    @property
+    def trust(self) -> Trust:
+        """Whose word counts for a certificate, by the mode: the system's store, or the bundled roots."""
+        from courriel import Trust
+
+        return Trust.bundled() if self.mode == 1 else Trust.system()
+
+    @property
+    def spoken(self) -> Language:
+        """The language of the texts."""
+        return self.language or language()
+
+
+desk = Desk()
+
+_context: ContextVar[Context | None] = ContextVar("courriel_wlangage", default=None)
+
+
+def here() -> Context:
+    """What belongs to the current thread or task; made when it is first asked for."""
+    owner = _owner()
+    context = _context.get()
+    if context is None or not _belongs(context.owner, owner):
+        context = Context(owner)
+        _context.set(context)
+    return context
+
+
+def _belongs(owner: Owner, asking: Owner) -> bool:
+    """Whether a context made for one is the other's too.
+
+    A task inherits the context of whoever started it, and shall not write into it. A worker thread that a task waits
+    for (asyncio.to_thread) inherits it as well, and there it is meant: the call is the task's.
+    """
+    return owner == asking or (isinstance(asking, int) and isinstance(owner, ref))
+
+
+def _owner() -> Owner:
+    asyncio = sys.modules.get("asyncio")  # a program that never imported it has no tasks
+    if asyncio is not None:
+        try:
+            task: Task[object] | None = asyncio.current_task()
+        except RuntimeError:
+            task = None
+        if task is not None:
+            return ref(task)
+    return get_ident()

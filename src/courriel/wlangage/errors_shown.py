@@ -1,0 +1,107 @@
+"""How a program learns of the last error: ErreurDétectée, ErreurInfo, Erreur; and the language it is told in."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from courriel import failures
+from courriel.errors import CourrielError
+from courriel.failures import Language
+from courriel.wlangage.constants import Detail
+from courriel.wlangage.desk import desk, here
+from courriel.wlangage.problem import ErreurWLangage, Problem
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def email_call(failed: T) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Make a function one of the WLangage's: it first clears the last error, and answers `failed` to a new one."""
+
+    def dress(function: Callable[P, T]) -> Callable[P, T]:
+        @wraps(function)
+        def call(*arguments: P.args, **named: P.kwargs) -> T:
+            here().problem = None
+            try:
+                return function(*arguments, **named)
+            except ErreurWLangage:
+                raise
+            except CourrielError as error:
+                here().problem = Problem.of(error)
+                return failed
+
+        return call
+
+    return dress
+
+
+class _ErrorOccurred:
+    """Whether the last e-mail call of the current thread or task failed: test it, compare it with Vrai, print it."""
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]  # it changes with every call
+
+    def __bool__(self) -> bool:
+        problem = here().problem
+        return problem is not None and problem.is_error
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, bool | _ErrorOccurred):
+            return bool(self) == bool(other)
+        return NotImplemented
+
+    def __repr__(self) -> str:
+        if desk.spoken == "fr":
+            return "Vrai" if self else "Faux"
+        return repr(bool(self))
+
+
+ErreurDétectée = _ErrorOccurred()
+
+
+def ErreurInfo(Information: str = Detail.MESSAGE) -> str:
+    """What the last e-mail call of this thread or task has to say; empty when all went well.
+
+    `errMessage` (the default) is a sentence, `errComplet` adds the remedy, `errCode` is the failure's name in the
+    documentation, `errReply` the server's own words. After a call that succeeded it may hold a warning.
+    """
+    problem = here().problem
+    if problem is None:
+        return ""
+    match Information:
+        case Detail.MESSAGE:
+            return problem.message(desk.spoken)
+        case Detail.COMPLET:
+            return problem.complete(desk.spoken)
+        case Detail.CODE:
+            return problem.code
+        case Detail.REPLY:
+            return problem.reply
+        case _:
+            pass
+    raise ErreurWLangage(
+        f"ErreurInfo prend errMessage, errCode, errComplet ou errReply, et non {Information!r}",
+        f"ErrorInfo takes errMessage, errCode, errFullDetails or errReply, not {Information!r}",
+    )
+
+
+def Erreur(*Texte: object) -> None:
+    """Write these texts to the error stream, one a line; without any, the last error with its remedy."""
+    if not Texte:
+        problem = here().problem
+        nothing = "Aucune erreur." if desk.spoken == "fr" else "No error."
+        Texte = (problem.complete(desk.spoken) if problem else nothing,)
+    print(*Texte, sep="\n", file=sys.stderr)
+
+
+def LangueErreur(Langue: Language) -> None:
+    """Choose the language of every text from here on, in all threads: "fr" or "en". The default is the locale's."""
+    if Langue not in ("fr", "en"):
+        raise ErreurWLangage(
+            f'LangueErreur prend "fr" ou "en", et non {Langue!r}', f'ErrorLanguage takes "fr" or "en", not {Langue!r}'
+        )
+    desk.language = Langue
+    failures.speak(Langue)

@@ -1,0 +1,161 @@
+"""Every name of the WLangage face as data: French, English, what it is, and where it lives.
+
+`courriel.wlangage` makes its exports from this table, the documentation its lists, the tests their checks. Each name may
+also be written without its accents, as the WLangage allows.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Kind: TypeAlias = Literal["function", "constant", "type", "variable", "property", "method", "later"]
+"""What a name is; "later" is a function that exists, and says that its time has not come yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """One thing with its two names. `home` is the module below this package, or the type of a property or method."""
+
+    french: str
+    english: str
+    kind: Kind
+    home: str
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """Every way to write it, the French one first: with accents, without, in English."""
+        return tuple(dict.fromkeys((self.french, unaccented(self.french), self.english)))
+
+    @property
+    def exported(self) -> bool:
+        """Whether it is a name of the module: all but properties and methods."""
+        return self.kind not in ("property", "method")
+
+
+def unaccented(name: str) -> str:
+    """The name without its accents: "Expéditeur" is "Expediteur" on some keyboards."""
+    return "".join(each for each in unicodedata.normalize("NFD", name) if not unicodedata.combining(each))
+
+
+def exported() -> Iterator[Name]:
+    """The names that `from courriel.wlangage import *` brings."""
+    return (name for name in TABLE if name.exported)
+
+
+def of_type(home: str) -> Iterator[Name]:
+    """The properties and methods of a type, by its French name."""
+    return (name for name in TABLE if not name.exported and name.home == home)
+
+
+_ROWS: dict[tuple[Kind, str], tuple[tuple[str, str], ...]] = {
+    ("function", "opening"): (
+        ("EmailOuvreSessionSMTP", "EmailStartSMTPSession"),
+        ("EmailOuvreSession", "EmailStartSession"),
+        ("EmailFermeSession", "EmailCloseSession"),
+    ),
+    ("function", "sending"): (
+        ("EmailEnvoieMessage", "EmailSendMessage"),
+        ("EmailEnvoie", "EmailSend"),
+        ("EmailConstruitSource", "EmailBuildSource"),
+        ("EmailRAZ", "EmailReset"),
+    ),
+    ("function", "settings"): (
+        ("EmailChangeTimeOut", "EmailSetTimeOut"),
+        ("EmailLitTimeOut", "EmailGetTimeOut"),
+        ("EmailParamètre", "EmailParameter"),
+        ("NetOuvreAccèsDistant", "NetOpenRemoteAccess"),
+    ),
+    ("function", "errors_shown"): (
+        ("ErreurInfo", "ErrorInfo"),
+        ("Erreur", "Error"),
+        ("LangueErreur", "ErrorLanguage"),
+    ),
+    ("variable", "errors_shown"): (("ErreurDétectée", "ErrorOccurred"),),
+    ("variable", "structures"): (("Email", "Email"),),
+    ("type", "structures"): (("emailAttache", "emailAttach"),),
+    ("type", "session_variable"): (("emailSessionSMTP", "emailSMTPSession"),),
+    ("type", "problem"): (("ErreurWLangage", "WLanguageError"),),
+    ("constant", "constants"): (
+        ("Vrai", "Vrai"),
+        ("Faux", "Faux"),
+        ("emailAsynchrone", "emailAsynchronous"),
+        ("emailSynchrone", "emailSynchronous"),
+        ("emailOptionDéfaut", "emailOptionDefault"),
+        ("emailOptionSécuriséTLS", "emailOptionSecuredTLS"),
+        ("emailProtocolSMTPS", "emailProtocolSMTPS"),
+        ("OptionSSL", "optionSSL"),
+        ("emailOptionEncodeEntête", "emailOptionEncodeHeader"),
+        ("emailOptionHeaderBcc", "emailOptionHeaderBcc"),
+        ("emailParamètreMode", "emailParameterMode"),
+        ("errMessage", "errMessage"),
+        ("errCode", "errCode"),
+        ("errComplet", "errFullDetails"),
+        ("errReply", "errReply"),
+    ),
+    ("later", "not_yet"): (
+        ("EmailOuvreSessionPOP3", "EmailStartPOP3Session"),
+        ("EmailOuvreSessionIMAP", "EmailStartIMAPSession"),
+        ("EmailNbMessage", "EmailNbMessage"),
+        ("EmailLitPremier", "EmailReadFirst"),
+        ("EmailLitSuivant", "EmailReadNext"),
+        ("EmailLitPrécédent", "EmailReadPrevious"),
+        ("EmailLitDernier", "EmailReadLast"),
+        ("EmailLitMessage", "EmailReadMessage"),
+        ("EmailRécupèreTout", "EmailGetAll"),
+        ("EmailSupprimeMessage", "EmailDeleteMessage"),
+        ("EmailCherchePremier", "EmailSeekFirst"),
+        ("EmailSauveFichierAttaché", "EmailSaveAttachment"),
+        ("EmailImporteSource", "EmailImportSource"),
+        ("EmailEtat", "EmailStatus"),
+    ),
+    ("property", "Email"): (
+        ("Expéditeur", "Sender"),
+        ("AdresseExpéditeur", "SenderAddress"),
+        ("Destinataire", "Recipient"),
+        ("NbDestinataire", "NbRecipient"),
+        ("Cc", "Cc"),
+        ("NbCc", "NbCc"),
+        ("Cci", "Bcc"),
+        ("NbCci", "NbBcc"),
+        ("Sujet", "Subject"),
+        ("Message", "Message"),
+        ("HTML", "HTML"),
+        ("Attache", "Attach"),
+        ("NbAttache", "NbAttach"),
+        ("AccuséRéception", "AcknowledgementReceipt"),
+        ("DispositionNotification", "DispositionNotification"),
+        ("Source", "Source"),
+        ("ID", "ID"),
+        ("IdentifiantMail", "MailIdentifier"),
+        ("EnDehors", "Out"),
+        ("Erreur", "Error"),
+    ),
+    ("method", "Email"): (("ConstruitSource", "BuildSource"),),
+    ("property", "emailAttache"): (
+        ("Nom", "Name"),
+        ("Contenu", "Content"),
+        ("TypeContenu", "ContentType"),
+        ("Identifiant", "Identifier"),
+    ),
+    ("property", "emailSessionSMTP"): (
+        ("AdresseServeur", "ServerAddress"),
+        ("Port", "Port"),
+        ("Nom", "Name"),
+        ("MotDePasse", "Password"),
+        ("Asynchrone", "Asynchronous"),
+        ("Option", "Option"),
+        ("JetonAuth", "AuthToken"),
+    ),
+    ("method", "emailSessionSMTP"): (
+        ("OuvreSession", "StartSession"),
+        ("EnvoieMessage", "SendMessage"),
+        ("FermeSession", "CloseSession"),
+    ),
+}
+
+TABLE: tuple[Name, ...] = tuple(
+    Name(french, english, kind, home) for (kind, home), pairs in _ROWS.items() for french, english in pairs
+)

@@ -1,0 +1,122 @@
+"""What went wrong, for people: a snapshot that can be told in French or English, and the error of programmers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from courriel import errors
+from courriel.errors import CourrielError
+from courriel.failures import Failure, Language, Text, language
+from courriel.wlangage.remedies import remedy
+
+
+class ErreurWLangage(errors.UsageError):
+    """The program is wrong, not the world: this is raised, where a failure of the world returns Faux."""
+
+    def __init__(self, fr: str, en: str) -> None:
+        super().__init__(fr if language() == "fr" else en)
+        self.said = Text(fr, en)
+
+
+class UnknownProperty(ErreurWLangage, AttributeError):
+    """A property that the type does not have."""
+
+
+class Impossible(CourrielError):
+    """An execution error that this face words itself; `cause` is the error underneath, if any."""
+
+    def __init__(self, fr: str, en: str, *, because: CourrielError | None = None, hint_id: str = "") -> None:
+        super().__init__(en, stage="compose", hint_id=hint_id or (because.hint_id if because else ""))
+        self.said = Text(fr, en)
+        self.because = because
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """All that ErreurInfo can say. It holds texts only: an exception would keep the password of its frames alive."""
+
+    headline: Text
+    failure: Failure | None = None
+    server: str = ""
+    user: str = ""
+    technical: str = ""
+    reply: str = ""
+    is_error: bool = True
+    notices: tuple[Text, ...] = field(default=())
+
+    @classmethod
+    def of(cls, error: CourrielError) -> Problem:
+        """What an error says."""
+        because = error.because if isinstance(error, Impossible) else None
+        return cls(
+            headline=_headline(error),
+            failure=error.failure,
+            server=error.server,
+            user=error.user,
+            technical=str(because) if because else "" if isinstance(error, Impossible) else str(error),
+            reply=str(error.reply or ""),
+        )
+
+    @classmethod
+    def notice(cls, *said: Text) -> Problem:
+        """No error, but something that the program's author should know."""
+        return cls(headline=said[0], is_error=False, notices=said[1:])
+
+    def message(self, spoken: Language) -> str:
+        """What happened, in a sentence or two, the server's own words included."""
+        said = [self._tell(each, spoken) for each in (self.headline, *self.notices)]
+        if self.reply and self.reply not in said[0]:
+            said.append(_SERVER_SAID.in_(spoken).replace("{server}", self.server).replace("{reply}", self.reply))
+        elif self.server and self.server not in said[0]:
+            said.insert(0, f"{self.server} : " if spoken == "fr" else f"{self.server}: ")
+            said[:2] = ["".join(said[:2])]
+        return " ".join(said)
+
+    def complete(self, spoken: Language) -> str:
+        """The same, with the remedy, what to avoid, and the words for a technician."""
+        lines = [self.message(spoken)]
+        if self.failure is not None:
+            for label, text in ((_TO_DO, remedy(self.failure)), (_TO_AVOID, self.failure.dont)):
+                if text:
+                    lines.append(f"{label.in_(spoken)}{self._tell(text, spoken)}")
+        if self.technical and self.technical not in lines[0]:
+            lines.append(f"{_TECHNICAL.in_(spoken)}{self.technical}")
+        if self.code:
+            lines.append(f"{_CODE.in_(spoken)}{self.code}")
+        return "\n".join(lines)
+
+    @property
+    def code(self) -> str:
+        """The name of the failure, the same in every language and every version; empty when it has none."""
+        return self.failure.id if self.failure else ""
+
+    def _tell(self, text: Text, spoken: Language) -> str:
+        host, _, port = self.server.rpartition(":")
+        return text.in_(spoken, host=host.strip("[]"), port=int(port) if port.isdigit() else None, user=self.user)
+
+
+# The steps.
+
+_SERVER_SAID = Text("Le serveur {server} a répondu : {reply}", "The server {server} answered: {reply}")
+_TO_DO = Text("À faire : ", "To do: ")
+_TO_AVOID = Text("À éviter : ", "To avoid: ")
+_TECHNICAL = Text("Détail technique : ", "Technical detail: ")
+_CODE = Text("Code : ", "Code: ")
+
+
+def _headline(error: CourrielError) -> Text:
+    if isinstance(error, ErreurWLangage | Impossible):
+        return error.said
+    if error.in_doubt and error.failure:
+        return error.failure.cause
+    if isinstance(error, errors.RecipientsRefused):
+        who = ", ".join(f"{name} ({reply})" for name, reply in error.refused.items())
+        return Text(
+            f"Personne n'a reçu le message, car le serveur {error.server} a refusé : {who}.",
+            f"Nobody received the message, because the server {error.server} refused: {who}.",
+        )
+    if error.failure:
+        return error.failure.cause
+    if error.reply:
+        return Text("Le serveur a refusé.", "The server refused.")
+    return Text(f"L'opération a échoué : {error}", f"The operation failed: {error}")

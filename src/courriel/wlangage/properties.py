@@ -1,0 +1,156 @@
+"""What structures are made of: properties that check what is put into them, and names that are checked too."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar, overload
+
+from courriel.wlangage.lists import WList
+from courriel.wlangage.names import of_type, unaccented
+from courriel.wlangage.problem import ErreurWLangage, UnknownProperty
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+
+class Structure:
+    """A value of the WLangage with named properties. A name that it does not have is an error, at once (in both ways)."""
+
+    __slots__ = ("_own",)
+    _own: dict[str, object]
+    wlangage_type = ""
+    """Its French name."""
+
+    def __init__(self, **values: object) -> None:
+        object.__setattr__(self, "_own", {})
+        for name, value in values.items():
+            setattr(self, name, value)
+
+    @property
+    def memory(self) -> dict[str, object]:
+        """What has been set, by French name."""
+        return self._own
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if isinstance(getattr(type(self), name, None), Property):
+            object.__setattr__(self, name, value)
+            return
+        raise self._unknown(name)
+
+    def __getattr__(self, name: str) -> object:
+        raise self._unknown(name)
+
+    def __repr__(self) -> str:
+        # No values: a mail's content, or a password, has no place in a log.
+        return f"<{self.wlangage_type}: {', '.join(self.memory) or 'vide'}>"
+
+    def _unknown(self, name: str) -> UnknownProperty:
+        near = _nearest(name, self.wlangage_type)
+        fr, en = (f" ; vouliez-vous dire {near} ?", f"; did you mean {near}?") if near else ("", "")
+        return UnknownProperty(
+            f"{self.wlangage_type} n'a pas de propriété {name}{fr}",
+            f"{self.wlangage_type} has no property {name}{en}",
+        )
+
+
+class Property(Generic[T, S]):
+    """One property: what it is when nothing was set (`T`), and what may be set (`S`)."""
+
+    def __init__(self, default: Callable[[], T], check: Callable[[object], T], *, keep_default: bool = False) -> None:
+        self.name = ""
+        self._default = default
+        self._check = check
+        self._keep_default = keep_default  # a list that was read may be written into
+
+    def __set_name__(self, owner: type[Structure], name: str) -> None:
+        self.name = self.name or name  # the first of its names is the French one
+
+    @overload
+    def __get__(self, owner: None, kind: type[Structure]) -> Property[T, S]: ...
+    @overload
+    def __get__(self, owner: Structure, kind: type[Structure]) -> T: ...
+    def __get__(self, owner: Structure | None, kind: type[Structure]) -> T | Property[T, S]:
+        if owner is None:
+            return self
+        memory = owner.memory
+        if self.name not in memory and self._keep_default:
+            memory[self.name] = self._default()
+        return memory.get(self.name, self._default())  # type: ignore[return-value]  # what was put in was checked
+
+    def __set__(self, owner: Structure, value: S) -> None:
+        try:
+            owner.memory[self.name] = self._check(value)
+        except NotThat as wanted:
+            raise ErreurWLangage(
+                f"{owner.wlangage_type}.{self.name} : {wanted.said.fr}, et non {type(value).__name__}",
+                f"{owner.wlangage_type}.{self.name}: {wanted.said.en}, not {type(value).__name__}",
+            ) from None
+
+
+def text() -> Property[str, str]:
+    """A text, empty at first."""
+    return Property(str, as_text)
+
+
+def flag() -> Property[bool, bool]:
+    """Vrai or Faux, Faux at first."""
+    return Property(bool, _as_flag)
+
+
+def number(default: int = 0) -> Property[int, int]:
+    """A whole number."""
+    return Property(lambda: default, as_number)
+
+
+def limit() -> Property[int | None, int]:
+    """How many places of a list count; None as long as nobody has said: then all of them."""
+    return Property(lambda: None, as_number)
+
+
+def series(check: Callable[[object], T], empty: Callable[[], T]) -> Property[WList[T], object]:
+    """A list; one value alone, or any Python iterable, may be put in its place."""
+
+    def as_list(value: object) -> WList[T]:
+        if isinstance(value, str | bytes | os.PathLike | Structure) or not isinstance(value, Iterable):
+            value = (value,)
+        return WList(value, check, empty)
+
+    return Property(lambda: WList((), check, empty), as_list, keep_default=True)
+
+
+def as_text(value: object) -> str:
+    """Check that it is a text."""
+    if isinstance(value, str):
+        return value
+    raise NotThat("une chaîne est attendue", "a string is expected")
+
+
+def as_number(value: object) -> int:
+    """Check that it is a whole number, and neither negative nor Vrai."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise NotThat("un entier positif est attendu", "a positive integer is expected")
+
+
+class NotThat(ErreurWLangage):
+    """What a check raises; a property adds its own name to it."""
+
+
+# The steps.
+
+
+def _as_flag(value: object) -> bool:
+    if isinstance(value, bool) or (isinstance(value, int) and value in (0, 1)):
+        return bool(value)
+    raise NotThat("Vrai ou Faux est attendu", "True or False is expected")
+
+
+def _nearest(name: str, wlangage_type: str) -> str:
+    from difflib import get_close_matches
+
+    known = {
+        unaccented(each).casefold(): each for known in of_type(wlangage_type) for each in reversed(known.spellings)
+    }
+    near = get_close_matches(unaccented(name).casefold(), list(known), 1)
+    return known[near[0]] if near else ""

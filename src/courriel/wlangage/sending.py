@@ -1,0 +1,105 @@
+"""Sending: EmailEnvoieMessage, EmailEnvoie, EmailConstruitSource, EmailRAZ."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from courriel.wlangage.constants import SendOption
+from courriel.wlangage.desk import OpenSession, desk
+from courriel.wlangage.errors_shown import email_call
+from courriel.wlangage.letter import message_of, recipients_of, sender_of
+from courriel.wlangage.problem import ErreurWLangage
+from courriel.wlangage.session_variable import emailSessionSMTP
+from courriel.wlangage.sources import build_source, ready_file, send_options, source_of
+from courriel.wlangage.structures import Email, EmailVariable
+
+if TYPE_CHECKING:
+    from courriel.session.outgoing import Sendable
+
+
+@email_call(False)
+def EmailEnvoieMessage(Session: object, *arguments: object) -> bool:
+    """Send the structure `Email`, or the variable given; Vrai when the server took it for every recipient.
+
+        EmailEnvoieMessage(Session [, Email [, Options]])
+
+    It is sent at once. One refused recipient is enough for nobody to get it: then the result is Faux, and ErreurInfo names
+    who was refused and why. Faux with an uncertain result says so. Email.ID is the Message-ID of what was sent.
+    """
+    session = _session(Session)
+    email, options = _email_and_options(arguments)
+    message = message_of(email)
+    if options & SendOption.HEADER_BCC:
+        email.Source = source_of(email, options)
+    # Said before sending: should the result be uncertain, this is what to look for.
+    email.ID = message.message_id
+    _send(session, message)
+    return True
+
+
+@email_call(False)
+def EmailEnvoie(Session: object, NomFichier: str | os.PathLike[str]) -> bool:
+    """Send a file that holds a whole mail, as it is; sender and recipients come from the structure `Email`."""
+    session = _session(Session)
+    to, cc, bcc = recipients_of(Email)
+    sender = sender_of(Email)
+    message = ready_file(NomFichier)
+    Email.ID = message.message_id
+    _send(session, message, sender=sender, to=(*to, *cc, *bcc))
+    return True
+
+
+def EmailConstruitSource(*arguments: object) -> bool:
+    """Write the mail as it would leave into Email.Source: EmailConstruitSource([Email [, Options]]). Needs no session."""
+    return build_source(*_email_and_options(arguments))
+
+
+@email_call(None)
+def EmailRAZ() -> None:
+    """Empty the structure `Email` of the current thread or task."""
+    Email.memory.clear()
+
+
+# The steps.
+
+
+def _session(given: object) -> OpenSession:
+    """The session of that name or variable. Raises ErreurWLangage when it is not open."""
+    if isinstance(given, emailSessionSMTP):
+        if given.session is None:
+            raise ErreurWLangage(
+                "cette session n'est pas ouverte : appelez OuvreSession, et vérifiez que le résultat est Vrai",
+                "this session is not open: call StartSession, and check that the result is True",
+            )
+        return given.session
+    if isinstance(given, str):
+        return desk.sending(given)
+    raise ErreurWLangage(
+        "une session est un nom, ou une variable emailSessionSMTP",
+        "a session is a name, or an emailSMTPSession variable",
+    )
+
+
+def _email_and_options(arguments: tuple[object, ...]) -> tuple[EmailVariable, SendOption]:
+    """Both may be missing; which one is there is told by its type."""
+    match arguments:
+        case ():
+            return Email, SendOption(0)
+        case (EmailVariable() as email,):
+            return email, SendOption(0)
+        case (int(options),):
+            return Email, send_options(options)
+        case (EmailVariable() as email, int(options)):
+            return email, send_options(options)
+        case _:
+            pass
+    raise ErreurWLangage(
+        "attendu : [Email [, Options]], une variable Email puis une constante",
+        "expected: [Email [, Options]], an Email variable and then a constant",
+    )
+
+
+def _send(session: OpenSession, message: Sendable, **envelope: object) -> None:
+    with session.turn:
+        session.smtp.send(message, on_refused="abandon", **envelope)  # type: ignore[arg-type]

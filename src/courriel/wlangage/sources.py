@@ -1,0 +1,61 @@
+"""A mail as octets: written into Email.Source, and sent from a file as it is."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from courriel.wlangage.constants import SendOption
+from courriel.wlangage.errors_shown import email_call
+from courriel.wlangage.problem import ErreurWLangage, Impossible
+
+if TYPE_CHECKING:
+    from courriel import ReadyMessage
+    from courriel.wlangage.structures import EmailVariable
+
+
+@email_call(False)
+def build_source(email: EmailVariable, options: int = 0) -> bool:
+    """Write the mail into its `Source`, as EmailConstruitSource and the method of a variable do."""
+    email.Source = source_of(email, options)
+    return True
+
+
+def source_of(email: EmailVariable, options: int) -> str:
+    """The whole mail, as it would leave: headers, an empty line, the rest. It needs no session."""
+    from courriel.session.outgoing import Wishes, prepare
+    from courriel.wlangage.letter import message_of
+
+    wished = send_options(options)
+    message = message_of(email)
+    source = bytes(prepare(message, Wishes(), {"SMTPUTF8": ""}).content).decode("utf-8", "replace")
+    if SendOption.HEADER_BCC in wished and message.bcc:
+        shown = ",\r\n ".join(address.wire(utf8=True) for address in message.bcc)
+        source = f"Bcc: {shown}\r\n{source}"
+    return source
+
+
+def send_options(options: int) -> SendOption:
+    """The options as a set. Raises ErreurWLangage for a number that is none."""
+    try:
+        return SendOption(options)
+    except ValueError:
+        raise ErreurWLangage(
+            f"option d'envoi inconnue : {options!r}", f"unknown option for sending: {options!r}"
+        ) from None
+
+
+def ready_file(path: str | os.PathLike[str]) -> ReadyMessage:
+    """A mail that lies in a file, as it is."""
+    from courriel import ReadyMessage
+
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - pathlib would be imported for this alone
+            raw = file.read()
+    except OSError as missing:
+        raise Impossible(
+            f"Le fichier « {os.fspath(path)} » ne peut pas être lu : {missing.strerror or missing}.",
+            f'The file "{os.fspath(path)}" cannot be read: {missing.strerror or missing}.',
+            hint_id="FILE-NOT-FOUND",
+        ) from missing
+    return ReadyMessage.parse(raw)

@@ -1,0 +1,97 @@
+"""The mail as the WLangage sees it: the structure `Email`, its variables, and attached files.
+
+`Email` is one name for two things, as in the WLangage: `Email.Sujet = …` speaks to the structure that every thread and
+every task has already; `courrier = Email()` declares a variable, as `courrier est un Email` does.
+"""
+
+from __future__ import annotations
+
+import os
+
+from courriel.wlangage.desk import here
+from courriel.wlangage.properties import NotThat, Property, Structure, as_text, flag, limit, number, series, text
+from courriel.wlangage.sources import build_source
+
+
+class emailAttache(Structure):
+    """A file that goes along: its name, its octets (`bytes`, or text), its type, and its identifier for `cid:`."""
+
+    __slots__ = ()
+    wlangage_type = "emailAttache"
+
+    Nom = Name = text()
+    Contenu = Content = Property[bytes | str | None, object](lambda: None, lambda value: _as_content(value))
+    TypeContenu = ContentType = text()
+    Identifiant = Identifier = text()
+
+
+def _as_content(value: object) -> bytes | str:
+    if isinstance(value, str | bytes | bytearray | memoryview):
+        return value if isinstance(value, str) else bytes(value)
+    raise NotThat("des octets (bytes) ou une chaîne sont attendus", "octets (bytes) or a string are expected")
+
+
+def _as_attached(value: object) -> emailAttache | str:
+    if isinstance(value, emailAttache):
+        return value
+    if isinstance(value, str | os.PathLike):
+        return os.fspath(value)
+    raise NotThat(
+        "un emailAttache, ou le chemin d'un fichier, est attendu", "an emailAttach, or the path of a file, is expected"
+    )
+
+
+class EmailVariable(Structure):
+    """A mail to be sent. `Email()` makes one."""
+
+    __slots__ = ()
+    wlangage_type = "Email"
+
+    Expéditeur = Expediteur = Sender = text()
+    AdresseExpéditeur = AdresseExpediteur = SenderAddress = text()
+    Destinataire = Recipient = series(as_text, str)
+    NbDestinataire = NbRecipient = limit()
+    Cc = series(as_text, str)
+    NbCc = limit()
+    Cci = Bcc = series(as_text, str)
+    NbCci = NbBcc = limit()
+    Sujet = Subject = text()
+    Message = text()
+    HTML = text()
+    Attache = Attach = series(_as_attached, emailAttache)
+    NbAttache = NbAttach = limit()
+    AccuséRéception = AccuseReception = AcknowledgementReceipt = flag()
+    DispositionNotification = flag()
+    Source = text()
+    ID = text()
+    IdentifiantMail = MailIdentifier = number()
+    EnDehors = Out = flag()
+    Erreur = Error = text()
+
+    def ConstruitSource(self, Options: int = 0) -> bool:
+        """Write the mail into `Source`; see EmailConstruitSource."""
+        return build_source(self, Options)
+
+    BuildSource = ConstruitSource
+
+
+class _Predeclared(EmailVariable):
+    """The structure that needs no declaration: whoever asks gets that of the current thread or task."""
+
+    __slots__ = ()
+
+    @property
+    def memory(self) -> dict[str, object]:
+        """What has been set in this thread or task."""
+        return here().email
+
+    def __call__(self, **values: object) -> EmailVariable:
+        """Declare a variable: `courrier = Email()`."""
+        return EmailVariable(**values)
+
+    def __instancecheck__(self, thing: object) -> bool:
+        """`isinstance(courrier, Email)` asks what it seems to ask."""
+        return isinstance(thing, EmailVariable)
+
+
+Email = _Predeclared()

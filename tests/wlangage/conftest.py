@@ -1,0 +1,73 @@
+"""Fixtures of the WLangage face: a post office on loopback, names that lead to it, and an empty desk for every test."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import trustme
+
+from courriel import failures
+from courriel.wlangage.desk import _context, desk
+from wlangage.post_office import Authority, PostOffice
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"), trustme.CA())
+
+
+@pytest.fixture
+def believed(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Authority:
+    """The authority is in the system's store, and is all that is there."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    monkeypatch.setenv("SSL_CERT_DIR", str(authority.folder / "nothing-here"))
+    return authority
+
+
+@pytest.fixture
+def office() -> Iterator[PostOffice]:
+    with PostOffice(users={"ada": "secret"}).open() as opened:
+        yield opened
+
+
+@pytest.fixture
+def reach(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`reach("smtp.gmail.com", 587, office)`: for this process, that name and port lead to the post office.
+
+    Every other name is unknown: nothing leaves loopback.
+    """
+    roads: dict[tuple[str, int], PostOffice] = {}
+    really = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, port: Any, *arguments: Any, **named: Any) -> Any:
+        numeric = host in ("127.0.0.1", "::1") or named.get("flags", 0) & socket.AI_NUMERICHOST
+        if numeric:
+            return really(host, port, *arguments, **named)
+        if (host, port) in roads:
+            return really("127.0.0.1", roads[host, port].port, *arguments, **named)
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+    def lead(host: str, port: int, office: PostOffice) -> None:
+        roads[host, port] = office
+
+    return lead
+
+
+@pytest.fixture(autouse=True)
+def _fresh_desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every test begins with an empty desk, in English."""
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    _context.set(None)
+    desk.__init__()  # type: ignore[misc]
+    yield
+    for name in list(desk._named):
+        session = desk.take(name)
+        assert session is not None
+        session.close()
+    failures.speak(None)
+    _context.set(None)
