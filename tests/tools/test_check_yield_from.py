@@ -87,6 +87,7 @@ def test_a_step_that_is_named_but_not_taken_is_found(tmp_path: Path, line: str) 
         'want = Send("EHLO")',
         "pause = wire.unpause()",
         'other._ask("EHLO")  # not a flow: another _ask',
+        "steps.close()",
     ],
 )
 def test_a_step_that_is_taken_is_left_in_peace(tmp_path: Path, line: str) -> None:
@@ -118,5 +119,58 @@ def test_a_method_of_our_own_that_is_no_flow_may_share_a_name_with_one(tmp_path:
     )
 
     result = check(tmp_path, source)
+
+    assert result.stdout == ""
+
+
+KNOWN = """
+from courriel.dialogue.flow import Flow, Receive
+from courriel.dialogue import conversation as talk
+from courriel.dialogue.conversation import Conversation, pause
+
+class Desk:
+    def authenticate(self) -> bool: ...
+    def _ask(self) -> int: ...
+
+class Visit:
+    kept: Conversation
+
+    def __init__(self, conversation: Conversation, desk: Desk) -> None:
+        self._conversation = conversation
+        self._desk = desk
+
+    def go(self, conversation: Conversation, desk: Desk) -> Flow[None]:
+        yield Receive("hello")
+        {line}
+"""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'conversation._ask("EHLO")',
+        'self._conversation._ask("EHLO")',
+        'self.kept._ask("EHLO")',
+        'reply = Conversation()._ask("EHLO")',
+        "pause()",
+        "talk.pause()",
+    ],
+)
+def test_the_class_of_an_object_is_read_from_annotations(tmp_path: Path, line: str) -> None:
+    (tmp_path / "courriel" / "dialogue").mkdir(parents=True)
+    (tmp_path / "courriel" / "dialogue" / "visit.py").write_text(KNOWN.format(line=line))
+
+    result = check(tmp_path, CONVERSATION.format(line="pass"))
+
+    assert "visit.py:19:" in result.stdout
+    assert "is missing" in result.stdout
+
+
+@pytest.mark.parametrize("line", ["desk._ask()", "self._desk._ask()", "allowed = self._desk.authenticate()"])
+def test_a_namesake_on_another_class_is_no_flow(tmp_path: Path, line: str) -> None:
+    (tmp_path / "courriel" / "dialogue").mkdir(parents=True)
+    (tmp_path / "courriel" / "dialogue" / "visit.py").write_text(KNOWN.format(line=line))
+
+    result = check(tmp_path, CONVERSATION.format(line="pass"))
 
     assert result.stdout == ""
