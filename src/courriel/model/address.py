@@ -182,14 +182,13 @@ def _take_name(text: str) -> tuple[str, str]:
         return "", text
     words: list[str] = []
     position = 0
+    # A word is followed by white space or by the bracket, and nothing ends in white space here: there is always a next.
     while text[position] != "<":
         word = _WORD.match(text, position)
         if word is None:
             raise _refusal(text, "the name before the bracket needs quotes, or something else is wrong with it")
         words.append(_PAIR.sub(r"\1", word[1]) if word[2] is None else word[2])
         position = word.end()
-        if position >= len(text):
-            raise _refusal(text, "an address in angle brackets is missing")
     return " ".join(words), text[position:]
 
 
@@ -278,8 +277,6 @@ def _mapped_domain(domain: str, whole: str) -> tuple[str, str]:
         shown, dns = _international(domain, whole)
     if not _DOMAIN.fullmatch(dns):
         raise _refusal(whole, _what_is_wrong_with_domain(dns))
-    if len(dns) > LONGEST_DOMAIN:
-        raise _refusal(whole, f"the domain is longer than {LONGEST_DOMAIN} octets")
     if dns[dns.rfind(".") + 1 :].isdigit():
         raise _refusal(whole, "an IP address stands in brackets, [192.0.2.1], and no domain ends in a number")
     return shown, dns

@@ -77,17 +77,15 @@ class Attachment:
         where = Path(path)
         try:
             known = where.stat()
+            if stat.S_ISREG(known.st_mode):
+                # Whether it may be read is better known now than in the middle of a message.
+                where.open("rb").close()
         except (OSError, ValueError) as missing:
             reason = getattr(missing, "strerror", None) or "there is no such file"
-            raise InvalidMessage(
-                f"attachment {str(where)!r}: {reason}", stage="compose", hint_id="ATTACHMENT-MISSING"
-            ) from missing
+            text = f"attachment {str(where)!r}: {reason}"
+            raise InvalidMessage(text, stage="compose", hint_id="ATTACHMENT-MISSING") from missing
         if not stat.S_ISREG(known.st_mode):
             raise refusal("attachment", f"{str(where)!r} is not a file, but a directory or a device")
-        if not os.access(where, os.R_OK):
-            raise InvalidMessage(
-                f"attachment {str(where)!r}: it may not be read", stage="compose", hint_id="ATTACHMENT-MISSING"
-            )
         named = where.name if name is None else name
         return cls(named, str(where.absolute()), known.st_size, content_type or "", inline, content_id or "")
 

@@ -16,7 +16,7 @@ _TAG = re.compile(r"<(/?)([A-Za-z][^\s/>]*)")
 _BETWEEN = re.compile(r"[\s/]*")
 _ATTRIBUTE = re.compile(r"[^\s/>=][^\s/>=]*")
 _EQUALS = re.compile(r"\s*=\s*")
-_BARE = re.compile(r"[^\s>]*")
+_END_OF_BARE = re.compile(r"[\s>]")
 # What these hold is no HTML; it ends at their own closing tag.
 _RAW = {name: re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE) for name in ("script", "style", "title", "textarea")}
 
@@ -79,6 +79,8 @@ def _read_attributes(html: str, position: int, found: Attributes) -> int:
                 if end < 0:
                     return -1
                 value, position = html[position + 1 : end], end + 1
-            elif bare := _BARE.match(html, position):
-                value, position = bare[0], bare.end()
+            else:
+                stop = _END_OF_BARE.search(html, position)
+                value = html[position : stop.start() if stop else len(html)]
+                position += len(value)
         found.setdefault(name[0].lower(), unescape(value))

@@ -142,6 +142,13 @@ def test_a_header_form_is_read(text: str, name: str, spec: str) -> None:
         '"a',
         "Ada",
         "Ada <>",
+        "Ada >",
+        "Ada '<'",
+        'Ada "<"',
+        "a(b@c.org",
+        "a:b@c.org",
+        "a@b.org,c",
+        "é@b.org,c@d.org",
     ],
 )
 def test_what_is_no_address_is_refused(text: str) -> None:

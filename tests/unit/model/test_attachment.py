@@ -115,6 +115,17 @@ def test_a_stream_of_text_and_half_a_character_are_refused() -> None:
         Attachment.data("\ud800", "a.txt")
 
 
+@pytest.mark.parametrize("name", ["", " a", "a ", "\xa0", "a/b", "x\u202egpj.exe", "é" * 128, "\udce9.txt"])
+def test_a_name_that_would_not_arrive_as_it_is_is_refused(name: str) -> None:
+    with pytest.raises(InvalidMessage, match="attachment name"):
+        Attachment.data(b"", name)
+
+
+def test_a_path_is_text() -> None:
+    with pytest.raises(InvalidMessage, match="a path is text"):
+        Attachment.file(b"a.txt")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("name", "content_type"),
     [

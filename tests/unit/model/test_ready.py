@@ -180,6 +180,15 @@ def test_an_old_message_of_the_email_package_is_taken() -> None:
     assert bytes(ReadyMessage.of(message).content).isascii()
 
 
+def test_what_the_email_package_cannot_write_is_refused() -> None:
+    message = EmailMessage()
+    message["From"], message["To"] = "Ada Lovelace, a@b.org", "c@d.org"
+    message.set_payload(object())
+
+    with pytest.raises(InvalidMessage, match="cannot write it"):
+        ReadyMessage.of(message)
+
+
 def test_a_message_of_the_email_package_may_need_smtputf8() -> None:
     message = EmailMessage()
     message["From"], message["To"] = "a@b.org", "用户@d.org"

@@ -38,6 +38,10 @@ def test_text_in_ascii_is_folded_at_its_spaces_and_not_encoded() -> None:
     assert field == ("Subject: one two three four five six seven eight nine ten eleven twelve\r\n thirteen fourteen")
 
 
+def test_the_last_word_is_folded_too() -> None:
+    assert text_field("Subject", "a" * 60 + " " + "b" * 20) == "Subject: " + "a" * 60 + "\r\n " + "b" * 20
+
+
 def test_a_long_word_stays_whole_while_a_line_can_hold_it() -> None:
     assert text_field("X-Token", "x" * 800) == "X-Token: " + "x" * 800
     assert "=?utf-8?q?" in text_field("X-Token", "x" * 1000)

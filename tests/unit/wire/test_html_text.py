@@ -49,6 +49,13 @@ def test_anything_at_all_becomes_lines_of_text(html: str) -> None:
         ("<ul><li>a<li>b<ol><li>c</ol></ul>d", "- a\n- b\n  1. c\n\nd\n"),
         ("<p>x</p><blockquote>a<p>b</p></blockquote>c", "x\n\n> a\n>\n> b\n\nc\n"),
         ("<pre>\n a\n\tb</pre>", " a\n        b\n"),
+        ("<pre>a<br>b<b>c</b>", "a\nbc\n"),
+        ("a<img>b", "ab\n"),
+        ("<ul><li>a</li></ul><li>b</li></ul>", "- a\n\n- b\n"),
+        ("<ul>" * 25 + "<li>a</li>" + "</ul>" * 25 + "b", " " * 38 + "- a\n\nb\n"),
+        ("<ul><table><td>a</ul>b", "  a\n\n  b\n"),
+        ("<a href=https://x.org/" + "x" * 900 + ">a</a>", "a\n"),
+        ("</a></blockquote>a</ul></table></td>b", "a\nb\n"),
         ("a<hr>b", "a\n\n" + "-" * 40 + "\n\nb\n"),
         ("<head><title>t</title><style>p{}</style></head><body>a<script>'<p>b'</script>", "a\n"),
         ("<head><meta><body>a", "a\n"),
@@ -88,6 +95,12 @@ def test_a_table_for_layout_is_read_cell_by_cell() -> None:
     )
 
     assert text == "One\n\ntwo\n\nk  v\n"
+
+
+def test_cells_with_much_to_say_follow_one_another() -> None:
+    text = text_of(f"<table><tr><td>{'word ' * 20}<td>and</table>")
+
+    assert text == " ".join(["word"] * 15) + "\n" + " ".join(["word"] * 5) + " and\n"
 
 
 def test_running_text_is_broken_between_words_and_a_long_word_stays_whole() -> None:

@@ -278,6 +278,22 @@ def test_an_attachment_of_text_keeps_its_line_ends() -> None:
     assert file.get_payload(decode=True) == b"a\nb\r\nc\r"
 
 
+def test_a_message_to_hidden_recipients_only_names_nobody() -> None:
+    parsed = read(Message(sender="ada@example.org", bcc="bob@example.org"))
+
+    assert "To" not in parsed
+    assert "Bcc" not in parsed
+
+
+def test_a_line_break_that_came_in_by_the_back_door_does_not_leave() -> None:
+    message = Message(**FIELDS)
+    object.__setattr__(message, "subject", "x\r\nBcc: evil@example.org")
+
+    with pytest.raises(InvalidMessage) as refused:
+        build(message)
+    assert refused.value.hint_id == "HEADER-LINE-BREAK"
+
+
 def test_dots_are_told_apart() -> None:
     assert build(Message(**FIELDS, text="a.b\n")).dotless
     assert not build(Message(**FIELDS, text=".\n")).dotless
