@@ -1,0 +1,169 @@
+"""Runs flows without any network: a visitor's octets against a server flow, or a client flow against a server flow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, TypeVar
+
+from courriel.dialogue.desk import Delivery, Desk, Terms, Visit
+from courriel.dialogue.flow import Connect, Fetch, Flow, HangUp, Overhear, Receive, Secure, Send, Want
+from courriel.dialogue.serve_smtp import SmtpServing
+
+T = TypeVar("T")
+Cut = Literal["whole", "line", "byte"]
+CUTS: tuple[Cut, ...] = ("whole", "line", "byte")
+
+
+class Keeping(Desk):
+    """Takes everything, and keeps it."""
+
+    def __init__(self) -> None:
+        self.deliveries: list[Delivery] = []
+
+    def message(self, visit: Visit, delivery: Delivery) -> None:
+        self.deliveries.append(delivery)
+
+
+class Visited:
+    """A server, and what it did with a visitor who said everything without ever listening."""
+
+    def __init__(self, terms: Terms, desk: Desk) -> None:
+        self.desk = desk
+        self.notes: list[str] = []
+        self.visit = Visit(note=lambda who, text: self.notes.append(f"{who}: {text}"))
+        self.said = bytearray()
+        self.bursts = 0
+        self.secured = 0
+        self.ending = ""
+        self._flow = SmtpServing(desk, terms, self.visit).serve()
+
+    @property
+    def lines(self) -> list[str]:
+        """What the server said, line by line."""
+        return self.said.decode("ascii").splitlines()
+
+    @property
+    def codes(self) -> str:
+        """The code of each reply, with its enhanced code if it has one, in one line; without the greeting."""
+        last = [line for line in self.lines if line[3:4] != "-"][1:]
+        return " ".join(line[:3] for line in last)
+
+    def hear(self, *bursts: bytes) -> Visited:
+        """Have the flow hear these, one by one, and then a hang-up; `ending` says how it ended."""
+        waiting = list(bursts)
+        try:
+            want = next(self._flow)
+            while True:
+                want = self._flow.send(self._satisfy(want, waiting))
+        except StopIteration:
+            self.ending = self.ending or ("left" if waiting else "heard it all")
+        return self
+
+    def _satisfy(self, want: Want, waiting: list[bytes]) -> bytes:
+        match want:
+            case Send(data):
+                self.said += data
+                self.bursts += 1
+            case Receive():
+                return waiting.pop(0) if waiting else b""
+            case Secure():
+                self.secured += 1
+            case HangUp():
+                self.ending = "cut"
+            case Overhear():
+                pass
+            case Connect() | Fetch():
+                raise AssertionError("a server does not ask for this")
+        return b""
+
+
+def portions(data: bytes, cut: Cut) -> list[bytes]:
+    """The same octets as they may arrive."""
+    if cut == "whole":
+        return [data] if data else []
+    return data.splitlines(keepends=True) if cut == "line" else [data[at : at + 1] for at in range(len(data))]
+
+
+def visit(said: bytes, *, cut: Cut = "whole", terms: Terms | None = None, desk: Desk | None = None) -> Visited:
+    """Say all this to a server, and look at what it did."""
+    return Visited(terms or Terms(), desk or Keeping()).hear(*portions(said, cut))
+
+
+class Pair:
+    """A client and as many servers as it connects to; octets go from one to the other in portions."""
+
+    def __init__(self, serve: Callable[[], Flow[None]], cut: Cut = "whole") -> None:
+        self.cut = cut
+        self.secrets: list[bytes] = []
+        self._serve = serve
+        self._server: Flow[None] | None = None
+        self._want: Want | None = None
+        self._to_server: list[bytes] = []
+        self._to_client: list[bytes] = []
+
+    def run(self, client: Flow[T]) -> T:
+        """Run a client flow to its end, the server's part along with it."""
+        try:
+            want = next(client)
+            while True:
+                want = client.send(self._satisfy(want))
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    def _satisfy(self, want: Want) -> bytes:
+        match want:
+            case Connect():
+                self._to_server.clear()
+                self._to_client.clear()
+                self._server = self._serve()
+                self._want = next(self._server)
+                return b"client.example.org"
+            case Send(data, _, secret):
+                if secret:
+                    self.secrets.append(data)
+                self._to_server += portions(data, self.cut)
+            case Receive():
+                while not self._to_client and self._want is not None:
+                    self._turn_server()
+                return self._to_client.pop(0) if self._to_client else b""
+            case Overhear():
+                heard = b"".join(self._to_client)
+                self._to_client.clear()
+                return heard
+            case Secure():
+                while not isinstance(self._want, Secure):
+                    assert self._want is not None, "the server left before TLS"
+                    self._turn_server()
+                assert not self._to_client
+                self._advance(b"")
+            case HangUp():
+                self._want = None
+            case Fetch(source):
+                return str(source.fetch()).encode()
+        return b""
+
+    def _turn_server(self) -> None:
+        """Do one thing that the server wants."""
+        match self._want:
+            case Send(data):
+                self._to_client += portions(data, self.cut)
+                self._advance(b"")
+            case Receive():
+                assert self._to_server, "both wait for each other"
+                self._advance(self._to_server.pop(0))
+            case Overhear():
+                heard = b"".join(self._to_server)
+                self._to_server.clear()
+                self._advance(heard)
+            case HangUp():
+                self._want = None
+            case _:
+                raise AssertionError(f"out of place: {self._want}")
+
+    def _advance(self, answer: bytes) -> None:
+        assert self._server is not None
+        try:
+            self._want = self._server.send(answer)
+        except StopIteration:
+            self._want = None

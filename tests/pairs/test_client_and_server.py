@@ -1,0 +1,259 @@
+"""Our client against our server, with nothing between them: whole, by line and by octet."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from courriel import errors
+from courriel.dialogue.desk import Answer, Desk, Limits, Terms, Visit
+from courriel.dialogue.desk import Cut as CutLine
+from courriel.dialogue.serve_smtp import SmtpServing
+from courriel.dialogue.smtp import SmtpDialogue
+from courriel.model.content import Content
+from courriel.model.credentials import Credentials, Password, TokenSource
+from courriel.model.envelope import Envelope, Notify, Return
+from courriel.model.receipt import Receipt
+from courriel.model.server import Dialect, Security, Server
+from courriel.reply import Reply
+from courriel.wire.parameters import RcptTo
+from pairs.runner import CUTS, Cut, Keeping, Pair
+
+BODY = b"Subject: x\r\n\r\nhello\r\n.\r\n..two\r\n"
+ENVELOPE = Envelope.of("ada@example.org", ["bob@example.org", "eve@example.org"])
+SERVER = Server("localhost", 25, Security.NONE)
+MECHANISMS = ("SCRAM-SHA-256", "CRAM-MD5", "PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER")
+
+
+@pytest.fixture(params=CUTS)
+def cut(request: pytest.FixtureRequest) -> Cut:
+    chosen: Cut = request.param
+    return chosen
+
+
+class Post(Keeping):
+    """Knows Ada, and has no room for Eve if told so."""
+
+    def __init__(self, *, refuse: str = "", message: Answer | None = None) -> None:
+        super().__init__()
+        self.refuse = refuse
+        self.said_to_message = message
+        self.visits: list[Visit] = []
+
+    def check(self, user: str, secret: str) -> bool:
+        return (user, secret) == ("ada", "sesame")
+
+    def secret_of(self, user: str) -> str | None:
+        return "sesame" if user == "ada" else None
+
+    def recipient(self, visit: Visit, recipient: RcptTo) -> Answer | None:
+        return Reply(550, ("5.1.1 no such user",)) if recipient.address.spec == self.refuse else None
+
+    def message(self, visit: Visit, delivery: object) -> Answer | None:  # type: ignore[override]
+        if self.said_to_message is None:
+            super().message(visit, delivery)  # type: ignore[arg-type]
+        return self.said_to_message
+
+
+class Session:
+    """One client and its servers."""
+
+    def __init__(
+        self,
+        cut: Cut,
+        desk: Desk,
+        terms: Terms | None = None,
+        server: Server = SERVER,
+        credentials: Credentials | None = None,
+    ) -> None:
+        self.client = SmtpDialogue(server, credentials)
+        self.visits: list[Visit] = []
+        self.pair = Pair(lambda: self._serve(desk, terms or Terms()), cut)
+
+    def _serve(self, desk: Desk, terms: Terms):  # type: ignore[no-untyped-def]
+        self.visits.append(Visit())
+        return SmtpServing(desk, terms, self.visits[-1]).serve()
+
+    def open(self) -> Session:
+        self.pair.run(self.client.open())
+        return self
+
+    def send(self, body: bytes = BODY, envelope: Envelope = ENVELOPE) -> Receipt:
+        eight_bit = not body.isascii()
+        return self.pair.run(self.client.deliver(envelope, Content((body,), len(body), eight_bit=eight_bit), "<x@y>"))
+
+
+def test_what_is_sent_is_what_is_received(cut: Cut) -> None:
+    desk = Post()
+    session = Session(cut, desk).open()
+
+    receipts = [session.send(), session.send()]
+    session.pair.run(session.client.close())
+
+    assert [delivery.content for delivery in desk.deliveries] == [BODY, BODY]
+    assert [receipt.complete for receipt in receipts] == [True, True]
+    assert [delivery.remarks for delivery in desk.deliveries] == [(), ()]
+    assert len(session.visits) == 1
+
+
+def test_a_refused_recipient_does_not_decide_for_the_other(cut: Cut) -> None:
+    desk = Post(refuse="eve@example.org")
+
+    receipt = Session(cut, desk).open().send()
+
+    assert receipt.accepted == ("bob@example.org",)
+    assert receipt.refused == {"eve@example.org": Reply(550, ("5.1.1 no such user",))}
+    assert [len(delivery.recipients) for delivery in desk.deliveries] == [1]
+
+
+def test_when_nobody_is_accepted_nothing_arrives_and_the_session_goes_on(cut: Cut) -> None:
+    desk = Post(refuse="eve@example.org")
+    session = Session(cut, desk).open()
+
+    with pytest.raises(errors.RecipientsRefused):
+        session.send(envelope=Envelope.of(None, "eve@example.org"))
+
+    assert session.send(envelope=Envelope.of(None, "bob@example.org")).complete
+    assert len(desk.deliveries) == 1
+
+
+def test_a_refused_message_leaves_the_session_usable(cut: Cut) -> None:
+    desk = Post(message=Reply(554, ("5.6.0 not this one",)))
+    session = Session(cut, desk).open()
+
+    with pytest.raises(errors.MessageRefused) as refused:
+        session.send()
+    desk.said_to_message = None
+
+    assert str(refused.value.reply) == "554 5.6.0 not this one"
+    assert session.send().complete
+
+
+def test_a_line_cut_after_the_dot_leaves_the_message_in_doubt(cut: Cut) -> None:
+    session = Session(cut, Post(message=CutLine())).open()
+
+    with pytest.raises(errors.ConnectionFailed) as lost:
+        session.send()
+
+    assert lost.value.in_doubt
+    assert not lost.value.retryable
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_every_mechanism_of_the_client_is_understood_by_the_server(mechanism: str, cut: Cut) -> None:
+    by_token = mechanism in ("XOAUTH2", "OAUTHBEARER")
+    credentials = TokenSource("ada", lambda: "sesame") if by_token else Password("ada", "sesame")
+    session = Session(cut, Post(), Terms(mechanisms=(mechanism,)), credentials=credentials)
+
+    session.open()
+
+    assert session.client.mechanism.upper() == mechanism
+    assert session.visits[-1].user == "ada"
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_a_wrong_secret_is_refused_by_every_mechanism(mechanism: str, cut: Cut) -> None:
+    by_token = mechanism in ("XOAUTH2", "OAUTHBEARER")
+    credentials = TokenSource("ada", lambda: "wrong") if by_token else Password("ada", "wrong")
+    session = Session(cut, Post(), Terms(mechanisms=(mechanism,)), credentials=credentials)
+
+    with pytest.raises(errors.AuthenticationRefused) as refused:
+        session.open()
+
+    assert refused.value.reply.code == 535
+    assert session.visits[-1].user == ""
+
+
+def test_names_and_passwords_in_any_characters_log_in(cut: Cut) -> None:
+    class Polyglot(Post):
+        def check(self, user: str, secret: str) -> bool:
+            return (user, secret) == ("adé,=", "mot de passe ß €")
+
+        def secret_of(self, user: str) -> str | None:
+            return "mot de passe ß €" if user == "adé,=" else None
+
+    for mechanism in ("SCRAM-SHA-256", "PLAIN", "LOGIN", "CRAM-MD5"):
+        session = Session(
+            cut, Polyglot(), Terms(mechanisms=(mechanism,)), credentials=Password("adé,=", "mot de passe ß €")
+        )
+
+        session.open()
+
+        assert session.visits[-1].user == "adé,="
+
+
+def test_starttls_then_login_then_mail(cut: Cut) -> None:
+    desk = Post()
+    server = Server("localhost", 587, Security.STARTTLS)
+    terms = Terms(starttls=True, mechanisms=MECHANISMS, login_required=True, login_needs_tls=True)
+    session = Session(cut, desk, terms, server, Password("ada", "sesame")).open()
+
+    session.send()
+
+    assert session.visits[-1].secured
+    assert session.visits[-1].remarks == []
+    assert len(desk.deliveries) == 1
+
+
+def test_options_of_the_envelope_arrive(cut: Cut) -> None:
+    desk = Post()
+    envelope = Envelope.of(
+        "ada@example.org", "bob@example.org", notify=frozenset((Notify.FAILURE,)), ret=Return.FULL, envid="a+b=c"
+    )
+
+    Session(cut, desk).open().send("é\r\n".encode(), envelope)
+
+    (delivery,) = desk.deliveries
+    assert (delivery.origin.ret, delivery.origin.envid, delivery.origin.eight_bit) == (Return.FULL, "a+b=c", True)
+    assert delivery.recipients[0].notify == {Notify.FAILURE}
+    assert delivery.recipients[0].original == "rfc822;bob@example.org"
+
+
+def test_addresses_beyond_ascii_arrive_as_they_are(cut: Cut) -> None:
+    desk = Post()
+
+    Session(cut, desk).open().send(envelope=Envelope.of("é@例え.jp", "用户@例え.jp"))
+
+    (delivery,) = desk.deliveries
+    assert delivery.origin.sender is not None
+    assert delivery.origin.sender.spec == "é@例え.jp"
+    assert delivery.recipients[0].address.spec == "用户@例え.jp"
+
+
+def test_a_message_above_the_limit_is_not_even_begun(cut: Cut) -> None:
+    desk = Post()
+    session = Session(cut, desk, Terms(limits=Limits(message=10))).open()
+
+    with pytest.raises(errors.NotSupported):
+        session.send()
+
+    assert desk.deliveries == []
+
+
+def test_lmtp_gives_each_recipient_a_fate(cut: Cut) -> None:
+    class Local(Desk):
+        def message(self, visit: Visit, delivery: object) -> dict[str, Reply]:  # type: ignore[override]
+            return {"eve@example.org": Reply(452, ("4.2.2 full",))}
+
+    session = Session(
+        cut, Local(), Terms(dialect=Dialect.LMTP), Server("localhost", 24, Security.NONE, dialect=Dialect.LMTP)
+    )
+
+    receipt = session.open().send()
+
+    assert receipt.accepted == ("bob@example.org",)
+    assert set(receipt.refused) == {"eve@example.org"}
+
+
+@given(st.lists(st.sampled_from([b"\r\n", b".", b"..", b"a", b"\xc3\xa9"]), max_size=40), st.sampled_from(CUTS))
+@settings(max_examples=100, deadline=None)
+def test_any_content_arrives_to_the_octet(parts: list[bytes], cut: Cut) -> None:
+    content = re.sub(rb"(?<!\r\n)\Z", b"\r\n", b"".join(parts))
+    desk = Post()
+
+    Session(cut, desk).open().send(content)
+
+    assert [delivery.content for delivery in desk.deliveries] == [content]
