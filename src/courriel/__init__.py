@@ -7,8 +7,8 @@ Open a session, send, know what became of it.
     with SmtpSession(Server("smtp.example.org"), Password("ada", secret)) as session:
         receipt = session.send(Message(sender="ada@example.org", to="bob@example.org", subject="Hello", text="..."))
 
-This is the front door. Each name is loaded when it is first used: `import courriel` costs next to nothing, and a program
-that blocks never pays for asyncio.
+This is the front door. Each name is loaded when it is first used: `import courriel` costs next to nothing, and a
+program that blocks never pays for asyncio.
 """
 
 from __future__ import annotations
@@ -84,7 +84,11 @@ _HOMES = {
     "send": "delivery.relay",
 }
 
-__all__ = ["__version__", "errors", *sorted(_HOMES)]  # noqa: PLE0604 - a table, so that it cannot disagree with the names
+__all__ = [  # noqa: PLE0604 - made of the table, so that the two cannot disagree
+    "__version__",
+    "errors",
+    *_HOMES,  # pyright: ignore[reportUnsupportedDunderAll]
+]
 
 
 def __getattr__(name: str) -> object:

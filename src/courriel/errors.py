@@ -81,7 +81,7 @@ class CourrielError(Exception):
             return False
         known = self.failure
         if known is not None:
-            # Some refusals lie about their kind: the table knows a 550 that means "later", and a 421 that means "never".
+            # Some codes lie about their kind: the table knows a 550 that means "later", and a 421 that means "never".
             return known.retry in ("later", "reconnect")
         return self.reply is not None and self.reply.kind == 4
 
@@ -133,7 +133,9 @@ class CourrielError(Exception):
             enhanced=str(self.reply.enhanced or "") if self.reply else "",
             text=str(self.reply) if self.reply else str(self),
             exceptions=tuple(name for error in chain for name in _names(error)),
-            errno=next((error.errno for error in chain if isinstance(error, OSError) and error.errno is not None), None),
+            errno=next(
+                (error.errno for error in chain if isinstance(error, OSError) and error.errno is not None), None
+            ),
             ssl_reason=next((str(why) for error in chain if (why := getattr(error, "reason", None))), ""),
             verify_code=next((int(code) for error in chain if (code := getattr(error, "verify_code", None))), None),
             hint_id="UNCERTAIN-RESULT" if self.in_doubt else self.hint_id,
@@ -263,7 +265,9 @@ class NotSupported(CourrielError):
 
     session_usable = True
 
-    def __init__(self, message: str, *, capability: str, stage: Stage = "", server: str = "", hint_id: str = "") -> None:
+    def __init__(
+        self, message: str, *, capability: str, stage: Stage = "", server: str = "", hint_id: str = ""
+    ) -> None:
         super().__init__(message, stage=stage, server=server, hint_id=hint_id)
         self.capability = capability
 

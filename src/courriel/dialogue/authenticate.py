@@ -24,7 +24,8 @@ from courriel.wire import smtp as wire
 
 _MAX_ROUNDS = 8  # SCRAM needs three; a server that goes on asking is not going to stop
 _MAX_INITIAL = 360  # octets: in base64, with the command, still a line of 512 (RFC 4954 4); more waits to be asked
-_CANNOT = (504, 534)  # "unrecognized authentication type", "mechanism is too weak": the only refusals to try again after
+# "Unrecognized authentication type", "mechanism is too weak": the only refusals that another try may follow.
+_CANNOT = (504, 534)
 
 Choice = tuple[str, Callable[[], sasl.Mechanism]]
 
@@ -34,37 +35,38 @@ def authenticate(
 ) -> Flow[tuple[str, ...]]:
     """Log in, and say which mechanisms were tried; the last one worked.
 
-    `offered` are the server's mechanisms in upper case, `certificate` its certificate (DER) for channel binding, empty on
-    a clear line. Raises AuthenticationRefused, NotSupported when the server offers nothing that the credentials can serve.
+    `offered` are the server's mechanisms in upper case, `certificate` its certificate (DER) for channel binding, empty
+    on a clear line. Raises AuthenticationRefused, NotSupported when the server offers nothing that the credentials can
+    serve.
     """
     token = ""
     if isinstance(credentials, TokenSource):
         token = (yield Fetch(credentials)).decode()
     tried: list[str] = []
+    refusal: errors.AuthenticationRefused | None = None
     for name, make in list(_choices(credentials, token, offered, server, certificate))[:2]:
         tried.append(name)
         try:
             yield from _log_in(exchange, make())
             return tuple(tried)
         except errors.AuthenticationRefused as refused:
-            refused.tried = tuple(tried)
-            refused.user = credentials.user
-            if isinstance(credentials, TokenSource) and refused.reply.code not in _CANNOT:
-                # The token may have been withdrawn before its time: one fresh one, then the refusal stands.
-                token = (yield Fetch(credentials)).decode()
-                yield from _try_fresh_token(exchange, make_token(name, credentials.user, token, server), refused)
-                return (*tried, name)
-            if refused.reply.code not in _CANNOT:
-                raise
-            last = refused
-    if tried:
-        raise last
-    raise errors.NotSupported(
-        f"the server offers no login that these credentials can serve (it offers: {' '.join(offered) or 'none'})",
-        capability="AUTH",
-        stage="authenticate",
-        hint_id="AUTH-NOT-OFFERED",
-    )
+            refused.tried, refused.user = tuple(tried), credentials.user
+            refusal = refused
+        if refusal.reply.code not in _CANNOT:
+            break
+    if refusal is None:
+        raise errors.NotSupported(
+            f"the server offers no login that these credentials can serve (it offers: {' '.join(offered) or 'none'})",
+            capability="AUTH",
+            stage="authenticate",
+            hint_id="AUTH-NOT-OFFERED",
+        )
+    if not isinstance(credentials, TokenSource) or refusal.reply.code in _CANNOT:
+        raise refusal
+    # The token may have been withdrawn before its time: one fresh one, then the refusal stands (scar 31).
+    fresh = (yield Fetch(credentials)).decode()
+    yield from _try_once_more(exchange, make_token(tried[-1], credentials.user, fresh, server), refusal)
+    return (*tried, tried[-1])
 
 
 def make_token(name: str, user: str, token: str, server: Server) -> sasl.Mechanism:
@@ -142,7 +144,7 @@ def _cancel(exchange: Exchange, name: str, broken: Exception) -> Flow[None]:
     raise refusal from broken
 
 
-def _try_fresh_token(exchange: Exchange, mechanism: sasl.Mechanism, refused: errors.AuthenticationRefused) -> Flow[None]:
+def _try_once_more(exchange: Exchange, mechanism: sasl.Mechanism, refused: errors.AuthenticationRefused) -> Flow[None]:
     try:
         yield from _log_in(exchange, mechanism)
     except errors.AuthenticationRefused as again:

@@ -14,8 +14,8 @@ stage that each want names, and writes the transcript.
     HangUp      cut the line without a word   answered by b""
 
 What goes wrong outside is raised inside the flow, at its `yield`, as one of `courriel.errors`: the traceback tells the
-whole story. A flow that ends by a refusal leaves the conversation where it was; cut short by anything else it leaves the
-conversation out of step, and the driver hangs up.
+whole story. A flow that ends by a refusal leaves the conversation where it was; cut short by anything else it leaves
+the conversation out of step, and the driver hangs up.
 
 Write `yield from` before every step that is a flow: a forgotten one does nothing, silently.
 """

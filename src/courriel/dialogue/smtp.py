@@ -26,8 +26,8 @@ class SmtpDialogue:
     """
     The client's side of one SMTP (or LMTP) connection.
 
-    Each public method is a flow: run it with a driver. They follow the order of a conversation: `open`, then `deliver` as
-    often as wished, then `close`. What was learnt on the way stands in the attributes.
+    Each public method is a flow: run it with a driver. They follow the order of a conversation: `open`, then `deliver`
+    as often as wished, then `close`. What was learnt on the way stands in the attributes.
     """
 
     def __init__(self, server: Server, credentials: Credentials | None = None) -> None:
@@ -59,13 +59,15 @@ class SmtpDialogue:
         if self.credentials is not None:
             yield from self._log_in(self.credentials)
 
-    def deliver(self, envelope: Envelope, content: Content, message_id: str, *, all_or_nothing: bool = False) -> Flow[Receipt]:
+    def deliver(
+        self, envelope: Envelope, content: Content, message_id: str, *, all_or_nothing: bool = False
+    ) -> Flow[Receipt]:
         """Hand one message over, and report what became of each recipient.
 
-        A server may have ended the session while nobody spoke; then a new one is opened, once, as long as nothing of this
-        message was accepted (scar 15). With `all_or_nothing` one refused recipient is enough for nothing to be sent.
-        Raises SenderRefused, RecipientsRefused, MessageRefused; NotSupported for a message that this server cannot take;
-        ConnectionFailed with `in_doubt` when the final dot left and no answer came.
+        A server may have ended the session while nobody spoke; then a new one is opened, once, as long as nothing of
+        this message was accepted (scar 15). With `all_or_nothing` one refused recipient is enough for nothing to be
+        sent. Raises SenderRefused, RecipientsRefused, MessageRefused; NotSupported for a message that this server
+        cannot take; ConnectionFailed with `in_doubt` when the final dot left and no answer came.
         """
         transaction = Transaction(envelope, content, message_id, all_or_nothing=all_or_nothing)
         try:
@@ -107,7 +109,10 @@ class SmtpDialogue:
         """Secure a line that began in clear, or give up; never go on in clear (RFC 3207)."""
         if "STARTTLS" not in self.capabilities:
             raise errors.NotSupported(
-                "the server does not offer STARTTLS", capability="STARTTLS", stage="secure", hint_id="STARTTLS-NOT-OFFERED"
+                "the server does not offer STARTTLS",
+                capability="STARTTLS",
+                stage="secure",
+                hint_id="STARTTLS-NOT-OFFERED",
             )
         yield from self._ask("secure", "STARTTLS")
         # RFC 3207 4.2: whatever was said before the line was secure may come from someone else.
@@ -130,7 +135,9 @@ class SmtpDialogue:
         in_clear = self.server.security in (Security.NONE, Security.OPPORTUNISTIC)
         if self.credentials and in_clear and not (self.server.local or self.server.allow_clear_credentials):
             raise errors.InvalidServer(
-                f"the credentials would cross the line to {self.server} in clear", stage="compose", hint_id="CLEAR-CREDENTIALS"
+                f"the credentials would cross the line to {self.server} in clear",
+                stage="compose",
+                hint_id="CLEAR-CREDENTIALS",
             )
 
     def _forget(self) -> None:
@@ -153,7 +160,7 @@ class SmtpDialogue:
             raise
         except errors.CourrielError as broken:
             # The dot has left: the server may have taken the message, whatever broke since. Its own word settles it.
-            broken.in_doubt = transaction.dot_sent and broken.reply is None
+            broken.in_doubt = transaction.dot_sent and (broken.reply is None or broken.reply.kind == 3)
             broken.refused = broken.refused or transaction.refused
             raise
 
@@ -169,7 +176,7 @@ class SmtpDialogue:
         """Go on when the server asks for the message and somebody will get it; otherwise leave without handing it over.
 
         A server may have opened the door (354) although there is a refusal. With nobody accepted, a lone dot closes it
-        (RFC 2920 3.1). With somebody accepted, that dot would send them an empty message: then the line is cut (scar 2).
+        (RFC 2920 3.1). With somebody accepted, that dot would send them an empty message: the line is cut (scar 2).
         """
         refusal, door = transaction.refusal(), transaction.door
         if refusal and door and door.kind == 3:
@@ -182,7 +189,9 @@ class SmtpDialogue:
         if door is not None and door.kind in (4, 5):
             raise transaction.message_refused(door, "data")
         if door is None or door.kind != 3:
-            raise errors.RemoteProtocolError(f"the server answered {door} to DATA, where 354 belongs", stage="data", reply=door)
+            raise errors.RemoteProtocolError(
+                f"the server answered {door} to DATA, where 354 belongs", stage="data", reply=door
+            )
 
     def _pour(self, transaction: Transaction) -> Flow[None]:
         """Put the content on the line, block by block, the final dot in the same write as the last of it."""
@@ -224,13 +233,13 @@ class SmtpDialogue:
             while len(verdicts) < wanted:
                 verdicts.append((yield from self._exchange.hear("message")))
         except errors.CourrielError as broken:
-            if not verdicts:
+            if not any(verdict.kind == 2 for verdict in verdicts):
                 raise
             notes = (f"the session broke before every recipient was answered: {broken}",)
             yield HangUp("message")
-        if not any(verdict.kind == 2 for verdict in verdicts):
-            self._judge(verdicts[0], 2, "message", transaction.message_refused)
-        return transaction.receipt(verdicts, str(self.server), notes)
+        best = next((verdict for verdict in verdicts if verdict.kind == 2), verdicts[0])
+        word = self._judge(best, 2, "message", transaction.message_refused)
+        return transaction.receipt(word, verdicts, str(self.server), notes)
 
     def _start_afresh(self, refusal: errors.Refused) -> Flow[None]:
         """Leave the transaction; a server that does not know RSET has none to leave (B14)."""
@@ -249,7 +258,7 @@ class SmtpDialogue:
     def _judge(
         reply: Reply, wanted: int, stage: Stage, refusal: Callable[[Reply, Stage], errors.Refused] | None = None
     ) -> Reply:
-        """Let a reply pass that is of the wanted kind; 4 and 5 are refusals, anything else breaks the rules (RFC 5321 4.2.1)."""
+        """Let a reply pass that is of the wanted kind; 4 and 5 refuse, any other breaks the rules (RFC 5321 4.2.1)."""
         if reply.kind == wanted:
             return reply
         if reply.kind in (4, 5):

@@ -1,4 +1,4 @@
-"""What is known so far of one message that is being handed over: who was accepted, who was refused, whether it has left."""
+"""What is known so far of one message that is being handed over: who was accepted, who refused, whether it has left."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from courriel.wire import envelope as wire
 from courriel.wire.smtp import command
 
 Step = tuple[Stage, bytes]
+
+# A verdict that says "go on" says nothing.
+_OUTCOMES = {2: Outcome.ACCEPTED, 3: Outcome.IN_DOUBT, 4: Outcome.REFUSED, 5: Outcome.REFUSED}
 
 # Commands sent before their replies are read: enough for a hundred recipients in one round trip, and few enough for the
 # replies to fit into the smallest buffers while we are still writing (RFC 2920 3.1).
@@ -51,7 +54,7 @@ class Transaction:
         """MAIL, RCPT for each recipient, DATA: as few bursts as the server can bear. Raises NotSupported."""
         content, envelope = self.content, self.envelope
         steps: list[Step] = [("sender", wire.mail(envelope, content, capabilities))]
-        steps += (("recipient", wire.rcpt(who, envelope, content, capabilities)) for who in envelope.recipients)
+        steps.extend(("recipient", wire.rcpt(who, envelope, content, capabilities)) for who in envelope.recipients)
         door: Step = ("data", command("DATA"))
         # All or nothing among several can only be kept by hearing of each before DATA opens the door.
         apart = self._all_or_nothing and len(envelope.recipients) > 1
@@ -63,7 +66,7 @@ class Transaction:
             yield (door,)
 
     def note(self, burst: Sequence[Step], replies: Sequence[Reply]) -> None:
-        """Write down what the server answered to a burst. Raises ConnectionFailed when it closed the session instead."""
+        """Write down what the server answered to a burst. Raises ConnectionFailed when it closed the session."""
         for (stage, _), reply in zip(burst, replies, strict=False):
             if reply.code == CLOSING:
                 raise closed(reply, stage)
@@ -92,18 +95,15 @@ class Transaction:
         everybody = self.refused | dict.fromkeys(self.accepted, reply)
         return errors.MessageRefused(reply, stage=stage, refused=everybody)
 
-    def receipt(self, verdicts: Sequence[Reply], server: str, notes: tuple[str, ...] = ()) -> Receipt:
+    def receipt(self, word: Reply, verdicts: Sequence[Reply], server: str, notes: tuple[str, ...] = ()) -> Receipt:
         """Each recipient's fate. One verdict is for all; LMTP gives one for each, and may break off in between."""
+        apart = len(verdicts) > 1 or bool(notes)
+        answers = iter(verdicts)
         fates: list[Fate] = []
-        apart = iter(verdicts) if len(verdicts) > 1 or notes else None
         for name, answer in self._answered():
-            verdict = answer if answer.kind != 2 else next(apart, None) if apart else verdicts[0]
-            if verdict is None:
-                fates.append(Fate(name, Outcome.IN_DOUBT))
-            else:
-                fates.append(Fate(name, Outcome.ACCEPTED if verdict.kind == 2 else Outcome.REFUSED, verdict))
-        last = next((reply for reply in verdicts if reply.kind == 2), verdicts[0])
-        return Receipt(server, self.message_id, last, tuple(fates), notes)
+            verdict = answer if answer.kind != 2 else next(answers, None) if apart else word
+            fates.append(Fate(name, _OUTCOMES[verdict.kind if verdict else 3], verdict))
+        return Receipt(server, self.message_id, word, tuple(fates), notes)
 
     # The steps.
 

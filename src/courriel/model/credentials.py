@@ -39,7 +39,7 @@ Fetch: TypeAlias = Callable[[], "Token | str | Awaitable[Token | str]"]
 
 @dataclass(frozen=True, slots=True)
 class TokenSource:
-    """A user name and a callable, plain or async, that returns a fresh token each time it is asked (XOAUTH2, OAUTHBEARER).
+    """A user name, and a callable, plain or async, that returns a fresh token each time (XOAUTH2, OAUTHBEARER).
 
     The session asks once when it opens, and once more when the server refuses the token.
     """

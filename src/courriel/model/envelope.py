@@ -35,8 +35,8 @@ class Envelope:
     """The sender and the recipients that servers act upon, and what is asked of them.
 
     `sender` is None for a message nobody may answer (the null sender `<>`, RFC 5321 4.5.5). Each recipient stands once.
-    `notify`, `ret` and `envid` ask for delivery reports (RFC 3461); `require_tls` forbids every later hop in clear (RFC 8689).
-    Raises InvalidMessage when there is no recipient, or when the options contradict each other.
+    `notify`, `ret` and `envid` ask for delivery reports (RFC 3461); `require_tls` forbids every later hop in clear (RFC
+    8689). Raises InvalidMessage when there is no recipient, or when the options contradict each other.
     """
 
     sender: Address | None
@@ -55,7 +55,9 @@ class Envelope:
             raise errors.InvalidMessage("ENVID: 1 to 100 printable ASCII characters, no space", stage="compose")
 
     @classmethod
-    def of(cls, sender: Address | str | None, recipients: Address | str | Iterable[Address | str], **options: object) -> Envelope:
+    def of(
+        cls, sender: Address | str | None, recipients: Address | str | Iterable[Address | str], **options: object
+    ) -> Envelope:
         """Make an envelope out of addresses as people write them; a recipient named twice stands once.
 
         Raises InvalidAddress for what is not an address.
@@ -69,7 +71,9 @@ class Envelope:
     @property
     def needs_smtputf8(self) -> bool:
         """Whether an address cannot be written in ASCII, so that every server on the way must know RFC 6531."""
-        return any(address.needs_smtputf8 for address in self.recipients) or bool(self.sender and self.sender.needs_smtputf8)
+        return any(address.needs_smtputf8 for address in self.recipients) or bool(
+            self.sender and self.sender.needs_smtputf8
+        )
 
     @property
     def wants_reports(self) -> bool:

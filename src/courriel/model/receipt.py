@@ -30,8 +30,9 @@ class Fate:
 class Receipt:
     """A server's word that it took a message over, and for whom.
 
-    It says "accepted", never "delivered": what happens after this server is not known here. `fates` has one entry for each
-    recipient of the envelope, in its order; `notes` holds what went wrong after the answer, which no longer matters to the mail.
+    It says "accepted", never "delivered": what happens after this server is not known here. `fates` has one entry for
+    each recipient of the envelope, in its order; `notes` holds what went wrong after the answer, which no longer
+    matters to the mail.
     """
 
     server: str
@@ -66,7 +67,8 @@ class Receipt:
             "message_id": self.message_id,
             "reply": _plain(self.reply),
             "fates": [
-                {"recipient": fate.recipient, "outcome": fate.outcome.value, "reply": _plain(fate.reply)} for fate in self.fates
+                {"recipient": fate.recipient, "outcome": fate.outcome.value, "reply": _plain(fate.reply)}
+                for fate in self.fates
             ],
             "notes": list(self.notes),
         }
@@ -80,7 +82,8 @@ class Receipt:
                 "notes": list(notes),
             }:  # fmt: skip
                 return cls(server, message_id, _reply(reply), tuple(map(_fate, fates)), tuple(map(str, notes)))
-        raise ValueError("this is not a stored receipt")
+            case _:
+                raise ValueError("this is not a stored receipt")
 
     def __str__(self) -> str:
         refused = len(self.fates) - len(self.accepted)
@@ -96,7 +99,8 @@ def _reply(stored: Mapping[str, object]) -> Reply:
     match stored:
         case {"code": int(code), "lines": list(lines)}:
             return Reply(code, tuple(map(str, lines)))
-    raise ValueError("this is not a stored reply")
+        case _:
+            raise ValueError("this is not a stored reply")
 
 
 def _fate(stored: object) -> Fate:
@@ -105,4 +109,5 @@ def _fate(stored: object) -> Fate:
             return Fate(recipient, Outcome(outcome))
         case {"recipient": str(recipient), "outcome": str(outcome), "reply": dict(reply)}:
             return Fate(recipient, Outcome(outcome), _reply(reply))
-    raise ValueError("this is not a stored fate")
+        case _:
+            raise ValueError("this is not a stored fate")

@@ -74,11 +74,11 @@ class Timeouts:
 class Server:
     """The address of a mail server and the way to protect the road to it.
 
-    `host` is a DNS name (any script), an IP address, or the path of a local socket for LMTP. `port` follows `security` unless
-    given (465, 587, 25). `tls_name` is the name the certificate must have when it is not `host`. `ehlo_name` is how we introduce
-    ourselves: by default the machine's full name, else the address literal of the line. `auth` restricts the mechanisms, in
-    lower case and in order of preference; empty means the strongest offered. Credentials never cross a clear line to another
-    machine unless `allow_clear_credentials` says so. Raises InvalidServer.
+    `host` is a DNS name (any script), an IP address, or the path of a local socket for LMTP. `port` follows `security`
+    unless given (465, 587, 25). `tls_name` is the name the certificate must have when it is not `host`. `ehlo_name` is
+    how we introduce ourselves: by default the machine's full name, else the address literal of the line. `auth`
+    restricts the mechanisms, in lower case and in order of preference; empty means the strongest offered. Credentials
+    never cross a clear line to another machine unless `allow_clear_credentials` says so. Raises InvalidServer.
     """
 
     host: str
@@ -102,7 +102,9 @@ class Server:
         if isinstance(self.port, bool) or not isinstance(self.port, int) or not 0 < self.port < 65536:
             raise errors.InvalidServer(f"port {self.port!r}: a port is a number from 1 to 65535")
         if self.ehlo_name and not _EHLO.fullmatch(self.ehlo_name):
-            raise errors.InvalidServer(f"EHLO name {self.ehlo_name!r}: a host name in ASCII, or an address as [192.0.2.1]")
+            raise errors.InvalidServer(
+                f"EHLO name {self.ehlo_name!r}: a host name in ASCII, or an address as [192.0.2.1]"
+            )
 
     @property
     def local(self) -> bool:
@@ -129,7 +131,11 @@ def _checked_host(host: str) -> str:
             return bare
     else:
         name = bare if bare.isascii() else _to_ascii(bare)
-        if len(name) <= 253 and _NAME.fullmatch(name) and all(0 < len(part) < 64 for part in name.rstrip(".").split(".")):
+        if (
+            len(name) <= 253
+            and _NAME.fullmatch(name)
+            and all(0 < len(part) < 64 for part in name.rstrip(".").split("."))
+        ):
             return name
     raise errors.InvalidServer(
         f"{host!r} is not the name of a server: a name such as smtp.example.org, or an IP address, and nothing else",

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Awaitable
+from inspect import iscoroutinefunction
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from courriel import errors
 from courriel.dialogue.flow import Connect, Fetch, Flow, HangUp, Overhear, Receive, Secure, Send, Want
 from courriel.errors import Stage
-from courriel.model.credentials import Token, TokenSource
+from courriel.model.credentials import TokenSource
 from courriel.model.server import Security, Server
 from courriel.network import resolve
-from courriel.network.line import Clock, Turn, keep_line, prepared_tls, refuse_if_broken
+from courriel.network.line import Clock, Turn, keep_line, prepared_tls, refuse_if_broken, token_bytes
 from courriel.network.transcript import Transcript
 
 if TYPE_CHECKING:
@@ -122,8 +124,8 @@ class Line:
         """
         Run a flow to its end.
 
-        A refusal leaves the conversation where it was. Anything else that cuts a flow short (a time-out, a cancellation)
-        leaves it out of step: the line hangs up, and only a flow that opens it anew may use it again.
+        A refusal leaves the conversation where it was. Anything else that cuts a flow short (a time-out, a
+        cancellation) leaves it out of step: the line hangs up, and only a flow that opens it anew may use it again.
         """
         refuse_if_broken(self.broken and not opening, self.server)
         with self._turn:
@@ -160,7 +162,7 @@ class Line:
         self._clock.follow(server)
 
     def hang_up(self) -> None:
-        """Close the line without a word; not `close`, which is only a wish and waits for what is still to be written."""
+        """Close the line without a word; not `close`, which is a wish and waits for what is still unwritten."""
         self.broken = True
         if self._arrivals is not None:
             if self._arrivals.transport is not None:
@@ -223,15 +225,7 @@ class Line:
             prepared_tls(self.server)  # a file that cannot be read is said before anybody is called
         ends = self._clock.for_connecting()
         places = await _places(self.server, ends)
-        for rank, place in enumerate(places):
-            # Each address gets its share of the time, so that a road that leads nowhere does not use it all up.
-            share = max(0.001, (ends - monotonic()) / (len(places) - rank))
-            try:
-                reached = await _reach(place, share)
-                break
-            except OSError:
-                if rank + 1 == len(places):
-                    raise
+        reached = await _reach_one_of(places, ends)
         loop = asyncio.get_running_loop()
         try:
             _, self._arrivals = await loop.create_connection(Arrivals, sock=reached)
@@ -313,6 +307,19 @@ async def _places(server: Server, ends: float) -> list[resolve.Place]:
     return found
 
 
+async def _reach_one_of(places: list[resolve.Place], ends: float) -> socket.socket:
+    """The first address that answers, in the order of the name service; raises what the last one said."""
+    last: OSError = OSError("the name has no address")
+    for rank, place in enumerate(places):
+        # Each gets its share of the time, so that a road that leads nowhere does not use it all up.
+        share = max(0.001, (ends - monotonic()) / (len(places) - rank))
+        try:
+            return await _reach(place, share)
+        except OSError as failed:
+            last = failed
+    raise last
+
+
 async def _reach(place: resolve.Place, seconds: float) -> socket.socket:
     family, address = place
     line = socket.socket(family, socket.SOCK_STREAM)
@@ -329,13 +336,10 @@ async def _reach(place: resolve.Place, seconds: float) -> socket.socket:
 async def _fetched(source: TokenSource) -> bytes:
     """A token; a plain callable runs in a thread, because it may wait for a web server."""
     given: object
-    if asyncio.iscoroutinefunction(source.fetch):
+    if iscoroutinefunction(source.fetch):
         given = await source.fetch()
     else:
         given = await asyncio.to_thread(source.fetch)
-        if hasattr(given, "__await__"):
+        if isinstance(given, Awaitable):
             given = await given
-    match given:
-        case Token(value) | str(value):
-            return value.encode()
-    raise errors.UsageError(f"a token source returned {type(given).__name__}, not a Token")
+    return token_bytes(given)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Awaitable
 from contextlib import suppress
 from time import monotonic
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TypeVar, cast
 
 from courriel import errors
 from courriel.dialogue.flow import Connect, Fetch, Flow, HangUp, Overhear, Receive, Secure, Send, Want
 from courriel.errors import Stage
-from courriel.model.credentials import Token
 from courriel.model.server import Security, Server
 from courriel.network import resolve
-from courriel.network.line import Clock, Turn, keep_line, prepared_tls, refuse_if_broken
+from courriel.network.line import Clock, Turn, keep_line, prepared_tls, refuse_if_broken, token_bytes
 from courriel.network.transcript import Transcript
-
-if TYPE_CHECKING:
-    import ssl
 
 T = TypeVar("T")
 
@@ -41,8 +38,8 @@ class Line:
         """
         Run a flow to its end.
 
-        A refusal leaves the conversation where it was. Anything else that cuts a flow short (a time-out, Ctrl-C) leaves it
-        out of step: the line hangs up, and only a flow that opens it anew may use it again.
+        A refusal leaves the conversation where it was. Anything else that cuts a flow short (a time-out, Ctrl-C) leaves
+        it out of step: the line hangs up, and only a flow that opens it anew may use it again.
         """
         refuse_if_broken(self.broken and not opening, self.server)
         with self._turn:
@@ -110,7 +107,8 @@ class Line:
         line = self._open_socket(want.stage)
         if self._transcript is not None:
             self._transcript.sent(want)
-        # Not sendall: its time limit is for the whole, and a large message on a slow line would fail although it goes on.
+        # Not sendall: its time limit is for the whole, and a large message on a slow line would fail although it goes
+        # on.
         view = memoryview(want.data)
         while view:
             line.settimeout(self._clock.for_stage(want.stage))
@@ -147,16 +145,7 @@ class Line:
             prepared_tls(self.server)  # a file that cannot be read is said before anybody is called
         ends = self._clock.for_connecting()
         places = _places(self.server, ends)
-        for rank, place in enumerate(places):
-            # Each address gets its share of the time, so that a road that leads nowhere does not use it all up.
-            share = max(0.001, (ends - monotonic()) / (len(places) - rank))
-            try:
-                self._socket = _reach(place, share)
-                break
-            except OSError:
-                if rank + 1 == len(places):
-                    raise
-        line = self._open_socket("connect")
+        self._socket = line = _reach_one_of(places, ends)
         self.broken, self.tls_version = False, ""
         self._note(f"connected to {self.server}")
         return resolve.our_name(line.getsockname())
@@ -203,6 +192,19 @@ def _places(server: Server, ends: float) -> list[resolve.Place]:
     return answer
 
 
+def _reach_one_of(places: list[resolve.Place], ends: float) -> socket.socket:
+    """The first address that answers, in the order of the name service; raises what the last one said."""
+    last: OSError = OSError("the name has no address")
+    for rank, place in enumerate(places):
+        # Each gets its share of the time, so that a road that leads nowhere does not use it all up.
+        share = max(0.001, (ends - monotonic()) / (len(places) - rank))
+        try:
+            return _reach(place, share)
+        except OSError as failed:
+            last = failed
+    raise last
+
+
 def _reach(place: resolve.Place, seconds: float) -> socket.socket:
     family, address = place
     line = socket.socket(family, socket.SOCK_STREAM)
@@ -217,15 +219,13 @@ def _reach(place: resolve.Place, seconds: float) -> socket.socket:
     return line
 
 
-def _fetched(token: object) -> bytes:
-    match token:
-        case Token(value) | str(value):
-            return value.encode()
-        case _ if hasattr(token, "__await__"):
-            if hasattr(token, "close"):
-                token.close()  # a coroutine nobody will await
-            raise errors.UsageError("an async token source needs AsyncSmtpSession")
-    raise errors.UsageError(f"a token source returned {type(token).__name__}, not a Token")
+def _fetched(given: object) -> bytes:
+    if isinstance(given, Awaitable):
+        close = getattr(given, "close", None)
+        if close is not None:
+            close()  # a coroutine that nobody will await
+        raise errors.UsageError("an async token source needs AsyncSmtpSession")
+    return token_bytes(given)
 
 
 def _only_asks_to_wait(broken: OSError) -> bool:

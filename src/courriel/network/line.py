@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from courriel import errors
 from courriel.errors import Stage
+from courriel.model.credentials import Token
 from courriel.model.server import Server
 from courriel.network.failures import overdue, silent, translate
 
@@ -29,7 +30,9 @@ class Turn:
                 hint_id="SESSION-BUSY",
             )
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._taken.release()
 
 
@@ -100,10 +103,19 @@ def keep_line(error: BaseException, server: Server, *, opening: bool) -> bool:
 
 
 def prepared_tls(server: Server) -> ssl.SSLContext:
-    """The context for lines to this server; made once and shared. Raises InvalidServer for a file that cannot be used."""
+    """The context for lines to this server, made once and shared. Raises InvalidServer for an unusable file."""
     from courriel.network import tls  # noqa: PLC0415 - a line in clear does not pay for it
 
     return tls.client_context(server.trust, server.client_certificate)
+
+
+def token_bytes(given: object) -> bytes:
+    """What a token source returned, as it goes on the line. Raises UsageError for what is no token."""
+    match given:
+        case Token(value) | str(value):
+            return value.encode()
+        case _:
+            raise errors.UsageError(f"a token source returned {type(given).__name__}, not a Token")
 
 
 def _some_left(seconds: float) -> float:

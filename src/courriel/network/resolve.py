@@ -26,7 +26,8 @@ def places_at_once(server: Server) -> list[Place] | None:
 def ask(server: Server, done: Callable[[list[Place] | OSError], None]) -> None:
     """Ask the name service in a thread of its own, and hand the answer to `done` there.
 
-    The system's resolver knows no time limit and cannot be interrupted: whoever is tired of waiting leaves the thread behind.
+    The system's resolver knows no time limit and cannot be interrupted: whoever is tired of waiting leaves the thread
+    behind.
     """
     from threading import Thread  # noqa: PLC0415 - not for addresses, nor for local sockets
 
@@ -44,12 +45,18 @@ def ask(server: Server, done: Callable[[list[Place] | OSError], None]) -> None:
 
 
 def our_name(own_address: object) -> bytes:
-    """How we introduce ourselves: the machine's full name when it has one, else the address literal of the line (scar 34).
+    """How we introduce ourselves: the machine's full name when it has one, else the address literal of the line (scar
+    34).
 
-    The name service is not asked: a laptop's or a container's name means nothing to the server, and its address at least is true.
+    The name service is not asked: a laptop's or a container's name means nothing to the server, and its address at
+    least is true.
     """
     name = socket.gethostname()
-    if "." in name and not name.lower().endswith((".local", ".localdomain", ".lan", ".internal", ".home")) and _is_plain(name):
+    if (
+        "." in name
+        and not name.lower().endswith((".local", ".localdomain", ".lan", ".internal", ".home"))
+        and _is_plain(name)
+    ):
         return name.encode("ascii")
     if not isinstance(own_address, tuple):
         return b"[127.0.0.1]"  # a local socket has no address to speak of

@@ -15,7 +15,8 @@ _LONGEST = 2000  # characters of one entry
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing said: `seconds` after the transcript began, by the client ("C"), the server ("S") or about both ("*")."""
+    """One thing said: `seconds` after the transcript began, by the client ("C"), the server ("S") or about both
+    ("*")."""
 
     seconds: float
     who: Literal["C", "S", "*"]
@@ -28,7 +29,8 @@ class Line:
 class Transcript:
     """The last `limit` lines said in the sessions it was given to; print it, or iterate over it.
 
-    What was marked as a secret when it was sent is never here, nor is the content of a message: its place is held by its size.
+    What was marked as a secret when it was sent is never here, nor is the content of a message: its place is held by
+    its size.
     """
 
     def __init__(self, limit: int = 1000) -> None:
@@ -85,7 +87,7 @@ class Log(Transcript):
 
 
 def log_if_wanted() -> Log | None:
-    """The log as a witness when somebody listens to it; asking costs nothing in a program that never imported logging."""
+    """The log as a witness, when somebody listens to it; asking costs nothing where nobody imported logging."""
     import sys  # noqa: PLC0415
 
     logging = sys.modules.get("logging")

@@ -75,7 +75,7 @@ def prepare(message: Sendable, wishes: Wishes, capabilities: Mapping[str, str]) 
     ready = message if isinstance(message, Message | ReadyMessage) else ReadyMessage.of(message)
     envelope = wishes.on(ready.envelope())
     content = content_of(ready, eight_bit="8BITMIME" in capabilities, utf8="SMTPUTF8" in capabilities)
-    notes = ()
+    notes: tuple[str, ...] = ()
     if envelope.wants_reports and "DSN" not in capabilities:
         notes = ("this server sends no delivery reports: the request for them was left out",)
     return Outgoing(envelope, content, ready.message_id, notes)

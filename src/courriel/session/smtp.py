@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from courriel.model.content import Content
 from courriel.model.credentials import Credentials
 from courriel.model.envelope import Envelope, Notify, Return
 from courriel.model.receipt import Receipt
-from courriel.model.server import Server
+from courriel.model.server import Server, Timeouts
 from courriel.network import blocking
 from courriel.network.transcript import Transcript, log_if_wanted
 from courriel.session.outgoing import OnRefused, Outgoing, Sendable, Wishes, all_or_nothing, prepare
@@ -28,19 +29,15 @@ if TYPE_CHECKING:
 class _Session:
     """What both colours know of their session without waiting for anything."""
 
-    _line: blocking.Line | awaiting.Line
-
-    def __init__(self, server: Server | str, credentials: Credentials | None = None) -> None:
-        if isinstance(server, str):
-            # A string is a host here, never a URL: courriel.send(via=...) reads those.
-            server = Server(server)
+    def __init__(self, server: Server, credentials: Credentials | None, line: blocking.Line | awaiting.Line) -> None:
         self.server = server
+        self._known = line
         self._dialogue = SmtpDialogue(server, credentials)
 
     @property
     def usable(self) -> bool:
         """Whether the session is open, as far as is known without asking the server."""
-        return not self._line.broken
+        return not self._known.broken
 
     @property
     def capabilities(self) -> dict[str, str]:
@@ -55,12 +52,17 @@ class _Session:
     @property
     def tls_version(self) -> str:
         """What protects the line, for example "TLSv1.3"; empty in clear."""
-        return self._line.tls_version
+        return self._known.tls_version
 
     @property
     def mechanism(self) -> str:
         """How we logged in, for example "SCRAM-SHA-256"; empty when we did not."""
         return self._dialogue.mechanism
+
+    def change_timeouts(self, timeouts: Timeouts) -> None:
+        """Bear other silences, from the next wait on; a total deadline counts from the next call on."""
+        self.server = self._dialogue.server = replace(self.server, timeouts=timeouts)
+        self._known.follow(self.server)
 
     def __repr__(self) -> str:
         state = "open" if self.usable else "closed"
@@ -69,7 +71,9 @@ class _Session:
     def _prepare(self, message: Sendable, wishes: Wishes) -> Outgoing:
         if not self.usable:
             raise errors.ConnectionFailed(
-                "this session is not open; use it with `with`, or call open()", server=str(self.server), hint_id="SESSION-LOST"
+                "this session is not open; use it with `with`, or call open()",
+                server=str(self.server),
+                hint_id="SESSION-LOST",
             )
         return prepare(message, wishes, self._dialogue.capabilities)
 
@@ -78,21 +82,23 @@ class SmtpSession(_Session):
     """An open SMTP session: use it with `with`, or `open()` and `close()` it.
 
     `server` is a Server, or a host name (then TLS on port 465). With `credentials` the session logs in. A `transcript`
-    is told all that is said, secrets left out. One session holds one conversation at a time; a second caller meanwhile is
-    refused (UsageError). After an error whose `session_usable` is False the session is closed; `open()` opens it anew.
+    is told all that is said, secrets left out. One session holds one conversation at a time; a second caller meanwhile
+    is refused (UsageError). After an error whose `session_usable` is False the session is closed; `open()` opens it
+    anew.
     """
 
     def __init__(
         self, server: Server | str, credentials: Credentials | None = None, *, transcript: Transcript | None = None
     ) -> None:
-        super().__init__(server, credentials)
-        self._line: blocking.Line = blocking.Line(self.server, transcript if transcript is not None else log_if_wanted())
+        server = _as_server(server)
+        self._line = blocking.Line(server, transcript if transcript is not None else log_if_wanted())
+        super().__init__(server, credentials, self._line)
 
     def open(self) -> Self:
         """Connect, introduce ourselves, secure the line, log in; an older line is hung up first.
 
-        Raises ConnectionFailed (NameNotFound, TimedOut, TlsFailed), AuthenticationRefused, CommandRefused, NotSupported,
-        RemoteProtocolError; InvalidServer when credentials would cross a clear line.
+        Raises ConnectionFailed (NameNotFound, TimedOut, TlsFailed), AuthenticationRefused, CommandRefused,
+        NotSupported, RemoteProtocolError; InvalidServer when credentials would cross a clear line.
         """
         self._line.run(self._dialogue.open(), opening=True)
         return self
@@ -111,13 +117,14 @@ class SmtpSession(_Session):
     ) -> Receipt:
         """Send one message, and say what became of each recipient.
 
-        `sender` and `to` replace those of the envelope, not those that the headers show. With `on_refused="abandon"` nothing
-        is sent when one recipient is refused; by default the others get it and the receipt names the refused. `notify`, `ret`
-        and `envid` ask for delivery reports (RFC 3461), `require_tls` forbids later hops in clear (RFC 8689).
+        `sender` and `to` replace those of the envelope, not those that the headers show. With `on_refused="abandon"`
+        nothing is sent when one recipient is refused; by default the others get it and the receipt names the refused.
+        `notify`, `ret` and `envid` ask for delivery reports (RFC 3461), `require_tls` forbids later hops in clear (RFC
+        8689).
 
-        Raises SenderRefused, RecipientsRefused (nobody was accepted), MessageRefused: the session goes on. ConnectionFailed
-        and RemoteProtocolError end it; their `in_doubt` says whether the message may have left. InvalidMessage, InvalidAddress
-        and NotSupported are raised before a byte is sent.
+        Raises SenderRefused, RecipientsRefused (nobody was accepted), MessageRefused: the session goes on.
+        ConnectionFailed and RemoteProtocolError end it; their `in_doubt` says whether the message may have left.
+        InvalidMessage, InvalidAddress and NotSupported are raised before a byte is sent.
         """
         out = self._prepare(message, Wishes(sender, to, notify, ret, envid, require_tls))
         return self.deliver(out.envelope, out.content, out.message_id, on_refused=on_refused).noting(*out.notes)
@@ -143,7 +150,9 @@ class SmtpSession(_Session):
     def __enter__(self) -> Self:
         return self if self.usable else self.open()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 
@@ -155,8 +164,9 @@ class AsyncSmtpSession(_Session):
     ) -> None:
         from courriel.network import awaiting  # noqa: PLC0415 - those who block do not pay for asyncio
 
-        super().__init__(server, credentials)
-        self._line: awaiting.Line = awaiting.Line(self.server, transcript if transcript is not None else log_if_wanted())
+        server = _as_server(server)
+        self._line = awaiting.Line(server, transcript if transcript is not None else log_if_wanted())
+        super().__init__(server, credentials, self._line)
 
     async def open(self) -> Self:
         """Connect, introduce ourselves, secure the line, log in; see SmtpSession.open."""
@@ -208,3 +218,8 @@ class AsyncSmtpSession(_Session):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def _as_server(server: Server | str) -> Server:
+    """A string is a host here, never a URL: `courriel.send(via=...)` reads those."""
+    return server if isinstance(server, Server) else Server(server)

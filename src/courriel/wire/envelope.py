@@ -1,4 +1,5 @@
-"""An envelope in the words of MAIL and RCPT, with the parameters that a server has to know (RFC 5321 4.1.1.2, 4.1.1.3)."""
+"""An envelope in the words of MAIL and RCPT, with the parameters that a server has to know (RFC 5321 4.1.1.2,
+4.1.1.3)."""
 
 from __future__ import annotations
 
@@ -53,7 +54,9 @@ def xtext(text: str) -> str:
 def _original_recipient(recipient: Address) -> str:
     if recipient.needs_smtputf8:
         # RFC 6533 3: a `utf-8` address type, whose every odd character is written as \\x{HEX}.
-        shown = "".join(c if "!" <= c <= "~" and c not in "+=\\" else f"\\x{{{ord(c):X}}}" for c in recipient.wire(utf8=True))
+        shown = "".join(
+            c if "!" <= c <= "~" and c not in "+=\\" else f"\\x{{{ord(c):X}}}" for c in recipient.wire(utf8=True)
+        )
         return f"ORCPT=utf-8;{shown}"
     return f"ORCPT=rfc822;{xtext(recipient.wire())}"
 
@@ -81,7 +84,9 @@ def _check(content: Content, envelope: Envelope, utf8: bool, capabilities: Mappi
         )
     if content.eight_bit and "8BITMIME" not in capabilities:
         raise NotSupported(
-            "the message holds octets above 127, and the server does not offer 8BITMIME", capability="8BITMIME", stage="sender"
+            "the message holds octets above 127, and the server does not offer 8BITMIME",
+            capability="8BITMIME",
+            stage="sender",
         )
     if envelope.require_tls and "REQUIRETLS" not in capabilities:
         raise NotSupported(

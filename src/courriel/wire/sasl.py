@@ -17,7 +17,8 @@ from typing import Protocol
 
 from courriel.errors import InvalidServer, RemoteProtocolError
 
-# RFC 5802 5.1 recommends 4096 at least; a hostile server asks for 2**31 and has us compute for an hour (CVE-2026-42256).
+# RFC 5802 5.1 recommends 4096 at least; a hostile server asks for 2**31 and has us compute for an hour
+# (CVE-2026-42256).
 MIN_ITERATIONS = 4096
 MAX_ITERATIONS = 600_000
 
@@ -29,9 +30,11 @@ class Mechanism(Protocol):
 
     def start(self) -> bytes | None:
         """What is said at once, or None where the server speaks first."""
+        ...
 
     def answer(self, challenge: bytes) -> bytes:
         """The answer to one challenge; raises RemoteProtocolError for one that makes no sense."""
+        ...
 
     def finish(self) -> None:
         """Called when the server is content; raises RemoteProtocolError when we are not."""
@@ -101,11 +104,13 @@ class ScramSha256:
     """Both sides prove that they know the password, and neither says it (RFC 5802, RFC 7677).
 
     With a `binding` (what the server's certificate stands for, RFC 5929) it is SCRAM-SHA-256-PLUS, which nobody in the
-    middle can pass on. `downgraded` says that we could bind but the server does not offer to, so that it can notice when
-    somebody took the offer out.
+    middle can pass on. `downgraded` says that we could bind but the server does not offer to, so that it can notice
+    when somebody took the offer out.
     """
 
-    def __init__(self, user: str, secret: str, *, binding: bytes = b"", downgraded: bool = False, nonce: str = "") -> None:
+    def __init__(
+        self, user: str, secret: str, *, binding: bytes = b"", downgraded: bool = False, nonce: str = ""
+    ) -> None:
         self.name = "SCRAM-SHA-256-PLUS" if binding else "SCRAM-SHA-256"
         self._secret = saslprep(secret).encode()
         self._header = b"p=tls-server-end-point,," if binding else b"y,," if downgraded else b"n,,"
@@ -132,7 +137,9 @@ class ScramSha256:
 
     def finish(self) -> None:
         if self._step != 2 or self._signature != b"verified":
-            raise RemoteProtocolError(f"{self.name}: the server took the login without proving that it knows the password")
+            raise RemoteProtocolError(
+                f"{self.name}: the server took the login without proving that it knows the password"
+            )
 
     def _prove(self, challenge: bytes, fields: dict[str, str]) -> bytes:
         if "m" in fields:

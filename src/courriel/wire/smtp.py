@@ -14,7 +14,9 @@ MAX_REPLY = 64 * 1024
 
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _REPLY_LINE = re.compile(rb"([2-5][0-9][0-9])([ -]?)(.*)", re.DOTALL)
-_UNPRINTABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 def command(verb: str, *words: str) -> bytes:
@@ -24,7 +26,9 @@ def command(verb: str, *words: str) -> bytes:
     """
     line = " ".join((verb, *words)) if words else verb
     if _FORBIDDEN.search(line):
-        raise LocalProtocolError(f"{verb}: control characters are not allowed in a command", hint_id="HEADER-LINE-BREAK")
+        raise LocalProtocolError(
+            f"{verb}: control characters are not allowed in a command", hint_id="HEADER-LINE-BREAK"
+        )
     return line.encode() + b"\r\n"
 
 
