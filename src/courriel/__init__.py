@@ -14,9 +14,11 @@ program that blocks never pays for asyncio.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 __version__ = "0.1.0.dev0"
+
+# Type checkers know this name and take it for true; `typing` itself would cost more than everything else here.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from courriel import errors as errors
