@@ -205,7 +205,10 @@ class Guest(Arrivals):
             case Receive(stage, more):
                 if not more:
                     self._patience = monotonic() + self._listener.terms.limits.seconds(stage)
-                await self.arrival(min(self._patience, self._deadline) - monotonic())
+                left = min(self._patience, self._deadline) - monotonic()
+                if left <= 0:
+                    raise TimeoutError  # also for a visitor who never lets us wait
+                await self.arrival(left)
                 return self.take()
             case Overhear():
                 # One turn of the loop, so that what the socket holds already is read.

@@ -179,12 +179,13 @@ class Sandbox:
     # Coming and going.
 
     def __enter__(self) -> Self:
-        self._aside = Aside("courriel sandbox")
+        aside = Aside("courriel sandbox")
         try:
-            self._aside.run(self._open())
+            aside.run(self._open())
         except BaseException:
-            self._aside.close()
+            aside.close()
             raise
+        self._aside = aside
         return self
 
     def __exit__(

@@ -1,0 +1,505 @@
+"""The practice server as people use it: start it, send to it, look at what it got, have it fail."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gc
+import re
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+
+import courriel
+from courriel import Message, Sandbox, Security, errors
+from courriel.dialogue.desk import Limits
+from courriel.sandbox import certificates
+
+HEAD = b"Date: Mon, 23 Nov 2026 08:00:00 +0000\r\nFrom: ada@example.org\r\nMessage-ID: <1@example.org>\r\n"
+MAIL = HEAD + b"Subject: hello\r\n\r\nBonjour\r\n"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as opened:
+        yield opened
+
+
+def message(subject: str = "Les chiffres de l'été", to: str = "bob@example.org") -> Message:
+    return Message(sender="Ada <ada@example.org>", to=[to], subject=subject, text="Ci-joint.")
+
+
+def talk(sandbox: Sandbox, *said: bytes) -> bytes:
+    """Say this, one after the other, each time after an answer; then QUIT; and give back all that was heard."""
+    with socket.create_connection((sandbox.host, sandbox.port), timeout=10) as line, line.makefile("rb") as heard:
+        answers = heard.readline()
+        for words in said:
+            line.sendall(words)
+            while True:
+                answer = heard.readline()
+                answers += answer
+                if answer[3:4] != b"-":
+                    break
+        line.sendall(b"QUIT\r\n")
+        return answers + heard.read()
+
+
+# What it is for.
+
+
+def test_what_is_sent_is_there_to_be_looked_at(sandbox: Sandbox) -> None:
+    courriel.send(message(), via=sandbox.url)
+
+    (letter,) = sandbox.letters
+    assert (letter.sender, letter.recipients) == ("ada@example.org", ("bob@example.org",))
+    assert (letter.subject, letter.text) == ("Les chiffres de l'été", "Ci-joint.\n")
+    assert isinstance(letter.message, EmailMessage)
+    assert letter.remarks == ()
+    assert letter.path is None
+
+
+@pytest.mark.parametrize("way", ["url", "starttls_url", "tls_url"])
+def test_each_of_its_urls_works_at_once(sandbox: Sandbox, way: str) -> None:
+    url = getattr(sandbox, way)
+
+    receipt = courriel.send(message(), via=url)
+
+    assert receipt.complete
+    assert sandbox.letters[0].tls_version == ("" if way == "url" else "TLSv1.3")
+
+
+@pytest.mark.parametrize("security", [Security.NONE, Security.STARTTLS, Security.TLS])
+def test_its_server_is_a_value_that_a_session_takes(sandbox: Sandbox, security: Security) -> None:
+    with courriel.SmtpSession(sandbox.server(security), courriel.Password("ada", "anything")) as session:
+        session.send(message())
+
+    assert sandbox.letters[0].user == "ada"
+
+
+def test_letters_are_kept_to_the_octet(sandbox: Sandbox) -> None:
+    content = b"Subject: x\r\n\r\n.\r\n..\r\nbare \n lf, \xff\x00\r\n"
+
+    talk(
+        sandbox,
+        b"EHLO x.org\r\n",
+        b"MAIL FROM:<a@b.c>\r\n",
+        b"RCPT TO:<d@e.f>\r\n",
+        b"BDAT %d LAST\r\n" % len(content) + content,
+    )
+
+    (letter,) = sandbox.letters
+    assert letter.content == content
+    assert {remark.kind for remark in letter.remarks} >= {
+        "bare-lf",
+        "nul",
+        "eight-bit",
+        "no-date",
+        "no-from",
+        "no-message-id",
+    }
+
+
+def test_what_other_servers_may_not_bear_is_remarked(sandbox: Sandbox) -> None:
+    talk(
+        sandbox,
+        b"EHLO localhost\r\n",
+        b"MAIL FROM: <a@b.c>\r\n",
+        b"RCPT TO:<d@e.f>\r\n",
+        b"DATA\r\n",
+        MAIL + b"x" * 999 + b"\r\n.\r\n",
+    )
+    talk(
+        sandbox,
+        b"EHLO x.org\r\n",
+        b"MAIL FROM:<a@b.c>\r\n",
+        b"RCPT TO:<d@e.f>\r\n",
+        b"DATA\r\n",
+        b"Bcc: x@y.z\r\n" + MAIL + b".\r\n",
+    )
+
+    first, second = sandbox.letters
+    assert {remark.kind for remark in first.remarks} == {"hello-localhost", "space-in-path", "long-line"}
+    assert {remark.kind for remark in second.remarks} == {"bcc"}
+    assert all(str(remark) for remark in first.remarks)
+
+
+def test_a_letter_reads_its_parts(sandbox: Sandbox, tmp_path: Path) -> None:
+    figures = tmp_path / "figures.csv"
+    figures.write_bytes(b"1;2\r\n")
+    mail = Message(
+        sender="ada@example.org", to=["bob@example.org"], subject="x", text="plain é", html="<p>rich</p>"
+    ).attach(figures)
+
+    courriel.send(mail, via=sandbox.url)
+
+    (letter,) = sandbox.letters
+    assert letter.text.strip() == "plain é"
+    assert "<p>rich</p>" in letter.html
+    assert letter.attachments == {"figures.csv": b"1;2\r\n"}
+    assert str(letter) == "1: x from ada@example.org to bob@example.org"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\r\n", b"Content-Type: text/plain; charset=nonsense\r\n\r\n\xff\r\n",
+     b"Content-Type: multipart/mixed\r\n\r\nx\r\n",
+     b"Subject: =?utf-8?B?DQpCY2M6IGV2aWxAeC5jb20=?=\r\n\r\n",
+     b"Content-Transfer-Encoding: base64\r\n\r\n!!!\r\n", b"From: \"\r\n\r\n"],
+)  # fmt: skip
+def test_a_broken_mail_is_shown_without_breaking_anything(sandbox: Sandbox, content: bytes) -> None:
+    talk(sandbox, b"EHLO x.org\r\n", b"MAIL FROM:<>\r\n", b"RCPT TO:<d@e.f>\r\n", b"DATA\r\n", content + b".\r\n")
+
+    (letter,) = sandbox.letters
+    assert letter.sender == ""
+    assert all(isinstance(text, str) for text in (letter.subject, letter.text, letter.html, str(letter)))
+    assert isinstance(letter.attachments, dict)
+
+
+# Waiting.
+
+
+def test_one_waits_for_a_letter_that_is_yet_to_come(sandbox: Sandbox) -> None:
+    sender = threading.Thread(target=lambda: courriel.send(message("second", "eve@example.org"), via=sandbox.url))
+    courriel.send(message("first"), via=sandbox.url)
+    sender.start()
+
+    letter = sandbox.wait_for(to="EVE@example.org", subject="sec")
+    sender.join()
+
+    assert letter.number == 2
+
+
+def test_waiting_in_vain_says_what_came_instead(sandbox: Sandbox) -> None:
+    courriel.send(message("first"), via=sandbox.url)
+
+    with pytest.raises(
+        TimeoutError, match=r"no letter to eve@example.org came within 0.01 s; what came: 1: first from ada"
+    ) as late:
+        sandbox.wait_for(to="eve@example.org", timeout=0.01)
+
+    assert isinstance(late.value, errors.TimedOut)
+
+
+def test_the_async_face_says_the_same_words() -> None:
+    async def practise() -> None:
+        async with Sandbox() as sandbox:
+            waiting = asyncio.create_task(sandbox.awaited(to="bob@example.org"))
+            await courriel.asend(message(), via=sandbox.url)
+            letter = await waiting
+            with pytest.raises(errors.TimedOut):
+                await sandbox.awaited(to="eve@example.org", timeout=0.01)
+
+            assert letter is sandbox.letters[0]
+            assert await sandbox.awaited() is letter
+
+    asyncio.run(practise())
+
+
+def test_one_may_await_what_a_sandbox_in_its_own_thread_gets(sandbox: Sandbox) -> None:
+    async def practise() -> None:
+        waiting = asyncio.create_task(sandbox.awaited(subject="été"))
+        await courriel.asend(message(), via=sandbox.url)
+
+        assert (await waiting).number == 1
+
+    asyncio.run(practise())
+
+
+# Keeping.
+
+
+def test_letters_are_filed_under_names_of_ours(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "folder"
+    for _ in range(2):
+        with Sandbox(folder=folder) as sandbox:
+            courriel.send(message("../../etc/passwd"), via=sandbox.url)
+            (letter,) = sandbox.letters
+
+    files = sorted(file.name for file in folder.iterdir())
+    assert [re.sub(r"\d{8}T\d{6}Z", "T", name) for name in files] == ["000001-T.eml", "000002-T.eml"]
+    assert letter.path is not None
+    assert letter.path.read_bytes() == letter.content
+
+
+def test_a_mail_that_cannot_be_filed_is_not_taken(tmp_path: Path) -> None:
+    with Sandbox(folder=tmp_path / "gone") as sandbox:
+        (tmp_path / "gone").rmdir()
+
+        with pytest.raises(errors.MessageRefused) as refused:
+            courriel.send(message(), via=sandbox.url)
+
+        assert refused.value.reply.code == 451
+        assert sandbox.letters == []
+        assert isinstance(sandbox.sessions[0].visit.mishaps[0], OSError)
+
+
+def test_of_very_many_letters_the_last_ones_are_held() -> None:
+    with Sandbox(keep=2) as sandbox:
+        for number in range(5):
+            courriel.send(message(f"n {number}"), via=sandbox.url)
+
+        assert [letter.subject for letter in sandbox.letters] == ["n 3", "n 4"]
+        assert sandbox.dropped == 3
+        sandbox.clear()
+        assert sandbox.letters == []
+
+
+# Logging in.
+
+
+def test_any_login_is_taken_and_the_secret_is_nowhere(sandbox: Sandbox) -> None:
+    with courriel.SmtpSession(sandbox.server(), courriel.Password("ada", "correct-horse")) as session:
+        session.send(message())
+
+    (letter,) = sandbox.letters
+    everything = repr(letter) + str(sandbox.sessions[0].transcript) + repr(vars(sandbox.sessions[0].visit))
+    assert letter.user == "ada"
+    assert "correct-horse" not in everything
+    assert base64.b64encode(b"\0ada\0correct-horse").decode() not in everything
+
+
+@pytest.mark.parametrize("mechanism", ["scram-sha-256", "cram-md5", "plain", "login"])
+def test_known_users_are_checked(mechanism: str) -> None:
+    with Sandbox(users={"ada": "sesame"}, require_login=True) as sandbox:
+        url = f"smtp://ada:{{}}@127.0.0.1:{sandbox.port}?tls=none&auth={mechanism}"
+
+        assert courriel.send(message(), via=url.format("sesame")).complete
+        for wrong in (url.format("wrong"), url.format("sesame").replace("ada", "bob")):
+            with pytest.raises(errors.AuthenticationRefused):
+                courriel.send(message(), via=wrong)
+        with pytest.raises(errors.SenderRefused, match="530"):
+            courriel.send(message(), via=sandbox.url)
+
+
+# Failing by script.
+
+
+def test_a_recipient_may_be_refused(sandbox: Sandbox) -> None:
+    sandbox.refuse("*@nowhere.org")
+
+    receipt = courriel.send(
+        Message(sender="ada@example.org", to=["bob@example.org", "eve@nowhere.org"], subject="x", text="x"),
+        via=sandbox.url,
+    )
+
+    assert receipt.accepted == ("bob@example.org",)
+    assert str(receipt.refused["eve@nowhere.org"]) == "550 5.1.1 no such user"
+    assert sandbox.letters[0].recipients == ("bob@example.org",)
+
+
+@pytest.mark.parametrize(
+    ("stage", "error"),
+    [("hello", errors.CommandRefused), ("sender", errors.SenderRefused), ("recipient", errors.RecipientsRefused),
+     ("data", errors.MessageRefused), ("message", errors.MessageRefused)],
+)  # fmt: skip
+def test_every_stage_can_be_refused_once(sandbox: Sandbox, stage: str, error: type[errors.Refused]) -> None:
+    sandbox.answer(stage, "451 4.7.1 not now", times=1)
+
+    with pytest.raises(error) as refused:
+        courriel.send(message(), via=sandbox.url)
+
+    assert str(refused.value.reply) == "451 4.7.1 not now"
+    assert courriel.send(message(), via=sandbox.url).complete
+    assert len(sandbox.letters) == 1
+
+
+@pytest.mark.parametrize("stage", ["connect", "greeting", "hello", "sender", "recipient", "data", "message"])
+def test_the_line_can_be_cut_at_every_stage(sandbox: Sandbox, stage: str) -> None:
+    sandbox.answer(stage, "hang up")
+
+    with pytest.raises(errors.ConnectionFailed) as lost:
+        courriel.send(message(), via=sandbox.url)
+
+    assert lost.value.in_doubt == (stage == "message")
+    assert sandbox.letters == []
+
+
+def test_the_line_can_be_cut_within_the_content(sandbox: Sandbox) -> None:
+    sandbox.answer("data", "hang up", within=True)
+
+    with pytest.raises(errors.ConnectionFailed):
+        courriel.send(message(), via=sandbox.url)
+
+    assert sandbox.letters == []
+
+
+def test_a_server_can_fall_silent(sandbox: Sandbox) -> None:
+    sandbox.answer("recipient", "silence")
+
+    with pytest.raises(errors.TimedOut):
+        courriel.send(message(), via=f"{sandbox.url}&timeout=0.2")
+
+    assert sandbox.letters == []
+
+
+def test_the_nth_message_can_fail(sandbox: Sandbox) -> None:
+    sandbox.answer("message", "554 5.6.0 no", nth=2, times=1)
+
+    assert courriel.send(message("1"), via=sandbox.url).complete
+    with pytest.raises(errors.MessageRefused):
+        courriel.send(message("2"), via=sandbox.url)
+    assert courriel.send(message("3"), via=sandbox.url).complete
+    assert [letter.subject for letter in sandbox.letters] == ["1", "3"]
+
+
+def test_a_failure_of_the_table_can_be_played(sandbox: Sandbox) -> None:
+    sandbox.play("GMAIL-BAD-CREDENTIALS")
+
+    with pytest.raises(errors.AuthenticationRefused) as refused:
+        courriel.send(message(), via=sandbox.url.replace("://", "://ada:x@"))
+
+    assert refused.value.failure is not None
+    assert refused.value.failure.id == "GMAIL-BAD-CREDENTIALS"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [lambda s: s.answer("lunch", "550 no"), lambda s: s.answer("sender", "no"), lambda s: s.answer("sender", ""),
+     lambda s: s.answer("sender", "550 a\n551 b"), lambda s: s.answer("sender", "550 a", nth=0),
+     lambda s: s.answer("sender", "hang up", within=True), lambda s: s.play("NO-SUCH-FAILURE"),
+     lambda s: s.play("CONNECTION-REFUSED")],
+)  # fmt: skip
+def test_a_script_that_makes_no_sense_is_refused(sandbox: Sandbox, script: Callable[[Sandbox], None]) -> None:
+    with pytest.raises(errors.UsageError):
+        script(sandbox)
+
+
+# TLS and what is installed apart.
+
+
+def test_its_certificate_is_for_this_machine_only(sandbox: Sandbox) -> None:
+    trust = ssl.create_default_context(cafile=sandbox.ca)
+    for name, good in (("localhost", True), ("127.0.0.1", True), ("example.org", False)):
+        with socket.create_connection((sandbox.host, sandbox.tls_port), timeout=10) as line:
+            if good:
+                trust.wrap_socket(line, server_hostname=name).close()
+            else:
+                with pytest.raises(ssl.SSLCertVerificationError):
+                    trust.wrap_socket(line, server_hostname=name)
+
+
+def test_without_the_extra_there_is_no_tls_and_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(certificates, "available", lambda: False)
+    monkeypatch.setitem(__import__("sys").modules, "cryptography", None)
+
+    with Sandbox() as sandbox:
+        courriel.send(message(), via=sandbox.url)
+        with pytest.raises(errors.MissingExtra, match=r'pip install "courriel\[sandbox\]"'):
+            _ = sandbox.tls_url
+
+        assert sandbox.tls_port == 0
+        assert len(sandbox.letters) == 1
+
+
+def test_what_comes_with_starttls_is_thrown_away_on_a_real_line(sandbox: Sandbox) -> None:
+    with socket.create_connection((sandbox.host, sandbox.port), timeout=10) as line:
+        line.recv(1000)
+        line.sendall(b"STARTTLS\r\nEHLO evil.org\r\nMAIL FROM:<evil@x.org>\r\n")
+        assert line.recv(1000) == b"220 2.0.0 Go ahead\r\n"
+        with ssl.create_default_context(cafile=sandbox.ca).wrap_socket(line, server_hostname="localhost") as secured:
+            secured.sendall(b"NOOP\r\n")
+
+            assert secured.recv(1000) == b"250 2.0.0 Still here\r\n"
+    assert [remark.kind for remark in sandbox.sessions[0].visit.remarks] == ["before-tls"]
+
+
+def test_a_broken_handshake_harms_nobody_else(sandbox: Sandbox) -> None:
+    url = sandbox.tls_url
+    with socket.create_connection((sandbox.host, sandbox.tls_port), timeout=10) as line:
+        line.sendall(b"EHLO this is not TLS\r\n")
+        while line.recv(1000):
+            pass
+
+    assert courriel.send(message(), via=url).complete
+
+
+# Coming and going.
+
+
+def test_nothing_is_left_when_it_is_closed(sandbox: Sandbox) -> None:
+    before = set(threading.enumerate())
+    with Sandbox() as other:
+        idle = socket.create_connection((other.host, other.port), timeout=10)
+        idle.recv(100)
+        handshaking = socket.create_connection((other.host, other.tls_port), timeout=10)
+        courriel.send(message(), via=other.starttls_url)
+        folder = other.ca.parent
+        port = other.port
+
+    assert set(threading.enumerate()) == before
+    assert not folder.exists()
+    assert idle.recv(100) == b""
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((other.host, port), timeout=10)
+    idle.close()
+    handshaking.close()
+    gc.collect()
+    assert len(other.letters) == 1
+
+
+def test_a_port_that_is_taken_is_an_error_and_leaves_nothing(sandbox: Sandbox) -> None:
+    before = set(threading.enumerate())
+
+    with pytest.raises(OSError, match="in use"), Sandbox(port=sandbox.port):
+        pass
+
+    assert set(threading.enumerate()) == before
+
+
+def test_it_can_be_opened_again(sandbox: Sandbox) -> None:
+    practice = Sandbox()
+    for _ in range(2):
+        with practice:
+            courriel.send(message(), via=practice.url)
+
+    assert len(practice.letters) == 2
+
+
+def test_an_open_sandbox_is_not_opened_again(sandbox: Sandbox) -> None:
+    with pytest.raises(errors.UsageError, match="open already"), sandbox:
+        pass
+
+    assert courriel.send(message(), via=sandbox.url).complete
+
+
+def test_visitors_are_sent_away_when_they_are_silent_for_too_long() -> None:
+    with (
+        Sandbox(limits=Limits(patience=0.05)) as sandbox,
+        socket.create_connection((sandbox.host, sandbox.port), timeout=10) as line,
+    ):
+        heard = b""
+        while data := line.recv(1000):
+            heard += data
+
+    assert heard.endswith(b"421 4.4.2 You were silent for too long\r\n")
+
+
+def test_a_session_has_an_end_however_busy_it_is() -> None:
+    with (
+        Sandbox(limits=Limits(session=0.2)) as sandbox,
+        socket.create_connection((sandbox.host, sandbox.port), timeout=10) as line,
+        line.makefile("rwb") as both,
+    ):
+        both.readline()
+        answer = b"250"
+        while answer.startswith(b"250"):
+            both.write(b"NOOP\r\n")
+            both.flush()
+            answer = both.readline()
+
+    assert answer.startswith(b"421")
+
+
+def test_fifty_clients_at_once_are_all_served(sandbox: Sandbox) -> None:
+    async def crowd() -> None:
+        await asyncio.gather(*(courriel.asend(message(f"n {number}"), via=sandbox.url) for number in range(50)))
+
+    asyncio.run(crowd())
+
+    assert {letter.subject for letter in sandbox.letters} == {f"n {number}" for number in range(50)}
+    assert sorted(letter.number for letter in sandbox.letters) == list(range(1, 51))
