@@ -54,6 +54,14 @@ def test_text_that_looks_encoded_is_encoded_so_that_it_is_read_as_it_is() -> Non
     assert "DQpCY2M6" not in field.replace("=?utf-8?b?", "")
 
 
+@pytest.mark.parametrize("text", [" a", "a ", "a\tb"])
+def test_white_space_that_would_be_lost_is_encoded(text: str) -> None:
+    field = text_field("Subject", text)
+
+    assert field.startswith("Subject: =?utf-8?q?")
+    assert str(make_header(decode_header(field.removeprefix("Subject: ")))) == text
+
+
 def test_many_addresses_are_folded_between_two_of_them() -> None:
     addresses = tuple(Address(f"person{number}", "example.org", f"Person {number}") for number in range(30))
 
