@@ -176,6 +176,8 @@ def _variables(
 
 def _url(host: str, port: str, user: str, password: str, *, ssl: bool, tls: bool, options: Mapping[str, str]) -> str:
     """A URL of ours. A line that is in clear there is in clear here, by name; our own rules then judge it."""
+    if not re.fullmatch(r"\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]%\\]+", host):
+        raise refusal(f"{host!r} is not the name of a server")
     scheme = "smtps" if ssl else "smtp+starttls" if tls else "smtp"
     if not ssl and not tls:
         options = {"tls": "none", **{name: value for name, value in options.items() if value}}

@@ -158,8 +158,8 @@ def _nothing() -> tuple[Route, str]:
     from courriel.delivery import settings
 
     raise NothingSet(
-        "nothing says where mail goes: give via=, set COURRIEL_URL=smtps://ada@smtp.example.org?password=prompt, or write"
-        f' url = "…" into courriel.toml, here or as {settings.user_file()}; memory: and console: are there to try',
+        "nothing says where mail goes: give via=, set COURRIEL_URL=smtps://ada@smtp.example.org?password=prompt, or"
+        f' write url = "…" into courriel.toml, here or as {settings.user_file()}; memory: and console: are for trying',
         stage="compose",
     )
 

@@ -59,7 +59,7 @@ def check_characters(url: str) -> None:
 
 
 def refusal(sentence: str, hint_id: str = "") -> errors.InvalidUrl:
-    """The one error of this grammar. Its remedy is named outright, for the sentence may speak of STARTTLS, or of passwords."""
+    """The one error of this grammar. Its remedy is named outright: the sentence itself may speak of STARTTLS."""
     return errors.InvalidUrl(sentence, stage="compose", hint_id=hint_id or "URL-MALFORMED")
 
 

@@ -170,7 +170,7 @@ def test_the_keyring_is_asked_by_itself_when_nothing_is_said(keyring: dict[tuple
 
 
 def test_an_empty_keyring_says_how_to_fill_it(keyring: dict[tuple[str, str], str]) -> None:
-    with pytest.raises(UsageError, match="keyring set smtp.example.org ada"):
+    with pytest.raises(UsageError, match=r"keyring set smtp\.example\.org ada"):
         read("keyring")
 
 
