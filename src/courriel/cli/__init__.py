@@ -1,0 +1,1 @@
+"""The command line: `courriel send`, `courriel sandbox`, `courriel demo`. Needs the extra `courriel[cli]` (click)."""

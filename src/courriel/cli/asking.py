@@ -1,0 +1,60 @@
+"""Asking a person for a password: on a terminal only, and never when that was forbidden."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from courriel import errors
+from courriel.cli.speaking import say
+
+if TYPE_CHECKING:
+    from courriel import Route
+
+
+def with_password(route: Route, *, ask: bool) -> Route:
+    """The same route with the password that was typed, where one has to be.
+
+    That is where the route says `prompt`, or says nothing and there is no keyring to look into. Raises UsageError when
+    there is nobody to ask.
+    """
+    from courriel.delivery.secrets import SecretReference, keyring_is_there
+
+    wanted = route.password is not None and route.password.kind == "prompt"
+    missing = route.password is None and bool(route.user) and not keyring_is_there()
+    if route.server is None or not (wanted or missing) or "external" in route.server.auth:
+        return route
+    if not ask or not _terminal():
+        if not wanted:
+            return route  # the route knows best how to say what is missing
+        raise errors.UsageError(
+            say(
+                f"le mot de passe de {route.user} serait à demander, et il n'y a personne à qui",
+                f"the password of {route.user} would have to be asked for, and there is nobody to ask",
+            ),
+            stage="authenticate",
+            hint_id="PASSWORD-NOT-FOUND",
+        )
+    from getpass import getpass
+
+    host = route.server.host
+    typed = getpass(say(f"Mot de passe de {route.user} sur {host} : ", f"Password of {route.user} on {host}: "))
+    if not typed:
+        raise errors.UsageError(
+            say("aucun mot de passe n'a été donné", "no password was given"),
+            stage="authenticate",
+            hint_id="PASSWORD-NOT-FOUND",
+        )
+    return replace(route, password=SecretReference("plain", typed))
+
+
+def _terminal() -> bool:
+    """Whether a person sits there: the error stream shows the question, the terminal itself takes the answer."""
+    if not sys.stderr.isatty():
+        return False
+    try:
+        with open("/dev/tty", "rb"):  # noqa: PTH123 - a device, whose only question is whether it is there
+            return True
+    except OSError:
+        return sys.stdin is not None and sys.stdin.isatty()

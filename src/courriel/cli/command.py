@@ -1,0 +1,210 @@
+"""What all our commands have in common: help that begins with an example, in two languages, and four options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import click
+
+from courriel.cli.speaking import Words, say
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+@dataclass(slots=True)
+class Manner:
+    """How the command speaks: asked for by options that every command has."""
+
+    json: bool = False
+    color: str = "auto"
+    ask: bool = True
+
+
+class Option(click.Option):
+    """An option whose explanation, and the word for its value, are spoken when they are asked for."""
+
+    def __init__(self, names: Sequence[str], *, words: Words, value: Words | str | None = None, **rest: object) -> None:
+        super().__init__(names, **rest)  # type: ignore[arg-type]  # click's own words
+        self.words = words
+        self.value = value
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        self.help = str(self.words)
+        if self.value is not None:
+            self.metavar = str(self.value)
+        return super().get_help_record(ctx)
+
+
+def option(*names: str, fr: str, en: str, value: Words | str | None = None, **rest: object) -> Callable[[F], F]:
+    """Give a command an option, explained in both languages."""
+    return click.option(*names, cls=Option, words=Words(fr, en), value=value, **rest)  # type: ignore[arg-type,return-value]
+
+
+class _Spoken(click.Command):
+    """A command that explains itself: examples first, then how it is called, what it does, its options."""
+
+    words: Words
+    examples: tuple[Words | str, ...]
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write(
+            say("Exemples :\n", "Examples:\n") if len(self.examples) > 1 else say("Exemple :\n", "Example:\n")
+        )
+        for example in self.examples:
+            formatter.write(f"  {example}\n")
+        formatter.write_paragraph()
+        formatter.write_usage(
+            ctx.command_path, " ".join(self.collect_usage_pieces(ctx)), say("Utilisation : ", "Usage: ")
+        )
+        formatter.write_paragraph()
+        formatter.write_text(str(self.words))
+        self.format_options(ctx, formatter)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        options = [each for each in self.get_params(ctx) if isinstance(each, click.Option)]
+        records = [record for each in options if (record := each.get_help_record(ctx)) is not None]
+        formatter.write_paragraph()
+        formatter.write(say("Options :\n", "Options:\n"))
+        with formatter.indentation():
+            formatter.write_dl(records)
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        found = super().get_help_option(ctx)
+        if found is not None:
+            found.help = say("Affiche cette aide.", "Shows this help.")
+        return found
+
+
+class Command(_Spoken):
+    """One of our commands."""
+
+    def __init__(
+        self,
+        name: str | None,
+        *,
+        words: Words,
+        examples: Sequence[Words | str],
+        usage: Words | str = "",
+        **rest: object,
+    ) -> None:
+        super().__init__(name, **rest)  # type: ignore[arg-type]  # click's own words
+        self.words = words
+        self.examples = tuple(examples)
+        self.usage = usage
+        self.params += manners()
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return ["[OPTIONS]", *([str(self.usage)] if self.usage else [])]
+
+
+class Group(_Spoken, click.Group):
+    """Several commands under one name; `table` says which, and what each does, without loading any of them."""
+
+    def __init__(
+        self,
+        name: str | None,
+        *,
+        words: Words,
+        examples: Sequence[Words | str],
+        table: dict[str, Words],
+        load: Callable[[str], click.Command],
+        **rest: object,
+    ) -> None:
+        super().__init__(name, invoke_without_command=True, **rest)  # type: ignore[arg-type]  # click's own words
+        self.words = words
+        self.examples = tuple(examples)
+        self.table = table
+        self.load = load
+        self.callback = self._help_when_alone
+        self.params += manners()
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return self.load(cmd_name) if cmd_name in self.table else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in self.table:
+            known = ", ".join(self.table)
+            raise click.UsageError(
+                say(
+                    f"« {args[0]} » n'est pas une commande ; il y a : {known}",
+                    f'"{args[0]}" is not a command; there are: {known}',
+                ),
+                ctx,
+            )
+        return super().resolve_command(ctx, args)
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return ["[OPTIONS]", say("COMMANDE …", "COMMAND …")]
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write_paragraph()
+        formatter.write(say("Commandes :\n", "Commands:\n"))
+        with formatter.indentation():
+            formatter.write_dl([(name, str(words)) for name, words in self.table.items()])
+        super().format_options(ctx, formatter)
+
+    @staticmethod
+    def _help_when_alone() -> None:
+        ctx = click.get_current_context()
+        if ctx.invoked_subcommand is None:
+            click.echo(ctx.get_help())
+
+
+def manners() -> list[click.Parameter]:
+    """The options that every command has; each goes into the `Manner` of the call."""
+
+    def note(name: str) -> Callable[[click.Context, click.Parameter, object], None]:
+        def take(ctx: click.Context, parameter: click.Parameter, value: object) -> None:
+            if value is not None:
+                setattr(ctx.ensure_object(Manner), name, value)
+
+        return take
+
+    return [
+        Option(
+            ["--lang"],
+            words=Words("La langue ; sinon celle du système.", "The language; else the system's."),
+            value="fr|en",
+            type=click.Choice(["fr", "en"]),
+            expose_value=False,
+        ),
+        Option(
+            ["--json"],
+            words=Words(
+                "Résultats et erreurs en JSON, un objet par ligne.", "Results and errors as JSON, one object a line."
+            ),
+            is_flag=True,
+            flag_value=True,
+            default=None,
+            expose_value=False,
+            callback=note("json"),
+        ),
+        Option(
+            ["--color"],
+            words=Words(
+                "Couleurs : auto (sur un terminal, sauf si NO_COLOR), always ou never.",
+                "Colours: auto (on a terminal, unless NO_COLOR), always or never.",
+            ),
+            value="WHEN",
+            type=click.Choice(["auto", "always", "never"]),
+            default=None,
+            expose_value=False,
+            callback=note("color"),
+        ),
+        Option(
+            ["--no-input"],
+            words=Words("Ne demande jamais rien.", "Never asks for anything."),
+            is_flag=True,
+            flag_value=False,
+            default=None,
+            expose_value=False,
+            callback=note("ask"),
+        ),
+    ]

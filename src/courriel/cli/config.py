@@ -1,0 +1,46 @@
+"""`courriel config show`: the settings that count, and where each came from."""
+
+from __future__ import annotations
+
+import click
+
+from courriel.cli.command import Command, Group, Manner
+from courriel.cli.speaking import Words, visible
+
+CONFIGURATION = 78
+
+
+@click.command(
+    "show",
+    cls=Command,
+    words=Words(
+        "Montre chaque réglage, les secrets masqués, et d'où il vient : l'environnement, le projet ou l'utilisateur.",
+        "Shows each setting, secrets masked, and where it came from: environment, project or user.",
+    ),
+    examples=["courriel config show"],
+)
+@click.pass_obj
+def show(manner: Manner) -> int:
+    """Print them."""
+    from courriel.cli.reporting import Report
+    from courriel.delivery.profiles import explain
+
+    report = Report(manner)
+    settings = explain()
+    status = CONFIGURATION if any(each.source == "error" or each.value.startswith("(") and each.source != "nowhere"
+                                  for each in settings) else 0  # fmt: skip
+    rows = [{"name": each.name, "value": each.value, "source": each.source} for each in settings]
+    if not report.values({"ok": status == 0, "settings": rows, "sysexit": status}):
+        wide = max((len(each.name) for each in settings), default=0)
+        for each in settings:
+            report.line(f"{each.name.ljust(wide)}  {visible(each.value)}\n{'':{wide}}    ← {visible(each.source)}")
+    return status
+
+
+command = Group(
+    "config",
+    words=Words("Montre les réglages, et d'où ils viennent.", "Shows the settings, and where they come from."),
+    examples=["courriel config show"],
+    table={"show": Words("Montre chaque réglage et sa source.", "Shows each setting and its source.")},
+    load=lambda name: show,
+)

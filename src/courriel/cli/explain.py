@@ -1,0 +1,54 @@
+"""`courriel explain`: cause and remedy of a reply, an error or a traceback that somebody pastes; nothing is contacted."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from courriel import failures
+from courriel.cli.command import Command, Manner
+from courriel.cli.speaking import Words, say
+from courriel.failures.facts import LONGEST_TEXT
+
+DATA = 65
+
+
+@click.command(
+    cls=Command,
+    words=Words(
+        "Explique la réponse d'un serveur, une erreur de Python ou le nom d'une panne : cause, correctif, ce qu'il vaut mieux "
+        "éviter. Sans argument, lit l'entrée standard. Rien n'est contacté.",
+        "Explains a server's reply, an error of Python or the name of a failure: cause, fix, what better not to do. Without an "
+        "argument it reads standard input. Nothing is contacted.",
+    ),
+    examples=['courriel explain "550 5.1.1 no such user"', "courriel explain TLS-PORT-MIXUP"],
+    usage=Words("[TEXTE]", "[TEXT]"),
+)
+@click.argument("words", nargs=-1)
+@click.pass_obj
+def command(manner: Manner, words: tuple[str, ...]) -> int:
+    """Look it up."""
+    from courriel.cli.reporting import Report
+
+    text = " ".join(words)
+    if not text and not sys.stdin.isatty():
+        text = sys.stdin.read(LONGEST_TEXT)
+    if not text.strip():
+        raise click.UsageError(say("rien à expliquer", "there is nothing to explain"))
+    report = Report(manner)
+    known = failures.by_id(text.strip().upper()) or failures.find(failures.read(text))
+    if known is None:
+        report.failing(
+            DATA,
+            "NotKnown",
+            say("cette erreur n'est pas dans la table", "this error is not in the table"),
+        )
+        return report.status
+    cause, fix, dont = known.cause.in_(), known.fix.in_(), known.dont.in_()
+    if not report.values(
+        {"ok": True, "failure": known.id, "cause": cause, "hint": fix, "not": dont or None, "retry": known.retry,
+         "stage": known.stage, "meant_sysexit": known.sysexit, "sysexit": 0}
+    ):  # fmt: skip
+        report.explained(cause, fix, dont, known.id)
+    return 0

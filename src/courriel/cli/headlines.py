@@ -1,0 +1,59 @@
+"""The first sentence about an error, in both languages: what became of the mail, and where it stopped."""
+
+from __future__ import annotations
+
+from courriel import errors
+from courriel.failures import Text
+
+_NOT_SENT = Text("Non envoyé", "Not sent")
+
+# The most exact class first.
+_BY_CLASS: tuple[tuple[type[errors.CourrielError], Text], ...] = (
+    (errors.InvalidAddress, Text("une adresse n'en est pas une", "an address is none")),
+    (errors.InvalidMessage, Text("le message ne peut pas partir ainsi", "the message cannot be sent as it is")),
+    (errors.InvalidUrl, Text("l'URL du serveur ne se lit pas", "the URL of the server cannot be read")),
+    (errors.InvalidServer, Text("ce serveur ne peut pas être celui voulu", "this server cannot be meant")),
+    (errors.MissingExtra, Text("une partie facultative n'est pas installée", "an optional part is not installed")),
+    (errors.UsageError, Text("la demande ne peut pas être exécutée", "this cannot be carried out")),
+    (errors.NameNotFound, Text("le nom du serveur {server} est inconnu", "the name of the server {server} is unknown")),
+    (errors.TimedOut, Text("{server} n'a pas répondu à temps", "{server} did not answer in time")),
+    (errors.TlsFailed, Text("aucune ligne sûre vers {server}", "no secure line to {server}")),
+    (errors.ConnectionFailed, Text("la connexion à {server} a échoué", "the connection to {server} failed")),
+    (errors.ProtocolError, Text("{server} ne respecte pas le protocole", "{server} breaks the rules of the protocol")),
+    (errors.AuthenticationRefused, Text("{server} a refusé l'identification", "{server} refused the login")),
+    (errors.SenderRefused, Text("{server} a refusé l'expéditeur", "{server} refused the sender")),
+    (errors.RecipientsRefused, Text("{server} a refusé des destinataires", "{server} refused recipients")),
+    (errors.MessageRefused, Text("{server} a refusé le message", "{server} refused the message")),
+    (errors.Refused, Text("{server} a refusé une commande", "{server} refused a command")),
+    (errors.NotSupported, Text("{server} ne sait pas faire ce qui est demandé", "{server} cannot do what was asked")),
+)
+_UNCERTAIN = Text(
+    "Issue incertaine : le message est peut-être parti ; il n'a pas été renvoyé",
+    "Uncertain result: the message may have left; not resent",
+)
+
+# Where the failure table speaks of Python, the command has an option.
+_REMEDIES = {
+    "NO-SENDER": Text("--from ada@example.org, ou ?from= dans l'URL", "--from ada@example.org, or ?from= in the URL"),
+    "NO-RECIPIENT": Text("--to bob@example.org (plusieurs fois au besoin)", "--to bob@example.org (repeat it at will)"),
+}
+
+
+def headline(error: errors.CourrielError, spoken: str) -> str:
+    """One sentence, with its full stop."""
+    french = spoken == "fr"
+    if error.in_doubt:
+        return f"{_UNCERTAIN.fr if french else _UNCERTAIN.en}."
+    words = next((words for kind, words in _BY_CLASS if isinstance(error, kind)), None)
+    begin = f"{_NOT_SENT.fr} : " if french else f"{_NOT_SENT.en}: "
+    if words is None:
+        return f"{begin}{error}."
+    server = error.server or ("le serveur" if french else "the server")
+    return f"{begin}{(words.fr if french else words.en).replace('{server}', server)}."
+
+
+def remedy(error: errors.CourrielError) -> str:
+    """What to do about it, in the words of the command line where the table has those of Python."""
+    known = error.failure
+    ours = _REMEDIES.get(known.id) if known else None
+    return ours.in_() if ours else error.hint

@@ -1,0 +1,149 @@
+"""The sending itself: one way out, one session for all the messages, one report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext, redirect_stdout
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from courriel import errors
+from courriel.cli.asking import with_password
+from courriel.cli.reporting import Report
+from courriel.cli.speaking import label, say
+from courriel.cli.wishes import Wishes, read_message
+
+if TYPE_CHECKING:
+    from courriel import Message, Notify, ReadyMessage, Receipt, Route, SmtpSession, Transcript
+    from courriel.cli.command import Manner
+
+
+class Mailing:
+    """Sends what one command line asks for."""
+
+    def __init__(self, manner: Manner, via: str | None, timeout: float | None, transcript: bool) -> None:
+        self._manner = manner
+        self._via = via
+        self._timeout = timeout
+        self._report = Report(manner)
+        self._session: SmtpSession | None = None
+        self._transcript = self._new_transcript() if transcript else None
+
+    def run(self, files: tuple[str, ...], wishes: Wishes) -> int:
+        """Send the files, or the message that the wishes make, and return the exit status."""
+        try:
+            route = self._route()
+            for sentence in route.warnings:
+                self._report.aside(f"{label('attention', 'warning')}{sentence}")
+            messages = self._read(files) if files else [("", wishes.message(route.sender))]
+            for name, message in messages:
+                self._send_one(route, name, message, wishes, finished=bool(files))
+        finally:
+            self._close()
+        return self._report.status
+
+    # The steps.
+
+    def _route(self) -> Route:
+        """The way out, with the command line's own time limit."""
+        from courriel import Timeouts
+        from courriel.delivery.profiles import resolve
+
+        route = with_password(resolve(self._via), ask=self._manner.ask)
+        if self._timeout is not None and route.server is not None:
+            route = replace(route, server=replace(route.server, timeouts=Timeouts.silence(self._timeout)))
+        return route
+
+    def _read(self, files: Iterable[str]) -> Iterator[tuple[str, ReadyMessage]]:
+        """The finished messages; one that cannot be read is reported, and the others still go."""
+        for path in files:
+            try:
+                yield path, read_message(path)
+            except errors.CourrielError as error:
+                self._report.failed(error, file=path)
+            except OSError as error:
+                self._report.system(error)
+
+    def _send_one(
+        self, route: Route, file: str, message: Message | ReadyMessage, wishes: Wishes, *, finished: bool
+    ) -> None:
+        try:
+            to = wishes.to if finished and wishes.to else None
+            receipt = self._send(route, message, wishes, sender=wishes.sender if finished else None, to=to)
+        except errors.CourrielError as error:
+            self._report.failed(error, file=file, to=_recipients(message, wishes), message_id=message.message_id)
+        except KeyboardInterrupt:
+            self._report.aside(
+                say(
+                    f"Interrompu pendant l'envoi : le message est peut-être parti ; pas renvoyé ({message.message_id}).",
+                    f"Interrupted while sending: the message may have left; not resent ({message.message_id}).",
+                )
+            )
+            raise
+        else:
+            self._report.accepted(receipt, file)
+
+    def _send(
+        self,
+        route: Route,
+        message: Message | ReadyMessage,
+        wishes: Wishes,
+        *,
+        sender: str | None,
+        to: tuple[str, ...] | None,
+    ) -> Receipt:
+        from courriel import Address, send
+
+        envelope: dict[str, object] = {}
+        if sender is not None:
+            envelope["sender"] = sender
+        if to is not None:
+            envelope["to"] = Address.all_of(to)
+        if route.server is None:
+            # What shows a message on the standard output must not stand between two JSON objects.
+            with redirect_stdout(sys.stderr) if self._manner.json else nullcontext():
+                return send(message, via=route, notify=_notify(wishes), on_refused=wishes.on_refused, **envelope)  # type: ignore[arg-type]
+        session = self._open(route)
+        return send(message, via=session, notify=_notify(wishes), on_refused=wishes.on_refused, **envelope)  # type: ignore[arg-type]
+
+    def _open(self, route: Route) -> SmtpSession:
+        """The session, opened when first needed, and again after an error that ended it."""
+        from courriel import SmtpSession
+
+        if self._session is None:
+            assert route.server is not None
+            self._session = SmtpSession(route.server, route.credentials(), transcript=self._transcript)
+        if not self._session.usable:
+            self._session.open()
+        return self._session
+
+    @staticmethod
+    def _new_transcript() -> Transcript:
+        from courriel import Transcript
+
+        return Transcript()
+
+    def _close(self) -> None:
+        if self._session is not None:
+            self._session.close()
+        if self._transcript is not None:
+            for line in self._transcript:
+                print(line, file=sys.stderr)
+
+
+def _notify(wishes: Wishes) -> list[Notify]:
+    from courriel import Notify
+
+    return [Notify(word.upper()) for word in wishes.notify]
+
+
+def _recipients(message: Message | ReadyMessage, wishes: Wishes) -> list[str]:
+    """Whom it was for, as far as that can be read."""
+    from courriel import Address
+
+    try:
+        addresses = Address.all_of(wishes.to) if wishes.to and not wishes.cc else message.recipients
+    except errors.CourrielError:
+        return []
+    return [address.spec for address in addresses]

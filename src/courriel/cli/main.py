@@ -1,0 +1,28 @@
+"""Where the command begins: it runs as soon as click is there, and says what to install when it is not."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+
+UNAVAILABLE = 69  # sysexits.h: EX_UNAVAILABLE
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command with these arguments (default: those of the process), and return its exit status."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if find_spec("click") is None:
+        from courriel.cli.speaking import choose, say
+
+        choose(given)
+        print(
+            say(
+                'La commande courriel a besoin de click : pip install "courriel[cli]"',
+                'The command courriel needs click: pip install "courriel[cli]"',
+            ),
+            file=sys.stderr,
+        )
+        return UNAVAILABLE
+    from courriel.cli.program import run
+
+    return run(given)

@@ -1,0 +1,61 @@
+"""What was wrong with a command line, in both languages: click speaks English only."""
+
+from __future__ import annotations
+
+import click
+
+from courriel.cli.speaking import say, visible
+
+
+def sentence(error: click.UsageError) -> str:
+    """One sentence for a mistake in the arguments."""
+    # The most exact class first: NoSuchOption and BadOptionUsage are UsageErrors, MissingParameter is a BadParameter.
+    match error:
+        case click.NoSuchOption():
+            near = ", ".join(sorted(error.possibilities or ()))
+            name = visible(error.option_name)
+            return say(f"option inconnue : {name}", f"unknown option: {name}") + (
+                say(f" (peut-être {near} ?)", f" (perhaps {near}?)") if near else ""
+            )
+        case click.MissingParameter():
+            name = _name(error)
+            return say(f"il manque {name}", f"{name} is missing")
+        case click.BadOptionUsage():
+            name = visible(error.option_name)
+            return (
+                say(f"{name} : une valeur est attendue, une seule", f"{name}: takes a value, and one only")
+                if ("argument" in error.message or "value" in error.message)
+                else visible(error.message)
+            )
+        case click.BadParameter():
+            return f"{_name(error)}{say(' : ', ': ')}{_expected(error)}"
+        case _:
+            return visible(error.message)
+
+
+# The steps.
+
+
+def _name(error: click.BadParameter) -> str:
+    if error.param is None:
+        return str(error.param_hint or "")
+    return max(error.param.opts, key=len) if isinstance(error.param, click.Option) else error.param.human_readable_name
+
+
+def _expected(error: click.BadParameter) -> str:
+    kind = error.param.type if error.param is not None else None
+    if isinstance(kind, click.Choice):
+        choices = ", ".join(map(str, kind.choices))
+        return say(f"l'un de {choices} est attendu", f"one of {choices} is expected")
+    if isinstance(kind, click.types.IntParamType | click.types.FloatParamType):
+        return say("un nombre est attendu", "a number is expected") + _limits(kind)
+    return visible(error.message)
+
+
+def _limits(kind: object) -> str:
+    low, high = getattr(kind, "min", None), getattr(kind, "max", None)
+    if low is None:
+        return ""
+    if high is None:
+        return say(f" (à partir de {low})", f" ({low} or more)")
+    return say(f" (de {low} à {high})", f" (from {low} to {high})")

@@ -1,0 +1,310 @@
+"""What became of the mail, told on the terminal or as JSON, and the exit status that goes with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, TextIO
+
+from courriel import errors
+from courriel.cli.headlines import headline, remedy
+from courriel.cli.speaking import label, say, visible
+from courriel.failures import language
+from courriel.model.receipt import Outcome
+from courriel.reply import Reply
+
+if TYPE_CHECKING:
+    from courriel.cli.command import Manner
+    from courriel.model.receipt import Fate, Receipt
+
+OK, UNAVAILABLE, SOFTWARE, INPUT_OUTPUT, TRY_AGAIN = 0, 69, 70, 74, 75
+
+# Of several failures the one that stands first here gives the exit status: what nobody may repeat, what is our fault,
+# what the server broke, what somebody has to change; and 75 last, for callers act on it.
+_GRAVITY = (UNAVAILABLE, SOFTWARE, 76, 77, 78, INPUT_OUTPUT, 73, 68, 67, 66, 65, 64, TRY_AGAIN)
+
+_RED, _GREEN, _YELLOW, _BOLD = "31", "32", "33", "1"
+_WIDTH = 100
+
+
+class Report:
+    """Tells each result as it comes, on standard output; errors on standard error; `status` sums them up."""
+
+    def __init__(self, manner: Manner) -> None:
+        self._json = manner.json
+        self._out = _Pen(sys.stdout, manner.color)
+        self._err = _Pen(sys.stderr, manner.color)
+        self._statuses: list[int] = []
+        self._something_left = False
+
+    @property
+    def status(self) -> int:
+        """The exit status so far: the gravest.
+
+        75 says "run the same command again", so it is only given when nothing at all has left or may have left; a second
+        run would send that again.
+        """
+        if not self._statuses:
+            return OK
+        gravest = min(self._statuses, key=lambda each: _GRAVITY.index(each) if each in _GRAVITY else 0)
+        return UNAVAILABLE if gravest == TRY_AGAIN and self._something_left else gravest
+
+    def accepted(self, receipt: Receipt, file: str = "") -> None:
+        """A server took the message over, for some recipients at least."""
+        taken = [fate for fate in receipt.fates if fate.outcome is Outcome.ACCEPTED]
+        missing = [fate for fate in receipt.fates if fate.outcome is not Outcome.ACCEPTED]
+        problems = [_problem_of(fate, receipt) for fate in missing]
+        self._something_left = self._something_left or bool(taken)
+        self._statuses += [problem.sysexit for problem in problems]
+        if self._json:
+            self._object(_receipt_object(receipt, problems, file))
+            return
+        for fate in taken:
+            words = fate.reply or receipt.reply
+            accepted = say(f"accepté par {receipt.server} ({words})", f"accepted by {receipt.server} ({words})")
+            self._out.line(f"{fate.recipient}{say(' : ', ': ')}{accepted}")
+        for fate, problem in zip(missing, problems, strict=True):
+            self._recipient(fate, problem, receipt.server)
+        for note in receipt.notes:
+            self._err.line(f"{label('note', 'note')}{visible(note)}")
+
+    def failed(
+        self, error: errors.CourrielError, *, file: str = "", to: Iterable[str] = (), message_id: str = ""
+    ) -> None:
+        """Nobody took the message over, or nobody knows."""
+        self._statuses.append(error.sysexit)
+        self._something_left = self._something_left or error.in_doubt
+        if self._json:
+            self._object(_error_object(error, file, tuple(to), message_id))
+            return
+        where = f"{visible(file)}{say(' : ', ': ')}" if file else ""
+        color = _YELLOW if error.in_doubt else _RED
+        self._err.line(f"{self._err.paint('?' if error.in_doubt else '✗', color)} {where}{headline(error, language())}")
+        for recipient, reply in error.refused.items():
+            self._err.entry(*_REFUSED, f"{recipient}  {reply}")
+        if error.reply is not None and error.reply not in error.refused.values():
+            self._err.entry(*_SERVER, str(error.reply))
+        elif error.reply is None:
+            self._err.entry(*_DETAIL, str(error))
+        if error.in_doubt and message_id:
+            self._err.entry("Message-ID", "Message-ID", message_id)
+        self._advice(error)
+
+    def misuse(self, sentence: str, help_line: str) -> None:
+        """The command line itself was wrong."""
+        self._plain("Usage", 64, sentence, help_line)
+
+    def system(self, error: OSError) -> None:
+        """The machine refused something: a file, a folder, a port."""
+        status = (
+            66 if isinstance(error, FileNotFoundError) else 77 if isinstance(error, PermissionError) else INPUT_OUTPUT
+        )
+        named = f"{visible(str(error.filename))}{say(' : ', ': ')}" if error.filename else ""
+        self._plain(type(error).__name__, status, f"{named}{error.strerror or error}")
+
+    def our_fault(self, error: Exception) -> None:
+        """A mistake of ours, said in one line."""
+        what = visible(f"{type(error).__name__}: {error}")
+        self._plain(
+            type(error).__name__,
+            SOFTWARE,
+            say(
+                f"erreur interne de courriel, merci de la signaler : {what}",
+                f"a mistake of courriel itself, please report it: {what}",
+            ),
+        )
+
+    def failing(self, status: int, kind: str, sentence: str) -> None:
+        """Something else than a mail went wrong, and this is the status for it."""
+        self._plain(kind, status, sentence)
+
+    def values(self, content: dict[str, object]) -> bool:
+        """Print a command's own result as JSON when that is wanted, and say whether it was."""
+        if self._json:
+            self._object(content)
+        return self._json
+
+    def line(self, text: str) -> None:
+        """A line of result on standard output."""
+        self._out.line(text)
+
+    def aside(self, text: str) -> None:
+        """A line of progress on standard error; nothing when machines listen."""
+        if not self._json:
+            self._err.line(text)
+
+    def explained(self, cause: str, fix: str, dont: str, failure_id: str) -> None:
+        """What the failure table says, as a result."""
+        self._out.entry(*_CAUSE, cause)
+        self._out.entry(*_FIX, fix)
+        self._out.entry(*_NOT, dont)
+        self._out.entry(*_REFERENCE, failure_id)
+
+    # The steps.
+
+    def _recipient(self, fate: Fate, problem: errors.CourrielError, server: str) -> None:
+        if problem.in_doubt:
+            words = say(
+                f"incertain : peut-être parti par {server} ; pas renvoyé",
+                f"in doubt: may have left by {server}; not resent",
+            )
+            self._err.line(f"{self._err.paint('?', _YELLOW)} {fate.recipient}{say(' : ', ': ')}{words}")
+        else:
+            words = say(f"refusé par {server} ({fate.reply})", f"refused by {server} ({fate.reply})")
+            self._err.line(f"{self._err.paint('✗', _RED)} {fate.recipient}{say(' : ', ': ')}{words}")
+        self._advice(problem)
+
+    def _advice(self, error: errors.CourrielError) -> None:
+        self._err.entry(*_CAUSE, error.cause)
+        self._err.entry(*_FIX, remedy(error))
+        self._err.entry(*_NOT, error.advice_against)
+        self._err.entry(*_REFERENCE, error.failure.id if error.failure else "")
+
+    def _plain(self, kind: str, status: int, *sentences: str) -> None:
+        self._statuses.append(status)
+        if self._json:
+            self._object(_empty_object() | {"ok": False, "error": kind, "message": sentences[0], "sysexit": status})
+            return
+        self._err.line(f"{self._err.paint('✗', _RED)} {sentences[0]}")
+        for each in sentences[1:]:
+            self._err.line(f"  {each}")
+
+    def _object(self, content: dict[str, object]) -> None:
+        # Text that is no Unicode (half a character out of an argument) must not break the line it stands in.
+        print(
+            json.dumps(content, ensure_ascii=(self._out.stream.encoding or "").lower() != "utf-8"),
+            file=self._out.stream,
+        )
+        self._out.stream.flush()
+
+
+_SERVER = ("Serveur", "Server")
+_DETAIL = ("Détail", "Detail")
+_REFUSED = ("Refusé", "Refused")
+_CAUSE = ("Cause", "Cause")
+_FIX = ("Correctif", "Fix")
+_NOT = ("À éviter", "Not")
+_REFERENCE = ("Référence", "Reference")
+
+
+class _Pen:
+    """Writes on one stream: in colour or not, wrapped where a person reads."""
+
+    def __init__(self, stream: TextIO, color: str) -> None:
+        self.stream = stream
+        self._terminal = stream.isatty()
+        self._color = color == "always" or (color == "auto" and self._terminal and not os.environ.get("NO_COLOR"))
+
+    def paint(self, text: str, color: str) -> str:
+        return f"\x1b[{color}m{text}\x1b[0m" if self._color else text
+
+    def line(self, text: str) -> None:
+        print(text, file=self.stream, flush=True)
+
+    def entry(self, fr: str, en: str, text: str) -> None:
+        """A word at the left and its text beside it; nothing when there is no text."""
+        if not text:
+            return
+        first, *more = self._wrapped(visible(text))
+        self.line(f"  {self.paint(say(fr, en).ljust(10), _BOLD)} {first}")
+        for each in more:
+            self.line(f"{'':13}{each}")
+
+    def _wrapped(self, text: str) -> list[str]:
+        if not self._terminal:
+            return [text]  # a log is searched by line
+        from shutil import get_terminal_size
+        from textwrap import wrap
+
+        width = min(get_terminal_size().columns, _WIDTH) - 13
+        return wrap(text, max(width, 20), break_long_words=False, break_on_hyphens=False) or [text]
+
+
+def _problem_of(fate: Fate, receipt: Receipt) -> errors.CourrielError:
+    """The error that one recipient's fate would have been, had it been the only one."""
+    if fate.outcome is Outcome.IN_DOUBT or fate.reply is None:
+        return errors.ConnectionFailed(
+            "no answer came for this recipient", stage="message", server=receipt.server, in_doubt=True
+        )
+    return errors.RecipientsRefused(
+        fate.reply, stage="recipient", server=receipt.server, refused={fate.recipient: fate.reply}
+    )
+
+
+def _empty_object() -> dict[str, object]:
+    """Every key of a result, in its order: a reader never has to ask whether one is there."""
+    return {
+        "ok": True,
+        "stage": None,
+        "error": None,
+        "message": None,
+        "failure": None,
+        "cause": None,
+        "hint": None,
+        "not": None,
+        "retryable": False,
+        "in_doubt": False,
+        "server": None,
+        "reply": None,
+        "fates": [],
+        "notes": [],
+        "message_id": None,
+        "file": None,
+        "sysexit": OK,
+    }
+
+
+def _receipt_object(receipt: Receipt, problems: list[errors.CourrielError], file: str) -> dict[str, object]:
+    content = _empty_object()
+    if problems:
+        content |= _about(min(problems, key=lambda each: _GRAVITY.index(each.sysexit)))
+        # Who was accepted has the mail: the command is not to be run again as it was.
+        content["retryable"] = False
+        if content["sysexit"] == TRY_AGAIN and receipt.accepted:
+            content["sysexit"] = UNAVAILABLE
+    return content | {
+        "server": receipt.server,
+        "reply": _reply(receipt.reply),
+        "fates": [_fate(fate.recipient, fate.outcome, fate.reply) for fate in receipt.fates],
+        "notes": list(receipt.notes),
+        "message_id": receipt.message_id,
+        "file": file or None,
+    }
+
+
+def _error_object(error: errors.CourrielError, file: str, to: tuple[str, ...], message_id: str) -> dict[str, object]:
+    fates = [_fate(name, Outcome.REFUSED, reply) for name, reply in error.refused.items()]
+    if error.in_doubt:
+        fates += [_fate(name, Outcome.IN_DOUBT, None) for name in to if name not in error.refused]
+    return (
+        _empty_object()
+        | _about(error)
+        | {"reply": _reply(error.reply), "fates": fates, "message_id": message_id or None, "file": file or None}
+    )
+
+
+def _about(error: errors.CourrielError) -> dict[str, object]:
+    return {
+        "ok": False,
+        "stage": error.stage or None,
+        "error": type(error).__name__,
+        "message": str(error),
+        "failure": error.failure.id if error.failure else None,
+        "cause": error.cause or None,
+        "hint": remedy(error) or None,
+        "not": error.advice_against or None,
+        "retryable": error.retryable,
+        "in_doubt": error.in_doubt,
+        "server": error.server or None,
+        "sysexit": error.sysexit,
+    }
+
+
+def _fate(recipient: str, outcome: Outcome, reply: Reply | None) -> dict[str, object]:
+    return {"recipient": recipient, "outcome": outcome.value, "reply": _reply(reply)}
+
+
+def _reply(reply: Reply | None) -> dict[str, object] | None:
+    return None if reply is None else {"code": reply.code, "text": str(reply), "lines": list(reply.lines)}

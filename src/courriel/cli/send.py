@@ -1,0 +1,159 @@
+"""`courriel send`: one message made of options, or finished ones out of files, and the fate of each recipient."""
+
+from __future__ import annotations
+
+import click
+
+from courriel.cli.command import Command, Manner, option
+from courriel.cli.speaking import Words, say
+from courriel.cli.wishes import Wishes
+
+_URL = Words("URL|PROFIL", "URL|PROFILE")
+_ADDRESS = Words("ADRESSE", "ADDRESS")
+_TEXT = Words("TEXTE", "TEXT")
+_FILE = Words("FICHIER", "FILE")
+_HEADER = Words('"NOM: VALEUR"', '"NAME: VALUE"')
+
+WORDS = Words(
+    "Envoie un message : fait des options ci-dessous, ou tout prêt dans un fichier .eml (- : l'entrée standard). La sortie "
+    "standard dit, destinataire par destinataire, ce que le serveur a accepté ; l'erreur standard dit le reste. Le code de "
+    "sortie est l'un de sysexits.h : 0 accepté, 69 incertain ou impossible, 75 réessayer, 77 refusé…",
+    "Sends a message: made of the options below, or finished in an .eml file (-: standard input). Standard output says, "
+    "recipient by recipient, what the server accepted; standard error says the rest. The exit status is one of sysexits.h: "
+    "0 accepted, 69 uncertain or impossible, 75 try again, 77 not permitted…",
+)
+EXAMPLES = (
+    Words(
+        "courriel send --via smtps://ada@smtp.example.org --from ada@example.org \\\n"
+        '      --to bob@example.org --subject "Les chiffres" --text "Ci-joint." --attach figures.pdf',
+        "courriel send --via smtps://ada@smtp.example.org --from ada@example.org \\\n"
+        '      --to bob@example.org --subject "The figures" --text "Enclosed." --attach figures.pdf',
+    ),
+    "courriel send mail.eml --via billing",
+    Words('journalctl -b | courriel send --to root@example.org --subject "Journal"',
+          'journalctl -b | courriel send --to root@example.org --subject "Journal"'),
+)  # fmt: skip
+
+
+@click.command(
+    cls=Command, words=WORDS, examples=EXAMPLES, usage=Words("[MAIL.eml | -] …", "[MAIL.eml | -] …")
+)  # fmt: skip
+@click.argument("files", nargs=-1, metavar="[MAIL.eml | -] …")
+@option("--via", value=_URL, fr="Par où il part ; sinon COURRIEL_URL ou courriel.toml.",
+        en="The way out; else COURRIEL_URL or courriel.toml.")  # fmt: skip
+@option("--from", "sender", value=_ADDRESS, fr="De qui.", en="From whom.")
+@option("--to", multiple=True, value=_ADDRESS, fr="À qui ; se répète.", en="To whom; may be repeated.")
+@option("--cc", multiple=True, value=_ADDRESS, fr="En copie.", en="Copy to.")
+@option("--bcc", multiple=True, value=_ADDRESS, fr="En copie cachée.", en="Blind copy to.")
+@option("--reply-to", multiple=True, value=_ADDRESS, fr="À qui répondre.", en="Whom to answer.")
+@option("--subject", value=_TEXT, fr="L'objet.", en="The subject.")
+@option("--text", value=_TEXT, fr="Le texte ; - ou rien : l'entrée standard.",
+        en="The text; - or nothing: standard input.")  # fmt: skip
+@option(
+    "--text-file", value=_FILE, fr="Un fichier qui contient le texte (UTF-8).", en="A file that holds the text (UTF-8)."
+)
+@option("--html", value="HTML", fr="La version HTML ; le texte en est tiré s'il manque.",
+        en="The HTML version; the text is made from it when there is none.")  # fmt: skip
+@option(
+    "--html-file", value=_FILE, fr="Un fichier qui contient le HTML (UTF-8).", en="A file that holds the HTML (UTF-8)."
+)
+@option(
+    "--attach",
+    multiple=True,
+    value=_FILE,
+    fr="Un fichier à joindre ; se répète.",
+    en="A file to attach; may be repeated.",
+)
+@option("--header", multiple=True, value=_HEADER, fr="Un en-tête de plus.", en="One more header.")
+@option("--priority", type=click.Choice(["high", "normal", "low"]), value="high|normal|low", fr="La priorité.",
+        en="How much it presses.")  # fmt: skip
+@option("--notify", multiple=True, type=click.Choice(["success", "failure", "delay", "never"]),
+        value="success|failure|delay|never", fr="Quand demander un avis aux serveurs (DSN).",
+        en="When to ask servers for a report (DSN).")  # fmt: skip
+@option("--on-refused", type=click.Choice(["deliver", "abandon"]), default="deliver", value="deliver|abandon",
+        fr="Un destinataire est refusé : envoyer aux autres (deliver), ou à personne (abandon).",
+        en="One recipient is refused: send to the others (deliver), or to nobody (abandon).")  # fmt: skip
+@option("--timeout", type=click.FloatRange(min=0, min_open=True), value=Words("SECONDES", "SECONDS"),
+        fr="Combien de silence supporter.", en="How much silence to bear.")  # fmt: skip
+@option("--transcript", is_flag=True, fr="Montre la conversation, sans les secrets.",
+        en="Shows the conversation, without its secrets.")  # fmt: skip
+@click.pass_obj
+def command(
+    manner: Manner,
+    files: tuple[str, ...],
+    via: str | None,
+    sender: str | None,
+    to: tuple[str, ...],
+    cc: tuple[str, ...],
+    bcc: tuple[str, ...],
+    reply_to: tuple[str, ...],
+    subject: str | None,
+    text: str | None,
+    text_file: str | None,
+    html: str | None,
+    html_file: str | None,
+    attach: tuple[str, ...],
+    header: tuple[str, ...],
+    priority: str | None,
+    notify: tuple[str, ...],
+    on_refused: str,
+    timeout: float | None,
+    transcript: bool,
+) -> int:
+    """Read the options, send, report."""
+    from courriel.cli.mailing import Mailing
+
+    made_of = {
+        "--cc": cc, "--bcc": bcc, "--reply-to": reply_to, "--subject": subject, "--text": text, "--text-file": text_file,
+        "--html": html, "--html-file": html_file, "--attach": attach, "--header": header, "--priority": priority,
+    }  # fmt: skip
+    if files:
+        _refuse_beside_files(made_of)
+    for one, other, first, second in (
+        ("--text", "--text-file", text, text_file),
+        ("--html", "--html-file", html, html_file),
+    ):
+        if first is not None and second is not None:
+            raise click.UsageError(say(f"{one} ou {other}, pas les deux", f"{one} or {other}, not both"))
+    wishes = Wishes(
+        sender=sender,
+        to=to,
+        cc=cc,
+        bcc=bcc,
+        reply_to=reply_to,
+        subject=subject or "",
+        text=text,
+        text_file=text_file,
+        html=html,
+        html_file=html_file,
+        attach=attach,
+        headers=tuple(map(_header, header)),
+        priority=priority,
+        notify=notify,
+        on_refused="abandon" if on_refused == "abandon" else "deliver",
+    )
+    return Mailing(manner, via, timeout, transcript).run(files, wishes)
+
+
+# The steps.
+
+
+def _refuse_beside_files(made_of: dict[str, object]) -> None:
+    """A finished message is sent as it is: what would change it is a misunderstanding."""
+    for name, value in made_of.items():
+        if value not in (None, ()):
+            raise click.UsageError(
+                say(
+                    f"{name} ne va pas avec un message tout prêt, qui part tel qu'il est",
+                    f"{name} does not go with a finished message, which is sent as it is",
+                )
+            )
+
+
+def _header(line: str) -> tuple[str, str]:
+    name, colon, value = line.partition(":")
+    if not colon or not name.strip():
+        raise click.UsageError(
+            say(f'--header se lit "Nom: valeur", et non {line!r}', f'--header is written "Name: value", not {line!r}')
+        )
+    return name.strip(), value.strip()

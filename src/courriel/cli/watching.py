@@ -1,0 +1,170 @@
+"""The practice server on the terminal: where it is, and a line for each mail that comes."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from threading import Event
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from courriel import Sandbox, Server, errors
+from courriel.cli.reporting import Report
+from courriel.cli.speaking import label, say, visible
+
+if TYPE_CHECKING:
+    from courriel.cli.command import Manner
+    from courriel.sandbox.letter import Letter
+
+_LOOK_AGAIN = 0.2  # seconds between two looks at what came; nobody reads faster
+_LETTERS_IN_MEMORY = 100  # all of them are in the folder
+
+UNAVAILABLE, NO_HOST, NOT_PERMITTED = 69, 68, 77
+
+
+def watch(
+    manner: Manner, host: str, port: int, tls_port: int, folder: str | None, users: Mapping[str, str] | None
+) -> int:
+    """Open the server, tell of each mail, close it when the process is asked to end; return the exit status."""
+    report = Report(manner)
+    where = folder if folder is not None else tempfile.mkdtemp(prefix="courriel-sandbox-")
+    with _asked_to_end() as ended:
+        try:
+            with Sandbox(host, port, tls_port=tls_port, folder=where, users=users, keep=_LETTERS_IN_MEMORY) as sandbox:
+                _introduce(report, sandbox, where, users)
+                _tell_of_letters(report, sandbox, ended)
+        except OSError as refused:
+            if isinstance(refused, errors.CourrielError):
+                raise
+            _tell_of_place(report, refused, host, port)
+            return report.status
+    report.aside(say("Fermé.", "Closed."))
+    return report.status
+
+
+# The steps.
+
+
+@contextmanager
+def _asked_to_end() -> Iterator[Event]:
+    """An event that Ctrl-C and SIGTERM set; both mean the same here, and neither is an error."""
+    ended = Event()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        ended.set()
+
+    former = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield ended
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+def _introduce(report: Report, sandbox: Sandbox, folder: str, users: Mapping[str, str] | None) -> None:
+    clear, starttls, tls = sandbox.url, _if_there(lambda: sandbox.starttls_url), _if_there(lambda: sandbox.tls_url)
+    if report.values(
+        {
+            "event": "open",
+            "url": clear,
+            "starttls_url": starttls,
+            "tls_url": tls,
+            "folder": folder,
+            "users": list(users or ()),
+        }
+    ):
+        return
+    if not Server(sandbox.host, sandbox.port).local:
+        report.aside(
+            f"{label('attention', 'warning')}"
+            + say(
+                f"{sandbox.host} n'est pas réservé à cette machine : d'autres peuvent y déposer des messages, et les lire en "
+                "chemin",
+                f"{sandbox.host} is not this machine alone: others can put mails in, and read them on the road",
+            )
+        )
+    report.line(
+        say(
+            "Serveur d'entraînement ouvert ; collez l'une de ces URL :",
+            "Practice server open; paste one of these URLs:",
+        )
+    )
+    report.line(say(f"  en clair   {clear}", f"  in clear   {clear}"))
+    if starttls and tls:
+        report.line(f"  STARTTLS   {starttls}")
+        report.line(f"  TLS        {tls}")
+    else:
+        report.line(say('  TLS        pip install "courriel[sandbox]"', '  TLS        pip install "courriel[sandbox]"'))
+    known = ", ".join(users or ())
+    report.line(
+        say(
+            f"  identité   {known or 'toutes sont acceptées, aucune n’est exigée'}",
+            f"  login      {known or 'any is taken, none is required'}",
+        )
+    )
+    report.line(say(f"  messages   {folder}", f"  mails      {folder}"))
+    report.line(say("Ctrl-C pour fermer.", "Ctrl-C to close."))
+
+
+def _tell_of_letters(report: Report, sandbox: Sandbox, ended: Event) -> None:
+    told = max((letter.number for letter in sandbox.letters), default=0)
+    while True:
+        last_look = ended.wait(_LOOK_AGAIN)
+        for letter in sandbox.letters:
+            if letter.number > told:
+                told = letter.number
+                _tell(report, letter)
+        if last_look:
+            return
+
+
+def _tell(report: Report, letter: Letter) -> None:
+    path = str(letter.path) if letter.path else ""
+    to = [*letter.recipients]
+    if report.values(
+        {"event": "letter", "number": letter.number, "from": letter.sender, "to": to, "subject": letter.subject, "path": path,
+         "user": letter.user or None, "tls": letter.tls_version or None, "remarks": [remark.text for remark in letter.remarks]}
+    ):  # fmt: skip
+        return
+    subject = visible(letter.subject) or say("(sans objet)", "(no subject)")
+    sender = visible(letter.sender) or "<>"
+    report.line(
+        say(
+            f"{letter.number:>4}  de {sender}  à {visible(', '.join(to))}  « {subject} »  {path}",
+            f'{letter.number:>4}  from {sender}  to {visible(", ".join(to))}  "{subject}"  {path}',
+        )
+    )
+
+
+def _if_there(url: Callable[[], str]) -> str | None:
+    try:
+        return url()
+    except errors.MissingExtra:
+        return None
+
+
+def _tell_of_place(report: Report, refused: OSError, host: str, port: int) -> None:
+    """Why there is no server at that place."""
+    place = f"{host}:{port}"
+    if refused.errno == errno.EADDRINUSE:
+        sentence = say(
+            f"le port {port} est déjà pris sur {host} ; --port 0 en prend un libre",
+            f"port {port} is taken already on {host}; --port 0 takes a free one",
+        )
+        report.failing(UNAVAILABLE, "PortTaken", sentence)
+    elif isinstance(refused, PermissionError):
+        sentence = say(
+            f"{refused.filename or place} : permission refusée ; les ports au-dessous de 1024 sont réservés",
+            f"{refused.filename or place}: permission denied; ports below 1024 are reserved",
+        )
+        report.failing(NOT_PERMITTED, "PermissionError", sentence)
+    elif refused.filename is not None:
+        report.system(refused)
+    else:
+        sentence = say(f"impossible d'écouter sur {place} : {refused}", f"cannot listen at {place}: {refused}")
+        report.failing(
+            NO_HOST if type(refused).__name__ == "gaierror" else UNAVAILABLE, type(refused).__name__, sentence
+        )

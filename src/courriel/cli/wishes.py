@@ -1,0 +1,115 @@
+"""What a command line says about one message, and the message that it makes."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from courriel import errors
+from courriel.cli.speaking import say
+
+if TYPE_CHECKING:
+    from courriel import Message, ReadyMessage
+    from courriel.model.address import Address
+
+STANDARD_INPUT = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """The options of `courriel send`, as they were written; None where nothing was said."""
+
+    sender: str | None = None
+    to: tuple[str, ...] = ()
+    cc: tuple[str, ...] = ()
+    bcc: tuple[str, ...] = ()
+    reply_to: tuple[str, ...] = ()
+    subject: str = ""
+    text: str | None = None
+    text_file: str | None = None
+    html: str | None = None
+    html_file: str | None = None
+    attach: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    priority: str | None = None
+    notify: tuple[str, ...] = ()
+    on_refused: Literal["deliver", "abandon"] = "deliver"
+
+    def message(self, usual_sender: Address | None) -> Message:
+        """Make the message. Raises InvalidMessage, InvalidAddress, OSError for a file that cannot be read."""
+        from courriel import Attachment, Message
+
+        sender = self.sender or usual_sender
+        if not sender:
+            raise errors.InvalidMessage("sender: none was given", stage="compose", hint_id="NO-SENDER")
+        html = self.html if self.html_file is None else read_text(self.html_file)
+        return Message(
+            sender=sender,
+            to=self.to,
+            cc=self.cc,
+            bcc=self.bcc,
+            reply_to=self.reply_to,
+            subject=self.subject,
+            text=self._text(),
+            html=html or "",
+            attachments=[Attachment.file(path) for path in self.attach],
+            priority=self.priority or "normal",
+            headers=self.headers,
+        )
+
+    # The steps.
+
+    def _text(self) -> str:
+        if self.text_file is not None:
+            return read_text(self.text_file)
+        if self.text is not None and self.text != STANDARD_INPUT:
+            return self.text
+        if self.text is None and (self.html is not None or self.html_file is not None):
+            return ""  # it is made from the HTML
+        if self.text is None and _is_terminal():
+            if self.attach:
+                return ""
+            raise click.UsageError(
+                say(
+                    "aucun texte : --text, --text-file, --html, ou l'entrée standard",
+                    "there is no text: --text, --text-file, --html, or standard input",
+                )
+            )
+        return read_text(STANDARD_INPUT)
+
+
+def read_file(path: str) -> bytes:
+    """A file's octets, or those of the standard input for "-". Raises OSError."""
+    if path == STANDARD_INPUT:
+        return sys.stdin.buffer.read()
+    with open(path, "rb") as file:  # noqa: PTH123 - pathlib would be imported for this alone
+        return file.read()
+
+
+def read_text(path: str) -> str:
+    """A file's text, in UTF-8. Raises OSError, and InvalidMessage for what is not UTF-8."""
+    try:
+        return read_file(path).decode("utf-8-sig")
+    except UnicodeDecodeError as broken:
+        name = say("l'entrée standard", "standard input") if path == STANDARD_INPUT else path
+        raise errors.InvalidMessage(
+            say(f"{name} n'est pas en UTF-8 (octet {broken.start})", f"{name} is not UTF-8 (octet {broken.start})"),
+            stage="compose",
+            hint_id="NON-ASCII-TEXT",
+        ) from None
+
+
+def read_message(path: str) -> ReadyMessage:
+    """A finished message out of a file. Raises OSError and InvalidMessage."""
+    from courriel import ReadyMessage
+
+    return ReadyMessage.parse(read_file(path))
+
+
+def _is_terminal() -> bool:
+    # Under some supervisors there is no standard input at all.
+    stdin: object = sys.stdin
+    return stdin is None or sys.stdin.isatty()
