@@ -35,22 +35,18 @@ class Wishes:
     envid: str = ""
     require_tls: bool = False
 
-    def on(self, envelope: Envelope) -> Envelope:
-        """The message's own envelope, with what was wished instead."""
-        if self.to is not None or self.sender is not None:
-            recipients = envelope.recipients if self.to is None else Address.all_of(self.to)
-            sender = envelope.sender if self.sender is None else self.sender
-            redirected = Envelope.of(sender, recipients)
-            envelope = replace(envelope, sender=redirected.sender, recipients=redirected.recipients)
-        if self.notify or self.ret or self.envid or self.require_tls:
-            envelope = replace(
-                envelope,
-                notify=frozenset(self.notify) or envelope.notify,
-                ret=self.ret or envelope.ret,
-                envid=self.envid or envelope.envid,
-                require_tls=self.require_tls or envelope.require_tls,
-            )
-        return envelope
+    def envelope_of(self, message: Message | ReadyMessage) -> Envelope:
+        """The message's envelope, with what was wished instead of what its header says."""
+        envelope = message.envelope(self.sender, self.to)
+        if not (self.notify or self.ret or self.envid or self.require_tls):
+            return envelope
+        return replace(
+            envelope,
+            notify=frozenset(self.notify) or envelope.notify,
+            ret=self.ret or envelope.ret,
+            envid=self.envid or envelope.envid,
+            require_tls=self.require_tls or envelope.require_tls,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +69,7 @@ def all_or_nothing(on_refused: OnRefused) -> bool:
 def prepare(message: Sendable, wishes: Wishes, capabilities: Mapping[str, str]) -> Outgoing:
     """Make a message ready for a server with these capabilities. Raises InvalidMessage, InvalidAddress."""
     ready = message if isinstance(message, Message | ReadyMessage) else ReadyMessage.of(message)
-    envelope = wishes.on(ready.envelope())
+    envelope = wishes.envelope_of(ready)
     content = content_of(ready, eight_bit="8BITMIME" in capabilities, utf8="SMTPUTF8" in capabilities)
     notes: tuple[str, ...] = ()
     if envelope.wants_reports and "DSN" not in capabilities:

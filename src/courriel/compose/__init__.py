@@ -1,1 +1,0 @@
-"""A message being made: templates, and what they need."""
