@@ -173,6 +173,7 @@ def test_a_wrong_url_is_refused_with_a_sentence_that_helps(url: str, sentence: s
         "smtps://ada:12/hunter2@h.example",
         "smtps://ada:12?hunter2@h.example",
         "smtps://ada:12?hunter2=1@h.example",
+        "smtps://ada:12?hunter=1@h.example",
         "smtps://ada:hunter2@h.example:abc",
         "smtps://ada:hunter2@h.example:99999",
         "smtps://ada:hunter2@-bad-.example",
