@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import gc
 import re
 import socket
@@ -276,6 +277,13 @@ def test_known_users_are_checked(mechanism: str) -> None:
             courriel.send(message(), via=sandbox.url)
 
 
+def test_somebody_unknown_does_not_log_in_with_an_empty_password() -> None:
+    with Sandbox(users={"ada": "sesame"}) as sandbox:
+        plain = b"AUTH PLAIN " + base64.b64encode(b"\0nobody\0") + b"\r\n"
+
+        assert b"\r\n535 5.7.8" in talk(sandbox, b"EHLO x.org\r\n", plain)
+
+
 # Failing by script.
 
 
@@ -493,6 +501,40 @@ def test_a_session_has_an_end_however_busy_it_is() -> None:
             answer = both.readline()
 
     assert answer.startswith(b"421")
+
+
+def test_too_many_at_a_time_are_told_to_come_back() -> None:
+    with Sandbox(limits=Limits(sessions=1)) as sandbox:
+        with courriel.SmtpSession(sandbox.server()) as session:
+            with pytest.raises(errors.CourrielError, match="421 4.7.0 Too many connections") as sent_away:
+                courriel.send(message(), via=sandbox.url)
+            session.send(message())
+
+        assert sent_away.value.retryable
+        assert len(sandbox.letters) == 1
+
+
+def test_who_never_stops_talking_is_cut_off() -> None:
+    with (
+        Sandbox(limits=Limits(session=0.2)) as sandbox,
+        socket.create_connection((sandbox.host, sandbox.port), timeout=10) as line,
+    ):
+
+        def flood() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    line.sendall(b"NOOP\r\n" * 1000)
+
+        flooding = threading.Thread(target=flood)
+        flooding.start()
+        heard = 0
+        with contextlib.suppress(ConnectionError):
+            while data := line.recv(100_000):
+                heard += len(data)
+        flooding.join()
+
+        assert heard
+        assert len(sandbox.sessions) == 1
 
 
 def test_fifty_clients_at_once_are_all_served(sandbox: Sandbox) -> None:

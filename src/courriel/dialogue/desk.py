@@ -25,6 +25,7 @@ class Limits:
     mistakes: int = 20  # commands that were refused as such, before the session ends
     logins: int = 5  # refused logins, before the session ends
     messages: int = 10_000  # in one session
+    sessions: int = 200  # at a time; who comes then is told 421
     patience: float = 300  # seconds of silence between two commands (RFC 5321 4.5.3.2.7)
     content_patience: float = 180  # seconds of silence within a message
     session: float = 3600  # seconds of a whole session
@@ -138,7 +139,7 @@ class Desk:
         """Somebody wants to log in; who it is will be known later."""
 
     def check(self, user: str, secret: str) -> bool:
-        """Whether this secret is this user's."""
+        """Whether this secret (a password, or a token) is this user's."""
         return True
 
     def secret_of(self, user: str) -> str | None:

@@ -62,7 +62,7 @@ class Hearing:
                 self.buffer.clear()
             if passed > _ENDLESS * limit:
                 self.say(Reply(421, ("4.7.0 Lines have an end",)))
-                yield from self.leave(stage)
+                raise (yield from self.leave(stage))
             yield from self.more(stage, begun=bool(passed or self.buffer))
         if passed + len(line.octets) + 2 > limit:
             raise Objection(500, f"5.5.2 A line has {limit} octets at most")
@@ -88,26 +88,23 @@ class Hearing:
             yield HangUp(stage)
             raise Leaving
         if isinstance(answer, Mute):
-            yield from self._be_silent(stage)
-        elif isinstance(answer, bytes):
-            self.say(answer)
+            raise (yield from self._be_silent(stage))
+        self.say(answer)
+        if isinstance(answer, bytes):
             return answer[:1] in (b"2", b"3")
-        else:
-            self.say(answer)
-            if answer.code == 421:
-                yield from self.leave(stage)
-            return answer.kind in (2, 3)
-        return False
+        if answer.code == 421:
+            raise (yield from self.leave(stage))
+        return answer.kind in (2, 3)
 
-    def leave(self, stage: Stage) -> Flow[None]:
-        """Send what was said, and end the session."""
+    def leave(self, stage: Stage) -> Flow[Leaving]:
+        """Send what was said; what comes back is to be raised, and ends the session."""
         yield from self.flush(stage)
-        raise Leaving
+        return Leaving()
 
-    def _be_silent(self, stage: Stage) -> Flow[None]:
-        """Hear everything and answer nothing, until the other side gives up or its time is over."""
+    def _be_silent(self, stage: Stage) -> Flow[Leaving]:
+        """Hear everything and answer nothing, until the other side gives up or its time is over; as `leave`."""
         yield from self.flush(stage)
         self.visit.note("*", "fell silent")
         while (yield Receive(stage)):
             self.buffer.clear()
-        raise Leaving
+        return Leaving()

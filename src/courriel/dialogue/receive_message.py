@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from courriel.dialogue.desk import Answer, Delivery, Desk, Terms, Within
 from courriel.dialogue.flow import Flow
-from courriel.dialogue.hearing import Hearing
+from courriel.dialogue.hearing import Hearing, Leaving
 from courriel.model.server import Dialect
 from courriel.reply import Reply
 from courriel.wire.commands import Objection, read_chunk
@@ -82,13 +82,12 @@ class Reception:
         if not (yield from self._hearing.answer(answer, "data", Reply(354, ("End with a dot alone on its line",)))):
             return
         if isinstance(answer, Within):
-            yield from self._happen_within(answer)
-            return
+            raise (yield from self._happen_within(answer))
         stuffed = Unstuffing(self._terms.limits.message)
         while not stuffed.take(self._hearing.buffer):
             if stuffed.size > _PATIENCE_WITH_SIZE * self._terms.limits.message:
                 self._hearing.say(Reply(421, ("4.7.0 That is far too much",)))
-                yield from self._hearing.leave("message")
+                raise (yield from self._hearing.leave("message"))
             yield from self._hearing.more("message")
         self._visit.note("C", f"({stuffed.size:,} octets of the message)")
         self._visit.note("C", ".")
@@ -105,11 +104,10 @@ class Reception:
             # Nobody can tell where the next command begins.
             self._hearing.say(objection.reply)
             self._hearing.say(Reply(421, ("4.5.4 We have lost each other",)))
-            yield from self._hearing.leave("message")
-            return
+            raise (yield from self._hearing.leave("message")) from None
         if size > _PATIENCE_WITH_SIZE * self._terms.limits.message:
             self._hearing.say(Reply(421, ("4.7.0 That is far too much",)))
-            yield from self._hearing.leave("message")
+            raise (yield from self._hearing.leave("message"))
         wanted = self.begun and bool(self._recipients) and not self._chunk_failed
         fits = self._size + size <= self._terms.limits.message
         chunk = yield from self._octets(size, keep=wanted and fits)
@@ -152,12 +150,12 @@ class Reception:
             # RFC 5321 3.3: 503 or 554; a client that pipelined reads 554 as "nobody was accepted".
             raise Objection(554, "5.5.1 No recipient was accepted")
 
-    def _happen_within(self, answer: Within) -> Flow[None]:
+    def _happen_within(self, answer: Within) -> Flow[Leaving]:
         if not self._hearing.buffer:
             yield from self._hearing.more("message")
         yield from self._hearing.answer(answer.then, "message", None)
         # What is left of the content cannot be told from commands any more.
-        yield from self._hearing.leave("message")
+        return (yield from self._hearing.leave("message"))
 
     def _hand_in(self, content: bytes, single_dots: int) -> Flow[None]:
         """Hand the message over the counter, and say what became of it: once, or in LMTP once for each recipient."""

@@ -31,7 +31,7 @@ def log_in(hearing: Hearing, desk: Desk, terms: Terms, argument: str) -> Flow[No
     hearing.visit.refused_logins += 1
     if hearing.visit.refused_logins >= terms.limits.logins:
         hearing.say(Reply(421, ("4.7.0 Too many attempts",)))
-        yield from hearing.leave("authenticate")
+        raise (yield from hearing.leave("authenticate"))
 
 
 # The steps.

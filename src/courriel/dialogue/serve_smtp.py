@@ -175,7 +175,7 @@ class SmtpServing:
     def _quit(self, argument: str) -> Flow[None]:
         answer = self._hearing.decide(lambda: self._desk.goodbye(self.visit))
         if (yield from self._hearing.answer(answer, "goodbye", Reply(221, ("2.0.0 Goodbye",)))):
-            yield from self._hearing.leave("goodbye")
+            raise (yield from self._hearing.leave("goodbye"))
 
     # What takes one word.
 

@@ -47,9 +47,8 @@ class Listener:
     """
     An SMTP or LMTP server on some doors; open it and close it on one event loop.
 
-    `met` is told of each session when it begins. `context` makes what TLS is made with, when
-    somebody first asks for it. More than
-    `guests` connections at a time are sent away with 421. After `close` nothing is left: no task, no socket.
+    `met` is told of each session when it begins. `context` makes what TLS is made with, when somebody first asks for it.
+    After `close` nothing is left: no task, no socket.
     """
 
     def __init__(
@@ -58,7 +57,6 @@ class Listener:
         terms: Terms,
         *doors: Door,
         context: Callable[[], ssl.SSLContext] | None = None,
-        guests: int = 200,
         met: Callable[[Session], None] | None = None,
     ) -> None:
         self.ports: tuple[int, ...] = ()
@@ -66,7 +64,6 @@ class Listener:
         self.desk = desk
         self.terms = terms
         self.context = context
-        self.most_guests = guests
         self.guests: set[Guest] = set()
         self._doors = doors
         self._met = met
@@ -122,7 +119,7 @@ class Guest(Arrivals):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         assert self.transport is not None
-        crowded = len(self._listener.guests) >= self._listener.most_guests
+        crowded = len(self._listener.guests) >= self._listener.terms.limits.sessions
         self._listener.guests.add(self)
         if crowded:
             if not self._tls:

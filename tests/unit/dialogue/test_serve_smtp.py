@@ -721,6 +721,47 @@ def test_a_reply_never_becomes_two(cut: Cut) -> None:
     assert visited.lines[-1] == "550 5.1.1 a\\x0d\\x0a250 b\\x00\\xe9\\x1b[31m"
 
 
+def test_one_remark_of_a_kind_is_enough_for_a_session() -> None:
+    visited = visit(b"NOOP\n" * 3)
+
+    assert [remark.kind for remark in visited.visit.remarks] == ["bare-lf-command"]
+
+
+def test_data_stands_alone(cut: Cut) -> None:
+    assert visit(BEGIN + b"DATA now\r\n", cut=cut).codes == "250 250 250 501"
+
+
+def test_the_desk_may_refuse_tls_and_the_line_stays_as_it_is() -> None:
+    visited = Visited(Terms(starttls=True), Scripted("secure", Reply(454, ("4.7.0 no TLS now",)))).hear(
+        b"STARTTLS\r\n", b"NOOP\r\n"
+    )
+
+    assert visited.codes == "454 250"
+    assert visited.secured == 0
+
+
+def test_the_desk_may_refuse_a_right_password(cut: Cut) -> None:
+    desk = Scripted("authenticate", Reply(454, ("4.7.0 the directory is away",)))
+
+    visited = visit(b"EHLO x.org\r\nAUTH PLAIN\r\n" + b64("\0ada\0x") + b"\r\n", cut=cut, terms=LOGINS, desk=desk)
+
+    assert visited.codes == "250 334 454"
+    assert visited.visit.user == ""
+
+
+def test_mechanisms_that_never_say_the_password_fail_where_nobody_knows_it(cut: Cut) -> None:
+    said = b"EHLO x.org\r\nAUTH CRAM-MD5\r\n" + b64("ada 0123") + b"\r\n"
+
+    assert visit(said, cut=cut, terms=LOGINS, desk=Desk()).codes == "250 334 535"
+
+
+def test_something_may_happen_within_content_that_is_here_already() -> None:
+    visited = visit(BEGIN + b"DATA\r\nhello\r\n.\r\n", desk=Scripted("data", Within(CutLine())))
+
+    assert visited.codes == "250 250 250 354"
+    assert visited.ending == "cut"
+
+
 # Silence.
 
 
@@ -743,6 +784,22 @@ def test_who_vanishes_is_not_missed() -> None:
 
     with pytest.raises(StopIteration):
         flow.throw(errors.ConnectionFailed("gone"))
+
+
+def test_who_vanishes_while_he_is_sent_away_is_not_missed_either() -> None:
+    flow = SmtpServing(Desk(), Terms()).serve()
+    next(flow)
+    flow.send(b"")
+    flow.throw(errors.TimedOut("silent"))
+
+    with pytest.raises(StopIteration):
+        flow.throw(errors.ConnectionFailed("gone"))
+
+
+def test_patience_within_a_message_is_a_limit_of_its_own() -> None:
+    limits = Limits(patience=7, content_patience=5)
+
+    assert (limits.seconds("sender"), limits.seconds("message")) == (7, 5)
 
 
 def test_a_line_that_has_begun_does_not_get_new_patience() -> None:
@@ -802,5 +859,16 @@ class Scripted(Desk):
     """Says one thing at one stage."""
 
     def __init__(self, stage: str, answer: Answer) -> None:
-        for name in ("connect", "greeting", "hello", "sender", "recipient", "data", "message", "goodbye"):
+        for name in (
+            "connect",
+            "greeting",
+            "hello",
+            "secure",
+            "authenticate",
+            "sender",
+            "recipient",
+            "data",
+            "message",
+            "goodbye",
+        ):
             setattr(self, name, lambda *_, said=answer if name == stage else None: said)
