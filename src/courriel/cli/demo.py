@@ -1,0 +1,138 @@
+"""`courriel demo`: the main job, done on a practice server on this machine, step by step."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+import click
+
+from courriel.cli.command import Command, Manner, option
+from courriel.cli.speaking import Words, say, visible
+
+if TYPE_CHECKING:
+    from courriel.cli.reporting import Report
+    from courriel.demo.scene import Played
+    from courriel.demo.stage import Stage
+    from courriel.sandbox.letter import Letter
+
+SOFTWARE = 70
+_WIDTH = 104
+
+
+@click.command(
+    cls=Command,
+    words=Words(
+        "Montre la bibliothèque à l'œuvre sur un serveur d'entraînement de cette machine : ce qui est fait, les lignes qui le "
+        "font, ce qui en revient. Rien ne sort de la machine.",
+        "Shows the library at work on a practice server on this machine: what is done, the lines that do it, what came back. "
+        "Nothing leaves the machine.",
+    ),
+    examples=["courriel demo", "courriel demo --lang fr --folder mails"],
+)
+@option("--folder", value=Words("DOSSIER", "FOLDER"), fr="Où garder les messages reçus (.eml) ; un nouveau dossier temporaire.",
+        en="Where to keep the mails received (.eml); a new temporary folder.")  # fmt: skip
+@click.pass_obj
+def command(manner: Manner, folder: str | None) -> int:
+    """Play the scenes, and say whether each did what it announced."""
+    from courriel.cli.reporting import Report
+    from courriel.demo.stage import stage
+
+    report = Report(manner)
+    where = Path(folder or tempfile.mkdtemp(prefix="courriel-demo-")).absolute()
+    wrong: list[int] = []
+    with stage(where) as open_stage:
+        if not manner.json:
+            _introduce(report, open_stage)
+        for played in open_stage.play():
+            if not report.values(_object(played)):
+                _show(report, played)
+            if played.mishap:
+                wrong.append(played.number)
+    status = SOFTWARE if wrong else 0
+    if not report.values({"ok": not wrong, "folder": str(where), "sysexit": status}):
+        _conclude(report, where, wrong)
+    return status
+
+
+# The steps.
+
+
+def _introduce(report: Report, stage: Stage) -> None:
+    port, tls_port = stage.sandbox.port, stage.sandbox.tls_port
+    report.line(
+        say(
+            "courriel, la démonstration : ouvrir une session, envoyer, savoir ce qu'il en est advenu.\n\n"
+            f"Le serveur d'entraînement écoute sur 127.0.0.1 : port {port} (en clair et STARTTLS), port {tls_port} (TLS).\n"
+            "Son autorité de certification vient d'être faite sur place. Son seul compte : ada, mot de passe « secret ».",
+            "courriel, the demo: open a session, send, know what became of it.\n\n"
+            f"The practice server listens at 127.0.0.1: port {port} (in clear and STARTTLS), port {tls_port} (TLS).\n"
+            'Its certificate authority was made on the spot. Its only account: ada, password "secret".',
+        )
+    )
+
+
+def _show(report: Report, played: Played) -> None:
+    report.line(f"\n{played.number}. {played.title}\n")
+    for line in played.code.splitlines():
+        report.line(f"   │ {line}".rstrip())
+    report.line("")
+    for line in played.said.splitlines():
+        first, *more = wrap(visible(line), _WIDTH - 5, break_long_words=False, break_on_hyphens=False) or [""]
+        report.line(f"   → {first}")
+        for each in more:
+            report.line(f"     {each}")
+    for letter in played.letters:
+        _tell(report, letter)
+    if played.mishap:
+        report.line(f"   ✗ {visible(played.mishap)}")
+
+
+def _tell(report: Report, letter: Letter) -> None:
+    """What the server got."""
+    to = ", ".join(letter.recipients)
+    line = letter.tls_version or say("en clair", "in clear")
+    login = (
+        say(f"identifié : {letter.user}", f"login: {letter.user}")
+        if letter.user
+        else say("sans identification", "no login")
+    )
+    parts = [line, login]
+    if letter.html:
+        parts.append("HTML")
+    parts += [f"{name} ({len(octets)} {say('octets', 'bytes')})" for name, octets in letter.attachments.items()]
+    name = letter.path.name if letter.path else ""
+    report.line(
+        say(
+            f"   ✓ le serveur a reçu « {letter.subject} », de {letter.sender} à {to}",
+            f'   ✓ the server got "{letter.subject}", from {letter.sender} to {to}',
+        )
+    )
+    report.line(f"     {' · '.join([*parts, name])}")
+
+
+def _conclude(report: Report, folder: Path, wrong: list[int]) -> None:
+    if wrong:
+        steps = ", ".join(map(str, wrong))
+        report.line(
+            say(f"\n✗ N'ont pas donné ce qui était annoncé : {steps}.", f"\n✗ Did not do what was announced: {steps}.")
+        )
+    else:
+        report.line(say("\nTout s'est passé comme annoncé.", "\nAll went as announced."))
+    report.line(say(f"Les messages reçus sont là : {folder}", f"The mails received lie here: {folder}"))
+    for path in sorted(folder.glob("*.eml")):
+        report.line(f"   {path.name}")
+
+
+def _object(played: Played) -> dict[str, object]:
+    return {
+        "scene": played.number,
+        "ok": not played.mishap,
+        "title": played.title,
+        "code": played.code,
+        "said": played.said,
+        "letters": [str(letter.path) for letter in played.letters],
+        "mishap": played.mishap or None,
+    }

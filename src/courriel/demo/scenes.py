@@ -1,0 +1,191 @@
+"""The scenes, in their order. The first two are the examples of the WLangage reference page, line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from courriel.demo.scene import Both, Scene, explained_as, one_letter
+
+if TYPE_CHECKING:
+    from courriel.sandbox.letter import Letter
+
+
+def _one_of_two(said: str, letters: Sequence[Letter]) -> bool:
+    """The mail went to the one, and the receipt says that it did not go to the other."""
+    return [letter.recipients for letter in letters] == [("bob@example.org",)] and "550 5.1.1" in said
+
+
+IN_CLEAR = Scene(
+    Both(
+        "WLangage, premier exemple : en clair, avec identification", "WLangage, first example: in clear, with a login"
+    ),
+    Both(
+        """
+        from courriel.wlangage import *
+
+        sNomUser, sMotDePasse, sServeurSMTP = "ada", "secret", "127.0.0.1"
+        EmailChangeTimeOut(10)  # 10 secondes pour le time out
+        if EmailOuvreSessionSMTP(sNomUser, sMotDePasse, sServeurSMTP, $port) == Vrai:
+            Email.Expéditeur, Email.Destinataire = "ada@example.org", "client@example.org"
+            Email.Sujet, Email.Message = "Les chiffres de l'été", "Bonjour, les voici."
+            if EmailEnvoieMessage(sNomUser) == Faux:
+                Erreur()
+            EmailFermeSession(sNomUser)
+        else:
+            Erreur("Impossible d'établir la connexion", ErreurInfo())
+        """,
+        """
+        from courriel.wlangage import *
+
+        sUserName, sPassword, sSMTPServer = "ada", "secret", "127.0.0.1"
+        EmailSetTimeOut(10)  # 10 seconds for the time-out
+        if EmailStartSMTPSession(sUserName, sPassword, sSMTPServer, $port) == True:
+            Email.Sender, Email.Recipient = "ada@example.org", "client@example.org"
+            Email.Subject, Email.Message = "The café's figures", "Hello, here they are."
+            if EmailSendMessage(sUserName) == False:
+                Error()
+            EmailCloseSession(sUserName)
+        else:
+            Error("Unable to establish connection", ErrorInfo())
+        """,
+    ),
+    one_letter(tls=False),
+)
+
+SECURED = Scene(
+    Both("WLangage, second exemple : emailOptionSécuriséTLS", "WLangage, second example: emailOptionSecuredTLS"),
+    Both(
+        """
+        NomUser = "ada"
+        if EmailOuvreSessionSMTP(NomUser, "secret", "127.0.0.1", $port, Faux, emailOptionSécuriséTLS) == Vrai:
+            Email.Sujet = "Les mêmes, par une ligne chiffrée"
+            if EmailEnvoieMessage(NomUser) == Faux:
+                Erreur()
+            EmailFermeSession(NomUser)
+        else:
+            Erreur("Impossible d'établir la connexion", ErreurInfo())
+        """,
+        """
+        UserName = "ada"
+        if EmailStartSMTPSession(UserName, "secret", "127.0.0.1", $port, False, emailOptionSecuredTLS) == True:
+            Email.Subject = "The café's figures, on a secured line"
+            if EmailSendMessage(UserName) == False:
+                Error()
+            EmailCloseSession(UserName)
+        else:
+            Error("Unable to establish connection", ErrorInfo())
+        """,
+    ),
+    one_letter(tls=True),
+)
+
+IN_PYTHON = Scene(
+    Both("Python : accents, HTML et pièce jointe, par TLS", "Python: accents, HTML and an attachment, over TLS"),
+    Both(
+        """
+        from courriel import Message, Password, Security, Server, SmtpSession, Trust
+
+        message = Message(
+            sender="Ada <ada@example.org>",
+            to="bob@example.org",
+            subject="Été : + 12 %",
+            html="<p>Bonjour, l'été a été <b>bon</b> : voir le tableau.</p>",
+        ).attach_data("mois;total\\njuin;1200\\njuillet;1344\\n", "été.csv")
+
+        trust = Trust.file("$ca")
+        server = Server("127.0.0.1", $tls_port, Security.TLS, trust=trust)
+        with SmtpSession(server, Password("ada", "secret")) as session:
+            receipt = session.send(message)
+        print("accepté par", receipt.server, "pour", *receipt.accepted, "-", receipt.reply)
+        """,
+        """
+        from courriel import Message, Password, Security, Server, SmtpSession, Trust
+
+        message = Message(
+            sender="Ada <ada@example.org>",
+            to="bob@example.org",
+            subject="The café: + 12 %",
+            html="<p>Hello, the summer was <b>good</b>: see the table.</p>",
+        ).attach_data("month;total\\nJune;1200\\nJuly;1344\\n", "café.csv")
+
+        trust = Trust.file("$ca")
+        server = Server("127.0.0.1", $tls_port, Security.TLS, trust=trust)
+        with SmtpSession(server, Password("ada", "secret")) as session:
+            receipt = session.send(message)
+        print("accepted by", receipt.server, "for", *receipt.accepted, "-", receipt.reply)
+        """,
+    ),
+    one_letter(tls=True, html=True),
+)
+
+ONE_REFUSED = Scene(
+    Both(
+        "Un destinataire est refusé : le reçu dit le sort de chacun",
+        "One recipient is refused: the receipt tells each fate",
+    ),
+    Both(
+        """
+        import courriel
+
+        sandbox.refuse("parti@example.org")  # le serveur d'entraînement joue la panne
+        receipt = courriel.send(message, to=["bob@example.org", "parti@example.org"], via="smtp://127.0.0.1:$port")
+        for adresse in receipt.accepted:
+            print("accepté :", adresse)
+        for adresse, réponse in receipt.refused.items():
+            print("refusé  :", adresse, "-", réponse)
+        """,
+        """
+        import courriel
+
+        sandbox.refuse("gone@example.org")  # the practice server plays the failure
+        receipt = courriel.send(message, to=["bob@example.org", "gone@example.org"], via="smtp://127.0.0.1:$port")
+        for address in receipt.accepted:
+            print("accepted:", address)
+        for address, reply in receipt.refused.items():
+            print("refused: ", address, "-", reply)
+        """,
+    ),
+    _one_of_two,
+)
+
+WRONG_PASSWORD = Scene(
+    Both("Un mot de passe faux, et ce qu'on lit alors", "A wrong password, and what one reads then"),
+    Both(
+        """
+        if EmailOuvreSessionSMTP("ada", "sésame", "127.0.0.1", $port, Faux, emailOptionSécuriséTLS) == Faux:
+            Erreur()
+        """,
+        """
+        if EmailStartSMTPSession("ada", "sesame", "127.0.0.1", $port, False, emailOptionSecuredTLS) == False:
+            Error()
+        """,
+    ),
+    explained_as("LOGIN-REFUSED"),
+)
+
+WRONG_PORT = Scene(
+    Both(
+        "Deux ports faux : rien n'y écoute ; on y attend STARTTLS, et non TLS immédiat",
+        "Two wrong ports: nothing listens there; STARTTLS is expected there, not TLS from the first byte",
+    ),
+    Both(
+        """
+        for port in $closed_port, $port:
+            try:
+                courriel.send(message, via=f"smtps://127.0.0.1:{port}")
+            except courriel.CourrielError as error:
+                print(error, f"Cause : {error.cause}", f"À faire : {error.hint}", sep="\\n")
+        """,
+        """
+        for port in $closed_port, $port:
+            try:
+                courriel.send(message, via=f"smtps://127.0.0.1:{port}")
+            except courriel.CourrielError as error:
+                print(error, f"Cause: {error.cause}", f"To do: {error.hint}", sep="\\n")
+        """,
+    ),
+    explained_as("CONNECTION-REFUSED", "TLS-PORT-MIXUP"),
+)
+
+SCENES = (IN_CLEAR, SECURED, IN_PYTHON, ONE_REFUSED, WRONG_PASSWORD, WRONG_PORT)

@@ -1,0 +1,106 @@
+"""Where the scenes are played: a practice server, a machine that believes its authority, and one Python for all of them."""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+from courriel import Sandbox, Trust
+from courriel.demo.scene import Both, Played, Scene
+from courriel.demo.scenes import SCENES
+
+USERS = {"ada": "secret"}
+_OTHERWISE = Both("autre chose est arrivé que ce qui était annoncé", "something else happened than was announced")
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """An open practice server, and the scenes that can be played on it."""
+
+    sandbox: Sandbox
+    closed_port: int
+    """A port of this machine where nothing listens."""
+
+    def play(self) -> Iterator[Played]:
+        """Play the scenes, one after the other, as one program would run them; each is judged at once."""
+        place: dict[str, object] = {"__name__": "demo", "sandbox": self.sandbox}
+        places = {
+            "port": self.sandbox.port,
+            "tls_port": self.sandbox.tls_port,
+            "ca": self.sandbox.ca.as_posix(),
+            "closed_port": self.closed_port,
+        }
+        for number, scene in enumerate(SCENES, start=1):
+            yield self._played(number, scene, scene.written(**places), place)
+
+    def _played(self, number: int, scene: Scene, code: str, place: dict[str, object]) -> Played:
+        before = len(self.sandbox.letters)
+        said = io.StringIO()
+        mishap = ""
+        with redirect_stdout(said), redirect_stderr(said):
+            try:
+                # The lines that are shown are the lines that run: there is no second copy to go astray.
+                exec(compile(code, f"<{number}>", "exec"), place)  # noqa: S102 - our own text, out of scenes.py
+            except Exception as error:  # noqa: BLE001 - whatever a scene does, the demo says it and goes on
+                mishap = f"{type(error).__name__}: {error}"
+        letters = tuple(self.sandbox.letters[before:])
+        if not mishap and not scene.proof(said.getvalue(), letters):
+            mishap = str(_OTHERWISE)
+        return Played(number, str(scene.title), code, said.getvalue().rstrip(), letters, mishap)
+
+
+@contextmanager
+def stage(folder: Path) -> Iterator[Stage]:
+    """Set everything up, and clear it away; only the mails stay, as files in `folder`. Raises MissingExtra, OSError."""
+    # What captures or redirects mail elsewhere on this machine is not meant here: nothing leaves it anyway.
+    settings = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("COURRIEL_")}
+    try:
+        with Sandbox(folder=folder, users=USERS) as sandbox, _believed(sandbox.ca):
+            yield Stage(sandbox, _closed_port())
+    finally:
+        os.environ.update(settings)
+
+
+# The steps.
+
+
+@contextmanager
+def _believed(authority: Path) -> Iterator[None]:
+    """Have this process believe the practice authority as if an administrator had added it to the machine's store."""
+    if sys.platform in ("win32", "darwin"):
+        # There the system itself checks, and takes no file.
+        with _system_means(Trust.file(str(authority))):
+            yield
+        return
+    former = os.environ.get("SSL_CERT_FILE")
+    os.environ["SSL_CERT_FILE"] = str(authority)
+    try:
+        yield
+    finally:
+        if former is None:
+            del os.environ["SSL_CERT_FILE"]
+        else:
+            os.environ["SSL_CERT_FILE"] = former
+
+
+@contextmanager
+def _system_means(trust: Trust) -> Iterator[None]:
+    former = Trust.__dict__["system"]
+    Trust.system = staticmethod(lambda: trust)  # type: ignore[assignment,method-assign]
+    try:
+        yield
+    finally:
+        Trust.system = former  # type: ignore[method-assign]
+
+
+def _closed_port() -> int:
+    with socket.socket() as once:
+        once.bind(("127.0.0.1", 0))
+        port: int = once.getsockname()[1]
+        return port
