@@ -63,7 +63,7 @@ def _fresh_desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every test begins with an empty desk, in English."""
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     _context.set(None)
-    desk.__init__()  # type: ignore[misc]
+    desk.__init__()  # type: ignore[misc]  # as at the start of a program
     yield
     for name in list(desk._named):
         session = desk.take(name)

@@ -43,6 +43,7 @@ class PostOffice:
     logins: list[str] = field(default_factory=list)
     port: int = 0
     visitors: int = 0
+    lines: list[socket.socket] = field(default_factory=list, repr=False)
     over: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -75,11 +76,15 @@ class PostOffice:
                 yield self
             finally:
                 self.over.set()
+                for line in self.lines:
+                    with contextlib.suppress(OSError):
+                        line.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads from it
                 server.shutdown()
                 serving.join()
 
     def serve(self, line: socket.socket) -> None:
         self.visitors += 1
+        self.lines.append(line)
         line.settimeout(10)
         if self.security == "tls":
             assert self.context is not None

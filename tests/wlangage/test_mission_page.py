@@ -1,8 +1,8 @@
-"""The two examples of the reference page of EmailOuvreSessionSMTP, line for line in Python syntax, and nothing else changed.
+"""The two examples of the reference page of EmailOuvreSessionSMTP, line for line in Python, and nothing else changed.
 
-`SI … ALORS` is `if …:`, the `=` of a comparison is `==`, `soit x = y` is `x = y`, `...` at the end of a line is `\\`, and a
-doubled quotation mark is `\\"`. Host names and ports are the page's own: in this process they lead to a server on loopback.
-The page declares sServeursSMTP and uses sServeurSMTP: its own slip, so that the test declares the second.
+`SI … ALORS` is `if …:`, the `=` of a comparison is `==`, `soit x = y` is `x = y`, `...` at the end of a line is `\\`, and
+a doubled quotation mark is `\\"`. Host names and ports are the page's own: in this process they lead to a server on
+loopback. The page declares sServeursSMTP and uses sServeurSMTP: its own slip, so that the test declares the second.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pytest
 from courriel.wlangage import *
 from wlangage.post_office import Authority, PostOffice
 
-# ruff: noqa: F403, F405, W191, E501, F841, E712, D, I001 - the page's own layout is what is tested, star included
+# ruff: noqa: F403, F405, W191, E712, F841, ISC003, N803, N806 - the page's own layout is what is tested, star included
 # fmt: off
 
 

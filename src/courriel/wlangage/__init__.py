@@ -19,4 +19,5 @@ for _name in names.exported():
     _thing = getattr(import_module(f"{__name__}.{_name.home}"), _name.french)
     globals().update(dict.fromkeys(_name.spellings, _thing))
 
-__all__ = [*dict.fromkeys(spelling for each in names.exported() for spelling in each.spellings)]  # noqa: PLE0604 - a table, so that it cannot disagree with the names
+# A table, so that it cannot disagree with the names.
+__all__ = [*dict.fromkeys(spelling for each in names.exported() for spelling in each.spellings)]  # noqa: PLE0604  # pyright: ignore[reportUnsupportedDunderAll]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import IntEnum, IntFlag, StrEnum
+from enum import STRICT, IntEnum, IntFlag, StrEnum
 
 Vrai = True
 Faux = False
@@ -25,7 +25,7 @@ emailProtocolSMTPS = SessionOption.SÉCURISÉ_TLS
 OptionSSL = SessionOption.SSL
 
 
-class SendOption(IntFlag):
+class SendOption(IntFlag, boundary=STRICT):
     """What is wished for one mail; they can be added up."""
 
     ENCODE_ENTÊTE = 1  # headers are always encoded: accepted, and nothing more

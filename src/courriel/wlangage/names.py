@@ -1,7 +1,7 @@
 """Every name of the WLangage face as data: French, English, what it is, and where it lives.
 
-`courriel.wlangage` makes its exports from this table, the documentation its lists, the tests their checks. Each name may
-also be written without its accents, as the WLangage allows.
+`courriel.wlangage` makes its exports from this table, the documentation its lists, the tests their checks. Each name
+may also be written without its accents, as the WLangage allows.
 """
 
 from __future__ import annotations

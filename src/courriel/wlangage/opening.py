@@ -26,9 +26,9 @@ def EmailOuvreSessionSMTP(*arguments: object, **named: object) -> bool:
                               [, ModeAsynchrone = emailSynchrone [, Option = emailOptionDéfaut]]])
 
     With a password it logs in by the strongest means the server offers. A server that refuses the login makes opening
-    fail; one that offers none is taken without, and ErreurInfo says so. `emailOptionSécuriséTLS` is STARTTLS, `OptionSSL`
-    TLS from the first byte: certificate and host name are checked, and nothing ever goes on in clear. A live session of
-    the same name is closed first. Raises ErreurWLangage for arguments that fit no form.
+    fail; one that offers none is taken without, and ErreurInfo says so. `emailOptionSécuriséTLS` is STARTTLS,
+    `OptionSSL` TLS from the first byte: certificate and host name are checked, and nothing ever goes on in clear. A
+    live session of the same name is closed first. Raises ErreurWLangage for arguments that fit no form.
     """
     name, request = read_arguments(arguments, named)
     former = desk.take(name)
@@ -42,14 +42,14 @@ def EmailOuvreSessionSMTP(*arguments: object, **named: object) -> bool:
 def EmailOuvreSession(Session: object, *more: object, **named: object) -> bool:
     """Open the session that a variable (emailSessionSMTP) describes; Vrai when it is open.
 
-    The form with two servers, for reading and sending under one name, raises ErreurWLangage as long as there is no reading.
+    The form with two servers, for reading and sending under one name, raises ErreurWLangage: there is no reading yet.
     """
     if not isinstance(Session, emailSessionSMTP) or more or named:
         raise ErreurWLangage(
-            "EmailOuvreSession prend ici une variable emailSessionSMTP ; la forme qui ouvre POP3 et SMTP à la fois attend la "
-            "lecture du courrier, qui n'existe pas encore. Pour envoyer : EmailOuvreSessionSMTP",
-            "EmailStartSession takes an emailSMTPSession variable here; the form that opens POP3 and SMTP together waits for "
-            "the reading of mail, which does not exist yet. For sending: EmailStartSMTPSession",
+            "EmailOuvreSession prend ici une variable emailSessionSMTP ; la forme qui ouvre POP3 et SMTP à la fois "
+            "attend la lecture du courrier, qui n'existe pas encore. Pour envoyer : EmailOuvreSessionSMTP",
+            "EmailStartSession takes an emailSMTPSession variable here; the form that opens POP3 and SMTP together "
+            "waits for the reading of mail, which does not exist yet. For sending: EmailStartSMTPSession",
         )
     request = read_variable(Session)
     _leave(Session)
@@ -84,6 +84,9 @@ def EmailFermeSession(Session: object) -> None:
 
 
 # The steps.
+
+_IN_CLEAR = {"PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"}
+"""The mechanisms that send the secret itself."""
 
 
 def _leave(variable: emailSessionSMTP) -> bool:
@@ -145,9 +148,10 @@ def _without_login(server: Server, notices: list[Text]) -> SmtpSession:
     session = SmtpSession(server).open()
     notices.append(
         Text(
-            f"Attention : le serveur {server} ne propose pas d'identification ; la session est ouverte sans, et le mot de passe "
-            "n'a pas été envoyé.",
-            f"Beware: the server {server} offers no login; the session was opened without one, and the password was not sent.",
+            f"Attention : le serveur {server} ne propose aucune identification que ce mot de passe permette ; la session "
+            "est ouverte sans identification, et le mot de passe n'a pas été envoyé.",
+            f"Beware: the server {server} offers no login that this password can serve; the session was opened "
+            "without one, and the password was not sent.",
         )
     )
     _warn("The server %s offers no login: the session was opened without one", server, "session_without_login")
@@ -158,15 +162,12 @@ def _mind_the_clear_line(server: Server, mechanisms: tuple[str, ...], notices: l
     """A password that strangers could read is worth a word. SCRAM and CRAM-MD5 do not send it."""
     from courriel import Security
 
-    if (
-        server.security is not Security.NONE
-        or server.local
-        or not {"PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"} & {*mechanisms}
-    ):
+    if server.security is not Security.NONE or server.local or not _IN_CLEAR & {*mechanisms}:
         return
     notices.append(
         Text(
-            f"Attention : le mot de passe est parti en clair vers {server} ; emailOptionSécuriséTLS ou OptionSSL le protègent.",
+            f"Attention : le mot de passe est parti en clair vers {server} ; emailOptionSécuriséTLS ou OptionSSL le "
+            "protègent.",
             f"Beware: the password went to {server} in clear; emailOptionSecuredTLS or optionSSL protect it.",
         )
     )

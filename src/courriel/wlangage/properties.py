@@ -15,7 +15,7 @@ S = TypeVar("S")
 
 
 class Structure:
-    """A value of the WLangage with named properties. A name that it does not have is an error, at once (in both ways)."""
+    """A value of the WLangage with named properties; one that it does not have cannot be read, nor written."""
 
     __slots__ = ("_own",)
     _own: dict[str, object]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from courriel.failures import Failure, Text
 
 _PORTS = Text(
-    "Le port et l'option vont ensemble : 587 avec emailOptionSécuriséTLS, 465 avec OptionSSL, 25 avec emailOptionDéfaut.",
-    "Port and option belong together: 587 with emailOptionSecuredTLS, 465 with optionSSL, 25 with emailOptionDefault.",
+    "Accordez le port et l'option : 587 avec emailOptionSécuriséTLS, 465 avec OptionSSL, 25 avec emailOptionDéfaut.",
+    "Let port and option agree: 587 with emailOptionSecuredTLS, 465 with optionSSL, 25 with emailOptionDefault.",
 )
 _REOPEN = Text(
     "Rouvrez la session avec EmailOuvreSessionSMTP, et envoyez de nouveau ce message : rien n'en a été accepté.",
@@ -22,16 +22,17 @@ _IN_WLANGAGE = {
         "Try optionSSL on port 465. emailOptionDefault speaks in clear: on a trusted network only.",
     ),
     "CONNECTION-REFUSED": Text(
-        "Vérifiez le port : 587 avec emailOptionSécuriséTLS, 465 avec OptionSSL, 25 avec emailOptionDéfaut ; et que le serveur "
-        "est démarré.",
-        "Check the port: 587 with emailOptionSecuredTLS, 465 with optionSSL, 25 with emailOptionDefault; and that the server "
-        "is started.",
+        "Vérifiez que le serveur est démarré, et le port : 587 avec emailOptionSécuriséTLS, 465 avec OptionSSL, 25 "
+        "avec emailOptionDéfaut.",
+        "Check that the server is started, and the port: 587 with emailOptionSecuredTLS, 465 with optionSSL, 25 with "
+        "emailOptionDefault.",
     ),
     "CERT-UNKNOWN-ISSUER": Text(
-        "Essayez EmailParamètre(emailParamètreMode, 1), qui prend les autorités fournies avec courriel[bundled] plutôt que "
-        "celles du système ; pour l'autorité d'une entreprise, ajoutez-la au magasin du système et gardez le mode 0.",
-        "Try EmailParameter(emailParameterMode, 1), which takes the authorities of courriel[bundled] and not the system's; for "
-        "the authority of a company, add it to the system's store and stay in mode 0.",
+        "Essayez EmailParamètre(emailParamètreMode, 1), qui prend les autorités fournies avec courriel[bundled] "
+        "plutôt que celles du système ; pour l'autorité d'une entreprise, ajoutez-la au magasin du système, en "
+        "mode 0.",
+        "Try EmailParameter(emailParameterMode, 1), which takes the authorities of courriel[bundled] and not the "
+        "system's; for the authority of a company, add it to the system's store and stay in mode 0.",
     ),
     "LOGIN-REQUIRED-FIRST": Text(
         "Donnez le mot de passe à EmailOuvreSessionSMTP, avec emailOptionSécuriséTLS et le port 587.",

@@ -62,8 +62,8 @@ def read_variable(variable: emailSessionSMTP) -> Request:
     """What a session variable wishes."""
     if variable.Asynchrone:
         raise ErreurWLangage(
-            "le mode asynchrone n'existe pas encore : donnez emailSynchrone (ou Faux). Il déposera le courrier dans une boîte "
-            "d'envoi sur disque",
+            "le mode asynchrone n'existe pas encore : donnez emailSynchrone (ou Faux). Il déposera le courrier dans "
+            "une boîte d'envoi sur disque",
             "the asynchronous mode does not exist yet: give emailSynchronous (or False). It will put the mail into an "
             "outbox on disk",
         )
@@ -82,7 +82,8 @@ def _bound(arguments: tuple[object, ...], named: dict[str, object]) -> dict[str,
         parameter = _KEYWORDS.get(_plain(keyword))
         if parameter is None or parameter in given:
             raise ErreurWLangage(
-                f"EmailOuvreSessionSMTP n'a pas de paramètre {keyword}, ou l'a reçu deux fois ; il y a : {', '.join(_PARAMETERS)}",
+                f"EmailOuvreSessionSMTP n'a pas de paramètre {keyword}, ou l'a reçu deux fois ; il y a : "
+                f"{', '.join(_PARAMETERS)}",
                 f"EmailStartSMTPSession has no parameter {keyword}, or was given it twice; there are: {_english()}",
             )
         given[parameter] = value
@@ -91,7 +92,7 @@ def _bound(arguments: tuple[object, ...], named: dict[str, object]) -> dict[str,
         places.remove("MotDePasse")
     if len(arguments) > len(places):
         raise ErreurWLangage(
-            f"EmailOuvreSessionSMTP : {len(arguments)} arguments sans nom, pour {len(places)} places ({', '.join(places)})",
+            f"EmailOuvreSessionSMTP : {len(arguments)} arguments sans nom, pour {len(places)} places",
             f"EmailStartSMTPSession: {len(arguments)} arguments without a name, for {len(places)} places",
         )
     return given | dict(zip(places, arguments, strict=False))

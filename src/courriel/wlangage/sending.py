@@ -24,8 +24,8 @@ def EmailEnvoieMessage(Session: object, *arguments: object) -> bool:
 
         EmailEnvoieMessage(Session [, Email [, Options]])
 
-    It is sent at once. One refused recipient is enough for nobody to get it: then the result is Faux, and ErreurInfo names
-    who was refused and why. Faux with an uncertain result says so. Email.ID is the Message-ID of what was sent.
+    It is sent at once. One refused recipient is enough for nobody to get it: then the result is Faux, and ErreurInfo
+    names who was refused and why. Faux with an uncertain result says so. Email.ID is the Message-ID of what was sent.
     """
     session = _session(Session)
     email, options = _email_and_options(arguments)
@@ -51,7 +51,10 @@ def EmailEnvoie(Session: object, NomFichier: str | os.PathLike[str]) -> bool:
 
 
 def EmailConstruitSource(*arguments: object) -> bool:
-    """Write the mail as it would leave into Email.Source: EmailConstruitSource([Email [, Options]]). Needs no session."""
+    """Write the mail as it would leave into Email.Source; no session is needed.
+
+        EmailConstruitSource([Email [, Options]])
+    """
     return build_source(*_email_and_options(arguments))
 
 

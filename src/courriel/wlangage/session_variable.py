@@ -8,10 +8,10 @@ from courriel.wlangage.properties import NotThat, Property, Structure, flag, num
 
 
 class emailSessionSMTP(Structure):
-    """A session for sending, described by its properties; `OuvreSession`, `EnvoieMessage` and `FermeSession` act on it.
+    """A session for sending, by its properties; `OuvreSession`, `EnvoieMessage` and `FermeSession` act on it.
 
-    `Nom` and `MotDePasse` are needed only to log in. `JetonAuth` is an OAuth 2 token, or a callable that returns one; then
-    the password is not used.
+    `Nom` and `MotDePasse` are needed only to log in. `JetonAuth` is an OAuth 2 token, or a callable that returns one;
+    then the password is not used.
     """
 
     __slots__ = ("session",)
@@ -24,7 +24,7 @@ class emailSessionSMTP(Structure):
     Nom = Name = text()
     MotDePasse = Password = Property[object, object](str, lambda value: value)
     Asynchrone = Asynchronous = flag()
-    Option = Property[SessionOption, int](lambda: SessionOption.DÉFAUT, lambda value: session_option(value))
+    Option = Property[SessionOption, int](lambda: SessionOption.DÉFAUT, lambda value: session_option(value))  # noqa: PLW0108 - it stands below
     JetonAuth = AuthToken = Property[object, object](str, lambda value: value)
 
     def __init__(self, **values: object) -> None:

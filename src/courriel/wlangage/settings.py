@@ -1,4 +1,4 @@
-"""Time-out, mode, and the road to the network: EmailChangeTimeOut, EmailLitTimeOut, EmailParamètre, NetOuvreAccèsDistant."""
+"""What holds for every session: EmailChangeTimeOut, EmailLitTimeOut, EmailParamètre; and NetOuvreAccèsDistant."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ELSEWHERE = (("AF_INET", "192.0.2.1"), ("AF_INET6", "2001:db8::1"))
 
 @email_call(None)
 def EmailChangeTimeOut(Durée: float | timedelta | str) -> None:
-    """Say how many seconds of silence a server is granted, in sessions that are open too: 10, "10 s", "2 min", timedelta.
+    """Say how many seconds of silence a server is granted, in open sessions too: 10, "10 s", "2 min", timedelta.
 
     It bounds silence, not the length of a call: a large mail on a slow line goes on. The default is ten minutes, and
     thirty seconds for reaching the server. Raises ErreurWLangage for zero, less, and what is no duration.

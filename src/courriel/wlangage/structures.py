@@ -20,7 +20,7 @@ class emailAttache(Structure):
     wlangage_type = "emailAttache"
 
     Nom = Name = text()
-    Contenu = Content = Property[bytes | str | None, object](lambda: None, lambda value: _as_content(value))
+    Contenu = Content = Property[bytes | str | None, object](lambda: None, lambda value: _as_content(value))  # noqa: PLW0108 - it stands below
     TypeContenu = ContentType = text()
     Identifiant = Identifier = text()
 
