@@ -39,7 +39,7 @@ class Option(click.Option):
 
 def option(*names: str, fr: str, en: str, value: Words | str | None = None, **rest: object) -> Callable[[F], F]:
     """Give a command an option, explained in both languages."""
-    return click.option(*names, cls=Option, words=Words(fr, en), value=value, **rest)  # type: ignore[arg-type,return-value]
+    return click.option(*names, cls=Option, words=Words(fr, en), value=value, **rest)
 
 
 class _Spoken(click.Command):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from courriel.cli.command import Command, Group, Manner
 from courriel.cli.speaking import Words, visible
+
+if TYPE_CHECKING:
+    from courriel.delivery.profiles import Setting
 
 CONFIGURATION = 78
 
@@ -27,14 +32,18 @@ def show(manner: Manner) -> int:
 
     report = Report(manner)
     settings = explain()
-    status = CONFIGURATION if any(each.source == "error" or each.value.startswith("(") and each.source != "nowhere"
-                                  for each in settings) else 0  # fmt: skip
+    status = CONFIGURATION if any(_is_wrong(each) for each in settings) else 0
     rows = [{"name": each.name, "value": each.value, "source": each.source} for each in settings]
     if not report.values({"ok": status == 0, "settings": rows, "sysexit": status}):
         wide = max((len(each.name) for each in settings), default=0)
         for each in settings:
             report.line(f"{each.name.ljust(wide)}  {visible(each.value)}\n{'':{wide}}    ← {visible(each.source)}")
     return status
+
+
+def _is_wrong(setting: Setting) -> bool:
+    """Whether it cannot be used; that nothing is set at all is no mistake."""
+    return setting.source != "nowhere" and setting.value.startswith("(")
 
 
 command = Group(

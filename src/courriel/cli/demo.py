@@ -25,14 +25,15 @@ _WIDTH = 104
 @click.command(
     cls=Command,
     words=Words(
-        "Montre la bibliothèque à l'œuvre sur un serveur d'entraînement de cette machine : ce qui est fait, les lignes qui le "
-        "font, ce qui en revient. Rien ne sort de la machine.",
-        "Shows the library at work on a practice server on this machine: what is done, the lines that do it, what came back. "
-        "Nothing leaves the machine.",
+        "Montre la bibliothèque à l'œuvre sur un serveur d'entraînement de cette machine : ce qui est fait, "
+        "les lignes qui le font, ce qui en revient. Rien ne sort de la machine.",
+        "Shows the library at work on a practice server on this machine: what is done, the lines that do it, "
+        "what came back. Nothing leaves the machine.",
     ),
     examples=["courriel demo", "courriel demo --lang fr --folder mails"],
 )
-@option("--folder", value=Words("DOSSIER", "FOLDER"), fr="Où garder les messages reçus (.eml) ; un nouveau dossier temporaire.",
+@option("--folder", value=Words("DOSSIER", "FOLDER"),
+        fr="Où garder les messages reçus (.eml) ; un nouveau dossier temporaire.",
         en="Where to keep the mails received (.eml); a new temporary folder.")  # fmt: skip
 @click.pass_obj
 def command(manner: Manner, folder: str | None) -> int:
@@ -65,8 +66,10 @@ def _introduce(report: Report, stage: Stage) -> None:
     report.line(
         say(
             "courriel, la démonstration : ouvrir une session, envoyer, savoir ce qu'il en est advenu.\n\n"
-            f"Le serveur d'entraînement écoute sur 127.0.0.1 : port {port} (en clair et STARTTLS), port {tls_port} (TLS).\n"
-            "Son autorité de certification vient d'être faite sur place. Son seul compte : ada, mot de passe « secret ».",
+            f"Le serveur d'entraînement écoute sur 127.0.0.1 : port {port} (en clair et STARTTLS), "
+            f"port {tls_port} (TLS).\n"
+            "Son autorité de certification vient d'être faite sur place. "
+            "Son seul compte : ada, mot de passe « secret ».",
             "courriel, the demo: open a session, send, know what became of it.\n\n"
             f"The practice server listens at 127.0.0.1: port {port} (in clear and STARTTLS), port {tls_port} (TLS).\n"
             'Its certificate authority was made on the spot. Its only account: ada, password "secret".',

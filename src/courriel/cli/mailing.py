@@ -76,8 +76,8 @@ class Mailing:
         except KeyboardInterrupt:
             self._report.aside(
                 say(
-                    f"Interrompu pendant l'envoi : le message est peut-être parti ; pas renvoyé ({message.message_id}).",
-                    f"Interrupted while sending: the message may have left; not resent ({message.message_id}).",
+                    f"Interrompu pendant l'envoi : il est peut-être parti ; pas renvoyé ({message.message_id}).",
+                    f"Interrupted while sending: it may have left; not resent ({message.message_id}).",
                 )
             )
             raise

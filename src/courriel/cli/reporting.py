@@ -43,8 +43,8 @@ class Report:
     def status(self) -> int:
         """The exit status so far: the gravest.
 
-        75 says "run the same command again", so it is only given when nothing at all has left or may have left; a second
-        run would send that again.
+        75 says "run the same command again", so it is only given when nothing at all has left, or may have left: a
+        second run would send that again.
         """
         if not self._statuses:
             return OK

@@ -11,20 +11,24 @@ from courriel.cli.speaking import Words, say
 @click.command(
     cls=Command,
     words=Words(
-        "Ouvre un serveur SMTP d'entraînement : il prend tout, montre ce qu'il reçoit, n'envoie rien plus loin. Il parle en "
-        "clair, par STARTTLS et par TLS immédiat, avec une autorité faite sur place. Ctrl-C le ferme.",
-        "Opens an SMTP server to practise on: it takes everything, shows what it gets, and gives nothing on. It speaks in clear, "
-        "by STARTTLS and by TLS from the first byte, with an authority made on the spot. Ctrl-C closes it.",
+        "Ouvre un serveur SMTP d'entraînement : il prend tout, montre ce qu'il reçoit, n'envoie rien plus loin. "
+        "Il parle en clair, par STARTTLS et par TLS immédiat, avec une autorité faite sur place. Ctrl-C le ferme.",
+        "Opens an SMTP server to practise on: it takes everything, shows what it gets, and gives nothing on. "
+        "It speaks in clear, by STARTTLS and by TLS from the first byte, "
+        "with an authority made on the spot. Ctrl-C closes it.",
     ),
     examples=["courriel sandbox", "courriel sandbox --port 0 --folder mails --user ada:secret"],
 )
 @option("--host", default="127.0.0.1", value=Words("HÔTE", "HOST"), fr="L'adresse où écouter ; 127.0.0.1.",
         en="The address to listen at; 127.0.0.1.")  # fmt: skip
-@option("--port", type=click.IntRange(0, 65535), default=1025, value="PORT", fr="Le port ; 1025. 0 : n'importe quel port libre.",
+@option("--port", type=click.IntRange(0, 65535), default=1025,
+        value="PORT", fr="Le port ; 1025. 0 : n'importe quel port libre.",
         en="The port; 1025. 0: any free port.")  # fmt: skip
-@option("--tls-port", type=click.IntRange(0, 65535), default=0, value="PORT", fr="Le port de TLS immédiat ; un port libre.",
+@option("--tls-port", type=click.IntRange(0, 65535), default=0,
+        value="PORT", fr="Le port de TLS immédiat ; un port libre.",
         en="The port for TLS from the first byte; a free one.")  # fmt: skip
-@option("--folder", value=Words("DOSSIER", "FOLDER"), fr="Où garder les messages (.eml) ; un nouveau dossier temporaire.",
+@option("--folder", value=Words("DOSSIER", "FOLDER"),
+        fr="Où garder les messages (.eml) ; un nouveau dossier temporaire.",
         en="Where to keep the mails (.eml); a new temporary folder.")  # fmt: skip
 @option("--user", multiple=True, value=Words("NOM:MOT-DE-PASSE", "NAME:PASSWORD"),
         fr="Qui peut s'identifier ; se répète. Sans cette option, tout le monde.",

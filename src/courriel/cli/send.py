@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import click
 
 from courriel.cli.command import Command, Manner, option
@@ -15,12 +17,12 @@ _FILE = Words("FICHIER", "FILE")
 _HEADER = Words('"NOM: VALEUR"', '"NAME: VALUE"')
 
 WORDS = Words(
-    "Envoie un message : fait des options ci-dessous, ou tout prêt dans un fichier .eml (- : l'entrée standard). La sortie "
-    "standard dit, destinataire par destinataire, ce que le serveur a accepté ; l'erreur standard dit le reste. Le code de "
-    "sortie est l'un de sysexits.h : 0 accepté, 69 incertain ou impossible, 75 réessayer, 77 refusé…",
-    "Sends a message: made of the options below, or finished in an .eml file (-: standard input). Standard output says, "
-    "recipient by recipient, what the server accepted; standard error says the rest. The exit status is one of sysexits.h: "
-    "0 accepted, 69 uncertain or impossible, 75 try again, 77 not permitted…",
+    "Envoie un message : fait des options ci-dessous, ou tout prêt dans un fichier .eml (- : l'entrée standard). "
+    "La sortie standard dit, destinataire par destinataire, ce que le serveur a accepté ; l'erreur standard dit le "
+    "reste. Le code de sortie est l'un de sysexits.h : 0 accepté, 69 incertain ou impossible, 75 réessayer, 77 refusé…",
+    "Sends a message: made of the options below, or finished in an .eml file (-: standard input). "
+    "Standard output says, recipient by recipient, what the server accepted; standard error says the rest. The exit "
+    "status is one of sysexits.h: 0 accepted, 69 uncertain or impossible, 75 try again, 77 not permitted…",
 )
 EXAMPLES = (
     Words(
@@ -104,8 +106,8 @@ def command(
     from courriel.cli.mailing import Mailing
 
     made_of = {
-        "--cc": cc, "--bcc": bcc, "--reply-to": reply_to, "--subject": subject, "--text": text, "--text-file": text_file,
-        "--html": html, "--html-file": html_file, "--attach": attach, "--header": header, "--priority": priority,
+        "--cc": cc, "--bcc": bcc, "--reply-to": reply_to, "--subject": subject, "--text": text,
+        "--text-file": text_file,         "--html": html, "--html-file": html_file, "--attach": attach, "--header": header, "--priority": priority,
     }  # fmt: skip
     if files:
         _refuse_beside_files(made_of)
@@ -138,7 +140,7 @@ def command(
 # The steps.
 
 
-def _refuse_beside_files(made_of: dict[str, object]) -> None:
+def _refuse_beside_files(made_of: Mapping[str, object]) -> None:
     """A finished message is sent as it is: what would change it is a misunderstanding."""
     for name, value in made_of.items():
         if value not in (None, ()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import signal
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from threading import Event
 from types import FrameType
@@ -49,7 +49,7 @@ def watch(
 
 
 @contextmanager
-def _asked_to_end() -> Iterator[Event]:
+def _asked_to_end() -> Generator[Event, None, None]:
     """An event that Ctrl-C and SIGTERM set; both mean the same here, and neither is an error."""
     ended = Event()
 
@@ -81,8 +81,8 @@ def _introduce(report: Report, sandbox: Sandbox, folder: str, users: Mapping[str
         report.aside(
             f"{label('attention', 'warning')}"
             + say(
-                f"{sandbox.host} n'est pas réservé à cette machine : d'autres peuvent y déposer des messages, et les lire en "
-                "chemin",
+                f"{sandbox.host} n'est pas réservé à cette machine : d'autres peuvent y déposer des messages, "
+                "et les lire en chemin",
                 f"{sandbox.host} is not this machine alone: others can put mails in, and read them on the road",
             )
         )
@@ -125,8 +125,9 @@ def _tell(report: Report, letter: Letter) -> None:
     path = str(letter.path) if letter.path else ""
     to = [*letter.recipients]
     if report.values(
-        {"event": "letter", "number": letter.number, "from": letter.sender, "to": to, "subject": letter.subject, "path": path,
-         "user": letter.user or None, "tls": letter.tls_version or None, "remarks": [remark.text for remark in letter.remarks]}
+        {"event": "letter", "number": letter.number, "from": letter.sender, "to": to, "subject": letter.subject,
+         "path": path, "user": letter.user or None, "tls": letter.tls_version or None,
+         "remarks": [remark.text for remark in letter.remarks]}
     ):  # fmt: skip
         return
     subject = visible(letter.subject) or say("(sans objet)", "(no subject)")

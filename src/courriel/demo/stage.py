@@ -1,4 +1,4 @@
-"""Where the scenes are played: a practice server, a machine that believes its authority, and one Python for all of them."""
+"""Where the scenes are played: a practice server, a machine that believes its authority, one Python for all."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +56,7 @@ class Stage:
 
 
 @contextmanager
-def stage(folder: Path) -> Iterator[Stage]:
+def stage(folder: Path) -> Generator[Stage, None, None]:
     """Set everything up, and clear it away; only the mails stay, as files in `folder`. Raises MissingExtra, OSError."""
     # What captures or redirects mail elsewhere on this machine is not meant here: nothing leaves it anyway.
     settings = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("COURRIEL_")}
@@ -71,7 +71,7 @@ def stage(folder: Path) -> Iterator[Stage]:
 
 
 @contextmanager
-def _believed(authority: Path) -> Iterator[None]:
+def _believed(authority: Path) -> Generator[None, None, None]:
     """Have this process believe the practice authority as if an administrator had added it to the machine's store."""
     if sys.platform in ("win32", "darwin"):
         # There the system itself checks, and takes no file.
@@ -90,9 +90,9 @@ def _believed(authority: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _system_means(trust: Trust) -> Iterator[None]:
+def _system_means(trust: Trust) -> Generator[None, None, None]:
     former = Trust.__dict__["system"]
-    Trust.system = staticmethod(lambda: trust)  # type: ignore[assignment,method-assign]
+    Trust.system = staticmethod(lambda: trust)  # type: ignore[method-assign]
     try:
         yield
     finally:
