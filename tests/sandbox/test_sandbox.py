@@ -18,7 +18,9 @@ import pytest
 
 import courriel
 from courriel import Message, Sandbox, Security, errors
-from courriel.dialogue.desk import Limits
+from courriel.dialogue.desk import Desk, Limits, Terms
+from courriel.dialogue.flow import Receive
+from courriel.network.listening import Guest, Listener
 from courriel.sandbox import certificates
 
 HEAD = b"Date: Mon, 23 Nov 2026 08:00:00 +0000\r\nFrom: ada@example.org\r\nMessage-ID: <1@example.org>\r\n"
@@ -506,12 +508,39 @@ def test_a_session_has_an_end_however_busy_it_is() -> None:
 def test_too_many_at_a_time_are_told_to_come_back() -> None:
     with Sandbox(limits=Limits(sessions=1)) as sandbox:
         with courriel.SmtpSession(sandbox.server()) as session:
-            with pytest.raises(errors.CourrielError, match="421 4.7.0 Too many connections") as sent_away:
+            with pytest.raises(errors.CourrielError, match=r"421 4\.7\.0 Too many connections") as sent_away:
                 courriel.send(message(), via=sandbox.url)
             session.send(message())
 
         assert sent_away.value.retryable
         assert len(sandbox.letters) == 1
+
+
+def test_last_words_are_heard_by_who_was_still_talking() -> None:
+    with (
+        Sandbox(limits=Limits(message=1000)) as sandbox,
+        socket.create_connection((sandbox.host, sandbox.port), timeout=10) as line,
+        line.makefile("rb") as heard,
+    ):
+        heard.readline()
+        line.sendall(b"HELO x.org\r\nMAIL FROM:<>\r\nRCPT TO:<a@b.c>\r\nDATA\r\n")
+        while not heard.readline().startswith(b"354"):
+            pass
+        line.sendall(b"x" * 5_000_000)
+
+        assert heard.read() == b"421 4.7.0 That is far too much\r\n"
+
+
+def test_a_session_ends_although_there_is_always_something_to_read() -> None:
+    async def attend() -> None:
+        guest = Guest(Listener(Desk(), Terms()), tls=False)
+        guest.data += b"NOOP\r\n"
+        guest._deadline = 0
+
+        with pytest.raises(TimeoutError):
+            await guest._satisfy(Receive("hello"))
+
+    asyncio.run(attend())
 
 
 def test_who_never_stops_talking_is_cut_off() -> None:

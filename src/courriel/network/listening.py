@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from courriel import errors
 from courriel.dialogue.desk import Desk, Terms, Visit
-from courriel.dialogue.flow import Connect, Fetch, Flow, HangUp, Overhear, Receive, Secure, Send, Want
+from courriel.dialogue.flow import Connect, Fetch, Flow, HangUp, Overhear, Probe, Receive, Secure, Send, Want
 from courriel.dialogue.serve_smtp import SmtpServing
 from courriel.errors import Stage
 from courriel.network.awaiting import Arrivals
@@ -47,7 +47,7 @@ class Listener:
     """
     An SMTP or LMTP server on some doors; open it and close it on one event loop.
 
-    `met` is told of each session when it begins. `context` makes what TLS is made with, when somebody first asks for it.
+    `met` is told of each session when it begins. `context` makes what TLS is made with, when somebody asks for it.
     After `close` nothing is left: no task, no socket.
     """
 
@@ -215,7 +215,7 @@ class Guest(Arrivals):
                 await self._secure()
             case HangUp():
                 self._hang_up()
-            case Connect() | Fetch():
+            case Connect() | Fetch() | Probe():
                 raise errors.LocalProtocolError(f"a server does not {type(want).__name__.lower()}")
         return b""
 
