@@ -89,6 +89,7 @@ class PostOffice:
         if self.security == "tls":
             assert self.context is not None
             line = self.context.wrap_socket(line, server_side=True)
+            self.lines.append(line)
         try:
             Conversation(self, line).hold()
         finally:
@@ -145,6 +146,7 @@ class Conversation:
                     assert office.context is not None
                     self.file.close()
                     self.line = office.context.wrap_socket(self.line, server_side=True)
+                    office.lines.append(self.line)
                     self.file = self.line.makefile("rb")
                     self.secured = True
                 case "AUTH":

@@ -1,7 +1,7 @@
 """The two examples of the reference page of EmailOuvreSessionSMTP, line for line in Python, and nothing else changed.
 
-`SI … ALORS` is `if …:`, the `=` of a comparison is `==`, `soit x = y` is `x = y`, `...` at the end of a line is `\\`, and
-a doubled quotation mark is `\\"`. Host names and ports are the page's own: in this process they lead to a server on
+`SI … ALORS` is `if …:`, the `=` of a comparison is `==`, `soit x = y` is `x = y`, `...` at a line's end is `\\`, and a
+doubled quotation mark is `\\"`. Host names and ports are the page's own: in this process they lead to a server on
 loopback. The page declares sServeursSMTP and uses sServeurSMTP: its own slip, so that the test declares the second.
 """
 

@@ -6,11 +6,11 @@ import logging
 from typing import Any
 
 import pytest
-from wlangage.post_office import Authority, PostOffice
 
 from courriel import Password
 from courriel import wlangage as wl
 from courriel.wlangage.desk import desk
+from wlangage.post_office import Authority, PostOffice
 
 HOST = "127.0.0.1"
 

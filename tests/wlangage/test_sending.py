@@ -8,10 +8,10 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
-from wlangage.post_office import PostOffice
 
 from courriel import wlangage as wl
 from courriel.wlangage import Email
+from wlangage.post_office import PostOffice
 
 HOST = "127.0.0.1"
 
@@ -163,7 +163,7 @@ def test_a_variable_is_sent_and_the_structure_is_left_alone(office: PostOffice) 
 
     assert wl.EmailEnvoieMessage("ada", mail)
     assert office.letter.recipients == ["dan@example.org"]
-    assert (Email.ID, mail.ID) == ("", letter_of(office)["Message-ID"])
+    assert ("", letter_of(office)["Message-ID"]) == (Email.ID, mail.ID)
 
 
 def test_a_read_receipt_has_priority_over_that_of_delivery(office: PostOffice) -> None:

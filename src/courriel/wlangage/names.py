@@ -26,8 +26,10 @@ class Name:
 
     @property
     def spellings(self) -> tuple[str, ...]:
-        """Every way to write it, the French one first: with accents, without, in English."""
-        return tuple(dict.fromkeys((self.french, unaccented(self.french), self.english)))
+        """Every way to write it, the French one first: with accents, without, in English; but True and False are
+        Python's own."""
+        written = dict.fromkeys((self.french, unaccented(self.french), self.english))
+        return tuple(each for each in written if each not in ("True", "False"))
 
     @property
     def exported(self) -> bool:
@@ -79,8 +81,8 @@ _ROWS: dict[tuple[Kind, str], tuple[tuple[str, str], ...]] = {
     ("type", "session_variable"): (("emailSessionSMTP", "emailSMTPSession"),),
     ("type", "problem"): (("ErreurWLangage", "WLanguageError"),),
     ("constant", "constants"): (
-        ("Vrai", "Vrai"),
-        ("Faux", "Faux"),
+        ("Vrai", "True"),
+        ("Faux", "False"),
         ("emailAsynchrone", "emailAsynchronous"),
         ("emailSynchrone", "emailSynchronous"),
         ("emailOptionDéfaut", "emailOptionDefault"),

@@ -148,8 +148,8 @@ def _without_login(server: Server, notices: list[Text]) -> SmtpSession:
     session = SmtpSession(server).open()
     notices.append(
         Text(
-            f"Attention : le serveur {server} ne propose aucune identification que ce mot de passe permette ; la session "
-            "est ouverte sans identification, et le mot de passe n'a pas été envoyé.",
+            f"Attention : le serveur {server} ne propose aucune identification que ce mot de passe permette ; la "
+            "session est ouverte sans identification, et le mot de passe n'a pas été envoyé.",
             f"Beware: the server {server} offers no login that this password can serve; the session was opened "
             "without one, and the password was not sent.",
         )

@@ -53,7 +53,7 @@ def EmailEnvoie(Session: object, NomFichier: str | os.PathLike[str]) -> bool:
 def EmailConstruitSource(*arguments: object) -> bool:
     """Write the mail as it would leave into Email.Source; no session is needed.
 
-        EmailConstruitSource([Email [, Options]])
+    EmailConstruitSource([Email [, Options]])
     """
     return build_source(*_email_and_options(arguments))
 

@@ -1,0 +1,52 @@
+"""A session whose patience is changed while it is open."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+
+import pytest
+
+from courriel import AsyncSmtpSession, Security, Server, SmtpSession, Timeouts, errors
+
+
+@pytest.fixture
+def mute() -> object:
+    """A server that greets, answers EHLO, and never says a word again."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            line, _ = listening.accept()
+            with line:
+                line.settimeout(10)
+                line.sendall(b"220 ready\r\n")
+                line.recv(1000)
+                line.sendall(b"250 ok\r\n")
+                while line.recv(1000):
+                    pass
+
+        serving = threading.Thread(target=serve)
+        serving.start()
+        yield Server("127.0.0.1", listening.getsockname()[1], Security.NONE)
+        serving.join()
+
+
+def test_new_time_limits_hold_from_the_next_wait_on(mute: Server) -> None:
+    session = SmtpSession(mute).open()
+
+    session.change_timeouts(Timeouts.silence(0.05))
+
+    with pytest.raises(errors.TimedOut, match=r"0\.05 s"):
+        session.noop()
+    assert session.server.timeouts.message == 0.05
+
+
+def test_new_time_limits_hold_when_awaited_too(mute: Server) -> None:
+    async def wait() -> None:
+        session = await AsyncSmtpSession(mute).open()
+        session.change_timeouts(Timeouts.silence(0.05))
+        await session.noop()
+
+    with pytest.raises(errors.TimedOut, match=r"0\.05 s"):
+        asyncio.run(wait())
