@@ -126,7 +126,8 @@ class CourrielError(Exception):
 
     def _facts(self) -> failures.Facts:
         """What the failure table is asked with."""
-        chain = list(_chain(self))
+        # What the server said counts for more than what the line did before or after.
+        chain = list(_chain(self)) if self.reply is None else [self]
         return failures.Facts(
             stage=self.stage,
             code=self.reply.code if self.reply else None,

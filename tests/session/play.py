@@ -60,19 +60,28 @@ class Theatre:
             raise self._problems[0]
 
     def _give(self, scripts: tuple[str, ...]) -> None:
+        plays: list[threading.Thread] = []
         for script in scripts:
-            connection: socket.socket | None = None
             try:
                 self._listener.settimeout(PATIENCE)
                 connection, _ = self._listener.accept()
-                connection.settimeout(PATIENCE)
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self._perform(script, connection)
-            except BaseException as problem:  # noqa: BLE001 - told to the test by `check`
+            except OSError as problem:
                 self._problems.append(problem)
-            finally:
-                if connection is not None:
-                    connection.close()
+                break
+            plays.append(threading.Thread(target=self._receive, args=(script, connection), daemon=True))
+            plays[-1].start()
+        for play in plays:
+            play.join(PATIENCE)
+
+    def _receive(self, script: str, connection: socket.socket) -> None:
+        try:
+            connection.settimeout(PATIENCE)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._perform(script, connection)
+        except BaseException as problem:  # noqa: BLE001 - told to the test by `check`
+            self._problems.append(problem)
+        finally:
+            connection.close()
 
     def _perform(self, script: str, line: socket.socket) -> None:
         with ExitStack() as closing:

@@ -7,6 +7,7 @@ import pickle
 import pytest
 
 from courriel import Envelope, Notify, Outcome, Password, Security, Timeouts, Transcript, errors
+from courriel.dialogue import smtp as dialogue
 from courriel.model.content import Content
 from courriel.model.server import Dialect
 from session.conftest import Play
@@ -388,3 +389,38 @@ def test_a_total_deadline_stands_over_every_stage(meet: Play) -> None:
 
     with pytest.raises(errors.TimedOut, match="whole call"):
         session.open()
+
+
+@pytest.mark.parametrize("limit", [0.3, 30])
+def test_a_port_that_waits_for_tls_is_told_from_one_that_sleeps(
+    meet: Play, monkeypatch: pytest.MonkeyPatch, limit: float
+) -> None:
+    """Scar 21: nobody waits five minutes to learn that the port is another."""
+    monkeypatch.setattr(dialogue, "_PATIENCE", 0.3)
+    session = meet("...\n", ">>>\n", timeouts=Timeouts(greeting=limit))
+
+    with pytest.raises(errors.TimedOut, match="waits for one") as silent:
+        session.open()
+
+    assert silent.value.failure is not None
+    assert silent.value.failure.id == "PLAIN-ON-TLS-PORT"
+    assert not silent.value.retryable
+    assert "smtps://" in silent.value.hint
+
+
+def test_a_server_that_is_slow_to_greet_is_waited_for(meet: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dialogue, "_PATIENCE", 0.01)
+    session = meet("S! 2\nS: 20 hi\nC: EHLO client.example.org\nS: 250 hi\nC: NOOP\nS: 250 ok\n")
+    session.open()
+
+    session.noop()
+
+
+def test_a_port_that_begins_in_clear_is_quoted_when_tls_was_asked_of_it(meet: Play) -> None:
+    session = meet("S: 220 mx.example.org ready\n...\n", "S: 220 mx.example.org ready\n...\n", security=Security.TLS)
+
+    with pytest.raises(errors.TlsFailed, match="in clear it says: 220 mx.example.org ready") as mixed_up:
+        session.open()
+
+    assert mixed_up.value.failure is not None
+    assert mixed_up.value.failure.id == "TLS-PORT-MIXUP"

@@ -128,11 +128,20 @@ def _log_in(exchange: Exchange, mechanism: sasl.Mechanism) -> Flow[None]:
             return
         reply = yield from exchange.ask("authenticate", wire.command(_encoded(answer)), secret=True)
     if reply.kind == 2:
-        mechanism.finish()
+        _finish(mechanism)
         return
     if reply.kind == 3:
         raise errors.RemoteProtocolError(f"{mechanism.name}: the server goes on asking", stage="authenticate")
     raise errors.AuthenticationRefused(reply, stage="authenticate", about=_explanation(mechanism.name, explained))
+
+
+def _finish(mechanism: sasl.Mechanism) -> None:
+    """The server is content; are we? Raises RemoteProtocolError."""
+    try:
+        mechanism.finish()
+    except errors.RemoteProtocolError as doubtful:
+        doubtful.stage = "authenticate"
+        raise
 
 
 def _cancel(exchange: Exchange, name: str, broken: Exception) -> Flow[None]:

@@ -24,8 +24,14 @@ class Exchange:
 
     def ask(self, stage: Stage, line: bytes, *, secret: bool = False) -> Flow[Reply]:
         """Say one command, hear its reply. Raises ConnectionFailed when the server closes the session instead (421)."""
-        yield Send(line, stage, secret)
+        yield from self.say(stage, line, secret=secret)
         return (yield from self.hear(stage))
+
+    def say(self, stage: Stage, lines: bytes, *, secret: bool = False) -> Flow[None]:
+        """Say one command, or a burst of them. Raises what `expect_silence` does when a reply too many is here already."""
+        if self._replies or self._buffer:
+            yield from self.expect_silence(stage)
+        yield Send(lines, stage, secret)
 
     def hear(self, stage: Stage) -> Flow[Reply]:
         """The next reply, whatever it says; a 421 is raised."""
@@ -79,6 +85,17 @@ class Exchange:
         if not self._buffer:
             self._buffer += yield Overhear(stage)
         return bool(self._buffer)
+
+    def linger(self, stage: Stage, seconds: float) -> Flow[None]:
+        """Give the other side so many seconds to begin; what it says is kept for `hear`."""
+        if self.idle:
+            self._buffer += yield Overhear(stage, seconds)
+            self._replies.extend(_take(self._buffer, stage))
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing has arrived that is not read yet."""
+        return not self._buffer and not self._replies
 
     def forget(self) -> None:
         """Begin anew on a new line."""

@@ -10,6 +10,7 @@ stage that each want names, and writes the transcript.
     Send        put these bytes on the line   answered by b""
     Receive     wait for some bytes           answered by them; b"" means that the other side hung up
     Overhear    take what came unasked        answered by it; b"" means silence (a hang-up is raised)
+    Probe       call the same port apart      answered by what it does there, b"" when it is nothing
     Fetch       ask for a token               answered by it
     HangUp      cut the line without a word   answered by b""
 
@@ -66,8 +67,21 @@ class Receive:
 
 @dataclass(frozen=True, slots=True)
 class Overhear:
-    """Take what arrived although nobody asked; never waits."""
+    """Take what arrived although nobody asked; waits for it no longer than `seconds`."""
 
+    stage: Stage
+    seconds: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Call the same port on a line apart, to find out how it begins: by a handshake of TLS, or in clear.
+
+    Answered by the version of TLS when `tls` was tried and answered, by the first line of the greeting when it was not.
+    Nothing but the handshake is said, the certificate proves nothing, and it takes five seconds at most.
+    """
+
+    tls: bool
     stage: Stage
 
 
@@ -86,5 +100,5 @@ class HangUp:
     stage: Stage
 
 
-Want: TypeAlias = Connect | Secure | Send | Receive | Overhear | Fetch | HangUp
+Want: TypeAlias = Connect | Secure | Send | Receive | Overhear | Probe | Fetch | HangUp
 Flow: TypeAlias = Generator[Want, bytes, T]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from courriel import errors
 from courriel.dialogue.authenticate import authenticate
 from courriel.dialogue.exchange import Exchange
-from courriel.dialogue.flow import Connect, Flow, HangUp, Secure, Send
+from courriel.dialogue.flow import Connect, Flow, HangUp, Probe, Secure, Send
 from courriel.dialogue.transaction import Transaction
 from courriel.errors import Stage
 from courriel.model.content import Content
@@ -19,6 +19,8 @@ from courriel.reply import Reply
 from courriel.wire import lines
 from courriel.wire import smtp as wire
 
+_UNKNOWN_COMMAND = (500, 502)
+_PATIENCE = 10  # seconds of silence after which a port that should greet us is tried with TLS
 _BLOCK = 64 * 1024  # octets of content put on the line at a time
 
 
@@ -90,8 +92,24 @@ class SmtpDialogue:
     # Opening.
 
     def _hear_greeting(self) -> Flow[None]:
+        if not self.secured:
+            yield from self._make_sure_that_it_speaks_first()
         reply = yield from self._exchange.hear("greeting")
         self.greeting = self._judge(reply, 2, "greeting").text
+
+    def _make_sure_that_it_speaks_first(self) -> Flow[None]:
+        """A port that waits for TLS and a client that waits for a greeting would wait for each other (scar 21)."""
+        limit = self.server.timeouts.of("greeting")
+        patience = min(_PATIENCE, limit)
+        yield from self._exchange.linger("greeting", patience)
+        if not self._exchange.idle:
+            return
+        silent = f"{self.server} said nothing for {patience:g} s"
+        if (yield Probe(tls=True, stage="greeting")):
+            silent += ", and answers a handshake of TLS: it waits for one"
+            raise errors.TimedOut(silent, stage="greeting", hint_id="PLAIN-ON-TLS-PORT")
+        if patience == limit:
+            raise errors.TimedOut(silent, stage="greeting")
 
     def _introduce(self, name: str) -> Flow[None]:
         """EHLO, or HELO to a server that knows no better (RFC 5321 3.2); LHLO where LMTP is spoken (RFC 2033)."""
@@ -121,11 +139,19 @@ class SmtpDialogue:
         yield from self._secure()
 
     def _secure(self) -> Flow[None]:
-        self._certificate = yield Secure()
+        try:
+            self._certificate = yield Secure()
+        except errors.TlsFailed as failed:
+            if failed.hint_id == "TLS-PORT-MIXUP":
+                # What it says in clear proves the diagnosis.
+                greeting = wire.printable((yield Probe(tls=False, stage="secure")))
+                failed.args = (f"{failed}; in clear it says: {greeting}" if greeting else str(failed),)
+            raise
         self.secured = True
         self.capabilities = {}
 
     def _log_in(self, credentials: Credentials) -> Flow[None]:
+        yield from self._exchange.expect_silence("authenticate")
         offered = tuple(self.capabilities.get("AUTH", "").upper().split())
         tried = yield from authenticate(self._exchange, credentials, offered, self.server, self._certificate)
         self.mechanism = tried[-1]
@@ -169,7 +195,7 @@ class SmtpDialogue:
         for burst in transaction.bursts(self.capabilities):
             if refusal := transaction.refusal():
                 raise refusal
-            yield Send(b"".join(line for _, line in burst), burst[0][0])
+            yield from self._exchange.say(burst[0][0], b"".join(line for _, line in burst))
             transaction.note(burst, (yield from self._exchange.hear_all([stage for stage, _ in burst])))
 
     def _pass_the_door(self, transaction: Transaction) -> Flow[None]:
@@ -242,11 +268,14 @@ class SmtpDialogue:
         return transaction.receipt(word, verdicts, str(self.server), notes)
 
     def _start_afresh(self, refusal: errors.Refused) -> Flow[None]:
-        """Leave the transaction; a server that does not know RSET has none to leave (B14)."""
+        """Leave the transaction; a server that does not know RSET has none to leave (B14). The refusal stays the news."""
         try:
-            yield from self._exchange.ask("sender", wire.command("RSET"))
+            reply = yield from self._exchange.ask("sender", wire.command("RSET"))
         except errors.CourrielError:
-            refusal.session_usable = False  # the refusal stays the news
+            refusal.session_usable = False
+        else:
+            # Any other answer may belong to the command before: the next message must not be judged by it (scar 1).
+            refusal.session_usable = reply.kind == 2 or reply.code in _UNKNOWN_COMMAND
 
     # Words that every part needs.
 

@@ -8,17 +8,18 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable
+from contextlib import suppress
 from inspect import iscoroutinefunction
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from courriel import errors
-from courriel.dialogue.flow import Connect, Fetch, Flow, HangUp, Overhear, Receive, Secure, Send, Want
+from courriel.dialogue.flow import Connect, Fetch, Flow, HangUp, Overhear, Probe, Receive, Secure, Send, Want
 from courriel.errors import Stage
 from courriel.model.credentials import TokenSource
 from courriel.model.server import Security, Server
 from courriel.network import resolve
-from courriel.network.line import Clock, Turn, keep_line, prepared_tls, refuse_if_broken, token_bytes
+from courriel.network.line import PROBING, Clock, Turn, keep_line, prepared_tls, refuse_if_broken, token_bytes
 from courriel.network.transcript import Transcript
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Arrivals(asyncio.BufferedProtocol):
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
         self._full = False
+        self._gone = False  # the transport may not even be asked to abort any more (CPython 3.11: AttributeError)
 
     # What asyncio calls.
 
@@ -58,12 +60,13 @@ class Arrivals(asyncio.BufferedProtocol):
             self.transport.pause_reading()
         self._wake(self._reader)
 
-    def eof_received(self) -> None:
+    def eof_received(self) -> bool | None:
         self.ended = True
         self._wake(self._reader)
+        return None  # close our half too
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.ended, self.lost = True, exc
+        self.ended, self.lost, self._gone = True, exc, True
         self._wake(self._reader)
         self._wake(self._writer)
 
@@ -75,6 +78,11 @@ class Arrivals(asyncio.BufferedProtocol):
         self._writer = None
 
     # What a line asks.
+
+    def abort(self) -> None:
+        """Cut the connection now; when it is gone already, nothing happens."""
+        if self.transport is not None and not self._gone:
+            self.transport.abort()
 
     def take(self) -> bytes:
         """Everything that has arrived; b"" when the other side hung up."""
@@ -165,8 +173,7 @@ class Line:
         """Close the line without a word; not `close`, which is a wish and waits for what is still unwritten."""
         self.broken = True
         if self._arrivals is not None:
-            if self._arrivals.transport is not None:
-                self._arrivals.transport.abort()
+            self._arrivals.abort()
             self._arrivals = None
             self._note("hung up")
 
@@ -178,8 +185,10 @@ class Line:
                 await self._send(want)
             case Receive(stage, more):
                 return await self._receive(stage, more)
-            case Overhear():
-                return await self._overhear()
+            case Overhear(_, seconds):
+                return await self._overhear(seconds)
+            case Probe(by_tls):
+                return await self._probe(by_tls)
             case Connect():
                 return await self._connect()
             case Secure():
@@ -192,6 +201,13 @@ class Line:
 
     async def _send(self, want: Send) -> None:
         arrivals, transport = self._connection(want.stage)
+        if want.stage == "data":
+            # A server that will not take the message says so and hangs up: its words must be here before the next write
+            # finds the line broken, which would throw them away.
+            await _look()
+        if transport.is_closing() and (want.stage == "data" or not arrivals.data):
+            # asyncio would drop what is written now, without a word.
+            raise ConnectionResetError("the server hung up")
         if self._transcript is not None:
             self._transcript.sent(want)
         transport.write(want.data)
@@ -205,11 +221,12 @@ class Line:
             self._transcript.heard(data)
         return data
 
-    async def _overhear(self) -> bytes:
+    async def _overhear(self, seconds: float) -> bytes:
         arrivals, _ = self._connection("connect")
-        # Two turns of the loop: in the first it sees what the socket holds, in the second it has handed it over.
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        if seconds:
+            with suppress(TimeoutError):
+                await arrivals.arrival(self._clock.at_most(seconds))
+        await _look()
         if not arrivals.data:
             if arrivals.ended:
                 raise ConnectionResetError("the server hung up")
@@ -218,6 +235,32 @@ class Line:
         if self._transcript is not None:
             self._transcript.heard(data)
         return data
+
+    async def _probe(self, by_tls: bool) -> bytes:
+        from courriel.network import tls  # noqa: PLC0415
+
+        context = tls.probing_context() if by_tls else None
+        seconds = self._clock.at_most(PROBING)
+        ends = monotonic() + seconds
+        try:
+            async with asyncio.timeout(seconds):
+                reached = await _reach_one_of(await _places(self.server, ends), ends)
+                answer = Arrivals()
+                transport, _ = await asyncio.get_running_loop().create_connection(
+                    lambda: answer, sock=reached, ssl=context, server_hostname="" if by_tls else None
+                )
+                try:
+                    if by_tls:
+                        return (transport.get_extra_info("ssl_object").version() or "").encode()
+                    heard = b""
+                    while b"\n" not in heard and len(heard) < 512 and not answer.ended:
+                        await answer.arrival(seconds)
+                        heard += answer.take()
+                    return heard[:512].split(b"\n")[0].rstrip()
+                finally:
+                    transport.abort()
+        except OSError:
+            return b""
 
     async def _connect(self) -> bytes:
         self.hang_up()
@@ -268,6 +311,12 @@ class Line:
     def _note(self, text: str) -> None:
         if self._transcript is not None:
             self._transcript.noted(text)
+
+
+async def _look() -> None:
+    """Two turns of the loop: in the first it sees what the socket holds, in the second it has handed it over."""
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
 
 
 async def _within(seconds: float, waited_for: asyncio.Future[None]) -> None:

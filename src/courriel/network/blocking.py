@@ -9,11 +9,11 @@ from time import monotonic
 from typing import TypeVar, cast
 
 from courriel import errors
-from courriel.dialogue.flow import Connect, Fetch, Flow, HangUp, Overhear, Receive, Secure, Send, Want
+from courriel.dialogue.flow import Connect, Fetch, Flow, HangUp, Overhear, Probe, Receive, Secure, Send, Want
 from courriel.errors import Stage
 from courriel.model.server import Security, Server
 from courriel.network import resolve
-from courriel.network.line import Clock, Turn, keep_line, prepared_tls, refuse_if_broken, token_bytes
+from courriel.network.line import PROBING, Clock, Turn, keep_line, prepared_tls, refuse_if_broken, token_bytes
 from courriel.network.transcript import Transcript
 
 T = TypeVar("T")
@@ -91,8 +91,10 @@ class Line:
                 self._send(want)
             case Receive(stage, more):
                 return self._receive(stage, more)
-            case Overhear():
-                return self._overhear()
+            case Overhear(_, seconds):
+                return self._overhear(seconds)
+            case Probe(by_tls):
+                return self._probe(by_tls)
             case Connect():
                 return self._connect()
             case Secure():
@@ -122,12 +124,12 @@ class Line:
             self._transcript.heard(data)
         return data
 
-    def _overhear(self) -> bytes:
+    def _overhear(self, seconds: float) -> bytes:
         line = self._open_socket("connect")
-        line.setblocking(False)
+        line.settimeout(self._clock.at_most(seconds))
         try:
             data = line.recv(_READ)
-        except BlockingIOError:
+        except (BlockingIOError, TimeoutError):
             return b""
         except OSError as broken:
             if _only_asks_to_wait(broken):
@@ -138,6 +140,21 @@ class Line:
         if self._transcript is not None:
             self._transcript.heard(data)
         return data
+
+    def _probe(self, by_tls: bool) -> bytes:
+        ends = monotonic() + self._clock.at_most(PROBING)
+        try:
+            with _reach_one_of(_places(self.server, ends), ends) as line:
+                line.settimeout(max(0.001, ends - monotonic()))
+                if not by_tls:
+                    with line.makefile("rb") as heard:
+                        return heard.readline(512).rstrip()
+                from courriel.network import tls  # noqa: PLC0415
+
+                with tls.probing_context().wrap_socket(line) as secured:
+                    return (secured.version() or "").encode()
+        except OSError:
+            return b""
 
     def _connect(self) -> bytes:
         self.hang_up()

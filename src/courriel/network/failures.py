@@ -35,7 +35,9 @@ def silent(server: Server, stage: Stage, seconds: float) -> errors.TimedOut:
 
 def overdue(server: Server, stage: Stage, seconds: float) -> errors.TimedOut:
     """The whole call took longer than its total deadline."""
-    return errors.TimedOut(f"the whole call to {server} took more than {seconds:g} s ({stage})", stage=stage, server=str(server))
+    return errors.TimedOut(
+        f"the whole call to {server} took more than {seconds:g} s ({stage})", stage=stage, server=str(server)
+    )
 
 
 # The steps.

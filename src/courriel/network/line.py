@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import ssl
 
 
+PROBING = 5  # seconds that a look at how a port begins may take
+
+
 class Turn:
     """One conversation at a time: a second caller is refused at once, and does not wait."""
 
@@ -60,6 +63,10 @@ class Clock:
     def for_stage(self, stage: Stage) -> float:
         """Seconds that may pass in silence now. Raises TimeoutError when there are none left."""
         return _some_left(min(self._server.timeouts.of(stage), self._deadline - monotonic()))
+
+    def at_most(self, seconds: float) -> float:
+        """So many seconds, or what the call has left. Raises TimeoutError when it has nothing left."""
+        return _some_left(min(seconds, self._deadline - monotonic())) if seconds else 0
 
     def for_reply(self, stage: Stage, more: bool) -> float:
         """The same, for a reply: when one has begun to arrive (`more`), its limit goes on and does not start anew."""

@@ -128,7 +128,7 @@ class Guest(Arrivals):
             return
         transcript = Transcript()
         host, port, *_ = transport.get_extra_info("peername")
-        self._visit = Visit(peer=f"{host}:{port}", note=transcript._write)
+        self._visit = Visit(peer=f"{host}:{port}", note=transcript.write)
         self._visit.note("*", f"{self._visit.peer} came")
         self._listener.meet(Session(self._visit, transcript))
         self._task = asyncio.get_running_loop().create_task(self._attend(), name="courriel guest")
@@ -139,7 +139,7 @@ class Guest(Arrivals):
         self._cut = True
         self._leave()
 
-    def eof_received(self) -> bool:  # type: ignore[override]
+    def eof_received(self) -> bool:
         super().eof_received()
         # A line half closed is kept: what was asked before is still answered. TLS has no such half.
         return self.transport is not None and self.transport.get_extra_info("ssl_object") is None

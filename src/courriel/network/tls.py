@@ -93,6 +93,14 @@ def server_context(certificate_file: str, key_file: str | None = None) -> ssl.SS
     return context
 
 
+def probing_context() -> ssl.SSLContext:
+    """A context to find out whether a port speaks TLS at all; nothing may ever be said or believed on such a line."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 # The steps: making one.
 
 

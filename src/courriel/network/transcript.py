@@ -41,28 +41,28 @@ class Transcript:
     def sent(self, want: Send) -> None:
         """The client said this."""
         if want.secret:
-            self._write("C", "(not shown: a secret)")
+            self.write("C", "(not shown: a secret)")
         elif want.stage in ("data", "message") and not _is_short_command(want.data):
-            self._write("C", f"({len(want.data):,} octets of the message)")
+            self.write("C", f"({len(want.data):,} octets of the message)")
         else:
             for line in want.data.splitlines():
-                self._write("C", _shown(line))
+                self.write("C", _shown(line))
 
     def heard(self, data: bytes) -> None:
         """The server said this; what has no end yet waits for it."""
         *whole, self._begun = (self._begun + data).split(b"\n")
         for line in whole:
-            self._write("S", _shown(line.rstrip(b"\r")))
+            self.write("S", _shown(line.rstrip(b"\r")))
         if len(self._begun) > _LONGEST:
-            self._write("S", _shown(self._begun))
+            self.write("S", _shown(self._begun))
             self._begun = b""
 
     def noted(self, text: str) -> None:
         """Something happened that nobody said: connected, secured, hung up."""
         if self._begun:
-            self._write("S", _shown(self._begun))
+            self.write("S", _shown(self._begun))
             self._begun = b""
-        self._write("*", text)
+        self.write("*", text)
 
     def __iter__(self) -> Iterator[Line]:
         return iter(tuple(self._lines))
@@ -73,14 +73,15 @@ class Transcript:
     def __str__(self) -> str:
         return "\n".join(map(str, self))
 
-    def _write(self, who: Literal["C", "S", "*"], text: str) -> None:
+    def write(self, who: Literal["C", "S", "*"], text: str) -> None:
+        """Write a line down as it is."""
         self._lines.append(Line(monotonic() - self._began, who, text[:_LONGEST]))
 
 
 class Log(Transcript):
     """A transcript that goes to the log "courriel.smtp" at DEBUG, line by line, and keeps nothing."""
 
-    def _write(self, who: Literal["C", "S", "*"], text: str) -> None:
+    def write(self, who: Literal["C", "S", "*"], text: str) -> None:
         from logging import getLogger  # noqa: PLC0415 - there is a log only where somebody has imported logging
 
         getLogger("courriel.smtp").debug("%s: %s", who, text, extra={"action": "wire", "who": who})

@@ -39,13 +39,15 @@ def take_replies(buffer: bytearray) -> list[Reply]:
     """
     end = buffer.rfind(b"\n") + 1
     if len(buffer) - end > MAX_LINE:
-        raise RemoteProtocolError(f"the server sent more than {MAX_LINE} bytes without ending a line")
+        raise _too_long()
     replies: list[Reply] = []
     lines: list[str] = []
     code = taken = size = start = 0
     while start < end:
         stop = buffer.index(b"\n", start) + 1
         line = bytes(buffer[start:stop]).rstrip(b"\r\n")
+        if len(line) > MAX_LINE:
+            raise _too_long()
         size += stop - start
         start = stop
         said, goes_on, text = _read_line(line)
@@ -93,6 +95,10 @@ def _read_line(line: bytes) -> tuple[int, bool, bytes]:
     if found is None or (not found[2] and found[3]):
         raise RemoteProtocolError(f"not an SMTP reply: {printable(line[:60])!r}")
     return int(found[1]), found[2] == b"-", found[3]
+
+
+def _too_long() -> RemoteProtocolError:
+    return RemoteProtocolError(f"the server sent more than {MAX_LINE} bytes without ending a line")
 
 
 def _visible(found: re.Match[str]) -> str:
