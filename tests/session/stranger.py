@@ -1,0 +1,140 @@
+"""A server written as a function, for what a transcript cannot say: answers that depend, floods, drips, silence."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from session.play import PATIENCE, Cut, pieces
+
+
+class Phone:
+    """One connection, as the server's function holds it; `heard` are the client's lines so far."""
+
+    def __init__(self, line: socket.socket, cut: Cut = "whole") -> None:
+        self.line = line
+        self.heard: list[bytes] = []
+        self._cut = cut
+        self._file = line.makefile("rb")
+
+    def say(self, text: str | bytes) -> None:
+        """Say this, one line after the other; CRLF is added where no line end is. The client may be gone."""
+        data = text.encode() if isinstance(text, str) else text
+        data = data if data.endswith(b"\n") else data.replace(b"\n", b"\r\n") + b"\r\n"
+        with suppress(OSError):
+            for piece in pieces(data.splitlines(keepends=True), self._cut):
+                self.line.sendall(piece)
+
+    def hear(self) -> bytes:
+        """One line of the client, without its end; b"" when it hung up."""
+        try:
+            line = self._file.readline()
+        except OSError:
+            return b""
+        if line:
+            self.heard.append(line)
+        return line.rstrip(b"\r\n")
+
+    def ask(self, text: str) -> bytes:
+        """Say something, and hear what the client says to it."""
+        self.say(text)
+        return self.hear()
+
+    def hear_content(self) -> bytes:
+        """A whole message, up to the lone dot, with the dots as they came."""
+        lines: list[bytes] = []
+        while (line := self._file.readline()) not in (b".\r\n", b""):
+            lines.append(line)
+        return b"".join(lines)
+
+    def hear_nothing_more(self) -> None:
+        """Wait until the client hangs up, and write down whatever it says until then."""
+        with suppress(OSError):
+            while line := self._file.readline():
+                self.heard.append(line)
+
+    def reset(self) -> None:
+        """Hang up as rudely as one can."""
+        self.line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._file.close()
+        self.line.close()
+
+    def secure(self, context: object) -> None:
+        """The server's side of a handshake."""
+        self._file.close()
+        self.line = context.wrap_socket(self.line, server_side=True)  # type: ignore[attr-defined]
+        self._file = self.line.makefile("rb")
+
+    def close(self) -> None:
+        """Hang up politely."""
+        self._file.close()
+        with suppress(OSError):
+            self.line.shutdown(socket.SHUT_WR)
+        self.line.close()
+
+
+Act = Callable[[Phone], None]
+
+
+class Stranger:
+    """Runs the acts, one for each connection, in order; the last one again for whoever still comes."""
+
+    def __init__(self, *acts: Act, cut: Cut = "whole", receive_buffer: int = 0) -> None:
+        self.phones: list[Phone] = []
+        self._acts = acts
+        self._cut = cut
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        if receive_buffer:
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.port: int = self._listener.getsockname()[1]
+        self._problems: list[BaseException] = []
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Serve nobody any more; what went wrong in an act is raised."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(PATIENCE)
+        assert not self._thread.is_alive(), "the stranger did not come to an end"
+        if self._problems:
+            raise self._problems[0]
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                line, _ = self._listener.accept()
+            except OSError:
+                return
+            line.settimeout(PATIENCE)
+            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            phone = Phone(line, self._cut)
+            act = self._acts[min(len(self.phones), len(self._acts) - 1)]
+            self.phones.append(phone)
+            try:
+                act(phone)
+            except BaseException as problem:  # noqa: BLE001 - told to the test by `close`
+                self._problems.append(problem)
+            finally:
+                phone.close()
+
+
+@contextmanager
+def stranger(*acts: Act, cut: Cut = "whole", receive_buffer: int = 0) -> Iterator[Stranger]:
+    """A server for as long as the block lasts."""
+    running = Stranger(*acts, cut=cut, receive_buffer=receive_buffer)
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+def greeted(phone: Phone, *capabilities: str) -> None:
+    """Greet, and answer EHLO with these capabilities."""
+    phone.ask("220 mx.example.org ready")
+    *before, last = ("mx.example.org", *capabilities)
+    phone.say("\n".join([*(f"250-{line}" for line in before), f"250 {last}"]))
