@@ -153,9 +153,11 @@ class Conversation:
                     self.log_in(command)
                 case "MAIL":
                     sender, recipients = _path(command), []
-                    self.say(office.refuses.get(sender, "250 2.1.0 ok"))
+                    answer = office.refuses.get(sender, "250 2.1.0 ok")
+                    sender = sender if answer.startswith("250") else ""
+                    self.say(answer)
                 case "RCPT":
-                    answer = office.refuses.get(_path(command), "250 2.1.5 ok")
+                    answer = office.refuses.get(_path(command), "250 2.1.5 ok") if sender else "503 5.5.1 MAIL first"
                     if answer.startswith("250"):
                         recipients.append(_path(command))
                     self.say(answer)

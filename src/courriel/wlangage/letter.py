@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeVar
 
 from courriel.errors import CourrielError, InvalidAddress
-from courriel.wlangage.problem import Impossible
+from courriel.wlangage.problem import Impossible, shown
 
 if TYPE_CHECKING:
     from courriel import Address, Attachment, Message
@@ -38,9 +38,7 @@ def message_of(email: EmailVariable) -> Message:
             delivery_receipt=email.AccuséRéception and not email.DispositionNotification,
         )
     except CourrielError as wrong:
-        raise Impossible(
-            f"Ce message ne peut pas partir : {wrong}", f"This message cannot leave: {wrong}", because=wrong
-        ) from wrong
+        raise _unsendable(wrong) from wrong
 
 
 def sender_of(email: EmailVariable) -> Address:
@@ -62,8 +60,8 @@ def sender_of(email: EmailVariable) -> Address:
     except InvalidAddress as wrong:
         said = email.AdresseExpéditeur or email.Expéditeur
         raise Impossible(
-            f"L'adresse de l'expéditeur n'en est pas une : « {_shown(said)} ».",
-            f'The address of the sender is not one: "{_shown(said)}".',
+            f"L'adresse de l'expéditeur n'en est pas une : « {shown(said)} ».",
+            f'The address of the sender is not one: "{shown(said)}".',
             because=wrong,
         ) from wrong
 
@@ -84,6 +82,21 @@ def recipients_of(email: EmailVariable) -> tuple[list[Address], list[Address], l
 
 # The steps.
 
+_FIELDS = {
+    "subject": ("Email.Sujet", "Email.Subject"),
+    "text": ("Email.Message", "Email.Message"),
+    "html": ("Email.HTML", "Email.HTML"),
+}
+
+
+def _unsendable(wrong: CourrielError) -> Impossible:
+    """What is wrong with the message, with the property named as this face names it."""
+    field, _, reason = str(wrong).partition(": ")
+    fr, en = _FIELDS.get(field, ("Email", "Email"))
+    known = wrong.failure
+    said = known.cause.fr if known else f"ce message ne peut pas partir ({wrong})"
+    return Impossible(f"{fr} : {said}", f"{en}: {reason or wrong}", because=wrong)
+
 
 def _addresses(field: str, texts: Iterable[str]) -> list[Address]:
     """One text may hold several addresses; one that is none is enough for nothing to be sent."""
@@ -95,8 +108,8 @@ def _addresses(field: str, texts: Iterable[str]) -> list[Address]:
             found += Address.parse_list(text) or (Address.parse(text),)
         except InvalidAddress as wrong:
             raise Impossible(
-                f"Email.{field}[{rank}] n'est pas une adresse : « {_shown(text)} ». Rien n'a été envoyé.",
-                f'Email.{field}[{rank}] is not an address: "{_shown(text)}". Nothing was sent.',
+                f"Email.{field}[{rank}] n'est pas une adresse : « {shown(text)} ». Rien n'a été envoyé.",
+                f'Email.{field}[{rank}] is not an address: "{shown(text)}". Nothing was sent.',
                 because=wrong,
             ) from wrong
     return found
@@ -141,9 +154,3 @@ def _name_for(rank: int, content_type: str) -> str:
 
 def _some(items: list[T], most: int | None) -> list[T]:
     return list(items) if most is None else list(items)[:most]
-
-
-def _shown(text: str) -> str:
-    """A text that may be anything, short, and unable to steer a terminal."""
-    short = text if len(text) <= 80 else text[:77] + "..."
-    return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in short)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from courriel import errors
-from courriel.errors import AuthenticationRefused, NotSupported
+from courriel.errors import AuthenticationRefused, InvalidServer, NotSupported
 from courriel.failures import Text
 from courriel.wlangage.constants import SessionOption
 from courriel.wlangage.desk import OpenSession, desk, here
 from courriel.wlangage.errors_shown import email_call
-from courriel.wlangage.problem import ErreurWLangage, Impossible, Problem
+from courriel.wlangage.problem import ErreurWLangage, Impossible, Problem, shown
 from courriel.wlangage.request import Request, read_arguments, read_variable
 from courriel.wlangage.session_variable import emailSessionSMTP
 
@@ -128,17 +127,28 @@ def _server(request: Request) -> Server:
         SessionOption.SÉCURISÉ_TLS: Security.STARTTLS,
         SessionOption.SSL: Security.TLS,
     }[request.option]
-    if not request.port:
-        raise errors.InvalidServer("port 0: a port is a number from 1 to 65535")
-    return Server(
-        request.host,
-        request.port,
-        security,
-        trust=desk.trust,
-        timeouts=desk.timeouts,
+    if not 0 < request.port < 65536:
+        raise Impossible(
+            f"Le port {request.port} n'existe pas : un port est un nombre de 1 à 65535.",
+            f"There is no port {request.port}: a port is a number from 1 to 65535.",
+            hint_id="SETTING-MALFORMED",
+        )
+    try:
         # The page speaks in clear, password included; everywhere else in courriel that has to be asked for.
-        allow_clear_credentials=True,
-    )
+        return Server(
+            request.host,
+            request.port,
+            security,
+            trust=desk.trust,
+            timeouts=desk.timeouts,
+            allow_clear_credentials=True,
+        )
+    except InvalidServer as wrong:
+        raise Impossible(
+            f"« {shown(request.host)} » n'est pas le nom d'un serveur.",
+            f'"{shown(request.host)}" is not the name of a server.',
+            because=wrong,
+        ) from wrong
 
 
 def _without_login(server: Server, notices: list[Text]) -> SmtpSession:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from courriel import errors
 from courriel.errors import CourrielError
 from courriel.failures import Failure, Language, Text, language
-from courriel.wlangage.remedies import remedy
+from courriel.wlangage.remedies import remedy, warning
 
 
 class ErreurWLangage(errors.UsageError):
@@ -76,7 +76,7 @@ class Problem:
         """The same, with the remedy, what to avoid, and the words for a technician."""
         lines = [self.message(spoken)]
         if self.failure is not None:
-            for label, text in ((_TO_DO, remedy(self.failure)), (_TO_AVOID, self.failure.dont)):
+            for label, text in ((_TO_DO, remedy(self.failure)), (_TO_AVOID, warning(self.failure))):
                 if text:
                     lines.append(f"{label.in_(spoken)}{self._tell(text, spoken)}")
         if self.technical and self.technical not in lines[0]:
@@ -93,6 +93,12 @@ class Problem:
     def _tell(self, text: Text, spoken: Language) -> str:
         host, _, port = self.server.rpartition(":")
         return text.in_(spoken, host=host.strip("[]"), port=int(port) if port.isdigit() else None, user=self.user)
+
+
+def shown(text: str) -> str:
+    """A text that may be anything, short, and unable to steer a terminal."""
+    short = text if len(text) <= 80 else text[:77] + "..."
+    return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in short)
 
 
 # The steps.

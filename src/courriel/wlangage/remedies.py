@@ -24,7 +24,8 @@ _IN_WLANGAGE = {
     "CONNECTION-REFUSED": Text(
         "Vérifiez que le serveur est démarré, et le port : 587 avec emailOptionSécuriséTLS, 465 avec OptionSSL, 25 "
         "avec emailOptionDéfaut.",
-        "Check that the server is started, and the port: 587 with emailOptionSecuredTLS, 465 with optionSSL, 25 with "
+        "Check that the server is started, and the port: 587 with emailOptionSecuredTLS, 465 with "
+        "optionSSL, 25 with "
         "emailOptionDefault.",
     ),
     "CERT-UNKNOWN-ISSUER": Text(
@@ -48,6 +49,42 @@ _IN_WLANGAGE = {
         'Email.Recipient = "bob@example.org", or several: Email.Recipient[1] = …, Email.Recipient[2] = …',
     ),
     "NO-SENDER": Text('Email.Expéditeur = "ada@example.org"', 'Email.Sender = "ada@example.org"'),
+    "UNCERTAIN-RESULT": Text(
+        "Cherchez Email.ID (le Message-ID) chez le destinataire ou dans le journal du serveur, avant de renvoyer.",
+        "Look for Email.ID (the Message-ID) with the recipient or in the server's log, before sending again.",
+    ),
+    "SERVER-SILENT": Text(
+        "Réessayez dans quelques minutes. Si l'accueil ne vient jamais, ce port parle peut-être TLS dès "
+        "l'ouverture : "
+        "OptionSSL, port 465.",
+        "Try again in a few minutes. If the greeting never comes, this port may speak TLS from the "
+        "first byte: optionSSL, "
+        "port 465.",
+    ),
+    "CONNECT-TIMEOUT": Text(
+        "Essayez le port 587 avec emailOptionSécuriséTLS, ou 465 avec OptionSSL : le port 25 est "
+        "souvent fermé en sortie. "
+        "Puis demandez au pare-feu, ou à l'hébergeur.",
+        "Try port 587 with emailOptionSecuredTLS, or 465 with optionSSL: port 25 is often closed on the "
+        "way out. Then ask "
+        "the firewall, or whoever hosts the machine.",
+    ),
+    "HOST-MALFORMED": Text(
+        "Donnez le nom seul, par exemple smtp.example.org : ni « smtp:// », ni utilisateur, ni port.",
+        "Give the name alone, for example smtp.example.org: no smtp://, no user, no port.",
+    ),
+    "SETTING-MALFORMED": _PORTS,
+    "RECIPIENT-UNKNOWN": Text(
+        "Relisez l'adresse refusée, lettre par lettre ; si elle est juste, ne lui écrivez plus. Les "
+        "autres recevront le "
+        "message dès qu'elle ne sera plus parmi les destinataires.",
+        "Read the refused address again, letter by letter; if it is right, write to it no more. The "
+        "others will get the "
+        "message as soon as it is not among the recipients.",
+    ),
+    "HEADER-LINE-BREAK": Text(
+        "Refusez cette saisie, ou gardez-en la première ligne.", "Refuse this input, or keep its first line."
+    ),
     "EXTRA-MISSING": Text('pip install "courriel[bundled]"', 'pip install "courriel[bundled]"'),
 }
 
@@ -55,3 +92,8 @@ _IN_WLANGAGE = {
 def remedy(failure: Failure) -> Text:
     """What a program in the WLangage can do about it; the table's own advice where that fits."""
     return _IN_WLANGAGE.get(failure.id, failure.fix)
+
+
+def warning(failure: Failure) -> Text:
+    """What to avoid; empty where the advice is about options that the WLangage does not have."""
+    return Text("", "") if any(option in failure.dont.en for option in ("tls=", "verify=")) else failure.dont
