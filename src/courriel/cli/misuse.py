@@ -22,11 +22,9 @@ def sentence(error: click.UsageError) -> str:
             return say(f"il manque {name}", f"{name} is missing")
         case click.BadOptionUsage():
             name = visible(error.option_name)
-            return (
-                say(f"{name} : une valeur est attendue, une seule", f"{name}: takes a value, and one only")
-                if ("argument" in error.message or "value" in error.message)
-                else visible(error.message)
-            )
+            if "does not take" in error.message:
+                return say(f"{name} ne prend pas de valeur", f"{name} takes no value")
+            return say(f"{name} : une valeur est attendue", f"{name}: a value is expected")
         case click.BadParameter():
             return f"{_name(error)}{say(' : ', ': ')}{_expected(error)}"
         case _:

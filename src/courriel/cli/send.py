@@ -106,9 +106,18 @@ def command(
     from courriel.cli.mailing import Mailing
 
     made_of = {
-        "--cc": cc, "--bcc": bcc, "--reply-to": reply_to, "--subject": subject, "--text": text,
-        "--text-file": text_file,         "--html": html, "--html-file": html_file, "--attach": attach, "--header": header, "--priority": priority,
-    }  # fmt: skip
+        "--cc": cc,
+        "--bcc": bcc,
+        "--reply-to": reply_to,
+        "--subject": subject,
+        "--text": text,
+        "--text-file": text_file,
+        "--html": html,
+        "--html-file": html_file,
+        "--attach": attach,
+        "--header": header,
+        "--priority": priority,
+    }
     if files:
         _refuse_beside_files(made_of)
     for one, other, first, second in (

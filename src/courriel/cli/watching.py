@@ -110,7 +110,7 @@ def _introduce(report: Report, sandbox: Sandbox, folder: str, users: Mapping[str
 
 
 def _tell_of_letters(report: Report, sandbox: Sandbox, ended: Event) -> None:
-    told = max((letter.number for letter in sandbox.letters), default=0)
+    told = 0  # what lay in the folder before is not in memory
     while True:
         last_look = ended.wait(_LOOK_AGAIN)
         for letter in sandbox.letters:

@@ -1,0 +1,181 @@
+"""`courriel sandbox` and `courriel demo`, as processes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from email import message_from_bytes, policy
+from pathlib import Path
+
+import pytest
+
+import courriel as library
+from cli.conftest import Ran
+
+Run = Callable[..., Ran]
+
+
+@contextmanager
+def practising(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A practice server as a process; it is ended when the block is."""
+    command = [sys.executable, "-W", "error", "-m", "courriel", "sandbox", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            yield server
+        finally:
+            if server.poll() is None:
+                server.kill()
+
+
+def heard(server: subprocess.Popen[str]) -> dict[str, object]:
+    assert server.stdout is not None
+    said: dict[str, object] = json.loads(server.stdout.readline())
+    return said
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_the_practice_server_tells_of_each_mail_and_ends_when_asked(tmp_path: Path, ending: signal.Signals) -> None:
+    with practising("--port", "0", "--folder", str(tmp_path / "mails"), "--user", "ada:secret", "--json") as server:
+        opened = heard(server)
+        library.send(
+            sender="ada@example.org", to="bob@example.org", subject="L'été", text="x", via=str(opened["starttls_url"])
+        )
+        came = heard(server)
+        server.send_signal(ending)
+        out, err = server.communicate(timeout=20)
+
+    assert (came["from"], came["to"], came["subject"]) == ("ada@example.org", ["bob@example.org"], "L'été")
+    assert Path(str(came["path"])).parent == tmp_path / "mails"
+    assert b"Subject:" in Path(str(came["path"])).read_bytes()
+    assert came["tls"]
+    assert (server.returncode, out, err) == (0, "", "")
+
+
+def test_the_practice_server_prints_urls_to_paste_in_the_language_spoken() -> None:
+    with practising("--port", "0", "--lang", "fr") as server:
+        assert server.stdout is not None
+        said = [server.stdout.readline() for _ in range(7)]
+        url = said[1].split()[-1]
+        library.send(sender="ada@example.org", to="bob@example.org", subject="Été", text="x", via=url)
+        line = server.stdout.readline()
+        server.send_signal(signal.SIGINT)
+        _, err = server.communicate(timeout=20)
+
+    assert said[0].startswith("Serveur d'entraînement ouvert")
+    assert url.startswith("smtp://127.0.0.1:")
+    assert said[2].split()[-1].startswith("smtp+starttls://")
+    assert "?ca=" in said[3]
+    assert "de ada@example.org  à bob@example.org  « Été »" in line
+    assert line.endswith(".eml\n")
+    assert err == "Fermé.\n"
+
+
+def test_only_those_named_may_log_in() -> None:
+    with practising("--port", "0", "--user", "ada:secret", "--json") as server:
+        url = str(heard(server)["url"])
+
+        with pytest.raises(library.errors.AuthenticationRefused):
+            library.send(sender="a@example.org", to="b@example.org", text="x", via=url.replace("//", "//ada:wrong@", 1))
+
+
+def test_a_port_that_is_taken_is_said_in_a_sentence(courriel: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+
+        english = courriel("sandbox", "--port", port)
+        french = courriel("sandbox", "--port", port, "--lang", "fr")
+
+    assert english.status == french.status == 69
+    assert f"port {port} is taken already" in english.err
+    assert f"le port {port} est déjà pris" in french.err
+    assert "--port 0" in french.err
+    assert english.out == ""
+
+
+def test_a_folder_that_is_a_file_is_said_in_a_sentence(courriel: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    ran = courriel("sandbox", "--port", "0", "--folder", str(tmp_path / "file"))
+
+    assert ran.status == 74
+    assert str(tmp_path / "file") in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_beyond_this_machine_a_word_of_warning_is_said() -> None:
+    with practising("--host", "0.0.0.0", "--port", "0") as server:
+        assert server.stderr is not None
+
+        assert server.stderr.readline().startswith("warning: 0.0.0.0 is not this machine alone")
+
+
+@pytest.mark.parametrize(
+    ("locale", "expected"),
+    [
+        ("fr_FR.UTF-8", ["emailOptionSécuriséTLS", "Tout s'est passé comme annoncé.", "À faire : ", "Cause : "]),
+        ("en_GB.UTF-8", ["emailOptionSecuredTLS", "All went as announced.", "To do: ", "Cause: "]),
+    ],
+)
+def test_the_demo_does_what_it_says_and_leaves_the_mails(
+    process: Run, tmp_path: Path, locale: str, expected: list[str]
+) -> None:
+    folder = tmp_path / "mails"
+
+    ran = process("demo", "--folder", str(folder), LANG=locale, COURRIEL_CAPTURE="1")
+
+    assert (ran.status, ran.err) == (0, ""), ran
+    for words in (*expected, str(folder), "535 5.7.8", "550 5.1.1", "TLSv1."):
+        assert words in ran.out
+    assert 80 <= len(ran.out.splitlines()) <= 130
+    assert max(map(len, ran.out.splitlines())) <= 120
+    assert "Traceback" not in ran.out
+    mails = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in sorted(folder.glob("*.eml"))]
+    assert len(mails) == 4
+    assert all("é" in mail["Subject"] for mail in mails)
+
+
+def test_the_lines_of_the_demo_are_the_lines_that_ran(courriel: Run, tmp_path: Path) -> None:
+    ran = courriel("demo", "--folder", str(tmp_path), "--json", "--lang", "fr")
+
+    *scenes, verdict = ran.objects
+    assert verdict == {"ok": True, "folder": str(tmp_path), "sysexit": 0}
+    assert [each["ok"] for each in scenes] == [True] * 6
+    assert [len(each["letters"]) for each in scenes] == [1, 1, 1, 1, 0, 0]
+    assert "$" not in "".join(each["code"] for each in scenes)
+
+
+def test_a_scene_that_fails_is_said_and_the_demo_ends_with_70(
+    courriel: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from courriel.demo import stage
+    from courriel.demo.scene import Both, Scene, one_letter
+
+    breaks = Scene(Both("a", "a"), Both("1 / 0", "1 / 0"), one_letter(tls=False))
+    sends_nothing = Scene(Both("b", "b"), Both("pass", "pass"), one_letter(tls=False))
+    monkeypatch.setattr(stage, "SCENES", (breaks, sends_nothing))
+
+    ran = courriel("demo", "--folder", str(tmp_path))
+
+    assert ran.status == 70
+    assert "ZeroDivisionError: division by zero" in ran.out
+    assert "something else happened" in ran.out
+    assert "Did not do what was announced: 1, 2." in ran.out
+
+
+def test_a_mail_that_would_steer_the_terminal_is_shown_as_it_is(tmp_path: Path) -> None:
+    steering = "=?utf-8?q?=1B=5B31mred?="
+    raw = f"From: a@example.org\r\nTo: b@example.org\r\nSubject: {steering}\r\n\r\nx\r\n".encode()
+
+    with practising("--port", "0", "--folder", str(tmp_path)) as server:
+        assert server.stdout is not None
+        said = [server.stdout.readline() for _ in range(7)]
+        library.send(library.Message.parse(raw), via=said[1].split()[-1])
+        line = server.stdout.readline()
+
+    assert "\x1b" not in line
+    assert "[31mred" in line
