@@ -169,6 +169,7 @@ def test_a_variable_is_sent_and_the_structure_is_left_alone(office: PostOffice) 
 def test_a_read_receipt_has_priority_over_that_of_delivery(office: PostOffice) -> None:
     Email.AccuséRéception = Email.DispositionNotification = wl.Vrai
     office.extensions += ("DSN",)
+    wl.EmailOuvreSessionSMTP("ada", HOST, office.port)
 
     assert wl.EmailEnvoieMessage("ada")
     assert letter_of(office)["Disposition-Notification-To"] == "Ada <ada@example.org>"
