@@ -13,14 +13,14 @@ from contextlib import ExitStack, suppress
 
 import pytest
 import trustme
-from hostile.lists import hostile, shown
-from session.conftest import Play
-from session.play import PATIENCE, Cut, Session
-from session.stranger import Act, Phone, greeted, stranger
 
 from courriel import Envelope, Password, Receipt, Security, Server, Timeouts, Transcript, Trust, errors
 from courriel.model.content import Content
 from courriel.model.credentials import Credentials
+from hostile.lists import hostile, shown
+from session.conftest import Play
+from session.play import PATIENCE, Cut, Session
+from session.stranger import Act, Phone, greeted, stranger
 
 Call = Callable[..., Session]
 
@@ -92,8 +92,7 @@ def test_what_is_no_reply_ends_the_session(meet: Play, cut: Cut, said: str, stag
     session = meet(script, script) if stage == "sender" and said in UNFINISHED else meet(script)
 
     with pytest.raises(errors.CourrielError) as broken:
-        session.open()
-        session.deliver(BOB, CONTENT)
+        open_and_deliver(session)
 
     expected = errors.ConnectionFailed if said in UNFINISHED else errors.RemoteProtocolError
     assert type(broken.value) is expected
@@ -111,10 +110,12 @@ def test_an_answer_too_many_is_never_taken_for_the_next_one(meet: Play, cut: Cut
     session = meet(scene(stage, TOO_MANY, then="---"))
     receipts: list[Receipt] = []
 
-    with pytest.raises(errors.RemoteProtocolError) as broken:
-        session.open()
-        receipts.append(session.deliver(BOB, CONTENT))
+    def use() -> None:
+        receipts.append(open_and_deliver(session))
         session.noop()
+
+    with pytest.raises(errors.RemoteProtocolError) as broken:
+        use()
 
     assert len(receipts) == (stage == "message")
     assert not broken.value.in_doubt
@@ -127,8 +128,7 @@ def test_a_yes_in_strange_words_is_a_yes(meet: Play, cut: Cut, said: str, stage:
     """B16, B17."""
     session = meet(scene(stage, said, then=the_rest(stage)))
 
-    session.open()
-    receipt = session.deliver(BOB, CONTENT)
+    receipt = open_and_deliver(session)
 
     assert receipt.complete
     assert str(receipt.reply).isprintable()
@@ -164,8 +164,7 @@ def test_the_words_of_a_refusal_never_steer_a_terminal(meet: Play, stage: str) -
     )
 
     with pytest.raises(errors.Refused) as refused:
-        session.open()
-        session.deliver(BOB, CONTENT)
+        open_and_deliver(session)
 
     error = refused.value
     shown_of_it = [str(error), str(error.reply), error.hint, error.cause, *map(str, error.refused.values())]
@@ -287,6 +286,52 @@ def call(colour: type[Session], authority: trustme.CA) -> Iterator[Callable[...,
             return session
 
         yield call
+
+
+@pytest.mark.parametrize("said", ["250 unasked", "354 go on", "550 5.7.1 by the way", "nonsense"])
+def test_what_is_said_while_nobody_asks_ends_the_session_at_once(call: Call, said: str) -> None:
+    """B8: it is there, whole: nothing more has to be waited for."""
+    asked = threading.Event()
+
+    def act(phone: Phone) -> None:
+        greeted(phone)
+        asked.wait(PATIENCE)
+        phone.say(said)
+        phone.hear_nothing_more()
+
+    session = call(act)
+    session.open()
+    asked.set()
+    session.wait_for_words()
+
+    with pytest.raises(errors.RemoteProtocolError) as unasked:
+        session.deliver(BOB, CONTENT)
+
+    assert not unasked.value.in_doubt
+    assert over(session)
+
+
+def test_a_goodbye_while_nobody_asks_is_understood_though_the_server_stays(call: Call) -> None:
+    """Scar 15: a new session, without waiting for the old one to hang up."""
+    asked = threading.Event()
+
+    def says_goodbye(phone: Phone) -> None:
+        greeted(phone)
+        asked.wait(PATIENCE)
+        phone.say("421 4.4.2 you were idle")
+        phone.hear_nothing_more()
+
+    def takes_it(phone: Phone) -> None:
+        to_the_door(phone)
+        phone.hear_content()
+        phone.say("250 queued")
+
+    session = call(says_goodbye, takes_it)
+    session.open()
+    asked.set()
+    session.wait_for_words()
+
+    assert session.deliver(BOB, CONTENT).complete
 
 
 def server_first(nonce: str, challenge: str) -> bytes:
@@ -450,8 +495,7 @@ def test_a_server_that_cuts_the_line_rudely_is_a_lost_connection(call: Call, sta
     session = call(act)
 
     with pytest.raises(errors.ConnectionFailed) as lost:
-        session.open()
-        session.deliver(BOB, CONTENT)
+        open_and_deliver(session)
 
     assert lost.value.stage == stage or (stage, lost.value.stage) == ("greeting", "connect")
     assert lost.value.in_doubt == (stage == "message")
@@ -508,8 +552,13 @@ def test_tls_closed_without_a_word_before_the_verdict_leaves_the_mail_in_doubt(
     assert over(session)
 
 
+def open_and_deliver(session: Session) -> Receipt:
+    session.open()
+    return session.deliver(BOB, CONTENT)
+
+
 def over(session: Session) -> bool:
-    """Whether the session is finished, says so to whoever uses it again, and holds next to nothing of what it was sent."""
+    """Whether the session is finished, says so to whoever uses it again, and keeps next to nothing of what it heard."""
     with pytest.raises(errors.ConnectionFailed, match="open"):
         session.noop()
     return not session.session.usable and len(session.session._dialogue._exchange._buffer) < 300_000

@@ -68,6 +68,7 @@ class Exchange:
         """
         if not self._replies and not (yield from self._overheard(stage)):
             return
+        self._replies.extend(_take(self._buffer, stage))
         reply = yield from self.hear(stage)
         if reply.code == _GOODBYE:
             raise closed(reply, stage)
