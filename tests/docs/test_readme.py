@@ -59,7 +59,9 @@ def test_a_refusal_prints_what_the_page_says(readme: str, capsys: pytest.Capture
 
 @pytest.mark.parametrize("readme", READMES)
 def test_the_number_of_known_failures_is_true(readme: str) -> None:
-    said = re.search(r"\b(\d+) (?:failures that people meet|échecs courants)", (ROOT / readme).read_text(encoding="utf-8"))
+    said = re.search(
+        r"\b(\d+) (?:failures that people meet|échecs courants)", (ROOT / readme).read_text(encoding="utf-8")
+    )
 
     assert said is not None
     assert int(said[1]) == len(failures.all())

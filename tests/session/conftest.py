@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 import trustme
-from session.play import TRANSCRIPTS, Awaiting, Blocking, Cut, Session, Theatre
 
 from courriel import Security, Server, Timeouts, Transcript, Trust
 from courriel.model.credentials import Credentials
+from session.play import TRANSCRIPTS, Awaiting, Blocking, Cut, Session, Theatre
 
 Play = Callable[..., Session]
 
@@ -47,7 +47,7 @@ def theatre(cut: Cut, certificate: ssl.SSLContext) -> Iterator[Theatre]:
 
 @pytest.fixture
 def meet(theatre: Theatre, colour: type[Session], authority: trustme.CA) -> Iterator[Play]:
-    """A session, not opened yet, with a server that plays the given scripts (a name of tests/transcripts, or a text)."""
+    """A session, not opened yet, with a server that plays these scripts (a name of tests/transcripts, or a text)."""
     met: list[Session] = []
 
     def meet(

@@ -86,9 +86,17 @@ class Receipt:
                 raise ValueError("this is not a stored receipt")
 
     def __str__(self) -> str:
-        refused = len(self.fates) - len(self.accepted)
-        others = f", {refused} refused" if refused else ""
-        return f"accepted by {self.server} for {len(self.accepted)}{others} ({self.reply})"
+        counts = [
+            f"{count} {outcome.value}"
+            for outcome in (Outcome.REFUSED, Outcome.IN_DOUBT)
+            if (count := self._count(outcome))
+        ]
+        return (
+            f"accepted by {self.server} for {', '.join([str(self._count(Outcome.ACCEPTED)), *counts])} ({self.reply})"
+        )
+
+    def _count(self, outcome: Outcome) -> int:
+        return sum(fate.outcome is outcome for fate in self.fates)
 
 
 def _plain(reply: Reply | None) -> dict[str, object] | None:

@@ -55,7 +55,9 @@ class Timeouts:
     def __post_init__(self) -> None:
         for name in self.__slots__:
             limit = getattr(self, name)
-            if limit is not None and not (isinstance(limit, int | float) and 0 < limit < float("inf")):
+            if limit is None and name == "total":
+                continue
+            if not (isinstance(limit, int | float) and 0 < limit < float("inf")):
                 raise errors.InvalidServer(f"time limit {name}: {limit!r} is not a finite number of seconds above zero")
 
     @classmethod

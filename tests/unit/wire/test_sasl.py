@@ -144,8 +144,9 @@ def test_a_token_cannot_add_a_field(token: str) -> None:
 
 # RFC 4013 3.
 @pytest.mark.parametrize(
-    ("said", "prepared"), [("I\xadX", "IX"), ("user", "user"), ("USER", "USER"), ("\xaa", "a"), ("\u2168", "IX"), ("a\xa0b", "a b")]
-)  # fmt: skip
+    ("said", "prepared"),
+    [("I\xadX", "IX"), ("user", "user"), ("USER", "USER"), ("\xaa", "a"), ("\u2168", "IX"), ("a\xa0b", "a b")],
+)
 def test_names_are_compared_as_rfc_4013_has_it(said: str, prepared: str) -> None:
     assert sasl.saslprep(said) == prepared
 

@@ -1,0 +1,176 @@
+"""Every error answers: may I retry, is the session still good, could it have left, what can I do."""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+import socket
+
+import pytest
+
+from courriel import errors, failures
+from courriel.errors import (
+    AuthenticationRefused,
+    ConnectionFailed,
+    CourrielError,
+    InvalidMessage,
+    LocalProtocolError,
+    MessageRefused,
+    NameNotFound,
+    NotSupported,
+    RecipientsRefused,
+    RemoteProtocolError,
+    TimedOut,
+    TlsFailed,
+    UsageError,
+)  # fmt: skip
+from courriel.reply import Reply
+
+KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, CourrielError)]
+
+
+def make(kind: type[CourrielError], **facts: object) -> CourrielError:
+    if issubclass(kind, errors.Refused):
+        return kind(Reply(550, ("5.1.1 no such user",)), **facts)  # type: ignore[arg-type]
+    if issubclass(kind, NotSupported):
+        return kind("it cannot", capability="SIZE", **facts)  # type: ignore[arg-type]
+    return kind("it broke", **facts)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_tree_at_the_top_of_the_file_names_every_error(kind: type[CourrielError]) -> None:
+    assert f"* {kind.__name__}" in (errors.__doc__ or "")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_error_survives_pickling(kind: type[CourrielError]) -> None:
+    error = make(kind, stage="message", server="mx.example.org:25")
+
+    twin = pickle.loads(pickle.dumps(error))
+
+    assert type(twin) is kind
+    assert str(twin) == str(error)
+    assert (twin.stage, twin.server, twin.reply, twin.refused) == (
+        error.stage,
+        error.server,
+        error.reply,
+        error.refused,
+    )
+    assert (twin.retryable, twin.session_usable, twin.in_doubt) == (
+        error.retryable,
+        error.session_usable,
+        error.in_doubt,
+    )
+    assert (twin.hint, twin.sysexit) == (error.hint, error.sysexit)
+
+
+@pytest.mark.parametrize(
+    ("kind", "standard"),
+    [
+        (UsageError, ValueError),
+        (errors.MissingExtra, ImportError),
+        (ConnectionFailed, ConnectionError),
+        (ConnectionFailed, OSError),
+        (TimedOut, TimeoutError),
+    ],
+)
+def test_errors_are_standard_ones_as_well(kind: type[CourrielError], standard: type[Exception]) -> None:
+    with pytest.raises(standard):
+        raise make(kind)
+
+
+@pytest.mark.parametrize(
+    ("error", "retryable", "session_usable", "sysexit"),
+    [
+        (UsageError("this session is busy", hint_id="SESSION-BUSY"), False, True, 70),
+        (InvalidMessage("no recipient was given", hint_id="NO-RECIPIENT"), False, True, 65),
+        (ConnectionFailed("the server hung up", stage="sender", hint_id="SESSION-LOST"), True, False, 75),
+        (NameNotFound("nothing.example", stage="connect", hint_id="HOST-NOT-FOUND"), False, False, 68),
+        (TlsFailed("expired", stage="secure", hint_id="CERT-EXPIRED"), False, False, 69),
+        (RemoteProtocolError("nonsense", stage="data"), False, False, 76),
+        (RecipientsRefused(Reply(550, ("5.1.1 no such user",)), stage="recipient"), False, True, 67),
+        (RecipientsRefused(Reply(450, ("4.2.0 greylisted",)), stage="recipient"), True, True, 75),
+        (AuthenticationRefused(Reply(535, ("5.7.8 no",)), stage="authenticate"), False, True, 77),
+        (NotSupported("too big", capability="SIZE", stage="sender", hint_id="MESSAGE-TOO-BIG"), False, True, 65),
+    ],
+)
+def test_each_answers_the_three_questions(
+    error: CourrielError, retryable: bool, session_usable: bool, sysexit: int
+) -> None:
+    assert (error.retryable, error.session_usable, error.sysexit) == (retryable, session_usable, sysexit)
+    assert not error.in_doubt
+    assert error.hint
+
+
+def test_what_may_have_left_is_never_retryable() -> None:
+    error = ConnectionFailed("the server hung up", stage="message", in_doubt=True)
+
+    assert not error.retryable
+    assert error.sysexit == 69
+    assert error.failure is not None
+    assert error.failure.id == "UNCERTAIN-RESULT"
+
+
+def test_hints_speak_the_language_of_the_moment_and_name_the_server() -> None:
+    error = TlsFailed("mixed up", stage="secure", server="smtp.example.org:587", hint_id="TLS-PORT-MIXUP")
+
+    failures.speak("fr")
+    french = (error.hint, error.cause, error.advice_against)
+    failures.speak("en")
+    english = (error.hint, error.cause, error.advice_against)
+    failures.speak(None)
+
+    assert all(french)
+    assert all(english)
+    assert not set(french) & set(english)
+    assert "smtp+starttls://smtp.example.org:587" in french[0]
+    assert "smtp+starttls://smtp.example.org:587" in english[0]
+
+
+def test_a_server_without_a_port_is_still_named() -> None:
+    error = TlsFailed("mixed up", stage="secure", server="smtp.example.org", hint_id="TLS-PORT-MIXUP")
+
+    assert "smtp.example.org" in error.hint
+
+
+def test_an_error_nobody_knows_has_no_hint_and_is_our_fault() -> None:
+    error = CourrielError("something else entirely")
+
+    assert (error.hint, error.cause, error.advice_against, error.failure) == ("", "", "", None)
+    assert error.sysexit == 70
+    assert not error.retryable
+
+
+def test_the_cause_of_an_error_says_what_the_text_does_not() -> None:
+    """The operating system's texts are translated: its numbers count."""
+    try:
+        try:
+            raise ConnectionRefusedError(111, "Connexion refusée")
+        except OSError as refused:
+            raise ConnectionFailed("mx.example.org: Connexion refusée", stage="connect") from refused
+    except ConnectionFailed as error:
+        caught = error
+
+    assert caught.failure is not None
+    assert caught.failure.id == "CONNECTION-REFUSED"
+    assert pickle.loads(pickle.dumps(caught)).failure.id == "CONNECTION-REFUSED"
+
+
+def test_a_knot_of_causes_is_not_followed_for_ever() -> None:
+    one, two = ConnectionFailed("one", stage="connect"), socket.gaierror(-2, "two")
+    one.__cause__, two.__cause__ = two, one
+
+    assert one.failure is not None
+
+
+def test_a_refusal_says_whom_it_is_about() -> None:
+    error = MessageRefused(
+        Reply(554, ("5.7.1 spam",)), about="recipient bob@example.org", refused={"bob@example.org": Reply(554)}
+    )
+
+    assert str(error) == "554 5.7.1 spam (recipient bob@example.org)"
+    assert list(error.refused) == ["bob@example.org"]
+
+
+def test_what_we_were_about_to_break_names_its_rule() -> None:
+    assert not LocalProtocolError("control characters are not allowed in a command").retryable
