@@ -47,6 +47,7 @@ def settings_of_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Itera
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("LANG", "en_GB.UTF-8")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)

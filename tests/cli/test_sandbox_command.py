@@ -97,6 +97,18 @@ def test_a_port_that_is_taken_is_said_in_a_sentence(courriel: Run) -> None:
     assert english.out == ""
 
 
+def test_a_folder_of_its_own_is_left_only_with_something_in_it(tmp_path: Path) -> None:
+    with practising("--port", "0", "--json") as server:
+        folder = Path(str(heard(server)["folder"]))
+        there = folder.is_dir()
+        server.send_signal(signal.SIGTERM)
+        server.communicate(timeout=20)
+
+    assert there
+    assert folder.parent == tmp_path
+    assert not folder.exists()
+
+
 def test_a_folder_that_is_a_file_is_said_in_a_sentence(courriel: Run, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 

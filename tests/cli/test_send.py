@@ -379,6 +379,43 @@ def test_nobody_is_asked_where_there_is_no_terminal(process: Run, sandbox: Sandb
     assert sandbox.letters == []
 
 
+def test_on_a_terminal_the_password_is_asked_for_in_the_language_spoken(
+    courriel: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    questions: list[str] = []
+
+    def type_it(question: str) -> str:
+        questions.append(question)
+        return USERS["ada"]
+
+    monkeypatch.setattr("courriel.cli.asking._terminal", lambda: True)
+    monkeypatch.setattr("getpass.getpass", type_it)
+    url = sandbox.url.replace("//", "//ada@", 1)
+
+    asked = courriel("send", "--via", f"{url}&password=prompt", *LETTER, "--lang", "fr", "--transcript")
+    forbidden = courriel("send", "--via", f"{url}&password=prompt", *LETTER, "--no-input")
+
+    assert asked.status == 0, asked
+    assert questions == ["Mot de passe de ada sur 127.0.0.1 : "]
+    assert sandbox.letters[0].user == "ada"
+    assert USERS["ada"] not in asked.out + asked.err
+    assert forbidden.status == 78
+
+
+def test_a_session_that_broke_is_opened_again_for_the_next_message(
+    courriel: Run, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    sandbox.answer("message", "hang up", times=1)
+
+    ran = courriel(
+        "send", *(letter_file(tmp_path, name) for name in ("1.eml", "2.eml")), "--via", sandbox.url, "--json"
+    )
+
+    assert ran.status == 69
+    assert [(each["ok"], each["in_doubt"]) for each in ran.objects] == [(False, True), (True, False)]
+    assert len(sandbox.sessions) == 2
+
+
 def test_a_message_that_is_only_shown_does_not_stand_between_json_objects(courriel: Run) -> None:
     ran = courriel("send", "--via", "console:", *LETTER, "--json")
 

@@ -6,7 +6,8 @@ import errno
 import signal
 import tempfile
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import Event
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -30,8 +31,7 @@ def watch(
 ) -> int:
     """Open the server, tell of each mail, close it when the process is asked to end; return the exit status."""
     report = Report(manner)
-    where = folder if folder is not None else tempfile.mkdtemp(prefix="courriel-sandbox-")
-    with _asked_to_end() as ended:
+    with _asked_to_end() as ended, _folder(folder) as where:
         try:
             with Sandbox(host, port, tls_port=tls_port, folder=where, users=users, keep=_LETTERS_IN_MEMORY) as sandbox:
                 _introduce(report, sandbox, where, users)
@@ -62,6 +62,20 @@ def _asked_to_end() -> Generator[Event, None, None]:
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _folder(named: str | None) -> Generator[str, None, None]:
+    """Where the mails go: the folder named, or a new one, which stays only when something lies in it."""
+    if named is not None:
+        yield named
+        return
+    where = tempfile.mkdtemp(prefix="courriel-sandbox-")
+    try:
+        yield where
+    finally:
+        with suppress(OSError):
+            Path(where).rmdir()
 
 
 def _introduce(report: Report, sandbox: Sandbox, folder: str, users: Mapping[str, str] | None) -> None:
