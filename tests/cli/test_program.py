@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -186,6 +188,19 @@ def test_ctrl_c_while_sending_says_that_the_message_may_have_left(
 
     assert ran.status == 130
     assert "may have left; not resent" in ran.err
+
+
+def test_ctrl_c_before_that_claims_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"smtp://127.0.0.1:{silent.getsockname()[1]}"
+        command = [sys.executable, "-m", "courriel", "send", "--via", url, *LETTER, "--text", "x"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as sending:
+            line, _ = silent.accept()
+            with line:
+                sending.send_signal(signal.SIGINT)
+                out, err = sending.communicate(timeout=20)
+
+    assert (sending.returncode, out, err.strip()) == (130, "", "Interrupted.")
 
 
 def test_a_reader_who_left_is_no_reason_for_a_traceback() -> None:

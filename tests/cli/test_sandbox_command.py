@@ -144,7 +144,7 @@ def test_the_demo_does_what_it_says_and_leaves_the_mails(
     for words in (*expected, str(folder), "535 5.7.8", "550 5.1.1", "TLSv1."):
         assert words in ran.out
     assert 80 <= len(ran.out.splitlines()) <= 130
-    assert max(map(len, ran.out.splitlines())) <= 120
+    assert max(len(line) for line in ran.out.splitlines() if str(tmp_path) not in line) <= 120
     assert "Traceback" not in ran.out
     mails = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in sorted(folder.glob("*.eml"))]
     assert len(mails) == 4

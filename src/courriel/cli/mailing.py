@@ -28,6 +28,7 @@ class Mailing:
         self._timeout = timeout
         self._report = Report(manner)
         self._session: SmtpSession | None = None
+        self._handing_over = False  # whether the current message may be on its way
         self._transcript = self._new_transcript() if transcript else None
 
     def run(self, files: tuple[str, ...], wishes: Wishes) -> int:
@@ -74,12 +75,13 @@ class Mailing:
         except errors.CourrielError as error:
             self._report.failed(error, file=file, to=_recipients(message, wishes), message_id=message.message_id)
         except KeyboardInterrupt:
-            self._report.aside(
-                say(
-                    f"Interrompu pendant l'envoi : il est peut-être parti ; pas renvoyé ({message.message_id}).",
-                    f"Interrupted while sending: it may have left; not resent ({message.message_id}).",
+            if self._handing_over:
+                self._report.aside(
+                    say(
+                        f"Interrompu pendant l'envoi : il est peut-être parti ; pas renvoyé ({message.message_id}).",
+                        f"Interrupted while sending: it may have left; not resent ({message.message_id}).",
+                    )
                 )
-            )
             raise
         else:
             self._report.accepted(receipt, file)
@@ -95,6 +97,7 @@ class Mailing:
     ) -> Receipt:
         from courriel import Address, send
 
+        self._handing_over = False
         envelope: dict[str, object] = {}
         if sender is not None:
             envelope["sender"] = sender
@@ -105,6 +108,7 @@ class Mailing:
             with redirect_stdout(sys.stderr) if self._manner.json else nullcontext():
                 return send(message, via=route, notify=_notify(wishes), on_refused=wishes.on_refused, **envelope)  # type: ignore[arg-type]
         session = self._open(route)
+        self._handing_over = True
         return send(message, via=session, notify=_notify(wishes), on_refused=wishes.on_refused, **envelope)  # type: ignore[arg-type]
 
     def _open(self, route: Route) -> SmtpSession:
