@@ -192,7 +192,7 @@ def manners() -> list[click.Parameter]:
                 "Couleurs : auto (sur un terminal, sauf si NO_COLOR), always ou never.",
                 "Colours: auto (on a terminal, unless NO_COLOR), always or never.",
             ),
-            value="WHEN",
+            value=Words("QUAND", "WHEN"),
             type=click.Choice(["auto", "always", "never"]),
             default=None,
             expose_value=False,
