@@ -61,7 +61,7 @@ def authenticate(
             stage="authenticate",
             hint_id="AUTH-NOT-OFFERED",
         )
-    if not isinstance(credentials, TokenSource) or refusal.reply.code in _CANNOT:
+    if not isinstance(credentials, TokenSource) or refusal.reply.kind != 5 or refusal.reply.code in _CANNOT:
         raise refusal
     # The token may have been withdrawn before its time: one fresh one, then the refusal stands (scar 31).
     fresh = (yield Fetch(credentials)).decode()
@@ -123,6 +123,9 @@ def _log_in(exchange: Exchange, mechanism: sasl.Mechanism) -> Flow[None]:
         try:
             challenge = explained = b64decode(reply.lines[0].strip(), validate=True)
             answer = first if turn == 0 and first is not None and not short else mechanism.answer(challenge)
+        except sasl.Impostor as impostor:
+            impostor.stage = "authenticate"
+            raise
         except (binascii.Error, errors.RemoteProtocolError) as broken:
             yield from _cancel(exchange, mechanism.name, broken)
             return

@@ -28,7 +28,7 @@ class Exchange:
         return (yield from self.hear(stage))
 
     def say(self, stage: Stage, lines: bytes, *, secret: bool = False) -> Flow[None]:
-        """Say one command, or a burst of them. Raises what `expect_silence` does when a reply too many is here already."""
+        """Say one command, or a burst of them; a reply too many that is here already ends the session first."""
         if self._replies or self._buffer:
             yield from self.expect_silence(stage)
         yield Send(lines, stage, secret)

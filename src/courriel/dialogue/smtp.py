@@ -268,7 +268,7 @@ class SmtpDialogue:
         return transaction.receipt(word, verdicts, str(self.server), notes)
 
     def _start_afresh(self, refusal: errors.Refused) -> Flow[None]:
-        """Leave the transaction; a server that does not know RSET has none to leave (B14). The refusal stays the news."""
+        """Leave the transaction, the refusal stays the news; who does not know RSET has none to leave (B14)."""
         try:
             reply = yield from self._exchange.ask("sender", wire.command("RSET"))
         except errors.CourrielError:

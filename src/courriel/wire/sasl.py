@@ -23,6 +23,10 @@ MIN_ITERATIONS = 4096
 MAX_ITERATIONS = 600_000
 
 
+class Impostor(RemoteProtocolError):
+    """The server does not know the password that it asks for: nothing more is said to it, by no mechanism."""
+
+
 class Mechanism(Protocol):
     """One way to log in."""
 
@@ -33,7 +37,7 @@ class Mechanism(Protocol):
         ...
 
     def answer(self, challenge: bytes) -> bytes:
-        """The answer to one challenge; raises RemoteProtocolError for one that makes no sense."""
+        """The answer to one challenge. Raises RemoteProtocolError when it makes no sense, Impostor when it is false."""
         ...
 
     def finish(self) -> None:
@@ -161,7 +165,7 @@ class ScramSha256:
 
     def _check(self, fields: dict[str, str]) -> bytes:
         if not hmac.compare_digest(_decoded(fields.get("v", "")), self._signature):
-            raise RemoteProtocolError(f"{self.name}: the server's signature is wrong; it does not know the password")
+            raise Impostor(f"{self.name}: the server's signature is wrong; it does not know the password")
         self._signature = b"verified"
         return b""
 

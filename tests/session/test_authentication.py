@@ -1,0 +1,542 @@
+"""Logging in: which mechanism is tried, when another one is, and that nobody sees a secret (scars 27, 29 to 32)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import pickle
+import traceback
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+import trustme
+
+from courriel import External, Password, Security, Server, Timeouts, Token, TokenSource, Transcript, Trust, errors
+from courriel.model.credentials import Credentials
+from session.conftest import Play
+from session.play import Awaiting, Session
+from session.stranger import Act, Phone, greeted, stranger
+
+Call = Callable[..., Session]
+
+SECRET = "s3cret d'été"
+ADA = Password("ada", SECRET)
+ALL = "LOGIN PLAIN CRAM-MD5 SCRAM-SHA-256"
+
+
+def coded(text: str) -> str:
+    return b64encode(text.encode()).decode()
+
+
+def offering(mechanisms: str) -> str:
+    return f"S: 220 hi\nC: EHLO client.example.org\nS: 250-hi\nS: 250 AUTH {mechanisms}\n"
+
+
+PLAIN = f"C: AUTH PLAIN {coded(chr(0) + 'ada' + chr(0) + SECRET)}\n"
+LOGIN = f"C: AUTH LOGIN\nS: 334 VXNlcm5hbWU6\nC: {coded('ada')}\nS: 334 UGFzc3dvcmQ6\nC: {coded(SECRET)}\n"
+CHALLENGE = "<1896.697170952@postoffice.example.net>"
+DIGEST = hmac.new(SECRET.encode(), CHALLENGE.encode(), "md5").hexdigest()
+CRAM = f"C: AUTH CRAM-MD5\nS: 334 {coded(CHALLENGE)}\nC: {coded(f'ada {DIGEST}')}\n"
+SCRAM = "C~ AUTH SCRAM-SHA-256 bixhPX\n"
+
+
+EXPLAINED = coded('{"status":"400"}')
+
+
+def oauth(token: str, user: str = "ada") -> str:
+    return coded(f"user={user}\1auth=Bearer {token}\1\1")
+
+
+# Which one is tried.
+
+
+@pytest.mark.parametrize(
+    ("offered", "wished", "exchange", "used"),
+    [
+        ("LOGIN PLAIN CRAM-MD5", (), CRAM, "CRAM-MD5"),
+        ("LOGIN PLAIN", (), PLAIN, "PLAIN"),
+        ("login plain", (), PLAIN, "PLAIN"),
+        ("LOGIN XFOO", (), LOGIN, "LOGIN"),
+        (ALL, ("login",), LOGIN, "LOGIN"),
+        (ALL, ("PLAIN", "scram-sha-256"), PLAIN, "PLAIN"),
+        (ALL, ("xoauth2", "external", "login"), LOGIN, "LOGIN"),
+    ],
+)
+def test_the_strongest_that_is_offered_and_wished_for_is_tried(
+    meet: Play, offered: str, wished: tuple[str, ...], exchange: str, used: str
+) -> None:
+    session = meet(offering(offered) + exchange + "S: 235 welcome\n", credentials=ADA, auth=wished)
+
+    session.open()
+
+    assert session.session.mechanism == used
+
+
+def test_scram_comes_before_all_that_say_the_password(meet: Play) -> None:
+    session = meet(offering(ALL) + "C~ AUTH SCRAM-SHA-256 \nS: 535 no\n", credentials=ADA)
+
+    with pytest.raises(errors.AuthenticationRefused) as refused:
+        session.open()
+
+    assert refused.value.tried == ("SCRAM-SHA-256",)
+
+
+@pytest.mark.parametrize("code", ["504 5.5.4 unrecognized", "534 5.7.9 too weak"])
+def test_one_further_try_follows_what_the_server_cannot_do(meet: Play, code: str) -> None:
+    """Scar 30."""
+    session = meet(offering(ALL) + f"C~ AUTH SCRAM-SHA-256 \nS: {code}\n" + CRAM + "S: 235 welcome\n", credentials=ADA)
+
+    session.open()
+
+    assert session.session.mechanism == "CRAM-MD5"
+
+
+def test_two_tries_are_enough(meet: Play) -> None:
+    session = meet(
+        offering(ALL) + "C~ AUTH SCRAM-SHA-256 \nS: 504 no\nC: AUTH CRAM-MD5\nS: 504 not this either\n", credentials=ADA
+    )
+
+    with pytest.raises(errors.AuthenticationRefused) as refused:
+        session.open()
+
+    assert refused.value.tried == ("SCRAM-SHA-256", "CRAM-MD5")
+    assert str(refused.value.reply) == "504 not this either"
+
+
+@pytest.mark.parametrize(
+    "code", ["535 5.7.8 wrong", "530 5.7.0 no", "550 no", "454 4.7.0 not now", "501 what", "432 4.7.12 change it"]
+)
+def test_a_refusal_is_never_repeated_by_another_mechanism(meet: Play, code: str) -> None:
+    """Another one would only repeat it, and lock the account."""
+    session = meet(offering("LOGIN PLAIN") + PLAIN + f"S: {code}\n---", credentials=ADA)
+
+    with pytest.raises(errors.AuthenticationRefused) as refused:
+        session.open()
+
+    assert refused.value.tried == ("PLAIN",)
+    assert refused.value.user == "ada"
+    assert refused.value.retryable == code.startswith("4")
+    assert not refused.value.session_usable
+
+
+@pytest.mark.parametrize("offered", ["XOAUTH2 GSSAPI", ""])
+def test_what_was_not_offered_is_not_tried(meet: Play, offered: str) -> None:
+    session = meet(offering(offered) + "...", credentials=ADA)
+
+    with pytest.raises(errors.NotSupported) as missing:
+        session.open()
+
+    assert missing.value.capability == "AUTH"
+    assert missing.value.failure is not None
+    assert missing.value.failure.id == "AUTH-NOT-OFFERED"
+    assert missing.value.stage == "authenticate"
+
+
+def test_the_profile_is_a_floor(meet: Play) -> None:
+    """Never below it, though the server offers less and we could."""
+    session = meet(offering(ALL) + "C~ AUTH SCRAM-SHA-256 \nS: 504 no\n---", credentials=ADA, auth=("scram-sha-256",))
+
+    with pytest.raises(errors.AuthenticationRefused) as refused:
+        session.open()
+
+    assert refused.value.tried == ("SCRAM-SHA-256",)
+
+
+@pytest.mark.parametrize("challenge", ["334 not base64!", "334 bm90IHNjcmFt", "334 " + coded("r=x,s=eA==,i=1")])
+def test_a_broken_challenge_is_cancelled_and_one_further_try_follows(meet: Play, challenge: str) -> None:
+    session = meet(
+        offering("PLAIN SCRAM-SHA-256")
+        + f"C~ AUTH SCRAM-SHA-256 \nS: {challenge}\nC: *\nS: 501 cancelled\n"
+        + PLAIN
+        + "S: 235 welcome\n",
+        credentials=ADA,
+    )
+
+    session.open()
+
+    assert session.session.mechanism == "PLAIN"
+
+
+def test_a_login_that_was_given_up_and_taken_all_the_same_is_none(meet: Play) -> None:
+    session = meet(
+        offering("PLAIN SCRAM-SHA-256") + "C~ AUTH SCRAM-SHA-256 \nS: 334 !\nC: *\nS: 235 welcome\n---", credentials=ADA
+    )
+
+    with pytest.raises(errors.RemoteProtocolError):
+        session.open()
+
+    assert not session.session.usable
+
+
+def test_a_server_that_asks_without_end_is_left(meet: Play) -> None:
+    again = f"S: 334 \nC: {PLAIN.rsplit(maxsplit=1)[-1]}\n"
+    session = meet(offering("PLAIN") + PLAIN + again * 8 + "S: 334 \n...", credentials=ADA)
+
+    with pytest.raises(errors.RemoteProtocolError, match="goes on asking") as endless:
+        session.open()
+
+    assert endless.value.stage == "authenticate"
+
+
+def test_a_third_question_of_login_is_not_answered(meet: Play) -> None:
+    session = meet(offering("LOGIN") + LOGIN + "S: 334 TW9yZT8=\nC: *\nS: 501 ok\n---", credentials=ADA)
+
+    with pytest.raises(errors.AuthenticationRefused, match="third question"):
+        session.open()
+
+
+def test_plain_that_is_asked_for_again_is_said_again(meet: Play) -> None:
+    """Some servers ask although the answer came with the command."""
+    session = meet(
+        offering("PLAIN") + PLAIN + "S: 334 \nC: " + PLAIN.rsplit(maxsplit=1)[-1] + "\nS: 235 ok\n", credentials=ADA
+    )
+
+    session.open()
+
+    assert session.session.mechanism == "PLAIN"
+
+
+def test_an_empty_initial_response_is_an_equals_sign(meet: Play) -> None:
+    """RFC 4954 4."""
+    session = meet(offering("EXTERNAL PLAIN") + "C: AUTH EXTERNAL =\nS: 235 I know you\n", credentials=External())
+
+    session.open()
+
+    assert session.session.mechanism == "EXTERNAL"
+
+
+def test_mechanisms_offered_in_clear_are_not_those_behind_tls(meet: Play) -> None:
+    """B4: what was offered before counts for nothing."""
+    session = meet(
+        "S: 220 hi\nC: EHLO client.example.org\nS: 250-hi\nS: 250-AUTH PLAIN\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\n"
+        ">>>\nC: EHLO client.example.org\nS: 250-hi\nS: 250 AUTH LOGIN\n" + LOGIN + "S: 235 ok\n",
+        credentials=ADA,
+        security=Security.STARTTLS,
+    )
+
+    session.open()
+
+    assert session.session.mechanism == "LOGIN"
+
+
+# SCRAM: both sides prove that they know the password.
+
+
+def scram(phone: Phone, *, password: str = SECRET, lie: str = "") -> bytes:
+    """The server's side (RFC 5802), up to its proof, which it says in a challenge; the client's answer to that."""
+    bare = b64decode(phone.hear().split()[2]).decode().partition(",,")[2]
+    nonce = bare.rpartition("r=")[2] + "server"
+    first = f"r={nonce},s={coded('salt')},i=4096"
+    final = b64decode(phone.ask(f"334 {coded(first)}")).decode()
+    text = f"{bare},{first},{final.rpartition(',p=')[0]}".encode()
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), b"salt", 4096)
+    client = hmac.digest(salted, b"Client Key", "sha256")
+    signature = hmac.digest(hashlib.sha256(client).digest(), text, "sha256")
+    proof = b64decode(final.rpartition(",p=")[2])
+    assert bytes(a ^ b for a, b in zip(proof, signature, strict=True)) == client or password != SECRET
+    mine = hmac.digest(hmac.digest(salted, b"Server Key", "sha256"), text, "sha256")
+    if lie == "silent":
+        return b"(not asked)"
+    return phone.ask(f"334 {coded(lie or 'v=' + b64encode(mine).decode())}")
+
+
+@pytest.fixture
+def call(colour: type[Session], authority: trustme.CA) -> Iterator[Call]:
+    """A session, not opened yet, with a server that does these acts, one for each connection."""
+    with ExitStack() as ending:
+
+        def call(*acts: Act, credentials: Credentials | None = None, **options: object) -> Session:
+            running = ending.enter_context(stranger(*acts))
+            wishes = {
+                "security": Security.NONE,
+                "ehlo_name": "client.example.org",
+                "timeouts": Timeouts.silence(10),
+                "trust": Trust.data(authority.cert_pem.bytes()),
+            } | options
+            session = colour(Server("127.0.0.1", running.port, **wishes), credentials)  # type: ignore[arg-type]
+            ending.callback(session.leave)
+            return session
+
+        yield call
+
+
+def test_a_server_that_knows_the_password_is_believed(call: Call) -> None:
+    def act(phone: Phone) -> None:
+        greeted(phone, "AUTH SCRAM-SHA-256 PLAIN")
+        assert scram(phone) == b""
+        phone.say("235 welcome")
+        phone.hear_nothing_more()
+
+    session = call(act, credentials=ADA)
+
+    session.open()
+
+    assert session.session.mechanism == "SCRAM-SHA-256"
+
+
+@pytest.mark.parametrize("lie", ["", "v=AAAA"], ids=["another password", "nonsense"])
+def test_an_impostor_is_told_nothing_more(call: Call, lie: str) -> None:
+    """It does not know the password, and would like to be told it by a weaker mechanism."""
+    phones: list[Phone] = []
+
+    def act(phone: Phone) -> None:
+        phones.append(phone)
+        greeted(phone, "AUTH SCRAM-SHA-256 PLAIN LOGIN")
+        assert scram(phone, password="guessed", lie=lie) == b""
+        phone.hear_nothing_more()
+
+    session = call(act, credentials=ADA)
+
+    with pytest.raises(errors.RemoteProtocolError, match="does not know the password") as impostor:
+        session.open()
+
+    assert impostor.value.stage == "authenticate"
+    assert not impostor.value.retryable
+    assert not session.session.usable
+    assert len(phones[0].heard) == 3
+
+
+@pytest.mark.parametrize("lie", ["silent", "e=invalid-proof"])
+def test_a_login_that_proves_nothing_is_none_although_the_server_says_235(call: Call, lie: str) -> None:
+    def act(phone: Phone) -> None:
+        greeted(phone, "AUTH SCRAM-SHA-256")
+        scram(phone, lie=lie)
+        phone.say("235 welcome")
+        phone.hear_nothing_more()
+
+    session = call(act, credentials=ADA)
+
+    with pytest.raises(errors.RemoteProtocolError, match="without proving") as impostor:
+        session.open()
+
+    assert impostor.value.stage == "authenticate"
+    assert not session.session.usable
+
+
+# Tokens.
+
+
+def tokens(*values: str | Token, colour: type[Session], awaited: bool = False) -> tuple[TokenSource, list[str | Token]]:
+    """A source that gives these, one after the other; with `awaited` a coroutine does."""
+    left = list(values)
+
+    def fetch() -> str | Token:
+        return left.pop(0)
+
+    async def fetch_later() -> str | Token:
+        return left.pop(0)
+
+    return TokenSource("ada", fetch_later if awaited and colour is Awaiting else fetch), left
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+@pytest.mark.parametrize("explained", [False, True])
+def test_a_token_is_refreshed_once(meet: Play, colour: type[Session], awaited: bool, explained: bool) -> None:
+    """Scar 31: on a 535, whether or not the server explains it first."""
+    explanation = f"S: 334 {EXPLAINED}\nC: \n" if explained else ""
+    source, left = tokens("old", Token("new"), colour=colour, awaited=awaited)
+    session = meet(
+        offering("XOAUTH2 PLAIN")
+        + f"C: AUTH XOAUTH2 {oauth('old')}\n{explanation}S: 535 5.7.8 expired\n"
+        + f"C: AUTH XOAUTH2 {oauth('new')}\nS: 235 welcome\n",
+        credentials=source,
+    )
+
+    session.open()
+
+    assert session.session.mechanism == "XOAUTH2"
+    assert left == []
+
+
+def test_a_token_is_not_refreshed_twice(meet: Play, colour: type[Session]) -> None:
+    source, left = tokens("old", "new", "never", colour=colour)
+    session = meet(
+        offering("XOAUTH2 PLAIN")
+        + f"C: AUTH XOAUTH2 {oauth('old')}\nS: 535 5.7.8 expired\n"
+        + f"C: AUTH XOAUTH2 {oauth('new')}\nS: 334 {EXPLAINED}\nC: \nS: 535 5.7.8 not you\n---",
+        credentials=source,
+    )
+
+    with pytest.raises(errors.AuthenticationRefused, match=r"not you .the server explains: .*400") as refused:
+        session.open()
+
+    assert refused.value.tried == ("XOAUTH2", "XOAUTH2")
+    assert refused.value.user == "ada"
+    assert left == ["never"]
+
+
+def test_a_server_in_trouble_is_no_reason_for_a_fresh_token(meet: Play, colour: type[Session]) -> None:
+    source, left = tokens("old", "never", colour=colour)
+    session = meet(offering("XOAUTH2") + f"C: AUTH XOAUTH2 {oauth('old')}\nS: 454 4.7.0 later\n---", credentials=source)
+
+    with pytest.raises(errors.AuthenticationRefused) as refused:
+        session.open()
+
+    assert refused.value.retryable
+    assert left == ["never"]
+
+
+def test_the_standard_way_to_say_a_token_comes_first(meet: Play, colour: type[Session]) -> None:
+    source, _ = tokens("t", colour=colour)
+    session = meet(
+        offering("XOAUTH2 OAUTHBEARER") + "C~ AUTH OAUTHBEARER bixhPWFkYSwB\nS: 504 no\n"
+        f"C: AUTH XOAUTH2 {oauth('t')}\nS: 235 ok\n",
+        credentials=source,
+    )
+
+    session.open()
+
+    assert session.session.mechanism == "XOAUTH2"
+
+
+def test_a_long_token_waits_to_be_asked(meet: Play, colour: type[Session]) -> None:
+    """RFC 4954 4: it would not fit into one line of 512 octets."""
+    long = "t" * 1500
+    source, _ = tokens(long, colour=colour)
+    session = meet(offering("XOAUTH2") + f"C: AUTH XOAUTH2\nS: 334 \nC: {oauth(long)}\nS: 235 ok\n", credentials=source)
+
+    session.open()
+
+    assert session.session.mechanism == "XOAUTH2"
+
+
+def test_a_token_source_that_fails_says_so_and_hangs_up(meet: Play) -> None:
+    def fetch() -> str:
+        raise RuntimeError("the web server of the tokens is down")
+
+    session = meet(offering("XOAUTH2") + "...", credentials=TokenSource("ada", fetch))
+
+    with pytest.raises(RuntimeError, match="is down"):
+        session.open()
+
+    assert not session.session.usable
+
+
+@pytest.mark.parametrize("token", ["a\1auth=Bearer evil", "a\r\nb", "a\0b"])
+def test_a_token_that_would_add_a_field_is_not_said(meet: Play, colour: type[Session], token: str) -> None:
+    source, _ = tokens(token, colour=colour)
+    session = meet(offering("XOAUTH2") + "...", credentials=source)
+
+    with pytest.raises(errors.InvalidServer) as refused:
+        session.open()
+
+    assert token not in str(refused.value)
+    assert not session.session.usable
+
+
+# Secrets.
+
+
+def everything_shown_of(error: BaseException) -> str:
+    """The error as a program, a person, a log or another process may come to see it."""
+    twin = pickle.loads(pickle.dumps(error))
+    facts = [f"{name}={value!r}" for name, value in vars(error).items()]
+    texts = [str(error), repr(error), str(twin), repr(twin), *facts, *traceback.format_exception(error)]
+    if isinstance(error, errors.CourrielError):
+        texts += [error.hint, error.cause, error.advice_against, repr(error.reply)]
+    return "\n".join(texts) + repr(pickle.dumps(error))
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "exchange"),
+    [
+        ("PLAIN", PLAIN),
+        ("LOGIN", LOGIN),
+        ("CRAM-MD5", CRAM),
+        ("SCRAM-SHA-256", "C~ AUTH SCRAM-SHA-256 \n"),
+        ("XOAUTH2", f"C: AUTH XOAUTH2 {oauth(SECRET)}\nS: 334 e30=\nC: \nS: 535 no\nC: AUTH XOAUTH2 {oauth(SECRET)}\n"),
+    ],
+)
+def test_nobody_ever_sees_a_secret(meet: Play, caplog: pytest.LogCaptureFixture, mechanism: str, exchange: str) -> None:
+    """Scar 32: by the state of the protocol, not by pattern."""
+    credentials: Credentials = TokenSource("ada", lambda: SECRET) if mechanism == "XOAUTH2" else ADA
+    transcript = Transcript()
+    with caplog.at_level(logging.DEBUG):
+        session = meet(offering(mechanism) + exchange + "S: 535 5.7.8 no\n---", credentials=credentials)
+        witnessed = meet(
+            offering(mechanism) + exchange + "S: 535 5.7.8 no\n---", credentials=credentials, transcript=transcript
+        )
+        with pytest.raises(errors.AuthenticationRefused) as refused:
+            session.open()
+        with pytest.raises(errors.AuthenticationRefused):
+            witnessed.open()
+
+    logged = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("courriel"))
+    seen = "\n".join(
+        [everything_shown_of(refused.value), str(transcript), logged, repr(session.session), repr(credentials)]
+    )
+    assert "AUTH" in logged or "(not shown: a secret)" in logged
+    assert "(not shown: a secret)" in str(transcript)
+    # None of what the client said while it logged in, and none of what that was made of.
+    words = [row.split()[-1] for row in exchange.splitlines() if row.startswith("C:") and row != "C: "]
+    hidden = [
+        SECRET,
+        coded(SECRET),
+        DIGEST,
+        *(word for word in words if word not in {"LOGIN", "CRAM-MD5", coded("ada")}),
+    ]
+    assert [word for word in hidden if word in seen] == []
+
+
+def test_a_password_never_shows_itself() -> None:
+    credentials = [ADA, TokenSource("ada", lambda: SECRET), Token(SECRET)]
+
+    assert SECRET not in "".join(f"{each!r}{each}" for each in credentials)
+
+
+@pytest.mark.parametrize("user", ["été", "a,b=c", "用户"])
+@pytest.mark.parametrize("secret", ["pässwörd ☃", " spaces ", "%:;{}\"'\\=,$", "\U0001f511"])
+def test_a_password_may_hold_any_character(call: Call, user: str, secret: str) -> None:
+    """Scar 29."""
+    heard: list[bytes] = []
+
+    def act(phone: Phone) -> None:
+        greeted(phone, "AUTH PLAIN")
+        heard.append(b64decode(phone.hear().split()[-1]))
+        phone.say("235 ok")
+        phone.hear_nothing_more()
+
+    session = call(act, credentials=Password(user, secret))
+
+    session.open()
+
+    assert heard == [f"\0{user}\0{secret}".encode()]
+
+
+@pytest.mark.parametrize("text", ["a\ud800", "a\0b", ""])
+def test_what_no_server_can_be_told_is_refused_at_once(text: str) -> None:
+    for make in (lambda: Password(text, "x"), lambda: Password("ada", text)):
+        with pytest.raises(errors.InvalidServer) as refused:
+            make()
+        assert "\ud800" not in str(refused.value)
+
+
+# Clear lines.
+
+
+@pytest.mark.parametrize("security", [Security.NONE, Security.OPPORTUNISTIC])
+@pytest.mark.parametrize("credentials", [ADA, TokenSource("ada", lambda: SECRET)])
+def test_a_secret_does_not_cross_a_clear_line_to_another_machine(
+    colour: type[Session], security: Security, credentials: Credentials
+) -> None:
+    """Scar 27: refused before anybody is called; connecting would fail this test, and so would asking for a name."""
+    session = colour(Server("192.0.2.1", 25, security), credentials)
+
+    with pytest.raises(errors.InvalidServer) as refused:
+        session.open()
+
+    session.leave()
+    assert refused.value.failure is not None
+    assert refused.value.failure.id == "CLEAR-CREDENTIALS"
+    assert refused.value.stage == "compose"
+
+
+def test_a_clear_line_on_this_machine_is_nobodys_business(meet: Play) -> None:
+    session = meet(offering("PLAIN") + PLAIN + "S: 235 ok\n", credentials=ADA, security=Security.NONE)
+
+    session.open()
+
+    assert session.session.mechanism == "PLAIN"
