@@ -187,8 +187,8 @@ class Line:
                 return await self._receive(stage, more)
             case Overhear(_, seconds):
                 return await self._overhear(seconds)
-            case Probe(by_tls):
-                return await self._probe(by_tls)
+            case Probe(by_tls, stage):
+                return await self._probe(by_tls, stage)
             case Connect():
                 return await self._connect()
             case Secure():
@@ -236,11 +236,11 @@ class Line:
             self._transcript.heard(data)
         return data
 
-    async def _probe(self, by_tls: bool) -> bytes:
+    async def _probe(self, by_tls: bool, stage: Stage) -> bytes:
         from courriel.network import tls  # noqa: PLC0415
 
         context = tls.probing_context() if by_tls else None
-        seconds = self._clock.at_most(PROBING)
+        seconds = self._clock.at_most(min(PROBING, self.server.timeouts.of(stage)))
         ends = monotonic() + seconds
         try:
             async with asyncio.timeout(seconds):

@@ -93,8 +93,8 @@ class Line:
                 return self._receive(stage, more)
             case Overhear(_, seconds):
                 return self._overhear(seconds)
-            case Probe(by_tls):
-                return self._probe(by_tls)
+            case Probe(by_tls, stage):
+                return self._probe(by_tls, stage)
             case Connect():
                 return self._connect()
             case Secure():
@@ -141,8 +141,8 @@ class Line:
             self._transcript.heard(data)
         return data
 
-    def _probe(self, by_tls: bool) -> bytes:
-        ends = monotonic() + self._clock.at_most(PROBING)
+    def _probe(self, by_tls: bool, stage: Stage) -> bytes:
+        ends = monotonic() + self._clock.at_most(min(PROBING, self.server.timeouts.of(stage)))
         try:
             with _reach_one_of(_places(self.server, ends), ends) as line:
                 line.settimeout(max(0.001, ends - monotonic()))
