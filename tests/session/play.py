@@ -91,7 +91,7 @@ class Theatre:
         heard = closing.enter_context(line.makefile("rb"))
         for said, expected, event in scenes(script):
             if said:
-                with suppress(BrokenPipeError, ConnectionResetError):  # the client may be gone by then, and may be right
+                with suppress(BrokenPipeError, ConnectionResetError):  # the client may be gone, and may be right
                     for piece in pieces(said, self._cut):
                         line.sendall(piece)
             elif event == ">>>":
@@ -159,7 +159,9 @@ def pieces(said: list[bytes], cut: Cut) -> Iterator[bytes]:
 class Blocking:
     """A session as those who block see it."""
 
-    def __init__(self, server: Server, credentials: Credentials | None = None, transcript: Transcript | None = None) -> None:
+    def __init__(
+        self, server: Server, credentials: Credentials | None = None, transcript: Transcript | None = None
+    ) -> None:
         self.session = SmtpSession(server, credentials, transcript=transcript)
 
     def open(self) -> None:
@@ -192,7 +194,9 @@ class Blocking:
 class Awaiting:
     """The same session as those who await see it, so that one test is for both."""
 
-    def __init__(self, server: Server, credentials: Credentials | None = None, transcript: Transcript | None = None) -> None:
+    def __init__(
+        self, server: Server, credentials: Credentials | None = None, transcript: Transcript | None = None
+    ) -> None:
         self._runner = asyncio.Runner()
         self.session = AsyncSmtpSession(server, credentials, transcript=transcript)
 
