@@ -78,9 +78,12 @@ class Line:
     def hang_up(self) -> None:
         """Close the line without a word."""
         self.broken = True
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        line, self._socket = self._socket, None
+        if line is not None:
+            with suppress(OSError):
+                # Closing alone would leave another thread, that waits on this line, waiting.
+                line.shutdown(socket.SHUT_RDWR)
+            line.close()
             self._note("hung up")
 
     # Wants.

@@ -1,0 +1,272 @@
+"""A call that is cut short (cancelled, Ctrl-C) hangs up; nobody gets in meanwhile; `open()` makes it good again."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from courriel import AsyncSmtpSession, Envelope, Security, Server, SmtpSession, errors
+from courriel.model.content import Content
+from session.play import PATIENCE
+from session.stranger import Phone, Stranger, greeted, stranger
+
+RAW = b"Subject: hello\r\n\r\nhello\r\n"
+CONTENT = Content((RAW,), len(RAW))
+BOB = Envelope.of("ada@example.org", "bob@example.org")
+
+STAGES = ["greeting", "hello", "sender", "recipient", "data", "message"]
+ANSWERS = {"hello": "250 hi", "sender": "250 ok", "recipient": "250 ok", "data": "354 go", "message": "250 queued"}
+
+
+class Sleeper:
+    """A server that falls silent at one stage of its first session, and tells when the client has hung up then."""
+
+    def __init__(self, stage: str) -> None:
+        self.asleep = threading.Event()
+        self.left = threading.Event()
+        self._stage = stage
+
+    def first(self, phone: Phone) -> None:
+        self._converse(phone, self._stage)
+        self.asleep.set()
+        phone.hear_nothing_more()
+        self.left.set()
+
+    def later(self, phone: Phone) -> None:
+        self._converse(phone, "")
+        phone.hear()
+        phone.say("221 bye")
+
+    def _converse(self, phone: Phone, until: str) -> None:
+        if until == "greeting":
+            return
+        phone.say("220 hi")
+        for stage, answer in ANSWERS.items():
+            phone.hear_content() if stage == "message" else phone.hear()
+            if stage == until:
+                return
+            phone.say(answer)
+
+
+@pytest.fixture
+def asleep_at() -> Iterator[Callable[[str], tuple[Sleeper, Server]]]:
+    running: list[Stranger] = []
+
+    def start(stage: str) -> tuple[Sleeper, Server]:
+        sleeper = Sleeper(stage)
+        running.append(Stranger(sleeper.first, sleeper.later))
+        return sleeper, Server("127.0.0.1", running[0].port, Security.NONE, ehlo_name="client.example.org")
+
+    yield start
+    for server in running:
+        server.close()
+
+
+Asleep = Callable[[str], tuple[Sleeper, Server]]
+
+
+async def event(happened: threading.Event) -> None:
+    assert await asyncio.to_thread(happened.wait, PATIENCE), "it did not happen"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_cancelled_call_hangs_up(asleep_at: Asleep, stage: str) -> None:
+    sleeper, server = asleep_at(stage)
+
+    async def scenario() -> None:
+        session = AsyncSmtpSession(server)
+
+        async def use() -> None:
+            await session.open()
+            await session.deliver(BOB, CONTENT)
+
+        call = asyncio.create_task(use())
+        await event(sleeper.asleep)
+        with pytest.raises(errors.UsageError, match="busy") as busy:
+            await (session.noop() if session.usable else session.open())
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        await event(sleeper.left)
+
+        assert busy.value.session_usable
+        assert busy.value.failure is not None
+        assert busy.value.failure.id == "SESSION-BUSY"
+        assert not session.usable
+        with pytest.raises(errors.ConnectionFailed, match="open it again"):
+            await session.noop()
+        async with session:
+            assert (await session.deliver(BOB, CONTENT)).complete
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("stage", ["sender", "message"])
+def test_a_time_limit_of_asyncio_hangs_up_too(asleep_at: Asleep, stage: str) -> None:
+    sleeper, server = asleep_at(stage)
+
+    async def scenario() -> None:
+        async with AsyncSmtpSession(server) as session:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await session.deliver(BOB, CONTENT)
+            await event(sleeper.left)
+
+            assert not session.usable
+
+    asyncio.run(scenario())
+
+
+def test_a_cancelled_handshake_leaves_nothing_open(asleep_at: Asleep) -> None:
+    sleeper, clear = asleep_at("hello")
+    server = Server("127.0.0.1", clear.port, Security.TLS)
+
+    async def scenario() -> None:
+        session = AsyncSmtpSession(server)
+        call = asyncio.create_task(session.open())
+        await event(sleeper.asleep)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        await event(sleeper.left)
+
+        assert not session.usable
+
+    asyncio.run(scenario())
+    gc.collect()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_ctrl_c_hangs_up(asleep_at: Asleep, stage: str) -> None:
+    """The signal comes while the call waits; the session is over, and can be opened again."""
+    sleeper, server = asleep_at(stage)
+    session = SmtpSession(server)
+    refused: list[Exception] = []
+
+    def interrupt() -> None:
+        assert sleeper.asleep.wait(PATIENCE)
+        try:
+            session.noop() if session.usable else session.open()
+        except errors.UsageError as busy:
+            refused.append(busy)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    def use() -> None:
+        session.open()
+        session.deliver(BOB, CONTENT)
+
+    other = threading.Thread(target=interrupt)
+    other.start()
+    with pytest.raises(KeyboardInterrupt):
+        use()
+    other.join()
+
+    assert sleeper.left.wait(PATIENCE)
+    assert "busy" in str(refused[0])
+    assert not session.usable
+    with pytest.raises(errors.ConnectionFailed, match="open it again"):
+        session.noop()
+    with session:
+        assert session.deliver(BOB, CONTENT).complete
+
+
+def test_what_a_signal_handler_raises_hangs_up(asleep_at: Asleep) -> None:
+    """A worker that ends itself by an exception of its own, as process managers make it."""
+
+    class Stop(Exception):
+        pass
+
+    def stop(number: int, frame: object) -> None:
+        raise Stop
+
+    sleeper, server = asleep_at("message")
+    before = signal.signal(signal.SIGUSR1, stop)
+    main = threading.main_thread().ident or 0
+
+    def interrupt() -> None:
+        assert sleeper.asleep.wait(PATIENCE)
+        signal.pthread_kill(main, signal.SIGUSR1)
+
+    other = threading.Thread(target=interrupt)
+    other.start()
+    try:
+        with SmtpSession(server) as session, pytest.raises(Stop):
+            session.deliver(BOB, CONTENT)
+    finally:
+        other.join()
+        signal.signal(signal.SIGUSR1, before)
+
+    assert sleeper.left.wait(PATIENCE)
+    assert not session.usable
+
+
+def test_a_signal_that_raises_nothing_changes_nothing() -> None:
+    """PEP 475: an interrupted wait goes on."""
+    main = threading.main_thread().ident or 0
+    before = signal.signal(signal.SIGUSR1, lambda number, frame: None)
+
+    def act(phone: Phone) -> None:
+        greeted(phone)
+        phone.hear()
+        signal.pthread_kill(main, signal.SIGUSR1)
+        phone.say("250 ok")
+        phone.hear_nothing_more()
+
+    try:
+        with stranger(act) as server, SmtpSession(Server("127.0.0.1", server.port, Security.NONE)) as session:
+            session.noop()
+
+            assert session.usable
+            session._line.hang_up()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_threads_that_share_a_session_are_refused_and_not_mixed_up(asleep_at: Asleep) -> None:
+    """And whoever closes it ends the call that another thread waits in, instead of leaving it there."""
+    sleeper, server = asleep_at("message")
+    session = SmtpSession(server).open()
+    first: list[BaseException] = []
+    others: list[BaseException] = []
+
+    def send(outcome: list[BaseException]) -> None:
+        try:
+            session.deliver(BOB, CONTENT)
+        except errors.CourrielError as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=send, args=(first,))
+    thread.start()
+    assert sleeper.asleep.wait(PATIENCE)
+    for _ in range(3):
+        send(others)
+    session.close()
+    thread.join(PATIENCE)
+
+    assert [type(each) for each in others] == [errors.UsageError] * 3
+    assert [type(each) for each in first] == [errors.ConnectionFailed]
+    assert isinstance(first[0], errors.CourrielError)
+    assert first[0].in_doubt
+    assert sleeper.left.wait(PATIENCE)
+
+
+def test_a_session_that_is_closed_meanwhile_ends_the_call_that_awaits(asleep_at: Asleep) -> None:
+    sleeper, server = asleep_at("message")
+
+    async def scenario() -> None:
+        session = await AsyncSmtpSession(server).open()
+        call = asyncio.create_task(session.deliver(BOB, CONTENT))
+        await event(sleeper.asleep)
+        await session.close()
+        with pytest.raises(errors.ConnectionFailed) as lost:
+            await call
+
+        assert lost.value.in_doubt
+        await event(sleeper.left)
+
+    asyncio.run(scenario())
