@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from functools import lru_cache
 
 from courriel.errors import InvalidAddress
+from courriel.values import dataclass, field
 
 LONGEST_LOCAL_PART = 64  # octets, quotes included, RFC 5321 4.5.3.1.1
 LONGEST_DOMAIN = 255  # octets, RFC 5321 4.5.3.1.2
@@ -46,6 +46,8 @@ _LITERAL_V4 = re.compile(r"\[(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _LINE_BREAK = re.compile("[\r\n\x0b\x0c\x85\u2028\u2029]")
 _NAME_NEEDS_QUOTES = re.compile(r'["(),:;<>@\[\]\\]|^[ \t]|[ \t]$|[ \t]{2}|\t')
+# A list of one, which needs no cutting: nothing in it could set two addresses apart, or hide a comma.
+_SINGLE = re.compile(r'[^"<>\[\](),:;]+(?:<[^"<>\[\](),:;]+>)?')
 # Where a list can be cut, or where it must not: quoted strings and literals are passed over in one stride.
 _LIST_STRIDE = re.compile(r'[^"<>\[\](),:;]+|"(?:[^"\\]|\\.)*"|\[[^\[\]]*\]')
 
@@ -67,11 +69,14 @@ class Address:
     dns_domain: str = field(init=False, repr=False, compare=False)
     """The domain in ASCII (A-labels), as the name service and every server know it."""
 
+    def __hash__(self) -> int:
+        return hash(self.spec)
+
     def __post_init__(self) -> None:
         _check_name(self.name)
         whole = f"{self.local}@{self.domain}"
         local = _checked_local(self.local, whole)
-        domain, dns_domain = _mapped_domain(self.domain, whole)
+        domain, dns_domain = _domain_of(self.domain, whole)
         if len(local.encode()) + 1 + max(len(domain.encode()), len(dns_domain)) > LONGEST_ADDRESS:
             raise _refusal(whole, f"it is longer than {LONGEST_ADDRESS} octets")
         object.__setattr__(self, "domain", domain)
@@ -98,6 +103,8 @@ class Address:
             raise _refusal(text, f"the list is longer than {LONGEST_LIST} characters")
         if not text.strip(" \t"):
             return ()
+        if _SINGLE.fullmatch(text):
+            return (cls.parse(text),)
         return tuple(cls.parse(part) for part in _split(text))
 
     @classmethod
@@ -160,7 +167,7 @@ def _parsed(text: str) -> Address:
     """Read one address; the same text is read once."""
     plain = _PLAIN.fullmatch(text)
     if plain:
-        return Address(plain[1], plain[2])
+        return _plain_address(plain[1], plain[2], text)
     control = _CONTROL.search(text)
     if control:
         hint = "HEADER-LINE-BREAK" if _LINE_BREAK.match(control[0]) else ""
@@ -175,6 +182,34 @@ def _parsed(text: str) -> Address:
         rest = rest[1:-1]
     local, domain = _mailbox(rest, text)
     return Address(local, domain, name)
+
+
+def _plain_address(local: str, domain: str, whole: str) -> Address:
+    """Make an address of two parts in ASCII that fit the grammar: what it cannot say of them is checked here."""
+    domain, dns_domain = _domain_of(domain, whole)
+    length = len(local)
+    if (
+        length > LONGEST_LOCAL_PART
+        or length + len(domain) >= LONGEST_ADDRESS
+        or domain is not dns_domain
+        or "=?" in local
+    ):
+        return Address(local, domain)  # which looks more closely, and says what is wrong
+    address = object.__new__(Address)
+    _put_local(address, local)
+    _put_domain(address, domain)
+    _put_name(address, "")
+    _put_spec(address, f"{local}@{domain}")
+    _put_dns_domain(address, dns_domain)
+    return address
+
+
+# Descriptors of the slots: half the price of object.__setattr__, which counts when each mail has a new address.
+_put_local = Address.__dict__["local"].__set__
+_put_domain = Address.__dict__["domain"].__set__
+_put_name = Address.__dict__["name"].__set__
+_put_spec = Address.__dict__["spec"].__set__
+_put_dns_domain = Address.__dict__["dns_domain"].__set__
 
 
 def _take_name(text: str) -> tuple[str, str]:
@@ -264,26 +299,39 @@ def _narrows(text: str) -> bool:
     return any(ord(character) & 0xFF in (10, 13) for character in text)
 
 
-def _mapped_domain(domain: str, whole: str) -> tuple[str, str]:
-    """Map a domain (UTS 46), and give it back twice: as people read it, and in ASCII.
+class _Unfit(ValueError):
+    """What is wrong with a part of an address, for whoever knows the whole of it."""
+
+
+def _domain_of(domain: str, whole: str) -> tuple[str, str]:
+    """Map a domain, or refuse the whole address for it."""
+    if len(domain) > LONGEST_DOMAIN:
+        raise _refusal(whole, f"the domain is longer than {LONGEST_DOMAIN} octets")
+    try:
+        return _mapped_domain(domain)
+    except _Unfit as unfit:
+        raise _refusal(whole, str(unfit)) from unfit.__cause__
+
+
+@lru_cache(maxsize=1024)
+def _mapped_domain(domain: str) -> tuple[str, str]:
+    """Map a domain (UTS 46), and give it back twice: as people read it, and in ASCII. The same one is mapped once.
 
     The mapping comes first, so that nothing is ever compared, shown or written in another form than it is looked up in.
     """
     if domain.startswith("["):
-        return _checked_literal(domain, whole), domain
-    if len(domain) > LONGEST_DOMAIN:
-        raise _refusal(whole, f"the domain is longer than {LONGEST_DOMAIN} octets")
+        return _checked_literal(domain), domain
     shown = dns = domain.lower()
     if not domain.isascii() or dns.startswith("xn--") or ".xn--" in dns:
-        shown, dns = _international(domain, whole)
+        shown, dns = _international(domain)
     if not _DOMAIN.fullmatch(dns):
-        raise _refusal(whole, _what_is_wrong_with_domain(dns))
+        raise _Unfit(_what_is_wrong_with_domain(dns))
     if dns[dns.rfind(".") + 1 :].isdigit():
-        raise _refusal(whole, "an IP address stands in brackets, [192.0.2.1], and no domain ends in a number")
+        raise _Unfit("an IP address stands in brackets, [192.0.2.1], and no domain ends in a number")
     return shown, dns
 
 
-def _international(domain: str, whole: str) -> tuple[str, str]:
+def _international(domain: str) -> tuple[str, str]:
     import idna
 
     try:
@@ -291,7 +339,7 @@ def _international(domain: str, whole: str) -> tuple[str, str]:
         return idna.decode(dns), dns
     except UnicodeError as broken:
         reason = ascii(str(broken))[1:-1]
-        raise _refusal(whole, f"the domain is not an international domain name ({reason})") from broken
+        raise _Unfit(f"the domain is not an international domain name ({reason})") from broken
 
 
 def _what_is_wrong_with_domain(domain: str) -> str:
@@ -313,7 +361,7 @@ def _what_is_wrong_with_domain(domain: str) -> str:
     return "the domain is not made of letters, digits and inner hyphens"
 
 
-def _checked_literal(domain: str, whole: str) -> str:
+def _checked_literal(domain: str) -> str:
     """Check an address literal: [192.0.2.1] or [IPv6:2001:db8::1] (RFC 5321 4.1.3); it stays as it is written."""
     if _LITERAL_V4.fullmatch(domain):
         return domain
@@ -323,9 +371,9 @@ def _checked_literal(domain: str, whole: str) -> str:
         try:
             ipaddress.IPv6Address(domain[6:-1])
         except ValueError as broken:
-            raise _refusal(whole, "this is not an IPv6 address") from broken
+            raise _Unfit("this is not an IPv6 address") from broken
         return domain
-    raise _refusal(whole, "an address literal is [192.0.2.1] or [IPv6:2001:db8::1]")
+    raise _Unfit("an address literal is [192.0.2.1] or [IPv6:2001:db8::1]")
 
 
 def _check_name(name: str) -> None:

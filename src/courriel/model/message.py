@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, BinaryIO
@@ -21,7 +20,8 @@ from courriel.model.field import (
     checked_links,
     refusal,
 )
-from courriel.model.stamp import new_id, now
+from courriel.model.stamp import new_id, now, stamped
+from courriel.values import dataclass, replace
 
 if TYPE_CHECKING:
     from courriel.model.ready import ReadyMessage
@@ -117,8 +117,13 @@ class Message:
         given(self, "read_receipt", _receipt_address(read_receipt, origin))
         given(self, "delivery_receipt", delivery_receipt)
         given(self, "headers", checked_headers(headers) if headers else ())
-        given(self, "message_id", checked_id("message_id", message_id) if message_id else new_id(origin.dns_domain))
-        given(self, "date", now() if date is None else _checked_date(date))
+        if message_id or date is not None:
+            given(self, "message_id", checked_id("message_id", message_id) if message_id else new_id(origin.dns_domain))
+            given(self, "date", now() if date is None else _checked_date(date))
+        else:
+            message_id, date = stamped(origin.dns_domain)
+            given(self, "message_id", message_id)
+            given(self, "date", date)
         given(self, "in_reply_to", checked_ids("in_reply_to", in_reply_to) if in_reply_to else ())
         given(self, "references", checked_ids("references", references) if references else ())
         links = checked_links("list_unsubscribe", list_unsubscribe) if list_unsubscribe else ()

@@ -3,36 +3,81 @@
 from __future__ import annotations
 
 import os
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from itertools import count
-
-# A Message-ID is unlike any other by three parts: the process, a counter in it, and chance, which outlives a fork.
-_PROCESS = os.urandom(5).hex()
-_COUNTER = count(1)
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
+# A Message-ID is unlike any other by two parts: chance, drawn anew each second, and a counter that never goes back.
+_COUNTER = count(1)
+
+
+class _Second:
+    """What all mails of one second share: a bulk mailing asks for the zone, and draws its chance, once a second."""
+
+    __slots__ = ("begin", "chance", "end", "here", "written")
+
+    def __init__(self, begin: datetime) -> None:
+        self.begin = begin
+        self.end = begin + timedelta(seconds=1)
+        self.here = begin.astimezone()
+        self.written = written(self.here)
+        self.chance = os.urandom(12).hex()
+
 
 def new_id(domain: str) -> str:
     """A Message-ID in the sender's own domain: no name of this machine is looked up, and none is given away."""
-    return f"<{_PROCESS}.{next(_COUNTER):x}.{os.urandom(8).hex()}@{domain}>"
+    return f"<{_this_second().chance}.{next(_COUNTER):x}@{domain}>"
 
 
 def now() -> datetime:
-    """This moment, with the time zone of this machine."""
-    return datetime.now().astimezone()
+    """This moment, to the second, with the time zone of this machine."""
+    return _this_second().here
+
+
+def stamped(domain: str) -> tuple[str, datetime]:
+    """A new Message-ID and this moment, which is what a new message needs."""
+    second = _this_second()
+    return f"<{second.chance}.{next(_COUNTER):x}@{domain}>", second.here
 
 
 def written(moment: datetime) -> str:
     """Write a date with a time zone as a header says it (RFC 5322 3.3), whatever language the machine speaks."""
+    latest = _latest
+    if latest is not None and moment is latest.here:
+        return latest.written
     offset = moment.utcoffset()
     minutes = (offset.days * 86_400 + offset.seconds) // 60 if offset is not None else 0
     return _written(moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second, minutes)
 
 
-# Mails of one second have one date; a bulk mailing writes it once a second.
+# The steps.
+
+_latest: _Second | None = None
+
+
+def _this_second() -> _Second:
+    """The second that we are in. Threads see the old one or the new one, and never a mixture."""
+    global _latest  # noqa: PLW0603 - the one thing here that changes
+    second = _latest
+    moment = datetime.now(UTC)
+    if second is None or not second.begin <= moment < second.end:
+        second = _latest = _Second(moment.replace(microsecond=0))
+    return second
+
+
+def _forget() -> None:
+    """A child process must not write the ids that its parent writes in the same second."""
+    global _latest  # noqa: PLW0603 - see above
+    _latest = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+
 @lru_cache(maxsize=64)
 def _written(year: int, month: int, day: int, hour: int, minute: int, second: int, offset: int) -> str:
     weekday = _DAYS[date(year, month, day).weekday()]

@@ -15,8 +15,9 @@ _UNBROKEN = 900  # characters of one word that are left as they are on a line of
 _WRAPPING = len("=?utf-8?q??=")
 # What stands for itself within an encoded word, wherever the word stands, a display name included (RFC 2047 5.3).
 _SAFE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/"
+_STANDING = _SAFE + b" "
 _Q = {octet: chr(octet) if octet in _SAFE else "_" if octet == 0x20 else f"={octet:02X}" for octet in range(256)}
-_Q_COST = [len(_Q[octet]) for octet in range(256)]
+_CONTINUED = frozenset("89AB")  # how the second and later octets of a character begin, in hexadecimal
 
 _PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 # Only between two characters that can be seen: a line of nothing but spaces ends some readers' header.
@@ -40,7 +41,8 @@ def text_field(name: str, value: str) -> str:
 def address_field(name: str, addresses: tuple[Address, ...], utf8: bool = False) -> str:
     """Write a header of addresses, one line of some 78 characters after the other."""
     if len(addresses) == 1:
-        return f"{name}: {mailbox(addresses[0], utf8)}"
+        (address,) = addresses
+        return f"{name}: {named_mailbox(address, utf8) if address.name else address.wire(utf8)}"
     start = f"{name}:"
     lines = [start]
     room = _FOLD - len(start)
@@ -54,16 +56,19 @@ def address_field(name: str, addresses: tuple[Address, ...], utf8: bool = False)
     return "\r\n".join(lines)[:-1]
 
 
-@lru_cache(maxsize=2048)
 def mailbox(address: Address, utf8: bool = False) -> str:
     """Write one address for a header: encoded words for its name where needed, raw UTF-8 only for a local part.
 
     Raises InvalidAddress when it needs SMTPUTF8, and `utf8` does not allow it.
     """
+    return named_mailbox(address, utf8) if address.name else address.wire(utf8)
+
+
+@lru_cache(maxsize=2048)
+def named_mailbox(address: Address, utf8: bool) -> str:
+    """The same for an address that has a name; written once, because senders write often."""
     where = address.wire(utf8)
     name = address.name
-    if not name:
-        return where
     if _stands_as_it_is(name) and len(name) <= _FOLD - 4:
         if _PHRASE.fullmatch(name):
             return f"{name} <{where}>"
@@ -113,15 +118,15 @@ def encoded_words(value: str, indent: int = 0) -> str:
     `indent` is how much of the first line is taken already.
     """
     octets = value.encode()
-    by_q = sum(map(_Q_COST.__getitem__, octets)) <= (len(octets) + 2) // 3 * 4
-    first = max(min(_ENCODED_WORD, _FOLD - indent), _WRAPPING + 12)
-    words: list[str] = []
-    for chunk in _chunks(value, by_q, first - _WRAPPING, _ENCODED_WORD - _WRAPPING):
-        if by_q:
-            words.append(f"=?utf-8?q?{chunk.decode('latin-1').translate(_Q)}?=")
-        else:
-            words.append(f"=?utf-8?b?{b2a_base64(chunk, newline=False).decode('ascii')}?=")
-    return "\r\n ".join(words)
+    first = max(min(_ENCODED_WORD, _FOLD - indent), _WRAPPING + 12) - _WRAPPING
+    by_q = len(octets) + 2 * len(octets.translate(None, _STANDING))
+    by_b = (len(octets) + 2) // 3 * 4
+    if by_q <= by_b:
+        whole = octets.decode("latin-1").translate(_Q)
+        chunks = [whole] if by_q <= first else _chunks_of_q(whole, first)
+        return "\r\n ".join([f"=?utf-8?q?{chunk}?=" for chunk in chunks])
+    words = [octets] if by_b <= first else _chunks_for_b(octets, first // 4 * 3)
+    return "\r\n ".join([f"=?utf-8?b?{b2a_base64(word, newline=False).decode('ascii')}?=" for word in words])
 
 
 # The steps.
@@ -155,21 +160,36 @@ def _folded(line: str, start: int) -> str:
     return "\r\n".join(lines)
 
 
-def _chunks(value: str, by_q: bool, first: int, others: int) -> list[bytes]:
-    """Cut text so that each piece, encoded, has at most `first` or `others` characters."""
+def _chunks_of_q(whole: str, first: int) -> list[str]:
+    """Cut what stands within encoded words, `first` characters at most, then as many as a word holds: no character
+    of the text is split, and therefore no octet of it either."""
+    chunks: list[str] = []
+    start, room = 0, first
+    while len(whole) - start > room:
+        end = start + room
+        if whole[end - 1] == "=":
+            end -= 1
+        elif whole[end - 2] == "=":
+            end -= 2
+        while whole[end] == "=" and whole[end + 1] in _CONTINUED:
+            end -= 3
+        chunks.append(whole[start:end])
+        start, room = end, _ENCODED_WORD - _WRAPPING
+    chunks.append(whole[start:])
+    return chunks
+
+
+def _chunks_for_b(octets: bytes, first: int) -> list[bytes]:
+    """Cut octets, `first` at most, then as many as a word of base64 holds: no character is split."""
     chunks: list[bytes] = []
-    chunk = bytearray()
-    room = first if by_q else first // 4 * 3
-    for character in value:
-        octets = character.encode()
-        cost = sum(map(_Q_COST.__getitem__, octets)) if by_q else len(octets)
-        if cost > room and chunk:
-            chunks.append(bytes(chunk))
-            chunk.clear()
-            room = others if by_q else others // 4 * 3
-        chunk += octets
-        room -= cost
-    chunks.append(bytes(chunk))
+    start, room = 0, first
+    while len(octets) - start > room:
+        end = start + room
+        while octets[end] & 0xC0 == 0x80:
+            end -= 1
+        chunks.append(octets[start:end])
+        start, room = end, (_ENCODED_WORD - _WRAPPING) // 4 * 3
+    chunks.append(octets[start:])
     return chunks
 
 
