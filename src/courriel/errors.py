@@ -278,6 +278,13 @@ class NotSupported(CourrielError):
         return False
 
 
+def copy(error: CourrielError) -> CourrielError:
+    """The same error once more, for another message that it befell; with the same cause."""
+    twin = _revive(type(error), error.args, dict(error.__dict__))
+    twin.__cause__, twin.__suppress_context__ = error.__cause__ or error.__context__, True
+    return twin
+
+
 # The steps.
 
 

@@ -229,7 +229,7 @@ class Awaiting:
 
 def has_unread(session: SmtpSession | AsyncSmtpSession) -> bool:
     """Whether the conversation holds something already that nobody has asked for."""
-    exchange = session._dialogue._exchange
+    exchange = session._dialogue.exchange
     return bool(exchange._buffer or exchange._replies)
 
 

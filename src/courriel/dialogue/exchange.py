@@ -98,6 +98,10 @@ class Exchange:
         """Whether nothing has arrived that is not read yet."""
         return not self._buffer and not self._replies
 
+    def holds(self, count: int) -> bool:
+        """Whether so many replies are here already."""
+        return len(self._replies) >= count
+
     def forget(self) -> None:
         """Begin anew on a new line."""
         self._buffer.clear()

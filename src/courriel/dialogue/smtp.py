@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from courriel import errors
 from courriel.dialogue.authenticate import authenticate
 from courriel.dialogue.exchange import Exchange
 from courriel.dialogue.flow import Connect, Flow, HangUp, Probe, Secure, Send
-from courriel.dialogue.transaction import Transaction
+from courriel.dialogue.transaction import Step, Transaction
 from courriel.errors import Stage
 from courriel.model.content import Content
 from courriel.model.credentials import Credentials
@@ -39,7 +39,7 @@ class SmtpDialogue:
         self.greeting = ""
         self.secured = False
         self.mechanism = ""  # how we logged in
-        self._exchange = Exchange()
+        self.exchange = Exchange()
         self._certificate = b""
 
     # The conversation, in the order it happens.
@@ -73,16 +73,16 @@ class SmtpDialogue:
         """
         transaction = Transaction(envelope, content, message_id, all_or_nothing=all_or_nothing)
         try:
-            return (yield from self._hand_over(transaction))
+            return (yield from self.hand_over(transaction))
         except errors.ConnectionFailed as lost:
             if transaction.begun or isinstance(lost, errors.TimedOut):
                 raise
         yield from self.open()
-        return (yield from self._hand_over(transaction))
+        return (yield from self.hand_over(transaction))
 
     def noop(self) -> Flow[Reply]:
         """Ask whether the server is still there, and keep it from falling asleep."""
-        yield from self._exchange.expect_silence("hello")
+        yield from self.exchange.expect_silence("hello")
         return (yield from self._ask("hello", "NOOP"))
 
     def close(self) -> Flow[None]:
@@ -94,15 +94,15 @@ class SmtpDialogue:
     def _hear_greeting(self) -> Flow[None]:
         if not self.secured:
             yield from self._make_sure_that_it_speaks_first()
-        reply = yield from self._exchange.hear("greeting")
+        reply = yield from self.exchange.hear("greeting")
         self.greeting = self._judge(reply, 2, "greeting").text
 
     def _make_sure_that_it_speaks_first(self) -> Flow[None]:
         """A port that waits for TLS and a client that waits for a greeting would wait for each other (scar 21)."""
         limit = self.server.timeouts.of("greeting")
         patience = min(_PATIENCE, limit)
-        yield from self._exchange.linger("greeting", patience)
-        if not self._exchange.idle:
+        yield from self.exchange.linger("greeting", patience)
+        if not self.exchange.idle:
             return
         silent = f"{self.server} said nothing for {patience:g} s"
         if (yield Probe(tls=True, stage="greeting")):
@@ -114,9 +114,9 @@ class SmtpDialogue:
     def _introduce(self, name: str) -> Flow[None]:
         """EHLO, or HELO to a server that knows no better (RFC 5321 3.2); LHLO where LMTP is spoken (RFC 2033)."""
         verb = "LHLO" if self.server.dialect is Dialect.LMTP else "EHLO"
-        reply = yield from self._exchange.ask("hello", wire.command(verb, name))
+        reply = yield from self.exchange.ask("hello", wire.command(verb, name))
         if reply.kind == 5 and verb == "EHLO":
-            reply = yield from self._exchange.ask("hello", wire.command("HELO", name))
+            reply = yield from self.exchange.ask("hello", wire.command("HELO", name))
         self.capabilities = wire.read_capabilities(self._judge(reply, 2, "hello"))
 
     def _starttls_is_due(self) -> bool:
@@ -135,7 +135,7 @@ class SmtpDialogue:
         yield from self._ask("secure", "STARTTLS")
         # RFC 3207 4.2: whatever was said before the line was secure may come from someone else.
         # Bytes that are already here are an attack, not a reply.
-        yield from self._exchange.expect_nothing("secure")
+        yield from self.exchange.expect_nothing("secure")
         yield from self._secure()
 
     def _secure(self) -> Flow[None]:
@@ -151,9 +151,9 @@ class SmtpDialogue:
         self.capabilities = {}
 
     def _log_in(self, credentials: Credentials) -> Flow[None]:
-        yield from self._exchange.expect_silence("authenticate")
+        yield from self.exchange.expect_silence("authenticate")
         offered = tuple(self.capabilities.get("AUTH", "").upper().split())
-        tried = yield from authenticate(self._exchange, credentials, offered, self.server, self._certificate)
+        tried = yield from authenticate(self.exchange, credentials, offered, self.server, self._certificate)
         self.mechanism = tried[-1]
 
     def _keep_secrets_off_a_clear_line(self) -> None:
@@ -168,21 +168,22 @@ class SmtpDialogue:
 
     def _forget(self) -> None:
         """Begin anew: nothing that an older line taught us holds on the next one."""
-        self._exchange.forget()
+        self.exchange.forget()
         self.capabilities, self.greeting, self.secured, self.mechanism, self._certificate = {}, "", False, "", b""
 
     # Handing a message over.
 
-    def _hand_over(self, transaction: Transaction) -> Flow[Receipt]:
+    def hand_over(self, transaction: Transaction) -> Flow[Receipt]:
+        """One message, from its envelope to its verdict."""
         try:
-            yield from self._exchange.expect_silence("sender")
-            yield from self._announce(transaction)
-            yield from self._pass_the_door(transaction)
-            yield from self._pour(transaction)
-            return (yield from self._hear_verdict(transaction))
+            yield from self.exchange.expect_silence("sender")
+            yield from self.announce(transaction, transaction.bursts(self.capabilities))
+            yield from self.pass_the_door(transaction)
+            yield from self.pour(transaction)
+            return (yield from self.hear_verdict(transaction))
         except errors.Refused as refusal:
             if refusal.session_usable:
-                yield from self._start_afresh(refusal)
+                yield from self.start_afresh(refusal)
             raise
         except errors.CourrielError as broken:
             # The dot has left: the server may have taken the message, whatever broke since. Its own word settles it.
@@ -190,15 +191,17 @@ class SmtpDialogue:
             broken.refused = broken.refused or transaction.refused
             raise
 
-    def _announce(self, transaction: Transaction) -> Flow[None]:
+    # The steps of that, for those who hand over many at a time as well.
+
+    def announce(self, transaction: Transaction, bursts: Iterable[Sequence[Step]]) -> Flow[None]:
         """MAIL, RCPT for each recipient, DATA; in one burst where the server reads ahead (RFC 2920)."""
-        for burst in transaction.bursts(self.capabilities):
+        for burst in bursts:
             if refusal := transaction.refusal():
                 raise refusal
-            yield from self._exchange.say(burst[0][0], b"".join(line for _, line in burst))
-            transaction.note(burst, (yield from self._exchange.hear_all([stage for stage, _ in burst])))
+            yield from self.exchange.say(burst[0][0], b"".join(line for _, line in burst))
+            transaction.note(burst, (yield from self.exchange.hear_all([stage for stage, _ in burst])))
 
-    def _pass_the_door(self, transaction: Transaction) -> Flow[None]:
+    def pass_the_door(self, transaction: Transaction) -> Flow[None]:
         """Go on when the server asks for the message and somebody will get it; otherwise leave without handing it over.
 
         A server may have opened the door (354) although there is a refusal. With nobody accepted, a lone dot closes it
@@ -209,7 +212,7 @@ class SmtpDialogue:
             if transaction.accepted:
                 refusal.session_usable = False
             else:
-                yield from self._exchange.ask("message", lines.END)
+                yield from self.exchange.ask("message", lines.END)
         if refusal:
             raise refusal
         if door is not None and door.kind in (4, 5):
@@ -219,8 +222,8 @@ class SmtpDialogue:
                 f"the server answered {door} to DATA, where 354 belongs", stage="data", reply=door
             )
 
-    def _pour(self, transaction: Transaction) -> Flow[None]:
-        """Put the content on the line, block by block, the final dot in the same write as the last of it."""
+    def pour(self, transaction: Transaction, *, followed_by: bytes = b"") -> Flow[None]:
+        """Put the content on the line, block by block; the final dot, and what follows it, in the write of the last."""
         content, block = transaction.content, bytearray()
         try:
             for chunk in content if content.dotless else lines.stuff(content):
@@ -235,12 +238,12 @@ class SmtpDialogue:
             broken.session_usable = False  # half a message is on the line, and no dot may ever follow it
             raise
         transaction.dot_sent = True
-        yield Send(bytes(block + lines.END), "message")
+        yield Send(bytes(block + lines.END + followed_by), "message")
 
     def _hear_last_words(self, transaction: Transaction, broken: errors.ConnectionFailed) -> Flow[None]:
         """A server that hangs up in the middle of a message has often said why before; nobody was listening yet."""
         try:
-            reply = yield from self._exchange.hear("data")
+            reply = yield from self.exchange.hear("data")
         except errors.CourrielError as said:
             if said.reply is None:
                 return
@@ -250,14 +253,14 @@ class SmtpDialogue:
             refusal.session_usable = False
             raise refusal from broken
 
-    def _hear_verdict(self, transaction: Transaction) -> Flow[Receipt]:
+    def hear_verdict(self, transaction: Transaction) -> Flow[Receipt]:
         """The server's word on the message: one for everybody, or in LMTP one for each recipient (RFC 2033 4.2)."""
         wanted = len(transaction.accepted) if self.server.dialect is Dialect.LMTP else 1
         verdicts: list[Reply] = []
         notes: tuple[str, ...] = ()
         try:
             while len(verdicts) < wanted:
-                verdicts.append((yield from self._exchange.hear("message")))
+                verdicts.append((yield from self.exchange.hear("message")))
         except errors.CourrielError as broken:
             if not any(verdict.kind == 2 for verdict in verdicts):
                 raise
@@ -267,10 +270,10 @@ class SmtpDialogue:
         word = self._judge(best, 2, "message", transaction.message_refused)
         return transaction.receipt(word, verdicts, str(self.server), notes)
 
-    def _start_afresh(self, refusal: errors.Refused) -> Flow[None]:
+    def start_afresh(self, refusal: errors.Refused) -> Flow[None]:
         """Leave the transaction, the refusal stays the news; who does not know RSET has none to leave (B14)."""
         try:
-            reply = yield from self._exchange.ask("sender", wire.command("RSET"))
+            reply = yield from self.exchange.ask("sender", wire.command("RSET"))
         except errors.CourrielError:
             refusal.session_usable = False
         else:
@@ -280,7 +283,7 @@ class SmtpDialogue:
     # Words that every part needs.
 
     def _ask(self, stage: Stage, verb: str) -> Flow[Reply]:
-        reply = yield from self._exchange.ask(stage, wire.command(verb))
+        reply = yield from self.exchange.ask(stage, wire.command(verb))
         return self._judge(reply, 2, stage)
 
     @staticmethod

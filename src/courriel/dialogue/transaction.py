@@ -16,6 +16,9 @@ from courriel.wire.smtp import command
 
 Step = tuple[Stage, bytes]
 
+_OUT_OF_TURN = 503
+_RECIPIENT: tuple[Stage, ...] = ("recipient",)
+
 # A verdict that says "go on" says nothing.
 _OUTCOMES = {2: Outcome.ACCEPTED, 3: Outcome.IN_DOUBT, 4: Outcome.REFUSED, 5: Outcome.REFUSED}
 
@@ -32,6 +35,7 @@ class Transaction:
         self.sender: Reply | None = None
         self.door: Reply | None = None  # the answer to DATA: 354 opens it
         self.dot_sent = False
+        self.may_be_open = False  # it failed half-way, and the server may think that it goes on
         self._all_or_nothing = all_or_nothing
         self._answers: list[Reply] = []  # to RCPT, in the order of the recipients
 
@@ -64,6 +68,46 @@ class Transaction:
             yield together[start : start + size]
         if apart:
             yield (door,)
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """What the answers to `whole` are about, in their order."""
+        return ("sender", *_RECIPIENT * len(self.envelope.recipients), "message")
+
+    def whole(self, capabilities: Mapping[str, str]) -> bytes:
+        """Envelope and content in one piece, by BDAT (RFC 3030 2). Raises NotSupported."""
+        content, envelope = self.content, self.envelope
+        said = [wire.mail(envelope, content, capabilities)]
+        said.extend(wire.rcpt(who, envelope, content, capabilities) for who in envelope.recipients)
+        said.append(command("BDAT", str(content.size), "LAST"))
+        said.extend(content)
+        self.dot_sent = True
+        return b"".join(said)
+
+    def note_all(self, replies: Sequence[Reply]) -> None:
+        """Write down the answers to `whole`. Raises ConnectionFailed when the server closed the session."""
+        for stage, reply in zip(self.stages, replies, strict=False):
+            if reply.code == CLOSING:
+                raise closed(reply, stage)
+            if stage == "sender":
+                self.sender = reply
+            elif stage == "recipient":
+                self._answers.append(reply)
+
+    def outcome(self, verdict: Reply, server: str) -> Receipt | errors.CourrielError:
+        """What became of a message that left whole. Raises RemoteProtocolError for a verdict that cannot be."""
+        refusal = self.refusal()
+        if verdict.kind == 3 or (refusal and verdict.kind == 2):
+            raise errors.RemoteProtocolError(f"the server answered {verdict} to BDAT", stage="message", reply=None)
+        if refusal is None and verdict.kind != 2:
+            refusal = self.message_refused(verdict, "message")
+        self.may_be_open = refusal is not None and self.begun
+        return refusal or self.receipt(verdict, (verdict,), server)
+
+    @property
+    def came_out_of_turn(self) -> bool:
+        """Whether the sender was refused for what the transaction before has left open."""
+        return self.sender is not None and self.sender.code == _OUT_OF_TURN
 
     def note(self, burst: Sequence[Step], replies: Sequence[Reply]) -> None:
         """Write down what the server answered to a burst. Raises ConnectionFailed when it closed the session."""

@@ -124,7 +124,7 @@ class Line:
         self.broken = True  # until a flow connects
         self.tls_version = ""
         self._transcript = transcript
-        self._turn = Turn()
+        self.turn = Turn()
         self._arrivals: Arrivals | None = None
         self._clock = Clock(server)
 
@@ -136,16 +136,20 @@ class Line:
         cancellation) leaves it out of step: the line hangs up, and only a flow that opens it anew may use it again.
         """
         refuse_if_broken(self.broken and not opening, self.server)
-        with self._turn:
-            self._clock.start_call()
-            try:
-                return await self._converse(flow)
-            except BaseException as error:
-                if not keep_line(error, self.server, opening=opening):
-                    self.hang_up()
-                raise
-            finally:
-                flow.close()
+        with self.turn:
+            return await self.proceed(flow, opening=opening)
+
+    async def proceed(self, flow: Flow[T], *, opening: bool = False) -> T:
+        """Run a flow as a part of a longer talk: whoever calls this has the `turn` already."""
+        self._clock.start_call()
+        try:
+            return await self._converse(flow)
+        except BaseException as error:
+            if not keep_line(error, self.server, opening=opening):
+                self.hang_up()
+            raise
+        finally:
+            flow.close()
 
     async def _converse(self, flow: Flow[T]) -> T:
         """Do what the flow wants, hand it the answer, and so on until it returns."""

@@ -30,7 +30,7 @@ class Line:
         self.broken = True  # until a flow connects
         self.tls_version = ""
         self._transcript = transcript
-        self._turn = Turn()
+        self.turn = Turn()
         self._socket: socket.socket | None = None
         self._clock = Clock(server)
 
@@ -42,16 +42,20 @@ class Line:
         it out of step: the line hangs up, and only a flow that opens it anew may use it again.
         """
         refuse_if_broken(self.broken and not opening, self.server)
-        with self._turn:
-            self._clock.start_call()
-            try:
-                return self._converse(flow)
-            except BaseException as error:
-                if not keep_line(error, self.server, opening=opening):
-                    self.hang_up()
-                raise
-            finally:
-                flow.close()
+        with self.turn:
+            return self.proceed(flow, opening=opening)
+
+    def proceed(self, flow: Flow[T], *, opening: bool = False) -> T:
+        """Run a flow as a part of a longer talk: whoever calls this has the `turn` already."""
+        self._clock.start_call()
+        try:
+            return self._converse(flow)
+        except BaseException as error:
+            if not keep_line(error, self.server, opening=opening):
+                self.hang_up()
+            raise
+        finally:
+            flow.close()
 
     def _converse(self, flow: Flow[T]) -> T:
         """Do what the flow wants, hand it the answer, and so on until it returns."""

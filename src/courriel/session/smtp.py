@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from courriel import errors
 from courriel.dialogue.smtp import SmtpDialogue
+from courriel.dialogue.tray import Result
 from courriel.model.address import Address
 from courriel.model.content import Content
 from courriel.model.credentials import Credentials
@@ -17,8 +17,11 @@ from courriel.model.envelope import Envelope, Notify, Return
 from courriel.model.receipt import Receipt
 from courriel.model.server import Server, Timeouts
 from courriel.network import blocking
+from courriel.network.line import refuse_if_broken
 from courriel.network.transcript import Transcript, log_if_wanted
+from courriel.session.many import WINDOW, AsyncSupply, Supply, stream_on
 from courriel.session.outgoing import OnRefused, Outgoing, Sendable, Wishes, all_or_nothing, prepare
+from courriel.values import replace
 
 if TYPE_CHECKING:
     from typing import Self
@@ -129,6 +132,42 @@ class SmtpSession(_Session):
         out = self._prepare(message, Wishes(sender, to, notify, ret, envid, require_tls))
         return self.deliver(out.envelope, out.content, out.message_id, on_refused=on_refused).noting(*out.notes)
 
+    def send_many(
+        self, messages: Iterable[Sendable], *, on_refused: OnRefused = "deliver", window: int = WINDOW
+    ) -> Iterator[Result]:
+        """Send many messages without waiting for each, and give one result for each, in their order.
+
+        A result is a Receipt, or the error that befell that message: one bad message does not stop the others. Messages
+        are taken from the iterable as the line has room for them, some `window` ahead and never more, so that memory
+        stays the same however many there are. Where the server takes whole messages at a time (CHUNKING), `window` is
+        also how many may be in doubt when the line breaks; 1 keeps it at one. A session that the server ends is opened
+        anew: what it had accepted nothing of is handed over again, once; what it may have taken is in doubt and never
+        sent again.
+
+        Raises what opening anew raises, after each message in hand has had its result, and whatever `messages` raises,
+        after those before have had theirs. The session is busy until the last result was taken; who stops before closes
+        the generator, and messages in flight then have results that nobody reads.
+        """
+        refuse_if_broken(not self.usable, self.server)
+        stream = stream_on(self._dialogue, on_refused, window)
+        supply = Supply(messages)
+        with self._line.turn:
+            try:
+                while not supply.ended:
+                    supply.fill(stream, self._dialogue.capabilities)
+                    self._line.proceed(stream.finish() if supply.ended else stream.talk())
+                    for result in stream.results():
+                        yield result
+            except errors.CourrielError:
+                for result in stream.results():
+                    yield result
+                raise
+            finally:
+                if self.usable:
+                    self._line.proceed(stream.wind_up())
+        if supply.failure is not None:
+            raise supply.failure
+
     def deliver(
         self, envelope: Envelope, content: Content, message_id: str = "", *, on_refused: OnRefused = "deliver"
     ) -> Receipt:
@@ -192,6 +231,37 @@ class AsyncSmtpSession(_Session):
         out = self._prepare(message, Wishes(sender, to, notify, ret, envid, require_tls))
         receipt = await self.deliver(out.envelope, out.content, out.message_id, on_refused=on_refused)
         return receipt.noting(*out.notes)
+
+    async def send_many(
+        self,
+        messages: Iterable[Sendable] | AsyncIterable[Sendable],
+        *,
+        on_refused: OnRefused = "deliver",
+        window: int = WINDOW,
+    ) -> AsyncIterator[Result]:
+        """Send many messages without waiting for each, and give one result for each; see SmtpSession.send_many.
+
+        The messages may come from an async iterable too. A cancelled call hangs up: what was in flight is in doubt.
+        """
+        refuse_if_broken(not self.usable, self.server)
+        stream = stream_on(self._dialogue, on_refused, window)
+        supply = AsyncSupply(messages)
+        with self._line.turn:
+            try:
+                while not supply.ended:
+                    await supply.fill(stream, self._dialogue.capabilities)
+                    await self._line.proceed(stream.finish() if supply.ended else stream.talk())
+                    for result in stream.results():
+                        yield result
+            except errors.CourrielError:
+                for result in stream.results():
+                    yield result
+                raise
+            finally:
+                if self.usable:
+                    await self._line.proceed(stream.wind_up())
+        if supply.failure is not None:
+            raise supply.failure
 
     async def deliver(
         self, envelope: Envelope, content: Content, message_id: str = "", *, on_refused: OnRefused = "deliver"

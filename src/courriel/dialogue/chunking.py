@@ -1,0 +1,103 @@
+"""Many messages by chunking: whole transactions leave one behind the other, and are answered behind (RFC 3030)."""
+
+from __future__ import annotations
+
+from courriel import errors
+from courriel.dialogue.flow import Flow, Send
+from courriel.dialogue.pipelining import LockStep
+from courriel.dialogue.smtp import SmtpDialogue
+from courriel.dialogue.tray import Parcel, Tray
+from courriel.wire.smtp import command
+
+_MOST_OCTETS = 256 * 1024  # in flight: more fills the buffers of both sides, and is more in doubt when the line breaks
+_LARGE = 64 * 1024  # octets; a larger message is not uploaded before somebody wants it
+
+
+class Chunking:
+    """No round trip a message: a window of them is in flight, and in doubt when the line breaks.
+
+    A message that fails may leave its transaction open at the server, so that those behind it are refused for coming
+    out of turn (503). They are not to blame: the window is heard to its end, the server told to begin afresh, and they
+    are handed over again.
+    """
+
+    def __init__(self, dialogue: SmtpDialogue, tray: Tray, window: int) -> None:
+        self._dialogue, self._tray = dialogue, tray
+        self._exchange = dialogue.exchange
+        self._alone = LockStep(dialogue, tray)
+        self._again: list[Parcel] = []
+        self._left_open = False
+        self.most = window
+
+    def advance(self) -> Flow[None]:
+        """Fill the window, then hear until half of it is free."""
+        if not self._tray.begun:
+            yield from self._exchange.expect_silence("sender")
+            if self._tray.waiting and self._goes_alone(self._tray.waiting[0]):
+                yield from self._alone.advance()
+                return
+        batch = self._load()
+        if batch:
+            yield Send(batch, "message")
+        # Half of it stays in flight, so that the line is busy while more is made ready.
+        enough = self.most // 2 if batch and not self._left_open else 0
+        while self._tray.begun and (len(self._tray.begun) > enough or self._left_open or self._has_answers()):
+            yield from self._hear_of_the_oldest()
+        if self._left_open and not self._tray.begun:
+            yield from self._begin_afresh()
+
+    def wind_up(self) -> Flow[None]:
+        """Hear of those in flight, which leave nothing half said."""
+        while self._tray.begun:
+            yield from self._hear_of_the_oldest()
+        if self._left_open:
+            yield from self._begin_afresh()
+
+    def _load(self) -> bytes:
+        """As many whole messages as the window has room for, in one piece."""
+        batch = bytearray()
+        in_flight = sum(parcel.content.size for parcel in self._tray.begun)
+        while self._tray.waiting and len(self._tray.begun) < self.most and not self._left_open:
+            parcel = self._tray.waiting[0]
+            in_flight += parcel.content.size
+            if self._goes_alone(parcel) or (self._tray.begun and in_flight > _MOST_OCTETS):
+                break
+            _, transaction = self._tray.begin()
+            try:
+                batch += transaction.whole(self._dialogue.capabilities)
+            except errors.CourrielError as impossible:
+                self._tray.settle(parcel, impossible)
+        return bytes(batch)
+
+    def _goes_alone(self, parcel: Parcel) -> bool:
+        return parcel.content.size > _LARGE or self._tray.alone(parcel)
+
+    def _has_answers(self) -> bool:
+        transaction = self._tray.begun[0].transaction
+        return transaction is not None and self._exchange.holds(len(transaction.stages))
+
+    def _hear_of_the_oldest(self) -> Flow[None]:
+        parcel = self._tray.begun[0]
+        transaction = parcel.transaction
+        assert transaction is not None
+        replies = yield from self._exchange.hear_all(transaction.stages)
+        try:
+            transaction.note_all(replies)
+        except errors.ConnectionFailed as closing:
+            if closing.stage == "message":
+                self._tray.settle(parcel, closing)  # a 421 is its verdict
+            raise
+        if self._left_open and transaction.came_out_of_turn:
+            self._tray.begun.popleft()
+            self._again.append(parcel)
+            return
+        self._tray.settle(parcel, transaction.outcome(replies[-1], str(self._dialogue.server)))
+        self._left_open = transaction.may_be_open
+
+    def _begin_afresh(self) -> Flow[None]:
+        reply = yield from self._exchange.ask("sender", command("RSET"))
+        if reply.kind == 3:
+            raise errors.RemoteProtocolError(f"the server answered {reply} to RSET", stage="sender", reply=reply)
+        self._left_open = False
+        self._tray.waiting.extendleft(reversed(self._again))
+        self._again.clear()

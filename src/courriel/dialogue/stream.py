@@ -1,0 +1,94 @@
+"""
+Many messages, one after the other, on one session, without waiting for each.
+
+Three ways, by what the server can do; each costs fewer round trips than the one before: lock-step, pipelining,
+chunking. Whatever happens, each message has one result, in the order in which they came: a receipt, or an error. What
+the server has accepted nothing of is handed over again, once, on a new session; what it may have taken is in doubt and
+never sent again; a refusal of one never touches its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from courriel import errors
+from courriel.dialogue.chunking import Chunking
+from courriel.dialogue.flow import Flow, HangUp
+from courriel.dialogue.pipelining import LockStep, Pipelining
+from courriel.dialogue.smtp import SmtpDialogue
+from courriel.dialogue.tray import Parcel, Result, Tray
+from courriel.model.server import Dialect
+
+
+class Stream:
+    """
+    Hands many messages over on one open session.
+
+    `put` messages while it is `hungry`, run `talk`, take the `results` that are there; at the end run `finish`.
+    `window` is the number of messages that may be in flight, and so in doubt when the line breaks; with 1, chunking is
+    not used.
+    """
+
+    def __init__(self, dialogue: SmtpDialogue, *, window: int, all_or_nothing: bool) -> None:
+        self._dialogue = dialogue
+        self._window = window
+        self._tray = Tray(all_or_nothing=all_or_nothing)
+        self._way = self._best_way()
+
+    def put(self, parcel: Parcel | errors.CourrielError) -> None:
+        """Take one more message; an error stands for one that could not be made ready, and keeps its place."""
+        self._tray.put(parcel)
+
+    @property
+    def hungry(self) -> bool:
+        """Whether more messages are wanted before the next talk."""
+        return len(self._tray.waiting) + len(self._tray.begun) < self._way.most or not self._tray.waiting
+
+    def results(self) -> Iterator[Result]:
+        """The results that are there, in order; each is given once."""
+        return self._tray.results()
+
+    def talk(self) -> Flow[None]:
+        """One burst: what may leave leaves, what was answered is settled.
+
+        A session that breaks is opened anew. When that fails too, every message in hand has that error as its result,
+        and it is raised: there is nobody to talk to any more.
+        """
+        try:
+            yield from self._way.advance()
+        except errors.CourrielError as broken:
+            self._tray.part_with(broken)
+            yield from self._open_anew()
+
+    def finish(self) -> Flow[None]:
+        """Talk until everything has its result."""
+        while not self._tray.empty:
+            yield from self.talk()
+
+    def wind_up(self) -> Flow[None]:
+        """Nobody wants more results: hear of what has left whole, and leave nothing half said on the line."""
+        try:
+            yield from self._way.wind_up()
+        except errors.CourrielError:
+            yield HangUp("message")
+
+    # The steps.
+
+    def _best_way(self) -> LockStep | Pipelining | Chunking:
+        able, lmtp = self._dialogue.capabilities, self._dialogue.server.dialect is Dialect.LMTP
+        if "PIPELINING" not in able or lmtp:
+            return LockStep(self._dialogue, self._tray)
+        if "CHUNKING" in able and self._window > 1:
+            return Chunking(self._dialogue, self._tray, self._window)
+        return Pipelining(self._dialogue, self._tray)
+
+    def _open_anew(self) -> Flow[None]:
+        yield HangUp("sender")
+        if not self._tray.waiting:
+            return
+        try:
+            yield from self._dialogue.open()
+        except errors.CourrielError as failed:
+            self._tray.give_up(failed)
+            raise
+        self._way = self._best_way()
