@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from courriel import errors
 from courriel.cli.speaking import say
+from courriel.values import replace
 
 if TYPE_CHECKING:
     from courriel import Route

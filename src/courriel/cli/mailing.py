@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext, redirect_stdout
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from courriel import errors
@@ -13,6 +12,7 @@ from courriel.cli.asking import with_password
 from courriel.cli.reporting import Report
 from courriel.cli.speaking import label, say
 from courriel.cli.wishes import Wishes, read_message
+from courriel.values import replace
 
 if TYPE_CHECKING:
     from courriel import Message, Notify, ReadyMessage, Receipt, Route, SmtpSession, Transcript

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from courriel.failures import language, speak
+from courriel.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

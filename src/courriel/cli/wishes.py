@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import click
 
 from courriel import errors
 from courriel.cli.speaking import say
+from courriel.values import dataclass
 
 if TYPE_CHECKING:
     from courriel import Message, ReadyMessage

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 
 from courriel import errors
 from courriel.delivery.quoting import quote, refusal, unquote
 from courriel.delivery.route import Route
+from courriel.values import dataclass, replace
 
 Environment = Mapping[str, str]
 

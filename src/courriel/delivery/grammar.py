@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 
 from courriel import errors
 from courriel.delivery import schemes
@@ -19,6 +18,7 @@ from courriel.delivery.secrets import FORMS, MASK, SecretReference
 from courriel.model.address import Address
 from courriel.model.server import Dialect, Security, Server, Timeouts
 from courriel.model.trust import ClientCertificate, Trust
+from courriel.values import dataclass
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?://([^/?]*))?([^?]*)(?:\?(.*))?")
 _PORT = re.compile(r"[1-9][0-9]{0,4}")

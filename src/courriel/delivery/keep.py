@@ -15,7 +15,6 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from threading import Lock
@@ -27,6 +26,7 @@ from courriel.model.content import Content
 from courriel.model.envelope import Envelope
 from courriel.model.receipt import Fate, Outcome, Receipt
 from courriel.reply import Reply
+from courriel.values import dataclass
 
 if TYPE_CHECKING:
     from email.message import EmailMessage

@@ -16,12 +16,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from functools import cache
 
 from courriel import errors
 from courriel.delivery.quoting import LONGEST_URL, nearest, refusal
 from courriel.delivery.route import Route
+from courriel.values import dataclass, replace
 
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("", "0", "false", "no", "off")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Literal
@@ -10,6 +9,7 @@ from typing import Literal
 from courriel.delivery.quoting import refusal
 from courriel.model.address import Address
 from courriel.model.server import Security
+from courriel.values import dataclass
 
 Login = Literal["full", "local"]
 

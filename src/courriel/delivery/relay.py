@@ -9,7 +9,6 @@ Send one message in one call: open, send, close.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from courriel import errors
@@ -21,6 +20,7 @@ from courriel.model.message import Message
 from courriel.model.receipt import Receipt
 from courriel.model.server import Server
 from courriel.session.outgoing import Wishes, all_or_nothing, prepare
+from courriel.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -14,7 +14,6 @@ masked and `route.reveal_url()` with everything: that one, read again, gives an 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Literal
 
 from courriel import errors
@@ -24,6 +23,7 @@ from courriel.delivery.secrets import MASK, SecretReference, keyring_is_there
 from courriel.model.address import Address
 from courriel.model.credentials import Credentials, External, Password, TokenSource
 from courriel.model.server import Dialect, Security, Server, Timeouts
+from courriel.values import dataclass, field
 
 Kind = Literal["smtp", "lmtp", "memory", "console", "null", "file", "maildir"]
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from courriel.model.server import Dialect, Security
+from courriel.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
 from typing import Literal, cast, get_args
 
 from courriel import errors
 from courriel.delivery.quoting import refusal
+from courriel.values import dataclass, field
 
 Kind = Literal["plain", "env", "file", "keyring", "prompt", "cmd"]
 

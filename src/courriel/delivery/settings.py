@@ -21,7 +21,6 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from courriel import errors
@@ -29,6 +28,7 @@ from courriel.delivery.quoting import nearest, refusal
 from courriel.delivery.route import Route
 from courriel.delivery.secrets import SecretReference
 from courriel.model.address import Address
+from courriel.values import dataclass, replace
 
 LARGEST_FILE = 1024 * 1024  # octets
 DEFAULT = "default"

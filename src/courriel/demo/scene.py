@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from string import Template
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
 from courriel.failures import by_id, language
+from courriel.values import dataclass
 
 if TYPE_CHECKING:
     from courriel.sandbox.letter import Letter

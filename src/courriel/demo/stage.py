@@ -8,12 +8,12 @@ import socket
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 
 from courriel import Sandbox, Trust
 from courriel.demo.scene import Both, Played, Scene
 from courriel.demo.scenes import SCENES
+from courriel.values import dataclass
 
 USERS = {"ada": "secret"}
 _OTHERWISE = Both("autre chose est arrivé que ce qui était annoncé", "something else happened than was announced")

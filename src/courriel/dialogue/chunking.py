@@ -7,7 +7,6 @@ from courriel.dialogue.flow import Flow, Send
 from courriel.dialogue.pipelining import LockStep
 from courriel.dialogue.smtp import SmtpDialogue
 from courriel.dialogue.tray import Parcel, Tray
-from courriel.wire.smtp import command
 
 _MOST_OCTETS = 256 * 1024  # in flight: more fills the buffers of both sides, and is more in doubt when the line breaks
 _LARGE = 64 * 1024  # octets; a larger message is not uploaded before somebody wants it
@@ -25,8 +24,6 @@ class Chunking:
         self._dialogue, self._tray = dialogue, tray
         self._exchange = dialogue.exchange
         self._alone = LockStep(dialogue, tray)
-        self._again: list[Parcel] = []
-        self._left_open = False
         self.most = window
 
     def advance(self) -> Flow[None]:
@@ -40,24 +37,20 @@ class Chunking:
         if batch:
             yield Send(batch, "message")
         # Half of it stays in flight, so that the line is busy while more is made ready.
-        enough = self.most // 2 if batch and not self._left_open else 0
-        while self._tray.begun and (len(self._tray.begun) > enough or self._left_open or self._has_answers()):
+        enough = self.most // 2 if batch else 0
+        while self._tray.begun and (len(self._tray.begun) > enough or self._has_answers()):
             yield from self._hear_of_the_oldest()
-        if self._left_open and not self._tray.begun:
-            yield from self._begin_afresh()
 
     def wind_up(self) -> Flow[None]:
         """Hear of those in flight, which leave nothing half said."""
         while self._tray.begun:
             yield from self._hear_of_the_oldest()
-        if self._left_open:
-            yield from self._begin_afresh()
 
     def _load(self) -> bytes:
         """As many whole messages as the window has room for, in one piece."""
         batch = bytearray()
         in_flight = sum(parcel.content.size for parcel in self._tray.begun)
-        while self._tray.waiting and len(self._tray.begun) < self.most and not self._left_open:
+        while self._tray.waiting and len(self._tray.begun) < self.most:
             parcel = self._tray.waiting[0]
             in_flight += parcel.content.size
             if self._goes_alone(parcel) or (self._tray.begun and in_flight > _MOST_OCTETS):
@@ -87,17 +80,4 @@ class Chunking:
             if closing.stage == "message":
                 self._tray.settle(parcel, closing)  # a 421 is its verdict
             raise
-        if self._left_open and transaction.came_out_of_turn:
-            self._tray.begun.popleft()
-            self._again.append(parcel)
-            return
         self._tray.settle(parcel, transaction.outcome(replies[-1], str(self._dialogue.server)))
-        self._left_open = transaction.may_be_open
-
-    def _begin_afresh(self) -> Flow[None]:
-        reply = yield from self._exchange.ask("sender", command("RSET"))
-        if reply.kind == 3:
-            raise errors.RemoteProtocolError(f"the server answered {reply} to RSET", stage="sender", reply=reply)
-        self._left_open = False
-        self._tray.waiting.extendleft(reversed(self._again))
-        self._again.clear()

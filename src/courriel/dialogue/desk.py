@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from courriel.errors import Stage
 from courriel.model.server import Dialect
 from courriel.reply import Reply
+from courriel.values import dataclass, field
 from courriel.wire.parameters import MailFrom, RcptTo
 from courriel.wire.scrutiny import Remark
 

@@ -24,11 +24,11 @@ Write `yield from` before every step that is a flow: a forgotten one does nothin
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 from courriel.errors import Stage
 from courriel.model.credentials import TokenSource
+from courriel.values import dataclass
 
 T = TypeVar("T")
 

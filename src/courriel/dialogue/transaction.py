@@ -16,7 +16,6 @@ from courriel.wire.smtp import command
 
 Step = tuple[Stage, bytes]
 
-_OUT_OF_TURN = 503
 _RECIPIENT: tuple[Stage, ...] = ("recipient",)
 
 # A verdict that says "go on" says nothing.
@@ -35,7 +34,6 @@ class Transaction:
         self.sender: Reply | None = None
         self.door: Reply | None = None  # the answer to DATA: 354 opens it
         self.dot_sent = False
-        self.may_be_open = False  # it failed half-way, and the server may think that it goes on
         self._all_or_nothing = all_or_nothing
         self._answers: list[Reply] = []  # to RCPT, in the order of the recipients
 
@@ -72,12 +70,16 @@ class Transaction:
     @property
     def stages(self) -> tuple[Stage, ...]:
         """What the answers to `whole` are about, in their order."""
-        return ("sender", *_RECIPIENT * len(self.envelope.recipients), "message")
+        return ("sender", "sender", *_RECIPIENT * len(self.envelope.recipients), "message")
 
     def whole(self, capabilities: Mapping[str, str]) -> bytes:
-        """Envelope and content in one piece, by BDAT (RFC 3030 2). Raises NotSupported."""
+        """Envelope and content in one piece, by BDAT (RFC 3030 2). Raises NotSupported.
+
+        RSET comes first. The message before may fail, and leave its transaction open at the server: then MAIL would be
+        refused, and the recipients and the content of this message be taken under the sender of that one.
+        """
         content, envelope = self.content, self.envelope
-        said = [wire.mail(envelope, content, capabilities)]
+        said = [command("RSET"), wire.mail(envelope, content, capabilities)]
         said.extend(wire.rcpt(who, envelope, content, capabilities) for who in envelope.recipients)
         said.append(command("BDAT", str(content.size), "LAST"))
         said.extend(content)
@@ -86,10 +88,13 @@ class Transaction:
 
     def note_all(self, replies: Sequence[Reply]) -> None:
         """Write down the answers to `whole`. Raises ConnectionFailed when the server closed the session."""
-        for stage, reply in zip(self.stages, replies, strict=False):
+        for place, (stage, reply) in enumerate(zip(self.stages, replies, strict=False)):
             if reply.code == CLOSING:
                 raise closed(reply, stage)
-            if stage == "sender":
+            if place == 0:
+                if reply.kind != 2:
+                    raise errors.RemoteProtocolError(f"the server answered {reply} to RSET", stage=stage, reply=reply)
+            elif stage == "sender":
                 self.sender = reply
             elif stage == "recipient":
                 self._answers.append(reply)
@@ -101,13 +106,7 @@ class Transaction:
             raise errors.RemoteProtocolError(f"the server answered {verdict} to BDAT", stage="message", reply=None)
         if refusal is None and verdict.kind != 2:
             refusal = self.message_refused(verdict, "message")
-        self.may_be_open = refusal is not None and self.begun
         return refusal or self.receipt(verdict, (verdict,), server)
-
-    @property
-    def came_out_of_turn(self) -> bool:
-        """Whether the sender was refused for what the transaction before has left open."""
-        return self.sender is not None and self.sender.code == _OUT_OF_TURN
 
     def note(self, burst: Sequence[Step], replies: Sequence[Reply]) -> None:
         """Write down what the server answered to a burst. Raises ConnectionFailed when it closed the session."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from courriel.values import dataclass
 
 LONGEST_TEXT = 8192
 """Characters looked at. A reply of a sane server is far shorter; a hostile one must not cost us time."""

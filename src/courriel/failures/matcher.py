@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from courriel.values import replace
 
 from .clue import Clue, Evidence, Strength
 from .facts import Facts

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
+
+from courriel.values import dataclass
 
 from .clue import Clue
 from .language import Language, language

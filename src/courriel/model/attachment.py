@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 import stat
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from courriel.errors import InvalidMessage
 from courriel.model.field import refusal
+from courriel.values import dataclass
 
 LONGEST_NAME = 255  # octets: what file systems take
 

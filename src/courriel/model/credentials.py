@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from courriel import errors
+from courriel.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 
 from courriel import errors
 from courriel.model.address import Address
+from courriel.values import dataclass
 
 
 class Notify(Enum):

@@ -8,7 +8,6 @@ ends become CRLF, and a missing Message-ID or Date is added at the end of the he
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from courriel.errors import InvalidAddress
@@ -17,6 +16,7 @@ from courriel.model.content import Content, has_long_line, is_dotless
 from courriel.model.envelope import Envelope
 from courriel.model.field import refusal
 from courriel.model.stamp import new_id, now, written
+from courriel.values import dataclass
 
 if TYPE_CHECKING:
     from email.message import Message as LibraryMessage

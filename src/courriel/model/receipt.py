@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from enum import Enum
 
 from courriel.reply import Reply
+from courriel.values import dataclass, replace
 
 
 class Outcome(Enum):

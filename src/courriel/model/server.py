@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from enum import Enum
 
 from courriel import errors
 from courriel.model.trust import ClientCertificate, Trust
+from courriel.values import dataclass, field
 
 
 class Security(Enum):

@@ -10,10 +10,10 @@ import re
 from binascii import Error as NotBase64
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from courriel import errors
+from courriel.values import dataclass, field, replace
 
 Path: TypeAlias = "str | os.PathLike[str]"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from courriel.dialogue.serve_smtp import SmtpServing
 from courriel.errors import Stage
 from courriel.network.awaiting import Arrivals
 from courriel.network.transcript import Transcript
+from courriel.values import dataclass
 
 if TYPE_CHECKING:
     import ssl

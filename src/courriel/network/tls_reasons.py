@@ -7,11 +7,11 @@ second connection is made to look closer.
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from courriel.model.trust import Trust
 from courriel.network import authorities
+from courriel.values import dataclass
 
 Check: TypeAlias = Literal[
     "issuer", "self-signed", "expired", "not yet valid", "name", "purpose", "chain", "strength", "revoked",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from time import monotonic
 from typing import Literal
 
 from courriel.dialogue.flow import Send
+from courriel.values import dataclass
 
 _LONGEST = 2000  # characters of one entry
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from courriel import errors
+from courriel.values import dataclass
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from courriel import errors
@@ -12,6 +11,7 @@ from courriel.model.content import Content
 from courriel.model.envelope import Envelope, Notify, Return
 from courriel.model.message import Message
 from courriel.model.ready import ReadyMessage
+from courriel.values import dataclass, replace
 from courriel.wire.mime import content_of
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from courriel.reply import Reply
+from courriel.values import dataclass
 from courriel.wire.smtp import printable
 
 # RFC 5321 4.5.3.1.5: 512 octets a reply line. We say less, whatever a text was made of.

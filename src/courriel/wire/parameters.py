@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container
-from dataclasses import dataclass
 
 from courriel.errors import InvalidAddress
 from courriel.model.address import Address
 from courriel.model.envelope import Notify, Return
+from courriel.values import dataclass
 from courriel.wire.commands import Objection
 
 _PATH = re.compile(r'<((?:"(?:[^"\\]|\\.)*"|[^"<>])*)>(?: +(.*))?')

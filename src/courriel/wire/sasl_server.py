@@ -12,10 +12,10 @@ import hmac
 import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from courriel.errors import InvalidServer
+from courriel.values import dataclass
 from courriel.wire.commands import Objection
 from courriel.wire.sasl import saslprep
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from courriel.values import dataclass
 
 LONGEST_LINE = 998  # octets without the line end, RFC 5322 2.1.1
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from courriel.values import dataclass
 
 Kind: TypeAlias = Literal["function", "constant", "type", "variable", "property", "method", "later"]
 """What a name is; "later" is a function that exists, and says that its time has not come yet."""

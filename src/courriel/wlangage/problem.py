@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from courriel import errors
 from courriel.errors import CourrielError
 from courriel.failures import Failure, Language, Text, language
+from courriel.values import dataclass, field
 from courriel.wlangage.remedies import remedy, warning
 
 

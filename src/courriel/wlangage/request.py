@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from courriel.values import dataclass
 from courriel.wlangage.constants import SessionOption
 from courriel.wlangage.names import unaccented
 from courriel.wlangage.problem import ErreurWLangage
