@@ -13,12 +13,7 @@ _LARGE = 64 * 1024  # octets; a larger message is not uploaded before somebody w
 
 
 class Chunking:
-    """No round trip a message: a window of them is in flight, and in doubt when the line breaks.
-
-    A message that fails may leave its transaction open at the server, so that those behind it are refused for coming
-    out of turn (503). They are not to blame: the window is heard to its end, the server told to begin afresh, and they
-    are handed over again.
-    """
+    """No round trip a message: a window of them is in flight, and in doubt when the line breaks."""
 
     def __init__(self, dialogue: SmtpDialogue, tray: Tray, window: int) -> None:
         self._dialogue, self._tray = dialogue, tray

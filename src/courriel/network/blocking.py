@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from collections.abc import Awaitable
 from contextlib import suppress
@@ -20,6 +21,7 @@ T = TypeVar("T")
 
 _READ = 65536
 _WRITE = 65536
+_EARLY = 1024 * 1024  # octets that a server may say while we write, before it has to wait
 
 
 class Line:
@@ -32,6 +34,7 @@ class Line:
         self._transcript = transcript
         self.turn = Turn()
         self._socket: socket.socket | None = None
+        self._early = bytearray()  # what the server said while we were still writing
         self._clock = Clock(server)
 
     def run(self, flow: Flow[T], *, opening: bool = False) -> T:
@@ -83,6 +86,7 @@ class Line:
         """Close the line without a word."""
         self.broken = True
         line, self._socket = self._socket, None
+        self._early.clear()
         if line is not None:
             with suppress(OSError):
                 # Closing alone would leave another thread, that waits on this line, waiting.
@@ -116,15 +120,51 @@ class Line:
         line = self._open_socket(want.stage)
         if self._transcript is not None:
             self._transcript.sent(want)
-        # Not sendall: its time limit is for the whole, and a large message on a slow line would fail although it goes
-        # on.
         view = memoryview(want.data)
+        line.settimeout(0)
         while view:
-            line.settimeout(self._clock.for_stage(want.stage))
-            view = view[line.send(view[:_WRITE]) :]
+            try:
+                view = view[line.send(view[:_WRITE]) :]
+            except OSError as full:
+                if not isinstance(full, BlockingIOError) and not _only_asks_to_wait(full):
+                    raise
+                self._wait_for_room(line, self._clock.for_stage(want.stage))
+
+    def _wait_for_room(self, line: socket.socket, seconds: float) -> None:
+        """Wait until the other side takes more, reading what it says meanwhile: else both might wait to be read.
+
+        The limit is for silence, not for the whole: a large message on a slow line does not fail while it goes on.
+        """
+        waiter = select.poll() if hasattr(select, "poll") else None
+        if waiter is None:
+            readable, writable, _ = select.select([line], [line], [], seconds)
+        else:
+            waiter.register(line, select.POLLIN | select.POLLOUT if len(self._early) < _EARLY else select.POLLOUT)
+            events = waiter.poll(seconds * 1000)
+            readable = [event for _, event in events if event & ~select.POLLOUT]
+            writable = events
+        if not readable and not writable:
+            raise TimeoutError
+        if readable:
+            with suppress(BlockingIOError):
+                self._early += self._heard(line)
+
+    def _heard(self, line: socket.socket) -> bytes:
+        """What is here, without waiting. Raises ConnectionResetError when the other side hung up."""
+        try:
+            data = line.recv(_READ)
+        except OSError as broken:
+            if _only_asks_to_wait(broken):
+                raise BlockingIOError from broken
+            raise
+        if not data:
+            raise ConnectionResetError("the server hung up")
+        return data
 
     def _receive(self, stage: Stage, more: bool) -> bytes:
         line = self._open_socket(stage)
+        if self._early:
+            return self._take_early()
         line.settimeout(self._clock.for_reply(stage, more))
         data = line.recv(_READ)
         if self._transcript is not None:
@@ -133,17 +173,13 @@ class Line:
 
     def _overhear(self, seconds: float) -> bytes:
         line = self._open_socket("connect")
+        if self._early:
+            return self._take_early()
         line.settimeout(self._clock.at_most(seconds))
         try:
-            data = line.recv(_READ)
+            data = self._heard(line)
         except (BlockingIOError, TimeoutError):
             return b""
-        except OSError as broken:
-            if _only_asks_to_wait(broken):
-                return b""
-            raise
-        if not data:
-            raise ConnectionResetError("the server hung up")
         if self._transcript is not None:
             self._transcript.heard(data)
         return data
@@ -178,6 +214,8 @@ class Line:
         from courriel.network import tls  # noqa: PLC0415 - a line in clear does not pay for it
 
         line = self._open_socket("secure")
+        if self._early:
+            raise errors.RemoteProtocolError("the server spoke before the line was secure", stage="secure")
         context = prepared_tls(self.server)
         line.settimeout(self._clock.for_stage("secure"))
         # From here on a failed handshake closes the plain socket too.
@@ -188,6 +226,13 @@ class Line:
         return tls.finish(secured, self.server.trust, str(self.server))
 
     # The steps.
+
+    def _take_early(self) -> bytes:
+        data = bytes(self._early)
+        self._early.clear()
+        if self._transcript is not None:
+            self._transcript.heard(data)
+        return data
 
     def _open_socket(self, stage: Stage) -> socket.socket:
         if self._socket is None:

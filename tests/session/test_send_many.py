@@ -1,0 +1,239 @@
+"""Many messages over real lines, in both colours: pipelined, chunked, with small buffers, and with servers that leave."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import suppress
+
+import pytest
+
+from courriel import (
+    AsyncSmtpSession, CourrielError, Message, Receipt, Sandbox, Security, Server, SmtpSession, Timeouts, errors,
+)  # fmt: skip
+from courriel.dialogue.tray import Result
+
+PEOPLE = [f"r{number}@example.org" for number in range(50)]
+
+
+def message(number: int, text: str = "Hello.") -> Message:
+    return Message(sender="ada@example.org", to=PEOPLE[number % 50], subject=f"Number {number}", text=text)
+
+
+def blocking(server: Server, messages: Iterable[Message], **wishes: object) -> list[Result]:
+    with SmtpSession(server) as session:
+        return list(session.send_many(messages, **wishes))  # type: ignore[arg-type]
+
+
+def awaiting(server: Server, messages: Iterable[Message], **wishes: object) -> list[Result]:
+    async def send() -> list[Result]:
+        async with AsyncSmtpSession(server) as session:
+            return [result async for result in session.send_many(messages, **wishes)]  # type: ignore[arg-type]
+
+    return asyncio.run(send())
+
+
+in_both_colours = pytest.mark.parametrize("send", [blocking, awaiting])
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@in_both_colours
+@pytest.mark.parametrize("window", [1, 2, 100])
+@pytest.mark.parametrize("security", [Security.NONE, Security.STARTTLS])
+def test_every_message_arrives_once_and_in_order(
+    send: object, sandbox: Sandbox, window: int, security: Security
+) -> None:
+    messages = [message(number, "." * (number * 97 % 3000)) for number in range(150)]
+
+    results = send(sandbox.server(security), iter(messages), window=window)  # type: ignore[operator]
+
+    assert [isinstance(result, Receipt) for result in results] == [True] * 150
+    assert [result.message_id for result in results] == [each.message_id for each in messages]
+    assert [letter.subject for letter in sandbox.letters] == [f"Number {number}" for number in range(150)]
+    assert [letter.recipients for letter in sandbox.letters] == [(PEOPLE[number % 50],) for number in range(150)]
+
+
+@in_both_colours
+def test_one_bad_message_does_not_stop_the_others(send: object, sandbox: Sandbox) -> None:
+    sandbox.refuse("r3@example.org")
+    bad = Message(sender="é@example.org", to="bob@example.org", subject="x", text="y")
+    messages = [message(0), message(3), bad, message(4)]
+
+    results = send(sandbox.server(), messages)  # type: ignore[operator]
+
+    assert [type(result).__name__ for result in results] == ["Receipt", "RecipientsRefused", "Receipt", "Receipt"]
+    assert len(sandbox.letters) == 3
+
+
+@in_both_colours
+def test_large_messages_go_between_small_ones(send: object, sandbox: Sandbox) -> None:
+    messages = [
+        message(number, "x" * 70 + "\n" * 3000 if number % 3 else "y" * 70 + "\n" * 120_000) for number in range(9)
+    ]
+
+    results = send(sandbox.server(), messages)  # type: ignore[operator]
+
+    assert all(isinstance(result, Receipt) for result in results)
+    assert [letter.subject for letter in sandbox.letters] == [f"Number {number}" for number in range(9)]
+
+
+def test_messages_are_taken_as_the_line_has_room_for_them(sandbox: Sandbox) -> None:
+    taken: list[int] = []
+
+    def supply() -> Iterator[Message]:
+        for number in range(500):
+            taken.append(number)
+            yield message(number)
+
+    with SmtpSession(sandbox.server()) as session:
+        for given, _ in enumerate(session.send_many(supply(), window=10), start=1):
+            assert len(taken) <= given + 20
+
+
+@in_both_colours
+def test_what_the_messages_raise_comes_after_the_results_of_those_before(send: object, sandbox: Sandbox) -> None:
+    def supply() -> Iterator[Message]:
+        yield message(1)
+        yield message(2)
+        raise ZeroDivisionError
+
+    results: list[Result] = []
+    with SmtpSession(sandbox.server()) as session, pytest.raises(ZeroDivisionError):
+        for result in session.send_many(supply()):
+            results.append(result)  # noqa: PERF402 - what came before it was raised
+
+    assert len(results) == len(sandbox.letters) == 2
+    with pytest.raises(ZeroDivisionError):
+        send(sandbox.server(), supply())  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("window", [1, 100])
+def test_who_stops_half_way_leaves_a_session_that_is_in_step_or_closed(sandbox: Sandbox, window: int) -> None:
+    with SmtpSession(sandbox.server()) as session:
+        for _ in session.send_many((message(number) for number in range(100)), window=window):
+            break
+        if not session.usable:
+            session.open()
+        session.send(message(777))
+
+    assert sandbox.letters[-1].subject == "Number 777"
+    assert len({letter.subject for letter in sandbox.letters}) == len(sandbox.letters)
+
+
+def test_the_session_is_busy_until_the_last_result_was_taken(sandbox: Sandbox) -> None:
+    with SmtpSession(sandbox.server()) as session:
+        results = session.send_many([message(1), message(2)], window=1)
+        next(results)
+        with pytest.raises(errors.UsageError, match="busy"):
+            session.send(message(3))
+        list(results)
+        session.send(message(3))
+
+    assert len(sandbox.letters) == 3
+
+
+def test_async_messages_are_awaited(sandbox: Sandbox) -> None:
+    async def supply() -> AsyncIterator[Message]:
+        for number in range(30):
+            await asyncio.sleep(0)
+            yield message(number)
+
+    async def send() -> int:
+        async with AsyncSmtpSession(sandbox.server()) as session:
+            return sum([isinstance(result, Receipt) async for result in session.send_many(supply())])
+
+    assert asyncio.run(send()) == 30
+
+
+@pytest.mark.parametrize("window", [0, -1, True, 10_001, 1.5])
+def test_a_window_is_a_number(sandbox: Sandbox, window: object) -> None:
+    with SmtpSession(sandbox.server()) as session, pytest.raises(errors.UsageError):
+        list(session.send_many([message(1)], window=window))  # type: ignore[arg-type]
+
+
+def test_a_session_that_is_not_open_sends_nothing(sandbox: Sandbox) -> None:
+    with pytest.raises(errors.ConnectionFailed, match="open it again"):
+        list(SmtpSession(sandbox.server()).send_many([message(1)]))
+
+
+class Talker:
+    """A server that answers each command at great length, with small buffers, and reads no more while it is not read."""
+
+    def __init__(self) -> None:
+        self._listener = socket.socket()
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        self._listener.bind(("127.0.0.1", 0))
+        self._listener.listen()
+        self.server = Server("127.0.0.1", self._listener.getsockname()[1], Security.NONE, timeouts=Timeouts.silence(20))
+        self.taken = 0
+        self._thread = threading.Thread(target=self._serve)
+
+    def __enter__(self) -> Talker:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        line, _ = self._listener.accept()
+        with line, line.makefile("rb") as heard, suppress(OSError):
+            line.sendall(b"220 hi\r\n")
+            for command in heard:
+                verb = command[:4]
+                if verb == b"EHLO":
+                    line.sendall(b"250-hi\r\n250-PIPELINING\r\n250 CHUNKING\r\n")
+                    continue
+                if verb == b"BDAT":
+                    heard.read(int(command.split()[1]))
+                    self.taken += 1
+                line.sendall(b"250 " + b"blah " * 200 + b"\r\n")
+                if verb == b"QUIT":
+                    return
+
+
+@in_both_colours
+def test_a_server_that_must_be_read_while_we_write_is_read(send: object) -> None:
+    """Else both sides wait for the other to read, for ever."""
+    with Talker() as talker:
+        results = send(talker.server, [message(number, "x" * 5000) for number in range(100)])  # type: ignore[operator]
+
+    assert all(isinstance(result, Receipt) for result in results)
+    assert talker.taken == 100
+
+
+def test_a_cancelled_window_hangs_up(sandbox: Sandbox) -> None:
+    sandbox.answer("message", "silence", nth=5)
+
+    async def send() -> AsyncSmtpSession:
+        session = AsyncSmtpSession(sandbox.server())
+        await session.open()
+
+        async def all_of_them() -> list[Result]:
+            return [result async for result in session.send_many([message(n) for n in range(20)], window=20)]
+
+        task = asyncio.create_task(all_of_them())
+        await sandbox.awaited(subject="Number 3")
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return session
+
+    assert not asyncio.run(send()).usable
+
+
+def test_results_are_errors_or_receipts_and_nothing_else(sandbox: Sandbox) -> None:
+    with SmtpSession(sandbox.server()) as session:
+        results = list(session.send_many(iter([])))
+
+    assert results == []
+    assert issubclass(errors.MessageRefused, CourrielError)
