@@ -19,11 +19,12 @@ from collections.abc import Callable, Mapping
 from courriel import errors
 from courriel.delivery.quoting import quote, refusal, unquote
 from courriel.delivery.route import Route
+from courriel.expressions import expression
 from courriel.values import dataclass, replace
 
 Environment = Mapping[str, str]
 
-_URL = re.compile(
+_URL = expression(
     r"([A-Za-z][A-Za-z0-9+.-]*)://(?:([^/?#@]*)@)?(\[[^\]]*\]|[^:/?#@]*)(?::([0-9]+))?(/[^?#]*)?(?:\?([^#]*))?"
 )
 _TRUE = ("1", "y", "yes", "t", "true", "on")

@@ -15,15 +15,16 @@ from courriel.delivery import schemes
 from courriel.delivery.quoting import check_characters, nearest, refusal, unquote
 from courriel.delivery.route import Kind, Route, default_port, default_security
 from courriel.delivery.secrets import FORMS, MASK, SecretReference
+from courriel.expressions import expression
 from courriel.model.address import Address
 from courriel.model.server import Dialect, Security, Server, Timeouts
 from courriel.model.trust import ClientCertificate, Trust
 from courriel.values import dataclass
 
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?://([^/?]*))?([^?]*)(?:\?(.*))?")
-_PORT = re.compile(r"[1-9][0-9]{0,4}")
-_SECONDS = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,3})?")
-_OPTION = re.compile(r"[a-z_]{1,40}")
+_URL = expression(r"([A-Za-z][A-Za-z0-9+.-]*):(?://([^/?]*))?([^?]*)(?:\?(.*))?")
+_PORT = expression(r"[1-9][0-9]{0,4}")
+_SECONDS = expression(r"[0-9]{1,6}(?:\.[0-9]{1,3})?")
+_OPTION = expression(r"[a-z_]{1,40}")
 _ENCODE = "what is # / ? @ : or % in a user name or a password is written %23 %2F %3F %40 %3A %25"
 
 Options = dict[str, list[str]]

@@ -14,18 +14,18 @@ leaves while developing.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from functools import cache
 
 from courriel import errors
 from courriel.delivery.quoting import LONGEST_URL, nearest, refusal
 from courriel.delivery.route import Route
+from courriel.expressions import expression
 from courriel.values import dataclass, replace
 
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("", "0", "false", "no", "off")
-_PROFILE = re.compile(r"[A-Za-z0-9_.-]+")
+_PROFILE = expression(r"[A-Za-z0-9_.-]+")
 
 
 @dataclass(frozen=True, slots=True)

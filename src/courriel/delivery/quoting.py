@@ -7,15 +7,14 @@ import than all of this.
 
 from __future__ import annotations
 
-import re
-
 from courriel import errors
+from courriel.expressions import expression
 
 LONGEST_URL = 8192  # characters; a long list of pins fits, a pasted mail does not
 
-_TRIPLET = re.compile(rb"%([0-9A-Fa-f]{2})")
-_STRAY = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_TRIPLET = expression(rb"%([0-9A-Fa-f]{2})")
+_STRAY = expression(r"%(?![0-9A-Fa-f]{2})")
+_CONTROL = expression("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")  # RFC 3986 2.3
 
 

@@ -14,11 +14,11 @@ URL as itself is a reference too, of the kind "plain": so there is one place tha
 from __future__ import annotations
 
 import os
-import re
 from typing import Literal, cast, get_args
 
 from courriel import errors
 from courriel.delivery.quoting import refusal
+from courriel.expressions import expression
 from courriel.values import dataclass, field
 
 Kind = Literal["plain", "env", "file", "keyring", "prompt", "cmd"]
@@ -30,7 +30,7 @@ COMMAND_TIME_LIMIT = 60.0  # seconds; long enough for a person to unlock a passw
 
 MASK = "***"
 FORMS = "env:NAME, file:/run/secrets/name, keyring, prompt, or cmd:program with its arguments"
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VARIABLE = expression(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ what runs here.
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -27,13 +26,14 @@ from courriel import errors
 from courriel.delivery.quoting import nearest, refusal
 from courriel.delivery.route import Route
 from courriel.delivery.secrets import SecretReference
+from courriel.expressions import expression
 from courriel.model.address import Address
 from courriel.values import dataclass, replace
 
 LARGEST_FILE = 1024 * 1024  # octets
 DEFAULT = "default"
 KEYS = ("url", "password", "from")
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_NAME = expression(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)

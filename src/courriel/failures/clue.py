@@ -6,6 +6,7 @@ import re
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
+from courriel.expressions import expression
 from courriel.values import dataclass
 
 from .facts import Facts, fold
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from .record import Retry, Text
 
 # Orange and La Poste number their refusals: OFR_416, LPN105_421, OFR006_102. The last three digits count.
-_ORANGE = re.compile(r"\b(?:OFR|LPN|OUK)[0-9A-Z]{0,12}?[-_]?([0-9]{3})\b", re.IGNORECASE)
+_ORANGE = expression(r"\b(?:OFR|LPN|OUK)[0-9A-Z]{0,12}?[-_]?([0-9]{3})\b", re.IGNORECASE)
 
 Strength = tuple[int, int, int, int, int, int, int]
 """How good a match is, the best evidence first. Two strengths are compared from left to right."""

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import re
 
+from courriel.expressions import expression
 from courriel.values import dataclass
 
 LONGEST_TEXT = 8192
 """Characters looked at. A reply of a sane server is far shorter; a hostile one must not cost us time."""
 
-_BLANKS = re.compile(r"\s+")
-_CODE = re.compile(r"(?:^|[\s(:\"'])([2-5][0-9]{2})(?=[ -]|, b?['\"]|$)")
-_REPEATED_CODE = re.compile(r"(?<=\s)([2-5][0-9]{2})-?(?=[ ]?[245]\.[0-9]{1,3}\.[0-9]{1,3}\b)|(?<=\s)[2-5][0-9]{2}-")
-_ENHANCED = re.compile(r"(?<![.\w])([245]\.[0-9]{1,3}\.[0-9]{1,3})(?![.\w])")
-_EXCEPTION = re.compile(
+_BLANKS = expression(r"\s+")
+_CODE = expression(r"(?:^|[\s(:\"'])([2-5][0-9]{2})(?=[ -]|, b?['\"]|$)")
+_REPEATED_CODE = expression(r"(?<=\s)([2-5][0-9]{2})-?(?=[ ]?[245]\.[0-9]{1,3}\.[0-9]{1,3}\b)|(?<=\s)[2-5][0-9]{2}-")
+_ENHANCED = expression(r"(?<![.\w])([245]\.[0-9]{1,3}\.[0-9]{1,3})(?![.\w])")
+_EXCEPTION = expression(
     r"(?<![\w.])((?:[A-Za-z_]\w{0,60}\.){0,6}(?:[A-Z]\w{0,60}(?:Error|Refused|Failed|Disconnected|Exception)|NotSupported"
     r"|NameNotFound|TimedOut|MissingExtra|Invalid[A-Z]\w{0,20}|gaierror|abort|error_proto))(?=:|\(|\s*$)",
     re.MULTILINE,
 )
-_ERRNO = re.compile(r"\[(?:Errno|WinError) (-?[0-9]{1,5})\]")
-_REASON = re.compile(r"\[(?:SSL|X509|CONF|SYS)?:? ?([A-Z][A-Z0-9_/]{5,60})\]")
+_ERRNO = expression(r"\[(?:Errno|WinError) (-?[0-9]{1,5})\]")
+_REASON = expression(r"\[(?:SSL|X509|CONF|SYS)?:? ?([A-Z][A-Z0-9_/]{5,60})\]")
 _PARENTS = {
     "SSLCertVerificationError": ("SSLError",),
     "SSLEOFError": ("SSLError",),

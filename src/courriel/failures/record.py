@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from courriel.expressions import expression
 from courriel.values import dataclass
 
 from .clue import Clue
@@ -13,7 +14,7 @@ from .language import Language, language
 Retry = Literal["never", "later", "reconnect", "uncertain"]
 
 # A user comes with its "@" and a port with its ":", so that what is unknown leaves a URL that is still one.
-_PLACE = re.compile(r"\{user\}@|:\{port\}|\{host\}")
+_PLACE = expression(r"\{user\}@|:\{port\}|\{host\}")
 _UNKNOWN_HOST = "smtp.example.org"
 
 

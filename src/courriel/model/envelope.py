@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from enum import Enum
 
 from courriel import errors
+from courriel.expressions import expression
 from courriel.model.address import Address
 from courriel.values import dataclass
 
@@ -27,7 +27,7 @@ class Return(Enum):
     HEADERS = "HDRS"
 
 
-_ENVID = re.compile(r"[\x21-\x7e]{1,100}")
+_ENVID = expression(r"[\x21-\x7e]{1,100}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import cast
 
 from courriel.errors import InvalidMessage
+from courriel.expressions import expression
 
 LONGEST_VALUE = 16_384  # characters of one header value; servers refuse header blocks somewhere above 64 kB
 LONGEST_NAME = 76  # characters of one header name, so that it fits on a line (RFC 5322 2.1.1)
@@ -14,12 +14,12 @@ LONGEST_ID = 900  # characters of one message id, which cannot be folded
 
 # Whatever one of the readers on the way takes for a line end, NUL, and halves of surrogate pairs. A tab may stay: it is
 # encoded.
-_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_CONTROL = expression("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _LINE_BREAK = "\r\n\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$%&'*+.^_`|~-]*")
-_MESSAGE_ID = re.compile(r"<[!-;=?A-~]+@[!-;=?A-~]+>")
-_SOME_ID = re.compile(r"<[!-;=?-~]+>")
-_LINK = re.compile(r"(?:https?|mailto):[!-;=?-~]+")
+_NAME = expression(r"[A-Za-z0-9][A-Za-z0-9!#$%&'*+.^_`|~-]*")
+_MESSAGE_ID = expression(r"<[!-;=?A-~]+@[!-;=?A-~]+>")
+_SOME_ID = expression(r"<[!-;=?-~]+>")
+_LINK = expression(r"(?:https?|mailto):[!-;=?-~]+")
 
 _OWN_FIELDS = {
     "from": "use sender=",

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from courriel.errors import InvalidAddress
+from courriel.expressions import expression
 from courriel.model.address import Address
 from courriel.model.content import Content, has_long_line, is_dotless
 from courriel.model.envelope import Envelope
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 LONGEST_HEADER = 1_048_576  # octets of a whole header block; a real one has 10 kB
 MOST_FIELDS = 2_000
 
-_FIELD_NAME = re.compile(rb"[!-9;-~]+(?=[ \t]*:)")
-_GROUP = re.compile(r'[ \t]*(?:"(?:[^"\\]|\\.)*"|[^"<>@,:;()]*):(.*);[ \t]*', re.DOTALL)
+_FIELD_NAME = expression(rb"[!-9;-~]+(?=[ \t]*:)")
+_GROUP = expression(r'[ \t]*(?:"(?:[^"\\]|\\.)*"|[^"<>@,:;()]*):(.*);[ \t]*', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import re
 from enum import Enum
 
 from courriel import errors
+from courriel.expressions import expression
 from courriel.model.trust import ClientCertificate, Trust
 from courriel.values import dataclass, field
 
@@ -28,7 +29,7 @@ class Dialect(Enum):
 
 _PORTS = {Security.TLS: 465, Security.STARTTLS: 587, Security.NONE: 25, Security.OPPORTUNISTIC: 25}
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?")
-_EHLO = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f.:]+\]|\[IPv6:[0-9A-Fa-f.:]+\]")
+_EHLO = expression(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f.:]+\]|\[IPv6:[0-9A-Fa-f.:]+\]")
 _LOOPBACK = re.compile(r"localhost\.?|127(?:\.\d{1,3}){3}|::1|/.*", re.IGNORECASE)
 
 

@@ -13,11 +13,12 @@ from collections.abc import Iterable
 from typing import TypeAlias
 
 from courriel import errors
+from courriel.expressions import expression
 from courriel.values import dataclass, field, replace
 
 Path: TypeAlias = "str | os.PathLike[str]"
 
-_CERTIFICATE = re.compile(
+_CERTIFICATE = expression(
     rb"-----BEGIN (?:X509 )?CERTIFICATE-----([A-Za-z0-9+/=\s]*)-----END (?:X509 )?CERTIFICATE-----"
 )
 

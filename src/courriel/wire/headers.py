@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from binascii import b2a_base64
 from functools import lru_cache
 
+from courriel.expressions import expression
 from courriel.model.address import Address
 
 _FOLD = 78  # characters a line should not go past (RFC 5322 2.1.1)
@@ -19,11 +19,11 @@ _STANDING = _SAFE + b" "
 _Q = {octet: chr(octet) if octet in _SAFE else "_" if octet == 0x20 else f"={octet:02X}" for octet in range(256)}
 _CONTINUED = frozenset("89AB")  # how the second and later octets of a character begin, in hexadecimal
 
-_PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_PHRASE = expression(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 # Only between two characters that can be seen: a line of nothing but spaces ends some readers' header.
-_BREAK = re.compile(r"(?<=[^ ]) (?=[^ ])")
+_BREAK = expression(r"(?<=[^ ]) (?=[^ ])")
 # A parameter value that stands for itself in quotes, for every reader; the others go by RFC 2231.
-_PLAIN_VALUE = re.compile(r"[ !#-\[\]-~]*")
+_PLAIN_VALUE = expression(r"[ !#-\[\]-~]*")
 _ATTRIBUTE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$&+-.^_`{|}~"
 
 

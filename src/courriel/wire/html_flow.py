@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from courriel.expressions import expression
+
 WIDTH = 76  # characters of a line of running text
 LONGEST_LINE = 900  # characters of a line that cannot be broken, a table's row or a long word (998 octets end a mail's)
 
-_SPACE = re.compile(r"[ \t\r\n\f]+")
-_NUMBER = re.compile(r"[-+]?[\d\s.,'\u202f]*\d[\d\s.,'\u202f]*(?:%|€|\$|£|EUR|USD|CHF)?", re.IGNORECASE)
+_SPACE = expression(r"[ \t\r\n\f]+")
+_NUMBER = expression(r"[-+]?[\d\s.,'\u202f]*\d[\d\s.,'\u202f]*(?:%|€|\$|£|EUR|USD|CHF)?", re.IGNORECASE)
 
 
 class Flow:

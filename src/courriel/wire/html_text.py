@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 
+from courriel.expressions import expression
 from courriel.wire.html_flow import WIDTH, Flow, Table
 from courriel.wire.html_tokens import Attributes, tokens
 
 DEEPEST = 20  # lists, quotes and tables within each other; deeper ones are read as if they were not there
 
-_SHOWN_LINK = re.compile(r"(?:https?|mailto|tel):[^\s<>]{1,800}", re.IGNORECASE)
-_HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\u2028\u2029\ud800-\udfff]")
+_SHOWN_LINK = expression(r"(?:https?|mailto|tel):[^\s<>]{1,800}", re.IGNORECASE)
+_HIDDEN = expression(r"display\s*:\s*none", re.IGNORECASE)
+_CONTROL = expression("[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\u2028\u2029\ud800-\udfff]")
 
 _BLOCKS = frozenset((
     "address", "article", "aside", "body", "caption", "center", "dd", "details", "div", "dl", "dt", "fieldset",

@@ -12,11 +12,13 @@ import re
 from collections.abc import Iterator
 from html import unescape
 
-_TAG = re.compile(r"<(/?)([A-Za-z][^\s/>]*)")
-_BETWEEN = re.compile(r"[\s/]*")
-_ATTRIBUTE = re.compile(r"[^\s/>=][^\s/>=]*")
-_EQUALS = re.compile(r"\s*=\s*")
-_END_OF_BARE = re.compile(r"[\s>]")
+from courriel.expressions import expression
+
+_TAG = expression(r"<(/?)([A-Za-z][^\s/>]*)")
+_BETWEEN = expression(r"[\s/]*")
+_ATTRIBUTE = expression(r"[^\s/>=][^\s/>=]*")
+_EQUALS = expression(r"\s*=\s*")
+_END_OF_BARE = expression(r"[\s>]")
 # What these hold is no HTML; it ends at their own closing tag.
 _RAW = {name: re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE) for name in ("script", "style", "title", "textarea")}
 
