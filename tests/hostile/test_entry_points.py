@@ -13,9 +13,11 @@ import pytest
 
 import courriel
 from courriel import AsyncSmtpSession, Attachment, Envelope, Message, Security, Server, SmtpSession, errors
+from courriel.wire.mime import content_of
 from hostile.lists import hostile, shown
 from hostile.recorder import Heard, Recorder, addresses, unstuffed
 from hostile.test_addresses import DECIDED
+from session.play import Awaiting, Blocking, Session
 
 SENDER, RECIPIENT = "ada@example.org", "bob@example.org"
 SIMPLE = Message(sender=SENDER, to=RECIPIENT, subject="Hello", text="Hello.")
@@ -324,4 +326,36 @@ def test_an_option_that_is_not_of_its_type_is_refused(server: Recorder, way: Way
     refused, heard = attempt(server, way, **wish)
 
     assert isinstance(refused, errors.UsageError)
+    assert heard.transaction == []
+
+
+@pytest.mark.parametrize("colour", [Blocking, Awaiting])
+@pytest.mark.parametrize("part", ["sender", "recipient", "envid"])
+def test_a_value_that_was_forged_is_stopped_at_the_last_door(
+    server: Recorder, colour: type[Session], part: str
+) -> None:
+    """A1: the one function that writes commands refuses every control character, however it came."""
+    forged = Envelope.of(SENDER, [RECIPIENT, "cleo@example.org"], envid="x")
+    address = forged.sender if part == "sender" else forged.recipients[1]
+    evil = "a@b.com>\r\nRCPT TO:<evil@x.com"
+    object.__setattr__(*((forged, "envid", "x\r\nRSET") if part == "envid" else (address, "spec", evil)))
+    server.forget()
+    session = colour(Server("127.0.0.1", server.port, Security.NONE, ehlo_name="client.example.org"))
+    session.open()
+
+    try:
+        session.deliver(forged, content_of(SIMPLE, eight_bit=True, utf8=True))
+        refused = None
+    except errors.CourrielError as error:
+        refused = error
+    session.close()
+    session.leave()
+
+    heard = server.heard()[0]
+    if part == "envid":
+        # It is written as xtext, in which a line break is six harmless characters.
+        assert refused is None
+        assert "ENVID=x+0D+0ARSET" in heard.transaction[0]
+        return
+    assert isinstance(refused, errors.LocalProtocolError)
     assert heard.transaction == []
