@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from courriel import errors
-from courriel.dialogue.authenticate import authenticate
 from courriel.dialogue.exchange import Exchange
 from courriel.dialogue.flow import Connect, Flow, HangUp, Probe, Secure, Send
 from courriel.dialogue.transaction import Step, Transaction
@@ -151,6 +150,8 @@ class SmtpDialogue:
         self.capabilities = {}
 
     def _log_in(self, credentials: Credentials) -> Flow[None]:
+        from courriel.dialogue.authenticate import authenticate  # noqa: PLC0415 - many a line needs no login
+
         yield from self.exchange.expect_silence("authenticate")
         offered = tuple(self.capabilities.get("AUTH", "").upper().split())
         tried = yield from authenticate(self.exchange, credentials, offered, self.server, self._certificate)
