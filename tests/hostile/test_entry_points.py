@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import courriel
-from courriel import AsyncSmtpSession, Attachment, Envelope, Message, Security, Server, SmtpSession, errors
+from courriel import Address, AsyncSmtpSession, Attachment, Envelope, Message, Security, Server, SmtpSession, errors
 from courriel.wire.mime import content_of
 from hostile.lists import hostile, shown
 from hostile.recorder import Heard, Recorder, addresses, unstuffed
@@ -335,7 +335,9 @@ def test_a_value_that_was_forged_is_stopped_at_the_last_door(
     server: Recorder, colour: type[Session], part: str
 ) -> None:
     """A1: the one function that writes commands refuses every control character, however it came."""
-    forged = Envelope.of(SENDER, [RECIPIENT, "cleo@example.org"], envid="x")
+    # Made, not read: what is read is remembered, and would stay forged.
+    ada, bob, cleo = (Address(name, "example.org") for name in ("ada", "bob", "cleo"))
+    forged = Envelope(ada, (bob, cleo), envid="x")
     address = forged.sender if part == "sender" else forged.recipients[1]
     evil = "a@b.com>\r\nRCPT TO:<evil@x.com"
     object.__setattr__(*((forged, "envid", "x\r\nRSET") if part == "envid" else (address, "spec", evil)))
