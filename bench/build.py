@@ -22,7 +22,7 @@ from courriel.wire.mime import build
 LINE = "The quick brown fox jumps over the lazy dog, and nobody minds at all.\n"
 TEXT = LINE * 14
 WIDE = "Bonjour à tous, voici la synthèse de l'été : tout va très bien.\n" * 15
-HTML = f"<html><body>{'<p>Bonjour à tous, voici la <b>synthèse</b> de l’été.</p>' * 16}\n</body></html>\n"
+HTML = "<html><body>\n" + "<p>Bonjour à tous, voici la <b>synthèse</b> de l’été.</p>\n" * 16 + "</body></html>\n"
 
 
 def ours_text(number: int) -> bytes:

@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from courriel.errors import InvalidAddress
+from courriel.expressions import expression
 from courriel.values import dataclass, field
 
 LONGEST_LOCAL_PART = 64  # octets, quotes included, RFC 5321 4.5.3.1.1
@@ -34,22 +35,20 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _WIDE_ATOM = r'[^\x00-\x20"(),.:;<>@\[\\\]\x7f]+'
 
 _PLAIN = re.compile(rf"({_ATOM}(?:\.{_ATOM})*)@({_LABEL}(?:\.{_LABEL})*)")
-_DOT_STRING = re.compile(rf"{_WIDE_ATOM}(?:\.{_WIDE_ATOM})*")
+_DOT_STRING = expression(rf"{_WIDE_ATOM}(?:\.{_WIDE_ATOM})*")
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
-_PAIR = re.compile(r"\\(.)")
+_QUOTED = expression(r'"((?:[^"\\]|\\.)*)"')
+_PAIR = expression(r"\\(.)")
 # One word of a display name; words stand apart, or before the bracket.
-_WORD = re.compile(r'(?:"((?:[^"\\]|\\.)*)"|([^ \t"(),:;<>@\[\]\\]+))(?:[ \t]+|(?=<))')
-_LITERAL_V4 = re.compile(r"\[(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?:\.(?=[0-9])|(?=\]))){4}\]")
+_WORD = expression(r'(?:"((?:[^"\\]|\\.)*)"|([^ \t"(),:;<>@\[\]\\]+))(?:[ \t]+|(?=<))')
+_LITERAL_V4 = expression(r"\[(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?:\.(?=[0-9])|(?=\]))){4}\]")
 
 # C0, DEL, C1, the two separators that count as line ends, and halves of surrogate pairs.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_LINE_BREAK = re.compile("[\r\n\x0b\x0c\x85\u2028\u2029]")
-_NAME_NEEDS_QUOTES = re.compile(r'["(),:;<>@\[\]\\]|^[ \t]|[ \t]$|[ \t]{2}|\t')
-# A list of one, which needs no cutting: nothing in it could set two addresses apart, or hide a comma.
-_SINGLE = re.compile(r'[^"<>\[\](),:;]+(?:<[^"<>\[\](),:;]+>)?')
+_CONTROL = expression("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_LINE_BREAK = expression("[\r\n\x0b\x0c\x85\u2028\u2029]")
+_NAME_NEEDS_QUOTES = expression(r'["(),:;<>@\[\]\\]|^[ \t]|[ \t]$|[ \t]{2}|\t')
 # Where a list can be cut, or where it must not: quoted strings and literals are passed over in one stride.
-_LIST_STRIDE = re.compile(r'[^"<>\[\](),:;]+|"(?:[^"\\]|\\.)*"|\[[^\[\]]*\]')
+_LIST_STRIDE = expression(r'[^"<>\[\](),:;]+|"(?:[^"\\]|\\.)*"|\[[^\[\]]*\]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,7 @@ class Address:
             raise _refusal(text, f"the list is longer than {LONGEST_LIST} characters")
         if not text.strip(" \t"):
             return ()
-        if _SINGLE.fullmatch(text):
+        if "," not in text:
             return (cls.parse(text),)
         return tuple(cls.parse(part) for part in _split(text))
 
@@ -167,7 +166,7 @@ def _parsed(text: str) -> Address:
     """Read one address; the same text is read once."""
     plain = _PLAIN.fullmatch(text)
     if plain:
-        return _plain_address(plain[1], plain[2], text)
+        return _plain_address(plain[1], plain[2])
     control = _CONTROL.search(text)
     if control:
         hint = "HEADER-LINE-BREAK" if _LINE_BREAK.match(control[0]) else ""
@@ -184,17 +183,17 @@ def _parsed(text: str) -> Address:
     return Address(local, domain, name)
 
 
-def _plain_address(local: str, domain: str, whole: str) -> Address:
-    """Make an address of two parts in ASCII that fit the grammar: what it cannot say of them is checked here."""
-    domain, dns_domain = _domain_of(domain, whole)
+def _plain_address(local: str, domain: str) -> Address:
+    """Make an address of two parts in ASCII that fit the grammar: what that cannot say of them is checked here."""
     length = len(local)
-    if (
-        length > LONGEST_LOCAL_PART
-        or length + len(domain) >= LONGEST_ADDRESS
-        or domain is not dns_domain
-        or "=?" in local
-    ):
-        return Address(local, domain)  # which looks more closely, and says what is wrong
+    if length > LONGEST_LOCAL_PART or length + len(domain) >= LONGEST_ADDRESS or "=?" in local:
+        return Address(local, domain)  # which says what is wrong
+    try:
+        domain, dns_domain = _mapped_domain(domain)
+    except _Unfit:
+        return Address(local, domain)  # the same
+    if domain is not dns_domain:
+        return Address(local, domain)  # lengths in octets
     address = object.__new__(Address)
     _put_local(address, local)
     _put_domain(address, domain)

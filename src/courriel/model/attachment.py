@@ -8,22 +8,23 @@ import stat
 from typing import BinaryIO
 
 from courriel.errors import InvalidMessage
+from courriel.expressions import expression
 from courriel.model.field import refusal
 from courriel.values import dataclass
 
 LONGEST_NAME = 255  # octets: what file systems take
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_URL = re.compile(
+_CONTROL = expression("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_URL = expression(
     r"[a-z][a-z0-9+.-]+:[/\\]|(?:file|data|phar|php|zip|jar|mailto|javascript|https?|ftp):", re.IGNORECASE
 )
 # Names that open a device on Windows whatever follows them; refused everywhere, so that a program behaves the same.
-_DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])[ ]*(?:[.:].*)?", re.IGNORECASE)
+_DEVICE = expression(r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])[ ]*(?:[.:].*)?", re.IGNORECASE)
 
 _TOKEN = r"[A-Za-z0-9!#$&+^_`{|}~.-]+"
-_CONTENT_TYPE = re.compile(rf'({_TOKEN})/({_TOKEN})((?:; ?{_TOKEN}=(?:{_TOKEN}|"[ !#-\[\]-~]*"))*)')
-_OWN_PARAMETER = re.compile(r"; ?(?:name|boundary)=", re.IGNORECASE)
-_CONTENT_ID = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.@-]{1,200}")
+_CONTENT_TYPE = expression(rf'({_TOKEN})/({_TOKEN})((?:; ?{_TOKEN}=(?:{_TOKEN}|"[ !#-\[\]-~]*"))*)')
+_OWN_PARAMETER = expression(r"; ?(?:name|boundary)=", re.IGNORECASE)
+_CONTENT_ID = expression(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.@-]{1,200}")
 _UNKNOWN = "application/octet-stream"
 
 
@@ -139,6 +140,11 @@ def gone(attachment: Attachment, why: OSError) -> InvalidMessage:
 def changed(attachment: Attachment) -> InvalidMessage:
     """The file has another length than when it was attached."""
     return refusal("attachment", f"{attachment.source!r} is not {attachment.size} octets long any more")
+
+
+def written_to(attachment: Attachment) -> InvalidMessage:
+    """Somebody wrote to the file while it was being sent, so that what left may be half old and half new."""
+    return refusal("attachment", f"{attachment.source!r} was written to while it was being sent")
 
 
 def check_name(name: str) -> None:

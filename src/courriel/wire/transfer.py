@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from binascii import b2a_base64, b2a_qp
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
+from importlib import import_module
 from struct import Struct
 
-from courriel.model.attachment import Attachment, changed, gone
+from courriel.model.attachment import Attachment, changed, gone, written_to
 from courriel.model.content import has_long_line
+from courriel.values import dataclass
 
 _ASCII = bytes(range(128))
 
@@ -17,14 +20,15 @@ _ASCII = bytes(range(128))
 _LINE = 57
 _LINES = 384
 _BLOCK = _LINE * _LINES
-_CUT = Struct("76s" * _LINES)
+_CUT = Struct("76s" * _LINES).unpack
 
 
-def with_crlf(text: str) -> str:
-    """End every line in CRLF, whichever of the three line ends it had; nothing else counts as one."""
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return text.replace("\n", "\r\n")
+def with_crlf(text: str) -> bytes:
+    """Text as UTF-8, every line ended in CRLF whichever of the three line ends it had; nothing else counts as one."""
+    data = text.encode()
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return data.replace(b"\n", b"\r\n")
 
 
 def encode_text(text: str, eight_bit: bool) -> tuple[str, bytes]:
@@ -33,7 +37,7 @@ def encode_text(text: str, eight_bit: bool) -> tuple[str, bytes]:
     As it is when it fits (short lines, ASCII or a server that takes 8BITMIME); otherwise in the shorter of two codes.
     The octets end as the text ends, with a line end or without.
     """
-    data = with_crlf(text).encode()
+    data = with_crlf(text)
     if not has_long_line(data):
         if text.isascii():
             return "7bit", data
@@ -55,7 +59,8 @@ def encode_quoted_printable(data: bytes) -> bytes:
 
 def encode_base64(data: bytes) -> bytes:
     """Write octets as lines of base64, each with its CRLF."""
-    return b"".join(_lines(data[start : start + _BLOCK]) for start in range(0, len(data), _BLOCK))
+    view = memoryview(data)
+    return b"".join([_lines(view[start : start + _BLOCK]) for start in range(0, len(data), _BLOCK)])
 
 
 def base64_size(size: int) -> int:
@@ -76,18 +81,22 @@ class Base64File:
         return base64_size(self.attachment.size)
 
     def __iter__(self) -> Iterator[bytes]:
-        """Raises InvalidMessage when the file is gone, or has another length than it had."""
+        """Raises InvalidMessage when the file is gone, has another length than it had, or is written to meanwhile."""
         from pathlib import Path
 
         left = self.attachment.size
+        block = memoryview(bytearray(min(_BLOCK, left + 1)))
         try:
-            with Path(str(self.attachment.source)).open("rb") as file:
-                # One octet more than there should be tells a file that grew.
-                while block := file.read(min(_BLOCK, left + 1)):
-                    left -= len(block)
-                    if left < 0 or (len(block) < _BLOCK and left):
+            with Path(str(self.attachment.source)).open("rb", buffering=0) as file:
+                before = os.fstat(file.fileno())
+                # A block that is not full is the last one; one octet more than there should be tells a file that grew.
+                while length := _fill(file.readinto, block):
+                    left -= length
+                    if left < 0 or (length < _BLOCK and left):
                         raise changed(self.attachment)
-                    yield _lines(block)
+                    yield _lines(block[:length])
+                if _print_of(os.fstat(file.fileno())) != _print_of(before):
+                    raise written_to(self.attachment)
         except OSError as why:
             raise gone(self.attachment, why) from why
         if left:
@@ -97,9 +106,32 @@ class Base64File:
 # The steps.
 
 
-def _lines(block: bytes) -> bytes:
+def _fill(read: Callable[[memoryview], int | None], block: memoryview) -> int:
+    """Fill the block from the file, as far as there is something: some file systems give less than was asked for."""
+    length = read(block) or 0
+    while 0 < length < len(block) and (more := read(block[length:])):
+        length += more
+    return length
+
+
+def _print_of(known: os.stat_result) -> tuple[int, int]:
+    """What changes when somebody writes to a file."""
+    return known.st_size, known.st_mtime_ns
+
+
+def _lines(block: memoryview) -> bytes:
     """One block as lines of base64."""
-    code = b2a_base64(block, newline=False)
+    code = _base64()(block)
     if len(block) == _BLOCK:
-        return b"\r\n".join(_CUT.unpack(code)) + b"\r\n"
-    return b"".join(code[start : start + 76] + b"\r\n" for start in range(0, len(code), 76))
+        return b"\r\n".join(_CUT(code)) + b"\r\n"
+    return b"".join([code[start : start + 76] + b"\r\n" for start in range(0, len(code), 76)])
+
+
+@lru_cache(maxsize=1)
+def _base64() -> Callable[[memoryview], bytes]:
+    """The fastest base64 there is: pybase64 when it is installed (the extra `speed`), looked for on first use."""
+    try:
+        found: Callable[[memoryview], bytes] = import_module("pybase64").b64encode
+    except ImportError:
+        return partial(b2a_base64, newline=False)
+    return found

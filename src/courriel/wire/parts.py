@@ -1,0 +1,160 @@
+"""The parts of a mail: a text, a file, and several within one (RFC 2045, RFC 2046, RFC 2183)."""
+
+from __future__ import annotations
+
+from binascii import crc32
+
+from courriel.model.attachment import Attachment
+from courriel.model.content import Piece, has_long_line, is_dotless
+from courriel.values import dataclass
+from courriel.wire.headers import is_plain_value, parameter
+from courriel.wire.transfer import Base64File, encode_base64, encode_text
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One body part: its own header lines, its body, and what is known of it."""
+
+    header: str
+    body: tuple[bytes | Piece, ...]
+    size: int
+    ends_its_line: bool
+    """Whether the body ends in a CRLF that is not its own, so that a boundary may follow at once."""
+    eight_bit: bool
+    dotless: bool
+
+
+def text_part(kind: str, text: str, eight_bit: bool) -> Part:
+    """A text, `plain` or `html`, in the cheapest code that the server takes."""
+    encoding, data = encode_text(text, eight_bit)
+    return encoded_part(kind, encoding, data, dotless=encoding == "base64" or is_dotless(data))
+
+
+def encoded_part(kind: str, encoding: str, data: bytes, dotless: bool) -> Part:
+    """A text that is encoded already."""
+    header = f"Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}"
+    return Part(header, (data,), len(data), encoding == "base64", encoding == "8bit", dotless)
+
+
+def attachment_part(attachment: Attachment, eight_bit: bool) -> Part:
+    """A file, in base64; a whole mail as it is, because it must not be encoded (RFC 2046 5.2.1)."""
+    content_type = attachment.content_type
+    if content_type.lower().startswith("message/"):
+        mail = _mail_part(attachment, eight_bit)
+        if mail is not None:
+            return mail
+        content_type = "application/octet-stream"
+    header = f"{_attachment_header(attachment, content_type)}\r\nContent-Transfer-Encoding: base64"
+    if isinstance(attachment.source, bytes):
+        data = encode_base64(attachment.source)
+        return Part(header, (data,), len(data), ends_its_line=bool(data), eight_bit=False, dotless=True)
+    file = Base64File(attachment)
+    return Part(header, (file,), file.size, ends_its_line=file.size > 0, eight_bit=False, dotless=True)
+
+
+def _mail_part(attachment: Attachment, eight_bit: bool) -> Part | None:
+    """A mail within a mail, its lines made to end in CRLF; None when it cannot pass as it is, only as mere octets."""
+    data = attachment.read()
+    if data.count(b"\r") != data.count(b"\r\n") or b"\0" in data or has_long_line(data):
+        return None
+    if not data.isascii() and not eight_bit:
+        return None
+    data = data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    encoding = "7bit" if data.isascii() else "8bit"
+    return Part(
+        f"{_attachment_header(attachment, attachment.content_type)}\r\nContent-Transfer-Encoding: {encoding}",
+        (data,),
+        len(data),
+        ends_its_line=False,
+        eight_bit=encoding == "8bit",
+        dotless=is_dotless(data),
+    )
+
+
+def _attachment_header(attachment: Attachment, content_type: str) -> str:
+    """Type and disposition, with the name in full (RFC 2231) and, for old readers, a plain one beside the type."""
+    name = attachment.name
+    plain = name if is_plain_value(name) else _plain_name(name)
+    disposition = "inline" if attachment.inline else "attachment"
+    lines = (
+        f"Content-Type: {content_type}{parameter('name', plain)}\r\n"
+        f"Content-Disposition: {disposition}{parameter('filename', name)}"
+    )
+    return f"{lines}\r\nContent-ID: <{attachment.content_id}>" if attachment.content_id else lines
+
+
+def _plain_name(name: str) -> str:
+    """A name in ASCII that resembles it: without accents, and with _ for the rest."""
+    import unicodedata
+
+    letters = (each for each in unicodedata.normalize("NFKD", name) if not unicodedata.combining(each))
+    plain = "".join(each if " " <= each <= "~" and each not in '"\\/' else "_" for each in letters)
+    return plain.replace("=?", "__")
+
+
+def multipart(kind: str, parts: list[Part], boundaries: Boundaries) -> Part:
+    """Parts within one part, each after a boundary that stands in none of them."""
+    boundary = boundaries.next(parts)
+    pieces: list[bytes | Piece] = []
+    eight_bit, dotless = False, True
+    line_end = ""
+    for part in parts:
+        pieces.append(f"{line_end}--{boundary}\r\n{part.header}\r\n\r\n".encode())
+        pieces += part.body
+        line_end = "" if part.ends_its_line else "\r\n"
+        eight_bit = eight_bit or part.eight_bit
+        dotless = dotless and part.dotless
+    pieces.append(f"{line_end}--{boundary}--\r\n".encode())
+    body = _joined(pieces)
+    # What is within is related to the alternative, which is always the first part (RFC 2387 3.1).
+    more = '; type="multipart/alternative"' if kind == "related" else ""
+    # A multipart says 8bit when one of its parts does (RFC 2045 6.4).
+    encoding = "\r\nContent-Transfer-Encoding: 8bit" if eight_bit else ""
+    return Part(
+        f'Content-Type: multipart/{kind}{more};\r\n boundary="{boundary}"{encoding}',
+        body,
+        sum([len(piece) if isinstance(piece, bytes) else piece.size for piece in body]),
+        ends_its_line=True,
+        eight_bit=eight_bit,
+        dotless=dotless,
+    )
+
+
+def _joined(pieces: list[bytes | Piece]) -> tuple[bytes | Piece, ...]:
+    """The same pieces, with neighbours in memory put together: one write instead of many."""
+    joined: list[bytes | Piece] = []
+    small: list[bytes] = []
+    for piece in pieces:
+        if isinstance(piece, bytes):
+            small.append(piece)
+            continue
+        joined += (b"".join(small), piece)
+        small.clear()
+    joined.append(b"".join(small))
+    return tuple(joined)
+
+
+class Boundaries:
+    """Boundaries for one message: always the same ones for the same message, and none that stands in a part of it."""
+
+    __slots__ = ("_number", "_seed")
+
+    def __init__(self, message_id: str) -> None:
+        self._seed = crc32(message_id.encode())
+        self._number = 0
+
+    def next(self, parts: list[Part]) -> str:
+        """The next boundary that stands in none of these parts. `=_` stands in no base64 and no quoted-printable."""
+        while True:
+            self._number += 1
+            boundary = f"=_{self._seed:08x}.{self._number:04}"
+            if not _stands_in(boundary.encode(), parts):
+                return boundary
+
+
+def _stands_in(mark: bytes, parts: list[Part]) -> bool:
+    for part in parts:
+        for piece in part.body:
+            if isinstance(piece, bytes) and mark in piece:
+                return True
+    return False
