@@ -52,7 +52,7 @@ class World:
 
     # The client's wants.
 
-    def run(self, flow: Flow[None]) -> None:
+    def run(self, flow: Flow[object]) -> None:
         """Drive a flow as the drivers do."""
         try:
             want = next(flow)
@@ -86,7 +86,7 @@ class World:
                 data = bytes(self.said[: self.cut])
                 del self.said[: self.cut]
                 return data
-            case Overhear(stage, seconds):
+            case Overhear(stage, _):
                 data = bytes(self.said)
                 self.said.clear()
                 if not data and self.closed:
@@ -133,9 +133,9 @@ class World:
             able = ["mx", *["PIPELINING"] * self.pipelining, *["CHUNKING"] * self.chunking]
             self.say("\r\n".join(f"250{'-' if i < len(able) - 1 else ' '}{name}" for i, name in enumerate(able)))
         elif verb == "MAIL":
-            self.mail(int(line.split("<m")[1].split("@")[0]))
+            self.mail(int(line.split("<m")[1].split("@", maxsplit=1)[0]))
         elif verb == "RCPT":
-            self.rcpt(line.split("<")[1].split(">")[0])
+            self.rcpt(line.split("<")[1].split(">", maxsplit=1)[0])
         elif verb == "DATA":
             if self.number is None or not self.recipients:
                 self.say("554 no valid recipients")
@@ -210,10 +210,9 @@ def body(number: int, plan: Plan) -> bytes:
 
 
 def send(
-    world: World, *, window: int = 4, all_or_nothing: bool = False
+    world: World, dialogue: SmtpDialogue, *, window: int = 4, all_or_nothing: bool = False
 ) -> tuple[list[Result], errors.CourrielError | None]:
     """Every message through a stream, as a session does it; what came out, and what ended it."""
-    dialogue = SmtpDialogue(SERVER)
     world.run(dialogue.open())
     stream = Stream(dialogue, window=window, all_or_nothing=all_or_nothing)
     results: list[Result] = []
@@ -231,6 +230,7 @@ def send(
             results += stream.results()
         world.run(stream.finish())
         results += stream.results()
+        world.run(stream.wind_up())
     except errors.CourrielError as end:
         return [*results, *stream.results()], end
     return results, None
@@ -263,7 +263,13 @@ worlds = some.builds(
 def test_each_message_has_one_fate_whatever_the_server_does(world: World, window: int, all_or_nothing: bool) -> None:
     originals = [Plan(plan.mail, plan.rcpts, plan.verdict, plan.event, plan.size) for plan in world.plans]
 
-    results, end = send(world, window=window, all_or_nothing=all_or_nothing)
+    dialogue = SmtpDialogue(SERVER)
+    results, end = send(world, dialogue, window=window, all_or_nothing=all_or_nothing)
+    world.plans.append(Plan())
+    one_more = Envelope.of(f"m{len(originals)}@x.org", f"r{len(originals)}.0@x.org")
+    if not world.closed:
+        world.run(dialogue.deliver(one_more, Content((b"\r\n",), 2), ""))
+        assert world.taken.pop()[0] == len(originals), "the next message paid for the last"
 
     assert end is None
     assert len(results) == len(originals)
@@ -302,7 +308,7 @@ def test_a_refusal_inside_the_window_touches_nobody_else(chunking: bool) -> None
         resets_itself=False,
     )
 
-    results, _ = send(world, window=6)
+    results, _ = send(world, SmtpDialogue(SERVER), window=6)
 
     kinds = [type(result) for result in results]
     assert kinds == [Receipt, errors.RecipientsRefused, Receipt, errors.SenderRefused, errors.MessageRefused, Receipt]
@@ -312,7 +318,7 @@ def test_a_refusal_inside_the_window_touches_nobody_else(chunking: bool) -> None
 def test_a_server_that_closes_after_some_messages_is_called_again() -> None:
     world = World([Plan(), Plan(), Plan(event="421 at mail"), Plan(), Plan(event="cut at mail"), Plan()])
 
-    results, _ = send(world)
+    results, _ = send(world, SmtpDialogue(SERVER))
 
     assert all(isinstance(result, Receipt) for result in results)
     assert world.connections == 3
@@ -321,7 +327,7 @@ def test_a_server_that_closes_after_some_messages_is_called_again() -> None:
 def test_when_nobody_can_be_called_any_more_each_message_in_hand_says_so() -> None:
     world = World([Plan(), Plan(event="cut at verdict"), Plan(), Plan()], opens=False)
 
-    results, end = send(world)
+    results, end = send(world, SmtpDialogue(SERVER))
 
     assert end is not None
     assert isinstance(results[0], Receipt)
@@ -343,7 +349,7 @@ def test_pipelining_says_the_end_of_one_with_the_envelope_of_the_next() -> None:
         return satisfy(want)
 
     world.satisfy = listen  # type: ignore[method-assign]
-    send(world)
+    send(world, SmtpDialogue(SERVER))
 
     assert said[2] == b"Subject: 0\r\n\r\n..\r\n.\r\nMAIL FROM:<m1@x.org>\r\nRCPT TO:<r1.0@x.org>\r\nDATA\r\n"
 
@@ -359,7 +365,7 @@ def test_chunking_sends_whole_messages_in_one_piece() -> None:
         return satisfy(want)
 
     world.satisfy = listen  # type: ignore[method-assign]
-    send(world)
+    send(world, SmtpDialogue(SERVER))
 
     assert len(said) == 2
     assert said[1].count(b"BDAT 17 LAST\r\n") == 3

@@ -7,6 +7,7 @@ from courriel.dialogue.flow import Flow, Send
 from courriel.dialogue.pipelining import LockStep
 from courriel.dialogue.smtp import SmtpDialogue
 from courriel.dialogue.tray import Parcel, Tray
+from courriel.model.receipt import Receipt
 
 _MOST_OCTETS = 256 * 1024  # in flight: more fills the buffers of both sides, and is more in doubt when the line breaks
 _LARGE = 64 * 1024  # octets; a larger message is not uploaded before somebody wants it
@@ -19,6 +20,7 @@ class Chunking:
         self._dialogue, self._tray = dialogue, tray
         self._exchange = dialogue.exchange
         self._alone = LockStep(dialogue, tray)
+        self._may_be_open = False  # the last one failed, and the server may think that its transaction goes on
         self.most = window
 
     def advance(self) -> Flow[None]:
@@ -26,6 +28,7 @@ class Chunking:
         if not self._tray.begun:
             yield from self._exchange.expect_silence("sender")
             if self._tray.waiting and self._goes_alone(self._tray.waiting[0]):
+                yield from self._close_what_may_be_open()
                 yield from self._alone.advance()
                 return
         batch = self._load()
@@ -40,6 +43,7 @@ class Chunking:
         """Hear of those in flight, which leave nothing half said."""
         while self._tray.begun:
             yield from self._hear_of_the_oldest()
+        yield from self._close_what_may_be_open()
 
     def _load(self) -> bytes:
         """As many whole messages as the window has room for, in one piece."""
@@ -75,4 +79,12 @@ class Chunking:
             if closing.stage == "message":
                 self._tray.settle(parcel, closing)  # a 421 is its verdict
             raise
-        self._tray.settle(parcel, transaction.outcome(replies[-1], str(self._dialogue.server)))
+        outcome = transaction.outcome(replies[-1], str(self._dialogue.server))
+        self._may_be_open = not isinstance(outcome, Receipt)
+        self._tray.settle(parcel, outcome)
+
+    def _close_what_may_be_open(self) -> Flow[None]:
+        """Whole messages say RSET themselves; who comes after them in another way must not be refused for them."""
+        if self._may_be_open:
+            self._may_be_open = False
+            yield from self._dialogue.reset()

@@ -79,6 +79,10 @@ class SmtpDialogue:
         yield from self.open()
         return (yield from self.hand_over(transaction))
 
+    def reset(self) -> Flow[Reply]:
+        """Leave whatever transaction there may be."""
+        return (yield from self._ask("sender", "RSET"))
+
     def noop(self) -> Flow[Reply]:
         """Ask whether the server is still there, and keep it from falling asleep."""
         yield from self.exchange.expect_silence("hello")
