@@ -50,11 +50,14 @@ if TYPE_CHECKING:
     from courriel.network.transcript import Transcript as Transcript
     from courriel.reply import Reply as Reply
     from courriel.sandbox.sandbox import Sandbox as Sandbox
+    from courriel.session.pool import AsyncSmtpPool as AsyncSmtpPool
+    from courriel.session.pool import SmtpPool as SmtpPool
     from courriel.session.smtp import AsyncSmtpSession as AsyncSmtpSession
     from courriel.session.smtp import SmtpSession as SmtpSession
 
 _HOMES = {
     "Address": "model.address",
+    "AsyncSmtpPool": "session.pool",
     "AsyncSmtpSession": "session.smtp",
     "Attachment": "model.attachment",
     "ClientCertificate": "model.trust",
@@ -76,6 +79,7 @@ _HOMES = {
     "Sandbox": "sandbox.sandbox",
     "Security": "model.server",
     "Server": "model.server",
+    "SmtpPool": "session.pool",
     "SmtpSession": "session.smtp",
     "Timeouts": "model.server",
     "Token": "model.credentials",

@@ -26,6 +26,11 @@ class Turn:
     def __init__(self) -> None:
         self._taken = allocate_lock()
 
+    @property
+    def taken(self) -> bool:
+        """Whether a conversation goes on at this moment."""
+        return self._taken.locked()
+
     def __enter__(self) -> None:
         if not self._taken.acquire(blocking=False):
             raise errors.UsageError(

@@ -1,0 +1,592 @@
+"""A pool: warm sessions to one server, lent to whoever sends; for those who block and those who await."""
+
+from __future__ import annotations
+
+from _thread import allocate_lock
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Iterator
+from contextlib import aclosing, asynccontextmanager, closing, contextmanager, suppress
+from time import monotonic
+from types import TracebackType
+from typing import TYPE_CHECKING, cast
+
+from courriel import errors
+from courriel.dialogue.tray import Result
+from courriel.model.address import Address
+from courriel.model.content import Content
+from courriel.model.credentials import Credentials
+from courriel.model.envelope import Envelope, Notify, Return
+from courriel.model.receipt import Receipt
+from courriel.model.server import Server
+from courriel.session.lending import Counting, Lending, Warm, never_begun
+from courriel.session.many import WINDOW, _awaited
+from courriel.session.outgoing import OnRefused, Sendable
+from courriel.session.pace import Rate
+from courriel.session.shelf import Limits, Place, Ticket
+from courriel.session.smtp import AsyncSmtpSession, SmtpSession
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Awaitable
+    from typing import Self
+
+_A_LOOK = 1.0  # seconds after which a thread that waits looks for itself whether something has changed
+
+
+class SmtpPool(Lending[SmtpSession]):
+    """Up to `size` open sessions to one server, for any number of threads.
+
+        with SmtpPool(Server("smtp.example.org"), Password("ada", secret)) as pool:
+            receipt = pool.send(message)          # in any thread, as often as wished
+            with pool.session() as session:       # a session for oneself, for as long as the block lasts
+                ...
+
+    Sessions are opened when they are needed. One that has been silent for `idle` seconds (or half of what this server
+    has hung up after), that is `age` seconds old or has carried so many `messages` is replaced; all that is looked at
+    when the pool is called, there is no thread behind it. Who finds no session free waits for `wait` seconds, first
+    come, first served. `rate` ("30/m") holds for all together. A server that asks for it (421, 432, 4.7.0, 4.3.2) gets
+    half the sessions and longer gaps between messages; each quiet minute gives a little back. Raises UsageError for
+    limits that cannot be meant.
+
+    A session that cannot be opened is an error for its caller, unless others work: then the caller waits for one of
+    them. With none alive all who wait are told at once, and do not try one after the other.
+    """
+
+    def __init__(
+        self,
+        server: Server | str,
+        credentials: Credentials | None = None,
+        *,
+        size: int = 4,
+        idle: float = 8.0,
+        age: float = 300.0,
+        messages: int = 100,
+        wait: float = 30.0,
+        rate: Rate | str | None = None,
+    ) -> None:
+        super().__init__(server, credentials, Limits(size, idle, age, messages, wait, _as_rate(rate)))
+
+    def send(
+        self,
+        message: Sendable,
+        *,
+        sender: Address | str | None = None,
+        to: Address | str | Iterable[Address | str] | None = None,
+        on_refused: OnRefused = "deliver",
+        notify: Iterable[Notify] = (),
+        ret: Return | None = None,
+        envid: str = "",
+        require_tls: bool = False,
+    ) -> Receipt:
+        """Send one message over a session that is free, and say what became of each recipient; see SmtpSession.send.
+
+        Raises what it raises, what `open` raises, TimedOut when no session was free in time (nothing was sent), and
+        UsageError when the pool is closed.
+        """
+        return self._with_session(
+            lambda session: session.send(
+                message, sender=sender, to=to, on_refused=on_refused, notify=notify, ret=ret, envid=envid,
+                require_tls=require_tls,
+            )
+        )  # fmt: skip
+
+    def deliver(
+        self, envelope: Envelope, content: Content, message_id: str = "", *, on_refused: OnRefused = "deliver"
+    ) -> Receipt:
+        """Hand over octets that are ready, as they are."""
+        return self._with_session(lambda session: session.deliver(envelope, content, message_id, on_refused=on_refused))
+
+    @contextmanager
+    def session(self) -> Generator[SmtpSession]:
+        """A session for oneself, open and known to be alive; it goes back at the end of the block, whatever happens.
+
+        The rate and the count of messages hold inside, too. Nobody may use it after the block.
+        """
+        ticket = self._ask()
+        session = self._ready(ticket, look=True)
+        try:
+            yield session
+        finally:
+            self._withdraw(ticket)
+
+    def close(self) -> None:
+        """Take no more messages, and say goodbye; may be called twice, and does not wait.
+
+        Who waits for a session gets ConnectionFailed. Messages that are on their way go on, and their sessions are
+        closed when they come back; `hang_up` cuts those, too.
+        """
+        self._shut()
+
+    def hang_up(self) -> None:
+        """Close, and cut what is on its way: those messages fail, and may be in doubt."""
+        self._shut()
+        with self._lock:
+            cut = self._shelf.sessions
+        for session in cut:
+            session._line.hang_up()
+
+    def __enter__(self) -> Self:
+        if self.closed:
+            raise errors.UsageError("this pool is closed; make another one")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # The steps.
+
+    def _with_session(self, act: Callable[[SmtpSession], Receipt]) -> Receipt:
+        ticket = self._ask()
+        while True:
+            session, begun = self._ready(ticket), monotonic()
+            try:
+                receipt = act(session)
+            except BaseException as error:
+                if not (isinstance(error, errors.CourrielError) and never_begun(error)):
+                    self._withdraw(ticket)
+                    raise
+                if self._is_final(ticket, error, begun):
+                    raise
+            else:
+                self._withdraw(ticket)
+                return receipt
+
+    def _ready(self, ticket: Ticket[SmtpSession], *, look: bool = False) -> SmtpSession:
+        """Wait for a place, and open its session where there is none; `look`: make sure that the server is there."""
+        while True:
+            if ticket.place is None:
+                self._wait(ticket)
+            assert ticket.place is not None
+            begun = monotonic()
+            try:
+                return self._opened_session(ticket.place, look)
+            except errors.CourrielError as error:
+                if self._is_final(ticket, error, begun):
+                    raise
+            except BaseException:
+                self._withdraw(ticket)
+                raise
+
+    def _opened_session(self, place: Place[SmtpSession], look: bool) -> SmtpSession:
+        session = place.session
+        if session is None:
+            place.session = session = _WarmSession(self, self._credentials, place)
+            session.open()
+            if self.closed:
+                raise self._closed_meanwhile()
+        elif look:
+            assert isinstance(session, _WarmSession)
+            session.look()
+        return session
+
+    def _wait(self, ticket: Ticket[SmtpSession]) -> None:
+        bell = _Bell()
+        try:
+            ticket.call = bell.ring
+            while not ticket.decided:
+                left = ticket.until - monotonic()
+                if left <= 0 or not bell.wait(min(left, _A_LOOK)):
+                    self._look()
+        except BaseException:
+            self._withdraw(ticket)
+            raise
+        if ticket.refusal is not None:
+            raise ticket.refusal
+
+    def _pause(self, moment: float) -> None:
+        """Wait for the moment at which the next message may leave."""
+        bell = _Bell()
+        with self._lock:
+            self._pausing.add(bell.ring)
+        try:
+            while not self.closed and (left := moment - monotonic()) > 0:
+                bell.wait(left)
+        except BaseException:
+            self._unused(moment)
+            raise
+        finally:
+            with self._lock:
+                self._pausing.discard(bell.ring)
+        if self.closed:
+            raise self._closed_meanwhile()
+
+    def _let_go(self, sessions: list[SmtpSession]) -> None:
+        for session in sessions:
+            assert isinstance(session, _WarmSession)
+            session.take_leave()
+
+
+class AsyncSmtpPool(Lending[AsyncSmtpSession]):
+    """Up to `size` open sessions to one server, for any number of tasks of one event loop: see SmtpPool.
+
+    A session that has rested too long is closed by a timer. Several sends may be cancelled at any moment: one that
+    waits just leaves the queue, one that sends hangs up its session (and the message may be in doubt).
+    """
+
+    def __init__(
+        self,
+        server: Server | str,
+        credentials: Credentials | None = None,
+        *,
+        size: int = 4,
+        idle: float = 8.0,
+        age: float = 300.0,
+        messages: int = 100,
+        wait: float = 30.0,
+        rate: Rate | str | None = None,
+    ) -> None:
+        from asyncio import get_running_loop  # noqa: PLC0415 - those who block do not pay for asyncio
+
+        super().__init__(server, credentials, Limits(size, idle, age, messages, wait, _as_rate(rate)))
+        self._running_loop = get_running_loop
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._alarm: asyncio.TimerHandle | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    async def send(
+        self,
+        message: Sendable,
+        *,
+        sender: Address | str | None = None,
+        to: Address | str | Iterable[Address | str] | None = None,
+        on_refused: OnRefused = "deliver",
+        notify: Iterable[Notify] = (),
+        ret: Return | None = None,
+        envid: str = "",
+        require_tls: bool = False,
+    ) -> Receipt:
+        """Send one message over a session that is free; see SmtpPool.send."""
+        return await self._with_session(
+            lambda session: session.send(
+                message, sender=sender, to=to, on_refused=on_refused, notify=notify, ret=ret, envid=envid,
+                require_tls=require_tls,
+            )
+        )  # fmt: skip
+
+    async def deliver(
+        self, envelope: Envelope, content: Content, message_id: str = "", *, on_refused: OnRefused = "deliver"
+    ) -> Receipt:
+        """Hand over octets that are ready, as they are."""
+        return await self._with_session(
+            lambda session: session.deliver(envelope, content, message_id, on_refused=on_refused)
+        )
+
+    @asynccontextmanager
+    async def session(self) -> AsyncGenerator[AsyncSmtpSession]:
+        """A session for oneself; see SmtpPool.session."""
+        ticket = self._ask_here()
+        session = await self._ready(ticket, look=True)
+        try:
+            yield session
+        finally:
+            self._withdraw(ticket)
+
+    async def close(self) -> None:
+        """Take no more messages, and say goodbye; see SmtpPool.close."""
+        self._shut()
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        for leaving in list(self._leaving):
+            await leaving
+
+    async def hang_up(self) -> None:
+        """Close, and cut what is on its way: those messages fail, and may be in doubt."""
+        for session in self._shelf.sessions:
+            session._line.hang_up()
+        await self.close()
+
+    async def __aenter__(self) -> Self:
+        if self.closed:
+            raise errors.UsageError("this pool is closed; make another one")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # The steps.
+
+    def _ask_here(self) -> Ticket[AsyncSmtpSession]:
+        loop = self._running_loop()
+        if self._loop is not loop:
+            if self._loop is not None:
+                raise errors.UsageError("this pool belongs to another event loop; make one for each")
+            self._loop = loop
+        return self._ask()
+
+    async def _with_session(self, act: Callable[[AsyncSmtpSession], Awaitable[Receipt]]) -> Receipt:
+        ticket = self._ask_here()
+        while True:
+            session, begun = await self._ready(ticket), monotonic()
+            try:
+                receipt = await act(session)
+            except BaseException as error:
+                if not (isinstance(error, errors.CourrielError) and never_begun(error)):
+                    self._withdraw(ticket)
+                    raise
+                if self._is_final(ticket, error, begun):
+                    raise
+            else:
+                self._withdraw(ticket)
+                return receipt
+
+    async def _ready(self, ticket: Ticket[AsyncSmtpSession], *, look: bool = False) -> AsyncSmtpSession:
+        """Wait for a place, and open its session where there is none; `look`: make sure that the server is there."""
+        while True:
+            if ticket.place is None:
+                await self._wait(ticket)
+            assert ticket.place is not None
+            begun = monotonic()
+            try:
+                return await self._opened_session(ticket.place, look)
+            except errors.CourrielError as error:
+                if self._is_final(ticket, error, begun):
+                    raise
+            except BaseException:
+                self._withdraw(ticket)
+                raise
+
+    async def _opened_session(self, place: Place[AsyncSmtpSession], look: bool) -> AsyncSmtpSession:
+        session = place.session
+        if session is None:
+            place.session = session = _AsyncWarmSession(self, self._credentials, place)
+            await session.open()
+            if self.closed:
+                raise self._closed_meanwhile()
+        elif look:
+            assert isinstance(session, _AsyncWarmSession)
+            await session.look()
+        return session
+
+    async def _wait(self, ticket: Ticket[AsyncSmtpSession]) -> None:
+        try:
+            while not ticket.decided:
+                called = self._running_loop().create_future()
+                ticket.call = _caller(called)
+                self._set_alarm()
+                await called
+        except BaseException:
+            self._withdraw(ticket)
+            raise
+        if ticket.refusal is not None:
+            raise ticket.refusal
+
+    async def _pause(self, moment: float) -> None:
+        """Wait for the moment at which the next message may leave."""
+        loop = self._running_loop()
+        called = loop.create_future()
+        call = _caller(called)
+        timer = loop.call_later(moment - monotonic(), call)
+        self._pausing.add(call)
+        try:
+            await called
+        except BaseException:
+            self._unused(moment)
+            raise
+        finally:
+            timer.cancel()
+            self._pausing.discard(call)
+        if self.closed:
+            raise self._closed_meanwhile()
+
+    def _withdraw(self, ticket: Ticket[AsyncSmtpSession]) -> None:
+        super()._withdraw(ticket)
+        if self._alarm is None:
+            self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        """One timer for all: have a look when something has to be done although nobody calls."""
+        if self.closed or self._loop is None or self._loop.is_closed():
+            return
+        now = monotonic()
+        moment = self._shelf.next_change(now)
+        if moment is None:
+            return
+        at = self._loop.time() + max(0.0, moment - now)
+        if self._alarm is not None:
+            if self._alarm.when() <= at:
+                return
+            self._alarm.cancel()
+        self._alarm = self._loop.call_at(at, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self._look()
+        self._set_alarm()
+
+    def _let_go(self, sessions: list[AsyncSmtpSession]) -> None:
+        for session in sessions:
+            assert isinstance(session, _AsyncWarmSession)
+            if session.usable and self._loop is not None and not self._loop.is_closed():
+                leaving = self._loop.create_task(session.take_leave())
+                self._leaving.add(leaving)
+                leaving.add_done_callback(self._leaving.discard)
+
+
+class _WarmSession(Warm, SmtpSession):
+    """A session of a pool."""
+
+    def __init__(self, pool: SmtpPool, credentials: Credentials | None, place: Place[SmtpSession]) -> None:
+        super().__init__(pool.server, credentials)
+        self._dialogue = self._counting = Counting(pool.server, credentials)
+        self._pool = self._lender = pool
+        self._place = place
+
+    def open(self) -> Self:
+        super().open()
+        self._opened()
+        return self
+
+    def deliver(
+        self, envelope: Envelope, content: Content, message_id: str = "", *, on_refused: OnRefused = "deliver"
+    ) -> Receipt:
+        now = monotonic()
+        begun = self._pool._moment(now)
+        if begun > now:
+            self._pool._pause(begun)
+        try:
+            receipt = super().deliver(envelope, content, message_id, on_refused=on_refused)
+        except errors.CourrielError as error:
+            self._came_back(begun, error)
+            raise
+        self._came_back(begun, receipt)
+        return receipt
+
+    def send_many(
+        self, messages: Iterable[Sendable], *, on_refused: OnRefused = "deliver", window: int = WINDOW
+    ) -> Iterator[Result]:
+        begun = monotonic()
+        results = super().send_many(self._in_step(messages), on_refused=on_refused, window=window)
+        with closing(cast("Generator[Result]", results)):
+            for result in results:
+                self._came_back(begun, result)
+                begun = monotonic()
+                yield result
+
+    def _in_step(self, messages: Iterable[Sendable]) -> Iterator[Sendable]:
+        """Hand out each message when it may leave."""
+        for message in messages:
+            now = monotonic()
+            moment = self._pool._moment(now)
+            if moment > now:
+                self._pool._pause(moment)
+            yield message
+
+    def noop(self) -> None:
+        super().noop()
+        self._place.used = monotonic()
+
+    def look(self) -> None:
+        """Make sure that the server has not hung up meanwhile; open the session anew where it has."""
+        try:
+            self._line.run(self._dialogue.exchange.expect_silence("hello"))
+        except errors.CourrielError:
+            self._found_dead()
+            self.open()
+
+    def take_leave(self) -> None:
+        """Say goodbye, and do not wait for the answer."""
+        if self.usable:
+            with suppress(errors.CourrielError):
+                self._line.run(self._counting.take_leave())
+        self._line.hang_up()
+
+
+class _AsyncWarmSession(Warm, AsyncSmtpSession):
+    """A session of a pool."""
+
+    def __init__(self, pool: AsyncSmtpPool, credentials: Credentials | None, place: Place[AsyncSmtpSession]) -> None:
+        super().__init__(pool.server, credentials)
+        self._dialogue = self._counting = Counting(pool.server, credentials)
+        self._pool = self._lender = pool
+        self._place = place
+
+    async def open(self) -> Self:
+        await super().open()
+        self._opened()
+        return self
+
+    async def deliver(
+        self, envelope: Envelope, content: Content, message_id: str = "", *, on_refused: OnRefused = "deliver"
+    ) -> Receipt:
+        now = monotonic()
+        begun = self._pool._moment(now)
+        if begun > now:
+            await self._pool._pause(begun)
+        try:
+            receipt = await super().deliver(envelope, content, message_id, on_refused=on_refused)
+        except errors.CourrielError as error:
+            self._came_back(begun, error)
+            raise
+        self._came_back(begun, receipt)
+        return receipt
+
+    async def send_many(
+        self,
+        messages: Iterable[Sendable] | AsyncIterable[Sendable],
+        *,
+        on_refused: OnRefused = "deliver",
+        window: int = WINDOW,
+    ) -> AsyncIterator[Result]:
+        begun = monotonic()
+        results = super().send_many(self._in_step(messages), on_refused=on_refused, window=window)
+        async with aclosing(cast("AsyncGenerator[Result]", results)):
+            async for result in results:
+                self._came_back(begun, result)
+                begun = monotonic()
+                yield result
+
+    async def _in_step(self, messages: Iterable[Sendable] | AsyncIterable[Sendable]) -> AsyncIterator[Sendable]:
+        """Hand out each message when it may leave."""
+        async for message in messages if isinstance(messages, AsyncIterable) else _awaited(messages):
+            now = monotonic()
+            moment = self._pool._moment(now)
+            if moment > now:
+                await self._pool._pause(moment)
+            yield message
+
+    async def noop(self) -> None:
+        await super().noop()
+        self._place.used = monotonic()
+
+    async def look(self) -> None:
+        """Make sure that the server has not hung up meanwhile; open the session anew where it has."""
+        try:
+            await self._line.run(self._dialogue.exchange.expect_silence("hello"))
+        except errors.CourrielError:
+            self._found_dead()
+            await self.open()
+
+    async def take_leave(self) -> None:
+        """Say goodbye, and do not wait for the answer."""
+        if self.usable:
+            with suppress(errors.CourrielError):
+                await self._line.run(self._counting.take_leave())
+        self._line.hang_up()
+
+
+class _Bell:
+    """Wakes one thread; ringing twice is ringing once."""
+
+    def __init__(self) -> None:
+        self._silent = allocate_lock()
+        self._silent.acquire()
+
+    def ring(self) -> None:
+        with suppress(RuntimeError):  # it has been rung, and nobody has come yet
+            self._silent.release()
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it rang within so many seconds."""
+        return self._silent.acquire(timeout=seconds)
+
+
+def _caller(called: asyncio.Future[None]) -> Callable[[], None]:
+    return lambda: None if called.done() else called.set_result(None)
+
+
+def _as_rate(rate: Rate | str | None) -> Rate | None:
+    return Rate.parse(rate) if isinstance(rate, str) else rate
