@@ -561,4 +561,4 @@ def over(session: Session) -> bool:
     """Whether the session is finished, says so to whoever uses it again, and keeps next to nothing of what it heard."""
     with pytest.raises(errors.ConnectionFailed, match="open"):
         session.noop()
-    return not session.session.usable and len(session.session._dialogue._exchange._buffer) < 300_000
+    return not session.session.usable and len(session.session._dialogue.exchange._buffer) < 300_000
