@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from courriel.errors import LocalProtocolError, RemoteProtocolError
+from courriel.expressions import expression
 from courriel.reply import Reply
 
 # RFC 5321 4.5.3.1.5 allows 512 octets a reply line; servers write more, and attackers as much as one reads.
@@ -12,9 +13,9 @@ MAX_LINE = 8192
 MAX_REPLY_LINES = 500
 MAX_REPLY = 64 * 1024
 
-_FORBIDDEN = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+_FORBIDDEN = expression("[\x00-\x1f\x7f\ud800-\udfff]")
 _REPLY_LINE = re.compile(rb"([2-5][0-9][0-9])([ -]?)(.*)", re.DOTALL)
-_UNPRINTABLE = re.compile(
+_UNPRINTABLE = expression(
     "[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
@@ -25,7 +26,7 @@ def command(verb: str, *words: str) -> bytes:
     Raises LocalProtocolError for a control character, which is how one command becomes two.
     """
     line = " ".join((verb, *words)) if words else verb
-    if _FORBIDDEN.search(line):
+    if not (line.isascii() and line.isprintable()) and _FORBIDDEN.search(line):
         raise LocalProtocolError(
             f"{verb}: control characters are not allowed in a command", hint_id="HEADER-LINE-BREAK"
         )
@@ -41,25 +42,27 @@ def take_replies(buffer: bytearray) -> list[Reply]:
     if len(buffer) - end > MAX_LINE:
         raise _too_long()
     replies: list[Reply] = []
-    lines: list[str] = []
-    code = taken = size = start = 0
-    while start < end:
-        stop = buffer.index(b"\n", start) + 1
-        line = bytes(buffer[start:stop]).rstrip(b"\r\n")
-        if len(line) > MAX_LINE:
-            raise _too_long()
-        size += stop - start
-        start = stop
-        said, goes_on, text = _read_line(line)
-        if lines and said != code:
-            raise RemoteProtocolError(f"one reply with two codes, {code} and {said}")
-        code = said
-        lines.append(printable(text))
-        if len(lines) > MAX_REPLY_LINES or size > MAX_REPLY:
-            raise RemoteProtocolError(f"a reply of more than {MAX_REPLY_LINES} lines or {MAX_REPLY} bytes")
-        if not goes_on:
-            replies.append(Reply(code, tuple(lines)))
-            lines, size, taken = [], 0, start
+    begun: list[str] = []  # lines of a reply that goes on
+    code = taken = position = 0
+    for line in bytes(buffer[:end]).split(b"\n")[:-1]:
+        position += len(line) + 1
+        reply = None if begun else _KNOWN.get(line)
+        if reply is None:
+            said, goes_on, text = _read_line(line.removesuffix(b"\r"))
+            if begun and said != code:
+                raise RemoteProtocolError(f"one reply with two codes, {code} and {said}")
+            code = said
+            begun.append(printable(text))
+            if len(begun) > MAX_REPLY_LINES or position - taken > MAX_REPLY:
+                raise RemoteProtocolError(f"a reply of more than {MAX_REPLY_LINES} lines or {MAX_REPLY} bytes")
+            if goes_on:
+                continue
+            reply = Reply(code, tuple(begun))
+            if len(begun) == 1:
+                _remember(line, reply)
+            begun.clear()
+        replies.append(reply)
+        taken = position
     if len(buffer) - taken > MAX_REPLY + MAX_LINE:
         raise RemoteProtocolError(f"a reply of more than {MAX_REPLY} bytes")
     del buffer[:taken]
@@ -68,7 +71,8 @@ def take_replies(buffer: bytearray) -> list[Reply]:
 
 def printable(text: bytes) -> str:
     """What a server said, as text that a terminal, a log and a page can show without being steered by it."""
-    return _UNPRINTABLE.sub(_visible, text.decode("utf-8", "backslashreplace"))
+    said = text.decode("utf-8", "backslashreplace")
+    return said if said.isascii() and said.isprintable() else _UNPRINTABLE.sub(_visible, said)
 
 
 def read_capabilities(reply: Reply) -> dict[str, str]:
