@@ -47,19 +47,24 @@ class Exchange:
         command (scar 2).
         """
         heard: list[Reply] = []
-        more = False
+        replies, more = self._replies, False
         for stage in stages:
-            while not self._replies:
+            while not replies:
                 chunk = yield Receive(stage, more)
                 if not chunk:
                     raise errors.ConnectionFailed("the server hung up", stage=stage, hint_id="SESSION-LOST")
                 self._buffer += chunk
-                self._replies.extend(_take(self._buffer, stage))
-                more = not self._replies
-            heard.append(self._replies.popleft())
+                replies.extend(_take(self._buffer, stage))
+                more = not replies
+            heard.append(replies.popleft())
             if heard[-1].code == CLOSING:
                 break
         return heard
+
+    def take(self, count: int) -> list[Reply]:
+        """So many replies that are here already; see `holds`."""
+        popped = self._replies.popleft
+        return [popped() for _ in range(count)]
 
     def expect_silence(self, stage: Stage) -> Flow[None]:
         """Make sure that nothing arrived unasked: it would answer the next command (scar 1, B8).

@@ -36,6 +36,7 @@ class Transaction:
         self.dot_sent = False
         self._all_or_nothing = all_or_nothing
         self._answers: list[Reply] = []  # to RCPT, in the order of the recipients
+        self._all_accepted = True  # as far as they were answered
 
     @property
     def begun(self) -> bool:
@@ -97,7 +98,7 @@ class Transaction:
             elif stage == "sender":
                 self.sender = reply
             elif stage == "recipient":
-                self._answers.append(reply)
+                self._note_recipient(reply)
 
     def outcome(self, verdict: Reply, server: str) -> Receipt | errors.CourrielError:
         """What became of a message that left whole. Raises RemoteProtocolError for a verdict that cannot be."""
@@ -116,12 +117,14 @@ class Transaction:
             if stage == "sender":
                 self.sender = reply
             elif stage == "recipient":
-                self._answers.append(reply)
+                self._note_recipient(reply)
             else:
                 self.door = reply
 
     def refusal(self) -> errors.Refused | None:
         """Why nothing must be handed over, as far as is known; None while it may go on."""
+        if self._all_accepted and (self.sender is None or self.sender.code == 250):
+            return None
         if self.sender is not None and self.sender.kind != 2:
             return errors.SenderRefused(self.sender, stage="sender", about=f"sender {self._sender}")
         if len(self._answers) < len(self.envelope.recipients):
@@ -140,6 +143,9 @@ class Transaction:
 
     def receipt(self, word: Reply, verdicts: Sequence[Reply], server: str, notes: tuple[str, ...] = ()) -> Receipt:
         """Each recipient's fate. One verdict is for all; LMTP gives one for each, and may break off in between."""
+        if self._all_accepted and len(verdicts) == 1 and not notes:
+            taken = tuple([Fate(recipient.spec, Outcome.ACCEPTED, word) for recipient in self.envelope.recipients])
+            return Receipt(server, self.message_id, word, taken)
         apart = len(verdicts) > 1 or bool(notes)
         answers = iter(verdicts)
         fates: list[Fate] = []
@@ -149,6 +155,10 @@ class Transaction:
         return Receipt(server, self.message_id, word, tuple(fates), notes)
 
     # The steps.
+
+    def _note_recipient(self, reply: Reply) -> None:
+        self._answers.append(reply)
+        self._all_accepted = self._all_accepted and reply.kind == 2
 
     @property
     def _sender(self) -> str:

@@ -75,9 +75,12 @@ class Envelope:
     @property
     def needs_smtputf8(self) -> bool:
         """Whether an address cannot be written in ASCII, so that every server on the way must know RFC 6531."""
-        return any(address.needs_smtputf8 for address in self.recipients) or bool(
-            self.sender and self.sender.needs_smtputf8
-        )
+        if self.sender is not None and not self.sender.local.isascii():
+            return True
+        for recipient in self.recipients:  # noqa: SIM110 - asked for each message of a million
+            if not recipient.local.isascii():
+                return True
+        return False
 
     @property
     def wants_reports(self) -> bool:

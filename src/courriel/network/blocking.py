@@ -135,17 +135,7 @@ class Line:
 
         The limit is for silence, not for the whole: a large message on a slow line does not fail while it goes on.
         """
-        waiter = select.poll() if hasattr(select, "poll") else None
-        if waiter is None:
-            readable, writable, _ = select.select([line], [line], [], seconds)
-        else:
-            waiter.register(line, select.POLLIN | select.POLLOUT if len(self._early) < _EARLY else select.POLLOUT)
-            events = waiter.poll(seconds * 1000)
-            readable = [event for _, event in events if event & ~select.POLLOUT]
-            writable = events
-        if not readable and not writable:
-            raise TimeoutError
-        if readable:
+        if _says_something(line, seconds, listening=len(self._early) < _EARLY):
             with suppress(BlockingIOError):
                 self._early += self._heard(line)
 
@@ -295,6 +285,24 @@ def _fetched(given: object) -> bytes:
             close()  # a coroutine that nobody will await
         raise errors.UsageError("an async token source needs AsyncSmtpSession")
     return token_bytes(given)
+
+
+def _says_something(line: socket.socket, seconds: float, *, listening: bool) -> bool:
+    """Wait until there is room to write, or something to read when we are `listening`; whether it is the second.
+
+    Raises TimeoutError for silence.
+    """
+    if not hasattr(select, "poll"):  # Windows
+        readable, writable, _ = select.select([line] if listening else [], [line], [], seconds)
+        if not readable and not writable:
+            raise TimeoutError
+        return bool(readable)
+    waiter = select.poll()
+    waiter.register(line, select.POLLOUT | (select.POLLIN if listening else 0))
+    events = waiter.poll(seconds * 1000)
+    if not events:
+        raise TimeoutError
+    return any(event & ~select.POLLOUT for _, event in events)
 
 
 def _only_asks_to_wait(broken: OSError) -> bool:

@@ -17,8 +17,8 @@ from courriel.wire.mime import content_of
 if TYPE_CHECKING:
     from email.message import EmailMessage
 
-Sendable: TypeAlias = "Message | ReadyMessage | EmailMessage"
-"""What a session sends: a message of ours, one that is ready in bytes, or one of the standard library."""
+Sendable: TypeAlias = "Message | ReadyMessage | EmailMessage | Outgoing"
+"""What a session sends: a message of ours, a ready one, one of the standard library, or octets with their envelope."""
 
 OnRefused: TypeAlias = Literal["deliver", "abandon"]
 """What one refused recipient means for the others: "deliver" to them, or "abandon" the message before it is sent."""
@@ -51,12 +51,12 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message made ready for one server: what it can do decides how the content is written."""
+    """A message as it leaves: the envelope that servers act upon, and the octets that they carry."""
 
     envelope: Envelope
     content: Content
-    message_id: str
-    notes: tuple[str, ...]
+    message_id: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def all_or_nothing(on_refused: OnRefused) -> bool:
@@ -68,6 +68,8 @@ def all_or_nothing(on_refused: OnRefused) -> bool:
 
 def prepare(message: Sendable, wishes: Wishes, capabilities: Mapping[str, str]) -> Outgoing:
     """Make a message ready for a server with these capabilities. Raises InvalidMessage, InvalidAddress."""
+    if isinstance(message, Outgoing):
+        return message
     ready = message if isinstance(message, Message | ReadyMessage) else ReadyMessage.of(message)
     envelope = wishes.envelope_of(ready)
     content = content_of(ready, eight_bit="8BITMIME" in capabilities, utf8="SMTPUTF8" in capabilities)

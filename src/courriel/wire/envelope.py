@@ -1,5 +1,4 @@
-"""An envelope in the words of MAIL and RCPT, with the parameters that a server has to know (RFC 5321 4.1.1.2,
-4.1.1.3)."""
+"""An envelope in the words of MAIL and RCPT, with the parameters that a server must know (RFC 5321 4.1.1.2 and 3)."""
 
 from __future__ import annotations
 

@@ -13,6 +13,12 @@ MAX_LINE = 8192
 MAX_REPLY_LINES = 500
 MAX_REPLY = 64 * 1024
 
+# Servers say the same few things all day ("250 2.1.0 Ok"): a reply is read once. What holds a queue id is new each
+# time; when it has filled the table, the table begins anew.
+_KNOWN: dict[bytes, Reply] = {}
+_MOST_KNOWN = 256
+_LONGEST_KNOWN = 120
+
 _FORBIDDEN = expression("[\x00-\x1f\x7f\ud800-\udfff]")
 _REPLY_LINE = re.compile(rb"([2-5][0-9][0-9])([ -]?)(.*)", re.DOTALL)
 _UNPRINTABLE = expression(
@@ -94,7 +100,16 @@ def read_capabilities(reply: Reply) -> dict[str, str]:
 # The steps.
 
 
+def _remember(line: bytes, reply: Reply) -> None:
+    if len(line) <= _LONGEST_KNOWN:
+        if len(_KNOWN) >= _MOST_KNOWN:
+            _KNOWN.clear()
+        _KNOWN[line] = reply
+
+
 def _read_line(line: bytes) -> tuple[int, bool, bytes]:
+    if len(line) > MAX_LINE:
+        raise _too_long()
     found = _REPLY_LINE.fullmatch(line)
     if found is None or (not found[2] and found[3]):
         raise RemoteProtocolError(f"not an SMTP reply: {printable(line[:60])!r}")
