@@ -21,7 +21,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test fast check format cover play sandbox news lock venv debian
+.PHONY: help demo test fast check bench format cover play sandbox news lock venv debian
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1@\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F @ '{ printf "  make %-9s %s\n", $$1, $$2 }'
@@ -41,6 +41,9 @@ fast: $(VENV)/.dev ## the tests that take less than a minute together (neither a
 
 check: $(VENV)/.dev ## format, lint, types, storeys, forgotten steps
 	@sh tools/check.sh $(BIN)
+
+bench: $(VENV)/.dev ## measure every figure beside its peers (some twenty minutes; QUICK=1: two)
+	@$(BIN)/python -m bench $(if $(QUICK),--quick) $(OPTIONS)
 
 format: $(VENV)/.dev ## put the files in order as ruff has it
 	@$(BIN)/ruff check --fix-only --quiet .

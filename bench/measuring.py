@@ -1,0 +1,238 @@
+"""Rounds: everybody does the same work, one after the other, again and again; what counts is the middle.
+
+A round lasts a few seconds, so that a neighbour who makes the machine slow makes it slow for all. Each ratio is that of
+two runs of one round; the median of the rounds is what is told, with the least and the most beside it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .contestants import JUST_IN_TIME, OURS, Cannot, Contestant, Done
+from .processes import SMTP_SINK, Broken, Program, SmtpSink, own_sink
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long everything may take."""
+
+    rounds: int
+    seconds: float  # that one run should last
+    warming: float  # seconds for those who are quick only when they are warm
+    quick: bool
+
+
+THOROUGH = Pace(rounds=9, seconds=0.6, warming=3.0, quick=False)
+QUICK = Pace(rounds=3, seconds=0.12, warming=0.6, quick=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A median, and how far the rounds lay apart."""
+
+    middle: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: list[float]) -> Spread:
+        return cls(statistics.median(values), min(values), max(values))
+
+    def __str__(self) -> str:
+        return f"{number(self.middle)} ({number(self.low)} to {number(self.high)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """Somebody beside us in a row: which work is his, and how many times his rate ours has to be."""
+
+    name: str
+    floor: float | None = None
+    work: str = ""
+    options: Mapping[str, object] = field(default_factory=dict)
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table: a work, the sink it is for, and who is measured beside us."""
+
+    name: str
+    what: str
+    work: str
+    sink: str
+    rivals: tuple[Rival, ...]
+    unit: str = "mails/s"
+    most: int = 200_000  # mails in one run, whatever its length
+    scale: float = 1.0  # what one piece of work counts: 5 for 5 MB
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """Ours to theirs, in one row; `core` is the same by the time that the core was busy, whatever else ran on it."""
+
+    row: Row
+    rival: str
+    ours: Spread
+    theirs: Spread
+    ratio: Spread
+    core: Spread | None
+    floor: float | None
+
+    @property
+    def met(self) -> bool | None:
+        return None if self.floor is None else self.ratio.middle >= self.floor
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A figure that has a ceiling and no rival: milliseconds, round trips, megabytes."""
+
+    row: str
+    what: str
+    value: Spread
+    unit: str
+    at_most: float | None
+
+    @property
+    def met(self) -> bool | None:
+        return None if self.at_most is None else self.value.middle <= self.at_most
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A row, or somebody in it, that was not measured, and why."""
+
+    row: str
+    why: str
+
+
+Result = Ratio | Limit | Skipped
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Where it happens: the core that everything measured is pinned to, and the certificates of the TLS sinks."""
+
+    core: int | None
+    folder: Path
+
+    @contextlib.contextmanager
+    def sink(self, kind: str) -> Iterator[Program | None]:
+        """A sink by its kind; `check` at the end has it count every octet."""
+        with contextlib.ExitStack() as stack:
+            yield stack.enter_context(self._program(kind)) if kind else None
+
+    def _program(self, kind: str) -> Program:
+        kind, _, check = kind.partition(" ")
+        options = ["-k"] if check else []
+        secure = ["-s", str(self.folder / "server.pem"), str(self.folder / "server.key")]
+        match kind:
+            case "smtp-sink" if not check:
+                return SmtpSink(self.core)
+            case "smtp-sink" | "pipelining":
+                return own_sink(self.core, "-c", *options)
+            case "chunking":
+                return own_sink(self.core, *options)
+            case "starttls":
+                return own_sink(self.core, "-c", *secure, *options)
+            case "tls":
+                return own_sink(self.core, "-c", *secure, "-t", *options)
+            case _:
+                raise ValueError(kind)
+
+    @staticmethod
+    def can(kind: str) -> bool:
+        return kind != "smtp-sink" or Path(SMTP_SINK).exists()
+
+
+def measure(row: Row, ground: Ground, contestants: Mapping[str, Contestant], pace: Pace) -> list[Result]:
+    """Everybody who can, in rounds; those who cannot are said."""
+    if not ground.can(row.sink):
+        return [Skipped(row.name, "smtp-sink is not installed: Debian's package postfix brings it (`make debian`)")]
+    skipped: list[Result] = []
+    runners: dict[str, tuple[Contestant, Rival]] = {}
+    own = Rival(OURS, None, row.work)
+    for rival in (own, *row.rivals):
+        if rival.name in contestants:
+            runners[rival.label or rival.name] = (contestants[rival.name], rival)
+    with ground.sink(row.sink) as sink:
+        counts: dict[str, int] = {}
+        for label, (contestant, rival) in list(runners.items()):
+            try:
+                counts[label] = _warm_up(contestant, rival, row, sink, pace)
+            except (Cannot, Broken) as why:
+                skipped.append(Skipped(row.name, f"{label}: {why}"))
+                del runners[label]
+        if OURS not in runners or len(runners) < 2:
+            return skipped or [Skipped(row.name, "nobody to compare with")]
+        rates: dict[str, list[float]] = {label: [] for label in runners}
+        cores: dict[str, list[float]] = {label: [] for label in runners}
+        for turn in range(pace.rounds):
+            labels = list(runners)
+            # Everybody is first once: whoever follows a heavy one pays for what that one left behind.
+            for label in labels[turn % len(labels) :] + labels[: turn % len(labels)]:
+                contestant, rival = runners[label]
+                done, core_seconds = _run(contestant, rival, row, sink, counts[label])
+                rates[label].append(done.rate * row.scale)
+                cores[label].append(done.sent * row.scale / core_seconds if core_seconds else 0.0)
+    return [*skipped, *(_ratio(row, label, runners[label][1], rates, cores) for label in runners if label != OURS)]
+
+
+# The steps.
+
+
+def _ratio(row: Row, label: str, rival: Rival, rates: dict[str, list[float]], cores: dict[str, list[float]]) -> Ratio:
+    ratios = [ours / theirs for ours, theirs in zip(rates[OURS], rates[label], strict=True)]
+    by_core = [ours / theirs for ours, theirs in zip(cores[OURS], cores[label], strict=True) if ours and theirs]
+    return Ratio(
+        row,
+        label,
+        Spread.of(rates[OURS]),
+        Spread.of(rates[label]),
+        Spread.of(ratios),
+        Spread.of(by_core) if by_core else None,
+        rival.floor,
+    )
+
+
+def _run(contestant: Contestant, rival: Rival, row: Row, sink: Program | None, count: int) -> tuple[Done, float]:
+    """One run, and what the core did for it: the contestant's part and the sink's."""
+    before = sink.core_seconds() if sink else 0.0
+    port = getattr(sink, "port", 0)
+    done = contestant.do(rival.work or row.work, port, count, **{**row.options, **rival.options})
+    served = sink.core_seconds() - before if sink else 0.0
+    return done, done.core_seconds + served if done.core_seconds else 0.0
+
+
+def _warm_up(contestant: Contestant, rival: Rival, row: Row, sink: Program | None, pace: Pace) -> int:
+    """Warm somebody up, and find out how many mails fill one run."""
+    spent, count = 0.0, min(row.most, 20)
+    wanted = pace.warming if contestant.name in JUST_IN_TIME else pace.seconds / 2
+    while True:
+        done, _ = _run(contestant, rival, row, sink, count)
+        spent += done.seconds
+        count = max(1, min(row.most, int(done.rate * pace.seconds), 10 * count))
+        if spent >= wanted or done.sent >= row.most:
+            return count
+
+
+def number(value: float) -> str:
+    """Three digits that count."""
+    if value == 0:
+        return "0"
+    if abs(value) >= 1000:
+        digits = len(str(int(abs(value)))) - 3
+        return f"{round(value / 10**digits) * 10**digits:,}"
+    return f"{value:.3g}"
+
+
+def narrate(text: str) -> None:
+    """What goes on, for who waits."""
+    print(text, file=sys.stderr, flush=True)

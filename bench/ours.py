@@ -1,0 +1,272 @@
+"""courriel, doing the works of the bench by its public names; what is not there yet says so instead of failing."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+
+import courriel
+from courriel import AsyncSmtpSession, Message, Password, ReadyMessage, Security, Server, SmtpSession, Timeouts, Trust
+
+from .material import RECIPIENT, SENDER, person
+from .player import Clock, Job, NotYet, Work, memory, play, timed
+
+
+def server(job: Job) -> Server:
+    if "security" not in job.options:
+        return Server("127.0.0.1", job.port, Security.NONE, timeouts=Timeouts(total=None))
+    security = Security.TLS if job.options["security"] == "tls" else Security.STARTTLS
+    return Server("127.0.0.1", job.port, security, trust=Trust.file(job.options["ca"]))
+
+
+def parsed(job: Job) -> list[ReadyMessage]:
+    """The ready-made mails, looked at before the clock starts; each a value of its own."""
+    different = [ReadyMessage.parse(mail) for mail in job.material.ready()]
+    return [different[number % len(different)] for number in range(job.count)]
+
+
+def send_all(session: SmtpSession, messages: Iterable[Message | ReadyMessage]) -> int:
+    """By `send_many`; every result is looked at, as a program would."""
+    if not hasattr(session, "send_many"):
+        raise NotYet("send_many is not there yet")
+    sent = 0
+    for result in session.send_many(messages):
+        if isinstance(result, courriel.CourrielError):
+            raise result
+        sent += 1
+    return sent
+
+
+def ready(job: Job) -> dict[str, float]:
+    mails = parsed(job)
+    with SmtpSession(server(job)) as session, Clock() as clock:
+        sent = send_all(session, mails)
+    return timed(clock, sent)
+
+
+def from_bytes(job: Job) -> dict[str, float]:
+    """The same, with what `ReadyMessage.parse` costs within the time."""
+    mails = list(job.ready())
+    with SmtpSession(server(job)) as session, Clock() as clock:
+        sent = send_all(session, (ReadyMessage.parse(mail) for mail in mails))
+    return timed(clock, sent)
+
+
+def single(job: Job) -> dict[str, float]:
+    mails, to = parsed(job), job.to
+    with SmtpSession(server(job)) as session, Clock() as clock:
+        for mail in mails:
+            session.send(mail, to=to)
+    return timed(clock, job.count)
+
+
+# Building.
+
+
+def plain(text: str) -> Message:
+    return Message(sender=SENDER, to=RECIPIENT, subject="A mail that was built", text=text)
+
+
+def both(text: str, html: str, number: int) -> Message:
+    name, address, order = person(number)
+    return Message(
+        sender=SENDER,
+        to=address,
+        subject=f"Commande {order} prête",
+        text=text.format(name=name, number=order),
+        html=html.format(name=name, number=order),
+    )
+
+
+def build_text(job: Job) -> dict[str, float]:
+    from courriel.wire.mime import content_of
+
+    text = job.material.text("text.txt")
+    with Clock() as clock:
+        for _ in range(job.count):
+            bytes(content_of(plain(text)))
+    return timed(clock, job.count)
+
+
+def build_html(job: Job) -> dict[str, float]:
+    """For a server that takes 8BITMIME, as all do; `build-html-7` is for one that does not."""
+    from courriel.wire.mime import content_of
+
+    eight_bit = job.options["work"] != "build-html-7"
+    text, html = job.material.text("merge.txt"), job.material.text("merge.html")
+    with Clock() as clock:
+        for number in range(job.count):
+            bytes(content_of(both(text, html, number), eight_bit=eight_bit))
+    return timed(clock, job.count)
+
+
+def built(job: Job) -> dict[str, float]:
+    text = job.material.text("text.txt")
+    with SmtpSession(server(job)) as session, Clock() as clock:
+        sent = send_all(session, (plain(text) for _ in range(job.count)))
+    return timed(clock, sent)
+
+
+def built_single(job: Job) -> dict[str, float]:
+    text = job.material.text("text.txt")
+    with SmtpSession(server(job)) as session, Clock() as clock:
+        for _ in range(job.count):
+            session.send(plain(text))
+    return timed(clock, job.count)
+
+
+def merge(job: Job) -> dict[str, float]:
+    if not hasattr(Message, "template"):
+        raise NotYet("templates are not there yet")
+    template = Message.template(
+        sender=SENDER,
+        to="{address}",
+        subject="Commande {number} prête",
+        text=job.material.text("merge.txt"),
+        html=job.material.text("merge.html"),
+    )
+    people = ((number, *person(number)) for number in range(job.count))
+    rows = ({"name": name, "address": address, "number": order} for _, name, address, order in people)
+    with SmtpSession(server(job)) as session, Clock() as clock:
+        sent = send_all(session, template.merge(rows))
+    return timed(clock, sent)
+
+
+def merge_built(job: Job) -> dict[str, float]:
+    """The same mails, each written by hand as a Message."""
+    text, html = job.material.text("merge.txt"), job.material.text("merge.html")
+    with SmtpSession(server(job)) as session, Clock() as clock:
+        sent = send_all(session, (both(text, html, number) for number in range(job.count)))
+    return timed(clock, sent)
+
+
+def attachment(job: Job) -> dict[str, float]:
+    with SmtpSession(server(job)) as session, Clock() as clock:
+        for _ in range(job.count):
+            session.send(plain("Attached.\n").attach(job.file))
+    return timed(clock, job.count)
+
+
+# Many at once.
+
+
+def many(job: Job) -> dict[str, float]:
+    pool_of = getattr(courriel, "SmtpPool", None)
+    if pool_of is None:
+        raise NotYet("the pool is not there yet")
+    mails = parsed(job)
+    with pool_of(server(job), size=job.sessions) as pool, Clock() as clock:
+        sent = send_all(pool, mails)
+    return timed(clock, sent)
+
+
+def session(job: Job) -> dict[str, float]:
+    """Open, secure, log in, send, close."""
+    mails, there, credentials = parsed(job), server(job), Password("ada", "secret")
+    with Clock() as clock:
+        for mail in mails:
+            with SmtpSession(there, credentials) as line:
+                line.send(mail)
+    return timed(clock, job.count)
+
+
+# For those who await.
+
+
+async def async_single(job: Job) -> dict[str, float]:
+    mails = parsed(job)
+    async with AsyncSmtpSession(server(job)) as line:
+        with Clock() as clock:
+            for mail in mails:
+                await line.send(mail)
+    return timed(clock, job.count)
+
+
+async def async_tasks(job: Job) -> dict[str, float]:
+    """A hundred tasks on one connection, each awaiting its own mails."""
+    pool_of = getattr(courriel, "AsyncSmtpPool", None)
+    if pool_of is None:
+        raise NotYet("the pool, which gathers the sends of many tasks, is not there yet")
+    mails = parsed(job)
+    async with pool_of(server(job), size=1) as pool:
+
+        async def send(share: Iterator[ReadyMessage]) -> None:
+            for mail in share:
+                await pool.send(mail)
+
+        with Clock() as clock:
+            await asyncio.gather(*(send(itertools.islice(mails, rank, None, 100)) for rank in range(100)))
+    return timed(clock, job.count)
+
+
+async def async_ready(job: Job) -> dict[str, float]:
+    """One task, `send_many`."""
+    mails = parsed(job)
+    async with AsyncSmtpSession(server(job)) as line:
+        if not hasattr(line, "send_many"):
+            raise NotYet("send_many is not there yet")
+        sent = 0
+        with Clock() as clock:
+            async for result in line.send_many(mails):
+                if isinstance(result, courriel.CourrielError):
+                    raise result
+                sent += 1
+    return timed(clock, sent)
+
+
+async def idle(job: Job) -> dict[str, float]:
+    """Open that many sessions and let them be; what one costs, in kB."""
+    before = memory("VmRSS")
+    lines = [AsyncSmtpSession(server(job)) for _ in range(job.count)]
+    with Clock() as clock:
+        for some in hundreds(lines):
+            await asyncio.gather(*(line.open() for line in some))
+    each = (memory("VmRSS") - before) / job.count
+    for some in hundreds(lines):
+        await asyncio.gather(*(line.close() for line in some))
+    return {**timed(clock, job.count), "each": each}
+
+
+def hundreds(lines: list[AsyncSmtpSession]) -> Iterator[list[AsyncSmtpSession]]:
+    return (lines[first : first + 100] for first in range(0, len(lines), 100))
+
+
+def run(work: Callable[[Job], Awaitable[dict[str, float]]]) -> Work:
+    async def awaited(job: Job) -> dict[str, float]:
+        return await work(job)
+
+    return lambda job: asyncio.run(awaited(job))
+
+
+def waiting(job: Job) -> dict[str, float]:
+    """Mails that come from a generator: nothing but the window is ever held."""
+    mails = [ReadyMessage.parse(mail) for mail in job.material.ready()]
+    with SmtpSession(server(job)) as line, Clock() as clock:
+        sent = send_all(line, (mails[number % len(mails)] for number in range(job.count)))
+    return timed(clock, sent)
+
+
+if __name__ == "__main__":
+    play(
+        {
+            "ready": ready,
+            "from-bytes": from_bytes,
+            "single": single,
+            "build-text": build_text,
+            "build-html": build_html,
+            "build-html-7": build_html,
+            "built": built,
+            "built-single": built_single,
+            "merge": merge,
+            "merge-built": merge_built,
+            "attachment": attachment,
+            "many": many,
+            "session": session,
+            "waiting": waiting,
+            "async-single": run(async_single),
+            "async-tasks": run(async_tasks),
+            "async-ready": run(async_ready),
+            "idle": run(idle),
+        }
+    )

@@ -1,0 +1,150 @@
+"""What was measured, as `RESULTS.md`: first what was promised and whether it is kept, then everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from .growing import Curve
+from .measuring import Limit, Ratio, Result, Skipped, Spread, number
+
+PROMISED_ELSEWHERE = {
+    "pop": "reading by POP3 is not there yet",
+    "put": "the outbox is not there yet",
+    "drain": "the outbox is not there yet",
+}
+
+
+def write(
+    results: Sequence[Result],
+    curves: Iterable[Curve],
+    machine: Mapping[str, str],
+    versions: Mapping[str, str],
+    absent: Mapping[str, str],
+    wrong: Mapping[str, Mapping[str, str]],
+    checked: int,
+    command: str,
+) -> str:
+    """The whole page."""
+    ratios = [result for result in results if isinstance(result, Ratio)]
+    limits = [result for result in results if isinstance(result, Limit)]
+    skipped = [result for result in results if isinstance(result, Skipped)]
+    promised = [met for met in (*(each.met for each in ratios), *(each.met for each in limits)) if met is not None]
+    kept = sum(promised)
+    lines = [
+        "# How fast",
+        "",
+        f"Written by `{command}`; do not edit. {kept} of {len(promised)} floors and ceilings that could be measured",
+        "here are met. How it is measured, and why it is fair, stands in [README.md](README.md).",
+        "",
+        "**Figures without a delay are client cost** (what client and sink cost one core, on loopback), not delivery",
+        "rates: a real server, a network and a disk are slower than any of the clients here.",
+        "",
+        "![Our rate over theirs](results.svg)",
+        "",
+        "## Ratios",
+        "",
+        "Ours over theirs, in the same round; median (least to most of the rounds). *By core time*: the same ratio by",
+        "the time that the core was busy with client and sink, which the neighbours on a busy machine hardly move.",
+        "",
+        "| row | work | beside | ratio | floor | met | by core time | ours | theirs | |",
+        "|---|---|---|---:|---:|:-:|---:|---:|---:|---|",
+        *(ratio_line(each) for each in ratios),
+        "",
+        "## Ceilings",
+        "",
+        "| row | what | measured | at most | met |",
+        "|---|---|---:|---:|:-:|",
+        *(limit_line(each) for each in limits),
+        "",
+        "## Not measured",
+        "",
+        *(f"- `{each.row}`: {each.why}" for each in skipped),
+        *(f"- {name}: {why}" for name, why in absent.items()),
+        *(f"- `{row}`: {why}" for row, why in PROMISED_ELSEWHERE.items()),
+        "",
+        "## How cost grows",
+        "",
+        *(line for curve in curves for line in curve_lines(curve)),
+        "## What the sinks received",
+        "",
+        *received(wrong, checked),
+        "",
+        "## Where",
+        "",
+        "| | |",
+        "|---|---|",
+        *(f"| {name} | {value} |" for name, value in machine.items()),
+        *(f"| {name} | {value} |" for name, value in versions.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def ratio_line(each: Ratio) -> str:
+    floor = "" if each.floor is None else f"{each.floor:g}"
+    core = "" if each.core is None else number(each.core.middle)
+    return (
+        f"| {each.row.name} | {each.row.what} | {each.rival} | **{number(each.ratio.middle)}** "
+        f"({number(each.ratio.low)} to {number(each.ratio.high)}) | {floor} | {mark(each.met)} | {core} | "
+        f"{number(each.ours.middle)} | {number(each.theirs.middle)} | {each.row.unit} |"
+    )
+
+
+def limit_line(each: Limit) -> str:
+    ceiling = "" if each.at_most is None else f"{each.at_most:g}"
+    return f"| {each.row} | {each.what} | {spread(each.value)} {each.unit} | {ceiling} | {mark(each.met)} |"
+
+
+def spread(value: Spread) -> str:
+    return number(value.middle) if value.low == value.high else str(value)
+
+
+def mark(met: bool | None) -> str:
+    return "" if met is None else "yes" if met else "**no**"
+
+
+def curve_lines(curve: Curve) -> list[str]:
+    names = list(dict.fromkeys(name for _, values in curve.points for name in values))
+    if not names:
+        return [f"{curve.what}: {curve.missing or 'not measured'}.", ""]
+    return [
+        f"{curve.what}{': ' + curve.missing if curve.missing else ''}",
+        "",
+        f"| {curve.along} | {' | '.join(names)} |",
+        "|---:" * (len(names) + 1) + "|",
+        *(
+            f"| {label} | {' | '.join(number(values[name]) if name in values else '' for name in names)} |"
+            for label, values in curve.points
+        ),
+        "",
+    ]
+
+
+def received(wrong: Mapping[str, Mapping[str, str]], checked: int) -> list[str]:
+    if not any(wrong.values()):
+        return [
+            f"Compared before the rounds, {checked} times (each contestant in each row): as many mails as were sent,",
+            "and byte for byte what was sent; mails that everybody builds in his own way, by what one reads in them.",
+        ]
+    return [f"- {row}, {who}: **{what}**" for row, told in wrong.items() for who, what in told.items()]
+
+
+def short(results: Sequence[Result]) -> str:
+    """The table for a terminal."""
+    lines: list[str] = []
+    for each in results:
+        if isinstance(each, Ratio):
+            floor = "" if each.floor is None else f"floor {each.floor:g}"
+            core = "" if each.core is None else f"core {number(each.core.middle)}"
+            met = mark(each.met).strip("*")
+            rates = f"{number(each.ours.middle):>9} {number(each.theirs.middle):>9} {each.row.unit}"
+            ratio = f"{number(each.ratio.middle):>6} x"
+            lines.append(f"{each.row.name:28} {each.rival:24} {ratio}  {floor:10} {met:4} {core:12} {rates}")
+        elif isinstance(each, Limit):
+            ceiling = "" if each.at_most is None else f"at most {each.at_most:g}"
+            lines.append(
+                f"{each.row:28} {each.what:60} {number(each.value.middle):>7} {each.unit:12} {ceiling:14} "
+                f"{mark(each.met).strip('*')}"
+            )
+        else:
+            lines.append(f"{each.row:28} not measured: {each.why}")
+    return "\n".join(lines)
