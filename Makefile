@@ -42,7 +42,7 @@ fast: $(VENV)/.dev ## the tests that take less than a minute together (neither a
 check: $(VENV)/.dev ## format, lint, types, storeys, forgotten steps
 	@sh tools/check.sh $(BIN)
 
-bench: $(VENV)/.dev ## measure every figure beside its peers (some twenty minutes; QUICK=1: two)
+bench: $(VENV)/.dev debian ## measure every figure beside its peers (some twenty minutes; QUICK=1: two)
 	@$(BIN)/python -m bench $(if $(QUICK),--quick) $(OPTIONS)
 
 format: $(VENV)/.dev ## put the files in order as ruff has it

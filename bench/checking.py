@@ -1,8 +1,8 @@
 """Before anything is timed: what the sink received, compared with what was to be sent, for everybody in every row.
 
 Ready-made mails have to arrive byte for byte: as many, and a sum over their hashes that is the one we expect.
-Mails that everybody builds in his own way are read again with the standard `email` package: same subject, same recipient,
-same texts, same file.
+Mails that everybody builds in his own way are read again with the standard `email` package: same subject,
+same recipient, same texts, same file.
 """
 
 from __future__ import annotations
