@@ -11,6 +11,12 @@ UNAVAILABLE = 69  # sysexits.h: EX_UNAVAILABLE
 def main(arguments: list[str] | None = None) -> int:
     """Run the command with these arguments (default: those of the process), and return its exit status."""
     given = sys.argv[1:] if arguments is None else arguments
+    if given == ["--version"]:
+        # What scripts ask most often needs neither click nor the rest of the command.
+        from courriel import __version__
+
+        print(f"courriel {__version__}")
+        return 0
     if find_spec("click") is None:
         from courriel.cli.speaking import choose, say
 

@@ -1,0 +1,118 @@
+"""What a program pays for before its first mail: modules that must not be loaded, in an interpreter of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from socket import create_server
+from threading import Thread
+
+import pytest
+
+HEAVY = {"asyncio", "email", "logging", "ssl", "dataclasses", "inspect", "importlib.metadata", "unittest", "tomllib"}
+LOGIN = {"hashlib", "hmac", "secrets", "random", "stringprep", "courriel.wire.sasl", "courriel.dialogue.authenticate"}
+SERVERS = {
+    "courriel.network.awaiting",
+    "courriel.network.listening",
+    "courriel.sandbox",
+    "courriel.dialogue.serve_smtp",
+}
+RARE = {"courriel.failures.table", "courriel.failures.matcher", "courriel.wire.html_text", "encodings.idna"}
+
+SEND = """
+import courriel
+courriel.send(via="smtp://127.0.0.1:{port}?tls=none", sender="ada@example.org", to="bob@example.org", text="Hello")
+"""
+SESSION = """
+from courriel import Message, Security, Server, SmtpSession
+with SmtpSession(Server("127.0.0.1", {port}, Security.NONE)) as session:
+    session.send(Message(sender="ada@example.org", to="bob@example.org", subject="Hello", text="..."))
+"""
+
+
+def test_importing_the_package_loads_nothing_of_it() -> None:
+    loaded = modules_after("import courriel")
+
+    assert not {name for name in loaded if name.startswith("courriel.")}
+    assert not loaded & (HEAVY | {"typing", "re", "enum", "collections", "socket"})
+
+
+@pytest.mark.parametrize("program", [SEND, SESSION])
+def test_a_mail_over_a_clear_line_loads_what_it_needs_and_no_more(program: str) -> None:
+    with one_mail_taken() as port:
+        loaded = modules_after(program.format(port=port))
+
+    assert "courriel.session.smtp" in loaded
+    assert not loaded & (HEAVY | LOGIN | SERVERS | RARE)
+    assert not foreign(loaded)
+
+
+def test_values_and_errors_load_nothing_that_waits() -> None:
+    loaded = modules_after(
+        "import courriel\nfor name in ('Message', 'Server', 'Password', 'errors'): getattr(courriel, name)"
+    )
+
+    assert not loaded & (HEAVY | {"socket", "select", "threading"})
+    assert not foreign(loaded)
+
+
+def test_the_command_tells_its_version_by_itself() -> None:
+    loaded = modules_after("from courriel.cli.main import main\nmain(['--version'])")
+
+    assert not {name for name in loaded if name.startswith("courriel.") and not name.startswith("courriel.cli")}
+    assert not loaded & (HEAVY | {"socket"})
+    assert not foreign(loaded)
+
+
+def test_the_command_gives_help_without_what_sends() -> None:
+    loaded = modules_after("from courriel.cli.main import main\nmain(['--help'])")
+
+    assert not loaded & {"asyncio", "email", "logging", "ssl", "courriel.session", "courriel.network"}
+    assert foreign(loaded) <= {"click"}
+
+
+# The steps.
+
+
+def modules_after(program: str) -> set[str]:
+    """The modules that are loaded when the program has ended, besides those of a bare interpreter of this environment.
+
+    Without the `site` module, for what an environment loads at its start (coverage, editable installs) is not ours.
+    """
+    begin = f"import sys\nsys.path[:] = {sys.path!r}\nbefore = set(sys.modules)\n"
+    end = "\nprint('loaded:', *sorted(set(sys.modules) - before))"
+    ran = subprocess.run(
+        [sys.executable, "-S", "-W", "error", "-c", begin + program + end],
+        capture_output=True, check=True, text=True, timeout=60,
+    )  # fmt: skip
+    return set(ran.stdout.rpartition("loaded:")[2].split())
+
+
+def foreign(loaded: set[str]) -> set[str]:
+    """The packages among them that are neither ours nor Python's."""
+    return {name.partition(".")[0] for name in loaded} - sys.stdlib_module_names - {"courriel"}
+
+
+@contextmanager
+def one_mail_taken() -> Iterator[int]:
+    """A server for one session, in clear, that takes whatever it is given; its port."""
+    with create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            line, _ = listening.accept()
+            with line, line.makefile("rwb", buffering=0) as talk:
+                talk.write(b"220 here\r\n")
+                while command := talk.readline():
+                    verb = command[:4].upper()
+                    if verb == b"DATA":
+                        talk.write(b"354 go on\r\n")
+                        while talk.readline() != b".\r\n":
+                            pass
+                    talk.write(b"250-here\r\n250 PIPELINING\r\n" if verb == b"EHLO" else b"250 fine\r\n")
+
+        server = Thread(target=serve, daemon=True)
+        server.start()
+        yield listening.getsockname()[1]
+        server.join(10)
