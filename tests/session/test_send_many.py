@@ -23,6 +23,7 @@ from courriel import (
     errors,
 )  # fmt: skip
 from courriel.dialogue.tray import Result
+from courriel.session import many
 
 PEOPLE = [f"r{number}@example.org" for number in range(50)]
 
@@ -255,3 +256,20 @@ def test_results_are_errors_or_receipts_and_nothing_else(sandbox: Sandbox) -> No
 
     assert results == []
     assert issubclass(errors.MessageRefused, CourrielError)
+
+
+@pytest.mark.parametrize("window", [1, 100])
+def test_nothing_waits_on_the_line_for_a_message_that_is_long_in_coming(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, window: int
+) -> None:
+    monkeypatch.setattr(many, "_SLOW", -1)
+
+    def supply() -> Iterator[Message]:
+        for number in range(5):
+            assert len(sandbox.letters) == number
+            yield message(number)
+
+    with SmtpSession(sandbox.server()) as session:
+        results = list(session.send_many(supply(), window=window))
+
+    assert len(results) == 5

@@ -23,19 +23,19 @@ class Chunking:
         self._may_be_open = False  # the last one failed, and the server may think that its transaction goes on
         self.most = window
 
-    def advance(self) -> Flow[None]:
+    def advance(self, *, last: bool) -> Flow[None]:
         """Fill the window, then hear until half of it is free."""
         if not self._tray.begun:
             yield from self._exchange.expect_silence("sender")
             if self._tray.waiting and self._goes_alone(self._tray.waiting[0]):
                 yield from self._close_what_may_be_open()
-                yield from self._alone.advance()
+                yield from self._alone.advance(last=last)
                 return
         batch = self._load()
         if batch:
             yield Send(batch, "message")
         # Half of it stays in flight, so that the line is busy while more is made ready.
-        enough = self.most // 2 if batch else 0
+        enough = self.most // 2 if batch and not last else 0
         while self._tray.begun and (len(self._tray.begun) > enough or self._has_answers()):
             yield from self._hear_of_the_oldest()
 

@@ -19,6 +19,8 @@ from courriel.dialogue.smtp import SmtpDialogue
 from courriel.dialogue.tray import Parcel, Result, Tray
 from courriel.model.server import Dialect
 
+_AHEAD = 16  # messages made ready before they are pipelined: what is common to them is done once
+
 
 class Stream:
     """
@@ -48,14 +50,14 @@ class Stream:
         """The results that are there, in order; each is given once."""
         return self._tray.results()
 
-    def talk(self) -> Flow[None]:
-        """One burst: what may leave leaves, what was answered is settled.
+    def talk(self, *, last: bool = False) -> Flow[None]:
+        """What may leave leaves, what was answered is settled; everything of it when this is the `last` for a while.
 
         A session that breaks is opened anew. When that fails too, every message in hand has that error as its result,
         and it is raised: there is nobody to talk to any more.
         """
         try:
-            yield from self._way.advance()
+            yield from self._way.advance(last=last)
         except errors.CourrielError as broken:
             self._tray.part_with(broken)
             yield from self._open_anew()
@@ -63,7 +65,7 @@ class Stream:
     def finish(self) -> Flow[None]:
         """Talk until everything has its result."""
         while not self._tray.empty:
-            yield from self.talk()
+            yield from self.talk(last=True)
 
     def wind_up(self) -> Flow[None]:
         """Nobody wants more results: hear of what has left whole, and leave nothing half said on the line."""
@@ -80,7 +82,7 @@ class Stream:
             return LockStep(self._dialogue, self._tray)
         if "CHUNKING" in able and self._window > 1:
             return Chunking(self._dialogue, self._tray, self._window)
-        return Pipelining(self._dialogue, self._tray)
+        return Pipelining(self._dialogue, self._tray, min(self._window, _AHEAD))
 
     def _open_anew(self) -> Flow[None]:
         yield HangUp("sender")

@@ -100,14 +100,22 @@ class Transaction:
             elif stage == "recipient":
                 self._note_recipient(reply)
 
+    def judged(self, verdict: Reply, server: str) -> Receipt | errors.Refused:
+        """What became of a message whose content was asked for, and is answered. Raises RemoteProtocolError."""
+        if verdict.kind == 2:
+            return self.receipt(verdict, (verdict,), server)
+        if verdict.kind == 3:
+            raise errors.RemoteProtocolError(f"the server answered {verdict} to the message", stage="message")
+        return self.message_refused(verdict, "message")
+
     def outcome(self, verdict: Reply, server: str) -> Receipt | errors.CourrielError:
         """What became of a message that left whole. Raises RemoteProtocolError for a verdict that cannot be."""
         refusal = self.refusal()
-        if verdict.kind == 3 or (refusal and verdict.kind == 2):
-            raise errors.RemoteProtocolError(f"the server answered {verdict} to BDAT", stage="message", reply=None)
-        if refusal is None and verdict.kind != 2:
-            refusal = self.message_refused(verdict, "message")
-        return refusal or self.receipt(verdict, (verdict,), server)
+        if refusal is None:
+            return self.judged(verdict, server)
+        if verdict.kind in (2, 3):
+            raise errors.RemoteProtocolError(f"the server answered {verdict} to a message for nobody", stage="message")
+        return refusal
 
     def note(self, burst: Sequence[Step], replies: Sequence[Reply]) -> None:
         """Write down what the server answered to a burst. Raises ConnectionFailed when it closed the session."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from time import monotonic
 
 from courriel import errors
 from courriel.dialogue.smtp import SmtpDialogue
@@ -13,26 +14,37 @@ from courriel.session.outgoing import OnRefused, Sendable, Wishes, all_or_nothin
 WINDOW = 100
 """Messages in flight, where the server takes whole messages at a time: enough to keep any line busy."""
 
+_SLOW = 0.02
+"""Seconds after which a message had to be waited for: what is in hand then leaves before the next is asked for."""
+
 _NO_WISHES = Wishes()
 
 
 class Supply:
-    """Takes messages out of an iterable, and keeps what it raises until the messages before have had their results."""
+    """Takes messages out of an iterable, and keeps what it raises until the messages before have had their results.
+
+    It `pauses` when the next message is likely to be long in coming: nothing should wait for it on the line meanwhile.
+    """
 
     def __init__(self, messages: Iterable[Sendable]) -> None:
         self._messages: Iterator[Sendable] = iter(messages)
         self.ended = False
+        self.pauses = False
         self.failure: Exception | None = None
 
     def fill(self, stream: Stream, capabilities: Mapping[str, str]) -> None:
         """Put as many messages into the stream as it has room for."""
         while stream.hungry and not self.ended:
+            began = monotonic()
             try:
                 stream.put(parcel(next(self._messages), capabilities))
             except StopIteration:
                 self.ended = True
             except Exception as failure:  # noqa: BLE001 - the caller's own; raised where they expect it, after the results
                 self.ended, self.failure = True, failure
+            self.pauses = self.ended or monotonic() - began > _SLOW
+            if self.pauses:
+                return
 
 
 class AsyncSupply:
@@ -43,17 +55,22 @@ class AsyncSupply:
             aiter(messages) if isinstance(messages, AsyncIterable) else _awaited(messages)
         )
         self.ended = False
+        self.pauses = False
         self.failure: Exception | None = None
 
     async def fill(self, stream: Stream, capabilities: Mapping[str, str]) -> None:
         """Put as many messages into the stream as it has room for."""
         while stream.hungry and not self.ended:
+            began = monotonic()
             try:
                 stream.put(parcel(await anext(self._messages), capabilities))
             except StopAsyncIteration:
                 self.ended = True
             except Exception as failure:  # noqa: BLE001 - the caller's own; raised where they expect it, after the results
                 self.ended, self.failure = True, failure
+            self.pauses = self.ended or monotonic() - began > _SLOW
+            if self.pauses:
+                return
 
 
 def stream_on(dialogue: SmtpDialogue, on_refused: OnRefused, window: int) -> Stream:

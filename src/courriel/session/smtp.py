@@ -155,7 +155,7 @@ class SmtpSession(_Session):
             try:
                 while not supply.ended:
                     supply.fill(stream, self._dialogue.capabilities)
-                    self._line.proceed(stream.finish() if supply.ended else stream.talk())
+                    self._line.proceed(stream.finish() if supply.pauses else stream.talk())
                     for result in stream.results():
                         yield result
             except errors.CourrielError:
@@ -250,7 +250,7 @@ class AsyncSmtpSession(_Session):
             try:
                 while not supply.ended:
                     await supply.fill(stream, self._dialogue.capabilities)
-                    await self._line.proceed(stream.finish() if supply.ended else stream.talk())
+                    await self._line.proceed(stream.finish() if supply.pauses else stream.talk())
                     for result in stream.results():
                         yield result
             except errors.CourrielError:
