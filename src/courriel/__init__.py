@@ -22,6 +22,7 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from courriel import errors as errors
+    from courriel.compose.template import Template as Template
     from courriel.delivery.relay import asend as asend
     from courriel.delivery.relay import send as send
     from courriel.delivery.route import Route as Route
@@ -81,6 +82,7 @@ _HOMES = {
     "Server": "model.server",
     "SmtpPool": "session.pool",
     "SmtpSession": "session.smtp",
+    "Template": "compose.template",
     "Timeouts": "model.server",
     "Token": "model.credentials",
     "TokenSource": "model.credentials",

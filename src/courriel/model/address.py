@@ -106,6 +106,11 @@ class Address:
             return (cls.parse(text),)
         return tuple(cls.parse(part) for part in _split(text))
 
+    @staticmethod
+    def split_list(text: str) -> list[str]:
+        """Cut a list at the commas that set addresses apart, without reading them. Raises InvalidAddress."""
+        return _split(text)
+
     @classmethod
     def of(cls, value: str | Address) -> Address:
         """Take an address as people give it: as text, or made already."""

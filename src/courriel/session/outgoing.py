@@ -10,6 +10,7 @@ from courriel.model.address import Address
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope, Notify, Return
 from courriel.model.message import Message
+from courriel.model.prepared import Prepared
 from courriel.model.ready import ReadyMessage
 from courriel.values import dataclass, replace
 from courriel.wire.mime import content_of
@@ -35,7 +36,7 @@ class Wishes:
     envid: str = ""
     require_tls: bool = False
 
-    def envelope_of(self, message: Message | ReadyMessage) -> Envelope:
+    def envelope_of(self, message: Message | Prepared | ReadyMessage) -> Envelope:
         """The message's envelope, with what was wished instead of what its header says."""
         envelope = message.envelope(self.sender, self.to)
         if not (self.notify or self.ret or self.envid or self.require_tls):
@@ -70,7 +71,7 @@ def prepare(message: Sendable, wishes: Wishes, capabilities: Mapping[str, str]) 
     """Make a message ready for a server with these capabilities. Raises InvalidMessage, InvalidAddress."""
     if isinstance(message, Outgoing):
         return message
-    ready = message if isinstance(message, Message | ReadyMessage) else ReadyMessage.of(message)
+    ready = message if isinstance(message, Message | Prepared | ReadyMessage) else ReadyMessage.of(message)
     envelope = wishes.envelope_of(ready)
     content = content_of(ready, eight_bit="8BITMIME" in capabilities, utf8="SMTPUTF8" in capabilities)
     notes: tuple[str, ...] = ()

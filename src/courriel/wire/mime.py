@@ -19,6 +19,7 @@ from courriel.model.attachment import Attachment
 from courriel.model.content import Content
 from courriel.model.field import refusal
 from courriel.model.message import Message, Priority
+from courriel.model.prepared import Prepared
 from courriel.model.ready import ReadyMessage
 from courriel.model.stamp import written
 from courriel.wire.headers import address_field, ids_field, text_field
@@ -34,7 +35,7 @@ _PRIORITY = {
 
 
 def content_of(
-    message: Message | ReadyMessage | LibraryMessage, *, eight_bit: bool = False, utf8: bool = False
+    message: Message | Prepared | ReadyMessage | LibraryMessage, *, eight_bit: bool = False, utf8: bool = False
 ) -> Content:
     """The octets of whatever counts as a message; `eight_bit` and `utf8`: what the server takes (8BITMIME, SMTPUTF8).
 
@@ -43,6 +44,8 @@ def content_of(
     """
     if isinstance(message, Message):
         return build(message, eight_bit=eight_bit, utf8=utf8)
+    if isinstance(message, Prepared):
+        return message.content(eight_bit=eight_bit, utf8=utf8)
     return (message if isinstance(message, ReadyMessage) else ReadyMessage.of(message)).content
 
 
@@ -76,26 +79,31 @@ def assembled(fields: list[str], part: Part, utf8: bool) -> Content:
     return Content((data,), len(data), part.eight_bit, wide, part.dotless)
 
 
-def nested(bodies: list[Part], attachments: Sequence[Attachment], message_id: str, eight_bit: bool) -> Part:
-    """Nest what the reader sees (nothing, the text, or the text and the HTML) and the files, as far as needed."""
-    if not attachments:
-        return bodies[0] if len(bodies) == 1 else multipart("alternative", bodies, Boundaries(message_id))
+def nested(bodies: list[Part], files: Sequence[tuple[bool, Part]], message_id: str) -> Part:
+    """Nest what the reader sees (nothing, the text, or the text and the HTML) and the files, as far as needed.
+
+    Of each file it is said whether it is inline; that counts where there is HTML which can show it.
+    """
     boundaries = Boundaries(message_id)
-    shown = [each for each in attachments if each.inline and len(bodies) > 1]
-    beside = [each for each in attachments if not (each.inline and len(bodies) > 1)]
-    if len(bodies) > 1:
+    both = len(bodies) > 1
+    if both:
         bodies = [multipart("alternative", bodies, boundaries)]
-    if shown:
-        bodies = [multipart("related", bodies + [attachment_part(each, eight_bit) for each in shown], boundaries)]
-    if not beside:
-        return bodies[0]
-    return multipart("mixed", bodies + [attachment_part(each, eight_bit) for each in beside], boundaries)
+    if shown := [part for inline, part in files if inline and both]:
+        bodies = [multipart("related", bodies + shown, boundaries)]
+    if beside := [part for inline, part in files if not (inline and both)]:
+        return multipart("mixed", bodies + beside, boundaries)
+    return bodies[0]
+
+
+def files_of(attachments: Sequence[Attachment], eight_bit: bool) -> list[tuple[bool, Part]]:
+    """Each file as a part, and whether it is inline."""
+    return [(each.inline, attachment_part(each, eight_bit)) for each in attachments]
 
 
 # The steps.
 
 
-def header_fields(message: Message, utf8: bool) -> list[str]:
+def header_fields(message: Message | Prepared, utf8: bool) -> list[str]:
     """Every field of the header, each without its line end. Bcc is not among them, ever (scar 35)."""
     fields = [address_field("From", (message.sender,), utf8)]
     if message.reply_to:
@@ -136,6 +144,8 @@ def _parts(message: Message, eight_bit: bool) -> Part:
         bodies = [text_part("plain", text, eight_bit), text_part("html", message.html, eight_bit)]
     elif message.text or not message.attachments:
         bodies = [text_part("plain", message.text, eight_bit)]
+        if not message.attachments:
+            return bodies[0]
     else:
         bodies = []
-    return nested(bodies, message.attachments, message.message_id, eight_bit)
+    return nested(bodies, files_of(message.attachments, eight_bit), message.message_id)

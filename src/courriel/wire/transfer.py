@@ -43,10 +43,20 @@ def encode_text(text: str, eight_bit: bool) -> tuple[str, bytes]:
             return "7bit", data
         if eight_bit:
             return "8bit", data
-    # Quoted-printable writes three characters for an octet above 127, base64 four for every three octets.
-    if len(data.translate(None, _ASCII)) * 6 > len(data):
+    if pays_as_base64(foreign_octets(data), len(data)):
         return "base64", encode_base64(data)
     return "quoted-printable", encode_quoted_printable(data)
+
+
+def foreign_octets(data: bytes) -> int:
+    """How many octets are not ASCII."""
+    return len(data.translate(None, _ASCII))
+
+
+def pays_as_base64(foreign: int, size: int) -> bool:
+    """Whether base64 is the shorter code for text: quoted-printable writes three characters for an octet above 127,
+    base64 four for every three octets."""
+    return foreign * 6 > size
 
 
 def encode_quoted_printable(data: bytes) -> bytes:

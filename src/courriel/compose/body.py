@@ -1,0 +1,107 @@
+"""The text or the HTML of a template: what never changes is written in octets once, lines with holes for each row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from courriel.compose.holes import Hole, Pattern
+from courriel.model.content import has_long_line, is_dotless
+from courriel.wire.parts import Part, encoded_part
+from courriel.wire.transfer import encode_base64, encode_quoted_printable, foreign_octets, pays_as_base64, with_crlf
+
+
+class Fixed:
+    """Lines without a hole, ready in octets."""
+
+    __slots__ = ("data", "dotless", "dotless_qp", "foreign", "long", "qp")
+
+    def __init__(self, text: str) -> None:
+        self.data = with_crlf(text)
+        self.qp = encode_quoted_printable(self.data)
+        self.long = has_long_line(self.data)
+        self.dotless, self.dotless_qp = is_dotless(self.data), is_dotless(self.qp)
+        self.foreign = foreign_octets(self.data)
+
+
+class Body:
+    """One text with holes. It is cut at line ends: no code, no limit and no dot reaches beyond the end of a line."""
+
+    __slots__ = ("_dotless", "_kind", "_long", "_stretches", "pattern")
+
+    def __init__(self, kind: str, pattern: Pattern) -> None:
+        self._kind = kind
+        self.pattern = Pattern.of(*[p if isinstance(p, Hole) else _with_lf(p) for p in pattern.pieces])
+        self._stretches = _stretches(self.pattern)
+        fixed = [each for each in self._stretches if isinstance(each, Fixed)]
+        self._long = any(each.long for each in fixed)
+        self._dotless = all(each.dotless for each in fixed)
+
+    def part(self, values: Mapping[str, str], eight_bit: bool) -> Part:
+        """The body part that this text becomes for these values: the same that the builder makes of the whole."""
+        pieces: list[bytes] = []
+        long, dotless = self._long, self._dotless
+        for stretch in self._stretches:
+            if isinstance(stretch, str):
+                data = with_crlf(stretch % values)
+                long = long or has_long_line(data)
+                dotless = dotless and is_dotless(data)
+                pieces.append(data)
+            else:
+                pieces.append(stretch.data)
+        whole = b"".join(pieces)
+        if not long:
+            if whole.isascii():
+                return encoded_part(self._kind, "7bit", whole, dotless)
+            if eight_bit:
+                return encoded_part(self._kind, "8bit", whole, dotless)
+        return self._coded(pieces, whole)
+
+    # The steps.
+
+    def _coded(self, pieces: list[bytes], whole: bytes) -> Part:
+        foreign = 0
+        for stretch, data in zip(self._stretches, pieces, strict=True):
+            foreign += stretch.foreign if isinstance(stretch, Fixed) else foreign_octets(data)
+        if pays_as_base64(foreign, len(whole)):
+            return encoded_part(self._kind, "base64", encode_base64(whole), True)
+        coded: list[bytes] = []
+        dotless = True
+        for stretch, data in zip(self._stretches, pieces, strict=True):
+            if isinstance(stretch, Fixed):
+                coded.append(stretch.qp)
+                dotless = dotless and stretch.dotless_qp
+            else:
+                coded.append(encode_quoted_printable(data))
+                dotless = dotless and is_dotless(coded[-1])
+        return encoded_part(self._kind, "quoted-printable", b"".join(coded), dotless)
+
+
+def _with_lf(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _stretches(pattern: Pattern) -> tuple[str | Fixed, ...]:
+    """Whole lines without a hole, ready; whole lines with holes, as formats; in their order."""
+    stretches: list[str | Fixed] = []
+    live: list[str | Hole] = []
+    for piece in pattern.pieces:
+        if isinstance(piece, Hole):
+            live.append(piece)
+            continue
+        if live:
+            # The line that the last hole stands in goes on until its end.
+            rest, end, piece = piece.partition("\n")
+            live.append(rest + end)
+            if not end:
+                continue
+            stretches.append(Pattern.of(*live).format)
+            live = []
+        lines, end, begun = piece.rpartition("\n")
+        if end:
+            stretches.append(Fixed(lines + end))
+        if begun:
+            live = [begun]
+    if live:
+        alone = len(live) == 1 and isinstance(live[0], str)
+        stretches.append(Fixed(str(live[0])) if alone else Pattern.of(*live).format)
+    return tuple(stretches)

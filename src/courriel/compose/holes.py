@@ -1,0 +1,97 @@
+"""
+Holes in a text, `Hello {name}`: found when a template is made, filled when a message is.
+
+A hole is a name in braces and nothing else: no attribute, no index, no format, so that neither a template nor a row
+reaches into the program. A brace that is meant is doubled, `{{` and `}}`. In HTML a value is escaped, unless the
+template (never the row) says `{name!raw}`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from courriel.model.field import refusal
+from courriel.values import dataclass
+
+_TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+_RAW = "!raw"
+LONGEST_NAME = 100  # characters of the name of a hole
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """A place for one value; `escapes` says that the value is text, and stands in HTML."""
+
+    name: str
+    escapes: bool = False
+
+    @property
+    def key(self) -> str:
+        """What its value is called among those that are ready to be put in: values stand there in both forms."""
+        return self.name + "!escaped" if self.escapes else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A text with holes: stretches of text and holes, in their order."""
+
+    pieces: tuple[str | Hole, ...]
+    format: str
+    """The same for the `%` operator and a mapping, which is the fastest way to fill it."""
+
+    @classmethod
+    def parse(cls, field: str, text: str, *, html: bool = False) -> Pattern:
+        """Find the holes. Raises InvalidMessage, the field named, for whatever else stands in braces."""
+        pieces: list[str | Hole] = []
+        literal = ""
+        position = 0
+        for token in _TOKEN.finditer(text):
+            literal += text[position : token.start()]
+            position = token.end()
+            if token[0] in ("{{", "}}"):
+                literal += token[0][0]
+                continue
+            hole = _hole(field, token[0], token[1], html)
+            pieces += (literal, hole) if literal else (hole,)
+            literal = ""
+        literal += text[position:]
+        return cls.of(*pieces, *((literal,) if literal else ()))
+
+    @classmethod
+    def of(cls, *pieces: str | Hole) -> Pattern:
+        """A pattern of these pieces."""
+        written = [f"%({piece.key})s" if isinstance(piece, Hole) else piece.replace("%", "%%") for piece in pieces]
+        return cls(pieces, "".join(written))
+
+    @property
+    def holes(self) -> tuple[Hole, ...]:
+        """Its holes, each as often as it stands there."""
+        return tuple(piece for piece in self.pieces if isinstance(piece, Hole))
+
+    def fill(self, values: Mapping[str, str]) -> str:
+        """The text, with a value for each hole."""
+        return self.format % values
+
+
+def escaped(value: str) -> str:
+    """Text as it stands in HTML, between tags or between the quotes of an attribute."""
+    value = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return value.replace('"', "&quot;").replace("'", "&#x27;")
+
+
+# The steps.
+
+
+def _hole(field: str, written: str, inside: str | None, html: bool) -> Hole:
+    if inside is None:
+        raise refusal(field, f"a {written} stands alone; one that is meant is doubled, {written * 2}")
+    name = inside.removesuffix(_RAW)
+    if not name.isidentifier() or len(name) > LONGEST_NAME:
+        raise refusal(
+            field,
+            f"{written!r:.100} is not a hole: a name in braces, and nothing else; braces that are meant are doubled",
+        )
+    if name != inside and not html:
+        raise refusal(field, f"{written}: !raw is for HTML; everywhere else a value is put in as it is")
+    return Hole(name, escapes=html and name == inside)

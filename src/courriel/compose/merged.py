@@ -1,0 +1,102 @@
+"""One message of a mailing: a template and the values of one row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from courriel.model.address import Address
+from courriel.model.content import Content
+from courriel.model.envelope import Envelope, Notify
+from courriel.model.message import Message
+from courriel.model.prepared import Prepared
+from courriel.wire.mime import assembled, build, header_fields, nested
+
+if TYPE_CHECKING:
+    from courriel.compose.template import Template
+    from courriel.model.message import Addresses
+
+_SUCCESS_AND_FAILURE = frozenset((Notify.SUCCESS, Notify.FAILURE))
+
+
+class MergedMessage(Prepared):
+    """A message that a template and a row made: complete and checked, with a Message-ID and a Date of its own.
+
+    It is sent like any other. `message()` gives the same as an ordinary Message, for those who want to change it.
+    """
+
+    __slots__ = (
+        "_template", "_values", "attachments", "bcc", "cc", "date", "delivery_receipt", "headers", "in_reply_to",
+        "list_unsubscribe", "message_id", "one_click", "priority", "read_receipt", "references", "reply_to", "sender",
+        "subject", "to",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        template: Template,
+        values: Mapping[str, str],
+        sender: Address,
+        recipients: tuple[tuple[Address, ...], tuple[Address, ...], tuple[Address, ...], tuple[Address, ...]],
+        subject: str,
+        headers: tuple[tuple[str, str], ...],
+        links: tuple[str, ...],
+        message_id: str,
+        date: datetime,
+    ) -> None:
+        specimen = template.specimen
+        self._template, self._values = template, values
+        self.sender = sender
+        self.to, self.cc, self.bcc, self.reply_to = recipients
+        self.subject, self.headers, self.list_unsubscribe = subject, headers, links
+        self.message_id, self.date = message_id, date
+        self.attachments = specimen.attachments
+        self.priority = specimen.priority
+        self.read_receipt = sender if template.receipt_to_sender else specimen.read_receipt
+        self.delivery_receipt = specimen.delivery_receipt
+        self.in_reply_to, self.references = specimen.in_reply_to, specimen.references
+        self.one_click = specimen.one_click
+
+    @property
+    def text(self) -> str:
+        """The text, filled; "" when the template has none, and one is made of the HTML when it is sent."""
+        return self._template.text_of(self._values)
+
+    @property
+    def html(self) -> str:
+        """The HTML, filled, the values escaped."""
+        return self._template.html_of(self._values)
+
+    @property
+    def recipients(self) -> tuple[Address, ...]:
+        """Everybody it goes to: To, Cc and Bcc, each once."""
+        return tuple({address.spec: address for address in (*self.to, *self.cc, *self.bcc)}.values())
+
+    def envelope(self, sender: str | Address | None = None, to: Addresses | None = None) -> Envelope:
+        """From whom and to whom servers carry it: what its fields say, or what is said here instead ("": nobody)."""
+        return Envelope.of(
+            self.sender if sender is None else sender,
+            self.recipients if to is None else Address.all_of(to),
+            notify=_SUCCESS_AND_FAILURE if self.delivery_receipt else frozenset(),
+        )
+
+    def content(self, *, eight_bit: bool = False, utf8: bool = False) -> Content:
+        """Its octets: those that `message()` would become. Raises InvalidAddress where one needs SMTPUTF8."""
+        if self._template.may_lack_parts and not (self.text and self.html):
+            return build(self.message(), eight_bit=eight_bit, utf8=utf8)
+        bodies, files = self._template.parts(self._values, eight_bit)
+        part = bodies[0] if len(bodies) == 1 and not files else nested(bodies, files, self.message_id)
+        return assembled(header_fields(self, utf8), part, utf8)
+
+    def message(self) -> Message:
+        """The same as an ordinary message."""
+        return Message(
+            sender=self.sender, to=self.to, cc=self.cc, bcc=self.bcc, reply_to=self.reply_to, subject=self.subject,
+            text=self.text, html=self.html, attachments=self.attachments, priority=self.priority,
+            read_receipt=self.read_receipt, delivery_receipt=self.delivery_receipt, headers=self.headers,
+            message_id=self.message_id, date=self.date, in_reply_to=self.in_reply_to, references=self.references,
+            list_unsubscribe=self.list_unsubscribe, one_click=self.one_click,
+        )  # fmt: skip
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.message_id} to {', '.join(each.spec for each in self.recipients)}>"

@@ -1,0 +1,317 @@
+"""
+One message for many: cut once, filled for each row, as strict as a message that is written by hand.
+
+    template = Template(sender="ada@example.org", to="{email}", subject="Invoice {number}", text="Hello {name}, ...")
+    for message in template.merge([{"email": "bob@example.org", "number": 42, "name": "Bob"}]):
+        session.send(message)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING, Literal
+
+from courriel.compose.addressing import Addresses
+from courriel.compose.body import Body
+from courriel.compose.holes import Hole, Pattern, escaped
+from courriel.compose.merged import MergedMessage
+from courriel.errors import InvalidAddress, InvalidMessage, UsageError
+from courriel.model.address import Address
+from courriel.model.attachment import Attachment
+from courriel.model.field import check_body, check_text, checked_links, refusal
+from courriel.model.message import Message, Priority
+from courriel.model.stamp import stamped
+from courriel.values import replace
+from courriel.wire.mime import files_of
+from courriel.wire.parts import Part, text_part
+
+if TYPE_CHECKING:
+    import os
+    from typing import BinaryIO
+
+    from courriel.model.message import Addresses as GivenAddresses
+
+Row = Mapping[str, object]
+"""The values of one message by the names of the holes: text, or whole numbers."""
+
+_LARGEST_NUMBER = 10**30  # nobody reads longer ones, and Python refuses to write the longest
+_SOMEBODY = Address("somebody", "example.org")
+
+
+class Template:
+    """A message with holes: `{name}` in its addresses, subject, texts, header values and unsubscribe links.
+
+    The parameters are those of Message. In `html` a value is escaped; `{name!raw}` takes trusted HTML as it is. Braces
+    that are meant are doubled. Raises InvalidMessage, the field named, for whatever would be wrong with every message.
+    """
+
+    def __init__(
+        self,
+        *,
+        sender: str | Address,
+        to: GivenAddresses = (),
+        cc: GivenAddresses = (),
+        bcc: GivenAddresses = (),
+        reply_to: GivenAddresses = (),
+        subject: str = "",
+        text: str = "",
+        html: str = "",
+        attachments: Iterable[Attachment] = (),
+        priority: Priority | str = Priority.NORMAL,
+        read_receipt: bool | str | Address | None = None,
+        delivery_receipt: bool = False,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        date: datetime | None = None,
+        in_reply_to: str | Iterable[str] = (),
+        references: str | Iterable[str] = (),
+        list_unsubscribe: str | Iterable[str] = (),
+        one_click: bool = False,
+    ) -> None:
+        if not sender:
+            raise refusal("sender", "a message comes from somebody; no sender was given")
+        self._sender = Addresses("sender", sender)
+        if len(self._sender) != 1:
+            raise refusal("sender", "a message comes from one address")
+        self._to, self._cc = Addresses("to", to), Addresses("cc", cc)
+        self._bcc, self._reply_to = Addresses("bcc", bcc), Addresses("reply_to", reply_to)
+        if not (len(self._to) or len(self._cc) or len(self._bcc)):
+            raise refusal("to, cc, bcc", 'no recipient was given: to="{email}" takes each from its row', "NO-RECIPIENT")
+        self._subject = Pattern.parse("subject", subject)
+        given = headers.items() if isinstance(headers, Mapping) else headers
+        self._headers = tuple((name, Pattern.parse(name, value)) for name, value in given)
+        links = (list_unsubscribe,) if isinstance(list_unsubscribe, str) else tuple(list_unsubscribe)
+        self._links = tuple(Pattern.parse("list_unsubscribe", link) for link in links if link)
+        self._text, self._html = Pattern.parse("text", text), Pattern.parse("html", html, html=True)
+        self._date = date
+        self.receipt_to_sender = read_receipt is True
+        self._names = self._find_names()
+        self.specimen = self._make_specimen(
+            attachments=tuple(attachments), priority=priority, read_receipt=read_receipt, date=date,
+            delivery_receipt=delivery_receipt, in_reply_to=in_reply_to, references=references, one_click=one_click,
+        )  # fmt: skip
+        self._bodies = self._cut()
+        self._files: dict[bool, list[tuple[bool, Part]]] = {}
+        # A text, or HTML, that is all holes may turn out to be nothing at all, and then the mail has other parts.
+        self.may_lack_parts = any(
+            said.pieces and len(said.holes) == len(said.pieces) for said in (self._text, self._html)
+        )
+        self._escaped = tuple({(hole.key, hole.name) for hole in self._html.holes if hole.escapes})
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its holes, in alphabetical order: what each row has to bring."""
+        return tuple(sorted(self._names))
+
+    def attach(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        name: str | None = None,
+        content_type: str | None = None,
+        inline: bool = False,
+        content_id: str | None = None,
+    ) -> Template:
+        """Add the file at `path`, the same for everybody; see `Message.attach`."""
+        return self._with(
+            Attachment.file(path, name=name, content_type=content_type, inline=inline, content_id=content_id)
+        )
+
+    def attach_data(
+        self,
+        content: bytes | str | BinaryIO,
+        name: str,
+        *,
+        content_type: str | None = None,
+        inline: bool = False,
+        content_id: str | None = None,
+    ) -> Template:
+        """Add these octets as a file, the same for everybody; see `Message.attach_data`."""
+        return self._with(
+            Attachment.data(content, name, content_type=content_type, inline=inline, content_id=content_id)
+        )
+
+    def merge(self, rows: Iterable[Row], *, unused: Literal["refuse", "ignore"] = "refuse") -> Iterator[MergedMessage]:
+        """A message for each row, one at a time, each with a Message-ID and a Date of its own.
+
+        Taking the next one raises InvalidMessage or InvalidAddress, the row (from 1) and the hole named, for a value
+        that is missing, has no place, or does not fit; whoever takes yet another gets that of the row after. With
+        `unused="ignore"` a row may hold more than is used. To look before the first leaves: `list(template.merge(rows))`.
+        """
+        if unused not in ("refuse", "ignore"):
+            raise UsageError(f'unused is "refuse" or "ignore", not {unused!r}')
+        return map(self._fill_strictly if unused == "refuse" else self._fill, count(1), rows)
+
+    def fill(self, /, **values: str | int) -> MergedMessage:
+        """The message that these values make. Raises as `merge` does."""
+        return self._fill_strictly(0, values)
+
+    # For the messages it made.
+
+    def parts(self, values: Mapping[str, str], eight_bit: bool) -> tuple[list[Part], list[tuple[bool, Part]]]:
+        """What the reader sees, and the files, as parts of a mail."""
+        bodies = [body.part(values, eight_bit) for body in self._bodies]
+        if self._html.pieces and not self._text.pieces:
+            from courriel.wire.html_text import text_of
+
+            bodies.insert(0, text_part("plain", text_of(self.html_of(values)), eight_bit))
+        files = self._files.get(eight_bit)
+        if files is None:
+            files = self._files[eight_bit] = files_of(self.specimen.attachments, eight_bit)
+        return bodies, files
+
+    def text_of(self, values: Mapping[str, str]) -> str:
+        """The text for these values."""
+        return self._bodies[0].pattern.fill(values) if self._text.pieces else ""
+
+    def html_of(self, values: Mapping[str, str]) -> str:
+        """The HTML for these values."""
+        return self._bodies[-1].pattern.fill(values) if self._html.pieces else ""
+
+    # Making it.
+
+    def _find_names(self) -> frozenset[str]:
+        holes = [hole for place in self._places for hole in place.holes]
+        patterns = (self._subject, self._text, self._html, *self._links, *(value for _, value in self._headers))
+        holes += [hole for pattern in patterns for hole in pattern.holes]
+        return frozenset(hole.name for hole in holes)
+
+    @property
+    def _places(self) -> tuple[Addresses, ...]:
+        return self._sender, self._to, self._cc, self._bcc, self._reply_to
+
+    def _make_specimen(self, **fields: object) -> Message:
+        """A message with something in each hole: what is wrong with it is wrong with all of them."""
+        values = dict.fromkeys([*self._names, *(hole.key for hole in self._html.holes)], "x")
+        links = dict.fromkeys(self._names, "https://x")
+        return Message(
+            sender=_SOMEBODY if self._sender.holes else self._sender.fill(values)[0],
+            to=_SOMEBODY,
+            subject=self._subject.fill(values),
+            text=self._text.fill(values),
+            html=self._html.fill(values),
+            headers=[(name, value.fill(values)) for name, value in self._headers],
+            # A hole at the beginning of a link is the beginning of a link.
+            list_unsubscribe=[link.fill(links if isinstance(link.pieces[0], Hole) else values) for link in self._links],
+            **fields,  # type: ignore[arg-type]
+        )
+
+    def _cut(self) -> tuple[Body, ...]:
+        """What the reader sees, cut into what changes and what does not."""
+        bodies = [Body(kind, said) for kind, said in (("plain", self._text), ("html", self._html)) if said.pieces]
+        if not bodies and not self.specimen.attachments:
+            bodies = [Body("plain", self._text)]
+        return tuple(bodies)
+
+    def _with(self, attachment: Attachment) -> Template:
+        from copy import copy
+
+        other = copy(self)
+        other.specimen = replace(self.specimen, attachments=(*self.specimen.attachments, attachment))
+        other._files = {}
+        other._bodies = other._cut()
+        return other
+
+    # Filling it.
+
+    def _fill_strictly(self, number: int, row: Row) -> MergedMessage:
+        if type(row) is not dict and not isinstance(row, Mapping):
+            raise _refused(number, f"a row is a mapping of names to values, not {type(row).__name__}")
+        if len(row) != len(self._names):
+            for name in row:
+                if name not in self._names:
+                    raise _refused(number, f"{name!r:.60} has no place in the template")
+        return self._fill(number, row)
+
+    def _fill(self, number: int, row: Row) -> MergedMessage:
+        values: dict[str, str] = {}
+        for name in self._names:
+            try:
+                value = row[name]
+            except KeyError:
+                raise _refused(number, f"there is no value for {{{name}}}") from None
+            values[name] = value if type(value) is str else _as_text(number, name, value)
+        try:
+            check_body("", "".join(values.values()))
+            sender = self._sender.fill(values)[0]
+            people = (self._to.fill(values), self._cc.fill(values), self._bcc.fill(values), self._reply_to.fill(values))
+            subject = self._subject.fill(values)
+            check_text("subject", subject)
+            headers = self._filled_headers(values) if self._headers else ()
+            links = self._filled_links(values) if self._links else ()
+        except (InvalidMessage, InvalidAddress) as broken:
+            raise self._explained(number, values, broken) from None
+        for key, name in self._escaped:
+            values[key] = escaped(values[name])
+        message_id, now = stamped(sender.dns_domain)
+        return MergedMessage(self, values, sender, people, subject, headers, links, message_id, self._date or now)
+
+    def _filled_headers(self, values: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+        filled = tuple([(name, value.fill(values)) for name, value in self._headers])
+        for name, value in filled:
+            check_text(name, value)
+        return filled
+
+    def _filled_links(self, values: Mapping[str, str]) -> tuple[str, ...]:
+        links = checked_links("list_unsubscribe", [link.fill(values) for link in self._links])
+        if self.specimen.one_click and not any(link.startswith("https:") for link in links):
+            raise refusal("list_unsubscribe", "one_click needs an https link (RFC 8058)")
+        return links
+
+    # Finding the guilty one.
+
+    def _explained(
+        self, number: int, values: Mapping[str, str], broken: InvalidMessage | InvalidAddress
+    ) -> InvalidMessage | InvalidAddress:
+        """The same error, with the row and the hole named: looked for only once something is wrong."""
+        for field, names, attempt in self._attempts(values):
+            try:
+                attempt()
+            except (InvalidMessage, InvalidAddress) as again:
+                guilty = [name for name in names if _breaks_a_line(values[name])] or names
+                holes = ", ".join(f"{{{name}}}" for name in dict.fromkeys(guilty))
+                where = f"{_row(number)}{holes} in {field}: " if field else f"{_row(number)}{holes}: "
+                reason = str(again).removeprefix(f"{field}: ")
+                return type(again)(where + reason, stage="compose", hint_id=again.hint_id)
+        return broken
+
+    def _attempts(self, values: Mapping[str, str]) -> Iterator[tuple[str, list[str], Callable[[], object]]]:
+        """Each thing that may be wrong: its field, the holes in it, and how to find out."""
+        for name in sorted(self._names):
+            yield "", [name], partial(check_body, "", values[name])
+        for place in self._places:
+            yield place.field, [hole.name for hole in place.holes], partial(place.fill, values)
+        for field, pattern in (("subject", self._subject), *self._headers):
+            yield field, [hole.name for hole in pattern.holes], partial(check_text, field, pattern.fill(values))
+        holes = [hole.name for link in self._links for hole in link.holes]
+        yield "list_unsubscribe", holes, partial(self._filled_links, values)
+
+
+# The steps.
+
+
+def _row(number: int) -> str:
+    return f"row {number}: " if number else ""
+
+
+def _refused(number: int, reason: str) -> InvalidMessage:
+    return InvalidMessage(_row(number) + reason, stage="compose")
+
+
+def _as_text(number: int, name: str, value: object) -> str:
+    """A value that is not simply text: a whole number, or a kind of text."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST_NUMBER:
+        return str(int(value))
+    raise _refused(number, f"{{{name}}} takes text or a whole number, not {type(value).__name__}")
+
+
+def _breaks_a_line(value: str) -> bool:
+    try:
+        check_text("", value)
+    except InvalidMessage:
+        return True
+    return False
