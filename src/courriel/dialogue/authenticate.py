@@ -18,7 +18,6 @@ from courriel.dialogue.exchange import Exchange
 from courriel.dialogue.flow import Fetch, Flow
 from courriel.model.credentials import Credentials, External, Password, TokenSource
 from courriel.model.server import Server
-from courriel.reply import Reply
 from courriel.wire import sasl
 from courriel.wire import smtp as wire
 
@@ -52,7 +51,7 @@ def authenticate(
         except errors.AuthenticationRefused as refused:
             refused.tried, refused.user = tuple(tried), credentials.user
             refusal = refused
-        if refusal.reply.code not in _CANNOT:
+        if not _another_may_follow(refusal):
             break
     if refusal is None:
         raise errors.NotSupported(
@@ -61,7 +60,7 @@ def authenticate(
             stage="authenticate",
             hint_id="AUTH-NOT-OFFERED",
         )
-    if not isinstance(credentials, TokenSource) or refusal.reply.kind != 5 or refusal.reply.code in _CANNOT:
+    if not isinstance(credentials, TokenSource) or refusal.reply.kind != 5 or _another_may_follow(refusal):
         raise refusal
     # The token may have been withdrawn before its time: one fresh one, then the refusal stands (scar 31).
     fresh = (yield Fetch(credentials)).decode()
@@ -152,8 +151,12 @@ def _cancel(exchange: Exchange, name: str, broken: Exception) -> Flow[None]:
     reply = yield from exchange.ask("authenticate", wire.command("*"))
     if reply.kind == 2:
         raise errors.RemoteProtocolError(f"{name}: the server took a login that was given up", stage="authenticate")
-    refusal = errors.AuthenticationRefused(Reply(504, (f"{name} was given up: {broken}",)), stage="authenticate")
-    raise refusal from broken
+    raise errors.AuthenticationRefused(reply, stage="authenticate", about=f"we gave {name} up: {broken}") from broken
+
+
+def _another_may_follow(refusal: errors.AuthenticationRefused) -> bool:
+    """Whether another mechanism may be tried: the server cannot do this one, or we gave it up."""
+    return refusal.reply.code in _CANNOT or refusal.__cause__ is not None
 
 
 def _try_once_more(exchange: Exchange, mechanism: sasl.Mechanism, refused: errors.AuthenticationRefused) -> Flow[None]:
