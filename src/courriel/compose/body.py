@@ -10,6 +10,9 @@ from courriel.wire.parts import Part, encoded_part
 from courriel.wire.transfer import encode_base64, encode_quoted_printable, foreign_octets, pays_as_base64, with_crlf
 
 
+LONGEST_LINE = 998  # octets without its line end, RFC 5322 2.1.1
+
+
 class Fixed:
     """Lines without a hole, ready in octets."""
 
@@ -26,7 +29,7 @@ class Fixed:
 class Body:
     """One text with holes. It is cut at line ends: no code, no limit and no dot reaches beyond the end of a line."""
 
-    __slots__ = ("_dotless", "_kind", "_long", "_stretches", "pattern")
+    __slots__ = ("_dotless", "_format", "_kind", "_long", "_room", "_stretches", "pattern")
 
     def __init__(self, kind: str, pattern: Pattern) -> None:
         self._kind = kind
@@ -35,6 +38,19 @@ class Body:
         fixed = [each for each in self._stretches if isinstance(each, Fixed)]
         self._long = any(each.long for each in fixed)
         self._dotless = all(each.dotless for each in fixed)
+        self._format, self._room = self._in_one()
+
+    def part_of_lines(self, octets: Mapping[bytes, bytes], longest: int, eight_bit: bool) -> Part | None:
+        """The same as `part` for values that are within a line, `longest` octets at most: filled in one stroke.
+
+        None when such values might still make a line too long, or one that begins with a dot.
+        """
+        if longest > self._room:
+            return None
+        whole = self._format % octets
+        if whole.isascii():
+            return encoded_part(self._kind, "7bit", whole, self._dotless)
+        return encoded_part(self._kind, "8bit", whole, self._dotless) if eight_bit else None
 
     def part(self, values: Mapping[str, str], eight_bit: bool) -> Part:
         """The body part that this text becomes for these values: the same that the builder makes of the whole."""
@@ -57,6 +73,30 @@ class Body:
         return self._coded(pieces, whole)
 
     # The steps.
+
+    def _in_one(self) -> tuple[bytes, int]:
+        """The whole as one format for octets, and how long a value may be so that no line becomes too long: -1 for
+        none at all, also where a line begins with a hole, and so with a dot perhaps."""
+        written = [
+            f"%({piece.key})b".encode() if isinstance(piece, Hole) else with_crlf(piece.replace("%", "%%"))
+            for piece in self.pattern.pieces
+        ]
+        room = -1 if self._long else LONGEST_LINE
+        literal, holes = "\n", 0
+        for piece in (*self.pattern.pieces, "\n"):
+            if isinstance(piece, Hole):
+                holes += 1
+                if literal.endswith("\n"):
+                    return b"".join(written), -1
+                literal += "."
+                continue
+            rest, end, after = piece.partition("\n")
+            literal += rest
+            if end:
+                if holes:
+                    room = min(room, (LONGEST_LINE - len(literal.encode())) // holes)
+                literal, holes = "\n" + after.rpartition("\n")[2], 0
+        return b"".join(written), max(room, -1)
 
     def _coded(self, pieces: list[bytes], whole: bytes) -> Part:
         foreign = 0
@@ -90,13 +130,15 @@ def _stretches(pattern: Pattern) -> tuple[str | Fixed, ...]:
             continue
         if live:
             # The line that the last hole stands in goes on until its end.
-            rest, end, piece = piece.partition("\n")
+            rest, end, following = piece.partition("\n")
             live.append(rest + end)
             if not end:
                 continue
             stretches.append(Pattern.of(*live).format)
             live = []
-        lines, end, begun = piece.rpartition("\n")
+        else:
+            following = piece
+        lines, end, begun = following.rpartition("\n")
         if end:
             stretches.append(Fixed(lines + end))
         if begun:

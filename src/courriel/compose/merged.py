@@ -70,10 +70,15 @@ class MergedMessage(Prepared):
     @property
     def recipients(self) -> tuple[Address, ...]:
         """Everybody it goes to: To, Cc and Bcc, each once."""
-        return tuple({address.spec: address for address in (*self.to, *self.cc, *self.bcc)}.values())
+        everybody = self.to + self.cc + self.bcc
+        if len(everybody) == 1:
+            return everybody
+        return tuple({address.spec: address for address in everybody}.values())
 
     def envelope(self, sender: str | Address | None = None, to: Addresses | None = None) -> Envelope:
         """From whom and to whom servers carry it: what its fields say, or what is said here instead ("": nobody)."""
+        if sender is None and to is None and not self.delivery_receipt:
+            return Envelope(self.sender, self.recipients)
         return Envelope.of(
             self.sender if sender is None else sender,
             self.recipients if to is None else Address.all_of(to),

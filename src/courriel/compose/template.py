@@ -15,7 +15,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Literal
 
 from courriel.compose.addressing import Addresses
-from courriel.compose.body import Body
+from courriel.compose.body import LONGEST_LINE, Body
 from courriel.compose.holes import Hole, Pattern, escaped
 from courriel.compose.merged import MergedMessage
 from courriel.errors import InvalidAddress, InvalidMessage, UsageError
@@ -138,7 +138,7 @@ class Template:
 
         Taking the next one raises InvalidMessage or InvalidAddress, the row (from 1) and the hole named, for a value
         that is missing, has no place, or does not fit; whoever takes yet another gets that of the row after. With
-        `unused="ignore"` a row may hold more than is used. To look before the first leaves: `list(template.merge(rows))`.
+        `unused="ignore"` a row may hold more than is used. To look at all before the first one leaves, make a list.
         """
         if unused not in ("refuse", "ignore"):
             raise UsageError(f'unused is "refuse" or "ignore", not {unused!r}')
@@ -152,7 +152,12 @@ class Template:
 
     def parts(self, values: Mapping[str, str], eight_bit: bool) -> tuple[list[Part], list[tuple[bool, Part]]]:
         """What the reader sees, and the files, as parts of a mail."""
-        bodies = [body.part(values, eight_bit) for body in self._bodies]
+        octets = {key.encode(): value.encode() for key, value in values.items()}
+        whole = b"".join(octets.values())
+        longest = len(whole) if b"\n" not in whole and b"\r" not in whole else LONGEST_LINE + 1
+        bodies = [
+            body.part_of_lines(octets, longest, eight_bit) or body.part(values, eight_bit) for body in self._bodies
+        ]
         if self._html.pieces and not self._text.pieces:
             from courriel.wire.html_text import text_of
 

@@ -170,7 +170,10 @@ class Message:
     @property
     def recipients(self) -> tuple[Address, ...]:
         """Everybody it goes to: To, Cc and Bcc, each once."""
-        return tuple({address.spec: address for address in (*self.to, *self.cc, *self.bcc)}.values())
+        everybody = self.to + self.cc + self.bcc
+        if len(everybody) == 1:
+            return everybody
+        return tuple({address.spec: address for address in everybody}.values())
 
     @property
     def needs_smtputf8(self) -> bool:
@@ -183,6 +186,8 @@ class Message:
 
         A `sender` of "" is the null sender, whom nobody can answer.
         """
+        if sender is None and to is None and not self.delivery_receipt:
+            return Envelope(self.sender, self.recipients)
         return Envelope.of(
             self.sender if sender is None else sender,
             self.recipients if to is None else Address.all_of(to),

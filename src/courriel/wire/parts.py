@@ -94,30 +94,40 @@ def _plain_name(name: str) -> str:
 
 def multipart(kind: str, parts: list[Part], boundaries: Boundaries) -> Part:
     """Parts within one part, each after a boundary that stands in none of them."""
-    boundary = boundaries.next(parts)
-    pieces: list[bytes | Piece] = []
+    while True:
+        boundary = boundaries.next()
+        body = _joined(_bounded(boundary, parts))
+        found = 0
+        for piece in body:
+            if isinstance(piece, bytes):
+                found += piece.count(boundary.encode())
+        if found == len(parts) + 1:
+            break
     eight_bit, dotless = False, True
+    for part in parts:
+        eight_bit = eight_bit or part.eight_bit
+        dotless = dotless and part.dotless
+    # What is within is related to the alternative, which is always the first part (RFC 2387 3.1).
+    more = '; type="multipart/alternative"' if kind == "related" else ""
+    # A multipart says 8bit when one of its parts does (RFC 2045 6.4).
+    encoding = "\r\nContent-Transfer-Encoding: 8bit" if eight_bit else ""
+    header = f'Content-Type: multipart/{kind}{more};\r\n boundary="{boundary}"{encoding}'
+    size = 0
+    for piece in body:
+        size += len(piece) if isinstance(piece, bytes) else piece.size
+    return Part(header, body, size, True, eight_bit, dotless)
+
+
+def _bounded(boundary: str, parts: list[Part]) -> list[bytes | Piece]:
+    """The parts with boundaries before, between and after them."""
+    pieces: list[bytes | Piece] = []
     line_end = ""
     for part in parts:
         pieces.append(f"{line_end}--{boundary}\r\n{part.header}\r\n\r\n".encode())
         pieces += part.body
         line_end = "" if part.ends_its_line else "\r\n"
-        eight_bit = eight_bit or part.eight_bit
-        dotless = dotless and part.dotless
     pieces.append(f"{line_end}--{boundary}--\r\n".encode())
-    body = _joined(pieces)
-    # What is within is related to the alternative, which is always the first part (RFC 2387 3.1).
-    more = '; type="multipart/alternative"' if kind == "related" else ""
-    # A multipart says 8bit when one of its parts does (RFC 2045 6.4).
-    encoding = "\r\nContent-Transfer-Encoding: 8bit" if eight_bit else ""
-    return Part(
-        f'Content-Type: multipart/{kind}{more};\r\n boundary="{boundary}"{encoding}',
-        body,
-        sum([len(piece) if isinstance(piece, bytes) else piece.size for piece in body]),
-        ends_its_line=True,
-        eight_bit=eight_bit,
-        dotless=dotless,
-    )
+    return pieces
 
 
 def _joined(pieces: list[bytes | Piece]) -> tuple[bytes | Piece, ...]:
@@ -135,7 +145,8 @@ def _joined(pieces: list[bytes | Piece]) -> tuple[bytes | Piece, ...]:
 
 
 class Boundaries:
-    """Boundaries for one message: always the same ones for the same message, and none that stands in a part of it."""
+    """Boundaries for one message: always the same ones for the same message. `=_` stands in no base64 and in no
+    quoted-printable, so that the first one is nearly always taken."""
 
     __slots__ = ("_number", "_seed")
 
@@ -143,18 +154,7 @@ class Boundaries:
         self._seed = crc32(message_id.encode())
         self._number = 0
 
-    def next(self, parts: list[Part]) -> str:
-        """The next boundary that stands in none of these parts. `=_` stands in no base64 and no quoted-printable."""
-        while True:
-            self._number += 1
-            boundary = f"=_{self._seed:08x}.{self._number:04}"
-            if not _stands_in(boundary.encode(), parts):
-                return boundary
-
-
-def _stands_in(mark: bytes, parts: list[Part]) -> bool:
-    for part in parts:
-        for piece in part.body:
-            if isinstance(piece, bytes) and mark in piece:
-                return True
-    return False
+    def next(self) -> str:
+        """The next one."""
+        self._number += 1
+        return f"=_{self._seed:08x}.{self._number:04}"
