@@ -20,6 +20,7 @@ from courriel.model.credentials import TokenSource
 from courriel.model.server import Security, Server
 from courriel.network import resolve
 from courriel.network.line import PROBING, Clock, Turn, keep_line, prepared_tls, refuse_if_broken, token_bytes
+from courriel.network.race import Race
 from courriel.network.transcript import Transcript
 
 if TYPE_CHECKING:
@@ -361,25 +362,41 @@ async def _places(server: Server, ends: float) -> list[resolve.Place]:
 
 
 async def _reach_one_of(places: list[resolve.Place], ends: float) -> socket.socket:
-    """The first address that answers, in the order of the name service; raises what the last one said."""
-    last: OSError = OSError("the name has no address")
-    for rank, place in enumerate(places):
-        # Each gets its share of the time, so that a road that leads nowhere does not use it all up.
-        share = max(0.001, (ends - monotonic()) / (len(places) - rank))
-        try:
-            return await _reach(place, share)
-        except OSError as failed:
-            last = failed
-    raise last
+    """The line to the first address that answers; see `network.race`."""
+    race = Race(places, ends)
+    called: dict[asyncio.Task[socket.socket], resolve.Place] = {}
+    try:
+        while race.goes_on(len(called)):
+            while place := race.starter(len(called)):
+                called[asyncio.create_task(_reach(place))] = place
+            if not called:
+                break
+            done, _ = await asyncio.wait(called, timeout=race.patience(), return_when=asyncio.FIRST_COMPLETED)
+            for call in done:
+                place = called.pop(call)
+                try:
+                    return call.result()
+                except OSError as failed:
+                    race.lost(place, failed)
+        raise race.failure(list(called.values()))
+    finally:
+        # Not awaited: a cancellation that came meanwhile would lose the line that won.
+        for call in called:
+            call.add_done_callback(_close_late)
+            call.cancel()
 
 
-async def _reach(place: resolve.Place, seconds: float) -> socket.socket:
+def _close_late(call: asyncio.Task[socket.socket]) -> None:
+    if not call.cancelled() and call.exception() is None:
+        call.result().close()
+
+
+async def _reach(place: resolve.Place) -> socket.socket:
     family, address = place
     line = socket.socket(family, socket.SOCK_STREAM)
     try:
         line.setblocking(False)
-        async with asyncio.timeout(seconds):
-            await asyncio.get_running_loop().sock_connect(line, address)  # type: ignore[arg-type]
+        await asyncio.get_running_loop().sock_connect(line, address)  # type: ignore[arg-type]
     except BaseException:
         line.close()
         raise

@@ -13,7 +13,7 @@ from courriel import errors
 from courriel.dialogue.flow import Connect, Fetch, Flow, HangUp, Overhear, Probe, Receive, Secure, Send, Want
 from courriel.errors import Stage
 from courriel.model.server import Security, Server
-from courriel.network import resolve
+from courriel.network import race, resolve
 from courriel.network.line import PROBING, Clock, Turn, keep_line, prepared_tls, refuse_if_broken, token_bytes
 from courriel.network.transcript import Transcript
 
@@ -177,7 +177,7 @@ class Line:
     def _probe(self, by_tls: bool, stage: Stage) -> bytes:
         ends = monotonic() + self._clock.at_most(min(PROBING, self.server.timeouts.of(stage)))
         try:
-            with _reach_one_of(_places(self.server, ends), ends) as line:
+            with race.reach(_places(self.server, ends), ends) as line:
                 line.settimeout(max(0.001, ends - monotonic()))
                 if not by_tls:
                     with line.makefile("rb") as heard:
@@ -195,7 +195,7 @@ class Line:
             prepared_tls(self.server)  # a file that cannot be read is said before anybody is called
         ends = self._clock.for_connecting()
         places = _places(self.server, ends)
-        self._socket = line = _reach_one_of(places, ends)
+        self._socket = line = race.reach(places, ends)
         self.broken, self.tls_version = False, ""
         self._note(f"connected to {self.server}")
         return resolve.our_name(line.getsockname())
@@ -249,33 +249,6 @@ def _places(server: Server, ends: float) -> list[resolve.Place]:
     if isinstance(answer, OSError):
         raise answer
     return answer
-
-
-def _reach_one_of(places: list[resolve.Place], ends: float) -> socket.socket:
-    """The first address that answers, in the order of the name service; raises what the last one said."""
-    last: OSError = OSError("the name has no address")
-    for rank, place in enumerate(places):
-        # Each gets its share of the time, so that a road that leads nowhere does not use it all up.
-        share = max(0.001, (ends - monotonic()) / (len(places) - rank))
-        try:
-            return _reach(place, share)
-        except OSError as failed:
-            last = failed
-    raise last
-
-
-def _reach(place: resolve.Place, seconds: float) -> socket.socket:
-    family, address = place
-    line = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        line.settimeout(seconds)
-        line.connect(address)  # type: ignore[arg-type]
-        with suppress(OSError):  # a local socket has no such option, and needs none
-            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    except BaseException:
-        line.close()
-        raise
-    return line
 
 
 def _fetched(given: object) -> bytes:

@@ -27,10 +27,11 @@ def translate(broken: OSError, server: Server, stage: Stage) -> errors.Connectio
     return errors.ConnectionFailed(f"{server}: {said}", stage=stage, server=str(server), hint_id=hint_id)
 
 
-def silent(server: Server, stage: Stage, seconds: float) -> errors.TimedOut:
-    """The server said nothing for as long as we were ready to wait."""
+def silent(server: Server, stage: Stage, seconds: float, tried: str = "") -> errors.TimedOut:
+    """The server said nothing for as long as we were ready to wait; `tried` are its addresses, when it has several."""
     what = "did not answer" if stage == "connect" else "was silent"
-    return errors.TimedOut(f"{server} {what} for {seconds:g} s ({stage})", stage=stage, server=str(server))
+    where = f": {tried}" if tried else ""
+    return errors.TimedOut(f"{server} {what} for {seconds:g} s ({stage}){where}", stage=stage, server=str(server))
 
 
 def overdue(server: Server, stage: Stage, seconds: float) -> errors.TimedOut:

@@ -12,6 +12,7 @@ from courriel.errors import Stage
 from courriel.model.credentials import Token
 from courriel.model.server import Server
 from courriel.network.failures import overdue, silent, translate
+from courriel.network.race import Unreached
 
 if TYPE_CHECKING:
     import ssl
@@ -89,7 +90,8 @@ class Clock:
         elif total is not None and monotonic() >= self._deadline:
             error = overdue(self._server, stage, total)
         else:
-            error = silent(self._server, stage, self._server.timeouts.of(stage))
+            tried = str(broken) if isinstance(broken, Unreached) else ""
+            error = silent(self._server, stage, self._server.timeouts.of(stage), tried)
         error.__cause__ = broken
         return error
 
