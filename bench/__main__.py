@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import resource
 import signal
 import sys
@@ -22,7 +23,7 @@ from .certificates import write_certificates
 from .contestants import Contestant, assemble
 from .growing import Curve, grow
 from .material import Material
-from .measuring import QUICK, THOROUGH, Ground, Pace, Ratio, Result, Skipped, measure, narrate
+from .measuring import QUICK, THOROUGH, Ground, Pace, Ratio, Result, Skipped, measure, narrate, warm_up
 from .processes import PEERS, ROOT, Broken, last_core
 from .rows import rows
 
@@ -35,6 +36,8 @@ def main() -> int:
     with contextlib.suppress(ValueError, OSError):
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    # An import is timed as users have it: compiled once.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     core = last_core() if options.core is None else options.core
     where = machine.describe(core)
     with tempfile.TemporaryDirectory(prefix="courriel-bench-") as name:
@@ -52,6 +55,8 @@ def main() -> int:
         curves: list[Curve] = []
         checked = 0
         try:
+            narrate("warming up")
+            warm_up(ground, field.contestants, pace)
             for row in rows(material, folder):
                 if not row.name.startswith(options.rows):
                     continue

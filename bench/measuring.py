@@ -2,11 +2,17 @@
 
 A round lasts a few seconds, so that a neighbour who makes the machine slow makes it slow for all. Each ratio is that of
 two runs of one round; the median of the rounds is what is told, with the least and the most beside it.
+
+Time is that of the core which client and sink share: what the two used of it, and what it was idle meanwhile (a client
+that waits for nothing but a timer is slow too). On a quiet machine this is what the clock on the wall says; on a busy
+one it leaves out what the neighbours used. The ratio by the wall's clock is told beside it. Where the system does not
+say what a core did, there is only the wall's.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import statistics
 import sys
 from collections.abc import Iterator, Mapping
@@ -23,12 +29,13 @@ class Pace:
 
     rounds: int
     seconds: float  # that one run should last
-    warming: float  # seconds for those who are quick only when they are warm
+    first_warming: float  # seconds before everything, for those who are quick only when they are warm
+    warming: float  # and before each row
     quick: bool
 
 
-THOROUGH = Pace(rounds=9, seconds=0.6, warming=3.0, quick=False)
-QUICK = Pace(rounds=3, seconds=0.12, warming=0.6, quick=True)
+THOROUGH = Pace(rounds=9, seconds=0.6, first_warming=15.0, warming=3.0, quick=False)
+QUICK = Pace(rounds=3, seconds=0.12, first_warming=4.0, warming=0.4, quick=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +82,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """Ours to theirs, in one row; `core` is the same by the time that the core was busy, whatever else ran on it."""
+    """Ours to theirs, in one row, by the core's time; `wall` is the ratio by the clock, neighbours and all."""
 
     row: Row
     rival: str
     ours: Spread
     theirs: Spread
     ratio: Spread
-    core: Spread | None
+    wall: Spread
     floor: float | None
 
     @property
@@ -147,6 +154,16 @@ class Ground:
             case _:
                 raise ValueError(kind)
 
+    def idle_seconds(self) -> float:
+        """How long our core has had nothing to do since the machine started, in ticks of a hundredth; 0 where nobody
+        says.
+        """
+        if self.core is not None and sys.platform == "linux":
+            for line in Path("/proc/stat").read_text("ascii").splitlines():
+                if line.startswith(f"cpu{self.core} "):
+                    return (int(line.split()[4]) + int(line.split()[5])) / os.sysconf("SC_CLK_TCK")
+        return 0.0
+
     @staticmethod
     def can(kind: str) -> bool:
         return kind != "smtp-sink" or Path(SMTP_SINK).exists()
@@ -166,57 +183,65 @@ def measure(row: Row, ground: Ground, contestants: Mapping[str, Contestant], pac
         counts: dict[str, int] = {}
         for label, (contestant, rival) in list(runners.items()):
             try:
-                counts[label] = _warm_up(contestant, rival, row, sink, pace)
+                counts[label] = _warm_up(contestant, rival, row, sink, pace, ground)
             except (Cannot, Broken) as why:
                 skipped.append(Skipped(row.name, f"{label}: {why}"))
                 del runners[label]
         if OURS not in runners or len(runners) < 2:
             return skipped or [Skipped(row.name, "nobody to compare with")]
         rates: dict[str, list[float]] = {label: [] for label in runners}
-        cores: dict[str, list[float]] = {label: [] for label in runners}
+        walls: dict[str, list[float]] = {label: [] for label in runners}
         for turn in range(pace.rounds):
             labels = list(runners)
             # Everybody is first once: whoever follows a heavy one pays for what that one left behind.
             for label in labels[turn % len(labels) :] + labels[: turn % len(labels)]:
                 contestant, rival = runners[label]
-                done, core_seconds = _run(contestant, rival, row, sink, counts[label])
-                rates[label].append(done.rate * row.scale)
-                cores[label].append(done.sent * row.scale / core_seconds if core_seconds else 0.0)
-    return [*skipped, *(_ratio(row, label, runners[label][1], rates, cores) for label in runners if label != OURS)]
+                done, seconds = _run(contestant, rival, row, sink, counts[label], ground)
+                rates[label].append(done.sent * row.scale / seconds)
+                walls[label].append(done.sent * row.scale / done.seconds)
+    return [*skipped, *(_ratio(row, label, runners[label][1], rates, walls) for label in runners if label != OURS)]
+
+
+def warm_up(ground: Ground, contestants: Mapping[str, Contestant], pace: Pace) -> None:
+    """Let those who compile while they run do so before anybody looks."""
+    with ground.sink("pipelining") as sink:
+        for name in JUST_IN_TIME:
+            for work in ("ready", "built"):
+                spent = 0.0
+                while name in contestants and spent < pace.first_warming / 2:
+                    spent += contestants[name].do(work, getattr(sink, "port", 0), 1_000).seconds
 
 
 # The steps.
 
 
-def _ratio(row: Row, label: str, rival: Rival, rates: dict[str, list[float]], cores: dict[str, list[float]]) -> Ratio:
-    ratios = [ours / theirs for ours, theirs in zip(rates[OURS], rates[label], strict=True)]
-    by_core = [ours / theirs for ours, theirs in zip(cores[OURS], cores[label], strict=True) if ours and theirs]
-    return Ratio(
-        row,
-        label,
-        Spread.of(rates[OURS]),
-        Spread.of(rates[label]),
-        Spread.of(ratios),
-        Spread.of(by_core) if by_core else None,
-        rival.floor,
+def _ratio(row: Row, label: str, rival: Rival, rates: dict[str, list[float]], walls: dict[str, list[float]]) -> Ratio:
+    ratio, wall = (
+        Spread.of([ours / theirs for ours, theirs in zip(by[OURS], by[label], strict=True)]) for by in (rates, walls)
     )
+    return Ratio(row, label, Spread.of(rates[OURS]), Spread.of(rates[label]), ratio, wall, rival.floor)
 
 
-def _run(contestant: Contestant, rival: Rival, row: Row, sink: Program | None, count: int) -> tuple[Done, float]:
-    """One run, and what the core did for it: the contestant's part and the sink's."""
-    before = sink.core_seconds() if sink else 0.0
+def _run(
+    contestant: Contestant, rival: Rival, row: Row, sink: Program | None, count: int, ground: Ground
+) -> tuple[Done, float]:
+    """One run, and how long the core took for it: the contestant's part, the sink's, and the idle part between."""
+    served, idle = sink.core_seconds() if sink else 0.0, ground.idle_seconds()
     port = getattr(sink, "port", 0)
     done = contestant.do(rival.work or row.work, port, count, **{**row.options, **rival.options})
-    served = sink.core_seconds() - before if sink else 0.0
-    return done, done.core_seconds + served if done.core_seconds else 0.0
+    served, idle = (sink.core_seconds() if sink else 0.0) - served, ground.idle_seconds() - idle
+    if not done.core_seconds or (sink and not served):
+        return done, done.seconds
+    # More than the clock says was not spent on this: it was used before the clock started, or is a tick too many.
+    return done, min(done.core_seconds + served + idle, done.seconds)
 
 
-def _warm_up(contestant: Contestant, rival: Rival, row: Row, sink: Program | None, pace: Pace) -> int:
+def _warm_up(contestant: Contestant, rival: Rival, row: Row, sink: Program | None, pace: Pace, ground: Ground) -> int:
     """Warm somebody up, and find out how many mails fill one run."""
     spent, count = 0.0, min(row.most, 20)
     wanted = pace.warming if contestant.name in JUST_IN_TIME else pace.seconds / 2
     while True:
-        done, _ = _run(contestant, rival, row, sink, count)
+        done, _ = _run(contestant, rival, row, sink, count, ground)
         spent += done.seconds
         count = max(1, min(row.most, int(done.rate * pace.seconds), 10 * count))
         if spent >= wanted or done.sent >= row.most:

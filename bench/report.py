@@ -43,10 +43,10 @@ def write(
         "",
         "## Ratios",
         "",
-        "Ours over theirs, in the same round; median (least to most of the rounds). *By core time*: the same ratio by",
-        "the time that the core was busy with client and sink, which the neighbours on a busy machine hardly move.",
+        "Ours over theirs, in the same round; median (least to most of the rounds). Time is that of the core which",
+        "client and sink share, what neighbours used of it left out; *by the clock*: the same, neighbours included.",
         "",
-        "| row | work | beside | ratio | floor | met | by core time | ours | theirs | |",
+        "| row | work | beside | ratio | floor | met | by the clock | ours | theirs | |",
         "|---|---|---|---:|---:|:-:|---:|---:|---:|---|",
         *(ratio_line(each) for each in ratios),
         "",
@@ -81,12 +81,10 @@ def write(
 
 def ratio_line(each: Ratio) -> str:
     floor = "" if each.floor is None else f"{each.floor:g}"
-    core = "" if each.core is None else number(each.core.middle)
-    return (
-        f"| {each.row.name} | {each.row.what} | {each.rival} | **{number(each.ratio.middle)}** "
-        f"({number(each.ratio.low)} to {number(each.ratio.high)}) | {floor} | {mark(each.met)} | {core} | "
-        f"{number(each.ours.middle)} | {number(each.theirs.middle)} | {each.row.unit} |"
-    )
+    ratio = f"**{number(each.ratio.middle)}** ({number(each.ratio.low)} to {number(each.ratio.high)})"
+    rates = f"{number(each.ours.middle)} | {number(each.theirs.middle)} | {each.row.unit}"
+    row = f"{each.row.name} | {each.row.what} | {each.rival}"
+    return f"| {row} | {ratio} | {floor} | {mark(each.met)} | {number(each.wall.middle)} | {rates} |"
 
 
 def limit_line(each: Limit) -> str:
@@ -134,11 +132,11 @@ def short(results: Sequence[Result]) -> str:
     for each in results:
         if isinstance(each, Ratio):
             floor = "" if each.floor is None else f"floor {each.floor:g}"
-            core = "" if each.core is None else f"core {number(each.core.middle)}"
+            wall = f"wall {number(each.wall.middle)}"
             met = mark(each.met).strip("*")
             rates = f"{number(each.ours.middle):>9} {number(each.theirs.middle):>9} {each.row.unit}"
             ratio = f"{number(each.ratio.middle):>6} x"
-            lines.append(f"{each.row.name:28} {each.rival:24} {ratio}  {floor:10} {met:4} {core:12} {rates}")
+            lines.append(f"{each.row.name:28} {each.rival:24} {ratio}  {floor:10} {met:4} {wall:12} {rates}")
         elif isinstance(each, Limit):
             ceiling = "" if each.at_most is None else f"at most {each.at_most:g}"
             lines.append(
