@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from collections.abc import Iterable
 from contextlib import suppress
 from itertools import zip_longest
 from selectors import EVENT_WRITE, DefaultSelector
@@ -74,26 +75,31 @@ class Race:
 def reach(places: list[Place], ends: float) -> socket.socket:
     """The line to the first address that answers. Raises OSError when none does before `ends` (monotonic)."""
     race = Race(places, ends)
-    with DefaultSelector() as called:
-        try:
-            while race.goes_on(len(called.get_map())):  # one that is called is registered here
-                while place := race.starter(len(called.get_map())):
+    running: dict[socket.socket, Place] = {}
+    try:
+        with DefaultSelector() as called:
+            while race.goes_on(len(running)):
+                while place := race.starter(len(running)):
                     try:
-                        called.register(_call(place), EVENT_WRITE, place)
+                        line = _call(place)
                     except OSError as unreachable:
                         race.lost(place, unreachable)
-                for key, _ in called.select(race.patience()) if called.get_map() else ():
-                    line = key.fileobj
-                    assert isinstance(line, socket.socket)
+                    else:
+                        running[line] = place
+                        called.register(line, EVENT_WRITE, line)
+                for answer, _ in called.select(race.patience()) if running else ():
+                    line = answer.data
                     called.unregister(line)
                     if not (said := line.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)):
+                        _close(other for other in running if other is not line)
                         return hurry(line)
+                    race.lost(running.pop(line), OSError(said, os.strerror(said)))
                     line.close()
-                    race.lost(key.data, OSError(said, os.strerror(said)))
-            raise race.failure([key.data for key in called.get_map().values()])
-        finally:
-            for key in called.get_map().values():
-                key.fileobj.close()  # type: ignore[union-attr]  # pyright: ignore[reportAttributeAccessIssue]
+            raise race.failure(list(running.values()))
+    except BaseException:
+        # Of Ctrl-C, too, which may come when one has won already.
+        _close(running)
+        raise
 
 
 def hurry(line: socket.socket) -> socket.socket:
@@ -115,6 +121,11 @@ def interleaved(places: list[Place]) -> list[Place]:
 
 
 # The steps.
+
+
+def _close(lines: Iterable[socket.socket]) -> None:
+    for line in lines:
+        line.close()
 
 
 def _call(place: Place) -> socket.socket:
