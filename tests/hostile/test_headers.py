@@ -48,6 +48,20 @@ def test_a_hostile_value_is_refused_with_its_field_named_or_read_back_as_it_is(v
             Message(**FIELDS, **{field: value})  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("message_id", f"<{PLAIN_VALUE}@x.org>"),
+        ("in_reply_to", f"<{PLAIN_VALUE}@x.org>"),
+        ("references", f"<1@x.org> <{PLAIN_VALUE}>"),
+        ("list_unsubscribe", f"https://x.org/{PLAIN_VALUE}"),
+    ],
+)
+def test_an_encoded_line_break_hides_in_no_id_and_no_link(field: str, value: str) -> None:
+    with pytest.raises(InvalidMessage, match=f"^{field}: "):
+        Message(**FIELDS, **{field: value})  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("value", hostile("header_values"), ids=shown)
 def test_a_hostile_value_as_a_name_is_refused_or_read_back(value: str) -> None:
     from courriel.model.address import Address

@@ -10,7 +10,7 @@ from courriel.errors import InvalidAddress
 from courriel.model.address import Address
 from courriel.model.field import refusal
 
-_NAMED = re.compile(r"\s*(.*?)\s*<([^<>]*)>\s*", re.DOTALL)
+_NAMED = re.compile(r"\s*([^<>]*?)\s*<([^<>]*)>\s*")
 
 
 class Place:

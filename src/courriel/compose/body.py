@@ -9,7 +9,6 @@ from courriel.model.content import has_long_line, is_dotless
 from courriel.wire.parts import Part, encoded_part
 from courriel.wire.transfer import encode_base64, encode_quoted_printable, foreign_octets, pays_as_base64, with_crlf
 
-
 LONGEST_LINE = 998  # octets without its line end, RFC 5322 2.1.1
 
 
@@ -76,7 +75,7 @@ class Body:
 
     def _in_one(self) -> tuple[bytes, int]:
         """The whole as one format for octets, and how long a value may be so that no line becomes too long: -1 for
-        none at all, also where a line begins with a hole, and so with a dot perhaps."""
+        none at all, also where a line begins with a dot, or with a hole, and so with a dot perhaps."""
         written = [
             f"%({piece.key})b".encode() if isinstance(piece, Hole) else with_crlf(piece.replace("%", "%%"))
             for piece in self.pattern.pieces
@@ -93,6 +92,8 @@ class Body:
             rest, end, after = piece.partition("\n")
             literal += rest
             if end:
+                if holes and literal.startswith("\n."):
+                    return b"".join(written), -1
                 if holes:
                     room = min(room, (LONGEST_LINE - len(literal.encode())) // holes)
                 literal, holes = "\n" + after.rpartition("\n")[2], 0

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from courriel.compose.addressing import Addresses
 from courriel.compose.body import LONGEST_LINE, Body
@@ -80,7 +80,7 @@ class Template:
         if not (len(self._to) or len(self._cc) or len(self._bcc)):
             raise refusal("to, cc, bcc", 'no recipient was given: to="{email}" takes each from its row', "NO-RECIPIENT")
         self._subject = Pattern.parse("subject", subject)
-        given = headers.items() if isinstance(headers, Mapping) else headers
+        given = cast("Mapping[str, str]", headers).items() if isinstance(headers, Mapping) else headers
         self._headers = tuple((name, Pattern.parse(name, value)) for name, value in given)
         links = (list_unsubscribe,) if isinstance(list_unsubscribe, str) else tuple(list_unsubscribe)
         self._links = tuple(Pattern.parse("list_unsubscribe", link) for link in links if link)

@@ -19,6 +19,8 @@ _LINE_BREAK = "\r\n\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 _NAME = expression(r"[A-Za-z0-9][A-Za-z0-9!#$%&'*+.^_`|~-]*")
 _MESSAGE_ID = expression(r"<[!-;=?A-~]+@[!-;=?A-~]+>")
 _SOME_ID = expression(r"<[!-;=?-~]+>")
+# A reader who decodes where nothing is encoded would find a line break in it (RFC 2047 5 forbids that; many do).
+_ENCODED = "=?"
 _LINK = expression(r"(?:https?|mailto):[!-;=?-~]+")
 
 _OWN_FIELDS = {
@@ -99,7 +101,7 @@ def checked_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> t
 
 def checked_id(field: str, value: str) -> str:
     """Check the id of this very message: `<left@right>`, in ASCII (RFC 5322 3.6.4)."""
-    if not _MESSAGE_ID.fullmatch(value) or len(value) > LONGEST_ID:
+    if not _MESSAGE_ID.fullmatch(value) or len(value) > LONGEST_ID or _ENCODED in value:
         raise refusal(field, f"a message id is <left@right>, in ASCII and without spaces, not {value!r:.100}")
     return value
 
@@ -108,7 +110,7 @@ def checked_ids(field: str, value: str | Iterable[str]) -> tuple[str, ...]:
     """Check ids of other messages: as they came, so long as they stand in brackets and can be told apart."""
     ids = tuple(value.split()) if isinstance(value, str) else tuple(value)
     for each in ids:
-        if not _SOME_ID.fullmatch(each) or len(each) > LONGEST_ID:
+        if not _SOME_ID.fullmatch(each) or len(each) > LONGEST_ID or _ENCODED in each:
             raise refusal(field, f"a message id stands in angle brackets, <left@right>, unlike {each!r:.100}")
     return ids
 
@@ -121,4 +123,6 @@ def checked_links(field: str, value: str | Iterable[str]) -> tuple[str, ...]:
             raise refusal(
                 field, f"a link begins with https: or mailto: and has neither spaces nor brackets, unlike {each!r:.100}"
             )
+        if _ENCODED in each:
+            raise refusal(field, f"=? would be read as an encoded word, and is written =%3F in a link: {each!r:.100}")
     return links

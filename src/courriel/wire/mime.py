@@ -71,9 +71,10 @@ def assembled(fields: list[str], part: Part, utf8: bool) -> Content:
     head = f"{header}\r\nMIME-Version: 1.0\r\n{part.header}\r\n\r\n".encode()
     wide = utf8 and not header.isascii()
     body = part.body
-    if len(body) > 1 or not isinstance(body[0], bytes):
+    alone = body[0] if len(body) == 1 else None
+    if not isinstance(alone, bytes):
         return Content((head, *body), len(head) + part.size, part.eight_bit, wide, part.dotless)
-    data = head + body[0]
+    data = head + alone
     if not data.endswith(b"\r\n"):
         data += b"\r\n"
     return Content((data,), len(data), part.eight_bit, wide, part.dotless)
