@@ -38,10 +38,14 @@ def mails(ground: Ground, contestants: Mapping[str, Contestant], pace: Pace) -> 
         port = getattr(sink, "port", 0)
         for count in (100, 1_000, 10_000) if pace.quick else (100, 1_000, 10_000, 100_000, 1_000_000):
             narrate(f"  {count:,} mails")
-            names = [OURS, "smtplib"] if count <= 10_000 else [OURS]
+            names = [OURS, "smtplib"] if count <= 10_000 else []
             values = _rates(curve, contestants, names, "built", port, count)
+            begun = time.perf_counter()
             try:
-                values["peak memory, MB"] = peak_of(WAITING.format(port=port, count=count), ground) / 1000
+                peak = peak_of(WAITING.format(port=port, count=count), ground) / 1000
+                # With so many, what the program needs to start does not count.
+                values.setdefault(OURS, count / (time.perf_counter() - begun))
+                values["peak memory, MB"] = peak
             except Broken as why:
                 curve.missing = str(why)
             curve.points.append((f"{count:,}", values))

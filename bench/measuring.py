@@ -252,8 +252,8 @@ def number(value: float) -> str:
     """Three digits that count."""
     if value == 0:
         return "0"
-    if abs(value) >= 1000:
-        digits = len(str(int(abs(value)))) - 3
+    if abs(value) >= 999.5:
+        digits = len(str(round(abs(value)))) - 3
         return f"{round(value / 10**digits) * 10**digits:,}"
     return f"{value:.3g}"
 

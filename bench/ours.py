@@ -271,7 +271,7 @@ def waiting(job: Job) -> dict[str, float]:
     return timed(clock, sent)
 
 
-if __name__ == "__main__":
+def main() -> None:
     play(
         {
             "ready": ready,
@@ -294,3 +294,7 @@ if __name__ == "__main__":
             "idle": run(idle),
         }
     )
+
+
+if __name__ == "__main__":
+    main()
