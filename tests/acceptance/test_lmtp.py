@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from servers.dovecot import Dovecot
 
 from courriel import Dialect, Message, Security, Server
+from servers.dovecot import Dovecot
 from session.play import Awaiting, Blocking, Session
 
 pytestmark = pytest.mark.acceptance

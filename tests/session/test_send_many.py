@@ -123,6 +123,21 @@ def test_what_the_messages_raise_comes_after_the_results_of_those_before(send: o
         send(sandbox.server(), supply())  # type: ignore[operator]
 
 
+@in_both_colours
+def test_a_row_that_does_not_fit_has_its_error_in_its_place(send: object, sandbox: Sandbox) -> None:
+    """An iterator that goes on after an error loses nothing; a generator would be over, and is not trusted."""
+    people = ["ada@example.org", "no address", "bob@example.org"]
+
+    def to(person: str) -> Message:
+        return Message(sender="cleo@example.org", to=person, subject="x", text="y")
+
+    results = send(sandbox.server(), map(to, people))  # type: ignore[operator]
+
+    assert [type(result).__name__ for result in results] == ["Receipt", "InvalidAddress", "Receipt"]
+    with pytest.raises(errors.InvalidAddress):
+        send(sandbox.server(), (to(person) for person in people))  # type: ignore[operator]
+
+
 @pytest.mark.parametrize("window", [1, 100])
 def test_who_stops_half_way_leaves_a_session_that_is_in_step_or_closed(sandbox: Sandbox, window: int) -> None:
     with SmtpSession(sandbox.server()) as session:

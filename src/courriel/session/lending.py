@@ -148,9 +148,9 @@ class Lending(Generic[S]):
         with self._lock:
             self._shelf.hung_up(silence, now)
 
-    def _slow_down(self, begun: float, now: float) -> None:
+    def _slow_down(self, begun: float, now: float, *, broken: bool) -> None:
         with self._lock:
-            self._shelf.slow_down(begun, now)
+            self._shelf.slow_down(begun, now, broken=int(broken))
             gone = self._shelf.discarded()
         self._let_go(gone)
 
@@ -205,7 +205,8 @@ class Warm:
         place.used = now
         place.messages += 1
         if not (isinstance(outcome, Receipt) and outcome.complete) and asks_to_slow_down(outcome):
-            self._lender._slow_down(begun, now)
+            broken = isinstance(outcome, errors.CourrielError) and not outcome.session_usable
+            self._lender._slow_down(begun, now, broken=broken)
 
 
 class Counting(SmtpDialogue):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from time import monotonic
+from types import AsyncGeneratorType, GeneratorType
 
 from courriel import errors
 from courriel.dialogue.smtp import SmtpDialogue
@@ -20,57 +21,71 @@ _SLOW = 0.02
 _NO_WISHES = Wishes()
 
 
-class Supply:
-    """Takes messages out of an iterable, and keeps what it raises until the messages before have had their results.
+class _Supply:
+    """What both colours keep of an iterable of messages.
 
-    It `pauses` when the next message is likely to be long in coming: nothing should wait for it on the line meanwhile.
-    """
+    What it raises is kept until the messages before have had their results. An iterator that goes on after an error
+    (`map`, `template.merge`) has the error in the place of that message; a generator is over by then, and must not seem
+    (`map`, `template.merge`) has the error in the place of that message; a generator is over by then, and its end must
+    not seem to be the end of the messages. It `pauses` when the next message is likely to be long in coming: nothing
+    should wait for it on the line meanwhile.
 
-    def __init__(self, messages: Iterable[Sendable]) -> None:
-        self._messages: Iterator[Sendable] = iter(messages)
+    def __init__(self, messages: object) -> None:
         self.ended = False
         self.pauses = False
         self.failure: Exception | None = None
+        self._goes_on = not isinstance(messages, GeneratorType | AsyncGeneratorType)
+
+    def _raised(self, failure: Exception, stream: Stream) -> None:
+        if self._goes_on and isinstance(failure, errors.UsageError):
+            stream.put(failure)
+        else:
+            self.ended, self.failure = True, failure
+
+    def _look_at(self, began: float) -> None:
+        self.pauses = self.ended or monotonic() - began > _SLOW
+
+
+class Supply(_Supply):
+    """Takes messages out of an iterable."""
+
+    def __init__(self, messages: Iterable[Sendable]) -> None:
+        super().__init__(messages)
+        self._messages = iter(messages)
 
     def fill(self, stream: Stream, capabilities: Mapping[str, str]) -> None:
         """Put as many messages into the stream as it has room for."""
-        while stream.hungry and not self.ended:
+        self.pauses = self.ended
+        while stream.hungry and not self.pauses:
             began = monotonic()
             try:
                 stream.put(parcel(next(self._messages), capabilities))
             except StopIteration:
                 self.ended = True
-            except Exception as failure:  # noqa: BLE001 - the caller's own; raised where they expect it, after the results
-                self.ended, self.failure = True, failure
-            self.pauses = self.ended or monotonic() - began > _SLOW
-            if self.pauses:
-                return
+            except Exception as failure:  # noqa: BLE001 - the caller's own; raised where they expect it
+                self._raised(failure, stream)
+            self._look_at(began)
 
 
-class AsyncSupply:
+class AsyncSupply(_Supply):
     """The same, out of an iterable that may have to be awaited."""
 
     def __init__(self, messages: Iterable[Sendable] | AsyncIterable[Sendable]) -> None:
-        self._messages: AsyncIterator[Sendable] = (
-            aiter(messages) if isinstance(messages, AsyncIterable) else _awaited(messages)
-        )
-        self.ended = False
-        self.pauses = False
-        self.failure: Exception | None = None
+        super().__init__(messages)
+        self._next = aiter(messages).__anext__ if isinstance(messages, AsyncIterable) else _awaited(iter(messages))
 
     async def fill(self, stream: Stream, capabilities: Mapping[str, str]) -> None:
         """Put as many messages into the stream as it has room for."""
-        while stream.hungry and not self.ended:
+        self.pauses = self.ended
+        while stream.hungry and not self.pauses:
             began = monotonic()
             try:
-                stream.put(parcel(await anext(self._messages), capabilities))
+                stream.put(parcel(await self._next(), capabilities))
             except StopAsyncIteration:
                 self.ended = True
-            except Exception as failure:  # noqa: BLE001 - the caller's own; raised where they expect it, after the results
-                self.ended, self.failure = True, failure
-            self.pauses = self.ended or monotonic() - began > _SLOW
-            if self.pauses:
-                return
+            except Exception as failure:  # noqa: BLE001 - the caller's own; raised where they expect it
+                self._raised(failure, stream)
+            self._look_at(began)
 
 
 def stream_on(dialogue: SmtpDialogue, on_refused: OnRefused, window: int) -> Stream:
@@ -89,6 +104,19 @@ def parcel(message: Sendable, capabilities: Mapping[str, str]) -> Parcel | error
     return Parcel(out.envelope, out.content, out.message_id, out.notes)
 
 
-async def _awaited(messages: Iterable[Sendable]) -> AsyncIterator[Sendable]:
+def _awaited(messages: Iterator[Sendable]) -> Callable[[], Awaitable[Sendable]]:
+    """An iterator's `next`, as something to await."""
+
+    async def following() -> Sendable:
+        try:
+            return next(messages)
+        except StopIteration:
+            raise StopAsyncIteration from None
+
+    return following
+
+
+async def one_by_one(messages: Iterable[Sendable]) -> AsyncIterator[Sendable]:
+    """An ordinary iterable, for those who await."""
     for message in messages:
         yield message

@@ -18,7 +18,7 @@ from courriel.model.envelope import Envelope, Notify, Return
 from courriel.model.receipt import Receipt
 from courriel.model.server import Server
 from courriel.session.lending import Counting, Lending, Warm, never_begun
-from courriel.session.many import WINDOW, _awaited
+from courriel.session.many import WINDOW, one_by_one
 from courriel.session.outgoing import OnRefused, Sendable
 from courriel.session.pace import Rate
 from courriel.session.shelf import Limits, Place, Ticket
@@ -541,7 +541,7 @@ class _AsyncWarmSession(Warm, AsyncSmtpSession):
 
     async def _in_step(self, messages: Iterable[Sendable] | AsyncIterable[Sendable]) -> AsyncIterator[Sendable]:
         """Hand out each message when it may leave."""
-        async for message in messages if isinstance(messages, AsyncIterable) else _awaited(messages):
+        async for message in messages if isinstance(messages, AsyncIterable) else one_by_one(messages):
             now = monotonic()
             moment = self._pool._moment(now)
             if moment > now:

@@ -234,10 +234,13 @@ class Shelf(Generic[S]):
 
     # What was learnt.
 
-    def slow_down(self, begun: float, now: float) -> None:
-        """The server complained about what was begun then: halve the sessions, and widen the gap between messages."""
+    def slow_down(self, begun: float, now: float, *, broken: int = 0) -> None:
+        """The server complained about what was begun then: halve the sessions, and widen the gap between messages.
+
+        `broken`: how many of those that are lent it has closed already, so that none that works goes in their stead.
+        """
         self._gait = self._gait.slowed(begun, now, self.limits.size)
-        too_many = len(self._lent) + len(self._resting) - self.gait(now).sessions
+        too_many = len(self._lent) - broken + len(self._resting) - self.gait(now).sessions
         while too_many > 0 and self._resting:
             self._discard(self._resting[0])
             too_many -= 1

@@ -1,0 +1,30 @@
+"""The page on templates does what it says, and so do the READMEs where they speak of them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def _block(page: str) -> str:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
+    return next(code for code in blocks if "Template(" in code)
+
+
+def test_the_page_sends_to_each_row(capsys: pytest.CaptureFixture[str]) -> None:
+    exec(_block("docs/templates.md"), {})
+
+    assert capsys.readouterr().out.splitlines() == ["('bob@example.org',)", "('zoe@example.org',)"]
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.fr.md"])
+def test_the_readme_prints_what_it_says(page: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code = _block(page)
+
+    exec(code, {})
+
+    assert capsys.readouterr().out.splitlines() == re.findall(r"print\(.*\)  # (.*)", code)
