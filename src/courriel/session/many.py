@@ -25,10 +25,10 @@ class _Supply:
     """What both colours keep of an iterable of messages.
 
     What it raises is kept until the messages before have had their results. An iterator that goes on after an error
-    (`map`, `template.merge`) has the error in the place of that message; a generator is over by then, and must not seem
     (`map`, `template.merge`) has the error in the place of that message; a generator is over by then, and its end must
     not seem to be the end of the messages. It `pauses` when the next message is likely to be long in coming: nothing
     should wait for it on the line meanwhile.
+    """
 
     def __init__(self, messages: object) -> None:
         self.ended = False
