@@ -10,6 +10,7 @@ from courriel.dialogue.flow import Flow, HangUp
 from courriel.dialogue.smtp import SmtpDialogue
 from courriel.dialogue.transaction import Step, Transaction
 from courriel.dialogue.tray import Parcel, Tray
+from courriel.errors import Stage
 
 
 class Pipelining:
@@ -94,12 +95,11 @@ class Announced:
     ) -> None:
         self.parcel, self.transaction, self.first, self.rest = parcel, transaction, first, rest
         self.said = b"".join([line for _, line in first])
-        self.stages = tuple([stage for stage, _ in first])
+        self.stages: list[Stage] = [stage for stage, _ in first]
 
 
 class LockStep:
-    """One message after the other: for servers that read one command at a time, for LMTP, and for those that go
-    alone."""
+    """One message after the other: for servers that read one command at a time, and for messages that go alone."""
 
     def __init__(self, dialogue: SmtpDialogue, tray: Tray) -> None:
         self.most = 1

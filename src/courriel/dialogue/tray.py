@@ -52,7 +52,7 @@ class Tray:
             result = head.result if isinstance(head, Parcel) else head
             if result is None:
                 return
-            self._order.popleft()
+            del self._order[0]
             yield result
 
     @property
