@@ -358,3 +358,14 @@ def test_a_closed_shelf_takes_nobody_and_keeps_nothing() -> None:
 def test_limits_that_cannot_be_meant_are_refused(limits: dict[str, object]) -> None:
     with pytest.raises(errors.UsageError):
         shelf_of(**limits)
+
+
+def test_a_session_that_the_complaint_ended_does_not_cost_the_one_that_works() -> None:
+    shelf = shelf_of(size=2)
+    places = [opened(shelf.ask(0, 30), 0) for _ in range(2)]
+    shelf.give_back(places[0], 1)
+
+    shelf.slow_down(1, 2, broken=1)
+
+    assert shelf.resting == 1
+    assert shelf.discarded() == []
