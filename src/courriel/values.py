@@ -237,7 +237,9 @@ def _written(made: type) -> Callable[..., None]:
             steps.append(f"put_{name}(self, {value})")
     if hasattr(made, "__post_init__"):
         steps.append("self.__post_init__()")
-    exec(f"def init({', '.join(parameters)}):\n " + "\n ".join(steps or ["pass"]), names)  # noqa: S102 - our own text
+    text = f"def init({', '.join(parameters)}):\n " + "\n ".join(steps or ["pass"])
+    # Compiled first: a Ctrl-C within the exec of a text ends the program by that signal in CPython, caught or not.
+    exec(compile(text, f"<{made.__qualname__}>", "exec"), names)  # noqa: S102 - our own text
     init: Callable[..., None] = names["init"]  # type: ignore[assignment]
     init.__name__, init.__qualname__ = "__init__", f"{made.__qualname__}.__init__"
     init.__annotations__ = {name: about.type for name, about in fields.items() if about.init} | {"return": "None"}

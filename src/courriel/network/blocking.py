@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import select
 import socket
+import sys
 from collections.abc import Awaitable
 from contextlib import suppress
+from struct import pack
 from time import monotonic
 from typing import TypeVar, cast
 
@@ -23,6 +25,9 @@ _READ = 65536
 _WRITE = 65536
 _EARLY = 1024 * 1024  # octets that a server may say while we write, before it has to wait
 
+# Where the kernel keeps the time of a wait, reading is one system call; elsewhere Python polls before each.
+_KERNEL_KEEPS_TIME = sys.platform == "linux" and sys.maxsize > 2**32
+
 
 class Line:
     """One line to one server: run flows on it, one at a time."""
@@ -36,6 +41,8 @@ class Line:
         self._socket: socket.socket | None = None
         self._early = bytearray()  # what the server said while we were still writing
         self._clock = Clock(server)
+        self._kernel_keeps_time = False  # on a line in clear, where it can
+        self._kernel_waits = 0  # milliseconds, as the kernel was told last
 
     def run(self, flow: Flow[T], *, opening: bool = False) -> T:
         """
@@ -121,10 +128,12 @@ class Line:
         if self._transcript is not None:
             self._transcript.sent(want)
         view = memoryview(want.data)
-        line.settimeout(0)
+        at_once = socket.MSG_DONTWAIT if self._kernel_keeps_time else 0
+        if not at_once:
+            line.settimeout(0)
         while view:
             try:
-                view = view[line.send(view[:_WRITE]) :]
+                view = view[line.send(view[:_WRITE], at_once) :]
             except OSError as full:
                 if not isinstance(full, BlockingIOError) and not _only_asks_to_wait(full):
                     raise
@@ -142,7 +151,7 @@ class Line:
     def _heard(self, line: socket.socket) -> bytes:
         """What is here, without waiting. Raises ConnectionResetError when the other side hung up."""
         try:
-            data = line.recv(_READ)
+            data = line.recv(_READ, socket.MSG_DONTWAIT) if self._kernel_keeps_time else line.recv(_READ)
         except OSError as broken:
             if _only_asks_to_wait(broken):
                 raise BlockingIOError from broken
@@ -151,12 +160,25 @@ class Line:
             raise ConnectionResetError("the server hung up")
         return data
 
+    def _wait_at_most(self, line: socket.socket, seconds: float) -> None:
+        """The next reading on this line may take so long."""
+        if not self._kernel_keeps_time:
+            line.settimeout(seconds)
+            return
+        wait = max(1, round(seconds * 1000))
+        if wait != self._kernel_waits:
+            self._kernel_waits = wait
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, pack("@ll", wait // 1000, wait % 1000 * 1000))
+
     def _receive(self, stage: Stage, more: bool) -> bytes:
         line = self._open_socket(stage)
         if self._early:
             return self._take_early()
-        line.settimeout(self._clock.for_reply(stage, more))
-        data = line.recv(_READ)
+        self._wait_at_most(line, self._clock.for_reply(stage, more))
+        try:
+            data = line.recv(_READ)
+        except BlockingIOError:
+            raise TimeoutError from None
         if self._transcript is not None:
             self._transcript.heard(data)
         return data
@@ -165,8 +187,12 @@ class Line:
         line = self._open_socket("connect")
         if self._early:
             return self._take_early()
-        line.settimeout(self._clock.at_most(seconds))
+        seconds = self._clock.at_most(seconds)
         try:
+            if seconds:
+                _ = _says_something(line, seconds, listening=True, writing=False)
+            elif not self._kernel_keeps_time:
+                line.settimeout(0)
             data = self._heard(line)
         except (BlockingIOError, TimeoutError):
             return b""
@@ -196,6 +222,8 @@ class Line:
         ends = self._clock.for_connecting()
         places = _places(self.server, ends)
         self._socket = line = race.reach(places, ends)
+        line.settimeout(None)
+        self._kernel_keeps_time, self._kernel_waits = _KERNEL_KEEPS_TIME, 0
         self.broken, self.tls_version = False, ""
         self._note(f"connected to {self.server}")
         return resolve.our_name(line.getsockname())
@@ -208,6 +236,7 @@ class Line:
             raise errors.RemoteProtocolError("the server spoke before the line was secure", stage="secure")
         context = prepared_tls(self.server)
         line.settimeout(self._clock.for_stage("secure"))
+        self._kernel_keeps_time = False
         # From here on a failed handshake closes the plain socket too.
         secured = context.wrap_socket(line, server_hostname=tls.name_to_check(self.server.expected_name))
         self._socket = secured
@@ -260,18 +289,18 @@ def _fetched(given: object) -> bytes:
     return token_bytes(given)
 
 
-def _says_something(line: socket.socket, seconds: float, *, listening: bool) -> bool:
-    """Wait until there is room to write, or something to read when we are `listening`; whether it is the second.
+def _says_something(line: socket.socket, seconds: float, *, listening: bool, writing: bool = True) -> bool:
+    """Wait until there is room for `writing`, or something to read when we are `listening`; whether it is the second.
 
     Raises TimeoutError for silence.
     """
     if not hasattr(select, "poll"):  # Windows
-        readable, writable, _ = select.select([line] if listening else [], [line], [], seconds)
+        readable, writable, _ = select.select([line] if listening else [], [line] if writing else [], [], seconds)
         if not readable and not writable:
             raise TimeoutError
         return bool(readable)
     waiter = select.poll()
-    waiter.register(line, select.POLLOUT | (select.POLLIN if listening else 0))
+    waiter.register(line, (select.POLLOUT if writing else 0) | (select.POLLIN if listening else 0))
     events = waiter.poll(seconds * 1000)
     if not events:
         raise TimeoutError
