@@ -47,6 +47,9 @@ fi
 
 say "Installing requirements/$wanted.txt into $folder"
 pip="$folder/bin/python -m pip --disable-pip-version-check --quiet --retries 5 --timeout 60"
-$pip install --require-hashes --only-binary :all: -r "$here/requirements/$wanted.txt"
+# The list is whole: nothing beside it is wanted, and pip is not asked to find out. An older pip would take the newest
+# release for a requirement with an extra (`coverage[toml]`) although the list pins one, and then miss its hash.
+$pip install --no-deps --require-hashes --only-binary :all: -r "$here/requirements/$wanted.txt"
 $pip install --no-deps --no-build-isolation --editable "$here"
+$pip check >&2
 touch "$folder/.$wanted"
