@@ -31,7 +31,7 @@ class Chunking:
                 yield from self._close_what_may_be_open()
                 yield from self._alone.advance(last=last)
                 return
-        batch = self._load()
+        batch = yield from self._load()
         if batch:
             yield Send(batch, "message")
         # Half of it stays in flight, so that the line is busy while more is made ready.
@@ -45,7 +45,7 @@ class Chunking:
             yield from self._hear_of_the_oldest()
         yield from self._close_what_may_be_open()
 
-    def _load(self) -> bytes:
+    def _load(self) -> Flow[bytes]:
         """As many whole messages as the window has room for, in one piece."""
         batch = bytearray()
         in_flight = sum(parcel.content.size for parcel in self._tray.begun)
@@ -56,6 +56,8 @@ class Chunking:
                 break
             _, transaction = self._tray.begin()
             try:
+                if transaction.permit is not None:
+                    yield from transaction.ask_permit()
                 batch += transaction.whole(self._dialogue.capabilities)
             except errors.CourrielError as impossible:
                 self._tray.settle(parcel, impossible)

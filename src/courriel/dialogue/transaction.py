@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from courriel import errors
 from courriel.dialogue.exchange import CLOSING, closed
+from courriel.dialogue.flow import Asking, Flow, Permit
 from courriel.errors import Stage
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope
@@ -29,11 +30,20 @@ _BURST = 102
 class Transaction:
     """The client's notes on one mail transaction (RFC 5321 3.3)."""
 
-    def __init__(self, envelope: Envelope, content: Content, message_id: str, *, all_or_nothing: bool) -> None:
-        self.envelope, self.content, self.message_id = envelope, content, message_id
+    def __init__(
+        self,
+        envelope: Envelope,
+        content: Content,
+        message_id: str,
+        *,
+        all_or_nothing: bool,
+        permit: Asking | None = None,
+    ) -> None:
+        self.envelope, self.content, self.message_id, self.permit = envelope, content, message_id, permit
         self.sender: Reply | None = None
         self.door: Reply | None = None  # the answer to DATA: 354 opens it
         self.dot_sent = False
+        self.forbidden = False  # by whoever gives the permit: it is not begun again by itself
         self._all_or_nothing = all_or_nothing
         self._answers: list[Reply] = []  # to RCPT, in the order of the recipients
         self._all_accepted = True  # as far as they were answered
@@ -67,6 +77,18 @@ class Transaction:
             yield together[start : start + size]
         if apart:
             yield (door,)
+
+    def ask_permit(self) -> Flow[None]:
+        """Make sure that the end of this message may leave. Raises NotPermitted: no part of it may follow, ever."""
+        self.forbidden = True
+        try:
+            if self.permit is None or (yield Permit(self.permit, "message")):
+                self.forbidden = False
+                return
+        except errors.CourrielError as unclear:
+            unclear.session_usable = False
+            raise
+        raise errors.NotPermitted("the end of the message was held back, so nothing was delivered", stage="message")
 
     @property
     def stages(self) -> tuple[Stage, ...]:

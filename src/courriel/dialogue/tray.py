@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from courriel import errors
 from courriel.dialogue.exchange import CLOSING
+from courriel.dialogue.flow import Asking
 from courriel.dialogue.transaction import Transaction
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope
@@ -21,10 +22,18 @@ _MOST_TRIES = 2  # sessions on which one message is begun: a line may break once
 class Parcel:
     """One message on its way, the transaction it is in, and its result once there is one."""
 
-    __slots__ = ("content", "envelope", "message_id", "notes", "result", "transaction", "tries")
+    __slots__ = ("content", "envelope", "message_id", "notes", "permit", "result", "transaction", "tries")
 
-    def __init__(self, envelope: Envelope, content: Content, message_id: str, notes: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        envelope: Envelope,
+        content: Content,
+        message_id: str,
+        notes: tuple[str, ...] = (),
+        permit: Asking | None = None,
+    ) -> None:
         self.envelope, self.content, self.message_id, self.notes = envelope, content, message_id, notes
+        self.permit = permit
         self.transaction: Transaction | None = None
         self.result: Result | None = None
         self.tries = 0
@@ -65,7 +74,11 @@ class Tray:
         parcel = self.waiting.popleft()
         parcel.tries += 1
         parcel.transaction = Transaction(
-            parcel.envelope, parcel.content, parcel.message_id, all_or_nothing=self._all_or_nothing
+            parcel.envelope,
+            parcel.content,
+            parcel.message_id,
+            all_or_nothing=self._all_or_nothing,
+            permit=parcel.permit,
         )
         self.begun.append(parcel)
         return parcel, parcel.transaction
@@ -96,7 +109,7 @@ class Tray:
                 parcel.result = refusal
             elif transaction.dot_sent and not closing:
                 parcel.result = _told_apart(broken, transaction, in_doubt=True)
-            elif parcel.tries < _MOST_TRIES:
+            elif parcel.tries < _MOST_TRIES and not transaction.forbidden:
                 again.append(parcel)
             else:
                 parcel.result = _told_apart(broken, transaction, in_doubt=False)

@@ -101,7 +101,7 @@ def parcel(message: Sendable, capabilities: Mapping[str, str]) -> Parcel | error
         out = prepare(message, _NO_WISHES, capabilities)
     except errors.CourrielError as wrong:
         return wrong
-    return Parcel(out.envelope, out.content, out.message_id, out.notes)
+    return Parcel(out.envelope, out.content, out.message_id, out.notes, out.permit)
 
 
 def _awaited(messages: Iterator[Sendable]) -> Callable[[], Awaitable[Sendable]]:

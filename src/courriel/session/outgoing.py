@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from courriel import errors
+from courriel.dialogue.flow import Asking
 from courriel.model.address import Address
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope, Notify, Return
@@ -58,6 +59,8 @@ class Outgoing:
     content: Content
     message_id: str = ""
     notes: tuple[str, ...] = ()
+    permit: Asking | None = None
+    """Asked just before its end leaves; at a no the line is cut, and nothing was delivered."""
 
 
 def all_or_nothing(on_refused: OnRefused) -> bool:
