@@ -23,6 +23,11 @@ Every error courriel raises, as one tree:
         * CommandRefused
     * NotSupported                  the server cannot do what was asked
     * NotPermitted                  we held the end of the message back; nothing was delivered
+    * OutboxError                   the outbox could not keep a mail, or do what was asked with it
+        * OutboxFull                    there is no room for it; nothing was written
+        * OutboxUncertain               nobody knows whether it was written: put it again with the same key
+        * TicketNotFound (LookupError)
+        * LeaseLost                     somebody else has the mail by now
 
 Each one answers three questions: may I retry (`retryable`)? is the session still good (`session_usable`)?
 could the message have left anyway (`in_doubt`)? And it says what a person can do (`hint`).
@@ -281,6 +286,41 @@ class NotSupported(CourrielError):
 
 class NotPermitted(CourrielError):
     """Whoever had to permit the end of the message did not; the line was cut before it, and nothing was delivered."""
+
+
+class OutboxError(CourrielError):
+    """The outbox could not keep a mail, or do what was asked with it; no session is the worse for it."""
+
+    session_usable = True
+
+
+class OutboxFull(OutboxError):
+    """There is no room for this mail, and nothing of it was written; it can be put again when there is."""
+
+    @property
+    def retryable(self) -> bool:
+        """Yes, once there is room."""
+        return True
+
+
+class OutboxUncertain(OutboxError):
+    """The disk failed in the moment of writing, and nobody knows whether it was written.
+
+    Reopen the outbox and put the mail again with the same key: then there is one of it, whatever happened.
+    """
+
+    @property
+    def retryable(self) -> bool:
+        """Yes, with the same key."""
+        return True
+
+
+class TicketNotFound(OutboxError, LookupError):
+    """There is no such mail in this outbox; it may have been pruned."""
+
+
+class LeaseLost(OutboxError):
+    """Somebody else has this mail by now, or it was taken back: whoever had it must not go on with it."""
 
 
 def copy(error: CourrielError) -> CourrielError:
