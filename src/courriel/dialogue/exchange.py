@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 
 from courriel import errors
@@ -20,7 +19,8 @@ class Exchange:
 
     def __init__(self) -> None:
         self._buffer = bytearray()
-        self._replies: deque[Reply] = deque()
+        self._replies: list[Reply] = []
+        self._read = 0  # so many of them were handed out
 
     def ask(self, stage: Stage, line: bytes, *, secret: bool = False) -> Flow[Reply]:
         """Say one command, hear its reply. Raises ConnectionFailed when the server closes the session instead (421)."""
@@ -29,7 +29,7 @@ class Exchange:
 
     def say(self, stage: Stage, lines: bytes, *, secret: bool = False) -> Flow[None]:
         """Say one command, or a burst of them; a reply too many that is here already ends the session first."""
-        if self._replies or self._buffer:
+        if not self.idle:
             yield from self.expect_silence(stage)
         yield Send(lines, stage, secret)
 
@@ -47,24 +47,29 @@ class Exchange:
         command (scar 2).
         """
         heard: list[Reply] = []
-        replies, more = self._replies, False
-        for stage in stages:
-            while not replies:
+        more = False
+        while (missing := len(stages) - len(heard)) > 0:
+            here = self.take(missing)
+            for place, reply in enumerate(here):
+                if reply.code == CLOSING:
+                    return heard + here[: place + 1]
+            heard += here
+            if len(here) < missing:
+                stage = stages[len(heard)]
                 chunk = yield Receive(stage, more)
                 if not chunk:
                     raise errors.ConnectionFailed("the server hung up", stage=stage, hint_id="SESSION-LOST")
-                self._buffer += chunk
-                replies.extend(_take(self._buffer, stage))
-                more = not replies
-            heard.append(replies.popleft())
-            if heard[-1].code == CLOSING:
-                break
+                more = not self._arrived(chunk, stage)
         return heard
 
     def take(self, count: int) -> list[Reply]:
-        """So many replies that are here already; see `holds`."""
-        popped = self._replies.popleft
-        return [popped() for _ in range(count)]
+        """So many replies that are here already, or all there are; see `holds`."""
+        begin, self._read = self._read, min(self._read + count, len(self._replies))
+        taken = self._replies[begin : self._read]
+        if self._read == len(self._replies):
+            self._replies.clear()
+            self._read = 0
+        return taken
 
     def expect_silence(self, stage: Stage) -> Flow[None]:
         """Make sure that nothing arrived unasked: it would answer the next command (scar 1, B8).
@@ -73,7 +78,7 @@ class Exchange:
         """
         if not self._replies and not (yield from self._overheard(stage)):
             return
-        self._replies.extend(_take(self._buffer, stage))
+        _ = self._arrived(b"", stage)
         reply = yield from self.hear(stage)
         if reply.code == _GOODBYE:
             raise closed(reply, stage)
@@ -95,8 +100,7 @@ class Exchange:
     def linger(self, stage: Stage, seconds: float) -> Flow[None]:
         """Give the other side so many seconds to begin; what it says is kept for `hear`."""
         if self.idle:
-            self._buffer += yield Overhear(stage, seconds)
-            self._replies.extend(_take(self._buffer, stage))
+            _ = self._arrived((yield Overhear(stage, seconds)), stage)
 
     @property
     def idle(self) -> bool:
@@ -105,22 +109,26 @@ class Exchange:
 
     def holds(self, count: int) -> bool:
         """Whether so many replies are here already."""
-        return len(self._replies) >= count
+        return len(self._replies) - self._read >= count
 
     def forget(self) -> None:
         """Begin anew on a new line."""
         self._buffer.clear()
         self._replies.clear()
+        self._read = 0
+
+    def _arrived(self, chunk: bytes, stage: Stage) -> bool:
+        """Read what came; whether there is a whole reply among it."""
+        self._buffer += chunk
+        try:
+            replies = wire.take_replies(self._buffer)
+        except errors.RemoteProtocolError as broken:
+            broken.stage = stage
+            raise
+        self._replies += replies
+        return bool(replies)
 
 
 def closed(reply: Reply, stage: Stage) -> errors.ConnectionFailed:
     """The server said that it is about to hang up."""
     return errors.ConnectionFailed(f"the server closed the session: {reply}", stage=stage, reply=reply)
-
-
-def _take(buffer: bytearray, stage: Stage) -> list[Reply]:
-    try:
-        return wire.take_replies(buffer)
-    except errors.RemoteProtocolError as broken:
-        broken.stage = stage
-        raise

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from courriel import errors
 from courriel.dialogue.exchange import Exchange
 from courriel.dialogue.flow import Connect, Flow, HangUp, Probe, Secure, Send
-from courriel.dialogue.transaction import Step, Transaction
+from courriel.dialogue.transaction import Burst, Transaction
 from courriel.errors import Stage
 from courriel.model.content import Content
 from courriel.model.credentials import Credentials
@@ -17,6 +17,7 @@ from courriel.model.server import Dialect, Security, Server
 from courriel.reply import Reply
 from courriel.wire import lines
 from courriel.wire import smtp as wire
+from courriel.wire.abilities import Abilities
 
 _UNKNOWN_COMMAND = (500, 502)
 _PATIENCE = 10  # seconds of silence after which a port that should greet us is tried with TLS
@@ -34,11 +35,12 @@ class SmtpDialogue:
     def __init__(self, server: Server, credentials: Credentials | None = None) -> None:
         self.server = server
         self.credentials = credentials
-        self.capabilities: dict[str, str] = {}
+        self._learn({})
         self.greeting = ""
         self.secured = False
         self.mechanism = ""  # how we logged in
         self.exchange = Exchange()
+        self.name = str(server)
         self._certificate = b""
 
     # The conversation, in the order it happens.
@@ -120,7 +122,7 @@ class SmtpDialogue:
         reply = yield from self.exchange.ask("hello", wire.command(verb, name))
         if reply.kind == 5 and verb == "EHLO":
             reply = yield from self.exchange.ask("hello", wire.command("HELO", name))
-        self.capabilities = wire.read_capabilities(self._judge(reply, 2, "hello"))
+        self._learn(wire.read_capabilities(self._judge(reply, 2, "hello")))
 
     def _starttls_is_due(self) -> bool:
         security = self.server.security
@@ -151,7 +153,7 @@ class SmtpDialogue:
                 failed.args = (f"{failed}; in clear it says: {greeting}" if greeting else str(failed),)
             raise
         self.secured = True
-        self.capabilities = {}
+        self._learn({})
 
     def _log_in(self, credentials: Credentials) -> Flow[None]:
         from courriel.dialogue.authenticate import authenticate  # noqa: PLC0415 - many a line needs no login
@@ -174,7 +176,12 @@ class SmtpDialogue:
     def _forget(self) -> None:
         """Begin anew: nothing that an older line taught us holds on the next one."""
         self.exchange.forget()
-        self.capabilities, self.greeting, self.secured, self.mechanism, self._certificate = {}, "", False, "", b""
+        self._learn({})
+        self.greeting, self.secured, self.mechanism, self._certificate = "", False, "", b""
+
+    def _learn(self, capabilities: dict[str, str]) -> None:
+        self.capabilities = capabilities
+        self.able = Abilities(capabilities)
 
     # Handing a message over.
 
@@ -182,7 +189,7 @@ class SmtpDialogue:
         """One message, from its envelope to its verdict."""
         try:
             yield from self.exchange.expect_silence("sender")
-            yield from self.announce(transaction, transaction.bursts(self.capabilities))
+            yield from self.announce(transaction, transaction.bursts(self.able))
             yield from self.pass_the_door(transaction)
             yield from self.pour(transaction)
             return (yield from self.hear_verdict(transaction))
@@ -198,13 +205,13 @@ class SmtpDialogue:
 
     # The steps of that, for those who hand over many at a time as well.
 
-    def announce(self, transaction: Transaction, bursts: Iterable[Sequence[Step]]) -> Flow[None]:
+    def announce(self, transaction: Transaction, bursts: Iterable[Burst]) -> Flow[None]:
         """MAIL, RCPT for each recipient, DATA; in one burst where the server reads ahead (RFC 2920)."""
         for burst in bursts:
             if refusal := transaction.refusal():
                 raise refusal
-            yield from self.exchange.say(burst[0][0], b"".join(line for _, line in burst))
-            transaction.note(burst, (yield from self.exchange.hear_all([stage for stage, _ in burst])))
+            yield from self.exchange.say(burst.stages[0], burst.octets)
+            transaction.note(burst.stages, (yield from self.exchange.hear_all(burst.stages)))
 
     def pass_the_door(self, transaction: Transaction) -> Flow[None]:
         """Go on when the server asks for the message and somebody will get it; otherwise leave without handing it over.
@@ -243,7 +250,7 @@ class SmtpDialogue:
             broken.session_usable = False  # half a message is on the line, and no dot may ever follow it
             raise
         transaction.dot_sent = True
-        yield Send(bytes(block + lines.END + followed_by), "message")
+        yield Send(b"".join((block, lines.END, followed_by)), "message")
 
     def _hear_last_words(self, transaction: Transaction, broken: errors.ConnectionFailed) -> Flow[None]:
         """A server that hangs up in the middle of a message has often said why before; nobody was listening yet."""
@@ -273,7 +280,7 @@ class SmtpDialogue:
             yield HangUp("message")
         best = next((verdict for verdict in verdicts if verdict.kind == 2), verdicts[0])
         word = self._judge(best, 2, "message", transaction.message_refused)
-        return transaction.receipt(word, verdicts, str(self.server), notes)
+        return transaction.receipt(word, verdicts, self.name, notes)
 
     def start_afresh(self, refusal: errors.Refused) -> Flow[None]:
         """Leave the transaction, the refusal stays the news; who does not know RSET has none to leave (B14)."""

@@ -78,7 +78,7 @@ class _Session:
                 server=str(self.server),
                 hint_id="SESSION-LOST",
             )
-        return prepare(message, wishes, self._dialogue.capabilities)
+        return prepare(message, self._dialogue.able, wishes)
 
 
 class SmtpSession(_Session):
@@ -154,7 +154,7 @@ class SmtpSession(_Session):
         with self._line.turn:
             try:
                 while not supply.ended:
-                    supply.fill(stream, self._dialogue.capabilities)
+                    supply.fill(stream, self._dialogue.able)
                     self._line.proceed(stream.finish() if supply.pauses else stream.talk())
                     for result in stream.results():
                         yield result
@@ -249,7 +249,7 @@ class AsyncSmtpSession(_Session):
         with self._line.turn:
             try:
                 while not supply.ended:
-                    await supply.fill(stream, self._dialogue.capabilities)
+                    await supply.fill(stream, self._dialogue.able)
                     await self._line.proceed(stream.finish() if supply.pauses else stream.talk())
                     for result in stream.results():
                         yield result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from courriel.errors import LocalProtocolError, RemoteProtocolError
 from courriel.expressions import expression
@@ -26,17 +27,23 @@ _UNPRINTABLE = expression(
 )
 
 
-def command(verb: str, *words: str) -> bytes:
-    """Write one command line; the only function that does.
+def commands(lines: Sequence[str]) -> bytes:
+    """Write command lines, to leave in one burst; the only function that writes any.
 
     Raises LocalProtocolError for a control character, which is how one command becomes two.
     """
-    line = " ".join((verb, *words)) if words else verb
-    if not (line.isascii() and line.isprintable()) and _FORBIDDEN.search(line):
+    text = "".join(lines)
+    if not (text.isascii() and text.isprintable()) and _FORBIDDEN.search(text):
+        verb = next(line for line in lines if _FORBIDDEN.search(line)).partition(" ")[0]
         raise LocalProtocolError(
             f"{verb}: control characters are not allowed in a command", hint_id="HEADER-LINE-BREAK"
         )
-    return line.encode() + b"\r\n"
+    return ("\r\n".join(lines) + "\r\n").encode()
+
+
+def command(verb: str, *words: str) -> bytes:
+    """Write one command line; see `commands`."""
+    return commands((" ".join((verb, *words)),))
 
 
 def take_replies(buffer: bytearray) -> list[Reply]:
@@ -47,13 +54,19 @@ def take_replies(buffer: bytearray) -> list[Reply]:
     end = buffer.rfind(b"\n") + 1
     if len(buffer) - end > MAX_LINE:
         raise _too_long()
+    lines = bytes(buffer[:end]).split(b"\n")
+    del lines[-1]
+    known = [_KNOWN.get(line) for line in lines]
+    if all(known):
+        del buffer[:end]
+        return known  # type: ignore[return-value] # not one of them is None
     replies: list[Reply] = []
     begun: list[str] = []  # lines of a reply that goes on
     code = taken = position = 0
-    for line in bytes(buffer[:end]).split(b"\n")[:-1]:
+    for line, seen in zip(lines, known, strict=True):
         position += len(line) + 1
-        reply = None if begun else _KNOWN.get(line)
-        if reply is None:
+        reply = seen
+        if begun or reply is None:
             said, goes_on, text = _read_line(line.removesuffix(b"\r"))
             if begun and said != code:
                 raise RemoteProtocolError(f"one reply with two codes, {code} and {said}")
