@@ -33,7 +33,7 @@ class Chunking:
                 yield from self._close_what_may_be_open()
                 yield from self._alone.advance(last=last)
                 return
-        batch = self._load()
+        batch = yield from self._load()
         if batch:
             yield Send(batch, "message")
         # Half of it stays in flight, so that the line is busy while more is made ready.
@@ -44,7 +44,7 @@ class Chunking:
         yield from self._hear(0)
         yield from self._close_what_may_be_open()
 
-    def _load(self) -> bytes:
+    def _load(self) -> Flow[bytes]:
         """As many whole messages as the window has room for, in one piece."""
         batch: list[bytes] = []
         tray, able = self._tray, self._dialogue.able
@@ -56,6 +56,8 @@ class Chunking:
                 break
             parcel = tray.begin()
             try:
+                if parcel.permit is not None:
+                    yield from parcel.ask_permit()
                 batch.append(parcel.whole(able))
             except errors.CourrielError as impossible:
                 tray.settle(parcel, impossible)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from courriel import errors
 from courriel.dialogue.exchange import Exchange
-from courriel.dialogue.flow import Connect, Flow, HangUp, Probe, Secure, Send
+from courriel.dialogue.flow import Asking, Connect, Flow, HangUp, Probe, Secure, Send
 from courriel.dialogue.transaction import Burst, Transaction
 from courriel.errors import Stage
 from courriel.model.content import Content
@@ -63,16 +63,23 @@ class SmtpDialogue:
             yield from self._log_in(self.credentials)
 
     def deliver(
-        self, envelope: Envelope, content: Content, message_id: str, *, all_or_nothing: bool = False
+        self,
+        envelope: Envelope,
+        content: Content,
+        message_id: str,
+        *,
+        all_or_nothing: bool = False,
+        permit: Asking | None = None,
     ) -> Flow[Receipt]:
         """Hand one message over, and report what became of each recipient.
 
         A server may have ended the session while nobody spoke; then a new one is opened, once, as long as nothing of
         this message was accepted (scar 15). With `all_or_nothing` one refused recipient is enough for nothing to be
-        sent. Raises SenderRefused, RecipientsRefused, MessageRefused; NotSupported for a message that this server
-        cannot take; ConnectionFailed with `in_doubt` when the final dot left and no answer came.
+        sent. `permit` is asked just before the final dot leaves; its no cuts the line instead (NotPermitted). Raises
+        SenderRefused, RecipientsRefused, MessageRefused; NotSupported for a message that this server cannot take;
+        ConnectionFailed with `in_doubt` when the final dot left and no answer came.
         """
-        transaction = Transaction(envelope, content, message_id, all_or_nothing=all_or_nothing)
+        transaction = Transaction(envelope, content, message_id, all_or_nothing=all_or_nothing, permit=permit)
         try:
             return (yield from self.hand_over(transaction))
         except errors.ConnectionFailed as lost:
@@ -249,6 +256,8 @@ class SmtpDialogue:
         except errors.CourrielError as broken:
             broken.session_usable = False  # half a message is on the line, and no dot may ever follow it
             raise
+        if transaction.permit is not None:
+            yield from transaction.ask_permit()
         transaction.dot_sent = True
         yield Send(b"".join((block, lines.END, followed_by)), "message")
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from courriel import errors
 from courriel.dialogue.exchange import CLOSING, closed
+from courriel.dialogue.flow import Asking, Flow, Permit
 from courriel.errors import Stage
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope
@@ -35,15 +36,25 @@ class Burst:
 class Transaction:
     """The client's notes on one mail transaction (RFC 5321 3.3)."""
 
-    def __init__(self, envelope: Envelope, content: Content, message_id: str, *, all_or_nothing: bool = False) -> None:
+    def __init__(
+        self,
+        envelope: Envelope,
+        content: Content,
+        message_id: str,
+        *,
+        all_or_nothing: bool = False,
+        permit: Asking | None = None,
+    ) -> None:
         self.envelope, self.content, self.message_id = envelope, content, message_id
-        self.all_or_nothing = all_or_nothing
+        self.all_or_nothing, self.permit = all_or_nothing, permit
 
     # How it begins; a million messages do not write this down one by one.
     sender: Reply | None = None
     door: Reply | None = None
     """The answer to DATA: 354 opens it."""
     dot_sent = False
+    forbidden = False
+    """By whoever gives the permit: it is not begun again by itself."""
     _answers: tuple[Reply, ...] = ()  # to RCPT, in the order of the recipients
     _all_accepted = True  # as far as they were answered
 
@@ -117,6 +128,18 @@ class Transaction:
     def stages_of_whole(self) -> tuple[Stage, ...]:
         """What those are about."""
         return ("sender", "sender", *_RECIPIENT * len(self.envelope.recipients), "message")
+
+    def ask_permit(self) -> Flow[None]:
+        """Make sure that the end of this message may leave. Raises NotPermitted: no part of it may follow, ever."""
+        self.forbidden = True
+        try:
+            if self.permit is None or (yield Permit(self.permit, "message")):
+                self.forbidden = False
+                return
+        except errors.CourrielError as unclear:
+            unclear.session_usable = False
+            raise
+        raise errors.NotPermitted("the end of the message was held back, so nothing was delivered", stage="message")
 
     # What is answered.
 

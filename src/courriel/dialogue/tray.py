@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from courriel import errors
 from courriel.dialogue.exchange import CLOSING
+from courriel.dialogue.flow import Asking
 from courriel.dialogue.transaction import Transaction
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope
@@ -21,9 +22,16 @@ _MOST_TRIES = 2  # sessions on which one message is begun: a line may break once
 class Parcel(Transaction):
     """One message on its way: the notes on its transaction, the one it is in now, and its result once there is one."""
 
-    def __init__(self, envelope: Envelope, content: Content, message_id: str, notes: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        envelope: Envelope,
+        content: Content,
+        message_id: str,
+        notes: tuple[str, ...] = (),
+        permit: Asking | None = None,
+    ) -> None:
         self.envelope, self.content, self.message_id = envelope, content, message_id
-        self.notes = notes
+        self.notes, self.permit = notes, permit
 
     all_or_nothing = False
     result: Result | None = None
@@ -103,7 +111,7 @@ class Tray:
                 parcel.result = refusal
             elif parcel.dot_sent and not closing:
                 parcel.result = _told_apart(broken, parcel, in_doubt=True)
-            elif parcel.tries < _MOST_TRIES:
+            elif parcel.tries < _MOST_TRIES and not parcel.forbidden:
                 parcel.start_over()
                 again.append(parcel)
             else:

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import TypeVar, cast
 
 from courriel import errors
-from courriel.dialogue.flow import Connect, Fetch, Flow, HangUp, Overhear, Probe, Receive, Secure, Send, Want
+from courriel.dialogue.flow import Connect, Fetch, Flow, HangUp, Overhear, Permit, Probe, Receive, Secure, Send, Want
 from courriel.errors import Stage
 from courriel.model.server import Security, Server
 from courriel.network import race, resolve
@@ -119,6 +119,8 @@ class Line:
                 return self._secure()
             case Fetch(source):
                 return _fetched(source.fetch())
+            case Permit(ask):
+                return b"yes" if _plain(ask(), "permit") else b""
             case HangUp():
                 self.hang_up()
         return b""
@@ -281,12 +283,16 @@ def _places(server: Server, ends: float) -> list[resolve.Place]:
 
 
 def _fetched(given: object) -> bytes:
+    return token_bytes(_plain(given, "token source"))
+
+
+def _plain(given: object, what: str) -> object:
     if isinstance(given, Awaitable):
         close = getattr(given, "close", None)
         if close is not None:
             close()  # a coroutine that nobody will await
-        raise errors.UsageError("an async token source needs AsyncSmtpSession")
-    return token_bytes(given)
+        raise errors.UsageError(f"an async {what} needs AsyncSmtpSession")
+    return given
 
 
 def _says_something(line: socket.socket, seconds: float, *, listening: bool, writing: bool = True) -> bool:

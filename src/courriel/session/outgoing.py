@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from courriel import errors
+from courriel.dialogue.flow import Asking
 from courriel.model.address import Address
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope, Notify, Return
@@ -66,6 +67,8 @@ class Outgoing:
     content: Content
     message_id: str = ""
     notes: tuple[str, ...] = ()
+    permit: Asking | None = None
+    """Asked just before its end leaves; at a no the line is cut, and nothing was delivered."""
 
 
 def all_or_nothing(on_refused: OnRefused) -> bool:
@@ -82,14 +85,15 @@ def prepare(message: Sendable, able: Abilities, wishes: Wishes | None = None) ->
 
 def made_ready(
     message: Sendable, able: Abilities, wishes: Wishes | None = None
-) -> tuple[Envelope, Content, str, tuple[str, ...]]:
+) -> tuple[Envelope, Content, str, tuple[str, ...], Asking | None]:
     """The same, in the parts of an Outgoing: for those who make something else of them, a million times."""
     if isinstance(message, Outgoing):
-        return message.envelope, message.content, message.message_id, message.notes
+        return message.envelope, message.content, message.message_id, message.notes, message.permit
     ready = message if isinstance(message, _OURS) else ReadyMessage.of(message)
     envelope = ready.envelope() if wishes is None else wishes.envelope_of(ready)
     content = content_of(ready, eight_bit=able.eight_bit, utf8=able.utf8)
-    return envelope, content, ready.message_id, _NO_REPORTS if envelope.wants_reports and not able.reports else ()
+    notes = _NO_REPORTS if envelope.wants_reports and not able.reports else ()
+    return envelope, content, ready.message_id, notes, None
 
 
 _OURS = (Message, Prepared, ReadyMessage)
