@@ -40,34 +40,46 @@ class Exchange:
             raise closed(reply, stage)
         return reply
 
-    def hear_all(self, stages: Sequence[Stage]) -> Flow[list[Reply]]:
+    def hear_all(self, stages: Sequence[Stage], *, also: int = 0) -> Flow[list[Reply]]:
         """One reply for each stage, in order; a 421 is the last that is waited for, and ends the list early.
 
         Every reply of a burst is read, even when the first one is bad news: what is left unread would answer the next
-        command (scar 2).
+        command (scar 2). So many more that are `also` wanted are given along when all of them are here already.
         """
-        heard: list[Reply] = []
-        more = False
-        while (missing := len(stages) - len(heard)) > 0:
-            here = self.take(missing)
-            for place, reply in enumerate(here):
-                if reply.code == CLOSING:
-                    return heard + here[: place + 1]
-            heard += here
-            if len(here) < missing:
-                stage = stages[len(heard)]
-                chunk = yield Receive(stage, more)
-                if not chunk:
-                    raise errors.ConnectionFailed("the server hung up", stage=stage, hint_id="SESSION-LOST")
-                more = not self._arrived(chunk, stage)
+        wanted = len(stages)
+        if not self.holds(wanted):
+            wanted = yield from self._wait_for(stages)
+        if also and self.holds(wanted + also):
+            wanted += also
+        heard = self.take(wanted)
+        for place, reply in enumerate(heard, 1):
+            if reply.code == CLOSING:
+                return heard[:place]
         return heard
+
+    def _wait_for(self, stages: Sequence[Stage]) -> Flow[int]:
+        """Wait until as many replies are here, or a 421 is; say how many there are now."""
+        looked_at, more = 0, False
+        while (here := len(self._replies) - self._read) < len(stages):
+            unread = self._replies[self._read + looked_at :]
+            if any(reply.code == CLOSING for reply in unread):
+                return here
+            looked_at = here
+            stage = stages[here]
+            chunk = yield Receive(stage, more)
+            if not chunk:
+                raise errors.ConnectionFailed("the server hung up", stage=stage, hint_id="SESSION-LOST")
+            more = not self._arrived(chunk, stage)
+        return len(stages)
 
     def take(self, count: int) -> list[Reply]:
         """So many replies that are here already, or all there are; see `holds`."""
-        begin, self._read = self._read, min(self._read + count, len(self._replies))
-        taken = self._replies[begin : self._read]
-        if self._read == len(self._replies):
-            self._replies.clear()
+        begin, end = self._read, self._read + count
+        taken = self._replies[begin:end]
+        if end < len(self._replies):
+            self._read = end
+        else:
+            self._replies = []
             self._read = 0
         return taken
 
@@ -119,6 +131,10 @@ class Exchange:
 
     def _arrived(self, chunk: bytes, stage: Stage) -> bool:
         """Read what came; whether there is a whole reply among it."""
+        replies = wire.known_replies(chunk) if not self._buffer else None
+        if replies is not None:
+            self._replies += replies
+            return bool(replies)
         self._buffer += chunk
         try:
             replies = wire.take_replies(self._buffer)

@@ -8,6 +8,10 @@ from courriel.dialogue.flow import Flow, HangUp
 from courriel.dialogue.smtp import SmtpDialogue
 from courriel.dialogue.transaction import Burst
 from courriel.dialogue.tray import Parcel, Tray
+from courriel.errors import Stage
+from courriel.reply import Reply
+
+_VERDICT: tuple[Stage, ...] = ("message",)
 
 
 class Pipelining:
@@ -30,14 +34,15 @@ class Pipelining:
         current, self._open = self._open, None
         following, bursts = self._announcement()
         said = bursts[0].octets if bursts else b""
+        heard: list[Reply] = []
         if current is not None:
             yield from self._dialogue.pour(current, followed_by=said)
-            yield from self._hear_verdict(current)
+            heard = yield from self._hear_verdict(current, bursts)
         elif said:
             yield from self._exchange.expect_silence("sender")
             yield from self._exchange.say("sender", said)
         if following is not None:
-            yield from self._hear_of(following, bursts)
+            yield from self._hear_of(following, bursts, heard)
 
     def wind_up(self) -> Flow[None]:
         """A message whose door is open is not sent any more; no dot may follow, so the line is cut (scar 2)."""
@@ -54,22 +59,27 @@ class Pipelining:
                 self._tray.settle(parcel, impossible)
         return None, []
 
-    def _hear_verdict(self, current: Parcel) -> Flow[None]:
-        """Whatever the verdict is, the transaction is over; a 421 is one too, and ends the session."""
-        (verdict,) = yield from self._exchange.hear_all(("message",))
+    def _hear_verdict(self, current: Parcel, bursts: list[Burst]) -> Flow[list[Reply]]:
+        """The verdict on one, and what came with it of the answers to the envelope of the next.
+
+        Whatever the verdict is, the transaction is over; a 421 is one too, and ends the session.
+        """
+        together = 1 + len(bursts[0].stages) if bursts else 1
+        verdict, *more = yield from self._exchange.hear_all(_VERDICT, also=together - 1)
         if verdict.code == CLOSING:
             closing = closed(verdict, "message")
             self._tray.settle(current, closing)
             raise closing
         self._tray.settle(current, current.judged(verdict, self._dialogue.name))
+        return more
 
-    def _hear_of(self, following: Parcel, bursts: list[Burst]) -> Flow[None]:
+    def _hear_of(self, following: Parcel, bursts: list[Burst], heard: list[Reply]) -> Flow[None]:
         """What was said to the envelope whose first burst has left; a long one has more to say."""
-        first, *rest = bursts
+        first = bursts[0]
         try:
-            following.note(first.stages, (yield from self._exchange.hear_all(first.stages)))
-            if rest:
-                yield from self._dialogue.announce(following, rest)
+            following.note(first.stages, heard or (yield from self._exchange.hear_all(first.stages)))
+            if len(bursts) > 1:
+                yield from self._dialogue.announce(following, bursts[1:])
             if not following.door_is_open:
                 yield from self._dialogue.pass_the_door(following)
         except errors.Refused as refusal:

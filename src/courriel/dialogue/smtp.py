@@ -243,6 +243,16 @@ class SmtpDialogue:
 
     def pour(self, transaction: Transaction, *, followed_by: bytes = b"") -> Flow[None]:
         """Put the content on the line, block by block; the final dot, and what follows it, in the write of the last."""
+        rest = _in_hand(transaction.content)
+        if rest is None:
+            rest = yield from self._pour_in_blocks(transaction)
+        if transaction.permit is not None:
+            yield from transaction.ask_permit()
+        transaction.dot_sent = True
+        yield Send(b"".join((rest, lines.END, followed_by)), "message")
+
+    def _pour_in_blocks(self, transaction: Transaction) -> Flow[bytearray]:
+        """Put the content on the line as it is read and stuffed, block by block; the last block has to follow."""
         content, block = transaction.content, bytearray()
         try:
             for chunk in content if content.dotless else lines.stuff(content):
@@ -256,10 +266,7 @@ class SmtpDialogue:
         except errors.CourrielError as broken:
             broken.session_usable = False  # half a message is on the line, and no dot may ever follow it
             raise
-        if transaction.permit is not None:
-            yield from transaction.ask_permit()
-        transaction.dot_sent = True
-        yield Send(b"".join((block, lines.END, followed_by)), "message")
+        return block
 
     def _hear_last_words(self, transaction: Transaction, broken: errors.ConnectionFailed) -> Flow[None]:
         """A server that hangs up in the middle of a message has often said why before; nobody was listening yet."""
@@ -317,3 +324,9 @@ class SmtpDialogue:
         if reply.kind in (4, 5):
             raise refusal(reply, stage) if refusal else errors.CommandRefused(reply, stage=stage)
         raise errors.RemoteProtocolError(f"the server answered {reply} at the wrong moment", stage=stage, reply=reply)
+
+
+def _in_hand(content: Content) -> bytes | None:
+    """The octets that go on the line as they are: of a content that is one small piece, and has no dot to be stuffed."""
+    (piece, *more) = content.pieces
+    return piece if content.dotless and not more and isinstance(piece, bytes) and len(piece) < _BLOCK else None

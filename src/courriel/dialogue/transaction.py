@@ -145,6 +145,12 @@ class Transaction:
 
     def note(self, stages: Sequence[Stage], replies: Sequence[Reply]) -> None:
         """Write down what the server answered to a burst. Raises ConnectionFailed when it closed the session."""
+        if len(stages) == 3 == len(replies) and stages is _USUAL:
+            # One recipient, and a yes to everything: as it nearly always is.
+            sender, recipient, door = replies
+            if sender.code == recipient.code == 250 and door.code == 354:
+                self.sender, self._answers, self.door = sender, (recipient,), door
+                return
         for stage, reply in zip(stages, replies, strict=False):
             if reply.code == CLOSING:
                 raise closed(reply, stage)
@@ -167,12 +173,7 @@ class Transaction:
                 break
         else:
             # As nearly every message goes; nothing more will be asked of these notes.
-            recipients = self.envelope.recipients
-            if len(recipients) == 1:
-                fates: tuple[Fate, ...] = (Fate(recipients[0].spec, Outcome.ACCEPTED, verdict),)
-            else:
-                fates = tuple([Fate(each.spec, Outcome.ACCEPTED, verdict) for each in recipients])
-            return Receipt(server, self.message_id, verdict, fates)
+            return self._taken_by_all(verdict, server)
         fresh = replies[0]
         if fresh.code == CLOSING:
             raise closed(fresh, "sender")
@@ -214,8 +215,7 @@ class Transaction:
     def receipt(self, word: Reply, verdicts: Sequence[Reply], server: str, notes: tuple[str, ...] = ()) -> Receipt:
         """Each recipient's fate. One verdict is for all; LMTP gives one for each, and may break off in between."""
         if self._all_accepted and len(verdicts) == 1 and not notes:
-            taken = tuple([Fate(recipient.spec, Outcome.ACCEPTED, word) for recipient in self.envelope.recipients])
-            return Receipt(server, self.message_id, word, taken)
+            return self._taken_by_all(word, server)
         apart = len(verdicts) > 1 or bool(notes)
         answers = iter(verdicts)
         fates: list[Fate] = []
@@ -225,6 +225,13 @@ class Transaction:
         return Receipt(server, self.message_id, word, tuple(fates), notes)
 
     # The steps.
+
+    def _taken_by_all(self, verdict: Reply, server: str) -> Receipt:
+        recipients = self.envelope.recipients
+        if len(recipients) == 1:
+            return Receipt(server, self.message_id, verdict, (Fate(recipients[0].spec, Outcome.ACCEPTED, verdict),))
+        fates = tuple([Fate(each.spec, Outcome.ACCEPTED, verdict) for each in recipients])
+        return Receipt(server, self.message_id, verdict, fates)
 
     def _outcome(self, verdict: Reply, server: str) -> Receipt | errors.CourrielError:
         refusal = self.refusal()

@@ -54,19 +54,13 @@ def take_replies(buffer: bytearray) -> list[Reply]:
     end = buffer.rfind(b"\n") + 1
     if len(buffer) - end > MAX_LINE:
         raise _too_long()
-    lines = bytes(buffer[:end]).split(b"\n")
-    del lines[-1]
-    known = [_KNOWN.get(line) for line in lines]
-    if all(known):
-        del buffer[:end]
-        return known  # type: ignore[return-value] # not one of them is None
     replies: list[Reply] = []
     begun: list[str] = []  # lines of a reply that goes on
     code = taken = position = 0
-    for line, seen in zip(lines, known, strict=True):
+    for line in bytes(buffer[:end]).split(b"\n")[:-1]:
         position += len(line) + 1
-        reply = seen
-        if begun or reply is None:
+        reply = None if begun else _KNOWN.get(line)
+        if reply is None:
             said, goes_on, text = _read_line(line.removesuffix(b"\r"))
             if begun and said != code:
                 raise RemoteProtocolError(f"one reply with two codes, {code} and {said}")
@@ -86,6 +80,13 @@ def take_replies(buffer: bytearray) -> list[Reply]:
         raise RemoteProtocolError(f"a reply of more than {MAX_REPLY} bytes")
     del buffer[:taken]
     return replies
+
+
+def known_replies(octets: bytes) -> list[Reply] | None:
+    """The replies in these octets when they are whole, and every one was heard before; else None."""
+    *lines, rest = octets.split(b"\n")
+    replies = list(map(_KNOWN.get, lines))
+    return None if rest or not all(replies) else replies  # type: ignore[return-value] # none of them is None
 
 
 def printable(text: bytes) -> str:
