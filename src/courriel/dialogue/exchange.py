@@ -61,10 +61,10 @@ class Exchange:
         """Wait until as many replies are here, or a 421 is; say how many there are now."""
         looked_at, more = 0, False
         while (here := len(self._replies) - self._read) < len(stages):
-            unread = self._replies[self._read + looked_at :]
-            if any(reply.code == CLOSING for reply in unread):
-                return here
-            looked_at = here
+            if here > looked_at:
+                if any(reply.code == CLOSING for reply in self._replies[self._read + looked_at :]):
+                    return here
+                looked_at = here
             stage = stages[here]
             chunk = yield Receive(stage, more)
             if not chunk:
