@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import get_args
 
 from courriel import errors
 from courriel.dialogue.flow import Flow, Overhear, Receive, Send
@@ -11,7 +12,8 @@ from courriel.reply import Reply
 from courriel.wire import smtp as wire
 
 _GOODBYE = 221  # the answer to QUIT, also said by servers that leave on their own
-CLOSING = 421  # RFC 5321 3.8: the server is about to hang up, whatever it was asked
+CLOSING = wire.CLOSING
+_WAITS: dict[Stage, Receive] = {stage: Receive(stage) for stage in get_args(Stage)}
 
 
 class Exchange:
@@ -21,6 +23,7 @@ class Exchange:
         self._buffer = bytearray()
         self._replies: list[Reply] = []
         self._read = 0  # so many of them were handed out
+        self._closing = False  # a 421 is among them
 
     def ask(self, stage: Stage, line: bytes, *, secret: bool = False) -> Flow[Reply]:
         """Say one command, hear its reply. Raises ConnectionFailed when the server closes the session instead (421)."""
@@ -52,21 +55,20 @@ class Exchange:
         if also and self.holds(wanted + also):
             wanted += also
         heard = self.take(wanted)
-        for place, reply in enumerate(heard, 1):
-            if reply.code == CLOSING:
-                return heard[:place]
+        if self._closing:
+            for place, reply in enumerate(heard, 1):
+                if reply.code == CLOSING:
+                    return heard[:place]
         return heard
 
     def _wait_for(self, stages: Sequence[Stage]) -> Flow[int]:
         """Wait until as many replies are here, or a 421 is; say how many there are now."""
-        looked_at, more = 0, False
+        more = False
         while (here := len(self._replies) - self._read) < len(stages):
-            if here > looked_at:
-                if any(reply.code == CLOSING for reply in self._replies[self._read + looked_at :]):
-                    return here
-                looked_at = here
+            if self._closing and any(reply.code == CLOSING for reply in self._replies[self._read :]):
+                return here
             stage = stages[here]
-            chunk = yield Receive(stage, more)
+            chunk = yield Receive(stage, more) if more else _WAITS[stage]
             if not chunk:
                 raise errors.ConnectionFailed("the server hung up", stage=stage, hint_id="SESSION-LOST")
             more = not self._arrived(chunk, stage)
@@ -127,7 +129,7 @@ class Exchange:
         """Begin anew on a new line."""
         self._buffer.clear()
         self._replies.clear()
-        self._read = 0
+        self._read, self._closing = 0, False
 
     def _arrived(self, chunk: bytes, stage: Stage) -> bool:
         """Read what came; whether there is a whole reply among it."""
@@ -142,6 +144,7 @@ class Exchange:
             broken.stage = stage
             raise
         self._replies += replies
+        self._closing = self._closing or any(reply.code == CLOSING for reply in replies)
         return bool(replies)
 
 

@@ -243,7 +243,7 @@ class SmtpDialogue:
 
     def pour(self, transaction: Transaction, *, followed_by: bytes = b"") -> Flow[None]:
         """Put the content on the line, block by block; the final dot, and what follows it, in the write of the last."""
-        rest = _in_hand(transaction.content)
+        rest: bytes | bytearray | None = _in_hand(transaction.content)
         if rest is None:
             rest = yield from self._pour_in_blocks(transaction)
         if transaction.permit is not None:
@@ -327,6 +327,7 @@ class SmtpDialogue:
 
 
 def _in_hand(content: Content) -> bytes | None:
-    """The octets that go on the line as they are: of a content that is one small piece, and has no dot to be stuffed."""
-    (piece, *more) = content.pieces
-    return piece if content.dotless and not more and isinstance(piece, bytes) and len(piece) < _BLOCK else None
+    """The content as it goes on the line, when it is one small piece and no dot has to be stuffed."""
+    piece = content.pieces[0]
+    alone = len(content.pieces) == 1 and content.dotless and content.size < _BLOCK
+    return piece if alone and isinstance(piece, bytes) else None

@@ -52,6 +52,8 @@ class Transaction:
     sender: Reply | None = None
     door: Reply | None = None
     """The answer to DATA: 354 opens it."""
+    door_is_open = False
+    """Whether everything was accepted without a murmur, and the content is waited for."""
     dot_sent = False
     forbidden = False
     """By whoever gives the permit: it is not begun again by itself."""
@@ -62,19 +64,6 @@ class Transaction:
     def begun(self) -> bool:
         """Whether the server has accepted anything of this message."""
         return self.sender is not None and self.sender.kind == 2
-
-    @property
-    def door_is_open(self) -> bool:
-        """Whether everything was accepted without a murmur, and the content is waited for."""
-        door, sender = self.door, self.sender
-        return (
-            self._all_accepted
-            and door is not None
-            and door.code == 354
-            and sender is not None
-            and sender.code == 250
-            and len(self._answers) == len(self.envelope.recipients)
-        )
 
     @property
     def accepted(self) -> tuple[str, ...]:
@@ -150,6 +139,7 @@ class Transaction:
             sender, recipient, door = replies
             if sender.code == recipient.code == 250 and door.code == 354:
                 self.sender, self._answers, self.door = sender, (recipient,), door
+                self.door_is_open = True
                 return
         for stage, reply in zip(stages, replies, strict=False):
             if reply.code == CLOSING:
@@ -161,6 +151,7 @@ class Transaction:
                 self._all_accepted = self._all_accepted and reply.kind == 2
             else:
                 self.door = reply
+                self.door_is_open = reply.code == 354 and self.begun and self._all_accepted
 
     def note_whole(self, replies: Sequence[Reply], server: str) -> Receipt | errors.CourrielError:
         """What became of a message that left whole, by the answers to it.
@@ -187,7 +178,9 @@ class Transaction:
     def judged(self, verdict: Reply, server: str) -> Receipt | errors.Refused:
         """What became of a message whose content was asked for, and is answered. Raises RemoteProtocolError."""
         if verdict.kind == 2:
-            return self.receipt(verdict, (verdict,), server)
+            return (
+                self._taken_by_all(verdict, server) if self._all_accepted else self.receipt(verdict, (verdict,), server)
+            )
         if verdict.kind == 3:
             raise errors.RemoteProtocolError(f"the server answered {verdict} to the message", stage="message")
         return self.message_refused(verdict, "message")

@@ -40,7 +40,7 @@ class Parcel(Transaction):
     def start_over(self) -> None:
         """Nothing that a server said of it counts any more: it is begun again, on another session."""
         self.sender = self.door = None
-        self.dot_sent = False
+        self.dot_sent = self.door_is_open = False
         self._answers, self._all_accepted = (), True
 
 

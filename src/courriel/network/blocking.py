@@ -108,8 +108,8 @@ class Line:
         match want:
             case Send():
                 self._send(want)
-            case Receive(stage, more):
-                return self._receive(stage, more)
+            case Receive():
+                return self._receive(want.stage, want.more)
             case Overhear(_, seconds):
                 return self._overhear(seconds)
             case Probe(by_tls, stage):

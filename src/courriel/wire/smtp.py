@@ -20,6 +20,9 @@ _KNOWN: dict[bytes, Reply] = {}
 _MOST_KNOWN = 256
 _LONGEST_KNOWN = 120
 
+CLOSING = 421
+"""RFC 5321 3.8: the server is about to hang up, whatever it was asked."""
+
 _FORBIDDEN = expression("[\x00-\x1f\x7f\ud800-\udfff]")
 _REPLY_LINE = re.compile(rb"([2-5][0-9][0-9])([ -]?)(.*)", re.DOTALL)
 _UNPRINTABLE = expression(
@@ -83,10 +86,12 @@ def take_replies(buffer: bytearray) -> list[Reply]:
 
 
 def known_replies(octets: bytes) -> list[Reply] | None:
-    """The replies in these octets when they are whole, and every one was heard before; else None."""
-    *lines, rest = octets.split(b"\n")
+    """The replies in these octets when they are whole, and every one was heard before; else None. A 421 never is."""
+    lines = octets.split(b"\n")
+    if lines.pop():
+        return None
     replies = list(map(_KNOWN.get, lines))
-    return None if rest or not all(replies) else replies  # type: ignore[return-value] # none of them is None
+    return replies if all(replies) else None  # type: ignore[return-value] # none of them is None
 
 
 def printable(text: bytes) -> str:
@@ -115,7 +120,7 @@ def read_capabilities(reply: Reply) -> dict[str, str]:
 
 
 def _remember(line: bytes, reply: Reply) -> None:
-    if len(line) <= _LONGEST_KNOWN:
+    if len(line) <= _LONGEST_KNOWN and reply.code != CLOSING:
         if len(_KNOWN) >= _MOST_KNOWN:
             _KNOWN.clear()
         _KNOWN[line] = reply
