@@ -16,8 +16,8 @@ from courriel import Attachment, Message, Template
 from courriel.errors import InvalidAddress, InvalidMessage, UsageError
 from courriel.session.outgoing import prepare
 from courriel.wire.abilities import Abilities
-from courriel.wire.parts import Boundaries
 from courriel.wire.mime import build, content_of
+from courriel.wire.parts import Boundaries
 
 FIELDS: dict[str, Any] = {"sender": "Ada <ada@example.org>", "to": "{email}"}
 ROW = {"email": "bob@example.org", "name": "Bob", "number": 42}
