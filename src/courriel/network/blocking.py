@@ -185,10 +185,10 @@ class Line:
         if self._early:
             return self._take_early()
         self._wait_at_most(line, self._clock.for_reply(stage, more))
-        while True:
+        data: bytes | None = None
+        while data is None:
             try:
                 data = line.recv(self._room)
-                break
             except BlockingIOError:
                 # The kernel may have been told of a shorter wait: there is nothing to hear until ours is over.
                 self._wait_at_most(line, self._clock.for_reply(stage, more=True))
