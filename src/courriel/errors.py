@@ -22,6 +22,7 @@ Every error courriel raises, as one tree:
         * MessageRefused
         * CommandRefused
     * NotSupported                  the server cannot do what was asked
+    * NotPermitted                  we held the end of the message back; nothing was delivered
 
 Each one answers three questions: may I retry (`retryable`)? is the session still good (`session_usable`)?
 could the message have left anyway (`in_doubt`)? And it says what a person can do (`hint`).
@@ -276,6 +277,10 @@ class NotSupported(CourrielError):
     def retryable(self) -> bool:
         """No: the same server will lack the same thing tomorrow."""
         return False
+
+
+class NotPermitted(CourrielError):
+    """Whoever had to permit the end of the message did not; the line was cut before it, and nothing was delivered."""
 
 
 def copy(error: CourrielError) -> CourrielError:

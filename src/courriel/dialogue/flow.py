@@ -12,6 +12,7 @@ stage that each want names, and writes the transcript.
     Overhear    take what came unasked        answered by it; b"" means silence (a hang-up is raised)
     Probe       call the same port apart      answered by what it does there, b"" when it is nothing
     Fetch       ask for a token               answered by it
+    Permit      ask whether the dot may leave answered by b"yes", or b"" for no
     HangUp      cut the line without a word   answered by b""
 
 What goes wrong outside is raised inside the flow, at its `yield`, as one of `courriel.errors`: the traceback tells the
@@ -23,7 +24,7 @@ Write `yield from` before every step that is a flow: a forgotten one does nothin
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import TypeAlias, TypeVar
 
 from courriel.errors import Stage
@@ -31,6 +32,8 @@ from courriel.model.credentials import TokenSource
 from courriel.values import dataclass
 
 T = TypeVar("T")
+Asking: TypeAlias = Callable[[], object]
+"""Says whether the end of a message may leave; for those who await it may be a coroutine function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +97,19 @@ class Fetch:
 
 
 @dataclass(frozen=True, slots=True)
+class Permit:
+    """Ask whether the end of a message may leave: the last moment at which it certainly has not been delivered."""
+
+    ask: Asking
+    stage: Stage
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp:
     """Cut the line without a word, because the conversation is out of step although this flow has a result."""
 
     stage: Stage
 
 
-Want: TypeAlias = Connect | Secure | Send | Receive | Overhear | Probe | Fetch | HangUp
+Want: TypeAlias = Connect | Secure | Send | Receive | Overhear | Probe | Fetch | Permit | HangUp
 Flow: TypeAlias = Generator[Want, bytes, T]

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from inspect import iscoroutinefunction
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from courriel import errors
-from courriel.dialogue.flow import Connect, Fetch, Flow, HangUp, Overhear, Probe, Receive, Secure, Send, Want
+from courriel.dialogue.flow import Connect, Fetch, Flow, HangUp, Overhear, Permit, Probe, Receive, Secure, Send, Want
 from courriel.errors import Stage
-from courriel.model.credentials import TokenSource
 from courriel.model.server import Security, Server
 from courriel.network import resolve
 from courriel.network.line import PROBING, Clock, Turn, keep_line, prepared_tls, refuse_if_broken, token_bytes
@@ -199,7 +198,9 @@ class Line:
             case Secure():
                 return await self._secure()
             case Fetch(source):
-                return await _fetched(source)
+                return token_bytes(await _asked(source.fetch))
+            case Permit(ask):
+                return b"yes" if await _asked(ask) else b""
             case HangUp():
                 self.hang_up()
         return b""
@@ -403,13 +404,10 @@ async def _reach(place: resolve.Place) -> socket.socket:
     return line
 
 
-async def _fetched(source: TokenSource) -> bytes:
-    """A token; a plain callable runs in a thread, because it may wait for a web server."""
-    given: object
-    if iscoroutinefunction(source.fetch):
-        given = await source.fetch()
-    else:
-        given = await asyncio.to_thread(source.fetch)
-        if isinstance(given, Awaitable):
-            given = await given
-    return token_bytes(given)
+async def _asked(ask: Callable[[], object]) -> object:
+    """What it answers; a plain callable runs in a thread, because it may wait for a web server or a disk."""
+    if iscoroutinefunction(ask):
+        given: object = await ask()
+        return given
+    given = await asyncio.to_thread(ask)
+    return await given if isinstance(given, Awaitable) else given

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import TypeVar, cast
 
 from courriel import errors
-from courriel.dialogue.flow import Connect, Fetch, Flow, HangUp, Overhear, Probe, Receive, Secure, Send, Want
+from courriel.dialogue.flow import Connect, Fetch, Flow, HangUp, Overhear, Permit, Probe, Receive, Secure, Send, Want
 from courriel.errors import Stage
 from courriel.model.server import Security, Server
 from courriel.network import race, resolve
@@ -21,8 +21,8 @@ from courriel.network.transcript import Transcript
 
 T = TypeVar("T")
 
-_READ = 65536
-_WRITE = 65536
+_READ = 16 * 1024  # octets read at a time; room for more costs more, used or not
+_READ_MORE = 256 * 1024  # once that much came at a time
 _EARLY = 1024 * 1024  # octets that a server may say while we write, before it has to wait
 
 # Where the kernel keeps the time of a wait, reading is one system call; elsewhere Python polls before each.
@@ -42,6 +42,7 @@ class Line:
         self._early = bytearray()  # what the server said while we were still writing
         self._clock = Clock(server)
         self._kernel_keeps_time = False  # on a line in clear, where it can
+        self._room = _READ
         self._kernel_waits = 0  # milliseconds, as the kernel was told last
 
     def run(self, flow: Flow[T], *, opening: bool = False) -> T:
@@ -107,8 +108,8 @@ class Line:
         match want:
             case Send():
                 self._send(want)
-            case Receive(stage, more):
-                return self._receive(stage, more)
+            case Receive():
+                return self._receive(want.stage, want.more)
             case Overhear(_, seconds):
                 return self._overhear(seconds)
             case Probe(by_tls, stage):
@@ -119,6 +120,8 @@ class Line:
                 return self._secure()
             case Fetch(source):
                 return _fetched(source.fetch())
+            case Permit(ask):
+                return b"yes" if _plain(ask(), "permit") else b""
             case HangUp():
                 self.hang_up()
         return b""
@@ -127,17 +130,23 @@ class Line:
         line = self._open_socket(want.stage)
         if self._transcript is not None:
             self._transcript.sent(want)
-        view = memoryview(want.data)
-        at_once = socket.MSG_DONTWAIT if self._kernel_keeps_time else 0
-        if not at_once:
+        at_once = 0
+        if self._kernel_keeps_time:
+            at_once = socket.MSG_DONTWAIT
+        else:
             line.settimeout(0)
-        while view:
+        rest: bytes | memoryview = want.data
+        while True:
             try:
-                view = view[line.send(view[:_WRITE], at_once) :]
+                sent = line.send(rest, at_once)
             except OSError as full:
                 if not isinstance(full, BlockingIOError) and not _only_asks_to_wait(full):
                     raise
                 self._wait_for_room(line, self._clock.for_stage(want.stage))
+            else:
+                if sent == len(rest):
+                    return
+                rest = memoryview(rest)[sent:]
 
     def _wait_for_room(self, line: socket.socket, seconds: float) -> None:
         """Wait until the other side takes more, reading what it says meanwhile: else both might wait to be read.
@@ -176,9 +185,10 @@ class Line:
             return self._take_early()
         self._wait_at_most(line, self._clock.for_reply(stage, more))
         try:
-            data = line.recv(_READ)
+            data = line.recv(self._room)
         except BlockingIOError:
             raise TimeoutError from None
+        self._room = _READ if len(data) < self._room else _READ_MORE
         if self._transcript is not None:
             self._transcript.heard(data)
         return data
@@ -281,12 +291,16 @@ def _places(server: Server, ends: float) -> list[resolve.Place]:
 
 
 def _fetched(given: object) -> bytes:
+    return token_bytes(_plain(given, "token source"))
+
+
+def _plain(given: object, what: str) -> object:
     if isinstance(given, Awaitable):
         close = getattr(given, "close", None)
         if close is not None:
             close()  # a coroutine that nobody will await
-        raise errors.UsageError("an async token source needs AsyncSmtpSession")
-    return token_bytes(given)
+        raise errors.UsageError(f"an async {what} needs AsyncSmtpSession")
+    return given
 
 
 def _says_something(line: socket.socket, seconds: float, *, listening: bool, writing: bool = True) -> bool:

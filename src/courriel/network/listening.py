@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from courriel import errors
 from courriel.dialogue.desk import Desk, Terms, Visit
-from courriel.dialogue.flow import Connect, Fetch, Flow, HangUp, Overhear, Probe, Receive, Secure, Send, Want
+from courriel.dialogue.flow import Connect, Fetch, Flow, HangUp, Overhear, Permit, Probe, Receive, Secure, Send, Want
 from courriel.dialogue.serve_smtp import SmtpServing
 from courriel.errors import Stage
 from courriel.network.awaiting import Arrivals
@@ -215,7 +215,7 @@ class Guest(Arrivals):
                 await self._secure()
             case HangUp():
                 self._hang_up()
-            case Connect() | Fetch() | Probe():
+            case Connect() | Fetch() | Probe() | Permit():
                 raise errors.LocalProtocolError(f"a server does not {type(want).__name__.lower()}")
         return b""
 

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, cast
 
 from courriel import errors
+from courriel.dialogue.flow import Asking
 from courriel.dialogue.tray import Result
 from courriel.model.address import Address
 from courriel.model.content import Content
@@ -90,10 +91,18 @@ class SmtpPool(Lending[SmtpSession]):
         )  # fmt: skip
 
     def deliver(
-        self, envelope: Envelope, content: Content, message_id: str = "", *, on_refused: OnRefused = "deliver"
+        self,
+        envelope: Envelope,
+        content: Content,
+        message_id: str = "",
+        *,
+        on_refused: OnRefused = "deliver",
+        permit: Asking | None = None,
     ) -> Receipt:
         """Hand over octets that are ready, as they are."""
-        return self._with_session(lambda session: session.deliver(envelope, content, message_id, on_refused=on_refused))
+        return self._with_session(
+            lambda session: session.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
+        )
 
     @contextmanager
     def session(self) -> Generator[SmtpSession]:
@@ -265,11 +274,17 @@ class AsyncSmtpPool(Lending[AsyncSmtpSession]):
         )  # fmt: skip
 
     async def deliver(
-        self, envelope: Envelope, content: Content, message_id: str = "", *, on_refused: OnRefused = "deliver"
+        self,
+        envelope: Envelope,
+        content: Content,
+        message_id: str = "",
+        *,
+        on_refused: OnRefused = "deliver",
+        permit: Asking | None = None,
     ) -> Receipt:
         """Hand over octets that are ready, as they are."""
         return await self._with_session(
-            lambda session: session.deliver(envelope, content, message_id, on_refused=on_refused)
+            lambda session: session.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
         )
 
     @asynccontextmanager
@@ -441,14 +456,20 @@ class _WarmSession(Warm, SmtpSession):
         return self
 
     def deliver(
-        self, envelope: Envelope, content: Content, message_id: str = "", *, on_refused: OnRefused = "deliver"
+        self,
+        envelope: Envelope,
+        content: Content,
+        message_id: str = "",
+        *,
+        on_refused: OnRefused = "deliver",
+        permit: Asking | None = None,
     ) -> Receipt:
         now = monotonic()
         begun = self._pool._moment(now)
         if begun > now:
             self._pool._pause(begun)
         try:
-            receipt = super().deliver(envelope, content, message_id, on_refused=on_refused)
+            receipt = super().deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
         except errors.CourrielError as error:
             self._came_back(begun, error)
             raise
@@ -503,14 +524,20 @@ class _AsyncWarmSession(Warm, AsyncSmtpSession):
         return self
 
     async def deliver(
-        self, envelope: Envelope, content: Content, message_id: str = "", *, on_refused: OnRefused = "deliver"
+        self,
+        envelope: Envelope,
+        content: Content,
+        message_id: str = "",
+        *,
+        on_refused: OnRefused = "deliver",
+        permit: Asking | None = None,
     ) -> Receipt:
         now = monotonic()
         begun = self._pool._moment(now)
         if begun > now:
             await self._pool._pause(begun)
         try:
-            receipt = await super().deliver(envelope, content, message_id, on_refused=on_refused)
+            receipt = await super().deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
         except errors.CourrielError as error:
             self._came_back(begun, error)
             raise

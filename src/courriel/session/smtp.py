@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from courriel import errors
+from courriel.dialogue.flow import Asking
 from courriel.dialogue.smtp import SmtpDialogue
 from courriel.dialogue.tray import Result
 from courriel.model.address import Address
@@ -78,7 +79,7 @@ class _Session:
                 server=str(self.server),
                 hint_id="SESSION-LOST",
             )
-        return prepare(message, wishes, self._dialogue.capabilities)
+        return prepare(message, self._dialogue.able, wishes)
 
 
 class SmtpSession(_Session):
@@ -130,7 +131,9 @@ class SmtpSession(_Session):
         InvalidMessage, InvalidAddress and NotSupported are raised before a byte is sent.
         """
         out = self._prepare(message, Wishes(sender, to, notify, ret, envid, require_tls))
-        return self.deliver(out.envelope, out.content, out.message_id, on_refused=on_refused).noting(*out.notes)
+        return self.deliver(out.envelope, out.content, out.message_id, on_refused=on_refused, permit=out.permit).noting(
+            *out.notes
+        )
 
     def send_many(
         self, messages: Iterable[Sendable], *, on_refused: OnRefused = "deliver", window: int = WINDOW
@@ -154,7 +157,7 @@ class SmtpSession(_Session):
         with self._line.turn:
             try:
                 while not supply.ended:
-                    supply.fill(stream, self._dialogue.capabilities)
+                    supply.fill(stream, self._dialogue.able)
                     self._line.proceed(stream.finish() if supply.pauses else stream.talk())
                     for result in stream.results():
                         yield result
@@ -169,10 +172,22 @@ class SmtpSession(_Session):
             raise supply.failure
 
     def deliver(
-        self, envelope: Envelope, content: Content, message_id: str = "", *, on_refused: OnRefused = "deliver"
+        self,
+        envelope: Envelope,
+        content: Content,
+        message_id: str = "",
+        *,
+        on_refused: OnRefused = "deliver",
+        permit: Asking | None = None,
     ) -> Receipt:
-        """Hand over octets that are ready, as they are; the door that every way out has."""
-        flow = self._dialogue.deliver(envelope, content, message_id, all_or_nothing=all_or_nothing(on_refused))
+        """Hand over octets that are ready, as they are; the door that every way out has.
+
+        `permit` is asked just before their end leaves: at a no the line is cut (NotPermitted), and nothing was
+        delivered.
+        """
+        flow = self._dialogue.deliver(
+            envelope, content, message_id, all_or_nothing=all_or_nothing(on_refused), permit=permit
+        )
         return self._line.run(flow)
 
     def noop(self) -> None:
@@ -229,7 +244,9 @@ class AsyncSmtpSession(_Session):
         A cancelled call hangs up, and proves nothing about what the server has already accepted.
         """
         out = self._prepare(message, Wishes(sender, to, notify, ret, envid, require_tls))
-        receipt = await self.deliver(out.envelope, out.content, out.message_id, on_refused=on_refused)
+        receipt = await self.deliver(
+            out.envelope, out.content, out.message_id, on_refused=on_refused, permit=out.permit
+        )
         return receipt.noting(*out.notes)
 
     async def send_many(
@@ -249,7 +266,7 @@ class AsyncSmtpSession(_Session):
         with self._line.turn:
             try:
                 while not supply.ended:
-                    await supply.fill(stream, self._dialogue.capabilities)
+                    await supply.fill(stream, self._dialogue.able)
                     await self._line.proceed(stream.finish() if supply.pauses else stream.talk())
                     for result in stream.results():
                         yield result
@@ -264,10 +281,18 @@ class AsyncSmtpSession(_Session):
             raise supply.failure
 
     async def deliver(
-        self, envelope: Envelope, content: Content, message_id: str = "", *, on_refused: OnRefused = "deliver"
+        self,
+        envelope: Envelope,
+        content: Content,
+        message_id: str = "",
+        *,
+        on_refused: OnRefused = "deliver",
+        permit: Asking | None = None,
     ) -> Receipt:
         """Hand over octets that are ready, as they are."""
-        flow = self._dialogue.deliver(envelope, content, message_id, all_or_nothing=all_or_nothing(on_refused))
+        flow = self._dialogue.deliver(
+            envelope, content, message_id, all_or_nothing=all_or_nothing(on_refused), permit=permit
+        )
         return await self._line.run(flow)
 
     async def noop(self) -> None:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from courriel import Attachment, Message, Template
 from courriel.errors import InvalidAddress, InvalidMessage, UsageError
-from courriel.session.outgoing import Wishes, prepare
+from courriel.session.outgoing import prepare
+from courriel.wire.abilities import Abilities
 from courriel.wire.mime import build, content_of
 
 FIELDS: dict[str, Any] = {"sender": "Ada <ada@example.org>", "to": "{email}"}
@@ -162,7 +163,7 @@ def test_a_session_takes_it_like_any_other() -> None:
     template = Template(**FIELDS, text="été {name}", delivery_receipt=True)
     merged = template.fill(email="bob@example.org", name="Bob")
 
-    outgoing = prepare(merged, Wishes(), {"8BITMIME": "", "DSN": ""})
+    outgoing = prepare(merged, Abilities({"8BITMIME": "", "DSN": ""}))
 
     assert outgoing.envelope.wants_reports
     assert outgoing.content.eight_bit
