@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from time import monotonic
 
 import pytest
 
@@ -283,6 +284,16 @@ def test_goodbye_is_only_politeness(play: Play) -> None:
 
     session.close()
 
+    assert not session.session.usable
+
+
+def test_goodbye_is_said_and_its_answer_is_not_waited_for(play: Play) -> None:
+    session = play(GREETED + "C: QUIT\n...", timeouts=Timeouts(goodbye=15))
+    begun = monotonic()
+
+    session.close()
+
+    assert monotonic() - begun < 5
     assert not session.session.usable
 
 

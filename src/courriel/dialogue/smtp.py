@@ -98,8 +98,8 @@ class SmtpDialogue:
         return (yield from self._ask("hello", "NOOP"))
 
     def close(self) -> Flow[None]:
-        """Say goodbye."""
-        yield from self._ask("goodbye", "QUIT")
+        """Say goodbye; nobody waits for the answer, because every message has had its own."""
+        yield Send(wire.command("QUIT"), "goodbye")
 
     # Opening.
 
