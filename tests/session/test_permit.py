@@ -9,10 +9,11 @@ import pytest
 
 from courriel import AsyncSmtpSession, Message, Receipt, Sandbox, Server, SmtpSession, errors
 from courriel.dialogue.tray import Result
-from courriel.session.outgoing import Outgoing, Wishes, prepare
+from courriel.session.outgoing import Outgoing, prepare
 from courriel.values import replace
+from courriel.wire.abilities import Abilities
 
-CAPABLE = {"8BITMIME": "", "SMTPUTF8": ""}
+CAPABLE = Abilities({"8BITMIME": "", "SMTPUTF8": ""})
 LARGE = "x" * 70 + "\n" + "y" * 300_000  # not sent by BDAT in a window, and not in one write
 
 
@@ -30,7 +31,7 @@ class Asked:
 
 def outgoing(number: int, permit: Callable[[], object] | None, text: str = "Hello.") -> Outgoing:
     message = Message(sender="ada@example.org", to="bob@example.org", subject=f"Number {number}", text=text)
-    return replace(prepare(message, Wishes(), CAPABLE), permit=permit)
+    return replace(prepare(message, CAPABLE), permit=permit)
 
 
 def blocking_many(server: Server, messages: list[Outgoing], window: int) -> list[Result]:

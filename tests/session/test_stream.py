@@ -219,7 +219,7 @@ def send(
     waiting = list(range(len(world.plans)))
     try:
         while waiting:
-            while stream.hungry and waiting:
+            while stream.room and waiting:
                 number = waiting.pop(0)
                 plan = world.plans[number]
                 octets = body(number, plan)

@@ -19,7 +19,7 @@ from courriel.model.credentials import Token, TokenSource
 from courriel.model.message import Message
 from courriel.model.receipt import Receipt
 from courriel.model.server import Server
-from courriel.session.outgoing import Wishes, all_or_nothing, prepare
+from courriel.session.outgoing import IN_EIGHT_BITS, Wishes, all_or_nothing, prepare
 from courriel.values import dataclass, replace
 
 if TYPE_CHECKING:
@@ -67,8 +67,6 @@ WayOut: TypeAlias = "str | Route | Server | None"
 """A URL, the name of a profile, a route, a server without a login; None is what the settings say."""
 
 _WISHES = ("on_refused", "notify", "ret", "envid", "require_tls")
-_CAPABILITIES = {"8BITMIME": "", "SMTPUTF8": "", "DSN": ""}
-"""What a place that only keeps messages can do: everything, so that a message is kept as it was written."""
 
 
 def send(message: Sendable | None = None, *, via: WayOut | SmtpSession = None, **fields: Unpack[Fields]) -> Receipt:
@@ -182,7 +180,7 @@ def _keep(route: Route, sending: _Sending) -> Receipt:
 
     transport = transport_of(route)
     assert transport is not None, route.kind
-    out = prepare(sending.message, sending.wishes, _CAPABILITIES)
+    out = prepare(sending.message, IN_EIGHT_BITS, sending.wishes)
     receipt = transport.send(out.envelope, out.content)
     return replace(receipt, message_id=out.message_id).noting(*out.notes)
 

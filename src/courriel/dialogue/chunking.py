@@ -8,6 +8,7 @@ from courriel.dialogue.pipelining import LockStep
 from courriel.dialogue.smtp import SmtpDialogue
 from courriel.dialogue.tray import Parcel, Tray
 from courriel.model.receipt import Receipt
+from courriel.reply import Reply
 
 _MOST_OCTETS = 256 * 1024  # in flight: more fills the buffers of both sides, and is more in doubt when the line breaks
 _LARGE = 64 * 1024  # octets; a larger message is not uploaded before somebody wants it
@@ -20,6 +21,7 @@ class Chunking:
         self._dialogue, self._tray = dialogue, tray
         self._exchange = dialogue.exchange
         self._alone = LockStep(dialogue, tray)
+        self._in_flight = 0  # octets
         self._may_be_open = False  # the last one failed, and the server may think that its transaction goes on
         self.most = window
 
@@ -35,58 +37,60 @@ class Chunking:
         if batch:
             yield Send(batch, "message")
         # Half of it stays in flight, so that the line is busy while more is made ready.
-        enough = self.most // 2 if batch and not last else 0
-        while self._tray.begun and (len(self._tray.begun) > enough or self._has_answers()):
-            yield from self._hear_of_the_oldest()
+        yield from self._hear(self.most // 2 if batch and not last else 0)
 
     def wind_up(self) -> Flow[None]:
         """Hear of those in flight, which leave nothing half said."""
-        while self._tray.begun:
-            yield from self._hear_of_the_oldest()
+        yield from self._hear(0)
         yield from self._close_what_may_be_open()
 
     def _load(self) -> Flow[bytes]:
         """As many whole messages as the window has room for, in one piece."""
-        batch = bytearray()
-        in_flight = sum(parcel.content.size for parcel in self._tray.begun)
-        while self._tray.waiting and len(self._tray.begun) < self.most:
-            parcel = self._tray.waiting[0]
-            in_flight += parcel.content.size
-            if self._goes_alone(parcel) or (self._tray.begun and in_flight > _MOST_OCTETS):
+        batch: list[bytes] = []
+        tray, able = self._tray, self._dialogue.able
+        while tray.waiting and len(tray.begun) < self.most:
+            parcel = tray.waiting[0]
+            content = parcel.content
+            in_flight = self._in_flight + content.size
+            if self._goes_alone(parcel) or (tray.begun and in_flight > _MOST_OCTETS):
                 break
-            _, transaction = self._tray.begin()
+            parcel = tray.begin()
             try:
-                if transaction.permit is not None:
-                    yield from transaction.ask_permit()
-                batch += transaction.whole(self._dialogue.capabilities)
+                if parcel.permit is not None:
+                    yield from parcel.ask_permit()
+                batch.append(parcel.whole(able))
             except errors.CourrielError as impossible:
-                self._tray.settle(parcel, impossible)
-        return bytes(batch)
+                tray.settle(parcel, impossible)
+            else:
+                batch.extend(content)
+                self._in_flight = in_flight
+        return b"".join(batch)
 
     def _goes_alone(self, parcel: Parcel) -> bool:
         return parcel.content.size > _LARGE or self._tray.alone(parcel)
 
-    def _has_answers(self) -> bool:
-        transaction = self._tray.begun[0].transaction
-        return transaction is not None and self._exchange.holds(len(transaction.stages))
+    def _hear(self, enough: int) -> Flow[None]:
+        """Hear of the oldest until no more than `enough` are in flight, and of those that are answered anyway."""
+        begun, exchange = self._tray.begun, self._exchange
+        while begun:
+            parcel = begun[0]
+            count = parcel.answers_to_whole
+            if exchange.holds(count):
+                self._settle(parcel, exchange.take(count))
+            elif len(begun) > enough:
+                self._settle(parcel, (yield from exchange.hear_all(parcel.stages_of_whole)))
+            else:
+                return
 
-    def _hear_of_the_oldest(self) -> Flow[None]:
-        parcel = self._tray.begun[0]
-        transaction = parcel.transaction
-        assert transaction is not None
-        stages = transaction.stages
-        if self._exchange.holds(len(stages)):
-            replies = self._exchange.take(len(stages))
-        else:
-            replies = yield from self._exchange.hear_all(stages)
+    def _settle(self, parcel: Parcel, replies: list[Reply]) -> None:
         try:
-            transaction.note_all(replies)
+            outcome = parcel.note_whole(replies, self._dialogue.name)
         except errors.ConnectionFailed as closing:
             if closing.stage == "message":
                 self._tray.settle(parcel, closing)  # a 421 is its verdict
             raise
-        outcome = transaction.outcome(replies[-1], str(self._dialogue.server))
         self._may_be_open = not isinstance(outcome, Receipt)
+        self._in_flight -= parcel.content.size
         self._tray.settle(parcel, outcome)
 
     def _close_what_may_be_open(self) -> Flow[None]:

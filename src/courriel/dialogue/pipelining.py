@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from courriel import errors
-from courriel.dialogue.exchange import CLOSING, closed
+from courriel.dialogue.exchange import CLOSING
 from courriel.dialogue.flow import Flow, HangUp
 from courriel.dialogue.smtp import SmtpDialogue
-from courriel.dialogue.transaction import Step, Transaction
+from courriel.dialogue.talk import closed
+from courriel.dialogue.transaction import Burst
 from courriel.dialogue.tray import Parcel, Tray
 from courriel.errors import Stage
+from courriel.reply import Reply
+
+_VERDICT: tuple[Stage, ...] = ("message",)
 
 
 class Pipelining:
@@ -21,7 +23,7 @@ class Pipelining:
         self._dialogue = dialogue
         self._exchange = dialogue.exchange
         self._tray = tray
-        self._open: Announced | None = None  # its door is open, its content has not left
+        self._open: Parcel | None = None  # its door is open, its content has not left
 
     def advance(self, *, last: bool) -> Flow[None]:
         """Send what waits; the content of the last stays until its companion comes, unless it is the `last` of all."""
@@ -31,71 +33,64 @@ class Pipelining:
     def _take_a_step(self) -> Flow[None]:
         """The content of the one whose door is open leaves with the envelope of the next; then both are heard of."""
         current, self._open = self._open, None
-        following = self._announcement()
-        said = following.said if following else b""
+        following, bursts = self._announcement()
+        said = bursts[0].octets if bursts else b""
+        heard: list[Reply] = []
         if current is not None:
-            yield from self._dialogue.pour(current.transaction, followed_by=said)
-            yield from self._hear_verdict(current)
+            yield from self._dialogue.pour(current, followed_by=said)
+            heard = yield from self._hear_verdict(current, bursts)
         elif said:
             yield from self._exchange.expect_silence("sender")
             yield from self._exchange.say("sender", said)
         if following is not None:
-            yield from self._hear_of(following)
+            yield from self._hear_of(following, bursts, heard)
 
     def wind_up(self) -> Flow[None]:
         """A message whose door is open is not sent any more; no dot may follow, so the line is cut (scar 2)."""
         if self._open is not None:
             yield HangUp("data")
 
-    def _announcement(self) -> Announced | None:
+    def _announcement(self) -> tuple[Parcel | None, list[Burst]]:
         """The next message that this server can take, and its envelope in this server's words."""
         while self._tray.waiting:
-            parcel, transaction = self._tray.begin()
+            parcel = self._tray.begin()
             try:
-                first, *rest = transaction.bursts(self._dialogue.capabilities)
+                return parcel, parcel.bursts(self._dialogue.able)
             except errors.CourrielError as impossible:
                 self._tray.settle(parcel, impossible)
-            else:
-                return Announced(parcel, transaction, first, rest)
-        return None
+        return None, []
 
-    def _hear_verdict(self, current: Announced) -> Flow[None]:
-        """Whatever the verdict is, the transaction is over; a 421 is one too, and ends the session."""
-        (verdict,) = yield from self._exchange.hear_all(("message",))
+    def _hear_verdict(self, current: Parcel, bursts: list[Burst]) -> Flow[list[Reply]]:
+        """The verdict on one, and what came with it of the answers to the envelope of the next.
+
+        Whatever the verdict is, the transaction is over; a 421 is one too, and ends the session.
+        """
+        together = 1 + len(bursts[0].stages) if bursts else 1
+        verdict, *more = yield from self._exchange.hear_all(_VERDICT, also=together - 1)
         if verdict.code == CLOSING:
             closing = closed(verdict, "message")
-            self._tray.settle(current.parcel, closing)
+            self._tray.settle(current, closing)
             raise closing
-        self._tray.settle(current.parcel, current.transaction.judged(verdict, str(self._dialogue.server)))
+        self._tray.settle(current, current.judged(verdict, self._dialogue.name))
+        return more
 
-    def _hear_of(self, following: Announced) -> Flow[None]:
-        transaction = following.transaction
+    def _hear_of(self, following: Parcel, bursts: list[Burst], heard: list[Reply]) -> Flow[None]:
+        """What was said to the envelope whose first burst has left; a long one has more to say."""
+        first = bursts[0]
         try:
-            transaction.note(following.first, (yield from self._exchange.hear_all(following.stages)))
-            if following.rest:
-                yield from self._dialogue.announce(transaction, following.rest)
-            yield from self._dialogue.pass_the_door(transaction)
+            following.note(first.stages, heard or (yield from self._exchange.hear_all(first.stages)))
+            if len(bursts) > 1:
+                yield from self._dialogue.announce(following, bursts[1:])
+            if not following.door_is_open:
+                yield from self._dialogue.pass_the_door(following)
         except errors.Refused as refusal:
-            self._tray.settle(following.parcel, refusal)
+            self._tray.settle(following, refusal)
             if refusal.session_usable:
                 yield from self._dialogue.start_afresh(refusal)
             if not refusal.session_usable:
                 raise
         else:
             self._open = following
-
-
-class Announced:
-    """A message whose envelope is on the line: `first` has left, `rest` is what a long one has still to say."""
-
-    __slots__ = ("first", "parcel", "rest", "said", "stages", "transaction")
-
-    def __init__(
-        self, parcel: Parcel, transaction: Transaction, first: Sequence[Step], rest: list[Sequence[Step]]
-    ) -> None:
-        self.parcel, self.transaction, self.first, self.rest = parcel, transaction, first, rest
-        self.said = b"".join([line for _, line in first])
-        self.stages: list[Stage] = [stage for stage, _ in first]
 
 
 class LockStep:
@@ -111,9 +106,9 @@ class LockStep:
 
     def advance(self, *, last: bool) -> Flow[None]:
         """Hand the next one over, from its envelope to its verdict."""
-        parcel, transaction = self._tray.begin()
+        parcel = self._tray.begin()
         try:
-            self._tray.settle(parcel, (yield from self._dialogue.hand_over(transaction)))
+            self._tray.settle(parcel, (yield from self._dialogue.hand_over(parcel)))
         except (errors.Refused, errors.UsageError, errors.NotSupported) as failed:
             self._tray.settle(parcel, failed)
             if not failed.session_usable:

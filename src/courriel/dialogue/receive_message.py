@@ -110,12 +110,20 @@ class Reception:
             raise (yield from self._hearing.leave("message"))
         wanted = self.begun and bool(self._recipients) and not self._chunk_failed
         fits = self._size + size <= self._terms.limits.message
+        answer: Answer | None = None
+        if wanted and not self._chunking:
+            answer = self._hearing.decide(lambda: self._desk.data(self._visit))
+            if isinstance(answer, Within):
+                raise (yield from self._happen_within(answer))
         chunk = yield from self._octets(size, keep=wanted and fits)
         self._visit.note("C", f"({size:,} octets of the message)")
         if self._chunk_failed:
             raise Objection(503, "5.5.1 This message has failed already; RSET forgets it")
         self._expect_recipients()
         self._chunking = True
+        if not (yield from self._hearing.answer(answer, "data", None)):
+            self._chunk_failed = True
+            return
         if not fits:
             self._chunk_failed = True
             raise self._too_big()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from courriel import errors
+from courriel.dialogue import opening
 from courriel.dialogue.exchange import Exchange
-from courriel.dialogue.flow import Asking, Connect, Flow, HangUp, Probe, Secure, Send
-from courriel.dialogue.transaction import Step, Transaction
+from courriel.dialogue.flow import Asking, Connect, Flow, HangUp, Send
+from courriel.dialogue.transaction import Burst, Transaction
 from courriel.errors import Stage
 from courriel.model.content import Content
 from courriel.model.credentials import Credentials
@@ -17,9 +18,9 @@ from courriel.model.server import Dialect, Security, Server
 from courriel.reply import Reply
 from courriel.wire import lines
 from courriel.wire import smtp as wire
+from courriel.wire.abilities import Abilities
 
 _UNKNOWN_COMMAND = (500, 502)
-_PATIENCE = 10  # seconds of silence after which a port that should greet us is tried with TLS
 _BLOCK = 64 * 1024  # octets of content put on the line at a time
 
 
@@ -34,18 +35,19 @@ class SmtpDialogue:
     def __init__(self, server: Server, credentials: Credentials | None = None) -> None:
         self.server = server
         self.credentials = credentials
-        self.capabilities: dict[str, str] = {}
+        self._learn({})
         self.greeting = ""
         self.secured = False
         self.mechanism = ""  # how we logged in
         self.exchange = Exchange()
+        self.name = str(server)
         self._certificate = b""
 
     # The conversation, in the order it happens.
 
     def open(self) -> Flow[None]:
         """Reach the server, hear its greeting, introduce ourselves, secure the line, log in."""
-        self._keep_secrets_off_a_clear_line()
+        opening.keep_secrets_off_a_clear_line(self.server, self.credentials)
         self._forget()
         our_name = (yield Connect()).decode("ascii")
         name = self.server.ehlo_name or our_name
@@ -96,30 +98,16 @@ class SmtpDialogue:
         return (yield from self._ask("hello", "NOOP"))
 
     def close(self) -> Flow[None]:
-        """Say goodbye."""
-        yield from self._ask("goodbye", "QUIT")
+        """Say goodbye; nobody waits for the answer, because every message has had its own."""
+        yield Send(wire.command("QUIT"), "goodbye")
 
     # Opening.
 
     def _hear_greeting(self) -> Flow[None]:
         if not self.secured:
-            yield from self._make_sure_that_it_speaks_first()
+            yield from opening.make_sure_that_it_speaks_first(self.exchange, self.server)
         reply = yield from self.exchange.hear("greeting")
         self.greeting = self._judge(reply, 2, "greeting").text
-
-    def _make_sure_that_it_speaks_first(self) -> Flow[None]:
-        """A port that waits for TLS and a client that waits for a greeting would wait for each other (scar 21)."""
-        limit = self.server.timeouts.of("greeting")
-        patience = min(_PATIENCE, limit)
-        yield from self.exchange.linger("greeting", patience)
-        if not self.exchange.idle:
-            return
-        silent = f"{self.server} said nothing for {patience:g} s"
-        if (yield Probe(tls=True, stage="greeting")):
-            silent += ", and answers a handshake of TLS: it waits for one"
-            raise errors.TimedOut(silent, stage="greeting", hint_id="PLAIN-ON-TLS-PORT")
-        if patience == limit:
-            raise errors.TimedOut(silent, stage="greeting")
 
     def _introduce(self, name: str) -> Flow[None]:
         """EHLO, or HELO to a server that knows no better (RFC 5321 3.2); LHLO where LMTP is spoken (RFC 2033)."""
@@ -127,7 +115,7 @@ class SmtpDialogue:
         reply = yield from self.exchange.ask("hello", wire.command(verb, name))
         if reply.kind == 5 and verb == "EHLO":
             reply = yield from self.exchange.ask("hello", wire.command("HELO", name))
-        self.capabilities = wire.read_capabilities(self._judge(reply, 2, "hello"))
+        self._learn(wire.read_capabilities(self._judge(reply, 2, "hello")))
 
     def _starttls_is_due(self) -> bool:
         security = self.server.security
@@ -149,16 +137,9 @@ class SmtpDialogue:
         yield from self._secure()
 
     def _secure(self) -> Flow[None]:
-        try:
-            self._certificate = yield Secure()
-        except errors.TlsFailed as failed:
-            if failed.hint_id == "TLS-PORT-MIXUP":
-                # What it says in clear proves the diagnosis.
-                greeting = wire.printable((yield Probe(tls=False, stage="secure")))
-                failed.args = (f"{failed}; in clear it says: {greeting}" if greeting else str(failed),)
-            raise
+        self._certificate = yield from opening.secure()
         self.secured = True
-        self.capabilities = {}
+        self._learn({})
 
     def _log_in(self, credentials: Credentials) -> Flow[None]:
         from courriel.dialogue.authenticate import authenticate  # noqa: PLC0415 - many a line needs no login
@@ -168,20 +149,15 @@ class SmtpDialogue:
         tried = yield from authenticate(self.exchange, credentials, offered, self.server, self._certificate)
         self.mechanism = tried[-1]
 
-    def _keep_secrets_off_a_clear_line(self) -> None:
-        """No credentials where strangers can read them, unless that was asked for by name (scar 27)."""
-        in_clear = self.server.security in (Security.NONE, Security.OPPORTUNISTIC)
-        if self.credentials and in_clear and not (self.server.local or self.server.allow_clear_credentials):
-            raise errors.InvalidServer(
-                f"the credentials would cross the line to {self.server} in clear",
-                stage="compose",
-                hint_id="CLEAR-CREDENTIALS",
-            )
-
     def _forget(self) -> None:
         """Begin anew: nothing that an older line taught us holds on the next one."""
         self.exchange.forget()
-        self.capabilities, self.greeting, self.secured, self.mechanism, self._certificate = {}, "", False, "", b""
+        self._learn({})
+        self.greeting, self.secured, self.mechanism, self._certificate = "", False, "", b""
+
+    def _learn(self, capabilities: dict[str, str]) -> None:
+        self.capabilities = capabilities
+        self.able = Abilities(capabilities)
 
     # Handing a message over.
 
@@ -189,7 +165,7 @@ class SmtpDialogue:
         """One message, from its envelope to its verdict."""
         try:
             yield from self.exchange.expect_silence("sender")
-            yield from self.announce(transaction, transaction.bursts(self.capabilities))
+            yield from self.announce(transaction, transaction.bursts(self.able))
             yield from self.pass_the_door(transaction)
             yield from self.pour(transaction)
             return (yield from self.hear_verdict(transaction))
@@ -205,13 +181,13 @@ class SmtpDialogue:
 
     # The steps of that, for those who hand over many at a time as well.
 
-    def announce(self, transaction: Transaction, bursts: Iterable[Sequence[Step]]) -> Flow[None]:
+    def announce(self, transaction: Transaction, bursts: Iterable[Burst]) -> Flow[None]:
         """MAIL, RCPT for each recipient, DATA; in one burst where the server reads ahead (RFC 2920)."""
         for burst in bursts:
             if refusal := transaction.refusal():
                 raise refusal
-            yield from self.exchange.say(burst[0][0], b"".join(line for _, line in burst))
-            transaction.note(burst, (yield from self.exchange.hear_all([stage for stage, _ in burst])))
+            yield from self.exchange.say(burst.stages[0], burst.octets)
+            transaction.note(burst.stages, (yield from self.exchange.hear_all(burst.stages)))
 
     def pass_the_door(self, transaction: Transaction) -> Flow[None]:
         """Go on when the server asks for the message and somebody will get it; otherwise leave without handing it over.
@@ -236,6 +212,16 @@ class SmtpDialogue:
 
     def pour(self, transaction: Transaction, *, followed_by: bytes = b"") -> Flow[None]:
         """Put the content on the line, block by block; the final dot, and what follows it, in the write of the last."""
+        rest: bytes | bytearray | None = _in_hand(transaction.content)
+        if rest is None:
+            rest = yield from self._pour_in_blocks(transaction)
+        if transaction.permit is not None:
+            yield from transaction.ask_permit()
+        transaction.dot_sent = True
+        yield Send(b"".join((rest, lines.END, followed_by)), "message")
+
+    def _pour_in_blocks(self, transaction: Transaction) -> Flow[bytearray]:
+        """Put the content on the line as it is read and stuffed, block by block; the last block has to follow."""
         content, block = transaction.content, bytearray()
         try:
             for chunk in content if content.dotless else lines.stuff(content):
@@ -249,10 +235,7 @@ class SmtpDialogue:
         except errors.CourrielError as broken:
             broken.session_usable = False  # half a message is on the line, and no dot may ever follow it
             raise
-        if transaction.permit is not None:
-            yield from transaction.ask_permit()
-        transaction.dot_sent = True
-        yield Send(bytes(block + lines.END + followed_by), "message")
+        return block
 
     def _hear_last_words(self, transaction: Transaction, broken: errors.ConnectionFailed) -> Flow[None]:
         """A server that hangs up in the middle of a message has often said why before; nobody was listening yet."""
@@ -282,7 +265,7 @@ class SmtpDialogue:
             yield HangUp("message")
         best = next((verdict for verdict in verdicts if verdict.kind == 2), verdicts[0])
         word = self._judge(best, 2, "message", transaction.message_refused)
-        return transaction.receipt(word, verdicts, str(self.server), notes)
+        return transaction.receipt(word, verdicts, self.name, notes)
 
     def start_afresh(self, refusal: errors.Refused) -> Flow[None]:
         """Leave the transaction, the refusal stays the news; who does not know RSET has none to leave (B14)."""
@@ -310,3 +293,10 @@ class SmtpDialogue:
         if reply.kind in (4, 5):
             raise refusal(reply, stage) if refusal else errors.CommandRefused(reply, stage=stage)
         raise errors.RemoteProtocolError(f"the server answered {reply} at the wrong moment", stage=stage, reply=reply)
+
+
+def _in_hand(content: Content) -> bytes | None:
+    """The content as it goes on the line, when it is one small piece and no dot has to be stuffed."""
+    piece = content.pieces[0]
+    alone = len(content.pieces) == 1 and content.dotless and content.size < _BLOCK
+    return piece if alone and isinstance(piece, bytes) else None

@@ -26,7 +26,7 @@ class Stream:
     """
     Hands many messages over on one open session.
 
-    `put` messages while it is `hungry`, run `talk`, take the `results` that are there; at the end run `finish`.
+    `put` messages while it has `room`, run `talk`, take the `results` that are there; at the end run `finish`.
     `window` is the number of messages that may be in flight, and so in doubt when the line breaks; with 1, chunking is
     not used.
     """
@@ -42,9 +42,10 @@ class Stream:
         self._tray.put(parcel)
 
     @property
-    def hungry(self) -> bool:
-        """Whether more messages are wanted before the next talk."""
-        return len(self._tray.waiting) + len(self._tray.begun) < self._way.most or not self._tray.waiting
+    def room(self) -> int:
+        """How many more messages are wanted before the next talk; one at least when none waits."""
+        tray = self._tray
+        return max(self._way.most - len(tray.waiting) - len(tray.begun), not tray.waiting)
 
     def results(self) -> Iterator[Result]:
         """The results that are there, in order; each is given once."""

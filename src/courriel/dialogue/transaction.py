@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from courriel import errors
-from courriel.dialogue.exchange import CLOSING, closed
+from courriel.dialogue.exchange import CLOSING
 from courriel.dialogue.flow import Asking, Flow, Permit
+from courriel.dialogue.talk import closed
 from courriel.errors import Stage
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope
 from courriel.model.receipt import Fate, Outcome, Receipt
 from courriel.reply import Reply
-from courriel.wire import envelope as wire
-from courriel.wire.smtp import command
-
-Step = tuple[Stage, bytes]
-
-_RECIPIENT: tuple[Stage, ...] = ("recipient",)
+from courriel.wire.abilities import Abilities
+from courriel.wire.envelope import announcement
+from courriel.wire.smtp import commands
 
 # A verdict that says "go on" says nothing.
 _OUTCOMES = {2: Outcome.ACCEPTED, 3: Outcome.IN_DOUBT, 4: Outcome.REFUSED, 5: Outcome.REFUSED}
@@ -25,6 +23,15 @@ _OUTCOMES = {2: Outcome.ACCEPTED, 3: Outcome.IN_DOUBT, 4: Outcome.REFUSED, 5: Ou
 # Commands sent before their replies are read: enough for a hundred recipients in one round trip, and few enough for the
 # replies to fit into the smallest buffers while we are still writing (RFC 2920 3.1).
 _BURST = 102
+
+
+class Burst:
+    """Commands that leave in one piece, and what the answers to them are about, in their order."""
+
+    __slots__ = ("octets", "stages")
+
+    def __init__(self, octets: bytes, stages: Sequence[Stage]) -> None:
+        self.octets, self.stages = octets, stages
 
 
 class Transaction:
@@ -36,17 +43,23 @@ class Transaction:
         content: Content,
         message_id: str,
         *,
-        all_or_nothing: bool,
+        all_or_nothing: bool = False,
         permit: Asking | None = None,
     ) -> None:
-        self.envelope, self.content, self.message_id, self.permit = envelope, content, message_id, permit
-        self.sender: Reply | None = None
-        self.door: Reply | None = None  # the answer to DATA: 354 opens it
-        self.dot_sent = False
-        self.forbidden = False  # by whoever gives the permit: it is not begun again by itself
-        self._all_or_nothing = all_or_nothing
-        self._answers: list[Reply] = []  # to RCPT, in the order of the recipients
-        self._all_accepted = True  # as far as they were answered
+        self.envelope, self.content, self.message_id = envelope, content, message_id
+        self.all_or_nothing, self.permit = all_or_nothing, permit
+
+    # How it begins; a million messages do not write this down one by one.
+    sender: Reply | None = None
+    door: Reply | None = None
+    """The answer to DATA: 354 opens it."""
+    door_is_open = False
+    """Whether everything was accepted without a murmur, and the content is waited for."""
+    dot_sent = False
+    forbidden = False
+    """By whoever gives the permit: it is not begun again by itself."""
+    _answers: tuple[Reply, ...] = ()  # to RCPT, in the order of the recipients
+    _all_accepted = True  # as far as they were answered
 
     @property
     def begun(self) -> bool:
@@ -63,20 +76,48 @@ class Transaction:
         """The recipients that it will not, and its words to each."""
         return {name: reply for name, reply in self._answered() if reply.kind != 2}
 
-    def bursts(self, capabilities: Mapping[str, str]) -> Iterator[Sequence[Step]]:
+    # What is said to the server.
+
+    def bursts(self, able: Abilities) -> list[Burst]:
         """MAIL, RCPT for each recipient, DATA: as few bursts as the server can bear. Raises NotSupported."""
-        content, envelope = self.content, self.envelope
-        steps: list[Step] = [("sender", wire.mail(envelope, content, capabilities))]
-        steps.extend(("recipient", wire.rcpt(who, envelope, content, capabilities)) for who in envelope.recipients)
-        door: Step = ("data", command("DATA"))
+        said = announcement(self.envelope, self.content, able)
         # All or nothing among several can only be kept by hearing of each before DATA opens the door.
-        apart = self._all_or_nothing and len(envelope.recipients) > 1
-        size = _BURST if "PIPELINING" in capabilities else 1
-        together = steps if apart else [*steps, door]
-        for start in range(0, len(together), size):
-            yield together[start : start + size]
+        apart = self.all_or_nothing and len(said) > 2
+        if able.pipelining and len(said) < _BURST and not apart:
+            said.append("DATA")
+            return [Burst(commands(said), _stages(len(said)))]
+        stages = _stages(len(said) + 1)
+        said.append("DATA")
+        size = _BURST if able.pipelining else 1
+        together = len(said) - apart
+        cuts = [(start, min(start + size, together)) for start in range(0, together, size)]
         if apart:
-            yield (door,)
+            cuts.append((together, together + 1))
+        return [Burst(commands(said[start:end]), stages[start:end]) for start, end in cuts]
+
+    def whole(self, able: Abilities) -> bytes:
+        """Envelope and end of data ahead of the content, which follows at once, by BDAT (RFC 3030 2).
+
+        RSET comes first. The message before may fail, and leave its transaction open at the server: then MAIL would be
+        refused, and the recipients and the content of this message be taken under the sender of that one. Raises
+        NotSupported.
+        """
+        said = announcement(self.envelope, self.content, able)
+        said.insert(0, "RSET")
+        said.append(f"BDAT {self.content.size} LAST")
+        octets = commands(said)
+        self.dot_sent = True
+        return octets
+
+    @property
+    def answers_to_whole(self) -> int:
+        """How many replies `whole` is answered by: to RSET, MAIL, each RCPT and BDAT."""
+        return len(self.envelope.recipients) + 3
+
+    @property
+    def stages_of_whole(self) -> tuple[Stage, ...]:
+        """What those are about."""
+        return ("sender", "sender", *_RECIPIENT * len(self.envelope.recipients), "message")
 
     def ask_permit(self) -> Flow[None]:
         """Make sure that the end of this message may leave. Raises NotPermitted: no part of it may follow, ever."""
@@ -90,66 +131,60 @@ class Transaction:
             raise
         raise errors.NotPermitted("the end of the message was held back, so nothing was delivered", stage="message")
 
-    @property
-    def stages(self) -> tuple[Stage, ...]:
-        """What the answers to `whole` are about, in their order."""
-        return ("sender", "sender", *_RECIPIENT * len(self.envelope.recipients), "message")
+    # What is answered.
 
-    def whole(self, capabilities: Mapping[str, str]) -> bytes:
-        """Envelope and content in one piece, by BDAT (RFC 3030 2). Raises NotSupported.
-
-        RSET comes first. The message before may fail, and leave its transaction open at the server: then MAIL would be
-        refused, and the recipients and the content of this message be taken under the sender of that one.
-        """
-        content, envelope = self.content, self.envelope
-        said = [command("RSET"), wire.mail(envelope, content, capabilities)]
-        said.extend(wire.rcpt(who, envelope, content, capabilities) for who in envelope.recipients)
-        said.append(command("BDAT", str(content.size), "LAST"))
-        said.extend(content)
-        self.dot_sent = True
-        return b"".join(said)
-
-    def note_all(self, replies: Sequence[Reply]) -> None:
-        """Write down the answers to `whole`. Raises ConnectionFailed when the server closed the session."""
-        for place, (stage, reply) in enumerate(zip(self.stages, replies, strict=False)):
-            if reply.code == CLOSING:
-                raise closed(reply, stage)
-            if place == 0:
-                if reply.kind != 2:
-                    raise errors.RemoteProtocolError(f"the server answered {reply} to RSET", stage=stage, reply=reply)
-            elif stage == "sender":
-                self.sender = reply
-            elif stage == "recipient":
-                self._note_recipient(reply)
-
-    def judged(self, verdict: Reply, server: str) -> Receipt | errors.Refused:
-        """What became of a message whose content was asked for, and is answered. Raises RemoteProtocolError."""
-        if verdict.kind == 2:
-            return self.receipt(verdict, (verdict,), server)
-        if verdict.kind == 3:
-            raise errors.RemoteProtocolError(f"the server answered {verdict} to the message", stage="message")
-        return self.message_refused(verdict, "message")
-
-    def outcome(self, verdict: Reply, server: str) -> Receipt | errors.CourrielError:
-        """What became of a message that left whole. Raises RemoteProtocolError for a verdict that cannot be."""
-        refusal = self.refusal()
-        if refusal is None:
-            return self.judged(verdict, server)
-        if verdict.kind in (2, 3):
-            raise errors.RemoteProtocolError(f"the server answered {verdict} to a message for nobody", stage="message")
-        return refusal
-
-    def note(self, burst: Sequence[Step], replies: Sequence[Reply]) -> None:
+    def note(self, stages: Sequence[Stage], replies: Sequence[Reply]) -> None:
         """Write down what the server answered to a burst. Raises ConnectionFailed when it closed the session."""
-        for (stage, _), reply in zip(burst, replies, strict=False):
+        if len(stages) == 3 == len(replies) and stages is _USUAL:
+            # One recipient, and a yes to everything: as it nearly always is.
+            sender, recipient, door = replies
+            if sender.code == recipient.code == 250 and door.code == 354:
+                self.sender, self._answers, self.door = sender, (recipient,), door
+                self.door_is_open = True
+                return
+        for stage, reply in zip(stages, replies, strict=False):
             if reply.code == CLOSING:
                 raise closed(reply, stage)
             if stage == "sender":
                 self.sender = reply
             elif stage == "recipient":
-                self._note_recipient(reply)
+                self._answers += (reply,)
+                self._all_accepted = self._all_accepted and reply.kind == 2
             else:
                 self.door = reply
+                self.door_is_open = reply.code == 354 and self.begun and self._all_accepted
+
+    def note_whole(self, replies: Sequence[Reply], server: str) -> Receipt | errors.CourrielError:
+        """What became of a message that left whole, by the answers to it.
+
+        Raises ConnectionFailed when the server closed the session, RemoteProtocolError for answers that cannot be.
+        """
+        verdict = replies[-1]
+        for reply in replies:
+            if reply.code != 250:
+                break
+        else:
+            # As nearly every message goes; nothing more will be asked of these notes.
+            return self._taken_by_all(verdict, server)
+        fresh = replies[0]
+        if fresh.code == CLOSING:
+            raise closed(fresh, "sender")
+        if fresh.kind != 2:
+            raise errors.RemoteProtocolError(f"the server answered {fresh} to RSET", stage="sender", reply=fresh)
+        self.note(_stages(len(self.envelope.recipients) + 2)[:-1], replies[1:])
+        if len(replies) == self.answers_to_whole and verdict.code == CLOSING:
+            raise closed(verdict, "message")
+        return self._outcome(verdict, server)
+
+    def judged(self, verdict: Reply, server: str) -> Receipt | errors.Refused:
+        """What became of a message whose content was asked for, and is answered. Raises RemoteProtocolError."""
+        if verdict.kind == 2:
+            return (
+                self._taken_by_all(verdict, server) if self._all_accepted else self.receipt(verdict, (verdict,), server)
+            )
+        if verdict.kind == 3:
+            raise errors.RemoteProtocolError(f"the server answered {verdict} to the message", stage="message")
+        return self.message_refused(verdict, "message")
 
     def refusal(self) -> errors.Refused | None:
         """Why nothing must be handed over, as far as is known; None while it may go on."""
@@ -160,7 +195,7 @@ class Transaction:
         if len(self._answers) < len(self.envelope.recipients):
             return None
         refused = self.refused
-        if refused and (self._all_or_nothing or len(refused) == len(self._answers)):
+        if refused and (self.all_or_nothing or len(refused) == len(self._answers)):
             name, reply = next(iter(refused.items()))
             about = f"recipient {name}" if len(refused) == 1 else f"recipient {name} and {len(refused) - 1} more"
             return errors.RecipientsRefused(reply, stage="recipient", refused=refused, about=about)
@@ -174,8 +209,7 @@ class Transaction:
     def receipt(self, word: Reply, verdicts: Sequence[Reply], server: str, notes: tuple[str, ...] = ()) -> Receipt:
         """Each recipient's fate. One verdict is for all; LMTP gives one for each, and may break off in between."""
         if self._all_accepted and len(verdicts) == 1 and not notes:
-            taken = tuple([Fate(recipient.spec, Outcome.ACCEPTED, word) for recipient in self.envelope.recipients])
-            return Receipt(server, self.message_id, word, taken)
+            return self._taken_by_all(word, server)
         apart = len(verdicts) > 1 or bool(notes)
         answers = iter(verdicts)
         fates: list[Fate] = []
@@ -186,9 +220,20 @@ class Transaction:
 
     # The steps.
 
-    def _note_recipient(self, reply: Reply) -> None:
-        self._answers.append(reply)
-        self._all_accepted = self._all_accepted and reply.kind == 2
+    def _taken_by_all(self, verdict: Reply, server: str) -> Receipt:
+        recipients = self.envelope.recipients
+        if len(recipients) == 1:
+            return Receipt(server, self.message_id, verdict, (Fate(recipients[0].spec, Outcome.ACCEPTED, verdict),))
+        fates = tuple([Fate(each.spec, Outcome.ACCEPTED, verdict) for each in recipients])
+        return Receipt(server, self.message_id, verdict, fates)
+
+    def _outcome(self, verdict: Reply, server: str) -> Receipt | errors.CourrielError:
+        refusal = self.refusal()
+        if refusal is None:
+            return self.judged(verdict, server)
+        if verdict.kind in (2, 3):
+            raise errors.RemoteProtocolError(f"the server answered {verdict} to a message for nobody", stage="message")
+        return refusal
 
     @property
     def _sender(self) -> str:
@@ -197,3 +242,12 @@ class Transaction:
     def _answered(self) -> Iterator[tuple[str, Reply]]:
         names = (recipient.spec for recipient in self.envelope.recipients)
         return zip(names, self._answers, strict=False)
+
+
+_USUAL: tuple[Stage, ...] = ("sender", "recipient", "data")
+_RECIPIENT: tuple[Stage, ...] = ("recipient",)
+
+
+def _stages(commands: int) -> tuple[Stage, ...]:
+    """What so many answers are about: to MAIL, to RCPT for each recipient, and to what ends the envelope."""
+    return _USUAL if commands == 3 else ("sender", *_RECIPIENT * (commands - 2), "data")

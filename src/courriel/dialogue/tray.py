@@ -19,10 +19,8 @@ Result: TypeAlias = "Receipt | errors.CourrielError"
 _MOST_TRIES = 2  # sessions on which one message is begun: a line may break once without anybody hearing of it
 
 
-class Parcel:
-    """One message on its way, the transaction it is in, and its result once there is one."""
-
-    __slots__ = ("content", "envelope", "message_id", "notes", "permit", "result", "transaction", "tries")
+class Parcel(Transaction):
+    """One message on its way: the notes on its transaction, the one it is in now, and its result once there is one."""
 
     def __init__(
         self,
@@ -32,11 +30,18 @@ class Parcel:
         notes: tuple[str, ...] = (),
         permit: Asking | None = None,
     ) -> None:
-        self.envelope, self.content, self.message_id, self.notes = envelope, content, message_id, notes
-        self.permit = permit
-        self.transaction: Transaction | None = None
-        self.result: Result | None = None
-        self.tries = 0
+        self.envelope, self.content, self.message_id = envelope, content, message_id
+        self.notes, self.permit = notes, permit
+
+    all_or_nothing = False
+    result: Result | None = None
+    tries = 0
+
+    def start_over(self) -> None:
+        """Nothing that a server said of it counts any more: it is begun again, on another session."""
+        self.sender = self.door = None
+        self.dot_sent = self.door_is_open = False
+        self._answers, self._all_accepted = (), True
 
 
 class Tray:
@@ -52,16 +57,19 @@ class Tray:
         """Take one more; an error stands for a message that could not be made ready, and keeps its place."""
         self._order.append(parcel)
         if isinstance(parcel, Parcel):
+            if self._all_or_nothing:
+                parcel.all_or_nothing = True
             self.waiting.append(parcel)
 
     def results(self) -> Iterator[Result]:
         """The results that are there, in the order of the messages; each is given once."""
-        while self._order:
-            head = self._order[0]
+        order = self._order
+        while order:
+            head = order[0]
             result = head.result if isinstance(head, Parcel) else head
             if result is None:
                 return
-            del self._order[0]
+            del order[0]
             yield result
 
     @property
@@ -69,24 +77,20 @@ class Tray:
         """Whether nothing is on its way."""
         return not self.waiting and not self.begun
 
-    def begin(self) -> tuple[Parcel, Transaction]:
+    def begin(self) -> Parcel:
         """Take the next one that waits."""
         parcel = self.waiting.popleft()
         parcel.tries += 1
-        parcel.transaction = Transaction(
-            parcel.envelope,
-            parcel.content,
-            parcel.message_id,
-            all_or_nothing=self._all_or_nothing,
-            permit=parcel.permit,
-        )
         self.begun.append(parcel)
-        return parcel, parcel.transaction
+        return parcel
 
     def settle(self, parcel: Parcel, result: Result) -> None:
         """This is what became of it."""
-        parcel.result = result.noting(*parcel.notes) if isinstance(result, Receipt) and parcel.notes else result
-        self.begun.remove(parcel)
+        parcel.result = result.noting(*parcel.notes) if parcel.notes and isinstance(result, Receipt) else result
+        if self.begun[0] is parcel:
+            del self.begun[0]
+        else:
+            self.begun.remove(parcel)
 
     def alone(self, parcel: Parcel) -> bool:
         """Whether each recipient has to be heard of before anything else is said: all or nothing among several."""
@@ -103,16 +107,15 @@ class Tray:
         again: list[Parcel] = []
         while self.begun:
             parcel = self.begun.popleft()
-            transaction = parcel.transaction
-            assert transaction is not None
-            if (refusal := transaction.refusal()) is not None:
+            if (refusal := parcel.refusal()) is not None:
                 parcel.result = refusal
-            elif transaction.dot_sent and not closing:
-                parcel.result = _told_apart(broken, transaction, in_doubt=True)
-            elif parcel.tries < _MOST_TRIES and not transaction.forbidden:
+            elif parcel.dot_sent and not closing:
+                parcel.result = _told_apart(broken, parcel, in_doubt=True)
+            elif parcel.tries < _MOST_TRIES and not parcel.forbidden:
+                parcel.start_over()
                 again.append(parcel)
             else:
-                parcel.result = _told_apart(broken, transaction, in_doubt=False)
+                parcel.result = _told_apart(broken, parcel, in_doubt=False)
         self.waiting.extendleft(reversed(again))
 
     def give_up(self, failed: errors.CourrielError) -> None:
@@ -121,9 +124,9 @@ class Tray:
             self.waiting.popleft().result = failed
 
 
-def _told_apart(broken: errors.CourrielError, transaction: Transaction, *, in_doubt: bool) -> errors.CourrielError:
+def _told_apart(broken: errors.CourrielError, parcel: Parcel, *, in_doubt: bool) -> errors.CourrielError:
     """The same error as news of one message: what broke is one event, and each message has its own doubt."""
     own = errors.copy(broken)
     own.in_doubt = in_doubt
-    own.refused = transaction.refused
+    own.refused = parcel.refused
     return own

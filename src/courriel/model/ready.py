@@ -8,16 +8,17 @@ ends become CRLF, and a missing Message-ID or Date is added at the end of the he
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from courriel.errors import InvalidAddress
+from courriel.errors import CourrielError, InvalidAddress
 from courriel.expressions import expression
 from courriel.model.address import Address
 from courriel.model.content import Content, has_long_line, is_dotless
 from courriel.model.envelope import Envelope
 from courriel.model.field import refusal
 from courriel.model.stamp import new_id, now, written
-from courriel.values import dataclass
+from courriel.values import dataclass, field
 
 if TYPE_CHECKING:
     from email.message import Message as LibraryMessage
@@ -28,6 +29,8 @@ LONGEST_HEADER = 1_048_576  # octets of a whole header block; a real one has 10 
 MOST_FIELDS = 2_000
 
 _FIELD_NAME = expression(rb"[!-9;-~]+(?=[ \t]*:)")
+_PEOPLE = frozenset(("sender", "from", "to", "cc", "bcc"))
+_RESENT = frozenset(("from", "to", "cc", "bcc"))
 _GROUP = expression(r'[ \t]*(?:"(?:[^"\\]|\\.)*"|[^"<>@,:;()]*):(.*);[ \t]*', re.DOTALL)
 
 
@@ -38,6 +41,8 @@ class ReadyMessage:
     content: Content
     fields: tuple[tuple[str, str], ...]
     message_id: str
+    usual: Envelope | None = field(default=None, repr=False, compare=False)
+    """The envelope that its header says, read once; None where the header says none, or none that can be used."""
 
     @classmethod
     def parse(cls, raw: bytes, *, normalise: bool = False) -> ReadyMessage:
@@ -62,7 +67,7 @@ class ReadyMessage:
             utf8=not header.isascii(),
             dotless=is_dotless(data),
         )
-        return cls(content, known, message_id)
+        return cls(content, known, message_id, _usual_envelope(known))
 
     @classmethod
     def of(cls, message: LibraryMessage) -> ReadyMessage:
@@ -101,19 +106,12 @@ class ReadyMessage:
 
         Raises InvalidAddress when that header holds no address we would write to.
         """
-        prefix = self._prefix
-        for field in (f"{prefix}sender", f"{prefix}from"):
-            addresses = self._addresses(field)
-            if addresses:
-                return addresses[0]
-        return None
+        return _sender(_addressed(self.fields))
 
     @property
     def recipients(self) -> tuple[Address, ...]:
         """Everybody it goes to, Bcc included; those of the Resent fields when it was resent (RFC 5322 3.6.6)."""
-        prefix = self._prefix
-        found = [each for field in ("to", "cc", "bcc") for each in self._addresses(prefix + field)]
-        return tuple({address.spec: address for address in found}.values())
+        return _recipients(_addressed(self.fields))
 
     @property
     def needs_smtputf8(self) -> bool:
@@ -126,31 +124,65 @@ class ReadyMessage:
         Raises InvalidAddress when the header says it in a way that two readers could read in two ways, and
         InvalidMessage when there is no sender, or no recipient (hint NO-RECIPIENT).
         """
-        origin = self.sender if sender is None else sender
+        usual = self.usual
+        if usual is not None:
+            if sender is None and to is None:
+                return usual
+            origin = usual.sender if sender is None else sender
+        else:
+            origin = self.sender if sender is None else sender
         if origin is None:
             raise refusal("sender", "the message names no sender, and none was given")
         return Envelope.of(origin, self.recipients if to is None else Address.all_of(to))
 
-    @property
-    def _prefix(self) -> str:
-        """Which set of fields counts: the ordinary ones, or those of the latest time it was resent."""
-        resent = [name for name, _ in self.fields if name.startswith("resent-")]
-        if not any(name in ("resent-from", "resent-to", "resent-cc", "resent-bcc") for name in resent):
-            return ""
-        if len(set(resent)) != len(resent):
-            raise refusal("Resent-", "it was resent more than once; say sender and recipients outright")
-        return "resent-"
-
-    def _addresses(self, field: str) -> tuple[Address, ...]:
-        found: list[Address] = []
-        for name, value in self.fields:
-            if name == field:
-                group = _GROUP.fullmatch(value)
-                found.extend(Address.parse_list(group[1] if group else value))
-        return tuple(found)
-
 
 # The steps.
+
+
+def _addressed(fields: tuple[tuple[str, str], ...]) -> dict[str, list[str]]:
+    """What the fields that name people hold, by name: the ordinary ones, or those of the latest time it was resent."""
+    addressed: dict[str, list[str]] = {}
+    resent: list[str] = []
+    for name, value in fields:
+        if name in _PEOPLE:
+            addressed.setdefault(name, []).append(value)
+        elif name.startswith("resent-"):
+            resent.append(name)
+    if not any(name[7:] in _RESENT for name in resent):
+        return addressed
+    if len(set(resent)) != len(resent):
+        raise refusal("Resent-", "it was resent more than once; say sender and recipients outright")
+    return {name[7:]: [value] for name, value in fields if name.startswith("resent-")}
+
+
+def _sender(addressed: dict[str, list[str]]) -> Address | None:
+    for name in ("sender", "from"):
+        for address in _all_in(addressed.get(name, ())):
+            return address
+    return None
+
+
+def _recipients(addressed: dict[str, list[str]]) -> tuple[Address, ...]:
+    found = [each for name in ("to", "cc", "bcc") if name in addressed for each in _all_in(addressed[name])]
+    return tuple(found) if len(found) == 1 else tuple({address.spec: address for address in found}.values())
+
+
+def _all_in(values: Iterable[str]) -> list[Address]:
+    found: list[Address] = []
+    for value in values:
+        group = _GROUP.fullmatch(value) if ":" in value else None
+        found.extend(Address.parse_list(group[1] if group else value))
+    return found
+
+
+def _usual_envelope(fields: tuple[tuple[str, str], ...]) -> Envelope | None:
+    """Whoever sends the message without naming people means these; what is wrong with them is said to him then."""
+    try:
+        addressed = _addressed(fields)
+        sender, recipients = _sender(addressed), _recipients(addressed)
+        return Envelope(sender, recipients) if sender and recipients else None
+    except CourrielError:
+        return None
 
 
 def _with_clean_lines(data: bytes, normalise: bool) -> bytes:

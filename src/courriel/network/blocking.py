@@ -21,8 +21,9 @@ from courriel.network.transcript import Transcript
 
 T = TypeVar("T")
 
-_READ = 65536
-_WRITE = 65536
+_READ = 16 * 1024  # octets read at a time; room for more costs more, used or not
+_OFTEN = 4  # times that the kernel may wake us during one wait, so that stages do not change its mind all the time
+_READ_MORE = 256 * 1024  # once that much came at a time
 _EARLY = 1024 * 1024  # octets that a server may say while we write, before it has to wait
 
 # Where the kernel keeps the time of a wait, reading is one system call; elsewhere Python polls before each.
@@ -42,6 +43,7 @@ class Line:
         self._early = bytearray()  # what the server said while we were still writing
         self._clock = Clock(server)
         self._kernel_keeps_time = False  # on a line in clear, where it can
+        self._room = _READ
         self._kernel_waits = 0  # milliseconds, as the kernel was told last
 
     def run(self, flow: Flow[T], *, opening: bool = False) -> T:
@@ -107,8 +109,8 @@ class Line:
         match want:
             case Send():
                 self._send(want)
-            case Receive(stage, more):
-                return self._receive(stage, more)
+            case Receive():
+                return self._receive(want.stage, want.more)
             case Overhear(_, seconds):
                 return self._overhear(seconds)
             case Probe(by_tls, stage):
@@ -129,17 +131,23 @@ class Line:
         line = self._open_socket(want.stage)
         if self._transcript is not None:
             self._transcript.sent(want)
-        view = memoryview(want.data)
-        at_once = socket.MSG_DONTWAIT if self._kernel_keeps_time else 0
-        if not at_once:
+        at_once = 0
+        if self._kernel_keeps_time:
+            at_once = socket.MSG_DONTWAIT
+        else:
             line.settimeout(0)
-        while view:
+        rest: bytes | memoryview = want.data
+        while True:
             try:
-                view = view[line.send(view[:_WRITE], at_once) :]
+                sent = line.send(rest, at_once)
             except OSError as full:
                 if not isinstance(full, BlockingIOError) and not _only_asks_to_wait(full):
                     raise
                 self._wait_for_room(line, self._clock.for_stage(want.stage))
+            else:
+                if sent == len(rest):
+                    return
+                rest = memoryview(rest)[sent:]
 
     def _wait_for_room(self, line: socket.socket, seconds: float) -> None:
         """Wait until the other side takes more, reading what it says meanwhile: else both might wait to be read.
@@ -163,32 +171,36 @@ class Line:
         return data
 
     def _wait_at_most(self, line: socket.socket, seconds: float) -> None:
-        """The next reading on this line may take so long."""
+        """The next reading on this line may take so long; the kernel may wake us before, and is told seldom."""
         if not self._kernel_keeps_time:
             line.settimeout(seconds)
             return
         wait = max(1, round(seconds * 1000))
-        if wait != self._kernel_waits:
+        if not wait <= self._kernel_waits * _OFTEN <= wait * _OFTEN:
             self._kernel_waits = wait
             line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, pack("@ll", wait // 1000, wait % 1000 * 1000))
 
     def _receive(self, stage: Stage, more: bool) -> bytes:
         line = self._open_socket(stage)
         if self._early:
-            return self._take_early()
+            return self._take_early(stage)
         self._wait_at_most(line, self._clock.for_reply(stage, more))
-        try:
-            data = line.recv(_READ)
-        except BlockingIOError:
-            raise TimeoutError from None
+        data: bytes | None = None
+        while data is None:
+            try:
+                data = line.recv(self._room)
+            except BlockingIOError:
+                # The kernel may have been told of a shorter wait: there is nothing to hear until ours is over.
+                self._wait_at_most(line, self._clock.for_reply(stage, more=True))
+        self._room = _READ if len(data) < self._room else _READ_MORE
         if self._transcript is not None:
-            self._transcript.heard(data)
+            self._transcript.heard(data, stage)
         return data
 
     def _overhear(self, seconds: float) -> bytes:
         line = self._open_socket("connect")
         if self._early:
-            return self._take_early()
+            return self._take_early("")
         seconds = self._clock.at_most(seconds)
         try:
             if seconds:
@@ -248,11 +260,11 @@ class Line:
 
     # The steps.
 
-    def _take_early(self) -> bytes:
+    def _take_early(self, stage: Stage) -> bytes:
         data = bytes(self._early)
         self._early.clear()
         if self._transcript is not None:
-            self._transcript.heard(data)
+            self._transcript.heard(data, stage)
         return data
 
     def _open_socket(self, stage: Stage) -> socket.socket:

@@ -49,13 +49,13 @@ class Clock:
     """How long a line may be silent: by stage, for one reply, and for one whole call."""
 
     def __init__(self, server: Server) -> None:
-        self._server = server
+        self._server, self._timeouts = server, server.timeouts
         self._deadline = float("inf")
         self._patience = float("inf")
 
     def follow(self, server: Server) -> None:
         """From now on the limits of this server hold, which is the same one in all but its time-outs."""
-        self._server = server
+        self._server, self._timeouts = server, server.timeouts
 
     def start_call(self) -> None:
         """A call begins: from now on its total deadline runs."""
@@ -78,8 +78,10 @@ class Clock:
         """The same, for a reply: when one has begun to arrive (`more`), its limit goes on and does not start anew."""
         now = monotonic()
         if not more:
-            self._patience = now + self._server.timeouts.of(stage)
-        return _some_left(min(self._patience, self._deadline) - now)
+            limit: float = getattr(self._timeouts, stage)
+            self._patience = now + limit
+        left = (min(self._deadline, self._patience)) - now
+        return left if left > 0 else _some_left(left)
 
     def explain(self, broken: OSError, stage: Stage) -> errors.CourrielError:
         """What broke, as an error of ours with the original as its cause."""

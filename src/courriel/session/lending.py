@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Generic, TypeVar
 
 from courriel import errors
-from courriel.dialogue.flow import Flow, HangUp, Send
+from courriel.dialogue.flow import Flow
 from courriel.dialogue.smtp import SmtpDialogue
 from courriel.model.credentials import Credentials
 from courriel.model.receipt import Receipt
@@ -20,7 +20,6 @@ from courriel.model.server import Server
 from courriel.session.pace import Slots, asks_to_slow_down
 from courriel.session.shelf import Limits, Place, Shelf, Ticket
 from courriel.session.smtp import AsyncSmtpSession, SmtpSession
-from courriel.wire.smtp import command
 
 S = TypeVar("S", bound=SmtpSession | AsyncSmtpSession)
 
@@ -218,11 +217,6 @@ class Counting(SmtpDialogue):
         """See SmtpDialogue.open."""
         self.openings += 1
         yield from super().open()
-
-    def take_leave(self) -> Flow[None]:
-        """QUIT, and nobody waits for the answer: every message was answered long ago."""
-        yield Send(command("QUIT"), "goodbye")
-        yield HangUp("goodbye")
 
 
 def _told_again(error: errors.CourrielError) -> errors.CourrielError:

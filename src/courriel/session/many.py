@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from time import monotonic
 from types import AsyncGeneratorType, GeneratorType
 
@@ -10,15 +10,14 @@ from courriel import errors
 from courriel.dialogue.smtp import SmtpDialogue
 from courriel.dialogue.stream import Stream
 from courriel.dialogue.tray import Parcel
-from courriel.session.outgoing import OnRefused, Sendable, Wishes, all_or_nothing, prepare
+from courriel.session.outgoing import OnRefused, Sendable, all_or_nothing, made_ready
+from courriel.wire.abilities import Abilities
 
 WINDOW = 100
 """Messages in flight, where the server takes whole messages at a time: enough to keep any line busy."""
 
 _SLOW = 0.02
 """Seconds after which a message had to be waited for: what is in hand then leaves before the next is asked for."""
-
-_NO_WISHES = Wishes()
 
 
 class _Supply:
@@ -42,9 +41,6 @@ class _Supply:
         else:
             self.ended, self.failure = True, failure
 
-    def _look_at(self, began: float) -> None:
-        self.pauses = self.ended or monotonic() - began > _SLOW
-
 
 class Supply(_Supply):
     """Takes messages out of an iterable."""
@@ -53,18 +49,21 @@ class Supply(_Supply):
         super().__init__(messages)
         self._messages = iter(messages)
 
-    def fill(self, stream: Stream, capabilities: Mapping[str, str]) -> None:
+    def fill(self, stream: Stream, able: Abilities) -> None:
         """Put as many messages into the stream as it has room for."""
-        self.pauses = self.ended
-        while stream.hungry and not self.pauses:
-            began = monotonic()
+        began = monotonic()
+        for _ in range(stream.room):
             try:
-                stream.put(parcel(next(self._messages), capabilities))
+                stream.put(parcel(next(self._messages), able))
             except StopIteration:
                 self.ended = True
             except Exception as failure:  # noqa: BLE001 - the caller's own; raised where they expect it
                 self._raised(failure, stream)
-            self._look_at(began)
+            if self.ended or (now := monotonic()) - began > _SLOW:
+                self.pauses = True
+                return
+            began = now
+        self.pauses = False
 
 
 class AsyncSupply(_Supply):
@@ -74,18 +73,21 @@ class AsyncSupply(_Supply):
         super().__init__(messages)
         self._next = aiter(messages).__anext__ if isinstance(messages, AsyncIterable) else _awaited(iter(messages))
 
-    async def fill(self, stream: Stream, capabilities: Mapping[str, str]) -> None:
+    async def fill(self, stream: Stream, able: Abilities) -> None:
         """Put as many messages into the stream as it has room for."""
-        self.pauses = self.ended
-        while stream.hungry and not self.pauses:
-            began = monotonic()
+        began = monotonic()
+        for _ in range(stream.room):
             try:
-                stream.put(parcel(await self._next(), capabilities))
+                stream.put(parcel(await self._next(), able))
             except StopAsyncIteration:
                 self.ended = True
             except Exception as failure:  # noqa: BLE001 - the caller's own; raised where they expect it
                 self._raised(failure, stream)
-            self._look_at(began)
+            if self.ended or (now := monotonic()) - began > _SLOW:
+                self.pauses = True
+                return
+            began = now
+        self.pauses = False
 
 
 def stream_on(dialogue: SmtpDialogue, on_refused: OnRefused, window: int) -> Stream:
@@ -95,13 +97,12 @@ def stream_on(dialogue: SmtpDialogue, on_refused: OnRefused, window: int) -> Str
     return Stream(dialogue, window=window, all_or_nothing=all_or_nothing(on_refused))
 
 
-def parcel(message: Sendable, capabilities: Mapping[str, str]) -> Parcel | errors.CourrielError:
+def parcel(message: Sendable, able: Abilities) -> Parcel | errors.CourrielError:
     """A message made ready, or what is wrong with it: one bad message does not stop the others."""
     try:
-        out = prepare(message, _NO_WISHES, capabilities)
+        return Parcel(*made_ready(message, able))
     except errors.CourrielError as wrong:
         return wrong
-    return Parcel(out.envelope, out.content, out.message_id, out.notes, out.permit)
 
 
 def _awaited(messages: Iterator[Sendable]) -> Callable[[], Awaitable[Sendable]]:

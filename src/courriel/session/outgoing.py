@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from courriel import errors
@@ -14,6 +14,7 @@ from courriel.model.message import Message
 from courriel.model.prepared import Prepared
 from courriel.model.ready import ReadyMessage
 from courriel.values import dataclass, replace
+from courriel.wire.abilities import Abilities
 from courriel.wire.mime import content_of
 
 if TYPE_CHECKING:
@@ -24,6 +25,13 @@ Sendable: TypeAlias = "Message | ReadyMessage | EmailMessage | Outgoing"
 
 OnRefused: TypeAlias = Literal["deliver", "abandon"]
 """What one refused recipient means for the others: "deliver" to them, or "abandon" the message before it is sent."""
+
+
+IN_EIGHT_BITS = Abilities({"8BITMIME": "", "SMTPUTF8": "", "DSN": ""})
+"""For those who carry a message to no server: it is written as shortly as it can be."""
+
+IN_SEVEN_BITS = Abilities({"SMTPUTF8": ""})
+"""The same, where the octets are shown or kept for a server that nobody knows yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +78,23 @@ def all_or_nothing(on_refused: OnRefused) -> bool:
     return on_refused == "abandon"
 
 
-def prepare(message: Sendable, wishes: Wishes, capabilities: Mapping[str, str]) -> Outgoing:
-    """Make a message ready for a server with these capabilities. Raises InvalidMessage, InvalidAddress."""
+def prepare(message: Sendable, able: Abilities, wishes: Wishes | None = None) -> Outgoing:
+    """Make a message ready for a server with these abilities. Raises InvalidMessage, InvalidAddress."""
+    return message if isinstance(message, Outgoing) else Outgoing(*made_ready(message, able, wishes))
+
+
+def made_ready(
+    message: Sendable, able: Abilities, wishes: Wishes | None = None
+) -> tuple[Envelope, Content, str, tuple[str, ...], Asking | None]:
+    """The same, in the parts of an Outgoing: for those who make something else of them, a million times."""
     if isinstance(message, Outgoing):
-        return message
-    ready = message if isinstance(message, Message | Prepared | ReadyMessage) else ReadyMessage.of(message)
-    envelope = wishes.envelope_of(ready)
-    content = content_of(ready, eight_bit="8BITMIME" in capabilities, utf8="SMTPUTF8" in capabilities)
-    notes: tuple[str, ...] = ()
-    if envelope.wants_reports and "DSN" not in capabilities:
-        notes = ("this server sends no delivery reports: the request for them was left out",)
-    return Outgoing(envelope, content, ready.message_id, notes)
+        return message.envelope, message.content, message.message_id, message.notes, message.permit
+    ready = message if isinstance(message, _OURS) else ReadyMessage.of(message)
+    envelope = ready.envelope() if wishes is None else wishes.envelope_of(ready)
+    content = content_of(ready, eight_bit=able.eight_bit, utf8=able.utf8)
+    notes = _NO_REPORTS if envelope.wants_reports and not able.reports else ()
+    return envelope, content, ready.message_id, notes, None
+
+
+_OURS = (Message, Prepared, ReadyMessage)
+_NO_REPORTS = ("this server sends no delivery reports: the request for them was left out",)

@@ -223,7 +223,7 @@ class SmtpPool(Lending[SmtpSession]):
     def _let_go(self, sessions: list[SmtpSession]) -> None:
         for session in sessions:
             assert isinstance(session, _WarmSession)
-            session.take_leave()
+            session.close()
 
 
 class AsyncSmtpPool(Lending[AsyncSmtpSession]):
@@ -436,7 +436,7 @@ class AsyncSmtpPool(Lending[AsyncSmtpSession]):
         for session in sessions:
             assert isinstance(session, _AsyncWarmSession)
             if session.usable and self._loop is not None and not self._loop.is_closed():
-                leaving = self._loop.create_task(session.take_leave())
+                leaving = self._loop.create_task(session.close())
                 self._leaving.add(leaving)
                 leaving.add_done_callback(self._leaving.discard)
 
@@ -507,13 +507,6 @@ class _WarmSession(Warm, SmtpSession):
         except errors.CourrielError:
             self._found_dead()
             self.open()
-
-    def take_leave(self) -> None:
-        """Say goodbye, and do not wait for the answer."""
-        if self.usable:
-            with suppress(errors.CourrielError):
-                self._line.run(self._counting.take_leave())
-        self._line.hang_up()
 
 
 class _AsyncWarmSession(Warm, AsyncSmtpSession):
@@ -586,13 +579,6 @@ class _AsyncWarmSession(Warm, AsyncSmtpSession):
         except errors.CourrielError:
             self._found_dead()
             await self.open()
-
-    async def take_leave(self) -> None:
-        """Say goodbye, and do not wait for the answer."""
-        if self.usable:
-            with suppress(errors.CourrielError):
-                await self._line.run(self._counting.take_leave())
-        self._line.hang_up()
 
 
 class _Bell:

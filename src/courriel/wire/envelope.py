@@ -2,44 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from courriel.errors import NotSupported
 from courriel.model.address import Address
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope, Notify
-from courriel.wire.smtp import command
+from courriel.wire.abilities import Abilities
 
 
-def mail(envelope: Envelope, content: Content, capabilities: Mapping[str, str]) -> bytes:
-    """The MAIL command. Raises NotSupported for what this server cannot take; nothing has been sent then."""
-    utf8 = _needs_utf8(envelope, content)
-    _check(content, envelope, utf8, capabilities)
-    words = [f"FROM:<{envelope.sender.wire(utf8) if envelope.sender else ''}>"]
-    if "SIZE" in capabilities:
-        words.append(f"SIZE={content.size}")
-    if "8BITMIME" in capabilities and (content.eight_bit or content.utf8):
-        words.append("BODY=8BITMIME")
-    if utf8:
-        words.append("SMTPUTF8")
-    if envelope.require_tls:
-        words.append("REQUIRETLS")
-    if "DSN" in capabilities:
-        if envelope.ret:
-            words.append(f"RET={envelope.ret.value}")
-        if envelope.envid:
-            words.append(f"ENVID={xtext(envelope.envid)}")
-    return command("MAIL", *words)
+def announcement(envelope: Envelope, content: Content, able: Abilities) -> list[str]:
+    """MAIL, and RCPT for each recipient, without their line ends.
 
-
-def rcpt(recipient: Address, envelope: Envelope, content: Content, capabilities: Mapping[str, str]) -> bytes:
-    """The RCPT command for one recipient."""
-    utf8 = _needs_utf8(envelope, content)
-    words = [f"TO:<{recipient.wire(utf8)}>"]
-    if "DSN" in capabilities and envelope.notify:
-        words.append("NOTIFY=" + ",".join(wish.value for wish in Notify if wish in envelope.notify))
-        words.append(_original_recipient(recipient))
-    return command("RCPT", *words)
+    Raises NotSupported for what this server cannot take; nothing has been sent then.
+    """
+    utf8 = content.utf8 or envelope.needs_smtputf8
+    if utf8 or content.eight_bit or envelope.require_tls or content.size > able.largest:
+        _check(content, envelope, utf8, able)
+    said = [_mail(envelope, content, utf8, able)]
+    if able.reports and envelope.notify:
+        wishes = ",".join(wish.value for wish in Notify if wish in envelope.notify)
+        said.extend(
+            f"RCPT TO:<{recipient.wire(utf8)}> NOTIFY={wishes} {_original_recipient(recipient)}"
+            for recipient in envelope.recipients
+        )
+    else:
+        for recipient in envelope.recipients:
+            said.append(f"RCPT TO:<{recipient.wire(utf8)}>")  # noqa: PERF401 - mostly there is one
+    return said
 
 
 def xtext(text: str) -> str:
@@ -48,6 +36,24 @@ def xtext(text: str) -> str:
 
 
 # The steps.
+
+
+def _mail(envelope: Envelope, content: Content, utf8: bool, able: Abilities) -> str:
+    said = f"MAIL FROM:<{envelope.sender.wire(utf8) if envelope.sender else ''}>"
+    if able.size:
+        said += f" SIZE={content.size}"
+    if able.eight_bit and (content.eight_bit or content.utf8):
+        said += " BODY=8BITMIME"
+    if utf8:
+        said += " SMTPUTF8"
+    if envelope.require_tls:
+        said += " REQUIRETLS"
+    if able.reports and envelope.wants_reports:
+        if envelope.ret:
+            said += f" RET={envelope.ret.value}"
+        if envelope.envid:
+            said += f" ENVID={xtext(envelope.envid)}"
+    return said
 
 
 def _original_recipient(recipient: Address) -> str:
@@ -60,20 +66,15 @@ def _original_recipient(recipient: Address) -> str:
     return f"ORCPT=rfc822;{xtext(recipient.wire())}"
 
 
-def _needs_utf8(envelope: Envelope, content: Content) -> bool:
-    return content.utf8 or envelope.needs_smtputf8
-
-
-def _check(content: Content, envelope: Envelope, utf8: bool, capabilities: Mapping[str, str]) -> None:
-    limit = capabilities.get("SIZE", "")
-    if limit.isascii() and limit.isdecimal() and 0 < int(limit) < content.size:
+def _check(content: Content, envelope: Envelope, utf8: bool, able: Abilities) -> None:
+    if content.size > able.largest:
         raise NotSupported(
-            f"the message has {content.size:,} octets, and the server takes {int(limit):,} at most",
+            f"the message has {content.size:,} octets, and the server takes {able.largest:,} at most",
             capability="SIZE",
             stage="sender",
             hint_id="MESSAGE-TOO-BIG",
         )
-    if utf8 and "SMTPUTF8" not in capabilities:
+    if utf8 and not able.utf8:
         odd = next((a.spec for a in (*envelope.recipients, envelope.sender) if a and a.needs_smtputf8), "a header")
         raise NotSupported(
             f"{odd} cannot be written in ASCII, and the server does not offer SMTPUTF8",
@@ -81,13 +82,13 @@ def _check(content: Content, envelope: Envelope, utf8: bool, capabilities: Mappi
             stage="sender",
             hint_id="ADDRESS-NEEDS-SMTPUTF8",
         )
-    if content.eight_bit and "8BITMIME" not in capabilities:
+    if content.eight_bit and not able.eight_bit:
         raise NotSupported(
             "the message holds octets above 127, and the server does not offer 8BITMIME",
             capability="8BITMIME",
             stage="sender",
         )
-    if envelope.require_tls and "REQUIRETLS" not in capabilities:
+    if envelope.require_tls and not able.require_tls:
         raise NotSupported(
             "the server does not promise TLS on the way further (REQUIRETLS)", capability="REQUIRETLS", stage="sender"
         )

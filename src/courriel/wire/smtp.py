@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from courriel.errors import LocalProtocolError, RemoteProtocolError
 from courriel.expressions import expression
@@ -19,6 +20,9 @@ _KNOWN: dict[bytes, Reply] = {}
 _MOST_KNOWN = 256
 _LONGEST_KNOWN = 120
 
+CLOSING = 421
+"""RFC 5321 3.8: the server is about to hang up, whatever it was asked."""
+
 _FORBIDDEN = expression("[\x00-\x1f\x7f\ud800-\udfff]")
 _REPLY_LINE = re.compile(rb"([2-5][0-9][0-9])([ -]?)(.*)", re.DOTALL)
 _UNPRINTABLE = expression(
@@ -26,17 +30,23 @@ _UNPRINTABLE = expression(
 )
 
 
-def command(verb: str, *words: str) -> bytes:
-    """Write one command line; the only function that does.
+def commands(lines: Sequence[str]) -> bytes:
+    """Write command lines, to leave in one burst; the only function that writes any.
 
     Raises LocalProtocolError for a control character, which is how one command becomes two.
     """
-    line = " ".join((verb, *words)) if words else verb
-    if not (line.isascii() and line.isprintable()) and _FORBIDDEN.search(line):
+    text = "".join(lines)
+    if not (text.isascii() and text.isprintable()) and _FORBIDDEN.search(text):
+        verb = next(line for line in lines if _FORBIDDEN.search(line)).partition(" ")[0]
         raise LocalProtocolError(
             f"{verb}: control characters are not allowed in a command", hint_id="HEADER-LINE-BREAK"
         )
-    return line.encode() + b"\r\n"
+    return ("\r\n".join(lines) + "\r\n").encode()
+
+
+def command(verb: str, *words: str) -> bytes:
+    """Write one command line; see `commands`."""
+    return commands((" ".join((verb, *words)),))
 
 
 def take_replies(buffer: bytearray) -> list[Reply]:
@@ -75,6 +85,15 @@ def take_replies(buffer: bytearray) -> list[Reply]:
     return replies
 
 
+def known_replies(octets: bytes) -> list[Reply] | None:
+    """The replies in these octets when they are whole, and every one was heard before; else None. A 421 never is."""
+    lines = octets.split(b"\n")
+    if lines.pop():
+        return None
+    replies = list(map(_KNOWN.get, lines))
+    return replies if all(replies) else None  # type: ignore[return-value] # none of them is None
+
+
 def printable(text: bytes) -> str:
     """What a server said, as text that a terminal, a log and a page can show without being steered by it."""
     said = text.decode("utf-8", "backslashreplace")
@@ -101,7 +120,7 @@ def read_capabilities(reply: Reply) -> dict[str, str]:
 
 
 def _remember(line: bytes, reply: Reply) -> None:
-    if len(line) <= _LONGEST_KNOWN:
+    if len(line) <= _LONGEST_KNOWN and reply.code != CLOSING:
         if len(_KNOWN) >= _MOST_KNOWN:
             _KNOWN.clear()
         _KNOWN[line] = reply

@@ -23,12 +23,12 @@ def build_source(email: EmailVariable, options: int = 0) -> bool:
 
 def source_of(email: EmailVariable, options: int) -> str:
     """The whole mail, as it would leave: headers, an empty line, the rest. It needs no session."""
-    from courriel.session.outgoing import Wishes, prepare
+    from courriel.session.outgoing import IN_SEVEN_BITS, prepare
     from courriel.wlangage.letter import message_of
 
     wished = send_options(options)
     message = message_of(email)
-    source = bytes(prepare(message, Wishes(), {"SMTPUTF8": ""}).content).decode("utf-8", "replace")
+    source = bytes(prepare(message, IN_SEVEN_BITS).content).decode("utf-8", "replace")
     if SendOption.HEADER_BCC in wished and message.bcc:
         shown = ",\r\n ".join(address.wire(utf8=True) for address in message.bcc)
         source = f"Bcc: {shown}\r\n{source}"

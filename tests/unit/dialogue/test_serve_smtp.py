@@ -674,6 +674,23 @@ def test_the_desk_may_end_the_session_at_every_stage(stage: str, answer: Answer,
     assert visited.said.endswith(b"421 4.3.2 bye\r\n") == (ending == "left")
 
 
+def test_the_desk_may_refuse_the_content_that_comes_by_chunks_too(cut: Cut) -> None:
+    """Whoever practises a refusal of the content sees it, whichever way the client sends."""
+    desk = Scripted("data", Reply(451, ("4.3.0 later",)))
+
+    visited = visit(BEGIN + b"BDAT 2\r\na\nBDAT 6 LAST\r\nQUIT\r\nRSET\r\nMAIL FROM:<>\r\n", cut=cut, desk=desk)
+
+    assert visited.codes == "250 250 250 451 503 250 250"
+
+
+@pytest.mark.parametrize(("answer", "ending"), [(CutLine(), "cut"), (Within(CutLine()), "cut")])
+def test_the_desk_may_cut_the_line_within_a_chunk(answer: Answer, ending: str) -> None:
+    visited = Visited(Terms(), Scripted("data", answer)).hear(BEGIN + b"BDAT 8 LAST\r\nQUIT", b"\r\nNO", b"OP\r\n")
+
+    assert visited.ending == ending
+    assert visited.codes == "250 250 250"
+
+
 def test_a_mute_desk_hears_everything_and_says_nothing(cut: Cut) -> None:
     visited = visit(BEGIN + b"NOOP\r\nQUIT\r\n", cut=cut, desk=Scripted("recipient", Mute()))
 

@@ -11,6 +11,7 @@ from courriel.model.content import Content
 from courriel.reply import Reply
 from courriel.wire import envelope as words
 from courriel.wire import lines, smtp
+from courriel.wire.abilities import Abilities
 
 CONTENT = Content((b"\r\n",), 2)
 EVERYTHING = {"SIZE": "", "8BITMIME": "", "SMTPUTF8": "", "DSN": "", "REQUIRETLS": ""}
@@ -112,23 +113,21 @@ def test_an_envelope_in_the_words_of_a_server_that_can_do_everything() -> None:
         notify=frozenset({Notify.DELAY}), ret=Return.HEADERS, envid="a=b", require_tls=True,
     )  # fmt: skip
 
-    said = [
-        words.mail(envelope, content, EVERYTHING),
-        *(words.rcpt(r, envelope, content, EVERYTHING) for r in envelope.recipients),
-    ]
+    said = words.announcement(envelope, content, Abilities(EVERYTHING))
 
-    assert [line.decode() for line in said] == [
-        "MAIL FROM:<été@example.org> SIZE=4 BODY=8BITMIME SMTPUTF8 REQUIRETLS RET=HDRS ENVID=a+3Db\r\n",
-        "RCPT TO:<ü+x@example.org> NOTIFY=DELAY ORCPT=utf-8;\\x{FC}\\x{2B}x@example.org\r\n",
-        "RCPT TO:<bob+x@example.org> NOTIFY=DELAY ORCPT=rfc822;bob+2Bx@example.org\r\n",
+    assert said == [
+        "MAIL FROM:<été@example.org> SIZE=4 BODY=8BITMIME SMTPUTF8 REQUIRETLS RET=HDRS ENVID=a+3Db",
+        "RCPT TO:<ü+x@example.org> NOTIFY=DELAY ORCPT=utf-8;\\x{FC}\\x{2B}x@example.org",
+        "RCPT TO:<bob+x@example.org> NOTIFY=DELAY ORCPT=rfc822;bob+2Bx@example.org",
     ]
 
 
 def test_an_envelope_in_the_words_of_a_server_that_can_do_nothing() -> None:
     envelope = Envelope.of(None, "bob@société.fr", notify=frozenset({Notify.NEVER}), envid="a")
 
-    assert words.mail(envelope, CONTENT, {}) == b"MAIL FROM:<>\r\n"
-    assert words.rcpt(envelope.recipients[0], envelope, CONTENT, {}) == b"RCPT TO:<bob@xn--socit-esab.fr>\r\n"
+    said = words.announcement(envelope, CONTENT, Abilities({}))
+
+    assert said == ["MAIL FROM:<>", "RCPT TO:<bob@xn--socit-esab.fr>"]
 
 
 @pytest.mark.parametrize(
@@ -143,23 +142,23 @@ def test_an_envelope_in_the_words_of_a_server_that_can_do_nothing() -> None:
 )
 def test_what_a_server_cannot_take_is_said_before_anything_is(lacks: str, envelope: Envelope, content: Content) -> None:
     """Scar 33."""
-    able = {name: "" for name in EVERYTHING if name != lacks}
+    able = Abilities({name: "" for name in EVERYTHING if name != lacks})
 
     with pytest.raises(errors.NotSupported) as missing:
-        words.mail(envelope, content, able)
+        words.announcement(envelope, content, able)
 
     assert missing.value.capability == lacks
-    assert words.mail(envelope, content, EVERYTHING)
+    assert words.announcement(envelope, content, Abilities(EVERYTHING))
 
 
 @pytest.mark.parametrize(
     ("limit", "fits"), [("1", False), ("2", True), ("0", True), ("", True), ("lots", True), ("²", True)]
 )
 def test_the_size_is_compared_with_what_the_server_takes(limit: str, fits: bool) -> None:
-    envelope = Envelope.of("ada@example.org", "bob@example.org")
+    envelope, able = Envelope.of("ada@example.org", "bob@example.org"), Abilities({"SIZE": limit})
 
     if fits:
-        assert words.mail(envelope, CONTENT, {"SIZE": limit}).endswith(b" SIZE=2\r\n")
+        assert words.announcement(envelope, CONTENT, able)[0].endswith(" SIZE=2")
     else:
         with pytest.raises(errors.NotSupported, match="at most"):
-            words.mail(envelope, CONTENT, {"SIZE": limit})
+            words.announcement(envelope, CONTENT, able)

@@ -1,0 +1,27 @@
+"""What a server said that it can do, read once and asked a million times (RFC 5321 4.1.1.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_NO_LIMIT = 1 << 62
+
+
+class Abilities:
+    """The capabilities that decide how a message is written and handed over; nothing of it changes."""
+
+    __slots__ = (
+        "chunking", "eight_bit", "largest", "pipelining", "reports", "require_tls", "size", "utf8",
+    )  # fmt: skip
+
+    def __init__(self, capabilities: Mapping[str, str]) -> None:
+        limit = capabilities.get("SIZE", "")
+        self.size = "SIZE" in capabilities
+        self.largest = int(limit) if limit.isascii() and limit.isdecimal() and int(limit) else _NO_LIMIT
+        """Octets of the largest message that it takes, as far as it said."""
+        self.eight_bit = "8BITMIME" in capabilities
+        self.utf8 = "SMTPUTF8" in capabilities
+        self.reports = "DSN" in capabilities
+        self.require_tls = "REQUIRETLS" in capabilities
+        self.pipelining = "PIPELINING" in capabilities
+        self.chunking = "CHUNKING" in capabilities

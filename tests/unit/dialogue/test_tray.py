@@ -1,0 +1,37 @@
+"""The messages in hand: what a broken line means for each."""
+
+from __future__ import annotations
+
+from courriel import Envelope, errors
+from courriel.dialogue.tray import Parcel, Tray
+from courriel.model.content import Content
+from courriel.reply import Reply
+from courriel.wire.abilities import Abilities
+
+CHUNKING = Abilities({"PIPELINING": "", "CHUNKING": ""})
+
+
+def test_what_is_begun_again_begins_without_a_word_of_the_session_before() -> None:
+    """After a 421 nothing is in doubt: on the next session it is a message like any other."""
+    parcel = Parcel(Envelope.of("ada@example.org", "bob@example.org"), Content((b"\r\n",), 2), "<1@example.org>")
+    tray = Tray(all_or_nothing=False)
+    tray.put(parcel)
+    tray.begin()
+    parcel.whole(CHUNKING)
+    parcel.note(("sender", "recipient"), (Reply(250), Reply(450)))
+
+    tray.part_with(errors.ConnectionFailed("enough", reply=Reply(421)))
+
+    assert not tray.waiting
+    assert isinstance(parcel.result, errors.RecipientsRefused)
+
+    again = Parcel(parcel.envelope, parcel.content, "<2@example.org>")
+    tray.put(again)
+    tray.begin()
+    again.whole(CHUNKING)
+    again.note(("sender",), (Reply(250),))
+    tray.part_with(errors.ConnectionFailed("enough", reply=Reply(421)))
+
+    assert list(tray.waiting) == [again]
+    assert not again.begun
+    assert not again.dot_sent
