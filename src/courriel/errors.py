@@ -31,6 +31,7 @@ Every error courriel raises, as one tree:
         * OutboxUncertain               nobody knows whether it was written: put it again with the same key
         * TicketNotFound (LookupError)
         * LeaseLost                     somebody else has the mail by now
+        * NotYet (TimeoutError)         a mail has not reached its end within the time that was waited
 
 Each one answers three questions: may I retry (`retryable`)? is the session still good (`session_usable`)?
 could the message have left anyway (`in_doubt`)? And it says what a person can do (`hint`).
@@ -338,6 +339,10 @@ class TicketNotFound(OutboxError, LookupError):
 
 class LeaseLost(OutboxError):
     """Somebody else has this mail by now, or it was taken back: whoever had it must not go on with it."""
+
+
+class NotYet(OutboxError, TimeoutError):
+    """A mail has not reached its end within the time that was waited for it; it goes on all the same."""
 
 
 def copy(error: CourrielError) -> CourrielError:

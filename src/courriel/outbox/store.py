@@ -62,7 +62,7 @@ CHUNK = 256 * 1024  # octets of a body in one row: what a connection holds in me
 POISON_AFTER = 5  # leases that ran out in a row, until a mail is taken for the one that kills its workers
 
 Answer: TypeAlias = tuple[int, str, str, float]
-"""What a server said of one recipient, as it is stored: code, enhanced code, text, and when (seconds since 1970)."""
+"""The last word on one recipient, as it is stored: code (0: our own word), enhanced code, text, and when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,6 +356,7 @@ def in_chunks(pieces: Iterable[bytes]) -> tuple[bytes, ...]:
 
 def _fate(recipient: str, answer: Answer) -> Fate:
     code, enhanced, text, _ = answer
+    if not code:
+        return Fate(recipient, Outcome.REFUSED)  # by us: it could not be done
     reply = Reply(code, (f"{enhanced} {text}".strip(),))
-    outcome = Outcome.ACCEPTED if reply.kind == 2 else Outcome.IN_DOUBT if code == 0 else Outcome.REFUSED
-    return Fate(recipient, outcome, reply)
+    return Fate(recipient, Outcome.ACCEPTED if reply.kind == 2 else Outcome.REFUSED, reply)

@@ -35,6 +35,7 @@ UPDATE outbox_mail
 SET state = CASE WHEN lost + 1 >= :poison OR (state = 2 AND on_unsure = 1) THEN 3 ELSE 0 END,
     why = CASE WHEN state = 2 THEN 'unsure' WHEN lost + 1 >= :poison THEN 'poison' ELSE 'lost' END,
     unsure = unsure + CASE WHEN state = 2 THEN 1 ELSE 0 END,
+    news = CASE WHEN state = 2 THEN 1 ELSE news END,
     lost = lost + 1, token = NULL, lease = NULL, holder = '', due = :now
 WHERE id IN (SELECT id FROM outbox_mail WHERE lane = :lane AND state IN (1, 2) AND lease < :now
              LIMIT 100 /*pg FOR UPDATE SKIP LOCKED */)
