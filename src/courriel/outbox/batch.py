@@ -47,9 +47,13 @@ class Batch:
 
     # Sending.
 
-    def supply(self) -> Iterator[Outgoing]:
-        """The mails as a session takes them, until somebody wants us to stop; a broken one raises, and it goes on."""
-        return _Supply(self)
+    def supply(self, *, together: bool | None = None) -> Iterator[Outgoing]:
+        """The mails as a session takes them, until somebody wants us to stop; a broken one raises, and it goes on.
+
+        `together`: those of which everybody gets it or nobody, or the others.
+        """
+        jobs = [job for job in self.jobs if together is None or bool(job.options.get("together")) is together]
+        return _Supply(self, jobs)
 
     def next_supplied(self) -> Job:
         """Whose result comes next: results come in the order in which mails were supplied."""
@@ -123,9 +127,9 @@ class Batch:
 class _Supply:
     """An iterator, and not a generator: one that raises goes on with the next mail."""
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, batch: Batch, jobs: Sequence[Job]) -> None:
         self._batch = batch
-        self._jobs = iter(batch.jobs)
+        self._jobs = iter(jobs)
 
     def __iter__(self) -> Iterator[Outgoing]:
         return self

@@ -130,7 +130,10 @@ def sessions_at_once(way: Way, locks: dict[int, Lock]) -> Lock:
 def _by_session(session: SmtpSession, batch: Batch) -> Results:
     batch.cut = session._line.hang_up
     try:
-        for result in session.send_many(batch.supply()):
+        for result in session.send_many(batch.supply(together=False)):
             yield batch.next_supplied(), result
+        if any(job.options.get("together") for job in batch.jobs):
+            for result in session.send_many(batch.supply(together=True), on_refused="abandon"):
+                yield batch.next_supplied(), result
     finally:
         batch.cut = None
