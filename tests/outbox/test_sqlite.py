@@ -310,6 +310,22 @@ def test_a_lock_is_one_for_processes_and_threads(tmp_path: Path) -> None:
     ours.close()
 
 
+@pytest.mark.parametrize("act", ["put", "claim", "close"])
+def test_whatever_writes_waits_for_the_lock(path: Path, store: SqliteStore, act: str) -> None:
+    """SQLite's own waiting would let it through, and starve others."""
+    store.put([new_mail()])
+    acts = {"put": lambda: store.put([new_mail()]), "claim": lambda: claim(store), "close": store.close}
+    done = threading.Event()
+    thread = threading.Thread(target=lambda: (acts[act](), done.set()))
+    with LockFile(f"{path}.lock"):
+        thread.start()
+        early = done.wait(0.3)
+    thread.join(20)
+
+    assert not early
+    assert done.is_set()
+
+
 def test_those_who_come_while_the_disk_works_share_a_commit(store: SqliteStore) -> None:
     commits: list[int] = []
     store._file._durable.set_trace_callback(  # type: ignore[union-attr]

@@ -1,0 +1,158 @@
+"""The store against a model of ten lines a rule: whatever happens in whatever order, both say the same."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as some
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+
+from courriel.outbox.sqlite import SqliteStore
+from courriel.outbox.store import POISON_AFTER, Action, Job, OnUnsure, Query, State, Store
+from outbox.conftest import new_mail, settled
+
+LONG, OVER = 600.0, -1.0
+
+
+@dataclass
+class Mail:
+    """What one mail should be."""
+
+    on_unsure: OnUnsure
+    state: State = State.READY
+    token: str = ""
+    over: bool = False
+    lost: int = 0
+    unsure: int = 0
+    tries: int = 0
+    ends: set[str] = field(default_factory=set)
+    """Tokens under which its end may have left: each may be a copy at somebody's."""
+    released: bool = False
+
+
+class Model(RuleBasedStateMachine):
+    """Any number of workers and people, at one store."""
+
+    jobs: Bundle[Job] = Bundle("jobs")
+
+    @initialize()
+    def begin(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.store: Store = SqliteStore(Path(self.folder.name) / "outbox.db")
+        self.mails: dict[str, Mail] = {}
+        self.keys: dict[str, str] = {}
+
+    def teardown(self) -> None:
+        self.store.close()
+        self.folder.cleanup()
+
+    @rule(key=some.sampled_from([None, "a", "b"]), on_unsure=some.sampled_from(OnUnsure), priority=some.integers(0, 2))
+    def put(self, key: str | None, on_unsure: OnUnsure, priority: int) -> None:
+        (ident,) = self.store.put([new_mail(key=key, on_unsure=on_unsure, priority=priority)])
+        if key is not None and key in self.keys:
+            assert ident == self.keys[key]
+            return
+        assert ident not in self.mails
+        self.mails[ident] = Mail(on_unsure)
+        if key is not None:
+            self.keys[key] = ident
+
+    @rule(target=jobs, most=some.integers(0, 4), lease=some.sampled_from([LONG, OVER]))
+    def claim(self, most: int, lease: float) -> object:
+        claimed = self.store.claim("billing", most, lease=lease, holder="x")
+        expected = {ident for ident, mail in self.mails.items() if mail.token and mail.over}
+        assert {found.id for found in claimed.recovered} == expected
+        for ident in expected:
+            self._lose(self.mails[ident])
+        ready = {ident for ident, mail in self.mails.items() if mail.state is State.READY}
+        suspects = {ident for ident in ready if self.mails[ident].lost}
+        given = {job.id for job in claimed.jobs}
+        assert len(given) == len(claimed.jobs)
+        assert given <= ready
+        assert bool(given) is bool(ready and most)
+        assert not given & suspects or len(given) == 1
+        if given and not given & suspects:
+            assert len(given) == min(most, len(ready - suspects))
+        for job in claimed.jobs:
+            mail = self.mails[job.id]
+            mail.state, mail.token, mail.over, mail.tries = State.LEASED, job.token, lease == OVER, mail.tries + 1
+            assert (job.tries, job.unsure, job.lost) == (mail.tries, mail.unsure, mail.lost)
+        return multiple(*claimed.jobs)
+
+    def _lose(self, mail: Mail) -> None:
+        mail.lost += 1
+        if mail.state is State.DOT:
+            mail.unsure += 1
+            held = mail.on_unsure is OnUnsure.HOLD
+        else:
+            held = False
+        mail.state = State.HELD if held or mail.lost >= POISON_AFTER else State.READY
+        mail.token = ""
+
+    @rule(job=jobs, lease=some.sampled_from([LONG, OVER]))
+    def mark(self, job: Job, lease: float) -> None:
+        mail = self.mails[job.id]
+        allowed = mail.token == job.token and not mail.over
+
+        assert self.store.mark([job], lease=lease) == [allowed]
+
+        if allowed:
+            mail.state, mail.over = State.DOT, lease == OVER
+            mail.ends.add(job.token)
+
+    @rule(job=jobs)
+    def extend(self, job: Job) -> None:
+        mail = self.mails[job.id]
+
+        assert self.store.extend([job], lease=LONG) == [mail.token == job.token and not mail.over]
+
+    @rule(job=consumes(jobs), state=some.sampled_from([State.READY, State.SENT, State.FAILED, State.HELD]))
+    def settle(self, job: Job, state: State) -> None:
+        mail = self.mails[job.id]
+        ours = mail.token == job.token
+
+        assert self.store.settle([settled(job, state, recipients=job.recipients)]) == [ours]
+
+        if ours:
+            if mail.state is State.DOT and state is not State.SENT:
+                mail.ends.discard(job.token)  # the server said no, so that there is no copy
+            mail.state, mail.token, mail.lost, mail.over = state, "", 0, False
+
+    @rule(data=some.data(), action=some.sampled_from(["cancel", "hold", "release", "retry_now"]))
+    def edit(self, data: some.DataObject, action: Action) -> None:
+        if not self.mails:
+            return
+        ident = data.draw(some.sampled_from(sorted(self.mails)))
+        mail = self.mails[ident]
+        after = {
+            "cancel": {State.READY: State.CANCELED, State.LEASED: State.CANCELED, State.HELD: State.CANCELED},
+            "hold": {State.READY: State.HELD, State.LEASED: State.HELD},
+            "release": {State.HELD: State.READY},
+            "retry_now": {State.READY: State.READY},
+        }[action].get(mail.state)
+
+        assert self.store.edit(ident, action) is (after is not None)
+
+        if after is not None:
+            mail.state, mail.token, mail.over = after, "", False
+            if action == "release":
+                mail.released, mail.lost = True, min(mail.lost, 1)
+
+    @invariant()
+    def both_say_the_same(self) -> None:
+        if not hasattr(self, "mails"):
+            return
+        there = {info.id: info for info in self.store.read(Query())}
+        assert set(there) == set(self.mails), "put means kept"
+        for ident, mail in self.mails.items():
+            info = there[ident]
+            assert (info.state, info.unsure, info.lost, info.tries) == (mail.state, mail.unsure, mail.lost, mail.tries)
+            assert len(mail.ends) <= 1 or mail.unsure, "a copy that nobody was told of"
+            assert len(mail.ends) <= 1 or mail.on_unsure is OnUnsure.RESEND or mail.released, "a copy where none may be"
+
+
+TestModel = Model.TestCase
+TestModel.settings = settings(max_examples=60, stateful_step_count=40)
