@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from time import monotonic
 
 import pytest
 
 from courriel import AsyncSmtpSession, Security, Server, SmtpSession, Timeouts, errors
+from session.stranger import Phone, greeted, stranger
 
 
 @pytest.fixture
@@ -50,3 +52,23 @@ def test_new_time_limits_hold_when_awaited_too(mute: Server) -> None:
 
     with pytest.raises(errors.TimedOut, match=r"0\.05 s"):
         asyncio.run(wait())
+
+
+def test_a_longer_patience_is_kept_to_its_end_although_the_system_was_told_of_a_shorter_one() -> None:
+    def act(phone: Phone) -> None:
+        greeted(phone)
+        phone.hear()
+        phone.say("250 ok")
+        phone.hear_nothing_more()
+
+    with stranger(act) as server:
+        session = SmtpSession(Server("127.0.0.1", server.port, Security.NONE)).open()
+        session.change_timeouts(Timeouts.silence(0.1))
+        session.noop()
+        session.change_timeouts(Timeouts.silence(0.3))
+        began = monotonic()
+
+        with pytest.raises(errors.TimedOut):
+            session.noop()
+
+    assert monotonic() - began >= 0.3

@@ -28,33 +28,35 @@ class Fixed:
 class Body:
     """One text with holes. It is cut at line ends: no code, no limit and no dot reaches beyond the end of a line."""
 
-    __slots__ = ("_dotless", "_format", "_kind", "_long", "_room", "_stretches", "pattern")
+    __slots__ = ("_long", "_stretches", "ascii", "dotless", "format", "kind", "pattern", "room")
 
     def __init__(self, kind: str, pattern: Pattern) -> None:
-        self._kind = kind
+        self.kind = kind
         self.pattern = Pattern.of(*[p if isinstance(p, Hole) else _with_lf(p) for p in pattern.pieces])
         self._stretches = _stretches(self.pattern)
         fixed = [each for each in self._stretches if isinstance(each, Fixed)]
         self._long = any(each.long for each in fixed)
-        self._dotless = all(each.dotless for each in fixed)
-        self._format, self._room = self._in_one()
+        self.dotless = all(each.dotless for each in fixed)
+        self.ascii = "".join(piece for piece in pattern.pieces if isinstance(piece, str)).isascii()
+        """Whether what never changes is ASCII."""
+        self.format, self.room = self._in_one()
 
     def part_of_lines(self, octets: Mapping[bytes, bytes], longest: int, eight_bit: bool) -> Part | None:
         """The same as `part` for values that are within a line, `longest` octets at most: filled in one stroke.
 
         None when such values might still make a line too long, or one that begins with a dot.
         """
-        if longest > self._room:
+        if longest > self.room:
             return None
-        whole = self._format % octets
+        whole = self.format % octets
         if whole.isascii():
-            return encoded_part(self._kind, "7bit", whole, self._dotless)
-        return encoded_part(self._kind, "8bit", whole, self._dotless) if eight_bit else None
+            return encoded_part(self.kind, "7bit", whole, self.dotless)
+        return encoded_part(self.kind, "8bit", whole, self.dotless) if eight_bit else None
 
     def part(self, values: Mapping[str, str], eight_bit: bool) -> Part:
         """The body part that this text becomes for these values: the same that the builder makes of the whole."""
         pieces: list[bytes] = []
-        long, dotless = self._long, self._dotless
+        long, dotless = self._long, self.dotless
         for stretch in self._stretches:
             if isinstance(stretch, str):
                 data = with_crlf(stretch % values)
@@ -66,9 +68,9 @@ class Body:
         whole = b"".join(pieces)
         if not long:
             if whole.isascii():
-                return encoded_part(self._kind, "7bit", whole, dotless)
+                return encoded_part(self.kind, "7bit", whole, dotless)
             if eight_bit:
-                return encoded_part(self._kind, "8bit", whole, dotless)
+                return encoded_part(self.kind, "8bit", whole, dotless)
         return self._coded(pieces, whole)
 
     # The steps.
@@ -104,7 +106,7 @@ class Body:
         for stretch, data in zip(self._stretches, pieces, strict=True):
             foreign += stretch.foreign if isinstance(stretch, Fixed) else foreign_octets(data)
         if pays_as_base64(foreign, len(whole)):
-            return encoded_part(self._kind, "base64", encode_base64(whole), True)
+            return encoded_part(self.kind, "base64", encode_base64(whole), True)
         coded: list[bytes] = []
         dotless = True
         for stretch, data in zip(self._stretches, pieces, strict=True):
@@ -114,7 +116,7 @@ class Body:
             else:
                 coded.append(encode_quoted_printable(data))
                 dotless = dotless and is_dotless(coded[-1])
-        return encoded_part(self._kind, "quoted-printable", b"".join(coded), dotless)
+        return encoded_part(self.kind, "quoted-printable", b"".join(coded), dotless)
 
 
 def _with_lf(text: str) -> str:

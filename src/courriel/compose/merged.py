@@ -89,8 +89,11 @@ class MergedMessage(Prepared):
         """Its octets: those that `message()` would become. Raises InvalidAddress where one needs SMTPUTF8."""
         if self._template.may_lack_parts and not (self.text and self.html):
             return build(self.message(), eight_bit=eight_bit, utf8=utf8)
-        bodies, files = self._template.parts(self._values, eight_bit)
-        part = bodies[0] if len(bodies) == 1 and not files else nested(bodies, files, self.message_id)
+        frame = self._template.frame
+        part = frame.fill(self._values, self.message_id, eight_bit) if frame is not None else None
+        if part is None:
+            bodies, files = self._template.parts(self._values, eight_bit)
+            part = bodies[0] if len(bodies) == 1 and not files else nested(bodies, files, self.message_id)
         return assembled(header_fields(self, utf8), part, utf8)
 
     def message(self) -> Message:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from courriel.compose.addressing import Addresses
 from courriel.compose.body import LONGEST_LINE, Body
+from courriel.compose.frame import Frame
 from courriel.compose.holes import Hole, Pattern, escaped
 from courriel.compose.merged import MergedMessage
 from courriel.errors import InvalidAddress, InvalidMessage, UsageError
@@ -93,6 +94,7 @@ class Template:
             delivery_receipt=delivery_receipt, in_reply_to=in_reply_to, references=references, one_click=one_click,
         )  # fmt: skip
         self._bodies = self._cut()
+        self.frame = self._framed()
         self._files: dict[bool, list[tuple[bool, Part]]] = {}
         # A text, or HTML, that is all holes may turn out to be nothing at all, and then the mail has other parts.
         self.may_lack_parts = any(
@@ -210,6 +212,10 @@ class Template:
             bodies = [Body("plain", self._text)]
         return tuple(bodies)
 
+    def _framed(self) -> Frame | None:
+        """Both bodies in one stroke, where there are both and no file stands beside them."""
+        return Frame(self._bodies) if len(self._bodies) > 1 and not self.specimen.attachments else None
+
     def _with(self, attachment: Attachment) -> Template:
         from copy import copy
 
@@ -217,6 +223,7 @@ class Template:
         other.specimen = replace(self.specimen, attachments=(*self.specimen.attachments, attachment))
         other._files = {}
         other._bodies = other._cut()
+        other.frame = other._framed()
         return other
 
     # Filling it.

@@ -49,14 +49,18 @@ class Envelope:
     def __post_init__(self) -> None:
         if not self.recipients:
             raise errors.InvalidMessage("no recipient was given", stage="compose", hint_id="NO-RECIPIENT")
-        if not all(isinstance(wish, Notify) for wish in self.notify):
-            raise errors.InvalidMessage("NOTIFY: values of courriel.Notify, not text", stage="compose")
+        if self.notify:
+            self._check_notify()
         if self.ret is not None and not isinstance(self.ret, Return):
             raise errors.InvalidMessage("RET: Return.FULL or Return.HEADERS, not text", stage="compose")
-        if Notify.NEVER in self.notify and len(self.notify) > 1:
-            raise errors.InvalidMessage("NOTIFY: NEVER cannot stand beside other wishes", stage="compose")
         if self.envid and not _ENVID.fullmatch(self.envid):
             raise errors.InvalidMessage("ENVID: 1 to 100 printable ASCII characters, no space", stage="compose")
+
+    def _check_notify(self) -> None:
+        if not all(isinstance(wish, Notify) for wish in self.notify):
+            raise errors.InvalidMessage("NOTIFY: values of courriel.Notify, not text", stage="compose")
+        if Notify.NEVER in self.notify and len(self.notify) > 1:
+            raise errors.InvalidMessage("NOTIFY: NEVER cannot stand beside other wishes", stage="compose")
 
     @classmethod
     def of(

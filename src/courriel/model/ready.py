@@ -124,9 +124,13 @@ class ReadyMessage:
         Raises InvalidAddress when the header says it in a way that two readers could read in two ways, and
         InvalidMessage when there is no sender, or no recipient (hint NO-RECIPIENT).
         """
-        if sender is None and to is None and self.usual is not None:
-            return self.usual
-        origin = self.sender if sender is None else sender
+        usual = self.usual
+        if usual is not None:
+            if sender is None and to is None:
+                return usual
+            origin = usual.sender if sender is None else sender
+        else:
+            origin = self.sender if sender is None else sender
         if origin is None:
             raise refusal("sender", "the message names no sender, and none was given")
         return Envelope.of(origin, self.recipients if to is None else Address.all_of(to))

@@ -58,7 +58,7 @@ class Receipt:
 
     def noting(self, *notes: str) -> Receipt:
         """The same receipt with something more to say about it."""
-        return replace(self, notes=self.notes + notes)
+        return replace(self, notes=self.notes + notes) if notes else self
 
     def to_dict(self) -> dict[str, object]:
         """The receipt as plain values, for JSON."""

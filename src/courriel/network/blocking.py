@@ -22,6 +22,7 @@ from courriel.network.transcript import Transcript
 T = TypeVar("T")
 
 _READ = 16 * 1024  # octets read at a time; room for more costs more, used or not
+_OFTEN = 4  # times that the kernel may wake us during one wait, so that stages do not change its mind all the time
 _READ_MORE = 256 * 1024  # once that much came at a time
 _EARLY = 1024 * 1024  # octets that a server may say while we write, before it has to wait
 
@@ -175,12 +176,12 @@ class Line:
         return data
 
     def _wait_at_most(self, line: socket.socket, seconds: float) -> None:
-        """The next reading on this line may take so long."""
+        """The next reading on this line may take so long; the kernel may wake us before, and is told seldom."""
         if not self._kernel_keeps_time:
             line.settimeout(seconds)
             return
         wait = max(1, round(seconds * 1000))
-        if wait != self._kernel_waits:
+        if not wait <= self._kernel_waits * _OFTEN <= wait * _OFTEN:
             self._kernel_waits = wait
             line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, pack("@ll", wait // 1000, wait % 1000 * 1000))
 
@@ -189,10 +190,13 @@ class Line:
         if self._early:
             return self._take_early()
         self._wait_at_most(line, self._clock.for_reply(stage, more))
-        try:
-            data = line.recv(self._room)
-        except BlockingIOError:
-            raise TimeoutError from None
+        data: bytes | None = None
+        while data is None:
+            try:
+                data = line.recv(self._room)
+            except BlockingIOError:
+                # The kernel may have been told of a shorter wait: there is nothing to hear until ours is over.
+                self._wait_at_most(line, self._clock.for_reply(stage, more=True))
         self._room = _READ if len(data) < self._room else _READ_MORE
         if self._transcript is not None:
             self._transcript.heard(data)

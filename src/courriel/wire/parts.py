@@ -32,8 +32,12 @@ def text_part(kind: str, text: str, eight_bit: bool) -> Part:
 
 def encoded_part(kind: str, encoding: str, data: bytes, dotless: bool) -> Part:
     """A text that is encoded already."""
-    header = f"Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}"
-    return Part(header, (data,), len(data), encoding == "base64", encoding == "8bit", dotless)
+    return Part(text_header(kind, encoding), (data,), len(data), encoding == "base64", encoding == "8bit", dotless)
+
+
+def text_header(kind: str, encoding: str) -> str:
+    """The header lines of a text."""
+    return f"Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}"
 
 
 def attachment_part(attachment: Attachment, eight_bit: bool) -> Part:
@@ -107,15 +111,18 @@ def multipart(kind: str, parts: list[Part], boundaries: Boundaries) -> Part:
     for part in parts:
         eight_bit = eight_bit or part.eight_bit
         dotless = dotless and part.dotless
-    # What is within is related to the alternative, which is always the first part (RFC 2387 3.1).
-    more = '; type="multipart/alternative"' if kind == "related" else ""
-    # A multipart says 8bit when one of its parts does (RFC 2045 6.4).
-    encoding = "\r\nContent-Transfer-Encoding: 8bit" if eight_bit else ""
-    header = f'Content-Type: multipart/{kind}{more};\r\n boundary="{boundary}"{encoding}'
     size = 0
     for piece in body:
         size += len(piece) if isinstance(piece, bytes) else piece.size
-    return Part(header, body, size, True, eight_bit, dotless)
+    return Part(multipart_header(kind, boundary, eight_bit), body, size, True, eight_bit, dotless)
+
+
+def multipart_header(kind: str, boundary: str, eight_bit: bool) -> str:
+    """The header lines of several parts within one; they say 8bit when one of the parts does (RFC 2045 6.4)."""
+    # What is within is related to the alternative, which is always the first part (RFC 2387 3.1).
+    more = '; type="multipart/alternative"' if kind == "related" else ""
+    encoding = "\r\nContent-Transfer-Encoding: 8bit" if eight_bit else ""
+    return f'Content-Type: multipart/{kind}{more};\r\n boundary="{boundary}"{encoding}'
 
 
 def _bounded(boundary: str, parts: list[Part]) -> list[bytes | Piece]:

@@ -17,6 +17,7 @@ from courriel.errors import InvalidAddress, InvalidMessage, UsageError
 from courriel.session.outgoing import prepare
 from courriel.wire.abilities import Abilities
 from courriel.wire.mime import build, content_of
+from courriel.wire.parts import Boundaries
 
 FIELDS: dict[str, Any] = {"sender": "Ada <ada@example.org>", "to": "{email}"}
 ROW = {"email": "bob@example.org", "name": "Bob", "number": 42}
@@ -263,3 +264,13 @@ def test_more_than_is_used_may_be_let_pass() -> None:
 def _filled(text: str, a: str, b: str) -> str:
     """Filled by the standard library, which reads `{{` as we do."""
     return text.format(a=a, b=b)
+
+
+def test_a_value_that_looks_like_the_boundary_is_not_put_between_the_parts() -> None:
+    template = Template(**FIELDS, text="A: {name}", html="<p>{name}</p>")
+    boundary = Boundaries("<1@example.org>").next()
+    assert template.frame is not None
+
+    filled = template.frame.fill({"name": f"--{boundary}", "name!escaped": "x"}, "<1@example.org>", eight_bit=True)
+
+    assert filled is None
