@@ -52,11 +52,15 @@ class Secure:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Put these bytes on the line. A secret is marked here, where it is known, and never detected afterwards."""
+    """Put these bytes on the line. A secret is marked here, where it is known, and never detected afterwards.
+
+    Where a message leaves with its envelope in one piece, the first `words` octets are commands.
+    """
 
     data: bytes
     stage: Stage
     secret: bool = False
+    words: int = 0
 
 
 @dataclass(frozen=True, slots=True)

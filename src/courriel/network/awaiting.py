@@ -173,6 +173,11 @@ class Line:
         self.server = server
         self._clock.follow(server)
 
+    @property
+    def rested(self) -> bool:
+        """Whether nothing was heard for so long that the line may have died unheard."""
+        return self._clock.rested()
+
     def hang_up(self) -> None:
         """Close the line without a word; not `close`, which is a wish and waits for what is still unwritten."""
         self.broken = True
