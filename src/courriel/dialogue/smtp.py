@@ -322,6 +322,4 @@ def _as_it_goes(transaction: Transaction) -> Iterable[bytes]:
 
 def _in_hand(content: Content) -> bytes | None:
     """The content as it goes on the line, when it is one small piece and no dot has to be stuffed."""
-    piece = content.pieces[0]
-    alone = len(content.pieces) == 1 and content.dotless and content.size < _BLOCK
-    return piece if alone and isinstance(piece, bytes) else None
+    return content.alone if content.dotless and content.size < _BLOCK else None
