@@ -53,11 +53,14 @@ if TYPE_CHECKING:
     from courriel.sandbox.sandbox import Sandbox as Sandbox
     from courriel.session.pool import AsyncSmtpPool as AsyncSmtpPool
     from courriel.session.pool import SmtpPool as SmtpPool
+    from courriel.session.pop3 import AsyncPopSession as AsyncPopSession
+    from courriel.session.pop3 import PopSession as PopSession
     from courriel.session.smtp import AsyncSmtpSession as AsyncSmtpSession
     from courriel.session.smtp import SmtpSession as SmtpSession
 
 _HOMES = {
     "Address": "model.address",
+    "AsyncPopSession": "session.pop3",
     "AsyncSmtpPool": "session.pool",
     "AsyncSmtpSession": "session.smtp",
     "Attachment": "model.attachment",
@@ -71,6 +74,7 @@ _HOMES = {
     "Notify": "model.envelope",
     "Outcome": "model.receipt",
     "Password": "model.credentials",
+    "PopSession": "session.pop3",
     "Priority": "model.message",
     "ReadyMessage": "model.ready",
     "Receipt": "model.receipt",

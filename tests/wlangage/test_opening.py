@@ -174,6 +174,7 @@ def test_a_second_opening_closes_the_first_session_and_replaces_it(office: PostO
     assert wl.EmailOuvreSessionSMTP("ada", "secret", HOST, office.port)
     assert not first.smtp.usable
     assert desk.sending("ada") is not first
+    office.wait_until_somebody_left()
     assert office.said.count("QUIT") == 1
 
 
@@ -189,6 +190,7 @@ def test_closing_a_session_says_goodbye(office: PostOffice) -> None:
 
     assert wl.EmailFermeSession("ada") is None
     assert not wl.ErreurDétectée
+    office.wait_until_somebody_left()
     assert office.said[-1] == "QUIT"
 
 
@@ -209,6 +211,7 @@ def test_a_session_variable_opens_sends_and_closes(office: PostOffice) -> None:
     assert session.EnvoieMessage(), wl.ErreurInfo()
     session.FermeSession()
     assert office.letter.recipients == ["bob@example.org"]
+    office.wait_until_somebody_left()
     assert office.said[-1] == "QUIT"
     assert "secret" not in repr(session)
 

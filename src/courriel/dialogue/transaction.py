@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from courriel import errors
-from courriel.dialogue.exchange import CLOSING, closed
+from courriel.dialogue.exchange import CLOSING
 from courriel.dialogue.flow import Asking, Flow, Permit
+from courriel.dialogue.talk import closed
 from courriel.errors import Stage
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope
@@ -117,14 +118,12 @@ class Transaction:
         self.dot_sent = True
         return octets
 
-    @property
-    def answers_to_whole(self) -> int:
-        """How many replies `whole` is answered by: to RSET, MAIL, each RCPT and BDAT."""
-        return len(self.envelope.recipients) + 3
+    ANSWERS = 3
+    """Replies by which `whole` is answered, beside one for each recipient: to RSET, MAIL and BDAT."""
 
     @property
     def stages_of_whole(self) -> tuple[Stage, ...]:
-        """What those are about."""
+        """What all of those are about."""
         return ("sender", "sender", *_RECIPIENT * len(self.envelope.recipients), "message")
 
     def ask_permit(self) -> Flow[None]:
@@ -182,7 +181,7 @@ class Transaction:
         if fresh.kind != 2:
             raise errors.RemoteProtocolError(f"the server answered {fresh} to RSET", stage="sender", reply=fresh)
         self.note(_stages(len(self.envelope.recipients) + 2)[:-1], replies[1:])
-        if len(replies) == self.answers_to_whole and verdict.code == CLOSING:
+        if len(replies) == len(self.envelope.recipients) + self.ANSWERS and verdict.code == CLOSING:
             raise closed(verdict, "message")
         return self._outcome(verdict, server)
 

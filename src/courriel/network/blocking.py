@@ -206,7 +206,7 @@ class Line:
     def _receive(self, stage: Stage, more: bool) -> bytes:
         line = self._open_socket(stage)
         if self._early:
-            return self._take_early()
+            return self._take_early(stage)
         self._wait_at_most(line, self._clock.for_reply(stage, more))
         data: bytes | None = None
         while data is None:
@@ -217,13 +217,13 @@ class Line:
                 self._wait_at_most(line, self._clock.for_reply(stage, more=True))
         self._room = _READ if len(data) < self._room else _READ_MORE
         if self._transcript is not None:
-            self._transcript.heard(data)
+            self._transcript.heard(data, stage)
         return data
 
     def _overhear(self, seconds: float) -> bytes:
         line = self._open_socket("connect")
         if self._early:
-            return self._take_early()
+            return self._take_early("")
         seconds = self._clock.at_most(seconds)
         try:
             if seconds:
@@ -288,11 +288,11 @@ class Line:
 
     # The steps.
 
-    def _take_early(self) -> bytes:
+    def _take_early(self, stage: Stage) -> bytes:
         data = bytes(self._early)
         self._early.clear()
         if self._transcript is not None:
-            self._transcript.heard(data)
+            self._transcript.heard(data, stage)
         return data
 
     def _open_socket(self, stage: Stage) -> socket.socket:
