@@ -58,6 +58,7 @@ class Line:
         self._socket: socket.socket | None = None
         self._early = bytearray()  # what the server said while we were still writing
         self._clock = Clock(server)
+        self._tls: ssl.SSLContext | None = None  # what this line will be secured with
         self._kernel_keeps_time = False  # on a line in clear, where it can
         self._room = _READ
         self._kernel_waits = 0  # milliseconds, as the kernel was told last
@@ -181,6 +182,10 @@ class Line:
             with suppress(BlockingIOError):
                 self._early += self._heard(line)
 
+    def _is_silent(self, line: socket.socket) -> bool:
+        """Whether nothing has arrived on a secured line; asked of the socket, since an error each time costs more."""
+        return not cast("ssl.SSLSocket", line).pending() and not _is_readable(line)
+
     def _heard(self, line: socket.socket) -> bytes:
         """What is here, without waiting. Raises ConnectionResetError when the other side hung up."""
         try:
@@ -228,6 +233,8 @@ class Line:
         try:
             if seconds:
                 _ = _says_something(line, seconds, listening=True, writing=False)
+            elif self.tls_version and self._is_silent(line):
+                return b""
             elif not self._kernel_keeps_time:
                 line.settimeout(0)
             data = self._heard(line)
@@ -255,7 +262,7 @@ class Line:
     def _connect(self) -> bytes:
         self.hang_up()
         if self.server.security is not Security.NONE:
-            prepared_tls(self.server)  # a file that cannot be read is said before anybody is called
+            self._tls = prepared_tls(self.server)  # a file that cannot be read is said before anybody is called
         ends = self._clock.for_connecting()
         places = _places(self.server, ends)
         self._socket = line = race.reach(places, ends)
@@ -271,7 +278,7 @@ class Line:
         line = self._open_socket("secure")
         if self._early:
             raise errors.RemoteProtocolError("the server spoke before the line was secure", stage="secure")
-        context = prepared_tls(self.server)
+        context = self._tls or prepared_tls(self.server)
         line.settimeout(self._clock.for_stage("secure"))
         self._kernel_keeps_time = False
         # From here on a failed handshake closes the plain socket too.
@@ -351,6 +358,15 @@ def _says_something(line: socket.socket, seconds: float, *, listening: bool, wri
     if not events:
         raise TimeoutError
     return any(event & ~select.POLLOUT for _, event in events)
+
+
+def _is_readable(line: socket.socket) -> bool:
+    """Whether reading would find something, be it the end."""
+    if not hasattr(select, "poll"):  # Windows
+        return bool(select.select([line], [], [], 0)[0])
+    waiter = select.poll()
+    waiter.register(line, select.POLLIN)
+    return bool(waiter.poll(0))
 
 
 def _only_asks_to_wait(broken: OSError) -> bool:
