@@ -230,7 +230,7 @@ class SmtpDialogue:
 
         Where its length was said (BDAT), that goes before it, and there is no dot.
         """
-        rest: bytes | bytearray | None = None if transaction.length else _in_hand(transaction.content)
+        rest: bytes | None = None if transaction.length else _in_hand(transaction.content)
         if rest is None:
             rest = yield from self._pour_in_blocks(transaction)
         if transaction.permit is not None:
@@ -239,23 +239,24 @@ class SmtpDialogue:
         end = b"" if transaction.length else lines.END
         yield Send(b"".join((rest, end, followed_by)), "message")
 
-    def _pour_in_blocks(self, transaction: Transaction) -> Flow[bytearray]:
+    def _pour_in_blocks(self, transaction: Transaction) -> Flow[bytes]:
         """Put the content on the line as it is read and stuffed, block by block; the last block has to follow."""
-        block = bytearray(transaction.length)
+        block, size = [transaction.length], 0
         try:
             for chunk in _as_it_goes(transaction):
                 # The last of it is kept back: until that leaves, the server cannot have taken the message.
-                if chunk and len(block) >= _BLOCK:
-                    yield Send(bytes(block), "data")
-                    block.clear()
-                block += chunk
+                if chunk and size >= _BLOCK:
+                    yield Send(b"".join(block), "data")
+                    block, size = [], 0
+                block.append(chunk)
+                size += len(chunk)
         except errors.ConnectionFailed as broken:
             yield from self._hear_last_words(transaction, broken)
             raise
         except errors.CourrielError as broken:
             broken.session_usable = False  # half a message is on the line, and no dot may ever follow it
             raise
-        return block
+        return b"".join(block)
 
     def _hear_last_words(self, transaction: Transaction, broken: errors.ConnectionFailed) -> Flow[None]:
         """A server that hangs up in the middle of a message has often said why before; nobody was listening yet."""

@@ -20,7 +20,7 @@ _ASCII = bytes(range(128))
 _LINE = 57
 _LINES = 384
 _BLOCK = _LINE * _LINES
-_CUT = Struct("76s" * _LINES).unpack
+_CUT = Struct("76s" * _LINES + "0s").unpack  # and nothing behind the last, so that it has a line end too
 
 
 def with_crlf(text: str) -> bytes:
@@ -133,7 +133,7 @@ def _lines(block: memoryview) -> bytes:
     """One block as lines of base64."""
     code = _base64()(block)
     if len(block) == _BLOCK:
-        return b"\r\n".join(_CUT(code)) + b"\r\n"
+        return b"\r\n".join(_CUT(code))
     return b"".join([code[start : start + 76] + b"\r\n" for start in range(0, len(code), 76)])
 
 
