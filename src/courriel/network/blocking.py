@@ -9,15 +9,31 @@ from collections.abc import Awaitable
 from contextlib import suppress
 from struct import pack
 from time import monotonic
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from courriel import errors
-from courriel.dialogue.flow import Connect, Fetch, Flow, HangUp, Overhear, Permit, Probe, Receive, Secure, Send, Want
+from courriel.dialogue.flow import (
+    Connect,
+    Fetch,
+    Flow,
+    HangUp,
+    Overhear,
+    Permit,
+    Probe,
+    Receive,
+    Remember,
+    Secure,
+    Send,
+    Want,
+)
 from courriel.errors import Stage
 from courriel.model.server import Security, Server
 from courriel.network import race, resolve
 from courriel.network.line import PROBING, Clock, Turn, keep_line, prepared_tls, refuse_if_broken, token_bytes
 from courriel.network.transcript import Transcript
+
+if TYPE_CHECKING:
+    import ssl
 
 T = TypeVar("T")
 
@@ -124,6 +140,8 @@ class Line:
                 return self._connect()
             case Secure():
                 return self._secure()
+            case Remember():
+                self._remember()
             case Fetch(source):
                 return _fetched(source.fetch())
             case Permit(ask):
@@ -262,6 +280,11 @@ class Line:
         self.tls_version = secured.version() or ""
         self._note(f"secured by {self.tls_version}")
         return tls.finish(secured, self.server.trust, str(self.server))
+
+    def _remember(self) -> None:
+        from courriel.network import tls  # noqa: PLC0415
+
+        tls.remember(cast("ssl.SSLSocket", self._open_socket("secure")))
 
     # The steps.
 
