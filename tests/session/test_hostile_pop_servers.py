@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -224,10 +225,27 @@ def test_a_silent_server_is_not_waited_for_for_ever(call: Call) -> None:
     assert not box.session.usable
 
 
+def test_what_comes_while_nobody_asks_does_not_answer_the_next_command(call: Call) -> None:
+    """Scar 1: it is looked for on the line, and not only among what was read."""
+    idle = threading.Event()
+
+    def act(phone: Phone) -> None:
+        greeted(phone, 1, 10)
+        assert idle.wait(10)
+        phone.say("+OK 7 letters too many")
+        phone.hear_nothing_more()
+
+    box = call(act)
+    box.open()
+    idle.set()
+    box.wait_for_words()
+
+    with pytest.raises(errors.RemoteProtocolError, match="without being asked"):
+        box.noop()
+
+
 def test_a_letter_that_drips_does_not_hold_us_for_ever(call: Call) -> None:
     """Each octet comes in time; the letter does not."""
-    import threading
-
     dripping = threading.Event()
 
     def act(phone: Phone) -> None:
@@ -253,8 +271,6 @@ def test_a_letter_that_drips_does_not_hold_us_for_ever(call: Call) -> None:
 
 def test_a_letter_that_makes_progress_may_take_longer_than_the_limit(call: Call, tmp_path: Path) -> None:
     """Scar 19: a limit is for silence, not for the whole."""
-    import threading
-
     pause = threading.Event()
 
     def act(phone: Phone) -> None:
