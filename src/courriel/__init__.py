@@ -29,10 +29,12 @@ if TYPE_CHECKING:
     from courriel.errors import CourrielError as CourrielError
     from courriel.model.address import Address as Address
     from courriel.model.attachment import Attachment as Attachment
+    from courriel.model.correspondent import Correspondent as Correspondent
     from courriel.model.credentials import External as External
     from courriel.model.credentials import Password as Password
     from courriel.model.credentials import Token as Token
     from courriel.model.credentials import TokenSource as TokenSource
+    from courriel.model.enclosure import Enclosure as Enclosure
     from courriel.model.envelope import Envelope as Envelope
     from courriel.model.envelope import Notify as Notify
     from courriel.model.envelope import Return as Return
@@ -55,18 +57,24 @@ if TYPE_CHECKING:
     from courriel.session.pool import SmtpPool as SmtpPool
     from courriel.session.smtp import AsyncSmtpSession as AsyncSmtpSession
     from courriel.session.smtp import SmtpSession as SmtpSession
+    from courriel.wire.letter import AsyncLetter as AsyncLetter
+    from courriel.wire.letter import Letter as Letter
 
 _HOMES = {
     "Address": "model.address",
+    "AsyncLetter": "wire.letter",
     "AsyncSmtpPool": "session.pool",
     "AsyncSmtpSession": "session.smtp",
     "Attachment": "model.attachment",
     "ClientCertificate": "model.trust",
+    "Correspondent": "model.correspondent",
     "CourrielError": "errors",
     "Dialect": "model.server",
+    "Enclosure": "model.enclosure",
     "Envelope": "model.envelope",
     "External": "model.credentials",
     "Fate": "model.receipt",
+    "Letter": "wire.letter",
     "Message": "model.message",
     "Notify": "model.envelope",
     "Outcome": "model.receipt",
