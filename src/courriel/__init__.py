@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from courriel.sandbox.sandbox import Sandbox as Sandbox
     from courriel.session.pool import AsyncSmtpPool as AsyncSmtpPool
     from courriel.session.pool import SmtpPool as SmtpPool
+    from courriel.session.pop3 import AsyncPopSession as AsyncPopSession
+    from courriel.session.pop3 import PopSession as PopSession
     from courriel.session.smtp import AsyncSmtpSession as AsyncSmtpSession
     from courriel.session.smtp import SmtpSession as SmtpSession
     from courriel.wire.letter import AsyncLetter as AsyncLetter
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Address": "model.address",
     "AsyncLetter": "wire.letter",
+    "AsyncPopSession": "session.pop3",
     "AsyncSmtpPool": "session.pool",
     "AsyncSmtpSession": "session.smtp",
     "Attachment": "model.attachment",
@@ -79,6 +82,7 @@ _HOMES = {
     "Notify": "model.envelope",
     "Outcome": "model.receipt",
     "Password": "model.credentials",
+    "PopSession": "session.pop3",
     "Priority": "model.message",
     "ReadyMessage": "model.ready",
     "Receipt": "model.receipt",

@@ -7,6 +7,7 @@ Every error courriel raises, as one tree:
         * InvalidMessage
         * InvalidServer
         * InvalidUrl
+        * LetterTooLarge
         * MissingExtra (ImportError)    a part that is installed apart; the text holds the command
     * ConnectionFailed (ConnectionError)    nobody answered, or the line broke
         * NameNotFound
@@ -20,6 +21,8 @@ Every error courriel raises, as one tree:
         * SenderRefused
         * RecipientsRefused
         * MessageRefused
+        * MailboxRefused
+        * LetterRefused
         * CommandRefused
     * NotSupported                  the server cannot do what was asked
 
@@ -40,9 +43,10 @@ if TYPE_CHECKING:
 
 Stage = Literal[
     "", "compose", "connect", "secure", "greeting", "hello", "authenticate", "sender", "recipient", "data", "message",
-    "goodbye",
+    "mailbox", "letter", "goodbye",
 ]  # fmt: skip
-"""The ten moments of a conversation, in their order; "compose" is before it, and "" is nowhere in particular."""
+"""The moments of a conversation, in their order: ten of them when mail is sent, and "mailbox" and "letter" in place of
+those from "sender" to "message" when it is read. "compose" is before them, and "" is nowhere in particular."""
 
 
 class CourrielError(Exception):
@@ -130,7 +134,8 @@ class CourrielError(Exception):
         chain = list(_chain(self)) if self.reply is None else [self]
         return failures.Facts(
             stage=self.stage,
-            code=self.reply.code if self.reply else None,
+            # Where there is a word in place of a code, no table of codes holds.
+            code=self.reply.code if self.reply and not self.reply.word else None,
             enhanced=str(self.reply.enhanced or "") if self.reply else "",
             text=str(self.reply) if self.reply else str(self),
             exceptions=tuple(name for error in chain for name in _names(error)),
@@ -139,7 +144,7 @@ class CourrielError(Exception):
             ),
             ssl_reason=next((str(why) for error in chain if (why := getattr(error, "reason", None))), ""),
             verify_code=next((int(code) for error in chain if (code := getattr(error, "verify_code", None))), None),
-            hint_id="UNCERTAIN-RESULT" if self.in_doubt else self.hint_id,
+            hint_id="UNCERTAIN-RESULT" if self.in_doubt and not self.hint_id.endswith("IN-DOUBT") else self.hint_id,
         )
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -181,6 +186,10 @@ class InvalidServer(UsageError):
 
 class InvalidUrl(UsageError):
     """The URL of a mail server cannot be read; the text quotes the part at fault."""
+
+
+class LetterTooLarge(UsageError):
+    """A letter is larger than what the session takes into memory; it was not asked for, and can be saved to a file."""
 
 
 class MissingExtra(UsageError, ImportError):
@@ -257,8 +266,16 @@ class MessageRefused(Refused):
     """The server accepted the envelope but not the message."""
 
 
+class MailboxRefused(Refused):
+    """The login was right, but the mailbox cannot be opened now: somebody else has it open, or came too soon again."""
+
+
+class LetterRefused(Refused):
+    """The server did not give this letter, or would not mark it for deletion."""
+
+
 class CommandRefused(Refused):
-    """The server refused a command that is neither sender, recipient nor message."""
+    """The server refused a command that is none of the above."""
 
 
 class NotSupported(CourrielError):

@@ -29,10 +29,15 @@ class EnhancedCode:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer of a server: a code and the lines that came with it (RFC 5321 4.2)."""
+    """One answer of a server: a code and the lines that came with it (RFC 5321 4.2).
+
+    Where a protocol has a `word` in place of the code ("+OK", "-ERR": RFC 1939 3), `code` says no more than what kind
+    of answer it is: 200, 300, 400, 500.
+    """
 
     code: int
     lines: tuple[str, ...] = ()
+    word: str = ""
 
     @property
     def kind(self) -> int:
@@ -52,4 +57,4 @@ class Reply:
         return EnhancedCode.parse(self.lines[0]) if self.lines else None
 
     def __str__(self) -> str:
-        return f"{self.code} {self.text}".rstrip()
+        return f"{self.word or self.code} {self.text}".rstrip()

@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from courriel import Envelope, Notify, Outcome, Password, Security, Timeouts, Transcript, errors
-from courriel.dialogue import smtp as dialogue
+from courriel.dialogue import opening
 from courriel.model.content import Content
 from courriel.model.server import Dialect
 from session.conftest import Play
@@ -396,7 +396,7 @@ def test_a_port_that_waits_for_tls_is_told_from_one_that_sleeps(
     meet: Play, monkeypatch: pytest.MonkeyPatch, limit: float
 ) -> None:
     """Scar 21: nobody waits five minutes to learn that the port is another."""
-    monkeypatch.setattr(dialogue, "_PATIENCE", 0.3)
+    monkeypatch.setattr(opening, "PATIENCE", 0.3)
     session = meet("...\n", ">>>\n", timeouts=Timeouts(greeting=limit))
 
     with pytest.raises(errors.TimedOut, match="waits for one") as silent:
@@ -409,7 +409,7 @@ def test_a_port_that_waits_for_tls_is_told_from_one_that_sleeps(
 
 
 def test_a_server_that_is_slow_to_greet_is_waited_for(meet: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dialogue, "_PATIENCE", 0.01)
+    monkeypatch.setattr(opening, "PATIENCE", 0.01)
     session = meet("S! 2\nS: 20 hi\nC: EHLO client.example.org\nS: 250 hi\nC: NOOP\nS: 250 ok\n")
     session.open()
 

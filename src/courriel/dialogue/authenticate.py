@@ -1,5 +1,5 @@
 """
-A login, as the client holds it (SMTP AUTH, RFC 4954).
+A login, as the client holds it (AUTH: in SMTP RFC 4954, in POP3 RFC 5034).
 
 The rule of fall-back: the strongest mechanism that the server offers and the credentials can serve comes first. One
 further try follows only when the server says that it cannot do this one after all (504, 534) or asks what makes no
@@ -14,15 +14,15 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 
 from courriel import errors
-from courriel.dialogue.exchange import Exchange
 from courriel.dialogue.flow import Fetch, Flow
+from courriel.dialogue.talk import Talk
 from courriel.model.credentials import Credentials, External, Password, TokenSource
 from courriel.model.server import Server
 from courriel.wire import sasl
 from courriel.wire import smtp as wire
 
 _MAX_ROUNDS = 8  # SCRAM needs three; a server that goes on asking is not going to stop
-_MAX_INITIAL = 360  # octets: in base64, with the command, still a line of 512 (RFC 4954 4); more waits to be asked
+MAX_INITIAL = 360  # octets: in base64, with the command, still a line of 512 (RFC 4954 4); more waits to be asked
 # "Unrecognized authentication type", "mechanism is too weak": the only refusals that another try may follow.
 _CANNOT = (504, 534)
 
@@ -30,13 +30,18 @@ Choice = tuple[str, Callable[[], sasl.Mechanism]]
 
 
 def authenticate(
-    exchange: Exchange, credentials: Credentials, offered: tuple[str, ...], server: Server, certificate: bytes
+    exchange: Talk,
+    credentials: Credentials,
+    offered: tuple[str, ...],
+    server: Server,
+    certificate: bytes,
+    most_at_once: int = MAX_INITIAL,
 ) -> Flow[tuple[str, ...]]:
     """Log in, and say which mechanisms were tried; the last one worked.
 
     `offered` are the server's mechanisms in upper case, `certificate` its certificate (DER) for channel binding, empty
-    on a clear line. Raises AuthenticationRefused, NotSupported when the server offers nothing that the credentials can
-    serve.
+    on a clear line; `most_at_once` is how many octets may go with the command itself. Raises AuthenticationRefused,
+    NotSupported when the server offers nothing that the credentials can serve.
     """
     token = ""
     if isinstance(credentials, TokenSource):
@@ -46,7 +51,7 @@ def authenticate(
     for name, make in list(_choices(credentials, token, offered, server, certificate))[:2]:
         tried.append(name)
         try:
-            yield from _log_in(exchange, make())
+            yield from _log_in(exchange, make(), most_at_once)
             return tuple(tried)
         except errors.AuthenticationRefused as refused:
             refused.tried, refused.user = tuple(tried), credentials.user
@@ -64,7 +69,12 @@ def authenticate(
         raise refusal
     # The token may have been withdrawn before its time: one fresh one, then the refusal stands (scar 31).
     fresh = (yield Fetch(credentials)).decode()
-    yield from _try_once_more(exchange, make_token(tried[-1], credentials.user, fresh, server), refusal)
+    mechanism = make_token(tried[-1], credentials.user, fresh, server)
+    try:
+        yield from _log_in(exchange, mechanism, most_at_once)
+    except errors.AuthenticationRefused as again:
+        again.tried, again.user = (*tried, mechanism.name), credentials.user
+        raise again from None
     return (*tried, tried[-1])
 
 
@@ -109,10 +119,10 @@ def _mechanisms(
             yield "EXTERNAL", lambda: sasl.ExternalMechanism(user)
 
 
-def _log_in(exchange: Exchange, mechanism: sasl.Mechanism) -> Flow[None]:
+def _log_in(exchange: Talk, mechanism: sasl.Mechanism, most_at_once: int) -> Flow[None]:
     """One exchange from AUTH to the server's verdict (RFC 4954 4)."""
     first = mechanism.start()
-    short = first is not None and len(first) <= _MAX_INITIAL
+    short = first is not None and len(first) <= most_at_once
     words = (_encoded(first) or "=",) if first is not None and short else ()
     explained = b""
     reply = yield from exchange.ask("authenticate", wire.command("AUTH", mechanism.name, *words), secret=True)
@@ -146,7 +156,7 @@ def _finish(mechanism: sasl.Mechanism) -> None:
         raise
 
 
-def _cancel(exchange: Exchange, name: str, broken: Exception) -> Flow[None]:
+def _cancel(exchange: Talk, name: str, broken: Exception) -> Flow[None]:
     """Give up this mechanism, but not the session (RFC 4954 4: a lone "*"), and say why."""
     reply = yield from exchange.ask("authenticate", wire.command("*"))
     if reply.kind == 2:
@@ -157,14 +167,6 @@ def _cancel(exchange: Exchange, name: str, broken: Exception) -> Flow[None]:
 def _another_may_follow(refusal: errors.AuthenticationRefused) -> bool:
     """Whether another mechanism may be tried: the server cannot do this one, or we gave it up."""
     return refusal.reply.code in _CANNOT or refusal.__cause__ is not None
-
-
-def _try_once_more(exchange: Exchange, mechanism: sasl.Mechanism, refused: errors.AuthenticationRefused) -> Flow[None]:
-    try:
-        yield from _log_in(exchange, mechanism)
-    except errors.AuthenticationRefused as again:
-        again.tried, again.user = (*refused.tried, mechanism.name), refused.user
-        raise again from None
 
 
 def _explanation(name: str, challenge: bytes) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from courriel.errors import Stage
@@ -83,6 +83,23 @@ class Within:
 Answer: TypeAlias = "Reply | bytes | Cut | Mute | Within"
 """What somebody behind the counter has said instead of us; bytes go on the line as they are, right or wrong."""
 
+
+class Stock:
+    """What one visitor of a mailbox has before him: the letters as they were when he came, until he goes.
+
+    `letters` are a unique id and the octets of each, oldest first.
+    """
+
+    def __init__(self, letters: Sequence[tuple[str, bytes]] = ()) -> None:
+        self.letters = letters
+
+    def remove(self, uids: Sequence[str]) -> None:
+        """Delete these, now."""
+
+    def release(self) -> None:
+        """He is gone: somebody else may come in."""
+
+
 Note: TypeAlias = Callable[[Literal["C", "S", "*"], str], None]
 
 
@@ -157,6 +174,15 @@ class Desk:
 
     def message(self, visit: Visit, delivery: Delivery) -> Answer | Mapping[str, Reply] | None:
         """It is there. In LMTP a mapping answers some recipients, by address, and the others as usual."""
+
+    def open_mailbox(self, visit: Visit, user: str) -> Stock | Answer | None:
+        """Somebody who has logged in wants his mailbox; None when he has none, an answer when not now."""
+
+    def mailbox(self, visit: Visit, verb: str) -> Answer | None:
+        """Something about the mailbox as a whole is asked, or a letter is to be deleted."""
+
+    def letter(self, visit: Visit, uid: str) -> Answer | None:
+        """A letter is to be handed over, or the head of it."""
 
     def goodbye(self, visit: Visit) -> Answer | None:
         """Somebody leaves politely."""

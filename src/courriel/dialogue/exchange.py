@@ -1,4 +1,4 @@
-"""Commands out, replies in: a burst at a time, each reply read, and nothing believed that was not asked for."""
+"""Commands out, replies in, in SMTP: a burst at a time, and each reply read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Sequence
 
 from courriel import errors
-from courriel.dialogue.flow import Flow, Overhear, Receive, Send
+from courriel.dialogue.flow import Flow, Receive
+from courriel.dialogue.talk import Talk, closed, hung_up
 from courriel.errors import Stage
 from courriel.reply import Reply
 from courriel.wire import smtp as wire
@@ -15,26 +16,15 @@ _GOODBYE = 221  # the answer to QUIT, also said by servers that leave on their o
 CLOSING = 421  # RFC 5321 3.8: the server is about to hang up, whatever it was asked
 
 
-class Exchange:
-    """The thread of one conversation: what has arrived and not been read yet."""
+class Exchange(Talk):
+    """The thread of one conversation in SMTP; a 421 is raised wherever it is heard."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._replies: deque[Reply] = deque()
 
-    def ask(self, stage: Stage, line: bytes, *, secret: bool = False) -> Flow[Reply]:
-        """Say one command, hear its reply. Raises ConnectionFailed when the server closes the session instead (421)."""
-        yield from self.say(stage, line, secret=secret)
-        return (yield from self.hear(stage))
-
-    def say(self, stage: Stage, lines: bytes, *, secret: bool = False) -> Flow[None]:
-        """Say one command, or a burst of them; a reply too many that is here already ends the session first."""
-        if self._replies or self._buffer:
-            yield from self.expect_silence(stage)
-        yield Send(lines, stage, secret)
-
     def hear(self, stage: Stage) -> Flow[Reply]:
-        """The next reply, whatever it says; a 421 is raised."""
+        """The next reply, whatever it says. Raises ConnectionFailed when the server closes the session (421)."""
         (reply,) = yield from self.hear_all((stage,))
         if reply.code == CLOSING:
             raise closed(reply, stage)
@@ -52,9 +42,8 @@ class Exchange:
             while not replies:
                 chunk = yield Receive(stage, more)
                 if not chunk:
-                    raise errors.ConnectionFailed("the server hung up", stage=stage, hint_id="SESSION-LOST")
-                self._buffer += chunk
-                replies.extend(_take(self._buffer, stage))
+                    raise hung_up(stage)
+                self._keep(chunk, stage)
                 more = not replies
             heard.append(replies.popleft())
             if heard[-1].code == CLOSING:
@@ -66,61 +55,27 @@ class Exchange:
         popped = self._replies.popleft
         return [popped() for _ in range(count)]
 
-    def expect_silence(self, stage: Stage) -> Flow[None]:
-        """Make sure that nothing arrived unasked: it would answer the next command (scar 1, B8).
-
-        Raises ConnectionFailed when the server said goodbye meanwhile, RemoteProtocolError for anything else it said.
-        """
-        if not self._replies and not (yield from self._overheard(stage)):
-            return
-        self._replies.extend(_take(self._buffer, stage))
-        reply = yield from self.hear(stage)
-        if reply.code == _GOODBYE:
-            raise closed(reply, stage)
-        raise errors.RemoteProtocolError(f"the server spoke without being asked: {reply}", stage=stage)
-
-    def expect_nothing(self, stage: Stage) -> Flow[None]:
-        """Make sure that not one byte is here: before TLS whatever is may come from someone else (RFC 3207 4.2, B2).
-
-        Raises RemoteProtocolError.
-        """
-        if self._replies or (yield from self._overheard(stage)):
-            raise errors.RemoteProtocolError("the server spoke before the line was secure", stage=stage)
-
-    def _overheard(self, stage: Stage) -> Flow[bool]:
-        if not self._buffer:
-            self._buffer += yield Overhear(stage)
-        return bool(self._buffer)
-
-    def linger(self, stage: Stage, seconds: float) -> Flow[None]:
-        """Give the other side so many seconds to begin; what it says is kept for `hear`."""
-        if self.idle:
-            self._buffer += yield Overhear(stage, seconds)
-            self._replies.extend(_take(self._buffer, stage))
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing has arrived that is not read yet."""
-        return not self._buffer and not self._replies
-
     def holds(self, count: int) -> bool:
         """Whether so many replies are here already."""
         return len(self._replies) >= count
 
+    @property
+    def idle(self) -> bool:
+        return not self._buffer and not self._replies
+
     def forget(self) -> None:
-        """Begin anew on a new line."""
         self._buffer.clear()
         self._replies.clear()
 
+    # The steps.
 
-def closed(reply: Reply, stage: Stage) -> errors.ConnectionFailed:
-    """The server said that it is about to hang up."""
-    return errors.ConnectionFailed(f"the server closed the session: {reply}", stage=stage, reply=reply)
+    def _keep(self, data: bytes, stage: Stage) -> None:
+        self._buffer += data
+        try:
+            self._replies.extend(wire.take_replies(self._buffer))
+        except errors.RemoteProtocolError as broken:
+            broken.stage = stage
+            raise
 
-
-def _take(buffer: bytearray, stage: Stage) -> list[Reply]:
-    try:
-        return wire.take_replies(buffer)
-    except errors.RemoteProtocolError as broken:
-        broken.stage = stage
-        raise
+    def _says_goodbye(self, reply: Reply) -> bool:
+        return reply.code == _GOODBYE

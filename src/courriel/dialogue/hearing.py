@@ -11,6 +11,7 @@ from courriel.reply import Reply
 from courriel.wire.commands import CommandLine, Objection, take_line, write_reply
 from courriel.wire.smtp import printable
 
+_MUCH = 256 * 1024  # octets to be said: more are not piled up
 _ENDLESS = 16  # times the limit of a line, and nobody listens any more
 _NOT_NOW = Reply(451, ("4.3.0 Something went wrong here; try again later",))
 
@@ -20,19 +21,27 @@ class Leaving(Exception):
 
 
 class Hearing:
-    """The ears and the mouth of one session."""
+    """The ears and the mouth of one session; `write` puts a reply into the words of its protocol."""
 
-    def __init__(self, visit: Visit) -> None:
+    def __init__(self, visit: Visit, write: Callable[[Reply], bytes] = write_reply) -> None:
         self.visit = visit
         self.buffer = bytearray()
         self._saying = bytearray()
+        self._write = write
 
     def say(self, answer: Reply | bytes) -> None:
         """Say it with the next burst."""
-        data = answer if isinstance(answer, bytes) else write_reply(answer)
+        data = answer if isinstance(answer, bytes) else self._write(answer)
         self._saying += data
         for line in data.splitlines():
             self.visit.note("S", printable(line))
+
+    def hand_over(self, content: bytes, stage: Stage) -> Flow[None]:
+        """Say what is not written down, a letter; what has piled up leaves when there is much of it."""
+        self._saying += content
+        self.visit.note("S", f"({len(content):,} octets of a letter)")
+        if len(self._saying) > _MUCH:
+            yield from self.flush(stage)
 
     def flush(self, stage: Stage) -> Flow[None]:
         """Send what was said by now."""
@@ -91,7 +100,7 @@ class Hearing:
             raise (yield from self._be_silent(stage))
         self.say(answer)
         if isinstance(answer, bytes):
-            return answer[:1] in (b"2", b"3")
+            return answer[:1] in (b"2", b"3", b"+")
         if answer.code == 421:
             raise (yield from self.leave(stage))
         return answer.kind in (2, 3)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from courriel import errors
-from courriel.dialogue.exchange import CLOSING, closed
+from courriel.dialogue.exchange import CLOSING
 from courriel.dialogue.flow import Flow, HangUp
 from courriel.dialogue.smtp import SmtpDialogue
+from courriel.dialogue.talk import closed
 from courriel.dialogue.transaction import Step, Transaction
 from courriel.dialogue.tray import Parcel, Tray
 from courriel.errors import Stage

@@ -1,19 +1,30 @@
-"""AUTH as a server hears it (RFC 4954): challenges out, answers in, and not one of them written down."""
+"""AUTH as a server hears it (RFC 4954, RFC 5034): challenges out, answers in, and not one of them written down."""
 
 from __future__ import annotations
 
-from courriel.dialogue.desk import Desk, Terms
+from collections.abc import Callable
+
+from courriel.dialogue.desk import Answer, Desk, Terms
 from courriel.dialogue.flow import Flow
 from courriel.dialogue.hearing import Hearing
 from courriel.reply import Reply
 from courriel.wire.commands import Objection
 from courriel.wire.sasl_server import MECHANISMS, Claim, decode, encode
 
-_DENIED = Reply(535, ("5.7.8 User name or password is not right",))
+DENIED = Reply(535, ("5.7.8 User name or password is not right",))
 
 
-def log_in(hearing: Hearing, desk: Desk, terms: Terms, argument: str) -> Flow[None]:
-    """Hear one attempt to its end. Raises Objection for one that cannot be understood; a wrong password gets 535."""
+def log_in(
+    hearing: Hearing,
+    desk: Desk,
+    terms: Terms,
+    argument: str,
+    admit: Callable[[str], Answer | None] = lambda user: None,
+) -> Flow[None]:
+    """Hear one attempt to its end. Raises Objection for one that cannot be understood; a wrong password gets 535.
+
+    `admit` has a last word about somebody who proved who it is.
+    """
     word, *initial = argument.split()
     mechanism = word.upper()
     if mechanism not in terms.mechanisms:
@@ -23,8 +34,15 @@ def log_in(hearing: Hearing, desk: Desk, terms: Terms, argument: str) -> Flow[No
     answer = hearing.decide(lambda: desk.authenticate(hearing.visit, mechanism))
     # An answer by script waits until the client has said it all, as the news of a wrong password does.
     claim = yield from _hear(hearing, desk, terms, mechanism, initial[0] if initial else None)
-    if not claim.proved and answer is None:
-        answer = _DENIED
+    yield from conclude(hearing, terms, claim, answer, admit)
+
+
+def conclude(
+    hearing: Hearing, terms: Terms, claim: Claim, answer: Answer | None, admit: Callable[[str], Answer | None]
+) -> Flow[None]:
+    """Say what became of an attempt; who tries too often has to leave."""
+    if answer is None:
+        answer = admit(claim.user) if claim.proved else DENIED
     if (yield from hearing.answer(answer, "authenticate", Reply(235, ("2.7.0 Logged in",)))):
         hearing.visit.user = claim.user
         return

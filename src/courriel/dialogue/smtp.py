@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from courriel import errors
+from courriel.dialogue import opening
 from courriel.dialogue.exchange import Exchange
-from courriel.dialogue.flow import Connect, Flow, HangUp, Probe, Secure, Send
+from courriel.dialogue.flow import Connect, Flow, HangUp, Send
 from courriel.dialogue.transaction import Step, Transaction
 from courriel.errors import Stage
 from courriel.model.content import Content
@@ -19,7 +20,6 @@ from courriel.wire import lines
 from courriel.wire import smtp as wire
 
 _UNKNOWN_COMMAND = (500, 502)
-_PATIENCE = 10  # seconds of silence after which a port that should greet us is tried with TLS
 _BLOCK = 64 * 1024  # octets of content put on the line at a time
 
 
@@ -45,7 +45,7 @@ class SmtpDialogue:
 
     def open(self) -> Flow[None]:
         """Reach the server, hear its greeting, introduce ourselves, secure the line, log in."""
-        self._keep_secrets_off_a_clear_line()
+        opening.keep_secrets_off_a_clear_line(self.server, self.credentials)
         self._forget()
         our_name = (yield Connect()).decode("ascii")
         name = self.server.ehlo_name or our_name
@@ -96,23 +96,9 @@ class SmtpDialogue:
 
     def _hear_greeting(self) -> Flow[None]:
         if not self.secured:
-            yield from self._make_sure_that_it_speaks_first()
+            yield from opening.make_sure_that_it_speaks_first(self.exchange, self.server)
         reply = yield from self.exchange.hear("greeting")
         self.greeting = self._judge(reply, 2, "greeting").text
-
-    def _make_sure_that_it_speaks_first(self) -> Flow[None]:
-        """A port that waits for TLS and a client that waits for a greeting would wait for each other (scar 21)."""
-        limit = self.server.timeouts.of("greeting")
-        patience = min(_PATIENCE, limit)
-        yield from self.exchange.linger("greeting", patience)
-        if not self.exchange.idle:
-            return
-        silent = f"{self.server} said nothing for {patience:g} s"
-        if (yield Probe(tls=True, stage="greeting")):
-            silent += ", and answers a handshake of TLS: it waits for one"
-            raise errors.TimedOut(silent, stage="greeting", hint_id="PLAIN-ON-TLS-PORT")
-        if patience == limit:
-            raise errors.TimedOut(silent, stage="greeting")
 
     def _introduce(self, name: str) -> Flow[None]:
         """EHLO, or HELO to a server that knows no better (RFC 5321 3.2); LHLO where LMTP is spoken (RFC 2033)."""
@@ -142,14 +128,7 @@ class SmtpDialogue:
         yield from self._secure()
 
     def _secure(self) -> Flow[None]:
-        try:
-            self._certificate = yield Secure()
-        except errors.TlsFailed as failed:
-            if failed.hint_id == "TLS-PORT-MIXUP":
-                # What it says in clear proves the diagnosis.
-                greeting = wire.printable((yield Probe(tls=False, stage="secure")))
-                failed.args = (f"{failed}; in clear it says: {greeting}" if greeting else str(failed),)
-            raise
+        self._certificate = yield from opening.secure()
         self.secured = True
         self.capabilities = {}
 
@@ -160,16 +139,6 @@ class SmtpDialogue:
         offered = tuple(self.capabilities.get("AUTH", "").upper().split())
         tried = yield from authenticate(self.exchange, credentials, offered, self.server, self._certificate)
         self.mechanism = tried[-1]
-
-    def _keep_secrets_off_a_clear_line(self) -> None:
-        """No credentials where strangers can read them, unless that was asked for by name (scar 27)."""
-        in_clear = self.server.security in (Security.NONE, Security.OPPORTUNISTIC)
-        if self.credentials and in_clear and not (self.server.local or self.server.allow_clear_credentials):
-            raise errors.InvalidServer(
-                f"the credentials would cross the line to {self.server} in clear",
-                stage="compose",
-                hint_id="CLEAR-CREDENTIALS",
-            )
 
     def _forget(self) -> None:
         """Begin anew: nothing that an older line taught us holds on the next one."""

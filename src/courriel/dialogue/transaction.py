@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from courriel import errors
-from courriel.dialogue.exchange import CLOSING, closed
+from courriel.dialogue.exchange import CLOSING
+from courriel.dialogue.talk import closed
 from courriel.errors import Stage
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope

@@ -8,7 +8,7 @@ from enum import Enum
 from courriel import errors
 from courriel.expressions import expression
 from courriel.model.trust import ClientCertificate, Trust
-from courriel.values import dataclass, field
+from courriel.values import dataclass, field, replace
 
 
 class Security(Enum):
@@ -21,13 +21,15 @@ class Security(Enum):
 
 
 class Dialect(Enum):
-    """Which of the two conversations the server holds."""
+    """Which conversation the server holds."""
 
     SMTP = "smtp"
     LMTP = "lmtp"  # as SMTP, but each recipient is answered after the message (RFC 2033)
+    POP3 = "pop3"  # for reading: a mailbox is opened, its letters are fetched and deleted (RFC 1939)
 
 
 _PORTS = {Security.TLS: 465, Security.STARTTLS: 587, Security.NONE: 25, Security.OPPORTUNISTIC: 25}
+_POP_PORTS = {Security.TLS: 995, Security.STARTTLS: 110, Security.NONE: 110, Security.OPPORTUNISTIC: 110}
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?")
 _EHLO = expression(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f.:]+\]|\[IPv6:[0-9A-Fa-f.:]+\]")
 _LOOPBACK = re.compile(r"localhost\.?|127(?:\.\d{1,3}){3}|::1|/.*", re.IGNORECASE)
@@ -50,6 +52,8 @@ class Timeouts:
     recipient: float = 300
     data: float = 180
     message: float = 600  # too short a patience here is the first cause of doubled mail (RFC 1047)
+    mailbox: float = 300  # a large mailbox takes its time to be listed
+    letter: float = 300
     goodbye: float = 5  # the mail is safe by then; nobody should wait for politeness
     total: float | None = None
 
@@ -78,10 +82,11 @@ class Server:
     """The address of a mail server and the way to protect the road to it.
 
     `host` is a DNS name (any script), an IP address, or the path of a local socket for LMTP. `port` follows `security`
-    unless given (465, 587, 25). `tls_name` is the name the certificate must have when it is not `host`. `ehlo_name` is
-    how we introduce ourselves: by default the machine's full name, else the address literal of the line. `auth`
-    restricts the mechanisms, in lower case and in order of preference; empty means the strongest offered. Credentials
-    never cross a clear line to another machine unless `allow_clear_credentials` says so. Raises InvalidServer.
+    unless given (465, 587, 25; for POP3 995, 110). `tls_name` is the name the certificate must have when it is not
+    `host`. `ehlo_name` is how we introduce ourselves: by default the machine's full name, else the address literal of
+    the line. `auth` restricts the mechanisms, in lower case and in order of preference; empty means the strongest
+    offered. Credentials never cross a clear line to another machine unless `allow_clear_credentials` says so. Raises
+    InvalidServer.
     """
 
     host: str
@@ -101,13 +106,18 @@ class Server:
         if self.tls_name:
             object.__setattr__(self, "tls_name", _checked_host(self.tls_name))
         if not self.port:
-            object.__setattr__(self, "port", 24 if self.dialect is Dialect.LMTP else _PORTS[self.security])
+            object.__setattr__(self, "port", usual_port(self.dialect, self.security))
         if isinstance(self.port, bool) or not isinstance(self.port, int) or not 0 < self.port < 65536:
             raise errors.InvalidServer(f"port {self.port!r}: a port is a number from 1 to 65535")
         if self.ehlo_name and not _EHLO.fullmatch(self.ehlo_name):
             raise errors.InvalidServer(
                 f"EHLO name {self.ehlo_name!r}: a host name in ASCII, or an address as [192.0.2.1]"
             )
+
+    def speaking(self, dialect: Dialect) -> Server:
+        """The same server for another conversation: its port follows, unless it was given another than the usual."""
+        usual = self.port == usual_port(self.dialect, self.security)
+        return replace(self, dialect=dialect, port=0 if usual else self.port)
 
     @property
     def local(self) -> bool:
@@ -122,6 +132,17 @@ class Server:
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
+
+
+def usual_port(dialect: Dialect, security: Security) -> int:
+    """The port on which this conversation is held, as a rule (RFC 8314, RFC 1939)."""
+    match dialect:
+        case Dialect.LMTP:
+            return 24
+        case Dialect.POP3:
+            return _POP_PORTS[security]
+        case Dialect.SMTP:
+            return _PORTS[security]
 
 
 def _checked_host(host: str) -> str:

@@ -223,7 +223,7 @@ class Line:
         await arrivals.arrival(self._clock.for_reply(stage, more))
         data = arrivals.take()
         if self._transcript is not None:
-            self._transcript.heard(data)
+            self._transcript.heard(data, stage)
         return data
 
     async def _overhear(self, seconds: float) -> bytes:

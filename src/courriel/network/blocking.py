@@ -173,20 +173,20 @@ class Line:
     def _receive(self, stage: Stage, more: bool) -> bytes:
         line = self._open_socket(stage)
         if self._early:
-            return self._take_early()
+            return self._take_early(stage)
         self._wait_at_most(line, self._clock.for_reply(stage, more))
         try:
             data = line.recv(_READ)
         except BlockingIOError:
             raise TimeoutError from None
         if self._transcript is not None:
-            self._transcript.heard(data)
+            self._transcript.heard(data, stage)
         return data
 
     def _overhear(self, seconds: float) -> bytes:
         line = self._open_socket("connect")
         if self._early:
-            return self._take_early()
+            return self._take_early("")
         seconds = self._clock.at_most(seconds)
         try:
             if seconds:
@@ -246,11 +246,11 @@ class Line:
 
     # The steps.
 
-    def _take_early(self) -> bytes:
+    def _take_early(self, stage: Stage) -> bytes:
         data = bytes(self._early)
         self._early.clear()
         if self._transcript is not None:
-            self._transcript.heard(data)
+            self._transcript.heard(data, stage)
         return data
 
     def _open_socket(self, stage: Stage) -> socket.socket:

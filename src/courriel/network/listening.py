@@ -14,6 +14,7 @@ from courriel.dialogue.desk import Desk, Terms, Visit
 from courriel.dialogue.flow import Connect, Fetch, Flow, HangUp, Overhear, Probe, Receive, Secure, Send, Want
 from courriel.dialogue.serve_smtp import SmtpServing
 from courriel.errors import Stage
+from courriel.model.server import Dialect
 from courriel.network.awaiting import Arrivals
 from courriel.network.transcript import Transcript
 from courriel.values import dataclass
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _HANDSHAKE = 30  # seconds
 _LINGER = 1  # seconds in which the other side may read our last words before the line is gone
 _BUSY = b"421 4.7.0 Too many connections, try again later\r\n"
+_BUSY_POP = b"-ERR [SYS/TEMP] Too many connections, try again later\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Door:
 
 class Listener:
     """
-    An SMTP or LMTP server on some doors; open it and close it on one event loop.
+    An SMTP, LMTP or POP3 server on some doors, by the dialect of its terms; open and close it on one event loop.
 
     `met` is told of each session when it begins. `context` makes what TLS is made with, when somebody asks for it.
     After `close` nothing is left: no task, no socket.
@@ -123,7 +125,7 @@ class Guest(Arrivals):
         self._listener.guests.add(self)
         if crowded:
             if not self._tls:
-                self.transport.write(_BUSY)
+                self.transport.write(_BUSY_POP if self._listener.terms.dialect is Dialect.POP3 else _BUSY)
             self.transport.close()
             return
         transcript = Transcript()
@@ -157,12 +159,20 @@ class Guest(Arrivals):
         try:
             if self._tls:
                 await self._secure()
-            await self._converse(SmtpServing(self._listener.desk, self._listener.terms, self._visit).serve())
+            await self._converse(self._serving())
             await self._linger()
         except OSError as broken:
             self._visit.note("*", f"the line broke: {broken}")
         finally:
             self._hang_up()
+
+    def _serving(self) -> Flow[None]:
+        desk, terms = self._listener.desk, self._listener.terms
+        if terms.dialect is Dialect.POP3:
+            from courriel.dialogue.serve_pop3 import PopServing  # noqa: PLC0415 - only who offers it
+
+            return PopServing(desk, terms, self._visit).serve()
+        return SmtpServing(desk, terms, self._visit).serve()
 
     def _leave(self, task: asyncio.Task[None] | None = None) -> None:
         """Be gone, when both the line and the task are."""

@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Literal
 
 from courriel.dialogue.flow import Send
+from courriel.errors import Stage
 from courriel.values import dataclass
 
 _LONGEST = 2000  # characters of one entry
@@ -48,8 +49,12 @@ class Transcript:
             for line in want.data.splitlines():
                 self.write("C", _shown(line))
 
-    def heard(self, data: bytes) -> None:
-        """The server said this; what has no end yet waits for it."""
+    def heard(self, data: bytes, stage: Stage = "") -> None:
+        """The server said this; what has no end yet waits for it. Of letters no more is told than a refusal."""
+        if stage == "letter":
+            refusal = _shown(data.partition(b"\r\n")[0]) if data.startswith(b"-ERR") else ""
+            self.write("S", refusal or f"({len(data):,} octets of letters)")
+            return
         *whole, self._begun = (self._begun + data).split(b"\n")
         for line in whole:
             self.write("S", _shown(line.rstrip(b"\r")))

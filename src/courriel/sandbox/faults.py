@@ -12,11 +12,13 @@ from courriel.dialogue.desk import Answer, Cut, Mute, Within
 from courriel.reply import Reply
 
 STAGES = (
-    "connect", "greeting", "hello", "secure", "authenticate", "sender", "recipient", "data", "message", "goodbye",
+    "connect", "greeting", "hello", "secure", "authenticate", "sender", "recipient", "data", "message", "mailbox",
+    "letter", "goodbye",
 )  # fmt: skip
 """Where a script can speak: the moments of a conversation, as everywhere else."""
 
 _LINE = re.compile(r"([2-5][0-9][0-9])(?:[ -](.*))?")
+_STATUS = re.compile(r"(\+OK|-ERR)(?: (.*))?")  # in POP3
 
 
 @dataclass(slots=True)
@@ -52,8 +54,8 @@ class Faults:
             raise errors.UsageError(f"{stage!r} is not a stage; there are: {', '.join(STAGES)}")
         if nth < 1 or (times is not None and times < 1):
             raise errors.UsageError("nth and times count from 1")
-        if within and stage != "data":
-            raise errors.UsageError('within the content: that is the stage "data"')
+        if within and stage not in ("data", "letter"):
+            raise errors.UsageError('within the content: that is the stage "data", or "letter" in POP3')
         said = read_answer(answer)
         script = Within(said) if within else said
         with self._lock:
@@ -64,7 +66,7 @@ class Faults:
         known = failures.by_id(failure_id)
         if known is None:
             raise errors.UsageError(f"there is no failure {failure_id!r}")
-        said = next((example for example in known.examples if _LINE.match(example)), None)
+        said = next((each for each in known.examples if _LINE.match(each) or _STATUS.match(each)), None)
         if said is None or known.stage not in STAGES:
             raise errors.UsageError(f"{failure_id} is nothing that a server says, so that it cannot be played")
         self.add(known.stage, said, **where)  # type: ignore[arg-type]
@@ -90,18 +92,22 @@ class Faults:
 
 
 def read_answer(said: str | bytes) -> Reply | bytes | Cut | Mute:
-    """Read an answer as people write it: "550 5.1.1 no" (or several lines), "hang up", "silence"; bytes stay bytes."""
+    """Read an answer as people write it: "550 5.1.1 no" (or several lines), "-ERR no", "hang up", "silence"; bytes stay
+    bytes."""
     if isinstance(said, bytes):
         return said
     if said == "hang up":
         return Cut()
     if said == "silence":
         return Mute()
+    if status := _STATUS.fullmatch(said):
+        return Reply(200 if status[1] == "+OK" else 500, (status[2] or "",))
     lines = [_LINE.fullmatch(line) for line in said.splitlines()]
     codes = {line[1] for line in lines if line}
     if None in lines or len(codes) != 1:
         raise errors.UsageError(
-            f'{said!r} is not an answer; write "550 5.1.1 no such user", "hang up" or "silence", or give bytes'
+            f'{said!r} is not an answer; write "550 5.1.1 no such user" (in POP3 "-ERR [IN-USE] locked"), "hang up" or'
+            ' "silence", or give bytes'
         )
     return Reply(int(codes.pop()), tuple(line[2] or "" for line in lines if line))
 

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from courriel import errors
-from courriel.dialogue.desk import Answer, Delivery, Desk, Limits, Terms, Visit
+from courriel.dialogue.desk import Answer, Delivery, Desk, Limits, Stock, Terms, Visit
 from courriel.model.server import Dialect, Security, Server
 from courriel.model.trust import Trust
 from courriel.network.aside import Aside
@@ -20,7 +20,9 @@ from courriel.reply import Reply
 from courriel.sandbox import certificates
 from courriel.sandbox.faults import Faults
 from courriel.sandbox.letter import Letter
+from courriel.sandbox.mailboxes import Mailboxes
 from courriel.sandbox.mailroom import Mailroom
+from courriel.values import replace
 from courriel.wire.parameters import MailFrom, RcptTo
 
 if TYPE_CHECKING:
@@ -41,7 +43,10 @@ class Sandbox:
             courriel.send(message, via=sandbox.url)
             letter = sandbox.wait_for(to="bob@example.org")
 
-    `port` and `tls_port` are chosen by the system unless given. `folder` also gets each mail as a file. Any login is
+    Who was written to can read it, too, by POP3 (`pop_url`, `PopSession(sandbox.pop_server(), …)`): each recipient has
+    a mailbox of his own, opened by his address as user name.
+
+    Ports are chosen by the system unless given. `folder` also gets each mail as a file. Any login is
     taken, unless `users` maps user names to their passwords; with `require_login` nobody sends without one. TLS, which
     needs the extra `courriel[sandbox]`, is offered with an authority made on the spot (`ca`). Use it by `with` from a
     program that blocks (it then runs in a thread of its own) or by `async with`. Raises OSError for a taken port.
@@ -53,6 +58,8 @@ class Sandbox:
         port: int = 0,
         *,
         tls_port: int = 0,
+        pop_port: int = 0,
+        pops_port: int = 0,
         folder: str | Path | None = None,
         users: Mapping[str, str] | None = None,
         require_login: bool = False,
@@ -63,6 +70,8 @@ class Sandbox:
         self.host = host
         self.port = port
         self.tls_port = tls_port
+        self.pop_port = pop_port
+        self.pops_port = pops_port
         self._terms = Terms(
             name="sandbox.localhost",
             dialect=Dialect.LMTP if lmtp else Dialect.SMTP,
@@ -72,10 +81,11 @@ class Sandbox:
             limits=limits or Limits(),
         )
         self._mailroom = Mailroom(Path(folder) if folder is not None else None, most=keep)
+        self._mailboxes = Mailboxes(self._mailroom)
         self._faults = Faults()
-        self._desk = _SandboxDesk(self._mailroom, self._faults, users)
+        self._desk = _SandboxDesk(self._mailroom, self._mailboxes, self._faults, users)
         self._sessions: deque[Session] = deque(maxlen=_SESSIONS)
-        self._listener: Listener | None = None
+        self._listeners: list[Listener] = []
         self._aside: Aside | None = None
         self._issued: certificates.Papers | None = None
         self._folder_of_papers: TemporaryDirectory[str] | None = None
@@ -100,17 +110,33 @@ class Sandbox:
         return f"smtps://{self._place(self.tls_port)}?ca={_quoted(self.ca)}"
 
     @property
+    def pop_url(self) -> str:
+        """For reading by POP3: in clear, on this machine."""
+        return f"pop://{self._place(self.pop_port)}?tls=none"
+
+    @property
+    def pop_starttls_url(self) -> str:
+        """The same port, secured by STLS. Raises MissingExtra."""
+        return f"pop3+starttls://{self._place(self.pop_port)}?ca={_quoted(self.ca)}"
+
+    @property
+    def pops_url(self) -> str:
+        """For reading by POP3, secure from the first byte. Raises MissingExtra."""
+        return f"pops://{self._place(self.pops_port)}?ca={_quoted(self.ca)}"
+
+    @property
     def ca(self) -> Path:
         """The authority that signed our certificate, a file that is there while we are open. Raises MissingExtra."""
         return self._papers().authority
 
     def server(self, security: Security = Security.NONE) -> Server:
         """The same as a value, for `SmtpSession`."""
-        dialect = self._terms.dialect
-        if security is Security.NONE:
-            return Server(self.host, self.port, security, dialect=dialect)
         port = self.tls_port if security is Security.TLS else self.port
-        return Server(self.host, port, security, trust=Trust.file(str(self.ca)), dialect=dialect)
+        return self._server(port, security, self._terms.dialect)
+
+    def pop_server(self, security: Security = Security.NONE) -> Server:
+        """The same for reading, for `PopSession`."""
+        return self._server(self.pops_port if security is Security.TLS else self.pop_port, security, Dialect.POP3)
 
     # What it got.
 
@@ -143,6 +169,7 @@ class Sandbox:
     def clear(self) -> None:
         """Forget the letters and the script, as between two tests; files and connections stay."""
         self._mailroom.clear()
+        self._mailboxes.clear()
         self._faults.clear()
 
     # How it fails.
@@ -159,12 +186,13 @@ class Sandbox:
     ) -> None:
         """
         Have the server say this at a stage, from now on: connect, greeting, hello, secure, authenticate, sender,
-        recipient, data, message or goodbye.
+        recipient, data, message or goodbye; of those who read: mailbox and letter.
 
-        `answer` is a reply ("550 5.1.1 no such user"), "hang up", "silence", or bytes that go out as they are. `when`
-        limits it to an address at sender, recipient and message, a name at hello, a mechanism at authenticate; `*`
-        stands for anything. `nth` lets the first ones pass, `times` ends it. `within` at "data": while the content is
-        on its way. Raises UsageError.
+        `answer` is a reply ("550 5.1.1 no such user"; to those who read "-ERR [SYS/TEMP] come back later"), "hang up",
+        "silence", or bytes that go out as they are. `when` limits it to an address at sender, recipient and message, a
+        name at hello ("CAPA" in POP3), a mechanism at authenticate, a command at mailbox, a unique id at letter; `*`
+        stands for anything. `nth` lets the first ones pass, `times` ends it. `within` at "data" and "letter": while the
+        content is on its way. Raises UsageError.
         """
         self._faults.add(stage, answer, when=when, nth=nth, times=times, within=within)
 
@@ -209,21 +237,31 @@ class Sandbox:
     # The steps.
 
     async def _open(self) -> None:
-        if self._listener is not None:
+        if self._listeners:
             raise errors.UsageError("this sandbox is open already")
-        doors = [Door(self.host, self.port)]
-        if self._terms.starttls:
-            doors.append(Door(self.host, self.tls_port, tls=True))
-        listener = Listener(self._desk, self._terms, *doors, context=self._context, met=self._sessions.append)
+        try:
+            self.port, self.tls_port = await self._listen(self._terms, self.port, self.tls_port)
+            reading = replace(self._terms, dialect=Dialect.POP3)
+            self.pop_port, self.pops_port = await self._listen(reading, self.pop_port, self.pops_port)
+        except BaseException:
+            await self._close()
+            raise
+
+    async def _listen(self, terms: Terms, port: int, tls_port: int) -> tuple[int, int]:
+        """Open the doors of one protocol: one where a line begins in clear, and one where it never is; their ports."""
+        doors = [Door(self.host, port)]
+        if terms.starttls:
+            doors.append(Door(self.host, tls_port, tls=True))
+        listener = Listener(self._desk, terms, *doors, context=self._context, met=self._sessions.append)
         await listener.open()
-        self._listener = listener
-        self.port, *secure = listener.ports
-        self.tls_port = secure[0] if secure else 0
+        self._listeners.append(listener)
+        port, *secure = listener.ports
+        return port, secure[0] if secure else 0
 
     async def _close(self) -> None:
-        if self._listener is not None:
-            await self._listener.close()
-            self._listener = None
+        for listener in self._listeners:
+            await listener.close()
+        self._listeners.clear()
         with self._lock:
             self._issued = self._tls = None
             if self._folder_of_papers is not None:
@@ -236,7 +274,7 @@ class Sandbox:
 
         with self._lock:
             if self._issued is None:
-                if self._listener is None:
+                if not self._listeners:
                     raise errors.UsageError("the certificates live as long as the sandbox is open, and it is not")
                 self._folder_of_papers = TemporaryDirectory(prefix="courriel-sandbox-")
                 names = dict.fromkeys((self.host, "localhost", self._terms.name, "127.0.0.1", "::1"))
@@ -251,6 +289,10 @@ class Sandbox:
             self._tls = server_context(str(papers.certificate), str(papers.key))
         return self._tls
 
+    def _server(self, port: int, security: Security, dialect: Dialect) -> Server:
+        trust = Trust.system() if security is Security.NONE else Trust.file(str(self.ca))
+        return Server(self.host, port, security, trust=trust, dialect=dialect)
+
     def _place(self, port: int) -> str:
         return f"[{self.host}]:{port}" if ":" in self.host else f"{self.host}:{port}"
 
@@ -258,8 +300,11 @@ class Sandbox:
 class _SandboxDesk(Desk):
     """Behind the sandbox's counter: the script first, then the mailroom."""
 
-    def __init__(self, mailroom: Mailroom, faults: Faults, users: Mapping[str, str] | None) -> None:
+    def __init__(
+        self, mailroom: Mailroom, mailboxes: Mailboxes, faults: Faults, users: Mapping[str, str] | None
+    ) -> None:
         self._mailroom = mailroom
+        self._mailboxes = mailboxes
         self._faults = faults
         self._users = None if users is None else dict(users)
 
@@ -302,6 +347,15 @@ class _SandboxDesk(Desk):
         if answer is None or (isinstance(answer, Reply) and answer.kind == 2):
             self._mailroom.put(delivery, visit)
         return answer
+
+    def open_mailbox(self, visit: Visit, user: str) -> Stock | Answer | None:
+        return self._mailboxes.open(user)
+
+    def mailbox(self, visit: Visit, verb: str) -> Answer | None:
+        return self._faults.decide("mailbox", (verb,))
+
+    def letter(self, visit: Visit, uid: str) -> Answer | None:
+        return self._faults.decide("letter", (uid,))
 
     def goodbye(self, visit: Visit) -> Answer | None:
         return self._faults.decide("goodbye")

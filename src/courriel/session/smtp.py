@@ -15,7 +15,7 @@ from courriel.model.content import Content
 from courriel.model.credentials import Credentials
 from courriel.model.envelope import Envelope, Notify, Return
 from courriel.model.receipt import Receipt
-from courriel.model.server import Server, Timeouts
+from courriel.model.server import Dialect, Server, Timeouts
 from courriel.network import blocking
 from courriel.network.line import refuse_if_broken
 from courriel.network.transcript import Transcript, log_if_wanted
@@ -292,4 +292,8 @@ class AsyncSmtpSession(_Session):
 
 def _as_server(server: Server | str) -> Server:
     """A string is a host here, never a URL: `courriel.send(via=...)` reads those."""
-    return server if isinstance(server, Server) else Server(server)
+    if not isinstance(server, Server):
+        return Server(server)
+    if server.dialect is Dialect.POP3:
+        raise errors.InvalidServer(f"{server} speaks POP3, which is for reading; mail leaves by SMTP")
+    return server

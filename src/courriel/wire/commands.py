@@ -87,15 +87,12 @@ def write_reply(reply: Reply) -> bytes:
     ]
     last = len(lines) - 1
     return b"".join(
-        f"{reply.code}{' ' if place == last else '-'}{_sayable(line)}\r\n".encode("ascii")
+        f"{reply.code}{' ' if place == last else '-'}{sayable(line)[:_LONGEST_TEXT]}\r\n".encode("ascii")
         for place, line in enumerate(lines)
     )
 
 
-# The steps.
-
-
-def _sayable(text: str) -> str:
+def sayable(text: str) -> str:
     """The text in printable ASCII: whoever reads it may not have agreed to more."""
     visible = printable(text.encode("utf-8", "backslashreplace"))
-    return visible.replace("\t", " ").encode("ascii", "backslashreplace").decode("ascii")[:_LONGEST_TEXT]
+    return visible.replace("\t", " ").encode("ascii", "backslashreplace").decode("ascii")

@@ -1,0 +1,56 @@
+"""How every session begins: no secret on a clear line, a look at a silent port, and the step into TLS."""
+
+from __future__ import annotations
+
+from courriel import errors
+from courriel.dialogue.flow import Flow, Probe, Secure
+from courriel.dialogue.talk import Talk
+from courriel.model.credentials import Credentials
+from courriel.model.server import Security, Server
+from courriel.wire.smtp import printable
+
+PATIENCE = 10  # seconds of silence after which a port that should greet us is tried with TLS
+
+
+def keep_secrets_off_a_clear_line(server: Server, credentials: Credentials | None) -> None:
+    """No credentials where strangers can read them, unless that was asked for by name (scar 27).
+
+    Raises InvalidServer.
+    """
+    in_clear = server.security in (Security.NONE, Security.OPPORTUNISTIC)
+    if credentials and in_clear and not (server.local or server.allow_clear_credentials):
+        raise errors.InvalidServer(
+            f"the credentials would cross the line to {server} in clear",
+            stage="compose",
+            hint_id="CLEAR-CREDENTIALS",
+        )
+
+
+def make_sure_that_it_speaks_first(talk: Talk, server: Server) -> Flow[None]:
+    """A port that waits for TLS and a client that waits for a greeting would wait for each other (scar 21)."""
+    limit = server.timeouts.of("greeting")
+    patience = min(PATIENCE, limit)
+    yield from talk.linger("greeting", patience)
+    if not talk.idle:
+        return
+    silent = f"{server} said nothing for {patience:g} s"
+    if (yield Probe(tls=True, stage="greeting")):
+        silent += ", and answers a handshake of TLS: it waits for one"
+        raise errors.TimedOut(silent, stage="greeting", hint_id="PLAIN-ON-TLS-PORT")
+    if patience == limit:
+        raise errors.TimedOut(silent, stage="greeting")
+
+
+def secure() -> Flow[bytes]:
+    """Make the line secure, and give the server's certificate (DER). Raises TlsFailed.
+
+    Whoever calls this has made sure that nothing is here that was said in clear.
+    """
+    try:
+        return (yield Secure())
+    except errors.TlsFailed as failed:
+        if failed.hint_id == "TLS-PORT-MIXUP":
+            # What it says in clear proves the diagnosis.
+            greeting = printable((yield Probe(tls=False, stage="secure")))
+            failed.args = (f"{failed}; in clear it says: {greeting}" if greeting else str(failed),)
+        raise

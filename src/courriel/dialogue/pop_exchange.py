@@ -1,0 +1,101 @@
+"""Commands out, answers in, in POP3: status lines, the texts that follow some of them, and letters in bulk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from courriel import errors
+from courriel.dialogue.flow import Flow, Receive
+from courriel.dialogue.talk import Talk, hung_up
+from courriel.errors import Stage
+from courriel.reply import Reply
+from courriel.wire import pop3 as wire
+from courriel.wire.arrived import Answer, Arrived
+
+T = TypeVar("T")
+
+_PROGRESS = 4096  # octets that have to come within the time limit of a stage, for it to begin anew (scar 19)
+
+
+class PopExchange(Talk):
+    """The thread of one conversation in POP3."""
+
+    def __init__(self) -> None:
+        self._arrived = Arrived()
+        self._since = 0  # octets that came since the time limit last began
+
+    def hear(self, stage: Stage) -> Flow[Reply]:
+        """The next status line, whatever it says."""
+        return self.read((yield from self._awaited(self._arrived.line, stage)), stage)
+
+    def hear_text(self, stage: Stage, limit: int) -> Flow[tuple[Reply, bytes]]:
+        """The next status line, and the text of `limit` octets at most that follows +OK."""
+        ((status, text),) = yield from self.hear_some(1, stage, limit)
+        return self.read(status, stage), text or b""
+
+    def hear_some(self, most: int, stage: Stage, limit: int) -> Flow[list[Answer]]:
+        """The next answers of which each has a text: one at least, and as many of `most` as are here."""
+        return (yield from self._awaited(lambda: self._arrived.answers(most, limit) or None, stage))
+
+    def pour(self, stage: Stage, write: Callable[[bytes], object], limit: int) -> Flow[Reply]:
+        """Hear a status line, and write the text that follows +OK, portion by portion; it is never here as a whole."""
+        reply = self.read((yield from self._awaited(self._arrived.begin_pouring, stage)), stage)
+        if reply.kind != 2:
+            return reply
+        poured = 0
+
+        def count(portion: bytes) -> None:
+            nonlocal poured
+            poured += len(portion)
+            if poured > limit:
+                raise errors.RemoteProtocolError(f"the letter goes on beyond {limit} octets", stage=stage)
+            write(portion)
+
+        yield from self._awaited(lambda: self._arrived.pour(count) or None, stage)
+        return reply
+
+    def read(self, status: bytes, stage: Stage) -> Reply:
+        """What a status line says. Raises RemoteProtocolError."""
+        return self._taken(lambda: wire.read_status(status), stage)
+
+    @property
+    def idle(self) -> bool:
+        return self._arrived.empty
+
+    def forget(self) -> None:
+        self._arrived.clear()
+
+    # The steps.
+
+    def _awaited(self, take: Callable[[], T | None], stage: Stage) -> Flow[T]:
+        """What can be taken, once enough has arrived for it."""
+        begun = False
+        while (taken := self._taken(take, stage)) is None:
+            yield from self._more(stage, begun=begun)
+            begun = True
+        return taken
+
+    def _more(self, stage: Stage, *, begun: bool) -> Flow[None]:
+        """Wait for more; who sends a letter a little at a time, so as to hold us for ever, does not get more time."""
+        goes_on = begun and self._since < _PROGRESS
+        if not goes_on:
+            self._since = 0
+        data = yield Receive(stage, goes_on)
+        if not data:
+            raise hung_up(stage)
+        self._since += len(data)
+        self._arrived.add(data)
+
+    def _taken(self, take: Callable[[], T], stage: Stage) -> T:
+        try:
+            return take()
+        except errors.RemoteProtocolError as broken:
+            broken.stage = stage
+            raise
+
+    def _keep(self, data: bytes, stage: Stage) -> None:
+        self._arrived.add(data)
+
+    def _says_goodbye(self, reply: Reply) -> bool:
+        return reply.kind != 2

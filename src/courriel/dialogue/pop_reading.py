@@ -1,0 +1,109 @@
+"""Many letters, asked for before the ones before them have come, in memory that does not grow with their number."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+from courriel import errors
+from courriel.dialogue.flow import Flow, Send
+from courriel.wire.smtp import command
+
+if TYPE_CHECKING:
+    from courriel.dialogue.pop3 import PopDialogue
+
+_OCTETS = 1024 * 1024  # asked for ahead: what may have to be heard to its end before anything else can be said
+
+Result: TypeAlias = "tuple[int, bytes | errors.CourrielError]"
+"""The number of a letter, and its octets or the reason why they are not to be had."""
+
+
+class Reading:
+    """
+    Asks for letters in their order; run `advance`, take the `results` that are there, until `done`.
+
+    Whatever else is said on the line meanwhile, the answers that are on their way are heard first and kept; they are
+    one letter, or a megabyte of them.
+    """
+
+    def __init__(self, dialogue: PopDialogue, numbers: Sequence[int], window: int, limit: int, *, lines: str) -> None:
+        self._dialogue = dialogue
+        self._exchange = dialogue.exchange
+        self._visit = dialogue.visit
+        self._waiting = deque(numbers)
+        self._asked: deque[int] = deque()
+        self._results: deque[Result] = deque()
+        self._window = window
+        self._limit = limit
+        self._words = ("TOP", lines) if lines else ("RETR", "")
+        self._octets = 0  # of those that are asked for
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more will come."""
+        return not (self._waiting or self._asked or self._results)
+
+    def results(self) -> Iterator[Result]:
+        """What is here; each is given once."""
+        while self._results:
+            yield self._results.popleft()
+
+    def advance(self) -> Flow[None]:
+        """Ask for as much as the window allows, hear of one letter at least. Raises UsageError on another line."""
+        if self._visit != self._dialogue.visit:
+            raise errors.UsageError("the session was opened anew meanwhile: these letters were those of another one")
+        yield from self._dialogue.settle(self)
+        yield from self._ask()
+        if self._asked:
+            yield from self._hear()
+
+    def hear_all(self) -> Flow[None]:
+        """Hear everything that was asked for."""
+        while self._asked:
+            yield from self._hear()
+
+    # The steps.
+
+    def _ask(self) -> Flow[None]:
+        """A burst of commands, when half of the window is free; the rest of the answers may be on their way."""
+        if len(self._asked) > self._window // 2:
+            return
+        burst: list[bytes] = []
+        verb, lines = self._words
+        while self._waiting and len(self._asked) < self._window and self._octets < _OCTETS:
+            number = self._waiting.popleft()
+            size = self._dialogue.sizes.get(number, 0)
+            if size > self._dialogue.largest and verb == "RETR":
+                if self._asked:
+                    # Its turn comes when those before it are there.
+                    self._waiting.appendleft(number)
+                    break
+                self._results.append((number, self._dialogue.too_large(number)))
+                continue
+            burst.append(command(verb, str(number), lines) if lines else command(verb, str(number)))
+            self._asked.append(number)
+            self._octets += self._weight(number)
+        if not burst:
+            return
+        if len(burst) == len(self._asked):
+            yield from self._exchange.expect_silence("letter")
+        yield Send(b"".join(burst), "letter")
+
+    def _hear(self) -> Flow[None]:
+        asked = self._asked
+        for status, text in (yield from self._exchange.hear_some(len(asked), "letter", self._limit)):
+            number = asked.popleft()
+            self._octets -= self._weight(number)
+            self._results.append((number, self._refused(status, number) if text is None else text))
+
+    def _refused(self, status: bytes, number: int) -> errors.LetterRefused:
+        reply = self._exchange.read(status, "letter")
+        if reply.kind == 3:
+            raise errors.RemoteProtocolError(f"the server answered {reply} to a question for a letter", stage="letter")
+        return errors.LetterRefused(reply, stage="letter", about=f"letter {number}")
+
+    def _weight(self, number: int) -> int:
+        """The octets that an answer is likely to have; a head is small, whatever stands below it."""
+        size = self._dialogue.sizes.get(number, 0)
+        return size if self._words[0] == "RETR" else min(size, 4096)

@@ -1,0 +1,85 @@
+"""A client's side of any conversation: commands out, answers in, and nothing believed that was not asked for."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from courriel import errors
+from courriel.dialogue.flow import Flow, Overhear, Send
+from courriel.errors import Stage
+from courriel.reply import Reply
+
+
+class Talk(ABC):
+    """The thread of one conversation: what has arrived and not been read yet. Each protocol reads it in its own way."""
+
+    def ask(self, stage: Stage, line: bytes, *, secret: bool = False) -> Flow[Reply]:
+        """Say one command, hear its reply."""
+        yield from self.say(stage, line, secret=secret)
+        return (yield from self.hear(stage))
+
+    def say(self, stage: Stage, lines: bytes, *, secret: bool = False) -> Flow[None]:
+        """Say one command, or a burst of them; a reply too many that is here already ends the session first."""
+        if not self.idle:
+            yield from self.expect_silence(stage)
+        yield Send(lines, stage, secret)
+
+    @abstractmethod
+    def hear(self, stage: Stage) -> Flow[Reply]:
+        """The next reply, whatever it says. Raises ConnectionFailed when the server hung up."""
+
+    def expect_silence(self, stage: Stage) -> Flow[None]:
+        """Make sure that nothing arrived unasked: it would answer the next command (scar 1, B8).
+
+        Raises ConnectionFailed when the server said goodbye meanwhile, RemoteProtocolError for anything else it said.
+        """
+        if self.idle:
+            self._keep((yield Overhear(stage)), stage)
+        if self.idle:
+            return
+        reply = yield from self.hear(stage)
+        if self._says_goodbye(reply):
+            raise closed(reply, stage)
+        raise errors.RemoteProtocolError(f"the server spoke without being asked: {reply}", stage=stage)
+
+    def expect_nothing(self, stage: Stage) -> Flow[None]:
+        """Make sure that not one byte is here: before TLS whatever is may come from someone else (RFC 3207 4.2, B2).
+
+        Raises RemoteProtocolError.
+        """
+        if not self.idle or (yield Overhear(stage)):
+            raise errors.RemoteProtocolError("the server spoke before the line was secure", stage=stage)
+
+    def linger(self, stage: Stage, seconds: float) -> Flow[None]:
+        """Give the other side so many seconds to begin; what it says is kept for `hear`."""
+        if self.idle:
+            self._keep((yield Overhear(stage, seconds)), stage)
+
+    @property
+    @abstractmethod
+    def idle(self) -> bool:
+        """Whether nothing has arrived that is not read yet."""
+
+    @abstractmethod
+    def forget(self) -> None:
+        """Begin anew on a new line."""
+
+    # The steps.
+
+    @abstractmethod
+    def _keep(self, data: bytes, stage: Stage) -> None:
+        """Take in what has arrived."""
+
+    @abstractmethod
+    def _says_goodbye(self, reply: Reply) -> bool:
+        """Whether a reply that nobody asked for means that the server leaves."""
+
+
+def closed(reply: Reply, stage: Stage) -> errors.ConnectionFailed:
+    """The server said that it is about to hang up."""
+    return errors.ConnectionFailed(f"the server closed the session: {reply}", stage=stage, reply=reply)
+
+
+def hung_up(stage: Stage) -> errors.ConnectionFailed:
+    """The server is gone, and said nothing about it."""
+    return errors.ConnectionFailed("the server hung up", stage=stage, hint_id="SESSION-LOST")

@@ -1,0 +1,316 @@
+"""POP3 sessions: an open mailbox, for those who block and those who await."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from courriel import errors
+from courriel.dialogue.pop3 import BURST
+from courriel.dialogue.pop_reading import Reading
+from courriel.model.credentials import Credentials
+from courriel.model.server import Server
+from courriel.network import blocking
+from courriel.network.transcript import Transcript, log_if_wanted
+from courriel.session.pop_letter import AsyncPopLetter, PopLetter
+from courriel.session.pop_mailbox import LARGEST, Mailbox, Which, as_pop_server
+from courriel.session.saving import Place, saving
+
+if TYPE_CHECKING:
+    from typing import Self
+
+
+class PopSession(Mailbox):
+    """An open mailbox: use it with `with`, or `open()` and `close()` it.
+
+    `server` is a Server, or a host name (then TLS on port 995). `len(box)` is the number of letters, `box[0]` the
+    oldest, `box[-1]` the newest; iterating gives them in this order, their heads fetched ahead, the rest when it is
+    touched. What is deleted is gone when the session is closed, and not before; when `with` is left by an exception the
+    deletions are taken back: a letter read twice is better than one that is lost. `largest` is the most octets of one
+    letter that are taken into memory; `save` has no such limit. A `transcript` is told all that is said, secrets and
+    letters left out. One session holds one conversation at a time; a second caller meanwhile is refused (UsageError).
+    """
+
+    def __init__(
+        self,
+        server: Server | str,
+        credentials: Credentials | None = None,
+        *,
+        largest: int = LARGEST,
+        transcript: Transcript | None = None,
+    ) -> None:
+        server = as_pop_server(server)
+        self._line = blocking.Line(server, transcript if transcript is not None else log_if_wanted())
+        super().__init__(server, credentials, self._line, largest)
+
+    def open(self) -> Self:
+        """Connect, secure the line, log in, see how much there is; an older line is hung up first.
+
+        Raises ConnectionFailed (NameNotFound, TimedOut, TlsFailed), AuthenticationRefused, MailboxRefused when somebody
+        else has the mailbox open, CommandRefused, NotSupported, RemoteProtocolError; InvalidServer when credentials
+        would cross a clear line.
+        """
+        self._line.run(self._dialogue.open(), opening=True)
+        return self
+
+    def sizes(self) -> dict[int, int]:
+        """The octets of each letter, by its number; asked for once."""
+        self._expect_open()
+        if not self._dialogue.sizes:
+            self._line.run(self._dialogue.list_sizes())
+        return self._dialogue.sizes
+
+    def uids(self) -> dict[int, str]:
+        """The unique id of each letter, by its number; asked for once. Raises CommandRefused where there are none."""
+        self._expect_open()
+        if not self._dialogue.uids:
+            self._line.run(self._dialogue.list_uids())
+        return self._dialogue.uids
+
+    def __getitem__(self, place: int) -> PopLetter:
+        """The letter at this place of the list: 0 is the oldest, -1 the newest. Raises IndexError."""
+        return PopLetter(self, self._number_at(place), self._dialogue.visit)
+
+    def __iter__(self) -> Iterator[PopLetter]:
+        """Every letter that is not deleted, oldest first; heads are asked for ahead where the server can (TOP)."""
+        numbers = self._numbers(None)
+        if not self._dialogue.can("TOP"):
+            visit = self._dialogue.visit
+            return (PopLetter(self, number, visit) for number in numbers)
+        return self._read(self._reading(numbers, BURST, heads=True), heads=True)
+
+    def fetch(self, which: Which) -> PopLetter:
+        """One letter, with its content.
+
+        Raises LetterRefused, LetterTooLarge before it is asked for; RemoteProtocolError ends the session.
+        """
+        letter = self._as_letter(which)
+        letter.keep(self._line.run(self._dialogue.retrieve(self._number(letter))))
+        return letter
+
+    def fetch_head(self, which: Which) -> PopLetter:
+        """One letter, with what stands above its text; with all of it where the server cannot give that alone."""
+        if not self._dialogue.can("TOP"):
+            return self.fetch(which)
+        letter = self._as_letter(which)
+        letter.keep(self._line.run(self._dialogue.retrieve_head(self._number(letter))), head=True)
+        return letter
+
+    def fetch_many(self, letters: Iterable[Which] | None = None, *, window: int = BURST) -> Iterator[PopLetter]:
+        """These letters, or all that are not deleted, each with its content.
+
+        They are asked for ahead, `window` at a time and a megabyte at a time, where the server reads ahead
+        (PIPELINING); memory stays the same however many there are. A letter that is refused or too large comes all the
+        same: touching its content raises the error. Whatever else is asked of the session meanwhile waits for the
+        letters that are on their way: delete many at a time rather than each at its turn.
+        """
+        return self._read(self._reading(letters, window))
+
+    def save(self, which: Which, place: Place, *, limit: int = 2**40) -> None:
+        """Write one letter into a file, however large, portion by portion, and never over one that is there.
+
+        `place` is a path, or a binary file that is open for writing. More than `limit` octets end the session. A file
+        that could not be written to its end is removed. Raises LetterRefused, OSError.
+        """
+        number = self._number(which)
+        with saving(place) as write:
+            self._line.run(self._dialogue.save(number, write, limit))
+
+    def delete(self, *which: Which) -> None:
+        """Mark letters; they are gone when the session is closed, and not before.
+
+        Many at a time cost one round trip where the server reads ahead. Raises LetterRefused, after all were said.
+        """
+        numbers = [each if isinstance(each, int) and each in self.deleted else self._number(each) for each in which]
+        self._line.run(self._dialogue.delete(numbers))
+
+    def undo(self) -> None:
+        """Take all deletions back."""
+        self._line.run(self._dialogue.undo())
+
+    def noop(self) -> None:
+        """Ask whether the server is still there, and keep it from falling asleep."""
+        self._line.run(self._dialogue.noop())
+
+    def close(self) -> None:
+        """Say goodbye, which makes the deletions final, and hang up.
+
+        Raises CommandRefused when the server says that it could not delete all, ConnectionFailed in doubt when nobody
+        can know. Never raises when nothing was deleted.
+        """
+        try:
+            if self.usable:
+                self._line.run(self._dialogue.close())
+        except errors.CourrielError:
+            if self._dialogue.deleted:
+                raise
+        finally:
+            self._line.hang_up()
+
+    def __enter__(self) -> Self:
+        return self if self.usable else self.open()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.close()
+            return
+        with suppress(errors.CourrielError):
+            if self.usable and self._dialogue.deleted:
+                self.undo()
+        if self._dialogue.deleted:
+            self._line.hang_up()  # a line that ends without goodbye deletes nothing (RFC 1939 6)
+        self.close()
+
+    # The steps.
+
+    def _as_letter(self, which: Which) -> PopLetter:
+        return which if isinstance(which, PopLetter) else PopLetter(self, self._number(which), self._dialogue.visit)
+
+    def _read(self, reading: Reading, *, heads: bool = False) -> Iterator[PopLetter]:
+        visit = self._dialogue.visit
+        self._line.run(self._dialogue.list_sizes())
+        while not reading.done:
+            for number, result in reading.results():
+                letter = PopLetter(self, number, visit)
+                letter.keep(result, head=heads)
+                yield letter
+            self._line.run(reading.advance())
+
+
+class AsyncPopSession(Mailbox):
+    """An open mailbox for asyncio: the same words as PopSession, awaited. Use it with `async with`."""
+
+    def __init__(
+        self,
+        server: Server | str,
+        credentials: Credentials | None = None,
+        *,
+        largest: int = LARGEST,
+        transcript: Transcript | None = None,
+    ) -> None:
+        from courriel.network import awaiting  # noqa: PLC0415 - those who block do not pay for asyncio
+
+        server = as_pop_server(server)
+        self._line = awaiting.Line(server, transcript if transcript is not None else log_if_wanted())
+        super().__init__(server, credentials, self._line, largest)
+
+    async def open(self) -> Self:
+        """Connect, secure the line, log in, see how much there is; see PopSession.open."""
+        await self._line.run(self._dialogue.open(), opening=True)
+        return self
+
+    async def sizes(self) -> dict[int, int]:
+        """The octets of each letter, by its number; asked for once."""
+        self._expect_open()
+        if not self._dialogue.sizes:
+            await self._line.run(self._dialogue.list_sizes())
+        return self._dialogue.sizes
+
+    async def uids(self) -> dict[int, str]:
+        """The unique id of each letter, by its number; asked for once. Raises CommandRefused where there are none."""
+        self._expect_open()
+        if not self._dialogue.uids:
+            await self._line.run(self._dialogue.list_uids())
+        return self._dialogue.uids
+
+    def __getitem__(self, place: int) -> AsyncPopLetter:
+        """The letter at this place of the list, not loaded yet: 0 is the oldest, -1 the newest. Raises IndexError."""
+        return AsyncPopLetter(self, self._number_at(place), self._dialogue.visit)
+
+    async def __aiter__(self) -> AsyncIterator[AsyncPopLetter]:
+        """Every letter that is not deleted, oldest first, with its head; see PopSession."""
+        numbers = self._numbers(None)
+        if self._dialogue.can("TOP"):
+            async for letter in self._read(self._reading(numbers, BURST, heads=True), heads=True):
+                yield letter
+            return
+        visit = self._dialogue.visit
+        for number in numbers:
+            yield AsyncPopLetter(self, number, visit)
+
+    async def fetch(self, which: Which) -> AsyncPopLetter:
+        """One letter, with its content; see PopSession.fetch."""
+        letter = self._as_letter(which)
+        letter.keep(await self._line.run(self._dialogue.retrieve(self._number(letter))))
+        return letter
+
+    async def fetch_head(self, which: Which) -> AsyncPopLetter:
+        """One letter, with what stands above its text; see PopSession.fetch_head."""
+        if not self._dialogue.can("TOP"):
+            return await self.fetch(which)
+        letter = self._as_letter(which)
+        letter.keep(await self._line.run(self._dialogue.retrieve_head(self._number(letter))), head=True)
+        return letter
+
+    def fetch_many(
+        self, letters: Iterable[Which] | None = None, *, window: int = BURST
+    ) -> AsyncIterator[AsyncPopLetter]:
+        """These letters, or all that are not deleted, each with its content; see PopSession.fetch_many."""
+        return self._read(self._reading(letters, window))
+
+    async def save(self, which: Which, place: Place, *, limit: int = 2**40) -> None:
+        """Write one letter into a file, however large; see PopSession.save. Writing itself is not awaited."""
+        number = self._number(which)
+        with saving(place) as write:
+            await self._line.run(self._dialogue.save(number, write, limit))
+
+    async def delete(self, *which: Which) -> None:
+        """Mark letters; they are gone when the session is closed, and not before; see PopSession.delete."""
+        numbers = [each if isinstance(each, int) and each in self.deleted else self._number(each) for each in which]
+        await self._line.run(self._dialogue.delete(numbers))
+
+    async def undo(self) -> None:
+        """Take all deletions back."""
+        await self._line.run(self._dialogue.undo())
+
+    async def noop(self) -> None:
+        """Ask whether the server is still there, and keep it from falling asleep."""
+        await self._line.run(self._dialogue.noop())
+
+    async def close(self) -> None:
+        """Say goodbye, which makes the deletions final, and hang up; see PopSession.close."""
+        try:
+            if self.usable:
+                await self._line.run(self._dialogue.close())
+        except errors.CourrielError:
+            if self._dialogue.deleted:
+                raise
+        finally:
+            self._line.hang_up()
+
+    async def __aenter__(self) -> Self:
+        return self if self.usable else await self.open()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            await self.close()
+            return
+        with suppress(errors.CourrielError):
+            if self.usable and self._dialogue.deleted:
+                await self.undo()
+        if self._dialogue.deleted:
+            self._line.hang_up()  # a line that ends without goodbye deletes nothing (RFC 1939 6)
+        await self.close()
+
+    # The steps.
+
+    def _as_letter(self, which: Which) -> AsyncPopLetter:
+        if isinstance(which, AsyncPopLetter):
+            return which
+        return AsyncPopLetter(self, self._number(which), self._dialogue.visit)
+
+    async def _read(self, reading: Reading, *, heads: bool = False) -> AsyncIterator[AsyncPopLetter]:
+        visit = self._dialogue.visit
+        await self._line.run(self._dialogue.list_sizes())
+        while not reading.done:
+            for number, result in reading.results():
+                letter = AsyncPopLetter(self, number, visit)
+                letter.keep(result, head=heads)
+                yield letter
+            await self._line.run(reading.advance())

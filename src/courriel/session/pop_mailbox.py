@@ -1,0 +1,139 @@
+"""A mailbox of POP3 as both colours know it: what can be said of it without waiting for anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, TypeAlias
+
+from courriel import errors
+from courriel.dialogue.pop3 import PopDialogue
+from courriel.dialogue.pop_reading import Reading
+from courriel.model.credentials import Credentials
+from courriel.model.server import Dialect, Server, Timeouts
+from courriel.network import blocking
+from courriel.session.pop_letter import AsyncPopLetter, PopLetter
+from courriel.values import replace
+
+if TYPE_CHECKING:
+    from courriel.network import awaiting
+
+LARGEST = 64 * 1024 * 1024
+"""Octets of one letter that are taken into memory unless a session says otherwise; most providers take half of it."""
+
+Which: TypeAlias = "PopLetter | AsyncPopLetter | int"
+"""A letter, by itself or by its number, from 1."""
+
+
+class Mailbox:
+    """An open mailbox: how much is in it, how it was reached, which letter is meant."""
+
+    def __init__(
+        self, server: Server, credentials: Credentials | None, line: blocking.Line | awaiting.Line, largest: int
+    ) -> None:
+        if isinstance(largest, bool) or not isinstance(largest, int) or largest < 1:
+            raise errors.UsageError(f"largest: a number of octets above zero, not {largest!r}")
+        self.server = server
+        self._known = line
+        self._dialogue = PopDialogue(server, credentials, largest)
+
+    @property
+    def usable(self) -> bool:
+        """Whether the session is open, as far as is known without asking the server."""
+        return not self._known.broken
+
+    @property
+    def capabilities(self) -> dict[str, str]:
+        """What the server said it can do, by name, for example `{"TOP": "", "PIPELINING": ""}` (CAPA, RFC 2449)."""
+        return dict(self._dialogue.capabilities)
+
+    @property
+    def greeting(self) -> str:
+        """How the server introduced itself."""
+        return self._dialogue.greeting
+
+    @property
+    def tls_version(self) -> str:
+        """What protects the line, for example "TLSv1.3"; empty in clear."""
+        return self._known.tls_version
+
+    @property
+    def mechanism(self) -> str:
+        """How we logged in, for example "SCRAM-SHA-256", or "USER"; empty when we did not."""
+        return self._dialogue.mechanism
+
+    @property
+    def size(self) -> int:
+        """The octets of all letters, as the server counted them when the session was opened."""
+        return self._dialogue.size
+
+    @property
+    def deleted(self) -> frozenset[int]:
+        """The numbers of the letters that will be gone when the session is closed."""
+        return frozenset(self._dialogue.deleted)
+
+    def __len__(self) -> int:
+        """How many letters there were when the session was opened; it stays so until it is closed."""
+        return self._dialogue.count
+
+    def change_timeouts(self, timeouts: Timeouts) -> None:
+        """Bear other silences, from the next wait on; a total deadline counts from the next call on."""
+        self.server = self._dialogue.server = replace(self.server, timeouts=timeouts)
+        self._known.follow(self.server)
+
+    def __repr__(self) -> str:
+        state = "open" if self.usable else "closed"
+        return f"<{type(self).__name__} {self.server} {self.server.security.name} {state}>"
+
+    # The steps.
+
+    def _number(self, which: Which) -> int:
+        """The number of a letter of this connection. Raises UsageError for one that is of another, or not there."""
+        self._expect_open()
+        if not isinstance(which, int):
+            if which.visit != self._dialogue.visit:
+                raise errors.UsageError(
+                    f"letter {which.number} belongs to an earlier connection; its number may mean another letter now"
+                )
+            return which.number
+        if isinstance(which, bool) or not 1 <= which <= self._dialogue.count:
+            raise errors.UsageError(f"there is no letter {which!r}: they count from 1 to {self._dialogue.count}")
+        if which in self._dialogue.deleted:
+            raise errors.UsageError(f"letter {which} is marked for deletion; undo() takes all marks back")
+        return which
+
+    def _numbers(self, letters: Iterable[Which] | None) -> list[int]:
+        if letters is not None:
+            return [self._number(which) for which in letters]
+        return [number for number in range(1, self._dialogue.count + 1) if number not in self._dialogue.deleted]
+
+    def _number_at(self, place: int) -> int:
+        """The number of a letter by its place in a list: from 0, or from the end."""
+        self._expect_open()
+        try:
+            return range(1, self._dialogue.count + 1)[place]
+        except IndexError:
+            raise IndexError(f"the mailbox holds {self._dialogue.count} letters, and none is at {place}") from None
+
+    def _expect_open(self) -> None:
+        if not self.usable:
+            raise errors.ConnectionFailed(
+                "this session is not open; use it with `with`, or call open()",
+                server=str(self.server),
+                hint_id="SESSION-LOST",
+            )
+
+    def _reading(self, letters: Iterable[Which] | None, window: int, *, heads: bool = False) -> Reading:
+        if isinstance(window, bool) or not isinstance(window, int) or not 0 < window <= 10_000:
+            raise errors.UsageError(f"window: a number of letters from 1 to 10,000, not {window!r}")
+        return self._dialogue.read_many(self._numbers(letters), window, heads=heads)
+
+
+def as_pop_server(server: Server | str) -> Server:
+    """A string is a host here, never a URL; a server that was made without a word about it is one that speaks POP3."""
+    if not isinstance(server, Server):
+        return Server(server, dialect=Dialect.POP3)
+    if server.dialect is Dialect.SMTP:
+        return server.speaking(Dialect.POP3)
+    if server.dialect is not Dialect.POP3:
+        raise errors.InvalidServer(f"{server} speaks {server.dialect.name}, and a POP3 session needs POP3")
+    return server

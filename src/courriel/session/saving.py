@@ -1,0 +1,30 @@
+"""A letter on its way into a file: written to its end, or not there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, TypeAlias
+
+Place: TypeAlias = "os.PathLike[str] | BinaryIO"
+"""Where to: a path, or a binary file that is open for writing. Never a string (a string is not taken for a path)."""
+
+
+@contextmanager
+def saving(place: Place) -> Iterator[Callable[[bytes], object]]:
+    """What writes to a place. A file of ours is new, and is removed when it cannot be written to its end."""
+    if not isinstance(place, os.PathLike):
+        yield place.write
+        return
+    path = Path(place)
+    with path.open("xb") as file:
+        whole = False
+        try:
+            yield file.write
+            whole = True
+        finally:
+            file.close()
+            if not whole:
+                path.unlink(missing_ok=True)

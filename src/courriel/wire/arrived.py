@@ -1,0 +1,140 @@
+"""What has arrived in POP3: status lines, and texts that end with a dot alone on its line (RFC 1939 3).
+
+A letter is found and unstuffed in one go, however many lines it has, and no octet of a large one is looked at twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from courriel.errors import RemoteProtocolError
+
+MAX_LINE = 8192
+"""Octets of a status line. RFC 2449 4 allows 512; servers write more, and attackers as much as one reads."""
+
+END = b"\r\n.\r\n"
+
+Answer = tuple[bytes, "bytes | None"]
+"""A status line without its end, and the text that followed it; None after a status that no text follows."""
+
+
+class Arrived:
+    """Octets in, answers out; what is not all there yet stays."""
+
+    __slots__ = ("_at", "_data", "_fresh", "_held", "_parts", "_status")
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin anew on a new line."""
+        self._data = b""
+        self._at = 0  # before it, everything has been taken
+        self._status: bytes | None = None  # its text is on its way
+        self._parts: list[bytes] = []  # of a text that came in several portions
+        self._held = 0  # octets of those
+        self._fresh = False  # nothing of the text has been poured yet
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is here that was not taken."""
+        return self._at == len(self._data) and self._status is None
+
+    def add(self, data: bytes) -> None:
+        """Take in what has arrived. Take answers until there are none before you add more."""
+        self._data = self._data[self._at :] + data
+        self._at = 0
+
+    def line(self) -> bytes | None:
+        """The next status line, None when it is not all here. Raises RemoteProtocolError for one without end."""
+        data, at = self._data, self._at
+        end = data.find(b"\n", at)
+        if (end if end >= 0 else len(data)) - at > MAX_LINE:
+            raise RemoteProtocolError(f"the server sent more than {MAX_LINE} octets without ending a line")
+        if end < 0:
+            return None
+        if not data.endswith(b"\r", at, end):
+            raise RemoteProtocolError("the server ended a line with LF alone")
+        self._at = end + 1
+        return data[at : end - 1]
+
+    def answers(self, count: int, limit: int) -> list[Answer]:
+        """So many answers at most: each a status line, and after +OK a text of `limit` octets at most.
+
+        Raises RemoteProtocolError for more.
+        """
+        found: list[Answer] = []
+        while len(found) < count:
+            if self._status is None:
+                status = self.line()
+                if status is None:
+                    break
+                if not _is_yes(status):
+                    found.append((status, None))
+                    continue
+                self._begin_text(status)
+            text = self._text(limit)
+            if text is None:
+                break
+            assert self._status is not None
+            found.append((self._status, text))
+            self._status = None
+        return found
+
+    def begin_pouring(self) -> bytes | None:
+        """The next status line; after +OK the text follows by `pour`."""
+        status = self.line()
+        if status is not None and _is_yes(status):
+            self._begin_text(status)
+            self._fresh = True
+        return status
+
+    def pour(self, write: Callable[[bytes], object]) -> bool:
+        """Write what is here of the text, unstuffed, and say whether its end was here too."""
+        data, at = self._data, self._at
+        end = data.find(END, at)
+        stop = end + 2 if end >= 0 else len(data) - _beginning_of_end(data)
+        if stop > at:
+            write(data[at:stop].replace(b"\r\n.", b"\r\n")[2 if self._fresh else 0 :])
+            self._fresh, self._at = False, stop
+        if end < 0:
+            return False
+        self._at, self._status = end + len(END), None
+        return True
+
+    # The steps.
+
+    def _begin_text(self, status: bytes) -> None:
+        self._status = status
+        # One line end back: the text may be empty, or begin with a dot.
+        self._at -= 2
+
+    def _text(self, limit: int) -> bytes | None:
+        data, at = self._data, self._at
+        end = data.find(END, at)
+        size = self._held + (end if end >= 0 else len(data)) - at
+        if size > limit + 2:
+            raise RemoteProtocolError(f"the server's answer goes on beyond {limit} octets")
+        if end < 0:
+            kept = len(data) - len(END) + 1
+            if kept > at:
+                self._parts.append(data[at:kept])
+                self._held += kept - at
+                self._at = kept
+            return None
+        text = data[at : end + 2]
+        self._at = end + len(END)
+        if self._parts:
+            text = b"".join((*self._parts, text))
+            self._parts.clear()
+            self._held = 0
+        return text.replace(b"\r\n.", b"\r\n")[2:]
+
+
+def _is_yes(status: bytes) -> bool:
+    return status.startswith(b"+OK") and status[3:4] in b" "
+
+
+def _beginning_of_end(data: bytes) -> int:
+    """How many octets at the end of the data may be the beginning of an end."""
+    return next((length for length in (4, 3, 2, 1) if data.endswith(END[:length])), 0)

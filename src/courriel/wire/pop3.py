@@ -1,0 +1,116 @@
+"""The words of POP3: bytes to answers, lists and numbers (RFC 1939, RFC 2449, RFC 3206)."""
+
+from __future__ import annotations
+
+import re
+
+from courriel.errors import RemoteProtocolError
+from courriel.expressions import expression
+from courriel.reply import Reply
+from courriel.wire.smtp import printable
+
+TEMPORARY = ("IN-USE", "LOGIN-DELAY", "SYS/TEMP")
+"""Response codes of a refusal that may be gone a little later (RFC 2449 8.1, RFC 3206 4)."""
+
+MOST_LETTERS = 10_000_000
+"""A mailbox that claims more lies, and would have us make room for them."""
+
+MOST_CAPABILITIES = 64 * 1024
+"""Octets."""
+
+_PER_LETTER = 512  # octets of a line of a listing (RFC 2449 4)
+_RESPONSE_CODE = re.compile(r"\[([A-Z0-9][A-Z0-9/-]*)\]", re.IGNORECASE)
+# RFC 1939 7: a msg-id of RFC 822. A looser one helps those who collect digests (CVE-2007-1558).
+_TIMESTAMP = expression(r"<[!-;=?A-~]{1,250}@[!-;=?A-~]{1,250}>")
+_OTHERS = (b"220", b"* OK", b"SSH-", b"HTTP/")
+
+
+def read_status(line: bytes) -> Reply:
+    """Read one status line, without its end: +OK, -ERR, or the "+" of a login that goes on.
+
+    Raises RemoteProtocolError for anything else.
+    """
+    word, _, text = line.partition(b" ")
+    lines = (printable(text),)
+    if word == b"+OK":
+        return Reply(200, lines, "+OK")
+    if word == b"-ERR":
+        refusal = Reply(500, lines, "-ERR")
+        return Reply(400, lines, "-ERR") if response_code(refusal) in TEMPORARY else refusal
+    if word == b"+":
+        return Reply(300, lines, "+")
+    hint_id = "WRONG-PROTOCOL" if line.startswith(_OTHERS) else ""
+    raise RemoteProtocolError(f"not an answer of POP3: {printable(line[:60])!r}", hint_id=hint_id)
+
+
+def response_code(reply: Reply) -> str:
+    """What a refusal is about, in one word: "IN-USE"; empty when the server does not say (RFC 2449 8)."""
+    found = _RESPONSE_CODE.match(reply.lines[0])
+    return found[1].upper() if found else ""
+
+
+def read_capabilities(text: bytes) -> dict[str, str]:
+    """Read what CAPA lists: what the server can do, by name (RFC 2449 5)."""
+    capabilities: dict[str, str] = {}
+    for line in text.split(b"\r\n"):
+        name, _, details = printable(line).strip().partition(" ")
+        if name:
+            capabilities[name.upper()] = details.strip()
+    return capabilities
+
+
+def read_timestamp(greeting: str) -> str:
+    """What a digest of APOP is made with, out of a greeting; empty where it offers none (RFC 1939 7)."""
+    found = _TIMESTAMP.search(greeting)
+    return found[0] if found else ""
+
+
+def digest(timestamp: str, secret: str) -> str:
+    """What APOP says in place of the password (RFC 1939 7)."""
+    import hashlib  # noqa: PLC0415 - few log in like this
+
+    return hashlib.md5((timestamp + secret).encode(), usedforsecurity=False).hexdigest()
+
+
+def read_stat(reply: Reply) -> tuple[int, int]:
+    """How many letters a mailbox holds, and their octets in all. Raises RemoteProtocolError."""
+    count, _, rest = reply.lines[0].partition(" ")
+    return _number(count, MOST_LETTERS), _number(rest.partition(" ")[0], 2**63)
+
+
+def longest_listing(count: int) -> int:
+    """The octets that a listing of so many letters may have."""
+    return 4096 + count * _PER_LETTER
+
+
+def read_sizes(text: bytes, count: int) -> dict[int, int]:
+    """Read what LIST lists: the octets of each letter, by its number. Raises RemoteProtocolError."""
+    return {number: _number(words.partition(" ")[0], 2**63) for number, words in _listed(text, count)}
+
+
+def read_uids(text: bytes, count: int) -> dict[int, str]:
+    """Read what UIDL lists: the name that each letter keeps, by its number. Raises RemoteProtocolError."""
+    uids = {number: words.strip(" ") for number, words in _listed(text, count)}
+    if not all(uids.values()):
+        raise RemoteProtocolError("a letter without a unique id in the server's list")
+    return uids
+
+
+# The steps.
+
+
+def _listed(text: bytes, count: int) -> list[tuple[int, str]]:
+    """The lines of a listing; each begins with the number of a letter that can be, and no number comes twice."""
+    found: list[tuple[int, str]] = []
+    for line in text.split(b"\r\n")[:-1]:
+        number, _, words = printable(line).partition(" ")
+        found.append((_number(number, count), words))
+    if len(dict(found)) < len(found) or any(number == 0 for number, _ in found):
+        raise RemoteProtocolError("the server's list names a letter that cannot be")
+    return found
+
+
+def _number(text: str, most: int) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= most):
+        raise RemoteProtocolError(f"{text[:30]!r} stands where a number up to {most} belongs")
+    return int(text)

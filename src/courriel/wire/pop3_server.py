@@ -1,0 +1,56 @@
+"""The words of POP3 on the server's side: replies, lists and letters to bytes (RFC 1939, RFC 2449)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from courriel.reply import Reply
+from courriel.wire.commands import Objection, sayable
+
+_LONGEST_TEXT = 480  # RFC 2449 4: a response line has 512 octets
+# What a reply of ours is about, in the words of RFC 2449 8 and RFC 3206; a text that has such a word keeps its own.
+_CODES = {421: "SYS/TEMP", 451: "SYS/TEMP", 452: "SYS/TEMP", 535: "AUTH"}
+
+
+def write_status(reply: Reply) -> bytes:
+    """Write one reply: +OK, -ERR, or the "+" that asks on. Enhanced codes are SMTP's, and stay behind."""
+    text = reply.text.removeprefix(str(reply.enhanced or "")).lstrip()
+    if reply.kind == 3:
+        return f"+ {sayable(text)}\r\n".encode("ascii")
+    if reply.kind == 2:
+        return f"+OK {sayable(text)[:_LONGEST_TEXT]}".rstrip().encode("ascii") + b"\r\n"
+    code = _CODES.get(reply.code, "")
+    marked = f"[{code}] {text}" if code and not text.startswith("[") else text
+    return f"-ERR {sayable(marked)[:_LONGEST_TEXT]}".rstrip().encode("ascii") + b"\r\n"
+
+
+def write_list(lines: Iterable[str]) -> bytes:
+    """Write lines that follow +OK, and their end."""
+    return b"".join([f"{sayable(line)}\r\n".encode("ascii") for line in lines]) + b".\r\n"
+
+
+def write_letter(content: bytes) -> bytes:
+    """Write a letter and its end; a line that begins with a dot gets one more (RFC 1939 3)."""
+    ended = content if content.endswith(b"\r\n") or not content else content + b"\r\n"
+    stuffed = ended.replace(b"\r\n.", b"\r\n..")
+    return (b"." if stuffed.startswith(b".") else b"") + stuffed + b".\r\n"
+
+
+def head_of(content: bytes, lines: int) -> bytes:
+    """What stands above the text of a letter, the empty line, and so many lines of the text (RFC 1939 7, TOP)."""
+    head, blank, text = content.partition(b"\r\n\r\n")
+    pieces = text.split(b"\r\n", lines)
+    if not blank or len(pieces) <= lines:
+        return content
+    return head + blank + b"".join(line + b"\r\n" for line in pieces[:lines])
+
+
+def read_numbers(argument: str, *least: int) -> tuple[int, ...]:
+    """The numbers that follow a command, as many as there are minima. Raises Objection."""
+    words = argument.split(" ")
+    if len(words) != len(least) or not all(word.isascii() and word.isdecimal() and len(word) < 10 for word in words):
+        raise Objection(501, f"{len(least)} number{'s are' if len(least) > 1 else ' is'} needed here")
+    numbers = tuple(map(int, words))
+    if any(number < minimum for number, minimum in zip(numbers, least, strict=True)):
+        raise Objection(501, "There is no such letter")
+    return numbers
