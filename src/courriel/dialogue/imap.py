@@ -7,19 +7,16 @@ over after the login, and never sees a secret.
 from __future__ import annotations
 
 from courriel import errors
-from courriel.dialogue.flow import Connect, Flow, Probe, Secure, Send
-from courriel.dialogue.imap_exchange import Answer, ImapExchange, answers_nothing, refuse_goodbye
+from courriel.dialogue import opening
+from courriel.dialogue.flow import Connect, Flow, Send
+from courriel.dialogue.imap_exchange import Answer, ImapExchange, answers_nothing, refuse_goodbye, reply_of
+from courriel.dialogue.imap_login import ImapTalk, log_in
 from courriel.errors import Stage
-from courriel.model.credentials import Credentials, Password
+from courriel.model.credentials import Credentials
 from courriel.model.limits import Limits
 from courriel.model.server import Security, Server
-from courriel.reply import Reply
 from courriel.wire import imap as wire
 from courriel.wire.smtp import printable
-
-_PATIENCE = 10  # seconds of silence after which a port that should greet us is tried with TLS
-# RFC 5530: what may go away by itself. RFC 3501 knows no numbers, and a NO alone is final.
-_PASSING = ("UNAVAILABLE", "INUSE", "SERVERBUG", "LIMIT", "CORRUPTION")
 
 
 class ImapDialogue:
@@ -45,7 +42,7 @@ class ImapDialogue:
 
     def open(self) -> Flow[None]:
         """Reach the server, hear its greeting, secure the line, log in, learn what the server can do."""
-        self._keep_secrets_off_a_clear_line()
+        opening.keep_secrets_off_a_clear_line(self.server, self.credentials)
         self._forget()
         yield Connect()
         if self.server.security is Security.TLS:
@@ -98,7 +95,7 @@ class ImapDialogue:
 
     def _hear_greeting(self) -> Flow[None]:
         if not self._secured:
-            yield from self._make_sure_that_it_speaks_first()
+            yield from opening.make_sure_that_it_speaks_first(ImapTalk(self.exchange), self.server)
         line = yield from self.exchange.line("greeting")
         mark, _, rest = line.partition(b" ")
         status = wire.read_status(rest) if mark == b"*" else None
@@ -112,19 +109,6 @@ class ImapDialogue:
         self.greeting = status.text
         self._known_already = status.word == "PREAUTH"
         self._take_capabilities(status)
-
-    def _make_sure_that_it_speaks_first(self) -> Flow[None]:
-        """A port that waits for TLS and a client that waits for a greeting would wait for each other (scar 21)."""
-        limit = self.server.timeouts.of("greeting")
-        patience = min(_PATIENCE, limit)
-        if (yield from self.exchange.linger("greeting", patience)):
-            return
-        silent = f"{self.server} said nothing for {patience:g} s"
-        if (yield Probe(tls=True, stage="greeting")):
-            silent += ", and answers a handshake of TLS: it waits for one"
-            raise errors.TimedOut(silent, stage="greeting", hint_id="PLAIN-ON-TLS-PORT")
-        if patience == limit:
-            raise errors.TimedOut(silent, stage="greeting")
 
     def _starttls_is_due(self) -> bool:
         security = self.server.security
@@ -152,14 +136,7 @@ class ImapDialogue:
         yield from self._secure()
 
     def _secure(self) -> Flow[None]:
-        try:
-            self._certificate = yield Secure()
-        except errors.TlsFailed as failed:
-            if failed.hint_id == "TLS-PORT-MIXUP":
-                # What it says in clear proves the diagnosis.
-                greeting = printable((yield Probe(tls=False, stage="secure")))
-                failed.args = (f"{failed}; in clear it says: {greeting}" if greeting else str(failed),)
-            raise
+        self._certificate = yield from opening.secure()
         self._secured = True
         self.capabilities = {}  # whatever was said in clear is forgotten (B4)
 
@@ -178,42 +155,14 @@ class ImapDialogue:
             if words.upper().startswith("CAPABILITY "):
                 self.capabilities = wire.capabilities(words[11:])
 
-    # The login.
-
     def _log_in(self) -> Flow[None]:
         if self.credentials is None:
-            raise errors.UsageError(
-                "a mailbox opens for somebody: give a Password or a TokenSource", stage="authenticate"
-            )
-        offered = tuple(self.capabilities.get("AUTH", "").split())
-        talk = _SaslTalk(self.exchange, at_once="SASL-IR" in self.capabilities)
-        if isinstance(self.credentials, Password) and self._has_only_the_login_command(offered):
-            answer = yield from self._say_login(self.credentials)
-        else:
-            from courriel.dialogue.authenticate import authenticate  # noqa: PLC0415 - the login command needs less
-
-            tried = yield from authenticate(talk, self.credentials, offered, self.server, self._certificate)
-            self.mechanism, answer = tried[-1], talk.answer
+            raise errors.UsageError("a mailbox is somebody's: give a Password or a TokenSource", stage="authenticate")
+        self.mechanism, answer = yield from log_in(
+            self.exchange, self.capabilities, self.credentials, self.server, self._certificate
+        )
         self.capabilities = {}
         self._take_capabilities(answer.status, answer.untagged)
-
-    def _has_only_the_login_command(self, offered: tuple[str, ...]) -> bool:
-        wished = [name.upper() for name in self.server.auth]
-        allowed = "LOGINDISABLED" not in self.capabilities and (not wished or "LOGIN" in wished)
-        return allowed and not any(name in _PASSWORDS and (not wished or name in wished) for name in offered)
-
-    def _say_login(self, password: Password) -> Flow[Answer]:
-        """LOGIN, for servers that know no mechanism: any characters, counted where they are not plain (scar 29)."""
-        self.mechanism = "LOGIN"
-        user, secret = (
-            wire.text(what, said) for what, said in (("user", password.user), ("password", password.secret))
-        )
-        answer = yield from self.exchange.ask("authenticate", b"LOGIN", user, secret, secret=True)
-        if answer.status.word != "OK":
-            refusal = errors.AuthenticationRefused(reply_of(answer.status), stage="authenticate")
-            refusal.tried, refusal.user = ("LOGIN",), password.user
-            raise refusal
-        return answer
 
     # The steps.
 
@@ -252,16 +201,6 @@ class ImapDialogue:
                 return wire.read_uid_set(words[words.index(b"ALL") + 1], self.exchange.limits.line)
         return []
 
-    def _keep_secrets_off_a_clear_line(self) -> None:
-        """No credentials where strangers can read them, unless that was asked for by name (scar 27)."""
-        in_clear = self.server.security in (Security.NONE, Security.OPPORTUNISTIC)
-        if self.credentials and in_clear and not (self.server.local or self.server.allow_clear_credentials):
-            raise errors.InvalidServer(
-                f"the credentials would cross the line to {self.server} in clear",
-                stage="compose",
-                hint_id="CLEAR-CREDENTIALS",
-            )
-
     def _forget(self) -> None:
         """Begin anew: nothing that an older line taught us holds on the next one."""
         self.exchange.forget()
@@ -269,58 +208,11 @@ class ImapDialogue:
         self._secured = self._known_already = False
 
 
-_PASSWORDS = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "CRAM-MD5", "PLAIN", "LOGIN")
-
-
-class _SaslTalk:
-    """The steps of a login as IMAP puts them on the line (RFC 3501 6.2.2, RFC 4959), for `dialogue.authenticate`."""
-
-    def __init__(self, exchange: ImapExchange, *, at_once: bool) -> None:
-        self._exchange = exchange
-        self._at_once = at_once  # what is said first may follow the command (SASL-IR)
-        self._tag = b""
-        self.answer = Answer(wire.Status("", "", ""))
-
-    def ask(self, stage: Stage, line: bytes, *, secret: bool = False) -> Flow[Reply]:
-        """One step: "AUTH mechanism [first words]", or an answer in base64."""
-        if not line.startswith(b"AUTH "):
-            yield from self._exchange.say(stage, line, secret=secret)
-            return (yield from self._hear(stage))
-        self._tag = self._exchange.new_tag()
-        _, name, *first = line.split()
-        command = (self._tag, b"AUTHENTICATE", name, *(first if self._at_once else ()))
-        yield from self._exchange.say(stage, b" ".join(command) + b"\r\n", secret=secret)
-        reply = yield from self._hear(stage)
-        if first and not self._at_once and reply.kind == 3:
-            yield from self._exchange.say(stage, first[0].removeprefix(b"=") + b"\r\n", secret=secret)
-            reply = yield from self._hear(stage)
-        return reply
-
-    def _hear(self, stage: Stage) -> Flow[Reply]:
-        heard = yield from self._exchange.hear(stage, self._tag)
-        if not isinstance(heard, Answer):
-            return Reply(300, (printable(heard),), "+")
-        self.answer = heard
-        return reply_of(heard.status)
-
-
 def judge(answer: Answer, stage: Stage, about: str = "") -> Answer:
     """The same answer when it is OK. Raises CommandRefused."""
     if answer.status.word != "OK":
         raise errors.CommandRefused(reply_of(answer.status), stage=stage, about=about)
     return answer
-
-
-def reply_of(status: wire.Status) -> Reply:
-    """A status as every error holds it: the word is the server's, the number only says what kind of answer it is."""
-    if status.word in ("OK", "PREAUTH"):
-        kind = 200
-    elif status.word == "BAD":
-        kind = 504  # it does not know the command, or not like that: at the login another mechanism may follow
-    else:
-        kind = 400 if status.code.upper() in _PASSING else 500
-    text = f"[{status.code}] {status.text}" if status.code else status.text
-    return Reply(kind, (text,), status.word)
 
 
 def _is_news(line: bytes) -> bool:

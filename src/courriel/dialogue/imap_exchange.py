@@ -11,12 +11,16 @@ from collections.abc import Sequence
 
 from courriel import errors
 from courriel.dialogue.flow import Flow, Overhear, Receive, Send
+from courriel.dialogue.talk import hung_up
 from courriel.errors import Stage
 from courriel.model.limits import Limits
+from courriel.reply import Reply
 from courriel.values import dataclass
 from courriel.wire import imap as wire
 from courriel.wire.smtp import printable
 
+# RFC 5530: what may go away by itself. IMAP knows no numbers, and a NO alone is final.
+_PASSING = ("UNAVAILABLE", "INUSE", "SERVERBUG", "LIMIT", "CORRUPTION")
 _SMALL = 4096  # octets that may be counted out without being waited for (LITERAL-, RFC 7888)
 
 
@@ -152,11 +156,22 @@ class ImapExchange:
         del self._buffer[:size]
         return octets
 
-    def linger(self, stage: Stage, seconds: float) -> Flow[bool]:
-        """Wait at most so long for the server to speak; whether it did. What it said is kept."""
-        if not self._buffer:
-            self._add((yield Overhear(stage, seconds)), stage)
-        return bool(self._buffer)
+    def linger(self, stage: Stage, seconds: float) -> Flow[None]:
+        """Wait at most so long for the server to speak; what it says is kept."""
+        if self.idle:
+            self.keep((yield Overhear(stage, seconds)), stage)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing has arrived that is not read yet."""
+        return not self._buffer
+
+    def keep(self, chunk: bytes, stage: Stage) -> None:
+        """Take in what has arrived, as long as it is not too much."""
+        self._octets += len(chunk)
+        if self._octets > self.limits.answer:
+            raise _too_much("an answer", self.limits.answer, stage)
+        self._buffer += chunk
 
     def expect_nothing(self, stage: Stage) -> Flow[None]:
         """Make sure that not one byte is here: before TLS whatever is may come from someone else (B2).
@@ -182,14 +197,8 @@ class ImapExchange:
     def _more(self, stage: Stage, *, begun: bool) -> Flow[None]:
         chunk = yield Receive(stage, begun)
         if not chunk:
-            raise errors.ConnectionFailed("the server hung up", stage=stage, hint_id="SESSION-LOST")
-        self._add(chunk, stage)
-
-    def _add(self, chunk: bytes, stage: Stage) -> None:
-        self._octets += len(chunk)
-        if self._octets > self.limits.answer:
-            raise _too_much("an answer", self.limits.answer, stage)
-        self._buffer += chunk
+            raise hung_up(stage)
+        self.keep(chunk, stage)
 
     def _look_for_answers_to_nothing(self, stage: Stage) -> None:
         """Only news ("* …") may be here when we begin to speak; it is left where it is."""
@@ -217,6 +226,18 @@ def refuse_goodbye(said: bytes, stage: Stage) -> None:
         raise errors.ConnectionFailed(
             f"the server closed the session: {status.said}", stage=stage, hint_id="SESSION-LOST"
         )
+
+
+def reply_of(status: wire.Status) -> Reply:
+    """A status as every error holds it: the word is the server's, the number only says what kind of answer it is."""
+    if status.word in ("OK", "PREAUTH"):
+        kind = 200
+    elif status.word == "BAD":
+        kind = 504  # it does not know the command, or not like that: at the login another mechanism may follow
+    else:
+        kind = 400 if status.code.upper() in _PASSING else 500
+    text = f"[{status.code}] {status.text}" if status.code else status.text
+    return Reply(kind, (text,), status.word)
 
 
 def answers_nothing(line: bytes, stage: Stage) -> errors.RemoteProtocolError:

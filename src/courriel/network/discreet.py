@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from courriel.dialogue.flow import Send
+from courriel.errors import Stage
 from courriel.network.transcript import Transcript
 from courriel.wire.imap import counted_at_end
 
@@ -25,7 +26,7 @@ class Discreet(Transcript):
         for line in self._ours.of(want.data):
             self._told.write("C", line)
 
-    def heard(self, data: bytes) -> None:
+    def heard(self, data: bytes, stage: Stage = "") -> None:
         """The server said this."""
         for line in self._theirs.of(data):
             self._told.write("S", line)

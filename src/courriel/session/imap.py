@@ -249,7 +249,14 @@ class ImapSession:
         return self._letters(uids, whole=whole)
 
     def content_of(self, letter: Placed) -> bytes:
-        """The whole letter to the octet; it is not marked as seen. Raises CommandRefused when it is gone."""
+        """The whole letter to the octet; it is not marked as seen.
+
+        Raises UsageError when it is gone, LetterTooLarge (nothing is asked then).
+        """
+        if letter.size > self._dialogue.exchange.limits.letter:
+            raise errors.LetterTooLarge(
+                f"letter {letter.uid} has {letter.size:,} octets, more than the session takes (limits)", stage="letter"
+            )
         told = self.tell(letter.place, (letter.uid,), ("BODY.PEEK[]",))
         if letter.uid not in told:
             raise errors.UsageError(f"letter {letter.uid} is no longer in {letter.folder!r}")
@@ -275,6 +282,7 @@ class ImapSession:
         A server without MOVE (RFC 6851) is asked to copy them, then to delete those that were copied. Where it can only
         expunge everything at once, and others are flagged as deleted, the originals stay, flagged as deleted.
         """
+        self._must_be_writable()
         if "MOVE" in self._dialogue.capabilities:
             return self._carry(which, folder, lambda client, uids, name: client.move(uids, name))
         uids = self._numbers(which)
@@ -293,8 +301,8 @@ class ImapSession:
 
         Raises NotSupported when the server can only remove all (it lacks UIDPLUS), and others are flagged too.
         """
+        self._must_be_writable()
         if which is None:
-            self._numbers(())
             with self._talk("mailbox") as client:
                 client.expunge()
             return
@@ -410,6 +418,12 @@ class ImapSession:
             raise errors.UsageError("no folder is selected: select one")
         return self.selected
 
+    def _must_be_writable(self) -> None:
+        selection = self._select_something()
+        if selection.read_only:
+            # Some servers say OK to a change, and make none.
+            raise errors.UsageError(f"{selection.name!r} is selected for reading only")
+
     def _select_something(self) -> Selection:
         return self.selected or self.select()
 
@@ -437,7 +451,9 @@ class ImapSession:
             told = self.tell(place, some, ("RFC822.SIZE",))
             sizes = {uid: each.get(b"RFC822.SIZE") or 0 for uid, each in told.items()}
             for lot in some_letters.batched_by_size(some, sizes):
-                yield lot, self.tell(place, lot, some_letters.WHOLE)
+                # One that is too large for memory comes with its headers; touching the rest says so.
+                small = max(sizes[uid] for uid in lot) <= self._dialogue.exchange.limits.letter
+                yield lot, self.tell(place, lot, some_letters.WHOLE if small else some_letters.HEAD)
 
     def tell(self, place: tuple[str, int], uids: Sequence[int], what: Sequence[str]) -> dict[int, some_letters.Told]:
         """What the server tells of these letters, by number; those that are gone are left out."""
@@ -475,6 +491,7 @@ class ImapSession:
         words = [wire.flag(flag) for flag in flags]
         if not words:
             raise errors.UsageError("name a flag, as in flag(letter, 'seen')")
+        self._must_be_writable()
         for batch in _batches(self._numbers(which)):
             with self._talk("mailbox") as client:
                 getattr(client, how)(wire.uid_set(batch), words, silent=True)

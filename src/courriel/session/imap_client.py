@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 
 from courriel import errors
 from courriel.dialogue.flow import Flow
-from courriel.dialogue.imap import ImapDialogue, reply_of
+from courriel.dialogue.imap import ImapDialogue
+from courriel.dialogue.imap_exchange import reply_of
 from courriel.errors import Stage
 from courriel.network.stepping import SteppingLine
 from courriel.reply import Reply

@@ -40,8 +40,9 @@ def _octets(message: Putable) -> bytes:
         case Outgoing():
             return bytes(message.content)
         case Message() | Prepared() | ReadyMessage():
-            return bytes(content_of(message, eight_bit=True))
+            return bytes(content_of(message, eight_bit=True, utf8=True))
     raw = getattr(message, "raw", None)
     if isinstance(raw, bytes):
         return raw
-    return bytes(content_of(ReadyMessage.of(message), eight_bit=True))  # type: ignore[arg-type]  # it says what is wrong
+    ready = ReadyMessage.of(message)  # type: ignore[arg-type]  # it says what is wrong
+    return bytes(content_of(ready, eight_bit=True, utf8=True))
