@@ -26,6 +26,7 @@ Every error courriel raises, as one tree:
         * CommandRefused
     * NotSupported                  the server cannot do what was asked
     * NotPermitted                  we held the end of the message back; nothing was delivered
+    * FolderRenumbered              letters of a folder have other numbers now: nothing known of them holds
 
 Each one answers three questions: may I retry (`retryable`)? is the session still good (`session_usable`)?
 could the message have left anyway (`in_doubt`)? And it says what a person can do (`hint`).
@@ -78,6 +79,7 @@ class CourrielError(Exception):
         self.in_doubt = in_doubt
         self.hint_id = hint_id
         self.user = ""
+        self.protocol = ""
 
     @property
     def retryable(self) -> bool:
@@ -127,7 +129,9 @@ class CourrielError(Exception):
     def _filled(self, text: Text) -> str:
         host, colon, port = self.server.rpartition(":")
         host, port = (host, port) if colon else (self.server, "")
-        return text.in_(failures.language(), host=host.strip("[]"), port=port or None, user=self.user)
+        return text.in_(
+            failures.language(), host=host.strip("[]"), port=port or None, user=self.user, protocol=self.protocol
+        )
 
     def _facts(self) -> failures.Facts:
         """What the failure table is asked with."""
@@ -298,6 +302,12 @@ class NotSupported(CourrielError):
 
 class NotPermitted(CourrielError):
     """Whoever had to permit the end of the message did not; the line was cut before it, and nothing was delivered."""
+
+
+class FolderRenumbered(CourrielError):
+    """The letters of a folder have other numbers now (another UIDVALIDITY): which are new cannot be told any more."""
+
+    session_usable = True
 
 
 def copy(error: CourrielError) -> CourrielError:

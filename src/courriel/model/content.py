@@ -70,5 +70,5 @@ def has_long_line(data: bytes) -> bool:
 
 
 def is_dotless(data: bytes) -> bool:
-    """Whether no line of it begins with a dot."""
-    return b"\n." not in data and not data.startswith(b".")
+    """Whether no line of it begins with a dot; its lines end in CRLF, and the longer needle is found sooner."""
+    return b"\r\n." not in data and not data.startswith(b".")

@@ -120,6 +120,7 @@ def keep_line(error: BaseException, server: Server, *, opening: bool) -> bool:
     if not isinstance(error, errors.CourrielError):
         return False
     error.server = error.server or str(server)
+    error.protocol = server.dialect.value
     error.session_usable = error.session_usable and not opening
     return error.session_usable
 

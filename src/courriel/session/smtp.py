@@ -327,6 +327,6 @@ def _as_server(server: Server | str) -> Server:
     """A string is a host here, never a URL: `courriel.send(via=...)` reads those."""
     if not isinstance(server, Server):
         return Server(server)
-    if server.dialect is Dialect.POP3:
-        raise errors.InvalidServer(f"{server} speaks POP3, which is for reading; mail leaves by SMTP")
+    if server.dialect in (Dialect.POP3, Dialect.IMAP):
+        raise errors.InvalidServer(f"{server} speaks {server.dialect.name}, which is for reading; mail leaves by SMTP")
     return server
