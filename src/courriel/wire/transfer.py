@@ -92,12 +92,10 @@ class Base64File:
 
     def __iter__(self) -> Iterator[bytes]:
         """Raises InvalidMessage when the file is gone, has another length than it had, or is written to meanwhile."""
-        from pathlib import Path
-
         left = self.attachment.size
         block = memoryview(bytearray(min(_BLOCK, left + 1)))
         try:
-            with Path(str(self.attachment.source)).open("rb", buffering=0) as file:
+            with open(str(self.attachment.source), "rb", buffering=0) as file:  # noqa: PTH123 - pathlib is a megabyte
                 before = os.fstat(file.fileno())
                 # A block that is not full is the last one; one octet more than there should be tells a file that grew.
                 while length := _fill(file.readinto, block):
