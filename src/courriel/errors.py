@@ -320,10 +320,18 @@ class OutboxError(CourrielError):
     """The outbox could not keep a mail, or do what was asked with it; no session is the worse for it."""
 
     session_usable = True
+    _status = 74
+
+    @property
+    def sysexit(self) -> int:
+        """74 for what the disk refused, 73 when there is no room, 66 for a mail that is not there."""
+        return self.failure.sysexit if self.failure else self._status
 
 
 class OutboxFull(OutboxError):
     """There is no room for this mail, and nothing of it was written; it can be put again when there is."""
+
+    _status = 73
 
     @property
     def retryable(self) -> bool:
@@ -345,6 +353,8 @@ class OutboxUncertain(OutboxError):
 
 class TicketNotFound(OutboxError, LookupError):
     """There is no such mail in this outbox; it may have been pruned."""
+
+    _status = 66
 
 
 class LeaseLost(OutboxError):

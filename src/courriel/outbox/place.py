@@ -27,14 +27,19 @@ class Place:
 
 
 def usual_place() -> Place:
-    """The outbox that is meant when nothing is said. Raises UsageError for a setting that cannot be read."""
+    """The outbox that is meant when nothing is said; the user's own folder is made when it is missing.
+
+    Raises UsageError for a setting that cannot be read, OSError.
+    """
     by_environment = own_variable("COURRIEL_OUTBOX")
     if by_environment is not None:
         return Place(*by_environment)
     by_file = named_outbox()
     if by_file is not None:
         return Place(*by_file)
-    return Place(str(own_folder() / "outbox.db"), "default")
+    folder = own_folder()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Place(str(folder / "outbox.db"), "default")
 
 
 def own_folder(platform: str = sys.platform, environment: Mapping[str, str] = os.environ) -> Path:
