@@ -81,7 +81,7 @@ def _put(
         to=Address.all_of(envelope.to) if envelope is not None and envelope.to else None,
     )
     info = ticket.info
-    told = {"ok": True, "ticket": info.id, "key": info.key, "state": info.state.name.lower(),
+    told: dict[str, object] = {"ok": True, "ticket": info.id, "key": info.key, "state": info.state.name.lower(),
             "message_id": info.message_id, "file": file or None, "sysexit": 0}  # fmt: skip
     if report.values(told):
         return

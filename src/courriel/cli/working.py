@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
     from courriel import Outbox, Ticket
     from courriel.cli.command import Manner
+    from courriel.outbox.listeners import Event
     from courriel.outbox.store import MailInfo
 
 UNAVAILABLE = 69
 _LOOK = 0.5  # seconds between two looks; the line moves, and nobody waits for it
 _PLAIN = 60.0  # seconds between two lines where no person sits
 _WHEEL = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_EVENTS: tuple[Event, ...] = ("sent", "failed", "unsure")
 _RATE = 30.0  # seconds over which the rate is taken
 
 
@@ -39,8 +41,8 @@ class Working:
         self._counts = {"sent": 0, "failed": 0, "unsure": 0}
         self._news: deque[tuple[str, MailInfo]] = deque()
         self._pace: deque[tuple[float, int]] = deque([(monotonic(), 0)])
-        for event in ("sent", "failed", "unsure"):
-            outbox.on(event, self._listener(event))  # type: ignore[arg-type]  # the words are those of Event
+        for event in _EVENTS:
+            outbox.on(event, self._listener(event))
 
     def once(self) -> int:
         """Send what is due now."""
@@ -129,7 +131,13 @@ class Working:
                 f"{unanswered} mails unanswered: they will be marked as in doubt (courriel outbox list --unsure)",
             )
             self._report.failing(UNAVAILABLE, "Unanswered", sentence)
-        summary = {"event": "stopped", **self._counts, "waiting": waiting, "held": held, "unanswered": unanswered}
+        summary: dict[str, object] = {
+            "event": "stopped",
+            **self._counts,
+            "waiting": waiting,
+            "held": held,
+            "unanswered": unanswered,
+        }
         if self._report.values(summary):
             return
         sent, failed = _number(self._counts["sent"]), _number(self._counts["failed"])
