@@ -65,9 +65,12 @@ def stage(folder: Path) -> Generator[Stage, None, None]:
     # What captures or redirects mail elsewhere on this machine is not meant here: nothing leaves it anyway.
     settings = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("COURRIEL_")}
     try:
-        with Sandbox(folder=folder, users=USERS) as sandbox, _believed(sandbox.ca):
-            with TemporaryDirectory(prefix="courriel-outbox-", ignore_cleanup_errors=True) as private:
-                yield Stage(sandbox, _closed_port(), Path(private) / "outbox.db")
+        with (
+            TemporaryDirectory(prefix="courriel-outbox-", ignore_cleanup_errors=True) as private,
+            Sandbox(folder=folder, users=USERS) as sandbox,
+            _believed(sandbox.ca),
+        ):
+            yield Stage(sandbox, _closed_port(), Path(private) / "outbox.db")
     finally:
         os.environ.update(settings)
 
