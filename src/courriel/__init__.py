@@ -54,6 +54,9 @@ if TYPE_CHECKING:
     from courriel.model.trust import ClientCertificate as ClientCertificate
     from courriel.model.trust import Trust as Trust
     from courriel.network.transcript import Transcript as Transcript
+    from courriel.outbox.aio import AsyncOutbox as AsyncOutbox
+    from courriel.outbox.outbox import Outbox as Outbox
+    from courriel.outbox.ticket import Ticket as Ticket
     from courriel.reply import Reply as Reply
     from courriel.sandbox.sandbox import Sandbox as Sandbox
     from courriel.session.imap import ImapSession as ImapSession
@@ -72,6 +75,7 @@ _HOMES = {
     "AsyncLetter": "wire.letter",
     "AsyncImapSession": "session.imap_awaited",
     "AsyncPopSession": "session.pop3",
+    "AsyncOutbox": "outbox.aio",
     "AsyncSmtpPool": "session.pool",
     "AsyncSmtpSession": "session.smtp",
     "Attachment": "model.attachment",
@@ -89,6 +93,7 @@ _HOMES = {
     "Mark": "model.folder",
     "Message": "model.message",
     "Notify": "model.envelope",
+    "Outbox": "outbox.outbox",
     "Outcome": "model.receipt",
     "Password": "model.credentials",
     "PopSession": "session.pop3",
@@ -105,6 +110,7 @@ _HOMES = {
     "SmtpPool": "session.pool",
     "SmtpSession": "session.smtp",
     "Template": "compose.template",
+    "Ticket": "outbox.ticket",
     "Timeouts": "model.server",
     "Token": "model.credentials",
     "TokenSource": "model.credentials",

@@ -27,6 +27,12 @@ Every error courriel raises, as one tree:
     * NotSupported                  the server cannot do what was asked
     * NotPermitted                  we held the end of the message back; nothing was delivered
     * FolderRenumbered              letters of a folder have other numbers now: nothing known of them holds
+    * OutboxError                   the outbox could not keep a mail, or do what was asked with it
+        * OutboxFull                    there is no room for it; nothing was written
+        * OutboxUncertain               nobody knows whether it was written: put it again with the same key
+        * TicketNotFound (LookupError)
+        * LeaseLost                     somebody else has the mail by now
+        * NotYet (TimeoutError)         a mail has not reached its end within the time that was waited
 
 Each one answers three questions: may I retry (`retryable`)? is the session still good (`session_usable`)?
 could the message have left anyway (`in_doubt`)? And it says what a person can do (`hint`).
@@ -308,6 +314,55 @@ class FolderRenumbered(CourrielError):
     """The letters of a folder have other numbers now (another UIDVALIDITY): which are new cannot be told any more."""
 
     session_usable = True
+
+
+class OutboxError(CourrielError):
+    """The outbox could not keep a mail, or do what was asked with it; no session is the worse for it."""
+
+    session_usable = True
+    _status = 74
+
+    @property
+    def sysexit(self) -> int:
+        """74 for what the disk refused, 73 when there is no room, 66 for a mail that is not there."""
+        return self.failure.sysexit if self.failure else self._status
+
+
+class OutboxFull(OutboxError):
+    """There is no room for this mail, and nothing of it was written; it can be put again when there is."""
+
+    _status = 73
+
+    @property
+    def retryable(self) -> bool:
+        """Yes, once there is room."""
+        return True
+
+
+class OutboxUncertain(OutboxError):
+    """The disk failed in the moment of writing, and nobody knows whether it was written.
+
+    Reopen the outbox and put the mail again with the same key: then there is one of it, whatever happened.
+    """
+
+    @property
+    def retryable(self) -> bool:
+        """Yes, with the same key."""
+        return True
+
+
+class TicketNotFound(OutboxError, LookupError):
+    """There is no such mail in this outbox; it may have been pruned."""
+
+    _status = 66
+
+
+class LeaseLost(OutboxError):
+    """Somebody else has this mail by now, or it was taken back: whoever had it must not go on with it."""
+
+
+class NotYet(OutboxError, TimeoutError):
+    """A mail has not reached its end within the time that was waited for it; it goes on all the same."""
 
 
 def copy(error: CourrielError) -> CourrielError:

@@ -1,0 +1,287 @@
+"""The bridge for those who await: storage blocks by nature, so each call is made in a thread of ours."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from inspect import iscoroutinefunction
+from time import monotonic
+from types import TracebackType
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from courriel import errors
+from courriel.outbox.listeners import Event
+from courriel.outbox.outbox import MAX_SIZE, Outbox
+from courriel.outbox.store import Count, LaneInfo, MailInfo, State, Store
+from courriel.outbox.ticket import Ticket
+from courriel.outbox.ways import Via
+from courriel.outbox.worker import BATCH, GRACE, Confirm, Worker
+from courriel.outbox.writing import Moment
+from courriel.session.outgoing import Sendable
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from typing import Self, Unpack
+
+    from courriel.outbox.outbox import Wanted
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_THREADS = 64  # callers who share one commit: a disk is asked by many at once, or it is slow
+_SOONEST, _LATEST = 0.02, 1.0  # seconds between two looks
+_TOLD_WITHIN = 60.0  # seconds that a listener of the event loop may take
+
+
+class AsyncTicket:
+    """One mail in an outbox; the same words as Ticket, awaited."""
+
+    def __init__(self, ticket: Ticket, ask: Callable[..., Awaitable[object]]) -> None:
+        self.id = ticket.id
+        self._ticket, self._ask = ticket, ask
+
+    async def info(self) -> MailInfo:
+        """Everything that is known of it. Raises TicketNotFound when it was pruned."""
+        found = await self._ask(lambda: self._ticket.info)
+        assert isinstance(found, MailInfo)
+        return found
+
+    async def status(self) -> State:
+        """Where it stands; see Ticket.status."""
+        return (await self.info()).state
+
+    async def wait(self, timeout: float = 60.0) -> MailInfo:  # noqa: ASYNC109 - a word of Ticket.wait
+        """Wait until it has reached its end, for so many seconds at most. Raises NotYet."""
+        ends, pause = monotonic() + timeout, _SOONEST
+        while True:
+            info = await self.info()
+            left = ends - monotonic()
+            if info.state.final:
+                return info
+            if left <= 0:
+                raise errors.NotYet(f"mail {self.id} is {info.state.name} after {timeout:g} s")
+            await asyncio.sleep(min(pause, left))
+            pause = min(pause * 2, _LATEST)
+
+    async def cancel(self) -> bool:
+        """Take it back; False when it is too late."""
+        return bool(await self._ask(self._ticket.cancel))
+
+    async def hold(self) -> bool:
+        """Keep it until `release`; False when it is too late."""
+        return bool(await self._ask(self._ticket.hold))
+
+    async def release(self) -> bool:
+        """Let go of one that is HELD; see Ticket.release."""
+        return bool(await self._ask(self._ticket.release))
+
+    async def retry_now(self) -> bool:
+        """Send one that waits for its next try at once."""
+        return bool(await self._ask(self._ticket.retry_now))
+
+    async def content(self) -> bytes:
+        """The whole mail, to the octet, as it is sent."""
+        content = await self._ask(self._ticket.content)
+        assert isinstance(content, bytes)
+        return content
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AsyncTicket) and self._ticket == other._ticket
+
+    def __hash__(self) -> int:
+        return hash(self._ticket)
+
+    def __repr__(self) -> str:
+        return f"<AsyncTicket {self.id}>"
+
+
+class AsyncOutbox:
+    """Mail that survives: the same words as Outbox, awaited. Open it with `async with`, or `await open()`.
+
+    Who sends are threads here too: a task that is cancelled never interrupts a mail between its end and its answer.
+    """
+
+    def __init__(
+        self,
+        place: str | os.PathLike[str] | Store,
+        *,
+        ways: Mapping[str, Via] | None = None,
+        elsewhere: bool = False,
+        max_size: int = MAX_SIZE,
+    ) -> None:
+        self._make = partial(Outbox, place, ways=ways, elsewhere=elsewhere, max_size=max_size)
+        self._threads = ThreadPoolExecutor(_THREADS, "courriel outbox")
+        self._opened: Outbox | None = None
+
+    async def open(self) -> Self:
+        """Open the database; see Outbox for what is raised."""
+        self._opened = await self._ask(self._make)
+        return self
+
+    async def put(
+        self,
+        message: Sendable,
+        *,
+        via: Via = None,
+        key: str | None = None,
+        conn: object = None,
+        **wanted: Unpack[Wanted],
+    ) -> AsyncTicket:
+        """Keep one mail, and return when it is on stable storage; see Outbox.put.
+
+        A cancelled call may have kept it; with a key it can be called again.
+        """
+        return self._ticket(await self._ask(partial(self._outbox.put, message, via=via, key=key, conn=conn, **wanted)))
+
+    async def put_many(
+        self,
+        messages: Iterable[Sendable],
+        *,
+        via: Via = None,
+        keys: Iterable[str] | None = None,
+        conn: object = None,
+        **wanted: Unpack[Wanted],
+    ) -> Sequence[AsyncTicket]:
+        """Keep many mails, some hundreds in one commit; see Outbox.put_many."""
+        act = partial(self._outbox.put_many, messages, via=via, keys=keys, conn=conn, **wanted)
+        return [self._ticket(ticket) for ticket in await self._ask(act)]
+
+    async def get(self, id: str | None = None, *, key: str | None = None) -> AsyncTicket:  # noqa: A002
+        """The ticket of a mail, by its id or your key. Raises TicketNotFound."""
+        return self._ticket(await self._ask(self._outbox.get, id, key=key))
+
+    async def list(
+        self,
+        state: State | None = None,
+        *,
+        lane: str | None = None,
+        since: datetime | None = None,
+        unsure: bool | None = None,
+        most: int | None = None,
+    ) -> AsyncIterator[MailInfo]:
+        """Mails in the order in which they were put; see Outbox.list."""
+        infos = self._outbox.list(state, lane=lane, since=since, unsure=unsure, most=most)
+        while (info := await self._ask(next, infos, None)) is not None:
+            yield info
+
+    async def stats(self) -> Sequence[Count]:
+        """How many mails are where; see Outbox.stats."""
+        return await self._ask(self._outbox.stats)
+
+    async def lanes(self) -> Sequence[LaneInfo]:
+        """Every lane: whether it rests or is stopped, why, and its limits."""
+        return await self._ask(self._outbox.lanes)
+
+    async def export(self, id: str, path: str | os.PathLike[str]) -> None:  # noqa: A002
+        """Write a mail to a file (.eml)."""
+        await self._ask(self._outbox.export, id, path)
+
+    async def pause(self, lane: str) -> LaneInfo:
+        """Send nothing on this lane until `resume`."""
+        return await self._ask(self._outbox.pause, lane)
+
+    async def resume(self, lane: str) -> LaneInfo:
+        """Send on this lane, also when it rests after a failure."""
+        return await self._ask(self._outbox.resume, lane)
+
+    async def limit(self, lane: str, *, cap: int | None = None, rate: str | None = None) -> LaneInfo:
+        """At most so many mails of a lane in hand, and no more than `rate`; see Outbox.limit."""
+        return await self._ask(partial(self._outbox.limit, lane, cap=cap, rate=rate))
+
+    def use(self, lane: str, way: Via) -> None:
+        """From now on this process sends the mails of a lane by this way; a session or pool is one that blocks."""
+        self._outbox.use(lane, way)
+
+    async def prune(self, *, sent: Moment = None, failed: Moment = None) -> int:
+        """Forget old mails; see Outbox.prune."""
+        return await self._ask(partial(self._outbox.prune, sent=sent, failed=failed))
+
+    def on(self, event: Event, listener: Callable[[AsyncTicket], object]) -> None:
+        """Call this function with the ticket, a coroutine function on this event loop; see Outbox.on."""
+        loop = asyncio.get_running_loop()
+
+        def tell(ticket: Ticket) -> None:
+            if iscoroutinefunction(listener):
+                asyncio.run_coroutine_threadsafe(listener(self._ticket(ticket)), loop).result(_TOLD_WITHIN)
+            else:
+                listener(self._ticket(ticket))
+
+        self._outbox.on(event, tell)
+
+    def worker(
+        self,
+        *,
+        workers: int = 1,
+        lanes: Iterable[str] | None = None,
+        confirm: Confirm | None = None,
+        batch: int = BATCH,
+    ) -> AsyncWorker:
+        """A worker that sends for as long as an `async with` block lasts."""
+        return AsyncWorker(self._outbox.worker(workers=workers, lanes=lanes, confirm=confirm, batch=batch), self._ask)
+
+    async def run_once(self, *, lanes: Iterable[str] | None = None, confirm: Confirm | None = None) -> int:
+        """Send what is due now, and return how many mails were tried."""
+        return await self._ask(partial(self._outbox.run_once, lanes=lanes, confirm=confirm))
+
+    async def reopen(self) -> None:
+        """Begin anew after OutboxUncertain."""
+        await self._ask(self._outbox.reopen)
+
+    async def close(self) -> None:
+        """Let go of the database; may be called twice."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            await self._ask(opened.close)
+            self._threads.shutdown(wait=False)
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # The steps.
+
+    @property
+    def _outbox(self) -> Outbox:
+        if self._opened is None:
+            raise errors.UsageError("this outbox is not open; use it with `async with`, or call open()")
+        return self._opened
+
+    def _ticket(self, ticket: Ticket) -> AsyncTicket:
+        return AsyncTicket(ticket, self._ask)
+
+    async def _ask(self, act: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(act, *arguments, **named))
+
+
+class AsyncWorker:
+    """Sends beside the event loop; see Worker."""
+
+    def __init__(self, worker: Worker, ask: Callable[..., Awaitable[object]]) -> None:
+        self._worker, self._ask = worker, ask
+
+    def start(self) -> Self:
+        """Begin to send."""
+        self._worker.start()
+        return self
+
+    async def stop(self, grace: float = GRACE) -> int:
+        """Begin nothing more, and wait for the answers; see Worker.stop."""
+        left = await self._ask(self._worker.stop, grace)
+        assert isinstance(left, int)
+        return left
+
+    async def __aenter__(self) -> Self:
+        return self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # A task that is cancelled here waits all the same: what is in hand must be answered, or given back.
+        await asyncio.shield(asyncio.ensure_future(self.stop()))

@@ -1,0 +1,124 @@
+"""
+Looks after what the senders have in hand: leases of those that go on, an end for those that wait too long, tidiness.
+
+A lease is extended only while there is progress: a sender that hangs keeps its mails for as long as its own patience
+could last, and no longer.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from threading import Event, Lock, Thread
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from courriel import errors
+from courriel.outbox.batch import LEASE, Batch
+from courriel.outbox.listeners import event_of
+from courriel.outbox.store import UNSURE, MailInfo, Query, State
+
+if TYPE_CHECKING:
+    from courriel.outbox.worker import Confirm, Tools
+
+logger = logging.getLogger("courriel.outbox")
+
+SENT_KEPT, FAILED_KEPT = 7 * 86_400.0, 30 * 86_400.0
+"""Seconds that mails stay in the outbox after their end: long enough to look into what people ask about."""
+
+_TICK = 1.0  # seconds between two rounds
+_EXTEND = 30.0  # seconds: a quarter of a lease
+_ROUNDS = 60  # ticks between two looks for news that nobody has taken, and for mails that somebody may know of
+_PRUNE = 3600  # ticks between two prunings
+_OLD_NEWS = 60.0  # seconds after which news was not taken by who wrote it: that worker is gone
+
+
+class Keeper:
+    """One thread beside the senders."""
+
+    def __init__(self, tools: Tools, confirm: Confirm | None) -> None:
+        self._tools, self._confirm = tools, confirm
+        self._batches: list[Batch] = []
+        self._lock = Lock()
+        self._halt = Event()
+        self._thread: Thread | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        self._halt.clear()
+        self._thread = Thread(target=self._run, name="courriel outbox keeper", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> int:
+        """End, and say how many mails are unanswered whose end may have left."""
+        self._halt.set()
+        if self._thread is not None:
+            self._thread.join(10)
+        with self._lock:
+            return sum(batch.may_have_left(job) for batch in self._batches for job in batch.unanswered)
+
+    def watch(self, batch: Batch) -> None:
+        """These are in hand now."""
+        with self._lock:
+            self._batches.append(batch)
+
+    def forget(self, batch: Batch) -> None:
+        """They are not any more."""
+        with self._lock:
+            self._batches.remove(batch)
+
+    # The steps.
+
+    def _run(self) -> None:
+        tick = 0
+        while not self._halt.wait(_TICK if tick else 0.01):
+            try:
+                self._look_after()
+                if tick % _ROUNDS == 0:
+                    self._tell_again()
+                    self._ask_about_held()
+                if tick % _PRUNE == 0:
+                    while (
+                        self._tools.store.prune(sent=SENT_KEPT, failed=FAILED_KEPT, most=500)
+                        and not self._halt.is_set()
+                    ):
+                        pass
+            except errors.OutboxError as failed:
+                logger.warning("The outbox could not be looked after: %s", failed, extra={"action": "keeper_failed"})
+            except Exception:
+                logger.exception("The keeper failed, and goes on", extra={"action": "keeper_failed"})
+            tick += 1
+
+    def _look_after(self) -> None:
+        with self._lock:
+            batches = list(self._batches)
+        for batch in batches:
+            now = monotonic()
+            if batch.overdue and batch.cut is not None:
+                batch.cut()
+            if now - batch.extended > _EXTEND and now - batch.progress < batch.patience and (jobs := batch.unmarked):
+                batch.extended = now
+                self._tools.store.extend(jobs, lease=LEASE)
+
+    def _tell_again(self) -> None:
+        """News that a worker wrote down and could not tell any more."""
+        listeners = self._tools.listeners
+        for info in self._tools.store.read(Query(news=True)):
+            event = event_of(info)
+            old = info.changed < time.time() - _OLD_NEWS
+            if old and listeners.wanted((event,)) and listeners.tell((event,), self._tools.ticket(info.id)):
+                self._tools.store.told([info.id])
+
+    def _ask_about_held(self) -> None:
+        """Mails on hold that may have been delivered: somebody may be able to find out."""
+        if self._confirm is None:
+            return
+        for info in self._tools.store.read(Query(state=State.HELD, unsure=True)):
+            if info.why == UNSURE:
+                self._ask_about(info)
+
+    def _ask_about(self, info: MailInfo) -> None:
+        assert self._confirm is not None
+        found = self._confirm(info.message_id, info.lane)
+        self._tools.store.edit(info.id, "found" if found else "not_found")
+        self._tools.bell.ring()

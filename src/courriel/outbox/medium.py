@@ -1,0 +1,94 @@
+"""Where a database lies: whether a file is safe there, and whether there is room."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+from pathlib import Path
+
+from courriel import errors
+
+_NETWORK = frozenset(
+    ("nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "ceph", "glusterfs", "lustre", "9p", "vboxsf", "virtiofs")
+)
+_ROOM_KEPT = (
+    64 * 1024 * 1024
+)  # octets that `put` leaves free, so that what becomes of a mail can always be written down
+_OLDEST = (3, 35, 0)  # RETURNING
+
+
+def check_place(path: Path) -> None:
+    """Refuse a place where a database would be damaged sooner or later. Raises OutboxError, UsageError."""
+    if not path.parent.is_dir():
+        raise errors.UsageError(f"{path}: there is no folder {path.parent}")
+    if path.is_dir():
+        raise errors.UsageError(f"{path} is a folder; an outbox is a file")
+    if kind := network_kind(path):
+        raise errors.UsageError(
+            f"{path} lies on a network file system ({kind}): locks there are not to be trusted, and the outbox would be"
+            " damaged one day; use a local disk, or PostgreSQL for several machines"
+        )
+
+
+def network_kind(path: Path) -> str:
+    """The network file system that a path lies on; empty for a local one, as far as this machine tells."""
+    if sys.platform == "win32":
+        import ctypes
+
+        drive = os.path.splitdrive(path.resolve())[0]
+        remote = drive.startswith("\\\\") or ctypes.windll.kernel32.GetDriveTypeW(f"{drive}\\") == 4
+        return "a network drive" if remote else ""
+    try:
+        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    kind = kind_of_mount(str(path.parent.resolve()), mounts)
+    return kind if kind in _NETWORK or kind.startswith("fuse.ssh") else ""
+
+
+def kind_of_mount(folder: str, mounts: str) -> str:
+    """What is mounted where this folder lies; `mounts` is the text of /proc/self/mountinfo (proc(5))."""
+    best, kind = "", ""
+    for line in mounts.splitlines():
+        fields, dash, rest = line.partition(" - ")
+        place = fields.split(" ")[4].encode().decode("unicode_escape") if dash else ""
+        inside = place and (folder == place or folder.startswith(place.rstrip("/") + "/"))
+        if inside and len(place) >= len(best):
+            best, kind = place, rest.split(" ")[0]
+    return kind
+
+
+def check_room(path: Path, octets: int) -> None:
+    """Keep enough of the disk free for what has to be written down later. Raises OutboxFull."""
+    free = free_octets(path)
+    if free < _ROOM_KEPT + 2 * octets:
+        raise errors.OutboxFull(
+            f"{path}: {free:,} octets are free on this disk; a mail of {octets:,} is not taken, so that what becomes of"
+            " those that are here can still be written down"
+        )
+
+
+def free_octets(path: Path) -> int:
+    """What may still be written beside this file."""
+    if sys.platform == "win32":
+        from shutil import disk_usage
+
+        return disk_usage(path.parent).free
+    there = os.statvfs(path.parent)
+    return there.f_bavail * there.f_frsize
+
+
+def check_engine() -> None:
+    """Refuse a SQLite that lacks what we say to it. Raises OutboxError."""
+    if sqlite3.sqlite_version_info < _OLDEST:
+        raise errors.OutboxError(f"SQLite {sqlite3.sqlite_version} is too old for an outbox: 3.35 or newer")
+
+
+def may_reset_wal(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> bool:
+    """Whether this SQLite can damage a database when a checkpoint and a commit meet (its WAL-reset bug).
+
+    Our lock keeps them apart; connections that do not take it do not.
+    """
+    mended = version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
+    return not mended

@@ -1,0 +1,353 @@
+"""
+Put mail where nothing is lost, and have it sent from there.
+
+    outbox = Outbox("outbox.db")                                     # or "postgresql://…"
+    ticket = outbox.put(message, via="billing", key="invoice-42")    # on disk when this returns; same key, same ticket
+    outbox.work()                                                    # here or elsewhere: sends, until told to stop
+    ticket.wait().accepted
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from courriel import errors
+from courriel.outbox.bell import Bell
+from courriel.outbox.keeper import FAILED_KEPT, SENT_KEPT
+from courriel.outbox.listeners import Event, Listener, Listeners
+from courriel.outbox.store import Count, LaneInfo, MailInfo, NewMail, Query, State, Store
+from courriel.outbox.ticket import Ticket
+from courriel.outbox.ways import Via, Ways
+from courriel.outbox.worker import BATCH, GRACE, Confirm, Tools, Worker
+from courriel.outbox.writing import Moment, Terms, seconds_from_now, written
+from courriel.session.outgoing import OnRefused, Sendable, Wishes
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from typing import Self, TypedDict, Unpack
+
+    from courriel.model.address import Address
+    from courriel.model.envelope import Notify, Return
+    from courriel.model.message import Priority
+
+    class Wanted(TypedDict, total=False):
+        """What `put` can be asked for beside way and key."""
+
+        not_before: Moment
+        expires: Moment
+        priority: Priority | str
+        on_unsure: str
+        on_refused: OnRefused
+        sender: Address | str | None
+        to: Address | str | Iterable[Address | str] | None
+        notify: Iterable[Notify]
+        ret: Return | None
+        envid: str
+        require_tls: bool
+
+
+MAX_SIZE = 50 * 1024 * 1024
+"""Octets of the largest mail that is taken: above what servers take, and below what hurts a database."""
+
+_OWN_TERMS = ("not_before", "expires", "priority", "on_unsure", "on_refused")
+_MOST_MAILS, _MOST_OCTETS = 200, 16 * 1024 * 1024  # of put_many in one commit
+
+
+class Outbox:
+    """Mail that survives: on disk when `put` returns, sent by a worker, in this process or in another.
+
+    `place` is a file of this machine (SQLite, made when it is missing), or a PostgreSQL URL for several machines; None
+    is what the settings say (COURRIEL_OUTBOX, courriel.toml), else a file of the user's own.
+    `ways` gives names to ways out (`{"billing": session}`) beside the profiles; with `elsewhere`, names that are
+    unknown here are taken, because workers on other machines know them. Mails above `max_size` octets are refused.
+    Use it by `with`, or `close()` it. Raises UsageError, OutboxError.
+    """
+
+    def __init__(
+        self,
+        place: str | os.PathLike[str] | Store | None = None,
+        *,
+        ways: Mapping[str, Via] | None = None,
+        elsewhere: bool = False,
+        max_size: int = MAX_SIZE,
+    ) -> None:
+        self._store = _store_at(place)
+        self._max_size = max_size
+        self._listeners = Listeners()
+        self._bell = Bell()
+        self._ways = Ways(ways or {}, elsewhere=elsewhere)
+
+    # Putting.
+
+    def put(
+        self,
+        message: Sendable,
+        *,
+        via: Via = None,
+        key: str | None = None,
+        conn: object = None,
+        **wanted: Unpack[Wanted],
+    ) -> Ticket:
+        """Keep one mail, and return when it is on stable storage; it will be sent, or stay listed.
+
+        `via` is a profile, a URL without a secret, or an open session or pool; by default what the settings say. A
+        `key` of your own makes it safe to call again: the same key gives the same ticket, and there is one mail. With
+        `conn`, your own connection to the same database, it is put in your transaction, and exists when you commit.
+
+        `not_before` and `expires` (default: five days) are moments with a time zone, or times from now (timedelta, or
+        seconds); `priority` is "high", "normal" or "low". `on_unsure` says what is done when nobody knows whether it
+        was delivered: "resend" it (default: nobody goes without) or "hold" it for a person (nobody gets it twice). The
+        rest is that of `SmtpSession.send`. Raises UsageError, InvalidMessage, InvalidAddress, InvalidUrl before a byte
+        is written; OutboxFull, OutboxUncertain.
+        """
+        mail = written(message, self._ways.lane(via), key, _terms(wanted), self._max_size)
+        (ident,) = self._store.put([mail], conn)
+        self._bell.ring()
+        return self._ticket(ident)
+
+    def put_many(
+        self,
+        messages: Iterable[Sendable],
+        *,
+        via: Via = None,
+        keys: Iterable[str] | None = None,
+        conn: object = None,
+        **wanted: Unpack[Wanted],
+    ) -> Sequence[Ticket]:
+        """Keep many mails, some hundreds in one commit; `keys` has one for each. See `put`.
+
+        When it raises, those before may have been kept: with keys it can be called again as it was.
+        """
+        lane, terms = self._ways.lane(via), _terms(wanted)
+        ids: list[str] = []
+        for mails in _portions(self._written(messages, keys, lane, terms)):
+            ids += self._store.put(mails, conn)
+            self._bell.ring()
+        return [self._ticket(ident) for ident in ids]
+
+    # Looking.
+
+    def get(self, id: str | None = None, *, key: str | None = None) -> Ticket:  # noqa: A002 - its name everywhere
+        """The ticket of a mail, by its id or your key. Raises TicketNotFound."""
+        if (id is None) is (key is None):
+            raise errors.UsageError("get: the id of a mail, or its key")
+        found = self._store.find(id=id, key=key)
+        if found is None:
+            what = f"key {key!r}" if id is None else id
+            raise errors.TicketNotFound(f"there is no mail {what} in {self._store.place}")
+        return self._ticket(found.id)
+
+    def list(
+        self,
+        state: State | None = None,
+        *,
+        lane: str | None = None,
+        since: datetime | None = None,
+        unsure: bool | None = None,
+        most: int | None = None,
+    ) -> Iterator[MailInfo]:
+        """Mails in the order in which they were put, those that fit; they may change while they are listed."""
+        moment = None if since is None else since.timestamp()
+        return self._store.read(Query(state, lane, moment, unsure, most=most))
+
+    def stats(self) -> Sequence[Count]:
+        """How many mails are in each lane and state, since when the oldest, and how many of them are unsure."""
+        return self._store.counts()
+
+    def lanes(self) -> Sequence[LaneInfo]:
+        """Every lane: whether it rests or is stopped, why, and its limits."""
+        return self._store.lanes()
+
+    def export(self, id: str, path: str | os.PathLike[str]) -> None:  # noqa: A002
+        """Write a mail to a file (.eml), to the octet as it is sent. Raises TicketNotFound."""
+        content = self.get(id).content()
+        Path(path).write_bytes(content)
+
+    # Steering.
+
+    def pause(self, lane: str) -> LaneInfo:
+        """Send nothing on this lane until `resume`; what is in hand is finished."""
+        return self._store.set_lane(lane, {"stopped": True})
+
+    def resume(self, lane: str) -> LaneInfo:
+        """Send on this lane, also when it rests after a failure."""
+        info = self._store.set_lane(lane, {"stopped": False})
+        self._bell.ring()
+        return info
+
+    def limit(self, lane: str, *, cap: int | None = None, rate: str | None = None) -> LaneInfo:
+        """At most `cap` mails of this lane in hand at a time, and no more than `rate` ("30/m"); None is no limit."""
+        from courriel.session.pace import Rate
+
+        if cap is not None and (isinstance(cap, bool) or not isinstance(cap, int) or cap < 1):
+            raise errors.UsageError(f"cap: a number of mails from 1, not {cap!r}")
+        pace = None if rate is None else Rate.parse(rate)
+        gap = None if pace is None else pace.seconds / pace.messages
+        return self._store.set_lane(lane, {"cap": cap, "gap": gap})
+
+    def use(self, lane: str, way: Via) -> None:
+        """From now on this process sends the mails of a lane by this way: a URL, a session, a pool."""
+        self._ways.give(lane, way)
+
+    def prune(self, *, sent: Moment = None, failed: Moment = None) -> int:
+        """Forget mails that were sent or canceled (default: seven days ago), or failed (thirty); workers do it hourly.
+
+        A key is remembered as long as its mail.
+        """
+        ages = seconds_from_now("sent", sent, SENT_KEPT), seconds_from_now("failed", failed, FAILED_KEPT)
+        gone = 0
+        while some := self._store.prune(sent=ages[0], failed=ages[1], most=500):
+            gone += some
+        return gone
+
+    def on(self, event: Event, listener: Listener) -> None:
+        """Call this function with the ticket when a mail is "sent", "failed", "delayed" (four hours) or "unsure".
+
+        By the workers of this process, at least once for each event, after it is written down.
+        """
+        self._listeners.add(event, listener)
+
+    # Sending.
+
+    def worker(
+        self,
+        *,
+        workers: int = 1,
+        lanes: Iterable[str] | None = None,
+        confirm: Confirm | None = None,
+        batch: int = BATCH,
+    ) -> Worker:
+        """A worker of this outbox, which sends for as long as a `with` block lasts; see Worker."""
+        tools = Tools(self._store, self._ways, self._listeners, self._bell, self._ticket)
+        return Worker(tools, workers=workers, lanes=lanes, confirm=confirm, batch=batch)
+
+    def work(
+        self,
+        *,
+        workers: int = 1,
+        lanes: Iterable[str] | None = None,
+        confirm: Confirm | None = None,
+        grace: float = GRACE,
+    ) -> int:
+        """Send until the process is told to stop (SIGTERM, SIGINT); returns how many mails were left unanswered.
+
+        What was not begun is given back, and what was is waited for, for `grace` seconds.
+        """
+        worker = self.worker(workers=workers, lanes=lanes, confirm=confirm)
+        with _signals(worker):
+            worker.start()
+            worker.wait()
+            return worker.stop(grace)
+
+    def run_once(self, *, lanes: Iterable[str] | None = None, confirm: Confirm | None = None) -> int:
+        """Send what is due now, and return how many mails were tried: for cron, Celery, a test. Safe from anywhere."""
+        return self.worker(lanes=lanes, confirm=confirm).run_once()
+
+    # Opening and closing.
+
+    def reopen(self) -> None:
+        """Begin anew after OutboxUncertain."""
+        self._store.reopen()
+
+    def close(self) -> None:
+        """Let go of the database; may be called twice."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Outbox {self._store.place}>"
+
+    # The steps.
+
+    def _ticket(self, ident: str) -> Ticket:
+        return Ticket(ident, self._store, self._bell)
+
+    def _written(
+        self, messages: Iterable[Sendable], keys: Iterable[str] | None, lane: str, terms: Terms
+    ) -> Iterator[NewMail]:
+        if keys is None:
+            for message in messages:
+                yield written(message, lane, None, terms, self._max_size)
+            return
+        try:
+            for message, key in zip(messages, keys, strict=True):
+                yield written(message, lane, key, terms, self._max_size)
+        except ValueError as wrong:
+            if isinstance(wrong, errors.CourrielError):
+                raise
+            raise errors.UsageError("put_many: one key for each message") from wrong
+
+
+def _store_at(place: str | os.PathLike[str] | Store | None) -> Store:
+    if place is None:
+        from courriel.outbox.place import usual_place
+
+        place = usual_place().place
+    if isinstance(place, str) and place.startswith(("postgresql://", "postgres://")):
+        from importlib import import_module
+
+        store: Store = import_module("courriel.outbox.postgres").PostgresStore(place)
+        return store
+    if isinstance(place, str | os.PathLike):
+        if not os.fspath(place) or str(place) == ":memory:" or "://" in str(place):
+            raise errors.UsageError(f"an outbox is a file or a postgresql:// URL, not {os.fspath(place)!r}")
+        from courriel.outbox.sqlite import SqliteStore
+
+        return SqliteStore(place)
+    return place
+
+
+def _terms(wanted: Wanted) -> Terms:
+    """What was wanted, in two heaps: ours, and that of the envelope."""
+    own = {name: value for name, value in wanted.items() if name in _OWN_TERMS}
+    rest = {name: value for name, value in wanted.items() if name not in _OWN_TERMS}
+    try:
+        return Terms(wishes=Wishes(**rest), **own)  # type: ignore[arg-type]  # the words are those of `Wanted`
+    except TypeError as wrong:
+        raise errors.UsageError(f"put: {wrong}") from None
+
+
+def _portions(mails: Iterable[NewMail]) -> Iterator[list[NewMail]]:
+    portion: list[NewMail] = []
+    octets = 0
+    for mail in mails:
+        portion.append(mail)
+        octets += mail.size
+        if len(portion) >= _MOST_MAILS or octets >= _MOST_OCTETS:
+            yield portion
+            portion, octets = [], 0
+    if portion:
+        yield portion
+
+
+class _signals:  # noqa: N801 - read as a sentence after `with`
+    """Has SIGTERM and SIGINT end a worker in peace, where that is ours to say: in the main thread."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self._before[number] = signal.signal(number, self._stop)
+
+    def _stop(self, number: int, frame: object) -> None:
+        self._worker.ask_to_stop()
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]

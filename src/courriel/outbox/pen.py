@@ -1,0 +1,112 @@
+"""
+One durable transaction for all who wait: whoever comes first writes for everybody who has come meanwhile.
+
+A commit that reaches the disk takes as long for a hundred mails as for one. No thread stands behind it: the first
+caller writes, those who come while the disk works wait, and the first of them writes for all of them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import deque
+from collections.abc import Callable
+from threading import Lock
+from typing import Generic, TypeVar, cast
+
+from courriel import errors
+
+T = TypeVar("T")
+
+_MOST = 500  # wishes in one transaction: those who come later wait no longer than for one of these
+
+
+class Wish(Generic[T]):
+    """What one caller wants to be written, and what came of it."""
+
+    __slots__ = ("act", "done", "error", "result")
+
+    def __init__(self, act: Callable[[sqlite3.Connection], T]) -> None:
+        self.act = act
+        self.done = False
+        self.result: T | None = None
+        self.error: Exception | None = None
+
+    def outcome(self) -> T:
+        """The result, or what was raised instead."""
+        if self.error is not None:
+            raise self.error
+        return cast("T", self.result)
+
+
+class Pen:
+    """`transaction` runs a function within one durable transaction, and lets what it raises pass."""
+
+    def __init__(self, transaction: Callable[[Callable[[sqlite3.Connection], None]], None]) -> None:
+        self._transaction = transaction
+        self._waiting: deque[Wish[object]] = deque()
+        self._turn = Lock()
+
+    def write(self, act: Callable[[sqlite3.Connection], T]) -> T:
+        """Do this in a durable transaction, and return what it returns once the disk has it.
+
+        What it raises undoes it alone. Raises OutboxError, OutboxFull, OutboxUncertain.
+        """
+        wish = cast("Wish[object]", Wish(act))
+        self._waiting.append(wish)
+        with self._turn:
+            if not wish.done:
+                self._write_for_all(wish)
+        return cast("T", wish.outcome())
+
+    # The steps.
+
+    def _write_for_all(self, own: Wish[object]) -> None:
+        wishes = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST))]
+        if own not in wishes:
+            wishes.append(own)
+            self._waiting.remove(own)
+        try:
+            while wishes:
+                wishes = self._attempt(wishes)
+        except BaseException:
+            # A caller was interrupted while writing for others: they are not done, and the next one writes for them.
+            self._waiting.extendleft(wish for wish in reversed(wishes) if not wish.done and wish is not own)
+            raise
+
+    def _attempt(self, wishes: list[Wish[object]]) -> list[Wish[object]]:
+        """Write them all. Returns those to be written again, because one of them took the whole transaction down."""
+        fallen: list[Wish[object]] = []
+
+        def all_of_them(connection: sqlite3.Connection) -> None:
+            for wish in wishes:
+                if len(wishes) > 1:
+                    connection.execute("SAVEPOINT wish")
+                _grant(wish, connection)
+                if not connection.in_transaction:
+                    fallen.append(wish)
+                    return
+                if len(wishes) > 1:
+                    if wish.error is not None:
+                        connection.execute("ROLLBACK TO wish")
+                    connection.execute("RELEASE wish")
+                elif wish.error is not None:
+                    connection.execute("ROLLBACK")
+
+        try:
+            self._transaction(all_of_them)
+        except errors.OutboxError as failed:
+            for wish in wishes:
+                wish.error = wish.error or failed
+        rest = [wish for wish in wishes if fallen and wish not in fallen]
+        for wish in wishes:
+            wish.done = wish not in rest
+            if not wish.done:
+                wish.error = None
+        return rest
+
+
+def _grant(wish: Wish[object], connection: sqlite3.Connection) -> None:
+    try:
+        wish.result = wish.act(connection)
+    except Exception as failed:  # noqa: BLE001 - raised to the one caller who wanted this
+        wish.error = failed

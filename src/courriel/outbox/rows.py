@@ -1,0 +1,168 @@
+"""Rows to values and back: what both engines have in common."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from courriel.outbox.store import Answer, Job, LaneInfo, MailInfo, NewMail, OnUnsure, Query, Settlement, State
+from courriel.values import replace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Row = Sequence[Any]
+
+
+def mail_values(mail: NewMail) -> dict[str, object]:
+    """The parameters of `put_mail`."""
+    return {
+        "id": mail.id,
+        "key": mail.key,
+        "lane": mail.lane,
+        "prio": mail.priority,
+        "delay": mail.delay,
+        "lifetime": mail.lifetime,
+        "on_unsure": int(mail.on_unsure),
+        "msgid": mail.message_id,
+        "sender": mail.sender,
+        "rcpts": _written(mail.recipients),
+        "options": _written(mail.options),
+        "size": mail.size,
+    }
+
+
+def settlement_values(settled: Settlement) -> dict[str, object]:
+    """The parameters of `settle`."""
+    return {
+        "id": settled.id,
+        "token": settled.token,
+        "state": int(settled.state),
+        "results": _written(settled.results),
+        "rcpts": _written(settled.recipients),
+        "delay": settled.delay,
+        "why": settled.why,
+        "uncounted": 0 if settled.counted else 1,
+        "unsure": int(settled.unsure),
+        "news": int(settled.news),
+    }
+
+
+def query_values(query: Query) -> dict[str, object]:
+    """The parameters of the first page of `read`."""
+    return {
+        "created": -1.0,
+        "id": "",
+        "state": -1 if query.state is None else int(query.state),
+        "lane": query.lane or "",
+        "since": query.since if query.since is not None else -1.0,
+        "unsure": -1 if query.unsure is None else int(query.unsure),
+        "news": -1 if query.news is None else int(query.news),
+    }
+
+
+def jobs_of(rows: Iterable[Row]) -> list[Job]:
+    """What `claim` returned, the longest due first."""
+    return [_job(row) for row in sorted(rows, key=lambda row: (row[0], row[1]))]
+
+
+def info_of(row: Row) -> MailInfo:
+    """A row of `find` or `read`."""
+    created, ident, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure = row[:13]
+    message_id, sender, recipients, options, results, why, size, holder = row[13:]
+    return MailInfo(
+        id=str(ident),
+        key=key,
+        lane=lane,
+        priority=prio,
+        state=State(state),
+        due=due,
+        created=created,
+        expires=expires,
+        changed=changed,
+        tries=tries,
+        lost=lost,
+        unsure=unsure,
+        on_unsure=OnUnsure(on_unsure),
+        message_id=message_id,
+        sender=sender,
+        waiting=tuple(_read(recipients)),
+        options=_read(options),
+        results=answers(_read(results)),
+        why=why,
+        size=size,
+        holder=holder,
+    )
+
+
+def lane_of(row: Row) -> LaneInfo:
+    """A row of `lane` or `lanes`."""
+    name, stopped, paused, fails, why, cap, gap, _ = row
+    return LaneInfo(name, bool(stopped), max(0.0, paused), fails, why, cap, gap)
+
+
+def changed(lane: LaneInfo, changes: Mapping[str, object]) -> LaneInfo:
+    """A lane as it is wished. Raises ValueError for what no lane has."""
+    unknown = set(changes) - {"stopped", "cap", "gap"}
+    if unknown:
+        raise ValueError(f"a lane has no {', '.join(sorted(unknown))}")
+    return replace(lane, **changes)  # type: ignore[arg-type]  # the engine's own types are the check
+
+
+def room_for(lane: LaneInfo, until_next: float, busy: int, most: int) -> int:
+    """How many mails may be claimed now: none on a lane that rests, one where it has to be tried, few under a rate.
+
+    `until_next` is the time until the rate allows another one (GCRA: as many as fit since then, without a burst).
+    """
+    if lane.stopped or lane.paused > 0:
+        return 0
+    if lane.fails:
+        return 0 if busy else min(most, 1)
+    if lane.cap is not None:
+        most = min(most, lane.cap - busy)
+    if lane.gap:
+        most = min(most, 1 if until_next <= 0 else 0)
+    return max(0, most)
+
+
+def answers(stored: Mapping[str, Sequence[Any]]) -> dict[str, Answer]:
+    """What was said of each recipient."""
+    return {
+        name: (int(code), str(enhanced), str(text), float(at)) for name, (code, enhanced, text, at) in stored.items()
+    }
+
+
+# The steps.
+
+
+def _job(row: Row) -> Job:
+    _, ident, token, lane, prio, tries, lost, unsure, on_unsure, age, calm, left = row[:12]
+    message_id, sender, recipients, options, results, size = row[12:]
+    return Job(
+        id=str(ident),
+        token=str(token),
+        lane=lane,
+        priority=prio,
+        tries=tries,
+        lost=lost,
+        unsure=unsure,
+        on_unsure=OnUnsure(on_unsure),
+        age=age,
+        calm=calm,
+        left=left,
+        message_id=message_id,
+        sender=sender,
+        recipients=tuple(_read(recipients)),
+        options=_read(options),
+        results=answers(_read(results)),
+        size=size,
+    )
+
+
+def _written(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _read(stored: object) -> Any:
+    return json.loads(stored) if isinstance(stored, str) else stored

@@ -1,0 +1,294 @@
+"""
+A SQLite file in WAL mode, with a lock file around everything that writes.
+
+SQLite's own waiting starves (of four processes one waited for the whole run), and a commit that meets a checkpoint can
+damage the file in versions before 3.51.3: the lock mends both. Two connections: one that reaches the disk with each
+commit, and one for what a power cut may undo. A process that was forked opens its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from threading import RLock
+from typing import NoReturn, TypeVar
+from weakref import WeakSet
+
+from courriel import errors
+from courriel.outbox import medium
+from courriel.outbox.lockfile import LockFile
+from courriel.outbox.pen import Pen
+from courriel.outbox.statements import script
+
+T = TypeVar("T")
+
+logger = logging.getLogger("courriel.outbox")
+
+UPGRADES: tuple[str, ...] = ()
+"""Scripts in `sql`, each from one version to the next. They only add: a worker that is older goes on working."""
+
+_ERA = 100  # versions; the first one of an era is one that older programs cannot work with
+_PATIENCE = 30.0  # seconds to wait for connections that do not take our lock (an application in the same file)
+_VERSION = "SELECT version FROM outbox_version"
+
+_open: WeakSet[SqliteFile] = WeakSet()
+_left_behind: list[object] = []  # connections of a parent process: not even closed, which would touch its locks
+
+
+class SqliteFile:
+    """One file, made with its tables when it is missing, and readable by its owner alone.
+
+    Raises UsageError for a place where no database is safe, OutboxError for a file that cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        medium.check_engine()
+        medium.check_place(path)
+        self._warned = False
+        self._light_turn = RLock()
+        self._begin()
+        _open.add(self)
+        self._connect()
+
+    # Transactions.
+
+    def write(self, act: Callable[[sqlite3.Connection], T]) -> T:
+        """Do this in a durable transaction, together with what others want meanwhile; see Pen.write."""
+        with in_our_words(self.path):
+            return self._pen.write(act)
+
+    def _durably(self, act: Callable[[sqlite3.Connection], None]) -> None:
+        _, connection, lock = self._ready()
+        with lock:
+            self._transact(connection, act)
+
+    def write_lightly(self, act: Callable[[sqlite3.Connection], T]) -> T:
+        """Do this in a transaction that a power cut may undo."""
+        with in_our_words(self.path), self._light_turn:
+            connection, _, lock = self._ready()
+            with lock:
+                return self._transact(connection, act)
+
+    def read(self, act: Callable[[sqlite3.Connection], T]) -> T:
+        """Look at what is committed."""
+        with in_our_words(self.path), self._light_turn:
+            return act(self._ready()[0])
+
+    def _transact(self, connection: sqlite3.Connection, act: Callable[[sqlite3.Connection], T]) -> T:
+        with in_our_words(self.path):
+            connection.execute("BEGIN IMMEDIATE")
+        try:
+            _check_era(connection, self.path)
+            result = act(connection)
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        if connection.in_transaction:
+            try:
+                connection.execute("COMMIT")
+            except sqlite3.Error as failed:
+                self._give_up(connection, failed)
+        return result
+
+    def _give_up(self, connection: sqlite3.Connection, failed: sqlite3.Error) -> NoReturn:
+        """The disk did not take a commit, or did and could not say so: nothing that we know of the file is certain."""
+        self._trouble = str(failed)
+        with suppress(sqlite3.Error):
+            connection.close()  # its transaction may still be open, and others would wait for it
+        logger.error("The outbox is closed: a commit failed", extra={"action": "outbox_commit_failed"})
+        raise errors.OutboxUncertain(
+            f"{self.path}: {failed}; nobody knows whether it was written: reopen the outbox, and put it again with the"
+            " same key"
+        ) from failed
+
+    # Opening and closing.
+
+    def reopen(self) -> None:
+        """Begin anew after a failure."""
+        self.close()
+        self._begin()
+        self._connect()
+
+    def close(self) -> None:
+        """Let go of the file; the last one tidies it up."""
+        with self._light_turn:
+            self._closed = True
+            self._let_go()
+
+    def __del__(self) -> None:
+        with suppress(Exception):
+            self.close()
+
+    def _begin(self) -> None:
+        self._closed = False
+        self._trouble = ""
+        self._pen = Pen(self._durably)
+        self._light_turn = RLock()
+        self._lock: LockFile | None = None
+        self._durable: sqlite3.Connection | None = None
+        self._light: sqlite3.Connection | None = None
+
+    def _forked(self) -> None:
+        """We are in a child process: what the parent has open is the parent's."""
+        _left_behind.extend((self._durable, self._light))
+        if self._lock is not None:
+            self._lock.close()
+        closed = self._closed
+        self._begin()
+        self._closed = closed
+
+    def _connect(self) -> None:
+        with self._light_turn, in_our_words(self.path):
+            if self._durable is not None:
+                return
+            if self._lock is None:
+                self._lock = LockFile(f"{self.path}.lock")
+            with self._lock:
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+                light, durable = self._opened("NORMAL"), self._opened("FULL")
+                try:
+                    _make_tables(durable, self.path)
+                except BaseException:
+                    light.close()
+                    durable.close()
+                    raise
+                self._light, self._durable = light, durable
+            if _is_shared(durable):
+                self.warn_of_shared_file()
+
+    def _opened(self, synchronous: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+        try:
+            mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+            if mode != "wal":
+                raise errors.OutboxError(f"{self.path}: SQLite cannot keep a write-ahead log there ({mode})")
+            connection.execute(f"PRAGMA synchronous = {synchronous}")
+            connection.execute("PRAGMA journal_size_limit = 67108864")
+            connection.execute("PRAGMA mmap_size = 0")
+            if sys.platform == "darwin":
+                connection.execute("PRAGMA fullfsync = 1")  # there fsync alone does not reach the disk
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _let_go(self) -> None:
+        light, durable, lock = self._light, self._durable, self._lock
+        self._light = self._durable = self._lock = None
+        if lock is None:
+            return
+        try:
+            # Closing may tidy up, which is writing.
+            with lock:
+                for connection in (light, durable):
+                    if connection is not None:
+                        with suppress(sqlite3.Error):
+                            connection.close()
+        finally:
+            lock.close()
+
+    def _ready(self) -> tuple[sqlite3.Connection, sqlite3.Connection, LockFile]:
+        if self._trouble:
+            raise errors.OutboxError(f"{self.path} was closed after a failure ({self._trouble}): reopen() it")
+        if self._closed:
+            raise errors.OutboxError(f"{self.path}: this outbox is closed")
+        if self._durable is None:
+            self._connect()
+        assert self._durable is not None
+        assert self._light is not None
+        assert self._lock is not None
+        return self._light, self._durable, self._lock
+
+    def warn_of_shared_file(self) -> None:
+        """Say once that others write to this file without our lock, where that is dangerous."""
+        if not self._warned and medium.may_reset_wal():
+            self._warned = True
+            logger.warning(
+                "The outbox shares %s with other connections, and SQLite %s can damage such a file when a commit meets"
+                " a checkpoint (mended in 3.51.3, 3.50.7 and 3.44.6): use a newer SQLite, or a file of its own",
+                self.path,
+                sqlite3.sqlite_version,
+                extra={"action": "outbox_shared_file"},
+            )
+
+
+# The steps.
+
+
+class in_our_words:  # noqa: N801 - read as a sentence after `with`
+    """Turns what SQLite and the system complain about into our own errors."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, errors.CourrielError) or not isinstance(error, sqlite3.Error | OSError):
+            return
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+            raise errors.OutboxFull(f"{self.path}: the disk is full; nothing was written") from error
+        raise errors.OutboxError(f"{self.path}: {error}") from error
+
+
+def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
+    """Make the tables, or bring them up to date; does nothing, and writes nothing, when they are."""
+    if _version(connection) >= len(UPGRADES) + 1:
+        _check_era(connection, path)
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = _version(connection)
+        for step, name in enumerate(("sqlite", *UPGRADES)[version:], start=version + 1):
+            for statement in _split(script(name)):
+                connection.execute(statement)
+            connection.execute("UPDATE outbox_version SET version = ?", (step,))
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    there = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'outbox_version'").fetchone()
+    return int(connection.execute(_VERSION).fetchone()[0]) if there else 0
+
+
+def _check_era(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse tables that a later program has made, in a way that ours cannot work with."""
+    version = connection.execute(_VERSION).fetchone()[0]
+    if version // _ERA != (len(UPGRADES) + 1) // _ERA:
+        raise errors.OutboxError(
+            f"{path}: its tables are version {version}, which this courriel does not know; update it"
+        )
+
+
+def _split(text: str) -> Iterator[str]:
+    """The statements of a script: `executescript` would commit what goes before."""
+    statement = ""
+    for line in text.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _is_shared(connection: sqlite3.Connection) -> bool:
+    others = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 7) NOT IN ('outbox_', 'sqlite_')"
+    return connection.execute(others).fetchone() is not None
+
+
+def _after_fork() -> None:
+    for store in list(_open):
+        store._forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,362 @@
+"""
+Where mails are kept until they have reached their end: what a store can do, and the values that go in and out.
+
+One row a mail, and a few short statements; the same ones for every engine (`courriel.outbox.sql`).
+
+    put -> READY --claim--> LEASED --mark--> DOT --settle--> SENT | FAILED
+             ^                 |              |
+             |<----------------+--------------+   not now; or the lease ran out: nobody knows more about it
+    HELD: waits for a person         CANCELED: never from DOT
+
+A lease is a token and a time. Who has the token may go on; whoever comes after the time has passed gives the mail to
+somebody else, and the token of the first is worth nothing from then on. DOT is what other outboxes do not have: it is
+written durably before the final dot of a mail may leave, so that only a mail found in DOT can have been delivered
+without anybody having written it down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import IntEnum
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+
+from courriel.model.receipt import Fate, Outcome
+from courriel.reply import Reply
+from courriel.values import dataclass, field
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class State(IntEnum):
+    """Where a mail stands. Numbers, as they are stored."""
+
+    READY = 0  # waits for a worker, or for its time
+    LEASED = 1  # a worker has it; its end has not left
+    DOT = 2  # its end may have left, and no answer is written down
+    HELD = 3  # waits for a person
+    SENT = 4  # every recipient was accepted
+    FAILED = 5  # at least one was refused for good, or its time is over
+    CANCELED = 6  # somebody took it back before its end left
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more happens to it."""
+        return self > State.HELD
+
+
+class OnUnsure(IntEnum):
+    """What is done with a mail that may have been delivered without anybody having written it down."""
+
+    RESEND = 0  # somebody may get it twice; nobody goes without
+    HOLD = 1  # nobody gets it twice; a person decides
+
+
+Action: TypeAlias = Literal["cancel", "hold", "release", "retry_now", "found", "not_found"]
+"""What can be done to a mail from outside; "found" and "not_found" answer whether one on hold was delivered."""
+
+UNSURE, POISON, LOST, EXPIRED = "unsure", "poison", "lost", "expired"
+"""Words in `why` that mean something; everything else there is for people."""
+
+CHUNK = 256 * 1024  # octets of a body in one row: what a connection holds in memory at a time
+POISON_AFTER = 5  # leases that ran out in a row, until a mail is taken for the one that kills its workers
+
+Answer: TypeAlias = tuple[int, str, str, float]
+"""The last word on one recipient, as it is stored: code (0: our own word), enhanced code, text, and when."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewMail:
+    """A mail on its way into a store. Times are in seconds from now: the store's clock is the one that counts.
+
+    `options` is what else is in its envelope and known of its content, for JSON.
+    """
+
+    id: str
+    key: str | None
+    lane: str
+    priority: int
+    delay: float
+    lifetime: float
+    on_unsure: OnUnsure
+    message_id: str
+    sender: str
+    recipients: tuple[str, ...]
+    options: Mapping[str, object]
+    size: int
+    chunks: tuple[bytes, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A mail that a worker has leased. `age` and `left` are seconds since it was put, and until it expires.
+
+    `calm` is the age at which it was last settled, or put. `body` is there when the whole of it is small.
+    """
+
+    id: str
+    token: str
+    lane: str
+    priority: int
+    tries: int
+    lost: int
+    unsure: int
+    on_unsure: OnUnsure
+    age: float
+    calm: float
+    left: float
+    message_id: str
+    sender: str
+    recipients: tuple[str, ...]
+    options: Mapping[str, object]
+    results: Mapping[str, Answer]
+    size: int
+    body: tuple[bytes, ...] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """A mail whose lease ran out; `why` is UNSURE, POISON or LOST."""
+
+    id: str
+    state: State
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a claim brought: mails to send, and what was found on the way there."""
+
+    jobs: tuple[Job, ...] = ()
+    recovered: tuple[Recovered, ...] = ()
+    lane: LaneInfo | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of a leased mail, by the token of whoever had it.
+
+    `recipients` are those still to be tried, `delay` is for READY. A try that says nothing of the mail is not
+    `counted`; `unsure` says that it may have been delivered this time. `news` keeps a note until somebody was told.
+    """
+
+    id: str
+    token: str
+    state: State
+    recipients: tuple[str, ...]
+    results: Mapping[str, Answer]
+    delay: float = 0
+    why: str = ""
+    counted: bool = True
+    unsure: bool = False
+    news: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LaneInfo:
+    """One way out, as the store knows it. `paused` is seconds from now; a lane that is `stopped` waits for a person.
+
+    `fails` counts failures of the lane in a row, `cap` is the most mails in hand at a time, `gap` the least seconds
+    between two; None is no such limit.
+    """
+
+    name: str
+    stopped: bool = False
+    paused: float = 0
+    fails: int = 0
+    why: str = ""
+    cap: int | None = None
+    gap: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MailInfo:
+    """A mail as it stands, without its content; times are seconds since 1970, by the store's clock."""
+
+    id: str
+    key: str | None
+    lane: str
+    priority: int
+    state: State
+    due: float
+    created: float
+    expires: float
+    changed: float
+    tries: int
+    lost: int
+    unsure: int
+    on_unsure: OnUnsure
+    message_id: str
+    sender: str
+    waiting: tuple[str, ...]
+    """The recipients that are still to be tried."""
+    options: Mapping[str, object]
+    results: Mapping[str, Answer]
+    why: str
+    size: int
+    holder: str
+    """Who has it in hand, as "host:process"; empty when nobody has."""
+
+    @property
+    def fates(self) -> tuple[Fate, ...]:
+        """What is known of each recipient that a server has given its word on."""
+        return tuple(_fate(name, answer) for name, answer in self.results.items())
+
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """The recipients that a server has taken it over for."""
+        return tuple(fate.recipient for fate in self.fates if fate.outcome is Outcome.ACCEPTED)
+
+    @property
+    def refused(self) -> dict[str, Reply]:
+        """The recipients that were refused, now or for good, and the last words to each."""
+        return {fate.recipient: fate.reply for fate in self.fates if fate.outcome is Outcome.REFUSED and fate.reply}
+
+    @property
+    def put_at(self) -> datetime:
+        """When it was put."""
+        from datetime import UTC, datetime
+
+        return datetime.fromtimestamp(self.created, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many mails of a lane are in a state, since when the oldest (seconds since 1970), and how many are unsure."""
+
+    lane: str
+    state: State
+    mails: int
+    oldest: float
+    unsure: int
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which mails to list; None is any. `since` is the moment at which they were put, in seconds since 1970."""
+
+    state: State | None = None
+    lane: str | None = None
+    since: float | None = None
+    unsure: bool | None = None
+    news: bool | None = None
+    most: int | None = None
+
+
+class Store(Protocol):
+    """What keeps mails. Every method blocks, is safe to call from any thread, and commits before it returns.
+
+    `put`, `mark`, `settle` and `edit` are on stable storage when they return; `claim` and `extend` need not be: a lease
+    that a power cut undoes was never used. Raises OutboxError, and OutboxUncertain when nobody knows what was written.
+    """
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people, without a secret."""
+        ...
+
+    def put(self, mails: Sequence[NewMail], conn: object = None) -> list[str]:
+        """Keep mails, all or none, and return their ids; a key that is there already gives the id of its mail.
+
+        With `conn`, a connection of the caller's to the same database, it is done in the caller's own transaction.
+        """
+        ...
+
+    def claim(self, lane: str, most: int, *, lease: float, holder: str) -> Claimed:
+        """Lease up to so many mails for `lease` seconds; those whose lease ran out are given back first.
+
+        A mail whose lease ran out before goes alone, so that one that kills its workers takes no others with it.
+        """
+        ...
+
+    def mark(self, jobs: Sequence[Job], *, lease: float) -> list[bool]:
+        """Write down that the end of these mails may leave; False for one that is not the caller's any more.
+
+        The lease is new, and the last one. May be repeated for a mail whose end has not left.
+        """
+        ...
+
+    def extend(self, jobs: Sequence[Job], *, lease: float) -> list[bool]:
+        """Go on having them; False for one that is not the caller's any more. A mail in DOT is left as it is."""
+        ...
+
+    def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
+        """Write down what became of mails; False for one that is not the caller's any more."""
+        ...
+
+    def told(self, ids: Sequence[str]) -> None:
+        """Whoever wanted the news of these mails has it."""
+        ...
+
+    def edit(self, id: str, action: Action) -> bool:  # noqa: A002 - its name everywhere
+        """Do something to a mail; False when its state does not allow it. Raises TicketNotFound."""
+        ...
+
+    def find(self, *, id: str | None = None, key: str | None = None) -> MailInfo | None:  # noqa: A002
+        """One mail, by its id or its key."""
+        ...
+
+    def read(self, query: Query) -> Iterator[MailInfo]:
+        """Mails in the order in which they were put; the store may change meanwhile, and nothing is read twice."""
+        ...
+
+    def counts(self) -> list[Count]:
+        """How many mails are where."""
+        ...
+
+    def body(self, id: str) -> Iterator[bytes]:  # noqa: A002
+        """The content of a mail, piece by piece; empty when there is none."""
+        ...
+
+    def lanes(self) -> list[LaneInfo]:
+        """Every lane that ever had a mail, or a setting."""
+        ...
+
+    def set_lane(self, name: str, changes: Mapping[str, object]) -> LaneInfo:
+        """Change `stopped`, `cap` or `gap` of a lane, which is made when it is missing."""
+        ...
+
+    def lane_failed(self, name: str, *, fails: int, pause: float, why: str) -> None:
+        """A lane failed, and rests for `pause` seconds; nothing, when others wrote that down since it had `fails`."""
+        ...
+
+    def lane_works(self, name: str) -> None:
+        """Something was answered on a lane that had failed."""
+        ...
+
+    def prune(self, *, sent: float, failed: float, most: int) -> int:
+        """Forget mails that have been sent (or canceled), or failed, for so many seconds; `most` at a time."""
+        ...
+
+    def reopen(self) -> None:
+        """Begin anew after OutboxUncertain."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything; may be called twice."""
+        ...
+
+
+def in_chunks(pieces: Iterable[bytes]) -> tuple[bytes, ...]:
+    """A content in pieces of the size that is stored; the last one may be smaller, and nothing is copied twice."""
+    chunks: list[bytes] = []
+    held = bytearray()
+    for piece in pieces:
+        held += piece
+        while len(held) >= CHUNK:
+            chunks.append(bytes(held[:CHUNK]))
+            del held[:CHUNK]
+    if held:
+        chunks.append(bytes(held))
+    return tuple(chunks)
+
+
+# The steps.
+
+
+def _fate(recipient: str, answer: Answer) -> Fate:
+    code, enhanced, text, _ = answer
+    if not code:
+        return Fate(recipient, Outcome.REFUSED)  # by us: it could not be done
+    reply = Reply(code, (f"{enhanced} {text}".strip(),))
+    return Fate(recipient, Outcome.ACCEPTED if reply.kind == 2 else Outcome.REFUSED, reply)

@@ -1,0 +1,358 @@
+"""
+Sends what is due: claims mails lane by lane, carries them out, and has what became of them written down.
+
+Any number of workers may run, in one process or in many: each mail is leased to one of them, and the lease is a fence.
+A worker that dies loses nothing: its leases run out, and others go on.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, Iterable
+from random import random
+from threading import Event, Lock, Thread
+from time import monotonic
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeAlias
+
+from courriel import errors
+from courriel.outbox import policy
+from courriel.outbox.batch import LEASE, Batch
+from courriel.outbox.bell import Bell
+from courriel.outbox.carrier import Carrier, answer_limit, sessions_at_once
+from courriel.outbox.keeper import Keeper
+from courriel.outbox.listeners import Event as News
+from courriel.outbox.listeners import Listeners
+from courriel.outbox.recorder import Entry, Recorder, reopen
+from courriel.outbox.store import UNSURE, Claimed, Job, LaneInfo, Settlement, State, Store
+from courriel.outbox.ticket import Ticket
+from courriel.outbox.ways import Way, Ways
+from courriel.values import dataclass
+
+if TYPE_CHECKING:
+    from typing import Self
+
+logger = logging.getLogger("courriel.outbox")
+
+BATCH = 50
+"""Mails claimed and marked together: one commit for all of them, and as many are unsure when the worker dies."""
+
+GRACE = 30.0
+"""Seconds that a worker which is asked to stop waits for answers."""
+
+_LOOK = 1.0  # seconds between two looks at what other processes have put
+_LONGEST_WHY = 500  # characters of a reason, and of a server's words, that are kept
+
+Confirm: TypeAlias = Callable[[str, str], "bool | None"]
+"""Whether a mail that is unsure was delivered, by its Message-ID and lane; None when that cannot be found out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What the workers of one outbox share."""
+
+    store: Store
+    ways: Ways
+    listeners: Listeners
+    bell: Bell
+    ticket: Callable[[str], Ticket]
+
+
+class Worker:
+    """So many threads that send, and one that writes down; use it by `with`, or `start` and `stop` it.
+
+    `lanes` restricts it to some. `confirm` is asked before a mail is sent again that may have been delivered.
+    """
+
+    def __init__(
+        self,
+        tools: Tools,
+        *,
+        workers: int = 1,
+        lanes: Iterable[str] | None = None,
+        confirm: Confirm | None = None,
+        batch: int = BATCH,
+    ) -> None:
+        if not isinstance(workers, int) or isinstance(workers, bool) or not 0 < workers <= 100:
+            raise errors.UsageError(f"workers: a number from 1 to 100, not {workers!r}")
+        if not isinstance(batch, int) or isinstance(batch, bool) or not 0 < batch <= 1000:
+            raise errors.UsageError(f"batch: a number from 1 to 1000, not {batch!r}")
+        self._tools, self._store = tools, tools.store
+        self._lanes = None if lanes is None else frozenset(lanes)
+        self._confirm = confirm
+        self._batch = batch
+        self._workers = workers
+        self._holder = f"{socket.gethostname()}:{os.getpid()}"
+        self._halt = Event()
+        self._locks: dict[int, Lock] = {}
+        self._unknown: set[str] = set()  # lanes that were complained about
+        self._threads: list[Thread] = []
+        self._recorder: Recorder | None = None
+        self._keeper = Keeper(tools, confirm)
+
+    # Running.
+
+    def start(self) -> Self:
+        """Begin to send, in threads of our own."""
+        if self._recorder is not None:
+            raise errors.UsageError("this worker runs already")
+        self._halt.clear()
+        self._recorder = self._new_recorder()
+        self._keeper.start()
+        for number in range(self._workers):
+            name = f"courriel outbox worker {number + 1}"
+            self._threads.append(Thread(target=self._work, args=(number,), name=name, daemon=True))
+            self._threads[-1].start()
+        return self
+
+    def ask_to_stop(self) -> None:
+        """Begin nothing more; may be called by a signal handler."""
+        self._halt.set()
+        Thread(target=self._tools.bell.ring, daemon=True).start()  # a handler may interrupt who has the bell in hand
+
+    def stop(self, grace: float = GRACE) -> int:
+        """Begin nothing more, give back what was not begun, wait for the answers to what was.
+
+        Returns how many mails are still unanswered after `grace` seconds: they will be unsure.
+        """
+        self.ask_to_stop()
+        ends = monotonic() + grace
+        for thread in self._threads:
+            thread.join(max(0.0, ends - monotonic()))
+        left = self._keeper.stop()
+        if self._recorder is not None:
+            left += self._recorder.close(max(1.0, ends - monotonic()))
+        self._recorder, self._threads = None, []
+        if left:
+            logger.warning("%d mails are unsure: the worker stopped before they were answered", left,
+                           extra={"action": "stopped_unsure"})  # fmt: skip
+        return left
+
+    def wait(self) -> None:
+        """Wait until somebody has asked it to stop."""
+        while not self._halt.wait(_LOOK):
+            pass
+
+    def run_once(self) -> int:
+        """Send what is due now, in the calling thread, and return how many mails were tried. Safe from anywhere."""
+        if self._recorder is not None:
+            raise errors.UsageError("this worker runs already")
+        self._recorder, tried = self._new_recorder(), 0
+        self._keeper.start()
+        carrier = Carrier()
+        try:
+            while done := sum(self._serve(lane, carrier)[0] for lane in self._lanes_now()):
+                tried += done
+                self._recorder.flush(GRACE)
+            return tried
+        finally:
+            carrier.close()
+            self._keeper.stop()
+            self._recorder.close(GRACE)
+            self._recorder = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    # The steps.
+
+    def _new_recorder(self) -> Recorder:
+        return Recorder(self._store, self._tools.listeners, self._tools.ticket, self._tools.bell.ring)
+
+    def _work(self, number: int) -> None:
+        """One thread: round after round, and a look every second when there is nothing to do."""
+        carrier = Carrier()
+        while not self._halt.is_set():
+            rung, done, pause = self._tools.bell.rung, 0, _LOOK
+            try:
+                lanes = self._lanes_now()
+                for lane in lanes[number % max(1, len(lanes)) :] + lanes[: number % max(1, len(lanes))]:
+                    if not self._halt.is_set():
+                        tried, soon = self._serve(lane, carrier)
+                        done, pause = done + tried, min(pause, soon)
+            except errors.OutboxError as failed:
+                logger.error("The outbox cannot be read: %s", failed, extra={"action": "store_failed"})
+                self._halt.wait(_LOOK)
+                reopen(self._store)
+            except Exception:
+                # The outer edge: whatever it was, the mails come back when their leases are over.
+                logger.exception("A worker failed, and goes on", extra={"action": "worker_failed"})
+                self._halt.wait(_LOOK)
+            if not done and not self._halt.is_set():
+                carrier.tidy()
+                self._tools.bell.wait(rung, pause * (0.9 + 0.2 * random()))  # noqa: S311 - no secret
+        carrier.close()
+
+    def _lanes_now(self) -> list[str]:
+        names = [lane.name for lane in self._store.lanes()]
+        return [name for name in names if self._lanes is None or name in self._lanes]
+
+    def _serve(self, lane: str, carrier: Carrier) -> tuple[int, float]:
+        """Claim and carry. How many mails were tried, and when (seconds) it is worth to look again."""
+        try:
+            way = self._tools.ways.way(lane)
+        except errors.UsageError as unknown:
+            self._complain(lane, unknown)
+            return 0, _LOOK
+        with sessions_at_once(way, self._locks):
+            claimed = self._store.claim(lane, self._batch, lease=LEASE, holder=self._holder)
+            self._tell_recovered(claimed)
+            gap = claimed.lane.gap if claimed.lane is not None else None
+            if claimed.jobs:
+                self._send(lane, way, carrier, claimed)
+            return len(claimed.jobs), min(gap or _LOOK, _LOOK)
+
+    def _complain(self, lane: str, unknown: errors.UsageError) -> None:
+        if lane not in self._unknown:
+            self._unknown.add(lane)
+            logger.warning("Lane %s is left to others: %s", lane, unknown, extra={"action": "lane_unknown"})
+
+    def _send(self, lane: str, way: Way, carrier: Carrier, claimed: Claimed) -> None:
+        """Carry them, and write down what comes of each; what has no result was not begun, or is in doubt."""
+        ready = [job for job in claimed.jobs if not self._is_done_with(job)]
+        batch = Batch(self._store, ready, answer_limit(way), goes_on=lambda: not self._halt.is_set())
+        outcome = _Outcome(lane, claimed.lane)
+        failure: BaseException | None = None
+        self._keeper.watch(batch)
+        try:
+            for job, result in carrier.carry(lane, way, batch) if ready else ():
+                self._record(batch, job, policy.decide(result, _standing(job, batch), random()), outcome)  # noqa: S311
+        except errors.CourrielError as broken:
+            failure = broken
+        except BaseException as broken:
+            failure = broken
+            raise
+        finally:
+            self._part_with(batch, failure, outcome)
+            self._keeper.forget(batch)
+            outcome.tell(self._store)
+
+    def _is_done_with(self, job: Job) -> bool:
+        """Whether it need not be sent: its time is over, or it has been delivered already, as somebody found out."""
+        if job.left <= 0:
+            self._enter(job, policy.expired())
+            return True
+        if job.unsure and self._confirm is not None and _asked(self._confirm, job):
+            self._enter(job, policy.Decision(State.SENT, why="found", counted=False))
+            return True
+        return False
+
+    def _part_with(self, batch: Batch, failure: BaseException | None, outcome: _Outcome) -> None:
+        """What has no result: whose end may have left is unsure, the others are given back."""
+        error = failure if isinstance(failure, Exception) else None
+        for job in batch.unanswered:
+            mail = _standing(job, batch)
+            if batch.may_have_left(job):
+                lost = errors.ConnectionFailed(
+                    f"nobody waited for the answer: {failure}", stage="message", in_doubt=True
+                )
+                decision = policy.decide(lost, mail, random())  # noqa: S311
+            elif batch.was_begun(job) and error is not None:
+                decision = policy.decide(error, mail, random())  # noqa: S311
+            else:
+                decision = policy.give_back(mail, error)
+            self._record(batch, job, decision, outcome)
+
+    def _record(self, batch: Batch, job: Job, decision: policy.Decision, outcome: _Outcome) -> None:
+        batch.answered(job)
+        outcome.see(decision)
+        self._enter(job, decision)
+
+    def _enter(self, job: Job, decision: policy.Decision) -> None:
+        """Have it written down."""
+        events = _events(job, decision)
+        now = time.time()
+        words = {
+            name: (code, enhanced, text[:_LONGEST_WHY], now) for name, (code, enhanced, text) in decision.words.items()
+        }
+        settlement = Settlement(
+            job.id,
+            job.token,
+            decision.state,
+            decision.recipients,
+            {**job.results, **words},
+            decision.delay,
+            decision.why[:_LONGEST_WHY],
+            decision.counted,
+            decision.unsure,
+            news=self._tools.listeners.wanted(events),
+        )
+        assert self._recorder is not None
+        self._recorder.add(Entry(settlement, events))
+
+    def _tell_recovered(self, claimed: Claimed) -> None:
+        for found in claimed.recovered:
+            logger.warning("A lease ran out (%s)", found.why, extra={"action": "lease_ran_out", "ticket": found.id})
+            if found.why == UNSURE and self._tools.listeners.tell(("unsure",), self._tools.ticket(found.id)):
+                self._store.told([found.id])
+
+
+class _Outcome:
+    """What one batch has shown of its lane."""
+
+    def __init__(self, name: str, lane: LaneInfo | None) -> None:
+        self._name, self._fails = name, lane.fails if lane is not None else 0
+        self._trouble: policy.Trouble | None = None
+        self._works = False
+
+    def see(self, decision: policy.Decision) -> None:
+        """One mail was tried."""
+        self._trouble = self._trouble or decision.trouble
+        self._works = self._works or (decision.trouble is None and decision.counted)
+
+    def tell(self, store: Store) -> None:
+        """Have the lane rest, or have it known that it works."""
+        if self._trouble is not None:
+            pause = policy.pause(self._fails, self._trouble, random())  # noqa: S311
+            level = logging.ERROR if self._trouble.login else logging.WARNING
+            action = "login_refused" if self._trouble.login else "lane_paused"
+            logger.log(level, "Lane %s rests for %.0f s: %s", self._name, pause, self._trouble.sentence,
+                       extra={"action": action})  # fmt: skip
+            why = self._trouble.sentence[:_LONGEST_WHY]
+            store.lane_failed(self._name, fails=self._fails, pause=pause, why=why)
+        elif self._works and self._fails:
+            store.lane_works(self._name)
+
+
+# The steps.
+
+
+def _standing(job: Job, batch: Batch) -> policy.Standing:
+    passed = monotonic() - batch.began
+    return policy.Standing(
+        job.recipients,
+        job.age + passed,
+        job.left - passed,
+        job.tries,
+        job.on_unsure,
+        together=bool(job.options.get("together")),
+        failed_before=any(
+            name not in job.recipients and (code >= 500 or not code) for name, (code, *_) in job.results.items()
+        ),
+    )
+
+
+def _events(job: Job, decision: policy.Decision) -> tuple[News, ...]:
+    if decision.state is State.SENT:
+        return ("sent",)
+    if decision.state is State.FAILED:
+        return ("failed",)
+    if decision.unsure:
+        return ("unsure",)
+    return ("delayed",) if policy.is_delayed(job.calm, job.age) else ()
+
+
+def _asked(confirm: Confirm, job: Job) -> bool:
+    try:
+        return confirm(job.message_id, job.lane) is True
+    except Exception:
+        logger.exception("Nobody could be asked about a mail", extra={"action": "confirm_failed", "ticket": job.id})
+        return False

@@ -1,0 +1,94 @@
+"""Every engine in turn: what is true of one store is true of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from courriel import Message, Outbox, Sandbox
+from courriel.outbox.sqlite import SqliteStore
+from courriel.outbox.store import Job, NewMail, OnUnsure, Settlement, State, Store, in_chunks
+from courriel.values import replace
+
+ENGINES = ["sqlite"]  # "postgres" goes here, and into `place`
+
+_numbers = count(1)
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def place(engine: str, tmp_path: Path) -> str:
+    """Where an empty outbox is, as `Outbox` is told it."""
+    assert engine == "sqlite"
+    return str(tmp_path / "outbox.db")
+
+
+@pytest.fixture
+def open_store(engine: str, place: str) -> Iterator[Callable[[], Store]]:
+    """Opens the same store, as often as there are workers."""
+    opened: list[Store] = []
+
+    def open_store() -> Store:
+        opened.append(SqliteStore(place))
+        return opened[-1]
+
+    yield open_store
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(open_store: Callable[[], Store]) -> Store:
+    return open_store()
+
+
+@pytest.fixture
+def outbox(place: str) -> Iterator[Outbox]:
+    with Outbox(place) as outbox:
+        yield outbox
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(keep=10_000) as sandbox:
+        yield sandbox
+
+
+def new_mail(content: bytes = b"Subject: x\r\n\r\nHello.\r\n", **changes: object) -> NewMail:
+    mail = NewMail(
+        id=uuid4().hex,
+        key=None,
+        lane="billing",
+        priority=1,
+        delay=0,
+        lifetime=3600,
+        on_unsure=OnUnsure.RESEND,
+        message_id=f"<{next(_numbers)}@example.org>",
+        sender="ada@example.org",
+        recipients=("bob@example.org",),
+        options={},
+        size=len(content),
+        chunks=in_chunks([content]),
+    )
+    return replace(mail, **changes)
+
+
+def settled(job: Job, state: State = State.SENT, **changes: object) -> Settlement:
+    words = dict.fromkeys(job.recipients, (250, "2.0.0", "ok", 1.0))
+    return replace(Settlement(job.id, job.token, state, (), words), **changes)
+
+
+def claim(store: Store, most: int = 100, lane: str = "billing", lease: float = 60.0) -> tuple[Job, ...]:
+    return store.claim(lane, most, lease=lease, holder="here:1").jobs
+
+
+def message(number: int = 1, to: str | list[str] = "bob@example.org", text: str = "Hello.") -> Message:
+    return Message(sender="ada@example.org", to=to, subject=f"Number {number}", text=text)

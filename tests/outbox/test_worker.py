@@ -1,0 +1,451 @@
+"""What workers do when servers, disks and people interfere."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from courriel import Outbox, Sandbox, Server, SmtpSession, Ticket, Timeouts, errors
+from courriel.model.server import Security
+from courriel.outbox import batch, keeper, recorder
+from courriel.outbox.batch import Batch
+from courriel.outbox.store import Query, State
+from outbox.conftest import claim, message, new_mail
+
+
+def lane_of(sandbox: Sandbox) -> str:
+    return f"smtp://127.0.0.1:{sandbox.port}"
+
+
+def test_what_has_no_answer_is_unsure_and_sent_again(outbox: Outbox, sandbox: Sandbox) -> None:
+    """Scar 3: after the dot, before the reply, a written policy decides."""
+    told: list[str] = []
+    outbox.on("unsure", lambda ticket: told.append(ticket.id))
+    sandbox.answer("message", "hang up", times=1)
+    ticket = outbox.put(message(1), via=sandbox.url)
+
+    outbox.run_once()
+    unsure = ticket.info
+    ticket.retry_now()
+    outbox.run_once()
+
+    assert (unsure.state, unsure.unsure) == (State.READY, 1)
+    assert (ticket.status, ticket.info.unsure) == (State.SENT, 1)
+    assert told == [ticket.id]
+
+
+def test_what_has_no_answer_is_held_where_nobody_may_get_it_twice(outbox: Outbox, sandbox: Sandbox) -> None:
+    sandbox.answer("message", "hang up", times=1)
+    ticket = outbox.put(message(1), via=sandbox.url, on_unsure="hold")
+
+    outbox.run_once()
+    outbox.run_once()
+
+    assert ticket.status is State.HELD
+    assert ticket.release()
+    assert outbox.run_once() == 1
+    assert ticket.info.unsure == 1
+    assert ticket.status is State.SENT
+
+
+@pytest.mark.parametrize(("found", "letters"), [(True, 0), (False, 1), (None, 1)])
+def test_somebody_who_can_find_out_is_asked_before_it_is_sent_again(
+    outbox: Outbox, sandbox: Sandbox, found: bool | None, letters: int
+) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def confirm(message_id: str, lane: str) -> bool | None:
+        asked.append((message_id, lane))
+        return found
+
+    sandbox.answer("message", "hang up", times=1)
+    ticket = outbox.put(message(1), via=sandbox.url)
+    outbox.run_once(confirm=confirm)
+    ticket.retry_now()
+
+    outbox.run_once(confirm=confirm)
+
+    assert asked == [(ticket.info.message_id, lane_of(sandbox))]
+    assert ticket.status is State.SENT
+    assert len(sandbox.letters) == letters
+
+
+@pytest.mark.parametrize(("found", "state"), [(True, State.SENT), (False, State.HELD)])
+def test_somebody_who_can_find_out_is_asked_about_what_is_held(
+    outbox: Outbox, sandbox: Sandbox, found: bool, state: State
+) -> None:
+    asked = threading.Event()
+
+    def confirm(message_id: str, lane: str) -> bool:
+        asked.set()
+        return found
+
+    sandbox.answer("message", "hang up", times=1)
+    ticket = outbox.put(message(1), via=sandbox.url, on_unsure="hold")
+    outbox.run_once()
+
+    with outbox.worker(confirm=confirm):
+        assert asked.wait(10)
+        if found:
+            ticket.wait(10)
+
+    assert ticket.status is state
+    assert sandbox.letters == []
+
+
+def test_a_lane_that_nobody_answers_on_rests_and_its_mails_are_untouched(outbox: Outbox, sandbox: Sandbox) -> None:
+    sandbox.answer("greeting", "554 go away", times=1)
+    tickets = outbox.put_many([message(n) for n in range(5)], via=sandbox.url)
+
+    outbox.run_once()
+
+    (lane,) = outbox.lanes()
+    assert (lane.fails, lane.why) == (1, "554 go away")
+    assert 8 < lane.paused <= 11.5
+    assert [ticket.info.tries for ticket in tickets] == [0] * 5
+    assert [ticket.status for ticket in tickets] == [State.READY] * 5
+    outbox.resume(lane.name)
+    assert outbox.run_once() == 5
+
+
+def test_a_refused_login_fails_no_mail_and_rests_ten_minutes(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PASSWORD_OF_ADA", "wrong")
+    with Sandbox(users={"ada": "right"}, require_login=True) as sandbox:
+        url = f"smtp://ada@127.0.0.1:{sandbox.port}?tls=none&password=env:PASSWORD_OF_ADA"
+        ticket = outbox.put(message(1), via=url)
+
+        outbox.run_once()
+
+    (lane,) = outbox.lanes()
+    assert lane.paused > 500
+    assert (ticket.status, ticket.info.tries) == (State.READY, 0)
+
+
+def test_a_password_that_is_not_there_is_the_lane_s_trouble(outbox: Outbox, sandbox: Sandbox) -> None:
+    url = f"smtp://ada@127.0.0.1:{sandbox.port}?tls=none&password=env:NO_SUCH_VARIABLE"
+    ticket = outbox.put(message(1), via=url)
+
+    outbox.run_once()
+
+    (lane,) = outbox.lanes()
+    assert lane.fails == 1
+    assert (ticket.status, ticket.info.tries) == (State.READY, 0)
+
+
+def test_one_lane_that_fails_keeps_no_other_from_working(outbox: Outbox, sandbox: Sandbox) -> None:
+    with Sandbox() as gone:
+        dead = outbox.put(message(1), via=gone.url)
+    alive = outbox.put(message(2), via=sandbox.url)
+
+    with outbox.worker():
+        alive.wait(10)
+
+    assert dead.status is State.READY
+
+
+def test_a_broken_mail_does_not_stop_the_others(outbox: Outbox, sandbox: Sandbox) -> None:
+    """Scar 10: a missing row is a state of its own, and not a mail of nothing."""
+    tickets = outbox.put_many([message(n) for n in range(3)], via=sandbox.url)
+    outbox._store._file.write(  # type: ignore[attr-defined]
+        lambda connection: connection.execute("DELETE FROM outbox_body WHERE mail = ?", (tickets[1].id,))
+    )
+
+    outbox.run_once()
+
+    assert [ticket.status for ticket in tickets] == [State.SENT, State.READY, State.SENT]
+    assert "not whole" in tickets[1].info.why
+    for _ in range(4):
+        tickets[1].retry_now()
+        outbox.run_once()
+    assert tickets[1].status is State.HELD
+    assert len(sandbox.letters) == 2
+
+
+def test_a_mail_taken_back_before_its_end_leaves_is_not_delivered(
+    outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket = outbox.put(message(1), via=sandbox.url)
+    other = outbox.put(message(2), via=sandbox.url)
+    mark = outbox._store.mark
+
+    def cancel_first(jobs: object, *, lease: float) -> list[bool]:
+        ticket.cancel()
+        return mark(jobs, lease=lease)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(outbox._store, "mark", cancel_first)
+
+    outbox.run_once()
+
+    assert (ticket.status, other.status) == (State.CANCELED, State.SENT)
+    assert [letter.subject for letter in sandbox.letters] == ["Number 2"]
+
+
+def test_cancel_and_claim_race_and_each_mail_is_either_sent_or_canceled(outbox: Outbox, sandbox: Sandbox) -> None:
+    tickets = outbox.put_many([message(n) for n in range(200)], via=sandbox.url)
+
+    with outbox.worker(workers=2, batch=5):
+        canceled = {ticket.id for ticket in reversed(tickets) if ticket.cancel()}
+        ends = {ticket.id: ticket.wait(20).state for ticket in tickets}
+
+    assert {ident for ident, state in ends.items() if state is State.CANCELED} == canceled
+    assert len(sandbox.letters) == 200 - len(canceled)
+
+
+def test_a_disk_that_fails_at_the_mark_sends_nothing(
+    outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(jobs: object, *, lease: float) -> list[bool]:
+        raise errors.OutboxError("disk")
+
+    ticket = outbox.put(message(1), via=sandbox.url)
+    monkeypatch.setattr(outbox._store, "mark", fail)
+
+    assert outbox.worker()._store is outbox._store
+    worker = outbox.worker()
+    monkeypatch.setattr(worker, "_lanes_now", iter([[lane_of(sandbox)], []]).__next__)
+    worker.run_once()
+
+    assert sandbox.letters == []
+    assert ticket.status is State.READY
+
+
+def test_a_disk_that_fails_at_the_end_is_tried_until_it_works(
+    outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database is away between the 250 and its being written down: the mail is delivered once."""
+    settle, failures = outbox._store.settle, iter([True, True, False])
+
+    def fail_twice(settlements: object) -> list[bool]:
+        if next(failures):
+            raise errors.OutboxUncertain("away")
+        return settle(settlements)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(outbox._store, "settle", fail_twice)
+    ticket = outbox.put(message(1), via=sandbox.url)
+
+    outbox.run_once()
+
+    assert ticket.status is State.SENT
+    assert len(sandbox.letters) == 1
+
+
+def test_a_session_that_breaks_without_a_word_leaves_its_mails_unsure_or_given_back(
+    outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An exception that nobody foresaw, in the middle of a batch: what may have left is flagged, the rest waits."""
+
+    def explode(self: SmtpSession, messages: Iterator[object], **_: object) -> Iterator[object]:
+        first = next(messages)
+        first.permit()  # type: ignore[attr-defined]
+        next(messages)
+        raise ZeroDivisionError
+        yield
+
+    monkeypatch.setattr(SmtpSession, "send_many", explode)
+    tickets = outbox.put_many([message(n) for n in range(3)], via=sandbox.url)
+
+    with pytest.raises(ZeroDivisionError):
+        outbox.run_once()
+
+    assert [ticket.info.unsure for ticket in tickets] == [1, 0, 0]
+    assert [ticket.info.tries for ticket in tickets] == [1, 1, 0]
+    assert [ticket.status for ticket in tickets] == [State.READY] * 3
+
+
+def test_listeners_are_told_after_it_is_written_down(outbox: Outbox, sandbox: Sandbox) -> None:
+    told: list[tuple[str, State]] = []
+    for event in ("sent", "failed"):
+        outbox.on(event, lambda ticket, event=event: told.append((event, ticket.status)))  # type: ignore[misc]
+    sandbox.refuse("no@example.org")
+    outbox.put(message(1), via=sandbox.url)
+    outbox.put(message(2, "no@example.org"), via=sandbox.url)
+
+    outbox.run_once()
+
+    assert told == [("sent", State.SENT), ("failed", State.FAILED)]
+    assert list(outbox._store.read(Query(news=True))) == []
+    with pytest.raises(errors.UsageError, match="seen"):
+        outbox.on("seen", print)  # type: ignore[arg-type]
+
+
+def test_news_that_was_not_taken_is_told_again(
+    outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "_OLD_NEWS", -1.0)
+    told = threading.Event()
+    calls: list[str] = []
+
+    def fail_first(ticket: Ticket) -> None:
+        calls.append(ticket.id)
+        if len(calls) == 1:
+            raise ZeroDivisionError
+        told.set()
+
+    outbox.on("sent", fail_first)
+    ticket = outbox.put(message(1), via=sandbox.url)
+    outbox.run_once()
+    with outbox.worker():
+        assert told.wait(10)
+
+    assert set(calls) == {ticket.id}
+    assert list(outbox._store.read(Query(news=True))) == []
+
+
+def test_a_worker_that_is_stopped_gives_back_what_it_has_not_begun(
+    outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, mark = outbox.worker(batch=300), outbox._store.mark
+
+    def stop_meanwhile(jobs: object, *, lease: float) -> list[bool]:
+        worker.ask_to_stop()
+        return mark(jobs, lease=lease)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(outbox._store, "mark", stop_meanwhile)
+    tickets = outbox.put_many([message(n) for n in range(300)], via=sandbox.url)
+
+    worker.start()
+    worker.wait()
+
+    assert worker.stop() == 0
+    states = [ticket.status for ticket in tickets]
+    assert set(states) == {State.SENT, State.READY}
+    assert 0 < states.count(State.SENT) == len(sandbox.letters) < 250
+    assert all(ticket.info.unsure == 0 for ticket in tickets)
+    outbox.run_once()
+    assert len(sandbox.letters) == 300
+
+
+def test_a_worker_says_what_is_left_when_a_server_does_not_answer(outbox: Outbox, sandbox: Sandbox) -> None:
+    sandbox.answer("message", "silence")
+    ticket = outbox.put(message(1), via=sandbox.url)
+    worker = outbox.worker().start()
+    while ticket.status is not State.DOT:
+        threading.Event().wait(0.01)
+
+    assert worker.stop(grace=0.2) == 1
+    assert ticket.status is State.DOT
+
+
+def test_two_workers_send_each_mail_once(place: str, outbox: Outbox, sandbox: Sandbox) -> None:
+    tickets = outbox.put_many([message(n) for n in range(400)], via=sandbox.url)
+
+    with Outbox(place) as other, outbox.worker(workers=2, batch=7), other.worker(workers=2, batch=7):
+        for ticket in tickets:
+            ticket.wait(30)
+
+    assert sorted(letter.subject for letter in sandbox.letters) == sorted(f"Number {n}" for n in range(400))
+
+
+def test_a_server_of_lmtp_is_served_too(outbox: Outbox) -> None:
+    with Sandbox(lmtp=True) as sandbox:
+        tickets = outbox.put_many(
+            [message(n, ["ada@example.org", "bob@example.org"]) for n in range(3)], via=sandbox.url
+        )
+
+        outbox.run_once()
+
+        assert [ticket.status for ticket in tickets] == [State.SENT] * 3
+        assert len(sandbox.letters) == 3
+
+
+def test_who_slept_after_the_mark_marks_again_before_the_dot(
+    open_store: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that was paused between mark and dot: what others have taken over meanwhile is not sent."""
+    store, now = open_store(), [1000.0]
+    monkeypatch.setattr(batch, "monotonic", lambda: now[0])
+    store.put([new_mail(), new_mail()])  # type: ignore[attr-defined]
+    jobs = claim(store)  # type: ignore[arg-type]
+    ours = Batch(store, jobs, answer_limit=600)  # type: ignore[arg-type]
+    assert ours.permit(jobs[0])
+    now[0] += ours.lease / 4 + 1
+    assert ours.permit(jobs[1])  # it was still ours, and is marked anew
+    now[0] += ours.lease / 4 + 1
+
+    store.mark(jobs, lease=-1.0)  # type: ignore[attr-defined]
+    store.claim("billing", 1, lease=60, holder="other")  # type: ignore[attr-defined]
+
+    assert not ours.permit(jobs[1])
+
+
+def test_the_last_dot_has_its_answer_or_its_doubt_before_the_lease_is_over() -> None:
+    limit = 600.0
+
+    lease = Batch(None, (), limit).lease  # type: ignore[arg-type]
+
+    assert lease / 4 + limit < lease
+
+
+def test_an_answer_that_does_not_come_is_not_waited_for_beyond_the_lease(
+    open_store: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, now = open_store(), [1000.0]
+    monkeypatch.setattr(batch, "monotonic", lambda: now[0])
+    store.put([new_mail(), new_mail()])  # type: ignore[attr-defined]
+    jobs = claim(store)  # type: ignore[arg-type]
+    ours = Batch(store, jobs, answer_limit=600)  # type: ignore[arg-type]
+    ours.permit(jobs[0])
+    now[0] += ours.lease - 10
+
+    overdue = ours.overdue
+    ours.answered(jobs[0])
+
+    assert overdue
+    assert not ours.overdue  # the other one was marked, and has not left
+
+
+def test_the_keeper_cuts_who_waits_too_long(outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "_MARGIN", 0.3)
+    monkeypatch.setattr(keeper, "_TICK", 0.05)
+    sandbox.answer("message", "silence")
+    server = Server("127.0.0.1", sandbox.port, Security.NONE, timeouts=Timeouts(message=1000))
+    monkeypatch.setattr("courriel.outbox.worker.answer_limit", lambda way: 0.2)
+    with SmtpSession(server) as session:
+        ticket = outbox.put(message(1), via=session)
+
+        outbox.run_once()
+
+    assert (ticket.status, ticket.info.unsure) == (State.READY, 1)
+
+
+@pytest.mark.parametrize("wrong", [{"workers": 0}, {"workers": True}, {"batch": 0}, {"batch": 10_000}])
+def test_a_worker_that_cannot_be_meant_is_refused(outbox: Outbox, wrong: dict[str, int]) -> None:
+    with pytest.raises(errors.UsageError):
+        outbox.worker(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_worker_runs_once_at_a_time(outbox: Outbox) -> None:
+    with outbox.worker() as worker, pytest.raises(errors.UsageError, match="already"):
+        worker.start()
+
+
+def test_a_recorder_that_cannot_write_says_how_many_are_left(
+    outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "_SOONEST", 0.01)
+    works = threading.Event()
+    settle = outbox._store.settle
+
+    def fail(settlements: object) -> list[bool]:
+        if not works.is_set():
+            raise errors.OutboxError("away")
+        return settle(settlements)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(outbox._store, "settle", fail)
+    ticket = outbox.put(message(1), via=sandbox.url)
+    worker = outbox.worker().start()
+    sandbox.wait_for(subject="Number 1")
+
+    assert worker.stop(grace=0.5) == 1
+    works.set()
+    assert ticket.wait(10).state is State.SENT
+
+
+def test_files_are_for_their_owner_alone(outbox: Outbox, place: str) -> None:
+    modes = {path.name: path.stat().st_mode & 0o777 for path in Path(place).parent.iterdir() if "outbox" in path.name}
+
+    assert len(modes) >= 3
+    assert set(modes.values()) == {0o600}
