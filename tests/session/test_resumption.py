@@ -10,10 +10,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from courriel import Password, Security, Server, Timeouts, Transcript, errors
+from courriel import Password, PopSession, Sandbox, Security, Server, Timeouts, Transcript, errors
 from courriel.model.trust import ClientCertificate, Trust
 from courriel.network import authorities, resumption, tls
 from session.certificates import HOST, Line, Workshop
@@ -238,6 +239,16 @@ def test_a_login_that_is_bound_to_the_certificate_is_shown_it_each_time(workshop
 
     assert [type(want) for want in wants["SCRAM-SHA-256"]] == [Remember]
     assert wants["SCRAM-SHA-256-PLUS"] == []
+
+
+def test_a_mailbox_is_opened_anew_with_less_work_too() -> None:
+    taken_up = []
+    with Sandbox() as sandbox:
+        for _ in range(2):
+            with PopSession(sandbox.pop_server(Security.TLS), Password("bob@example.org", "any")) as box:
+                taken_up.append(cast("ssl.SSLSocket", box._line._socket).session_reused)
+
+    assert taken_up == [False, True]
 
 
 def test_after_an_hour_the_certificate_is_looked_at_again(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:

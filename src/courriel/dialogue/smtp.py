@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from courriel import errors
 from courriel.dialogue import opening, whole
 from courriel.dialogue.exchange import Exchange
-from courriel.dialogue.flow import Asking, Connect, Flow, HangUp, Remember, Send
+from courriel.dialogue.flow import Asking, Connect, Flow, HangUp, Send
 from courriel.dialogue.transaction import Burst, Transaction
 from courriel.errors import Stage
 from courriel.model.content import Content
@@ -61,9 +61,8 @@ class SmtpDialogue:
             yield from self._introduce(name)
         if self.credentials is not None:
             yield from self._log_in(self.credentials)
-        if self.secured and not self.mechanism.endswith("-PLUS"):
-            # Such a login is bound to the server's certificate, which is not shown when a session is taken up again.
-            yield Remember()
+        if self.secured:
+            yield from opening.remember(self.mechanism)
 
     def deliver(
         self,
