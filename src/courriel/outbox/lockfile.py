@@ -20,6 +20,13 @@ if sys.platform == "win32":
             else:
                 return
 
+    def _take_at_once(file: int) -> bool:
+        try:
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
     def _give(file: int) -> None:
         os.lseek(file, 0, os.SEEK_SET)
         msvcrt.locking(file, msvcrt.LK_UNLCK, 1)
@@ -29,6 +36,13 @@ else:
 
     def _take(file: int) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)
+
+    def _take_at_once(file: int) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
 
     def _give(file: int) -> None:
         fcntl.flock(file, fcntl.LOCK_UN)
@@ -56,6 +70,15 @@ class LockFile:
             _give(self._file)
         finally:
             self._threads.release()
+
+    def take_at_once(self) -> bool:
+        """Take it when nobody has it; then it is given back by `close`."""
+        if self._file < 0 or not self._threads.acquire(blocking=False):
+            return False
+        if _take_at_once(self._file):
+            return True
+        self._threads.release()
+        return False
 
     def close(self) -> None:
         """Let go of the file. Closing what a child inherited frees nothing of its parent's."""

@@ -11,7 +11,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable
 from threading import Lock
-from typing import Generic, TypeVar, cast
+from typing import Generic, TypeAlias, TypeVar, cast
 
 from courriel import errors
 
@@ -38,71 +38,75 @@ class Wish(Generic[T]):
         return cast("T", self.result)
 
 
+Transaction: TypeAlias = Callable[[Callable[[sqlite3.Connection], None]], None]
+"""Runs a function within one durable transaction, and lets what it raises pass."""
+
+
 class Pen:
-    """`transaction` runs a function within one durable transaction, and lets what it raises pass."""
+    """Who has the `turn` writes."""
 
-    def __init__(self, transaction: Callable[[Callable[[sqlite3.Connection], None]], None]) -> None:
-        self._transaction = transaction
+    def __init__(self) -> None:
+        self.turn = Lock()
         self._waiting: deque[Wish[object]] = deque()
-        self._turn = Lock()
 
-    def write(self, act: Callable[[sqlite3.Connection], T]) -> T:
+    def write(self, act: Callable[[sqlite3.Connection], T], transaction: Transaction) -> T:
         """Do this in a durable transaction, and return what it returns once the disk has it.
 
         What it raises undoes it alone. Raises OutboxError, OutboxFull, OutboxUncertain.
         """
         wish = cast("Wish[object]", Wish(act))
         self._waiting.append(wish)
-        with self._turn:
+        with self.turn:
             if not wish.done:
-                self._write_for_all(wish)
+                self._write_for_all(wish, transaction)
         return cast("T", wish.outcome())
 
     # The steps.
 
-    def _write_for_all(self, own: Wish[object]) -> None:
+    def _write_for_all(self, own: Wish[object], transaction: Transaction) -> None:
         wishes = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST))]
         if own not in wishes:
             wishes.append(own)
             self._waiting.remove(own)
         try:
             while wishes:
-                wishes = self._attempt(wishes)
+                wishes = _attempt(wishes, transaction)
         except BaseException:
             # A caller was interrupted while writing for others: they are not done, and the next one writes for them.
             self._waiting.extendleft(wish for wish in reversed(wishes) if not wish.done and wish is not own)
             raise
 
-    def _attempt(self, wishes: list[Wish[object]]) -> list[Wish[object]]:
-        """Write them all. Returns those to be written again, because one of them took the whole transaction down."""
-        fallen: list[Wish[object]] = []
 
-        def all_of_them(connection: sqlite3.Connection) -> None:
-            for wish in wishes:
-                if len(wishes) > 1:
-                    connection.execute("SAVEPOINT wish")
-                _grant(wish, connection)
-                if not connection.in_transaction:
-                    fallen.append(wish)
-                    return
-                if len(wishes) > 1:
-                    if wish.error is not None:
-                        connection.execute("ROLLBACK TO wish")
-                    connection.execute("RELEASE wish")
-                elif wish.error is not None:
-                    connection.execute("ROLLBACK")
+def _attempt(wishes: list[Wish[object]], transaction: Transaction) -> list[Wish[object]]:
+    """Write them all. Returns those to be written again, because one of them took the whole transaction down."""
+    fallen: list[Wish[object]] = []
 
-        try:
-            self._transaction(all_of_them)
-        except errors.OutboxError as failed:
-            for wish in wishes:
-                wish.error = wish.error or failed
-        rest = [wish for wish in wishes if fallen and wish not in fallen]
+    def all_of_them(connection: sqlite3.Connection) -> None:
         for wish in wishes:
-            wish.done = wish not in rest
-            if not wish.done:
-                wish.error = None
-        return rest
+            if len(wishes) > 1:
+                connection.execute("SAVEPOINT wish")
+            _grant(wish, connection)
+            if not connection.in_transaction:
+                fallen.append(wish)
+                return
+            if len(wishes) > 1:
+                if wish.error is not None:
+                    connection.execute("ROLLBACK TO wish")
+                connection.execute("RELEASE wish")
+            elif wish.error is not None:
+                connection.execute("ROLLBACK")
+
+    try:
+        transaction(all_of_them)
+    except errors.OutboxError as failed:
+        for wish in wishes:
+            wish.error = wish.error or failed
+    rest = [wish for wish in wishes if fallen and wish not in fallen]
+    for wish in wishes:
+        wish.done = wish not in rest
+        if not wish.done:
+            wish.error = None
+    return rest
 
 
 def _grant(wish: Wish[object], connection: sqlite3.Connection) -> None:

@@ -50,7 +50,7 @@ class SqliteFile:
         self.path = path
         medium.check_engine()
         medium.check_place(path)
-        self._warned = False
+        self._warned = self._at_rest = False
         self._light_turn = RLock()
         self._begin()
         _open.add(self)
@@ -61,7 +61,7 @@ class SqliteFile:
     def write(self, act: Callable[[sqlite3.Connection], T]) -> T:
         """Do this in a durable transaction, together with what others want meanwhile; see Pen.write."""
         with in_our_words(self.path):
-            return self._pen.write(act)
+            return self._pen.write(act, self._durably)
 
     def _durably(self, act: Callable[[sqlite3.Connection], None]) -> None:
         _, connection, lock = self._ready()
@@ -124,25 +124,48 @@ class SqliteFile:
 
     def __del__(self) -> None:
         with suppress(Exception):
-            self.close()
+            if self._lock is None:
+                return
+            if self._lock.take_at_once():
+                self._close_connections()
+                self._lock.close()
+            else:
+                # The collector may have interrupted who has the lock: waiting for it would be waiting for ever.
+                _left_behind.extend((self._durable, self._light))
 
     def _begin(self) -> None:
         self._closed = False
         self._trouble = ""
-        self._pen = Pen(self._durably)
+        self._pen = Pen()
         self._light_turn = RLock()
         self._lock: LockFile | None = None
         self._durable: sqlite3.Connection | None = None
         self._light: sqlite3.Connection | None = None
 
-    def _forked(self) -> None:
-        """We are in a child process: what the parent has open is the parent's."""
+    # A child process must not even have a connection that its parent opened: SQLite in the child would believe in locks
+    # that the system has not given it. So there is none in the moment of a fork.
+
+    def before_fork(self) -> None:
+        """Finish what is being written, and close; it is opened again when it is needed."""
+        self._at_rest = self._pen.turn.acquire(timeout=_PATIENCE)
+        if self._at_rest:
+            self._light_turn.acquire()
+            self._let_go()
+
+    def after_fork(self) -> None:
+        """Go on, as the parent."""
+        if self._at_rest:
+            self._light_turn.release()
+            self._pen.turn.release()
+
+    def in_child(self) -> None:
+        """Begin anew, as the child."""
         _left_behind.extend((self._durable, self._light))
-        if self._lock is not None:
-            self._lock.close()
-        closed = self._closed
+        closed, at_rest = self._closed, self._at_rest
+        self._light_turn = RLock()
         self._begin()
         self._closed = closed
+        self._trouble = "" if at_rest else "this process was forked in the middle of a long transaction"
 
     def _connect(self) -> None:
         with self._light_turn, in_our_words(self.path):
@@ -180,19 +203,23 @@ class SqliteFile:
         return connection
 
     def _let_go(self) -> None:
-        light, durable, lock = self._light, self._durable, self._lock
-        self._light = self._durable = self._lock = None
+        lock, self._lock = self._lock, None
         if lock is None:
             return
         try:
             # Closing may tidy up, which is writing.
             with lock:
-                for connection in (light, durable):
-                    if connection is not None:
-                        with suppress(sqlite3.Error):
-                            connection.close()
+                self._close_connections()
         finally:
             lock.close()
+
+    def _close_connections(self) -> None:
+        light, durable = self._light, self._durable
+        self._light = self._durable = None
+        for connection in (light, durable):
+            if connection is not None:
+                with suppress(sqlite3.Error):
+                    connection.close()
 
     def _ready(self) -> tuple[sqlite3.Connection, sqlite3.Connection, LockFile]:
         if self._trouble:
@@ -285,10 +312,17 @@ def _is_shared(connection: sqlite3.Connection) -> bool:
     return connection.execute(others).fetchone() is not None
 
 
-def _after_fork() -> None:
-    for store in list(_open):
-        store._forked()
+def _each(act: Callable[[SqliteFile], None]) -> Callable[[], None]:
+    def each() -> None:
+        for file in list(_open):
+            act(file)
+
+    return each
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(
+        before=_each(SqliteFile.before_fork),
+        after_in_parent=_each(SqliteFile.after_fork),
+        after_in_child=_each(SqliteFile.in_child),
+    )

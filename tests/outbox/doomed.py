@@ -1,0 +1,112 @@
+"""
+A process that sends or puts mail and comes to its end at a given point: killed, or stopped until it may go on.
+
+    python doomed.py work|put PLACE LANE POINT SIGNAL ON_UNSURE
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+from courriel import Message, Outbox
+from courriel.network import blocking
+from courriel.outbox import batch, worker
+from courriel.outbox.store import Store
+
+LEASE = 0.4  # seconds: those who take over must not wait for two minutes
+ANSWER = 0.3
+
+
+def shorten_leases() -> None:
+    """Everything as it is, in a shorter time."""
+    worker.LEASE = LEASE  # type: ignore[misc]
+    batch._MARGIN = 0.3
+    worker.answer_limit = lambda way: ANSWER  # type: ignore[assignment]
+
+
+def doom(number: int) -> None:
+    """The end has come; with SIGSTOP it may go on one day, and does not meet its end twice."""
+    global armed  # noqa: PLW0603
+    if armed:
+        armed = False
+        os.kill(os.getpid(), number)
+
+
+armed = True
+
+
+def arm_store(store: Store, point: str, end: Callable[[], None]) -> None:
+    """Before and after what is written."""
+    moment, _, act = point.partition(" ")
+    if act not in ("put", "claim", "mark", "settle"):
+        return
+    real = getattr(store, act)
+
+    def doomed(*arguments: object, **named: object) -> object:
+        if moment == "before":
+            end()
+        result = real(*arguments, **named)
+        if moment == "after":
+            end()
+        return result
+
+    setattr(store, act, doomed)
+
+
+def arm_line(point: str, end: Callable[[], None]) -> None:
+    """Between what is said and what is heard."""
+    send, receive, connect = blocking.Line._send, blocking.Line._receive, blocking.Line._connect
+
+    def doomed_connect(line: blocking.Line) -> bytes:
+        answer = connect(line)
+        if point == "connected":
+            end()
+        return answer
+
+    def doomed_send(line: blocking.Line, want: blocking.Send) -> None:
+        named = {"before envelope": b"MAIL", "after envelope": b"MAIL"}.get(point)
+        fits = (
+            (named is not None and named in want.data)
+            or (point in ("before end", "after end") and want.stage == "message")
+            or (point == "in body" and want.stage == "data" and len(want.data) > 10_000)
+        )
+        if fits and point.startswith("before"):
+            end()
+        if fits and point == "in body":
+            want = blocking.Send(want.data[:5000], want.stage)
+        send(line, want)
+        if fits:
+            end()
+
+    def doomed_receive(line: blocking.Line, stage: str, more: bool) -> bytes:
+        data = receive(line, stage, more)  # type: ignore[arg-type]
+        if (point == "door open" and b"354 " in data) or (point == "answered" and b"taken" in data):
+            end()
+        return data
+
+    blocking.Line._connect = doomed_connect  # type: ignore[method-assign]
+    blocking.Line._send = doomed_send  # type: ignore[method-assign]
+    blocking.Line._receive = doomed_receive  # type: ignore[method-assign]
+
+
+def main(act: str, place: str, lane: str, point: str, number: str, on_unsure: str) -> None:
+    end = lambda: doom(int(number))  # noqa: E731
+    shorten_leases()
+    with Outbox(place) as outbox:
+        arm_store(outbox._store, point, end)
+        arm_line(point, end)
+        if act == "put":
+            mail = Message(sender="ada@example.org", to="bob@example.org", subject="Once", text="Hello.")
+            outbox.put(mail, via=lane, key="once", on_unsure=on_unsure)
+        else:
+            print("working", flush=True)
+            outbox.run_once()
+            if point == "never":
+                signal.pause()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

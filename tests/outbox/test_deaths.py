@@ -1,0 +1,194 @@
+"""Workers and enqueuers that die, or sleep, at every point: nothing is lost, and no copy goes unflagged."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from courriel import Outbox, Sandbox, Ticket
+from courriel.outbox import batch, worker
+from courriel.outbox.store import State
+from outbox import doomed
+from outbox.conftest import message
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
+
+SECONDS = float(os.environ.get("COURRIEL_TEST_SECONDS", "8"))
+"""How long workers are killed at random; an hour finds more than eight seconds."""
+
+POINTS = [
+    "before claim", "after claim", "connected", "before envelope", "after envelope", "door open", "in body",
+    "before mark", "after mark", "before end", "after end", "answered", "before settle", "after settle",
+]  # fmt: skip
+CERTAIN = POINTS[: POINTS.index("before mark") + 1]
+"""Until here nothing has been delivered, and nobody may think so."""
+
+LARGE = "x" * 70 + "\n" + "y\n" * 100_000  # goes by DATA, block by block; small ones go whole, by BDAT
+
+Doomed = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture(autouse=True)
+def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "LEASE", doomed.LEASE)
+    monkeypatch.setattr(batch, "_MARGIN", 0.3)
+    monkeypatch.setattr(worker, "answer_limit", lambda way: doomed.ANSWER)
+
+
+def begin(
+    act: str, place: str, lane: str, point: str, number: int, on_unsure: str = "resend"
+) -> subprocess.Popen[bytes]:
+    arguments = [sys.executable, doomed.__file__, act, place, lane, point, str(int(number)), on_unsure]
+    return subprocess.Popen(arguments, env=os.environ | {"PYTHONWARNINGS": "error"})
+
+
+def finish(outbox: Outbox, tickets: Sequence[Ticket], seconds: float = 20.0) -> None:
+    """Somebody else goes on, until every mail has come to its end or waits for a person."""
+    ends = time.monotonic() + seconds
+    while any(ticket.status in (State.READY, State.LEASED, State.DOT) for ticket in tickets):
+        assert time.monotonic() < ends, [ticket.info for ticket in tickets]
+        for ticket in tickets:
+            ticket.retry_now()
+        for lane in outbox.lanes():
+            if lane.paused:
+                outbox.resume(lane.name)
+        if not outbox.run_once():
+            outbox._bell.wait(outbox._bell.rung, 0.05)
+
+
+def check(sandbox: Sandbox, tickets: Sequence[Ticket], *, hold: bool, certain: bool = False) -> None:
+    """What is promised."""
+    copies = Counter(letter.content for letter in sandbox.letters)
+    for ticket in tickets:
+        count, info = copies.pop(ticket.content(), 0), ticket.info
+        assert count >= 1 or info.state is State.HELD, f"lost: {info}"
+        assert count <= 1 or info.unsure, f"a copy that nobody was told of: {info}"
+        assert count <= 1 or not hold, f"a copy where none may be: {info}"
+        assert not certain or not info.unsure, f"nobody need doubt: {info}"
+    assert not copies, "something was delivered that was never put"
+
+
+@pytest.mark.parametrize("text", ["Hello.", LARGE], ids=["whole", "in blocks"])
+@pytest.mark.parametrize("on_unsure", ["resend", "hold"])
+@pytest.mark.parametrize("point", POINTS)
+def test_a_worker_is_killed(
+    place: str, outbox: Outbox, sandbox: Sandbox, point: str, on_unsure: str, text: str
+) -> None:
+    if text == "Hello." and point in ("door open", "in body"):
+        pytest.skip("a small mail has no such moment")
+    tickets = outbox.put_many([message(n, text=text) for n in range(3)], via=sandbox.url, on_unsure=on_unsure)
+
+    killed = begin("work", place, tickets[0].info.lane, point, signal.SIGKILL).wait(30)
+    finish(outbox, tickets)
+
+    assert killed == -signal.SIGKILL
+    # A small mail leaves in one piece with its envelope, after the mark.
+    certain = point in CERTAIN and (text == LARGE or "envelope" not in point)
+    check(sandbox, tickets, hold=on_unsure == "hold", certain=certain)
+
+
+@pytest.mark.parametrize("on_unsure", ["resend", "hold"])
+@pytest.mark.parametrize(
+    "point", ["after claim", "in body", "before mark", "after mark", "before end", "after end", "answered"]
+)
+def test_a_worker_sleeps_while_another_goes_on_and_then_wakes_up(
+    place: str, outbox: Outbox, sandbox: Sandbox, point: str, on_unsure: str
+) -> None:
+    tickets = outbox.put_many([message(n, text=LARGE) for n in range(2)], via=sandbox.url, on_unsure=on_unsure)
+    sleeper = begin("work", place, tickets[0].info.lane, point, signal.SIGSTOP)
+    _, status = os.waitpid(sleeper.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+
+    finish(outbox, tickets)
+    os.kill(sleeper.pid, signal.SIGCONT)
+    sleeper.wait(30)
+
+    finish(outbox, tickets)
+    check(sandbox, tickets, hold=on_unsure == "hold", certain=point in CERTAIN)
+    if point in ("after mark", "before mark"):
+        # The fence: who wakes up between mark and dot does not send what others have taken over.
+        assert len(sandbox.letters) == (2 if on_unsure == "resend" or point in CERTAIN else 0)
+
+
+@pytest.mark.parametrize("point", ["before put", "after put"])
+def test_an_enqueuer_is_killed_and_its_call_is_repeated(
+    place: str, outbox: Outbox, sandbox: Sandbox, point: str
+) -> None:
+    killed = begin("put", place, sandbox.url, point, signal.SIGKILL).wait(30)
+    there = [info.key for info in outbox.list()]
+    again = begin("put", place, sandbox.url, "never", signal.SIGKILL).wait(30)
+
+    assert (killed, again) == (-signal.SIGKILL, 0)
+    assert there == (["once"] if point == "after put" else [])
+    (info,) = outbox.list()
+    finish(outbox, [outbox.get(info.id)])
+    assert [letter.subject for letter in sandbox.letters] == ["Once"]
+
+
+def test_one_that_kills_its_workers_is_held_and_the_others_flow(place: str, outbox: Outbox, sandbox: Sandbox) -> None:
+    poison = outbox.put(message(0, text=LARGE), via=sandbox.url)
+    others = outbox.put_many([message(n) for n in range(1, 5)], via=sandbox.url)
+
+    for _ in range(30):
+        if poison.status is State.HELD:
+            break
+        begin("work", place, poison.info.lane, "in body", signal.SIGKILL).wait(30)
+        time.sleep(doomed.LEASE)  # nothing to wait for: a lease has to run out
+
+    finish(outbox, others)
+    assert (poison.status, poison.info.why) == (State.HELD, "poison")
+    check(sandbox, [poison, *others], hold=False, certain=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("on_unsure", ["resend", "hold"])
+def test_workers_are_killed_at_random_under_load(place: str, outbox: Outbox, sandbox: Sandbox, on_unsure: str) -> None:
+    chance = random.Random(7)
+    tickets: list[Ticket] = []
+    workers: list[subprocess.Popen[bytes]] = []
+    ends = time.monotonic() + SECONDS
+    while time.monotonic() < ends:
+        number = len(tickets)
+        tickets += outbox.put_many([message(number + n) for n in range(20)], via=sandbox.url, on_unsure=on_unsure)
+        workers.append(begin("work", place, tickets[0].info.lane, "never", signal.SIGKILL))
+        time.sleep(chance.uniform(0.15, 0.5))  # the point of it: at any moment
+        if len(workers) > 1:
+            victim = workers.pop(0)
+            victim.kill()
+            victim.wait()
+    for victim in workers:
+        victim.kill()
+        victim.wait()
+
+    finish(outbox, tickets, 60)
+
+    check(sandbox, tickets, hold=on_unsure == "hold")
+    assert len(tickets) >= 40
+
+
+def test_a_worker_that_is_told_to_stop_ends_in_peace(
+    place: str, outbox: Outbox, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    script = (
+        "import sys; from courriel import Outbox\nwith Outbox(sys.argv[1]) as outbox: sys.exit(outbox.work(workers=2))"
+    )
+    running = subprocess.Popen([sys.executable, "-W", "error", "-c", script, place])
+    tickets = outbox.put_many([message(n) for n in range(500)], via=sandbox.url)
+    tickets[0].wait(20)
+
+    running.terminate()
+
+    assert running.wait(40) == 0
+    assert {ticket.status for ticket in tickets} <= {State.SENT, State.READY}
+    finish(outbox, tickets)
+    check(sandbox, tickets, hold=True)
+    assert all(not ticket.info.unsure for ticket in tickets)

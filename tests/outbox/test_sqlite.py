@@ -1,0 +1,620 @@
+"""What is particular to the embedded store: one file, forks, a disk that fails, applications in the same file."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections import namedtuple
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from courriel import Outbox, Sandbox, errors
+from courriel.outbox import medium, sqlite, sqlite_file
+from courriel.outbox.lockfile import LockFile
+from courriel.outbox.sqlite import SqliteStore
+from courriel.outbox.statements import script, statements
+from courriel.outbox.store import NewMail, Query, State
+from outbox.conftest import claim, message, new_mail, settled
+
+MB = 1024 * 1024
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "outbox.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[SqliteStore]:
+    store = SqliteStore(path)
+    yield store
+    store.close()
+
+
+# Where it lies.
+
+
+def test_a_folder_that_is_not_there_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(errors.UsageError, match="no folder"):
+        SqliteStore(tmp_path / "nowhere" / "outbox.db")
+    with pytest.raises(errors.UsageError, match="is a folder"):
+        SqliteStore(tmp_path)
+
+
+def test_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(medium, "network_kind", lambda path: "nfs4")
+
+    with pytest.raises(errors.UsageError, match="nfs4"):
+        SqliteStore(tmp_path / "outbox.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+MOUNTS = r"""
+22 1 8:1 / / rw - ext4 /dev/sda1 rw
+30 22 0:44 / /home rw,relatime shared:9 - nfs4 server:/home rw
+31 30 0:45 / /home/ada/my\040disk rw - xfs /dev/sdb rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind"),
+    [("/var", "ext4"), ("/home", "nfs4"), ("/home/bob", "nfs4"), ("/homes", "ext4"), ("/home/ada/my disk/x", "xfs")],
+)
+def test_the_mount_that_a_folder_lies_on_is_the_innermost(folder: str, kind: str) -> None:
+    assert medium.kind_of_mount(folder, MOUNTS) == kind
+
+
+def test_a_file_that_is_no_database_is_left_alone(path: Path) -> None:
+    path.write_text("my own notes, and nothing else " * 100)
+
+    with pytest.raises(errors.OutboxError):
+        SqliteStore(path)
+
+    assert path.read_text().startswith("my own notes")
+
+
+def test_a_full_disk_is_seen_before_it_is_full(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What becomes of mails has room to be written down, always."""
+    store.put([new_mail()])
+    monkeypatch.setattr(medium, "free_octets", lambda path: 64 * MB + 19)
+
+    with pytest.raises(errors.OutboxFull):
+        store.put([new_mail(b"x" * 10)])
+
+    store.put([new_mail(b"x" * 9)])
+    monkeypatch.setattr(medium, "free_octets", lambda path: 0)
+    assert store.settle([settled(job) for job in claim(store)]) == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("version", "damaged"),
+    [((3, 40, 1), True), ((3, 44, 5), True), ((3, 44, 6), False), ((3, 45, 0), True), ((3, 50, 6), True),
+     ((3, 50, 7), False), ((3, 51, 2), True), ((3, 51, 3), False), ((3, 52, 0), False)],
+)  # fmt: skip
+def test_which_versions_can_damage_a_shared_file(version: tuple[int, int, int], damaged: bool) -> None:
+    assert medium.may_reset_wal(version) is damaged
+
+
+def test_an_old_sqlite_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
+
+    with pytest.raises(errors.OutboxError, match=r"3\.35"):
+        SqliteStore(path)
+
+
+# In an application's own file, and its transaction.
+
+
+@pytest.fixture
+def application(path: Path, store: SqliteStore) -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE invoice (number INTEGER)")
+    connection.commit()
+    yield connection
+    connection.close()
+
+
+def test_a_mail_exists_when_the_application_commits(
+    path: Path, store: SqliteStore, application: sqlite3.Connection, sandbox: Sandbox
+) -> None:
+    with Outbox(path) as outbox:
+        application.execute("INSERT INTO invoice VALUES (1)")
+        rolled_back = outbox.put(message(1), via=sandbox.url, key="1", conn=application)
+        application.rollback()
+        assert store.find(id=rolled_back.id) is None
+
+        application.execute("INSERT INTO invoice VALUES (2)")
+        kept = outbox.put(message(2), via=sandbox.url, key="2", conn=application)
+        assert outbox.put(message(2), via=sandbox.url, key="2", conn=application) == kept
+        assert store.find(id=kept.id) is None
+        application.commit()
+        outbox.run_once()
+
+        assert kept.status is State.SENT
+    assert application.execute("SELECT number FROM invoice").fetchall() == [(2,)]
+
+
+def test_rows_of_another_shape_are_no_trouble(store: SqliteStore, application: sqlite3.Connection) -> None:
+    Row = namedtuple("Row", "only")
+    application.row_factory = lambda cursor, row: Row(row[0])
+
+    store.put([new_mail(key="a")], application)
+    ids = store.put([new_mail(key="a")], application)
+    application.commit()
+
+    assert store.find(id=ids[0]) is not None
+
+
+def test_a_failure_inside_leaves_the_application_s_own_work(
+    store: SqliteStore, application: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application.execute("INSERT INTO invoice VALUES (1)")
+    twice = new_mail()
+
+    with pytest.raises(errors.OutboxError):
+        store.put([twice, twice], application)
+
+    application.commit()
+    assert application.execute("SELECT count(*) FROM invoice").fetchone() == (1,)
+    assert list(store.read(Query())) == []
+
+
+def test_a_connection_that_cannot_be_meant_is_refused(store: SqliteStore, path: Path) -> None:
+    other = sqlite3.connect(":memory:")
+    alone = sqlite3.connect(path, isolation_level=None)
+
+    with pytest.raises(errors.UsageError, match="in memory"):
+        store.put([new_mail()], other)
+    with pytest.raises(errors.UsageError, match="begin a transaction"):
+        store.put([new_mail()], alone)
+    with pytest.raises(errors.UsageError, match="str"):
+        store.put([new_mail()], "outbox.db")
+    other.close()
+    alone.close()
+
+
+def test_a_shared_file_is_warned_of_once_where_it_is_dangerous(
+    path: Path, store: SqliteStore, application: sqlite3.Connection, caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(medium, "may_reset_wal", lambda: True)
+    for _ in range(2):
+        store.put([new_mail()], application)
+        application.commit()
+    second = SqliteStore(path)
+    second.close()
+
+    assert [record.action for record in caplog.records] == ["outbox_shared_file"] * 2  # each store once
+    caplog.clear()
+    monkeypatch.setattr(medium, "may_reset_wal", lambda: False)
+    SqliteStore(path).close()
+    assert caplog.records == []
+
+
+# Forks, processes and threads.
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_child_opens_its_own(store: SqliteStore) -> None:
+    store.put([new_mail(key="parent")])
+    child = os.fork()
+    if not child:
+        try:
+            store.put([new_mail(key="child")])
+            os._exit(0 if len(list(store.read(Query()))) == 2 else 1)
+        finally:
+            os._exit(2)
+
+    _, status = os.waitpid(child, 0)
+    store.put([new_mail(key="parent again")])
+
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert [info.key for info in store.read(Query())] == ["parent", "child", "parent again"]
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_fork_waits_until_nothing_is_being_written(store: SqliteStore) -> None:
+    inside, done = threading.Event(), threading.Event()
+
+    def long_act(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO outbox_lane (name) VALUES ('parent')")
+        inside.set()
+        assert done.wait(20)
+
+    thread = threading.Thread(target=lambda: store._file.write(long_act))
+    thread.start()
+    assert inside.wait(20)
+    threading.Timer(0.2, done.set).start()
+    child = os.fork()
+    if not child:
+        try:
+            assert done.is_set()
+            store.set_lane("child", {"cap": 1})
+            os._exit(0)
+        finally:
+            os._exit(2)
+    thread.join()
+    _, status = os.waitpid(child, 0)
+
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert [lane.name for lane in store.lanes()] == ["child", "parent"]
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_child_of_a_fork_that_could_not_wait_refuses_to_go_on(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_file, "_PATIENCE", 0.1)
+    with store._file._pen.turn:
+        child = os.fork()
+        if not child:
+            try:
+                store.put([new_mail()])
+            except errors.OutboxError:
+                os._exit(0)
+            finally:
+                os._exit(2)
+    _, status = os.waitpid(child, 0)
+    store.put([new_mail()])
+
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert len(list(store.read(Query()))) == 1
+
+
+def put_many(path: str, number: int, failures: object) -> None:
+    store = SqliteStore(path)
+    for _ in range(number):
+        store.put([new_mail()])
+    store.close()
+
+
+def test_processes_that_write_at_once_wait_for_each_other(path: Path, store: SqliteStore) -> None:
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=put_many, args=(str(path), 50, None)) for _ in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+
+    assert [writer.exitcode for writer in writers] == [0] * 4
+    assert len(list(store.read(Query()))) == 200
+
+
+def test_a_lock_is_one_for_processes_and_threads(tmp_path: Path) -> None:
+    ours = LockFile(str(tmp_path / "lock"))
+    script = (
+        "import sys; from courriel.outbox.lockfile import LockFile\nwith LockFile(sys.argv[1]): print('in', flush=True)"
+    )
+    order: list[str] = []
+    with ours:
+        other = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "lock")], stdout=subprocess.PIPE)
+        thread = threading.Thread(
+            target=lambda: (ours.__enter__(), order.append("thread"), ours.__exit__(None, None, None))
+        )
+        thread.start()
+        with pytest.raises(subprocess.TimeoutExpired):
+            other.wait(0.7)
+        order.append("ours")
+    thread.join(20)
+
+    assert other.communicate(timeout=20)[0] == b"in\n"
+    assert order == ["ours", "thread"]
+    ours.close()
+    ours.close()
+
+
+def test_those_who_come_while_the_disk_works_share_a_commit(store: SqliteStore) -> None:
+    commits: list[int] = []
+    store._file._durable.set_trace_callback(  # type: ignore[union-attr]
+        lambda said: commits.append(1) if said == "COMMIT" else None
+    )
+    inside, go_on = threading.Event(), threading.Event()
+
+    def slow(connection: sqlite3.Connection) -> None:
+        inside.set()
+        assert go_on.wait(20)
+
+    threads = [threading.Thread(target=lambda: store._file.write(slow))]
+    threads[0].start()
+    assert inside.wait(20)
+    threads += [threading.Thread(target=lambda: store.put([new_mail()])) for _ in range(40)]
+    for thread in threads[1:]:
+        thread.start()
+    while len(store._file._pen._waiting) < 40:
+        threading.Event().wait(0.01)
+    go_on.set()
+    for thread in threads:
+        thread.join(20)
+
+    assert len(commits) == 2
+    assert len(list(store.read(Query()))) == 40
+
+
+def together(store: SqliteStore, *acts: Callable[[], object]) -> list[object]:
+    """Have these wait for the same commit; what each returned, or raised."""
+    inside, go_on = threading.Event(), threading.Event()
+
+    def slow(connection: sqlite3.Connection) -> None:
+        inside.set()
+        assert go_on.wait(20)
+
+    results: list[object] = [None] * len(acts)
+
+    def do(place: int) -> None:
+        try:
+            results[place] = acts[place]()
+        except errors.CourrielError as failed:
+            results[place] = failed
+
+    threads = [threading.Thread(target=lambda: store._file.write(slow))]
+    threads[0].start()
+    assert inside.wait(20)
+    for place in range(len(acts)):
+        threads.append(threading.Thread(target=do, args=(place,)))
+        threads[-1].start()
+        while len(store._file._pen._waiting) <= place:
+            threading.Event().wait(0.005)
+    go_on.set()
+    for thread in threads:
+        thread.join(20)
+    return results
+
+
+def test_one_that_fails_takes_no_neighbour_of_its_commit_with_it(store: SqliteStore) -> None:
+    twice = new_mail()
+
+    results = together(
+        store,
+        lambda: store.put([new_mail(key="a")]),
+        lambda: store.put([new_mail(), twice, twice]),
+        lambda: store.put([new_mail(key="b")]),
+    )
+
+    assert isinstance(results[1], errors.OutboxError)
+    assert [info.key for info in store.read(Query())] == ["a", "b"]
+
+
+def test_one_that_takes_the_transaction_down_is_alone_in_failing(store: SqliteStore) -> None:
+    """SQLite gives up a whole transaction when the disk is full; the others are written in the next."""
+
+    def fall(connection: sqlite3.Connection) -> None:
+        connection.execute("ROLLBACK")
+        raise sqlite3.OperationalError("database or disk is full")
+
+    results = together(
+        store,
+        lambda: store.put([new_mail(key="a")]),
+        lambda: store._file.write(fall),
+        lambda: store.put([new_mail(key="b")]),
+    )
+
+    assert isinstance(results[1], errors.OutboxError)
+    assert [info.key for info in store.read(Query())] == ["a", "b"]
+
+
+def test_a_caller_that_is_interrupted_while_writing_for_others_leaves_them_to_the_next(store: SqliteStore) -> None:
+    def interrupted(connection: sqlite3.Connection) -> None:
+        raise KeyboardInterrupt
+
+    caught: list[BaseException] = []
+
+    def interrupted_caller() -> None:
+        try:
+            store._file.write(interrupted)
+        except KeyboardInterrupt as stopped:
+            caught.append(stopped)
+
+    together(store, interrupted_caller, lambda: store.put([new_mail(key="a")]))
+
+    assert len(caught) == 1
+    assert [info.key for info in store.read(Query())] == ["a"]
+
+
+# A disk that fails.
+
+
+class Failing:
+    """A connection whose commit fails; `kept` says whether it was written all the same."""
+
+    def __init__(self, real: sqlite3.Connection, *, kept: bool) -> None:
+        self.real, self.kept = real, kept
+
+    def execute(self, said: str, *parameters: object) -> sqlite3.Cursor:
+        if said == "COMMIT":
+            if self.kept:
+                self.real.execute("COMMIT")
+            raise sqlite3.OperationalError("disk I/O error")
+        return self.real.execute(said, *parameters)  # type: ignore[arg-type]
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.real, name)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_commit_that_fails_is_unknown_and_the_same_key_settles_it(store: SqliteStore, kept: bool) -> None:
+    store._file._durable = Failing(store._file._durable, kept=kept)  # type: ignore[assignment, arg-type]
+
+    with pytest.raises(errors.OutboxUncertain, match="same key") as failed:
+        store.put([new_mail(key="once")])
+    with pytest.raises(errors.OutboxError, match="reopen"):
+        store.put([new_mail(key="once")])
+    with pytest.raises(errors.OutboxError, match="reopen"):
+        claim(store)
+    store.reopen()
+    store.put([new_mail(key="once")])
+
+    assert failed.value.retryable
+    assert [info.key for info in store.read(Query())] == ["once"]
+
+
+def test_a_worker_of_a_disk_that_failed_opens_it_again(
+    path: Path, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    with Outbox(path) as outbox:
+        ticket = outbox.put(message(1), via=sandbox.url)
+        file = outbox._store._file  # type: ignore[attr-defined]
+        file._light = Failing(file._light, kept=False)
+
+        with outbox.worker():
+            while file._trouble or isinstance(file._light, Failing):
+                threading.Event().wait(0.01)
+            assert ticket.wait(20).state is State.SENT
+
+
+# Tables of other versions.
+
+
+LATER = "ALTER TABLE outbox_mail ADD COLUMN colour TEXT NOT NULL DEFAULT 'red';\n"
+
+
+def test_an_old_worker_goes_on_while_the_tables_are_brought_up_to_date(
+    path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put([new_mail(key="before")])
+    jobs = claim(store)
+    monkeypatch.setattr(sqlite_file, "UPGRADES", ("later",))
+    monkeypatch.setattr(sqlite_file, "script", lambda name: LATER if name == "later" else script(name))
+
+    newer = SqliteStore(path)
+    again = SqliteStore(path)
+
+    monkeypatch.undo()
+    assert store.mark(jobs, lease=60) == [True]
+    assert store.settle([settled(job) for job in jobs]) == [True]
+    store.put([new_mail(key="after")])
+    rows = newer._file.read(lambda reading: reading.execute("SELECT key, colour FROM outbox_mail").fetchall())
+    assert sorted(rows) == [("after", "red"), ("before", "red")]
+    assert newer._file.read(lambda reading: reading.execute("SELECT version FROM outbox_version").fetchall()) == [(2,)]
+    newer.close()
+    again.close()
+
+
+def test_an_upgrade_that_fails_changes_nothing(path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_file, "UPGRADES", ("later",))
+    monkeypatch.setattr(sqlite_file, "script", lambda name: LATER + "NONSENSE;\n")
+
+    with pytest.raises(errors.OutboxError):
+        SqliteStore(path)
+
+    monkeypatch.undo()
+    store.put([new_mail()])
+    assert [info.state for info in store.read(Query())] == [State.READY]
+
+
+def test_tables_of_another_age_are_not_touched(path: Path, store: SqliteStore) -> None:
+    store.put([new_mail()])
+    store._file.write(lambda connection: connection.execute("UPDATE outbox_version SET version = 100"))
+
+    with pytest.raises(errors.OutboxError, match="version 100"):
+        SqliteStore(path)
+    with pytest.raises(errors.OutboxError, match="version 100"):
+        claim(store)  # a program that runs already stops as well
+
+
+# What a claim costs.
+
+
+@pytest.mark.parametrize(
+    "name", ["claim", "claim_suspect", "recover", "is_anything_due", "is_anything_late", "count_busy"]
+)
+def test_what_a_worker_asks_all_day_is_a_range_of_an_index(store: SqliteStore, name: str) -> None:
+    values = dict.fromkeys(
+        ["lane", "now", "prio", "most", "token", "lease", "holder", "poison"], 1
+    )  # the plan does not depend on them
+    plan = store._file.read(
+        lambda reading: reading.execute(f"EXPLAIN QUERY PLAN {statements()[name]}", values).fetchall()
+    )
+
+    steps = [row[3] for row in plan if "outbox_mail" in row[3]]
+    assert steps
+    assert all("SEARCH" in step and "INDEX" in step for step in steps)
+    assert not any("TEMP B-TREE" in row[3] for row in plan)
+
+
+def test_a_hundred_thousand_that_wait_cost_a_claim_nothing(store: SqliteStore) -> None:
+    """Steps of SQLite's machine, and not seconds, so that a busy machine fails nobody."""
+    store.put([new_mail(priority=2) for _ in range(60)])
+    few = steps_of_claim(store)
+    waiting = [new_mail(priority=0, delay=3600) for _ in range(1000)]
+    asleep = [new_mail(priority=0, lane="asleep") for _ in range(1000)]
+    for _ in range(50):
+        store.put([fresh(mail) for mail in waiting])
+        store.put([fresh(mail) for mail in asleep])
+
+    many = steps_of_claim(store)
+
+    assert many < few * 1.5 + 100
+
+
+def steps_of_claim(store: SqliteStore) -> int:
+    steps = [0]
+
+    def count() -> int:
+        steps[0] += 1
+        return 0
+
+    store._file._light.set_progress_handler(count, 1)  # type: ignore[union-attr]
+    assert len(claim(store, most=20)) == 20
+    store._file._light.set_progress_handler(None, 0)  # type: ignore[union-attr]
+    return steps[0]
+
+
+def fresh(mail: NewMail) -> NewMail:
+    return new_mail(priority=mail.priority, delay=mail.delay, lane=mail.lane)
+
+
+# Clocks that jump.
+
+
+@pytest.mark.parametrize("jump", [-3600.0, 3600.0])
+def test_a_clock_that_jumps_loses_nothing_and_forgives_nobody(path: Path, jump: float) -> None:
+    now = [1_000_000.0]
+    store = SqliteStore(path, clock=lambda: now[0])
+    store.put([new_mail(lifetime=86_400) for _ in range(3)])
+    leased = claim(store, most=2)
+    store.mark(leased[:1], lease=600)
+
+    now[0] += jump
+    store.claim("billing", 0, lease=60, holder="x")
+    if jump > 0:
+        # Too early for everybody: who has them in hand is refused, and the one whose dot may have left is flagged.
+        assert store.mark(leased, lease=600) == [False, False]
+        unsure = [info.id for info in store.read(Query(unsure=True))]
+        assert unsure == [leased[0].id]
+    else:
+        assert store.mark(leased, lease=600) == [True, True]
+        store.settle([settled(job) for job in leased])
+    now[0] += 2 * 3600  # somebody sets it right, and time goes on
+
+    for _ in range(5):
+        store.settle([settled(job) for job in claim(store)])
+    assert {info.state for info in store.read(Query())} == {State.SENT}
+    store.close()
+
+
+def test_what_nobody_closes_is_closed_in_the_end(path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    store = SqliteStore(path)
+    store.put([new_mail()])
+    del store
+
+    assert not path.with_name("outbox.db-wal").exists()
+    assert not recwarn.list
+
+
+def test_the_two_connections_differ_in_what_a_power_cut_may_undo(store: SqliteStore) -> None:
+    file = store._file
+    levels = [
+        connection.execute("PRAGMA synchronous").fetchone()[0]  # type: ignore[union-attr]
+        for connection in (file._durable, file._light)
+    ]
+
+    assert levels == [2, 1]  # FULL, NORMAL
+    assert sqlite._CARRIED < 256 * 1024
