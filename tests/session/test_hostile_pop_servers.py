@@ -17,7 +17,6 @@ from session.test_pop_session import ADA, GREETED, PIPELINED, letter, mailbox
 Call = Callable[..., Box]
 
 
-
 def opened(box: Box) -> None:
     box.open()
 
@@ -38,7 +37,15 @@ SCENES: dict[str, tuple[str, Callable[[Box], object]]] = {
     "RSET": (PIPELINED + "C: STAT\nS: +OK 2 20\nC: RSET\n", lambda box: box.undo()),
     "NOOP": (PIPELINED + "C: STAT\nS: +OK 2 20\nC: NOOP\n", lambda box: box.noop()),
 }
-NONSENSE = ["S: what?\n", "S: 220 mx.example.org ESMTP\n", "S! \\r\\n", "S! +OK\\n", "S! \\xff\\xfe\\r\\n", "S: +\n", "S! +OK\\r"]
+NONSENSE = [
+    "S: what?\n",
+    "S: 220 mx.example.org ESMTP\n",
+    "S! \\r\\n",
+    "S! +OK\\n",
+    "S! \\xff\\xfe\\r\\n",
+    "S: +\n",
+    "S! +OK\\r",
+]
 
 
 def called(meet_box: MeetBox, stage: str, then: str) -> tuple[Box, Callable[[Box], object]]:
@@ -78,7 +85,9 @@ def test_a_server_that_hangs_up_is_a_lost_session(meet_box: MeetBox, stage: str)
 @pytest.mark.parametrize("stage", [stage for stage in SCENES if stage not in ("hello", "RETR, many")])
 def test_a_refusal_is_one_everywhere(meet_box: MeetBox, stage: str) -> None:
     """-ERR leaves an open session usable, and ends one that is being opened."""
-    box, call = called(meet_box, stage, "S: -ERR no\n" + ("C: NOOP\nS: +OK\n" if SCENES[stage][1] is not opened else ""))
+    box, call = called(
+        meet_box, stage, "S: -ERR no\n" + ("C: NOOP\nS: +OK\n" if SCENES[stage][1] is not opened else "")
+    )
 
     with pytest.raises(errors.Refused) as refused:
         call(box)

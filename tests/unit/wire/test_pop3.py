@@ -15,7 +15,9 @@ from hostile.lists import hostile, shown
 
 LIMIT = 100_000
 CONTENT = st.lists(
-    st.sampled_from([b".", b"..", b"\r\n", b"\r\n.", b"x", b"\r", b"\n", b".\n", b"\r\n.\r", b"\r\n..", b"word", b"\xe9"])
+    st.sampled_from(
+        [b".", b"..", b"\r\n", b"\r\n.", b"x", b"\r", b"\n", b".\n", b"\r\n.\r", b"\r\n..", b"word", b"\xe9"]
+    )
 ).map(b"".join)
 
 
@@ -97,7 +99,9 @@ def test_a_letter_that_goes_on_beyond_the_limit_ends_the_session() -> None:
             arrived.answers(1, 5000)
 
 
-@pytest.mark.parametrize("said", [b"+OK " + b"x" * MAX_LINE, b"x" * (MAX_LINE + 1), b"+OK " + b"x" * MAX_LINE + b"\r\n"])
+@pytest.mark.parametrize(
+    "said", [b"+OK " + b"x" * MAX_LINE, b"x" * (MAX_LINE + 1), b"+OK " + b"x" * MAX_LINE + b"\r\n"]
+)
 def test_a_status_line_without_end_ends_the_session(said: bytes) -> None:
     """B7."""
     arrived = Arrived()
@@ -138,7 +142,9 @@ def test_what_a_status_line_says(line: bytes, kind: int, code: str) -> None:
     assert str(reply) == line.decode().rstrip()
 
 
-@pytest.mark.parametrize("line", [b"", b"ok", b"+ok", b"+OKAY", b"-ERROR", b"220 mx ESMTP", b"* OK IMAP4", b"SSH-2.0-x"])
+@pytest.mark.parametrize(
+    "line", [b"", b"ok", b"+ok", b"+OKAY", b"-ERROR", b"220 mx ESMTP", b"* OK IMAP4", b"SSH-2.0-x"]
+)
 def test_what_is_no_status_line_ends_the_session(line: bytes) -> None:
     with pytest.raises(errors.RemoteProtocolError, match="not an answer of POP3"):
         pop3.read_status(line)
@@ -198,7 +204,9 @@ def test_a_digest_is_that_of_the_standard() -> None:
     assert pop3.digest(timestamp, "tanstaaf") == "c4c9334bac560ecc979e58001b3e22fb"
 
 
-@pytest.mark.parametrize("greeting", ["ready", "<no-at>", "<a@b\x80>", "< a@b>", "<a@b", "<@>", "<a@" + "b" * 300 + ">"])
+@pytest.mark.parametrize(
+    "greeting", ["ready", "<no-at>", "<a@b\x80>", "< a@b>", "<a@b", "<@>", "<a@" + "b" * 300 + ">"]
+)
 def test_what_is_no_timestamp_makes_no_digest(greeting: str) -> None:
     """CVE-2007-1558: a looser one lets a server in the middle find the password out."""
     assert pop3.read_timestamp(greeting) == ""
