@@ -6,11 +6,11 @@ import os
 from typing import TYPE_CHECKING
 
 from courriel.wlangage.constants import SendOption
-from courriel.wlangage.desk import OpenSession, desk
+from courriel.wlangage.desk import OpenSession
 from courriel.wlangage.errors_shown import email_call
 from courriel.wlangage.letter import message_of, recipients_of, sender_of
 from courriel.wlangage.problem import ErreurWLangage
-from courriel.wlangage.session_variable import emailSessionSMTP
+from courriel.wlangage.sessions import sender_half
 from courriel.wlangage.sources import build_source, ready_file, send_options, source_of
 from courriel.wlangage.structures import Email, EmailVariable
 
@@ -27,7 +27,7 @@ def EmailEnvoieMessage(Session: object, *arguments: object) -> bool:
     It is sent at once. One refused recipient is enough for nobody to get it: then the result is Faux, and ErreurInfo
     names who was refused and why. Faux with an uncertain result says so. Email.ID is the Message-ID of what was sent.
     """
-    session = _session(Session)
+    session = sender_half(Session)
     email, options = _email_and_options(arguments)
     message = message_of(email)
     if options & SendOption.HEADER_BCC:
@@ -41,7 +41,7 @@ def EmailEnvoieMessage(Session: object, *arguments: object) -> bool:
 @email_call(False)
 def EmailEnvoie(Session: object, NomFichier: str | os.PathLike[str]) -> bool:
     """Send a file that holds a whole mail, as it is; sender and recipients come from the structure `Email`."""
-    session = _session(Session)
+    session = sender_half(Session)
     to, cc, bcc = recipients_of(Email)
     sender = sender_of(Email)
     message = ready_file(NomFichier)
@@ -65,23 +65,6 @@ def EmailRAZ() -> None:
 
 
 # The steps.
-
-
-def _session(given: object) -> OpenSession:
-    """The session of that name or variable. Raises ErreurWLangage when it is not open."""
-    if isinstance(given, emailSessionSMTP):
-        if given.session is None:
-            raise ErreurWLangage(
-                "cette session n'est pas ouverte : appelez OuvreSession, et vérifiez que le résultat est Vrai",
-                "this session is not open: call StartSession, and check that the result is True",
-            )
-        return given.session
-    if isinstance(given, str):
-        return desk.sending(given)
-    raise ErreurWLangage(
-        "une session est un nom, ou une variable emailSessionSMTP",
-        "a session is a name, or an emailSMTPSession variable",
-    )
 
 
 def _email_and_options(arguments: tuple[object, ...]) -> tuple[EmailVariable, SendOption]:
