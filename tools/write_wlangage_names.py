@@ -30,7 +30,6 @@ HEADS = {
         "emailSessionPOP3": "Propriétés et méthodes d'`emailSessionPOP3`",
         "emailSessionIMAP": "Propriétés et méthodes d'`emailSessionIMAP`",
         "absent": "Sans objet aujourd'hui : une erreur claire le dit",
-        "later": "Pas encore là : une erreur claire le dit",
     },
     "en": {
         "function": "Functions",
@@ -43,7 +42,6 @@ HEADS = {
         "emailSessionPOP3": "Properties and methods of `emailPOP3Session`",
         "emailSessionIMAP": "Properties and methods of `emailIMAPSession`",
         "absent": "Of no use today: a clear error says so",
-        "later": "Not there yet: a clear error says so",
     },
 }
 
@@ -80,7 +78,7 @@ def _group(head: str, group: str, language: str) -> str:
 
 
 def _row(row: Name) -> str:
-    brackets = "()" if row.kind in ("function", "later", "absent", "method") else ""
+    brackets = "()" if row.kind in ("function", "absent", "method") else ""
     return f"| `{row.french}{brackets}` | `{row.english}{brackets}` |"
 
 

@@ -89,13 +89,6 @@ def test_an_empty_password_is_none(office: PostOffice) -> None:
     assert office.logins == []
 
 
-def test_the_asynchronous_mode_is_refused_before_anybody_is_called(office: PostOffice) -> None:
-    with pytest.raises(wl.ErreurWLangage, match="does not exist yet"):
-        wl.EmailOuvreSessionSMTP("ada", "secret", HOST, office.port, wl.emailAsynchrone)
-
-    assert office.visitors == 0
-
-
 def test_a_refused_login_makes_opening_fail(office: PostOffice) -> None:
     opened = wl.EmailOuvreSessionSMTP("ada", "wrong", HOST, office.port)
 

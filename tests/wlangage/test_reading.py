@@ -457,7 +457,6 @@ def test_a_variable_for_sending_does_not_read(sandbox: Sandbox) -> None:
         lambda: wl.EmailOuvreSession(),
         lambda: wl.EmailOuvreSession(BOB, "secret"),
         lambda: wl.EmailOuvreSession(BOB, "secret", "127.0.0.1", 25),
-        lambda: wl.EmailOuvreSession(BOB, "secret", "127.0.0.1", "127.0.0.1", 110, 25, wl.emailAsynchrone),
         lambda: wl.EmailOuvreSession(wl.emailSessionPOP3(), "secret"),
         lambda: wl.EmailOuvreSessionPOP3(BOB, "secret", "127.0.0.1", Horloge=1),
     ],

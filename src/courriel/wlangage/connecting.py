@@ -45,7 +45,18 @@ def _open_to_send(request: Request) -> OpenSession:
         session = _without_login(server, notices)
     if notices:
         here().problem = Problem.notice(*notices)
-    return OpenSession(session)
+    return _spooled(session, request) if request.asynchronous else OpenSession(session)
+
+
+def _spooled(session: SmtpSession, request: Request) -> OpenSession:
+    """The same session, with the outbox before it."""
+    from courriel.wlangage.spool import SpooledSession
+
+    try:
+        return SpooledSession(session, request.name)
+    except BaseException:
+        session.close()
+        raise
 
 
 def _open_to_read(request: Request) -> OpenMailbox:

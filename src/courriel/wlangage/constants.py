@@ -60,6 +60,19 @@ errComplet = Detail.COMPLET
 errReply = Detail.REPLY
 
 
+class Status(IntEnum):
+    """What became of a mail of the asynchronous mode."""
+
+    EN_COURS = 0  # it waits, or is on its way
+    ENVOYÉ = 1  # the server has taken it for every recipient
+    ERREUR = 2  # nobody tries any more, or a person has to decide
+
+
+emailEnCours = Status.EN_COURS
+emailEnvoyé = Status.ENVOYÉ
+emailErreur = Status.ERREUR
+
+
 class Fetching(IntEnum):
     """What EmailRécupèreTout takes of each mail."""
 

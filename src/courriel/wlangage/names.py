@@ -12,9 +12,8 @@ from typing import Literal, TypeAlias
 
 from courriel.values import dataclass
 
-Kind: TypeAlias = Literal["function", "constant", "type", "variable", "property", "method", "absent", "later"]
-"""What a name is. "later" is a function that says that its time has not come yet, "absent" one that says that its time
-is over."""
+Kind: TypeAlias = Literal["function", "constant", "type", "variable", "property", "method", "absent"]
+"""What a name is; "absent" is a function that says that its time has gone by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +109,7 @@ _ROWS: dict[tuple[Kind, str], tuple[tuple[str, str], ...]] = {
         ("EmailImporteSource", "EmailImportSource"),
         ("EmailImporteHTML", "EmailImportHTML"),
     ),
+    ("function", "spooling"): (("EmailEtat", "EmailStatus"),),
     ("function", "checking"): (("EmailVérifieAdresse", "EmailCheckAddress"),),
     ("function", "settings"): (
         ("EmailChangeTimeOut", "EmailSetTimeOut"),
@@ -142,6 +142,9 @@ _ROWS: dict[tuple[Kind, str], tuple[tuple[str, str], ...]] = {
         ("OptionSSL", "optionSSL"),
         ("emailOptionEncodeEntête", "emailOptionEncodeHeader"),
         ("emailOptionHeaderBcc", "emailOptionHeaderBcc"),
+        ("emailEnCours", "emailPending"),
+        ("emailEnvoyé", "emailSent"),
+        ("emailErreur", "emailError"),
         ("ertEntête", "ertHeader"),
         ("ertComplet", "ertFull"),
         ("ertNonLu", "ertNotRead"),
@@ -169,7 +172,6 @@ _ROWS: dict[tuple[Kind, str], tuple[tuple[str, str], ...]] = {
         ("EmailOuvreSessionMSExchange", "EmailStartMSExchangeSession"),
         ("EmailCherchePremierNotes", "EmailSeekFirstNotes"),
     ),
-    ("later", "not_yet"): (("EmailEtat", "EmailStatus"),),
     ("property", "Email"): (
         ("Expéditeur", "Sender"),
         ("AdresseExpéditeur", "SenderAddress"),

@@ -50,6 +50,10 @@ class Request:
     credentials: Credentials | None
     may_go_without_login: bool = False
     """Whether a server that offers no login is taken without one: with a password, by SMTP, as the WLangage does."""
+    asynchronous: bool = False
+    """Whether its mail goes through the outbox."""
+    name: str = ""
+    """What the session is called."""
 
 
 def read_arguments(arguments: tuple[object, ...], named: dict[str, object]) -> tuple[str, Request]:
@@ -106,7 +110,6 @@ def read_two_servers(arguments: tuple[object, ...], named: dict[str, object]) ->
     form.expect_texts(given, "NomUtilisateur", "AdresseServeurPOP3")
     form.expect(given, "MotDePasse")
     name, host = str(given["NomUtilisateur"]), str(given["AdresseServeurPOP3"])
-    _expect_synchronous(given.get("ModeAsynchrone", False))
     password = _password(name, given["MotDePasse"])
     sending = given.get("AdresseServeurSMTP") or host
     if not isinstance(sending, str):
@@ -115,7 +118,15 @@ def read_two_servers(arguments: tuple[object, ...], named: dict[str, object]) ->
     return (
         name,
         Request("POP3", host, _port(given.get("NuméroPortPOP3", 110)), default, password),
-        Request("SMTP", str(sending), _port(given.get("NuméroPortSMTP", 25)), default, None),
+        Request(
+            "SMTP",
+            str(sending),
+            _port(given.get("NuméroPortSMTP", 25)),
+            default,
+            None,
+            asynchronous=bool(given.get("ModeAsynchrone", False)),
+            name=name,
+        ),
     )
 
 
@@ -127,8 +138,16 @@ def read_variable(variable: SessionVariable) -> Request:
     if not isinstance(variable, emailSessionSMTP):
         protocol: Protocol = "IMAP" if isinstance(variable, emailSessionIMAP) else "POP3"
         return Request(protocol, variable.AdresseServeur, variable.Port, option, credentials)
-    _expect_synchronous(variable.Asynchrone)
-    return Request("SMTP", variable.AdresseServeur, variable.Port, option, credentials, not token)
+    return Request(
+        "SMTP",
+        variable.AdresseServeur,
+        variable.Port,
+        option,
+        credentials,
+        not token,
+        asynchronous=bool(variable.Asynchrone),
+        name=variable.Nom,
+    )
 
 
 # The steps.
@@ -188,16 +207,6 @@ class _Form:
 def _holds_password(arguments: tuple[object, ...]) -> bool:
     """The password stands before the server, and may be missing: an integer in third place is the port."""
     return len(arguments) > 2 and not isinstance(arguments[2], int)
-
-
-def _expect_synchronous(mode: object) -> None:
-    if mode:
-        raise ErreurWLangage(
-            "le mode asynchrone n'existe pas encore : donnez emailSynchrone (ou Faux). Il déposera le courrier dans "
-            "une boîte d'envoi sur disque",
-            "the asynchronous mode does not exist yet: give emailSynchronous (or False). It will put the mail into an "
-            "outbox on disk",
-        )
 
 
 def _port(value: object) -> int:

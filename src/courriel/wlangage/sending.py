@@ -12,6 +12,8 @@ from courriel.wlangage.letter import message_of, recipients_of, sender_of
 from courriel.wlangage.problem import ErreurWLangage
 from courriel.wlangage.sessions import sender_half
 from courriel.wlangage.sources import build_source, ready_file, send_options, source_of
+from courriel.wlangage.spool import SpooledSession
+from courriel.wlangage.spooling import number_of
 from courriel.wlangage.structures import Email, EmailVariable
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ def EmailEnvoieMessage(Session: object, *arguments: object) -> bool:
 
     It is sent at once. One refused recipient is enough for nobody to get it: then the result is Faux, and ErreurInfo
     names who was refused and why. Faux with an uncertain result says so. Email.ID is the Message-ID of what was sent.
+    In the asynchronous mode Vrai means that it is safely in the outbox, on the disk: Email.IdentifiantMail is the
+    number by which EmailEtat tells what became of it.
     """
     session = sender_half(Session)
     email, options = _email_and_options(arguments)
@@ -34,7 +38,7 @@ def EmailEnvoieMessage(Session: object, *arguments: object) -> bool:
         email.Source = source_of(email, options)
     # Said before sending: should the result be uncertain, this is what to look for.
     email.ID = message.message_id
-    _send(session, message)
+    _send(session, email, message)
     return True
 
 
@@ -46,7 +50,7 @@ def EmailEnvoie(Session: object, NomFichier: str | os.PathLike[str]) -> bool:
     sender = sender_of(Email)
     message = ready_file(NomFichier)
     Email.ID = message.message_id
-    _send(session, message, sender=sender, to=(*to, *cc, *bcc))
+    _send(session, Email, message, sender=sender, to=(*to, *cc, *bcc))
     return True
 
 
@@ -86,6 +90,9 @@ def _email_and_options(arguments: tuple[object, ...]) -> tuple[EmailVariable, Se
     )
 
 
-def _send(session: OpenSession, message: Sendable, **envelope: object) -> None:
+def _send(session: OpenSession, email: EmailVariable, message: Sendable, **envelope: object) -> None:
+    if isinstance(session, SpooledSession):
+        email.IdentifiantMail = number_of(session.put(message, **envelope).id)
+        return
     with session.turn:
         session.smtp.send(message, on_refused="abandon", **envelope)  # type: ignore[arg-type]
