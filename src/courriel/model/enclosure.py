@@ -37,6 +37,11 @@ class Enclosure:
         self._load = load
         self._content: bytes | None = None
 
+    @classmethod
+    def named(cls, name: str, content: bytes) -> Enclosure:
+        """Octets that are here already, under any name: it is made safe."""
+        return cls(safe_name(name, "attachment.bin"), "application/octet-stream", lambda: content)
+
     @property
     def content(self) -> bytes:
         """Its octets."""
