@@ -27,7 +27,9 @@ HEADS = {
         "Email": "Propriétés et méthodes d'`Email`",
         "emailAttache": "Propriétés d'`emailAttache`",
         "emailSessionSMTP": "Propriétés et méthodes d'`emailSessionSMTP`",
-        "later": "Pas encore là : une erreur claire le dit",
+        "emailSessionPOP3": "Propriétés et méthodes d'`emailSessionPOP3`",
+        "emailSessionIMAP": "Propriétés et méthodes d'`emailSessionIMAP`",
+        "absent": "Sans objet aujourd'hui : une erreur claire le dit",
     },
     "en": {
         "function": "Functions",
@@ -37,7 +39,9 @@ HEADS = {
         "Email": "Properties and methods of `Email`",
         "emailAttache": "Properties of `emailAttach`",
         "emailSessionSMTP": "Properties and methods of `emailSMTPSession`",
-        "later": "Not there yet: a clear error says so",
+        "emailSessionPOP3": "Properties and methods of `emailPOP3Session`",
+        "emailSessionIMAP": "Properties and methods of `emailIMAPSession`",
+        "absent": "Of no use today: a clear error says so",
     },
 }
 
@@ -74,7 +78,7 @@ def _group(head: str, group: str, language: str) -> str:
 
 
 def _row(row: Name) -> str:
-    brackets = "()" if row.kind in ("function", "later", "method") else ""
+    brackets = "()" if row.kind in ("function", "absent", "method") else ""
     return f"| `{row.french}{brackets}` | `{row.english}{brackets}` |"
 
 

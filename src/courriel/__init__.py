@@ -29,19 +29,24 @@ if TYPE_CHECKING:
     from courriel.errors import CourrielError as CourrielError
     from courriel.model.address import Address as Address
     from courriel.model.attachment import Attachment as Attachment
+    from courriel.model.correspondent import Correspondent as Correspondent
     from courriel.model.credentials import External as External
     from courriel.model.credentials import Password as Password
     from courriel.model.credentials import Token as Token
     from courriel.model.credentials import TokenSource as TokenSource
+    from courriel.model.enclosure import Enclosure as Enclosure
     from courriel.model.envelope import Envelope as Envelope
     from courriel.model.envelope import Notify as Notify
     from courriel.model.envelope import Return as Return
+    from courriel.model.folder import Mark as Mark
+    from courriel.model.limits import Limits as Limits
     from courriel.model.message import Message as Message
     from courriel.model.message import Priority as Priority
     from courriel.model.ready import ReadyMessage as ReadyMessage
     from courriel.model.receipt import Fate as Fate
     from courriel.model.receipt import Outcome as Outcome
     from courriel.model.receipt import Receipt as Receipt
+    from courriel.model.search import Search as Search
     from courriel.model.server import Dialect as Dialect
     from courriel.model.server import Security as Security
     from courriel.model.server import Server as Server
@@ -54,26 +59,38 @@ if TYPE_CHECKING:
     from courriel.outbox.ticket import Ticket as Ticket
     from courriel.reply import Reply as Reply
     from courriel.sandbox.sandbox import Sandbox as Sandbox
+    from courriel.session.imap import ImapSession as ImapSession
+    from courriel.session.imap_awaited import AsyncImapSession as AsyncImapSession
     from courriel.session.pool import AsyncSmtpPool as AsyncSmtpPool
     from courriel.session.pool import SmtpPool as SmtpPool
     from courriel.session.pop3 import AsyncPopSession as AsyncPopSession
     from courriel.session.pop3 import PopSession as PopSession
     from courriel.session.smtp import AsyncSmtpSession as AsyncSmtpSession
     from courriel.session.smtp import SmtpSession as SmtpSession
+    from courriel.wire.letter import AsyncLetter as AsyncLetter
+    from courriel.wire.letter import Letter as Letter
 
 _HOMES = {
     "Address": "model.address",
+    "AsyncLetter": "wire.letter",
+    "AsyncImapSession": "session.imap_awaited",
     "AsyncPopSession": "session.pop3",
     "AsyncOutbox": "outbox.aio",
     "AsyncSmtpPool": "session.pool",
     "AsyncSmtpSession": "session.smtp",
     "Attachment": "model.attachment",
     "ClientCertificate": "model.trust",
+    "Correspondent": "model.correspondent",
     "CourrielError": "errors",
     "Dialect": "model.server",
+    "Enclosure": "model.enclosure",
     "Envelope": "model.envelope",
     "External": "model.credentials",
     "Fate": "model.receipt",
+    "Letter": "wire.letter",
+    "ImapSession": "session.imap",
+    "Limits": "model.limits",
+    "Mark": "model.folder",
     "Message": "model.message",
     "Notify": "model.envelope",
     "Outbox": "outbox.outbox",
@@ -87,6 +104,7 @@ _HOMES = {
     "Return": "model.envelope",
     "Route": "delivery.route",
     "Sandbox": "sandbox.sandbox",
+    "Search": "model.search",
     "Security": "model.server",
     "Server": "model.server",
     "SmtpPool": "session.pool",

@@ -26,6 +26,7 @@ Every error courriel raises, as one tree:
         * CommandRefused
     * NotSupported                  the server cannot do what was asked
     * NotPermitted                  we held the end of the message back; nothing was delivered
+    * FolderRenumbered              letters of a folder have other numbers now: nothing known of them holds
     * OutboxError                   the outbox could not keep a mail, or do what was asked with it
         * OutboxFull                    there is no room for it; nothing was written
         * OutboxUncertain               nobody knows whether it was written: put it again with the same key
@@ -84,6 +85,7 @@ class CourrielError(Exception):
         self.in_doubt = in_doubt
         self.hint_id = hint_id
         self.user = ""
+        self.protocol = ""
 
     @property
     def retryable(self) -> bool:
@@ -133,7 +135,9 @@ class CourrielError(Exception):
     def _filled(self, text: Text) -> str:
         host, colon, port = self.server.rpartition(":")
         host, port = (host, port) if colon else (self.server, "")
-        return text.in_(failures.language(), host=host.strip("[]"), port=port or None, user=self.user)
+        return text.in_(
+            failures.language(), host=host.strip("[]"), port=port or None, user=self.user, protocol=self.protocol
+        )
 
     def _facts(self) -> failures.Facts:
         """What the failure table is asked with."""
@@ -306,14 +310,28 @@ class NotPermitted(CourrielError):
     """Whoever had to permit the end of the message did not; the line was cut before it, and nothing was delivered."""
 
 
-class OutboxError(CourrielError):
-    """The outbox could not keep a mail, or do what was asked with it; no session is the worse for it."""
+class FolderRenumbered(CourrielError):
+    """The letters of a folder have other numbers now (another UIDVALIDITY): which are new cannot be told any more."""
 
     session_usable = True
 
 
+class OutboxError(CourrielError):
+    """The outbox could not keep a mail, or do what was asked with it; no session is the worse for it."""
+
+    session_usable = True
+    _status = 74
+
+    @property
+    def sysexit(self) -> int:
+        """74 for what the disk refused, 73 when there is no room, 66 for a mail that is not there."""
+        return self.failure.sysexit if self.failure else self._status
+
+
 class OutboxFull(OutboxError):
     """There is no room for this mail, and nothing of it was written; it can be put again when there is."""
+
+    _status = 73
 
     @property
     def retryable(self) -> bool:
@@ -335,6 +353,8 @@ class OutboxUncertain(OutboxError):
 
 class TicketNotFound(OutboxError, LookupError):
     """There is no such mail in this outbox; it may have been pruned."""
+
+    _status = 66
 
 
 class LeaseLost(OutboxError):

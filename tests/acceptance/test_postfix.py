@@ -59,6 +59,12 @@ def to_bob(text: str = "Hello.", **fields: object) -> Message:
     return Message(**({"sender": ADA.user, "to": BOB.user, "subject": "Numbers", "text": text} | fields))  # type: ignore[arg-type]
 
 
+def said_by(way: str, session: Session) -> Session:
+    """The same session, for which Postfix does not know CHUNKING when the way is DATA."""
+    session.session._dialogue.able.chunking = way == "BDAT"
+    return session
+
+
 def on_the_line(message: Message, session: Session) -> bytes:
     """The octets that the session sends for this message."""
     capabilities = session.session.capabilities
@@ -383,9 +389,10 @@ def test_a_message_just_below_the_limit_arrives(call: Call, postfix: Postfix) ->
 # Content.
 
 
+@pytest.mark.parametrize("by", ["BDAT", "DATA"])
 @pytest.mark.parametrize("text", [text for text in hostile("bodies") if "\0" not in text], ids=shown)
-def test_a_hostile_body_arrives_to_the_byte(call: Call, postfix: Postfix, text: str) -> None:
-    session = call()
+def test_a_hostile_body_arrives_to_the_byte(call: Call, postfix: Postfix, text: str, by: str) -> None:
+    session = said_by(by, call())
     message = to_bob(text)
 
     session.send(message)
@@ -394,17 +401,50 @@ def test_a_hostile_body_arrives_to_the_byte(call: Call, postfix: Postfix, text: 
     assert letter.content == on_the_line(message, session)
 
 
-def test_octets_that_are_ready_arrive_as_they_are(call: Call, postfix: Postfix) -> None:
+@pytest.mark.parametrize("by", ["BDAT", "DATA"])
+def test_octets_that_are_ready_arrive_as_they_are(call: Call, postfix: Postfix, by: str) -> None:
     lines = [b"", b".", b"..", b".a", b"a.", b" ", b"\t.", b"x" * 998, b"." * 998, "été ☃".encode(), b"\xff\xfe", b"."]
     raw = b"Subject: dots\r\n" + b"".join(line + b"\r\n" for line in lines)
     pieces = tuple(raw[place : place + 1] for place in range(len(raw)))
-    session = call()
+    session = said_by(by, call())
 
     for content in (Content((raw,), len(raw), eight_bit=True), Content(pieces, len(raw), eight_bit=True)):
         session.deliver(Envelope.of(ADA.user, BOB.user), content)
 
     letters = postfix.letters(BOB.user, 2)
     assert [letter.content for letter in letters] == [raw, raw]
+
+
+@pytest.mark.parametrize("size", [0, 65_535, 65_536, 65_537, 131_072, 400_000])
+def test_every_size_arrives_to_the_byte_by_its_length(call: Call, postfix: Postfix, size: int) -> None:
+    """Whether it left with its envelope or behind it, in one block or in many."""
+    lines = b"Subject: sizes\r\n\r\n" + (b"x" * 76 + b"\r\n") * (size // 78 + 1)
+    raw = lines[: max(size - 2, 19)] + b"\r\n"
+    session = call()
+
+    session.deliver(Envelope.of(ADA.user, BOB.user), Content((raw,), len(raw)))
+    session.send(to_bob("and one more behind it"))
+
+    letters = postfix.letters(BOB.user, 2)
+    assert {letter.content for letter in letters} >= {raw}
+
+
+def test_postfix_throws_away_what_nobody_wants_and_goes_on(call: Call, postfix: Postfix) -> None:
+    """The content follows at once, and looks like commands: it must be read to its end, and be none."""
+    content = b"RSET\r\nMAIL FROM:<ada@example.org>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\nSubject: smuggled\r\n.\r\n"
+    session = call()
+
+    with pytest.raises(errors.RecipientsRefused) as refused:
+        session.deliver(
+            Envelope.of(ADA.user, ["nobody@example.org", "no.one@example.org"]), Content((content,), len(content))
+        )
+    assert session.send(to_bob("the only one")).complete
+    session.close()
+
+    assert len(refused.value.refused) == 2
+    assert not refused.value.in_doubt
+    (letter,) = postfix.letters(BOB.user)
+    assert b"the only one" in letter.content
 
 
 def test_attachments_arrive_to_the_byte(call: Call, postfix: Postfix, tmp_path_factory: pytest.TempPathFactory) -> None:

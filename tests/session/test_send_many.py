@@ -13,6 +13,7 @@ import pytest
 from courriel import (
     AsyncSmtpSession,
     CourrielError,
+    Envelope,
     Message,
     Receipt,
     Sandbox,
@@ -23,7 +24,9 @@ from courriel import (
     errors,
 )  # fmt: skip
 from courriel.dialogue.tray import Result
+from courriel.model.content import Content
 from courriel.session import many
+from courriel.session.outgoing import Outgoing
 
 PEOPLE = [f"r{number}@example.org" for number in range(50)]
 
@@ -288,3 +291,33 @@ def test_nothing_waits_on_the_line_for_a_message_that_is_long_in_coming(
         results = list(session.send_many(supply(), window=window))
 
     assert len(results) == 5
+
+
+class Unreadable:
+    """A piece of a message that says one size and gives another, or nothing at all."""
+
+    def __init__(self, size: int, given: bytes | None) -> None:
+        self.size, self._given = size, given
+
+    def __iter__(self) -> Iterator[bytes]:
+        if self._given is None:
+            raise errors.InvalidMessage("the file is gone")
+        yield self._given
+
+
+@pytest.mark.parametrize("given", [None, b"short\r\n", b"much longer than it was said to be\r\n"])
+def test_a_content_that_cannot_be_read_inside_the_window_costs_its_own_message_only(
+    sandbox: Sandbox, given: bytes | None
+) -> None:
+    content = Content((b"Subject: Bad\r\n\r\n", Unreadable(20, given)), 36)
+    bad = Outgoing(Envelope.of("ada@example.org", "bob@example.org"), content, "<bad@example.org>")
+
+    with SmtpSession(sandbox.server()) as session:
+        results = list(session.send_many([message(1), bad, message(2)]))
+
+    first, broken, last = results
+    assert isinstance(first, Receipt)
+    assert isinstance(last, Receipt)
+    assert isinstance(broken, errors.InvalidMessage)
+    assert [letter.subject for letter in sandbox.letters] == ["Number 1", "Number 2"]
+    assert len(sandbox.sessions) == 1

@@ -185,6 +185,17 @@ def test_a_single_address_is_told_as_ever(town: Town, reach: Reach) -> None:
     assert str(failed.value) == f"mx.example.org:{town.port}: Connection refused"
 
 
+def test_a_single_address_that_leads_nowhere_keeps_the_limit_too(town: Town, reach: Reach) -> None:
+    town.hangs("127.0.0.2")
+
+    began = monotonic()
+    with pytest.raises(errors.TimedOut) as failed:
+        reach(server(town, connect=0.4))
+
+    assert 0.4 <= monotonic() - began < 2
+    assert str(failed.value) == f"mx.example.org:{town.port} did not answer for 0.4 s (connect)"
+
+
 def test_a_name_without_an_address_is_said(town: Town, reach: Reach) -> None:
     with pytest.raises(errors.ConnectionFailed, match="the name has no address"):
         reach(server(town))

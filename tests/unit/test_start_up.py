@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from socket import create_server
 from threading import Thread
 
@@ -56,6 +57,20 @@ def test_values_and_errors_load_nothing_that_waits() -> None:
 
     assert not loaded & (HEAVY | {"socket", "select", "threading"})
     assert not foreign(loaded)
+
+
+def test_a_file_of_a_common_kind_is_attached_and_sent_without_tables_and_paths(tmp_path: Path) -> None:
+    file = tmp_path / "figures.pdf"
+    file.write_bytes(b"%PDF")
+    with one_mail_taken() as port:
+        loaded = modules_after(
+            "from courriel import Message, Security, Server, SmtpSession\n"
+            f"with SmtpSession(Server('127.0.0.1', {port}, Security.NONE)) as session:\n"
+            "    message = Message(sender='ada@example.org', to='bob@example.org', subject='x', text='x')\n"
+            f"    assert session.send(message.attach({str(file)!r})).complete"
+        )
+
+    assert not loaded & {"mimetypes", "pathlib", "urllib", "ssl"}
 
 
 def test_the_command_tells_its_version_by_itself() -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
 
-from courriel import failures
+from courriel import errors, failures
 from courriel.wlangage.desk import _context, desk
+from courriel.wlangage.spool import spool
 from wlangage.post_office import Authority, PostOffice
 
 
@@ -59,15 +62,17 @@ def reach(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def _fresh_desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _fresh_desk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Every test begins with an empty desk, in English."""
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     _context.set(None)
     desk.__init__()  # type: ignore[misc]  # as at the start of a program
+    monkeypatch.setenv("COURRIEL_OUTBOX", str(tmp_path / "outbox.db"))
     yield
-    for name in list(desk._named):
-        session = desk.take(name)
-        assert session is not None
-        session.close()
+    for name in desk.names:
+        for half in desk.take(name):
+            with suppress(errors.CourrielError):  # the server of a test may be gone before its sessions
+                half.close()
+    spool.close()
     failures.speak(None)
     _context.set(None)

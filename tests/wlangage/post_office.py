@@ -40,6 +40,7 @@ class PostOffice:
     hang_up_after_dot: bool = False
     letters: list[Letter] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    _gone: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     logins: list[str] = field(default_factory=list)
     port: int = 0
     visitors: int = 0
@@ -57,7 +58,8 @@ class PostOffice:
 
         class Visit(socketserver.BaseRequestHandler):
             def handle(self) -> None:
-                with contextlib.suppress(OSError):
+                # ValueError: a secure line that was shut while its thread read from it.
+                with contextlib.suppress(OSError, ValueError):
                     office.serve(self.request)
 
         class Counter(socketserver.ThreadingTCPServer):
@@ -94,6 +96,11 @@ class PostOffice:
             Conversation(self, line).hold()
         finally:
             line.close()
+            self._gone.release()
+
+    def wait_until_somebody_left(self) -> None:
+        """Nobody waits for the answer to QUIT, so a test that looks for it has to."""
+        assert self._gone.acquire(timeout=10)
 
 
 class Conversation:

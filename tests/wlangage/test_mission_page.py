@@ -137,6 +137,7 @@ def test_the_first_example_sends_over_a_plain_line_to_port_25(
     letter = message_from_bytes(office.letter.raw, policy=policy.default)
     assert letter["Subject"] == "Les chiffres de l'été"
     assert letter.get_content().strip() == "Ci-joint."
+    office.wait_until_somebody_left()
     assert office.said[-1] == "QUIT"
 
 

@@ -12,7 +12,13 @@ from courriel.wlangage import Email, names
 from courriel.wlangage.properties import Property
 from courriel.wlangage.structures import EmailVariable
 
-TYPES = {"Email": EmailVariable, "emailAttache": wl.emailAttache, "emailSessionSMTP": wl.emailSessionSMTP}
+TYPES = {
+    "Email": EmailVariable,
+    "emailAttache": wl.emailAttache,
+    "emailSessionSMTP": wl.emailSessionSMTP,
+    "emailSessionPOP3": wl.emailSessionPOP3,
+    "emailSessionIMAP": wl.emailSessionIMAP,
+}
 
 
 @pytest.mark.parametrize("home", TYPES)
@@ -20,7 +26,7 @@ def test_the_table_of_names_and_the_type_know_the_same_properties(home: str) -> 
     kind = TYPES[home]
     by_table = {name: row.french for row in names.of_type(home) if row.kind == "property" for name in row.spellings}
 
-    by_type = {name: value.name for name, value in vars(kind).items() if isinstance(value, Property)}
+    by_type = {name: getattr(kind, name).name for name in dir(kind) if isinstance(getattr(kind, name), Property)}
 
     assert by_type == by_table
     assert all(hasattr(kind, each) for row in names.of_type(home) for each in row.spellings)

@@ -27,6 +27,19 @@ _BY_CLASS: tuple[tuple[type[errors.CourrielError], Text], ...] = (
     (errors.Refused, Text("{server} a refusé une commande", "{server} refused a command")),
     (errors.NotSupported, Text("{server} ne sait pas faire ce qui est demandé", "{server} cannot do what was asked")),
 )
+# Not about sending at all: a whole sentence of their own.
+_ALONE: tuple[tuple[type[errors.CourrielError], Text], ...] = (
+    (errors.TicketNotFound, Text("Ce mail n'est pas dans la boîte d'envoi", "There is no such mail in the outbox")),
+    (errors.OutboxFull, Text("Il n'y a plus de place pour ce mail", "There is no room for this mail")),
+    (
+        errors.OutboxUncertain,
+        Text(
+            "Nul ne sait si ce mail a été gardé ; la même commande avec la même --key le dira",
+            "Nobody knows whether this mail was kept; the same command with the same --key will tell",
+        ),
+    ),
+    (errors.OutboxError, Text("La boîte d'envoi a refusé", "The outbox refused")),
+)
 _UNCERTAIN = Text(
     "Issue incertaine : le message est peut-être parti ; il n'a pas été renvoyé",
     "Uncertain result: the message may have left; not resent",
@@ -44,6 +57,9 @@ def headline(error: errors.CourrielError, spoken: str) -> str:
     french = spoken == "fr"
     if error.in_doubt:
         return f"{_UNCERTAIN.fr if french else _UNCERTAIN.en}."
+    alone = next((words for kind, words in _ALONE if isinstance(error, kind)), None)
+    if alone is not None:
+        return f"{alone.fr if french else alone.en}."
     words = next((words for kind, words in _BY_CLASS if isinstance(error, kind)), None)
     begin = f"{_NOT_SENT.fr} : " if french else f"{_NOT_SENT.en}: "
     if words is None:

@@ -17,6 +17,10 @@ OK, USAGE, SOFTWARE, INPUT_OUTPUT, INTERRUPTED = 0, 64, 70, 74, 130
 
 _COMMANDS = {
     "send": Words("Envoie un message, et dit ce qu'il en est advenu.", "Sends a message, and says what became of it."),
+    "worker": Words("Envoie ce qui attend dans la boîte d'envoi.", "Sends what waits in the outbox."),
+    "outbox": Words(
+        "La boîte d'envoi : ce qui attend, et ce qu'il en est advenu.", "The outbox: what waits, and what became of it."
+    ),
     "sandbox": Words("Ouvre un serveur d'entraînement sur cette machine.", "Opens a practice server on this machine."),
     "demo": Words("Montre la bibliothèque à l'œuvre.", "Shows the library at work."),
     "config": Words("Montre les réglages, et d'où ils viennent.", "Shows the settings, and where they come from."),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import click
 
 from courriel.cli.command import Command, Manner, option
+from courriel.cli.outbox_words import outbox_option
 from courriel.cli.speaking import Words, say
 from courriel.cli.wishes import Wishes
 
@@ -79,6 +80,14 @@ EXAMPLES = (
         fr="Combien de silence supporter.", en="How much silence to bear.")  # fmt: skip
 @option("--transcript", is_flag=True, fr="Montre la conversation, sans les secrets.",
         en="Shows the conversation, without its secrets.")  # fmt: skip
+@option("--queue", is_flag=True, fr="Le met dans la boîte d'envoi ; courriel worker l'enverra.",
+        en="Puts it into the outbox; courriel worker sends it.")  # fmt: skip
+@outbox_option
+@option("--key", value=Words("CLÉ", "KEY"), fr="Avec --queue : la même clé, le même mail ; répéter est sans danger.",
+        en="With --queue: the same key, the same mail; repeating is safe.")  # fmt: skip
+@option("--on-unsure", type=click.Choice(["resend", "hold"]), value="resend|hold",
+        fr="Avec --queue : si nul ne sait s'il est parti, le renvoyer (resend) ou le retenir (hold).",
+        en="With --queue: when nobody knows whether it left, send it again (resend) or hold it.")  # fmt: skip
 @click.pass_obj
 def command(
     manner: Manner,
@@ -101,6 +110,10 @@ def command(
     on_refused: str,
     timeout: float | None,
     transcript: bool,
+    queue: bool,
+    place: str | None,
+    key: str | None,
+    on_unsure: str | None,
 ) -> int:
     """Read the options, send, report."""
     from courriel.cli.mailing import Mailing
@@ -143,10 +156,28 @@ def command(
         notify=notify,
         on_refused="abandon" if on_refused == "abandon" else "deliver",
     )
+    if queue:
+        from courriel.cli.queueing import Terms
+        from courriel.cli.queueing import queue as put_in
+
+        _refuse_with_queue(timeout, transcript, key, files)
+        return put_in(manner, via, files, wishes, Terms(place, key, on_unsure or "resend"))
+    for name, value in (("--outbox", place), ("--key", key), ("--on-unsure", on_unsure)):
+        if value is not None:
+            raise click.UsageError(say(f"{name} va avec --queue", f"{name} goes with --queue"))
     return Mailing(manner, via, timeout, transcript).run(files, wishes)
 
 
 # The steps.
+
+
+def _refuse_with_queue(timeout: float | None, transcript: bool, key: str | None, files: tuple[str, ...]) -> None:
+    """Nobody is spoken to yet, and one key is for one mail."""
+    for name, value in (("--timeout", timeout is not None), ("--transcript", transcript)):
+        if value:
+            raise click.UsageError(say(f"{name} ne va pas avec --queue", f"{name} does not go with --queue"))
+    if key is not None and len(files) > 1:
+        raise click.UsageError(say("une clé est celle d'un seul mail", "a key is that of one mail"))
 
 
 def _refuse_beside_files(made_of: Mapping[str, object]) -> None:

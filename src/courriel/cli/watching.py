@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import errno
-import signal
 import tempfile
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from courriel import Sandbox, Server, errors
+from courriel.cli.ending import asked_to_end
 from courriel.cli.reporting import Report
 from courriel.cli.speaking import label, say, visible
 
@@ -31,7 +30,7 @@ def watch(
 ) -> int:
     """Open the server, tell of each mail, close it when the process is asked to end; return the exit status."""
     report = Report(manner)
-    with _asked_to_end() as ended, _folder(folder) as where:
+    with asked_to_end() as ended, _folder(folder) as where:
         try:
             with Sandbox(host, port, tls_port=tls_port, folder=where, users=users, keep=_LETTERS_IN_MEMORY) as sandbox:
                 _introduce(report, sandbox, where, users)
@@ -46,22 +45,6 @@ def watch(
 
 
 # The steps.
-
-
-@contextmanager
-def _asked_to_end() -> Generator[Event, None, None]:
-    """An event that Ctrl-C and SIGTERM set; both mean the same here, and neither is an error."""
-    ended = Event()
-
-    def end(number: int, frame: FrameType | None) -> None:
-        ended.set()
-
-    former = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield ended
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

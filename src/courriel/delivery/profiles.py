@@ -85,33 +85,7 @@ class NothingSet(errors.UsageError):
     """No way out was named anywhere."""
 
 
-# The steps.
-
-
-def _found(via: str | Route | None) -> tuple[Route, str]:
-    if isinstance(via, Route):
-        return via, "argument"
-    if via is None:
-        return _by_environment() or _by_files("default") or _nothing()
-    if _PROFILE.fullmatch(via):
-        return _by_files(via) or _unknown(via)
-    return Route.parse(via), "argument"
-
-
-def _by_environment() -> tuple[Route, str] | None:
-    named = _own_variable("COURRIEL_URL")
-    if named:
-        url, source = named
-        try:
-            return Route.parse(url), source
-        except errors.InvalidUrl as wrong:
-            raise refusal(f"{source}: {wrong}", wrong.hint_id) from wrong
-    from courriel.delivery import foreign
-
-    return foreign.find(os.environ)
-
-
-def _own_variable(name: str) -> tuple[str, str] | None:
+def own_variable(name: str) -> tuple[str, str] | None:
     """The value of a variable, or of the file that its sister X_FILE names (Docker and Kubernetes secrets)."""
     value, file = os.environ.get(name), os.environ.get(f"{name}_FILE")
     if value and file:
@@ -129,6 +103,32 @@ def _own_variable(name: str) -> tuple[str, str] | None:
             f"{name}_FILE={file}: {reason}", stage="compose", hint_id="PASSWORD-NOT-FOUND"
         ) from None
     return text.removesuffix("\n"), f"{name}_FILE={file}"
+
+
+# The steps.
+
+
+def _found(via: str | Route | None) -> tuple[Route, str]:
+    if isinstance(via, Route):
+        return via, "argument"
+    if via is None:
+        return _by_environment() or _by_files("default") or _nothing()
+    if _PROFILE.fullmatch(via):
+        return _by_files(via) or _unknown(via)
+    return Route.parse(via), "argument"
+
+
+def _by_environment() -> tuple[Route, str] | None:
+    named = own_variable("COURRIEL_URL")
+    if named:
+        url, source = named
+        try:
+            return Route.parse(url), source
+        except errors.InvalidUrl as wrong:
+            raise refusal(f"{source}: {wrong}", wrong.hint_id) from wrong
+    from courriel.delivery import foreign
+
+    return foreign.find(os.environ)
 
 
 def _by_files(name: str) -> tuple[Route, str] | None:

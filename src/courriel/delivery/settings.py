@@ -5,6 +5,7 @@ Where settings lie: the project's file, the user's file, and what may stand in t
     url = "smtps://ada@smtp.example.org"        # used when nothing else is said; or a table [default]
     password = "env:MAIL_PASSWORD"
     from = "Ada <ada@example.org>"
+    outbox = "/var/lib/shop/outbox.db"          # where mail waits for a worker
 
     [profiles.billing]
     url = "orange:billing@orange.fr"
@@ -28,7 +29,7 @@ from courriel.delivery.route import Route
 from courriel.delivery.secrets import SecretReference
 from courriel.expressions import expression
 from courriel.model.address import Address
-from courriel.values import dataclass, replace
+from courriel.values import dataclass, field, replace
 
 LARGEST_FILE = 1024 * 1024  # octets
 DEFAULT = "default"
@@ -71,17 +72,23 @@ class Profile:
 
 def project_profiles() -> dict[str, Profile]:
     """The profiles of the nearest project file, none when there is no file. Raises UsageError for a wrong one."""
-    for path in _project_files():
-        found = _read(path, commands=False)
-        if found is not None:
-            return found
-    return {}
+    return _project().profiles
 
 
 def user_profiles() -> dict[str, Profile]:
     """The profiles of the user's own file, none when there is no file. Raises UsageError for a wrong one."""
-    path = user_file()
-    return (_read(path, commands=True) or {}) if path.is_file() else {}
+    return _user().profiles
+
+
+def named_outbox() -> tuple[str, str] | None:
+    """The outbox that a file names, the project's before the user's, and which file it was; a path counts from there.
+
+    Raises UsageError for a wrong file.
+    """
+    for found in (_project(), _user()):
+        if found.outbox:
+            return found.outbox, found.source
+    return None
 
 
 def user_file(platform: str = sys.platform, environment: Mapping[str, str] = os.environ) -> Path:
@@ -108,6 +115,28 @@ def searched() -> list[Path]:
 # The steps.
 
 
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What one file says."""
+
+    profiles: dict[str, Profile] = field(default_factory=dict)
+    outbox: str = ""
+    source: str = ""
+
+
+def _project() -> _File:
+    for path in _project_files():
+        found = _read(path, commands=False)
+        if found is not None:
+            return found
+    return _File()
+
+
+def _user() -> _File:
+    path = user_file()
+    return (_read(path, commands=True) or _File()) if path.is_file() else _File()
+
+
 def _project_files() -> Iterator[Path]:
     for folder in searched():
         for name in ("courriel.toml", "pyproject.toml"):
@@ -116,8 +145,8 @@ def _project_files() -> Iterator[Path]:
                 yield path
 
 
-def _read(path: Path, *, commands: bool) -> dict[str, Profile] | None:
-    """The profiles of a file, or None when there is nothing of ours in it."""
+def _read(path: Path, *, commands: bool) -> _File | None:
+    """What a file says, or None when there is nothing of ours in it."""
     try:
         with path.open("rb") as file:
             raw = file.read(LARGEST_FILE + 1)
@@ -138,7 +167,14 @@ def _read(path: Path, *, commands: bool) -> dict[str, Profile] | None:
         table = _table(path, "tool.courriel", section)
     if not commands:
         _check_owner(path, owner)
-    return _profiles(path, table, commands)
+    return _File(_profiles(path, table, commands), _outbox(path, table), str(path))
+
+
+def _outbox(path: Path, table: Mapping[str, object]) -> str:
+    place = table.get("outbox", "")
+    if not isinstance(place, str):
+        raise _wrong(path, "outbox is a text in quotes: a path, or a postgresql:// URL")
+    return place if not place or "://" in place else str(path.parent / place)
 
 
 def _parsed(path: Path, raw: bytes) -> dict[str, object]:
@@ -166,7 +202,7 @@ def _check_owner(path: Path, owner: int) -> None:
 
 
 def _profiles(path: Path, table: dict[str, object], commands: bool) -> dict[str, Profile]:
-    _check_keys(path, "", table, (*KEYS, DEFAULT, "profiles"))
+    _check_keys(path, "", table, (*KEYS, DEFAULT, "profiles", "outbox"))
     found: dict[str, Profile] = {}
     own = {key: table[key] for key in KEYS if key in table}
     if own and DEFAULT in table:

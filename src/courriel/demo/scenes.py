@@ -16,6 +16,12 @@ def _one_of_two(said: str, letters: Sequence[Letter]) -> bool:
     return [letter.recipients for letter in letters] == [("bob@example.org",)] and "550 5.1.1" in said
 
 
+def _sent_by_another(said: str, letters: Sequence[Letter]) -> bool:
+    """The mail waited on the disk when its program was dead, and arrived once, by another."""
+    first, last = (*said.splitlines(), "", "")[:2]
+    return "READY" in first and "SENT client@example.org" in last and len(letters) == 1
+
+
 IN_CLEAR = Scene(
     Both(
         "WLangage, premier exemple : en clair, avec identification", "WLangage, first example: in clear, with a login"
@@ -188,4 +194,56 @@ WRONG_PORT = Scene(
     explained_as("CONNECTION-REFUSED", "TLS-PORT-MIXUP"),
 )
 
-SCENES = (IN_CLEAR, SECURED, IN_PYTHON, ONE_REFUSED, WRONG_PASSWORD, WRONG_PORT)
+OUTBOX = Scene(
+    Both(
+        "La boîte d'envoi : le programme est tué avant d'avoir envoyé, un autre envoie",
+        "The outbox: the program is killed before it has sent, another one sends",
+    ),
+    Both(
+        """
+        import subprocess, sys
+        from courriel import Outbox
+
+        program = '''
+        import os
+        from courriel import Message, Outbox
+
+        facture = Message(sender="ada@example.org", to="client@example.org", subject="Facture payée", text="Merci.")
+        Outbox("$outbox").put(facture, via="smtp://127.0.0.1:$port", key="facture-42")
+        os.kill(os.getpid(), 9)  # tué : rien n'est parti encore
+        '''
+        tué = subprocess.run([sys.executable, "-c", program])
+        outbox = Outbox("$outbox")
+        print("le programme est mort, statut", tué.returncode, "; le mail :", outbox.get(key="facture-42").status.name)
+
+        worker = [sys.executable, "-m", "courriel", "worker", "--once", "--outbox", "$outbox"]
+        subprocess.run(worker, check=True, capture_output=True)
+        facture = outbox.get(key="facture-42").info
+        print("un autre processus a envoyé :", facture.state.name, *facture.accepted)
+        """,
+        """
+        import subprocess, sys
+        from courriel import Outbox
+
+        program = '''
+        import os
+        from courriel import Message, Outbox
+
+        invoice = Message(sender="ada@example.org", to="client@example.org", subject="Café invoice", text="Thanks.")
+        Outbox("$outbox").put(invoice, via="smtp://127.0.0.1:$port", key="invoice-42")
+        os.kill(os.getpid(), 9)  # killed: nothing has left yet
+        '''
+        killed = subprocess.run([sys.executable, "-c", program])
+        outbox = Outbox("$outbox")
+        print("the program died, status", killed.returncode, "; the mail:", outbox.get(key="invoice-42").status.name)
+
+        worker = [sys.executable, "-m", "courriel", "worker", "--once", "--outbox", "$outbox"]
+        subprocess.run(worker, check=True, capture_output=True)
+        invoice = outbox.get(key="invoice-42").info
+        print("another process has sent it:", invoice.state.name, *invoice.accepted)
+        """,
+    ),
+    _sent_by_another,
+)
+
+SCENES = (IN_CLEAR, SECURED, IN_PYTHON, ONE_REFUSED, WRONG_PASSWORD, WRONG_PORT, OUTBOX)

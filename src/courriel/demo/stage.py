@@ -9,6 +9,7 @@ import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from courriel import Sandbox, Trust
 from courriel.demo.scene import Both, Played, Scene
@@ -26,6 +27,8 @@ class Stage:
     sandbox: Sandbox
     closed_port: int
     """A port of this machine where nothing listens."""
+    outbox: Path
+    """Where mail may wait."""
 
     def play(self) -> Iterator[Played]:
         """Play the scenes, one after the other, as one program would run them; each is judged at once."""
@@ -35,6 +38,7 @@ class Stage:
             "tls_port": self.sandbox.tls_port,
             "ca": self.sandbox.ca.as_posix(),
             "closed_port": self.closed_port,
+            "outbox": self.outbox.as_posix(),
         }
         for number, scene in enumerate(SCENES, start=1):
             yield self._played(number, scene, scene.written(**places), place)
@@ -61,8 +65,12 @@ def stage(folder: Path) -> Generator[Stage, None, None]:
     # What captures or redirects mail elsewhere on this machine is not meant here: nothing leaves it anyway.
     settings = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("COURRIEL_")}
     try:
-        with Sandbox(folder=folder, users=USERS) as sandbox, _believed(sandbox.ca):
-            yield Stage(sandbox, _closed_port())
+        with (
+            TemporaryDirectory(prefix="courriel-outbox-", ignore_cleanup_errors=True) as private,
+            Sandbox(folder=folder, users=USERS) as sandbox,
+            _believed(sandbox.ca),
+        ):
+            yield Stage(sandbox, _closed_port(), Path(private) / "outbox.db")
     finally:
         os.environ.update(settings)
 

@@ -7,6 +7,7 @@ from courriel.dialogue.flow import Flow, Send
 from courriel.dialogue.pipelining import LockStep
 from courriel.dialogue.smtp import SmtpDialogue
 from courriel.dialogue.tray import Parcel, Tray
+from courriel.dialogue.whole import measured
 from courriel.model.receipt import Receipt
 from courriel.reply import Reply
 
@@ -52,17 +53,17 @@ class Chunking:
             parcel = tray.waiting[0]
             content = parcel.content
             in_flight = self._in_flight + content.size
-            if self._goes_alone(parcel) or (tray.begun and in_flight > _MOST_OCTETS):
+            if (in_flight > _MOST_OCTETS and tray.begun) or self._goes_alone(parcel):
                 break
             parcel = tray.begin()
             try:
                 if parcel.permit is not None:
                     yield from parcel.ask_permit()
-                batch.append(parcel.whole(able))
+                octets = content.alone or b"".join(measured(content))
+                batch += (parcel.whole(able), octets)
             except errors.CourrielError as impossible:
                 tray.settle(parcel, impossible)
             else:
-                batch.extend(content)
                 self._in_flight = in_flight
         return b"".join(batch)
 
@@ -74,9 +75,9 @@ class Chunking:
         begun, exchange = self._tray.begun, self._exchange
         while begun:
             parcel = begun[0]
-            count = parcel.answers_to_whole
-            if exchange.holds(count):
-                self._settle(parcel, exchange.take(count))
+            replies = exchange.take_all(len(parcel.envelope.recipients) + parcel.ANSWERS)
+            if replies:
+                self._settle(parcel, replies)
             elif len(begun) > enough:
                 self._settle(parcel, (yield from exchange.hear_all(parcel.stages_of_whole)))
             else:

@@ -7,6 +7,7 @@ stage that each want names, and writes the transcript.
 
     Connect     reach the server (again)      answered by our own address on that line, as ASCII
     Secure      make the line secure, now     answered by the peer's certificate (DER), b"" when it has none
+    Remember    keep what the handshake agreed    answered by b""
     Send        put these bytes on the line   answered by b""
     Receive     wait for some bytes           answered by them; b"" means that the other side hung up
     Overhear    take what came unasked        answered by it; b"" means silence (a hang-up is raised)
@@ -51,12 +52,26 @@ class Secure:
 
 
 @dataclass(frozen=True, slots=True)
+class Remember:
+    """Keep what the handshake of this line agreed, so that the next line to the server is secured with less work.
+
+    To be wanted when all went well: what a broken conversation was begun with is not used again.
+    """
+
+    stage: Stage = "secure"
+
+
+@dataclass(frozen=True, slots=True)
 class Send:
-    """Put these bytes on the line. A secret is marked here, where it is known, and never detected afterwards."""
+    """Put these bytes on the line. A secret is marked here, where it is known, and never detected afterwards.
+
+    Where a message leaves with its envelope in one piece, the first `words` octets are commands.
+    """
 
     data: bytes
     stage: Stage
     secret: bool = False
+    words: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,5 +126,5 @@ class HangUp:
     stage: Stage
 
 
-Want: TypeAlias = Connect | Secure | Send | Receive | Overhear | Probe | Fetch | Permit | HangUp
+Want: TypeAlias = Connect | Secure | Remember | Send | Receive | Overhear | Probe | Fetch | Permit | HangUp
 Flow: TypeAlias = Generator[Want, bytes, T]

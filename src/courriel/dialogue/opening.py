@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from courriel import errors
-from courriel.dialogue.flow import Flow, Probe, Secure
+from courriel.dialogue.flow import Flow, Probe, Remember, Secure
 from courriel.dialogue.talk import Talk
 from courriel.model.credentials import Credentials
 from courriel.model.server import Security, Server
@@ -54,3 +54,12 @@ def secure() -> Flow[bytes]:
             greeting = printable((yield Probe(tls=False, stage="secure")))
             failed.args = (f"{failed}; in clear it says: {greeting}" if greeting else str(failed),)
         raise
+
+
+def remember(mechanism: str) -> Flow[None]:
+    """All went well on a secured line: let the next one take its session of TLS up.
+
+    Not after a login that was bound to the server's certificate, which is not shown when a session is taken up.
+    """
+    if not mechanism.endswith("-PLUS"):
+        yield Remember()

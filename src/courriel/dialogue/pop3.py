@@ -78,6 +78,8 @@ class PopDialogue:
         if self.credentials is not None:
             yield from self._log_in(self.credentials)
         self.count, self.size = self._read(wire.read_stat, (yield from self._ask("mailbox", "STAT")))
+        if self._certificate:
+            yield from opening.remember(self.mechanism)
 
     def list_sizes(self) -> Flow[None]:
         """Learn how many octets each letter has, once; deleted ones are not told."""
@@ -228,7 +230,6 @@ class PopDialogue:
 
     def _secure(self) -> Flow[None]:
         self._certificate = yield from opening.secure()
-        self.capabilities = {}
 
     def _speak_utf8(self) -> Flow[None]:
         """Have letters as they were written, where the server would rewrite them otherwise (RFC 6856 2.1)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from courriel import errors
-from courriel.dialogue import opening
+from courriel.dialogue import opening, whole
 from courriel.dialogue.exchange import Exchange
 from courriel.dialogue.flow import Asking, Connect, Flow, HangUp, Send
 from courriel.dialogue.transaction import Burst, Transaction
@@ -61,6 +61,8 @@ class SmtpDialogue:
             yield from self._introduce(name)
         if self.credentials is not None:
             yield from self._log_in(self.credentials)
+        if self.secured:
+            yield from opening.remember(self.mechanism)
 
     def deliver(
         self,
@@ -70,20 +72,22 @@ class SmtpDialogue:
         *,
         all_or_nothing: bool = False,
         permit: Asking | None = None,
+        rested: bool = False,
     ) -> Flow[Receipt]:
         """Hand one message over, and report what became of each recipient.
 
         A server may have ended the session while nobody spoke; then a new one is opened, once, as long as nothing of
         this message was accepted (scar 15). With `all_or_nothing` one refused recipient is enough for nothing to be
-        sent. `permit` is asked just before the final dot leaves; its no cuts the line instead (NotPermitted). Raises
+        sent. `permit` is asked just before the end leaves; its no cuts the line instead (NotPermitted). On a session
+        that has `rested`, and may have died unheard, the content waits until the server has answered. Raises
         SenderRefused, RecipientsRefused, MessageRefused; NotSupported for a message that this server cannot take;
-        ConnectionFailed with `in_doubt` when the final dot left and no answer came.
+        ConnectionFailed with `in_doubt` when the end of the message left and no answer came.
         """
         transaction = Transaction(envelope, content, message_id, all_or_nothing=all_or_nothing, permit=permit)
         try:
-            return (yield from self.hand_over(transaction))
+            return (yield from self.hand_over(transaction, at_once=not rested))
         except errors.ConnectionFailed as lost:
-            if transaction.begun or isinstance(lost, errors.TimedOut):
+            if transaction.begun or lost.in_doubt or isinstance(lost, errors.TimedOut):
                 raise
         yield from self.open()
         return (yield from self.hand_over(transaction))
@@ -161,10 +165,12 @@ class SmtpDialogue:
 
     # Handing a message over.
 
-    def hand_over(self, transaction: Transaction) -> Flow[Receipt]:
-        """One message, from its envelope to its verdict."""
+    def hand_over(self, transaction: Transaction, *, at_once: bool = True) -> Flow[Receipt]:
+        """One message, from its envelope to its verdict; `at_once`: in one piece, where the server takes it so."""
         try:
             yield from self.exchange.expect_silence("sender")
+            if self.able.chunking and self.able.pipelining and self.server.dialect is Dialect.SMTP:
+                return (yield from self._hand_over_by_length(transaction, at_once))
             yield from self.announce(transaction, transaction.bursts(self.able))
             yield from self.pass_the_door(transaction)
             yield from self.pour(transaction)
@@ -178,6 +184,14 @@ class SmtpDialogue:
             broken.in_doubt = transaction.dot_sent and (broken.reply is None or broken.reply.kind == 3)
             broken.refused = broken.refused or transaction.refused
             raise
+
+    def _hand_over_by_length(self, transaction: Transaction, at_once: bool) -> Flow[Receipt]:
+        if at_once and whole.may_leave_at_once(transaction):
+            verdict = yield from whole.leave_at_once(self.exchange, transaction, self.able)
+            return transaction.settled(verdict, self.name)
+        yield from whole.announce(self.exchange, transaction, self.able)
+        yield from self.pour(transaction)
+        return (yield from self.hear_verdict(transaction))
 
     # The steps of that, for those who hand over many at a time as well.
 
@@ -211,31 +225,37 @@ class SmtpDialogue:
             )
 
     def pour(self, transaction: Transaction, *, followed_by: bytes = b"") -> Flow[None]:
-        """Put the content on the line, block by block; the final dot, and what follows it, in the write of the last."""
-        rest: bytes | bytearray | None = _in_hand(transaction.content)
+        """Put the content on the line, block by block; the final dot, and what follows it, in the write of the last.
+
+        Where its length was said (BDAT), that goes before it, and there is no dot.
+        """
+        rest: bytes | None = None if transaction.length else _in_hand(transaction.content)
         if rest is None:
             rest = yield from self._pour_in_blocks(transaction)
         if transaction.permit is not None:
             yield from transaction.ask_permit()
         transaction.dot_sent = True
-        yield Send(b"".join((rest, lines.END, followed_by)), "message")
+        end = b"" if transaction.length else lines.END
+        yield Send(b"".join((rest, end, followed_by)), "message")
 
-    def _pour_in_blocks(self, transaction: Transaction) -> Flow[bytearray]:
+    def _pour_in_blocks(self, transaction: Transaction) -> Flow[bytes]:
         """Put the content on the line as it is read and stuffed, block by block; the last block has to follow."""
-        content, block = transaction.content, bytearray()
+        block, size = [transaction.length], 0
         try:
-            for chunk in content if content.dotless else lines.stuff(content):
-                block += chunk
-                if len(block) >= _BLOCK:
-                    yield Send(bytes(block), "data")
-                    block.clear()
+            for chunk in _as_it_goes(transaction):
+                # The last of it is kept back: until that leaves, the server cannot have taken the message.
+                if chunk and size >= _BLOCK:
+                    yield Send(b"".join(block), "data")
+                    block, size = [], 0
+                block.append(chunk)
+                size += len(chunk)
         except errors.ConnectionFailed as broken:
             yield from self._hear_last_words(transaction, broken)
             raise
         except errors.CourrielError as broken:
             broken.session_usable = False  # half a message is on the line, and no dot may ever follow it
             raise
-        return block
+        return b"".join(block)
 
     def _hear_last_words(self, transaction: Transaction, broken: errors.ConnectionFailed) -> Flow[None]:
         """A server that hangs up in the middle of a message has often said why before; nobody was listening yet."""
@@ -295,8 +315,14 @@ class SmtpDialogue:
         raise errors.RemoteProtocolError(f"the server answered {reply} at the wrong moment", stage=stage, reply=reply)
 
 
+def _as_it_goes(transaction: Transaction) -> Iterable[bytes]:
+    """The content as it goes on the line, piece by piece."""
+    content = transaction.content
+    if transaction.length:
+        return whole.measured(content)
+    return content if content.dotless else lines.stuff(content)
+
+
 def _in_hand(content: Content) -> bytes | None:
     """The content as it goes on the line, when it is one small piece and no dot has to be stuffed."""
-    piece = content.pieces[0]
-    alone = len(content.pieces) == 1 and content.dotless and content.size < _BLOCK
-    return piece if alone and isinstance(piece, bytes) else None
+    return content.alone if content.dotless and content.size < _BLOCK else None

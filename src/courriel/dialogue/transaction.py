@@ -20,9 +20,9 @@ from courriel.wire.smtp import commands
 # A verdict that says "go on" says nothing.
 _OUTCOMES = {2: Outcome.ACCEPTED, 3: Outcome.IN_DOUBT, 4: Outcome.REFUSED, 5: Outcome.REFUSED}
 
-# Commands sent before their replies are read: enough for a hundred recipients in one round trip, and few enough for the
-# replies to fit into the smallest buffers while we are still writing (RFC 2920 3.1).
-_BURST = 102
+BURST = 102
+"""Commands sent before their replies are read: enough for a hundred recipients in one round trip, and few enough for
+the replies to fit into the smallest buffers while we are still writing (RFC 2920 3.1)."""
 
 
 class Burst:
@@ -55,6 +55,10 @@ class Transaction:
     """The answer to DATA: 354 opens it."""
     door_is_open = False
     """Whether everything was accepted without a murmur, and the content is waited for."""
+    length = b""
+    """The command that says the length of the content (BDAT), where no dot ends it."""
+    verdict: Reply | None = None
+    """On a message that left with its envelope."""
     dot_sent = False
     forbidden = False
     """By whoever gives the permit: it is not begun again by itself."""
@@ -82,18 +86,23 @@ class Transaction:
         """MAIL, RCPT for each recipient, DATA: as few bursts as the server can bear. Raises NotSupported."""
         said = announcement(self.envelope, self.content, able)
         # All or nothing among several can only be kept by hearing of each before DATA opens the door.
-        apart = self.all_or_nothing and len(said) > 2
-        if able.pipelining and len(said) < _BURST and not apart:
+        apart = self.apart
+        if able.pipelining and len(said) < BURST and not apart:
             said.append("DATA")
             return [Burst(commands(said), _stages(len(said)))]
         stages = _stages(len(said) + 1)
         said.append("DATA")
-        size = _BURST if able.pipelining else 1
+        size = BURST if able.pipelining else 1
         together = len(said) - apart
         cuts = [(start, min(start + size, together)) for start in range(0, together, size)]
         if apart:
             cuts.append((together, together + 1))
         return [Burst(commands(said[start:end]), stages[start:end]) for start, end in cuts]
+
+    @property
+    def apart(self) -> bool:
+        """Whether each recipient has to be heard of before the content may leave: all or nothing among several."""
+        return self.all_or_nothing and len(self.envelope.recipients) > 1
 
     def whole(self, able: Abilities) -> bytes:
         """Envelope and end of data ahead of the content, which follows at once, by BDAT (RFC 3030 2).
@@ -109,14 +118,12 @@ class Transaction:
         self.dot_sent = True
         return octets
 
-    @property
-    def answers_to_whole(self) -> int:
-        """How many replies `whole` is answered by: to RSET, MAIL, each RCPT and BDAT."""
-        return len(self.envelope.recipients) + 3
+    ANSWERS = 3
+    """Replies by which `whole` is answered, beside one for each recipient: to RSET, MAIL and BDAT."""
 
     @property
     def stages_of_whole(self) -> tuple[Stage, ...]:
-        """What those are about."""
+        """What all of those are about."""
         return ("sender", "sender", *_RECIPIENT * len(self.envelope.recipients), "message")
 
     def ask_permit(self) -> Flow[None]:
@@ -150,6 +157,8 @@ class Transaction:
             elif stage == "recipient":
                 self._answers += (reply,)
                 self._all_accepted = self._all_accepted and reply.kind == 2
+            elif stage == "message":
+                self.verdict = reply
             else:
                 self.door = reply
                 self.door_is_open = reply.code == 354 and self.begun and self._all_accepted
@@ -172,9 +181,16 @@ class Transaction:
         if fresh.kind != 2:
             raise errors.RemoteProtocolError(f"the server answered {fresh} to RSET", stage="sender", reply=fresh)
         self.note(_stages(len(self.envelope.recipients) + 2)[:-1], replies[1:])
-        if len(replies) == self.answers_to_whole and verdict.code == CLOSING:
+        if len(replies) == len(self.envelope.recipients) + self.ANSWERS and verdict.code == CLOSING:
             raise closed(verdict, "message")
         return self._outcome(verdict, server)
+
+    def settled(self, verdict: Reply, server: str) -> Receipt:
+        """What became of a message that left at once and alone; raises what befell it."""
+        outcome = self._outcome(verdict, server)
+        if isinstance(outcome, errors.CourrielError):
+            raise outcome
+        return outcome
 
     def judged(self, verdict: Reply, server: str) -> Receipt | errors.Refused:
         """What became of a message whose content was asked for, and is answered. Raises RemoteProtocolError."""

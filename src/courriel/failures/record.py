@@ -10,6 +10,7 @@ from courriel.values import dataclass
 
 from .clue import Clue
 from .language import Language, language
+from .reading import for_reading
 
 Retry = Literal["never", "later", "reconnect", "uncertain"]
 
@@ -42,11 +43,20 @@ class Text:
     en: str
 
     def in_(
-        self, spoken: Language | None = None, *, host: str = "", port: int | str | None = None, user: str = ""
+        self,
+        spoken: Language | None = None,
+        *,
+        host: str = "",
+        port: int | str | None = None,
+        user: str = "",
+        protocol: str = "",
     ) -> str:
-        """Say it in a language (default: the current one), with the names that are known filled in."""
+        """Say it in a language (default: the current one), with the names that are known filled in.
+
+        URLs are those of the protocol, by default SMTP.
+        """
         template = self.fr if (spoken or language()) == "fr" else self.en
-        return fill(template, host=host, port=port, user=user)
+        return fill(for_reading(template, protocol), host=host, port=port, user=user)
 
     def __bool__(self) -> bool:
         return bool(self.en)

@@ -43,6 +43,12 @@ class Content:
             else:
                 yield from piece
 
+    @property
+    def alone(self) -> bytes | None:
+        """Its octets, when they are one piece in memory; None when it takes more to read it."""
+        piece = self.pieces[0] if len(self.pieces) == 1 else None
+        return piece if isinstance(piece, bytes) else None
+
     def __bytes__(self) -> bytes:
         """The whole of it in memory."""
         return b"".join(self)
@@ -64,5 +70,5 @@ def has_long_line(data: bytes) -> bool:
 
 
 def is_dotless(data: bytes) -> bool:
-    """Whether no line of it begins with a dot."""
-    return b"\n." not in data and not data.startswith(b".")
+    """Whether no line of it begins with a dot; its lines end in CRLF, and the longer needle is found sooner."""
+    return b"\r\n." not in data and not data.startswith(b".")

@@ -26,10 +26,12 @@ class Dialect(Enum):
     SMTP = "smtp"
     LMTP = "lmtp"  # as SMTP, but each recipient is answered after the message (RFC 2033)
     POP3 = "pop3"  # for reading: a mailbox is opened, its letters are fetched and deleted (RFC 1939)
+    IMAP = "imap"  # for reading and filing: folders stay on the server (RFC 3501)
 
 
 _PORTS = {Security.TLS: 465, Security.STARTTLS: 587, Security.NONE: 25, Security.OPPORTUNISTIC: 25}
 _POP_PORTS = {Security.TLS: 995, Security.STARTTLS: 110, Security.NONE: 110, Security.OPPORTUNISTIC: 110}
+_IMAP_PORTS = {Security.TLS: 993, Security.STARTTLS: 143, Security.NONE: 143, Security.OPPORTUNISTIC: 143}
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?")
 _EHLO = expression(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f.:]+\]|\[IPv6:[0-9A-Fa-f.:]+\]")
 _LOOPBACK = re.compile(r"localhost\.?|127(?:\.\d{1,3}){3}|::1|/.*", re.IGNORECASE)
@@ -82,11 +84,11 @@ class Server:
     """The address of a mail server and the way to protect the road to it.
 
     `host` is a DNS name (any script), an IP address, or the path of a local socket for LMTP. `port` follows `security`
-    unless given (465, 587, 25; for POP3 995, 110). `tls_name` is the name the certificate must have when it is not
-    `host`. `ehlo_name` is how we introduce ourselves: by default the machine's full name, else the address literal of
-    the line. `auth` restricts the mechanisms, in lower case and in order of preference; empty means the strongest
-    offered. Credentials never cross a clear line to another machine unless `allow_clear_credentials` says so. Raises
-    InvalidServer.
+    unless given (465, 587, 25; for POP3 995, 110; for IMAP 993, 143). `tls_name` is the name the certificate must have
+    when it is not `host`. `ehlo_name` is how we introduce ourselves: by default the machine's full name, else the
+    address literal of the line. `auth` restricts the mechanisms, in lower case and in order of preference; empty means
+    the strongest offered. Credentials never cross a clear line to another machine unless `allow_clear_credentials` says
+    so. Raises InvalidServer.
     """
 
     host: str
@@ -141,6 +143,8 @@ def usual_port(dialect: Dialect, security: Security) -> int:
             return 24
         case Dialect.POP3:
             return _POP_PORTS[security]
+        case Dialect.IMAP:
+            return _IMAP_PORTS[security]
         case Dialect.SMTP:
             return _PORTS[security]
 

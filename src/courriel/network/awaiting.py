@@ -14,7 +14,20 @@ from time import monotonic
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from courriel import errors
-from courriel.dialogue.flow import Connect, Fetch, Flow, HangUp, Overhear, Permit, Probe, Receive, Secure, Send, Want
+from courriel.dialogue.flow import (
+    Connect,
+    Fetch,
+    Flow,
+    HangUp,
+    Overhear,
+    Permit,
+    Probe,
+    Receive,
+    Remember,
+    Secure,
+    Send,
+    Want,
+)
 from courriel.errors import Stage
 from courriel.model.server import Security, Server
 from courriel.network import resolve
@@ -173,6 +186,11 @@ class Line:
         self.server = server
         self._clock.follow(server)
 
+    @property
+    def rested(self) -> bool:
+        """Whether nothing was heard for so long that the line may have died unheard."""
+        return self._clock.rested()
+
     def hang_up(self) -> None:
         """Close the line without a word; not `close`, which is a wish and waits for what is still unwritten."""
         self.broken = True
@@ -197,6 +215,8 @@ class Line:
                 return await self._connect()
             case Secure():
                 return await self._secure()
+            case Remember():
+                self._remember()
             case Fetch(source):
                 return token_bytes(await _asked(source.fetch))
             case Permit(ask):
@@ -306,6 +326,12 @@ class Line:
         self.tls_version = line.version() or ""
         self._note(f"secured by {self.tls_version}")
         return tls.finish(line, self.server.trust, str(self.server))
+
+    def _remember(self) -> None:
+        from courriel.network import tls  # noqa: PLC0415
+
+        _, transport = self._connection("secure")
+        tls.remember(transport.get_extra_info("ssl_object"))
 
     # The steps.
 

@@ -9,15 +9,31 @@ from collections.abc import Awaitable
 from contextlib import suppress
 from struct import pack
 from time import monotonic
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from courriel import errors
-from courriel.dialogue.flow import Connect, Fetch, Flow, HangUp, Overhear, Permit, Probe, Receive, Secure, Send, Want
+from courriel.dialogue.flow import (
+    Connect,
+    Fetch,
+    Flow,
+    HangUp,
+    Overhear,
+    Permit,
+    Probe,
+    Receive,
+    Remember,
+    Secure,
+    Send,
+    Want,
+)
 from courriel.errors import Stage
 from courriel.model.server import Security, Server
 from courriel.network import race, resolve
 from courriel.network.line import PROBING, Clock, Turn, keep_line, prepared_tls, refuse_if_broken, token_bytes
 from courriel.network.transcript import Transcript
+
+if TYPE_CHECKING:
+    import ssl
 
 T = TypeVar("T")
 
@@ -42,6 +58,7 @@ class Line:
         self._socket: socket.socket | None = None
         self._early = bytearray()  # what the server said while we were still writing
         self._clock = Clock(server)
+        self._tls: ssl.SSLContext | None = None  # what this line will be secured with
         self._kernel_keeps_time = False  # on a line in clear, where it can
         self._room = _READ
         self._kernel_waits = 0  # milliseconds, as the kernel was told last
@@ -91,6 +108,11 @@ class Line:
         self.server = server
         self._clock.follow(server)
 
+    @property
+    def rested(self) -> bool:
+        """Whether nothing was heard for so long that the line may have died unheard."""
+        return self._clock.rested()
+
     def hang_up(self) -> None:
         """Close the line without a word."""
         self.broken = True
@@ -119,6 +141,8 @@ class Line:
                 return self._connect()
             case Secure():
                 return self._secure()
+            case Remember():
+                self._remember()
             case Fetch(source):
                 return _fetched(source.fetch())
             case Permit(ask):
@@ -157,6 +181,10 @@ class Line:
         if _says_something(line, seconds, listening=len(self._early) < _EARLY):
             with suppress(BlockingIOError):
                 self._early += self._heard(line)
+
+    def _is_silent(self, line: socket.socket) -> bool:
+        """Whether nothing has arrived on a secured line; asked of the socket, since an error each time costs more."""
+        return not cast("ssl.SSLSocket", line).pending() and not _is_readable(line)
 
     def _heard(self, line: socket.socket) -> bytes:
         """What is here, without waiting. Raises ConnectionResetError when the other side hung up."""
@@ -205,6 +233,8 @@ class Line:
         try:
             if seconds:
                 _ = _says_something(line, seconds, listening=True, writing=False)
+            elif self.tls_version and self._is_silent(line):
+                return b""
             elif not self._kernel_keeps_time:
                 line.settimeout(0)
             data = self._heard(line)
@@ -232,7 +262,7 @@ class Line:
     def _connect(self) -> bytes:
         self.hang_up()
         if self.server.security is not Security.NONE:
-            prepared_tls(self.server)  # a file that cannot be read is said before anybody is called
+            self._tls = prepared_tls(self.server)  # a file that cannot be read is said before anybody is called
         ends = self._clock.for_connecting()
         places = _places(self.server, ends)
         self._socket = line = race.reach(places, ends)
@@ -248,7 +278,7 @@ class Line:
         line = self._open_socket("secure")
         if self._early:
             raise errors.RemoteProtocolError("the server spoke before the line was secure", stage="secure")
-        context = prepared_tls(self.server)
+        context = self._tls or prepared_tls(self.server)
         line.settimeout(self._clock.for_stage("secure"))
         self._kernel_keeps_time = False
         # From here on a failed handshake closes the plain socket too.
@@ -257,6 +287,11 @@ class Line:
         self.tls_version = secured.version() or ""
         self._note(f"secured by {self.tls_version}")
         return tls.finish(secured, self.server.trust, str(self.server))
+
+    def _remember(self) -> None:
+        from courriel.network import tls  # noqa: PLC0415
+
+        tls.remember(cast("ssl.SSLSocket", self._open_socket("secure")))
 
     # The steps.
 
@@ -323,6 +358,15 @@ def _says_something(line: socket.socket, seconds: float, *, listening: bool, wri
     if not events:
         raise TimeoutError
     return any(event & ~select.POLLOUT for _, event in events)
+
+
+def _is_readable(line: socket.socket) -> bool:
+    """Whether reading would find something, be it the end."""
+    if not hasattr(select, "poll"):  # Windows
+        return bool(select.select([line], [], [], 0)[0])
+    waiter = select.poll()
+    waiter.register(line, select.POLLIN)
+    return bool(waiter.poll(0))
 
 
 def _only_asks_to_wait(broken: OSError) -> bool:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 PROBING = 5  # seconds that a look at how a port begins may take
+_LIVELY = 5  # seconds of silence after which nobody knows any more; the hastiest servers hang up after ten (scar 16)
 
 
 class Turn:
@@ -52,6 +53,7 @@ class Clock:
         self._server, self._timeouts = server, server.timeouts
         self._deadline = float("inf")
         self._patience = float("inf")
+        self._heard = float("-inf")
 
     def follow(self, server: Server) -> None:
         """From now on the limits of this server hold, which is the same one in all but its time-outs."""
@@ -76,12 +78,16 @@ class Clock:
 
     def for_reply(self, stage: Stage, more: bool) -> float:
         """The same, for a reply: when one has begun to arrive (`more`), its limit goes on and does not start anew."""
-        now = monotonic()
+        self._heard = now = monotonic()
         if not more:
             limit: float = getattr(self._timeouts, stage)
             self._patience = now + limit
         left = (min(self._deadline, self._patience)) - now
         return left if left > 0 else _some_left(left)
+
+    def rested(self) -> bool:
+        """Whether so much time has passed since a reply was last waited for that the line may have died unheard."""
+        return monotonic() - self._heard > _LIVELY
 
     def explain(self, broken: OSError, stage: Stage) -> errors.CourrielError:
         """What broke, as an error of ours with the original as its cause."""
@@ -114,6 +120,7 @@ def keep_line(error: BaseException, server: Server, *, opening: bool) -> bool:
     if not isinstance(error, errors.CourrielError):
         return False
     error.server = error.server or str(server)
+    error.protocol = server.dialect.value
     error.session_usable = error.session_usable and not opening
     return error.session_usable
 

@@ -74,6 +74,8 @@ class Race:
 
 def reach(places: list[Place], ends: float) -> socket.socket:
     """The line to the first address that answers. Raises OSError when none does before `ends` (monotonic)."""
+    if len(places) == 1:
+        return _reach_alone(places[0], ends)
     race = Race(places, ends)
     running: dict[socket.socket, Place] = {}
     try:
@@ -126,6 +128,22 @@ def interleaved(places: list[Place]) -> list[Place]:
 def _close(lines: Iterable[socket.socket]) -> None:
     for line in lines:
         line.close()
+
+
+def _reach_alone(place: Place, ends: float) -> socket.socket:
+    """The line to an address that has nobody to race with."""
+    family, address = place
+    line = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        line.settimeout(max(0.001, ends - monotonic()))
+        line.connect(address)  # type: ignore[arg-type]
+    except TimeoutError as late:
+        line.close()
+        raise Unreached from late
+    except BaseException:
+        line.close()
+        raise
+    return hurry(line)
 
 
 def _call(place: Place) -> socket.socket:

@@ -20,9 +20,10 @@ import threading
 from courriel import errors
 from courriel.model.trust import ClientCertificate, Trust
 from courriel.network import authorities
+from courriel.network.resumption import Remembering, remember
 from courriel.network.tls_reasons import Finding, examine, explain
 
-__all__ = ["Finding", "client_context", "examine", "explain", "finish", "name_to_check", "server_context"]
+__all__ = ["Finding", "client_context", "examine", "explain", "finish", "name_to_check", "remember", "server_context"]
 
 _KEPT = 64  # contexts; a file that changes every minute must not fill the memory of a worker that runs for months
 
@@ -105,7 +106,7 @@ def probing_context() -> ssl.SSLContext:
 
 
 def _make(trust: Trust, client_certificate: ClientCertificate | None) -> ssl.SSLContext:
-    context = _system_verifier() if _asks_the_system(trust) else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = _system_verifier() if _asks_the_system(trust) else Remembering()
     _modern_only(context)
     if trust.checks_chain:
         _believe(context, trust)

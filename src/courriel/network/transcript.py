@@ -44,10 +44,10 @@ class Transcript:
         if want.secret:
             self.write("C", "(not shown: a secret)")
         elif want.stage in ("data", "message") and not _is_short_command(want.data):
-            self.write("C", f"({len(want.data):,} octets of the message)")
+            self._write_lines(want.data[: want.words])
+            self.write("C", f"({len(want.data) - want.words:,} octets of the message)")
         else:
-            for line in want.data.splitlines():
-                self.write("C", _shown(line))
+            self._write_lines(want.data)
 
     def heard(self, data: bytes, stage: Stage = "") -> None:
         """The server said this; what has no end yet waits for it. Of letters no more is told than a refusal."""
@@ -77,6 +77,10 @@ class Transcript:
 
     def __str__(self) -> str:
         return "\n".join(map(str, self))
+
+    def _write_lines(self, commands: bytes) -> None:
+        for line in commands.splitlines():
+            self.write("C", _shown(line))
 
     def write(self, who: Literal["C", "S", "*"], text: str) -> None:
         """Write a line down as it is."""

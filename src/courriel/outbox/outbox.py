@@ -62,7 +62,8 @@ _MOST_MAILS, _MOST_OCTETS = 200, 16 * 1024 * 1024  # of put_many in one commit
 class Outbox:
     """Mail that survives: on disk when `put` returns, sent by a worker, in this process or in another.
 
-    `place` is a file of this machine (SQLite, made when it is missing), or a PostgreSQL URL for several machines.
+    `place` is a file of this machine (SQLite, made when it is missing), or a PostgreSQL URL for several machines; None
+    is what the settings say (COURRIEL_OUTBOX, courriel.toml), else a file of the user's own.
     `ways` gives names to ways out (`{"billing": session}`) beside the profiles; with `elsewhere`, names that are
     unknown here are taken, because workers on other machines know them. Mails above `max_size` octets are refused.
     Use it by `with`, or `close()` it. Raises UsageError, OutboxError.
@@ -70,7 +71,7 @@ class Outbox:
 
     def __init__(
         self,
-        place: str | os.PathLike[str] | Store,
+        place: str | os.PathLike[str] | Store | None = None,
         *,
         ways: Mapping[str, Via] | None = None,
         elsewhere: bool = False,
@@ -290,7 +291,11 @@ class Outbox:
             raise errors.UsageError("put_many: one key for each message") from wrong
 
 
-def _store_at(place: str | os.PathLike[str] | Store) -> Store:
+def _store_at(place: str | os.PathLike[str] | Store | None) -> Store:
+    if place is None:
+        from courriel.outbox.place import usual_place
+
+        place = usual_place().place
     if isinstance(place, str) and place.startswith(("postgresql://", "postgres://")):
         from importlib import import_module
 

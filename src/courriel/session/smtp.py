@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from courriel import errors
-from courriel.dialogue.flow import Asking
+from courriel.dialogue.flow import Asking, Flow
 from courriel.dialogue.smtp import SmtpDialogue
 from courriel.dialogue.tray import Result
 from courriel.model.address import Address
@@ -80,6 +80,18 @@ class _Session:
                 hint_id="SESSION-LOST",
             )
         return prepare(message, self._dialogue.able, wishes)
+
+    def _deliver(
+        self, envelope: Envelope, content: Content, message_id: str, on_refused: OnRefused, permit: Asking | None
+    ) -> Flow[Receipt]:
+        return self._dialogue.deliver(
+            envelope,
+            content,
+            message_id,
+            all_or_nothing=all_or_nothing(on_refused),
+            permit=permit,
+            rested=self._known.rested,
+        )
 
 
 class SmtpSession(_Session):
@@ -185,9 +197,7 @@ class SmtpSession(_Session):
         `permit` is asked just before their end leaves: at a no the line is cut (NotPermitted), and nothing was
         delivered.
         """
-        flow = self._dialogue.deliver(
-            envelope, content, message_id, all_or_nothing=all_or_nothing(on_refused), permit=permit
-        )
+        flow = self._deliver(envelope, content, message_id, on_refused, permit)
         return self._line.run(flow)
 
     def noop(self) -> None:
@@ -290,9 +300,7 @@ class AsyncSmtpSession(_Session):
         permit: Asking | None = None,
     ) -> Receipt:
         """Hand over octets that are ready, as they are."""
-        flow = self._dialogue.deliver(
-            envelope, content, message_id, all_or_nothing=all_or_nothing(on_refused), permit=permit
-        )
+        flow = self._deliver(envelope, content, message_id, on_refused, permit)
         return await self._line.run(flow)
 
     async def noop(self) -> None:
@@ -319,6 +327,6 @@ def _as_server(server: Server | str) -> Server:
     """A string is a host here, never a URL: `courriel.send(via=...)` reads those."""
     if not isinstance(server, Server):
         return Server(server)
-    if server.dialect is Dialect.POP3:
-        raise errors.InvalidServer(f"{server} speaks POP3, which is for reading; mail leaves by SMTP")
+    if server.dialect in (Dialect.POP3, Dialect.IMAP):
+        raise errors.InvalidServer(f"{server} speaks {server.dialect.name}, which is for reading; mail leaves by SMTP")
     return server

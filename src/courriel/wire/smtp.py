@@ -19,6 +19,7 @@ MAX_REPLY = 64 * 1024
 _KNOWN: dict[bytes, Reply] = {}
 _MOST_KNOWN = 256
 _LONGEST_KNOWN = 120
+_LONGEST_KNOWN_WHOLE = 1000  # of several lines
 
 CLOSING = 421
 """RFC 5321 3.8: the server is about to hang up, whatever it was asked."""
@@ -75,12 +76,14 @@ def take_replies(buffer: bytearray) -> list[Reply]:
                 continue
             reply = Reply(code, tuple(begun))
             if len(begun) == 1:
-                _remember(line, reply)
+                _remember_line(line, reply)
             begun.clear()
         replies.append(reply)
         taken = position
     if len(buffer) - taken > MAX_REPLY + MAX_LINE:
         raise RemoteProtocolError(f"a reply of more than {MAX_REPLY} bytes")
+    if len(replies) == 1 and len(replies[0].lines) > 1 and taken == len(buffer) <= _LONGEST_KNOWN_WHOLE:
+        _remember(bytes(buffer), replies[0])
     del buffer[:taken]
     return replies
 
@@ -90,6 +93,8 @@ def known_replies(octets: bytes) -> list[Reply] | None:
     lines = octets.split(b"\n")
     if lines.pop():
         return None
+    if (one := _KNOWN.get(octets)) is not None:
+        return [one]  # of several lines, line ends and all: what a server says to EHLO, mostly
     replies = list(map(_KNOWN.get, lines))
     return replies if all(replies) else None  # type: ignore[return-value] # none of them is None
 
@@ -119,11 +124,16 @@ def read_capabilities(reply: Reply) -> dict[str, str]:
 # The steps.
 
 
-def _remember(line: bytes, reply: Reply) -> None:
-    if len(line) <= _LONGEST_KNOWN and reply.code != CLOSING:
+def _remember_line(line: bytes, reply: Reply) -> None:
+    if len(line) <= _LONGEST_KNOWN:
+        _remember(line, reply)
+
+
+def _remember(said: bytes, reply: Reply) -> None:
+    if reply.code != CLOSING:
         if len(_KNOWN) >= _MOST_KNOWN:
             _KNOWN.clear()
-        _KNOWN[line] = reply
+        _KNOWN[said] = reply
 
 
 def _read_line(line: bytes) -> tuple[int, bool, bytes]:

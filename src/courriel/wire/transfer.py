@@ -20,7 +20,7 @@ _ASCII = bytes(range(128))
 _LINE = 57
 _LINES = 384
 _BLOCK = _LINE * _LINES
-_CUT = Struct("76s" * _LINES).unpack
+_CUT = Struct("76s" * _LINES + "0s").unpack  # and nothing behind the last, so that it has a line end too
 
 
 def with_crlf(text: str) -> bytes:
@@ -92,12 +92,10 @@ class Base64File:
 
     def __iter__(self) -> Iterator[bytes]:
         """Raises InvalidMessage when the file is gone, has another length than it had, or is written to meanwhile."""
-        from pathlib import Path
-
         left = self.attachment.size
         block = memoryview(bytearray(min(_BLOCK, left + 1)))
         try:
-            with Path(str(self.attachment.source)).open("rb", buffering=0) as file:
+            with open(str(self.attachment.source), "rb", buffering=0) as file:  # noqa: PTH123 - pathlib is a megabyte
                 before = os.fstat(file.fileno())
                 # A block that is not full is the last one; one octet more than there should be tells a file that grew.
                 while length := _fill(file.readinto, block):
@@ -133,7 +131,7 @@ def _lines(block: memoryview) -> bytes:
     """One block as lines of base64."""
     code = _base64()(block)
     if len(block) == _BLOCK:
-        return b"\r\n".join(_CUT(code)) + b"\r\n"
+        return b"\r\n".join(_CUT(code))
     return b"".join([code[start : start + 76] + b"\r\n" for start in range(0, len(code), 76)])
 
 

@@ -58,3 +58,74 @@ errMessage = Detail.MESSAGE
 errCode = Detail.CODE
 errComplet = Detail.COMPLET
 errReply = Detail.REPLY
+
+
+class Status(IntEnum):
+    """What became of a mail of the asynchronous mode."""
+
+    EN_COURS = 0  # it waits, or is on its way
+    ENVOYÉ = 1  # the server has taken it for every recipient
+    ERREUR = 2  # nobody tries any more, or a person has to decide
+
+
+emailEnCours = Status.EN_COURS
+emailEnvoyé = Status.ENVOYÉ
+emailErreur = Status.ERREUR
+
+
+class Fetching(IntEnum):
+    """What EmailRécupèreTout takes of each mail."""
+
+    ENTÊTE = 0  # the headers now, the rest when it is touched
+    COMPLET = 1  # everything, now
+    NON_LU = 2  # as ENTÊTE, of those only that nobody has read yet (IMAP)
+    ASYNCHRONE = 3  # nothing now, everything when it is touched
+
+
+ertEntête = Fetching.ENTÊTE
+ertComplet = Fetching.COMPLET
+ertNonLu = Fetching.NON_LU
+ertAsynchrone = Fetching.ASYNCHRONE
+
+
+class Section(StrEnum):
+    """Where EmailCherchePremier looks."""
+
+    SUJET = "subject"
+    EXPÉDITEUR = "sender"
+    DESTINATAIRE = "to"
+    CORPS = "body"
+    IDENTIFIANT = "message_id"
+
+
+emailSujet = Section.SUJET
+emailExpéditeur = Section.EXPÉDITEUR
+emailDestinataire = Section.DESTINATAIRE
+emailCorps = Section.CORPS
+emailIdentifiant = Section.IDENTIFIANT
+
+
+class Checking(IntEnum):
+    """How far EmailVérifieAdresse goes."""
+
+    SYNTAXE = 1  # the grammar alone: no network
+    PAR_SERVEUR = 2  # the domain's own server is asked as well
+
+
+emailValideSyntaxe = Checking.SYNTAXE
+emailValideParServeur = Checking.PAR_SERVEUR
+
+
+class Verdict(IntEnum):
+    """What EmailVérifieAdresse found."""
+
+    VALIDE = 0
+    SYNTAXE_INCORRECTE = 1
+    REFUSÉE = 2
+    ERREUR = 3
+
+
+emailAdresseValide = Verdict.VALIDE
+emailAdresseSyntaxeIncorrecte = Verdict.SYNTAXE_INCORRECTE
+emailAdresseRefusée = Verdict.REFUSÉE
+emailAdresseErreur = Verdict.ERREUR

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import sys
 from _thread import RLock, allocate_lock, get_ident
+from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 from weakref import WeakSet, ref
 
 from courriel.failures import Language, language
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from asyncio import Task
 
     from courriel import SmtpSession, Timeouts, Trust
+    from courriel.wlangage.mailbox import OpenMailbox
 
 Owner: TypeAlias = "int | ref[Task[object]]"
 """A thread, by its number, or a task."""
@@ -28,8 +30,20 @@ TEN_MINUTES = 600.0
 _CONNECTING = 30.0  # seconds; as long as nobody has set a time-out a blocked port must not look like a hang
 
 
+class Half(Protocol):
+    """What stands under a name: the half that sends, or the half that reads."""
+
+    def close(self) -> None:
+        """Say goodbye, as soon as nobody is using it any more."""
+        ...
+
+    def change_timeouts(self, timeouts: Timeouts) -> None:
+        """Bear other silences from now on."""
+        ...
+
+
 class OpenSession:
-    """A session that the program has opened. Threads that share it take their turns."""
+    """A session for sending that the program has opened. Threads that share it take their turns."""
 
     def __init__(self, smtp: SmtpSession) -> None:
         self.smtp = smtp
@@ -39,6 +53,10 @@ class OpenSession:
         """Say goodbye, as soon as nobody is sending any more."""
         with self.turn:
             self.smtp.close()
+
+    def change_timeouts(self, timeouts: Timeouts) -> None:
+        """Bear other silences from now on."""
+        self.smtp.change_timeouts(timeouts)
 
 
 @dataclass(slots=True)
@@ -57,38 +75,63 @@ class Desk:
         self.mode = 0
         self.language: Language | None = None
         self._seconds: float | None = None
-        self._named: dict[str, OpenSession] = {}
-        self._open: WeakSet[OpenSession] = WeakSet()
+        self._sending: dict[str, OpenSession] = {}
+        self._reading: dict[str, OpenMailbox] = {}
+        self._open: WeakSet[Half] = WeakSet()
         self._lock = allocate_lock()
 
     # Sessions.
 
-    def keep(self, session: OpenSession, name: str | None = None) -> None:
+    def keep(self, half: OpenSession | OpenMailbox, name: str | None = None) -> None:
         """Remember a session, so that a new time-out reaches it; and its name, when it has one."""
         with self._lock:
-            self._open.add(session)
-            if name is not None:
-                self._named[name] = session
+            self._open.add(half)
+            if name is None:
+                return
+            if isinstance(half, OpenSession):
+                self._sending[name] = half
+            else:
+                self._reading[name] = half
 
-    def take(self, name: str) -> OpenSession | None:
-        """Forget the session of that name, and hand it over to be closed; None when there is none."""
+    def take(self, name: str, *, sending: bool = True, reading: bool = True) -> list[Half]:
+        """Forget what is open under that name, one half or both, and hand it over to be closed."""
         with self._lock:
-            return self._named.pop(name, None)
+            halves: list[Half | None] = []
+            if sending:
+                halves.append(self._sending.pop(name, None))
+            if reading:
+                halves.append(self._reading.pop(name, None))
+        return [half for half in halves if half is not None]
+
+    @property
+    def names(self) -> set[str]:
+        """The names under which something is open."""
+        return {*self._sending, *self._reading}
 
     def sending(self, name: str) -> OpenSession:
-        """The session of that name. Raises ErreurWLangage, naming a similar one."""
-        session = self._named.get(name)
+        """The half of that name that sends. Raises ErreurWLangage, naming a similar one."""
+        session = self._sending.get(name)
         if session is not None:
             return session
-        from difflib import get_close_matches
-
-        near = get_close_matches(name, list(self._named), 1)
-        hint_fr, hint_en = (f" Vouliez-vous dire « {near[0]} » ?", f' Did you mean "{near[0]}"?') if near else ("", "")
+        hint_fr, hint_en = _similar(name, self._sending)
         raise ErreurWLangage(
             f"aucune session d'envoi n'est ouverte sous le nom « {name} » : ouvrez-la avec EmailOuvreSessionSMTP, et "
             f"vérifiez que le résultat est Vrai.{hint_fr}",
             f'no session for sending is open under the name "{name}": open it with EmailStartSMTPSession, and check '
             f"that the result is True.{hint_en}",
+        )
+
+    def reading(self, name: str) -> OpenMailbox:
+        """The half of that name that reads. Raises ErreurWLangage, naming a similar one."""
+        mailbox = self._reading.get(name)
+        if mailbox is not None:
+            return mailbox
+        hint_fr, hint_en = _similar(name, self._reading)
+        raise ErreurWLangage(
+            f"aucune session de lecture n'est ouverte sous le nom « {name} » : SMTP ne sait qu'envoyer. Ouvrez-la avec "
+            f"EmailOuvreSessionPOP3 ou EmailOuvreSessionIMAP, et vérifiez que le résultat est Vrai.{hint_fr}",
+            f'no session for reading is open under the name "{name}": SMTP can only send. Open it with '
+            f"EmailStartPOP3Session or EmailStartIMAPSession, and check that the result is True.{hint_en}",
         )
 
     # Settings.
@@ -113,7 +156,7 @@ class Desk:
         with self._lock:
             known = list(self._open)
         for session in known:
-            session.smtp.change_timeouts(self.timeouts)
+            session.change_timeouts(self.timeouts)
 
     @property
     def trust(self) -> Trust:
@@ -141,6 +184,14 @@ def here() -> Context:
         context = Context(owner)
         _context.set(context)
     return context
+
+
+def _similar(name: str, known: Iterable[str]) -> tuple[str, str]:
+    """Whether another name was meant, in French and in English."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, list(known), 1)
+    return (f" Vouliez-vous dire « {near[0]} » ?", f' Did you mean "{near[0]}"?') if near else ("", "")
 
 
 def _belongs(owner: Owner, asking: Owner) -> bool:

@@ -16,14 +16,15 @@ from courriel.wlangage.problem import ErreurWLangage, Problem
 
 P = ParamSpec("P")
 T = TypeVar("T")
+F = TypeVar("F")
 
 
-def email_call(failed: T) -> Callable[[Callable[P, T]], Callable[P, T]]:
+def email_call(failed: F) -> Callable[[Callable[P, T]], Callable[P, T | F]]:
     """Make a function one of the WLangage's: it first clears the last error, and answers `failed` to a new one."""
 
-    def dress(function: Callable[P, T]) -> Callable[P, T]:
+    def dress(function: Callable[P, T]) -> Callable[P, T | F]:
         @wraps(function)
-        def call(*arguments: P.args, **named: P.kwargs) -> T:
+        def call(*arguments: P.args, **named: P.kwargs) -> T | F:
             here().problem = None
             try:
                 return function(*arguments, **named)

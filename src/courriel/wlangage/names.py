@@ -12,8 +12,8 @@ from typing import Literal, TypeAlias
 
 from courriel.values import dataclass
 
-Kind: TypeAlias = Literal["function", "constant", "type", "variable", "property", "method", "later"]
-"""What a name is; "later" is a function that exists, and says that its time has not come yet."""
+Kind: TypeAlias = Literal["function", "constant", "type", "variable", "property", "method", "absent"]
+"""What a name is; "absent" is a function that says that its time has gone by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,29 @@ def of_type(home: str) -> Iterator[Name]:
     return (name for name in TABLE if not name.exported and name.home == home)
 
 
+def _reading_variable(home: str) -> dict[tuple[Kind, str], tuple[tuple[str, str], ...]]:
+    """The properties and methods of a variable that describes a session for reading."""
+    return {
+        ("property", home): (
+            ("AdresseServeur", "ServerAddress"),
+            ("Port", "Port"),
+            ("Nom", "Name"),
+            ("MotDePasse", "Password"),
+            ("Option", "Option"),
+            ("JetonAuth", "AuthToken"),
+        ),
+        ("method", home): (
+            ("OuvreSession", "StartSession"),
+            ("FermeSession", "CloseSession"),
+        ),
+    }
+
+
 _ROWS: dict[tuple[Kind, str], tuple[tuple[str, str], ...]] = {
     ("function", "opening"): (
         ("EmailOuvreSessionSMTP", "EmailStartSMTPSession"),
+        ("EmailOuvreSessionPOP3", "EmailStartPOP3Session"),
+        ("EmailOuvreSessionIMAP", "EmailStartIMAPSession"),
         ("EmailOuvreSession", "EmailStartSession"),
         ("EmailFermeSession", "EmailCloseSession"),
     ),
@@ -65,6 +85,32 @@ _ROWS: dict[tuple[Kind, str], tuple[tuple[str, str], ...]] = {
         ("EmailConstruitSource", "EmailBuildSource"),
         ("EmailRAZ", "EmailReset"),
     ),
+    ("function", "reading"): (
+        ("EmailNbMessage", "EmailNbMessage"),
+        ("EmailLitPremier", "EmailReadFirst"),
+        ("EmailLitSuivant", "EmailReadNext"),
+        ("EmailLitPrécédent", "EmailReadPrevious"),
+        ("EmailLitDernier", "EmailReadLast"),
+        ("EmailLitPremierEntête", "EmailReadFirstHeader"),
+        ("EmailLitSuivantEntête", "EmailReadNextHeader"),
+        ("EmailLitPrécédentEntête", "EmailReadPreviousHeader"),
+        ("EmailLitDernierEntête", "EmailReadLastHeader"),
+        ("EmailLitMessage", "EmailReadMessage"),
+        ("EmailRécupèreTout", "EmailGetAll"),
+        ("EmailSupprimeMessage", "EmailDeleteMessage"),
+        ("EmailDétruit", "EmailExpunge"),
+    ),
+    ("function", "seeking"): (
+        ("EmailCherchePremier", "EmailSeekFirst"),
+        ("EmailChercheSuivant", "EmailSeekNext"),
+    ),
+    ("function", "importing"): (
+        ("EmailSauveFichierAttaché", "EmailSaveAttachment"),
+        ("EmailImporteSource", "EmailImportSource"),
+        ("EmailImporteHTML", "EmailImportHTML"),
+    ),
+    ("function", "spooling"): (("EmailEtat", "EmailStatus"),),
+    ("function", "checking"): (("EmailVérifieAdresse", "EmailCheckAddress"),),
     ("function", "settings"): (
         ("EmailChangeTimeOut", "EmailSetTimeOut"),
         ("EmailLitTimeOut", "EmailGetTimeOut"),
@@ -79,7 +125,11 @@ _ROWS: dict[tuple[Kind, str], tuple[tuple[str, str], ...]] = {
     ("variable", "errors_shown"): (("ErreurDétectée", "ErrorOccurred"),),
     ("variable", "structures"): (("Email", "Email"),),
     ("type", "structures"): (("emailAttache", "emailAttach"),),
-    ("type", "session_variable"): (("emailSessionSMTP", "emailSMTPSession"),),
+    ("type", "session_variable"): (
+        ("emailSessionSMTP", "emailSMTPSession"),
+        ("emailSessionPOP3", "emailPOP3Session"),
+        ("emailSessionIMAP", "emailIMAPSession"),
+    ),
     ("type", "problem"): (("ErreurWLangage", "WLanguageError"),),
     ("constant", "constants"): (
         ("Vrai", "True"),
@@ -92,27 +142,35 @@ _ROWS: dict[tuple[Kind, str], tuple[tuple[str, str], ...]] = {
         ("OptionSSL", "optionSSL"),
         ("emailOptionEncodeEntête", "emailOptionEncodeHeader"),
         ("emailOptionHeaderBcc", "emailOptionHeaderBcc"),
+        ("emailEnCours", "emailPending"),
+        ("emailEnvoyé", "emailSent"),
+        ("emailErreur", "emailError"),
+        ("ertEntête", "ertHeader"),
+        ("ertComplet", "ertFull"),
+        ("ertNonLu", "ertNotRead"),
+        ("ertAsynchrone", "ertAsynchronous"),
+        ("emailSujet", "emailSubject"),
+        ("emailExpéditeur", "emailSender"),
+        ("emailDestinataire", "emailRecipient"),
+        ("emailCorps", "emailBody"),
+        ("emailIdentifiant", "emailMessageID"),
+        ("emailValideSyntaxe", "emailValidateSyntax"),
+        ("emailValideParServeur", "emailValidateByServer"),
+        ("emailAdresseValide", "emailAddressValid"),
+        ("emailAdresseSyntaxeIncorrecte", "emailAddressIncorrectSyntax"),
+        ("emailAdresseRefusée", "emailAddressRefused"),
+        ("emailAdresseErreur", "emailAddressError"),
         ("emailParamètreMode", "emailParameterMode"),
         ("errMessage", "errMessage"),
         ("errCode", "errCode"),
         ("errComplet", "errFullDetails"),
         ("errReply", "errReply"),
     ),
-    ("later", "not_yet"): (
-        ("EmailOuvreSessionPOP3", "EmailStartPOP3Session"),
-        ("EmailOuvreSessionIMAP", "EmailStartIMAPSession"),
-        ("EmailNbMessage", "EmailNbMessage"),
-        ("EmailLitPremier", "EmailReadFirst"),
-        ("EmailLitSuivant", "EmailReadNext"),
-        ("EmailLitPrécédent", "EmailReadPrevious"),
-        ("EmailLitDernier", "EmailReadLast"),
-        ("EmailLitMessage", "EmailReadMessage"),
-        ("EmailRécupèreTout", "EmailGetAll"),
-        ("EmailSupprimeMessage", "EmailDeleteMessage"),
-        ("EmailCherchePremier", "EmailSeekFirst"),
-        ("EmailSauveFichierAttaché", "EmailSaveAttachment"),
-        ("EmailImporteSource", "EmailImportSource"),
-        ("EmailEtat", "EmailStatus"),
+    ("absent", "absent"): (
+        ("EmailOuvreSessionNotes", "EmailStartNotesSession"),
+        ("EmailOuvreSessionOutlook", "EmailStartOutlookSession"),
+        ("EmailOuvreSessionMSExchange", "EmailStartMSExchangeSession"),
+        ("EmailCherchePremierNotes", "EmailSeekFirstNotes"),
     ),
     ("property", "Email"): (
         ("Expéditeur", "Sender"),
@@ -135,8 +193,12 @@ _ROWS: dict[tuple[Kind, str], tuple[tuple[str, str], ...]] = {
         ("IdentifiantMail", "MailIdentifier"),
         ("EnDehors", "Out"),
         ("Erreur", "Error"),
+        ("DateRéception", "ReceptionDate"),
     ),
-    ("method", "Email"): (("ConstruitSource", "BuildSource"),),
+    ("method", "Email"): (
+        ("ConstruitSource", "BuildSource"),
+        ("ImporteSource", "ImportSource"),
+    ),
     ("property", "emailAttache"): (
         ("Nom", "Name"),
         ("Contenu", "Content"),
@@ -157,6 +219,8 @@ _ROWS: dict[tuple[Kind, str], tuple[tuple[str, str], ...]] = {
         ("EnvoieMessage", "SendMessage"),
         ("FermeSession", "CloseSession"),
     ),
+    **_reading_variable("emailSessionPOP3"),
+    **_reading_variable("emailSessionIMAP"),
 }
 
 TABLE: tuple[Name, ...] = tuple(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Generic, TypeVar, overload
 
 from courriel.wlangage.lists import WList
@@ -31,6 +32,9 @@ class Structure:
     def memory(self) -> dict[str, object]:
         """What has been set, by French name."""
         return self._own
+
+    def complete(self, name: str) -> None:
+        """Fetch what is behind a property that is read for the first time, where a type has such."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if isinstance(getattr(type(self), name, None), Property):
@@ -74,6 +78,8 @@ class Property(Generic[T, S]):
         if owner is None:
             return self
         memory = owner.memory
+        if self.name not in memory:
+            owner.complete(self.name)
         if self.name not in memory and self._keep_default:
             memory[self.name] = self._default()
         return memory.get(self.name, self._default())  # type: ignore[return-value]  # what was put in was checked
@@ -101,6 +107,11 @@ def flag() -> Property[bool, bool]:
 def number(default: int = 0) -> Property[int, int]:
     """A whole number."""
     return Property(lambda: default, as_number)
+
+
+def moment() -> Property[datetime | None, datetime | None]:
+    """A date with its time; None as long as nobody has said."""
+    return Property(lambda: None, _as_moment)
 
 
 def limit() -> Property[int | None, int]:
@@ -144,6 +155,12 @@ def _as_flag(value: object) -> bool:
     if isinstance(value, bool) or (isinstance(value, int) and value in (0, 1)):
         return bool(value)
     raise NotThat("Vrai ou Faux est attendu", "True or False is expected")
+
+
+def _as_moment(value: object) -> datetime | None:
+    if value is None or isinstance(value, datetime):
+        return value
+    raise NotThat("une date et une heure (datetime) sont attendues", "a datetime is expected")
 
 
 def _nearest(name: str, wlangage_type: str) -> str:

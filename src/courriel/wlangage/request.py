@@ -1,26 +1,41 @@
-"""What EmailOuvreSessionSMTP was asked for: its arguments in every form, brought into one."""
+"""What a function that opens a session was asked for: its arguments in every form, brought into one."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from courriel.values import dataclass
 from courriel.wlangage.constants import SessionOption
 from courriel.wlangage.names import unaccented
 from courriel.wlangage.problem import ErreurWLangage
-from courriel.wlangage.session_variable import emailSessionSMTP, session_option
+from courriel.wlangage.session_variable import SessionVariable, emailSessionIMAP, emailSessionSMTP, session_option
 
 if TYPE_CHECKING:
     from courriel.model.credentials import Credentials, Fetch
 
-# The parameters in their order, and every name that a keyword may have; case, accents and underscores do not count.
-_PARAMETERS: dict[str, tuple[str, ...]] = {
-    "NomUtilisateur": ("UserName", "Nom", "Name"),
-    "MotDePasse": ("Password",),
+Protocol: TypeAlias = Literal["SMTP", "POP3", "IMAP"]
+
+# The parameters of each form in their order, and every name that a keyword may have; case, accents and underscores do
+# not count.
+_NAME = {"NomUtilisateur": ("UserName", "Nom", "Name")}
+_PASSWORD = {"MotDePasse": ("Password",)}
+_SMTP = {
+    **_NAME,
+    **_PASSWORD,
     "AdresseServeurSMTP": ("SMTPServerAddress", "AddressOfSMTPServer", "AdresseServeur", "ServerAddress"),
     "NuméroPortSMTP": ("SMTPPortNumber", "NumberOfSMTPPort", "Port"),
     "ModeAsynchrone": ("AsynchronousMode", "Asynchrone", "Asynchronous"),
     "Option": ("Option",),
+}
+_BOTH = {
+    **_NAME,
+    **_PASSWORD,
+    "AdresseServeurPOP3": ("POP3ServerAddress", "AddressOfPOP3Server"),
+    "AdresseServeurSMTP": ("SMTPServerAddress", "AddressOfSMTPServer"),
+    "NuméroPortPOP3": ("POP3PortNumber", "NumberOfPOP3Port"),
+    "NuméroPortSMTP": ("SMTPPortNumber", "NumberOfSMTPPort"),
+    "ModeAsynchrone": ("AsynchronousMode", "Asynchrone", "Asynchronous"),
 }
 
 
@@ -28,23 +43,24 @@ _PARAMETERS: dict[str, tuple[str, ...]] = {
 class Request:
     """One wish for a session."""
 
+    protocol: Protocol
     host: str
     port: int
     option: SessionOption
     credentials: Credentials | None
-    may_go_without_login: bool
-    """Whether a server that offers no login is taken without one: with a password only, as the WLangage does."""
+    may_go_without_login: bool = False
+    """Whether a server that offers no login is taken without one: with a password, by SMTP, as the WLangage does."""
+    asynchronous: bool = False
+    """Whether its mail goes through the outbox."""
+    name: str = ""
+    """What the session is called."""
 
 
 def read_arguments(arguments: tuple[object, ...], named: dict[str, object]) -> tuple[str, Request]:
-    """The name of the session, and what is wished. Raises ErreurWLangage for arguments that fit no form."""
-    given = _bound(arguments, named)
-    for needed in ("NomUtilisateur", "AdresseServeurSMTP"):
-        if not isinstance(given.get(needed), str):
-            raise ErreurWLangage(
-                f"EmailOuvreSessionSMTP : {needed} est une chaîne, et il la faut",
-                f"EmailStartSMTPSession: {_PARAMETERS[needed][0]} is a string, and is needed",
-            )
+    """The name and the wish of EmailOuvreSessionSMTP. Raises ErreurWLangage for arguments that fit no form."""
+    form = _Form("EmailOuvreSessionSMTP", "EmailStartSMTPSession", _SMTP)
+    given = form.bound(arguments, named, without_password=not _holds_password(arguments))
+    form.expect_texts(given, "NomUtilisateur", "AdresseServeurSMTP")
     name = str(given["NomUtilisateur"])
     variable = emailSessionSMTP(
         Nom=name,
@@ -58,44 +74,134 @@ def read_arguments(arguments: tuple[object, ...], named: dict[str, object]) -> t
     return name, read_variable(variable)
 
 
-def read_variable(variable: emailSessionSMTP) -> Request:
+def read_reading_arguments(
+    protocol: Literal["POP3", "IMAP"], arguments: tuple[object, ...], named: dict[str, object]
+) -> tuple[str, Request]:
+    """The same for EmailOuvreSessionPOP3 and EmailOuvreSessionIMAP, where the password is needed."""
+    parameters = {
+        **_NAME,
+        **_PASSWORD,
+        f"AdresseServeur{protocol}": (f"{protocol}ServerAddress", "AdresseServeur", "ServerAddress"),
+        f"NuméroPort{protocol}": (f"{protocol}PortNumber", "Port"),
+        "Option": ("Option",),
+    }
+    form = _Form(f"EmailOuvreSession{protocol}", f"EmailStart{protocol}Session", parameters)
+    given = form.bound(arguments, named)
+    form.expect_texts(given, "NomUtilisateur", f"AdresseServeur{protocol}")
+    form.expect(given, "MotDePasse")
+    name = str(given["NomUtilisateur"])
+    request = Request(
+        protocol,
+        str(given[f"AdresseServeur{protocol}"]),
+        _port(given.get(f"NuméroPort{protocol}", 110 if protocol == "POP3" else 143)),
+        session_option(given.get("Option", SessionOption.DÉFAUT)),
+        _password(name, given["MotDePasse"]),
+    )
+    return name, request
+
+
+def read_two_servers(arguments: tuple[object, ...], named: dict[str, object]) -> tuple[str, Request, Request]:
+    """The name, what is read by POP3, and what is sent by SMTP, of the form of EmailOuvreSession that opens both.
+
+    Without a server for sending, that for reading serves for both; sending is never authenticated.
+    """
+    form = _Form("EmailOuvreSession", "EmailStartSession", _BOTH)
+    given = form.bound(arguments, named)
+    form.expect_texts(given, "NomUtilisateur", "AdresseServeurPOP3")
+    form.expect(given, "MotDePasse")
+    name, host = str(given["NomUtilisateur"]), str(given["AdresseServeurPOP3"])
+    password = _password(name, given["MotDePasse"])
+    sending = given.get("AdresseServeurSMTP") or host
+    if not isinstance(sending, str):
+        form.expect_texts(given, "AdresseServeurSMTP")
+    default = SessionOption.DÉFAUT
+    return (
+        name,
+        Request("POP3", host, _port(given.get("NuméroPortPOP3", 110)), default, password),
+        Request(
+            "SMTP",
+            str(sending),
+            _port(given.get("NuméroPortSMTP", 25)),
+            default,
+            None,
+            asynchronous=bool(given.get("ModeAsynchrone", False)),
+            name=name,
+        ),
+    )
+
+
+def read_variable(variable: SessionVariable) -> Request:
     """What a session variable wishes."""
-    if variable.Asynchrone:
-        raise ErreurWLangage(
-            "le mode asynchrone n'existe pas encore : donnez emailSynchrone (ou Faux). Il déposera le courrier dans "
-            "une boîte d'envoi sur disque",
-            "the asynchronous mode does not exist yet: give emailSynchronous (or False). It will put the mail into an "
-            "outbox on disk",
-        )
     token = bool(variable.JetonAuth)
-    credentials = _token(variable) if token else _password(variable)
-    return Request(variable.AdresseServeur, variable.Port, session_option(variable.Option), credentials, not token)
+    credentials = _token(variable) if token else _password(variable.Nom, variable.MotDePasse)
+    option = session_option(variable.Option)
+    if not isinstance(variable, emailSessionSMTP):
+        protocol: Protocol = "IMAP" if isinstance(variable, emailSessionIMAP) else "POP3"
+        return Request(protocol, variable.AdresseServeur, variable.Port, option, credentials)
+    return Request(
+        "SMTP",
+        variable.AdresseServeur,
+        variable.Port,
+        option,
+        credentials,
+        not token,
+        asynchronous=bool(variable.Asynchrone),
+        name=variable.Nom,
+    )
 
 
 # The steps.
 
 
-def _bound(arguments: tuple[object, ...], named: dict[str, object]) -> dict[str, object]:
-    """Each argument beside the name of its parameter."""
-    given: dict[str, object] = {}
-    for keyword, value in named.items():
-        parameter = _KEYWORDS.get(_plain(keyword))
-        if parameter is None or parameter in given:
+class _Form:
+    """One function's parameters, and its two names."""
+
+    def __init__(self, french: str, english: str, parameters: Mapping[str, tuple[str, ...]]) -> None:
+        self._french, self._english = french, english
+        self._parameters = parameters
+        self._keywords = {_plain(name): first for first, others in parameters.items() for name in (first, *others)}
+
+    def bound(
+        self, arguments: tuple[object, ...], named: dict[str, object], *, without_password: bool = False
+    ) -> dict[str, object]:
+        """Each argument beside the name of its parameter; without a password when its place is somebody else's."""
+        given: dict[str, object] = {}
+        for keyword, value in named.items():
+            parameter = self._keywords.get(_plain(keyword))
+            if parameter is None or parameter in given:
+                raise ErreurWLangage(
+                    f"{self._french} n'a pas de paramètre {keyword}, ou l'a reçu deux fois ; il y a : "
+                    f"{', '.join(self._parameters)}",
+                    f"{self._english} has no parameter {keyword}, or was given it twice; there are: "
+                    f"{', '.join(english[0] for english in self._parameters.values())}",
+                )
+            given[parameter] = value
+        places = [each for each in self._parameters if each not in given]
+        if without_password and "MotDePasse" in places and "AdresseServeurSMTP" in places:
+            places.remove("MotDePasse")
+        if len(arguments) > len(places):
             raise ErreurWLangage(
-                f"EmailOuvreSessionSMTP n'a pas de paramètre {keyword}, ou l'a reçu deux fois ; il y a : "
-                f"{', '.join(_PARAMETERS)}",
-                f"EmailStartSMTPSession has no parameter {keyword}, or was given it twice; there are: {_english()}",
+                f"{self._french} : {len(arguments)} arguments sans nom, pour {len(places)} places",
+                f"{self._english}: {len(arguments)} arguments without a name, for {len(places)} places",
             )
-        given[parameter] = value
-    places = [each for each in _PARAMETERS if each not in given]
-    if "MotDePasse" in places and "AdresseServeurSMTP" in places and not _holds_password(arguments):
-        places.remove("MotDePasse")
-    if len(arguments) > len(places):
-        raise ErreurWLangage(
-            f"EmailOuvreSessionSMTP : {len(arguments)} arguments sans nom, pour {len(places)} places",
-            f"EmailStartSMTPSession: {len(arguments)} arguments without a name, for {len(places)} places",
-        )
-    return given | dict(zip(places, arguments, strict=False))
+        return given | dict(zip(places, arguments, strict=False))
+
+    def expect_texts(self, given: dict[str, object], *names: str) -> None:
+        """Raise ErreurWLangage for the first of these that is missing, or no text."""
+        for needed in names:
+            if not isinstance(given.get(needed), str):
+                raise ErreurWLangage(
+                    f"{self._french} : {needed} est une chaîne, et il la faut",
+                    f"{self._english}: {self._parameters[needed][0]} is a string, and is needed",
+                )
+
+    def expect(self, given: dict[str, object], needed: str) -> None:
+        """Raise ErreurWLangage when it is missing, or empty."""
+        if not given.get(needed):
+            raise ErreurWLangage(
+                f"{self._french} : {needed} est nécessaire",
+                f"{self._english}: {self._parameters[needed][0]} is needed",
+            )
 
 
 def _holds_password(arguments: tuple[object, ...]) -> bool:
@@ -103,14 +209,20 @@ def _holds_password(arguments: tuple[object, ...]) -> bool:
     return len(arguments) > 2 and not isinstance(arguments[2], int)
 
 
-def _password(variable: emailSessionSMTP) -> Credentials | None:
+def _port(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ErreurWLangage("le port est un entier", "the port is an integer")
+
+
+def _password(name: str, password: object) -> Credentials | None:
     from courriel import Password, TokenSource
 
-    match variable.MotDePasse:
+    match password:
         case None | "":
             return None
         case str(secret):
-            return Password(variable.Nom, secret)
+            return Password(name, secret)
         case Password() | TokenSource() as credentials:
             return credentials
         case _:
@@ -120,7 +232,7 @@ def _password(variable: emailSessionSMTP) -> Credentials | None:
     )
 
 
-def _token(variable: emailSessionSMTP) -> Credentials:
+def _token(variable: SessionVariable) -> Credentials:
     from courriel import TokenSource
 
     token = variable.JetonAuth
@@ -136,10 +248,3 @@ def _token(variable: emailSessionSMTP) -> Credentials:
 
 def _plain(keyword: str) -> str:
     return unaccented(keyword).replace("_", "").casefold()
-
-
-def _english() -> str:
-    return ", ".join(english[0] for english in _PARAMETERS.values())
-
-
-_KEYWORDS = {_plain(name): french for french, others in _PARAMETERS.items() for name in (french, *others)}

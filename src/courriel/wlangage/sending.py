@@ -6,12 +6,14 @@ import os
 from typing import TYPE_CHECKING
 
 from courriel.wlangage.constants import SendOption
-from courriel.wlangage.desk import OpenSession, desk
+from courriel.wlangage.desk import OpenSession
 from courriel.wlangage.errors_shown import email_call
 from courriel.wlangage.letter import message_of, recipients_of, sender_of
 from courriel.wlangage.problem import ErreurWLangage
-from courriel.wlangage.session_variable import emailSessionSMTP
+from courriel.wlangage.sessions import sender_half
 from courriel.wlangage.sources import build_source, ready_file, send_options, source_of
+from courriel.wlangage.spool import SpooledSession
+from courriel.wlangage.spooling import number_of
 from courriel.wlangage.structures import Email, EmailVariable
 
 if TYPE_CHECKING:
@@ -26,27 +28,29 @@ def EmailEnvoieMessage(Session: object, *arguments: object) -> bool:
 
     It is sent at once. One refused recipient is enough for nobody to get it: then the result is Faux, and ErreurInfo
     names who was refused and why. Faux with an uncertain result says so. Email.ID is the Message-ID of what was sent.
+    In the asynchronous mode Vrai means that it is safely in the outbox, on the disk: Email.IdentifiantMail is the
+    number by which EmailEtat tells what became of it.
     """
-    session = _session(Session)
+    session = sender_half(Session)
     email, options = _email_and_options(arguments)
     message = message_of(email)
     if options & SendOption.HEADER_BCC:
         email.Source = source_of(email, options)
     # Said before sending: should the result be uncertain, this is what to look for.
     email.ID = message.message_id
-    _send(session, message)
+    _send(session, email, message)
     return True
 
 
 @email_call(False)
 def EmailEnvoie(Session: object, NomFichier: str | os.PathLike[str]) -> bool:
     """Send a file that holds a whole mail, as it is; sender and recipients come from the structure `Email`."""
-    session = _session(Session)
+    session = sender_half(Session)
     to, cc, bcc = recipients_of(Email)
     sender = sender_of(Email)
     message = ready_file(NomFichier)
     Email.ID = message.message_id
-    _send(session, message, sender=sender, to=(*to, *cc, *bcc))
+    _send(session, Email, message, sender=sender, to=(*to, *cc, *bcc))
     return True
 
 
@@ -65,23 +69,6 @@ def EmailRAZ() -> None:
 
 
 # The steps.
-
-
-def _session(given: object) -> OpenSession:
-    """The session of that name or variable. Raises ErreurWLangage when it is not open."""
-    if isinstance(given, emailSessionSMTP):
-        if given.session is None:
-            raise ErreurWLangage(
-                "cette session n'est pas ouverte : appelez OuvreSession, et vérifiez que le résultat est Vrai",
-                "this session is not open: call StartSession, and check that the result is True",
-            )
-        return given.session
-    if isinstance(given, str):
-        return desk.sending(given)
-    raise ErreurWLangage(
-        "une session est un nom, ou une variable emailSessionSMTP",
-        "a session is a name, or an emailSMTPSession variable",
-    )
 
 
 def _email_and_options(arguments: tuple[object, ...]) -> tuple[EmailVariable, SendOption]:
@@ -103,6 +90,9 @@ def _email_and_options(arguments: tuple[object, ...]) -> tuple[EmailVariable, Se
     )
 
 
-def _send(session: OpenSession, message: Sendable, **envelope: object) -> None:
+def _send(session: OpenSession, email: EmailVariable, message: Sendable, **envelope: object) -> None:
+    if isinstance(session, SpooledSession):
+        email.IdentifiantMail = number_of(session.put(message, **envelope).id)
+        return
     with session.turn:
         session.smtp.send(message, on_refused="abandon", **envelope)  # type: ignore[arg-type]

@@ -1,37 +1,39 @@
-"""The variable that describes a session before it is opened: emailSessionSMTP."""
+"""The variables that describe a session before it is opened: emailSessionSMTP, emailSessionPOP3, emailSessionIMAP."""
 
 from __future__ import annotations
 
 from courriel.wlangage.constants import SessionOption
-from courriel.wlangage.desk import OpenSession
+from courriel.wlangage.desk import Half
 from courriel.wlangage.properties import NotThat, Property, Structure, flag, number, text
 
 
-class emailSessionSMTP(Structure):
-    """A session for sending, by its properties; `OuvreSession`, `EnvoieMessage` and `FermeSession` act on it.
+def _secret() -> Property[object, object]:
+    return Property(str, lambda value: value)
 
-    `Nom` and `MotDePasse` are needed only to log in. `JetonAuth` is an OAuth 2 token, or a callable that returns one;
-    then the password is not used.
-    """
+
+def _option() -> Property[SessionOption, int]:
+    return Property(lambda: SessionOption.DÉFAUT, lambda value: session_option(value))  # noqa: PLW0108 - it stands below
+
+
+class SessionVariable(Structure):
+    """What the three have in common: something was opened from the description, or nothing."""
 
     __slots__ = ("session",)
-    session: OpenSession | None
+    session: Half | None
     """What was opened from this description; None when nothing is open."""
-    wlangage_type = "emailSessionSMTP"
 
     AdresseServeur = ServerAddress = text()
-    Port = number(25)
     Nom = Name = text()
-    MotDePasse = Password = Property[object, object](str, lambda value: value)
-    Asynchrone = Asynchronous = flag()
-    Option = Property[SessionOption, int](lambda: SessionOption.DÉFAUT, lambda value: session_option(value))  # noqa: PLW0108 - it stands below
-    JetonAuth = AuthToken = Property[object, object](str, lambda value: value)
+    MotDePasse = Password = _secret()
+    Option = _option()
+    JetonAuth = AuthToken = _secret()
+    Port = number()
 
     def __init__(self, **values: object) -> None:
         super().__init__(**values)
         self.hold(None)
 
-    def hold(self, session: OpenSession | None) -> None:
+    def hold(self, session: Half | None) -> None:
         """Remember the session that was opened from this description, or that there is none any more."""
         object.__setattr__(self, "session", session)
 
@@ -41,12 +43,6 @@ class emailSessionSMTP(Structure):
 
         return EmailOuvreSession(self)
 
-    def EnvoieMessage(self, *arguments: object) -> bool:
-        """Send the structure `Email`, or a variable; see EmailEnvoieMessage."""
-        from courriel.wlangage.sending import EmailEnvoieMessage
-
-        return EmailEnvoieMessage(self, *arguments)
-
     def FermeSession(self) -> None:
         """Close the session; see EmailFermeSession."""
         from courriel.wlangage.opening import EmailFermeSession
@@ -54,8 +50,50 @@ class emailSessionSMTP(Structure):
         EmailFermeSession(self)
 
     StartSession = OuvreSession
-    SendMessage = EnvoieMessage
     CloseSession = FermeSession
+
+
+class emailSessionSMTP(SessionVariable):
+    """A session for sending, by its properties; `OuvreSession`, `EnvoieMessage` and `FermeSession` act on it.
+
+    `Nom` and `MotDePasse` are needed only to log in. `JetonAuth` is an OAuth 2 token, or a callable that returns one;
+    then the password is not used.
+    """
+
+    __slots__ = ()
+    wlangage_type = "emailSessionSMTP"
+
+    Port = number(25)
+    Asynchrone = Asynchronous = flag()
+
+    def EnvoieMessage(self, *arguments: object) -> bool:
+        """Send the structure `Email`, or a variable; see EmailEnvoieMessage."""
+        from courriel.wlangage.sending import EmailEnvoieMessage
+
+        return EmailEnvoieMessage(self, *arguments)
+
+    SendMessage = EnvoieMessage
+
+
+class emailSessionPOP3(SessionVariable):
+    """A session for reading by POP3, by its properties; the functions for reading take it in place of a name.
+
+    `JetonAuth` is an OAuth 2 token, or a callable that returns one; then the password is not used.
+    """
+
+    __slots__ = ()
+    wlangage_type = "emailSessionPOP3"
+
+    Port = number(110)
+
+
+class emailSessionIMAP(SessionVariable):
+    """A session for reading by IMAP; see emailSessionPOP3."""
+
+    __slots__ = ()
+    wlangage_type = "emailSessionIMAP"
+
+    Port = number(143)
 
 
 def session_option(value: object) -> SessionOption:

@@ -21,6 +21,22 @@ def build_source(email: EmailVariable, options: int = 0) -> bool:
     return True
 
 
+@email_call(False)
+def import_source(email: EmailVariable) -> bool:
+    """Read the mail's `Source` into its other properties, as EmailImporteSource and the method of a variable do."""
+    from courriel import Letter
+    from courriel.wlangage.received import fill
+
+    source = email.Source
+    if not source.strip():
+        raise Impossible(
+            "Email.Source est vide : il n'y a rien à importer.", "Email.Source is empty: there is nothing to import."
+        )
+    fill(email, Letter.parse(source.encode("utf-8", "surrogateescape")))
+    email.Source = source
+    return True
+
+
 def source_of(email: EmailVariable, options: int) -> str:
     """The whole mail, as it would leave: headers, an empty line, the rest. It needs no session."""
     from courriel.session.outgoing import IN_SEVEN_BITS, prepare

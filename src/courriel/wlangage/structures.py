@@ -9,8 +9,20 @@ from __future__ import annotations
 import os
 
 from courriel.wlangage.desk import here
-from courriel.wlangage.properties import NotThat, Property, Structure, as_text, flag, limit, number, series, text
-from courriel.wlangage.sources import build_source
+from courriel.wlangage.properties import (
+    NotThat,
+    Property,
+    Structure,
+    as_text,
+    flag,
+    limit,
+    moment,
+    number,
+    series,
+    text,
+)
+from courriel.wlangage.received import complete
+from courriel.wlangage.sources import build_source, import_source
 
 
 class emailAttache(Structure):
@@ -42,7 +54,10 @@ def _as_attached(value: object) -> emailAttache | str:
 
 
 class EmailVariable(Structure):
-    """A mail to be sent. `Email()` makes one."""
+    """A mail, to be sent or that was read. `Email()` makes one.
+
+    What was read with its headers only has the rest fetched when it is touched: an error then stands in `Erreur`.
+    """
 
     __slots__ = ()
     wlangage_type = "Email"
@@ -67,12 +82,22 @@ class EmailVariable(Structure):
     IdentifiantMail = MailIdentifier = number()
     EnDehors = Out = flag()
     Erreur = Error = text()
+    DateRéception = DateReception = ReceptionDate = moment()
+
+    def complete(self, name: str) -> None:
+        """Fetch what of a mail that was read is not here yet."""
+        complete(self, name)
 
     def ConstruitSource(self, Options: int = 0) -> bool:
         """Write the mail into `Source`; see EmailConstruitSource."""
         return build_source(self, Options)
 
+    def ImporteSource(self) -> bool:
+        """Read `Source` into the other properties; see EmailImporteSource."""
+        return import_source(self)
+
     BuildSource = ConstruitSource
+    ImportSource = ImporteSource
 
 
 class _Predeclared(EmailVariable):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import mimetypes
 import os
 from pathlib import Path
 
 import pytest
 
 from courriel.errors import InvalidMessage
+from courriel.model import attachment
 from courriel.model.attachment import Attachment
 from courriel.model.message import Message
 
@@ -175,3 +177,27 @@ def test_an_inline_image_is_found_under_its_name_or_its_id() -> None:
     assert Attachment.data(b"", "été d.png", inline=True).content_id.endswith("@courriel")
     with pytest.raises(InvalidMessage, match="content_id"):
         Attachment.data(b"", "a.png", content_id="<x>\r\nX: y")
+
+
+@pytest.mark.parametrize("ending", sorted(attachment._COMMON))
+def test_the_common_types_are_those_of_the_tables(ending: str) -> None:
+    known = Attachment.data(b"", f"a.{ending}").content_type
+
+    guessed = mimetypes.MimeTypes().guess_type(f"a.{ending}")[0]
+
+    assert known == (guessed or "application/octet-stream") or ending == "eml"
+    assert Attachment.data(b"", f"A.{ending.upper()}").content_type == known
+
+
+def test_a_link_on_the_way_is_followed_as_the_system_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a link, ".." is not the folder that the link stands in."""
+    (tmp_path / "far" / "deep").mkdir(parents=True)
+    (tmp_path / "far" / "a.txt").write_bytes(b"far")
+    (tmp_path / "near").symlink_to(tmp_path / "far" / "deep")
+    (tmp_path / "a.txt").write_bytes(b"here")
+    monkeypatch.chdir(tmp_path)
+
+    there = Attachment.file("near/../a.txt")
+    monkeypatch.chdir("/")
+
+    assert there.read() == b"far"

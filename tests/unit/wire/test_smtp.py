@@ -162,3 +162,29 @@ def test_the_size_is_compared_with_what_the_server_takes(limit: str, fits: bool)
     else:
         with pytest.raises(errors.NotSupported, match="at most"):
             words.announcement(envelope, CONTENT, able)
+
+
+def test_an_answer_of_several_lines_is_known_the_second_time_and_only_when_it_is_all_there() -> None:
+    said = b"250-mx.example.org\r\n250-PIPELINING\r\n250 SIZE 1\r\n"
+    (first,) = smtp.take_replies(bytearray(said))
+
+    assert smtp.known_replies(said) == [first]
+    assert first.lines == ("mx.example.org", "PIPELINING", "SIZE 1")
+    for cut in range(1, len(said)):
+        assert smtp.known_replies(said[:cut]) is None
+        assert smtp.known_replies(said + said[:cut]) is None
+
+
+def test_a_known_line_without_its_end_is_not_an_answer_yet() -> None:
+    (reply,) = smtp.take_replies(bytearray(b"250 2.1.0 known\r\n"))
+
+    assert smtp.known_replies(b"250 2.1.0 known\r\n") == [reply]
+    assert smtp.known_replies(b"250 2.1.0 known\r") is None
+    assert smtp.known_replies(b"250 2.1.0 known") is None
+
+
+def test_a_server_that_closes_in_several_lines_is_never_known_beforehand() -> None:
+    said = b"421-going down\r\n421 for a while\r\n"
+    smtp.take_replies(bytearray(said))
+
+    assert smtp.known_replies(said) is None

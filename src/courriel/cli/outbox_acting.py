@@ -1,0 +1,172 @@
+"""Doing something about the mails of an outbox: retry, hold, release, cancel, pause, resume, prune."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from courriel.cli.command import Command, Manner, option
+from courriel.cli.outbox_words import age, open_outbox, outbox_option, state_of
+from courriel.cli.speaking import Words, say, visible
+
+if TYPE_CHECKING:
+    from courriel import Outbox, Ticket
+
+UNAVAILABLE = 69
+_MAILS = Words("MAIL …", "MAIL …")
+
+
+def _for_each(
+    name: str, words: Words, does: Callable[[Ticket], bool], done: Words, all_in: str, everything: Words
+) -> click.Command:
+    """A command that does one thing to each mail that is named, or to all that it may be meant for."""
+
+    @click.command(name, cls=Command, words=words, usage=_MAILS,
+                   examples=[f"courriel outbox {name} 5f2c…", f"courriel outbox {name} --all"])  # fmt: skip
+    @click.argument("mails", nargs=-1)
+    @outbox_option
+    @option("--all", "everything", is_flag=True, fr=everything.fr, en=everything.en)
+    @option("--via", value=Words("VOIE", "WAY"), fr="Avec --all : par cette voie seulement.",
+            en="With --all: by this way out only.")  # fmt: skip
+    @click.pass_obj
+    def act(manner: Manner, mails: tuple[str, ...], place: str | None, everything: bool, via: str | None) -> int:
+        from courriel.cli.reporting import Report
+
+        if bool(mails) is everything:
+            raise click.UsageError(say("des mails, ou --all", "mails, or --all"))
+        report = Report(manner)
+        with open_outbox(place) as outbox:
+            for ticket in _meant(outbox, mails, all_in if everything else "", via):
+                could = does(ticket)
+                info = ticket.info
+                if report.values({"ok": could, "id": info.id, "state": info.state.name.lower()}):
+                    continue
+                if could:
+                    report.line(f"{info.id}{say(' : ', ': ')}{done}")
+                else:
+                    sentence = say(f"{info.id} : impossible, il est {state_of(info)}",
+                                   f"{info.id}: impossible, it is {state_of(info)}")  # fmt: skip
+                    report.failing(UNAVAILABLE, "NotPossible", sentence)
+        return report.status
+
+    return act
+
+
+def _meant(outbox: Outbox, mails: tuple[str, ...], state: str, via: str | None) -> Iterator[Ticket]:
+    if not state:
+        yield from (outbox.get(mail) for mail in mails)
+        return
+    from courriel.outbox.store import State
+
+    for ident in [info.id for info in outbox.list(State[state], lane=via)]:
+        yield outbox.get(ident)
+
+
+retry_ = _for_each(
+    "retry",
+    Words("Essaie maintenant ce qui attend son prochain essai.", "Tries now what waits for its next try."),
+    lambda ticket: ticket.retry_now(),
+    Words("essayé dès qu'un travailleur est là", "tried as soon as a worker is there"),
+    "READY",
+    Words("Tous ceux qui attendent.", "All that wait."),
+)
+hold_ = _for_each(
+    "hold",
+    Words("Retient des mails jusqu'à release.", "Keeps mails back until release."),
+    lambda ticket: ticket.hold(),
+    Words("retenu", "held"),
+    "READY",
+    Words("Tous ceux qui attendent.", "All that wait."),
+)
+release_ = _for_each(
+    "release",
+    Words(
+        "Relâche des mails retenus : ils partent. Un mail incertain peut alors arriver deux fois.",
+        "Lets go of mails that are held: they are sent. One that is in doubt may then arrive twice.",
+    ),
+    lambda ticket: ticket.release(),
+    Words("relâché", "released"),
+    "HELD",
+    Words("Tous ceux qui sont retenus.", "All that are held."),
+)
+cancel_ = _for_each(
+    "cancel",
+    Words(
+        "Annule des mails ; impossible dès que le point final a pu partir.",
+        "Takes mails back; impossible once the final dot may have left.",
+    ),
+    lambda ticket: ticket.cancel(),
+    Words("annulé", "canceled"),
+    "READY",
+    Words("Tous ceux qui attendent.", "All that wait."),
+)
+
+
+def _for_lanes(name: str, words: Words, does: Callable[[Outbox, str], object], done: Words) -> click.Command:
+    """A command that does one thing to ways out."""
+
+    @click.command(name, cls=Command, words=words, usage=Words("VOIE …", "WAY …"),
+                   examples=[f"courriel outbox {name} billing"])  # fmt: skip
+    @click.argument("lanes", nargs=-1, required=True)
+    @outbox_option
+    @click.pass_obj
+    def act(manner: Manner, lanes: tuple[str, ...], place: str | None) -> int:
+        from courriel.cli.reporting import Report
+
+        report = Report(manner)
+        with open_outbox(place) as outbox:
+            for lane in lanes:
+                does(outbox, lane)
+                if not report.values({"ok": True, "via": lane}):
+                    report.line(f"{visible(lane)}{say(' : ', ': ')}{done}")
+        return report.status
+
+    return act
+
+
+pause_ = _for_lanes(
+    "pause",
+    Words(
+        "Arrête une voie : rien ne part plus par elle jusqu'à resume ; ce qui est en cours se termine.",
+        "Stops a way out: nothing leaves by it until resume; what is in hand is finished.",
+    ),
+    lambda outbox, lane: outbox.pause(lane),
+    Words("arrêtée", "stopped"),
+)
+resume_ = _for_lanes(
+    "resume",
+    Words(
+        "Remet une voie en marche, aussi quand elle se repose après un échec.",
+        "Starts a way out again, also when it rests after a failure.",
+    ),
+    lambda outbox, lane: outbox.resume(lane),
+    Words("en marche", "goes on"),
+)
+
+
+@click.command(
+    "prune",
+    cls=Command,
+    words=Words(
+        "Oublie les mails envoyés ou annulés depuis 7 jours, échoués depuis 30 ; une clé est retenue avec son mail.",
+        "Forgets mails sent or canceled for 7 days, failed for 30; a key is remembered as long as its mail.",
+    ),
+    examples=["courriel outbox prune", "courriel outbox prune --sent 1d --failed 90d"],
+)
+@outbox_option
+@option("--sent", callback=age, value=Words("DURÉE", "AGE"), fr="Envoyés depuis : 7d, 12h, 30m.",
+        en="Sent for: 7d, 12h, 30m.")  # fmt: skip
+@option("--failed", callback=age, value=Words("DURÉE", "AGE"), fr="Échoués depuis.", en="Failed for.")
+@click.pass_obj
+def prune_(manner: Manner, place: str | None, sent: float | None, failed: float | None) -> int:
+    """Forget them."""
+    from courriel.cli.reporting import Report
+
+    report = Report(manner)
+    with open_outbox(place) as outbox:
+        gone = outbox.prune(sent=sent, failed=failed)
+    if not report.values({"ok": True, "pruned": gone}):
+        report.line(say(f"{gone} mails oubliés", f"{gone} mails forgotten"))
+    return report.status

@@ -1,0 +1,172 @@
+"""Looking into an outbox: list, show, stats, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from courriel.cli.command import Command, Manner, option
+from courriel.cli.outbox_words import (
+    STATES,
+    details_of,
+    lane_line,
+    line_of,
+    object_of,
+    open_outbox,
+    outbox_option,
+    span,
+    state_named,
+)
+from courriel.cli.speaking import Words, say, visible
+
+if TYPE_CHECKING:
+    from courriel.cli.reporting import Report
+    from courriel.outbox.store import Count, LaneInfo
+
+_MOST = 100  # lines, unless more are asked for
+_NAMES = [name.lower() for name in STATES]
+
+
+@click.command(
+    "list",
+    cls=Command,
+    words=Words("Montre les mails, les plus anciens d'abord.", "Shows the mails, oldest first."),
+    examples=["courriel outbox list", "courriel outbox list --state failed --via billing --json"],
+)
+@outbox_option
+@option("--state", type=click.Choice(_NAMES), value="|".join(_NAMES), fr="Seulement ceux-là.", en="Only those.")
+@option("--via", value=Words("VOIE", "WAY"), fr="Par cette voie seulement.", en="By this way out only.")
+@option("--unsure", is_flag=True, default=None, fr="Ceux dont nul ne sait s'ils sont partis.",
+        en="Those of which nobody knows whether they left.")  # fmt: skip
+@option("--most", type=click.IntRange(1), default=_MOST, show_default=True, value="N",
+        fr="Combien au plus.", en="How many at most.")  # fmt: skip
+@click.pass_obj
+def list_(manner: Manner, place: str | None, state: str | None, via: str | None, unsure: bool | None, most: int) -> int:
+    """Print them."""
+    from courriel.cli.reporting import Report
+
+    report = Report(manner)
+    shown = 0
+    with open_outbox(place) as outbox:
+        for info in outbox.list(state_named(state), lane=via, unsure=unsure, most=most + 1):
+            if shown == most:
+                report.aside(say(f"… et d'autres (--most {most})", f"… and more (--most {most})"))
+                break
+            shown += 1
+            if not report.values(object_of(info)):
+                report.line(line_of(info))
+    if not shown:
+        report.aside(say("Aucun mail.", "No mail."))
+    return report.status
+
+
+@click.command(
+    "show",
+    cls=Command,
+    words=Words(
+        "Montre tout d'un mail, et ce que le serveur a dit de chaque destinataire.",
+        "Shows everything about a mail, and what the server said of each recipient.",
+    ),
+    examples=["courriel outbox show 5f2c…", "courriel outbox show --key invoice-42"],
+    usage=Words("[MAIL]", "[MAIL]"),
+)
+@click.argument("mail", required=False)
+@outbox_option
+@option("--key", value=Words("CLÉ", "KEY"), fr="Le mail qui a été mis sous cette clé.",
+        en="The mail that was put with this key.")  # fmt: skip
+@click.pass_obj
+def show_(manner: Manner, mail: str | None, place: str | None, key: str | None) -> int:
+    """Print it."""
+    from courriel.cli.reporting import Report
+
+    if (mail is None) is (key is None):
+        raise click.UsageError(say("un mail, ou --key", "a mail, or --key"))
+    report = Report(manner)
+    with open_outbox(place) as outbox:
+        info = outbox.get(mail, key=key).info
+    if not report.values(object_of(info)):
+        for line in details_of(info):
+            report.line(line)
+    return report.status
+
+
+@click.command(
+    "stats",
+    cls=Command,
+    words=Words(
+        "Compte les mails par voie et par état, et dit les voies qui se reposent.",
+        "Counts the mails by way out and state, and tells which ways out rest.",
+    ),
+    examples=["courriel outbox stats"],
+)
+@outbox_option
+@click.pass_obj
+def stats_(manner: Manner, place: str | None) -> int:
+    """Print the figures."""
+    from courriel.cli.reporting import Report
+
+    report = Report(manner)
+    with open_outbox(place) as outbox:
+        counts, lanes = outbox.stats(), outbox.lanes()
+    if not report.values({"counts": [_count(each) for each in counts], "lanes": [_lane(each) for each in lanes]}):
+        _tell(report, list(counts), list(lanes))
+    return report.status
+
+
+@click.command(
+    "export",
+    cls=Command,
+    words=Words(
+        "Écrit un mail dans un fichier .eml, à l'octet près comme il part.",
+        "Writes a mail to an .eml file, to the octet as it is sent.",
+    ),
+    examples=["courriel outbox export 5f2c… mail.eml"],
+    usage=Words("MAIL FICHIER", "MAIL FILE"),
+)
+@click.argument("mail")
+@click.argument("file")
+@outbox_option
+@click.pass_obj
+def export_(manner: Manner, mail: str, file: str, place: str | None) -> int:
+    """Write it; never over a file that is there."""
+    from courriel.cli.reporting import Report
+
+    report = Report(manner)
+    with open_outbox(place) as outbox:
+        content = outbox.get(mail).content()
+    with Path(file).open("xb") as out:
+        out.write(content)
+    if not report.values({"ok": True, "file": file, "size": len(content)}):
+        report.line(file)
+    return report.status
+
+
+# The steps.
+
+
+def _tell(report: Report, counts: list[Count], lanes: list[LaneInfo]) -> None:
+    from time import time
+
+    if not counts:
+        report.line(say("La boîte d'envoi est vide.", "The outbox is empty."))
+    for each in counts:
+        state = str(STATES[each.state.name])
+        since = say(f"depuis {span(time() - each.oldest)}", f"for {span(time() - each.oldest)}")
+        doubt = say(f", dont {each.unsure} incertains", f", {each.unsure} of them in doubt") if each.unsure else ""
+        waits = f"  ({since})" if not each.state.final else ""
+        report.line(f"{visible(each.lane):24}  {state:20}  {each.mails:>8}{doubt}{waits}")
+    for lane in lanes:
+        if line := lane_line(lane):
+            report.line(line)
+
+
+def _count(count: Count) -> dict[str, object]:
+    return {"via": count.lane, "state": count.state.name.lower(), "mails": count.mails, "unsure": count.unsure,
+            "oldest": count.oldest}  # fmt: skip
+
+
+def _lane(lane: LaneInfo) -> dict[str, object]:
+    return {"via": lane.name, "stopped": lane.stopped, "paused": lane.paused, "why": lane.why or None,
+            "cap": lane.cap, "gap": lane.gap}  # fmt: skip

@@ -1,0 +1,185 @@
+"""Mails of an outbox in words and as JSON: where each stands, since when, and what was said to whom."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from courriel.cli.command import option
+from courriel.cli.speaking import Words, label, say, visible
+
+if TYPE_CHECKING:
+    from courriel import Outbox
+    from courriel.outbox.store import LaneInfo, MailInfo, State
+
+F = TypeVar("F", bound=Callable[..., object])
+
+STATES: dict[str, Words] = {
+    "READY": Words("en attente", "waiting"),
+    "LEASED": Words("en cours", "in hand"),
+    "DOT": Words("sans réponse encore", "not answered yet"),
+    "HELD": Words("retenu", "held"),
+    "SENT": Words("accepté", "accepted"),
+    "FAILED": Words("échoué", "failed"),
+    "CANCELED": Words("annulé", "canceled"),
+}
+
+_AGE = re.compile(r"(\d{1,6})\s*([smhd]?)")
+_SECONDS = {"": 86_400, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def outbox_option(command: F) -> F:
+    """Which outbox is meant."""
+    return option(
+        "--outbox",
+        "place",
+        value=Words("FICHIER|URL", "FILE|URL"),
+        fr="La boîte d'envoi ; sinon COURRIEL_OUTBOX, courriel.toml, ou celle de l'utilisateur.",
+        en="The outbox; else COURRIEL_OUTBOX, courriel.toml, or the user's own.",
+    )(command)
+
+
+def open_outbox(place: str | None) -> Outbox:
+    """The outbox that is meant; names of ways out that this machine does not know are left to others."""
+    from courriel import Outbox
+
+    return Outbox(place, elsewhere=True)
+
+
+def state_of(info: MailInfo) -> str:
+    """Where a mail stands, in one or two words, with what makes it special."""
+    words = str(STATES[info.state.name])
+    if info.unsure:
+        words += say(", incertain", ", in doubt")
+    elif info.state.name == "READY" and info.tries:
+        words += say(", reporté", ", put off")
+    return words
+
+
+def line_of(info: MailInfo) -> str:
+    """One mail in one line: number, state, age, lane, to whom."""
+    people = [*info.results, *(name for name in info.waiting if name not in info.results)]
+    to = visible(", ".join(people[:3])) + (f" (+{len(people) - 3})" if len(people) > 3 else "")
+    due = info.due - time.time()
+    when = say(f", essai dans {span(due)}", f", next try in {span(due)}") if _waits(info) and due > 1 else ""
+    return f"{info.id}  {state_of(info)}{when}  {span(time.time() - info.created)}  {visible(info.lane)}  {to}"
+
+
+def details_of(info: MailInfo) -> list[str]:
+    """Everything about one mail, a line each."""
+    rows = [
+        (say("mail", "mail"), info.id),
+        (say("état", "state"), state_of(info)),
+        (say("motif", "why"), info.why),
+        (say("clé", "key"), info.key or ""),
+        ("Message-ID", info.message_id),
+        (say("par", "via"), info.lane),
+        (say("de", "from"), info.sender or "<>"),
+        (say("mis", "put"), _moment(info.created)),
+        (say("essais", "tries"), str(info.tries)),
+        (say("prochain", "next try"), _moment(info.due) if _waits(info) and info.due > time.time() else ""),
+        (say("expire", "expires"), _moment(info.expires) if not info.state.final else ""),
+        (say("taille", "size"), say(f"{info.size:,} octets", f"{info.size:,} octets").replace(",", say("\u202f", ","))),
+        (say("tenu par", "held by"), info.holder),
+    ]
+    wide = max(len(name) for name, value in rows if value)
+    lines = [f"{name.ljust(wide)}  {visible(value)}" for name, value in rows if value]
+    for fate in info.fates:
+        word = fate.reply if fate.reply is not None else say("n'a pas pu partir", "could not be sent")
+        outcome = say("accepté", "accepted") if fate.outcome.value == "accepted" else say("refusé", "refused")
+        lines.append(f"  {fate.recipient}{say(' : ', ': ')}{outcome} ({visible(str(word))})")
+    unheard = [name for name in info.waiting if name not in info.results]
+    lines += [f"  {name}{say(' : pas encore essayé', ': not tried yet')}" for name in unheard]
+    return lines
+
+
+def lane_line(lane: LaneInfo) -> str:
+    """How a way out is doing, when there is something to say; "" when all is well."""
+    if lane.stopped:
+        return f"{visible(lane.name)}{say(' : arrêtée (courriel outbox resume)', ': stopped (courriel outbox resume)')}"
+    if lane.paused > 0:
+        words = say(f" : se repose encore {span(lane.paused)}", f": rests for {span(lane.paused)} more")
+        return f"{visible(lane.name)}{words}{label(', motif', ', why')}{visible(lane.why)}"
+    return ""
+
+
+def object_of(info: MailInfo) -> dict[str, object]:
+    """The same as plain values, for JSON; moments in ISO 8601."""
+    return {
+        "id": info.id,
+        "key": info.key,
+        "state": info.state.name.lower(),
+        "unsure": info.unsure,
+        "why": info.why or None,
+        "message_id": info.message_id,
+        "via": info.lane,
+        "sender": info.sender,
+        "waiting": list(info.waiting),
+        "fates": [
+            {
+                "recipient": fate.recipient,
+                "outcome": fate.outcome.value,
+                "reply": None if fate.reply is None else {"code": fate.reply.code, "text": str(fate.reply)},
+            }
+            for fate in info.fates
+        ],
+        "priority": info.priority,
+        "tries": info.tries,
+        "size": info.size,
+        "put": _iso(info.created),
+        "due": _iso(info.due) if _waits(info) else None,
+        "expires": _iso(info.expires),
+        "changed": _iso(info.changed),
+    }
+
+
+def span(seconds: float) -> str:
+    """So many seconds as a person says it: 45 s, 12 min, 2 h 06, 3 d."""
+    whole = max(0, round(seconds))
+    if whole < 100:
+        return f"{whole} s"
+    minutes, hours = whole // 60, whole // 3600
+    if minutes < 100:
+        return f"{minutes} min"
+    if hours < 48:
+        return f"{hours} h {minutes % 60:02}"
+    return say(f"{hours // 24} j", f"{hours // 24} d")
+
+
+def age(ctx: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
+    """A time as it is written on a command line, in seconds: "7d", "12h", "30m", "45s"; days without a letter."""
+    if value is None:
+        return None
+    found = _AGE.fullmatch(value.strip().lower().replace("j", "d"))
+    if found is None:
+        raise click.BadParameter(
+            say(f"7d, 12h, 30m ou 45s, et non {value!r}", f"7d, 12h, 30m or 45s, not {value!r}"), ctx, parameter
+        )
+    return float(int(found[1]) * _SECONDS[found[2]])
+
+
+def state_named(word: str | None) -> State | None:
+    """The state of that name."""
+    from courriel.outbox.store import State
+
+    return State[word.upper()] if word is not None else None
+
+
+# The steps.
+
+
+def _waits(info: MailInfo) -> bool:
+    return info.state.name == "READY"
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

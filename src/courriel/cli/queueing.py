@@ -1,0 +1,89 @@
+"""`courriel send --queue`: messages into the outbox, from where a worker sends them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from courriel import errors
+from courriel.cli.outbox_words import open_outbox
+from courriel.cli.reporting import Report
+from courriel.cli.speaking import say
+from courriel.cli.wishes import Wishes, read_message
+from courriel.values import dataclass
+
+if TYPE_CHECKING:
+    from courriel import Message, Outbox, ReadyMessage
+    from courriel.cli.command import Manner
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the command line says of the outbox; `key` makes it safe to run the same command again."""
+
+    place: str | None
+    key: str | None
+    on_unsure: str
+
+
+def queue(manner: Manner, via: str | None, files: tuple[str, ...], wishes: Wishes, terms: Terms) -> int:
+    """Put them into the outbox, and return the exit status: 0 when they are on the disk."""
+    report = Report(manner)
+    with open_outbox(terms.place) as outbox:
+        for name, message in _read(report, files) if files else _made(wishes, via):
+            try:
+                _put(report, outbox, name, message, via, wishes if files else None, wishes, terms)
+            except errors.CourrielError as error:
+                report.failed(error, file=name, message_id=message.message_id)
+    return report.status
+
+
+# The steps.
+
+
+def _made(wishes: Wishes, via: str | None) -> Iterator[tuple[str, Message]]:
+    from courriel.delivery.profiles import resolve
+
+    yield "", wishes.message(None if wishes.sender else resolve(via).sender)
+
+
+def _read(report: Report, files: Iterable[str]) -> Iterator[tuple[str, ReadyMessage]]:
+    for path in files:
+        try:
+            yield path, read_message(path)
+        except errors.CourrielError as error:
+            report.failed(error, file=path)
+        except OSError as error:
+            report.system(error)
+
+
+def _put(
+    report: Report,
+    outbox: Outbox,
+    file: str,
+    message: Message | ReadyMessage,
+    via: str | None,
+    envelope: Wishes | None,
+    wishes: Wishes,
+    terms: Terms,
+) -> None:
+    from courriel import Address, Notify
+
+    ticket = outbox.put(
+        message,
+        via=via,
+        key=terms.key,
+        on_unsure=terms.on_unsure,
+        on_refused=wishes.on_refused,
+        priority=wishes.priority or "normal",
+        notify=[Notify(word.upper()) for word in wishes.notify],
+        sender=envelope.sender if envelope is not None else None,
+        to=Address.all_of(envelope.to) if envelope is not None and envelope.to else None,
+    )
+    info = ticket.info
+    told: dict[str, object] = {"ok": True, "ticket": info.id, "key": info.key, "state": info.state.name.lower(),
+            "message_id": info.message_id, "file": file or None, "sysexit": 0}  # fmt: skip
+    if report.values(told):
+        return
+    where = f"{file}{say(' : ', ': ')}" if file else ""
+    report.line(where + say(f"dans la boîte d'envoi ({info.id})", f"in the outbox ({info.id})"))

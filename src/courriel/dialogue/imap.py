@@ -1,0 +1,221 @@
+"""How a mailbox is opened, searched and watched by IMAP, in the order it happens (RFC 3501, RFC 9051).
+
+What is done with letters and folders is said by a borrowed library over the same line (docs/decisions/0016): it takes
+over after the login, and never sees a secret.
+"""
+
+from __future__ import annotations
+
+from courriel import errors
+from courriel.dialogue import opening
+from courriel.dialogue.flow import Connect, Flow, Send
+from courriel.dialogue.imap_exchange import Answer, ImapExchange, answers_nothing, refuse_goodbye, reply_of
+from courriel.dialogue.imap_login import ImapTalk, log_in
+from courriel.errors import Stage
+from courriel.model.credentials import Credentials
+from courriel.model.limits import Limits
+from courriel.model.server import Security, Server
+from courriel.wire import imap as wire
+from courriel.wire.smtp import printable
+
+
+class ImapDialogue:
+    """
+    The client's side of one IMAP connection, as far as it is our own.
+
+    Each public method is a flow: run it with a driver. `open` comes first; what was learnt on the way stands in the
+    attributes.
+    """
+
+    def __init__(self, server: Server, credentials: Credentials | None, limits: Limits) -> None:
+        self.server = server
+        self.credentials = credentials
+        self.exchange = ImapExchange(limits)
+        self.capabilities: dict[str, str] = {}
+        self.greeting = ""
+        self.mechanism = ""  # how we logged in
+        self._secured = False
+        self._known_already = False  # who we are: the server said so in its greeting (PREAUTH)
+        self._certificate = b""
+
+    # The conversation, in the order it happens.
+
+    def open(self) -> Flow[None]:
+        """Reach the server, hear its greeting, secure the line, log in, learn what the server can do."""
+        opening.keep_secrets_off_a_clear_line(self.server, self.credentials)
+        self._forget()
+        yield Connect()
+        if self.server.security is Security.TLS:
+            yield from self._secure()
+        yield from self._hear_greeting()
+        if self._starttls_is_due():
+            yield from self._start_tls()
+        yield from self._learn()
+        if not self._known_already:
+            yield from self._log_in()
+            yield from self._learn()
+        self.exchange.learn(self.capabilities)
+
+    def search(self, words: list[bytes], charset: str = "") -> Flow[list[int]]:
+        """The numbers (UIDs) of the letters that fit, lowest first (RFC 3501 6.4.4; as ranges where ESEARCH is known).
+
+        Raises CommandRefused, NotSupported when the server knows no such charset.
+        """
+        shape = (b"RETURN", b"(ALL)") if "ESEARCH" in self.capabilities else ()
+        language = (b"CHARSET", charset.encode("ascii")) if charset else ()
+        answer = yield from self.exchange.ask("mailbox", b"UID", b"SEARCH", *shape, *language, *words)
+        if answer.status.word == "NO" and answer.status.code.upper().startswith("BADCHARSET"):
+            raise errors.NotSupported(
+                f"the server cannot search for texts in {charset}: {answer.status.said}",
+                capability="CHARSET",
+                stage="mailbox",
+            )
+        judge(answer, "mailbox")
+        return sorted({uid for line in answer.untagged for uid in self._found(line)})
+
+    def idle(self, seconds: float) -> Flow[bool]:
+        """Have the server tell what happens to the folder (RFC 2177), for so many seconds at most; whether it did.
+
+        News that came before, and were not read yet, count.
+        """
+        heard = yield from self._begin_to_idle()
+        if isinstance(heard, Answer):
+            judge(heard, "mailbox")
+            raise errors.RemoteProtocolError("the server ended IDLE before it began", stage="mailbox")
+        tag, news = heard
+        if not news:
+            yield from self.exchange.linger("mailbox", seconds)
+        # Not by `say`: what the server tells meanwhile is what we came for.
+        yield Send(b"DONE\r\n", "mailbox")
+        answer = yield from self.exchange.answer("mailbox", tag)
+        judge(answer, "mailbox")
+        return news or any(_is_news(line) for line in answer.untagged)
+
+    # Opening.
+
+    def _hear_greeting(self) -> Flow[None]:
+        if not self._secured:
+            yield from opening.make_sure_that_it_speaks_first(ImapTalk(self.exchange), self.server)
+        line = yield from self.exchange.line("greeting")
+        mark, _, rest = line.partition(b" ")
+        status = wire.read_status(rest) if mark == b"*" else None
+        if status is None or status.word not in ("OK", "PREAUTH", "BYE"):
+            raise errors.RemoteProtocolError(
+                f"this is no greeting of an IMAP server: {printable(line[:200].rstrip())}",
+                stage="greeting",
+                hint_id="WRONG-PROTOCOL",
+            )
+        refuse_goodbye(rest, "greeting")
+        self.greeting = status.text
+        self._known_already = status.word == "PREAUTH"
+        self._take_capabilities(status)
+
+    def _starttls_is_due(self) -> bool:
+        security = self.server.security
+        return security is Security.STARTTLS or (security is Security.OPPORTUNISTIC and "STARTTLS" in self.capabilities)
+
+    def _start_tls(self) -> Flow[None]:
+        """Secure a line that began in clear, or give up; never go on in clear (RFC 3501 6.2.1, RFC 8314)."""
+        if self._known_already:
+            # STARTTLS is forbidden then, which is how somebody in the middle would keep the line in clear.
+            raise errors.RemoteProtocolError(
+                "the server says that it knows us already (PREAUTH), on a line in clear that was to be made secure",
+                stage="secure",
+                hint_id="INJECTED-BEFORE-TLS",
+            )
+        yield from self._learn()
+        if "STARTTLS" not in self.capabilities:
+            raise errors.NotSupported(
+                "the server does not offer STARTTLS",
+                capability="STARTTLS",
+                stage="secure",
+                hint_id="STARTTLS-NOT-OFFERED",
+            )
+        judge((yield from self.exchange.ask("secure", b"STARTTLS")), "secure")
+        yield from self.exchange.expect_nothing("secure")
+        yield from self._secure()
+
+    def _secure(self) -> Flow[None]:
+        self._certificate = yield from opening.secure()
+        self._secured = True
+        self.capabilities = {}  # whatever was said in clear is forgotten (B4)
+
+    def _learn(self) -> Flow[None]:
+        """What the server can do, asked for unless it has just said so."""
+        if self.capabilities:
+            return
+        answer = judge((yield from self.exchange.ask("hello", b"CAPABILITY")), "hello")
+        self._take_capabilities(answer.status, answer.untagged)
+        if not {"IMAP4REV1", "IMAP4REV2"} & set(self.capabilities):
+            raise errors.RemoteProtocolError("the server does not say that it speaks IMAP4rev1", stage="hello")
+
+    def _take_capabilities(self, status: wire.Status, untagged: tuple[bytes, ...] = ()) -> None:
+        said = [status.code, *(printable(line) for line in untagged)]
+        for words in said:
+            if words.upper().startswith("CAPABILITY "):
+                self.capabilities = wire.capabilities(words[11:])
+
+    def _log_in(self) -> Flow[None]:
+        if self.credentials is None:
+            raise errors.UsageError("a mailbox is somebody's: give a Password or a TokenSource", stage="authenticate")
+        self.mechanism, answer = yield from log_in(
+            self.exchange, self.capabilities, self.credentials, self.server, self._certificate
+        )
+        self.capabilities = {}
+        self._take_capabilities(answer.status, answer.untagged)
+
+    # The steps.
+
+    def _begin_to_idle(self) -> Flow[tuple[bytes, bool] | Answer]:
+        """IDLE, and what was said before the server began to listen: RFC 2177 lets news come first."""
+        tag = yield from self.exchange.command("mailbox", (b"IDLE",))
+        assert not isinstance(tag, Answer), "IDLE counts nothing out"
+        news = False
+        while True:
+            line = yield from self.exchange.response("mailbox")
+            mark, _, rest = line.partition(b" ")
+            if mark.rstrip() == b"+":
+                return tag, news
+            if mark == b"*":
+                refuse_goodbye(rest, "mailbox")
+                news = news or _is_news(rest)
+                continue
+            status = wire.read_status(rest) if mark == tag else None
+            if status is None:
+                raise answers_nothing(line, "mailbox")
+            return Answer(status)
+
+    def _found(self, line: bytes) -> list[int]:
+        words = line.split()
+        match words[:1]:
+            case [b"SEARCH"]:
+                numbers = words[1:]
+                if b"(MODSEQ" in numbers:
+                    numbers = numbers[: numbers.index(b"(MODSEQ")]
+                if not all(word.isdigit() and len(word) <= 10 for word in numbers):
+                    raise errors.RemoteProtocolError(
+                        f"this is not a list of letters: {printable(line[:80])}", stage="mailbox"
+                    )
+                return list(map(int, numbers))
+            case [b"ESEARCH"] if b"ALL" in words[:-1]:
+                return wire.read_uid_set(words[words.index(b"ALL") + 1], self.exchange.limits.line)
+        return []
+
+    def _forget(self) -> None:
+        """Begin anew: nothing that an older line taught us holds on the next one."""
+        self.exchange.forget()
+        self.capabilities, self.greeting, self.mechanism, self._certificate = {}, "", "", b""
+        self._secured = self._known_already = False
+
+
+def judge(answer: Answer, stage: Stage, about: str = "") -> Answer:
+    """The same answer when it is OK. Raises CommandRefused."""
+    if answer.status.word != "OK":
+        raise errors.CommandRefused(reply_of(answer.status), stage=stage, about=about)
+    return answer
+
+
+def _is_news(line: bytes) -> bool:
+    """Whether an untagged line tells of letters: "* OK Still here" only keeps the line warm."""
+    words = line.split()
+    return len(words) > 1 and words[1].upper() in (b"EXISTS", b"RECENT", b"EXPUNGE", b"FETCH")

@@ -1,0 +1,25 @@
+"""Remedies are written with the URLs of SMTP; who reads mail is told the same in those of POP3 or IMAP."""
+
+from __future__ import annotations
+
+import re
+
+from courriel.expressions import expression
+
+_OTHER_WORDS = {
+    "imap": {"smtps": "imaps", "smtp+starttls": "imap+starttls", "smtp": "imap", "465": "993", "587": "143"},
+    "pop3": {"smtps": "pops", "smtp+starttls": "pop3+starttls", "smtp": "pop", "465": "995", "587": "110"},
+}
+_WORD = expression(r"\b(?:smtps|smtp\+starttls|smtp)(?=://)|\b(?:465|587)\b")
+
+
+def for_reading(remedy: str, protocol: str) -> str:
+    """The remedy in the words of a protocol for reading; any other protocol, and what tells both, leaves it as it is."""
+    words = _OTHER_WORDS.get(protocol)
+    if words is None or "imaps://" in remedy:
+        return remedy
+
+    def other(found: re.Match[str]) -> str:
+        return words[found[0]]
+
+    return _WORD.sub(other, remedy)

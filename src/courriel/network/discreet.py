@@ -1,0 +1,68 @@
+"""A transcript for IMAP: letters, which are counted out on the line, are shown by their size alone."""
+
+from __future__ import annotations
+
+from courriel.dialogue.flow import Send
+from courriel.errors import Stage
+from courriel.network.transcript import Transcript
+from courriel.wire.imap import counted_at_end
+
+_LONGEST = 2000  # octets of a line that are shown
+
+
+class Discreet(Transcript):
+    """Tells another transcript what is said, and keeps nothing itself."""
+
+    def __init__(self, told: Transcript) -> None:
+        super().__init__(0)
+        self._told = told
+        self._ours, self._theirs = _Lines(), _Lines()
+
+    def sent(self, want: Send) -> None:
+        """The client said this; a secret is left to the one who is told."""
+        if want.secret:
+            self._told.sent(want)
+            return
+        for line in self._ours.of(want.data):
+            self._told.write("C", line)
+
+    def heard(self, data: bytes, stage: Stage = "") -> None:
+        """The server said this."""
+        for line in self._theirs.of(data):
+            self._told.write("S", line)
+
+    def noted(self, text: str) -> None:
+        """Something happened that nobody said; a line that was begun will not be ended."""
+        self._ours, self._theirs = _Lines(), _Lines()
+        self._told.noted(text)
+
+
+class _Lines:
+    """Cuts what one side says into lines, and counted octets, which are only told by their number."""
+
+    def __init__(self) -> None:
+        self._head = self._tail = b""  # of a line that goes on: what is shown of it, and what may count octets out
+        self._counted = 0
+
+    def of(self, data: bytes) -> list[str]:
+        said: list[str] = []
+        while data:
+            if self._counted:
+                passed = min(self._counted, len(data))
+                data, self._counted = data[passed:], self._counted - passed
+                continue
+            piece, end, data = data.partition(b"\n")
+            if len(self._head) < _LONGEST:
+                self._head += piece[:_LONGEST]
+            self._tail = (self._tail + piece)[-32:] + end
+            if end:
+                said.append(_shown(self._head.rstrip(b"\r")))
+                self._counted = counted_at_end(self._tail) or 0
+                if self._counted:
+                    said.append(f"({self._counted:,} octets)")
+                self._head = self._tail = b""
+        return said
+
+
+def _shown(line: bytes) -> str:
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in line.decode("utf-8", "backslashreplace"))

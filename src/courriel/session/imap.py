@@ -1,0 +1,567 @@
+"""IMAP sessions: an open mailbox, its folders and the letters in them."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from courriel import errors
+from courriel.dialogue.imap import ImapDialogue
+from courriel.errors import Stage
+from courriel.model.credentials import Credentials
+from courriel.model.folder import Filed, Folder, FolderStatus, Mark, Selection
+from courriel.model.limits import Limits
+from courriel.model.search import Search, checked_uids
+from courriel.model.server import Dialect, Server, Timeouts
+from courriel.network.discreet import Discreet
+from courriel.network.line import keep_line
+from courriel.network.stepping import Bell, SteppingLine
+from courriel.network.transcript import Transcript, log_if_wanted
+from courriel.session import imap_letters as some_letters
+from courriel.session.imap_letters import Letters, Placed
+from courriel.session.imap_putting import Putable, octets_of
+from courriel.values import replace
+from courriel.wire import imap as wire
+from courriel.wire import imap_search
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from courriel.session.imap_client import Client
+    from courriel.session.imap_watch import Watch
+
+Which: TypeAlias = "Placed | int | Iterable[Placed | int]"
+"""Letters, by themselves or by their numbers (UIDs) in the folder that is selected."""
+
+INBOX = "INBOX"
+_SPECIAL = {
+    b"\\sent": "sent", b"\\drafts": "drafts", b"\\trash": "trash", b"\\junk": "junk", b"\\archive": "archive",
+    b"\\all": "all", b"\\flagged": "flagged",
+}  # fmt: skip
+# What those folders are called where the server does not say which is which; the first that exists is taken.
+_USUAL = {
+    "sent": ("Sent", "Sent Items", "Sent Messages", "INBOX.Sent", "Envoyés", "Éléments envoyés", "INBOX.Envoyes"),
+    "drafts": ("Drafts", "INBOX.Drafts", "Brouillons", "INBOX.Brouillons"),
+    "trash": ("Trash", "Deleted Items", "Deleted Messages", "INBOX.Trash", "Corbeille", "Éléments supprimés"),
+    "junk": ("Junk", "Spam", "Junk E-mail", "INBOX.Junk", "INBOX.Spam", "Indésirables", "Courrier indésirable"),
+    "archive": ("Archive", "Archives", "INBOX.Archive"),
+}
+_AT_A_TIME = 500  # letters named in one command: a longer list is more than some servers read
+
+
+class ImapSession:
+    """An open mailbox: use it with `with`, or `open()` and `close()` it.
+
+    `server` is a Server, or a host name (then TLS on port 993). `limits` are what the server may have us keep in
+    memory. A `transcript` is told all that is said, secrets left out and letters by their size. INBOX is worked in
+    until another folder is selected. Nothing marks a letter as seen but `flag`. One session holds one conversation at a
+    time; a second caller meanwhile is refused (UsageError). After an error whose `session_usable` is False the session
+    is closed; `open()` opens it anew. Needs `pip install "courriel[imap]"`.
+    """
+
+    def __init__(
+        self,
+        server: Server | str,
+        credentials: Credentials | None = None,
+        *,
+        limits: Limits = Limits(),  # noqa: B008 - a value: it never changes
+        transcript: Transcript | None = None,
+    ) -> None:
+        self.server = Server(server, dialect=Dialect.IMAP) if isinstance(server, str) else server.speaking(Dialect.IMAP)
+        told = transcript if transcript is not None else log_if_wanted()
+        self._line = SteppingLine(self.server, Discreet(told) if told is not None else None)
+        self._dialogue = ImapDialogue(self.server, credentials, limits)
+        self._client: Client | None = None
+        self.selected: Selection | None = None
+
+    # Opening and closing.
+
+    def open(self) -> Self:
+        """Connect, secure the line, log in; an older line is hung up first.
+
+        Raises ConnectionFailed (NameNotFound, TimedOut, TlsFailed), AuthenticationRefused, CommandRefused,
+        NotSupported, RemoteProtocolError; InvalidServer when credentials would cross a clear line, MissingExtra.
+        """
+        from courriel.session.imap_client import Client  # noqa: PLC0415 - an extra
+
+        self._client = self.selected = None
+        self._line.run(self._dialogue.open(), opening=True)
+        with self._call(lambda: None):
+            self._client = Client(self._line, self._dialogue)
+        return self
+
+    @property
+    def usable(self) -> bool:
+        """Whether the session is open, as far as is known without asking the server."""
+        return not self._line.broken
+
+    @property
+    def capabilities(self) -> dict[str, str]:
+        """What the server said it can do, by name, for example `{"IMAP4REV1": "", "AUTH": "PLAIN LOGIN"}`."""
+        return dict(self._dialogue.capabilities)
+
+    @property
+    def greeting(self) -> str:
+        """How the server introduced itself."""
+        return self._dialogue.greeting
+
+    @property
+    def tls_version(self) -> str:
+        """What protects the line, for example "TLSv1.3"; empty in clear."""
+        return self._line.tls_version
+
+    @property
+    def mechanism(self) -> str:
+        """How we logged in, for example "SCRAM-SHA-256"; "LOGIN" may be the command as well as the mechanism."""
+        return self._dialogue.mechanism
+
+    def change_timeouts(self, timeouts: Timeouts) -> None:
+        """Bear other silences, from the next wait on; a total deadline counts from the next call on."""
+        self.server = self._dialogue.server = replace(self.server, timeouts=timeouts)
+        self._line.follow(self.server)
+
+    def noop(self) -> None:
+        """Ask whether the server is still there, and keep it from falling asleep."""
+        with self._talk("mailbox") as client:
+            client.noop()
+
+    def close(self) -> None:
+        """Say goodbye and hang up; letters flagged as deleted stay. Never raises for what the server does then."""
+        if self.usable and not self._line.turn.taken:
+            with suppress(errors.CourrielError), self._talk("goodbye") as client:
+                client.logout()
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Cut the line without a word, from any thread: who waits on it gets ConnectionFailed."""
+        self.selected = None
+        self._line.hang_up()
+
+    # Folders.
+
+    def folders(self, pattern: str = "*") -> list[Folder]:
+        """The folders whose names fit: `*` stands for anything, `%` for anything within one level."""
+        with self._talk("mailbox") as client:
+            listed = client.list_folders("", _folder_name(pattern))
+        return [_folder(*each) for each in listed]
+
+    def special(self, use: str) -> str:
+        """The name of the folder that is kept for "sent", "drafts", "trash", "junk" or "archive".
+
+        It is the one that the server says it is (RFC 6154), else the first with a usual name, in English or in French.
+        Raises NotSupported when there is none.
+        """
+        if use not in _SPECIAL.values():
+            raise errors.UsageError(f"{use!r} is none of {', '.join(_SPECIAL.values())}")
+        known = self.folders()
+        for folder in known:
+            if folder.special == use:
+                return folder.name
+        names = {folder.name for folder in known if folder.selectable}
+        for name in _USUAL.get(use, ()):
+            if name in names:
+                return name
+        raise errors.NotSupported(
+            f"no folder of this mailbox is kept for {use!r}; name one", capability="SPECIAL-USE", stage="mailbox",
+            server=str(self.server),
+        )  # fmt: skip
+
+    def select(self, folder: str = INBOX, *, read_only: bool = False) -> Selection:
+        """Work in this folder from now on; a folder that may not be changed is selected as `read_only`.
+
+        Raises CommandRefused when there is no such folder; none is selected then.
+        """
+        name = _folder_name(folder)
+        self.selected = None
+        try:
+            with self._talk("mailbox") as client:
+                told = client.select_folder(name, readonly=read_only)
+        except errors.CommandRefused as refused:
+            if not isinstance(refused.__cause__, _read_only_error()):
+                raise
+            return self.select(folder, read_only=True)
+        selection = Selection(
+            name,
+            count=told.get(b"EXISTS", 0),
+            uid_validity=told.get(b"UIDVALIDITY", 0),
+            uid_next=told.get(b"UIDNEXT"),
+            read_only=read_only,
+        )
+        self.selected = selection
+        return selection
+
+    def status(self, folder: str = INBOX) -> FolderStatus:
+        """How many letters a folder holds, and how many were not read, without selecting it."""
+        name = _folder_name(folder)
+        with self._talk("mailbox") as client:
+            told = client.folder_status(name, ("MESSAGES", "UNSEEN", "UIDVALIDITY", "UIDNEXT"))
+        numbers = [told.get(key, 0) for key in (b"MESSAGES", b"UNSEEN", b"UIDVALIDITY", b"UIDNEXT")]
+        return FolderStatus(name, *numbers)
+
+    def create(self, folder: str) -> None:
+        """Make a folder, and show it in mail programs. Raises CommandRefused when it exists."""
+        name = _folder_name(folder)
+        with self._talk("mailbox") as client:
+            client.create_folder(name)
+            client.subscribe_folder(name)
+
+    def rename(self, folder: str, new_name: str) -> None:
+        """Call a folder something else; letters and folders in it come along."""
+        with self._talk("mailbox") as client:
+            client.rename_folder(_folder_name(folder), _folder_name(new_name))
+
+    def remove(self, folder: str) -> None:
+        """Remove a folder with all the letters in it, for good."""
+        name = _folder_name(folder)
+        with self._talk("mailbox") as client:
+            client.delete_folder(name)
+
+    # Finding and reading.
+
+    def search(self, what: Search | None = None, /, *, whole: bool = False, **wanted: Any) -> Letters:
+        """The letters for which all of this holds, for example `search(unseen=True, since=date(2026, 11, 1))`.
+
+        The words are those of Search; a Search may be given instead. With `whole` letters are fetched with their
+        content, some megabytes at a time, which is far quicker for who wants it all. Raises UsageError for a value that
+        cannot be meant, before anything is said.
+        """
+        return self._letters(self._find(_search_of(what, wanted)), whole=whole)
+
+    def find(self, *, message_id: str, folder: str | None = None) -> tuple[int, ...]:
+        """The numbers of the letters that have exactly this Message-ID; `folder` is selected first when it is given.
+
+        It is how one makes sure that a copy of what was sent is there.
+        """
+        asked = Search(message_id=message_id)
+        if folder is not None:
+            self.select(folder, read_only=True)
+        found = self._letters(self._find(asked))
+        # Servers look for a part of the field, and "1@example.org" is a part of "<11@example.org>".
+        wanted = message_id.strip().strip("<>").encode()
+        return tuple(letter.uid for letter in found if _has_message_id(letter.raw_header, wanted))
+
+    def fetch(self, which: Which, *, whole: bool = False) -> Letters:
+        """These letters of the selected folder, as `search` gives them."""
+        uids = self._numbers(which)
+        return self._letters(uids, whole=whole)
+
+    def content_of(self, letter: Placed) -> bytes:
+        """The whole letter to the octet; it is not marked as seen.
+
+        Raises UsageError when it is gone, LetterTooLarge (nothing is asked then).
+        """
+        if letter.size > self._dialogue.exchange.limits.letter:
+            raise errors.LetterTooLarge(
+                f"letter {letter.uid} has {letter.size:,} octets, more than the session takes (limits)", stage="letter"
+            )
+        told = self.tell(letter.place, (letter.uid,), ("BODY.PEEK[]",))
+        if letter.uid not in told:
+            raise errors.UsageError(f"letter {letter.uid} is no longer in {letter.folder!r}")
+        return told[letter.uid].get(b"BODY[]") or b""
+
+    # Changing.
+
+    def flag(self, which: Which, *flags: str) -> None:
+        """Set flags: "seen", "answered", "flagged", "draft", "deleted", or keywords of one's own."""
+        self._store(which, flags, "add_flags")
+
+    def unflag(self, which: Which, *flags: str) -> None:
+        """Take flags away."""
+        self._store(which, flags, "remove_flags")
+
+    def copy(self, which: Which, folder: str) -> dict[int, int]:
+        """Copy letters into a folder; their new numbers by their old ones, as far as the server tells (UIDPLUS)."""
+        return self._carry(which, folder, lambda client, uids, name: client.copy(uids, name))
+
+    def move(self, which: Which, folder: str) -> dict[int, int]:
+        """Move letters into a folder; their new numbers by their old ones, as far as the server tells (UIDPLUS).
+
+        A server without MOVE (RFC 6851) is asked to copy them, then to delete those that were copied. Where it can only
+        expunge everything at once, and others are flagged as deleted, the originals stay, flagged as deleted.
+        """
+        self._must_be_writable()
+        if "MOVE" in self._dialogue.capabilities:
+            return self._carry(which, folder, lambda client, uids, name: client.move(uids, name))
+        uids = self._numbers(which)
+        moved = self.copy(uids, folder)
+        self.delete(uids)
+        with suppress(errors.NotSupported):
+            self.expunge(uids)
+        return moved
+
+    def delete(self, which: Which) -> None:
+        """Flag letters as deleted; they are gone when they are expunged."""
+        self.flag(which, "deleted")
+
+    def expunge(self, which: Which | None = None) -> None:
+        """Remove for good these letters, as far as they are flagged as deleted; without any, all that are.
+
+        Raises NotSupported when the server can only remove all (it lacks UIDPLUS), and others are flagged too.
+        """
+        self._must_be_writable()
+        if which is None:
+            with self._talk("mailbox") as client:
+                client.expunge()
+            return
+        uids = self._numbers(which)
+        if "UIDPLUS" in self._dialogue.capabilities:
+            for batch in _batches(uids):
+                with self._talk("mailbox") as client:
+                    client.uid_expunge(wire.uid_set(batch))
+            return
+        flagged = set(self._find(Search(deleted=True)))
+        if flagged - set(uids):
+            raise errors.NotSupported(
+                "the server can only remove all letters that are flagged as deleted, and others are flagged too",
+                capability="UIDPLUS",
+                stage="mailbox",
+                server=str(self.server),
+            )
+        if flagged:
+            self.expunge()
+
+    def append(
+        self,
+        message: Putable,
+        folder: str,
+        *,
+        flags: Sequence[str] = ("seen",),
+        received: datetime.datetime | None = None,
+    ) -> Filed:
+        """Put a message into a folder, and say where it is; the copy of what was sent goes to `special("sent")`.
+
+        `flags` are those of `flag`; a copy of one's own mail has been seen. `received` is the moment that the folder
+        shows, by default this one. Raises CommandRefused when there is no such folder or no room, InvalidMessage.
+        """
+        name, octets = _folder_name(folder), octets_of(message)
+        words = [wire.flag(flag) for flag in flags]
+        if received is not None and received.tzinfo is None:
+            raise errors.UsageError("received: a moment with its time zone, or the server would take it for its own")
+        with self._talk("letter") as client:
+            client.append(name, octets, words, received)
+            told = self._client.code("APPENDUID") if self._client else b""
+        match [int(word) for word in told.split() if word.isdigit() and len(word) < 11]:
+            case [validity, uid]:
+                return Filed(name, validity, uid)
+        return Filed(name)
+
+    # Watching.
+
+    def watch(
+        self,
+        folder: str = INBOX,
+        *,
+        after: Mark | None = None,
+        renew: float = 540,
+        poll: float = 60,
+        patience: float = 3600,
+        start_again: bool = False,
+    ) -> Watch:
+        """New letters as they come: an iterator that waits for them, and loses none when the line is cut.
+
+        It begins after `after`, by default with what comes from now on. IDLE is renewed every `renew` seconds (nine
+        minutes: routers forget a quiet line after ten; 29 minutes at most, RFC 2177); a server without it is asked
+        every `poll` seconds. A lost session is opened anew, with longer and longer pauses, until that has failed for
+        `patience` seconds. When the server has renumbered the folder FolderRenumbered is raised; with `start_again`
+        all its letters are given, since none can be told from a new one. See Watch.
+        """
+        from courriel.session.imap_watch import Watch  # noqa: PLC0415 - for those who watch
+
+        return Watch(
+            self, _folder_name(folder), after, renew=renew, poll=poll, patience=patience, start_again=start_again
+        )
+
+    def wait_for_news(self, seconds: float, bell: Bell | None = None) -> bool:
+        """Have the server tell what happens in the selected folder, for so long at most; whether something did.
+
+        A `bell` that rings in another thread ends it early. Raises NotSupported where the server knows no IDLE.
+        """
+        if "IDLE" not in self._dialogue.capabilities:
+            raise errors.NotSupported("the server knows no IDLE", capability="IDLE", stage="mailbox")
+        total = self.server.timeouts.total
+        with self._call(self._must_be_selected):
+            self._line.bell = bell
+            try:
+                # What ends IDLE has to find some of the call's time left.
+                return self._line.step(self._dialogue.idle(min(seconds, total / 2) if total else seconds))
+            finally:
+                self._line.bell = None
+
+    # The steps.
+
+    @contextmanager
+    def _call(self, check: Callable[[], object]) -> Generator[None]:
+        """One call: nobody else's meanwhile, under one deadline; whatever but a refusal cuts it short hangs up."""
+        with self._line.turn:
+            self._line.begin()
+            check()
+            try:
+                yield
+            except BaseException as error:
+                if not keep_line(error, self.server, opening=False):
+                    self.hang_up()
+                raise
+
+    @contextmanager
+    def _talk(self, stage: Stage) -> Generator[Any]:
+        """One call, for which IMAPClient does the talking."""
+        with self._call(lambda: None):
+            assert self._client is not None, "an open line has its client"
+            with self._client.at(stage) as client:
+                yield client
+
+    def _must_be_selected(self) -> Selection:
+        if self.selected is None:
+            raise errors.UsageError("no folder is selected: select one")
+        return self.selected
+
+    def _must_be_writable(self) -> None:
+        selection = self._select_something()
+        if selection.read_only:
+            # Some servers say OK to a change, and make none.
+            raise errors.UsageError(f"{selection.name!r} is selected for reading only")
+
+    def _select_something(self) -> Selection:
+        return self.selected or self.select()
+
+    def _letters(self, uids: Sequence[int], *, whole: bool = False) -> Letters:
+        selection = self._select_something()
+        return Letters(self, (selection.name, selection.uid_validity), uids, whole=whole)
+
+    def _find(self, search: Search) -> list[int]:
+        words = imap_search.arguments(search)
+        self._select_something()
+        with self._call(self._must_be_selected):
+            found = self._line.step(self._dialogue.search(words, "UTF-8" if imap_search.needs_charset(words) else ""))
+        # `n:*` holds the last letter even when its number is lower.
+        return [uid for uid in found if search.above is None or uid > search.above]
+
+    def fetch_in_lots(
+        self, place: tuple[str, int], uids: Sequence[int], *, whole: bool
+    ) -> Iterator[tuple[Sequence[int], dict[int, some_letters.Told]]]:
+        """What the server tells of these letters, so many at a time; whole ones by their size."""
+        if not whole:
+            for lot in some_letters.batched(uids):
+                yield lot, self.tell(place, lot, some_letters.HEAD)
+            return
+        for some in _batches(uids):
+            told = self.tell(place, some, ("RFC822.SIZE",))
+            sizes = {uid: each.get(b"RFC822.SIZE") or 0 for uid, each in told.items()}
+            for lot in some_letters.batched_by_size(some, sizes):
+                # One that is too large for memory comes with its headers; touching the rest says so.
+                small = max(sizes[uid] for uid in lot) <= self._dialogue.exchange.limits.letter
+                yield lot, self.tell(place, lot, some_letters.WHOLE if small else some_letters.HEAD)
+
+    def tell(self, place: tuple[str, int], uids: Sequence[int], what: Sequence[str]) -> dict[int, some_letters.Told]:
+        """What the server tells of these letters, by number; those that are gone are left out."""
+        with self._call(lambda: self._must_be_at(place)):
+            assert self._client is not None, "an open line has its client"
+            with self._client.at("letter") as client:
+                told: dict[int, some_letters.Told] = client.fetch(list(uids), what)
+        return told
+
+    def _must_be_at(self, place: tuple[str, int]) -> None:
+        selection = self.selected
+        if selection is None or selection.name != place[0]:
+            now = f"{selection.name!r} is" if selection else "no folder is"
+            raise errors.UsageError(f"these letters are in {place[0]!r}, and {now} selected: select it again")
+        if selection.uid_validity != place[1]:
+            raise errors.UsageError(f"the server has renumbered the letters in {place[0]!r}: search for them again")
+
+    def _numbers(self, which: Which) -> tuple[int, ...]:
+        """The numbers of letters, which are looked for in the folder that is selected."""
+        self._select_something()
+        if isinstance(which, Letters):
+            self._must_be_at(which.place)
+            return which.uids
+        if isinstance(which, Placed | int):
+            return self._numbers([which])
+        if isinstance(which, str | bytes) or not isinstance(which, Iterable):
+            raise errors.UsageError(f"{which!r} is neither a letter nor a number of one")
+        listed = tuple(which)
+        for each in listed:
+            if isinstance(each, Placed):
+                self._must_be_at(each.place)
+        return checked_uids(each.uid if isinstance(each, Placed) else each for each in listed)
+
+    def _store(self, which: Which, flags: Sequence[str], how: str) -> None:
+        words = [wire.flag(flag) for flag in flags]
+        if not words:
+            raise errors.UsageError("name a flag, as in flag(letter, 'seen')")
+        self._must_be_writable()
+        for batch in _batches(self._numbers(which)):
+            with self._talk("mailbox") as client:
+                getattr(client, how)(wire.uid_set(batch), words, silent=True)
+
+    def _carry(self, which: Which, folder: str, act: Callable[[Any, str, str], object]) -> dict[int, int]:
+        name = _folder_name(folder)
+        carried: dict[int, int] = {}
+        for batch in _batches(self._numbers(which)):
+            with self._talk("mailbox") as client:
+                act(client, wire.uid_set(batch), name)
+                told = self._client.code("COPYUID").split() if self._client else []
+            if len(told) == 3:
+                old, new = (wire.read_uid_set(words, _AT_A_TIME) for words in told[1:])
+                carried.update(zip(old, new, strict=False))
+        return carried
+
+    def __enter__(self) -> Self:
+        return self if self.usable else self.open()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "open" if self.usable else "closed"
+        return f"<{type(self).__name__} {self.server} {self.server.security.name} {state}>"
+
+
+def _folder(flags: Sequence[bytes], separator: bytes | None, name: str) -> Folder:
+    lowered = {flag.lower() for flag in flags if isinstance(flag, bytes)}
+    special = next((word for flag, word in _SPECIAL.items() if flag in lowered), "")
+    selectable = not lowered & {b"\\noselect", b"\\nonexistent"}
+    return Folder(name, (separator or b"").decode("ascii", "replace"), special, selectable)
+
+
+def _folder_name(name: object) -> str:
+    """The name as it may be asked for. Raises UsageError for one that cannot be, control characters among them (A2)."""
+    if not isinstance(name, str) or not name:
+        raise errors.UsageError(f"{name!r} is not the name of a folder")
+    wire.text("the name of a folder", name)
+    return name
+
+
+def _search_of(what: Search | None, wanted: dict[str, Any]) -> Search:
+    if what is not None:
+        if wanted or not isinstance(what, Search):
+            raise errors.UsageError("search: a Search, or words such as unseen=True")
+        return what
+    try:
+        return Search(**wanted)
+    except TypeError as unknown:
+        raise errors.UsageError(f"search: {unknown}") from None
+
+
+def _has_message_id(head: bytes, wanted: bytes) -> bool:
+    unfolded = head.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ")
+    for line in unfolded.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.strip().lower() == b"message-id" and value.strip().strip(b"<>") == wanted:
+            return True
+    return False
+
+
+def _batches(uids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(uids), _AT_A_TIME):
+        yield uids[start : start + _AT_A_TIME]
+
+
+def _read_only_error() -> type[BaseException]:
+    from imaplib import IMAP4  # noqa: PLC0415 - with the extra
+
+    return IMAP4.readonly

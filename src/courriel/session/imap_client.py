@@ -1,0 +1,213 @@
+"""
+The border with IMAPClient: our line under it, our errors out of it (docs/decisions/0016).
+
+It is handed an open mailbox (the login is ours), reads and writes through our line, and hears of no secret. Of its own
+private parts one is replaced, `_create_IMAP4`, which its own tests replace too; of the standard library only methods
+whose documentation says that they may be: `open`, `read`, `readline`, `send`, `shutdown`.
+"""
+
+from __future__ import annotations
+
+import imaplib
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from courriel import errors
+from courriel.dialogue.flow import Flow
+from courriel.dialogue.imap import ImapDialogue
+from courriel.dialogue.imap_exchange import reply_of
+from courriel.errors import Stage
+from courriel.network.stepping import SteppingLine
+from courriel.reply import Reply
+from courriel.wire import imap as wire
+from courriel.wire.smtp import printable
+
+try:
+    from imapclient import IMAPClient
+    from imapclient.exceptions import CapabilityError, ProtocolError
+except ImportError as missing:
+    raise errors.MissingExtra('reading by IMAP needs IMAPClient: pip install "courriel[imap]"') from missing
+
+T = TypeVar("T")
+
+# Said of what happens to the folder, by the way; the library would keep it for ever.
+_NEWS = ("EXISTS", "RECENT", "EXPUNGE", "FETCH")
+
+
+class Client:
+    """IMAPClient on an open mailbox."""
+
+    def __init__(self, line: SteppingLine, dialogue: ImapDialogue) -> None:
+        self._end = _LineEnd(line, dialogue)
+        with self._in_our_words("hello"):
+            self._imap4 = _OnOurLine(self._end)
+            self._theirs = _Theirs(self._imap4)
+        self._theirs.normalise_times = False  # moments keep their zone
+
+    @contextmanager
+    def at(self, stage: Stage) -> Generator[Any]:
+        """IMAPClient for the calls of one stage; what it raises comes out as an error of ours."""
+        self._end.stage = stage
+        with self._in_our_words(stage):
+            yield self._theirs
+            for news in _NEWS:
+                self._imap4.response(news)
+
+    def code(self, name: str) -> bytes:
+        """What the server said in brackets under this name since it was asked last: `[APPENDUID 7 12]` is b"7 12"."""
+        _, said = self._imap4.response(name)
+        return said[-1] if said and isinstance(said[-1], bytes) else b""
+
+    # The steps.
+
+    @contextmanager
+    def _in_our_words(self, stage: Stage) -> Generator[None]:
+        try:
+            yield
+        except BaseException as error:
+            ours = self._end.broke or self._translate(error, stage)
+            if ours is None or ours is error:
+                raise
+            raise ours from error
+
+    def _translate(self, error: BaseException, stage: Stage) -> errors.CourrielError | None:
+        """What their error means, or None for one that is ours already, or nobody's."""
+        match error:
+            case errors.CourrielError():
+                return None
+            case CapabilityError():
+                return errors.NotSupported(str(error), capability=str(error).split()[-2], stage=stage)
+            case imaplib.IMAP4.readonly():
+                return errors.CommandRefused(self._last_reply(error), stage=stage, about="the folder is read-only")
+            case imaplib.IMAP4.abort():
+                return _cut_short(error, stage)
+            case imaplib.IMAP4.error() if not isinstance(error, ProtocolError):
+                return errors.CommandRefused(self._last_reply(error), stage=stage)
+            case (
+                imaplib.IMAP4.error()
+                | ValueError()
+                | LookupError()
+                | TypeError()
+                | AttributeError()
+                | AssertionError()
+                | RecursionError()
+            ):
+                # Their parser met what it did not expect, and says so in as many ways as there are servers.
+                why = f"{type(error).__name__}: {_shown(error)}"
+                return errors.RemoteProtocolError(f"the server's answer cannot be read ({why})", stage=stage)
+        return None
+
+    def _last_reply(self, error: BaseException) -> Reply:
+        """The server's own words for a refusal; theirs, when it has said none."""
+        return reply_of(wire.read_status(self._end.last_answer) or wire.Status("NO", "", _shown(error)))
+
+
+class _Theirs(IMAPClient):  # type: ignore[misc]  # it has no types
+    """IMAPClient, and the connection that it would make is ours."""
+
+    def __init__(self, imap4: imaplib.IMAP4) -> None:
+        self._ours = imap4
+        super().__init__("", ssl=False)
+
+    def _create_IMAP4(self) -> imaplib.IMAP4:  # noqa: N802 - theirs
+        return self._ours
+
+
+class _LineEnd:
+    """What the standard library reads and writes in place of a socket: our line, through our exchange."""
+
+    def __init__(self, line: SteppingLine, dialogue: ImapDialogue) -> None:
+        self._line = line
+        self._dialogue = dialogue
+        self._first_words = b"* PREAUTH ready\r\n"  # greeting and login are behind us
+        self.stage: Stage = "mailbox"
+        self.last_answer = b""
+        self.broke: BaseException | None = None
+
+    @property
+    def capabilities(self) -> bytes:
+        known = self._dialogue.capabilities.items()
+        words = [f"{name}={value}" if value else name for name, values in known for value in values.split() or [""]]
+        return " ".join(words).encode("ascii", "replace")
+
+    def readline(self) -> bytes:
+        if self._first_words:
+            said, self._first_words = self._first_words, b""
+            return said
+        line = self._step(self._dialogue.exchange.line(self.stage))
+        if not line.startswith(b"* "):
+            _, _, self.last_answer = line.partition(b" ")
+        return line
+
+    def read(self, size: int) -> bytes:
+        return self._step(self._dialogue.exchange.octets(self.stage, size))
+
+    def send(self, data: bytes) -> None:
+        self.last_answer = b""
+        self._step(self._dialogue.exchange.say(self.stage, data))
+
+    def hang_up(self) -> None:
+        self._line.hang_up()
+
+    def settimeout(self, seconds: float | None) -> None:
+        """Called once, by IMAPClient: how long we wait is not its to say."""
+
+    # The steps.
+
+    def _step(self, flow: Flow[T]) -> T:
+        try:
+            return self._line.step(flow)
+        except BaseException as error:
+            # The library may take it for an accident of its own, and tell it in a sentence.
+            self.broke = error
+            raise
+
+
+class _OnOurLine(imaplib.IMAP4):
+    """The standard library's client, with our line in place of its socket."""
+
+    def __init__(self, end: _LineEnd) -> None:
+        self._end = end
+        super().__init__()
+
+    def open(self, host: str = "", port: int = 143, timeout: float | None = None) -> None:
+        # Nobody but IMAPClient asks for the socket, and only to set a time limit.
+        self.sock = self._end  # type: ignore[assignment]
+
+    def read(self, size: int) -> bytes:
+        return self._end.read(size)
+
+    def readline(self) -> bytes:
+        return self._end.readline()
+
+    def send(self, data: bytes) -> None:  # type: ignore[override]  # a buffer, for them
+        self._end.send(data)
+
+    def shutdown(self) -> None:
+        self._end.hang_up()
+
+    def capability(self) -> tuple[str, list[bytes]]:
+        """What the server said when we opened the mailbox: it need not say it again."""
+        return "OK", [self._end.capabilities]
+
+    @property
+    def debug(self) -> int:
+        """How much is logged: nothing. What is said is in our transcript, without letters and secrets."""
+        return 0
+
+    @debug.setter
+    def debug(self, level: int) -> None:
+        pass
+
+
+def _cut_short(error: imaplib.IMAP4.abort, stage: Stage) -> errors.CourrielError:
+    """Their word for a line that is of no use any more: the server said goodbye, or something that answers nothing."""
+    said = _shown(error)
+    if "unexpected" in said or "unterminated" in said:
+        return errors.RemoteProtocolError(f"the server broke the rules: {said}", stage=stage)
+    return errors.ConnectionFailed(f"the server closed the session: {said}", stage=stage, hint_id="SESSION-LOST")
+
+
+def _shown(error: BaseException) -> str:
+    return printable(str(error)[:300].encode("utf-8", "backslashreplace"))

@@ -1,0 +1,48 @@
+"""What is put into a folder: any message as octets, and the words that go with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from courriel import errors
+from courriel.model.message import Message
+from courriel.model.prepared import Prepared
+from courriel.model.ready import ReadyMessage
+from courriel.session.outgoing import Outgoing
+from courriel.wire.mime import content_of
+
+if TYPE_CHECKING:
+    from email.message import EmailMessage
+
+    from courriel.session.imap_letters import MailboxLetter
+
+Putable: TypeAlias = "bytes | Message | ReadyMessage | Prepared | Outgoing | EmailMessage | MailboxLetter"
+"""What can be put into a folder: octets as they are, or anything that could be sent or was read."""
+
+
+def octets_of(message: Putable) -> bytes:
+    """The whole letter, its lines ended by CR LF. Raises InvalidMessage for one that IMAP cannot carry."""
+    octets = _octets(message)
+    if not octets:
+        raise errors.InvalidMessage("an empty letter cannot be put into a folder")
+    if b"\0" in octets:
+        # RFC 3501 4.3: what is counted out holds no NUL; servers hang up, or cut the letter there.
+        raise errors.InvalidMessage("the letter holds a NUL octet, which IMAP cannot carry")
+    return octets
+
+
+def _octets(message: Putable) -> bytes:
+    match message:
+        case bytes():
+            return message
+        case str():
+            raise errors.InvalidMessage("a letter is octets: encode the text, or make a Message")
+        case Outgoing():
+            return bytes(message.content)
+        case Message() | Prepared() | ReadyMessage():
+            return bytes(content_of(message, eight_bit=True, utf8=True))
+    raw = getattr(message, "raw", None)
+    if isinstance(raw, bytes):
+        return raw
+    ready = ReadyMessage.of(message)  # type: ignore[arg-type]  # it says what is wrong
+    return bytes(content_of(ready, eight_bit=True, utf8=True))

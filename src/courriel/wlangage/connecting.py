@@ -1,0 +1,152 @@
+"""Reaching a server as it was wished, and saying what the program's author should know of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from courriel.errors import AuthenticationRefused, InvalidServer, NotSupported
+from courriel.failures import Text
+from courriel.wlangage.constants import SessionOption
+from courriel.wlangage.desk import OpenSession, desk, here
+from courriel.wlangage.problem import Impossible, Problem, shown
+
+if TYPE_CHECKING:
+    from courriel import Server, SmtpSession
+    from courriel.wlangage.mailbox import OpenMailbox
+    from courriel.wlangage.request import Request
+
+
+def connect(request: Request) -> OpenSession | OpenMailbox:
+    """Reach the server and log in; what the program's author should know stands in ErreurInfo afterwards."""
+    return _open_to_send(request) if request.protocol == "SMTP" else _open_to_read(request)
+
+
+# The steps.
+
+_IN_CLEAR = {"PLAIN", "LOGIN", "USER", "XOAUTH2", "OAUTHBEARER"}
+"""The mechanisms that send the secret itself."""
+
+
+def _open_to_send(request: Request) -> OpenSession:
+    from courriel import SmtpSession
+
+    server = _server(request)
+    notices: list[Text] = []
+    session = SmtpSession(server, request.credentials)
+    try:
+        session.open()
+        _mind_the_clear_line(server, (session.mechanism,), notices)
+    except AuthenticationRefused as refused:
+        _mind_the_clear_line(server, refused.tried, notices)
+        raise
+    except NotSupported as lacking:
+        if not (request.may_go_without_login and lacking.hint_id == "AUTH-NOT-OFFERED"):
+            raise
+        session = _without_login(server, notices)
+    if notices:
+        here().problem = Problem.notice(*notices)
+    return _spooled(session, request) if request.asynchronous else OpenSession(session)
+
+
+def _spooled(session: SmtpSession, request: Request) -> OpenSession:
+    """The same session, with the outbox before it."""
+    from courriel.wlangage.spool import SpooledSession
+
+    try:
+        return SpooledSession(session, request.name)
+    except BaseException:
+        session.close()
+        raise
+
+
+def _open_to_read(request: Request) -> OpenMailbox:
+    from courriel import ImapSession, PopSession
+    from courriel.wlangage.imap_mailbox import ImapMailbox
+    from courriel.wlangage.pop_mailbox import PopMailbox
+
+    server = _server(request)
+    notices: list[Text] = []
+    try:
+        if request.protocol == "IMAP":
+            session: ImapSession | PopSession = ImapSession(server, request.credentials).open()
+        else:
+            session = PopSession(server, request.credentials).open()
+        _mind_the_clear_line(server, (session.mechanism,), notices)
+    except AuthenticationRefused as refused:
+        _mind_the_clear_line(server, refused.tried, notices)
+        raise
+    if notices:
+        here().problem = Problem.notice(*notices)
+    return ImapMailbox(session) if isinstance(session, ImapSession) else PopMailbox(session)
+
+
+def _server(request: Request) -> Server:
+    from courriel import Dialect, Security, Server
+
+    security = {
+        SessionOption.DÉFAUT: Security.NONE,
+        SessionOption.SÉCURISÉ_TLS: Security.STARTTLS,
+        SessionOption.SSL: Security.TLS,
+    }[request.option]
+    if not 0 < request.port < 65536:
+        raise Impossible(
+            f"Le port {request.port} n'existe pas : un port est un nombre de 1 à 65535.",
+            f"There is no port {request.port}: a port is a number from 1 to 65535.",
+            hint_id="SETTING-MALFORMED",
+        )
+    try:
+        # The page speaks in clear, password included; everywhere else in courriel that has to be asked for.
+        return Server(
+            request.host,
+            request.port,
+            security,
+            trust=desk.trust,
+            timeouts=desk.timeouts,
+            allow_clear_credentials=True,
+            dialect=Dialect[request.protocol],
+        )
+    except InvalidServer as wrong:
+        raise Impossible(
+            f"« {shown(request.host)} » n'est pas le nom d'un serveur.",
+            f'"{shown(request.host)}" is not the name of a server.',
+            because=wrong,
+        ) from wrong
+
+
+def _without_login(server: Server, notices: list[Text]) -> SmtpSession:
+    """What the page says of a server without a login: a session all the same. Never silently."""
+    from courriel import SmtpSession
+
+    session = SmtpSession(server).open()
+    notices.append(
+        Text(
+            f"Attention : le serveur {server} ne propose aucune identification que ce mot de passe permette ; la "
+            "session est ouverte sans identification, et le mot de passe n'a pas été envoyé.",
+            f"Beware: the server {server} offers no login that this password can serve; the session was opened "
+            "without one, and the password was not sent.",
+        )
+    )
+    _warn("The server %s offers no login: the session was opened without one", server, "session_without_login")
+    return session
+
+
+def _mind_the_clear_line(server: Server, mechanisms: tuple[str, ...], notices: list[Text]) -> None:
+    """A password that strangers could read is worth a word. SCRAM and CRAM-MD5 do not send it."""
+    from courriel import Security
+
+    if server.security is not Security.NONE or server.local or not _IN_CLEAR & {*mechanisms}:
+        return
+    notices.append(
+        Text(
+            f"Attention : le mot de passe est parti en clair vers {server} ; emailOptionSécuriséTLS ou OptionSSL le "
+            "protègent.",
+            f"Beware: the password went to {server} in clear; emailOptionSecuredTLS or optionSSL protect it.",
+        )
+    )
+    _warn("The password went to %s in clear", server, "password_in_clear")
+
+
+def _warn(sentence: str, server: Server, action: str) -> None:
+    import logging
+
+    logging.getLogger("courriel.wlangage").warning(sentence, server, extra={"action": action, "server": str(server)})

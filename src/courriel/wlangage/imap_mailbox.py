@@ -1,0 +1,93 @@
+"""A mailbox that is read by IMAP: it follows what happens to it, and its mails are deleted when they are expunged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from courriel.errors import CourrielError
+from courriel.wlangage.constants import Fetching, Section
+from courriel.wlangage.mailbox import OpenMailbox
+
+if TYPE_CHECKING:
+    from courriel import ImapSession, Letter, Timeouts
+    from courriel.session.imap_letters import MailboxLetter
+
+
+class ImapMailbox(OpenMailbox):
+    """See OpenMailbox. A mail whose content was fetched is marked as read, as mail programs do."""
+
+    def __init__(self, session: ImapSession) -> None:
+        super().__init__()
+        self._session = session
+
+    def keys(self) -> list[int]:
+        return list(self._session.search().uids)
+
+    def left(self) -> list[int]:
+        return list(self._session.search(deleted=False).uids)
+
+    def letter(self, key: int) -> Letter:
+        return self._lazy(self._session.fetch(key)[0])
+
+    def all(self, what: Fetching) -> Iterator[Letter]:
+        unseen = True if what is Fetching.NON_LU else None
+        letters = self._session.search(deleted=False, unseen=unseen, whole=what is Fetching.COMPLET)
+        if what is Fetching.ASYNCHRONE:
+            return (self._later(uid) for uid in letters.uids)
+        if what is Fetching.COMPLET:
+            return map(self._lazy, self._read(letters))
+        return map(self._lazy, letters)
+
+    def delete(self, key: int) -> None:
+        self._session.delete(key)
+
+    def expunge(self) -> None:
+        self._session.expunge()
+
+    def search(self, section: Section, value: str) -> Iterator[int]:
+        from courriel import Search
+
+        wanted: dict[str, str] = {section.value: value}
+        return iter(self._session.search(Search(**wanted, deleted=False)).uids)  # type: ignore[arg-type]  # a section is one of its words
+
+    def close(self) -> None:
+        with self.turn:
+            self._session.close()
+
+    def change_timeouts(self, timeouts: Timeouts) -> None:
+        self._session.change_timeouts(timeouts)
+
+    # The steps.
+
+    def _lazy(self, letter: MailboxLetter) -> Letter:
+        from courriel import Letter
+
+        return Letter.partial(letter.raw_header, lambda: self._whole(letter), size=letter.size)
+
+    def _later(self, uid: int) -> Letter:
+        """A mail of which nothing is here."""
+        from courriel import Letter
+
+        return Letter.partial(
+            lambda: self._session.fetch(uid)[0].raw_header, lambda: self._whole(self._session.fetch(uid)[0])
+        )
+
+    def _whole(self, letter: MailboxLetter) -> bytes:
+        raw = letter.raw
+        if "seen" not in letter.flags:
+            self._mark(letter.uid)
+        return raw
+
+    def _read(self, letters: Iterable[MailboxLetter]) -> list[MailboxLetter]:
+        """All of them, marked with one command."""
+        came = list(letters)
+        self._mark(*(letter.uid for letter in came if letter.loaded and "seen" not in letter.flags))
+        return came
+
+    def _mark(self, *uids: int) -> None:
+        # A mailbox that may only be looked at is read all the same.
+        with suppress(CourrielError):
+            if uids:
+                self._session.flag(uids, "seen")

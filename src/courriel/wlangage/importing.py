@@ -1,0 +1,186 @@
+"""Files and sources: EmailImporteSource, EmailImporteHTML, EmailSauveFichierAttaché."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from courriel.wlangage.errors_shown import email_call
+from courriel.wlangage.problem import ErreurWLangage, Impossible, shown
+from courriel.wlangage.session_variable import SessionVariable
+from courriel.wlangage.sources import import_source
+from courriel.wlangage.structures import Email, EmailVariable, emailAttache
+
+# An image, and where it is; attributes of a length that no page has are not looked through.
+_IMAGE = re.compile(r"""(<img\b[^>]{0,2000}?\ssrc\s*=\s*)(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
+_ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:|//|#", re.IGNORECASE)
+_CHARSET = re.compile(rb"<meta[^>]{0,200}charset=[\"']?([\w-]{1,40})", re.IGNORECASE)
+
+
+def EmailImporteSource(*arguments: object) -> bool:
+    """Read Email.Source, a whole mail, into the other properties; no session is needed.
+
+    EmailImporteSource([Email])
+
+    A broken mail is read as far as it goes. Faux when the source is empty.
+    """
+    match arguments:
+        case ():
+            return import_source(Email)
+        case (EmailVariable() as email,):
+            return import_source(email)
+        case _:
+            pass
+    raise ErreurWLangage(
+        "attendu : EmailImporteSource([Email]), une variable Email",
+        "expected: EmailImportSource([Email]), an Email variable",
+    )
+
+
+@email_call(False)
+def EmailImporteHTML(*arguments: object) -> bool:
+    """Take an HTML file for the mail, and the images that lie beside it; Vrai when all of it could be read.
+
+        EmailImporteHTML([Email,] FichierHTML)
+
+    Images are attached, and the HTML points at them, when they are files in the folder of the page or below it; what is
+    anywhere else (on the web, in another folder) is left as it stands. Faux when the page, or an image of it, is not
+    there; then nothing is changed.
+    """
+    match arguments:
+        case (str() | os.PathLike() as page,):
+            email: EmailVariable = Email
+        case (EmailVariable() as email, str() | os.PathLike() as page):
+            pass
+        case _:
+            raise ErreurWLangage(
+                "attendu : EmailImporteHTML([Email,] FichierHTML), le chemin d'un fichier",
+                "expected: EmailImportHTML([Email,] HTMLFile), the path of a file",
+            )
+    path = Path(page)
+    html, images = _with_images(_text(_read(path)), path.parent, len(email.Attache))
+    email.HTML = html
+    email.Attache.extend(images)
+    return True
+
+
+@email_call(False)
+def EmailSauveFichierAttaché(*arguments: object) -> bool:
+    """Save a file that came with the mail that was read; Vrai when it is on the disk.
+
+        EmailSauveFichierAttaché([Session,] [Email,] NomFichierAttaché, Chemin)
+
+    When `Chemin` is a folder, the file is saved in it under its own name, made safe, and never over one that is there:
+    a number is added. Otherwise it is the whole path of the file, which is replaced when it exists, because the program
+    has chosen it. The session is that of the mail, and need not be said.
+    """
+    given = arguments[1:] if arguments and _is_session(arguments) else arguments
+    match given:
+        case (str(name), str() | os.PathLike() as where):
+            email: EmailVariable = Email
+        case (EmailVariable() as email, str(name), str() | os.PathLike() as where):
+            pass
+        case _:
+            raise ErreurWLangage(
+                "attendu : EmailSauveFichierAttaché([Session,] [Email,] NomFichierAttaché, Chemin)",
+                "expected: EmailSaveAttachment([Session,] [Email,] AttachmentName, Path)",
+            )
+    _save(_attached(email, name), Path(where))
+    return True
+
+
+# The steps.
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as missing:
+        reason = getattr(missing, "strerror", None) or missing
+        raise Impossible(
+            f"Le fichier « {shown(str(path))} » ne peut pas être lu : {reason}.",
+            f'The file "{shown(str(path))}" cannot be read: {reason}.',
+            hint_id="FILE-NOT-FOUND",
+        ) from missing
+
+
+def _text(octets: bytes) -> str:
+    """HTML as text: in the charset that it names itself, else UTF-8, else what Windows writes."""
+    said = _CHARSET.search(octets, 0, 2048)
+    for charset in (said[1].decode("ascii", "replace") if said else "utf-8-sig", "utf-8-sig"):
+        try:
+            return octets.decode(charset)
+        except (LookupError, ValueError):
+            continue
+    return octets.decode("cp1252", "replace")
+
+
+def _with_images(html: str, folder: Path, already: int) -> tuple[str, list[emailAttache]]:
+    """The HTML that points at attached images, and these; each file once."""
+    images: dict[Path, emailAttache] = {}
+
+    def attach(found: re.Match[str]) -> str:
+        said = found[2] if found[2] is not None else found[3]
+        file = _beside(said, folder)
+        if file is None:
+            return found[0]
+        if file not in images:
+            number = f"image-{already + len(images) + 1}@courriel"
+            images[file] = emailAttache(Nom=file.name, Contenu=_read(file), Identifiant=number)
+        return f'{found[1]}"cid:{images[file].Identifiant}"'
+
+    return _IMAGE.sub(attach, html), list(images.values())
+
+
+def _beside(source: str, folder: Path) -> Path | None:
+    """The file that an image's address names, when it lies in the folder or below, links followed (A20)."""
+    from urllib.parse import unquote
+
+    name = unquote(source.partition("?")[0].partition("#")[0]).strip()
+    if not name or _ELSEWHERE.match(name) or "\\" in name or "\0" in name or Path(name).is_absolute():
+        return None
+    real = (folder / name).resolve()
+    return real if real.is_relative_to(folder.resolve()) else None
+
+
+def _is_session(arguments: tuple[object, ...]) -> bool:
+    """A session stands first, or is left out: three texts begin with one, as does whatever begins with a variable."""
+    match arguments:
+        case (SessionVariable(), *_):
+            return True
+        case (str(), EmailVariable(), *_) | (str(), str(), _):
+            return True
+        case _:
+            return False
+
+
+def _attached(email: EmailVariable, name: str) -> emailAttache:
+    """The attached file of that name, as the structure shows it."""
+    files = [each for each in email.Attache if isinstance(each, emailAttache)]
+    for each in files:
+        if each.Nom == name:
+            return each
+    names = ", ".join(each.Nom for each in files) or "-"
+    raise Impossible(
+        f"Aucun fichier attaché ne s'appelle « {shown(name)} » ; il y a : {names}.",
+        f'No attached file is called "{shown(name)}"; there are: {names}.',
+    )
+
+
+def _save(file: emailAttache, where: Path) -> None:
+    from courriel import Enclosure
+
+    content = file.Contenu or b""
+    octets = content.encode() if isinstance(content, str) else content
+    try:
+        if where.is_dir():
+            Enclosure.named(file.Nom, octets).save(where)
+        else:
+            where.write_bytes(octets)
+    except (OSError, ValueError) as refused:
+        reason = getattr(refused, "strerror", None) or refused
+        raise Impossible(
+            f"Le fichier attaché ne peut pas être enregistré dans « {shown(str(where))} » : {reason}.",
+            f'The attached file cannot be saved to "{shown(str(where))}": {reason}.',
+        ) from refused

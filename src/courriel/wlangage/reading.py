@@ -1,0 +1,214 @@
+"""Reading: EmailNbMessage, EmailLitPremier and its kin, EmailLitMessage, EmailRécupèreTout; and deleting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from courriel.wlangage.constants import Fetching
+from courriel.wlangage.errors_shown import email_call
+from courriel.wlangage.lists import WList
+from courriel.wlangage.mailbox import OpenMailbox
+from courriel.wlangage.problem import ErreurWLangage, Impossible
+from courriel.wlangage.received import fill, fill_header, fill_later, fill_outside
+from courriel.wlangage.sessions import mailbox_of
+from courriel.wlangage.structures import Email, EmailVariable
+
+if TYPE_CHECKING:
+    from courriel import Letter
+
+
+@email_call(0)
+def EmailNbMessage(Session: object) -> int:
+    """How many mails there are; 0 with ErreurDétectée when the server could not be asked.
+
+    By POP3 the number stays the same until the session is closed, whatever is deleted; by IMAP it follows what happens.
+    Raises ErreurWLangage when nothing is open for reading under that name, as every function here.
+    """
+    mailbox = mailbox_of(Session)
+    with mailbox.turn:
+        return len(mailbox.keys())
+
+
+@email_call(False)
+def EmailLitPremier(Session: object, *arguments: object) -> bool:
+    """Read the oldest mail into the structure `Email`, or into the variable given; Vrai when there is one.
+
+        EmailLitPremier(Session [, Email])
+
+    Without one the result is Faux, EnDehors is Vrai, and no error is set: `while not Email.EnDehors` goes through all.
+    """
+    return _move(Session, arguments, OpenMailbox.first, fill)
+
+
+@email_call(False)
+def EmailLitSuivant(Session: object, *arguments: object) -> bool:
+    """Read the mail after the current one; see EmailLitPremier."""
+    return _move(Session, arguments, OpenMailbox.next, fill)
+
+
+@email_call(False)
+def EmailLitPrécédent(Session: object, *arguments: object) -> bool:
+    """Read the mail before the current one; see EmailLitPremier."""
+    return _move(Session, arguments, OpenMailbox.previous, fill)
+
+
+@email_call(False)
+def EmailLitDernier(Session: object, *arguments: object) -> bool:
+    """Read the newest mail; see EmailLitPremier."""
+    return _move(Session, arguments, OpenMailbox.last, fill)
+
+
+@email_call(False)
+def EmailLitPremierEntête(Session: object, *arguments: object) -> bool:
+    """Read the header of the oldest mail and no more: no text, no file; see EmailLitPremier."""
+    return _move(Session, arguments, OpenMailbox.first, fill_header)
+
+
+@email_call(False)
+def EmailLitSuivantEntête(Session: object, *arguments: object) -> bool:
+    """Read the header of the mail after the current one; see EmailLitPremierEntête."""
+    return _move(Session, arguments, OpenMailbox.next, fill_header)
+
+
+@email_call(False)
+def EmailLitPrécédentEntête(Session: object, *arguments: object) -> bool:
+    """Read the header of the mail before the current one; see EmailLitPremierEntête."""
+    return _move(Session, arguments, OpenMailbox.previous, fill_header)
+
+
+@email_call(False)
+def EmailLitDernierEntête(Session: object, *arguments: object) -> bool:
+    """Read the header of the newest mail; see EmailLitPremierEntête."""
+    return _move(Session, arguments, OpenMailbox.last, fill_header)
+
+
+@email_call(False)
+def EmailLitMessage(Session: object, *arguments: object) -> bool:
+    """Read the mail of that number, from 1 (the oldest) to EmailNbMessage; it becomes the current one.
+
+        EmailLitMessage(Session [, Email], Numéro)
+
+    Faux, with an error, for a number that there is not, and for a mail that was deleted (POP3).
+    """
+    match arguments:
+        case (int(number),) if not isinstance(number, bool):
+            email = Email
+        case (EmailVariable() as email, int(number)) if not isinstance(number, bool):
+            pass
+        case _:
+            raise ErreurWLangage(
+                "attendu : EmailLitMessage(Session [, Email], Numéro), le numéro étant un entier",
+                "expected: EmailReadMessage(Session [, Email], Number), the number being an integer",
+            )
+    mailbox = mailbox_of(Session)
+    with mailbox.turn:
+        keys = mailbox.keys()
+        if not 1 <= number <= len(keys):
+            raise Impossible(
+                f"Il n'y a pas de message n° {number} : la boîte en contient {len(keys)}.",
+                f"There is no mail number {number}: the mailbox holds {len(keys)}.",
+            )
+        show(mailbox, keys[number - 1], email, fill)
+    return True
+
+
+@email_call(None)
+def EmailRécupèreTout(Session: object, Option: int = Fetching.ENTÊTE) -> WList[EmailVariable]:
+    """Every mail that is not deleted, oldest first, as a list of Email variables; None when it could not be read.
+
+        EmailRécupèreTout(Session [, Option = ertEntête])
+
+    `ertEntête` takes the headers, and the rest of each mail when it is touched, as long as the session is open;
+    `ertComplet` takes everything; `ertNonLu`, by IMAP, takes what nobody has read, as `ertEntête` does; `ertAsynchrone`
+    takes nothing before it is touched. With `ertComplet` a mail that could not be read, being too large, has its header
+    and the reason in `Erreur`; it keeps no other from being read. A mail whose content was taken is marked as read.
+    """
+    what = _fetching(Option)
+    mailbox = mailbox_of(Session)
+    with mailbox.turn:
+        mails = [_variable(letter, what) for letter in mailbox.all(what)]
+    return WList(mails, _as_mail, EmailVariable)
+
+
+@email_call(False)
+def EmailSupprimeMessage(Session: object) -> bool:
+    """Delete the current mail, the one that was read last; EnDehors is Vrai then, and EmailLitSuivant reads the next.
+
+    By POP3 it is gone when the session is closed; by IMAP when EmailDétruit is called.
+    """
+    mailbox = mailbox_of(Session)
+    with mailbox.turn:
+        mailbox.forget()
+        for email in (Email, mailbox.shown):
+            if email is not None:
+                email.EnDehors = True
+    return True
+
+
+@email_call(False)
+def EmailDétruit(Session: object) -> bool:
+    """Remove for good what was deleted, by IMAP; raises ErreurWLangage by POP3, where closing the session does that."""
+    mailbox = mailbox_of(Session)
+    with mailbox.turn:
+        mailbox.expunge()
+    return True
+
+
+# The steps.
+
+_Fill = Callable[[EmailVariable, "Letter"], None]
+
+
+def _move(session: object, arguments: tuple[object, ...], to: Callable[[OpenMailbox], int | None], into: _Fill) -> bool:
+    """Go there, and read what is there."""
+    match arguments:
+        case ():
+            email: EmailVariable = Email
+        case (EmailVariable() as email,):
+            pass
+        case _:
+            raise ErreurWLangage(
+                "attendu : (Session [, Email]), une variable Email", "expected: (Session [, Email]), an Email variable"
+            )
+    mailbox = mailbox_of(session)
+    with mailbox.turn:
+        return show(mailbox, to(mailbox), email, into)
+
+
+def show(mailbox: OpenMailbox, key: int | None, email: EmailVariable, into: _Fill) -> bool:
+    """Read that mail into the structure; None is outside."""
+    if key is None:
+        mailbox.leave()
+        fill_outside(email)
+        return False
+    into(email, mailbox.go_to(key))
+    mailbox.shown = email
+    return True
+
+
+def _fetching(option: object) -> Fetching:
+    if isinstance(option, int) and not isinstance(option, bool) and option in set(Fetching):
+        return Fetching(option)
+    raise ErreurWLangage(
+        f"EmailRécupèreTout prend ertEntête, ertComplet, ertNonLu ou ertAsynchrone, et non {option!r}",
+        f"EmailGetAll takes ertHeader, ertFull, ertNotRead or ertAsynchronous, not {option!r}",
+    )
+
+
+def _variable(letter: Letter, what: Fetching) -> EmailVariable:
+    """One mail of many. What fails with one of them is told in its Erreur."""
+    email = EmailVariable()
+    if what is Fetching.ASYNCHRONE:
+        fill_later(email, letter)
+        return email
+    fill_header(email, letter, rest_later=True)
+    if what is Fetching.COMPLET:
+        email.complete("Source")
+    return email
+
+
+def _as_mail(value: object) -> EmailVariable:
+    if isinstance(value, EmailVariable):
+        return value
+    raise ErreurWLangage("une variable Email est attendue", "an Email variable is expected")

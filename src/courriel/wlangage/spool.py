@@ -1,0 +1,143 @@
+"""
+The asynchronous mode: mail goes into the outbox and is on the disk when the call returns; a worker of this process
+sends it by the session that was opened, and so does any other that knows the session's name.
+
+The password is not written: what still waits when the program ends leaves when a session of that name is opened again,
+or when a worker runs that has a profile of that name (`courriel worker`).
+"""
+
+from __future__ import annotations
+
+import atexit
+import re
+import time
+from _thread import allocate_lock
+from typing import TYPE_CHECKING
+
+from courriel.failures import Text
+from courriel.wlangage.desk import OpenSession, desk, here
+from courriel.wlangage.problem import Problem
+
+if TYPE_CHECKING:
+    from courriel import Outbox, SmtpSession, Ticket
+    from courriel.outbox.worker import Worker
+    from courriel.session.outgoing import Sendable
+
+_PATIENCE = 30.0  # seconds that closing waits for what is due; the rest waits on the disk
+_AT_EXIT = 5.0  # seconds that the end of the program waits for answers
+_LOOK = 0.05
+_MANY = 200  # mails looked at for one that is due
+_AS_IT_IS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_LIKE_A_CODE = re.compile(r"-[0-9a-f]{2}")
+
+
+class Spool:
+    """The outbox of this program, and the workers that send by its open sessions."""
+
+    def __init__(self) -> None:
+        self._outbox: Outbox | None = None
+        self._workers: dict[str, Worker] = {}
+        self._lock = allocate_lock()
+
+    @property
+    def outbox(self) -> Outbox:
+        """Opened when it is first needed, where the settings say (COURRIEL_OUTBOX). Raises OutboxError, UsageError."""
+        from courriel import Outbox
+
+        with self._lock:
+            if self._outbox is None:
+                self._outbox = Outbox(elsewhere=True)
+                atexit.register(self.close)
+            return self._outbox
+
+    def begin(self, lane: str, session: SmtpSession) -> None:
+        """Send the mails of this lane by this session from now on, those of earlier programs too."""
+        self.end(lane, _AT_EXIT)
+        self.outbox.use(lane, session)
+        self._workers[lane] = self.outbox.worker(lanes=[lane]).start()
+
+    def end(self, lane: str, grace: float) -> None:
+        """Begin nothing more, and wait for answers for so many seconds."""
+        worker = self._workers.pop(lane, None)
+        if worker is not None:
+            worker.stop(grace)
+
+    def is_busy(self, lane: str) -> bool:
+        """Whether a mail of this lane is in hand, or due and about to be."""
+        from courriel.outbox.store import State
+
+        lanes = {each.name: each for each in self.outbox.lanes()}
+        if lane in lanes and (lanes[lane].stopped or lanes[lane].paused > 0):
+            return False
+        now = time.time()
+        if any(each.due <= now for each in self.outbox.list(State.READY, lane=lane, most=_MANY)):
+            return True
+        # In this order, in which a mail goes its way: none slips by between two looks.
+        return any(True for state in (State.LEASED, State.DOT) for _ in self.outbox.list(state, lane=lane, most=1))
+
+    def close(self) -> None:
+        """Stop the workers, and let go of the outbox; what is left waits on the disk."""
+        for lane in list(self._workers):
+            self.end(lane, _AT_EXIT)
+        with self._lock:
+            outbox, self._outbox = self._outbox, None
+        if outbox is not None:
+            outbox.close()
+            atexit.unregister(self.close)
+
+
+spool = Spool()
+
+
+class SpooledSession(OpenSession):
+    """A session whose mail goes through the outbox."""
+
+    def __init__(self, smtp: SmtpSession, name: str) -> None:
+        super().__init__(smtp)
+        self.lane = lane_of(name or smtp.server.host)
+        spool.begin(self.lane, smtp)
+
+    def put(self, message: Sendable, **envelope: object) -> Ticket:
+        """Keep one mail; it is on the disk when this returns. Raises OutboxError, UsageError."""
+        return spool.outbox.put(message, via=self.lane, on_refused="abandon", **envelope)  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        """Wait for what is due to leave, as long as one waits for a server; the rest waits on the disk, and is told."""
+        ends = time.monotonic() + min(_PATIENCE, desk.seconds)
+        while spool.is_busy(self.lane) and time.monotonic() < ends:
+            time.sleep(_LOOK)
+        spool.end(self.lane, max(1.0, ends - time.monotonic()))
+        super().close()
+        self._tell_of_the_rest()
+
+    def _tell_of_the_rest(self) -> None:
+        waiting = sum(
+            count.mails for count in spool.outbox.stats() if count.lane == self.lane and not count.state.final
+        )
+        if waiting:
+            here().problem = Problem.notice(
+                Text(
+                    f"{waiting} messages attendent dans la boîte d'envoi ; ils partiront quand une session de ce nom "
+                    f"sera ouverte, ou par courriel worker avec un profil nommé {self.lane}.",
+                    f"{waiting} messages wait in the outbox; they will leave when a session of that name is opened, or "
+                    f"by courriel worker with a profile named {self.lane}.",
+                )
+            )
+
+
+def lane_of(name: str) -> str:
+    """The name of a session as the name of a lane: as it is where it can be a profile's, else with codes (`-40`).
+
+    Two sessions never share one.
+    """
+    if _AS_IT_IS.fullmatch(name) and not _LIKE_A_CODE.search(name):
+        return name
+    written = "".join(
+        each if each.isascii() and (each.isalnum() or each in "_.") else "".join(f"-{o:02x}" for o in each.encode())
+        for each in name
+    )
+    if len(written) <= 64 and not written.startswith(("-", ".")):
+        return written
+    from hashlib import sha256
+
+    return f"session_{sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:48]}"

@@ -1,0 +1,42 @@
+"""Postfix takes sessions of TLS up again, and everything else is as ever."""
+
+from __future__ import annotations
+
+import pytest
+
+from courriel import AsyncSmtpSession, Message, Password, Security, Server, SmtpSession, Trust
+from servers.accounts import ADA, BOB
+from servers.postfix import Postfix
+from session.play import Awaiting, Blocking, Session
+
+pytestmark = pytest.mark.acceptance
+
+
+@pytest.mark.parametrize("colour", [Blocking, Awaiting])
+@pytest.mark.parametrize(
+    ("door", "security"), [("submission_port", Security.STARTTLS), ("submissions_port", Security.TLS)]
+)
+def test_the_second_session_takes_up_the_first_and_delivers(
+    postfix: Postfix, colour: type[Session], door: str, security: Security
+) -> None:
+    server = Server(postfix.host, getattr(postfix, door), security, trust=Trust.file(postfix.ca_file))
+    taken_up = []
+
+    for _ in range(3):
+        session = colour(server, Password(ADA.user, ADA.password))
+        session.open()
+        taken_up.append(was_taken_up(session.session))
+        session.send(Message(sender=ADA.user, to=BOB.user, subject="Again", text="Again."))
+        session.close()
+        session.leave()
+
+    assert len(postfix.letters(BOB.user, 3)) == 3
+    assert taken_up[1:] == [True, True]
+
+
+def was_taken_up(session: SmtpSession | AsyncSmtpSession) -> bool:
+    line = session._line
+    secured = (
+        line._socket if isinstance(session, SmtpSession) else line._arrivals.transport.get_extra_info("ssl_object")
+    )  # type: ignore[union-attr]
+    return bool(secured.session_reused)  # type: ignore[union-attr]

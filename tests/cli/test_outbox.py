@@ -1,0 +1,304 @@
+"""`courriel send --queue`, `courriel outbox`, `courriel worker`: mail that waits, and what a person does about it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from queue import Queue
+from threading import Thread
+
+import pytest
+
+from cli.conftest import LETTER, Ran
+from courriel import Outbox, Sandbox
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture(autouse=True)
+def outbox_of_the_test(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("COURRIEL_OUTBOX", str(tmp_path / "outbox.db"))
+
+
+@pytest.fixture
+def via(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """The practice server, as the way out that the settings name."""
+    monkeypatch.setenv("COURRIEL_URL", sandbox.url)
+    return sandbox
+
+
+def queue(courriel: Run, *more: str) -> str:
+    """Put one mail; its number."""
+    ran = courriel("send", "--queue", *LETTER, *more, "--json")
+    assert ran.status == 0, ran
+    return str(ran.json["ticket"])
+
+
+def test_a_mail_that_was_queued_is_sent_by_the_next_worker(courriel: Run, via: Sandbox) -> None:
+    put = courriel("send", "--queue", *LETTER, "--bcc", "eve@example.org")
+    assert put.status == 0
+    assert put.out.startswith("in the outbox (")
+    assert via.letters == []
+
+    worked = courriel("worker", "--once")
+
+    assert worked.status == 0
+    assert worked.out == "1 accepted, 0 failed; 0 waiting, 0 held\n"
+    (letter,) = via.letters
+    assert set(letter.recipients) == {"bob@example.org", "eve@example.org"}
+
+
+def test_the_same_key_is_the_same_mail(courriel: Run, via: Sandbox) -> None:
+    first, second = queue(courriel, "--key", "invoice-42"), queue(courriel, "--key", "invoice-42")
+
+    courriel("worker", "--once")
+
+    assert first == second
+    assert len(via.letters) == 1
+
+
+def test_a_finished_message_is_queued_as_it_is(courriel: Run, via: Sandbox, tmp_path: Path) -> None:
+    mail = tmp_path / "mail.eml"
+    mail.write_bytes(b"From: ada@example.org\r\nTo: bob@example.org\r\nSubject: Ready\r\nMessage-ID: <1@x.org>\r\n"
+                     b"Date: Wed, 25 Nov 2026 09:00:00 +0000\r\n\r\nHello.\r\n")  # fmt: skip
+
+    ran = courriel("send", "--queue", str(mail))
+    courriel("worker", "--once")
+
+    assert ran.status == 0
+    assert ran.out.startswith(f"{mail}: in the outbox (")
+    assert via.letters[0].content == mail.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--key", "k"), "--key goes with --queue"),
+        (("--queue", "--transcript"), "--transcript does not go with --queue"),
+        (("--queue", "--timeout", "3"), "--timeout does not go with --queue"),
+        (("--queue", "--key", "k", "one.eml", "two.eml"), "a key is that of one mail"),
+    ],
+)
+def test_what_does_not_go_together_is_said(courriel: Run, via: Sandbox, arguments: list[str], sentence: str) -> None:
+    ran = courriel("send", *arguments)
+
+    assert ran.status == 64
+    assert sentence in ran.err
+
+
+def test_a_password_is_never_written_into_the_outbox(courriel: Run, tmp_path: Path) -> None:
+    ran = courriel("send", "--queue", "--via", "smtps://ada:sesame-7@smtp.example.org", *LETTER)
+
+    assert ran.status != 0
+    assert "sesame-7" not in ran.out + ran.err
+    assert not any(b"sesame-7" in file.read_bytes() for file in tmp_path.iterdir() if file.is_file())
+
+
+def test_a_mail_is_shown_with_the_fate_of_each_recipient(courriel: Run, via: Sandbox) -> None:
+    via.answer("recipient", "550 5.1.1 no such user", when="carl@example.org")
+    mail = queue(courriel, "--to", "carl@example.org", "--key", "k1")
+
+    before = courriel("outbox", "show", mail)
+    courriel("worker", "--once")
+    english, french = courriel("outbox", "show", "--key", "k1"), courriel("outbox", "show", mail, "--lang", "fr")
+
+    assert "bob@example.org: not tried yet" in before.out
+    assert "state       failed" in english.out
+    assert "bob@example.org: accepted (250 2.0.0 Message taken)" in english.out
+    assert "carl@example.org: refused (550 5.1.1 no such user)" in english.out
+    assert "carl@example.org : refusé (550 5.1.1 no such user)" in french.out
+
+
+def test_a_worker_tells_of_what_failed(courriel: Run, via: Sandbox) -> None:
+    via.answer("recipient", "550 5.1.1 no such user")
+    mail = queue(courriel)
+
+    plain = courriel("worker", "--once")
+
+    assert plain.out == "0 accepted, 1 failed; 0 waiting, 0 held\n"
+    assert plain.err.splitlines() == [f"✗ {mail}: failed", "    bob@example.org  550 5.1.1 no such user"]
+
+
+def test_machines_get_an_object_for_each_mail(courriel: Run, via: Sandbox) -> None:
+    mail = queue(courriel)
+
+    ran = courriel("worker", "--once", "--json")
+
+    sent, stopped = ran.objects
+    assert (sent["event"], sent["id"], sent["state"]) == ("sent", mail, "sent")
+    assert stopped == {
+        "event": "stopped",
+        "sent": 1,
+        "failed": 0,
+        "unsure": 0,
+        "waiting": 0,
+        "held": 0,
+        "unanswered": 0,
+    }
+
+
+def test_mails_are_held_released_canceled_and_tried_at_once(courriel: Run, via: Sandbox) -> None:
+    held, canceled = queue(courriel), queue(courriel)
+
+    assert courriel("outbox", "hold", held).out == f"{held}: held\n"
+    assert courriel("outbox", "cancel", canceled).out == f"{canceled}: canceled\n"
+    courriel("worker", "--once")
+    assert via.letters == []
+    again = courriel("outbox", "cancel", canceled)
+    assert again.status == 69
+    assert f"{canceled}: impossible, it is canceled" in again.err
+    assert courriel("outbox", "release", "--all").out == f"{held}: released\n"
+    courriel("worker", "--once")
+    assert len(via.letters) == 1
+
+
+def test_a_mail_that_waits_is_tried_at_once(courriel: Run, via: Sandbox) -> None:
+    via.answer("message", "450 4.2.0 not now", times=1)
+    mail = queue(courriel)
+    courriel("worker", "--once")
+    waiting = courriel("outbox", "list").out
+    assert "put off, next try in" in waiting
+
+    retried = courriel("outbox", "retry", mail)
+    courriel("worker", "--once")
+
+    assert retried.out == f"{mail}: tried as soon as a worker is there\n"
+    assert len(via.letters) == 1
+
+
+def test_a_way_out_is_stopped_and_started(courriel: Run, via: Sandbox) -> None:
+    queue(courriel)
+
+    courriel("outbox", "pause", "default")
+    courriel("worker", "--once")
+    stopped = courriel("outbox", "stats")
+    assert "default: stopped (courriel outbox resume)" in stopped.out
+    assert via.letters == []
+    courriel("outbox", "resume", "default")
+    courriel("worker", "--once")
+
+    assert len(via.letters) == 1
+
+
+def test_mails_are_listed_and_counted(courriel: Run, via: Sandbox) -> None:
+    first = queue(courriel)
+    courriel("worker", "--once")
+    second = queue(courriel)
+
+    assert [each["id"] for each in courriel("outbox", "list", "--json").objects] == [first, second]
+    assert [each["id"] for each in courriel("outbox", "list", "--state", "ready", "--json").objects] == [second]
+    assert [each["id"] for each in courriel("outbox", "list", "--most", "1", "--json").objects] == [first]
+    counts = courriel("outbox", "stats", "--json").json["counts"]
+    assert {(each["state"], each["mails"]) for each in counts} == {("sent", 1), ("ready", 1)}
+    assert courriel("outbox", "list", "--via", "other").err == "No mail.\n"
+
+
+def test_a_mail_is_exported_to_the_octet_and_never_over_a_file(courriel: Run, via: Sandbox, tmp_path: Path) -> None:
+    mail = queue(courriel)
+    file = tmp_path / "mail.eml"
+
+    courriel("outbox", "export", mail, str(file))
+    courriel("worker", "--once")
+    again = courriel("outbox", "export", mail, str(file))
+
+    assert file.read_bytes() == via.letters[0].content
+    assert again.status != 0
+
+
+def test_what_ended_long_ago_is_forgotten(courriel: Run, via: Sandbox) -> None:
+    queue(courriel)
+    courriel("worker", "--once")
+
+    kept, gone = courriel("outbox", "prune"), courriel("outbox", "prune", "--sent", "0s")
+
+    assert kept.out == "0 mails forgotten\n"
+    assert gone.out == "1 mails forgotten\n"
+
+
+@pytest.mark.parametrize("arguments", [("show", "nothing"), ("show", "--key", "nothing"), ("cancel", "nothing")])
+def test_a_mail_that_is_not_there_is_said_so(courriel: Run, via: Sandbox, arguments: list[str]) -> None:
+    ran = courriel("outbox", *arguments)
+
+    assert ran.status == 66
+    assert ran.err.startswith("✗ There is no such mail in the outbox.")
+    assert "nothing" in ran.err
+
+
+def test_the_outbox_is_where_the_project_says(
+    courriel: Run, via: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("COURRIEL_OUTBOX")
+    Path("courriel.toml").write_text('outbox = "waiting.db"\n')
+
+    queue(courriel)
+
+    assert Path("waiting.db").is_file()
+
+
+def test_without_a_word_it_is_the_users_own(
+    courriel: Run, via: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("COURRIEL_OUTBOX")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+    queue(courriel)
+
+    assert (tmp_path / "state" / "courriel" / "outbox.db").is_file()
+
+
+@pytest.fixture
+def working(via: Sandbox) -> Iterator[Callable[..., tuple[subprocess.Popen[str], Queue[str]]]]:
+    """A worker as a process of its own, and the lines that it prints."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str) -> tuple[subprocess.Popen[str], Queue[str]]:
+        worker = subprocess.Popen(
+            [sys.executable, "-W", "error", "-m", "courriel", "worker", *arguments],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=os.environ,
+        )  # fmt: skip
+        started.append(worker)
+        lines: Queue[str] = Queue()
+
+        def read() -> None:
+            assert worker.stdout is not None
+            for line in worker.stdout:
+                lines.put(line)
+
+        Thread(target=read, daemon=True).start()
+        return worker, lines
+
+    yield start
+    for worker in started:
+        if worker.poll() is None:
+            worker.kill()
+        worker.wait()
+        assert worker.stdout is not None
+        worker.stdout.close()
+
+
+def test_sigterm_ends_a_worker_in_peace_and_it_says_what_is_left(
+    working: Callable[..., tuple[subprocess.Popen[str], Queue[str]]], via: Sandbox
+) -> None:
+    with Outbox() as outbox:
+        outbox.put_many([message(number) for number in range(3)], via=via.url)
+        outbox.put(message(3), via=via.url, not_before=3600)
+    worker, lines = working("--json")
+    for _ in range(3):
+        assert json.loads(lines.get(timeout=20))["event"] == "sent"
+
+    worker.send_signal(signal.SIGTERM)
+
+    stopped = json.loads(lines.get(timeout=20))
+    assert worker.wait(timeout=20) == 0
+    assert (stopped["event"], stopped["sent"], stopped["waiting"], stopped["unanswered"]) == ("stopped", 3, 1, 0)
+
+
+def message(number: int) -> object:
+    from courriel import Message
+
+    return Message(sender="ada@example.org", to=f"r{number}@example.org", subject=f"Number {number}", text="Hello.")

@@ -1,0 +1,119 @@
+"""A mailbox as those who block see it, and as those who await: one test is for both."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from courriel import AsyncImapSession, ImapSession, Server
+from courriel.model.credentials import Credentials
+from courriel.session.imap_awaited import AsyncLetters, AsyncMailboxLetter, AsyncWatch
+
+
+class BlockingMailbox(ImapSession):
+    """As it is."""
+
+    def content(self, letter: Any) -> bytes:
+        """The whole of it."""
+        return letter.raw
+
+    def leave(self) -> None:
+        """The test is over: nothing more is said."""
+        self.hang_up()
+
+
+class AwaitingMailbox:
+    """The same words, and each is awaited behind them."""
+
+    def __init__(self, server: Server, credentials: Credentials | None = None, **options: Any) -> None:
+        self.runner = asyncio.Runner()
+        self.session = AsyncImapSession(server, credentials, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        known = getattr(self.session, name)
+        return self._awaited(known) if callable(known) else known
+
+    def content(self, letter: AsyncMailboxLetter) -> bytes:
+        return self.runner.run(letter.load()).raw
+
+    def leave(self) -> None:
+        self.session.hang_up()
+        self.session._worker.close()
+        self.runner.close()
+
+    def __enter__(self) -> AwaitingMailbox:
+        self.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+        self.leave()
+
+    # The steps.
+
+    def _awaited(self, act: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            given = act(*arguments, **options)
+            if isinstance(given, AsyncLetters):
+                return Found(self.runner, self.runner.run(_looked_for(given)))
+            if isinstance(given, AsyncWatch):
+                return Watching(self.runner, self.runner.run(given.begin()))
+            return self.runner.run(given) if inspect.iscoroutine(given) else given
+
+        return call
+
+
+class Found:
+    """Letters that were looked for."""
+
+    def __init__(self, runner: asyncio.Runner, letters: AsyncLetters) -> None:
+        self._runner, self.letters = runner, letters
+        self.uids = letters.uids
+
+    def __len__(self) -> int:
+        return len(self.letters)
+
+    def __iter__(self) -> Iterator[AsyncMailboxLetter]:
+        return iter(self._runner.run(_listed(self.letters)))
+
+
+class Watching:
+    """New letters as they come."""
+
+    def __init__(self, runner: asyncio.Runner, watch: AsyncWatch) -> None:
+        self._runner, self.watch = runner, watch
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.watch, name)
+
+    def __iter__(self) -> Watching:
+        return self
+
+    def __next__(self) -> AsyncMailboxLetter:
+        try:
+            return self._runner.run(_next(self.watch))
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+    def __enter__(self) -> Watching:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.watch.close()
+
+
+async def _looked_for(letters: AsyncLetters) -> AsyncLetters:
+    return await letters
+
+
+async def _listed(letters: AsyncLetters) -> list[AsyncMailboxLetter]:
+    return [letter async for letter in letters]
+
+
+async def _next(watch: AsyncWatch) -> AsyncMailboxLetter:
+    return await anext(watch)
+
+
+Mailbox = BlockingMailbox | AwaitingMailbox
