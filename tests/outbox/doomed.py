@@ -1,7 +1,7 @@
 """
 A process that sends or puts mail and comes to its end at a given point: killed, or stopped until it may go on.
 
-    python doomed.py work|put PLACE LANE POINT SIGNAL ON_UNSURE
+    python doomed.py work|put PLACE LANE POINT SIGNAL ON_UNSURE [dot]
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 
 from courriel import Message, Outbox
+from courriel.dialogue.smtp import SmtpDialogue
 from courriel.network import blocking
 from courriel.outbox import batch, worker
 from courriel.outbox.store import Store
@@ -83,7 +84,9 @@ def arm_line(point: str, end: Callable[[], None]) -> None:
 
     def doomed_receive(line: blocking.Line, stage: str, more: bool) -> bytes:
         data = receive(line, stage, more)  # type: ignore[arg-type]
-        if (point == "door open" and b"354 " in data) or (point == "answered" and b"taken" in data):
+        if (point == "door open" and (b"354 " in data or b"2.1.5" in data)) or (
+            point == "answered" and b"taken" in data
+        ):
             end()
         return data
 
@@ -92,9 +95,21 @@ def arm_line(point: str, end: Callable[[], None]) -> None:
     blocking.Line._receive = doomed_receive  # type: ignore[method-assign]
 
 
-def main(act: str, place: str, lane: str, point: str, number: str, on_unsure: str) -> None:
+def end_by_a_dot() -> None:
+    """As with a server that does not know CHUNKING."""
+    real = SmtpDialogue._learn
+
+    def learn_less(dialogue: SmtpDialogue, capabilities: dict[str, str]) -> None:
+        real(dialogue, {name: value for name, value in capabilities.items() if name != "CHUNKING"})
+
+    SmtpDialogue._learn = learn_less  # type: ignore[method-assign]
+
+
+def main(act: str, place: str, lane: str, point: str, number: str, on_unsure: str, dot: str = "") -> None:
     end = lambda: doom(int(number))  # noqa: E731
     shorten_leases()
+    if dot:
+        end_by_a_dot()
     with Outbox(place) as outbox:
         arm_store(outbox._store, point, end)
         arm_line(point, end)

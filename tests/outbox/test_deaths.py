@@ -32,7 +32,8 @@ POINTS = [
 CERTAIN = POINTS[: POINTS.index("before mark") + 1]
 """Until here nothing has been delivered, and nobody may think so."""
 
-LARGE = "x" * 70 + "\n" + "y\n" * 100_000  # goes by DATA, block by block; small ones go whole, by BDAT
+LARGE = "x" * 70 + "\n" + "y\n" * 100_000  # goes block by block; small ones go whole, by BDAT
+NO_SUCH_MOMENT = {("whole", "door open"), ("whole", "in body"), ("by a dot", "in body")}
 
 Doomed = Callable[..., subprocess.Popen[bytes]]
 
@@ -45,9 +46,9 @@ def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def begin(
-    act: str, place: str, lane: str, point: str, number: int, on_unsure: str = "resend"
+    act: str, place: str, lane: str, point: str, number: int, on_unsure: str = "resend", *more: str
 ) -> subprocess.Popen[bytes]:
-    arguments = [sys.executable, doomed.__file__, act, place, lane, point, str(int(number)), on_unsure]
+    arguments = [sys.executable, doomed.__file__, act, place, lane, point, str(int(number)), on_unsure, *more]
     return subprocess.Popen(arguments, env=os.environ | {"PYTHONWARNINGS": "error"})
 
 
@@ -77,22 +78,24 @@ def check(sandbox: Sandbox, tickets: Sequence[Ticket], *, hold: bool, certain: b
     assert not copies, "something was delivered that was never put"
 
 
-@pytest.mark.parametrize("text", ["Hello.", LARGE], ids=["whole", "in blocks"])
+@pytest.mark.parametrize("manner", ["whole", "in blocks", "by a dot"])
 @pytest.mark.parametrize("on_unsure", ["resend", "hold"])
 @pytest.mark.parametrize("point", POINTS)
 def test_a_worker_is_killed(
-    place: str, outbox: Outbox, sandbox: Sandbox, point: str, on_unsure: str, text: str
+    place: str, outbox: Outbox, sandbox: Sandbox, point: str, on_unsure: str, manner: str
 ) -> None:
-    if text == "Hello." and point in ("door open", "in body"):
+    if (manner, point) in NO_SUCH_MOMENT:
         pytest.skip("a small mail has no such moment")
+    text = LARGE if manner == "in blocks" else "Hello."
     tickets = outbox.put_many([message(n, text=text) for n in range(3)], via=sandbox.url, on_unsure=on_unsure)
+    dot = ["dot"] if manner == "by a dot" else []
 
-    killed = begin("work", place, tickets[0].info.lane, point, signal.SIGKILL).wait(30)
+    killed = begin("work", place, tickets[0].info.lane, point, signal.SIGKILL, on_unsure, *dot).wait(30)
     finish(outbox, tickets)
 
     assert killed == -signal.SIGKILL
-    # A small mail leaves in one piece with its envelope, after the mark.
-    certain = point in CERTAIN and (text == LARGE or "envelope" not in point)
+    # A whole mail leaves in one piece with its envelope, after the mark.
+    certain = point in CERTAIN and (manner != "whole" or "envelope" not in point)
     check(sandbox, tickets, hold=on_unsure == "hold", certain=certain)
 
 

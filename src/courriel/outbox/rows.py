@@ -160,8 +160,7 @@ def _job(row: Row) -> Job:
     )
 
 
-def _written(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+_written = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 def _read(stored: object) -> Any:

@@ -154,7 +154,10 @@ class SqliteStore:
         return jobs or rows.jobs_of(connection.execute(self._says["claim_suspect"], values).fetchall())
 
     def _with_body(self, job: Job) -> Job:
-        return replace(job, body=tuple(self.body(job.id))) if job.size <= _CARRIED else job
+        if job.size > _CARRIED:
+            return job
+        chunk = self._chunk(job.id, 0)
+        return replace(job, body=() if chunk is None else (chunk,))
 
     def mark(self, jobs: Sequence[Job], *, lease: float) -> list[bool]:
         """See Store.mark."""
