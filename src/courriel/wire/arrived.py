@@ -42,7 +42,7 @@ class Arrived:
 
     def add(self, data: bytes) -> None:
         """Take in what has arrived. Take answers until there are none before you add more."""
-        self._data = self._data[self._at :] + data
+        self._data = self._data[self._at :] + data if self._at < len(self._data) else data
         self._at = 0
 
     def line(self) -> bytes | None:
@@ -65,6 +65,8 @@ class Arrived:
         """
         found: list[Answer] = []
         while len(found) < count:
+            if self._status is None and self._take_whole_ones(count, limit, found):
+                continue
             if self._status is None:
                 status = self.line()
                 if status is None:
@@ -104,6 +106,23 @@ class Arrived:
 
     # The steps.
 
+    def _take_whole_ones(self, count: int, limit: int, found: list[Answer]) -> bool:
+        """The usual case, many at a time: all of a letter is here, and no line of it begins with a dot but the end."""
+        data, at = self._data, self._at
+        before = len(found)
+        while len(found) < count and data.startswith(b"+OK", at):
+            end = data.find(b"\r\n.", at)
+            cut = data.find(b"\n", at, at + MAX_LINE)
+            if end < 0 or not data.startswith(END, end) or end - cut > limit or not data.endswith(b"\r", at, cut):
+                break
+            status = data[at : cut - 1]
+            if not _is_yes(status):
+                break
+            found.append((status, data[cut + 1 : end + 2]))
+            at = end + len(END)
+        self._at = at
+        return len(found) > before
+
     def _begin_text(self, status: bytes) -> None:
         self._status = status
         # One line end back: the text may be empty, or begin with a dot.
@@ -111,7 +130,11 @@ class Arrived:
 
     def _text(self, limit: int) -> bytes | None:
         data, at = self._data, self._at
-        end = data.find(END, at)
+        # As a rule the first line that begins with a dot is the end: then one look is enough for both.
+        end = data.find(b"\r\n.", at)
+        plain = data.startswith(END, end) if end >= 0 else False
+        if not plain and end >= 0:
+            end = data.find(END, end)
         size = self._held + (end if end >= 0 else len(data)) - at
         if size > limit + 2:
             raise RemoteProtocolError(f"the server's answer goes on beyond {limit} octets")
@@ -122,12 +145,12 @@ class Arrived:
                 self._held += kept - at
                 self._at = kept
             return None
-        text = data[at : end + 2]
         self._at = end + len(END)
-        if self._parts:
-            text = b"".join((*self._parts, text))
-            self._parts.clear()
-            self._held = 0
+        if plain and not self._parts:
+            return data[at + 2 : end + 2]
+        text = b"".join((*self._parts, data[at : end + 2]))
+        self._parts.clear()
+        self._held = 0
         return text.replace(b"\r\n.", b"\r\n")[2:]
 
 
