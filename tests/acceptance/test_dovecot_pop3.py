@@ -152,9 +152,13 @@ def test_a_program_that_fails_deletes_nothing(mailboxes: Dovecot) -> None:
     deliver(mailboxes, BOB)
     session = PopSession(there(mailboxes), Password(BOB.user, BOB.password))
 
-    with pytest.raises(ZeroDivisionError), session as box:
-        box.delete(1)
-        raise ZeroDivisionError
+    def fail() -> None:
+        with session as box:
+            box.delete(1)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
 
     assert len(mailboxes.mailboxes.letters(BOB.user)) == 1
 
