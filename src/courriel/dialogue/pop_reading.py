@@ -67,10 +67,10 @@ class Reading:
     # The steps.
 
     def _ask(self) -> Flow[None]:
-        """A burst of commands when there is room for some: one at a time would cost the server a wake-up for each, and
-        to wait until much of the window is free would leave the road empty.
+        """A burst of commands when a third of the window is free: one at a time would cost the server a wake-up for
+        each, and to wait until it is empty would leave the road empty as well.
         """
-        if self._window - len(self._asked) < max(1, self._window // 8):
+        if self._window - len(self._asked) < max(1, self._window // 3):
             return
         burst: list[int] = []
         verb, _ = self._words
