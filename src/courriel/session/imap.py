@@ -260,7 +260,7 @@ class ImapSession:
         told = self.tell(letter.place, (letter.uid,), ("BODY.PEEK[]",))
         if letter.uid not in told:
             raise errors.UsageError(f"letter {letter.uid} is no longer in {letter.folder!r}")
-        return told[letter.uid].get(b"BODY[]") or b""
+        return some_letters.octets_of(told[letter.uid], b"BODY[]")
 
     # Changing.
 
@@ -449,7 +449,7 @@ class ImapSession:
             return
         for some in _batches(uids):
             told = self.tell(place, some, ("RFC822.SIZE",))
-            sizes = {uid: each.get(b"RFC822.SIZE") or 0 for uid, each in told.items()}
+            sizes = {uid: some_letters.size_of(each) for uid, each in told.items()}
             for lot in some_letters.batched_by_size(some, sizes):
                 # One that is too large for memory comes with its headers; touching the rest says so.
                 small = max(sizes[uid] for uid in lot) <= self._dialogue.exchange.limits.letter

@@ -35,11 +35,12 @@ class Placed:
         self.place = place
         self.uid = uid
         self.told = told
-        self.flags: frozenset[str] = wire.words_of(told.get(b"FLAGS") or ())
-        self.size: int = told.get(b"RFC822.SIZE") or 0
-        self.received: datetime.datetime | None = told.get(b"INTERNALDATE")
-        self._raw: bytes | None = told.get(b"BODY[]")
-        self._header: bytes = told.get(b"BODY[HEADER]") or b""
+        flags, received = told.get(b"FLAGS"), told.get(b"INTERNALDATE")
+        self.flags = wire.words_of(flags if isinstance(flags, tuple) else ())
+        self.size = size_of(told)
+        self.received = received if isinstance(received, datetime.datetime) else None
+        self._raw = octets_of(told, b"BODY[]") if b"BODY[]" in told else None
+        self._header = octets_of(told, b"BODY[HEADER]")
 
     @property
     def folder(self) -> str:
@@ -143,6 +144,18 @@ class Letters(Sequence[MailboxLetter]):
 
     def __repr__(self) -> str:
         return f"<{len(self)} letters in {self.place[0]!r}>"
+
+
+def size_of(told: Told) -> int:
+    """How many octets the server says a letter has; 0 when it says something else."""
+    size = told.get(b"RFC822.SIZE")
+    return size if isinstance(size, int) else 0
+
+
+def octets_of(told: Told, name: bytes) -> bytes:
+    """A text that was fetched; a short one may have been taken for a number, or be missing (NIL)."""
+    given = told.get(name)
+    return given if isinstance(given, bytes) else b"" if given is None else str(given).encode()
 
 
 def batched(uids: Sequence[int]) -> Iterator[Sequence[int]]:
