@@ -11,7 +11,9 @@ import trustme
 
 from courriel import Security, Server, Timeouts, Transcript, Trust
 from courriel.model.credentials import Credentials
+from courriel.model.server import Dialect
 from session.play import TRANSCRIPTS, Awaiting, Blocking, Cut, Session, Theatre
+from session.pop_play import AwaitingBox, BlockingBox, Box, MeetBox
 
 Play = Callable[..., Session]
 
@@ -80,6 +82,52 @@ def play(meet: Play) -> Play:
         return session
 
     return play
+
+
+@pytest.fixture(params=[BlockingBox, AwaitingBox])
+def box_colour(request: pytest.FixtureRequest) -> type[Box]:
+    return request.param
+
+
+@pytest.fixture
+def meet_box(theatre: Theatre, box_colour: type[Box], authority: trustme.CA) -> Iterator[MeetBox]:
+    """A mailbox, not opened yet, on a server that plays these scripts."""
+    met: list[Box] = []
+
+    def meet(
+        *scripts: str,
+        credentials: Credentials | None = None,
+        transcript: Transcript | None = None,
+        largest: int = 100_000,
+        **options: object,
+    ) -> Box:
+        theatre.stage(*(text(script) for script in scripts))
+        server = Server(
+            "127.0.0.1",
+            theatre.port,
+            Security.NONE,
+            trust=Trust.data(authority.cert_pem.bytes()),
+            timeouts=Timeouts.silence(10),
+            dialect=Dialect.POP3,
+        )
+        met.append(box_colour(replace(server, **options), credentials, transcript, largest=largest))  # type: ignore[arg-type]
+        return met[-1]
+
+    yield meet
+    for box in met:
+        box.leave()
+
+
+@pytest.fixture
+def box(meet_box: MeetBox) -> MeetBox:
+    """The same, opened."""
+
+    def box(*scripts: str, **options: object) -> Box:
+        met = meet_box(*scripts, **options)
+        met.open()
+        return met
+
+    return box
 
 
 def text(script: str) -> str:

@@ -228,7 +228,6 @@ class PopDialogue:
 
     def _secure(self) -> Flow[None]:
         self._certificate = yield from opening.secure()
-        self.capabilities = {}
 
     def _speak_utf8(self) -> Flow[None]:
         """Have letters as they were written, where the server would rewrite them otherwise (RFC 6856 2.1)."""

@@ -27,9 +27,7 @@ class PopExchange(Talk):
 
     def hear(self, stage: Stage) -> Flow[Reply]:
         """The next status line, whatever it says."""
-        while (line := self._taken(self._arrived.line, stage)) is None:
-            yield from self._more(stage, begun=not self.idle)
-        return self.read(line, stage)
+        return self.read((yield from self._awaited(self._arrived.line, stage)), stage)
 
     def hear_text(self, stage: Stage, limit: int) -> Flow[tuple[Reply, bytes]]:
         """The next status line, and the text of `limit` octets at most that follows +OK."""
@@ -38,15 +36,11 @@ class PopExchange(Talk):
 
     def hear_some(self, most: int, stage: Stage, limit: int) -> Flow[list[Answer]]:
         """The next answers of which each has a text: one at least, and as many of `most` as are here."""
-        while not (answers := self._taken(lambda: self._arrived.answers(most, limit), stage)):
-            yield from self._more(stage, begun=not self.idle)
-        return answers
+        return (yield from self._awaited(lambda: self._arrived.answers(most, limit) or None, stage))
 
     def pour(self, stage: Stage, write: Callable[[bytes], object], limit: int) -> Flow[Reply]:
         """Hear a status line, and write the text that follows +OK, portion by portion; it is never here as a whole."""
-        while (line := self._taken(self._arrived.begin_pouring, stage)) is None:
-            yield from self._more(stage, begun=not self.idle)
-        reply = self.read(line, stage)
+        reply = self.read((yield from self._awaited(self._arrived.begin_pouring, stage)), stage)
         if reply.kind != 2:
             return reply
         poured = 0
@@ -58,8 +52,7 @@ class PopExchange(Talk):
                 raise errors.RemoteProtocolError(f"the letter goes on beyond {limit} octets", stage=stage)
             write(portion)
 
-        while not self._arrived.pour(count):
-            yield from self._more(stage, begun=True)
+        yield from self._awaited(lambda: self._arrived.pour(count) or None, stage)
         return reply
 
     def read(self, status: bytes, stage: Stage) -> Reply:
@@ -74,6 +67,14 @@ class PopExchange(Talk):
         self._arrived.clear()
 
     # The steps.
+
+    def _awaited(self, take: Callable[[], T | None], stage: Stage) -> Flow[T]:
+        """What can be taken, once enough has arrived for it."""
+        begun = False
+        while (taken := self._taken(take, stage)) is None:
+            yield from self._more(stage, begun=begun)
+            begun = True
+        return taken
 
     def _more(self, stage: Stage, *, begun: bool) -> Flow[None]:
         """Wait for more; who sends a letter a little at a time, so as to hold us for ever, does not get more time."""

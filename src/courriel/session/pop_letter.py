@@ -28,9 +28,12 @@ class _Letter:
         return self._raw is not None
 
     def keep(self, result: bytes | errors.CourrielError, *, head: bool = False) -> None:
-        """This is what came of asking for it; an error is raised each time when the content is touched."""
+        """This is what came of asking for it; an error is raised each time when the content is touched.
+
+        A head that was refused is asked for again when it is touched: the letter itself may be there.
+        """
         if isinstance(result, errors.CourrielError):
-            self._failure = result
+            self._failure = None if head else result
         elif head:
             self._head = result
         else:
@@ -75,11 +78,11 @@ class PopLetter(_Letter):
     @property
     def raw(self) -> bytes:
         """The whole letter, to the octet."""
+        if self._failure is not None:
+            raise self._failure
         if self._raw is None:
             self._session.fetch(self)
-        if self._raw is None:
-            assert self._failure is not None
-            raise self._failure
+        assert self._raw is not None
         return self._raw
 
     @property

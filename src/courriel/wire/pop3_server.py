@@ -39,9 +39,10 @@ def write_letter(content: bytes) -> bytes:
 def head_of(content: bytes, lines: int) -> bytes:
     """What stands above the text of a letter, the empty line, and so many lines of the text (RFC 1939 7, TOP)."""
     head, blank, text = content.partition(b"\r\n\r\n")
-    if not blank:
+    pieces = text.split(b"\r\n", lines)
+    if not blank or len(pieces) <= lines:
         return content
-    return head + blank + b"".join(line + b"\r\n" for line in text.split(b"\r\n", lines)[:lines])
+    return head + blank + b"".join(line + b"\r\n" for line in pieces[:lines])
 
 
 def read_numbers(argument: str, *least: int) -> tuple[int, ...]:
