@@ -31,10 +31,12 @@ if TYPE_CHECKING:
     from courriel.errors import CourrielError as CourrielError
     from courriel.model.address import Address as Address
     from courriel.model.attachment import Attachment as Attachment
+    from courriel.model.correspondent import Correspondent as Correspondent
     from courriel.model.credentials import External as External
     from courriel.model.credentials import Password as Password
     from courriel.model.credentials import Token as Token
     from courriel.model.credentials import TokenSource as TokenSource
+    from courriel.model.enclosure import Enclosure as Enclosure
     from courriel.model.envelope import Envelope as Envelope
     from courriel.model.envelope import Notify as Notify
     from courriel.model.envelope import Return as Return
@@ -64,21 +66,27 @@ if TYPE_CHECKING:
     from courriel.session.pop3 import PopSession as PopSession
     from courriel.session.smtp import AsyncSmtpSession as AsyncSmtpSession
     from courriel.session.smtp import SmtpSession as SmtpSession
+    from courriel.wire.letter import AsyncLetter as AsyncLetter
+    from courriel.wire.letter import Letter as Letter
 
 _HOMES = {
     "Address": "model.address",
     "AsyncImapSession": "session.imap_awaited",
+    "AsyncLetter": "wire.letter",
     "AsyncPopSession": "session.pop3",
     "AsyncSmtpPool": "session.pool",
     "AsyncSmtpSession": "session.smtp",
     "Attachment": "model.attachment",
     "ClientCertificate": "model.trust",
+    "Correspondent": "model.correspondent",
     "CourrielError": "errors",
     "Dialect": "model.server",
+    "Enclosure": "model.enclosure",
     "Envelope": "model.envelope",
     "External": "model.credentials",
     "Fate": "model.receipt",
     "ImapSession": "session.imap",
+    "Letter": "wire.letter",
     "Limits": "model.limits",
     "Mark": "model.folder",
     "Message": "model.message",

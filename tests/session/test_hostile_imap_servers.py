@@ -351,7 +351,7 @@ def test_what_is_told_of_a_letter_is_of_its_kind_or_left_out(opened: Call) -> No
 
     (letter,) = session.search(whole=True)
 
-    assert (letter.size, letter.flags, letter.received) == (0, frozenset(), None)
+    assert (letter.size, letter.flags, letter.received) == (2, frozenset(), None)
     assert session.content(letter) == b"34"
 
 

@@ -21,7 +21,7 @@ from courriel.network.line import keep_line
 from courriel.network.stepping import Bell, SteppingLine
 from courriel.network.transcript import Transcript, log_if_wanted
 from courriel.session import imap_letters as some_letters
-from courriel.session.imap_letters import Letters, Placed
+from courriel.session.imap_letters import Letters, MailboxLetter, Placed
 from courriel.session.imap_putting import Putable, octets_of
 from courriel.values import replace
 from courriel.wire import imap as wire
@@ -240,15 +240,15 @@ class ImapSession:
             self.select(folder, read_only=True)
         found = self._letters(self._find(asked))
         # Servers look for a part of the field, and "1@example.org" is a part of "<11@example.org>".
-        wanted = message_id.strip().strip("<>").encode()
-        return tuple(letter.uid for letter in found if _has_message_id(letter.raw_header, wanted))
+        wanted = message_id.strip().strip("<>")
+        return tuple(letter.uid for letter in found if letter.message_id.strip("<>") == wanted)
 
     def fetch(self, which: Which, *, whole: bool = False) -> Letters:
         """These letters of the selected folder, as `search` gives them."""
         uids = self._numbers(which)
         return self._letters(uids, whole=whole)
 
-    def content_of(self, letter: Placed) -> bytes:
+    def content_of(self, letter: MailboxLetter) -> bytes:
         """The whole letter to the octet; it is not marked as seen.
 
         Raises UsageError when it is gone, LetterTooLarge (nothing is asked then).
@@ -545,15 +545,6 @@ def _search_of(what: Search | None, wanted: dict[str, Any]) -> Search:
         return Search(**wanted)
     except TypeError as unknown:
         raise errors.UsageError(f"search: {unknown}") from None
-
-
-def _has_message_id(head: bytes, wanted: bytes) -> bool:
-    unfolded = head.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ")
-    for line in unfolded.split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        if name.strip().lower() == b"message-id" and value.strip().strip(b"<>") == wanted:
-            return True
-    return False
 
 
 def _batches(uids: Sequence[int]) -> Iterator[Sequence[int]]:

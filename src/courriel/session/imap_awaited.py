@@ -22,9 +22,10 @@ from courriel.model.server import Server, Timeouts
 from courriel.network.transcript import Transcript
 from courriel.network.worker import Worker
 from courriel.session.imap import INBOX, ImapSession, Which
-from courriel.session.imap_letters import Letters, Placed
+from courriel.session.imap_letters import Letters, MailboxLetter, Placed
 from courriel.session.imap_putting import Putable
 from courriel.session.imap_watch import Watch
+from courriel.wire.letter import AsyncLetter
 
 if TYPE_CHECKING:
     from typing import Self
@@ -35,25 +36,16 @@ AsyncWhich: TypeAlias = "Which | AsyncLetters"
 """Letters, by themselves or by their numbers (UIDs) in the folder that is selected."""
 
 
-class AsyncMailboxLetter(Placed):
-    """A letter in a folder, as MailboxLetter; its content is there after `await letter.load()`."""
+class AsyncMailboxLetter(Placed, AsyncLetter):
+    """A letter in a folder, as MailboxLetter; all of it is there after `await letter.load()`.
 
-    def __init__(self, session: AsyncImapSession, letter: Placed) -> None:
-        super().__init__(letter.place, letter.uid, letter.told)
-        self._session = session
+    What needs more than its header raises UsageError before that.
+    """
 
-    @property
-    def raw(self) -> bytes:
-        """The whole letter to the octet. Raises UsageError before it was loaded."""
-        if self._raw is None:
-            raise errors.UsageError(f"letter {self.uid} is not here yet: await letter.load() first")
-        return self._raw
-
-    async def load(self) -> Self:
-        """Fetch what is not here yet, once, and return the letter itself: from now on it needs no session."""
-        if self._raw is None:
-            self._raw = await self._session.content_of(self)
-        return self
+    def __init__(self, session: AsyncImapSession, letter: MailboxLetter) -> None:
+        self._place(letter.place, letter.uid, letter.told)
+        super().__init__(header=letter.raw_header, whole=letter.raw if letter.loaded else _not_here, size=letter.size)
+        self._fetch = partial(session.content_of, letter)
 
 
 class AsyncLetters:
@@ -282,7 +274,7 @@ class AsyncImapSession:
         """The numbers of the letters that have exactly this Message-ID; see ImapSession.find."""
         return await self.run(partial(self._session.find, message_id=message_id, folder=folder))
 
-    async def content_of(self, letter: Placed) -> bytes:
+    async def content_of(self, letter: MailboxLetter) -> bytes:
         """The whole letter to the octet; it is not marked as seen."""
         return await self.run(partial(self._session.content_of, letter))
 
@@ -384,6 +376,10 @@ class AsyncImapSession:
 def _plain(which: AsyncWhich) -> Which:
     """Letters as the session of those who block knows them."""
     return which.known() if isinstance(which, AsyncLetters) else which
+
+
+def _not_here() -> bytes:
+    raise errors.UsageError("this letter is not here yet: await letter.load() first")
 
 
 async def _awaited(given: Awaitable[T]) -> T:

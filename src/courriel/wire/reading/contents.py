@@ -1,0 +1,113 @@
+"""What is in a mail, for people: the text, the HTML, and the files, whichever way its parts stand within each other."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from functools import partial
+
+from courriel.expressions import expression
+from courriel.model.enclosure import Enclosure, numbered, safe_name
+from courriel.wire.reading.charsets import Complain, decoded
+from courriel.wire.reading.parts import Leaf
+from courriel.wire.reading.transfer import unpacked
+
+_TEXTS = ("text/plain", "text/enriched", "text/richtext", "text/markdown")
+_ENDINGS = {
+    "text/plain": ".txt", "text/html": ".html", "text/calendar": ".ics", "text/csv": ".csv", "text/vcard": ".vcf",
+    "application/pdf": ".pdf", "application/zip": ".zip", "application/json": ".json", "application/xml": ".xml",
+    "application/pgp-signature": ".asc", "application/pkcs7-signature": ".p7s", "image/jpeg": ".jpg",
+    "image/png": ".png", "image/gif": ".gif", "image/webp": ".webp", "image/svg+xml": ".svg", "audio/mpeg": ".mp3",
+    "message/rfc822": ".eml", "message/global": ".eml", "message/delivery-status": ".txt",
+}  # fmt: skip
+_META = expression(rb"<meta[^>]{0,200}charset=[\"']?([\w-]{1,40})")
+
+
+def text_in(data: bytes, leaves: Iterable[Leaf], complain: Complain) -> str:
+    """The plain text, all of its parts, one below the other; lines end in LF."""
+    return _joined(data, (leaf for leaf in leaves if _is_text(leaf) and not _is_html(leaf)), complain)
+
+
+def html_in(data: bytes, leaves: Iterable[Leaf], complain: Complain) -> str:
+    """The HTML, the same way."""
+    return _joined(data, (leaf for leaf in leaves if _is_text(leaf) and _is_html(leaf)), complain)
+
+
+def enclosures_in(data: bytes, leaves: Iterable[Leaf], complain: Complain) -> tuple[Enclosure, ...]:
+    """All that is neither, images within the HTML and mails within the mail included; no two have the same name."""
+    taken = _Names()
+    return tuple(
+        _enclosure(data, leaf, taken, rank, complain)
+        for rank, leaf in enumerate((leaf for leaf in leaves if not _is_text(leaf)), 1)
+    )
+
+
+# The steps.
+
+
+def _is_text(leaf: Leaf) -> bool:
+    """Whether a part is to be read at once; a text with a name, or one that the HTML points at, is a file."""
+    label = leaf.label
+    if label.attached or not (label.content_type in _TEXTS or _is_html(leaf)):
+        return False
+    if leaf.within == "multipart/related" and leaf.place and label.content_id:
+        return False
+    return not (label.name and leaf.within)
+
+
+def _is_html(leaf: Leaf) -> bool:
+    return leaf.label.content_type == "text/html"
+
+
+def _joined(data: bytes, leaves: Iterable[Leaf], complain: Complain) -> str:
+    found: list[str] = []
+    for leaf in leaves:
+        octets = unpacked(data[leaf.start : leaf.end], leaf.label.encoding, complain)
+        charset = leaf.label.charset
+        if not charset and _is_html(leaf) and (said := _META.search(octets, 0, 2048)):
+            charset = said[1].decode("ascii", "replace")
+        text = decoded(octets, charset, complain)
+        if "\r" in text:
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+        if found and not found[-1].endswith("\n"):
+            found.append("\n")
+        found.append(text)
+    return "".join(found)
+
+
+def _enclosure(data: bytes, leaf: Leaf, taken: _Names, rank: int, complain: Complain) -> Enclosure:
+    label = leaf.label
+    fallback = f"attachment-{rank}{_ENDINGS.get(label.content_type, '.bin')}"
+    name = taken.free(safe_name(label.name, fallback))
+    if label.name and name != label.name:
+        complain(f"an attachment's name was not safe, or not its own; it is called {name!r}")
+    inline = not label.attached and bool(label.content_id)
+    # The part is cut out when its content is asked for: until then the files of a letter cost nothing.
+    load = partial(_content, data, leaf, complain)
+    return Enclosure(name, label.content_type, load, content_id=label.content_id, inline=inline)
+
+
+def _content(data: bytes, leaf: Leaf, complain: Complain) -> bytes:
+    return unpacked(data[leaf.start : leaf.end], leaf.label.encoding, complain)
+
+
+class _Names:
+    """Gives each name once, whatever letters and accents a file system takes for the same."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    def free(self, name: str) -> str:
+        """That name, or the same with the first number that is free."""
+        key = _alike(name)
+        free = name
+        number = self._numbers.get(key, 0) + 1
+        while number > 1 and _alike(free := numbered(name, number)) in self._numbers:
+            number += 1
+        self._numbers[key] = number
+        self._numbers.setdefault(_alike(free), 1)
+        return free
+
+
+def _alike(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()

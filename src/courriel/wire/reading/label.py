@@ -1,0 +1,64 @@
+"""What a part says of itself: its type, its charset, its name, and whether it is to be shown or saved."""
+
+from __future__ import annotations
+
+from courriel.expressions import expression
+from courriel.values import dataclass
+from courriel.wire.reading.charsets import Complain
+from courriel.wire.reading.header import Header
+from courriel.wire.reading.parameters import parameters_of
+from courriel.wire.reading.words import one_line, value_of
+
+_TYPE = expression(r"\s*([\w!#$&^+.-]{1,100})\s*/\s*([\w!#$&^+.-]{1,100})")
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """The MIME fields of one part, decoded. What is missing or nonsense has its default (RFC 2045 5.2)."""
+
+    content_type: str = "text/plain"
+    charset: str = ""
+    boundary: bytes = b""
+    encoding: str = ""
+    attached: bool = False
+    """Whether its sender says that it is a file, and no part of the text."""
+    name: str = ""
+    content_id: str = ""
+
+    @property
+    def is_multipart(self) -> bool:
+        """Whether it holds other parts, and says how they are told apart."""
+        return self.content_type.startswith("multipart/") and bool(self.boundary)
+
+
+def label_of(header: Header, default_type: str, complain: Complain) -> Label:
+    """Read the MIME fields of a header."""
+    main, parameters = parameters_of(value_of(header.first("content-type"), complain), complain)
+    found = _TYPE.match(main)
+    if main and not found:
+        complain(f"{one_line(main[:60], complain)!r} is no content type; it is taken for {default_type}")
+    content_type = f"{found[1]}/{found[2]}".lower() if found else default_type
+    boundary = parameters.get("boundary", "").rstrip()
+    if content_type.startswith("multipart/") and not boundary:
+        complain("a multipart without a boundary is shown as text")
+        content_type = "text/plain"
+    disposition, more = parameters_of(value_of(header.first("content-disposition"), complain), complain)
+    return Label(
+        content_type,
+        parameters.get("charset", ""),
+        boundary.encode("utf-8", "replace")[:_LONGEST_BOUNDARY],
+        _word(header.first("content-transfer-encoding")),
+        attached=disposition.lower() == "attachment",
+        name=more.get("filename") or parameters.get("name", ""),
+        content_id=one_line(value_of(header.first("content-id"), complain), complain).strip("<> ")[:500],
+    )
+
+
+# The steps.
+
+_LONGEST_BOUNDARY = 900  # RFC 2046 says 70, and some go beyond; a line has 998
+
+
+def _word(value: bytes) -> str:
+    """One word in lower case; comments and a semicolon after it do not belong to it."""
+    return value.split(b"(")[0].strip(b' \t;"').decode("ascii", "replace").lower()[:60]
