@@ -345,6 +345,15 @@ def test_a_letter_that_cannot_be_read_is_the_servers_fault(opened: Call, said: s
     assert pickle.loads(pickle.dumps(raised.value)).args == raised.value.args
 
 
+def test_what_is_told_by_the_way_is_not_taken_for_another_letter(opened: Call) -> None:
+    told = "* 1 FETCH (FLAGS (\\Seen))\n* 7 FETCH (UID 1 FLAGS (\\Draft))\n* 9 FETCH (UID 44 FLAGS ())\n{tag} OK ok"
+    session = opened(imap_server(UID_SEARCH="* SEARCH 1\n{tag} OK found", UID_FETCH=told))
+
+    (letter,) = session.search()
+
+    assert letter.flags == {"draft"}
+
+
 def test_what_is_told_of_a_letter_is_of_its_kind_or_left_out(opened: Call) -> None:
     said = '* 1 FETCH (UID 1 RFC822.SIZE many FLAGS x INTERNALDATE "soon" BODY[HEADER] 12 BODY[] 34)\n{tag} OK ok'
     session = opened(imap_server(UID_FETCH=said))

@@ -49,7 +49,8 @@ _USUAL = {
     "junk": ("Junk", "Spam", "Junk E-mail", "INBOX.Junk", "INBOX.Spam", "Indésirables", "Courrier indésirable"),
     "archive": ("Archive", "Archives", "INBOX.Archive"),
 }
-_AT_A_TIME = 500  # letters named in one command: a longer list is more than some servers read
+_AT_A_TIME = 200  # letters named in one command: a longer list is more than some servers read
+_NEIGHBOURS = 2000  # the same, where most of them stand in a row
 
 
 class ImapSession:
@@ -459,9 +460,7 @@ class ImapSession:
         """What the server tells of these letters, by number; those that are gone are left out."""
         with self._call(lambda: self._must_be_at(place)):
             assert self._client is not None, "an open line has its client"
-            with self._client.at("letter") as client:
-                told: dict[int, some_letters.Told] = client.fetch(list(uids), what)
-        return told
+            return self._client.fetch(uids, what)
 
     def _must_be_at(self, place: tuple[str, int]) -> None:
         selection = self.selected
@@ -504,7 +503,7 @@ class ImapSession:
                 act(client, wire.uid_set(batch), name)
                 told = self._client.code("COPYUID").split() if self._client else []
             if len(told) == 3:
-                old, new = (wire.read_uid_set(words, _AT_A_TIME) for words in told[1:])
+                old, new = (wire.read_uid_set(words, _NEIGHBOURS) for words in told[1:])
                 carried.update(zip(old, new, strict=False))
         return carried
 
@@ -548,8 +547,10 @@ def _search_of(what: Search | None, wanted: dict[str, Any]) -> Search:
 
 
 def _batches(uids: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(uids), _AT_A_TIME):
-        yield uids[start : start + _AT_A_TIME]
+    """As many at a time as are told in a line of some hundred characters: thousands where they are neighbours."""
+    most = _NEIGHBOURS if len(uids) < 2 or abs(uids[-1] - uids[0]) < 2 * len(uids) else _AT_A_TIME
+    for start in range(0, len(uids), most):
+        yield uids[start : start + most]
 
 
 def _read_only_error() -> type[BaseException]:
