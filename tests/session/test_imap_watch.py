@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from courriel import AsyncImapSession, ImapSession, Mark, Password, Security, Server, Timeouts, errors
+from courriel.wire.imap import read_uid_set
 from session.imap_stranger import GREETING, SELECTED, imap_server
 from session.mailboxes import AwaitingMailbox, BlockingMailbox, Mailbox
 from session.stranger import Act, Phone, Stranger, stranger
@@ -48,7 +49,7 @@ class Folder:
         phone.say(f"* SEARCH {' '.join(map(str, found))}\n{tag} OK found")
 
     def fetch(self, phone: Phone, tag: str, command: str) -> None:
-        for uid in map(int, command.split()[2].split(",")):
+        for uid in read_uid_set(command.split()[2].encode(), 100):
             head = f"Subject: {uid}"
             phone.say(f"* 1 FETCH (UID {uid} BODY[HEADER] {{{len(head) + 4}}}\n{head}\n\n)")
         phone.say(f"{tag} OK fetched")
