@@ -327,7 +327,6 @@ FETCHED = {
     "a list without end": "* 1 FETCH (UID 1 FLAGS (\\Seen\n{tag} OK ok",
     "brackets a thousand deep": "* 1 FETCH (UID 1 BODYSTRUCTURE " + "(" * 5000 + ")" * 5000 + ")\n{tag} OK ok",
     "an odd number of words": "* 1 FETCH (UID 1 FLAGS)\n{tag} OK ok",
-    "a number that is none": "* 1 FETCH (UID x FLAGS ())\n{tag} OK ok",
     "a quote without end": '* 1 FETCH (UID 1 INTERNALDATE "25-Nov)\n{tag} OK ok',
     "a tag of its own": "zz9 OK ok",
 }
@@ -352,6 +351,13 @@ def test_what_is_told_by_the_way_is_not_taken_for_another_letter(opened: Call) -
     (letter,) = session.search()
 
     assert letter.flags == {"draft"}
+
+
+def test_letters_expunged_in_the_middle_mix_no_letters_up(opened: Call) -> None:
+    told = "* 1 FETCH (UID 1 BODY[HEADER] {3}\none)\n* 1 EXPUNGE\n* 1 FETCH (UID 2 BODY[HEADER] {3}\ntwo)\n{tag} OK ok"
+    session = opened(imap_server(UID_FETCH=told))
+
+    assert [(letter.uid, letter.raw_header) for letter in session.search()] == [(1, b"one"), (2, b"two")]
 
 
 def test_what_is_told_of_a_letter_is_of_its_kind_or_left_out(opened: Call) -> None:

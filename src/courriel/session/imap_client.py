@@ -9,6 +9,7 @@ whose documentation says that they may be: `open`, `read`, `readline`, `send`, `
 from __future__ import annotations
 
 import imaplib
+import re
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -32,6 +33,7 @@ except ImportError as missing:
 
 T = TypeVar("T")
 
+_NAMELESS = re.compile(rb"\d+ \((?!.*\bUID \d).*", re.DOTALL | re.IGNORECASE)
 # Said of what happens to the folder, by the way; the library would keep it for ever.
 _NEWS = ("EXISTS", "RECENT", "EXPUNGE", "FETCH")
 
@@ -66,9 +68,11 @@ class Client:
             if answer != "OK":
                 raise imaplib.IMAP4.error("FETCH failed")
             wanted = set(uids)
-            # By the number in the answer: what is told of other letters by the way may come without their UID.
-            parsed = parse_fetch_response(told, normalise_times=False, uid_is_key=False)
-            return {each[b"UID"]: each for each in parsed.values() if each.get(b"UID") in wanted}
+            # What is told of other letters by the way may lack their UID; the library would take their place for one.
+            # Places themselves say nothing: letters may be expunged in the middle of a UID FETCH (RFC 3501 7.4.1).
+            said = [each for each in told if not (isinstance(each, bytes) and _NAMELESS.fullmatch(each))]
+            parsed = parse_fetch_response(said, normalise_times=False)
+            return {uid: each for uid, each in parsed.items() if uid in wanted}
 
     def code(self, name: str) -> bytes:
         """What the server said in brackets under this name since it was asked last: `[APPENDUID 7 12]` is b"7 12"."""
