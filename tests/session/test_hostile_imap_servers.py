@@ -353,6 +353,16 @@ def test_what_is_told_by_the_way_is_not_taken_for_another_letter(opened: Call) -
     assert letter.flags == {"draft"}
 
 
+def test_an_answer_without_a_word_is_an_answer(opened: Call) -> None:
+    session = opened(imap_server(NOOP="{tag} OK", SELECT="{tag} NO"))
+
+    session.noop()
+    with pytest.raises(errors.CommandRefused, match=r"^NO$"):
+        session.select("Nowhere")
+
+    assert session.usable
+
+
 def test_letters_expunged_in_the_middle_mix_no_letters_up(opened: Call) -> None:
     told = "* 1 FETCH (UID 1 BODY[HEADER] {3}\none)\n* 1 EXPUNGE\n* 1 FETCH (UID 2 BODY[HEADER] {3}\ntwo)\n{tag} OK ok"
     session = opened(imap_server(UID_FETCH=told))

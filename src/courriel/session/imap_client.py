@@ -34,6 +34,7 @@ except ImportError as missing:
 T = TypeVar("T")
 
 _NAMELESS = re.compile(rb"\d+ \((?!.*\bUID \d).*", re.DOTALL | re.IGNORECASE)
+_WORDLESS = (b" OK\r\n", b" NO\r\n", b" BAD\r\n")
 # Said of what happens to the folder, by the way; the library would keep it for ever.
 _NEWS = ("EXISTS", "RECENT", "EXPUNGE", "FETCH")
 
@@ -156,6 +157,9 @@ class _LineEnd:
             said, self._first_words = self._first_words, b""
             return said
         line = self._step(self._dialogue.exchange.line(self.stage))
+        if line.endswith(_WORDLESS):
+            # The standard library takes an answer without a text for none at all; some servers give such.
+            line = line[:-2] + b" \r\n"
         if not line.startswith(b"* "):
             _, _, self.last_answer = line.partition(b" ")
         return line
