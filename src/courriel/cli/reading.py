@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import signal
 import sys
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from courriel.cli.command import Manner
     from courriel.session.imap_letters import MailboxLetter
     from courriel.session.imap_watch import Watch
+    from courriel.session.pop_letter import PopLetter
 
 _NOT_FOUND = 66
 
@@ -112,7 +113,7 @@ class Reading:
         count = len(self._box)
         return (_popped(self._box[place]) for place in range(max(0, count - self._wanted.last), count))
 
-    def _each(self, numbers: Iterable[int], act: Any) -> None:
+    def _each(self, numbers: Iterable[int], act: Callable[[Found], None]) -> None:
         for number in numbers:
             found = self._numbered(number)
             if found is None:
@@ -188,9 +189,8 @@ def _filed(letter: MailboxLetter) -> Found:
     return Found(letter.uid, letter, letter.size, tuple(sorted(letter.flags)), letter.received)
 
 
-def _popped(letter: Any) -> Found:
-    read = letter if isinstance(letter, Letter) else Letter.partial(lambda: letter.head, lambda: letter.raw)
-    return Found(letter.number, read, letter.size)
+def _popped(letter: PopLetter) -> Found:
+    return Found(letter.number, Letter.partial(lambda: letter.head, lambda: letter.raw), letter.size)
 
 
 def _object(found: Found) -> dict[str, object]:

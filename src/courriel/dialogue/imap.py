@@ -70,7 +70,7 @@ class ImapDialogue:
                 capability="CHARSET",
                 stage="mailbox",
             )
-        judge(answer, "mailbox")
+        _ = judge(answer, "mailbox")
         return sorted({uid for line in answer.untagged for uid in self._found(line)})
 
     def idle(self, seconds: float) -> Flow[bool]:
@@ -86,7 +86,7 @@ class ImapDialogue:
             yield from self.exchange.linger("mailbox", seconds)
         # Not by `say`: what the server tells meanwhile is what we came for.
         yield Send(b"DONE\r\n", "mailbox")
-        judge((yield from self.exchange.answer("mailbox", tag)), "mailbox")
+        _ = judge((yield from self.exchange.answer("mailbox", tag)), "mailbox")
         return self.exchange.news
 
     # Opening.
@@ -129,7 +129,7 @@ class ImapDialogue:
                 stage="secure",
                 hint_id="STARTTLS-NOT-OFFERED",
             )
-        judge((yield from self.exchange.ask("secure", b"STARTTLS")), "secure")
+        _ = judge((yield from self.exchange.ask("secure", b"STARTTLS")), "secure")
         yield from self.exchange.expect_nothing("secure")
         yield from self._secure()
 
@@ -173,7 +173,7 @@ class ImapDialogue:
         yield from self.exchange.say("mailbox", tag + b" IDLE\r\n")
         heard = yield from self.exchange.hear("mailbox", tag)
         if isinstance(heard, Answer):
-            judge(heard, "mailbox")
+            _ = judge(heard, "mailbox")
             raise errors.RemoteProtocolError("the server ended IDLE before it began", stage="mailbox")
         return tag
 
@@ -191,7 +191,8 @@ class ImapDialogue:
                 return list(map(int, numbers))
             case [b"ESEARCH"] if b"ALL" in words[:-1]:
                 return wire.read_uid_set(words[words.index(b"ALL") + 1], self.exchange.limits.line)
-        return []
+            case _:
+                return []
 
     def _forget(self) -> None:
         """Begin anew: nothing that an older line taught us holds on the next one."""

@@ -344,10 +344,8 @@ class ImapSession:
         with self._talk("letter") as client:
             client.append(name, octets, words, received)
             told = self._client.code("APPENDUID") if self._client else b""
-        match [int(word) for word in told.split() if word.isdigit() and len(word) < 11]:
-            case [validity, uid]:
-                return Filed(name, validity, uid)
-        return Filed(name)
+        numbers = [int(word) for word in told.split() if word.isdigit() and len(word) < 11]
+        return Filed(name, *numbers) if len(numbers) == 2 else Filed(name)
 
     # Watching.
 

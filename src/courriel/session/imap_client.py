@@ -25,9 +25,10 @@ from courriel.wire import imap as wire
 from courriel.wire.smtp import printable
 
 try:
-    from imapclient import IMAPClient
-    from imapclient.exceptions import CapabilityError, ProtocolError
-    from imapclient.response_parser import parse_fetch_response
+    # It has no types: what it returns is made ours here and in its neighbours.
+    from imapclient import IMAPClient  # pyright: ignore[reportMissingTypeStubs]
+    from imapclient.exceptions import CapabilityError, ProtocolError  # pyright: ignore[reportMissingTypeStubs]
+    from imapclient.response_parser import parse_fetch_response  # pyright: ignore[reportMissingTypeStubs]
 except ImportError as missing:
     raise errors.MissingExtra('reading by IMAP needs IMAPClient: pip install "courriel[imap]"') from missing
 
@@ -117,7 +118,8 @@ class Client:
                 # Their parser met what it did not expect, and says so in as many ways as there are servers.
                 why = f"{type(error).__name__}: {_shown(error)}"
                 return errors.RemoteProtocolError(f"the server's answer cannot be read ({why})", stage=stage)
-        return None
+            case _:
+                return None
 
     def _last_reply(self, error: BaseException) -> Reply:
         """The server's own words for a refusal; theirs, when it has said none."""
@@ -131,7 +133,7 @@ class _Theirs(IMAPClient):  # type: ignore[misc]  # it has no types
         self._ours = imap4
         super().__init__("", ssl=False)
 
-    def _create_IMAP4(self) -> imaplib.IMAP4:  # noqa: N802 - theirs
+    def _create_IMAP4(self) -> Any:  # noqa: N802 - theirs
         return self._ours
 
 
@@ -216,7 +218,7 @@ class _OnOurLine(imaplib.IMAP4):
         return "OK", [self._end.capabilities]
 
     @property
-    def debug(self) -> int:
+    def debug(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride] - an attribute, for them
         """How much is logged: nothing. What is said is in our transcript, without letters and secrets."""
         return 0
 
