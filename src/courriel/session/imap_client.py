@@ -223,7 +223,7 @@ class _OnOurLine(imaplib.IMAP4):
         return 0
 
     @debug.setter
-    def debug(self, level: int) -> None:
+    def debug(self, level: int) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         pass
 
 
