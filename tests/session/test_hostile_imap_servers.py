@@ -468,6 +468,24 @@ def test_a_server_that_hangs_up_is_told_as_it_is(opened: Call, command: str) -> 
     assert not session.usable
 
 
+def test_a_server_that_takes_no_more_of_a_letter_is_given_up(opened: Call) -> None:
+    done = threading.Event()
+
+    def append(phone: Phone, tag: str, command: str) -> None:
+        phone.say("+ go on")
+        done.wait(10)
+
+    session = opened(imap_server(APPEND=append), timeouts=Timeouts.silence(0.3, connect=5))
+    try:
+        with pytest.raises(errors.TimedOut) as silent:
+            session.append(b"Subject: large\r\n\r\n" + b"x" * 30_000_000, "INBOX")
+    finally:
+        done.set()
+
+    assert silent.value.stage == "letter"
+    assert not session.usable
+
+
 def test_a_refusal_leaves_the_session_open(opened: Call) -> None:
     session = opened(imap_server(UID_SEARCH="{tag} NO [SERVERBUG] later", SELECT="{tag} OK [READ-WRITE] ok"))
 
