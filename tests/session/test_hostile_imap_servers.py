@@ -353,6 +353,32 @@ def test_what_is_told_by_the_way_is_not_taken_for_another_letter(opened: Call) -
     assert letter.flags == {"draft"}
 
 
+def test_a_folder_with_a_strange_name_does_not_hide_the_others(opened: Call) -> None:
+    told = (
+        '* LIST () "/" INBOX\n* LIST (\\Sent) "/" &broken\n* LIST () "." 2026\n* LIST (\\Noselect) NIL "&AMk-t&AOk-"\n'
+    )
+    session = opened(imap_server(LIST=told + "{tag} OK listed"))
+
+    folders = session.folders()
+
+    assert [folder.name for folder in folders] == ["INBOX", "&broken", "2026", "Été"]
+    assert [folder.special for folder in folders] == ["", "sent", "", ""]
+    assert [folder.selectable for folder in folders] == [True, True, True, False]
+    assert [folder.separator for folder in folders] == ["/", "/", ".", ""]
+
+
+def test_the_folder_of_sent_mail_is_found_by_its_name_where_the_server_does_not_say(opened: Call) -> None:
+    session = opened(imap_server(LIST='* LIST () "." INBOX\n* LIST () "." INBOX.Sent\n{tag} OK listed'))
+
+    assert session.special("sent") == "INBOX.Sent"
+    with pytest.raises(errors.NotSupported) as missing:
+        session.special("junk")
+    with pytest.raises(errors.UsageError, match="none of"):
+        session.special("everything")
+
+    assert missing.value.capability == "SPECIAL-USE"
+
+
 def test_an_answer_without_a_word_is_an_answer(opened: Call) -> None:
     session = opened(imap_server(NOOP="{tag} OK", SELECT="{tag} NO"))
 
@@ -580,9 +606,25 @@ def test_no_folder_can_be_called_by_a_control_character_before_a_byte_is_written
 
     session = opened(serve)
 
-    for act in (session.select, session.create, session.remove, session.status, session.folders):
+    for act in (
+        session.select,
+        session.create,
+        session.remove,
+        session.status,
+        session.folders,
+        session.watch,
+        lambda name: session.rename("INBOX", name),
+        lambda name: session.rename(name, "INBOX"),
+        lambda name: session.copy(1, name),
+        lambda name: session.move(1, name),
+        lambda name: session.append(b"Subject: x\r\n\r\n", name),
+        lambda name: session.find(message_id="<x@y>", folder=name),
+        lambda name: session.find(message_id=name),
+    ):
         with pytest.raises(errors.UsageError, match="control character"):
             act("INBOX\r\nA2 LOGOUT")
+    with pytest.raises(errors.UsageError, match="is not a flag"):
+        session.flag(1, "seen)\r\nA2 LOGOUT")
     session.close()
 
     session.leave()

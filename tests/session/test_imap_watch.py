@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -312,6 +313,22 @@ def test_other_letters_may_be_dealt_with_between_two_new_ones(call: Call) -> Non
 
     assert next(watch).uid == 3
     watch.close()
+
+
+def test_a_watch_that_is_left_in_the_middle_leaves_nothing_behind(call: Call) -> None:
+    folder = Folder(1)
+    session = call(folder.serve())
+    folder_watched = session.watch()
+    folder.put(2)
+    for letter in folder_watched:
+        assert letter.uid == 2
+        break
+
+    # A socket that nobody closed would be a warning here, and warnings are errors.
+    del folder_watched, letter
+    gc.collect()
+
+    assert session.usable
 
 
 def test_a_cancelled_wait_loses_nothing_and_keeps_the_session() -> None:

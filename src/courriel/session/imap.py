@@ -161,7 +161,7 @@ class ImapSession(WithFolders):
             raise errors.UsageError("received: a moment with its time zone, or the server would take it for its own")
         with self._talk("letter") as client:
             client.append(name, octets, words, received)
-            told = self._client.code("APPENDUID") if self._client else b""
+            told = self._theirs.code("APPENDUID")
         numbers = [int(word) for word in told.split() if word.isdigit() and len(word) < 11]
         return Filed(name, *numbers) if len(numbers) == 2 else Filed(name)
 
@@ -246,8 +246,7 @@ class ImapSession(WithFolders):
     def tell(self, place: tuple[str, int], uids: Sequence[int], what: Sequence[str]) -> dict[int, some_letters.Told]:
         """What the server tells of these letters, by number; those that are gone are left out."""
         with self._call(lambda: self._must_be_at(place)):
-            assert self._client is not None, "an open line has its client"
-            return self._client.fetch(uids, what)
+            return self._theirs.fetch(uids, what)
 
     def _numbers(self, which: Which) -> tuple[int, ...]:
         """The numbers of letters, which are looked for in the folder that is selected."""
@@ -280,7 +279,7 @@ class ImapSession(WithFolders):
         for batch in _batches(self._numbers(which)):
             with self._talk("mailbox") as client:
                 act(client, wire.uid_set(batch), name)
-                told = self._client.code("COPYUID").split() if self._client else []
+                told = self._theirs.code("COPYUID").split()
             if len(told) == 3:
                 old, new = (wire.read_uid_set(words, _NEIGHBOURS) for words in told[1:])
                 carried.update(zip(old, new, strict=False))

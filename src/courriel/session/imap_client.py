@@ -26,7 +26,7 @@ from courriel.wire.smtp import printable
 
 try:
     # It has no types: what it returns is made ours here and in its neighbours.
-    from imapclient import IMAPClient  # pyright: ignore[reportMissingTypeStubs]
+    from imapclient import IMAPClient, imap_utf7  # pyright: ignore[reportMissingTypeStubs]
     from imapclient.exceptions import CapabilityError, ProtocolError  # pyright: ignore[reportMissingTypeStubs]
     from imapclient.response_parser import parse_fetch_response  # pyright: ignore[reportMissingTypeStubs]
 except ImportError as missing:
@@ -58,6 +58,19 @@ class Client:
             yield self._theirs
             for news in _NEWS:
                 self._imap4.response(news)
+
+    def folders(self, pattern: str) -> list[tuple[tuple[bytes, ...], bytes | None, str]]:
+        """Flags, separator and name of each folder; a name that is no modified UTF-7 (RFC 3501 5.1.3) stays as it is.
+
+        IMAPClient gives none when one of them is so.
+        """
+        with self.at("mailbox") as client:
+            client.folder_encode = False
+            try:
+                listed = client.list_folders("", imap_utf7.encode(pattern))
+            finally:
+                client.folder_encode = True
+        return [(flags, separator, _folder_name(name)) for flags, separator, name in listed]
 
     def fetch(self, uids: Sequence[int], what: Sequence[str]) -> dict[int, dict[bytes, Any]]:
         """What the server tells of these letters, by number; those that are gone are left out.
@@ -225,6 +238,13 @@ class _OnOurLine(imaplib.IMAP4):
     @debug.setter
     def debug(self, level: int) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         pass
+
+
+def _folder_name(name: bytes | str) -> str:
+    try:
+        return str(imap_utf7.decode(name))
+    except ValueError:
+        return name.decode("latin-1") if isinstance(name, bytes) else name
 
 
 def _cut_short(error: imaplib.IMAP4.abort, stage: Stage) -> errors.CourrielError:

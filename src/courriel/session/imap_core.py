@@ -123,10 +123,13 @@ class OpenMailbox:
     @contextmanager
     def _talk(self, stage: Stage) -> Generator[Any]:
         """One call, for which IMAPClient does the talking."""
-        with self._call(lambda: None):
-            assert self._client is not None, "an open line has its client"
-            with self._client.at(stage) as client:
-                yield client
+        with self._call(lambda: None), self._theirs.at(stage) as client:
+            yield client
+
+    @property
+    def _theirs(self) -> Client:
+        assert self._client is not None, "an open line has its client"
+        return self._client
 
     def __enter__(self) -> Self:
         return self if self.usable else self.open()

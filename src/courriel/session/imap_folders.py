@@ -29,9 +29,9 @@ class WithFolders(OpenMailbox):
 
     def folders(self, pattern: str = "*") -> list[Folder]:
         """The folders whose names fit: `*` stands for anything, `%` for anything within one level."""
-        with self._talk("mailbox") as client:
-            listed = client.list_folders("", folder_name(pattern))
-        return [_folder(*each) for each in listed]
+        name = folder_name(pattern)
+        with self._call(lambda: None):
+            return [_folder(*each) for each in self._theirs.folders(name)]
 
     def special(self, use: str) -> str:
         """The name of the folder that is kept for "sent", "drafts", "trash", "junk" or "archive".

@@ -85,6 +85,12 @@ def text(what: str, value: str) -> bytes:
         raise UsageError(f"{what} holds half a character (a lone surrogate)") from None
 
 
+def secret(value: str) -> bytes:
+    """Write a user name or a password, which may hold anything: quoted when it is plain, counted when it is not."""
+    plain = value.isascii() and value.isprintable() and len(value) < 1000
+    return text("it", value) if plain else Counted(value.encode())
+
+
 def flag(word: str) -> str:
     """The flag for a word of ours ("seen"), or a keyword as it is. Raises UsageError for what cannot be a keyword."""
     known = FLAGS.get(word.lower()) if isinstance(word, str) else None

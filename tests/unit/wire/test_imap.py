@@ -39,6 +39,22 @@ def test_a_control_character_is_refused_and_not_shown(value: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("ada", b'"ada"'),
+        ('p"a\\ss', b'"p\\"a\\\\ss"'),
+        ("a\r\nA2 LOGOUT", imap.Counted(b"a\r\nA2 LOGOUT")),
+        ("ß", imap.Counted("ß".encode())),
+        ("x" * 1000, imap.Counted(b"x" * 1000)),
+    ],
+    ids=["plain", "quoted", "two lines", "not ASCII", "long"],
+)
+def test_a_secret_may_hold_anything_and_is_counted_where_it_is_not_plain(value: str, written: bytes) -> None:
+    assert imap.secret(value) == written
+    assert type(imap.secret(value)) is type(written)
+
+
+@pytest.mark.parametrize(
     ("line", "expected"),
     [
         (b"OK done", imap.Status("OK", "", "done")),
