@@ -140,7 +140,7 @@ class Ground:
             if distance and program is not None:
                 seconds = float(distance.removesuffix(" ms")) / 1000
                 line = stack.enter_context(delay_line(getattr(program, "port", 0), seconds))
-                yield Delayed(program, line.port)
+                yield Delayed(line.port)
             else:
                 yield program
 

@@ -4,20 +4,20 @@
  *     pop_sink LETTER COUNT
  *
  * LETTER is a file whose first "000000" is the number of each letter. It listens on a free port of 127.0.0.1 and prints
- * the number; it ends when its standard input does. Nothing is ever deleted. One process a visitor; what a client
+ * the number; it ends when its standard input does. Nothing is ever deleted. One visitor after the other; what a client
  * pipelines is answered together, 64 kB at a time.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <signal.h>
+#include <poll.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -29,12 +29,23 @@ static int count;
 
 static char out[2 * ROOM + 1024];
 static size_t out_size;
+static jmp_buf gone;             /* where we are when a visitor has left */
+
+/* Wait until this can be read; end when standard input does. */
+static void await(int descriptor) {
+    struct pollfd both[] = {{descriptor, POLLIN, 0}, {0, POLLIN, 0}};
+    char nothing[64];
+    do {
+        if (poll(both, 2, -1) < 0) exit(70);
+        if (both[1].revents && read(0, nothing, sizeof nothing) <= 0) exit(0);
+    } while (!both[0].revents);
+}
 
 static void flush(int line) {
     size_t sent = 0;
     while (sent < out_size) {
         ssize_t more = send(line, out + sent, out_size - sent, MSG_NOSIGNAL);
-        if (more <= 0) exit(0);
+        if (more <= 0) longjmp(gone, 1);
         sent += (size_t)more;
     }
     out_size = 0;
@@ -80,7 +91,7 @@ static void obey(int line, const char *command) {
     } else if (is(command, "QUIT")) {
         say(line, "+OK\r\n");
         flush(line);
-        exit(0);
+        longjmp(gone, 1);
     } else {
         say(line, "+OK\r\n");
     }
@@ -94,8 +105,9 @@ static void serve(int line) {
     say(line, "+OK ready\r\n");
     for (;;) {
         flush(line);
+        await(line);
         ssize_t more = recv(line, in + held, ROOM - held, 0);
-        if (more <= 0) exit(0);
+        if (more <= 0) return;
         held += (size_t)more;
         char *command = in, *end;
         while ((end = memchr(command, '\n', held - (size_t)(command - in)))) {
@@ -105,7 +117,7 @@ static void serve(int line) {
         }
         held -= (size_t)(command - in);
         memmove(in, command, held);
-        if (held == ROOM) exit(1);
+        if (held == ROOM) return;
     }
 }
 
@@ -119,7 +131,6 @@ int main(int arguments, char **argument) {
     place = found ? (size_t)(found - letter) : letter_size;
     count = atoi(argument[2]);
 
-    signal(SIGCHLD, SIG_IGN);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -127,19 +138,11 @@ int main(int arguments, char **argument) {
     getsockname(listener, (struct sockaddr *)&address, &size);
     printf("%d\n", ntohs(address.sin_port));
     fflush(stdout);
-    if (!fork()) {
-        /* Waits for visitors; its parent waits for the end of standard input. */
-        prctl(PR_SET_PDEATHSIG, SIGTERM);
-        for (;;) {
-            int line = accept(listener, NULL, NULL);
-            if (line >= 0 && !fork()) {
-                prctl(PR_SET_PDEATHSIG, SIGTERM);
-                serve(line);
-            }
-            close(line);
-        }
+    for (;;) {
+        await(listener);
+        volatile int line = accept(listener, NULL, NULL);
+        out_size = 0;
+        if (line >= 0 && !setjmp(gone)) serve(line);
+        close(line);
     }
-    char nothing[64];
-    while (read(0, nothing, sizeof nothing) > 0) continue;
-    return 0;
 }

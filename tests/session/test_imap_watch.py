@@ -25,9 +25,10 @@ ADA = Password("ada", "correct horse")
 class Folder:
     """A folder on the server's side: letters come when somebody puts them, and IDLE tells."""
 
-    def __init__(self, *uids: int) -> None:
+    def __init__(self, *uids: int, comes_at_idle: dict[int, int] | None = None) -> None:
         self.uids = list(uids)
         self.idled = 0
+        self.comes_at_idle = comes_at_idle or {}  # which letter comes when IDLE is said so often
         self._changed = threading.Condition()
 
     def put(self, uid: int) -> None:
@@ -57,6 +58,8 @@ class Folder:
 
     def idle(self, phone: Phone, tag: str, command: str) -> None:
         self.idled += 1
+        if self.idled in self.comes_at_idle:
+            self.put(self.comes_at_idle[self.idled])
         phone.say("+ idling")
         known = len(self.uids)
         done = threading.Thread(target=phone.hear, daemon=True)
@@ -92,11 +95,9 @@ def blocking(session: Mailbox) -> ImapSession:
 
 
 def test_letters_come_as_they_are_told_of(call: Call) -> None:
-    folder = Folder(1, 2)
+    folder = Folder(1, 2, comes_at_idle={1: 5})
     watch = call(folder.serve()).watch()
 
-    timer = threading.Timer(0.1, folder.put, [5])
-    timer.start()
     first = next(watch)
     folder.put(6)
     second = next(watch)
@@ -108,27 +109,25 @@ def test_letters_come_as_they_are_told_of(call: Call) -> None:
 
 
 def test_the_last_letter_is_not_taken_for_a_new_one(call: Call) -> None:
-    folder = Folder(1, 2)
+    folder = Folder(1, 2, comes_at_idle={3: 3})
     session = call(folder.serve())
-    watch = session.watch(renew=0.05)
-    threading.Timer(0.3, folder.put, [3]).start()
+    watch = session.watch(renew=0.02)
 
     letter = next(watch)
     watch.close()
 
     assert letter.uid == 3
-    assert folder.idled >= 3
+    assert folder.idled == 3
 
 
 def test_idle_is_renewed_in_time(call: Call) -> None:
-    folder = Folder()
+    folder = Folder(comes_at_idle={5: 1})
     watch = call(folder.serve()).watch(renew=0.02)
-    threading.Timer(0.5, folder.put, [1]).start()
 
     next(watch)
     watch.close()
 
-    assert folder.idled >= 5
+    assert folder.idled == 5
 
 
 def test_news_that_come_before_the_server_listens_count(call: Call) -> None:
@@ -188,31 +187,39 @@ def test_a_server_without_idle_is_asked_again_and_again(call: Call) -> None:
 
 def test_stop_ends_it_from_another_thread_and_the_session_goes_on(call: Call) -> None:
     folder = Folder()
-    session = call(folder.serve())
+    idling = threading.Event()
+
+    def idle(phone: Phone, tag: str, command: str) -> None:
+        idling.set()
+        folder.idle(phone, tag, command)
+
+    session = call(folder.serve(IDLE=idle))
     watch = session.watch()
-    threading.Timer(0.1, watch.stop).start()
+    stopping = threading.Thread(target=lambda: idling.wait(10) and watch.stop())
+    stopping.start()
 
     assert list(watch) == []
+    stopping.join(10)
     session.noop()
     assert session.usable
 
 
 @pytest.mark.parametrize("cut", ["IDLE", "UID_SEARCH", "UID_FETCH"])
 def test_a_line_that_breaks_is_opened_anew(call: Call, cut: str) -> None:
-    folder = Folder(1)
+    folder = Folder(1, comes_at_idle={1: 2})
     session = call(folder.serve(**{cut: None}), folder.serve())
     watch = session.watch()
-    folder.put(2) if cut == "UID_FETCH" else threading.Timer(0.1, folder.put, [2]).start()
+    if cut == "UID_FETCH":
+        folder.put(2)
 
     assert next(watch).uid == 2
     watch.close()
 
 
 def test_a_server_that_talks_nonsense_once_is_given_another_chance(call: Call) -> None:
-    folder = Folder(1)
+    folder = Folder(1, comes_at_idle={1: 2})
     session = call(folder.serve(IDLE="what do you mean?"), folder.serve())
     watch = session.watch()
-    threading.Timer(0.1, folder.put, [2]).start()
 
     assert next(watch).uid == 2
     watch.close()
