@@ -140,11 +140,7 @@ class Arrived:
 
     def _text(self, limit: int) -> bytes | None:
         data, at = self._data, self._at
-        # As a rule the first line that begins with a dot is the end: then one look is enough for both.
-        end = data.find(b"\r\n.", at)
-        plain = data.startswith(END, end) if end >= 0 else False
-        if not plain and end >= 0:
-            end = data.find(END, end)
+        end = data.find(END, at)
         size = self._held + (end if end >= 0 else len(data)) - at
         if size > limit + 2:
             raise RemoteProtocolError(f"the server's answer goes on beyond {limit} octets")
@@ -156,8 +152,6 @@ class Arrived:
                 self._at = kept
             return None
         self._at = end + len(END)
-        if plain and not self._parts:
-            return data[at + 2 : end + 2]
         text = b"".join((*self._parts, data[at : end + 2]))
         self._parts.clear()
         self._held = 0
