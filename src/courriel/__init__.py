@@ -74,10 +74,10 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Address": "model.address",
-    "AsyncLetter": "wire.letter",
     "AsyncImapSession": "session.imap_awaited",
-    "AsyncPopSession": "session.pop3",
+    "AsyncLetter": "wire.letter",
     "AsyncOutbox": "outbox.aio",
+    "AsyncPopSession": "session.pop3",
     "AsyncSmtpPool": "session.pool",
     "AsyncSmtpSession": "session.smtp",
     "Attachment": "model.attachment",
@@ -89,8 +89,8 @@ _HOMES = {
     "Envelope": "model.envelope",
     "External": "model.credentials",
     "Fate": "model.receipt",
-    "Letter": "wire.letter",
     "ImapSession": "session.imap",
+    "Letter": "wire.letter",
     "Limits": "model.limits",
     "Mark": "model.folder",
     "Message": "model.message",
