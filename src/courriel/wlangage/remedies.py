@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from courriel.failures import Failure, Text
 
 _PORTS = Text(
@@ -89,9 +91,28 @@ _IN_WLANGAGE = {
 }
 
 
-def remedy(failure: Failure) -> Text:
-    """What a program in the WLangage can do about it; the table's own advice where that fits."""
-    return _IN_WLANGAGE.get(failure.id, failure.fix)
+# The same for those who read: other ports, other functions.
+_READING = {
+    "pop3": {"587": "110", "465": "995", "25": "110", "SMTP": "POP3"},
+    "imap": {"587": "143", "465": "993", "25": "143", "SMTP": "IMAP"},
+}
+_SENDING_WORD = re.compile(r"\b(?:587|465|25)\b|(?<=EmailOuvreSession)SMTP|(?<=EmailStart)SMTP(?=Session)")
+_READ_AGAIN = Text(
+    "Rouvrez la session et relisez ce qui manque : rien n'a été perdu, et rien n'a été supprimé.",
+    "Open the session again and read what is missing: nothing was lost, and nothing was deleted.",
+)
+
+
+def remedy(failure: Failure, protocol: str = "") -> Text:
+    """What a program in the WLangage can do about it, by protocol; the table's own advice where that fits."""
+    words = _READING.get(protocol)
+    if words is None or failure.id not in _IN_WLANGAGE:
+        return _IN_WLANGAGE.get(failure.id, failure.fix)
+    if failure.id == "SESSION-LOST":
+        return _READ_AGAIN
+    said = _IN_WLANGAGE[failure.id]
+    fr, en = (_SENDING_WORD.sub(lambda found: words[found[0]], text) for text in (said.fr, said.en))
+    return Text(fr, en)
 
 
 def warning(failure: Failure) -> Text:
