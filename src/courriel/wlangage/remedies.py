@@ -87,7 +87,9 @@ _IN_WLANGAGE = {
     "HEADER-LINE-BREAK": Text(
         "Refusez cette saisie, ou gardez-en la première ligne.", "Refuse this input, or keep its first line."
     ),
-    "EXTRA-MISSING": Text('pip install "courriel[bundled]"', 'pip install "courriel[bundled]"'),
+    "EXTRA-MISSING": Text(
+        "Exécutez la commande que donne le détail technique.", "Run the command that the technical detail gives."
+    ),
 }
 
 
