@@ -23,6 +23,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from courriel import errors as errors
     from courriel.compose.template import Template as Template
+    from courriel.delivery.reading import amailbox as amailbox
+    from courriel.delivery.reading import mailbox as mailbox
     from courriel.delivery.relay import asend as asend
     from courriel.delivery.relay import send as send
     from courriel.delivery.route import Route as Route
@@ -110,7 +112,9 @@ _HOMES = {
     "TokenSource": "model.credentials",
     "Transcript": "network.transcript",
     "Trust": "model.trust",
+    "amailbox": "delivery.reading",
     "asend": "delivery.relay",
+    "mailbox": "delivery.reading",
     "send": "delivery.relay",
 }
 

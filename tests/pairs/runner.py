@@ -7,7 +7,9 @@ from typing import Literal, TypeVar
 
 from courriel.dialogue.desk import Delivery, Desk, Terms, Visit
 from courriel.dialogue.flow import Connect, Fetch, Flow, HangUp, Overhear, Receive, Secure, Send, Want
+from courriel.dialogue.serve_pop3 import PopServing
 from courriel.dialogue.serve_smtp import SmtpServing
+from courriel.model.server import Dialect
 
 T = TypeVar("T")
 Cut = Literal["whole", "line", "byte"]
@@ -35,7 +37,8 @@ class Visited:
         self.bursts = 0
         self.secured = 0
         self.ending = ""
-        self._flow = SmtpServing(desk, terms, self.visit).serve()
+        serving = PopServing if terms.dialect is Dialect.POP3 else SmtpServing
+        self._flow = serving(desk, terms, self.visit).serve()
 
     @property
     def lines(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a hostile or broken server of POP3 says never hangs us, never fills our memory, and is never believed (part B)."""
+"""What a hostile or broken server of POP3 says never hangs us, never fills our memory, never fools us (part B)."""
 
 from __future__ import annotations
 

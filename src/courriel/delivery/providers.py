@@ -26,6 +26,8 @@ class Provider:
     security: Security
     login: Login
     accepts: tuple[str, ...]
+    pop: str = ""
+    """Where mail is read by POP3, by TLS at port 995; empty where it is not."""
 
     @property
     def example(self) -> str:
@@ -97,6 +99,7 @@ def _provider(name: str, entry: dict[str, object]) -> Provider:
         }:
             form: Login = "full" if login == "full" else "local"
             names = tuple(map(str, domains))
-            return Provider(name, title, names, host, port, Security(security), form, tuple(map(str, accepts)))
+            pop = str(entry.get("pop", ""))
+            return Provider(name, title, names, host, port, Security(security), form, tuple(map(str, accepts)), pop)
         case _:
             raise AssertionError(f"providers.toml: {name}")

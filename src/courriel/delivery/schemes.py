@@ -23,10 +23,19 @@ SERVERS = {
     "submissions": Scheme(Security.TLS),
     "smtp+ssl": Scheme(Security.TLS),
     "lmtp": Scheme(None, Dialect.LMTP),
+    "pop": Scheme(None, Dialect.POP3),
+    "pop3": Scheme(None, Dialect.POP3),
+    "pop3+starttls": Scheme(Security.STARTTLS, Dialect.POP3),
+    "pops": Scheme(Security.TLS, Dialect.POP3),
+    "pop3s": Scheme(Security.TLS, Dialect.POP3),
 }
+DIALECTS = tuple(dialect.value for dialect in Dialect)
+"""Routes that lead to a server; each is called like the conversation that is held there."""
+READING_KINDS = ("pop3",)
+"""Routes by which mail is read, and never leaves."""
 KEPT = ("memory", "console", "null")
 FOLDERS = ("file", "maildir")
-READING = ("imap", "imaps", "imap+starttls", "pop", "pop3", "pops", "pop3s", "pop3+starttls")
+READING_LATER = ("imap", "imaps", "imap+starttls")
 LATER = {
     "sandbox": "sandbox:// (whichever practice server is running) is not there yet; give the URL that it prints",
     "sendmail": "sendmail: (the machine's own sendmail program) is not there yet; smtp://localhost reaches most",
@@ -51,6 +60,7 @@ SERVER_OPTIONS = (
     "allow_clear_credentials",
 )
 """In the order in which a URL is written back."""
+READING_OPTIONS = tuple(name for name in SERVER_OPTIONS if name not in ("ehlo", "from"))
 SEVERAL = ("ca", "pin")
 LATER_OPTIONS = {
     "pool": "pool= (several connections) is not there yet; each send opens its own",
@@ -62,6 +72,7 @@ LATER_OPTIONS = {
 PASSWORD_MECHANISMS = ("scram-sha-256-plus", "scram-sha-256", "cram-md5", "plain", "login")
 TOKEN_MECHANISMS = ("oauthbearer", "xoauth2")
 MECHANISMS = (*PASSWORD_MECHANISMS, *TOKEN_MECHANISMS, "external")
+POP_MECHANISMS = (*MECHANISMS, "apop", "user")
 
 ON_PORT = {
     25: (Security.STARTTLS, Security.NONE, Security.OPPORTUNISTIC),
@@ -69,10 +80,20 @@ ON_PORT = {
     465: (Security.TLS,),
 }
 """How a line on this port is protected, as a rule."""
-SPOKEN = {25: "mail between servers, STARTTLS at most", 587: "STARTTLS", 465: "TLS from the first byte"}
+ON_POP_PORT = {110: (Security.STARTTLS, Security.NONE, Security.OPPORTUNISTIC), 995: (Security.TLS,)}
+SPOKEN = {
+    25: "mail between servers, STARTTLS at most",
+    110: "STLS",
+    465: "TLS from the first byte",
+    587: "STARTTLS",
+    995: "TLS from the first byte",
+}
 OTHER_PROTOCOLS = {
     80: "web pages", 110: "POP3", 143: "IMAP", 443: "web pages", 993: "IMAP", 995: "POP3", 4190: "ManageSieve",
 }  # fmt: skip
+NOT_POP = {port: name for port, name in OTHER_PROTOCOLS.items() if name != "POP3"} | dict.fromkeys(
+    (25, 465, 587), "SMTP"
+)
 WORDS = {
     Security.TLS: "TLS from the first byte",
     Security.STARTTLS: "STARTTLS",

@@ -1,0 +1,302 @@
+"""What our POP3 server answers, and to whom: cut anywhere, by anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from courriel.dialogue.desk import Answer, Cut, Desk, Limits, Stock, Terms, Visit
+from courriel.model.server import Dialect
+from courriel.reply import Reply
+from courriel.wire.pop3 import digest
+from pairs.runner import CUTS, Visited, visit
+from pairs.runner import Cut as Portions
+
+ONE = b"Subject: one\r\n\r\n.dot\r\nlast\r\n"
+TWO = b"Subject: two\r\n\r\nhello"
+LOGIN = b"USER bob\r\nPASS secret\r\n"
+MECHANISMS = ("CRAM-MD5", "PLAIN", "LOGIN")
+TERMS = Terms(name="pop.example.org", dialect=Dialect.POP3, mechanisms=MECHANISMS)
+
+
+class Box(Stock):
+    """Two letters, and what became of them."""
+
+    def __init__(self, desk: Keeping) -> None:
+        super().__init__((("uid-1", ONE), ("uid-2", TWO)))
+        self._desk = desk
+
+    def remove(self, uids: Sequence[str]) -> None:
+        self._desk.removed.extend(uids)
+
+    def release(self) -> None:
+        self._desk.open -= 1
+
+
+class Keeping(Desk):
+    """Knows Bob, and has one mailbox for everybody."""
+
+    def __init__(self, **answers: Answer) -> None:
+        self.removed: list[str] = []
+        self.open = 0
+        self.answers = answers
+
+    def check(self, user: str, secret: str) -> bool:
+        return (user, secret) == ("bob", "secret")
+
+    def secret_of(self, user: str) -> str | None:
+        return "secret" if user == "bob" else None
+
+    def open_mailbox(self, visit: Visit, user: str) -> Stock | Answer | None:
+        if "open_mailbox" in self.answers:
+            return self.answers["open_mailbox"]
+        self.open += 1
+        return Box(self)
+
+    def mailbox(self, visit: Visit, verb: str) -> Answer | None:
+        return self.answers.get(verb)
+
+    def letter(self, visit: Visit, uid: str) -> Answer | None:
+        return self.answers.get(uid.replace("-", "_"))
+
+    def goodbye(self, visit: Visit) -> Answer | None:
+        return self.answers.get("goodbye")
+
+
+def said(words: bytes, *, cut: Portions = "whole", terms: Terms = TERMS, desk: Desk | None = None) -> Visited:
+    return visit(words, cut=cut, terms=terms, desk=desk or Keeping())
+
+
+def kinds(visited: Visited) -> str:
+    """Each +OK and -ERR, without the greeting, in one line."""
+    return " ".join(line[:4].strip() for line in visited.lines[1:] if line.startswith(("+OK", "-ERR")))
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_a_whole_visit(cut: Portions) -> None:
+    desk = Keeping()
+
+    visited = said(
+        LOGIN + b"STAT\r\nLIST\r\nUIDL 2\r\nRETR 1\r\nTOP 2 0\r\nDELE 1\r\nSTAT\r\nQUIT\r\n", cut=cut, desk=desk
+    )
+
+    assert visited.lines[3:] == [
+        f"+OK 2 {len(ONE + TWO)}", "+OK Here they are", f"1 {len(ONE)}", f"2 {len(TWO)}", ".", "+OK 2 uid-2",
+        f"+OK {len(ONE)} octets", "Subject: one", "", "..dot", "last", ".",
+        "+OK 16 octets", "Subject: two", "", ".",
+        "+OK It will be gone when you are", f"+OK 1 {len(TWO)}", "+OK 1 deleted, goodbye",
+    ]  # fmt: skip
+    assert desk.removed == ["uid-1"]
+    assert desk.open == 0
+
+
+def test_a_letter_without_a_last_line_end_gets_one() -> None:
+    assert said(LOGIN + b"RETR 2\r\n").said.endswith(b"hello\r\n.\r\n")
+
+
+def test_what_arrives_in_one_burst_is_answered_in_one() -> None:
+    """PIPELINING is true."""
+    assert said(LOGIN + b"NOOP\r\n" * 50).bursts == 2
+
+
+@pytest.mark.parametrize("end", [b"", b"RSET\r\nQUIT\r\n", b"what?\r\n"])
+def test_only_who_says_goodbye_has_anything_deleted(end: bytes) -> None:
+    """RFC 1939 6: a line that breaks deletes nothing."""
+    desk = Keeping()
+
+    said(LOGIN + b"DELE 1\r\n" + end, desk=desk)
+
+    assert desk.removed == []
+    assert desk.open == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "answers"),
+    [
+        (b"STAT\r\nRETR 1\r\nDELE 1\r\nNOOP\r\n", "-ERR -ERR -ERR -ERR"),
+        (b"PASS secret\r\n", "-ERR"),
+        (b"USER\r\n", "-ERR"),
+        (b"USER bob\r\nPASS wrong\r\nSTAT\r\n", "+OK -ERR -ERR"),
+        (b"USER bob\r\nPASS wrong\r\nPASS secret\r\n", "+OK -ERR -ERR"),
+        (LOGIN + b"USER bob\r\nAUTH PLAIN\r\nSTLS\r\nUTF8\r\n", "+OK +OK -ERR -ERR -ERR -ERR"),
+        (LOGIN + b"RETR\r\nRETR 0\r\nRETR 3\r\nRETR 1 1\r\nRETR x\r\nRETR -1\r\n", "+OK +OK" + " -ERR" * 6),
+        (LOGIN + b"TOP 1\r\nTOP 1 -1\r\nTOP 9 1\r\nLIST 9\r\nUIDL 0\r\n", "+OK +OK" + " -ERR" * 5),
+        (LOGIN + b"DELE 1\r\nDELE 1\r\nRETR 1\r\nLIST 1\r\n", "+OK +OK +OK -ERR -ERR -ERR"),
+        (b"STLS\r\n", "-ERR"),
+        (b"HELO x\r\n\xff\xfe\r\n\r\n", "-ERR -ERR -ERR"),
+        (LOGIN + b"NOOP\nNOOP\r\n", "+OK +OK -ERR +OK"),
+        (LOGIN + b"DELE 1\rDELE 2\r\n", "+OK +OK -ERR"),
+    ],
+)
+def test_what_is_out_of_place_is_refused(words: bytes, answers: str) -> None:
+    assert kinds(said(words)) == answers
+
+
+def test_a_login_may_hold_any_character_but_a_line_end() -> None:
+    """Scar 29."""
+
+    class Anybody(Keeping):
+        def check(self, user: str, secret: str) -> bool:
+            return (user, secret) == ("bob smith", " pä ss ")
+
+    visited = said("USER bob smith\r\nPASS  pä ss \r\n".encode(), desk=Anybody())
+
+    assert kinds(visited) == "+OK +OK"
+
+
+def test_a_digest_logs_in() -> None:
+    """RFC 1939 7."""
+    visited = Visited(TERMS, Keeping())
+    timestamp = visited._flow.send(None).data.decode().split()[-1]  # type: ignore[union-attr]
+    answer = visited._flow.send(b"")
+
+    assert timestamp.startswith("<")
+    line = f"APOP bob {digest(timestamp, 'secret')}\r\nSTAT\r\n".encode()
+    del answer
+    said_back = visited._flow.send(line).data.decode()  # type: ignore[union-attr]
+
+    assert said_back.startswith("+OK Logged in\r\n+OK 2 ")
+
+
+@pytest.mark.parametrize("line", [b"APOP bob 0123456789abcdef0123456789abcdef", b"APOP eve x", b"APOP bob", b"APOP"])
+def test_a_wrong_digest_does_not(line: bytes) -> None:
+    assert kinds(said(line + b"\r\nSTAT\r\n")) == "-ERR -ERR"
+
+
+def test_no_digest_is_offered_where_no_password_is_known() -> None:
+    terms = Terms(dialect=Dialect.POP3, mechanisms=("PLAIN",))
+
+    visited = said(b"APOP bob x\r\n", terms=terms)
+
+    assert "<" not in visited.lines[0]
+    assert kinds(visited) == "-ERR"
+
+
+def test_what_can_be_done_is_told() -> None:
+    visited = said(b"CAPA\r\n")
+
+    assert {"TOP", "UIDL", "USER", "PIPELINING", "RESP-CODES", "UTF8 USER"} < set(visited.lines)
+    assert "SASL CRAM-MD5 PLAIN LOGIN" in visited.lines
+    assert "STLS" not in visited.lines
+
+
+def test_nothing_is_offered_in_clear_that_needs_tls() -> None:
+    terms = Terms(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True, login_needs_tls=True)
+
+    visited = said(b"CAPA\r\n" + LOGIN + b"AUTH PLAIN\r\nAPOP bob x\r\n", terms=terms)
+
+    assert "STLS" in visited.lines
+    assert not {"USER", "SASL CRAM-MD5 PLAIN LOGIN"} & set(visited.lines)
+    assert kinds(visited) == "+OK -ERR -ERR -ERR -ERR"
+
+
+def test_what_came_along_with_stls_is_thrown_away() -> None:
+    """C2."""
+    terms = Terms(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True)
+
+    visited = said(b"STLS\r\n" + LOGIN, terms=terms)
+
+    assert visited.secured == 1
+    assert kinds(visited) == "+OK"
+    assert [remark.kind for remark in visited.visit.remarks] == ["before-tls"]
+
+
+def test_who_has_said_his_name_in_clear_says_it_again() -> None:
+    terms = Terms(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True)
+
+    visited = Visited(terms, Keeping()).hear(b"USER bob\r\n", b"STLS\r\n", b"PASS secret\r\n")
+
+    assert kinds(visited) == "+OK +OK -ERR"
+
+
+def test_secrets_are_not_written_down() -> None:
+    """C9, scar 32."""
+    visited = said(b"USER bob\r\nPASS hunter2\r\nAPOP bob hunter2\r\nAUTH PLAIN hunter2\r\nhunter2\r\nhunter2 x\r\n")
+
+    assert not [note for note in visited.notes if "hunter2" in note]
+
+
+def test_letters_are_not_written_down() -> None:
+    visited = said(LOGIN + b"RETR 1\r\n")
+
+    assert not [note for note in visited.notes if "Subject" in note]
+    assert [note for note in visited.notes if "octets of a letter" in note]
+
+
+def test_a_line_that_is_too_long_is_refused_and_not_kept() -> None:
+    """C4."""
+    visited = said(LOGIN + b"NOOP " + b"x" * 5000 + b"\r\nNOOP\r\n")
+
+    assert kinds(visited) == "+OK +OK -ERR +OK"
+
+
+def test_a_line_that_goes_on_and_on_ends_the_session() -> None:
+    visited = said(LOGIN + b"x" * 1_000_000)
+
+    assert visited.lines[-1].startswith("-ERR [SYS/TEMP]")
+
+
+def test_too_many_mistakes_end_the_session() -> None:
+    visited = said(b"what?\r\n" * 50)
+
+    assert kinds(visited).count("-ERR") == TERMS.limits.mistakes + 2
+
+
+def test_too_many_wrong_passwords_end_the_session() -> None:
+    visited = said(b"USER bob\r\nPASS wrong\r\n" * 10)
+
+    assert kinds(visited).count("-ERR") == TERMS.limits.logins + 1
+    assert visited.lines[-1].startswith("-ERR [SYS/TEMP] Too many attempts")
+    assert "-ERR [AUTH] User name or password is not right" in visited.lines
+
+
+def test_a_mailbox_that_is_in_use_is_told_so() -> None:
+    visited = said(LOGIN + b"STAT\r\n", desk=Keeping(open_mailbox=Reply(400, ("[IN-USE] Locked",))))
+
+    assert visited.lines[2:] == ["-ERR [IN-USE] Locked", "-ERR Log in first"]
+
+
+def test_a_mailbox_is_released_whatever_happens() -> None:
+    class Broken(Keeping):
+        def letter(self, visit: Visit, uid: str) -> Answer | None:
+            raise ZeroDivisionError
+
+    desk = Broken()
+
+    visited = said(LOGIN + b"RETR 1\r\n", desk=desk)
+
+    assert visited.lines[-1] == "-ERR [SYS/TEMP] Something went wrong here; try again later"
+    assert isinstance(visited.visit.mishaps[0], ZeroDivisionError)
+    assert desk.open == 0
+
+
+@pytest.mark.parametrize("stage", ["STAT", "DELE", "uid_1", "goodbye"])
+def test_a_script_may_refuse_at_each_stage(stage: str) -> None:
+    desk = Keeping(**{stage: Reply(500, ("[SYS/TEMP] by script",))})
+
+    visited = said(LOGIN + b"STAT\r\nDELE 2\r\nRETR 1\r\nQUIT\r\n", desk=desk)
+
+    assert sum("by script" in line for line in visited.lines) == 1
+    assert desk.removed == ([] if stage in {"goodbye", "DELE"} else ["uid-2"])
+
+
+def test_a_script_may_hang_up() -> None:
+    visited = said(LOGIN + b"RETR 1\r\nNOOP\r\n", desk=Keeping(uid_1=Cut()))
+
+    assert visited.ending == "cut"
+
+
+def test_of_a_large_letter_no_more_piles_up_than_is_bearable() -> None:
+    class Large(Keeping):
+        def open_mailbox(self, visit: Visit, user: str) -> Stock | Answer | None:
+            return Stock([("uid", b"x" * 300_000)])
+
+    visited = said(LOGIN + b"RETR 1\r\n" * 10, desk=Large())
+
+    assert visited.bursts > 10
+
+
+def test_limits_are_finite() -> None:
+    with pytest.raises(ValueError, match="finite"):
+        Limits(session=float("inf"))
