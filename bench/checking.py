@@ -24,7 +24,7 @@ from .slow_sink import MASK, fnv
 
 COUNT = 50
 READY = ("ready", "from-bytes", "single", "many", "session", "waiting", "async-single", "async-tasks", "async-ready")
-READING = ("pop", "async-pop")
+READING = {"pop": "pop", "async-pop": "pop", "imap": "imap", "imap-each": "imap"}
 SIZE = 200_000  # of the file that is attached here
 
 Read = tuple[str, str, str, str, str]
@@ -79,7 +79,7 @@ def _check_ready(
 
 def _check_read(row: Row, rival: Rival, work: str, ground: Ground, contestants: Mapping[str, Contestant]) -> str:
     """Whoever reads compares himself, once the clock has stopped; a letter that is wrong is an error."""
-    with ground.sink("pop") as sink:
+    with ground.sink(READING[work]) as sink:
         done = contestants[rival.name].do(work, getattr(sink, "port", 0), COUNT, **row.options)
     return "" if done.sent == COUNT else f"{done.sent} letters instead of {COUNT}"
 

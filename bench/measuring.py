@@ -21,7 +21,7 @@ from pathlib import Path
 
 from .contestants import JUST_IN_TIME, OURS, Cannot, Contestant, Done
 from .material import LETTERS
-from .processes import SMTP_SINK, Broken, Delayed, Program, SmtpSink, delay_line, own_sink, pop_sink
+from .processes import SMTP_SINK, Broken, Delayed, Program, SmtpSink, delay_line, imap_sink, own_sink, pop_sink
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +157,8 @@ class Ground:
                 return own_sink(self.core, *options)
             case "pop":
                 return pop_sink(self.core, self.folder / "letter.eml", LETTERS)
+            case "imap":
+                return imap_sink(self.core, self.folder / "letter.eml", LETTERS)
             case "starttls":
                 return own_sink(self.core, "-c", *secure, *options)
             case "tls":

@@ -14,6 +14,7 @@ from courriel import (
     AsyncPopSession,
     AsyncSmtpPool,
     AsyncSmtpSession,
+    ImapSession,
     Message,
     Password,
     PopSession,
@@ -282,6 +283,13 @@ async def async_pop(job: Job) -> dict[str, float]:
     return timed(clock, compared(job, letters))
 
 
+def imap(job: Job) -> dict[str, float]:
+    """By a search that fetches whole letters, and every letter touched."""
+    with ImapSession(server(job), Password("ada", "secret")) as box, Clock() as clock:
+        letters = [letter.raw for letter in box.search(whole=True)[: job.count]]
+    return timed(clock, compared(job, letters))
+
+
 def waiting(job: Job) -> dict[str, float]:
     """Mails that come from a generator: nothing but the window is ever held."""
     mails = [ReadyMessage.parse(mail) for mail in job.material.ready()]
@@ -313,6 +321,7 @@ def main() -> None:
             "idle": run(idle),
             "pop": pop,
             "async-pop": run(async_pop),
+            "imap": imap,
         }
     )
 

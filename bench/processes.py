@@ -155,6 +155,11 @@ def pop_sink(core: int | None, letter: Path, count: int) -> Listener:
     return Listener([str(built), str(letter), str(count)], core)
 
 
+def imap_sink(core: int | None, letter: Path, count: int) -> Listener:
+    """The same mailbox, by IMAP."""
+    return Listener([sys.executable, "-m", "bench.imap_sink", str(letter), str(count)], core)
+
+
 def keeping_sink(folder: Path, *options: str) -> Listener:
     return Listener([sys.executable, "-m", "bench.slow_sink", "-f", str(folder), *options], None)
 

@@ -172,6 +172,21 @@ def rows(material: Material, folder: Path) -> list[Row]:
             unit="letters/s",
             most=LETTERS,
         ),
+        *(
+            Row(
+                f"imap, {milliseconds} ms" if milliseconds else "imap",
+                f"{LETTERS:,} letters of 4 kB, whole" + (f", at {milliseconds} ms" if milliseconds else ""),
+                "imap",
+                f"imap at {milliseconds} ms" if milliseconds else "imap",
+                (
+                    Rival("smtplib", None, "imap-each", label="imaplib, letter by letter"),
+                    Rival("smtplib", None, label="imaplib, one command"),
+                ),
+                unit="letters/s",
+                most=LETTERS,
+            )
+            for milliseconds in (0, 10)
+        ),
         Row(
             "sessions",
             "open, STARTTLS, AUTH, send, close",

@@ -71,8 +71,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Address": "model.address",
-    "AsyncLetter": "wire.letter",
     "AsyncImapSession": "session.imap_awaited",
+    "AsyncLetter": "wire.letter",
     "AsyncPopSession": "session.pop3",
     "AsyncSmtpPool": "session.pool",
     "AsyncSmtpSession": "session.smtp",
@@ -85,8 +85,8 @@ _HOMES = {
     "Envelope": "model.envelope",
     "External": "model.credentials",
     "Fate": "model.receipt",
-    "Letter": "wire.letter",
     "ImapSession": "session.imap",
+    "Letter": "wire.letter",
     "Limits": "model.limits",
     "Mark": "model.folder",
     "Message": "model.message",

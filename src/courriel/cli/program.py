@@ -17,6 +17,7 @@ OK, USAGE, SOFTWARE, INPUT_OUTPUT, INTERRUPTED = 0, 64, 70, 74, 130
 
 _COMMANDS = {
     "send": Words("Envoie un message, et dit ce qu'il en est advenu.", "Sends a message, and says what became of it."),
+    "inbox": Words("Lit une boîte aux lettres.", "Reads a mailbox."),
     "sandbox": Words("Ouvre un serveur d'entraînement sur cette machine.", "Opens a practice server on this machine."),
     "demo": Words("Montre la bibliothèque à l'œuvre.", "Shows the library at work."),
     "config": Words("Montre les réglages, et d'où ils viennent.", "Shows the settings, and where they come from."),

@@ -25,6 +25,9 @@ _URL = expression(r"([A-Za-z][A-Za-z0-9+.-]*):(?://([^/?]*))?([^?]*)(?:\?(.*))?"
 _PORT = expression(r"[1-9][0-9]{0,4}")
 _SECONDS = expression(r"[0-9]{1,6}(?:\.[0-9]{1,3})?")
 _OPTION = expression(r"[a-z_]{1,40}")
+_READING = {"pop": "pops", "pop3": "pops", "imap": "imaps"}
+"""What a provider's short name is followed by, and the scheme that it stands for."""
+_CLEAR = {Dialect.POP3: "pop", Dialect.IMAP: "imap"}
 _ENCODE = "what is # / ? @ : or % in a user name or a password is written %23 %2F %3F %40 %3A %25"
 
 Options = dict[str, list[str]]
@@ -86,7 +89,7 @@ def _server_route(cut: _Cut) -> Route:
     login, at, place = (cut.authority or "").rpartition("@")
     user, password = _login(login) if at else ("", None)
     host, port = _host_and_port(cut, place)
-    reading = schemes.SERVERS[cut.scheme].dialect is Dialect.POP3
+    reading = schemes.SERVERS[cut.scheme].dialect.value in schemes.READING_KINDS
     options = _options(cut, schemes.READING_OPTIONS if reading else schemes.SERVER_OPTIONS)
     return _assembled(cut.scheme, host, port, user, password, options)
 
@@ -112,8 +115,6 @@ def _folder_route(cut: _Cut) -> Route:
 
 def _named_route(cut: _Cut) -> Route:
     """A provider's short name, or else the refusal that helps most."""
-    if cut.scheme in schemes.READING_LATER:
-        raise refusal(f"{cut.scheme}: IMAP is not there yet; pops://… reads by POP3, smtps://… sends")
     if cut.scheme in schemes.LATER:
         raise refusal(schemes.LATER[cut.scheme])
     if cut.scheme in schemes.AMBIGUOUS:
@@ -121,12 +122,12 @@ def _named_route(cut: _Cut) -> Route:
     from courriel.delivery import providers
 
     name, plus, protocol = cut.scheme.partition("+")
-    reading = plus and protocol in ("pop", "pop3")
+    reading = _READING.get(protocol, "") if plus else ""
     provider = providers.by_name(name if reading else cut.scheme)
     if provider is None:
         raise _unknown_scheme(cut.scheme, tuple(each.name for each in providers.all()))
-    if reading and not provider.pop:
-        raise refusal(f"{provider.title} has no POP3")
+    if reading and not provider.place_of(reading):
+        raise refusal(f"{provider.title} has no {'IMAP' if reading == 'imaps' else 'POP3'}")
     if cut.authority is not None or "/" in cut.path:
         raise refusal(f"{cut.scheme}: your address follows without slashes, as {cut.scheme}:{provider.example}")
     usable = schemes.READING_OPTIONS if reading else schemes.SERVER_OPTIONS
@@ -137,10 +138,10 @@ def _named_route(cut: _Cut) -> Route:
     options.pop("user", None)
     if ":" in address:
         raise refusal(f"{cut.scheme}: no password stands here as itself; add ?password= with {FORMS}")
-    user, sender = provider.login_of(address)
+    user, sender = provider.login_of(address, reading)
     notes = provider.notes(tokens=bool(set(options.get("auth", ())) & set(schemes.TOKEN_MECHANISMS)), login=bool(user))
     if reading:
-        return _assembled("pops", provider.pop, 0, user, None, options, notes)
+        return _assembled(reading, provider.place_of(reading), 0, user, None, options, notes)
     if sender and "from" not in options:
         options["from"] = [sender]
     scheme = "smtps" if provider.security is Security.TLS else "smtp+starttls"
@@ -148,7 +149,7 @@ def _named_route(cut: _Cut) -> Route:
 
 
 def _unknown_scheme(scheme: str, short_names: tuple[str, ...]) -> errors.InvalidUrl:
-    known = [*schemes.every_scheme(), *schemes.READING_LATER, *schemes.LATER, *short_names]
+    known = [*schemes.every_scheme(), *schemes.LATER, *short_names]
     if "." in scheme or scheme == "localhost":
         close = nearest(scheme, [name for name in known if "." in name])
         way = close or f"; if it is a server, write smtps://{scheme} or another scheme before it"
@@ -314,7 +315,7 @@ def _security(scheme: str, word: str, *, local: bool) -> Security:
         case "none" | "opportunistic" if fixed:
             raise refusal(
                 f"tls={word} contradicts {scheme}://, which says {schemes.WORDS[fixed]}; write"
-                f" {'pop' if scheme.startswith('pop') else 'smtp'}://…?tls={word}"
+                f" {_CLEAR.get(schemes.SERVERS[scheme].dialect, 'smtp')}://…?tls={word}"
             )
         case "none":
             return Security.NONE

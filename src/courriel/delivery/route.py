@@ -6,7 +6,8 @@ A way out, as one frozen value: where mail goes, who logs in, how the line is pr
     smtp://localhost:2525                                        in clear, because it never leaves this machine
     orange:ada@orange.fr?password=keyring                        a provider's short name, with the login form it wants
     pops://ada@pop.example.org   pop3+starttls://…   pop://…      for reading: 995, 110
-    orange+pop:ada@orange.fr                                     the same by a provider's short name
+    imaps://ada@imap.example.org   imap+starttls://…   imap://…   for reading and filing: 993, 143
+    orange+pop:ada@orange.fr   orange+imap:ada@orange.fr         the same by a provider's short name
     lmtp:///run/dovecot/lmtp   memory:   console:   null:   file:///folder   maildir:///folder
 
 `Route.parse` reads a URL (the grammar is in `courriel.delivery.grammar`), `route.url` writes it back with the secret
@@ -27,15 +28,15 @@ from courriel.model.credentials import Credentials, External, Password, TokenSou
 from courriel.model.server import Dialect, Security, Server, Timeouts, usual_port
 from courriel.values import dataclass, field
 
-Kind = Literal["smtp", "lmtp", "pop3", "memory", "console", "null", "file", "maildir"]
+Kind = Literal["smtp", "lmtp", "pop3", "imap", "memory", "console", "null", "file", "maildir"]
 
 _IN_QUERY = "/:@,+<>*"  # reserved characters that mean nothing in a query value of ours, and read better as they are
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Route:
-    """A way for mail to leave, or for reading it. `server` is there for "smtp", "lmtp" and "pop3", `folder` (absolute)
-    for "file" and "maildir".
+    """A way for mail to leave, or for reading it. `server` is there for "smtp", "lmtp", "pop3" and "imap", `folder`
+    (absolute) for "file" and "maildir".
 
     `password` is where the secret lies; it is read when `credentials()` is called, each time. `sender` is for messages
     that name none. `notes` are sentences that whoever made the route wants said before it is used; they are not part of
@@ -182,14 +183,15 @@ def _scheme(server: Server) -> str:
     """The one scheme that a server is written with."""
     if server.dialect is Dialect.LMTP:
         return "lmtp"
-    reading = server.dialect is Dialect.POP3
+    spellings = {Dialect.POP3: ("pops", "pop3+starttls", "pop"), Dialect.IMAP: ("imaps", "imap+starttls", "imap")}
+    at_once, upgraded, clear = spellings.get(server.dialect, ("smtps", "smtp+starttls", "smtp"))
     match server.security:
         case Security.TLS:
-            return "pops" if reading else "smtps"
+            return at_once
         case Security.STARTTLS:
-            return "pop3+starttls" if reading else "smtp+starttls"
+            return upgraded
         case Security.NONE | Security.OPPORTUNISTIC:
-            return "pop" if reading else "smtp"
+            return clear
 
 
 def default_port(scheme: str, *, login: bool) -> int:

@@ -73,8 +73,8 @@ def _check_login(route: Route, server: Server) -> None:
 
 
 def _about_port(server: Server) -> Iterator[str]:
-    if server.dialect is Dialect.POP3:
-        yield from _about_pop_port(server)
+    if server.dialect.value in schemes.READING_KINDS:
+        yield from _about_reading_port(server)
     elif server.port in schemes.OTHER_PROTOCOLS:
         yield f"port {server.port} normally speaks {schemes.OTHER_PROTOCOLS[server.port]}, not mail to be sent"
     elif server.dialect is Dialect.LMTP:
@@ -84,11 +84,12 @@ def _about_port(server: Server) -> Iterator[str]:
         yield from _about_security(server, schemes.ON_PORT)
 
 
-def _about_pop_port(server: Server) -> Iterator[str]:
-    if server.port in schemes.NOT_POP:
-        yield f"port {server.port} normally speaks {schemes.NOT_POP[server.port]}; you asked for POP3"
+def _about_reading_port(server: Server) -> Iterator[str]:
+    spoken, asked = schemes.PROTOCOLS.get(server.port, ""), server.dialect.name
+    if spoken not in ("", asked):
+        yield f"port {server.port} normally speaks {spoken}; you asked for {asked}"
     else:
-        yield from _about_security(server, schemes.ON_POP_PORT)
+        yield from _about_security(server, schemes.ON_READING_PORT)
 
 
 def _about_security(server: Server, usual: Mapping[int, tuple[Security, ...]]) -> Iterator[str]:

@@ -28,14 +28,16 @@ SERVERS = {
     "pop3+starttls": Scheme(Security.STARTTLS, Dialect.POP3),
     "pops": Scheme(Security.TLS, Dialect.POP3),
     "pop3s": Scheme(Security.TLS, Dialect.POP3),
+    "imap": Scheme(None, Dialect.IMAP),
+    "imap+starttls": Scheme(Security.STARTTLS, Dialect.IMAP),
+    "imaps": Scheme(Security.TLS, Dialect.IMAP),
 }
 DIALECTS = tuple(dialect.value for dialect in Dialect)
 """Routes that lead to a server; each is called like the conversation that is held there."""
-READING_KINDS = ("pop3",)
+READING_KINDS = ("pop3", "imap")
 """Routes by which mail is read, and never leaves."""
 KEPT = ("memory", "console", "null")
 FOLDERS = ("file", "maildir")
-READING_LATER = ("imap", "imaps", "imap+starttls")
 LATER = {
     "sandbox": "sandbox:// (whichever practice server is running) is not there yet; give the URL that it prints",
     "sendmail": "sendmail: (the machine's own sendmail program) is not there yet; smtp://localhost reaches most",
@@ -80,20 +82,25 @@ ON_PORT = {
     465: (Security.TLS,),
 }
 """How a line on this port is protected, as a rule."""
-ON_POP_PORT = {110: (Security.STARTTLS, Security.NONE, Security.OPPORTUNISTIC), 995: (Security.TLS,)}
+ON_READING_PORT = {
+    110: (Security.STARTTLS, Security.NONE, Security.OPPORTUNISTIC),
+    143: (Security.STARTTLS, Security.NONE, Security.OPPORTUNISTIC),
+    993: (Security.TLS,),
+    995: (Security.TLS,),
+}
 SPOKEN = {
     25: "mail between servers, STARTTLS at most",
     110: "STLS",
+    143: "STARTTLS",
     465: "TLS from the first byte",
     587: "STARTTLS",
+    993: "TLS from the first byte",
     995: "TLS from the first byte",
 }
 OTHER_PROTOCOLS = {
     80: "web pages", 110: "POP3", 143: "IMAP", 443: "web pages", 993: "IMAP", 995: "POP3", 4190: "ManageSieve",
 }  # fmt: skip
-NOT_POP = {port: name for port, name in OTHER_PROTOCOLS.items() if name != "POP3"} | dict.fromkeys(
-    (25, 465, 587), "SMTP"
-)
+PROTOCOLS = OTHER_PROTOCOLS | dict.fromkeys((25, 465, 587), "SMTP")
 WORDS = {
     Security.TLS: "TLS from the first byte",
     Security.STARTTLS: "STARTTLS",

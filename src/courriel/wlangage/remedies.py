@@ -113,8 +113,11 @@ def remedy(failure: Failure, protocol: str = "") -> Text:
     if failure.id == "SESSION-LOST":
         return _READ_AGAIN
     said = _IN_WLANGAGE[failure.id]
-    fr, en = (_SENDING_WORD.sub(lambda found: words[found[0]], text) for text in (said.fr, said.en))
-    return Text(fr, en)
+
+    def other(found: re.Match[str]) -> str:
+        return words[found[0]]
+
+    return Text(_SENDING_WORD.sub(other, said.fr), _SENDING_WORD.sub(other, said.en))
 
 
 def warning(failure: Failure) -> Text:

@@ -19,6 +19,12 @@ WRITTEN = [
     "pop://ada@localhost?auth=apop,user",
     "pop://localhost:1110",
     "pop://pop.example.org?tls=none",
+    "imaps://ada@imap.example.org",
+    "imaps://ada@imap.example.org:9993?password=env:MAIL_PASSWORD",
+    "imap+starttls://ada@imap.example.org?pin=sha256:" + "0" * 64,
+    "imap://ada@localhost?auth=plain,login",
+    "imap://localhost:1143",
+    "imap://imap.example.org?tls=none",
 ]
 
 
@@ -27,9 +33,9 @@ def test_a_route_for_reading_has_one_spelling(url: str) -> None:
     route = Route.parse(url)
 
     assert route.reads
-    assert route.kind == "pop3"
+    assert route.kind == ("imap" if url.startswith("imap") else "pop3")
     assert route.server is not None
-    assert route.server.dialect is Dialect.POP3
+    assert route.server.dialect is (Dialect.IMAP if url.startswith("imap") else Dialect.POP3)
     assert route.reveal_url() == url
     assert Route.parse(route.reveal_url()) == route
 
@@ -47,12 +53,26 @@ def test_a_provider_wants_the_login_it_wants() -> None:
     assert all(each.pop for each in providers.all() if each.name != "icloud")
 
 
+def test_by_imap_a_provider_may_want_another_login() -> None:
+    icloud = Route.parse("icloud+imap:ada@icloud.com")
+
+    assert (icloud.user, icloud.name) == ("ada", "imap.mail.me.com:993")
+    assert Route.parse("icloud:ada@icloud.com").user == "ada@icloud.com"
+    assert Route.parse("free+imap:ada@free.fr").user == "ada"
+    assert Route.parse("gmail+imap:ada@gmail.com").user == "ada@gmail.com"
+    assert all(each.imap for each in providers.all())
+
+
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
         ("pops://h.example:110", "port 110 normally speaks STLS; you asked for TLS from the first byte"),
         ("pop3+starttls://h.example:995", "port 995 normally speaks TLS from the first byte; you asked for STARTTLS"),
         ("pops://h.example:993", "port 993 normally speaks IMAP; you asked for POP3"),
+        ("imaps://h.example:143", "port 143 normally speaks STARTTLS; you asked for TLS from the first byte"),
+        ("imap+starttls://h.example:993", "port 993 normally speaks TLS from the first byte; you asked for STARTTLS"),
+        ("imaps://h.example:995", "port 995 normally speaks POP3; you asked for IMAP"),
+        ("imaps://h.example:587", "port 587 normally speaks SMTP; you asked for IMAP"),
         ("pops://h.example:465", "port 465 normally speaks SMTP; you asked for POP3"),
         ("smtps://h.example:995", "port 995 normally speaks POP3, not mail to be sent"),
     ],
@@ -61,14 +81,25 @@ def test_a_port_that_speaks_otherwise_is_said_before_it_is_called(url: str, sent
     assert Route.parse(url).warnings == (sentence,)
 
 
-@pytest.mark.parametrize("url", ["pops://h.example:995", "pop3+starttls://h.example", "pop://h.example:1110"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "pops://h.example:995",
+        "pop3+starttls://h.example",
+        "pop://h.example:1110",
+        "imaps://h.example:993",
+        "imap+starttls://h.example:143",
+        "imap://h.example:1143",
+    ],
+)
 def test_a_port_that_fits_says_nothing(url: str) -> None:
     assert Route.parse(url).warnings == ()
 
 
 def test_no_mail_leaves_by_a_way_for_reading() -> None:
-    with pytest.raises(errors.InvalidUrl, match="is for reading mail"):
-        courriel.send(via="pops://ada@pop.example.org", sender="ada@example.org", to="bob@example.org", text="Hi")
+    for url in ("pops://ada@pop.example.org", "imaps://ada@imap.example.org"):
+        with pytest.raises(errors.InvalidUrl, match="is for reading mail"):
+            courriel.send(via=url, sender="ada@example.org", to="bob@example.org", text="Hi")
     with pytest.raises(errors.InvalidUrl, match="is for reading mail"):
         courriel.send(
             via=Server("h.example", dialect=Dialect.POP3), sender="ada@example.org", to="bob@example.org", text="Hi"
@@ -102,6 +133,15 @@ def test_a_url_opens_a_mailbox() -> None:
 
     assert awaited == [1, 1, 1]
     assert secured == [Security.NONE, Security.STARTTLS, Security.TLS]
+
+
+def test_a_url_of_imap_makes_a_session_of_imap() -> None:
+    blocking = courriel.mailbox("imaps://ada:any@imap.example.org")
+    awaiting = asyncio.run(courriel.amailbox("imap+starttls://ada:any@imap.example.org"))
+
+    assert isinstance(blocking, courriel.ImapSession)
+    assert isinstance(awaiting, courriel.AsyncImapSession)
+    assert (str(blocking.server), str(awaiting.server)) == ("imap.example.org:993", "imap.example.org:143")
 
 
 def test_what_should_be_heard_is_heard_when_a_mailbox_is_named(caplog: pytest.LogCaptureFixture) -> None:
