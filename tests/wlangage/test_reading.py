@@ -558,8 +558,10 @@ def test_a_file_that_there_is_not_is_an_error_that_names_those_there_are(bob: st
 def test_a_place_where_nothing_can_be_saved_is_an_error(bob: str, tmp_path: Path) -> None:
     wl.EmailLitMessage(bob, 2)
 
-    assert wl.EmailSauveFichierAttaché(bob, "logo.png", tmp_path / "nowhere" / "x.png") is False
-    assert wl.ErreurDétectée
+    for where in (tmp_path / "nowhere" / "x.png", f"{tmp_path}/nowhere/"):
+        assert wl.EmailSauveFichierAttaché(bob, "logo.png", where) is False
+        assert wl.ErreurDétectée
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("arguments", [(), ("x",), (1, 2), ("a", "b", "c", "d"), (Email(), "x")])
