@@ -105,6 +105,7 @@ class Gathering(Lending[AsyncSmtpSession]):
         """The bag was given a session, or never will be; the lock may be held."""
         ticket, self._bag.ticket = self._bag.ticket, None
         assert ticket is not None
+        ticket.call = _nobody  # from here on it is the carrier's own
         if ticket.refusal is not None:
             self._bag.tell_all(ticket.refusal)
             return
@@ -222,3 +223,7 @@ class Gathering(Lending[AsyncSmtpSession]):
 
     def _tell_all_that_it_is_closed(self) -> None:
         self._bag.tell_all(self._closed_meanwhile())
+
+
+def _nobody() -> None:
+    """Nobody is called."""
