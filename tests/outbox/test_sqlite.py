@@ -539,11 +539,12 @@ def test_tables_of_another_age_are_not_touched(path: Path, store: SqliteStore) -
 
 
 @pytest.mark.parametrize(
-    "name", ["claim", "claim_suspect", "recover", "is_anything_due", "is_anything_late", "count_busy"]
+    "name",
+    ["claim", "claim_suspect", "recover", "is_anything_due", "is_anything_late", "count_busy", "read_news", "old"],
 )
 def test_what_a_worker_asks_all_day_is_a_range_of_an_index(store: SqliteStore, name: str) -> None:
     values = dict.fromkeys(
-        ["lane", "now", "prio", "most", "token", "lease", "holder", "poison"], 1
+        ["lane", "now", "prio", "most", "token", "lease", "holder", "poison", "created", "id", "sent", "failed"], 1
     )  # the plan does not depend on them
     plan = store._file.read(
         lambda reading: reading.execute(f"EXPLAIN QUERY PLAN {statements()[name]}", values).fetchall()
