@@ -24,6 +24,7 @@ from .slow_sink import MASK, fnv
 
 COUNT = 50
 READY = ("ready", "from-bytes", "single", "many", "session", "waiting", "async-single", "async-tasks", "async-ready")
+READING = {"pop": "pop", "async-pop": "pop", "imap": "imap", "imap-each": "imap"}
 SIZE = 200_000  # of the file that is attached here
 
 Read = tuple[str, str, str, str, str]
@@ -40,7 +41,11 @@ def check(row: Row, ground: Ground, contestants: Mapping[str, Contestant], mater
             continue
         work = rival.work or row.work
         with contextlib.suppress(Cannot):
-            told = (_check_ready if work in READY else _check_built)(row, rival, work, ground, contestants, material)
+            if work in READING:
+                told = _check_read(row, rival, work, ground, contestants)
+            else:
+                judge = _check_ready if work in READY else _check_built
+                told = judge(row, rival, work, ground, contestants, material)
             if told:
                 wrong[rival.label or rival.name] = told
     return wrong
@@ -70,6 +75,13 @@ def _check_ready(
     if (mails, hashes) != (count + extra, f"{expected & MASK:016x}"):
         return f"{mails} mails, {octets} octets, hash {hashes}, instead of {count + extra}, {expected & MASK:016x}"
     return ""
+
+
+def _check_read(row: Row, rival: Rival, work: str, ground: Ground, contestants: Mapping[str, Contestant]) -> str:
+    """Whoever reads compares himself, once the clock has stopped; a letter that is wrong is an error."""
+    with ground.sink(READING[work]) as sink:
+        done = contestants[rival.name].do(work, getattr(sink, "port", 0), COUNT, **row.options)
+    return "" if done.sent == COUNT else f"{done.sent} letters instead of {COUNT}"
 
 
 def _check_built(

@@ -9,6 +9,9 @@ from random import Random
 SENDER = "bench@example.org"
 RECIPIENT = "someone@example.org"
 READY_SIZE = 1024
+LETTER_SIZE = 4096
+LETTERS = 2000
+"""What a mailbox of the bench holds."""
 DIFFERENT = 1000
 NUMBER = b"000000"
 MB = 1_000_000
@@ -43,6 +46,8 @@ class Material:
             "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
         )
         (self.folder / "ready.eml").write_bytes(_filled(head.encode(), READY_SIZE))
+        # No line of it begins with a dot: the sink of the bench writes it as it is.
+        (self.folder / "letter.eml").write_bytes(_filled(head.encode(), LETTER_SIZE))
         (self.folder / "text.txt").write_bytes(_filled(b"", READY_SIZE).replace(b"\r\n", b"\n"))
         (self.folder / "merge.txt").write_text(_MERGE_TEXT, "utf-8")
         (self.folder / "merge.html").write_text(_MERGE_HTML, "utf-8")
@@ -51,6 +56,10 @@ class Material:
         """A thousand mails of one kB, alike but for their number."""
         pattern = (self.folder / "ready.eml").read_bytes()
         return [pattern.replace(NUMBER, b"%06d" % number) for number in range(DIFFERENT)]
+
+    def letter(self, number: int) -> bytes:
+        """One of those in a mailbox, by its number from 1."""
+        return (self.folder / "letter.eml").read_bytes().replace(NUMBER, b"%06d" % number, 1)
 
     def text(self, name: str) -> str:
         return (self.folder / name).read_text("utf-8")

@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .contestants import JUST_IN_TIME, OURS, Cannot, Contestant, Done
-from .processes import SMTP_SINK, Broken, Program, SmtpSink, own_sink
+from .material import LETTERS
+from .processes import SMTP_SINK, Broken, Delayed, Program, SmtpSink, delay_line, imap_sink, own_sink, pop_sink
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +132,17 @@ class Ground:
     folder: Path
 
     @contextlib.contextmanager
-    def sink(self, kind: str) -> Iterator[Program | None]:
-        """A sink by its kind; `check` at the end has it count every octet."""
+    def sink(self, kind: str) -> Iterator[Program | Delayed | None]:
+        """A sink by its kind; `check` at the end has it count every octet, "at 10 ms" puts it so far away."""
+        kind, _, distance = kind.partition(" at ")
         with contextlib.ExitStack() as stack:
-            yield stack.enter_context(self._program(kind)) if kind else None
+            program = stack.enter_context(self._program(kind)) if kind else None
+            if distance and program is not None:
+                seconds = float(distance.removesuffix(" ms")) / 1000
+                line = stack.enter_context(delay_line(getattr(program, "port", 0), seconds))
+                yield Delayed(line.port)
+            else:
+                yield program
 
     def _program(self, kind: str) -> Program:
         kind, _, check = kind.partition(" ")
@@ -147,6 +155,10 @@ class Ground:
                 return own_sink(self.core, "-c", *options)
             case "chunking":
                 return own_sink(self.core, *options)
+            case "pop":
+                return pop_sink(self.core, self.folder / "letter.eml", LETTERS)
+            case "imap":
+                return imap_sink(self.core, self.folder / "letter.eml", LETTERS)
             case "starttls":
                 return own_sink(self.core, "-c", *secure, *options)
             case "tls":
@@ -223,7 +235,7 @@ def _ratio(row: Row, label: str, rival: Rival, rates: dict[str, list[float]], wa
 
 
 def _run(
-    contestant: Contestant, rival: Rival, row: Row, sink: Program | None, count: int, ground: Ground
+    contestant: Contestant, rival: Rival, row: Row, sink: Program | Delayed | None, count: int, ground: Ground
 ) -> tuple[Done, float]:
     """One run, and how long the core took for it: the contestant's part, the sink's, and the idle part between."""
     served, idle = sink.core_seconds() if sink else 0.0, ground.idle_seconds()
@@ -236,7 +248,9 @@ def _run(
     return done, min(done.core_seconds + served + idle, done.seconds)
 
 
-def _warm_up(contestant: Contestant, rival: Rival, row: Row, sink: Program | None, pace: Pace, ground: Ground) -> int:
+def _warm_up(
+    contestant: Contestant, rival: Rival, row: Row, sink: Program | Delayed | None, pace: Pace, ground: Ground
+) -> int:
     """Warm somebody up, and find out how many mails fill one run."""
     spent, count = 0.0, min(row.most, 20)
     wanted = pace.warming if contestant.name in JUST_IN_TIME else pace.seconds / 2

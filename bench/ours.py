@@ -11,10 +11,13 @@ from typing import cast
 
 import courriel
 from courriel import (
+    AsyncPopSession,
     AsyncSmtpPool,
     AsyncSmtpSession,
+    ImapSession,
     Message,
     Password,
+    PopSession,
     ReadyMessage,
     Security,
     Server,
@@ -27,7 +30,7 @@ from courriel import (
 from courriel.session.outgoing import Sendable
 
 from .material import RECIPIENT, SENDER, person
-from .player import Clock, Job, Work, memory, play, timed
+from .player import Clock, Job, Work, compared, memory, play, timed
 
 FOR_EVER = 1_000_000
 """Seconds, or messages: no session of a pool is replaced while the clock runs, nor are the peers' ones."""
@@ -263,6 +266,30 @@ def run(work: Callable[[Job], Awaitable[dict[str, float]]]) -> Work:
     return lambda job: asyncio.run(awaited(job))
 
 
+# Reading.
+
+
+def pop(job: Job) -> dict[str, float]:
+    """By `fetch_many`, and every letter touched; they are compared once the clock has stopped."""
+    with PopSession(server(job), Password("ada", "secret")) as box, Clock() as clock:
+        letters = [letter.raw for letter in box.fetch_many(range(1, job.count + 1))]
+    return timed(clock, compared(job, letters))
+
+
+async def async_pop(job: Job) -> dict[str, float]:
+    async with AsyncPopSession(server(job), Password("ada", "secret")) as box:
+        with Clock() as clock:
+            letters = [letter.raw async for letter in box.fetch_many(range(1, job.count + 1))]
+    return timed(clock, compared(job, letters))
+
+
+def imap(job: Job) -> dict[str, float]:
+    """By a search that fetches whole letters, and every letter touched."""
+    with ImapSession(server(job), Password("ada", "secret")) as box, Clock() as clock:
+        letters = [letter.raw for letter in box.search(whole=True)[: job.count]]
+    return timed(clock, compared(job, letters))
+
+
 def waiting(job: Job) -> dict[str, float]:
     """Mails that come from a generator: nothing but the window is ever held."""
     mails = [ReadyMessage.parse(mail) for mail in job.material.ready()]
@@ -292,6 +319,9 @@ def main() -> None:
             "async-tasks": run(async_tasks),
             "async-ready": run(async_ready),
             "idle": run(idle),
+            "pop": pop,
+            "async-pop": run(async_pop),
+            "imap": imap,
         }
     )
 

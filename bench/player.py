@@ -64,6 +64,14 @@ class Clock:
         self.seconds, self.core_seconds = perf_counter() - self._begun, process_time() - self._core_begun
 
 
+def compared(job: Job, letters: list[bytes]) -> int:
+    """How many letters were read, each to the octet. Raises ValueError."""
+    for number, letter in enumerate(letters, 1):
+        if letter != job.material.letter(number):
+            raise ValueError(f"letter {number} is not the one that was in the mailbox")
+    return len(letters)
+
+
 Work = Callable[[Job], dict[str, float]]
 
 

@@ -116,6 +116,18 @@ class Listener(Program):
         return int(mails), int(octets), hashes
 
 
+class Delayed:
+    """A program at the end of a long road. There waiting is what counts, and the core does not tell of it when the
+    neighbours use it meanwhile: only the clock does.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def core_seconds(self) -> float:
+        return 0.0
+
+
 class SmtpSink(Program):
     """Postfix's `smtp-sink`: PIPELINING, and tuned by nobody for us."""
 
@@ -133,6 +145,19 @@ class SmtpSink(Program):
 def own_sink(core: int | None, *options: str) -> Listener:
     """The bench's own sink: in C where there is a compiler, else in Python."""
     return Listener([*sink_command(), *options], core)
+
+
+def pop_sink(core: int | None, letter: Path, count: int) -> Listener:
+    """A mailbox of that many letters; in C only."""
+    built = built_by_cc("pop_sink.c")
+    if built is None:
+        raise Broken("there is no C compiler for pop_sink.c")
+    return Listener([str(built), str(letter), str(count)], core)
+
+
+def imap_sink(core: int | None, letter: Path, count: int) -> Listener:
+    """The same mailbox, by IMAP."""
+    return Listener([sys.executable, "-m", "bench.imap_sink", str(letter), str(count)], core)
 
 
 def keeping_sink(folder: Path, *options: str) -> Listener:

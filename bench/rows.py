@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .material import MB, Material
+from .material import LETTERS, MB, Material
 from .measuring import Rival, Row
 
 
@@ -150,6 +150,42 @@ def rows(material: Material, folder: Path) -> list[Row]:
             "smtp-sink",
             (Rival("smtplib", 4.5), Rival("aiosmtplib", 12), Rival("nodemailer"), Rival("JavaMail")),
             options={"sessions": 10},
+        ),
+        *(
+            Row(
+                f"pop, {milliseconds} ms" if milliseconds else "pop",
+                f"{LETTERS:,} letters of 4 kB, PIPELINING" + (f", at {milliseconds} ms" if milliseconds else ""),
+                "pop",
+                f"pop at {milliseconds} ms" if milliseconds else "pop",
+                (Rival("smtplib", floor, label="poplib"),),
+                unit="letters/s",
+                most=LETTERS,
+            )
+            for milliseconds, floor in ((0, 4.5), (10, 70), (50, None))
+        ),
+        Row(
+            "pop, awaited",
+            "the same letters, awaited",
+            "async-pop",
+            "pop",
+            (Rival("smtplib", None, "pop", label="poplib"),),
+            unit="letters/s",
+            most=LETTERS,
+        ),
+        *(
+            Row(
+                f"imap, {milliseconds} ms" if milliseconds else "imap",
+                f"{LETTERS:,} letters of 4 kB, whole" + (f", at {milliseconds} ms" if milliseconds else ""),
+                "imap",
+                f"imap at {milliseconds} ms" if milliseconds else "imap",
+                (
+                    Rival("smtplib", None, "imap-each", label="imaplib, letter by letter"),
+                    Rival("smtplib", None, label="imaplib, one command"),
+                ),
+                unit="letters/s",
+                most=LETTERS,
+            )
+            for milliseconds in (0, 10)
         ),
         Row(
             "sessions",

@@ -25,6 +25,7 @@ PACKAGES = {
     "dovecot-imapd": "the tests against Dovecot, and Postfix with passwords",
     "dovecot-pop3d": "the tests against Dovecot's POP3",
     "dovecot-lmtpd": "the tests against Dovecot's LMTP",
+    "mpop": "the tests with mpop as a reader of our mailboxes",
     "swaks": "the tests with swaks as a client",
     "libnet-ssleay-perl": "the tests with swaks over TLS",
 }
@@ -50,7 +51,7 @@ INSTALL_LIMIT = 900.0  # seconds
 
 def main(arguments: Sequence[str]) -> int:
     if shutil.which("dpkg-query") is None or shutil.which("apt-get") is None:
-        say("not a Debian system; tests that need Postfix, Dovecot or swaks run only where these are found.")
+        say("not a Debian system; tests that need Postfix, Dovecot, mpop or swaks run only where these are found.")
         return 0
     missing = missing_packages()
     if not missing:

@@ -1,4 +1,4 @@
-"""smtplib and EmailMessage, as the standard library's documentation shows them; one SMTP object, one thread.
+"""smtplib, EmailMessage, poplib, imaplib, as the standard library's documentation shows them; one object, one thread.
 
 `sendmail` for octets that are ready, `send_message` for an EmailMessage; for TLS a context that
 all sessions share and, measured apart, a new one for each, as most code has it.
@@ -6,6 +6,8 @@ all sessions share and, measured apart, a new one for each, as most code has it.
 
 from __future__ import annotations
 
+import imaplib
+import poplib
 import smtplib
 import ssl
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +15,7 @@ from email import policy
 from email.message import EmailMessage
 
 from ..material import RECIPIENT, SENDER, person
-from ..player import Clock, Job, play, timed
+from ..player import Clock, Job, compared, play, timed
 
 
 def open_line(job: Job) -> smtplib.SMTP:
@@ -129,6 +131,49 @@ def session(job: Job) -> dict[str, float]:
     return timed(clock, job.count)
 
 
+def pop(job: Job) -> dict[str, float]:
+    """poplib, letter by letter: it knows no other way; `retr` gives lines, which make the octets again."""
+    box = poplib.POP3("127.0.0.1", job.port)
+    box.user("ada")
+    box.pass_("secret")
+    with Clock() as clock:
+        box.list()
+        letters = [b"\r\n".join(box.retr(number)[1]) + b"\r\n" for number in range(1, job.count + 1)]
+    box.quit()
+    return timed(clock, compared(job, letters))
+
+
+def imap(job: Job) -> dict[str, float]:
+    """imaplib, and all letters by one command."""
+    box = open_mailbox(job)
+    with Clock() as clock:
+        box.uid("SEARCH", "ALL")
+        told = box.uid("FETCH", f"1:{job.count}", "(BODY.PEEK[])")[1]
+        letters = [each[1] for each in told if isinstance(each, tuple)]
+    box.logout()
+    return timed(clock, compared(job, letters))
+
+
+def imap_each(job: Job) -> dict[str, float]:
+    """imaplib, letter by letter, as its documentation shows it."""
+    box = open_mailbox(job)
+    letters: list[bytes] = []
+    with Clock() as clock:
+        for number in box.uid("SEARCH", "ALL")[1][0].split()[: job.count]:
+            fetched = box.uid("FETCH", number.decode(), "(BODY.PEEK[])")[1][0]
+            assert isinstance(fetched, tuple)
+            letters.append(fetched[1])
+    box.logout()
+    return timed(clock, compared(job, letters))
+
+
+def open_mailbox(job: Job) -> imaplib.IMAP4:
+    box = imaplib.IMAP4("127.0.0.1", job.port)
+    box.login("ada", "secret")
+    box.select(readonly=True)
+    return box
+
+
 def fresh(ca_file: str) -> ssl.SSLContext:
     """The system's roots, as `create_default_context()` loads them, and the bench's own besides."""
     context = ssl.create_default_context()
@@ -148,5 +193,8 @@ if __name__ == "__main__":
             "attachment": attachment,
             "many": many,
             "session": session,
+            "pop": pop,
+            "imap": imap,
+            "imap-each": imap_each,
         }
     )

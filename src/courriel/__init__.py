@@ -23,6 +23,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from courriel import errors as errors
     from courriel.compose.template import Template as Template
+    from courriel.delivery.reading import amailbox as amailbox
+    from courriel.delivery.reading import mailbox as mailbox
     from courriel.delivery.relay import asend as asend
     from courriel.delivery.relay import send as send
     from courriel.delivery.route import Route as Route
@@ -73,10 +75,10 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Address": "model.address",
-    "AsyncLetter": "wire.letter",
     "AsyncImapSession": "session.imap_awaited",
-    "AsyncPopSession": "session.pop3",
+    "AsyncLetter": "wire.letter",
     "AsyncOutbox": "outbox.aio",
+    "AsyncPopSession": "session.pop3",
     "AsyncSmtpPool": "session.pool",
     "AsyncSmtpSession": "session.smtp",
     "Attachment": "model.attachment",
@@ -88,8 +90,8 @@ _HOMES = {
     "Envelope": "model.envelope",
     "External": "model.credentials",
     "Fate": "model.receipt",
-    "Letter": "wire.letter",
     "ImapSession": "session.imap",
+    "Letter": "wire.letter",
     "Limits": "model.limits",
     "Mark": "model.folder",
     "Message": "model.message",
@@ -118,7 +120,9 @@ _HOMES = {
     "TokenSource": "model.credentials",
     "Transcript": "network.transcript",
     "Trust": "model.trust",
+    "amailbox": "delivery.reading",
     "asend": "delivery.relay",
+    "mailbox": "delivery.reading",
     "send": "delivery.relay",
 }
 

@@ -201,7 +201,9 @@ def test_what_was_put_is_what_is_read_to_the_octet(box: Mailbox) -> None:
 
     assert (letter.uid, letter.size, letter.loaded) == (filed.uid, len(octets), False)
     assert letter.raw_header == LETTER.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+    assert (letter.subject, str(letter.sender), letter.loaded) == ("Les chiffres", "Ada <ada@example.org>", False)
     assert box.content(letter) == octets
+    assert letter.text.startswith("Bonjour.")
     assert letter.loaded
     assert [each.uid for each in box.search(unseen=True)] == [filed.uid]
 

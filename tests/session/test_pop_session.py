@@ -342,6 +342,30 @@ def test_a_letter_of_an_earlier_connection_is_not_mistaken_for_another(box: Meet
         ada.delete(letter)  # type: ignore[arg-type]
 
 
+def test_a_letter_that_is_refused_is_not_saved(box: MeetBox, tmp_path: Path) -> None:
+    ada = box(PIPELINED + "C: STAT\nS: +OK 1 10\nC: RETR 1\nS: -ERR gone\nC: NOOP\nS: +OK\n")
+
+    with pytest.raises(errors.LetterRefused):
+        ada.save(1, tmp_path / "letter.eml")
+    ada.noop()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_letters_on_their_way_are_those_of_one_connection(box: MeetBox) -> None:
+    """Opened anew in between, the next one could be any letter."""
+    script = mailbox(3) + "C: RETR 1\nC: RETR 2\n" + letter("one") + letter("two")
+    ada = box(script + "...\n", PIPELINED + "C: STAT\nS: +OK 3 30\n...\n")
+    following = ada.letters(window=2)
+    numbers = [following(), following()]
+    ada.open()
+
+    with pytest.raises(errors.UsageError, match="opened anew meanwhile"):
+        following()
+
+    assert numbers == [1, 2]
+
+
 def test_a_goodbye_that_did_not_delete_all_is_told(box: MeetBox) -> None:
     """RFC 1939 6."""
     ada = box(PIPELINED + "C: STAT\nS: +OK 1 10\nC: DELE 1\nS: +OK\nC: QUIT\nS: -ERR some letters not removed\n")

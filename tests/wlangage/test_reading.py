@@ -1,4 +1,4 @@
-"""Reading under the WLangage names, from our sandbox by POP3: one mail after the other, all at once, deleting, saving."""
+"""Reading under the WLangage names, from our sandbox by POP3: mail after mail, all at once, deleting, saving."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_a_number_that_there_is_not_is_an_error_and_no_exception(number: int, bo
 @pytest.mark.parametrize(
     "call",
     [
-        lambda bob: wl.EmailLitMessage(bob),
+        wl.EmailLitMessage,
         lambda bob: wl.EmailLitMessage(bob, "2"),
         lambda bob: wl.EmailLitMessage(bob, True),
         lambda bob: wl.EmailLitMessage(bob, 2, Email()),
@@ -162,7 +162,7 @@ def test_a_number_that_there_is_not_is_an_error_and_no_exception(number: int, bo
         lambda bob: wl.EmailRécupèreTout(bob, 99),
         lambda bob: wl.EmailRécupèreTout(bob, True),
         lambda bob: wl.EmailRécupèreTout(bob, wl.ertNonLu),
-        lambda bob: wl.EmailDétruit(bob),
+        wl.EmailDétruit,
         lambda bob: wl.EmailCherchePremier(bob, "Deux"),
         lambda bob: wl.EmailChercheSuivant(bob, 1),
         lambda bob: wl.EmailNbMessage(None),
@@ -454,7 +454,7 @@ def test_a_variable_for_sending_does_not_read(sandbox: Sandbox) -> None:
         lambda: wl.EmailOuvreSessionPOP3(BOB, "secret", "127.0.0.1", "110"),
         lambda: wl.EmailOuvreSessionIMAP(BOB, 7, "127.0.0.1"),
         lambda: wl.EmailOuvreSessionIMAP(BOB, "secret", "127.0.0.1", 143, 99),
-        lambda: wl.EmailOuvreSession(),
+        wl.EmailOuvreSession,
         lambda: wl.EmailOuvreSession(BOB, "secret"),
         lambda: wl.EmailOuvreSession(BOB, "secret", "127.0.0.1", 25),
         lambda: wl.EmailOuvreSession(wl.emailSessionPOP3(), "secret"),
@@ -557,8 +557,10 @@ def test_a_file_that_there_is_not_is_an_error_that_names_those_there_are(bob: st
 def test_a_place_where_nothing_can_be_saved_is_an_error(bob: str, tmp_path: Path) -> None:
     wl.EmailLitMessage(bob, 2)
 
-    assert wl.EmailSauveFichierAttaché(bob, "logo.png", tmp_path / "nowhere" / "x.png") is False
-    assert wl.ErreurDétectée
+    for where in (tmp_path / "nowhere" / "x.png", f"{tmp_path}/nowhere/"):
+        assert wl.EmailSauveFichierAttaché(bob, "logo.png", where) is False
+        assert wl.ErreurDétectée
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("arguments", [(), ("x",), (1, 2), ("a", "b", "c", "d"), (Email(), "x")])

@@ -6,6 +6,8 @@ from courriel import errors
 from courriel.failures import Text
 
 _NOT_SENT = Text("Non envoyé", "Not sent")
+_NOT_READ = Text("Non lu", "Not read")
+_READING = ("imap", "pop3")
 
 # The most exact class first.
 _BY_CLASS: tuple[tuple[type[errors.CourrielError], Text], ...] = (
@@ -24,6 +26,7 @@ _BY_CLASS: tuple[tuple[type[errors.CourrielError], Text], ...] = (
     (errors.SenderRefused, Text("{server} a refusé l'expéditeur", "{server} refused the sender")),
     (errors.RecipientsRefused, Text("{server} a refusé des destinataires", "{server} refused recipients")),
     (errors.MessageRefused, Text("{server} a refusé le message", "{server} refused the message")),
+    (errors.LetterRefused, Text("{server} n'a pas donné ce message", "{server} did not give this letter")),
     (errors.Refused, Text("{server} a refusé une commande", "{server} refused a command")),
     (errors.NotSupported, Text("{server} ne sait pas faire ce qui est demandé", "{server} cannot do what was asked")),
 )
@@ -61,7 +64,8 @@ def headline(error: errors.CourrielError, spoken: str) -> str:
     if alone is not None:
         return f"{alone.fr if french else alone.en}."
     words = next((words for kind, words in _BY_CLASS if isinstance(error, kind)), None)
-    begin = f"{_NOT_SENT.fr} : " if french else f"{_NOT_SENT.en}: "
+    failed = _NOT_READ if error.protocol in _READING else _NOT_SENT
+    begin = f"{failed.fr} : " if french else f"{failed.en}: "
     if words is None:
         return f"{begin}{error}."
     server = error.server or ("le serveur" if french else "the server")

@@ -21,6 +21,7 @@ _COMMANDS = {
     "outbox": Words(
         "La boîte d'envoi : ce qui attend, et ce qu'il en est advenu.", "The outbox: what waits, and what became of it."
     ),
+    "inbox": Words("Lit une boîte aux lettres.", "Reads a mailbox."),
     "sandbox": Words("Ouvre un serveur d'entraînement sur cette machine.", "Opens a practice server on this machine."),
     "demo": Words("Montre la bibliothèque à l'œuvre.", "Shows the library at work."),
     "config": Words("Montre les réglages, et d'où ils viennent.", "Shows the settings, and where they come from."),

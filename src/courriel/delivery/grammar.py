@@ -25,6 +25,9 @@ _URL = expression(r"([A-Za-z][A-Za-z0-9+.-]*):(?://([^/?]*))?([^?]*)(?:\?(.*))?"
 _PORT = expression(r"[1-9][0-9]{0,4}")
 _SECONDS = expression(r"[0-9]{1,6}(?:\.[0-9]{1,3})?")
 _OPTION = expression(r"[a-z_]{1,40}")
+_READING = {"pop": "pops", "pop3": "pops", "imap": "imaps"}
+"""What a provider's short name is followed by, and the scheme that it stands for."""
+_CLEAR = {Dialect.POP3: "pop", Dialect.IMAP: "imap"}
 _ENCODE = "what is # / ? @ : or % in a user name or a password is written %23 %2F %3F %40 %3A %25"
 
 Options = dict[str, list[str]]
@@ -86,7 +89,8 @@ def _server_route(cut: _Cut) -> Route:
     login, at, place = (cut.authority or "").rpartition("@")
     user, password = _login(login) if at else ("", None)
     host, port = _host_and_port(cut, place)
-    options = _options(cut, schemes.SERVER_OPTIONS)
+    reading = schemes.SERVERS[cut.scheme].dialect.value in schemes.READING_KINDS
+    options = _options(cut, schemes.READING_OPTIONS if reading else schemes.SERVER_OPTIONS)
     return _assembled(cut.scheme, host, port, user, password, options)
 
 
@@ -111,37 +115,41 @@ def _folder_route(cut: _Cut) -> Route:
 
 def _named_route(cut: _Cut) -> Route:
     """A provider's short name, or else the refusal that helps most."""
-    if cut.scheme in schemes.READING:
-        raise refusal(f"{cut.scheme}: is for reading mail, which is not there yet; this one sends, as smtps://…")
     if cut.scheme in schemes.LATER:
         raise refusal(schemes.LATER[cut.scheme])
     if cut.scheme in schemes.AMBIGUOUS:
         raise refusal(schemes.AMBIGUOUS[cut.scheme])
     from courriel.delivery import providers
 
-    provider = providers.by_name(cut.scheme)
+    name, plus, protocol = cut.scheme.partition("+")
+    reading = _READING.get(protocol, "") if plus else ""
+    provider = providers.by_name(name if reading else cut.scheme)
     if provider is None:
         raise _unknown_scheme(cut.scheme, tuple(each.name for each in providers.all()))
+    if reading and not provider.place_of(reading):
+        raise refusal(f"{provider.title} has no {'IMAP' if reading == 'imaps' else 'POP3'}")
     if cut.authority is not None or "/" in cut.path:
         raise refusal(f"{cut.scheme}: your address follows without slashes, as {cut.scheme}:{provider.example}")
-    usable = tuple(name for name in schemes.SERVER_OPTIONS if name != "tls")
-    options = _options(cut, usable)
+    usable = schemes.READING_OPTIONS if reading else schemes.SERVER_OPTIONS
+    options = _options(cut, tuple(name for name in usable if name != "tls"))
     address = unquote(cut.path, "the address") or _single(options, "user")
     if cut.path and "user" in options:
         raise refusal("the user stands twice, behind the colon and in user=")
     options.pop("user", None)
     if ":" in address:
         raise refusal(f"{cut.scheme}: no password stands here as itself; add ?password= with {FORMS}")
-    user, sender = provider.login_of(address)
+    user, sender = provider.login_of(address, reading)
+    notes = provider.notes(tokens=bool(set(options.get("auth", ())) & set(schemes.TOKEN_MECHANISMS)), login=bool(user))
+    if reading:
+        return _assembled(reading, provider.place_of(reading), 0, user, None, options, notes)
     if sender and "from" not in options:
         options["from"] = [sender]
     scheme = "smtps" if provider.security is Security.TLS else "smtp+starttls"
-    notes = provider.notes(tokens=bool(set(options.get("auth", ())) & set(schemes.TOKEN_MECHANISMS)), login=bool(user))
     return _assembled(scheme, provider.host, provider.port, user, None, options, notes)
 
 
 def _unknown_scheme(scheme: str, short_names: tuple[str, ...]) -> errors.InvalidUrl:
-    known = [*schemes.every_scheme(), *schemes.READING, *schemes.LATER, *short_names]
+    known = [*schemes.every_scheme(), *schemes.LATER, *short_names]
     if "." in scheme or scheme == "localhost":
         close = nearest(scheme, [name for name in known if "." in name])
         way = close or f"; if it is a server, write smtps://{scheme} or another scheme before it"
@@ -265,7 +273,8 @@ def _assembled(
     security = _security(scheme, _single(options, "tls"), local=local)
     if security is Security.NONE:
         _refuse_tls_options(scheme, options, local)
-    auth = _mechanisms(options, user)
+    dialect = schemes.SERVERS[scheme].dialect
+    auth = _mechanisms(options, user, schemes.POP_MECHANISMS if dialect is Dialect.POP3 else schemes.MECHANISMS)
     clear = _flag(options, "allow_clear_credentials", "1")
     if clear and (security is not Security.NONE or not user):
         raise refusal("allow_clear_credentials=1 makes no sense here: no password goes over a clear line")
@@ -280,10 +289,9 @@ def _assembled(
         timeouts=_timeouts(options),
         auth=auth,
         allow_clear_credentials=clear,
-        dialect=schemes.SERVERS[scheme].dialect,
+        dialect=dialect,
     )
-    kind: Kind = "lmtp" if server.dialect is Dialect.LMTP else "smtp"
-    return Route(kind, server, user, password, _sender(options), notes=notes)
+    return Route(dialect.value, server, user, password, _sender(options), notes=notes)
 
 
 def _merged_login(user: str, password: SecretReference | None, options: Options) -> tuple[str, SecretReference | None]:
@@ -306,7 +314,8 @@ def _security(scheme: str, word: str, *, local: bool) -> Security:
             return fixed or Security.STARTTLS
         case "none" | "opportunistic" if fixed:
             raise refusal(
-                f"tls={word} contradicts {scheme}://, which says {schemes.WORDS[fixed]}; write smtp://…?tls={word}"
+                f"tls={word} contradicts {scheme}://, which says {schemes.WORDS[fixed]}; write"
+                f" {_CLEAR.get(schemes.SERVERS[scheme].dialect, 'smtp')}://…?tls={word}"
             )
         case "none":
             return Security.NONE
@@ -327,7 +336,7 @@ def _refuse_tls_options(scheme: str, options: Options, local: bool) -> None:
         )
 
 
-def _mechanisms(options: Options, user: str) -> tuple[str, ...]:
+def _mechanisms(options: Options, user: str, usable: tuple[str, ...]) -> tuple[str, ...]:
     if "auth" not in options:
         return ()
     names = tuple(_single(options, "auth").lower().split(","))
@@ -336,8 +345,8 @@ def _mechanisms(options: Options, user: str) -> tuple[str, ...]:
             raise refusal(f"auth=none, and yet {user!r} is to log in: leave one of them out")
         return ()
     for name in names:
-        if name not in schemes.MECHANISMS:
-            known = [*schemes.MECHANISMS, "none"]
+        if name not in usable:
+            known = [*usable, "none"]
             raise refusal(f"auth={name!r} is not a way to log in{nearest(name, known)}: {', '.join(known)}")
     if len(set(names)) < len(names):
         raise refusal(f"auth={','.join(names)}: the same mechanism twice")

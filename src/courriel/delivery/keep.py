@@ -191,7 +191,7 @@ def transport_of(route: Route) -> Transport | None:
             return Folder(route.folder)
         case "maildir":
             return Maildir(route.folder)
-        case "smtp" | "lmtp":
+        case "smtp" | "lmtp" | "pop3" | "imap":
             return None
 
 

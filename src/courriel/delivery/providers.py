@@ -26,23 +26,35 @@ class Provider:
     security: Security
     login: Login
     accepts: tuple[str, ...]
+    pop: str = ""
+    """Where mail is read by POP3, by TLS at port 995; empty where it is not."""
+    imap: str = ""
+    """Where mail is read by IMAP, by TLS at port 993; empty where it is not."""
+    imap_login: Login = "full"
 
     @property
     def example(self) -> str:
         """An address as its customers have them."""
         return f"ada@{self.domains[0] if self.domains else 'example.org'}"
 
-    def login_of(self, address: str) -> tuple[str, str]:
+    def place_of(self, scheme: str) -> str:
+        """The server for reading by this scheme, "pops" or "imaps"; empty where there is none."""
+        return self.imap if scheme == "imaps" else self.pop
+
+    def login_of(self, address: str, scheme: str = "") -> tuple[str, str]:
         """The user name that this provider wants for an address, and the sender that goes with it ("" when unknown).
+
+        By IMAP it may want another one, which is a trap of its own.
 
         Raises InvalidUrl where the whole address is wanted and something else stands, and InvalidAddress.
         """
+        form = self.imap_login if scheme == "imaps" else self.login
         if not address:
             return "", ""
         if "@" in address:
             parsed = Address.parse(address)
-            return (parsed.local if self.login == "local" else parsed.spec), parsed.spec
-        if self.login == "full":
+            return (parsed.local if form == "local" else parsed.spec), parsed.spec
+        if form == "full":
             raise refusal(
                 f"{self.title} wants the whole address as login, as {self.name}:{self.example}, and not {address!r}"
             )
@@ -97,6 +109,20 @@ def _provider(name: str, entry: dict[str, object]) -> Provider:
         }:
             form: Login = "full" if login == "full" else "local"
             names = tuple(map(str, domains))
-            return Provider(name, title, names, host, port, Security(security), form, tuple(map(str, accepts)))
+            pop = str(entry.get("pop", ""))
+            imap, imap_form = str(entry.get("imap", "")), entry.get("imap_login", form)
+            return Provider(
+                name,
+                title,
+                names,
+                host,
+                port,
+                Security(security),
+                form,
+                tuple(map(str, accepts)),
+                pop,
+                imap,
+                "local" if imap_form == "local" else "full",
+            )
         case _:
             raise AssertionError(f"providers.toml: {name}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from courriel import errors
 from courriel.delivery import profiles
-from courriel.delivery.quoting import nearest
+from courriel.delivery.quoting import nearest, refusal
 from courriel.delivery.route import Route
 from courriel.model.credentials import Token, TokenSource
 from courriel.model.message import Message
@@ -84,7 +84,7 @@ def send(message: Sendable | None = None, *, via: WayOut | SmtpSession = None, *
     sending = _made(message, fields, route)
     if route.server is None:
         return _keep(route, sending)
-    _say_warnings(route)
+    route.say_warnings()
     from courriel.session.smtp import SmtpSession
 
     with SmtpSession(route.server, route.credentials()) as session:
@@ -106,7 +106,7 @@ async def asend(
     sending = _made(message, fields, route)
     if route.server is None:
         return await to_thread(_keep, route, sending)
-    _say_warnings(route)
+    route.say_warnings()
     from courriel.session.smtp import AsyncSmtpSession
 
     credentials = await to_thread(route.credentials)
@@ -129,7 +129,10 @@ class _Sending:
 
 
 def _route(via: WayOut) -> Route:
-    return profiles.resolve(Route.of(via) if isinstance(via, Server) else via)
+    route = profiles.resolve(Route.of(via) if isinstance(via, Server) else via)
+    if route.reads:
+        raise refusal(f"{route.name} is for reading mail, and none leaves by it: write smtps://… to send")
+    return route
 
 
 def _made(message: Sendable | None, fields: Fields, route: Route | None) -> _Sending:
@@ -249,13 +252,3 @@ def _in_a_thread(source: TokenSource, route: Route) -> TokenSource:
         return await to_thread(route.read_secret)
 
     return replace(source, fetch=fetch)
-
-
-def _say_warnings(route: Route) -> None:
-    if not route.warnings:
-        return
-    import logging
-
-    logger = logging.getLogger("courriel.delivery")
-    for sentence in route.warnings:
-        logger.warning("%s", sentence, extra={"action": "route_warning", "server": route.name})

@@ -5,6 +5,9 @@ A way out, as one frozen value: where mail goes, who logs in, how the line is pr
     smtp+starttls://smtp.example.org                             STARTTLS required, port 587
     smtp://localhost:2525                                        in clear, because it never leaves this machine
     orange:ada@orange.fr?password=keyring                        a provider's short name, with the login form it wants
+    pops://ada@pop.example.org   pop3+starttls://…   pop://…      for reading: 995, 110
+    imaps://ada@imap.example.org   imap+starttls://…   imap://…   for reading and filing: 993, 143
+    orange+pop:ada@orange.fr   orange+imap:ada@orange.fr         the same by a provider's short name
     lmtp:///run/dovecot/lmtp   memory:   console:   null:   file:///folder   maildir:///folder
 
 `Route.parse` reads a URL (the grammar is in `courriel.delivery.grammar`), `route.url` writes it back with the secret
@@ -22,17 +25,18 @@ from courriel.delivery.quoting import quote, refusal
 from courriel.delivery.secrets import MASK, SecretReference, keyring_is_there
 from courriel.model.address import Address
 from courriel.model.credentials import Credentials, External, Password, TokenSource
-from courriel.model.server import Dialect, Security, Server, Timeouts
+from courriel.model.server import Dialect, Security, Server, Timeouts, usual_port
 from courriel.values import dataclass, field
 
-Kind = Literal["smtp", "lmtp", "memory", "console", "null", "file", "maildir"]
+Kind = Literal["smtp", "lmtp", "pop3", "imap", "memory", "console", "null", "file", "maildir"]
 
 _IN_QUERY = "/:@,+<>*"  # reserved characters that mean nothing in a query value of ours, and read better as they are
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Route:
-    """A way for mail to leave. `server` is there for "smtp" and "lmtp", `folder` (absolute) for "file" and "maildir".
+    """A way for mail to leave, or for reading it. `server` is there for "smtp", "lmtp", "pop3" and "imap", `folder`
+    (absolute) for "file" and "maildir".
 
     `password` is where the secret lies; it is read when `credentials()` is called, each time. `sender` is for messages
     that name none. `notes` are sentences that whoever made the route wants said before it is used; they are not part of
@@ -65,13 +69,18 @@ class Route:
         if isinstance(way, Route):
             return way
         if isinstance(way, Server):
-            return cls("lmtp" if way.dialect is Dialect.LMTP else "smtp", server=way)
+            return cls(way.dialect.value, server=way)
         return cls.parse(way)
 
     @property
     def name(self) -> str:
         """Where it leads, in a word: "smtp.example.org:587", "memory:", "file:///folder"."""
         return str(self.server) if self.server else self._beginning()
+
+    @property
+    def reads(self) -> bool:
+        """Whether mail is read by it, and never leaves."""
+        return self.kind in schemes.READING_KINDS
 
     @property
     def takes_token(self) -> bool:
@@ -114,6 +123,16 @@ class Route:
         from courriel.delivery.rules import warnings
 
         return (*warnings(self), *self.notes)
+
+    def say_warnings(self) -> None:
+        """Write them to the log, each time when the route is used."""
+        sentences = self.warnings
+        if sentences:
+            import logging
+
+            logger = logging.getLogger("courriel.delivery")
+            for sentence in sentences:
+                logger.warning("%s", sentence, extra={"action": "route_warning", "server": self.name})
 
     # Writing it back.
 
@@ -164,23 +183,23 @@ def _scheme(server: Server) -> str:
     """The one scheme that a server is written with."""
     if server.dialect is Dialect.LMTP:
         return "lmtp"
+    spellings = {Dialect.POP3: ("pops", "pop3+starttls", "pop"), Dialect.IMAP: ("imaps", "imap+starttls", "imap")}
+    at_once, upgraded, clear = spellings.get(server.dialect, ("smtps", "smtp+starttls", "smtp"))
     match server.security:
         case Security.TLS:
-            return "smtps"
+            return at_once
         case Security.STARTTLS:
-            return "smtp+starttls"
+            return upgraded
         case Security.NONE | Security.OPPORTUNISTIC:
-            return "smtp"
+            return clear
 
 
 def default_port(scheme: str, *, login: bool) -> int:
     """The port when a URL names none; `smtp://` is submission for those who log in, and port 25 for others."""
-    if scheme == "lmtp":
-        return 24
-    security = schemes.SERVERS[scheme].security
-    if security is None:
-        return 587 if login else 25
-    return 465 if security is Security.TLS else 587
+    known = schemes.SERVERS[scheme]
+    if known.dialect is Dialect.SMTP and known.security is None and not login:
+        return 25
+    return usual_port(known.dialect, known.security or Security.STARTTLS)
 
 
 def default_security(scheme: str, *, local: bool) -> Security:

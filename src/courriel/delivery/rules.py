@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from courriel.delivery import schemes
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 def check(route: Route) -> None:
     """Refuse a route that contradicts itself. Raises InvalidUrl."""
-    if (route.server is not None) is not (route.kind in ("smtp", "lmtp")):
-        raise refusal(f"{route.kind}: only smtp and lmtp lead to a server, and they need one")
+    if (route.server is not None) is not (route.kind in schemes.DIALECTS):
+        raise refusal(f"{route.kind}: only {' and '.join(schemes.DIALECTS)} lead to a server, and they need one")
     if bool(route.folder) is not (route.kind in schemes.FOLDERS):
         raise refusal(f"{route.kind}: only file and maildir lead to a folder, and they need one")
     if route.server is None:
@@ -73,12 +73,27 @@ def _check_login(route: Route, server: Server) -> None:
 
 
 def _about_port(server: Server) -> Iterator[str]:
-    if server.port in schemes.OTHER_PROTOCOLS:
+    if server.dialect.value in schemes.READING_KINDS:
+        yield from _about_reading_port(server)
+    elif server.port in schemes.OTHER_PROTOCOLS:
         yield f"port {server.port} normally speaks {schemes.OTHER_PROTOCOLS[server.port]}, not mail to be sent"
     elif server.dialect is Dialect.LMTP:
         if server.port in schemes.SPOKEN:
             yield f"port {server.port} normally speaks SMTP; you asked for LMTP"
-    elif server.security not in schemes.ON_PORT.get(server.port, (server.security,)):
+    else:
+        yield from _about_security(server, schemes.ON_PORT)
+
+
+def _about_reading_port(server: Server) -> Iterator[str]:
+    spoken, asked = schemes.PROTOCOLS.get(server.port, ""), server.dialect.name
+    if spoken not in ("", asked):
+        yield f"port {server.port} normally speaks {spoken}; you asked for {asked}"
+    else:
+        yield from _about_security(server, schemes.ON_READING_PORT)
+
+
+def _about_security(server: Server, usual: Mapping[int, tuple[Security, ...]]) -> Iterator[str]:
+    if server.security not in usual.get(server.port, (server.security,)):
         yield (
             f"port {server.port} normally speaks {schemes.SPOKEN[server.port]}; you asked for"
             f" {schemes.WORDS[server.security]}"

@@ -23,10 +23,21 @@ SERVERS = {
     "submissions": Scheme(Security.TLS),
     "smtp+ssl": Scheme(Security.TLS),
     "lmtp": Scheme(None, Dialect.LMTP),
+    "pop": Scheme(None, Dialect.POP3),
+    "pop3": Scheme(None, Dialect.POP3),
+    "pop3+starttls": Scheme(Security.STARTTLS, Dialect.POP3),
+    "pops": Scheme(Security.TLS, Dialect.POP3),
+    "pop3s": Scheme(Security.TLS, Dialect.POP3),
+    "imap": Scheme(None, Dialect.IMAP),
+    "imap+starttls": Scheme(Security.STARTTLS, Dialect.IMAP),
+    "imaps": Scheme(Security.TLS, Dialect.IMAP),
 }
+DIALECTS = tuple(dialect.value for dialect in Dialect)
+"""Routes that lead to a server; each is called like the conversation that is held there."""
+READING_KINDS = ("pop3", "imap")
+"""Routes by which mail is read, and never leaves."""
 KEPT = ("memory", "console", "null")
 FOLDERS = ("file", "maildir")
-READING = ("imap", "imaps", "imap+starttls", "pop", "pop3", "pops", "pop3s", "pop3+starttls")
 LATER = {
     "sandbox": "sandbox:// (whichever practice server is running) is not there yet; give the URL that it prints",
     "sendmail": "sendmail: (the machine's own sendmail program) is not there yet; smtp://localhost reaches most",
@@ -51,6 +62,7 @@ SERVER_OPTIONS = (
     "allow_clear_credentials",
 )
 """In the order in which a URL is written back."""
+READING_OPTIONS = tuple(name for name in SERVER_OPTIONS if name not in ("ehlo", "from"))
 SEVERAL = ("ca", "pin")
 LATER_OPTIONS = {
     "pool": "pool= (several connections) is not there yet; each send opens its own",
@@ -62,6 +74,7 @@ LATER_OPTIONS = {
 PASSWORD_MECHANISMS = ("scram-sha-256-plus", "scram-sha-256", "cram-md5", "plain", "login")
 TOKEN_MECHANISMS = ("oauthbearer", "xoauth2")
 MECHANISMS = (*PASSWORD_MECHANISMS, *TOKEN_MECHANISMS, "external")
+POP_MECHANISMS = (*MECHANISMS, "apop", "user")
 
 ON_PORT = {
     25: (Security.STARTTLS, Security.NONE, Security.OPPORTUNISTIC),
@@ -69,10 +82,25 @@ ON_PORT = {
     465: (Security.TLS,),
 }
 """How a line on this port is protected, as a rule."""
-SPOKEN = {25: "mail between servers, STARTTLS at most", 587: "STARTTLS", 465: "TLS from the first byte"}
+ON_READING_PORT = {
+    110: (Security.STARTTLS, Security.NONE, Security.OPPORTUNISTIC),
+    143: (Security.STARTTLS, Security.NONE, Security.OPPORTUNISTIC),
+    993: (Security.TLS,),
+    995: (Security.TLS,),
+}
+SPOKEN = {
+    25: "mail between servers, STARTTLS at most",
+    110: "STLS",
+    143: "STARTTLS",
+    465: "TLS from the first byte",
+    587: "STARTTLS",
+    993: "TLS from the first byte",
+    995: "TLS from the first byte",
+}
 OTHER_PROTOCOLS = {
     80: "web pages", 110: "POP3", 143: "IMAP", 443: "web pages", 993: "IMAP", 995: "POP3", 4190: "ManageSieve",
 }  # fmt: skip
+PROTOCOLS = OTHER_PROTOCOLS | dict.fromkeys((25, 465, 587), "SMTP")
 WORDS = {
     Security.TLS: "TLS from the first byte",
     Security.STARTTLS: "STARTTLS",

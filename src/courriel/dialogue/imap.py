@@ -9,7 +9,7 @@ from __future__ import annotations
 from courriel import errors
 from courriel.dialogue import opening
 from courriel.dialogue.flow import Connect, Flow, Send
-from courriel.dialogue.imap_exchange import Answer, ImapExchange, answers_nothing, refuse_goodbye, reply_of
+from courriel.dialogue.imap_exchange import Answer, ImapExchange, refuse_goodbye, reply_of
 from courriel.dialogue.imap_login import ImapTalk, log_in
 from courriel.errors import Stage
 from courriel.model.credentials import Credentials
@@ -54,13 +54,13 @@ class ImapDialogue:
         if not self._known_already:
             yield from self._log_in()
             yield from self._learn()
-        self.exchange.learn(self.capabilities)
 
     def search(self, words: list[bytes], charset: str = "") -> Flow[list[int]]:
         """The numbers (UIDs) of the letters that fit, lowest first (RFC 3501 6.4.4; as ranges where ESEARCH is known).
 
         Raises CommandRefused, NotSupported when the server knows no such charset.
         """
+        self.exchange.news = False
         shape = (b"RETURN", b"(ALL)") if "ESEARCH" in self.capabilities else ()
         language = (b"CHARSET", charset.encode("ascii")) if charset else ()
         answer = yield from self.exchange.ask("mailbox", b"UID", b"SEARCH", *shape, *language, *words)
@@ -70,26 +70,24 @@ class ImapDialogue:
                 capability="CHARSET",
                 stage="mailbox",
             )
-        judge(answer, "mailbox")
+        _ = judge(answer, "mailbox")
         return sorted({uid for line in answer.untagged for uid in self._found(line)})
 
     def idle(self, seconds: float) -> Flow[bool]:
-        """Have the server tell what happens to the folder (RFC 2177), for so many seconds at most; whether it did.
+        """Have the server tell what comes into the folder (RFC 2177), for so many seconds at most; whether it did.
 
-        News that came before, and were not read yet, count.
+        What it told by the way in an answer since the last search counts: a letter that comes while a search runs is
+        not among those found, and is told only once.
         """
-        heard = yield from self._begin_to_idle()
-        if isinstance(heard, Answer):
-            judge(heard, "mailbox")
-            raise errors.RemoteProtocolError("the server ended IDLE before it began", stage="mailbox")
-        tag, news = heard
-        if not news:
+        if self.exchange.news:
+            return True
+        tag = yield from self._begin_to_idle()
+        if not self.exchange.news:
             yield from self.exchange.linger("mailbox", seconds)
         # Not by `say`: what the server tells meanwhile is what we came for.
         yield Send(b"DONE\r\n", "mailbox")
-        answer = yield from self.exchange.answer("mailbox", tag)
-        judge(answer, "mailbox")
-        return news or any(_is_news(line) for line in answer.untagged)
+        _ = judge((yield from self.exchange.answer("mailbox", tag)), "mailbox")
+        return self.exchange.news
 
     # Opening.
 
@@ -131,7 +129,7 @@ class ImapDialogue:
                 stage="secure",
                 hint_id="STARTTLS-NOT-OFFERED",
             )
-        judge((yield from self.exchange.ask("secure", b"STARTTLS")), "secure")
+        _ = judge((yield from self.exchange.ask("secure", b"STARTTLS")), "secure")
         yield from self.exchange.expect_nothing("secure")
         yield from self._secure()
 
@@ -142,8 +140,11 @@ class ImapDialogue:
 
     def _learn(self) -> Flow[None]:
         """What the server can do, asked for unless it has just said so."""
-        if self.capabilities:
-            return
+        if not self.capabilities:
+            yield from self._ask_for_capabilities()
+        self.exchange.learn(self.capabilities)
+
+    def _ask_for_capabilities(self) -> Flow[None]:
         answer = judge((yield from self.exchange.ask("hello", b"CAPABILITY")), "hello")
         self._take_capabilities(answer.status, answer.untagged)
         if not {"IMAP4REV1", "IMAP4REV2"} & set(self.capabilities):
@@ -166,24 +167,15 @@ class ImapDialogue:
 
     # The steps.
 
-    def _begin_to_idle(self) -> Flow[tuple[bytes, bool] | Answer]:
-        """IDLE, and what was said before the server began to listen: RFC 2177 lets news come first."""
-        tag = yield from self.exchange.command("mailbox", (b"IDLE",))
-        assert not isinstance(tag, Answer), "IDLE counts nothing out"
-        news = False
-        while True:
-            line = yield from self.exchange.response("mailbox")
-            mark, _, rest = line.partition(b" ")
-            if mark.rstrip() == b"+":
-                return tag, news
-            if mark == b"*":
-                refuse_goodbye(rest, "mailbox")
-                news = news or _is_news(rest)
-                continue
-            status = wire.read_status(rest) if mark == tag else None
-            if status is None:
-                raise answers_nothing(line, "mailbox")
-            return Answer(status)
+    def _begin_to_idle(self) -> Flow[bytes]:
+        """IDLE, and its tag, once the server listens; news may come before. Raises CommandRefused."""
+        tag = self.exchange.new_tag()
+        yield from self.exchange.say("mailbox", tag + b" IDLE\r\n")
+        heard = yield from self.exchange.hear("mailbox", tag)
+        if isinstance(heard, Answer):
+            _ = judge(heard, "mailbox")
+            raise errors.RemoteProtocolError("the server ended IDLE before it began", stage="mailbox")
+        return tag
 
     def _found(self, line: bytes) -> list[int]:
         words = line.split()
@@ -199,7 +191,8 @@ class ImapDialogue:
                 return list(map(int, numbers))
             case [b"ESEARCH"] if b"ALL" in words[:-1]:
                 return wire.read_uid_set(words[words.index(b"ALL") + 1], self.exchange.limits.line)
-        return []
+            case _:
+                return []
 
     def _forget(self) -> None:
         """Begin anew: nothing that an older line taught us holds on the next one."""
@@ -213,9 +206,3 @@ def judge(answer: Answer, stage: Stage, about: str = "") -> Answer:
     if answer.status.word != "OK":
         raise errors.CommandRefused(reply_of(answer.status), stage=stage, about=about)
     return answer
-
-
-def _is_news(line: bytes) -> bool:
-    """Whether an untagged line tells of letters: "* OK Still here" only keeps the line warm."""
-    words = line.split()
-    return len(words) > 1 and words[1].upper() in (b"EXISTS", b"RECENT", b"EXPUNGE", b"FETCH")

@@ -7,6 +7,7 @@ in one place, and no octet can be read by the wrong one of two readers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from courriel import errors
@@ -21,6 +22,7 @@ from courriel.wire.smtp import printable
 
 # RFC 5530: what may go away by itself. IMAP knows no numbers, and a NO alone is final.
 _PASSING = ("UNAVAILABLE", "INUSE", "SERVERBUG", "LIMIT", "CORRUPTION")
+_ARRIVAL = re.compile(rb"\* \d+ (?:EXISTS|RECENT)\r\n", re.IGNORECASE)
 _SMALL = 4096  # octets that may be counted out without being waited for (LITERAL-, RFC 7888)
 
 
@@ -38,6 +40,7 @@ class ImapExchange:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.counts_freely = 0  # octets that may follow their number at once (LITERAL+, LITERAL-)
+        self.news = False  # letters came since somebody looked: said by the way, in any answer
         self._buffer = bytearray()
         self._octets = self._lines = 0  # heard since the last command
         self._number = 0
@@ -142,6 +145,7 @@ class ImapExchange:
             raise _too_much("an answer", self.limits.lines, stage, "lines")
         line = bytes(self._buffer[: end + 1])
         del self._buffer[: end + 1]
+        self.news = self.news or _ARRIVAL.match(line) is not None
         return line
 
     def octets(self, stage: Stage, size: int) -> Flow[bytes]:
@@ -185,6 +189,7 @@ class ImapExchange:
         """Begin anew on a new line."""
         self._buffer.clear()
         self._octets = self._lines = self.counts_freely = 0
+        self.news = False
 
     def learn(self, capabilities: dict[str, str]) -> None:
         """What the server can do, as far as it changes how we speak."""

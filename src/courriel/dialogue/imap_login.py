@@ -82,7 +82,7 @@ def _only_the_command_is_left(offered: tuple[str, ...], capabilities: dict[str, 
 
 def _say_login(exchange: ImapExchange, password: Password) -> Flow[Answer]:
     """LOGIN: any characters, counted where they are not plain (scar 29)."""
-    words = wire.text("the user name", password.user), wire.text("the password", password.secret)
+    words = wire.secret(password.user), wire.secret(password.secret)
     answer = yield from exchange.ask("authenticate", b"LOGIN", *words, secret=True)
     if answer.status.word != "OK":
         refusal = errors.AuthenticationRefused(reply_of(answer.status), stage="authenticate")

@@ -105,7 +105,9 @@ class LockStep:
         yield from ()
 
     def advance(self, *, last: bool) -> Flow[None]:
-        """Hand the next one over, from its envelope to its verdict."""
+        """Hand the next one over, from its envelope to its verdict; it may have been withdrawn meanwhile."""
+        if not self._tray.waiting:
+            return
         parcel = self._tray.begin()
         try:
             self._tray.settle(parcel, (yield from self._dialogue.hand_over(parcel)))

@@ -20,7 +20,7 @@ from courriel.wire.smtp import command
 S = TypeVar("S")
 T = TypeVar("T")
 
-BURST = 100  # commands that leave before their answers are read, where the server reads ahead (RFC 2449 6.6)
+BURST = 160  # commands that leave before their answers are read, where the server reads ahead (RFC 2449 6.6)
 LONGEST_HEAD = 4 * 1024 * 1024  # octets; what comes before a letter's text has no business being larger
 
 
@@ -106,12 +106,8 @@ class PopDialogue:
         return text
 
     def retrieve_head(self, number: int) -> Flow[bytes]:
-        """What stands before the text of a letter. Raises NotSupported where the server does not know TOP."""
+        """What stands before the text of a letter (TOP). Raises LetterRefused, also where TOP is not known."""
         yield from self.settle()
-        if not self.can("TOP"):
-            raise errors.NotSupported(
-                "the server cannot give the head of a letter alone", capability="TOP", stage="letter"
-            )
         yield from self.exchange.expect_silence("letter")
         yield from self.exchange.say("letter", command("TOP", str(number), "0"))
         reply, text = yield from self.exchange.hear_text("letter", LONGEST_HEAD)
@@ -204,7 +200,8 @@ class PopDialogue:
         if not self._certificate:
             yield from opening.make_sure_that_it_speaks_first(self.exchange, self.server)
         reply = yield from self.exchange.hear("greeting")
-        self.greeting = self._judge(reply, "greeting").text
+        self._judge(reply, "greeting")
+        self.greeting = reply.text
 
     def _learn_capabilities(self) -> Flow[None]:
         """What the server can do; one that knows no CAPA can do what RFC 1939 asks for (RFC 2449 5)."""
@@ -248,7 +245,9 @@ class PopDialogue:
     def _ask(self, stage: Stage, verb: str) -> Flow[Reply]:
         yield from self.settle()
         yield from self.exchange.expect_silence(stage)
-        return self._judge((yield from self.exchange.ask(stage, command(verb))), stage)
+        reply = yield from self.exchange.ask(stage, command(verb))
+        self._judge(reply, stage)
+        return reply
 
     def _ask_list(self, verb: str) -> Flow[bytes]:
         yield from self.settle()
@@ -259,10 +258,10 @@ class PopDialogue:
         return text
 
     @staticmethod
-    def _judge(reply: Reply, stage: Stage, number: int = 0) -> Reply:
+    def _judge(reply: Reply, stage: Stage, number: int = 0) -> None:
         """Let +OK pass; -ERR refuses, and a "+" breaks the rules."""
         if reply.kind == 2:
-            return reply
+            return
         if reply.kind == 3:
             raise errors.RemoteProtocolError(f"the server answered {reply} at the wrong moment", stage=stage)
         if number:

@@ -50,7 +50,7 @@ class PopExchange(Talk):
             poured += len(portion)
             if poured > limit:
                 raise errors.RemoteProtocolError(f"the letter goes on beyond {limit} octets", stage=stage)
-            write(portion)
+            _ = write(portion)
 
         yield from self._awaited(lambda: self._arrived.pour(count) or None, stage)
         return reply

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from courriel import errors
 from courriel.dialogue.flow import Flow, Send
-from courriel.wire.smtp import command
+from courriel.wire.pop3 import of_letters
 
 if TYPE_CHECKING:
     from courriel.dialogue.pop3 import PopDialogue
@@ -32,11 +32,12 @@ class Reading:
         self._exchange = dialogue.exchange
         self._visit = dialogue.visit
         self._waiting = deque(numbers)
-        self._asked: deque[int] = deque()
-        self._results: deque[Result] = deque()
+        self._asked: deque[tuple[int, int]] = deque()  # with the octets that the answer is likely to have
+        self._results: list[Result] = []
         self._window = window
         self._limit = limit
-        self._words = ("TOP", lines) if lines else ("RETR", "")
+        self._words = ("TOP", f" {lines}") if lines else ("RETR", "")
+        self._largest_answer = 4096 if lines else limit
         self._octets = 0  # of those that are asked for
 
     @property
@@ -44,10 +45,10 @@ class Reading:
         """Whether nothing more will come."""
         return not (self._waiting or self._asked or self._results)
 
-    def results(self) -> Iterator[Result]:
+    def results(self) -> list[Result]:
         """What is here; each is given once."""
-        while self._results:
-            yield self._results.popleft()
+        found, self._results = self._results, []
+        return found
 
     def advance(self) -> Flow[None]:
         """Ask for as much as the window allows, hear of one letter at least. Raises UsageError on another line."""
@@ -66,11 +67,13 @@ class Reading:
     # The steps.
 
     def _ask(self) -> Flow[None]:
-        """A burst of commands, when half of the window is free; the rest of the answers may be on their way."""
-        if len(self._asked) > self._window // 2:
+        """A burst of commands when a third of the window is free: one at a time would cost the server a wake-up for
+        each, and to wait until it is empty would leave the road empty as well.
+        """
+        if self._window - len(self._asked) < max(1, self._window // 3):
             return
-        burst: list[bytes] = []
-        verb, lines = self._words
+        burst: list[int] = []
+        verb, _ = self._words
         while self._waiting and len(self._asked) < self._window and self._octets < _OCTETS:
             number = self._waiting.popleft()
             size = self._dialogue.sizes.get(number, 0)
@@ -81,20 +84,22 @@ class Reading:
                     break
                 self._results.append((number, self._dialogue.too_large(number)))
                 continue
-            burst.append(command(verb, str(number), lines) if lines else command(verb, str(number)))
-            self._asked.append(number)
-            self._octets += self._weight(number)
+            # A head is small, whatever stands below it.
+            weight = min(size, self._largest_answer)
+            burst.append(number)
+            self._asked.append((number, weight))
+            self._octets += weight
         if not burst:
             return
         if len(burst) == len(self._asked):
             yield from self._exchange.expect_silence("letter")
-        yield Send(b"".join(burst), "letter")
+        yield Send(of_letters(verb, burst, self._words[1]), "letter")
 
     def _hear(self) -> Flow[None]:
         asked = self._asked
         for status, text in (yield from self._exchange.hear_some(len(asked), "letter", self._limit)):
-            number = asked.popleft()
-            self._octets -= self._weight(number)
+            number, weight = asked.popleft()
+            self._octets -= weight
             self._results.append((number, self._refused(status, number) if text is None else text))
 
     def _refused(self, status: bytes, number: int) -> errors.LetterRefused:
@@ -102,8 +107,3 @@ class Reading:
         if reply.kind == 3:
             raise errors.RemoteProtocolError(f"the server answered {reply} to a question for a letter", stage="letter")
         return errors.LetterRefused(reply, stage="letter", about=f"letter {number}")
-
-    def _weight(self, number: int) -> int:
-        """The octets that an answer is likely to have; a head is small, whatever stands below it."""
-        size = self._dialogue.sizes.get(number, 0)
-        return size if self._words[0] == "RETR" else min(size, 4096)

@@ -28,12 +28,13 @@ class Stream:
 
     `put` messages while it has `room`, run `talk`, take the `results` that are there; at the end run `finish`.
     `window` is the number of messages that may be in flight, and so in doubt when the line breaks; with 1, chunking is
-    not used.
+    not used. `ahead` is the number of messages made ready before they are pipelined.
     """
 
-    def __init__(self, dialogue: SmtpDialogue, *, window: int, all_or_nothing: bool) -> None:
+    def __init__(self, dialogue: SmtpDialogue, *, window: int, all_or_nothing: bool, ahead: int = _AHEAD) -> None:
         self._dialogue = dialogue
         self._window = window
+        self._ahead = min(window, ahead)
         self._tray = Tray(all_or_nothing=all_or_nothing)
         self._way = self._best_way()
 
@@ -44,8 +45,21 @@ class Stream:
     @property
     def room(self) -> int:
         """How many more messages are wanted before the next talk; one at least when none waits."""
-        tray = self._tray
-        return max(self._way.most - len(tray.waiting) - len(tray.begun), not tray.waiting)
+        return max(self._way.most - self.in_hand, not self._tray.waiting)
+
+    @property
+    def in_hand(self) -> int:
+        """How many messages have no result yet."""
+        return len(self._tray.waiting) + len(self._tray.begun)
+
+    def withdraw(self, parcel: Parcel) -> None:
+        """Nobody wants this message any more: it stays at home, unless it has begun; then it is finished."""
+        self._tray.withdraw(parcel)
+
+    def break_off(self, broken: errors.CourrielError) -> None:
+        """Nothing will be said any more: each message in hand has its share of this error as its result."""
+        self._tray.part_with(broken)
+        self._tray.give_up(broken)
 
     def results(self) -> Iterator[Result]:
         """The results that are there, in order; each is given once."""
@@ -83,7 +97,7 @@ class Stream:
             return LockStep(self._dialogue, self._tray)
         if "CHUNKING" in able and self._window > 1:
             return Chunking(self._dialogue, self._tray, self._window)
-        return Pipelining(self._dialogue, self._tray, min(self._window, _AHEAD))
+        return Pipelining(self._dialogue, self._tray, self._ahead)
 
     def _open_anew(self) -> Flow[None]:
         yield HangUp("sender")

@@ -72,6 +72,13 @@ class Tray:
             del order[0]
             yield result
 
+    def withdraw(self, parcel: Parcel) -> None:
+        """Nobody wants this one any more: it is not begun, nor begun again. What was begun is finished."""
+        parcel.tries = _MOST_TRIES
+        if parcel in self.waiting:
+            self.waiting.remove(parcel)
+            self._order.remove(parcel)
+
     @property
     def empty(self) -> bool:
         """Whether nothing is on its way."""
@@ -119,9 +126,9 @@ class Tray:
         self.waiting.extendleft(reversed(again))
 
     def give_up(self, failed: errors.CourrielError) -> None:
-        """There is nobody to talk to any more: everything that waits has this as its result."""
+        """There is nobody to talk to any more: everything that waits has this as its result, each a copy of its own."""
         while self.waiting:
-            self.waiting.popleft().result = failed
+            self.waiting.popleft().result = errors.copy(failed)
 
 
 def _told_apart(broken: errors.CourrielError, parcel: Parcel, *, in_doubt: bool) -> errors.CourrielError:

@@ -14,7 +14,7 @@ _WORD = expression(r"\b(?:smtps|smtp\+starttls|smtp)(?=://)|\b(?:465|587)\b")
 
 
 def for_reading(remedy: str, protocol: str) -> str:
-    """The remedy in the words of a protocol for reading; any other protocol, and what tells both, leaves it as it is."""
+    """The remedy in the words of a protocol for reading; what tells both is left as it is."""
     words = _OTHER_WORDS.get(protocol)
     if words is None or "imaps://" in remedy:
         return remedy

@@ -54,7 +54,10 @@ class Receipt:
     @property
     def complete(self) -> bool:
         """Whether every recipient was accepted."""
-        return all(fate.outcome is Outcome.ACCEPTED for fate in self.fates)
+        for fate in self.fates:  # a generator costs more than most receipts hold  # noqa: SIM110
+            if fate.outcome is not Outcome.ACCEPTED:
+                return False
+        return True
 
     def noting(self, *notes: str) -> Receipt:
         """The same receipt with something more to say about it."""

@@ -132,7 +132,8 @@ def _words(name: str, value: object) -> tuple[str, ...] | None:
 
 
 def _searches(name: str, value: object) -> tuple[Search, ...]:
-    listed = (value,) if isinstance(value, Search) else tuple(value) if isinstance(value, Iterable) else ()
-    if any(not isinstance(each, Search) for each in listed):
+    listed: tuple[object, ...] = tuple(value) if isinstance(value, Iterable) else (value,)
+    searches = tuple(each for each in listed if isinstance(each, Search))
+    if len(searches) < len(listed):
         raise errors.UsageError(f"search: {name} takes values of Search")
-    return listed
+    return searches

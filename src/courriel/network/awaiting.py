@@ -1,17 +1,17 @@
 """Runs flows on an asyncio protocol of our own: every wait gives the event loop its turn.
 
-Not asyncio's streams: the buffer that must be empty before TLS is ours here, and a burst costs one wake-up.
+Not asyncio's streams: the buffer that must be empty before TLS is ours here, and a burst is handled where it arrives,
+in the loop's own callback. A task is woken when the flow is over, or wants what only a task can wait for.
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from inspect import iscoroutinefunction
 from time import monotonic
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
 from courriel import errors
 from courriel.dialogue.flow import (
@@ -31,102 +31,26 @@ from courriel.dialogue.flow import (
 from courriel.errors import Stage
 from courriel.model.server import Security, Server
 from courriel.network import resolve
+from courriel.network.arrivals import Alarm, Arrivals
+from courriel.network.calling import reach
 from courriel.network.line import PROBING, Clock, Turn, keep_line, prepared_tls, refuse_if_broken, token_bytes
-from courriel.network.race import Race
 from courriel.network.transcript import Transcript
+from courriel.values import dataclass
 
 if TYPE_CHECKING:
     import ssl
 
 T = TypeVar("T")
 
-_SPACE = 16 * 1024  # octets read at a time; asyncio's own 256 kB cost a system call for memory each
-_FULL = 256 * 1024  # octets that wait to be read before the other side has to
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What this driver wants itself, after a Send: that the line takes more."""
+
+    stage: Stage
 
 
-class Arrivals(asyncio.BufferedProtocol):
-    """What has arrived on one connection and nobody has read yet; shared by clients and servers."""
-
-    def __init__(self) -> None:
-        self.data = bytearray()
-        self.ended = False
-        self.lost: Exception | None = None
-        self.transport: asyncio.Transport | None = None
-        self._space = memoryview(bytearray(_SPACE))
-        self._reader: asyncio.Future[None] | None = None
-        self._writer: asyncio.Future[None] | None = None
-        self._full = False
-        self._gone = False  # the transport may not even be asked to abort any more (CPython 3.11: AttributeError)
-
-    # What asyncio calls.
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return self._space
-
-    def buffer_updated(self, nbytes: int) -> None:
-        self.data += self._space[:nbytes]
-        if len(self.data) > _FULL and not self._full and self.transport is not None:
-            self._full = True
-            self.transport.pause_reading()
-        self._wake(self._reader)
-
-    def eof_received(self) -> bool | None:
-        self.ended = True
-        self._wake(self._reader)
-        return None  # close our half too
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.ended, self.lost, self._gone = True, exc, True
-        self._wake(self._reader)
-        self._wake(self._writer)
-
-    def pause_writing(self) -> None:
-        self._writer = asyncio.get_running_loop().create_future()
-
-    def resume_writing(self) -> None:
-        self._wake(self._writer)
-        self._writer = None
-
-    # What a line asks.
-
-    def abort(self) -> None:
-        """Cut the connection now; when it is gone already, nothing happens."""
-        if self.transport is not None and not self._gone:
-            self.transport.abort()
-
-    def take(self) -> bytes:
-        """Everything that has arrived; b"" when the other side hung up."""
-        if not self.data and self.lost is not None:
-            raise self.lost if isinstance(self.lost, OSError) else ConnectionResetError("the connection was lost")
-        data = bytes(self.data)
-        self.data.clear()
-        if self._full and self.transport is not None:
-            self._full = False
-            self.transport.resume_reading()
-        return data
-
-    async def arrival(self, seconds: float) -> None:
-        """Wait until something arrives or the other side hangs up. Raises TimeoutError."""
-        if not self.data and not self.ended:
-            self._reader = asyncio.get_running_loop().create_future()
-            try:
-                await _within(seconds, self._reader)
-            finally:
-                self._reader = None
-
-    async def room(self, seconds: float) -> None:
-        """Wait until there is room for writing. Raises TimeoutError, and what broke the connection."""
-        if self._writer is not None and not self.ended:
-            await _within(seconds, self._writer)
-        if self.lost is not None:
-            raise self.lost if isinstance(self.lost, OSError) else ConnectionResetError("the connection was lost")
-
-    def _wake(self, waiter: asyncio.Future[None] | None) -> None:
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+Wait: TypeAlias = "Want | Room"
 
 
 class Line:
@@ -140,6 +64,12 @@ class Line:
         self.turn = Turn()
         self._arrivals: Arrivals | None = None
         self._clock = Clock(server)
+        self._alarm = Alarm(lambda: self._go_on(TimeoutError()))
+        self._waits = False  # for a reply; its limit runs
+        # While a flow hears: what it wants to hear, and the task's wait for what the loop's callback cannot do.
+        self._flow: Flow[object] | None = None
+        self._want = Receive("connect")
+        self._over: asyncio.Future[Wait | BaseException] | None = None
 
     async def run(self, flow: Flow[T], *, opening: bool = False) -> T:
         """
@@ -167,8 +97,14 @@ class Line:
     async def _converse(self, flow: Flow[T]) -> T:
         """Do what the flow wants, hand it the answer, and so on until it returns."""
         try:
-            want = next(flow)
+            want = self._advance(flow, next(flow))
             while True:
+                if type(want) is Receive:
+                    outcome = await self._hear(cast("Flow[object]", flow), want)
+                    if isinstance(outcome, BaseException):
+                        raise outcome
+                    want = outcome
+                    continue
                 try:
                     answer = await self._satisfy(want)
                 except errors.CourrielError as ours:
@@ -178,37 +114,103 @@ class Line:
                     want = flow.throw(self._clock.explain(broken, want.stage))
                 else:
                     want = flow.send(answer)
+                want = self._advance(flow, want)
         except StopIteration as end:
             return cast("T", end.value)
+
+    def _advance(self, flow: Flow[T], want: Wait) -> Wait:
+        """Let the flow go on until it wants what has to be waited for. Raises StopIteration when it is over."""
+        while True:
+            try:
+                answer = self._at_once(want)
+            except errors.CourrielError as ours:
+                want = flow.throw(ours)
+            except OSError as broken:
+                want = flow.throw(self._clock.explain(broken, want.stage))
+            else:
+                if not isinstance(answer, bytes):
+                    return answer
+                want = flow.send(answer)
+
+    async def _hear(self, flow: Flow[object], want: Receive) -> Wait | BaseException:
+        """Let the flow go on by itself as its replies arrive, until it wants something else than to speak and hear.
+
+        Its end is returned as it came, as an exception: no coroutine can raise a StopIteration.
+        """
+        arrivals, _ = self._connection(want.stage)
+        self._flow, self._want = flow, want
+        self._over = asyncio.get_running_loop().create_future()
+        arrivals.tell = self._go_on
+        try:
+            return await self._over
+        finally:
+            arrivals.tell = self._flow = self._over = None
+            self._waits = False
+
+    def _go_on(self, late: TimeoutError | None = None) -> None:
+        """Something arrived, or nothing did for too long: the loop calls this itself."""
+        flow, want, over = self._flow, self._want, self._over
+        if flow is None or over is None or over.done():
+            return
+        outcome: Wait | BaseException
+        try:
+            if late is not None:
+                self._waits = False
+                outcome = self._advance(flow, flow.throw(self._clock.explain(late, want.stage)))
+            else:
+                outcome = self._advance(flow, want)
+        except BaseException as error:  # noqa: BLE001 - raised where the flow is awaited; its end is one, too
+            outcome = error
+        if type(outcome) is Receive:
+            self._want = outcome
+        else:
+            over.set_result(outcome)
 
     def follow(self, server: Server) -> None:
         """Bear other silences, from the next wait on: `server` is the same one in all but its time-outs."""
         self.server = server
         self._clock.follow(server)
 
-    @property
-    def rested(self) -> bool:
-        """Whether nothing was heard for so long that the line may have died unheard."""
-        return self._clock.rested()
-
     def hang_up(self) -> None:
         """Close the line without a word; not `close`, which is a wish and waits for what is still unwritten."""
         self.broken = True
+        self._alarm.cancel()
         if self._arrivals is not None:
             self._arrivals.abort()
             self._arrivals = None
             self._note("hung up")
 
+    @property
+    def rested(self) -> bool:
+        """Whether nothing was heard for so long that the line may have died unheard."""
+        return self._clock.rested()
+
     # Wants.
 
-    async def _satisfy(self, want: Want) -> bytes:
+    def _at_once(self, want: Wait) -> bytes | Wait:
+        """The answer to what needs no waiting; otherwise the want that has to be waited for."""
+        kind = type(want)
+        if kind is Receive:
+            return self._receive(cast("Receive", want))
+        if kind is Send:
+            return self._send(cast("Send", want))
+        if kind is Overhear:
+            return self._overhear(cast("Overhear", want))
+        if kind is HangUp:
+            self.hang_up()
+            return b""
+        return want
+
+    async def _satisfy(self, want: Wait) -> bytes:
         match want:
-            case Send():
-                await self._send(want)
-            case Receive(stage, more):
-                return await self._receive(stage, more)
-            case Overhear(_, seconds):
-                return await self._overhear(seconds)
+            case Send(_, stage):
+                await self._connection(stage)[0].settle()
+                if isinstance(room := self._write(want), Room):
+                    await self._wait_for_room(room)
+            case Room():
+                await self._wait_for_room(want)
+            case Overhear(stage, seconds):
+                return await self._listen(stage, seconds)
             case Probe(by_tls, stage):
                 return await self._probe(by_tls, stage)
             case Connect():
@@ -221,45 +223,67 @@ class Line:
                 return token_bytes(await _asked(source.fetch))
             case Permit(ask):
                 return b"yes" if await _asked(ask) else b""
-            case HangUp():
-                self.hang_up()
+            case Receive() | HangUp():
+                raise AssertionError("this is done at once")
         return b""
 
-    async def _send(self, want: Send) -> None:
+    def _send(self, want: Send) -> bytes | Wait:
+        arrivals, _ = self._connection(want.stage)
+        # A server that will not take the message says so and hangs up: its words must be here before the next write
+        # finds the line broken, which would throw them away.
+        if want.stage == "data" and arrivals.may_hold_more():
+            return want
+        return self._write(want)
+
+    def _write(self, want: Send) -> bytes | Room:
         arrivals, transport = self._connection(want.stage)
-        if want.stage == "data":
-            # A server that will not take the message says so and hangs up: its words must be here before the next write
-            # finds the line broken, which would throw them away.
-            await _look()
         if transport.is_closing() and (want.stage == "data" or not arrivals.data):
             # asyncio would drop what is written now, without a word.
             raise ConnectionResetError("the server hung up")
         if self._transcript is not None:
             self._transcript.sent(want)
         transport.write(want.data)
+        return Room(want.stage) if arrivals.crowded or want.stage == "data" else b""
+
+    async def _wait_for_room(self, want: Room) -> None:
+        arrivals, _ = self._connection(want.stage)
         await arrivals.room(self._clock.for_stage(want.stage))
 
-    async def _receive(self, stage: Stage, more: bool) -> bytes:
-        arrivals, _ = self._connection(stage)
-        await arrivals.arrival(self._clock.for_reply(stage, more))
-        data = arrivals.take()
-        if self._transcript is not None:
-            self._transcript.heard(data, stage)
-        return data
+    def _receive(self, want: Receive) -> bytes | Receive:
+        arrivals, _ = self._connection(want.stage)
+        here = arrivals.data or arrivals.ended
+        if not self._waits:
+            seconds = self._clock.for_reply(want.stage, want.more)
+            if not here:
+                self._alarm.set(seconds)
+                self._waits = True
+        if not here:
+            return want
+        self._waits = False
+        return self._taken(arrivals, want.stage)
 
-    async def _overhear(self, seconds: float) -> bytes:
+    def _overhear(self, want: Overhear) -> bytes | Overhear:
         arrivals, _ = self._connection("connect")
+        if want.seconds or arrivals.data or arrivals.ended or arrivals.may_hold_more():
+            return want
+        return b""
+
+    async def _listen(self, stage: Stage, seconds: float) -> bytes:
+        arrivals, _ = self._connection(stage)
         if seconds:
             with suppress(TimeoutError):
                 await arrivals.arrival(self._clock.at_most(seconds))
-        await _look()
-        if not arrivals.data:
-            if arrivals.ended:
-                raise ConnectionResetError("the server hung up")
-            return b""
+        await arrivals.settle()
+        if arrivals.data:
+            return self._taken(arrivals)
+        if arrivals.ended:
+            raise ConnectionResetError("the server hung up")
+        return b""
+
+    def _taken(self, arrivals: Arrivals, stage: Stage = "connect") -> bytes:
         data = arrivals.take()
         if self._transcript is not None:
-            self._transcript.heard(data)
+            self._transcript.heard(data, stage)
         return data
 
     async def _probe(self, by_tls: bool, stage: Stage) -> bytes:
@@ -270,7 +294,7 @@ class Line:
         ends = monotonic() + seconds
         try:
             async with asyncio.timeout(seconds):
-                reached = await _reach_one_of(await _places(self.server, ends), ends)
+                reached = await reach(self.server, ends)
                 answer = Arrivals()
                 transport, _ = await asyncio.get_running_loop().create_connection(
                     lambda: answer, sock=reached, ssl=context, server_hostname="" if by_tls else None
@@ -293,11 +317,10 @@ class Line:
         if self.server.security is not Security.NONE:
             prepared_tls(self.server)  # a file that cannot be read is said before anybody is called
         ends = self._clock.for_connecting()
-        places = await _places(self.server, ends)
-        reached = await _reach_one_of(places, ends)
+        reached = await reach(self.server, ends)
         loop = asyncio.get_running_loop()
         try:
-            _, self._arrivals = await loop.create_connection(Arrivals, sock=reached)
+            _, self._arrivals = await loop.create_connection(lambda: Arrivals(reached), sock=reached)
         except BaseException:
             reached.close()
             raise
@@ -343,91 +366,6 @@ class Line:
     def _note(self, text: str) -> None:
         if self._transcript is not None:
             self._transcript.noted(text)
-
-
-async def _look() -> None:
-    """Two turns of the loop: in the first it sees what the socket holds, in the second it has handed it over."""
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-
-
-async def _within(seconds: float, waited_for: asyncio.Future[None]) -> None:
-    """Wait for a future of our own, for so long at most; one timer, no task. Raises TimeoutError."""
-    if seconds <= 0:
-        raise TimeoutError
-    loop = asyncio.get_running_loop()
-
-    def ring() -> None:
-        if not waited_for.done():
-            waited_for.set_exception(TimeoutError())
-
-    timer = loop.call_later(seconds, ring)
-    try:
-        await waited_for
-    finally:
-        timer.cancel()
-
-
-async def _places(server: Server, ends: float) -> list[resolve.Place]:
-    known = resolve.places_at_once(server)
-    if known is not None:
-        return known
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[list[resolve.Place] | OSError] = loop.create_future()
-
-    def done(found: list[resolve.Place] | OSError) -> None:
-        # Nobody may be listening any more, and the loop itself may be gone.
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(lambda: None if answer.done() else answer.set_result(found))
-
-    resolve.ask(server, done)
-    async with asyncio.timeout(max(0.001, ends - monotonic())):
-        found = await answer
-    if isinstance(found, OSError):
-        raise found
-    return found
-
-
-async def _reach_one_of(places: list[resolve.Place], ends: float) -> socket.socket:
-    """The line to the first address that answers; see `network.race`."""
-    race = Race(places, ends)
-    called: dict[asyncio.Task[socket.socket], resolve.Place] = {}
-    try:
-        while race.goes_on(len(called)):
-            while place := race.starter(len(called)):
-                called[asyncio.create_task(_reach(place))] = place
-            if not called:
-                break
-            done, _ = await asyncio.wait(called, timeout=race.patience(), return_when=asyncio.FIRST_COMPLETED)
-            for call in done:
-                place = called.pop(call)
-                try:
-                    return call.result()
-                except OSError as failed:
-                    race.lost(place, failed)
-        raise race.failure(list(called.values()))
-    finally:
-        # Not awaited: a cancellation that came meanwhile would lose the line that won.
-        for call in called:
-            call.add_done_callback(_close_late)
-            call.cancel()
-
-
-def _close_late(call: asyncio.Task[socket.socket]) -> None:
-    if not call.cancelled() and call.exception() is None:
-        call.result().close()
-
-
-async def _reach(place: resolve.Place) -> socket.socket:
-    family, address = place
-    line = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        line.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(line, address)  # type: ignore[arg-type]
-    except BaseException:
-        line.close()
-        raise
-    return line
 
 
 async def _asked(ask: Callable[[], object]) -> object:

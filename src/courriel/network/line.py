@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PROBING = 5  # seconds that a look at how a port begins may take
 _LIVELY = 5  # seconds of silence after which nobody knows any more; the hastiest servers hang up after ten (scar 16)
+_ROUNDED = 0.005  # seconds by which a wait may end too early: the kernel counts in milliseconds
 
 
 class Turn:
@@ -95,7 +96,7 @@ class Clock:
         error: errors.CourrielError
         if not isinstance(broken, TimeoutError):
             error = translate(broken, self._server, stage)
-        elif total is not None and monotonic() >= self._deadline:
+        elif total is not None and monotonic() >= self._deadline - _ROUNDED:
             error = overdue(self._server, stage, total)
         else:
             tried = str(broken) if isinstance(broken, Unreached) else ""

@@ -15,7 +15,7 @@ from courriel.dialogue.flow import Connect, Fetch, Flow, HangUp, Overhear, Permi
 from courriel.dialogue.serve_smtp import SmtpServing
 from courriel.errors import Stage
 from courriel.model.server import Dialect
-from courriel.network.awaiting import Arrivals
+from courriel.network.arrivals import Arrivals
 from courriel.network.transcript import Transcript
 from courriel.values import dataclass
 

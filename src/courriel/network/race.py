@@ -3,7 +3,7 @@ A server with several addresses: they are called one after the other, each with 
 is taken (Happy Eyeballs, RFC 8305).
 
 A road that leads nowhere costs a quarter of a second then, and not all the time there was for connecting. Whose turn it
-is, is decided here; `reach` runs the race on blocking sockets, in one thread, and `network.awaiting` has its own.
+is, is decided here; `reach` runs the race on blocking sockets, in one thread, and `network.calling` has its own.
 """
 
 from __future__ import annotations

@@ -35,9 +35,11 @@ class Bell:
             self.heard.recv(4096)
 
     def close(self) -> None:
-        """Give the bell back."""
+        """Give the bell back; one that is forgotten (a loop that was left by `break`) does so by itself."""
         self._hammer.close()
         self.heard.close()
+
+    __del__ = close
 
 
 class SteppingLine(blocking.Line):

@@ -3,56 +3,32 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from types import TracebackType
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from courriel import errors
-from courriel.dialogue.imap import ImapDialogue
-from courriel.errors import Stage
-from courriel.model.credentials import Credentials
-from courriel.model.folder import Filed, Folder, FolderStatus, Mark, Selection
-from courriel.model.limits import Limits
+from courriel.model.folder import Filed, Mark
 from courriel.model.search import Search, checked_uids
-from courriel.model.server import Dialect, Server, Timeouts
-from courriel.network.discreet import Discreet
-from courriel.network.line import keep_line
-from courriel.network.stepping import Bell, SteppingLine
-from courriel.network.transcript import Transcript, log_if_wanted
+from courriel.network.stepping import Bell
 from courriel.session import imap_letters as some_letters
-from courriel.session.imap_letters import Letters, Placed
+from courriel.session.imap_folders import INBOX, WithFolders, folder_name
+from courriel.session.imap_letters import Letters, MailboxLetter, Placed
 from courriel.session.imap_putting import Putable, octets_of
-from courriel.values import replace
 from courriel.wire import imap as wire
 from courriel.wire import imap_search
 
 if TYPE_CHECKING:
-    from typing import Self
-
-    from courriel.session.imap_client import Client
     from courriel.session.imap_watch import Watch
 
 Which: TypeAlias = "Placed | int | Iterable[Placed | int]"
 """Letters, by themselves or by their numbers (UIDs) in the folder that is selected."""
 
-INBOX = "INBOX"
-_SPECIAL = {
-    b"\\sent": "sent", b"\\drafts": "drafts", b"\\trash": "trash", b"\\junk": "junk", b"\\archive": "archive",
-    b"\\all": "all", b"\\flagged": "flagged",
-}  # fmt: skip
-# What those folders are called where the server does not say which is which; the first that exists is taken.
-_USUAL = {
-    "sent": ("Sent", "Sent Items", "Sent Messages", "INBOX.Sent", "Envoyés", "Éléments envoyés", "INBOX.Envoyes"),
-    "drafts": ("Drafts", "INBOX.Drafts", "Brouillons", "INBOX.Brouillons"),
-    "trash": ("Trash", "Deleted Items", "Deleted Messages", "INBOX.Trash", "Corbeille", "Éléments supprimés"),
-    "junk": ("Junk", "Spam", "Junk E-mail", "INBOX.Junk", "INBOX.Spam", "Indésirables", "Courrier indésirable"),
-    "archive": ("Archive", "Archives", "INBOX.Archive"),
-}
-_AT_A_TIME = 500  # letters named in one command: a longer list is more than some servers read
+_AT_A_TIME = 200  # letters named in one command: a longer list is more than some servers read
+_NEIGHBOURS = 2000  # the same, where most of them stand in a row
 
 
-class ImapSession:
+class ImapSession(WithFolders):
     """An open mailbox: use it with `with`, or `open()` and `close()` it.
 
     `server` is a Server, or a host name (then TLS on port 993). `limits` are what the server may have us keep in
@@ -61,163 +37,6 @@ class ImapSession:
     time; a second caller meanwhile is refused (UsageError). After an error whose `session_usable` is False the session
     is closed; `open()` opens it anew. Needs `pip install "courriel[imap]"`.
     """
-
-    def __init__(
-        self,
-        server: Server | str,
-        credentials: Credentials | None = None,
-        *,
-        limits: Limits = Limits(),  # noqa: B008 - a value: it never changes
-        transcript: Transcript | None = None,
-    ) -> None:
-        self.server = Server(server, dialect=Dialect.IMAP) if isinstance(server, str) else server.speaking(Dialect.IMAP)
-        told = transcript if transcript is not None else log_if_wanted()
-        self._line = SteppingLine(self.server, Discreet(told) if told is not None else None)
-        self._dialogue = ImapDialogue(self.server, credentials, limits)
-        self._client: Client | None = None
-        self.selected: Selection | None = None
-
-    # Opening and closing.
-
-    def open(self) -> Self:
-        """Connect, secure the line, log in; an older line is hung up first.
-
-        Raises ConnectionFailed (NameNotFound, TimedOut, TlsFailed), AuthenticationRefused, CommandRefused,
-        NotSupported, RemoteProtocolError; InvalidServer when credentials would cross a clear line, MissingExtra.
-        """
-        from courriel.session.imap_client import Client  # noqa: PLC0415 - an extra
-
-        self._client = self.selected = None
-        self._line.run(self._dialogue.open(), opening=True)
-        with self._call(lambda: None):
-            self._client = Client(self._line, self._dialogue)
-        return self
-
-    @property
-    def usable(self) -> bool:
-        """Whether the session is open, as far as is known without asking the server."""
-        return not self._line.broken
-
-    @property
-    def capabilities(self) -> dict[str, str]:
-        """What the server said it can do, by name, for example `{"IMAP4REV1": "", "AUTH": "PLAIN LOGIN"}`."""
-        return dict(self._dialogue.capabilities)
-
-    @property
-    def greeting(self) -> str:
-        """How the server introduced itself."""
-        return self._dialogue.greeting
-
-    @property
-    def tls_version(self) -> str:
-        """What protects the line, for example "TLSv1.3"; empty in clear."""
-        return self._line.tls_version
-
-    @property
-    def mechanism(self) -> str:
-        """How we logged in, for example "SCRAM-SHA-256"; "LOGIN" may be the command as well as the mechanism."""
-        return self._dialogue.mechanism
-
-    def change_timeouts(self, timeouts: Timeouts) -> None:
-        """Bear other silences, from the next wait on; a total deadline counts from the next call on."""
-        self.server = self._dialogue.server = replace(self.server, timeouts=timeouts)
-        self._line.follow(self.server)
-
-    def noop(self) -> None:
-        """Ask whether the server is still there, and keep it from falling asleep."""
-        with self._talk("mailbox") as client:
-            client.noop()
-
-    def close(self) -> None:
-        """Say goodbye and hang up; letters flagged as deleted stay. Never raises for what the server does then."""
-        if self.usable and not self._line.turn.taken:
-            with suppress(errors.CourrielError), self._talk("goodbye") as client:
-                client.logout()
-        self.hang_up()
-
-    def hang_up(self) -> None:
-        """Cut the line without a word, from any thread: who waits on it gets ConnectionFailed."""
-        self.selected = None
-        self._line.hang_up()
-
-    # Folders.
-
-    def folders(self, pattern: str = "*") -> list[Folder]:
-        """The folders whose names fit: `*` stands for anything, `%` for anything within one level."""
-        with self._talk("mailbox") as client:
-            listed = client.list_folders("", _folder_name(pattern))
-        return [_folder(*each) for each in listed]
-
-    def special(self, use: str) -> str:
-        """The name of the folder that is kept for "sent", "drafts", "trash", "junk" or "archive".
-
-        It is the one that the server says it is (RFC 6154), else the first with a usual name, in English or in French.
-        Raises NotSupported when there is none.
-        """
-        if use not in _SPECIAL.values():
-            raise errors.UsageError(f"{use!r} is none of {', '.join(_SPECIAL.values())}")
-        known = self.folders()
-        for folder in known:
-            if folder.special == use:
-                return folder.name
-        names = {folder.name for folder in known if folder.selectable}
-        for name in _USUAL.get(use, ()):
-            if name in names:
-                return name
-        raise errors.NotSupported(
-            f"no folder of this mailbox is kept for {use!r}; name one", capability="SPECIAL-USE", stage="mailbox",
-            server=str(self.server),
-        )  # fmt: skip
-
-    def select(self, folder: str = INBOX, *, read_only: bool = False) -> Selection:
-        """Work in this folder from now on; a folder that may not be changed is selected as `read_only`.
-
-        Raises CommandRefused when there is no such folder; none is selected then.
-        """
-        name = _folder_name(folder)
-        self.selected = None
-        try:
-            with self._talk("mailbox") as client:
-                told = client.select_folder(name, readonly=read_only)
-        except errors.CommandRefused as refused:
-            if not isinstance(refused.__cause__, _read_only_error()):
-                raise
-            return self.select(folder, read_only=True)
-        selection = Selection(
-            name,
-            count=told.get(b"EXISTS", 0),
-            uid_validity=told.get(b"UIDVALIDITY", 0),
-            uid_next=told.get(b"UIDNEXT"),
-            read_only=read_only,
-        )
-        self.selected = selection
-        return selection
-
-    def status(self, folder: str = INBOX) -> FolderStatus:
-        """How many letters a folder holds, and how many were not read, without selecting it."""
-        name = _folder_name(folder)
-        with self._talk("mailbox") as client:
-            told = client.folder_status(name, ("MESSAGES", "UNSEEN", "UIDVALIDITY", "UIDNEXT"))
-        numbers = [told.get(key, 0) for key in (b"MESSAGES", b"UNSEEN", b"UIDVALIDITY", b"UIDNEXT")]
-        return FolderStatus(name, *numbers)
-
-    def create(self, folder: str) -> None:
-        """Make a folder, and show it in mail programs. Raises CommandRefused when it exists."""
-        name = _folder_name(folder)
-        with self._talk("mailbox") as client:
-            client.create_folder(name)
-            client.subscribe_folder(name)
-
-    def rename(self, folder: str, new_name: str) -> None:
-        """Call a folder something else; letters and folders in it come along."""
-        with self._talk("mailbox") as client:
-            client.rename_folder(_folder_name(folder), _folder_name(new_name))
-
-    def remove(self, folder: str) -> None:
-        """Remove a folder with all the letters in it, for good."""
-        name = _folder_name(folder)
-        with self._talk("mailbox") as client:
-            client.delete_folder(name)
 
     # Finding and reading.
 
@@ -231,7 +50,7 @@ class ImapSession:
         return self._letters(self._find(_search_of(what, wanted)), whole=whole)
 
     def find(self, *, message_id: str, folder: str | None = None) -> tuple[int, ...]:
-        """The numbers of the letters that have exactly this Message-ID; `folder` is selected first when it is given.
+        """The numbers of the letters with exactly this Message-ID; `folder` is selected for reading when it is given.
 
         It is how one makes sure that a copy of what was sent is there.
         """
@@ -240,15 +59,15 @@ class ImapSession:
             self.select(folder, read_only=True)
         found = self._letters(self._find(asked))
         # Servers look for a part of the field, and "1@example.org" is a part of "<11@example.org>".
-        wanted = message_id.strip().strip("<>").encode()
-        return tuple(letter.uid for letter in found if _has_message_id(letter.raw_header, wanted))
+        wanted = message_id.strip().strip("<>")
+        return tuple(letter.uid for letter in found if letter.message_id.strip("<>") == wanted)
 
     def fetch(self, which: Which, *, whole: bool = False) -> Letters:
         """These letters of the selected folder, as `search` gives them."""
         uids = self._numbers(which)
         return self._letters(uids, whole=whole)
 
-    def content_of(self, letter: Placed) -> bytes:
+    def content_of(self, letter: MailboxLetter) -> bytes:
         """The whole letter to the octet; it is not marked as seen.
 
         Raises UsageError when it is gone, LetterTooLarge (nothing is asked then).
@@ -260,7 +79,7 @@ class ImapSession:
         told = self.tell(letter.place, (letter.uid,), ("BODY.PEEK[]",))
         if letter.uid not in told:
             raise errors.UsageError(f"letter {letter.uid} is no longer in {letter.folder!r}")
-        return told[letter.uid].get(b"BODY[]") or b""
+        return some_letters.octets_of(told[letter.uid], b"BODY[]")
 
     # Changing.
 
@@ -336,17 +155,15 @@ class ImapSession:
         `flags` are those of `flag`; a copy of one's own mail has been seen. `received` is the moment that the folder
         shows, by default this one. Raises CommandRefused when there is no such folder or no room, InvalidMessage.
         """
-        name, octets = _folder_name(folder), octets_of(message)
+        name, octets = folder_name(folder), octets_of(message)
         words = [wire.flag(flag) for flag in flags]
         if received is not None and received.tzinfo is None:
             raise errors.UsageError("received: a moment with its time zone, or the server would take it for its own")
         with self._talk("letter") as client:
             client.append(name, octets, words, received)
-            told = self._client.code("APPENDUID") if self._client else b""
-        match [int(word) for word in told.split() if word.isdigit() and len(word) < 11]:
-            case [validity, uid]:
-                return Filed(name, validity, uid)
-        return Filed(name)
+            told = self._theirs.code("APPENDUID")
+        numbers = [int(word) for word in told.split() if word.isdigit() and len(word) < 11]
+        return Filed(name, *numbers) if len(numbers) == 2 else Filed(name)
 
     # Watching.
 
@@ -371,7 +188,7 @@ class ImapSession:
         from courriel.session.imap_watch import Watch  # noqa: PLC0415 - for those who watch
 
         return Watch(
-            self, _folder_name(folder), after, renew=renew, poll=poll, patience=patience, start_again=start_again
+            self, folder_name(folder), after, renew=renew, poll=poll, patience=patience, start_again=start_again
         )
 
     def wait_for_news(self, seconds: float, bell: Bell | None = None) -> bool:
@@ -392,40 +209,11 @@ class ImapSession:
 
     # The steps.
 
-    @contextmanager
-    def _call(self, check: Callable[[], object]) -> Generator[None]:
-        """One call: nobody else's meanwhile, under one deadline; whatever but a refusal cuts it short hangs up."""
-        with self._line.turn:
-            self._line.begin()
-            check()
-            try:
-                yield
-            except BaseException as error:
-                if not keep_line(error, self.server, opening=False):
-                    self.hang_up()
-                raise
-
-    @contextmanager
-    def _talk(self, stage: Stage) -> Generator[Any]:
-        """One call, for which IMAPClient does the talking."""
-        with self._call(lambda: None):
-            assert self._client is not None, "an open line has its client"
-            with self._client.at(stage) as client:
-                yield client
-
-    def _must_be_selected(self) -> Selection:
-        if self.selected is None:
-            raise errors.UsageError("no folder is selected: select one")
-        return self.selected
-
     def _must_be_writable(self) -> None:
         selection = self._select_something()
         if selection.read_only:
             # Some servers say OK to a change, and make none.
             raise errors.UsageError(f"{selection.name!r} is selected for reading only")
-
-    def _select_something(self) -> Selection:
-        return self.selected or self.select()
 
     def _letters(self, uids: Sequence[int], *, whole: bool = False) -> Letters:
         selection = self._select_something()
@@ -449,7 +237,7 @@ class ImapSession:
             return
         for some in _batches(uids):
             told = self.tell(place, some, ("RFC822.SIZE",))
-            sizes = {uid: each.get(b"RFC822.SIZE") or 0 for uid, each in told.items()}
+            sizes = {uid: some_letters.size_of(each) for uid, each in told.items()}
             for lot in some_letters.batched_by_size(some, sizes):
                 # One that is too large for memory comes with its headers; touching the rest says so.
                 small = max(sizes[uid] for uid in lot) <= self._dialogue.exchange.limits.letter
@@ -458,18 +246,7 @@ class ImapSession:
     def tell(self, place: tuple[str, int], uids: Sequence[int], what: Sequence[str]) -> dict[int, some_letters.Told]:
         """What the server tells of these letters, by number; those that are gone are left out."""
         with self._call(lambda: self._must_be_at(place)):
-            assert self._client is not None, "an open line has its client"
-            with self._client.at("letter") as client:
-                told: dict[int, some_letters.Told] = client.fetch(list(uids), what)
-        return told
-
-    def _must_be_at(self, place: tuple[str, int]) -> None:
-        selection = self.selected
-        if selection is None or selection.name != place[0]:
-            now = f"{selection.name!r} is" if selection else "no folder is"
-            raise errors.UsageError(f"these letters are in {place[0]!r}, and {now} selected: select it again")
-        if selection.uid_validity != place[1]:
-            raise errors.UsageError(f"the server has renumbered the letters in {place[0]!r}: search for them again")
+            return self._theirs.fetch(uids, what)
 
     def _numbers(self, which: Which) -> tuple[int, ...]:
         """The numbers of letters, which are looked for in the folder that is selected."""
@@ -497,43 +274,16 @@ class ImapSession:
                 getattr(client, how)(wire.uid_set(batch), words, silent=True)
 
     def _carry(self, which: Which, folder: str, act: Callable[[Any, str, str], object]) -> dict[int, int]:
-        name = _folder_name(folder)
+        name = folder_name(folder)
         carried: dict[int, int] = {}
         for batch in _batches(self._numbers(which)):
             with self._talk("mailbox") as client:
                 act(client, wire.uid_set(batch), name)
-                told = self._client.code("COPYUID").split() if self._client else []
+                told = self._theirs.code("COPYUID").split()
             if len(told) == 3:
-                old, new = (wire.read_uid_set(words, _AT_A_TIME) for words in told[1:])
+                old, new = (wire.read_uid_set(words, _NEIGHBOURS) for words in told[1:])
                 carried.update(zip(old, new, strict=False))
         return carried
-
-    def __enter__(self) -> Self:
-        return self if self.usable else self.open()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        state = "open" if self.usable else "closed"
-        return f"<{type(self).__name__} {self.server} {self.server.security.name} {state}>"
-
-
-def _folder(flags: Sequence[bytes], separator: bytes | None, name: str) -> Folder:
-    lowered = {flag.lower() for flag in flags if isinstance(flag, bytes)}
-    special = next((word for flag, word in _SPECIAL.items() if flag in lowered), "")
-    selectable = not lowered & {b"\\noselect", b"\\nonexistent"}
-    return Folder(name, (separator or b"").decode("ascii", "replace"), special, selectable)
-
-
-def _folder_name(name: object) -> str:
-    """The name as it may be asked for. Raises UsageError for one that cannot be, control characters among them (A2)."""
-    if not isinstance(name, str) or not name:
-        raise errors.UsageError(f"{name!r} is not the name of a folder")
-    wire.text("the name of a folder", name)
-    return name
 
 
 def _search_of(what: Search | None, wanted: dict[str, Any]) -> Search:
@@ -547,21 +297,8 @@ def _search_of(what: Search | None, wanted: dict[str, Any]) -> Search:
         raise errors.UsageError(f"search: {unknown}") from None
 
 
-def _has_message_id(head: bytes, wanted: bytes) -> bool:
-    unfolded = head.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ")
-    for line in unfolded.split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        if name.strip().lower() == b"message-id" and value.strip().strip(b"<>") == wanted:
-            return True
-    return False
-
-
 def _batches(uids: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(uids), _AT_A_TIME):
-        yield uids[start : start + _AT_A_TIME]
-
-
-def _read_only_error() -> type[BaseException]:
-    from imaplib import IMAP4  # noqa: PLC0415 - with the extra
-
-    return IMAP4.readonly
+    """As many at a time as are told in a line of some hundred characters: thousands where they are neighbours."""
+    most = _NEIGHBOURS if len(uids) < 2 or abs(uids[-1] - uids[0]) < 2 * len(uids) else _AT_A_TIME
+    for start in range(0, len(uids), most):
+        yield uids[start : start + most]

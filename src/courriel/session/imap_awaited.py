@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from courriel import errors
 from courriel.model.credentials import Credentials, Token, TokenSource
 from courriel.model.folder import Filed, Folder, FolderStatus, Mark, Selection
 from courriel.model.limits import Limits
@@ -21,10 +20,11 @@ from courriel.model.search import Search
 from courriel.model.server import Server, Timeouts
 from courriel.network.transcript import Transcript
 from courriel.network.worker import Worker
-from courriel.session.imap import INBOX, ImapSession, Which
-from courriel.session.imap_letters import Letters, Placed
+from courriel.session.imap import ImapSession, Which
+from courriel.session.imap_awaited_letters import AsyncLetters, AsyncWatch
+from courriel.session.imap_folders import INBOX
+from courriel.session.imap_letters import MailboxLetter
 from courriel.session.imap_putting import Putable
-from courriel.session.imap_watch import Watch
 
 if TYPE_CHECKING:
     from typing import Self
@@ -33,131 +33,6 @@ T = TypeVar("T")
 
 AsyncWhich: TypeAlias = "Which | AsyncLetters"
 """Letters, by themselves or by their numbers (UIDs) in the folder that is selected."""
-
-
-class AsyncMailboxLetter(Placed):
-    """A letter in a folder, as MailboxLetter; its content is there after `await letter.load()`."""
-
-    def __init__(self, session: AsyncImapSession, letter: Placed) -> None:
-        super().__init__(letter.place, letter.uid, letter.told)
-        self._session = session
-
-    @property
-    def raw(self) -> bytes:
-        """The whole letter to the octet. Raises UsageError before it was loaded."""
-        if self._raw is None:
-            raise errors.UsageError(f"letter {self.uid} is not here yet: await letter.load() first")
-        return self._raw
-
-    async def load(self) -> Self:
-        """Fetch what is not here yet, once, and return the letter itself: from now on it needs no session."""
-        if self._raw is None:
-            self._raw = await self._session.content_of(self)
-        return self
-
-
-class AsyncLetters:
-    """The letters that a search finds: `async for` looks for them and gives them, `await` only counts them."""
-
-    def __init__(self, session: AsyncImapSession, find: Callable[[], Letters]) -> None:
-        self._session = session
-        self._find = find
-        self._found: Letters | None = None
-
-    def __await__(self) -> Generator[Any, None, Self]:
-        return self._look().__await__()
-
-    async def __aiter__(self) -> AsyncIterator[AsyncMailboxLetter]:
-        await self._look()
-        lots = self.known().lots(self.uids)
-        while lot := await self._session.run(lambda: next(lots, None)):
-            for letter in lot:
-                yield AsyncMailboxLetter(self._session, letter)
-
-    @property
-    def uids(self) -> tuple[int, ...]:
-        """Their numbers. Raises UsageError before they were looked for."""
-        return self.known().uids
-
-    @property
-    def place(self) -> tuple[str, int]:
-        """The folder they are in, and its validity."""
-        return self.known().place
-
-    def __len__(self) -> int:
-        return len(self.uids)
-
-    # The steps.
-
-    async def _look(self) -> Self:
-        if self._found is None:
-            self._found = await self._session.run(self._find)
-        return self
-
-    def known(self) -> Letters:
-        """What was found, for the thread. Raises UsageError before it was looked for."""
-        if self._found is None:
-            raise errors.UsageError("these letters have not been looked for yet: await them, or use `async for`")
-        return self._found
-
-
-class AsyncWatch:
-    """New letters as they come: `async for letter in session.watch()`; see Watch.
-
-    A wait that is cancelled (`asyncio.timeout` around `anext`) loses nothing, and the session stays open.
-    """
-
-    def __init__(self, session: AsyncImapSession, begin: Callable[[], Watch]) -> None:
-        self._session = session
-        self._begin = begin
-        self._watch: Watch | None = None
-        self._stopped = False
-
-    @property
-    def mark(self) -> Mark:
-        """How far it came. Raises UsageError before it began."""
-        if self._watch is None:
-            raise errors.UsageError("this watch has not begun yet: use `async with`, or `async for`")
-        return self._watch.mark
-
-    async def begin(self) -> Self:
-        """Open the folder now: what comes from this moment on is new."""
-        if self._watch is None:
-            self._watch = await self._session.run(self._begin)
-        return self
-
-    def stop(self) -> None:
-        """End the iteration; from any task or thread."""
-        self._stopped = True
-        if self._watch is not None:
-            self._watch.stop()
-
-    def close(self) -> None:
-        """Stop, and give back what it holds; the session stays open."""
-        self.stop()
-        if self._watch is not None:
-            self._watch.close()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> AsyncMailboxLetter:
-        await self.begin()
-        assert self._watch is not None, "it has begun"
-        while not self._stopped:
-            if self._watch.ready:
-                return AsyncMailboxLetter(self._session, self._watch.take())
-            await self._session.run(self._watch.look, self._watch.wake)
-        self.close()
-        raise StopAsyncIteration
-
-    async def __aenter__(self) -> Self:
-        return await self.begin()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class AsyncImapSession:
@@ -282,7 +157,7 @@ class AsyncImapSession:
         """The numbers of the letters that have exactly this Message-ID; see ImapSession.find."""
         return await self.run(partial(self._session.find, message_id=message_id, folder=folder))
 
-    async def content_of(self, letter: Placed) -> bytes:
+    async def content_of(self, letter: MailboxLetter) -> bytes:
         """The whole letter to the octet; it is not marked as seen."""
         return await self.run(partial(self._session.content_of, letter))
 

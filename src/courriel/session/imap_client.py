@@ -9,7 +9,8 @@ whose documentation says that they may be: `open`, `read`, `readline`, `send`, `
 from __future__ import annotations
 
 import imaplib
-from collections.abc import Generator
+import re
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -24,13 +25,17 @@ from courriel.wire import imap as wire
 from courriel.wire.smtp import printable
 
 try:
-    from imapclient import IMAPClient
-    from imapclient.exceptions import CapabilityError, ProtocolError
+    # It has no types: what it returns is made ours here and in its neighbours.
+    from imapclient import IMAPClient, imap_utf7  # pyright: ignore[reportMissingTypeStubs]
+    from imapclient.exceptions import CapabilityError, ProtocolError  # pyright: ignore[reportMissingTypeStubs]
+    from imapclient.response_parser import parse_fetch_response  # pyright: ignore[reportMissingTypeStubs]
 except ImportError as missing:
     raise errors.MissingExtra('reading by IMAP needs IMAPClient: pip install "courriel[imap]"') from missing
 
 T = TypeVar("T")
 
+_NAMELESS = re.compile(rb"\d+ \((?!.*\bUID \d).*", re.DOTALL | re.IGNORECASE)
+_WORDLESS = (b" OK\r\n", b" NO\r\n", b" BAD\r\n")
 # Said of what happens to the folder, by the way; the library would keep it for ever.
 _NEWS = ("EXISTS", "RECENT", "EXPUNGE", "FETCH")
 
@@ -53,6 +58,36 @@ class Client:
             yield self._theirs
             for news in _NEWS:
                 self._imap4.response(news)
+
+    def folders(self, pattern: str) -> list[tuple[tuple[bytes, ...], bytes | None, str]]:
+        """Flags, separator and name of each folder; a name that is no modified UTF-7 (RFC 3501 5.1.3) stays as it is.
+
+        IMAPClient gives none when one of them is so.
+        """
+        with self.at("mailbox") as client:
+            client.folder_encode = False
+            try:
+                listed = client.list_folders("", imap_utf7.encode(pattern))
+            finally:
+                client.folder_encode = True
+        return [(flags, separator, _folder_name(name)) for flags, separator, name in listed]
+
+    def fetch(self, uids: Sequence[int], what: Sequence[str]) -> dict[int, dict[bytes, Any]]:
+        """What the server tells of these letters, by number; those that are gone are left out.
+
+        IMAPClient's own `fetch` names each number, and five hundred neighbours are a command of two kilobytes.
+        """
+        self._end.stage = "letter"
+        with self._in_our_words("letter"):
+            answer, told = self._imap4.uid("FETCH", wire.uid_set(uids), f"({' '.join(what)})")
+            if answer != "OK":
+                raise imaplib.IMAP4.error("FETCH failed")
+            wanted = set(uids)
+            # What is told of other letters by the way may lack their UID; the library would take their place for one.
+            # Places themselves say nothing: letters may be expunged in the middle of a UID FETCH (RFC 3501 7.4.1).
+            said = [each for each in told if not (isinstance(each, bytes) and _NAMELESS.fullmatch(each))]
+            parsed = parse_fetch_response(said, normalise_times=False)
+            return {uid: each for uid, each in parsed.items() if uid in wanted}
 
     def code(self, name: str) -> bytes:
         """What the server said in brackets under this name since it was asked last: `[APPENDUID 7 12]` is b"7 12"."""
@@ -96,7 +131,8 @@ class Client:
                 # Their parser met what it did not expect, and says so in as many ways as there are servers.
                 why = f"{type(error).__name__}: {_shown(error)}"
                 return errors.RemoteProtocolError(f"the server's answer cannot be read ({why})", stage=stage)
-        return None
+            case _:
+                return None
 
     def _last_reply(self, error: BaseException) -> Reply:
         """The server's own words for a refusal; theirs, when it has said none."""
@@ -110,7 +146,7 @@ class _Theirs(IMAPClient):  # type: ignore[misc]  # it has no types
         self._ours = imap4
         super().__init__("", ssl=False)
 
-    def _create_IMAP4(self) -> imaplib.IMAP4:  # noqa: N802 - theirs
+    def _create_IMAP4(self) -> Any:  # noqa: N802 - theirs
         return self._ours
 
 
@@ -136,6 +172,9 @@ class _LineEnd:
             said, self._first_words = self._first_words, b""
             return said
         line = self._step(self._dialogue.exchange.line(self.stage))
+        if line.endswith(_WORDLESS):
+            # The standard library takes an answer without a text for none at all; some servers give such.
+            line = line[:-2] + b" \r\n"
         if not line.startswith(b"* "):
             _, _, self.last_answer = line.partition(b" ")
         return line
@@ -192,13 +231,20 @@ class _OnOurLine(imaplib.IMAP4):
         return "OK", [self._end.capabilities]
 
     @property
-    def debug(self) -> int:
+    def debug(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride] - an attribute, for them
         """How much is logged: nothing. What is said is in our transcript, without letters and secrets."""
         return 0
 
     @debug.setter
-    def debug(self, level: int) -> None:
+    def debug(self, level: int) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         pass
+
+
+def _folder_name(name: bytes | str) -> str:
+    try:
+        return str(imap_utf7.decode(name))
+    except ValueError:
+        return name.decode("latin-1") if isinstance(name, bytes) else name
 
 
 def _cut_short(error: imaplib.IMAP4.abort, stage: Stage) -> errors.CourrielError:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias, overload
 from courriel import errors
 from courriel.model.folder import Mark
 from courriel.wire import imap as wire
+from courriel.wire.letter import Letter
 
 if TYPE_CHECKING:
-    from typing import Self
-
     from courriel.session.imap import ImapSession
 
 BATCH = 50  # letters whose headers are fetched at a time: a round trip costs more than they do
@@ -29,17 +28,15 @@ Told: TypeAlias = "dict[bytes, Any]"
 
 
 class Placed:
-    """What both colours know of a letter without waiting for anything."""
+    """What the server says of a letter, beside what stands in it: where it is, its flags, when it came."""
 
-    def __init__(self, place: tuple[str, int], uid: int, told: Told) -> None:
+    def _place(self, place: tuple[str, int], uid: int, told: Told) -> None:
+        flags, received = told.get(b"FLAGS"), told.get(b"INTERNALDATE")
         self.place = place
         self.uid = uid
         self.told = told
-        self.flags: frozenset[str] = wire.words_of(told.get(b"FLAGS") or ())
-        self.size: int = told.get(b"RFC822.SIZE") or 0
-        self.received: datetime.datetime | None = told.get(b"INTERNALDATE")
-        self._raw: bytes | None = told.get(b"BODY[]")
-        self._header: bytes = told.get(b"BODY[HEADER]") or b""
+        self.flags = wire.words_of(flags if isinstance(flags, tuple) else ())
+        self.received = received if isinstance(received, datetime.datetime) else None
 
     @property
     def folder(self) -> str:
@@ -51,49 +48,28 @@ class Placed:
         """How far its folder is read with this letter; see `ImapSession.watch`."""
         return Mark(self.place[1], self.uid)
 
-    @property
-    def raw_header(self) -> bytes:
-        """Its headers to the octet, up to the empty line."""
-        if self._raw is None:
-            return self._header
-        end = self._raw.find(b"\r\n\r\n")
-        return self._raw if end < 0 else self._raw[: end + 4]
 
-    @property
-    def loaded(self) -> bool:
-        """Whether its content is here, so that touching it costs nothing."""
-        return self._raw is not None
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.uid} in {self.folder!r}, {self.size:,} octets>"
-
-
-class MailboxLetter(Placed):
+class MailboxLetter(Placed, Letter):
     """A letter in a folder: what the server says of it is here, its content is fetched when it is touched.
 
-    `uid` is its number in the folder, `flags` its flags by our words ("seen", "answered", …) and its keywords, `size`
-    its length in octets, `received` the moment it arrived (None where the server does not say). Nothing marks it as
-    seen but `ImapSession.flag`.
+    It is a Letter: `subject`, `sender`, `date` need its header, which is here; `text`, `attachments`, `raw` fetch the
+    whole, once. `uid` is its number in the folder, `flags` its flags by our words ("seen", "answered", …) and its
+    keywords, `received` the moment it arrived (None where the server does not say). Nothing marks it as seen but
+    `ImapSession.flag`. What fetches raises what `ImapSession.content_of` raises: UsageError when the letter is gone or
+    another folder is selected, LetterTooLarge, and what ends a session.
     """
 
     def __init__(self, session: ImapSession, place: tuple[str, int], uid: int, told: Told) -> None:
-        super().__init__(place, uid, told)
-        self._session = session
+        self._place(place, uid, told)
+        fetched = octets_of(told, b"BODY[]") if b"BODY[]" in told else None
+        super().__init__(
+            header=octets_of(told, b"BODY[HEADER]"),
+            whole=(lambda: session.content_of(self)) if fetched is None else fetched,
+            size=size_of(told),
+        )
 
-    @property
-    def raw(self) -> bytes:
-        """The whole letter to the octet; fetched once, when it is touched first.
-
-        Raises what fetching raises; UsageError when the letter is gone meanwhile, or another folder is selected.
-        """
-        if self._raw is None:
-            self._raw = self._session.content_of(self)
-        return self._raw
-
-    def load(self) -> Self:
-        """Fetch what is not here yet, and return the letter itself: from now on it needs no session."""
-        _ = self.raw
-        return self
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.uid} in {self.folder!r}, {self.size:,} octets>"
 
 
 class Letters(Sequence[MailboxLetter]):
@@ -143,6 +119,18 @@ class Letters(Sequence[MailboxLetter]):
 
     def __repr__(self) -> str:
         return f"<{len(self)} letters in {self.place[0]!r}>"
+
+
+def size_of(told: Told) -> int:
+    """How many octets the server says a letter has; 0 when it says something else."""
+    size = told.get(b"RFC822.SIZE")
+    return size if isinstance(size, int) else 0
+
+
+def octets_of(told: Told, name: bytes) -> bytes:
+    """A text that was fetched; a short one may have been taken for a number, or be missing (NIL)."""
+    given = told.get(name)
+    return given if isinstance(given, bytes) else b"" if given is None else str(given).encode()
 
 
 def batched(uids: Sequence[int]) -> Iterator[Sequence[int]]:

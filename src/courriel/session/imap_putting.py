@@ -9,14 +9,13 @@ from courriel.model.message import Message
 from courriel.model.prepared import Prepared
 from courriel.model.ready import ReadyMessage
 from courriel.session.outgoing import Outgoing
+from courriel.wire.letter import Letter
 from courriel.wire.mime import content_of
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
 
-    from courriel.session.imap_letters import MailboxLetter
-
-Putable: TypeAlias = "bytes | Message | ReadyMessage | Prepared | Outgoing | EmailMessage | MailboxLetter"
+Putable: TypeAlias = "bytes | Message | ReadyMessage | Prepared | Outgoing | EmailMessage | Letter"
 """What can be put into a folder: octets as they are, or anything that could be sent or was read."""
 
 
@@ -39,10 +38,9 @@ def _octets(message: Putable) -> bytes:
             raise errors.InvalidMessage("a letter is octets: encode the text, or make a Message")
         case Outgoing():
             return bytes(message.content)
+        case Letter():
+            return message.raw
         case Message() | Prepared() | ReadyMessage():
             return bytes(content_of(message, eight_bit=True, utf8=True))
-    raw = getattr(message, "raw", None)
-    if isinstance(raw, bytes):
-        return raw
-    ready = ReadyMessage.of(message)  # type: ignore[arg-type]  # it says what is wrong
-    return bytes(content_of(ready, eight_bit=True, utf8=True))
+        case _:
+            return bytes(content_of(ReadyMessage.of(message), eight_bit=True, utf8=True))

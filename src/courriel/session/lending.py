@@ -23,7 +23,8 @@ from courriel.session.smtp import AsyncSmtpSession, SmtpSession
 
 S = TypeVar("S", bound=SmtpSession | AsyncSmtpSession)
 
-_OPENING = ("connect", "secure", "greeting", "hello", "authenticate")
+OPENING = ("connect", "secure", "greeting", "hello", "authenticate")
+"""Stages at which nothing of any message has been said yet."""
 
 
 class Lending(Generic[S]):
@@ -87,7 +88,7 @@ class Lending(Generic[S]):
         now = monotonic()
         with self._lock:
             for ticket in self._shelf.overdue(now):
-                ticket.refusal = self._too_late(ticket)
+                ticket.refusal = self._too_late(ticket.failed)
                 ticket.call()
             self._shelf.put_away(now)
             gone = self._call(now)
@@ -155,7 +156,7 @@ class Lending(Generic[S]):
 
     # What callers are told.
 
-    def _too_late(self, ticket: Ticket[S]) -> errors.CourrielError:
+    def _too_late(self, failed: errors.CourrielError | None) -> errors.CourrielError:
         limit = self.limits.wait
         late = errors.TimedOut(
             f"no session to {self.server} was free within {limit:g} s: {self._standing()}",
@@ -163,7 +164,7 @@ class Lending(Generic[S]):
             server=str(self.server),
             hint_id="POOL-BUSY",
         )
-        late.__cause__ = ticket.failed
+        late.__cause__ = failed
         return late
 
     def _closed_meanwhile(self) -> errors.CourrielError:
@@ -173,7 +174,7 @@ class Lending(Generic[S]):
 
     def _standing(self) -> str:
         shelf = self._shelf
-        return f"{shelf.lent} of {self.limits.size} in use, {shelf.resting} at rest, {shelf.waiting} waiting"
+        return f"{shelf.lent} of {self.limits.size} in use, {shelf.resting} at rest, {self.waiting} waiting"
 
 
 class Warm:
@@ -194,18 +195,19 @@ class Warm:
         now = monotonic()
         self._lender._hung_up(now - self._place.used, now)
 
-    def _came_back(self, begun: float, outcome: Receipt | errors.CourrielError) -> None:
-        """A message was handed over, or was not."""
+    def _came_back(self, begun: float, *outcomes: Receipt | errors.CourrielError) -> None:
+        """These messages were handed over, or were not."""
         now, place = monotonic(), self._place
         if self._counting.openings != self._openings:
             # The dialogue found the line dead, and opened another one by itself (scar 15).
             self._lender._hung_up(begun - place.used, now)
             self._opened()
         place.used = now
-        place.messages += 1
-        if not (isinstance(outcome, Receipt) and outcome.complete) and asks_to_slow_down(outcome):
-            broken = isinstance(outcome, errors.CourrielError) and not outcome.session_usable
-            self._lender._slow_down(begun, now, broken=broken)
+        place.messages += len(outcomes)
+        for outcome in outcomes:
+            if not (isinstance(outcome, Receipt) and outcome.complete) and asks_to_slow_down(outcome):
+                broken = isinstance(outcome, errors.CourrielError) and not outcome.session_usable
+                self._lender._slow_down(begun, now, broken=broken)
 
 
 class Counting(SmtpDialogue):
@@ -230,7 +232,7 @@ def _told_again(error: errors.CourrielError) -> errors.CourrielError:
 
 def never_begun(error: errors.CourrielError) -> bool:
     """Whether a call failed while the session was opened again, before anything of the message was said."""
-    return error.stage in _OPENING and not error.session_usable and not error.in_doubt
+    return error.stage in OPENING and not error.session_usable and not error.in_doubt
 
 
 def _sound(session: SmtpSession | AsyncSmtpSession) -> bool:

@@ -18,9 +18,10 @@ from courriel.model.credentials import Credentials
 from courriel.model.envelope import Envelope, Notify, Return
 from courriel.model.receipt import Receipt
 from courriel.model.server import Server
+from courriel.session.gathering import Act, Gathering
 from courriel.session.lending import Counting, Lending, Warm, never_begun
 from courriel.session.many import WINDOW, one_by_one
-from courriel.session.outgoing import OnRefused, Sendable
+from courriel.session.outgoing import OnRefused, Outgoing, Sendable, Wishes, all_or_nothing
 from courriel.session.pace import Rate
 from courriel.session.shelf import Limits, Place, Ticket
 from courriel.session.smtp import AsyncSmtpSession, SmtpSession
@@ -226,11 +227,16 @@ class SmtpPool(Lending[SmtpSession]):
             session.close()
 
 
-class AsyncSmtpPool(Lending[AsyncSmtpSession]):
+class AsyncSmtpPool(Gathering):
     """Up to `size` open sessions to one server, for any number of tasks of one event loop: see SmtpPool.
 
-    A session that has rested too long is closed by a timer. Several sends may be cancelled at any moment: one that
-    waits just leaves the queue, one that sends hangs up its session (and the message may be in doubt).
+    Those who find no session free leave together on the next one, without waiting for each other's answers where the
+    server can do that (CHUNKING, PIPELINING); each has its own receipt or error. When a line breaks then, every message
+    that was on its way is in doubt, up to a hundred; one that left alone is alone in it.
+
+    A session that has rested too long is closed by a timer. Sends may be cancelled at any moment: one that waits just
+    leaves the queue, one that sends alone hangs up its session, and one that left with others is finished for their
+    sake. A message that was begun may be in doubt.
     """
 
     def __init__(
@@ -248,10 +254,10 @@ class AsyncSmtpPool(Lending[AsyncSmtpSession]):
         from asyncio import get_running_loop  # noqa: PLC0415 - those who block do not pay for asyncio
 
         super().__init__(server, credentials, Limits(size, idle, age, messages, wait, _as_rate(rate)))
+        self._prepare_to_gather()
         self._running_loop = get_running_loop
         self._loop: asyncio.AbstractEventLoop | None = None
         self._alarm: asyncio.TimerHandle | None = None
-        self._leaving: set[asyncio.Task[None]] = set()
 
     async def send(
         self,
@@ -265,13 +271,22 @@ class AsyncSmtpPool(Lending[AsyncSmtpSession]):
         envid: str = "",
         require_tls: bool = False,
     ) -> Receipt:
-        """Send one message over a session that is free; see SmtpPool.send."""
-        return await self._with_session(
-            lambda session: session.send(
+        """Send one message over a session that is free, or with others over the next one; see SmtpPool.send."""
+        wishes: Wishes | None = None
+        if not (sender is to is None) or notify or ret or envid or require_tls:
+            # They may be read again, on another session.
+            to, notify = tuple(to) if isinstance(to, Iterator) else to, tuple(notify)
+            wishes = Wishes(sender, to, notify, ret, envid, require_tls)
+
+        def alone(session: AsyncSmtpSession) -> Awaitable[Receipt]:
+            return session.send(
                 message, sender=sender, to=to, on_refused=on_refused, notify=notify, ret=ret, envid=envid,
                 require_tls=require_tls,
-            )
-        )  # fmt: skip
+            )  # fmt: skip
+
+        if all_or_nothing(on_refused) or not self._shelf.at_ease:
+            return await self._with_session(alone)
+        return await self._among_others(message, wishes, alone)
 
     async def deliver(
         self,
@@ -283,9 +298,13 @@ class AsyncSmtpPool(Lending[AsyncSmtpSession]):
         permit: Asking | None = None,
     ) -> Receipt:
         """Hand over octets that are ready, as they are."""
-        return await self._with_session(
-            lambda session: session.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
-        )
+
+        def alone(session: AsyncSmtpSession) -> Awaitable[Receipt]:
+            return session.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
+
+        if all_or_nothing(on_refused) or not self._shelf.at_ease:
+            return await self._with_session(alone)
+        return await self._among_others(Outgoing(envelope, content, message_id, permit=permit), None, alone)
 
     @asynccontextmanager
     async def session(self) -> AsyncGenerator[AsyncSmtpSession]:
@@ -299,18 +318,28 @@ class AsyncSmtpPool(Lending[AsyncSmtpSession]):
 
     async def close(self) -> None:
         """Take no more messages, and say goodbye; see SmtpPool.close."""
+        from asyncio import sleep, wait  # noqa: PLC0415
+
         self._shut()
+        self._tell_all_that_it_is_closed()
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
-        for leaving in list(self._leaving):
-            await leaving
+        await sleep(0)  # who has just handed over the last message gives the session back now
+        while self._leaving:
+            _ = await wait(list(self._leaving))
 
     async def hang_up(self) -> None:
         """Close, and cut what is on its way: those messages fail, and may be in doubt."""
+        from asyncio import wait  # noqa: PLC0415
+
         for session in self._shelf.sessions:
             session._line.hang_up()
+        for carrier in self._carriers.values():
+            _ = carrier.cancel()
         await self.close()
+        if self._carriers:
+            _ = await wait(list(self._carriers.values()))
 
     async def __aenter__(self) -> Self:
         if self.closed:
@@ -324,16 +353,20 @@ class AsyncSmtpPool(Lending[AsyncSmtpSession]):
 
     # The steps.
 
-    def _ask_here(self) -> Ticket[AsyncSmtpSession]:
+    def _here(self) -> asyncio.AbstractEventLoop:
         loop = self._running_loop()
         if self._loop is not loop:
             if self._loop is not None:
                 raise errors.UsageError("this pool belongs to another event loop; make one for each")
             self._loop = loop
+        return loop
+
+    def _ask_here(self) -> Ticket[AsyncSmtpSession]:
+        _ = self._here()
         return self._ask()
 
-    async def _with_session(self, act: Callable[[AsyncSmtpSession], Awaitable[Receipt]]) -> Receipt:
-        ticket = self._ask_here()
+    async def _with_session(self, act: Act, ticket: Ticket[AsyncSmtpSession] | None = None) -> Receipt:
+        ticket = ticket or self._ask_here()
         while True:
             session, begun = await self._ready(ticket), monotonic()
             try:

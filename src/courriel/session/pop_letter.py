@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 class _Letter:
     """What both colours know of a letter without waiting for anything."""
 
-    def __init__(self, number: int, visit: int, raw: bytes | None = None, head: bytes | None = None) -> None:
+    __slots__ = ("_failure", "_head", "_raw", "number", "visit")
+
+    def __init__(self, number: int, visit: int) -> None:
         self.number = number
         self.visit = visit  # the connection on which the number holds
-        self._raw = raw
-        self._head = head
+        self._raw: bytes | None = None
+        self._head: bytes | None = None
         self._failure: errors.CourrielError | None = None
 
     @property
@@ -32,7 +34,7 @@ class _Letter:
 
         A head that was refused is asked for again when it is touched: the letter itself may be there.
         """
-        if isinstance(result, errors.CourrielError):
+        if not isinstance(result, bytes):
             self._failure = None if head else result
         elif head:
             self._head = result
@@ -55,6 +57,8 @@ class PopLetter(_Letter):
     `number` is its place there, from 1, on this connection and no longer; `uid` is the name that it keeps. Its head and
     its content are fetched once, when they are touched first: these raise what `PopSession.fetch` raises.
     """
+
+    __slots__ = ("_session",)
 
     def __init__(self, session: PopSession, number: int, visit: int) -> None:
         super().__init__(number, visit)
@@ -105,6 +109,8 @@ class AsyncPopLetter(_Letter):
 
     `number` is its place in the mailbox, from 1, on this connection and no longer.
     """
+
+    __slots__ = ("_session",)
 
     def __init__(self, session: AsyncPopSession, number: int, visit: int) -> None:
         super().__init__(number, visit)

@@ -89,6 +89,12 @@ class Mailbox:
     def _number(self, which: Which) -> int:
         """The number of a letter of this connection. Raises UsageError for one that is of another, or not there."""
         self._expect_open()
+        return self._meant(which)
+
+    def _meant(self, which: Which) -> int:
+        dialogue = self._dialogue
+        if type(which) is int and 0 < which <= dialogue.count and which not in dialogue.deleted:
+            return which
         if not isinstance(which, int):
             if which.visit != self._dialogue.visit:
                 raise errors.UsageError(
@@ -103,7 +109,8 @@ class Mailbox:
 
     def _numbers(self, letters: Iterable[Which] | None) -> list[int]:
         if letters is not None:
-            return [self._number(which) for which in letters]
+            self._expect_open()
+            return [self._meant(which) for which in letters]
         return [number for number in range(1, self._dialogue.count + 1) if number not in self._dialogue.deleted]
 
     def _number_at(self, place: int) -> int:

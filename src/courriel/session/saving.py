@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
@@ -13,7 +13,7 @@ Place: TypeAlias = "os.PathLike[str] | BinaryIO"
 
 
 @contextmanager
-def saving(place: Place) -> Iterator[Callable[[bytes], object]]:
+def saving(place: Place) -> Generator[Callable[[bytes], object]]:
     """What writes to a place. A file of ours is new, and is removed when it cannot be written to its end."""
     if not isinstance(place, os.PathLike):
         yield place.write

@@ -121,6 +121,16 @@ class Shelf(Generic[S]):
         return len(self._waiting)
 
     @property
+    def first(self) -> Ticket[S] | None:
+        """Whose turn is next."""
+        return self._waiting[0] if self._waiting else None
+
+    @property
+    def alive(self) -> bool:
+        """Whether a session is open, as far as is known."""
+        return bool(self._resting) or any(place.born is not None for place in self._lent)
+
+    @property
     def sessions(self) -> list[S]:
         """Every session that somebody uses or opens."""
         return [place.session for place in self._lent if place.session is not None]
@@ -142,6 +152,10 @@ class Shelf(Generic[S]):
         if now - self._hung_up_at > _MEMORY:
             return self.limits.idle
         return min(self.limits.idle, self._hung_up_after / 2)
+
+    def room(self, place: Place[S], now: float) -> int:
+        """How many more messages its session may carry."""
+        return self.limits.messages - place.messages if now < self._end(place) else 0
 
     def next_change(self, now: float) -> float | None:
         """When something has to be done although nobody calls: a session grows too old, somebody has waited too long,
@@ -219,7 +233,7 @@ class Shelf(Generic[S]):
         self._wary_until = now + _WARY
         if crowded:
             self.slow_down(begun, now)
-        alive = any(other.born is not None for other in self._lent) or bool(self._resting)
+        alive = self.alive
         if error.retryable and not self.closed and now < ticket.until and (alive or self._lent):
             ticket.failed = error
             self._waiting.appendleft(ticket)

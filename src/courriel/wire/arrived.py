@@ -12,6 +12,8 @@ from courriel.errors import RemoteProtocolError
 MAX_LINE = 8192
 """Octets of a status line. RFC 2449 4 allows 512; servers write more, and attackers as much as one reads."""
 
+_SMALL = 8192  # octets of a letter that may be looked at again when more of it has come
+
 END = b"\r\n.\r\n"
 
 Answer = tuple[bytes, "bytes | None"]
@@ -42,7 +44,7 @@ class Arrived:
 
     def add(self, data: bytes) -> None:
         """Take in what has arrived. Take answers until there are none before you add more."""
-        self._data = self._data[self._at :] + data
+        self._data = self._data[self._at :] + data if self._at < len(self._data) else data
         self._at = 0
 
     def line(self) -> bytes | None:
@@ -66,6 +68,10 @@ class Arrived:
         found: list[Answer] = []
         while len(found) < count:
             if self._status is None:
+                if self._take_whole_ones(count, limit, found):
+                    continue
+                if self._is_better_left(limit):
+                    break
                 status = self.line()
                 if status is None:
                     break
@@ -104,6 +110,29 @@ class Arrived:
 
     # The steps.
 
+    def _take_whole_ones(self, count: int, limit: int, found: list[Answer]) -> bool:
+        """The usual case, many at a time: all of a letter is here, and no line of it begins with a dot but the end."""
+        data, at = self._data, self._at
+        before = len(found)
+        while len(found) < count and data.startswith((b"+OK ", b"+OK\r"), at):
+            end = data.find(b"\r\n.", at)
+            cut = data.find(b"\n", at, at + MAX_LINE)
+            if end < 0 or not data.startswith(END, end) or end - cut > limit or not data.endswith(b"\r", at, cut):
+                break
+            found.append((data[at : cut - 1], data[cut + 1 : end + 2]))
+            at = end + len(END)
+        self._at = at
+        return len(found) > before
+
+    def _is_better_left(self, limit: int) -> bool:
+        """Whether a small letter has begun to arrive: with the next portion it is likely to be here in one piece."""
+        data, at = self._data, self._at
+        size = len(data) - at
+        if size > min(_SMALL, limit) or not data.startswith((b"+OK ", b"+OK\r"), at):
+            return False
+        line_end = data.find(b"\n", at)
+        return data.endswith(b"\r", at, line_end) and data.find(END, line_end - 1) < 0
+
     def _begin_text(self, status: bytes) -> None:
         self._status = status
         # One line end back: the text may be empty, or begin with a dot.
@@ -122,12 +151,10 @@ class Arrived:
                 self._held += kept - at
                 self._at = kept
             return None
-        text = data[at : end + 2]
         self._at = end + len(END)
-        if self._parts:
-            text = b"".join((*self._parts, text))
-            self._parts.clear()
-            self._held = 0
+        text = b"".join((*self._parts, data[at : end + 2]))
+        self._parts.clear()
+        self._held = 0
         return text.replace(b"\r\n.", b"\r\n")[2:]
 
 

@@ -11,7 +11,7 @@ from courriel.values import dataclass
 from courriel.wire.smtp import printable
 
 _CONTROL = expression("[\x00-\x1f\x7f]")
-_STATUS = re.compile(rb"(OK|NO|BAD|BYE|PREAUTH)(?: \[([^\]]*)\])?(?: ?(.*))?", re.IGNORECASE | re.DOTALL)
+_STATUS = re.compile(rb"(OK|NO|BAD|BYE|PREAUTH)(?: (?:\[([^\]]*)\] ?)?(.*))?", re.IGNORECASE | re.DOTALL)
 _COUNTED = re.compile(rb"\{(\d{1,18})\+?\}\r?\n?\Z")
 _ATOM = re.compile(r"[A-Za-z0-9!#$&'+,./:;<=>?@^_`|~-]+")
 _RANGE = re.compile(rb"(\d{1,10})(?::(\d{1,10}))?")
@@ -83,6 +83,12 @@ def text(what: str, value: str) -> bytes:
         return Counted(value.encode())
     except UnicodeEncodeError:
         raise UsageError(f"{what} holds half a character (a lone surrogate)") from None
+
+
+def secret(value: str) -> bytes:
+    """Write a user name or a password, which may hold anything: quoted when it is plain, counted when it is not."""
+    plain = value.isascii() and value.isprintable() and len(value) < 1000
+    return text("it", value) if plain else Counted(value.encode())
 
 
 def flag(word: str) -> str:

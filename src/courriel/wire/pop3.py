@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from courriel.errors import RemoteProtocolError
 from courriel.expressions import expression
@@ -22,6 +23,7 @@ _PER_LETTER = 512  # octets of a line of a listing (RFC 2449 4)
 _RESPONSE_CODE = re.compile(r"\[([A-Z0-9][A-Z0-9/-]*)\]", re.IGNORECASE)
 # RFC 1939 7: a msg-id of RFC 822. A looser one helps those who collect digests (CVE-2007-1558).
 _TIMESTAMP = expression(r"<[!-;=?A-~]{1,250}@[!-;=?A-~]{1,250}>")
+_PLAIN_LIST = re.compile(rb"(?:[0-9]{1,9} [0-9]{1,18}\r\n)*")
 _OTHERS = (b"220", b"* OK", b"SSH-", b"HTTP/")
 
 
@@ -83,8 +85,19 @@ def longest_listing(count: int) -> int:
     return 4096 + count * _PER_LETTER
 
 
+def of_letters(verb: str, numbers: Iterable[int], words: str = "") -> bytes:
+    """The same command for many letters. They are numbers of ours: nothing in them can be a second command."""
+    return "".join([f"{verb} {number}{words}\r\n" for number in numbers]).encode("ascii")
+
+
 def read_sizes(text: bytes, count: int) -> dict[int, int]:
     """Read what LIST lists: the octets of each letter, by its number. Raises RemoteProtocolError."""
+    if _PLAIN_LIST.fullmatch(text):
+        # As a rule there are two numbers on each line, and they are read all at once.
+        numbers = list(map(int, text.split()))
+        sizes = dict(zip(numbers[::2], numbers[1::2], strict=True))
+        if 2 * len(sizes) == len(numbers) and (not sizes or (min(sizes) > 0 and max(sizes) <= count)):
+            return sizes
     return {number: _number(words.partition(" ")[0], 2**63) for number, words in _listed(text, count)}
 
 

@@ -71,9 +71,9 @@ def EmailSauveFichierAttaché(*arguments: object) -> bool:
 
         EmailSauveFichierAttaché([Session,] [Email,] NomFichierAttaché, Chemin)
 
-    When `Chemin` is a folder, the file is saved in it under its own name, made safe, and never over one that is there:
-    a number is added. Otherwise it is the whole path of the file, which is replaced when it exists, because the program
-    has chosen it. The session is that of the mail, and need not be said.
+    When `Chemin` is a folder, or ends with a slash, the file is saved in that folder under its own name, made safe, and
+    never over one that is there: a number is added. Otherwise it is the whole path of the file, which is replaced when
+    it exists, because the program has chosen it. The session is that of the mail, and need not be said.
     """
     given = arguments[1:] if arguments and _is_session(arguments) else arguments
     match given:
@@ -86,7 +86,7 @@ def EmailSauveFichierAttaché(*arguments: object) -> bool:
                 "attendu : EmailSauveFichierAttaché([Session,] [Email,] NomFichierAttaché, Chemin)",
                 "expected: EmailSaveAttachment([Session,] [Email,] AttachmentName, Path)",
             )
-    _save(_attached(email, name), Path(where))
+    _save(_attached(email, name), os.fspath(where))
     return True
 
 
@@ -168,19 +168,19 @@ def _attached(email: EmailVariable, name: str) -> emailAttache:
     )
 
 
-def _save(file: emailAttache, where: Path) -> None:
+def _save(file: emailAttache, where: str) -> None:
     from courriel import Enclosure
 
     content = file.Contenu or b""
     octets = content.encode() if isinstance(content, str) else content
     try:
-        if where.is_dir():
+        if where.endswith(("/", os.sep)) or Path(where).is_dir():
             Enclosure.named(file.Nom, octets).save(where)
         else:
-            where.write_bytes(octets)
+            Path(where).write_bytes(octets)
     except (OSError, ValueError) as refused:
         reason = getattr(refused, "strerror", None) or refused
         raise Impossible(
-            f"Le fichier attaché ne peut pas être enregistré dans « {shown(str(where))} » : {reason}.",
-            f'The attached file cannot be saved to "{shown(str(where))}": {reason}.',
+            f"Le fichier attaché ne peut pas être enregistré dans « {shown(where)} » : {reason}.",
+            f'The attached file cannot be saved to "{shown(where)}": {reason}.',
         ) from refused

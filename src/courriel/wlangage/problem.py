@@ -40,6 +40,7 @@ class Problem:
     user: str = ""
     technical: str = ""
     reply: str = ""
+    protocol: str = ""
     is_error: bool = True
     notices: tuple[Text, ...] = field(default=())
 
@@ -54,6 +55,7 @@ class Problem:
             user=error.user,
             technical=str(because) if because else "" if isinstance(error, Impossible) else str(error),
             reply=str(error.reply or ""),
+            protocol=error.protocol or (because.protocol if because else ""),
         )
 
     @classmethod
@@ -75,7 +77,7 @@ class Problem:
         """The same, with the remedy, what to avoid, and the words for a technician."""
         lines = [self.message(spoken)]
         if self.failure is not None:
-            for label, text in ((_TO_DO, remedy(self.failure)), (_TO_AVOID, warning(self.failure))):
+            for label, text in ((_TO_DO, remedy(self.failure, self.protocol)), (_TO_AVOID, warning(self.failure))):
                 if text:
                     lines.append(f"{label.in_(spoken)}{self._tell(text, spoken)}")
         if self.technical and self.technical not in lines[0]:
@@ -91,7 +93,13 @@ class Problem:
 
     def _tell(self, text: Text, spoken: Language) -> str:
         host, _, port = self.server.rpartition(":")
-        return text.in_(spoken, host=host.strip("[]"), port=int(port) if port.isdigit() else None, user=self.user)
+        return text.in_(
+            spoken,
+            host=host.strip("[]"),
+            port=int(port) if port.isdigit() else None,
+            user=self.user,
+            protocol=self.protocol,
+        )
 
 
 def shown(text: str) -> str:

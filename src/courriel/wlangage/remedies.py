@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from courriel.failures import Failure, Text
 
 _PORTS = Text(
@@ -85,13 +87,37 @@ _IN_WLANGAGE = {
     "HEADER-LINE-BREAK": Text(
         "Refusez cette saisie, ou gardez-en la première ligne.", "Refuse this input, or keep its first line."
     ),
-    "EXTRA-MISSING": Text('pip install "courriel[bundled]"', 'pip install "courriel[bundled]"'),
+    "EXTRA-MISSING": Text(
+        "Exécutez la commande que donne le détail technique.", "Run the command that the technical detail gives."
+    ),
 }
 
 
-def remedy(failure: Failure) -> Text:
-    """What a program in the WLangage can do about it; the table's own advice where that fits."""
-    return _IN_WLANGAGE.get(failure.id, failure.fix)
+# The same for those who read: other ports, other functions.
+_READING = {
+    "pop3": {"587": "110", "465": "995", "25": "110", "SMTP": "POP3"},
+    "imap": {"587": "143", "465": "993", "25": "143", "SMTP": "IMAP"},
+}
+_SENDING_WORD = re.compile(r"\b(?:587|465|25)\b|(?<=EmailOuvreSession)SMTP|(?<=EmailStart)SMTP(?=Session)")
+_READ_AGAIN = Text(
+    "Rouvrez la session et relisez ce qui manque : rien n'a été perdu, et rien n'a été supprimé.",
+    "Open the session again and read what is missing: nothing was lost, and nothing was deleted.",
+)
+
+
+def remedy(failure: Failure, protocol: str = "") -> Text:
+    """What a program in the WLangage can do about it, by protocol; the table's own advice where that fits."""
+    words = _READING.get(protocol)
+    if words is None or failure.id not in _IN_WLANGAGE:
+        return _IN_WLANGAGE.get(failure.id, failure.fix)
+    if failure.id == "SESSION-LOST":
+        return _READ_AGAIN
+    said = _IN_WLANGAGE[failure.id]
+
+    def other(found: re.Match[str]) -> str:
+        return words[found[0]]
+
+    return Text(_SENDING_WORD.sub(other, said.fr), _SENDING_WORD.sub(other, said.en))
 
 
 def warning(failure: Failure) -> Text:

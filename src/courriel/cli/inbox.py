@@ -1,0 +1,80 @@
+"""`courriel inbox`: what lies in a mailbox, by IMAP or POP3; nothing in it is changed."""
+
+from __future__ import annotations
+
+import click
+
+from courriel.cli.command import Command, Manner, option
+from courriel.cli.speaking import Words, say
+
+WORDS = Words(
+    "Lit une boîte aux lettres par IMAP ou POP3, sans rien y changer. list énumère les messages (les plus récents en "
+    "dernier), show en montre un, save les écrit tels quels dans des fichiers .eml, watch attend les nouveaux (IMAP). "
+    "Les numéros sont ceux que list affiche. Le code de sortie est l'un de sysexits.h.",
+    "Reads a mailbox by IMAP or POP3, and changes nothing in it. list lists the letters (the latest ones last), show "
+    "shows one, save writes them as they are into .eml files, watch waits for new ones (IMAP). Numbers are those that "
+    "list shows. The exit status is one of sysexits.h.",
+)
+EXAMPLES = (
+    "courriel inbox imaps://ada@imap.example.org list --unseen",
+    "courriel inbox imaps://ada@imap.example.org show 1204",
+    Words(
+        "courriel inbox pops://ada@pop.example.org save 1 2 3 --to courrier",
+        "courriel inbox pops://ada@pop.example.org save 1 2 3 --to letters",
+    ),
+    "courriel inbox gmail+imap:ada@gmail.com?auth=xoauth2 watch --json",
+)
+ACTIONS = ("list", "show", "save", "watch")
+_NUMBERED = ("show", "save")
+
+
+USAGE = Words("URL list|show|save|watch [NUMÉRO] …", "URL list|show|save|watch [NUMBER] …")
+
+
+@click.command(cls=Command, words=WORDS, examples=EXAMPLES, usage=USAGE)
+@click.argument("url")
+@click.argument("action", type=click.Choice(ACTIONS), default="list")
+@click.argument("numbers", nargs=-1, type=click.IntRange(min=1))
+@option("--folder", value=Words("DOSSIER", "FOLDER"), fr="Le dossier ; sinon INBOX.", en="The folder; else INBOX.")
+@option("--unseen", is_flag=True, fr="Seulement ceux que personne n'a lus.", en="Only those that nobody has read.")
+@option("--from", "sender", value=Words("TEXTE", "TEXT"), fr="Seulement ceux de cet expéditeur.",
+        en="Only those from this sender.")  # fmt: skip
+@option("--subject", value=Words("TEXTE", "TEXT"), fr="Seulement ceux dont l'objet contient cela.",
+        en="Only those whose subject holds this.")  # fmt: skip
+@option("--since", type=click.DateTime(["%Y-%m-%d"]), value=Words("AAAA-MM-JJ", "YYYY-MM-DD"),
+        fr="Seulement ceux arrivés ce jour-là ou après.", en="Only those that came on this day or later.")  # fmt: skip
+@option("--last", type=click.IntRange(min=1), default=50, value=Words("NOMBRE", "COUNT"),
+        fr="Combien en énumérer au plus (50).", en="How many to list at most (50).")  # fmt: skip
+@option("--to", "folder_of_files", value=Words("DOSSIER", "FOLDER"), fr="Où save écrit ; sinon ici.",
+        en="Where save writes; else here.")  # fmt: skip
+@option("--timeout", type=click.FloatRange(min=0, min_open=True), value=Words("SECONDES", "SECONDS"),
+        fr="Combien de silence supporter.", en="How much silence to bear.")  # fmt: skip
+@option("--transcript", is_flag=True, fr="Montre la conversation, sans les secrets ni les messages.",
+        en="Shows the conversation, without secrets and letters.")  # fmt: skip
+@click.pass_obj
+def command(
+    manner: Manner,
+    url: str,
+    action: str,
+    numbers: tuple[int, ...],
+    folder: str | None,
+    unseen: bool,
+    sender: str | None,
+    subject: str | None,
+    since: object,
+    last: int,
+    folder_of_files: str | None,
+    timeout: float | None,
+    transcript: bool,
+) -> int:
+    """Open the mailbox, look, close it."""
+    from courriel.cli.reading import Reading, Wanted
+
+    if bool(numbers) is not (action in _NUMBERED):
+        raise click.UsageError(
+            say(f"{action} : quels messages ? donnez leurs numéros", f"{action}: which letters? give their numbers")
+            if action in _NUMBERED
+            else say(f"{action} ne prend pas de numéro", f"{action} takes no number")
+        )
+    wanted = Wanted(folder=folder, unseen=unseen, sender=sender, subject=subject, since=since, last=last)
+    return Reading(manner, url, wanted, timeout=timeout, transcript=transcript).run(action, numbers, folder_of_files)

@@ -1,0 +1,229 @@
+"""How the tasks of one pool send together: who finds no session free leaves with the others, on the next that is."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import TYPE_CHECKING, TypeAlias
+
+from courriel import errors
+from courriel.dialogue.stream import Stream
+from courriel.model.receipt import Receipt
+from courriel.session.lending import Lending, Warm
+from courriel.session.mailbag import Errand, Mailbag
+from courriel.session.many import WINDOW
+from courriel.session.outgoing import Sendable, Wishes
+from courriel.session.shelf import Place, Ticket
+from courriel.session.smtp import AsyncSmtpSession
+
+if TYPE_CHECKING:
+    import asyncio
+
+Act: TypeAlias = Callable[[AsyncSmtpSession], "Awaitable[Receipt]"]
+
+_AHEAD = 2  # by pipelining, one message more than is being told about: so the time limits are those of one message
+
+
+class Gathering(Lending[AsyncSmtpSession]):
+    """A pool of tasks, as far as they send together.
+
+    A message goes alone when a session is free, when the rate or the server wants a gap before it, and when one refused
+    recipient is to stop it.
+    """
+
+    def _prepare_to_gather(self) -> None:
+        self._bag = Mailbag()
+        self._carriers: dict[Ticket[AsyncSmtpSession], asyncio.Task[None]] = {}
+        self._leaving: set[asyncio.Task[None]] = set()  # who says goodbye
+        self._opening = 0  # carriers whose session is not open yet
+
+    @property
+    def waiting(self) -> int:
+        """How many callers wait for a session."""
+        return super().waiting - (self._bag.ticket is not None) + len(self._bag)
+
+    # What a subclass adds.
+
+    def _here(self) -> asyncio.AbstractEventLoop:
+        """The loop of this pool. Raises UsageError in another one."""
+        raise NotImplementedError
+
+    async def _ready(self, ticket: Ticket[AsyncSmtpSession]) -> AsyncSmtpSession:
+        """An open session for this ticket; see AsyncSmtpPool."""
+        raise NotImplementedError
+
+    async def _with_session(self, act: Act, ticket: Ticket[AsyncSmtpSession]) -> Receipt:
+        """Do this with a session of one's own; see AsyncSmtpPool."""
+        raise NotImplementedError
+
+    def _set_alarm(self) -> None:
+        """See to it that somebody looks when it is time; see AsyncSmtpPool."""
+        raise NotImplementedError
+
+    # Sending.
+
+    async def _among_others(self, message: Sendable, wishes: Wishes | None, alone: Act) -> Receipt:
+        """Send it at once when a session is free, otherwise with those who wait as well."""
+        loop, bag = self._here(), self._bag
+        if not bag:
+            ticket = self._ask()
+            if ticket.decided:
+                return await self._with_session(alone, ticket)
+            self._wait_together(ticket)
+        errand = Errand(bag, message, wishes, monotonic() + self.limits.wait, loop.create_future())
+        bag.put(errand)
+        if bag.ticket is None:
+            self._line_up()
+        elif len(bag) == 1:
+            self._set_alarm()
+        try:
+            told = await errand.told
+        except BaseException:
+            errand.call_off()
+            self._leave_if_empty()
+            raise
+        if isinstance(told, Receipt):
+            return told
+        if told is None:
+            return await self._with_session(alone, self._ask())
+        raise told
+
+    def _line_up(self) -> None:
+        """Have somebody wait for a session, on behalf of the bag."""
+        ticket = self._ask()
+        self._wait_together(ticket)
+        if ticket.decided:
+            self._served()
+        else:
+            self._set_alarm()
+
+    def _wait_together(self, ticket: Ticket[AsyncSmtpSession]) -> None:
+        ticket.until = min(ticket.until, self._bag.until)
+        ticket.call, self._bag.ticket = self._served, ticket
+
+    def _served(self) -> None:
+        """The bag was given a session, or never will be; the lock may be held."""
+        ticket, self._bag.ticket = self._bag.ticket, None
+        assert ticket is not None
+        ticket.call = _nobody  # from here on it is the carrier's own
+        if ticket.refusal is not None:
+            self._bag.tell_all(ticket.refusal)
+            return
+        self._here().call_soon(self._send_off, ticket)
+
+    def _send_off(self, ticket: Ticket[AsyncSmtpSession]) -> None:
+        carrier = self._here().create_task(self._carry(ticket), name="courriel carrier")
+        self._carriers[ticket] = carrier
+        carrier.add_done_callback(lambda _: self._carriers.pop(ticket))
+
+    def _leave_if_empty(self) -> None:
+        """Nobody waits together any more: neither does their ticket."""
+        ticket = self._bag.ticket
+        if ticket is not None and not self._bag:
+            self._bag.ticket = None
+            self._withdraw(ticket)
+
+    def _look(self) -> None:
+        now = monotonic()
+        for late in self._bag.late(now):
+            late.tell(self._too_late(None))
+        self._leave_if_empty()
+        if self._bag.ticket is not None:
+            self._bag.ticket.until = self._bag.until
+        super()._look()
+
+    # Carrying.
+
+    async def _carry(self, ticket: Ticket[AsyncSmtpSession]) -> None:
+        """Hand over what is in the bag on the session of this ticket, and give it back."""
+        try:
+            while self._bag:
+                session, begun = await self._open_for(ticket), monotonic()
+                try:
+                    await self._carry_on(session, ticket)
+                except errors.CourrielError as failed:
+                    # The session broke, and could not be opened again.
+                    session._line.hang_up()
+                    self._bag.put_back()
+                    if self._is_final(ticket, failed, begun):
+                        raise
+                else:
+                    break
+        except errors.CourrielError as failed:
+            if self._shelf.alive:
+                self._bag.tell_first(failed)
+            else:
+                self._bag.tell_all(failed)
+        finally:
+            self._withdraw(ticket)
+            if self._bag and self._bag.ticket is None and not self.closed:
+                self._line_up()
+
+    async def _open_for(self, ticket: Ticket[AsyncSmtpSession]) -> AsyncSmtpSession:
+        """Opening takes its time: what waits in the bag may leave on another session meanwhile."""
+        self._opening += 1
+        try:
+            to_open = ticket.place is not None and ticket.place.session is None
+            if to_open and self._bag.ticket is None and len(self._bag) > self._opening:
+                self._line_up()
+            return await self._ready(ticket)
+        finally:
+            self._opening -= 1
+
+    async def _carry_on(self, session: AsyncSmtpSession, ticket: Ticket[AsyncSmtpSession]) -> None:
+        """Take what there is room for, talk, and so on, until there is nothing left for this session."""
+        assert isinstance(session, Warm)
+        assert ticket.place is not None
+        stream = Stream(session._dialogue, window=WINDOW, all_or_nothing=False, ahead=_AHEAD)
+        try:
+            with session._line.turn:
+                while self._load(stream, session, ticket.place):
+                    begun = monotonic()
+                    try:
+                        await session._line.proceed(stream.talk(last=not self._room(stream, ticket.place)))
+                    finally:
+                        session._came_back(begun, *stream.results())
+                await self._wind_up(stream, session, ticket)
+        except errors.CourrielError:
+            raise
+        except BaseException:
+            stream.break_off(
+                errors.ConnectionFailed(
+                    "the session was cut short", stage="message", server=str(self.server), hint_id="SESSION-LOST"
+                )
+            )
+            raise
+
+    def _load(self, stream: Stream, session: AsyncSmtpSession, place: Place[AsyncSmtpSession]) -> bool:
+        """Fill the hands; whether there is anything in them. When the server has complained, everybody goes alone."""
+        if not self._shelf.at_ease:
+            self._bag.tell_all(None)
+        able = session._dialogue.able
+        for _ in range(min(self._room(stream, place), stream.room)):
+            self._bag.take().load(stream, able)
+        self._leave_if_empty()
+        return stream.in_hand > 0
+
+    def _room(self, stream: Stream, place: Place[AsyncSmtpSession]) -> int:
+        """How many more this session may take now: a share of what waits, and none when others have waited longer."""
+        shelf, bag = self._shelf, self._bag
+        if not bag or shelf.first not in (None, bag.ticket):
+            return 0
+        share = -(-len(bag) // self.limits.size)
+        return max(0, min(share, shelf.room(place, monotonic()) - stream.in_hand))
+
+    async def _wind_up(self, stream: Stream, session: AsyncSmtpSession, ticket: Ticket[AsyncSmtpSession]) -> None:
+        """Leave nothing half said. Nobody waits for this but who closes the pool."""
+        if not session.usable:
+            return
+        carrier = self._carriers[ticket]
+        self._leaving.add(carrier)
+        carrier.add_done_callback(self._leaving.discard)
+        await session._line.proceed(stream.wind_up())
+
+    def _tell_all_that_it_is_closed(self) -> None:
+        self._bag.tell_all(self._closed_meanwhile())
+
+
+def _nobody() -> None:
+    """Nobody is called."""

@@ -1,0 +1,144 @@
+"""The ground that an IMAP session stands on: it is opened and closed, and one call is made at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from courriel import errors
+from courriel.dialogue.imap import ImapDialogue
+from courriel.errors import Stage
+from courriel.model.credentials import Credentials
+from courriel.model.folder import Selection
+from courriel.model.limits import Limits
+from courriel.model.server import Dialect, Server, Timeouts
+from courriel.network.discreet import Discreet
+from courriel.network.line import keep_line
+from courriel.network.stepping import SteppingLine
+from courriel.network.transcript import Transcript, log_if_wanted
+from courriel.values import replace
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from courriel.session.imap_client import Client
+
+
+class OpenMailbox:
+    """An open mailbox, and nothing in it; see ImapSession."""
+
+    def __init__(
+        self,
+        server: Server | str,
+        credentials: Credentials | None = None,
+        *,
+        limits: Limits = Limits(),  # noqa: B008 - a value: it never changes
+        transcript: Transcript | None = None,
+    ) -> None:
+        self.server = Server(server, dialect=Dialect.IMAP) if isinstance(server, str) else server.speaking(Dialect.IMAP)
+        told = transcript if transcript is not None else log_if_wanted()
+        self._line = SteppingLine(self.server, Discreet(told) if told is not None else None)
+        self._dialogue = ImapDialogue(self.server, credentials, limits)
+        self._client: Client | None = None
+        self.selected: Selection | None = None
+
+    def open(self) -> Self:
+        """Connect, secure the line, log in; an older line is hung up first.
+
+        Raises ConnectionFailed (NameNotFound, TimedOut, TlsFailed), AuthenticationRefused, CommandRefused,
+        NotSupported, RemoteProtocolError; InvalidServer when credentials would cross a clear line, MissingExtra.
+        """
+        from courriel.session.imap_client import Client  # noqa: PLC0415 - an extra
+
+        self._client = self.selected = None
+        self._line.run(self._dialogue.open(), opening=True)
+        with self._call(lambda: None):
+            self._client = Client(self._line, self._dialogue)
+        return self
+
+    @property
+    def usable(self) -> bool:
+        """Whether the session is open, as far as is known without asking the server."""
+        return not self._line.broken
+
+    @property
+    def capabilities(self) -> dict[str, str]:
+        """What the server said it can do, by name, for example `{"IMAP4REV1": "", "AUTH": "PLAIN LOGIN"}`."""
+        return dict(self._dialogue.capabilities)
+
+    @property
+    def greeting(self) -> str:
+        """How the server introduced itself."""
+        return self._dialogue.greeting
+
+    @property
+    def tls_version(self) -> str:
+        """What protects the line, for example "TLSv1.3"; empty in clear."""
+        return self._line.tls_version
+
+    @property
+    def mechanism(self) -> str:
+        """How we logged in, for example "SCRAM-SHA-256"; "LOGIN" may be the command as well as the mechanism."""
+        return self._dialogue.mechanism
+
+    def change_timeouts(self, timeouts: Timeouts) -> None:
+        """Bear other silences, from the next wait on; a total deadline counts from the next call on."""
+        self.server = self._dialogue.server = replace(self.server, timeouts=timeouts)
+        self._line.follow(self.server)
+
+    def noop(self) -> None:
+        """Ask whether the server is still there, and keep it from falling asleep."""
+        with self._talk("mailbox") as client:
+            client.noop()
+
+    def close(self) -> None:
+        """Say goodbye and hang up; letters flagged as deleted stay. Never raises for what the server does then."""
+        if self.usable and not self._line.turn.taken:
+            with suppress(errors.CourrielError), self._talk("goodbye") as client:
+                client.logout()
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Cut the line without a word, from any thread: who waits on it gets ConnectionFailed."""
+        self.selected = None
+        self._line.hang_up()
+
+    # The steps.
+
+    @contextmanager
+    def _call(self, check: Callable[[], object]) -> Generator[None]:
+        """One call: nobody else's meanwhile, under one deadline; whatever but a refusal cuts it short hangs up."""
+        with self._line.turn:
+            self._line.begin()
+            check()
+            try:
+                yield
+            except BaseException as error:
+                if not keep_line(error, self.server, opening=False):
+                    self.hang_up()
+                raise
+
+    @contextmanager
+    def _talk(self, stage: Stage) -> Generator[Any]:
+        """One call, for which IMAPClient does the talking."""
+        with self._call(lambda: None), self._theirs.at(stage) as client:
+            yield client
+
+    @property
+    def _theirs(self) -> Client:
+        assert self._client is not None, "an open line has its client"
+        return self._client
+
+    def __enter__(self) -> Self:
+        return self if self.usable else self.open()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "open" if self.usable else "closed"
+        return f"<{type(self).__name__} {self.server} {self.server.security.name} {state}>"

@@ -1,0 +1,144 @@
+"""The folders of a mailbox: listed, selected, made and removed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from courriel import errors
+from courriel.model.folder import Folder, FolderStatus, Selection
+from courriel.session.imap_core import OpenMailbox
+from courriel.wire import imap as wire
+
+INBOX = "INBOX"
+_SPECIAL = {
+    b"\\sent": "sent", b"\\drafts": "drafts", b"\\trash": "trash", b"\\junk": "junk", b"\\archive": "archive",
+    b"\\all": "all", b"\\flagged": "flagged",
+}  # fmt: skip
+# What those folders are called where the server does not say which is which; the first that exists is taken.
+_USUAL = {
+    "sent": ("Sent", "Sent Items", "Sent Messages", "INBOX.Sent", "Envoyés", "Éléments envoyés", "INBOX.Envoyes"),
+    "drafts": ("Drafts", "INBOX.Drafts", "Brouillons", "INBOX.Brouillons"),
+    "trash": ("Trash", "Deleted Items", "Deleted Messages", "INBOX.Trash", "Corbeille", "Éléments supprimés"),
+    "junk": ("Junk", "Spam", "Junk E-mail", "INBOX.Junk", "INBOX.Spam", "Indésirables", "Courrier indésirable"),
+    "archive": ("Archive", "Archives", "INBOX.Archive"),
+}
+
+
+class WithFolders(OpenMailbox):
+    """An open mailbox with its folders, one of which is worked in; see ImapSession."""
+
+    def folders(self, pattern: str = "*") -> list[Folder]:
+        """The folders whose names fit: `*` stands for anything, `%` for anything within one level."""
+        name = folder_name(pattern)
+        with self._call(lambda: None):
+            return [_folder(*each) for each in self._theirs.folders(name)]
+
+    def special(self, use: str) -> str:
+        """The name of the folder that is kept for "sent", "drafts", "trash", "junk" or "archive".
+
+        It is the one that the server says it is (RFC 6154), else the first with a usual name, in English or in French.
+        Raises NotSupported when there is none.
+        """
+        if use not in _SPECIAL.values():
+            raise errors.UsageError(f"{use!r} is none of {', '.join(_SPECIAL.values())}")
+        known = self.folders()
+        for folder in known:
+            if folder.special == use:
+                return folder.name
+        names = {folder.name for folder in known if folder.selectable}
+        for name in _USUAL.get(use, ()):
+            if name in names:
+                return name
+        raise errors.NotSupported(
+            f"no folder of this mailbox is kept for {use!r}; name one", capability="SPECIAL-USE", stage="mailbox",
+            server=str(self.server),
+        )  # fmt: skip
+
+    def select(self, folder: str = INBOX, *, read_only: bool = False) -> Selection:
+        """Work in this folder from now on; a folder that may not be changed is selected as `read_only`.
+
+        Raises CommandRefused when there is no such folder; none is selected then.
+        """
+        name = folder_name(folder)
+        self.selected = None
+        try:
+            with self._talk("mailbox") as client:
+                told = client.select_folder(name, readonly=read_only)
+        except errors.CommandRefused as refused:
+            if not isinstance(refused.__cause__, _read_only_error()):
+                raise
+            return self.select(folder, read_only=True)
+        selection = Selection(
+            name,
+            count=told.get(b"EXISTS", 0),
+            uid_validity=told.get(b"UIDVALIDITY", 0),
+            uid_next=told.get(b"UIDNEXT"),
+            read_only=read_only,
+        )
+        self.selected = selection
+        return selection
+
+    def status(self, folder: str = INBOX) -> FolderStatus:
+        """How many letters a folder holds, and how many were not read, without selecting it."""
+        name = folder_name(folder)
+        with self._talk("mailbox") as client:
+            told = client.folder_status(name, ("MESSAGES", "UNSEEN", "UIDVALIDITY", "UIDNEXT"))
+        numbers = [told.get(key, 0) for key in (b"MESSAGES", b"UNSEEN", b"UIDVALIDITY", b"UIDNEXT")]
+        return FolderStatus(name, *numbers)
+
+    def create(self, folder: str) -> None:
+        """Make a folder, and show it in mail programs. Raises CommandRefused when it exists."""
+        name = folder_name(folder)
+        with self._talk("mailbox") as client:
+            client.create_folder(name)
+            client.subscribe_folder(name)
+
+    def rename(self, folder: str, new_name: str) -> None:
+        """Call a folder something else; letters and folders in it come along."""
+        with self._talk("mailbox") as client:
+            client.rename_folder(folder_name(folder), folder_name(new_name))
+
+    def remove(self, folder: str) -> None:
+        """Remove a folder with all the letters in it, for good."""
+        name = folder_name(folder)
+        with self._talk("mailbox") as client:
+            client.delete_folder(name)
+
+    # The steps.
+
+    def _must_be_selected(self) -> Selection:
+        if self.selected is None:
+            raise errors.UsageError("no folder is selected: select one")
+        return self.selected
+
+    def _select_something(self) -> Selection:
+        return self.selected or self.select()
+
+    def _must_be_at(self, place: tuple[str, int]) -> None:
+        selection = self.selected
+        if selection is None or selection.name != place[0]:
+            now = f"{selection.name!r} is" if selection else "no folder is"
+            raise errors.UsageError(f"these letters are in {place[0]!r}, and {now} selected: select it again")
+        if selection.uid_validity != place[1]:
+            raise errors.UsageError(f"the server has renumbered the letters in {place[0]!r}: search for them again")
+
+
+def _folder(flags: Sequence[bytes], separator: bytes | None, name: str) -> Folder:
+    lowered = {flag.lower() for flag in flags if isinstance(flag, bytes)}
+    special = next((word for flag, word in _SPECIAL.items() if flag in lowered), "")
+    selectable = not lowered & {b"\\noselect", b"\\nonexistent"}
+    return Folder(name, (separator or b"").decode("ascii", "replace"), special, selectable)
+
+
+def folder_name(name: object) -> str:
+    """The name as it may be asked for. Raises UsageError for one that cannot be, control characters among them (A2)."""
+    if not isinstance(name, str) or not name:
+        raise errors.UsageError(f"{name!r} is not the name of a folder")
+    wire.text("the name of a folder", name)
+    return name
+
+
+def _read_only_error() -> type[BaseException]:
+    from imaplib import IMAP4  # noqa: PLC0415 - with the extra
+
+    return IMAP4.readonly

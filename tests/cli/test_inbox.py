@@ -1,0 +1,190 @@
+"""`courriel inbox`: the practice server by POP3, and a stranger by IMAP; both languages, JSON, exit statuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import Ran
+from courriel import Message, Sandbox, failures, send
+from session.imap_stranger import imap_server
+from session.stranger import stranger
+
+Run = Callable[..., Ran]
+
+ONE = "Subject: =?utf-8?q?=C3=89t=C3=A9?=\nFrom: Ada <ada@example.org>\nDate: Tue, 24 Nov 2026 10:00:00 +0100\n\n"
+WHOLE = ONE + "Bonjour.\x1b[31m\n"
+
+
+def told(what: str, octets: str) -> str:
+    size = len(octets.replace("\n", "\r\n"))
+    return (
+        f"* 1 FETCH (UID 3 FLAGS (\\Flagged) RFC822.SIZE {len(WHOLE.replace(chr(10), chr(13) + chr(10)))} "
+        f"BODY[{what}] {{{size}}}\n{octets})\n"
+    )
+
+
+@pytest.fixture
+def imap() -> Iterator[str]:
+    """The URL of a mailbox with one letter, number 3."""
+
+    def fetch(phone: object, tag: str, command: str) -> None:
+        if " 3 " not in f"{command} ":
+            phone.say(f"{tag} OK nothing")  # type: ignore[attr-defined]
+        elif "HEADER" in command:
+            phone.say(told("HEADER", ONE) + f"{tag} OK")  # type: ignore[attr-defined]
+        else:
+            phone.say(told("", WHOLE) + f"{tag} OK")  # type: ignore[attr-defined]
+
+    with stranger(imap_server(UID_SEARCH="* SEARCH 3\n{tag} OK", UID_FETCH=fetch)) as server:
+        yield f"imap://ada:any@127.0.0.1:{server.port}"
+
+
+@pytest.fixture
+def pop() -> Iterator[str]:
+    """The URL of a mailbox with two letters."""
+    with Sandbox() as sandbox:
+        for subject in ("one", "two"):
+            message = Message(sender="ada@example.org", to="bob@example.org", subject=subject, text="Bonjour.")
+            send(message, via=sandbox.url)
+        yield sandbox.pop_url.replace("://", "://bob%40example.org:any@")
+
+
+def test_a_mailbox_is_listed_by_imap(courriel: Run, imap: str) -> None:
+    ran = courriel("inbox", imap)
+
+    assert ran.status == 0
+    assert ran.out == f"     3 • 2026-11-24 10:00  {'Ada <ada@example.org>':<30}  Été\n"
+
+
+def test_a_mailbox_is_listed_by_pop3(courriel: Run, pop: str) -> None:
+    ran = courriel("inbox", pop, "list", "--json", "--last", "1")
+
+    assert ran.status == 0
+    assert (ran.json["number"], ran.json["subject"], ran.json["from"]) == (2, "two", "ada@example.org")
+    assert ran.json["flags"] is None
+
+
+def test_a_letter_is_shown_and_cannot_steer_the_terminal(courriel: Run, imap: str) -> None:
+    ran = courriel("inbox", imap, "show", "3")
+
+    assert ran.status == 0
+    assert "Subject: Été" in ran.out
+    assert "Bonjour." in ran.out
+    assert "\x1b" not in ran.out
+
+
+def test_a_letter_is_shown_as_json(courriel: Run, pop: str) -> None:
+    ran = courriel("inbox", pop, "show", "1", "--json")
+
+    assert ran.json["text"].strip() == "Bonjour."
+    assert ran.json["attachments"] == []
+
+
+def test_letters_are_saved_and_never_over_a_file(courriel: Run, pop: str, tmp_path: Path) -> None:
+    first = courriel("inbox", pop, "save", "1", "2", "--to", str(tmp_path / "mail"))
+    again = courriel("inbox", pop, "save", "1", "--to", str(tmp_path / "mail"))
+
+    assert first.status == 0
+    assert first.out.splitlines() == [str(tmp_path / "mail" / f"00000{number}.eml") for number in (1, 2)]
+    assert b"Subject: one" in (tmp_path / "mail" / "000001.eml").read_bytes()
+    assert again.status == 74
+
+
+@pytest.mark.parametrize("url", ["imap", "pop"])
+@pytest.mark.parametrize(("language", "words"), [("fr", "il n'y a pas de message 9"), ("en", "there is no letter 9")])
+def test_a_letter_that_is_not_there_is_told(
+    courriel: Run, request: pytest.FixtureRequest, url: str, language: str, words: str
+) -> None:
+    ran = courriel("inbox", request.getfixturevalue(url), "show", "9", "--lang", language)
+
+    assert ran.status == 66
+    assert words in ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("show",), "which letters? give their numbers"),
+        (("list", "3"), "list takes no number"),
+        (("steal",), "one of list, show, save, watch is expected"),
+        (("list", "--since", "yesterday"), "yesterday"),
+    ],
+)
+def test_a_mistake_is_told_before_anything_is_called(courriel: Run, arguments: tuple[str, ...], words: str) -> None:
+    ran = courriel("inbox", "imaps://ada:any@imap.invalid", *arguments)
+
+    assert ran.status == 64
+    assert words in ran.err
+
+
+def test_pop3_cannot_search_and_says_so(courriel: Run) -> None:
+    ran = courriel("inbox", "pops://ada:any@pop.invalid", "list", "--unseen")
+
+    assert ran.status == 64
+    assert "POP3 can neither search" in ran.err
+
+
+def test_a_way_that_sends_is_not_read_by(courriel: Run) -> None:
+    ran = courriel("inbox", "smtps://ada@smtp.invalid", "list")
+
+    assert ran.status == 64
+    assert "imaps://" in ran.err
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_a_refused_login_has_its_exit_status_and_its_advice(courriel: Run, language: str) -> None:
+    with stranger(imap_server(AUTHENTICATE="{tag} NO [AUTHENTICATIONFAILED] no")) as server:
+        ran = courriel("inbox", f"imap://ada:hunter2@127.0.0.1:{server.port}", "list", "--lang", language)
+
+    assert ran.status == 77
+    assert "IMAP-LOGIN-REFUSED" in ran.err
+    assert "hunter2" not in ran.err + ran.out
+    assert ("mot de passe" if language == "fr" else "password") in ran.err
+    failures.speak(None)
+
+
+def test_the_conversation_is_shown_without_the_secret(courriel: Run, imap: str) -> None:
+    ran = courriel("inbox", imap, "show", "3", "--transcript")
+
+    assert "UID FETCH 3" in ran.err
+    assert "(not shown: a secret)" in ran.err
+    assert "Bonjour" not in ran.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_watching_tells_each_letter_and_ends_when_it_is_asked_to(number: signal.Signals) -> None:
+    answers = iter(["* SEARCH 3\n{tag} OK", "* SEARCH\n{tag} OK", "* SEARCH\n{tag} OK"])
+
+    def search(phone: object, tag: str, command: str) -> None:
+        phone.say(next(answers).replace("{tag}", tag))  # type: ignore[attr-defined]
+
+    def idle(phone: object, tag: str, command: str) -> None:
+        phone.say("+ idling")  # type: ignore[attr-defined]
+        phone.hear()  # type: ignore[attr-defined]
+        phone.say(f"{tag} OK done")  # type: ignore[attr-defined]
+
+    selected = "* OK [UIDVALIDITY 7] ok\n* OK [UIDNEXT 3] ok\n{tag} OK selected"
+    act = imap_server(UID_SEARCH=search, IDLE=idle, UID_FETCH=told("HEADER", ONE) + "{tag} OK", SELECT=selected)
+    with stranger(act) as server:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "courriel", "inbox", f"imap://ada:any@127.0.0.1:{server.port}", "watch", "--json"],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        )
+        assert process.stdout is not None
+        first = json.loads(process.stdout.readline())
+        process.send_signal(number)
+        rest, _ = process.communicate(timeout=20)
+
+    assert (first["number"], first["subject"]) == (3, "Été")
+    assert rest == ""
+    assert process.returncode == 0

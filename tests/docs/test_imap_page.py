@@ -1,0 +1,50 @@
+"""The pages on IMAP name what there is: every word of theirs is one of the session's."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import courriel
+from courriel import AsyncImapSession, ImapSession, Search
+from courriel.session.imap_watch import Watch
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.mark.parametrize("page", ["docs/imap.md", "docs/imap.fr.md"])
+def test_the_page_can_be_compiled_and_names_what_there_is(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    code = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+    for block in code:
+        compile(block, page, "exec")
+    called = set(re.findall(r"\bmailbox\.(\w+)\(", "\n".join(code) + text)) - {"mailbox"}
+    assert called >= {"search", "flag", "append", "special", "find", "watch"}
+    assert all(hasattr(ImapSession, word) and hasattr(AsyncImapSession, word) for word in called)
+    assert all(hasattr(Watch, word) for word in re.findall(r"\bwatch\.(\w+)", text) if word != "mark")
+    wanted = {
+        word for call in re.findall(r"search\(([^)]*)\)", "\n".join(code)) for word in re.findall(r"(\w+)=", call)
+    }
+    assert wanted <= set(Search.__match_args__)
+    assert all(hasattr(courriel, name) for name in ("Limits", "Mark", "Search", "Timeouts", "mailbox"))
+
+
+def test_both_pages_say_the_same() -> None:
+    english, french = ((ROOT / f"docs/imap{mark}.md").read_text("utf-8") for mark in ("", ".fr"))
+
+    def words(text: str) -> list[str]:
+        return sorted(set(re.findall(r"`([A-Za-z_]+)", text)))
+
+    assert words(english) == words(french)
+
+
+def test_both_colours_have_the_same_words() -> None:
+    def public(kind: type) -> set[str]:
+        return {name for name in dir(kind) if not name.startswith("_")}
+
+    only_for_those_who_block = {"fetch_in_lots", "tell", "wait_for_news"}  # what the letters and the watch are made of
+
+    assert public(ImapSession) - public(AsyncImapSession) == only_for_those_who_block

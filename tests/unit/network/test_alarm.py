@@ -1,0 +1,49 @@
+"""One timer for all the waits of a connection."""
+
+from __future__ import annotations
+
+import asyncio
+
+from courriel.network.arrivals import Alarm
+
+
+def test_an_alarm_that_is_set_again_rings_at_the_later_moment() -> None:
+    async def story() -> None:
+        loop, rung = asyncio.get_running_loop(), asyncio.Event()
+        alarm = Alarm(rung.set)
+        begun = loop.time()
+        alarm.set(0.01)
+        alarm.set(0.05)
+        await asyncio.wait_for(rung.wait(), 5)
+
+        assert loop.time() - begun >= 0.049
+
+    asyncio.run(story())
+
+
+def test_an_alarm_that_is_set_again_rings_at_the_earlier_moment() -> None:
+    async def story() -> None:
+        rung = asyncio.Event()
+        alarm = Alarm(rung.set)
+        alarm.set(1_000)
+        alarm.set(0.01)
+
+        await asyncio.wait_for(rung.wait(), 5)
+
+    asyncio.run(story())
+
+
+def test_an_alarm_that_is_cancelled_leaves_no_timer_behind() -> None:
+    async def story() -> None:
+        rung = asyncio.Event()
+        alarm = Alarm(rung.set)
+        alarm.set(0.01)
+        alarm.cancel()
+
+        assert alarm._timer is None
+        with_another = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.03, with_another.set)
+        await with_another.wait()
+        assert not rung.is_set()
+
+    asyncio.run(story())
