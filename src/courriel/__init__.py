@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from courriel.network.transcript import Transcript as Transcript
     from courriel.outbox.aio import AsyncOutbox as AsyncOutbox
     from courriel.outbox.outbox import Outbox as Outbox
+    from courriel.outbox.store import State as State
     from courriel.outbox.ticket import Ticket as Ticket
     from courriel.reply import Reply as Reply
     from courriel.sandbox.sandbox import Sandbox as Sandbox
@@ -111,6 +112,7 @@ _HOMES = {
     "Server": "model.server",
     "SmtpPool": "session.pool",
     "SmtpSession": "session.smtp",
+    "State": "outbox.store",
     "Template": "compose.template",
     "Ticket": "outbox.ticket",
     "Timeouts": "model.server",

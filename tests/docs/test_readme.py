@@ -38,7 +38,7 @@ def _a_folder_with_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("readme", READMES)
-@pytest.mark.parametrize("mark", ["SmtpSession(server", "EmailOuvreSessionSMTP(", "courriel.send("])
+@pytest.mark.parametrize("mark", ["SmtpSession(server", "EmailOuvreSessionSMTP(", "courriel.send(", "Outbox("])
 def test_each_way_to_send_sends(readme: str, mark: str, office: PostOffice) -> None:
     exec(block(readme, mark), {"secret": "secret"})
 

@@ -27,6 +27,7 @@ from courriel import (
     errors,
 )
 from courriel.outbox.store import State
+from hostile.lists import hostile, shown
 from outbox.conftest import message
 
 SECRET = "sesame-ouvre-toi"
@@ -273,6 +274,31 @@ def test_a_bad_wish_is_refused_before_anything_is_written(
     assert list(outbox.list()) == []
 
 
+HOSTILE = [text for kind in ("addresses", "header_values", "ehlo_names", "proxy_targets") for text in hostile(kind)]
+hostile_texts = pytest.mark.parametrize("text", HOSTILE, ids=shown)
+
+
+@hostile_texts
+def test_a_hostile_key_is_refused_or_is_a_key_as_any(outbox: Outbox, sandbox: Sandbox, text: str) -> None:
+    try:
+        ticket = outbox.put(message(1), via=sandbox.url, key=text)
+    except errors.UsageError:
+        assert list(outbox.list()) == []
+    else:
+        assert outbox.put(message(2), via=sandbox.url, key=text) == outbox.get(key=text) == ticket
+        assert [info.key for info in outbox.list()] == [text]
+
+
+@hostile_texts
+def test_a_hostile_way_is_refused_before_anything_is_written(outbox: Outbox, text: str) -> None:
+    try:
+        outbox.put(message(1), via=text)
+    except errors.UsageError:
+        assert list(outbox.list()) == []
+    else:
+        assert [info.lane for info in outbox.list()] == [Route.parse(text).reveal_url()]
+
+
 def test_a_session_that_awaits_is_refused_with_a_reason(outbox: Outbox) -> None:
     with pytest.raises(errors.UsageError, match="SmtpSession"):
         outbox.put(message(1), via=AsyncSmtpSession(Server("127.0.0.1", 25)))  # type: ignore[arg-type]
@@ -398,3 +424,21 @@ def test_nothing_of_a_mail_is_in_a_log(outbox: Outbox, sandbox: Sandbox, caplog:
 
     assert [record.action for record in caplog.records if hasattr(record, "action")] == ["ticket_ready", "ticket_sent"]
     assert not re.search("example.org|private|Number", caplog.text)
+
+
+def test_a_task_that_is_cancelled_does_not_interrupt_a_mail(place: str, sandbox: Sandbox) -> None:
+    sandbox.answer("message", "silence", times=1)
+
+    async def use() -> tuple[State, int]:
+        async with AsyncOutbox(place) as outbox:
+            ticket = await outbox.put(message(1), via=sandbox.url)
+            worker = outbox.worker().start()
+            waiting = asyncio.create_task(ticket.wait(60))
+            while await ticket.status() is not State.DOT:  # noqa: ASYNC110 - it is a thread that changes it
+                await asyncio.sleep(0.01)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            return await ticket.status(), await worker.stop(0.1)
+
+    assert asyncio.run(use()) == (State.DOT, 1)

@@ -470,6 +470,15 @@ def test_a_commit_that_fails_is_unknown_and_the_same_key_settles_it(store: Sqlit
     assert [info.key for info in store.read(Query())] == ["once"]
 
 
+def test_who_reopens_what_is_well_disturbs_nobody(store: SqliteStore) -> None:
+    before = store._file._durable
+
+    store.reopen()
+
+    assert store._file._durable is before
+    store.put([new_mail()])
+
+
 def test_a_worker_of_a_disk_that_failed_opens_it_again(
     path: Path, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -539,11 +548,12 @@ def test_tables_of_another_age_are_not_touched(path: Path, store: SqliteStore) -
 
 
 @pytest.mark.parametrize(
-    "name", ["claim", "claim_suspect", "recover", "is_anything_due", "is_anything_late", "count_busy"]
+    "name",
+    ["claim", "claim_suspect", "recover", "is_anything_due", "is_anything_late", "count_busy", "read_news", "old"],
 )
 def test_what_a_worker_asks_all_day_is_a_range_of_an_index(store: SqliteStore, name: str) -> None:
     values = dict.fromkeys(
-        ["lane", "now", "prio", "most", "token", "lease", "holder", "poison"], 1
+        ["lane", "now", "prio", "most", "token", "lease", "holder", "poison", "created", "id", "sent", "failed"], 1
     )  # the plan does not depend on them
     plan = store._file.read(
         lambda reading: reading.execute(f"EXPLAIN QUERY PLAN {statements()[name]}", values).fetchall()

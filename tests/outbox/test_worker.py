@@ -12,7 +12,7 @@ from courriel import Outbox, Sandbox, Server, SmtpSession, Ticket, Timeouts, err
 from courriel.model.server import Security
 from courriel.outbox import batch, keeper, recorder
 from courriel.outbox.batch import Batch
-from courriel.outbox.store import Query, State
+from courriel.outbox.store import Query, Settlement, State
 from outbox.conftest import claim, message, new_mail
 
 
@@ -230,6 +230,49 @@ def test_a_disk_that_fails_at_the_end_is_tried_until_it_works(
 
     assert ticket.status is State.SENT
     assert len(sandbox.letters) == 1
+
+
+def test_a_result_that_cannot_be_written_keeps_no_other_waiting(
+    outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tickets = outbox.put_many([message(n) for n in range(3)], via=sandbox.url)
+    settle = outbox._store.settle
+
+    def choke(settlements: list[Settlement]) -> list[bool]:
+        if any(each.id == tickets[1].id for each in settlements):
+            raise ZeroDivisionError
+        return settle(settlements)
+
+    monkeypatch.setattr(outbox._store, "settle", choke)
+
+    outbox.run_once()
+
+    assert [ticket.status for ticket in tickets] == [State.SENT, State.DOT, State.SENT]
+
+
+@pytest.mark.parametrize("said", [b"550 \xff\xfe\x00 \xed\xa0\x80\r\n", b"550 " + b"x" * 400 + b"\r\n"])
+def test_whatever_a_server_says_can_be_written_down(outbox: Outbox, sandbox: Sandbox, said: bytes) -> None:
+    sandbox.answer("message", said, times=1)
+    ticket = outbox.put(message(1), via=sandbox.url)
+
+    outbox.run_once()
+
+    assert ticket.status is State.FAILED
+    assert ticket.info.refused
+
+
+def test_a_reason_with_half_a_character_is_kept(
+    outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> object:
+        raise errors.RemoteProtocolError("\ud800\0", stage="data")
+
+    ticket = outbox.put(message(1), via=sandbox.url)
+    monkeypatch.setattr(SmtpSession, "open", broken)
+
+    outbox.run_once()
+
+    assert ticket.info.why == "RemoteProtocolError: \\ud800\\0"
 
 
 def test_a_session_that_breaks_without_a_word_leaves_its_mails_unsure_or_given_back(

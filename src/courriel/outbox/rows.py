@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 Row = Sequence[Any]
 
+_ON_UNSURE = tuple(OnUnsure)
+_NOTHING = len("{}")
+
 
 def mail_values(mail: NewMail) -> dict[str, object]:
     """The parameters of `put_mail`."""
@@ -58,13 +61,12 @@ def query_values(query: Query) -> dict[str, object]:
         "lane": query.lane or "",
         "since": query.since if query.since is not None else -1.0,
         "unsure": -1 if query.unsure is None else int(query.unsure),
-        "news": -1 if query.news is None else int(query.news),
     }
 
 
-def jobs_of(rows: Iterable[Row]) -> list[Job]:
-    """What `claim` returned, the longest due first."""
-    return [_job(row) for row in sorted(rows, key=lambda row: (row[0], row[1]))]
+def jobs_of(rows: Iterable[Row], bodies: Mapping[str, bytes], most: int) -> list[Job]:
+    """What `claim` returned, the longest due first; `bodies` has those of no more than so many octets."""
+    return [_job(row, bodies, most) for row in sorted(rows, key=lambda row: (row[4], row[0], row[1]))]
 
 
 def info_of(row: Row) -> MailInfo:
@@ -136,27 +138,31 @@ def answers(stored: Mapping[str, Sequence[Any]]) -> dict[str, Answer]:
 # The steps.
 
 
-def _job(row: Row) -> Job:
+def _job(row: Row, bodies: Mapping[str, bytes], most: int) -> Job:
     _, ident, token, lane, prio, tries, lost, unsure, on_unsure, age, calm, left = row[:12]
     message_id, sender, recipients, options, results, size = row[12:]
+    body: tuple[bytes, ...] | None = None
+    if size <= most:
+        body = (bodies[ident],) if ident in bodies else ()
     return Job(
-        id=str(ident),
-        token=str(token),
-        lane=lane,
-        priority=prio,
-        tries=tries,
-        lost=lost,
-        unsure=unsure,
-        on_unsure=OnUnsure(on_unsure),
-        age=age,
-        calm=calm,
-        left=left,
-        message_id=message_id,
-        sender=sender,
-        recipients=tuple(_read(recipients)),
-        options=_read(options),
-        results=answers(_read(results)),
-        size=size,
+        str(ident),
+        str(token),
+        lane,
+        prio,
+        tries,
+        lost,
+        unsure,
+        _ON_UNSURE[on_unsure],
+        age,
+        calm,
+        left,
+        message_id,
+        sender,
+        tuple(_read(recipients)),
+        _read(options),
+        answers(_read(results)) if len(results) > _NOTHING else {},
+        size,
+        body,
     )
 
 

@@ -120,8 +120,7 @@ class SqliteStore:
                 connection.execute(self._says["spend"], values | {"seconds": now_known.gap * len(jobs)})
             return Claimed(tuple(jobs), recovered, now_known)
 
-        claimed = self._file.write_lightly(act)
-        return replace(claimed, jobs=tuple(self._with_body(job) for job in claimed.jobs))
+        return self._file.write_lightly(act)
 
     def _look(self, connection: sqlite3.Connection, lane: str) -> tuple[LaneInfo, bool, bool]:
         values = {"lane": lane, "now": self._clock()}
@@ -143,21 +142,13 @@ class SqliteStore:
     def _lease(self, connection: sqlite3.Connection, values: dict[str, object], most: int) -> list[Job]:
         """One that was lost before, alone, or as many as there is room for, the urgent ones first."""
         self._claims += 1
-        alone = connection.execute(self._says["claim_suspect"], values) if self._claims % 2 else ()
-        jobs = rows.jobs_of(list(alone))
-        if jobs:
-            return jobs
-        for priority in range(3):
-            if len(jobs) < most:
-                more = values | {"prio": priority, "most": most - len(jobs)}
-                jobs += rows.jobs_of(connection.execute(self._says["claim"], more).fetchall())
-        return jobs or rows.jobs_of(connection.execute(self._says["claim_suspect"], values).fetchall())
-
-    def _with_body(self, job: Job) -> Job:
-        if job.size > _CARRIED:
-            return job
-        chunk = self._chunk(job.id, 0)
-        return replace(job, body=() if chunk is None else (chunk,))
+        found = connection.execute(self._says["claim_suspect"], values).fetchall() if self._claims % 2 else []
+        for priority in () if found else range(3):
+            if len(found) < most:
+                more = values | {"prio": priority, "most": most - len(found)}
+                found += connection.execute(self._says["claim"], more).fetchall()
+        found = found or connection.execute(self._says["claim_suspect"], values).fetchall()
+        return rows.jobs_of(found, _small_bodies(connection, found), _CARRIED)
 
     def mark(self, jobs: Sequence[Job], *, lease: float) -> list[bool]:
         """See Store.mark."""
@@ -213,11 +204,11 @@ class SqliteStore:
 
     def read(self, query: Query) -> Iterator[MailInfo]:
         """See Store.read."""
-        values = rows.query_values(query)
+        values, said = rows.query_values(query), self._says["read_news" if query.news else "read"]
         left = query.most if query.most is not None else sys.maxsize
         while left > 0:
             values["most"] = min(left, _PAGE)
-            page = self._file.read(lambda reading: reading.execute(self._says["read"], values).fetchall())
+            page = self._file.read(lambda reading: reading.execute(said, values).fetchall())
             yield from map(rows.info_of, page)
             if len(page) < _PAGE:
                 return
@@ -294,3 +285,14 @@ class SqliteStore:
     def close(self) -> None:
         """See Store.close."""
         self._file.close()
+
+
+# The steps.
+
+
+def _small_bodies(connection: sqlite3.Connection, found: Sequence[rows.Row]) -> dict[str, bytes]:
+    """The contents of those that are small, all at once; others are read while they are sent."""
+    ids = [row[1] for row in found if row[-1] <= _CARRIED]
+    places = ",".join("?" * len(ids))
+    asked = f"SELECT mail, chunk FROM outbox_body WHERE seq = 0 AND mail IN ({places})"  # noqa: S608 - question marks only
+    return dict(connection.execute(asked, ids).fetchall())

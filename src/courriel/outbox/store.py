@@ -233,13 +233,16 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which mails to list; None is any. `since` is the moment at which they were put, in seconds since 1970."""
+    """Which mails to list; None is any. `since` is the moment at which they were put, in seconds since 1970.
+
+    With `news`, those whose end somebody has still to hear of, and nothing else is asked.
+    """
 
     state: State | None = None
     lane: str | None = None
     since: float | None = None
     unsure: bool | None = None
-    news: bool | None = None
+    news: bool = False
     most: int | None = None
 
 

@@ -270,9 +270,7 @@ class Worker:
         """Have it written down."""
         events = _events(job, decision)
         now = time.time()
-        words = {
-            name: (code, enhanced, text[:_LONGEST_WHY], now) for name, (code, enhanced, text) in decision.words.items()
-        }
+        words = {name: (code, enhanced, _kept(text), now) for name, (code, enhanced, text) in decision.words.items()}
         settlement = Settlement(
             job.id,
             job.token,
@@ -280,7 +278,7 @@ class Worker:
             decision.recipients,
             {**job.results, **words},
             decision.delay,
-            decision.why[:_LONGEST_WHY],
+            _kept(decision.why),
             decision.counted,
             decision.unsure,
             news=self._tools.listeners.wanted(events),
@@ -316,7 +314,7 @@ class _Outcome:
             action = "login_refused" if self._trouble.login else "lane_paused"
             logger.log(level, "Lane %s rests for %.0f s: %s", self._name, pause, self._trouble.sentence,
                        extra={"action": action})  # fmt: skip
-            why = self._trouble.sentence[:_LONGEST_WHY]
+            why = _kept(self._trouble.sentence)
             store.lane_failed(self._name, fails=self._fails, pause=pause, why=why)
         elif self._works and self._fails:
             store.lane_works(self._name)
@@ -348,6 +346,11 @@ def _events(job: Job, decision: policy.Decision) -> tuple[News, ...]:
     if decision.unsure:
         return ("unsure",)
     return ("delayed",) if policy.is_delayed(job.calm, job.age) else ()
+
+
+def _kept(text: str) -> str:
+    """As much of a text as is kept, in characters that every database takes."""
+    return text[:_LONGEST_WHY].replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
 
 
 def _asked(confirm: Confirm, job: Job) -> bool:

@@ -51,7 +51,7 @@ CREATE INDEX outbox_ready   ON outbox_mail (lane, prio, due) WHERE state = 0 AND
 CREATE INDEX outbox_suspect ON outbox_mail (lane, due)       WHERE state = 0 AND lost > 0;
 CREATE INDEX outbox_busy    ON outbox_mail (lane, lease)     WHERE state IN (1, 2);
 CREATE INDEX outbox_done    ON outbox_mail (state, changed)  WHERE state > 3;
-CREATE INDEX outbox_news    ON outbox_mail (changed)         WHERE news > 0;
+CREATE INDEX outbox_news    ON outbox_mail (created, id)     WHERE news > 0;
 CREATE INDEX outbox_order   ON outbox_mail (created, id);
 
 CREATE TABLE outbox_version (version INTEGER NOT NULL);

@@ -124,7 +124,15 @@ SELECT created, id, key, lane, prio, state, due, expires, changed, tries, lost, 
 FROM outbox_mail
 WHERE (created > :created OR (created = :created AND id > :id))
   AND (:state = -1 OR state = :state) AND (:lane = '' OR lane = :lane) AND created >= :since
-  AND (:unsure = -1 OR (unsure > 0) = (:unsure = 1)) AND (:news = -1 OR news = :news)
+  AND (:unsure = -1 OR (unsure > 0) = (:unsure = 1))
+ORDER BY created, id LIMIT :most;
+
+-- name: read_news
+-- The same, of those whose end somebody wants to hear of, and has not: few among very many.
+SELECT created, id, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure, msgid, sender, rcpts,
+       options, results, why, size, holder
+FROM outbox_mail
+WHERE news > 0 AND (created > :created OR (created = :created AND id > :id))
 ORDER BY created, id LIMIT :most;
 
 -- name: counts
@@ -145,7 +153,7 @@ UPDATE outbox_lane SET fails = 0, paused = 0, why = '' WHERE name = :lane AND fa
 
 -- name: old
 SELECT id FROM outbox_mail
-WHERE (state IN (4, 6) AND changed < :now - :sent) OR (state = 5 AND changed < :now - :failed)
+WHERE state > 3 AND ((state IN (4, 6) AND changed < :now - :sent) OR (state = 5 AND changed < :now - :failed))
 LIMIT :most /*pg FOR UPDATE SKIP LOCKED */;
 
 -- name: forget_body

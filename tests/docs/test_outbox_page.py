@@ -1,0 +1,46 @@
+"""The pages on the outbox do what they say, and name every state, event and wish there is."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from courriel import Outbox, State
+from courriel.outbox.listeners import Event
+from courriel.outbox.ticket import Ticket
+from courriel.outbox.writing import Terms
+
+ROOT = Path(__file__).parent.parent.parent
+PAGES = ["docs/outbox.md", "docs/outbox.fr.md"]
+OF_SESSIONS = {"on_refused", "wishes"}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_example_runs(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
+
+    for block in blocks:
+        exec(block, {})
+
+    assert blocks
+    assert capsys.readouterr().out.splitlines() == ["SENT ('bob@example.org',)"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_nothing_that_people_meet_is_left_out(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    methods = {
+        name for kind in (Outbox, Ticket) for name, _ in inspect.getmembers(kind) if not name.startswith("_")
+    } - {"close", "use", "prune", "content", "id"}
+    words = {*get_args(Event), *(set(Terms.__slots__) - OF_SESSIONS), *methods, *(state.name for state in State)}
+
+    missing = {word for word in words if not re.search(rf"\b{word}\b", text)}
+
+    assert not missing
