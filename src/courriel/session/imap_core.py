@@ -13,12 +13,12 @@ from courriel.errors import Stage
 from courriel.model.credentials import Credentials
 from courriel.model.folder import Selection
 from courriel.model.limits import Limits
-from courriel.model.server import Dialect, Server, Timeouts
+from courriel.model.server import Dialect, Server
 from courriel.network.discreet import Discreet
 from courriel.network.line import keep_line
 from courriel.network.stepping import SteppingLine
 from courriel.network.transcript import Transcript, log_if_wanted
-from courriel.values import replace
+from courriel.session.known import Known
 
 if TYPE_CHECKING:
     from typing import Self
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from courriel.session.imap_client import Client
 
 
-class OpenMailbox:
+class OpenMailbox(Known):
     """An open mailbox, and nothing in it; see ImapSession."""
 
     def __init__(
@@ -39,7 +39,7 @@ class OpenMailbox:
     ) -> None:
         self.server = Server(server, dialect=Dialect.IMAP) if isinstance(server, str) else server.speaking(Dialect.IMAP)
         told = transcript if transcript is not None else log_if_wanted()
-        self._line = SteppingLine(self.server, Discreet(told) if told is not None else None)
+        self._line = self._known = SteppingLine(self.server, Discreet(told) if told is not None else None)
         self._dialogue = ImapDialogue(self.server, credentials, limits)
         self._client: Client | None = None
         self.selected: Selection | None = None
@@ -58,35 +58,8 @@ class OpenMailbox:
             self._client = Client(self._line, self._dialogue)
         return self
 
-    @property
-    def usable(self) -> bool:
-        """Whether the session is open, as far as is known without asking the server."""
-        return not self._line.broken
-
-    @property
-    def capabilities(self) -> dict[str, str]:
-        """What the server said it can do, by name, for example `{"IMAP4REV1": "", "AUTH": "PLAIN LOGIN"}`."""
-        return dict(self._dialogue.capabilities)
-
-    @property
-    def greeting(self) -> str:
-        """How the server introduced itself."""
-        return self._dialogue.greeting
-
-    @property
-    def tls_version(self) -> str:
-        """What protects the line, for example "TLSv1.3"; empty in clear."""
-        return self._line.tls_version
-
-    @property
-    def mechanism(self) -> str:
-        """How we logged in, for example "SCRAM-SHA-256"; "LOGIN" may be the command as well as the mechanism."""
-        return self._dialogue.mechanism
-
-    def change_timeouts(self, timeouts: Timeouts) -> None:
-        """Bear other silences, from the next wait on; a total deadline counts from the next call on."""
-        self.server = self._dialogue.server = replace(self.server, timeouts=timeouts)
-        self._line.follow(self.server)
+    def _talk_of(self) -> ImapDialogue:
+        return self._dialogue
 
     def noop(self) -> None:
         """Ask whether the server is still there, and keep it from falling asleep."""
@@ -138,7 +111,3 @@ class OpenMailbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def __repr__(self) -> str:
-        state = "open" if self.usable else "closed"
-        return f"<{type(self).__name__} {self.server} {self.server.security.name} {state}>"

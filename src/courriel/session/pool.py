@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from _thread import allocate_lock
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Iterator
-from contextlib import aclosing, asynccontextmanager, closing, contextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from time import monotonic
 from types import TracebackType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from courriel import errors
 from courriel.dialogue.flow import Asking
-from courriel.dialogue.tray import Result
 from courriel.model.address import Address
 from courriel.model.content import Content
 from courriel.model.credentials import Credentials
@@ -19,12 +18,12 @@ from courriel.model.envelope import Envelope, Notify, Return
 from courriel.model.receipt import Receipt
 from courriel.model.server import Server
 from courriel.session.gathering import Act, Gathering
-from courriel.session.lending import Counting, Lending, Warm, never_begun
-from courriel.session.many import WINDOW, one_by_one
+from courriel.session.lending import Lending, never_begun
 from courriel.session.outgoing import OnRefused, Outgoing, Sendable, Wishes, all_or_nothing
 from courriel.session.pace import Rate
 from courriel.session.shelf import Limits, Place, Ticket
 from courriel.session.smtp import AsyncSmtpSession, SmtpSession
+from courriel.session.warm import AsyncWarmSession, WarmSession
 
 if TYPE_CHECKING:
     import asyncio
@@ -181,12 +180,12 @@ class SmtpPool(Lending[SmtpSession]):
     def _opened_session(self, place: Place[SmtpSession], look: bool) -> SmtpSession:
         session = place.session
         if session is None:
-            place.session = session = _WarmSession(self, self._credentials, place)
+            place.session = session = WarmSession(self, self._credentials, place)
             session.open()
             if self.closed:
                 raise self._closed_meanwhile()
         elif look:
-            assert isinstance(session, _WarmSession)
+            assert isinstance(session, WarmSession)
             session.look()
         return session
 
@@ -223,7 +222,7 @@ class SmtpPool(Lending[SmtpSession]):
 
     def _let_go(self, sessions: list[SmtpSession]) -> None:
         for session in sessions:
-            assert isinstance(session, _WarmSession)
+            assert isinstance(session, WarmSession)
             session.close()
 
 
@@ -400,12 +399,12 @@ class AsyncSmtpPool(Gathering):
     async def _opened_session(self, place: Place[AsyncSmtpSession], look: bool) -> AsyncSmtpSession:
         session = place.session
         if session is None:
-            place.session = session = _AsyncWarmSession(self, self._credentials, place)
+            place.session = session = AsyncWarmSession(self, self._credentials, place)
             await session.open()
             if self.closed:
                 raise self._closed_meanwhile()
         elif look:
-            assert isinstance(session, _AsyncWarmSession)
+            assert isinstance(session, AsyncWarmSession)
             await session.look()
         return session
 
@@ -467,151 +466,11 @@ class AsyncSmtpPool(Gathering):
 
     def _let_go(self, sessions: list[AsyncSmtpSession]) -> None:
         for session in sessions:
-            assert isinstance(session, _AsyncWarmSession)
+            assert isinstance(session, AsyncWarmSession)
             if session.usable and self._loop is not None and not self._loop.is_closed():
                 leaving = self._loop.create_task(session.close())
                 self._leaving.add(leaving)
                 leaving.add_done_callback(self._leaving.discard)
-
-
-class _WarmSession(Warm, SmtpSession):
-    """A session of a pool."""
-
-    def __init__(self, pool: SmtpPool, credentials: Credentials | None, place: Place[SmtpSession]) -> None:
-        super().__init__(pool.server, credentials)
-        self._dialogue = self._counting = Counting(pool.server, credentials)
-        self._pool = self._lender = pool
-        self._place = place
-
-    def open(self) -> Self:
-        super().open()
-        self._opened()
-        return self
-
-    def deliver(
-        self,
-        envelope: Envelope,
-        content: Content,
-        message_id: str = "",
-        *,
-        on_refused: OnRefused = "deliver",
-        permit: Asking | None = None,
-    ) -> Receipt:
-        now = monotonic()
-        begun = self._pool._moment(now)
-        if begun > now:
-            self._pool._pause(begun)
-        try:
-            receipt = super().deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
-        except errors.CourrielError as error:
-            self._came_back(begun, error)
-            raise
-        self._came_back(begun, receipt)
-        return receipt
-
-    def send_many(
-        self, messages: Iterable[Sendable], *, on_refused: OnRefused = "deliver", window: int = WINDOW
-    ) -> Iterator[Result]:
-        begun = monotonic()
-        results = super().send_many(self._in_step(messages), on_refused=on_refused, window=window)
-        with closing(cast("Generator[Result]", results)):
-            for result in results:
-                self._came_back(begun, result)
-                begun = monotonic()
-                yield result
-
-    def _in_step(self, messages: Iterable[Sendable]) -> Iterator[Sendable]:
-        """Hand out each message when it may leave."""
-        for message in messages:
-            now = monotonic()
-            moment = self._pool._moment(now)
-            if moment > now:
-                self._pool._pause(moment)
-            yield message
-
-    def noop(self) -> None:
-        super().noop()
-        self._place.used = monotonic()
-
-    def look(self) -> None:
-        """Make sure that the server has not hung up meanwhile; open the session anew where it has."""
-        try:
-            self._line.run(self._dialogue.exchange.expect_silence("hello"))
-        except errors.CourrielError:
-            self._found_dead()
-            self.open()
-
-
-class _AsyncWarmSession(Warm, AsyncSmtpSession):
-    """A session of a pool."""
-
-    def __init__(self, pool: AsyncSmtpPool, credentials: Credentials | None, place: Place[AsyncSmtpSession]) -> None:
-        super().__init__(pool.server, credentials)
-        self._dialogue = self._counting = Counting(pool.server, credentials)
-        self._pool = self._lender = pool
-        self._place = place
-
-    async def open(self) -> Self:
-        await super().open()
-        self._opened()
-        return self
-
-    async def deliver(
-        self,
-        envelope: Envelope,
-        content: Content,
-        message_id: str = "",
-        *,
-        on_refused: OnRefused = "deliver",
-        permit: Asking | None = None,
-    ) -> Receipt:
-        now = monotonic()
-        begun = self._pool._moment(now)
-        if begun > now:
-            await self._pool._pause(begun)
-        try:
-            receipt = await super().deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
-        except errors.CourrielError as error:
-            self._came_back(begun, error)
-            raise
-        self._came_back(begun, receipt)
-        return receipt
-
-    async def send_many(
-        self,
-        messages: Iterable[Sendable] | AsyncIterable[Sendable],
-        *,
-        on_refused: OnRefused = "deliver",
-        window: int = WINDOW,
-    ) -> AsyncIterator[Result]:
-        begun = monotonic()
-        results = super().send_many(self._in_step(messages), on_refused=on_refused, window=window)
-        async with aclosing(cast("AsyncGenerator[Result]", results)):
-            async for result in results:
-                self._came_back(begun, result)
-                begun = monotonic()
-                yield result
-
-    async def _in_step(self, messages: Iterable[Sendable] | AsyncIterable[Sendable]) -> AsyncIterator[Sendable]:
-        """Hand out each message when it may leave."""
-        async for message in messages if isinstance(messages, AsyncIterable) else one_by_one(messages):
-            now = monotonic()
-            moment = self._pool._moment(now)
-            if moment > now:
-                await self._pool._pause(moment)
-            yield message
-
-    async def noop(self) -> None:
-        await super().noop()
-        self._place.used = monotonic()
-
-    async def look(self) -> None:
-        """Make sure that the server has not hung up meanwhile; open the session anew where it has."""
-        try:
-            await self._line.run(self._dialogue.exchange.expect_silence("hello"))
-        except errors.CourrielError:
-            self._found_dead()
-            await self.open()
 
 
 class _Bell:

@@ -9,10 +9,10 @@ from courriel import errors
 from courriel.dialogue.pop3 import PopDialogue
 from courriel.dialogue.pop_reading import Reading
 from courriel.model.credentials import Credentials
-from courriel.model.server import Dialect, Server, Timeouts
+from courriel.model.server import Dialect, Server
 from courriel.network import blocking
+from courriel.session.known import Known
 from courriel.session.pop_letter import AsyncPopLetter, PopLetter
-from courriel.values import replace
 
 if TYPE_CHECKING:
     from courriel.network import awaiting
@@ -24,7 +24,7 @@ Which: TypeAlias = "PopLetter | AsyncPopLetter | int"
 """A letter, by itself or by its number, from 1."""
 
 
-class Mailbox:
+class Mailbox(Known):
     """An open mailbox: how much is in it, how it was reached, which letter is meant."""
 
     def __init__(
@@ -36,30 +36,8 @@ class Mailbox:
         self._known = line
         self._dialogue = PopDialogue(server, credentials, largest)
 
-    @property
-    def usable(self) -> bool:
-        """Whether the session is open, as far as is known without asking the server."""
-        return not self._known.broken
-
-    @property
-    def capabilities(self) -> dict[str, str]:
-        """What the server said it can do, by name, for example `{"TOP": "", "PIPELINING": ""}` (CAPA, RFC 2449)."""
-        return dict(self._dialogue.capabilities)
-
-    @property
-    def greeting(self) -> str:
-        """How the server introduced itself."""
-        return self._dialogue.greeting
-
-    @property
-    def tls_version(self) -> str:
-        """What protects the line, for example "TLSv1.3"; empty in clear."""
-        return self._known.tls_version
-
-    @property
-    def mechanism(self) -> str:
-        """How we logged in, for example "SCRAM-SHA-256", or "USER"; empty when we did not."""
-        return self._dialogue.mechanism
+    def _talk_of(self) -> PopDialogue:
+        return self._dialogue
 
     @property
     def size(self) -> int:
@@ -74,15 +52,6 @@ class Mailbox:
     def __len__(self) -> int:
         """How many letters there were when the session was opened; it stays so until it is closed."""
         return self._dialogue.count
-
-    def change_timeouts(self, timeouts: Timeouts) -> None:
-        """Bear other silences, from the next wait on; a total deadline counts from the next call on."""
-        self.server = self._dialogue.server = replace(self.server, timeouts=timeouts)
-        self._known.follow(self.server)
-
-    def __repr__(self) -> str:
-        state = "open" if self.usable else "closed"
-        return f"<{type(self).__name__} {self.server} {self.server.security.name} {state}>"
 
     # The steps.
 

@@ -16,13 +16,13 @@ from courriel.model.content import Content
 from courriel.model.credentials import Credentials
 from courriel.model.envelope import Envelope, Notify, Return
 from courriel.model.receipt import Receipt
-from courriel.model.server import Dialect, Server, Timeouts
+from courriel.model.server import Dialect, Server
 from courriel.network import blocking
 from courriel.network.line import refuse_if_broken
 from courriel.network.transcript import Transcript, log_if_wanted
+from courriel.session.known import Known
 from courriel.session.many import WINDOW, AsyncSupply, Supply, stream_on
 from courriel.session.outgoing import OnRefused, Outgoing, Sendable, Wishes, all_or_nothing, prepare
-from courriel.values import replace
 
 if TYPE_CHECKING:
     from typing import Self
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from courriel.network import awaiting
 
 
-class _Session:
+class _Session(Known):
     """What both colours know of their session without waiting for anything."""
 
     def __init__(self, server: Server, credentials: Credentials | None, line: blocking.Line | awaiting.Line) -> None:
@@ -38,39 +38,8 @@ class _Session:
         self._known = line
         self._dialogue = SmtpDialogue(server, credentials)
 
-    @property
-    def usable(self) -> bool:
-        """Whether the session is open, as far as is known without asking the server."""
-        return not self._known.broken
-
-    @property
-    def capabilities(self) -> dict[str, str]:
-        """What the server said it can do, by name, for example `{"SIZE": "10240000", "PIPELINING": ""}`."""
-        return dict(self._dialogue.capabilities)
-
-    @property
-    def greeting(self) -> str:
-        """How the server introduced itself."""
-        return self._dialogue.greeting
-
-    @property
-    def tls_version(self) -> str:
-        """What protects the line, for example "TLSv1.3"; empty in clear."""
-        return self._known.tls_version
-
-    @property
-    def mechanism(self) -> str:
-        """How we logged in, for example "SCRAM-SHA-256"; empty when we did not."""
-        return self._dialogue.mechanism
-
-    def change_timeouts(self, timeouts: Timeouts) -> None:
-        """Bear other silences, from the next wait on; a total deadline counts from the next call on."""
-        self.server = self._dialogue.server = replace(self.server, timeouts=timeouts)
-        self._known.follow(self.server)
-
-    def __repr__(self) -> str:
-        state = "open" if self.usable else "closed"
-        return f"<{type(self).__name__} {self.server} {self.server.security.name} {state}>"
+    def _talk_of(self) -> SmtpDialogue:
+        return self._dialogue
 
     def _prepare(self, message: Sendable, wishes: Wishes) -> Outgoing:
         if not self.usable:

@@ -1,0 +1,64 @@
+"""What every session knows of itself without asking anybody: SMTP, POP3 and IMAP alike, in both colours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from courriel.model.server import Server, Timeouts
+from courriel.values import replace
+
+if TYPE_CHECKING:
+    from courriel.network import awaiting, blocking
+
+
+class Dialogue(Protocol):
+    """What a conversation has learnt on the way."""
+
+    server: Server
+    capabilities: dict[str, str]
+    greeting: str
+    mechanism: str
+
+
+class Known:
+    """A line, the conversation on it, and what they know."""
+
+    server: Server
+    _known: blocking.Line | awaiting.Line
+
+    @property
+    def usable(self) -> bool:
+        """Whether the session is open, as far as is known without asking the server."""
+        return not self._known.broken
+
+    @property
+    def capabilities(self) -> dict[str, str]:
+        """What the server said it can do, by name, for example `{"SIZE": "10240000", "PIPELINING": ""}`."""
+        return dict(self._talk_of().capabilities)
+
+    @property
+    def greeting(self) -> str:
+        """How the server introduced itself."""
+        return self._talk_of().greeting
+
+    @property
+    def tls_version(self) -> str:
+        """What protects the line, for example "TLSv1.3"; empty in clear."""
+        return self._known.tls_version
+
+    @property
+    def mechanism(self) -> str:
+        """How we logged in, for example "SCRAM-SHA-256", or "USER" in POP3; empty when we did not."""
+        return self._talk_of().mechanism
+
+    def change_timeouts(self, timeouts: Timeouts) -> None:
+        """Bear other silences, from the next wait on; a total deadline counts from the next call on."""
+        self.server = self._talk_of().server = replace(self.server, timeouts=timeouts)
+        self._known.follow(self.server)
+
+    def __repr__(self) -> str:
+        state = "open" if self.usable else "closed"
+        return f"<{type(self).__name__} {self.server} {self.server.security.name} {state}>"
+
+    def _talk_of(self) -> Dialogue:
+        raise NotImplementedError

@@ -1,0 +1,166 @@
+"""The sessions of a pool: each keeps in step with its neighbours, and tells the pool how it went."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterable, Iterator
+from contextlib import aclosing, closing
+from time import monotonic
+from typing import TYPE_CHECKING, cast
+
+from courriel import errors
+from courriel.dialogue.flow import Asking
+from courriel.dialogue.tray import Result
+from courriel.model.content import Content
+from courriel.model.credentials import Credentials
+from courriel.model.envelope import Envelope
+from courriel.model.receipt import Receipt
+from courriel.session.lending import Counting, Warm
+from courriel.session.many import WINDOW, one_by_one
+from courriel.session.outgoing import OnRefused, Sendable
+from courriel.session.shelf import Place
+from courriel.session.smtp import AsyncSmtpSession, SmtpSession
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from courriel.session.pool import AsyncSmtpPool, SmtpPool
+
+
+class WarmSession(Warm, SmtpSession):
+    """A session of a pool."""
+
+    def __init__(self, pool: SmtpPool, credentials: Credentials | None, place: Place[SmtpSession]) -> None:
+        super().__init__(pool.server, credentials)
+        self._dialogue = self._counting = Counting(pool.server, credentials)
+        self._pool = self._lender = pool
+        self._place = place
+
+    def open(self) -> Self:
+        super().open()
+        self._opened()
+        return self
+
+    def deliver(
+        self,
+        envelope: Envelope,
+        content: Content,
+        message_id: str = "",
+        *,
+        on_refused: OnRefused = "deliver",
+        permit: Asking | None = None,
+    ) -> Receipt:
+        now = monotonic()
+        begun = self._pool._moment(now)
+        if begun > now:
+            self._pool._pause(begun)
+        try:
+            receipt = super().deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
+        except errors.CourrielError as error:
+            self._came_back(begun, error)
+            raise
+        self._came_back(begun, receipt)
+        return receipt
+
+    def send_many(
+        self, messages: Iterable[Sendable], *, on_refused: OnRefused = "deliver", window: int = WINDOW
+    ) -> Iterator[Result]:
+        begun = monotonic()
+        results = super().send_many(self._in_step(messages), on_refused=on_refused, window=window)
+        with closing(cast("Generator[Result]", results)):
+            for result in results:
+                self._came_back(begun, result)
+                begun = monotonic()
+                yield result
+
+    def _in_step(self, messages: Iterable[Sendable]) -> Iterator[Sendable]:
+        """Hand out each message when it may leave."""
+        for message in messages:
+            now = monotonic()
+            moment = self._pool._moment(now)
+            if moment > now:
+                self._pool._pause(moment)
+            yield message
+
+    def noop(self) -> None:
+        super().noop()
+        self._place.used = monotonic()
+
+    def look(self) -> None:
+        """Make sure that the server has not hung up meanwhile; open the session anew where it has."""
+        try:
+            self._line.run(self._dialogue.exchange.expect_silence("hello"))
+        except errors.CourrielError:
+            self._found_dead()
+            self.open()
+
+
+class AsyncWarmSession(Warm, AsyncSmtpSession):
+    """A session of a pool."""
+
+    def __init__(self, pool: AsyncSmtpPool, credentials: Credentials | None, place: Place[AsyncSmtpSession]) -> None:
+        super().__init__(pool.server, credentials)
+        self._dialogue = self._counting = Counting(pool.server, credentials)
+        self._pool = self._lender = pool
+        self._place = place
+
+    async def open(self) -> Self:
+        await super().open()
+        self._opened()
+        return self
+
+    async def deliver(
+        self,
+        envelope: Envelope,
+        content: Content,
+        message_id: str = "",
+        *,
+        on_refused: OnRefused = "deliver",
+        permit: Asking | None = None,
+    ) -> Receipt:
+        now = monotonic()
+        begun = self._pool._moment(now)
+        if begun > now:
+            await self._pool._pause(begun)
+        try:
+            receipt = await super().deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
+        except errors.CourrielError as error:
+            self._came_back(begun, error)
+            raise
+        self._came_back(begun, receipt)
+        return receipt
+
+    async def send_many(
+        self,
+        messages: Iterable[Sendable] | AsyncIterable[Sendable],
+        *,
+        on_refused: OnRefused = "deliver",
+        window: int = WINDOW,
+    ) -> AsyncIterator[Result]:
+        begun = monotonic()
+        results = super().send_many(self._in_step(messages), on_refused=on_refused, window=window)
+        async with aclosing(cast("AsyncGenerator[Result]", results)):
+            async for result in results:
+                self._came_back(begun, result)
+                begun = monotonic()
+                yield result
+
+    async def _in_step(self, messages: Iterable[Sendable] | AsyncIterable[Sendable]) -> AsyncIterator[Sendable]:
+        """Hand out each message when it may leave."""
+        async for message in messages if isinstance(messages, AsyncIterable) else one_by_one(messages):
+            now = monotonic()
+            moment = self._pool._moment(now)
+            if moment > now:
+                await self._pool._pause(moment)
+            yield message
+
+    async def noop(self) -> None:
+        await super().noop()
+        self._place.used = monotonic()
+
+    async def look(self) -> None:
+        """Make sure that the server has not hung up meanwhile; open the session anew where it has."""
+        try:
+            await self._line.run(self._dialogue.exchange.expect_silence("hello"))
+        except errors.CourrielError:
+            self._found_dead()
+            await self.open()
