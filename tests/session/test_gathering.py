@@ -412,6 +412,25 @@ def test_closing_tells_those_who_wait_together_and_lets_go_out_what_is_on_its_wa
     assert outcomes[2] is not outcomes[3], "an error belongs to one caller"
 
 
+def test_closing_ends_the_opening_of_a_session_that_nobody_waits_for_any_more(crowd: Crowd) -> None:
+    async def story() -> None:
+        async with asyncio.timeout(PATIENCE), AsyncSmtpPool(mx.at(crowd.port), size=1) as pool:
+            async with pool.session() as session:
+                waits = asyncio.create_task(pool.send(mail(1)))
+                await turns(1)
+                crowd.greeting.clear()
+                session._line.hang_up()
+            await asyncio.to_thread(crowd.wait, "came", 2)
+            waits.cancel()
+            await asyncio.gather(waits, return_exceptions=True)
+            await pool.close()
+
+            assert pool.in_use == 0
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(story())
+
+
 def test_hanging_up_cuts_those_who_left_together() -> None:
     world = World([Plan() for _ in range(4)], chunking=True)
 

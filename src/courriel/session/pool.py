@@ -320,7 +320,7 @@ class AsyncSmtpPool(Gathering):
         from asyncio import sleep, wait  # noqa: PLC0415
 
         self._shut()
-        self._tell_all_that_it_is_closed()
+        self._stop_gathering()
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
