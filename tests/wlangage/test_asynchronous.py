@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from courriel.wlangage.spool import lane_of, spool
 from wlangage.post_office import PostOffice
 
 HOST = "127.0.0.1"
+DOCS = Path(__file__).parent.parent.parent / "docs"
 
 
 def fill(**more: object) -> None:
@@ -164,6 +166,7 @@ def test_a_finished_file_goes_through_the_outbox_as_well(sandbox: Sandbox, tmp_p
 
 DIES = """
 import os
+import re
 from courriel.wlangage import *
 from courriel.wlangage.spool import spool
 
@@ -248,3 +251,19 @@ def test_a_name_that_can_be_a_profiles_is_left_as_it_is() -> None:
     assert [lane_of(name) for name in ("billing", "ada@example.org", "a-b", "ada-40example.org")] == [
         "billing", "ada-40example.org", "a-b", "ada-2d40example.org",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("page", "mark"), [("wlangage.md", "emailAsynchrone,"), ("wlangage.en.md", "emailAsynchronous,")]
+)
+def test_the_program_of_the_page_sends(page: str, mark: str, sandbox: Sandbox) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / page).read_text("utf-8"), re.DOTALL)
+    (program,) = [each for each in blocks if mark in each]
+    fill()
+
+    # The practice server, in clear and without a password.
+    program = program.replace(', secret, "smtp.example.org", 465', f', "{HOST}", {sandbox.port}')
+    exec(re.sub(r", [oO]ptionSSL", "", program), names := {})  # type: ignore[var-annotated]
+
+    assert names.get("état", names.get("status")) == wl.emailEnvoyé
+    assert [letter.subject for letter in sandbox.letters] == ["Été"]
