@@ -31,7 +31,11 @@ def main(arguments: list[str]) -> int:
     lines = Path(arguments[0]).read_text(encoding="utf-8").splitlines()
     with socket.create_server(("127.0.0.1", 0)) as server:
         host, port = server.getsockname()
-        print(f"Playing {arguments[0]} on smtp://{host}:{port}?tls=none to each who comes; Ctrl-C ends it.", flush=True)
+        scheme = "pop" if lines and lines[0].startswith(("S: +OK", "S: -ERR")) else "smtp"
+        print(
+            f"Playing {arguments[0]} on {scheme}://{host}:{port}?tls=none to each who comes; Ctrl-C ends it.",
+            flush=True,
+        )
         try:
             while True:
                 line, _ = server.accept()

@@ -59,7 +59,7 @@ def test_the_practice_server_tells_of_each_mail_and_ends_when_asked(tmp_path: Pa
 def test_the_practice_server_prints_urls_to_paste_in_the_language_spoken() -> None:
     with practising("--port", "0", "--lang", "fr") as server:
         assert server.stdout is not None
-        said = [server.stdout.readline() for _ in range(7)]
+        said = [server.stdout.readline() for _ in range(8)]
         url = said[1].split()[-1]
         library.send(sender="ada@example.org", to="bob@example.org", subject="Été", text="x", via=url)
         line = server.stdout.readline()
@@ -70,6 +70,7 @@ def test_the_practice_server_prints_urls_to_paste_in_the_language_spoken() -> No
     assert url.startswith("smtp://127.0.0.1:")
     assert said[2].split()[-1].startswith("smtp+starttls://")
     assert "?ca=" in said[3]
+    assert said[4].split()[-1].startswith("pop://127.0.0.1:")
     assert "de ada@example.org  à bob@example.org  « Été »" in line
     assert line.endswith(".eml\n")
     assert err == "Fermé.\n"
@@ -185,7 +186,7 @@ def test_a_mail_that_would_steer_the_terminal_is_shown_as_it_is(tmp_path: Path) 
 
     with practising("--port", "0", "--folder", str(tmp_path)) as server:
         assert server.stdout is not None
-        said = [server.stdout.readline() for _ in range(7)]
+        said = [server.stdout.readline() for _ in range(8)]
         library.send(library.Message.parse(raw), via=said[1].split()[-1])
         line = server.stdout.readline()
 

@@ -40,6 +40,11 @@ class BlockingBox:
     def many(self, numbers: Iterable[int] | None = None, window: int = 100) -> list[tuple[int, Content]]:
         return [(letter.number, content(letter)) for letter in self.session.fetch_many(numbers, window=window)]
 
+    def letters(self, window: int) -> Callable[[], int]:
+        """What gives the number of the next letter each time, while others are on their way."""
+        letters = self.session.fetch_many(window=window)
+        return lambda: next(letters).number
+
     def heads(self) -> list[bytes]:
         return [letter.head for letter in self.session]
 
@@ -104,6 +109,14 @@ class AwaitingBox:
             ]
 
         return self._runner.run(all_of_them())
+
+    def letters(self, window: int) -> Callable[[], int]:
+        letters = self.session.fetch_many(window=window)
+
+        async def following() -> int:
+            return (await anext(letters)).number
+
+        return lambda: self._runner.run(following())
 
     def heads(self) -> list[bytes]:
         async def all_of_them() -> list[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -136,6 +137,17 @@ def test_a_greeting_of_another_protocol_is_told_by_its_name(meet_box: MeetBox) -
 
     assert wrong.value.failure is not None
     assert wrong.value.failure.id == "WRONG-PROTOCOL"
+
+
+@pytest.mark.parametrize("line", ["3 10", "1 x", "0 10", "1 10\nS: 1 10"])
+def test_a_list_that_lies_ends_the_session(meet_box: MeetBox, line: str) -> None:
+    box, call = called(meet_box, "LIST", f"S: +OK\nS: {line}\nS: .\n...\n")
+
+    with pytest.raises(errors.RemoteProtocolError) as lie:
+        call(box)
+
+    assert lie.value.stage == "mailbox"
+    assert not box.session.usable
 
 
 def test_a_list_without_end_is_not_kept(meet_box: MeetBox) -> None:
@@ -298,6 +310,32 @@ def test_a_letter_that_makes_progress_may_take_longer_than_the_limit(call: Call,
     box.save(1, tmp_path / "letter.eml")
 
     assert (tmp_path / "letter.eml").stat().st_size == 40_000
+
+
+def test_memory_does_not_grow_with_the_number_of_letters(call: Call) -> None:
+    """Twenty megabytes pass; what is held is a window of them."""
+    count, body = 2_000, b"x" * 9_998 + b"\r\n"
+
+    def act(phone: Phone) -> None:
+        greeted(phone, count, 10_000, "PIPELINING")
+        phone.hear()
+        phone.say("+OK\n" + "".join(f"{number} 10000\n" for number in range(1, count + 1)) + ".")
+        for _ in range(count):
+            phone.hear()
+            phone.line.sendall(b"+OK\r\n" + body + b".\r\n")
+
+    box = call(act)
+    box.open()
+    following = box.letters(window=100)
+    assert following() == 1
+    tracemalloc.start()
+
+    for number in range(2, count + 1):
+        assert following() == number
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4_000_000
 
 
 def test_commands_and_letters_pass_each_other(call: Call) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from courriel import Dialect, Password, Security, Server, SmtpSession, Transcript, errors
 from courriel.session.pop3 import PopSession
+from session.play import Cut
 from session.pop_play import MeetBox
 
 ADA = Password("ada", "secret")
@@ -79,15 +80,15 @@ def test_stls_that_is_refused_ends_the_session(meet_box: MeetBox) -> None:
 
 
 @pytest.mark.parametrize("injected", ["+OK go\\r\\n+OK logged in\\r\\n", "+OK go\\r\\n+OK", "+OK go\\r\\n\\x00"])
-def test_what_is_said_before_tls_is_an_attack(meet_box: MeetBox, injected: str) -> None:
-    """B2."""
-    script = f"S: +OK\nC: CAPA\nS: +OK\nS: STLS\nS: .\nC: STLS\nS! {injected}\n>>>\n"
+def test_what_is_said_before_tls_is_an_attack(meet_box: MeetBox, cut: Cut, injected: str) -> None:
+    """B2. What comes a moment later meets the handshake instead, and breaks it."""
+    script = f"S: +OK\nC: CAPA\nS: +OK\nS: STLS\nS: .\nC: STLS\nS! {injected}\n...\n"
     ada = meet_box(script, credentials=ADA, security=Security.STARTTLS)
+    attacked = errors.RemoteProtocolError if cut == "whole" else (errors.RemoteProtocolError, errors.TlsFailed)
 
-    with pytest.raises(errors.CourrielError) as attacked:
+    with pytest.raises(attacked):
         ada.open()
 
-    assert isinstance(attacked.value, errors.RemoteProtocolError | errors.TlsFailed)
     assert not ada.session.usable
 
 
@@ -340,6 +341,30 @@ def test_a_letter_of_an_earlier_connection_is_not_mistaken_for_another(box: Meet
 
     with pytest.raises(errors.UsageError, match="earlier connection"):
         ada.delete(letter)  # type: ignore[arg-type]
+
+
+def test_a_letter_that_is_refused_is_not_saved(box: MeetBox, tmp_path: Path) -> None:
+    ada = box(PIPELINED + "C: STAT\nS: +OK 1 10\nC: RETR 1\nS: -ERR gone\nC: NOOP\nS: +OK\n")
+
+    with pytest.raises(errors.LetterRefused):
+        ada.save(1, tmp_path / "letter.eml")
+    ada.noop()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_letters_on_their_way_are_those_of_one_connection(box: MeetBox) -> None:
+    """Opened anew in between, the next one could be any letter."""
+    script = mailbox(3) + "C: RETR 1\nC: RETR 2\n" + letter("one") + letter("two")
+    ada = box(script + "...\n", PIPELINED + "C: STAT\nS: +OK 3 30\n...\n")
+    following = ada.letters(window=2)
+    numbers = [following(), following()]
+    ada.open()
+
+    with pytest.raises(errors.UsageError, match="opened anew meanwhile"):
+        following()
+
+    assert numbers == [1, 2]
 
 
 def test_a_goodbye_that_did_not_delete_all_is_told(box: MeetBox) -> None:

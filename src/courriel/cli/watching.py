@@ -86,6 +86,8 @@ def _introduce(report: Report, sandbox: Sandbox, folder: str, users: Mapping[str
             "url": clear,
             "starttls_url": starttls,
             "tls_url": tls,
+            "pop_url": sandbox.pop_url,
+            "pops_url": _if_there(lambda: sandbox.pops_url),
             "folder": folder,
             "users": list(users or ()),
         }
@@ -112,6 +114,7 @@ def _introduce(report: Report, sandbox: Sandbox, folder: str, users: Mapping[str
         report.line(f"  TLS        {tls}")
     else:
         report.line(say('  TLS        pip install "courriel[sandbox]"', '  TLS        pip install "courriel[sandbox]"'))
+    report.line(say(f"  à lire     {sandbox.pop_url}", f"  to read    {sandbox.pop_url}"))
     known = ", ".join(users or ())
     report.line(
         say(

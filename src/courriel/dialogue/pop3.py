@@ -104,12 +104,8 @@ class PopDialogue:
         return text
 
     def retrieve_head(self, number: int) -> Flow[bytes]:
-        """What stands before the text of a letter. Raises NotSupported where the server does not know TOP."""
+        """What stands before the text of a letter (TOP). Raises LetterRefused, also where TOP is not known."""
         yield from self.settle()
-        if not self.can("TOP"):
-            raise errors.NotSupported(
-                "the server cannot give the head of a letter alone", capability="TOP", stage="letter"
-            )
         yield from self.exchange.expect_silence("letter")
         yield from self.exchange.say("letter", command("TOP", str(number), "0"))
         reply, text = yield from self.exchange.hear_text("letter", LONGEST_HEAD)

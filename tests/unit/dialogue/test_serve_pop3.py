@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from courriel.dialogue.desk import Answer, Cut, Desk, Limits, Stock, Terms, Visit
+from courriel import errors
+from courriel.dialogue.desk import Answer, Cut, Desk, Limits, Stock, Terms, Visit, Within
+from courriel.dialogue.flow import Receive, Send
+from courriel.dialogue.serve_pop3 import PopServing
 from courriel.model.server import Dialect
 from courriel.reply import Reply
 from courriel.wire.pop3 import digest
@@ -295,6 +298,75 @@ def test_of_a_large_letter_no_more_piles_up_than_is_bearable() -> None:
     visited = said(LOGIN + b"RETR 1\r\n" * 10, desk=Large())
 
     assert visited.bursts > 10
+
+
+def test_a_greeting_that_refuses_is_the_end() -> None:
+    class Closed(Keeping):
+        def greeting(self, visit: Visit) -> Answer | None:
+            return Reply(500, ("[SYS/TEMP] closed",))
+
+    visited = said(LOGIN, desk=Closed())
+
+    assert visited.lines == ["-ERR [SYS/TEMP] closed"]
+
+
+def test_tls_that_is_refused_by_script_leaves_the_line_as_it_is() -> None:
+    class Refusing(Keeping):
+        def secure(self, visit: Visit) -> Answer | None:
+            return Reply(500, ("not today",))
+
+    terms = Terms(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True)
+    visited = Visited(terms, Refusing()).hear(b"STLS\r\n", LOGIN)
+
+    assert visited.secured == 0
+    assert kinds(visited) == "-ERR +OK +OK"
+
+
+def test_a_line_is_secured_once() -> None:
+    terms = Terms(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True)
+    visited = Visited(terms, Keeping()).hear(b"STLS\r\n", b"STLS\r\n", b"CAPA\r\n")
+
+    assert visited.secured == 1
+    assert kinds(visited) == "+OK -ERR +OK"
+    assert "STLS" not in visited.lines
+
+
+def test_the_ways_to_log_in_are_told_to_who_asks() -> None:
+    assert said(b"AUTH\r\n").lines[1:] == ["+OK These ways", *MECHANISMS, "."]
+
+
+def test_a_login_line_may_be_long_and_a_command_may_not() -> None:
+    """C4."""
+    visited = said(b"USER " + b"x" * 3000 + b"\r\nAUTH PLAIN " + b"A" * 3000 + b"\r\n")
+
+    assert visited.lines[1] == "-ERR A command has 2048 octets at most"
+    assert kinds(visited).count("-ERR") == 2
+
+
+@pytest.mark.parametrize("verb", ["LIST", "UIDL", "RSET", "NOOP"])
+def test_a_script_may_refuse_each_command(verb: str) -> None:
+    desk = Keeping(**{verb: Reply(500, ("by script",))})
+
+    visited = said(LOGIN + verb.encode() + b"\r\nSTAT\r\n", desk=desk)
+
+    assert visited.lines[-2:] == ["-ERR by script", f"+OK 2 {len(ONE + TWO)}"]
+
+
+def test_a_script_may_speak_in_the_middle_of_a_letter() -> None:
+    visited = said(LOGIN + b"RETR 1\r\nNOOP\r\n", desk=Keeping(uid_1=Within(b"rubbish")))
+
+    assert visited.said.endswith(ONE[: len(ONE) // 2] + b"rubbish")
+
+
+def test_who_stays_silent_is_sent_away() -> None:
+    flow = PopServing(Keeping(), TERMS).serve()
+    greeting = next(flow)
+    waiting = flow.send(b"")
+    last_words = flow.throw(errors.TimedOut("silent"))
+
+    assert isinstance(greeting, Send)
+    assert isinstance(waiting, Receive)
+    assert last_words == Send(b"-ERR [SYS/TEMP] You were silent for too long\r\n", "goodbye")
 
 
 def test_limits_are_finite() -> None:
