@@ -281,6 +281,18 @@ def test_a_token_that_was_explained_away_is_told(call: Call) -> None:
     assert refused.value.tried == ("XOAUTH2", "XOAUTH2")
 
 
+def test_the_conversation_goes_to_a_log_of_its_own_where_somebody_listens(
+    call: Call, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG", "courriel.imap")
+    session = call(imap_server())
+    session.open()
+
+    lines = [record.getMessage() for record in caplog.records if record.name == "courriel.imap"]
+    assert any(line.startswith("S: * OK [CAPABILITY") for line in lines)
+    assert "C: (not shown: a secret)" in lines
+
+
 def test_a_mailbox_without_anybody_is_not_opened(call: Call) -> None:
     session = call(imap_server(), None)
 
