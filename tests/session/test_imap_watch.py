@@ -58,10 +58,10 @@ class Folder:
 
     def idle(self, phone: Phone, tag: str, command: str) -> None:
         self.idled += 1
+        known = len(self.uids)
         if self.idled in self.comes_at_idle:
             self.put(self.comes_at_idle[self.idled])
         phone.say("+ idling")
-        known = len(self.uids)
         done = threading.Thread(target=phone.hear, daemon=True)
         done.start()
         while done.is_alive():
