@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from courriel import errors
+from courriel.wire.letter import Letter
 
 if TYPE_CHECKING:
-    from email.message import EmailMessage
-
     from courriel.session.pop3 import AsyncPopSession, PopSession
 
 
@@ -99,9 +98,9 @@ class PopLetter(_Letter):
         return known or b""
 
     @property
-    def letter(self) -> EmailMessage:
+    def letter(self) -> Letter:
         """The letter, read."""
-        return read(self.raw)
+        return Letter.parse(self.raw)
 
 
 class AsyncPopLetter(_Letter):
@@ -151,13 +150,6 @@ class AsyncPopLetter(_Letter):
         return known
 
     @property
-    def letter(self) -> EmailMessage:
+    def letter(self) -> Letter:
         """The letter, read. Raises UsageError before it was loaded."""
-        return read(self.raw)
-
-
-def read(raw: bytes) -> EmailMessage:
-    """A letter out of its octets."""
-    from email import message_from_bytes, policy
-
-    return message_from_bytes(raw, policy=policy.default)
+        return Letter.parse(self.raw)
