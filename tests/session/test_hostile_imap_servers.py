@@ -281,6 +281,50 @@ def test_a_token_that_was_explained_away_is_told(call: Call) -> None:
     assert refused.value.tried == ("XOAUTH2", "XOAUTH2")
 
 
+def test_the_conversation_goes_to_a_log_of_its_own_where_somebody_listens(
+    call: Call, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG", "courriel.imap")
+    session = call(imap_server())
+    session.open()
+
+    lines = [record.getMessage() for record in caplog.records if record.name == "courriel.imap"]
+    assert any(line.startswith("S: * OK [CAPABILITY") for line in lines)
+    assert "C: (not shown: a secret)" in lines
+
+
+def test_a_mailbox_without_anybody_is_not_opened(call: Call) -> None:
+    session = call(imap_server(), None)
+
+    with pytest.raises(errors.UsageError, match="give a Password or a TokenSource"):
+        session.open()
+
+    assert not session.usable
+
+
+def test_a_server_that_knows_us_already_is_not_told_who_we_are(call: Call) -> None:
+    session = call(imap_server("* PREAUTH [CAPABILITY IMAP4rev1] hello ada", AUTHENTICATE=None, LOGIN=None))
+    session.open()
+
+    assert session.mechanism == ""
+    assert tuple(session.search().uids) == (1, 2, 3)
+
+
+def test_a_server_that_speaks_no_imap4rev1_is_told_as_it_is(call: Call) -> None:
+    session = call(imap_server("* OK hi", CAPABILITY="* CAPABILITY IMAP2 AUTH=PLAIN\n{tag} OK ok"))
+
+    with pytest.raises(errors.RemoteProtocolError, match="does not say that it speaks IMAP4rev1"):
+        session.open()
+
+
+def test_octets_counted_out_on_the_way_are_passed_over(opened: Call) -> None:
+    told = '* 5 FETCH (X {14}\nc2 OK no such\n Y {2}\nab)\n* ESEARCH (TAG "x") UID ALL 2,4:5\n{tag} OK found'
+    capable = "* CAPABILITY IMAP4rev1 ESEARCH\n{tag} OK ok"
+    session = opened(imap_server(UID_SEARCH=told.replace("no such\n", "no such"), CAPABILITY=capable))
+
+    assert tuple(session.search().uids) == (2, 4, 5)
+
+
 # Behind the login.
 
 
@@ -521,6 +565,26 @@ def test_a_refusal_leaves_the_session_open(opened: Call) -> None:
     assert session.usable
     assert refused.value.retryable
     session.noop()
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [("{tag} NO not in this folder", errors.CommandRefused), ("{tag} OK at once", errors.RemoteProtocolError)],
+)
+def test_a_server_that_will_not_idle_is_told(opened: Call, said: str, kind: type[Exception]) -> None:
+    session = opened(imap_server(IDLE=said))
+    session.select()
+
+    with pytest.raises(kind):
+        blocking(session).wait_for_news(1)
+
+    assert session.usable is (kind is errors.CommandRefused)
+
+
+def test_what_a_search_says_beside_the_letters_is_left_out(opened: Call) -> None:
+    session = opened(imap_server(UID_SEARCH="* SEARCH 3 1 1 (MODSEQ 917162500)\n{tag} OK found"))
+
+    assert tuple(session.search().uids) == (1, 3)
 
 
 def test_a_charset_that_the_server_does_not_know_is_told(opened: Call) -> None:

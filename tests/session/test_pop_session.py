@@ -9,6 +9,7 @@ import pytest
 
 from courriel import Dialect, Password, Security, Server, SmtpSession, Transcript, errors
 from courriel.session.pop3 import PopSession
+from session.play import Cut
 from session.pop_play import MeetBox
 
 ADA = Password("ada", "secret")
@@ -79,15 +80,15 @@ def test_stls_that_is_refused_ends_the_session(meet_box: MeetBox) -> None:
 
 
 @pytest.mark.parametrize("injected", ["+OK go\\r\\n+OK logged in\\r\\n", "+OK go\\r\\n+OK", "+OK go\\r\\n\\x00"])
-def test_what_is_said_before_tls_is_an_attack(meet_box: MeetBox, injected: str) -> None:
-    """B2."""
-    script = f"S: +OK\nC: CAPA\nS: +OK\nS: STLS\nS: .\nC: STLS\nS! {injected}\n>>>\n"
+def test_what_is_said_before_tls_is_an_attack(meet_box: MeetBox, cut: Cut, injected: str) -> None:
+    """B2. What comes a moment later meets the handshake instead, and breaks it."""
+    script = f"S: +OK\nC: CAPA\nS: +OK\nS: STLS\nS: .\nC: STLS\nS! {injected}\n...\n"
     ada = meet_box(script, credentials=ADA, security=Security.STARTTLS)
+    attacked = errors.RemoteProtocolError if cut == "whole" else (errors.RemoteProtocolError, errors.TlsFailed)
 
-    with pytest.raises(errors.CourrielError) as attacked:
+    with pytest.raises(attacked):
         ada.open()
 
-    assert isinstance(attacked.value, errors.RemoteProtocolError | errors.TlsFailed)
     assert not ada.session.usable
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -200,6 +201,7 @@ def test_everything_comes_as_a_list_headers_first_and_the_rest_when_touched(
     assert mails[2].Message == "Ci-joint."
     assert mails[2].NbAttache == 2
     assert [line for line in said(sandbox) if line.startswith("RETR")] == ["RETR 2"]
+    assert all(name.isidentifier() for name in mails[2].memory)  # the letter itself is let go
     assert [mail.Source.encode() for mail in mails] == letters
     assert mails[3].DispositionNotification
 
@@ -249,6 +251,20 @@ def test_one_mail_that_is_too_large_keeps_no_other_from_being_read(bob: str) -> 
     assert [bool(mail.Erreur) for mail in mails] == [False, True, False]
     assert mails[3].Message == "Seul.\n"
     assert wl.ErreurDétectée
+
+
+def test_octets_of_no_charset_come_through_to_the_byte(sandbox: Sandbox) -> None:
+    header = b"From: ada@example.org\r\nTo: bob@example.org\r\nDate: 25 Nov 2026 10:00 +0000\r\nMessage-ID: <1@x>\r\n"
+    raw = header + b"\r\n\xe9\xff\r\n"
+    with SmtpSession(sandbox.server()) as session:
+        session.send(Message.parse(raw))
+    assert wl.EmailOuvreSessionPOP3(BOB, "secret", "127.0.0.1", sandbox.pop_port)
+
+    wl.EmailLitPremier(BOB)
+
+    assert Email.Source.encode("utf-8", "surrogateescape") == raw
+    assert wl.EmailImporteSource()
+    assert Email.Message == "éÿ\n"
 
 
 def test_an_empty_mailbox_is_an_empty_list(sandbox: Sandbox) -> None:
@@ -303,6 +319,18 @@ def test_the_variable_that_was_filled_is_outside_as_well(bob: str) -> None:
 
     assert mail.EnDehors
     assert Email.EnDehors
+
+
+def test_what_was_deleted_is_passed_over_by_everything_that_goes_from_mail_to_mail(bob: str) -> None:
+    wl.EmailLitPremier(bob)
+    wl.EmailSupprimeMessage(bob)
+
+    assert wl.EmailLitPremier(bob)
+    assert Email.Sujet == "Deux"
+    assert not wl.EmailLitPrécédent(bob)
+    assert [mail.Sujet for mail in wl.EmailRécupèreTout(bob, wl.ertAsynchrone)] == ["Deux", "Trois"]
+    assert wl.EmailCherchePremier(bob, wl.emailIdentifiant, "@")
+    assert Email.Sujet == "Deux"
 
 
 def test_a_loop_may_delete_every_mail_it_reads(bob: str) -> None:
@@ -516,6 +544,22 @@ def test_closing_says_when_deletions_could_not_be_made() -> None:
     assert wl.ErreurDétectée
 
 
+def test_a_session_that_broke_is_told_in_the_words_of_reading() -> None:
+    wl.LangueErreur("fr")
+    with Sandbox() as sandbox:
+        assert wl.EmailOuvreSessionPOP3(BOB, "secret", "127.0.0.1", sandbox.pop_port)
+
+        with SmtpSession(sandbox.server()) as session:
+            session.send(Message(sender="ada@example.org", to=BOB, text="x"))
+        assert wl.EmailOuvreSessionPOP3(BOB, "secret", "127.0.0.1", sandbox.pop_port)
+
+    for _ in range(2):
+        assert wl.EmailLitPremier(BOB) is False
+        assert "relisez ce qui manque" in wl.ErreurInfo(wl.errComplet)
+    assert wl.EmailRécupèreTout(BOB) is None
+    assert "EmailOuvreSessionSMTP" not in wl.ErreurInfo(wl.errComplet)
+
+
 @pytest.mark.parametrize("name", ["EmailOuvreSessionNotes", "EmailOuvreSessionOutlook", "EmailOuvreSessionMSExchange"])
 def test_what_is_gone_says_what_there_is_instead(name: str) -> None:
     with pytest.raises(wl.ErreurWLangage, match="EmailStartIMAPSession"):
@@ -572,3 +616,19 @@ def test_saving_with_arguments_that_fit_no_form_is_raised(arguments: tuple[objec
 def said(sandbox: Sandbox) -> list[str]:
     """What the clients of the sandbox said, line by line."""
     return [line.text for session in sandbox.sessions for line in session.transcript if line.who == "C"]
+
+
+def test_threads_that_share_a_session_take_their_turns(bob: str) -> None:
+    mails = wl.EmailRécupèreTout(bob, wl.ertAsynchrone)
+    texts: list[str] = []
+
+    def read(number: int) -> None:
+        texts.append(f"{mails[number].Message}{mails[number].Erreur}".strip())
+
+    threads = [Thread(target=read, args=(number,)) for number in (1, 2, 3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+
+    assert sorted(texts) == ["Ci-joint.", "Seul.", "Un.\nDeux."]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from courriel import ImapSession
 from courriel.wlangage import *
 from courriel.wlangage.desk import desk
 from servers.accounts import ACCENTED, ADA, BOB
@@ -168,6 +169,9 @@ def test_a_deleted_mail_is_gone_in_the_way_of_its_protocol(bob: str, protocol: s
     assert Email.EnDehors
     assert [mail.Sujet for mail in EmailRécupèreTout(bob)] == ["Un", "Trois"]
     assert EmailNbMessage(bob) == 3  # not gone yet
+    assert EmailLitPremier(bob)
+    assert EmailLitSuivant(bob)
+    assert Email.Sujet == "Trois"
     if protocol == "IMAP":
         assert EmailDétruit(bob), ErreurInfo()
         assert EmailNbMessage(bob) == 2
@@ -192,8 +196,22 @@ def test_unread_mails_are_those_whose_content_nobody_took(bob: str, protocol: st
     assert unread[2].Message == BODY
 
     assert [mail.Sujet for mail in EmailRécupèreTout(bob, ertNonLu)] == ["Deux — l'été"]
-    assert len(EmailRécupèreTout(bob, ertComplet)) == 3
-    assert len(EmailRécupèreTout(bob, ertNonLu)) == 0
+
+
+def test_a_whole_mailbox_is_marked_with_one_command(bob: str, protocol: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    flagged: list[tuple[object, ...]] = []
+    really = ImapSession.flag
+
+    def flag(session: ImapSession, *words: object) -> None:
+        flagged.append(words)
+        really(session, *words)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ImapSession, "flag", flag)
+
+    assert [mail.Message for mail in EmailRécupèreTout(bob, ertComplet)] == [BODY] * 3
+
+    assert len(flagged) == (1 if protocol == "IMAP" else 0)
+    assert protocol == "POP3" or len(EmailRécupèreTout(bob, ertNonLu)) == 0
 
 
 def test_by_imap_the_number_follows_what_happens(bob: str, protocol: str, postfix: Postfix) -> None:
@@ -253,5 +271,6 @@ def test_the_wrong_option_for_a_port_is_told(protocol: str, clear_port: int) -> 
 
     assert ErreurInfo(errCode) == "TLS-PORT-MIXUP"
     secure, clear = ("995", "110") if protocol == "POP3" else ("993", "143")
-    assert f"{clear} with emailOptionSecuredTLS, {secure} with optionSSL" in ErreurInfo(errComplet)
+    ports = f"{clear} with emailOptionSecuredTLS, {secure} with optionSSL, {clear} with emailOptionDefault"
+    assert ports in ErreurInfo(errComplet)
     assert "SMTP" not in ErreurInfo(errComplet)

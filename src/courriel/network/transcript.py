@@ -88,20 +88,24 @@ class Transcript:
 
 
 class Log(Transcript):
-    """A transcript that goes to the log "courriel.smtp" at DEBUG, line by line, and keeps nothing."""
+    """A transcript that goes to a log at DEBUG, line by line, and keeps nothing."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(0)
+        self._name = name
 
     def write(self, who: Literal["C", "S", "*"], text: str) -> None:
         from logging import getLogger  # noqa: PLC0415 - there is a log only where somebody has imported logging
 
-        getLogger("courriel.smtp").debug("%s: %s", who, text, extra={"action": "wire", "who": who})
+        getLogger(self._name).debug("%s: %s", who, text, extra={"action": "wire", "who": who})
 
 
-def log_if_wanted() -> Log | None:
-    """The log as a witness, when somebody listens to it; asking costs nothing where nobody imported logging."""
+def log_if_wanted(name: str = "courriel.smtp") -> Log | None:
+    """The log of that name as a witness, when somebody listens; it costs nothing where nobody imported logging."""
     import sys  # noqa: PLC0415
 
     logging = sys.modules.get("logging")
-    return Log(0) if logging is not None and logging.getLogger("courriel.smtp").isEnabledFor(10) else None
+    return Log(name) if logging is not None and logging.getLogger(name).isEnabledFor(10) else None
 
 
 def _is_short_command(data: bytes) -> bool:

@@ -38,7 +38,7 @@ class OpenMailbox(Known):
         transcript: Transcript | None = None,
     ) -> None:
         self.server = Server(server, dialect=Dialect.IMAP) if isinstance(server, str) else server.speaking(Dialect.IMAP)
-        told = transcript if transcript is not None else log_if_wanted()
+        told = transcript if transcript is not None else log_if_wanted("courriel.imap")
         self._line = self._known = SteppingLine(self.server, Discreet(told) if told is not None else None)
         self._dialogue = ImapDialogue(self.server, credentials, limits)
         self._client: Client | None = None

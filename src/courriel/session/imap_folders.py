@@ -76,6 +76,8 @@ class WithFolders(OpenMailbox):
             read_only=read_only,
         )
         self.selected = selection
+        # How many lie in a folder that was just opened is no news.
+        self._dialogue.exchange.news = False
         return selection
 
     def status(self, folder: str = INBOX) -> FolderStatus:

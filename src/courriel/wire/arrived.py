@@ -117,7 +117,7 @@ class Arrived:
         while len(found) < count and data.startswith((b"+OK ", b"+OK\r"), at):
             end = data.find(b"\r\n.", at)
             cut = data.find(b"\n", at, at + MAX_LINE)
-            if end < 0 or not data.startswith(END, end) or end - cut > limit or not data.endswith(b"\r", at, cut):
+            if end < 0 or not data.startswith(END, end) or end + 1 - cut > limit or not data.endswith(b"\r", at, cut):
                 break
             found.append((data[at : cut - 1], data[cut + 1 : end + 2]))
             at = end + len(END)
@@ -141,8 +141,9 @@ class Arrived:
     def _text(self, limit: int) -> bytes | None:
         data, at = self._data, self._at
         end = data.find(END, at)
-        size = self._held + (end if end >= 0 else len(data)) - at
-        if size > limit + 2:
+        # Without an end, the last octets may be those of one, and the first are the line end of the status.
+        size = self._held + (end if end >= 0 else len(data) - len(END) - 2) - at
+        if size > limit:
             raise RemoteProtocolError(f"the server's answer goes on beyond {limit} octets")
         if end < 0:
             kept = len(data) - len(END) + 1

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 class ImapMailbox(OpenMailbox):
     """See OpenMailbox. A mail whose content was fetched is marked as read, as mail programs do."""
 
+    protocol = "imap"
+
     def __init__(self, session: ImapSession) -> None:
         super().__init__()
         self._session = session
@@ -37,7 +39,7 @@ class ImapMailbox(OpenMailbox):
         if what is Fetching.ASYNCHRONE:
             return (self._later(uid) for uid in letters.uids)
         if what is Fetching.COMPLET:
-            return map(self._lazy, self._read(letters))
+            return iter(self._read(letters))
         return map(self._lazy, letters)
 
     def delete(self, key: int) -> None:
@@ -53,7 +55,7 @@ class ImapMailbox(OpenMailbox):
         return iter(self._session.search(Search(**wanted, deleted=False)).uids)  # type: ignore[arg-type]  # a section is one of its words
 
     def close(self) -> None:
-        with self.turn:
+        with self:
             self._session.close()
 
     def change_timeouts(self, timeouts: Timeouts) -> None:
@@ -64,14 +66,15 @@ class ImapMailbox(OpenMailbox):
     def _lazy(self, letter: MailboxLetter) -> Letter:
         from courriel import Letter
 
-        return Letter.partial(letter.raw_header, lambda: self._whole(letter), size=letter.size)
+        return Letter.partial(letter.raw_header, self.in_turn(lambda: self._whole(letter)), size=letter.size)
 
     def _later(self, uid: int) -> Letter:
         """A mail of which nothing is here."""
         from courriel import Letter
 
         return Letter.partial(
-            lambda: self._session.fetch(uid)[0].raw_header, lambda: self._whole(self._session.fetch(uid)[0])
+            self.in_turn(lambda: self._session.fetch(uid)[0].raw_header),
+            self.in_turn(lambda: self._whole(self._session.fetch(uid)[0])),
         )
 
     def _whole(self, letter: MailboxLetter) -> bytes:
@@ -81,7 +84,7 @@ class ImapMailbox(OpenMailbox):
         return raw
 
     def _read(self, letters: Iterable[MailboxLetter]) -> list[MailboxLetter]:
-        """All of them, marked with one command."""
+        """All of them, marked with one command; one that is too large says so when it is touched."""
         came = list(letters)
         self._mark(*(letter.uid for letter in came if letter.loaded and "seen" not in letter.flags))
         return came

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from _thread import RLock
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TypeVar
 
+from courriel.errors import CourrielError
 from courriel.wlangage.constants import Fetching, Section
 from courriel.wlangage.problem import Impossible
 
@@ -14,15 +15,21 @@ if TYPE_CHECKING:
     from courriel import Letter, Timeouts
     from courriel.wlangage.structures import EmailVariable
 
+T = TypeVar("T")
+
 
 class OpenMailbox(ABC):
-    """A session for reading that the program has opened, by POP3 or by IMAP. Threads that share it take their turns.
+    """A session for reading that the program has opened, by POP3 or by IMAP. Threads that share it take their turns, by
+    `with`.
 
     Mails are told apart by keys that stay the same for the whole session, lowest first: numbers of POP3, UIDs of IMAP.
     """
 
+    protocol = ""
+    """Which words its errors are told in."""
+
     def __init__(self) -> None:
-        self.turn = RLock()
+        self._turn = RLock()
         self.current: int | None = None
         """The mail that was read last; None before the first, and when it was deleted."""
         self.found: Iterator[int] = iter(())
@@ -30,6 +37,14 @@ class OpenMailbox(ABC):
         self.shown: EmailVariable | None = None
         """The structure that it was read into."""
         self._place = 0
+
+    def __enter__(self) -> None:
+        self._turn.acquire()
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._turn.release()
+        if isinstance(error, CourrielError):
+            error.protocol = error.protocol or self.protocol
 
     # Where one is.
 
@@ -67,6 +82,15 @@ class OpenMailbox(ABC):
             )
         self.delete(self.current)
         self.current = None
+
+    def in_turn(self, fetch: Callable[[], T]) -> Callable[[], T]:
+        """The same, as one of those who take their turns: what is touched later is fetched in between."""
+
+        def fetched() -> T:
+            with self:
+                return fetch()
+
+        return fetched
 
     # What each protocol does in its own way.
 

@@ -11,10 +11,13 @@ from courriel.wlangage.problem import ErreurWLangage
 
 if TYPE_CHECKING:
     from courriel import Letter, PopSession, Timeouts
+    from courriel.session.pop_letter import PopLetter
 
 
 class PopMailbox(OpenMailbox):
     """See OpenMailbox."""
+
+    protocol = "pop3"
 
     def __init__(self, session: PopSession) -> None:
         super().__init__()
@@ -28,7 +31,7 @@ class PopMailbox(OpenMailbox):
         return [key for key in self.keys() if key not in gone]
 
     def letter(self, key: int) -> Letter:
-        return self._session[key - 1]
+        return self._lazy(self._session[key - 1])
 
     def all(self, what: Fetching) -> Iterator[Letter]:
         if what is Fetching.NON_LU:
@@ -37,9 +40,9 @@ class PopMailbox(OpenMailbox):
                 "ertNotRead: a POP3 server does not tell what was read; open the session with EmailStartIMAPSession",
             )
         if what is Fetching.COMPLET:
-            return self._session.fetch_many()
+            return map(self._lazy, self._session.fetch_many())
         if what is Fetching.ENTÊTE:
-            return iter(self._session)
+            return map(self._lazy, self._session)
         return map(self.letter, self.left())
 
     def delete(self, key: int) -> None:
@@ -59,14 +62,18 @@ class PopMailbox(OpenMailbox):
                 yield key
 
     def close(self) -> None:
-        with self.turn:
+        with self:
             self._session.close()
 
     def change_timeouts(self, timeouts: Timeouts) -> None:
         self._session.change_timeouts(timeouts)
 
+    # The steps.
 
-# The steps.
+    def _lazy(self, letter: PopLetter) -> Letter:
+        from courriel import Letter
+
+        return Letter.partial(self.in_turn(lambda: letter.head), self.in_turn(lambda: letter.raw))
 
 
 def _section(letter: Letter, section: Section) -> str:

@@ -26,7 +26,7 @@ def EmailNbMessage(Session: object) -> int:
     Raises ErreurWLangage when nothing is open for reading under that name, as every function here.
     """
     mailbox = mailbox_of(Session)
-    with mailbox.turn:
+    with mailbox:
         return len(mailbox.keys())
 
 
@@ -102,7 +102,7 @@ def EmailLitMessage(Session: object, *arguments: object) -> bool:
                 "expected: EmailReadMessage(Session [, Email], Number), the number being an integer",
             )
     mailbox = mailbox_of(Session)
-    with mailbox.turn:
+    with mailbox:
         keys = mailbox.keys()
         if not 1 <= number <= len(keys):
             raise Impossible(
@@ -126,7 +126,7 @@ def EmailRécupèreTout(Session: object, Option: int = Fetching.ENTÊTE) -> WLis
     """
     what = _fetching(Option)
     mailbox = mailbox_of(Session)
-    with mailbox.turn:
+    with mailbox:
         mails = [_variable(letter, what) for letter in mailbox.all(what)]
     return WList(mails, _as_mail, EmailVariable)
 
@@ -138,7 +138,7 @@ def EmailSupprimeMessage(Session: object) -> bool:
     By POP3 it is gone when the session is closed; by IMAP when EmailDétruit is called.
     """
     mailbox = mailbox_of(Session)
-    with mailbox.turn:
+    with mailbox:
         mailbox.forget()
         for email in (Email, mailbox.shown):
             if email is not None:
@@ -150,7 +150,7 @@ def EmailSupprimeMessage(Session: object) -> bool:
 def EmailDétruit(Session: object) -> bool:
     """Remove for good what was deleted, by IMAP; raises ErreurWLangage by POP3, where closing the session does that."""
     mailbox = mailbox_of(Session)
-    with mailbox.turn:
+    with mailbox:
         mailbox.expunge()
     return True
 
@@ -172,7 +172,7 @@ def _move(session: object, arguments: tuple[object, ...], to: Callable[[OpenMail
                 "attendu : (Session [, Email]), une variable Email", "expected: (Session [, Email]), an Email variable"
             )
     mailbox = mailbox_of(session)
-    with mailbox.turn:
+    with mailbox:
         return show(mailbox, to(mailbox), email, into)
 
 

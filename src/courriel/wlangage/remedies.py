@@ -93,15 +93,12 @@ _IN_WLANGAGE = {
 }
 
 
-# The same for those who read: other ports, other functions.
-_READING = {
-    "pop3": {"587": "110", "465": "995", "25": "110", "SMTP": "POP3"},
-    "imap": {"587": "143", "465": "993", "25": "143", "SMTP": "IMAP"},
-}
-_SENDING_WORD = re.compile(r"\b(?:587|465|25)\b|(?<=EmailOuvreSession)SMTP|(?<=EmailStart)SMTP(?=Session)")
+# The same for those who read: other functions, and the port that is for mail in clear; the table knows the others.
+_READING = {"pop3": {"25": "110", "SMTP": "POP3"}, "imap": {"25": "143", "SMTP": "IMAP"}}
+_SENDING_WORD = re.compile(r"\b25\b|(?<=EmailOuvreSession)SMTP|(?<=EmailStart)SMTP(?=Session)")
 _READ_AGAIN = Text(
-    "Rouvrez la session et relisez ce qui manque : rien n'a été perdu, et rien n'a été supprimé.",
-    "Open the session again and read what is missing: nothing was lost, and nothing was deleted.",
+    "Rouvrez la session et relisez ce qui manque ; en POP3, les suppressions sont à refaire.",
+    "Open the session again and read what is missing; by POP3, deletions have to be made again.",
 )
 
 

@@ -34,7 +34,7 @@ def EmailCherchePremier(Session: object, *arguments: object) -> bool:
                 "emailRecipient, emailBody or emailMessageID",
             )
     mailbox = mailbox_of(Session)
-    with mailbox.turn:
+    with mailbox:
         mailbox.found = mailbox.search(section, text)
         return show(mailbox, next(mailbox.found, None), email, fill)
 
@@ -52,5 +52,5 @@ def EmailChercheSuivant(Session: object, *arguments: object) -> bool:
                 "attendu : EmailChercheSuivant(Session [, Email])", "expected: EmailSeekNext(Session [, Email])"
             )
     mailbox = mailbox_of(Session)
-    with mailbox.turn:
+    with mailbox:
         return show(mailbox, next(mailbox.found, None), email, fill)

@@ -86,6 +86,7 @@ def test_a_domain_that_takes_no_mail_is_told(domain: str, asked: list[str]) -> N
     assert not takes_mail(domain, 5)
 
 
+@pytest.mark.timeout(4)
 def test_a_name_server_that_is_silent_has_its_time(asked: list[str]) -> None:
     with pytest.raises(errors.TimedOut, match=r"in 0\.3 s"):
         mail_exchangers("silent.example", 0.3)

@@ -116,12 +116,22 @@ def test_a_status_line_without_end_ends_the_session(said: bytes) -> None:
         arrived.answers(1, LIMIT)
 
 
-def test_a_line_that_ends_with_a_line_feed_alone_is_no_line() -> None:
+@pytest.mark.parametrize("said", [b"+OK\n", b"+OK \nhello\r\n.\r\n", b"+OK here\nhello\r\n.\r\n"])
+def test_a_line_that_ends_with_a_line_feed_alone_is_no_line(said: bytes) -> None:
     arrived = Arrived()
-    arrived.add(b"+OK\n")
+    arrived.add(said)
 
     with pytest.raises(errors.RemoteProtocolError, match="LF alone"):
-        arrived.line()
+        arrived.answers(1, LIMIT)
+
+
+def test_a_letter_that_is_here_as_a_whole_has_the_same_limit() -> None:
+    arrived = Arrived()
+    arrived.add(b"+OK\r\n" + b"x" * 98 + b"\r\n.\r\n" + b"+OK\r\n" + b"x" * 99 + b"\r\n.\r\n")
+
+    assert len(arrived.answers(1, 100)) == 1
+    with pytest.raises(errors.RemoteProtocolError, match="beyond 100 octets"):
+        arrived.answers(1, 100)
 
 
 @pytest.mark.parametrize(
