@@ -1,0 +1,131 @@
+"""The power fails: what was promised is on the disk, whatever the disk made of the rest."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import random
+import shutil
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from courriel.outbox.sqlite import SqliteStore
+from courriel.outbox.store import Query, State
+from outbox import busy, disk
+
+COMPILER = shutil.which("cc") or shutil.which("gcc")
+SEED = int(os.environ.get("COURRIEL_TEST_SEED", "20261125"))
+CUTS = int(os.environ.get("COURRIEL_TEST_POWER_CUTS", "60"))
+MAILS = 40
+
+pytestmark = [
+    pytest.mark.acceptance,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(not sys.platform.startswith("linux") or COMPILER is None, reason="needs Linux and a C compiler"),
+]
+
+
+@pytest.fixture(scope="module")
+def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    assert COMPILER
+    return disk.build(tmp_path_factory.mktemp("shim"), COMPILER)
+
+
+def worked(shim: Path, folder: Path, synchronous: str) -> list[disk.Deed]:
+    """What a busy program did to its disk."""
+    (folder / "place").mkdir()
+    disk.run(shim, folder / "place", folder / "log", busy.__file__, "work", synchronous, f"{folder}/place", str(MAILS))
+    return list(disk.read(folder / "log"))
+
+
+def broken_promises(deeds: list[disk.Deed], folder: Path, kept: float, chance: random.Random) -> tuple[int, int]:
+    """Cut the power at many moments; how many promises there had been, and how many were broken."""
+    image, promises = disk.Image(chance), bytearray()
+    moments = set(chance.sample(range(len(deeds)), CUTS)) | {len(deeds) - 1}
+    made = broken = 0
+    for moment, deed in enumerate(deeds):
+        if deed.name == "promises":
+            promises += deed.data
+        else:
+            image.see(deed)
+        if moment in moments:
+            found = folder / f"found-{moment}"
+            found.mkdir()
+            image.cut(found, kept)
+            more, bad = judge(found, promises.decode().splitlines())
+            made, broken = made + more, broken + bad
+            shutil.rmtree(found)
+    return made, broken
+
+
+def judge(found: Path, promises: list[str]) -> tuple[int, int]:
+    """Open what was found, and hold it against what had been said."""
+    if not (found / "outbox.db").exists():
+        return len(promises), len(promises)
+    store = SqliteStore(found / "outbox.db")
+    try:
+        with sqlite3.connect(found / "outbox.db") as plain:
+            assert plain.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        plain.close()
+        broken = [each for each in promises if not is_kept(store, *each.split())]
+    finally:
+        store.close()
+    return len(promises), len(broken)
+
+
+def is_kept(store: SqliteStore, what: str, key: str) -> bool:
+    """Put: it is there, to the octet. Marked: nobody believes that it has not left. Settled: it is done."""
+    info = store.find(key=key)
+    if info is None or (info.state is not State.SENT and b"".join(store.body(info.id)) != busy.content_of(key)):
+        return False
+    if what == "put":
+        return True
+    if what == "mark":
+        return info.state in (State.DOT, State.SENT)
+    return info.state is State.SENT
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.5, 0.95], ids=["only what was synced", "half of the rest", "most of the rest"])
+def test_what_was_promised_survives(shim: Path, tmp_path: Path, kept: float) -> None:
+    deeds = worked(shim, tmp_path, "FULL")
+
+    made, broken = broken_promises(deeds, tmp_path, kept, random.Random(SEED))
+
+    assert made > CUTS * MAILS / 4
+    assert broken == 0
+
+
+def test_the_test_bites(shim: Path, tmp_path: Path) -> None:
+    """The control: without a sync at each commit, promises are broken, and this is noticed."""
+    deeds = worked(shim, tmp_path, "NORMAL")
+
+    made, broken = broken_promises(deeds, tmp_path, 0.0, random.Random(SEED))
+
+    assert broken > made / 10
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"), [("w", errno.ENOSPC), ("w", errno.EIO), ("s", errno.EIO), ("s", errno.ENOSPC)]
+)
+def test_a_disk_that_fails_is_said_to_and_what_is_repeated_is_done_once(
+    shim: Path, tmp_path: Path, kind: str, error: int
+) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+
+    said = json.loads(disk.run(shim, place, tmp_path / "log", busy.__file__, "fail", kind, str(error), str(place)))
+
+    assert set(said["raised"]) == {"put", "mark", "settle"}
+    for name, retryable, text in said["raised"].values():
+        assert name in ("OutboxUncertain", "OutboxFull")
+        assert retryable
+        assert str(place) in text
+    assert said["states"] == {"before": "SENT", "late": "READY"}
+    with closing(SqliteStore(place / "outbox.db")) as store:
+        ((ident, key),) = [(info.id, info.key) for info in store.read(Query()) if info.state is State.READY]
+        assert (key, b"".join(store.body(ident))) == ("late", busy.content_of("late"))
