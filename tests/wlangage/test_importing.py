@@ -76,12 +76,13 @@ def test_arguments_that_fit_no_form_are_raised(arguments: tuple[object, ...]) ->
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """A page with images beside it, and a secret next door."""
-    folder = tmp_path / "site"
+    """A page with images beside it, and a secret next door; a long way down."""
+    folder = tmp_path / ("a" * 100) / "site"
     (folder / "img").mkdir(parents=True)
     (folder / "img" / "logo été.png").write_bytes(b"\x89PNG")
-    (tmp_path / "secret.png").write_bytes(b"secret")
-    (folder / "link.png").symlink_to(tmp_path / "secret.png")
+    secret = folder.parent / "secret.png"
+    secret.write_bytes(b"secret")
+    (folder / "link.png").symlink_to(secret)
     return folder
 
 
@@ -236,6 +237,8 @@ def test_the_domain_is_asked_for_unless_told_otherwise(
     assert wl.EmailCheckAddress("ada@société.fr") == verdict
     assert asked == ["xn--socit-esab.fr"]
     assert bool(wl.ErreurInfo()) == (verdict != wl.emailAdresseValide)
+    if verdict == wl.emailAdresseRefusée:
+        assert wl.ErreurInfo(wl.errCode) == "HOST-NOT-FOUND"
 
 
 def test_an_address_of_a_machine_has_no_domain_to_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,14 +93,20 @@ def EmailSauveFichierAttaché(*arguments: object) -> bool:
 # The steps.
 
 
+def _end(path: str | Path) -> str:
+    """A path that may be long: its end tells the file."""
+    text = str(path)
+    return shown(text if len(text) <= 75 else f"…{text[-75:]}")
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except (OSError, ValueError) as missing:
         reason = getattr(missing, "strerror", None) or missing
         raise Impossible(
-            f"Le fichier « {shown(str(path))} » ne peut pas être lu : {reason}.",
-            f'The file "{shown(str(path))}" cannot be read: {reason}.',
+            f"Le fichier « {_end(path)} » ne peut pas être lu : {reason}.",
+            f'The file "{_end(path)}" cannot be read: {reason}.',
             hint_id="FILE-NOT-FOUND",
         ) from missing
 
@@ -181,6 +187,6 @@ def _save(file: emailAttache, where: str) -> None:
     except (OSError, ValueError) as refused:
         reason = getattr(refused, "strerror", None) or refused
         raise Impossible(
-            f"Le fichier attaché ne peut pas être enregistré dans « {shown(where)} » : {reason}.",
-            f'The attached file cannot be saved to "{shown(where)}": {reason}.',
+            f"Le fichier attaché ne peut pas être enregistré dans « {_end(where)} » : {reason}.",
+            f'The attached file cannot be saved to "{_end(where)}": {reason}.',
         ) from refused
