@@ -238,7 +238,7 @@ def test_the_domain_is_asked_for_unless_told_otherwise(
     assert asked == ["xn--socit-esab.fr"]
     assert bool(wl.ErreurInfo()) == (verdict != wl.emailAdresseValide)
     if verdict == wl.emailAdresseRefusée:
-        assert wl.ErreurInfo(wl.errCode) == "HOST-NOT-FOUND"
+        assert "xn--socit-esab.fr" in wl.ErreurInfo()
 
 
 def test_an_address_of_a_machine_has_no_domain_to_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -511,6 +513,35 @@ def test_a_wrong_password_is_an_error_in_the_servers_words() -> None:
         assert wl.ErreurDétectée
         assert wl.ErreurInfo(wl.errReply)
         assert "wrong" not in wl.ErreurInfo(wl.errComplet).replace("wrong password", "")
+
+
+def test_a_password_that_crosses_a_clear_line_to_another_machine_is_told(
+    sandbox: Sandbox, reach: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    reach("pop.orange.fr", 110, SimpleNamespace(port=sandbox.pop_port))
+
+    assert wl.EmailOuvreSessionPOP3(BOB, "secret", "pop.orange.fr") is True
+
+    assert "in clear" in wl.ErreurInfo()
+    assert not wl.ErreurDétectée
+    assert [record.action for record in caplog.records] == ["password_in_clear"]  # type: ignore[attr-defined]
+    assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize("variable", [wl.emailSessionPOP3(), None])
+def test_closing_what_is_not_open_is_no_exception_unless_it_is_no_session(variable: object) -> None:
+    if variable is None:
+        with pytest.raises(wl.ErreurWLangage, match="emailIMAPSession"):
+            wl.EmailFermeSession(variable)
+        return
+    wl.EmailFermeSession(variable)
+
+    assert wl.ErreurDétectée
+
+
+def test_the_state_of_a_mail_waits_for_the_asynchronous_mode() -> None:
+    with pytest.raises(wl.ErreurWLangage, match="asynchronous mode"):
+        wl.EmailEtat(1)
 
 
 def test_a_port_where_nobody_is_is_an_error() -> None:
