@@ -21,10 +21,10 @@ from courriel.outbox.store import State
 from outbox import doomed
 from outbox.conftest import message
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
-
 SECONDS = float(os.environ.get("COURRIEL_TEST_SECONDS", "8"))
 """How long workers are killed at random; an hour finds more than eight seconds."""
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300 + 2 * SECONDS)]
 
 POINTS = [
     "before claim", "after claim", "connected", "before envelope", "after envelope", "door open", "in body",
