@@ -21,10 +21,10 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test fast check bench format cover play sandbox news lock venv debian
+.PHONY: help demo test test-long fast check bench format cover play sandbox news lock venv debian
 
 help:
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1@\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F @ '{ printf "  make %-9s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1@\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F @ '{ printf "  make %-10s %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.run ## see the library at work, on a practice server on this machine
 	@$(BIN)/courriel demo
@@ -38,6 +38,11 @@ test: $(VENV)/.dev debian ## set up what is missing, then the checks and every t
 
 fast: $(VENV)/.dev ## the tests that take less than a minute together (neither acceptance nor slow)
 	@$(BIN)/python -m pytest $(PROCESSES) -m "not acceptance and not slow" $(OPTIONS) $(TESTS)
+
+# Only what gains from time: power cuts and deaths at random. Another seed finds other moments (COURRIEL_TEST_SEED=7).
+test-long: $(VENV)/.dev debian ## power cuts and deaths of the outbox at random, some ten minutes (SECONDS=3600: longer)
+	@COURRIEL_TEST_SECONDS=$(or $(SECONDS),180) COURRIEL_TEST_POWER_CUTS=$(or $(CUTS),2000) \
+		$(BIN)/python -m pytest --timeout=0 $(OPTIONS) tests/outbox/test_power_loss.py tests/outbox/test_deaths.py
 
 check: $(VENV)/.dev ## format, lint, types, storeys, forgotten steps
 	@sh tools/check.sh $(BIN)
@@ -71,7 +76,7 @@ lock: $(VENV)/.dev ## compile requirements/*.in again (OPTIONS=--upgrade for new
 
 venv: $(VENV)/.dev ## set up .venv for working here
 
-debian: ## install Debian's mail servers for the acceptance tests, where we may
+debian: ## install what the acceptance tests need of Debian, where we may
 	@$(or $(wildcard $(BIN)/python),python3) tools/debian_packages.py
 
 $(VENV)/.run: requirements/run.txt pyproject.toml tools/environment.sh

@@ -2,7 +2,7 @@
  * What a program does to the files of one folder, written down in the order in which it happens; preloaded by disk.py.
  *
  * Environment: COURRIEL_DISK_FOLDER, the folder (ends in /); COURRIEL_DISK_LOG, where it is written down.
- * A record: kind (W write, T truncate, S sync, D delete), then length of the path, offset, length of the data
+ * A record: kind (W write, T truncate, S sync, of the folder itself too, D delete), then length of the path, offset, length of the data
  * (8 octets each, native), the path, the data.
  *
  * fail_next('w' or 's', errno, count) lets the next writes or syncs of that folder fail.
@@ -66,7 +66,9 @@ static int is_ours(int file, char path[4096])
     if (length < 0)
         return 0;
     path[length] = 0;
-    return strncmp(path, folder, strlen(folder)) == 0;
+    if (strncmp(path, folder, strlen(folder) - 1) != 0)
+        return 0;
+    return path[strlen(folder) - 1] == '/' || path[strlen(folder) - 1] == 0; /* the folder itself: it may be synced */
 }
 
 static void put(const void *data, size_t size)

@@ -63,27 +63,41 @@ def read(log: Path) -> Iterator[Deed]:
 
 @dataclass
 class Image:
-    """The files of a folder, on a disk that forgets what was not synced."""
+    """The files of a folder, on a disk that forgets contents and names that were not synced."""
 
     chance: random.Random
+    folder: str
+    named: set[str] = field(default_factory=set)  # the folder was synced since these came
+    ghosts: dict[str, bytearray] = field(default_factory=dict)  # deleted, and not synced since
     files: dict[str, bytearray] = field(default_factory=dict)
     loose: dict[str, list[Deed]] = field(default_factory=dict)
 
     def see(self, deed: Deed) -> None:
         """Another thing is done while there is power."""
-        if deed.kind == "S":
+        if deed.kind == "S" and deed.name == self.folder:
+            self.named = set(self.files.keys() | self.loose.keys())
+            self.ghosts.clear()
+        elif deed.kind == "S":
             content = self.files.setdefault(deed.name, bytearray())
             for each in self.loose.pop(deed.name, []):
                 _apply(content, each)
         elif deed.kind == "D":
-            self.files.pop(deed.name, None)
+            content = self.files.pop(deed.name, bytearray())
             self.loose.pop(deed.name, None)
+            if deed.name in self.named:
+                self.named.discard(deed.name)
+                self.ghosts[deed.name] = content
         else:
             self.loose.setdefault(deed.name, []).append(deed)
 
     def cut(self, folder: Path, kept: float) -> None:
         """The power fails: write what is found. Of what was not synced, each sector is there with this probability."""
-        for name in self.files.keys() | (self.loose.keys() if kept else set()):
+        for name, content in self.ghosts.items():
+            if self.chance.random() >= kept:
+                (folder / name).write_bytes(content)
+        for name in sorted(self.files.keys() | self.loose.keys()):  # sorted: the same seed, the same disk
+            if name not in self.named and self.chance.random() >= kept:
+                continue
             content = bytearray(self.files.get(name, b""))
             for deed in self.loose.get(name, ()):
                 for piece in _sectors(deed):

@@ -1,7 +1,7 @@
 """
 A process that sends or puts mail and comes to its end at a given point: killed, or stopped until it may go on.
 
-    python doomed.py work|put PLACE LANE POINT SIGNAL ON_UNSURE [dot]
+    python doomed.py work|serve|put PLACE LANE POINT SIGNAL ON_UNSURE [dot]
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 
 from courriel import Message, Outbox
@@ -105,6 +106,17 @@ def end_by_a_dot() -> None:
     SmtpDialogue._learn = learn_less  # type: ignore[method-assign]
 
 
+def lengthen_the_line() -> None:
+    """A server as far away as real ones: on loopback all is over before anybody can die in the middle of it."""
+    receive = blocking.Line._receive
+
+    def receive_late(line: blocking.Line, stage: str, more: bool) -> bytes:
+        time.sleep(0.1)  # nothing to wait for: this is the distance
+        return receive(line, stage, more)  # type: ignore[arg-type]
+
+    blocking.Line._receive = receive_late  # type: ignore[method-assign]
+
+
 def main(act: str, place: str, lane: str, point: str, number: str, on_unsure: str, dot: str = "") -> None:
     end = lambda: doom(int(number))  # noqa: E731
     shorten_leases()
@@ -116,6 +128,9 @@ def main(act: str, place: str, lane: str, point: str, number: str, on_unsure: st
         if act == "put":
             mail = Message(sender="ada@example.org", to="bob@example.org", subject="Once", text="Hello.")
             outbox.put(mail, via=lane, key="once", on_unsure=on_unsure)
+        elif act == "serve":
+            lengthen_the_line()
+            outbox.work(workers=2)
         else:
             print("working", flush=True)
             outbox.run_once()
