@@ -1,5 +1,5 @@
 """
-Install the mail servers that the acceptance tests talk to, where that is possible.
+Install the mail servers and the database that the acceptance tests talk to, where that is possible.
 
     debian_packages.py            install what is missing, when we may (root, or sudo without a password)
     debian_packages.py --list     say what is missing, change nothing
@@ -28,8 +28,15 @@ PACKAGES = {
     "mpop": "the tests with mpop as a reader of our mailboxes",
     "swaks": "the tests with swaks as a client",
     "libnet-ssleay-perl": "the tests with swaks over TLS",
+    "postgresql": "the tests of the outbox on PostgreSQL",
+    "pgbouncer": "the tests of the outbox behind PgBouncer",
 }
-SERVICES = {"postfix": ["postfix.service"], "dovecot-imapd": ["dovecot.socket", "dovecot.service"]}
+SERVICES = {
+    "postfix": ["postfix.service"],
+    "dovecot-imapd": ["dovecot.socket", "dovecot.service"],
+    "postgresql": ["postgresql.service"],
+    "pgbouncer": ["pgbouncer.service"],
+}
 APT = [
     "apt-get",
     "-qq",
@@ -51,7 +58,9 @@ INSTALL_LIMIT = 900.0  # seconds
 
 def main(arguments: Sequence[str]) -> int:
     if shutil.which("dpkg-query") is None or shutil.which("apt-get") is None:
-        say("not a Debian system; tests that need Postfix, Dovecot, mpop or swaks run only where these are found.")
+        say(
+            "not a Debian system; tests that need Postfix, Dovecot, mpop, swaks or PostgreSQL run only where these are found."
+        )
         return 0
     missing = missing_packages()
     if not missing:
