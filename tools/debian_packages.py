@@ -59,7 +59,7 @@ INSTALL_LIMIT = 900.0  # seconds
 def main(arguments: Sequence[str]) -> int:
     if shutil.which("dpkg-query") is None or shutil.which("apt-get") is None:
         say(
-            "not a Debian system; tests that need Postfix, Dovecot, mpop, swaks or PostgreSQL run only where these are found."
+            "not a Debian system; tests with Postfix, Dovecot, mpop, swaks or PostgreSQL run only where these are found."
         )
         return 0
     missing = missing_packages()
