@@ -58,9 +58,7 @@ INSTALL_LIMIT = 900.0  # seconds
 
 def main(arguments: Sequence[str]) -> int:
     if shutil.which("dpkg-query") is None or shutil.which("apt-get") is None:
-        say(
-            "not a Debian system; tests with Postfix, Dovecot, mpop, swaks or PostgreSQL run only where these are found."
-        )
+        say("not a Debian system; tests with Postfix, Dovecot, mpop, swaks or PostgreSQL run where they are found.")
         return 0
     missing = missing_packages()
     if not missing:

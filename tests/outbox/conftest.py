@@ -7,6 +7,7 @@ from itertools import count
 from pathlib import Path
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from courriel import Message, Outbox, Sandbox
@@ -67,6 +68,16 @@ def outbox(place: str) -> Iterator[Outbox]:
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox(keep=10_000) as sandbox:
         yield sandbox
+
+
+def everything_stored(place: str) -> bytes:
+    """Whatever an outbox has written anywhere, with the names of its columns."""
+    if "://" not in place:
+        return b"".join(path.read_bytes() for path in Path(place).parent.iterdir() if path.is_file())
+    with psycopg.connect(place) as connection:
+        found = connection.execute("SELECT database_to_xml(true, false, '')::text").fetchone()
+    assert found
+    return str(found[0]).encode()
 
 
 def new_mail(content: bytes = b"Subject: x\r\n\r\nHello.\r\n", **changes: object) -> NewMail:

@@ -237,7 +237,8 @@ class PostgresServer:
         line.execute(_BEGIN)
         # Of this transaction, and not of the session, which may not be ours alone.
         line.execute("SELECT pg_advisory_xact_lock(%(number)s)", {"number": _UPGRADING})
-        for step, name in enumerate(("postgres", *UPGRADES)[_version(line) :], start=_version(line) + 1):
+        version = _version(line)
+        for step, name in enumerate(("postgres", *UPGRADES)[version:], start=version + 1):
             line.execute(script(name))
             line.execute("UPDATE outbox_version SET version = %(step)s", {"step": step})
         line.execute("COMMIT")
@@ -254,8 +255,10 @@ class PostgresServer:
 
 
 def _version(line: PostgresLine) -> int:
-    there = line.last("SELECT to_regclass('outbox_version') IS NOT NULL")[0]
-    return int(line.last(_VERSION)[0]) if there else 0
+    # From the table of tables, and not to_regclass(): a session believes for a while what it has heard of a name, and
+    # would miss the tables that somebody else has made while it waited for the lock.
+    visible = "SELECT 1 FROM pg_class WHERE relname = 'outbox_version' AND pg_table_is_visible(oid)"
+    return int(line.last(_VERSION)[0]) if line.execute(visible).fetchone() else 0
 
 
 def _roll_back(connection: Connection) -> None:
