@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import re
 import threading
 from collections.abc import Iterator
@@ -26,7 +27,10 @@ from courriel import (
     Ticket,
     errors,
 )
+from courriel.outbox.aio import AsyncTicket, AsyncWorker
 from courriel.outbox.store import State
+from courriel.outbox.worker import Worker
+from hostile.lists import hostile, shown
 from outbox.conftest import everything_stored, message
 
 SECRET = "sesame-ouvre-toi"
@@ -273,6 +277,31 @@ def test_a_bad_wish_is_refused_before_anything_is_written(
     assert list(outbox.list()) == []
 
 
+HOSTILE = [text for kind in ("addresses", "header_values", "ehlo_names", "proxy_targets") for text in hostile(kind)]
+hostile_texts = pytest.mark.parametrize("text", HOSTILE, ids=shown)
+
+
+@hostile_texts
+def test_a_hostile_key_is_refused_or_is_a_key_as_any(outbox: Outbox, sandbox: Sandbox, text: str) -> None:
+    try:
+        ticket = outbox.put(message(1), via=sandbox.url, key=text)
+    except errors.UsageError:
+        assert list(outbox.list()) == []
+    else:
+        assert outbox.put(message(2), via=sandbox.url, key=text) == outbox.get(key=text) == ticket
+        assert [info.key for info in outbox.list()] == [text]
+
+
+@hostile_texts
+def test_a_hostile_way_is_refused_before_anything_is_written(outbox: Outbox, text: str) -> None:
+    try:
+        outbox.put(message(1), via=text)
+    except errors.UsageError:
+        assert list(outbox.list()) == []
+    else:
+        assert [info.lane for info in outbox.list()] == [Route.parse(text).reveal_url()]
+
+
 def test_a_session_that_awaits_is_refused_with_a_reason(outbox: Outbox) -> None:
     with pytest.raises(errors.UsageError, match="SmtpSession"):
         outbox.put(message(1), via=AsyncSmtpSession(Server("127.0.0.1", 25)))  # type: ignore[arg-type]
@@ -398,3 +427,59 @@ def test_nothing_of_a_mail_is_in_a_log(outbox: Outbox, sandbox: Sandbox, caplog:
 
     assert [record.action for record in caplog.records if hasattr(record, "action")] == ["ticket_ready", "ticket_sent"]
     assert not re.search("example.org|private|Number", caplog.text)
+
+
+def test_a_task_that_is_cancelled_does_not_interrupt_a_mail(place: str, sandbox: Sandbox) -> None:
+    sandbox.answer("message", "silence", times=1)
+
+    async def use() -> tuple[State, int]:
+        async with AsyncOutbox(place) as outbox:
+            ticket = await outbox.put(message(1), via=sandbox.url)
+            worker = outbox.worker().start()
+            waiting = asyncio.create_task(ticket.wait(60))
+            while await ticket.status() is not State.DOT:  # noqa: ASYNC110 - it is a thread that changes it
+                await asyncio.sleep(0.01)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            return await ticket.status(), await worker.stop(0.1)
+
+    assert asyncio.run(use()) == (State.DOT, 1)
+
+
+def test_both_colours_have_the_same_words_with_the_same_parameters() -> None:
+    for ours, theirs in ((Outbox, AsyncOutbox), (Ticket, AsyncTicket), (Worker, AsyncWorker)):
+        for name, method in inspect.getmembers(ours, inspect.isfunction):
+            if not name.startswith("_") and name not in ("work", "ask_to_stop", "run_once", "wait"):
+                assert list(inspect.signature(getattr(theirs, name)).parameters) == list(
+                    inspect.signature(method).parameters
+                ), name
+
+
+def test_every_word_is_awaited(place: str, sandbox: Sandbox, tmp_path: Path) -> None:
+    lane = f"smtp://127.0.0.1:{sandbox.port}"
+
+    async def use() -> list[object]:
+        async with AsyncOutbox(place) as outbox:
+            outbox.use("news", sandbox.url)
+            ticket = await outbox.put(message(1), via=sandbox.url)
+            done: list[object] = [await outbox.pause(lane), await ticket.hold(), await ticket.release()]
+            done += [await ticket.retry_now(), await outbox.resume(lane), await outbox.limit(lane, cap=1)]
+            await outbox.export(ticket.id, tmp_path / "one.eml")
+            done += [await outbox.run_once(), (await outbox.get(ticket.id)) == ticket, len(await outbox.stats())]
+            done += [[each.name for each in await outbox.lanes()], await ticket.cancel(), await ticket.status()]
+            await outbox.reopen()
+            with pytest.raises(errors.NotYet):
+                await (await outbox.put(message(2), via="news", not_before=60)).wait(0.05)
+            done.append(await outbox.prune(sent=-1.0))
+            done.append(len({ticket, await outbox.get(key=None, id=(await outbox.put(message(3), via="news")).id)}))
+        with pytest.raises(errors.UsageError, match="not open"):
+            await outbox.stats()
+        return done[1:]
+
+    held, released, retried, resumed, limited, *rest = asyncio.run(use())
+
+    assert (held, released, retried) == (True, True, True)
+    assert (resumed.stopped, limited.cap) == (False, 1)  # type: ignore[attr-defined]
+    assert rest == [1, True, 1, [lane], False, State.SENT, 1, 2]
+    assert (tmp_path / "one.eml").read_bytes() == sandbox.letters[0].content

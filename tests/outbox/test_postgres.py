@@ -552,16 +552,3 @@ def test_without_psycopg_the_command_that_installs_it_is_said() -> None:
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
 
     assert 'pip install "courriel[postgres]"' in said.stdout
-
-
-def test_what_no_text_can_hold_is_kept_without_it(store: PostgresStore) -> None:
-    (ident,) = store.put([new_mail()])
-    (job,) = claim(store)
-
-    words = {"bob@example.org": (450, "", "a\0b", 1.0)}
-    assert store.settle([settled(job, State.READY, why="a\0b", results=words)]) == [True]
-
-    found = store.find(id=ident)
-    assert found
-    assert found.why == "a\ufffdb"
-    assert found.results == words

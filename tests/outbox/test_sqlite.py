@@ -470,6 +470,15 @@ def test_a_commit_that_fails_is_unknown_and_the_same_key_settles_it(store: Sqlit
     assert [info.key for info in store.read(Query())] == ["once"]
 
 
+def test_who_reopens_what_is_well_disturbs_nobody(store: SqliteStore) -> None:
+    before = store._file._durable
+
+    store.reopen()
+
+    assert store._file._durable is before
+    store.put([new_mail()])
+
+
 def test_a_worker_of_a_disk_that_failed_opens_it_again(
     path: Path, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:

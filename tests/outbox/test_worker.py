@@ -12,7 +12,7 @@ from courriel import Outbox, Sandbox, Server, SmtpSession, Ticket, Timeouts, err
 from courriel.model.server import Security
 from courriel.outbox import batch, keeper, recorder
 from courriel.outbox.batch import Batch
-from courriel.outbox.store import Query, State
+from courriel.outbox.store import Query, Settlement, State
 from outbox.conftest import claim, message, new_mail
 
 
@@ -124,6 +124,20 @@ def test_a_refused_login_fails_no_mail_and_rests_ten_minutes(outbox: Outbox, mon
     assert (ticket.status, ticket.info.tries) == (State.READY, 0)
 
 
+def test_no_address_is_in_what_is_logged_of_a_lane(
+    outbox: Outbox, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    sandbox.answer("sender", "450 4.7.1 slow down, ada@example.org", times=1)
+    outbox.put(message(1), via=sandbox.url)
+    outbox.put(message(2), via=f"smtp://ada%40example.org@127.0.0.1:{sandbox.port}?tls=none&password=env:NOTHING")
+
+    outbox.run_once()
+
+    paused = sorted(record.getMessage().partition(": ")[2] for record in caplog.records)
+    assert paused == ["SenderRefused 450 4.7.1", "UsageError"]
+    assert "ada" not in caplog.text
+
+
 def test_a_password_that_is_not_there_is_the_lane_s_trouble(outbox: Outbox, sandbox: Sandbox) -> None:
     url = f"smtp://ada@127.0.0.1:{sandbox.port}?tls=none&password=env:NO_SUCH_VARIABLE"
     ticket = outbox.put(message(1), via=url)
@@ -229,6 +243,49 @@ def test_a_disk_that_fails_at_the_end_is_tried_until_it_works(
 
     assert ticket.status is State.SENT
     assert len(sandbox.letters) == 1
+
+
+def test_a_result_that_cannot_be_written_keeps_no_other_waiting(
+    outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tickets = outbox.put_many([message(n) for n in range(3)], via=sandbox.url)
+    settle = outbox._store.settle
+
+    def choke(settlements: list[Settlement]) -> list[bool]:
+        if any(each.id == tickets[1].id for each in settlements):
+            raise ZeroDivisionError
+        return settle(settlements)
+
+    monkeypatch.setattr(outbox._store, "settle", choke)
+
+    outbox.run_once()
+
+    assert [ticket.status for ticket in tickets] == [State.SENT, State.DOT, State.SENT]
+
+
+@pytest.mark.parametrize("said", [b"550 \xff\xfe\x00 \xed\xa0\x80\r\n", b"550 " + b"x" * 400 + b"\r\n"])
+def test_whatever_a_server_says_can_be_written_down(outbox: Outbox, sandbox: Sandbox, said: bytes) -> None:
+    sandbox.answer("message", said, times=1)
+    ticket = outbox.put(message(1), via=sandbox.url)
+
+    outbox.run_once()
+
+    assert ticket.status is State.FAILED
+    assert ticket.info.refused
+
+
+def test_a_reason_with_half_a_character_is_kept(
+    outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> object:
+        raise errors.RemoteProtocolError("\ud800\0", stage="data")
+
+    ticket = outbox.put(message(1), via=sandbox.url)
+    monkeypatch.setattr(SmtpSession, "open", broken)
+
+    outbox.run_once()
+
+    assert ticket.info.why == "\\ud800\\0"
 
 
 def test_a_session_that_breaks_without_a_word_leaves_its_mails_unsure_or_given_back(
@@ -449,3 +506,29 @@ def test_files_are_for_their_owner_alone(outbox: Outbox, place: str) -> None:
 
     assert len(modes) >= 3
     assert set(modes.values()) == {0o600}
+
+
+@pytest.mark.parametrize(("silent_for", "extended"), [(0.0, True), (600.0, True), (700.0, False)])
+def test_a_lease_is_extended_as_long_as_there_may_be_progress_and_no_longer(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch, silent_for: float, extended: bool
+) -> None:
+    """A sender that hangs keeps its mails for as long as its own patience could last (ten minutes and one)."""
+    store, now = outbox._store, [1000.0]
+    for module in (batch, keeper):
+        monkeypatch.setattr(module, "monotonic", lambda: now[0])
+    store.put([new_mail(), new_mail()])
+    jobs = claim(store, lease=60)
+    ours = Batch(store, jobs, answer_limit=600)
+    ours.permit(jobs[0])
+    asked: list[list[str]] = []
+    monkeypatch.setattr(store, "extend", lambda jobs, *, lease: asked.append([job.id for job in jobs]))
+    looker = outbox.worker()._keeper
+    looker.watch(ours)
+    ours._marked = {jobs[0].id}  # the other one was claimed with it, and waits
+    now[0] += 31
+    ours.progress = now[0] - silent_for
+
+    looker._look_after()
+    looker._look_after()  # once in thirty seconds
+
+    assert asked == ([[jobs[1].id]] if extended else [])

@@ -31,7 +31,7 @@ def test_what_was_sent_is_what_is_read(sandbox: Sandbox) -> None:
 
     with reader(sandbox, "bob@example.org") as box:
         (letter,) = box
-        raw, head, subject = letter.raw, letter.head, letter.letter["Subject"]
+        raw, head, subject = letter.raw, letter.head, letter.subject
 
     assert raw == content
     assert content.startswith(head)
@@ -190,7 +190,7 @@ def test_those_who_await_read_the_same(sandbox: Sandbox) -> None:
             async for letter in box:
                 assert letter.head
                 if letter.number % 50 == 0:
-                    subjects.append((await letter.load()).letter["Subject"])
+                    subjects.append((await letter.load()).subject)
             await box.delete(*range(1, 151))
             return raw, subjects
 

@@ -190,7 +190,7 @@ def _filed(letter: MailboxLetter) -> Found:
 
 
 def _popped(letter: PopLetter) -> Found:
-    return Found(letter.number, Letter.partial(lambda: letter.head, lambda: letter.raw), letter.size)
+    return Found(letter.number, letter, letter.size)
 
 
 def _object(found: Found) -> dict[str, object]:

@@ -3,7 +3,7 @@ Open a mailbox by its URL.
 
     with courriel.mailbox("pops://ada@pop.example.org?password=env:MAIL_PASSWORD") as box:
         for letter in box:
-            print(letter.number, letter.head)
+            print(letter.number, letter.subject)
 
     with courriel.mailbox("imaps://ada@imap.example.org?password=env:MAIL_PASSWORD") as box:
         for letter in box.search(unseen=True):

@@ -16,6 +16,11 @@ def _one_of_two(said: str, letters: Sequence[Letter]) -> bool:
     return [letter.recipients for letter in letters] == [("bob@example.org",)] and "550 5.1.1" in said
 
 
+def _read_back(said: str, letters: Sequence[Letter]) -> bool:
+    """What was sent is what was read."""
+    return len(letters) == 1 and said.count(" - ") == 2 and letters[0].subject in said
+
+
 def _sent_by_another(said: str, letters: Sequence[Letter]) -> bool:
     """The mail waited on the disk when its program was dead, and arrived once, by another."""
     first, last = (*said.splitlines(), "", "")[:2]
@@ -84,6 +89,39 @@ SECURED = Scene(
         """,
     ),
     one_letter(tls=True),
+)
+
+READ = Scene(
+    Both("WLangage : la même session lit aussi, par POP3", "WLangage: the same session reads as well, by POP3"),
+    Both(
+        """
+        EmailOuvreSessionSMTP("ada", "secret", "127.0.0.1", $port)
+        Email.Expéditeur, Email.Destinataire = "bob@example.org", "ada@example.org"
+        Email.Sujet, Email.Message = "Relevé d'été", "À lire avant lundi."
+        EmailEnvoieMessage("ada")
+
+        EmailOuvreSessionPOP3("ada", "secret", "127.0.0.1", $pop_port)  # le même nom, l'autre moitié
+        EmailLitPremier("ada")
+        while Email.EnDehors == Faux:
+            print(Email.Expéditeur, "-", Email.Sujet, "-", Email.Message)
+            EmailLitSuivant("ada")
+        EmailFermeSession("ada")
+        """,
+        """
+        EmailStartSMTPSession("ada", "secret", "127.0.0.1", $port)
+        Email.Sender, Email.Recipient = "bob@example.org", "ada@example.org"
+        Email.Subject, Email.Message = "Café statement", "Please read it before Monday."
+        EmailSendMessage("ada")
+
+        EmailStartPOP3Session("ada", "secret", "127.0.0.1", $pop_port)  # the same name, the other half
+        EmailReadFirst("ada")
+        while Email.Out == False:
+            print(Email.Sender, "-", Email.Subject, "-", Email.Message)
+            EmailReadNext("ada")
+        EmailCloseSession("ada")
+        """,
+    ),
+    _read_back,
 )
 
 IN_PYTHON = Scene(
@@ -246,4 +284,4 @@ OUTBOX = Scene(
     _sent_by_another,
 )
 
-SCENES = (IN_CLEAR, SECURED, IN_PYTHON, ONE_REFUSED, WRONG_PASSWORD, WRONG_PORT, OUTBOX)
+SCENES = (IN_CLEAR, SECURED, READ, IN_PYTHON, ONE_REFUSED, WRONG_PASSWORD, WRONG_PORT, OUTBOX)

@@ -38,6 +38,7 @@ class Stage:
             "tls_port": self.sandbox.tls_port,
             "ca": self.sandbox.ca.as_posix(),
             "closed_port": self.closed_port,
+            "pop_port": self.sandbox.pop_port,
             "outbox": self.outbox.as_posix(),
         }
         for number, scene in enumerate(SCENES, start=1):

@@ -11,7 +11,20 @@ from typing import TYPE_CHECKING
 
 from courriel import errors
 from courriel.dialogue.desk import Desk, Terms, Visit
-from courriel.dialogue.flow import Connect, Fetch, Flow, HangUp, Overhear, Permit, Probe, Receive, Secure, Send, Want
+from courriel.dialogue.flow import (
+    Connect,
+    Fetch,
+    Flow,
+    HangUp,
+    Overhear,
+    Permit,
+    Probe,
+    Receive,
+    Remember,
+    Secure,
+    Send,
+    Want,
+)
 from courriel.dialogue.serve_smtp import SmtpServing
 from courriel.errors import Stage
 from courriel.model.server import Dialect
@@ -225,7 +238,7 @@ class Guest(Arrivals):
                 await self._secure()
             case HangUp():
                 self._hang_up()
-            case Connect() | Fetch() | Probe() | Permit():
+            case Connect() | Fetch() | Probe() | Permit() | Remember():
                 raise errors.LocalProtocolError(f"a server does not {type(want).__name__.lower()}")
         return b""
 

@@ -64,10 +64,21 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What is wrong with a lane; a `login` that is refused is a matter for a person, and not for patience."""
+    """What is wrong with a lane; a `login` that is refused is a matter for a person, and not for patience.
+
+    `brief` is for logs, where no address may stand.
+    """
 
     sentence: str
+    brief: str
     login: bool = False
+
+    @classmethod
+    def of(cls, error: Exception, *, login: bool = False) -> Trouble:
+        """What an error says of the lane that it befell."""
+        reply = error.reply if isinstance(error, errors.CourrielError) else None
+        words = [type(error).__name__, *([str(reply.code), str(reply.enhanced or "")] if reply else [])]
+        return cls(str(error), " ".join(filter(None, words)), login)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +120,7 @@ def give_back(mail: Standing, error: Exception | None = None) -> Decision:
     """It was leased, and not begun; when that was because of an error, it is the lane's."""
     if error is None:
         return _untouched(mail, "")
-    trouble = (_of_the_lane(error) if isinstance(error, errors.CourrielError) else None) or Trouble(_named(error))
+    trouble = (_of_the_lane(error) if isinstance(error, errors.CourrielError) else None) or Trouble.of(error)
     return _untouched(mail, trouble.sentence, trouble)
 
 
@@ -147,12 +158,12 @@ class _Fate:
 def _of_the_lane(error: errors.CourrielError) -> Trouble | None:
     """What the failure says of the way out, and nothing of the mail."""
     if isinstance(error, errors.AuthenticationRefused):
-        return Trouble(str(error), login=error.reply.kind == 5)
+        return Trouble.of(error, login=error.reply.kind == 5)
     if error.stage in _OPENING or isinstance(error, errors.ConnectionFailed) or error.hint_id == "SESSION-BUSY":
-        return Trouble(str(error))
+        return Trouble.of(error)
     # Asked to slow down. At RCPT the same words are greylisting, which is about one recipient.
     if isinstance(error, errors.SenderRefused | errors.MessageRefused) and _asks_for_patience(error.reply):
-        return Trouble(str(error))
+        return Trouble.of(error)
     return None
 
 

@@ -11,8 +11,7 @@ from courriel.outbox import rows
 from courriel.outbox.postgres_line import Connection, PostgresLine, all_translated, in_our_words, psycopg
 from courriel.outbox.postgres_server import DURABLY, LIGHTLY, PostgresServer
 from courriel.outbox.sql_store import Line, SqlStore, Values
-from courriel.outbox.store import POISON_AFTER, Claimed, Job, LaneInfo, NewMail, Recovered, Settlement, State
-from courriel.values import replace
+from courriel.outbox.store import POISON_AFTER, Claimed, Job, LaneInfo, NewMail, Recovered, State
 
 T = TypeVar("T")
 
@@ -123,11 +122,6 @@ class PostgresStore(SqlStore):
         small = [row[1] for row in found if row[-1] <= _CARRIED]
         bodies = dict(line.execute(self._says["small_bodies"], {"ids": small}).fetchall()) if small else {}
         return rows.jobs_of(found, bodies, _CARRIED)
-
-    def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
-        """See Store.settle."""
-        # PostgreSQL keeps no NUL in a text, and a server may have said one.
-        return super().settle([replace(each, why=each.why.replace("\0", "\ufffd")) for each in settlements])
 
     def _done(self, line: Line, name: str, each: Sequence[Values]) -> list[bool]:
         assert isinstance(line, PostgresLine)

@@ -83,9 +83,9 @@ class PostgresServer:
     # Opening and closing.
 
     def reopen(self) -> None:
-        """Begin anew, with new connections."""
-        self.close()
-        self._begin()
+        """Go on with new connections; those that are in use, by others, are left to them."""
+        self._drop_idle()
+        self._closed = False
 
     def close(self) -> None:
         """Let go of every connection."""

@@ -108,6 +108,12 @@ class Recorder:
                 self._wait(pause)
                 pause = min(pause * 2, _LATEST)
                 reopen(self._store)
+            except Exception:
+                # The outer edge: one result that cannot be written must not keep the others waiting.
+                if len(settlements) > 1:
+                    return [done for each in settlements for done in self._settle([each])]
+                logger.exception("A result cannot be written down", extra={"action": "settle_impossible"})
+                return [False]
 
     def _wait(self, seconds: float) -> None:
         ends = monotonic() + seconds

@@ -111,10 +111,12 @@ class SqliteFile:
     # Opening and closing.
 
     def reopen(self) -> None:
-        """Begin anew after a failure."""
-        self.close()
-        self._begin()
-        self._connect()
+        """Begin anew after a failure, or after `close`; where nothing is wrong nothing is disturbed."""
+        with self._light_turn:
+            if self._trouble or self._closed:
+                self.close()
+                self._begin()
+                self._connect()
 
     def close(self) -> None:
         """Let go of the file; the last one tidies it up."""

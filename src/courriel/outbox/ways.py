@@ -98,6 +98,15 @@ class Ways:
             return name
 
 
+def shown(lane: str) -> str:
+    """A lane as it may stand in a log: without whoever logs in."""
+    scheme, colon, rest = lane.partition("://")
+    return f"{scheme}{colon}{rest.partition('?')[0].rpartition('@')[2]}" if colon else lane
+
+
+# The steps.
+
+
 def _route(way: str | Route | Server) -> Route:
     return profiles.resolve(way) if isinstance(way, str) else Route.of(way)
 

@@ -29,7 +29,7 @@ from courriel.outbox.listeners import Listeners
 from courriel.outbox.recorder import Entry, Recorder, reopen
 from courriel.outbox.store import UNSURE, Claimed, Job, LaneInfo, Settlement, State, Store
 from courriel.outbox.ticket import Ticket
-from courriel.outbox.ways import Way, Ways
+from courriel.outbox.ways import Way, Ways, shown
 from courriel.values import dataclass
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ class Worker:
     def _complain(self, lane: str, unknown: errors.UsageError) -> None:
         if lane not in self._unknown:
             self._unknown.add(lane)
-            logger.warning("Lane %s is left to others: %s", lane, unknown, extra={"action": "lane_unknown"})
+            logger.warning("Lane %s is left to others: %s", shown(lane), unknown, extra={"action": "lane_unknown"})
 
     def _send(self, lane: str, way: Way, carrier: Carrier, claimed: Claimed) -> None:
         """Carry them, and write down what comes of each; what has no result was not begun, or is in doubt."""
@@ -270,9 +270,7 @@ class Worker:
         """Have it written down."""
         events = _events(job, decision)
         now = time.time()
-        words = {
-            name: (code, enhanced, text[:_LONGEST_WHY], now) for name, (code, enhanced, text) in decision.words.items()
-        }
+        words = {name: (code, enhanced, _kept(text), now) for name, (code, enhanced, text) in decision.words.items()}
         settlement = Settlement(
             job.id,
             job.token,
@@ -280,7 +278,7 @@ class Worker:
             decision.recipients,
             {**job.results, **words},
             decision.delay,
-            decision.why[:_LONGEST_WHY],
+            _kept(decision.why),
             decision.counted,
             decision.unsure,
             news=self._tools.listeners.wanted(events),
@@ -312,11 +310,11 @@ class _Outcome:
         """Have the lane rest, or have it known that it works."""
         if self._trouble is not None:
             pause = policy.pause(self._fails, self._trouble, random())  # noqa: S311
+            why = _kept(self._trouble.sentence)
             level = logging.ERROR if self._trouble.login else logging.WARNING
             action = "login_refused" if self._trouble.login else "lane_paused"
-            logger.log(level, "Lane %s rests for %.0f s: %s", self._name, pause, self._trouble.sentence,
+            logger.log(level, "Lane %s rests for %.0f s: %s", shown(self._name), pause, self._trouble.brief,
                        extra={"action": action})  # fmt: skip
-            why = self._trouble.sentence[:_LONGEST_WHY]
             store.lane_failed(self._name, fails=self._fails, pause=pause, why=why)
         elif self._works and self._fails:
             store.lane_works(self._name)
@@ -348,6 +346,11 @@ def _events(job: Job, decision: policy.Decision) -> tuple[News, ...]:
     if decision.unsure:
         return ("unsure",)
     return ("delayed",) if policy.is_delayed(job.calm, job.age) else ()
+
+
+def _kept(text: str) -> str:
+    """As much of a text as is kept, in characters that every database takes."""
+    return text[:_LONGEST_WHY].replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
 
 
 def _asked(confirm: Confirm, job: Job) -> bool:

@@ -32,7 +32,7 @@ LIFETIME = timedelta(days=5)
 """How long a mail is tried: as long as mail servers do, and people expect (RFC 5321 4.5.4.1)."""
 
 _LONGEST = 366 * 86_400.0  # seconds; further away lies a slip of the pen
-_KEY = expression(r"[^\x00-\x1f\x7f]{1,200}")
+_KEY = expression(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,200}")
 _PRIORITIES = {Priority.HIGH: 0, Priority.NORMAL: 1, Priority.LOW: 2}
 _ON_UNSURE = {"resend": OnUnsure.RESEND, "hold": OnUnsure.HOLD}
 
@@ -59,7 +59,7 @@ def written(message: Sendable, lane: str, key: str | None, terms: Terms, max_siz
     if lifetime <= delay:
         raise errors.UsageError("expires: the mail would never be sent, its time is over before it begins")
     if key is not None and (not isinstance(key, str) or not _KEY.fullmatch(key)):
-        raise errors.UsageError(f"key: 1 to 200 characters without control characters, not {key!r}")
+        raise errors.UsageError(f"key: 1 to 200 characters, no control characters, no half ones, not {key!r}")
     out = prepare(message, IN_SEVEN_BITS, terms.wishes)
     if out.content.size > max_size:
         raise errors.InvalidMessage(

@@ -35,7 +35,7 @@ class Gathering(Lending[AsyncSmtpSession]):
         self._bag = Mailbag()
         self._carriers: dict[Ticket[AsyncSmtpSession], asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()  # who says goodbye
-        self._opening = 0  # carriers whose session is not open yet
+        self._opening: set[asyncio.Task[None]] = set()  # carriers whose session is not open yet
 
     @property
     def waiting(self) -> int:
@@ -161,14 +161,15 @@ class Gathering(Lending[AsyncSmtpSession]):
 
     async def _open_for(self, ticket: Ticket[AsyncSmtpSession]) -> AsyncSmtpSession:
         """Opening takes its time: what waits in the bag may leave on another session meanwhile."""
-        self._opening += 1
+        carrier = self._carriers[ticket]
+        self._opening.add(carrier)
         try:
             to_open = ticket.place is not None and ticket.place.session is None
-            if to_open and self._bag.ticket is None and len(self._bag) > self._opening:
+            if to_open and self._bag.ticket is None and len(self._bag) > len(self._opening):
                 self._line_up()
             return await self._ready(ticket)
         finally:
-            self._opening -= 1
+            self._opening.discard(carrier)
 
     async def _carry_on(self, session: AsyncSmtpSession, ticket: Ticket[AsyncSmtpSession]) -> None:
         """Take what there is room for, talk, and so on, until there is nothing left for this session."""
@@ -223,6 +224,11 @@ class Gathering(Lending[AsyncSmtpSession]):
 
     def _tell_all_that_it_is_closed(self) -> None:
         self._bag.tell_all(self._closed_meanwhile())
+        for carrier in self._opening:
+            # It has nothing to carry, and nobody would wait for its session.
+            _ = carrier.cancel()
+            self._leaving.add(carrier)
+            carrier.add_done_callback(self._leaving.discard)
 
 
 def _nobody() -> None:

@@ -5,63 +5,51 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from courriel import errors
+from courriel.wire.letter import AsyncLetter, Letter
 
 if TYPE_CHECKING:
-    from email.message import EmailMessage
-
     from courriel.session.pop3 import AsyncPopSession, PopSession
 
 
-class _Letter:
+class _InTheMailbox(Letter):
     """What both colours know of a letter without waiting for anything."""
 
-    __slots__ = ("_failure", "_head", "_raw", "number", "visit")
-
-    def __init__(self, number: int, visit: int) -> None:
-        self.number = number
-        self.visit = visit  # the connection on which the number holds
-        self._raw: bytes | None = None
-        self._head: bytes | None = None
-        self._failure: errors.CourrielError | None = None
-
-    @property
-    def loaded(self) -> bool:
-        """Whether its content is here, so that touching it costs nothing."""
-        return self._raw is not None
+    number: int
+    visit: int
+    """The connection on which the number holds."""
+    _failure: errors.CourrielError | None = None
 
     def keep(self, result: bytes | errors.CourrielError, *, head: bool = False) -> None:
-        """This is what came of asking for it; an error is raised each time when the content is touched.
-
-        A head that was refused is asked for again when it is touched: the letter itself may be there.
-        """
-        if not isinstance(result, bytes):
+        """This is what came of asking for it; an error is raised when the content is touched, a head is asked again."""
+        if isinstance(result, errors.CourrielError):
             self._failure = None if head else result
         elif head:
-            self._head = result
+            self._top = result
         else:
-            self._raw, self._failure = result, None
+            self._whole, self._failure = result, None
 
-    def _known_head(self) -> bytes | None:
-        if self._raw is None:
-            return self._head
-        end = self._raw.find(b"\r\n\r\n")
-        return self._raw if end < 0 else self._raw[: end + 4]
+    @property
+    def head(self) -> bytes:
+        """What stands above its text, up to the empty line."""
+        raw = self.raw_header
+        end = raw.find(b"\r\n\r\n")
+        return raw if end < 0 else raw[: end + 4]
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.number}{'' if self.loaded else ', not loaded'}>"
 
 
-class PopLetter(_Letter):
-    """A letter in an open mailbox.
+class PopLetter(_InTheMailbox):
+    """A letter in an open mailbox. It is a Letter: `subject`, `sender`, `date` need its head, `text`, `raw` all of it.
 
-    `number` is its place there, from 1, on this connection and no longer; `uid` is the name that it keeps. Its head and
-    its content are fetched once, when they are touched first: these raise what `PopSession.fetch` raises.
+    `number` is its place there, from 1, on this connection and no longer; `uid` is the name that it keeps. Its head is
+    fetched alone where the server can give it (TOP). Each is fetched once, when it is touched first, and raises what
+    `PopSession.fetch` raises.
     """
 
-    __slots__ = ("_session",)
-
     def __init__(self, session: PopSession, number: int, visit: int) -> None:
-        super().__init__(number, visit)
+        super().__init__(header=self._fetched_head, whole=self._fetched)
+        self.number, self.visit = number, visit
         self._session = session
 
     @property
@@ -79,52 +67,41 @@ class PopLetter(_Letter):
         """Whether it will be gone when the session is closed."""
         return self.number in self._session.deleted
 
-    @property
-    def raw(self) -> bytes:
-        """The whole letter, to the octet."""
+    # The steps.
+
+    def _fetched(self) -> bytes:
         if self._failure is not None:
             raise self._failure
-        if self._raw is None:
-            self._session.fetch(self)
-        assert self._raw is not None
-        return self._raw
+        self._session.fetch(self)
+        assert isinstance(self._whole, bytes)
+        return self._whole
 
-    @property
-    def head(self) -> bytes:
-        """What stands above its text, up to the empty line; fetched alone where the server can give it (TOP)."""
-        known = self._known_head()
-        if known is None:
-            self._session.fetch_head(self)
-            known = self._known_head()
-        return known or b""
-
-    @property
-    def letter(self) -> EmailMessage:
-        """The letter, read."""
-        return read(self.raw)
+    def _fetched_head(self) -> bytes:
+        self._session.fetch_head(self)
+        return self.raw if not isinstance(self._top, bytes) else self._top
 
 
-class AsyncPopLetter(_Letter):
-    """A letter in an open mailbox, for those who await: `await letter.load()`, then `raw` and `letter` are there.
+class AsyncPopLetter(_InTheMailbox, AsyncLetter):
+    """A letter in an open mailbox, for those who await: `await letter.load()`, then all of it is there as in Letter.
 
-    `number` is its place in the mailbox, from 1, on this connection and no longer.
+    What its head says is there when the letter came by iterating, or after `await letter.load_head()`. `number` is its
+    place in the mailbox, from 1, on this connection and no longer.
     """
 
-    __slots__ = ("_session",)
-
     def __init__(self, session: AsyncPopSession, number: int, visit: int) -> None:
-        super().__init__(number, visit)
+        super().__init__(header=self._no_head, whole=self._not_loaded)
+        self.number, self.visit = number, visit
         self._session = session
 
-    async def load(self) -> AsyncPopLetter:
+    async def load(self) -> AsyncPopLetter:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         """Fetch it, once. Raises what `AsyncPopSession.fetch` raises."""
-        if self._raw is None:
+        if not self.loaded:
             await self._session.fetch(self)
         return self
 
     async def load_head(self) -> AsyncPopLetter:
         """Fetch what stands above its text, once; the whole where the server cannot give that alone."""
-        if self._known_head() is None:
+        if not self.loaded and not isinstance(self._top, bytes):
             await self._session.fetch_head(self)
         return self
 
@@ -133,31 +110,12 @@ class AsyncPopLetter(_Letter):
         """Whether it will be gone when the session is closed."""
         return self.number in self._session.deleted
 
-    @property
-    def raw(self) -> bytes:
-        """The whole letter, to the octet. Raises UsageError before it was loaded."""
+    # The steps.
+
+    def _not_loaded(self) -> bytes:
         if self._failure is not None:
             raise self._failure
-        if self._raw is None:
-            raise errors.UsageError(f"letter {self.number} is not here yet: await letter.load() first")
-        return self._raw
+        raise errors.UsageError(f"letter {self.number} is not here yet: await letter.load() first")
 
-    @property
-    def head(self) -> bytes:
-        """What stands above its text, up to the empty line. Raises UsageError before it was loaded."""
-        known = self._known_head()
-        if known is None:
-            raise errors.UsageError(f"the head of letter {self.number} is not here yet: await letter.load_head() first")
-        return known
-
-    @property
-    def letter(self) -> EmailMessage:
-        """The letter, read. Raises UsageError before it was loaded."""
-        return read(self.raw)
-
-
-def read(raw: bytes) -> EmailMessage:
-    """A letter out of its octets."""
-    from email import message_from_bytes, policy
-
-    return message_from_bytes(raw, policy=policy.default)
+    def _no_head(self) -> bytes:
+        raise errors.UsageError(f"the head of letter {self.number} is not here yet: await letter.load_head() first")

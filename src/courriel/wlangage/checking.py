@@ -53,7 +53,7 @@ def _by_name_service(domain: str) -> Verdict:
         Impossible(
             f"Le domaine « {domain} » n'existe pas, ou ne reçoit pas de courrier.",
             f'The domain "{domain}" does not exist, or takes no mail.',
-            hint_id="NAME-NOT-FOUND",
+            hint_id="HOST-NOT-FOUND",
         )
     )
     return Verdict.REFUSÉE

@@ -99,8 +99,8 @@ def _read(path: Path) -> bytes:
     except (OSError, ValueError) as missing:
         reason = getattr(missing, "strerror", None) or missing
         raise Impossible(
-            f"Le fichier « {shown(str(path))} » ne peut pas être lu : {reason}.",
-            f'The file "{shown(str(path))}" cannot be read: {reason}.',
+            f"Le fichier « {shown(str(path), path=True)} » ne peut pas être lu : {reason}.",
+            f'The file "{shown(str(path), path=True)}" cannot be read: {reason}.',
             hint_id="FILE-NOT-FOUND",
         ) from missing
 
@@ -181,6 +181,6 @@ def _save(file: emailAttache, where: str) -> None:
     except (OSError, ValueError) as refused:
         reason = getattr(refused, "strerror", None) or refused
         raise Impossible(
-            f"Le fichier attaché ne peut pas être enregistré dans « {shown(where)} » : {reason}.",
-            f'The attached file cannot be saved to "{shown(where)}": {reason}.',
+            f"Le fichier attaché ne peut pas être enregistré dans « {shown(where, path=True)} » : {reason}.",
+            f'The attached file cannot be saved to "{shown(where, path=True)}": {reason}.',
         ) from refused

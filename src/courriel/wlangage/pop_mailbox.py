@@ -11,7 +11,6 @@ from courriel.wlangage.problem import ErreurWLangage
 
 if TYPE_CHECKING:
     from courriel import Letter, PopSession, Timeouts
-    from courriel.session.pop_letter import PopLetter
 
 
 class PopMailbox(OpenMailbox):
@@ -29,7 +28,7 @@ class PopMailbox(OpenMailbox):
         return [key for key in self.keys() if key not in gone]
 
     def letter(self, key: int) -> Letter:
-        return _lazy(self._session[key - 1])
+        return self._session[key - 1]
 
     def all(self, what: Fetching) -> Iterator[Letter]:
         if what is Fetching.NON_LU:
@@ -38,9 +37,9 @@ class PopMailbox(OpenMailbox):
                 "ertNotRead: a POP3 server does not tell what was read; open the session with EmailStartIMAPSession",
             )
         if what is Fetching.COMPLET:
-            return map(_lazy, self._session.fetch_many())
+            return self._session.fetch_many()
         if what is Fetching.ENTÊTE:
-            return map(_lazy, self._session)
+            return iter(self._session)
         return map(self.letter, self.left())
 
     def delete(self, key: int) -> None:
@@ -68,12 +67,6 @@ class PopMailbox(OpenMailbox):
 
 
 # The steps.
-
-
-def _lazy(letter: PopLetter) -> Letter:
-    from courriel import Letter
-
-    return Letter.partial(lambda: letter.head, lambda: letter.raw)
 
 
 def _section(letter: Letter, section: Section) -> str:

@@ -102,9 +102,9 @@ class Problem:
         )
 
 
-def shown(text: str) -> str:
-    """A text that may be anything, short, and unable to steer a terminal."""
-    short = text if len(text) <= 80 else text[:77] + "..."
+def shown(text: str, *, path: bool = False) -> str:
+    """A text that may be anything, short, and unable to steer a terminal; of a long path the end tells more."""
+    short = text if len(text) <= 80 else "..." + text[-77:] if path else text[:77] + "..."
     return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in short)
 
 

@@ -187,6 +187,8 @@ def test_what_is_the_lane_s_leaves_the_mail_untouched(failure: errors.CourrielEr
     assert (done.state, done.recipients, done.counted, done.delay) == (State.READY, (ADA, BOB), False, 0)
     assert done.trouble is not None
     assert done.trouble.login is ("535" in str(failure))
+    assert done.trouble.brief.startswith(type(failure).__name__)
+    assert str(failure.reply.code if failure.reply else "") in done.trouble.brief
 
 
 def test_greylisting_is_about_a_recipient_and_not_the_lane() -> None:
@@ -253,8 +255,8 @@ def test_what_was_not_begun_is_given_back() -> None:
 
     assert [done.state for done in (for_nothing, for_the_lane, for_a_fault)] == [State.READY] * 3
     assert not for_nothing.trouble
-    assert for_the_lane.trouble == Trouble("refused")
-    assert for_a_fault.trouble == Trouble("ZeroDivisionError: oops")
+    assert for_the_lane.trouble == Trouble("refused", "ConnectionFailed")
+    assert for_a_fault.trouble == Trouble("oops", "ZeroDivisionError")
 
 
 def test_the_tries_of_five_days() -> None:
@@ -288,14 +290,23 @@ def test_an_older_mail_never_waits_less(younger: float, more: float, chance: flo
 
 @given(some.integers(0, 10_000), some.floats(0, 1), some.booleans())
 def test_a_lane_rests_from_ten_seconds_to_ten_minutes(fails: int, chance: float, login: bool) -> None:
-    seconds = policy.pause(fails, Trouble("x", login), chance)
+    seconds = policy.pause(fails, Trouble("x", "x", login), chance)
 
     assert (510 if login else 8.5) <= seconds <= 690
-    assert policy.pause(fails + 1, Trouble("x", login), chance) >= seconds
+    assert policy.pause(fails + 1, Trouble("x", "x", login), chance) >= seconds
 
 
 def test_the_pauses_double() -> None:
-    assert [policy.pause(fails, Trouble("x"), MIDDLE) for fails in range(8)] == [10, 20, 40, 80, 160, 320, 600, 600]
+    assert [policy.pause(fails, Trouble("x", "x"), MIDDLE) for fails in range(8)] == [
+        10,
+        20,
+        40,
+        80,
+        160,
+        320,
+        600,
+        600,
+    ]
 
 
 def test_delayed_is_said_once() -> None:

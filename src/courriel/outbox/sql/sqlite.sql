@@ -28,13 +28,14 @@ CREATE TABLE outbox_mail (
     changed   REAL NOT NULL
 );
 
--- Never changed once it is there: a change of state does not write a body again.
+-- Never changed once it is there: a change of state does not write a body again. With a rowid, on purpose: contents are
+-- appended then, and not put between others, which is two thirds of the time.
 CREATE TABLE outbox_body (
     mail  TEXT NOT NULL,
     seq   INTEGER NOT NULL,
     chunk BLOB NOT NULL,
     PRIMARY KEY (mail, seq)
-) WITHOUT ROWID;
+);
 
 CREATE TABLE outbox_lane (
     name    TEXT PRIMARY KEY,
