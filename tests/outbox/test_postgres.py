@@ -283,18 +283,24 @@ def test_one_that_sleeps_within_a_transaction_keeps_nobody_waiting_and_loses_it(
 
 
 def test_a_forked_child_has_connections_of_its_own(store: PostgresStore) -> None:
-    store.put([new_mail(key="parent")])
+    def session(store: PostgresStore) -> int:
+        return int(store._read(lambda line: line.execute("SELECT pg_backend_pid()").fetchone()[0]))
+
+    ours = session(store)
+    heard, said = os.pipe()
 
     child = os.fork()
     if not child:
         try:
-            store.put([new_mail(key="child")])
+            os.write(said, str(session(store)).encode())
         finally:
             os._exit(0)
     os.waitpid(child, 0)
 
-    store.put([new_mail(key="parent again")])
-    assert sorted(str(info.key) for info in store.read(Query())) == ["child", "parent", "parent again"]
+    assert int(os.read(heard, 20)) != ours
+    assert session(store) == ours
+    os.close(heard)
+    os.close(said)
 
 
 def test_many_who_come_first_make_the_tables_once(url: str) -> None:

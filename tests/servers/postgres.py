@@ -8,7 +8,7 @@ import pwd
 import shutil
 import signal
 import subprocess
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from itertools import count
 from pathlib import Path
 
@@ -48,8 +48,6 @@ auth_type = any
 pool_mode = transaction
 default_pool_size = 3
 max_client_conn = 100
-# psycopg says it when it connects, and it is nothing that a transaction hangs on.
-ignore_startup_parameters = extra_float_digits
 logfile = {folder}/log
 """
 
@@ -178,7 +176,7 @@ def pgbouncer(server: Postgres) -> Generator[PgBouncer]:
 
 
 @contextlib.contextmanager
-def _folder(name: str) -> Iterator[Path]:
+def _folder(name: str) -> Generator[Path]:
     folder = private_folder(name)
     try:
         yield folder

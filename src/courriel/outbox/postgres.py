@@ -9,7 +9,7 @@ from uuid import uuid4
 from courriel import errors
 from courriel.outbox import rows
 from courriel.outbox.postgres_line import Connection, PostgresLine, all_translated, in_our_words, psycopg
-from courriel.outbox.postgres_server import DURABLY, LIGHTLY, PostgresServer
+from courriel.outbox.postgres_server import BEGIN_LIGHTLY, DURABLY, PostgresServer
 from courriel.outbox.sql_store import Line, SqlStore, Values
 from courriel.outbox.store import POISON_AFTER, Claimed, Job, LaneInfo, NewMail, Recovered, State
 
@@ -136,7 +136,7 @@ class PostgresStore(SqlStore):
         return self._server.write(act)
 
     def _write_lightly(self, act: Callable[[Line], T]) -> T:
-        return self._server.write(act, LIGHTLY)
+        return self._server.write(act, BEGIN_LIGHTLY)
 
     def reopen(self) -> None:
         """See Store.reopen."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, TypeAlias
 
@@ -107,7 +107,7 @@ def connected(told: str) -> Connection:
 
 
 @contextmanager
-def in_our_words(place: str) -> Iterator[None]:
+def in_our_words(place: str) -> Generator[None]:
     """Turns what PostgreSQL complains about into our own errors; its details, which quote mails, are left out."""
     try:
         yield

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from threading import BoundedSemaphore
 from typing import TypeVar
@@ -34,17 +34,20 @@ _PATIENCE = 30.0  # seconds to wait for one of them, and for a lock
 _TRIES = 3  # of a transaction that a deadlock, or a connection that had died meanwhile, has undone
 _UPGRADING = 7_308_323_445  # the number of the lock under which tables are made; any that nobody else uses
 
-# A process that is stopped within a transaction (SIGSTOP, a paused machine) loses it after ten seconds, and its locks.
+# All in one breath: what counts is how often something is said. A process that is stopped within a transaction
+# (SIGSTOP, a paused machine) loses it after ten seconds, and its locks.
 _BEGIN = """
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
-SET LOCAL idle_in_transaction_session_timeout = '10s';
-SET LOCAL lock_timeout = '30s';
+SELECT version, set_config('idle_in_transaction_session_timeout', '10s', true), set_config('lock_timeout', '30s', true),
+       set_config('synchronous_commit', {how}, true) FROM outbox_version
 """
+_BEGIN_MAKING = "BEGIN; SET LOCAL lock_timeout = '30s'; SET LOCAL synchronous_commit = on"
 _VERSION = "SELECT version FROM outbox_version"
 # remote_apply promises more than on does, and whoever has set it keeps it.
-DURABLY = "SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') \
-WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true);"
-LIGHTLY = "SET LOCAL synchronous_commit = off;"
+_ON = "CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END"
+BEGIN_DURABLY, BEGIN_LIGHTLY = _BEGIN.format(how=_ON), _BEGIN.format(how="'off'")
+DURABLY = f"SELECT set_config('synchronous_commit', {_ON}, true)"
+"""Said in a transaction that somebody else has begun."""
 
 _PASSING = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 
@@ -69,12 +72,12 @@ class PostgresServer:
 
     # Transactions.
 
-    def write(self, act: Callable[[PostgresLine], T], how: str = DURABLY) -> T:
+    def write(self, act: Callable[[PostgresLine], T], begin: str = BEGIN_DURABLY) -> T:
         """Do this in a transaction of its own; it may be done again when the first time was undone.
 
         Raises OutboxUncertain when it may or may not have been written.
         """
-        return self._repeated(lambda line: self._transact(line, how, act))
+        return self._repeated(lambda line: self._transact(line, begin, act))
 
     def read(self, act: Callable[[PostgresLine], T]) -> T:
         """Look at what is committed."""
@@ -124,9 +127,8 @@ class PostgresServer:
                     raise _DiedBeforeError(*failed.args) from failed
                 raise
 
-    def _transact(self, line: PostgresLine, how: str, act: Callable[[PostgresLine], T]) -> T:
-        (version,) = line.last(_BEGIN + how + _VERSION)
-        self._check_era(version)
+    def _transact(self, line: PostgresLine, begin: str, act: Callable[[PostgresLine], T]) -> T:
+        self._check_era(line.last(begin)[0])
         result = act(line)
         try:
             said = line.execute("COMMIT").statusmessage
@@ -142,7 +144,7 @@ class PostgresServer:
         return result
 
     @contextmanager
-    def _connection(self) -> Iterator[tuple[Connection, bool]]:
+    def _connection(self) -> Generator[tuple[Connection, bool]]:
         """A connection for one transaction, and whether it is new; kept afterwards when it stands outside of any."""
         if os.getpid() != self._process:
             _left_behind.extend(self._idle)
@@ -234,7 +236,7 @@ class PostgresServer:
 
     def _make_tables(self, line: PostgresLine) -> None:
         """Make the tables, or bring them up to date; of many who come at once, one does it."""
-        line.execute(_BEGIN)
+        line.execute(_BEGIN_MAKING)
         # Of this transaction, and not of the session, which may not be ours alone.
         line.execute("SELECT pg_advisory_xact_lock(%(number)s)", {"number": _UPGRADING})
         version = _version(line)
