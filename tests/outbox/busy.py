@@ -12,12 +12,16 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from shutil import copyfile
+from tempfile import TemporaryDirectory
 
 from courriel import errors
 from courriel.outbox.sqlite import SqliteStore
 from courriel.outbox.sqlite_file import SqliteFile
-from courriel.outbox.store import Job
+from courriel.outbox.store import Job, Query
 from outbox.conftest import claim, new_mail, settled
 
 ENQUEUERS = 3
@@ -74,29 +78,60 @@ def key_of(job: Job) -> str:
 
 
 def fail(kind: str, number: str, folder: str) -> None:
-    """The disk fails at putting, marking, settling, and works again; prints what was raised and what is there."""
-    store = SqliteStore(Path(folder, "outbox.db"))
-    store.put([new_mail(key="before")])
+    """The disk fails at each of the writes of putting, marking, settling, and then works; prints what was said."""
+    disk, said = ctypes.CDLL(None), []
+    for act in ("put", "mark", "settle"):
+        failed, passed = 1, 0
+        while failed:
+            store = SqliteStore(Path(folder, f"{act}-{passed}.db"))
+            act_now = prepared(store, act)
+            disk.fail_after(ctypes.c_char(kind.encode()), int(number), passed)
+            raised = raised_by(act_now)
+            failed = disk.fail_never()
+            if failed:
+                found = found_by_the_next(store)
+                refused = raised_by(act_now)
+                if refused:
+                    store.reopen()
+                    act_now()
+                (info,) = store.read(Query())
+                whole = b"".join(store.body(info.id)) == content_of("one")
+                said.append([act, raised, found, refused, info.state.name, whole, store.place])
+            store.close()
+            passed += 1
+    print(json.dumps(said))
+
+
+def prepared(store: SqliteStore, act: str) -> Callable[[], object]:
+    """A store in which this is the next to do."""
+    mail = new_mail(content_of("one"), key="one")
+    if act == "put":
+        return lambda: store.put([mail])
+    store.put([mail])
     (job,) = claim(store, 1)
-    said = {}
-    acts = {
-        "put": lambda: store.put([new_mail(content_of("late"), key="late")]),
-        "mark": lambda: store.mark([job], lease=60),
-        "settle": lambda: store.settle([settled(job)]),
-    }
-    for name, act in acts.items():
-        ctypes.CDLL(None).fail_next(ctypes.c_char(kind.encode()), int(number), 1_000_000)
-        try:
-            act()
-        except errors.OutboxError as error:
-            said[name] = [type(error).__name__, error.retryable, str(error)]
-        ctypes.CDLL(None).fail_next(ctypes.c_char(kind.encode()), 0, 0)
-        store.reopen()
+    if act == "mark":
+        return lambda: store.mark([job], lease=60)
+    store.mark([job], lease=60)
+    return lambda: store.settle([settled(job)])
+
+
+def found_by_the_next(store: SqliteStore) -> str | None:
+    """Where the mail would stand if this process died now."""
+    place = Path(store.place)
+    with TemporaryDirectory() as other:
+        for name in (place.name, f"{place.name}-wal"):
+            copyfile(place.with_name(name), Path(other, name))
+        with closing(SqliteStore(Path(other, place.name))) as reopened:
+            return next((info.state.name for info in reopened.read(Query())), None)
+
+
+def raised_by(act: Callable[[], object]) -> list[object] | None:
+    """What comes of an act: nothing, or the kind of the error, whether it may be repeated, and its words."""
+    try:
         act()
-    info = {name: store.find(key=name) for name in ("before", "late")}
-    states = {name: each.state.name for name, each in info.items() if each is not None}
-    print(json.dumps({"raised": said, "states": states}))
-    store.close()
+    except errors.OutboxError as error:
+        return [type(error).__name__, error.retryable, str(error)]
+    return None
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@
  * A record: kind (W write, T truncate, S sync, of the folder itself too, D delete), then length of the path, offset, length of the data
  * (8 octets each, native), the path, the data.
  *
- * fail_next('w' or 's', errno, count) lets the next writes or syncs of that folder fail.
+ * fail_after('w' or 's', errno, count) lets so many writes or syncs of that folder pass and every later one fail, until
+ * fail_never(), which says how many have failed.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -24,7 +25,7 @@ static ssize_t (*real_write)(int, const void *, size_t);
 static int log_file = -1;
 static const char *folder;
 static char failing;
-static int failing_with, failing_for;
+static int failing_with, passing, failed;
 
 __attribute__((constructor)) static void begin(void)
 {
@@ -35,18 +36,26 @@ __attribute__((constructor)) static void begin(void)
         log_file = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
-void fail_next(char kind, int error, int count)
+void fail_after(char kind, int error, int count)
 {
     pthread_mutex_lock(&turn);
-    failing = kind, failing_with = error, failing_for = count;
+    failing = kind, failing_with = error, passing = count, failed = 0;
     pthread_mutex_unlock(&turn);
+}
+
+int fail_never(void)
+{
+    pthread_mutex_lock(&turn);
+    failing = 0;
+    pthread_mutex_unlock(&turn);
+    return failed;
 }
 
 static int fails(char kind)
 {
-    if (failing != kind || failing_for <= 0)
+    if (failing != kind || passing-- > 0)
         return 0;
-    failing_for--;
+    failed++;
     errno = failing_with;
     return 1;
 }

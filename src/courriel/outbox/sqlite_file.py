@@ -94,6 +94,9 @@ class SqliteFile:
             try:
                 connection.execute("COMMIT")
             except sqlite3.Error as failed:
+                if _is_full(failed) and not connection.in_transaction:
+                    # What makes it a commit is written last, and found no room; SQLite has taken all of it back.
+                    raise _full(self.path) from failed
                 self._give_up(connection, failed)
         return result
 
@@ -262,9 +265,17 @@ class in_our_words:  # noqa: N801 - read as a sentence after `with`
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, errors.CourrielError) or not isinstance(error, sqlite3.Error | OSError):
             return
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
-            raise errors.OutboxFull(f"{self.path}: the disk is full; nothing was written") from error
+        if _is_full(error):
+            raise _full(self.path) from error
         raise errors.OutboxError(f"{self.path}: {error}") from error
+
+
+def _is_full(error: BaseException) -> bool:
+    return bool(getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL)
+
+
+def _full(path: Path) -> errors.OutboxFull:
+    return errors.OutboxFull(f"{path}: the disk is full; nothing was written")
 
 
 def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
