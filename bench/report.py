@@ -8,9 +8,7 @@ from .growing import Curve
 from .measuring import Limit, Ratio, Result, Skipped, Spread, number
 
 PROMISED_ELSEWHERE = {
-    "pop": "reading by POP3 is not there yet",
-    "put": "the outbox is not there yet",
-    "drain": "the outbox is not there yet",
+    "drain": "the outbox to a sink, by one worker: there is no row for it yet",
 }
 
 
