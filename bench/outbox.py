@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -18,11 +19,12 @@ from .measuring import Limit, Pace, Result, Skipped, Spread
 
 CONTENT = b"x" * 2048
 CALLERS = (1, 64)
+PROCESSES = (1, 4, 8)
 ALONE = 1.25  # a put by one caller may take as long as 1.25 such writes
 
 
 def keeping(pace: Pace) -> list[Result]:
-    """Putting, alone and among many; claiming and settling one mail, beside none and many that wait."""
+    """Putting, alone, among many and by several processes; claiming and settling, beside none and many that wait."""
     results: list[Result] = []
     rounds, puts, waiting = (3, 128, 10_000) if pace.quick else (9, 640, 100_000)
     for engine, opened in (("SQLite", _sqlite), ("PostgreSQL", _postgres)):
@@ -34,6 +36,7 @@ def keeping(pace: Pace) -> list[Result]:
                     results.append(
                         Limit("outbox, put", f"{engine}, {callers} callers", Spread.of(taken), "writes", ceiling)
                     )
+                results += _by_processes(engine, store.place, folder, rounds)
                 results += _claiming(engine, store, folder, rounds, waiting)
         except _Missing as why:
             results.append(Skipped("outbox", f"{engine}: {why}"))
@@ -94,6 +97,55 @@ def _seconds_of_puts(store: Store, puts: int, callers: int) -> float:
         return (time.perf_counter() - began) / puts
 
 
+def _by_processes(engine: str, place: str, folder: Path, rounds: int) -> Generator[Result]:
+    """All at once for a second: what they put together beside raw writes, and the slowest beside the fastest."""
+    for count in PROCESSES:
+        rates, fairness = [], []
+        for _ in range(rounds):
+            raw = 1 / _seconds_of_raw(folder)
+            put = _puts_of_a_second(place, count)
+            rates.append(sum(put) / raw)
+            fairness.append(min(put) / max(put))
+        name = f"{engine}, {count} process{'es' if count > 1 else ''}"
+        yield Limit("outbox, put", f"{name}: rate", Spread.of(rates), "raw writes' rate", None)
+        if count > 1:
+            yield Limit("outbox, put", f"{name}: slowest over fastest", Spread.of(fairness), "", None)
+
+
+def _puts_of_a_second(place: str, count: int) -> list[int]:
+    command = [sys.executable, "-m", "bench.outbox", place]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    putting = [subprocess.Popen(command, **pipes) for _ in range(count)]  # type: ignore[call-overload]
+    for each in putting:
+        assert each.stdout.readline() == "ready\n"
+    for each in putting:
+        each.stdin.write("go\n")
+        each.stdin.flush()
+    return [int(each.communicate(timeout=60)[0]) for each in putting]
+
+
+def put_for_a_second(place: str) -> None:
+    """One of several processes: say that it is ready, wait for the word, put, and say how often."""
+    store: Store
+    if "://" in place:
+        from courriel.outbox.postgres import PostgresStore
+
+        store = PostgresStore(place)
+    else:
+        from courriel.outbox.sqlite import SqliteStore
+
+        store = SqliteStore(place)
+    store.put([_mail()])
+    print("ready", flush=True)
+    sys.stdin.readline()
+    ends, done = time.perf_counter() + 1.0, 0
+    while time.perf_counter() < ends:
+        store.put([_mail()])
+        done += 1
+    print(done)
+    store.close()
+
+
 def _seconds_of_raw(folder: Path) -> float:
     with (folder / "raw").open("ab", buffering=0) as file:
 
@@ -135,3 +187,7 @@ def _postgres() -> Generator[tuple[Store, Path]]:
         store = PostgresStore(server.url(server.new_database()))
         yield store, Path(folder)
         store.close()
+
+
+if __name__ == "__main__":
+    put_for_a_second(sys.argv[1])

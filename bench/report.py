@@ -7,10 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from .growing import Curve
 from .measuring import Limit, Ratio, Result, Skipped, Spread, number
 
-PROMISED_ELSEWHERE = {
-    "drain": "the outbox to a sink, by one worker: there is no row for it yet",
-}
-
 
 def write(
     results: Sequence[Result],
@@ -58,7 +54,6 @@ def write(
         "",
         *(f"- `{each.row}`: {each.why}" for each in skipped),
         *(f"- {name}: {why}" for name, why in absent.items()),
-        *(f"- `{row}`: {why}" for row, why in PROMISED_ELSEWHERE.items()),
         "",
         "## How cost grows",
         "",
