@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import smtplib
+import sqlite3
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
@@ -18,6 +21,7 @@ from .measuring import Ground, Limit, Pace, Result, Spread
 
 SLOWER = 2.0  # half of the rate of a session that keeps nothing
 GROWING = 1.0  # megabytes for a hundred times as many
+THEIR_WAY = "a row locked while smtplib sends, as django-mailer does it"
 TEXT = ("x" * 70 + "\n") * 13
 ONE_OF_MANY = """
 from courriel import Outbox
@@ -33,13 +37,18 @@ def draining(ground: Ground, pace: Pace) -> list[Result]:
     ready = [ReadyMessage.parse(bytes(_message(number))) for number in range(mails)]
     with ground.sink("pipelining") as sink:
         port = getattr(sink, "port", 0)
-        taken = [_seconds_of_worker(ready, port) / _seconds_of_session(ready, port) for _ in range(rounds)]
+        taken, locking = [], []
+        for _ in range(rounds):
+            alone = _seconds_of_session(ready, port)
+            taken.append(_seconds_of_worker(ready, port) / alone)
+            locking.append(_seconds_of_row_locks(ready, port) / alone)
     # With ten thousand the cache of SQLite is full, 2 MB for each of two connections; beyond that nothing may grow.
     few, many = 10_000, 30_000 if pace.quick else 100_000
     grown = (_peak_beside(many, ground) - _peak_beside(few, ground)) / 1000
     what = f"SQLite, one worker, {mails:,} mails, PIPELINING"
     return [
         Limit("outbox, drain", what, Spread.of(taken), "times one session's time", SLOWER),
+        Limit("outbox, drain", f"{THEIR_WAY}, {mails:,} mails", Spread.of(locking), "times one session's time", None),
         Limit("outbox, memory", f"{many:,} mails waiting, over {few:,}", Spread.of([grown]), "MB", GROWING),
     ]
 
@@ -69,6 +78,24 @@ def _seconds_of_worker(messages: Sequence[ReadyMessage], port: int) -> float:
         seconds = time.perf_counter() - began
         assert all(ticket.status.name == "SENT" for ticket in tickets)
         return seconds
+
+
+def _seconds_of_row_locks(messages: Sequence[ReadyMessage], port: int) -> float:
+    """A row is locked while its mail is sent, and deleted when it has left: one transaction for each."""
+    with tempfile.TemporaryDirectory() as folder, closing(sqlite3.connect(Path(folder) / "queue.db")) as database:
+        database.isolation_level = None
+        database.execute("CREATE TABLE mail (id INTEGER PRIMARY KEY, content BLOB NOT NULL)")
+        rows = [(bytes(each.content),) for each in messages]
+        database.executemany("INSERT INTO mail (content) VALUES (?)", rows)
+        began = time.perf_counter()
+        with smtplib.SMTP("127.0.0.1", port, local_hostname="bench") as line:
+            for _ in messages:
+                database.execute("BEGIN IMMEDIATE")
+                ident, content = database.execute("SELECT id, content FROM mail ORDER BY id LIMIT 1").fetchone()
+                line.sendmail("bench@example.org", ["someone@example.org"], content)
+                database.execute("DELETE FROM mail WHERE id = ?", (ident,))
+                database.execute("COMMIT")
+        return time.perf_counter() - began
 
 
 def _peak_beside(waiting: int, ground: Ground) -> float:
