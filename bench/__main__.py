@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import chart, checking, limits, machine, report
+from . import chart, checking, draining, limits, machine, outbox, report
 from .certificates import write_certificates
 from .contestants import Contestant, assemble
 from .growing import Curve, grow
@@ -64,7 +64,7 @@ def main() -> int:
                 wrong[row.name] = checking.check(row, ground, field.contestants, material)
                 checked += sum(rival.name in field.contestants for rival in row.rivals) + 1 if row.sink else 0
                 results += measure(row, ground, field.contestants, pace)
-            for part in ("latency", "import", "memory"):
+            for part in ("latency", "import", "memory", "outbox"):
                 if part.startswith(options.rows):
                     narrate(part)
                     try:
@@ -106,6 +106,8 @@ def _limits(
         return limits.latency(ground, contestants, pace)
     if part == "import":
         return limits.starting(ground, pace)
+    if part == "outbox":
+        return [*outbox.keeping(pace), *draining.draining(ground, pace)]
     return limits.memory(ground, contestants, material, pace)
 
 

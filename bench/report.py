@@ -7,12 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from .growing import Curve
 from .measuring import Limit, Ratio, Result, Skipped, Spread, number
 
-PROMISED_ELSEWHERE = {
-    "pop": "reading by POP3 is not there yet",
-    "put": "the outbox is not there yet",
-    "drain": "the outbox is not there yet",
-}
-
 
 def write(
     results: Sequence[Result],
@@ -60,7 +54,6 @@ def write(
         "",
         *(f"- `{each.row}`: {each.why}" for each in skipped),
         *(f"- {name}: {why}" for name, why in absent.items()),
-        *(f"- `{row}`: {why}" for row, why in PROMISED_ELSEWHERE.items()),
         "",
         "## How cost grows",
         "",

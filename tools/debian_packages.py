@@ -1,5 +1,5 @@
 """
-Install what the acceptance tests need of Debian (mail servers, a C compiler), where that is possible.
+Install what the acceptance tests need of Debian (mail servers, a database, a C compiler), where that is possible.
 
     debian_packages.py            install what is missing, when we may (root, or sudo without a password)
     debian_packages.py --list     say what is missing, change nothing
@@ -30,8 +30,15 @@ PACKAGES = {
     "libnet-ssleay-perl": "the tests with swaks over TLS",
     "gcc": "the outbox's tests of power cuts and failing disks",
     "libc6-dev": "the same, for the compiler",
+    "postgresql": "the tests of the outbox on PostgreSQL",
+    "pgbouncer": "the tests of the outbox behind PgBouncer",
 }
-SERVICES = {"postfix": ["postfix.service"], "dovecot-imapd": ["dovecot.socket", "dovecot.service"]}
+SERVICES = {
+    "postfix": ["postfix.service"],
+    "dovecot-imapd": ["dovecot.socket", "dovecot.service"],
+    "postgresql": ["postgresql.service"],
+    "pgbouncer": ["pgbouncer.service"],
+}
 APT = [
     "apt-get",
     "-qq",
@@ -53,7 +60,7 @@ INSTALL_LIMIT = 900.0  # seconds
 
 def main(arguments: Sequence[str]) -> int:
     if shutil.which("dpkg-query") is None or shutil.which("apt-get") is None:
-        say("not a Debian system; tests that need Postfix, Dovecot, mpop, swaks or gcc run only where these are found.")
+        say("not a Debian system; tests with Postfix, Dovecot, PostgreSQL, mpop, swaks or gcc run where these are.")
         return 0
     missing = missing_packages()
     if not missing:

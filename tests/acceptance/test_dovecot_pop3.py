@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,8 +34,23 @@ CONTENT = "From: ada@example.org\nTo: bob@example.org\nSubject: letter {number}\
 @pytest.fixture
 def mailboxes(dovecot: Dovecot) -> Iterator[Dovecot]:
     dovecot.mailboxes.empty()
+    for account in (ADA, BOB):
+        forget(dovecot, account)
     yield dovecot
     dovecot.mailboxes.empty()
+
+
+def forget(dovecot: Dovecot, account: Account) -> None:
+    """Dovecot may not have seen yet that letters were taken from under it, and count them still."""
+    for _ in range(10):
+        with (
+            suppress(errors.CommandRefused),
+            PopSession(there(dovecot), Password(account.user, account.password)) as box,
+        ):
+            if not box:
+                return
+            box.delete(*range(1, len(box) + 1))
+    raise AssertionError(f"{account.user} has letters that cannot be deleted")
 
 
 def there(dovecot: Dovecot, security: Security = Security.TLS, *auth: str) -> Server:

@@ -7,28 +7,36 @@ from itertools import count
 from pathlib import Path
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from courriel import Message, Outbox, Sandbox
+from courriel.outbox.postgres import PostgresStore
 from courriel.outbox.sqlite import SqliteStore
 from courriel.outbox.store import Job, NewMail, OnUnsure, Settlement, State, Store, in_chunks
 from courriel.values import replace
+from servers.fixtures import pgbouncer, postgres
+from servers.postgres import Postgres
 
-ENGINES = ["sqlite"]  # "postgres" goes here, and into `place`
+__all__ = ["pgbouncer", "postgres"]
+
+ENGINES = ["sqlite", pytest.param("postgres", marks=pytest.mark.acceptance)]
 
 _numbers = count(1)
 
 
 @pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> str:
-    return request.param
+    return str(request.param)
 
 
 @pytest.fixture
-def place(engine: str, tmp_path: Path) -> str:
+def place(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
     """Where an empty outbox is, as `Outbox` is told it."""
-    assert engine == "sqlite"
-    return str(tmp_path / "outbox.db")
+    if engine == "sqlite":
+        return str(tmp_path / "outbox.db")
+    postgres: Postgres = request.getfixturevalue("postgres")
+    return postgres.url(postgres.new_database())
 
 
 @pytest.fixture
@@ -37,7 +45,7 @@ def open_store(engine: str, place: str) -> Iterator[Callable[[], Store]]:
     opened: list[Store] = []
 
     def open_store() -> Store:
-        opened.append(SqliteStore(place))
+        opened.append(SqliteStore(place) if engine == "sqlite" else PostgresStore(place))
         return opened[-1]
 
     yield open_store
@@ -60,6 +68,16 @@ def outbox(place: str) -> Iterator[Outbox]:
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox(keep=10_000) as sandbox:
         yield sandbox
+
+
+def everything_stored(place: str) -> bytes:
+    """Whatever an outbox has written anywhere, with the names of its columns."""
+    if "://" not in place:
+        return b"".join(path.read_bytes() for path in Path(place).parent.iterdir() if path.is_file())
+    with psycopg.connect(place) as connection:
+        found = connection.execute("SELECT database_to_xml(true, false, '')::text").fetchone()
+    assert found
+    return str(found[0]).encode()
 
 
 def new_mail(content: bytes = b"Subject: x\r\n\r\nHello.\r\n", **changes: object) -> NewMail:

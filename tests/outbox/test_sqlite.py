@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from courriel import Outbox, Sandbox, errors
-from courriel.outbox import medium, sqlite, sqlite_file
+from courriel.outbox import lockfile, medium, sqlite, sqlite_file
 from courriel.outbox.lockfile import LockFile
 from courriel.outbox.sqlite import SqliteStore
 from courriel.outbox.statements import script, statements
@@ -308,6 +309,59 @@ def test_a_lock_is_one_for_processes_and_threads(tmp_path: Path) -> None:
     assert order == ["ours", "thread"]
     ours.close()
     ours.close()
+
+
+def queueing() -> None:
+    """Wait until nobody stands in the system's queue any more."""
+    for thread in threading.enumerate():
+        if thread.name == "courriel-outbox-lock":
+            thread.join(20)
+
+
+def test_who_waits_for_a_writer_that_was_stopped_gives_up_and_keeps_nobody_waiting(
+    path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put([new_mail(key="early")])
+    monkeypatch.setattr(lockfile, "PATIENCE", 0.2)
+    stopped = LockFile(f"{path}.lock")
+    with stopped:
+        for _ in range(2):  # the second stands where the first gave up
+            with pytest.raises(errors.OutboxError, match="another process has been writing for"):
+                store.put([new_mail(key="late")])
+        with pytest.raises(errors.OutboxError, match="another process"):
+            claim(store)
+
+    queueing()
+    monkeypatch.setattr(lockfile, "PATIENCE", 20.0)
+    with stopped:  # what came too late has given the lock back
+        pass
+    store.put([new_mail(key="late")])
+    with stopped:
+        pass
+    assert [info.key for info in store.read(Query())] == ["early", "late"]
+    stopped.close()
+
+
+def test_who_was_interrupted_while_waiting_keeps_nobody_waiting(tmp_path: Path) -> None:
+    ours, theirs = LockFile(str(tmp_path / "lock")), LockFile(str(tmp_path / "lock"))
+    with theirs:
+        previous = signal.signal(signal.SIGALRM, signal.default_int_handler)
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        try:
+            with pytest.raises(KeyboardInterrupt), ours:
+                pass
+        finally:
+            signal.signal(signal.SIGALRM, previous)
+
+    queueing()
+    assert theirs.take_at_once()
+    theirs.close()
+    theirs = LockFile(str(tmp_path / "lock"))
+    with ours:
+        assert not theirs.take_at_once()
+    assert theirs.take_at_once()
+    for each in (ours, theirs):
+        each.close()
 
 
 @pytest.mark.parametrize("act", ["put", "claim", "close"])

@@ -16,8 +16,11 @@ from .dovecot import Dovecot
 from .dovecot import dovecot as running_dovecot
 from .postfix import Postfix
 from .postfix import postfix as running_postfix
+from .postgres import PgBouncer, Postgres
+from .postgres import pgbouncer as running_pgbouncer
+from .postgres import postgres as running_postgres
 
-__all__ = ["authority", "dovecot", "postfix", "postfix_server"]
+__all__ = ["authority", "dovecot", "pgbouncer", "postfix", "postfix_server", "postgres"]
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +50,17 @@ def postfix(postfix_server: Postfix) -> Postfix:
     """Postfix, with empty mailboxes and nothing on its way."""
     postfix_server.empty()
     return postfix_server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """PostgreSQL, with a role that may nothing but make tables in databases of its own."""
+    with running_postgres() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def pgbouncer(postgres: Postgres) -> Iterator[PgBouncer]:
+    """PgBouncer before it, which gives each transaction another connection."""
+    with running_pgbouncer(postgres) as running:
+        yield running

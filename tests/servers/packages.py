@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pytest
 
+# Debian keeps several versions side by side; the newest is the one that we take.
+POSTGRES = max(
+    Path("/usr/lib/postgresql").glob("*/bin/postgres"),
+    key=lambda path: float(path.parts[4]),
+    default=Path("/usr/lib/postgresql/bin/postgres"),
+)
+PGBOUNCER = "/usr/sbin/pgbouncer"
+
 PACKAGES = {
+    str(POSTGRES): "postgresql",
+    PGBOUNCER: "pgbouncer",
     "/usr/lib/postfix/sbin/master": "postfix",
     "/usr/sbin/smtp-sink": "postfix",
     "/usr/sbin/dovecot": "dovecot-core",

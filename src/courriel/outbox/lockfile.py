@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from threading import Lock
+from threading import Lock, Thread
 from types import TracebackType
+
+PATIENCE = 30.0  # seconds: whoever writes has it for a moment, unless its process was stopped
 
 if sys.platform == "win32":
     import msvcrt
@@ -49,19 +51,37 @@ else:
 
 
 class LockFile:
-    """Use it by `with`. Not a lock on the database itself: closing any handle of that would free it (POSIX)."""
+    """Use it by `with`. Not a lock on the database itself: closing any handle of that would free it (POSIX).
+
+    Raises TimeoutError when another process has had it for PATIENCE seconds.
+    """
 
     def __init__(self, path: str) -> None:
         self._threads = Lock()
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+        self._waiter: _Waiter | None = None
 
     def __enter__(self) -> None:
-        self._threads.acquire()
+        if not self._threads.acquire(timeout=PATIENCE):
+            raise TimeoutError(f"another thread of this process has been writing for {PATIENCE:.0f} s")
         try:
-            _take(self._file)
+            self._take()
         except BaseException:
             self._threads.release()
             raise
+
+    def _take(self) -> None:
+        """The system queues those who wait, which is fair, but knows no limit: so a thread stands in its queue."""
+        if self._waiter is None or not self._waiter.is_of_use():
+            self._waiter = None
+            if _take_at_once(self._file):
+                return
+            self._waiter = _Waiter(self._file)
+        if not self._waiter.wait(PATIENCE):
+            raise TimeoutError(
+                f"another process has been writing for {PATIENCE:.0f} s: it was stopped, or its disk does not answer"
+            )
+        self._waiter = None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -75,7 +95,7 @@ class LockFile:
         """Take it when nobody has it; then it is given back by `close`."""
         if self._file < 0 or not self._threads.acquire(blocking=False):
             return False
-        if _take_at_once(self._file):
+        if (self._waiter is None or self._waiter.over) and _take_at_once(self._file):
             return True
         self._threads.release()
         return False
@@ -85,3 +105,53 @@ class LockFile:
         file, self._file = self._file, -1
         if file >= 0:
             os.close(file)
+
+
+class _Waiter:
+    """A thread that stands in the system's queue, for those who give up after a while.
+
+    It cannot leave the queue. What it gets when nobody wants it any more it gives back, and is over.
+    """
+
+    def __init__(self, file: int) -> None:
+        self._file = os.dup(file)  # the same lock; not closed under it
+        self._turn = Lock()
+        self._wanted = True
+        self._taken = Lock()
+        self._taken.acquire()
+        self.over = False
+        Thread(target=self._stand, daemon=True, name="courriel-outbox-lock").start()
+
+    def is_of_use(self) -> bool:
+        """Want it again; not when it is over."""
+        with self._turn:
+            self._wanted = not self.over
+            return self._wanted
+
+    def wait(self, seconds: float) -> bool:
+        """Whether the lock is there by then; if not, it is not wanted any more."""
+        taken = False
+        try:
+            taken = self._taken.acquire(timeout=seconds)
+        finally:
+            if not taken:
+                with self._turn:
+                    self._wanted = False
+                    if self._taken.acquire(blocking=False):  # it came in this moment, or nobody is left to take it
+                        self._give_back()
+        return taken
+
+    def _stand(self) -> None:
+        _take(self._file)
+        with self._turn:
+            if self._wanted:
+                self._taken.release()
+            else:
+                self._give_back()
+
+    def _give_back(self) -> None:
+        self.over = True
+        _give(self._file)
+
+    def __del__(self) -> None:
+        os.close(self._file)

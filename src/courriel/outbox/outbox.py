@@ -297,10 +297,9 @@ def _store_at(place: str | os.PathLike[str] | Store | None) -> Store:
 
         place = usual_place().place
     if isinstance(place, str) and place.startswith(("postgresql://", "postgres://")):
-        from importlib import import_module
+        from courriel.outbox.postgres import PostgresStore
 
-        store: Store = import_module("courriel.outbox.postgres").PostgresStore(place)
-        return store
+        return PostgresStore(place)
     if isinstance(place, str | os.PathLike):
         if not os.fspath(place) or str(place) == ":memory:" or "://" in str(place):
             raise errors.UsageError(f"an outbox is a file or a postgresql:// URL, not {os.fspath(place)!r}")

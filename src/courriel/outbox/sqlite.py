@@ -4,39 +4,27 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import count
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 from uuid import uuid4
 
 from courriel import errors
 from courriel.outbox import medium, rows
+from courriel.outbox.sql_store import Line, SqlStore
 from courriel.outbox.sqlite_file import SqliteFile, in_our_words
 from courriel.outbox.statements import statements
-from courriel.outbox.store import (
-    POISON_AFTER,
-    Action,
-    Claimed,
-    Count,
-    Job,
-    LaneInfo,
-    MailInfo,
-    NewMail,
-    Query,
-    Recovered,
-    Settlement,
-    State,
-)
+from courriel.outbox.store import POISON_AFTER, Claimed, Job, LaneInfo, NewMail, Recovered, State
 from courriel.values import replace
 
+T = TypeVar("T")
+
 _CARRIED = 64 * 1024  # octets of a body that comes with its job; larger ones are read while they are sent
-_PAGE = 200  # mails read at a time, so that no reader keeps the file from being tidied
 _UNKNOWN = LaneInfo("")
 
 
-class SqliteStore:
+class SqliteStore(SqlStore):
     """Keeps mails in one file of this machine; made when it is missing, readable by its owner alone.
 
     `clock` gives seconds since 1970. Raises UsageError for a place where no database is safe, OutboxError for a file
@@ -129,154 +117,24 @@ class SqliteStore:
         late = connection.execute(self._says["is_anything_late"], values).fetchone()[0]
         return rows.lane_of(row) if row else replace(_UNKNOWN, name=lane), bool(due), bool(late)
 
-    def _room(self, connection: sqlite3.Connection, values: Mapping[str, object], most: int) -> tuple[LaneInfo, int]:
-        row = connection.execute(self._says["lane"], values).fetchone()
-        if row is None:
-            return _UNKNOWN, most
-        lane = rows.lane_of(row)
-        busy = 0
-        if lane.fails or lane.cap is not None:
-            busy = int(connection.execute(self._says["count_busy"], values).fetchone()[0])
-        return lane, rows.room_for(lane, row[7], busy, most)
-
     def _lease(self, connection: sqlite3.Connection, values: dict[str, object], most: int) -> list[Job]:
-        """One that was lost before, alone, or as many as there is room for, the urgent ones first."""
         self._claims += 1
-        found = connection.execute(self._says["claim_suspect"], values).fetchall() if self._claims % 2 else []
-        for priority in () if found else range(3):
-            if len(found) < most:
-                more = values | {"prio": priority, "most": most - len(found)}
-                found += connection.execute(self._says["claim"], more).fetchall()
-        found = found or connection.execute(self._says["claim_suspect"], values).fetchall()
+        found = self._rows_leased(connection, values, most, suspect_first=self._claims % 2 == 1)
         return rows.jobs_of(found, _small_bodies(connection, found), _CARRIED)
 
-    def mark(self, jobs: Sequence[Job], *, lease: float) -> list[bool]:
-        """See Store.mark."""
-        return self._file.write(lambda connection: self._each(connection, "mark", jobs, lease))
+    # Transactions.
 
-    def extend(self, jobs: Sequence[Job], *, lease: float) -> list[bool]:
-        """See Store.extend."""
-        return self._file.write_lightly(lambda connection: self._each(connection, "extend", jobs, lease))
+    def _read(self, act: Callable[[Line], T]) -> T:
+        return self._file.read(act)
 
-    def _each(self, connection: sqlite3.Connection, name: str, jobs: Sequence[Job], lease: float) -> list[bool]:
-        now, statement = self._clock(), self._says[name]
-        return [
-            connection.execute(statement, {"id": job.id, "token": job.token, "lease": lease, "now": now}).rowcount == 1
-            for job in jobs
-        ]
-
-    def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
-        """See Store.settle."""
-
-        def act(connection: sqlite3.Connection) -> list[bool]:
-            now = {"now": self._clock()}
-            return [
-                connection.execute(self._says["settle"], rows.settlement_values(settled) | now).rowcount == 1
-                for settled in settlements
-            ]
-
+    def _write(self, act: Callable[[Line], T]) -> T:
         return self._file.write(act)
 
-    def told(self, ids: Sequence[str]) -> None:
-        """See Store.told."""
-        self._file.write_lightly(
-            lambda connection: connection.executemany(self._says["told"], [{"id": i} for i in ids])
-        )
-
-    # Looking, and acting by hand.
-
-    def edit(self, id: str, action: Action) -> bool:  # noqa: A002
-        """See Store.edit."""
-
-        def act(connection: sqlite3.Connection) -> bool:
-            if connection.execute(self._says[action], {"id": id, "now": self._clock()}).rowcount:
-                return True
-            if connection.execute(self._says["find"], {"id": id, "key": None}).fetchone() is None:
-                raise errors.TicketNotFound(f"there is no mail {id} in {self._path}")
-            return False
-
-        return self._file.write(act)
-
-    def find(self, *, id: str | None = None, key: str | None = None) -> MailInfo | None:  # noqa: A002
-        """See Store.find."""
-        row = self._file.read(lambda reading: reading.execute(self._says["find"], {"id": id, "key": key}).fetchone())
-        return rows.info_of(row) if row else None
-
-    def read(self, query: Query) -> Iterator[MailInfo]:
-        """See Store.read."""
-        values, said = rows.query_values(query), self._says["read_news" if query.news else "read"]
-        left = query.most if query.most is not None else sys.maxsize
-        while left > 0:
-            values["most"] = min(left, _PAGE)
-            page = self._file.read(lambda reading: reading.execute(said, values).fetchall())
-            yield from map(rows.info_of, page)
-            if len(page) < _PAGE:
-                return
-            left -= len(page)
-            values["created"], values["id"] = page[-1][:2]
-
-    def counts(self) -> list[Count]:
-        """See Store.counts."""
-        found = self._file.read(lambda reading: reading.execute(self._says["counts"]).fetchall())
-        return [Count(lane, State(state), mails, oldest, unsure) for lane, state, mails, oldest, unsure in found]
-
-    def body(self, id: str) -> Iterator[bytes]:  # noqa: A002
-        """See Store.body."""
-        for seq in count():
-            chunk = self._chunk(id, seq)
-            if chunk is None:
-                return
-            yield chunk
-
-    def _chunk(self, mail: str, seq: int) -> bytes | None:
-        values = {"mail": mail, "seq": seq}
-        row = self._file.read(lambda reading: reading.execute(self._says["chunk"], values).fetchone())
-        return row[0] if row else None
-
-    def lanes(self) -> list[LaneInfo]:
-        """See Store.lanes."""
-        values = {"now": self._clock()}
-        return [
-            rows.lane_of(row)
-            for row in self._file.read(lambda reading: reading.execute(self._says["lanes"], values).fetchall())
-        ]
-
-    def set_lane(self, name: str, changes: Mapping[str, object]) -> LaneInfo:
-        """See Store.set_lane."""
-
-        def act(connection: sqlite3.Connection) -> LaneInfo:
-            values: dict[str, object] = {"lane": name, "now": self._clock()}
-            connection.execute(self._says["put_lane"], values)
-            lane = rows.changed(rows.lane_of(connection.execute(self._says["lane"], values).fetchone()), changes)
-            values |= {"stopped": int(lane.stopped), "cap": lane.cap, "gap": lane.gap}
-            connection.execute(self._says["set_lane"], values)
-            if changes.get("stopped") is False:
-                connection.execute(self._says["lane_works"], values)
-            return rows.lane_of(connection.execute(self._says["lane"], values).fetchone())
-
-        return self._file.write(act)
-
-    def lane_failed(self, name: str, *, fails: int, pause: float, why: str) -> None:
-        """See Store.lane_failed."""
-        values = {"lane": name, "fails": fails, "pause": pause, "why": why, "now": self._clock()}
-        self._file.write_lightly(lambda connection: connection.execute(self._says["lane_failed"], values))
-
-    def lane_works(self, name: str) -> None:
-        """See Store.lane_works."""
-        self._file.write_lightly(lambda connection: connection.execute(self._says["lane_works"], {"lane": name}))
-
-    def prune(self, *, sent: float, failed: float, most: int) -> int:
-        """See Store.prune."""
-
-        def act(connection: sqlite3.Connection) -> int:
-            values = {"now": self._clock(), "sent": sent, "failed": failed, "most": most}
-            old = connection.execute(self._says["old"], values).fetchall()
-            for (ident,) in old:
-                connection.execute(self._says["forget_body"], {"id": ident})
-                connection.execute(self._says["forget_mail"], {"id": ident})
-            return len(old)
-
+    def _write_lightly(self, act: Callable[[Line], T]) -> T:
         return self._file.write_lightly(act)
+
+    def _now(self) -> dict[str, object]:
+        return {"now": self._clock()}
 
     def reopen(self) -> None:
         """See Store.reopen."""

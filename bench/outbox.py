@@ -1,0 +1,193 @@
+"""What the outbox costs, in the time of one `write 2 kB + fdatasync` on the same disk, measured in the same rounds."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from uuid import uuid4
+
+from courriel.outbox.store import NewMail, OnUnsure, Settlement, State, Store
+
+from .measuring import Limit, Pace, Result, Skipped, Spread
+
+CONTENT = b"x" * 2048
+CALLERS = (1, 64)
+PROCESSES = (1, 4, 8)
+ALONE = 1.25  # a put by one caller may take as long as 1.25 such writes
+
+
+def keeping(pace: Pace) -> list[Result]:
+    """Putting, alone, among many and by several processes; claiming and settling, beside none and many that wait."""
+    results: list[Result] = []
+    rounds, puts, waiting = (3, 128, 10_000) if pace.quick else (9, 640, 100_000)
+    for engine, opened in (("SQLite", _sqlite), ("PostgreSQL", _postgres)):
+        try:
+            with opened() as (store, folder):
+                for callers in CALLERS:
+                    taken = [_seconds_of_puts(store, puts, callers) / _seconds_of_raw(folder) for _ in range(rounds)]
+                    ceiling = ALONE if callers == 1 else None
+                    results.append(
+                        Limit("outbox, put", f"{engine}, {callers} callers", Spread.of(taken), "writes", ceiling)
+                    )
+                results += _by_processes(engine, store.place, folder, rounds)
+                results += _claiming(engine, store, folder, rounds, waiting)
+        except _Missing as why:
+            results.append(Skipped("outbox", f"{engine}: {why}"))
+    return results
+
+
+# The steps.
+
+
+class _Missing(Exception):
+    """What it would be measured with is not installed."""
+
+
+def _mail(lane: str = "put", delay: float = 0) -> NewMail:
+    return NewMail(
+        id=uuid4().hex,
+        key=None,
+        lane=lane,
+        priority=1,
+        delay=delay,
+        lifetime=7 * 86_400,
+        on_unsure=OnUnsure.RESEND,
+        message_id="<1@example.org>",
+        sender="ada@example.org",
+        recipients=("bob@example.org",),
+        options={},
+        size=len(CONTENT),
+        chunks=(CONTENT,),
+    )
+
+
+def _claiming(engine: str, store: Store, folder: Path, rounds: int, waiting: int) -> Generator[Result]:
+    for beside in (0, waiting):
+        for _ in range(0, beside, 1000):
+            store.put([_mail("claim", delay=86_400) for _ in range(1000)])
+        store.put([_mail("claim") for _ in range(50 * rounds)])
+        taken = [_each(50, lambda: _claim_and_settle(store)) / _seconds_of_raw(folder) for _ in range(rounds)]
+        yield Limit("outbox, claim and settle", f"{engine}, {beside:,} wait", Spread.of(taken), "writes", None)
+
+
+def _claim_and_settle(store: Store) -> None:
+    (job,) = store.claim("claim", 1, lease=600, holder="bench:1").jobs
+    (done,) = store.settle([Settlement(job.id, job.token, State.SENT, (), {})])
+    assert done
+
+
+def _seconds_of_puts(store: Store, puts: int, callers: int) -> float:
+    """Of one put, as many at a time as there are callers."""
+
+    def put() -> None:
+        for _ in range(puts // callers):
+            store.put([_mail()])
+
+    with ThreadPoolExecutor(callers) as pool:
+        began = time.perf_counter()
+        for done in [pool.submit(put) for _ in range(callers)]:
+            done.result()  # a put that failed must not look fast
+        return (time.perf_counter() - began) / puts
+
+
+def _by_processes(engine: str, place: str, folder: Path, rounds: int) -> Generator[Result]:
+    """All at once for a second: what they put together beside raw writes, and the slowest beside the fastest."""
+    for count in PROCESSES:
+        rates, fairness = [], []
+        for _ in range(rounds):
+            raw = 1 / _seconds_of_raw(folder)
+            put = _puts_of_a_second(place, count)
+            rates.append(sum(put) / raw)
+            fairness.append(min(put) / max(put))
+        name = f"{engine}, {count} process{'es' if count > 1 else ''}"
+        yield Limit("outbox, put", f"{name}: rate", Spread.of(rates), "raw writes' rate", None)
+        if count > 1:
+            yield Limit("outbox, put", f"{name}: slowest over fastest", Spread.of(fairness), "", None)
+
+
+def _puts_of_a_second(place: str, count: int) -> list[int]:
+    command = [sys.executable, "-m", "bench.outbox", place]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    putting = [subprocess.Popen(command, **pipes) for _ in range(count)]  # type: ignore[call-overload]
+    for each in putting:
+        assert each.stdout.readline() == "ready\n"
+    for each in putting:
+        each.stdin.write("go\n")
+        each.stdin.flush()
+    return [int(each.communicate(timeout=60)[0]) for each in putting]
+
+
+def put_for_a_second(place: str) -> None:
+    """One of several processes: say that it is ready, wait for the word, put, and say how often."""
+    store: Store
+    if "://" in place:
+        from courriel.outbox.postgres import PostgresStore
+
+        store = PostgresStore(place)
+    else:
+        from courriel.outbox.sqlite import SqliteStore
+
+        store = SqliteStore(place)
+    store.put([_mail()])
+    print("ready", flush=True)
+    sys.stdin.readline()
+    ends, done = time.perf_counter() + 1.0, 0
+    while time.perf_counter() < ends:
+        store.put([_mail()])
+        done += 1
+    print(done)
+    store.close()
+
+
+def _seconds_of_raw(folder: Path) -> float:
+    with (folder / "raw").open("ab", buffering=0) as file:
+
+        def write() -> None:
+            file.write(CONTENT)
+            os.fdatasync(file.fileno())
+
+        return _each(200, write)
+
+
+def _each(times: int, act: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    for _ in range(times):
+        act()
+    return (time.perf_counter() - began) / times
+
+
+@contextlib.contextmanager
+def _sqlite() -> Generator[tuple[Store, Path]]:
+    from courriel.outbox.sqlite import SqliteStore
+
+    with tempfile.TemporaryDirectory() as folder:
+        store = SqliteStore(Path(folder) / "outbox.db")
+        yield store, Path(folder)
+        store.close()
+
+
+@contextlib.contextmanager
+def _postgres() -> Generator[tuple[Store, Path]]:
+    """The tests' own server, on the same disk as the raw writes."""
+    sys.path.append(str(Path(__file__).parent.parent / "tests"))
+    from courriel.outbox.postgres import PostgresStore
+    from servers.packages import POSTGRES
+    from servers.postgres import postgres
+
+    if not POSTGRES.exists():
+        raise _Missing("Debian's postgresql is not installed")
+    with postgres() as server, tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        store = PostgresStore(server.url(server.new_database()))
+        yield store, Path(folder)
+        store.close()
+
+
+if __name__ == "__main__":
+    put_for_a_second(sys.argv[1])

@@ -1,0 +1,160 @@
+"""The store of several machines: the statements of the outbox, said to a PostgreSQL server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+from uuid import uuid4
+
+from courriel import errors
+from courriel.outbox import rows
+from courriel.outbox.postgres_line import Connection, PostgresLine, all_translated, in_our_words, psycopg
+from courriel.outbox.postgres_server import BEGIN_LIGHTLY, DURABLY, PostgresServer
+from courriel.outbox.sql_store import Line, SqlStore, Values
+from courriel.outbox.store import POISON_AFTER, Claimed, Job, LaneInfo, NewMail, Recovered, State
+
+T = TypeVar("T")
+
+_CARRIED = 64 * 1024  # octets of a body that comes with its job; larger ones are read while they are sent
+_NO_TRANSACTION = psycopg.pq.TransactionStatus.IDLE
+_FAILED_TRANSACTION = psycopg.pq.TransactionStatus.INERROR
+
+
+class PostgresStore(SqlStore):
+    """Keeps mails in a PostgreSQL database, for any number of worker machines. The clock is the server's.
+
+    `url` is a libpq URL; the tables are made in the first schema of the search path. Raises InvalidUrl, OutboxError;
+    MissingExtra with the command that installs psycopg.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._server = PostgresServer(url)
+        self._says = all_translated()
+        self._claims = 0
+        self._lanes_known: set[str] = set()
+
+    @property
+    def place(self) -> str:
+        """The URL, without a password."""
+        return self._server.place
+
+    # Putting.
+
+    def put(self, mails: Sequence[NewMail], conn: object = None) -> list[str]:
+        """See Store.put; `conn` is a psycopg.Connection to the same database."""
+        joined = None if conn is None else self._joined(conn)
+        # Before and apart: within a caller's transaction a new lane would have everybody wait who puts into it.
+        self._know_lanes({mail.lane for mail in mails})
+        if joined is None:
+            return self._write(lambda line: self._put(line, mails))
+        with in_our_words(self.place), joined.transaction():
+            line = PostgresLine(joined)
+            line.execute(DURABLY)
+            return self._put(line, mails)
+
+    def _know_lanes(self, names: set[str]) -> None:
+        if new := sorted(names - self._lanes_known):
+            self._write(lambda line: self._done(line, "put_lane", [{"lane": name} for name in new]))
+            self._lanes_known.update(new)
+
+    def _put(self, line: Line, mails: Sequence[NewMail]) -> list[str]:
+        assert isinstance(line, PostgresLine)
+        values = [rows.mail_values(mail) for mail in mails]
+        changed = line.execute_each([(self._says["put_mail"], each) for each in values])
+        new = [mail for mail, count in zip(mails, changed, strict=True) if count]
+        line.execute_each([(self._says["put_body"], piece) for mail in new for piece in _pieces(mail)])
+        return [mail.id if count else self._id_of(line, mail.key) for mail, count in zip(mails, changed, strict=True)]
+
+    def _id_of(self, line: Line, key: str | None) -> str:
+        row = line.execute(self._says["id_of_key"], {"key": key}).fetchone()
+        if row is None:
+            raise errors.OutboxError(f"{self.place}: the mail of this key is being forgotten: put it again")
+        return str(row[0])
+
+    def _joined(self, conn: object) -> Connection:
+        """The caller's connection, within a transaction of theirs. Raises UsageError when it leads elsewhere."""
+        if not isinstance(conn, psycopg.Connection):
+            raise errors.UsageError(
+                f"conn: a psycopg.Connection to {self.place}, not {type(conn).__module__}.{type(conn).__name__}"
+            )
+        if conn.closed or conn.info.transaction_status == _FAILED_TRANSACTION:
+            raise errors.UsageError("conn: its transaction has failed, or it is closed; nothing can be put there")
+        if conn.autocommit and conn.info.transaction_status == _NO_TRANSACTION:
+            raise errors.UsageError("conn: begin a transaction first; this connection commits each statement alone")
+        with in_our_words(self.place):
+            line = PostgresLine(conn)
+            there = line.last("SELECT to_regclass('outbox_version') IS NOT NULL")[0]
+            if not there or line.last("SELECT name FROM outbox_version")[0] != self._server.name:
+                raise errors.UsageError(f"conn: another database, or schema, than that of the outbox, {self.place}")
+        return conn
+
+    # Working.
+
+    def claim(self, lane: str, most: int, *, lease: float, holder: str) -> Claimed:
+        """See Store.claim."""
+        known, due, late = self._read(lambda line: self._look(line, lane))
+        if not late and (not due or known.stopped or known.paused > 0):
+            return Claimed(lane=known)
+        values = {"lane": lane, "lease": lease, "holder": holder, "token": uuid4().hex, "poison": POISON_AFTER}
+
+        def act(line: Line) -> Claimed:
+            found = line.execute(self._says["recover"], values).fetchall() if late else []
+            recovered = tuple(Recovered(str(ident), State(state), why) for ident, state, why in found)
+            # The row of a lane is locked only where claims have to be counted: others go on beside each other.
+            now_known, room = self._room(line, values, most) if _is_limited(known) else (known, most)
+            jobs = self._lease(line, values, room) if room else []
+            if jobs and now_known.gap:
+                line.execute(self._says["spend"], values | {"seconds": now_known.gap * len(jobs)})
+            return Claimed(tuple(jobs), recovered, now_known)
+
+        return self._write_lightly(act)
+
+    def _look(self, line: Line, lane: str) -> tuple[LaneInfo, bool, bool]:
+        values = {"lane": lane}
+        row = line.execute(self._says["lane_as_it_is"], values).fetchone()
+        due = line.execute(self._says["is_anything_due"], values).fetchone()[0]
+        late = line.execute(self._says["is_anything_late"], values).fetchone()[0]
+        return rows.lane_of(row) if row else LaneInfo(lane), due, late
+
+    def _lease(self, line: Line, values: Values, most: int) -> list[Job]:
+        self._claims += 1
+        found = self._rows_leased(line, values, most, suspect_first=self._claims % 2 == 1)
+        small = [row[1] for row in found if row[-1] <= _CARRIED]
+        bodies = dict(line.execute(self._says["small_bodies"], {"ids": small}).fetchall()) if small else {}
+        return rows.jobs_of(found, bodies, _CARRIED)
+
+    def _done(self, line: Line, name: str, each: Sequence[Values]) -> list[bool]:
+        assert isinstance(line, PostgresLine)
+        return [count == 1 for count in line.execute_each([(self._says[name], values) for values in each])]
+
+    # Transactions.
+
+    def _read(self, act: Callable[[Line], T]) -> T:
+        return self._server.read(act)
+
+    def _write(self, act: Callable[[Line], T]) -> T:
+        return self._server.write(act)
+
+    def _write_lightly(self, act: Callable[[Line], T]) -> T:
+        return self._server.write(act, BEGIN_LIGHTLY)
+
+    def reopen(self) -> None:
+        """See Store.reopen."""
+        self._lanes_known.clear()
+        self._server.reopen()
+
+    def close(self) -> None:
+        """See Store.close."""
+        self._server.close()
+
+
+# The steps.
+
+
+def _pieces(mail: NewMail) -> Iterator[dict[str, object]]:
+    for seq, chunk in enumerate(mail.chunks):
+        yield {"mail": mail.id, "seq": seq, "chunk": chunk}
+
+
+def _is_limited(lane: LaneInfo) -> bool:
+    return bool(lane.stopped or lane.paused or lane.fails or lane.cap is not None or lane.gap)

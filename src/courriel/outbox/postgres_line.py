@@ -1,0 +1,118 @@
+"""What is said to PostgreSQL, and how: the shared statements in its own words, on one connection."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any, TypeAlias
+
+from courriel import errors
+from courriel.expressions import expression
+from courriel.outbox.statements import statements
+
+try:
+    import psycopg as psycopg  # noqa: PLC0414 - from here the others have it, so that this is said once
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
+    from psycopg.rows import TupleRow, tuple_row
+    from psycopg.types.string import TextLoader
+except ImportError as missing:
+    raise errors.MissingExtra(
+        'an outbox in PostgreSQL needs psycopg: pip install "courriel[postgres]"', hint_id="EXTRA-MISSING"
+    ) from missing
+
+Connection: TypeAlias = "psycopg.Connection[Any]"
+
+NOW = "extract(epoch FROM statement_timestamp())::float8"
+"""The server's clock. Stable within a statement, and not clock_timestamp(): with that no index could be searched."""
+
+_COMMENT = expression(r"--[^\n]*")
+_OURS = expression(r"/\*pg (.*?)\*/")
+_CHOSEN = expression(r"IN \((SELECT[^()]*SKIP LOCKED\s*)\)")
+_PARAMETER = expression(r":(\w+)")
+
+_WORDS = {
+    "application_name": "courriel",
+    "client_encoding": "utf8",
+    "connect_timeout": "10",
+    # A server that is gone without a word is noticed within a minute, in whatever is being waited for.
+    "keepalives_idle": "20",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "50000",
+}
+"""What is wished of a connection where the URL does not say otherwise."""
+
+
+def translated(statement: str, *, locking: bool = True) -> str:
+    """A shared statement as PostgreSQL is told it; without `locking`, what locks rows is left out."""
+    text = _OURS.sub(r"\1" if locking else "", _COMMENT.sub("", statement))
+    # As an array the mails are chosen once; a join could choose again for each row, and lease more than were wished.
+    text = _CHOSEN.sub(r"= ANY (ARRAY(\1))", text)
+    return _PARAMETER.sub(r"%(\1)s", text.replace(":now", NOW).replace("::", "\0")).replace("\0", "::")
+
+
+def all_translated() -> dict[str, str]:
+    """Every shared statement by its name, and two of our own."""
+    said = {name: translated(text) for name, text in statements().items()}
+    said["lane_as_it_is"] = translated(statements()["lane"], locking=False)
+    said["small_bodies"] = "SELECT mail, chunk FROM outbox_body WHERE seq = 0 AND mail = ANY (%(ids)s)"
+    return said
+
+
+class PostgresLine:
+    """Says statements on a connection, which may be a caller's with habits of its own."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def execute(self, statement: str, values: Any = None, /) -> psycopg.Cursor[TupleRow]:
+        """Never prepared by name: behind PgBouncer the next transaction may be another session."""
+        cursor = self.connection.cursor(row_factory=tuple_row)
+        return cursor.execute(statement.encode(), values, prepare=False)
+
+    def execute_each(self, said: Sequence[tuple[str, Any]]) -> list[int]:
+        """Say many at once, in the time of one, and return how many rows each has changed."""
+        with self.connection.pipeline() if len(said) > 1 else nullcontext():
+            cursors = [self.execute(statement, values) for statement, values in said]
+        return [cursor.rowcount for cursor in cursors]
+
+    def last(self, script: str) -> TupleRow:
+        """Say several statements without parameters, and return the row that the last one brings."""
+        cursor = self.execute(script)
+        while cursor.nextset():
+            pass
+        row = cursor.fetchone()
+        assert row is not None
+        return row
+
+
+def conninfo(url: str) -> tuple[str, str]:
+    """What libpq is told to connect, and the place for people, without a secret. Raises InvalidUrl."""
+    try:
+        told = conninfo_to_dict(url)
+    except psycopg.Error:
+        # Its text may hold the password, and so would the cause.
+        raise errors.InvalidUrl("the outbox's PostgreSQL URL cannot be read: postgresql://user@host/database") from None
+    user = f"{told['user']}@" if told.get("user") else ""
+    port = f":{told['port']}" if told.get("port") else ""
+    place = f"postgresql://{user}{told.get('host') or ''}{port}/{told.get('dbname') or ''}"
+    return make_conninfo("", **(_WORDS | told)), place
+
+
+def connected(told: str) -> Connection:
+    """A connection on which every statement is a transaction, until BEGIN is said."""
+    connection = psycopg.connect(told, autocommit=True, prepare_threshold=None)
+    connection.adapters.register_loader("json", TextLoader)  # it is read where all engines' rows are
+    return connection
+
+
+@contextmanager
+def in_our_words(place: str) -> Generator[None]:
+    """Turns what PostgreSQL complains about into our own errors; its details, which quote mails, are left out."""
+    try:
+        yield
+    except psycopg.errors.DiskFull as full:
+        raise errors.OutboxFull(f"{place}: the server's disk is full; nothing was written") from full
+    except psycopg.Error as failed:
+        said = failed.diag.message_primary or str(failed).strip() or type(failed).__name__
+        raise errors.OutboxError(f"{place}: {said}") from failed

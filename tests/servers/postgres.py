@@ -1,0 +1,191 @@
+"""A private PostgreSQL, which writes to the disk as a real one does and can be killed, and PgBouncer before it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+from collections.abc import Generator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+
+from .daemon import CannotStart, Daemon, private_folder, start_somewhere, wait_until
+from .packages import PGBOUNCER, POSTGRES, need
+from .ports import LOOPBACK, free_ports
+
+OWNER = "postgres"
+"""Who the servers run as when we are root: they refuse to."""
+
+ROLE = "mailer"
+"""Whom the outbox logs in as: no superuser, and owner of nothing but its databases."""
+
+CONFIGURATION = """
+listen_addresses = '{loopback}'
+port = {port}
+unix_socket_directories = ''
+fsync = on
+full_page_writes = on
+max_connections = 200
+shared_buffers = 32MB
+logging_collector = off
+log_min_messages = warning
+"""
+
+POOLING = """
+[databases]
+* = host={loopback} port={server_port} user={role}
+
+[pgbouncer]
+listen_addr = {loopback}
+listen_port = {port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = 3
+max_client_conn = 100
+logfile = {folder}/log
+"""
+
+
+class Postgres:
+    """One cluster; its address stays the same however often it is killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.host = LOOPBACK
+        (self.port,) = free_ports(1)
+        self._data = folder / "data"
+        self._numbers = count(1)
+        if os.geteuid() == 0:
+            shutil.chown(folder, OWNER, OWNER)
+        # What initdb writes is not what we test: only from then on does everything have to reach the disk.
+        made = [str(POSTGRES.parent / "initdb"), "--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"]
+        subprocess.run(
+            [*_as_owner(), *made, f"--username={OWNER}", f"--pgdata={self._data}"],
+            check=True,
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            timeout=60,
+        )
+        with (self._data / "postgresql.conf").open("a") as settings:
+            settings.write(CONFIGURATION.format(loopback=LOOPBACK, port=self.port))
+        self._daemon = self._started()
+        self._say("postgres", f"CREATE ROLE {ROLE} LOGIN")
+
+    def url(self, database: str, *, user: str = ROLE) -> str:
+        """Where a database is, as an outbox is told it."""
+        return f"postgresql://{user}@{self.host}:{self.port}/{database}"
+
+    def new_database(self) -> str:
+        """The name of an empty database of the role."""
+        name = f"outbox_{next(self._numbers)}"
+        # A copy by WAL and not by files: no checkpoint of everything that other tests have written.
+        self._say("postgres", f"CREATE DATABASE {name} OWNER {ROLE} STRATEGY wal_log")
+        return name
+
+    def kill(self) -> None:
+        """End all of it at once, in whatever it is doing: SIGKILL."""
+        for pid in self._daemon.members():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._daemon.end()
+
+    def start(self) -> None:
+        """Start it again, on what is on the disk."""
+        self._daemon = self._started()
+
+    def end(self) -> None:
+        """End it in peace."""
+        self._daemon.end()
+
+    def serves(self) -> bool:
+        """Whether it answers a question."""
+        try:
+            self._say("postgres", "SELECT 1")
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    # The steps.
+
+    def _started(self) -> Daemon:
+        folder = private_folder("postgres-run")
+        command = [*_as_owner(), str(POSTGRES), "-D", str(self._data)]
+        daemon = Daemon(command, folder=folder, log=folder / "log", ports=[self.port])
+        # It listens a moment before it serves; after a crash it reads its log first.
+        if not wait_until(self.serves, 30):
+            daemon.end()
+            raise CannotStart(f"PostgreSQL does not serve:\n{daemon.words()}")
+        return daemon
+
+    def _say(self, database: str, statement: str) -> None:
+        with psycopg.connect(self.url(database, user=OWNER), autocommit=True, connect_timeout=10) as connection:
+            connection.execute(statement.encode())
+
+
+class PgBouncer:
+    """In transaction mode: no two transactions of a connection need be the same session of the server."""
+
+    def __init__(self, daemon: Daemon, port: int) -> None:
+        self._daemon = daemon
+        self.host, self.port = LOOPBACK, port
+
+    def url(self, database: str) -> str:
+        """Where a database is, through it."""
+        return f"postgresql://{ROLE}@{self.host}:{self.port}/{database}"
+
+
+@contextlib.contextmanager
+def postgres() -> Generator[Postgres]:
+    """A running PostgreSQL. It is skipped, with the package's name, where it is not installed."""
+    need(str(POSTGRES))
+    with _folder("postgres") as folder:
+        running = start_somewhere(lambda: Postgres(folder))
+        try:
+            yield running
+        finally:
+            running.end()
+
+
+@contextlib.contextmanager
+def pgbouncer(server: Postgres) -> Generator[PgBouncer]:
+    """A running PgBouncer before this server."""
+    need(PGBOUNCER)
+
+    def start() -> PgBouncer:
+        folder = private_folder("pgbouncer")
+        (port,) = free_ports(1)
+        settings = folder / "pgbouncer.ini"
+        settings.write_text(
+            POOLING.format(loopback=LOOPBACK, port=port, server_port=server.port, role=ROLE, folder=folder)
+        )
+        if os.geteuid() == 0:
+            shutil.chown(folder, OWNER, OWNER)
+        command = [*_as_owner(), PGBOUNCER, str(settings)]
+        return PgBouncer(Daemon(command, folder=folder, log=folder / "log", ports=[port]), port)
+
+    running = start_somewhere(start)
+    try:
+        yield running
+    finally:
+        running._daemon.end()
+
+
+@contextlib.contextmanager
+def _folder(name: str) -> Generator[Path]:
+    folder = private_folder(name)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _as_owner() -> list[str]:
+    if os.geteuid() != 0:
+        return []
+    pwd.getpwnam(OWNER)  # it comes with the package
+    return ["/usr/bin/setpriv", f"--reuid={OWNER}", f"--regid={OWNER}", "--clear-groups"]
