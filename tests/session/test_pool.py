@@ -412,6 +412,27 @@ def test_a_session_that_died_at_rest_is_replaced_before_it_is_lent(pool_for: Ope
     assert crowd.came == 2
 
 
+def test_a_session_that_is_opened_anew_when_the_pool_is_closed_already_is_not_lent(
+    pool_for: Opener, crowd: Crowd
+) -> None:
+    pool = pool_for(crowd.port)
+    pool.send(1)
+    crowd.hang_up()
+    crowd.wait("connections", 0)
+    crowd.greeting.clear()
+
+    with ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(pool.noop)
+        crowd.wait("came", 2)
+        pool.close()
+        crowd.greeting.set()
+
+        with pytest.raises(errors.ConnectionFailed, match="closed"):
+            asked.result(PATIENCE)
+
+    crowd.wait("connections", 0)
+
+
 def test_a_mail_finds_a_dead_session_opened_anew(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port)
     pool.send(1)
@@ -571,6 +592,24 @@ def test_closing_while_a_session_is_being_opened_closes_it_too(pool_for: Opener,
 
     crowd.wait("connections", 0)
     assert crowd.total == 0
+
+
+def test_who_was_called_in_the_moment_of_hanging_up_is_told_so(crowd: Crowd) -> None:
+    async def story() -> None:
+        pool = AsyncSmtpPool(at(crowd.port), size=1)
+
+        async def send_and_hang_up() -> None:
+            await pool.send(mail(0), on_refused="abandon")
+            await pool.hang_up()
+
+        _, other = await asyncio.gather(
+            send_and_hang_up(), pool.send(mail(1), on_refused="abandon"), return_exceptions=True
+        )
+        assert "the pool was closed" in str(other)
+
+    asyncio.run(story())
+    assert dict(crowd.mails) == {"mail 0": 1}
+    assert crowd.came == 1
 
 
 def test_hanging_up_cuts_what_is_on_its_way(pool_for: Opener, crowd: Crowd) -> None:

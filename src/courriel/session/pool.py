@@ -182,11 +182,13 @@ class SmtpPool(Lending[SmtpSession]):
         if session is None:
             place.session = session = WarmSession(self, self._credentials, place)
             session.open()
-            if self.closed:
-                raise self._closed_meanwhile()
         elif look:
             assert isinstance(session, WarmSession)
             session.look()
+        elif session.usable:
+            return session  # lent before the pool was closed: its message goes on
+        if self.closed:
+            raise self._closed_meanwhile()
         return session
 
     def _wait(self, ticket: Ticket[SmtpSession]) -> None:
@@ -401,11 +403,13 @@ class AsyncSmtpPool(Gathering):
         if session is None:
             place.session = session = AsyncWarmSession(self, self._credentials, place)
             await session.open()
-            if self.closed:
-                raise self._closed_meanwhile()
         elif look:
             assert isinstance(session, AsyncWarmSession)
             await session.look()
+        elif session.usable:
+            return session  # lent before the pool was closed: its message goes on
+        if self.closed:
+            raise self._closed_meanwhile()
         return session
 
     async def _wait(self, ticket: Ticket[AsyncSmtpSession]) -> None:
