@@ -81,14 +81,13 @@ def test_stls_that_is_refused_ends_the_session(meet_box: MeetBox) -> None:
 
 @pytest.mark.parametrize("injected", ["+OK go\\r\\n+OK logged in\\r\\n", "+OK go\\r\\n+OK", "+OK go\\r\\n\\x00"])
 def test_what_is_said_before_tls_is_an_attack(meet_box: MeetBox, cut: Cut, injected: str) -> None:
-    """B2. What comes a moment later meets the handshake instead, and breaks it; or it is too little to be told from the
-    beginning of one, and the handshake never ends.
-    """
-    script = f"S: +OK\nC: CAPA\nS: +OK\nS: STLS\nS: .\nC: STLS\nS! {injected}\n...\n"
+    """B2. What comes a moment later meets the handshake instead, and breaks it: it is as long as a record's head."""
+    later = "" if cut == "whole" else "-----"
+    script = f"S: +OK\nC: CAPA\nS: +OK\nS: STLS\nS: .\nC: STLS\nS! {injected}{later}\n...\n"
     ada = meet_box(script, credentials=ADA, security=Security.STARTTLS)
-    attacked = (errors.RemoteProtocolError, errors.TlsFailed, errors.TimedOut)
+    attacked = errors.RemoteProtocolError if cut == "whole" else (errors.RemoteProtocolError, errors.TlsFailed)
 
-    with pytest.raises(errors.RemoteProtocolError if cut == "whole" else attacked):
+    with pytest.raises(attacked):
         ada.open()
 
     assert not ada.session.usable
