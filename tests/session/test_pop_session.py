@@ -85,10 +85,11 @@ def test_what_is_said_before_tls_is_an_attack(meet_box: MeetBox, cut: Cut, injec
     later = "" if cut == "whole" else "-----"
     script = f"S: +OK\nC: CAPA\nS: +OK\nS: STLS\nS: .\nC: STLS\nS! {injected}{later}\n...\n"
     ada = meet_box(script, credentials=ADA, security=Security.STARTTLS)
-    attacked = errors.RemoteProtocolError if cut == "whole" else (errors.RemoteProtocolError, errors.TlsFailed)
 
-    with pytest.raises(attacked):
+    with pytest.raises(errors.RemoteProtocolError) as attacked:
         ada.open()
+
+    assert attacked.value.failure.id == "INJECTED-BEFORE-TLS"
 
     assert not ada.session.usable
 

@@ -134,7 +134,7 @@ class ImapDialogue:
         yield from self._secure()
 
     def _secure(self) -> Flow[None]:
-        self._certificate = yield from opening.secure()
+        self._certificate = yield from opening.secure(self.server)
         self._secured = True
         self.capabilities = {}  # whatever was said in clear is forgotten (B4)
 

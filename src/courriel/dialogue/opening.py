@@ -41,18 +41,24 @@ def make_sure_that_it_speaks_first(talk: Talk, server: Server) -> Flow[None]:
         raise errors.TimedOut(silent, stage="greeting")
 
 
-def secure() -> Flow[bytes]:
-    """Make the line secure, and give the server's certificate (DER). Raises TlsFailed.
+def secure(server: Server) -> Flow[bytes]:
+    """Make the line secure, and give the server's certificate (DER). Raises TlsFailed, RemoteProtocolError.
 
     Whoever calls this has made sure that nothing is here that was said in clear.
     """
     try:
         return (yield Secure())
     except errors.TlsFailed as failed:
-        if failed.hint_id == "TLS-PORT-MIXUP":
-            # What it says in clear proves the diagnosis.
-            greeting = printable((yield Probe(tls=False, stage="secure")))
-            failed.args = (f"{failed}; in clear it says: {greeting}" if greeting else str(failed),)
+        if failed.hint_id != "TLS-PORT-MIXUP":
+            raise
+        if server.security is not Security.TLS:
+            # It has agreed to TLS: what came in its place, in clear, is no other port's greeting (B2).
+            raise errors.RemoteProtocolError(
+                "the server spoke before the line was secure", stage="secure", hint_id="INJECTED-BEFORE-TLS"
+            ) from failed
+        # What it says in clear proves the diagnosis.
+        greeting = printable((yield Probe(tls=False, stage="secure")))
+        failed.args = (f"{failed}; in clear it says: {greeting}" if greeting else str(failed),)
         raise
 
 

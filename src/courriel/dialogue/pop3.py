@@ -226,7 +226,7 @@ class PopDialogue:
         yield from self._secure()
 
     def _secure(self) -> Flow[None]:
-        self._certificate = yield from opening.secure()
+        self._certificate = yield from opening.secure(self.server)
 
     def _speak_utf8(self) -> Flow[None]:
         """Have letters as they were written, where the server would rewrite them otherwise (RFC 6856 2.1)."""

@@ -141,7 +141,7 @@ class SmtpDialogue:
         yield from self._secure()
 
     def _secure(self) -> Flow[None]:
-        self._certificate = yield from opening.secure()
+        self._certificate = yield from opening.secure(self.server)
         self.secured = True
         self._learn({})
 
