@@ -619,6 +619,7 @@ def test_what_a_worker_asks_all_day_is_a_range_of_an_index(store: SqliteStore, n
     assert not any("TEMP B-TREE" in row[3] for row in plan)
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_that_wait_cost_a_claim_nothing(store: SqliteStore) -> None:
     """Steps of SQLite's machine, and not seconds, so that a busy machine fails nobody."""
     store.put([new_mail(priority=2) for _ in range(60)])

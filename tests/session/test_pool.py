@@ -156,6 +156,7 @@ def colour(request: pytest.FixtureRequest) -> type[Pool]:
 def pool_for(colour: type[Pool]) -> Iterator[Opener]:
     """Makes pools; in the end nothing of them is left, neither a place in use nor a socket."""
     made: list[Pool] = []
+    gc.freeze()  # what was there before need not be looked through at the end
 
     def pool_for(server: Server | int, *credentials: Password, **limits: object) -> Pool:
         made.append(colour(at(server) if isinstance(server, int) else server, *credentials, **limits))
@@ -167,6 +168,7 @@ def pool_for(colour: type[Pool]) -> Iterator[Opener]:
         assert (pool.pool.in_use, pool.pool.resting, pool.pool.waiting) == (0, 0, 0)
     made.clear()
     gc.collect()  # a socket that nobody closed says so now
+    gc.unfreeze()
 
 
 @pytest.fixture
