@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Literal, TypeVar
 
 from courriel.dialogue.desk import Delivery, Desk, Terms, Visit
-from courriel.dialogue.flow import Connect, Fetch, Flow, HangUp, Overhear, Receive, Secure, Send, Want
+from courriel.dialogue.flow import Ask, Connect, Fetch, Flow, HangUp, Overhear, Receive, Secure, Send, Want
 from courriel.dialogue.serve_pop3 import PopServing
 from courriel.dialogue.serve_smtp import SmtpServing
 from courriel.model.server import Dialect
@@ -126,6 +126,9 @@ class Pair:
                 if secret:
                     self.secrets.append(data)
                 self._to_server += portions(data, self.cut)
+            case Ask(data, stage, secret):
+                self._satisfy(Send(data, stage, secret))
+                return self._satisfy(Receive(stage))
             case Receive():
                 while not self._to_client and self._want is not None:
                     self._turn_server()

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from courriel import Envelope, Receipt, Security, Server, errors
-from courriel.dialogue.flow import Connect, Flow, HangUp, Overhear, Probe, Receive, Send
+from courriel.dialogue.flow import Ask, Connect, Flow, HangUp, Overhear, Probe, Receive, Send
 from courriel.dialogue.smtp import SmtpDialogue
 from courriel.dialogue.stream import Stream
 from courriel.dialogue.tray import Parcel, Result
@@ -82,6 +82,9 @@ class World:
                 self.heard += data
                 self.listen()
                 return b""
+            case Ask(data, stage):
+                self.satisfy(Send(data, stage))
+                return self.satisfy(Receive(stage))
             case Receive():
                 data = bytes(self.said[: self.cut])
                 del self.said[: self.cut]

@@ -291,9 +291,16 @@ def test_the_last_octet_leaves_with_the_doubt_and_not_before(size: int) -> None:
     transaction = Transaction(BOB, content, "<x@y>")
     transaction.length = b"BDAT %d LAST\r\n" % size
 
-    sent = [
-        (want.data, transaction.dot_sent) for want in SmtpDialogue(SERVER).pour(transaction) if isinstance(want, Send)
-    ]
+    flow = SmtpDialogue(SERVER).pour(transaction)
+    sent: list[tuple[bytes, bool]] = []
+    while True:
+        try:
+            want = next(flow)
+        except StopIteration as end:
+            sent.append((end.value, transaction.dot_sent))
+            break
+        assert isinstance(want, Send)
+        sent.append((want.data, transaction.dot_sent))
 
     assert b"".join(data for data, _ in sent) == transaction.length + b"x" * size
     assert [in_doubt for _, in_doubt in sent] == [False] * (len(sent) - 1) + [True]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import get_args
 
 from courriel import errors
-from courriel.dialogue.flow import Flow, Receive
+from courriel.dialogue.flow import RECEIVE, Ask, Flow, Receive
 from courriel.dialogue.talk import Talk, closed, hung_up
 from courriel.errors import Stage
 from courriel.reply import Reply
@@ -14,7 +13,6 @@ from courriel.wire import smtp as wire
 
 _GOODBYE = 221  # the answer to QUIT, also said by servers that leave on their own
 CLOSING = wire.CLOSING
-_WAITS: dict[Stage, Receive] = {stage: Receive(stage) for stage in get_args(Stage)}
 
 
 class Exchange(Talk):
@@ -26,6 +24,26 @@ class Exchange(Talk):
         self._read = 0  # so many of them were handed out
         self._closing = False  # a 421 is among them
 
+    def ask_all(
+        self, stages: Sequence[Stage], octets: bytes, *, also: int = 0, words: int = 0
+    ) -> Flow[Sequence[Reply]]:
+        """Say a burst, and hear one reply for each stage; one too many that is here already ends the session first.
+
+        See `hear_all`; of the octets the first `words` are commands (Ask).
+        """
+        stage = stages[0]
+        if self._buffer or self._replies:
+            yield from self.expect_silence(stage)
+        chunk = yield Ask(octets, stage, words=words)
+        known = wire.known_replies(chunk)
+        if known is not None:
+            if len(known) in (len(stages), len(stages) + also):
+                return known  # all of them at once, and none that is new: as it nearly always is
+            self._replies += known
+        else:
+            self._take_in(chunk, stage)
+        return (yield from self.hear_all(stages, also=also, begun=not self._replies))
+
     def hear(self, stage: Stage) -> Flow[Reply]:
         """The next reply, whatever it says; a 421 is raised."""
         (reply,) = yield from self.hear_all((stage,))
@@ -33,15 +51,16 @@ class Exchange(Talk):
             raise closed(reply, stage)
         return reply
 
-    def hear_all(self, stages: Sequence[Stage], *, also: int = 0) -> Flow[list[Reply]]:
+    def hear_all(self, stages: Sequence[Stage], *, also: int = 0, begun: bool = False) -> Flow[list[Reply]]:
         """One reply for each stage, in order; a 421 is the last that is waited for, and ends the list early.
 
         Every reply of a burst is read, even when the first one is bad news: what is left unread would answer the next
         command (scar 2). So many more that are `also` wanted are given along when all of them are here already.
+        `begun`: the first has begun to arrive, and its time runs.
         """
         wanted = len(stages)
         if not self.holds(wanted):
-            wanted = yield from self._wait_for(stages)
+            wanted = yield from self._wait_for(stages, begun)
         if also and self.holds(wanted + also):
             wanted += also
         heard = self.take(wanted)
@@ -51,18 +70,14 @@ class Exchange(Talk):
                     return heard[:place]
         return heard
 
-    def _wait_for(self, stages: Sequence[Stage]) -> Flow[int]:
+    def _wait_for(self, stages: Sequence[Stage], begun: bool) -> Flow[int]:
         """Wait until as many replies are here, or a 421 is; say how many there are now."""
-        more = False
         while (here := len(self._replies) - self._read) < len(stages):
             if self._closing and any(reply.code == CLOSING for reply in self._replies[self._read :]):
                 return here
             stage = stages[here]
-            chunk = yield Receive(stage, more) if more else _WAITS[stage]
-            if not chunk:
-                raise hung_up(stage)
-            self._keep(chunk, stage)
-            more = len(self._replies) - self._read == here
+            self._take_in((yield Receive(stage, begun) if begun else RECEIVE[stage]), stage)
+            begun = len(self._replies) - self._read == here
         return len(stages)
 
     def take(self, count: int) -> list[Reply]:
@@ -96,6 +111,11 @@ class Exchange(Talk):
         self._read, self._closing = 0, False
 
     # The steps.
+
+    def _take_in(self, chunk: bytes, stage: Stage) -> None:
+        if not chunk:
+            raise hung_up(stage)
+        self._keep(chunk, stage)
 
     def _keep(self, data: bytes, stage: Stage) -> None:
         known = wire.known_replies(data) if not self._buffer else None

@@ -8,6 +8,7 @@ stage that each want names, and writes the transcript.
     Connect     reach the server (again)      answered by our own address on that line, as ASCII
     Secure      make the line secure, now     answered by the peer's certificate (DER), b"" when it has none
     Remember    keep what the handshake agreed    answered by b""
+    Ask         put these bytes on the line, and wait for some    answered as Receive is
     Send        put these bytes on the line   answered by b""
     Receive     wait for some bytes           answered by them; b"" means that the other side hung up
     Overhear    take what came unasked        answered by it; b"" means silence (a hang-up is raised)
@@ -26,7 +27,7 @@ Write `yield from` before every step that is a flow: a forgotten one does nothin
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar, get_args
 
 from courriel.errors import Stage
 from courriel.model.credentials import TokenSource
@@ -75,6 +76,16 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """Put these bytes on the line, and wait for some: a Send and a Receive in one step, as they mostly come."""
+
+    data: bytes
+    stage: Stage
+    secret: bool = False
+    words: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Receive:
     """Wait for some bytes. `more` says that a reply has begun: its time limit goes on and does not start anew,
     so that a server which drips its answer byte by byte does not hold us for ever."""
@@ -83,12 +94,20 @@ class Receive:
     more: bool = False
 
 
+RECEIVE: dict[Stage, Receive] = {stage: Receive(stage) for stage in get_args(Stage)}
+"""One for each stage: they are wanted all day, and nothing of them changes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Overhear:
     """Take what arrived although nobody asked; waits for it no longer than `seconds`."""
 
     stage: Stage
     seconds: float = 0
+
+
+OVERHEAR: dict[Stage, Overhear] = {stage: Overhear(stage) for stage in get_args(Stage)}
+"""One for each stage, and no wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,5 +145,5 @@ class HangUp:
     stage: Stage
 
 
-Want: TypeAlias = Connect | Secure | Remember | Send | Receive | Overhear | Probe | Fetch | Permit | HangUp
+Want: TypeAlias = Connect | Secure | Remember | Ask | Send | Receive | Overhear | Probe | Fetch | Permit | HangUp
 Flow: TypeAlias = Generator[Want, bytes, T]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from courriel import errors
 from courriel.dialogue.exchange import CLOSING
 from courriel.dialogue.flow import Flow, HangUp
 from courriel.dialogue.smtp import SmtpDialogue
 from courriel.dialogue.talk import closed
-from courriel.dialogue.transaction import Burst
+from courriel.dialogue.transaction import VERDICT, Burst
 from courriel.dialogue.tray import Parcel, Tray
-from courriel.errors import Stage
 from courriel.reply import Reply
-
-_VERDICT: tuple[Stage, ...] = ("message",)
 
 
 class Pipelining:
@@ -35,13 +34,13 @@ class Pipelining:
         current, self._open = self._open, None
         following, bursts = self._announcement()
         said = bursts[0].octets if bursts else b""
-        heard: list[Reply] = []
+        heard: Sequence[Reply] = ()
         if current is not None:
-            yield from self._dialogue.pour(current, followed_by=said)
-            heard = yield from self._hear_verdict(current, bursts)
+            end = yield from self._dialogue.pour(current)
+            heard = yield from self._hear_verdict(current, end + said, also=len(bursts[0].stages) if bursts else 0)
         elif said:
             yield from self._exchange.expect_silence("sender")
-            yield from self._exchange.say("sender", said)
+            heard = yield from self._exchange.ask_all(bursts[0].stages, said)
         if following is not None:
             yield from self._hear_of(following, bursts, heard)
 
@@ -60,21 +59,21 @@ class Pipelining:
                 self._tray.settle(parcel, impossible)
         return None, []
 
-    def _hear_verdict(self, current: Parcel, bursts: list[Burst]) -> Flow[list[Reply]]:
+    def _hear_verdict(self, current: Parcel, said: bytes, *, also: int) -> Flow[Sequence[Reply]]:
         """The verdict on one, and what came with it of the answers to the envelope of the next.
 
         Whatever the verdict is, the transaction is over; a 421 is one too, and ends the session.
         """
-        together = 1 + len(bursts[0].stages) if bursts else 1
-        verdict, *more = yield from self._exchange.hear_all(_VERDICT, also=together - 1)
+        replies = yield from self._exchange.ask_all(VERDICT, said, also=also)
+        verdict = replies[0]
         if verdict.code == CLOSING:
             closing = closed(verdict, "message")
             self._tray.settle(current, closing)
             raise closing
         self._tray.settle(current, current.judged(verdict, self._dialogue.name))
-        return more
+        return replies[1:]
 
-    def _hear_of(self, following: Parcel, bursts: list[Burst], heard: list[Reply]) -> Flow[None]:
+    def _hear_of(self, following: Parcel, bursts: list[Burst], heard: Sequence[Reply]) -> Flow[None]:
         """What was said to the envelope whose first burst has left; a long one has more to say."""
         first = bursts[0]
         try:

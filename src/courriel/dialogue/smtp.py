@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from courriel import errors
 from courriel.dialogue import opening, whole
-from courriel.dialogue.exchange import Exchange
+from courriel.dialogue.exchange import CLOSING, Exchange
 from courriel.dialogue.flow import Asking, Connect, Flow, HangUp, Send
-from courriel.dialogue.transaction import Burst, Transaction
+from courriel.dialogue.talk import closed
+from courriel.dialogue.transaction import VERDICT, Burst, Transaction
 from courriel.errors import Stage
 from courriel.model.content import Content
 from courriel.model.credentials import Credentials
@@ -172,9 +173,10 @@ class SmtpDialogue:
             if self.able.chunking and self.able.pipelining and self.server.dialect is Dialect.SMTP:
                 return (yield from self._hand_over_by_length(transaction, at_once))
             yield from self.announce(transaction, transaction.bursts(self.able))
-            yield from self.pass_the_door(transaction)
-            yield from self.pour(transaction)
-            return (yield from self.hear_verdict(transaction))
+            if not transaction.door_is_open:
+                yield from self.pass_the_door(transaction)
+            end = yield from self.pour(transaction)
+            return (yield from self.hear_verdict(transaction, end))
         except errors.Refused as refusal:
             if refusal.session_usable:
                 yield from self.start_afresh(refusal)
@@ -190,8 +192,8 @@ class SmtpDialogue:
             verdict = yield from whole.leave_at_once(self.exchange, transaction, self.able)
             return transaction.settled(verdict, self.name)
         yield from whole.announce(self.exchange, transaction, self.able)
-        yield from self.pour(transaction)
-        return (yield from self.hear_verdict(transaction))
+        end = yield from self.pour(transaction)
+        return (yield from self.hear_verdict(transaction, end))
 
     # The steps of that, for those who hand over many at a time as well.
 
@@ -200,8 +202,7 @@ class SmtpDialogue:
         for burst in bursts:
             if refusal := transaction.refusal():
                 raise refusal
-            yield from self.exchange.say(burst.stages[0], burst.octets)
-            transaction.note(burst.stages, (yield from self.exchange.hear_all(burst.stages)))
+            transaction.note(burst.stages, (yield from self.exchange.ask_all(burst.stages, burst.octets)))
 
     def pass_the_door(self, transaction: Transaction) -> Flow[None]:
         """Go on when the server asks for the message and somebody will get it; otherwise leave without handing it over.
@@ -224,8 +225,8 @@ class SmtpDialogue:
                 f"the server answered {door} to DATA, where 354 belongs", stage="data", reply=door
             )
 
-    def pour(self, transaction: Transaction, *, followed_by: bytes = b"") -> Flow[None]:
-        """Put the content on the line, block by block; the final dot, and what follows it, in the write of the last.
+    def pour(self, transaction: Transaction) -> Flow[bytes]:
+        """Put the content on the line, block by block; gives what is to leave last, the dot with it.
 
         Where its length was said (BDAT), that goes before it, and there is no dot.
         """
@@ -234,9 +235,10 @@ class SmtpDialogue:
             rest = yield from self._pour_in_blocks(transaction)
         if transaction.permit is not None:
             yield from transaction.ask_permit()
+        if not self.exchange.idle:
+            yield from self.exchange.expect_silence("message")  # it would be taken for the verdict
         transaction.dot_sent = True
-        end = b"" if transaction.length else lines.END
-        yield Send(b"".join((rest, end, followed_by)), "message")
+        return rest if transaction.length else rest + lines.END
 
     def _pour_in_blocks(self, transaction: Transaction) -> Flow[bytes]:
         """Put the content on the line as it is read and stuffed, block by block; the last block has to follow."""
@@ -270,22 +272,34 @@ class SmtpDialogue:
             refusal.session_usable = False
             raise refusal from broken
 
-    def hear_verdict(self, transaction: Transaction) -> Flow[Receipt]:
-        """The server's word on the message: one for everybody, or in LMTP one for each recipient (RFC 2033 4.2)."""
-        wanted = len(transaction.accepted) if self.server.dialect is Dialect.LMTP else 1
-        verdicts: list[Reply] = []
+    def hear_verdict(self, transaction: Transaction, end: bytes) -> Flow[Receipt]:
+        """The end of the message leaves, and the server gives its word on it.
+
+        One for everybody, or in LMTP one for each recipient (RFC 2033 4.2).
+        """
+        verdicts = yield from self.exchange.ask_all(VERDICT, end)
+        if verdicts[0].code == CLOSING:
+            raise closed(verdicts[0], "message")
         notes: tuple[str, ...] = ()
+        if self.server.dialect is Dialect.LMTP:
+            verdicts, notes = yield from self._hear_of_everybody(transaction, verdicts)
+        word = self._judge(_best(verdicts), 2, "message", transaction.message_refused)
+        return transaction.receipt(word, verdicts, self.name, notes)
+
+    def _hear_of_everybody(
+        self, transaction: Transaction, first: Sequence[Reply]
+    ) -> Flow[tuple[Sequence[Reply], tuple[str, ...]]]:
+        """A verdict for each recipient; and what went wrong when the server had said yes to somebody by then."""
+        verdicts = list(first)
         try:
-            while len(verdicts) < wanted:
+            while len(verdicts) < len(transaction.accepted):
                 verdicts.append((yield from self.exchange.hear("message")))
         except errors.CourrielError as broken:
             if not any(verdict.kind == 2 for verdict in verdicts):
                 raise
-            notes = (f"the session broke before every recipient was answered: {broken}",)
             yield HangUp("message")
-        best = next((verdict for verdict in verdicts if verdict.kind == 2), verdicts[0])
-        word = self._judge(best, 2, "message", transaction.message_refused)
-        return transaction.receipt(word, verdicts, self.name, notes)
+            return verdicts, (f"the session broke before every recipient was answered: {broken}",)
+        return verdicts, ()
 
     def start_afresh(self, refusal: errors.Refused) -> Flow[None]:
         """Leave the transaction, the refusal stays the news; who does not know RSET has none to leave (B14)."""
@@ -321,6 +335,11 @@ def _as_it_goes(transaction: Transaction) -> Iterable[bytes]:
     if transaction.length:
         return whole.measured(content)
     return content if content.dotless else lines.stuff(content)
+
+
+def _best(verdicts: Sequence[Reply]) -> Reply:
+    """The first yes, or else the first word."""
+    return verdicts[0] if len(verdicts) == 1 else next((each for each in verdicts if each.kind == 2), verdicts[0])
 
 
 def _in_hand(content: Content) -> bytes | None:

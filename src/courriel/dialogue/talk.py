@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from courriel import errors
-from courriel.dialogue.flow import Flow, Overhear, Send
+from courriel.dialogue.flow import OVERHEAR, Flow, Overhear, Send
 from courriel.errors import Stage
 from courriel.reply import Reply
 
@@ -34,9 +34,10 @@ class Talk(ABC):
         Raises ConnectionFailed when the server said goodbye meanwhile, RemoteProtocolError for anything else it said.
         """
         if self.idle:
-            self._keep((yield Overhear(stage)), stage)
-        if self.idle:
-            return
+            heard = yield OVERHEAR[stage]
+            if not heard:
+                return
+            self._keep(heard, stage)
         reply = yield from self.hear(stage)
         if self._says_goodbye(reply):
             raise closed(reply, stage)
@@ -47,13 +48,15 @@ class Talk(ABC):
 
         Raises RemoteProtocolError.
         """
-        if not self.idle or (yield Overhear(stage)):
+        if not self.idle or (yield OVERHEAR[stage]):
             raise errors.RemoteProtocolError("the server spoke before the line was secure", stage=stage)
 
     def linger(self, stage: Stage, seconds: float) -> Flow[None]:
         """Give the other side so many seconds to begin; what it says is kept for `hear`."""
         if self.idle:
-            self._keep((yield Overhear(stage, seconds)), stage)
+            heard = yield Overhear(stage, seconds)
+            if heard:
+                self._keep(heard, stage)
 
     @property
     @abstractmethod

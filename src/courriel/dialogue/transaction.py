@@ -20,6 +20,9 @@ from courriel.wire.smtp import commands
 # A verdict that says "go on" says nothing.
 _OUTCOMES = {2: Outcome.ACCEPTED, 3: Outcome.IN_DOUBT, 4: Outcome.REFUSED, 5: Outcome.REFUSED}
 
+VERDICT: tuple[Stage, ...] = ("message",)
+"""What the answer to the end of a message is about."""
+
 BURST = 102
 """Commands sent before their replies are read: enough for a hundred recipients in one round trip, and few enough for
 the replies to fit into the smallest buffers while we are still writing (RFC 2920 3.1)."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from courriel import errors
 from courriel.dialogue.exchange import Exchange
-from courriel.dialogue.flow import Flow, Send
+from courriel.dialogue.flow import Flow
 from courriel.dialogue.transaction import BURST, Burst, Transaction
 from courriel.errors import Stage
 from courriel.model.content import Content
@@ -38,8 +38,8 @@ def leave_at_once(exchange: Exchange, transaction: Transaction, able: Abilities)
     *before, last = _bursts(transaction, able, _length(transaction.content))
     yield from _say(exchange, transaction, before)
     transaction.dot_sent = True
-    yield Send(last.octets + content, "message", words=len(last.octets))
-    transaction.note(last.stages, (yield from exchange.hear_all(last.stages)))
+    replies = yield from exchange.ask_all(last.stages, last.octets + content, words=len(last.octets))
+    transaction.note(last.stages, replies)
     assert transaction.verdict is not None  # a 421 in its place was raised
     return transaction.verdict
 
@@ -87,7 +87,6 @@ def _bursts(transaction: Transaction, able: Abilities, *length: str) -> list[Bur
 
 def _say(exchange: Exchange, transaction: Transaction, bursts: Iterable[Burst]) -> Flow[None]:
     for burst in bursts:
-        yield from exchange.say(burst.stages[0], burst.octets)
-        transaction.note(burst.stages, (yield from exchange.hear_all(burst.stages)))
+        transaction.note(burst.stages, (yield from exchange.ask_all(burst.stages, burst.octets)))
         if refusal := transaction.refusal():
             raise refusal

@@ -11,10 +11,12 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from inspect import iscoroutinefunction
 from time import monotonic
-from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, cast
 
 from courriel import errors
 from courriel.dialogue.flow import (
+    RECEIVE,
+    Ask,
     Connect,
     Fetch,
     Flow,
@@ -45,9 +47,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What this driver wants itself, after a Send: that the line takes more."""
+    """What this driver wants itself: that the line takes more; what was `asked` is heard then."""
 
     stage: Stage
+    asked: bool
 
 
 Wait: TypeAlias = "Want | Room"
@@ -113,7 +116,7 @@ class Line:
                     # Raised inside the flow, so that the traceback tells the whole story.
                     want = flow.throw(self._clock.explain(broken, want.stage))
                 else:
-                    want = flow.send(answer)
+                    want = RECEIVE[want.stage] if type(want) is Room and want.asked else flow.send(answer)
                 want = self._advance(flow, want)
         except StopIteration as end:
             return cast("T", end.value)
@@ -190,6 +193,8 @@ class Line:
     def _at_once(self, want: Wait) -> bytes | Wait:
         """The answer to what needs no waiting; otherwise the want that has to be waited for."""
         kind = type(want)
+        if kind is Ask:
+            return self._write(cast("Ask", want)) or self._receive(RECEIVE[want.stage])
         if kind is Receive:
             return self._receive(cast("Receive", want))
         if kind is Send:
@@ -223,7 +228,7 @@ class Line:
                 return token_bytes(await _asked(source.fetch))
             case Permit(ask):
                 return b"yes" if await _asked(ask) else b""
-            case Receive() | HangUp():
+            case Ask() | Receive() | HangUp():
                 raise AssertionError("this is done at once")
         return b""
 
@@ -235,7 +240,7 @@ class Line:
             return want
         return self._write(want)
 
-    def _write(self, want: Send) -> bytes | Room:
+    def _write(self, want: Send | Ask) -> Literal[b""] | Room:
         arrivals, transport = self._connection(want.stage)
         if transport.is_closing() and (want.stage == "data" or not arrivals.data):
             # asyncio would drop what is written now, without a word.
@@ -243,7 +248,7 @@ class Line:
         if self._transcript is not None:
             self._transcript.sent(want)
         transport.write(want.data)
-        return Room(want.stage) if arrivals.crowded or want.stage == "data" else b""
+        return Room(want.stage, type(want) is Ask) if arrivals.crowded or want.stage == "data" else b""
 
     async def _wait_for_room(self, want: Room) -> None:
         arrivals, _ = self._connection(want.stage)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from courriel import errors
 from courriel.dialogue.flow import (
+    Ask,
     Connect,
     Fetch,
     Flow,
@@ -61,7 +62,7 @@ class Line:
         self._tls: ssl.SSLContext | None = None  # what this line will be secured with
         self._kernel_keeps_time = False  # on a line in clear, where it can
         self._room = _READ
-        self._kernel_waits = 0  # milliseconds, as the kernel was told last
+        self._kernel_waits = 0.0  # seconds, as the kernel was told last
 
     def run(self, flow: Flow[T], *, opening: bool = False) -> T:
         """
@@ -129,10 +130,13 @@ class Line:
 
     def _satisfy(self, want: Want) -> bytes:
         match want:
-            case Send():
+            case Ask():
                 self._send(want)
+                return self._receive(want.stage, more=False)
             case Receive():
                 return self._receive(want.stage, want.more)
+            case Send():
+                self._send(want)
             case Overhear(_, seconds):
                 return self._overhear(seconds)
             case Probe(by_tls, stage):
@@ -151,7 +155,7 @@ class Line:
                 self.hang_up()
         return b""
 
-    def _send(self, want: Send) -> None:
+    def _send(self, want: Send | Ask) -> None:
         line = self._open_socket(want.stage)
         if self._transcript is not None:
             self._transcript.sent(want)
@@ -203,10 +207,9 @@ class Line:
         if not self._kernel_keeps_time:
             line.settimeout(seconds)
             return
-        wait = max(1, round(seconds * 1000))
-        if not wait <= self._kernel_waits * _OFTEN <= wait * _OFTEN:
-            self._kernel_waits = wait
-            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, pack("@ll", wait // 1000, wait % 1000 * 1000))
+        if not self._kernel_waits <= seconds <= self._kernel_waits * _OFTEN:
+            self._kernel_waits = wait = max(0.001, seconds)
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, pack("@ll", int(wait), int(wait % 1 * 1_000_000)))
 
     def _receive(self, stage: Stage, more: bool) -> bytes:
         line = self._open_socket(stage)

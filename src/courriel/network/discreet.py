@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from courriel.dialogue.flow import Send
+from courriel.dialogue.flow import Ask, Send
 from courriel.errors import Stage
 from courriel.network.transcript import Transcript
 from courriel.wire.imap import counted_at_end
@@ -18,7 +18,7 @@ class Discreet(Transcript):
         self._told = told
         self._ours, self._theirs = _Lines(), _Lines()
 
-    def sent(self, want: Send) -> None:
+    def sent(self, want: Send | Ask) -> None:
         """The client said this; a secret is left to the one who is told."""
         if want.secret:
             self._told.sent(want)

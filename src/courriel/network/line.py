@@ -83,8 +83,9 @@ class Clock:
         if not more:
             limit: float = getattr(self._timeouts, stage)
             self._patience = now + limit
-        left = (min(self._deadline, self._patience)) - now
-        return left if left > 0 else _some_left(left)
+            if self._patience <= self._deadline:
+                return limit
+        return _some_left(min(self._deadline, self._patience) - now)
 
     def rested(self) -> bool:
         """Whether so much time has passed since a reply was last waited for that the line may have died unheard."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from courriel import errors
 from courriel.dialogue.desk import Desk, Terms, Visit
 from courriel.dialogue.flow import (
+    Ask,
     Connect,
     Fetch,
     Flow,
@@ -238,7 +239,7 @@ class Guest(Arrivals):
                 await self._secure()
             case HangUp():
                 self._hang_up()
-            case Connect() | Fetch() | Probe() | Permit() | Remember():
+            case Ask() | Connect() | Fetch() | Probe() | Permit() | Remember():
                 raise errors.LocalProtocolError(f"a server does not {type(want).__name__.lower()}")
         return b""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from time import monotonic
 from typing import Literal
 
-from courriel.dialogue.flow import Send
+from courriel.dialogue.flow import Ask, Send
 from courriel.errors import Stage
 from courriel.values import dataclass
 
@@ -39,11 +39,11 @@ class Transcript:
         self._began = monotonic()
         self._begun = b""  # a line of the server that has not ended yet
 
-    def sent(self, want: Send) -> None:
+    def sent(self, want: Send | Ask) -> None:
         """The client said this."""
         if want.secret:
             self.write("C", "(not shown: a secret)")
-        elif want.stage in ("data", "message") and not _is_short_command(want.data):
+        elif want.words or (want.stage in ("data", "message") and not _is_short_command(want.data)):
             self._write_lines(want.data[: want.words])
             self.write("C", f"({len(want.data) - want.words:,} octets of the message)")
         else:

@@ -59,6 +59,20 @@ class Wishes:
         )
 
 
+def wished(
+    sender: Address | str | None,
+    to: Address | str | Iterable[Address | str] | None,
+    notify: Iterable[Notify],
+    ret: Return | None,
+    envid: str,
+    require_tls: bool,
+) -> Wishes | None:
+    """The same, where anything is asked for at all."""
+    if sender is None and to is None and notify == () and ret is None and not envid and not require_tls:
+        return None
+    return Wishes(sender, to, notify, ret, envid, require_tls)
+
+
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """A message as it leaves: the envelope that servers act upon, and the octets that they carry."""

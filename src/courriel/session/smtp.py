@@ -22,7 +22,7 @@ from courriel.network.line import refuse_if_broken
 from courriel.network.transcript import Transcript, log_if_wanted
 from courriel.session.known import Known
 from courriel.session.many import WINDOW, AsyncSupply, Supply, stream_on
-from courriel.session.outgoing import OnRefused, Outgoing, Sendable, Wishes, all_or_nothing, prepare
+from courriel.session.outgoing import OnRefused, Sendable, all_or_nothing, made_ready, wished
 
 if TYPE_CHECKING:
     from typing import Self
@@ -41,14 +41,13 @@ class _Session(Known):
     def _talk_of(self) -> SmtpDialogue:
         return self._dialogue
 
-    def _prepare(self, message: Sendable, wishes: Wishes) -> Outgoing:
+    def _refuse_if_closed(self) -> None:
         if not self.usable:
             raise errors.ConnectionFailed(
                 "this session is not open; use it with `with`, or call open()",
                 server=str(self.server),
                 hint_id="SESSION-LOST",
             )
-        return prepare(message, self._dialogue.able, wishes)
 
     def _deliver(
         self, envelope: Envelope, content: Content, message_id: str, on_refused: OnRefused, permit: Asking | None
@@ -111,10 +110,12 @@ class SmtpSession(_Session):
         ConnectionFailed and RemoteProtocolError end it; their `in_doubt` says whether the message may have left.
         InvalidMessage, InvalidAddress and NotSupported are raised before a byte is sent.
         """
-        out = self._prepare(message, Wishes(sender, to, notify, ret, envid, require_tls))
-        return self.deliver(out.envelope, out.content, out.message_id, on_refused=on_refused, permit=out.permit).noting(
-            *out.notes
+        self._refuse_if_closed()
+        envelope, content, message_id, notes, permit = made_ready(
+            message, self._dialogue.able, wished(sender, to, notify, ret, envid, require_tls)
         )
+        receipt = self.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
+        return receipt.noting(*notes) if notes else receipt
 
     def send_many(
         self, messages: Iterable[Sendable], *, on_refused: OnRefused = "deliver", window: int = WINDOW
@@ -222,11 +223,12 @@ class AsyncSmtpSession(_Session):
 
         A cancelled call hangs up, and proves nothing about what the server has already accepted.
         """
-        out = self._prepare(message, Wishes(sender, to, notify, ret, envid, require_tls))
-        receipt = await self.deliver(
-            out.envelope, out.content, out.message_id, on_refused=on_refused, permit=out.permit
+        self._refuse_if_closed()
+        envelope, content, message_id, notes, permit = made_ready(
+            message, self._dialogue.able, wished(sender, to, notify, ret, envid, require_tls)
         )
-        return receipt.noting(*out.notes)
+        receipt = await self.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
+        return receipt.noting(*notes) if notes else receipt
 
     async def send_many(
         self,

@@ -17,6 +17,7 @@ MAX_REPLY = 64 * 1024
 # Servers say the same few things all day ("250 2.1.0 Ok"): a reply is read once. What holds a queue id is new each
 # time; when it has filled the table, the table begins anew.
 _KNOWN: dict[bytes, Reply] = {}
+_KNOWN_BURSTS: dict[bytes, tuple[Reply, ...]] = {}  # several of them, line ends and all, as they arrived together
 _MOST_KNOWN = 256
 _LONGEST_KNOWN = 120
 _LONGEST_KNOWN_WHOLE = 1000  # of several lines
@@ -83,20 +84,24 @@ def take_replies(buffer: bytearray) -> list[Reply]:
     if len(buffer) - taken > MAX_REPLY + MAX_LINE:
         raise RemoteProtocolError(f"a reply of more than {MAX_REPLY} bytes")
     if len(replies) == 1 and len(replies[0].lines) > 1 and taken == len(buffer) <= _LONGEST_KNOWN_WHOLE:
-        _remember(bytes(buffer), replies[0])
+        _remember_burst(bytes(buffer), (replies[0],))  # what a server says to EHLO, mostly
     del buffer[:taken]
     return replies
 
 
-def known_replies(octets: bytes) -> list[Reply] | None:
+def known_replies(octets: bytes) -> Sequence[Reply] | None:
     """The replies in these octets when they are whole, and every one was heard before; else None. A 421 never is."""
-    lines = octets.split(b"\n")
-    if lines.pop():
-        return None
-    if (one := _KNOWN.get(octets)) is not None:
-        return [one]  # of several lines, line ends and all: what a server says to EHLO, mostly
-    replies = list(map(_KNOWN.get, lines))
-    return replies if all(replies) else None  # type: ignore[return-value] # none of them is None
+    heard = _KNOWN_BURSTS.get(octets)
+    if heard is None:
+        lines = octets.split(b"\n")
+        if lines.pop() or not lines:
+            return None
+        heard = tuple(map(_KNOWN.get, lines))  # type: ignore[arg-type] # what is not known is looked for next
+        if not all(heard):
+            return None
+        if len(octets) <= _LONGEST_KNOWN_WHOLE:
+            _remember_burst(octets, heard)
+    return heard
 
 
 def printable(text: bytes) -> str:
@@ -125,15 +130,17 @@ def read_capabilities(reply: Reply) -> dict[str, str]:
 
 
 def _remember_line(line: bytes, reply: Reply) -> None:
-    if len(line) <= _LONGEST_KNOWN:
-        _remember(line, reply)
-
-
-def _remember(said: bytes, reply: Reply) -> None:
-    if reply.code != CLOSING:
+    if len(line) <= _LONGEST_KNOWN and reply.code != CLOSING:
         if len(_KNOWN) >= _MOST_KNOWN:
             _KNOWN.clear()
-        _KNOWN[said] = reply
+        _KNOWN[line] = reply
+
+
+def _remember_burst(octets: bytes, replies: tuple[Reply, ...]) -> None:
+    if all(reply.code != CLOSING for reply in replies):
+        if len(_KNOWN_BURSTS) >= _MOST_KNOWN:
+            _KNOWN_BURSTS.clear()
+        _KNOWN_BURSTS[octets] = replies
 
 
 def _read_line(line: bytes) -> tuple[int, bool, bytes]:

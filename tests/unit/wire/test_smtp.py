@@ -168,7 +168,7 @@ def test_an_answer_of_several_lines_is_known_the_second_time_and_only_when_it_is
     said = b"250-mx.example.org\r\n250-PIPELINING\r\n250 SIZE 1\r\n"
     (first,) = smtp.take_replies(bytearray(said))
 
-    assert smtp.known_replies(said) == [first]
+    assert smtp.known_replies(said) == (first,)
     assert first.lines == ("mx.example.org", "PIPELINING", "SIZE 1")
     for cut in range(1, len(said)):
         assert smtp.known_replies(said[:cut]) is None
@@ -178,7 +178,7 @@ def test_an_answer_of_several_lines_is_known_the_second_time_and_only_when_it_is
 def test_a_known_line_without_its_end_is_not_an_answer_yet() -> None:
     (reply,) = smtp.take_replies(bytearray(b"250 2.1.0 known\r\n"))
 
-    assert smtp.known_replies(b"250 2.1.0 known\r\n") == [reply]
+    assert smtp.known_replies(b"250 2.1.0 known\r\n") == (reply,)
     assert smtp.known_replies(b"250 2.1.0 known\r") is None
     assert smtp.known_replies(b"250 2.1.0 known") is None
 

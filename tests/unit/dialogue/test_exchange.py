@@ -1,0 +1,126 @@
+"""What an SMTP client believes of what arrives: as many answers as it asked for, and not one more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import pytest
+
+from courriel import Envelope, Security, Server, errors
+from courriel.dialogue.exchange import Exchange
+from courriel.dialogue.flow import Ask, Flow, Overhear, Receive, Want
+from courriel.dialogue.smtp import SmtpDialogue
+from courriel.model.content import Content
+from courriel.reply import Reply
+from courriel.wire.smtp import take_replies
+
+T = TypeVar("T")
+
+RAW = b"Subject: hello\r\n\r\nhello\r\n"
+BOB = Envelope.of("ada@example.org", "bob@example.org")
+YES = b"250 2.1.0 ok\r\n"
+GO_ON = b"354 go on\r\n"
+
+
+class Told:
+    """Runs a flow against arrivals that are told beforehand, one for each time it listens; keeps what it wanted."""
+
+    def __init__(self, *arrivals: bytes) -> None:
+        self.arrivals = list(arrivals)
+        self.wants: list[Want] = []
+
+    def run(self, flow: Flow[T]) -> T:
+        try:
+            want = next(flow)
+            while True:
+                self.wants.append(want)
+                want = flow.send(self.arrivals.pop(0) if isinstance(want, Ask | Receive) else b"")
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+
+@pytest.fixture(params=[True, False], ids=["heard before", "heard the first time"])
+def known(request: pytest.FixtureRequest) -> bool:
+    """Whether the server has said these same words before: known ones go another way."""
+    if request.param:
+        take_replies(bytearray(YES + GO_ON))
+    return bool(request.param)
+
+
+def heard(text: str, known: bool) -> bytes:
+    """A yes with this text."""
+    line = f"250 2.1.0 {text} {known}\r\n".encode()
+    if known:
+        take_replies(bytearray(line))
+    return line
+
+
+def codes(replies: Sequence[Reply]) -> list[int]:
+    return [reply.code for reply in replies]
+
+
+def test_a_burst_is_one_want_when_its_answers_come_together(known: bool) -> None:
+    server = Told(heard("together", known) + GO_ON)
+
+    assert codes(server.run(Exchange().ask_all(("sender", "data"), b"MAIL\r\nDATA\r\n"))) == [250, 354]
+
+    assert server.wants == [Ask(b"MAIL\r\nDATA\r\n", "sender")]
+
+
+def test_what_is_missing_is_waited_for_under_its_own_name(known: bool) -> None:
+    server = Told(heard("apart", known), GO_ON)
+
+    assert codes(server.run(Exchange().ask_all(("sender", "data"), b"MAIL\r\nDATA\r\n"))) == [250, 354]
+
+    assert server.wants[1:] == [Receive("data")]
+
+
+def test_an_answer_that_has_begun_has_no_more_time_than_before() -> None:
+    server = Told(b"250 2.1", b".0 slow", b"\r\n354 g", b"o\r\n")
+
+    assert codes(server.run(Exchange().ask_all(("sender", "data"), b"MAIL\r\nDATA\r\n"))) == [250, 354]
+
+    assert server.wants[1:] == [Receive("sender", more=True), Receive("sender", more=True), Receive("data")]
+
+
+@pytest.mark.parametrize("also", [0, 1, 2])
+def test_so_many_more_are_given_as_were_wanted_and_are_all_here(also: int, known: bool) -> None:
+    exchange, yes = Exchange(), heard("more", known)
+
+    replies = Told(yes * 3).run(exchange.ask_all(("message",), b".\r\n", also=also))
+
+    assert len(replies) == (3 if also == 2 else 1 + also)
+    assert exchange.idle == (also == 2)
+
+
+def test_an_answer_too_many_ends_the_session_before_anything_is_said(known: bool) -> None:
+    exchange = Exchange()
+    Told(heard("two", known) * 2).run(exchange.ask_all(("sender",), b"MAIL\r\n"))
+    server = Told()
+
+    with pytest.raises(errors.RemoteProtocolError, match="without being asked"):
+        server.run(exchange.ask_all(("recipient",), b"RCPT\r\n"))
+
+    assert not server.wants
+
+
+def test_the_other_side_hung_up() -> None:
+    with pytest.raises(errors.ConnectionFailed) as gone:
+        Told(b"").run(Exchange().ask_all(("sender",), b"MAIL\r\n"))
+
+    assert gone.value.stage == "sender"
+
+
+def test_what_was_said_before_the_content_left_is_no_verdict_on_it(known: bool) -> None:
+    """Scar 1: a yes that came with the 354 says nothing about the message; nothing of that has left."""
+    dialogue = SmtpDialogue(Server("127.0.0.1", 25, Security.NONE))
+    dialogue._learn({"PIPELINING": ""})
+    server = Told(heard("early", known) * 2 + GO_ON + heard("early", known))
+
+    with pytest.raises(errors.RemoteProtocolError, match="without being asked") as unasked:
+        server.run(dialogue.deliver(BOB, Content((RAW,), len(RAW), dotless=True), "<x@y>"))
+
+    assert not unasked.value.in_doubt
+    assert [type(want) for want in server.wants] == [Overhear, Ask]
