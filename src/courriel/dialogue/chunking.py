@@ -75,9 +75,9 @@ class Chunking:
         begun, exchange = self._tray.begun, self._exchange
         while begun:
             parcel = begun[0]
-            replies = exchange.take_all(len(parcel.envelope.recipients) + parcel.ANSWERS)
-            if replies:
-                self._settle(parcel, replies)
+            answers = len(parcel.envelope.recipients) + parcel.ANSWERS
+            if exchange.holds(answers):
+                self._settle(parcel, exchange.take(answers))
             elif len(begun) > enough:
                 self._settle(parcel, (yield from exchange.hear_all(parcel.stages_of_whole)))
             else:

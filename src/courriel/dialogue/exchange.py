@@ -91,10 +91,6 @@ class Exchange(Talk):
             self._read = 0
         return taken
 
-    def take_all(self, count: int) -> list[Reply]:
-        """So many replies when all of them are here already, else none."""
-        return self.take(count) if len(self._replies) - self._read >= count else []
-
     @property
     def idle(self) -> bool:
         """Whether nothing has arrived that is not read yet."""

@@ -115,9 +115,7 @@ class Transaction:
         NotSupported.
         """
         said = announcement(self.envelope, self.content, able)
-        said.insert(0, "RSET")
-        said.append(f"BDAT {self.content.size} LAST")
-        octets = commands(said)
+        octets = commands(("RSET", *said, f"BDAT {self.content.size} LAST"))
         self.dot_sent = True
         return octets
 

@@ -194,9 +194,9 @@ class Line:
         """The answer to what needs no waiting; otherwise the want that has to be waited for."""
         kind = type(want)
         if kind is Ask:
-            return self._write(cast("Ask", want)) or self._receive(RECEIVE[want.stage])
+            return self._write(cast("Ask", want)) or self._receive(want.stage, more=False)
         if kind is Receive:
-            return self._receive(cast("Receive", want))
+            return self._receive(want.stage, cast("Receive", want).more)
         if kind is Send:
             return self._send(cast("Send", want))
         if kind is Overhear:
@@ -254,18 +254,17 @@ class Line:
         arrivals, _ = self._connection(want.stage)
         await arrivals.room(self._clock.for_stage(want.stage))
 
-    def _receive(self, want: Receive) -> bytes | Receive:
-        arrivals, _ = self._connection(want.stage)
-        here = arrivals.data or arrivals.ended
+    def _receive(self, stage: Stage, more: bool) -> bytes | Receive:
+        arrivals, _ = self._connection(stage)
+        if arrivals.data or arrivals.ended:
+            if not self._waits:
+                _ = self._clock.for_reply(stage, more)  # who drips never has us wait, and has a limit all the same
+            self._waits = False
+            return self._taken(arrivals, stage)
         if not self._waits:
-            seconds = self._clock.for_reply(want.stage, want.more)
-            if not here:
-                self._alarm.set(seconds)
-                self._waits = True
-        if not here:
-            return want
-        self._waits = False
-        return self._taken(arrivals, want.stage)
+            self._alarm.set(self._clock.for_reply(stage, more))
+            self._waits = True
+        return Receive(stage, more) if more else RECEIVE[stage]
 
     def _overhear(self, want: Overhear) -> bytes | Overhear:
         arrivals, _ = self._connection("connect")
