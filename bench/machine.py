@@ -23,7 +23,7 @@ def describe(core: int | None) -> dict[str, str]:
         "System": f"{platform.system()} {platform.release()}",
         "Python": f"{platform.python_implementation()} {platform.python_version()}",
         "OpenSSL": ssl.OPENSSL_VERSION,
-        "base64": "pybase64" if _has("pybase64") else "binascii (pybase64, extra `speed`, is not installed)",
+        "base64": "binascii, but where a row says pybase64 (extra `speed`)",
         "Own sink": "C (sink.c)" if len(sink_command()) == 1 else "Python (slow_sink.py): there is no C compiler",
     }
 
@@ -43,9 +43,3 @@ def _processor() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
-
-
-def _has(module: str) -> bool:
-    from importlib.util import find_spec
-
-    return find_spec(module) is not None

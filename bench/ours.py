@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from threading import Barrier
+from types import ModuleType
 from typing import cast
 
 import courriel
@@ -28,9 +31,10 @@ from courriel import (
     Trust,
 )
 from courriel.session.outgoing import Sendable
+from courriel.wire import transfer
 
 from .material import RECIPIENT, SENDER, person
-from .player import Clock, Job, Work, compared, memory, play, timed
+from .player import Clock, Job, NotYet, Work, compared, memory, play, timed
 
 FOR_EVER = 1_000_000
 """Seconds, or messages: no session of a pool is replaced while the clock runs, nor are the peers' ones."""
@@ -75,7 +79,8 @@ def from_bytes(job: Job) -> dict[str, float]:
 
 
 def single(job: Job) -> dict[str, float]:
-    mails, to = parsed(job), job.to
+    """Each mail to whom its header names, or to as many as wanted."""
+    mails, to = parsed(job), job.to if job.recipients > 1 else None
     with SmtpSession(server(job)) as session, Clock() as clock:
         for mail in mails:
             session.send(mail, to=to)
@@ -161,6 +166,13 @@ def merge_built(job: Job) -> dict[str, float]:
 
 
 def attachment(job: Job) -> dict[str, float]:
+    """By what comes with Python; `base64=pybase64` says to use the extra `speed`, as who has installed it does."""
+    sys.modules.pop("pybase64", None)
+    if job.options.get("base64") != "pybase64":
+        sys.modules["pybase64"] = cast("ModuleType", None)  # as if it were not installed
+    elif find_spec("pybase64") is None:
+        raise NotYet("has no pybase64 (extra `speed`)")
+    transfer._base64.cache_clear()
     with SmtpSession(server(job)) as session, Clock() as clock:
         for _ in range(job.count):
             session.send(plain("Attached.\n").attach(job.file))

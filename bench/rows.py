@@ -109,6 +109,17 @@ def rows(material: Material, folder: Path) -> list[Row]:
             options={"file": file},
         ),
         Row(
+            "attachment, pybase64",
+            "the same with the extra `speed`, PIPELINING",
+            "attachment",
+            "pipelining",
+            (Rival("smtplib", 30), Rival("nodemailer")),
+            unit="MB/s",
+            most=200,
+            scale=5,
+            options={"file": file, "base64": "pybase64"},
+        ),
+        Row(
             "async",
             "one task awaiting each mail, PIPELINING",
             "async-single",

@@ -96,8 +96,8 @@ def known_replies(octets: bytes) -> Sequence[Reply] | None:
         lines = octets.split(b"\n")
         if lines.pop() or not lines:
             return None
-        heard = tuple(map(_KNOWN.get, lines))  # type: ignore[arg-type] # what is not known is looked for next
-        if not all(heard):
+        heard = tuple([reply for line in lines if (reply := _KNOWN.get(line))])
+        if len(heard) < len(lines):
             return None
         if len(octets) <= _LONGEST_KNOWN_WHOLE:
             _remember_burst(octets, heard)
