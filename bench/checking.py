@@ -58,13 +58,14 @@ def _check_ready(
     row: Row, rival: Rival, work: str, ground: Ground, contestants: Mapping[str, Contestant], material: Material
 ) -> str:
     count = 5 if work == "session" else COUNT
+    options = {"sink": row.sink.partition(" ")[0], **row.options, **rival.options}
     with ground.sink(f"{row.sink} check") as sink:
         assert isinstance(sink, Listener)
         if work == "session":
             # It speaks to strangers only after a handshake: its mails are counted by what the session was told.
-            contestants[rival.name].do(work, sink.port, count, **{**row.options, **rival.options})
+            contestants[rival.name].do(work, sink.port, count, **options)
             return ""
-        done = contestants[rival.name].do(work, sink.port, count, **{**row.options, **rival.options})
+        done = contestants[rival.name].do(work, sink.port, count, **options)
         mails, octets, hashes = sink.received()
     extra = int(done.more.get("extra", 0))
     ready = material.ready()
@@ -87,7 +88,7 @@ def _check_read(row: Row, rival: Rival, work: str, ground: Ground, contestants: 
 def _check_built(
     row: Row, rival: Rival, work: str, ground: Ground, contestants: Mapping[str, Contestant], material: Material
 ) -> str:
-    options: dict[str, object] = {**row.options, **rival.options}
+    options: dict[str, object] = {"sink": row.sink, **row.options, **rival.options}
     count = 3 if work == "attachment" else 10
     if work == "attachment":
         options["file"] = material.file(SIZE)

@@ -13,6 +13,9 @@ from .install import JAVA_MAIL, Missing, java_classes, javac_if_missing, nodemai
 from .processes import PEERS, SMTP_SOURCE, Broken, Program, built_by_cc, pin_to
 
 OURS = "courriel"
+BARE = "bare Python"
+"""No client: what the language, the kernel and the sink leave to be had by any client in Python."""
+
 JUST_IN_TIME = ("nodemailer", "JavaMail")
 """Those who are quick only once they are warm."""
 
@@ -103,7 +106,7 @@ def python(module: str, folder: Path) -> list[str]:
 
 
 def fresh(name: str, folder: Path, core: int | None) -> Contestant:
-    module = {OURS: "ours", "smtplib": "peers.stdlib", "aiosmtplib": "peers.aiosmtp"}[name]
+    module = {OURS: "ours", "smtplib": "peers.stdlib", "aiosmtplib": "peers.aiosmtp", BARE: "peers.bare"}[name]
     return Contestant(name, python(module, folder), core)
 
 
@@ -111,8 +114,9 @@ def assemble(folder: Path, core: int | None) -> Field:
     """Find everybody; install what is missing and may be."""
     import courriel
 
-    contestants = {name: fresh(name, folder, core) for name in (OURS, "smtplib")}
-    versions = {OURS: courriel.__version__, "smtplib": f"Python {sys.version.split()[0]}"}
+    contestants = {name: fresh(name, folder, core) for name in (OURS, "smtplib", BARE)}
+    python = f"Python {sys.version.split()[0]}"
+    versions = {OURS: courriel.__version__, "smtplib": python, BARE: f"{python}, sockets"}
     absent: dict[str, str] = {}
 
     try:

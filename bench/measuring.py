@@ -240,7 +240,8 @@ def _run(
     """One run, and how long the core took for it: the contestant's part, the sink's, and the idle part between."""
     served, idle = sink.core_seconds() if sink else 0.0, ground.idle_seconds()
     port = getattr(sink, "port", 0)
-    done = contestant.do(rival.work or row.work, port, count, **{**row.options, **rival.options})
+    options = {"sink": row.sink.partition(" ")[0] or "none", **row.options, **rival.options}
+    done = contestant.do(rival.work or row.work, port, count, **options)
     served, idle = (sink.core_seconds() if sink else 0.0) - served, ground.idle_seconds() - idle
     if not done.core_seconds or (sink and not served):
         return done, done.seconds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from .contestants import BARE
 from .growing import Curve
 from .measuring import Limit, Ratio, Result, Skipped, Spread, number
 
@@ -39,10 +40,12 @@ def write(
         "",
         "Ours over theirs, in the same round; median (least to most of the rounds). Time is that of the core which",
         "client and sink share, what neighbours used of it left out; *by the clock*: the same, neighbours included.",
+        f"*{BARE}* is no client: octets written beforehand go out and line ends are counted, nothing else. What it is",
+        "over a peer on this machine is all that any client in Python could be; a floor above it cannot be met here.",
         "",
-        "| row | work | beside | ratio | floor | met | by the clock | ours | theirs | |",
-        "|---|---|---|---:|---:|:-:|---:|---:|---:|---|",
-        *(ratio_line(each) for each in ratios),
+        f"| row | work | beside | ratio | floor | met | {BARE} over theirs | by the clock | ours | theirs | |",
+        "|---|---|---|---:|---:|:-:|---:|---:|---:|---:|---|",
+        *(ratio_line(each, ratios) for each in ratios),
         "",
         "## Ceilings",
         "",
@@ -72,12 +75,21 @@ def write(
     return "\n".join(lines) + "\n"
 
 
-def ratio_line(each: Ratio) -> str:
+def ratio_line(each: Ratio, all_of_them: Sequence[Ratio]) -> str:
     floor = "" if each.floor is None else f"{each.floor:g}"
     ratio = f"**{number(each.ratio.middle)}** ({number(each.ratio.low)} to {number(each.ratio.high)})"
     rates = f"{number(each.ours.middle)} | {number(each.theirs.middle)} | {each.row.unit}"
     row = f"{each.row.name} | {each.row.what} | {each.rival}"
-    return f"| {row} | {ratio} | {floor} | {mark(each.met)} | {number(each.wall.middle)} | {rates} |"
+    possible = there_to_be_had(each, all_of_them)
+    return f"| {row} | {ratio} | {floor} | {mark(each.met)} | {possible} | {number(each.wall.middle)} | {rates} |"
+
+
+def there_to_be_had(each: Ratio, all_of_them: Sequence[Ratio]) -> str:
+    """How many times this peer's rate the bare wire has, where somebody measured it in the same row."""
+    for other in all_of_them:
+        if other.row is each.row and other.rival == BARE != each.rival:
+            return number(each.ratio.middle / other.ratio.middle)
+    return ""
 
 
 def limit_line(each: Limit) -> str:
@@ -129,7 +141,9 @@ def short(results: Sequence[Result]) -> str:
             met = mark(each.met).strip("*")
             rates = f"{number(each.ours.middle):>9} {number(each.theirs.middle):>9} {each.row.unit}"
             ratio = f"{number(each.ratio.middle):>6} x"
-            lines.append(f"{each.row.name:28} {each.rival:24} {ratio}  {floor:10} {met:4} {wall:12} {rates}")
+            possible = there_to_be_had(each, [ratio for ratio in results if isinstance(ratio, Ratio)])
+            bare = f"bare {possible}" if possible else ""
+            lines.append(f"{each.row.name:28} {each.rival:24} {ratio}  {floor:10} {met:4} {bare:10} {wall:12} {rates}")
         elif isinstance(each, Limit):
             ceiling = "" if each.at_most is None else f"at most {each.at_most:g}"
             lines.append(

@@ -49,11 +49,12 @@ class Chunking:
         """As many whole messages as the window has room for, in one piece."""
         batch: list[bytes] = []
         tray, able = self._tray, self._dialogue.able
-        while tray.waiting and len(tray.begun) < self.most:
-            parcel = tray.waiting[0]
+        waiting, begun = tray.waiting, tray.begun
+        while waiting and len(begun) < self.most:
+            parcel = waiting[0]
             content = parcel.content
             in_flight = self._in_flight + content.size
-            if (in_flight > _MOST_OCTETS and tray.begun) or self._goes_alone(parcel):
+            if (in_flight > _MOST_OCTETS and begun) or self._goes_alone(parcel):
                 break
             parcel = tray.begin()
             try:
@@ -68,16 +69,16 @@ class Chunking:
         return b"".join(batch)
 
     def _goes_alone(self, parcel: Parcel) -> bool:
-        return parcel.content.size > _LARGE or self._tray.alone(parcel)
+        return parcel.content.size > _LARGE or parcel.apart
 
     def _hear(self, enough: int) -> Flow[None]:
         """Hear of the oldest until no more than `enough` are in flight, and of those that are answered anyway."""
         begun, exchange = self._tray.begun, self._exchange
         while begun:
             parcel = begun[0]
-            answers = len(parcel.envelope.recipients) + parcel.ANSWERS
-            if exchange.holds(answers):
-                self._settle(parcel, exchange.take(answers))
+            replies = exchange.take_whole(len(parcel.envelope.recipients) + parcel.ANSWERS)
+            if replies:
+                self._settle(parcel, replies)
             elif len(begun) > enough:
                 self._settle(parcel, (yield from exchange.hear_all(parcel.stages_of_whole)))
             else:

@@ -80,6 +80,15 @@ class Exchange(Talk):
             begun = len(self._replies) - self._read == here
         return len(stages)
 
+    def take_whole(self, count: int) -> list[Reply]:
+        """So many replies when all of them are here already, else none."""
+        end = self._read + count
+        if end < len(self._replies):
+            taken = self._replies[self._read : end]
+            self._read = end
+            return taken
+        return self.take(count) if end == len(self._replies) else []
+
     def take(self, count: int) -> list[Reply]:
         """So many replies that are here already, or all there are; see `holds`."""
         begin, end = self._read, self._read + count

@@ -9,14 +9,12 @@ never sent again; a refusal of one never touches its neighbours.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from courriel import errors
 from courriel.dialogue.chunking import Chunking
 from courriel.dialogue.flow import Flow, HangUp
 from courriel.dialogue.pipelining import LockStep, Pipelining
 from courriel.dialogue.smtp import SmtpDialogue
-from courriel.dialogue.tray import Parcel, Result, Tray
+from courriel.dialogue.tray import Parcel, Tray
 from courriel.model.server import Dialect
 
 _AHEAD = 16  # messages made ready before they are pipelined: what is common to them is done once
@@ -37,10 +35,10 @@ class Stream:
         self._ahead = min(window, ahead)
         self._tray = Tray(all_or_nothing=all_or_nothing)
         self._way = self._best_way()
-
-    def put(self, parcel: Parcel | errors.CourrielError) -> None:
+        self.put = self._tray.put
         """Take one more message; an error stands for one that could not be made ready, and keeps its place."""
-        self._tray.put(parcel)
+        self.results = self._tray.results
+        """The results that are there, in order; each is given once."""
 
     @property
     def room(self) -> int:
@@ -60,10 +58,6 @@ class Stream:
         """Nothing will be said any more: each message in hand has its share of this error as its result."""
         self._tray.part_with(broken)
         self._tray.give_up(broken)
-
-    def results(self) -> Iterator[Result]:
-        """The results that are there, in order; each is given once."""
-        return self._tray.results()
 
     def talk(self, *, last: bool = False) -> Flow[None]:
         """What may leave leaves, what was answered is settled; everything of it when this is the `last` for a while.

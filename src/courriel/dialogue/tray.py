@@ -99,10 +99,6 @@ class Tray:
         else:
             self.begun.remove(parcel)
 
-    def alone(self, parcel: Parcel) -> bool:
-        """Whether each recipient has to be heard of before anything else is said: all or nothing among several."""
-        return self._all_or_nothing and len(parcel.envelope.recipients) > 1
-
     def part_with(self, broken: errors.CourrielError) -> None:
         """The line broke. What the server may have taken is in doubt; everything else waits again, unless it did so
         before.
