@@ -37,7 +37,9 @@ class Pipelining:
         heard: Sequence[Reply] = ()
         if current is not None:
             end = yield from self._dialogue.pour(current)
-            heard = yield from self._hear_verdict(current, end + said, also=len(bursts[0].stages) if bursts else 0)
+            also = len(bursts[0].stages) if bursts else 0
+            verdict, *heard = yield from self._exchange.ask_all(VERDICT, end + said, also=also)
+            self._judge(current, verdict)
         elif said:
             yield from self._exchange.expect_silence("sender")
             heard = yield from self._exchange.ask_all(bursts[0].stages, said)
@@ -59,19 +61,13 @@ class Pipelining:
                 self._tray.settle(parcel, impossible)
         return None, []
 
-    def _hear_verdict(self, current: Parcel, said: bytes, *, also: int) -> Flow[Sequence[Reply]]:
-        """The verdict on one, and what came with it of the answers to the envelope of the next.
-
-        Whatever the verdict is, the transaction is over; a 421 is one too, and ends the session.
-        """
-        replies = yield from self._exchange.ask_all(VERDICT, said, also=also)
-        verdict = replies[0]
+    def _judge(self, current: Parcel, verdict: Reply) -> None:
+        """Whatever the verdict is, the transaction is over; a 421 is one too, and ends the session."""
         if verdict.code == CLOSING:
             closing = closed(verdict, "message")
             self._tray.settle(current, closing)
             raise closing
         self._tray.settle(current, current.judged(verdict, self._dialogue.name))
-        return replies[1:]
 
     def _hear_of(self, following: Parcel, bursts: list[Burst], heard: Sequence[Reply]) -> Flow[None]:
         """What was said to the envelope whose first burst has left; a long one has more to say."""

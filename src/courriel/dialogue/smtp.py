@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from courriel import errors
 from courriel.dialogue import opening, whole
@@ -277,29 +277,28 @@ class SmtpDialogue:
 
         One for everybody, or in LMTP one for each recipient (RFC 2033 4.2).
         """
-        verdicts = yield from self.exchange.ask_all(VERDICT, end)
-        if verdicts[0].code == CLOSING:
-            raise closed(verdicts[0], "message")
-        notes: tuple[str, ...] = ()
+        (verdict,) = yield from self.exchange.ask_all(VERDICT, end)
+        if verdict.code == CLOSING:
+            raise closed(verdict, "message")
         if self.server.dialect is Dialect.LMTP:
-            verdicts, notes = yield from self._hear_of_everybody(transaction, verdicts)
-        word = self._judge(_best(verdicts), 2, "message", transaction.message_refused)
-        return transaction.receipt(word, verdicts, self.name, notes)
+            return (yield from self._hear_of_everybody(transaction, verdict))
+        return transaction.settled(verdict, self.name)
 
-    def _hear_of_everybody(
-        self, transaction: Transaction, first: Sequence[Reply]
-    ) -> Flow[tuple[Sequence[Reply], tuple[str, ...]]]:
-        """A verdict for each recipient; and what went wrong when the server had said yes to somebody by then."""
-        verdicts = list(first)
+    def _hear_of_everybody(self, transaction: Transaction, first: Reply) -> Flow[Receipt]:
+        """A verdict for each recipient; one yes is enough, whatever goes wrong then."""
+        verdicts = [first]
+        notes: tuple[str, ...] = ()
         try:
             while len(verdicts) < len(transaction.accepted):
                 verdicts.append((yield from self.exchange.hear("message")))
         except errors.CourrielError as broken:
             if not any(verdict.kind == 2 for verdict in verdicts):
                 raise
+            notes = (f"the session broke before every recipient was answered: {broken}",)
             yield HangUp("message")
-            return verdicts, (f"the session broke before every recipient was answered: {broken}",)
-        return verdicts, ()
+        best = next((verdict for verdict in verdicts if verdict.kind == 2), first)
+        word = self._judge(best, 2, "message", transaction.message_refused)
+        return transaction.receipt(word, verdicts, self.name, notes)
 
     def start_afresh(self, refusal: errors.Refused) -> Flow[None]:
         """Leave the transaction, the refusal stays the news; who does not know RSET has none to leave (B14)."""
@@ -335,11 +334,6 @@ def _as_it_goes(transaction: Transaction) -> Iterable[bytes]:
     if transaction.length:
         return whole.measured(content)
     return content if content.dotless else lines.stuff(content)
-
-
-def _best(verdicts: Sequence[Reply]) -> Reply:
-    """The first yes, or else the first word."""
-    return verdicts[0] if len(verdicts) == 1 else next((each for each in verdicts if each.kind == 2), verdicts[0])
 
 
 def _in_hand(content: Content) -> bytes | None:
