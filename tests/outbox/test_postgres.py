@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import psycopg
@@ -16,7 +17,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from courriel import Outbox, Sandbox, Ticket, errors
-from courriel.outbox import batch, postgres_server, worker
+from courriel.outbox import batch, postgres_line, postgres_server, worker
 from courriel.outbox.postgres import PostgresStore
 from courriel.outbox.postgres_line import conninfo, translated
 from courriel.outbox.postgres_server import PostgresServer
@@ -169,6 +170,29 @@ def test_a_server_that_is_away_is_said_to_be_and_the_next_call_finds_it_again(ow
     assert not isinstance(away.value, errors.OutboxUncertain)
     assert store.put([new_mail()])
     store.close()
+
+
+def test_a_server_that_hangs_is_not_waited_for_for_ever(own: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is there, and its system acknowledges what we say: only the answer is missing."""
+    monkeypatch.setattr(postgres_line, "LONGEST_SILENCE", 0.5)
+    store = PostgresStore(own.url(own.new_database()))
+
+    with own.hanging(), pytest.raises(errors.OutboxError, match=r"has not answered for 0\.5 s") as silent:
+        store.put([new_mail()])
+
+    assert not isinstance(silent.value, errors.OutboxUncertain)
+    assert store.put([new_mail()])
+    store.close()
+
+
+def test_a_server_that_hangs_at_the_commit_leaves_it_uncertain(own: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres_line, "LONGEST_SILENCE", 0.5)
+    server = PostgresServer(own.url(own.new_database()))
+
+    with ExitStack() as until_then, pytest.raises(errors.OutboxUncertain, match="put it again with the same key"):
+        server.write(lambda line: until_then.enter_context(own.hanging()))
+
+    server.close()
 
 
 # Beside each other.

@@ -94,6 +94,19 @@ class Postgres:
                 os.kill(pid, signal.SIGKILL)
         self._daemon.end()
 
+    @contextlib.contextmanager
+    def hanging(self) -> Generator[None]:
+        """It is there, and does nothing: SIGSTOP; then it goes on."""
+        stopped = self._everybody()
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in stopped:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
     def start(self) -> None:
         """Start it again, on what is on the disk."""
         self._daemon = self._started()
@@ -111,6 +124,15 @@ class Postgres:
         return True
 
     # The steps.
+
+    def _everybody(self) -> list[int]:
+        """The server's processes: those that serve clients each have a session of their own."""
+        found = self._daemon.members()
+        for pid in found:
+            with contextlib.suppress(OSError):
+                children = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split())
+                found += [child for child in children if child not in found]
+        return found
 
     def _started(self) -> Daemon:
         folder = private_folder("postgres-run")

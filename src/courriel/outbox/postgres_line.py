@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from courriel import errors
 from courriel.expressions import expression
@@ -20,7 +20,14 @@ except ImportError as missing:
         'an outbox in PostgreSQL needs psycopg: pip install "courriel[postgres]"', hint_id="EXTRA-MISSING"
     ) from missing
 
+if TYPE_CHECKING:
+    from psycopg.abc import PQGen
+
+T = TypeVar("T")
 Connection: TypeAlias = "psycopg.Connection[Any]"
+
+LONGEST_SILENCE = 120.0
+"""Seconds for the answer to one statement: a slow disk may need many, and a lock is waited for thirty."""
 
 NOW = "extract(epoch FROM statement_timestamp())::float8"
 """The server's clock. Stable within a statement, and not clock_timestamp(): with that no index could be searched."""
@@ -99,9 +106,29 @@ def conninfo(url: str) -> tuple[str, str]:
     return make_conninfo("", **(_WORDS | told)), place
 
 
+class Unanswered(psycopg.OperationalError):
+    """The server is there, and does not answer: it hangs, or was stopped. Another connection would wait as long."""
+
+
+class Impatient(psycopg.Connection[TupleRow]):
+    """A connection that waits so long for an answer and no longer; then it is closed, since the answer may still come.
+
+    TCP does not tell a server that hangs from one that thinks: its system goes on acknowledging what we say.
+    """
+
+    def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
+        """See psycopg.Connection.wait. Raises Unanswered."""
+        limit = LONGEST_SILENCE if timeout is None else timeout
+        try:
+            return super().wait(gen, interval, limit)
+        except psycopg.errors._WaitTimeout as late:
+            self.close()
+            raise Unanswered(f"the server has not answered for {limit:g} s") from late
+
+
 def connected(told: str) -> Connection:
     """A connection on which every statement is a transaction, until BEGIN is said."""
-    connection = psycopg.connect(told, autocommit=True, prepare_threshold=None)
+    connection = Impatient.connect(told, autocommit=True, prepare_threshold=None)
     connection.adapters.register_loader("json", TextLoader)  # it is read where all engines' rows are
     return connection
 

@@ -17,7 +17,15 @@ from threading import BoundedSemaphore
 from typing import TypeVar
 
 from courriel import errors
-from courriel.outbox.postgres_line import Connection, PostgresLine, connected, conninfo, in_our_words, psycopg
+from courriel.outbox.postgres_line import (
+    Connection,
+    PostgresLine,
+    Unanswered,
+    connected,
+    conninfo,
+    in_our_words,
+    psycopg,
+)
 from courriel.outbox.statements import script
 
 T = TypeVar("T")
@@ -123,7 +131,7 @@ class PostgresServer:
             try:
                 return act(PostgresLine(connection))
             except psycopg.OperationalError as failed:
-                if connection.closed and not fresh:
+                if connection.closed and not fresh and not isinstance(failed, Unanswered):
                     raise _DiedBeforeError(*failed.args) from failed
                 raise
 
