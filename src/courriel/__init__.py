@@ -13,8 +13,6 @@ program that blocks never pays for asyncio.
 
 from __future__ import annotations
 
-from importlib import import_module
-
 __version__ = "0.1.0.dev0"
 
 # Type checkers know this name and take it for true; `typing` itself would cost more than everything else here.
@@ -134,11 +132,12 @@ __all__ = [  # noqa: PLE0604 - made of the table, so that the two cannot disagre
 
 
 def __getattr__(name: str) -> object:
+    # By the built-in function: importlib brings `warnings` along, and would be half of what `import courriel` costs.
     if name == "errors":
-        return import_module("courriel.errors")
+        return __import__("courriel.errors").errors
     if name not in _HOMES:
         raise AttributeError(f"module 'courriel' has no attribute {name!r}")
-    value: object = getattr(import_module(f"courriel.{_HOMES[name]}"), name)
+    value: object = getattr(__import__(f"courriel.{_HOMES[name]}", fromlist=(name,)), name)
     globals()[name] = value
     return value
 

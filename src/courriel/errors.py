@@ -41,18 +41,20 @@ could the message have left anyway (`in_doubt`)? And it says what a person can d
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Literal
 
-from courriel import failures
 from courriel.reply import Reply
 
-if TYPE_CHECKING:
-    from courriel.failures import Failure, Text
+TYPE_CHECKING = False
 
-Stage = Literal[
+if TYPE_CHECKING:
+    from typing import Literal, TypeAlias
+
+    from courriel.failures import Facts, Failure, Text
+
+Stage: TypeAlias = """Literal[
     "", "compose", "connect", "secure", "greeting", "hello", "authenticate", "sender", "recipient", "data", "message",
     "mailbox", "letter", "goodbye",
-]  # fmt: skip
+]"""
 """The moments of a conversation, in their order: ten of them when mail is sent, and "mailbox" and "letter" in place of
 those from "sender" to "message" when it is read. "compose" is before them, and "" is nowhere in particular."""
 
@@ -101,6 +103,8 @@ class CourrielError(Exception):
     @property
     def failure(self) -> Failure | None:
         """The record of the failure table that this error matches best."""
+        from courriel import failures  # noqa: PLC0415 - most programs never ask
+
         return failures.find(self._facts())
 
     @property
@@ -133,17 +137,19 @@ class CourrielError(Exception):
         return self.failure.sysexit if self.failure else 70
 
     def _filled(self, text: Text) -> str:
+        from courriel.failures import language  # noqa: PLC0415
+
         host, colon, port = self.server.rpartition(":")
         host, port = (host, port) if colon else (self.server, "")
-        return text.in_(
-            failures.language(), host=host.strip("[]"), port=port or None, user=self.user, protocol=self.protocol
-        )
+        return text.in_(language(), host=host.strip("[]"), port=port or None, user=self.user, protocol=self.protocol)
 
-    def _facts(self) -> failures.Facts:
+    def _facts(self) -> Facts:
         """What the failure table is asked with."""
+        from courriel.failures import Facts  # noqa: PLC0415
+
         # What the server said counts for more than what the line did before or after.
         chain = list(_chain(self)) if self.reply is None else [self]
-        return failures.Facts(
+        return Facts(
             stage=self.stage,
             # Where there is a word in place of a code, no table of codes holds.
             code=self.reply.code if self.reply and not self.reply.word else None,

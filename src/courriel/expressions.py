@@ -1,8 +1,9 @@
 """
 Regular expressions that are compiled when they are first used.
 
-A program that sends one mail needs a few of the hundred that are written here, and each costs 0.1 to 1 ms to compile.
-Those that every mail needs are compiled at once, by `re.compile`, and are 20 ns faster for it.
+A program that sends one mail needs a few of the hundred that are written here, and each costs 0.1 to 1 ms to compile; a
+program that only knows the names needs none, and not `re` either, which is 2 ms. What is loaded with the first session,
+and needed for every mail, is compiled at once, by `re.compile`, and is 20 ns faster for it.
 """
 
 from __future__ import annotations

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
+from courriel.expressions import expression
 from courriel.values import dataclass
 
-_ENHANCED = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?=\s|$)")
+_ENHANCED = expression(r"([245])\.(\d{1,3})\.(\d{1,3})(?=\s|$)")
 
 
 @dataclass(frozen=True, slots=True)

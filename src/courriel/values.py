@@ -11,13 +11,14 @@ Frozen dataclasses with slots, made cheaply: a program makes forty of these clas
 
 Type checkers see the standard library's `dataclass`, `field` and `replace`, and what runs is the same as far as our
 values use it. It only works later: `dataclasses` costs 10 ms to import and 1 ms a class, because it writes six methods
-of each as text and compiles them. Here a class costs 30 µs, and its `__init__` alone is written, when its first value
-is made. Values are made in less time too, since their slots are filled directly. The standard library's functions
+of each as text and compiles them. Here a class costs 30 µs, and its `__init__` alone is written, when it has made some
+values. The others are made in less time too, since their slots are filled directly. The standard library's functions
 (`dataclasses.replace`, `fields`, `asdict`) take these classes for its own.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from operator import attrgetter
 
 TYPE_CHECKING = False
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 __all__ = ["dataclass", "field", "replace"]
+
+
+_FIRST = 20  # values of one class that are made before it pays to compile a function for it
 
 
 class _Missing:
@@ -62,6 +66,10 @@ class _Field:
     @property
     def optional(self) -> bool:
         return self.default is not _MISSING or self.default_factory is not _MISSING
+
+    def made(self) -> object:
+        """What the field holds when nothing is given for it."""
+        return self.default if self.default_factory is _MISSING else self.default_factory()  # type: ignore[operator]  # pyright: ignore[reportCallIssue]
 
 
 def _dataclass(
@@ -209,15 +217,48 @@ def _fields_of(kind: type) -> Mapping[str, _Field]:
 
 
 class _Init:
-    """The `__init__` of a class until it is asked for the first time; then it puts the true one in its place."""
+    """
+    The `__init__` of a class for its first values; then it writes a faster one, and puts that in its place.
+
+    A program that sends one mail makes one or two of most values. To compile a function for each class would cost it
+    3 ms: the first that a program compiles by itself brings Python's syntax tree along, which is one of them.
+    """
 
     def __init__(self, made: type) -> None:
         self._made = made
+        self._calls = 0
 
     def __get__(self, value: object, kind: type) -> object:
+        self._calls += 1
+        if value is None or self._calls > _FIRST:
+            return self._write().__get__(value, kind)
+        return partial(self._fill, value)
+
+    def _fill(self, value: object, /, *given: object, **named: object) -> None:
+        """Do what the written one does. A wrong call is left to that one, which refuses it in the usual words."""
+        fields = _fields_of(self._made)
+        content = dict(zip((name for name, about in fields.items() if about.init), given, strict=False))
+        wrong = len(given) > len(content) or not content.keys().isdisjoint(named)
+        content.update(named)
+        wrong = wrong or not all(name in fields and fields[name].init for name in named)
+        for name, about in fields.items():
+            if name not in content:
+                if about.optional:
+                    content[name] = about.made()
+                else:
+                    wrong = wrong or about.init
+        if wrong:
+            self._write()(value, *given, **named)
+            return
+        for name, part in content.items():
+            vars(self._made)[name].__set__(value, part)
+        if hasattr(self._made, "__post_init__"):
+            value.__post_init__()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+
+    def _write(self) -> Callable[..., None]:
         init = _written(self._made)
         setattr(self._made, "__init__", init)  # noqa: B010 - type checkers would not let us
-        return init.__get__(value, kind)
+        return init
 
 
 def _written(made: type) -> Callable[..., None]:

@@ -25,7 +25,8 @@ from typing import Literal, TypeVar
 from courriel import AsyncSmtpSession, Envelope, Receipt, Server, SmtpSession, Transcript
 from courriel.model.content import Content
 from courriel.model.credentials import Credentials
-from courriel.session.outgoing import OnRefused, Sendable
+from courriel.session.outgoing import Sendable
+from courriel.session.wishes import OnRefused
 
 Cut = Literal["whole", "line", "byte"]
 T = TypeVar("T")

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import serialization
 
 from courriel import errors
 from courriel.model.trust import ClientCertificate, Trust
-from courriel.network import authorities, tls
+from courriel.network import authorities, tls, tls_reasons
 from session.certificates import ADDRESS, HOST, Line, Workshop, greet_in_clear
 
 BANNER = b"220 mail.example.org ESMTP ready\r\n"
@@ -163,11 +163,11 @@ def test_a_bad_certificate_is_refused_and_the_check_is_named(
 
     with pytest.raises(ssl.SSLCertVerificationError) as refused:
         Line(tls.client_context(trust, ours), workshop.server(shown), name)
-    finding = tls.examine(refused.value, name, trust)
+    finding = tls_reasons.examine(refused.value, name, trust)
 
     assert (finding.check, finding.hint_id) == (check, hint)
     assert name in finding.sentence
-    assert finding.sentence == tls.explain(refused.value, name, trust)
+    assert finding.sentence == tls_reasons.explain(refused.value, name, trust)
 
 
 @pytest.mark.parametrize(("shown", "hint"), [(shown, hint) for shown, (_, _, hint) in BAD_SERVERS.items()])
@@ -177,7 +177,7 @@ def test_the_failure_table_gives_the_same_remedy_for_the_error_that_carries_the_
     name = BAD_SERVERS[shown][0]
     with pytest.raises(ssl.SSLError) as refused:
         Line(tls.client_context(Trust.file(workshop.authority)), workshop.server(shown), name)
-    failed = errors.TlsFailed(tls.explain(refused.value, name), stage="secure", server=f"{name}:465")
+    failed = errors.TlsFailed(tls_reasons.explain(refused.value, name), stage="secure", server=f"{name}:465")
     failed.__cause__ = refused.value
 
     assert failed.failure is not None
@@ -189,7 +189,7 @@ def test_an_expired_certificate_is_told_with_our_own_clock(workshop: Workshop) -
     with pytest.raises(ssl.SSLCertVerificationError) as refused:
         Line(tls.client_context(Trust.file(workshop.authority)), workshop.server("expired"))
 
-    assert "the clock of this machine says 20" in tls.explain(refused.value, HOST)
+    assert "the clock of this machine says 20" in tls_reasons.explain(refused.value, HOST)
 
 
 @pytest.mark.parametrize("source", ["file", "pin"])
@@ -200,7 +200,7 @@ def test_a_server_that_speaks_in_clear_is_told_as_such(
 
     with pytest.raises(ssl.SSLError) as refused:
         greet_in_clear(tls.client_context(trust, ours), BANNER)
-    finding = tls.examine(refused.value, HOST)
+    finding = tls_reasons.examine(refused.value, HOST)
 
     assert (finding.check, finding.hint_id) == ("protocol", "TLS-PORT-MIXUP")
     assert finding.reason in {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"}
@@ -210,7 +210,7 @@ def test_a_server_that_hangs_up_at_once_is_told_as_such(workshop: Workshop) -> N
     with pytest.raises(ssl.SSLError) as refused:
         greet_in_clear(tls.client_context(Trust.file(workshop.authority)), b"")
 
-    assert tls.examine(refused.value, HOST).check == "hung up"
+    assert tls_reasons.examine(refused.value, HOST).check == "hung up"
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1], ids=["1.0", "1.1"])
@@ -223,7 +223,7 @@ def test_a_server_that_is_too_old_is_told_as_such(
     with pytest.raises(ssl.SSLError) as refused:
         Line(tls.client_context(Trust.file(workshop.authority), ours), server)
 
-    finding = tls.examine(refused.value, HOST)
+    finding = tls_reasons.examine(refused.value, HOST)
     assert (finding.check, finding.hint_id) == ("version", "TLS-TOO-OLD")
 
 
@@ -252,7 +252,7 @@ def test_a_demanded_client_certificate_that_is_missing_is_told_at_the_first_read
 
     with pytest.raises(ssl.SSLError) as refused:
         line.read()
-    finding = tls.examine(refused.value, HOST)
+    finding = tls_reasons.examine(refused.value, HOST)
 
     assert finding.hint_id == "CLIENT-CERTIFICATE-WANTED"
     assert "asks for a client certificate" in finding.sentence
@@ -265,7 +265,7 @@ def test_with_tls_1_2_the_same_demand_breaks_the_handshake(workshop: Workshop) -
             workshop.demanding_server(ssl.TLSVersion.TLSv1_2),
         )
 
-    assert "client certificate" in tls.explain(refused.value, HOST)
+    assert "client certificate" in tls_reasons.explain(refused.value, HOST)
 
 
 def test_a_client_certificate_alone_brings_no_trust_and_takes_none_away(
@@ -343,7 +343,7 @@ def test_an_authority_that_one_store_lacks_opens_with_the_other_only(
     for trust, shown in ((Trust.system(), "good"), (Trust.bundled(), "unknown issuer")):
         with pytest.raises(ssl.SSLCertVerificationError) as refused:
             Line(tls.client_context(trust), workshop.server(shown))
-        finding = tls.examine(refused.value, HOST, trust)
+        finding = tls_reasons.examine(refused.value, HOST, trust)
         assert finding.hint_id == "CERT-UNKNOWN-ISSUER"
         assert "comes from an authority that is not trusted" in finding.sentence
 
@@ -353,7 +353,7 @@ def test_a_machine_that_trusts_nobody_is_told_so(workshop: Workshop, store: Call
 
     with pytest.raises(ssl.SSLCertVerificationError) as refused:
         Line(tls.client_context(Trust.system()), workshop.server("good"))
-    finding = tls.examine(refused.value, HOST, Trust.system())
+    finding = tls_reasons.examine(refused.value, HOST, Trust.system())
 
     assert "the system store is empty" in finding.sentence
     assert finding.hint_id == "CERT-UNKNOWN-ISSUER"

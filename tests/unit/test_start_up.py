@@ -11,8 +11,11 @@ from socket import create_server
 from threading import Thread
 
 import pytest
+import trustme
 
 HEAVY = {"asyncio", "email", "logging", "ssl", "dataclasses", "inspect", "importlib.metadata", "unittest", "tomllib"}
+# Each of these costs a millisecond or more, and what we would have of it is little, or nothing while a program runs.
+DISPENSABLE = {"typing", "contextlib", "contextvars", "importlib", "warnings", "threading", "queue", "pathlib", "uuid"}
 LOGIN = {"hashlib", "hmac", "secrets", "random", "stringprep", "courriel.wire.sasl", "courriel.dialogue.authenticate"}
 SERVERS = {
     "courriel.network.awaiting",
@@ -20,7 +23,9 @@ SERVERS = {
     "courriel.sandbox",
     "courriel.dialogue.serve_smtp",
 }
-RARE = {"courriel.failures.table", "courriel.failures.matcher", "courriel.wire.html_text", "encodings.idna"}
+RARE = {"courriel.failures", "courriel.session.many", "courriel.wire.html_text", "encodings.idna"}
+WORKING = ("courriel.network", "courriel.dialogue", "courriel.wire", "courriel.failures", "courriel.delivery.")
+NAMES = "from courriel import Message, Password, Receipt, Server, SmtpSession, send"
 
 SEND = """
 import courriel
@@ -37,7 +42,15 @@ def test_importing_the_package_loads_nothing_of_it() -> None:
     loaded = modules_after("import courriel")
 
     assert not {name for name in loaded if name.startswith("courriel.")}
-    assert not loaded & (HEAVY | {"typing", "re", "enum", "collections", "socket"})
+    assert not loaded & (HEAVY | DISPENSABLE | {"re", "enum", "collections", "socket"})
+
+
+def test_the_names_of_a_sender_load_what_can_be_said_and_nothing_that_works() -> None:
+    loaded = modules_after(NAMES)
+
+    assert not loaded & (HEAVY | DISPENSABLE | LOGIN | {"re", "datetime", "socket", "select", "selectors", "binascii"})
+    assert {name for name in loaded if name.startswith(WORKING)} == {"courriel.delivery.relay"}
+    assert not foreign(loaded)
 
 
 @pytest.mark.parametrize("program", [SEND, SESSION])
@@ -46,7 +59,30 @@ def test_a_mail_over_a_clear_line_loads_what_it_needs_and_no_more(program: str) 
         loaded = modules_after(program.format(port=port))
 
     assert "courriel.session.smtp" in loaded
-    assert not loaded & (HEAVY | LOGIN | SERVERS | RARE)
+    assert not loaded & (HEAVY | DISPENSABLE | LOGIN | SERVERS | RARE)
+    assert not foreign(loaded)
+
+
+def test_whoever_opens_a_session_himself_loads_no_urls_and_settings() -> None:
+    with one_mail_taken() as port:
+        loaded = modules_after(SESSION.format(port=port))
+
+    assert not {name for name in loaded if name.startswith("courriel.delivery")}
+
+
+def test_a_line_with_tls_adds_ssl_and_little_else(tmp_path: Path) -> None:
+    authority = tmp_path / "authority.pem"
+    trustme.CA().cert_pem.write_to_path(str(authority))
+
+    loaded = modules_after(
+        f"{NAMES}\nfrom courriel import Trust\nfrom courriel.network.line import prepared_tls\n"
+        f"prepared_tls(Server('127.0.0.1', trust=Trust.file({str(authority)!r})))"
+    )
+
+    # What ssl itself loads differs between versions of Python.
+    ours = loaded - modules_after("import ssl")
+    assert "ssl" in loaded
+    assert not ours & (HEAVY | DISPENSABLE | LOGIN | {"courriel.network.tls_reasons"})
     assert not foreign(loaded)
 
 

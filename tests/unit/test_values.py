@@ -9,9 +9,10 @@ import pickle
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given as given_some
 from hypothesis import strategies as some
 
+from courriel import values
 from courriel.values import dataclass, field, replace
 
 
@@ -49,10 +50,18 @@ class Alone:
     only: object
 
 
+@pytest.fixture(autouse=True, params=[0, 1_000_000], ids=["later", "first"])
+def many_or_few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What holds for the first values of a class holds for the later ones, whose `__init__` is written."""
+    monkeypatch.setattr(values, "_FIRST", request.param)
+    for kind in (Ours, Empty, Alone):
+        monkeypatch.setattr(kind, "__init__", values._Init(kind))
+
+
 words = some.tuples(some.text(max_size=3), some.text(max_size=3), some.tuples(some.text(max_size=2)))
 
 
-@given(words, words)
+@given_some(words, words)
 def test_they_look_compare_and_hash_as_theirs(one: Any, other: Any) -> None:
     ours, theirs = Ours(*one), Theirs(*one)
 
@@ -105,13 +114,19 @@ def test_a_class_of_a_user_may_descend_and_keep_more() -> None:
     assert replace(Ours("ada"), name="eve").name == "eve"
 
 
-def test_a_wrong_call_is_refused_as_any_function_refuses_it() -> None:
-    with pytest.raises(TypeError, match=r"Ours.__init__\(\) missing 1 required positional argument: 'name'"):
-        Ours()  # type: ignore[call-arg]
-    with pytest.raises(TypeError, match="unexpected keyword argument 'nmae'"):
-        Ours("ada", nmae="x")  # type: ignore[call-arg]
-    with pytest.raises(TypeError, match="unexpected keyword argument 'length'"):
-        Ours("ada", length=3)  # type: ignore[call-arg]
+@pytest.mark.parametrize(
+    ("given", "named", "refusal"),
+    [
+        ((), {}, r"Ours.__init__\(\) missing 1 required positional argument: 'name'"),
+        (("ada",), {"nmae": "x"}, "unexpected keyword argument 'nmae'"),
+        (("ada",), {"length": 3}, "unexpected keyword argument 'length'"),
+        (("ada",), {"name": "eve"}, "multiple values for argument 'name'"),
+        (("ada", "", (), [], 3), {}, "takes from 2 to 5 positional arguments but 6 were given"),
+    ],
+)
+def test_a_wrong_call_is_refused_as_any_function_refuses_it(given: Any, named: Any, refusal: str) -> None:
+    with pytest.raises(TypeError, match=refusal):
+        Ours(*given, **named)
 
 
 def test_replacing_makes_a_new_value_and_checks_it_anew() -> None:
@@ -200,3 +215,12 @@ def test_what_a_class_says_itself_is_kept() -> None:
     assert repr(Own("a")) == "own"
     assert Own("a") == Own("b")
     assert hash(Own("a")) == hash(Own("a"))
+
+
+def test_after_its_first_values_a_class_has_an_init_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(values, "_FIRST", 2)
+
+    made = [(Ours("ada", tags=("a",)), type(vars(Ours)["__init__"])) for _ in range(3)]
+
+    assert [kind for _, kind in made] == [values._Init, values._Init, type(lambda: None)]
+    assert made[0][0] == made[2][0]

@@ -4,35 +4,37 @@ Send one message in one call: open, send, close.
     courriel.send(to="bob@example.org", subject="Paid", text="...", via="billing")
     courriel.send(message, via="smtps://ada@smtp.example.org")
     receipt = await courriel.asend(message)
+
+Whoever opens sessions himself needs neither URLs nor settings: what reads them is loaded by the first call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeAlias
 
 from courriel import errors
-from courriel.delivery import profiles
-from courriel.delivery.quoting import nearest, refusal
-from courriel.delivery.route import Route
 from courriel.model.credentials import Token, TokenSource
 from courriel.model.message import Message
 from courriel.model.receipt import Receipt
 from courriel.model.server import Server
-from courriel.session.outgoing import IN_EIGHT_BITS, Wishes, all_or_nothing, prepare
+from courriel.session.wishes import Wishes, all_or_nothing
 from courriel.values import dataclass, replace
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
-    from typing import TypedDict, Unpack
+    from typing import TypeAlias, TypedDict, Unpack
 
+    from courriel.delivery.route import Route
     from courriel.model.address import Address
     from courriel.model.attachment import Attachment
     from courriel.model.envelope import Notify, Return
     from courriel.model.message import Addresses, Priority
-    from courriel.session.outgoing import OnRefused, Sendable
+    from courriel.session.outgoing import Sendable
     from courriel.session.smtp import AsyncSmtpSession, SmtpSession
+    from courriel.session.wishes import OnRefused
 
     class Fields(TypedDict, total=False):
         """What can be said of one message, and of this sending of it."""
@@ -78,6 +80,8 @@ def send(message: Sendable | None = None, *, via: WayOut | SmtpSession = None, *
     envelope. `on_refused`, `notify`, `ret`, `envid` and `require_tls` are those of `SmtpSession.send`, and so are the
     errors; InvalidUrl and UsageError for `via` besides.
     """
+    from courriel.delivery.route import Route
+
     if via is not None and not isinstance(via, str | Route | Server):
         return _by_session(via, message, fields)
     route = _route(via)
@@ -98,9 +102,12 @@ async def asend(
 
     What blocks by nature (a settings file, a password command, a folder) is done in a thread.
     """
+    from asyncio import to_thread
+
+    from courriel.delivery.route import Route
+
     if via is not None and not isinstance(via, str | Route | Server):
         return await _asend_by_session(via, message, fields)
-    from asyncio import to_thread
 
     route = await to_thread(_route, via)
     sending = _made(message, fields, route)
@@ -129,6 +136,10 @@ class _Sending:
 
 
 def _route(via: WayOut) -> Route:
+    from courriel.delivery import profiles
+    from courriel.delivery.quoting import refusal
+    from courriel.delivery.route import Route
+
     route = profiles.resolve(Route.of(via) if isinstance(via, Server) else via)
     if route.reads:
         raise refusal(f"{route.name} is for reading mail, and none leaves by it: write smtps://… to send")
@@ -170,6 +181,8 @@ def _message(fields: dict[str, object], route: Route | None) -> Message:
         unknown = [name for name in fields if name not in Message.__slots__]
         if not unknown:
             raise
+        from courriel.delivery.quoting import nearest
+
         known = [*Message.__slots__, *_WISHES]
         raise errors.UsageError(
             f"{unknown[0]!r} is not a field of a message{nearest(unknown[0], known)}: {', '.join(known)}",
@@ -180,6 +193,7 @@ def _message(fields: dict[str, object], route: Route | None) -> Message:
 def _keep(route: Route, sending: _Sending) -> Receipt:
     """Hand it to a way out that leads nowhere."""
     from courriel.delivery.keep import transport_of
+    from courriel.session.outgoing import IN_EIGHT_BITS, prepare
 
     transport = transport_of(route)
     assert transport is not None, route.kind
@@ -189,6 +203,7 @@ def _keep(route: Route, sending: _Sending) -> Receipt:
 
 
 def _by_session(session: SmtpSession, message: Sendable | None, fields: Fields) -> Receipt:
+    from courriel.delivery import profiles
     from courriel.session.smtp import SmtpSession
 
     if not isinstance(session, SmtpSession):
@@ -201,6 +216,7 @@ def _by_session(session: SmtpSession, message: Sendable | None, fields: Fields) 
 async def _asend_by_session(session: AsyncSmtpSession, message: Sendable | None, fields: Fields) -> Receipt:
     from asyncio import to_thread
 
+    from courriel.delivery import profiles
     from courriel.session.smtp import AsyncSmtpSession
 
     if not isinstance(session, AsyncSmtpSession):

@@ -17,7 +17,6 @@ masked and `route.reveal_url()` with everything: that one, read again, gives an 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
 
 from courriel import errors
 from courriel.delivery import schemes
@@ -28,7 +27,12 @@ from courriel.model.credentials import Credentials, External, Password, TokenSou
 from courriel.model.server import Dialect, Security, Server, Timeouts, usual_port
 from courriel.values import dataclass, field
 
-Kind = Literal["smtp", "lmtp", "pop3", "imap", "memory", "console", "null", "file", "maildir"]
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Literal, TypeAlias
+
+Kind: TypeAlias = "Literal['smtp', 'lmtp', 'pop3', 'imap', 'memory', 'console', 'null', 'file', 'maildir']"
 
 _IN_QUERY = "/:@,+<>*"  # reserved characters that mean nothing in a query value of ours, and read better as they are
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from courriel.delivery import schemes
 from courriel.delivery.quoting import refusal
 from courriel.model.server import Dialect, Security, Server
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from courriel.delivery.route import Route

@@ -14,14 +14,19 @@ URL as itself is a reference too, of the kind "plain": so there is one place tha
 from __future__ import annotations
 
 import os
-from typing import Literal, cast, get_args
 
 from courriel import errors
 from courriel.delivery.quoting import refusal
 from courriel.expressions import expression
 from courriel.values import dataclass, field
 
-Kind = Literal["plain", "env", "file", "keyring", "prompt", "cmd"]
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Literal, TypeAlias
+
+Kind: TypeAlias = "Literal['plain', 'env', 'file', 'keyring', 'prompt', 'cmd']"
+_KINDS: tuple[Kind, ...] = ("plain", "env", "file", "keyring", "prompt", "cmd")
 
 LONGEST_SECRET = (
     64 * 1024
@@ -44,7 +49,7 @@ class SecretReference:
     place: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
-        if self.kind not in get_args(Kind):
+        if self.kind not in _KINDS:
             raise refusal(f"{self.kind!r} is not a place for a secret: {FORMS}")
         if (self.kind in ("keyring", "prompt")) is not (self.place == ""):
             raise refusal(f"password={self.kind}: this is written {FORMS}")
@@ -55,13 +60,13 @@ class SecretReference:
     def parse(cls, text: str) -> SecretReference:
         """Read a reference as people write it; a password itself is refused here, and not shown. Raises InvalidUrl."""
         kind, colon, place = text.partition(":")
-        if kind == "plain" or kind not in get_args(Kind) or bool(colon) is (kind in ("keyring", "prompt")):
+        if kind == "plain" or kind not in _KINDS or bool(colon) is (kind in ("keyring", "prompt")):
             # Whatever stands here may be the password itself: it is not quoted.
             raise refusal(
                 f"a password stands here by reference ({FORMS}), and this is something else; not shown, in case it"
                 " is the password itself"
             )
-        return cls(cast("Kind", kind), place)
+        return cls(kind, place)
 
     @property
     def revealed(self) -> str:
@@ -160,7 +165,7 @@ class SecretReference:
         import sys
 
         # sys.stdin is None in a program without a console.
-        stdin = cast("object", sys.stdin)
+        stdin: object = sys.stdin
         if stdin is None or not sys.stdin.isatty():
             raise self._failed(user, host, "there is no terminal to ask at; give it by env:, file:, keyring or cmd:")
         try:
@@ -187,7 +192,7 @@ def _from_keyring(user: str, host: str) -> str:
             hint_id="EXTRA-MISSING",
         ) from missing
     try:
-        secret = cast("str | None", keyring.get_password(host, user))
+        secret: str | None = keyring.get_password(host, user)
     except KeyringError as broken:
         raise errors.UsageError(
             f"the keyring did not answer ({type(broken).__name__}); give the password by env:, file:, prompt or cmd:",

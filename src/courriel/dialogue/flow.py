@@ -27,13 +27,18 @@ Write `yield from` before every step that is a flow: a forgotten one does nothin
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import TypeAlias, TypeVar, get_args
 
 from courriel.errors import Stage
 from courriel.model.credentials import TokenSource
 from courriel.values import dataclass
 
-T = TypeVar("T")
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import TypeAlias, TypeVar
+
+    T = TypeVar("T")
+
 Asking: TypeAlias = Callable[[], object]
 """Says whether the end of a message may leave; for those who await it may be a coroutine function."""
 
@@ -94,8 +99,14 @@ class Receive:
     more: bool = False
 
 
-RECEIVE: dict[Stage, Receive] = {stage: Receive(stage) for stage in get_args(Stage)}
-"""One for each stage: they are wanted all day, and nothing of them changes."""
+class _Receive(dict[Stage, Receive]):
+    def __missing__(self, stage: Stage) -> Receive:
+        want = self[stage] = Receive(stage)
+        return want
+
+
+RECEIVE = _Receive()
+"""One for each stage, made when it is wanted first: they are wanted all day, and nothing of them changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +117,14 @@ class Overhear:
     seconds: float = 0
 
 
-OVERHEAR: dict[Stage, Overhear] = {stage: Overhear(stage) for stage in get_args(Stage)}
-"""One for each stage, and no wait."""
+class _Overhear(dict[Stage, Overhear]):
+    def __missing__(self, stage: Stage) -> Overhear:
+        want = self[stage] = Overhear(stage)
+        return want
+
+
+OVERHEAR = _Overhear()
+"""The same, and no wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,4 +163,4 @@ class HangUp:
 
 
 Want: TypeAlias = Connect | Secure | Remember | Ask | Send | Receive | Overhear | Probe | Fetch | Permit | HangUp
-Flow: TypeAlias = Generator[Want, bytes, T]
+Flow: TypeAlias = "Generator[Want, bytes, T]"

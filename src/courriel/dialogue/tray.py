@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from typing import TypeAlias
 
 from courriel import errors
 from courriel.dialogue.exchange import CLOSING
@@ -13,6 +12,11 @@ from courriel.dialogue.transaction import Transaction
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope
 from courriel.model.receipt import Receipt
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 Result: TypeAlias = "Receipt | errors.CourrielError"
 

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from .facts import Facts, read
 from .language import Language, language, speak
 from .record import Failure, Retry, Text
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING
 
 from courriel.expressions import expression
 from courriel.values import dataclass
 
 from .facts import Facts, fold
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from .record import Retry, Text

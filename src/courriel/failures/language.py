@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 from contextvars import ContextVar
-from typing import Literal
 
-Language = Literal["fr", "en"]
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Literal, TypeAlias
+
+Language: TypeAlias = "Literal['fr', 'en']"
 
 # A context variable and not a global: a web application answers a French and an English visitor at the same moment.
 _chosen: ContextVar[Language | None] = ContextVar("courriel_language", default=None)

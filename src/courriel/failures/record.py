@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
 
 from courriel.expressions import expression
 from courriel.values import dataclass
@@ -12,7 +11,12 @@ from .clue import Clue
 from .language import Language, language
 from .reading import for_reading
 
-Retry = Literal["never", "later", "reconnect", "uncertain"]
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Literal, TypeAlias
+
+Retry: TypeAlias = "Literal['never', 'later', 'reconnect', 'uncertain']"
 
 # A user comes with its "@" and a port with its ":", so that what is unknown leaves a URL that is still one.
 _PLACE = expression(r"\{user\}@|:\{port\}|\{host\}")

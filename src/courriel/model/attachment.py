@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
-from typing import BinaryIO
 
 from courriel.errors import InvalidMessage
 from courriel.expressions import expression
 from courriel.model.field import refusal
 from courriel.values import dataclass
 
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
 LONGEST_NAME = 255  # octets: what file systems take
 
 _CONTROL = expression("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_URL = expression(
-    r"[a-z][a-z0-9+.-]+:[/\\]|(?:file|data|phar|php|zip|jar|mailto|javascript|https?|ftp):", re.IGNORECASE
-)
+_URL = expression(r"(?i)[a-z][a-z0-9+.-]+:[/\\]|(?:file|data|phar|php|zip|jar|mailto|javascript|https?|ftp):")
 # Names that open a device on Windows whatever follows them; refused everywhere, so that a program behaves the same.
-_DEVICE = expression(r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])[ ]*(?:[.:].*)?", re.IGNORECASE)
+_DEVICE = expression(r"(?i)(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])[ ]*(?:[.:].*)?")
 
 _TOKEN = r"[A-Za-z0-9!#$&+^_`{|}~.-]+"
 _CONTENT_TYPE = expression(rf'({_TOKEN})/({_TOKEN})((?:; ?{_TOKEN}=(?:{_TOKEN}|"[ !#-\[\]-~]*"))*)')
-_OWN_PARAMETER = expression(r"; ?(?:name|boundary)=", re.IGNORECASE)
+_OWN_PARAMETER = expression(r"(?i); ?(?:name|boundary)=")
 _CONTENT_ID = expression(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.@-]{1,200}")
 _UNKNOWN = "application/octet-stream"
 

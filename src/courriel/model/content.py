@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
 
 from courriel.values import dataclass
 
+TYPE_CHECKING = False
 
-class Piece(Protocol):
-    """A stretch of a message that is made when it is asked for, as often as it is asked for: a file, mostly."""
+if TYPE_CHECKING:
+    from typing import Protocol
 
-    @property
-    def size(self) -> int:
-        """Its length in octets, known before the first of them is made."""
-        ...
+    class Piece(Protocol):
+        """A stretch of a message that is made when it is asked for, as often as it is asked for: a file, mostly."""
 
-    def __iter__(self) -> Iterator[bytes]: ...
+        @property
+        def size(self) -> int:
+            """Its length in octets, known before the first of them is made."""
+            ...
+
+        def __iter__(self) -> Iterator[bytes]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import cast
 
 from courriel.errors import InvalidMessage
 from courriel.expressions import expression
@@ -83,7 +82,9 @@ def check_body(field: str, value: str) -> None:
 
 def checked_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     """Check headers that a caller adds: their names are tokens, and none that has a field of its own."""
-    given = cast("Mapping[str, str]", headers).items() if isinstance(headers, Mapping) else headers
+    given: Iterable[tuple[str, str]]
+    # A mapping is one of names to values: pyright thinks of one of pairs to anything, too.
+    given = headers.items() if isinstance(headers, Mapping) else headers  # pyright: ignore[reportAssignmentType]
     pairs: tuple[tuple[str, str], ...] = tuple(given)
     for name, value in pairs:
         if not _NAME.fullmatch(name) or len(name) > LONGEST_NAME:

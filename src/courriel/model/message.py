@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, BinaryIO
 
 from courriel.model.address import Address
-from courriel.model.attachment import Attachment
 from courriel.model.envelope import Envelope, Notify
 from courriel.model.field import (
     check_body,
@@ -23,7 +20,13 @@ from courriel.model.field import (
 from courriel.model.stamp import new_id, now, stamped
 from courriel.values import dataclass, replace
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
+    from datetime import datetime
+    from typing import BinaryIO
+
+    from courriel.model.attachment import Attachment
     from courriel.model.ready import ReadyMessage
 
 Addresses = str | Address | Iterable[str | Address]
@@ -151,6 +154,8 @@ class Message:
 
         Raises InvalidMessage at once when there is no such file, and for URLs, network shares, devices, directories.
         """
+        from courriel.model.attachment import Attachment
+
         file = Attachment.file(path, name=name, content_type=content_type, inline=inline, content_id=content_id)
         return replace(self, attachments=(*self.attachments, file))
 
@@ -164,6 +169,8 @@ class Message:
         content_id: str | None = None,
     ) -> Message:
         """The same message, with these octets, this stream (read now) or this text as a file, never as a path."""
+        from courriel.model.attachment import Attachment
+
         file = Attachment.data(content, name, content_type=content_type, inline=inline, content_id=content_id)
         return replace(self, attachments=(*self.attachments, file))
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING
-
 from courriel.model.address import Address
 from courriel.model.attachment import Attachment
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope
 from courriel.model.message import Priority
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from courriel.model.message import Addresses
 
 

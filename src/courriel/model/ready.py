@@ -7,9 +7,7 @@ ends become CRLF, and a missing Message-ID or Date is added at the end of the he
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from courriel.errors import CourrielError, InvalidAddress
 from courriel.expressions import expression
@@ -19,6 +17,8 @@ from courriel.model.envelope import Envelope
 from courriel.model.field import refusal
 from courriel.model.stamp import new_id, now, written
 from courriel.values import dataclass, field
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from email.message import Message as LibraryMessage
@@ -31,7 +31,8 @@ MOST_FIELDS = 2_000
 _FIELD_NAME = expression(rb"[!-9;-~]+(?=[ \t]*:)")
 _PEOPLE = frozenset(("sender", "from", "to", "cc", "bcc"))
 _RESENT = frozenset(("from", "to", "cc", "bcc"))
-_GROUP = expression(r'[ \t]*(?:"(?:[^"\\]|\\.)*"|[^"<>@,:;()]*):(.*);[ \t]*', re.DOTALL)
+_GROUP = expression(r'(?s)[ \t]*(?:"(?:[^"\\]|\\.)*"|[^"<>@,:;()]*):(.*);[ \t]*')
+_FOLD = expression(rb"\r\n(?=[ \t])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +221,7 @@ def _cut(data: bytes) -> tuple[bytes, bytes]:
 def _fields(head: bytes) -> list[tuple[str, str, bytes]]:
     """Read the header fields: name in lower case, value on one line, and the lines as they came."""
     fields: list[tuple[str, str, bytes]] = []
-    block = re.sub(rb"\r\n(?=[ \t])", b"\n", head)
+    block = _FOLD.sub(b"\n", head)
     for number, line in enumerate(block[:-2].split(b"\r\n"), 1):
         name = _FIELD_NAME.match(line)
         if name is None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from enum import Enum
 
 from courriel import errors
 from courriel.expressions import expression
-from courriel.model.trust import ClientCertificate, Trust
 from courriel.values import dataclass, field, replace
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from courriel.model.trust import ClientCertificate, Trust
 
 
 class Security(Enum):
@@ -32,9 +35,10 @@ class Dialect(Enum):
 _PORTS = {Security.TLS: 465, Security.STARTTLS: 587, Security.NONE: 25, Security.OPPORTUNISTIC: 25}
 _POP_PORTS = {Security.TLS: 995, Security.STARTTLS: 110, Security.NONE: 110, Security.OPPORTUNISTIC: 110}
 _IMAP_PORTS = {Security.TLS: 993, Security.STARTTLS: 143, Security.NONE: 143, Security.OPPORTUNISTIC: 143}
-_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?")
+_NAME = expression(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?")
 _EHLO = expression(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f.:]+\]|\[IPv6:[0-9A-Fa-f.:]+\]")
-_LOOPBACK = re.compile(r"localhost\.?|127(?:\.\d{1,3}){3}|::1|/.*", re.IGNORECASE)
+_ADDRESS = expression(r"[0-9A-Fa-f:.]+(?:%[A-Za-z0-9]+)?")
+_LOOPBACK = expression(r"(?i)localhost\.?|127(?:\.\d{1,3}){3}|::1|/.*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,12 @@ class Timeouts:
         return limit
 
 
+def _system() -> Trust:
+    from courriel.model.trust import Trust  # noqa: PLC0415 - not before there is a server
+
+    return Trust.system()
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """The address of a mail server and the way to protect the road to it.
@@ -94,11 +104,11 @@ class Server:
     host: str
     port: int = 0
     security: Security = Security.TLS
-    trust: Trust = field(default_factory=Trust.system)
+    trust: Trust = field(default_factory=_system)
     client_certificate: ClientCertificate | None = None
     tls_name: str = ""
     ehlo_name: str = ""
-    timeouts: Timeouts = Timeouts()
+    timeouts: Timeouts = field(default_factory=Timeouts)  # made when it is needed: nothing is made by an import
     auth: tuple[str, ...] = ()
     allow_clear_credentials: bool = False
     dialect: Dialect = Dialect.SMTP
@@ -155,7 +165,7 @@ def _checked_host(host: str) -> str:
         return host
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if ":" in bare:
-        if re.fullmatch(r"[0-9A-Fa-f:.]+(?:%[A-Za-z0-9]+)?", bare) and bare.count(":") > 1:
+        if _ADDRESS.fullmatch(bare) and bare.count(":") > 1:
             return bare
     else:
         name = bare if bare.isascii() else _to_ascii(bare)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import count
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -17,12 +21,15 @@ _COUNTER = count(1)
 class _Second:
     """What all mails of one second share: a bulk mailing asks for the zone, and draws its chance, once a second."""
 
-    __slots__ = ("begin", "chance", "end", "here", "written")
+    __slots__ = ("begin", "chance", "clock", "end", "here", "written")
 
-    def __init__(self, begin: datetime) -> None:
-        self.begin = begin
-        self.end = begin + timedelta(seconds=1)
-        self.here = begin.astimezone()
+    def __init__(self) -> None:
+        from datetime import UTC, datetime, timedelta  # noqa: PLC0415 - not before the first message
+
+        self.clock = partial(datetime.now, UTC)
+        self.begin = self.clock().replace(microsecond=0)
+        self.end = self.begin + timedelta(seconds=1)
+        self.here = self.begin.astimezone()
         self.written = written(self.here)
         self.chance = os.urandom(12).hex()
 
@@ -62,9 +69,8 @@ def _this_second() -> _Second:
     """The second that we are in. Threads see the old one or the new one, and never a mixture."""
     global _latest  # noqa: PLW0603 - the one thing here that changes
     second = _latest
-    moment = datetime.now(UTC)
-    if second is None or not second.begin <= moment < second.end:
-        second = _latest = _Second(moment.replace(microsecond=0))
+    if second is None or not second.begin <= second.clock() < second.end:
+        second = _latest = _Second()
     return second
 
 
@@ -80,6 +86,8 @@ if hasattr(os, "register_at_fork"):
 
 @lru_cache(maxsize=64)
 def _written(year: int, month: int, day: int, hour: int, minute: int, second: int, offset: int) -> str:
+    from datetime import date  # noqa: PLC0415 - see above
+
     weekday = _DAYS[date(year, month, day).weekday()]
     sign = "-" if offset < 0 else "+"
     zone = f"{sign}{abs(offset) // 60:02}{abs(offset) % 60:02}"

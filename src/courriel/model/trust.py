@@ -6,21 +6,25 @@ What follows is only said here; the files are read, and the store asked, when a 
 from __future__ import annotations
 
 import os
-import re
-from binascii import Error as NotBase64
-from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterable
-from typing import TypeAlias
 
 from courriel import errors
 from courriel.expressions import expression
 from courriel.values import dataclass, field, replace
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 Path: TypeAlias = "str | os.PathLike[str]"
 
 _CERTIFICATE = expression(
     rb"-----BEGIN (?:X509 )?CERTIFICATE-----([A-Za-z0-9+/=\s]*)-----END (?:X509 )?CERTIFICATE-----"
 )
+
+_HEXADECIMAL = expression(r"[0-9a-f]{64}")
+_BASE64 = expression(r"[A-Za-z0-9+/_-]{43}=?")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -163,6 +167,8 @@ class Trust:
 
     def words(self) -> tuple[str, ...]:
         """The sources as words for a URL, which `of_words` reads back. The dangerous one has none: it is `verify=0`."""
+        from binascii import b2a_base64
+
         known = (("system", self.uses_system), ("bundled", self.uses_bundle))
         return (
             *(word for word, used in known if used),
@@ -210,6 +216,9 @@ class ClientCertificate:
 
 def certificates_in(text: bytes) -> tuple[bytes, ...]:
     """Every certificate of a PEM text as DER, in order; what stands between is passed over. Raises InvalidServer."""
+    from binascii import Error as NotBase64
+    from binascii import a2b_base64
+
     try:
         found = tuple(a2b_base64(block, strict_mode=False) for block in _CERTIFICATE.findall(text))
     except NotBase64:
@@ -237,9 +246,11 @@ def _fingerprint(text: str) -> str:
     kind, _, digits = text.strip().partition(":")
     if kind.lower() == "sha256":
         plain = digits.replace(":", "").lower()
-        if re.fullmatch(r"[0-9a-f]{64}", plain):
+        if _HEXADECIMAL.fullmatch(plain):
             return plain
-        if re.fullmatch(r"[A-Za-z0-9+/_-]{43}=?", digits):
+        if _BASE64.fullmatch(digits):
+            from binascii import a2b_base64
+
             standard = digits.rstrip("=").replace("-", "+").replace("_", "/")
             return a2b_base64(standard + "=").hex()
     if text.startswith("sha256//"):

@@ -8,10 +8,14 @@ from __future__ import annotations
 import os
 import ssl
 import sys
-from typing import TypeAlias
 
 from courriel import errors
 from courriel.model.trust import certificates_in
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 # Where the systems we know keep their authorities, for a Python that was built elsewhere and looks in the wrong place.
 _KNOWN_STORES = (

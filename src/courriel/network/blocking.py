@@ -6,10 +6,8 @@ import select
 import socket
 import sys
 from collections.abc import Awaitable
-from contextlib import suppress
 from struct import pack
 from time import monotonic
-from typing import TYPE_CHECKING, TypeVar, cast
 
 from courriel import errors
 from courriel.dialogue.flow import (
@@ -33,10 +31,13 @@ from courriel.network import race, resolve
 from courriel.network.line import PROBING, Clock, Turn, keep_line, prepared_tls, refuse_if_broken, token_bytes
 from courriel.network.transcript import Transcript
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     import ssl
+    from typing import TypeVar
 
-T = TypeVar("T")
+    T = TypeVar("T")
 
 _READ = 16 * 1024  # octets read at a time; room for more costs more, used or not
 _OFTEN = 4  # times that the kernel may wake us during one wait, so that stages do not change its mind all the time
@@ -102,7 +103,8 @@ class Line:
                 else:
                     want = flow.send(answer)
         except StopIteration as end:
-            return cast("T", end.value)
+            result: T = end.value
+            return result
 
     def follow(self, server: Server) -> None:
         """Bear other silences, from the next wait on: `server` is the same one in all but its time-outs."""
@@ -120,9 +122,11 @@ class Line:
         line, self._socket = self._socket, None
         self._early.clear()
         if line is not None:
-            with suppress(OSError):
+            try:  # noqa: SIM105 - contextlib would be imported for this alone
                 # Closing alone would leave another thread, that waits on this line, waiting.
                 line.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
             line.close()
             self._note("hung up")
 
@@ -183,12 +187,15 @@ class Line:
         The limit is for silence, not for the whole: a large message on a slow line does not fail while it goes on.
         """
         if _says_something(line, seconds, listening=len(self._early) < _EARLY):
-            with suppress(BlockingIOError):
+            try:  # noqa: SIM105 - contextlib would be imported for this alone
                 self._early += self._heard(line)
+            except BlockingIOError:
+                pass
 
     def _is_silent(self, line: socket.socket) -> bool:
         """Whether nothing has arrived on a secured line; asked of the socket, since an error each time costs more."""
-        return not cast("ssl.SSLSocket", line).pending() and not _is_readable(line)
+        secured: ssl.SSLSocket = line  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+        return not secured.pending() and not _is_readable(line)
 
     def _heard(self, line: socket.socket) -> bytes:
         """What is here, without waiting. Raises ConnectionResetError when the other side hung up."""
@@ -294,7 +301,8 @@ class Line:
     def _remember(self) -> None:
         from courriel.network import tls  # noqa: PLC0415
 
-        tls.remember(cast("ssl.SSLSocket", self._open_socket("secure")))
+        secured: ssl.SSLSocket = self._open_socket("secure")  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+        tls.remember(secured)
 
     # The steps.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from _thread import allocate_lock
 from time import monotonic
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from courriel import errors
 from courriel.errors import Stage
@@ -13,6 +12,8 @@ from courriel.model.credentials import Token
 from courriel.model.server import Server
 from courriel.network.failures import overdue, silent, translate
 from courriel.network.race import Unreached
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     import ssl

@@ -12,7 +12,6 @@ import errno
 import os
 import socket
 from collections.abc import Iterable
-from contextlib import suppress
 from itertools import zip_longest
 from selectors import EVENT_WRITE, DefaultSelector
 from time import monotonic
@@ -106,8 +105,10 @@ def reach(places: list[Place], ends: float) -> socket.socket:
 
 def hurry(line: socket.socket) -> socket.socket:
     """The same line, and what is written on it leaves at once (TCP_NODELAY)."""
-    with suppress(OSError):  # a local socket has no such option, and needs none
+    try:  # noqa: SIM105 - contextlib would be imported for this alone
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except OSError:
+        pass  # a local socket has no such option, and needs none
     return line
 
 

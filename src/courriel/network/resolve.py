@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from typing import TypeAlias
 
 from courriel.model.server import Server
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 Place: TypeAlias = "tuple[int, object]"
 """An address family, and what `connect` wants for it."""

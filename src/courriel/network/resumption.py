@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import ssl
 from time import time
-from typing import NamedTuple
+
+from courriel.values import dataclass
 
 _LONGEST = 3600  # seconds after which certificate and trust are looked at again, whatever the server offers
 _FRESH = 60  # seconds for which one ticket serves; lines of the same minute are known as ours by their address anyway
 _MOST = 100  # names in one context
 
 
-class Agreement(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Agreement:
     """A session that can be taken up again; `ends` by when the certificate must be looked at again (Unix time)."""
 
     session: ssl.SSLSession

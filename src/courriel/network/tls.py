@@ -12,23 +12,21 @@ refuses. Until it has returned, nothing may be sent on the line.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import ssl
-import threading
+from _thread import allocate_lock, get_ident
 
 from courriel import errors
 from courriel.model.trust import ClientCertificate, Trust
 from courriel.network import authorities
 from courriel.network.resumption import Remembering, remember
-from courriel.network.tls_reasons import Finding, examine, explain
 
-__all__ = ["Finding", "client_context", "examine", "explain", "finish", "name_to_check", "remember", "server_context"]
+__all__ = ["client_context", "finish", "name_to_check", "remember", "server_context"]
 
 _KEPT = 64  # contexts; a file that changes every minute must not fill the memory of a worker that runs for months
 
 _contexts: dict[authorities.Stamp, ssl.SSLContext] = {}
-_making = threading.Lock()
+_making = allocate_lock()
 
 
 def client_context(trust: Trust, client_certificate: ClientCertificate | None = None) -> ssl.SSLContext:
@@ -43,7 +41,7 @@ def client_context(trust: Trust, client_certificate: ClientCertificate | None = 
     if _asks_the_system(trust):
         # truststore holds a lock of the context while it waits for the network: shared between threads, one slow server
         # would keep every other handshake waiting. Its contexts hold no authorities and cost little.
-        question += (threading.get_ident(),)
+        question += (get_ident(),)
     with _making:
         context = _contexts.get(question)
         if context is None:
@@ -75,7 +73,7 @@ def finish(line: ssl.SSLSocket | ssl.SSLObject, trust: Trust, server: str = "") 
     name = line.server_hostname or ""
     if trust.accepts_anything:
         _warn_of_no_checks(name)
-    if trust.pins and (seen := hashlib.sha256(leaf).hexdigest()) not in trust.pins:
+    if trust.pins and (seen := _fingerprint(leaf)) not in trust.pins:
         raise errors.TlsFailed(
             f"the certificate of {name} is not the pinned one: the server has sha256:{seen}, "
             f"expected was {' or '.join(f'sha256:{pin}' for pin in trust.pins)}",
@@ -203,6 +201,12 @@ def _stamps(trust: Trust, ours: ClientCertificate | None) -> authorities.Stamp:
     if ours is not None:
         places += [ours.certificate, ours.key or ours.certificate]
     return store, *(authorities.stamp(place) for place in places)
+
+
+def _fingerprint(certificate: bytes) -> str:
+    from hashlib import sha256
+
+    return sha256(certificate).hexdigest()
 
 
 def _warn_of_no_checks(name: str) -> None:

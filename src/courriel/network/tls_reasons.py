@@ -7,17 +7,21 @@ second connection is made to look closer.
 from __future__ import annotations
 
 import ssl
-from typing import Literal, TypeAlias
 
 from courriel.model.trust import Trust
 from courriel.network import authorities
 from courriel.values import dataclass
 
-Check: TypeAlias = Literal[
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Literal, TypeAlias
+
+Check: TypeAlias = """Literal[
     "issuer", "self-signed", "expired", "not yet valid", "name", "purpose", "chain", "strength", "revoked",
     "certificate", "protocol", "version", "cipher", "client certificate wanted", "client certificate refused",
     "handshake", "hung up", "silence", "other",
-]  # fmt: skip
+]"""
 """What was looked at when the line was given up."""
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from time import monotonic
-from typing import Literal
 
 from courriel.dialogue.flow import Ask, Send
 from courriel.errors import Stage
 from courriel.values import dataclass
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Literal
 
 _LONGEST = 2000  # characters of one entry
 

@@ -26,7 +26,8 @@ from courriel.outbox.ticket import Ticket
 from courriel.outbox.ways import Via, Ways
 from courriel.outbox.worker import BATCH, GRACE, Confirm, Tools, Worker
 from courriel.outbox.writing import Moment, Terms, seconds_from_now, written
-from courriel.session.outgoing import OnRefused, Sendable, Wishes
+from courriel.session.outgoing import Sendable
+from courriel.session.wishes import OnRefused, Wishes
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -14,15 +14,8 @@ from courriel.model.content import Content
 from courriel.model.envelope import Envelope, Notify, Return
 from courriel.model.message import Priority
 from courriel.outbox.store import Job, NewMail, OnUnsure, Store, in_chunks
-from courriel.session.outgoing import (
-    IN_SEVEN_BITS,
-    OnRefused,
-    Outgoing,
-    Sendable,
-    Wishes,
-    all_or_nothing,
-    prepare,
-)
+from courriel.session.outgoing import IN_SEVEN_BITS, Outgoing, Sendable, prepare
+from courriel.session.wishes import OnRefused, Wishes, all_or_nothing
 from courriel.values import dataclass
 
 Moment: TypeAlias = "datetime | timedelta | float | None"

@@ -11,10 +11,10 @@ from courriel.dialogue.stream import Stream
 from courriel.model.receipt import Receipt
 from courriel.session.lending import Lending, Warm
 from courriel.session.mailbag import Errand, Mailbag
-from courriel.session.many import WINDOW
-from courriel.session.outgoing import Sendable, Wishes
+from courriel.session.outgoing import Sendable
 from courriel.session.shelf import Place, Ticket
 from courriel.session.smtp import AsyncSmtpSession
+from courriel.session.wishes import WINDOW, Wishes
 
 if TYPE_CHECKING:
     import asyncio

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
-
 from courriel.model.server import Server, Timeouts
 from courriel.values import replace
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from courriel.network import awaiting, blocking
 
+    class Dialogue(Protocol):
+        """What a conversation has learnt on the way."""
 
-class Dialogue(Protocol):
-    """What a conversation has learnt on the way."""
-
-    server: Server
-    capabilities: dict[str, str]
-    greeting: str
-    mechanism: str
+        server: Server
+        capabilities: dict[str, str]
+        greeting: str
+        mechanism: str
 
 
 class Known:

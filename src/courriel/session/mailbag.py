@@ -17,8 +17,9 @@ from courriel.dialogue.stream import Stream
 from courriel.dialogue.tray import Parcel, Result
 from courriel.model.receipt import Receipt
 from courriel.session.lending import OPENING
-from courriel.session.outgoing import Sendable, Wishes, made_ready
+from courriel.session.outgoing import Sendable, made_ready
 from courriel.session.shelf import Ticket
+from courriel.session.wishes import Wishes
 from courriel.wire.abilities import Abilities
 
 if TYPE_CHECKING:

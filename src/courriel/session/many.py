@@ -10,11 +10,9 @@ from courriel import errors
 from courriel.dialogue.smtp import SmtpDialogue
 from courriel.dialogue.stream import Stream
 from courriel.dialogue.tray import Parcel
-from courriel.session.outgoing import OnRefused, Sendable, all_or_nothing, made_ready
+from courriel.session.outgoing import Sendable, made_ready
+from courriel.session.wishes import OnRefused, all_or_nothing
 from courriel.wire.abilities import Abilities
-
-WINDOW = 100
-"""Messages in flight, where the server takes whole messages at a time: enough to keep any line busy."""
 
 _SLOW = 0.02
 """Seconds after which a message had to be waited for: what is in hand then leaves before the next is asked for."""

@@ -2,75 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal, TypeAlias
-
-from courriel import errors
-from courriel.dialogue.flow import Asking
-from courriel.model.address import Address
 from courriel.model.content import Content
-from courriel.model.envelope import Envelope, Notify, Return
+from courriel.model.envelope import Envelope
 from courriel.model.message import Message
 from courriel.model.prepared import Prepared
 from courriel.model.ready import ReadyMessage
-from courriel.values import dataclass, replace
+from courriel.session.wishes import Wishes
+from courriel.values import dataclass
 from courriel.wire.abilities import Abilities
 from courriel.wire.mime import content_of
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
     from email.message import EmailMessage
+    from typing import TypeAlias
+
+    from courriel.dialogue.flow import Asking
 
 Sendable: TypeAlias = "Message | ReadyMessage | EmailMessage | Outgoing"
 """What a session sends: a message of ours, a ready one, one of the standard library, or octets with their envelope."""
-
-OnRefused: TypeAlias = Literal["deliver", "abandon"]
-"""What one refused recipient means for the others: "deliver" to them, or "abandon" the message before it is sent."""
-
 
 IN_EIGHT_BITS = Abilities({"8BITMIME": "", "SMTPUTF8": "", "DSN": ""})
 """For those who carry a message to no server: it is written as shortly as it can be."""
 
 IN_SEVEN_BITS = Abilities({"SMTPUTF8": ""})
 """The same, where the octets are shown or kept for a server that nobody knows yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What one call to `send` asks for beyond the message itself; see `SmtpSession.send`."""
-
-    sender: Address | str | None = None
-    to: Address | str | Iterable[Address | str] | None = None
-    notify: Iterable[Notify] = ()
-    ret: Return | None = None
-    envid: str = ""
-    require_tls: bool = False
-
-    def envelope_of(self, message: Message | Prepared | ReadyMessage) -> Envelope:
-        """The message's envelope, with what was wished instead of what its header says."""
-        envelope = message.envelope(self.sender, self.to)
-        if not (self.notify or self.ret or self.envid or self.require_tls):
-            return envelope
-        return replace(
-            envelope,
-            notify=frozenset(self.notify) or envelope.notify,
-            ret=self.ret or envelope.ret,
-            envid=self.envid or envelope.envid,
-            require_tls=self.require_tls or envelope.require_tls,
-        )
-
-
-def wished(
-    sender: Address | str | None,
-    to: Address | str | Iterable[Address | str] | None,
-    notify: Iterable[Notify],
-    ret: Return | None,
-    envid: str,
-    require_tls: bool,
-) -> Wishes | None:
-    """The same, where anything is asked for at all."""
-    if sender is None and to is None and notify == () and ret is None and not envid and not require_tls:
-        return None
-    return Wishes(sender, to, notify, ret, envid, require_tls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +40,6 @@ class Outgoing:
     notes: tuple[str, ...] = ()
     permit: Asking | None = None
     """Asked just before its end leaves; at a no the line is cut, and nothing was delivered."""
-
-
-def all_or_nothing(on_refused: OnRefused) -> bool:
-    """Whether one refused recipient is enough for nothing to be sent. Raises UsageError for a word that is neither."""
-    if on_refused not in ("deliver", "abandon"):
-        raise errors.UsageError(f'on_refused is "deliver" or "abandon", not {on_refused!r}')
-    return on_refused == "abandon"
 
 
 def prepare(message: Sendable, able: Abilities, wishes: Wishes | None = None) -> Outgoing:

@@ -19,11 +19,12 @@ from courriel.model.receipt import Receipt
 from courriel.model.server import Server
 from courriel.session.gathering import Act, Gathering
 from courriel.session.lending import Lending, never_begun
-from courriel.session.outgoing import OnRefused, Outgoing, Sendable, Wishes, all_or_nothing
+from courriel.session.outgoing import Outgoing, Sendable
 from courriel.session.pace import Rate
 from courriel.session.shelf import Limits, Place, Ticket
 from courriel.session.smtp import AsyncSmtpSession, SmtpSession
 from courriel.session.warm import AsyncWarmSession, WarmSession
+from courriel.session.wishes import OnRefused, Wishes, all_or_nothing
 
 if TYPE_CHECKING:
     import asyncio

@@ -1,41 +1,48 @@
-"""SMTP sessions: one conversation, for those who block and those who await."""
+"""
+SMTP sessions: one conversation, for those who block and those who await.
+
+What a session works with (the conversation, the line, what writes messages) is loaded when the first one is made: a
+program may know the names, and send nothing.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from courriel import errors
-from courriel.dialogue.flow import Asking, Flow
-from courriel.dialogue.smtp import SmtpDialogue
-from courriel.dialogue.tray import Result
 from courriel.model.address import Address
-from courriel.model.content import Content
 from courriel.model.credentials import Credentials
 from courriel.model.envelope import Envelope, Notify, Return
 from courriel.model.receipt import Receipt
 from courriel.model.server import Dialect, Server
-from courriel.network import blocking
-from courriel.network.line import refuse_if_broken
-from courriel.network.transcript import Transcript, log_if_wanted
 from courriel.session.known import Known
-from courriel.session.many import WINDOW, AsyncSupply, Supply, stream_on
-from courriel.session.outgoing import OnRefused, Sendable, all_or_nothing, made_ready, wished
+from courriel.session.wishes import WINDOW, OnRefused, all_or_nothing, wished
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from typing import Self
 
-    from courriel.network import awaiting
+    from courriel.dialogue.flow import Asking, Flow
+    from courriel.dialogue.smtp import SmtpDialogue
+    from courriel.dialogue.tray import Result
+    from courriel.model.content import Content
+    from courriel.network import awaiting, blocking
+    from courriel.network.transcript import Transcript
+    from courriel.session.outgoing import Sendable
 
 
 class _Session(Known):
     """What both colours know of their session without waiting for anything."""
 
     def __init__(self, server: Server, credentials: Credentials | None, line: blocking.Line | awaiting.Line) -> None:
+        from courriel.dialogue.smtp import SmtpDialogue  # noqa: PLC0415
+        from courriel.session.outgoing import made_ready  # noqa: PLC0415 - kept, since each `send` would feel its import
+
         self.server = server
         self._known = line
+        self._made_ready = made_ready
         self._dialogue = SmtpDialogue(server, credentials)
 
     def _talk_of(self) -> SmtpDialogue:
@@ -74,6 +81,9 @@ class SmtpSession(_Session):
     def __init__(
         self, server: Server | str, credentials: Credentials | None = None, *, transcript: Transcript | None = None
     ) -> None:
+        from courriel.network import blocking  # noqa: PLC0415 - those who await do not pay for this one
+        from courriel.network.transcript import log_if_wanted  # noqa: PLC0415
+
         server = _as_server(server)
         self._line = blocking.Line(server, transcript if transcript is not None else log_if_wanted())
         super().__init__(server, credentials, self._line)
@@ -111,7 +121,7 @@ class SmtpSession(_Session):
         InvalidMessage, InvalidAddress and NotSupported are raised before a byte is sent.
         """
         self._refuse_if_closed()
-        envelope, content, message_id, notes, permit = made_ready(
+        envelope, content, message_id, notes, permit = self._made_ready(
             message, self._dialogue.able, wished(sender, to, notify, ret, envid, require_tls)
         )
         receipt = self.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
@@ -133,6 +143,9 @@ class SmtpSession(_Session):
         after those before have had theirs. The session is busy until the last result was taken; who stops before closes
         the generator, and messages in flight then have results that nobody reads.
         """
+        from courriel.network.line import refuse_if_broken  # noqa: PLC0415
+        from courriel.session.many import Supply, stream_on  # noqa: PLC0415 - not for one message
+
         refuse_if_broken(not self.usable, self.server)
         stream = stream_on(self._dialogue, on_refused, window)
         supply = Supply(messages)
@@ -177,8 +190,10 @@ class SmtpSession(_Session):
     def close(self) -> None:
         """Say goodbye and hang up. Never raises for what the server does then: what was accepted stays accepted."""
         if self.usable:
-            with suppress(errors.CourrielError):
+            try:  # noqa: SIM105 - contextlib would be imported for this alone
                 self._line.run(self._dialogue.close())
+            except errors.CourrielError:
+                pass
         self._line.hang_up()
 
     def __enter__(self) -> Self:
@@ -197,6 +212,7 @@ class AsyncSmtpSession(_Session):
         self, server: Server | str, credentials: Credentials | None = None, *, transcript: Transcript | None = None
     ) -> None:
         from courriel.network import awaiting  # noqa: PLC0415 - those who block do not pay for asyncio
+        from courriel.network.transcript import log_if_wanted  # noqa: PLC0415
 
         server = _as_server(server)
         self._line = awaiting.Line(server, transcript if transcript is not None else log_if_wanted())
@@ -224,7 +240,7 @@ class AsyncSmtpSession(_Session):
         A cancelled call hangs up, and proves nothing about what the server has already accepted.
         """
         self._refuse_if_closed()
-        envelope, content, message_id, notes, permit = made_ready(
+        envelope, content, message_id, notes, permit = self._made_ready(
             message, self._dialogue.able, wished(sender, to, notify, ret, envid, require_tls)
         )
         receipt = await self.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
@@ -241,6 +257,9 @@ class AsyncSmtpSession(_Session):
 
         The messages may come from an async iterable too. A cancelled call hangs up: what was in flight is in doubt.
         """
+        from courriel.network.line import refuse_if_broken  # noqa: PLC0415
+        from courriel.session.many import AsyncSupply, stream_on  # noqa: PLC0415 - not for one message
+
         refuse_if_broken(not self.usable, self.server)
         stream = stream_on(self._dialogue, on_refused, window)
         supply = AsyncSupply(messages)
@@ -281,8 +300,10 @@ class AsyncSmtpSession(_Session):
     async def close(self) -> None:
         """Say goodbye and hang up; see SmtpSession.close."""
         if self.usable:
-            with suppress(errors.CourrielError):
+            try:  # noqa: SIM105 - see SmtpSession.close
                 await self._line.run(self._dialogue.close())
+            except errors.CourrielError:
+                pass
         self._line.hang_up()
 
     async def __aenter__(self) -> Self:

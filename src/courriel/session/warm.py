@@ -15,10 +15,11 @@ from courriel.model.credentials import Credentials
 from courriel.model.envelope import Envelope
 from courriel.model.receipt import Receipt
 from courriel.session.lending import Counting, Warm
-from courriel.session.many import WINDOW, one_by_one
-from courriel.session.outgoing import OnRefused, Sendable
+from courriel.session.many import one_by_one
+from courriel.session.outgoing import Sendable
 from courriel.session.shelf import Place
 from courriel.session.smtp import AsyncSmtpSession, SmtpSession
+from courriel.session.wishes import WINDOW, OnRefused
 
 if TYPE_CHECKING:
     from typing import Self

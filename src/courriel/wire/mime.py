@@ -13,7 +13,6 @@ The nesting is the usual one, each level there only when it is needed:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from courriel.model.attachment import Attachment
 from courriel.model.content import Content
@@ -24,6 +23,8 @@ from courriel.model.ready import ReadyMessage
 from courriel.model.stamp import written
 from courriel.wire.headers import address_field, ids_field, text_field
 from courriel.wire.parts import Boundaries, Part, attachment_part, multipart, text_part
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from email.message import Message as LibraryMessage

@@ -5,10 +5,15 @@ from __future__ import annotations
 from binascii import crc32
 
 from courriel.model.attachment import Attachment
-from courriel.model.content import Piece, has_long_line, is_dotless
+from courriel.model.content import has_long_line, is_dotless
 from courriel.values import dataclass
 from courriel.wire.headers import is_plain_value, parameter
 from courriel.wire.transfer import Base64File, encode_base64, encode_text
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from courriel.model.content import Piece
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ import os
 from binascii import b2a_base64, b2a_qp
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
-from importlib import import_module
 from struct import Struct
 
 from courriel.model.attachment import Attachment, changed, gone, written_to
@@ -138,6 +137,8 @@ def _lines(block: memoryview) -> bytes:
 @lru_cache(maxsize=1)
 def _base64() -> Callable[[memoryview], bytes]:
     """The fastest base64 there is: pybase64 when it is installed (the extra `speed`), looked for on first use."""
+    from importlib import import_module
+
     try:
         found: Callable[[memoryview], bytes] = import_module("pybase64").b64encode
     except ImportError:

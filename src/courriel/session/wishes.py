@@ -1,0 +1,71 @@
+"""What one call asks for beyond the message: other people than the header names, reports, all or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from courriel import errors
+from courriel.model.address import Address
+from courriel.model.envelope import Envelope, Notify, Return
+from courriel.values import dataclass, replace
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Literal, TypeAlias
+
+    from courriel.model.message import Message
+    from courriel.model.prepared import Prepared
+    from courriel.model.ready import ReadyMessage
+
+OnRefused: TypeAlias = "Literal['deliver', 'abandon']"
+"""What one refused recipient means for the others: "deliver" to them, or "abandon" the message before it is sent."""
+
+WINDOW = 100
+"""Messages in flight, where the server takes whole messages at a time: enough to keep any line busy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What one call to `send` asks for beyond the message itself; see `SmtpSession.send`."""
+
+    sender: Address | str | None = None
+    to: Address | str | Iterable[Address | str] | None = None
+    notify: Iterable[Notify] = ()
+    ret: Return | None = None
+    envid: str = ""
+    require_tls: bool = False
+
+    def envelope_of(self, message: Message | Prepared | ReadyMessage) -> Envelope:
+        """The message's envelope, with what was wished instead of what its header says."""
+        envelope = message.envelope(self.sender, self.to)
+        if not (self.notify or self.ret or self.envid or self.require_tls):
+            return envelope
+        return replace(
+            envelope,
+            notify=frozenset(self.notify) or envelope.notify,
+            ret=self.ret or envelope.ret,
+            envid=self.envid or envelope.envid,
+            require_tls=self.require_tls or envelope.require_tls,
+        )
+
+
+def wished(
+    sender: Address | str | None,
+    to: Address | str | Iterable[Address | str] | None,
+    notify: Iterable[Notify],
+    ret: Return | None,
+    envid: str,
+    require_tls: bool,
+) -> Wishes | None:
+    """The same, where anything is asked for at all."""
+    if sender is None and to is None and notify == () and ret is None and not envid and not require_tls:
+        return None
+    return Wishes(sender, to, notify, ret, envid, require_tls)
+
+
+def all_or_nothing(on_refused: OnRefused) -> bool:
+    """Whether one refused recipient is enough for nothing to be sent. Raises UsageError for a word that is neither."""
+    if on_refused not in ("deliver", "abandon"):
+        raise errors.UsageError(f'on_refused is "deliver" or "abandon", not {on_refused!r}')
+    return on_refused == "abandon"
