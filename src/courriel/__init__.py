@@ -62,8 +62,8 @@ if TYPE_CHECKING:
     from courriel.sandbox.sandbox import Sandbox as Sandbox
     from courriel.session.imap import ImapSession as ImapSession
     from courriel.session.imap_awaited import AsyncImapSession as AsyncImapSession
-    from courriel.session.pool import AsyncSmtpPool as AsyncSmtpPool
     from courriel.session.pool import SmtpPool as SmtpPool
+    from courriel.session.pool_awaited import AsyncSmtpPool as AsyncSmtpPool
     from courriel.session.pop3 import AsyncPopSession as AsyncPopSession
     from courriel.session.pop3 import PopSession as PopSession
     from courriel.session.smtp import AsyncSmtpSession as AsyncSmtpSession
@@ -77,7 +77,7 @@ _HOMES = {
     "AsyncLetter": "wire.letter",
     "AsyncOutbox": "outbox.aio",
     "AsyncPopSession": "session.pop3",
-    "AsyncSmtpPool": "session.pool",
+    "AsyncSmtpPool": "session.pool_awaited",
     "AsyncSmtpSession": "session.smtp",
     "Attachment": "model.attachment",
     "ClientCertificate": "model.trust",

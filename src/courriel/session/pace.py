@@ -37,6 +37,11 @@ class Rate:
             raise errors.UsageError(f"{text!r} is not a rate; write 30/m for thirty messages a minute (s, m, h, d)")
         return cls(int(read[1]), _UNITS[read[2]])
 
+    @classmethod
+    def of(cls, rate: Rate | str | None) -> Rate | None:
+        """Take a rate as people give it: as text, or made already, or none."""
+        return cls.parse(rate) if isinstance(rate, str) else rate
+
     def __str__(self) -> str:
         unit = next((name for name, seconds in _UNITS.items() if seconds == self.seconds), None)
         return f"{self.messages}/{unit}" if unit else f"{self.messages} in {self.seconds:g} s"

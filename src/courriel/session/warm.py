@@ -24,7 +24,8 @@ from courriel.session.wishes import WINDOW, OnRefused
 if TYPE_CHECKING:
     from typing import Self
 
-    from courriel.session.pool import AsyncSmtpPool, SmtpPool
+    from courriel.session.pool import SmtpPool
+    from courriel.session.pool_awaited import AsyncSmtpPool
 
 
 class WarmSession(Warm, SmtpSession):

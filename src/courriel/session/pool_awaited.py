@@ -1,0 +1,284 @@
+"""A pool for those who await: warm sessions to one server, for every task of one event loop."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
+from time import monotonic
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from courriel import errors
+from courriel.dialogue.flow import Asking
+from courriel.model.address import Address
+from courriel.model.content import Content
+from courriel.model.credentials import Credentials
+from courriel.model.envelope import Envelope, Notify, Return
+from courriel.model.receipt import Receipt
+from courriel.model.server import Server
+from courriel.session.gathering import Act, Gathering
+from courriel.session.lending import never_begun
+from courriel.session.outgoing import Outgoing, Sendable
+from courriel.session.pace import Rate
+from courriel.session.shelf import Limits, Place, Ticket
+from courriel.session.smtp import AsyncSmtpSession
+from courriel.session.warm import AsyncWarmSession
+from courriel.session.wishes import OnRefused, Wishes, all_or_nothing
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Awaitable
+    from typing import Self
+
+
+class AsyncSmtpPool(Gathering):
+    """Up to `size` open sessions to one server, for any number of tasks of one event loop: see SmtpPool.
+
+    Those who find no session free leave together on the next one, without waiting for each other's answers where the
+    server can do that (CHUNKING, PIPELINING); each has its own receipt or error. When a line breaks then, every message
+    that was on its way is in doubt, up to a hundred; one that left alone is alone in it.
+
+    A session that has rested too long is closed by a timer. Sends may be cancelled at any moment: one that waits just
+    leaves the queue, one that sends alone hangs up its session, and one that left with others is finished for their
+    sake. A message that was begun may be in doubt.
+    """
+
+    def __init__(
+        self,
+        server: Server | str,
+        credentials: Credentials | None = None,
+        *,
+        size: int = 4,
+        idle: float = 8.0,
+        age: float = 300.0,
+        messages: int = 100,
+        wait: float = 30.0,
+        rate: Rate | str | None = None,
+    ) -> None:
+        from asyncio import get_running_loop  # noqa: PLC0415 - those who block do not pay for asyncio
+
+        super().__init__(server, credentials, Limits(size, idle, age, messages, wait, Rate.of(rate)))
+        self._prepare_to_gather()
+        self._running_loop = get_running_loop
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._alarm: asyncio.TimerHandle | None = None
+
+    async def send(
+        self,
+        message: Sendable,
+        *,
+        sender: Address | str | None = None,
+        to: Address | str | Iterable[Address | str] | None = None,
+        on_refused: OnRefused = "deliver",
+        notify: Iterable[Notify] = (),
+        ret: Return | None = None,
+        envid: str = "",
+        require_tls: bool = False,
+    ) -> Receipt:
+        """Send one message over a session that is free, or with others over the next one; see SmtpPool.send."""
+        wishes: Wishes | None = None
+        if not (sender is to is None) or notify or ret or envid or require_tls:
+            # They may be read again, on another session.
+            to, notify = tuple(to) if isinstance(to, Iterator) else to, tuple(notify)
+            wishes = Wishes(sender, to, notify, ret, envid, require_tls)
+
+        def alone(session: AsyncSmtpSession) -> Awaitable[Receipt]:
+            return session.send(
+                message, sender=sender, to=to, on_refused=on_refused, notify=notify, ret=ret, envid=envid,
+                require_tls=require_tls,
+            )  # fmt: skip
+
+        if all_or_nothing(on_refused) or not self._shelf.at_ease:
+            return await self._with_session(alone)
+        return await self._among_others(message, wishes, alone)
+
+    async def deliver(
+        self,
+        envelope: Envelope,
+        content: Content,
+        message_id: str = "",
+        *,
+        on_refused: OnRefused = "deliver",
+        permit: Asking | None = None,
+    ) -> Receipt:
+        """Hand over octets that are ready, as they are."""
+
+        def alone(session: AsyncSmtpSession) -> Awaitable[Receipt]:
+            return session.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
+
+        if all_or_nothing(on_refused) or not self._shelf.at_ease:
+            return await self._with_session(alone)
+        return await self._among_others(Outgoing(envelope, content, message_id, permit=permit), None, alone)
+
+    @asynccontextmanager
+    async def session(self) -> AsyncGenerator[AsyncSmtpSession]:
+        """A session for oneself; see SmtpPool.session."""
+        ticket = self._ask_here()
+        session = await self._ready(ticket, look=True)
+        try:
+            yield session
+        finally:
+            self._withdraw(ticket)
+
+    async def close(self) -> None:
+        """Take no more messages, and say goodbye; see SmtpPool.close."""
+        from asyncio import sleep, wait  # noqa: PLC0415
+
+        self._shut()
+        self._stop_gathering()
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        await sleep(0)  # who has just handed over the last message gives the session back now
+        while self._leaving:
+            _ = await wait(list(self._leaving))
+
+    async def hang_up(self) -> None:
+        """Close, and cut what is on its way: those messages fail, and may be in doubt."""
+        from asyncio import wait  # noqa: PLC0415
+
+        for session in self._shelf.sessions:
+            session._line.hang_up()
+        for carrier in self._carriers.values():
+            _ = carrier.cancel()
+        await self.close()
+        if self._carriers:
+            _ = await wait(list(self._carriers.values()))
+
+    async def __aenter__(self) -> Self:
+        if self.closed:
+            raise errors.UsageError("this pool is closed; make another one")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # The steps.
+
+    def _here(self) -> asyncio.AbstractEventLoop:
+        loop = self._running_loop()
+        if self._loop is not loop:
+            if self._loop is not None:
+                raise errors.UsageError("this pool belongs to another event loop; make one for each")
+            self._loop = loop
+        return loop
+
+    def _ask_here(self) -> Ticket[AsyncSmtpSession]:
+        _ = self._here()
+        return self._ask()
+
+    async def _with_session(self, act: Act, ticket: Ticket[AsyncSmtpSession] | None = None) -> Receipt:
+        ticket = ticket or self._ask_here()
+        while True:
+            session, begun = await self._ready(ticket), monotonic()
+            try:
+                receipt = await act(session)
+            except BaseException as error:
+                if not (isinstance(error, errors.CourrielError) and never_begun(error)):
+                    self._withdraw(ticket)
+                    raise
+                if self._is_final(ticket, error, begun):
+                    raise
+            else:
+                self._withdraw(ticket)
+                return receipt
+
+    async def _ready(self, ticket: Ticket[AsyncSmtpSession], *, look: bool = False) -> AsyncSmtpSession:
+        """Wait for a place, and open its session where there is none; `look`: make sure that the server is there."""
+        while True:
+            if ticket.place is None:
+                await self._wait(ticket)
+            assert ticket.place is not None
+            begun = monotonic()
+            try:
+                return await self._opened_session(ticket.place, look)
+            except errors.CourrielError as error:
+                if self._is_final(ticket, error, begun):
+                    raise
+            except BaseException:
+                self._withdraw(ticket)
+                raise
+
+    async def _opened_session(self, place: Place[AsyncSmtpSession], look: bool) -> AsyncSmtpSession:
+        session = place.session
+        if session is None:
+            place.session = session = AsyncWarmSession(self, self._credentials, place)
+            await session.open()
+        elif look:
+            assert isinstance(session, AsyncWarmSession)
+            await session.look()
+        elif session.usable:
+            return session  # lent before the pool was closed: its message goes on
+        if self.closed:
+            raise self._closed_meanwhile()
+        return session
+
+    async def _wait(self, ticket: Ticket[AsyncSmtpSession]) -> None:
+        try:
+            while not ticket.decided:
+                called = self._running_loop().create_future()
+                ticket.call = _caller(called)
+                self._set_alarm()
+                await called
+        except BaseException:
+            self._withdraw(ticket)
+            raise
+        if ticket.refusal is not None:
+            raise ticket.refusal
+
+    async def _pause(self, moment: float) -> None:
+        """Wait for the moment at which the next message may leave."""
+        loop = self._running_loop()
+        called = loop.create_future()
+        call = _caller(called)
+        timer = loop.call_later(moment - monotonic(), call)
+        self._pausing.add(call)
+        try:
+            await called
+        except BaseException:
+            self._unused(moment)
+            raise
+        finally:
+            timer.cancel()
+            self._pausing.discard(call)
+        if self.closed:
+            raise self._closed_meanwhile()
+
+    def _withdraw(self, ticket: Ticket[AsyncSmtpSession]) -> None:
+        super()._withdraw(ticket)
+        if self._alarm is None:
+            self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        """One timer for all: have a look when something has to be done although nobody calls."""
+        if self.closed or self._loop is None or self._loop.is_closed():
+            return
+        now = monotonic()
+        moment = self._shelf.next_change(now)
+        if moment is None:
+            return
+        at = self._loop.time() + max(0.0, moment - now)
+        if self._alarm is not None:
+            if self._alarm.when() <= at:
+                return
+            self._alarm.cancel()
+        self._alarm = self._loop.call_at(at, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self._look()
+        self._set_alarm()
+
+    def _let_go(self, sessions: list[AsyncSmtpSession]) -> None:
+        for session in sessions:
+            assert isinstance(session, AsyncWarmSession)
+            if session.usable and self._loop is not None and not self._loop.is_closed():
+                leaving = self._loop.create_task(session.close())
+                self._leaving.add(leaving)
+                leaving.add_done_callback(self._leaving.discard)
+
+
+def _caller(called: asyncio.Future[None]) -> Callable[[], None]:
+    return lambda: None if called.done() else called.set_result(None)
