@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from courriel.values import dataclass, field, replace
+from courriel.values import dataclass, field, filler, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,19 @@ class Empty:
 @dataclass(frozen=True, slots=True)
 class Alone:
     only: object
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    one: int
+    two: int = 2
+    three: int = 3
+    four: list[int] = field(default_factory=list)
+    five: int = field(default=5, init=False)
+    six: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "six", self.one + 5)
 
 
 words = some.tuples(some.text(max_size=3), some.text(max_size=3), some.tuples(some.text(max_size=2)))
@@ -200,3 +213,41 @@ def test_what_a_class_says_itself_is_kept() -> None:
     assert repr(Own("a")) == "own"
     assert Own("a") == Own("b")
     assert hash(Own("a")) == hash(Own("a"))
+
+
+def test_a_value_of_many_fields_is_guarded_as_any_other() -> None:
+    value = Many(1, three=33)
+
+    assert repr(value) == "Many(one=1, two=2, three=33, four=[], five=5, six=6)"
+    assert type(value) is Many
+    assert value.four is not Many(1).four
+    assert pickle.loads(pickle.dumps(value)) == replace(value) == value
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        value.one = 2  # type: ignore[misc]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        del value.one
+
+
+def test_a_class_that_descends_from_one_of_many_fields_is_filled_too() -> None:
+    class More(Many):
+        pass
+
+    more = More(1)
+    more.extra = 7  # type: ignore[attr-defined]
+
+    assert type(more) is More
+    assert repr(more).endswith("More(one=1, two=2, three=3, four=[], five=5, six=6)")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        more.one = 2  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("kind", [Alone, Many])
+def test_a_class_may_fill_its_values_itself(kind: type) -> None:
+    fields = kind.__slots__  # type: ignore[attr-defined]
+    value = object.__new__(kind)
+
+    filler(kind)(value, *range(len(fields)))
+
+    assert [getattr(value, name) for name in fields] == list(range(len(fields)))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(value, fields[0], 2)
