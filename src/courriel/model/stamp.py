@@ -29,17 +29,22 @@ class _Second:
 
 def new_id(domain: str) -> str:
     """A Message-ID in the sender's own domain: no name of this machine is looked up, and none is given away."""
-    return f"<{_this_second().chance}.{next(_COUNTER):x}@{domain}>"
+    return stamped(domain)[0]
 
 
 def now() -> datetime:
     """This moment, to the second, with the time zone of this machine."""
-    return _this_second().here
+    return stamped("")[1]
 
 
 def stamped(domain: str) -> tuple[str, datetime]:
     """A new Message-ID and this moment, which is what a new message needs."""
-    second = _this_second()
+    global _latest  # noqa: PLW0603 - the one thing here that changes
+    second = _latest
+    moment = _clock(UTC)
+    if second is None or not second.begin <= moment < second.end:
+        # Threads see the old one or the new one, and never a mixture.
+        second = _latest = _Second(moment.replace(microsecond=0))
     return f"<{second.chance}.{next(_COUNTER):x}@{domain}>", second.here
 
 
@@ -56,16 +61,7 @@ def written(moment: datetime) -> str:
 # The steps.
 
 _latest: _Second | None = None
-
-
-def _this_second() -> _Second:
-    """The second that we are in. Threads see the old one or the new one, and never a mixture."""
-    global _latest  # noqa: PLW0603 - the one thing here that changes
-    second = _latest
-    moment = datetime.now(UTC)
-    if second is None or not second.begin <= moment < second.end:
-        second = _latest = _Second(moment.replace(microsecond=0))
-    return second
+_clock = datetime.now
 
 
 def _forget() -> None:
