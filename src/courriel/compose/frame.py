@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from courriel.compose.body import Body
-from courriel.wire.parts import Boundaries, Part, multipart_header, text_header
+from courriel.wire.parts import Part, boundaries_of, multipart_header, text_header
 
 _BOUNDARY = b"=boundary"  # no hole can be called so
 
@@ -22,7 +22,7 @@ class Frame:
         self._some_ascii = any(body.ascii for body in bodies)
         boundary = b"--%(" + _BOUNDARY + b")b"
         parts = [
-            boundary + f"\r\n{text_header(body.kind, '7bit' if body.ascii else '8bit')}\r\n\r\n".encode() + body.format
+            b"".join((boundary, b"\r\n", text_header(body.kind, "7bit" if body.ascii else "8bit"), body.format))
             for body in bodies
         ]
         self._format = b"\r\n".join([*parts, boundary + b"--\r\n"])
@@ -37,10 +37,9 @@ class Frame:
             return None
         if (self._wide and not eight_bit) or (self._some_ascii and not whole.isascii()):
             return None
-        boundary = Boundaries(message_id).next()
-        octets[_BOUNDARY] = mark = boundary.encode()
+        octets[_BOUNDARY] = boundary = next(boundaries_of(message_id))
         body = self._format % octets
-        if body.count(mark) != 3:
+        if body.count(boundary) != 3:
             return None
         header = multipart_header("alternative", boundary, self._wide)
         return Part(header, (body,), len(body), True, self._wide, self._dotless)

@@ -18,7 +18,8 @@ from courriel.model.content import Content
 from courriel.model.message import Message, Priority
 from courriel.wire.headers import mailbox
 from courriel.wire.html_text import text_of
-from courriel.wire.mime import build
+from courriel.wire.mime import assembled, build, header_fields
+from courriel.wire.parts import text_part
 
 _CONTROLS = "".join(map(chr, [*range(32), *range(127, 160), 0x2028, 0x2029]))
 _VISIBLE = st.characters(exclude_categories=("Cs",), exclude_characters=_CONTROLS)
@@ -80,6 +81,16 @@ def test_what_was_said_is_what_is_read_back(said: dict[str, object], eight_bit: 
     raw = _well_formed(content, eight_bit)
     assert bytes(build(message, eight_bit=eight_bit, utf8=utf8)) == raw
     _read_back(raw, message)
+
+
+@settings(deadline=None)
+@given(BODIES, st.booleans())
+def test_a_text_alone_is_written_as_the_part_that_it_would_be(text: str, eight_bit: bool) -> None:
+    message = Message(sender="ada@example.org", to="bob@example.org", subject="été", text=text)
+
+    assert build(message, eight_bit=eight_bit) == assembled(
+        header_fields(message, utf8=False), text_part("plain", text, eight_bit), utf8=False
+    )
 
 
 @settings(max_examples=100, deadline=None)
