@@ -213,8 +213,9 @@ class Template:
         return tuple(bodies)
 
     def _framed(self) -> Frame | None:
-        """Both bodies in one stroke, where there are both and no file stands beside them."""
-        return Frame(self._bodies) if len(self._bodies) > 1 and not self.specimen.attachments else None
+        """All bodies in one stroke, where no file stands beside them and no text has to be made of the HTML."""
+        complete = self._bodies and self._bodies[0].kind == "plain"
+        return Frame(self._bodies) if complete and not self.specimen.attachments else None
 
     def _with(self, attachment: Attachment) -> Template:
         from copy import copy

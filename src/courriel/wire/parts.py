@@ -160,6 +160,11 @@ def _joined(pieces: list[bytes | Piece]) -> tuple[bytes | Piece, ...]:
     return tuple(joined)
 
 
+def first_boundary(message_id: str) -> bytes:
+    """The first of the boundaries of a message, for those who need no other."""
+    return b"=_%08x.0001" % crc32(message_id.encode())
+
+
 def boundaries_of(message_id: str) -> Iterator[bytes]:
     """Boundaries for one message, without end: always the same ones for the same message.
 
