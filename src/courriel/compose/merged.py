@@ -36,8 +36,7 @@ class MergedMessage(Prepared):
         self,
         template: Template,
         values: Mapping[str, str],
-        sender: Address,
-        recipients: tuple[tuple[Address, ...], tuple[Address, ...], tuple[Address, ...], tuple[Address, ...]],
+        people: list[tuple[Address, ...]],
         subject: str,
         headers: tuple[tuple[str, str], ...],
         links: tuple[str, ...],
@@ -46,13 +45,12 @@ class MergedMessage(Prepared):
     ) -> None:
         specimen = template.specimen
         self._template, self._values = template, values
-        self.sender = sender
-        self.to, self.cc, self.bcc, self.reply_to = recipients
+        (self.sender,), self.to, self.cc, self.bcc, self.reply_to = people
         self.subject, self.headers, self.list_unsubscribe = subject, headers, links
         self.message_id, self.date = message_id, date
         self.attachments = specimen.attachments
         self.priority = specimen.priority
-        self.read_receipt = sender if template.receipt_to_sender else specimen.read_receipt
+        self.read_receipt = self.sender if template.receipt_to_sender else specimen.read_receipt
         self.delivery_receipt = specimen.delivery_receipt
         self.in_reply_to, self.references = specimen.in_reply_to, specimen.references
         self.one_click = specimen.one_click

@@ -125,6 +125,13 @@ class Address:
     def _each(cls, value: str | Address) -> tuple[Address, ...]:
         return cls.parse_list(value) or (cls.parse(value),) if isinstance(value, str) else (value,)
 
+    def named(self, name: str) -> Address:
+        """The same address, under this name. Raises InvalidAddress for what cannot be one."""
+        _check_name(name)
+        address = object.__new__(Address)
+        _fill(address, self.local, self.domain, name, self.spec, self.dns_domain)
+        return address
+
     @property
     def needs_smtputf8(self) -> bool:
         """Whether it can only be written where both sides know SMTPUTF8: the local part is not ASCII (RFC 6531)."""

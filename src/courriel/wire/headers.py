@@ -126,9 +126,9 @@ def encoded_words(value: str, indent: int = 0) -> str:
     by_q = len(octets) + 2 * len(encoded)
     by_b = (len(octets) + 2) // 3 * 4
     if by_q <= by_b:
-        if by_q <= first and encoded and not encoded.translate(None, _HIGH) and not value.endswith(" "):
+        if by_q <= first and encoded and not encoded.translate(None, _HIGH) and value[-1] != " ":
             # Nothing but letters, figures and spaces: there binascii writes what the table would, and faster.
-            return f"=?utf-8?q?{b2a_qp(octets, header=True).decode('ascii')}?="
+            return f"=?utf-8?q?{b2a_qp(octets, header=True).decode()}?="
         whole = octets.decode("latin-1").translate(_Q)
         chunks = [whole] if by_q <= first else _chunks_of_q(whole, first)
         return "\r\n ".join([f"=?utf-8?q?{chunk}?=" for chunk in chunks])

@@ -23,7 +23,7 @@ from courriel.model.prepared import Prepared
 from courriel.model.ready import ReadyMessage
 from courriel.model.stamp import written
 from courriel.wire.headers import address_field, ids_field, named_mailbox, text_field
-from courriel.wire.parts import Part, attachment_part, boundaries_of, multipart, text_header, text_part
+from courriel.wire.parts import Part, attachment_part, boundaries_of, multipart, text_and_html, text_header, text_part
 from courriel.wire.transfer import encode_text
 
 if TYPE_CHECKING:
@@ -63,8 +63,7 @@ def build(message: Message, *, eight_bit: bool = False, utf8: bool = False) -> C
         return assembled(fields, _parts(message, eight_bit), utf8)
     # Most mails are one text, and need no parts that are put together.
     encoding, data = encode_text(message.text, eight_bit)
-    dotless = encoding == "base64" or is_dotless(data)
-    return in_one(fields, (text_header("plain", encoding), data), encoding == "8bit", dotless, utf8)
+    return in_one(fields, (text_header("plain", encoding), data), encoding == "8bit", is_dotless(data), utf8)
 
 
 def assembled(fields: list[str], part: Part, utf8: bool) -> Content:
@@ -160,13 +159,16 @@ def header_fields(message: Message | Prepared, utf8: bool) -> list[str]:
 def _parts(message: Message, eight_bit: bool) -> Part:
     """Everything below the header of a message that is more than one text, as one part."""
     bodies: list[Part] = []
-    if message.html:
-        text = message.text
+    text, html = message.text, message.html
+    if html:
         if not text:
             from courriel.wire.html_text import text_of
 
-            text = text_of(message.html)
-        bodies = [text_part("plain", text, eight_bit), text_part("html", message.html, eight_bit)]
-    elif message.text:
-        bodies = [text_part("plain", message.text, eight_bit)]
+            text = text_of(html)
+        both = None if message.attachments else text_and_html(text, html, eight_bit, message.message_id)
+        if both is not None:
+            return both
+        bodies = [text_part("plain", text, eight_bit), text_part("html", html, eight_bit)]
+    elif text:
+        bodies = [text_part("plain", text, eight_bit)]
     return nested(bodies, files_of(message.attachments, eight_bit), message.message_id)

@@ -102,6 +102,29 @@ def _plain_name(name: str) -> str:
     return plain.replace("=?", "__")
 
 
+def text_and_html(text: str, html: str, eight_bit: bool, message_id: str) -> Part | None:
+    """What `multipart` makes of the two, to the octet, in one stroke; None where the first boundary stands in one."""
+    (code, plain), (html_code, page) = encode_text(text, eight_bit), encode_text(html, eight_bit)
+    boundary = first_boundary(message_id)
+    body = b"".join(
+        (
+            b"--", boundary, b"\r\n", text_header("plain", code), plain, _line_end(code),
+            b"--", boundary, b"\r\n", text_header("html", html_code), page, _line_end(html_code),
+            b"--", boundary, b"--\r\n",
+        )
+    )  # fmt: skip
+    if body.count(boundary) != 3:
+        return None
+    wide = code == "8bit" or html_code == "8bit"
+    header = multipart_header("alternative", boundary, wide)
+    return Part(header, (body,), len(body), True, wide, is_dotless(body))
+
+
+def _line_end(encoding: str) -> bytes:
+    """What stands between a text and the boundary: base64 ends in a line end that is not the text's own."""
+    return b"" if encoding == "base64" else b"\r\n"
+
+
 def multipart(kind: str, parts: list[Part], boundaries: Iterator[bytes]) -> Part:
     """Parts within one part, each after a boundary that stands in none of them."""
     while True:
