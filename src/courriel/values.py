@@ -13,7 +13,8 @@ Type checkers see the standard library's `dataclass`, `field` and `replace`, and
 values use it. It only works later: `dataclasses` costs 10 ms to import and 1 ms a class, because it writes six methods
 of each as text and compiles them. Here a class costs 30 µs, and its `__init__` alone is written, when it has made some
 values. The others are made in less time too, since their slots are filled directly. The standard library's functions
-(`dataclasses.replace`, `fields`, `asdict`) take these classes for its own.
+(`dataclasses.replace`, `fields`, `asdict`) take these classes for its own. A class that writes its own
+`__init__` has its values filled by a `Filler`.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-__all__ = ["dataclass", "field", "replace"]
-
+__all__ = ["Filler", "dataclass", "field", "replace"]
 
 _FIRST = 20  # values of one class that are made before it pays to compile a function for it
+_FEW = 4  # fields, which are filled one by one in the time that it takes to be without guards and back
 
 
 class _Missing:
@@ -101,6 +102,24 @@ def _replace(value: T, /, **changes: object) -> T:
 
 if not TYPE_CHECKING:
     dataclass, field, replace = _dataclass, _Field, _replace
+
+
+class Filler:
+    """Fills new values of a class that writes its own `__init__`, or is made in another way."""
+
+    def __init__(self, made: type) -> None:
+        self._made = made
+        self._calls = 0
+        self.fill: Callable[..., None] = self._fill_one_by_one
+        """Takes the value, then what each field gets, in their order."""
+
+    def _fill_one_by_one(self, value: object, *parts: object) -> None:
+        self._calls += 1
+        fields = _fields_of(self._made)
+        if self._calls > _FIRST:
+            self.fill = _compiled(self._made, "fill", list(fields), _filling({name: name for name in fields}), {})
+        for name, part in zip(fields, parts, strict=True):
+            vars(self._made)[name].__set__(value, part)
 
 
 # The steps.
@@ -263,11 +282,11 @@ class _Init:
 
 def _written(made: type) -> Callable[..., None]:
     """The `__init__` that one would have written: named parameters, each into its slot, then `__post_init__`."""
-    names: dict[str, object] = {"__name__": made.__module__, "MISSING": _MISSING}
+    names: dict[str, object] = {"MISSING": _MISSING}
     fields = _fields_of(made)
-    parameters, steps = ["self"], []
+    parameters: list[str] = []
+    given: dict[str, str] = {}
     for name, about in fields.items():
-        names[f"put_{name}"] = vars(made)[name].__set__
         names[f"default_{name}"], names[f"make_{name}"] = about.default, about.default_factory
         if about.init:
             parameters.append(f"{name}=default_{name}" if about.optional else name)
@@ -275,16 +294,52 @@ def _written(made: type) -> Callable[..., None]:
         if about.default_factory is not _MISSING:
             value = f"make_{name}() if {value} is MISSING else {value}"
         if about.init or about.optional:
-            steps.append(f"put_{name}(self, {value})")
+            given[name] = value
+    steps = _filling(given)
     if hasattr(made, "__post_init__"):
         steps.append("self.__post_init__()")
-    text = f"def init({', '.join(parameters)}):\n " + "\n ".join(steps or ["pass"])
-    # Compiled first: a Ctrl-C within the exec of a text ends the program by that signal in CPython, caught or not.
-    exec(compile(text, f"<{made.__qualname__}>", "exec"), names)  # noqa: S102 - our own text
-    init: Callable[..., None] = names["init"]  # type: ignore[assignment]
-    init.__name__, init.__qualname__ = "__init__", f"{made.__qualname__}.__init__"
+    init = _compiled(made, "__init__", parameters, steps, names)
     init.__annotations__ = {name: about.type for name, about in fields.items() if about.init} | {"return": "None"}
     return init
+
+
+def _filling(given: Mapping[str, str]) -> list[str]:
+    """The lines that put what is given into the slots.
+
+    Each could be put there around the guards. Where there are many, the value is of a class without guards meanwhile:
+    what is written as an attribute then takes a tenth of the time. One that descends from ours may be laid out in
+    another way, and cannot change its class.
+    """
+    one_by_one = [f"put_{name}(self, {value})" for name, value in given.items()]
+    if len(given) <= _FEW:
+        return one_by_one
+    at_once = [f"self.{name} = {value}" for name, value in given.items()]
+    return [
+        "if self.__class__ is GUARDED:",
+        " put_class(self, UNGUARDED)",
+        *(f" {line}" for line in at_once),
+        " self.__class__ = GUARDED",
+        "else:",
+        *(f" {line}" for line in one_by_one),
+    ]
+
+
+def _compiled(
+    made: type, name: str, parameters: list[str], steps: list[str], names: dict[str, object]
+) -> Callable[..., None]:
+    """A method of these lines, with what they fill slots by."""
+    fields = _fields_of(made)
+    names = {"__name__": made.__module__, **{f"put_{field}": vars(made)[field].__set__ for field in fields}, **names}
+    if len(fields) > _FEW:
+        open_to_all = {"__slots__": (), "__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
+        names["GUARDED"], names["UNGUARDED"] = made, type(made)(made.__name__, (made,), open_to_all)
+        names["put_class"] = vars(object)["__class__"].__set__
+    text = f"def {name}({', '.join(['self', *parameters])}):\n " + "\n ".join(steps or ["pass"])
+    # Compiled first: a Ctrl-C within the exec of a text ends the program by that signal in CPython, caught or not.
+    exec(compile(text, f"<{made.__qualname__}>", "exec"), names)  # noqa: S102 - our own text
+    method: Callable[..., None] = names[name]  # type: ignore[assignment]
+    method.__qualname__ = f"{made.__qualname__}.{name}"
+    return method
 
 
 class _Theirs:

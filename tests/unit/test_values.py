@@ -13,7 +13,7 @@ from hypothesis import given as given_some
 from hypothesis import strategies as some
 
 from courriel import values
-from courriel.values import dataclass, field, replace
+from courriel.values import Filler, dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +50,24 @@ class Alone:
     only: object
 
 
+@dataclass(frozen=True, slots=True)
+class Many:
+    one: int
+    two: int = 2
+    three: int = 3
+    four: list[int] = field(default_factory=list)
+    five: int = field(default=5, init=False)
+    six: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "six", self.one + 5)
+
+
 @pytest.fixture(autouse=True, params=[0, 1_000_000], ids=["later", "first"])
 def many_or_few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """What holds for the first values of a class holds for the later ones, whose `__init__` is written."""
     monkeypatch.setattr(values, "_FIRST", request.param)
-    for kind in (Ours, Empty, Alone):
+    for kind in (Ours, Empty, Alone, Many):
         monkeypatch.setattr(kind, "__init__", values._Init(kind))
 
 
@@ -224,3 +237,41 @@ def test_after_its_first_values_a_class_has_an_init_of_its_own(monkeypatch: pyte
 
     assert [kind for _, kind in made] == [values._Init, values._Init, type(lambda: None)]
     assert made[0][0] == made[2][0]
+
+
+def test_a_value_of_many_fields_is_guarded_as_any_other() -> None:
+    value = Many(1, three=33)
+
+    assert repr(value) == "Many(one=1, two=2, three=33, four=[], five=5, six=6)"
+    assert type(value) is Many
+    assert value.four is not Many(1).four
+    assert pickle.loads(pickle.dumps(value)) == replace(value) == value
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        value.one = 2  # type: ignore[misc]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        del value.one
+
+
+def test_a_class_that_descends_from_one_of_many_fields_is_filled_too() -> None:
+    class More(Many):
+        pass
+
+    more = More(1)
+    more.extra = 7  # type: ignore[attr-defined]
+
+    assert type(more) is More
+    assert repr(more).endswith("More(one=1, two=2, three=3, four=[], five=5, six=6)")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        more.one = 2  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("kind", [Alone, Many])
+def test_a_class_may_fill_its_values_itself(kind: type) -> None:
+    fields = kind.__slots__  # type: ignore[attr-defined]
+    value = object.__new__(kind)
+
+    Filler(kind).fill(value, *range(len(fields)))
+
+    assert [getattr(value, name) for name in fields] == list(range(len(fields)))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(value, fields[0], 2)

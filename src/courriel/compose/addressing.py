@@ -16,13 +16,15 @@ _NAMED = re.compile(r"\s*([^<>]*?)\s*<([^<>]*)>\s*")
 class Place:
     """One address with holes: `{email}`, `{name} <{email}>`, or `{number}@example.org`."""
 
-    __slots__ = ("_name", "_spec", "pattern")
+    __slots__ = ("_alone", "_name", "_spec", "pattern")
 
     def __init__(self, field: str, text: str) -> None:
         self.pattern = Pattern.parse(field, text)
         self._name: Pattern | None = None
         self._spec: Pattern | None = None
-        if len(self.pattern.pieces) == 1:
+        first = self.pattern.pieces[0]
+        self._alone = first.key if isinstance(first, Hole) and len(self.pattern.pieces) == 1 else ""
+        if self._alone:
             return  # a hole alone is a whole address, its name included
         named = _NAMED.fullmatch(text)
         if named is not None:
@@ -38,35 +40,34 @@ class Place:
     def fill(self, values: Mapping[str, str]) -> Address:
         """The address that these values make. Raises InvalidAddress."""
         if self._spec is None:
-            return Address.parse(self.pattern.fill(values))
+            return Address.parse(values[self._alone])
         spec = self._spec.fill(values)
         if "<" in spec or ">" in spec:
             raise InvalidAddress(f"{spec!r:.80} is not an address: a name has a place of its own", stage="compose")
         address = Address.parse(spec)
         name = self._name.fill(values) if self._name is not None else ""
-        return Address(address.local, address.domain, name) if name else address
+        return address.named(name) if name else address
 
 
 class Addresses:
     """The addresses of one field, some of them with holes."""
 
-    __slots__ = ("_fixed", "_several", "field", "holes")
+    __slots__ = ("_several", "field", "fixed", "holes")
 
     def __init__(self, field: str, given: str | Address | Iterable[str | Address]) -> None:
         self.field = field
         items = [given] if isinstance(given, str | Address) else list(given)
         self._several = [each for item in items for each in _read(field, item)]
         self.holes = tuple(hole for each in self._several if isinstance(each, Place) for hole in each.pattern.holes)
-        self._fixed = None if self.holes else tuple(each for each in self._several if isinstance(each, Address))
+        self.fixed = () if self.holes else tuple(each for each in self._several if isinstance(each, Address))
+        """All of them, when none has a hole."""
 
     def __len__(self) -> int:
         return len(self._several)
 
     def fill(self, values: Mapping[str, str]) -> tuple[Address, ...]:
         """The addresses that these values make. Raises InvalidAddress."""
-        if self._fixed is not None:
-            return self._fixed
-        return tuple([each if isinstance(each, Address) else each.fill(values) for each in self._several])
+        return self.fixed or tuple([each if isinstance(each, Address) else each.fill(values) for each in self._several])
 
 
 # The steps.

@@ -1,46 +1,59 @@
-"""Text and HTML of a template as one format for octets: both bodies, their headers and boundaries in one stroke."""
+"""All that a template says below the header fields, as one format for octets: bodies, boundaries, in one stroke."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from courriel.compose.body import Body
-from courriel.wire.parts import Boundaries, Part, multipart_header, text_header
+from courriel.wire.parts import first_boundary, multipart_header, text_header
 
 _BOUNDARY = b"=boundary"  # no hole can be called so
+_CR, _LF, _EQUALS, _UNDERSCORE = b"\r\n=_"
 
 
 class Frame:
-    """A multipart/alternative that is nested once, for all rows whose values stay within their lines."""
+    """A text, or a multipart/alternative, that is put together once, for all rows whose values stay within their lines.
 
-    __slots__ = ("_dotless", "_format", "_keys", "_room", "_some_ascii", "_wide")
+    `wide` says whether it holds octets above 127, `dotless` whether no line of it begins with a dot.
+    """
+
+    __slots__ = ("_format", "_keys", "_marks", "_room", "_some_ascii", "_unlike", "dotless", "wide")
 
     def __init__(self, bodies: tuple[Body, ...]) -> None:
+        self.dotless = all(body.dotless for body in bodies)
+        self.wide = not all(body.ascii for body in bodies)
         self._room = min(body.room for body in bodies)
-        self._dotless = all(body.dotless for body in bodies)
-        self._wide = not all(body.ascii for body in bodies)
         self._some_ascii = any(body.ascii for body in bodies)
-        boundary = b"--%(" + _BOUNDARY + b")b"
-        parts = [
-            boundary + f"\r\n{text_header(body.kind, '7bit' if body.ascii else '8bit')}\r\n\r\n".encode() + body.format
-            for body in bodies
-        ]
-        self._format = b"\r\n".join([*parts, boundary + b"--\r\n"])
         keys = {hole.key for body in bodies for hole in body.pattern.holes}
         self._keys = tuple((key, key.encode()) for key in keys)
+        self._format, self._marks = self._put_together(bodies)
+        # What never changes holds no beginning of a boundary, not even where a value between two stretches is empty.
+        self._unlike = b"=_" not in self._format % dict.fromkeys([key for _, key in self._keys] + [_BOUNDARY], b"")
 
-    def fill(self, values: Mapping[str, str], message_id: str, eight_bit: bool) -> Part | None:
-        """The part that `wire.mime.nested` makes of both bodies, to the octet; None where that takes a closer look."""
+    def fill(self, values: Mapping[str, str], message_id: str, eight_bit: bool) -> bytes | None:
+        """What `wire.mime` makes of the same bodies, to the octet; None where that takes a closer look."""
         octets = {key: values[name].encode() for name, key in self._keys}
         whole = b"".join(octets.values())
-        if len(whole) > self._room or b"\n" in whole or b"\r" in whole:
+        if len(whole) > self._room or _LF in whole or _CR in whole:
             return None
-        if (self._wide and not eight_bit) or (self._some_ascii and not whole.isascii()):
+        if (self.wide and not eight_bit) or (self._some_ascii and not whole.isascii()):
             return None
-        boundary = Boundaries(message_id).next()
-        octets[_BOUNDARY] = mark = boundary.encode()
-        body = self._format % octets
-        if body.count(mark) != 3:
-            return None
-        header = multipart_header("alternative", boundary, self._wide)
-        return Part(header, (body,), len(body), True, self._wide, self._dotless)
+        if not self._marks:
+            return self._format % octets
+        octets[_BOUNDARY] = boundary = first_boundary(message_id)
+        data = self._format % octets
+        if self._unlike and _EQUALS not in whole and _UNDERSCORE not in whole:
+            return data
+        return data if data.count(boundary) == self._marks else None
+
+    # The steps.
+
+    def _put_together(self, bodies: tuple[Body, ...]) -> tuple[bytes, int]:
+        """The format, and how often the boundary stands in it."""
+        parts = [text_header(body.kind, "7bit" if body.ascii else "8bit") + body.format for body in bodies]
+        if len(parts) == 1:
+            return parts[0], 0
+        boundary = b"%(" + _BOUNDARY + b")b"
+        bounded = b"".join(b"--%b\r\n%b\r\n" % (boundary, part) for part in parts)
+        header = multipart_header("alternative", boundary, self.wide)
+        return b"%b%b--%b--\r\n" % (header, bounded, boundary), len(parts) + 2

@@ -74,6 +74,11 @@ class Pattern:
         return self.format % values
 
 
+def needs_escaping(text: str) -> bool:
+    """Whether anything in it means something in HTML; most texts are plain, and are spared five replacements."""
+    return "&" in text or "<" in text or ">" in text or '"' in text or "'" in text
+
+
 def escaped(value: str) -> str:
     """Text as it stands in HTML, between tags or between the quotes of an attribute."""
     value = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -11,7 +11,7 @@ from courriel.model.content import Content
 from courriel.model.envelope import Envelope, Notify
 from courriel.model.message import Message
 from courriel.model.prepared import Prepared
-from courriel.wire.mime import assembled, build, header_fields, nested
+from courriel.wire.mime import assembled, build, header_fields, in_one, nested
 
 if TYPE_CHECKING:
     from courriel.compose.template import Template
@@ -36,8 +36,7 @@ class MergedMessage(Prepared):
         self,
         template: Template,
         values: Mapping[str, str],
-        sender: Address,
-        recipients: tuple[tuple[Address, ...], tuple[Address, ...], tuple[Address, ...], tuple[Address, ...]],
+        people: list[tuple[Address, ...]],
         subject: str,
         headers: tuple[tuple[str, str], ...],
         links: tuple[str, ...],
@@ -46,13 +45,12 @@ class MergedMessage(Prepared):
     ) -> None:
         specimen = template.specimen
         self._template, self._values = template, values
-        self.sender = sender
-        self.to, self.cc, self.bcc, self.reply_to = recipients
+        (self.sender,), self.to, self.cc, self.bcc, self.reply_to = people
         self.subject, self.headers, self.list_unsubscribe = subject, headers, links
         self.message_id, self.date = message_id, date
         self.attachments = specimen.attachments
         self.priority = specimen.priority
-        self.read_receipt = sender if template.receipt_to_sender else specimen.read_receipt
+        self.read_receipt = self.sender if template.receipt_to_sender else specimen.read_receipt
         self.delivery_receipt = specimen.delivery_receipt
         self.in_reply_to, self.references = specimen.in_reply_to, specimen.references
         self.one_click = specimen.one_click
@@ -89,12 +87,12 @@ class MergedMessage(Prepared):
         """Its octets: those that `message()` would become. Raises InvalidAddress where one needs SMTPUTF8."""
         if self._template.may_lack_parts and not (self.text and self.html):
             return build(self.message(), eight_bit=eight_bit, utf8=utf8)
+        fields = header_fields(self, utf8)
         frame = self._template.frame
-        part = frame.fill(self._values, self.message_id, eight_bit) if frame is not None else None
-        if part is None:
-            bodies, files = self._template.parts(self._values, eight_bit)
-            part = bodies[0] if len(bodies) == 1 and not files else nested(bodies, files, self.message_id)
-        return assembled(header_fields(self, utf8), part, utf8)
+        if frame is not None and (data := frame.fill(self._values, self.message_id, eight_bit)):
+            return in_one(fields, (data,), frame.wide, frame.dotless, utf8)
+        bodies, files = self._template.parts(self._values, eight_bit)
+        return assembled(fields, nested(bodies, files, self.message_id), utf8)
 
     def message(self) -> Message:
         """The same as an ordinary message."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from courriel.compose.addressing import Addresses
 from courriel.compose.body import LONGEST_LINE, Body
 from courriel.compose.frame import Frame
-from courriel.compose.holes import Hole, Pattern, escaped
+from courriel.compose.holes import Hole, Pattern, escaped, needs_escaping
 from courriel.compose.merged import MergedMessage
 from courriel.errors import InvalidAddress, InvalidMessage, UsageError
 from courriel.model.address import Address
@@ -80,6 +80,9 @@ class Template:
         self._bcc, self._reply_to = Addresses("bcc", bcc), Addresses("reply_to", reply_to)
         if not (len(self._to) or len(self._cc) or len(self._bcc)):
             raise refusal("to, cc, bcc", 'no recipient was given: to="{email}" takes each from its row', "NO-RECIPIENT")
+        # Those without a hole are the same for everybody; the others have a place to be filled in.
+        self._people: list[tuple[Address, ...]] = [place.fixed for place in self._places]
+        self._live = [(position, place) for position, place in enumerate(self._places) if place.holes]
         self._subject = Pattern.parse("subject", subject)
         given = cast("Mapping[str, str]", headers).items() if isinstance(headers, Mapping) else headers
         self._headers = tuple((name, Pattern.parse(name, value)) for name, value in given)
@@ -213,8 +216,9 @@ class Template:
         return tuple(bodies)
 
     def _framed(self) -> Frame | None:
-        """Both bodies in one stroke, where there are both and no file stands beside them."""
-        return Frame(self._bodies) if len(self._bodies) > 1 and not self.specimen.attachments else None
+        """All bodies in one stroke, where no file stands beside them and no text has to be made of the HTML."""
+        complete = self._bodies and self._bodies[0].kind == "plain"
+        return Frame(self._bodies) if complete and not self.specimen.attachments else None
 
     def _with(self, attachment: Attachment) -> Template:
         from copy import copy
@@ -246,19 +250,22 @@ class Template:
                 raise _refused(number, f"there is no value for {{{name}}}") from None
             values[name] = value if type(value) is str else _as_text(number, name, value)
         try:
-            check_body("", "".join(values.values()))
-            sender = self._sender.fill(values)[0]
-            people = (self._to.fill(values), self._cc.fill(values), self._bcc.fill(values), self._reply_to.fill(values))
+            whole = "".join(values.values())
+            check_body("", whole)
+            people = self._people.copy()
+            for position, place in self._live:
+                people[position] = place.fill(values)
             subject = self._subject.fill(values)
             check_text("subject", subject)
             headers = self._filled_headers(values) if self._headers else ()
             links = self._filled_links(values) if self._links else ()
         except (InvalidMessage, InvalidAddress) as broken:
             raise self._explained(number, values, broken) from None
+        plain = not needs_escaping(whole)
         for key, name in self._escaped:
-            values[key] = escaped(values[name])
-        message_id, now = stamped(sender.dns_domain)
-        return MergedMessage(self, values, sender, people, subject, headers, links, message_id, self._date or now)
+            values[key] = values[name] if plain else escaped(values[name])
+        message_id, now = stamped(people[0][0].dns_domain)
+        return MergedMessage(self, values, people, subject, headers, links, message_id, self._date or now)
 
     def _filled_headers(self, values: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
         filled = tuple([(name, value.fill(values)) for name, value in self._headers])

@@ -18,7 +18,7 @@ from functools import lru_cache
 
 from courriel.errors import InvalidAddress
 from courriel.expressions import expression
-from courriel.values import dataclass, field
+from courriel.values import Filler, dataclass, field
 
 LONGEST_LOCAL_PART = 64  # octets, quotes included, RFC 5321 4.5.3.1.1
 LONGEST_DOMAIN = 255  # octets, RFC 5321 4.5.3.1.2
@@ -33,7 +33,7 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 # An atom, with what is not ASCII (RFC 6531 3.3): said by what is not in it, which compiles a hundred times faster.
 _WIDE_ATOM = r'[^\x00-\x20"(),.:;<>@\[\\\]\x7f]+'
 
-_PLAIN = expression(rf"({_ATOM}(?:\.{_ATOM})*)@({_LABEL}(?:\.{_LABEL})*)")
+_DOT_ATOM = expression(rf"{_ATOM}(?:\.{_ATOM})*")
 _DOT_STRING = expression(rf"{_WIDE_ATOM}(?:\.{_WIDE_ATOM})*")
 _DOMAIN = expression(rf"{_LABEL}(?:\.{_LABEL})*")
 _QUOTED = expression(r'"((?:[^"\\]|\\.)*)"')
@@ -87,8 +87,6 @@ class Address:
 
         Raises InvalidAddress, also for two addresses in one string.
         """
-        if len(text) > LONGEST_TEXT:
-            raise _refusal(text, f"it is longer than {LONGEST_TEXT} characters")
         return _parsed(text)
 
     @classmethod
@@ -97,13 +95,7 @@ class Address:
 
         Raises InvalidAddress when one of them is not an address, and for an empty place between two commas.
         """
-        if len(text) > LONGEST_LIST:
-            raise _refusal(text, f"the list is longer than {LONGEST_LIST} characters")
-        if not text.strip(" \t"):
-            return ()
-        if "," not in text:
-            return (cls.parse(text),)
-        return tuple(cls.parse(part) for part in _split(text))
+        return cls.all_of(text)
 
     @staticmethod
     def split_list(text: str) -> list[str]:
@@ -113,13 +105,17 @@ class Address:
     @classmethod
     def of(cls, value: str | Address) -> Address:
         """Take an address as people give it: as text, or made already."""
-        return value if isinstance(value, Address) else cls.parse(value)
+        return value if isinstance(value, Address) else _parsed(value)
 
     @classmethod
     def all_of(cls, values: str | Address | Iterable[str | Address]) -> tuple[Address, ...]:
         """Take addresses as people give them: one, several, or several in one string."""
         if isinstance(values, str):
-            return cls.parse_list(values)
+            if len(values) > LONGEST_LIST:
+                raise _refusal(values, f"the list is longer than {LONGEST_LIST} characters")
+            if not values.strip(" \t"):
+                return ()
+            return tuple(map(_parsed, _split(values))) if "," in values else (_parsed(values),)
         if isinstance(values, Address):
             return (values,)
         return tuple(address for value in values for address in cls._each(value))
@@ -127,6 +123,13 @@ class Address:
     @classmethod
     def _each(cls, value: str | Address) -> tuple[Address, ...]:
         return cls.parse_list(value) or (cls.parse(value),) if isinstance(value, str) else (value,)
+
+    def named(self, name: str) -> Address:
+        """The same address, under this name. Raises InvalidAddress for what cannot be one."""
+        _check_name(name)
+        address = object.__new__(Address)
+        _values.fill(address, self.local, self.domain, name, self.spec, self.dns_domain)
+        return address
 
     @property
     def needs_smtputf8(self) -> bool:
@@ -139,11 +142,9 @@ class Address:
         Raises InvalidAddress (hint ADDRESS-NEEDS-SMTPUTF8) when it needs SMTPUTF8 and may not use it.
         """
         if self.local.isascii():
-            return (
-                f"{self.spec[: self.spec.rindex('@')]}@{self.dns_domain}"
-                if self.domain != self.dns_domain
-                else self.spec
-            )
+            if self.domain == self.dns_domain:
+                return self.spec
+            return f"{self.spec[: self.spec.rindex('@')]}@{self.dns_domain}"
         if not utf8:
             raise InvalidAddress(
                 f"{self.spec}: the part before the @ is not ASCII, and the server does not offer SMTPUTF8",
@@ -167,10 +168,11 @@ class Address:
 
 @lru_cache(maxsize=4096)
 def _parsed(text: str) -> Address:
-    """Read one address; the same text is read once."""
-    plain = _PLAIN.fullmatch(text)
-    if plain:
-        return _plain_address(plain[1], plain[2])
+    """Read one address; the same text is read once, and one that was refused is not kept."""
+    if len(text) > LONGEST_TEXT:
+        raise _refusal(text, f"it is longer than {LONGEST_TEXT} characters")
+    if text.isascii() and (plain := _plain_address(text)):
+        return plain
     control = _CONTROL.search(text)
     if control:
         hint = "HEADER-LINE-BREAK" if _LINE_BREAK.match(control[0]) else ""
@@ -187,32 +189,25 @@ def _parsed(text: str) -> Address:
     return Address(local, domain, name)
 
 
-def _plain_address(local: str, domain: str) -> Address:
-    """Make an address of two parts in ASCII that fit the grammar: what that cannot say of them is checked here."""
-    length = len(local)
-    if length > LONGEST_LOCAL_PART or length + len(domain) >= LONGEST_ADDRESS or "=?" in local:
-        return Address(local, domain)  # which says what is wrong
+def _plain_address(text: str) -> Address | None:
+    """Read an address of the usual kind, two parts in ASCII without a name; None for any other, and for a wrong one."""
+    local, _, domain = text.partition("@")
+    if not (local.isalnum() or _DOT_ATOM.fullmatch(local)) or "=?" in local:
+        return None
+    if len(local) > LONGEST_LOCAL_PART or len(text) > LONGEST_ADDRESS:
+        return None
     try:
         domain, dns_domain = _mapped_domain(domain)
     except _Unfit:
-        return Address(local, domain)  # the same
+        return None
     if domain is not dns_domain:
-        return Address(local, domain)  # lengths in octets
+        return None
     address = object.__new__(Address)
-    _put_local(address, local)
-    _put_domain(address, domain)
-    _put_name(address, "")
-    _put_spec(address, f"{local}@{domain}")
-    _put_dns_domain(address, dns_domain)
+    _values.fill(address, local, domain, "", f"{local}@{domain}", dns_domain)
     return address
 
 
-# Descriptors of the slots: half the price of object.__setattr__, which counts when each mail has a new address.
-_put_local = Address.__dict__["local"].__set__
-_put_domain = Address.__dict__["domain"].__set__
-_put_name = Address.__dict__["name"].__set__
-_put_spec = Address.__dict__["spec"].__set__
-_put_dns_domain = Address.__dict__["dns_domain"].__set__
+_values = Filler(Address)
 
 
 def _take_name(text: str) -> tuple[str, str]:

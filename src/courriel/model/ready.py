@@ -7,9 +7,7 @@ ends become CRLF, and a missing Message-ID or Date is added at the end of the he
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from courriel.errors import CourrielError, InvalidAddress
+from courriel.errors import CourrielError, InvalidAddress, InvalidMessage
 from courriel.expressions import expression
 from courriel.model.address import Address
 from courriel.model.content import Content, has_long_line, is_dotless
@@ -29,10 +27,13 @@ LONGEST_HEADER = 1_048_576  # octets of a whole header block; a real one has 10 
 MOST_FIELDS = 2_000
 
 _FIELD_NAME = expression(rb"[!-9;-~]+(?=[ \t]*:)")
+# A field with its line end, where a fold within it is an LF: none begins behind that, since white space follows.
+_FIELD = expression(r"(?m)^([!-9;-~]+)[ \t]*:([^\r]*)\r\n")
+_HIDDEN = frozenset(("bcc", "resent-bcc"))
+_LONE_CR = expression(rb"\r(?!\n)")
 _PEOPLE = frozenset(("sender", "from", "to", "cc", "bcc"))
-_RESENT = frozenset(("from", "to", "cc", "bcc"))
+_RESENT = frozenset(("resent-from", "resent-to", "resent-cc", "resent-bcc"))
 _GROUP = expression(r'(?s)[ \t]*(?:"(?:[^"\\]|\\.)*"|[^"<>@,:;()]*):(.*);[ \t]*')
-_FOLD = expression(rb"\r\n(?=[ \t])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +55,22 @@ class ReadyMessage:
         (LINE-TOO-LONG), and a header that is none.
         """
         data = _with_clean_lines(bytes(raw), normalise)
-        head, body = _cut(data)
+        end = _end_of_header(data)
+        head = data[:end]
         fields = _fields(head)
-        kept = [lines for name, _, lines in fields if name not in ("bcc", "resent-bcc")]
-        known = tuple((name, value) for name, value, _ in fields)
-        message_id, added = _completed(known)
-        header = b"".join((*kept, *added))
-        data = b"".join((header, b"\r\n", body))
-        content = Content(
-            (data,),
-            len(data),
-            eight_bit=not body.isascii(),
-            utf8=not header.isascii(),
-            dotless=is_dotless(data),
-        )
-        return cls(content, known, message_id, _usual_envelope(known))
+        known = dict(reversed(fields))
+        header = head if _HIDDEN.isdisjoint(known) else _without_hidden(head, fields)
+        message_id = known.get("message-id", "").strip()
+        if not message_id or "date" not in known:
+            message_id, added = _completed(known, message_id)
+            header += added
+        if header is not head or end == len(data):
+            data = b"".join((header, data[end:] or b"\r\n"))
+        eight_bit = utf8 = False
+        if not data.isascii():
+            eight_bit, utf8 = not data[len(header) :].isascii(), not header.isascii()
+        content = Content((data,), len(data), eight_bit, utf8, is_dotless(data))
+        return cls(content, fields, message_id, _usual_envelope(fields))
 
     @classmethod
     def of(cls, message: LibraryMessage) -> ReadyMessage:
@@ -142,37 +144,38 @@ class ReadyMessage:
 
 def _addressed(fields: tuple[tuple[str, str], ...]) -> dict[str, list[str]]:
     """What the fields that name people hold, by name: the ordinary ones, or those of the latest time it was resent."""
+    if not _RESENT.isdisjoint(dict(fields)):
+        resent = [(name[7:], value) for name, value in fields if name.startswith("resent-")]
+        if len(dict(resent)) != len(resent):
+            raise refusal("Resent-", "it was resent more than once; say sender and recipients outright")
+        return {name: [value] for name, value in resent}
     addressed: dict[str, list[str]] = {}
-    resent: list[str] = []
     for name, value in fields:
         if name in _PEOPLE:
             addressed.setdefault(name, []).append(value)
-        elif name.startswith("resent-"):
-            resent.append(name)
-    if not any(name[7:] in _RESENT for name in resent):
-        return addressed
-    if len(set(resent)) != len(resent):
-        raise refusal("Resent-", "it was resent more than once; say sender and recipients outright")
-    return {name[7:]: [value] for name, value in fields if name.startswith("resent-")}
+    return addressed
 
 
 def _sender(addressed: dict[str, list[str]]) -> Address | None:
     for name in ("sender", "from"):
-        for address in _all_in(addressed.get(name, ())):
-            return address
+        if name in addressed and (found := _all_in(addressed[name])):
+            return found[0]
     return None
 
 
 def _recipients(addressed: dict[str, list[str]]) -> tuple[Address, ...]:
-    found = [each for name in ("to", "cc", "bcc") if name in addressed for each in _all_in(addressed[name])]
-    return tuple(found) if len(found) == 1 else tuple({address.spec: address for address in found}.values())
+    found: tuple[Address, ...] = ()
+    for name in ("to", "cc", "bcc"):
+        if name in addressed:
+            found += _all_in(addressed[name])
+    return found if len(found) == 1 else tuple({address.spec: address for address in found}.values())
 
 
-def _all_in(values: Iterable[str]) -> list[Address]:
-    found: list[Address] = []
+def _all_in(values: list[str]) -> tuple[Address, ...]:
+    found: tuple[Address, ...] = ()
     for value in values:
         group = _GROUP.fullmatch(value) if ":" in value else None
-        found.extend(Address.parse_list(group[1] if group else value))
+        found += Address.all_of(group[1] if group else value)
     return found
 
 
@@ -190,15 +193,14 @@ def _with_clean_lines(data: bytes, normalise: bool) -> bytes:
     """Make every line end CRLF, or refuse what would be one here and none there."""
     if b"\0" in data:
         raise refusal("message", f"it holds a NUL, at octet {data.index(0)}")
-    crlf = data.count(b"\r\n")
-    if data.count(b"\r") != crlf:
+    if _LONE_CR.search(data):
         if not normalise:
             raise refusal(
                 "message", "a carriage return stands alone; normalise=True makes it a line end", "BARE-LINE-FEED"
             )
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        crlf = 0
-    if data.count(b"\n") != crlf:
+    # Each CR has its LF now: when there are as many, no LF stands alone.
+    if data.count(b"\n") != data.count(b"\r"):
         data = data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     if not data.endswith(b"\r\n"):
         data += b"\r\n"
@@ -207,49 +209,69 @@ def _with_clean_lines(data: bytes, normalise: bool) -> bytes:
     return data
 
 
-def _cut(data: bytes) -> tuple[bytes, bytes]:
-    """Cut header and body apart, at the first empty line."""
+def _end_of_header(data: bytes) -> int:
+    """Where the header ends and the first empty line begins; the end of it all when there is none."""
     if data.startswith(b"\r\n"):
         raise refusal("message", "it begins with an empty line, so it has no header")
-    head, empty, body = data.partition(b"\r\n\r\n")
-    head = head + b"\r\n" if empty else data
-    if len(head) > LONGEST_HEADER:
+    end = data.find(b"\r\n\r\n") + 2
+    if end < 2:
+        end = len(data)
+    if end > LONGEST_HEADER:
         raise refusal("message", f"its header is longer than {LONGEST_HEADER} octets")
-    return head, body
+    return end
 
 
-def _fields(head: bytes) -> list[tuple[str, str, bytes]]:
-    """Read the header fields: name in lower case, value on one line, and the lines as they came."""
-    fields: list[tuple[str, str, bytes]] = []
-    block = _FOLD.sub(b"\n", head)
-    for number, line in enumerate(block[:-2].split(b"\r\n"), 1):
+def _fields(head: bytes) -> tuple[tuple[str, str], ...]:
+    """Read the header fields: name in lower case, and value on one line."""
+    try:
+        block = _folded_by_lf(head).decode()
+    except UnicodeDecodeError as broken:
+        raise _what_is_wrong_with(head) from broken
+    found = _FIELD.findall(block)
+    # A line that is no field is not found.
+    if len(found) != block.count("\r\n") or len(found) > MOST_FIELDS:
+        raise _what_is_wrong_with(head)
+    return tuple([(name.lower(), value.replace("\n", "").strip(" \t")) for name, value in found])
+
+
+def _folded_by_lf(head: bytes) -> bytes:
+    """The same header with LF where a field is folded, so that CRLF is its end."""
+    return head.replace(b"\r\n ", b"\n ").replace(b"\r\n\t", b"\n\t")
+
+
+def _what_is_wrong_with(head: bytes) -> InvalidMessage:
+    """Say which of the fields is none, or cannot be read."""
+    lines = _folded_by_lf(head)[:-2].split(b"\r\n")
+    for number, line in enumerate(lines[: MOST_FIELDS + 1], 1):
         name = _FIELD_NAME.match(line)
         if name is None:
-            raise refusal("message", f"{line[:60]!r}, in its header, is no header field (number {number})")
+            return refusal("message", f"{line[:60]!r}, in its header, is no header field (number {number})")
         try:
-            value = line[line.index(b":") + 1 :].replace(b"\n", b"").decode()
-        except UnicodeDecodeError as broken:
-            raise refusal(name[0].decode(), "its value is neither ASCII nor UTF-8", "NON-ASCII-TEXT") from broken
-        fields.append((name[0].decode().lower(), value.strip(" \t"), line.replace(b"\n", b"\r\n") + b"\r\n"))
-        if number > MOST_FIELDS:
-            raise refusal("message", f"it has more than {MOST_FIELDS} header fields")
-    return fields
+            line.decode()
+        except UnicodeDecodeError:
+            return refusal(name[0].decode(), "its value is neither ASCII nor UTF-8", "NON-ASCII-TEXT")
+    return refusal("message", f"it has more than {MOST_FIELDS} header fields")
 
 
-def _completed(fields: tuple[tuple[str, str], ...]) -> tuple[str, list[bytes]]:
+def _without_hidden(head: bytes, fields: tuple[tuple[str, str], ...]) -> bytes:
+    """The same header without Bcc and Resent-Bcc, which are the envelope's (scar 35)."""
+    lines = _folded_by_lf(head).split(b"\r\n")
+    kept = [line + b"\r\n" for line, (name, _) in zip(lines, fields, strict=False) if name not in _HIDDEN]
+    return b"".join(kept).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+
+
+def _completed(known: dict[str, str], message_id: str) -> tuple[str, bytes]:
     """The Message-ID, and the lines that say it and the Date where the message does not (hint MESSAGE-ID-MISSING)."""
-    known = dict(reversed(fields))
-    added: list[bytes] = []
-    message_id = known.get("message-id", "").strip()
+    added = b""
     if not message_id:
         try:
             senders = Address.parse_list(known.get("from", ""))
         except InvalidAddress:
             senders = ()
         message_id = new_id(senders[0].dns_domain if senders else "courriel.invalid")
-        added.append(f"Message-ID: {message_id}\r\n".encode())
+        added = f"Message-ID: {message_id}\r\n".encode()
     if "date" not in known:
-        added.append(f"Date: {written(now())}\r\n".encode())
+        added += f"Date: {written(now())}\r\n".encode()
     return message_id, added
 
 

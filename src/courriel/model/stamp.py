@@ -36,17 +36,20 @@ class _Second:
 
 def new_id(domain: str) -> str:
     """A Message-ID in the sender's own domain: no name of this machine is looked up, and none is given away."""
-    return f"<{_this_second().chance}.{next(_COUNTER):x}@{domain}>"
+    return stamped(domain)[0]
 
 
 def now() -> datetime:
     """This moment, to the second, with the time zone of this machine."""
-    return _this_second().here
+    return stamped("")[1]
 
 
 def stamped(domain: str) -> tuple[str, datetime]:
     """A new Message-ID and this moment, which is what a new message needs."""
-    second = _this_second()
+    global _latest  # noqa: PLW0603 - the one thing here that changes
+    second = _latest
+    if second is None or not second.begin <= second.clock() < second.end:
+        second = _latest = _Second()  # threads see the old one or the new one, and never a mixture
     return f"<{second.chance}.{next(_COUNTER):x}@{domain}>", second.here
 
 
@@ -63,15 +66,6 @@ def written(moment: datetime) -> str:
 # The steps.
 
 _latest: _Second | None = None
-
-
-def _this_second() -> _Second:
-    """The second that we are in. Threads see the old one or the new one, and never a mixture."""
-    global _latest  # noqa: PLW0603 - the one thing here that changes
-    second = _latest
-    if second is None or not second.begin <= second.clock() < second.end:
-        second = _latest = _Second()
-    return second
 
 
 def _forget() -> None:

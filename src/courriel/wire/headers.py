@@ -16,6 +16,7 @@ _WRAPPING = len("=?utf-8?q??=")
 # What stands for itself within an encoded word, wherever the word stands, a display name included (RFC 2047 5.3).
 _SAFE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/"
 _STANDING = _SAFE + b" "
+_HIGH = bytes(range(0x80, 0x100))
 _Q = {octet: chr(octet) if octet in _SAFE else "_" if octet == 0x20 else f"={octet:02X}" for octet in range(256)}
 _CONTINUED = frozenset("89AB")  # how the second and later octets of a character begin, in hexadecimal
 
@@ -41,7 +42,7 @@ def text_field(name: str, value: str) -> str:
 def address_field(name: str, addresses: tuple[Address, ...], utf8: bool = False) -> str:
     """Write a header of addresses, one line of some 78 characters after the other."""
     if len(addresses) == 1:
-        (address,) = addresses
+        address = addresses[0]
         return f"{name}: {named_mailbox(address, utf8) if address.name else address.wire(utf8)}"
     start = f"{name}:"
     lines = [start]
@@ -118,14 +119,16 @@ def encoded_words(value: str, indent: int = 0) -> str:
     `indent` is how much of the first line is taken already.
     """
     octets = value.encode()
-    first = max(min(_ENCODED_WORD, _FOLD - indent), _WRAPPING + 12) - _WRAPPING
+    first = _FOLD - indent - _WRAPPING
+    if not 12 <= first <= _ENCODED_WORD - _WRAPPING:
+        first = max(min(first, _ENCODED_WORD - _WRAPPING), 12)
     encoded = octets.translate(None, _STANDING)
     by_q = len(octets) + 2 * len(encoded)
     by_b = (len(octets) + 2) // 3 * 4
     if by_q <= by_b:
-        if by_q <= first and min(encoded, default=0) > 0x7F and not value.endswith(" "):
+        if by_q <= first and encoded and not encoded.translate(None, _HIGH) and value[-1] != " ":
             # Nothing but letters, figures and spaces: there binascii writes what the table would, and faster.
-            return f"=?utf-8?q?{b2a_qp(octets, header=True).decode('ascii')}?="
+            return f"=?utf-8?q?{b2a_qp(octets, header=True).decode()}?="
         whole = octets.decode("latin-1").translate(_Q)
         chunks = [whole] if by_q <= first else _chunks_of_q(whole, first)
         return "\r\n ".join([f"=?utf-8?q?{chunk}?=" for chunk in chunks])
@@ -138,13 +141,7 @@ def encoded_words(value: str, indent: int = 0) -> str:
 
 def _stands_as_it_is(value: str) -> bool:
     """Whether text needs no encoding: ASCII that no reader decodes, and no space at an end that a reader would drop."""
-    return (
-        value.isascii()
-        and "=?" not in value
-        and "\t" not in value
-        and not value.startswith(" ")
-        and not value.endswith(" ")
-    )
+    return value.isascii() and "=?" not in value and "\t" not in value and value.strip(" ") == value
 
 
 def _folded(line: str, start: int) -> str:

@@ -15,20 +15,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from courriel.model.attachment import Attachment
-from courriel.model.content import Content
+from courriel.model.content import Content, is_dotless
 from courriel.model.field import refusal
 from courriel.model.message import Message, Priority
 from courriel.model.prepared import Prepared
 from courriel.model.ready import ReadyMessage
 from courriel.model.stamp import written
-from courriel.wire.headers import address_field, ids_field, text_field
-from courriel.wire.parts import Boundaries, Part, attachment_part, multipart, text_part
+from courriel.wire.headers import address_field, ids_field, named_mailbox, text_field
+from courriel.wire.parts import Part, attachment_part, boundaries_of, multipart, text_and_html, text_header, text_part
+from courriel.wire.transfer import encode_text
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from email.message import Message as LibraryMessage
 
+_NORMAL = Priority.NORMAL  # members of an enumeration are found slowly
 _PRIORITY = {
     Priority.HIGH: ("X-Priority: 1", "Importance: high", "Priority: urgent"),
     Priority.LOW: ("X-Priority: 5", "Importance: low", "Priority: non-urgent"),
@@ -57,28 +59,32 @@ def build(message: Message, *, eight_bit: bool = False, utf8: bool = False) -> C
     Raises InvalidAddress (hint ADDRESS-NEEDS-SMTPUTF8) when one needs it and may not, and InvalidMessage
     for a missing file.
     """
-    return assembled(header_fields(message, utf8), _parts(message, eight_bit), utf8)
+    fields = header_fields(message, utf8)
+    if message.html or message.attachments:
+        return assembled(fields, _parts(message, eight_bit), utf8)
+    # Most mails are one text, and need no parts that are put together.
+    encoding, data = encode_text(message.text, eight_bit)
+    return in_one(fields, (text_header("plain", encoding), data), encoding == "8bit", is_dotless(data), utf8)
 
 
 def assembled(fields: list[str], part: Part, utf8: bool) -> Content:
     """Put the fields of a header, none with its line end, above the one part that holds all the others."""
-    header = "\r\n".join(fields)
-    # The last look before it leaves (A14): as many lines as there are fields, once what is folded is unfolded.
-    ends = len(fields) - 1
-    if header.count("\n") != ends or header.count("\r") != ends:
-        unfolded = header.replace("\r\n ", "")
-        if unfolded.count("\n") != ends or unfolded.count("\r") != ends:
-            raise refusal("headers", "a line break in one of them", "HEADER-LINE-BREAK")
-    head = f"{header}\r\nMIME-Version: 1.0\r\n{part.header}\r\n\r\n".encode()
-    wide = utf8 and not header.isascii()
     body = part.body
     alone = body[0] if len(body) == 1 else None
-    if not isinstance(alone, bytes):
-        return Content((head, *body), len(head) + part.size, part.eight_bit, wide, part.dotless)
-    data = head + alone
-    if not data.endswith(b"\r\n"):
+    if isinstance(alone, bytes):
+        return in_one(fields, (part.header, alone), part.eight_bit, part.dotless, utf8)
+    header = _header(fields)
+    head = header.encode() + part.header
+    return Content((head, *body), len(head) + part.size, part.eight_bit, utf8 and not header.isascii(), part.dotless)
+
+
+def in_one(fields: list[str], rest: tuple[bytes, ...], eight_bit: bool, dotless: bool, utf8: bool) -> Content:
+    """The same as one piece of octets; `rest` is all that the one part says, its header and the body."""
+    header = _header(fields)
+    data = b"".join((header.encode(), *rest))
+    if data[-2:] != b"\r\n":
         data += b"\r\n"
-    return Content((data,), len(data), part.eight_bit, wide, part.dotless)
+    return Content((data,), len(data), eight_bit, utf8 and not header.isascii(), dotless)
 
 
 def nested(bodies: list[Part], files: Sequence[tuple[bool, Part]], message_id: str) -> Part:
@@ -86,10 +92,12 @@ def nested(bodies: list[Part], files: Sequence[tuple[bool, Part]], message_id: s
 
     Of each file it is said whether it is inline; that counts where there is HTML which can show it.
     """
-    boundaries = Boundaries(message_id)
+    boundaries = boundaries_of(message_id)
     both = len(bodies) > 1
     if both:
         bodies = [multipart("alternative", bodies, boundaries)]
+    if not files:
+        return bodies[0]
     if shown := [part for inline, part in files if inline and both]:
         bodies = [multipart("related", bodies + shown, boundaries)]
     if beside := [part for inline, part in files if not (inline and both)]:
@@ -105,9 +113,23 @@ def files_of(attachments: Sequence[Attachment], eight_bit: bool) -> list[tuple[b
 # The steps.
 
 
+def _header(fields: list[str]) -> str:
+    """These fields as text, line by line; what the header of the one part says is still to follow."""
+    # The last look before it leaves (A14): no line breaks, but where a field is folded.
+    bare = "".join(fields)
+    if "\n" in bare or "\r" in bare:
+        for field in fields:
+            unfolded = field.replace("\r\n ", "")
+            if "\n" in unfolded or "\r" in unfolded:
+                raise refusal("headers", "a line break in one of them", "HEADER-LINE-BREAK")
+    header = "\r\n".join(fields)
+    return f"{header}\r\nMIME-Version: 1.0\r\n"
+
+
 def header_fields(message: Message | Prepared, utf8: bool) -> list[str]:
     """Every field of the header, each without its line end. Bcc is not among them, ever (scar 35)."""
-    fields = [address_field("From", (message.sender,), utf8)]
+    sender = message.sender
+    fields = [f"From: {named_mailbox(sender, utf8) if sender.name else sender.wire(utf8)}"]
     if message.reply_to:
         fields.append(address_field("Reply-To", message.reply_to, utf8))
     if message.to:
@@ -121,7 +143,7 @@ def header_fields(message: Message | Prepared, utf8: bool) -> list[str]:
         fields.append(ids_field("In-Reply-To", message.in_reply_to))
     if message.references:
         fields.append(ids_field("References", message.references))
-    if message.priority is not Priority.NORMAL:
+    if message.priority is not _NORMAL:
         fields += _PRIORITY[message.priority]
     if message.read_receipt is not None:
         fields.append(address_field("Disposition-Notification-To", (message.read_receipt,), utf8))
@@ -136,18 +158,18 @@ def header_fields(message: Message | Prepared, utf8: bool) -> list[str]:
 
 
 def _parts(message: Message, eight_bit: bool) -> Part:
-    """Everything below the header, as one part."""
-    if message.html:
-        text = message.text
+    """Everything below the header of a message that is more than one text, as one part."""
+    bodies: list[Part] = []
+    text, html = message.text, message.html
+    if html:
         if not text:
             from courriel.wire.html_text import text_of
 
-            text = text_of(message.html)
-        bodies = [text_part("plain", text, eight_bit), text_part("html", message.html, eight_bit)]
-    elif message.text or not message.attachments:
-        bodies = [text_part("plain", message.text, eight_bit)]
-        if not message.attachments:
-            return bodies[0]
-    else:
-        bodies = []
+            text = text_of(html)
+        both = None if message.attachments else text_and_html(text, html, eight_bit, message.message_id)
+        if both is not None:
+            return both
+        bodies = [text_part("plain", text, eight_bit), text_part("html", html, eight_bit)]
+    elif text:
+        bodies = [text_part("plain", text, eight_bit)]
     return nested(bodies, files_of(message.attachments, eight_bit), message.message_id)

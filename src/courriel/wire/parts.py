@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from binascii import crc32
+from collections.abc import Iterator
+from functools import lru_cache
 
 from courriel.model.attachment import Attachment
 from courriel.model.content import has_long_line, is_dotless
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
 class Part:
     """One body part: its own header lines, its body, and what is known of it."""
 
-    header: str
+    header: bytes
+    """With the empty line that ends it."""
     body: tuple[bytes | Piece, ...]
     size: int
     ends_its_line: bool
@@ -32,7 +35,7 @@ class Part:
 def text_part(kind: str, text: str, eight_bit: bool) -> Part:
     """A text, `plain` or `html`, in the cheapest code that the server takes."""
     encoding, data = encode_text(text, eight_bit)
-    return encoded_part(kind, encoding, data, dotless=encoding == "base64" or is_dotless(data))
+    return encoded_part(kind, encoding, data, encoding == "base64" or is_dotless(data))
 
 
 def encoded_part(kind: str, encoding: str, data: bytes, dotless: bool) -> Part:
@@ -40,9 +43,10 @@ def encoded_part(kind: str, encoding: str, data: bytes, dotless: bool) -> Part:
     return Part(text_header(kind, encoding), (data,), len(data), encoding == "base64", encoding == "8bit", dotless)
 
 
-def text_header(kind: str, encoding: str) -> str:
-    """The header lines of a text."""
-    return f"Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}"
+@lru_cache(maxsize=16)
+def text_header(kind: str, encoding: str) -> bytes:
+    """The header of a text, with the empty line that ends it."""
+    return f"Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode()
 
 
 def attachment_part(attachment: Attachment, eight_bit: bool) -> Part:
@@ -53,7 +57,7 @@ def attachment_part(attachment: Attachment, eight_bit: bool) -> Part:
         if mail is not None:
             return mail
         content_type = "application/octet-stream"
-    header = f"{_attachment_header(attachment, content_type)}\r\nContent-Transfer-Encoding: base64"
+    header = _attachment_header(attachment, content_type, "base64")
     if isinstance(attachment.source, bytes):
         data = encode_base64(attachment.source)
         return Part(header, (data,), len(data), ends_its_line=bool(data), eight_bit=False, dotless=True)
@@ -71,7 +75,7 @@ def _mail_part(attachment: Attachment, eight_bit: bool) -> Part | None:
     data = data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     encoding = "7bit" if data.isascii() else "8bit"
     return Part(
-        f"{_attachment_header(attachment, attachment.content_type)}\r\nContent-Transfer-Encoding: {encoding}",
+        _attachment_header(attachment, attachment.content_type, encoding),
         (data,),
         len(data),
         ends_its_line=False,
@@ -80,7 +84,7 @@ def _mail_part(attachment: Attachment, eight_bit: bool) -> Part | None:
     )
 
 
-def _attachment_header(attachment: Attachment, content_type: str) -> str:
+def _attachment_header(attachment: Attachment, content_type: str, encoding: str) -> bytes:
     """Type and disposition, with the name in full (RFC 2231) and, for old readers, a plain one beside the type."""
     name = attachment.name
     plain = name if is_plain_value(name) else _plain_name(name)
@@ -89,7 +93,9 @@ def _attachment_header(attachment: Attachment, content_type: str) -> str:
         f"Content-Type: {content_type}{parameter('name', plain)}\r\n"
         f"Content-Disposition: {disposition}{parameter('filename', name)}"
     )
-    return f"{lines}\r\nContent-ID: <{attachment.content_id}>" if attachment.content_id else lines
+    if attachment.content_id:
+        lines += f"\r\nContent-ID: <{attachment.content_id}>"
+    return f"{lines}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode()
 
 
 def _plain_name(name: str) -> str:
@@ -101,49 +107,75 @@ def _plain_name(name: str) -> str:
     return plain.replace("=?", "__")
 
 
-def multipart(kind: str, parts: list[Part], boundaries: Boundaries) -> Part:
+def text_and_html(text: str, html: str, eight_bit: bool, message_id: str) -> Part | None:
+    """What `multipart` makes of the two, to the octet, in one stroke; None where the first boundary stands in one."""
+    (code, plain), (html_code, page) = encode_text(text, eight_bit), encode_text(html, eight_bit)
+    boundary = first_boundary(message_id)
+    body = b"".join(
+        (
+            b"--", boundary, b"\r\n", text_header("plain", code), plain, _line_end(code),
+            b"--", boundary, b"\r\n", text_header("html", html_code), page, _line_end(html_code),
+            b"--", boundary, b"--\r\n",
+        )
+    )  # fmt: skip
+    if body.count(boundary) != 3:
+        return None
+    wide = code == "8bit" or html_code == "8bit"
+    header = multipart_header("alternative", boundary, wide)
+    return Part(header, (body,), len(body), True, wide, is_dotless(body))
+
+
+def _line_end(encoding: str) -> bytes:
+    """What stands between a text and the boundary: base64 ends in a line end that is not the text's own."""
+    return b"" if encoding == "base64" else b"\r\n"
+
+
+def multipart(kind: str, parts: list[Part], boundaries: Iterator[bytes]) -> Part:
     """Parts within one part, each after a boundary that stands in none of them."""
     while True:
-        boundary = boundaries.next()
+        boundary = next(boundaries)
         body = _joined(_bounded(boundary, parts))
-        found = 0
+        found = size = 0
         for piece in body:
             if isinstance(piece, bytes):
-                found += piece.count(boundary.encode())
+                found += piece.count(boundary)
+                size += len(piece)
+            else:
+                size += piece.size
         if found == len(parts) + 1:
             break
     eight_bit, dotless = False, True
     for part in parts:
         eight_bit = eight_bit or part.eight_bit
         dotless = dotless and part.dotless
-    size = 0
-    for piece in body:
-        size += len(piece) if isinstance(piece, bytes) else piece.size
     return Part(multipart_header(kind, boundary, eight_bit), body, size, True, eight_bit, dotless)
 
 
-def multipart_header(kind: str, boundary: str, eight_bit: bool) -> str:
-    """The header lines of several parts within one; they say 8bit when one of the parts does (RFC 2045 6.4)."""
+def multipart_header(kind: str, boundary: bytes, eight_bit: bool) -> bytes:
+    """The header of several parts within one; it says 8bit when one of the parts does (RFC 2045 6.4)."""
     # What is within is related to the alternative, which is always the first part (RFC 2387 3.1).
-    more = '; type="multipart/alternative"' if kind == "related" else ""
-    encoding = "\r\nContent-Transfer-Encoding: 8bit" if eight_bit else ""
-    return f'Content-Type: multipart/{kind}{more};\r\n boundary="{boundary}"{encoding}'
+    more = b'; type="multipart/alternative"' if kind == "related" else b""
+    encoding = b"\r\nContent-Transfer-Encoding: 8bit" if eight_bit else b""
+    return b'Content-Type: multipart/%b%b;\r\n boundary="%b"%b\r\n\r\n' % (kind.encode(), more, boundary, encoding)
 
 
-def _bounded(boundary: str, parts: list[Part]) -> list[bytes | Piece]:
+def _bounded(boundary: bytes, parts: list[Part]) -> list[bytes | Piece]:
     """The parts with boundaries before, between and after them."""
     pieces: list[bytes | Piece] = []
-    line_end = ""
+    line_end = b""
     for part in parts:
-        pieces.append(f"{line_end}--{boundary}\r\n{part.header}\r\n\r\n".encode())
-        pieces += part.body
-        line_end = "" if part.ends_its_line else "\r\n"
-    pieces.append(f"{line_end}--{boundary}--\r\n".encode())
+        pieces += (line_end, b"--", boundary, b"\r\n", part.header, *part.body)
+        line_end = b"" if part.ends_its_line else b"\r\n"
+    pieces += (line_end, b"--", boundary, b"--\r\n")
     return pieces
 
 
 def _joined(pieces: list[bytes | Piece]) -> tuple[bytes | Piece, ...]:
     """The same pieces, with neighbours in memory put together: one write instead of many."""
+    try:
+        return (b"".join(pieces),)  # type: ignore[arg-type]  # most mails hold no file
+    except TypeError:
+        pass
     joined: list[bytes | Piece] = []
     small: list[bytes] = []
     for piece in pieces:
@@ -156,17 +188,18 @@ def _joined(pieces: list[bytes | Piece]) -> tuple[bytes | Piece, ...]:
     return tuple(joined)
 
 
-class Boundaries:
-    """Boundaries for one message: always the same ones for the same message. `=_` stands in no base64 and in no
-    quoted-printable, so that the first one is nearly always taken."""
+def first_boundary(message_id: str) -> bytes:
+    """The first of the boundaries of a message, for those who need no other."""
+    return b"=_%08x.0001" % crc32(message_id.encode())
 
-    __slots__ = ("_number", "_seed")
 
-    def __init__(self, message_id: str) -> None:
-        self._seed = crc32(message_id.encode())
-        self._number = 0
+def boundaries_of(message_id: str) -> Iterator[bytes]:
+    """Boundaries for one message, without end: always the same ones for the same message.
 
-    def next(self) -> str:
-        """The next one."""
-        self._number += 1
-        return f"=_{self._seed:08x}.{self._number:04}"
+    `=_` stands in no base64 and in no quoted-printable, so that the first one is nearly always taken.
+    """
+    seed = crc32(message_id.encode())
+    number = 0
+    while True:
+        number += 1
+        yield b"=_%08x.%04d" % (seed, number)

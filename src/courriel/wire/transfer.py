@@ -13,6 +13,7 @@ from courriel.model.content import has_long_line
 from courriel.values import dataclass
 
 _ASCII = bytes(range(128))
+_CR = 0x0D  # a number is found in octets sooner than an octet
 
 # Base64 in lines of 76 characters, 57 octets each (RFC 2045 6.8), many lines at a time. Larger blocks are slower: what
 # is returned to the system between two of them has to be asked for again, page by page.
@@ -25,7 +26,7 @@ _CUT = Struct("76s" * _LINES + "0s").unpack  # and nothing behind the last, so t
 def with_crlf(text: str) -> bytes:
     """Text as UTF-8, every line ended in CRLF whichever of the three line ends it had; nothing else counts as one."""
     data = text.encode()
-    if b"\r" in data:
+    if _CR in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     return data.replace(b"\n", b"\r\n")
 

@@ -17,7 +17,7 @@ from courriel.errors import InvalidAddress, InvalidMessage, UsageError
 from courriel.session.outgoing import prepare
 from courriel.wire.abilities import Abilities
 from courriel.wire.mime import build, content_of
-from courriel.wire.parts import Boundaries
+from courriel.wire.parts import boundaries_of
 
 FIELDS: dict[str, Any] = {"sender": "Ada <ada@example.org>", "to": "{email}"}
 ROW = {"email": "bob@example.org", "name": "Bob", "number": 42}
@@ -268,7 +268,7 @@ def _filled(text: str, a: str, b: str) -> str:
 
 def test_a_value_that_looks_like_the_boundary_is_not_put_between_the_parts() -> None:
     template = Template(**FIELDS, text="A: {name}", html="<p>{name}</p>")
-    boundary = Boundaries("<1@example.org>").next()
+    boundary = next(boundaries_of("<1@example.org>")).decode()
     assert template.frame is not None
 
     filled = template.frame.fill({"name": f"--{boundary}", "name!escaped": "x"}, "<1@example.org>", eight_bit=True)

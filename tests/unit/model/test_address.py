@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from courriel.errors import InvalidAddress
-from courriel.model.address import Address
+from courriel.model.address import Address, _plain_address
 
 ATOMS = st.text("abcXYZ019!#$%&'*+/=^_`{|}~-", min_size=1, max_size=8)
 LOCALS = st.one_of(
@@ -47,6 +47,27 @@ def test_any_text_is_an_address_that_reads_back_or_is_refused(text: str) -> None
     assert Address.parse(address.spec).spec == address.spec
     assert Address.parse(str(address)) == address
     assert not any(character in address.spec for character in "\r\n\0")
+
+
+@given(LOCALS | st.text("ab.+=?9-", min_size=1, max_size=70), DOMAINS | st.text("ab.-9xn", min_size=1, max_size=70))
+def test_the_usual_address_that_is_read_in_one_look_is_the_one_that_is_made_with_care(local: str, domain: str) -> None:
+    text = f"{local}@{domain}"
+
+    usual = _plain_address(text) if text.isascii() else None
+
+    if usual is not None:
+        made = Address(local, domain)
+        assert [getattr(usual, name) for name in Address.__slots__] == [
+            getattr(made, name) for name in Address.__slots__
+        ]  # type: ignore[attr-defined]
+
+
+def test_an_address_that_is_too_long_is_refused_and_not_kept() -> None:
+    text = f"{'a' * 2048} <ada@example.org>"
+
+    for _ in range(2):
+        with pytest.raises(InvalidAddress, match="longer than 2048 characters"):
+            Address.parse(text)
 
 
 def test_a_domain_is_shown_in_its_mapped_form_and_written_in_ascii() -> None:

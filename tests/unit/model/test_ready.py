@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from email.message import EmailMessage
 from email.mime.text import MIMEText
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from courriel.errors import InvalidAddress, InvalidMessage
 from courriel.model.message import Message
-from courriel.model.ready import ReadyMessage
+from courriel.model.ready import MOST_FIELDS, ReadyMessage
 
 RAW = (
     b"From: Ada <ada@example.org>\r\nTo: bob@example.org,\r\n eve@example.org\r\nSubject: x\r\n"
     b"Message-ID: <1@example.org>\r\nDate: Mon, 23 Nov 2026 08:00:00 +0000\r\n\r\nHello\r\n.\r\n"
+)
+
+FIELDS = st.tuples(
+    st.sampled_from(["X-Note", "BCC", "Bcc", "Received", "x"]),
+    st.sampled_from(["", " ", "\t "]),
+    st.lists(st.sampled_from(["a", "é", ":", " ", "\t", "\r\n ", "\r\n\t", "b: c"]), max_size=6).map("".join),
 )
 
 
@@ -25,6 +34,54 @@ def test_a_complete_message_is_not_touched() -> None:
     assert ready.message_id == "<1@example.org>"
     assert not ready.content.dotless
     assert [each.spec for each in ready.envelope().recipients] == ["bob@example.org", "eve@example.org"]
+
+
+@given(st.lists(FIELDS, max_size=8), st.text("ab.é\n").map(lambda text: text.encode().replace(b"\n", b"\r\n")))
+def test_whatever_stands_in_a_header_is_read_and_left_as_it_is(fields: list[tuple[str, str, str]], body: bytes) -> None:
+    head = "".join(f"{name}{space}:{value}\r\n" for name, space, value in fields).encode()
+    raw = head + RAW.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" + body + b"\r\n"
+
+    ready = Message.parse(raw)
+
+    known = [(name.lower(), value.replace("\r\n", "").strip(" \t")) for name, _, value in fields]
+    assert list(ready.fields[: len(fields)]) == known
+    assert [name for name, _ in ready.fields[len(fields) :]] == ["from", "to", "subject", "message-id", "date"]
+    hidden = [f"{name}{space}:{value}\r\n" for name, space, value in fields if name.lower() == "bcc"]
+    shown = head.decode()
+    for field in hidden:
+        shown = shown.replace(field, "", 1)
+    assert bytes(ready.content) == shown.encode() + raw[len(head) :]
+    assert ready.content.utf8 == (not shown.isascii())
+    assert ready.content.eight_bit == (not body.isascii())
+
+
+@given(st.lists(st.sampled_from([b"a", b".", b"\r", b"\n", b"\r\n"])).map(b"".join), st.booleans())
+def test_line_ends_of_any_kind_leave_as_one_kind_or_are_refused(body: bytes, normalise: bool) -> None:
+    head = RAW.partition(b"\r\n\r\n")[0] + b"\r\n\r\nx"
+    lines = re.split(rb"\r\n|\r|\n", body)
+    if not normalise and re.search(rb"\r(?!\n)", body):
+        with pytest.raises(InvalidMessage, match="a carriage return stands alone"):
+            Message.parse(head + body)
+        return
+
+    raw = bytes(Message.parse(head + body, normalise=normalise).content)
+
+    whole = head + b"\r\n".join(lines)
+    assert raw == (whole if whole.endswith(b"\r\n") else whole + b"\r\n")
+
+
+def test_a_header_has_some_thousand_fields_at_most() -> None:
+    assert len(Message.parse(b"X: y\r\n" * (MOST_FIELDS - 5) + RAW).fields) == MOST_FIELDS
+    for many in (b"X: y\r\n" * MOST_FIELDS, b"X: y\r\n" * (MOST_FIELDS + 1) + b"none\r\n"):
+        with pytest.raises(InvalidMessage, match=f"more than {MOST_FIELDS} header fields"):
+            Message.parse(many + RAW)
+
+
+@pytest.mark.parametrize("missing", [b"Message-ID: <1@example.org>\r\n", b"Date: Mon, 23 Nov 2026 08:00:00 +0000\r\n"])
+def test_what_is_there_is_not_added(missing: bytes) -> None:
+    raw = bytes(Message.parse(RAW.replace(missing, b"")).content)
+
+    assert raw.count(b"Message-ID:") == raw.count(b"Date:") == 1
 
 
 def test_bcc_leaves_the_header_and_is_counted_in_the_envelope() -> None:

@@ -285,9 +285,11 @@ def test_a_message_to_hidden_recipients_only_names_nobody() -> None:
     assert "Bcc" not in parsed
 
 
-def test_a_line_break_that_came_in_by_the_back_door_does_not_leave() -> None:
+@pytest.mark.parametrize("evil", ["x\r\nBcc: evil@example.org", "x\nBcc: y", "x\ry", "x\r\n", "a\r\n b\r\nBcc: y"])
+@pytest.mark.parametrize("field", ["subject", "message_id"])
+def test_a_line_break_that_came_in_by_the_back_door_does_not_leave(field: str, evil: str) -> None:
     message = Message(**FIELDS)
-    object.__setattr__(message, "subject", "x\r\nBcc: evil@example.org")
+    object.__setattr__(message, field, evil)
 
     with pytest.raises(InvalidMessage) as refused:
         build(message)

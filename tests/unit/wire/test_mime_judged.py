@@ -18,7 +18,8 @@ from courriel.model.content import Content
 from courriel.model.message import Message, Priority
 from courriel.wire.headers import mailbox
 from courriel.wire.html_text import text_of
-from courriel.wire.mime import build
+from courriel.wire.mime import assembled, build, header_fields, nested
+from courriel.wire.parts import first_boundary, text_and_html, text_part
 
 _CONTROLS = "".join(map(chr, [*range(32), *range(127, 160), 0x2028, 0x2029]))
 _VISIBLE = st.characters(exclude_categories=("Cs",), exclude_characters=_CONTROLS)
@@ -80,6 +81,35 @@ def test_what_was_said_is_what_is_read_back(said: dict[str, object], eight_bit: 
     raw = _well_formed(content, eight_bit)
     assert bytes(build(message, eight_bit=eight_bit, utf8=utf8)) == raw
     _read_back(raw, message)
+
+
+@settings(deadline=None)
+@given(BODIES, st.booleans())
+def test_a_text_alone_is_written_as_the_part_that_it_would_be(text: str, eight_bit: bool) -> None:
+    message = Message(sender="ada@example.org", to="bob@example.org", subject="été", text=text)
+
+    assert build(message, eight_bit=eight_bit) == assembled(
+        header_fields(message, utf8=False), text_part("plain", text, eight_bit), utf8=False
+    )
+
+
+@settings(deadline=None)
+@given(BODIES, BODIES, st.booleans())
+def test_text_and_html_are_written_as_the_parts_that_they_would_be(text: str, html: str, eight_bit: bool) -> None:
+    parts = [text_part("plain", text, eight_bit), text_part("html", html, eight_bit)]
+
+    assert text_and_html(text, html, eight_bit, "<1@example.org>") == nested(parts, [], "<1@example.org>")
+
+
+def test_a_boundary_that_stands_in_the_text_is_not_put_around_it() -> None:
+    boundary = first_boundary("<1@example.org>").decode()
+    said = {"sender": "ada@example.org", "to": "bob@example.org", "html": "x", "message_id": "<1@example.org>"}
+
+    raw = bytes(build(Message(**said, text=f"--{boundary}")))  # type: ignore[arg-type]
+
+    assert text_and_html(f"--{boundary}", "x", eight_bit=False, message_id="<1@example.org>") is None
+    assert f'boundary="{boundary[:-1]}2"'.encode() in raw
+    assert len(list(BytesParser(policy=policy.default).parsebytes(raw).walk())) == 3
 
 
 @settings(max_examples=100, deadline=None)

@@ -1,0 +1,40 @@
+"""What tells a message from all others: no two are alike, whatever the clock does."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, tzinfo
+
+import pytest
+
+from courriel.model import stamp
+
+MOMENT = datetime(2026, 1, 5, 10, tzinfo=UTC)
+
+
+def test_a_date_is_that_of_its_second_and_chance_is_drawn_anew_in_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Once for each message, and once more for a second that is new.
+    told = iter([MOMENT + timedelta(seconds=seconds) for seconds in (0, 0.9, 1, 1, 0, 0)])
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, _zone: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return next(told)
+
+    monkeypatch.setattr(stamp, "_latest", None)
+    monkeypatch.setattr("datetime.datetime", Clock)
+
+    ids, dates = zip(*[stamp.stamped("example.org") for _ in range(4)], strict=True)
+
+    assert [(date - MOMENT).total_seconds() for date in dates] == [0, 0, 1, 0]
+    assert all(date.utcoffset() is not None for date in dates)
+    assert len(set(ids)) == 4
+    first, same, after, back = (each.partition(".")[0] for each in ids)
+    assert first == same
+    assert len({first, after, back}) == 3
+
+
+def test_an_id_and_a_moment_can_be_had_alone() -> None:
+    assert stamp.new_id("example.org").endswith("@example.org>")
+    assert stamp.new_id("example.org") != stamp.new_id("example.org")
+    assert stamp.now().utcoffset() is not None
+    assert stamp.now().microsecond == 0
