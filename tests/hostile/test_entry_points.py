@@ -340,7 +340,7 @@ def test_a_value_that_was_forged_is_stopped_at_the_last_door(
     forged = Envelope(ada, (bob, cleo), envid="x")
     address = forged.sender if part == "sender" else forged.recipients[1]
     evil = "a@b.com>\r\nRCPT TO:<evil@x.com"
-    object.__setattr__(*((forged, "envid", "x\r\nRSET") if part == "envid" else (address, "spec", evil)))
+    object.__setattr__(*((forged, "envid", "x\r\nRSET") if part == "envid" else (address, "narrow", evil)))
     server.forget()
     session = colour(Server("127.0.0.1", server.port, Security.NONE, ehlo_name="client.example.org"))
     session.open()

@@ -66,6 +66,8 @@ class Address:
     """`local@domain` as people read it: the local part in quotes when it needs them, the domain in its mapped form."""
     dns_domain: str = field(init=False, repr=False, compare=False)
     """The domain in ASCII (A-labels), as the name service and every server know it."""
+    narrow: str = field(init=False, repr=False, compare=False)
+    """`local@domain` as every server knows it; "" when the local part is not ASCII, and SMTPUTF8 is needed."""
 
     def __hash__(self) -> int:
         return hash(self.spec)
@@ -80,6 +82,7 @@ class Address:
         object.__setattr__(self, "domain", domain)
         object.__setattr__(self, "dns_domain", dns_domain)
         object.__setattr__(self, "spec", f"{local}@{domain}")
+        object.__setattr__(self, "narrow", f"{local}@{dns_domain}" if local.isascii() else "")
 
     @classmethod
     def parse(cls, text: str) -> Address:
@@ -128,23 +131,21 @@ class Address:
         """The same address, under this name. Raises InvalidAddress for what cannot be one."""
         _check_name(name)
         address = object.__new__(Address)
-        _values.fill(address, self.local, self.domain, name, self.spec, self.dns_domain)
+        _values.fill(address, self.local, self.domain, name, self.spec, self.dns_domain, self.narrow)
         return address
 
     @property
     def needs_smtputf8(self) -> bool:
         """Whether it can only be written where both sides know SMTPUTF8: the local part is not ASCII (RFC 6531)."""
-        return not self.local.isascii()
+        return not self.narrow
 
     def wire(self, utf8: bool = False) -> str:
         """Write it for MAIL and RCPT, without angle brackets; `utf8` says that the server takes SMTPUTF8.
 
         Raises InvalidAddress (hint ADDRESS-NEEDS-SMTPUTF8) when it needs SMTPUTF8 and may not use it.
         """
-        if self.local.isascii():
-            if self.domain == self.dns_domain:
-                return self.spec
-            return f"{self.spec[: self.spec.rindex('@')]}@{self.dns_domain}"
+        if self.narrow:
+            return self.narrow
         if not utf8:
             raise InvalidAddress(
                 f"{self.spec}: the part before the @ is not ASCII, and the server does not offer SMTPUTF8",
@@ -203,7 +204,8 @@ def _plain_address(text: str) -> Address | None:
     if domain is not dns_domain:
         return None
     address = object.__new__(Address)
-    _values.fill(address, local, domain, "", f"{local}@{domain}", dns_domain)
+    spec = f"{local}@{domain}"
+    _values.fill(address, local, domain, "", spec, dns_domain, spec)
     return address
 
 

@@ -79,12 +79,17 @@ class Envelope:
     @property
     def needs_smtputf8(self) -> bool:
         """Whether an address cannot be written in ASCII, so that every server on the way must know RFC 6531."""
-        if self.sender is not None and not self.sender.local.isascii():
+        if self.sender is not None and not self.sender.narrow:
             return True
         for recipient in self.recipients:  # noqa: SIM110 - asked for each message of a million
-            if not recipient.local.isascii():
+            if not recipient.narrow:
                 return True
         return False
+
+    @property
+    def wishes(self) -> bool:
+        """Whether anything is asked for beyond being taken: reports, or TLS on the whole way."""
+        return bool(self.notify or self.ret or self.envid or self.require_tls)
 
     @property
     def wants_reports(self) -> bool:

@@ -14,19 +14,22 @@ def announcement(envelope: Envelope, content: Content, able: Abilities) -> list[
 
     Raises NotSupported for what this server cannot take; nothing has been sent then.
     """
-    utf8 = content.utf8 or envelope.needs_smtputf8
-    if utf8 or content.eight_bit or envelope.require_tls or content.size > able.largest:
-        _check(content, envelope, utf8, able)
-    said = [_mail(envelope, content, utf8, able)]
-    if able.reports and envelope.notify:
-        wishes = ",".join(wish.value for wish in Notify if wish in envelope.notify)
-        said.extend(
-            f"RCPT TO:<{recipient.wire(utf8)}> NOTIFY={wishes} {_original_recipient(recipient)}"
-            for recipient in envelope.recipients
-        )
-    else:
+    sender, utf8 = envelope.sender, content.utf8 or envelope.needs_smtputf8
+    size = f" SIZE={content.size}" if able.size else ""
+    if not (utf8 or content.eight_bit or envelope.wishes or content.size > able.largest):
+        # As most mails go: nothing is asked of the server but to take it.
+        said = [f"MAIL FROM:<{sender.narrow if sender else ''}>{size}"]
         for recipient in envelope.recipients:
-            said.append(f"RCPT TO:<{recipient.wire(utf8)}>")  # noqa: PERF401 - mostly there is one
+            said.append(f"RCPT TO:<{recipient.narrow}>")  # noqa: PERF401 - mostly there is one
+        return said
+    _check(content, envelope, utf8, able)
+    said = [f"MAIL FROM:<{sender.wire(utf8) if sender else ''}>{size}{_parameters(envelope, content, utf8, able)}"]
+    reports = ""
+    if able.reports and envelope.notify:
+        reports = " NOTIFY=" + ",".join(wish.value for wish in Notify if wish in envelope.notify)
+    for recipient in envelope.recipients:
+        original = f"{reports} {_original_recipient(recipient)}" if reports else ""
+        said.append(f"RCPT TO:<{recipient.wire(utf8)}>{original}")
     return said
 
 
@@ -38,10 +41,9 @@ def xtext(text: str) -> str:
 # The steps.
 
 
-def _mail(envelope: Envelope, content: Content, utf8: bool, able: Abilities) -> str:
-    said = f"MAIL FROM:<{envelope.sender.wire(utf8) if envelope.sender else ''}>"
-    if able.size:
-        said += f" SIZE={content.size}"
+def _parameters(envelope: Envelope, content: Content, utf8: bool, able: Abilities) -> str:
+    """What MAIL says beside the sender and the size."""
+    said = ""
     if able.eight_bit and (content.eight_bit or content.utf8):
         said += " BODY=8BITMIME"
     if utf8:
