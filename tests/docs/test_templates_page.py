@@ -15,9 +15,10 @@ def _block(page: str, word: str = " Template(") -> str:
     return next(code for code in blocks if word in code)
 
 
+@pytest.mark.parametrize("page", ["docs/templates.md", "docs/templates.fr.md"])
 @pytest.mark.parametrize("kind", [" Template(", "RichTemplate("])
-def test_the_page_sends_to_each_row(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
-    exec(_block("docs/templates.md", kind), {})
+def test_the_page_sends_to_each_row(page: str, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    exec(_block(page, kind), {})
 
     assert capsys.readouterr().out.splitlines() == ["('bob@example.org',)", "('zoe@example.org',)"]
 
