@@ -276,6 +276,7 @@ def put_many(path: str, number: int, failures: object) -> None:
     store.close()
 
 
+@pytest.mark.slow
 def test_processes_that_write_at_once_wait_for_each_other(path: Path, store: SqliteStore) -> None:
     context = multiprocessing.get_context("spawn")
     writers = [context.Process(target=put_many, args=(str(path), 50, None)) for _ in range(4)]
@@ -533,6 +534,7 @@ def test_who_reopens_what_is_well_disturbs_nobody(store: SqliteStore) -> None:
     store.put([new_mail()])
 
 
+@pytest.mark.slow
 def test_a_worker_of_a_disk_that_failed_opens_it_again(
     path: Path, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
