@@ -29,9 +29,9 @@ MOST_FIELDS = 2_000
 
 _FIELD_NAME = expression(rb"[!-9;-~]+(?=[ \t]*:)")
 # A field with its line end, where a fold within it is an LF: none begins behind that, since white space follows.
-_FIELD = re.compile(r"^([!-9;-~]+)[ \t]*:([^\r]*)\r\n", re.MULTILINE)
+_FIELD = expression(r"^([!-9;-~]+)[ \t]*:([^\r]*)\r\n", re.MULTILINE)
 _HIDDEN = frozenset(("bcc", "resent-bcc"))
-_LONE_CR = re.compile(rb"\r(?!\n)")
+_LONE_CR = expression(rb"\r(?!\n)")
 _PEOPLE = frozenset(("sender", "from", "to", "cc", "bcc"))
 _RESENT = frozenset(("resent-from", "resent-to", "resent-cc", "resent-bcc"))
 _GROUP = expression(r'[ \t]*(?:"(?:[^"\\]|\\.)*"|[^"<>@,:;()]*):(.*);[ \t]*', re.DOTALL)
