@@ -64,7 +64,7 @@ def build(message: Message, *, eight_bit: bool = False, utf8: bool = False) -> C
         return assembled(fields, _parts(message, eight_bit), utf8)
     # Most mails are one text, and need no parts that are put together.
     encoding, data = encode_text(message.text, eight_bit)
-    return in_one(fields, (text_header("plain", encoding), data), encoding == "8bit", is_dotless(data), utf8)
+    return in_one(fields, text_header("plain", encoding), data, encoding == "8bit", is_dotless(data), utf8)
 
 
 def assembled(fields: list[str], part: Part, utf8: bool) -> Content:
@@ -72,17 +72,17 @@ def assembled(fields: list[str], part: Part, utf8: bool) -> Content:
     body = part.body
     alone = body[0] if len(body) == 1 else None
     if isinstance(alone, bytes):
-        return in_one(fields, (part.header, alone), part.eight_bit, part.dotless, utf8)
+        return in_one(fields, part.header, alone, part.eight_bit, part.dotless, utf8)
     header = _header(fields)
     head = header.encode() + part.header
     return Content((head, *body), len(head) + part.size, part.eight_bit, utf8 and not header.isascii(), part.dotless)
 
 
-def in_one(fields: list[str], rest: tuple[bytes, ...], eight_bit: bool, dotless: bool, utf8: bool) -> Content:
-    """The same as one piece of octets; `rest` is all that the one part says, its header and the body."""
+def in_one(fields: list[str], more: bytes, body: bytes, eight_bit: bool, dotless: bool, utf8: bool) -> Content:
+    """The same for a body in memory, as one piece of octets; `more` is the rest of the header, its empty line too."""
     header = _header(fields)
-    data = b"".join((header.encode(), *rest))
-    if data[-2:] != b"\r\n":
+    data = header.encode() + more + body
+    if not data.endswith(b"\r\n"):
         data += b"\r\n"
     return Content((data,), len(data), eight_bit, utf8 and not header.isascii(), dotless)
 
