@@ -75,6 +75,8 @@ class Reception:
             raise Objection(501, "5.5.4 DATA stands alone")
         if self._chunking:
             raise Objection(503, "5.5.1 The content has begun by BDAT (RFC 3030 2)")
+        if self._origin is not None and self._origin.binary:
+            raise Objection(503, "5.5.1 BODY=BINARYMIME is followed by BDAT (RFC 3030 3)")
         self._expect_recipients()
         if self._hearing.buffer:
             self._visit.remark("early-data", "your client sent the message without waiting for 354 (RFC 2920 3.1)")
@@ -172,7 +174,8 @@ class Reception:
         assert origin is not None
         if longest_line(content) > self._terms.limits.line:
             raise Objection(554, f"5.6.0 A line of the message has more than {self._terms.limits.line} octets")
-        remarks = scrutinise(content, eight_bit=origin.eight_bit or origin.utf8, single_dots=single_dots)
+        eight_bit = origin.eight_bit or origin.utf8
+        remarks = () if origin.binary else scrutinise(content, eight_bit=eight_bit, single_dots=single_dots)
         delivery = Delivery(origin, recipients, content, (*self._visit.remarks, *remarks))
         words: Mapping[str, Reply] = {}
 

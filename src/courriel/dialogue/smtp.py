@@ -162,7 +162,7 @@ class SmtpDialogue:
 
     def _learn(self, capabilities: dict[str, str]) -> None:
         self.capabilities = capabilities
-        self.able = Abilities(capabilities)
+        self.able = Abilities(capabilities, binary=self.server.binary and self.server.dialect is Dialect.SMTP)
 
     # Handing a message over.
 

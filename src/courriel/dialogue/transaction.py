@@ -87,6 +87,12 @@ class Transaction:
 
     def bursts(self, able: Abilities) -> list[Burst]:
         """MAIL, RCPT for each recipient, DATA: as few bursts as the server can bear. Raises NotSupported."""
+        if self.content.binary:
+            raise errors.NotSupported(
+                "the message holds files as they are, which cannot be said line by line (DATA)",
+                capability="BINARYMIME",
+                stage="sender",
+            )
         said = announcement(self.envelope, self.content, able)
         # All or nothing among several can only be kept by hearing of each before DATA opens the door.
         apart = self.apart

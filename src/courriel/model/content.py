@@ -44,6 +44,8 @@ class Content:
     """Whether a header holds raw UTF-8, so that the server has to know SMTPUTF8."""
     dotless: bool = False
     """Whether no line begins with a dot, so that there is nothing to stuff."""
+    binary: bool = False
+    """Whether octets of any kind stand in it, in no lines at all: it leaves by BDAT alone (BINARYMIME, RFC 3030 3)."""
 
     def __iter__(self) -> Iterator[bytes]:
         for piece in self.pieces:

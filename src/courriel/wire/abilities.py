@@ -11,10 +11,10 @@ class Abilities:
     """The capabilities that decide how a message is written and handed over; nothing of it changes."""
 
     __slots__ = (
-        "chunking", "eight_bit", "largest", "pipelining", "reports", "require_tls", "size", "utf8",
+        "binary", "chunking", "eight_bit", "largest", "pipelining", "reports", "require_tls", "size", "utf8",
     )  # fmt: skip
 
-    def __init__(self, capabilities: Mapping[str, str]) -> None:
+    def __init__(self, capabilities: Mapping[str, str], *, binary: bool = False) -> None:
         limit = capabilities.get("SIZE", "")
         self.size = "SIZE" in capabilities
         self.largest = int(limit) if limit.isascii() and limit.isdecimal() and int(limit) else _NO_LIMIT
@@ -25,3 +25,5 @@ class Abilities:
         self.require_tls = "REQUIRETLS" in capabilities
         self.pipelining = "PIPELINING" in capabilities
         self.chunking = "CHUNKING" in capabilities
+        self.binary = binary and self.chunking and self.pipelining and "BINARYMIME" in capabilities
+        """Whether files may leave as they are: it is wished, and whole messages leave by BDAT (RFC 3030 3)."""

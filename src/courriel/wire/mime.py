@@ -38,22 +38,27 @@ _PRIORITY = {
 
 
 def content_of(
-    message: Message | Prepared | ReadyMessage | LibraryMessage, *, eight_bit: bool = False, utf8: bool = False
+    message: Message | Prepared | ReadyMessage | LibraryMessage,
+    *,
+    eight_bit: bool = False,
+    utf8: bool = False,
+    binary: bool = False,
 ) -> Content:
-    """The octets of whatever counts as a message; `eight_bit` and `utf8`: what the server takes (8BITMIME, SMTPUTF8).
+    """The octets of whatever counts as a message; `eight_bit`, `utf8` and `binary`: what the server takes (8BITMIME,
+    SMTPUTF8, BINARYMIME).
 
     A message that is written already stays as it is: whether this server can take it is said by its `eight_bit` and
     `utf8`. Raises InvalidAddress and InvalidMessage.
     """
     if isinstance(message, Message):
-        return build(message, eight_bit=eight_bit, utf8=utf8)
+        return build(message, eight_bit=eight_bit, utf8=utf8, binary=binary)
     if isinstance(message, Prepared):
-        return message.content(eight_bit=eight_bit, utf8=utf8)
+        return message.content(eight_bit=eight_bit, utf8=utf8, binary=binary)
     return (message if isinstance(message, ReadyMessage) else ReadyMessage.of(message)).content
 
 
-def build(message: Message, *, eight_bit: bool = False, utf8: bool = False) -> Content:
-    """Write a message: in seven bits, unless the server takes 8BITMIME (`eight_bit`).
+def build(message: Message, *, eight_bit: bool = False, utf8: bool = False, binary: bool = False) -> Content:
+    """Write a message: in seven bits, unless the server takes 8BITMIME (`eight_bit`), or files as they are (`binary`).
 
     `utf8` allows raw UTF-8 in the header (SMTPUTF8), which is used for nothing but a local part that is not ASCII.
     Raises InvalidAddress (hint ADDRESS-NEEDS-SMTPUTF8) when one needs it and may not, and InvalidMessage
@@ -61,7 +66,7 @@ def build(message: Message, *, eight_bit: bool = False, utf8: bool = False) -> C
     """
     fields = header_fields(message, utf8)
     if message.html or message.attachments:
-        return assembled(fields, _parts(message, eight_bit), utf8)
+        return assembled(fields, _parts(message, eight_bit, binary), utf8)
     # Most mails are one text, and need no parts that are put together.
     encoding, data = encode_text(message.text, eight_bit)
     return in_one(fields, text_header("plain", encoding), data, encoding == "8bit", is_dotless(data), utf8)
@@ -71,11 +76,12 @@ def assembled(fields: list[str], part: Part, utf8: bool) -> Content:
     """Put the fields of a header, none with its line end, above the one part that holds all the others."""
     body = part.body
     alone = body[0] if len(body) == 1 else None
-    if isinstance(alone, bytes):
+    if isinstance(alone, bytes) and not part.binary:
         return in_one(fields, part.header, alone, part.eight_bit, part.dotless, utf8)
     header = _header(fields)
     head = header.encode() + part.header
-    return Content((head, *body), len(head) + part.size, part.eight_bit, utf8 and not header.isascii(), part.dotless)
+    wide = utf8 and not header.isascii()
+    return Content((head, *body), len(head) + part.size, part.eight_bit, wide, part.dotless, part.binary)
 
 
 def in_one(fields: list[str], more: bytes, body: bytes, eight_bit: bool, dotless: bool, utf8: bool) -> Content:
@@ -92,7 +98,7 @@ def nested(bodies: list[Part], files: Sequence[tuple[bool, Part]], message_id: s
 
     Of each file it is said whether it is inline; that counts where there is HTML which can show it.
     """
-    boundaries = boundaries_of(message_id)
+    boundaries = boundaries_of(message_id, unseen=any(part.binary for _, part in files))
     both = len(bodies) > 1
     if both:
         bodies = [multipart("alternative", bodies, boundaries)]
@@ -105,9 +111,9 @@ def nested(bodies: list[Part], files: Sequence[tuple[bool, Part]], message_id: s
     return bodies[0]
 
 
-def files_of(attachments: Sequence[Attachment], eight_bit: bool) -> list[tuple[bool, Part]]:
+def files_of(attachments: Sequence[Attachment], eight_bit: bool, binary: bool) -> list[tuple[bool, Part]]:
     """Each file as a part, and whether it is inline."""
-    return [(each.inline, attachment_part(each, eight_bit)) for each in attachments]
+    return [(each.inline, attachment_part(each, eight_bit, binary)) for each in attachments]
 
 
 # The steps.
@@ -157,7 +163,7 @@ def header_fields(message: Message | Prepared, utf8: bool) -> list[str]:
     return fields
 
 
-def _parts(message: Message, eight_bit: bool) -> Part:
+def _parts(message: Message, eight_bit: bool, binary: bool) -> Part:
     """Everything below the header of a message that is more than one text, as one part."""
     bodies: list[Part] = []
     text, html = message.text, message.html
@@ -172,4 +178,4 @@ def _parts(message: Message, eight_bit: bool) -> Part:
         bodies = [text_part("plain", text, eight_bit), text_part("html", html, eight_bit)]
     elif text:
         bodies = [text_part("plain", text, eight_bit)]
-    return nested(bodies, files_of(message.attachments, eight_bit), message.message_id)
+    return nested(bodies, files_of(message.attachments, eight_bit, binary), message.message_id)

@@ -10,7 +10,7 @@ from courriel.model.attachment import Attachment
 from courriel.model.content import has_long_line, is_dotless
 from courriel.values import dataclass
 from courriel.wire.headers import is_plain_value, parameter
-from courriel.wire.transfer import Base64File, encode_base64, encode_text
+from courriel.wire.transfer import Base64File, RawFile, encode_base64, encode_text
 
 TYPE_CHECKING = False
 
@@ -30,6 +30,7 @@ class Part:
     """Whether the body ends in a CRLF that is not its own, so that a boundary may follow at once."""
     eight_bit: bool
     dotless: bool
+    binary: bool = False
 
 
 def text_part(kind: str, text: str, eight_bit: bool) -> Part:
@@ -49,14 +50,18 @@ def text_header(kind: str, encoding: str) -> bytes:
     return f"Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode()
 
 
-def attachment_part(attachment: Attachment, eight_bit: bool) -> Part:
-    """A file, in base64; a whole mail as it is, because it must not be encoded (RFC 2046 5.2.1)."""
+def attachment_part(attachment: Attachment, eight_bit: bool, binary: bool) -> Part:
+    """A file, in base64 or as it is; a whole mail always as it is, because it must not be encoded (RFC 2046 5.2.1)."""
     content_type = attachment.content_type
     if content_type.lower().startswith("message/"):
         mail = _mail_part(attachment, eight_bit)
         if mail is not None:
             return mail
         content_type = "application/octet-stream"
+    if binary:
+        raw = attachment.source if isinstance(attachment.source, bytes) else RawFile(attachment)
+        header = _attachment_header(attachment, content_type, "binary")
+        return Part(header, (raw,), attachment.size, False, eight_bit=False, dotless=False, binary=True)
     header = _attachment_header(attachment, content_type, "base64")
     if isinstance(attachment.source, bytes):
         data = encode_base64(attachment.source)
@@ -144,18 +149,21 @@ def multipart(kind: str, parts: list[Part], boundaries: Iterator[bytes]) -> Part
                 size += piece.size
         if found == len(parts) + 1:
             break
-    eight_bit, dotless = False, True
+    eight_bit, dotless, binary = False, True, False
     for part in parts:
         eight_bit = eight_bit or part.eight_bit
         dotless = dotless and part.dotless
-    return Part(multipart_header(kind, boundary, eight_bit), body, size, True, eight_bit, dotless)
+        binary = binary or part.binary
+    header = multipart_header(kind, boundary, eight_bit, binary=binary)
+    return Part(header, body, size, True, eight_bit, dotless, binary)
 
 
-def multipart_header(kind: str, boundary: bytes, eight_bit: bool) -> bytes:
-    """The header of several parts within one; it says 8bit when one of the parts does (RFC 2045 6.4)."""
+def multipart_header(kind: str, boundary: bytes, eight_bit: bool, *, binary: bool = False) -> bytes:
+    """The header of several parts within one; it says 8bit, or binary, when one of the parts does (RFC 2045 6.4)."""
     # What is within is related to the alternative, which is always the first part (RFC 2387 3.1).
     more = b'; type="multipart/alternative"' if kind == "related" else b""
-    encoding = b"\r\nContent-Transfer-Encoding: 8bit" if eight_bit else b""
+    word = b"binary" if binary else b"8bit" if eight_bit else b""
+    encoding = b"\r\nContent-Transfer-Encoding: " + word if word else b""
     return b'Content-Type: multipart/%b%b;\r\n boundary="%b"%b\r\n\r\n' % (kind.encode(), more, boundary, encoding)
 
 
@@ -193,13 +201,19 @@ def first_boundary(message_id: str) -> bytes:
     return b"=_%08x.0001" % crc32(message_id.encode())
 
 
-def boundaries_of(message_id: str) -> Iterator[bytes]:
+def boundaries_of(message_id: str, *, unseen: bool = False) -> Iterator[bytes]:
     """Boundaries for one message, without end: always the same ones for the same message.
 
-    `=_` stands in no base64 and in no quoted-printable, so that the first one is nearly always taken.
+    `=_` stands in no base64 and in no quoted-printable, so that the first one is nearly always taken. Where files leave
+    `unseen`, as they are, a boundary has all the chance of the Message-ID in it: that was drawn after the file was
+    written, and nobody who made the file can have put it there.
     """
-    seed = crc32(message_id.encode())
+    seed = b"%08x" % crc32(message_id.encode())
+    if unseen:
+        from hashlib import blake2b
+
+        seed = blake2b(message_id.encode(), digest_size=16).hexdigest().encode()
     number = 0
     while True:
         number += 1
-        yield b"=_%08x.%04d" % (seed, number)
+        yield b"=_%b.%04d" % (seed, number)

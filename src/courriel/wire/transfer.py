@@ -80,6 +80,22 @@ def base64_size(size: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class RawFile:
+    """A file as it is, read block by block each time it is asked for (scar 38), and given on before the next one."""
+
+    attachment: Attachment
+
+    @property
+    def size(self) -> int:
+        """The length that it had when it was attached."""
+        return self.attachment.size
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Raises InvalidMessage when the file is gone, has another length than it had, or is written to meanwhile."""
+        return map(bytes, _blocks_of(self.attachment))
+
+
+@dataclass(frozen=True, slots=True)
 class Base64File:
     """A file as base64, read block by block each time it is asked for, so that it never stands in memory (scar 38)."""
 
@@ -92,26 +108,31 @@ class Base64File:
 
     def __iter__(self) -> Iterator[bytes]:
         """Raises InvalidMessage when the file is gone, has another length than it had, or is written to meanwhile."""
-        left = self.attachment.size
-        block = memoryview(bytearray(min(_BLOCK, left + 1)))
-        try:
-            with open(str(self.attachment.source), "rb", buffering=0) as file:  # noqa: PTH123 - pathlib is a megabyte
-                before = os.fstat(file.fileno())
-                # A block that is not full is the last one; one octet more than there should be tells a file that grew.
-                while length := _fill(file.readinto, block):
-                    left -= length
-                    if left < 0 or (length < _BLOCK and left):
-                        raise changed(self.attachment)
-                    yield _lines(block[:length])
-                if _print_of(os.fstat(file.fileno())) != _print_of(before):
-                    raise written_to(self.attachment)
-        except OSError as why:
-            raise gone(self.attachment, why) from why
-        if left:
-            raise changed(self.attachment)
+        return map(_lines, _blocks_of(self.attachment))
 
 
 # The steps.
+
+
+def _blocks_of(attachment: Attachment) -> Iterator[memoryview]:
+    """The file, a block at a time, in one place in memory."""
+    left = attachment.size
+    block = memoryview(bytearray(min(_BLOCK, left + 1)))
+    try:
+        with open(str(attachment.source), "rb", buffering=0) as file:  # noqa: PTH123 - pathlib is a megabyte
+            before = os.fstat(file.fileno())
+            # A block that is not full is the last one; one octet more than there should be tells a file that grew.
+            while length := _fill(file.readinto, block):
+                left -= length
+                if left < 0 or (length < _BLOCK and left):
+                    raise changed(attachment)
+                yield block[:length]
+            if _print_of(os.fstat(file.fileno())) != _print_of(before):
+                raise written_to(attachment)
+    except OSError as why:
+        raise gone(attachment, why) from why
+    if left:
+        raise changed(attachment)
 
 
 def _fill(read: Callable[[memoryview], int | None], block: memoryview) -> int:

@@ -353,6 +353,7 @@ def _routes(draw: st.DrawFn) -> Route:
         timeouts=draw(_TIMEOUTS),
         auth=draw(st.sampled_from([(), ("plain",), ("scram-sha-256", "login"), ("xoauth2",)])) if login else (),
         allow_clear_credentials=clear and login and (not local or draw(st.booleans())),
+        binary=draw(st.booleans()),
     )
     user = draw(_WORDS) if login else ""
     password = draw(st.one_of(st.none(), _REFERENCES)) if login else None
