@@ -34,6 +34,7 @@ LIFETIME = timedelta(days=5)
 _LONGEST = 366 * 86_400.0  # seconds; further away lies a slip of the pen
 _KEY = expression(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,200}")
 _PRIORITIES = {Priority.HIGH: 0, Priority.NORMAL: 1, Priority.LOW: 2}
+_OF_ENVELOPES = frozenset(("notify", "ret", "envid", "require_tls"))
 _ON_UNSURE = {"resend": OnUnsure.RESEND, "hold": OnUnsure.HOLD}
 
 
@@ -96,9 +97,12 @@ def outgoing(job: Job, store: Store, permit: Callable[[], object], progress: Cal
 
 def envelope_of(sender: str, recipients: tuple[str, ...], about: Mapping[str, Any]) -> Envelope:
     """The envelope as it was, for those who are still to be tried."""
+    origin, receivers = Address.of(sender) if sender else None, tuple(map(Address.of, recipients))
+    if _OF_ENVELOPES.isdisjoint(about):
+        return Envelope(origin, receivers)
     return Envelope(
-        Address.of(sender) if sender else None,
-        tuple(map(Address.of, recipients)),
+        origin,
+        receivers,
         frozenset(map(Notify, about.get("notify", ()))),
         Return(about["ret"]) if "ret" in about else None,
         about.get("envid", ""),
