@@ -607,7 +607,22 @@ def test_tables_of_another_age_are_not_touched(path: Path, store: SqliteStore) -
 )
 def test_what_a_worker_asks_all_day_is_a_range_of_an_index(store: SqliteStore, name: str) -> None:
     values = dict.fromkeys(
-        ["lane", "now", "prio", "most", "token", "lease", "holder", "poison", "created", "id", "sent", "failed"], 1
+        [
+            "lane",
+            "now",
+            "prio",
+            "most",
+            "token",
+            "lease",
+            "holder",
+            "poison",
+            "created",
+            "id",
+            "sent",
+            "failed",
+            "state",
+        ],
+        1,
     )  # the plan does not depend on them
     plan = store._file.read(
         lambda reading: reading.execute(f"EXPLAIN QUERY PLAN {statements()[name]}", values).fetchall()

@@ -7,15 +7,15 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 from uuid import uuid4
 
 from courriel import errors
 from courriel.outbox import medium, rows
-from courriel.outbox.sql_store import Line, SqlStore
+from courriel.outbox.sql_store import Line, SqlStore, Values
 from courriel.outbox.sqlite_file import SqliteFile, in_our_words
-from courriel.outbox.statements import statements
-from courriel.outbox.store import POISON_AFTER, Claimed, Job, LaneInfo, NewMail, Recovered, State
+from courriel.outbox.statements import by_position, statements
+from courriel.outbox.store import POISON_AFTER, Claimed, LaneInfo, NewMail, Recovered, Settlement, State, Terms
 from courriel.values import replace
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ class SqliteStore(SqlStore):
         self._file = SqliteFile(self._path)
         self._clock = clock
         self._says = statements()
-        self._claims = 0
+        self._says_many = {name: by_position(self._says[name]) for name in ("mark", "extend", "settle", "told")}
 
     @property
     def place(self) -> str:
@@ -96,19 +96,28 @@ class SqliteStore(SqlStore):
         known, suspect_due, late = self._file.read(lambda reading: self._look(reading, lane))
         if not late and (not suspect_due or known.stopped or known.paused > 0):
             return Claimed(lane=known)
-        terms: dict[str, object] = {"lane": lane, "lease": lease, "holder": holder, "token": uuid4().hex}
+        terms = Terms(lease, holder)
+        return self._file.write_lightly(lambda connection: self._claim(connection, lane, most, terms))
+
+    def go_on(self, settlements: Sequence[Settlement], lane: str, most: int, terms: Terms) -> Claimed:
+        """See Store.go_on."""
 
         def act(connection: sqlite3.Connection) -> Claimed:
-            values = terms | {"now": self._clock(), "poison": POISON_AFTER}
-            found = connection.execute(self._says["recover"], values).fetchall()
-            recovered = tuple(Recovered(str(ident), State(state), why) for ident, state, why in found)
-            now_known, room = self._room(connection, values, most)
-            jobs = self._lease(connection, values, room) if room else []
-            if jobs and now_known.gap:
-                connection.execute(self._says["spend"], values | {"seconds": now_known.gap * len(jobs)})
-            return Claimed(tuple(jobs), recovered, now_known)
+            settled = self._settle(connection, settlements)
+            return replace(self._claim(connection, lane, most, terms), settled=tuple(settled))
 
-        return self._file.write_lightly(act)
+        return self._file.write(act)
+
+    def _claim(self, connection: sqlite3.Connection, lane: str, most: int, terms: Terms) -> Claimed:
+        values: dict[str, object] = {"lane": lane, "holder": terms.holder, "token": uuid4().hex, "now": self._clock()}
+        found = connection.execute(self._says["recover"], values | {"poison": POISON_AFTER}).fetchall()
+        recovered = tuple(Recovered(str(ident), State(state), why) for ident, state, why in found)
+        known, room = self._room(connection, values, most)
+        leased, marked = self._rows_leased(connection, values, terms, room) if room else ([], False)
+        if leased and known.gap:
+            connection.execute(self._says["spend"], values | {"seconds": known.gap * len(leased)})
+        jobs = rows.jobs_of(leased, _small_bodies(connection, leased), _CARRIED)
+        return Claimed(tuple(jobs), recovered, known, marked=marked)
 
     def _look(self, connection: sqlite3.Connection, lane: str) -> tuple[LaneInfo, bool, bool]:
         values = {"lane": lane, "now": self._clock()}
@@ -117,10 +126,11 @@ class SqliteStore(SqlStore):
         late = connection.execute(self._says["is_anything_late"], values).fetchone()[0]
         return rows.lane_of(row) if row else replace(_UNKNOWN, name=lane), bool(due), bool(late)
 
-    def _lease(self, connection: sqlite3.Connection, values: dict[str, object], most: int) -> list[Job]:
-        self._claims += 1
-        found = self._rows_leased(connection, values, most, suspect_first=self._claims % 2 == 1)
-        return rows.jobs_of(found, _small_bodies(connection, found), _CARRIED)
+    def _done(self, line: Line, name: str, each: Sequence[Values]) -> list[bool]:
+        """The same, in a third of the time: one cursor, and parameters by their place."""
+        statement, in_order = self._says_many[name]
+        say = cast("sqlite3.Connection", line).cursor().execute
+        return [say(statement, values).rowcount == 1 for values in map(in_order, each)]
 
     # Transactions.
 
