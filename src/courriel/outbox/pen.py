@@ -69,6 +69,8 @@ class Pen:
             wishes.append(own)
             self._waiting.remove(own)
         try:
+            if len(wishes) > 1 and _write_together(wishes, transaction):
+                wishes = []
             while wishes:
                 wishes = _attempt(wishes, transaction)
         except BaseException:
@@ -77,8 +79,35 @@ class Pen:
             raise
 
 
+def _write_together(wishes: list[Wish[object]], transaction: Transaction) -> bool:
+    """Write them all, as they can be nearly always; False when one of them failed, and nothing was written."""
+    begun = acted = False
+
+    def all_of_them(connection: sqlite3.Connection) -> None:
+        nonlocal begun, acted
+        begun = True
+        for wish in wishes:
+            wish.result = wish.act(connection)
+            if not connection.in_transaction:
+                raise errors.OutboxError("it took the whole transaction down")
+        acted = True
+
+    try:
+        transaction(all_of_them)
+    except Exception as failed:
+        if begun and not acted:
+            return False
+        if not isinstance(failed, errors.OutboxError):
+            raise
+        for wish in wishes:
+            wish.error = failed
+    for wish in wishes:
+        wish.done = True
+    return True
+
+
 def _attempt(wishes: list[Wish[object]], transaction: Transaction) -> list[Wish[object]]:
-    """Write them all. Returns those to be written again, because one of them took the whole transaction down."""
+    """Write each that can be. Returns those to be written again, because one took the whole transaction down."""
     fallen: list[Wish[object]] = []
 
     def all_of_them(connection: sqlite3.Connection) -> None:

@@ -31,8 +31,8 @@ def mail_values(mail: NewMail) -> dict[str, object]:
         "on_unsure": int(mail.on_unsure),
         "msgid": mail.message_id,
         "sender": mail.sender,
-        "rcpts": _written(mail.recipients),
-        "options": _written(mail.options),
+        "rcpts": _names_written(mail.recipients),
+        "options": _written(mail.options) if mail.options else "{}",
         "size": mail.size,
     }
 
@@ -44,7 +44,7 @@ def settlement_values(settled: Settlement) -> dict[str, object]:
         "token": settled.token,
         "state": int(settled.state),
         "results": _answers_written(settled.results),
-        "rcpts": _written(settled.recipients) if settled.recipients else "[]",
+        "rcpts": _names_written(settled.recipients),
         "delay": settled.delay,
         "why": settled.why,
         "uncounted": 0 if settled.counted else 1,
@@ -171,8 +171,12 @@ _written = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _quoted = json.encoder.encode_basestring
 
 
+def _names_written(names: Sequence[str]) -> str:
+    return f"[{','.join(map(_quoted, names))}]"
+
+
 def _answers_written(results: Mapping[str, Answer]) -> str:
-    """What `_written` would make of them, in half the time."""
+    """What `_written` would make of them, as `_names_written` does, in half the time."""
     each = [
         f"{_quoted(name)}:[{code},{_quoted(enhanced)},{_quoted(text)},{at!r}]"
         for name, (code, enhanced, text, at) in results.items()

@@ -20,6 +20,7 @@ from courriel.values import replace
 
 T = TypeVar("T")
 
+_OFTEN = ("put_mail", "put_body", "mark", "extend", "settle", "told")  # said for each mail
 _CARRIED = 64 * 1024  # octets of a body that comes with its job; larger ones are read while they are sent
 _UNKNOWN = LaneInfo("")
 
@@ -36,7 +37,8 @@ class SqliteStore(SqlStore):
         self._file = SqliteFile(self._path)
         self._clock = clock
         self._says = statements()
-        self._says_many = {name: by_position(self._says[name]) for name in ("mark", "extend", "settle", "told")}
+        self._says_many = {name: by_position(self._says[name]) for name in _OFTEN}
+        self._lanes_known: set[str] = set()
 
     @property
     def place(self) -> str:
@@ -49,7 +51,9 @@ class SqliteStore(SqlStore):
         """See Store.put; `conn` is a sqlite3.Connection whose main file is the outbox's own."""
         medium.check_room(self._path, sum(mail.size for mail in mails))
         if conn is None:
-            return self._file.write(lambda connection: [self._put(connection, mail) for mail in mails])
+            ids = self._file.write(lambda connection: [self._put(connection, mail) for mail in mails])
+            self._lanes_known.update(mail.lane for mail in mails)  # a lane is never forgotten
+            return ids
         joined = self._joined(conn)
         with in_our_words(self._path):
             joined.execute("SAVEPOINT courriel_put")
@@ -66,11 +70,14 @@ class SqliteStore(SqlStore):
         cursor = connection.cursor()
         cursor.row_factory = None  # a caller's connection may have one of its own
         values = rows.mail_values(mail) | {"now": self._clock()}
-        if cursor.execute(self._says["put_mail"], values).rowcount == 0:
+        statement, in_order = self._says_many["put_mail"]
+        if cursor.execute(statement, in_order(values)).rowcount == 0:
             return str(cursor.execute(self._says["id_of_key"], {"key": mail.key}).fetchone()[0])
-        cursor.execute(self._says["put_lane"], values)
+        if mail.lane not in self._lanes_known:
+            cursor.execute(self._says["put_lane"], values)
+        statement, in_order = self._says_many["put_body"]
         for seq, chunk in enumerate(mail.chunks):
-            cursor.execute(self._says["put_body"], {"mail": mail.id, "seq": seq, "chunk": chunk})
+            cursor.execute(statement, in_order({"mail": mail.id, "seq": seq, "chunk": chunk}))
         return mail.id
 
     def _joined(self, conn: object) -> sqlite3.Connection:
@@ -148,6 +155,7 @@ class SqliteStore(SqlStore):
 
     def reopen(self) -> None:
         """See Store.reopen."""
+        self._lanes_known.clear()
         self._file.reopen()
 
     def close(self) -> None:

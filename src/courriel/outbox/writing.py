@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
-from uuid import uuid4
 
 from courriel import errors
 from courriel.expressions import expression
@@ -69,7 +70,7 @@ def written(message: Sendable, lane: str, key: str | None, terms: Terms, max_siz
             hint_id="MESSAGE-TOO-BIG",
         )
     return NewMail(
-        id=uuid4().hex,
+        id=new_id(),
         key=key,
         lane=lane,
         priority=_priority(terms.priority),
@@ -83,6 +84,14 @@ def written(message: Sendable, lane: str, key: str | None, terms: Terms, max_siz
         size=out.content.size,
         chunks=in_chunks(out.content),
     )
+
+
+def new_id() -> str:
+    """A name for a mail that nobody has: the milliseconds since 1970, and chance.
+
+    Names that follow each other lie together in an index, and what is put, sent and settled together does so too.
+    """
+    return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
 
 
 def outgoing(job: Job, store: Store, permit: Callable[[], object], progress: Callable[[], object]) -> Outgoing:

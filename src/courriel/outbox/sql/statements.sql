@@ -11,7 +11,7 @@ INSERT INTO outbox_mail (id, key, lane, prio, state, due, created, expires, on_u
                          size, changed)
 VALUES (:id, :key, :lane, :prio, 0, :now + :delay, :now, :now + :lifetime, :on_unsure, :msgid, :sender, :rcpts,
         :options, :size, :now)
-ON CONFLICT (key) DO NOTHING;
+ON CONFLICT (key) WHERE key IS NOT NULL DO NOTHING;
 
 -- name: id_of_key
 SELECT id FROM outbox_mail WHERE key = :key;
