@@ -313,6 +313,21 @@ def test_what_follows_at_once_is_marked_with_what_was_sent_before(
     assert len(sandbox.letters) == 10
 
 
+def test_who_is_interrupted_as_it_goes_on_has_written_down_what_it_sent(
+    outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> object:
+        raise KeyboardInterrupt
+
+    tickets = outbox.put_many([message(n) for n in range(4)], via=sandbox.url)
+    monkeypatch.setattr(outbox._store, "go_on", interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        outbox.worker(batch=2).run_once()
+
+    assert [ticket.status for ticket in tickets] == [State.SENT] * 2 + [State.READY] * 2
+
+
 def test_who_marks_one_mail_at_a_time_marks_it_just_before_its_dot(
     outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

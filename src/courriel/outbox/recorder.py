@@ -44,7 +44,7 @@ class Recorder:
         self._due = 0.0  # when the first of them has waited for a moment
         self._news: list[Entry] = []  # written down, and not told yet
         self._writing = 0
-        self._waits = self._hurried = self._ended = False
+        self._waits = self._ended = False
         self._changed = Condition()
         self._thread = Thread(target=self._run, name="courriel outbox recorder", daemon=True)
         self._thread.start()
@@ -69,13 +69,16 @@ class Recorder:
             logger.warning("Results wait to be written down: %s", failed, extra={"action": "settle_failed"})
             self._put_back(entries)
             return None
+        except BaseException:
+            self._put_back(entries)  # whoever sends was interrupted, and what it has sent is sent
+            raise
         self._written(entries, claimed.settled)
         return claimed
 
     def flush(self, seconds: float) -> bool:
         """Write down at once what there is; whether it is, and told, after so many seconds at most."""
         with self._changed:
-            self._hurried = True
+            self._due = 0.0
             self._changed.notify_all()
             return self._changed.wait_for(lambda: not (self._entries or self._news or self._writing), seconds)
 
@@ -101,15 +104,13 @@ class Recorder:
     def _wait_for_work(self) -> bool:
         """Wait until something has to be done here; False when there will be nothing any more."""
         with self._changed:
-            while not (self._news or self._ended or (self._entries and self._hurried)):
+            while not (self._news or self._ended):
                 left = self._due - monotonic() if self._entries else None
                 if left is not None and left <= 0:
                     break
                 self._waits = left is None
                 self._changed.wait(left)
             self._waits = False
-            if not self._entries:
-                self._hurried = False
             return bool(self._news or self._entries or not self._ended)
 
     def _take(self) -> list[Entry]:
@@ -122,7 +123,7 @@ class Recorder:
         with self._changed:
             self._writing -= len(entries)
             self._entries[:0] = entries
-            self._hurried = True
+            self._due = 0.0
             self._changed.notify_all()
 
     def _written(self, entries: list[Entry], done: Sequence[bool]) -> None:
@@ -139,8 +140,7 @@ class Recorder:
         with self._changed:
             self._news += [entry for entry in ours if self._listeners.wanted(entry.events)]
             self._writing -= len(entries)
-            if self._news or self._hurried:
-                self._changed.notify_all()
+            self._changed.notify_all()
         self._ring()
 
     def _tell(self) -> None:
