@@ -55,6 +55,7 @@ def write(
         "",
         "## Not measured",
         "",
+        *([] if skipped or absent else ["Nothing: everybody was there."]),
         *(f"- `{each.row}`: {each.why}" for each in skipped),
         *(f"- {name}: {why}" for name, why in absent.items()),
         "",

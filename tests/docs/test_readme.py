@@ -81,3 +81,16 @@ def block(readme: str, mark: str) -> str:
     """The block of Python that holds this mark."""
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / readme).read_text(encoding="utf-8"), re.DOTALL)
     return next(code for code in blocks if mark in code)
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.fr.md"])
+def test_figures_are_those_of_the_bench(page: str) -> None:
+    """No figure stands here that `make bench` has not written down."""
+    results = (ROOT / "bench" / "RESULTS.md").read_text("utf-8")
+    quoted = re.findall(r"^\| ([a-z][^|]*) \| ([^|]+) \| ([\d.]+) \|$", (ROOT / page).read_text("utf-8"), re.MULTILINE)
+
+    assert len(quoted) > 10
+    for row, beside, times in quoted:
+        assert re.search(
+            rf"^\| {re.escape(row)} \| [^|]+ \| {re.escape(beside)} \| \*\*{times}\*\* ", results, re.MULTILINE
+        )
