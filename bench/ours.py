@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from threading import Barrier
@@ -34,7 +34,7 @@ from courriel.session.outgoing import Sendable
 from courriel.wire import transfer
 
 from .material import RECIPIENT, SENDER, person
-from .player import Clock, Job, NotYet, Work, compared, memory, play, timed
+from .player import Clock, Job, NotYet, awaited, compared, memory, play, timed
 
 FOR_EVER = 1_000_000
 """Seconds, or messages: no session of a pool is replaced while the clock runs, nor are the peers' ones."""
@@ -271,13 +271,6 @@ def hundreds(lines: list[AsyncSmtpSession]) -> Iterator[list[AsyncSmtpSession]]:
     return (lines[first : first + 100] for first in range(0, len(lines), 100))
 
 
-def run(work: Callable[[Job], Awaitable[dict[str, float]]]) -> Work:
-    async def awaited(job: Job) -> dict[str, float]:
-        return await work(job)
-
-    return lambda job: asyncio.run(awaited(job))
-
-
 # Reading.
 
 
@@ -327,12 +320,12 @@ def main() -> None:
             "many": many,
             "session": session,
             "waiting": waiting,
-            "async-single": run(async_single),
-            "async-tasks": run(async_tasks),
-            "async-ready": run(async_ready),
-            "idle": run(idle),
+            "async-single": awaited(async_single),
+            "async-tasks": awaited(async_tasks),
+            "async-ready": awaited(async_ready),
+            "idle": awaited(idle),
             "pop": pop,
-            "async-pop": run(async_pop),
+            "async-pop": awaited(async_pop),
             "imap": imap,
         }
     )

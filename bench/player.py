@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter, process_time
@@ -73,6 +73,16 @@ def compared(job: Job, letters: list[bytes]) -> int:
 
 
 Work = Callable[[Job], dict[str, float]]
+
+
+def awaited(work: Callable[[Job], Awaitable[dict[str, float]]]) -> Work:
+    """A work for an event loop, as one that may be called; each call has a loop of its own."""
+    import asyncio  # those who block are measured without it
+
+    async def in_a_loop(job: Job) -> dict[str, float]:
+        return await work(job)
+
+    return lambda job: asyncio.run(in_a_loop(job))
 
 
 def play(works: dict[str, Work]) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import aiosmtplib
 
 from ..material import RECIPIENT, SENDER
-from ..player import Clock, Job, Work, play, timed
+from ..player import Clock, Job, awaited, play, timed
 from .stdlib import both, plain
 
 
@@ -89,23 +88,16 @@ async def attachment(job: Job) -> dict[str, float]:
     return timed(clock, job.count)
 
 
-def run(work: Callable[[Job], Awaitable[dict[str, float]]]) -> Work:
-    async def awaited(job: Job) -> dict[str, float]:
-        return await work(job)
-
-    return lambda job: asyncio.run(awaited(job))
-
-
 if __name__ == "__main__":
     play(
         {
-            "ready": run(ready),
-            "single": run(ready),
-            "async-single": run(ready),
-            "async-tasks": run(tasks),
-            "built": run(built),
-            "merge": run(merge),
-            "attachment": run(attachment),
-            "many": run(many),
+            "ready": awaited(ready),
+            "single": awaited(ready),
+            "async-single": awaited(ready),
+            "async-tasks": awaited(tasks),
+            "built": awaited(built),
+            "merge": awaited(merge),
+            "attachment": awaited(attachment),
+            "many": awaited(many),
         }
     )

@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from email import policy
 from functools import lru_cache
 
 from ..material import RECIPIENT, SENDER, person
-from ..player import Clock, Job, Work, play, timed
+from ..player import Clock, Job, awaited, play, timed
 from .stdlib import both
 
 _WINDOW = 100  # mails in flight by CHUNKING
@@ -234,13 +234,6 @@ async def async_tasks(job: Job) -> dict[str, float]:
     return timed(clock, job.count)
 
 
-def run(work: Callable[[Job], Awaitable[dict[str, float]]]) -> Work:
-    async def awaited(job: Job) -> dict[str, float]:
-        return await work(job)
-
-    return lambda job: asyncio.run(awaited(job))
-
-
 if __name__ == "__main__":
     play(
         {
@@ -248,7 +241,7 @@ if __name__ == "__main__":
             "single": single,
             "merge": merge,
             "many": many,
-            "async-single": run(async_single),
-            "async-tasks": run(async_tasks),
+            "async-single": awaited(async_single),
+            "async-tasks": awaited(async_tasks),
         }
     )
