@@ -75,6 +75,9 @@ class Reception:
             raise Objection(501, "5.5.4 DATA stands alone")
         if self._chunking:
             raise Objection(503, "5.5.1 The content has begun by BDAT (RFC 3030 2)")
+        if self._origin is not None and self._origin.binary:
+            # Nobody could tell its octets from a dot alone on a line.
+            raise Objection(503, "5.5.1 What is BINARYMIME comes by BDAT (RFC 3030 3)")
         self._expect_recipients()
         if self._hearing.buffer:
             self._visit.remark("early-data", "your client sent the message without waiting for 354 (RFC 2920 3.1)")
@@ -170,9 +173,10 @@ class Reception:
         origin, recipients = self._origin, tuple(self._recipients)
         self.forget()
         assert origin is not None
-        if longest_line(content) > self._terms.limits.line:
+        in_lines = _header_of(content) if origin.binary else content
+        if longest_line(in_lines) > self._terms.limits.line:
             raise Objection(554, f"5.6.0 A line of the message has more than {self._terms.limits.line} octets")
-        remarks = scrutinise(content, eight_bit=origin.eight_bit or origin.utf8, single_dots=single_dots)
+        remarks = scrutinise(in_lines, eight_bit=origin.eight_bit or origin.utf8, single_dots=single_dots)
         delivery = Delivery(origin, recipients, content, (*self._visit.remarks, *remarks))
         words: Mapping[str, Reply] = {}
 
@@ -201,3 +205,8 @@ class Reception:
             self._visit.remark(
                 "space-in-path", "your client put a space after MAIL FROM: or RCPT TO: (RFC 5321 3.3 has none)"
             )
+
+
+def _header_of(content: bytes) -> bytes:
+    """What stands above the first empty line: all that has lines in a binary message."""
+    return content.partition(b"\r\n\r\n")[0]

@@ -25,6 +25,8 @@ class MailFrom:
     sender: Address | None
     size: int | None = None
     eight_bit: bool = False
+    binary: bool = False
+    """Whether any octets may follow, in lines or not; they come by BDAT then (RFC 3030 3)."""
     utf8: bool = False
     ret: Return | None = None
     envid: str = ""
@@ -46,12 +48,14 @@ def read_mail(argument: str, offered: Container[str]) -> MailFrom:
     path, parameters = _read_path(argument, "FROM", offered, _MAIL_PARAMETERS)
     utf8 = "SMTPUTF8" in parameters
     body = (parameters.get("BODY") or "7BIT").upper()
-    if body not in ("7BIT", "8BITMIME"):
-        raise Objection(501, "5.5.4 BODY is 7BIT or 8BITMIME")
+    bodies = ("7BIT", "8BITMIME", "BINARYMIME") if "BINARYMIME" in offered else ("7BIT", "8BITMIME")
+    if body not in bodies:
+        raise Objection(501, f"5.5.4 BODY is {', '.join(bodies[:-1])} or {bodies[-1]}")
     return MailFrom(
         sender=_read_address(path, "5.1.7", utf8) if path else None,
         size=_read_size(parameters["SIZE"]) if "SIZE" in parameters else None,
         eight_bit=body == "8BITMIME",
+        binary=body == "BINARYMIME",
         utf8=utf8,
         ret=_read_return(parameters["RET"]) if "RET" in parameters else None,
         envid=_read_xtext("ENVID", parameters["ENVID"], 100) if "ENVID" in parameters else "",
