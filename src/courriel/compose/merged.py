@@ -83,15 +83,15 @@ class MergedMessage(Prepared):
             notify=_SUCCESS_AND_FAILURE if self.delivery_receipt else frozenset(),
         )
 
-    def content(self, *, eight_bit: bool = False, utf8: bool = False) -> Content:
+    def content(self, *, eight_bit: bool = False, utf8: bool = False, binary: bool = False) -> Content:
         """Its octets: those that `message()` would become. Raises InvalidAddress where one needs SMTPUTF8."""
         if self._template.may_lack_parts and not (self.text and self.html):
-            return build(self.message(), eight_bit=eight_bit, utf8=utf8)
+            return build(self.message(), eight_bit=eight_bit, utf8=utf8, binary=binary)
         fields = header_fields(self, utf8)
         frame = self._template.frame
         if frame is not None and (data := frame.fill(self._values, self.message_id, eight_bit)):
             return in_one(fields, (data,), frame.wide, frame.dotless, utf8)
-        bodies, files = self._template.parts(self._values, eight_bit)
+        bodies, files = self._template.parts(self._values, eight_bit, binary)
         return assembled(fields, nested(bodies, files, self.message_id), utf8)
 
     def message(self) -> Message:

@@ -98,7 +98,7 @@ class Template:
         )  # fmt: skip
         self._bodies = self._cut()
         self.frame = self._framed()
-        self._files: dict[bool, list[tuple[bool, Part]]] = {}
+        self._files: dict[tuple[bool, bool], list[tuple[bool, Part]]] = {}
         # A text, or HTML, that is all holes may turn out to be nothing at all, and then the mail has other parts.
         self.may_lack_parts = any(
             said.pieces and len(said.holes) == len(said.pieces) for said in (self._text, self._html)
@@ -155,7 +155,9 @@ class Template:
 
     # For the messages it made.
 
-    def parts(self, values: Mapping[str, str], eight_bit: bool) -> tuple[list[Part], list[tuple[bool, Part]]]:
+    def parts(
+        self, values: Mapping[str, str], eight_bit: bool, binary: bool
+    ) -> tuple[list[Part], list[tuple[bool, Part]]]:
         """What the reader sees, and the files, as parts of a mail."""
         octets = {key.encode(): value.encode() for key, value in values.items()}
         whole = b"".join(octets.values())
@@ -167,9 +169,9 @@ class Template:
             from courriel.wire.html_text import text_of
 
             bodies.insert(0, text_part("plain", text_of(self.html_of(values)), eight_bit))
-        files = self._files.get(eight_bit)
+        files = self._files.get((eight_bit, binary))
         if files is None:
-            files = self._files[eight_bit] = files_of(self.specimen.attachments, eight_bit)
+            files = self._files[eight_bit, binary] = files_of(self.specimen.attachments, eight_bit, binary)
         return bodies, files
 
     def text_of(self, values: Mapping[str, str]) -> str:

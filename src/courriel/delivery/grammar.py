@@ -290,6 +290,7 @@ def _assembled(
         auth=auth,
         allow_clear_credentials=clear,
         dialect=dialect,
+        binary=_flag(options, "binary", "1"),
     )
     return Route(dialect.value, server, user, password, _sender(options), notes=notes)
 

@@ -242,6 +242,8 @@ def _server_options(server: Server, login: bool) -> Iterator[tuple[str, str]]:
         yield "auth", ",".join(server.auth)
     if server.allow_clear_credentials and login:
         yield "allow_clear_credentials", "1"
+    if server.binary:
+        yield "binary", "1"
 
 
 def _tls_word(server: Server) -> str:

@@ -60,9 +60,10 @@ SERVER_OPTIONS = (
     "password",
     "from",
     "allow_clear_credentials",
+    "binary",
 )
 """In the order in which a URL is written back."""
-READING_OPTIONS = tuple(name for name in SERVER_OPTIONS if name not in ("ehlo", "from"))
+READING_OPTIONS = tuple(name for name in SERVER_OPTIONS if name not in ("ehlo", "from", "binary"))
 SEVERAL = ("ca", "pin")
 LATER_OPTIONS = {
     "pool": "pool= (several connections) is not there yet; each send opens its own",

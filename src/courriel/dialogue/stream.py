@@ -91,6 +91,9 @@ class Stream:
             return LockStep(self._dialogue, self._tray)
         if "CHUNKING" in able and self._window > 1:
             return Chunking(self._dialogue, self._tray, self._window)
+        if self._dialogue.able.files_as_they_are:
+            # What is binary leaves by BDAT only, also where no more than one may be in doubt.
+            return LockStep(self._dialogue, self._tray)
         return Pipelining(self._dialogue, self._tray, self._ahead)
 
     def _open_anew(self) -> Flow[None]:

@@ -46,6 +46,6 @@ class Prepared:
         """From whom and to whom servers carry it: what its fields say, or what is said here instead."""
         raise NotImplementedError
 
-    def content(self, *, eight_bit: bool = False, utf8: bool = False) -> Content:
-        """Its octets, for a server that takes 8BITMIME or not, SMTPUTF8 or not; the same ones every time."""
+    def content(self, *, eight_bit: bool = False, utf8: bool = False, binary: bool = False) -> Content:
+        """Its octets, for a server that takes 8BITMIME or not, SMTPUTF8, BINARYMIME; the same ones every time."""
         raise NotImplementedError

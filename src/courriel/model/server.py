@@ -98,7 +98,8 @@ class Server:
     when it is not `host`. `ehlo_name` is how we introduce ourselves: by default the machine's full name, else the
     address literal of the line. `auth` restricts the mechanisms, in lower case and in order of preference; empty means
     the strongest offered. Credentials never cross a clear line to another machine unless `allow_clear_credentials` says
-    so. Raises InvalidServer.
+    so. `binary` sends files as they are where the server takes BINARYMIME (RFC 3030), a quarter shorter than base64.
+    Raises InvalidServer.
     """
 
     host: str
@@ -112,6 +113,7 @@ class Server:
     auth: tuple[str, ...] = ()
     allow_clear_credentials: bool = False
     dialect: Dialect = Dialect.SMTP
+    binary: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "host", _checked_host(self.host))

@@ -16,7 +16,7 @@ def announcement(envelope: Envelope, content: Content, able: Abilities) -> list[
     """
     sender, utf8 = envelope.sender, content.utf8 or envelope.needs_smtputf8
     size = f" SIZE={content.size}" if able.size else ""
-    if not (utf8 or content.eight_bit or envelope.wishes or content.size > able.largest):
+    if not (utf8 or content.eight_bit or content.binary or envelope.wishes or content.size > able.largest):
         # As most mails go: nothing is asked of the server but to take it.
         said = [f"MAIL FROM:<{sender.narrow if sender else ''}>{size}"]
         for recipient in envelope.recipients:
@@ -44,7 +44,9 @@ def xtext(text: str) -> str:
 def _parameters(envelope: Envelope, content: Content, utf8: bool, able: Abilities) -> str:
     """What MAIL says beside the sender and the size."""
     said = ""
-    if able.eight_bit and (content.eight_bit or content.utf8):
+    if content.binary:
+        said += " BODY=BINARYMIME"
+    elif able.eight_bit and (content.eight_bit or content.utf8):
         said += " BODY=8BITMIME"
     if utf8:
         said += " SMTPUTF8"
@@ -88,6 +90,12 @@ def _check(content: Content, envelope: Envelope, utf8: bool, able: Abilities) ->
         raise NotSupported(
             "the message holds octets above 127, and the server does not offer 8BITMIME",
             capability="8BITMIME",
+            stage="sender",
+        )
+    if content.binary and not able.binary:
+        raise NotSupported(
+            "the message holds files as they are, and the server does not offer BINARYMIME, CHUNKING and PIPELINING",
+            capability="BINARYMIME",
             stage="sender",
         )
     if envelope.require_tls and not able.require_tls:

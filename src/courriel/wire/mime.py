@@ -38,30 +38,35 @@ _PRIORITY = {
 
 
 def content_of(
-    message: Message | Prepared | ReadyMessage | LibraryMessage, *, eight_bit: bool = False, utf8: bool = False
+    message: Message | Prepared | ReadyMessage | LibraryMessage,
+    *,
+    eight_bit: bool = False,
+    utf8: bool = False,
+    binary: bool = False,
 ) -> Content:
-    """The octets of whatever counts as a message; `eight_bit` and `utf8`: what the server takes (8BITMIME, SMTPUTF8).
+    """The octets of whatever counts as a message; for what the server takes: 8BITMIME, SMTPUTF8, BINARYMIME.
 
     A message that is written already stays as it is: whether this server can take it is said by its `eight_bit` and
     `utf8`. Raises InvalidAddress and InvalidMessage.
     """
     if isinstance(message, Message):
-        return build(message, eight_bit=eight_bit, utf8=utf8)
+        return build(message, eight_bit=eight_bit, utf8=utf8, binary=binary)
     if isinstance(message, Prepared):
-        return message.content(eight_bit=eight_bit, utf8=utf8)
+        return message.content(eight_bit=eight_bit, utf8=utf8, binary=binary)
     return (message if isinstance(message, ReadyMessage) else ReadyMessage.of(message)).content
 
 
-def build(message: Message, *, eight_bit: bool = False, utf8: bool = False) -> Content:
+def build(message: Message, *, eight_bit: bool = False, utf8: bool = False, binary: bool = False) -> Content:
     """Write a message: in seven bits, unless the server takes 8BITMIME (`eight_bit`).
 
+    `binary` leaves files as they are (BINARYMIME), which would be in base64 otherwise.
     `utf8` allows raw UTF-8 in the header (SMTPUTF8), which is used for nothing but a local part that is not ASCII.
     Raises InvalidAddress (hint ADDRESS-NEEDS-SMTPUTF8) when one needs it and may not, and InvalidMessage
     for a missing file.
     """
     fields = header_fields(message, utf8)
     if message.html or message.attachments:
-        return assembled(fields, _parts(message, eight_bit), utf8)
+        return assembled(fields, _parts(message, eight_bit, binary), utf8)
     # Most mails are one text, and need no parts that are put together.
     encoding, data = encode_text(message.text, eight_bit)
     return in_one(fields, (text_header("plain", encoding), data), encoding == "8bit", is_dotless(data), utf8)
@@ -72,19 +77,22 @@ def assembled(fields: list[str], part: Part, utf8: bool) -> Content:
     body = part.body
     alone = body[0] if len(body) == 1 else None
     if isinstance(alone, bytes):
-        return in_one(fields, (part.header, alone), part.eight_bit, part.dotless, utf8)
+        return in_one(fields, (part.header, alone), part.eight_bit, part.dotless, utf8, part.binary)
     header = _header(fields)
     head = header.encode() + part.header
-    return Content((head, *body), len(head) + part.size, part.eight_bit, utf8 and not header.isascii(), part.dotless)
+    wide = utf8 and not header.isascii()
+    return Content((head, *body), len(head) + part.size, part.eight_bit, wide, part.dotless, part.binary)
 
 
-def in_one(fields: list[str], rest: tuple[bytes, ...], eight_bit: bool, dotless: bool, utf8: bool) -> Content:
+def in_one(
+    fields: list[str], rest: tuple[bytes, ...], eight_bit: bool, dotless: bool, utf8: bool, binary: bool = False
+) -> Content:
     """The same as one piece of octets; `rest` is all that the one part says, its header and the body."""
     header = _header(fields)
     data = b"".join((header.encode(), *rest))
     if data[-2:] != b"\r\n":
         data += b"\r\n"
-    return Content((data,), len(data), eight_bit, utf8 and not header.isascii(), dotless)
+    return Content((data,), len(data), eight_bit, utf8 and not header.isascii(), dotless, binary)
 
 
 def nested(bodies: list[Part], files: Sequence[tuple[bool, Part]], message_id: str) -> Part:
@@ -92,7 +100,7 @@ def nested(bodies: list[Part], files: Sequence[tuple[bool, Part]], message_id: s
 
     Of each file it is said whether it is inline; that counts where there is HTML which can show it.
     """
-    boundaries = boundaries_of(message_id)
+    boundaries = boundaries_of(message_id, unforeseen=any(part.binary for _, part in files))
     both = len(bodies) > 1
     if both:
         bodies = [multipart("alternative", bodies, boundaries)]
@@ -105,9 +113,9 @@ def nested(bodies: list[Part], files: Sequence[tuple[bool, Part]], message_id: s
     return bodies[0]
 
 
-def files_of(attachments: Sequence[Attachment], eight_bit: bool) -> list[tuple[bool, Part]]:
+def files_of(attachments: Sequence[Attachment], eight_bit: bool, binary: bool) -> list[tuple[bool, Part]]:
     """Each file as a part, and whether it is inline."""
-    return [(each.inline, attachment_part(each, eight_bit)) for each in attachments]
+    return [(each.inline, attachment_part(each, eight_bit, binary)) for each in attachments]
 
 
 # The steps.
@@ -157,7 +165,7 @@ def header_fields(message: Message | Prepared, utf8: bool) -> list[str]:
     return fields
 
 
-def _parts(message: Message, eight_bit: bool) -> Part:
+def _parts(message: Message, eight_bit: bool, binary: bool) -> Part:
     """Everything below the header of a message that is more than one text, as one part."""
     bodies: list[Part] = []
     text, html = message.text, message.html
@@ -172,4 +180,4 @@ def _parts(message: Message, eight_bit: bool) -> Part:
         bodies = [text_part("plain", text, eight_bit), text_part("html", html, eight_bit)]
     elif text:
         bodies = [text_part("plain", text, eight_bit)]
-    return nested(bodies, files_of(message.attachments, eight_bit), message.message_id)
+    return nested(bodies, files_of(message.attachments, eight_bit, binary), message.message_id)

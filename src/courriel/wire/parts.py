@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from binascii import crc32
 from collections.abc import Iterator
 from functools import lru_cache
@@ -10,7 +11,7 @@ from courriel.model.attachment import Attachment
 from courriel.model.content import has_long_line, is_dotless
 from courriel.values import dataclass
 from courriel.wire.headers import is_plain_value, parameter
-from courriel.wire.transfer import Base64File, encode_base64, encode_text
+from courriel.wire.transfer import Base64File, PlainFile, encode_base64, encode_text
 
 TYPE_CHECKING = False
 
@@ -30,6 +31,8 @@ class Part:
     """Whether the body ends in a CRLF that is not its own, so that a boundary may follow at once."""
     eight_bit: bool
     dotless: bool
+    binary: bool = False
+    """Whether a file stands in it as it is."""
 
 
 def text_part(kind: str, text: str, eight_bit: bool) -> Part:
@@ -49,20 +52,35 @@ def text_header(kind: str, encoding: str) -> bytes:
     return f"Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode()
 
 
-def attachment_part(attachment: Attachment, eight_bit: bool) -> Part:
-    """A file, in base64; a whole mail as it is, because it must not be encoded (RFC 2046 5.2.1)."""
+def attachment_part(attachment: Attachment, eight_bit: bool, binary: bool) -> Part:
+    """A file, in base64 or as it is (`binary`); a whole mail in its lines, because it must not be encoded.
+
+    (RFC 2046 5.2.1.)
+    """
     content_type = attachment.content_type
     if content_type.lower().startswith("message/"):
         mail = _mail_part(attachment, eight_bit)
         if mail is not None:
             return mail
         content_type = "application/octet-stream"
+    if binary:
+        return _binary_part(attachment, content_type)
     header = _attachment_header(attachment, content_type, "base64")
     if isinstance(attachment.source, bytes):
         data = encode_base64(attachment.source)
         return Part(header, (data,), len(data), ends_its_line=bool(data), eight_bit=False, dotless=True)
     file = Base64File(attachment)
     return Part(header, (file,), file.size, ends_its_line=file.size > 0, eight_bit=False, dotless=True)
+
+
+def _binary_part(attachment: Attachment, content_type: str) -> Part:
+    """A file as it is, to the octet: the line end behind it is the boundary's, whatever the file ends in."""
+    header = _attachment_header(attachment, content_type, "binary")
+    source = attachment.source
+    if isinstance(source, bytes):
+        return Part(header, (source,), len(source), ends_its_line=False, eight_bit=False, dotless=False, binary=True)
+    file = PlainFile(attachment)
+    return Part(header, (file,), file.size, ends_its_line=False, eight_bit=False, dotless=False, binary=True)
 
 
 def _mail_part(attachment: Attachment, eight_bit: bool) -> Part | None:
@@ -144,18 +162,20 @@ def multipart(kind: str, parts: list[Part], boundaries: Iterator[bytes]) -> Part
                 size += piece.size
         if found == len(parts) + 1:
             break
-    eight_bit, dotless = False, True
+    eight_bit, dotless, binary = False, True, False
     for part in parts:
         eight_bit = eight_bit or part.eight_bit
         dotless = dotless and part.dotless
-    return Part(multipart_header(kind, boundary, eight_bit), body, size, True, eight_bit, dotless)
+        binary = binary or part.binary
+    return Part(multipart_header(kind, boundary, eight_bit, binary), body, size, True, eight_bit, dotless, binary)
 
 
-def multipart_header(kind: str, boundary: bytes, eight_bit: bool) -> bytes:
-    """The header of several parts within one; it says 8bit when one of the parts does (RFC 2045 6.4)."""
+def multipart_header(kind: str, boundary: bytes, eight_bit: bool, binary: bool = False) -> bytes:
+    """The header of several parts within one; it says 8bit, or binary, when one of the parts does (RFC 2045 6.4)."""
     # What is within is related to the alternative, which is always the first part (RFC 2387 3.1).
     more = b'; type="multipart/alternative"' if kind == "related" else b""
-    encoding = b"\r\nContent-Transfer-Encoding: 8bit" if eight_bit else b""
+    word = b"binary" if binary else b"8bit" if eight_bit else b""
+    encoding = b"\r\nContent-Transfer-Encoding: " + word if word else b""
     return b'Content-Type: multipart/%b%b;\r\n boundary="%b"%b\r\n\r\n' % (kind.encode(), more, boundary, encoding)
 
 
@@ -193,13 +213,33 @@ def first_boundary(message_id: str) -> bytes:
     return b"=_%08x.0001" % crc32(message_id.encode())
 
 
-def boundaries_of(message_id: str) -> Iterator[bytes]:
+def boundaries_of(message_id: str, *, unforeseen: bool = False) -> Iterator[bytes]:
     """Boundaries for one message, without end: always the same ones for the same message.
 
-    `=_` stands in no base64 and in no quoted-printable, so that the first one is nearly always taken.
+    `=_` stands in no base64 and in no quoted-printable, so that the first one is nearly always taken. In a file that
+    goes as it is anything may stand: then they are `unforeseen`.
     """
-    seed = crc32(message_id.encode())
+    seed = _unforeseen(message_id) if unforeseen else b"%08x" % crc32(message_id.encode())
     number = 0
     while True:
         number += 1
-        yield b"=_%08x.%04d" % (seed, number)
+        yield b"=_%b.%04d" % (seed, number)
+
+
+def _unforeseen(message_id: str) -> bytes:
+    """What no file holds that was there before: 128 bits that nobody could know, and always the same for a message.
+
+    So a file need not be searched, which would be reading it twice. The checksum that other mails make do with has four
+    octets, too few to be sure of. The Message-ID has chance enough where we made it; but a program may give its own,
+    `<order-42@shop.example>`, and who foresees that could write a file that ends its own part and begins others. So
+    something goes in that nobody knows.
+    """
+    from hashlib import blake2b
+
+    return blake2b(message_id.encode(), key=_secret(), digest_size=16).hexdigest().encode()
+
+
+@lru_cache(maxsize=1)
+def _secret() -> bytes:
+    """Drawn once by each process, and told to nobody."""
+    return os.urandom(32)

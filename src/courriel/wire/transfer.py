@@ -22,6 +22,8 @@ _LINES = 384
 _BLOCK = _LINE * _LINES
 _CUT = Struct("76s" * _LINES + "0s").unpack  # and nothing behind the last, so that it has a line end too
 
+_PLAIN_BLOCK = 64 * 1024  # octets of a file that goes as it is: what is put on the line at a time
+
 
 def with_crlf(text: str) -> bytes:
     """Text as UTF-8, every line ended in CRLF whichever of the three line ends it had; nothing else counts as one."""
@@ -92,26 +94,47 @@ class Base64File:
 
     def __iter__(self) -> Iterator[bytes]:
         """Raises InvalidMessage when the file is gone, has another length than it had, or is written to meanwhile."""
-        left = self.attachment.size
-        block = memoryview(bytearray(min(_BLOCK, left + 1)))
-        try:
-            with open(str(self.attachment.source), "rb", buffering=0) as file:  # noqa: PTH123 - pathlib is a megabyte
-                before = os.fstat(file.fileno())
-                # A block that is not full is the last one; one octet more than there should be tells a file that grew.
-                while length := _fill(file.readinto, block):
-                    left -= length
-                    if left < 0 or (length < _BLOCK and left):
-                        raise changed(self.attachment)
-                    yield _lines(block[:length])
-                if _print_of(os.fstat(file.fileno())) != _print_of(before):
-                    raise written_to(self.attachment)
-        except OSError as why:
-            raise gone(self.attachment, why) from why
-        if left:
-            raise changed(self.attachment)
+        return map(_lines, _blocks(self.attachment, _BLOCK))
+
+
+@dataclass(frozen=True, slots=True)
+class PlainFile:
+    """A file as it is, read block by block each time it is asked for."""
+
+    attachment: Attachment
+
+    @property
+    def size(self) -> int:
+        """The length the file had when it was attached."""
+        return self.attachment.size
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Raises InvalidMessage when the file is gone, has another length than it had, or is written to meanwhile."""
+        return map(bytes, _blocks(self.attachment, _PLAIN_BLOCK))
 
 
 # The steps.
+
+
+def _blocks(attachment: Attachment, size: int) -> Iterator[memoryview]:
+    """What the file holds, in blocks of this size and a last one; each lies where the one before it lay."""
+    left = attachment.size
+    block = memoryview(bytearray(min(size, left + 1)))
+    try:
+        with open(str(attachment.source), "rb", buffering=0) as file:  # noqa: PTH123 - pathlib is a megabyte
+            before = os.fstat(file.fileno())
+            # A block that is not full is the last one; one octet more than there should be tells a file that grew.
+            while length := _fill(file.readinto, block):
+                left -= length
+                if left < 0 or (length < size and left):
+                    raise changed(attachment)
+                yield block[:length]
+            if _print_of(os.fstat(file.fileno())) != _print_of(before):
+                raise written_to(attachment)
+    except OSError as why:
+        raise gone(attachment, why) from why
+    if left:
+        raise changed(attachment)
 
 
 def _fill(read: Callable[[memoryview], int | None], block: memoryview) -> int:

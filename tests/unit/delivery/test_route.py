@@ -112,6 +112,7 @@ def test_some_ways_lead_nowhere(url: str, kind: str, folder: str) -> None:
         ("connect_timeout=2.5", "timeouts", Timeouts(connect=2.5)),
         ("ehlo=client.example.org", "ehlo_name", "client.example.org"),
         ("ehlo=[192.0.2.1]", "ehlo_name", "[192.0.2.1]"),
+        ("binary=1", "binary", True),
         ("auth=plain&user=ada", "auth", ("plain",)),
         ("auth=SCRAM-SHA-256,plain&user=ada", "auth", ("scram-sha-256", "plain")),
         ("auth=none", "auth", ()),
@@ -353,6 +354,7 @@ def _routes(draw: st.DrawFn) -> Route:
         timeouts=draw(_TIMEOUTS),
         auth=draw(st.sampled_from([(), ("plain",), ("scram-sha-256", "login"), ("xoauth2",)])) if login else (),
         allow_clear_credentials=clear and login and (not local or draw(st.booleans())),
+        binary=draw(st.booleans()),
     )
     user = draw(_WORDS) if login else ""
     password = draw(st.one_of(st.none(), _REFERENCES)) if login else None
