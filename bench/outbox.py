@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from uuid import uuid4
 
 from courriel.outbox.store import NewMail, OnUnsure, Settlement, State, Store
+from courriel.outbox.writing import new_id
 
 from .measuring import Limit, Pace, Result, Skipped, Spread
 
@@ -52,7 +52,7 @@ class _Missing(Exception):
 
 def _mail(lane: str = "put", delay: float = 0) -> NewMail:
     return NewMail(
-        id=uuid4().hex,
+        id=new_id(),
         key=None,
         lane=lane,
         priority=1,

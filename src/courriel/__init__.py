@@ -20,6 +20,7 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from courriel import errors as errors
+    from courriel.compose.rich import RichTemplate as RichTemplate
     from courriel.compose.template import Template as Template
     from courriel.delivery.reading import amailbox as amailbox
     from courriel.delivery.reading import mailbox as mailbox
@@ -103,6 +104,7 @@ _HOMES = {
     "Receipt": "model.receipt",
     "Reply": "reply",
     "Return": "model.envelope",
+    "RichTemplate": "compose.rich",
     "Route": "delivery.route",
     "Sandbox": "sandbox.sandbox",
     "Search": "model.search",

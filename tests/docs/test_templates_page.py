@@ -10,13 +10,15 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 
 
-def _block(page: str) -> str:
+def _block(page: str, word: str = " Template(") -> str:
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
-    return next(code for code in blocks if "Template(" in code)
+    return next(code for code in blocks if word in code)
 
 
-def test_the_page_sends_to_each_row(capsys: pytest.CaptureFixture[str]) -> None:
-    exec(_block("docs/templates.md"), {})
+@pytest.mark.parametrize("page", ["docs/templates.md", "docs/templates.fr.md"])
+@pytest.mark.parametrize("kind", [" Template(", "RichTemplate("])
+def test_the_page_sends_to_each_row(page: str, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    exec(_block(page, kind), {})
 
     assert capsys.readouterr().out.splitlines() == ["('bob@example.org',)", "('zoe@example.org',)"]
 

@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 from courriel import errors
 from courriel.outbox.sqlite import SqliteStore
 from courriel.outbox.sqlite_file import SqliteFile
-from courriel.outbox.store import Job, Query
+from courriel.outbox.store import Job, Query, Terms
 from outbox.conftest import claim, new_mail, settled
 
 ENQUEUERS = 3
@@ -63,10 +63,15 @@ def work(synchronous: str, folder: str, mails: str) -> None:
         store.mark(jobs, lease=60)
         for job in jobs:
             promised("mark", key_of(job))
-        store.settle([settled(job) for job in jobs])
-        for job in jobs:
+        # Who goes on has the next ones marked with what became of these.
+        following = store.go_on([settled(job) for job in jobs], "billing", 10, Terms(60.0, "here:1", 60.0)).jobs
+        for what, those in (("settle", jobs), ("mark", following)):
+            for job in those:
+                promised(what, key_of(job))
+        store.settle([settled(job) for job in following])
+        for job in following:
             promised("settle", key_of(job))
-        left -= len(jobs)
+        left -= len(jobs) + len(following)
     for thread in threads:
         thread.join()
     store.close()

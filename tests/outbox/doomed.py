@@ -1,7 +1,9 @@
 """
 A process that sends or puts mail and comes to its end at a given point: killed, or stopped until it may go on.
 
-    python doomed.py work|serve|put PLACE LANE POINT SIGNAL ON_UNSURE [dot]
+    python doomed.py work|serve|put PLACE LANE POINT SIGNAL ON_UNSURE [dot|pairs]
+
+A point "then ..." is one after the worker has gone on to its second batch; by `pairs` its batches are of two.
 """
 
 from __future__ import annotations
@@ -43,8 +45,12 @@ armed = True
 def arm_store(store: Store, point: str, end: Callable[[], None]) -> None:
     """Before and after what is written."""
     moment, _, act = point.partition(" ")
-    if act not in ("put", "claim", "mark", "settle"):
-        return
+    for name in {"settle": ("settle", "go_on")}.get(act, (act,) if act in ("put", "claim", "mark") else ()):
+        arm_act(store, name, moment, end)
+
+
+def arm_act(store: Store, act: str, moment: str, end: Callable[[], None]) -> None:
+    """One of them."""
     real = getattr(store, act)
 
     def doomed(*arguments: object, **named: object) -> object:
@@ -56,6 +62,21 @@ def arm_store(store: Store, point: str, end: Callable[[], None]) -> None:
         return result
 
     setattr(store, act, doomed)
+
+
+def spare_the_first_batch(store: Store) -> None:
+    """Nobody dies before the worker has gone on."""
+    global armed  # noqa: PLW0603
+    armed = False
+    real = store.go_on
+
+    def go_on(*arguments: object) -> object:
+        global armed  # noqa: PLW0603
+        claimed = real(*arguments)  # type: ignore[arg-type]
+        armed = True
+        return claimed
+
+    store.go_on = go_on  # type: ignore[method-assign, assignment]
 
 
 def arm_line(point: str, end: Callable[[], None]) -> None:
@@ -117,12 +138,15 @@ def lengthen_the_line() -> None:
     blocking.Line._receive = receive_late  # type: ignore[method-assign]
 
 
-def main(act: str, place: str, lane: str, point: str, number: str, on_unsure: str, dot: str = "") -> None:
+def main(act: str, place: str, lane: str, point: str, number: str, on_unsure: str, manner: str = "") -> None:
     end = lambda: doom(int(number))  # noqa: E731
     shorten_leases()
-    if dot:
+    if manner:
         end_by_a_dot()
     with Outbox(place) as outbox:
+        if point.startswith("then "):
+            spare_the_first_batch(outbox._store)
+            point = point.removeprefix("then ")
         arm_store(outbox._store, point, end)
         arm_line(point, end)
         if act == "put":
@@ -133,7 +157,7 @@ def main(act: str, place: str, lane: str, point: str, number: str, on_unsure: st
             outbox.work(workers=2)
         else:
             print("working", flush=True)
-            outbox.run_once()
+            outbox.worker(batch=2 if manner == "pairs" else worker.BATCH).run_once()
             if point == "never":
                 signal.pause()
 

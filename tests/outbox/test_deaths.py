@@ -100,6 +100,50 @@ def test_a_worker_is_killed(
     check(sandbox, tickets, hold=on_unsure == "hold", certain=certain)
 
 
+GOING_ON = [
+    "before settle", "after settle", "then before envelope", "then after envelope", "then before end", "then after end",
+    "then answered", "then before settle", "then after settle",
+]  # fmt: skip
+"""A worker that goes on has its next mails marked when it claims them."""
+
+
+@pytest.mark.parametrize("point", GOING_ON)
+@pytest.mark.parametrize("on_unsure", ["resend", "hold"])
+def test_a_worker_is_killed_as_it_goes_on(
+    place: str, outbox: Outbox, sandbox: Sandbox, point: str, on_unsure: str
+) -> None:
+    tickets = outbox.put_many([message(n) for n in range(6)], via=sandbox.url, on_unsure=on_unsure)
+
+    killed = begin("work", place, tickets[0].info.lane, point, signal.SIGKILL, on_unsure, "pairs").wait(30)
+    unsettled = [ticket for ticket in tickets if ticket.status in (State.LEASED, State.DOT)]
+    finish(outbox, tickets)
+
+    assert killed == -signal.SIGKILL
+    assert len(unsettled) == 2
+    check(sandbox, tickets, hold=on_unsure == "hold")
+
+
+@pytest.mark.parametrize("on_unsure", ["resend", "hold"])
+@pytest.mark.parametrize("point", ["after settle", "then before envelope", "then before end", "then answered"])
+def test_a_worker_falls_asleep_as_it_goes_on(
+    place: str, outbox: Outbox, sandbox: Sandbox, point: str, on_unsure: str
+) -> None:
+    tickets = outbox.put_many([message(n) for n in range(6)], via=sandbox.url, on_unsure=on_unsure)
+    sleeper = begin("work", place, tickets[0].info.lane, point, signal.SIGSTOP, on_unsure, "pairs")
+    _, status = os.waitpid(sleeper.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+
+    finish(outbox, tickets)
+    os.kill(sleeper.pid, signal.SIGCONT)
+    sleeper.wait(30)
+
+    finish(outbox, tickets)
+    check(sandbox, tickets, hold=on_unsure == "hold")
+    if point in ("after settle", "then before envelope"):
+        # Marked with the claim, and the fence holds all the same: who slept does not send what others have taken over.
+        assert len(sandbox.letters) == (6 if on_unsure == "resend" else 4)
+
+
 @pytest.mark.parametrize("on_unsure", ["resend", "hold"])
 @pytest.mark.parametrize(
     "point", ["after claim", "in body", "before mark", "after mark", "before end", "after end", "answered"]

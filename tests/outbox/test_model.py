@@ -12,7 +12,7 @@ from hypothesis import strategies as some
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
 from courriel.outbox.sqlite import SqliteStore
-from courriel.outbox.store import POISON_AFTER, Action, Job, OnUnsure, Query, State, Store
+from courriel.outbox.store import POISON_AFTER, Action, Job, OnUnsure, Query, State, Store, Terms
 from outbox.conftest import new_mail, settled
 
 LONG, OVER = 1_000_000.0, -1.0
@@ -108,6 +108,30 @@ class Model(RuleBasedStateMachine):
         if allowed:
             mail.state, mail.over = State.DOT, lease == OVER
             mail.ends.add(job.token)
+
+    @rule(target=jobs, job=consumes(jobs), most=some.integers(0, 4), lease=some.sampled_from([LONG, OVER]))
+    def go_on(self, job: Job, most: int, lease: float) -> object:
+        mail = self.mails[job.id]
+        ours = mail.token == job.token
+        # What is settled is settled first, and may not be recovered in the same breath.
+        if ours:
+            mail.state, mail.token, mail.lost, mail.over = State.SENT, "", 0, False
+
+        claimed = self.store.go_on([settled(job)], "billing", most, Terms(LONG, "x", lease))
+
+        assert claimed.settled == (ours,)
+        for found in claimed.recovered:
+            self._lose(self.mails[found.id])
+        for each in claimed.jobs:
+            leased = self.mails[each.id]
+            assert leased.state is State.READY
+            assert not (claimed.marked and leased.lost)
+            leased.token, leased.tries = each.token, leased.tries + 1
+            leased.state = State.DOT if claimed.marked else State.LEASED
+            leased.over = claimed.marked and lease == OVER
+            if claimed.marked:
+                leased.ends.add(each.token)
+        return multiple(*claimed.jobs)
 
     @rule(job=jobs)
     def extend(self, job: Job) -> None:

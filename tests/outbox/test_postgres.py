@@ -520,7 +520,16 @@ def test_tables_of_another_age_are_not_touched(store: PostgresStore, url: str) -
 
 
 def plan(url: str, name: str) -> str:
-    values = {"lane": "billing", "prio": 1, "most": 10, "lease": 60, "holder": "", "token": "t", "poison": 5}
+    values = {
+        "lane": "billing",
+        "state": 1,
+        "prio": 1,
+        "most": 10,
+        "lease": 60,
+        "holder": "",
+        "token": "t",
+        "poison": 5,
+    }
     with psycopg.connect(url) as connection:
         said = b"EXPLAIN " + translated(statements()[name]).encode()
         found = connection.execute(said, values).fetchall()

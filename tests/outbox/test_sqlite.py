@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from courriel import Outbox, Sandbox, errors
-from courriel.outbox import lockfile, medium, sqlite, sqlite_file
+from courriel.outbox import lockfile, medium, pen, sqlite, sqlite_file
 from courriel.outbox.lockfile import LockFile
 from courriel.outbox.sqlite import SqliteStore
 from courriel.outbox.statements import script, statements
@@ -253,15 +253,16 @@ def test_a_child_of_a_fork_that_could_not_wait_refuses_to_go_on(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_file, "_PATIENCE", 0.1)
-    with store._file._pen.turn:
-        child = os.fork()
-        if not child:
-            try:
-                store.put([new_mail()])
-            except errors.OutboxError:
-                os._exit(0)
-            finally:
-                os._exit(2)
+    assert store._file._pen.take(1)
+    child = os.fork()
+    if not child:
+        try:
+            store.put([new_mail()])
+        except errors.OutboxError:
+            os._exit(0)
+        finally:
+            os._exit(2)
+    store._file._pen.give_back()
     _, status = os.waitpid(child, 0)
     store.put([new_mail()])
 
@@ -276,6 +277,7 @@ def put_many(path: str, number: int, failures: object) -> None:
     store.close()
 
 
+@pytest.mark.slow
 def test_processes_that_write_at_once_wait_for_each_other(path: Path, store: SqliteStore) -> None:
     context = multiprocessing.get_context("spawn")
     writers = [context.Process(target=put_many, args=(str(path), 50, None)) for _ in range(4)]
@@ -487,6 +489,46 @@ def test_a_caller_that_is_interrupted_while_writing_for_others_leaves_them_to_th
     assert [info.key for info in store.read(Query())] == ["a"]
 
 
+def test_many_callers_share_few_commits_of_a_slow_disk(store: SqliteStore) -> None:
+    """Who is served goes on at once: were they told one after the other, the next commit would begin with one alone."""
+    commits = 0
+    real = store._file._durably
+
+    def slowly(act: Callable[[sqlite3.Connection], None]) -> None:
+        nonlocal commits
+        commits += 1
+        threading.Event().wait(0.02)  # nothing to wait for: this is the disk
+        real(act)
+
+    store._file._durably = slowly  # type: ignore[method-assign]
+    callers = [threading.Thread(target=lambda: [store.put([new_mail()]) for _ in range(5)]) for _ in range(30)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(30)
+
+    assert len(list(store.read(Query()))) == 150
+    assert commits < 50
+
+
+def test_a_caller_that_was_called_and_has_gone_keeps_nobody_waiting(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Interrupted while it waited: its wish is first in the queue, and nobody stands behind it."""
+    monkeypatch.setattr(pen, "_LOOK", 0.05)
+    gone: pen.Wish[object] = pen.Wish(lambda connection: None)
+
+    def leave_a_wish() -> None:
+        store._file._pen._waiting.appendleft(gone)
+
+    results = together(store, lambda: store.put([new_mail()]), leave_a_wish)
+
+    assert results[0]
+    store.put([new_mail()])
+    assert gone.done
+    assert len(list(store.read(Query()))) == 2
+
+
 # A disk that fails.
 
 
@@ -533,6 +575,7 @@ def test_who_reopens_what_is_well_disturbs_nobody(store: SqliteStore) -> None:
     store.put([new_mail()])
 
 
+@pytest.mark.slow
 def test_a_worker_of_a_disk_that_failed_opens_it_again(
     path: Path, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -607,7 +650,22 @@ def test_tables_of_another_age_are_not_touched(path: Path, store: SqliteStore) -
 )
 def test_what_a_worker_asks_all_day_is_a_range_of_an_index(store: SqliteStore, name: str) -> None:
     values = dict.fromkeys(
-        ["lane", "now", "prio", "most", "token", "lease", "holder", "poison", "created", "id", "sent", "failed"], 1
+        [
+            "lane",
+            "now",
+            "prio",
+            "most",
+            "token",
+            "lease",
+            "holder",
+            "poison",
+            "created",
+            "id",
+            "sent",
+            "failed",
+            "state",
+        ],
+        1,
     )  # the plan does not depend on them
     plan = store._file.read(
         lambda reading: reading.execute(f"EXPLAIN QUERY PLAN {statements()[name]}", values).fetchall()

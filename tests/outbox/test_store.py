@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from courriel import errors
-from courriel.outbox.store import CHUNK, POISON_AFTER, Action, OnUnsure, Query, State, Store
+from courriel.outbox.store import CHUNK, POISON_AFTER, Action, Claimed, Job, OnUnsure, Query, State, Store, Terms
 from outbox.conftest import claim, new_mail, settled
 
 OVER = -1.0  # a lease that has run out before it begins
@@ -47,6 +47,78 @@ def test_a_large_content_lies_in_pieces_and_is_read_while_it_is_sent(store: Stor
     pieces = list(store.body(job.id))
     assert b"".join(pieces) == content
     assert max(map(len, pieces)) == CHUNK
+
+
+# Going on.
+
+
+def go_on(store: Store, sent: Sequence[Job], mark: float | None, most: int = 10) -> Claimed:
+    return store.go_on([settled(job) for job in sent], "billing", most, Terms(60.0, "here:1", mark))
+
+
+@pytest.mark.parametrize(("mark", "state"), [(60.0, State.DOT), (None, State.LEASED)])
+def test_who_goes_on_settles_claims_and_marks_at_once(store: Store, mark: float | None, state: State) -> None:
+    store.put([new_mail() for _ in range(5)])
+    sent = claim(store, 2)
+    store.mark(sent, lease=60)
+
+    claimed = go_on(store, sent, mark, most=2)
+
+    assert claimed.settled == (True, True)
+    assert claimed.marked is (mark is not None)
+    assert {state_of(store, job.id) for job in sent} == {State.SENT}
+    assert [state_of(store, job.id) for job in claimed.jobs] == [state] * 2
+    assert claimed.jobs[0].body is not None
+    assert not {job.id for job in sent} & {job.id for job in claimed.jobs}
+
+
+def test_who_goes_on_hears_which_mail_was_taken_from_it(store: Store) -> None:
+    store.put([new_mail() for _ in range(3)])
+    jobs = claim(store, 3)
+    store.edit(jobs[1].id, "cancel")
+
+    claimed = go_on(store, jobs, 60.0)
+
+    assert claimed.settled == (True, False, True)
+    assert claimed.jobs == ()
+
+
+def test_what_was_marked_when_it_was_claimed_is_unsure_when_its_lease_is_over(store: Store) -> None:
+    store.put([new_mail(), new_mail(on_unsure=OnUnsure.HOLD)])
+
+    claimed = go_on(store, (), OVER)
+
+    found = store.claim("billing", 0, lease=60, holder="there:2").recovered
+    assert {each.why for each in found} == {"unsure"}
+    assert {each.state for each in found} == {State.READY, State.HELD}
+    assert len(claimed.jobs) == 2
+
+
+def test_one_whose_lease_ran_out_is_not_marked_before_it_must_be(store: Store) -> None:
+    """It may be the one that kills its workers, and it must be known that it has not left by then."""
+    store.put([new_mail()])
+    claim(store, lease=OVER)
+
+    claimed = go_on(store, (), 60.0)
+
+    (job,) = claimed.jobs
+    assert (claimed.marked, state_of(store, job.id)) == (False, State.LEASED)
+    assert store.mark([job], lease=60) == [True]
+
+
+def test_an_answer_comes_back_as_it_was_said(store: Store) -> None:
+    store.put([new_mail()])
+    (job,) = claim(store)
+    said = {
+        '"quoted\\"@example.org': (250, "2.0.0", 'a "b" \\ \t \r\n \x01 é \u2028 😀', 1.25),
+        "b@example.org": (0, "", "", 1e9),
+    }
+
+    store.settle([settled(job, results=said)])
+
+    info = store.find(id=job.id)
+    assert info is not None
+    assert info.results == said
 
 
 def test_the_same_key_is_one_mail(store: Store) -> None:

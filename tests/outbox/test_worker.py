@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from courriel import Outbox, Sandbox, Server, SmtpSession, Ticket, Timeouts, errors
 from courriel.model.server import Security
-from courriel.outbox import batch, keeper, recorder
+from courriel.outbox import batch, keeper, recorder, rows
 from courriel.outbox.batch import Batch
-from courriel.outbox.store import Query, Settlement, State
+from courriel.outbox.store import Job, Query, Settlement, State
 from outbox.conftest import claim, message, new_mail
 
 
@@ -229,14 +229,15 @@ def test_a_disk_that_fails_at_the_end_is_tried_until_it_works(
     outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database is away between the 250 and its being written down: the mail is delivered once."""
-    settle, failures = outbox._store.settle, iter([True, True, False])
+    store = outbox._store
+    settle, failures = store._settle, iter([True, True, False])  # type: ignore[attr-defined]
 
-    def fail_twice(settlements: object) -> list[bool]:
+    def fail_twice(line: object, settlements: object) -> object:
         if next(failures):
             raise errors.OutboxUncertain("away")
-        return settle(settlements)  # type: ignore[arg-type]
+        return settle(line, settlements)
 
-    monkeypatch.setattr(outbox._store, "settle", fail_twice)
+    monkeypatch.setattr(store, "_settle", fail_twice)
     ticket = outbox.put(message(1), via=sandbox.url)
 
     outbox.run_once()
@@ -249,18 +250,100 @@ def test_a_result_that_cannot_be_written_keeps_no_other_waiting(
     outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tickets = outbox.put_many([message(n) for n in range(3)], via=sandbox.url)
-    settle = outbox._store.settle
+    written = rows.settlement_values
 
-    def choke(settlements: list[Settlement]) -> list[bool]:
-        if any(each.id == tickets[1].id for each in settlements):
+    def choke(settled: Settlement) -> dict[str, object]:
+        if settled.id == tickets[1].id:
             raise ZeroDivisionError
-        return settle(settlements)
+        return written(settled)
 
-    monkeypatch.setattr(outbox._store, "settle", choke)
+    monkeypatch.setattr(rows, "settlement_values", choke)
 
     outbox.run_once()
 
     assert [ticket.status for ticket in tickets] == [State.SENT, State.DOT, State.SENT]
+
+
+def test_a_result_is_written_down_while_the_next_answer_is_waited_for(outbox: Outbox) -> None:
+    """A worker that dies now leaves one mail unsure, and not all those as well that were answered before."""
+    with Sandbox(lmtp=True) as sandbox:  # one after the other
+        tickets = outbox.put_many([message(n) for n in range(3)], via=sandbox.url)
+        sandbox.answer("message", "silence", nth=2)
+        worker = outbox.worker().start()
+
+        found = tickets[0].wait(10)
+
+        assert found.state is State.SENT
+        assert tickets[1].status is State.DOT
+        worker.stop(grace=0.2)
+
+
+def test_a_listener_that_takes_its_time_keeps_no_mail_waiting(outbox: Outbox, sandbox: Sandbox) -> None:
+    told, enough = threading.Event(), threading.Event()
+
+    def dawdle(ticket: Ticket) -> None:
+        told.set()
+        enough.wait(20)
+
+    outbox.on("sent", dawdle)
+    tickets = outbox.put_many([message(n) for n in range(10)], via=sandbox.url)
+    with outbox.worker(batch=2):
+        assert told.wait(10)
+        for ticket in tickets:
+            ticket.wait(10)
+        enough.set()
+
+
+def test_what_follows_at_once_is_marked_with_what_was_sent_before(
+    outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marked: list[int] = []
+    mark = outbox._store.mark
+
+    def count(jobs: Sequence[Job], *, lease: float) -> list[bool]:
+        marked.append(len(jobs))
+        return mark(jobs, lease=lease)
+
+    monkeypatch.setattr(outbox._store, "mark", count)
+    outbox.put_many([message(n) for n in range(10)], via=sandbox.url)
+
+    outbox.worker(batch=4).run_once()
+
+    assert marked == [4]
+    assert len(sandbox.letters) == 10
+
+
+def test_who_is_interrupted_as_it_goes_on_has_written_down_what_it_sent(
+    outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> object:
+        raise KeyboardInterrupt
+
+    tickets = outbox.put_many([message(n) for n in range(4)], via=sandbox.url)
+    monkeypatch.setattr(outbox._store, "go_on", interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        outbox.worker(batch=2).run_once()
+
+    assert [ticket.status for ticket in tickets] == [State.SENT] * 2 + [State.READY] * 2
+
+
+def test_who_marks_one_mail_at_a_time_marks_it_just_before_its_dot(
+    outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states: list[State] = []
+    mark = outbox._store.mark
+
+    def look(jobs: Sequence[Job], *, lease: float) -> list[bool]:
+        states.extend(ticket.status for ticket in tickets if ticket.id in {job.id for job in jobs})
+        return mark(jobs, lease=lease)
+
+    monkeypatch.setattr(outbox._store, "mark", look)
+    tickets = outbox.put_many([message(n) for n in range(3)], via=sandbox.url)
+
+    outbox.worker(batch=1).run_once()
+
+    assert states == [State.LEASED] * 3
 
 
 @pytest.mark.parametrize("said", [b"550 \xff\xfe\x00 \xed\xa0\x80\r\n", b"550 " + b"x" * 400 + b"\r\n"])
@@ -483,14 +566,15 @@ def test_a_recorder_that_cannot_write_says_how_many_are_left(
 ) -> None:
     monkeypatch.setattr(recorder, "_SOONEST", 0.01)
     works = threading.Event()
-    settle = outbox._store.settle
+    store = outbox._store
+    settle = store._settle  # type: ignore[attr-defined]
 
-    def fail(settlements: object) -> list[bool]:
+    def fail(line: object, settlements: object) -> object:
         if not works.is_set():
             raise errors.OutboxError("away")
-        return settle(settlements)  # type: ignore[arg-type]
+        return settle(line, settlements)
 
-    monkeypatch.setattr(outbox._store, "settle", fail)
+    monkeypatch.setattr(store, "_settle", fail)
     ticket = outbox.put(message(1), via=sandbox.url)
     worker = outbox.worker().start()
     sandbox.wait_for(subject="Number 1")

@@ -30,7 +30,7 @@ def certificate(authority: trustme.CA) -> ssl.SSLContext:
     return context
 
 
-@pytest.fixture(params=["whole", "line", "byte"])
+@pytest.fixture(params=["whole", pytest.param("line", marks=pytest.mark.slow), "byte"])
 def cut(request: pytest.FixtureRequest) -> Cut:
     return request.param
 

@@ -1,323 +1,241 @@
-"""Files as they are: by BDAT and BODY=BINARYMIME where that was asked for and is offered, in base64 everywhere else."""
+"""Files as they are (BINARYMIME, RFC 3030 3): only where it is wished and offered, only by BDAT, and to the octet."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
-from email import message_from_bytes, policy
+import tracemalloc
+from email import policy
+from email.message import EmailMessage
+from email.parser import BytesParser
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
-from courriel import AsyncSmtpPool, Envelope, Message, Receipt, Sandbox, Server, SmtpPool, errors
-from courriel.delivery.route import Route
+import courriel
+from courriel import Letter, Message, Receipt, Sandbox, Security, Server, SmtpSession, Template, errors
+from courriel.dialogue.desk import Delivery, Terms
+from courriel.dialogue.smtp import SmtpDialogue
 from courriel.dialogue.stream import Stream
-from courriel.dialogue.tray import Parcel
+from courriel.model.attachment import Attachment
 from courriel.model.content import Content
 from courriel.model.server import Dialect
+from courriel.session.many import parcel
 from courriel.session.outgoing import made_ready
+from courriel.session.smtp import AsyncSmtpSession
+from courriel.values import replace
 from courriel.wire.abilities import Abilities
-from courriel.wire.mime import build
+from courriel.wire.mime import content_of
+from courriel.wire.parts import first_boundary
+from courriel.wire.transfer import RawFile
 from pairs.runner import Keeping
-from pairs.test_client_and_server import SERVER, Session
-from session.conftest import Play
-from session.play import Blocking, escaped
-from session.play import Session as Played
+from pairs.test_client_and_server import Session as Pair
 
-ODD = b"\r\n.\r\n\r\r\n\n..\0\xff--\n--=_\r\n.\r\nQUIT\r\n\r"
-LARGE = ODD * 3_000
-MESSAGE = Message(sender="ada@example.org", to="bob@example.org", text="Voilà.").attach_data(ODD, "odd.bin")
-ANOTHER = replace(MESSAGE, message_id="<another@example.org>")
-BIG = Message(sender="ada@example.org", to="bob@example.org", text="Voilà.").attach_data(LARGE, "odd.bin")
-PLAIN = Message(sender="ada@example.org", to="bob@example.org", text="Nothing attached.")
-BOB = Envelope.of("ada@example.org", "bob@example.org")
+AWKWARD = b"\r\n.\r\n\0 lone \r and \n, --=_ and a long line: " + b"\xff" * 3000
+WISHED = Server("127.0.0.1", 25, Security.NONE, ehlo_name="client.example.org", binary=True)
+EVERYTHING = {"PIPELINING": "", "CHUNKING": "", "BINARYMIME": "", "8BITMIME": ""}
 
-OFFERS = ("PIPELINING", "CHUNKING", "BINARYMIME", "8BITMIME")
-GO_ON = "S: 250 ok\n"
-BINARY = "C: MAIL FROM:<ada@example.org> BODY=BINARYMIME\nC: RCPT TO:<bob@example.org>\n"
-RESET = "C: RSET\n"
-DATA = "C: MAIL FROM:<ada@example.org>\nC: RCPT TO:<bob@example.org>\nC: DATA\n"
-AND_ON = "C: NOOP\n" + GO_ON
 
+def message(octets: bytes = AWKWARD) -> Message:
+    plain = Message(sender="ada@example.org", to="bob@example.org", subject="Files", text="As they are.\n")
+    return plain.attach_data(octets, "a.bin")
 
-def greeted(*offers: str, hello: str = "EHLO") -> str:
-    said = "".join(f"S: 250-{offer}\n" for offer in offers)
-    return f"S: 220 hi\nC: {hello} client.example.org\nS: 250-hi\n{said}S: 250 HELP\n"
 
-
-def as_it_is(message: Message) -> Content:
-    return build(message, eight_bit=True, binary=True)
-
-
-def chunk(message: Message) -> str:
-    content = as_it_is(message)
-    return f"C: BDAT {content.size} LAST\nC! {escaped(bytes(content))}\n"
-
-
-def by_data(message: Message, *, eight_bit: bool = False) -> str:
-    lines = bytes(build(message, eight_bit=eight_bit)).decode().split("\r\n")[:-1]
-    return "".join(f"C: {line}\n" for line in lines) + "C: .\n"
-
-
-def in_base64(message: Message) -> str:
-    content = build(message, eight_bit=True)
-    assert not content.binary
-    return f"C: BDAT {content.size} LAST\nC! {escaped(bytes(content))}\n"
-
-
-# One message.
-
-
-def test_a_small_one_is_one_round_trip_and_its_file_as_it_is(play: Play) -> None:
-    session = play(greeted(*OFFERS) + BINARY + chunk(MESSAGE) + GO_ON * 3 + AND_ON, binary=True)
-
-    assert session.send(MESSAGE).complete
-    session.noop()
-
-
-def test_a_large_one_waits_until_somebody_wants_it(play: Play) -> None:
-    refused = "S: 250 ok\nS: 550 who?\n" + RESET + GO_ON
-    session = play(greeted(*OFFERS) + BINARY + refused + BINARY + GO_ON * 2 + chunk(BIG) + GO_ON, binary=True)
-
-    with pytest.raises(errors.RecipientsRefused):
-        session.send(BIG)
-
-    assert session.send(BIG).complete
-
-
-def test_a_file_of_the_disk_leaves_block_by_block(play: Play, tmp_path: Path) -> None:
-    file = tmp_path / "odd.bin"
-    file.write_bytes(LARGE)
-    message = Message(sender="ada@example.org", to="bob@example.org", text="Voilà.").attach(file)
-    session = play(greeted(*OFFERS) + BINARY + GO_ON * 2 + chunk(message) + GO_ON, binary=True)
-
-    assert session.send(message).complete
-
-
-def test_its_size_is_said_where_the_server_wants_to_know(play: Play) -> None:
-    mail = BINARY.replace(" BODY", f" SIZE={as_it_is(MESSAGE).size} BODY")
-    session = play(greeted(*OFFERS, "SIZE 100000") + mail + chunk(MESSAGE) + GO_ON * 3, binary=True)
-
-    assert session.send(MESSAGE).complete
-
-
-def test_a_message_without_a_file_is_none_of_that(play: Play) -> None:
-    mail = BINARY.replace(" BODY=BINARYMIME", "")
-    session = play(greeted(*OFFERS) + mail + in_base64(PLAIN) + GO_ON * 3, binary=True)
-
-    assert session.send(PLAIN).complete
-
-
-def test_nothing_of_it_happens_unasked(play: Play) -> None:
-    mail = BINARY.replace("BINARYMIME", "8BITMIME")
-    session = play(greeted(*OFFERS) + mail + in_base64(MESSAGE) + GO_ON * 3)
-
-    assert session.send(MESSAGE).complete
-
-
-@pytest.mark.parametrize("missing", ["BINARYMIME", "CHUNKING"])
-def test_a_server_that_offers_half_of_it_gets_base64(play: Play, missing: str) -> None:
-    offers = [offer for offer in OFFERS[:3] if offer != missing]
-    chunking = DATA.replace("C: DATA\n", "") + in_seven_bits(MESSAGE) + GO_ON * 3
-    data = DATA + GO_ON * 2 + "S: 354 go\n" + by_data(MESSAGE) + GO_ON
-    session = play(greeted(*offers) + (chunking if missing == "BINARYMIME" else data), binary=True)
-
-    assert session.send(MESSAGE).complete
-
-
-def in_seven_bits(message: Message) -> str:
-    content = build(message)
-    return f"C: BDAT {content.size} LAST\nC! {escaped(bytes(content))}\n"
-
-
-def test_without_reading_ahead_it_is_base64_by_data(play: Play) -> None:
-    commands = DATA.splitlines(keepends=True)
-    envelope = "".join(command + GO_ON for command in commands[:2]) + commands[2] + "S: 354 go\n"
-    session = play(greeted("CHUNKING", "BINARYMIME") + envelope + by_data(MESSAGE) + GO_ON, binary=True)
-
-    assert session.send(MESSAGE).complete
-
-
-def test_lmtp_keeps_to_base64_by_data(play: Play) -> None:
-    offers = OFFERS[:3]
-    session = play(
-        greeted(*offers, hello="LHLO") + DATA + GO_ON * 2 + "S: 354 go\n" + by_data(MESSAGE) + GO_ON,
-        binary=True,
-        dialect=Dialect.LMTP,
-    )
-
-    assert session.send(MESSAGE).complete
-
-
-@pytest.mark.parametrize("offers", [(), ("PIPELINING",), ("PIPELINING", "CHUNKING"), ("CHUNKING", "BINARYMIME")])
-def test_what_is_binary_never_goes_where_it_cannot(play: Play, offers: tuple[str, ...]) -> None:
-    """Nothing is said of it, and the session goes on."""
-    session = play(greeted(*offers, "8BITMIME") + AND_ON, binary=True)
-
-    with pytest.raises(errors.NotSupported) as impossible:
-        session.deliver(BOB, as_it_is(MESSAGE))
-
-    assert impossible.value.capability == "BINARYMIME"
-    assert not impossible.value.in_doubt
-    session.noop()
-
-
-def test_a_session_that_is_opened_anew_and_can_do_less_does_not_get_it(play: Play) -> None:
-    session = play(
-        greeted(*OFFERS) + BINARY + chunk(MESSAGE) + "S: 421 closing\n---",
-        greeted("PIPELINING", "8BITMIME") + AND_ON,
-        binary=True,
-    )
-
-    with pytest.raises(errors.NotSupported) as impossible:
-        session.send(MESSAGE)
-
-    assert impossible.value.capability == "BINARYMIME"
-    session.noop()
-
-
-# Many messages.
-
-
-def many(session: Played, *messages: Message, window: int = 10) -> list[object]:
-    if isinstance(session, Blocking):
-        return list(session.session.send_many(messages, window=window))
-    running = session
-
-    async def gathered() -> list[object]:
-        return [result async for result in running.session.send_many(messages, window=window)]
-
-    return list(running._runner.run(gathered()))
-
-
-def test_many_leave_whole_one_behind_the_other(play: Play) -> None:
-    session = play(
-        greeted(*OFFERS) + RESET + BINARY + chunk(MESSAGE) + RESET + BINARY + chunk(ANOTHER) + GO_ON * 8, binary=True
-    )
-
-    first, second = many(session, MESSAGE, ANOTHER)
-
-    assert isinstance(first, Receipt)
-    assert isinstance(second, Receipt)
-
-
-def test_a_large_one_among_many_goes_alone(play: Play) -> None:
-    small = RESET + BINARY + chunk(MESSAGE) + GO_ON * 4
-    session = play(greeted(*OFFERS) + BINARY + GO_ON * 2 + chunk(BIG) + GO_ON + small, binary=True)
-
-    assert all(isinstance(result, Receipt) for result in many(session, BIG, MESSAGE))
-
-
-def test_one_at_a_time_is_by_bdat_too(play: Play) -> None:
-    one = BINARY + chunk(MESSAGE) + GO_ON * 3
-    another = BINARY + chunk(ANOTHER) + GO_ON * 3
-    session = play(greeted(*OFFERS) + one + another, binary=True)
-
-    assert all(isinstance(result, Receipt) for result in many(session, MESSAGE, ANOTHER, window=1))
-
-
-@pytest.mark.parametrize("offers", [("8BITMIME",), ("PIPELINING", "8BITMIME"), ("PIPELINING", "CHUNKING", "8BITMIME")])
-def test_those_that_a_new_session_cannot_carry_are_told_so(play: Play, offers: tuple[str, ...]) -> None:
-    session = play(
-        greeted(*OFFERS) + RESET + BINARY + chunk(MESSAGE) + RESET + BINARY + chunk(ANOTHER) + "S: 421 closing\n---",
-        greeted(*offers) + AND_ON,
-        binary=True,
-    )
-
-    results = many(session, MESSAGE, ANOTHER)
-
-    assert [type(result) for result in results] == [errors.NotSupported] * 2
-    session.noop()
-
-
-def test_a_way_that_speaks_of_data_refuses_what_is_binary_whatever_the_server_offers() -> None:
-    parcel = Parcel(BOB, as_it_is(MESSAGE), "<x@y>")
-
-    with pytest.raises(errors.NotSupported, match="never by DATA"):
-        parcel.bursts(Abilities(dict.fromkeys(OFFERS, "")))
-
-
-def test_a_binary_content_from_elsewhere_does_not_slip_into_pipelining() -> None:
-    """A window of one is pipelined by DATA where nobody asked for files as they are."""
+def handed_over(server: Server, said: Message, terms: Terms | None = None) -> Delivery:
+    """A message through a whole conversation."""
     desk = Keeping()
-    session = Session("whole", desk)
-    session.open()
-    stream = Stream(session.client, window=1, all_or_nothing=False)
-    parcel = Parcel(BOB, as_it_is(MESSAGE), "<x@y>")
-    stream.put(parcel)
-
-    session.pair.run(stream.finish())
-
-    assert [type(result) for result in stream.results()] == [errors.NotSupported]
-    assert not desk.deliveries
+    pair = Pair("whole", desk, terms, server).open()
+    envelope, content, ident, _, _ = made_ready(said, pair.client.able)
+    receipt = pair.pair.run(pair.client.deliver(envelope, content, ident))
+    assert receipt.complete
+    return desk.deliveries[0]
 
 
-# What it asks of nobody.
+def read(raw: bytes) -> EmailMessage:
+    """The mail as the standard library reads it."""
+    mail = BytesParser(policy=policy.default).parsebytes(raw)
+    assert isinstance(mail, EmailMessage)
+    return mail
 
 
-def test_the_octets_are_what_they_were_where_nobody_asked() -> None:
-    offered = dict.fromkeys(OFFERS, "")
-    unasked, unoffered = Abilities(offered), Abilities(dict.fromkeys(OFFERS[3:], ""), binary=True)
-
-    for able in (unasked, unoffered):
-        content = made_ready(MESSAGE, able)[1]
-
-        assert bytes(content) == bytes(build(MESSAGE, eight_bit=True))
-        assert not content.binary
-    assert made_ready(MESSAGE, Abilities(offered, binary=True))[1].binary
-    assert not Abilities(offered, Dialect.LMTP, binary=True).files_as_they_are
+def raw_part(raw: bytes) -> bytes:
+    """The octets between the header of the file and the boundary behind it."""
+    mail = read(raw)
+    boundary = mail.get_boundary()
+    assert boundary is not None
+    mark = b"\r\n--" + boundary.encode()
+    file = raw.split(mark)[2]
+    return file.partition(b"\r\n\r\n")[2]
 
 
-# From one end to the other.
+def test_a_file_leaves_as_it_is_and_says_so() -> None:
+    delivery = handed_over(WISHED, message())
 
-
-def files_in(raw: bytes) -> list[bytes]:
-    parsed = message_from_bytes(raw, policy=policy.default)
-    return [part.get_payload(decode=True) for part in parsed.iter_attachments()]  # type: ignore[misc]
-
-
-@pytest.mark.parametrize("size", [1, 5_000])
-def test_the_practice_server_reads_back_what_was_sent_to_the_octet(size: int, tmp_path: Path) -> None:
-    file = tmp_path / "odd.bin"
-    file.write_bytes(ODD * size)
-    message = MESSAGE.attach(file)
-    with Sandbox() as sandbox:
-        with SmtpPool(replace(as_server(sandbox), binary=True)) as pool:
-            assert pool.send(message).complete
-        letter = sandbox.wait_for(to="bob@example.org")
-
-    assert b"Content-Transfer-Encoding: binary" in letter.content
-    assert files_in(letter.content) == [ODD, ODD * size]
-    assert letter.remarks == ()
-
-
-def test_a_pool_of_those_who_await_sends_them_so_too() -> None:
-    async def send(server: Server) -> Receipt:
-        async with AsyncSmtpPool(server) as pool:
-            return await pool.send(MESSAGE)
-
-    with Sandbox() as sandbox:
-        assert asyncio.run(send(replace(as_server(sandbox), binary=True))).complete
-        letter = sandbox.wait_for(to="bob@example.org")
-
-    assert files_in(letter.content) == [ODD]
-    assert b"Content-Transfer-Encoding: binary" in letter.content
-
-
-def as_server(sandbox: Sandbox) -> Server:
-    server = Route.parse(sandbox.url).server
-    assert server is not None
-    return server
-
-
-def test_our_client_and_our_server_alone_agree(cut: str) -> None:
-    desk = Keeping()
-    session = Session(cut, desk, server=replace(SERVER, binary=True))  # type: ignore[arg-type]
-    session.open()
-    envelope, content, message_id, _, _ = made_ready(MESSAGE, session.client.able)
-
-    session.pair.run(session.client.deliver(envelope, content, message_id))
-
-    (delivery,) = desk.deliveries
     assert delivery.origin.binary
-    assert files_in(delivery.content) == [ODD]
+    assert raw_part(delivery.content) == AWKWARD
+    mail = read(delivery.content)
+    text, file = mail.iter_parts()
+    assert mail["content-transfer-encoding"] == file["content-transfer-encoding"] == "binary"
+    assert (text.get_content().strip(), file.get_filename()) == ("As they are.", "a.bin")
+    assert not delivery.remarks
+
+
+@given(some.binary(max_size=400))
+def test_whatever_octets_there_are_arrive_as_they_are(octets: bytes) -> None:
+    assert raw_part(handed_over(WISHED, message(octets)).content) == octets
+
+
+def test_a_file_from_the_disk_is_read_as_it_goes_and_takes_no_memory(tmp_path: Path) -> None:
+    file = tmp_path / "a.bin"
+    with file.open("wb") as sparse:
+        sparse.truncate(10_000_000)
+    sent = RawFile(Attachment.file(file))
+    tracemalloc.start()
+
+    length = sum(map(len, sent))
+
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert length == sent.size == 10_000_000
+    assert peak < 300_000
+
+
+@pytest.mark.parametrize("size", [0, 100_000])
+def test_a_file_from_the_disk_arrives(tmp_path: Path, size: int) -> None:
+    file = tmp_path / "a.bin"
+    file.write_bytes(AWKWARD * (size // len(AWKWARD)))
+
+    plain = Message(sender="ada@example.org", to="bob@example.org", text="As it is.\n").attach(file)
+
+    assert raw_part(handed_over(WISHED, plain).content) == file.read_bytes()
+
+
+def test_a_file_cannot_end_its_own_part(tmp_path: Path) -> None:
+    """The boundary of an ordinary mail could be guessed; what is sent unseen is set apart by all of the Message-ID."""
+    file = tmp_path / "a.bin"
+    file.write_bytes(b"x\r\n--" + first_boundary("<1@example.org>") + b"\r\n\r\nsmuggled")
+    plain = Message(sender="ada@example.org", to="bob@example.org", text="Hello", message_id="<1@example.org>")
+
+    delivery = handed_over(WISHED, plain.attach(file))
+
+    assert raw_part(delivery.content) == file.read_bytes()
+    assert len(list(read(delivery.content).iter_parts())) == 2
+
+
+def test_a_template_writes_both_forms() -> None:
+    template = Template(sender="ada@example.org", to="{email}", text="Hello\n").attach_data(AWKWARD, "a.bin")
+    merged = template.fill(email="bob@example.org")
+
+    assert raw_part(bytes(content_of(merged, binary=True))) == AWKWARD
+    assert not content_of(merged).binary
+    assert bytes(content_of(merged, binary=True)) == bytes(content_of(merged.message(), binary=True))
+
+
+def test_a_mail_without_files_is_what_it_was() -> None:
+    plain = Message(sender="ada@example.org", to="bob@example.org", text="é", html="<p>é</p>")
+
+    assert content_of(plain, eight_bit=True, binary=True) == content_of(plain, eight_bit=True)
+
+
+# Where it is not wished, or not offered.
+
+
+@pytest.mark.parametrize("missing", ["PIPELINING", "CHUNKING", "BINARYMIME"])
+def test_a_server_has_to_offer_all_of_it(missing: str) -> None:
+    assert Abilities(EVERYTHING, binary=True).binary
+    assert not Abilities({name: "" for name in EVERYTHING if name != missing}, binary=True).binary
+    assert not Abilities(EVERYTHING).binary
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        Server("127.0.0.1", 25, Security.NONE, ehlo_name="client.example.org"),
+        Server("127.0.0.1", 24, Security.NONE, ehlo_name="client.example.org", binary=True, dialect=Dialect.LMTP),
+    ],
+    ids=["not wished", "LMTP"],
+)
+def test_otherwise_it_is_base64_as_ever(server: Server) -> None:
+    delivery = handed_over(server, message(), Terms(dialect=server.dialect))
+
+    assert not delivery.origin.binary
+    assert read(delivery.content).get_payload(1)["content-transfer-encoding"] == "base64"  # type: ignore[index]
+
+
+def test_it_is_never_said_line_by_line() -> None:
+    """With a window of one, mails leave by DATA: they are made ready for that."""
+    dialogue = SmtpDialogue(WISHED)
+    dialogue._learn(EVERYTHING)
+
+    one, many = (Stream(dialogue, window=window, all_or_nothing=False) for window in (1, 100))
+
+    assert (one.able.binary, many.able.binary) == (False, True)
+    ready = parcel(message(), many.able)
+    assert not isinstance(ready, errors.CourrielError)
+    with pytest.raises(errors.NotSupported, match="line by line"):
+        ready.bursts(dialogue.able)
+
+
+def test_a_server_that_does_not_take_it_is_told_nothing() -> None:
+    """A session may have been opened anew on a server that can do less than the one before."""
+    desk = Keeping()
+    pair = Pair("whole", desk).open()
+    content = content_of(message(), binary=True)
+
+    with pytest.raises(errors.NotSupported, match="BINARYMIME"):
+        pair.pair.run(pair.client.deliver(message().envelope(), content, "<x@y>"))
+
+    assert not desk.deliveries
+    assert isinstance(pair.send(), Receipt)
+
+
+def test_the_server_takes_it_by_bdat_alone() -> None:
+    from pairs.runner import visit
+
+    said = b"EHLO x.org\r\nMAIL FROM:<a@b.c> BODY=BINARYMIME\r\nRCPT TO:<d@e.f>\r\nDATA\r\nBDAT 3 LAST\r\n\0\r\xff"
+    desk = Keeping()
+
+    assert visit(said, desk=desk).codes == "250 250 250 503 250"
+    assert desk.deliveries[0].content == b"\0\r\xff"
+
+
+# On a real line, in both colours.
+
+
+def test_many_at_once_and_large_ones_alone() -> None:
+    files = [AWKWARD, AWKWARD * 100, b"", AWKWARD]
+
+    async def awaited(server: Server) -> None:
+        async with AsyncSmtpSession(server) as session:
+            async for result in session.send_many(map(message, files)):
+                assert isinstance(result, Receipt)
+            await session.send(message())
+
+    with Sandbox() as sandbox:
+        server = replace(sandbox.server(), binary=True)
+        with SmtpSession(server) as session:
+            assert all(isinstance(result, Receipt) for result in session.send_many(map(message, files)))
+            session.send(message())
+        asyncio.run(awaited(server))
+        arrived = [letter.content for letter in sandbox.letters]
+
+    assert [raw_part(raw) for raw in arrived] == [*files, AWKWARD] * 2
+
+
+def test_the_way_is_said_in_a_url() -> None:
+    with Sandbox() as sandbox:
+        courriel.send(message(), via=f"{sandbox.url}&binary=1")
+        courriel.send(message(), via=sandbox.url)
+        binary, ordinary = sandbox.letters
+
+    assert raw_part(binary.content) == AWKWARD
+    assert AWKWARD not in ordinary.content
+    for letter in (binary, ordinary):
+        assert [file.content for file in Letter.parse(letter.content).attachments] == [AWKWARD]
+
+
+def test_content_says_what_it_is() -> None:
+    assert not Content((b"x",), 1).binary
+    assert content_of(message(), binary=True).binary
+    assert not content_of(message(), binary=True).dotless

@@ -312,6 +312,7 @@ def test_a_letter_that_makes_progress_may_take_longer_than_the_limit(call: Call,
     assert (tmp_path / "letter.eml").stat().st_size == 40_000
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_letters(call: Call) -> None:
     """Twenty megabytes pass; what is held is a window of them."""
     count, body = 2_000, b"x" * 9_998 + b"\r\n"

@@ -178,6 +178,7 @@ def test_a_charset_that_nobody_knows_does_not_keep_a_page_from_being_read(site: 
     assert Email.HTML.endswith("été")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(20)
 def test_a_page_of_nothing_but_beginnings_is_read_in_time(site: Path) -> None:
     assert wl.EmailImporteHTML(page(site, "<img " * 20_000 + "<img x='" * 20_001))

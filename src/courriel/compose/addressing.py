@@ -59,7 +59,9 @@ class Addresses:
         items = [given] if isinstance(given, str | Address) else list(given)
         self._several = [each for item in items for each in _read(field, item)]
         self.holes = tuple(hole for each in self._several if isinstance(each, Place) for hole in each.pattern.holes)
-        self.fixed = () if self.holes else tuple(each for each in self._several if isinstance(each, Address))
+        self.fixed: tuple[Address, ...] = (
+            () if self.holes else tuple(each for each in self._several if isinstance(each, Address))
+        )
         """All of them, when none has a hole."""
 
     def __len__(self) -> int:

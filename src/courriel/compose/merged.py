@@ -90,7 +90,7 @@ class MergedMessage(Prepared):
         fields = header_fields(self, utf8)
         frame = self._template.frame
         if frame is not None and (data := frame.fill(self._values, self.message_id, eight_bit)):
-            return in_one(fields, (data,), frame.wide, frame.dotless, utf8)
+            return in_one(fields, b"", data, frame.wide, frame.dotless, utf8)
         bodies, files = self._template.parts(self._values, eight_bit, binary)
         return assembled(fields, nested(bodies, files, self.message_id), utf8)
 

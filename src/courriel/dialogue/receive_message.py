@@ -76,8 +76,7 @@ class Reception:
         if self._chunking:
             raise Objection(503, "5.5.1 The content has begun by BDAT (RFC 3030 2)")
         if self._origin is not None and self._origin.binary:
-            # Nobody could tell its octets from a dot alone on a line.
-            raise Objection(503, "5.5.1 What is BINARYMIME comes by BDAT (RFC 3030 3)")
+            raise Objection(503, "5.5.1 BODY=BINARYMIME is followed by BDAT (RFC 3030 3)")
         self._expect_recipients()
         if self._hearing.buffer:
             self._visit.remark("early-data", "your client sent the message without waiting for 354 (RFC 2920 3.1)")
@@ -173,10 +172,10 @@ class Reception:
         origin, recipients = self._origin, tuple(self._recipients)
         self.forget()
         assert origin is not None
-        in_lines = _header_of(content) if origin.binary else content
-        if longest_line(in_lines) > self._terms.limits.line:
+        if longest_line(content) > self._terms.limits.line:
             raise Objection(554, f"5.6.0 A line of the message has more than {self._terms.limits.line} octets")
-        remarks = scrutinise(in_lines, eight_bit=origin.eight_bit or origin.utf8, single_dots=single_dots)
+        eight_bit = origin.eight_bit or origin.utf8
+        remarks = () if origin.binary else scrutinise(content, eight_bit=eight_bit, single_dots=single_dots)
         delivery = Delivery(origin, recipients, content, (*self._visit.remarks, *remarks))
         words: Mapping[str, Reply] = {}
 
@@ -205,8 +204,3 @@ class Reception:
             self._visit.remark(
                 "space-in-path", "your client put a space after MAIL FROM: or RCPT TO: (RFC 5321 3.3 has none)"
             )
-
-
-def _header_of(content: bytes) -> bytes:
-    """What stands above the first empty line: all that has lines in a binary message."""
-    return content.partition(b"\r\n\r\n")[0]

@@ -233,8 +233,15 @@ class SmtpServing:
 
     def _offers(self) -> tuple[str, ...]:
         """What is said after EHLO: the extensions that hold on this line, now."""
-        offers = ["PIPELINING", f"SIZE {self._terms.limits.message}", "8BITMIME", "SMTPUTF8", "DSN"]
-        offers += ["CHUNKING", "BINARYMIME"]
+        offers = [
+            "PIPELINING",
+            f"SIZE {self._terms.limits.message}",
+            "8BITMIME",
+            "SMTPUTF8",
+            "DSN",
+            "CHUNKING",
+            "BINARYMIME",
+        ]
         if self._terms.starttls and not self.visit.secured:
             offers.append("STARTTLS")
         if self._may_log_in():

@@ -162,7 +162,7 @@ class SmtpDialogue:
 
     def _learn(self, capabilities: dict[str, str]) -> None:
         self.capabilities = capabilities
-        self.able = Abilities(capabilities, self.server.dialect, binary=self.server.binary)
+        self.able = Abilities(capabilities, binary=self.server.binary and self.server.dialect is Dialect.SMTP)
 
     # Handing a message over.
 
@@ -170,7 +170,7 @@ class SmtpDialogue:
         """One message, from its envelope to its verdict; `at_once`: in one piece, where the server takes it so."""
         try:
             yield from self.exchange.expect_silence("sender")
-            if self.able.by_length:
+            if self.able.chunking and self.able.pipelining and self.server.dialect is Dialect.SMTP:
                 return (yield from self._hand_over_by_length(transaction, at_once))
             yield from self.announce(transaction, transaction.bursts(self.able))
             if not transaction.door_is_open:

@@ -16,6 +16,7 @@ from courriel.dialogue.pipelining import LockStep, Pipelining
 from courriel.dialogue.smtp import SmtpDialogue
 from courriel.dialogue.tray import Parcel, Tray
 from courriel.model.server import Dialect
+from courriel.wire.abilities import Abilities
 
 _AHEAD = 16  # messages made ready before they are pipelined: what is common to them is done once
 
@@ -34,7 +35,7 @@ class Stream:
         self._window = window
         self._ahead = min(window, ahead)
         self._tray = Tray(all_or_nothing=all_or_nothing)
-        self._way = self._best_way()
+        self._go_the_best_way()
         self.put = self._tray.put
         """Take one more message; an error stands for one that could not be made ready, and keeps its place."""
         self.results = self._tray.results
@@ -85,15 +86,18 @@ class Stream:
 
     # The steps.
 
+    def _go_the_best_way(self) -> None:
+        self._way = self._best_way()
+        chunking = isinstance(self._way, Chunking)
+        self.able = self._dialogue.able if chunking else Abilities(self._dialogue.capabilities)
+        """What messages may be made ready for: those that leave by DATA are never binary."""
+
     def _best_way(self) -> LockStep | Pipelining | Chunking:
         able, lmtp = self._dialogue.capabilities, self._dialogue.server.dialect is Dialect.LMTP
         if "PIPELINING" not in able or lmtp:
             return LockStep(self._dialogue, self._tray)
         if "CHUNKING" in able and self._window > 1:
             return Chunking(self._dialogue, self._tray, self._window)
-        if self._dialogue.able.files_as_they_are:
-            # What is binary leaves by BDAT only, also where no more than one may be in doubt.
-            return LockStep(self._dialogue, self._tray)
         return Pipelining(self._dialogue, self._tray, self._ahead)
 
     def _open_anew(self) -> Flow[None]:
@@ -105,4 +109,4 @@ class Stream:
         except errors.CourrielError as failed:
             self._tray.give_up(failed)
             raise
-        self._way = self._best_way()
+        self._go_the_best_way()

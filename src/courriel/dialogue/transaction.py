@@ -87,14 +87,13 @@ class Transaction:
 
     def bursts(self, able: Abilities) -> list[Burst]:
         """MAIL, RCPT for each recipient, DATA: as few bursts as the server can bear. Raises NotSupported."""
-        said = announcement(self.envelope, self.content, able)
         if self.content.binary:
-            # Between DATA and the dot there are lines: a dot would be stuffed into a file, or end the message in it.
             raise errors.NotSupported(
-                "the message holds files as they are, which leave by BDAT and never by DATA (RFC 3030 3)",
+                "the message holds files as they are, which cannot be said line by line (DATA)",
                 capability="BINARYMIME",
                 stage="sender",
             )
+        said = announcement(self.envelope, self.content, able)
         # All or nothing among several can only be kept by hearing of each before DATA opens the door.
         apart = self.apart
         if able.pipelining and len(said) < BURST and not apart:

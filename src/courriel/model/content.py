@@ -32,7 +32,6 @@ _DOT = re.compile(rb"\n\.")
 class Content:
     """A whole message, ready to leave: every line ends in CRLF, the last one too, and no dot is stuffed yet.
 
-    In what is `binary` only the header and the parts that are no files have lines.
     It can be read any number of times, with the same outcome; what comes from a file is read from the file each time.
     """
 
@@ -46,7 +45,7 @@ class Content:
     dotless: bool = False
     """Whether no line begins with a dot, so that there is nothing to stuff."""
     binary: bool = False
-    """Whether a file stands in it as it is, so that the server has to know BINARYMIME, and DATA cannot carry it."""
+    """Whether octets of any kind stand in it, in no lines at all: it leaves by BDAT alone (BINARYMIME, RFC 3030 3)."""
 
     def __iter__(self) -> Iterator[bytes]:
         for piece in self.pieces:

@@ -47,5 +47,5 @@ class Prepared:
         raise NotImplementedError
 
     def content(self, *, eight_bit: bool = False, utf8: bool = False, binary: bool = False) -> Content:
-        """Its octets, for a server that takes 8BITMIME or not, SMTPUTF8, BINARYMIME; the same ones every time."""
+        """Its octets, for a server that takes 8BITMIME or not, SMTPUTF8 or not, BINARYMIME or not; always the same."""
         raise NotImplementedError

@@ -98,8 +98,8 @@ class Server:
     when it is not `host`. `ehlo_name` is how we introduce ourselves: by default the machine's full name, else the
     address literal of the line. `auth` restricts the mechanisms, in lower case and in order of preference; empty means
     the strongest offered. Credentials never cross a clear line to another machine unless `allow_clear_credentials` says
-    so. `binary` sends files as they are where the server takes BINARYMIME (RFC 3030), a quarter shorter than base64.
-    Raises InvalidServer.
+    so. With `binary` files leave as they are, without base64, where the server takes them so (BINARYMIME and CHUNKING,
+    RFC 3030): a quarter less on the line. Raises InvalidServer.
     """
 
     host: str

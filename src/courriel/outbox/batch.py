@@ -24,16 +24,28 @@ LEASE = 120.0  # seconds that a mail is leased for, until its end leaves; extend
 _MARGIN = 60.0  # seconds between the last moment of our own patience and the end of the last lease
 
 
+def lease_of_mark(answer_limit: float) -> float:
+    """Who sends at the very end of its first quarter, and waits as long as it may, is done before it is over."""
+    return (answer_limit + _MARGIN) * 4 / 3
+
+
 class Batch:
-    """`answer_limit`: seconds that its session waits for the answer to one mail; `goes_on` is asked before each."""
+    """`answer_limit`: seconds that its session waits for the answer to one mail; `goes_on` is asked before each.
+
+    `marked_at` is when the mark of all of them began, if they are marked already.
+    """
 
     def __init__(
-        self, store: Store, jobs: Sequence[Job], answer_limit: float, goes_on: Callable[[], bool] = lambda: True
+        self,
+        store: Store,
+        jobs: Sequence[Job],
+        answer_limit: float,
+        goes_on: Callable[[], bool] = lambda: True,
+        marked_at: float | None = None,
     ) -> None:
         self.jobs = tuple(jobs)
         self.began = self.progress = self.extended = monotonic()
-        # Who sends at the very end of the first quarter, and waits as long as it may, is done before the lease is over.
-        self.lease = (answer_limit + _MARGIN) * 4 / 3
+        self.lease = lease_of_mark(answer_limit)
         self.patience = answer_limit + _MARGIN
         self.cut: Callable[[], None] | None = None
         """Hangs up on whoever it is being said to."""
@@ -41,9 +53,9 @@ class Batch:
         self._goes_on = goes_on
         self._open = {job.id: job for job in jobs}  # nothing is written down of these yet
         self._supplied: deque[Job] = deque()
-        self._marked: set[str] = set()
+        self._marked: set[str] = set() if marked_at is None else {job.id for job in jobs}
         self._left: dict[str, float] = {}  # the end of these may have left, under the mark of that moment
-        self._marked_at = float("-inf")
+        self._marked_at = float("-inf") if marked_at is None else marked_at
 
     # Sending.
 
@@ -62,12 +74,12 @@ class Batch:
     def permit(self, job: Job) -> bool:
         """Whether the end of this mail may leave now; it is marked durably before this says yes."""
         self.touch()
-        if job.id not in self._marked or self._too_late():
+        if not self._is_fresh(job.id):
             self._mark(job)
-        allowed = job.id in self._marked and not self._too_late()
-        if allowed:
-            self._left[job.id] = self._marked_at
-        return allowed
+            if not self._is_fresh(job.id):
+                return False
+        self._left[job.id] = self._marked_at
+        return True
 
     def answered(self, job: Job) -> None:
         """There is a result of this one."""
@@ -106,8 +118,9 @@ class Batch:
 
     # The steps.
 
-    def _too_late(self) -> bool:
-        return monotonic() > self._marked_at + self.lease / 4
+    def _is_fresh(self, ident: str) -> bool:
+        """Whether it is marked, and the mark is so young that its end may leave."""
+        return ident in self._marked and monotonic() <= self._marked_at + self.lease / 4
 
     def _mark(self, job: Job) -> None:
         """Mark whatever has not left yet; again where that was long ago and certainly not used."""

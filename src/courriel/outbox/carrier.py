@@ -19,6 +19,7 @@ from courriel.session.pool import SmtpPool
 from courriel.session.smtp import SmtpSession
 
 _IDLE = 8.0  # seconds after which a session of ours is not trusted any more: servers hang up after ten
+_JUST_NOW = 0.5  # seconds since when nobody hangs up
 _AGE = 300.0  # seconds that a session is used for
 _PLACE = 60.0  # seconds that a folder or a list in memory may take for one mail
 
@@ -54,6 +55,13 @@ class Carrier:
         if isinstance(way, SmtpSession):
             return _by_session(way if way.usable else way.open(), batch)
         return self._by_route(lane, way, batch)
+
+    def flows(self, lane: str, way: Way) -> bool:
+        """Whether a session of this lane is open, and has answered a moment ago."""
+        if isinstance(way, SmtpSession):
+            return way.usable and not way._line.rested
+        warm = self._warm.get(lane)
+        return warm is not None and warm.route == way and warm.fresh and monotonic() - warm.used < _JUST_NOW
 
     def tidy(self) -> None:
         """Say goodbye where nothing has been sent for a while."""

@@ -116,6 +116,14 @@ def decide(result: Result, mail: Standing, chance: float) -> Decision:
     return _later(mail, mail.recipients, {}, str(result), chance)
 
 
+def taken_by_all(result: Result, recipients: tuple[str, ...]) -> Decision | None:
+    """As nearly every mail goes that was not tried before: there is nothing to weigh. None when there is."""
+    if not isinstance(result, Receipt) or not result.complete:
+        return None
+    words = {fate.recipient: _word(fate.reply) for fate in result.fates if fate.reply is not None}
+    return Decision(State.SENT, (), words) if tuple(words) == recipients else None
+
+
 def give_back(mail: Standing, error: Exception | None = None) -> Decision:
     """It was leased, and not begun; when that was because of an error, it is the lane's."""
     if error is None:
@@ -277,7 +285,8 @@ def _is_crowd(reply: Reply) -> bool:
 
 def _word(reply: Reply) -> Word:
     enhanced = str(reply.enhanced or "")
-    return reply.code, enhanced, reply.text.removeprefix(enhanced).lstrip()
+    text = reply.lines[0].strip() if len(reply.lines) == 1 else reply.text
+    return reply.code, enhanced, text.removeprefix(enhanced).lstrip()
 
 
 def _first_refusal(words: Mapping[str, Word]) -> str:

@@ -11,7 +11,8 @@ from courriel.outbox import rows
 from courriel.outbox.postgres_line import Connection, PostgresLine, all_translated, in_our_words, psycopg
 from courriel.outbox.postgres_server import BEGIN_LIGHTLY, DURABLY, PostgresServer
 from courriel.outbox.sql_store import Line, SqlStore, Values
-from courriel.outbox.store import POISON_AFTER, Claimed, Job, LaneInfo, NewMail, Recovered, State
+from courriel.outbox.store import POISON_AFTER, Claimed, Job, LaneInfo, NewMail, Recovered, Settlement, State, Terms
+from courriel.values import dataclass, replace
 
 T = TypeVar("T")
 
@@ -30,7 +31,6 @@ class PostgresStore(SqlStore):
     def __init__(self, url: str) -> None:
         self._server = PostgresServer(url)
         self._says = all_translated()
-        self._claims = 0
         self._lanes_known: set[str] = set()
 
     @property
@@ -92,33 +92,41 @@ class PostgresStore(SqlStore):
 
     def claim(self, lane: str, most: int, *, lease: float, holder: str) -> Claimed:
         """See Store.claim."""
-        known, due, late = self._read(lambda line: self._look(line, lane))
-        if not late and (not due or known.stopped or known.paused > 0):
-            return Claimed(lane=known)
-        values = {"lane": lane, "lease": lease, "holder": holder, "token": uuid4().hex, "poison": POISON_AFTER}
+        look = self._read(lambda line: self._look(line, lane))
+        if not look.worth:
+            return Claimed(lane=look.lane)
+        terms = Terms(lease, holder)
+        return self._write_lightly(lambda line: self._claim(line, look, most, terms))
+
+    def go_on(self, settlements: Sequence[Settlement], lane: str, most: int, terms: Terms) -> Claimed:
+        """See Store.go_on."""
 
         def act(line: Line) -> Claimed:
-            found = line.execute(self._says["recover"], values).fetchall() if late else []
-            recovered = tuple(Recovered(str(ident), State(state), why) for ident, state, why in found)
-            # The row of a lane is locked only where claims have to be counted: others go on beside each other.
-            now_known, room = self._room(line, values, most) if _is_limited(known) else (known, most)
-            jobs = self._lease(line, values, room) if room else []
-            if jobs and now_known.gap:
-                line.execute(self._says["spend"], values | {"seconds": now_known.gap * len(jobs)})
-            return Claimed(tuple(jobs), recovered, now_known)
+            settled, look = self._settle(line, settlements), self._look(line, lane)
+            claimed = self._claim(line, look, most, terms) if look.worth else Claimed(lane=look.lane)
+            return replace(claimed, settled=tuple(settled))
 
-        return self._write_lightly(act)
+        return self._write(act)
 
-    def _look(self, line: Line, lane: str) -> tuple[LaneInfo, bool, bool]:
+    def _claim(self, line: Line, look: _Look, most: int, terms: Terms) -> Claimed:
+        values = {"lane": look.lane.name, "holder": terms.holder, "token": uuid4().hex, "poison": POISON_AFTER}
+        found = line.execute(self._says["recover"], values).fetchall() if look.late else []
+        recovered = tuple(Recovered(str(ident), State(state), why) for ident, state, why in found)
+        # The row of a lane is locked only where claims have to be counted: others go on beside each other.
+        known, room = self._room(line, values, most) if _is_limited(look.lane) else (look.lane, most)
+        leased, marked = self._rows_leased(line, values, terms, room) if room else ([], False)
+        if leased and known.gap:
+            line.execute(self._says["spend"], values | {"seconds": known.gap * len(leased)})
+        return Claimed(tuple(self._jobs(line, leased)), recovered, known, marked=marked)
+
+    def _look(self, line: Line, lane: str) -> _Look:
         values = {"lane": lane}
         row = line.execute(self._says["lane_as_it_is"], values).fetchone()
         due = line.execute(self._says["is_anything_due"], values).fetchone()[0]
         late = line.execute(self._says["is_anything_late"], values).fetchone()[0]
-        return rows.lane_of(row) if row else LaneInfo(lane), due, late
+        return _Look(rows.lane_of(row) if row else LaneInfo(lane), due, late)
 
-    def _lease(self, line: Line, values: Values, most: int) -> list[Job]:
-        self._claims += 1
-        found = self._rows_leased(line, values, most, suspect_first=self._claims % 2 == 1)
+    def _jobs(self, line: Line, found: Sequence[rows.Row]) -> list[Job]:
         small = [row[1] for row in found if row[-1] <= _CARRIED]
         bodies = dict(line.execute(self._says["small_bodies"], {"ids": small}).fetchall()) if small else {}
         return rows.jobs_of(found, bodies, _CARRIED)
@@ -149,6 +157,20 @@ class PostgresStore(SqlStore):
 
 
 # The steps.
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A lane as it is found, and whether something on it is due, or its lease is over."""
+
+    lane: LaneInfo
+    due: bool
+    late: bool
+
+    @property
+    def worth(self) -> bool:
+        """Whether a claim would do something."""
+        return self.late or (self.due and not self.lane.stopped and self.lane.paused <= 0)
 
 
 def _pieces(mail: NewMail) -> Iterator[dict[str, object]]:

@@ -1,21 +1,27 @@
-"""Writes down what became of mails while others are sent: all that wait in one commit; then tells whoever listens."""
+"""
+Writes down what became of mails, and then tells whoever listens.
+
+Whoever sends takes what there is along when it claims its next mails: one commit for both. What waits longer than a
+moment for that, because the server is slow or nothing more is to be sent, is written down by a thread.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Condition, Thread
 from time import monotonic
 
 from courriel import errors
 from courriel.outbox.listeners import Event, Listeners
-from courriel.outbox.store import Settlement, State, Store
+from courriel.outbox.store import Claimed, Settlement, State, Store
 from courriel.outbox.ticket import Ticket
 from courriel.values import dataclass
 
 logger = logging.getLogger("courriel.outbox")
 
-_MOST = 200  # in one commit
+_MOST = 1000  # in one commit
+_MOMENT = 0.02  # seconds that a result may wait for the next claim; who dies meanwhile leaves a mail unsure
 _SOONEST, _LATEST = 0.05, 5.0  # seconds until a store that failed is tried again
 
 
@@ -35,8 +41,10 @@ class Recorder:
     ) -> None:
         self._store, self._listeners, self._ticket, self._ring = store, listeners, ticket, ring
         self._entries: list[Entry] = []
+        self._due = 0.0  # when the first of them has waited for a moment
+        self._news: list[Entry] = []  # written down, and not told yet
         self._writing = 0
-        self._ended = False
+        self._waits = self._ended = False
         self._changed = Condition()
         self._thread = Thread(target=self._run, name="courriel outbox recorder", daemon=True)
         self._thread.start()
@@ -44,13 +52,35 @@ class Recorder:
     def add(self, entry: Entry) -> None:
         """Write this down soon."""
         with self._changed:
+            if not self._entries:
+                self._due = monotonic() + _MOMENT
             self._entries.append(entry)
-            self._changed.notify_all()
+            if self._waits:
+                self._changed.notify_all()
+
+    def settle_with(self, claim: Callable[[Sequence[Settlement]], Claimed]) -> Claimed | None:
+        """Claim, and write down in the same commit what there is. None when there is nothing, or it cannot be so."""
+        entries = self._take()
+        if not entries:
+            return None
+        try:
+            claimed = claim([entry.settlement for entry in entries])
+        except Exception as failed:  # noqa: BLE001 - whatever it was, the thread meets it again, and does not give up
+            logger.warning("Results wait to be written down: %s", failed, extra={"action": "settle_failed"})
+            self._put_back(entries)
+            return None
+        except BaseException:
+            self._put_back(entries)  # whoever sends was interrupted, and what it has sent is sent
+            raise
+        self._written(entries, claimed.settled)
+        return claimed
 
     def flush(self, seconds: float) -> bool:
-        """Wait until everything is written down; whether it is, after so many seconds at most."""
+        """Write down at once what there is; whether it is, and told, after so many seconds at most."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._entries and not self._writing, seconds)
+            self._due = 0.0
+            self._changed.notify_all()
+            return self._changed.wait_for(lambda: not (self._entries or self._news or self._writing), seconds)
 
     def close(self, seconds: float) -> int:
         """Write down what is there, for so many seconds at most. Returns how many are left: they will be unsure."""
@@ -66,37 +96,66 @@ class Recorder:
     # The steps.
 
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: bool(self._entries) or self._ended)
-                if self._ended and not self._entries:
-                    return
-                entries, self._entries = self._entries[:_MOST], self._entries[_MOST:]
-                self._writing = len(entries)
-            try:
-                self._write(entries)
-            finally:
-                with self._changed:
-                    self._writing = 0
-                    self._changed.notify_all()
+        while self._wait_for_work():
+            if entries := self._take():
+                self._written(entries, self._settle([entry.settlement for entry in entries]))
+            self._tell()
 
-    def _write(self, entries: list[Entry]) -> None:
-        done = self._settle([entry.settlement for entry in entries])
-        told = []
-        for entry, settled in zip(entries, done, strict=True):
-            ident = entry.settlement.id
+    def _wait_for_work(self) -> bool:
+        """Wait until something has to be done here; False when there will be nothing any more."""
+        with self._changed:
+            while not (self._news or self._ended):
+                left = self._due - monotonic() if self._entries else None
+                if left is not None and left <= 0:
+                    break
+                self._waits = left is None
+                self._changed.wait(left)
+            self._waits = False
+            return bool(self._news or self._entries or not self._ended)
+
+    def _take(self) -> list[Entry]:
+        with self._changed:
+            entries, self._entries = self._entries[:_MOST], self._entries[_MOST:]
+            self._writing += len(entries)
+            return entries
+
+    def _put_back(self, entries: list[Entry]) -> None:
+        with self._changed:
+            self._writing -= len(entries)
+            self._entries[:0] = entries
+            self._due = 0.0
+            self._changed.notify_all()
+
+    def _written(self, entries: list[Entry], done: Sequence[bool]) -> None:
+        """They are on the disk. Who listens is told by the thread, so that nobody who sends waits for it."""
+        ours = [entry for entry, settled in zip(entries, done, strict=True) if settled]
+        for entry, settled in zip(entries, done, strict=True) if len(ours) < len(entries) else ():
             if not settled:
                 # Cancelled meanwhile, or taken over after our lease: the row is theirs, and says what it says.
-                logger.warning(
-                    "A mail was no longer ours when its result came", extra={"action": "lease_lost", "ticket": ident}
-                )
-                continue
-            _log(entry.settlement)
+                logger.warning("A mail was no longer ours when its result came",
+                               extra={"action": "lease_lost", "ticket": entry.settlement.id})  # fmt: skip
+        if logger.isEnabledFor(logging.INFO):
+            for entry in ours:
+                _log(entry.settlement)
+        with self._changed:
+            self._news += [entry for entry in ours if self._listeners.wanted(entry.events)]
+            self._writing -= len(entries)
+            self._changed.notify_all()
+        self._ring()
+
+    def _tell(self) -> None:
+        with self._changed:
+            news = list(self._news)
+        told = []
+        for entry in news:
+            ident = entry.settlement.id
             if self._listeners.tell(entry.events, self._ticket(ident)) and entry.settlement.news:
                 told.append(ident)
-        self._ring()
         if told:
             self._forget_news(told)
+        with self._changed:
+            del self._news[: len(news)]
+            self._changed.notify_all()
 
     def _settle(self, settlements: list[Settlement]) -> list[bool]:
         pause = _SOONEST

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from courriel import errors
 from courriel.outbox import rows
-from courriel.outbox.store import Action, Count, Job, LaneInfo, MailInfo, Query, Settlement, State
+from courriel.outbox.store import Action, Count, Job, LaneInfo, MailInfo, Query, Settlement, State, Terms
 
 T = TypeVar("T")
 
@@ -38,6 +38,7 @@ class SqlStore(ABC):
     """The part of a Store that is the same for each engine; an engine brings its transactions, `put` and `claim`."""
 
     _says: Mapping[str, str]
+    _claims = 0
 
     @property
     @abstractmethod
@@ -77,11 +78,11 @@ class SqlStore(ABC):
     def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         """See Store.settle."""
 
-        def act(line: Line) -> list[bool]:
-            now = self._now()
-            return self._done(line, "settle", [rows.settlement_values(settled) | now for settled in settlements])
+        return self._write(lambda line: self._settle(line, settlements))
 
-        return self._write(act)
+    def _settle(self, line: Line, settlements: Sequence[Settlement]) -> list[bool]:
+        now = self._now()
+        return self._done(line, "settle", [rows.settlement_values(settled) | now for settled in settlements])
 
     def told(self, ids: Sequence[str]) -> None:
         """See Store.told."""
@@ -197,11 +198,17 @@ class SqlStore(ABC):
             busy = int(line.execute(self._says["count_busy"], values).fetchone()[0])
         return lane, rows.room_for(lane, row[7], busy, most)
 
-    def _rows_leased(self, line: Line, values: Values, most: int, *, suspect_first: bool) -> list[rows.Row]:
-        """One that was lost before, alone, or as many as there is room for, the urgent ones first."""
-        found: list[rows.Row] = line.execute(self._says["claim_suspect"], values).fetchall() if suspect_first else []
-        for priority in () if found else range(3):
+    def _rows_leased(self, line: Line, values: Values, terms: Terms, most: int) -> tuple[list[rows.Row], bool]:
+        """One that was lost before, alone, or as many as there is room for, the urgent ones first; and if marked."""
+        self._claims += 1
+        suspect = {**values, "lease": terms.lease}
+        if self._claims % 2 and (found := line.execute(self._says["claim_suspect"], suspect).fetchall()):
+            return found, False
+        marked = terms.mark is not None
+        calm = {**values, "state": int(State.DOT if marked else State.LEASED), "lease": terms.mark or terms.lease}
+        found = []
+        for priority in range(3):
             if len(found) < most:
-                more = {**values, "prio": priority, "most": most - len(found)}
+                more = {**calm, "prio": priority, "most": most - len(found)}
                 found += line.execute(self._says["claim"], more).fetchall()
-        return found or line.execute(self._says["claim_suspect"], values).fetchall()
+        return (found, marked) if found else (line.execute(self._says["claim_suspect"], suspect).fetchall(), False)

@@ -7,19 +7,20 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 from uuid import uuid4
 
 from courriel import errors
 from courriel.outbox import medium, rows
-from courriel.outbox.sql_store import Line, SqlStore
+from courriel.outbox.sql_store import Line, SqlStore, Values
 from courriel.outbox.sqlite_file import SqliteFile, in_our_words
-from courriel.outbox.statements import statements
-from courriel.outbox.store import POISON_AFTER, Claimed, Job, LaneInfo, NewMail, Recovered, State
+from courriel.outbox.statements import by_position, statements
+from courriel.outbox.store import POISON_AFTER, Claimed, LaneInfo, NewMail, Recovered, Settlement, State, Terms
 from courriel.values import replace
 
 T = TypeVar("T")
 
+_OFTEN = ("put_mail", "put_body", "mark", "extend", "settle", "told")  # said for each mail
 _CARRIED = 64 * 1024  # octets of a body that comes with its job; larger ones are read while they are sent
 _UNKNOWN = LaneInfo("")
 
@@ -36,7 +37,8 @@ class SqliteStore(SqlStore):
         self._file = SqliteFile(self._path)
         self._clock = clock
         self._says = statements()
-        self._claims = 0
+        self._says_many = {name: by_position(self._says[name]) for name in _OFTEN}
+        self._lanes_known: set[str] = set()
 
     @property
     def place(self) -> str:
@@ -49,7 +51,9 @@ class SqliteStore(SqlStore):
         """See Store.put; `conn` is a sqlite3.Connection whose main file is the outbox's own."""
         medium.check_room(self._path, sum(mail.size for mail in mails))
         if conn is None:
-            return self._file.write(lambda connection: [self._put(connection, mail) for mail in mails])
+            ids = self._file.write(lambda connection: [self._put(connection, mail) for mail in mails])
+            self._lanes_known.update(mail.lane for mail in mails)  # a lane is never forgotten
+            return ids
         joined = self._joined(conn)
         with in_our_words(self._path):
             joined.execute("SAVEPOINT courriel_put")
@@ -66,11 +70,14 @@ class SqliteStore(SqlStore):
         cursor = connection.cursor()
         cursor.row_factory = None  # a caller's connection may have one of its own
         values = rows.mail_values(mail) | {"now": self._clock()}
-        if cursor.execute(self._says["put_mail"], values).rowcount == 0:
+        statement, in_order = self._says_many["put_mail"]
+        if cursor.execute(statement, in_order(values)).rowcount == 0:
             return str(cursor.execute(self._says["id_of_key"], {"key": mail.key}).fetchone()[0])
-        cursor.execute(self._says["put_lane"], values)
+        if mail.lane not in self._lanes_known:
+            cursor.execute(self._says["put_lane"], values)
+        statement, in_order = self._says_many["put_body"]
         for seq, chunk in enumerate(mail.chunks):
-            cursor.execute(self._says["put_body"], {"mail": mail.id, "seq": seq, "chunk": chunk})
+            cursor.execute(statement, in_order({"mail": mail.id, "seq": seq, "chunk": chunk}))
         return mail.id
 
     def _joined(self, conn: object) -> sqlite3.Connection:
@@ -96,19 +103,28 @@ class SqliteStore(SqlStore):
         known, suspect_due, late = self._file.read(lambda reading: self._look(reading, lane))
         if not late and (not suspect_due or known.stopped or known.paused > 0):
             return Claimed(lane=known)
-        terms: dict[str, object] = {"lane": lane, "lease": lease, "holder": holder, "token": uuid4().hex}
+        terms = Terms(lease, holder)
+        return self._file.write_lightly(lambda connection: self._claim(connection, lane, most, terms))
+
+    def go_on(self, settlements: Sequence[Settlement], lane: str, most: int, terms: Terms) -> Claimed:
+        """See Store.go_on."""
 
         def act(connection: sqlite3.Connection) -> Claimed:
-            values = terms | {"now": self._clock(), "poison": POISON_AFTER}
-            found = connection.execute(self._says["recover"], values).fetchall()
-            recovered = tuple(Recovered(str(ident), State(state), why) for ident, state, why in found)
-            now_known, room = self._room(connection, values, most)
-            jobs = self._lease(connection, values, room) if room else []
-            if jobs and now_known.gap:
-                connection.execute(self._says["spend"], values | {"seconds": now_known.gap * len(jobs)})
-            return Claimed(tuple(jobs), recovered, now_known)
+            settled = self._settle(connection, settlements)
+            return replace(self._claim(connection, lane, most, terms), settled=tuple(settled))
 
-        return self._file.write_lightly(act)
+        return self._file.write(act)
+
+    def _claim(self, connection: sqlite3.Connection, lane: str, most: int, terms: Terms) -> Claimed:
+        values: dict[str, object] = {"lane": lane, "holder": terms.holder, "token": uuid4().hex, "now": self._clock()}
+        found = connection.execute(self._says["recover"], values | {"poison": POISON_AFTER}).fetchall()
+        recovered = tuple(Recovered(str(ident), State(state), why) for ident, state, why in found)
+        known, room = self._room(connection, values, most)
+        leased, marked = self._rows_leased(connection, values, terms, room) if room else ([], False)
+        if leased and known.gap:
+            connection.execute(self._says["spend"], values | {"seconds": known.gap * len(leased)})
+        jobs = rows.jobs_of(leased, _small_bodies(connection, leased), _CARRIED)
+        return Claimed(tuple(jobs), recovered, known, marked=marked)
 
     def _look(self, connection: sqlite3.Connection, lane: str) -> tuple[LaneInfo, bool, bool]:
         values = {"lane": lane, "now": self._clock()}
@@ -117,10 +133,11 @@ class SqliteStore(SqlStore):
         late = connection.execute(self._says["is_anything_late"], values).fetchone()[0]
         return rows.lane_of(row) if row else replace(_UNKNOWN, name=lane), bool(due), bool(late)
 
-    def _lease(self, connection: sqlite3.Connection, values: dict[str, object], most: int) -> list[Job]:
-        self._claims += 1
-        found = self._rows_leased(connection, values, most, suspect_first=self._claims % 2 == 1)
-        return rows.jobs_of(found, _small_bodies(connection, found), _CARRIED)
+    def _done(self, line: Line, name: str, each: Sequence[Values]) -> list[bool]:
+        """The same, in a third of the time: one cursor, and parameters by their place."""
+        statement, in_order = self._says_many[name]
+        say = cast("sqlite3.Connection", line).cursor().execute
+        return [say(statement, values).rowcount == 1 for values in map(in_order, each)]
 
     # Transactions.
 
@@ -138,6 +155,7 @@ class SqliteStore(SqlStore):
 
     def reopen(self) -> None:
         """See Store.reopen."""
+        self._lanes_known.clear()
         self._file.reopen()
 
     def close(self) -> None:

@@ -152,7 +152,7 @@ class SqliteFile:
 
     def before_fork(self) -> None:
         """Finish what is being written, and close; it is opened again when it is needed."""
-        self._at_rest = self._pen.turn.acquire(timeout=_PATIENCE)
+        self._at_rest = self._pen.take(_PATIENCE)
         if self._at_rest:
             self._light_turn.acquire()
             self._let_go()
@@ -161,7 +161,7 @@ class SqliteFile:
         """Go on, as the parent."""
         if self._at_rest:
             self._light_turn.release()
-            self._pen.turn.release()
+            self._pen.give_back()
 
     def in_child(self) -> None:
         """Begin anew, as the child."""

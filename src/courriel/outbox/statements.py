@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
+from operator import itemgetter
+from typing import Any
 
 from courriel.expressions import expression
 
 _NAMED = expression(r"^-- name: (\w+)\n", 8)  # 8: re.MULTILINE
+_COMMENT = expression(r"--[^\n]*|/\*.*?\*/")
+_PARAMETER = expression(r":(\w+)")
 
 
 @cache
@@ -15,6 +20,17 @@ def statements() -> dict[str, str]:
     """Every statement, written for named parameters (`:name`)."""
     _, *parts = _NAMED.split(script("statements"))
     return {name: text.strip().removesuffix(";") for name, text in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def by_position(statement: str) -> tuple[str, Callable[[Mapping[str, Any]], tuple[Any, ...]]]:
+    """The same statement with question marks, and what puts its parameters in order: quicker when said many times."""
+    bare = _COMMENT.sub("", statement)
+    names = _PARAMETER.findall(bare)
+
+    def only(values: Mapping[str, Any]) -> tuple[Any, ...]:
+        return (values[names[0]],)
+
+    return _PARAMETER.sub("?", bare), itemgetter(*names) if len(names) > 1 else only
 
 
 def script(name: str) -> str:

@@ -130,6 +130,19 @@ class Claimed:
     jobs: tuple[Job, ...] = ()
     recovered: tuple[Recovered, ...] = ()
     lane: LaneInfo | None = None
+    settled: tuple[bool, ...] = ()
+    """What `go_on` says of each mail that it settled."""
+    marked: bool = False
+    """Whether the jobs are marked already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How mails are leased: for so many seconds, by whom, and when they are marked at once, with which lease."""
+
+    lease: float
+    holder: str
+    mark: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +282,13 @@ class Store(Protocol):
         """Lease up to so many mails for `lease` seconds; those whose lease ran out are given back first.
 
         A mail whose lease ran out before goes alone, so that one that kills its workers takes no others with it.
+        """
+        ...
+
+    def go_on(self, settlements: Sequence[Settlement], lane: str, most: int, terms: Terms) -> Claimed:
+        """Settle what was sent and claim what comes next, in one durable transaction.
+
+        With `terms.mark` the next ones are marked in it too, as `mark` does; not one whose lease ran out before.
         """
         ...
 

@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from courriel import errors
 from courriel.outbox import policy
-from courriel.outbox.batch import LEASE, Batch
+from courriel.outbox.batch import LEASE, Batch, lease_of_mark
 from courriel.outbox.bell import Bell
 from courriel.outbox.carrier import Carrier, answer_limit, sessions_at_once
 from courriel.outbox.keeper import Keeper
 from courriel.outbox.listeners import Event as News
 from courriel.outbox.listeners import Listeners
 from courriel.outbox.recorder import Entry, Recorder, reopen
-from courriel.outbox.store import UNSURE, Claimed, Job, LaneInfo, Settlement, State, Store
+from courriel.outbox.store import UNSURE, Claimed, Job, LaneInfo, Settlement, State, Store, Terms
 from courriel.outbox.ticket import Ticket
 from courriel.outbox.ways import Way, Ways, shown
 from courriel.values import dataclass
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("courriel.outbox")
 
-BATCH = 50
+BATCH = 100
 """Mails claimed and marked together: one commit for all of them, and as many are unsure when the worker dies."""
 
 GRACE = 30.0
@@ -146,7 +146,6 @@ class Worker:
         try:
             while done := sum(self._serve(lane, carrier)[0] for lane in self._lanes_now()):
                 tried += done
-                self._recorder.flush(GRACE)
             return tried
         finally:
             carrier.close()
@@ -203,28 +202,42 @@ class Worker:
             self._complain(lane, unknown)
             return 0, _LOOK
         with sessions_at_once(way, self._locks):
-            claimed = self._store.claim(lane, self._batch, lease=LEASE, holder=self._holder)
+            began = monotonic()
+            claimed = self._claim(lane, way, carrier)
             self._tell_recovered(claimed)
             gap = claimed.lane.gap if claimed.lane is not None else None
             if claimed.jobs:
-                self._send(lane, way, carrier, claimed)
+                self._send(lane, way, carrier, claimed, began)
             return len(claimed.jobs), min(gap or _LOOK, _LOOK)
+
+    def _claim(self, lane: str, way: Way, carrier: Carrier) -> Claimed:
+        """The next mails of a lane; what became of those before is written down with it.
+
+        Where a session has just delivered nothing lies between claim and dot but the envelopes, so that the next ones
+        are marked by the same commit. Who marks one mail at a time wants to know, and has it marked when it must be.
+        """
+        mark = lease_of_mark(answer_limit(way)) if self._batch > 1 and carrier.flows(lane, way) else None
+        terms = Terms(LEASE, self._holder, mark)
+        assert self._recorder is not None
+        claimed = self._recorder.settle_with(lambda done: self._store.go_on(done, lane, self._batch, terms))
+        return claimed or self._store.claim(lane, self._batch, lease=LEASE, holder=self._holder)
 
     def _complain(self, lane: str, unknown: errors.UsageError) -> None:
         if lane not in self._unknown:
             self._unknown.add(lane)
             logger.warning("Lane %s is left to others: %s", shown(lane), unknown, extra={"action": "lane_unknown"})
 
-    def _send(self, lane: str, way: Way, carrier: Carrier, claimed: Claimed) -> None:
+    def _send(self, lane: str, way: Way, carrier: Carrier, claimed: Claimed, began: float) -> None:
         """Carry them, and write down what comes of each; what has no result was not begun, or is in doubt."""
         ready = [job for job in claimed.jobs if not self._is_done_with(job)]
-        batch = Batch(self._store, ready, answer_limit(way), goes_on=lambda: not self._halt.is_set())
+        marked_at = began if claimed.marked else None
+        batch = Batch(self._store, ready, answer_limit(way), lambda: not self._halt.is_set(), marked_at)
         outcome = _Outcome(lane, claimed.lane)
         failure: BaseException | None = None
         self._keeper.watch(batch)
         try:
             for job, result in carrier.carry(lane, way, batch) if ready else ():
-                self._record(batch, job, policy.decide(result, _standing(job, batch), random()), outcome)  # noqa: S311
+                self._record(batch, job, _decision(job, result, batch), outcome)
         except errors.CourrielError as broken:
             failure = broken
         except BaseException as broken:
@@ -270,13 +283,15 @@ class Worker:
         """Have it written down."""
         events = _events(job, decision)
         now = time.time()
-        words = {name: (code, enhanced, _kept(text), now) for name, (code, enhanced, text) in decision.words.items()}
+        results = dict(job.results)
+        for name, (code, enhanced, text) in decision.words.items():
+            results[name] = code, enhanced, _kept(text), now
         settlement = Settlement(
             job.id,
             job.token,
             decision.state,
             decision.recipients,
-            {**job.results, **words},
+            results,
             decision.delay,
             _kept(decision.why),
             decision.counted,
@@ -323,6 +338,11 @@ class _Outcome:
 # The steps.
 
 
+def _decision(job: Job, result: policy.Result, batch: Batch) -> policy.Decision:
+    sent = None if job.results else policy.taken_by_all(result, job.recipients)
+    return sent or policy.decide(result, _standing(job, batch), random())  # noqa: S311
+
+
 def _standing(job: Job, batch: Batch) -> policy.Standing:
     passed = monotonic() - batch.began
     return policy.Standing(
@@ -332,10 +352,12 @@ def _standing(job: Job, batch: Batch) -> policy.Standing:
         job.tries,
         job.on_unsure,
         together=bool(job.options.get("together")),
-        failed_before=any(
-            name not in job.recipients and (code >= 500 or not code) for name, (code, *_) in job.results.items()
-        ),
+        failed_before=bool(job.results) and _has_failed(job),
     )
+
+
+def _has_failed(job: Job) -> bool:
+    return any(name not in job.recipients and (code >= 500 or not code) for name, (code, *_) in job.results.items())
 
 
 def _events(job: Job, decision: policy.Decision) -> tuple[News, ...]:
@@ -350,6 +372,8 @@ def _events(job: Job, decision: policy.Decision) -> tuple[News, ...]:
 
 def _kept(text: str) -> str:
     """As much of a text as is kept, in characters that every database takes."""
+    if len(text) <= _LONGEST_WHY and text.isascii() and "\0" not in text:
+        return text
     return text[:_LONGEST_WHY].replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
 
 

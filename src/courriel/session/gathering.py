@@ -198,9 +198,8 @@ class Gathering(Lending[AsyncSmtpSession]):
         """Fill the hands; whether there is anything in them. When the server has complained, everybody goes alone."""
         if not self._shelf.at_ease:
             self._bag.tell_all(None)
-        able = session._dialogue.able
         for _ in range(min(self._room(stream, place), stream.room)):
-            self._bag.take().load(stream, able)
+            self._bag.take().load(stream, stream.able)
         self._leave_if_empty()
         return stream.in_hand > 0
 

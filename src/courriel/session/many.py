@@ -47,12 +47,12 @@ class Supply(_Supply):
         super().__init__(messages)
         self._messages = iter(messages)
 
-    def fill(self, stream: Stream, able: Abilities) -> None:
+    def fill(self, stream: Stream) -> None:
         """Put as many messages into the stream as it has room for."""
         began = monotonic()
         for _ in range(stream.room):
             try:
-                stream.put(parcel(next(self._messages), able))
+                stream.put(parcel(next(self._messages), stream.able))
             except StopIteration:
                 self.ended = True
             except Exception as failure:  # noqa: BLE001 - the caller's own; raised where they expect it
@@ -71,12 +71,12 @@ class AsyncSupply(_Supply):
         super().__init__(messages)
         self._next = aiter(messages).__anext__ if isinstance(messages, AsyncIterable) else _awaited(iter(messages))
 
-    async def fill(self, stream: Stream, able: Abilities) -> None:
+    async def fill(self, stream: Stream) -> None:
         """Put as many messages into the stream as it has room for."""
         began = monotonic()
         for _ in range(stream.room):
             try:
-                stream.put(parcel(await self._next(), able))
+                stream.put(parcel(await self._next(), stream.able))
             except StopAsyncIteration:
                 self.ended = True
             except Exception as failure:  # noqa: BLE001 - the caller's own; raised where they expect it

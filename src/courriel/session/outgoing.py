@@ -55,7 +55,7 @@ def made_ready(
         return message.envelope, message.content, message.message_id, message.notes, message.permit
     ready = message if isinstance(message, _OURS) else ReadyMessage.of(message)
     envelope = ready.envelope() if wishes is None else wishes.envelope_of(ready)
-    content = content_of(ready, eight_bit=able.eight_bit, utf8=able.utf8, binary=able.files_as_they_are)
+    content = content_of(ready, eight_bit=able.eight_bit, utf8=able.utf8, binary=able.binary)
     notes = _NO_REPORTS if envelope.wants_reports and not able.reports else ()
     return envelope, content, ready.message_id, notes, None
 

@@ -152,7 +152,7 @@ class SmtpSession(_Session):
         with self._line.turn:
             try:
                 while not supply.ended:
-                    supply.fill(stream, self._dialogue.able)
+                    supply.fill(stream)
                     self._line.proceed(stream.finish() if supply.pauses else stream.talk())
                     for result in stream.results():
                         yield result
@@ -266,7 +266,7 @@ class AsyncSmtpSession(_Session):
         with self._line.turn:
             try:
                 while not supply.ended:
-                    await supply.fill(stream, self._dialogue.able)
+                    await supply.fill(stream)
                     await self._line.proceed(stream.finish() if supply.pauses else stream.talk())
                     for result in stream.results():
                         yield result

@@ -86,16 +86,16 @@ def _check(content: Content, envelope: Envelope, utf8: bool, able: Abilities) ->
             stage="sender",
             hint_id="ADDRESS-NEEDS-SMTPUTF8",
         )
+    if content.binary and not able.binary:
+        raise NotSupported(
+            "the message holds files as they are, and the server does not take them so (BINARYMIME and CHUNKING)",
+            capability="BINARYMIME",
+            stage="sender",
+        )
     if content.eight_bit and not able.eight_bit:
         raise NotSupported(
             "the message holds octets above 127, and the server does not offer 8BITMIME",
             capability="8BITMIME",
-            stage="sender",
-        )
-    if content.binary and not able.binary:
-        raise NotSupported(
-            "the message holds files as they are, and the server does not offer BINARYMIME, CHUNKING and PIPELINING",
-            capability="BINARYMIME",
             stage="sender",
         )
     if envelope.require_tls and not able.require_tls:

@@ -44,7 +44,8 @@ def content_of(
     utf8: bool = False,
     binary: bool = False,
 ) -> Content:
-    """The octets of whatever counts as a message; for what the server takes: 8BITMIME, SMTPUTF8, BINARYMIME.
+    """The octets of whatever counts as a message; `eight_bit`, `utf8` and `binary`: what the server takes (8BITMIME,
+    SMTPUTF8, BINARYMIME).
 
     A message that is written already stays as it is: whether this server can take it is said by its `eight_bit` and
     `utf8`. Raises InvalidAddress and InvalidMessage.
@@ -57,9 +58,8 @@ def content_of(
 
 
 def build(message: Message, *, eight_bit: bool = False, utf8: bool = False, binary: bool = False) -> Content:
-    """Write a message: in seven bits, unless the server takes 8BITMIME (`eight_bit`).
+    """Write a message: in seven bits, unless the server takes 8BITMIME (`eight_bit`), or files as they are (`binary`).
 
-    `binary` leaves files as they are (BINARYMIME), which would be in base64 otherwise.
     `utf8` allows raw UTF-8 in the header (SMTPUTF8), which is used for nothing but a local part that is not ASCII.
     Raises InvalidAddress (hint ADDRESS-NEEDS-SMTPUTF8) when one needs it and may not, and InvalidMessage
     for a missing file.
@@ -69,30 +69,28 @@ def build(message: Message, *, eight_bit: bool = False, utf8: bool = False, bina
         return assembled(fields, _parts(message, eight_bit, binary), utf8)
     # Most mails are one text, and need no parts that are put together.
     encoding, data = encode_text(message.text, eight_bit)
-    return in_one(fields, (text_header("plain", encoding), data), encoding == "8bit", is_dotless(data), utf8)
+    return in_one(fields, text_header("plain", encoding), data, encoding == "8bit", is_dotless(data), utf8)
 
 
 def assembled(fields: list[str], part: Part, utf8: bool) -> Content:
     """Put the fields of a header, none with its line end, above the one part that holds all the others."""
     body = part.body
     alone = body[0] if len(body) == 1 else None
-    if isinstance(alone, bytes):
-        return in_one(fields, (part.header, alone), part.eight_bit, part.dotless, utf8, part.binary)
+    if isinstance(alone, bytes) and not part.binary:
+        return in_one(fields, part.header, alone, part.eight_bit, part.dotless, utf8)
     header = _header(fields)
     head = header.encode() + part.header
     wide = utf8 and not header.isascii()
     return Content((head, *body), len(head) + part.size, part.eight_bit, wide, part.dotless, part.binary)
 
 
-def in_one(
-    fields: list[str], rest: tuple[bytes, ...], eight_bit: bool, dotless: bool, utf8: bool, binary: bool = False
-) -> Content:
-    """The same as one piece of octets; `rest` is all that the one part says, its header and the body."""
+def in_one(fields: list[str], more: bytes, body: bytes, eight_bit: bool, dotless: bool, utf8: bool) -> Content:
+    """The same for a body in memory, as one piece of octets; `more` is the rest of the header, its empty line too."""
     header = _header(fields)
-    data = b"".join((header.encode(), *rest))
-    if data[-2:] != b"\r\n":
+    data = header.encode() + more + body
+    if not data.endswith(b"\r\n"):
         data += b"\r\n"
-    return Content((data,), len(data), eight_bit, utf8 and not header.isascii(), dotless, binary)
+    return Content((data,), len(data), eight_bit, utf8 and not header.isascii(), dotless)
 
 
 def nested(bodies: list[Part], files: Sequence[tuple[bool, Part]], message_id: str) -> Part:
@@ -100,7 +98,7 @@ def nested(bodies: list[Part], files: Sequence[tuple[bool, Part]], message_id: s
 
     Of each file it is said whether it is inline; that counts where there is HTML which can show it.
     """
-    boundaries = boundaries_of(message_id, unforeseen=any(part.binary for _, part in files))
+    boundaries = boundaries_of(message_id, unseen=any(part.binary for _, part in files))
     both = len(bodies) > 1
     if both:
         bodies = [multipart("alternative", bodies, boundaries)]

@@ -26,7 +26,6 @@ class MailFrom:
     size: int | None = None
     eight_bit: bool = False
     binary: bool = False
-    """Whether any octets may follow, in lines or not; they come by BDAT then (RFC 3030 3)."""
     utf8: bool = False
     ret: Return | None = None
     envid: str = ""
@@ -48,9 +47,8 @@ def read_mail(argument: str, offered: Container[str]) -> MailFrom:
     path, parameters = _read_path(argument, "FROM", offered, _MAIL_PARAMETERS)
     utf8 = "SMTPUTF8" in parameters
     body = (parameters.get("BODY") or "7BIT").upper()
-    bodies = ("7BIT", "8BITMIME", "BINARYMIME") if "BINARYMIME" in offered else ("7BIT", "8BITMIME")
-    if body not in bodies:
-        raise Objection(501, f"5.5.4 BODY is {', '.join(bodies[:-1])} or {bodies[-1]}")
+    if body not in ("7BIT", "8BITMIME", "BINARYMIME"):
+        raise Objection(501, "5.5.4 BODY is 7BIT, 8BITMIME or BINARYMIME")
     return MailFrom(
         sender=_read_address(path, "5.1.7", utf8) if path else None,
         size=_read_size(parameters["SIZE"]) if "SIZE" in parameters else None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from binascii import crc32
 from collections.abc import Iterator
 from functools import lru_cache
@@ -11,7 +10,7 @@ from courriel.model.attachment import Attachment
 from courriel.model.content import has_long_line, is_dotless
 from courriel.values import dataclass
 from courriel.wire.headers import is_plain_value, parameter
-from courriel.wire.transfer import Base64File, PlainFile, encode_base64, encode_text
+from courriel.wire.transfer import Base64File, RawFile, encode_base64, encode_text
 
 TYPE_CHECKING = False
 
@@ -32,7 +31,6 @@ class Part:
     eight_bit: bool
     dotless: bool
     binary: bool = False
-    """Whether a file stands in it as it is."""
 
 
 def text_part(kind: str, text: str, eight_bit: bool) -> Part:
@@ -53,10 +51,7 @@ def text_header(kind: str, encoding: str) -> bytes:
 
 
 def attachment_part(attachment: Attachment, eight_bit: bool, binary: bool) -> Part:
-    """A file, in base64 or as it is (`binary`); a whole mail in its lines, because it must not be encoded.
-
-    (RFC 2046 5.2.1.)
-    """
+    """A file, in base64 or as it is; a whole mail always as it is, because it must not be encoded (RFC 2046 5.2.1)."""
     content_type = attachment.content_type
     if content_type.lower().startswith("message/"):
         mail = _mail_part(attachment, eight_bit)
@@ -64,23 +59,15 @@ def attachment_part(attachment: Attachment, eight_bit: bool, binary: bool) -> Pa
             return mail
         content_type = "application/octet-stream"
     if binary:
-        return _binary_part(attachment, content_type)
+        raw = attachment.source if isinstance(attachment.source, bytes) else RawFile(attachment)
+        header = _attachment_header(attachment, content_type, "binary")
+        return Part(header, (raw,), attachment.size, False, eight_bit=False, dotless=False, binary=True)
     header = _attachment_header(attachment, content_type, "base64")
     if isinstance(attachment.source, bytes):
         data = encode_base64(attachment.source)
         return Part(header, (data,), len(data), ends_its_line=bool(data), eight_bit=False, dotless=True)
     file = Base64File(attachment)
     return Part(header, (file,), file.size, ends_its_line=file.size > 0, eight_bit=False, dotless=True)
-
-
-def _binary_part(attachment: Attachment, content_type: str) -> Part:
-    """A file as it is, to the octet: the line end behind it is the boundary's, whatever the file ends in."""
-    header = _attachment_header(attachment, content_type, "binary")
-    source = attachment.source
-    if isinstance(source, bytes):
-        return Part(header, (source,), len(source), ends_its_line=False, eight_bit=False, dotless=False, binary=True)
-    file = PlainFile(attachment)
-    return Part(header, (file,), file.size, ends_its_line=False, eight_bit=False, dotless=False, binary=True)
 
 
 def _mail_part(attachment: Attachment, eight_bit: bool) -> Part | None:
@@ -167,10 +154,11 @@ def multipart(kind: str, parts: list[Part], boundaries: Iterator[bytes]) -> Part
         eight_bit = eight_bit or part.eight_bit
         dotless = dotless and part.dotless
         binary = binary or part.binary
-    return Part(multipart_header(kind, boundary, eight_bit, binary), body, size, True, eight_bit, dotless, binary)
+    header = multipart_header(kind, boundary, eight_bit, binary=binary)
+    return Part(header, body, size, True, eight_bit, dotless, binary)
 
 
-def multipart_header(kind: str, boundary: bytes, eight_bit: bool, binary: bool = False) -> bytes:
+def multipart_header(kind: str, boundary: bytes, eight_bit: bool, *, binary: bool = False) -> bytes:
     """The header of several parts within one; it says 8bit, or binary, when one of the parts does (RFC 2045 6.4)."""
     # What is within is related to the alternative, which is always the first part (RFC 2387 3.1).
     more = b'; type="multipart/alternative"' if kind == "related" else b""
@@ -213,33 +201,19 @@ def first_boundary(message_id: str) -> bytes:
     return b"=_%08x.0001" % crc32(message_id.encode())
 
 
-def boundaries_of(message_id: str, *, unforeseen: bool = False) -> Iterator[bytes]:
+def boundaries_of(message_id: str, *, unseen: bool = False) -> Iterator[bytes]:
     """Boundaries for one message, without end: always the same ones for the same message.
 
-    `=_` stands in no base64 and in no quoted-printable, so that the first one is nearly always taken. In a file that
-    goes as it is anything may stand: then they are `unforeseen`.
+    `=_` stands in no base64 and in no quoted-printable, so that the first one is nearly always taken. Where files leave
+    `unseen`, as they are, a boundary has all the chance of the Message-ID in it: that was drawn after the file was
+    written, and nobody who made the file can have put it there.
     """
-    seed = _unforeseen(message_id) if unforeseen else b"%08x" % crc32(message_id.encode())
+    seed = b"%08x" % crc32(message_id.encode())
+    if unseen:
+        from hashlib import blake2b
+
+        seed = blake2b(message_id.encode(), digest_size=16).hexdigest().encode()
     number = 0
     while True:
         number += 1
         yield b"=_%b.%04d" % (seed, number)
-
-
-def _unforeseen(message_id: str) -> bytes:
-    """What no file holds that was there before: 128 bits that nobody could know, and always the same for a message.
-
-    So a file need not be searched, which would be reading it twice. The checksum that other mails make do with has four
-    octets, too few to be sure of. The Message-ID has chance enough where we made it; but a program may give its own,
-    `<order-42@shop.example>`, and who foresees that could write a file that ends its own part and begins others. So
-    something goes in that nobody knows.
-    """
-    from hashlib import blake2b
-
-    return blake2b(message_id.encode(), key=_secret(), digest_size=16).hexdigest().encode()
-
-
-@lru_cache(maxsize=1)
-def _secret() -> bytes:
-    """Drawn once by each process, and told to nobody."""
-    return os.urandom(32)

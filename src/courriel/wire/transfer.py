@@ -22,8 +22,6 @@ _LINES = 384
 _BLOCK = _LINE * _LINES
 _CUT = Struct("76s" * _LINES + "0s").unpack  # and nothing behind the last, so that it has a line end too
 
-_PLAIN_BLOCK = 64 * 1024  # octets of a file that goes as it is: what is put on the line at a time
-
 
 def with_crlf(text: str) -> bytes:
     """Text as UTF-8, every line ended in CRLF whichever of the three line ends it had; nothing else counts as one."""
@@ -82,6 +80,22 @@ def base64_size(size: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class RawFile:
+    """A file as it is, read block by block each time it is asked for (scar 38), and given on before the next one."""
+
+    attachment: Attachment
+
+    @property
+    def size(self) -> int:
+        """The length that it had when it was attached."""
+        return self.attachment.size
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Raises InvalidMessage when the file is gone, has another length than it had, or is written to meanwhile."""
+        return map(bytes, _blocks_of(self.attachment))
+
+
+@dataclass(frozen=True, slots=True)
 class Base64File:
     """A file as base64, read block by block each time it is asked for, so that it never stands in memory (scar 38)."""
 
@@ -94,39 +108,23 @@ class Base64File:
 
     def __iter__(self) -> Iterator[bytes]:
         """Raises InvalidMessage when the file is gone, has another length than it had, or is written to meanwhile."""
-        return map(_lines, _blocks(self.attachment, _BLOCK))
-
-
-@dataclass(frozen=True, slots=True)
-class PlainFile:
-    """A file as it is, read block by block each time it is asked for."""
-
-    attachment: Attachment
-
-    @property
-    def size(self) -> int:
-        """The length the file had when it was attached."""
-        return self.attachment.size
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Raises InvalidMessage when the file is gone, has another length than it had, or is written to meanwhile."""
-        return map(bytes, _blocks(self.attachment, _PLAIN_BLOCK))
+        return map(_lines, _blocks_of(self.attachment))
 
 
 # The steps.
 
 
-def _blocks(attachment: Attachment, size: int) -> Iterator[memoryview]:
-    """What the file holds, in blocks of this size and a last one; each lies where the one before it lay."""
+def _blocks_of(attachment: Attachment) -> Iterator[memoryview]:
+    """The file, a block at a time, in one place in memory."""
     left = attachment.size
-    block = memoryview(bytearray(min(size, left + 1)))
+    block = memoryview(bytearray(min(_BLOCK, left + 1)))
     try:
         with open(str(attachment.source), "rb", buffering=0) as file:  # noqa: PTH123 - pathlib is a megabyte
             before = os.fstat(file.fileno())
             # A block that is not full is the last one; one octet more than there should be tells a file that grew.
             while length := _fill(file.readinto, block):
                 left -= length
-                if left < 0 or (length < size and left):
+                if left < 0 or (length < _BLOCK and left):
                     raise changed(attachment)
                 yield block[:length]
             if _print_of(os.fstat(file.fileno())) != _print_of(before):

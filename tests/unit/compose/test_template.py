@@ -274,3 +274,21 @@ def test_a_value_that_looks_like_the_boundary_is_not_put_between_the_parts() -> 
     filled = template.frame.fill({"name": f"--{boundary}", "name!escaped": "x"}, "<1@example.org>", eight_bit=True)
 
     assert filled is None
+
+
+def test_a_boundary_that_comes_of_text_around_an_empty_value_is_not_put_between_the_parts() -> None:
+    boundary = next(boundaries_of("<1@example.org>")).decode()
+    template = Template(**FIELDS, text=f"A: {boundary[:1]}{{name}}{boundary[1:]}", html="<p>{name}</p>")
+    assert template.frame is not None
+
+    assert template.frame.fill({"name": "", "name!escaped": ""}, "<1@example.org>", eight_bit=True) is None
+    assert template.frame.fill({"name": "x", "name!escaped": "x"}, "<1@example.org>", eight_bit=True) is not None
+
+
+@pytest.mark.parametrize("value", ["a\nb", "a\rb", "a\r\n.b", "\n"])
+@pytest.mark.parametrize("bodies", [{"text": "A: {name}."}, {"text": "A: {name}.", "html": "<p>{name!raw}</p>"}])
+def test_a_value_of_several_lines_is_written_as_in_a_message_by_hand(value: str, bodies: dict[str, str]) -> None:
+    (merged,) = Template(**FIELDS, **bodies).merge([{**ROW, "name": value}], unused="ignore")
+
+    assert merged.content() == build(merged.message())
+    assert bytes(merged.content()).count(b"\n") == bytes(merged.content()).count(b"\r\n")

@@ -112,7 +112,6 @@ def test_some_ways_lead_nowhere(url: str, kind: str, folder: str) -> None:
         ("connect_timeout=2.5", "timeouts", Timeouts(connect=2.5)),
         ("ehlo=client.example.org", "ehlo_name", "client.example.org"),
         ("ehlo=[192.0.2.1]", "ehlo_name", "[192.0.2.1]"),
-        ("binary=1", "binary", True),
         ("auth=plain&user=ada", "auth", ("plain",)),
         ("auth=SCRAM-SHA-256,plain&user=ada", "auth", ("scram-sha-256", "plain")),
         ("auth=none", "auth", ()),

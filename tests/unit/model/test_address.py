@@ -62,6 +62,21 @@ def test_the_usual_address_that_is_read_in_one_look_is_the_one_that_is_made_with
         ]  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (f"{'a' * 65}@example.org", "before the @ is longer than 64 octets"),
+        (f"{'a' * 64}@{'d.' * 95}org", "longer than 254 octets"),
+        # Short in ASCII, and 360 octets where it is shown.
+        (f"ada@{'.'.join(('例' * 30).encode('idna').decode() for _ in range(4))}", "longer than 254 octets"),
+    ],
+)
+def test_an_address_of_the_usual_kind_has_a_length_too(text: str, reason: str) -> None:
+    assert text.isascii()
+    with pytest.raises(InvalidAddress, match=reason):
+        Address.parse(text)
+
+
 def test_an_address_that_is_too_long_is_refused_and_not_kept() -> None:
     text = f"{'a' * 2048} <ada@example.org>"
 

@@ -93,3 +93,10 @@ def test_a_long_parameter_is_cut_between_characters() -> None:
     assert lines[0].startswith("filename*0*=utf-8''%C3%A9")
     assert lines[1].startswith("filename*1*=%C3%A9")
     assert all(len(line) <= 77 and line.endswith("%C3%A9") for line in lines)
+
+
+@pytest.mark.parametrize("mark", '?=_("),.:;<>@[]')
+def test_nothing_but_letters_figures_and_spaces_stands_for_itself_beside_an_accent(mark: str) -> None:
+    assert encoded_words(f"Votre commande est prête {mark}") == (
+        f"=?utf-8?q?Votre_commande_est_pr=C3=AAte_={ord(mark):02X}?="
+    )

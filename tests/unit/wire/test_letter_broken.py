@@ -49,6 +49,7 @@ def everybody(letter: Letter) -> list[object]:
     return [*one, *letter.to, *letter.cc, *letter.bcc, *letter.reply_to]
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(broken_letters())
 def test_every_broken_letter_is_shown(raw: bytes) -> None:
@@ -253,6 +254,7 @@ def test_twice_as_much_costs_twice_the_work_at_most(shape: str) -> None:
     assert large < 2.2 * small + 500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "raw",
     [

@@ -3,7 +3,7 @@
 
 CREATE TABLE outbox_mail (
     id        text PRIMARY KEY,
-    key       text UNIQUE,                  -- the caller's own
+    key       text,                         -- the caller's own
     lane      text NOT NULL,
     prio      integer NOT NULL,             -- 0 first, 2 last
     state     integer NOT NULL,
@@ -49,6 +49,7 @@ CREATE TABLE outbox_lane (
     tat     double precision NOT NULL DEFAULT 0  -- when the next mail may leave, by the rate (GCRA)
 ) WITH (fillfactor = 50);
 
+CREATE UNIQUE INDEX outbox_key ON outbox_mail (key) WHERE key IS NOT NULL;
 CREATE INDEX outbox_ready   ON outbox_mail (lane, prio, due) WHERE state = 0 AND lost = 0;
 CREATE INDEX outbox_suspect ON outbox_mail (lane, due)       WHERE state = 0 AND lost > 0;
 CREATE INDEX outbox_busy    ON outbox_mail (lane, lease)     WHERE state IN (1, 2);

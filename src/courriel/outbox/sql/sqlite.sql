@@ -3,7 +3,7 @@
 
 CREATE TABLE outbox_mail (
     id        TEXT PRIMARY KEY,
-    key       TEXT UNIQUE,                 -- the caller's own
+    key       TEXT,                        -- the caller's own
     lane      TEXT NOT NULL,
     prio      INTEGER NOT NULL,            -- 0 first, 2 last
     state     INTEGER NOT NULL,
@@ -48,6 +48,7 @@ CREATE TABLE outbox_lane (
     tat     REAL NOT NULL DEFAULT 0        -- when the next mail may leave, by the rate (GCRA)
 );
 
+CREATE UNIQUE INDEX outbox_key ON outbox_mail (key) WHERE key IS NOT NULL;
 CREATE INDEX outbox_ready   ON outbox_mail (lane, prio, due) WHERE state = 0 AND lost = 0;
 CREATE INDEX outbox_suspect ON outbox_mail (lane, due)       WHERE state = 0 AND lost > 0;
 CREATE INDEX outbox_busy    ON outbox_mail (lane, lease)     WHERE state IN (1, 2);

@@ -1,0 +1,265 @@
+"""
+Messages written in Jinja2 (extra `html`): loops, conditions, filters, pieces that several templates share.
+
+    template = RichTemplate(
+        sender="ada@example.org",
+        to="{{ email }}",
+        subject="Invoice {{ number }}",
+        folder="mails",
+        html_file="invoice.html",
+    )
+    for message in template.merge([{"email": "bob@example.org", "number": 42, "lines": [...]}]):
+        session.send(message)
+
+What comes out is an ordinary Message, and is looked at as closely as one that was written by hand.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+from courriel.errors import CourrielError, InvalidAddress, InvalidMessage, MissingExtra
+from courriel.model.address import Address
+from courriel.model.attachment import Attachment
+from courriel.model.field import refusal
+from courriel.model.message import Message, Priority
+
+if TYPE_CHECKING:
+    import css_inline
+    import jinja2
+
+Row: TypeAlias = "Mapping[str, object]"
+"""The values of one message, of whatever kind."""
+
+Texts: TypeAlias = "str | Address | Iterable[str | Address]"
+Said: TypeAlias = "Callable[[Row], str]"
+"""What a template says for a row. Raises InvalidMessage."""
+
+_NAMED = re.compile(r"\s*(.*?)\s*<([^<>]*)>\s*", re.DOTALL)
+
+
+class RichTemplate:
+    """A message in Jinja2: `{{ name }}` in its addresses, subject, texts, header values and unsubscribe links.
+
+    The parameters are those of Message, texts being templates; `text_file` and `html_file` are files of `folder`, from
+    which templates include and extend others too. In HTML a value is escaped; `{{ name|safe }}` is not. Templates run
+    in Jinja2's sandbox, and a name without a value is an error. `inline_css` writes the rules of `<style>` into the
+    elements, as mail programs want them. Each address is one, whatever its row says; an empty one is left out.
+
+    Raises InvalidMessage, field and line named, for a template that cannot be read; MissingExtra without the extra.
+    """
+
+    def __init__(
+        self,
+        *,
+        sender: str | Address,
+        to: Texts = (),
+        cc: Texts = (),
+        bcc: Texts = (),
+        reply_to: Texts = (),
+        subject: str = "",
+        text: str = "",
+        text_file: str = "",
+        html: str = "",
+        html_file: str = "",
+        folder: str | os.PathLike[str] | None = None,
+        inline_css: bool = False,
+        attachments: Iterable[Attachment] = (),
+        priority: Priority | str = Priority.NORMAL,
+        read_receipt: bool | str | Address | None = None,
+        delivery_receipt: bool = False,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        list_unsubscribe: str | Iterable[str] = (),
+        one_click: bool = False,
+    ) -> None:
+        plain, pages = _Maker(folder, html=False), _Maker(folder, html=True)
+        if not sender:
+            raise refusal("sender", "a message comes from somebody; no sender was given")
+        self._sender = _Place(plain, "sender", sender)
+        self._to, self._cc = _places(plain, "to", to), _places(plain, "cc", cc)
+        self._bcc, self._reply_to = _places(plain, "bcc", bcc), _places(plain, "reply_to", reply_to)
+        self._subject = plain.read("subject", subject)
+        self._text = plain.body("text", text, text_file)
+        self._html = pages.body("html", html, html_file)
+        given = cast("Mapping[str, str]", headers).items() if isinstance(headers, Mapping) else headers
+        self._headers = [(name, plain.read(name, value)) for name, value in given]
+        links = (list_unsubscribe,) if isinstance(list_unsubscribe, str) else tuple(list_unsubscribe)
+        self._links = [plain.read("list_unsubscribe", link) for link in links if link]
+        self._styled = _Stylist() if inline_css else None
+        self._rest: dict[str, object] = {
+            "attachments": tuple(attachments), "priority": priority, "read_receipt": read_receipt,
+            "delivery_receipt": delivery_receipt, "one_click": one_click,
+        }  # fmt: skip
+
+    def merge(self, rows: Iterable[Row]) -> Iterator[Message]:
+        """A message for each row, one at a time, each with a Message-ID and a Date of its own.
+
+        Taking the next one raises InvalidMessage or InvalidAddress, the row (from 1) and the field named, for a row
+        that does not fit; whoever takes yet another gets that of the row after.
+        """
+        return map(self._fill, count(1), rows)
+
+    def fill(self, /, **values: object) -> Message:
+        """The message that these values make. Raises as `merge` does."""
+        return self._fill(0, values)
+
+    # The steps.
+
+    def _fill(self, number: int, row: Row) -> Message:
+        try:
+            if not isinstance(row, Mapping):
+                raise refusal("row", f"it is a mapping of names to values, not {type(row).__name__}")
+            return self._message(row)
+        except (InvalidMessage, InvalidAddress) as broken:
+            if not number:
+                raise
+            raise type(broken)(f"row {number}: {broken}", stage="compose", hint_id=broken.hint_id) from broken
+
+    def _message(self, row: Row) -> Message:
+        html = self._html(row)
+        return Message(
+            sender=self._sender.fill(row) or "",
+            to=_filled(self._to, row),
+            cc=_filled(self._cc, row),
+            bcc=_filled(self._bcc, row),
+            reply_to=_filled(self._reply_to, row),
+            subject=self._subject(row),
+            text=self._text(row),
+            html=self._styled(html) if self._styled is not None and html else html,
+            headers=[(name, value(row)) for name, value in self._headers],
+            list_unsubscribe=[link(row) for link in self._links],
+            **self._rest,  # type: ignore[arg-type]
+        )
+
+
+class _Maker:
+    """Reads templates of one kind: those of HTML escape, the others do not."""
+
+    def __init__(self, folder: str | os.PathLike[str] | None, *, html: bool) -> None:
+        try:
+            from jinja2 import FileSystemLoader, StrictUndefined
+            from jinja2.sandbox import ImmutableSandboxedEnvironment
+        except ImportError as missing:
+            raise MissingExtra(
+                'templates in Jinja2 need it: pip install "courriel[html]"', hint_id="EXTRA-MISSING"
+            ) from missing
+        self._folder = folder
+        self._environment = ImmutableSandboxedEnvironment(
+            loader=FileSystemLoader(folder) if folder is not None else None,
+            autoescape=html,
+            undefined=StrictUndefined,
+            finalize=_there,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
+
+    def body(self, field: str, source: str, file: str) -> Said:
+        """A text that is given here, or lies in a file of the folder."""
+        if not file:
+            return self.read(field, source)
+        if source or self._folder is None:
+            raise refusal(f"{field}_file", f"it is a file of `folder`, and {field} is not given then")
+        return self._said(field, lambda: self._environment.get_template(file))
+
+    def read(self, field: str, source: str) -> Said:
+        """A template that is given as text."""
+        if not isinstance(source, str):
+            raise refusal(field, f"a template is text, not {type(source).__name__}")
+        return self._said(field, lambda: self._environment.from_string(source))
+
+    # The steps.
+
+    def _said(self, field: str, read: Callable[[], jinja2.Template]) -> Said:
+        import jinja2
+
+        try:
+            template = read()
+        except jinja2.TemplateSyntaxError as wrong:
+            raise refusal(field, f"line {wrong.lineno}: {wrong.message}") from wrong
+        except jinja2.TemplateNotFound as gone:
+            raise refusal(field, f"there is no template {gone.name!r:.100} in {str(self._folder)!r:.200}") from gone
+        except (jinja2.TemplateError, OSError, UnicodeDecodeError) as wrong:
+            raise refusal(field, f"the template cannot be read: {wrong}") from wrong
+        return partial(_rendered, field, template)
+
+
+class _Place:
+    """One address, or what makes one: `{{ email }}`, `{{ name }} <{{ email }}>`."""
+
+    def __init__(self, maker: _Maker, field: str, given: str | Address) -> None:
+        self._address = given if isinstance(given, Address) else None
+        named = _NAMED.fullmatch(given) if isinstance(given, str) else None
+        self._name = maker.read(field, _unquoted(named[1])) if named is not None else None
+        self._spec = maker.read(field, named[2] if named is not None else str(given))
+
+    def fill(self, row: Row) -> Address | None:
+        """The address for this row; None when nothing is said."""
+        if self._address is not None:
+            return self._address
+        spec = self._spec(row).strip()
+        if not spec:
+            return None
+        address = Address.parse(spec)
+        if self._name is None:
+            return address
+        if address.name or "<" in spec:
+            raise InvalidAddress(f"{spec!r:.80} is not an address: a name has a place of its own", stage="compose")
+        name = self._name(row).strip()
+        return address.named(name) if name else address
+
+
+class _Stylist:
+    """Writes the rules of `<style>` into the elements; those that depend on the screen stay. Nothing is fetched."""
+
+    def __init__(self) -> None:
+        try:
+            import css_inline
+        except ImportError as missing:
+            raise MissingExtra(
+                'CSS is written into the elements by css-inline: pip install "courriel[html]"', hint_id="EXTRA-MISSING"
+            ) from missing
+        self._inliner: css_inline.CSSInliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
+        self._broken = css_inline.InlineError
+
+    def __call__(self, html: str) -> str:
+        try:
+            return self._inliner.inline(html)
+        except self._broken as wrong:
+            raise refusal("html", f"its styles cannot be written into it: {wrong}") from wrong
+
+
+def _places(maker: _Maker, field: str, given: Texts) -> list[_Place]:
+    several = [given] if isinstance(given, str | Address) else list(given)
+    return [_Place(maker, field, each) for each in several if each]
+
+
+def _filled(places: list[_Place], row: Row) -> list[Address]:
+    return [address for place in places if (address := place.fill(row)) is not None]
+
+
+def _unquoted(name: str) -> str:
+    """Quotes around a name are put where they are needed."""
+    return name[1:-1] if len(name) > 1 and name.startswith('"') and name.endswith('"') else name
+
+
+def _rendered(field: str, template: jinja2.Template, row: Row) -> str:
+    """What the template says for this row; whatever it raises, or a value or filter in it, is an InvalidMessage."""
+    try:
+        return template.render(row)
+    except CourrielError:
+        raise
+    except Exception as wrong:
+        raise refusal(field, f"{wrong}" or type(wrong).__name__) from wrong
+
+
+def _there(value: object) -> object:
+    """What is to be written: None would be read as a word by whoever gets the mail."""
+    if value is None:
+        raise ValueError("a value is None; {{ value or '' }} writes nothing there")
+    return value
