@@ -69,6 +69,7 @@ def test_a_file_of_the_disk_arrives_like_octets_in_hand(
 def test_what_holds_a_binary_part_says_so_itself_and_texts_stay_what_they_are() -> None:
     message = Message(**FIELDS, text="été", html="<p>été <img src='cid:a.png'>")
     message = message.attach_data(b"\0", "a.png", inline=True).attach_data(b"\r", "b.bin")
+    message = message.attach_data(b"Subject: x\r\n\r\n", "c.eml")
 
     assert encodings(read(build(message, eight_bit=True, binary=True))) == [
         ("multipart/mixed", "binary"),
@@ -78,6 +79,8 @@ def test_what_holds_a_binary_part_says_so_itself_and_texts_stay_what_they_are() 
         ("text/html", "8bit"),
         ("image/png", "binary"),
         ("application/octet-stream", "binary"),
+        ("message/rfc822", "7bit"),
+        ("text/plain", ""),
     ]
     assert encodings(read(build(message, binary=True)))[3:5] == [
         ("text/plain", "base64"), ("text/html", "quoted-printable"),
@@ -118,7 +121,7 @@ def test_whoever_keeps_a_message_keeps_it_without_binary() -> None:
 
 
 def test_a_template_writes_its_files_in_both_ways() -> None:
-    template = Template(sender="ada@example.org", to="{email}", text="{email}").attach_data(b"\0\r", "a.bin")
+    template = Template(sender="ada@example.org", to="{email}", text="Hello {email}").attach_data(b"\0\r", "a.bin")
     message = template.fill(email="bob@example.org")
 
     assert bytes(message.content()) == bytes(build(message.message()))
