@@ -42,7 +42,8 @@ FOR_EVER = 1_000_000
 
 def server(job: Job) -> Server:
     if "security" not in job.options:
-        return Server("127.0.0.1", job.port, Security.NONE, timeouts=Timeouts(total=None))
+        binary = job.options.get("binary") == "1"
+        return Server("127.0.0.1", job.port, Security.NONE, timeouts=Timeouts(total=None), binary=binary)
     security = Security.TLS if job.options["security"] == "tls" else Security.STARTTLS
     return Server("127.0.0.1", job.port, security, trust=Trust.file(job.options["ca"]))
 

@@ -127,6 +127,17 @@ def rows(material: Material, folder: Path) -> list[Row]:
             options={"file": file, "base64": "pybase64"},
         ),
         Row(
+            "attachment, BINARYMIME",
+            "the same as it is, CHUNKING; the others in base64",
+            "attachment",
+            "chunking",
+            (Rival("smtplib"), Rival("nodemailer")),
+            unit="MB/s",
+            most=200,
+            scale=5,
+            options={"file": file, "binary": "1"},
+        ),
+        Row(
             "async",
             "one task awaiting each mail, PIPELINING",
             "async-single",

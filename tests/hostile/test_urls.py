@@ -27,6 +27,8 @@ READ_ALOUD = [
     ("gmx.con:ada@gmx.com", "'gmx.con' is not a scheme (did you mean 'gmx.com'?)"),
     ("zzzzzz:x", "nor the short name of a provider: orange, free"),
     ("imaps://h.example?ehlo=x", "ehlo= makes no sense with imaps"),
+    ("imaps://h.example?binary=1", "binary= makes no sense with imaps"),
+    ("smtps://h.example?binary=yes", "binary='yes': 1 is the only value"),
     ("imaps://h.example/INBOX", "'/INBOX' follows the host, where only options may"),
     ("imaps://h.example?tls=none", "tls=none contradicts imaps://, which says TLS from the first byte; write imap://"),
     ("imap://ada@h.example?tls=none", "the password of 'ada' would go to h.example:143 in clear"),

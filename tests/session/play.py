@@ -3,7 +3,7 @@ A play: one server that says what a transcript says, and checks what it hears.
 
     S: said by the server, as a line            C: expected from the client, to the letter
     S! the same, with \\r \\n \\x00 escapes        C~ expected to begin so
-       and no line end of its own
+       and no line end of its own               C! to the octet, escapes as in S!
     ...  silence until the client gives up      ---  the server hangs up
     >>>  the handshake of TLS
 
@@ -29,6 +29,7 @@ from courriel.session.outgoing import Sendable
 from courriel.session.wishes import OnRefused
 
 Cut = Literal["whole", "line", "byte"]
+How = Literal["line", "begins", "octets"]
 T = TypeVar("T")
 
 TRANSCRIPTS = Path(__file__).parent.parent / "transcripts"
@@ -110,16 +111,16 @@ class Theatre:
             elif event == "---":
                 break
             else:
-                words = heard.readline()
-                begins, wanted = expected
-                fits = words.startswith(wanted) if begins else words == wanted
+                how, wanted = expected
+                words = heard.read(len(wanted)) if how == "octets" else heard.readline()
+                fits = words.startswith(wanted) if how == "begins" else words == wanted
                 assert fits, f"the client said {words!r} where the play has {wanted!r}"
         with suppress(OSError):
             line.shutdown(socket.SHUT_WR)
 
 
-def scenes(script: str) -> Iterator[tuple[list[bytes], tuple[bool, bytes], str]]:
-    """What happens, in order: lines of the server (gathered), one line of the client, or an event."""
+def scenes(script: str) -> Iterator[tuple[list[bytes], tuple[How, bytes], str]]:
+    """What happens, in order: lines of the server (gathered), one line (or octets) of the client, or an event."""
     said: list[bytes] = []
     for row in script.strip("\n").splitlines():
         mark, words = row[:2], row[3:]
@@ -127,21 +128,33 @@ def scenes(script: str) -> Iterator[tuple[list[bytes], tuple[bool, bytes], str]]
             said.append(words.encode() + b"\r\n")
             continue
         if mark == "S!":
-            said.append(words.encode("latin-1").decode("unicode_escape").encode("latin-1"))
+            said.append(unescaped(words))
             continue
         if said:
-            yield said, (False, b""), ""
+            yield said, ("line", b""), ""
             said = []
         if mark == "C:":
-            yield [], (False, words.encode() + b"\r\n"), ""
+            yield [], ("line", words.encode() + b"\r\n"), ""
         elif mark == "C~":
-            yield [], (True, words.encode()), ""
+            yield [], ("begins", words.encode()), ""
+        elif mark == "C!":
+            yield [], ("octets", unescaped(words)), ""
         elif row in ("...", "---", ">>>"):
-            yield [], (False, b""), row
+            yield [], ("line", b""), row
         else:
             raise ValueError(f"not a line of a play: {row!r}")
     if said:
-        yield said, (False, b""), ""
+        yield said, ("line", b""), ""
+
+
+def unescaped(words: str) -> bytes:
+    """The octets that are meant by words with escapes."""
+    return words.encode("latin-1").decode("unicode_escape").encode("latin-1")
+
+
+def escaped(octets: bytes) -> str:
+    """Any octets, in one line of a play."""
+    return octets.decode("latin-1").encode("unicode_escape").decode()
 
 
 def pieces(said: list[bytes], cut: Cut) -> Iterator[bytes]:

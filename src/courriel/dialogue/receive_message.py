@@ -172,10 +172,10 @@ class Reception:
         origin, recipients = self._origin, tuple(self._recipients)
         self.forget()
         assert origin is not None
-        if longest_line(content) > self._terms.limits.line:
+        in_lines = _header_of(content) if origin.binary else content
+        if longest_line(in_lines) > self._terms.limits.line:
             raise Objection(554, f"5.6.0 A line of the message has more than {self._terms.limits.line} octets")
-        eight_bit = origin.eight_bit or origin.utf8
-        remarks = () if origin.binary else scrutinise(content, eight_bit=eight_bit, single_dots=single_dots)
+        remarks = scrutinise(in_lines, eight_bit=origin.eight_bit or origin.utf8, single_dots=single_dots)
         delivery = Delivery(origin, recipients, content, (*self._visit.remarks, *remarks))
         words: Mapping[str, Reply] = {}
 
@@ -204,3 +204,8 @@ class Reception:
             self._visit.remark(
                 "space-in-path", "your client put a space after MAIL FROM: or RCPT TO: (RFC 5321 3.3 has none)"
             )
+
+
+def _header_of(content: bytes) -> bytes:
+    """What stands above the first empty line: all that has lines in a binary message."""
+    return content.partition(b"\r\n\r\n")[0]

@@ -29,6 +29,7 @@ _LONGEST = 366 * 86_400.0  # seconds; further away lies a slip of the pen
 _KEY = expression(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,200}")
 _PRIORITIES = {Priority.HIGH: 0, Priority.NORMAL: 1, Priority.LOW: 2}
 _OF_ENVELOPES = frozenset(("notify", "ret", "envid", "require_tls"))
+_ABOUT_CONTENT = ("8bit", "utf8", "dotless", "binary")  # in the order in which Content has them
 _ON_UNSURE = {"resend": OnUnsure.RESEND, "hold": OnUnsure.HOLD}
 
 
@@ -91,7 +92,7 @@ def outgoing(job: Job, store: Store, permit: Callable[[], object], progress: Cal
     """A leased mail as a session sends it; `progress` is told whenever a piece of a large one is read."""
     about = job.options
     pieces = job.body if job.body is not None else (_Stored(store, job.id, job.size, progress),)
-    content = Content(pieces, job.size, bool(about.get("8bit")), bool(about.get("utf8")), bool(about.get("dotless")))
+    content = Content(pieces, job.size, *(bool(about.get(word)) for word in _ABOUT_CONTENT))
     if job.body is not None and sum(map(len, job.body)) != job.size:
         raise _incomplete(job.id)
     return Outgoing(envelope_of(job.sender, job.recipients, about), content, job.message_id, permit=permit)
@@ -159,6 +160,7 @@ def _options(envelope: Envelope, content: Content, *, together: bool) -> dict[st
         "8bit": content.eight_bit,
         "utf8": content.utf8,
         "dotless": content.dotless,
+        "binary": content.binary,
         "together": together,
         "notify": sorted(wish.value for wish in envelope.notify),
         "ret": envelope.ret.value if envelope.ret else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from binascii import crc32
 from collections.abc import Iterator
 from functools import lru_cache
@@ -205,15 +206,27 @@ def boundaries_of(message_id: str, *, unseen: bool = False) -> Iterator[bytes]:
     """Boundaries for one message, without end: always the same ones for the same message.
 
     `=_` stands in no base64 and in no quoted-printable, so that the first one is nearly always taken. Where files leave
-    `unseen`, as they are, a boundary has all the chance of the Message-ID in it: that was drawn after the file was
-    written, and nobody who made the file can have put it there.
+    `unseen`, as they are, nobody who made the file can have put a boundary there.
     """
-    seed = b"%08x" % crc32(message_id.encode())
-    if unseen:
-        from hashlib import blake2b
-
-        seed = blake2b(message_id.encode(), digest_size=16).hexdigest().encode()
+    seed = _unforeseen(message_id) if unseen else b"%08x" % crc32(message_id.encode())
     number = 0
     while True:
         number += 1
         yield b"=_%b.%04d" % (seed, number)
+
+
+def _unforeseen(message_id: str) -> bytes:
+    """What no file holds that was there before: 128 bits that nobody could know, always the same for a message here.
+
+    The Message-ID alone would do where we made it, with chance in it. But a program may give its own, such as
+    `<order-42@shop.example>`: who foresees that could write a file that ends its own part and begins others.
+    """
+    from hashlib import blake2b
+
+    return blake2b(message_id.encode(), key=_secret(), digest_size=16).hexdigest().encode()
+
+
+@lru_cache(maxsize=1)
+def _secret() -> bytes:
+    """Drawn once by each process, and told to nobody."""
+    return os.urandom(32)

@@ -22,6 +22,8 @@ _LINES = 384
 _BLOCK = _LINE * _LINES
 _CUT = Struct("76s" * _LINES + "0s").unpack  # and nothing behind the last, so that it has a line end too
 
+_RAW_BLOCK = 64 * 1024  # octets of a file as it is: as many as are put on the line at a time, so none are joined
+
 
 def with_crlf(text: str) -> bytes:
     """Text as UTF-8, every line ended in CRLF whichever of the three line ends it had; nothing else counts as one."""
@@ -92,7 +94,7 @@ class RawFile:
 
     def __iter__(self) -> Iterator[bytes]:
         """Raises InvalidMessage when the file is gone, has another length than it had, or is written to meanwhile."""
-        return map(bytes, _blocks_of(self.attachment))
+        return map(bytes, _blocks_of(self.attachment, _RAW_BLOCK))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,23 +110,23 @@ class Base64File:
 
     def __iter__(self) -> Iterator[bytes]:
         """Raises InvalidMessage when the file is gone, has another length than it had, or is written to meanwhile."""
-        return map(_lines, _blocks_of(self.attachment))
+        return map(_lines, _blocks_of(self.attachment, _BLOCK))
 
 
 # The steps.
 
 
-def _blocks_of(attachment: Attachment) -> Iterator[memoryview]:
+def _blocks_of(attachment: Attachment, size: int) -> Iterator[memoryview]:
     """The file, a block at a time, in one place in memory."""
     left = attachment.size
-    block = memoryview(bytearray(min(_BLOCK, left + 1)))
+    block = memoryview(bytearray(min(size, left + 1)))
     try:
         with open(str(attachment.source), "rb", buffering=0) as file:  # noqa: PTH123 - pathlib is a megabyte
             before = os.fstat(file.fileno())
             # A block that is not full is the last one; one octet more than there should be tells a file that grew.
             while length := _fill(file.readinto, block):
                 left -= length
-                if left < 0 or (length < _BLOCK and left):
+                if left < 0 or (length < size and left):
                     raise changed(attachment)
                 yield block[:length]
             if _print_of(os.fstat(file.fileno())) != _print_of(before):

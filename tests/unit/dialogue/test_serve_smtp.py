@@ -324,6 +324,25 @@ def test_chunks_make_one_message_whatever_is_in_them(cut: Cut) -> None:
     assert received(visited) == [b"a\r\n.\r\nb"]
 
 
+BINARY = b"EHLO x.org\r\nMAIL FROM:<a@b.c> BODY=BINARYMIME\r\nRCPT TO:<d@e.f>\r\n"
+
+
+def test_what_is_binary_has_no_lines_to_speak_of_below_its_header(cut: Cut) -> None:
+    odd = b"Subject: x\r\n\r\n" + b"\r\n.\r\n\0\r\n\n\xff" + b"x" * 2_000
+
+    visited = visit(BINARY + b"BDAT %d LAST\r\n" % len(odd) + odd, cut=cut, terms=Terms(limits=Limits(line=1_000)))
+
+    assert received(visited) == [odd]
+    assert kinds(visited) == set()
+    assert visited.desk.deliveries[0].origin.binary  # type: ignore[attr-defined]
+
+
+def test_the_header_of_what_is_binary_is_looked_at_as_any_other(cut: Cut) -> None:
+    odd = b"Subject: x\nTo: \0\r\n\r\n\0"
+
+    assert kinds(visit(BINARY + b"BDAT %d LAST\r\n" % len(odd) + odd, cut=cut)) == {"bare-lf", "nul"}
+
+
 def test_a_refused_chunk_is_heard_to_its_end_all_the_same(cut: Cut) -> None:
     assert visit(b"EHLO x.org\r\nBDAT 6 LAST\r\nQUIT\r\nNOOP\r\n", cut=cut).codes == "250 503 250"
     no_recipient = b"EHLO x.org\r\nMAIL FROM:<>\r\nBDAT 6\r\nQUIT\r\nNOOP\r\n"

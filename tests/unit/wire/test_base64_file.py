@@ -15,7 +15,7 @@ import pytest
 from courriel.errors import InvalidMessage
 from courriel.model.attachment import Attachment
 from courriel.wire import transfer
-from courriel.wire.transfer import Base64File, base64_size, encode_base64
+from courriel.wire.transfer import Base64File, RawFile, base64_size, encode_base64
 
 MEGABYTE = 1_000_000
 
@@ -55,10 +55,30 @@ def test_nobody_needs_pybase64(monkeypatch: pytest.MonkeyPatch) -> None:
     assert encode_base64(b"abc") == b"YWJj\r\n"
 
 
-def test_a_file_that_is_written_to_while_it_is_sent_breaks_off(tmp_path: Path) -> None:
+Kind = type[Base64File] | type[RawFile]
+
+
+@pytest.fixture(params=[Base64File, RawFile])
+def kind(request: pytest.FixtureRequest) -> Kind:
+    chosen: Kind = request.param
+    return chosen
+
+
+@pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 65_537, 200_000])
+def test_a_file_that_goes_as_it_is_is_what_it_was(size: int, tmp_path: Path) -> None:
+    data = os.urandom(size)
+    file = tmp_path / "a.bin"
+    file.write_bytes(data)
+    plain = RawFile(Attachment.file(file))
+
+    assert b"".join(plain) == data == b"".join(plain)
+    assert plain.size == size
+
+
+def test_a_file_that_is_written_to_while_it_is_sent_breaks_off(kind: Kind, tmp_path: Path) -> None:
     file = tmp_path / "a.bin"
     file.write_bytes(b"x" * 100_000)
-    blocks = iter(Base64File(Attachment.file(file)))
+    blocks = iter(kind(Attachment.file(file)))
     next(blocks)
 
     with file.open("r+b") as writer:
@@ -70,13 +90,13 @@ def test_a_file_that_is_written_to_while_it_is_sent_breaks_off(tmp_path: Path) -
         list(blocks)
 
 
-def test_a_file_that_shrinks_while_it_is_sent_breaks_off(tmp_path: Path) -> None:
+def test_a_file_that_shrinks_while_it_is_sent_breaks_off(kind: Kind, tmp_path: Path) -> None:
     file = tmp_path / "a.bin"
     file.write_bytes(b"x" * 100_000)
-    blocks = iter(Base64File(Attachment.file(file)))
+    blocks = iter(kind(Attachment.file(file)))
     next(blocks)
 
-    os.truncate(file, 50_000)
+    os.truncate(file, 90_000)
 
     with pytest.raises(InvalidMessage, match="is not 100000 octets long any more"):
         list(blocks)
@@ -96,11 +116,11 @@ def test_a_file_system_may_give_less_than_was_asked_for() -> None:
     assert bytes(block[:3]) == b"abc"
 
 
-def test_a_file_takes_no_memory_to_speak_of(tmp_path: Path) -> None:
+def test_a_file_takes_no_memory_to_speak_of(kind: Kind, tmp_path: Path) -> None:
     file = tmp_path / "a.bin"
     with file.open("wb") as sparse:
         sparse.truncate(10 * MEGABYTE)
-    sent = Base64File(Attachment.file(file))
+    sent = kind(Attachment.file(file))
     tracemalloc.start()
 
     length = sum(map(len, sent))
@@ -113,13 +133,14 @@ def test_a_file_takes_no_memory_to_speak_of(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="it asks the system for the peak")
-def test_a_gigabyte_needs_no_more_than_a_megabyte(tmp_path: Path) -> None:
-    small, large = (_peak_of_a_mail_with(tmp_path, size) for size in (MEGABYTE, 1_000 * MEGABYTE))
+@pytest.mark.parametrize("binary", [False, True])
+def test_a_gigabyte_needs_no_more_than_a_megabyte(binary: bool, tmp_path: Path) -> None:
+    small, large = (_peak_of_a_mail_with(tmp_path, size, binary) for size in (MEGABYTE, 1_000 * MEGABYTE))
 
     assert large - small < 2 * MEGABYTE
 
 
-def _peak_of_a_mail_with(folder: Path, size: int) -> int:
+def _peak_of_a_mail_with(folder: Path, size: int, binary: bool) -> int:
     """The most memory that a program of its own had, in octets, while it wrote a mail with a file of this size."""
     file = folder / f"{size}.bin"
     with file.open("wb") as sparse:
@@ -129,7 +150,7 @@ def _peak_of_a_mail_with(folder: Path, size: int) -> int:
         "from courriel import Message\n"
         "from courriel.wire.mime import build\n"
         "message = Message(sender='a@x.org', to='b@x.org', text='Attached.').attach(sys.argv[1])\n"
-        "content = build(message)\n"
+        f"content = build(message, binary={binary})\n"
         "assert sum(map(len, content)) == content.size\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
     )
