@@ -36,7 +36,7 @@ class Pipelining:
         said = bursts[0].octets if bursts else b""
         heard: Sequence[Reply] = ()
         if current is not None:
-            end = yield from self._dialogue.pour(current)
+            end = yield from self._poured(current)
             also = len(bursts[0].stages) if bursts else 0
             verdict, *heard = yield from self._exchange.ask_all(VERDICT, end + said, also=also)
             self._judge(current, verdict)
@@ -60,6 +60,14 @@ class Pipelining:
             except errors.CourrielError as impossible:
                 self._tray.settle(parcel, impossible)
         return None, []
+
+    def _poured(self, current: Parcel) -> Flow[bytes]:
+        """The content, up to its end, which is to leave now. It may be refused on the way, which ends the session."""
+        try:
+            return (yield from self._dialogue.pour(current))
+        except errors.Refused as refusal:
+            self._tray.settle(current, refusal)
+            raise
 
     def _judge(self, current: Parcel, verdict: Reply) -> None:
         """Whatever the verdict is, the transaction is over; a 421 is one too, and ends the session."""

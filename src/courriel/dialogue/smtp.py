@@ -236,7 +236,7 @@ class SmtpDialogue:
         if transaction.permit is not None:
             yield from transaction.ask_permit()
         if not self.exchange.idle:
-            yield from self.exchange.expect_silence("message")  # it would be taken for the verdict
+            raise (yield from self._heard_too_early(transaction))
         transaction.dot_sent = True
         return rest if transaction.length else rest + lines.END
 
@@ -258,6 +258,15 @@ class SmtpDialogue:
             broken.session_usable = False  # half a message is on the line, and no dot may ever follow it
             raise
         return b"".join(block)
+
+    def _heard_too_early(self, transaction: Transaction) -> Flow[errors.CourrielError]:
+        """The server has answered before the message left. A no is a no; a yes says nothing about it (scar 1)."""
+        reply = yield from self.exchange.hear("message")
+        if reply.kind not in (4, 5):
+            return errors.RemoteProtocolError(f"the server spoke without being asked: {reply}", stage="message")
+        refusal = transaction.message_refused(reply, "message")
+        refusal.session_usable = False  # it waits for a message that will not come
+        return refusal
 
     def _hear_last_words(self, transaction: Transaction, broken: errors.ConnectionFailed) -> Flow[None]:
         """A server that hangs up in the middle of a message has often said why before; nobody was listening yet."""

@@ -11,6 +11,8 @@ from courriel import Envelope, Security, Server, errors
 from courriel.dialogue.exchange import Exchange
 from courriel.dialogue.flow import Ask, Flow, Overhear, Receive, Want
 from courriel.dialogue.smtp import SmtpDialogue
+from courriel.dialogue.stream import Stream
+from courriel.dialogue.tray import Parcel
 from courriel.model.content import Content
 from courriel.reply import Reply
 from courriel.wire.smtp import take_replies
@@ -124,3 +126,36 @@ def test_what_was_said_before_the_content_left_is_no_verdict_on_it(known: bool) 
 
     assert not unasked.value.in_doubt
     assert [type(want) for want in server.wants] == [Overhear, Ask]
+
+
+NO = b"552 5.3.4 that is too much\r\n"
+
+
+def told_no() -> tuple[SmtpDialogue, Told]:
+    """A server that says no together with its 354."""
+    dialogue = SmtpDialogue(Server("127.0.0.1", 25, Security.NONE))
+    dialogue._learn({"PIPELINING": ""})
+    return dialogue, Told(YES * 2 + GO_ON + NO)
+
+
+def test_a_no_before_the_content_left_is_a_no() -> None:
+    dialogue, server = told_no()
+
+    with pytest.raises(errors.MessageRefused) as refused:
+        server.run(dialogue.deliver(BOB, Content((RAW,), len(RAW), dotless=True), "<x@y>"))
+
+    assert refused.value.reply.code == 552
+    assert not refused.value.session_usable
+    assert [type(want) for want in server.wants] == [Overhear, Ask]
+
+
+def test_among_many_it_is_refused_once_and_not_tried_again() -> None:
+    dialogue, server = told_no()
+    stream = Stream(dialogue, window=10, all_or_nothing=False)
+    stream.put(Parcel(BOB, Content((RAW,), len(RAW), dotless=True), "<x@y>"))
+
+    server.run(stream.finish())
+
+    (result,) = stream.results()
+    assert isinstance(result, errors.MessageRefused)
+    assert not any(isinstance(want, Ask) and RAW in want.data for want in server.wants)
