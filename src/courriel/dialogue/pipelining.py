@@ -9,7 +9,7 @@ from courriel.dialogue.exchange import CLOSING
 from courriel.dialogue.flow import Flow, HangUp
 from courriel.dialogue.smtp import SmtpDialogue
 from courriel.dialogue.talk import closed
-from courriel.dialogue.transaction import VERDICT, Burst
+from courriel.dialogue.transaction import Burst
 from courriel.dialogue.tray import Parcel, Tray
 from courriel.reply import Reply
 
@@ -36,9 +36,13 @@ class Pipelining:
         said = bursts[0].octets if bursts else b""
         heard: Sequence[Reply] = ()
         if current is not None:
-            end = yield from self._poured(current)
             also = len(bursts[0].stages) if bursts else 0
-            verdict, *heard = yield from self._exchange.ask_all(VERDICT, end + said, also=also)
+            try:
+                end = yield from self._dialogue.pour(current)
+                verdict, *heard = yield from self._dialogue.finish(current, end + said, also=also)
+            except errors.Refused as refusal:
+                self._tray.settle(current, refusal)  # before its time, and the session ends
+                raise
             self._judge(current, verdict)
         elif said:
             yield from self._exchange.expect_silence("sender")
@@ -60,14 +64,6 @@ class Pipelining:
             except errors.CourrielError as impossible:
                 self._tray.settle(parcel, impossible)
         return None, []
-
-    def _poured(self, current: Parcel) -> Flow[bytes]:
-        """The content, up to its end, which is to leave now. It may be refused on the way, which ends the session."""
-        try:
-            return (yield from self._dialogue.pour(current))
-        except errors.Refused as refusal:
-            self._tray.settle(current, refusal)
-            raise
 
     def _judge(self, current: Parcel, verdict: Reply) -> None:
         """Whatever the verdict is, the transaction is over; a 421 is one too, and ends the session."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from courriel import errors
 from courriel.dialogue import opening, whole
@@ -281,12 +281,22 @@ class SmtpDialogue:
             refusal.session_usable = False
             raise refusal from broken
 
+    def finish(self, transaction: Transaction, octets: bytes, *, also: int = 0) -> Flow[Sequence[Reply]]:
+        """The end of the message leaves, and is answered; a line that breaks just then may hold the answer already."""
+        try:
+            return (yield from self.exchange.ask_all(VERDICT, octets, also=also))
+        except errors.TimedOut:
+            raise
+        except errors.ConnectionFailed as broken:
+            yield from self._hear_last_words(transaction, broken)
+            raise
+
     def hear_verdict(self, transaction: Transaction, end: bytes) -> Flow[Receipt]:
         """The end of the message leaves, and the server gives its word on it.
 
         One for everybody, or in LMTP one for each recipient (RFC 2033 4.2).
         """
-        (verdict,) = yield from self.exchange.ask_all(VERDICT, end)
+        (verdict,) = yield from self.finish(transaction, end)
         if verdict.code == CLOSING:
             raise closed(verdict, "message")
         if self.server.dialect is Dialect.LMTP:

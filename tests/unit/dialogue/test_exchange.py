@@ -26,9 +26,10 @@ GO_ON = b"354 go on\r\n"
 
 
 class Told:
-    """Runs a flow against arrivals that are told beforehand, one for each time it listens; keeps what it wanted."""
+    """Runs a flow against arrivals that are told beforehand, one for each time it listens (an error: the line breaks);
+    keeps what it wanted."""
 
-    def __init__(self, *arrivals: bytes) -> None:
+    def __init__(self, *arrivals: bytes | errors.CourrielError) -> None:
         self.arrivals = list(arrivals)
         self.wants: list[Want] = []
 
@@ -37,7 +38,8 @@ class Told:
             want = next(flow)
             while True:
                 self.wants.append(want)
-                want = flow.send(self.arrivals.pop(0) if isinstance(want, Ask | Receive) else b"")
+                answer = self.arrivals.pop(0) if isinstance(want, Ask | Receive) else b""
+                want = flow.throw(answer) if isinstance(answer, errors.CourrielError) else flow.send(answer)
         except StopIteration as end:
             result: T = end.value
             return result
@@ -159,3 +161,43 @@ def test_among_many_it_is_refused_once_and_not_tried_again() -> None:
     (result,) = stream.results()
     assert isinstance(result, errors.MessageRefused)
     assert not any(isinstance(want, Ask) and RAW in want.data for want in server.wants)
+
+
+def broke_with_a_no() -> tuple[SmtpDialogue, Told]:
+    """A server that says no and hangs up while the last octets leave: its word is here, and the line is not."""
+    dialogue, _ = told_no()
+    return dialogue, Told(YES * 2 + GO_ON, errors.ConnectionFailed("broken pipe", stage="message"), NO)
+
+
+def test_a_no_that_came_while_the_end_left_is_heard() -> None:
+    dialogue, server = broke_with_a_no()
+
+    with pytest.raises(errors.MessageRefused) as refused:
+        server.run(dialogue.deliver(BOB, Content((RAW,), len(RAW), dotless=True), "<x@y>"))
+
+    assert (refused.value.reply.code, refused.value.in_doubt, refused.value.session_usable) == (552, False, False)
+
+
+def test_among_many_it_is_heard_as_well() -> None:
+    dialogue, server = broke_with_a_no()
+    stream = Stream(dialogue, window=10, all_or_nothing=False)
+    stream.put(Parcel(BOB, Content((RAW,), len(RAW), dotless=True), "<x@y>"))
+
+    server.run(stream.finish())
+
+    (result,) = stream.results()
+    assert isinstance(result, errors.MessageRefused)
+
+
+@pytest.mark.parametrize("broken", [errors.ConnectionFailed, errors.TimedOut])
+def test_without_a_word_it_stays_in_doubt_and_silence_is_not_waited_for_twice(
+    broken: type[errors.ConnectionFailed],
+) -> None:
+    dialogue, _ = told_no()
+    server = Told(YES * 2 + GO_ON, broken("gone", stage="message"), b"")
+
+    with pytest.raises(broken) as lost:
+        server.run(dialogue.deliver(BOB, Content((RAW,), len(RAW), dotless=True), "<x@y>"))
+
+    assert lost.value.in_doubt
+    assert len(server.arrivals) == (broken is errors.TimedOut)
