@@ -78,9 +78,9 @@ class RichTemplate:
         one_click: bool = False,
     ) -> None:
         plain, pages = _Maker(folder, html=False), _Maker(folder, html=True)
-        if not sender:
-            raise refusal("sender", "a message comes from somebody; no sender was given")
-        self._sender = _Place(plain, "sender", sender)
+        self._sender = _places(plain, "sender", sender)
+        if len(self._sender) != 1:
+            raise refusal("sender", "a message comes from one address")
         self._to, self._cc = _places(plain, "to", to), _places(plain, "cc", cc)
         self._bcc, self._reply_to = _places(plain, "bcc", bcc), _places(plain, "reply_to", reply_to)
         self._subject = plain.read("subject", subject)
@@ -123,7 +123,7 @@ class RichTemplate:
     def _message(self, row: Row) -> Message:
         html = self._html(row)
         return Message(
-            sender=self._sender.fill(row) or "",
+            sender=next(iter(_filled(self._sender, row)), ""),
             to=_filled(self._to, row),
             cc=_filled(self._cc, row),
             bcc=_filled(self._bcc, row),
@@ -190,18 +190,15 @@ class _Maker:
 
 
 class _Place:
-    """One address, or what makes one: `{{ email }}`, `{{ name }} <{{ email }}>`."""
+    """What makes one address: `{{ email }}`, `{{ name }} <{{ email }}>`."""
 
-    def __init__(self, maker: _Maker, field: str, given: str | Address) -> None:
-        self._address = given if isinstance(given, Address) else None
-        named = _NAMED.fullmatch(given) if isinstance(given, str) else None
+    def __init__(self, maker: _Maker, field: str, text: str) -> None:
+        named = _NAMED.fullmatch(text)
         self._name = maker.read(field, _unquoted(named[1])) if named is not None else None
-        self._spec = maker.read(field, named[2] if named is not None else str(given))
+        self._spec = maker.read(field, named[2] if named is not None else text)
 
     def fill(self, row: Row) -> Address | None:
         """The address for this row; None when nothing is said."""
-        if self._address is not None:
-            return self._address
         spec = self._spec(row).strip()
         if not spec:
             return None
@@ -234,13 +231,21 @@ class _Stylist:
             raise refusal("html", f"its styles cannot be written into it: {wrong}") from wrong
 
 
-def _places(maker: _Maker, field: str, given: Texts) -> list[_Place]:
+def _places(maker: _Maker, field: str, given: Texts) -> list[Address | _Place]:
+    """Addresses, and what makes one each; a text that says nothing in Jinja2 holds as many as it does elsewhere."""
     several = [given] if isinstance(given, str | Address) else list(given)
-    return [_Place(maker, field, each) for each in several if each]
+    places: list[Address | _Place] = []
+    for each in several:
+        if isinstance(each, str) and "{" in each:
+            places.append(_Place(maker, field, each))
+        elif each:
+            places += Address.all_of(each)
+    return places
 
 
-def _filled(places: list[_Place], row: Row) -> list[Address]:
-    return [address for place in places if (address := place.fill(row)) is not None]
+def _filled(places: list[Address | _Place], row: Row) -> list[Address]:
+    filled = [each if isinstance(each, Address) else each.fill(row) for each in places]
+    return [address for address in filled if address is not None]
 
 
 def _unquoted(name: str) -> str:
