@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import signal
 import socket
 import sys
 
@@ -11,6 +12,11 @@ from hypothesis import settings
 # A busy machine makes an example slow, not wrong; pytest's own time limit catches what hangs.
 settings.register_profile("courriel", deadline=None)
 settings.load_profile("courriel")
+
+
+# Where the tests run in the background (`make test &`) a shell has them ignore Ctrl-C, and all they start as well.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def stay_on_loopback(event: str, arguments: tuple[object, ...]) -> None:

@@ -12,12 +12,14 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 
 from courriel import Message, Outbox
 from courriel.dialogue.smtp import SmtpDialogue
 from courriel.network import blocking
 from courriel.outbox import batch, worker
+from courriel.outbox.sqlite import SqliteStore
 from courriel.outbox.store import Store
 
 LEASE = 0.4  # seconds: those who take over must not wait for two minutes
@@ -31,12 +33,30 @@ def shorten_leases() -> None:
     worker.answer_limit = lambda way: ANSWER  # type: ignore[assignment]
 
 
-def doom(number: int) -> None:
+def doom(store: Store, number: int) -> None:
     """The end has come; with SIGSTOP it may go on one day, and does not meet its end twice."""
     global armed  # noqa: PLW0603
     if armed:
         armed = False
-        os.kill(os.getpid(), number)
+        with between_writes(store) if number == signal.SIGSTOP else nullcontext():
+            os.kill(os.getpid(), number)
+
+
+@contextmanager
+def between_writes(store: Store) -> Iterator[None]:
+    """No other thread of ours holds the lock of the file: who is stopped with it keeps everybody out, and that is
+    tested where nothing else is (`test_sqlite`)."""
+    if not isinstance(store, SqliteStore):
+        yield
+        return
+    file = store._file
+    taken = file._pen.take(5)
+    try:
+        with file._light_turn:
+            yield
+    finally:
+        if taken:
+            file._pen.give_back()
 
 
 armed = True
@@ -139,11 +159,11 @@ def lengthen_the_line() -> None:
 
 
 def main(act: str, place: str, lane: str, point: str, number: str, on_unsure: str, manner: str = "") -> None:
-    end = lambda: doom(int(number))  # noqa: E731
     shorten_leases()
     if manner:
         end_by_a_dot()
     with Outbox(place) as outbox:
+        end = lambda: doom(outbox._store, int(number))  # noqa: E731
         if point.startswith("then "):
             spare_the_first_batch(outbox._store)
             point = point.removeprefix("then ")
