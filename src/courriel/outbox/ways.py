@@ -18,6 +18,7 @@ from courriel.delivery import profiles
 from courriel.delivery.route import Route
 from courriel.expressions import expression
 from courriel.model.server import Server
+from courriel.network import forks
 from courriel.session.pool import SmtpPool
 from courriel.session.smtp import SmtpSession
 
@@ -38,8 +39,13 @@ class Ways:
         self._given: dict[str, Way] = {}
         self._elsewhere = elsewhere
         self._lock = Lock()
+        forks.renew_in_child(self)
         for name, way in given.items():
             self.give(name, way)
+
+    def after_fork(self) -> None:
+        """Another thread may have had the lock, and is not in this process."""
+        self._lock = Lock()
 
     def give(self, name: str, way: Via) -> None:
         """From now on this lane leads there, for this process. Raises UsageError, InvalidUrl."""

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
 
 from courriel import errors
+from courriel.network import forks
 from courriel.outbox import policy
 from courriel.outbox.batch import LEASE, Batch, lease_of_mark
 from courriel.outbox.bell import Bell
@@ -92,6 +93,17 @@ class Worker:
         self._threads: list[Thread] = []
         self._recorder: Recorder | None = None
         self._keeper = Keeper(tools, confirm)
+        forks.renew_in_child(self)
+
+    def after_fork(self) -> None:
+        """Nothing runs in a child process: threads, results that wait to be written and leases are our parent's.
+
+        This worker may be started there, and is another one then.
+        """
+        forks.keep_for_ever(self._recorder, self._keeper, self._threads)
+        self._holder = f"{socket.gethostname()}:{os.getpid()}"
+        self._halt, self._locks, self._threads, self._recorder = Event(), {}, [], None
+        self._keeper = Keeper(self._tools, self._confirm)
 
     # Running.
 

@@ -17,6 +17,7 @@ from courriel.dialogue.smtp import SmtpDialogue
 from courriel.model.credentials import Credentials
 from courriel.model.receipt import Receipt
 from courriel.model.server import Server
+from courriel.network import forks
 from courriel.session.pace import Slots, asks_to_slow_down
 from courriel.session.shelf import Limits, Place, Shelf, Ticket
 from courriel.session.smtp import AsyncSmtpSession, SmtpSession
@@ -37,6 +38,7 @@ class Lending(Generic[S]):
         self._slots = Slots(limits.rate)
         self._pausing: set[Callable[[], None]] = set()  # calls those who have a session, and wait for their moment
         self._lock = allocate_lock()
+        forks.renew_in_child(self)
 
     @property
     def limits(self) -> Limits:
@@ -66,6 +68,16 @@ class Lending(Generic[S]):
     def __repr__(self) -> str:
         state = "closed" if self.closed else self._standing()
         return f"<{type(self).__name__} {self.server} {self.server.security.name} {state}>"
+
+    def after_fork(self) -> None:
+        """Begin anew in a child process: sessions, those who use them and those who wait are our parent's.
+
+        Those sessions drop their connections themselves. What the server was found to bear is still known.
+        """
+        forks.keep_for_ever(self._shelf, self._pausing)
+        self._lock = allocate_lock()  # another thread may have had it, and is not here
+        self._shelf = self._shelf.emptied()
+        self._pausing = set()
 
     # What a subclass adds.
 
@@ -106,6 +118,8 @@ class Lending(Generic[S]):
         """A session could not be opened: whether that is the caller's own end, or it waits for another one."""
         crowded, now = asks_to_slow_down(error), monotonic()
         with self._lock:
+            if not self._shelf.knows(ticket):
+                return True  # it was our parent's
             for told in self._shelf.opening_failed(ticket, error, begun, now, crowded=crowded):
                 if told is not ticket:
                     told.refusal = _told_again(error)

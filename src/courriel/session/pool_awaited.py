@@ -16,6 +16,7 @@ from courriel.model.credentials import Credentials
 from courriel.model.envelope import Envelope, Notify, Return
 from courriel.model.receipt import Receipt
 from courriel.model.server import Server
+from courriel.network import forks
 from courriel.session.gathering import Act, Gathering
 from courriel.session.lending import never_begun
 from courriel.session.outgoing import Outgoing, Sendable
@@ -156,6 +157,12 @@ class AsyncSmtpPool(Gathering):
         await self.close()
 
     # The steps.
+
+    def after_fork(self) -> None:
+        """Begin anew in a child process, in an event loop of its own."""
+        forks.keep_for_ever(self._loop, self._alarm)
+        super().after_fork()
+        self._loop = self._alarm = None
 
     def _here(self) -> asyncio.AbstractEventLoop:
         loop = self._running_loop()

@@ -103,6 +103,14 @@ class Shelf(Generic[S]):
         self._hung_up_after = float("inf")
         self._hung_up_at = float("-inf")
 
+    def emptied(self) -> Shelf[S]:
+        """A shelf with nothing on it and nobody before it, which knows the same of the server."""
+        other: Shelf[S] = Shelf(self.limits, self._sound)
+        other.closed = self.closed
+        other._gait = self._gait
+        other._hung_up_after, other._hung_up_at = self._hung_up_after, self._hung_up_at
+        return other
+
     # How it stands.
 
     @property
@@ -202,10 +210,19 @@ class Shelf(Generic[S]):
         elif ticket in self._waiting:
             self._waiting.remove(ticket)
 
+    def knows(self, ticket: Ticket[S]) -> bool:
+        """Whether this ticket waits here, or holds a place that was lent here."""
+        return ticket in self._waiting if ticket.place is None else ticket.place in self._lent
+
     # Coming back.
 
     def give_back(self, place: Place[S], now: float) -> None:
-        """The caller is done with it; a session that broke, or is at one of its limits, is not used again."""
+        """The caller is done with it; a session that broke, or is at one of its limits, is not used again.
+
+        Nothing happens to a place that was lent before a fork: it is on the shelf of the parent.
+        """
+        if place not in self._lent:
+            return
         self._lent.remove(place)
         if place.session is None:
             return

@@ -50,6 +50,7 @@ class _Session(Known):
 
     def _refuse_if_closed(self) -> None:
         if not self.usable:
+            self._refuse_if_inherited()
             raise errors.ConnectionFailed(
                 "this session is not open; use it with `with`, or call open()",
                 server=str(self.server),
@@ -146,7 +147,7 @@ class SmtpSession(_Session):
         from courriel.network.line import refuse_if_broken  # noqa: PLC0415
         from courriel.session.many import Supply, stream_on  # noqa: PLC0415 - not for one message
 
-        refuse_if_broken(not self.usable, self.server)
+        refuse_if_broken(self._line)
         stream = stream_on(self._dialogue, on_refused, window)
         supply = Supply(messages)
         with self._line.turn:
@@ -260,7 +261,7 @@ class AsyncSmtpSession(_Session):
         from courriel.network.line import refuse_if_broken  # noqa: PLC0415
         from courriel.session.many import AsyncSupply, stream_on  # noqa: PLC0415 - not for one message
 
-        refuse_if_broken(not self.usable, self.server)
+        refuse_if_broken(self._line)
         stream = stream_on(self._dialogue, on_refused, window)
         supply = AsyncSupply(messages)
         with self._line.turn:
