@@ -18,6 +18,7 @@ from courriel.model.credentials import Credentials
 from courriel.model.receipt import Receipt
 from courriel.model.server import Server
 from courriel.network import forks
+from courriel.session import server_memory
 from courriel.session.pace import Slots, asks_to_slow_down
 from courriel.session.shelf import Limits, Place, Shelf, Ticket
 from courriel.session.smtp import AsyncSmtpSession, SmtpSession
@@ -34,7 +35,7 @@ class Lending(Generic[S]):
     def __init__(self, server: Server | str, credentials: Credentials | None, limits: Limits) -> None:
         self.server = server if isinstance(server, Server) else Server(server)
         self._credentials = credentials
-        self._shelf: Shelf[S] = Shelf(limits, _sound)
+        self._shelf: Shelf[S] = Shelf(limits, _sound, server_memory.of(self.server))
         self._slots = Slots(limits.rate)
         self._pausing: set[Callable[[], None]] = set()  # calls those who have a session, and wait for their moment
         self._lock = allocate_lock()
@@ -151,8 +152,8 @@ class Lending(Generic[S]):
         if self._shelf.at_ease:
             return now
         with self._lock:
-            gait = self._shelf.gait(now)
-            return self._slots.reserve(max(now, gait.since + gait.gap), gait.gap)
+            throttle = self._shelf.throttle(now)
+            return self._slots.reserve(max(now, throttle.since + throttle.gap), throttle.gap)
 
     def _unused(self, moment: float) -> None:
         with self._lock:
@@ -197,11 +198,17 @@ class Warm:
     _lender: Lending[SmtpSession] | Lending[AsyncSmtpSession]
     _place: Place[SmtpSession] | Place[AsyncSmtpSession]
     _counting: Counting
+    _dialogue: SmtpDialogue
     _openings: int
+    _filled: int
+
+    def _converse_by(self, dialogue: Counting) -> None:
+        dialogue.count.facts = server_memory.of(dialogue.server)
+        self._dialogue = self._counting = dialogue
 
     def _opened(self) -> None:
         """It has been opened by us."""
-        self._openings = self._counting.openings
+        self._openings, self._filled = self._counting.openings, self._counting.count.filled
         self._place.opened(monotonic())
 
     def _found_dead(self) -> None:
@@ -213,11 +220,13 @@ class Warm:
         """These messages were handed over, or were not."""
         now, place = monotonic(), self._place
         if self._counting.openings != self._openings:
-            # The dialogue found the line dead, and opened another one by itself (scar 15).
-            self._lender._hung_up(begun - place.used, now)
+            if self._counting.count.filled == self._filled:
+                # The dialogue found the line dead, and opened another one by itself (scar 15).
+                self._lender._hung_up(begun - place.used, now)
             self._opened()
         place.used = now
-        place.messages += len(outcomes)
+        place.messages = self._counting.count.carried
+        self._lender._shelf.meter.count(now, len(outcomes))
         for outcome in outcomes:
             if not (isinstance(outcome, Receipt) and outcome.complete) and asks_to_slow_down(outcome):
                 broken = isinstance(outcome, errors.CourrielError) and not outcome.session_usable

@@ -42,9 +42,12 @@ class SmtpPool(Lending[SmtpSession]):
     Sessions are opened when they are needed. One that has been silent for `idle` seconds (or half of what this server
     has hung up after), that is `age` seconds old or has carried so many `messages` is replaced; all that is looked at
     when the pool is called, there is no thread behind it. Who finds no session free waits for `wait` seconds, first
-    come, first served. `rate` ("30/m") holds for all together. A server that asks for it (421, 432, 4.7.0, 4.3.2) gets
-    half the sessions and longer gaps between messages; each quiet minute gives a little back. Raises UsageError for
+    come, first served. `rate` ("30/m") holds for all together. A server that asks for it (432,
+    4.7.0, most kinds of 421) gets half the sessions and half the rate; some quiet seconds give a little back. One that
+    takes fewer than `messages` in a session is remembered, and gets its new session in time. Raises UsageError for
     limits that cannot be meant.
+
+    After a fork the pool opens sessions of its own in the child process, with limits and a rate of its own.
 
     A session that cannot be opened is an error for its caller, unless others work: then the caller waits for one of
     them. With none alive all who wait are told at once, and do not try one after the other.

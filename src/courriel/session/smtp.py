@@ -38,12 +38,14 @@ class _Session(Known):
 
     def __init__(self, server: Server, credentials: Credentials | None, line: blocking.Line | awaiting.Line) -> None:
         from courriel.dialogue.smtp import SmtpDialogue  # noqa: PLC0415
+        from courriel.session import server_memory  # noqa: PLC0415 - see there
         from courriel.session.outgoing import made_ready  # noqa: PLC0415 - kept, since each `send` would feel its import
 
         self.server = server
         self._known = line
         self._made_ready = made_ready
         self._dialogue = SmtpDialogue(server, credentials)
+        self._dialogue.count.facts = server_memory.of(server)
 
     def _talk_of(self) -> SmtpDialogue:
         return self._dialogue
