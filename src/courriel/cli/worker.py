@@ -6,7 +6,7 @@ import click
 
 from courriel.cli.command import Command, Manner, option
 from courriel.cli.outbox_words import outbox_option
-from courriel.cli.speaking import Words
+from courriel.cli.speaking import Words, say
 
 
 @click.command(
@@ -23,6 +23,7 @@ from courriel.cli.speaking import Words
         "courriel worker",
         "courriel worker --outbox outbox.db --workers 4 --via billing",
         "courriel worker --once",
+        "courriel worker --once --for 55",
     ],
 )
 @outbox_option
@@ -30,17 +31,30 @@ from courriel.cli.speaking import Words
         fr="Combien envoient à la fois.", en="How many send at a time.")  # fmt: skip
 @option("--via", multiple=True, value=Words("VOIE", "WAY"), fr="Par cette voie seulement ; se répète.",
         en="By this way out only; may be repeated.")  # fmt: skip
-@option("--once", is_flag=True, fr="Envoie ce qui est dû maintenant, puis s'arrête.",
-        en="Sends what is due now, and ends.")  # fmt: skip
+@option("--once", is_flag=True, fr="Envoie ce qui est dû, au rythme de chaque voie, puis s'arrête.",
+        en="Sends what is due, at the rate of each way, and ends.")  # fmt: skip
+@option("--for", "for_seconds", type=click.FloatRange(0, min_open=True), value=Words("SECONDES", "SECONDS"),
+        fr="Avec --once : s'arrête après ce temps, même s'il reste des mails que le rythme de la voie retient.",
+        en="With --once: ends after this time, though mails may be left that the rate of their way holds back.")  # fmt: skip
 @option("--grace", type=click.FloatRange(0), default=30.0, show_default=True, value=Words("SECONDES", "SECONDS"),
         fr="Combien attendre, à la fin, les réponses qui manquent.",
         en="How long to wait, at the end, for answers that are missing.")  # fmt: skip
 @click.pass_obj
-def command(manner: Manner, place: str | None, workers: int, via: tuple[str, ...], once: bool, grace: float) -> int:
+def command(
+    manner: Manner,
+    place: str | None,
+    workers: int,
+    via: tuple[str, ...],
+    once: bool,
+    for_seconds: float | None,
+    grace: float,
+) -> int:
     """Send, and tell of it."""
     from courriel.cli.outbox_words import open_outbox
     from courriel.cli.working import Working
 
+    if for_seconds is not None and not once:
+        raise click.UsageError(say("--for va avec --once.", "--for goes with --once."))
     with open_outbox(place) as outbox:
         working = Working(manner, outbox, list(via) or None)
-        return working.once() if once else working.until_told(workers, grace)
+        return working.once(for_seconds) if once else working.until_told(workers, grace)

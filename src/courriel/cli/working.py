@@ -44,9 +44,9 @@ class Working:
         for event in _EVENTS:
             outbox.on(event, self._listener(event))
 
-    def once(self) -> int:
-        """Send what is due now."""
-        self._outbox.run_once(lanes=self._lanes)
+    def once(self, for_seconds: float | None = None) -> int:
+        """Send what is due now, for so many seconds at most."""
+        self._outbox.run_once(lanes=self._lanes, for_seconds=for_seconds)
         self._tell_news()
         self._say_what_is_left(0)
         return self._report.status

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from courriel.model.envelope import Notify, Return
     from courriel.model.message import Addresses, Priority
     from courriel.session.outgoing import Sendable
+    from courriel.session.pool import SmtpPool
     from courriel.session.smtp import AsyncSmtpSession, SmtpSession
     from courriel.session.wishes import OnRefused
 
@@ -89,6 +90,8 @@ def send(message: Sendable | None = None, *, via: WayOut | SmtpSession = None, *
     if route.server is None:
         return _keep(route, sending)
     route.say_warnings()
+    if route.pooled:
+        return _by_shared_pool(route, sending)
     from courriel.session.smtp import SmtpSession
 
     with SmtpSession(route.server, route.credentials()) as session:
@@ -114,6 +117,8 @@ async def asend(
     if route.server is None:
         return await to_thread(_keep, route, sending)
     route.say_warnings()
+    if route.pooled:
+        return await to_thread(_by_shared_pool, route, sending)
     from courriel.session.smtp import AsyncSmtpSession
 
     credentials = await to_thread(route.credentials)
@@ -232,7 +237,18 @@ def _wrong_way(way: object, sentence: str) -> errors.UsageError:
     return errors.UsageError(f"via: {sentence}, and not {type(way).__name__}", stage="compose")
 
 
-def _send(session: SmtpSession, sending: _Sending) -> Receipt:
+def _by_shared_pool(route: Route, sending: _Sending) -> Receipt:
+    """Over a session that all sends of this process by this route share, as fast as it says."""
+    from courriel.delivery.connect import forget_shared_pool, shared_pool
+
+    try:
+        return _send(shared_pool(route), sending)
+    except errors.AuthenticationRefused:
+        forget_shared_pool(route)  # the password may be another one by now
+        raise
+
+
+def _send(session: SmtpSession | SmtpPool, sending: _Sending) -> Receipt:
     wishes = sending.wishes
     return session.send(
         sending.message,

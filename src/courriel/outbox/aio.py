@@ -222,9 +222,15 @@ class AsyncOutbox:
         """A worker that sends for as long as an `async with` block lasts."""
         return AsyncWorker(self._outbox.worker(workers=workers, lanes=lanes, confirm=confirm, batch=batch), self._ask)
 
-    async def run_once(self, *, lanes: Iterable[str] | None = None, confirm: Confirm | None = None) -> int:
+    async def run_once(
+        self,
+        *,
+        lanes: Iterable[str] | None = None,
+        confirm: Confirm | None = None,
+        for_seconds: float | None = None,
+    ) -> int:
         """Send what is due now, and return how many mails were tried."""
-        return await self._ask(partial(self._outbox.run_once, lanes=lanes, confirm=confirm))
+        return await self._ask(partial(self._outbox.run_once, lanes=lanes, confirm=confirm, for_seconds=for_seconds))
 
     async def reopen(self) -> None:
         """Begin anew after OutboxUncertain."""

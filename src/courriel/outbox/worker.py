@@ -13,12 +13,13 @@ import socket
 import time
 from collections.abc import Callable, Iterable
 from random import random
-from threading import Event, Lock, Thread
+from threading import Event, Semaphore, Thread
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
 
 from courriel import errors
+from courriel.delivery.route import Route
 from courriel.network import forks
 from courriel.outbox import policy
 from courriel.outbox.batch import LEASE, Batch, lease_of_mark
@@ -28,9 +29,10 @@ from courriel.outbox.keeper import Keeper
 from courriel.outbox.listeners import Event as News
 from courriel.outbox.listeners import Listeners
 from courriel.outbox.recorder import Entry, Recorder, reopen
-from courriel.outbox.store import UNSURE, Claimed, Job, LaneInfo, Settlement, State, Store, Terms
+from courriel.outbox.store import UNSURE, Claimed, Job, LaneInfo, Query, Settlement, State, Store, Terms
 from courriel.outbox.ticket import Ticket
 from courriel.outbox.ways import Way, Ways, shown
+from courriel.session.pace import Rate
 from courriel.values import dataclass
 
 if TYPE_CHECKING:
@@ -88,7 +90,8 @@ class Worker:
         self._workers = workers
         self._holder = f"{socket.gethostname()}:{os.getpid()}"
         self._halt = Event()
-        self._locks: dict[int, Lock] = {}
+        self._locks: dict[object, Semaphore] = {}
+        self._rated: dict[str, str] = {}  # the rate that the way of a lane gave it
         self._unknown: set[str] = set()  # lanes that were complained about
         self._threads: list[Thread] = []
         self._recorder: Recorder | None = None
@@ -148,16 +151,28 @@ class Worker:
         while not self._halt.wait(_LOOK):
             pass
 
-    def run_once(self) -> int:
-        """Send what is due now, in the calling thread, and return how many mails were tried. Safe from anywhere."""
+    def run_once(self, for_seconds: float | None = None) -> int:
+        """Send what is due, in the calling thread, and return how many mails were tried. Safe from anywhere.
+
+        A lane with a rate is sent at that rate: it ends when nothing is due any more, or when `for_seconds` have passed
+        (default: no limit); what is in hand then is finished.
+        """
         if self._recorder is not None:
             raise errors.UsageError("this worker runs already")
+        ends = monotonic() + checked_seconds(for_seconds)
         self._recorder, tried = self._new_recorder(), 0
         self._keeper.start()
         carrier = Carrier()
         try:
-            while done := sum(self._serve(lane, carrier)[0] for lane in self._lanes_now()):
+            while not self._halt.is_set():
+                done = sum(self._serve(lane, carrier)[0] for lane in self._lanes_now())
                 tried += done
+                pause = 0.0 if done else self._pause_for_rate()
+                if pause is None or monotonic() + pause >= ends:
+                    break
+                if pause:
+                    carrier.tidy()
+                    self._halt.wait(pause)
             return tried
         finally:
             carrier.close()
@@ -213,7 +228,8 @@ class Worker:
         except errors.UsageError as unknown:
             self._complain(lane, unknown)
             return 0, _LOOK
-        with sessions_at_once(way, self._locks):
+        self._keep_rate(lane, way)
+        with sessions_at_once(lane, way, self._locks):
             began = monotonic()
             claimed = self._claim(lane, way, carrier)
             self._tell_recovered(claimed)
@@ -221,6 +237,13 @@ class Worker:
             if claimed.jobs:
                 self._send(lane, way, carrier, claimed, began)
             return len(claimed.jobs), min(gap or _LOOK, _LOOK)
+
+    def _keep_rate(self, lane: str, way: Way) -> None:
+        """A rate in the URL or the profile of a lane is the lane's own, kept by the store for all workers."""
+        rate = way.rate if isinstance(way, Route) else ""
+        if rate and self._rated.get(lane) != rate:
+            self._store.set_lane(lane, {"gap": Rate.parse(rate).gap})
+            self._rated[lane] = rate
 
     def _claim(self, lane: str, way: Way, carrier: Carrier) -> Claimed:
         """The next mails of a lane; what became of those before is written down with it.
@@ -233,6 +256,20 @@ class Worker:
         assert self._recorder is not None
         claimed = self._recorder.settle_with(lambda done: self._store.go_on(done, lane, self._batch, terms))
         return claimed or self._store.claim(lane, self._batch, lease=LEASE, holder=self._holder)
+
+    def _pause_for_rate(self) -> float | None:
+        """Seconds until a lane may go on that holds mail back for its rate alone; None when no lane does."""
+        now = time.time()
+        gaps = [
+            lane.gap
+            for lane in self._store.lanes()
+            if lane.gap and not lane.stopped and not lane.paused and self._serves(lane.name)
+            if any(mail.due <= now for mail in self._store.read(Query(state=State.READY, lane=lane.name)))
+        ]
+        return min(min(gaps), _LOOK) if gaps else None
+
+    def _serves(self, lane: str) -> bool:
+        return (self._lanes is None or lane in self._lanes) and lane not in self._unknown
 
     def _complain(self, lane: str, unknown: errors.UsageError) -> None:
         if lane not in self._unknown:
@@ -348,6 +385,15 @@ class _Outcome:
 
 
 # The steps.
+
+
+def checked_seconds(for_seconds: float | None) -> float:
+    """How long to go on. Raises UsageError."""
+    if for_seconds is None:
+        return float("inf")
+    if isinstance(for_seconds, bool) or not isinstance(for_seconds, int | float) or not for_seconds > 0:
+        raise errors.UsageError(f"for_seconds: a number of seconds above zero, not {for_seconds!r}")
+    return for_seconds
 
 
 def _decision(job: Job, result: policy.Result, batch: Batch) -> policy.Decision:

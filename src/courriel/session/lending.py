@@ -18,10 +18,12 @@ from courriel.model.credentials import Credentials
 from courriel.model.receipt import Receipt
 from courriel.model.server import Server
 from courriel.network import forks
+from courriel.network.transcript import Transcript
 from courriel.session import server_memory
-from courriel.session.pace import Slots, asks_to_slow_down
+from courriel.session.pace import Rate, Slots, asks_to_slow_down
 from courriel.session.shelf import Limits, Place, Shelf, Ticket
 from courriel.session.smtp import AsyncSmtpSession, SmtpSession
+from courriel.values import replace
 
 S = TypeVar("S", bound=SmtpSession | AsyncSmtpSession)
 
@@ -32,9 +34,16 @@ OPENING = ("connect", "secure", "greeting", "hello", "authenticate")
 class Lending(Generic[S]):
     """A pool without its waiting."""
 
-    def __init__(self, server: Server | str, credentials: Credentials | None, limits: Limits) -> None:
-        self.server = server if isinstance(server, Server) else Server(server)
-        self._credentials = credentials
+    def __init__(
+        self,
+        server: Server | str,
+        credentials: Credentials | None,
+        limits: Limits,
+        transcript: Transcript | None = None,
+    ) -> None:
+        self.server, self._credentials, limits = _told_by(server, credentials, limits)
+        self.transcript = transcript
+        """Told all that is said in every session, secrets left out; each line names its session."""
         self._shelf: Shelf[S] = Shelf(limits, _sound, server_memory.of(self.server))
         self._slots = Slots(limits.rate)
         self._pausing: set[Callable[[], None]] = set()  # calls those who have a session, and wait for their moment
@@ -85,6 +94,10 @@ class Lending(Generic[S]):
     def _let_go(self, sessions: list[S]) -> None:
         """Say goodbye to these, soon; the lock is not held."""
         raise NotImplementedError
+
+    def transcript_of_session(self) -> Transcript | None:
+        """The transcript for one more session."""
+        return None if self.transcript is None else self.transcript.of_session()
 
     # Asking and coming back.
 
@@ -190,6 +203,28 @@ class Lending(Generic[S]):
     def _standing(self) -> str:
         shelf = self._shelf
         return f"{shelf.lent} of {self.limits.size} in use, {shelf.resting} at rest, {self.waiting} waiting"
+
+
+def _told_by(
+    server: Server | str, credentials: Credentials | None, limits: Limits
+) -> tuple[Server, Credentials | None, Limits]:
+    """Server, login and limits; a URL holds all three, and what it says of the pool counts."""
+    if isinstance(server, Server) or not ("://" in server or "@" in server):
+        return server if isinstance(server, Server) else Server(server), credentials, limits
+    from courriel import Route  # noqa: PLC0415 - by the front door: what reads URLs stands above
+
+    route = Route.parse(server)
+    if route.server is None or route.reads:
+        raise errors.UsageError(f"a pool sends to a server, and {route.name} is none to send to", stage="compose")
+    if credentials is not None and route.user:
+        raise errors.UsageError("credentials, and a login in the URL as well: one of the two", stage="compose")
+    limits = replace(
+        limits,
+        size=route.pool or limits.size,
+        messages=route.max_messages or limits.messages,
+        rate=Rate.of(route.rate) if route.rate else limits.rate,
+    )
+    return route.server, credentials or route.credentials(), limits
 
 
 class Warm:

@@ -52,6 +52,11 @@ class Rate:
         """Take a rate as people give it: as text, or made already, or none."""
         return cls.parse(rate) if isinstance(rate, str) else rate
 
+    @property
+    def gap(self) -> float:
+        """Mean seconds from one message to the next."""
+        return self.seconds / self.messages
+
     def __str__(self) -> str:
         unit = next((name for name, seconds in _UNITS.items() if seconds == self.seconds), None)
         return f"{self.messages}/{unit}" if unit else f"{self.messages} in {self.seconds:g} s"

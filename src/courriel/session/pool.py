@@ -17,6 +17,7 @@ from courriel.model.credentials import Credentials
 from courriel.model.envelope import Envelope, Notify, Return
 from courriel.model.receipt import Receipt
 from courriel.model.server import Server
+from courriel.network.transcript import Transcript
 from courriel.session.lending import Lending, never_begun
 from courriel.session.outgoing import Sendable
 from courriel.session.pace import Rate
@@ -33,6 +34,9 @@ _A_LOOK = 1.0  # seconds after which a thread that waits looks for itself whethe
 
 class SmtpPool(Lending[SmtpSession]):
     """Up to `size` open sessions to one server, for any number of threads.
+
+    `server` is a Server, a host name (TLS, port 465), or a URL, with its login and `?pool=4&rate=30/m&max_messages=100`;
+    `courriel.connect` takes profiles too.
 
         with SmtpPool(Server("smtp.example.org"), Password("ada", secret)) as pool:
             receipt = pool.send(message)          # in any thread, as often as wished
@@ -64,8 +68,9 @@ class SmtpPool(Lending[SmtpSession]):
         messages: int = 100,
         wait: float = 30.0,
         rate: Rate | str | None = None,
+        transcript: Transcript | None = None,
     ) -> None:
-        super().__init__(server, credentials, Limits(size, idle, age, messages, wait, Rate.of(rate)))
+        super().__init__(server, credentials, Limits(size, idle, age, messages, wait, Rate.of(rate)), transcript)
 
     def send(
         self,
@@ -125,6 +130,13 @@ class SmtpPool(Lending[SmtpSession]):
         closed when they come back; `hang_up` cuts those, too.
         """
         self._shut()
+
+    def close_idle(self) -> None:
+        """Say goodbye on every session that nobody uses; the pool goes on, and opens others when they are needed."""
+        with self._lock:
+            self._shelf.put_all_away()
+            gone = self._shelf.discarded()
+        self._let_go(gone)
 
     def hang_up(self) -> None:
         """Close, and cut what is on its way: those messages fail, and may be in doubt."""

@@ -18,6 +18,7 @@ from courriel.model.receipt import Receipt
 from courriel.model.server import Server
 from courriel.network import forks
 from courriel.session.gathering import Act, Gathering
+from courriel.network.transcript import Transcript
 from courriel.session.lending import never_begun
 from courriel.session.outgoing import Outgoing, Sendable
 from courriel.session.pace import Rate
@@ -55,10 +56,11 @@ class AsyncSmtpPool(Gathering):
         messages: int = 100,
         wait: float = 30.0,
         rate: Rate | str | None = None,
+        transcript: Transcript | None = None,
     ) -> None:
         from asyncio import get_running_loop  # noqa: PLC0415 - those who block do not pay for asyncio
 
-        super().__init__(server, credentials, Limits(size, idle, age, messages, wait, Rate.of(rate)))
+        super().__init__(server, credentials, Limits(size, idle, age, messages, wait, Rate.of(rate)), transcript)
         self._prepare_to_gather()
         self._running_loop = get_running_loop
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -298,6 +298,11 @@ class Shelf(Generic[S]):
         for place in [place for place in self._resting if not self._is_good(place, now)]:
             self._discard(place)
 
+    def put_all_away(self) -> None:
+        """Let go of everything that rests."""
+        for place in list(self._resting):
+            self._discard(place)
+
     def discarded(self) -> list[S]:
         """The sessions that are to be closed now; each is named once."""
         taken, self._discarded = self._discarded, []
@@ -306,8 +311,7 @@ class Shelf(Generic[S]):
     def close(self) -> list[Ticket[S]]:
         """No more: what rests is discarded, what is lent will be when it comes back, and these have waited in vain."""
         self.closed = True
-        for place in list(self._resting):
-            self._discard(place)
+        self.put_all_away()
         waiting, self._waiting = list(self._waiting), deque()
         return waiting
 

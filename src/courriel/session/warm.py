@@ -32,7 +32,7 @@ class WarmSession(Warm, SmtpSession):
     """A session of a pool."""
 
     def __init__(self, pool: SmtpPool, credentials: Credentials | None, place: Place[SmtpSession]) -> None:
-        super().__init__(pool.server, credentials)
+        super().__init__(pool.server, credentials, transcript=pool.transcript_of_session())
         self._converse_by(Counting(pool.server, credentials))
         self._counting.count.most = pool.limits.messages
         self._pool = self._lender = pool
@@ -101,7 +101,7 @@ class AsyncWarmSession(Warm, AsyncSmtpSession):
     """A session of a pool."""
 
     def __init__(self, pool: AsyncSmtpPool, credentials: Credentials | None, place: Place[AsyncSmtpSession]) -> None:
-        super().__init__(pool.server, credentials)
+        super().__init__(pool.server, credentials, transcript=pool.transcript_of_session())
         self._converse_by(Counting(pool.server, credentials))
         self._counting.count.most = pool.limits.messages
         self._pool = self._lender = pool

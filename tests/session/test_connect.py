@@ -1,0 +1,160 @@
+"""Sessions and pools made from a setting: a URL, a profile, what the settings say."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import courriel
+from courriel import AsyncSmtpPool, AsyncSmtpSession, Message, Password, Sandbox, SmtpPool, SmtpSession, errors
+from courriel.delivery.connect import shared_pool
+from courriel.delivery.route import Route
+from courriel.session.pace import Rate
+from session.crowd import Crowd
+
+LIMITS = "pool=2&rate=50/s&max_messages=7"
+
+
+@pytest.fixture(autouse=True)
+def nobody_s_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("COURRIEL_URL", "COURRIEL_CAPTURE", "EMAIL_URL", "SMTP_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+
+@pytest.fixture
+def crowd() -> Iterator[Crowd]:
+    crowd = Crowd()
+    yield crowd
+    crowd.close()
+
+
+def url(crowd: Crowd, options: str = "") -> str:
+    return f"smtp://127.0.0.1:{crowd.port}?tls=none{options and '&'}{options}"
+
+
+def mail(n: int = 0) -> Message:
+    return Message(sender="ada@example.org", to="bob@example.org", subject=f"mail {n}", text="Hello.")
+
+
+def test_a_url_with_limits_is_read_and_written_back() -> None:
+    route = Route.parse(f"smtps://h.example?{LIMITS}")
+
+    assert (route.pool, route.rate, route.max_messages) == (2, "50/s", 7)
+    assert Route.parse(route.reveal_url()) == route
+    assert route.url == f"smtps://h.example?{LIMITS}"
+
+
+def test_connect_gives_a_session_or_the_pool_that_the_setting_asks_for(crowd: Crowd) -> None:
+    with courriel.connect(url(crowd)) as session:
+        assert isinstance(session, SmtpSession)
+        session.send(mail(1))
+    with courriel.connect(url(crowd, LIMITS)) as pool:
+        assert isinstance(pool, SmtpPool)
+        assert (pool.limits.size, pool.limits.rate, pool.limits.messages) == (2, Rate(50, 1), 7)
+        pool.send(mail(2))
+
+    assert crowd.total == 2
+
+
+def test_aconnect_gives_the_same_awaited(crowd: Crowd) -> None:
+    async def story() -> None:
+        async with await courriel.aconnect(url(crowd)) as session:
+            assert isinstance(session, AsyncSmtpSession)
+            await session.send(mail(1))
+        async with await courriel.aconnect(url(crowd, LIMITS)) as pool:
+            assert isinstance(pool, AsyncSmtpPool)
+            assert (pool.limits.size, pool.limits.messages) == (2, 7)
+            await pool.send(mail(2))
+
+    asyncio.run(story())
+
+    assert crowd.total == 2
+
+
+def test_connect_takes_a_profile_and_what_the_settings_say(crowd: Crowd, tmp_path: Path) -> None:
+    (tmp_path / "courriel.toml").write_text(f'url = "{url(crowd)}"\n[profiles.billing]\nurl = "{url(crowd, "pool=3")}"\n')
+
+    with courriel.connect() as session, courriel.connect("billing") as pool:
+        assert isinstance(session, SmtpSession)
+        assert isinstance(pool, SmtpPool)
+        assert pool.limits.size == 3
+
+
+@pytest.mark.parametrize("setting", ["memory:", "imaps://ada@h.example", "nobody-knows-this"])
+def test_what_has_no_session_for_sending_is_refused(setting: str) -> None:
+    with pytest.raises(errors.UsageError):
+        courriel.connect(setting)
+
+
+def test_a_pool_takes_a_url_with_its_login_and_limits(crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", "sesame")
+
+    pool = SmtpPool("smtps://ada@h.example?password=env:SECRET&pool=9&rate=30/m")
+
+    assert (pool.server.host, pool.server.port, pool.limits.size, pool.limits.rate) == ("h.example", 465, 9, Rate(30, 60))
+    assert pool._credentials == Password("ada", "sesame")
+    with SmtpPool(url(crowd, "max_messages=2")) as other:
+        for n in range(4):
+            other.send(mail(n))
+    assert crowd.came == 2
+
+
+@pytest.mark.parametrize("setting", ["memory:///x", "imaps://ada@h.example", "smtps://ada@h.example?password=env:X"])
+def test_a_pool_refuses_what_it_cannot_send_by(setting: str) -> None:
+    with pytest.raises(errors.UsageError):
+        SmtpPool(setting, Password("ada", "sesame"))
+
+
+def test_sends_by_one_setting_share_its_pool(crowd: Crowd) -> None:
+    setting = url(crowd, "pool=1")
+    for n in range(3):
+        courriel.send(mail(n), via=setting)
+    asyncio.run(courriel.asend(mail(3), via=setting))
+
+    assert crowd.total == 4
+    assert crowd.came == 1
+    shared_pool(Route.parse(setting)).close()
+
+
+def test_a_refused_login_is_read_anew_by_the_next_send(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Sandbox(users={"ada": "sesame"}) as sandbox:
+        setting = f"smtp://ada@127.0.0.1:{sandbox.port}?tls=none&password=env:SECRET&pool=1"
+        monkeypatch.setenv("SECRET", "wrong")
+        with pytest.raises(errors.AuthenticationRefused):
+            courriel.send(mail(), via=setting)
+        monkeypatch.setenv("SECRET", "sesame")
+
+        assert courriel.send(mail(), via=setting).complete
+        shared_pool(Route.parse(setting)).close()
+
+
+@pytest.mark.parametrize("most", [0, -1, True, "7"])
+def test_a_number_of_messages_that_cannot_be_meant_is_refused(most: int) -> None:
+    with pytest.raises(errors.UsageError):
+        SmtpSession("h.example", max_messages=most)
+
+
+def test_a_session_goes_on_over_a_new_connection_after_so_many_messages(crowd: Crowd) -> None:
+    with SmtpSession(Route.parse(url(crowd)).server or "", max_messages=2) as session:
+        for n in range(3):
+            session.send(mail(n))
+        list(session.send_many(mail(n) for n in range(3, 8)))
+
+    assert crowd.total == 8
+    assert crowd.came == 4
+
+
+def test_idle_sessions_are_closed_and_the_pool_goes_on(crowd: Crowd) -> None:
+    with SmtpPool(url(crowd)) as pool:
+        pool.send(mail(1))
+        pool.close_idle()
+        crowd.wait("connections", 0)
+
+        pool.send(mail(2))
+
+    assert crowd.came == 2
