@@ -124,11 +124,11 @@ class _Shared:
         import atexit
 
         self.pools: dict[Route, SmtpPool] = {}
-        self.after_fork()
-        forks.renew_in_child(self)
+        self._after_fork()
+        forks.renew_in_child(self, type(self)._after_fork)
         atexit.register(self.close)
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         self.lock = allocate_lock()
 
     def close(self) -> None:

@@ -74,7 +74,7 @@ class Line:
         self._flow: Flow[object] | None = None
         self._want = Receive("connect")
         self._over: asyncio.Future[Wait | BaseException] | None = None
-        forks.renew_in_child(self)
+        forks.renew_in_child(self, type(self)._after_fork)
 
     async def run(self, flow: Flow[T], *, opening: bool = False) -> T:
         """
@@ -193,7 +193,7 @@ class Line:
         """Whether nothing was heard for so long that the line may have died unheard."""
         return self._clock.rested()
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """Drop what is our parent's; this line may be opened anew, in an event loop of our own."""
         forks.keep_for_ever(self._arrivals, self._alarm, self._flow, self._over)
         self.turn = Turn()

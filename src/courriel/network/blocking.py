@@ -65,7 +65,7 @@ class Line:
         self._kernel_keeps_time = False  # on a line in clear, where it can
         self._room = _READ
         self._kernel_waits = 0.0  # seconds, as the kernel was told last
-        forks.renew_in_child(self)
+        forks.renew_in_child(self, type(self)._after_fork)
 
     def run(self, flow: Flow[T], *, opening: bool = False) -> T:
         """
@@ -135,7 +135,7 @@ class Line:
             line.close()
             self._note("hung up")
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """Drop what is our parent's; this line may be opened anew."""
         self.turn = Turn()  # another thread may have had it, and is not here
         self._early = bytearray()

@@ -1,7 +1,7 @@
 """
 What a forked process must not go on with: connections of its parent, locks that another thread held, dead threads.
 
-    forks.renew_in_child(self)      # from now on `self.after_fork()` is called in every process that is forked from this
+    forks.renew_in_child(self, type(self)._after_fork)      # called in every process that is forked from now on
 
 It costs one entry in a table for each object, and nothing when something is sent. A connection that two processes use
 mixes up their mails: in the child it is dropped without a word. `shutdown()`, QUIT and the close_notify of TLS would end
@@ -18,19 +18,16 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     import socket
-    from typing import Protocol
+    from collections.abc import Callable
+    from typing import Any, TypeVar
 
-    class Renewed(Protocol):
-        """Begins anew in a child process."""
-
-        def after_fork(self) -> None:
-            """Called in the child, before anything else runs there, once for each fork."""
+    T = TypeVar("T")
 
 
-def renew_in_child(thing: Renewed) -> None:
-    """Call its `after_fork` in each process that is forked while it exists."""
+def renew_in_child(thing: T, renew: Callable[[T], None]) -> None:
+    """Call this with it in each process that is forked while it exists, before anything else runs there."""
     key = id(thing)
-    _renewed[key] = ref(thing, lambda _: _renewed.pop(key, None))
+    _renewed[key] = ref(thing, lambda _: _renewed.pop(key, None)), renew
 
 
 def drop(line: socket.socket) -> None:
@@ -48,14 +45,14 @@ def keep_for_ever(*things: object) -> None:
 
 # The steps.
 
-_renewed: dict[int, ref[Renewed]] = {}
+_renewed: dict[int, tuple[ref[Any], Callable[[Any], None]]] = {}
 _kept: list[object] = []
 
 
 def _renew_all() -> None:
-    for each in list(_renewed.values()):
+    for each, renew in list(_renewed.values()):
         if (thing := each()) is not None:
-            thing.after_fork()
+            renew(thing)
 
 
 if hasattr(os, "register_at_fork"):

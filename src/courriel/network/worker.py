@@ -21,9 +21,9 @@ class Worker:
     def __init__(self, name: str) -> None:
         self._name = name
         self._threads: ThreadPoolExecutor | None = None
-        forks.renew_in_child(self)
+        forks.renew_in_child(self, type(self)._after_fork)
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """The thread is our parent's: what we gave it would never be done."""
         forks.keep_for_ever(self._threads)
         self._threads = None

@@ -13,9 +13,9 @@ class Bell:
     def __init__(self) -> None:
         self.rung = 0
         self._condition = Condition()
-        forks.renew_in_child(self)
+        forks.renew_in_child(self, type(self)._after_fork)
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """Another thread may have had the lock, and is not in this process."""
         self._condition = Condition()
 

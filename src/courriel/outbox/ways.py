@@ -39,11 +39,11 @@ class Ways:
         self._given: dict[str, Way] = {}
         self._elsewhere = elsewhere
         self._lock = Lock()
-        forks.renew_in_child(self)
+        forks.renew_in_child(self, type(self)._after_fork)
         for name, way in given.items():
             self.give(name, way)
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """Another thread may have had the lock, and is not in this process."""
         self._lock = Lock()
 

@@ -96,9 +96,9 @@ class Worker:
         self._threads: list[Thread] = []
         self._recorder: Recorder | None = None
         self._keeper = Keeper(tools, confirm)
-        forks.renew_in_child(self)
+        forks.renew_in_child(self, type(self)._after_fork)
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """Nothing runs in a child process: threads, results that wait to be written and leases are our parent's.
 
         This worker may be started there, and is another one then.

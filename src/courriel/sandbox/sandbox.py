@@ -92,9 +92,9 @@ class Sandbox:
         self._folder_of_papers: TemporaryDirectory[str] | None = None
         self._tls: ssl.SSLContext | None = None
         self._lock = Lock()
-        forks.renew_in_child(self)
+        forks.renew_in_child(self, type(self)._after_fork)
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """The child of a fork does not serve: threads, files and connections are its parent's."""
         forks.keep_for_ever(self._aside, self._listeners, self._folder_of_papers)
         self._lock = Lock()

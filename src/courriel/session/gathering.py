@@ -38,10 +38,10 @@ class Gathering(Lending[AsyncSmtpSession]):
         self._leaving: set[asyncio.Task[None]] = set()  # who says goodbye
         self._opening: set[Ticket[AsyncSmtpSession]] = set()  # of carriers whose session is not open yet
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """Those who wait and those who carry are tasks of our parent's loop."""
         forks.keep_for_ever(self._bag, self._carriers, self._leaving, self._opening)
-        super().after_fork()
+        super()._after_fork()
         self._prepare_to_gather()
 
     @property

@@ -48,7 +48,7 @@ class Lending(Generic[S]):
         self._slots = Slots(limits.rate)
         self._pausing: set[Callable[[], None]] = set()  # calls those who have a session, and wait for their moment
         self._lock = allocate_lock()
-        forks.renew_in_child(self)
+        forks.renew_in_child(self, type(self)._after_fork)
 
     @property
     def limits(self) -> Limits:
@@ -79,7 +79,7 @@ class Lending(Generic[S]):
         state = "closed" if self.closed else self._standing()
         return f"<{type(self).__name__} {self.server} {self.server.security.name} {state}>"
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """Begin anew in a child process: sessions, those who use them and those who wait are our parent's.
 
         Those sessions drop their connections themselves. What the server was found to bear is still known.

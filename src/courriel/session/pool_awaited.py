@@ -160,10 +160,10 @@ class AsyncSmtpPool(Gathering):
 
     # The steps.
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """Begin anew in a child process, in an event loop of its own."""
         forks.keep_for_ever(self._loop, self._alarm)
-        super().after_fork()
+        super()._after_fork()
         self._loop = self._alarm = None
 
     def _here(self) -> asyncio.AbstractEventLoop:
