@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import courriel
-from courriel import AsyncSmtpPool, AsyncSmtpSession, Message, Password, Sandbox, SmtpPool, SmtpSession, errors
+from courriel import AsyncSmtpPool, AsyncSmtpSession, Message, Sandbox, SmtpPool, SmtpSession, errors
 from courriel.delivery.connect import shared_pool
 from courriel.delivery.route import Route
 from courriel.session.pace import Rate
@@ -77,7 +77,9 @@ def test_aconnect_gives_the_same_awaited(crowd: Crowd) -> None:
 
 
 def test_connect_takes_a_profile_and_what_the_settings_say(crowd: Crowd, tmp_path: Path) -> None:
-    (tmp_path / "courriel.toml").write_text(f'url = "{url(crowd)}"\n[profiles.billing]\nurl = "{url(crowd, "pool=3")}"\n')
+    (tmp_path / "courriel.toml").write_text(
+        f'url = "{url(crowd)}"\n[profiles.billing]\nurl = "{url(crowd, "pool=3")}"\n'
+    )
 
     with courriel.connect() as session, courriel.connect("billing") as pool:
         assert isinstance(session, SmtpSession)
@@ -91,23 +93,31 @@ def test_what_has_no_session_for_sending_is_refused(setting: str) -> None:
         courriel.connect(setting)
 
 
-def test_a_pool_takes_a_url_with_its_login_and_limits(crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SECRET", "sesame")
+@pytest.mark.parametrize("setting", ["smtps://ada@h.example?pool=2", "orange:ada@orange.fr"])
+@pytest.mark.parametrize("pool", [SmtpPool, AsyncSmtpPool])
+def test_a_pool_says_who_reads_urls(pool: type[SmtpPool], setting: str) -> None:
+    with pytest.raises(errors.InvalidServer, match=r"courriel\.connect"):
+        pool(setting)
 
-    pool = SmtpPool("smtps://ada@h.example?password=env:SECRET&pool=9&rate=30/m")
 
-    assert (pool.server.host, pool.server.port, pool.limits.size, pool.limits.rate) == ("h.example", 465, 9, Rate(30, 60))
-    assert pool._credentials == Password("ada", "sesame")
-    with SmtpPool(url(crowd, "max_messages=2")) as other:
+def test_the_limits_of_a_url_hold(crowd: Crowd) -> None:
+    with courriel.connect(url(crowd, "pool=1&max_messages=2")) as pool:
         for n in range(4):
-            other.send(mail(n))
+            pool.send(mail(n))
+
     assert crowd.came == 2
 
 
-@pytest.mark.parametrize("setting", ["memory:///x", "imaps://ada@h.example", "smtps://ada@h.example?password=env:X"])
-def test_a_pool_refuses_what_it_cannot_send_by(setting: str) -> None:
-    with pytest.raises(errors.UsageError):
-        SmtpPool(setting, Password("ada", "sesame"))
+def test_a_pool_sends_what_send_is_given(crowd: Crowd) -> None:
+    async def story() -> None:
+        async with await courriel.aconnect(url(crowd, "pool=1")) as pool:
+            await courriel.asend(mail(2), via=pool)
+
+    with courriel.connect(url(crowd, "pool=1")) as pool:
+        courriel.send(mail(1), via=pool)
+    asyncio.run(story())
+
+    assert crowd.total == 2
 
 
 def test_sends_by_one_setting_share_its_pool(crowd: Crowd) -> None:
@@ -150,7 +160,8 @@ def test_a_session_goes_on_over_a_new_connection_after_so_many_messages(crowd: C
 
 
 def test_idle_sessions_are_closed_and_the_pool_goes_on(crowd: Crowd) -> None:
-    with SmtpPool(url(crowd)) as pool:
+    with courriel.connect(url(crowd, "pool=4")) as pool:
+        assert isinstance(pool, SmtpPool)
         pool.send(mail(1))
         pool.close_idle()
         crowd.wait("connections", 0)

@@ -36,6 +36,8 @@ from courriel.cli.speaking import Words, say
 @option("--for", "for_seconds", type=click.FloatRange(0, min_open=True), value=Words("SECONDES", "SECONDS"),
         fr="Avec --once : s'arrête après ce temps, même s'il reste des mails que le rythme de la voie retient.",
         en="With --once: ends after this time, though mails may be left that the rate of their way holds back.")  # fmt: skip
+@option("--transcript", is_flag=True, fr="Montre les conversations, sans les secrets ni les messages.",
+        en="Show the conversations, without secrets or messages.")  # fmt: skip
 @option("--grace", type=click.FloatRange(0), default=30.0, show_default=True, value=Words("SECONDES", "SECONDS"),
         fr="Combien attendre, à la fin, les réponses qui manquent.",
         en="How long to wait, at the end, for answers that are missing.")  # fmt: skip
@@ -47,6 +49,7 @@ def command(
     via: tuple[str, ...],
     once: bool,
     for_seconds: float | None,
+    transcript: bool,
     grace: float,
 ) -> int:
     """Send, and tell of it."""
@@ -56,5 +59,5 @@ def command(
     if for_seconds is not None and not once:
         raise click.UsageError(say("--for va avec --once.", "--for goes with --once."))
     with open_outbox(place) as outbox:
-        working = Working(manner, outbox, list(via) or None)
+        working = Working(manner, outbox, list(via) or None, transcript=transcript)
         return working.once(for_seconds) if once else working.until_told(workers, grace)

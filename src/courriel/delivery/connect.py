@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from _thread import allocate_lock
 
-from courriel import errors
 from courriel.delivery import profiles
 from courriel.delivery.quoting import refusal
 from courriel.delivery.route import Route
@@ -35,7 +34,9 @@ SIZE = 4
 _MOST_SHARED = 32  # pools of one process
 
 
-def connect(setting: str | Route | Server | None = None, *, transcript: Transcript | None = None) -> SmtpSession | SmtpPool:
+def connect(
+    setting: str | Route | Server | None = None, *, transcript: Transcript | None = None
+) -> SmtpSession | SmtpPool:
     """Make the session that a setting means, or the pool where it says `pool=` or `rate=`; use it with `with`.
 
     `setting` is a URL, the name of a profile, a Route, a Server without a login, or nothing for what the settings say.
@@ -46,7 +47,9 @@ def connect(setting: str | Route | Server | None = None, *, transcript: Transcri
     assert route.server is not None
     if route.pooled:
         return pool_of(route, transcript)
-    return SmtpSession(route.server, route.credentials(), max_messages=route.max_messages or None, transcript=transcript)
+    return SmtpSession(
+        route.server, route.credentials(), max_messages=route.max_messages or None, transcript=transcript
+    )
 
 
 async def aconnect(
@@ -89,16 +92,19 @@ def pool_of(route: Route, transcript: Transcript | None = None) -> SmtpPool:
     )
 
 
-def shared_pool(route: Route) -> SmtpPool:
+def shared_pool(route: Route, transcript: Transcript | None = None) -> SmtpPool:
     """The pool of this process for a route, so that its limits hold for `send` and the outbox together.
 
-    It is made when it is first asked for, and says goodbye when the process ends.
+    It is made when it is first asked for, and says goodbye when the process ends. The `transcript` is told of the
+    sessions that are opened from now on.
     """
     with _shared.lock:
         pool = _shared.pools.pop(route, None)
         if pool is None or pool.closed:
             pool = pool_of(route)
         _shared.pools[route] = pool
+        if transcript is not None:
+            pool.transcript = transcript
         oldest = next(iter(_shared.pools)) if len(_shared.pools) > _MOST_SHARED else None
         gone = _shared.pools.pop(oldest) if oldest is not None else None
     if gone is not None:

@@ -35,7 +35,16 @@ from courriel.model.server import Security, Server
 from courriel.network import forks, resolve
 from courriel.network.arrivals import Alarm, Arrivals
 from courriel.network.calling import reach
-from courriel.network.line import PROBING, Clock, Turn, keep_line, prepared_tls, refuse_if_broken, refuse_if_inherited, token_bytes
+from courriel.network.line import (
+    PROBING,
+    Clock,
+    Turn,
+    keep_line,
+    prepared_tls,
+    refuse_if_broken,
+    refuse_if_inherited,
+    token_bytes,
+)
 from courriel.network.transcript import Transcript
 from courriel.values import dataclass
 

@@ -28,7 +28,16 @@ from courriel.dialogue.flow import (
 from courriel.errors import Stage
 from courriel.model.server import Security, Server
 from courriel.network import forks, race, resolve
-from courriel.network.line import PROBING, Clock, Turn, keep_line, prepared_tls, refuse_if_broken, refuse_if_inherited, token_bytes
+from courriel.network.line import (
+    PROBING,
+    Clock,
+    Turn,
+    keep_line,
+    prepared_tls,
+    refuse_if_broken,
+    refuse_if_inherited,
+    token_bytes,
+)
 from courriel.network.transcript import Transcript
 
 TYPE_CHECKING = False

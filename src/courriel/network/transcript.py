@@ -77,6 +77,10 @@ class Transcript:
         self._client = ClientWords()
         self.write("*", text)
 
+    def take(self) -> list[Line]:
+        """The lines that are here, which are forgotten."""
+        return [self._lines.popleft() for _ in range(len(self._lines))]
+
     def __iter__(self) -> Iterator[Line]:
         return iter(tuple(self._lines))
 

@@ -12,6 +12,7 @@ from courriel import errors
 from courriel.delivery.connect import forget_shared_pool, shared_pool
 from courriel.delivery.keep import transport_of
 from courriel.delivery.route import Route
+from courriel.network.transcript import Transcript
 from courriel.outbox.batch import Batch
 from courriel.outbox.policy import Result
 from courriel.outbox.store import Job
@@ -45,7 +46,8 @@ class Warm:
 class Carrier:
     """The sessions of one worker thread: one for each lane that it has sent on lately."""
 
-    def __init__(self) -> None:
+    def __init__(self, transcript: Transcript | None = None) -> None:
+        self._transcript = transcript
         self._warm: dict[str, Warm] = {}
         self._pools: set[SmtpPool] = set()
 
@@ -89,7 +91,9 @@ class Carrier:
         if warm is None or warm.route != route or not warm.fresh:
             self._drop(lane)
             assert route.server is not None
-            session = SmtpSession(route.server, route.credentials(), max_messages=route.max_messages or None)
+            transcript = self._transcript.of_session() if self._transcript is not None else None
+            most = route.max_messages or None
+            session = SmtpSession(route.server, route.credentials(), max_messages=most, transcript=transcript)
             warm = self._warm[lane] = Warm(route, session)
             session.open()
         try:
@@ -103,7 +107,7 @@ class Carrier:
 
     def _by_shared_pool(self, route: Route, batch: Batch) -> Results:
         """By the sessions that this process shares for a route; its rate is kept by the store, for all processes."""
-        pool = shared_pool(replace(route, rate=""))
+        pool = shared_pool(replace(route, rate=""), self._transcript)
         self._pools.add(pool)
         try:
             yield from self._by_pool(pool, batch)

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from courriel import errors
+from courriel.network.transcript import Transcript
 from courriel.outbox.bell import Bell
 from courriel.outbox.keeper import FAILED_KEPT, SENT_KEPT
 from courriel.outbox.listeners import Event, Listener, Listeners
@@ -226,10 +227,11 @@ class Outbox:
         lanes: Iterable[str] | None = None,
         confirm: Confirm | None = None,
         batch: int = BATCH,
+        transcript: Transcript | None = None,
     ) -> Worker:
         """A worker of this outbox, which sends for as long as a `with` block lasts; see Worker."""
         tools = Tools(self._store, self._ways, self._listeners, self._bell, self._ticket)
-        return Worker(tools, workers=workers, lanes=lanes, confirm=confirm, batch=batch)
+        return Worker(tools, workers=workers, lanes=lanes, confirm=confirm, batch=batch, transcript=transcript)
 
     def work(
         self,
@@ -255,13 +257,14 @@ class Outbox:
         lanes: Iterable[str] | None = None,
         confirm: Confirm | None = None,
         for_seconds: float | None = None,
+        transcript: Transcript | None = None,
     ) -> int:
         """Send what is due now, and return how many mails were tried: for cron, Celery, a test. Safe from anywhere.
 
         A lane with a rate (`limit`, or `?rate=` in its URL or profile) is sent at that rate until nothing of it is due.
         `for_seconds` ends that sooner; what is in hand then is finished, and the rest stays for the next time.
         """
-        return self.worker(lanes=lanes, confirm=confirm).run_once(for_seconds)
+        return self.worker(lanes=lanes, confirm=confirm, transcript=transcript).run_once(for_seconds)
 
     # Opening and closing.
 

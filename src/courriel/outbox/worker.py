@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from courriel import errors
 from courriel.delivery.route import Route
 from courriel.network import forks
+from courriel.network.transcript import Transcript
 from courriel.outbox import policy
 from courriel.outbox.batch import LEASE, Batch, lease_of_mark
 from courriel.outbox.bell import Bell
@@ -67,7 +68,8 @@ class Tools:
 class Worker:
     """So many threads that send, and one that writes down; use it by `with`, or `start` and `stop` it.
 
-    `lanes` restricts it to some. `confirm` is asked before a mail is sent again that may have been delivered.
+    `lanes` restricts it to some. `confirm` is asked before a mail is sent again that may have been delivered. A
+    `transcript` is told all that is said, secrets and contents left out, by the sessions that the worker opens.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Worker:
         lanes: Iterable[str] | None = None,
         confirm: Confirm | None = None,
         batch: int = BATCH,
+        transcript: Transcript | None = None,
     ) -> None:
         if not isinstance(workers, int) or isinstance(workers, bool) or not 0 < workers <= 100:
             raise errors.UsageError(f"workers: a number from 1 to 100, not {workers!r}")
@@ -88,6 +91,7 @@ class Worker:
         self._confirm = confirm
         self._batch = batch
         self._workers = workers
+        self._transcript = transcript
         self._holder = f"{socket.gethostname()}:{os.getpid()}"
         self._halt = Event()
         self._locks: dict[object, Semaphore] = {}
@@ -162,7 +166,7 @@ class Worker:
         ends = monotonic() + checked_seconds(for_seconds)
         self._recorder, tried = self._new_recorder(), 0
         self._keeper.start()
-        carrier = Carrier()
+        carrier = Carrier(self._transcript)
         try:
             while not self._halt.is_set():
                 done = sum(self._serve(lane, carrier)[0] for lane in self._lanes_now())
@@ -195,7 +199,7 @@ class Worker:
 
     def _work(self, number: int) -> None:
         """One thread: round after round, and a look every second when there is nothing to do."""
-        carrier = Carrier()
+        carrier = Carrier(self._transcript)
         while not self._halt.is_set():
             rung, done, pause = self._tools.bell.rung, 0, _LOOK
             try:

@@ -20,10 +20,9 @@ from courriel.model.server import Server
 from courriel.network import forks
 from courriel.network.transcript import Transcript
 from courriel.session import server_memory
-from courriel.session.pace import Rate, Slots, asks_to_slow_down
+from courriel.session.pace import Slots, asks_to_slow_down
 from courriel.session.shelf import Limits, Place, Shelf, Ticket
 from courriel.session.smtp import AsyncSmtpSession, SmtpSession
-from courriel.values import replace
 
 S = TypeVar("S", bound=SmtpSession | AsyncSmtpSession)
 
@@ -41,7 +40,8 @@ class Lending(Generic[S]):
         limits: Limits,
         transcript: Transcript | None = None,
     ) -> None:
-        self.server, self._credentials, limits = _told_by(server, credentials, limits)
+        self.server = _as_server(server)
+        self._credentials = credentials
         self.transcript = transcript
         """Told all that is said in every session, secrets left out; each line names its session."""
         self._shelf: Shelf[S] = Shelf(limits, _sound, server_memory.of(self.server))
@@ -205,26 +205,14 @@ class Lending(Generic[S]):
         return f"{shelf.lent} of {self.limits.size} in use, {shelf.resting} at rest, {self.waiting} waiting"
 
 
-def _told_by(
-    server: Server | str, credentials: Credentials | None, limits: Limits
-) -> tuple[Server, Credentials | None, Limits]:
-    """Server, login and limits; a URL holds all three, and what it says of the pool counts."""
-    if isinstance(server, Server) or not ("://" in server or "@" in server):
-        return server if isinstance(server, Server) else Server(server), credentials, limits
-    from courriel import Route  # noqa: PLC0415 - by the front door: what reads URLs stands above
-
-    route = Route.parse(server)
-    if route.server is None or route.reads:
-        raise errors.UsageError(f"a pool sends to a server, and {route.name} is none to send to", stage="compose")
-    if credentials is not None and route.user:
-        raise errors.UsageError("credentials, and a login in the URL as well: one of the two", stage="compose")
-    limits = replace(
-        limits,
-        size=route.pool or limits.size,
-        messages=route.max_messages or limits.messages,
-        rate=Rate.of(route.rate) if route.rate else limits.rate,
-    )
-    return route.server, credentials or route.credentials(), limits
+def _as_server(server: Server | str) -> Server:
+    """A string is a host here; what reads URLs and profiles is `courriel.connect`. Raises InvalidServer."""
+    if isinstance(server, str) and ("://" in server or "@" in server):
+        raise errors.InvalidServer(
+            "a pool is made for a Server or a host name; courriel.connect reads URLs and profiles, and gives a pool where"
+            " they say ?pool=4 or ?rate=30/m"
+        )
+    return server if isinstance(server, Server) else Server(server)
 
 
 class Warm:

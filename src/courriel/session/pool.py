@@ -35,8 +35,7 @@ _A_LOOK = 1.0  # seconds after which a thread that waits looks for itself whethe
 class SmtpPool(Lending[SmtpSession]):
     """Up to `size` open sessions to one server, for any number of threads.
 
-    `server` is a Server, a host name (TLS, port 465), or a URL, with its login and `?pool=4&rate=30/m&max_messages=100`;
-    `courriel.connect` takes profiles too.
+    `server` is a Server, or a host name (TLS, port 465). A URL or a profile becomes a pool by `courriel.connect`.
 
         with SmtpPool(Server("smtp.example.org"), Password("ada", secret)) as pool:
             receipt = pool.send(message)          # in any thread, as often as wished

@@ -17,8 +17,8 @@ from courriel.model.envelope import Envelope, Notify, Return
 from courriel.model.receipt import Receipt
 from courriel.model.server import Server
 from courriel.network import forks
-from courriel.session.gathering import Act, Gathering
 from courriel.network.transcript import Transcript
+from courriel.session.gathering import Act, Gathering
 from courriel.session.lending import never_begun
 from courriel.session.outgoing import Outgoing, Sendable
 from courriel.session.pace import Rate

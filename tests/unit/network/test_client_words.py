@@ -37,7 +37,7 @@ def test_the_envelope_behind_the_end_of_a_message_is_shown() -> None:
 
     assert said(transcript)[6:] == [
         "C: (14 octets of the message)",
-        "C: (31 octets of the message)",
+        "C: (29 octets of the message)",
         "C: .",
         "C: MAIL FROM:<ada@example.org>",
         "C: RCPT TO:<bob@example.org>",
