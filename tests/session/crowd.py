@@ -16,8 +16,8 @@ class Crowd:
     Serves everybody who comes, each in a thread.
 
     `most`: connections at a time; who comes beyond is told 421. `each`: messages a connection may carry; then it hangs
-    up with a word ("421" to the next MAIL), with one that nobody asked for ("unasked"), or "silently". Where `ending` is
-    a whole reply ("452 4.5.3 …"), every further MAIL is refused with it, and the session goes on.
+    up with a word ("421" to the next MAIL), with one that nobody asked for ("unasked"), or "silently". Where `ending`
+    is a whole reply ("452 4.5.3 …"), every further MAIL is refused with it, and the session goes on.
     """
 
     def __init__(self, *, most: int = 1000, each: int = 1_000_000, ending: str = "421") -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from pathlib import Path
 
 import pytest
 
 import courriel
-from courriel import AsyncSmtpPool, AsyncSmtpSession, Message, Sandbox, SmtpPool, SmtpSession, errors
-from courriel.delivery.connect import shared_pool
+from courriel import AsyncSmtpPool, AsyncSmtpSession, Message, Sandbox, SmtpPool, SmtpSession, Transcript, errors
+from courriel.delivery.connect import forget_shared_pool, shared_pool
 from courriel.delivery.route import Route
 from courriel.session.pace import Rate
 from session.crowd import Crowd
@@ -169,3 +169,64 @@ def test_idle_sessions_are_closed_and_the_pool_goes_on(crowd: Crowd) -> None:
         pool.send(mail(2))
 
     assert crowd.came == 2
+
+
+def test_the_transcript_of_send_shows_what_was_said_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", "sesame")
+    told = []
+    with Sandbox(users={"ada": "sesame"}) as sandbox:
+        setting = f"smtp://ada@127.0.0.1:{sandbox.port}?tls=none&password=env:SECRET&auth=plain"
+        for options in ("", "&pool=1"):
+            for colour in ("send", "asend"):
+                transcript = Transcript()
+                sent = getattr(courriel, colour)(mail(), via=setting + options, transcript=transcript)
+                if colour == "asend":
+                    asyncio.run(_awaited(sent))
+                told.append(str(transcript))
+        forget_shared_pool(Route.parse(f"{setting}&pool=1"))
+
+    for said in told[:3]:
+        assert "AUTH PLAIN (not shown: a secret)" in said
+    for said in told:
+        assert "MAIL FROM:<ada@example.org>" in said
+        assert "RCPT TO:<bob@example.org>" in said
+        assert "sesame" not in said
+    assert "AUTH PLAIN" not in told[3], "the session was open already"
+
+
+async def _awaited(sent: Awaitable[object]) -> object:
+    return await sent
+
+
+def test_an_open_session_keeps_its_own_transcript(crowd: Crowd) -> None:
+    with courriel.connect(url(crowd)) as session, pytest.raises(errors.UsageError, match="its own"):
+        courriel.send(mail(), via=session, transcript=Transcript())
+
+
+def test_the_transcript_of_a_pool_tells_its_sessions_apart(crowd: Crowd) -> None:
+    transcript = Transcript()
+    with courriel.connect(url(crowd, "pool=1&max_messages=1"), transcript=transcript) as pool:
+        pool.send(mail(1))
+        pool.send(mail(2))
+
+    said = str(transcript)
+    assert "[1] MAIL FROM:" in said
+    assert "[2] MAIL FROM:" in said
+
+
+def test_the_transcript_of_an_outbox_shows_what_its_worker_said(crowd: Crowd, tmp_path: Path) -> None:
+    transcript = Transcript()
+    with courriel.Outbox(tmp_path / "outbox.db") as outbox:
+        outbox.put(mail(1), via=url(crowd))
+        outbox.run_once(transcript=transcript)
+
+    assert "MAIL FROM:<ada@example.org>" in str(transcript)
+
+
+def test_the_debug_log_shows_the_same_line_by_line(crowd: Crowd, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("DEBUG", "courriel.smtp"):
+        courriel.send(mail(), via=url(crowd))
+
+    said = [record.message for record in caplog.records if record.name == "courriel.smtp"]
+    assert "C: MAIL FROM:<ada@example.org>" in said
+    assert "S: 250 2.0.0 taken" in said

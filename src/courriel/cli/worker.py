@@ -35,7 +35,7 @@ from courriel.cli.speaking import Words, say
         en="Sends what is due, at the rate of each way, and ends.")  # fmt: skip
 @option("--for", "for_seconds", type=click.FloatRange(0, min_open=True), value=Words("SECONDES", "SECONDS"),
         fr="Avec --once : s'arrête après ce temps, même s'il reste des mails que le rythme de la voie retient.",
-        en="With --once: ends after this time, though mails may be left that the rate of their way holds back.")  # fmt: skip
+        en="With --once: ends after this time, though the rate of a way may still hold mails back.")  # fmt: skip
 @option("--transcript", is_flag=True, fr="Montre les conversations, sans les secrets ni les messages.",
         en="Show the conversations, without secrets or messages.")  # fmt: skip
 @option("--grace", type=click.FloatRange(0), default=30.0, show_default=True, value=Words("SECONDES", "SECONDS"),

@@ -3,7 +3,7 @@ Sessions and pools made from a setting: a URL, a profile, or what COURRIEL_URL a
 
     with courriel.connect("billing") as session:                       # a session
         receipt = session.send(message)
-    with courriel.connect("smtps://ada@h.example?pool=4&rate=30/m") as pool:   # a pool, because the setting asks for one
+    with courriel.connect("smtps://ada@h.example?pool=4&rate=30/m") as pool:   # a pool, since the setting asks for one
         receipt = pool.send(message)
     async with await courriel.aconnect() as session: ...
 """
@@ -92,19 +92,16 @@ def pool_of(route: Route, transcript: Transcript | None = None) -> SmtpPool:
     )
 
 
-def shared_pool(route: Route, transcript: Transcript | None = None) -> SmtpPool:
+def shared_pool(route: Route) -> SmtpPool:
     """The pool of this process for a route, so that its limits hold for `send` and the outbox together.
 
-    It is made when it is first asked for, and says goodbye when the process ends. The `transcript` is told of the
-    sessions that are opened from now on.
+    It is made when it is first asked for, and says goodbye when the process ends.
     """
     with _shared.lock:
         pool = _shared.pools.pop(route, None)
         if pool is None or pool.closed:
             pool = pool_of(route)
         _shared.pools[route] = pool
-        if transcript is not None:
-            pool.transcript = transcript
         oldest = next(iter(_shared.pools)) if len(_shared.pools) > _MOST_SHARED else None
         gone = _shared.pools.pop(oldest) if oldest is not None else None
     if gone is not None:

@@ -265,7 +265,10 @@ def _by_shared_pool(route: Route, sending: _Sending, transcript: Transcript | No
     from courriel.delivery.connect import forget_shared_pool, shared_pool
 
     try:
-        return _send(shared_pool(route, transcript), sending)
+        if transcript is None:
+            return _send(shared_pool(route), sending)
+        with shared_pool(route).session(transcript=transcript) as session:
+            return _send(session, sending)
     except errors.AuthenticationRefused:
         forget_shared_pool(route)  # the password may be another one by now
         raise

@@ -99,7 +99,7 @@ class SmtpDialogue:
             if not self.count.note(refused):
                 raise
         else:
-            self.count.note(receipt)
+            _ = self.count.note(receipt)
             return receipt
         yield from self.begin_next_session()
         try:
@@ -107,15 +107,15 @@ class SmtpDialogue:
                 envelope, content, message_id, all_or_nothing=all_or_nothing, permit=permit, rested=False
             )
         except errors.CourrielError as refused:
-            self.count.note(refused)
+            _ = self.count.note(refused)
             raise
-        self.count.note(receipt)
+        _ = self.count.note(receipt)
         return receipt
 
     def begin_next_session(self) -> Flow[None]:
         """Say goodbye to a session that has carried its messages, and open another one."""
         self.count.end_session()
-        try:
+        try:  # noqa: SIM105 - contextlib would be imported for this alone
             yield from self.close()
         except errors.ConnectionFailed:
             pass  # it has hung up already

@@ -119,7 +119,7 @@ class Tray:
         return parcel
 
     def settle(self, parcel: Parcel, result: Result) -> None:
-        """This is what became of it; a message that only this session had no room for is handed over on the next one."""
+        """This is what became of it; a message that this session alone had no room for goes to the next one."""
         full = self._count.note(result)
         if full and parcel.tries < _MOST_TRIES and not parcel.forbidden:
             self.begun.remove(parcel)

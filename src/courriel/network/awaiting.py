@@ -202,6 +202,11 @@ class Line:
         """Whether nothing was heard for so long that the line may have died unheard."""
         return self._clock.rested()
 
+    def listen(self, transcript: Transcript | None) -> Transcript | None:
+        """From now on this transcript is told what is said; returns the one that was told before."""
+        before, self._transcript = self._transcript, transcript
+        return before
+
     def _after_fork(self) -> None:
         """Drop what is our parent's; this line may be opened anew, in an event loop of our own."""
         forks.keep_for_ever(self._arrivals, self._alarm, self._flow, self._over)

@@ -144,6 +144,11 @@ class Line:
             line.close()
             self._note("hung up")
 
+    def listen(self, transcript: Transcript | None) -> Transcript | None:
+        """From now on this transcript is told what is said; returns the one that was told before."""
+        before, self._transcript = self._transcript, transcript
+        return before
+
     def _after_fork(self) -> None:
         """Drop what is our parent's; this line may be opened anew."""
         self.turn = Turn()  # another thread may have had it, and is not here

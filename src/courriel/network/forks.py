@@ -4,9 +4,9 @@ What a forked process must not go on with: connections of its parent, locks that
     forks.renew_in_child(self, type(self)._after_fork)      # called in every process that is forked from now on
 
 It costs one entry in a table for each object, and nothing when something is sent. A connection that two processes use
-mixes up their mails: in the child it is dropped without a word. `shutdown()`, QUIT and the close_notify of TLS would end
-the connection of the parent, and so would the transport of an event loop, whose selector (epoll) both share; only the
-child's own descriptor is closed.
+mixes up their mails: in the child it is dropped without a word. `shutdown()`, QUIT and the close_notify of TLS would
+end the connection of the parent, and so would the transport of an event loop, whose selector (epoll) both share; only
+the child's own descriptor is closed.
 """
 
 from __future__ import annotations

@@ -102,12 +102,13 @@ class Carrier:
             warm.used = monotonic()
 
     def _by_pool(self, pool: SmtpPool, batch: Batch) -> Results:
-        with pool.session() as session:
+        transcript = self._transcript.of_session() if self._transcript is not None else None
+        with pool.session(transcript=transcript) as session:
             yield from _by_session(session, batch)
 
     def _by_shared_pool(self, route: Route, batch: Batch) -> Results:
         """By the sessions that this process shares for a route; its rate is kept by the store, for all processes."""
-        pool = shared_pool(replace(route, rate=""), self._transcript)
+        pool = shared_pool(replace(route, rate=""))
         self._pools.add(pool)
         try:
             yield from self._by_pool(pool, batch)

@@ -270,7 +270,7 @@ class Worker:
             if lane.gap and not lane.stopped and not lane.paused and self._serves(lane.name)
             if any(mail.due <= now for mail in self._store.read(Query(state=State.READY, lane=lane.name)))
         ]
-        return min(min(gaps), _LOOK) if gaps else None
+        return min(*gaps, _LOOK) if gaps else None
 
     def _serves(self, lane: str) -> bool:
         return (self._lanes is None or lane in self._lanes) and lane not in self._unknown

@@ -209,8 +209,8 @@ def _as_server(server: Server | str) -> Server:
     """A string is a host here; what reads URLs and profiles is `courriel.connect`. Raises InvalidServer."""
     if isinstance(server, str) and ("://" in server or "@" in server):
         raise errors.InvalidServer(
-            "a pool is made for a Server or a host name; courriel.connect reads URLs and profiles, and gives a pool where"
-            " they say ?pool=4 or ?rate=30/m"
+            "a pool is made for a Server or a host name; courriel.connect reads URLs and profiles, and gives a pool"
+            " where they say ?pool=4 or ?rate=30/m"
         )
     return server if isinstance(server, Server) else Server(server)
 

@@ -16,7 +16,7 @@ QUIET = 5.0
 """Seconds without a complaint after which a throttled pool gets a little faster."""
 
 REMEMBERED = 60.0
-"""Seconds for which a recovered pool knows that it was throttled: a complaint within them doubles the quiet it takes."""
+"""Seconds for which a recovered pool knows that it was throttled: a complaint within them doubles the quiet time."""
 
 _LONGEST_QUIET = 60.0  # providers count by the minute
 _FIRST_GAP, _LONGEST_GAP = 1.0, 60.0  # seconds between two messages: at most after the first complaint, and after many
@@ -125,7 +125,7 @@ class Throttle:
         """Half the sessions, and twice the gap, for a server that complained now of what was begun then.
 
         `usual_gap`: mean seconds between two messages so far, None when nobody knows. Four sessions that hear the same
-        complaint at the same moment are one complaint: what was begun before we gave way the last time says nothing new.
+        complaint at the same moment are one complaint: what was begun before we gave way says nothing new.
         """
         if begun <= self.since:
             return self

@@ -110,16 +110,19 @@ class SmtpPool(Lending[SmtpSession]):
         )
 
     @contextmanager
-    def session(self) -> Generator[SmtpSession]:
+    def session(self, *, transcript: Transcript | None = None) -> Generator[SmtpSession]:
         """A session for oneself, open and known to be alive; it goes back at the end of the block, whatever happens.
 
-        The rate and the count of messages hold inside, too. Nobody may use it after the block.
+        The rate and the count of messages hold inside, too. Nobody may use it after the block. A
+        `transcript` is told what is said on it meanwhile.
         """
         ticket = self._ask()
-        session = self._ready(ticket, look=True)
+        session = self._ready(ticket, look=True, transcript=transcript)
         try:
             yield session
         finally:
+            if transcript is not None:
+                _ = session._line.listen(self.transcript_of_session())
             self._withdraw(ticket)
 
     def close(self) -> None:
@@ -173,7 +176,9 @@ class SmtpPool(Lending[SmtpSession]):
                 self._withdraw(ticket)
                 return receipt
 
-    def _ready(self, ticket: Ticket[SmtpSession], *, look: bool = False) -> SmtpSession:
+    def _ready(
+        self, ticket: Ticket[SmtpSession], *, look: bool = False, transcript: Transcript | None = None
+    ) -> SmtpSession:
         """Wait for a place, and open its session where there is none; `look`: make sure that the server is there."""
         while True:
             if ticket.place is None:
@@ -181,7 +186,7 @@ class SmtpPool(Lending[SmtpSession]):
             assert ticket.place is not None
             begun = monotonic()
             try:
-                return self._opened_session(ticket.place, look)
+                return self._opened_session(ticket.place, look, transcript)
             except errors.CourrielError as error:
                 if self._is_final(ticket, error, begun):
                     raise
@@ -189,13 +194,17 @@ class SmtpPool(Lending[SmtpSession]):
                 self._withdraw(ticket)
                 raise
 
-    def _opened_session(self, place: Place[SmtpSession], look: bool) -> SmtpSession:
+    def _opened_session(self, place: Place[SmtpSession], look: bool, transcript: Transcript | None) -> SmtpSession:
         session = place.session
         if session is None:
             place.session = session = WarmSession(self, self._credentials, place)
+            if transcript is not None:
+                _ = session._line.listen(transcript)
             session.open()
         elif look:
             assert isinstance(session, WarmSession)
+            if transcript is not None:
+                _ = session._line.listen(transcript)
             session.look()
         elif session.usable:
             return session  # lent before the pool was closed: its message goes on

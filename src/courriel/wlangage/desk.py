@@ -42,6 +42,10 @@ class Half(Protocol):
         """Bear other silences from now on."""
         ...
 
+    def renew_turn(self) -> None:
+        """Nobody has the turn, as in a process that was just forked."""
+        ...
+
 
 class OpenSession:
     """A session for sending that the program has opened. Threads that share it take their turns."""
