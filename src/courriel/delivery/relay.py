@@ -223,9 +223,7 @@ def _by_session(session: SmtpSession | SmtpPool, message: Sendable | None, field
     from courriel.session.smtp import SmtpSession
 
     if not isinstance(session, SmtpSession | SmtpPool):
-        raise _wrong_way(
-            session, "send() takes a URL, a profile, a Route, a Server, an open SmtpSession or an SmtpPool"
-        )
+        raise _wrong_way(session, "send() takes a URL, a profile, a Route, a Server or an open SmtpSession or SmtpPool")
     sending = _made(message, fields, None)
     captured = profiles.capture()
     return _keep(captured, sending) if captured else _send(session, sending)
@@ -242,7 +240,7 @@ async def _asend_by_session(
 
     if not isinstance(session, AsyncSmtpSession | AsyncSmtpPool):
         raise _wrong_way(
-            session, "asend() takes a URL, a profile, a Route, a Server, an open AsyncSmtpSession or an AsyncSmtpPool"
+            session, "asend() takes a URL, a profile, a Route, a Server or an open AsyncSmtpSession or AsyncSmtpPool"
         )
     sending = _made(message, fields, None)
     captured = profiles.capture()
