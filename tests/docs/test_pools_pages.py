@@ -1,4 +1,4 @@
-"""The pages about pools and transcripts: their samples run as written, in both languages, and they are there in both."""
+"""The pages about pools and transcripts: their samples run as written, and both languages show the same."""
 
 from __future__ import annotations
 

@@ -45,7 +45,8 @@ class Route:
     `password` is where the secret lies; it is read when `credentials()` is called, each time. `sender` is for messages
     that name none. `pool` is the most sessions at once, `rate` ("30/m") the most messages in some time, `max_messages`
     the most in one session; 0 and "" leave them to whoever opens sessions. `notes` are sentences that whoever made the
-    route wants said before it is used; they are not part of what the route is. Raises InvalidUrl for a combination that cannot be meant.
+    route wants said before it is used; they are not part of what the route is. Raises
+    InvalidUrl for a combination that cannot be meant.
     """
 
     kind: Kind
