@@ -30,6 +30,7 @@ from pathlib import Path
 
 from courriel import errors
 from courriel.delivery import settings_files
+from courriel.delivery.limits import inside, secret_taken
 from courriel.delivery.quoting import nearest, refusal
 from courriel.delivery.route import Route
 from courriel.delivery.secrets import SecretReference
@@ -239,33 +240,19 @@ _CHANGED = " (it was approved once, and has been changed since)"
 
 def _check_limits(route: Route, project: Path) -> None:
     """Refuse what a project's file may not choose without consent. Raises InvalidUrl."""
-    secret = route.password
-    if secret is not None and secret.kind not in ("plain", "prompt", "keyring"):
+    taken = secret_taken(route)
+    if taken:
+        chosen = "the program" if taken == "password=cmd:" else "the server that gets it"
         raise refusal(
-            f"password={secret.kind}: is not taken from a project's file, because whoever wrote the project would choose"
-            f" {'the program' if secret.kind == 'cmd' else 'the server that gets it'}; {_LIMITED}"
+            f"{taken} is not taken from a project's file, because whoever wrote the project would choose {chosen};"
+            f" {_LIMITED}"
         )
-    if route.folder and not _inside(route.folder, project):
+    if route.folder and not inside(route.folder, project):
         raise refusal(f"the folder {route.folder} is outside the project; {_LIMITED}")
-    server = route.server
-    if server is None:
-        return
-    if server.client_certificate is not None:
-        raise refusal(f"client_cert= is not taken from a project's file; {_LIMITED}")
-    weakened = server.trust != type(server.trust).system() or server.tls_name or server.allow_clear_credentials
-    if route.user and (secret is None or secret.kind == "keyring") and weakened and not server.local:
-        raise refusal(
-            "the keyring's password for this server, over a line that a project's file protects less than usual"
-            f" (verify=, ca=, pin=, name=, allow_clear_credentials=): {_LIMITED}"
-        )
 
 
-_LIMITED = "put it into your own courriel.toml or COURRIEL_URL, or approve the file (courriel config trust)"
-
-
-def _inside(place: str, project: Path) -> bool:
-    folder = os.path.realpath(project)
-    return os.path.commonpath((folder, os.path.realpath(place))) == folder
+_APPROVE = "approve the file (courriel config trust)"
+_LIMITED = f"put it into your own courriel.toml or COURRIEL_URL, or {_APPROVE}"
 
 
 def _outbox(path: Path, table: Mapping[str, object], project: Path | None) -> str:
@@ -273,11 +260,11 @@ def _outbox(path: Path, table: Mapping[str, object], project: Path | None) -> st
     if not isinstance(place, str) or "\0" in place:
         raise wrong(path, "outbox is a text in quotes: a path, or a postgresql:// URL")
     whole = place if not place or "://" in place else str(path.parent / place)
-    if whole and project is not None and ("://" in whole or not _inside(whole, project)):
+    if whole and project is not None and ("://" in whole or not inside(whole, project)):
         raise wrong(
             path,
             "outbox: a project's file cannot name one outside the project, because whoever wrote the project would get"
-            f" the mail; use COURRIEL_OUTBOX, or {_LIMITED.partition(', or ')[2]}",
+            f" the mail; use COURRIEL_OUTBOX, or {_APPROVE}",
         )
     return whole
 

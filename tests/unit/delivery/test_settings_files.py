@@ -1,10 +1,9 @@
-"""Whose settings are believed: planted files are named, consent is exact, and a project's file is kept within bounds."""
+"""Whose settings are believed: planted files are named, consent is exact, a project's file is kept within bounds."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -310,7 +309,7 @@ def test_no_warning_without_a_secret_or_without_readers(text: str, mode: int) ->
 
 
 @pytest.fixture(params=["COURRIEL_CONFIG", "COURRIEL_TRUST file", "COURRIEL_TRUST folder", "approval"])
-def agreed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def agreed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A file whose use is agreed to, in each of the ways there are; the test writes it with `agree`."""
     file = write(Path.cwd() / "courriel.toml", 'url = "smtps://ada@h.example"\npassword = "cmd:pass show mail"')
     match request.param:
@@ -324,7 +323,7 @@ def agreed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             read = settings_files.read(file)
             assert read is not None
             settings_files.approve(read, settings.approvals_file())
-    yield file
+    return file
 
 
 def test_a_file_that_was_agreed_to_may_say_everything(agreed: Path) -> None:
@@ -456,7 +455,7 @@ def test_on_windows_the_users_own_file_needs_no_approval(monkeypatch: pytest.Mon
         ('url = "smtps://ada@h.example"\npassword = "env:HOME"', "password=env: is not taken from a project's file"),
         ('url = "smtps://ada@h.example?password=file:/x"', "password=file: is not taken from a project's file"),
         ('url = "smtps://h.example?auth=external&client_cert=/x"', "client_cert= is not taken"),
-        ('url = "smtps://ada@h.example?verify=0"', "the keyring's password for this server"),
+        ('url = "smtps://ada@h.example?verify=0"', "the keyring's password over a line"),
         ('url = "smtps://ada@h.example?name=evil.example"\npassword = "keyring"', "the keyring's password"),
         ('url = "smtp://ada@h.example?tls=none&allow_clear_credentials=1"', "the keyring's password"),
         ('url = "file:///etc"', "the folder /etc is outside the project"),
