@@ -68,11 +68,7 @@ def open_outbox(place: str | None, *, references: bool = False) -> Outbox:
 
 def existing_outbox(place: str | None) -> Outbox:
     """The outbox that is meant, for those who only look or steer: a mistyped name makes none. Raises OSError."""
-    if place is None:
-        from courriel.outbox.place import usual_place
-
-        place = usual_place().place
-    if "://" not in place and not os.path.exists(place):  # noqa: PTH110
+    if place is not None and "://" not in place and not os.path.exists(place):  # noqa: PTH110
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), place)
     return open_outbox(place)
 
