@@ -89,8 +89,8 @@ def missing_packages() -> list[str]:
 def ask_sudo(missing: list[str]) -> int:
     """Do the same once more as root, if no password is needed for that; explain otherwise.
 
-    As root runs the system's interpreter, isolated (-I): nothing of .venv, of PYTHONPATH or of the current folder, which
-    packages from an index and this user's other programs may have written to, is imported by root.
+    As root runs the system's interpreter, isolated (-I): nothing of .venv, of PYTHONPATH or of the current folder,
+    which packages from an index and this user's other programs may have written to, is imported by root.
     """
     if SYSTEM_PYTHON.exists() and shutil.which("sudo") is not None and run(["sudo", "-n", "true"], limit=30):
         say(f"these packages of Debian will be installed, by sudo: {' '.join(missing)}")

@@ -305,7 +305,7 @@ def message(number: int) -> object:
 
 
 @pytest.mark.parametrize("command", ["stats", "list", "prune"])
-def test_a_mistyped_outbox_is_not_made_by_looking_at_it(courriel: Courriel, command: str) -> None:
+def test_a_mistyped_outbox_is_not_made_by_looking_at_it(courriel: Run, command: str) -> None:
     ran = courriel("outbox", command, "--outbox", "typo.db")
 
     assert ran.status == 66
@@ -314,16 +314,16 @@ def test_a_mistyped_outbox_is_not_made_by_looking_at_it(courriel: Courriel, comm
 
 
 @pytest.mark.parametrize("extra", [(), ("--once",)])
-def test_a_worker_for_a_profile_that_nobody_knows_is_misuse(courriel: Courriel, extra: tuple[str, ...]) -> None:
+def test_a_worker_for_a_profile_that_nobody_knows_is_misuse(courriel: Run, extra: tuple[str, ...]) -> None:
     ran = courriel("worker", "--outbox", "o.db", "--via", "typo", *extra)
 
     assert ran.status == 64
     assert "no profile has the name 'typo'" in ran.err
 
 
-def test_a_secret_reference_is_queued_when_it_is_permitted(courriel: Courriel) -> None:
-    arguments = ("send", "--queue", "--outbox", "o.db", "--from", "ada@example.org", "--to", "bob@example.org", "--text", "x",
-                 "--via", "smtps://ada@smtp.example.org?password=env:MAIL_WORD")  # fmt: skip
+def test_a_secret_reference_is_queued_when_it_is_permitted(courriel: Run) -> None:
+    arguments = ("send", "--queue", "--outbox", "o.db", "--from", "ada@example.org", "--to", "bob@example.org",
+                 "--text", "x", "--via", "smtps://ada@smtp.example.org?password=env:MAIL_WORD")  # fmt: skip
 
     assert courriel(*arguments).status == 64
     assert courriel(*arguments, "--allow-secret-references").status == 0

@@ -581,7 +581,10 @@ def test_fifty_clients_at_once_are_all_served(sandbox: Sandbox) -> None:
 
 # What others might do to it.
 
-LETTER = b"EHLO x.example\r\nMAIL FROM:<a@b.org>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\nSubject: x\r\n\r\nx\r\n.\r\nQUIT\r\n"
+LETTER = (
+    b"EHLO x.example\r\nMAIL FROM:<a@b.org>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\nSubject: x\r\n\r\nx\r\n.\r\n"
+    b"QUIT\r\n"
+)
 
 
 @pytest.mark.parametrize(

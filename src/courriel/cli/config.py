@@ -48,8 +48,8 @@ def show(manner: Manner) -> int:
     "trust",
     cls=Command,
     words=Words(
-        "Approuve un fichier de réglages d'un projet, tel qu'il est maintenant : il pourra dire où part le courrier et où"
-        " est le mot de passe. S'il change, il faudra l'approuver de nouveau. Sans FICHIER : celui qui serait lu ici.",
+        "Approuve un fichier de réglages d'un projet, tel qu'il est maintenant : il pourra dire où part le courrier et"
+        " où est le mot de passe. S'il change, il faudra l'approuver de nouveau. Sans FICHIER : celui qui serait lu ici.",
         "Approves a project's settings file, as it is now: it may then say where mail goes and where the password is. "
         "When it changes it has to be approved again. Without FILE: the one that would be read here.",
     ),
@@ -69,7 +69,7 @@ def trust(manner: Manner, file: str | None) -> int:
         report.failing(NO_INPUT, "NotFound", _nothing_there(file))
         return report.status
     settings_files.approve(found, settings.approvals_file())
-    told = {"ok": True, "file": str(found.path), "digest": found.digest, "sysexit": 0}
+    told: dict[str, object] = {"ok": True, "file": str(found.path), "digest": found.digest, "sysexit": 0}
     if not report.values(told):
         for profile in settings.project_file(found.path).profiles.values():
             report.line(f"{visible(profile.name)}  {visible(profile.route().url)}")

@@ -11,10 +11,10 @@ from courriel.cli.command import Command, Manner, option
 from courriel.cli.outbox_words import (
     STATES,
     details_of,
+    existing_outbox,
     lane_line,
     line_of,
     object_of,
-    existing_outbox,
     outbox_option,
     span,
     state_named,

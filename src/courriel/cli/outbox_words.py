@@ -52,8 +52,8 @@ def references_option(command: F) -> F:
         "--allow-secret-references",
         "references",
         is_flag=True,
-        fr="Accepte, dans l'URL d'un mail de la boîte, un mot de passe par env: ou file: (qui peut y écrire choisit alors"
-        " à quel serveur il va).",
+        fr="Accepte, dans l'URL d'un mail de la boîte, un mot de passe par env: ou file: (qui peut y écrire choisit"
+        " alors à quel serveur il va).",
         en="Takes a password by env: or file: in the URL of a mail in the outbox (whoever can write there then chooses"
         " the server that gets it).",
     )(command)

@@ -1,8 +1,9 @@
 """
 What a route takes from this machine beside the mail: its secrets, its certificates, its folders.
 
-A route that somebody else has written (in a project's file, in a row of an outbox) names the server *and* what that server
-is handed. Whoever could choose both would have any variable and any file sent to a server of his own, or a program run.
+A route that somebody else has written (in a project's file, in a row of an outbox) names the server *and* what that
+server is handed. Whoever could choose both would have any variable and any file sent to a server of his own, or a
+program run.
 """
 
 from __future__ import annotations

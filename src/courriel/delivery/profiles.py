@@ -3,7 +3,8 @@ Which way out is meant: what was said, else the environment, else the project's 
 
 1. the argument: a URL, or the name of a profile
 2. COURRIEL_URL, or the file that COURRIEL_URL_FILE names; then the variables of other programs (`foreign`)
-3. the file that COURRIEL_CONFIG names; else courriel.toml or [tool.courriel] in pyproject.toml, here or in a folder above
+3. the file that COURRIEL_CONFIG names; else courriel.toml or [tool.courriel] in pyproject.toml, here or in a folder
+   above
 4. the user's courriel.toml
 5. /etc/courriel/courriel.toml
 6. nothing: an error that says what to set

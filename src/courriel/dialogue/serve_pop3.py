@@ -236,8 +236,8 @@ class PopServing:
         if uid in self._repaired:
             self.visit.remark(
                 "bare-lf",
-                "a letter holds bare line feeds, which came in as data: it is handed out with CR LF in their place, because"
-                " readers that take a line feed for a line's end would lose step",
+                "a letter holds bare line feeds, which came in as data: it is handed out with CR LF in their place,"
+                " because readers that take a line feed for a line's end would lose step",
             )
         answer = self._hearing.decide(lambda: self._desk.letter(self.visit, uid))
         if isinstance(answer, Within):

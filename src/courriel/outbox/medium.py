@@ -51,7 +51,7 @@ def keep_to_owner(path: Path) -> None:
     for suffix in ("", "-wal", "-shm", ".lock"):
         name = f"{path}{suffix}"
         try:
-            there = os.lstat(name) if suffix else os.stat(name)
+            there = os.lstat(name) if suffix else os.stat(name)  # noqa: PTH116 - a name, not a path
         except FileNotFoundError:
             continue
         if stat.S_ISLNK(there.st_mode):
@@ -129,8 +129,8 @@ def _narrow(name: str, mode: int, narrow: int) -> None:
         os.chmod(name, narrow)  # noqa: PTH101 - a name, not a path
     except PermissionError:
         raise errors.OutboxError(
-            f"{name} may be {'written' if mode & 0o002 else 'read'} by everybody (mode {mode:04o}), and belongs to another"
-            f" user: nothing is sent from there until its owner says chmod {narrow:o}"
+            f"{name} may be {'written' if mode & 0o002 else 'read'} by everybody (mode {mode:04o}), and belongs to"
+            f" another user: nothing is sent from there until its owner says chmod {narrow:o}"
         ) from None
     logger.warning(
         "%s could be %s by everybody (mode %04o); it is %04o now",

@@ -68,8 +68,8 @@ class Outbox:
     `ways` gives names to ways out (`{"billing": session}`) beside the profiles; with `elsewhere`, names that are
     unknown here are taken, because workers on other machines know them. Mails above `max_size` octets are refused.
     A URL that says where a secret lies (env:, file:) is used by the program that has named it; with
-    `allow_secret_references` also when another one has put it: whoever can write into the outbox then chooses the server
-    that gets the secret.
+    `allow_secret_references` also when another one has put it: whoever can write into the outbox then chooses the
+    server that gets the secret.
     Use it by `with`, or `close()` it. Raises UsageError, OutboxError.
     """
 

@@ -6,9 +6,10 @@ Lanes and where they lead: a lane is a name on disk, and a way out is found for 
     "smtps://ada@smtp.example.org"   a URL without a secret
     "session:smtp.example.org:465"   an open session of this process; no other one can send by it
 
-Whoever can write a row chooses its lane, and so the server. What is read from a row is therefore judged as what is written
-into one: a URL there never runs a program, and it hands a secret of this machine to its server only where this very program
-has named the same URL, or permits it (`allow_secret_references`). A lane by name has its secret from the worker's profile.
+Whoever can write a row chooses its lane, and so the server. What is read from a row is therefore judged as what is
+written into one: a URL there never runs a program, and it hands a secret of this machine to its server only where this
+very program has named the same URL, or permits it (`allow_secret_references`). A lane by name has its secret from the
+worker's profile.
 """
 
 from __future__ import annotations
@@ -173,8 +174,8 @@ def _check_secret(route: Route) -> None:
 
 def _refused(sentence: str) -> errors.InvalidUrl:
     return errors.InvalidUrl(
-        f'{sentence}: put it into a profile (courriel.toml: password = "env:MAIL_PASSWORD"), or give it a name by ways=,'
-        " and say that name",
+        f'{sentence}: put it into a profile (courriel.toml: password = "env:MAIL_PASSWORD"), or give it a name by'
+        " ways=, and say that name",
         stage="compose",
         hint_id="URL-MALFORMED",
     )

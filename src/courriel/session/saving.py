@@ -20,7 +20,7 @@ def saving(place: Place) -> Generator[Callable[[bytes], object]]:
         return
     path = Path(place)
     # For its owner alone: a letter is nobody else's business, whatever the umask says.
-    with open(path, "xb", opener=_for_the_owner) as file:  # noqa: PTH123 - pathlib has no opener
+    with open(path, "xb", opener=_for_the_owner) as file:
         whole = False
         try:
             yield file.write

@@ -15,8 +15,8 @@ _VERB = re.compile(r"[A-Za-z][A-Za-z0-9]{2,19}")
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 # Wider than RFC 5321 4.1.2 by the underscore, which the names of many machines hold.
 _HELLO = re.compile(r"(?:[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?|\[[A-Za-z0-9.:-]+\])")
-# What a browser, or a server that was talked into it, says on a port that is not a web server's: a request line, or the
-# header that follows one whose line was too long. None of these is a command of SMTP or POP3.
+# What a browser, or a server that was talked into it, says on a port that is not a web server's: a request line, or
+# the header that follows one whose line was too long. None of these is a command of SMTP or POP3.
 _HTTP = re.compile(
     rb"(?:GET|POST|PUT|HEAD|DELETE|OPTIONS|CONNECT|TRACE|PATCH)(?:[ \t].*)?|.*[ \t]HTTP/\d(?:\.\d)?[ \t]*|Host[ \t]*:.*",
     re.IGNORECASE | re.DOTALL,

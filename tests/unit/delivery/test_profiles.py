@@ -66,7 +66,8 @@ def test_each_source_yields_to_the_one_before_it(home: Path, monkeypatch: pytest
     next_source("smtps://argument")
 
     assert hosts == [
-        "machine", "user", "farther", "project", "nearer", "named", "flask", "django", "symfony", "dj", "ours", "argument",
+        "machine", "user", "farther", "project", "nearer", "named", "flask", "django", "symfony", "dj", "ours",
+        "argument",
     ]  # fmt: skip
 
 
