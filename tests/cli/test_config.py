@@ -83,4 +83,4 @@ def test_an_error_says_which_file_chose_the_server(courriel: Courriel, file: Pat
     arguments = ("send", "--from", "ada@example.org", "--to", "bob@example.org", "--text", "x", "--config", str(file))
 
     assert f"Setting {file}" in " ".join(courriel(*arguments).err.split())
-    assert courriel(*arguments, "--json").json["setting"] == str(file)
+    assert courriel(*arguments, "--json").json["notes"] == [f"This way out was set by {file}."]

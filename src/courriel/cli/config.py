@@ -49,7 +49,8 @@ def show(manner: Manner) -> int:
     cls=Command,
     words=Words(
         "Approuve un fichier de réglages d'un projet, tel qu'il est maintenant : il pourra dire où part le courrier et"
-        " où est le mot de passe. S'il change, il faudra l'approuver de nouveau. Sans FICHIER : celui qui serait lu ici.",
+        " où est le mot de passe. S'il change, il faudra l'approuver de nouveau. Sans FICHIER : celui qui serait lu"
+        " ici.",
         "Approves a project's settings file, as it is now: it may then say where mail goes and where the password is. "
         "When it changes it has to be approved again. Without FILE: the one that would be read here.",
     ),

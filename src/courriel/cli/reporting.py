@@ -83,7 +83,8 @@ class Report:
         self._statuses.append(error.sysexit)
         self._something_left = self._something_left or error.in_doubt
         if self._json:
-            self._object(_error_object(error, file, tuple(to), message_id) | {"setting": setting or None})
+            chosen = {"notes": [f"This way out was set by {setting}."]} if setting else {}
+            self._object(_error_object(error, file, tuple(to), message_id) | chosen)
             return
         where = f"{visible(file)}{say(' : ', ': ')}" if file else ""
         color = _YELLOW if error.in_doubt else _RED

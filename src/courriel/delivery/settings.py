@@ -17,8 +17,9 @@ Where settings lie: the project's file, the user's file, the machine's file, and
 3. the machine's: /etc/courriel/courriel.toml (not on Windows, where others may make that folder)
 
 A file that somebody else may have written is an error (`settings_files` has the rules). A project's own file is
-believed, and limited: no secret by `file:`, `env:` or `cmd:` and no client certificate, because whoever wrote the project
-would choose the server that gets it; no outbox and no folder of mails outside the project. Consent lifts the limits.
+believed, and limited: no secret by `file:`, `env:` or `cmd:` and no client certificate, because whoever wrote the
+project would choose the server that gets it; no outbox and no folder of mails outside the project. Consent lifts the
+limits.
 """
 
 from __future__ import annotations

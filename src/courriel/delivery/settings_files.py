@@ -2,8 +2,8 @@
 Settings files: opened without following surprises, and judged by who may have written them.
 
 A settings file decides which server gets the mail, and where the password is taken from. Whoever may write into a
-folder above ours (/tmp is above many) could plant one, as CVE-2022-24765 did with git's. So a file that somebody else may
-have written is neither believed nor passed over: it is an error that names it, until its use is agreed to, by
+folder above ours (/tmp is above many) could plant one, as CVE-2022-24765 did with git's. So a file that somebody else
+may have written is neither believed nor passed over: it is an error that names it, until its use is agreed to, by
 
     COURRIEL_CONFIG=/path/courriel.toml, or --config FILE       this file, and no other project's file
     COURRIEL_TRUST=/path[:/path]                                this file, or the files directly in this folder

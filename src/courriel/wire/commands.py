@@ -18,7 +18,8 @@ _HELLO = re.compile(r"(?:[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?|\[[A-Za-z0-9.:-]
 # What a browser, or a server that was talked into it, says on a port that is not a web server's: a request line, or
 # the header that follows one whose line was too long. None of these is a command of SMTP or POP3.
 _HTTP = re.compile(
-    rb"(?:GET|POST|PUT|HEAD|DELETE|OPTIONS|CONNECT|TRACE|PATCH)(?:[ \t].*)?|.*[ \t]HTTP/\d(?:\.\d)?[ \t]*|Host[ \t]*:.*",
+    rb"(?:GET|POST|PUT|HEAD|DELETE|OPTIONS|CONNECT|TRACE|PATCH)(?:[ \t].*)?|.*[ \t]HTTP/\d(?:\.\d)?[ \t]*"
+    rb"|Host[ \t]*:.*",
     re.IGNORECASE | re.DOTALL,
 )
 _CHUNK = re.compile(r"(\d{1,18})(?: +(LAST))?", re.IGNORECASE | re.ASCII)
