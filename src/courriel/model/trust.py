@@ -15,7 +15,7 @@ from courriel.values import dataclass, field, replace
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from typing import TypeAlias
+    from typing import NoReturn, TypeAlias
 
 Path: TypeAlias = "str | os.PathLike[str]"
 
@@ -92,7 +92,7 @@ class Trust:
 
         A pin alone replaces every other check. The server must hold the private key of the pinned certificate, and
         that is all: neither who issued it, nor its dates, nor the names in it are looked at. Use
-        `Trust.system().pinned(...)` to have the usual checks too.
+        `Trust.system().with_pins(...)` to have the usual checks too.
         """
         return cls(pins=tuple(_fingerprint(text) for text in fingerprints))
 
@@ -110,7 +110,7 @@ class Trust:
         """The union that `words()` wrote: "system", "bundled", a path, "data:…", and "sha256:…" for a pin.
 
         A path is recognised by a separator or a dot in it, so that a mistyped word is never taken for a file. Pins
-        beside other sources mean `pinned`: both must hold.
+        beside other sources mean `with_pins`: both must hold.
         """
         sources: list[Trust] = []
         pins: list[str] = []
@@ -124,12 +124,12 @@ class Trust:
         union = sources[0]
         for source in sources[1:]:
             union |= source
-        return union.pinned(*pins) if pins else union
+        return union.with_pins(*pins) if pins else union
 
     # How sources are joined.
 
     def __or__(self, other: Trust) -> Trust:
-        """Either this or that. Pins join pins; see `pinned` for a pin beside other sources."""
+        """Either this or that. Pins join pins; see `with_pins` for a pin beside other sources."""
         if not isinstance(other, Trust):
             return NotImplemented
         if self == other:
@@ -141,7 +141,7 @@ class Trust:
         if (self.pins or other.pins) and (self.checks_chain or other.checks_chain):
             # TLS checks the chain before it shows us the certificate: "either" cannot be done, "both" would be a guess.
             raise errors.InvalidServer(
-                "a pin cannot be one of several sources: write Trust.system().pinned(…) when both must hold, "
+                "a pin cannot be one of several sources: write Trust.system().with_pins(…) when both must hold, "
                 "or give the odd certificate itself with Trust.file(…) when either is enough"
             )
         return Trust(
@@ -152,11 +152,15 @@ class Trust:
             pins=self.pins + other.pins,
         )
 
-    def pinned(self, *fingerprints: str) -> Trust:
+    def with_pins(self, *fingerprints: str) -> Trust:
         """This trust with all its checks, and the certificate must be one of these besides (written as for `pin`)."""
         if not fingerprints:
             raise errors.InvalidServer("pinned to nothing: give the fingerprint of a certificate")
         return replace(self, pins=self.pins + tuple(_fingerprint(text) for text in fingerprints))
+
+    def pinned(self, *_: object) -> NoReturn:
+        """Raise UsageError: a trust does not change; `with_pins` returns one that wants a certificate besides."""
+        raise errors.UsageError("Trust.pinned(): a trust does not change; write trust = trust.with_pins(…)")
 
     # What a driver asks.
 
@@ -187,7 +191,7 @@ class Trust:
         sources += [f"Trust.file({path!r})" for path in self.files]
         sources += [f"Trust.data(<{len(der)} octets>)" for der in self.authorities]
         union = " | ".join(sources)
-        return f"({union}).pinned({pins})" if pins else union
+        return f"({union}).with_pins({pins})" if pins else union
 
 
 @dataclass(frozen=True, slots=True, init=False)

@@ -31,6 +31,10 @@ class _Supply:
         self.ended = False
         self.pauses = False
         self.failure: Exception | None = None
+        if isinstance(messages, str | bytes) or hasattr(messages, "envelope") or hasattr(messages, "as_bytes"):
+            raise errors.UsageError(f"messages: a list of them, not one {type(messages).__name__}; send() takes one")
+        if not hasattr(messages, "__iter__") and not hasattr(messages, "__aiter__"):
+            raise errors.UsageError(f"messages: a list of them, not {type(messages).__name__}")
         self._goes_on = not isinstance(messages, GeneratorType | AsyncGeneratorType)
 
     def _raised(self, failure: Exception, stream: Stream) -> None:

@@ -143,7 +143,7 @@ def test_a_text_is_made_of_html_when_there_is_none() -> None:
 def test_files_go_to_everybody(tmp_path: Path) -> None:
     (tmp_path / "terms.pdf").write_bytes(b"x" * 100_000)
     template = Template(**FIELDS, text="Hello {name}", html="<p>{name}<img src='cid:a.png'>")
-    template = template.attach(tmp_path / "terms.pdf").attach_data(b"\x89PNG", "a.png", inline=True)
+    template = template.with_attachment(tmp_path / "terms.pdf").with_data(b"\x89PNG", "a.png", inline=True)
 
     messages = list(template.merge([{"email": "a@x.org", "name": "A"}, {"email": "b@x.org", "name": "B"}]))
 
@@ -183,7 +183,6 @@ def test_an_address_that_needs_smtputf8_says_so_when_it_is_written() -> None:
     ("row", "said"),
     [
         ({"email": "b@x.org", "name": "B"}, "row 2: there is no value for {number}"),
-        ({**ROW, "nam": "B"}, "row 2: 'nam' has no place in the template"),
         ({**ROW, "name": None}, "row 2: {name} takes text or a whole number, not NoneType"),
         ({**ROW, "name": True}, "row 2: {name} takes text or a whole number, not bool"),
         ({**ROW, "number": 10**5000}, "row 2: {number} takes"),
