@@ -42,7 +42,10 @@ class Wishes:
         if self.sender is not None and self.sender != "":
             object.__setattr__(self, "sender", Address.of(self.sender))
         if self.to is not None:
-            object.__setattr__(self, "to", Address.all_of(self.to))
+            recipients = Address.all_of(self.to)
+            if not recipients:
+                raise errors.InvalidMessage("to: no recipient was given", stage="compose", hint_id="NO-RECIPIENT")
+            object.__setattr__(self, "to", recipients)
         if self.notify or self.ret is not None or self.envid or self.require_tls is not False:
             _check_options(self)
 
