@@ -1,4 +1,4 @@
-"""What is no message, no login, no list is refused before anything is opened, with the remedy; in a list it is its result."""
+"""What is no message, no login, no list is refused before anything is opened; in a list it is its own result."""
 
 from __future__ import annotations
 

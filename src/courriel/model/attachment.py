@@ -146,7 +146,7 @@ class Attachment:
             except UnicodeEncodeError as broken:
                 raise refusal("attachment", "the text holds half of a character", "NON-ASCII-TEXT") from broken
             content_type = _with_charset(content_type or _guessed_type(as_text("attachment name", name)))
-        elif hasattr(content, "read"):
+        elif not isinstance(content, str) and hasattr(content, "read"):
             octets = content.read()
             if not isinstance(octets, bytes):
                 raise refusal("attachment", "the stream gives text: open it in binary mode")

@@ -58,7 +58,7 @@ def made_ready(
     ready = message if isinstance(message, _OURS) else ReadyMessage.of(_of_the_library(message))
     envelope = ready.envelope() if wishes is None else wishes.envelope_of(ready)
     content = content_of(ready, eight_bit=able.eight_bit, utf8=able.utf8, binary=able.binary)
-    notes = _NO_REPORTS if envelope.wants_reports and not able.reports else ()
+    notes: tuple[str, ...] = _NO_REPORTS if envelope.wants_reports and not able.reports else ()
     for address in envelope.recipients:
         if len(address.spec) > USUAL_LOCAL_PART and address.has_long_local_part:
             notes += (_long(address),)

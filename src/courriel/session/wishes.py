@@ -79,11 +79,11 @@ def _notified(wish: object) -> Iterable[Notify]:
     """When to be told: a list of Notify, or one alone. Raises UsageError."""
     if isinstance(wish, Notify):
         return (wish,)
-    listed = tuple(wish) if isinstance(wish, Iterable) and not isinstance(wish, str | bytes) else (wish,)
-    for each in listed:
-        if not isinstance(each, Notify):
-            raise errors.UsageError(f"notify: a list of courriel.Notify, [Notify.FAILURE], not {wish!r:.80}")
-    return listed
+    listed: tuple[object, ...] = tuple(wish) if isinstance(wish, Iterable) else (wish,)
+    notices = tuple(each for each in listed if isinstance(each, Notify))
+    if len(notices) < len(listed):
+        raise errors.UsageError(f"notify: a list of courriel.Notify, [Notify.FAILURE], not {wish!r:.80}")
+    return notices
 
 
 def wished(

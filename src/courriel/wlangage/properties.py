@@ -126,8 +126,8 @@ def series(
 
     def as_list(value: object) -> WList[T]:
         if split is not None and isinstance(value, str):
-            value = split(value)
-        elif isinstance(value, str | bytes | os.PathLike | Structure) or not isinstance(value, Iterable):
+            return WList(map(check, split(value)), check, empty)
+        if isinstance(value, str | bytes | os.PathLike | Structure) or not isinstance(value, Iterable):
             value = (value,)
         return WList(value, check, empty)
 

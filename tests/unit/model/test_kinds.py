@@ -146,8 +146,7 @@ def test_nothing_but_our_errors_leaves_the_making_of_a_message_and_what_was_made
 ) -> None:
     try:
         message = Message(**{**FIELDS, **fields})
-    except errors.UsageError as refused:
-        assert str(refused)
+    except errors.UsageError:
         return
 
     assert message.as_bytes()
