@@ -125,7 +125,9 @@ class Address:
         """
         if isinstance(values, Address):
             return (values,)
-        if (text := text_of(values)) is not None:
+        if type(values) is tuple or type(values) is list:  # asked for each message of a million
+            return tuple([value if isinstance(value, Address) else cls.of(value) for value in values])
+        if (text := values if type(values) is str else text_of(values)) is not None:
             return (_parsed(text),) if text.strip(" \t") else ()
         if isinstance(values, bytes | bytearray | Mapping) or not isinstance(values, Iterable):
             raise InvalidAddress(_not_addresses(values), stage="compose")

@@ -48,12 +48,13 @@ class Envelope:
     require_tls: bool = False
 
     def __post_init__(self) -> None:
-        if type(self.recipients) is not tuple or (self.sender is not None and not isinstance(self.sender, Address)):
+        sender, recipients = self.sender, self.recipients
+        if type(recipients) is not tuple or not (sender is None or isinstance(sender, Address)):
             raise errors.InvalidMessage(_USE_OF, stage="compose")
-        for recipient in self.recipients:
+        for recipient in recipients:
             if not isinstance(recipient, Address):
                 raise errors.InvalidMessage(_USE_OF, stage="compose")
-        if not self.recipients:
+        if not recipients:
             raise errors.InvalidMessage("no recipient was given", stage="compose", hint_id="NO-RECIPIENT")
         if self.notify:
             self._check_notify()

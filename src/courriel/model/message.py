@@ -108,11 +108,19 @@ class Message:
         """
         if not sender:
             raise refusal("sender", "a message comes from somebody; no sender was given")
-        origin = sender if type(sender) is Address else _address("sender", sender)
-        to = _addresses("to", to) if to else ()
-        cc = _addresses("cc", cc) if cc else ()
-        bcc = _addresses("bcc", bcc) if bcc else ()
-        reply_to = _addresses("reply_to", reply_to) if reply_to else ()
+        field = "sender"
+        try:
+            origin = Address.of(sender)
+            field = "to"
+            to = Address.all_of(to) if to else ()
+            field = "cc"
+            cc = Address.all_of(cc) if cc else ()
+            field = "bcc"
+            bcc = Address.all_of(bcc) if bcc else ()
+            field = "reply_to"
+            reply_to = Address.all_of(reply_to) if reply_to else ()
+        except InvalidAddress as wrong:
+            raise _named(field, wrong) from wrong
         if not (to or cc or bcc):
             raise refusal("to, cc, bcc", "no recipient was given", "NO-RECIPIENT")
         if type(subject) is not str:
@@ -323,12 +331,16 @@ _values = Filler(Message)
 _SUCCESS_AND_FAILURE = frozenset((Notify.SUCCESS, Notify.FAILURE))
 
 
+def _named(field: str, wrong: InvalidAddress) -> InvalidAddress:
+    return InvalidAddress(f"{field}: {wrong}", stage="compose", hint_id=wrong.hint_id)
+
+
 def _address(field: str, value: str | Address) -> Address:
     """One address of a field, which is named when it is none."""
     try:
         return Address.of(value)
     except InvalidAddress as wrong:
-        raise InvalidAddress(f"{field}: {wrong}", stage="compose", hint_id=wrong.hint_id) from wrong
+        raise _named(field, wrong) from wrong
 
 
 def _addresses(field: str, values: Addresses) -> tuple[Address, ...]:
@@ -336,7 +348,7 @@ def _addresses(field: str, values: Addresses) -> tuple[Address, ...]:
     try:
         return Address.all_of(values)
     except InvalidAddress as wrong:
-        raise InvalidAddress(f"{field}: {wrong}", stage="compose", hint_id=wrong.hint_id) from wrong
+        raise _named(field, wrong) from wrong
 
 
 def _files(given: Attachments) -> tuple[Attachment, ...]:
