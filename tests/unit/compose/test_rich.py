@@ -232,3 +232,18 @@ def test_what_is_missing_is_said_with_the_command_that_brings_it(package: str, w
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert 'pip install "courriel[html]"' in ran.stdout
+
+
+def test_one_string_of_a_rich_template_is_one_address() -> None:
+    with pytest.raises(errors.InvalidAddress, match="give a list"):
+        template(to="{{ a }}, {{ b }}").fill(a="a@x.org", b="b@x.org", name="x")
+    with pytest.raises(errors.InvalidAddress, match="give a list"):
+        template(to="{{ a }}").fill(a="a@x.org, b@x.org", name="x")
+    with pytest.raises(errors.InvalidAddress, match="give a list"):
+        template(to="a@x.org, b@x.org")
+
+
+@pytest.mark.parametrize("rows", [{"email": "bob@example.org"}, "bob@example.org", 3, None])
+def test_rows_are_a_list_of_them(rows: object) -> None:
+    with pytest.raises(errors.UsageError, match="merge takes a list of rows"):
+        template().merge(rows)

@@ -291,3 +291,37 @@ def test_a_value_of_several_lines_is_written_as_in_a_message_by_hand(value: str,
 
     assert merged.content() == build(merged.message())
     assert bytes(merged.content()).count(b"\n") == bytes(merged.content()).count(b"\r\n")
+
+
+@pytest.mark.parametrize(
+    "text", ["{a}, {b}", "{a};{b}", "{a}, bob@x.org", "bob@x.org, eve@x.org", "{n} <{a}>, {b}", "{last}, {first} <{a}>"]
+)
+def test_one_string_of_a_template_is_one_address(text: str) -> None:
+    with pytest.raises((InvalidMessage, InvalidAddress), match="give a list"):
+        Template(sender="ada@example.org", to=text)
+    with pytest.raises((InvalidMessage, InvalidAddress), match="give a list"):
+        Template(sender="ada@example.org", to=["cleo@example.org", text])
+
+
+def test_a_comma_in_quotes_of_a_template_is_part_of_the_name() -> None:
+    template = Template(sender="ada@example.org", to=['"{last}, {first}" <{a}>', "{b}"])
+
+    assert [str(each) for each in template.fill(last="Dupont", first="Jean", a="j@x.org", b="k@x.org").to] == [
+        '"Dupont, Jean" <j@x.org>',
+        "k@x.org",
+    ]
+
+
+def test_a_column_that_is_not_used_is_no_error_unless_that_is_wished() -> None:
+    template = Template(sender="ada@example.org", to="{email}", text="Hello")
+    row = {"email": "bob@example.org", "phone": "123", None: ["more than the header has"]}
+
+    assert next(template.merge([row])).to[0].spec == "bob@example.org"  # type: ignore[list-item]
+    with pytest.raises(InvalidMessage, match="'phone' has no place in the template"):
+        next(template.merge([row], unused="refuse"))  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("rows", [{"email": "bob@example.org"}, "bob@example.org", 3, None])
+def test_rows_are_a_list_of_them(rows: Any) -> None:
+    with pytest.raises(UsageError, match="merge takes a list of rows"):
+        Template(sender="ada@example.org", to="{email}").merge(rows)
