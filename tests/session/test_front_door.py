@@ -20,6 +20,7 @@ from courriel import (
     Letter,
     Message,
     Notify,
+    Outbox,
     PopSession,
     Receipt,
     Sandbox,
@@ -112,9 +113,11 @@ def test_a_bad_one_among_many_that_are_awaited_too(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("thing", [GOOD, EmailMessage(), "Hello", None, 3, TEMPLATE.fill(email="b@x.org")])
-def test_many_are_a_list_of_messages(sandbox: Sandbox, thing: Any) -> None:
+def test_many_are_a_list_of_messages(sandbox: Sandbox, thing: Any, tmp_path: Path) -> None:
     with SmtpSession(sandbox.server()) as session, pytest.raises(errors.UsageError, match="messages: a list of them"):
         list(session.send_many(thing))
+    with Outbox(tmp_path / "outbox.db") as outbox, pytest.raises(errors.UsageError, match="messages: a list of them"):
+        outbox.put_many(thing, via=sandbox.url)
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,9 @@ class Address:
         return hash(self.spec)
 
     def __post_init__(self) -> None:
+        for part in ("local", "domain", "name"):
+            if type(getattr(self, part)) is not str:
+                object.__setattr__(self, part, _text(f"{part} of an address", getattr(self, part)))
         _check_name(self.name)
         whole = f"{self.local}@{self.domain}"
         local = _checked_local(self.local, whole)
@@ -105,6 +108,7 @@ class Address:
         Only for a text that is a list by definition: what a form or a database says of one recipient is `parse`.
         Raises InvalidAddress when one of them is not an address, and for an empty place between two commas.
         """
+        text = text if type(text) is str else _text("list of addresses", text)
         if len(text) > LONGEST_LIST:
             raise _refusal(text, f"the list is longer than {LONGEST_LIST} characters")
         if not text.strip(" \t"):
@@ -135,6 +139,7 @@ class Address:
 
     def with_name(self, name: str) -> Address:
         """The same address, under this name. Raises InvalidAddress for what cannot be one."""
+        name = name if type(name) is str else _text("name of an address", name)
         _check_name(name)
         address = object.__new__(Address)
         _values.fill(address, self.local, self.domain, name, self.spec, self.dns_domain, self.narrow)
@@ -497,6 +502,13 @@ def _one(value: object) -> Address:
     if (text := text_of(value)) is not None:
         return _parsed(text)
     raise InvalidAddress(_not_addresses(value), stage="compose")
+
+
+def _text(part: str, value: object) -> str:
+    """A part of an address, as text."""
+    if (text := text_of(value)) is not None:
+        return text
+    raise InvalidAddress(f"the {part} is text, not {described(value)}", stage="compose")
 
 
 def _not_addresses(value: object) -> str:

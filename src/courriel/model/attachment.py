@@ -94,6 +94,8 @@ class Attachment:
         for word in ("name", "content_type", "content_id"):
             if type(getattr(self, word)) is not str:
                 object.__setattr__(self, word, as_text(f"attachment {word}", getattr(self, word)))
+        if not isinstance(self.source, bytes | str):
+            raise refusal("attachment", f"its source is octets, or a path, not {type(self.source).__name__}")
         check_name(self.name)
         object.__setattr__(self, "content_type", _checked_type(self.content_type or _guessed_type(self.name)))
         if self.inline and not self.content_id:

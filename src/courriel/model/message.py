@@ -161,6 +161,9 @@ class Message:
         """Take a message that is written already, as it is: see `ReadyMessage.parse`."""
         from courriel.model.ready import ReadyMessage
 
+        if not isinstance(raw, bytes | bytearray | memoryview):
+            advice = "text.encode() makes them of a text" if isinstance(raw, str) else "a file is read by .read_bytes()"
+            raise refusal("message", f"a mail is octets, not {type(raw).__name__}; {advice}")
         return ReadyMessage.parse(raw, normalise=normalise)
 
     @classmethod

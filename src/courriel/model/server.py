@@ -44,6 +44,7 @@ _IMAP_PORTS = {Security.TLS: 993, Security.STARTTLS: 143, Security.NONE: 143, Se
 _NAME = expression(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?")
 _EHLO = expression(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f.:]+\]|\[IPv6:[0-9A-Fa-f.:]+\]")
 _ADDRESS = expression(r"[0-9A-Fa-f:.]+(?:%[A-Za-z0-9]+)?")
+_WITH_PORT = expression(r"[A-Za-z0-9.-]+:[0-9]{1,5}|\[[0-9A-Fa-f:.]+\]:[0-9]{1,5}")
 _LOOPBACK = expression(r"(?i)localhost\.?|127(?:\.\d{1,3}){3}|::1|/.*")
 
 
@@ -220,8 +221,9 @@ def _checked_host(host: str) -> str:
             and all(0 < len(part) < 64 for part in name.rstrip(".").split("."))
         ):
             return name
+    advice = "a port is given beside it: Server(host, 587)" if _WITH_PORT.fullmatch(host) else "and nothing else"
     raise errors.InvalidServer(
-        f"{host!r} is not the name of a server: a name such as smtp.example.org, or an IP address, and nothing else",
+        f"{host!r} is not the name of a server: a name such as smtp.example.org, or an IP address; {advice}",
         stage="compose",
         hint_id="HOST-MALFORMED",
     )

@@ -79,6 +79,10 @@ class Trust:
     @classmethod
     def data(cls, pem: str | bytes) -> Trust:
         """The certificates in this text (PEM), as in `file`. Whatever else it holds, a private key too, is not kept."""
+        if not isinstance(pem, str | bytes | bytearray):
+            raise errors.InvalidServer(
+                f"certificates are text (PEM), not {type(pem).__name__}; a path is Trust.file(path)"
+            )
         text = pem.encode("utf-8", "replace") if isinstance(pem, str) else bytes(pem)
         return cls(authorities=certificates_in(text))
 
@@ -239,7 +243,11 @@ def certificates_in(text: bytes) -> tuple[bytes, ...]:
 
 
 def _absolute(path: Path) -> str:
-    text = os.fspath(path)
+    text: object = os.fspath(path) if isinstance(path, str | os.PathLike) else path
+    if not isinstance(text, str):
+        raise errors.InvalidServer(
+            f"a path is text, not {type(text).__name__}; certificates at hand are Trust.data(pem)"
+        )
     if not text.strip() or any(mark < " " for mark in text):
         raise errors.InvalidServer(f"{text!r} is not the path of a file")
     return os.path.abspath(text)  # noqa: PTH100 - pathlib would be imported for this alone
@@ -247,6 +255,10 @@ def _absolute(path: Path) -> str:
 
 def _fingerprint(text: str) -> str:
     """The digest in lower case hexadecimal digits."""
+    if not isinstance(text, str):
+        raise errors.InvalidServer(
+            f"a fingerprint is text, not {type(text).__name__}; sha256: and its digits are wanted"
+        )
     kind, _, digits = text.strip().partition(":")
     if kind.lower() == "sha256":
         plain = digits.replace(":", "").lower()

@@ -10,7 +10,7 @@ from courriel import errors
 from courriel.dialogue.smtp import SmtpDialogue
 from courriel.dialogue.stream import Stream
 from courriel.dialogue.tray import Parcel
-from courriel.session.outgoing import Sendable, made_ready
+from courriel.session.outgoing import Sendable, check_several, made_ready
 from courriel.session.wishes import OnRefused, all_or_nothing
 from courriel.wire.abilities import Abilities
 
@@ -31,10 +31,7 @@ class _Supply:
         self.ended = False
         self.pauses = False
         self.failure: Exception | None = None
-        if isinstance(messages, str | bytes) or hasattr(messages, "envelope") or hasattr(messages, "as_bytes"):
-            raise errors.UsageError(f"messages: a list of them, not one {type(messages).__name__}; send() takes one")
-        if not hasattr(messages, "__iter__") and not hasattr(messages, "__aiter__"):
-            raise errors.UsageError(f"messages: a list of them, not {type(messages).__name__}")
+        check_several(messages)
         self._goes_on = not isinstance(messages, GeneratorType | AsyncGeneratorType)
 
     def _raised(self, failure: Exception, stream: Stream) -> None:

@@ -74,6 +74,14 @@ def check_sendable(message: object) -> None:
         _of_the_library(message)
 
 
+def check_several(messages: object) -> None:
+    """Refuse what is no list of messages: one alone (those of the standard library are lists of names), or none."""
+    if isinstance(messages, str | bytes) or hasattr(messages, "envelope") or hasattr(messages, "as_bytes"):
+        raise errors.UsageError(f"messages: a list of them, not one {type(messages).__name__}", stage="compose")
+    if not hasattr(messages, "__iter__") and not hasattr(messages, "__aiter__"):
+        raise errors.UsageError(f"messages: a list of them, not {type(messages).__name__}", stage="compose")
+
+
 # The steps.
 
 

@@ -16,6 +16,7 @@ from courriel import errors
 from courriel.compose.rich import RichTemplate
 from courriel.compose.template import Template
 from courriel.model.address import Address
+from courriel.model.attachment import Attachment
 from courriel.model.credentials import External, Password, Token, TokenSource, check_credentials
 from courriel.model.envelope import Envelope, Notify, Return
 from courriel.model.message import Message
@@ -233,6 +234,31 @@ def test_a_login_of_another_kind_is_refused_and_never_shown(make: Callable[[], o
 
 def test_lazy_strings_are_users_and_secrets_too() -> None:
     assert Password(Lazy("ada"), Lazy("hunter2")) == Password("ada", "hunter2")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Server("smtp.example.org:587"), r"Server\(host, 587\)"),
+        (lambda: Trust.file(3), "a path is text, not int"),
+        (lambda: Trust.file(b"ca.pem"), "a path is text, not bytes"),
+        (lambda: Trust.data(Path("ca.pem")), r"a path is Trust\.file\(path\)"),
+        (lambda: Trust.pin(3), "a fingerprint is text, not int"),
+        (lambda: Address(3, "x.org"), "the local of an address is text, not int"),
+        (lambda: Address("a", None), "the domain of an address is text, not None"),
+        (lambda: Address("a", "x.org", b"Ada"), "the name of an address is text, not bytes"),
+        (lambda: A.with_name(3), "the name of an address is text, not int"),
+        (lambda: Address.parse_list(b"a@x.org"), "the list of addresses is text, not bytes"),
+        (lambda: Attachment("x", 3, 3), "its source is octets, or a path, not int"),
+        (lambda: Attachment.data(b"", None), "attachment name: text is expected"),
+        (lambda: Attachment.data(b"", "x", content_type=3), "content_type: text is expected"),
+        (lambda: Message.parse("From: a@x.org\n\n"), r"octets, not str; text\.encode\(\)"),
+        (lambda: Message.parse(Path("mail.eml")), r"octets, not .*; a file is read by \.read_bytes\(\)"),
+    ],
+)
+def test_parts_of_other_kinds_are_refused_with_the_remedy(make: Callable[[], object], said: str) -> None:
+    with pytest.raises(errors.UsageError, match=said):
+        make()
 
 
 # Envelopes and searches.
