@@ -9,7 +9,7 @@ from courriel import errors
 from courriel.cli.outbox_words import open_outbox
 from courriel.cli.reporting import Report
 from courriel.cli.speaking import say
-from courriel.cli.wishes import Wishes, read_message
+from courriel.cli.wishes import Wishes, read_message, typed_addresses
 from courriel.values import dataclass
 
 if TYPE_CHECKING:
@@ -24,12 +24,13 @@ class Terms:
     place: str | None
     key: str | None
     on_unsure: str
+    references: bool = False
 
 
 def queue(manner: Manner, via: str | None, files: tuple[str, ...], wishes: Wishes, terms: Terms) -> int:
     """Put them into the outbox, and return the exit status: 0 when they are on the disk."""
     report = Report(manner)
-    with open_outbox(terms.place) as outbox:
+    with open_outbox(terms.place, references=terms.references) as outbox:
         for name, message in _read(report, files) if files else _made(wishes, via):
             try:
                 _put(report, outbox, name, message, via, wishes if files else None, wishes, terms)
@@ -67,7 +68,7 @@ def _put(
     wishes: Wishes,
     terms: Terms,
 ) -> None:
-    from courriel import Address, Notify
+    from courriel import Notify
 
     ticket = outbox.put(
         message,
@@ -78,7 +79,7 @@ def _put(
         priority=wishes.priority or "normal",
         notify=[Notify(word.upper()) for word in wishes.notify],
         sender=envelope.sender if envelope is not None else None,
-        to=Address.all_of(envelope.to) if envelope is not None and envelope.to else None,
+        to=typed_addresses(envelope.to) if envelope is not None and envelope.to else None,
     )
     info = ticket.info
     told: dict[str, object] = {"ok": True, "ticket": info.id, "key": info.key, "state": info.state.name.lower(),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import click
 
 from courriel.cli.command import Command, Manner, option
-from courriel.cli.outbox_words import outbox_option
+from courriel.cli.outbox_words import outbox_option, references_option
 from courriel.cli.speaking import Words, say
 from courriel.cli.wishes import Wishes
 
@@ -45,7 +45,13 @@ EXAMPLES = (
 @option("--via", value=_URL, fr="Par où il part ; sinon COURRIEL_URL ou courriel.toml.",
         en="The way out; else COURRIEL_URL or courriel.toml.")  # fmt: skip
 @option("--from", "sender", value=_ADDRESS, fr="De qui.", en="From whom.")
-@option("--to", multiple=True, value=_ADDRESS, fr="À qui ; se répète.", en="To whom; may be repeated.")
+@option(
+    "--to",
+    multiple=True,
+    value=_ADDRESS,
+    fr="À qui (une ou plusieurs adresses, séparées par des virgules) ; se répète.",
+    en="To whom (one address or several, separated by commas); may be repeated.",
+)
 @option("--cc", multiple=True, value=_ADDRESS, fr="En copie.", en="Copy to.")
 @option("--bcc", multiple=True, value=_ADDRESS, fr="En copie cachée.", en="Blind copy to.")
 @option("--reply-to", multiple=True, value=_ADDRESS, fr="À qui répondre.", en="Whom to answer.")
@@ -88,6 +94,7 @@ EXAMPLES = (
 @option("--on-unsure", type=click.Choice(["resend", "hold"]), value="resend|hold",
         fr="Avec --queue : si nul ne sait s'il est parti, le renvoyer (resend) ou le retenir (hold).",
         en="With --queue: when nobody knows whether it left, send it again (resend) or hold it.")  # fmt: skip
+@references_option
 @click.pass_obj
 def command(
     manner: Manner,
@@ -114,6 +121,7 @@ def command(
     place: str | None,
     key: str | None,
     on_unsure: str | None,
+    references: bool,
 ) -> int:
     """Read the options, send, report."""
     from courriel.cli.mailing import Mailing
@@ -161,8 +169,13 @@ def command(
         from courriel.cli.queueing import queue as put_in
 
         _refuse_with_queue(timeout, transcript, key, files)
-        return put_in(manner, via, files, wishes, Terms(place, key, on_unsure or "resend"))
-    for name, value in (("--outbox", place), ("--key", key), ("--on-unsure", on_unsure)):
+        return put_in(manner, via, files, wishes, Terms(place, key, on_unsure or "resend", references))
+    for name, value in (
+        ("--outbox", place),
+        ("--key", key),
+        ("--on-unsure", on_unsure),
+        ("--allow-secret-references", references or None),
+    ):
         if value is not None:
             raise click.UsageError(say(f"{name} va avec --queue", f"{name} goes with --queue"))
     return Mailing(manner, via, timeout, transcript).run(files, wishes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from courriel.cli.command import Command, Manner, option
-from courriel.cli.outbox_words import outbox_option
+from courriel.cli.outbox_words import outbox_option, references_option
 from courriel.cli.speaking import Words, say
 
 
@@ -41,6 +41,7 @@ from courriel.cli.speaking import Words, say
 @option("--grace", type=click.FloatRange(0), default=30.0, show_default=True, value=Words("SECONDES", "SECONDS"),
         fr="Combien attendre, à la fin, les réponses qui manquent.",
         en="How long to wait, at the end, for answers that are missing.")  # fmt: skip
+@references_option
 @click.pass_obj
 def command(
     manner: Manner,
@@ -51,6 +52,7 @@ def command(
     for_seconds: float | None,
     transcript: bool,
     grace: float,
+    references: bool,
 ) -> int:
     """Send, and tell of it."""
     from courriel.cli.outbox_words import open_outbox
@@ -58,6 +60,6 @@ def command(
 
     if for_seconds is not None and not once:
         raise click.UsageError(say("--for va avec --once.", "--for goes with --once."))
-    with open_outbox(place) as outbox:
+    with open_outbox(place, references=references) as outbox:
         working = Working(manner, outbox, list(via) or None, transcript=transcript)
         return working.once(for_seconds) if once else working.until_told(workers, grace)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from courriel.delivery.route import Route
     from courriel.model.address import Address
-    from courriel.model.attachment import Attachment
+    from courriel.model.attachment import Attachments
     from courriel.model.envelope import Notify, Return
     from courriel.model.message import Addresses, Priority
     from courriel.network.transcript import Transcript
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
         subject: str
         text: str
         html: str
-        attachments: Iterable[Attachment]
+        attachments: Attachments
         priority: Priority | str
         read_receipt: bool | str | Address | None
         delivery_receipt: bool
@@ -102,8 +102,12 @@ def send(
         return _by_shared_pool(route, sending, transcript)
     from courriel.session.smtp import SmtpSession
 
-    with SmtpSession(route.server, route.credentials(), transcript=transcript) as session:
-        return _send(session, sending)
+    try:
+        with SmtpSession(route.server, route.credentials(), transcript=transcript) as session:
+            return _send(session, sending)
+    except errors.CourrielError as error:
+        route.blame(error)
+        raise
 
 
 async def asend(
@@ -131,11 +135,15 @@ async def asend(
         return await to_thread(_by_shared_pool, route, sending, transcript)
     from courriel.session.smtp import AsyncSmtpSession
 
-    credentials = await to_thread(route.credentials)
-    if isinstance(credentials, TokenSource):
-        credentials = _in_a_thread(credentials, route)
-    async with AsyncSmtpSession(route.server, credentials, transcript=transcript) as session:
-        return await _asend(session, sending)
+    try:
+        credentials = await to_thread(route.credentials)
+        if isinstance(credentials, TokenSource):
+            credentials = _in_a_thread(credentials, route)
+        async with AsyncSmtpSession(route.server, credentials, transcript=transcript) as session:
+            return await _asend(session, sending)
+    except errors.CourrielError as error:
+        route.blame(error)
+        raise
 
 
 # The steps.
@@ -171,9 +179,12 @@ def _made(message: Sendable | None, fields: Fields, route: Route | None) -> _Sen
         envid=fields.get("envid", ""),
         require_tls=fields.get("require_tls", False),
     )
+    from courriel.session.outgoing import check_sendable
+
     rest = {name: value for name, value in fields.items() if name not in _WISHES}
     if message is None:
         return _Sending(_message(rest, route), wishes, on_refused)
+    check_sendable(message)
     for name in rest:
         if name not in ("sender", "to"):
             raise errors.UsageError(f"{name}: a message that is made already is not changed by send()", stage="compose")
@@ -214,7 +225,7 @@ def _keep(route: Route, sending: _Sending) -> Receipt:
     assert transport is not None, route.kind
     out = prepare(sending.message, IN_EIGHT_BITS, sending.wishes)
     receipt = transport.send(out.envelope, out.content)
-    return replace(receipt, message_id=out.message_id).noting(*out.notes)
+    return replace(receipt, message_id=out.message_id).with_notes(*out.notes)
 
 
 def _by_session(session: SmtpSession | SmtpPool, message: Sendable | None, fields: Fields) -> Receipt:
@@ -267,8 +278,10 @@ def _by_shared_pool(route: Route, sending: _Sending, transcript: Transcript | No
             return _send(shared_pool(route), sending)
         with shared_pool(route).session(transcript=transcript) as session:
             return _send(session, sending)
-    except errors.AuthenticationRefused:
-        forget_shared_pool(route)  # the password may be another one by now
+    except errors.CourrielError as error:
+        if isinstance(error, errors.AuthenticationRefused):
+            forget_shared_pool(route)  # the password may be another one by now
+        route.blame(error)
         raise
 
 

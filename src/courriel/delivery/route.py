@@ -59,6 +59,8 @@ class Route:
     pool: int = 0
     rate: str = ""
     max_messages: int = 0
+    source: str = field(default="", compare=False)
+    """The variable or the file that decided on it; "" where the program did."""
 
     def __post_init__(self) -> None:
         from courriel.delivery.rules import check
@@ -137,6 +139,11 @@ class Route:
         from courriel.delivery.rules import warnings
 
         return (*warnings(self), *self.notes)
+
+    def blame(self, error: errors.CourrielError) -> None:
+        """Add to an error which variable or file decided on this route, where none of the program's own words did."""
+        if self.source:
+            error.add_note(f"This way out ({self.name}) was set by {self.source}.")
 
     def say_warnings(self) -> None:
         """Write them to the log, each time when the route is used."""

@@ -127,7 +127,7 @@ class Tray:
             self._refused.append(parcel)
             self.hold_back()
             return
-        parcel.result = result.noting(*parcel.notes) if parcel.notes and isinstance(result, Receipt) else result
+        parcel.result = result.with_notes(*parcel.notes) if parcel.notes and isinstance(result, Receipt) else result
         if self.begun[0] is parcel:
             del self.begun[0]
         else:

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from courriel import errors
 from courriel.dialogue.flow import Flow
 from courriel.dialogue.smtp import SmtpDialogue
-from courriel.model.credentials import Credentials
+from courriel.model.credentials import Credentials, check_credentials
 from courriel.model.receipt import Receipt
 from courriel.model.server import Server
 from courriel.network import forks
@@ -40,6 +40,7 @@ class Lending(Generic[S]):
         limits: Limits,
         transcript: Transcript | None = None,
     ) -> None:
+        check_credentials(credentials)
         self.server = _as_server(server)
         self._credentials = credentials
         self.transcript = transcript
