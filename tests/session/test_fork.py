@@ -422,7 +422,7 @@ def test_a_worker_of_an_outbox_is_the_parents_alone(tmp_path: Path) -> None:
 
 
 def test_an_outbox_of_the_parent_can_be_used_and_worked_in_the_child(sandbox: Sandbox, tmp_path: Path) -> None:
-    with Outbox(tmp_path / "outbox.db") as outbox, outbox.worker(lanes=["nobody"]):
+    with Outbox(tmp_path / "outbox.db", ways={"other": "memory:"}) as outbox, outbox.worker(lanes=["other"]):
 
         def act() -> int:
             outbox.put(mail("child"), via=sandbox.url)
