@@ -116,7 +116,8 @@ class _Login:
                 return tuple(self._tried)
             failed = failure
             self._forget(name)
-            left = yield from self._following(left, failed)
+            # Another session may have found out meanwhile what works.
+            left = self._with_remembered_first((yield from self._following(left, failed)))
         if failed is not None:
             raise self._told(failed)
         raise unusable or _nothing_offered(self._line.offered)
