@@ -74,7 +74,9 @@ INSTALL_LIMIT = 900.0  # seconds
 
 def main(arguments: Sequence[str]) -> int:
     if shutil.which("dpkg-query") is None or shutil.which("apt-get") is None:
-        say("not a Debian system; tests with Postfix, Dovecot, Cyrus, PostgreSQL, mpop, swaks or gcc run where these are.")
+        say(
+            "not a Debian system; tests with Postfix, Dovecot, Cyrus, PostgreSQL, mpop, swaks, gcc run where these are."
+        )
         return 0
     missing = missing_packages()
     if not missing:

@@ -347,7 +347,9 @@ def test_a_server_that_knows_the_password_is_believed(call: Call) -> None:
     assert session.session.mechanism == "SCRAM-SHA-256"
 
 
-@pytest.mark.parametrize("lie", ["", "v=AAAA", "v=!", "what"], ids=["another password", "nonsense", "not base64", "no field"])
+@pytest.mark.parametrize(
+    "lie", ["", "v=AAAA", "v=!", "what"], ids=["another password", "nonsense", "no base64", "no field"]
+)
 def test_an_impostor_is_told_nothing_more(call: Call, lie: str) -> None:
     """It does not know the password, and would like to be told it by a weaker mechanism."""
     phones: list[Phone] = []
@@ -360,7 +362,7 @@ def test_an_impostor_is_told_nothing_more(call: Call, lie: str) -> None:
 
     session = call(act, credentials=ADA)
 
-    with pytest.raises(errors.RemoteProtocolError, match="SCRAM-SHA-256: the server's signature|cannot be read|not base64") as impostor:
+    with pytest.raises(errors.RemoteProtocolError, match=r"signature is wrong|cannot be read|not base64") as impostor:
         session.open()
 
     assert impostor.value.stage == "authenticate"
@@ -494,9 +496,7 @@ def test_a_binding_that_the_server_does_not_know_is_done_without(
 
 
 @pytest.mark.parametrize(("offered", "flag"), [("SCRAM-SHA-256", "y"), (f"SCRAM-SHA-256 {PLUS}", "n")])
-def test_scram_says_whether_plus_was_missing(
-    call: Call, certificate: ssl.SSLContext, offered: str, flag: str
-) -> None:
+def test_scram_says_whether_plus_was_missing(call: Call, certificate: ssl.SSLContext, offered: str, flag: str) -> None:
     """RFC 5802 6: "y" where the server did not offer it, "n" where it did and the profile passes it over."""
 
     def act(phone: Phone) -> None:

@@ -261,9 +261,7 @@ def test_a_dead_cram_md5_is_followed_by_the_login_command(call: Call, refusal: s
         phone.ask("+ PDFAZXhhbXBsZS5vcmc+")
         phone.say(f"{tag} {refusal}")
 
-    first, second = [
-        call(imap_server(DEAD_CRAM, AUTHENTICATE=authenticate, LOGIN="{tag} OK in")) for _ in range(2)
-    ]
+    first, second = [call(imap_server(DEAD_CRAM, AUTHENTICATE=authenticate, LOGIN="{tag} OK in")) for _ in range(2)]
     first.open()
     second.open()
 

@@ -129,13 +129,13 @@ class _Login:
         try:
             return (yield from login())
         except errors.InvalidServer:
-            self._tried.pop()
+            _ = self._tried.pop()
             raise
         except errors.ConnectionFailed as gone:
             if before is None:
                 raise
             # The server hung up on who had failed: the refusal is the news, not the end of the connection.
-            self._tried.pop()
+            _ = self._tried.pop()
             raise self._told(before) from gone
         except errors.RemoteProtocolError as broken:
             if self._tried[:-1]:
@@ -215,7 +215,10 @@ def _sasl(line: LoginLine, credentials: Credentials, token: _Token) -> Iterator[
 
 
 def _login_by(line: LoginLine, make: Callable[[], sasl.Mechanism]) -> OneLogin:
-    return lambda: exchange_sasl(line.talk, make(), line.most_at_once)
+    def login() -> Flow[FailedLogin | None]:
+        return exchange_sasl(line.talk, make(), line.most_at_once)
+
+    return login
 
 
 def _mechanisms(

@@ -36,7 +36,11 @@ def log_in(
     line = LoginLine(talk, server, offered, certificate, MAX_INITIAL if "SASL-IR" in capabilities else -1)
     commands: dict[str, OneLogin] = {}
     if isinstance(credentials, Password) and "LOGIN" not in offered and "LOGINDISABLED" not in capabilities:
-        commands["LOGIN"] = lambda: _say_login(talk, credentials)
+
+        def login() -> Flow[FailedLogin | None]:
+            return _say_login(talk, credentials)
+
+        commands["LOGIN"] = login
     tried = yield from authenticate(line, credentials, memory, commands=commands)
     return tried[-1], talk.answer
 

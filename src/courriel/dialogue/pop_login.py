@@ -66,11 +66,18 @@ class PopLogin:
 
     def _commands(self, password: Password) -> Iterator[tuple[str, OneLogin]]:
         """The commands of RFC 1939 that take a password here."""
+
+        def digest() -> Flow[FailedLogin | None]:
+            return self._say_digest(password)
+
+        def user_and_pass() -> Flow[FailedLogin | None]:
+            return self._say_password(password)
+
         if self._timestamp:
-            yield "APOP", lambda: self._say_digest(password)
+            yield "APOP", digest
         # A server that does not know CAPA has USER all the same (RFC 1939 4).
         if "USER" in self._capabilities or not self._capabilities:
-            yield "USER", lambda: self._say_password(password)
+            yield "USER", user_and_pass
 
     def _say_digest(self, password: Password) -> Flow[FailedLogin | None]:
         digest = wire.digest(self._timestamp, password.secret)
