@@ -269,8 +269,8 @@ class AuthenticationRefused(Refused):
     """The server did not accept these credentials.
 
     `tried` are the mechanisms that were tried, in order, of those that the server `offered`; `judged` are those whose
-    proof (password, digest, token) it refused, the others it could not do. `final` says that the refusal ended the login
-    at once, because another mechanism would not help or would not be safe.
+    proof (password, digest, token) it refused, the others it could not do. `final` says that the refusal ended the
+    login at once, because another mechanism would not help or would not be safe.
     """
 
     tried: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""A real Cyrus: every mechanism it offers, through IMAP, POP3 and LMTP, in clear, by STARTTLS and by TLS, both colours."""
+"""A real Cyrus: every mechanism it offers, through IMAP, POP3 and LMTP, in clear, by STARTTLS and by TLS."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A private Cyrus: IMAP, POP3 and LMTP with the mechanisms of libsasl, SCRAM bound to the certificate among them.
 
 Over TLS it offers SCRAM-SHA-256-PLUS and knows the binding "tls-unique" only, which TLS 1.3 has not: nobody logs in by
-it, whatever the password. Its log says so, its answer says "bad protocol / cancel" (in LMTP "501 5.5.4 undefined error!").
+it, whatever the password. Its log says so; it answers "bad protocol / cancel" (in LMTP "501 5.5.4 undefined error!").
 """
 
 from __future__ import annotations

@@ -377,14 +377,16 @@ def test_a_nonce_that_does_not_continue_ours_ends_it_at_once(call: Call, nonce: 
     def act(phone: Phone) -> None:
         greeted(phone, "AUTH SCRAM-SHA-256 PLAIN LOGIN")
         ours = b64decode(phone.hear().split()[2]).decode().rpartition("r=")[2]
-        assert phone.ask(f"334 {coded('r=' + nonce.format(ours=ours) + ',s=c2FsdA==,i=4096')}") == b""
+        assert phone.ask(f"334 {coded('r=' + nonce.format(ours=ours) + ',s=c2FsdA==,i=4096')}") == b"*"
+        assert phone.ask("501 cancelled") == b""
 
     session = call(act, credentials=ADA)
 
-    with pytest.raises(errors.RemoteProtocolError, match="another login") as foreign:
+    with pytest.raises(errors.AuthenticationRefused, match="another login") as foreign:
         session.open()
 
-    assert foreign.value.stage == "authenticate"
+    assert foreign.value.final
+    assert foreign.value.tried == ("SCRAM-SHA-256",)
     assert not foreign.value.retryable
 
 

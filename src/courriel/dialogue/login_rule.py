@@ -2,8 +2,8 @@
 Which mechanism may follow one that failed (docs/decisions/0025): pure, no conversation in it.
 
 * A mechanism that fails before our proof left, or that the server says it cannot do, does not count: the next follows.
-* After a proof that the server judged one more mechanism may follow, where nobody listens: over verified TLS, or to this
-  machine. On a clear line to another machine nothing weaker follows at all.
+* After a proof that the server judged one more mechanism may follow, where nobody listens: over verified TLS, or to
+  this machine. On a clear line to another machine nothing weaker follows at all.
 * Some refusals end the login at once: another mechanism would not help, would lock the account, or would hand the
   password to a man in the middle.
 """
@@ -44,13 +44,14 @@ class FailedLogin:
     """One mechanism that failed.
 
     `proved` says whether password, digest or token had left, `server_error` is the word by which SCRAM explains its
-    refusal (RFC 5802 7), empty where there is none.
+    refusal (RFC 5802 7), empty where there is none; with `foreign_nonce` it answered a login that is not ours.
     """
 
     mechanism: str
     refusal: errors.AuthenticationRefused
     proved: bool
     server_error: str = ""
+    foreign_nonce: bool = False
 
     @property
     def outcome(self) -> Outcome:
@@ -80,7 +81,7 @@ class FailedLogin:
 
     def _final(self) -> bool:
         reply = self.refusal.reply
-        if reply.kind == 4 or self.server_error in _SCRAM_FINAL:
+        if reply.kind == 4 or self.foreign_nonce or self.server_error in _SCRAM_FINAL:
             return True
         if reply.code == 534 and str(reply.enhanced or "") == "5.7.9":
             return True  # this account wants a password of another kind (Google: an app password)

@@ -52,10 +52,18 @@ def exchange_sasl(talk: Talk, mechanism: sasl.Mechanism, most_at_once: int) -> F
 # The steps.
 
 
-def _failed(mechanism: sasl.Mechanism, reply: Reply, about: str, sent: int) -> FailedLogin:
+def _failed(
+    mechanism: sasl.Mechanism, reply: Reply, about: str, sent: int, broken: Exception | None = None
+) -> FailedLogin:
     refusal = errors.AuthenticationRefused(reply, stage="authenticate", about=about)
-    return FailedLogin(mechanism.name, refusal, mechanism.proved_by(sent), _server_error(mechanism))
-
+    refusal.__cause__ = broken
+    return FailedLogin(
+        mechanism.name,
+        refusal,
+        mechanism.proved_by(sent),
+        _server_error(mechanism),
+        foreign_nonce=isinstance(broken, sasl.ForeignNonce),
+    )
 
 def _finish(mechanism: sasl.Mechanism) -> None:
     """The server is content; are we? Raises RemoteProtocolError."""
@@ -72,9 +80,7 @@ def _cancelled(talk: Talk, mechanism: sasl.Mechanism, broken: Exception, sent: i
     reply = yield from talk.ask("authenticate", wire.command("*"))
     if reply.kind == 2:
         raise errors.RemoteProtocolError(f"{name}: the server took a login that was given up", stage="authenticate")
-    failed = _failed(mechanism, reply, f"we gave {name} up: {broken}", sent)
-    failed.refusal.__cause__ = broken
-    return failed
+    return _failed(mechanism, reply, f"we gave {name} up: {broken}", sent, broken)
 
 
 def _explanation(mechanism: sasl.Mechanism, challenge: bytes) -> str:

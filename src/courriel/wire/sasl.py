@@ -19,7 +19,11 @@ MAX_ITERATIONS = 600_000
 
 
 class Impostor(RemoteProtocolError):
-    """The server did not prove that it knows the password, or answers somebody else's login: say nothing more to it."""
+    """The server does not know the password that it asks for: nothing more is said to it, by no mechanism."""
+
+
+class ForeignNonce(RemoteProtocolError):
+    """The server answers a login that is not this one: somebody may stand between, and no mechanism follows."""
 
 
 class Mechanism(Protocol):
@@ -179,7 +183,7 @@ class ScramSha256:
             raise RemoteProtocolError(f"{self.name}: the server's nonce or salt is missing")
         if not nonce.startswith(self._nonce) or len(nonce) == len(self._nonce):
             # RFC 5802 5.1: it has to begin with ours, and to add something of the server's own.
-            raise Impostor(f"{self.name}: the server's nonce does not continue ours; it answers another login")
+            raise ForeignNonce(f"{self.name}: the server's nonce does not continue ours; it answers another login")
         if not (count.isascii() and count.isdecimal() and MIN_ITERATIONS <= int(count) <= MAX_ITERATIONS):
             raise RemoteProtocolError(
                 f"{self.name}: {count[:12]!r} iterations; {MIN_ITERATIONS} to {MAX_ITERATIONS} are reasonable"
