@@ -132,7 +132,7 @@ def test_a_mechanism_that_is_announced_and_unknown_does_not_count_though_the_pas
 @pytest.mark.parametrize("reply", ["535 5.7.8 wrong", "530 5.7.0 no", "550 no", "501 what"])
 def test_after_a_proof_that_was_judged_one_more_follows_and_no_third(meet: Play, reply: str) -> None:
     session = meet(
-        offering("LOGIN PLAIN CRAM-MD5") + f"{CRAM}S: {reply}\n{PLAIN}S: 535 5.7.8 still wrong\n---", credentials=ADA
+        offering("LOGIN PLAIN CRAM-MD5") + f"{CRAM}S: {reply}\n{PLAIN}S: 535 5.7.8 still wrong\n...", credentials=ADA
     )
 
     with pytest.raises(errors.AuthenticationRefused) as refused:
@@ -143,6 +143,17 @@ def test_after_a_proof_that_was_judged_one_more_follows_and_no_third(meet: Play,
     assert refused.value.user == "ada"
     assert not refused.value.final
     assert not refused.value.session_usable
+
+
+def test_scram_that_is_explained_away_before_our_proof_does_not_count(meet: Play) -> None:
+    explained = f"{SCRAM}S: 334 {coded('e=other-error')}\nC: \nS: 535 5.7.8 no\n"
+    session = meet(
+        offering("SCRAM-SHA-256 CRAM-MD5 PLAIN") + f"{explained}{CRAM}S: 535 no\n{PLAIN}S: 235 ok\n", credentials=ADA
+    )
+
+    session.open()
+
+    assert session.session.mechanism == "PLAIN"
 
 
 def test_a_dead_cram_md5_is_followed_by_plain(meet: Play) -> None:
@@ -631,7 +642,7 @@ def test_a_token_is_refreshed_once_in_all_whatever_mechanisms_follow(meet: Play,
     session = meet(
         offering("XOAUTH2 OAUTHBEARER")
         + f"{BEARER}S: 535 5.7.8 no\n{BEARER}S: 535 5.7.8 no\n"
-        + f"C: AUTH XOAUTH2 {oauth('new')}\nS: 535 5.7.8 no\n---",
+        + f"C: AUTH XOAUTH2 {oauth('new')}\nS: 535 5.7.8 no\n...",
         credentials=source,
     )
 

@@ -183,7 +183,7 @@ def test_a_dead_digest_is_followed_by_another_way(meet_box: MeetBox, login: str,
 
 
 def test_two_proofs_that_were_judged_are_enough(meet_box: MeetBox) -> None:
-    script = OFFERED.format(more=" PLAIN") + CRAM + "S: -ERR [AUTH] no\nC~ APOP ada \nS: -ERR [AUTH] no\n---"
+    script = OFFERED.format(more=" PLAIN") + CRAM + "S: -ERR [AUTH] no\nC~ APOP ada \nS: -ERR [AUTH] no\n..."
     ada = meet_box(script, credentials=ADA)
 
     with pytest.raises(errors.AuthenticationRefused, match="tried CRAM-MD5, APOP") as refused:

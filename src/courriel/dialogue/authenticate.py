@@ -132,7 +132,7 @@ class _Login:
             _ = self._tried.pop()
             raise
         except errors.ConnectionFailed as gone:
-            if before is None:
+            if before is None or isinstance(gone, errors.TimedOut):
                 raise
             # The server hung up on who had failed: the refusal is the news, not the end of the connection.
             _ = self._tried.pop()

@@ -225,6 +225,18 @@ def test_what_worked_where_nobody_listened_is_not_said_first_in_clear() -> None:
     assert refused.value.tried == ("CRAM-MD5",)
 
 
+def test_what_worked_and_was_refused_now_is_forgotten() -> None:
+    """The password may have changed: the next login begins with the strongest again."""
+    memory = ServerFacts()
+    memory.remember_mechanism("ada", "PLAIN")
+
+    with pytest.raises(errors.AuthenticationRefused) as refused:
+        log_in(Answers("535 5.7.8 no", "454 4.7.0 no"), "CRAM-MD5 PLAIN", server=HERE, memory=memory)
+
+    assert refused.value.tried == ("PLAIN", "CRAM-MD5")
+    assert memory.auth == {}
+
+
 def test_what_worked_is_tried_first_where_nothing_stronger_is_offered() -> None:
     memory = ServerFacts()
     memory.remember_mechanism("ada", "LOGIN")
