@@ -61,6 +61,7 @@ APT = [
     "-o=DPkg::Lock::Timeout=300",  # somebody else may be installing at this moment
     "-o=Dpkg::Use-Pty=0",
 ]
+INSTALL_ONLY = "--install-only"  # what we say to ourselves as root
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 POLICY = Path("/usr/sbin/policy-rc.d")
 NO_SERVICE = """#!/bin/sh
@@ -84,7 +85,11 @@ def main(arguments: Sequence[str]) -> int:
     if "--list" in arguments:
         print("\n".join(missing))
         return 0
-    if os.geteuid() != 0:
+    if INSTALL_ONLY not in arguments:
+        # By whoever we are: root has no business in a folder of this checkout.
+        unpack_beside(packages_to_unpack())
+        missing = missing_packages()
+    if os.geteuid() != 0 and missing:
         return ask_sudo(missing)
     install(missing)
     explain_skips(missing_packages(), "could not be installed")
@@ -114,7 +119,11 @@ def ask_sudo(missing: list[str]) -> int:
     if SYSTEM_PYTHON.exists() and shutil.which("sudo") is not None and run(["sudo", "-n", "true"], limit=30):
         say(f"these packages of Debian will be installed, by sudo: {' '.join(missing)}")
         limit = UPDATE_LIMIT + 2 * INSTALL_LIMIT
-        run(["sudo", "-n", str(SYSTEM_PYTHON), "-I", str(Path(__file__).resolve())], limit=limit, silent=False)
+        run(
+            ["sudo", "-n", str(SYSTEM_PYTHON), "-I", str(Path(__file__).resolve()), INSTALL_ONLY],
+            limit=limit,
+            silent=False,
+        )
         return 0
     explain_skips(missing, "may not be installed by this user")
     say(f"to run those tests as well: apt install {' '.join(each for each in missing if each in PACKAGES)}")
@@ -122,7 +131,6 @@ def ask_sudo(missing: list[str]) -> int:
 
 
 def install(missing: list[str]) -> None:
-    unpack_beside([package for package in missing if package in BESIDE])
     missing = [package for package in missing if package in PACKAGES]
     if not missing:
         return
