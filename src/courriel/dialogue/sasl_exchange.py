@@ -65,6 +65,7 @@ def _failed(
         foreign_nonce=isinstance(broken, sasl.ForeignNonce),
     )
 
+
 def _finish(mechanism: sasl.Mechanism) -> None:
     """The server is content; are we? Raises RemoteProtocolError."""
     try:
