@@ -227,7 +227,7 @@ class Warm:
     _filled: int
 
     def _converse_by(self, dialogue: Counting) -> None:
-        dialogue.count.facts = server_memory.of(dialogue.server)
+        dialogue.count.facts = dialogue.logins = server_memory.of(dialogue.server)
         self._dialogue = self._counting = dialogue
 
     def _opened(self) -> None:

@@ -52,7 +52,8 @@ class _Session(Known):
         self._known = line
         self._made_ready = made_ready
         self._dialogue = SmtpDialogue(server, credentials)
-        self._dialogue.count.facts = server_memory.of(server)
+        known = server_memory.of(server)
+        self._dialogue.count.facts = self._dialogue.logins = known
         if max_messages is not None:
             self._dialogue.count.most = _as_limit(max_messages)
 
