@@ -60,7 +60,7 @@ def address_field(name: str, addresses: tuple[Address, ...], utf8: bool = False)
         size = len(written) + 2
         if "=?" in written:
             size += _FOLD - _ENCODED_LINE
-        if size > room and lines[-1] not in ("", start):
+        if size > room and lines[-1] and (lines[-1] != start or len(name) > _MEASURED):
             lines.append("")
             room = _FOLD
         lines[-1] += f" {written},"
