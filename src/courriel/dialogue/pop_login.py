@@ -45,14 +45,14 @@ class PopLogin:
         try:
             return (yield from self._by_best_way(credentials))
         except errors.AuthenticationRefused as refusal:
-            if wire.response_code(refusal.reply) in _NOT_THE_PASSWORD:
+            if wire.response_code(refusal.reply) in _NOT_THE_PASSWORD or wire.says_in_use(refusal.reply):
                 raise errors.MailboxRefused(refusal.reply, stage="authenticate") from None
             raise
 
     # The steps.
 
     def _by_best_way(self, credentials: Credentials) -> Flow[str]:
-        way = next(self._ways(), "") if isinstance(credentials, Password) else ""
+        way = next(self._ways(), self._last_resort()) if isinstance(credentials, Password) else ""
         if isinstance(credentials, Password) and way == "APOP":
             digest = wire.digest(self._timestamp, credentials.secret)
             yield from self._say(credentials, way, command("APOP", credentials.user, digest))
@@ -72,6 +72,15 @@ class PopLogin:
         usual = (*_DIGESTS, *plain, "APOP") if self._certificate else (*_DIGESTS, "APOP", *plain)
         wished = [name.upper() for name in self._server.auth] or usual
         return filter(self._can_be_used, wished)
+
+    def _last_resort(self) -> str:
+        """USER, where nothing that was offered serves: many list what they can do and forget it.
+
+        Not on a line that could still be secured: there it is missing on purpose.
+        """
+        wished = {name.upper() for name in self._server.auth}
+        in_the_open = not self._certificate and "STLS" in self._capabilities
+        return "" if in_the_open or (wished and "USER" not in wished) else "USER"
 
     def _can_be_used(self, name: str) -> bool:
         match name:
