@@ -46,7 +46,9 @@ class PopLogin:
             return (yield from self._by_best_way(credentials))
         except errors.AuthenticationRefused as refusal:
             if wire.response_code(refusal.reply) in _NOT_THE_PASSWORD or wire.says_in_use(refusal.reply):
-                raise errors.MailboxRefused(refusal.reply, stage="authenticate") from None
+                mailbox = errors.MailboxRefused(refusal.reply, stage="authenticate")
+                mailbox.hint_id = "" if wire.response_code(refusal.reply) else "POP-MAILBOX-IN-USE"
+                raise mailbox from None
             raise
 
     # The steps.
@@ -74,13 +76,13 @@ class PopLogin:
         return filter(self._can_be_used, wished)
 
     def _last_resort(self) -> str:
-        """USER, where nothing that was offered serves: many list what they can do and forget it.
+        """USER, where the server lists what it can do, and no way to log in at all: many forget this one.
 
         Not on a line that could still be secured: there it is missing on purpose.
         """
         wished = {name.upper() for name in self._server.auth}
         in_the_open = not self._certificate and "STLS" in self._capabilities
-        return "" if in_the_open or (wished and "USER" not in wished) else "USER"
+        return "" if in_the_open or self._offered() or (wished and "USER" not in wished) else "USER"
 
     def _can_be_used(self, name: str) -> bool:
         match name:

@@ -181,7 +181,7 @@ def _head_of(text: bytes) -> bytes:
 
 
 def _is_yes(status: bytes) -> bool:
-    return status[:3].upper() == b"+OK" and status[3:4] in b" \t"
+    return status.startswith(b"+OK") and status[3:4] in b" \t"
 
 
 def _beginning_of_end(data: bytes) -> int:

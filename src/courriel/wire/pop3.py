@@ -32,12 +32,12 @@ _OTHERS = (b"220", b"* OK", b"SSH-", b"HTTP/")
 
 
 def read_status(line: bytes) -> Reply:
-    """Read one status line, without its end: +OK, -ERR, or the "+" of a login that goes on, in capitals or not.
+    """Read one status line, without its end: +OK, -ERR, or the "+" of a login that goes on.
 
     Raises RemoteProtocolError for anything else.
     """
     word, _, text = line.replace(b"\t", b" ", 1).partition(b" ")
-    word, lines = word.upper(), (printable(text),)
+    lines = (printable(text),)
     if word == b"+OK":
         return Reply(200, lines, "+OK")
     if word == b"-ERR":
@@ -102,20 +102,20 @@ def of_letters(verb: str, numbers: Iterable[int], words: str = "") -> bytes:
     return "".join([f"{verb} {number}{words}\r\n" for number in numbers]).encode("ascii")
 
 
-def read_sizes(text: bytes) -> dict[int, int]:
-    """Read what LIST lists: the octets of each letter, by its number. Raises RemoteProtocolError."""
+def read_sizes(text: bytes, last: int = MOST_LETTERS) -> dict[int, int]:
+    """Read what LIST lists: the octets of each letter, by its number, up to `last`. Raises RemoteProtocolError."""
     if _PLAIN_LIST.fullmatch(text):
         # As a rule there are two numbers on each line, and they are read all at once.
         numbers = list(map(int, text.split()))
         sizes = dict(zip(numbers[::2], numbers[1::2], strict=True))
-        if 2 * len(sizes) == len(numbers) and (not sizes or (min(sizes) > 0 and max(sizes) <= MOST_LETTERS)):
+        if 2 * len(sizes) == len(numbers) and (not sizes or (min(sizes) > 0 and max(sizes) <= last)):
             return sizes
-    return {number: _number((*words.split(), "")[0], 2**63) for number, words in _listed(text)}
+    return {number: _number((*words.split(), "")[0], 2**63) for number, words in _listed(text, last)}
 
 
-def read_uids(text: bytes) -> dict[int, str]:
-    """Read what UIDL lists: the name that each letter keeps, by its number. Raises RemoteProtocolError."""
-    uids = {number: words.strip() for number, words in _listed(text)}
+def read_uids(text: bytes, last: int = MOST_LETTERS) -> dict[int, str]:
+    """Read what UIDL lists: the name that each letter keeps, by its number, up to `last`. Raises RemoteProtocolError."""
+    uids = {number: words.strip() for number, words in _listed(text, last)}
     if not all(uids.values()):
         raise RemoteProtocolError("a letter without a unique id in the server's list")
     return uids
@@ -124,14 +124,14 @@ def read_uids(text: bytes) -> dict[int, str]:
 # The steps.
 
 
-def _listed(text: bytes) -> list[tuple[int, str]]:
+def _listed(text: bytes, last: int) -> list[tuple[int, str]]:
     """The lines of a listing, whatever blanks and tabs stand in them; each begins with the number of a letter that can
     be, and no number comes twice."""
     found: list[tuple[int, str]] = []
     for line in text.split(b"\r\n")[:-1]:
         number, _, words = printable(line.replace(b"\t", b" ")).strip(" ").partition(" ")
         if number:
-            found.append((_number(number, MOST_LETTERS), words))
+            found.append((_number(number, last), words))
     if len(dict(found)) < len(found) or any(number == 0 for number, _ in found):
         raise RemoteProtocolError("the server's list names a letter that cannot be")
     return found
