@@ -213,13 +213,9 @@ class KeyReused(UsageError):
     ("recipients", "Subject", "text", …).
     """
 
-    def __init__(self, key: str, ticket: str, differs: tuple[str, ...]) -> None:
-        super().__init__(
-            f"key {key!r}: another mail was put under it before ({ticket}); what differs: {', '.join(differs)}",
-            stage="compose",
-            hint_id="KEY-REUSED",
-        )
-        self.key, self.ticket, self.differs = key, ticket, differs
+    key: str = ""
+    ticket: str = ""
+    differs: tuple[str, ...] = ()
 
 
 class LetterTooLarge(UsageError):

@@ -27,8 +27,13 @@ def check_same(mail: NewMail, known: KnownMail) -> None:
     """Raise KeyReused, with what differs, unless the mail says what the one says that is kept under its key."""
     differs = differences(mail, known)
     if differs:
-        assert mail.key is not None
-        raise errors.KeyReused(mail.key, known.id, differs)
+        reused = errors.KeyReused(
+            f"key {mail.key!r}: another mail was put under it before ({known.id}); what differs: {', '.join(differs)}",
+            stage="compose",
+            hint_id="KEY-REUSED",
+        )
+        reused.key, reused.ticket, reused.differs = mail.key or "", known.id, differs
+        raise reused
 
 
 def differences(mail: NewMail, known: KnownMail) -> tuple[str, ...]:

@@ -153,7 +153,8 @@ class ScramSha256:
         nonce, salt, count = fields.get("r", ""), _decoded(fields.get("s", "")), fields.get("i", "")
         if not nonce.startswith(self._nonce) or len(nonce) == len(self._nonce) or not salt:
             raise RemoteProtocolError(f"{self.name}: the server's nonce or salt is not one")
-        if not (count.isascii() and count.isdecimal() and MIN_ITERATIONS <= int(count) <= MAX_ITERATIONS):
+        plain = count.isascii() and count.isdecimal() and len(count) < 10
+        if not plain or not MIN_ITERATIONS <= int(count) <= MAX_ITERATIONS:
             raise RemoteProtocolError(
                 f"{self.name}: {count[:12]!r} iterations; {MIN_ITERATIONS} to {MAX_ITERATIONS} are reasonable"
             )
