@@ -226,7 +226,7 @@ def _port(text: str, cut: _Cut) -> int:
     number = text[1:]
     if _PORT.fullmatch(number) and int(number) < 65536:
         return int(number)
-    if cut.suspicious:
+    if cut.suspicious or not number.isdigit():
         raise refusal(f"what follows the host's colon is not a port; if it is a password: {_ENCODE}")
     raise refusal(f"{number!r} is not a port: a number from 1 to 65535 follows the colon")
 

@@ -6,6 +6,7 @@ from enum import Enum
 
 from courriel import errors
 from courriel.expressions import expression
+from courriel.model.shown import safely_shown
 from courriel.values import dataclass, field, replace
 
 TYPE_CHECKING = False
@@ -122,10 +123,10 @@ class Server:
         if not self.port:
             object.__setattr__(self, "port", usual_port(self.dialect, self.security))
         if isinstance(self.port, bool) or not isinstance(self.port, int) or not 0 < self.port < 65536:
-            raise errors.InvalidServer(f"port {self.port!r}: a port is a number from 1 to 65535")
+            raise errors.InvalidServer(f"port {safely_shown(self.port)}: a port is a number from 1 to 65535")
         if self.ehlo_name and not _EHLO.fullmatch(self.ehlo_name):
             raise errors.InvalidServer(
-                f"EHLO name {self.ehlo_name!r}: a host name in ASCII, or an address as [192.0.2.1]"
+                f"EHLO name {safely_shown(self.ehlo_name)}: a host name in ASCII, or an address as [192.0.2.1]"
             )
 
     def speaking(self, dialect: Dialect) -> Server:
@@ -178,7 +179,8 @@ def _checked_host(host: str) -> str:
         ):
             return name
     raise errors.InvalidServer(
-        f"{host!r} is not the name of a server: a name such as smtp.example.org, or an IP address, and nothing else",
+        f"{safely_shown(host)} is not the name of a server: a name such as smtp.example.org, or an IP address, and nothing"
+        " else",
         stage="compose",
         hint_id="HOST-MALFORMED",
     )

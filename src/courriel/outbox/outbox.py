@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from courriel import errors
+from courriel.model.shown import is_like_url, safely_shown
 from courriel.outbox.bell import Bell
 from courriel.outbox.keeper import FAILED_KEPT, SENT_KEPT
 from courriel.outbox.listeners import Event, Listener, Listeners
@@ -325,8 +326,10 @@ def _store_at(place: str | os.PathLike[str] | Store | None) -> Store:
 
         return PostgresStore(place)
     if isinstance(place, str | os.PathLike):
-        if not os.fspath(place) or str(place) == ":memory:" or "://" in str(place):
-            raise errors.UsageError(f"an outbox is a file or a postgresql:// URL, not {os.fspath(place)!r}")
+        path = os.fspath(place)
+        if not path or path == ":memory:" or (is_like_url(path) and not path.startswith(("/", "./", "../"))):
+            # Of a URL no more than the scheme: another one than ours holds a password as well.
+            raise errors.UsageError(f"an outbox is a file or a postgresql:// URL, not {safely_shown(path)}")
         from courriel.outbox.sqlite import SqliteStore
 
         return SqliteStore(place)

@@ -13,7 +13,7 @@ from courriel.wire.smtp import printable
 _CONTROL = expression("[\x00-\x1f\x7f]")
 _STATUS = re.compile(rb"(OK|NO|BAD|BYE|PREAUTH)(?: (?:\[([^\]]*)\] ?)?(.*))?", re.IGNORECASE | re.DOTALL)
 _COUNTED = re.compile(rb"\{(\d{1,18})\+?\}\r?\n?\Z")
-_OVERLONG = re.compile(rb"[0-9]{19}\+?\}\r?\n?\Z")
+_OVERLONG = re.compile(rb"[0-9]{20}\+?\}\r?\n?\Z")
 _COUNTLESS = 10**18
 _ATOM = re.compile(r"[A-Za-z0-9!#$&'+,./:;<=>?@^_`|~-]+")
 _RANGE = re.compile(rb"(\d{1,10})(?::(\d{1,10}))?")
