@@ -112,7 +112,8 @@ def test_the_first_one_may_be_kept(outbox: Outbox) -> None:
     (many,) = outbox.put_many([Message(**FIELDS | {"text": "other"})], via=URL, keys=["k"], if_known="keep")
 
     assert other == ticket == many
-    assert other.existed and many.existed
+    assert other.existed
+    assert many.existed
     with pytest.raises(errors.UsageError, match="if_known"):
         outbox.put(Message(**FIELDS), via=URL, key="k", if_known="replace")
 

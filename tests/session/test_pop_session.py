@@ -559,7 +559,8 @@ def test_user_is_not_tried_on_a_line_that_could_still_be_secured(meet_box: MeetB
 
 def test_numbers_are_read_whatever_sets_them_apart(box: MeetBox) -> None:
     script = (
-        "S: +OK\nC: CAPA\nS: -ERR\nC: STAT\nS! +OK\\t 2   30 \\r\\n\nC: LIST\nS: +OK\nS!  1\\t \\t10\\r\\n2  20 \\r\\n.\\r\\n\n"
+        "S: +OK\nC: CAPA\nS: -ERR\nC: STAT\nS! +OK\\t 2   30 \\r\\n\nC: LIST\nS: +OK\n"
+        "S!  1\\t \\t10\\r\\n2  20 \\r\\n.\\r\\n\n"
         "C: UIDL\nS: +OK\nS!   1  a\\r\\n2\\tb b \\r\\n.\\r\\n\n"
     )
 

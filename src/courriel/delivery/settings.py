@@ -29,6 +29,7 @@ from courriel.delivery.route import Route
 from courriel.delivery.secrets import SecretReference
 from courriel.expressions import expression
 from courriel.model.address import Address
+from courriel.model.shown import is_like_url
 from courriel.values import dataclass, field, replace
 
 LARGEST_FILE = 1024 * 1024  # octets
@@ -174,7 +175,7 @@ def _outbox(path: Path, table: Mapping[str, object]) -> str:
     place = table.get("outbox", "")
     if not isinstance(place, str):
         raise _wrong(path, "outbox is a text in quotes: a path, or a postgresql:// URL")
-    return place if not place or "://" in place else str(path.parent / place)
+    return place if not place or is_like_url(place, whole_paths=True) else str(path.parent / place)
 
 
 def _parsed(path: Path, raw: bytes) -> dict[str, object]:

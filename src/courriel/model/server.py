@@ -164,7 +164,7 @@ def usual_port(dialect: Dialect, security: Security) -> int:
 
 def _checked_host(host: str) -> str:
     """The host as it is asked for: a name in ASCII, an IP address, or a path; everything else is refused."""
-    if host.startswith("/") and "\0" not in host and host.isprintable():
+    if host.startswith("/") and not host.startswith("//") and "\0" not in host and host.isprintable():
         return host
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if ":" in bare:
@@ -179,8 +179,8 @@ def _checked_host(host: str) -> str:
         ):
             return name
     raise errors.InvalidServer(
-        f"{safely_shown(host)} is not the name of a server: a name such as smtp.example.org, or an IP address, and nothing"
-        " else",
+        f"{safely_shown(host)} is not the name of a server: a name such as smtp.example.org, or an IP address, and"
+        " nothing else",
         stage="compose",
         hint_id="HOST-MALFORMED",
     )

@@ -18,6 +18,11 @@ def safely_shown(value: object) -> str:
     return f"a URL ({scheme[1]}:…)" if scheme and "://" in value else "something like a URL"
 
 
-def is_like_url(text: str) -> bool:
-    """Whether it begins like a URL, or holds a login as one does (`user:password@`)."""
+def is_like_url(text: str, *, whole_paths: bool = False) -> bool:
+    """Whether it begins like a URL, or holds a login as one does (`user:password@`).
+
+    With `whole_paths`, what begins with / or . is a path, whatever stands in it; two slashes begin none.
+    """
+    if whole_paths and text.startswith(("/", "./", "../")) and not text.startswith("//"):
+        return False
     return _LIKE_URL.fullmatch(text) is not None

@@ -115,8 +115,7 @@ class Outbox:
         is written; OutboxFull, OutboxUncertain.
         """
         mail = written(message, self._ways.lane(via), key, _terms(wanted), self._max_size)
-        (ticket,) = self._keep([mail], conn, if_known)
-        return ticket
+        return self._keep([mail], conn, if_known)[0]
 
     def put_many(
         self,
@@ -279,7 +278,7 @@ class Outbox:
 
     # The steps.
 
-    def _keep(self, mails: Sequence[NewMail], conn: object, if_known: IfKnown) -> list[Ticket]:
+    def _keep(self, mails: Sequence[NewMail], conn: object, if_known: IfKnown) -> Sequence[Ticket]:
         """Keep mails, and look at those whose key is known when the transaction is over."""
         if if_known not in ("refuse", "keep"):
             raise errors.UsageError(f'if_known is "refuse" or "keep", not {if_known!r}')
@@ -327,7 +326,7 @@ def _store_at(place: str | os.PathLike[str] | Store | None) -> Store:
         return PostgresStore(place)
     if isinstance(place, str | os.PathLike):
         path = os.fspath(place)
-        if not path or path == ":memory:" or (is_like_url(path) and not path.startswith(("/", "./", "../"))):
+        if not path or path == ":memory:" or is_like_url(path, whole_paths=True):
             # Of a URL no more than the scheme: another one than ours holds a password as well.
             raise errors.UsageError(f"an outbox is a file or a postgresql:// URL, not {safely_shown(path)}")
         from courriel.outbox.sqlite import SqliteStore

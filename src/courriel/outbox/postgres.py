@@ -11,7 +11,18 @@ from courriel.outbox import rows
 from courriel.outbox.postgres_line import Connection, PostgresLine, all_translated, in_our_words, psycopg
 from courriel.outbox.postgres_server import BEGIN_LIGHTLY, DURABLY, PostgresServer
 from courriel.outbox.sql_store import Line, SqlStore, Values
-from courriel.outbox.store import POISON_AFTER, Claimed, Job, Known, LaneInfo, NewMail, Recovered, Settlement, State, Terms
+from courriel.outbox.store import (
+    POISON_AFTER,
+    Claimed,
+    Job,
+    Known,
+    LaneInfo,
+    NewMail,
+    Recovered,
+    Settlement,
+    State,
+    Terms,
+)
 from courriel.values import dataclass, replace
 
 T = TypeVar("T")

@@ -7,7 +7,18 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from courriel.outbox.store import Answer, Job, KnownMail, LaneInfo, MailInfo, NewMail, OnUnsure, Query, Settlement, State
+from courriel.outbox.store import (
+    Answer,
+    Job,
+    KnownMail,
+    LaneInfo,
+    MailInfo,
+    NewMail,
+    OnUnsure,
+    Query,
+    Settlement,
+    State,
+)
 from courriel.values import replace
 
 if TYPE_CHECKING:

@@ -173,9 +173,7 @@ class PopSession(Mailbox):
     def _as_letter(self, which: Which) -> PopLetter:
         return which if isinstance(which, PopLetter) else PopLetter(self, self._number(which), self._dialogue.visit)
 
-    def _read(
-        self, visit: int, numbers: list[int] | None, window: int, *, heads: bool = False
-    ) -> Iterator[PopLetter]:
+    def _read(self, visit: int, numbers: list[int] | None, window: int, *, heads: bool = False) -> Iterator[PopLetter]:
         self._line.run(self._dialogue.list_sizes())
         reading = self._reading(visit, numbers, window, heads)
         while not reading.done:

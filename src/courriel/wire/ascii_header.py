@@ -5,6 +5,8 @@ stand (free text, the names of people), RFC 2231 in MIME parameters, and a refus
 
 from __future__ import annotations
 
+import re
+
 from courriel.errors import InvalidAddress, NotSupported
 from courriel.expressions import expression
 from courriel.model.address import Address
@@ -93,13 +95,13 @@ def _unquoted(text: str) -> str:
     return _PAIR.sub(r"\1", text[1:-1]) if text.startswith('"') else text
 
 
-def _parameter(found: object) -> str:
-    import re
-
-    assert isinstance(found, re.Match)
-    if found[0].isascii():
-        return found[0]
-    return parameter(found[1], found[3] if found[2] is None else _PAIR.sub(r"\1", found[2]))
+def _parameter(found: re.Match[str]) -> str:
+    """One parameter; one that holds raw UTF-8 by RFC 2231."""
+    whole, name = str(found[0]), str(found[1])
+    if whole.isascii():
+        return whole
+    quoted, plain = found[2], found[3]
+    return parameter(name, str(plain) if quoted is None else _PAIR.sub(r"\1", str(quoted)))
 
 
 def _ignore(_: str) -> None:

@@ -181,7 +181,6 @@ def _encoded_field(name: str, value: str) -> str:
     return f"{name}: {encoded_words(value, indent)}"
 
 
-
 def _chunks_of_q(whole: str, first: int) -> list[str]:
     """Cut what stands within encoded words, `first` characters at most, then as many as a word holds: no character
     of the text is split, and therefore no octet of it either."""

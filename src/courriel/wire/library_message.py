@@ -13,7 +13,6 @@ For a server without 8BITMIME the bodies are written once more in seven bits; th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from io import BytesIO
 from typing import TYPE_CHECKING, TypeAlias
@@ -79,7 +78,7 @@ def _octets(message: AnyMessage, eight_bit: bool) -> bytes:
     raw = message.as_bytes() if policy is message.policy else message.as_bytes(policy=policy)
     spoilt = _WORD in raw and any(_spoilt(policy, part) for part in message.walk())
     binary = b"inary" in raw and any(map(_is_binary, message.walk()))
-    if binary or not (raw.isascii() or _is_wide_only_above(raw)) and (not eight_bit or has_long_line(raw)):
+    if binary or (not (raw.isascii() or _is_wide_only_above(raw)) and (not eight_bit or has_long_line(raw))):
         return _generated(_in_seven_bits(message, policy), policy.clone(cte_type="7bit"))
     return _generated(_mended(message, policy), policy) if spoilt else raw
 
@@ -178,7 +177,7 @@ def _set_fields(part: AnyMessage, fields: Fields) -> None:
     for name in {name.lower() for name, _ in fields}:
         del part[name]
     for name, value in fields:
-        part.set_raw(name, value)  # type: ignore[attr-defined] # what parsers use: nothing is read or changed
+        part.set_raw(name, value)  # type: ignore[arg-type] # what parsers use: nothing is read or changed
 
 
 def _generated(message: AnyMessage, policy: Policy) -> bytes:

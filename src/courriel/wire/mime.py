@@ -139,7 +139,6 @@ def _narrowed(content: Content, utf8: bool) -> Content:
         raise
 
 
-
 def _header(fields: list[str]) -> str:
     """These fields as text, line by line; what the header of the one part says is still to follow."""
     # The last look before it leaves (A14): no line breaks, but where a field is folded.

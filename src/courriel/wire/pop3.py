@@ -103,7 +103,7 @@ def of_letters(verb: str, numbers: Iterable[int], words: str = "") -> bytes:
 
 
 def read_sizes(text: bytes, last: int = MOST_LETTERS) -> dict[int, int]:
-    """Read what LIST lists: the octets of each letter, by its number, up to `last`. Raises RemoteProtocolError."""
+    """Read what LIST lists: the octets of each letter, by its number, `last` at most. Raises RemoteProtocolError."""
     if _PLAIN_LIST.fullmatch(text):
         # As a rule there are two numbers on each line, and they are read all at once.
         numbers = list(map(int, text.split()))
@@ -114,7 +114,10 @@ def read_sizes(text: bytes, last: int = MOST_LETTERS) -> dict[int, int]:
 
 
 def read_uids(text: bytes, last: int = MOST_LETTERS) -> dict[int, str]:
-    """Read what UIDL lists: the name that each letter keeps, by its number, up to `last`. Raises RemoteProtocolError."""
+    """Read what UIDL lists: the lasting name of each letter, by its number, `last` at most.
+
+    Raises RemoteProtocolError.
+    """
     uids = {number: words.strip() for number, words in _listed(text, last)}
     if not all(uids.values()):
         raise RemoteProtocolError("a letter without a unique id in the server's list")

@@ -137,7 +137,6 @@ def _with_short_lines(coded: bytes) -> bytes:
     return b"\r\n".join(lines)
 
 
-
 def _blocks_of(attachment: Attachment, size: int) -> Iterator[memoryview]:
     """The file, a block at a time, in one place in memory."""
     left = attachment.size

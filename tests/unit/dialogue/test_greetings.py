@@ -10,6 +10,7 @@ from courriel.dialogue.flow import Connect, Overhear, Receive, Send
 from courriel.dialogue.imap import ImapDialogue
 from courriel.dialogue.pop3 import PopDialogue
 from courriel.dialogue.smtp import SmtpDialogue
+from courriel.model.credentials import Password
 from courriel.model.limits import Limits
 from courriel.model.server import Dialect, Security, Server
 from courriel.network.line import Clock
@@ -18,7 +19,10 @@ SERVER = Server("127.0.0.1", 2525, security=Security.NONE)
 GREETINGS = [
     (SmtpDialogue(SERVER, None), b"220-mx.example.org\r\n220 ready\r\n"),
     (PopDialogue(SERVER.speaking(Dialect.POP3), None, 1000), b"+OK ready <1.2@example.org>\r\n"),
-    (ImapDialogue(SERVER.speaking(Dialect.IMAP), None, Limits()), b"* OK [CAPABILITY IMAP4rev1] ready\r\n"),
+    (
+        ImapDialogue(SERVER.speaking(Dialect.IMAP), Password("ada", "x"), Limits()),
+        b"* OK [CAPABILITY IMAP4rev1] ready\r\n",
+    ),
 ]
 
 

@@ -154,5 +154,5 @@ def test_a_header_that_fills_whole_lines_is_taken() -> None:
 
 @pytest.mark.parametrize("value", ["Liste d'été <l.b.org>", "=?utf-8?q?x?= <l.b.org>"])
 def test_an_identifier_among_the_headers_is_ascii(value: str) -> None:
-    with pytest.raises(InvalidMessage, match="^List-Id: programs read it"):
+    with pytest.raises(InvalidMessage, match=r"^List-Id: programs read it"):
         Message(sender="a@b.org", to="c@d.org", headers={"List-Id": value})

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from courriel.errors import InvalidAddress, InvalidMessage
 from courriel.model.message import Message
-from courriel.model.ready import MOST_FIELDS, ReadyMessage
+from courriel.model.ready import MOST_FIELDS
 
 RAW = (
     b"From: Ada <ada@example.org>\r\nTo: bob@example.org,\r\n eve@example.org\r\nSubject: x\r\n"
@@ -215,7 +215,7 @@ def test_eight_bits_and_raw_utf8_are_told_apart() -> None:
 
 
 def test_a_header_line_that_is_too_long_is_refused_by_its_name() -> None:
-    with pytest.raises(InvalidMessage, match="^X-Token: its line is longer") as refused:
+    with pytest.raises(InvalidMessage, match=r"^X-Token: its line is longer") as refused:
         Message.parse(RAW.replace(b"Subject:", b"X-Token: " + b"x" * 1000 + b"\r\nSubject:"))
 
     assert refused.value.hint_id == "HEADER-LINE-TOO-LONG"

@@ -62,7 +62,9 @@ def test_what_as_bytes_writes_is_what_leaves(policy: EmailPolicy) -> None:
 @given(
     st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_size=200),
     st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_size=300),
-    st.sampled_from([DEFAULT, email.policy.SMTP, DEFAULT.clone(max_line_length=998), DEFAULT.clone(max_line_length=40)]),
+    st.sampled_from(
+        [DEFAULT, email.policy.SMTP, DEFAULT.clone(max_line_length=998), DEFAULT.clone(max_line_length=40)]
+    ),
 )
 def test_as_bytes_leaves_for_any_subject_and_text(subject: str, text: str, policy: EmailPolicy) -> None:
     message = made(policy)
@@ -96,7 +98,7 @@ def test_a_part_keeps_its_content_id() -> None:
 
 
 def test_a_word_that_is_longer_than_a_line_is_refused_and_not_encoded() -> None:
-    with pytest.raises(InvalidMessage, match="^X-Token: .*998"):
+    with pytest.raises(InvalidMessage, match=r"^X-Token: .*998"):
         content_of(made(DEFAULT, **{"X-Token": "x" * 1200}))
 
 
@@ -109,7 +111,7 @@ def test_a_field_with_a_very_long_word_is_not_encoded() -> None:
 @pytest.mark.parametrize("policy", [DEFAULT.clone(max_line_length=5000), email.policy.compat32])
 @pytest.mark.parametrize("value", ["x" * 1200, "a" + " " * 3000 + "b", " " * 3000])
 def test_a_field_that_cannot_be_folded_is_refused_by_its_name(policy: EmailPolicy, value: str) -> None:
-    with pytest.raises(InvalidMessage, match="^X-Token: .*998") as refused:
+    with pytest.raises(InvalidMessage, match=r"^X-Token: .*998") as refused:
         content_of(made(policy, **{"X-Token": value}))
 
     assert refused.value.hint_id == "HEADER-LINE-TOO-LONG"
@@ -132,7 +134,7 @@ def test_raw_utf8_that_was_read_leaves_as_it_is_or_as_utf8_words(policy: EmailPo
 def test_a_raw_header_in_another_code_is_refused_by_its_name() -> None:
     message = message_from_bytes(RAW + b"Subject: \xe9t\xe9\n\ntext\n", policy=DEFAULT)
 
-    with pytest.raises(InvalidMessage, match="^Subject: its value is neither ASCII nor UTF-8"):
+    with pytest.raises(InvalidMessage, match=r"^Subject: its value is neither ASCII nor UTF-8"):
         content_of(message)
 
 
@@ -141,7 +143,7 @@ def test_raw_names_of_people_become_words_and_raw_identifiers_are_refused_by_nam
     other = message_from_bytes(RAW + "List-Id: é <l.b.org>\n\ntext\n".encode())
 
     assert field(bytes(content_of(people)), "From") == "=?utf-8?q?=C3=89lodie?= <a@b.org>, a@b.org"
-    with pytest.raises(NotSupported, match="^List-Id: it holds raw UTF-8") as refused:
+    with pytest.raises(NotSupported, match=r"^List-Id: it holds raw UTF-8") as refused:
         content_of(other)
     assert refused.value.hint_id == "HEADER-NEEDS-SMTPUTF8"
     assert "at sign" not in refused.value.cause
@@ -160,7 +162,7 @@ def test_bodies_are_in_seven_bits_where_the_server_takes_no_more() -> None:
     assert [each.local for each in ready_of(message).envelope().recipients] == ["c", "e"]
     for raw in (wide, narrow):
         read = message_from_bytes(raw, policy=DEFAULT)
-        assert read.get_body(("plain",)).get_content() .splitlines() == ["Bonjour, l'été"] * 3
+        assert read.get_body(("plain",)).get_content().splitlines() == ["Bonjour, l'été"] * 3
     assert field(narrow, "Subject") == field(wide, "Subject")
 
 
@@ -233,5 +235,5 @@ def test_an_address_that_needs_smtputf8_stays_what_it_is() -> None:
 
     assert ready.content.utf8
     assert ready.envelope().recipients[0].local == "用户"
-    with pytest.raises(NotSupported, match="^To: it holds raw UTF-8"):
+    with pytest.raises(NotSupported, match=r"^To: it holds raw UTF-8"):
         content_of(message, eight_bit=True)
