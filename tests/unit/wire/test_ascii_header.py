@@ -34,11 +34,14 @@ def line(raw: bytes, name: str) -> str:
         ("Subject: é =?utf-8?q?=C3=A8?= à", "Subject: =?utf-8?b?w6kgw6ggw6A=?="),
         ("Subject:\r\n été", "Subject: =?utf-8?b?w6l0w6k=?="),
         ("X-Note: é", "X-Note: =?utf-8?b?w6k=?="),
-        ("Cc: É <e@b.org>, \"à, b\" <f@été.fr>", "Cc: =?utf-8?b?w4k=?= <e@b.org>, =?utf-8?b?w6AsIGI=?= <f@xn--t-9fab.fr>"),
+        ("Cc: É <e@b.org>, \"à, b\" <f@été.fr>",
+         "Cc: =?utf-8?b?w4k=?= <e@b.org>, =?utf-8?b?w6AsIGI=?= <f@xn--t-9fab.fr>"),
         ("Cc: Équipe: e@b.org, f@b.org;", "Cc: =?utf-8?q?=C3=89quipe?=: e@b.org, f@b.org;"),
         ("Reply-To: =?utf-8?q?=C3=A8?= é <e@b.org>", "Reply-To: =?utf-8?b?w6ggw6k=?= <e@b.org>"),
-        ('Content-Type: text/plain; charset=utf-8; name="é.txt"', "Content-Type: text/plain; charset=utf-8; name*=utf-8''%C3%A9.txt"),
-        ("Content-Disposition: attachment; filename=é.txt", "Content-Disposition: attachment; filename*=utf-8''%C3%A9.txt"),
+        ('Content-Type: text/plain; charset=utf-8; name="é.txt"',
+         "Content-Type: text/plain; charset=utf-8; name*=utf-8''%C3%A9.txt"),
+        ("Content-Disposition: attachment; filename=é.txt",
+         "Content-Disposition: attachment; filename*=utf-8''%C3%A9.txt"),
     ],
 )  # fmt: skip
 def test_other_words_stand_for_raw_utf8(field: str, written: str) -> None:
