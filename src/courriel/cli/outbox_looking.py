@@ -11,10 +11,10 @@ from courriel.cli.command import Command, Manner, option
 from courriel.cli.outbox_words import (
     STATES,
     details_of,
+    existing_outbox,
     lane_line,
     line_of,
     object_of,
-    open_outbox,
     outbox_option,
     span,
     state_named,
@@ -49,7 +49,7 @@ def list_(manner: Manner, place: str | None, state: str | None, via: str | None,
 
     report = Report(manner)
     shown = 0
-    with open_outbox(place) as outbox:
+    with existing_outbox(place) as outbox:
         for info in outbox.list(state_named(state), lane=via, unsure=unsure, most=most + 1):
             if shown == most:
                 report.aside(say(f"… et d'autres (--most {most})", f"… and more (--most {most})"))
@@ -84,7 +84,7 @@ def show_(manner: Manner, mail: str | None, place: str | None, key: str | None) 
     if (mail is None) is (key is None):
         raise click.UsageError(say("un mail, ou --key", "a mail, or --key"))
     report = Report(manner)
-    with open_outbox(place) as outbox:
+    with existing_outbox(place) as outbox:
         info = outbox.get(mail, key=key).info
     if not report.values(object_of(info)):
         for line in details_of(info):
@@ -108,7 +108,7 @@ def stats_(manner: Manner, place: str | None) -> int:
     from courriel.cli.reporting import Report
 
     report = Report(manner)
-    with open_outbox(place) as outbox:
+    with existing_outbox(place) as outbox:
         counts, lanes = outbox.stats(), outbox.lanes()
     if not report.values({"counts": [_count(each) for each in counts], "lanes": [_lane(each) for each in lanes]}):
         _tell(report, list(counts), list(lanes))
@@ -134,7 +134,7 @@ def export_(manner: Manner, mail: str, file: str, place: str | None) -> int:
     from courriel.cli.reporting import Report
 
     report = Report(manner)
-    with open_outbox(place) as outbox:
+    with existing_outbox(place) as outbox:
         content = outbox.get(mail).content()
     with Path(file).open("xb") as out:
         out.write(content)

@@ -71,13 +71,20 @@ class Report:
             self._err.line(f"{label('note', 'note')}{visible(note)}")
 
     def failed(
-        self, error: errors.CourrielError, *, file: str = "", to: Iterable[str] = (), message_id: str = ""
+        self,
+        error: errors.CourrielError,
+        *,
+        file: str = "",
+        to: Iterable[str] = (),
+        message_id: str = "",
+        setting: str = "",
     ) -> None:
-        """Nobody took the message over, or nobody knows."""
+        """Nobody took the message over, or nobody knows. `setting` is the variable or file that chose the server."""
         self._statuses.append(error.sysexit)
         self._something_left = self._something_left or error.in_doubt
         if self._json:
-            self._object(_error_object(error, file, tuple(to), message_id))
+            chosen = {"notes": [f"This way out was set by {setting}."]} if setting else {}
+            self._object(_error_object(error, file, tuple(to), message_id) | chosen)
             return
         where = f"{visible(file)}{say(' : ', ': ')}" if file else ""
         color = _YELLOW if error.in_doubt else _RED
@@ -88,6 +95,7 @@ class Report:
             self._err.entry(*_SERVER, str(error.reply))
         elif error.reply is None:
             self._err.entry(*_DETAIL, str(error))
+        self._err.entry(*_SETTING, setting)
         if error.in_doubt and message_id:
             self._err.entry("Message-ID", "Message-ID", message_id)
         self._advice(error)
@@ -182,6 +190,7 @@ class Report:
 
 _SERVER = ("Serveur", "Server")
 _DETAIL = ("Détail", "Detail")
+_SETTING = ("Réglage", "Setting")
 _REFUSED = ("Refusé", "Refused")
 _CAUSE = ("Cause", "Cause")
 _FIX = ("Correctif", "Fix")
