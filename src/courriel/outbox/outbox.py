@@ -27,7 +27,7 @@ from courriel.outbox.ticket import Ticket
 from courriel.outbox.ways import Via, Ways
 from courriel.outbox.worker import BATCH, GRACE, Confirm, Tools, Worker
 from courriel.outbox.writing import Moment, Terms, seconds_from_now, written
-from courriel.session.outgoing import Sendable
+from courriel.session.outgoing import Sendable, check_several
 from courriel.session.wishes import OnRefused, Wishes
 
 if TYPE_CHECKING:
@@ -136,6 +136,7 @@ class Outbox:
 
         When it raises, others may have been kept: with keys it can be called again as it was.
         """
+        check_several(messages)
         lane, terms = self._ways.lane(via), _terms(wanted)
         tickets: list[Ticket] = []
         for mails in _portions(self._written(messages, keys, lane, terms)):

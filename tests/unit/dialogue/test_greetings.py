@@ -18,9 +18,9 @@ from courriel.network.line import Clock
 SERVER = Server("127.0.0.1", 2525, security=Security.NONE)
 GREETINGS = [
     (SmtpDialogue(SERVER, None), b"220-mx.example.org\r\n220 ready\r\n"),
-    (PopDialogue(SERVER.speaking(Dialect.POP3), None, 1000), b"+OK ready <1.2@example.org>\r\n"),
+    (PopDialogue(SERVER.with_dialect(Dialect.POP3), None, 1000), b"+OK ready <1.2@example.org>\r\n"),
     (
-        ImapDialogue(SERVER.speaking(Dialect.IMAP), Password("ada", "x"), Limits()),
+        ImapDialogue(SERVER.with_dialect(Dialect.IMAP), Password("ada", "x"), Limits()),
         b"* OK [CAPABILITY IMAP4rev1] ready\r\n",
     ),
 ]
