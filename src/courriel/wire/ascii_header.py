@@ -87,7 +87,7 @@ def _addresses(name: str, value: str) -> str:
 def _named(value: str) -> tuple[Address, ...]:
     """The addresses of a header, their names decoded: what is encoded already is encoded once."""
     found = Address.parse_list(value)
-    return tuple([a.named(readable(a.name, _ignore)) if "=?" in a.name else a for a in found])
+    return tuple([a.with_name(readable(a.name, _ignore)) if "=?" in a.name else a for a in found])
 
 
 def _unquoted(text: str) -> str:
