@@ -77,7 +77,9 @@ class Timeouts:
             if limit is None and name == "total":
                 continue
             if isinstance(limit, bool) or not (isinstance(limit, int | float) and 0 < limit < float("inf")):
-                raise errors.InvalidServer(f"time limit {name}: {safely_shown(limit)} is not a finite number of seconds above zero")
+                raise errors.InvalidServer(
+                    f"time limit {name}: {safely_shown(limit)} is not a finite number of seconds above zero"
+                )
 
     @classmethod
     def silence(cls, seconds: float, *, connect: float | None = None) -> Timeouts:
