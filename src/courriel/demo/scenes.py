@@ -29,7 +29,7 @@ def _sent_by_another(said: str, letters: Sequence[Letter]) -> bool:
 
 IN_CLEAR = Scene(
     Both(
-        "WLangage, premier exemple : en clair, avec identification", "WLangage, first example: in clear, with a login"
+        "WLangage, premier exemple : en clair, avec authentification", "WLangage, first example: in clear, with a login"
     ),
     Both(
         """
@@ -70,7 +70,7 @@ SECURED = Scene(
         """
         NomUser = "ada"
         if EmailOuvreSessionSMTP(NomUser, "secret", "127.0.0.1", $port, Faux, emailOptionSécuriséTLS) == Vrai:
-            Email.Sujet = "Les mêmes, par une ligne chiffrée"
+            Email.Sujet = "Les mêmes, par une connexion chiffrée"
             if EmailEnvoieMessage(NomUser) == Faux:
                 Erreur()
             EmailFermeSession(NomUser)
