@@ -7,6 +7,7 @@ Every error courriel raises, as one tree:
         * InvalidMessage
         * InvalidServer
         * InvalidUrl
+        * KeyReused                     another mail was put into the outbox under this key
         * LetterTooLarge
         * MissingExtra (ImportError)    a part that is installed apart; the text holds the command
     * ConnectionFailed (ConnectionError)    nobody answered, or the line broke
@@ -203,6 +204,18 @@ class InvalidServer(UsageError):
 
 class InvalidUrl(UsageError):
     """The URL of a mail server cannot be read; the text quotes the part at fault."""
+
+
+class KeyReused(UsageError):
+    """Another mail was put into the outbox under this key before; nothing of this one was kept.
+
+    `key` is the key, `ticket` the id of the mail that was put before, `differs` what the two do not have in common
+    ("recipients", "Subject", "text", …).
+    """
+
+    key: str = ""
+    ticket: str = ""
+    differs: tuple[str, ...] = ()
 
 
 class LetterTooLarge(UsageError):

@@ -62,6 +62,27 @@ def test_the_same_key_is_the_same_mail(courriel: Run, via: Sandbox) -> None:
     assert len(via.letters) == 1
 
 
+def test_a_mail_that_is_there_is_said_to_be_there(courriel: Run, via: Sandbox) -> None:
+    first = courriel("send", "--queue", *LETTER, "--key", "k", "--json")
+    again = courriel("send", "--queue", *LETTER, "--key", "k", "--json")
+    for_people = courriel("send", "--queue", *LETTER, "--key", "k")
+
+    assert (first.json["existed"], again.json["existed"]) == (False, True)
+    assert for_people.status == 0
+    assert for_people.out == f"already there ({first.json['ticket']})\n"
+
+
+def test_another_mail_under_a_known_key_is_refused(courriel: Run, via: Sandbox) -> None:
+    queue(courriel, "--key", "k")
+
+    ran = courriel("send", "--queue", *LETTER, "--key", "k", "--cc", "eve@example.org")
+
+    assert ran.status == 65
+    assert "Another mail is in the outbox already under this key." in ran.err
+    assert "what differs: recipients, Cc" in ran.err
+    assert "one --key for each mail" in ran.err
+
+
 def test_a_finished_message_is_queued_as_it_is(courriel: Run, via: Sandbox, tmp_path: Path) -> None:
     mail = tmp_path / "mail.eml"
     mail.write_bytes(b"From: ada@example.org\r\nTo: bob@example.org\r\nSubject: Ready\r\nMessage-ID: <1@x.org>\r\n"

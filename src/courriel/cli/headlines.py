@@ -33,6 +33,13 @@ _BY_CLASS: tuple[tuple[type[errors.CourrielError], Text], ...] = (
 # Not about sending at all: a whole sentence of their own.
 _ALONE: tuple[tuple[type[errors.CourrielError], Text], ...] = (
     (errors.TicketNotFound, Text("Ce mail n'est pas dans la boîte d'envoi", "There is no such mail in the outbox")),
+    (
+        errors.KeyReused,
+        Text(
+            "Un autre message est déjà dans la boîte d'envoi sous cette clé",
+            "Another mail is in the outbox already under this key",
+        ),
+    ),
     (errors.OutboxFull, Text("Il n'y a plus de place pour ce mail", "There is no room for this mail")),
     (
         errors.OutboxUncertain,
@@ -51,6 +58,10 @@ _UNCERTAIN = Text(
 # Where the failure table speaks of Python, the command has an option.
 _REMEDIES = {
     "NO-SENDER": Text("--from ada@example.org, ou ?from= dans l'URL", "--from ada@example.org, or ?from= in the URL"),
+    "KEY-REUSED": Text(
+        "une --key par message, la même seulement pour refaire le même envoi",
+        "one --key for each mail, the same one only to repeat the same command",
+    ),
     "NO-RECIPIENT": Text("--to bob@example.org (plusieurs fois au besoin)", "--to bob@example.org (repeat it at will)"),
 }
 
