@@ -169,7 +169,7 @@ class _List:
         """Take one token."""
         match kind:
             case "comment":
-                self._comments.append(token)
+                self._comment = token
             case "bracketed":
                 self._take_bracket(token)
             case "open":
@@ -219,7 +219,7 @@ class _List:
         raw = words.raw()
         addresses = [place for place, word in enumerate(raw) if word[1]]
         if not addresses:
-            name = words.name() or "".join(self._comments)
+            name = words.name() or self._comment
             if comma and name:
                 self._pending.append(name)
             else:
@@ -239,7 +239,7 @@ class _List:
             name = ", ".join((*self._pending, name))
             self._pending = []
         self._flush()
-        name = readable(name or "".join(self._comments), self._complain)
+        name = readable(name or self._comment, self._complain)
         if name or spec:
             self.found.append(Correspondent(" ".join(name.split()), one_line(spec, self._complain)))
 
@@ -251,7 +251,8 @@ class _List:
 
     def _begin(self) -> None:
         self._words, self._after = _Words(), _Words()
-        self._comments: list[str] = []
+        self._comment = ""
+        """The last comment, in which old programs write the name."""
         self._spec: str | None = None
         self._open: int | None = None
 

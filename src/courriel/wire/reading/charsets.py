@@ -42,7 +42,11 @@ _MULTIBYTE = ("utf", "gb", "hz", "big5", "cp93", "cp94", "cp95", "johab", "euc",
 
 _CONTROL = expression("[\x80-\x9f]")
 _NEVER = expression("[\0\ud800-\udfff]")
-_ENDS_WITHIN = expression(rb"(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})\Z")
+# A character of UTF-8, and the beginning of another one behind which there is ASCII, or nothing.
+_CUT = expression(
+    rb"[\xc2-\xf4][\x80-\xbf]{1,3}(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})(?=[\0-\x7f]|\Z)"
+)
+_MARK = b"\xef\xbb\xbf"
 _JIS = expression(rb"\x1b\$[@B]")
 
 
@@ -51,7 +55,7 @@ def decoded(octets: bytes, charset: str, complain: Complain) -> str:
     codec = codec_of(charset)
     if codec is None:
         complain(f"the charset {charset[:60]!r} is not known; it was guessed")
-    if not codec:
+    if not codec or (octets.startswith(_MARK) and _strictly(octets, "utf_8") is not None):
         text = guessed(octets)
     elif codec in _SEVEN_BITS and not octets.isascii():
         complain(f"there are octets above 127 under {charset[:60]!r}, which has none; it was guessed")
@@ -76,8 +80,7 @@ def guessed(octets: bytes) -> str:
         text = octets.decode("utf_8", "replace")
     wrong = text.count("\ufffd")
     right = len(text) - len(text.encode("ascii", "ignore")) - wrong
-    cut = bool(_ENDS_WITHIN.search(octets[-4:]))
-    if wrong * 2 <= right or (wrong == 1 and cut and right):
+    if wrong * 2 <= right or (wrong == 1 and _CUT.search(octets)):
         return text
     return octets.decode("cp1252", "replace")
 

@@ -12,6 +12,7 @@ from courriel.wire.reading.parameters import parameters_of
 from courriel.wire.reading.words import one_line, value_of
 
 _TYPE = expression(r"\s*([\w!#$&^+.*%'-]{1,100})\s*/\s*([\w!#$&^+.*%'-]{1,100})", re.ASCII)
+_COMMENT = expression(rb"\([^()]*+\)")
 _WHOLE_TYPES = {"text": "text/plain", "plain": "text/plain", "html": "text/html", "multipart": "multipart/mixed"}
 
 
@@ -38,7 +39,7 @@ def label_of(header: Header, default_type: str, complain: Complain) -> Label:
     """Read the MIME fields of a header."""
     main, parameters = parameters_of(value_of(header.first("content-type"), complain), complain)
     found = _TYPE.match(main)
-    content_type = f"{found[1]}/{found[2]}".lower() if found else _WHOLE_TYPES.get(main.lower(), default_type)
+    content_type = f"{found[1]}/{found[2]}".lower() if found else _WHOLE_TYPES.get(main.lower().rstrip("/"), default_type)
     if main and not found:
         complain(f"{one_line(main[:60], complain)!r} is no content type; it is taken for {content_type}")
     boundary = parameters.get("boundary", "").rstrip()
@@ -64,4 +65,4 @@ _LONGEST_BOUNDARY = 900  # RFC 2046 says 70, and some go beyond; a line has 998
 
 def _word(value: bytes) -> str:
     """One word in lower case; comments and a semicolon after it do not belong to it."""
-    return value.split(b"(")[0].strip(b' \t;"').decode("ascii", "replace").lower()[:60]
+    return _COMMENT.sub(b"", value).partition(b";")[0].strip(b' \t;"').decode("ascii", "replace").lower()[:60]

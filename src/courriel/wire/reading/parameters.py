@@ -19,6 +19,7 @@ _NAME = expression(r'([^\s=;"()]{1,100})[ \t]*=[ \t]*')
 _IN_MAIN = expression(r'[ \t,]([A-Za-z]{1,20})[ \t]?=[ \t]?')
 _QUOTED = expression(r'"([^"\\]*+(?:\\.[^"\\]*+)*+\\?)"?', 16)  # DOTALL
 _BLANKS = expression(r"[ \t]+")
+_COMMENT = expression(r"\([^()]*+\)")
 _COMMENT_MARK = expression(r"[()\\]")
 _PAIR = expression(r"\\(.)", 16)
 _PAIR_OF_NAME = expression(r'\\(["\\])')
@@ -33,7 +34,7 @@ def parameters_of(value: str, complain: Complain) -> tuple[str, dict[str, str]]:
     Comments are left out wherever they stand. Of an unquoted file name they are a part, but behind its ending.
     """
     pieces_of_value = _split(value)
-    main = next(pieces_of_value)
+    main = _COMMENT.sub(" ", next(pieces_of_value))
     if found := _IN_MAIN.search(main):
         # `multipart/mixed boundary=x`: the semicolon was forgotten.
         complain("a semicolon is missing before a parameter")

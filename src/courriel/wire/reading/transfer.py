@@ -75,8 +75,9 @@ def _from_base64(data: bytes, start: int, end: int, complain: Complain) -> Itera
         if (footer := _footer(data, start, end)) < end:
             complain("what follows the base64 is none (a list's footer, perhaps), and was left out")
             return _from_base64(data, start, footer, complain)
-        white = sum(block.count(each) for block in _blocks(data, start, end) for each in (b" ", b"\t", b"\r", b"\n"))
-        if strange * 10 > end - start - white:
+        blanks, lines = (sum(block.count(each) for block in _blocks(data, start, end)) for each in (b" ", b"\n"))
+        # One character in ten, or words: it is a text.
+        if strange * 10 > end - start - blanks - 2 * lines or blanks > lines + 1:
             complain("what is said to be base64 is none, and is left as it came")
             return _blocks(data, start, end)
         complain(f"{strange} characters that base64 does not have were passed over")
