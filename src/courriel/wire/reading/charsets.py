@@ -46,6 +46,7 @@ _NEVER = expression("[\0\ud800-\udfff]")
 _CUT = expression(
     rb"[\xc2-\xf4][\x80-\xbf]{1,3}(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})(?=[\0-\x7f]|\Z)"
 )
+_NO_TEXT = expression(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
 _MARK = b"\xef\xbb\xbf"
 _JIS = expression(rb"\x1b\$[@B]")
 
@@ -127,17 +128,14 @@ def _never_converted(octets: bytes, codec: str) -> str:
 
 
 def _wide(octets: bytes, codec: str, complain: Complain) -> str:
-    """UTF-16 or UTF-32: a byte order mark decides, then where the zeros of Latin letters stand; else big-endian."""
-    width = 2 if codec == "utf_16" else 4
-    begin = octets[:4]
-    if not begin.startswith((b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")):
-        sample = octets[:4096]
-        if sample.count(0) * 20 < len(sample):
-            # Neither a mark nor Latin letters: UTF-8 after all, or an Asian language as RFC 2781 4.3 has it.
-            if (text := _strictly(octets, "utf_8")) is not None:
-                complain("what is said to be UTF-16 or UTF-32 is UTF-8")
-                return text
-        codec += "_le" if sample[width - 1 :: width].count(0) > sample[::width].count(0) else "_be"
+    """UTF-16 or UTF-32: a byte order mark decides; without one the octet that varies less is the higher one."""
+    if not octets.startswith((b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")):
+        if _strictly(octets, "utf_8") is not None and not _NO_TEXT.search(octets):
+            complain(f"what is said to be {codec.replace('_', '-').upper()} is UTF-8")
+            return octets.decode()
+        width = 2 if codec == "utf_16" else 4
+        first, last = (set(octets[place:4096:width]) for place in (0, width - 1))
+        codec += "_le" if len(last) < len(first) else "_be"
     try:
         return octets.decode(codec)
     except UnicodeDecodeError:
