@@ -22,7 +22,7 @@ _END_OF_BARE = expression(r"[\s>]")
 # What these hold is no HTML; it ends at their own closing tag.
 _RAW = {name: re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE) for name in ("script", "style", "title", "textarea")}
 
-_LONG_NUMBER = expression(r"&#(?:([xX])(?=[0-9a-fA-F])|(?=[0-9]))((?(1)[0-9a-fA-F]{8,}|[0-9]{8,}));?")
+_LONG_NUMBER = expression(r"&#(?:([xX])([0-9a-fA-F]{8,})|([0-9]{8,}));?")
 _MOST_DIGITS = 7  # U+10FFFF is 1114111
 
 Attributes = dict[str, str]
@@ -69,7 +69,7 @@ def unescape(text: str) -> str:
 
 
 def _shorter(found: re.Match[str]) -> str:
-    digits = found[2].lstrip("0")
+    digits = (found[2] or found[3]).lstrip("0")
     if len(digits) > _MOST_DIGITS:
         return "\ufffd"
     return f"&#{found[1] or ''}{digits or 0};"

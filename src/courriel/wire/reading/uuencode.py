@@ -12,6 +12,7 @@ _BEGIN = expression(rb"begin(-base64)?[ \t]+[0-7]{3,6}(?:[ \t]|\Z)")
 # All octets that are printed, brought to the 64 that are meant, as the first decoders did by their arithmetic.
 _MEANT = bytes(((octet - 32) & 63) + 32 for octet in range(256))
 
+_FOREIGN = expression(rb"[^ -`]")
 _MOST_SPARE = 2  # characters behind those of a line's octets: a checksum, or a filler
 
 
@@ -45,7 +46,7 @@ class UuDecoder:
         octets = (line[0] - 32) & 63
         characters = (octets + 2) // 3 * 4
         spare = len(line.rstrip()) - 1 - characters
-        foreign = any(each < 32 or each > 96 for each in line[: characters + 1])
+        foreign = _FOREIGN.search(line, 0, characters + 1) is not None
         # Blanks may have been lost at its end; a line of foreign characters must have the length that it says.
         if spare > _MOST_SPARE or (foreign and spare < 0):
             self._complain("a line that is not uuencoded was left out")
