@@ -35,27 +35,34 @@ class Steps:
         return self.lines + self.looks
 
 
-def work_of(act: Callable[[], object]) -> int:
-    """Run it, and say how many steps it took. Expressions of courriel's modules are counted with the rest."""
+@contextmanager
+def counting() -> Iterator[Callable[[Callable[[], object]], int]]:
+    """Gives what runs an act and says how many steps it took; expressions of courriel's modules are counted with it."""
     steps = Steps()
-    with pytest.MonkeyPatch.context() as patch, _deep():
-        _count_expressions(patch, steps)
+
+    def work_of(act: Callable[[], object]) -> int:
+        steps.lines = steps.looks = 0
         before = sys.gettrace()
         sys.settrace(_tracer(steps))
         try:
             act()
         finally:
             sys.settrace(before)
-    return steps.all
+        return steps.all
+
+    with pytest.MonkeyPatch.context() as patch, _deep():
+        _count_expressions(patch, steps)
+        yield work_of
 
 
 def grows_evenly(make: Callable[[int], Any], act: Callable[[Any], object], count: int = 150) -> None:
     """Check that twice as much costs twice the work, or little more, at two sizes."""
     act(make(3))  # what is done once in a process
-    small, large, larger = (work_of(lambda size=size: act(make(size))) for size in (count, 2 * count, 4 * count))
+    with counting() as work_of:
+        small, large, larger = (work_of(lambda size=size: act(make(size))) for size in (count, 2 * count, 4 * count))
     # What grows with the square is four times as much; a constant part makes the quotient smaller only.
-    assert large <= 2.4 * small + 400, (small, large, larger)
-    assert larger <= 2.4 * large + 400, (small, large, larger)
+    assert large <= 2.4 * small + 400, (make(1), small, large, larger)
+    assert larger <= 2.4 * large + 400, (make(1), small, large, larger)
 
 
 # The steps.
@@ -87,21 +94,37 @@ def _count_expressions(patch: pytest.MonkeyPatch, steps: Steps) -> None:
     for name, module in [*sys.modules.items()]:
         if name.startswith("courriel"):
             for key, value in [*vars(module).items()]:
-                if isinstance(value, _Expression):
-                    patch.setattr(module, key, Counted(re.compile(value._pattern, value._flags), steps))
-                elif isinstance(value, re.Pattern):
-                    patch.setattr(module, key, Counted(value, steps))
+                if isinstance(value, _Expression | re.Pattern):
+                    counted = _COUNTED.get(id(value))
+                    if counted is None:
+                        real = value if isinstance(value, re.Pattern) else re.compile(value._pattern, value._flags)
+                        # The value is kept beside it, so that no other one gets its id.
+                        counted = _COUNTED[id(value)] = Counted(real), value
+                    counted[0].steps = steps
+                    patch.setattr(module, key, counted[0])
+
+
+_COUNTED: dict[int, tuple[Counted, object]] = {}
 
 
 class Counted:
     """An expression that counts; its answers are those of the real one."""
 
-    def __init__(self, real: re.Pattern[Any], steps: Steps) -> None:
-        self._real, self._steps = real, steps
-        self._matcher = Matcher(real.pattern, real.flags, steps)
+    def __init__(self, real: re.Pattern[Any]) -> None:
+        self._real = real
+        self._matcher = Matcher(real.pattern, real.flags, Steps())
+
+    @property
+    def steps(self) -> Steps:
+        """Where it counts."""
+        return self._matcher.steps
+
+    @steps.setter
+    def steps(self, steps: Steps) -> None:
+        self._matcher.steps = steps
 
     def __getattr__(self, name: str) -> object:
-        answer = getattr(self._real, name)
+        answer: Any = getattr(self._real, name)
         if name not in {"match", "fullmatch", "search", "finditer", "findall", "sub", "subn", "split"}:
             return answer
 
@@ -125,7 +148,7 @@ class Matcher:
         parsed = parser.parse(pattern, flags & ~re.UNICODE if isinstance(pattern, bytes) else flags)
         self._nodes: Nodes = list(parsed)
         self._flags = parsed.state.flags | flags
-        self._steps = steps
+        self.steps = steps
         self._known: dict[tuple[int, int], bool] = {}
         self._text: Any = ""
         self._end = 0
@@ -151,7 +174,7 @@ class Matcher:
 
     def _walk(self, nodes: Nodes, index: int, position: int) -> Iterator[int]:  # noqa: PLR0912 - one branch an operator
         while index < len(nodes):
-            self._steps.looks += 1
+            self.steps.looks += 1
             op, value = nodes[index]
             index += 1
             if op in (sre.LITERAL, sre.NOT_LITERAL, sre.ANY, sre.IN):
@@ -226,16 +249,16 @@ class Matcher:
             while count <= high:
                 if count >= low:
                     yield position + count
-                self._steps.looks += 1
+                self.steps.looks += 1
                 if not self._fits(*node, position + count):
                     return
                 count += 1
             return
         while count < high and self._fits(*node, position + count):
-            self._steps.looks += 1
+            self.steps.looks += 1
             count += 1
         for less in range(count, low - 1, -1):
-            self._steps.looks += 1
+            self.steps.looks += 1
             yield position + less
 
     def _at(self, where: Any, position: int) -> bool:
