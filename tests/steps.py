@@ -56,13 +56,21 @@ def counting() -> Iterator[Callable[[Callable[[], object]], int]]:
 
 
 def grows_evenly(make: Callable[[int], Any], act: Callable[[Any], object], count: int = 150) -> None:
-    """Check that twice as much costs twice the work, or little more, at two sizes."""
+    """Check that twice as much costs twice the work, or little more.
+
+    Work that grows with the square is four times as much at each step. A step alone may be larger: a longer text takes
+    another way, which costs more; it is the next one that tells.
+    """
     act(make(3))  # what is done once in a process
     with counting() as work_of:
-        small, large, larger = (work_of(lambda size=size: act(make(size))) for size in (count, 2 * count, 4 * count))
-    # What grows with the square is four times as much; a constant part makes the quotient smaller only.
-    assert large <= 2.4 * small + 400, (make(1), small, large, larger)
-    assert larger <= 2.4 * large + 400, (make(1), small, large, larger)
+        found = [work_of(lambda size=size: act(make(size))) for size in (count, 2 * count, 4 * count)]
+        if _is_excess(*found[1:]):
+            found.append(work_of(lambda: act(make(8 * count))))
+            assert not _is_excess(*found[2:]), (make(1), found)
+
+
+def _is_excess(small: int, large: int) -> bool:
+    return large > 2.4 * small + 300
 
 
 # The steps.

@@ -53,7 +53,8 @@ class UuDecoder:
             return b""
         if foreign:
             self._complain("characters that uuencode does not have were read as those that they stand for")
-        return a2b_uu(bytes((octets + 32,)) + line[1 : characters + 1].translate(_MEANT))
+        # Of the last four characters those that hold no octet are anything.
+        return a2b_uu(bytes((octets + 32,)) + line[1 : (octets * 8 + 5) // 6 + 1].translate(_MEANT))
 
     def _from_base64(self, line: bytes) -> bytes:
         try:
