@@ -256,4 +256,7 @@ def test_a_link_within_the_folder_is_followed(tmp_path: Path) -> None:
     (tmp_path / "real" / "a.txt").write_text("Hello\n", "utf-8")
     (tmp_path / "real" / "b.txt").symlink_to(tmp_path / "real" / "a.txt")
 
-    assert template(text="", text_file="b.txt", folder=tmp_path / "mails").fill(email="bob@example.org", name="Bob").text == "Hello\n"
+    assert (
+        template(text="", text_file="b.txt", folder=tmp_path / "mails").fill(email="bob@example.org", name="Bob").text
+        == "Hello\n"
+    )

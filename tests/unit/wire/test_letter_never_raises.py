@@ -16,14 +16,23 @@ from unit.wire.test_letter_broken import read_all
 
 WILD = st.text(st.characters() | st.sampled_from('&#;x<>"=?@(),: \r\n\t\0{}'), max_size=60)
 PIECES = st.sampled_from((
-    "&#" + "1" * 4_400, "&#x" + "f" * 4_400, "&#0" * 3, "&#x110000;", "&#xd800;", "=?utf-8?q?", "?=", "=?utf-7?b?+2AA?=",
-    "<a href='", "<table>", "multipart/mixed; boundary=b", "\r\n--b\r\n", "charset=", "utf-16", "hz", "unicode_escape", "idna",
-    "; name*0*=", "%ff", "base64", "9" * 5_000, "+9999", "25 Nov 99999999999 10:00", "begin 644 x\r\n", "\ud800", "end\r\n",
-    "Content-Type: ", "Content-Transfer-Encoding: ", "Date: ", "From: ", "Subject: ", "\r\n", "\r\n\r\n", "text/html", "x-uuencode",
+    "&#" + "1" * 4_400, "&#x" + "f" * 4_400, "&#0" * 3, "&#x110000;", "&#xd800;", "=?utf-8?q?", "?=",
+    "=?utf-7?b?+2AA?=",
+    "<a href='", "<table>", "multipart/mixed; boundary=b", "\r\n--b\r\n", "charset=", "utf-16", "hz",
+    "unicode_escape", "idna",
+    "; name*0*=", "%ff", "base64", "9" * 5_000, "+9999", "25 Nov 99999999999 10:00", "begin 644 x\r\n", "\ud800",
+    "end\r\n",
+    "Content-Type: ", "Content-Transfer-Encoding: ", "Date: ", "From: ", "Subject: ", "\r\n", "\r\n\r\n", "text/html",
+    "x-uuencode",
     "quoted-printable", "text/enriched", "\x1b$B", "<META charset=",
 ))  # fmt: skip
 TEXTS = st.lists(WILD | PIECES, max_size=12).map("".join)
-NUMBERS = ("&#" + "1" * 5_000, "&#x" + "a" * 5_000 + ";", '<a href="&#' + "1" * 5_000 + '">', "<img alt='&#" + "1" * 5_000)
+NUMBERS = (
+    "&#" + "1" * 5_000,
+    "&#x" + "a" * 5_000 + ";",
+    '<a href="&#' + "1" * 5_000 + '">',
+    "<img alt='&#" + "1" * 5_000,
+)
 
 
 @settings(max_examples=300)
@@ -33,7 +42,11 @@ def test_a_letter_never_raises(text: str) -> None:
 
 
 @settings(max_examples=100)
-@given(st.lists(st.binary(max_size=30) | PIECES.map(lambda text: text.encode("utf-8", "replace")), max_size=10).map(b"".join))
+@given(
+    st.lists(st.binary(max_size=30) | PIECES.map(lambda text: text.encode("utf-8", "replace")), max_size=10).map(
+        b"".join
+    )
+)
 def test_octets_never_make_a_letter_raise(raw: bytes) -> None:
     letter = read_all(raw)
 

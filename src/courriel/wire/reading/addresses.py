@@ -91,7 +91,7 @@ def _comment(value: str, position: int) -> tuple[str, int]:
         elif found[0] == ")":
             depth -= 1
         else:
-            said.append(found[0][1:] if found[0].startswith("\\") else found[0])
+            said.append(found[0].removeprefix("\\"))
     return "".join(said), position
 
 
@@ -163,7 +163,12 @@ class _List:
         self._complain = complain
         self._pending: list[str] = []
         """Names before a comma that had no address: parts of the next name, or nobody's (`Doe, John <john@x.org>`)."""
-        self._begin()
+        self._words, self._after = _Words(), _Words()
+        self._comment = ""
+        """The last comment, in which old programs write the name."""
+        self._spec: str | None = None
+        self._open: int | None = None
+        """How many words stood before a bracket that is not closed."""
 
     def take(self, kind: Kind, token: str) -> None:
         """Take one token."""
@@ -251,10 +256,7 @@ class _List:
 
     def _begin(self) -> None:
         self._words, self._after = _Words(), _Words()
-        self._comment = ""
-        """The last comment, in which old programs write the name."""
-        self._spec: str | None = None
-        self._open: int | None = None
+        self._comment, self._spec, self._open = "", None, None
 
 
 def _spec_in(bracketed: str) -> str:

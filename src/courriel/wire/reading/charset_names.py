@@ -69,15 +69,17 @@ _NO_LETTER = expression("[^a-z0-9]+")
 _ISO = expression(r"(?:iso|is)?_?8859_?(\d{1,2})(?:_.*)?")
 _LATIN = expression(r"(?:iso_)?lat(?:in)?_?(\d{1,2})")
 _LATINS = {1: 1, 2: 2, 3: 3, 4: 4, 5: 9, 6: 10, 7: 13, 8: 14, 9: 15, 10: 16}
-_PAGE = expression(r"(?:windows|win|mswin|ms|cp|ibm|dos|pc|oem|ansi|codepage|cs|csibm|cspc|microsoft_cp)_?0{0,2}(\d{3,5})")
+_PAGE = expression(
+    r"(?:windows|win|mswin|ms|cp|ibm|dos|pc|oem|ansi|codepage|cs|csibm|cspc|microsoft_cp)_?0{0,2}(\d{3,5})"
+)
 _MAC = expression(r"(?:mac|macintosh)_?(roman|cyrillic|greek|turkish|iceland|icelandic|croatian|romanian|arabic|farsi)")
 _NOISE = expression(r"(?:charset|3d|x|cs|utf_8_q|iso_ir_\d+_)_?")
 
 
 def codec_of(charset: str) -> str | None:
-    """Return the name of Python's codec for a charset's name, in any spelling; "" where it says nothing, None if unknown.
+    """Return the name of Python's codec for a charset's name in any spelling.
 
-    The name is read as `charset=`, quotation marks, `x-` and the like leave it.
+    "" stands for a name that says nothing, None for one that is not known. The name is read as `charset=`, quotation marks, `x-` and the like leave it.
     """
     name = _NO_LETTER.sub("_", charset[:60].lower()).strip("_")
     while True:

@@ -37,9 +37,7 @@ def text_in(data: bytes, leaves: Iterable[Leaf], complain: Complain) -> str:
         rank = _TEXTS[leaf.label.content_type]
         plainest[leaf.alternative] = min(rank, plainest.get(leaf.alternative, rank))
     chosen = (
-        leaf
-        for leaf in texts
-        if not leaf.alternative or _TEXTS[leaf.label.content_type] == plainest[leaf.alternative]
+        leaf for leaf in texts if not leaf.alternative or _TEXTS[leaf.label.content_type] == plainest[leaf.alternative]
     )
     return _joined(data, chosen, complain)
 

@@ -28,15 +28,17 @@ _ZONES = {
 
 _COMMENT = expression(r"\([^()]{0,100}\)")
 _TIME = expression(
-    r"(?<![\d.])(\d{1,2})[:.](\d{1,2})(?:[:.](\d{1,2}))?(?:[.,]\d{1,9})?(?:\s*([AP])\.?M\b\.?)?(?![\d.])", re.I | re.A
+    r"(?<![\d.])(\d{1,2})[:.](\d{1,2})(?:[:.](\d{1,2}))?(?:[.,]\d{1,9})?(?:\s*([AP])\.?M\b\.?)?(?![\d.])",
+    re.IGNORECASE | re.ASCII,
 )
 _COLONS = expression(
-    r"(?<![\d:])(\d{1,2}):(\d{1,2})(?::(\d{1,2}))?(?:[.,]\d{1,9})?(?:\s*([AP])\.?M\b\.?)?(?![\d:])", re.I | re.A
+    r"(?<![\d:])(\d{1,2}):(\d{1,2})(?::(\d{1,2}))?(?:[.,]\d{1,9})?(?:\s*([AP])\.?M\b\.?)?(?![\d:])",
+    re.IGNORECASE | re.ASCII,
 )
 _WORD = expression(r"[^\W\d_]+|\d+", re.UNICODE)
-_OFFSET = expression(r"([+-])\s?(?:(\d{1,2}):(\d{2})|(\d{1,2})(\d{2})|(\d{1,2}))(?!\d)", re.A)
-_YEAR = expression(r"(?<![\d+-])\d{4}(?!\d)", re.A)
-_ISO = expression(r"\d{4}-\d\d?-\d\d?[ T]", re.A)
+_OFFSET = expression(r"([+-])\s?(?:(\d{1,2}):(\d{2})|(\d{1,2})(\d{2})|(\d{1,2}))(?!\d)", re.ASCII)
+_YEAR = expression(r"(?<![\d+-])\d{4}(?!\d)", re.ASCII)
+_ISO = expression(r"\d{4}-\d\d?-\d\d?[ T]", re.ASCII)
 
 
 def moment_of(value: str) -> datetime | None:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 # A shift to another set of characters, and what is written in it.
 _SHIFTED = expression(rb"\x1b(?:(\$[@B]|\$\([@BD]|\([BJHI]|&@\x1b\$B))([^\x1b\x0e\x0f]*)|([^\x1b]+)|(.)", 16)  # DOTALL
-_EUC = expression(rb"((?:[\xa1-\xfe][\xa1-\xfe])+)|((?:\x8e[\xa1-\xdf])+)|(\x8f[\xa1-\xfe][\xa1-\xfe])|([\0-\x7f]+)|(.)", 16)
+_EUC = expression(
+    rb"((?:[\xa1-\xfe][\xa1-\xfe])+)|((?:\x8e[\xa1-\xdf])+)|(\x8f[\xa1-\xfe][\xa1-\xfe])|([\0-\x7f]+)|(.)", 16
+)
 _LINE_END = expression(rb"[\r\n]+")
 
 
@@ -78,6 +80,6 @@ def _cell(pair: bytes) -> str:
 
 
 def _jis_x_0212(row: bytes) -> str:
-    return b"".join(
-        b"\x8f" + bytes(octet | 0x80 for octet in row[at : at + 2]) for at in range(0, len(row), 2)
-    ).decode("euc_jp", "replace")
+    return b"".join(b"\x8f" + bytes(octet | 0x80 for octet in row[at : at + 2]) for at in range(0, len(row), 2)).decode(
+        "euc_jp", "replace"
+    )

@@ -39,7 +39,9 @@ def label_of(header: Header, default_type: str, complain: Complain) -> Label:
     """Read the MIME fields of a header."""
     main, parameters = parameters_of(value_of(header.first("content-type"), complain), complain)
     found = _TYPE.match(main)
-    content_type = f"{found[1]}/{found[2]}".lower() if found else _WHOLE_TYPES.get(main.lower().rstrip("/"), default_type)
+    content_type = (
+        f"{found[1]}/{found[2]}".lower() if found else _WHOLE_TYPES.get(main.lower().rstrip("/"), default_type)
+    )
     if main and not found:
         complain(f"{one_line(main[:60], complain)!r} is no content type; it is taken for {content_type}")
     boundary = parameters.get("boundary", "").rstrip()

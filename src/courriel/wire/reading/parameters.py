@@ -16,7 +16,7 @@ MOST_PARAMETERS = 1_000  # pieces of a long name count, too
 
 _MARK = expression(r'[;"(]')
 _NAME = expression(r'([^\s=;"()]{1,100})[ \t]*=[ \t]*')
-_IN_MAIN = expression(r'[ \t,]([A-Za-z]{1,20})[ \t]?=[ \t]?')
+_IN_MAIN = expression(r"[ \t,]([A-Za-z]{1,20})[ \t]?=[ \t]?")
 _QUOTED = expression(r'"([^"\\]*+(?:\\.[^"\\]*+)*+\\?)"?', 16)  # DOTALL
 _BLANKS = expression(r"[ \t]+")
 _COMMENT = expression(r"\([^()]*+\)")
@@ -136,7 +136,7 @@ def _text_of(text: str, name: str) -> str:
     text = text.strip()
     if is_name:
         begin = text.rfind("(")
-        is_comment = text.endswith(")") and _ENDING.search(text[:begin].rstrip())
+        is_comment = text.endswith(")") and _ENDING.search(text[:begin].rstrip()) is not None
     else:
         begin = text.find(" (" if name == "boundary" else "(")
         is_comment = True

@@ -69,7 +69,7 @@ def _alternative(right: str, *parts: tuple[bytes, bytes]) -> Case:
 
 _ZIP = bytes(range(45))
 _PRIVET = "Привет"
-_META = b"<HTML><META http-equiv=Content-Type content=\"text/html; charset=windows-1251\">"
+_META = b'<HTML><META http-equiv=Content-Type content="text/html; charset=windows-1251">'
 
 CORPUS: list[Case] = [
     # uuencode, of which there never was a standard.
