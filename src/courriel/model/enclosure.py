@@ -83,7 +83,8 @@ class Enclosure:
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write it into that folder, and say where: under its own name, or with a number when there is one already.
 
-        It is written block by block. Nothing is overwritten, no link is followed, and the file lies in the folder itself, whatever the letter says.
+        It is written block by block. Nothing is overwritten, no link is followed, and the file lies in the folder
+        itself, whatever the letter says.
         Raises OSError, as `open` does; then nothing is left behind.
         """
         from pathlib import Path

@@ -79,7 +79,8 @@ _NOISE = expression(r"(?:charset|3d|x|cs|utf_8_q|iso_ir_\d+_)_?")
 def codec_of(charset: str) -> str | None:
     """Return the name of Python's codec for a charset's name in any spelling.
 
-    "" stands for a name that says nothing, None for one that is not known. The name is read as `charset=`, quotation marks, `x-` and the like leave it.
+    "" stands for a name that says nothing, None for one that is not known. The name is read as `charset=`, quotation
+    marks, `x-` and the like leave it.
     """
     name = _NO_LETTER.sub("_", charset[:60].lower()).strip("_")
     while True:
