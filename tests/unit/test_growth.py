@@ -92,6 +92,7 @@ BODY = [
 PARSERS: dict[str, Callable[[str], object]] = {
     "addresses, lenient": lambda text: correspondents(text, ignored),
     "addresses in brackets, lenient": lambda text: correspondents(f"<{text}", ignored),
+    "an address in closed brackets, lenient": lambda text: correspondents(f"<{text}>", ignored),
     "an address": refused(Address.parse),
     "an address with a name": refused(lambda text: Address.parse(f"{text} <a@b.org>")),
     "a domain": refused(lambda text: Address.parse(f"a@{text}")),
@@ -163,6 +164,7 @@ def test_a_letter_of_twice_the_length_is_twice_the_work(place: str) -> None:
 
 def test_html_of_twice_the_length_is_twice_the_work() -> None:
     check(TAGS, text_of)
+    check([tag for tag in TAGS if tag.startswith("<a")], text_of, "</a>")
 
 
 @pytest.mark.slow
