@@ -39,6 +39,7 @@ UNITS = [
 ]  # fmt: skip
 
 TAGS = [
+    "<", "</", "<a ", '<a href="', "<a/", "&", "&#", "x", "<a b=", "<a =", "<p style='display:none'>",
     "<a>", "<a href=http://x>", "<a href=http://x>b", "</a>", "<a href=x>b</a>", "<p>", "<ul>", "<ul><li>", "</ul>",
     "<ol><li>a",
     "<table>", "<table><tr><td>", "<tr><td>a", "<td>", "</table>", "<table></table>", "<blockquote>", "</blockquote>",
