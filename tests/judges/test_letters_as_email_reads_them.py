@@ -128,8 +128,10 @@ def file_name(draw: st.DrawFn) -> str:
             return f'filename*0="{plain[:middle]}"; filename*1="{plain[middle:]}"'
         case 2:
             octets = text.encode(charset)
-            # The judge raises UnicodeDecodeError where a character of several octets is cut in two.
-            middle = len(octets) // 2 if len(octets) == len(text) else 0
+            if len(octets) != len(text) or len(text) < 2:
+                # The judge reads neither a character of several octets in two pieces nor an empty first piece.
+                return f"filename*={charset}''{quote(octets, safe='')}"
+            middle = len(octets) // 2
             first, second = (quote(piece, safe="") for piece in (octets[:middle], octets[middle:]))
             return f"filename*0*={charset}''{first};\r\n filename*1*={second}"
         case _:
