@@ -31,7 +31,7 @@ from courriel.cli.speaking import Words, say
         fr="Où garder les messages (.eml) ; un nouveau dossier temporaire.",
         en="Where to keep the mails (.eml); a new temporary folder.")  # fmt: skip
 @option("--user", multiple=True, value=Words("NOM:MOT-DE-PASSE", "NAME:PASSWORD"),
-        fr="Qui peut s'identifier ; se répète. Sans cette option, tout le monde.",
+        fr="Qui peut s'authentifier ; se répète. Sans cette option, tout le monde.",
         en="Who may log in; may be repeated. Without it, everybody.")  # fmt: skip
 @click.pass_obj
 def command(manner: Manner, host: str, port: int, tls_port: int, folder: str | None, user: tuple[str, ...]) -> int:

@@ -45,7 +45,13 @@ EXAMPLES = (
 @option("--via", value=_URL, fr="Par où il part ; sinon COURRIEL_URL ou courriel.toml.",
         en="The way out; else COURRIEL_URL or courriel.toml.")  # fmt: skip
 @option("--from", "sender", value=_ADDRESS, fr="De qui.", en="From whom.")
-@option("--to", multiple=True, value=_ADDRESS, fr="À qui ; se répète.", en="To whom; may be repeated.")
+@option(
+    "--to",
+    multiple=True,
+    value=_ADDRESS,
+    fr="À qui (une ou plusieurs adresses, séparées par des virgules) ; se répète.",
+    en="To whom (one address or several, separated by commas); may be repeated.",
+)
 @option("--cc", multiple=True, value=_ADDRESS, fr="En copie.", en="Copy to.")
 @option("--bcc", multiple=True, value=_ADDRESS, fr="En copie cachée.", en="Blind copy to.")
 @option("--reply-to", multiple=True, value=_ADDRESS, fr="À qui répondre.", en="Whom to answer.")

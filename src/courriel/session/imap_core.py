@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from courriel import errors
 from courriel.dialogue.imap import ImapDialogue
 from courriel.errors import Stage
-from courriel.model.credentials import Credentials
+from courriel.model.credentials import Credentials, check_credentials
 from courriel.model.folder import Selection
 from courriel.model.limits import Limits
 from courriel.model.server import Dialect, Server
@@ -18,6 +18,7 @@ from courriel.network.discreet import Discreet
 from courriel.network.line import keep_line
 from courriel.network.stepping import SteppingLine
 from courriel.network.transcript import Transcript, log_if_wanted
+from courriel.session import server_memory
 from courriel.session.known import Known
 
 if TYPE_CHECKING:
@@ -37,10 +38,13 @@ class OpenMailbox(Known):
         limits: Limits = Limits(),  # noqa: B008 - a value: it never changes
         transcript: Transcript | None = None,
     ) -> None:
-        self.server = Server(server, dialect=Dialect.IMAP) if isinstance(server, str) else server.speaking(Dialect.IMAP)
+        check_credentials(credentials)
+        known = server if isinstance(server, Server) else Server(server, dialect=Dialect.IMAP)
+        self.server = known.with_dialect(Dialect.IMAP)
         told = transcript if transcript is not None else log_if_wanted("courriel.imap")
         self._line = self._known = SteppingLine(self.server, Discreet(told) if told is not None else None)
         self._dialogue = ImapDialogue(self.server, credentials, limits)
+        self._dialogue.logins = server_memory.of(self.server)
         self._client: Client | None = None
         self.selected: Selection | None = None
 
