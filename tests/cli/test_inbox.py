@@ -81,6 +81,19 @@ def test_a_letter_is_shown_and_cannot_steer_the_terminal(courriel: Run, imap: st
     assert "\x1b" not in ran.out
 
 
+def test_what_hides_in_a_letter_is_shown(courriel: Run) -> None:
+    hidden = "a\u202eb\u061cc\u00add\U000e0041"
+    with Sandbox() as sandbox:
+        send(Message(sender="ada@example.org", to="bob@example.org", subject=hidden, text=hidden), via=sandbox.url)
+        url = sandbox.pop_url.replace("://", "://bob%40example.org:any@")
+        people = [courriel("inbox", url, *words) for words in (["list"], ["show", "1"])]
+        programs = [courriel("inbox", url, *words, "--json") for words in (["list"], ["show", "1"])]
+
+    assert all(r"a\u202eb\u061cc\xadd\U000e0041" in ran.out for ran in people)
+    assert all(ran.json["subject"] == hidden for ran in programs)
+    assert all(ran.out.rstrip("\n").isprintable() for ran in programs)
+
+
 def test_a_letter_is_shown_as_json(courriel: Run, pop: str) -> None:
     ran = courriel("inbox", pop, "show", "1", "--json")
 

@@ -181,11 +181,14 @@ class Report:
 
     def _object(self, content: dict[str, object]) -> None:
         # Text that is no Unicode (half a character out of an argument) must not break the line it stands in.
-        print(
-            json.dumps(content, ensure_ascii=(self._out.stream.encoding or "").lower() != "utf-8"),
-            file=self._out.stream,
-        )
+        written = json.dumps(content, ensure_ascii=(self._out.stream.encoding or "").lower() != "utf-8")
+        print(written if written.isprintable() else _escaped(written), file=self._out.stream)
         self._out.stream.flush()
+
+
+def _escaped(written: str) -> str:
+    """JSON in which what steers a terminal, or hides, is escaped: the same values, for whoever reads them."""
+    return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in written)
 
 
 _SERVER = ("Serveur", "Server")
