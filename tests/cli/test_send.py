@@ -187,7 +187,7 @@ def test_one_refused_recipient_is_told_apart_from_those_accepted(courriel: Run, 
 
     ran = courriel("send", "--via", sandbox.url, *LETTER, "--to", "gone@example.org")
 
-    assert ran.status == 67
+    assert ran.status == 69
     assert ran.out.startswith("bob@example.org: accepted by")
     assert "gone@example.org: refused by" in ran.err
     assert "(550 5.1.1 no such user)" in ran.err
@@ -440,7 +440,7 @@ def test_every_result_has_the_same_keys(courriel: Run, sandbox: Sandbox, closed_
     }  # fmt: skip
     assert [set(each.json) for each in shapes] == [wanted] * len(shapes)
     assert [each.json["ok"] for each in shapes] == [True, False, False, False, False]
-    assert [each.json["sysexit"] for each in shapes] == [each.status for each in shapes] == [0, 67, 75, 64, 66]
+    assert [each.json["sysexit"] for each in shapes] == [each.status for each in shapes] == [0, 69, 75, 64, 66]
     assert shapes[0].json["reply"] == {"code": 250, "text": "250 2.0.0 Message taken", "lines": ["2.0.0 Message taken"]}
     assert shapes[1].json["fates"][1]["reply"]["code"] == 550
     assert all(each.err == "" for each in shapes)

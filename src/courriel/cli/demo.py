@@ -98,9 +98,9 @@ def _tell(report: Report, letter: Letter) -> None:
     to = ", ".join(letter.recipients)
     line = letter.tls_version or say("en clair", "in clear")
     login = (
-        say(f"identifié : {letter.user}", f"login: {letter.user}")
+        say(f"authentifié : {letter.user}", f"login: {letter.user}")
         if letter.user
-        else say("sans identification", "no login")
+        else say("sans authentification", "no login")
     )
     parts = [line, login]
     if letter.html:

@@ -19,7 +19,7 @@ def sentence(error: click.UsageError) -> str:
             )
         case click.MissingParameter():
             name = _name(error)
-            return say(f"il manque {name}", f"{name} is missing")
+            return say(f"argument manquant : {name}", f"missing argument: {name}")
         case click.BadOptionUsage():
             name = visible(error.option_name)
             if "does not take" in error.message:
@@ -44,9 +44,11 @@ def _expected(error: click.BadParameter) -> str:
     kind = error.param.type if error.param is not None else None
     if isinstance(kind, click.Choice):
         choices = ", ".join(map(str, kind.choices))
-        return say(f"l'un de {choices} est attendu", f"one of {choices} is expected")
+        return say(f"valeurs possibles : {choices}", f"possible values: {choices}")
     if isinstance(kind, click.types.IntParamType | click.types.FloatParamType):
         return say("un nombre est attendu", "a number is expected") + _limits(kind)
+    if isinstance(kind, click.DateTime):
+        return say("une date est attendue, comme 2026-11-30", "a date is expected, as 2026-11-30")
     return visible(error.message)
 
 
@@ -54,6 +56,8 @@ def _limits(kind: object) -> str:
     low, high = getattr(kind, "min", None), getattr(kind, "max", None)
     if low is None:
         return ""
+    if high is None and getattr(kind, "min_open", False):
+        return say(f" (supérieur à {low})", f" (more than {low})")
     if high is None:
         return say(f" (à partir de {low})", f" ({low} or more)")
     return say(f" (de {low} à {high})", f" (from {low} to {high})")

@@ -82,6 +82,9 @@ def run(arguments: list[str]) -> int:
         return _told(error, manner)
     except KeyboardInterrupt:
         return _interrupted()
+    finally:
+        if "courriel.cli.logs" in sys.modules:
+            sys.modules["courriel.cli.logs"].hide_warnings()
     return status if isinstance(status, int) else OK
 
 

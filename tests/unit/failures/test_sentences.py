@@ -27,7 +27,7 @@ FOR_PROGRAMMERS = (  # a program that is wrong; nobody who uses one meets these
     "session/imap_awaited_letters.py",
     "session/pop_letter.py",
 )
-SCHEME = re.compile(r"\b(?:memory|smtps|cmd|sendmail|https|mailto|env|file|sha256): ")
+SCHEME = re.compile(r"\b(?:memory|smtps|cmd|console|sendmail|https|mailto|env|file|sha256): ")
 ENGLISH = re.compile(r"\b(the|is|not|and|of|with|was|were|has|have|that|this|which|must|cannot|nobody|somebody)\b")
 
 
