@@ -247,14 +247,6 @@ def test_an_uncertain_result_is_said_in_words_and_never_ends_with_75(
     assert data.json["failure"] == "UNCERTAIN-RESULT"
 
 
-@pytest.fixture
-def closed_port() -> Iterator[int]:
-    """A port that is taken and on which nobody listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        yield taken.getsockname()[1]
-
-
 def test_a_port_where_nothing_listens_is_explained(courriel: Run, closed_port: int) -> None:
     english = courriel("send", "--via", f"smtp://127.0.0.1:{closed_port}", *LETTER)
     french = courriel("send", "--via", f"smtp://127.0.0.1:{closed_port}", *LETTER, "--lang", "fr")

@@ -50,7 +50,7 @@ def _in_words(text: str) -> str:
 
 
 def _name(name: str) -> str:
-    return say("attention", "warning") if name == "warning" else name
+    return spoken(name) if name == "file" else say("attention", "warning") if name == "warning" else name
 
 
 def _is_wrong(setting: Setting) -> bool:

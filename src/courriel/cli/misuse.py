@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
-from courriel.cli.speaking import say, visible
+from courriel.cli.speaking import Words, say, visible
 
 
 def sentence(error: click.UsageError) -> str:
@@ -28,16 +30,34 @@ def sentence(error: click.UsageError) -> str:
         case click.BadParameter():
             return f"{_name(error)}{say(' : ', ': ')}{_expected(error)}"
         case _:
+            if found := _EXTRA.match(error.message):
+                more = visible(found[1])
+                return say(f"en trop : {more}", f"too many arguments: {more}")
             return visible(error.message)
 
 
 # The steps.
 
+_EXTRA = re.compile(r"Got unexpected extra arguments? \((.*)\)", re.DOTALL)
+_ARGUMENTS = {
+    "action": Words("ACTION", "ACTION"),
+    "file": Words("FICHIER", "FILE"),
+    "lanes": Words("VOIE", "WAY"),
+    "mail": Words("MESSAGE", "MAIL"),
+    "mails": Words("MESSAGE", "MAIL"),
+    "numbers": Words("NUMÉRO", "NUMBER"),
+    "words": Words("TEXTE", "TEXT"),
+}
+"""Arguments as the help texts call them."""
+
 
 def _name(error: click.BadParameter) -> str:
     if error.param is None:
         return str(error.param_hint or "")
-    return max(error.param.opts, key=len) if isinstance(error.param, click.Option) else error.param.human_readable_name
+    if isinstance(error.param, click.Option):
+        return max(error.param.opts, key=len)
+    name = error.param.human_readable_name
+    return str(_ARGUMENTS.get(name.lower(), name))
 
 
 def _expected(error: click.BadParameter) -> str:

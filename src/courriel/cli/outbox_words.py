@@ -166,7 +166,7 @@ def age(ctx: click.Context, parameter: click.Parameter, value: str | None) -> fl
     found = _AGE.fullmatch(value.strip().lower().replace("j", "d"))
     if found is None:
         raise click.BadParameter(
-            say(f"7d, 12h, 30m ou 45s, et non {value!r}", f"7d, 12h, 30m or 45s, not {value!r}"), ctx, parameter
+            say(f"une durée est attendue, comme 7d, 12h, 30m ou 45s ; reçu : {value}", f"an age is expected, as 7d, 12h, 30m or 45s; got: {value}"), ctx, parameter
         )
     return float(int(found[1]) * _SECONDS[found[2]])
 

@@ -202,6 +202,6 @@ def _header(line: str) -> tuple[str, str]:
     name, colon, value = line.partition(":")
     if not colon or not name.strip():
         raise click.UsageError(
-            say(f'--header se lit "Nom: valeur", et non {line!r}', f'--header is written "Name: value", not {line!r}')
+            say(f'--header s\'écrit "Nom: valeur" ; reçu : {line}', f'--header is written "Name: value"; got: {line}')
         )
     return name.strip(), value.strip()

@@ -12,7 +12,7 @@ from courriel import errors
 SOURCE = Path(errors.__file__).parent
 NOT_OURS = ("cli", "demo", "wlangage", "sandbox/faults.py")  # they speak both languages themselves
 _FORMAT = re.compile(r"%(?:\.\d)?[sdrfg]")
-_LOGS = {"info", "warning", "error"}
+_LOGS = {"info", "warning", "error", "log"}
 _COMPLAINTS = {"complain", "_complain"}  # about a letter
 _CLASSES = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, BaseException)}
 
@@ -59,8 +59,14 @@ def _said(node: ast.AST, makers: set[str]) -> Iterator[str]:
         if name in makers | _COMPLAINTS:
             for argument in node.args:
                 yield from _templates(argument)
-        elif name in _LOGS and "log" in ast.unparse(node.func).lower() and node.args:
-            yield from (_FORMAT.sub("{}", text) for text in _templates(node.args[0]))
+        elif name in _LOGS and "log" in ast.unparse(node.func).lower():
+            yield from (_FORMAT.sub("{}", text) for each in node.args[:2] for text in _templates(each))
+    elif isinstance(node, ast.FunctionDef) and "str" in ast.unparse(node.returns or ast.Constant(None)):
+        # A reason, that becomes a part of a sentence.
+        if not node.name.startswith("__"):
+            for step in ast.walk(node):
+                if isinstance(step, ast.Return) and step.value is not None:
+                    yield from (text for text in _templates(step.value) if text.count(" ") > 1)
 
 
 def _templates(node: ast.expr) -> Iterator[str]:
