@@ -22,7 +22,7 @@ EXAMPLES = (
         "courriel inbox pops://ada@pop.example.org save 1 2 3 --to courrier",
         "courriel inbox pops://ada@pop.example.org save 1 2 3 --to letters",
     ),
-    "courriel inbox gmail+imap:ada@gmail.com?auth=xoauth2 watch --json",
+    'courriel inbox "gmail+imap:ada@gmail.com?auth=xoauth2" watch --json',
 )
 ACTIONS = ("list", "show", "save", "watch")
 _NUMBERED = ("show", "save")
