@@ -1,9 +1,9 @@
 """Run a part of the tests on every other Python of this machine: pythons.py [pytest's arguments].
 
-Looked for are python3.11 and newer on PATH and those of pyenv; of each minor version the newest release is taken, and the
-one of .venv is left out, for it has run everything. COURRIEL_TEST_PYTHONS names interpreters instead (separated as PATH
-is; empty: none). Each gets an environment of its own below .venv/pythons, which stays there. A Python for which the
-environment cannot be made is named and passed over: a version that is too new has no wheels yet.
+Looked for are python3.11 and newer on PATH and those of pyenv; of each minor version the newest release is taken, and
+the one of .venv is left out, for it has run everything. COURRIEL_TEST_PYTHONS names interpreters instead (separated as
+PATH is; empty: none). Each gets an environment of its own below .venv/pythons, which stays there. A Python for which
+the environment cannot be made is named and passed over: a version that is too new has no wheels yet.
 """
 
 from __future__ import annotations
@@ -73,7 +73,9 @@ def main(arguments: list[str]) -> int:
     own: Version = (sys.version_info.major, sys.version_info.minor, sys.version_info.micro)
     found = others(candidates(os.environ, Path.home()), own)
     if not found:
-        print(f"No other Python from {OLDEST[0]}.{OLDEST[1]} on is on this machine: the tests ran on {named(own)} alone.")
+        print(
+            f"No other Python from {OLDEST[0]}.{OLDEST[1]} on is on this machine: the tests ran on {named(own)} alone."
+        )
         return 0
     print(f"Beside Python {named(own)}, this machine has {', '.join(map(named, found))}.", flush=True)
     failed = False
@@ -105,7 +107,9 @@ def _is_ready(folder: Path) -> bool:
 def _set_up(folder: Path, interpreter: str) -> bool:
     folder.parent.mkdir(parents=True, exist_ok=True)
     environment = _environment() | {"PYTHON": interpreter}
-    made = subprocess.run(["sh", str(ROOT / "tools" / "environment.sh"), str(folder), "dev"], env=environment, check=False)
+    made = subprocess.run(
+        ["sh", str(ROOT / "tools" / "environment.sh"), str(folder), "dev"], env=environment, check=False
+    )
     return made.returncode == 0
 
 

@@ -1,4 +1,4 @@
-"""What the command says, in both languages: no English in French, nothing said twice, a question where something lacks."""
+"""What the command says, in both languages: no English in French, nothing twice, a question where something lacks."""
 
 from __future__ import annotations
 
@@ -214,7 +214,9 @@ def test_some_refused_and_all_refused_end_differently(courriel: Run, sandbox: Sa
     sandbox.refuse("gone@example.org")
 
     some = courriel("send", "--via", sandbox.url, *LETTER, "--to", "gone@example.org", "--json")
-    everybody = courriel("send", "--via", sandbox.url, "--from", "ada@example.org", "--to", "gone@example.org", "--json")
+    everybody = courriel(
+        "send", "--via", sandbox.url, "--from", "ada@example.org", "--to", "gone@example.org", "--json"
+    )
 
     assert some.status == some.json["sysexit"] == 69
     assert everybody.status == everybody.json["sysexit"] == 67
@@ -285,7 +287,9 @@ def test_settings_are_shown_in_french(process: Run) -> None:
 
 
 def test_the_words_of_help_are_in_the_field_s_terms() -> None:
-    texts = [each.words.en for command in (send.command, inbox.command) for each in command.params if hasattr(each, "words")]
+    texts = [
+        each.words.en for command in (send.command, inbox.command) for each in command.params if hasattr(each, "words")
+    ]
 
     assert "Message priority." in texts
     assert "Reply-To address." in texts

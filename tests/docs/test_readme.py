@@ -99,7 +99,9 @@ def test_urls_with_a_question_mark_stand_in_quotes_in_a_shell(page: str) -> None
     assert bare == []
 
 
-@pytest.mark.parametrize(("page", "twin"), [("README", "README.fr"), ("CONTRIBUTING", "CONTRIBUTING.fr"), ("SECURITY", "SECURITY.fr")])
+@pytest.mark.parametrize(
+    ("page", "twin"), [("README", "README.fr"), ("CONTRIBUTING", "CONTRIBUTING.fr"), ("SECURITY", "SECURITY.fr")]
+)
 def test_each_page_names_its_twin(page: str, twin: str) -> None:
     assert f"({twin}.md)" in (ROOT / f"{page}.md").read_text("utf-8")
     assert f"({page}.md)" in (ROOT / f"{twin}.md").read_text("utf-8")
@@ -133,7 +135,9 @@ def block(readme: str, mark: str) -> str:
 def test_figures_are_those_of_the_bench(page: str) -> None:
     """No figure stands here that `make bench` has not written down."""
     results = (ROOT / "bench" / "RESULTS.md").read_text("utf-8")
-    quoted = re.findall(r"^\| ([a-z][^|]*) \| ([^|]+) \| (\d[\d.,]*) \|$", (ROOT / page).read_text("utf-8"), re.MULTILINE)
+    quoted = re.findall(
+        r"^\| ([a-z][^|]*) \| ([^|]+) \| (\d[\d.,]*) \|$", (ROOT / page).read_text("utf-8"), re.MULTILINE
+    )
 
     assert len(quoted) > 10
     for *named, figure in quoted:

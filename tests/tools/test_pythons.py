@@ -43,7 +43,14 @@ def test_each_minor_version_is_tried_once_with_its_newest_release(pythons: Modul
 
 @pytest.mark.parametrize(
     "says",
-    ["echo 3 11 2 final 0", "echo 3 10 13 final 0", "echo 2 7 18 final 0", "echo 3 15 0 alpha 1", "exit 127", "echo hm"],
+    [
+        "echo 3 11 2 final 0",
+        "echo 3 10 13 final 0",
+        "echo 2 7 18 final 0",
+        "echo 3 15 0 alpha 1",
+        "exit 127",
+        "echo hm",
+    ],
     ids=["our own version", "too old", "Python 2", "not released", "a shim", "something else"],
 )
 def test_what_is_not_another_python_is_passed_over(pythons: ModuleType, tmp_path: Path, says: str) -> None:

@@ -269,7 +269,9 @@ def test_making_and_raising_an_error_reads_no_table() -> None:
         (NameNotFound("mx.example.org: unknown", server="mx.example.org:25"), "mx.example.org: unknown"),
         (ConnectionFailed("cut"), "cut"),
         (
-            errors.RecipientsRefused(Reply(550, ("5.1.1 no",)), server="example.org:25", about="recipient a@example.org"),
+            errors.RecipientsRefused(
+                Reply(550, ("5.1.1 no",)), server="example.org:25", about="recipient a@example.org"
+            ),
             "550 5.1.1 no (recipient a@example.org, example.org:25)",
         ),
         (errors.SenderRefused(Reply(550, ("no (really)",)), server="[::1]:25"), "550 no (really) ([::1]:25)"),

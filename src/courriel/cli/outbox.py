@@ -38,7 +38,11 @@ command = Group(
         "La boîte d'envoi : ce qui attend, ce qu'il en est advenu, ce qu'on peut y faire.",
         "The outbox: what waits, what became of it, what can be done about it.",
     ),
-    examples=["courriel outbox stats", Words("courriel outbox list --state retenu", "courriel outbox list --state held"), "courriel outbox retry --all"],
+    examples=[
+        "courriel outbox stats",
+        Words("courriel outbox list --state retenu", "courriel outbox list --state held"),
+        "courriel outbox retry --all",
+    ],
     table=_LOOKING | _ACTING,
     load=_load,
 )

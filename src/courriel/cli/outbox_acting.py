@@ -150,7 +150,8 @@ resume_ = _for_lanes(
     "prune",
     cls=Command,
     words=Words(
-        "Oublie les messages acceptés ou annulés depuis 7 jours, en échec depuis 30 ; la clé est oubliée avec son message.",
+        "Oublie les messages acceptés ou annulés depuis 7 jours, en échec depuis 30 ; la clé est oubliée avec son "
+        "message.",
         "Forgets mails accepted or canceled 7 days ago, failed 30 days ago; a key is forgotten with its mail.",
     ),
     examples=["courriel outbox prune", "courriel outbox prune --sent 1d --failed 90d"],
@@ -158,7 +159,9 @@ resume_ = _for_lanes(
 @outbox_option
 @option("--sent", callback=age, value=Words("DURÉE", "AGE"), fr="Âge des messages acceptés : 7d, 12h, 30m.",
         en="Age of accepted mails: 7d, 12h, 30m.")  # fmt: skip
-@option("--failed", callback=age, value=Words("DURÉE", "AGE"), fr="Âge des messages en échec.", en="Age of failed mails.")
+@option(
+    "--failed", callback=age, value=Words("DURÉE", "AGE"), fr="Âge des messages en échec.", en="Age of failed mails."
+)
 @click.pass_obj
 def prune_(manner: Manner, place: str | None, sent: float | None, failed: float | None) -> int:
     """Forget them."""
@@ -168,5 +171,7 @@ def prune_(manner: Manner, place: str | None, sent: float | None, failed: float 
     with open_outbox(place) as outbox:
         gone = outbox.prune(sent=sent, failed=failed)
     if not report.values({"ok": True, "pruned": gone}):
-        report.line(say(counted(gone, "message oublié", "messages oubliés"), counted(gone, "mail forgotten", "mails forgotten")))
+        report.line(
+            say(counted(gone, "message oublié", "messages oubliés"), counted(gone, "mail forgotten", "mails forgotten"))
+        )
     return report.status

@@ -36,7 +36,13 @@ _ALL_EN = ", ".join(words.en for words in STATES.values())
     "list",
     cls=Command,
     words=Words("Énumère les messages, les plus anciens d'abord.", "Lists the mails, oldest first."),
-    examples=["courriel outbox list", Words("courriel outbox list --state \"en attente\" --via billing", "courriel outbox list --state waiting --via billing")],
+    examples=[
+        "courriel outbox list",
+        Words(
+            'courriel outbox list --state "en attente" --via billing',
+            "courriel outbox list --state waiting --via billing",
+        ),
+    ],
 )
 @outbox_option
 @option("--state", type=StateName(), value=Words("ÉTAT", "STATE"), fr=f"Seulement ceux-là : {_ALL_FR}.",
@@ -158,7 +164,11 @@ def _tell(report: Report, counts: list[Count], lanes: list[LaneInfo]) -> None:
     for each in counts:
         state = str(STATES[each.state.name])
         since = say(f"depuis {span(time() - each.oldest)}", f"for {span(time() - each.oldest)}")
-        doubt = say(f", dont {counted(each.unsure, 'incertain', 'incertains')}", f", {each.unsure} of them in doubt") if each.unsure else ""
+        doubt = (
+            say(f", dont {counted(each.unsure, 'incertain', 'incertains')}", f", {each.unsure} of them in doubt")
+            if each.unsure
+            else ""
+        )
         waits = f"  ({since})" if not each.state.final else ""
         report.line(f"{visible(each.lane):24}  {state:20}  {each.mails:>8}{doubt}{waits}")
     for lane in lanes:

@@ -166,12 +166,17 @@ def age(ctx: click.Context, parameter: click.Parameter, value: str | None) -> fl
     found = _AGE.fullmatch(value.strip().lower().replace("j", "d"))
     if found is None:
         raise click.BadParameter(
-            say(f"une durée est attendue, comme 7d, 12h, 30m ou 45s ; reçu : {value}", f"an age is expected, as 7d, 12h, 30m or 45s; got: {value}"), ctx, parameter
+            say(
+                f"une durée est attendue, comme 7d, 12h, 30m ou 45s ; reçu : {value}",
+                f"an age is expected, as 7d, 12h, 30m or 45s; got: {value}",
+            ),
+            ctx,
+            parameter,
         )
     return float(int(found[1]) * _SECONDS[found[2]])
 
 
-class StateName(click.ParamType):
+class StateName(click.ParamType):  # type: ignore[type-arg]  # pyright: ignore[reportMissingTypeArgument] - generic in newer releases of click only
     """A state by the name that is displayed, in either language, or by the one that stands in JSON."""
 
     name = "state"
@@ -182,7 +187,7 @@ class StateName(click.ParamType):
         for name, words in STATES.items():
             if asked in {_folded(each) for each in (name, words.fr, words.en)}:
                 return name
-        self.fail(say(f"valeurs possibles : {states()}", f"possible values: {states()}"), param, ctx)
+        raise click.BadParameter(say(f"valeurs possibles : {states()}", f"possible values: {states()}"), ctx, param)
 
 
 def states() -> str:

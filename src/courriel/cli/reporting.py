@@ -87,7 +87,8 @@ class Report:
             return
         where = f"{visible(file)}{say(' : ', ': ')}" if file else ""
         color = _YELLOW if error.in_doubt else _RED
-        self._err.line(f"{self._err.paint('?' if error.in_doubt else '✗', color)} {where}{headline(error, language(), self._doing)}")
+        mark = self._err.paint("?" if error.in_doubt else "✗", color)
+        self._err.line(f"{mark} {where}{headline(error, language(), self._doing)}")
         for recipient, reply in error.refused.items():
             self._err.entry(*_REFUSED, f"{recipient}  {reply}")
         if error.reply is not None and error.reply not in error.refused.values():

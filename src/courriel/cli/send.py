@@ -49,8 +49,20 @@ EXAMPLES = (
         en="Server, by its URL or profile; else COURRIEL_URL or courriel.toml.")  # fmt: skip
 @option("--from", "sender", value=_ADDRESS, fr="Expéditeur.", en="Sender.")
 @option("--to", multiple=True, value=_ADDRESS, fr="Destinataire ; se répète.", en="Recipient; may be repeated.")
-@option("--cc", multiple=True, value=_ADDRESS, fr="Destinataire en copie ; se répète.", en="Recipient of a copy; may be repeated.")
-@option("--bcc", multiple=True, value=_ADDRESS, fr="Destinataire en copie cachée ; se répète.", en="Recipient of a blind copy; may be repeated.")
+@option(
+    "--cc",
+    multiple=True,
+    value=_ADDRESS,
+    fr="Destinataire en copie ; se répète.",
+    en="Recipient of a copy; may be repeated.",
+)
+@option(
+    "--bcc",
+    multiple=True,
+    value=_ADDRESS,
+    fr="Destinataire en copie cachée ; se répète.",
+    en="Recipient of a blind copy; may be repeated.",
+)
 @option("--reply-to", multiple=True, value=_ADDRESS, fr="Adresse pour les réponses (Reply-To).", en="Reply-To address.")
 @option("--subject", value=_TEXT, fr="L'objet.", en="The subject.")
 @option("--text", value=_TEXT, fr="Le texte ; - ou rien : l'entrée standard.",
@@ -87,7 +99,7 @@ EXAMPLES = (
 @option("--queue", is_flag=True, fr="Met le message dans la boîte d'envoi ; courriel worker l'enverra.",
         en="Puts it into the outbox; courriel worker sends it.")  # fmt: skip
 @outbox_option
-@option("--key", value=Words("CLÉ", "KEY"), fr="Avec --queue : une même clé, un seul message ; répéter est sans danger.",
+@option("--key", value=Words("CLÉ", "KEY"), fr="Avec --queue : une clé, un seul message ; répéter est sans danger.",
         en="With --queue: the same key, the same mail; repeating is safe.")  # fmt: skip
 @option("--on-unsure", type=click.Choice(["resend", "hold"]), value="resend|hold",
         fr="Avec --queue : si nul ne sait s'il est parti, le renvoyer (resend) ou le retenir (hold).",

@@ -166,7 +166,10 @@ def _tell_of_place(report: Report, refused: OSError, host: str, port: int) -> No
     elif refused.filename is not None:
         report.system(refused)
     else:
-        sentence = say(f"impossible d'écouter sur {place} : {spoken(refused.strerror or str(refused))}", f"cannot listen at {place}: {refused}")
+        sentence = say(
+            f"impossible d'écouter sur {place} : {spoken(refused.strerror or str(refused))}",
+            f"cannot listen at {place}: {refused}",
+        )
         report.failing(
             NO_HOST if type(refused).__name__ == "gaierror" else UNAVAILABLE, type(refused).__name__, sentence
         )

@@ -82,7 +82,7 @@ class Wishes:
             raise click.UsageError(
                 say(
                     "aucun texte : l'entrée standard est vide ; --text, --text-file, --html, "
-                    "ou --text \"\" pour un message sans texte",
+                    'ou --text "" pour un message sans texte',
                     "there is no text: standard input is empty; --text, --text-file, --html, "
                     'or --text "" for a message without text',
                 )

@@ -13,8 +13,8 @@ from courriel.cli.speaking import Words
     cls=Command,
     words=Words(
         "Envoie ce qui attend dans la boîte d'envoi, jusqu'à Ctrl-C ou SIGTERM : alors rien de plus ne commence, ce "
-        "qui est en cours se termine, et le reste est annoncé. Plusieurs processus d'envoi peuvent partager une boîte : "
-        "chaque message n'est pris que par l'un d'eux. Un processus tué ne perd rien.",
+        "qui est en cours se termine, et le reste est annoncé. Plusieurs processus d'envoi peuvent partager une boîte "
+        ": chaque message n'est pris que par l'un d'eux. Un processus tué ne perd rien.",
         "Sends what waits in the outbox, until Ctrl-C or SIGTERM: then nothing more is begun, what is in hand is "
         "finished, and what is left is shown. Any number of workers may share an outbox: each mail is taken by "
         "one of them. A worker that is killed loses nothing.",

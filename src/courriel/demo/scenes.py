@@ -29,7 +29,7 @@ def _sent_by_another(said: str, letters: Sequence[Letter]) -> bool:
 
 IN_CLEAR = Scene(
     Both(
-        "WLangage, premier exemple : en clair, avec identification", "WLangage, first example: in clear, with a login"
+        "WLangage, premier exemple : en clair, avec authentification", "WLangage, first example: in clear, with a login"
     ),
     Both(
         """

@@ -15,7 +15,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Facts", "Failure", "Language", "Retry", "Text", "all", "by_id", "find", "language", "read", "speak", "spoken"]
+__all__ = [
+    "Facts",
+    "Failure",
+    "Language",
+    "Retry",
+    "Text",
+    "all",
+    "by_id",
+    "find",
+    "language",
+    "read",
+    "speak",
+    "spoken",
+]
 
 
 def find(facts: Facts) -> Failure | None:

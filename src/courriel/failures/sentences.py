@@ -21,7 +21,7 @@ def spoken(sentence: str) -> str:
 
 
 def french(sentence: str, depth: int = 0) -> str:
-    """Give the French of a sentence of ours: the template with the most words that fits, its parts in French as well."""
+    """Give the French of a sentence of ours: of the templates that fit, the one with the most words; its parts too."""
     if len(sentence) > LONGEST or depth > _DEEPEST:
         return sentence
     whole, templates = catalogue()

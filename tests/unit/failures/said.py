@@ -40,7 +40,9 @@ def sentences() -> dict[str, str]:
 def _derived(tree: ast.AST) -> Iterator[str]:
     """Errors of a module of its own."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef) and any(ast.unparse(base).rpartition(".")[2] in _CLASSES for base in node.bases):
+        if isinstance(node, ast.ClassDef) and any(
+            ast.unparse(base).rpartition(".")[2] in _CLASSES for base in node.bases
+        ):
             yield node.name
 
 
@@ -61,12 +63,15 @@ def _said(node: ast.AST, makers: set[str]) -> Iterator[str]:
                 yield from _templates(argument)
         elif name in _LOGS and "log" in ast.unparse(node.func).lower():
             yield from (_FORMAT.sub("{}", text) for each in node.args[:2] for text in _templates(each))
-    elif isinstance(node, ast.FunctionDef) and "str" in ast.unparse(node.returns or ast.Constant(None)):
-        # A reason, that becomes a part of a sentence.
-        if not node.name.startswith("__"):
-            for step in ast.walk(node):
-                if isinstance(step, ast.Return) and step.value is not None:
-                    yield from (text for text in _templates(step.value) if text.count(" ") > 1)
+    elif isinstance(node, ast.FunctionDef) and _gives_reasons(node):
+        for step in ast.walk(node):
+            if isinstance(step, ast.Return) and step.value is not None:
+                yield from (text for text in _templates(step.value) if text.count(" ") > 1)
+
+
+def _gives_reasons(function: ast.FunctionDef) -> bool:
+    """Whether what it returns may become a part of a sentence."""
+    return not function.name.startswith("__") and "str" in ast.unparse(function.returns or ast.Constant(None))
 
 
 def _templates(node: ast.expr) -> Iterator[str]:

@@ -15,7 +15,8 @@ from courriel import failures
 from courriel.failures import sentences
 from courriel.failures.sentences import french
 from courriel.network import tls_reasons
-from unit.failures.said import SOURCE, sentences as sentences_of_the_source
+from unit.failures.said import SOURCE
+from unit.failures.said import sentences as sentences_of_the_source
 
 PAIRS: dict[str, str] = tomllib.loads((SOURCE / "failures" / "french.toml").read_text("utf-8"))["sentences"]
 FOR_PROGRAMMERS = (  # a program that is wrong; nobody who uses one meets these
