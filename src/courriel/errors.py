@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
     from courriel.failures import Facts, Failure, Text
 
-_CAUSE, _FIX, _DONT = ("Cause : ", "Cause: "), ("À faire : ", "Fix: "), ("À éviter : ", "Not: ")
+_CAUSE, _FIX, _DONT = ("Cause : ", "Cause: "), ("À faire : ", "Fix: "), ("À éviter : ", "Avoid: ")
 
 Stage: TypeAlias = """Literal[
     "", "compose", "connect", "secure", "greeting", "hello", "authenticate", "sender", "recipient", "data", "message",

@@ -251,7 +251,7 @@ def test_what_is_pasted_is_explained(courriel: Run, asked: str, known: str) -> N
     assert by_argument.status == 0
     assert known in by_argument.out
     assert "  Fix  " in by_argument.out
-    assert "  Correctif  " in french.out
+    assert "  À faire    " in french.out
     assert courriel("explain", asked, "--json").json["failure"] == known
 
 

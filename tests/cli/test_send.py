@@ -255,7 +255,7 @@ def test_a_port_where_nothing_listens_is_explained(courriel: Run, closed_port: i
     assert "✗ Not sent: the connection to" in english.err
     assert "  Fix        " in english.err
     assert "✗ Non envoyé : la connexion à" in french.err
-    assert "  Correctif  " in french.err
+    assert "  À faire    " in french.err
     assert "  À éviter   " in french.err
     assert "CONNECTION-REFUSED" in english.err
 

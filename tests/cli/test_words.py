@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pty
 import re
@@ -16,7 +17,7 @@ import pytest
 
 from cli.conftest import LETTER, USERS, Ran
 from courriel import Sandbox
-from courriel.cli import inbox, outbox, program, send
+from courriel.cli import inbox, logs, outbox, program, send
 from courriel.cli.outbox_words import STATES
 
 Run = Callable[..., Ran]
@@ -268,6 +269,21 @@ def test_a_warning_while_reading_is_said_once(process: Run, sandbox: Sandbox) ->
     warned = [line for line in ran.err.splitlines() if "verify=0" in line]
     assert len(warned) == 1
     assert warned[0].startswith("attention : ")
+
+
+def test_a_warning_that_comes_again_is_said_once_and_none_after_the_end() -> None:
+    said: list[str] = []
+    logger = logging.getLogger("courriel.delivery")
+    logs.show_warnings(said.append)
+    try:
+        for _ in range(2):
+            logger.warning("port %d normally speaks %s, not mail to be sent", 80, "web pages")
+        logger.info("nothing to say aloud")
+    finally:
+        logs.hide_warnings()
+    logger.warning("nobody hears this")
+
+    assert said == ["warning: port 80 normally speaks web pages, not mail to be sent"]
 
 
 def test_a_lane_at_rest_is_told_of_in_french(process: Run, closed_port: int) -> None:

@@ -203,7 +203,7 @@ def test_a_traceback_shows_the_server_the_cause_and_the_remedy() -> None:
     assert "TlsFailed: mixed up (smtp.example.org:587)\n" in shown
     assert f"\nCause: {error.cause}\n" in shown
     assert f"\nFix: {error.hint}\n" in shown
-    assert f"\nNot: {error.advice_against}\n" in shown
+    assert f"\nAvoid: {error.advice_against}\n" in shown
 
 
 def test_notes_are_in_the_language_of_hints() -> None:

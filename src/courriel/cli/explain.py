@@ -17,7 +17,7 @@ DATA = 65
 @click.command(
     cls=Command,
     words=Words(
-        "Explique la réponse d'un serveur, une erreur de Python ou le nom d'une panne : cause, correctif, "
+        "Explique la réponse d'un serveur, une erreur de Python ou le nom d'une panne : cause, remède, "
         "ce qu'il vaut mieux éviter. Sans argument, lit l'entrée standard. Rien n'est contacté.",
         "Explains a server's reply, an error of Python or the name of a failure: cause, fix, what better not to do. "
         "Without an argument it reads standard input. Nothing is contacted.",

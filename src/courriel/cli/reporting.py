@@ -191,8 +191,8 @@ _SERVER = ("Serveur", "Server")
 _DETAIL = ("Détail", "Detail")
 _REFUSED = ("Refusé", "Refused")
 _CAUSE = ("Cause", "Cause")
-_FIX = ("Correctif", "Fix")
-_NOT = ("À éviter", "Not")
+_FIX = ("À faire", "Fix")
+_NOT = ("À éviter", "Avoid")
 _REFERENCE = ("Référence", "Reference")
 
 
