@@ -83,7 +83,7 @@ lock: $(VENV)/.dev ## compile requirements/*.in again (OPTIONS=--upgrade for new
 venv: $(VENV)/.dev ## set up .venv for working here
 
 debian: ## install what the acceptance tests need of Debian, where we may
-	@$(or $(wildcard $(BIN)/python),python3) tools/debian_packages.py
+	@python3 -I tools/debian_packages.py
 
 $(VENV)/.run: requirements/run.txt pyproject.toml tools/environment.sh
 	@sh tools/environment.sh $(VENV) run

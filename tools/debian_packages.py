@@ -48,6 +48,7 @@ APT = [
     "-o=DPkg::Lock::Timeout=300",  # somebody else may be installing at this moment
     "-o=Dpkg::Use-Pty=0",
 ]
+SYSTEM_PYTHON = Path("/usr/bin/python3")
 POLICY = Path("/usr/sbin/policy-rc.d")
 NO_SERVICE = """#!/bin/sh
 # Put here by courriel's tests while they install packages; removed right afterwards.
@@ -86,10 +87,15 @@ def missing_packages() -> list[str]:
 
 
 def ask_sudo(missing: list[str]) -> int:
-    """Do the same once more as root, if no password is needed for that; explain otherwise."""
-    if shutil.which("sudo") is not None and run(["sudo", "-n", "true"], limit=30):
+    """Do the same once more as root, if no password is needed for that; explain otherwise.
+
+    As root runs the system's interpreter, isolated (-I): nothing of .venv, of PYTHONPATH or of the current folder,
+    which packages from an index and this user's other programs may have written to, is imported by root.
+    """
+    if SYSTEM_PYTHON.exists() and shutil.which("sudo") is not None and run(["sudo", "-n", "true"], limit=30):
+        say(f"these packages of Debian will be installed, by sudo: {' '.join(missing)}")
         limit = UPDATE_LIMIT + 2 * INSTALL_LIMIT
-        run(["sudo", "-n", sys.executable, str(Path(__file__).resolve())], limit=limit, silent=False)
+        run(["sudo", "-n", str(SYSTEM_PYTHON), "-I", str(Path(__file__).resolve())], limit=limit, silent=False)
         return 0
     explain_skips(missing, "may not be installed by this user")
     say(f"to run those tests as well: apt install {' '.join(missing)}")

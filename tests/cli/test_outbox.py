@@ -302,3 +302,29 @@ def message(number: int) -> object:
     from courriel import Message
 
     return Message(sender="ada@example.org", to=f"r{number}@example.org", subject=f"Number {number}", text="Hello.")
+
+
+@pytest.mark.parametrize("command", ["stats", "list", "prune"])
+def test_a_mistyped_outbox_is_not_made_by_looking_at_it(courriel: Run, command: str) -> None:
+    ran = courriel("outbox", command, "--outbox", "typo.db")
+
+    assert ran.status == 66
+    assert "typo.db" in ran.err
+    assert not Path("typo.db").exists()
+
+
+@pytest.mark.parametrize("extra", [(), ("--once",)])
+def test_a_worker_for_a_profile_that_nobody_knows_is_misuse(courriel: Run, extra: tuple[str, ...]) -> None:
+    ran = courriel("worker", "--outbox", "o.db", "--via", "typo", *extra)
+
+    assert ran.status == 64
+    assert "no profile has the name 'typo'" in ran.err
+
+
+def test_a_secret_reference_is_queued_when_it_is_permitted(courriel: Run) -> None:
+    arguments = ("send", "--queue", "--outbox", "o.db", "--from", "ada@example.org", "--to", "bob@example.org",
+                 "--text", "x", "--via", "smtps://ada@smtp.example.org?password=env:MAIL_WORD")  # fmt: skip
+
+    assert courriel(*arguments).status == 64
+    assert courriel(*arguments, "--allow-secret-references").status == 0
+    assert courriel("outbox", "stats", "--outbox", "o.db", "--json").json["counts"][0]["mails"] == 1

@@ -55,7 +55,7 @@ def test_no_line_of_help_is_the_same_in_both_languages(courriel: Run, command: s
 @pytest.mark.parametrize("command", COMMANDS)
 def test_no_english_word_stands_in_a_french_help_text(courriel: Run, command: str) -> None:
     for line in explained(courriel(*command.split(), "--help", "--lang", "fr")):
-        names = r"--\S+|\S+\.(?:eml|toml|h|db)\b|\S*\|\S*|\([\w ]+\)|[A-Z]{2,}\S*|sysexits|courriel \w+|\S+://\S+"
+        names = r"--\S+|\b(?:env|file|cmd|login):|\S+\.(?:eml|toml|h|db)\b|\S*\|\S*|\([\w ]+\)|[A-Z]{2,}\S*|sysexits|courriel \w+|\S+://\S+"
         assert not ENGLISH.search(re.sub(names, "", line)), line
 
 
@@ -120,6 +120,7 @@ def test_a_mistake_is_told_in_french_and_never_by_a_traceback(courriel: Run, arg
 @pytest.mark.parametrize("state", STATES)
 def test_states_are_taken_as_they_are_displayed(courriel: Run, state: str) -> None:
     words = STATES[state]
+    courriel("send", "--queue", "--outbox", "o.db", "--via", "memory:", *LETTER)
 
     for name in (words.fr, words.en, words.fr.replace(" ", "-").upper(), state.lower()):
         assert courriel("outbox", "list", "--outbox", "o.db", "--state", name).status == 0
@@ -228,7 +229,7 @@ def test_some_refused_and_all_refused_end_differently(courriel: Run, sandbox: Sa
     [
         (("inbox", "smtp://localhost"), "Non lu : l'URL", "Not read: the URL"),
         (("outbox", "show", "x", "--outbox", "o.db"), "Ce message n'est pas", "There is no such mail"),
-        (("outbox", "stats", "--outbox", "/nowhere/o.db"), "✗ La demande n'est pas", "✗ This cannot be done"),
+        (("outbox", "stats", "--outbox", "/"), "✗ La demande n'est pas", "✗ This cannot be done"),
         (("send", "--via", "smtp:/x", *LETTER), "Non envoyé : l'URL", "Not sent: the URL"),
         (("send", "--queue", "--outbox", "o.db", "--via", "smtp:/x", *LETTER), "Non mis dans", "Not put into"),
     ],
@@ -237,6 +238,8 @@ def test_some_refused_and_all_refused_end_differently(courriel: Run, sandbox: Sa
 def test_the_first_sentence_speaks_of_what_was_to_be_done(
     courriel: Run, arguments: tuple[str, ...], fr: str, en: str
 ) -> None:
+    courriel("send", "--queue", "--outbox", "o.db", "--via", "memory:", *LETTER)
+
     assert fr in courriel(*arguments, "--lang", "fr").err
     assert en in courriel(*arguments, "--lang", "en").err
 

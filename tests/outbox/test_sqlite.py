@@ -757,3 +757,106 @@ def test_the_two_connections_differ_in_what_a_power_cut_may_undo(store: SqliteSt
 
     assert levels == [2, 1]  # FULL, NORMAL
     assert sqlite._CARRIED < 256 * 1024
+
+
+# Who may write to it.
+
+posix = pytest.mark.skipif(os.name == "nt", reason="modes and links are POSIX's")
+
+
+def modes(path: Path) -> dict[str, int]:
+    return {file.name.removeprefix(path.name): file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
+
+
+@posix
+@pytest.mark.parametrize("umask", [0, 0o022, 0o077])
+def test_a_new_outbox_is_its_owners_alone(path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        store = SqliteStore(path)
+        store.put([new_mail()])
+    finally:
+        os.umask(before)
+    found = modes(path)
+    store.close()
+
+    assert found == dict.fromkeys(("", "-wal", "-shm", ".lock"), 0o600)
+
+
+@posix
+@pytest.mark.parametrize(
+    ("mode", "narrow"), [(0o666, 0o600), (0o646, 0o600), (0o777, 0o600), (0o644, 0o640), (0o660, 0o660), (0o600, 0o600)]
+)
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm", ".lock"])
+def test_an_outbox_that_everybody_may_write_to_is_narrowed(
+    path: Path, suffix: str, mode: int, narrow: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    opened = SqliteStore(path)
+    opened.put([new_mail()])
+    file = path.with_name(path.name + suffix)
+    file.chmod(mode)
+
+    again = SqliteStore(path)
+
+    assert file.stat().st_mode & 0o777 == narrow
+    assert len(again.counts()) == 1
+    assert [getattr(record, "action", "") for record in caplog.records] == ["outbox_narrowed"] * (mode != narrow)
+    opened.close()
+    again.close()
+
+
+@posix
+def test_an_outbox_that_everybody_may_write_to_and_is_not_ours_is_refused(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    SqliteStore(path).close()
+    path.chmod(0o666)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "chmod", refuse)
+
+    with pytest.raises(
+        errors.OutboxError, match=r"may be written by everybody \(mode 0666\), and belongs to another user"
+    ):
+        SqliteStore(path)
+
+
+@posix
+def test_a_link_that_leads_nowhere_makes_no_outbox(path: Path, tmp_path: Path) -> None:
+    path.symlink_to(tmp_path / "elsewhere.db")
+
+    with pytest.raises(errors.UsageError, match="is a link that leads nowhere"):
+        SqliteStore(path)
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+@posix
+@pytest.mark.parametrize("suffix", ["-wal", "-shm", ".lock"])
+@pytest.mark.parametrize("dangling", [False, True])
+def test_a_link_in_the_place_of_a_file_of_ours_is_refused(
+    path: Path, tmp_path: Path, suffix: str, dangling: bool
+) -> None:
+    target = tmp_path / "target"
+    if not dangling:
+        target.write_bytes(b"precious")
+    path.with_name(path.name + suffix).symlink_to(target)
+
+    with pytest.raises(errors.OutboxError, match="is a link: somebody may have put it there"):
+        SqliteStore(path)
+
+    assert not path.exists()
+    assert target.exists() is not dangling
+    assert dangling or target.read_bytes() == b"precious"
+
+
+@posix
+def test_an_outbox_by_a_link_to_it_is_opened(path: Path, tmp_path: Path) -> None:
+    SqliteStore(tmp_path / "real.db").close()
+    path.symlink_to(tmp_path / "real.db")
+
+    store = SqliteStore(path)
+
+    assert store.put([new_mail()])
+    store.close()

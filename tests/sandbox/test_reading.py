@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import poplib
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -220,3 +222,29 @@ def test_a_letter_is_fetched_when_it_is_touched(sandbox: Sandbox) -> None:
         assert size == len(raw)
         assert letter.uid == box.uids()[1]
         assert not letter.deleted
+
+
+def test_bare_line_feeds_are_repaired_for_those_who_read(sandbox: Sandbox) -> None:
+    """Readers that end a line at a line feed (poplib) took the dot for the end of the letter, and lost step."""
+    with socket.create_connection((sandbox.host, sandbox.port), timeout=10) as line, line.makefile("rwb") as said:
+        for words in (b"HELO x.example", b"MAIL FROM:<a@b.org>", b"RCPT TO:<bob@example.org>", b"DATA",
+                      b"Subject: s\r\n\r\none\n.\ntwo\r\n..three\n\r\n.", b"QUIT"):  # fmt: skip
+            said.readline()
+            said.write(words + b"\r\n")
+            said.flush()
+        said.read()
+    box = poplib.POP3(sandbox.host, sandbox.pop_port, timeout=10)
+    try:
+        box.user("bob@example.org")
+        box.pass_("any")
+        _, lines, _ = box.retr(1)
+        size = int(box.list(1).split()[2])
+
+        assert lines == [b"Subject: s", b"", b"one", b".", b"two", b".three", b""]
+        assert size == sum(len(line) + 2 for line in lines)
+        assert box.noop().startswith(b"+OK")
+    finally:
+        box.quit()
+    assert b"one\n.\ntwo\r\n" in sandbox.letters[0].content
+    assert [remark.kind for remark in sandbox.letters[0].remarks if remark.kind == "bare-lf"] == ["bare-lf"]
+    assert [remark.kind for remark in sandbox.sessions[-1].visit.remarks] == ["bare-lf"]

@@ -6,11 +6,13 @@ import asyncio
 import base64
 import contextlib
 import gc
+import os
 import re
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -575,3 +577,100 @@ def test_fifty_clients_at_once_are_all_served(sandbox: Sandbox) -> None:
 
     assert {letter.subject for letter in sandbox.letters} == {f"n {number}" for number in range(50)}
     assert sorted(letter.number for letter in sandbox.letters) == list(range(1, 51))
+
+
+# What others might do to it.
+
+LETTER = (
+    b"EHLO x.example\r\nMAIL FROM:<a@b.org>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\nSubject: x\r\n\r\nx\r\n.\r\n"
+    b"QUIT\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\n\r\n",
+        b"GET / HTTP/1.0\r\n\r\n",
+        b"post /x HTTP/1.1\r\n\r\n",
+        b"STEAL /x HTTP/1.1\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"POST /" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"POST / HTTP/1.1\n\n",
+        b"Host: localhost\r\n",
+    ],
+)
+@pytest.mark.parametrize("reading", [False, True])
+def test_a_web_page_delivers_and_deletes_nothing(sandbox: Sandbox, request_: bytes, reading: bool) -> None:
+    courriel.send(message(), via=sandbox.url)
+    commands = b"USER bob@example.org\r\nPASS x\r\nDELE 1\r\nQUIT\r\n" if reading else LETTER
+    place = sandbox.host, sandbox.pop_port if reading else sandbox.port
+    with socket.create_connection(place, timeout=10) as line, line.makefile("rb") as heard:
+        line.sendall(request_ + commands)
+        answers = heard.read()
+
+    assert b"This is not a web server" in answers
+    assert len(sandbox.letters) == 1
+    assert [remark.kind for remark in sandbox.sessions[-1].visit.remarks] == ["http"]
+    with courriel.PopSession(sandbox.pop_server(), courriel.Password("bob@example.org", "x")) as box:
+        assert len(box) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX's modes and links")
+def test_a_letter_in_the_folder_is_its_owners_alone_and_follows_no_link(tmp_path: Path) -> None:
+    target, folder = tmp_path / "target", tmp_path / "mails"
+    folder.mkdir()
+    now = datetime.now(UTC)
+    for second in range(60):
+        # Names that could be foreseen, each a link that somebody has put there.
+        (folder / f"000001-{now + timedelta(seconds=second):%Y%m%dT%H%M%SZ}.part").symlink_to(target)
+    with Sandbox(folder=folder) as sandbox:
+        courriel.send(message(), via=sandbox.url)
+        path = sandbox.letters[0].path
+
+    assert not target.exists()
+    assert path is not None
+    assert not path.is_symlink()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.read_bytes() == sandbox.letters[0].content
+
+
+def test_many_who_come_at_once_are_all_answered() -> None:
+    """They wait in the system's queue while the server is busy: here the loop stands still as they come."""
+
+    async def crowd() -> set[bytes]:
+        async with Sandbox(limits=Limits(sessions=400)) as sandbox:
+            with contextlib.ExitStack() as lines:
+                place = sandbox.host, sandbox.port
+                came = [lines.enter_context(socket.create_connection(place, timeout=10)) for _ in range(300)]
+                return set(await asyncio.gather(*(asyncio.to_thread(line.recv, 3) for line in came)))
+
+    assert asyncio.run(crowd()) == {b"220"}
+
+
+@pytest.mark.parametrize(
+    ("path", "recipient"),
+    [
+        (b"<@relay.example:bob@example.org>", "bob@example.org"),
+        (b"<@a.example,@[192.0.2.1],@b.example:bob@example.org>", "bob@example.org"),
+        (b'<""@example.org>', '""@example.org'),
+        (b'<@a.example:""@[192.0.2.1]>', '""@[192.0.2.1]'),
+    ],
+)
+def test_lawful_old_addresses_are_taken(sandbox: Sandbox, path: bytes, recipient: str) -> None:
+    answers = talk(sandbox, b"HELO x.example\r\n", b"MAIL FROM:" + path + b"\r\n", b"RCPT TO:" + path + b"\r\n",
+                   b"DATA\r\n", MAIL + b".\r\n")  # fmt: skip
+
+    assert b"354" in answers
+    assert sandbox.letters[0].sender == recipient
+    assert sandbox.letters[0].recipients == (recipient,)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [b"<@x.org:>", b"<@:a@b.org>", b"<x.org:a@b.org>", b"<@x.org,:a@b.org>", b'<""@>', b'<""@a b>', b'<""x@b.org>'],
+)
+def test_what_only_looks_like_a_route_is_refused(sandbox: Sandbox, path: bytes) -> None:
+    answers = talk(sandbox, b"HELO x.example\r\n", b"MAIL FROM:" + path + b"\r\n")
+
+    assert re.search(rb"^(501|553) ", answers, re.MULTILINE)

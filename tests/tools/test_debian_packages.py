@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -147,7 +148,17 @@ def test_sudo_without_a_password_does_it_as_root(machine: Machine) -> None:
     result = machine.run(root=False)
 
     assert result.returncode == 0
-    assert machine.calls_of("debian_packages.py")
+    # The system's interpreter, isolated: no package of .venv is run by root.
+    assert machine.calls_of("sudo -n /usr/bin/python3 -I " + str(TOOL)) == machine.calls_of("debian_packages.py") != []
+    said = result.stderr.partition(ALL)
+    assert said[0].endswith("will be installed, by sudo: ")
+
+
+def test_make_runs_it_by_the_systems_python() -> None:
+    makefile = (TOOL.parents[1] / "Makefile").read_text(encoding="utf-8")
+    (recipe,) = re.findall(r"^debian:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
+
+    assert recipe == "\t@python3 -I tools/debian_packages.py\n"
 
 
 def test_listing_changes_nothing(machine: Machine) -> None:

@@ -1,7 +1,8 @@
-"""What all our commands have in common: help that begins with an example, in two languages, and four options."""
+"""What all our commands have in common: help that begins with an example, in two languages, and five options."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -161,6 +162,15 @@ class Group(_Spoken, click.Group):
             click.echo(ctx.get_help())
 
 
+def _use_config(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    """Have this file be the project's file, for this command and what it starts; `run` takes that back."""
+    if value is None:
+        return
+    if not os.path.exists(value):  # noqa: PTH110 - pathlib would be imported for this alone
+        raise click.BadParameter(say(f"« {value} » n'existe pas", f'"{value}" does not exist'), ctx, parameter)
+    os.environ["COURRIEL_CONFIG"] = os.path.abspath(value)  # noqa: PTH100
+
+
 def manners() -> list[click.Parameter]:
     """The options that every command has; each goes into the `Manner` of the call."""
 
@@ -210,5 +220,16 @@ def manners() -> list[click.Parameter]:
             default=None,
             expose_value=False,
             callback=note("ask"),
+        ),
+        Option(
+            ["--config"],
+            words=Words(
+                "Lit les réglages du projet dans ce fichier, et lui fait confiance.",
+                "Reads the project's settings from this file, and trusts it.",
+            ),
+            value=Words("FICHIER", "FILE"),
+            default=None,
+            expose_value=False,
+            callback=_use_config,
         ),
     ]

@@ -1,7 +1,8 @@
-"""`courriel config show`: the settings that count, and where each came from."""
+"""`courriel config`: the settings that count, where each came from, and which project's files are trusted."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,16 +13,18 @@ from courriel.failures import spoken
 
 if TYPE_CHECKING:
     from courriel.delivery.profiles import Setting
+    from courriel.delivery.settings_files import SettingsFile
 
-CONFIGURATION = 78
+CONFIGURATION, NO_INPUT = 78, 66
 
 
 @click.command(
     "show",
     cls=Command,
     words=Words(
-        "Montre chaque réglage, les secrets masqués, et d'où il vient : l'environnement, le projet ou l'utilisateur.",
-        "Shows each setting, secrets masked, and where it came from: environment, project or user.",
+        "Montre chaque réglage, les secrets masqués, et d'où il vient : l'environnement, le projet, l'utilisateur ou la"
+        " machine.",
+        "Shows each setting, secrets masked, and where it came from: environment, project, user or machine.",
     ),
     examples=["courriel config show"],
 )
@@ -53,15 +56,104 @@ def _name(name: str) -> str:
     return spoken(name) if name == "file" else say("attention", "warning") if name == "warning" else name
 
 
+@click.command(
+    "trust",
+    cls=Command,
+    words=Words(
+        "Approuve un fichier de réglages d'un projet, tel qu'il est maintenant : il pourra dire où part le courrier et"
+        " où est le mot de passe. S'il change, il faudra l'approuver de nouveau. Sans FICHIER : celui qui serait lu"
+        " ici.",
+        "Approves a project's settings file, as it is now: it may then say where mail goes and where the password is. "
+        "When it changes it has to be approved again. Without FILE: the one that would be read here.",
+    ),
+    examples=["courriel config trust", "courriel config trust /srv/shop/courriel.toml"],
+    usage=Words("[FICHIER]", "[FILE]"),
+)
+@click.argument("file", required=False)
+@click.pass_obj
+def trust(manner: Manner, file: str | None) -> int:
+    """Remember it, and show what it says."""
+    from courriel.cli.reporting import Report
+    from courriel.delivery import settings, settings_files
+
+    report = Report(manner)
+    found = _found(file)
+    if found is None:
+        report.failing(NO_INPUT, "NotFound", _nothing_there(file))
+        return report.status
+    settings_files.approve(found, settings.approvals_file())
+    told: dict[str, object] = {"ok": True, "file": str(found.path), "digest": found.digest, "sysexit": 0}
+    if not report.values(told):
+        for profile in settings.project_file(found.path).profiles.values():
+            report.line(f"{visible(profile.name)}  {visible(profile.route().url)}")
+        report.line(
+            say(
+                f"Approuvé, tel qu'il est là : {visible(str(found.path))} ({found.digest})",
+                f"Approved, as it stands there: {visible(str(found.path))} ({found.digest})",
+            )
+        )
+    return report.status
+
+
+@click.command(
+    "untrust",
+    cls=Command,
+    words=Words("Retire l'approbation d'un fichier de réglages.", "Takes back the approval of a settings file."),
+    examples=["courriel config untrust /srv/shop/courriel.toml"],
+    usage=Words("FICHIER", "FILE"),
+)
+@click.argument("file")
+@click.pass_obj
+def untrust(manner: Manner, file: str) -> int:
+    """Forget it."""
+    from courriel.cli.reporting import Report
+    from courriel.delivery import settings, settings_files
+
+    report = Report(manner)
+    path = Path(file).absolute()
+    if not settings_files.disapprove(path, settings.approvals_file()):
+        sentence = say(f"« {path} » n'était pas approuvé", f'"{path}" was not approved')
+        report.failing(NO_INPUT, "NotFound", sentence)
+    elif not report.values({"ok": True, "file": str(path), "sysexit": 0}):
+        report.line(say(f"Plus approuvé : {visible(str(path))}", f"No longer approved: {visible(str(path))}"))
+    return report.status
+
+
+# The steps.
+
+
+def _found(file: str | None) -> SettingsFile | None:
+    """The file that is meant, or the nearest one that holds settings of ours."""
+    from courriel.delivery import settings, settings_files
+
+    if file is not None:
+        return settings_files.read(Path(file).absolute())
+    return next((found for path in settings.project_files() if (found := settings.holds_settings(path))), None)
+
+
+def _nothing_there(file: str | None) -> str:
+    if file is not None:
+        return say(f"« {file} » n'existe pas", f'"{file}" does not exist')
+    return say(
+        "il n'y a de courriel.toml ni ici ni dans un dossier au-dessus", "there is no courriel.toml here or above"
+    )
+
+
 def _is_wrong(setting: Setting) -> bool:
     """Whether it cannot be used; that nothing is set at all is no mistake."""
     return setting.source != "nowhere" and setting.value.startswith("(")
 
 
+_COMMANDS = {"show": show, "trust": trust, "untrust": untrust}
+
 command = Group(
     "config",
     words=Words("Montre les réglages, et d'où ils viennent.", "Shows the settings, and where they come from."),
-    examples=["courriel config show"],
-    table={"show": Words("Montre chaque réglage et sa source.", "Shows each setting and its source.")},
-    load=lambda name: show,
+    examples=["courriel config show", "courriel config trust courriel.toml"],
+    table={
+        "show": Words("Montre chaque réglage et sa source.", "Shows each setting and its source."),
+        "trust": Words("Approuve le fichier de réglages d'un projet.", "Approves a project's settings file."),
+        "untrust": Words("Retire cette approbation.", "Takes that approval back."),
+    },
+    load=lambda name: _COMMANDS[name],
 )

@@ -72,7 +72,13 @@ class Mailing:
             to = wishes.to if finished and wishes.to else None
             receipt = self._send(route, message, wishes, sender=wishes.sender if finished else None, to=to)
         except errors.CourrielError as error:
-            self._report.failed(error, file=file, to=_recipients(message, wishes), message_id=message.message_id)
+            self._report.failed(
+                error,
+                file=file,
+                to=_recipients(message, wishes),
+                message_id=message.message_id,
+                setting=route.source,
+            )
         except KeyboardInterrupt:
             if self._handing_over:
                 self._report.aside(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from courriel.cli.command import Command, Manner, option
-from courriel.cli.outbox_words import age, counted, open_outbox, outbox_option, state_of
+from courriel.cli.outbox_words import age, counted, existing_outbox, outbox_option, state_of
 from courriel.cli.speaking import Words, say, visible
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def _for_each(
         if bool(mails) is everything:
             raise click.UsageError(say("lesquels ? des identifiants, ou --all", "which ones? ids, or --all"))
         report = Report(manner)
-        with open_outbox(place) as outbox:
+        with existing_outbox(place) as outbox:
             for ticket in _meant(outbox, mails, all_in if everything else "", via):
                 could = does(ticket)
                 info = ticket.info
@@ -116,7 +116,7 @@ def _for_lanes(name: str, words: Words, does: Callable[[Outbox, str], object], d
         from courriel.cli.reporting import Report
 
         report = Report(manner)
-        with open_outbox(place) as outbox:
+        with existing_outbox(place) as outbox:
             for lane in lanes:
                 does(outbox, lane)
                 if not report.values({"ok": True, "via": lane}):
@@ -168,7 +168,7 @@ def prune_(manner: Manner, place: str | None, sent: float | None, failed: float 
     from courriel.cli.reporting import Report
 
     report = Report(manner)
-    with open_outbox(place) as outbox:
+    with existing_outbox(place) as outbox:
         gone = outbox.prune(sent=sent, failed=failed)
     if not report.values({"ok": True, "pruned": gone}):
         report.line(

@@ -13,10 +13,10 @@ from courriel.cli.outbox_words import (
     StateName,
     counted,
     details_of,
+    existing_outbox,
     lane_line,
     line_of,
     object_of,
-    open_outbox,
     outbox_option,
     span,
     state_named,
@@ -59,7 +59,7 @@ def list_(manner: Manner, place: str | None, state: str | None, via: str | None,
 
     report = Report(manner)
     shown = 0
-    with open_outbox(place) as outbox:
+    with existing_outbox(place) as outbox:
         for info in outbox.list(state_named(state), lane=via, unsure=unsure, most=most + 1):
             if shown == most:
                 report.aside(say(f"… et d'autres (--most {most})", f"… and more (--most {most})"))
@@ -94,7 +94,7 @@ def show_(manner: Manner, mail: str | None, place: str | None, key: str | None) 
     if (mail is None) is (key is None):
         raise click.UsageError(say("lequel ? un identifiant, ou --key", "which one? an id, or --key"))
     report = Report(manner)
-    with open_outbox(place) as outbox:
+    with existing_outbox(place) as outbox:
         info = outbox.get(mail, key=key).info
     if not report.values(object_of(info)):
         for line in details_of(info):
@@ -118,7 +118,7 @@ def stats_(manner: Manner, place: str | None) -> int:
     from courriel.cli.reporting import Report
 
     report = Report(manner)
-    with open_outbox(place) as outbox:
+    with existing_outbox(place) as outbox:
         counts, lanes = outbox.stats(), outbox.lanes()
     if not report.values({"counts": [_count(each) for each in counts], "lanes": [_lane(each) for each in lanes]}):
         _tell(report, list(counts), list(lanes))
@@ -144,7 +144,7 @@ def export_(manner: Manner, mail: str, file: str, place: str | None) -> int:
     from courriel.cli.reporting import Report
 
     report = Report(manner)
-    with open_outbox(place) as outbox:
+    with existing_outbox(place) as outbox:
         content = outbox.get(mail).content()
     with Path(file).open("xb") as out:
         out.write(content)

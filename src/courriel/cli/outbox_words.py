@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import time
 from collections.abc import Callable
@@ -45,11 +47,31 @@ def outbox_option(command: F) -> F:
     )(command)
 
 
-def open_outbox(place: str | None) -> Outbox:
+def references_option(command: F) -> F:
+    """Whether URLs of mails may say where a secret of this machine lies."""
+    return option(
+        "--allow-secret-references",
+        "references",
+        is_flag=True,
+        fr="Accepte, dans l'URL d'un mail de la boîte, un mot de passe par env: ou file: (qui peut y écrire choisit"
+        " alors à quel serveur il va).",
+        en="Takes a password by env: or file: in the URL of a mail in the outbox (whoever can write there then chooses"
+        " the server that gets it).",
+    )(command)
+
+
+def open_outbox(place: str | None, *, references: bool = False) -> Outbox:
     """The outbox that is meant; names of ways out that this machine does not know are left to others."""
     from courriel import Outbox
 
-    return Outbox(place, elsewhere=True)
+    return Outbox(place, elsewhere=True, allow_secret_references=references)
+
+
+def existing_outbox(place: str | None) -> Outbox:
+    """The outbox that is meant, for those who only look or steer: a mistyped name makes none. Raises OSError."""
+    if place is not None and "://" not in place and not os.path.exists(place):  # noqa: PTH110
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), place)
+    return open_outbox(place)
 
 
 def state_of(info: MailInfo) -> str:

@@ -75,6 +75,7 @@ def run(arguments: list[str]) -> int:
     choose(arguments)
     _never_fail_to_print()
     manner = Manner(json="--json" in arguments)
+    config = os.environ.get("COURRIEL_CONFIG")
     try:
         status = program.main(arguments, "courriel", standalone_mode=False, obj=manner)
         sys.stdout.flush()
@@ -85,6 +86,7 @@ def run(arguments: list[str]) -> int:
     finally:
         if "courriel.cli.logs" in sys.modules:
             sys.modules["courriel.cli.logs"].hide_warnings()
+        _put_back("COURRIEL_CONFIG", config)  # --config counts for one call
     return status if isinstance(status, int) else OK
 
 
@@ -115,6 +117,13 @@ def _told(error: Exception, manner: Manner) -> int:
     else:
         report.our_fault(error)
     return report.status
+
+
+def _put_back(name: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value
 
 
 def _interrupted() -> int:

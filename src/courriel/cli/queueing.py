@@ -24,12 +24,13 @@ class Terms:
     place: str | None
     key: str | None
     on_unsure: str
+    references: bool = False
 
 
 def queue(manner: Manner, via: str | None, files: tuple[str, ...], wishes: Wishes, terms: Terms) -> int:
     """Put them into the outbox, and return the exit status: 0 when they are on the disk."""
     report = Report(manner)
-    with open_outbox(terms.place) as outbox:
+    with open_outbox(terms.place, references=terms.references) as outbox:
         for name, message in _read(report, files) if files else _made(wishes, via):
             try:
                 _put(report, outbox, name, message, via, wishes if files else None, wishes, terms)

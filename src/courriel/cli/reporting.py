@@ -77,13 +77,20 @@ class Report:
             self._err.line(f"{label('remarque', 'note')}{visible(spoken(note))}")
 
     def failed(
-        self, error: errors.CourrielError, *, file: str = "", to: Iterable[str] = (), message_id: str = ""
+        self,
+        error: errors.CourrielError,
+        *,
+        file: str = "",
+        to: Iterable[str] = (),
+        message_id: str = "",
+        setting: str = "",
     ) -> None:
-        """Nobody took the message over, or nobody knows."""
+        """Nobody took the message over, or nobody knows. `setting` is the variable or file that chose the server."""
         self._statuses.append(error.sysexit)
         self._something_left = self._something_left or error.in_doubt
         if self._json:
-            self._object(_error_object(error, file, tuple(to), message_id))
+            chosen = {"notes": [f"This way out was set by {setting}."]} if setting else {}
+            self._object(_error_object(error, file, tuple(to), message_id) | chosen)
             return
         where = f"{visible(file)}{say(' : ', ': ')}" if file else ""
         color = _YELLOW if error.in_doubt else _RED
@@ -95,6 +102,7 @@ class Report:
             self._err.entry(*_SERVER, str(error.reply))
         elif error.reply is None:
             self._err.entry(*_DETAIL, spoken(error.detail))
+        self._err.entry(*_SETTING, spoken(setting))
         if error.in_doubt and (known := message_id or error.message_id):
             self._err.entry("Message-ID", "Message-ID", known)
         self._advice(error)
@@ -189,6 +197,7 @@ class Report:
 
 _SERVER = ("Serveur", "Server")
 _DETAIL = ("Détail", "Detail")
+_SETTING = ("Réglage", "Setting")
 _REFUSED = ("Refusé", "Refused")
 _CAUSE = ("Cause", "Cause")
 _FIX = ("À faire", "Fix")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import click
 
 from courriel.cli.command import Command, Manner, option
-from courriel.cli.outbox_words import outbox_option
+from courriel.cli.outbox_words import outbox_option, references_option
 from courriel.cli.speaking import Words, say
 from courriel.cli.wishes import Wishes
 
@@ -104,6 +104,7 @@ EXAMPLES = (
 @option("--on-unsure", type=click.Choice(["resend", "hold"]), value="resend|hold",
         fr="Avec --queue : si nul ne sait s'il est parti, le renvoyer (resend) ou le retenir (hold).",
         en="With --queue: when nobody knows whether it left, send it again (resend) or hold it.")  # fmt: skip
+@references_option
 @click.pass_obj
 def command(
     manner: Manner,
@@ -130,6 +131,7 @@ def command(
     place: str | None,
     key: str | None,
     on_unsure: str | None,
+    references: bool,
 ) -> int:
     """Read the options, send, report."""
     from courriel.cli.mailing import Mailing
@@ -179,8 +181,13 @@ def command(
         from courriel.cli.queueing import queue as put_in
 
         _refuse_with_queue(timeout, transcript, key, files)
-        return put_in(manner, via, files, wishes, Terms(place, key, on_unsure or "resend"))
-    for name, value in (("--outbox", place), ("--key", key), ("--on-unsure", on_unsure)):
+        return put_in(manner, via, files, wishes, Terms(place, key, on_unsure or "resend", references))
+    for name, value in (
+        ("--outbox", place),
+        ("--key", key),
+        ("--on-unsure", on_unsure),
+        ("--allow-secret-references", references or None),
+    ):
         if value is not None:
             raise click.UsageError(say(f"{name} va avec --queue", f"{name} goes with --queue"))
     return Mailing(manner, via, timeout, transcript).run(files, wishes)

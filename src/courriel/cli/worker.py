@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from courriel.cli.command import Command, Manner, option
-from courriel.cli.outbox_words import outbox_option
+from courriel.cli.outbox_words import outbox_option, references_option
 from courriel.cli.speaking import Words
 
 
@@ -35,12 +35,21 @@ from courriel.cli.speaking import Words
 @option("--grace", type=click.FloatRange(0), default=30.0, value=Words("SECONDES", "SECONDS"),
         fr="Délai d'attente, à la fin, des réponses qui manquent (30).",
         en="Time to wait, at the end, for missing answers (30).")  # fmt: skip
+@references_option
 @click.pass_obj
-def command(manner: Manner, place: str | None, workers: int, via: tuple[str, ...], once: bool, grace: float) -> int:
+def command(
+    manner: Manner,
+    place: str | None,
+    workers: int,
+    via: tuple[str, ...],
+    once: bool,
+    grace: float,
+    references: bool,
+) -> int:
     """Send, and tell of it."""
     from courriel.cli.outbox_words import open_outbox
     from courriel.cli.working import Working
 
-    with open_outbox(place) as outbox:
+    with open_outbox(place, references=references) as outbox:
         working = Working(manner, outbox, list(via) or None)
         return working.once() if once else working.until_told(workers, grace)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from courriel.delivery.route import Route
 
+_FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 MOST_LETTERS = 1000  # a test suite fits; a program that captures for a month does not fill the machine
 MOST_OCTETS = 64 * 1024 * 1024
 
@@ -154,7 +155,7 @@ class Folder:
         with _said_in_our_words(self.path):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             final = folder / f"{_unique_name()}.eml"
-            _write(final.with_name(f".{final.name}.part"), final, content)
+            _write(final.with_name(f".{final.name}.{_unforeseen()}.part"), final, content)
         return _receipt(f"file://{self.path}", envelope, f"written to {final}")
 
 
@@ -222,7 +223,7 @@ def _receipt(server: str, envelope: Envelope, words: str) -> Receipt:
 
 def _write(temporary: Path, final: Path, chunks: Iterable[bytes]) -> None:
     """Write it aside, force it to the disk, then give it its name: a file under that name is whole."""
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
             for chunk in chunks:
@@ -262,13 +263,18 @@ def _unique_name() -> str:
     return f"{stamp}.{micro:06d}Z-{os.getpid()}-{next(_serial)}"
 
 
+def _unforeseen() -> str:
+    """Something that nobody can have made a file or a link for beforehand."""
+    return os.urandom(8).hex()
+
+
 def _maildir_name() -> str:
-    """time.MmicrosecondsPpidQserial.host, as the maildir protocol has it."""
+    """time.RrandomMmicrosecondsPpidQserial.host, as the maildir protocol has it."""
     import socket
 
     seconds, micro = _moment()
     host = socket.gethostname().replace("/", "\\057").replace(":", "\\072") or "localhost"
-    return f"{seconds}.M{micro}P{os.getpid()}Q{next(_serial)}.{host}"
+    return f"{seconds}.R{_unforeseen()}M{micro}P{os.getpid()}Q{next(_serial)}.{host}"
 
 
 def _with_line_feeds(chunks: Iterable[bytes]) -> Iterator[bytes]:

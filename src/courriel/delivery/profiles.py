@@ -1,11 +1,15 @@
 """
-Which way out is meant: what was said, else the environment, else the project's file, else the user's.
+Which way out is meant: what was said, else the environment, else the project's file, the user's, the machine's.
 
 1. the argument: a URL, or the name of a profile
 2. COURRIEL_URL, or the file that COURRIEL_URL_FILE names; then the variables of other programs (`foreign`)
-3. courriel.toml or [tool.courriel] in pyproject.toml, here or in a folder above
+3. the file that COURRIEL_CONFIG names; else courriel.toml or [tool.courriel] in pyproject.toml, here or in a folder
+   above
 4. the user's courriel.toml
-5. nothing: an error that says what to set
+5. /etc/courriel/courriel.toml
+6. nothing: an error that says what to set
+
+A file that somebody else may have written is an error, and not passed over (`settings_files`).
 
 COURRIEL_CAPTURE=1 keeps in memory whatever would have gone to a server, COURRIEL_CAPTURE=/folder as files: nothing
 leaves while developing.
@@ -25,6 +29,7 @@ from courriel.values import dataclass, replace
 
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("", "0", "false", "no", "off")
+_ARGUMENT = "argument"
 _PROFILE = expression(r"[A-Za-z0-9_.-]+")
 
 
@@ -41,7 +46,8 @@ def resolve(via: str | Route | None = None) -> Route:
     """The route that is meant. Raises InvalidUrl or UsageError, which name the place where the mistake stands."""
     captured = capture()
     if captured is None:
-        return _found(via)[0]
+        route, source = _found(via)
+        return route if source == _ARGUMENT else replace(route, source=source)
     try:
         route = _found(via)[0]
     except NothingSet:
@@ -78,7 +84,7 @@ def explain() -> list[Setting]:
     else:
         rows.append(Setting("url", route.url, source))
         rows += [Setting("warning", sentence, source) for sentence in route.warnings]
-    return [*rows, *_explained_profiles()]
+    return [*rows, *_explained_outbox(), *_explained_profiles()]
 
 
 class NothingSet(errors.UsageError):
@@ -110,12 +116,12 @@ def own_variable(name: str) -> tuple[str, str] | None:
 
 def _found(via: str | Route | None) -> tuple[Route, str]:
     if isinstance(via, Route):
-        return via, "argument"
+        return via, _ARGUMENT
     if via is None:
         return _by_environment() or _by_files("default") or _nothing()
     if _PROFILE.fullmatch(via):
         return _by_files(via) or _unknown(via)
-    return Route.parse(via), "argument"
+    return Route.parse(via), _ARGUMENT
 
 
 def _by_environment() -> tuple[Route, str] | None:
@@ -134,8 +140,8 @@ def _by_environment() -> tuple[Route, str] | None:
 def _by_files(name: str) -> tuple[Route, str] | None:
     from courriel.delivery import settings
 
-    for profiles in (settings.project_profiles, settings.user_profiles):
-        profile = profiles().get(name)
+    for place in settings.PLACES:
+        profile = place().profiles.get(name)
         if profile:
             return profile.route(), profile.source
     return None
@@ -144,7 +150,7 @@ def _by_files(name: str) -> tuple[Route, str] | None:
 def _unknown(name: str) -> tuple[Route, str]:
     from courriel.delivery import settings
 
-    known = sorted({**settings.user_profiles(), **settings.project_profiles()})
+    known = sorted({profile for place in settings.PLACES for profile in place().profiles})
     if "." in name or name == "localhost":
         # A name with dots is a server to most people.
         also = f"; if it is a server, write smtps://{name}"
@@ -164,23 +170,42 @@ def _nothing() -> tuple[Route, str]:
     )
 
 
+def _explained_outbox() -> Iterator[Setting]:
+    from courriel.delivery import settings
+
+    try:
+        found = own_variable("COURRIEL_OUTBOX") or settings.named_outbox()
+    except errors.UsageError as wrong:
+        yield Setting("outbox", f"({wrong})", "error")
+        return
+    if found is not None:
+        place, source = found
+        # A database's URL may hold a password.
+        yield Setting("outbox", f"{place.partition('://')[0]}://…" if "://" in place else place, source)
+
+
 def _explained_profiles() -> Iterator[Setting]:
     from courriel.delivery import settings
 
     seen: set[str] = set()
-    for profiles in (settings.project_profiles, settings.user_profiles):
+    for place in settings.PLACES:
         try:
-            found = profiles()
+            found = place()
         except errors.UsageError as wrong:
             yield Setting("file", f"({wrong})", "error")
             continue
-        for name, profile in found.items():
-            hidden = " (hidden by the project's)" if name in seen else ""
+        if found.consent:
+            yield Setting("file", found.source, f"trusted by {found.consent}")
+        for name, profile in found.profiles.items():
+            hidden = " (hidden by a nearer file)" if name in seen else ""
             seen.add(name)
             try:
-                yield Setting(f"profiles.{name}", profile.route().url, profile.source + hidden)
+                route = profile.route()
             except errors.UsageError as wrong:
                 yield Setting(f"profiles.{name}", f"({wrong})", profile.source + hidden)
+                continue
+            yield Setting(f"profiles.{name}", route.url, profile.source + hidden)
+            yield from (Setting("warning", note, profile.source) for note in route.notes)
 
 
 @cache

@@ -91,8 +91,12 @@ def send(message: Sendable | None = None, *, via: WayOut | SmtpSession = None, *
     route.say_warnings()
     from courriel.session.smtp import SmtpSession
 
-    with SmtpSession(route.server, route.credentials()) as session:
-        return _send(session, sending)
+    try:
+        with SmtpSession(route.server, route.credentials()) as session:
+            return _send(session, sending)
+    except errors.CourrielError as error:
+        route.blame(error)
+        raise
 
 
 async def asend(
@@ -116,11 +120,15 @@ async def asend(
     route.say_warnings()
     from courriel.session.smtp import AsyncSmtpSession
 
-    credentials = await to_thread(route.credentials)
-    if isinstance(credentials, TokenSource):
-        credentials = _in_a_thread(credentials, route)
-    async with AsyncSmtpSession(route.server, credentials) as session:
-        return await _asend(session, sending)
+    try:
+        credentials = await to_thread(route.credentials)
+        if isinstance(credentials, TokenSource):
+            credentials = _in_a_thread(credentials, route)
+        async with AsyncSmtpSession(route.server, credentials) as session:
+            return await _asend(session, sending)
+    except errors.CourrielError as error:
+        route.blame(error)
+        raise
 
 
 # The steps.

@@ -54,6 +54,8 @@ class Route:
     sender: Address | None = None
     folder: str = ""
     notes: tuple[str, ...] = field(default=(), compare=False)
+    source: str = field(default="", compare=False)
+    """The variable or the file that decided on it; "" where the program did."""
 
     def __post_init__(self) -> None:
         from courriel.delivery.rules import check
@@ -127,6 +129,11 @@ class Route:
         from courriel.delivery.rules import warnings
 
         return (*warnings(self), *self.notes)
+
+    def blame(self, error: errors.CourrielError) -> None:
+        """Add to an error which variable or file decided on this route, where none of the program's own words did."""
+        if self.source:
+            error.add_note(f"This way out ({self.name}) was set by {self.source}.")
 
     def say_warnings(self) -> None:
         """Write them to the log, each time when the route is used."""

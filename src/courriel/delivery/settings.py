@@ -1,19 +1,25 @@
 """
-Where settings lie: the project's file, the user's file, and what may stand in them.
+Where settings lie: the project's file, the user's file, the machine's file, and what may stand in them.
 
     # courriel.toml, or [tool.courriel] in pyproject.toml
     url = "smtps://ada@smtp.example.org"        # used when nothing else is said; or a table [default]
-    password = "env:MAIL_PASSWORD"
+    password = "keyring"
     from = "Ada <ada@example.org>"
-    outbox = "/var/lib/shop/outbox.db"          # where mail waits for a worker
+    outbox = "outbox.db"                        # where mail waits for a worker; a path counts from this file
 
     [profiles.billing]
     url = "orange:billing@orange.fr"
-    password = "keyring"
+    password = "env:BILLING_PASSWORD"           # in a project's file only with consent
 
-The project's file is looked for in the current folder and upwards, to the home folder or the root. It is read only when
-it belongs to somebody we have reason to trust, and it cannot name a command: whoever wrote the project would choose
-what runs here.
+1. the file that COURRIEL_CONFIG names; else the nearest project's file, from the current folder upwards, to the home
+   folder, or to the root where the current folder is not in the home folder
+2. the user's own: ~/.config/courriel/courriel.toml, or where the system keeps such files
+3. the machine's: /etc/courriel/courriel.toml (not on Windows, where others may make that folder)
+
+A file that somebody else may have written is an error (`settings_files` has the rules). A project's own file is
+believed, and limited: no secret by `file:`, `env:` or `cmd:` and no client certificate, because whoever wrote the
+project would choose the server that gets it; no outbox and no folder of mails outside the project. Consent lifts the
+limits.
 """
 
 from __future__ import annotations
@@ -24,14 +30,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from courriel import errors
+from courriel.delivery import settings_files
+from courriel.delivery.limits import inside, secret_taken
 from courriel.delivery.quoting import nearest, refusal
 from courriel.delivery.route import Route
 from courriel.delivery.secrets import SecretReference
+from courriel.delivery.settings_files import SettingsFile, wrong
 from courriel.expressions import expression
 from courriel.model.address import Address
 from courriel.values import dataclass, field, replace
 
-LARGEST_FILE = 1024 * 1024  # octets
 DEFAULT = "default"
 KEYS = ("url", "password", "from")
 _NAME = expression(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
@@ -39,15 +47,19 @@ _NAME = expression(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A way out with a name, as a file has it. Made at run time it is a plain `Route`: both are equal (scar 45)."""
+    """A way out with a name, as a file has it. Made at run time it is a plain `Route`: both are equal.
+
+    `project` is the folder that the profile may not reach out of, None where its file is the user's own, the machine's,
+    or one whose use was agreed to. `readable` says that other users may read the file.
+    """
 
     name: str
     url: str
     password: SecretReference | None
     sender: str
     source: str
-    commands: bool
-    """Whether its file may say which program to run for a secret."""
+    project: Path | None
+    readable: bool = False
 
     def route(self) -> Route:
         """The route it means. Raises InvalidUrl, naming the file and the profile."""
@@ -60,24 +72,62 @@ class Profile:
             if self.sender:
                 # The one in the URL may have come from a provider's short name; what is said by itself goes before it.
                 route = replace(route, sender=Address.parse(self.sender))
-        except errors.UsageError as wrong:
-            raise refusal(f"{self.source}, {self.name}: {wrong}", wrong.hint_id) from wrong
-        if route.password and route.password.kind == "cmd" and not self.commands:
-            raise refusal(
-                f"{self.source}, {self.name}: password=cmd: is not taken from a project's file, because whoever wrote"
-                f" the project would choose the program; put it into {user_file()} or COURRIEL_URL"
-            )
+            if self.project is not None:
+                _check_limits(route, self.project)
+        except errors.UsageError as mistake:
+            raise refusal(f"{self.source}, {self.name}: {mistake}", mistake.hint_id) from mistake
+        if self.readable and route.password and route.password.kind == "plain":
+            note = f"{self.source} holds a password, and other users may read it: chmod 600 {self.source}"
+            return replace(route, notes=(*route.notes, note))
         return route
 
 
-def project_profiles() -> dict[str, Profile]:
-    """The profiles of the nearest project file, none when there is no file. Raises UsageError for a wrong one."""
-    return _project().profiles
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one file says; empty when there is no such file."""
+
+    profiles: dict[str, Profile] = field(default_factory=dict)
+    outbox: str = ""
+    source: str = ""
+    consent: str = ""
+    """Who agreed to the use of the file ("COURRIEL_TRUST"), where that was needed or given."""
 
 
-def user_profiles() -> dict[str, Profile]:
-    """The profiles of the user's own file, none when there is no file. Raises UsageError for a wrong one."""
-    return _user().profiles
+def project_settings() -> Settings:
+    """What the file of COURRIEL_CONFIG says, else the nearest project's file. Raises UsageError for a wrong one."""
+    named = settings_files.named_file()
+    if named is not None:
+        found = _settings(named, limited=True)
+        if found is None:
+            raise wrong(
+                named, "COURRIEL_CONFIG (or --config) names this file, and it is not there or holds no settings of ours"
+            )
+        return found
+    for path in project_files():
+        found = _settings(path, limited=True)
+        if found is not None:
+            return found
+    return Settings()
+
+
+def project_file(path: Path) -> Settings:
+    """What one project's file says. Raises UsageError for a wrong one."""
+    return _settings(path, limited=True) or Settings()
+
+
+def user_settings() -> Settings:
+    """What the user's own file says. Raises UsageError for a wrong one."""
+    return _settings(user_file(), limited=False) or Settings()
+
+
+def machine_settings() -> Settings:
+    """What the machine's file says. Raises UsageError for a wrong one."""
+    path = machine_file()
+    return (_settings(path, limited=False) if path is not None else None) or Settings()
+
+
+PLACES = (project_settings, user_settings, machine_settings)
+"""In the order in which they are asked; a later one is not even opened when an earlier one has the answer."""
 
 
 def named_outbox() -> tuple[str, str] | None:
@@ -85,10 +135,21 @@ def named_outbox() -> tuple[str, str] | None:
 
     Raises UsageError for a wrong file.
     """
-    for found in (_project(), _user()):
+    for place in PLACES:
+        found = place()
         if found.outbox:
             return found.outbox, found.source
     return None
+
+
+def machine_file() -> Path | None:
+    """The settings of every user of this machine; None where others than its administrator may make such a file."""
+    return None if settings_files.WINDOWS else Path("/etc/courriel/courriel.toml")
+
+
+def approvals_file() -> Path:
+    """Where `courriel config trust` keeps its approvals: beside the user's own settings."""
+    return user_file().with_name("trusted.json")
 
 
 def user_file(platform: str = sys.platform, environment: Mapping[str, str] = os.environ) -> Path:
@@ -112,69 +173,101 @@ def searched() -> list[Path]:
     return folders[: folders.index(home) + 1] if home in folders else folders
 
 
+def project_files() -> Iterator[Path]:
+    """The names under which a project's file is looked for, nearest first."""
+    for folder in searched():
+        for name in ("courriel.toml", "pyproject.toml"):
+            yield folder / name
+
+
+def holds_settings(path: Path) -> SettingsFile | None:
+    """A file, when it is there and holds settings of ours; whether it is to be believed is another question.
+
+    Of a pyproject.toml one has to read whether it means us; nothing else of it is looked at here. Raises UsageError.
+    """
+    file = settings_files.read(path)
+    if file is None or path.name != "pyproject.toml":
+        return file
+    ours = b"courriel" in file.raw and _section(_parsed(path, file.raw)) is not None
+    return file if ours else None
+
+
 # The steps.
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    """What one file says."""
-
-    profiles: dict[str, Profile] = field(default_factory=dict)
-    outbox: str = ""
-    source: str = ""
-
-
-def _project() -> _File:
-    for path in _project_files():
-        found = _read(path, commands=False)
-        if found is not None:
-            return found
-    return _File()
-
-
-def _user() -> _File:
-    path = user_file()
-    return (_read(path, commands=True) or _File()) if path.is_file() else _File()
-
-
-def _project_files() -> Iterator[Path]:
-    for folder in searched():
-        for name in ("courriel.toml", "pyproject.toml"):
-            path = folder / name
-            if path.is_file():
-                yield path
-
-
-def _read(path: Path, *, commands: bool) -> _File | None:
-    """What a file says, or None when there is nothing of ours in it."""
-    try:
-        with path.open("rb") as file:
-            raw = file.read(LARGEST_FILE + 1)
-            owner = os.fstat(file.fileno()).st_uid
-    except OSError as broken:
-        raise _wrong(path, broken.strerror or type(broken).__name__) from broken
-    if len(raw) > LARGEST_FILE:
-        raise _wrong(path, f"it is larger than {LARGEST_FILE} octets")
-    ours = path.name != "pyproject.toml"
-    if not ours and b"courriel" not in raw:
+def _settings(path: Path, *, limited: bool) -> Settings | None:
+    """What a file says, or None when it is not there, or holds nothing of ours."""
+    file = holds_settings(path)
+    if file is None:
         return None
-    table = _parsed(path, raw)
-    if not ours:
-        tool = table.get("tool")
-        section = tool.get("courriel") if isinstance(tool, dict) else None
-        if section is None:
-            return None
-        table = _table(path, "tool.courriel", section)
-    if not commands:
-        _check_owner(path, owner)
-    return _File(_profiles(path, table, commands), _outbox(path, table), str(path))
+    consent = _check_trust(file, project=limited)
+    table = _parsed(path, file.raw)
+    if path.name == "pyproject.toml":
+        table = _table(path, "tool.courriel", _section(table))
+    project = path.parent if limited and not consent else None
+    return Settings(_profiles(file, table, project), _outbox(path, table, project), str(path), consent)
 
 
-def _outbox(path: Path, table: Mapping[str, object]) -> str:
+def _section(table: Mapping[str, object]) -> object:
+    tool = table.get("tool")
+    return tool.get("courriel") if isinstance(tool, dict) else None
+
+
+def _check_trust(file: SettingsFile, *, project: bool) -> str:
+    """Who agreed to the use of a file. Raises UsageError when nobody did, and somebody else may have written it."""
+    consent = settings_files.consent(file, approvals_file())
+    if consent or (settings_files.WINDOWS and not project):
+        return consent
+    reason = settings_files.own_objection(file)
+    if not reason:
+        return ""
+    if not project:
+        raise wrong(
+            file.path,
+            f"{reason}, and it says where mail goes: nobody else should be able to change it (with sudo, HOME may still"
+            f" be another user's: sudo -H); COURRIEL_TRUST={file.path} agrees to it as it is",
+        )
+    changed = str(file.path) in settings_files.approved(approvals_file())
+    raise wrong(
+        file.path,
+        f"{reason}, and it would say where mail goes, so it is not used{_CHANGED if changed else ''}. If it is to be:"
+        f" courriel config trust {file.path} (as it is now), COURRIEL_TRUST={file.path}, or --config {file.path};"
+        " otherwise remove it, or name another one by COURRIEL_CONFIG",
+    )
+
+
+_CHANGED = " (it was approved once, and has been changed since)"
+
+
+def _check_limits(route: Route, project: Path) -> None:
+    """Refuse what a project's file may not choose without consent. Raises InvalidUrl."""
+    taken = secret_taken(route)
+    if taken:
+        chosen = "the program" if taken == "password=cmd:" else "the server that gets it"
+        raise refusal(
+            f"{taken} is not taken from a project's file, because whoever wrote the project would choose {chosen};"
+            f" {_LIMITED}"
+        )
+    if route.folder and not inside(route.folder, project):
+        raise refusal(f"the folder {route.folder} is outside the project; {_LIMITED}")
+
+
+_APPROVE = "approve the file (courriel config trust)"
+_LIMITED = f"put it into your own courriel.toml or COURRIEL_URL, or {_APPROVE}"
+
+
+def _outbox(path: Path, table: Mapping[str, object], project: Path | None) -> str:
     place = table.get("outbox", "")
-    if not isinstance(place, str):
-        raise _wrong(path, "outbox is a text in quotes: a path, or a postgresql:// URL")
-    return place if not place or "://" in place else str(path.parent / place)
+    if not isinstance(place, str) or "\0" in place:
+        raise wrong(path, "outbox is a text in quotes: a path, or a postgresql:// URL")
+    whole = place if not place or "://" in place else str(path.parent / place)
+    if whole and project is not None and ("://" in whole or not inside(whole, project)):
+        raise wrong(
+            path,
+            "outbox: a project's file cannot name one outside the project, because whoever wrote the project would get"
+            f" the mail; use COURRIEL_OUTBOX, or {_APPROVE}",
+        )
+    return whole
 
 
 def _parsed(path: Path, raw: bytes) -> dict[str, object]:
@@ -183,61 +276,53 @@ def _parsed(path: Path, raw: bytes) -> dict[str, object]:
     try:
         return tomllib.loads(raw.decode("utf-8-sig"))
     except tomllib.TOMLDecodeError as broken:
-        raise _wrong(path, f"it is not TOML ({broken})") from None
+        raise wrong(path, f"it is not TOML ({broken})") from None
     except UnicodeDecodeError:
-        raise _wrong(path, "it is not UTF-8") from None
+        raise wrong(path, "it is not UTF-8") from None
+    except (ValueError, RecursionError) as broken:  # a number of 5,000 digits, brackets a thousand deep
+        raise wrong(path, f"it cannot be read ({type(broken).__name__})") from None
 
 
-def _check_owner(path: Path, owner: int) -> None:
-    """Refuse a file that a stranger may have put into a folder above ours (/tmp is above many).
-
-    Trusted are ourselves, root, and whoever owns the folder we stand in: a program often runs as somebody else than the
-    person who installed it.
-    """
-    if os.name == "nt" or owner in (os.geteuid(), 0, Path.cwd().stat().st_uid):
-        return
-    raise _wrong(
-        path, f"it belongs to user {owner}, who is neither you nor the owner of this folder; set COURRIEL_URL instead"
-    )
-
-
-def _profiles(path: Path, table: dict[str, object], commands: bool) -> dict[str, Profile]:
+def _profiles(file: SettingsFile, table: dict[str, object], project: Path | None) -> dict[str, Profile]:
+    path = file.path
     _check_keys(path, "", table, (*KEYS, DEFAULT, "profiles", "outbox"))
     found: dict[str, Profile] = {}
     own = {key: table[key] for key in KEYS if key in table}
     if own and DEFAULT in table:
-        raise _wrong(path, "url, password or from at the top and [default] as well: one of the two")
+        raise wrong(path, "url, password or from at the top and [default] as well: one of the two")
     if own or DEFAULT in table:
-        found[DEFAULT] = _profile(path, DEFAULT, own or _table(path, DEFAULT, table[DEFAULT]), commands)
+        found[DEFAULT] = _profile(file, DEFAULT, own or _table(path, DEFAULT, table[DEFAULT]), project)
     named = _table(path, "profiles", table.get("profiles", {}))
     for name, entry in named.items():
         if not _NAME.fullmatch(name) or name == DEFAULT:
-            raise _wrong(
+            raise wrong(
                 path, f"profiles.{name}: a name is made of letters, digits, - _ and dots, and is not {DEFAULT!r}"
             )
-        found[name] = _profile(path, name, _table(path, f"profiles.{name}", entry), commands)
+        found[name] = _profile(file, name, _table(path, f"profiles.{name}", entry), project)
     return found
 
 
-def _profile(path: Path, name: str, entry: Mapping[str, object], commands: bool) -> Profile:
+def _profile(file: SettingsFile, name: str, entry: Mapping[str, object], project: Path | None) -> Profile:
+    path = file.path
     _check_keys(path, name, entry, KEYS)
     texts: dict[str, str] = {}
     for key, value in entry.items():
         if not isinstance(value, str) or not value:
-            raise _wrong(path, f"{name}: {key} is a text in quotes, and not empty")
+            raise wrong(path, f"{name}: {key} is a text in quotes, and not empty")
         texts[key] = value
     if "url" not in texts:
-        raise _wrong(path, f'{name}: url is missing, as url = "smtps://ada@smtp.example.org"')
+        raise wrong(path, f'{name}: url is missing, as url = "smtps://ada@smtp.example.org"')
     try:
         password = SecretReference.parse(texts["password"]) if "password" in texts else None
-    except errors.InvalidUrl as wrong:
-        raise _wrong(path, f"{name}: {wrong}") from None
-    return Profile(name, texts["url"], password, texts.get("from", ""), str(path), commands)
+    except errors.InvalidUrl as mistake:
+        raise wrong(path, f"{name}: {mistake}") from None
+    readable = settings_files.readable_by_others(file)
+    return Profile(name, texts["url"], password, texts.get("from", ""), str(path), project, readable)
 
 
 def _table(path: Path, name: str, value: object) -> dict[str, object]:
     if not isinstance(value, dict):
-        raise _wrong(path, f"{name} is a table: [{name}]")
+        raise wrong(path, f"{name} is a table: [{name}]")
     return {str(key): entry for key, entry in value.items()}
 
 
@@ -245,8 +330,4 @@ def _check_keys(path: Path, name: str, table: Mapping[str, object], known: tuple
     for key in table:
         if key not in known:
             where = f"{name}: " if name else ""
-            raise _wrong(path, f"{where}{key!r} is not a setting{nearest(key, list(known))}: {', '.join(known)}")
-
-
-def _wrong(path: Path, reason: str) -> errors.UsageError:
-    return errors.UsageError(f"{path}: {reason}", stage="compose")
+            raise wrong(path, f"{where}{key!r} is not a setting{nearest(key, list(known))}: {', '.join(known)}")

@@ -39,6 +39,7 @@ class PopServing:
         self._timestamp = f"<{secrets.token_hex(12)}@{terms.name}>" if "CRAM-MD5" in terms.mechanisms else ""
         self._stock: Stock | None = None
         self._letters: Sequence[tuple[str, bytes]] = ()
+        self._repaired: set[str] = set()  # unique ids of letters that leave otherwise than they came
         self._deleted: set[int] = set()  # places in that list
 
     def serve(self) -> Flow[None]:
@@ -78,6 +79,13 @@ class PopServing:
             self.visit.note("C", "(a line that is too long)")
             yield from self._object(too_long)
             return
+        if commands.is_http(line):
+            self.visit.note("C", "(HTTP)")
+            self.visit.remark(
+                "http", "somebody spoke HTTP to this port: the session was ended before any of it was taken"
+            )
+            yield from self._send_away("This is not a web server")
+            raise Leaving
         try:
             verb, argument = commands.read_command(line)
             if verb not in self._WORDS:
@@ -181,7 +189,10 @@ class PopServing:
 
         answer = self._hearing.decide(opinion)
         if stock is not None:
-            self._stock, self._letters = stock, stock.letters
+            self._stock, self._letters = stock, [(uid, wire.with_whole_ends(letter)) for uid, letter in stock.letters]
+            self._repaired = {
+                uid for (uid, letter), (_, sent) in zip(stock.letters, self._letters, strict=True) if letter is not sent
+            }
         return answer
 
     # After the login.
@@ -222,6 +233,12 @@ class PopServing:
         yield from self._hand_over(uid, wire.head_of(content, lines))
 
     def _hand_over(self, uid: str, content: bytes) -> Flow[None]:
+        if uid in self._repaired:
+            self.visit.remark(
+                "bare-lf",
+                "a letter holds bare line feeds, which came in as data: it is handed out with CR LF in their place,"
+                " because readers that take a line feed for a line's end would lose step",
+            )
         answer = self._hearing.decide(lambda: self._desk.letter(self.visit, uid))
         if isinstance(answer, Within):
             # Half of it, and then what the script says.

@@ -72,6 +72,14 @@ class SmtpServing:
             self.visit.note("C", "(a line that is too long)")
             yield from self._object(too_long)
             return
+        if wire.is_http(line):
+            # A web page can have a browser post to any port: its body would be the commands that deliver a mail.
+            self.visit.note("C", "(HTTP)")
+            self.visit.remark(
+                "http", "somebody spoke HTTP to this port: the session was ended before any of it was taken"
+            )
+            yield from self._send_away("4.7.0 This is not a web server")
+            raise Leaving
         try:
             verb, argument = wire.read_command(line)
             if verb not in self._known:

@@ -212,6 +212,18 @@ def _plain_address(text: str) -> Address | None:
 _values = Filler(Address)
 
 
+def without_local_part(domain: str) -> Address:
+    """`""@domain`, as a server may be told it (RFC 5321 4.1.2: a Quoted-string can be empty). Raises InvalidAddress.
+
+    `Address` refuses it, because hardly anybody can be answered there; who is spoken to does not choose.
+    """
+    spec = f'""@{domain}'
+    shown, dns_domain = _domain_of(domain, spec)
+    address = object.__new__(Address)
+    _values.fill(address, "", shown, "", f'""@{shown}', dns_domain, f'""@{dns_domain}')
+    return address
+
+
 def _take_name(text: str) -> tuple[str, str]:
     """Take the display name off, up to the opening bracket; without a bracket there is no name (RFC 5322 3.4)."""
     if not text.endswith(">") and "<" not in text:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _HANDSHAKE = 30  # seconds
 _LINGER = 1  # seconds in which the other side may read our last words before the line is gone
+_BACKLOG = 4096  # connections that may wait to be accepted; the system has its own limit below which this has no effect
 _BUSY = b"421 4.7.0 Too many connections, try again later\r\n"
 _BUSY_POP = b"-ERR [SYS/TEMP] Too many connections, try again later\r\n"
 
@@ -90,7 +91,9 @@ class Listener:
         loop = asyncio.get_running_loop()
         try:
             for door in self._doors:
-                server = await loop.create_server(partial(Guest, self, tls=door.tls), door.host, door.port)
+                server = await loop.create_server(
+                    partial(Guest, self, tls=door.tls), door.host, door.port, backlog=_BACKLOG
+                )
                 self._servers.append(server)
         except BaseException:
             await self.close()

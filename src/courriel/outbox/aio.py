@@ -111,8 +111,16 @@ class AsyncOutbox:
         ways: Mapping[str, Via] | None = None,
         elsewhere: bool = False,
         max_size: int = MAX_SIZE,
+        allow_secret_references: bool = False,
     ) -> None:
-        self._make = partial(Outbox, place, ways=ways, elsewhere=elsewhere, max_size=max_size)
+        self._make = partial(
+            Outbox,
+            place,
+            ways=ways,
+            elsewhere=elsewhere,
+            max_size=max_size,
+            allow_secret_references=allow_secret_references,
+        )
         self._threads = ThreadPoolExecutor(_THREADS, "courriel outbox")
         self._opened: Outbox | None = None
 

@@ -58,7 +58,9 @@ class LockFile:
 
     def __init__(self, path: str) -> None:
         self._threads = Lock()
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+        # A link under this name would have us open, or make, a file that somebody else has chosen.
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+        self._file = os.open(path, flags, 0o600)
         self._waiter: _Waiter | None = None
 
     def __enter__(self) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
+import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from courriel import errors
+
+logger = logging.getLogger("courriel.outbox")
 
 _NETWORK = frozenset(
     ("nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "ceph", "glusterfs", "lustre", "9p", "vboxsf", "virtiofs")
@@ -22,6 +27,10 @@ def check_place(path: Path) -> None:
     """Refuse a place where a database would be damaged sooner or later. Raises OutboxError, UsageError."""
     if not path.parent.is_dir():
         raise errors.UsageError(f"{path}: there is no folder {path.parent}")
+    if path.is_symlink() and not path.exists():
+        raise errors.UsageError(
+            f"{path} is a link that leads nowhere; an outbox is not made at the other end of a link"
+        )
     if path.is_dir():
         raise errors.UsageError(f"{path} is a folder; an outbox is a file")
     if kind := network_kind(path):
@@ -29,6 +38,36 @@ def check_place(path: Path) -> None:
             f"{path} lies on a network file system ({kind}): locks there are not to be trusted, and the outbox would be"
             " damaged one day; use a local disk, or PostgreSQL for several machines"
         )
+
+
+def keep_to_owner(path: Path) -> None:
+    """Take from everybody else what they may do with the files of an outbox: who writes there sends mail as its owner.
+
+    What a group may do stays as it is, because several users may share an outbox so, unless everybody could write: then
+    nobody has chosen the mode. Raises OutboxError for files that are another user's, and for links in their place.
+    """
+    if sys.platform == "win32":
+        return
+    for suffix in ("", "-wal", "-shm", ".lock"):
+        name = f"{path}{suffix}"
+        try:
+            there = os.lstat(name) if suffix else os.stat(name)  # noqa: PTH116 - a name, not a path
+        except FileNotFoundError:
+            continue
+        if stat.S_ISLNK(there.st_mode):
+            raise errors.OutboxError(f"{name} is a link: somebody may have put it there; remove it")
+        mode = stat.S_IMODE(there.st_mode)
+        if not stat.S_ISREG(there.st_mode) or not mode & 0o007:
+            continue
+        _narrow(name, mode, 0o600 if mode & 0o002 else mode & ~0o007)
+
+
+def make_file(path: Path) -> None:
+    """Make an empty file, readable by its owner alone, where there is none; no link is followed to make it."""
+    # Not opened when it is there: closing any handle of a database takes away the locks of this process (POSIX).
+    if not path.exists():
+        with suppress(FileExistsError):  # another process was quicker
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def network_kind(path: Path) -> str:
@@ -83,6 +122,24 @@ def check_engine() -> None:
     """Refuse a SQLite that lacks what we say to it. Raises OutboxError."""
     if sqlite3.sqlite_version_info < _OLDEST:
         raise errors.OutboxError(f"SQLite {sqlite3.sqlite_version} is too old for an outbox: 3.35 or newer")
+
+
+def _narrow(name: str, mode: int, narrow: int) -> None:
+    try:
+        os.chmod(name, narrow)  # noqa: PTH101 - a name, not a path
+    except PermissionError:
+        raise errors.OutboxError(
+            f"{name} may be {'written' if mode & 0o002 else 'read'} by everybody (mode {mode:04o}), and belongs to"
+            f" another user: nothing is sent from there until its owner says chmod {narrow:o}"
+        ) from None
+    logger.warning(
+        "%s could be %s by everybody (mode %04o); it is %04o now",
+        name,
+        "written" if mode & 0o002 else "read",
+        mode,
+        narrow,
+        extra={"action": "outbox_narrowed"},
+    )
 
 
 def may_reset_wal(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> bool:

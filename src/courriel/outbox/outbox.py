@@ -67,6 +67,9 @@ class Outbox:
     is what the settings say (COURRIEL_OUTBOX, courriel.toml), else a file of the user's own.
     `ways` gives names to ways out (`{"billing": session}`) beside the profiles; with `elsewhere`, names that are
     unknown here are taken, because workers on other machines know them. Mails above `max_size` octets are refused.
+    A URL that says where a secret lies (env:, file:) is used by the program that has named it; with
+    `allow_secret_references` also when another one has put it: whoever can write into the outbox then chooses the
+    server that gets the secret.
     Use it by `with`, or `close()` it. Raises UsageError, OutboxError.
     """
 
@@ -77,12 +80,13 @@ class Outbox:
         ways: Mapping[str, Via] | None = None,
         elsewhere: bool = False,
         max_size: int = MAX_SIZE,
+        allow_secret_references: bool = False,
     ) -> None:
         self._store = _store_at(place)
         self._max_size = max_size
         self._listeners = Listeners()
         self._bell = Bell()
-        self._ways = Ways(ways or {}, elsewhere=elsewhere)
+        self._ways = Ways(ways or {}, elsewhere=elsewhere, allow_references=allow_secret_references)
 
     # Putting.
 
@@ -97,7 +101,8 @@ class Outbox:
     ) -> Ticket:
         """Keep one mail, and return when it is on stable storage; it will be sent, or stay listed.
 
-        `via` is a profile, a URL without a secret, or an open session or pool; by default what the settings say. A
+        `via` is a profile or one of `ways`, a URL without a password or command in it, or an open session or pool; by
+        default what the settings say. A
         `key` of your own makes it safe to call again: the same key gives the same ticket, and there is one mail. With
         `conn`, your own connection to the same database, it is put in your transaction, and exists when you commit.
 
@@ -224,7 +229,11 @@ class Outbox:
         confirm: Confirm | None = None,
         batch: int = BATCH,
     ) -> Worker:
-        """A worker of this outbox, which sends for as long as a `with` block lasts; see Worker."""
+        """A worker of this outbox, which sends for as long as a `with` block lasts; see Worker.
+
+        Raises UsageError for a lane that this process has no way for.
+        """
+        lanes = None if lanes is None else [self._ways.known(lane) for lane in lanes]
         tools = Tools(self._store, self._ways, self._listeners, self._bell, self._ticket)
         return Worker(tools, workers=workers, lanes=lanes, confirm=confirm, batch=batch)
 

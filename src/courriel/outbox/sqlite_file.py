@@ -176,10 +176,11 @@ class SqliteFile:
         with self._light_turn, in_our_words(self.path):
             if self._durable is not None:
                 return
+            medium.keep_to_owner(self.path)
             if self._lock is None:
                 self._lock = LockFile(f"{self.path}.lock")
             with self._lock:
-                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+                medium.make_file(self.path)
                 light, durable = self._opened("NORMAL"), self._opened("FULL")
                 try:
                     _make_tables(durable, self.path)

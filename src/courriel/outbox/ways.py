@@ -5,6 +5,11 @@ Lanes and where they lead: a lane is a name on disk, and a way out is found for 
     "billing"                        a profile, or a name that the program has given a way to
     "smtps://ada@smtp.example.org"   a URL without a secret
     "session:smtp.example.org:465"   an open session of this process; no other one can send by it
+
+Whoever can write a row chooses its lane, and so the server. What is read from a row is therefore judged as what is
+written into one: a URL there never runs a program, and it hands a secret of this machine to its server only where this
+very program has named the same URL, or permits it (`allow_secret_references`). A lane by name has its secret from the
+worker's profile.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ from typing import TypeAlias
 
 from courriel import errors
 from courriel.delivery import profiles
+from courriel.delivery.limits import secret_taken
 from courriel.delivery.route import Route
 from courriel.expressions import expression
 from courriel.model.server import Server
@@ -32,10 +38,15 @@ _NAME = expression(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 
 
 class Ways:
-    """Which ways this process knows. With `elsewhere`, names that it does not know are taken: another one sends."""
+    """Which ways this process knows. With `elsewhere`, names that it does not know are taken: another one sends.
 
-    def __init__(self, given: Mapping[str, Via], *, elsewhere: bool = False) -> None:
+    With `allow_references`, URLs that others have put may say where a secret lies.
+    """
+
+    def __init__(self, given: Mapping[str, Via], *, elsewhere: bool = False, allow_references: bool = False) -> None:
         self._given: dict[str, Way] = {}
+        self._allow_references = allow_references
+        self._own: set[str] = set()  # URLs that this program has named itself
         self._elsewhere = elsewhere
         self._lock = Lock()
         for name, way in given.items():
@@ -56,7 +67,7 @@ class Ways:
         if isinstance(via, SmtpSession | SmtpPool):
             return self._lane_of_live(via)
         if isinstance(via, Route | Server):
-            return _written(Route.of(via))
+            return self._put_by(Route.of(via))
         if via is not None and not isinstance(via, str):
             raise errors.UsageError(
                 f"via: a URL, a profile, a route, a server, an SmtpSession or an SmtpPool, not {type(via).__name__}"
@@ -68,7 +79,7 @@ class Ways:
             if not self._elsewhere:
                 profiles.resolve(None if name == DEFAULT else name)
             return name
-        return _written(Route.parse(name))
+        return self._put_by(Route.parse(name))
 
     def way(self, lane: str) -> Way:
         """Where a lane leads, now. Raises UsageError when this process does not know."""
@@ -80,9 +91,35 @@ class Ways:
             return captured if captured is not None and leaves else found
         if lane.startswith("session:"):
             raise errors.UsageError(f"lane {lane}: this is a session of another process, which may have ended")
-        return profiles.resolve(None if lane == DEFAULT else lane)
+        if _NAME.fullmatch(lane):
+            return profiles.resolve(None if lane == DEFAULT else lane)
+        return self._read(lane)
+
+    def known(self, lane: str) -> str:
+        """A lane as somebody who sends names it, when there is a way for it. Raises UsageError, InvalidUrl."""
+        if lane not in self._given and not _NAME.fullmatch(lane) and not lane.startswith("session:"):
+            lane = _written(Route.parse(lane))
+            self._own.add(lane)
+        self.way(lane)
+        return lane
 
     # The steps.
+
+    def _put_by(self, route: Route) -> str:
+        """The route as a lane for what is put; named by this program, it may be used by its own workers."""
+        lane = _written(route)
+        if not self._allow_references and self._elsewhere:
+            _check_secret(route)
+        self._own.add(lane)
+        return lane
+
+    def _read(self, lane: str) -> Route:
+        """A URL that was read from a row."""
+        route = Route.parse(lane)
+        _check_stored(route)
+        if not self._allow_references and lane not in self._own:
+            _check_secret(route)
+        return profiles.resolve(route)
 
     def _lane_of_live(self, way: Live) -> str:
         with self._lock:
@@ -112,13 +149,33 @@ def _route(way: str | Route | Server) -> Route:
 
 
 def _written(route: Route) -> str:
-    """The route as it may stand on a disk and in a log. Raises InvalidUrl where a secret would."""
-    secret = route.password
-    if secret is not None and (secret.kind == "plain" or (secret.kind == "cmd" and " " in secret.place)):
-        raise errors.InvalidUrl(
-            "no password, and no command with arguments, is written into an outbox: name it by reference"
-            " (?password=env:MAIL_PASSWORD), or put the URL into a profile and give the profile's name",
-            stage="compose",
-            hint_id="URL-MALFORMED",
-        )
+    """The route as it may stand on a disk and in a log. Raises InvalidUrl where a secret would, or a command."""
+    _check_stored(route)
     return route.reveal_url()
+
+
+def _check_stored(route: Route) -> None:
+    """Refuse what no row may say, the same when it is written and when it is read. Raises InvalidUrl."""
+    secret = route.password
+    if secret is not None and secret.kind in ("plain", "cmd"):
+        what = "password" if secret.kind == "plain" else "command"
+        raise _refused(f"no {what} is written into an outbox, and none is taken from one")
+
+
+def _check_secret(route: Route) -> None:
+    """Refuse a URL in a row that has a secret of this machine handed to the server it names. Raises InvalidUrl."""
+    taken = secret_taken(route)
+    if taken:
+        raise _refused(
+            f"{taken} in the URL of a mail: whoever can write into this outbox would choose the server that gets the"
+            " secret (Outbox(…, allow_secret_references=True) and --allow-secret-references permit it)"
+        )
+
+
+def _refused(sentence: str) -> errors.InvalidUrl:
+    return errors.InvalidUrl(
+        f'{sentence}: put it into a profile (courriel.toml: password = "env:MAIL_PASSWORD"), or give it a name by'
+        " ways=, and say that name",
+        stage="compose",
+        hint_id="URL-MALFORMED",
+    )

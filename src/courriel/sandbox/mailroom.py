@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections import deque
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import mkstemp
 from threading import Condition
 from time import monotonic
 
@@ -32,7 +34,7 @@ class Mailroom:
         self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
         self._number = 0
         if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             # A folder may hold the letters of another day; ours come after them.
             taken = [int(found[1]) for file in folder.iterdir() if (found := _FILE.fullmatch(file.name))]
             self._number = max(taken, default=0)
@@ -120,11 +122,14 @@ class Mailroom:
         """Write it under a name of ours: no word of a mail becomes a path (C5). Others see all of it or nothing."""
         assert self.folder is not None
         path = self.folder / f"{number:06d}-{received:%Y%m%dT%H%M%SZ}.eml"
-        part = path.with_suffix(".part")
+        # mkstemp: a name that nobody foresees, a file that was not there before (no link is followed), for us alone.
+        descriptor, name = mkstemp(prefix=".", suffix=".part", dir=self.folder)
+        part = Path(name)
         try:
-            part.write_bytes(content)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
             part.replace(path)
-        except OSError:
+        except BaseException:
             part.unlink(missing_ok=True)
             raise
         return path

@@ -19,7 +19,8 @@ def saving(place: Place) -> Generator[Callable[[bytes], object]]:
         yield place.write
         return
     path = Path(place)
-    with path.open("xb") as file:
+    # For its owner alone: a letter is nobody else's business, whatever the umask says.
+    with open(path, "xb", opener=_for_the_owner) as file:
         whole = False
         try:
             yield file.write
@@ -28,3 +29,7 @@ def saving(place: Place) -> Generator[Callable[[bytes], object]]:
             file.close()
             if not whole:
                 path.unlink(missing_ok=True)
+
+
+def _for_the_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -15,6 +15,13 @@ _VERB = re.compile(r"[A-Za-z][A-Za-z0-9]{2,19}")
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 # Wider than RFC 5321 4.1.2 by the underscore, which the names of many machines hold.
 _HELLO = re.compile(r"(?:[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?|\[[A-Za-z0-9.:-]+\])")
+# What a browser, or a server that was talked into it, says on a port that is not a web server's: a request line, or
+# the header that follows one whose line was too long. None of these is a command of SMTP or POP3.
+_HTTP = re.compile(
+    rb"(?:GET|POST|PUT|HEAD|DELETE|OPTIONS|CONNECT|TRACE|PATCH)(?:[ \t].*)?|.*[ \t]HTTP/\d(?:\.\d)?[ \t]*"
+    rb"|Host[ \t]*:.*",
+    re.IGNORECASE | re.DOTALL,
+)
 _CHUNK = re.compile(r"(\d{1,18})(?: +(LAST))?", re.IGNORECASE | re.ASCII)
 
 
@@ -62,6 +69,11 @@ def read_command(line: CommandLine) -> tuple[str, str]:
     if not _VERB.fullmatch(verb):
         raise Objection(500, "5.5.2 This is not a command")
     return verb.upper(), argument.strip(" ")
+
+
+def is_http(line: CommandLine) -> bool:
+    """Whether a line is HTTP. What follows it was written by a web page, and is not to be taken for commands."""
+    return _HTTP.fullmatch(line.octets) is not None
 
 
 def read_hello(argument: str) -> str:

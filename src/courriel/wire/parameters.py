@@ -6,12 +6,15 @@ import re
 from collections.abc import Container
 
 from courriel.errors import InvalidAddress
-from courriel.model.address import Address
+from courriel.model.address import Address, without_local_part
 from courriel.model.envelope import Notify, Return
 from courriel.values import dataclass
 from courriel.wire.commands import Objection
 
 _PATH = re.compile(r'<((?:"(?:[^"\\]|\\.)*"|[^"<>])*)>(?: +(.*))?')
+# A source route before an address (RFC 5321 4.1.2, A-d-l): to be accepted, and not to be used (4.1.1.3, appendix C).
+_DOMAIN = r'(?:[^\x00-\x20"(),:;<>@\[\\\]\x7f]+|\[[^\[\]\s]*\])'
+_ROUTE = re.compile(rf"@{_DOMAIN}(?:,@{_DOMAIN})*:(?=.)")
 _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([^\x00-\x20=\x7f]+))?")
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})+")
 _ORIGINAL = re.compile(r"([A-Za-z0-9-]+);([!-~]+)")
@@ -92,7 +95,9 @@ def _read_path(
     found = _PATH.fullmatch(rest.lstrip(" "))
     if said.upper() != keyword or not colon or found is None:
         raise Objection(501, f"5.5.2 It is said {keyword}:<address>, with the address in angle brackets")
-    return found[1], _read_parameters(found[2] or "", offered, known)
+    path = found[1]
+    route = _ROUTE.match(path)
+    return path[route.end() if route else 0 :], _read_parameters(found[2] or "", offered, known)
 
 
 def _read_parameters(text: str, offered: Container[str], known: dict[str, tuple[str, bool]]) -> dict[str, str]:
@@ -120,7 +125,7 @@ def _read_address(path: str, enhanced: str, utf8: bool) -> Address:
     if not path.isascii() and not utf8:
         raise Objection(553, "5.6.7 An address that is not ASCII needs SMTPUTF8")
     try:
-        return Address.parse(path)
+        return without_local_part(path[3:]) if path.startswith('""@') else Address.parse(path)
     except InvalidAddress:
         raise Objection(553, f"{enhanced} This is not an address") from None
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from courriel.reply import Reply
 from courriel.wire.commands import Objection, sayable
 
+_BARE_LF = re.compile(rb"(?<!\r)\n")
 _LONGEST_TEXT = 480  # RFC 2449 4: a response line has 512 octets
 # What a reply of ours is about, in the words of RFC 2449 8 and RFC 3206; a text that has such a word keeps its own.
 _CODES = {421: "SYS/TEMP", 451: "SYS/TEMP", 452: "SYS/TEMP", 535: "AUTH"}
@@ -34,6 +36,16 @@ def write_letter(content: bytes) -> bytes:
     ended = content if content.endswith(b"\r\n") or not content else content + b"\r\n"
     stuffed = ended.replace(b"\r\n.", b"\r\n..")
     return (b"." if stuffed.startswith(b".") else b"") + stuffed + b".\r\n"
+
+
+def with_whole_ends(content: bytes) -> bytes:
+    """The letter with CR LF wherever a line feed stood alone; the same object when there is nothing to repair.
+
+    A bare line feed is data in SMTP, and for many readers of POP3 the end of a line: one before a dot ended the letter.
+    """
+    if content.count(b"\n") == content.count(b"\r\n"):
+        return content
+    return _BARE_LF.sub(b"\r\n", content)
 
 
 def head_of(content: bytes, lines: int) -> bytes:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from courriel.delivery import keep, profiles
+from courriel.delivery import keep, profiles, settings
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +23,7 @@ def empty_house(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Pat
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("APPDATA", str(home / "AppData"))
     monkeypatch.chdir(here)
+    monkeypatch.setattr(settings, "machine_file", lambda: tmp_path / "etc" / "courriel" / "courriel.toml")
     profiles._say_captured.cache_clear()
     keep.letters.clear()
     yield here

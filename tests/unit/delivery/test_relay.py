@@ -287,6 +287,18 @@ def test_warnings_are_logged_before_the_line_is_opened(send: Send, caplog: pytes
     assert [record.getMessage()[:43] for record in said] == ["the certificate of 127.0.0.1 is not verifie"]
 
 
+def test_an_error_says_which_setting_chose_the_server(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COURRIEL_URL", "smtps://127.0.0.1:1?timeout=5")
+
+    with pytest.raises(courriel.errors.ConnectionFailed) as failed:
+        send(READY)
+    with pytest.raises(courriel.errors.ConnectionFailed) as by_argument:
+        send(READY, via="smtps://127.0.0.1:1?timeout=5")
+
+    assert "This way out (127.0.0.1:1) was set by COURRIEL_URL." in failed.value.__notes__
+    assert not [note for note in getattr(by_argument.value, "__notes__", []) if "was set by" in note]
+
+
 def test_a_wrong_url_is_refused(send: Send) -> None:
     with pytest.raises(InvalidUrl):
         send(READY, via="smtpss://smtp.example.org")

@@ -11,7 +11,7 @@ from courriel import errors
 
 SOURCE = Path(errors.__file__).parent
 NOT_OURS = ("cli", "demo", "wlangage", "sandbox/faults.py")  # they speak both languages themselves
-_FORMAT = re.compile(r"%(?:\.\d)?[sdrfg]")
+_FORMAT = re.compile(r"%(?:0?\d|\.\d)?[sdrfgo]")
 _LOGS = {"info", "warning", "error", "log"}
 _COMPLAINTS = {"complain", "_complain"}  # about a letter
 _CLASSES = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, BaseException)}
