@@ -29,7 +29,7 @@ ATTACH = """
 from courriel import Message, Security, Server, SmtpSession
 message = Message(sender="bench@example.org", to="someone@example.org", subject="A file", text="Attached.")
 with SmtpSession(Server("127.0.0.1", {port}, Security.NONE)) as session:
-    session.send(message.attach("{file}"))
+    session.send(message.with_attachment("{file}"))
 """
 WAITING = """
 from courriel import Message, Security, Server, SmtpSession

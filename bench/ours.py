@@ -176,7 +176,7 @@ def attachment(job: Job) -> dict[str, float]:
     transfer._base64.cache_clear()
     with SmtpSession(server(job)) as session, Clock() as clock:
         for _ in range(job.count):
-            session.send(plain("Attached.\n").attach(job.file))
+            session.send(plain("Attached.\n").with_attachment(job.file))
     return timed(clock, job.count)
 
 

@@ -364,7 +364,7 @@ def test_a_message_with_forbidden_words_is_refused_for_good(call: Call) -> None:
 def test_a_message_above_the_limit_is_refused_before_it_leaves(call: Call, postfix: Postfix) -> None:
     transcript = Transcript()
     session = call(transcript=transcript)
-    large = to_bob().attach_data(b"x" * postfix.maximum, "large.bin")
+    large = to_bob().with_data(b"x" * postfix.maximum, "large.bin")
 
     with pytest.raises(errors.NotSupported) as too_big:
         session.send(large)
@@ -377,7 +377,7 @@ def test_a_message_above_the_limit_is_refused_before_it_leaves(call: Call, postf
 
 def test_a_message_just_below_the_limit_arrives(call: Call, postfix: Postfix) -> None:
     session = call()
-    message = to_bob().attach_data(bytes(range(256)) * 2600, "large.bin")
+    message = to_bob().with_data(bytes(range(256)) * 2600, "large.bin")
 
     session.send(message)
 
@@ -454,8 +454,8 @@ def test_attachments_arrive_to_the_byte(call: Call, postfix: Postfix, tmp_path_f
     file = tmp_path_factory.mktemp("attached") / "chiffres de l'été.pdf"
     file.write_bytes(octets)
     session = call()
-    message = to_bob(html="<p>Ci-joint <img src='cid:logo'></p>").attach(file)
-    message = message.attach_data(octets, "收款明细9月.bin").attach_data(b"\x89PNG", "logo", inline=True)
+    message = to_bob(html="<p>Ci-joint <img src='cid:logo'></p>").with_attachment(file)
+    message = message.with_data(octets, "收款明细9月.bin").with_data(b"\x89PNG", "logo", inline=True)
 
     session.send(message)
 

@@ -14,7 +14,7 @@ from servers.dovecot import Dovecot
 
 pytestmark = pytest.mark.acceptance
 
-INVOICE = Message(sender="bob@example.org", to=CLEO.user, subject="Invoice 42", text="Attached.").attach_data(
+INVOICE = Message(sender="bob@example.org", to=CLEO.user, subject="Invoice 42", text="Attached.").with_data(
     b"%PDF-1.4", "invoice.pdf", content_type="application/pdf"
 )
 

@@ -436,3 +436,22 @@ def test_every_result_has_the_same_keys(courriel: Run, sandbox: Sandbox, closed_
     assert shapes[0].json["reply"] == {"code": 250, "text": "250 2.0.0 Message taken", "lines": ["2.0.0 Message taken"]}
     assert shapes[1].json["fates"][1]["reply"]["code"] == 550
     assert all(each.err == "" for each in shapes)
+
+
+def test_what_a_person_types_as_recipients_is_cut_at_commas_outside_of_quotes(courriel: Run, sandbox: Sandbox) -> None:
+    typed = '"Lovelace, Ada" <ada@example.org>, carl@example.org'
+
+    ran = courriel("send", "--via", sandbox.url, *LETTER, "--to", typed, "--bcc", "eve@example.org,dan@example.org")
+
+    assert ran.status == 0
+    assert list(sandbox.letters[-1].recipients) == [
+        f"{name}@example.org" for name in ("bob", "ada", "carl", "eve", "dan")
+    ]
+
+
+@pytest.mark.parametrize("typed", ["", "a@example.org,,b@example.org", "a@example.org; b@example.org"])
+def test_recipients_that_are_mistyped_send_nothing(courriel: Run, sandbox: Sandbox, typed: str) -> None:
+    before = len(sandbox.letters)
+
+    assert courriel("send", "--via", sandbox.url, *LETTER, "--to", typed).status != 0
+    assert len(sandbox.letters) == before

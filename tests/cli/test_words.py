@@ -55,7 +55,10 @@ def test_no_line_of_help_is_the_same_in_both_languages(courriel: Run, command: s
 @pytest.mark.parametrize("command", COMMANDS)
 def test_no_english_word_stands_in_a_french_help_text(courriel: Run, command: str) -> None:
     for line in explained(courriel(*command.split(), "--help", "--lang", "fr")):
-        names = r"--\S+|\b(?:env|file|cmd|login):|\S+\.(?:eml|toml|h|db)\b|\S*\|\S*|\([\w ]+\)|[A-Z]{2,}\S*|sysexits|courriel \w+|\S+://\S+"
+        names = (
+            r"--\S+|\b(?:env|file|cmd|login):|\S+\.(?:eml|toml|h|db)\b|\S*\|\S*|\([\w ]+\)|[A-Z]{2,}\S*|sysexits"
+            r"|courriel \w+|\S+://\S+"
+        )
         assert not ENGLISH.search(re.sub(names, "", line)), line
 
 

@@ -13,7 +13,7 @@ from courriel.wire.mime import content_of
 from wlangage.conftest import _fresh_desk  # noqa: F401 - a fixture
 
 ROOT = Path(__file__).parent.parent.parent
-MESSAGE = Message(sender="Ada <ada@example.org>", to="bob@example.org", subject="Été", text="Ci-joint.").attach_data(
+MESSAGE = Message(sender="Ada <ada@example.org>", to="bob@example.org", subject="Été", text="Ci-joint.").with_data(
     b"a;b", "chiffres.csv", content_type="text/csv"
 )
 

@@ -107,14 +107,12 @@ IN_MESSAGE: dict[str, Callable[[str], Message]] = {
     "cc": lambda text: Message(sender=SENDER, cc=[text], text="x"),
     "bcc": lambda text: Message(sender=SENDER, bcc=[text], text="x"),
 }
-IS_A_LIST = {"<a@b.c>,<d@e.f>": ["a@b.c", "d@e.f"], "a@b.com," * 50000: None}
-"""Refused as one address; as a list, the first is two of them."""
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("text", DECIDED, ids=shown)
 def test_a_hostile_recipient_gets_the_mail_alone_or_nobody_does(server: Recorder, way: Way, text: str) -> None:
-    expected = [DECIDED[text][0]] if DECIDED[text][0] else IS_A_LIST.get(text)
+    expected = [DECIDED[text][0]] if DECIDED[text][0] else None
     trials: list[tuple[Callable[[], Message], dict[str, object]]] = [
         *((lambda make=make: make(text), {}) for make in IN_MESSAGE.values()),  # type: ignore[misc]
         *((lambda: SIMPLE, wish(text)) for wish in AS_RECIPIENT.values()),
@@ -220,10 +218,10 @@ def test_a_hostile_name_of_a_file_stays_a_name(server: Recorder, way: Way, name:
     file = tmp_path / "harmless.txt"
     file.write_text("x")
     for make in (
-        lambda: SIMPLE.attach_data(b"x", name),
-        lambda: SIMPLE.attach(file, name=name),
-        lambda: SIMPLE.attach(file, content_type=f"text/plain; {name}=x"),
-        lambda: SIMPLE.attach(file, inline=True, content_id=name),
+        lambda: SIMPLE.with_data(b"x", name),
+        lambda: SIMPLE.with_attachment(file, name=name),
+        lambda: SIMPLE.with_attachment(file, content_type=f"text/plain; {name}=x"),
+        lambda: SIMPLE.with_attachment(file, inline=True, content_id=name),
         lambda: Message(sender=SENDER, to=RECIPIENT, attachments=[Attachment(name, b"x", 1)]),
     ):
         refused, heard = attempt(server, way, make)
@@ -244,7 +242,7 @@ def test_a_hostile_body_is_one_message(server: Recorder, way: Way, body: str) ->
     for make in (
         lambda: Message(sender=SENDER, to=RECIPIENT, text=body),
         lambda: Message(sender=SENDER, to=RECIPIENT, html=body),
-        lambda: SIMPLE.attach_data(body, "a.txt", content_type="text/plain"),
+        lambda: SIMPLE.with_data(body, "a.txt", content_type="text/plain"),
         lambda: Message.parse(raw),
         lambda: Message.parse(raw, normalise=True),
     ):

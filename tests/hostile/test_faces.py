@@ -19,9 +19,10 @@ from courriel.wlangage import (
 from hostile.lists import hostile, shown
 from hostile.recorder import Recorder, addresses
 from hostile.test_addresses import DECIDED
-from hostile.test_entry_points import IS_A_LIST
 
 LAST = "last@example.org"
+IS_A_LIST = {"<a@b.c>,<d@e.f>": ["a@b.c", "d@e.f"]}
+"""Refused as one address; where a person types a list, it is two of them."""
 
 
 @pytest.fixture(scope="module")

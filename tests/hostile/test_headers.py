@@ -86,20 +86,20 @@ def test_a_hostile_header_name_is_refused(name: str) -> None:
 @pytest.mark.parametrize("name", hostile("mime_param_names"), ids=shown)
 def test_a_hostile_parameter_of_a_type_is_refused(name: str) -> None:
     with pytest.raises(InvalidMessage, match="content_type"):
-        Message(**FIELDS).attach_data(b"", "a", content_type=f"text/plain; {name}=x")
+        Message(**FIELDS).with_data(b"", "a", content_type=f"text/plain; {name}=x")
 
 
 @pytest.mark.parametrize("name", hostile("filenames"), ids=shown)
 def test_a_hostile_file_name_is_refused_or_arrives_as_it_is(name: str) -> None:
     if name in PLAIN_NAMES:
-        (file,) = read(Message(**FIELDS).attach_data(b"x", name)).iter_attachments()
+        (file,) = read(Message(**FIELDS).with_data(b"x", name)).iter_attachments()
 
         assert file.get_filename() == name
         assert list(file["Content-Disposition"].params) == ["filename"]
         assert list(file["Content-Type"].params) == ["name"]
         return
     with pytest.raises(InvalidMessage, match=r"^attachment name: "):
-        Message(**FIELDS).attach_data(b"x", name)
+        Message(**FIELDS).with_data(b"x", name)
 
 
 @pytest.mark.parametrize("name", hostile("filenames"), ids=shown)
@@ -107,7 +107,7 @@ def test_a_hostile_path_opens_nothing(name: str, tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
 
     with pytest.raises(InvalidMessage):
-        Message(**FIELDS).attach(name if ".." not in name else "../" + tmp_path.name + "/missing")
+        Message(**FIELDS).with_attachment(name if ".." not in name else "../" + tmp_path.name + "/missing")
 
 
 @pytest.mark.parametrize("text", hostile("bodies"), ids=shown)

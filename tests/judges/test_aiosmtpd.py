@@ -239,7 +239,7 @@ def test_it_refuses_what_is_too_large_before_it_is_sent(hire: Hire) -> None:
     desk, session = hire(data_size_limit=10_000)
 
     with pytest.raises(errors.NotSupported) as too_big:
-        session.send(MESSAGE.attach_data(b"x" * 10_000, "x.bin"))
+        session.send(MESSAGE.with_data(b"x" * 10_000, "x.bin"))
 
     assert too_big.value.capability == "SIZE"
     assert session.send(MESSAGE).complete
@@ -249,7 +249,7 @@ def test_it_refuses_what_is_too_large_before_it_is_sent(hire: Hire) -> None:
 @pytest.mark.parametrize("body", [body for body in hostile("bodies") if "\0" not in body], ids=shown)
 def test_a_hostile_body_is_its_body(hire: Hire, body: str) -> None:
     desk, session = hire()
-    message = Message(sender="ada@example.org", to="bob@example.org", text=body).attach_data(body, "a.txt")
+    message = Message(sender="ada@example.org", to="bob@example.org", text=body).with_data(body, "a.txt")
 
     session.send(message)
 

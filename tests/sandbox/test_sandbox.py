@@ -138,7 +138,7 @@ def test_a_letter_reads_its_parts(sandbox: Sandbox, tmp_path: Path) -> None:
     figures.write_bytes(b"1;2\r\n")
     mail = Message(
         sender="ada@example.org", to=["bob@example.org"], subject="x", text="plain é", html="<p>rich</p>"
-    ).attach(figures)
+    ).with_attachment(figures)
 
     courriel.send(mail, via=sandbox.url)
 

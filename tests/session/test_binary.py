@@ -39,7 +39,7 @@ EVERYTHING = {"PIPELINING": "", "CHUNKING": "", "BINARYMIME": "", "8BITMIME": ""
 
 def message(octets: bytes = AWKWARD) -> Message:
     plain = Message(sender="ada@example.org", to="bob@example.org", subject="Files", text="As they are.\n")
-    return plain.attach_data(octets, "a.bin")
+    return plain.with_data(octets, "a.bin")
 
 
 def handed_over(server: Server, said: Message, terms: Terms | None = None) -> Delivery:
@@ -106,7 +106,7 @@ def test_a_file_from_the_disk_arrives(tmp_path: Path, size: int) -> None:
     file = tmp_path / "a.bin"
     file.write_bytes(AWKWARD * (size // len(AWKWARD)))
 
-    plain = Message(sender="ada@example.org", to="bob@example.org", text="As it is.\n").attach(file)
+    plain = Message(sender="ada@example.org", to="bob@example.org", text="As it is.\n").with_attachment(file)
 
     assert raw_part(handed_over(WISHED, plain).content) == file.read_bytes()
 
@@ -117,14 +117,14 @@ def test_a_file_cannot_end_its_own_part(tmp_path: Path) -> None:
     file.write_bytes(b"x\r\n--" + first_boundary("<1@example.org>") + b"\r\n\r\nsmuggled")
     plain = Message(sender="ada@example.org", to="bob@example.org", text="Hello", message_id="<1@example.org>")
 
-    delivery = handed_over(WISHED, plain.attach(file))
+    delivery = handed_over(WISHED, plain.with_attachment(file))
 
     assert raw_part(delivery.content) == file.read_bytes()
     assert len(list(read(delivery.content).iter_parts())) == 2
 
 
 def test_a_template_writes_both_forms() -> None:
-    template = Template(sender="ada@example.org", to="{email}", text="Hello\n").attach_data(AWKWARD, "a.bin")
+    template = Template(sender="ada@example.org", to="{email}", text="Hello\n").with_data(AWKWARD, "a.bin")
     merged = template.fill(email="bob@example.org")
 
     assert raw_part(bytes(content_of(merged, binary=True))) == AWKWARD

@@ -26,9 +26,9 @@ from session.play import Session as Played
 
 ODD = b"\r\n.\r\n\r\r\n\n..\0\xff--\n--=_\r\n.\r\nQUIT\r\n\r"
 LARGE = ODD * 3_000
-MESSAGE = Message(sender="ada@example.org", to="bob@example.org", text="Voilà.").attach_data(ODD, "odd.bin")
+MESSAGE = Message(sender="ada@example.org", to="bob@example.org", text="Voilà.").with_data(ODD, "odd.bin")
 ANOTHER = replace(MESSAGE, message_id="<another@example.org>")
-BIG = Message(sender="ada@example.org", to="bob@example.org", text="Seven bits, but for the file.").attach_data(
+BIG = Message(sender="ada@example.org", to="bob@example.org", text="Seven bits, but for the file.").with_data(
     LARGE, "odd.bin"
 )
 PLAIN = Message(sender="ada@example.org", to="bob@example.org", text="Nothing attached.")
@@ -90,7 +90,7 @@ def test_a_large_one_waits_until_somebody_wants_it(play: Play) -> None:
 def test_a_file_of_the_disk_leaves_block_by_block(play: Play, tmp_path: Path) -> None:
     file = tmp_path / "odd.bin"
     file.write_bytes(LARGE)
-    message = Message(sender="ada@example.org", to="bob@example.org", text="Voilà.").attach(file)
+    message = Message(sender="ada@example.org", to="bob@example.org", text="Voilà.").with_attachment(file)
     session = play(greeted(*OFFERS) + BINARY + GO_ON * 2 + chunk(message) + GO_ON, binary=True)
 
     assert session.send(message).complete
@@ -251,7 +251,7 @@ def files_in(raw: bytes) -> list[bytes]:
 def test_the_practice_server_reads_back_what_was_sent_to_the_octet(size: int, tmp_path: Path) -> None:
     file = tmp_path / "odd.bin"
     file.write_bytes(ODD * size)
-    message = MESSAGE.attach(file)
+    message = MESSAGE.with_attachment(file)
     with Sandbox() as sandbox:
         with SmtpPool(replace(as_server(sandbox), binary=True)) as pool:
             assert pool.send(message).complete

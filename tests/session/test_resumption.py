@@ -125,7 +125,7 @@ def test_a_line_that_was_taken_up_has_the_certificate_that_pins_and_bindings_are
     colour: Colour, desk: Callable[..., Desk], workshop: Workshop
 ) -> None:
     pin = f"sha256:{hashlib.sha256(workshop.certificates['address'].der).hexdigest()}"
-    there, trust = desk(), Trust.file(workshop.authority).pinned(pin)
+    there, trust = desk(), Trust.file(workshop.authority).with_pins(pin)
 
     visit(colour, there, trust)
     visit(colour, there, trust)

@@ -106,7 +106,7 @@ def trust_by(
                 other.write_bytes(Workshop(tmp_path).stranger.cert_pem.bytes())
                 return Trust.system() | Trust.file(other) | Trust.data(workshop.authority.read_bytes())
             case "pinned":
-                return Trust.file(workshop.authority).pinned(_pin(workshop.certificates["good"].der))
+                return Trust.file(workshop.authority).with_pins(_pin(workshop.certificates["good"].der))
             case _:
                 raise AssertionError(source)
 
@@ -303,8 +303,8 @@ def test_a_pin_alone_accepts_its_certificate_whatever_is_wrong_with_it_and_no_ot
 
 def test_a_pin_beside_a_source_asks_for_both(workshop: Workshop) -> None:
     good, stranger = workshop.certificates["good"], workshop.certificates["unknown issuer"]
-    elsewhere = Trust.file(workshop.authority).pinned(_pin(workshop.certificates["address"].der))
-    strange = Trust.file(workshop.authority).pinned(_pin(stranger.der), _pin(good.der))
+    elsewhere = Trust.file(workshop.authority).with_pins(_pin(workshop.certificates["address"].der))
+    strange = Trust.file(workshop.authority).with_pins(_pin(stranger.der), _pin(good.der))
 
     line = Line(tls.client_context(elsewhere), workshop.server("good"))
 

@@ -103,7 +103,7 @@ def test_a_file_of_a_common_kind_is_attached_and_sent_without_tables_and_paths(t
             "from courriel import Message, Security, Server, SmtpSession\n"
             f"with SmtpSession(Server('127.0.0.1', {port}, Security.NONE)) as session:\n"
             "    message = Message(sender='ada@example.org', to='bob@example.org', subject='x', text='x')\n"
-            f"    assert session.send(message.attach({str(file)!r})).complete"
+            f"    assert session.send(message.with_attachment({str(file)!r})).complete"
         )
 
     assert not loaded & {"mimetypes", "pathlib", "urllib", "ssl"}

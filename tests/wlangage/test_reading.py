@@ -32,8 +32,8 @@ def letters(sandbox: Sandbox) -> list[bytes]:
     )  # fmt: skip
     second = (
         Message(sender="ada@example.org", to=BOB, subject="Deux", text="Ci-joint.", html="<p>Ci-joint.</p>")
-        .attach_data(b"\x89PNG", "logo.png", inline=True, content_id="logo")
-        .attach_data(b"a;b", "chiffres d'été.csv")
+        .with_data(b"\x89PNG", "logo.png", inline=True, content_id="logo")
+        .with_data(b"a;b", "chiffres d'été.csv")
     )
     third = Message(sender="cleo@example.org", to=BOB, subject="Trois", text="Seul.", read_receipt=True)
     with SmtpSession(sandbox.server()) as session:

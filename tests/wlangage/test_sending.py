@@ -28,7 +28,7 @@ def letter_of(office: PostOffice) -> EmailMessage:
 
 
 def test_a_mail_is_taken_for_every_recipient(office: PostOffice) -> None:
-    Email.Destinataire = ["bob@example.org", "Cléo <cleo@example.org>, dan@example.org"]
+    Email.Destinataire = "bob@example.org; Cléo <cleo@example.org>, dan@example.org"
     Email.Cc, Email.Cci = "eve@example.org", ["fay@example.org"]
     Email.Sujet, Email.Message, Email.HTML = "Été", "Bonjour", "<p>Bonjour</p>"
 

@@ -11,7 +11,7 @@ from courriel import errors
 from courriel.cli.asking import with_password
 from courriel.cli.reporting import Report
 from courriel.cli.speaking import say
-from courriel.cli.wishes import Wishes, read_message
+from courriel.cli.wishes import Wishes, read_message, typed_addresses
 from courriel.values import replace
 
 if TYPE_CHECKING:
@@ -100,14 +100,14 @@ class Mailing:
         sender: str | None,
         to: tuple[str, ...] | None,
     ) -> Receipt:
-        from courriel import Address, send
+        from courriel import send
 
         self._handing_over = False
         envelope: dict[str, object] = {}
         if sender is not None:
             envelope["sender"] = sender
         if to is not None:
-            envelope["to"] = Address.all_of(to)
+            envelope["to"] = typed_addresses(to)
         if route.server is None:
             # What shows a message on the standard output must not stand between two JSON objects.
             with redirect_stdout(sys.stderr) if self._manner.json else nullcontext():
@@ -149,10 +149,8 @@ def _notify(wishes: Wishes) -> list[Notify]:
 
 def _recipients(message: Message | ReadyMessage, wishes: Wishes) -> list[str]:
     """Whom it was for, as far as that can be read."""
-    from courriel import Address
-
     try:
-        addresses = Address.all_of(wishes.to) if wishes.to and not wishes.cc else message.recipients
+        addresses = typed_addresses(wishes.to) if wishes.to and not wishes.cc else message.recipients
     except errors.CourrielError:
         return []
     return [address.spec for address in addresses]

@@ -9,7 +9,7 @@ from courriel import errors
 from courriel.cli.outbox_words import open_outbox
 from courriel.cli.reporting import Report
 from courriel.cli.speaking import say
-from courriel.cli.wishes import Wishes, read_message
+from courriel.cli.wishes import Wishes, read_message, typed_addresses
 from courriel.values import dataclass
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _put(
     wishes: Wishes,
     terms: Terms,
 ) -> None:
-    from courriel import Address, Notify
+    from courriel import Notify
 
     ticket = outbox.put(
         message,
@@ -79,7 +79,7 @@ def _put(
         priority=wishes.priority or "normal",
         notify=[Notify(word.upper()) for word in wishes.notify],
         sender=envelope.sender if envelope is not None else None,
-        to=Address.all_of(envelope.to) if envelope is not None and envelope.to else None,
+        to=typed_addresses(envelope.to) if envelope is not None and envelope.to else None,
     )
     info = ticket.info
     told: dict[str, object] = {"ok": True, "ticket": info.id, "key": info.key, "state": info.state.name.lower(),

@@ -48,7 +48,13 @@ EXAMPLES = (
 @option("--via", value=_URL, fr="Serveur, par son URL ou son profil ; sinon COURRIEL_URL ou courriel.toml.",
         en="Server, by its URL or profile; else COURRIEL_URL or courriel.toml.")  # fmt: skip
 @option("--from", "sender", value=_ADDRESS, fr="Expéditeur.", en="Sender.")
-@option("--to", multiple=True, value=_ADDRESS, fr="Destinataire ; se répète.", en="Recipient; may be repeated.")
+@option(
+    "--to",
+    multiple=True,
+    value=_ADDRESS,
+    fr="Destinataire, ou plusieurs séparés par des virgules ; se répète.",
+    en="Recipient, or several separated by commas; may be repeated.",
+)
 @option(
     "--cc",
     multiple=True,

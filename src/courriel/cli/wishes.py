@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -42,7 +43,7 @@ class Wishes:
 
     def message(self, usual_sender: Address | None) -> Message:
         """Make the message. Raises InvalidMessage, InvalidAddress, OSError for a file that cannot be read."""
-        from courriel import Attachment, Message
+        from courriel import Message
 
         sender = self.sender or usual_sender
         if not sender:
@@ -52,14 +53,14 @@ class Wishes:
         html = self.html if self.html_file is None else read_text(self.html_file)
         return Message(
             sender=sender,
-            to=self.to,
-            cc=self.cc,
-            bcc=self.bcc,
-            reply_to=self.reply_to,
+            to=typed_addresses(self.to),
+            cc=typed_addresses(self.cc),
+            bcc=typed_addresses(self.bcc),
+            reply_to=typed_addresses(self.reply_to),
             subject=self.subject,
             text=self._text(),
             html=html or "",
-            attachments=[Attachment.file(path) for path in self.attach],
+            attachments=self.attach,
             priority=self.priority or "normal",
             headers=self.headers,
         )
@@ -99,6 +100,16 @@ class Wishes:
                 )
             )
         print(say("Texte du message, puis Ctrl-D :", "Text of the message, then Ctrl-D:"), file=sys.stderr)
+
+
+def typed_addresses(texts: Iterable[str]) -> list[Address]:
+    """What a person typed behind `--to`: each option may hold several, set apart by commas outside of quotes.
+
+    An option that holds nothing is a mistake, such as an empty variable. Raises InvalidAddress.
+    """
+    from courriel import Address
+
+    return [each for text in texts for each in Address.parse_list(text) or (Address.parse(text),)]
 
 
 def read_file(path: str) -> bytes:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 
 from courriel.compose.holes import Hole, Pattern
 from courriel.errors import InvalidAddress
-from courriel.model.address import Address
-from courriel.model.field import refusal
+from courriel.model.address import Address, pieces_of
+from courriel.model.field import as_text, refusal
+from courriel.model.text import described, text_of
 
 _NAMED = re.compile(r"\s*([^<>]*?)\s*<([^<>]*)>\s*")
 
@@ -46,7 +47,7 @@ class Place:
             raise InvalidAddress(f"{spec!r:.80} is not an address: a name has a place of its own", stage="compose")
         address = Address.parse(spec)
         name = self._name.fill(values) if self._name is not None else ""
-        return address.named(name) if name else address
+        return address.with_name(name) if name else address
 
 
 class Addresses:
@@ -56,8 +57,8 @@ class Addresses:
 
     def __init__(self, field: str, given: str | Address | Iterable[str | Address]) -> None:
         self.field = field
-        items = [given] if isinstance(given, str | Address) else list(given)
-        self._several = [each for item in items for each in _read(field, item)]
+        items = one_or_several(field, given)
+        self._several = [_read(field, item) for item in items]
         self.holes = tuple(hole for each in self._several if isinstance(each, Place) for hole in each.pattern.holes)
         self.fixed: tuple[Address, ...] = (
             () if self.holes else tuple(each for each in self._several if isinstance(each, Address))
@@ -75,16 +76,32 @@ class Addresses:
 # The steps.
 
 
-def _read(field: str, item: str | Address) -> list[Address | Place]:
-    """One address with holes, or addresses without any, as many as there are."""
+def one_or_several(field: str, given: object) -> list[str | Address]:
+    """The addresses of one field, as texts and values: one, or a list. One string is one address."""
+    if isinstance(given, Address):
+        return [given]
+    if (text := text_of(given)) is not None:
+        return [text] if text.strip(" \t") else []
+    if given is None:
+        return []
+    if isinstance(given, bytes | bytearray | Mapping) or not isinstance(given, Iterable):
+        raise refusal(field, f"an address, or a list of them, not {described(given)}")
+    return [each if isinstance(each, Address) else as_text(field, each) for each in given]
+
+
+def _several(pieces: list[str]) -> str:
+    listed = f"{[piece.strip() for piece in pieces]!r:.200}"
+    return f"one string is one address; give a list, {listed}, or put quotes around a name that holds a comma"
+
+
+def _read(field: str, item: str | Address) -> Address | Place:
+    """One address, with holes or without. A comma outside of quotes is refused: neither template nor row holds two."""
     if isinstance(item, Address):
-        return [item]
-    if not any(isinstance(piece, Hole) for piece in Pattern.parse(field, item).pieces):
-        return list(Address.all_of(Pattern.parse(field, item).fill({})))
-    # Commas set addresses apart, and a hole is no place to hide one: only those of the template count.
-    return [each for part in Address.split_list(item) for each in _one(field, part)]
-
-
-def _one(field: str, part: str) -> list[Address | Place]:
-    pattern = Pattern.parse(field, part)
-    return [Place(field, part)] if pattern.holes else [Address.parse(pattern.fill({}))]
+        return item
+    pattern = Pattern.parse(field, item)
+    if not pattern.holes:
+        return Address.parse(pattern.fill({}))
+    pieces = pieces_of(item)
+    if len(pieces) > 1 and (len([piece for piece in pieces if "{" in piece or "@" in piece]) > 1):
+        raise refusal(field, _several(pieces))
+    return Place(field, item)

@@ -14,6 +14,9 @@ from courriel.model.prepared import Prepared
 from courriel.wire.mime import assembled, build, header_fields, in_one, nested
 
 if TYPE_CHECKING:
+    import os
+    from pathlib import Path
+
     from courriel.compose.template import Template
     from courriel.model.message import Addresses
 
@@ -93,6 +96,14 @@ class MergedMessage(Prepared):
             return in_one(fields, b"", data, frame.wide, frame.dotless, utf8)
         bodies, files = self._template.parts(self._values, eight_bit, binary)
         return assembled(fields, nested(bodies, files, self.message_id), utf8)
+
+    def as_bytes(self) -> bytes:
+        """Write it as a mail; see `Message.as_bytes`."""
+        return bytes(self.content(utf8=True))
+
+    def preview(self, path: str | os.PathLike[str] | None = None, *, browser: bool = True) -> Path:
+        """Write the page that a reader will see, and open it; see `Message.preview`."""
+        return self.message().preview(path, browser=browser)
 
     def message(self) -> Message:
         """The same as an ordinary message."""

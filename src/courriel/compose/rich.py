@@ -21,17 +21,22 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias
 
-from courriel.errors import CourrielError, InvalidAddress, InvalidMessage, MissingExtra
+from courriel.compose.addressing import one_or_several
+from courriel.errors import CourrielError, InvalidAddress, InvalidMessage, MissingExtra, UsageError
 from courriel.model.address import Address
-from courriel.model.attachment import Attachment
-from courriel.model.field import refusal
-from courriel.model.message import Message, Priority
+from courriel.model.attachment import Attachment, attachments_of
+from courriel.model.field import as_text, pairs_of, refusal, texts_of
+from courriel.model.message import Message, Priority, no_attach, no_attach_data
 
 if TYPE_CHECKING:
+    from typing import BinaryIO, NoReturn
+
     import css_inline
     import jinja2
+
+    from courriel.model.attachment import Attachments
 
 Row: TypeAlias = "Mapping[str, object]"
 """The values of one message, of whatever kind."""
@@ -69,7 +74,7 @@ class RichTemplate:
         html_file: str = "",
         folder: str | os.PathLike[str] | None = None,
         inline_css: bool = False,
-        attachments: Iterable[Attachment] = (),
+        attachments: Attachments = (),
         priority: Priority | str = Priority.NORMAL,
         read_receipt: bool | str | Address | None = None,
         delivery_receipt: bool = False,
@@ -86,15 +91,57 @@ class RichTemplate:
         self._subject = plain.read("subject", subject)
         self._text = plain.body("text", text, text_file)
         self._html = pages.body("html", html, html_file)
-        given = cast("Mapping[str, str]", headers).items() if isinstance(headers, Mapping) else headers
-        self._headers = [(name, plain.read(name, value)) for name, value in given]
-        links = (list_unsubscribe,) if isinstance(list_unsubscribe, str) else tuple(list_unsubscribe)
+        self._headers = [(name, plain.read(name, value)) for name, value in pairs_of(headers)]
+        links = texts_of("list_unsubscribe", list_unsubscribe)
         self._links = [plain.read("list_unsubscribe", link) for link in links if link]
         self._styled = _Stylist() if inline_css else None
+        self._files = attachments_of(attachments)
         self._rest: dict[str, object] = {
-            "attachments": tuple(attachments), "priority": priority, "read_receipt": read_receipt,
+            "priority": priority, "read_receipt": read_receipt,
             "delivery_receipt": delivery_receipt, "one_click": one_click,
         }  # fmt: skip
+
+    def with_attachment(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        name: str | None = None,
+        content_type: str | None = None,
+        inline: bool = False,
+        content_id: str | None = None,
+    ) -> RichTemplate:
+        """Return another template: this one, with the file at `path`, the same for everybody.
+
+        See `Message.with_attachment`. This template stays as it is.
+        """
+        return self._with(
+            Attachment.file(path, name=name, content_type=content_type, inline=inline, content_id=content_id)
+        )
+
+    def with_data(
+        self,
+        content: bytes | str | BinaryIO,
+        name: str,
+        *,
+        content_type: str | None = None,
+        inline: bool = False,
+        content_id: str | None = None,
+    ) -> RichTemplate:
+        """Return another template: this one, with these octets as a file, the same for everybody.
+
+        See `Message.with_data`. This template stays as it is.
+        """
+        return self._with(
+            Attachment.data(content, name, content_type=content_type, inline=inline, content_id=content_id)
+        )
+
+    def attach(self, *_: object, **__: object) -> NoReturn:
+        """Raise UsageError: a template does not change. Give `attachments=`, or use `with_attachment`."""
+        raise no_attach("template")
+
+    def attach_data(self, *_: object, **__: object) -> NoReturn:
+        """Raise UsageError: a template does not change. Use `with_data`."""
+        raise no_attach_data("template")
 
     def merge(self, rows: Iterable[Row]) -> Iterator[Message]:
         """A message for each row, one at a time, each with a Message-ID and a Date of its own.
@@ -102,6 +149,10 @@ class RichTemplate:
         Taking the next one raises InvalidMessage or InvalidAddress, the row (from 1) and the field named, for a row
         that does not fit; whoever takes yet another gets that of the row after.
         """
+        if isinstance(rows, str | bytes | Mapping) or not isinstance(rows, Iterable):
+            raise UsageError(
+                f"merge takes a list of rows, not {type(rows).__name__}; fill(**row) takes the values of one"
+            )
         return map(self._fill, count(1), rows)
 
     def fill(self, /, **values: object) -> Message:
@@ -109,6 +160,13 @@ class RichTemplate:
         return self._fill(0, values)
 
     # The steps.
+
+    def _with(self, attachment: Attachment) -> RichTemplate:
+        from copy import copy
+
+        other = copy(self)
+        other._files = (*self._files, attachment)
+        return other
 
     def _fill(self, number: int, row: Row) -> Message:
         try:
@@ -133,6 +191,7 @@ class RichTemplate:
             html=self._styled(html) if self._styled is not None and html else html,
             headers=[(name, value(row)) for name, value in self._headers],
             list_unsubscribe=[link(row) for link in self._links],
+            attachments=self._files,
             **self._rest,  # type: ignore[arg-type]
         )
 
@@ -169,9 +228,8 @@ class _Maker:
 
     def read(self, field: str, source: str) -> Said:
         """A template that is given as text."""
-        if not isinstance(source, str):
-            raise refusal(field, f"a template is text, not {type(source).__name__}")
-        return self._said(field, lambda: self._environment.from_string(source))
+        said = as_text(field, source)
+        return self._said(field, lambda: self._environment.from_string(said))
 
     # The steps.
 
@@ -208,7 +266,7 @@ class _Place:
         if address.name or "<" in spec:
             raise InvalidAddress(f"{spec!r:.80} is not an address: a name has a place of its own", stage="compose")
         name = self._name(row).strip()
-        return address.named(name) if name else address
+        return address.with_name(name) if name else address
 
 
 class _Stylist:
@@ -232,14 +290,13 @@ class _Stylist:
 
 
 def _places(maker: _Maker, field: str, given: Texts) -> list[Address | _Place]:
-    """Addresses, and what makes one each; a text that says nothing in Jinja2 holds as many as it does elsewhere."""
-    several = [given] if isinstance(given, str | Address) else list(given)
+    """Addresses, and what makes one each."""
     places: list[Address | _Place] = []
-    for each in several:
+    for each in one_or_several(field, given):
         if isinstance(each, str) and "{" in each:
             places.append(_Place(maker, field, each))
         elif each:
-            places += Address.all_of(each)
+            places.append(Address.of(each))
     return places
 
 

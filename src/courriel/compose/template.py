@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 from courriel.compose.addressing import Addresses
 from courriel.compose.body import LONGEST_LINE, Body
@@ -21,18 +21,20 @@ from courriel.compose.holes import Hole, Pattern, escaped, needs_escaping
 from courriel.compose.merged import MergedMessage
 from courriel.errors import InvalidAddress, InvalidMessage, UsageError
 from courriel.model.address import Address
-from courriel.model.attachment import Attachment
-from courriel.model.field import check_body, check_text, checked_links, refusal
-from courriel.model.message import Message, Priority
+from courriel.model.attachment import Attachment, attachments_of
+from courriel.model.field import as_text, check_body, check_text, checked_links, pairs_of, refusal, texts_of
+from courriel.model.message import Message, Priority, no_attach, no_attach_data
 from courriel.model.stamp import stamped
+from courriel.model.text import text_of
 from courriel.values import replace
 from courriel.wire.mime import files_of
 from courriel.wire.parts import Part, text_part
 
 if TYPE_CHECKING:
     import os
-    from typing import BinaryIO
+    from typing import BinaryIO, NoReturn
 
+    from courriel.model.attachment import Attachments
     from courriel.model.message import Addresses as GivenAddresses
 
 Row = Mapping[str, object]
@@ -60,7 +62,7 @@ class Template:
         subject: str = "",
         text: str = "",
         html: str = "",
-        attachments: Iterable[Attachment] = (),
+        attachments: Attachments = (),
         priority: Priority | str = Priority.NORMAL,
         read_receipt: bool | str | Address | None = None,
         delivery_receipt: bool = False,
@@ -83,17 +85,17 @@ class Template:
         # Those without a hole are the same for everybody; the others have a place to be filled in.
         self._people: list[tuple[Address, ...]] = [place.fixed for place in self._places]
         self._live = [(position, place) for position, place in enumerate(self._places) if place.holes]
-        self._subject = Pattern.parse("subject", subject)
-        given = cast("Mapping[str, str]", headers).items() if isinstance(headers, Mapping) else headers
-        self._headers = tuple((name, Pattern.parse(name, value)) for name, value in given)
-        links = (list_unsubscribe,) if isinstance(list_unsubscribe, str) else tuple(list_unsubscribe)
+        self._subject = Pattern.parse("subject", as_text("subject", subject))
+        self._headers = tuple((name, Pattern.parse(name, value)) for name, value in pairs_of(headers))
+        links = texts_of("list_unsubscribe", list_unsubscribe)
         self._links = tuple(Pattern.parse("list_unsubscribe", link) for link in links if link)
-        self._text, self._html = Pattern.parse("text", text), Pattern.parse("html", html, html=True)
+        self._text = Pattern.parse("text", as_text("text", text))
+        self._html = Pattern.parse("html", as_text("html", html), html=True)
         self._date = date
         self.receipt_to_sender = read_receipt is True
         self._names = self._find_names()
         self.specimen = self._make_specimen(
-            attachments=tuple(attachments), priority=priority, read_receipt=read_receipt, date=date,
+            attachments=attachments_of(attachments), priority=priority, read_receipt=read_receipt, date=date,
             delivery_receipt=delivery_receipt, in_reply_to=in_reply_to, references=references, one_click=one_click,
         )  # fmt: skip
         self._bodies = self._cut()
@@ -110,7 +112,7 @@ class Template:
         """The names of its holes, in alphabetical order: what each row has to bring."""
         return tuple(sorted(self._names))
 
-    def attach(
+    def with_attachment(
         self,
         path: str | os.PathLike[str],
         *,
@@ -119,12 +121,15 @@ class Template:
         inline: bool = False,
         content_id: str | None = None,
     ) -> Template:
-        """Add the file at `path`, the same for everybody; see `Message.attach`."""
+        """Return another template: this one, with the file at `path`, the same for everybody.
+
+        See `Message.with_attachment`. This template stays as it is.
+        """
         return self._with(
             Attachment.file(path, name=name, content_type=content_type, inline=inline, content_id=content_id)
         )
 
-    def attach_data(
+    def with_data(
         self,
         content: bytes | str | BinaryIO,
         name: str,
@@ -133,21 +138,37 @@ class Template:
         inline: bool = False,
         content_id: str | None = None,
     ) -> Template:
-        """Add these octets as a file, the same for everybody; see `Message.attach_data`."""
+        """Return another template: this one, with these octets as a file, the same for everybody.
+
+        See `Message.with_data`. This template stays as it is.
+        """
         return self._with(
             Attachment.data(content, name, content_type=content_type, inline=inline, content_id=content_id)
         )
 
-    def merge(self, rows: Iterable[Row], *, unused: Literal["refuse", "ignore"] = "refuse") -> Iterator[MergedMessage]:
+    def attach(self, *_: object, **__: object) -> NoReturn:
+        """Raise UsageError: a template does not change. Give `attachments=`, or use `with_attachment`."""
+        raise no_attach("template")
+
+    def attach_data(self, *_: object, **__: object) -> NoReturn:
+        """Raise UsageError: a template does not change. Use `with_data`."""
+        raise no_attach_data("template")
+
+    def merge(self, rows: Iterable[Row], *, unused: Literal["refuse", "ignore"] = "ignore") -> Iterator[MergedMessage]:
         """A message for each row, one at a time, each with a Message-ID and a Date of its own.
 
         Taking the next one raises InvalidMessage or InvalidAddress, the row (from 1) and the hole named, for a value
-        that is missing, has no place, or does not fit; whoever takes yet another gets that of the row after. With
-        `unused="ignore"` a row may hold more than is used. To look at all before the first one leaves, make a list.
+        that is missing or does not fit; whoever takes yet another gets that of the row after. A row may hold more than
+        is used, as the rows of a CSV file do; with `unused="refuse"` that is an error too, which finds a name that is
+        spelled in two ways. To look at all before the first one leaves, make a list.
         """
         if unused not in ("refuse", "ignore"):
             raise UsageError(f'unused is "refuse" or "ignore", not {unused!r}')
-        return map(self._fill_strictly if unused == "refuse" else self._fill, count(1), rows)
+        if isinstance(rows, str | bytes | Mapping) or not isinstance(rows, Iterable):
+            raise UsageError(
+                f"merge takes a list of rows, not {type(rows).__name__}; fill(**row) takes the values of one"
+            )
+        return map(self._fill_strictly if unused == "refuse" else self._fill_row, count(1), rows)
 
     def fill(self, /, **values: str | int) -> MergedMessage:
         """The message that these values make. Raises as `merge` does."""
@@ -233,6 +254,11 @@ class Template:
         return other
 
     # Filling it.
+
+    def _fill_row(self, number: int, row: Row) -> MergedMessage:
+        if type(row) is not dict and not isinstance(row, Mapping):
+            raise _refused(number, f"a row is a mapping of names to values, not {type(row).__name__}")
+        return self._fill(number, row)
 
     def _fill_strictly(self, number: int, row: Row) -> MergedMessage:
         if type(row) is not dict and not isinstance(row, Mapping):
@@ -323,8 +349,8 @@ def _refused(number: int, reason: str) -> InvalidMessage:
 
 def _as_text(number: int, name: str, value: object) -> str:
     """A value that is not simply text: a whole number, or a kind of text."""
-    if isinstance(value, str):
-        return str.__str__(value)
+    if (text := text_of(value)) is not None:
+        return text
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST_NUMBER:
         return str(int(value))
     raise _refused(number, f"{{{name}}} takes text or a whole number, not {type(value).__name__}")

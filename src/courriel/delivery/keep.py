@@ -114,7 +114,7 @@ class Memory:
         """Keep one message."""
         dropped = self.kept.add(Letter(envelope, bytes(content)))
         receipt = _receipt("memory:", envelope, "kept in memory")
-        return receipt.noting(f"memory: is full; its {dropped} oldest left") if dropped else receipt
+        return receipt.with_notes(f"memory: is full; its {dropped} oldest left") if dropped else receipt
 
 
 class Console:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from courriel.delivery.route import Route
     from courriel.model.address import Address
-    from courriel.model.attachment import Attachment
+    from courriel.model.attachment import Attachments
     from courriel.model.envelope import Notify, Return
     from courriel.model.message import Addresses, Priority
     from courriel.session.outgoing import Sendable
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
         subject: str
         text: str
         html: str
-        attachments: Iterable[Attachment]
+        attachments: Attachments
         priority: Priority | str
         read_receipt: bool | str | Address | None
         delivery_receipt: bool
@@ -164,9 +164,12 @@ def _made(message: Sendable | None, fields: Fields, route: Route | None) -> _Sen
         envid=fields.get("envid", ""),
         require_tls=fields.get("require_tls", False),
     )
+    from courriel.session.outgoing import check_sendable
+
     rest = {name: value for name, value in fields.items() if name not in _WISHES}
     if message is None:
         return _Sending(_message(rest, route), wishes, on_refused)
+    check_sendable(message)
     for name in rest:
         if name not in ("sender", "to"):
             raise errors.UsageError(f"{name}: a message that is made already is not changed by send()", stage="compose")
@@ -207,7 +210,7 @@ def _keep(route: Route, sending: _Sending) -> Receipt:
     assert transport is not None, route.kind
     out = prepare(sending.message, IN_EIGHT_BITS, sending.wishes)
     receipt = transport.send(out.envelope, out.content)
-    return replace(receipt, message_id=out.message_id).noting(*out.notes)
+    return replace(receipt, message_id=out.message_id).with_notes(*out.notes)
 
 
 def _by_session(session: SmtpSession, message: Sendable | None, fields: Fields) -> Receipt:

@@ -135,7 +135,7 @@ IN_PYTHON = Scene(
             to="bob@example.org",
             subject="Été : + 12 %",
             html="<p>Bonjour, l'été a été <b>bon</b> : voir le tableau.</p>",
-        ).attach_data("mois;total\\njuin;1200\\njuillet;1344\\n", "été.csv")
+        ).with_data("mois;total\\njuin;1200\\njuillet;1344\\n", "été.csv")
 
         trust = Trust.file("$ca")
         server = Server("127.0.0.1", $tls_port, Security.TLS, trust=trust)
@@ -151,7 +151,7 @@ IN_PYTHON = Scene(
             to="bob@example.org",
             subject="The café: + 12 %",
             html="<p>Hello, the summer was <b>good</b>: see the table.</p>",
-        ).attach_data("month;total\\nJune;1200\\nJuly;1344\\n", "café.csv")
+        ).with_data("month;total\\nJune;1200\\nJuly;1344\\n", "café.csv")
 
         trust = Trust.file("$ca")
         server = Server("127.0.0.1", $tls_port, Security.TLS, trust=trust)

@@ -100,7 +100,7 @@ class Tray:
 
     def settle(self, parcel: Parcel, result: Result) -> None:
         """This is what became of it."""
-        parcel.result = result.noting(*parcel.notes) if parcel.notes and isinstance(result, Receipt) else result
+        parcel.result = result.with_notes(*parcel.notes) if parcel.notes and isinstance(result, Receipt) else result
         if self.begun[0] is parcel:
             del self.begun[0]
         else:

@@ -13,20 +13,26 @@ in two ways is how mail goes to a stranger. Refused although some RFC would let 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-from courriel.errors import InvalidAddress
+from courriel.errors import InvalidAddress, UsageError
 from courriel.expressions import expression
+from courriel.model.text import described, text_of
 from courriel.values import Filler, dataclass, field
 
-LONGEST_LOCAL_PART = 64  # octets, quotes included, RFC 5321 4.5.3.1.1
+USUAL_LOCAL_PART = 64  # octets, quotes included, that every server has to take; more may be refused (RFC 5321 4.5.3.1)
 LONGEST_DOMAIN = 255  # octets, RFC 5321 4.5.3.1.2
 LONGEST_ADDRESS = 254  # octets; a path is 256 with its angle brackets, RFC 5321 4.5.3.1.3
 LONGEST_NAME = 500  # characters; no RFC says, but a name has to end somewhere
 LONGEST_TEXT = 2048  # characters of one address with its name, as it is written
 LONGEST_LIST = 200_000  # characters of a list in one string
 MOST_ADDRESSES = 5_000  # addresses of a list in one string
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -73,6 +79,9 @@ class Address:
         return hash(self.spec)
 
     def __post_init__(self) -> None:
+        for part in ("local", "domain", "name"):
+            if type(getattr(self, part)) is not str:
+                object.__setattr__(self, part, _text(f"{part} of an address", getattr(self, part)))
         _check_name(self.name)
         whole = f"{self.local}@{self.domain}"
         local = _checked_local(self.local, whole)
@@ -90,49 +99,63 @@ class Address:
 
         Raises InvalidAddress, also for two addresses in one string.
         """
-        return _parsed(text)
+        return _parsed(text) if type(text) is str else _one(text)
 
     @classmethod
     def parse_list(cls, text: str) -> tuple[Address, ...]:
-        """Read addresses set apart by commas; a string without any address is an empty list.
+        """Read a header field, or what a person typed: addresses set apart by commas (RFC 5322 3.4); "" is none.
 
+        Only for a text that is a list by definition: what a form or a database says of one recipient is `parse`.
         Raises InvalidAddress when one of them is not an address, and for an empty place between two commas.
         """
-        return cls.all_of(text)
-
-    @staticmethod
-    def split_list(text: str) -> list[str]:
-        """Cut a list at the commas that set addresses apart, without reading them. Raises InvalidAddress."""
-        return _split(text)
+        text = text if type(text) is str else _text("list of addresses", text)
+        if len(text) > LONGEST_LIST:
+            raise _refusal(text, f"the list is longer than {LONGEST_LIST} characters")
+        if not text.strip(" \t"):
+            return ()
+        return tuple(map(_parsed, _split(text))) if "," in text else (_parsed(text),)
 
     @classmethod
     def of(cls, value: str | Address) -> Address:
-        """Take an address as people give it: as text, or made already."""
-        return value if isinstance(value, Address) else _parsed(value)
+        """Take one address as people give it: as text, or made already. Raises InvalidAddress."""
+        return value if isinstance(value, Address) else _parsed(value) if type(value) is str else _one(value)
 
     @classmethod
     def all_of(cls, values: str | Address | Iterable[str | Address]) -> tuple[Address, ...]:
-        """Take addresses as people give them: one, several, or several in one string."""
-        if isinstance(values, str):
-            if len(values) > LONGEST_LIST:
-                raise _refusal(values, f"the list is longer than {LONGEST_LIST} characters")
-            if not values.strip(" \t"):
-                return ()
-            return tuple(map(_parsed, _split(values))) if "," in values else (_parsed(values),)
+        """Take addresses as people give them: one, or a list. One string is one address, wherever it stands.
+
+        Otherwise whoever fills in a form with `x@y.org, victim@z.org` would choose a second recipient. An empty string
+        alone is nobody. Raises InvalidAddress.
+        """
         if isinstance(values, Address):
             return (values,)
-        return tuple(address for value in values for address in cls._each(value))
+        if type(values) is tuple or type(values) is list:  # asked for each message of a million
+            return tuple([value if isinstance(value, Address) else cls.of(value) for value in values])
+        if (text := values if type(values) is str else text_of(values)) is not None:
+            return (_parsed(text),) if text.strip(" \t") else ()
+        if isinstance(values, bytes | bytearray | Mapping) or not isinstance(values, Iterable):
+            raise InvalidAddress(_not_addresses(values), stage="compose")
+        return tuple([value if isinstance(value, Address) else cls.of(value) for value in values])
 
-    @classmethod
-    def _each(cls, value: str | Address) -> tuple[Address, ...]:
-        return cls.parse_list(value) or (cls.parse(value),) if isinstance(value, str) else (value,)
-
-    def named(self, name: str) -> Address:
+    def with_name(self, name: str) -> Address:
         """The same address, under this name. Raises InvalidAddress for what cannot be one."""
+        name = name if type(name) is str else _text("name of an address", name)
         _check_name(name)
         address = object.__new__(Address)
         _values.fill(address, self.local, self.domain, name, self.spec, self.dns_domain, self.narrow)
         return address
+
+    def named(self, *_: object, **__: object) -> NoReturn:
+        """Raise UsageError: an address does not change; `with_name` returns one under another name."""
+        raise UsageError("Address.named(): an address does not change; write address = address.with_name(name)")
+
+    @property
+    def has_long_local_part(self) -> bool:
+        """Whether what stands before the `@` is longer than the 64 octets that every server takes.
+
+        It is sent all the same (RFC 5321 4.5.3.1): SRS, VERP and service desks write such addresses.
+        """
+        return len(self.spec) > USUAL_LOCAL_PART and len(self.spec.rpartition("@")[0].encode()) > USUAL_LOCAL_PART
 
     @property
     def needs_smtputf8(self) -> bool:
@@ -171,9 +194,11 @@ class Address:
 def _parsed(text: str) -> Address:
     """Read one address; the same text is read once, and one that was refused is not kept."""
     if len(text) > LONGEST_TEXT:
-        raise _refusal(text, f"it is longer than {LONGEST_TEXT} characters")
+        raise _refusal(text, f"it is longer than {LONGEST_TEXT} characters, and one string is one address")
     if text.isascii() and (plain := _plain_address(text)):
         return plain
+    if ("," in text or ";" in text) and sum("@" in part for part in pieces_of(text)) > 1:
+        raise _refusal(text, "these are several, and one string is one address; give a list: ['a@x.org', 'b@x.org']")
     control = _CONTROL.search(text)
     if control:
         hint = "HEADER-LINE-BREAK" if _LINE_BREAK.match(control[0]) else ""
@@ -195,7 +220,7 @@ def _plain_address(text: str) -> Address | None:
     local, _, domain = text.partition("@")
     if not (local.isalnum() or _DOT_ATOM.fullmatch(local)) or "=?" in local:
         return None
-    if len(local) > LONGEST_LOCAL_PART or len(text) > LONGEST_ADDRESS:
+    if len(text) > LONGEST_ADDRESS:
         return None
     try:
         domain, dns_domain = _mapped_domain(domain)
@@ -268,7 +293,7 @@ def _what_is_wrong_with(local: str) -> str:
     if ":" in local:
         return "groups and routes are not taken"
     if "," in local or ";" in local:
-        return "several addresses are a list, set apart by commas, and this is the place of one"
+        return "several addresses are a list, ['a@x.org', 'b@x.org'], and this is the place of one"
     return "the part before the @ holds a character that only stands in quotes"
 
 
@@ -283,10 +308,7 @@ def _checked_local(local: str, whole: str) -> str:
         raise _refusal(whole, "=? before the @ would be read as an encoded word")
     if not local.isascii():
         _check_international(local, whole)
-    written = local if _DOT_STRING.fullmatch(local) else _quoted(local)
-    if len(written.encode()) > LONGEST_LOCAL_PART:
-        raise _refusal(whole, f"the part before the @ is longer than {LONGEST_LOCAL_PART} octets")
-    return written
+    return local if _DOT_STRING.fullmatch(local) else _quoted(local)
 
 
 def _check_international(local: str, whole: str) -> None:
@@ -347,11 +369,45 @@ def _international(domain: str) -> tuple[str, str]:
     import idna
 
     try:
-        dns = idna.encode(idna.uts46_remap(domain, std3_rules=True, transitional=False)).decode("ascii")
-        return idna.decode(dns), dns
+        mapped = idna.uts46_remap(domain, std3_rules=True, transitional=False)
+        labels = [_international_label(label) for label in mapped.split(".")]
     except UnicodeError as broken:
         reason = ascii(str(broken))[1:-1]
         raise _Unfit(f"the domain is not an international domain name ({reason})") from broken
+    return ".".join([shown for shown, _ in labels]), ".".join([dns for _, dns in labels])
+
+
+def _international_label(label: str) -> tuple[str, str]:
+    """One label as people read it, and in ASCII (RFC 5891). An A-label of symbols, an emoji, stays as it is written.
+
+    IDNA 2008 has no symbols in names, and so none is mapped to such a label; but domains of this kind are registered,
+    and what the name service is asked for is plain ASCII, in which nothing can look like something else.
+    """
+    import idna
+
+    try:
+        dns = idna.encode(label).decode("ascii")
+        return idna.decode(dns), dns
+    except UnicodeError:
+        if _is_label_of_symbols(label):
+            return label, label
+        raise
+
+
+def _is_label_of_symbols(label: str) -> bool:
+    """Whether it is a well-formed A-label (RFC 5890 2.3.2.1) of letters, marks, numbers and at least one symbol."""
+    import unicodedata
+
+    if not label.isascii() or not label.startswith("xn--"):
+        return False
+    try:
+        said = label[4:].encode("ascii").decode("punycode")
+        if said.encode("punycode").decode("ascii") != label[4:]:
+            return False
+    except (UnicodeError, ValueError, OverflowError):
+        return False
+    kinds = {unicodedata.category(character) for character in said if character not in "\u200d-"}
+    return any(kind[0] == "S" for kind in kinds) and all(kind[0] in "LMNS" for kind in kinds)
 
 
 def _what_is_wrong_with_domain(domain: str) -> str:
@@ -369,7 +425,7 @@ def _what_is_wrong_with_domain(domain: str) -> str:
     if ">" in domain or "<" in domain:
         return "text follows the closing bracket"
     if "," in domain or ";" in domain:
-        return "several addresses are a list, set apart by commas, and this is the place of one"
+        return "several addresses are a list, ['a@x.org', 'b@x.org'], and this is the place of one"
     return "the domain is not made of letters, digits and inner hyphens"
 
 
@@ -399,6 +455,17 @@ def _check_name(name: str) -> None:
 
 def _split(text: str) -> list[str]:
     """Cut a list at its commas, in one pass: not inside quotes, brackets or literals."""
+    parts = pieces_of(text, strict=True)
+    if not all(part.strip(" \t") for part in parts):
+        raise _refusal(text, "nothing stands between two commas")
+    return parts
+
+
+def pieces_of(text: str, *, strict: bool = False) -> list[str]:
+    """Cut a text at commas and semicolons, in one pass: not inside quotes, brackets or literals.
+
+    With `strict` it is a list of RFC 5322: InvalidAddress for a semicolon or a colon, an open quote, and too many.
+    """
     parts: list[str] = []
     start = position = 0
     inside = False
@@ -408,24 +475,53 @@ def _split(text: str) -> list[str]:
             position = stride.end()
             continue
         character = text[position]
-        if character == "," and not inside:
-            parts.append(text[start:position])
-            start = position + 1
-            if len(parts) >= MOST_ADDRESSES:
-                raise _refusal(text, f"the list has more than {MOST_ADDRESSES} addresses")
-        elif character == "<":
+        if character == "<":
             inside = True
         elif character == ">":
             inside = False
-        elif character in ";:" and not inside:
+        elif inside:
+            pass
+        elif character == "," or (character == ";" and not strict):
+            parts.append(text[start:position])
+            start = position + 1
+            if strict and len(parts) >= MOST_ADDRESSES:
+                raise _refusal(text, f"the list has more than {MOST_ADDRESSES} addresses")
+        elif strict and character in ";:":
             raise _refusal(text, "addresses are set apart by commas, and groups are not taken")
-        elif character == '"':
-            raise _refusal(text, "a quote is never closed")
+        if character == '"':
+            if strict:
+                raise _refusal(text, "a quote is never closed")
+            break  # what follows stands in no quotes, and in all of them: it is not cut
         position += 1
     parts.append(text[start:])
-    if not all(part.strip(" \t") for part in parts):
-        raise _refusal(text, "nothing stands between two commas")
     return parts
+
+
+def _one(value: object) -> Address:
+    """One address out of what is not simply text."""
+    if (text := text_of(value)) is not None:
+        return _parsed(text)
+    raise InvalidAddress(_not_addresses(value), stage="compose")
+
+
+def _text(part: str, value: object) -> str:
+    """A part of an address, as text."""
+    if (text := text_of(value)) is not None:
+        return text
+    raise InvalidAddress(f"the {part} is text, not {described(value)}", stage="compose")
+
+
+def _not_addresses(value: object) -> str:
+    """Say what to give in place of something that is no address."""
+    if isinstance(value, Mapping):
+        return 'an address is text, not a mapping; one with a name is "Ada <ada@example.org>"'
+    if isinstance(value, tuple) and len(value) == 2 and "@" not in str(value[0]):
+        return 'an address is text, not a pair; one with a name is "Ada <ada@example.org>", or Address.with_name'
+    if isinstance(value, list | tuple | set | frozenset):
+        return f"one address is expected here, not a {type(value).__name__}"
+    if hasattr(value, "spec") and hasattr(value, "address"):
+        return "an address that came in a letter is not written to unseen: .address is it, or None when it is none"
+    return f"an address is text, not {described(value)}"
 
 
 def _quoted(text: str) -> str:

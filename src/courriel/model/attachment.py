@@ -1,19 +1,27 @@
-"""A file that goes along with a message. Attaching is an act: nothing is a path unless given as one (scar 39)."""
+"""A file that goes along with a message: opened and checked when it is attached, the same file when it is sent.
+
+A string is a path only where a file is asked for: in `attachments=`, `with_attachment` and `Attachment.file`.
+"""
 
 from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
 
 from courriel.errors import InvalidMessage
 from courriel.expressions import expression
-from courriel.model.field import refusal
-from courriel.values import dataclass
+from courriel.model.field import as_text, refusal
+from courriel.model.text import text_of
+from courriel.values import dataclass, field
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from typing import BinaryIO
+    from typing import BinaryIO, TypeAlias
+
+    Attachments: TypeAlias = "str | os.PathLike[str] | Attachment | Iterable[str | os.PathLike[str] | Attachment]"
+    """Files as people give them: paths, and attachments that are made already; one, or a list."""
 
 LONGEST_NAME = 255  # octets: what file systems take
 
@@ -27,6 +35,8 @@ _CONTENT_TYPE = expression(rf'({_TOKEN})/({_TOKEN})((?:; ?{_TOKEN}=(?:{_TOKEN}|"
 _OWN_PARAMETER = expression(r"(?i); ?(?:name|boundary)=")
 _CONTENT_ID = expression(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.@-]{1,200}")
 _UNKNOWN = "application/octet-stream"
+# Without waiting, should a pipe have taken the place of the file meanwhile; in binary, where a system has another way.
+_READ_ONLY = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 # What is attached all day: not worth reading the machine's tables, which take half a megabyte and some milliseconds.
 _COMMON = {
@@ -46,6 +56,21 @@ _COMMON = {
 
 
 @dataclass(frozen=True, slots=True)
+class FileIdentity:
+    """What tells a file from one that takes its place: device, inode, length in octets, time of change (ns)."""
+
+    device: int
+    inode: int
+    size: int
+    changed: int
+
+    @classmethod
+    def of(cls, known: os.stat_result) -> FileIdentity:
+        """The identity of a file that `fstat` describes."""
+        return cls(known.st_dev, known.st_ino, known.st_size, known.st_mtime_ns)
+
+
+@dataclass(frozen=True, slots=True)
 class Attachment:
     """One file in a message: its octets, or where they lie; its name; its type.
 
@@ -62,8 +87,15 @@ class Attachment:
     content_type: str = ""
     inline: bool = False
     content_id: str = ""
+    identity: FileIdentity | None = field(default=None, repr=False, compare=False)
+    """Which file it was when it was attached; another one under the same path is an error. None for octets."""
 
     def __post_init__(self) -> None:
+        for word in ("name", "content_type", "content_id"):
+            if type(getattr(self, word)) is not str:
+                object.__setattr__(self, word, as_text(f"attachment {word}", getattr(self, word)))
+        if not isinstance(self.source, bytes | str):
+            raise refusal("attachment", f"its source is octets, or a path, not {type(self.source).__name__}")
         check_name(self.name)
         object.__setattr__(self, "content_type", _checked_type(self.content_type or _guessed_type(self.name)))
         if self.inline and not self.content_id:
@@ -84,28 +116,18 @@ class Attachment:
         inline: bool = False,
         content_id: str | None = None,
     ) -> Attachment:
-        """Attach the file at `path`; it is looked at now, and read when the message leaves.
+        """Attach the file at `path`: opened, checked and closed now, and read when the message leaves.
 
         Raises InvalidMessage (hint ATTACHMENT-MISSING) when there is none, and for what is no file of this machine:
-        URLs, network shares, devices, directories.
+        URLs, network shares, devices, pipes, folders.
         """
-        where = os.fspath(path)
-        _check_path(where)
-        try:
-            known = os.stat(where)  # noqa: PTH116 - pathlib would be imported for this alone, a megabyte of it
-            if stat.S_ISREG(known.st_mode):
-                # Whether it may be read is better known now than in the middle of a message.
-                open(where, "rb").close()  # noqa: PTH123
-        except (OSError, ValueError) as missing:
-            reason = getattr(missing, "strerror", None) or "there is no such file"
-            text = f"attachment {where!r}: {reason}"
-            raise InvalidMessage(text, stage="compose", hint_id="ATTACHMENT-MISSING") from missing
-        if not stat.S_ISREG(known.st_mode):
-            raise refusal("attachment", f"{where!r} is not a file, but a directory or a device")
+        where = _checked_path(path)
+        known = _looked_at(where)
         named = os.path.basename(where) if name is None else name  # noqa: PTH119
         # Not made shorter: where a link stands, "there/.." is another place than here.
         absolute = os.path.join(os.getcwd(), where)  # noqa: PTH109, PTH118
-        return cls(named, absolute, known.st_size, content_type or "", inline, content_id or "")
+        identity = FileIdentity.of(known)
+        return cls(named, absolute, known.st_size, content_type or "", inline, content_id or "", identity)
 
     @classmethod
     def data(
@@ -118,32 +140,57 @@ class Attachment:
         content_id: str | None = None,
     ) -> Attachment:
         """Attach octets, a stream (which is read to its end, now) or text (which becomes UTF-8): never a path."""
-        if isinstance(content, str):
+        if isinstance(content, bytes | bytearray | memoryview):
+            octets = bytes(content)
+        elif (text := text_of(content)) is not None:
             try:
-                octets = content.encode()
+                octets = text.encode()
             except UnicodeEncodeError as broken:
                 raise refusal("attachment", "the text holds half of a character", "NON-ASCII-TEXT") from broken
-            content_type = _with_charset(content_type or _guessed_type(name))
-        elif isinstance(content, bytes | bytearray | memoryview):
-            octets = bytes(content)
-        else:
+            content_type = _with_charset(content_type or _guessed_type(as_text("attachment name", name)))
+        elif not isinstance(content, str) and hasattr(content, "read"):
             octets = content.read()
             if not isinstance(octets, bytes):
                 raise refusal("attachment", "the stream gives text: open it in binary mode")
+        elif isinstance(content, os.PathLike):
+            raise refusal("attachment", "a path is for with_attachment() or attachments=; here stands the content")
+        else:
+            raise refusal("attachment", f"octets, text or a binary stream, not {type(content).__name__}")
         return cls(name, octets, len(octets), content_type or "", inline, content_id or "")
 
     def read(self) -> bytes:
-        """All its octets. Raises InvalidMessage when the file is gone, or is not as long as it was."""
+        """All its octets. Raises InvalidMessage when the file is gone, or is not the one that was attached."""
         if isinstance(self.source, bytes):
             return self.source
         try:
             with open(self.source, "rb") as file:  # noqa: PTH123
+                check_identity(self, os.fstat(file.fileno()))
                 octets = file.read(self.size + 1)
         except OSError as missing:
             raise gone(self, missing) from missing
         if len(octets) != self.size:
             raise changed(self)
         return octets
+
+
+def attachments_of(given: object) -> tuple[Attachment, ...]:
+    """What `attachments=` takes: attachments, and paths of files, which are looked at now; one alone is a list too.
+
+    Raises InvalidMessage.
+    """
+    if isinstance(given, str | os.PathLike | Attachment) or _is_octets(given) or not isinstance(given, Iterable):
+        given = (given,)
+    return tuple([each if isinstance(each, Attachment) else _attached(each) for each in given])
+
+
+def check_identity(attachment: Attachment, known: os.stat_result) -> None:
+    """Refuse a file that took the place of the one that was attached, or was written to since (`known`: its fstat)."""
+    before = attachment.identity
+    if before is None or FileIdentity.of(known) == before:
+        return
+    if known.st_size != attachment.size:
+        raise changed(attachment)
+    raise replaced(attachment)
 
 
 def gone(attachment: Attachment, why: OSError) -> InvalidMessage:
@@ -155,6 +202,13 @@ def gone(attachment: Attachment, why: OSError) -> InvalidMessage:
 def changed(attachment: Attachment) -> InvalidMessage:
     """The file has another length than when it was attached."""
     return refusal("attachment", f"{attachment.source!r} is not {attachment.size} octets long any more")
+
+
+def replaced(attachment: Attachment) -> InvalidMessage:
+    """Another file lies there, or another content."""
+    return refusal(
+        "attachment", f"{attachment.source!r} was replaced or written to since it was attached: make the message again"
+    )
 
 
 def written_to(attachment: Attachment) -> InvalidMessage:
@@ -182,16 +236,53 @@ def check_name(name: str) -> None:
 # The steps.
 
 
-def _check_path(path: str) -> None:
-    if not isinstance(path, str):
-        raise refusal("attachment", "a path is text")
-    if _URL.match(path):
-        raise refusal("attachment", f"{path!r:.100} is a URL; nothing is fetched, attach a file")
-    if path.startswith(("\\\\", "//")):
-        raise refusal("attachment", f"{path!r:.100} is on another machine; attach a file of this one")
-    last = path.replace("\\", "/").rpartition("/")[2]
-    if _DEVICE.fullmatch(last) or path.startswith("/dev/"):
-        raise refusal("attachment", f"{path!r:.100} is a device, not a file")
+def _attached(given: object) -> Attachment:
+    """One item of `attachments=`: a path by definition."""
+    if isinstance(given, str | os.PathLike):
+        return Attachment.file(given)
+    if _is_octets(given) or hasattr(given, "read"):
+        raise refusal("attachments", "octets need a name: Attachment.data(octets, 'invoice.pdf')")
+    if hasattr(given, "content") and hasattr(given, "name"):
+        # A file of a letter that came in: its type is a stranger's word, so it is not taken over in silence.
+        raise refusal("attachments", "a received file is attached by Attachment.data(file.content, file.name)")
+    raise refusal("attachments", f"the path of a file, or an Attachment, not {type(given).__name__}")
+
+
+def _is_octets(given: object) -> bool:
+    return isinstance(given, bytes | bytearray | memoryview)
+
+
+def _checked_path(path: str | os.PathLike[str]) -> str:
+    where: object = os.fspath(path) if isinstance(path, str | os.PathLike) else path
+    if not isinstance(where, str):
+        raise refusal("attachment", f"a path is text, not {type(where).__name__}")
+    if _URL.match(where):
+        raise refusal("attachment", f"{where!r:.100} is a URL; nothing is fetched, attach a file")
+    if where.startswith(("\\\\", "//", "\\/", "/\\")):
+        raise refusal("attachment", f"{where!r:.100} is on another machine; attach a file of this one")
+    last = where.replace("\\", "/").rpartition("/")[2]
+    if _DEVICE.fullmatch(last) or where.startswith("/dev/"):
+        raise refusal("attachment", f"{where!r:.100} is a device, not a file")
+    return where
+
+
+def _looked_at(where: str) -> os.stat_result:
+    """Open the file, and say what it is: whether it may be read is better known now than in the middle of a message."""
+    try:
+        # Not opened before it is known to be a file: a pipe would wait for its writer, and a device might act.
+        if stat.S_ISREG(os.stat(where).st_mode):  # noqa: PTH116 - pathlib would be imported for this alone
+            descriptor = os.open(where, _READ_ONLY)
+            try:
+                known = os.fstat(descriptor)
+            finally:
+                os.close(descriptor)
+            if stat.S_ISREG(known.st_mode):
+                return known
+    except (OSError, ValueError) as missing:
+        reason = getattr(missing, "strerror", None) or "there is no such file"
+        text = f"attachment {where!r}: {reason}"
+        raise InvalidMessage(text, stage="compose", hint_id="ATTACHMENT-MISSING") from missing
+    raise refusal("attachment", f"{where!r} is not a file, but a folder, a pipe or a device")
 
 
 def _checked_type(content_type: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from courriel import errors
+from courriel.model.text import described, text_of
 from courriel.values import dataclass, field
 
 TYPE_CHECKING = False
@@ -24,18 +25,28 @@ class Password:
     secret: str = field(repr=False)
 
     def __post_init__(self) -> None:
-        for what, text in (("user name", self.user), ("password", self.secret)):
-            if not text:
-                raise errors.InvalidServer(f"an empty {what} cannot log in")
-            check_sayable(what, text)
+        object.__setattr__(self, "user", _text("user name", self.user))
+        object.__setattr__(self, "secret", _text("password", self.secret))
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An OAuth 2 access token; `expires_at` is in seconds since 1970, None when its issuer does not say."""
+    """An OAuth 2 access token; `expires_at` is in seconds since 1970, None when its issuer does not say.
+
+    Raises InvalidServer for what no server can be told: nothing, NUL, a lone surrogate, what is no text.
+    """
 
     value: str = field(repr=False)
     expires_at: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", _text("token", self.value))
+        if self.expires_at is not None and (
+            isinstance(self.expires_at, bool) or not isinstance(self.expires_at, int | float)
+        ):
+            raise errors.InvalidServer(
+                f"expires_at: seconds since 1970, such as moment.timestamp(), not {type(self.expires_at).__name__}"
+            )
 
 
 Fetch: TypeAlias = Callable[[], "Token | str | Awaitable[Token | str]"]
@@ -52,7 +63,12 @@ class TokenSource:
     fetch: Fetch = field(repr=False)
 
     def __post_init__(self) -> None:
-        check_sayable("user name", self.user)
+        object.__setattr__(self, "user", _text("user name", self.user))
+        if not callable(self.fetch):
+            raise errors.InvalidServer(
+                f"a token source calls a function each time it needs a token, and {type(self.fetch).__name__} is none; "
+                "a token that is at hand: TokenSource(user, lambda: token)"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +78,29 @@ class External:
     user: str = ""
 
     def __post_init__(self) -> None:
-        check_sayable("user name", self.user)
+        if self.user != "":
+            object.__setattr__(self, "user", _text("user name", self.user))
 
 
 Credentials: TypeAlias = Password | TokenSource | External
+
+
+def check_credentials(given: object) -> None:
+    """Refuse what a session cannot log in with, and say what to give. Nothing of it is shown. Raises InvalidServer."""
+    if given is None or isinstance(given, Password | TokenSource | External):
+        return
+    match given:
+        case Token():
+            advice = "a token belongs to a user: TokenSource('ada@example.org', lambda: token)"
+        case tuple() | list():
+            advice = "a user name and a password are Password('ada', secret)"
+        case str():
+            advice = "a password belongs to a user: Password('ada', secret)"
+        case _ if callable(given):
+            advice = "a function that returns tokens belongs to a user: TokenSource('ada@example.org', function)"
+        case _:
+            advice = "Password, TokenSource or External is expected"
+    raise errors.InvalidServer(f"credentials: {advice}, not {type(given).__name__}")
 
 
 def check_sayable(what: str, text: str) -> None:
@@ -76,3 +111,18 @@ def check_sayable(what: str, text: str) -> None:
         text.encode()
     except UnicodeEncodeError:
         raise errors.InvalidServer(f"the {what} holds half a character (a lone surrogate)") from None
+
+
+# The steps.
+
+
+def _text(what: str, value: object) -> str:
+    """A text that a mechanism can carry. The text itself is never part of the complaint."""
+    text = text_of(value)
+    if text is None:
+        kind = described(value) if value is not None else "None"
+        raise errors.InvalidServer(f"the {what} is text, not {kind}")
+    if not text:
+        raise errors.InvalidServer(f"an empty {what} cannot log in")
+    check_sayable(what, text)
+    return text

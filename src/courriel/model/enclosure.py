@@ -57,12 +57,14 @@ class Enclosure:
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write it into that folder, and say where: under its own name, or with a number when there is one already.
 
-        Nothing is overwritten, no link is followed, and the file lies in the folder itself, whatever the letter says.
+        The folder is made when it is missing, for oneself alone. Nothing is overwritten, no link is followed, and the
+        file lies in the folder itself, whatever the letter says.
         Raises OSError, as `open` does; then nothing is left behind.
         """
         from pathlib import Path
 
         content = self.content
+        Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         for number in range(1, _MOST_NUMBERS + 1):
             path = Path(folder) / numbered(self.name, number)
             try:

@@ -27,6 +27,7 @@ class Return(Enum):
     HEADERS = "HDRS"
 
 
+_USE_OF = "an envelope is made of values of Address; Envelope.of(sender, recipients) takes text"
 _ENVID = expression(r"[\x21-\x7e]{1,100}")
 
 
@@ -47,16 +48,26 @@ class Envelope:
     require_tls: bool = False
 
     def __post_init__(self) -> None:
-        if not self.recipients:
+        sender, recipients = self.sender, self.recipients
+        if type(recipients) is not tuple or not (sender is None or isinstance(sender, Address)):
+            raise errors.InvalidMessage(_USE_OF, stage="compose")
+        for recipient in recipients:
+            if not isinstance(recipient, Address):
+                raise errors.InvalidMessage(_USE_OF, stage="compose")
+        if not recipients:
             raise errors.InvalidMessage("no recipient was given", stage="compose", hint_id="NO-RECIPIENT")
         if self.notify:
             self._check_notify()
+        if self.require_tls is not False and self.require_tls is not True:
+            raise errors.InvalidMessage(f"require_tls: True or False, not {self.require_tls!r:.50}", stage="compose")
         if self.ret is not None and not isinstance(self.ret, Return):
             raise errors.InvalidMessage("RET: Return.FULL or Return.HEADERS, not text", stage="compose")
-        if self.envid and not _ENVID.fullmatch(self.envid):
+        if self.envid and not (isinstance(self.envid, str) and _ENVID.fullmatch(self.envid)):
             raise errors.InvalidMessage("ENVID: 1 to 100 printable ASCII characters, no space", stage="compose")
 
     def _check_notify(self) -> None:
+        if isinstance(self.notify, str | bytes | Notify) or not isinstance(self.notify, Iterable):
+            raise errors.InvalidMessage("NOTIFY: a set of courriel.Notify, {Notify.FAILURE}", stage="compose")
         if not all(isinstance(wish, Notify) for wish in self.notify):
             raise errors.InvalidMessage("NOTIFY: values of courriel.Notify, not text", stage="compose")
         if Notify.NEVER in self.notify and len(self.notify) > 1:
@@ -68,11 +79,11 @@ class Envelope:
     ) -> Envelope:
         """Make an envelope out of addresses as people write them; a recipient named twice stands once.
 
+        One string is one recipient; more are a list.
+
         Raises InvalidAddress for what is not an address.
         """
-        if isinstance(recipients, str | Address):
-            recipients = (recipients,)
-        unique = {address.spec: address for address in map(Address.of, recipients)}
+        unique = {address.spec: address for address in _all_of(recipients)}
         origin = None if sender is None or sender == "" else Address.of(sender)
         return cls(origin, tuple(unique.values()), **options)  # type: ignore[arg-type]
 
@@ -95,3 +106,11 @@ class Envelope:
     def wants_reports(self) -> bool:
         """Whether anything of it is said in the words of the DSN extension."""
         return bool(self.notify or self.ret or self.envid)
+
+
+# The steps.
+
+
+def _all_of(recipients: Address | str | Iterable[Address | str]) -> tuple[Address, ...]:
+    """One or several; an empty text is an address that is none, and not nobody."""
+    return (Address.of(recipients),) if isinstance(recipients, str) else Address.all_of(recipients)

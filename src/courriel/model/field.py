@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from courriel.errors import InvalidMessage
 from courriel.expressions import expression
+from courriel.model.text import described, text_of
 
 LONGEST_VALUE = 16_384  # characters of one header value; servers refuse header blocks somewhere above 64 kB
 LONGEST_NAME = 76  # characters of one header name, so that it fits on a line (RFC 5322 2.1.1)
@@ -17,7 +18,9 @@ _CONTROL = expression("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _LINE_BREAK = "\r\n\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 _NAME = expression(r"[A-Za-z0-9][A-Za-z0-9!#$%&'*+.^_`|~-]*")
 _MESSAGE_ID = expression(r"<[!-;=?A-~]+@[!-;=?A-~]+>")
-_SOME_ID = expression(r"<[!-;=?-~]+>")
+# Ids of others: in brackets, with spaces within perhaps, or one word.
+_SOME_ID = expression(r"<[!-;=?-~]+(?: +[!-;=?-~]+)*>|[!-;=?-~]+")
+_ONE_ID = expression(r"<[^<>]*>|[^\s<>]+|[<>]")
 # A reader who decodes where nothing is encoded would find a line break in it (RFC 2047 5 forbids that; many do).
 _ENCODED = "=?"
 _LINK = expression(r"(?:https?|mailto):[!-;=?-~]+")
@@ -53,6 +56,16 @@ def refusal(field: str, reason: str, hint_id: str = "") -> InvalidMessage:
     return InvalidMessage(f"{field}: {reason}", stage="compose", hint_id=hint_id)
 
 
+def as_text(field: str, value: object) -> str:
+    """Take what stands for a text: a kind of `str`, or a lazy one, whose `str()` is the text (Django's gettext_lazy).
+
+    Raises InvalidMessage, with what makes text of it, for everything else.
+    """
+    if (text := text_of(value)) is not None:
+        return text
+    raise refusal(field, f"text is expected, not {described(value)}")
+
+
 def check_text(field: str, value: str) -> None:
     """Refuse what cannot stand in a header value: line breaks above all, which is how one header becomes two."""
     if (value.isascii() and value.isprintable()) or not (control := _CONTROL.search(value)):
@@ -83,16 +96,13 @@ def check_body(field: str, value: str) -> None:
 
 def checked_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     """Check headers that a caller adds: their names are tokens, and none that has a field of its own."""
-    given: Iterable[tuple[str, str]]
-    # A mapping is one of names to values: pyright thinks of one of pairs to anything, too.
-    given = headers.items() if isinstance(headers, Mapping) else headers  # pyright: ignore[reportAssignmentType]
-    pairs: tuple[tuple[str, str], ...] = tuple(given)
+    pairs = pairs_of(headers)
     for name, value in pairs:
         if not _NAME.fullmatch(name) or len(name) > LONGEST_NAME:
             raise refusal("headers", f"{name!r:.100} is not the name of a header")
         known = _OWN_FIELDS.get(name.lower())
         if name.lower().startswith("content-"):
-            known = "use text=, html= and attach()"
+            known = "use text=, html= and attachments="
         elif name.lower().startswith("resent-"):
             known = "a message that is resent is a ready message, Message.parse()"
         if known:
@@ -101,25 +111,64 @@ def checked_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> t
     return pairs
 
 
+def pairs_of(headers: object) -> tuple[tuple[str, str], ...]:
+    """Header fields as pairs of texts, out of a mapping or of pairs. Raises InvalidMessage for what is neither."""
+    given: object = headers.items() if isinstance(headers, Mapping) else headers
+    pairs: list[tuple[str, str]] = []
+    for each in _listed("headers", given, "a mapping of names to values, or pairs of them"):
+        if isinstance(each, str | bytes) or not isinstance(each, Iterable):
+            raise refusal("headers", f"a mapping of names to values, or pairs of them, not {type(each).__name__}")
+        pair: tuple[object, ...] = tuple(each)
+        if len(pair) != 2:
+            raise refusal("headers", f"a pair is a name and a value, not {len(pair)} things")
+        name = as_text("headers", pair[0])
+        pairs.append((name, as_text(name if _NAME.fullmatch(name) else "headers", pair[1])))
+    return tuple(pairs)
+
+
 def checked_id(field: str, value: str) -> str:
     """Check the id of this very message: `<left@right>`, in ASCII (RFC 5322 3.6.4)."""
+    value = value if type(value) is str else as_text(field, value)
     if not _MESSAGE_ID.fullmatch(value) or len(value) > LONGEST_ID or _ENCODED in value:
         raise refusal(field, f"a message id is <left@right>, in ASCII and without spaces, not {value!r:.100}")
     return value
 
 
 def checked_ids(field: str, value: str | Iterable[str]) -> tuple[str, ...]:
-    """Check ids of other messages: as they came, so long as they stand in brackets and can be told apart."""
-    ids = tuple(value.split()) if isinstance(value, str) else tuple(value)
+    """Check ids of other messages: as they came, strict or not, so long as they are ASCII and can be told apart.
+
+    What others called their message is repeated, not judged (RFC 5322 3.6.4): `<no at sign>`, or no brackets at all.
+    """
+    text = text_of(value)
+    ids: tuple[str, ...]
+    if text is not None:
+        check_text(field, text)
+        ids = split_ids(text)
+    else:
+        ids = tuple([as_text(field, each) for each in _listed(field, value, "one message id, or several")])
     for each in ids:
-        if not _SOME_ID.fullmatch(each) or len(each) > LONGEST_ID or _ENCODED in each:
-            raise refusal(field, f"a message id stands in angle brackets, <left@right>, unlike {each!r:.100}")
+        if not is_repeatable_id(each):
+            raise refusal(
+                field,
+                "a message id is in ASCII, at best <left@right>; more than one are a list, or stand apart by spaces; "
+                f"not {each!r:.100}",
+            )
     return ids
+
+
+def split_ids(text: str) -> tuple[str, ...]:
+    """The ids in a text: what stands in angle brackets, spaces included, and the words between; or the text itself."""
+    return tuple(_ONE_ID.findall(text)) if "<" in text else (text.strip(),)
+
+
+def is_repeatable_id(text: str) -> bool:
+    """Whether an id of another message can stand in our header as it came: it is neither folded nor encoded there."""
+    return _SOME_ID.fullmatch(text) is not None and len(text) <= LONGEST_ID and _ENCODED not in text
 
 
 def checked_links(field: str, value: str | Iterable[str]) -> tuple[str, ...]:
     """Check where a reader can unsubscribe: https or mailto, without angle brackets (RFC 2369)."""
-    links = (value,) if isinstance(value, str) else tuple(value)
+    links = texts_of(field, value)
     for each in links:
         if not _LINK.fullmatch(each) or len(each) > LONGEST_ID:
             raise refusal(
@@ -128,3 +177,21 @@ def checked_links(field: str, value: str | Iterable[str]) -> tuple[str, ...]:
         if _ENCODED in each:
             raise refusal(field, f"=? would be read as an encoded word, and is written =%3F in a link: {each!r:.100}")
     return links
+
+
+def texts_of(field: str, value: object) -> tuple[str, ...]:
+    """One text, or several, as people give them. Raises InvalidMessage."""
+    text = text_of(value)
+    if text is not None:
+        return (text,)
+    return tuple([as_text(field, each) for each in _listed(field, value, "one text, or a list of them")])
+
+
+# The steps.
+
+
+def _listed(field: str, value: object, wanted: str) -> Iterable[object]:
+    """Several of something. Raises InvalidMessage for what cannot be gone through."""
+    if isinstance(value, bytes | bytearray) or not isinstance(value, Iterable):
+        raise refusal(field, f"{wanted}, not {described(value)}")
+    return value

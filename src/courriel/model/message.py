@@ -6,9 +6,11 @@ import os
 from collections.abc import Iterable, Mapping
 from enum import Enum
 
+from courriel.errors import InvalidAddress, UsageError
 from courriel.model.address import Address
 from courriel.model.envelope import Envelope, Notify
 from courriel.model.field import (
+    as_text,
     check_body,
     check_text,
     checked_headers,
@@ -24,13 +26,15 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from typing import BinaryIO
+    from pathlib import Path
+    from typing import BinaryIO, NoReturn
 
-    from courriel.model.attachment import Attachment
+    from courriel.model.attachment import Attachment, Attachments
     from courriel.model.ready import ReadyMessage
+    from courriel.model.replying import Answerable
 
 Addresses = str | Address | Iterable[str | Address]
-"""Addresses as people give them: one, several, or several in one string, set apart by commas."""
+"""Addresses as people give them: one, or a list. One string is one address, whatever commas stand in it."""
 
 
 class Priority(Enum):
@@ -43,9 +47,10 @@ class Priority(Enum):
 
 @dataclass(frozen=True, slots=True, init=False)
 class Message:
-    """A message as a person thinks of it. Its Message-ID and Date are made once, when it is made (scar 4).
+    """A message as a person thinks of it. Its Message-ID and Date are made once, when it is made.
 
-    Bcc recipients stand in the envelope only; nothing of them is ever written into the message (scar 35).
+    It never changes: what begins with `with_` returns another message. Bcc recipients stand in the envelope only;
+    nothing of them is ever written into the message.
     """
 
     sender: Address
@@ -79,7 +84,7 @@ class Message:
         subject: str = "",
         text: str = "",
         html: str = "",
-        attachments: Iterable[Attachment] = (),
+        attachments: Attachments = (),
         priority: Priority | str = Priority.NORMAL,
         read_receipt: bool | str | Address | None = None,
         delivery_receipt: bool = False,
@@ -93,6 +98,9 @@ class Message:
     ) -> None:
         """Make a message out of what people write.
 
+        `to`, `cc`, `bcc` and `reply_to` are one address or a list; one string is one address. `attachments` are paths
+        of files, which are opened, checked and closed now and have to be the same when the message leaves, or values of
+        Attachment.
         `text` is made from `html` when only that is given. `read_receipt` asks the reader's program to say that it was
         read: True means that the answer goes to the sender. `delivery_receipt` asks the servers for a report of success
         or failure (DSN). `one_click` says that the https link of `list_unsubscribe` takes a POST (RFC 8058).
@@ -100,20 +108,36 @@ class Message:
         """
         if not sender:
             raise refusal("sender", "a message comes from somebody; no sender was given")
-        origin = Address.of(sender)
-        to = Address.all_of(to)
-        cc = Address.all_of(cc) if cc else ()
-        bcc = Address.all_of(bcc) if bcc else ()
-        reply_to = Address.all_of(reply_to) if reply_to else ()
+        field = "sender"
+        try:
+            origin = Address.of(sender)
+            field = "to"
+            to = Address.all_of(to) if to else ()
+            field = "cc"
+            cc = Address.all_of(cc) if cc else ()
+            field = "bcc"
+            bcc = Address.all_of(bcc) if bcc else ()
+            field = "reply_to"
+            reply_to = Address.all_of(reply_to) if reply_to else ()
+        except InvalidAddress as wrong:
+            raise _named(field, wrong) from wrong
         if not (to or cc or bcc):
             raise refusal("to, cc, bcc", "no recipient was given", "NO-RECIPIENT")
+        if type(subject) is not str:
+            subject = as_text("subject", subject)
         check_text("subject", subject)
+        if type(text) is not str:
+            text = as_text("text", text)
         check_body("text", text)
         if html != "":
+            html = html if type(html) is str else as_text("html", html)
             check_body("html", html)
-        attachments = tuple(attachments)
+        files = _files(attachments) if attachments != () else ()
         if not isinstance(priority, Priority):
             priority = _priority(priority)
+        if delivery_receipt is not False or one_click is not False:
+            delivery_receipt = _yes_or_no("delivery_receipt", delivery_receipt)
+            one_click = _yes_or_no("one_click", one_click)
         if read_receipt is not None:
             read_receipt = _receipt_address(read_receipt, origin)
         headers = checked_headers(headers) if headers else ()
@@ -128,7 +152,7 @@ class Message:
         if one_click and not any(link.startswith("https:") for link in links):
             raise refusal("one_click", "it needs an https link in list_unsubscribe (RFC 8058)")
         _values.fill(
-            self, origin, to, cc, bcc, reply_to, subject, text, html, attachments, priority, read_receipt,
+            self, origin, to, cc, bcc, reply_to, subject, text, html, files, priority, read_receipt,
             delivery_receipt, headers, message_id, date, in_reply_to, references, links, one_click,
         )  # fmt: skip
 
@@ -137,9 +161,82 @@ class Message:
         """Take a message that is written already, as it is: see `ReadyMessage.parse`."""
         from courriel.model.ready import ReadyMessage
 
+        if not isinstance(raw, bytes | bytearray | memoryview):
+            advice = "text.encode() makes them of a text" if isinstance(raw, str) else "a file is read by .read_bytes()"
+            raise refusal("message", f"a mail is octets, not {type(raw).__name__}; {advice}")
         return ReadyMessage.parse(raw, normalise=normalise)
 
-    def attach(
+    @classmethod
+    def replying_to(
+        cls,
+        letter: Answerable,
+        *,
+        sender: str | Address,
+        text: str = "",
+        html: str = "",
+        to: Addresses | None = None,
+        cc: Addresses = (),
+        bcc: Addresses = (),
+        reply_to: Addresses = (),
+        subject: str | None = None,
+        everybody: bool = False,
+        quote: bool | str = False,
+        attachments: Attachments = (),
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+    ) -> Message:
+        """Make an answer to a letter that was received.
+
+        It goes to the letter's Reply-To, or else its sender, unless `to` says otherwise; with `everybody`, those of its
+        To and Cc get a copy, the `sender` apart. The subject is the letter's behind `Re: `. In-Reply-To and References
+        continue the conversation (RFC 5322 3.6.4), also where the letter's Message-ID is not one by the letter of the
+        RFC. With `quote` its text follows yours, each line behind `> `, under a line that says who wrote it; a text
+        given as `quote` is that line. Of HTML that came, the text is quoted.
+
+        Raises InvalidMessage when the letter names nobody who can be answered, and what the making of a message raises.
+        """
+        from courriel.model import replying
+
+        replying.check_letter(letter)
+        origin = _address("sender", sender)
+        recipients = replying.answered(letter) if to is None else _addresses("to", to)
+        copies = _addresses("cc", cc) if cc else ()
+        if everybody:
+            copies += replying.others(letter, origin, *recipients, *copies)
+        if quote:
+            line = quote if isinstance(quote, str) else replying.introduction_of(letter)
+            if text or not html:
+                text = f"{text.rstrip()}\n\n".lstrip("\n") + replying.quoted(letter, line)
+            if html:
+                html += replying.quoted_html(letter, line)
+        in_reply_to, references = replying.threading(letter)
+        return cls(
+            sender=origin, to=recipients, cc=copies, bcc=bcc, reply_to=reply_to,
+            subject=replying.subject_of(letter) if subject is None else subject,
+            text=text, html=html, attachments=attachments, headers=headers,
+            in_reply_to=in_reply_to, references=references,
+        )  # fmt: skip
+
+    def as_bytes(self) -> bytes:
+        """Write it as a mail: octets that any server takes, lines ended by CRLF, Bcc left out; always the same.
+
+        Raises InvalidMessage for an attached file that is gone or was replaced.
+        """
+        from courriel.wire.mime import build
+
+        return bytes(build(self, utf8=True))
+
+    def preview(self, path: str | os.PathLike[str] | None = None, *, browser: bool = True) -> Path:
+        """Write the page that a reader will see, open it in the browser, and return where it lies.
+
+        Without a `path` it is a file among the temporary ones, which nobody else can read and which stays. The HTML
+        stands in a frame where no script runs and nothing is fetched; its own images are shown, those on the web are
+        not. A message without HTML shows its text. With `browser=False` nothing is opened. Raises OSError.
+        """
+        from courriel.model.preview import preview
+
+        return preview(self, path, browser=browser)
+
+    def with_attachment(
         self,
         path: str | os.PathLike[str],
         *,
@@ -148,16 +245,17 @@ class Message:
         inline: bool = False,
         content_id: str | None = None,
     ) -> Message:
-        """The same message, with the file at `path`. An `inline` one is shown where the HTML says `cid:` and its id.
+        """Return another message: this one, with the file at `path`. This one stays as it is.
 
-        Raises InvalidMessage at once when there is no such file, and for URLs, network shares, devices, directories.
+        An `inline` file is shown where the HTML says `cid:` and its id. Raises InvalidMessage at once when there is no
+        such file, and for URLs, network shares, devices, pipes, folders.
         """
         from courriel.model.attachment import Attachment
 
         file = Attachment.file(path, name=name, content_type=content_type, inline=inline, content_id=content_id)
         return replace(self, attachments=(*self.attachments, file))
 
-    def attach_data(
+    def with_data(
         self,
         content: bytes | str | BinaryIO,
         name: str,
@@ -166,11 +264,22 @@ class Message:
         inline: bool = False,
         content_id: str | None = None,
     ) -> Message:
-        """The same message, with these octets, this stream (read now) or this text as a file, never as a path."""
+        """Return another message: this one, with these octets, this stream (read now) or this text as a file.
+
+        `content` is never taken for a path. This one stays as it is.
+        """
         from courriel.model.attachment import Attachment
 
         file = Attachment.data(content, name, content_type=content_type, inline=inline, content_id=content_id)
         return replace(self, attachments=(*self.attachments, file))
+
+    def attach(self, *_: object, **__: object) -> NoReturn:
+        """Raise UsageError: a message does not change. Give `attachments=`, or use `with_attachment`."""
+        raise no_attach("message")
+
+    def attach_data(self, *_: object, **__: object) -> NoReturn:
+        """Raise UsageError: a message does not change. Use `with_data`."""
+        raise no_attach_data("message")
 
     @property
     def recipients(self) -> tuple[Address, ...]:
@@ -195,15 +304,66 @@ class Message:
             return Envelope(self.sender, self.recipients)
         return Envelope.of(
             self.sender if sender is None else sender,
-            self.recipients if to is None else Address.all_of(to),
+            self.recipients if to is None else to,
             notify=_SUCCESS_AND_FAILURE if self.delivery_receipt else frozenset(),
         )
+
+
+def no_attach(noun: str) -> UsageError:
+    """What is said to those who expect `attach` to change a message or a template, as elsewhere it does."""
+    kind = noun.capitalize()
+    return UsageError(
+        f"attach(): a {noun} does not change, and the file would not leave; write {kind}(..., "
+        f'attachments=["invoice.pdf"]), or {noun} = {noun}.with_attachment("invoice.pdf")',
+        stage="compose",
+    )
+
+
+def no_attach_data(noun: str) -> UsageError:
+    """The same for octets."""
+    return UsageError(
+        f"attach_data(): a {noun} does not change, and the file would not leave; "
+        f'write {noun} = {noun}.with_data(octets, "invoice.pdf")',
+        stage="compose",
+    )
 
 
 # The steps.
 
 _values = Filler(Message)
 _SUCCESS_AND_FAILURE = frozenset((Notify.SUCCESS, Notify.FAILURE))
+
+
+def _named(field: str, wrong: InvalidAddress) -> InvalidAddress:
+    return InvalidAddress(f"{field}: {wrong}", stage="compose", hint_id=wrong.hint_id)
+
+
+def _address(field: str, value: str | Address) -> Address:
+    """One address of a field, which is named when it is none."""
+    try:
+        return Address.of(value)
+    except InvalidAddress as wrong:
+        raise _named(field, wrong) from wrong
+
+
+def _addresses(field: str, values: Addresses) -> tuple[Address, ...]:
+    """The addresses of a field, which is named when one of them is none."""
+    try:
+        return Address.all_of(values)
+    except InvalidAddress as wrong:
+        raise _named(field, wrong) from wrong
+
+
+def _files(given: Attachments) -> tuple[Attachment, ...]:
+    from courriel.model.attachment import attachments_of
+
+    return attachments_of(given)
+
+
+def _yes_or_no(field: str, value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise refusal(field, f"True or False, not {value!r:.50}")
 
 
 def _priority(word: str) -> Priority:
@@ -216,10 +376,14 @@ def _priority(word: str) -> Priority:
 def _receipt_address(wish: bool | str | Address | None, sender: Address) -> Address | None:
     if wish is True:
         return sender
-    return Address.of(wish) if wish else None
+    return _address("read_receipt", wish) if wish else None
 
 
 def _checked_date(date: datetime) -> datetime:
+    from datetime import datetime
+
+    if not isinstance(date, datetime):
+        raise refusal("date", f"a datetime with a time zone, not {type(date).__name__}")
     if date.utcoffset() is None:
         raise refusal(
             "date", "it has no time zone, and a reader elsewhere could not tell when that was: .astimezone() adds one"

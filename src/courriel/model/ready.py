@@ -175,7 +175,7 @@ def _all_in(values: list[str]) -> tuple[Address, ...]:
     found: tuple[Address, ...] = ()
     for value in values:
         group = _GROUP.fullmatch(value) if ":" in value else None
-        found += Address.all_of(group[1] if group else value)
+        found += Address.parse_list(group[1] if group else value)
     return found
 
 

@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 
+from courriel.errors import UsageError
 from courriel.reply import Reply
 from courriel.values import dataclass, replace
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 
 class Outcome(Enum):
@@ -59,9 +65,13 @@ class Receipt:
                 return False
         return True
 
-    def noting(self, *notes: str) -> Receipt:
+    def with_notes(self, *notes: str) -> Receipt:
         """The same receipt with something more to say about it."""
         return replace(self, notes=self.notes + notes) if notes else self
+
+    def noting(self, *_: object) -> NoReturn:
+        """Raise UsageError: a receipt does not change; `with_notes` returns one that says more."""
+        raise UsageError("Receipt.noting(): a receipt does not change; write receipt = receipt.with_notes(…)")
 
     def to_dict(self) -> dict[str, object]:
         """The receipt as plain values, for JSON."""

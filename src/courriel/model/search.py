@@ -62,10 +62,7 @@ class Search:
                 value = getattr(self, name)
                 if value is not None:
                     check(name, value)
-        pairs = tuple(self.header.items() if isinstance(self.header, Mapping) else self.header)
-        for name, value in pairs:
-            _text("header", name)
-            _sayable("header", value)
+        pairs = _pairs(self.header)
         object.__setattr__(self, "header", pairs)
         for name in ("keyword", "not_keyword"):
             object.__setattr__(self, name, _words(name, getattr(self, name)))
@@ -89,6 +86,23 @@ def checked_uids(uids: object) -> tuple[int, ...]:
 
 
 # The steps.
+
+
+def _pairs(header: object) -> tuple[tuple[str, str], ...]:
+    """The fields and what is looked for in them, out of a mapping or of pairs."""
+    wanted = 'a field and what it holds, {"List-Id": "lists.example.org"}'
+    given: object = header.items() if isinstance(header, Mapping) else header
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise errors.UsageError(f"search: header={header!r:.80}: {wanted}")
+    pairs: list[tuple[str, str]] = []
+    for each in given:
+        pair = tuple(each) if isinstance(each, Iterable) and not isinstance(each, str | bytes) else ()
+        if len(pair) != 2:
+            raise errors.UsageError(f"search: header={header!r:.80}: {wanted}")
+        _text("header", pair[0])
+        _sayable("header", pair[1])
+        pairs.append(pair)
+    return tuple(pairs)
 
 
 def _flag(name: str, value: object) -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
 
 from courriel import errors
 from courriel.expressions import expression
+from courriel.model.text import text_of
 from courriel.values import dataclass, field, replace
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from typing import NoReturn, TypeVar
+
+    AnyEnum = TypeVar("AnyEnum", bound=Enum)
+
     from courriel.model.trust import ClientCertificate, Trust
 
 
@@ -38,6 +44,7 @@ _IMAP_PORTS = {Security.TLS: 993, Security.STARTTLS: 143, Security.NONE: 143, Se
 _NAME = expression(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?")
 _EHLO = expression(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f.:]+\]|\[IPv6:[0-9A-Fa-f.:]+\]")
 _ADDRESS = expression(r"[0-9A-Fa-f:.]+(?:%[A-Za-z0-9]+)?")
+_WITH_PORT = expression(r"[A-Za-z0-9.-]+:[0-9]{1,5}|\[[0-9A-Fa-f:.]+\]:[0-9]{1,5}")
 _LOOPBACK = expression(r"(?i)localhost\.?|127(?:\.\d{1,3}){3}|::1|/.*")
 
 
@@ -68,7 +75,7 @@ class Timeouts:
             limit = getattr(self, name)
             if limit is None and name == "total":
                 continue
-            if not (isinstance(limit, int | float) and 0 < limit < float("inf")):
+            if isinstance(limit, bool) or not (isinstance(limit, int | float) and 0 < limit < float("inf")):
                 raise errors.InvalidServer(f"time limit {name}: {limit!r} is not a finite number of seconds above zero")
 
     @classmethod
@@ -99,7 +106,8 @@ class Server:
     address literal of the line. `auth` restricts the mechanisms, in lower case and in order of preference; empty means
     the strongest offered. Credentials never cross a clear line to another machine unless `allow_clear_credentials` says
     so. With `binary` files leave as they are, without base64, where the server takes them so (BINARYMIME and CHUNKING,
-    RFC 3030): a quarter less on the line. Raises InvalidServer.
+    RFC 3030): a quarter less on the line. `security` and `dialect` may be given as words, "starttls". Raises
+    InvalidServer for what is of another kind than it should be.
     """
 
     host: str
@@ -117,21 +125,49 @@ class Server:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "host", _checked_host(self.host))
+        if not (isinstance(self.security, Security) and isinstance(self.dialect, Dialect)):
+            object.__setattr__(self, "security", _word("security", Security, self.security))
+            object.__setattr__(self, "dialect", _word("dialect", Dialect, self.dialect))
+        self._check_kinds()
         if self.tls_name:
             object.__setattr__(self, "tls_name", _checked_host(self.tls_name))
         if not self.port:
             object.__setattr__(self, "port", usual_port(self.dialect, self.security))
         if isinstance(self.port, bool) or not isinstance(self.port, int) or not 0 < self.port < 65536:
             raise errors.InvalidServer(f"port {self.port!r}: a port is a number from 1 to 65535")
-        if self.ehlo_name and not _EHLO.fullmatch(self.ehlo_name):
+        if self.ehlo_name and not (isinstance(self.ehlo_name, str) and _EHLO.fullmatch(self.ehlo_name)):
             raise errors.InvalidServer(
                 f"EHLO name {self.ehlo_name!r}: a host name in ASCII, or an address as [192.0.2.1]"
             )
 
-    def speaking(self, dialect: Dialect) -> Server:
+    def with_dialect(self, dialect: Dialect) -> Server:
         """The same server for another conversation: its port follows, unless it was given another than the usual."""
         usual = self.port == usual_port(self.dialect, self.security)
         return replace(self, dialect=dialect, port=0 if usual else self.port)
+
+    def speaking(self, *_: object, **__: object) -> NoReturn:
+        """Raise UsageError: a server does not change; `with_dialect` returns one for another conversation."""
+        raise errors.UsageError("Server.speaking(): a server does not change; write server = server.with_dialect(…)")
+
+    def _check_kinds(self) -> None:
+        """Refuse what is of another kind than the field, now and not when the line is opened."""
+        from courriel.model.trust import ClientCertificate, Trust  # noqa: PLC0415 - not before there is a server
+
+        if not isinstance(self.trust, Trust):
+            raise errors.InvalidServer(f"trust: Trust.system(), or Trust.file(path), not {type(self.trust).__name__}")
+        if self.client_certificate is not None and not isinstance(self.client_certificate, ClientCertificate):
+            raise errors.InvalidServer(
+                f"client_certificate: a value of ClientCertificate, not {type(self.client_certificate).__name__}"
+            )
+        if not isinstance(self.timeouts, Timeouts):
+            raise errors.InvalidServer(
+                f"timeouts: Timeouts.silence(10), or Timeouts(connect=…), not {type(self.timeouts).__name__}"
+            )
+        if self.auth != ():
+            object.__setattr__(self, "auth", _mechanisms(self.auth))
+        for name in ("allow_clear_credentials", "binary"):
+            if not isinstance(getattr(self, name), bool):
+                raise errors.InvalidServer(f"{name}: True or False, not {getattr(self, name)!r:.50}")
 
     @property
     def local(self) -> bool:
@@ -163,6 +199,14 @@ def usual_port(dialect: Dialect, security: Security) -> int:
 
 def _checked_host(host: str) -> str:
     """The host as it is asked for: a name in ASCII, an IP address, or a path; everything else is refused."""
+    host = text_of(host) or ""
+    if "://" in host:
+        raise errors.InvalidServer(
+            "host: a name such as smtp.example.org; a URL is read by courriel.send(via=…), courriel.mailbox(…) "
+            "and Route.parse(…)",
+            stage="compose",
+            hint_id="HOST-MALFORMED",
+        )
     if host.startswith("/") and "\0" not in host and host.isprintable():
         return host
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
@@ -177,11 +221,34 @@ def _checked_host(host: str) -> str:
             and all(0 < len(part) < 64 for part in name.rstrip(".").split("."))
         ):
             return name
+    advice = "a port is given beside it: Server(host, 587)" if _WITH_PORT.fullmatch(host) else "and nothing else"
     raise errors.InvalidServer(
-        f"{host!r} is not the name of a server: a name such as smtp.example.org, or an IP address, and nothing else",
+        f"{host!r} is not the name of a server: a name such as smtp.example.org, or an IP address; {advice}",
         stage="compose",
         hint_id="HOST-MALFORMED",
     )
+
+
+def _word(field: str, kind: type[AnyEnum], given: object) -> AnyEnum:
+    """A member of an enumeration, or its word in any case; the others are said when it is none of them."""
+    if isinstance(given, kind):
+        return given
+    for member in kind:
+        if isinstance(given, str) and given.lower() in (str(member.value), member.name.lower()):
+            return member
+    words = ", ".join(f'"{member.value}"' for member in kind)
+    raise errors.InvalidServer(f"{field}: one of {words}, or of courriel.{kind.__name__}, not {given!r:.50}")
+
+
+def _mechanisms(given: object) -> tuple[str, ...]:
+    """The mechanisms that may be used: one word, or several, in lower case."""
+    listed = (given,) if isinstance(given, str) else tuple(given) if isinstance(given, Iterable) else (None,)
+    words: list[str] = []
+    for each in listed:
+        if not isinstance(each, str) or not each:
+            raise errors.InvalidServer(f'auth: mechanisms such as ("plain", "login"), not {given!r:.80}')
+        words.append(each.lower())
+    return tuple(words)
 
 
 def _to_ascii(host: str) -> str:

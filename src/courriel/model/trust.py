@@ -15,7 +15,7 @@ from courriel.values import dataclass, field, replace
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from typing import TypeAlias
+    from typing import NoReturn, TypeAlias
 
 Path: TypeAlias = "str | os.PathLike[str]"
 
@@ -79,6 +79,10 @@ class Trust:
     @classmethod
     def data(cls, pem: str | bytes) -> Trust:
         """The certificates in this text (PEM), as in `file`. Whatever else it holds, a private key too, is not kept."""
+        if not isinstance(pem, str | bytes | bytearray):
+            raise errors.InvalidServer(
+                f"certificates are text (PEM), not {type(pem).__name__}; a path is Trust.file(path)"
+            )
         text = pem.encode("utf-8", "replace") if isinstance(pem, str) else bytes(pem)
         return cls(authorities=certificates_in(text))
 
@@ -92,7 +96,7 @@ class Trust:
 
         A pin alone replaces every other check. The server must hold the private key of the pinned certificate, and
         that is all: neither who issued it, nor its dates, nor the names in it are looked at. Use
-        `Trust.system().pinned(...)` to have the usual checks too.
+        `Trust.system().with_pins(...)` to have the usual checks too.
         """
         return cls(pins=tuple(_fingerprint(text) for text in fingerprints))
 
@@ -110,7 +114,7 @@ class Trust:
         """The union that `words()` wrote: "system", "bundled", a path, "data:…", and "sha256:…" for a pin.
 
         A path is recognised by a separator or a dot in it, so that a mistyped word is never taken for a file. Pins
-        beside other sources mean `pinned`: both must hold.
+        beside other sources mean `with_pins`: both must hold.
         """
         sources: list[Trust] = []
         pins: list[str] = []
@@ -124,12 +128,12 @@ class Trust:
         union = sources[0]
         for source in sources[1:]:
             union |= source
-        return union.pinned(*pins) if pins else union
+        return union.with_pins(*pins) if pins else union
 
     # How sources are joined.
 
     def __or__(self, other: Trust) -> Trust:
-        """Either this or that. Pins join pins; see `pinned` for a pin beside other sources."""
+        """Either this or that. Pins join pins; see `with_pins` for a pin beside other sources."""
         if not isinstance(other, Trust):
             return NotImplemented
         if self == other:
@@ -141,7 +145,7 @@ class Trust:
         if (self.pins or other.pins) and (self.checks_chain or other.checks_chain):
             # TLS checks the chain before it shows us the certificate: "either" cannot be done, "both" would be a guess.
             raise errors.InvalidServer(
-                "a pin cannot be one of several sources: write Trust.system().pinned(…) when both must hold, "
+                "a pin cannot be one of several sources: write Trust.system().with_pins(…) when both must hold, "
                 "or give the odd certificate itself with Trust.file(…) when either is enough"
             )
         return Trust(
@@ -152,11 +156,15 @@ class Trust:
             pins=self.pins + other.pins,
         )
 
-    def pinned(self, *fingerprints: str) -> Trust:
+    def with_pins(self, *fingerprints: str) -> Trust:
         """This trust with all its checks, and the certificate must be one of these besides (written as for `pin`)."""
         if not fingerprints:
             raise errors.InvalidServer("pinned to nothing: give the fingerprint of a certificate")
         return replace(self, pins=self.pins + tuple(_fingerprint(text) for text in fingerprints))
+
+    def pinned(self, *_: object) -> NoReturn:
+        """Raise UsageError: a trust does not change; `with_pins` returns one that wants a certificate besides."""
+        raise errors.UsageError("Trust.pinned(): a trust does not change; write trust = trust.with_pins(…)")
 
     # What a driver asks.
 
@@ -187,7 +195,7 @@ class Trust:
         sources += [f"Trust.file({path!r})" for path in self.files]
         sources += [f"Trust.data(<{len(der)} octets>)" for der in self.authorities]
         union = " | ".join(sources)
-        return f"({union}).pinned({pins})" if pins else union
+        return f"({union}).with_pins({pins})" if pins else union
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -235,7 +243,11 @@ def certificates_in(text: bytes) -> tuple[bytes, ...]:
 
 
 def _absolute(path: Path) -> str:
-    text = os.fspath(path)
+    text: object = os.fspath(path) if isinstance(path, str | os.PathLike) else path
+    if not isinstance(text, str):
+        raise errors.InvalidServer(
+            f"a path is text, not {type(text).__name__}; certificates at hand are Trust.data(pem)"
+        )
     if not text.strip() or any(mark < " " for mark in text):
         raise errors.InvalidServer(f"{text!r} is not the path of a file")
     return os.path.abspath(text)  # noqa: PTH100 - pathlib would be imported for this alone
@@ -243,6 +255,10 @@ def _absolute(path: Path) -> str:
 
 def _fingerprint(text: str) -> str:
     """The digest in lower case hexadecimal digits."""
+    if not isinstance(text, str):
+        raise errors.InvalidServer(
+            f"a fingerprint is text, not {type(text).__name__}; sha256: and its digits are wanted"
+        )
     kind, _, digits = text.strip().partition(":")
     if kind.lower() == "sha256":
         plain = digits.replace(":", "").lower()

@@ -138,8 +138,10 @@ def prepared_tls(server: Server) -> ssl.SSLContext:
 def token_bytes(given: object) -> bytes:
     """What a token source returned, as it goes on the line. Raises UsageError for what is no token."""
     match given:
-        case Token(value) | str(value):
+        case Token(value):
             return value.encode()
+        case str():
+            return Token(given).value.encode()  # checked as one that a program makes
         case _:
             raise errors.UsageError(f"a token source returned {type(given).__name__}, not a Token")
 

@@ -26,7 +26,7 @@ from courriel.outbox.ticket import Ticket
 from courriel.outbox.ways import Via, Ways
 from courriel.outbox.worker import BATCH, GRACE, Confirm, Tools, Worker
 from courriel.outbox.writing import Moment, Terms, seconds_from_now, written
-from courriel.session.outgoing import Sendable
+from courriel.session.outgoing import Sendable, check_several
 from courriel.session.wishes import OnRefused, Wishes
 
 if TYPE_CHECKING:
@@ -130,6 +130,7 @@ class Outbox:
 
         When it raises, those before may have been kept: with keys it can be called again as it was.
         """
+        check_several(messages)
         lane, terms = self._ways.lane(via), _terms(wanted)
         ids: list[str] = []
         for mails in _portions(self._written(messages, keys, lane, terms)):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from courriel import errors
 from courriel.dialogue.imap import ImapDialogue
 from courriel.errors import Stage
-from courriel.model.credentials import Credentials
+from courriel.model.credentials import Credentials, check_credentials
 from courriel.model.folder import Selection
 from courriel.model.limits import Limits
 from courriel.model.server import Dialect, Server
@@ -37,7 +37,9 @@ class OpenMailbox(Known):
         limits: Limits = Limits(),  # noqa: B008 - a value: it never changes
         transcript: Transcript | None = None,
     ) -> None:
-        self.server = Server(server, dialect=Dialect.IMAP) if isinstance(server, str) else server.speaking(Dialect.IMAP)
+        check_credentials(credentials)
+        known = server if isinstance(server, Server) else Server(server, dialect=Dialect.IMAP)
+        self.server = known.with_dialect(Dialect.IMAP)
         told = transcript if transcript is not None else log_if_wanted("courriel.imap")
         self._line = self._known = SteppingLine(self.server, Discreet(told) if told is not None else None)
         self._dialogue = ImapDialogue(self.server, credentials, limits)

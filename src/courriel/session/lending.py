@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from courriel import errors
 from courriel.dialogue.flow import Flow
 from courriel.dialogue.smtp import SmtpDialogue
-from courriel.model.credentials import Credentials
+from courriel.model.credentials import Credentials, check_credentials
 from courriel.model.receipt import Receipt
 from courriel.model.server import Server
 from courriel.session.pace import Slots, asks_to_slow_down
@@ -31,6 +31,7 @@ class Lending(Generic[S]):
     """A pool without its waiting."""
 
     def __init__(self, server: Server | str, credentials: Credentials | None, limits: Limits) -> None:
+        check_credentials(credentials)
         self.server = server if isinstance(server, Server) else Server(server)
         self._credentials = credentials
         self._shelf: Shelf[S] = Shelf(limits, _sound)

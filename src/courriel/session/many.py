@@ -10,7 +10,7 @@ from courriel import errors
 from courriel.dialogue.smtp import SmtpDialogue
 from courriel.dialogue.stream import Stream
 from courriel.dialogue.tray import Parcel
-from courriel.session.outgoing import Sendable, made_ready
+from courriel.session.outgoing import Sendable, check_several, made_ready
 from courriel.session.wishes import OnRefused, all_or_nothing
 from courriel.wire.abilities import Abilities
 
@@ -31,6 +31,7 @@ class _Supply:
         self.ended = False
         self.pauses = False
         self.failure: Exception | None = None
+        check_several(messages)
         self._goes_on = not isinstance(messages, GeneratorType | AsyncGeneratorType)
 
     def _raised(self, failure: Exception, stream: Stream) -> None:

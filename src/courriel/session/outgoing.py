@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from courriel import errors
+from courriel.model.address import USUAL_LOCAL_PART, Address
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope
 from courriel.model.message import Message
@@ -53,11 +55,61 @@ def made_ready(
     """The same, in the parts of an Outgoing: for those who make something else of them, a million times."""
     if isinstance(message, Outgoing):
         return message.envelope, message.content, message.message_id, message.notes, message.permit
-    ready = message if isinstance(message, _OURS) else ReadyMessage.of(message)
+    ready = message if isinstance(message, _OURS) else ReadyMessage.of(_of_the_library(message))
     envelope = ready.envelope() if wishes is None else wishes.envelope_of(ready)
     content = content_of(ready, eight_bit=able.eight_bit, utf8=able.utf8, binary=able.binary)
-    notes = _NO_REPORTS if envelope.wants_reports and not able.reports else ()
+    notes: tuple[str, ...] = _NO_REPORTS if envelope.wants_reports and not able.reports else ()
+    for address in envelope.recipients:
+        if len(address.spec) > USUAL_LOCAL_PART and address.has_long_local_part:
+            notes += (_long(address),)
+    sender = envelope.sender
+    if sender is not None and len(sender.spec) > USUAL_LOCAL_PART and sender.has_long_local_part:
+        notes += (_long(sender),)
     return envelope, content, ready.message_id, notes, None
+
+
+def check_sendable(message: object) -> None:
+    """Refuse what is no message, before anything is opened for it. Raises UsageError, with what to do."""
+    if not isinstance(message, (*_OURS, Outgoing)):
+        _of_the_library(message)
+
+
+def check_several(messages: object) -> None:
+    """Refuse what is no list of messages: one alone (those of the standard library are lists of names), or none."""
+    if isinstance(messages, str | bytes) or hasattr(messages, "envelope") or hasattr(messages, "as_bytes"):
+        raise errors.UsageError(f"messages: a list of them, not one {type(messages).__name__}", stage="compose")
+    if not hasattr(messages, "__iter__") and not hasattr(messages, "__aiter__"):
+        raise errors.UsageError(f"messages: a list of them, not {type(messages).__name__}", stage="compose")
+
+
+# The steps.
+
+
+def _long(address: Address) -> str:
+    return (
+        f"{address.spec}: the part before the @ is longer than the {USUAL_LOCAL_PART} octets that every server takes "
+        "(RFC 5321 4.5.3.1); it was sent as it is"
+    )
+
+
+def _of_the_library(message: object) -> EmailMessage:
+    """A message of the standard library. Raises UsageError, with what to do, for everything else."""
+    if callable(getattr(message, "as_bytes", None)) and callable(getattr(message, "get_content_type", None)):
+        return message  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
+    match message:
+        case None:
+            advice = "there is none"
+        case str() | bytes() | bytearray():
+            advice = "a mail that is written already is Message.parse(octets)"
+        case _ if hasattr(message, "merge") and hasattr(message, "fill"):
+            advice = "a template makes them: template.fill(name=…), or template.merge(rows)"
+        case _ if hasattr(message, "raw") and hasattr(message, "reply_to"):
+            advice = "a received one is sent on by Message.parse(letter.raw), answered by Message.replying_to(letter)"
+        case _ if hasattr(message, "__iter__") or hasattr(message, "__aiter__"):
+            advice = "one at a time, or several by session.send_many(messages)"
+        case _:
+            advice = "a Message, a ReadyMessage, or an EmailMessage"
+    raise errors.UsageError(f"message: {advice}; not {type(message).__name__}", stage="compose")
 
 
 _OURS = (Message, Prepared, ReadyMessage)

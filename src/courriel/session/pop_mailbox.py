@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from courriel import errors
 from courriel.dialogue.pop3 import PopDialogue
 from courriel.dialogue.pop_reading import Reading
-from courriel.model.credentials import Credentials
+from courriel.model.credentials import Credentials, check_credentials
 from courriel.model.server import Dialect, Server
 from courriel.network import blocking
 from courriel.session.known import Known
@@ -32,6 +32,7 @@ class Mailbox(Known):
     ) -> None:
         if isinstance(largest, bool) or not isinstance(largest, int) or largest < 1:
             raise errors.UsageError(f"largest: a number of octets above zero, not {largest!r}")
+        check_credentials(credentials)
         self.server = server
         self._known = line
         self._dialogue = PopDialogue(server, credentials, largest)
@@ -109,7 +110,7 @@ def as_pop_server(server: Server | str) -> Server:
     if not isinstance(server, Server):
         return Server(server, dialect=Dialect.POP3)
     if server.dialect is Dialect.SMTP:
-        return server.speaking(Dialect.POP3)
+        return server.with_dialect(Dialect.POP3)
     if server.dialect is not Dialect.POP3:
         raise errors.InvalidServer(f"{server} speaks {server.dialect.name}, and a POP3 session needs POP3")
     return server

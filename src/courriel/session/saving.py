@@ -8,14 +8,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
-Place: TypeAlias = "os.PathLike[str] | BinaryIO"
-"""Where to: a path, or a binary file that is open for writing. Never a string (a string is not taken for a path)."""
+from courriel.errors import UsageError
+
+Place: TypeAlias = "str | os.PathLike[str] | BinaryIO"
+"""Where to: the path of a new file, or a binary file that is open for writing."""
 
 
 @contextmanager
 def saving(place: Place) -> Generator[Callable[[bytes], object]]:
     """What writes to a place. A file of ours is new, and is removed when it cannot be written to its end."""
-    if not isinstance(place, os.PathLike):
+    if not isinstance(place, str | os.PathLike):
+        if not hasattr(place, "write"):
+            raise UsageError(f"save: the path of a new file, or a binary file, not {type(place).__name__}")
         yield place.write
         return
     path = Path(place)

@@ -12,7 +12,7 @@ from types import TracebackType
 
 from courriel import errors
 from courriel.model.address import Address
-from courriel.model.credentials import Credentials
+from courriel.model.credentials import Credentials, check_credentials
 from courriel.model.envelope import Envelope, Notify, Return
 from courriel.model.receipt import Receipt
 from courriel.model.server import Dialect, Server
@@ -40,6 +40,7 @@ class _Session(Known):
         from courriel.dialogue.smtp import SmtpDialogue  # noqa: PLC0415
         from courriel.session.outgoing import made_ready  # noqa: PLC0415 - kept, since each `send` would feel its import
 
+        check_credentials(credentials)
         self.server = server
         self._known = line
         self._made_ready = made_ready
@@ -125,7 +126,7 @@ class SmtpSession(_Session):
             message, self._dialogue.able, wished(sender, to, notify, ret, envid, require_tls)
         )
         receipt = self.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
-        return receipt.noting(*notes) if notes else receipt
+        return receipt.with_notes(*notes) if notes else receipt
 
     def send_many(
         self, messages: Iterable[Sendable], *, on_refused: OnRefused = "deliver", window: int = WINDOW
@@ -244,7 +245,7 @@ class AsyncSmtpSession(_Session):
             message, self._dialogue.able, wished(sender, to, notify, ret, envid, require_tls)
         )
         receipt = await self.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
-        return receipt.noting(*notes) if notes else receipt
+        return receipt.with_notes(*notes) if notes else receipt
 
     async def send_many(
         self,

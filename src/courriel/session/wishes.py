@@ -36,6 +36,19 @@ class Wishes:
     envid: str = ""
     require_tls: bool = False
 
+    def __post_init__(self) -> None:
+        if self.notify != ():
+            object.__setattr__(self, "notify", _notified(self.notify))
+        if self.sender is not None and self.sender != "":
+            object.__setattr__(self, "sender", Address.of(self.sender))
+        if self.to is not None:
+            recipients = Address.all_of(self.to)
+            if not recipients:
+                raise errors.InvalidMessage("to: no recipient was given", stage="compose", hint_id="NO-RECIPIENT")
+            object.__setattr__(self, "to", recipients)
+        if self.notify or self.ret is not None or self.envid or self.require_tls is not False:
+            _check_options(self)
+
     def envelope_of(self, message: Message | Prepared | ReadyMessage) -> Envelope:
         """The message's envelope, with what was wished instead of what its header says."""
         envelope = message.envelope(self.sender, self.to)
@@ -48,6 +61,29 @@ class Wishes:
             envid=self.envid or envelope.envid,
             require_tls=self.require_tls or envelope.require_tls,
         )
+
+
+def _check_options(wishes: Wishes) -> None:
+    """Refuse options that no envelope takes, before anything is opened. Raises InvalidMessage."""
+    Envelope(
+        None,
+        (Address("somebody", "example.org"),),
+        notify=frozenset(wishes.notify),
+        ret=wishes.ret,
+        envid=wishes.envid,
+        require_tls=wishes.require_tls,
+    )
+
+
+def _notified(wish: object) -> Iterable[Notify]:
+    """When to be told: a list of Notify, or one alone. Raises UsageError."""
+    if isinstance(wish, Notify):
+        return (wish,)
+    listed: tuple[object, ...] = tuple(wish) if isinstance(wish, Iterable) else (wish,)
+    notices = tuple(each for each in listed if isinstance(each, Notify))
+    if len(notices) < len(listed):
+        raise errors.UsageError(f"notify: a list of courriel.Notify, [Notify.FAILURE], not {wish!r:.80}")
+    return notices
 
 
 def wished(

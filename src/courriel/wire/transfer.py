@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from struct import Struct
 
-from courriel.model.attachment import Attachment, changed, gone, written_to
+from courriel.model.attachment import Attachment, changed, check_identity, gone, written_to
 from courriel.model.content import has_long_line
 from courriel.values import dataclass
 
@@ -123,6 +123,7 @@ def _blocks_of(attachment: Attachment, size: int) -> Iterator[memoryview]:
     try:
         with open(str(attachment.source), "rb", buffering=0) as file:  # noqa: PTH123 - pathlib is a megabyte
             before = os.fstat(file.fileno())
+            check_identity(attachment, before)
             # A block that is not full is the last one; one octet more than there should be tells a file that grew.
             while length := _fill(file.readinto, block):
                 left -= length

@@ -175,6 +175,7 @@ def _save(file: emailAttache, where: str) -> None:
     octets = content.encode() if isinstance(content, str) else content
     try:
         if where.endswith(("/", os.sep)) or Path(where).is_dir():
+            Path(where).stat()  # as in the WLangage, a folder that is missing is not made
             Enclosure.named(file.Nom, octets).save(where)
         else:
             Path(where).write_bytes(octets)

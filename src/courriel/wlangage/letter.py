@@ -99,13 +99,13 @@ def _unsendable(wrong: CourrielError) -> Impossible:
 
 
 def _addresses(field: str, texts: Iterable[str]) -> list[Address]:
-    """One text may hold several addresses; one that is none is enough for nothing to be sent."""
+    """Each text is one address, whatever commas stand in it; one that is none is enough for nothing to be sent."""
     from courriel import Address
 
     found: list[Address] = []
     for rank, text in enumerate(texts, 1):
         try:
-            found += Address.parse_list(text) or (Address.parse(text),)
+            found.append(Address.parse(text))
         except InvalidAddress as wrong:
             raise Impossible(
                 f"Email.{field}[{rank}] n'est pas une adresse : « {shown(text)} ». Rien n'a été envoyé.",

@@ -122,10 +122,14 @@ def limit() -> Property[int | None, int]:
     return Property(lambda: None, as_number)
 
 
-def series(check: Callable[[object], T], empty: Callable[[], T]) -> Property[WList[T], object]:
-    """A list; one value alone, or any Python iterable, may be put in its place."""
+def series(
+    check: Callable[[object], T], empty: Callable[[], T], *, split: Callable[[str], Iterable[object]] | None = None
+) -> Property[WList[T], object]:
+    """A list; one value alone, or any Python iterable, may be put in its place. `split` cuts a text that is alone."""
 
     def as_list(value: object) -> WList[T]:
+        if split is not None and isinstance(value, str):
+            return WList(map(check, split(value)), check, empty)
         if isinstance(value, str | bytes | os.PathLike | Structure) or not isinstance(value, Iterable):
             value = (value,)
         return WList(value, check, empty)

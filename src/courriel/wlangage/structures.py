@@ -22,6 +22,7 @@ from courriel.wlangage.properties import (
     text,
 )
 from courriel.wlangage.received import complete
+from courriel.wlangage.recipients import split_recipients
 from courriel.wlangage.sources import build_source, import_source
 
 
@@ -64,11 +65,11 @@ class EmailVariable(Structure):
 
     Expéditeur = Expediteur = Sender = text()
     AdresseExpéditeur = AdresseExpediteur = SenderAddress = text()
-    Destinataire = Recipient = series(as_text, str)
+    Destinataire = Recipient = series(as_text, str, split=split_recipients)
     NbDestinataire = NbRecipient = limit()
-    Cc = series(as_text, str)
+    Cc = series(as_text, str, split=split_recipients)
     NbCc = limit()
-    Cci = Bcc = series(as_text, str)
+    Cci = Bcc = series(as_text, str, split=split_recipients)
     NbCci = NbBcc = limit()
     Sujet = Subject = text()
     Message = text()

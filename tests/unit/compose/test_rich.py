@@ -98,7 +98,7 @@ def test_names_are_quoted_where_they_need_it_and_empty_addresses_left_out() -> N
 
 
 def test_addresses_without_a_hole_are_read_as_everywhere_and_at_once() -> None:
-    letter = template(to="{{ email }}", cc="eve@example.org, Leo <leo@example.org>")
+    letter = template(to="{{ email }}", cc=["eve@example.org", "Leo <leo@example.org>"])
 
     assert [each.spec for each in letter.fill(name="Bob", email="bob@example.org").cc] == [
         "eve@example.org",
@@ -149,9 +149,9 @@ def test_a_row_that_does_not_fit_says_which_and_why_and_the_next_one_goes_on() -
         ({"text": "", "text_file": "gone.txt", "folder": "."}, "there is no template 'gone.txt'"),
         ({"text_file": "a.txt", "folder": "."}, "text is not given then"),
         ({"html_file": "a.html"}, "it is a file of `folder`"),
-        ({"text": 42}, "a template is text, not int"),
+        ({"text": 42}, "text: text is expected, not int"),
         ({"sender": ""}, "a message comes from one address"),
-        ({"sender": "ada@example.org, bob@example.org"}, "a message comes from one address"),
+        ({"sender": ["ada@example.org", "bob@example.org"]}, "a message comes from one address"),
         ({"headers": {"X": "{{ }}"}}, "X: line 1"),
     ],
 )
@@ -232,3 +232,18 @@ def test_what_is_missing_is_said_with_the_command_that_brings_it(package: str, w
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert 'pip install "courriel[html]"' in ran.stdout
+
+
+def test_one_string_of_a_rich_template_is_one_address() -> None:
+    with pytest.raises(errors.InvalidAddress, match="give a list"):
+        template(to="{{ a }}, {{ b }}").fill(a="a@x.org", b="b@x.org", name="x")
+    with pytest.raises(errors.InvalidAddress, match="give a list"):
+        template(to="{{ a }}").fill(a="a@x.org, b@x.org", name="x")
+    with pytest.raises(errors.InvalidAddress, match="give a list"):
+        template(to="a@x.org, b@x.org")
+
+
+@pytest.mark.parametrize("rows", [{"email": "bob@example.org"}, "bob@example.org", 3, None])
+def test_rows_are_a_list_of_them(rows: object) -> None:
+    with pytest.raises(errors.UsageError, match="merge takes a list of rows"):
+        template().merge(rows)

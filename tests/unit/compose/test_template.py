@@ -143,7 +143,7 @@ def test_a_text_is_made_of_html_when_there_is_none() -> None:
 def test_files_go_to_everybody(tmp_path: Path) -> None:
     (tmp_path / "terms.pdf").write_bytes(b"x" * 100_000)
     template = Template(**FIELDS, text="Hello {name}", html="<p>{name}<img src='cid:a.png'>")
-    template = template.attach(tmp_path / "terms.pdf").attach_data(b"\x89PNG", "a.png", inline=True)
+    template = template.with_attachment(tmp_path / "terms.pdf").with_data(b"\x89PNG", "a.png", inline=True)
 
     messages = list(template.merge([{"email": "a@x.org", "name": "A"}, {"email": "b@x.org", "name": "B"}]))
 
@@ -183,7 +183,6 @@ def test_an_address_that_needs_smtputf8_says_so_when_it_is_written() -> None:
     ("row", "said"),
     [
         ({"email": "b@x.org", "name": "B"}, "row 2: there is no value for {number}"),
-        ({**ROW, "nam": "B"}, "row 2: 'nam' has no place in the template"),
         ({**ROW, "name": None}, "row 2: {name} takes text or a whole number, not NoneType"),
         ({**ROW, "name": True}, "row 2: {name} takes text or a whole number, not bool"),
         ({**ROW, "number": 10**5000}, "row 2: {number} takes"),
@@ -292,3 +291,37 @@ def test_a_value_of_several_lines_is_written_as_in_a_message_by_hand(value: str,
 
     assert merged.content() == build(merged.message())
     assert bytes(merged.content()).count(b"\n") == bytes(merged.content()).count(b"\r\n")
+
+
+@pytest.mark.parametrize(
+    "text", ["{a}, {b}", "{a};{b}", "{a}, bob@x.org", "bob@x.org, eve@x.org", "{n} <{a}>, {b}", "{last}, {first} <{a}>"]
+)
+def test_one_string_of_a_template_is_one_address(text: str) -> None:
+    with pytest.raises((InvalidMessage, InvalidAddress), match="give a list"):
+        Template(sender="ada@example.org", to=text)
+    with pytest.raises((InvalidMessage, InvalidAddress), match="give a list"):
+        Template(sender="ada@example.org", to=["cleo@example.org", text])
+
+
+def test_a_comma_in_quotes_of_a_template_is_part_of_the_name() -> None:
+    template = Template(sender="ada@example.org", to=['"{last}, {first}" <{a}>', "{b}"])
+
+    assert [str(each) for each in template.fill(last="Dupont", first="Jean", a="j@x.org", b="k@x.org").to] == [
+        '"Dupont, Jean" <j@x.org>',
+        "k@x.org",
+    ]
+
+
+def test_a_column_that_is_not_used_is_no_error_unless_that_is_wished() -> None:
+    template = Template(sender="ada@example.org", to="{email}", text="Hello")
+    row = {"email": "bob@example.org", "phone": "123", None: ["more than the header has"]}
+
+    assert next(template.merge([row])).to[0].spec == "bob@example.org"  # type: ignore[list-item]
+    with pytest.raises(InvalidMessage, match="'phone' has no place in the template"):
+        next(template.merge([row], unused="refuse"))  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("rows", [{"email": "bob@example.org"}, "bob@example.org", 3, None])
+def test_rows_are_a_list_of_them(rows: Any) -> None:
+    with pytest.raises(UsageError, match="merge takes a list of rows"):
+        Template(sender="ada@example.org", to="{email}").merge(rows)

@@ -102,7 +102,7 @@ def test_some_ways_lead_nowhere(url: str, kind: str, folder: str) -> None:
         ("ca=/etc/ca.pem", "trust", Trust.file("/etc/ca.pem")),
         ("ca=system&ca=/etc/ca.pem", "trust", Trust.system() | Trust.file("/etc/ca.pem")),
         (f"pin={PIN}", "trust", Trust.pin(PIN)),
-        (f"ca=system&pin={PIN}", "trust", Trust.system().pinned(PIN)),
+        (f"ca=system&pin={PIN}", "trust", Trust.system().with_pins(PIN)),
         ("verify=0", "trust", Trust.dangerously_accept_any_certificate()),
         ("client_cert=/c.pem", "client_certificate", ClientCertificate("/c.pem")),
         ("client_cert=/c.pem&client_key=/k.pem", "client_certificate", ClientCertificate("/c.pem", "/k.pem")),
@@ -322,7 +322,7 @@ _TRUSTS = st.sampled_from(
         Trust.bundled(),
         Trust.system() | Trust.file("/etc/a b&c?.pem"),
         Trust.pin(PIN),
-        Trust.system().pinned(PIN),
+        Trust.system().with_pins(PIN),
         Trust.dangerously_accept_any_certificate(),
     ]
 )

@@ -5,14 +5,21 @@ from __future__ import annotations
 import io
 import mimetypes
 import os
+import pickle
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from courriel.compose.rich import RichTemplate
+from courriel.compose.template import Template
 from courriel.errors import InvalidMessage
 from courriel.model import attachment
 from courriel.model.attachment import Attachment
+from courriel.model.enclosure import Enclosure
 from courriel.model.message import Message
+from courriel.wire.mime import content_of
 
 MESSAGE = Message(sender="ada@example.org", to="bob@example.org")
 
@@ -21,7 +28,7 @@ def test_a_file_is_looked_at_when_it_is_attached(tmp_path: Path) -> None:
     path = tmp_path / "été.pdf"
     path.write_bytes(b"%PDF")
 
-    (file,) = MESSAGE.attach(path).attachments
+    (file,) = MESSAGE.with_attachment(path).attachments
 
     assert (file.name, file.size, file.content_type, file.inline) == ("été.pdf", 4, "application/pdf", False)
     assert file.source == str(path)
@@ -42,7 +49,7 @@ def test_a_relative_path_stays_the_same_file_wherever_the_program_goes(
 
 def test_a_missing_file_is_an_error_at_once(tmp_path: Path) -> None:
     with pytest.raises(InvalidMessage) as refused:
-        MESSAGE.attach(tmp_path / "figures.pdf")
+        MESSAGE.with_attachment(tmp_path / "figures.pdf")
 
     assert refused.value.hint_id == "ATTACHMENT-MISSING"
     assert "figures.pdf" in str(refused.value)
@@ -67,7 +74,7 @@ def test_a_directory_and_a_pipe_are_no_files(tmp_path: Path) -> None:
 
     for path in (tmp_path, tmp_path / "pipe"):
         with pytest.raises(InvalidMessage, match="not a file"):
-            MESSAGE.attach(path)
+            MESSAGE.with_attachment(path)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +99,7 @@ def test_a_directory_and_a_pipe_are_no_files(tmp_path: Path) -> None:
 )
 def test_what_is_no_path_of_a_file_here_is_refused(path: str) -> None:
     with pytest.raises(InvalidMessage):
-        MESSAGE.attach(path)
+        MESSAGE.with_attachment(path)
 
 
 def test_octets_streams_and_text_are_taken_as_they_are() -> None:
@@ -201,3 +208,114 @@ def test_a_link_on_the_way_is_followed_as_the_system_does(tmp_path: Path, monkey
     monkeypatch.chdir("/")
 
     assert there.read() == b"far"
+
+
+def test_a_string_or_a_path_in_attachments_is_a_path_and_one_alone_is_a_list(tmp_path: Path) -> None:
+    path = tmp_path / "invoice.pdf"
+    path.write_bytes(b"%PDF")
+    made = Attachment.data(b"x", "x.bin")
+
+    for given in (str(path), path, [str(path)], (path,)):
+        (file,) = Message(sender="a@x.org", to="b@x.org", attachments=given).attachments
+        assert (file.name, file.source, file.read()) == ("invoice.pdf", str(path), b"%PDF")
+    both = Message(sender="a@x.org", to="b@x.org", attachments=iter([path, made])).attachments
+    assert [each.name for each in both] == ["invoice.pdf", "x.bin"]
+    for kind, hole in ((Template, "{email}"), (RichTemplate, "{{ email }}")):
+        filled = kind(sender="a@x.org", to=hole, attachments=[path]).with_attachment(str(path)).fill(email="b@x.org")
+        assert [each.read() for each in filled.attachments] == [b"%PDF", b"%PDF"]
+
+
+@pytest.mark.parametrize("path", ["nowhere.pdf", "https://x.org/a.pdf", "//host/share/a", "/dev/null", "/", ""])
+@pytest.mark.parametrize("kind", [Message, Template, RichTemplate])
+def test_a_path_that_is_no_file_is_refused_when_the_message_is_made(kind: type[Message], path: str) -> None:
+    for given in (path, [path]):
+        with pytest.raises(InvalidMessage, match="attachment"):
+            kind(sender="a@x.org", to="b@x.org", attachments=given)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (b"%PDF", r"Attachment\.data\(octets"),
+        ([io.BytesIO(b"x")], r"Attachment\.data\(octets"),
+        ([Enclosure.named("a.pdf", b"x")], r"Attachment\.data\(file\.content, file\.name\)"),
+        (None, "the path of a file"),
+        ([("a.pdf", b"x")], "not tuple"),
+        (3, "not int"),
+    ],
+)
+def test_what_is_neither_a_path_nor_an_attachment_is_refused_with_the_remedy(given: Any, said: str) -> None:
+    with pytest.raises(InvalidMessage, match=said):
+        Message(sender="a@x.org", to="b@x.org", attachments=given)
+
+
+@pytest.mark.parametrize("given", [3, None, ["x"], Path("a.txt")])
+def test_data_is_content_of_some_kind(given: Any) -> None:
+    with pytest.raises(InvalidMessage, match="attachment: "):
+        MESSAGE.with_data(given, "a.txt")
+
+
+def _replace(path: Path) -> None:
+    other = path.with_name("other")
+    other.write_bytes(b"their")
+    os.utime(other, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
+    other.replace(path)
+
+
+def _write(path: Path) -> None:
+    before = path.stat().st_mtime_ns
+    path.write_bytes(b"their")
+    os.utime(path, ns=(before + 1, before + 1))
+
+
+def _link(path: Path) -> None:
+    other = path.with_name("other")
+    other.write_bytes(b"their")
+    path.unlink()
+    path.symlink_to(other)
+
+
+@pytest.mark.parametrize("swap", [_replace, _write, _link])
+@pytest.mark.parametrize("binary", [False, True])
+@pytest.mark.parametrize("name", ["a.bin", "a.eml"])
+def test_a_file_that_was_replaced_since_is_an_error_and_not_somebody_elses_content(
+    tmp_path: Path, swap: Callable[[Path], None], binary: bool, name: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"mine.")
+    message = Message(sender="a@x.org", to="b@x.org", attachments=[path])
+
+    swap(path)
+
+    with pytest.raises(InvalidMessage, match="replaced or written to since"):
+        message.attachments[0].read()
+    with pytest.raises(InvalidMessage, match="replaced or written to since"):
+        bytes(content_of(message, binary=binary))
+
+
+def test_a_file_that_stays_can_be_sent_by_another_process(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"mine.")
+
+    message = pickle.loads(pickle.dumps(Message(sender="a@x.org", to="b@x.org", attachments=[path])))
+    before = bytes(content_of(message))
+    _replace(path)
+
+    assert b"bWluZS4=" in before
+    with pytest.raises(InvalidMessage, match="replaced"):
+        bytes(content_of(message))
+
+
+def test_a_pipe_that_takes_the_place_of_the_file_while_it_is_looked_at_is_refused_without_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"mine.")
+    file = path.stat()
+    path.unlink()
+    os.mkfifo(path)
+    real = os.stat
+    monkeypatch.setattr(os, "stat", lambda where, **more: file if str(where) == str(path) else real(where, **more))
+
+    with pytest.raises(InvalidMessage, match="a pipe or a device"):
+        Attachment.file(path)

@@ -61,9 +61,18 @@ def test_a_link_of_that_name_is_not_followed(there: bool, tmp_path: Path) -> Non
     assert elsewhere.exists() == there
 
 
-def test_a_folder_that_is_not_there_is_told_as_python_tells_it(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        enclosure().save(tmp_path / "nowhere")
+def test_a_folder_that_is_not_there_is_made_for_oneself_alone(tmp_path: Path) -> None:
+    path = enclosure().save(str(tmp_path / "invoices" / "2026"))
+
+    assert path == tmp_path / "invoices" / "2026" / "notes.txt"
+    assert path.parent.stat().st_mode & 0o077 == 0
+
+
+def test_a_file_where_the_folder_should_be_is_told_as_python_tells_it(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_bytes(b"")
+
+    with pytest.raises(FileExistsError):
+        enclosure().save(tmp_path / "taken")
 
 
 def test_a_disk_that_is_full_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

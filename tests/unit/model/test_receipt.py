@@ -58,5 +58,5 @@ def test_what_is_no_stored_fate_is_refused(fate: dict[str, object]) -> None:
 
 
 def test_a_note_is_added_to_those_that_are_there() -> None:
-    assert RECEIPT.noting("another").notes == ("a note", "another")
-    assert RECEIPT.noting() == RECEIPT
+    assert RECEIPT.with_notes("another").notes == ("a note", "another")
+    assert RECEIPT.with_notes() == RECEIPT

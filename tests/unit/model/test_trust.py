@@ -32,7 +32,7 @@ unions = st.lists(sources, min_size=1, max_size=4).map(lambda some: _joined(*som
 pins = st.binary(min_size=32, max_size=32).map(lambda digest: f"sha256:{digest.hex()}")
 trusts = st.one_of(
     unions,
-    st.builds(lambda union, some: union.pinned(*some), unions, st.lists(pins, min_size=1)),
+    st.builds(lambda union, some: union.with_pins(*some), unions, st.lists(pins, min_size=1)),
     st.lists(pins, min_size=1).map(lambda some: Trust.pin(*some)),
 )
 
@@ -113,7 +113,7 @@ def test_the_dangerous_one_stands_alone() -> None:
     for addition in (
         lambda: anything | Trust.system(),
         lambda: Trust.system() | anything,
-        lambda: anything.pinned(f"sha256:{DIGEST}"),
+        lambda: anything.with_pins(f"sha256:{DIGEST}"),
         lambda: Trust(uses_system=True, accepts_anything=True),
     ):
         with pytest.raises(InvalidServer, match="stands alone"):
@@ -193,18 +193,18 @@ def test_pins_join_pins_and_a_pin_beside_sources_is_asked_for_by_name() -> None:
 
     assert one | other == Trust.pin(f"sha256:{OTHER}", f"sha256:{DIGEST}")
     assert not one.checks_chain
-    assert Trust.system().pinned(f"sha256:{DIGEST}").checks_chain
+    assert Trust.system().with_pins(f"sha256:{DIGEST}").checks_chain
     for union in (lambda: one | Trust.system(), lambda: Trust.system() | one):
-        with pytest.raises(InvalidServer, match="pinned"):
+        with pytest.raises(InvalidServer, match="with_pins"):
             union()
     with pytest.raises(InvalidServer, match="pinned to nothing"):
-        Trust.system().pinned()
+        Trust.system().with_pins()
 
 
 def test_words_with_a_pin_beside_sources_ask_for_both() -> None:
     trust = Trust.of_words(["system", f"sha256:{DIGEST}", "bundled"])
 
-    assert trust == (Trust.system() | Trust.bundled()).pinned(f"sha256:{DIGEST}")
+    assert trust == (Trust.system() | Trust.bundled()).with_pins(f"sha256:{DIGEST}")
 
 
 # How they look.
@@ -216,7 +216,7 @@ def test_repr_reads_as_it_was_written() -> None:
     )
     assert repr(Trust.data(PEM)) == "Trust.data(<5 octets>)"
     assert repr(Trust.pin(f"sha256:{DIGEST}")) == f"Trust.pin('sha256:{DIGEST}')"
-    assert repr(Trust.system().pinned(f"sha256:{DIGEST}")) == f"(Trust.system()).pinned('sha256:{DIGEST}')"
+    assert repr(Trust.system().with_pins(f"sha256:{DIGEST}")) == f"(Trust.system()).with_pins('sha256:{DIGEST}')"
     assert repr(Trust.dangerously_accept_any_certificate()) == "Trust.dangerously_accept_any_certificate()"
 
 

@@ -149,7 +149,7 @@ def _peak_of_a_mail_with(folder: Path, size: int, binary: bool) -> int:
         "import resource, sys\n"
         "from courriel import Message\n"
         "from courriel.wire.mime import build\n"
-        "message = Message(sender='a@x.org', to='b@x.org', text='Attached.').attach(sys.argv[1])\n"
+        "message = Message(sender='a@x.org', to='b@x.org', text='Attached.').with_attachment(sys.argv[1])\n"
         f"content = build(message, binary={binary})\n"
         "assert sum(map(len, content)) == content.size\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"

@@ -56,10 +56,10 @@ def test_a_file_of_the_disk_arrives_like_octets_in_hand(
 ) -> None:
     file = tmp_path_factory.mktemp("files") / "a.bin"
     file.write_bytes(octets)
-    in_hand = Message(**FIELDS, text="x").attach_data(octets, "a.bin")
+    in_hand = Message(**FIELDS, text="x").with_data(octets, "a.bin")
 
     from_disk = build(
-        Message(**FIELDS, text="x", message_id=in_hand.message_id, date=in_hand.date).attach(file), binary=True
+        Message(**FIELDS, text="x", message_id=in_hand.message_id, date=in_hand.date).with_attachment(file), binary=True
     )
 
     assert bytes(from_disk) == bytes(build(in_hand, binary=True))
@@ -68,8 +68,8 @@ def test_a_file_of_the_disk_arrives_like_octets_in_hand(
 
 def test_what_holds_a_binary_part_says_so_itself_and_texts_stay_what_they_are() -> None:
     message = Message(**FIELDS, text="été", html="<p>été <img src='cid:a.png'>")
-    message = message.attach_data(b"\0", "a.png", inline=True).attach_data(b"\r", "b.bin")
-    message = message.attach_data(b"Subject: x\r\n\r\n", "c.eml")
+    message = message.with_data(b"\0", "a.png", inline=True).with_data(b"\r", "b.bin")
+    message = message.with_data(b"Subject: x\r\n\r\n", "c.eml")
 
     assert encodings(read(build(message, eight_bit=True, binary=True))) == [
         ("multipart/mixed", "binary"),
@@ -96,7 +96,7 @@ def test_what_holds_a_binary_part_says_so_itself_and_texts_stay_what_they_are() 
     ],
 )
 def test_a_mail_within_stays_one_unless_it_can_only_pass_as_octets(mail: bytes, expected: tuple[str, str]) -> None:
-    content = build(Message(**FIELDS, text="x").attach_data(mail, "a.eml", content_type="message/rfc822"), binary=True)
+    content = build(Message(**FIELDS, text="x").with_data(mail, "a.eml", content_type="message/rfc822"), binary=True)
 
     assert encodings(read(content))[2] == expected
     assert content.binary == (expected[1] == "binary")
@@ -111,7 +111,7 @@ def test_a_message_without_files_is_the_same_to_the_octet() -> None:
 
 
 def test_whoever_keeps_a_message_keeps_it_without_binary() -> None:
-    message = Message(**FIELDS, text="x").attach_data(b"\0", "a.bin")
+    message = Message(**FIELDS, text="x").with_data(b"\0", "a.bin")
 
     for able in (IN_EIGHT_BITS, IN_SEVEN_BITS):
         content = prepare(message, able).content
@@ -121,7 +121,7 @@ def test_whoever_keeps_a_message_keeps_it_without_binary() -> None:
 
 
 def test_a_template_writes_its_files_in_both_ways() -> None:
-    template = Template(sender="ada@example.org", to="{email}", text="Hello {email}").attach_data(b"\0\r", "a.bin")
+    template = Template(sender="ada@example.org", to="{email}", text="Hello {email}").with_data(b"\0\r", "a.bin")
     message = template.fill(email="bob@example.org")
 
     assert bytes(message.content()) == bytes(build(message.message()))
@@ -142,7 +142,7 @@ def test_who_foresees_the_message_id_cannot_end_the_part(tmp_path: Path) -> None
     file = tmp_path / "a.bin"
     file.write_bytes(foreseen)
 
-    content = build(Message(**FIELDS, text="x", message_id=known).attach(file), binary=True)
+    content = build(Message(**FIELDS, text="x", message_id=known).with_attachment(file), binary=True)
 
     assert [part.get_payload(decode=True) for part in read(content).iter_attachments()] == [foreseen]
 
@@ -170,6 +170,6 @@ def test_octets_in_hand_are_searched_all_the_same() -> None:
     boundary = next(parts.boundaries_of(message.message_id, unseen=True))
     octets = os.urandom(10) + b"\r\n--" + boundary + b"--\r\n"
 
-    content = build(message.attach_data(octets, "a.bin"), binary=True)
+    content = build(message.with_data(octets, "a.bin"), binary=True)
 
     assert [part.get_payload(decode=True) for part in read(content).iter_attachments()] == [octets]

@@ -105,7 +105,7 @@ def test_what_we_write_is_what_we_read(subject: str, name: str, text: str, files
         sender=Address("ada", "example.org", " ".join(name.split())), to="bob@example.org", subject=subject, text=text
     )
     for each, content in files:
-        message = message.attach_data(content, each, content_type="application/x-thing")
+        message = message.with_data(content, each, content_type="application/x-thing")
 
     letter = Letter.parse(bytes(content_of(message, eight_bit=True)))
 

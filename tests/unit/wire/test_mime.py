@@ -111,7 +111,7 @@ def test_every_field_has_its_header() -> None:
 def test_parts_are_nested_as_far_as_they_must(fields: dict[str, str], files: str, expected: Any) -> None:
     message = Message(**FIELDS, **fields)
     for kind in files:
-        message = message.attach_data(b"x", "x.png", inline=kind == "i")
+        message = message.with_data(b"x", "x.png", inline=kind == "i")
 
     assert shape(read(message)) == expected
 
@@ -183,7 +183,7 @@ def test_a_file_is_read_each_time_and_never_stands_in_memory(tmp_path: Path) -> 
     path = tmp_path / "big.bin"
     data = bytes(range(256)) * 4096
     path.write_bytes(data)
-    message = Message(**FIELDS, text="x").attach(path)
+    message = Message(**FIELDS, text="x").with_attachment(path)
 
     content = build(message)
 
@@ -199,8 +199,8 @@ def test_a_file_is_read_each_time_and_never_stands_in_memory(tmp_path: Path) -> 
 def test_a_file_of_any_length_is_as_long_as_was_said(tmp_path: Path, size: int) -> None:
     path = tmp_path / "a.bin"
     path.write_bytes(b"\xff" * size)
-    from_disk = Message(**FIELDS, text="x").attach(path)
-    from_memory = Message(**FIELDS, text="x").attach_data(b"\xff" * size, "a.bin")
+    from_disk = Message(**FIELDS, text="x").with_attachment(path)
+    from_memory = Message(**FIELDS, text="x").with_data(b"\xff" * size, "a.bin")
 
     content = build(from_disk)
 
@@ -214,7 +214,7 @@ def test_a_file_of_any_length_is_as_long_as_was_said(tmp_path: Path, size: int) 
 def test_a_file_that_changed_its_length_breaks_off(tmp_path: Path, size: int) -> None:
     path = tmp_path / "a.bin"
     path.write_bytes(b"x" * 100)
-    content = build(Message(**FIELDS).attach(path))
+    content = build(Message(**FIELDS).with_attachment(path))
 
     path.write_bytes(b"x" * size)
 
@@ -225,7 +225,7 @@ def test_a_file_that_changed_its_length_breaks_off(tmp_path: Path, size: int) ->
 def test_a_file_that_is_gone_says_so(tmp_path: Path) -> None:
     path = tmp_path / "a.bin"
     path.write_bytes(b"x")
-    content = build(Message(**FIELDS).attach(path))
+    content = build(Message(**FIELDS).with_attachment(path))
 
     path.unlink()
 
@@ -237,7 +237,7 @@ def test_a_file_that_is_gone_says_so(tmp_path: Path) -> None:
 def test_a_mail_within_a_mail_is_not_encoded() -> None:
     inner = b"From: a@b.org\nSubject: inner\n\nHello\n"
 
-    parsed = read(Message(**FIELDS, text="x").attach_data(inner, "mail.eml"))
+    parsed = read(Message(**FIELDS, text="x").with_data(inner, "mail.eml"))
 
     mail = next(iter(parsed.iter_attachments()))
     assert (mail.get_content_type(), mail["Content-Transfer-Encoding"]) == ("message/rfc822", "7bit")
@@ -248,7 +248,7 @@ def test_a_mail_within_a_mail_is_not_encoded() -> None:
 def test_a_mail_in_eight_bits_within_a_mail_passes_whole_or_as_mere_octets(eight_bit: bool) -> None:
     inner = "From: a@b.org\r\n\r\nété\r\n".encode()
 
-    (mail,) = read(Message(**FIELDS).attach_data(inner, "mail.eml"), eight_bit=eight_bit).iter_attachments()
+    (mail,) = read(Message(**FIELDS).with_data(inner, "mail.eml"), eight_bit=eight_bit).iter_attachments()
 
     if eight_bit:
         assert mail.get_content_type() == "message/rfc822"
@@ -260,20 +260,20 @@ def test_a_mail_in_eight_bits_within_a_mail_passes_whole_or_as_mere_octets(eight
 def test_a_mail_with_lines_too_long_passes_as_mere_octets() -> None:
     inner = b"From: a@b.org\r\n\r\n" + b"x" * 2000
 
-    (mail,) = read(Message(**FIELDS).attach_data(inner, "mail.eml")).iter_attachments()
+    (mail,) = read(Message(**FIELDS).with_data(inner, "mail.eml")).iter_attachments()
 
     assert mail.get_content() == inner
 
 
 def test_a_name_goes_in_full_and_in_plain() -> None:
-    raw = bytes(build(Message(**FIELDS).attach_data(b"x", "Été «1».pdf")))
+    raw = bytes(build(Message(**FIELDS).with_data(b"x", "Été «1».pdf")))
 
     assert b'\r\n name="Ete _1_.pdf"' in raw
     assert b"filename*=utf-8''%C3%89t%C3%A9%20%C2%AB1%C2%BB.pdf" in raw
 
 
 def test_an_attachment_of_text_keeps_its_line_ends() -> None:
-    (file,) = read(Message(**FIELDS).attach_data(b"a\nb\r\nc\r", "a.csv")).iter_attachments()
+    (file,) = read(Message(**FIELDS).with_data(b"a\nb\r\nc\r", "a.csv")).iter_attachments()
 
     assert file.get_payload(decode=True) == b"a\nb\r\nc\r"
 

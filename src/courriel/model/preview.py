@@ -1,0 +1,93 @@
+"""A message as its reader will see it, as one page for a browser: nothing is fetched, and no script runs."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from courriel.expressions import expression
+
+if TYPE_CHECKING:
+    import re
+    from pathlib import Path
+
+    from courriel.model.attachment import Attachment
+    from courriel.model.message import Message
+
+_CID = expression(r"(?i)\bcid:([A-Za-z0-9!#$%&'*+/=?^_`{|}~.@-]{1,200})")
+LARGEST_IMAGE = 10_000_000  # octets of one image that is put into the page
+
+
+def preview(message: Message, path: str | os.PathLike[str] | None, *, browser: bool) -> Path:
+    """Write the page, and open it; see `Message.preview`."""
+    from pathlib import Path
+
+    if path is None:
+        from tempfile import mkstemp
+
+        descriptor, made = mkstemp(prefix="courriel-", suffix=".html")  # readable for oneself alone
+        place = Path(made)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(page_of(message).encode())
+    else:
+        place = Path(path)
+        place.write_bytes(page_of(message).encode())
+    if browser:
+        import webbrowser
+
+        webbrowser.open(place.absolute().as_uri())
+    return place
+
+
+def page_of(message: Message) -> str:
+    """The page: who, whom, what about, and the HTML in a frame of its own; the text where there is no HTML."""
+    from html import escape
+
+    rows = [
+        ("From", str(message.sender)),
+        ("To", ", ".join(map(str, message.to))),
+        ("Cc", ", ".join(map(str, message.cc))),
+    ]
+    rows += [("Subject", message.subject), ("Attachments", ", ".join(each.name for each in message.attachments))]
+    head = "".join(f"<tr><th>{name}</th><td>{escape(value)}</td></tr>\n" for name, value in rows if value)
+    if message.html:
+        shown = _with_images(message.html, message.attachments)
+        # What is written into the HTML by others runs no script there, and does not reach the page around it.
+        body = f'<iframe sandbox srcdoc="{escape(shown)}"></iframe>'
+    else:
+        body = f"<pre>{escape(message.text)}</pre>"
+    return _PAGE.format(title=escape(message.subject), head=head, body=body)
+
+
+# The steps.
+
+_PAGE = """<!doctype html>
+<html><head><meta charset="utf-8"><title>{title}</title>
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:">
+<style>
+body {{ font-family: sans-serif; margin: 1em }}
+th {{ text-align: left; padding-right: 1em; vertical-align: top }}
+iframe {{ width: 100%; height: 80vh; border: 1px solid #999; background: #fff }}
+pre {{ white-space: pre-wrap; border-top: 1px solid #999; padding-top: 1em }}
+</style></head>
+<body><table>
+{head}</table>
+{body}
+</body></html>
+"""
+
+
+def _with_images(html: str, attachments: tuple[Attachment, ...]) -> str:
+    """The HTML with the images that it points at by `cid:` within it."""
+    from base64 import b64encode
+
+    known = {each.content_id: each for each in attachments if each.content_id and each.size <= LARGEST_IMAGE}
+
+    def as_data(found: re.Match[str]) -> str:
+        image = known.get(found[1])
+        if image is None:
+            return found[0]
+        return f"data:{image.content_type.partition(';')[0]};base64,{b64encode(image.read()).decode('ascii')}"
+
+    return _CID.sub(as_data, html)

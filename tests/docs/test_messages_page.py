@@ -1,0 +1,32 @@
+"""The pages on messages do what they say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        ("docs/messages.md", ["Re: Lunch? ('<1@example.org>',)", "Yes.", "", "Bob wrote:", "> At one?"]),
+        ("docs/messages.fr.md", ["Re: Midi ? ('<1@example.org>',)", "Oui.", "", "Bob a écrit :", "> A une heure ?"]),
+    ],
+)
+def test_the_page_makes_shows_and_answers_messages(
+    page: str, said: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    first, second, third = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
+
+    exec(first, {})
+    assert ".pdf" in capsys.readouterr().out
+    exec(second, {})
+    assert capsys.readouterr().out == "True\n.html\n"
+    exec(third, {})
+    assert capsys.readouterr().out.rstrip().split("\n") == said
