@@ -32,3 +32,10 @@ def stay_on_loopback(event: str, arguments: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(stay_on_loopback)
+
+
+def pytest_runtest_teardown() -> None:
+    """Forget what was learnt of servers: the next test's server may get the same port."""
+    memory = sys.modules.get("courriel.session.server_memory")
+    if memory is not None:
+        memory.forget()

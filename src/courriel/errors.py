@@ -326,9 +326,17 @@ class Refused(CourrielError):
 
 
 class AuthenticationRefused(Refused):
-    """The server did not accept these credentials; `tried` says which mechanisms were tried, in order."""
+    """The server did not accept these credentials.
+
+    `tried` are the mechanisms that were tried, in order, of those that the server `offered`; `judged` are those whose
+    proof (password, digest, token) it refused, the others it could not do. `final` says that the refusal ended the
+    login at once, because another mechanism would not help or would not be safe.
+    """
 
     tried: tuple[str, ...] = ()
+    offered: tuple[str, ...] = ()
+    judged: tuple[str, ...] = ()
+    final: bool = False
 
 
 class SenderRefused(Refused):

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from servers.fixtures import authority, dovecot, postfix, postfix_server
+from servers.fixtures import authority, cyrus, dovecot, postfix, postfix_server
 
-__all__ = ["authority", "dovecot", "postfix", "postfix_server"]
+__all__ = ["authority", "cyrus", "dovecot", "postfix", "postfix_server"]

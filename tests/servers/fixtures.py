@@ -11,6 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from .authority import Authority
+from .cyrus import Cyrus
+from .cyrus import cyrus as running_cyrus
 from .daemon import private_folder
 from .dovecot import Dovecot
 from .dovecot import dovecot as running_dovecot
@@ -20,7 +22,7 @@ from .postgres import PgBouncer, Postgres
 from .postgres import pgbouncer as running_pgbouncer
 from .postgres import postgres as running_postgres
 
-__all__ = ["authority", "dovecot", "pgbouncer", "postfix", "postfix_server", "postgres"]
+__all__ = ["authority", "cyrus", "dovecot", "pgbouncer", "postfix", "postfix_server", "postgres"]
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +37,13 @@ def authority() -> Iterator[Authority]:
 def dovecot(authority: Authority) -> Iterator[Dovecot]:
     """Dovecot with accounts, whose mailboxes Postfix fills."""
     with running_dovecot(authority) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def cyrus(authority: Authority) -> Iterator[Cyrus]:
+    """Cyrus, with two accounts and an admin."""
+    with running_cyrus(authority) as running:
         yield running
 
 

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import logging
 import pickle
+import ssl
 import traceback
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
@@ -40,10 +41,13 @@ LOGIN = f"C: AUTH LOGIN\nS: 334 VXNlcm5hbWU6\nC: {coded('ada')}\nS: 334 UGFzc3dv
 CHALLENGE = "<1896.697170952@postoffice.example.net>"
 DIGEST = hmac.new(SECRET.encode(), CHALLENGE.encode(), "md5").hexdigest()
 CRAM = f"C: AUTH CRAM-MD5\nS: 334 {coded(CHALLENGE)}\nC: {coded(f'ada {DIGEST}')}\n"
-SCRAM = "C~ AUTH SCRAM-SHA-256 bixhPX\n"
+SCRAM = "C~ AUTH SCRAM-SHA-256 \n"
 
 
 EXPLAINED = coded('{"status":"400"}')
+
+
+BEARER = "C~ AUTH OAUTHBEARER bixhPWFkYSwB\n"
 
 
 def oauth(token: str, user: str = "ada") -> str:
@@ -76,50 +80,127 @@ def test_the_strongest_that_is_offered_and_wished_for_is_tried(
 
 
 def test_scram_comes_before_all_that_say_the_password(meet: Play) -> None:
-    session = meet(offering(ALL) + "C~ AUTH SCRAM-SHA-256 \nS: 535 no\n", credentials=ADA)
+    session = meet(offering(ALL) + "C~ AUTH SCRAM-SHA-256 \nS: 454 4.7.0 later\n", credentials=ADA)
 
     with pytest.raises(errors.AuthenticationRefused) as refused:
         session.open()
 
     assert refused.value.tried == ("SCRAM-SHA-256",)
+    assert refused.value.offered == tuple(ALL.split())
 
 
-@pytest.mark.parametrize("code", ["504 5.5.4 unrecognized", "534 5.7.9 too weak"])
-def test_one_further_try_follows_what_the_server_cannot_do(meet: Play, code: str) -> None:
-    """Scar 30."""
-    session = meet(offering(ALL) + f"C~ AUTH SCRAM-SHA-256 \nS: {code}\n" + CRAM + "S: 235 welcome\n", credentials=ADA)
+# When another one follows (docs/decisions/0025).
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "504 5.5.4 unrecognized",
+        "534 5.7.1 too weak",
+        "502 no such command",
+        "535 5.7.8 channel binding not supported",
+        "535 not you",
+        "535 5.7.0 mechanism disabled",
+        "221 bye",
+    ],
+)
+def test_what_fails_before_our_proof_left_does_not_count(meet: Play, reply: str) -> None:
+    """SCRAM and CRAM-MD5 prove nothing with their first word; so PLAIN is the first proof, and LOGIN the one more."""
+    session = meet(
+        offering(ALL)
+        + f"C~ AUTH SCRAM-SHA-256 \nS: {reply}\nC: AUTH CRAM-MD5\nS: {reply}\n"
+        + f"{PLAIN}S: 535 5.7.8 no\n{LOGIN}S: 235 welcome\n",
+        credentials=ADA,
+    )
 
     session.open()
 
-    assert session.session.mechanism == "CRAM-MD5"
+    assert session.session.mechanism == "LOGIN"
 
 
-def test_two_tries_are_enough(meet: Play) -> None:
+@pytest.mark.parametrize("reply", ["504 5.7.4 unrecognized authentication type", "500 what", "535 unknown mechanism"])
+def test_a_mechanism_that_is_announced_and_unknown_does_not_count_though_the_password_left(
+    meet: Play, reply: str
+) -> None:
+    session = meet(offering("LOGIN PLAIN") + f"{PLAIN}S: {reply}\n{LOGIN}S: 235 ok\n", credentials=ADA)
+
+    session.open()
+
+    assert session.session.mechanism == "LOGIN"
+
+
+@pytest.mark.parametrize("reply", ["535 5.7.8 wrong", "530 5.7.0 no", "550 no", "501 what"])
+def test_after_a_proof_that_was_judged_one_more_follows_and_no_third(meet: Play, reply: str) -> None:
     session = meet(
-        offering(ALL) + "C~ AUTH SCRAM-SHA-256 \nS: 504 no\nC: AUTH CRAM-MD5\nS: 504 not this either\n", credentials=ADA
+        offering("LOGIN PLAIN CRAM-MD5") + f"{CRAM}S: {reply}\n{PLAIN}S: 535 5.7.8 still wrong\n...", credentials=ADA
     )
 
     with pytest.raises(errors.AuthenticationRefused) as refused:
         session.open()
 
-    assert refused.value.tried == ("SCRAM-SHA-256", "CRAM-MD5")
-    assert str(refused.value.reply) == "504 not this either"
+    assert refused.value.tried == refused.value.judged == ("CRAM-MD5", "PLAIN")
+    assert str(refused.value) == "535 5.7.8 still wrong (tried CRAM-MD5, PLAIN)"
+    assert refused.value.user == "ada"
+    assert not refused.value.final
+    assert not refused.value.session_usable
+
+
+def test_scram_that_is_explained_away_before_our_proof_does_not_count(meet: Play) -> None:
+    explained = f"{SCRAM}S: 334 {coded('e=other-error')}\nC: \nS: 535 5.7.8 no\n"
+    session = meet(
+        offering("SCRAM-SHA-256 CRAM-MD5 PLAIN") + f"{explained}{CRAM}S: 535 no\n{PLAIN}S: 235 ok\n", credentials=ADA
+    )
+
+    session.open()
+
+    assert session.session.mechanism == "PLAIN"
+
+
+def test_a_dead_cram_md5_is_followed_by_plain(meet: Play) -> None:
+    session = meet(offering("CRAM-MD5 PLAIN") + f"{CRAM}S: 535 5.7.8 no\n{PLAIN}S: 235 ok\n", credentials=ADA)
+
+    session.open()
+
+    assert session.session.mechanism == "PLAIN"
 
 
 @pytest.mark.parametrize(
-    "code", ["535 5.7.8 wrong", "530 5.7.0 no", "550 no", "454 4.7.0 not now", "501 what", "432 4.7.12 change it"]
+    "reply",
+    [
+        "454 4.7.0 not now",
+        "432 4.7.12 change it",
+        "534 5.7.9 Application-specific password required",
+        "535 5.7.8 account locked",
+        "535 5.7.139 basic authentication is disabled",
+        "535 5.7.8 login rate exceeded",
+        "535 too many attempts",
+        "535 password expired",
+        "534-5.7.14 Please log in with your web browser\nS: 534 5.7.14 and then try again",
+    ],
 )
-def test_a_refusal_is_never_repeated_by_another_mechanism(meet: Play, code: str) -> None:
-    """Another one would only repeat it, and lock the account."""
-    session = meet(offering("LOGIN PLAIN") + PLAIN + f"S: {code}\n---", credentials=ADA)
+@pytest.mark.parametrize("when", ["before the proof", "after it"])
+def test_some_refusals_end_the_login_at_once(meet: Play, reply: str, when: str) -> None:
+    """The server will not judge a password now, or another try would lock the account."""
+    command = "C: AUTH CRAM-MD5\n" if when == "before the proof" else CRAM
+    session = meet(offering("LOGIN PLAIN CRAM-MD5") + f"{command}S: {reply}\n...", credentials=ADA)
 
     with pytest.raises(errors.AuthenticationRefused) as refused:
         session.open()
 
+    assert refused.value.tried == ("CRAM-MD5",)
+    assert refused.value.final
+    assert refused.value.retryable == reply.startswith("4")
+
+
+def test_a_server_that_hangs_up_after_a_refusal_has_refused(meet: Play) -> None:
+    """It is no outage."""
+    session = meet(offering("LOGIN PLAIN") + f"{PLAIN}S: 535 5.7.8 wrong\n---", credentials=ADA)
+
+    with pytest.raises(errors.AuthenticationRefused, match="wrong") as refused:
+        session.open()
+
     assert refused.value.tried == ("PLAIN",)
-    assert refused.value.user == "ada"
-    assert refused.value.retryable == code.startswith("4")
-    assert not refused.value.session_usable
+    assert not refused.value.retryable
 
 
 @pytest.mark.parametrize("offered", ["XOAUTH2 GSSAPI", ""])
@@ -145,7 +226,7 @@ def test_the_profile_is_a_floor(meet: Play) -> None:
     assert refused.value.tried == ("SCRAM-SHA-256",)
 
 
-@pytest.mark.parametrize("challenge", ["334 not base64!", "334 bm90IHNjcmFt", "334 " + coded("r=x,s=eA==,i=1")])
+@pytest.mark.parametrize("challenge", ["334 not base64!", "334 bm90IHNjcmFt", "334 " + coded("s=eA==,i=4096")])
 def test_a_broken_challenge_is_cancelled_and_one_further_try_follows(meet: Play, challenge: str) -> None:
     session = meet(
         offering("PLAIN SCRAM-SHA-256")
@@ -277,7 +358,9 @@ def test_a_server_that_knows_the_password_is_believed(call: Call) -> None:
     assert session.session.mechanism == "SCRAM-SHA-256"
 
 
-@pytest.mark.parametrize("lie", ["", "v=AAAA"], ids=["another password", "nonsense"])
+@pytest.mark.parametrize(
+    "lie", ["", "v=AAAA", "v=!", "what"], ids=["another password", "nonsense", "no base64", "no field"]
+)
 def test_an_impostor_is_told_nothing_more(call: Call, lie: str) -> None:
     """It does not know the password, and would like to be told it by a weaker mechanism."""
     phones: list[Phone] = []
@@ -290,13 +373,32 @@ def test_an_impostor_is_told_nothing_more(call: Call, lie: str) -> None:
 
     session = call(act, credentials=ADA)
 
-    with pytest.raises(errors.RemoteProtocolError, match="does not know the password") as impostor:
+    with pytest.raises(errors.RemoteProtocolError, match=r"signature is wrong|cannot be read|not base64") as impostor:
         session.open()
 
     assert impostor.value.stage == "authenticate"
     assert not impostor.value.retryable
     assert not session.session.usable
     assert len(phones[0].heard) == 3
+
+
+@pytest.mark.parametrize("nonce", ["theirs", "{ours}"])
+def test_a_nonce_that_does_not_continue_ours_ends_it_at_once(call: Call, nonce: str) -> None:
+
+    def act(phone: Phone) -> None:
+        greeted(phone, "AUTH SCRAM-SHA-256 PLAIN LOGIN")
+        ours = b64decode(phone.hear().split()[2]).decode().rpartition("r=")[2]
+        assert phone.ask(f"334 {coded('r=' + nonce.format(ours=ours) + ',s=c2FsdA==,i=4096')}") == b"*"
+        assert phone.ask("501 cancelled") == b""
+
+    session = call(act, credentials=ADA)
+
+    with pytest.raises(errors.AuthenticationRefused, match="another login") as foreign:
+        session.open()
+
+    assert foreign.value.final
+    assert foreign.value.tried == ("SCRAM-SHA-256",)
+    assert not foreign.value.retryable
 
 
 @pytest.mark.parametrize("lie", ["silent", "e=invalid-proof"])
@@ -314,6 +416,173 @@ def test_a_login_that_proves_nothing_is_none_although_the_server_says_235(call: 
 
     assert impostor.value.stage == "authenticate"
     assert not session.session.usable
+
+
+# SCRAM bound to the certificate.
+
+PLUS = "SCRAM-SHA-256-PLUS"
+BOUND = {"security": Security.TLS}
+
+
+def bound(phone: Phone, certificate: ssl.SSLContext, offered: str) -> None:
+    """The server's side up to AUTH, behind TLS."""
+    phone.secure(certificate)
+    greeted(phone, f"AUTH {offered}")
+
+
+def challenged(phone: Phone) -> tuple[str, str]:
+    """The mechanism and the GS2 header that the client begins with; its proof is heard, and not looked at."""
+    _, mechanism, said = phone.hear().decode().split()
+    header, _, bare = b64decode(said).decode().partition(",,")
+    phone.ask(f"334 {coded(f'r={bare.rpartition(chr(61))[2]}more,s=c2FsdA==,i=4096')}")
+    return mechanism, header
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    ["535 5.7.8 no", "334 " + coded("e=invalid-proof"), "334 " + coded("e=channel-bindings-dont-match"), "550 what"],
+)
+def test_a_refused_proof_of_plus_may_be_a_man_in_the_middle(
+    call: Call, certificate: ssl.SSLContext, refusal: str
+) -> None:
+    """RFC 5802 7: nothing weaker follows, or he gets what he wants."""
+
+    def act(phone: Phone) -> None:
+        bound(phone, certificate, f"PLAIN SCRAM-SHA-256 {PLUS}")
+        assert challenged(phone) == (PLUS, "p=tls-server-end-point")
+        if refusal.startswith("334"):
+            assert phone.ask(refusal) == b""
+        phone.say("535 5.7.8 no" if refusal.startswith("334") else refusal)
+        assert phone.hear() == b""
+
+    session = call(act, credentials=ADA, **BOUND)
+
+    with pytest.raises(errors.AuthenticationRefused) as refused:
+        session.open()
+
+    assert refused.value.tried == (PLUS,)
+    assert refused.value.final
+    assert refused.value.failure is not None
+    assert refused.value.failure.id == "LOGIN-BINDING-REFUSED"
+
+
+@pytest.mark.parametrize(
+    ("explained", "refusal"),
+    [
+        ("", "535 5.7.8 channel binding not supported"),
+        ("e=unsupported-channel-binding-type", "535 5.7.8 no"),
+        ("e=channel-binding-not-supported", "535 5.7.8 no"),
+        ("", "501 5.5.4 undefined error!"),
+        ("", "535 bad protocol / cancel"),
+    ],
+)
+@pytest.mark.parametrize("when", ["before the proof", "after it"])
+def test_a_binding_that_the_server_does_not_know_is_done_without(
+    call: Call, certificate: ssl.SSLContext, explained: str, refusal: str, when: str
+) -> None:
+    """Cyrus offers PLUS and knows "tls-unique" only, which TLS 1.3 has not; it says so behind our proof, in its log."""
+    headers: list[bytes] = []
+
+    def act(phone: Phone) -> None:
+        bound(phone, certificate, f"PLAIN SCRAM-SHA-256 {PLUS}")
+        if when == "after it":
+            challenged(phone)
+        else:
+            phone.hear()
+        if explained:
+            phone.ask(f"334 {coded(explained)}")
+        phone.say(refusal)
+        first = phone.hear()
+        headers.append(b64decode(first.split()[2])[:3])
+        assert first.split()[1] == b"SCRAM-SHA-256"
+        phone.say("504 5.5.4 no")
+        phone.hear()
+        phone.say("235 ok")
+        phone.hear_nothing_more()
+
+    session = call(act, credentials=ADA, **BOUND)
+
+    session.open()
+
+    assert session.session.mechanism == "PLAIN"
+    assert headers == [b"n,,"]
+
+
+@pytest.mark.parametrize(("offered", "flag"), [("SCRAM-SHA-256", "y"), (f"SCRAM-SHA-256 {PLUS}", "n")])
+def test_scram_says_whether_plus_was_missing(call: Call, certificate: ssl.SSLContext, offered: str, flag: str) -> None:
+    """RFC 5802 6: "y" where the server did not offer it, "n" where it did and the profile passes it over."""
+
+    def act(phone: Phone) -> None:
+        bound(phone, certificate, offered)
+        assert challenged(phone) == ("SCRAM-SHA-256", flag)
+        phone.say("454 later")
+        phone.hear_nothing_more()
+
+    session = call(act, credentials=ADA, auth=("scram-sha-256",), **BOUND)
+
+    with pytest.raises(errors.AuthenticationRefused):
+        session.open()
+
+
+def test_a_server_that_says_it_had_offered_plus_was_not_heard_as_it_spoke(
+    call: Call, certificate: ssl.SSLContext
+) -> None:
+    """Somebody took the offer out on the way: nothing weaker follows."""
+
+    def act(phone: Phone) -> None:
+        bound(phone, certificate, "SCRAM-SHA-256 PLAIN")
+        challenged(phone)
+        phone.ask(f"334 {coded('e=server-does-support-channel-binding')}")
+        phone.say("535 5.7.8 no")
+        assert phone.hear() == b""
+
+    session = call(act, credentials=ADA, **BOUND)
+
+    with pytest.raises(errors.AuthenticationRefused, match="server-does-support-channel-binding") as refused:
+        session.open()
+
+    assert refused.value.final
+
+
+# What worked is remembered.
+
+
+def test_a_mechanism_that_failed_is_not_tried_again_by_the_next_session(meet: Play) -> None:
+    first = meet(offering(ALL) + f"{SCRAM}S: 504 no\n{CRAM}S: 535 no\n{PLAIN}S: 235 ok\n", credentials=ADA)
+    first.open()
+    second = meet(offering(ALL) + PLAIN + "S: 235 ok\n", credentials=ADA)
+
+    second.open()
+
+    assert second.session.mechanism == "PLAIN"
+
+
+def test_what_worked_for_one_user_is_not_taken_for_another(meet: Play) -> None:
+    first = meet(offering(ALL) + f"{SCRAM}S: 504 no\n{CRAM}S: 235 ok\n", credentials=ADA)
+    first.open()
+    second = meet(offering(ALL) + "C~ AUTH SCRAM-SHA-256 \nS: 454 no\n", credentials=Password("bob", "b"))
+
+    with pytest.raises(errors.AuthenticationRefused):
+        second.open()
+
+
+def test_what_worked_and_works_no_more_is_forgotten(meet: Play) -> None:
+    for script in (f"{SCRAM}S: 504 no\n{CRAM}S: 235 ok\n", f"{CRAM}S: 504 no\n{SCRAM}S: 504 no\n{PLAIN}S: 235 ok\n"):
+        meet(offering(ALL) + script, credentials=ADA).open()
+    third = meet(offering(ALL) + PLAIN + "S: 235 ok\n", credentials=ADA)
+
+    third.open()
+
+    assert third.session.mechanism == "PLAIN"
+
+
+def test_what_worked_is_still_restricted_by_the_profile(meet: Play) -> None:
+    meet(offering("PLAIN") + PLAIN + "S: 235 ok\n", credentials=ADA).open()
+    session = meet(offering(ALL) + f"{CRAM}S: 235 ok\n", credentials=ADA, auth=("cram-md5",))
+
+    session.open()
+
+    assert session.session.mechanism == "CRAM-MD5"
 
 
 # Tokens.
@@ -365,6 +634,34 @@ def test_a_token_is_not_refreshed_twice(meet: Play, colour: type[Session]) -> No
 
     assert refused.value.tried == ("XOAUTH2", "XOAUTH2")
     assert refused.value.user == "ada"
+    assert left == ["never"]
+
+
+def test_a_token_is_refreshed_once_in_all_whatever_mechanisms_follow(meet: Play, colour: type[Session]) -> None:
+    source, left = tokens("old", "new", "never", colour=colour)
+    session = meet(
+        offering("XOAUTH2 OAUTHBEARER")
+        + f"{BEARER}S: 535 5.7.8 no\n{BEARER}S: 535 5.7.8 no\n"
+        + f"C: AUTH XOAUTH2 {oauth('new')}\nS: 535 5.7.8 no\n...",
+        credentials=source,
+    )
+
+    with pytest.raises(errors.AuthenticationRefused) as refused:
+        session.open()
+
+    assert refused.value.tried == ("OAUTHBEARER", "OAUTHBEARER", "XOAUTH2")
+    assert left == ["never"]
+
+
+def test_an_account_that_is_disabled_gets_no_fresh_token(meet: Play, colour: type[Session]) -> None:
+    source, left = tokens("old", "never", colour=colour)
+    session = meet(
+        offering("XOAUTH2") + f"C: AUTH XOAUTH2 {oauth('old')}\nS: 535 5.7.8 account disabled\n---", credentials=source
+    )
+
+    with pytest.raises(errors.AuthenticationRefused):
+        session.open()
+
     assert left == ["never"]
 
 

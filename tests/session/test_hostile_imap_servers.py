@@ -249,6 +249,57 @@ def test_a_mechanism_that_the_server_does_not_know_after_all_is_followed_by_anot
     assert session.mechanism == "PLAIN"
 
 
+DEAD_CRAM = GREETING.replace("AUTH=PLAIN", "AUTH=CRAM-MD5")
+
+
+@pytest.mark.parametrize("refusal", ["NO [AUTHENTICATIONFAILED] no", "BAD what", "NO authentication failure"])
+def test_a_dead_cram_md5_is_followed_by_the_login_command(call: Call, refusal: str) -> None:
+    said: list[str] = []
+
+    def authenticate(phone: Phone, tag: str, command: str) -> None:
+        said.append(command)
+        phone.ask("+ PDFAZXhhbXBsZS5vcmc+")
+        phone.say(f"{tag} {refusal}")
+
+    first, second = [call(imap_server(DEAD_CRAM, AUTHENTICATE=authenticate, LOGIN="{tag} OK in")) for _ in range(2)]
+    first.open()
+    second.open()
+
+    assert first.mechanism == second.mechanism == "LOGIN"
+    assert said == ["AUTHENTICATE CRAM-MD5"] * 2, "two servers: what worked at one says nothing of the other"
+
+
+def test_what_worked_at_this_server_is_tried_first(call: Call) -> None:
+    said: list[str] = []
+
+    def authenticate(phone: Phone, tag: str, command: str) -> None:
+        said.append(command)
+        phone.say(f"{tag} NO no")
+
+    session = call(imap_server(DEAD_CRAM, AUTHENTICATE=authenticate, LOGIN="{tag} OK in"))
+    session.open()
+    session.open()
+
+    assert said == ["AUTHENTICATE CRAM-MD5"]
+
+
+@pytest.mark.parametrize(
+    "refusal", ["NO [UNAVAILABLE] later", "NO [CONTACTADMIN] no", "NO [ALERT] account disabled", "NO login rate limit"]
+)
+def test_a_refusal_that_is_not_about_the_proof_ends_the_login(call: Call, refusal: str) -> None:
+    def authenticate(phone: Phone, tag: str, command: str) -> None:
+        phone.ask("+ PDFAZXhhbXBsZS5vcmc+")
+        phone.say(f"{tag} {refusal}")
+
+    session = call(imap_server(DEAD_CRAM, AUTHENTICATE=authenticate, LOGIN="{tag} OK in"))
+
+    with pytest.raises(errors.AuthenticationRefused) as refused:
+        session.open()
+
+    assert refused.value.tried == ("CRAM-MD5",)
+    assert refused.value.final
+
+
 def test_without_sasl_ir_the_first_words_wait_to_be_asked(call: Call) -> None:
     heard: list[str] = []
 

@@ -18,6 +18,7 @@ from courriel import AsyncSmtpPool, Message, Password, Receipt, Sandbox, Securit
 from courriel.session.pace import Rate
 from session.crowd import Crowd
 from session.play import PATIENCE
+from session.stranger import Phone, stranger
 
 Outcome = Receipt | BaseException
 
@@ -334,6 +335,32 @@ def test_a_wrong_password_is_not_tried_by_everybody(pool_for: Opener) -> None:
 
         assert all(isinstance(outcome, errors.AuthenticationRefused) for outcome in outcomes)
         assert len(sandbox.sessions) < 30
+
+
+def test_a_pool_does_not_repeat_a_mechanism_that_failed(pool_for: Opener) -> None:
+    logins: list[str] = []
+
+    def serve(phone: Phone) -> None:
+        phone.say("220 hi")
+        while line := phone.hear().decode():
+            verb, _, rest = line.partition(" ")
+            if verb == "AUTH":
+                logins.append(rest.split()[0])
+            answers = {"EHLO": "250-mx\n250 AUTH CRAM-MD5 PLAIN", "DATA": "354 go on", "QUIT": "221 bye"}
+            dead = "504 5.5.4 what?" if rest == "CRAM-MD5" else "235 in"
+            phone.say(dead if verb == "AUTH" else answers.get(verb, "250 ok"))
+            if verb == "DATA":
+                phone.hear_content()
+                phone.say("250 kept")
+
+    with stranger(serve) as server:
+        pool = pool_for(server.port, Password("ada", "secret"), size=1, messages=1)
+
+        for number in range(3):
+            pool.send(number)
+        pool.close()
+
+    assert logins == ["CRAM-MD5", "PLAIN", "PLAIN", "PLAIN"]
 
 
 def test_a_pool_works_again_when_its_server_does(pool_for: Opener, crowd: Crowd) -> None:

@@ -158,6 +158,68 @@ def test_a_mailbox_that_is_not_to_be_had_is_no_wrong_password(meet_box: MeetBox,
     assert pickle.loads(pickle.dumps(refused.value)).retryable == retryable
 
 
+OFFERED = "S: +OK <1@example.org>\nC: CAPA\nS: +OK\nS: SASL CRAM-MD5{more}\nS: USER\nS: RESP-CODES\nS: .\n"
+CRAM = "C: AUTH CRAM-MD5\nS: + PDFAZXhhbXBsZS5vcmc+\nC~ YWRhI\n"
+USER = "C: USER ada\nS: +OK\nC: PASS secret\n"
+PLAIN = "C: AUTH PLAIN AGFkYQBzZWNyZXQ=\n"
+IN = "S: +OK\nC: STAT\nS: +OK 0 0\n"
+
+
+@pytest.mark.parametrize(
+    ("login", "mechanism"),
+    [
+        ("C: AUTH CRAM-MD5\nS: -ERR no\nC~ APOP ada \nS: -ERR no\n" + USER + IN, "USER"),
+        (CRAM + "S: -ERR [AUTH] no\nC~ APOP ada \n" + IN, "APOP"),
+        (CRAM + "S: -ERR unknown mechanism\nC~ APOP ada \nS: -ERR unknown method\n" + USER + IN, "USER"),
+    ],
+)
+def test_a_dead_digest_is_followed_by_another_way(meet_box: MeetBox, login: str, mechanism: str) -> None:
+    """Before a proof it does not count; after one that was judged one more follows (docs/decisions/0025)."""
+    ada = meet_box(OFFERED.format(more="") + login, credentials=ADA)
+
+    ada.open()
+
+    assert ada.session.mechanism == mechanism
+
+
+def test_two_proofs_that_were_judged_are_enough(meet_box: MeetBox) -> None:
+    script = OFFERED.format(more=" PLAIN") + CRAM + "S: -ERR [AUTH] no\nC~ APOP ada \nS: -ERR [AUTH] no\n..."
+    ada = meet_box(script, credentials=ADA)
+
+    with pytest.raises(errors.AuthenticationRefused, match="tried CRAM-MD5, APOP") as refused:
+        ada.open()
+
+    assert refused.value.tried == refused.value.judged == ("CRAM-MD5", "APOP")
+
+
+def test_the_old_commands_do_not_repeat_a_password_that_was_refused(meet_box: MeetBox) -> None:
+    script = OFFERED.format(more=" PLAIN") + PLAIN + "S: -ERR [AUTH] no\n..."
+    ada = meet_box(script, credentials=ADA, auth=("plain", "user"))
+
+    with pytest.raises(errors.AuthenticationRefused) as refused:
+        ada.open()
+
+    assert refused.value.tried == ("PLAIN",)
+
+
+@pytest.mark.parametrize("answer", ["[SYS/TEMP] later", "[AUTH] account locked", "[SYS/PERM] off"])
+def test_a_refusal_that_is_not_about_the_proof_ends_the_login(meet_box: MeetBox, answer: str) -> None:
+    ada = meet_box(OFFERED.format(more="") + CRAM + f"S: -ERR {answer}\n...", credentials=ADA)
+
+    with pytest.raises((errors.AuthenticationRefused, errors.MailboxRefused)):
+        ada.open()
+
+
+def test_the_way_that_worked_is_remembered(meet_box: MeetBox) -> None:
+    dead = "C: AUTH CRAM-MD5\nS: -ERR no\nC~ APOP ada \nS: -ERR no\n"
+    meet_box(OFFERED.format(more="") + dead + USER + IN, credentials=ADA).open()
+    again = meet_box(OFFERED.format(more="") + USER + IN, credentials=ADA)
+
+    again.open()
+
+    assert again.session.mechanism == "USER"
+
+
 def test_a_login_that_nothing_offered_can_serve_is_not_tried(meet_box: MeetBox) -> None:
     """Scar 30: only what the server offered."""
     ada = meet_box("S: +OK\nC: CAPA\nS: +OK\nS: SASL GSSAPI\nS: .\n...\n", credentials=ADA)

@@ -6,6 +6,7 @@ Not our sandbox: what judges this face should share nothing with it.
 from __future__ import annotations
 
 import contextlib
+import hmac
 import socket
 import socketserver
 import ssl
@@ -34,6 +35,7 @@ class PostOffice:
     security: str = "none"  # "none", "starttls" or "tls"
     mechanisms: str = "PLAIN LOGIN"
     users: dict[str, str] = field(default_factory=dict)
+    dead: dict[str, str] = field(default_factory=dict)  # mechanisms that fail whatever the password, and how
     refuses: dict[str, str] = field(default_factory=dict)
     extensions: tuple[str, ...] = ("PIPELINING", "8BITMIME", "SMTPUTF8")
     silent_after: str = ""  # a command that is never answered
@@ -185,7 +187,17 @@ class Conversation:
 
     def log_in(self, command: str) -> None:
         _, mechanism, *first = command.split(" ")
-        if mechanism == "LOGIN":
+        dead = self.office.dead.get(mechanism, "")
+        if dead and not dead.startswith("535"):
+            self.say(dead)
+            return
+        if mechanism == "CRAM-MD5":
+            self.say("334 PDFAZXhhbXBsZS5vcmc+")
+            user, _, digest = b64decode(self.hear()).decode().rpartition(" ")
+            secret = self.office.users.get(user, "").encode()
+            right = hmac.new(secret, b"<1@example.org>", "md5").hexdigest()
+            password = self.office.users.get(user, "") if digest == right else ""
+        elif mechanism == "LOGIN":
             self.say("334 VXNlcm5hbWU6")
             user = b64decode(self.hear()).decode()
             self.say("334 UGFzc3dvcmQ6")
@@ -197,10 +209,10 @@ class Conversation:
             else:  # XOAUTH2
                 user = said.partition("\x01")[0].removeprefix("user=")
                 password = said.partition("Bearer ")[2].rstrip("\x01")
-        good = self.office.users.get(user) == password
+        good = self.office.users.get(user) == password and not dead
         if good:
             self.office.logins.append(f"{mechanism} {user}")
-        self.say("235 2.7.0 welcome" if good else "535 5.7.8 no such user or wrong password")
+        self.say("235 2.7.0 welcome" if good else dead or "535 5.7.8 no such user or wrong password")
 
 
 def _path(command: str) -> str:

@@ -122,6 +122,82 @@ def test_mechanisms_that_a_password_cannot_serve_count_as_none(office: PostOffic
     assert "offers no login" in wl.ErreurInfo()
 
 
+DEAD = "535 5.7.8 not you"
+UNKNOWN = "504 5.5.4 what is that?"
+
+
+@pytest.mark.parametrize(
+    ("mechanisms", "dead", "used"),
+    [
+        ("CRAM-MD5 PLAIN LOGIN", {"CRAM-MD5": DEAD}, "PLAIN"),
+        ("CRAM-MD5 LOGIN", {"CRAM-MD5": UNKNOWN}, "LOGIN"),
+        ("SCRAM-SHA-256 CRAM-MD5 PLAIN LOGIN", {"SCRAM-SHA-256": UNKNOWN, "CRAM-MD5": DEAD, "PLAIN": UNKNOWN}, "LOGIN"),
+        ("PLAIN LOGIN", {"PLAIN": UNKNOWN}, "LOGIN"),
+    ],
+)
+def test_login_and_plain_follow_a_stronger_one_that_failed(
+    office: PostOffice, reach: Any, mechanisms: str, dead: dict[str, str], used: str
+) -> None:
+    """Also in clear to another machine, where courriel itself would say nothing weaker: so the page has it."""
+    reach("smtp.orange.fr", 25, office)
+    office.mechanisms, office.dead = mechanisms, dead
+
+    assert wl.EmailOuvreSessionSMTP("ada", "secret", "smtp.orange.fr"), wl.ErreurInfo()
+    assert office.logins == [f"{used} ada"]
+    assert "in clear" in wl.ErreurInfo()
+
+
+@pytest.mark.parametrize(
+    ("mechanisms", "dead", "tried"),
+    [
+        ("CRAM-MD5", {"CRAM-MD5": DEAD}, "CRAM-MD5"),
+        ("CRAM-MD5", {"CRAM-MD5": UNKNOWN}, "CRAM-MD5"),
+        ("SCRAM-SHA-256", {"SCRAM-SHA-256": UNKNOWN}, "SCRAM-SHA-256"),
+        ("PLAIN LOGIN", {"PLAIN": UNKNOWN, "LOGIN": UNKNOWN}, "PLAIN, LOGIN"),
+        ("CRAM-MD5 PLAIN", {"CRAM-MD5": DEAD, "PLAIN": UNKNOWN}, "CRAM-MD5, PLAIN"),
+    ],
+)
+@pytest.mark.parametrize("far", [False, True])
+def test_a_server_that_knows_neither_login_nor_plain_is_taken_without_a_login(
+    office: PostOffice, reach: Any, caplog: pytest.LogCaptureFixture,
+    mechanisms: str, dead: dict[str, str], tried: str, far: bool,
+) -> None:  # fmt: skip
+    if far:
+        reach("smtp.orange.fr", 25, office)
+    office.mechanisms, office.dead = mechanisms, dead
+    host, port = ("smtp.orange.fr", 25) if far else (HOST, office.port)
+
+    assert wl.EmailOuvreSessionSMTP("ada", "secret", host, port), wl.ErreurInfo()
+    assert not wl.ErreurDétectée
+    assert f"refused the login ({tried})" in wl.ErreurInfo()
+    assert office.logins == []
+    assert any(record.action == "session_without_login" for record in caplog.records)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("mechanisms", "dead"),
+    [
+        ("PLAIN LOGIN", {"PLAIN": DEAD, "LOGIN": DEAD}),
+        ("CRAM-MD5 PLAIN", {"CRAM-MD5": DEAD, "PLAIN": DEAD}),
+        ("PLAIN LOGIN", {"PLAIN": UNKNOWN, "LOGIN": DEAD}),
+        ("CRAM-MD5 LOGIN", {"CRAM-MD5": "454 4.7.0 later"}),
+        ("CRAM-MD5 LOGIN", {"CRAM-MD5": "535 5.7.8 account locked"}),
+    ],
+)
+@pytest.mark.parametrize("far", [False, True])
+def test_a_server_that_knows_one_of_them_and_refuses_makes_opening_fail(
+    office: PostOffice, reach: Any, mechanisms: str, dead: dict[str, str], far: bool
+) -> None:
+    if far:
+        reach("smtp.orange.fr", 25, office)
+    office.mechanisms, office.dead = mechanisms, dead
+    host, port = ("smtp.orange.fr", 25) if far else (HOST, office.port)
+
+    assert not wl.EmailOuvreSessionSMTP("ada", "secret", host, port)
+    assert wl.ErreurDétectée
+    assert office.logins == []
+
+
 def test_a_password_that_leaves_this_machine_in_clear_is_worth_a_warning(
     office: PostOffice, reach: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -70,7 +70,7 @@ SECURED = Scene(
         """
         NomUser = "ada"
         if EmailOuvreSessionSMTP(NomUser, "secret", "127.0.0.1", $port, Faux, emailOptionSécuriséTLS) == Vrai:
-            Email.Sujet = "Les mêmes, par une ligne chiffrée"
+            Email.Sujet = "Les mêmes, par une connexion chiffrée"
             if EmailEnvoieMessage(NomUser) == Faux:
                 Erreur()
             EmailFermeSession(NomUser)

@@ -1,111 +1,235 @@
 """
-A login, as the client holds it (AUTH: in SMTP RFC 4954, in POP3 RFC 5034).
+A login, as the client holds it (AUTH: in SMTP RFC 4954, in POP3 RFC 5034, AUTHENTICATE in IMAP).
 
-The rule of fall-back: the strongest mechanism that the server offers and the credentials can serve comes first. One
-further try follows only when the server says that it cannot do this one after all (504, 534) or asks what makes no
-sense; never after a refusal (535), which another mechanism would only repeat and which locks accounts. Nothing is ever
-tried that was not offered, or that the profile excludes.
+The strongest mechanism comes first that the server offers and the credentials can serve, or the one that worked for
+this user last time. Which may follow one that failed says `login_rule`. Nothing is ever tried that was not offered, or
+that the profile excludes.
 """
 
 from __future__ import annotations
 
-import binascii
-from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from courriel import errors
 from courriel.dialogue.flow import Fetch, Flow
+from courriel.dialogue.login_rule import FailedLogin, Outcome, nobody_listens, strength
+from courriel.dialogue.sasl_exchange import MAX_INITIAL, exchange_sasl
 from courriel.dialogue.talk import Talk
 from courriel.model.credentials import Credentials, External, Password, TokenSource
 from courriel.model.server import Server
+from courriel.values import dataclass
 from courriel.wire import sasl
-from courriel.wire import smtp as wire
 
-_MAX_ROUNDS = 8  # SCRAM needs three; a server that goes on asking is not going to stop
-MAX_INITIAL = 360  # octets: in base64, with the command, still a line of 512 (RFC 4954 4); more waits to be asked
-# "Unrecognized authentication type", "mechanism is too weak": the only refusals that another try may follow.
-_CANNOT = (504, 534)
+TYPE_CHECKING = False
 
-Choice = tuple[str, Callable[[], sasl.Mechanism]]
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from courriel.dialogue.login_rule import LoginMemory
+
+__all__ = ["MAX_INITIAL", "ORDER", "LoginLine", "OneLogin", "authenticate"]
+
+OneLogin: TypeAlias = "Callable[[], Flow[FailedLogin | None]]"
+"""One mechanism from its command to the server's verdict: None when we are in. Raises RemoteProtocolError."""
+
+ORDER = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "CRAM-MD5", "PLAIN", "LOGIN", "OAUTHBEARER", "XOAUTH2", "EXTERNAL")
+"""The mechanisms, the one that says least of the secret first."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoginLine:
+    """Where a login takes place.
+
+    `offered` are the server's mechanisms in upper case, `certificate` its certificate (DER) for channel binding, empty
+    on a clear line; `most_at_once` is how many octets may go with the command itself, -1 for none at all.
+    """
+
+    talk: Talk
+    server: Server
+    offered: tuple[str, ...]
+    certificate: bytes
+    most_at_once: int = MAX_INITIAL
 
 
 def authenticate(
-    exchange: Talk,
+    line: LoginLine,
     credentials: Credentials,
-    offered: tuple[str, ...],
-    server: Server,
-    certificate: bytes,
-    most_at_once: int = MAX_INITIAL,
+    memory: LoginMemory | None = None,
+    *,
+    commands: Mapping[str, OneLogin] | None = None,
+    order: Sequence[str] = ORDER,
 ) -> Flow[tuple[str, ...]]:
-    """Log in, and say which mechanisms were tried; the last one worked.
+    """Log in, and return which mechanisms were tried; the last one worked, and is remembered in `memory`.
 
-    `offered` are the server's mechanisms in upper case, `certificate` its certificate (DER) for channel binding, empty
-    on a clear line; `most_at_once` is how many octets may go with the command itself. Raises AuthenticationRefused,
-    NotSupported when the server offers nothing that the credentials can serve.
+    `commands` are ways beside SASL (USER, APOP, the LOGIN of IMAP), by name; `order` says which come first, unless
+    `Server.auth` does. Raises AuthenticationRefused, NotSupported when the server offers nothing that the credentials
+    can serve, RemoteProtocolError for a server that does not know the password that it asks for.
     """
-    token = ""
-    if isinstance(credentials, TokenSource):
-        token = (yield Fetch(credentials)).decode()
-    tried: list[str] = []
-    refusal: errors.AuthenticationRefused | None = None
-    for name, make in list(_choices(credentials, token, offered, server, certificate))[:2]:
-        tried.append(name)
-        try:
-            yield from _log_in(exchange, make(), most_at_once)
-            return tuple(tried)
-        except errors.AuthenticationRefused as refused:
-            refused.tried, refused.user = tuple(tried), credentials.user
-            refusal = refused
-        if not _another_may_follow(refusal):
-            break
-    if refusal is None:
-        raise errors.NotSupported(
-            f"the server offers no login that these credentials can serve (it offers: {' '.join(offered) or 'none'})",
-            capability="AUTH",
-            stage="authenticate",
-            hint_id="AUTH-NOT-OFFERED",
-        )
-    if not isinstance(credentials, TokenSource) or refusal.reply.kind != 5 or _another_may_follow(refusal):
-        raise refusal
-    # The token may have been withdrawn before its time: one fresh one, then the refusal stands (scar 31).
-    fresh = (yield Fetch(credentials)).decode()
-    mechanism = make_token(tried[-1], credentials.user, fresh, server)
-    try:
-        yield from _log_in(exchange, mechanism, most_at_once)
-    except errors.AuthenticationRefused as again:
-        again.tried, again.user = (*tried, mechanism.name), credentials.user
-        raise again from None
-    return (*tried, tried[-1])
-
-
-def make_token(name: str, user: str, token: str, server: Server) -> sasl.Mechanism:
-    """The mechanism of that name, for a token."""
-    if name == "OAUTHBEARER":
-        return sasl.OAuthBearer(user, token, host=server.host, port=server.port)
-    return sasl.XOAuth2(user, token)
+    token = _Token((yield Fetch(credentials)).decode()) if isinstance(credentials, TokenSource) else _Token("")
+    commands = commands or {}
+    known = {**dict(_sasl(line, credentials, token)), **commands}
+    wished = [name.upper() for name in line.server.auth] or order
+    login = _Login(line, credentials, memory, token, set(commands))
+    return (yield from login.by_first_that_works({name: known[name] for name in wished if name in known}))
 
 
 # The steps.
 
 
-def _choices(
-    credentials: Credentials, token: str, offered: tuple[str, ...], server: Server, certificate: bytes
-) -> Iterator[Choice]:
-    """What both sides can do, best first; `Server.auth` restricts it and gives its own order."""
-    known = dict(_mechanisms(credentials, token, offered, server, certificate))
-    wished = [name.upper() for name in server.auth] or list(known)
-    for name in wished:
-        if name in known and name in offered:
-            yield name, known[name]
+class _Token:
+    """The token of this login; it is refreshed once in all (a rotated one would lock the account)."""
+
+    def __init__(self, value: str) -> None:
+        self.value = value
+        self.fresh = False
+
+
+class _Login:
+    """One login: the mechanisms that are left, and those that failed."""
+
+    def __init__(
+        self, line: LoginLine, credentials: Credentials, memory: LoginMemory | None, token: _Token, commands: set[str]
+    ) -> None:
+        self._line = line
+        self._commands = commands
+        self._credentials = credentials
+        self._memory = memory
+        self._token = token
+        self._tried: list[str] = []
+        self._judged: list[str] = []
+        self._alone = nobody_listens(line.server, line.certificate)
+
+    def by_first_that_works(self, known: dict[str, OneLogin]) -> Flow[tuple[str, ...]]:
+        left = self._with_remembered_first(list(known))
+        failed: FailedLogin | None = None
+        unusable: errors.InvalidServer | None = None
+        while left:
+            name = left.pop(0)
+            try:
+                failure = yield from self._try(name, known[name], failed)
+            except errors.InvalidServer as unsayable:
+                # It cannot carry this name or password (RFC 4013); nothing was said, and another one can.
+                unusable, left = unsayable, self._not_weaker(left, name)
+                continue
+            if failure is None:
+                self._remember(name)
+                return tuple(self._tried)
+            failed = failure
+            self._forget(name)
+            # Another session may have found out meanwhile what works.
+            left = self._with_remembered_first((yield from self._following(left, failed)))
+        if failed is not None:
+            raise self._told(failed)
+        raise unusable or _nothing_offered(self._line.offered)
+
+    # The steps.
+
+    def _try(self, name: str, login: OneLogin, before: FailedLogin | None) -> Flow[FailedLogin | None]:
+        self._tried.append(name)
+        try:
+            return (yield from login())
+        except errors.InvalidServer:
+            _ = self._tried.pop()
+            raise
+        except errors.ConnectionFailed as gone:
+            if before is None or isinstance(gone, errors.TimedOut):
+                raise
+            # The server hung up on who had failed: the refusal is the news, not the end of the connection.
+            _ = self._tried.pop()
+            raise self._told(before) from gone
+        except errors.RemoteProtocolError as broken:
+            if self._tried[:-1]:
+                broken.args = (f"{broken} ({_names(self._tried[:-1])} had failed before)",)
+            raise
+
+    def _following(self, left: list[str], failed: FailedLogin) -> Flow[list[str]]:
+        """The mechanisms that may still follow (docs/decisions/0025)."""
+        name, outcome = failed.mechanism, failed.outcome
+        if outcome is Outcome.FINAL:
+            return []
+        if outcome is Outcome.JUDGED and (yield from self._refreshed()):
+            # The token may have been withdrawn before its time: the same mechanism, with another proof.
+            return [name, *left]
+        if outcome is Outcome.JUDGED:
+            self._judged.append(name)
+            if len(self._judged) > 1 or not self._alone:
+                return []
+            if not strength(name):
+                # The password itself was refused: the old commands would only say it once more.
+                left = [each for each in left if each not in self._commands or strength(each)]
+        return self._not_weaker(left, name)
+
+    def _not_weaker(self, left: list[str], name: str) -> list[str]:
+        """On a clear line to another machine, only what says no more of the secret than the one that failed."""
+        return left if self._alone else [each for each in left if strength(each) >= strength(name)]
+
+    def _refreshed(self) -> Flow[bool]:
+        """Fetch another token, once; False for other credentials, and the second time."""
+        if not isinstance(self._credentials, TokenSource) or self._token.fresh:
+            return False
+        self._token.value, self._token.fresh = (yield Fetch(self._credentials)).decode(), True
+        return True
+
+    def _told(self, failed: FailedLogin) -> errors.AuthenticationRefused:
+        """The refusal, with every try in it by name."""
+        refusal = failed.refusal
+        refusal.tried, refusal.judged = tuple(self._tried), tuple(self._judged_with(failed))
+        refusal.offered, refusal.user = self._line.offered, self._credentials.user
+        refusal.final = failed.outcome is Outcome.FINAL
+        if failed.intercepted:
+            refusal.hint_id = "LOGIN-BINDING-REFUSED"
+        if len(self._tried) > 1:
+            refusal.args = (f"{refusal.detail} (tried {_names(self._tried)})",)
+        return refusal
+
+    def _judged_with(self, failed: FailedLogin) -> Iterator[str]:
+        yield from self._judged
+        if failed.proved and failed.outcome is Outcome.FINAL:
+            yield failed.mechanism
+
+    # What worked last time.
+
+    def _with_remembered_first(self, names: list[str]) -> list[str]:
+        worked = self._memory.auth.get(self._credentials.user, "") if self._memory is not None else ""
+        if worked not in names:
+            return names
+        if not self._alone and any(strength(each) > strength(worked) for each in names):
+            # It was learnt where nobody listened.
+            return names
+        return [worked, *(each for each in names if each != worked)]
+
+    def _remember(self, name: str) -> None:
+        if self._memory is not None:
+            self._memory.remember_mechanism(self._credentials.user, name)
+
+    def _forget(self, name: str) -> None:
+        if self._memory is not None and self._memory.auth.get(self._credentials.user) == name:
+            _ = self._memory.auth.pop(self._credentials.user, None)
+
+
+def _sasl(line: LoginLine, credentials: Credentials, token: _Token) -> Iterator[tuple[str, OneLogin]]:
+    """The mechanisms of SASL that both sides can do."""
+    for name, make in _mechanisms(line, credentials, token):
+        if name in line.offered:
+            yield name, _login_by(line, make)
+
+
+def _login_by(line: LoginLine, make: Callable[[], sasl.Mechanism]) -> OneLogin:
+    def login() -> Flow[FailedLogin | None]:
+        return exchange_sasl(line.talk, make(), line.most_at_once)
+
+    return login
 
 
 def _mechanisms(
-    credentials: Credentials, token: str, offered: tuple[str, ...], server: Server, certificate: bytes
-) -> Iterator[Choice]:
+    line: LoginLine, credentials: Credentials, token: _Token
+) -> Iterator[tuple[str, Callable[[], sasl.Mechanism]]]:
     match credentials:
         case Password(user, secret):
-            binding = sasl.end_point_binding(certificate)
-            downgraded = bool(binding) and "SCRAM-SHA-256-PLUS" not in offered
+            binding = sasl.end_point_binding(line.certificate)
+            # RFC 5802 6: "y" says that the server offered no PLUS. Where it did and was passed over, that would be a
+            # lie, which a server has to take for somebody's who stands between: then it is "n".
+            downgraded = bool(binding) and "SCRAM-SHA-256-PLUS" not in line.offered
             if binding:
                 yield "SCRAM-SHA-256-PLUS", lambda: sasl.ScramSha256(user, secret, binding=binding)
             yield "SCRAM-SHA-256", lambda: sasl.ScramSha256(user, secret, downgraded=downgraded)
@@ -113,68 +237,21 @@ def _mechanisms(
             yield "PLAIN", lambda: sasl.Plain(user, secret)
             yield "LOGIN", lambda: sasl.Login(user, secret)
         case TokenSource(user):
-            yield "OAUTHBEARER", lambda: make_token("OAUTHBEARER", user, token, server)
-            yield "XOAUTH2", lambda: make_token("XOAUTH2", user, token, server)
+            server = line.server
+            yield "OAUTHBEARER", lambda: sasl.OAuthBearer(user, token.value, host=server.host, port=server.port)
+            yield "XOAUTH2", lambda: sasl.XOAuth2(user, token.value)
         case External(user):
             yield "EXTERNAL", lambda: sasl.ExternalMechanism(user)
 
 
-def _log_in(exchange: Talk, mechanism: sasl.Mechanism, most_at_once: int) -> Flow[None]:
-    """One exchange from AUTH to the server's verdict (RFC 4954 4)."""
-    first = mechanism.start()
-    short = first is not None and len(first) <= most_at_once
-    words = (_encoded(first) or "=",) if first is not None and short else ()
-    explained = b""
-    reply = yield from exchange.ask("authenticate", wire.command("AUTH", mechanism.name, *words), secret=True)
-    for turn in range(_MAX_ROUNDS):
-        if reply.kind != 3:
-            break
-        try:
-            challenge = explained = b64decode(reply.lines[0].strip(), validate=True)
-            answer = first if turn == 0 and first is not None and not short else mechanism.answer(challenge)
-        except sasl.Impostor as impostor:
-            impostor.stage = "authenticate"
-            raise
-        except (binascii.Error, errors.RemoteProtocolError) as broken:
-            yield from _cancel(exchange, mechanism.name, broken)
-            return
-        reply = yield from exchange.ask("authenticate", wire.command(_encoded(answer)), secret=True)
-    if reply.kind == 2:
-        _finish(mechanism)
-        return
-    if reply.kind == 3:
-        raise errors.RemoteProtocolError(f"{mechanism.name}: the server goes on asking", stage="authenticate")
-    raise errors.AuthenticationRefused(reply, stage="authenticate", about=_explanation(mechanism.name, explained))
+def _nothing_offered(offered: tuple[str, ...]) -> errors.NotSupported:
+    return errors.NotSupported(
+        f"the server offers no login that these credentials can serve (it offers: {' '.join(offered) or 'none'})",
+        capability="AUTH",
+        stage="authenticate",
+        hint_id="AUTH-NOT-OFFERED",
+    )
 
 
-def _finish(mechanism: sasl.Mechanism) -> None:
-    """The server is content; are we? Raises RemoteProtocolError."""
-    try:
-        mechanism.finish()
-    except errors.RemoteProtocolError as doubtful:
-        doubtful.stage = "authenticate"
-        raise
-
-
-def _cancel(exchange: Talk, name: str, broken: Exception) -> Flow[None]:
-    """Give up this mechanism, but not the session (RFC 4954 4: a lone "*"), and say why."""
-    reply = yield from exchange.ask("authenticate", wire.command("*"))
-    if reply.kind == 2:
-        raise errors.RemoteProtocolError(f"{name}: the server took a login that was given up", stage="authenticate")
-    raise errors.AuthenticationRefused(reply, stage="authenticate", about=f"we gave {name} up: {broken}") from broken
-
-
-def _another_may_follow(refusal: errors.AuthenticationRefused) -> bool:
-    """Whether another mechanism may be tried: the server cannot do this one, or we gave it up."""
-    return refusal.reply.code in _CANNOT or refusal.__cause__ is not None
-
-
-def _explanation(name: str, challenge: bytes) -> str:
-    """The JSON in which Google and Microsoft say what was wrong with a token, for the error's text."""
-    if name not in ("XOAUTH2", "OAUTHBEARER") or not challenge.startswith(b"{"):
-        return ""
-    return f"the server explains: {wire.printable(challenge[:300])}"
-
-
-def _encoded(said: bytes) -> str:
-    return b64encode(said).decode("ascii")
+def _names(tried: Sequence[str]) -> str:
+    return ", ".join(tried)

@@ -18,6 +18,11 @@ from courriel.model.server import Security, Server
 from courriel.wire import imap as wire
 from courriel.wire.smtp import printable
 
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from courriel.dialogue.login_rule import LoginMemory
+
 
 class ImapDialogue:
     """
@@ -34,6 +39,7 @@ class ImapDialogue:
         self.capabilities: dict[str, str] = {}
         self.greeting = ""
         self.mechanism = ""  # how we logged in
+        self.logins: LoginMemory | None = None  # what worked for whom, as far as this process knows
         self._secured = False
         self._known_already = False  # who we are: the server said so in its greeting (PREAUTH)
         self._certificate = b""
@@ -160,7 +166,7 @@ class ImapDialogue:
         if self.credentials is None:
             raise errors.UsageError("a mailbox is somebody's: give a Password or a TokenSource", stage="authenticate")
         self.mechanism, answer = yield from log_in(
-            self.exchange, self.capabilities, self.credentials, self.server, self._certificate
+            self.exchange, self.capabilities, self.credentials, self.server, self._certificate, self.logins
         )
         self.capabilities = {}
         self._take_capabilities(answer.status, answer.untagged)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from courriel import errors
-from courriel.dialogue.authenticate import MAX_INITIAL, authenticate
+from courriel.dialogue.authenticate import MAX_INITIAL, LoginLine, OneLogin, authenticate
 from courriel.dialogue.flow import Flow
 from courriel.dialogue.imap_exchange import Answer, ImapExchange, reply_of
+from courriel.dialogue.login_rule import FailedLogin
 from courriel.dialogue.talk import Talk
 from courriel.errors import Stage
 from courriel.model.credentials import Credentials, Password
@@ -14,20 +15,33 @@ from courriel.reply import Reply
 from courriel.wire import imap as wire
 from courriel.wire.smtp import printable
 
-_FOR_PASSWORDS = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "CRAM-MD5", "PLAIN", "LOGIN")
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from courriel.dialogue.login_rule import LoginMemory
 
 
 def log_in(
-    exchange: ImapExchange, capabilities: dict[str, str], credentials: Credentials, server: Server, certificate: bytes
+    exchange: ImapExchange,
+    capabilities: dict[str, str],
+    credentials: Credentials,
+    server: Server,
+    certificate: bytes,
+    memory: LoginMemory | None = None,
 ) -> Flow[tuple[str, Answer]]:
     """Log in, and say by what, and how the server answered. Raises AuthenticationRefused, NotSupported."""
     offered = tuple(capabilities.get("AUTH", "").split())
-    if isinstance(credentials, Password) and _only_the_command_is_left(offered, capabilities, server):
-        return "LOGIN", (yield from _say_login(exchange, credentials))
     talk = ImapTalk(exchange)
     # What is said first may go with the command where SASL-IR allows it (RFC 4959); elsewhere it waits to be asked.
-    most_at_once = MAX_INITIAL if "SASL-IR" in capabilities else -1
-    tried = yield from authenticate(talk, credentials, offered, server, certificate, most_at_once)
+    line = LoginLine(talk, server, offered, certificate, MAX_INITIAL if "SASL-IR" in capabilities else -1)
+    commands: dict[str, OneLogin] = {}
+    if isinstance(credentials, Password) and "LOGIN" not in offered and "LOGINDISABLED" not in capabilities:
+
+        def login() -> Flow[FailedLogin | None]:
+            return _say_login(talk, credentials)
+
+        commands["LOGIN"] = login
+    tried = yield from authenticate(line, credentials, memory, commands=commands)
     return tried[-1], talk.answer
 
 
@@ -54,6 +68,11 @@ class ImapTalk(Talk):
         self.answer = heard
         return reply_of(heard.status)
 
+    def say_login(self, user: bytes, secret: bytes) -> Flow[Reply]:
+        """The LOGIN command, and the server's verdict."""
+        self.answer = yield from self._exchange.ask("authenticate", b"LOGIN", user, secret, secret=True)
+        return reply_of(self.answer.status)
+
     @property
     def idle(self) -> bool:
         return self._exchange.idle
@@ -73,19 +92,9 @@ class ImapTalk(Talk):
 # The steps.
 
 
-def _only_the_command_is_left(offered: tuple[str, ...], capabilities: dict[str, str], server: Server) -> bool:
-    """Whether the server knows no mechanism for a password, and still takes LOGIN."""
-    wished = [name.upper() for name in server.auth] or list(_FOR_PASSWORDS)
-    takes_it = "LOGINDISABLED" not in capabilities and "LOGIN" in wished
-    return takes_it and not any(name in offered for name in wished)
-
-
-def _say_login(exchange: ImapExchange, password: Password) -> Flow[Answer]:
-    """LOGIN: any characters, counted where they are not plain (scar 29)."""
-    words = wire.secret(password.user), wire.secret(password.secret)
-    answer = yield from exchange.ask("authenticate", b"LOGIN", *words, secret=True)
-    if answer.status.word != "OK":
-        refusal = errors.AuthenticationRefused(reply_of(answer.status), stage="authenticate")
-        refusal.tried, refusal.user = ("LOGIN",), password.user
-        raise refusal
-    return answer
+def _say_login(talk: ImapTalk, password: Password) -> Flow[FailedLogin | None]:
+    """LOGIN: any characters, counted where they are not plain (RFC 3501 6.2.3)."""
+    reply = yield from talk.say_login(wire.secret(password.user), wire.secret(password.secret))
+    if reply.kind == 2:
+        return None
+    return FailedLogin("LOGIN", errors.AuthenticationRefused(reply, stage="authenticate"), proved=True)

@@ -17,6 +17,11 @@ from courriel.reply import Reply
 from courriel.wire import pop3 as wire
 from courriel.wire.smtp import command
 
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from courriel.dialogue.login_rule import LoginMemory
+
 S = TypeVar("S")
 T = TypeVar("T")
 
@@ -40,6 +45,7 @@ class PopDialogue:
         self.largest = largest
         # Servers count a line end as one octet or as two: what is a little larger than was said is no lie.
         self.limit = largest + largest // 4
+        self.logins: LoginMemory | None = None  # what worked for whom, as far as this process knows
         self.exchange = PopExchange()
         self.visit = 0  # which connection this is
         self._forget()
@@ -238,7 +244,7 @@ class PopDialogue:
 
         yield from self.exchange.expect_silence("authenticate")
         login = PopLogin(self.exchange, self.server, self.capabilities, self.greeting, self._certificate)
-        self.mechanism = yield from login.log_in(credentials)
+        self.mechanism = yield from login.log_in(credentials, self.logins)
 
     # Words that every part needs.
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from courriel import errors
-from courriel.dialogue.authenticate import authenticate
+from courriel.dialogue.authenticate import LoginLine, OneLogin, authenticate
 from courriel.dialogue.flow import Flow
+from courriel.dialogue.login_rule import FailedLogin
 from courriel.dialogue.pop_exchange import PopExchange
 from courriel.model.credentials import Credentials, Password
 from courriel.model.server import Server
@@ -19,8 +20,15 @@ from courriel.reply import Reply
 from courriel.wire import pop3 as wire
 from courriel.wire.smtp import command
 
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from courriel.dialogue.login_rule import LoginMemory
+
 _MAX_INITIAL = 160  # octets: in base64, with the command, still a line of 255 (RFC 2449 4)
 _DIGESTS = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "CRAM-MD5")
+_PLAIN = ("PLAIN", "LOGIN", "USER")
+_TOKENS = ("OAUTHBEARER", "XOAUTH2", "EXTERNAL")
 _NOT_THE_PASSWORD = ("IN-USE", "LOGIN-DELAY", "SYS/TEMP", "SYS/PERM")
 
 
@@ -36,64 +44,59 @@ class PopLogin:
         self._certificate = certificate  # b"" on a clear line
         self._timestamp = wire.read_timestamp(greeting) if certificate or "STLS" not in capabilities else ""
 
-    def log_in(self, credentials: Credentials) -> Flow[str]:
+    def log_in(self, credentials: Credentials, memory: LoginMemory | None = None) -> Flow[str]:
         """Log in, and say how.
 
         Raises AuthenticationRefused, MailboxRefused when the password was right and the mailbox is not to be had
         (RFC 2449 8.1, RFC 3206), NotSupported when the server offers nothing that the credentials can serve.
         """
+        order = (*_DIGESTS, *_PLAIN, "APOP") if self._certificate else (*_DIGESTS, "APOP", *_PLAIN)
+        offered = tuple(self._capabilities.get("SASL", "").upper().split())
+        line = LoginLine(self._exchange, self._server, offered, self._certificate, _MAX_INITIAL)
+        commands = dict(self._commands(credentials)) if isinstance(credentials, Password) else {}
         try:
-            return (yield from self._by_best_way(credentials))
+            tried = yield from authenticate(line, credentials, memory, commands=commands, order=(*order, *_TOKENS))
         except errors.AuthenticationRefused as refusal:
             if wire.response_code(refusal.reply) in _NOT_THE_PASSWORD:
                 raise errors.MailboxRefused(refusal.reply, stage="authenticate") from None
             raise
+        return tried[-1]
 
     # The steps.
 
-    def _by_best_way(self, credentials: Credentials) -> Flow[str]:
-        way = next(self._ways(), "") if isinstance(credentials, Password) else ""
-        if isinstance(credentials, Password) and way == "APOP":
-            digest = wire.digest(self._timestamp, credentials.secret)
-            yield from self._say(credentials, way, command("APOP", credentials.user, digest))
-            return way
-        if isinstance(credentials, Password) and way == "USER":
-            yield from self._say(credentials, way, command("USER", credentials.user))
-            yield from self._say(credentials, way, command("PASS", credentials.secret))
-            return way
-        tried = yield from authenticate(
-            self._exchange, credentials, self._offered(), self._server, self._certificate, _MAX_INITIAL
-        )
-        return tried[-1]
+    def _commands(self, password: Password) -> Iterator[tuple[str, OneLogin]]:
+        """The commands of RFC 1939 that take a password here."""
 
-    def _ways(self) -> Iterator[str]:
-        """What a password can be used with here, best first; `Server.auth` restricts it and gives its own order."""
-        plain = ("PLAIN", "LOGIN", "USER")
-        usual = (*_DIGESTS, *plain, "APOP") if self._certificate else (*_DIGESTS, "APOP", *plain)
-        wished = [name.upper() for name in self._server.auth] or usual
-        return filter(self._can_be_used, wished)
+        def digest() -> Flow[FailedLogin | None]:
+            return self._say_digest(password)
 
-    def _can_be_used(self, name: str) -> bool:
-        match name:
-            case "APOP":
-                return bool(self._timestamp)
-            case "USER":
-                # A server that does not know CAPA has USER all the same (RFC 1939 4).
-                return "USER" in self._capabilities or not self._capabilities
-            case "SCRAM-SHA-256-PLUS":
-                return name in self._offered() and bool(self._certificate)
-            case _:
-                return name in self._offered()
+        def user_and_pass() -> Flow[FailedLogin | None]:
+            return self._say_password(password)
 
-    def _offered(self) -> tuple[str, ...]:
-        return tuple(self._capabilities.get("SASL", "").upper().split())
+        if self._timestamp:
+            yield "APOP", digest
+        # A server that does not know CAPA has USER all the same (RFC 1939 4).
+        if "USER" in self._capabilities or not self._capabilities:
+            yield "USER", user_and_pass
 
-    def _say(self, credentials: Password, way: str, line: bytes) -> Flow[Reply]:
+    def _say_digest(self, password: Password) -> Flow[FailedLogin | None]:
+        digest = wire.digest(self._timestamp, password.secret)
+        reply = yield from self._ask("APOP", command("APOP", password.user, digest))
+        return None if reply.kind == 2 else _failed("APOP", reply, proved=True)
+
+    def _say_password(self, password: Password) -> Flow[FailedLogin | None]:
+        reply = yield from self._ask("USER", command("USER", password.user))
+        if reply.kind != 2:
+            return _failed("USER", reply, proved=False)
+        reply = yield from self._ask("USER", command("PASS", password.secret))
+        return None if reply.kind == 2 else _failed("USER", reply, proved=True)
+
+    def _ask(self, way: str, line: bytes) -> Flow[Reply]:
         reply = yield from self._exchange.ask("authenticate", line, secret=True)
-        if reply.kind == 2:
-            return reply
         if reply.kind == 3:
             raise errors.RemoteProtocolError(f"the server answered {reply} to {way}", stage="authenticate")
-        refusal = errors.AuthenticationRefused(reply, stage="authenticate")
-        refusal.tried, refusal.user = (way,), credentials.user
-        raise refusal
+        return reply
+
+
+def _failed(way: str, reply: Reply, *, proved: bool) -> FailedLogin:
+    return FailedLogin(way, errors.AuthenticationRefused(reply, stage="authenticate"), proved)

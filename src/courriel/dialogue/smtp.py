@@ -21,6 +21,11 @@ from courriel.wire import lines
 from courriel.wire import smtp as wire
 from courriel.wire.abilities import Abilities
 
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from courriel.dialogue.login_rule import LoginMemory
+
 _UNKNOWN_COMMAND = (500, 502)
 _BLOCK = 64 * 1024  # octets of content put on the line at a time
 
@@ -40,6 +45,7 @@ class SmtpDialogue:
         self.greeting = ""
         self.secured = False
         self.mechanism = ""  # how we logged in
+        self.logins: LoginMemory | None = None  # what worked for whom, as far as this process knows
         self.exchange = Exchange()
         self.name = str(server)
         self._certificate = b""
@@ -147,11 +153,12 @@ class SmtpDialogue:
         self._learn({})
 
     def _log_in(self, credentials: Credentials) -> Flow[None]:
-        from courriel.dialogue.authenticate import authenticate  # noqa: PLC0415 - many a line needs no login
+        from courriel.dialogue.authenticate import LoginLine, authenticate  # noqa: PLC0415 - many a line needs no login
 
         yield from self.exchange.expect_silence("authenticate")
         offered = tuple(self.capabilities.get("AUTH", "").upper().split())
-        tried = yield from authenticate(self.exchange, credentials, offered, self.server, self._certificate)
+        line = LoginLine(self.exchange, self.server, offered, self._certificate)
+        tried = yield from authenticate(line, credentials, self.logins)
         self.mechanism = tried[-1]
 
     def _forget(self) -> None:

@@ -18,6 +18,7 @@ from courriel.network.discreet import Discreet
 from courriel.network.line import keep_line
 from courriel.network.stepping import SteppingLine
 from courriel.network.transcript import Transcript, log_if_wanted
+from courriel.session import server_memory
 from courriel.session.known import Known
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class OpenMailbox(Known):
         told = transcript if transcript is not None else log_if_wanted("courriel.imap")
         self._line = self._known = SteppingLine(self.server, Discreet(told) if told is not None else None)
         self._dialogue = ImapDialogue(self.server, credentials, limits)
+        self._dialogue.logins = server_memory.of(self.server)
         self._client: Client | None = None
         self.selected: Selection | None = None
 

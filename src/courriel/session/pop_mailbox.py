@@ -11,6 +11,7 @@ from courriel.dialogue.pop_reading import Reading
 from courriel.model.credentials import Credentials, check_credentials
 from courriel.model.server import Dialect, Server
 from courriel.network import blocking
+from courriel.session import server_memory
 from courriel.session.known import Known
 from courriel.session.pop_letter import AsyncPopLetter, PopLetter
 
@@ -36,6 +37,7 @@ class Mailbox(Known):
         self.server = server
         self._known = line
         self._dialogue = PopDialogue(server, credentials, largest)
+        self._dialogue.logins = server_memory.of(server)
 
     def _talk_of(self) -> PopDialogue:
         return self._dialogue

@@ -45,6 +45,10 @@ class _Session(Known):
         self._known = line
         self._made_ready = made_ready
         self._dialogue = SmtpDialogue(server, credentials)
+        if credentials is not None:
+            from courriel.session import server_memory  # noqa: PLC0415 - many a line needs no login
+
+            self._dialogue.logins = server_memory.of(server)
 
     def _talk_of(self) -> SmtpDialogue:
         return self._dialogue

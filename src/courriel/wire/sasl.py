@@ -22,10 +22,18 @@ class Impostor(RemoteProtocolError):
     """The server does not know the password that it asks for: nothing more is said to it, by no mechanism."""
 
 
+class ForeignNonce(RemoteProtocolError):
+    """The server answers a login that is not this one: somebody may stand between, and no mechanism follows."""
+
+
 class Mechanism(Protocol):
     """One way to log in."""
 
     name: str
+
+    def proved_by(self, messages: int) -> bool:
+        """Whether the proof (password, digest, token) is among the first so many messages of ours."""
+        ...
 
     def start(self) -> bytes | None:
         """What is said at once, or None where the server speaks first."""
@@ -46,6 +54,9 @@ class Plain:
 
     def __init__(self, user: str, secret: str) -> None:
         self._said = b"\0".join((b"", user.encode(), secret.encode()))
+
+    def proved_by(self, messages: int) -> bool:
+        return messages > 0
 
     def start(self) -> bytes:
         return self._said
@@ -69,6 +80,9 @@ class Login:
     def __init__(self, user: str, secret: str) -> None:
         self._answers = [user.encode(), secret.encode()]
 
+    def proved_by(self, messages: int) -> bool:
+        return messages > 1
+
     def start(self) -> None:
         return None
 
@@ -89,6 +103,9 @@ class CramMd5:
     def __init__(self, user: str, secret: str) -> None:
         self._user, self._secret = user.encode(), secret.encode()
 
+    def proved_by(self, messages: int) -> bool:
+        return messages > 0
+
     def start(self) -> None:
         return None
 
@@ -106,7 +123,7 @@ class ScramSha256:
 
     With a `binding` (what the server's certificate stands for, RFC 5929) it is SCRAM-SHA-256-PLUS, which nobody in the
     middle can pass on. `downgraded` says that we could bind but the server does not offer to, so that it can notice
-    when somebody took the offer out.
+    when somebody took the offer out. `server_error` is the word by which the server explains its refusal (RFC 5802 7).
     """
 
     def __init__(
@@ -122,27 +139,38 @@ class ScramSha256:
         self._bare = f"n={_escaped(saslprep(user))},r={self._nonce}"
         self._signature = b""
         self._step = 0
+        self.server_error = ""
+
+    def proved_by(self, messages: int) -> bool:
+        return messages > 1 and self._signature != b""
 
     def start(self) -> bytes:
         return self._header + self._bare.encode()
 
     def answer(self, challenge: bytes) -> bytes:
         self._step += 1
-        fields = _fields(challenge)
-        if "e" in fields:
-            # The server says why, and will say no; the refusal itself is the news.
-            return b""
         if self._step == 1:
-            return self._prove(challenge, fields)
-        if self._step == 2:
-            return self._check(fields)
-        raise RemoteProtocolError(f"{self.name}: a challenge too many")
+            fields = _fields(challenge)
+            return b"" if self._explains(fields) else self._prove(challenge, fields)
+        if self._step > 2:
+            raise Impostor(f"{self.name}: a challenge too many")
+        try:
+            fields = _fields(challenge)
+            return b"" if self._explains(fields) else self._check(fields)
+        except RemoteProtocolError as unreadable:
+            # Our proof has left: what cannot be read in place of the server's own proof is not one.
+            raise Impostor(str(unreadable)) from None
 
     def finish(self) -> None:
         if self._step != 2 or self._signature != b"verified":
             raise RemoteProtocolError(
                 f"{self.name}: the server took the login without proving that it knows the password"
             )
+
+    def _explains(self, fields: dict[str, str]) -> bool:
+        """Whether the server only says why it will refuse; the refusal itself is the news."""
+        self.server_error = fields.get("e", "")[:60]
+        return "e" in fields
 
     def _prove(self, challenge: bytes, fields: dict[str, str]) -> bytes:
         import hashlib
@@ -151,8 +179,11 @@ class ScramSha256:
         if "m" in fields:
             raise RemoteProtocolError(f"{self.name}: the server demands an extension nobody knows")
         nonce, salt, count = fields.get("r", ""), _decoded(fields.get("s", "")), fields.get("i", "")
-        if not nonce.startswith(self._nonce) or len(nonce) == len(self._nonce) or not salt:
-            raise RemoteProtocolError(f"{self.name}: the server's nonce or salt is not one")
+        if not nonce or not salt:
+            raise RemoteProtocolError(f"{self.name}: the server's nonce or salt is missing")
+        if not nonce.startswith(self._nonce) or len(nonce) == len(self._nonce):
+            # RFC 5802 5.1: it has to begin with ours, and to add something of the server's own.
+            raise ForeignNonce(f"{self.name}: the server's nonce does not continue ours; it answers another login")
         if not (count.isascii() and count.isdecimal() and MIN_ITERATIONS <= int(count) <= MAX_ITERATIONS):
             raise RemoteProtocolError(
                 f"{self.name}: {count[:12]!r} iterations; {MIN_ITERATIONS} to {MAX_ITERATIONS} are reasonable"
@@ -182,6 +213,9 @@ class XOAuth2:
     def __init__(self, user: str, token: str) -> None:
         self._said = f"user={_plain_word(user)}\x01auth=Bearer {_plain_word(token)}\x01\x01".encode()
 
+    def proved_by(self, messages: int) -> bool:
+        return messages > 0
+
     def start(self) -> bytes:
         return self._said
 
@@ -204,6 +238,9 @@ class OAuthBearer:
             f"auth=Bearer {_plain_word(token)}\x01\x01"
         ).encode()
 
+    def proved_by(self, messages: int) -> bool:
+        return messages > 0
+
     def start(self) -> bytes:
         return self._said
 
@@ -221,6 +258,9 @@ class ExternalMechanism:
 
     def __init__(self, user: str = "") -> None:
         self._said = user.encode()
+
+    def proved_by(self, messages: int) -> bool:
+        return messages > 0
 
     def start(self) -> bytes:
         return self._said

@@ -26,6 +26,9 @@ def connect(request: Request) -> OpenSession | OpenMailbox:
 _IN_CLEAR = {"PLAIN", "LOGIN", "USER", "XOAUTH2", "OAUTHBEARER"}
 """The mechanisms that send the secret itself."""
 
+_OF_THE_PAGE = ("PLAIN", "LOGIN")
+"""The mechanisms that a program in WLangage counts on."""
+
 
 def _open_to_send(request: Request) -> OpenSession:
     from courriel import SmtpSession
@@ -34,15 +37,17 @@ def _open_to_send(request: Request) -> OpenSession:
     notices: list[Text] = []
     session = SmtpSession(server, request.credentials)
     try:
-        session.open()
+        _ = session.open()
         _mind_the_clear_line(server, (session.mechanism,), notices)
     except AuthenticationRefused as refused:
         _mind_the_clear_line(server, refused.tried, notices)
-        raise
+        if not request.may_go_without_login:
+            raise
+        session = _as_the_page_has_it(server, request, refused, notices)
     except NotSupported as lacking:
         if not (request.may_go_without_login and lacking.hint_id == "AUTH-NOT-OFFERED"):
             raise
-        session = _without_login(server, notices)
+        session = _without_login(server, (), notices)
     if notices:
         here().problem = Problem.notice(*notices)
     return _spooled(session, request) if request.asynchronous else OpenSession(session)
@@ -113,20 +118,61 @@ def _server(request: Request) -> Server:
         ) from wrong
 
 
-def _without_login(server: Server, notices: list[Text]) -> SmtpSession:
+def _as_the_page_has_it(
+    server: Server, request: Request, refused: AuthenticationRefused, notices: list[Text]
+) -> SmtpSession:
+    """LOGIN and PLAIN follow a stronger mechanism that failed, also where courriel itself tries no more.
+
+    A server that knows one of the two and refuses it makes opening fail; one that knows neither is taken without a
+    login. Raises AuthenticationRefused.
+    """
+    from courriel import SmtpSession
+    from courriel.values import replace
+
+    known = [name for name in _OF_THE_PAGE if name in refused.offered]
+    judged = any(name in refused.judged for name in known)
+    untried = [name.lower() for name in known if name not in refused.tried]
+    if judged or (known and refused.final) or refused.hint_id == "LOGIN-BINDING-REFUSED":
+        raise refused
+    if not untried:
+        return _without_login(server, refused.tried, notices)
+    session = SmtpSession(replace(server, auth=tuple(untried)), request.credentials)
+    try:
+        _ = session.open()
+    except AuthenticationRefused as again:
+        again.tried = (*refused.tried, *again.tried)
+        notices.clear()
+        _mind_the_clear_line(server, again.tried, notices)
+        if again.judged or again.final:
+            raise
+        return _without_login(server, again.tried, notices)
+    notices.clear()
+    _mind_the_clear_line(server, (session.mechanism,), notices)
+    return session
+
+
+def _without_login(server: Server, tried: tuple[str, ...], notices: list[Text]) -> SmtpSession:
     """What the page says of a server without a login: a session all the same. Never silently."""
     from courriel import SmtpSession
 
     session = SmtpSession(server).open()
-    notices.append(
-        Text(
-            f"Attention : le serveur {server} ne propose aucune identification que ce mot de passe permette ; la "
-            "session est ouverte sans identification, et le mot de passe n'a pas été envoyé.",
-            f"Beware: the server {server} offers no login that this password can serve; the session was opened "
-            "without one, and the password was not sent.",
+    names = ", ".join(tried)
+    if names:
+        why = Text(
+            f"le serveur {server} a refusé l'authentification ({names}) et n'en connaît aucune qui envoie le mot de "
+            "passe lui-même ; la session est ouverte sans authentification.",
+            f"the server {server} refused the login ({names}) and knows none that sends the password itself; the "
+            "session was opened without one.",
         )
-    )
-    _warn("The server %s offers no login: the session was opened without one", server, "session_without_login")
+    else:
+        why = Text(
+            f"le serveur {server} ne propose aucune authentification que ce mot de passe permette ; la session est "
+            "ouverte sans authentification, et le mot de passe n'a pas été envoyé.",
+            f"the server {server} offers no login that this password can serve; the session was opened without one, "
+            "and the password was not sent.",
+        )
+    notices.append(Text(f"Attention : {why.fr}", f"Beware: {why.en}"))
+    _warn("The session with %s was opened without a login", server, "session_without_login")
     return session
 
 

@@ -42,7 +42,8 @@ _IN_WLANGAGE = {
         "Give the password to EmailStartSMTPSession, with emailOptionSecuredTLS and port 587.",
     ),
     "AUTH-NOT-OFFERED": Text(
-        "Chiffrez d'abord : emailOptionSécuriséTLS et le port 587, ou OptionSSL et le port 465 ; ou n'identifiez pas.",
+        "Chiffrez d'abord : emailOptionSécuriséTLS et le port 587, ou OptionSSL et le port 465 ; ou ouvrez la session "
+        "sans mot de passe.",
         "Encrypt first: emailOptionSecuredTLS and port 587, or optionSSL and port 465; or do without a login.",
     ),
     "SESSION-LOST": _REOPEN,

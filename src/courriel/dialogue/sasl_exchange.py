@@ -1,0 +1,101 @@
+"""One SASL exchange, from its command to the server's verdict (RFC 4422; RFC 4954 4, RFC 5034, RFC 3501 6.2.2)."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode, b64encode
+
+from courriel import errors
+from courriel.dialogue.flow import Flow
+from courriel.dialogue.login_rule import FailedLogin
+from courriel.dialogue.talk import Talk
+from courriel.reply import Reply
+from courriel.wire import sasl
+from courriel.wire import smtp as wire
+
+MAX_INITIAL = 360  # octets: in base64, with the command, still a line of 512 (RFC 4954 4); more waits to be asked
+_MAX_ROUNDS = 8  # SCRAM needs three; a server that goes on asking is not going to stop
+_BYE = 221  # no yes to a login, whatever its first digit says
+
+
+def exchange_sasl(talk: Talk, mechanism: sasl.Mechanism, most_at_once: int) -> Flow[FailedLogin | None]:
+    """Log in by this mechanism; None when the server is content, and so are we.
+
+    Raises RemoteProtocolError when the server goes on asking, or took the login without a proof that it owed us.
+    """
+    first = mechanism.start()
+    short = first is not None and len(first) <= most_at_once
+    words = (_encoded(first) or "=",) if first is not None and short else ()
+    explained, sent = b"", len(words)
+    reply = yield from talk.ask("authenticate", wire.command("AUTH", mechanism.name, *words), secret=True)
+    for turn in range(_MAX_ROUNDS):
+        if reply.kind != 3:
+            break
+        try:
+            challenge = explained = b64decode(reply.lines[0].strip(), validate=True)
+            answer = first if turn == 0 and first is not None and not short else mechanism.answer(challenge)
+        except sasl.Impostor as impostor:
+            impostor.stage = "authenticate"
+            raise
+        except (binascii.Error, errors.RemoteProtocolError) as broken:
+            return (yield from _cancelled(talk, mechanism, broken, sent))
+        sent += 1
+        reply = yield from talk.ask("authenticate", wire.command(_encoded(answer)), secret=True)
+    if reply.kind == 2 and reply.code != _BYE:
+        _finish(mechanism)
+        return None
+    if reply.kind == 3:
+        raise errors.RemoteProtocolError(f"{mechanism.name}: the server goes on asking", stage="authenticate")
+    return _failed(mechanism, reply, _explanation(mechanism, explained), sent)
+
+
+# The steps.
+
+
+def _failed(
+    mechanism: sasl.Mechanism, reply: Reply, about: str, sent: int, broken: Exception | None = None
+) -> FailedLogin:
+    refusal = errors.AuthenticationRefused(reply, stage="authenticate", about=about)
+    refusal.__cause__ = broken
+    return FailedLogin(
+        mechanism.name,
+        refusal,
+        mechanism.proved_by(sent),
+        _server_error(mechanism),
+        foreign_nonce=isinstance(broken, sasl.ForeignNonce),
+    )
+
+
+def _finish(mechanism: sasl.Mechanism) -> None:
+    """The server is content; are we? Raises RemoteProtocolError."""
+    try:
+        mechanism.finish()
+    except errors.RemoteProtocolError as doubtful:
+        doubtful.stage = "authenticate"
+        raise
+
+
+def _cancelled(talk: Talk, mechanism: sasl.Mechanism, broken: Exception, sent: int) -> Flow[FailedLogin]:
+    """Give up this mechanism, but not the session (RFC 4954 4: a lone "*"), and say why."""
+    name = mechanism.name
+    reply = yield from talk.ask("authenticate", wire.command("*"))
+    if reply.kind == 2:
+        raise errors.RemoteProtocolError(f"{name}: the server took a login that was given up", stage="authenticate")
+    return _failed(mechanism, reply, f"we gave {name} up: {broken}", sent, broken)
+
+
+def _explanation(mechanism: sasl.Mechanism, challenge: bytes) -> str:
+    """What the server said was wrong, for the error's text: SCRAM's word, or the JSON of Google and Microsoft."""
+    if said := _server_error(mechanism):
+        return f"{mechanism.name}: {wire.printable(said.encode())}"
+    if mechanism.name in ("XOAUTH2", "OAUTHBEARER") and challenge.startswith(b"{"):
+        return f"the server explains: {wire.printable(challenge[:300])}"
+    return ""
+
+
+def _server_error(mechanism: sasl.Mechanism) -> str:
+    return mechanism.server_error if isinstance(mechanism, sasl.ScramSha256) else ""
+
+
+def _encoded(said: bytes) -> str:
+    return b64encode(said).decode("ascii")

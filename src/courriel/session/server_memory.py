@@ -1,0 +1,80 @@
+"""
+What this process has learnt of each server, for as long as it lives: every session, pool and outbox lane knows it.
+
+    known = server_memory.of(server)
+    if known.max_messages is not None and carried >= known.max_messages: ...
+    known.bdat_taken = True
+
+A server is a host and a port. Facts are single attributes, replaced whole, so that threads need no lock to read or to
+write one. A forked process goes on with what its parent had learnt: it holds for the server, not for a connection.
+"""
+
+from __future__ import annotations
+
+import os
+from _thread import allocate_lock
+
+from courriel.model.server import Server
+
+MOST_SERVERS = 1000
+"""Servers that are remembered; the one asked for longest ago is forgotten first."""
+
+MOST_USERS = 1000
+"""Users of one server whose mechanism is remembered."""
+
+
+class ServerFacts:
+    """What is known of one server. None: not known yet."""
+
+    __slots__ = ("auth", "bdat_taken", "max_messages", "pipeline_after_end")
+
+    def __init__(self) -> None:
+        self.max_messages: int | None = None
+        """Messages that it takes in one session (OpenSMTPD: "too many messages in this session")."""
+        self.pipeline_after_end = True
+        """Whether it reads commands that were pipelined behind the end of a message."""
+        self.bdat_taken: bool | None = None
+        """Whether it has taken, or refused, a BDAT in this process."""
+        self.auth: dict[str, str] = {}
+        """The SASL mechanism that worked, by user name; write it by `remember_mechanism`."""
+
+    def limit_messages(self, most: int) -> None:
+        """It ended a session after so many messages; the smallest number counts, and 1 is the least."""
+        most = max(1, most)
+        self.max_messages = most if self.max_messages is None else min(self.max_messages, most)
+
+    def remember_mechanism(self, user: str, mechanism: str) -> None:
+        """This user logged in by this SASL mechanism."""
+        if user not in self.auth and len(self.auth) >= MOST_USERS:
+            self.auth = {}
+        self.auth[user] = mechanism
+
+
+_facts: dict[tuple[str, int], ServerFacts] = {}
+_lock = allocate_lock()
+
+
+def of(server: Server) -> ServerFacts:
+    """The facts of this server, shared by all that talk to it."""
+    key = server.host.lower(), server.port
+    with _lock:
+        facts = _facts.pop(key, None) or ServerFacts()
+        if len(_facts) >= MOST_SERVERS:
+            del _facts[next(iter(_facts))]
+        _facts[key] = facts
+        return facts
+
+
+def forget() -> None:
+    """Forget every server, for tests."""
+    with _lock:
+        _facts.clear()
+
+
+def _after_fork() -> None:
+    global _lock  # noqa: PLW0603 - another thread of the parent may have held it, and there is none here to release it
+    _lock = allocate_lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
