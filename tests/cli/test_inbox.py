@@ -127,8 +127,8 @@ def test_a_letter_that_is_not_there_is_told(
     [
         (("show",), "which letters? give their numbers"),
         (("list", "3"), "list takes no number"),
-        (("steal",), "one of list, show, save, watch is expected"),
-        (("list", "--since", "yesterday"), "yesterday"),
+        (("steal",), "possible values: list, show, save, watch"),
+        (("list", "--since", "yesterday"), "a date is expected, as 2026-11-30"),
     ],
 )
 def test_a_mistake_is_told_before_anything_is_called(courriel: Run, arguments: tuple[str, ...], words: str) -> None:

@@ -51,7 +51,8 @@ class Parcel(Transaction):
 class Tray:
     """Every message that was put in and not given back yet."""
 
-    def __init__(self, *, all_or_nothing: bool) -> None:
+    def __init__(self, *, all_or_nothing: bool, server: str = "", protocol: str = "") -> None:
+        self.server, self.protocol = server, protocol
         self.waiting: deque[Parcel] = deque()
         self.begun: deque[Parcel] = deque()
         self._all_or_nothing = all_or_nothing
@@ -74,6 +75,8 @@ class Tray:
             if result is None:
                 return
             del order[0]
+            if result.__class__ is not Receipt:
+                self._name_mail(head, result)
             yield result
 
     def withdraw(self, parcel: Parcel) -> None:
@@ -129,6 +132,12 @@ class Tray:
         """There is nobody to talk to any more: everything that waits has this as its result, each a copy of its own."""
         while self.waiting:
             self.waiting.popleft().result = errors.copy(failed)
+
+    def _name_mail(self, head: Parcel | errors.CourrielError, result: Result) -> None:
+        """Write into an error that is a result which mail it is about, and who was spoken to."""
+        if isinstance(head, Parcel) and isinstance(result, errors.CourrielError):
+            result.server, result.protocol = result.server or self.server, result.protocol or self.protocol
+            result.message_id = head.message_id
 
 
 def _told_apart(broken: errors.CourrielError, parcel: Parcel, *, in_doubt: bool) -> errors.CourrielError:
