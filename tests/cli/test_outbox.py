@@ -62,6 +62,27 @@ def test_the_same_key_is_the_same_mail(courriel: Run, via: Sandbox) -> None:
     assert len(via.letters) == 1
 
 
+def test_a_mail_that_is_there_is_said_to_be_there(courriel: Run, via: Sandbox) -> None:
+    first = courriel("send", "--queue", *LETTER, "--key", "k", "--json")
+    again = courriel("send", "--queue", *LETTER, "--key", "k", "--json")
+    for_people = courriel("send", "--queue", *LETTER, "--key", "k")
+
+    assert (first.json["existed"], again.json["existed"]) == (False, True)
+    assert for_people.status == 0
+    assert for_people.out == f"already there ({first.json['ticket']})\n"
+
+
+def test_another_mail_under_a_known_key_is_refused(courriel: Run, via: Sandbox) -> None:
+    queue(courriel, "--key", "k")
+
+    ran = courriel("send", "--queue", *LETTER, "--key", "k", "--cc", "eve@example.org")
+
+    assert ran.status == 65
+    assert "Another mail is in the outbox already under this key." in ran.err
+    assert "what differs: recipients, Cc" in ran.err
+    assert "one --key for each mail" in ran.err
+
+
 def test_a_finished_message_is_queued_as_it_is(courriel: Run, via: Sandbox, tmp_path: Path) -> None:
     mail = tmp_path / "mail.eml"
     mail.write_bytes(b"From: ada@example.org\r\nTo: bob@example.org\r\nSubject: Ready\r\nMessage-ID: <1@x.org>\r\n"
@@ -81,7 +102,7 @@ def test_a_finished_message_is_queued_as_it_is(courriel: Run, via: Sandbox, tmp_
         (("--key", "k"), "--key goes with --queue"),
         (("--queue", "--transcript"), "--transcript does not go with --queue"),
         (("--queue", "--timeout", "3"), "--timeout does not go with --queue"),
-        (("--queue", "--key", "k", "one.eml", "two.eml"), "a key is that of one mail"),
+        (("--queue", "--key", "k", "one.eml", "two.eml"), "a key is for one message only"),
     ],
 )
 def test_what_does_not_go_together_is_said(courriel: Run, via: Sandbox, arguments: list[str], sentence: str) -> None:
@@ -151,7 +172,7 @@ def test_mails_are_held_released_canceled_and_tried_at_once(courriel: Run, via: 
     assert via.letters == []
     again = courriel("outbox", "cancel", canceled)
     assert again.status == 69
-    assert f"{canceled}: impossible, it is canceled" in again.err
+    assert f'{canceled}: impossible, its state is "canceled"' in again.err
     assert courriel("outbox", "release", "--all").out == f"{held}: released\n"
     courriel("worker", "--once")
     assert len(via.letters) == 1
@@ -167,7 +188,7 @@ def test_a_mail_that_waits_is_tried_at_once(courriel: Run, via: Sandbox) -> None
     retried = courriel("outbox", "retry", mail)
     courriel("worker", "--once")
 
-    assert retried.out == f"{mail}: tried as soon as a worker is there\n"
+    assert retried.out == f"{mail}: will be tried as soon as a worker runs\n"
     assert len(via.letters) == 1
 
 
@@ -217,7 +238,7 @@ def test_what_ended_long_ago_is_forgotten(courriel: Run, via: Sandbox) -> None:
     kept, gone = courriel("outbox", "prune"), courriel("outbox", "prune", "--sent", "0s")
 
     assert kept.out == "0 mails forgotten\n"
-    assert gone.out == "1 mails forgotten\n"
+    assert gone.out == "1 mail forgotten\n"
 
 
 @pytest.mark.parametrize("arguments", [("show", "nothing"), ("show", "--key", "nothing"), ("cancel", "nothing")])

@@ -103,7 +103,7 @@ def test_a_lane_that_nobody_answers_on_rests_and_its_mails_are_untouched(outbox:
     outbox.run_once()
 
     (lane,) = outbox.lanes()
-    assert (lane.fails, lane.why) == (1, "554 go away")
+    assert (lane.fails, lane.why) == (1, f"554 go away (127.0.0.1:{sandbox.port})")
     assert 8 < lane.paused <= 11.5
     assert [ticket.info.tries for ticket in tickets] == [0] * 5
     assert [ticket.status for ticket in tickets] == [State.READY] * 5

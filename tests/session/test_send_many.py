@@ -83,6 +83,34 @@ def test_one_bad_message_does_not_stop_the_others(send: object, sandbox: Sandbox
 
     assert [type(result).__name__ for result in results] == ["Receipt", "RecipientsRefused", "Receipt", "Receipt"]
     assert len(sandbox.letters) == 3
+    assert (results[1].server, results[1].message_id) == (str(sandbox.server()), messages[1].message_id)
+    assert any("Fix: " in note or "À faire : " in note for note in results[1].__notes__)
+
+
+@in_both_colours
+@pytest.mark.parametrize("window", [1, 100])
+def test_a_result_in_doubt_carries_the_message_id_to_look_for(send: object, sandbox: Sandbox, window: int) -> None:
+    sandbox.answer("message", "hang up", times=1)
+    mail = message(0)
+
+    results = send(sandbox.server(), [mail], window=window)  # type: ignore[operator]
+
+    assert results[0].in_doubt
+    assert results[0].message_id == mail.message_id
+    assert f"Message-ID {mail.message_id}" in str(results[0])
+
+
+def test_an_error_in_doubt_carries_the_message_id_to_look_for(sandbox: Sandbox) -> None:
+    sandbox.answer("message", "hang up", times=1)
+    mail = message(0)
+
+    with SmtpSession(sandbox.server()) as session, pytest.raises(errors.ConnectionFailed) as lost:
+        session.send(mail)
+
+    assert lost.value.in_doubt
+    assert lost.value.message_id == mail.message_id
+    assert f"{sandbox.server()}" in str(lost.value)
+    assert f"Message-ID {mail.message_id}" in str(lost.value)
 
 
 @in_both_colours

@@ -10,19 +10,19 @@ from courriel.cli.command import Group
 from courriel.cli.speaking import Words
 
 _LOOKING = {
-    "list": Words("Montre les mails, une ligne chacun.", "Shows the mails, a line each."),
-    "show": Words("Montre un mail, et le sort de chaque destinataire.", "Shows a mail, and each recipient's fate."),
-    "stats": Words("Compte les mails, par voie et par état.", "Counts the mails, by way out and state."),
-    "export": Words("Écrit un mail dans un fichier .eml.", "Writes a mail to an .eml file."),
+    "list": Words("Énumère les messages, une ligne chacun.", "Lists the mails, a line each."),
+    "show": Words("Montre un message, et le sort de chaque destinataire.", "Shows a mail, and each recipient's fate."),
+    "stats": Words("Compte les messages, par voie et par état.", "Counts the mails, by way out and state."),
+    "export": Words("Écrit un message dans un fichier .eml.", "Writes a mail to an .eml file."),
 }
 _ACTING = {
     "retry": Words("Essaie maintenant ce qui attend son prochain essai.", "Tries now what waits for its next try."),
-    "hold": Words("Retient des mails.", "Keeps mails back."),
-    "release": Words("Relâche des mails retenus.", "Lets go of mails that are held."),
-    "cancel": Words("Annule des mails qui ne sont pas partis.", "Takes back mails that have not left."),
+    "hold": Words("Retient des messages.", "Keeps mails back."),
+    "release": Words("Relâche des messages retenus.", "Releases mails that are held."),
+    "cancel": Words("Annule des messages qui ne sont pas partis.", "Takes back mails that have not left."),
     "pause": Words("Arrête une voie : rien ne part plus par elle.", "Stops a way out: nothing leaves by it."),
     "resume": Words("Remet une voie en marche, tout de suite.", "Starts a way out again, at once."),
-    "prune": Words("Oublie les mails terminés depuis longtemps.", "Forgets mails that ended long ago."),
+    "prune": Words("Oublie les messages terminés depuis longtemps.", "Forgets mails that ended long ago."),
 }
 
 
@@ -38,7 +38,11 @@ command = Group(
         "La boîte d'envoi : ce qui attend, ce qu'il en est advenu, ce qu'on peut y faire.",
         "The outbox: what waits, what became of it, what can be done about it.",
     ),
-    examples=["courriel outbox stats", "courriel outbox list --state held", "courriel outbox retry --all"],
+    examples=[
+        "courriel outbox stats",
+        Words("courriel outbox list --state retenu", "courriel outbox list --state held"),
+        "courriel outbox retry --all",
+    ],
     table=_LOOKING | _ACTING,
     load=_load,
 )

@@ -14,6 +14,7 @@ import click
 
 from courriel.cli.command import option
 from courriel.cli.speaking import Words, label, say, visible
+from courriel.failures import language, spoken
 
 if TYPE_CHECKING:
     from courriel import Outbox
@@ -23,11 +24,11 @@ F = TypeVar("F", bound=Callable[..., object])
 
 STATES: dict[str, Words] = {
     "READY": Words("en attente", "waiting"),
-    "LEASED": Words("en cours", "in hand"),
-    "DOT": Words("sans réponse encore", "not answered yet"),
+    "LEASED": Words("en cours", "sending"),
+    "DOT": Words("sans réponse", "unanswered"),
     "HELD": Words("retenu", "held"),
     "SENT": Words("accepté", "accepted"),
-    "FAILED": Words("échoué", "failed"),
+    "FAILED": Words("échec", "failed"),
     "CANCELED": Words("annulé", "canceled"),
 }
 
@@ -95,9 +96,9 @@ def line_of(info: MailInfo) -> str:
 def details_of(info: MailInfo) -> list[str]:
     """Everything about one mail, a line each."""
     rows = [
-        (say("mail", "mail"), info.id),
+        (say("message", "mail"), info.id),
         (say("état", "state"), state_of(info)),
-        (say("motif", "why"), info.why),
+        (say("motif", "why"), spoken(info.why)),
         (say("clé", "key"), info.key or ""),
         ("Message-ID", info.message_id),
         (say("par", "via"), info.lane),
@@ -114,7 +115,7 @@ def details_of(info: MailInfo) -> list[str]:
     for fate in info.fates:
         word = fate.reply if fate.reply is not None else say("n'a pas pu partir", "could not be sent")
         outcome = say("accepté", "accepted") if fate.outcome.value == "accepted" else say("refusé", "refused")
-        lines.append(f"  {fate.recipient}{say(' : ', ': ')}{outcome} ({visible(str(word))})")
+        lines.append(f"  {fate.recipient}{say(' : ', ': ')}{outcome} ({visible(spoken(str(word)))})")
     unheard = [name for name in info.waiting if name not in info.results]
     lines += [f"  {name}{say(' : pas encore essayé', ': not tried yet')}" for name in unheard]
     return lines
@@ -125,8 +126,8 @@ def lane_line(lane: LaneInfo) -> str:
     if lane.stopped:
         return f"{visible(lane.name)}{say(' : arrêtée (courriel outbox resume)', ': stopped (courriel outbox resume)')}"
     if lane.paused > 0:
-        words = say(f" : se repose encore {span(lane.paused)}", f": rests for {span(lane.paused)} more")
-        return f"{visible(lane.name)}{words}{label(', motif', ', why')}{visible(lane.why)}"
+        words = say(f" : en pause encore {span(lane.paused)}", f": paused for {span(lane.paused)} more")
+        return f"{visible(lane.name)}{words}{label(', motif', ', why')}{visible(spoken(lane.why))}"
     return ""
 
 
@@ -160,6 +161,13 @@ def object_of(info: MailInfo) -> dict[str, object]:
     }
 
 
+def counted(count: int, one: str, several: str) -> str:
+    """A number and its noun; French says "0 accepté", English "0 mails"."""
+    number = f"{count:,}".replace(",", say("\u202f", ","))
+    alone = count in (0, 1) if language() == "fr" else count == 1
+    return f"{number} {one if alone else several}"
+
+
 def span(seconds: float) -> str:
     """So many seconds as a person says it: 45 s, 12 min, 2 h 06, 3 d."""
     whole = max(0, round(seconds))
@@ -180,19 +188,51 @@ def age(ctx: click.Context, parameter: click.Parameter, value: str | None) -> fl
     found = _AGE.fullmatch(value.strip().lower().replace("j", "d"))
     if found is None:
         raise click.BadParameter(
-            say(f"7d, 12h, 30m ou 45s, et non {value!r}", f"7d, 12h, 30m or 45s, not {value!r}"), ctx, parameter
+            say(
+                f"une durée est attendue, comme 7d, 12h, 30m ou 45s ; reçu : {value}",
+                f"an age is expected, as 7d, 12h, 30m or 45s; got: {value}",
+            ),
+            ctx,
+            parameter,
         )
     return float(int(found[1]) * _SECONDS[found[2]])
 
 
-def state_named(word: str | None) -> State | None:
+class StateName(click.ParamType):  # type: ignore[type-arg]  # pyright: ignore[reportMissingTypeArgument] - generic in newer releases of click only
+    """A state by the name that is displayed, in either language, or by the one that stands in JSON."""
+
+    name = "state"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Give the name of the state in the library."""
+        asked = _folded(value)
+        for name, words in STATES.items():
+            if asked in {_folded(each) for each in (name, words.fr, words.en)}:
+                return name
+        raise click.BadParameter(say(f"valeurs possibles : {states()}", f"possible values: {states()}"), ctx, param)
+
+
+def states() -> str:
+    """The names of all states, as they are displayed."""
+    return ", ".join(map(str, STATES.values()))
+
+
+def state_named(name: str | None) -> State | None:
     """The state of that name."""
     from courriel.outbox.store import State
 
-    return State[word.upper()] if word is not None else None
+    return State[name] if name is not None else None
 
 
 # The steps.
+
+
+def _folded(name: str) -> str:
+    """A name without accents, capitals and hyphens: what nobody likes to type."""
+    from unicodedata import combining, normalize
+
+    plain = "".join(each for each in normalize("NFD", name) if not combining(each))
+    return plain.casefold().replace("-", " ").replace("_", " ").strip()
 
 
 def _waits(info: MailInfo) -> bool:

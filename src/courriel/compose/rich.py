@@ -201,7 +201,7 @@ class _Maker:
 
     def __init__(self, folder: str | os.PathLike[str] | None, *, html: bool) -> None:
         try:
-            from jinja2 import FileSystemLoader, StrictUndefined
+            from jinja2 import StrictUndefined
             from jinja2.sandbox import ImmutableSandboxedEnvironment
         except ImportError as missing:
             raise MissingExtra(
@@ -209,7 +209,7 @@ class _Maker:
             ) from missing
         self._folder = folder
         self._environment = ImmutableSandboxedEnvironment(
-            loader=FileSystemLoader(folder) if folder is not None else None,
+            loader=_loader(folder) if folder is not None else None,
             autoescape=html,
             undefined=StrictUndefined,
             finalize=_there,
@@ -245,6 +245,21 @@ class _Maker:
         except (jinja2.TemplateError, OSError, UnicodeDecodeError) as wrong:
             raise refusal(field, f"the template cannot be read: {wrong}") from wrong
         return partial(_rendered, field, template)
+
+
+def _loader(folder: str | os.PathLike[str]) -> jinja2.BaseLoader:
+    """Read templates of one folder. A link may lead anywhere within it, and nowhere else."""
+    from jinja2 import FileSystemLoader
+
+    class Folder(FileSystemLoader):
+        def get_source(self, environment: jinja2.Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+            source = super().get_source(environment, template)
+            real, path = os.path.realpath(folder), os.path.realpath(source[1])
+            if os.path.commonpath((real, path)) != real:
+                raise refusal("folder", f"{template!r:.100} is a link that leads out of {str(folder)!r:.200}")
+            return source
+
+    return Folder(folder)
 
 
 class _Place:

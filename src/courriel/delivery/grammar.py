@@ -22,6 +22,7 @@ from courriel.model.trust import ClientCertificate, Trust
 from courriel.values import dataclass
 
 _URL = expression(r"([A-Za-z][A-Za-z0-9+.-]*):(?://([^/?]*))?([^?]*)(?:\?(.*))?")
+_LONGEST_SHOWN = 5  # characters of what is no port: in smtp://ada:secret nothing follows but the password
 _PORT = expression(r"[1-9][0-9]{0,4}")
 _SECONDS = expression(r"[0-9]{1,6}(?:\.[0-9]{1,3})?")
 _NUMBER = expression(r"[1-9][0-9]{0,8}")
@@ -227,7 +228,7 @@ def _port(text: str, cut: _Cut) -> int:
     number = text[1:]
     if _PORT.fullmatch(number) and int(number) < 65536:
         return int(number)
-    if cut.suspicious:
+    if cut.suspicious or len(number) > _LONGEST_SHOWN:
         raise refusal(f"what follows the host's colon is not a port; if it is a password: {_ENCODE}")
     raise refusal(f"{number!r} is not a port: a number from 1 to 65535 follows the colon")
 

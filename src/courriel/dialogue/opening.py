@@ -58,7 +58,7 @@ def secure(server: Server) -> Flow[bytes]:
             ) from failed
         # What it says in clear proves the diagnosis.
         greeting = printable((yield Probe(tls=False, stage="secure")))
-        failed.args = (f"{failed}; in clear it says: {greeting}" if greeting else str(failed),)
+        failed.args = (f"{failed.detail}; in clear it says: {greeting}" if greeting else failed.detail,)
         raise
 
 

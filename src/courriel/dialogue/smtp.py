@@ -235,10 +235,12 @@ class SmtpDialogue:
             end = yield from self.pour(transaction)
             return (yield from self.hear_verdict(transaction, end))
         except errors.Refused as refusal:
+            refusal.message_id = transaction.message_id
             if refusal.session_usable:
                 yield from self.start_afresh(refusal)
             raise
         except errors.CourrielError as broken:
+            broken.message_id = transaction.message_id
             # The dot has left: the server may have taken the message, whatever broke since. Its own word settles it.
             broken.in_doubt = transaction.dot_sent and (broken.reply is None or broken.reply.kind == 3)
             broken.refused = broken.refused or transaction.refused

@@ -34,7 +34,10 @@ class Stream:
         self._dialogue = dialogue
         self._window = window
         self._ahead = min(window, ahead)
-        self._tray = Tray(dialogue.count, all_or_nothing=all_or_nothing)
+        server = dialogue.server
+        self._tray = Tray(
+            dialogue.count, all_or_nothing=all_or_nothing, server=dialogue.name, protocol=server.dialect.value
+        )
         self._go_the_best_way()
         self.put = self._tray.put
         """Take one more message; an error stands for one that could not be made ready, and keeps its place."""

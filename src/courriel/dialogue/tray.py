@@ -52,8 +52,9 @@ class Parcel(Transaction):
 class Tray:
     """Every message that was put in and not given back yet."""
 
-    def __init__(self, count: MessageCount, *, all_or_nothing: bool) -> None:
+    def __init__(self, count: MessageCount, *, all_or_nothing: bool, server: str = "", protocol: str = "") -> None:
         self._count = count
+        self.server, self.protocol = server, protocol
         self.waiting: deque[Parcel] = deque()
         self._refused: deque[Parcel] = deque()  # because the session was full, and for no other reason
         self._held: deque[Parcel] = deque()  # this session has no room for them
@@ -78,6 +79,8 @@ class Tray:
             if result is None:
                 return
             del order[0]
+            if result.__class__ is not Receipt:
+                self._name_mail(head, result)
             yield result
 
     def withdraw(self, parcel: Parcel) -> None:
@@ -160,6 +163,12 @@ class Tray:
         self.release()
         while self.waiting:
             self.waiting.popleft().result = errors.copy(failed)
+
+    def _name_mail(self, head: Parcel | errors.CourrielError, result: Result) -> None:
+        """Write into an error that is a result which mail it is about, and who was spoken to."""
+        if isinstance(head, Parcel) and isinstance(result, errors.CourrielError):
+            result.server, result.protocol = result.server or self.server, result.protocol or self.protocol
+            result.message_id = head.message_id
 
 
 def _told_apart(broken: errors.CourrielError, parcel: Parcel, *, in_doubt: bool) -> errors.CourrielError:

@@ -7,6 +7,7 @@ from enum import Enum
 
 from courriel import errors
 from courriel.expressions import expression
+from courriel.model.shown import safely_shown
 from courriel.model.text import text_of
 from courriel.values import dataclass, field, replace
 
@@ -76,7 +77,9 @@ class Timeouts:
             if limit is None and name == "total":
                 continue
             if isinstance(limit, bool) or not (isinstance(limit, int | float) and 0 < limit < float("inf")):
-                raise errors.InvalidServer(f"time limit {name}: {limit!r} is not a finite number of seconds above zero")
+                raise errors.InvalidServer(
+                    f"time limit {name}: {safely_shown(limit)} is not a finite number of seconds above zero"
+                )
 
     @classmethod
     def silence(cls, seconds: float, *, connect: float | None = None) -> Timeouts:
@@ -134,10 +137,10 @@ class Server:
         if not self.port:
             object.__setattr__(self, "port", usual_port(self.dialect, self.security))
         if isinstance(self.port, bool) or not isinstance(self.port, int) or not 0 < self.port < 65536:
-            raise errors.InvalidServer(f"port {self.port!r}: a port is a number from 1 to 65535")
+            raise errors.InvalidServer(f"port {safely_shown(self.port)}: a port is a number from 1 to 65535")
         if self.ehlo_name and not (isinstance(self.ehlo_name, str) and _EHLO.fullmatch(self.ehlo_name)):
             raise errors.InvalidServer(
-                f"EHLO name {self.ehlo_name!r}: a host name in ASCII, or an address as [192.0.2.1]"
+                f"EHLO name {safely_shown(self.ehlo_name)}: a host name in ASCII, or an address as [192.0.2.1]"
             )
 
     def with_dialect(self, dialect: Dialect) -> Server:
@@ -167,7 +170,7 @@ class Server:
             object.__setattr__(self, "auth", _mechanisms(self.auth))
         for name in ("allow_clear_credentials", "binary"):
             if not isinstance(getattr(self, name), bool):
-                raise errors.InvalidServer(f"{name}: True or False, not {getattr(self, name)!r:.50}")
+                raise errors.InvalidServer(f"{name}: True or False, not {safely_shown(getattr(self, name))}")
 
     @property
     def local(self) -> bool:
@@ -207,7 +210,7 @@ def _checked_host(host: str) -> str:
             stage="compose",
             hint_id="HOST-MALFORMED",
         )
-    if host.startswith("/") and "\0" not in host and host.isprintable():
+    if host.startswith("/") and not host.startswith("//") and "\0" not in host and host.isprintable():
         return host
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if ":" in bare:
@@ -223,7 +226,8 @@ def _checked_host(host: str) -> str:
             return name
     advice = "a port is given beside it: Server(host, 587)" if _WITH_PORT.fullmatch(host) else "and nothing else"
     raise errors.InvalidServer(
-        f"{host!r} is not the name of a server: a name such as smtp.example.org, or an IP address; {advice}",
+        f"{safely_shown(host)} is not the name of a server: a name such as smtp.example.org, or an IP address;"
+        f" {advice}",
         stage="compose",
         hint_id="HOST-MALFORMED",
     )
@@ -237,7 +241,7 @@ def _word(field: str, kind: type[AnyEnum], given: object) -> AnyEnum:
         if isinstance(given, str) and given.lower() in (str(member.value), member.name.lower()):
             return member
     words = ", ".join(f'"{member.value}"' for member in kind)
-    raise errors.InvalidServer(f"{field}: one of {words}, or of courriel.{kind.__name__}, not {given!r:.50}")
+    raise errors.InvalidServer(f"{field}: one of {words}, or of courriel.{kind.__name__}, not {safely_shown(given)}")
 
 
 def _mechanisms(given: object) -> tuple[str, ...]:
@@ -246,7 +250,7 @@ def _mechanisms(given: object) -> tuple[str, ...]:
     words: list[str] = []
     for each in listed:
         if not isinstance(each, str) or not each:
-            raise errors.InvalidServer(f'auth: mechanisms such as ("plain", "login"), not {given!r:.80}')
+            raise errors.InvalidServer(f'auth: mechanisms such as ("plain", "login"), not {safely_shown(given)}')
         words.append(each.lower())
     return tuple(words)
 

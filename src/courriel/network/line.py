@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 PROBING = 5  # seconds that a look at how a port begins may take
+_NEVER = float("inf")
 _LIVELY = 5  # seconds of silence after which nobody knows any more; the hastiest servers hang up after ten (scar 16)
 _ROUNDED = 0.005  # seconds by which a wait may end too early: the kernel counts in milliseconds
 
@@ -56,7 +57,7 @@ class Clock:
     def __init__(self, server: Server) -> None:
         self._server, self._timeouts = server, server.timeouts
         self._deadline = float("inf")
-        self._patience = float("inf")
+        self._patience = _NEVER  # until a reply is waited for on this line
         self._heard = float("-inf")
 
     def follow(self, server: Server) -> None:
@@ -83,7 +84,7 @@ class Clock:
     def for_reply(self, stage: Stage, more: bool) -> float:
         """The same, for a reply: when one has begun to arrive (`more`), its limit goes on and does not start anew."""
         self._heard = now = monotonic()
-        if not more:
+        if not more or self._patience == _NEVER:
             limit: float = getattr(self._timeouts, stage)
             self._patience = now + limit
             if self._patience <= self._deadline:

@@ -16,7 +16,7 @@ from courriel import errors
 from courriel.network import forks
 from courriel.network.transcript import Transcript
 from courriel.outbox.listeners import Event
-from courriel.outbox.outbox import MAX_SIZE, Outbox
+from courriel.outbox.outbox import MAX_SIZE, IfKnown, Outbox
 from courriel.outbox.store import Count, LaneInfo, MailInfo, State, Store
 from courriel.outbox.ticket import Ticket
 from courriel.outbox.ways import Via
@@ -43,6 +43,8 @@ class AsyncTicket:
 
     def __init__(self, ticket: Ticket, ask: Callable[..., Awaitable[object]]) -> None:
         self.id = ticket.id
+        self.existed = ticket.existed
+        """Whether `put` found the mail in the outbox under its key, and kept nothing new."""
         self._ticket, self._ask = ticket, ask
 
     async def info(self) -> MailInfo:
@@ -143,6 +145,7 @@ class AsyncOutbox:
         *,
         via: Via = None,
         key: str | None = None,
+        if_known: IfKnown = "refuse",
         conn: object = None,
         **wanted: Unpack[Wanted],
     ) -> AsyncTicket:
@@ -150,7 +153,8 @@ class AsyncOutbox:
 
         A cancelled call may have kept it; with a key it can be called again.
         """
-        return self._ticket(await self._ask(partial(self._outbox.put, message, via=via, key=key, conn=conn, **wanted)))
+        act = partial(self._outbox.put, message, via=via, key=key, if_known=if_known, conn=conn, **wanted)
+        return self._ticket(await self._ask(act))
 
     async def put_many(
         self,
@@ -158,11 +162,12 @@ class AsyncOutbox:
         *,
         via: Via = None,
         keys: Iterable[str] | None = None,
+        if_known: IfKnown = "refuse",
         conn: object = None,
         **wanted: Unpack[Wanted],
     ) -> Sequence[AsyncTicket]:
         """Keep many mails, some hundreds in one commit; see Outbox.put_many."""
-        act = partial(self._outbox.put_many, messages, via=via, keys=keys, conn=conn, **wanted)
+        act = partial(self._outbox.put_many, messages, via=via, keys=keys, if_known=if_known, conn=conn, **wanted)
         return [self._ticket(ticket) for ticket in await self._ask(act)]
 
     async def get(self, id: str | None = None, *, key: str | None = None) -> AsyncTicket:  # noqa: A002

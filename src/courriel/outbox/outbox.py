@@ -15,14 +15,15 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from courriel import errors
+from courriel.model.shown import is_like_url, safely_shown
 from courriel.network.transcript import Transcript
 from courriel.outbox.bell import Bell
 from courriel.outbox.keeper import FAILED_KEPT, SENT_KEPT
 from courriel.outbox.listeners import Event, Listener, Listeners
-from courriel.outbox.store import Count, LaneInfo, MailInfo, NewMail, Query, State, Store
+from courriel.outbox.store import Count, KnownMail, LaneInfo, MailInfo, NewMail, Query, State, Store
 from courriel.outbox.ticket import Ticket
 from courriel.outbox.ways import Via, Ways
 from courriel.outbox.worker import BATCH, GRACE, Confirm, Tools, Worker
@@ -53,6 +54,9 @@ if TYPE_CHECKING:
         envid: str
         require_tls: bool
 
+
+IfKnown: TypeAlias = Literal["refuse", "keep"]
+"""What is done with another mail under a known key."""
 
 MAX_SIZE = 50 * 1024 * 1024
 """Octets of the largest mail that is taken: above what servers take, and below what hurts a database."""
@@ -97,15 +101,18 @@ class Outbox:
         *,
         via: Via = None,
         key: str | None = None,
+        if_known: IfKnown = "refuse",
         conn: object = None,
         **wanted: Unpack[Wanted],
     ) -> Ticket:
         """Keep one mail, and return when it is on stable storage; it will be sent, or stay listed.
 
         `via` is a profile or one of `ways`, a URL without a password or command in it, or an open session or pool; by
-        default what the settings say. A
-        `key` of your own makes it safe to call again: the same key gives the same ticket, and there is one mail. With
-        `conn`, your own connection to the same database, it is put in your transaction, and exists when you commit.
+        default what the settings say. A `key` of your own makes it safe to call again: the same key gives the same
+        ticket, and there is one mail; the ticket says that it `existed`. Another mail under a known key raises
+        KeyReused, which says what differs from what was put before, unless `if_known` is "keep": then the first one
+        stays, and this one is not kept. With `conn`, your own connection to the same database, it is put in your
+        transaction, and exists when you commit.
 
         `not_before` and `expires` (default: five days) are moments with a time zone, or times from now (timedelta, or
         seconds); `priority` is "high", "normal" or "low". `on_unsure` says what is done when nobody knows whether it
@@ -114,9 +121,7 @@ class Outbox:
         is written; OutboxFull, OutboxUncertain.
         """
         mail = written(message, self._ways.lane(via), key, _terms(wanted), self._max_size)
-        (ident,) = self._store.put([mail], conn)
-        self._bell.ring()
-        return self._ticket(ident)
+        return self._keep([mail], conn, if_known)[0]
 
     def put_many(
         self,
@@ -124,20 +129,20 @@ class Outbox:
         *,
         via: Via = None,
         keys: Iterable[str] | None = None,
+        if_known: IfKnown = "refuse",
         conn: object = None,
         **wanted: Unpack[Wanted],
     ) -> Sequence[Ticket]:
         """Keep many mails, some hundreds in one commit; `keys` has one for each. See `put`.
 
-        When it raises, those before may have been kept: with keys it can be called again as it was.
+        When it raises, others may have been kept: with keys it can be called again as it was.
         """
         check_several(messages)
         lane, terms = self._ways.lane(via), _terms(wanted)
-        ids: list[str] = []
+        tickets: list[Ticket] = []
         for mails in _portions(self._written(messages, keys, lane, terms)):
-            ids += self._store.put(mails, conn)
-            self._bell.ring()
-        return [self._ticket(ident) for ident in ids]
+            tickets += self._keep(mails, conn, if_known)
+        return tickets
 
     # Looking.
 
@@ -299,8 +304,26 @@ class Outbox:
 
     # The steps.
 
-    def _ticket(self, ident: str) -> Ticket:
-        return Ticket(ident, self._store, self._bell)
+    def _keep(self, mails: Sequence[NewMail], conn: object, if_known: IfKnown) -> Sequence[Ticket]:
+        """Keep mails, and look at those whose key is known when the transaction is over."""
+        if if_known not in ("refuse", "keep"):
+            raise errors.UsageError(f'if_known is "refuse" or "keep", not {if_known!r}')
+        known: dict[str, tuple[NewMail, KnownMail]] = {}
+
+        def note(mail: NewMail, before: KnownMail) -> None:
+            known[mail.id] = mail, before
+
+        ids = self._store.put(mails, conn, known=note if if_known == "refuse" else None)
+        self._bell.ring()
+        if known:
+            from courriel.outbox.same_mail import check_same
+
+            for mail, before in known.values():
+                check_same(mail, before)
+        return [self._ticket(ident, existed=ident != mail.id) for ident, mail in zip(ids, mails, strict=True)]
+
+    def _ticket(self, ident: str, *, existed: bool = False) -> Ticket:
+        return Ticket(ident, self._store, self._bell, existed=existed)
 
     def _written(
         self, messages: Iterable[Sendable], keys: Iterable[str] | None, lane: str, terms: Terms
@@ -328,8 +351,10 @@ def _store_at(place: str | os.PathLike[str] | Store | None) -> Store:
 
         return PostgresStore(place)
     if isinstance(place, str | os.PathLike):
-        if not os.fspath(place) or str(place) == ":memory:" or "://" in str(place):
-            raise errors.UsageError(f"an outbox is a file or a postgresql:// URL, not {os.fspath(place)!r}")
+        path = os.fspath(place)
+        if not path or path == ":memory:" or is_like_url(path, whole_paths=True):
+            # Of a URL no more than the scheme: another one than ours holds a password as well.
+            raise errors.UsageError(f"an outbox is a file or a postgresql:// URL, not {safely_shown(path)}")
         from courriel.outbox.sqlite import SqliteStore
 
         return SqliteStore(place)

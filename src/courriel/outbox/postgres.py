@@ -11,7 +11,18 @@ from courriel.outbox import rows
 from courriel.outbox.postgres_line import Connection, PostgresLine, all_translated, in_our_words, psycopg
 from courriel.outbox.postgres_server import BEGIN_LIGHTLY, DURABLY, PostgresServer
 from courriel.outbox.sql_store import Line, SqlStore, Values
-from courriel.outbox.store import POISON_AFTER, Claimed, Job, LaneInfo, NewMail, Recovered, Settlement, State, Terms
+from courriel.outbox.store import (
+    POISON_AFTER,
+    Claimed,
+    Job,
+    Known,
+    LaneInfo,
+    NewMail,
+    Recovered,
+    Settlement,
+    State,
+    Terms,
+)
 from courriel.values import dataclass, replace
 
 T = TypeVar("T")
@@ -40,35 +51,38 @@ class PostgresStore(SqlStore):
 
     # Putting.
 
-    def put(self, mails: Sequence[NewMail], conn: object = None) -> list[str]:
+    def put(self, mails: Sequence[NewMail], conn: object = None, *, known: Known | None = None) -> list[str]:
         """See Store.put; `conn` is a psycopg.Connection to the same database."""
         joined = None if conn is None else self._joined(conn)
         # Before and apart: within a caller's transaction a new lane would have everybody wait who puts into it.
         self._know_lanes({mail.lane for mail in mails})
         if joined is None:
-            return self._write(lambda line: self._put(line, mails))
+            return self._write(lambda line: self._put(line, mails, known))
         with in_our_words(self.place), joined.transaction():
             line = PostgresLine(joined)
             line.execute(DURABLY)
-            return self._put(line, mails)
+            return self._put(line, mails, known)
 
     def _know_lanes(self, names: set[str]) -> None:
         if new := sorted(names - self._lanes_known):
             self._write(lambda line: self._done(line, "put_lane", [{"lane": name} for name in new]))
             self._lanes_known.update(new)
 
-    def _put(self, line: Line, mails: Sequence[NewMail]) -> list[str]:
+    def _put(self, line: Line, mails: Sequence[NewMail], known: Known | None) -> list[str]:
         assert isinstance(line, PostgresLine)
         values = [rows.mail_values(mail) for mail in mails]
         changed = line.execute_each([(self._says["put_mail"], each) for each in values])
         new = [mail for mail, count in zip(mails, changed, strict=True) if count]
         line.execute_each([(self._says["put_body"], piece) for mail in new for piece in _pieces(mail)])
-        return [mail.id if count else self._id_of(line, mail.key) for mail, count in zip(mails, changed, strict=True)]
+        told = zip(mails, changed, strict=True)
+        return [mail.id if count else self._id_of(line, mail, known) for mail, count in told]
 
-    def _id_of(self, line: Line, key: str | None) -> str:
-        row = line.execute(self._says["id_of_key"], {"key": key}).fetchone()
+    def _id_of(self, line: Line, mail: NewMail, known: Known | None) -> str:
+        row = line.execute(self._says["id_of_key"], {"key": mail.key}).fetchone()
         if row is None:
             raise errors.OutboxError(f"{self.place}: the mail of this key is being forgotten: put it again")
+        if known is not None and (before := self._known(line, mail.key)) is not None:
+            known(mail, before)
         return str(row[0])
 
     def _joined(self, conn: object) -> Connection:

@@ -7,7 +7,18 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from courriel.outbox.store import Answer, Job, LaneInfo, MailInfo, NewMail, OnUnsure, Query, Settlement, State
+from courriel.outbox.store import (
+    Answer,
+    Job,
+    KnownMail,
+    LaneInfo,
+    MailInfo,
+    NewMail,
+    OnUnsure,
+    Query,
+    Settlement,
+    State,
+)
 from courriel.values import replace
 
 if TYPE_CHECKING:
@@ -97,6 +108,13 @@ def info_of(row: Row) -> MailInfo:
         size=size,
         holder=holder,
     )
+
+
+def known_of(row: Row, content: bytes) -> KnownMail:
+    """A row of `known`, with the content of its mail."""
+    ident, sender, waiting, results, options = row
+    recipients = dict.fromkeys((*_read(waiting), *_read(results)))
+    return KnownMail(str(ident), sender, tuple(recipients), _read(options), content)
 
 
 def lane_of(row: Row) -> LaneInfo:

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from courriel import errors
 from courriel.outbox import rows
-from courriel.outbox.store import Action, Count, Job, LaneInfo, MailInfo, Query, Settlement, State, Terms
+from courriel.outbox.store import Action, Count, Job, KnownMail, LaneInfo, MailInfo, Query, Settlement, State, Terms
 
 T = TypeVar("T")
 
@@ -87,6 +87,14 @@ class SqlStore(ABC):
     def told(self, ids: Sequence[str]) -> None:
         """See Store.told."""
         self._write_lightly(lambda line: self._done(line, "told", [{"id": ident} for ident in ids]))
+
+    def _known(self, line: Line, key: str | None) -> KnownMail | None:
+        """The mail that is kept under this key, within the transaction that found it there."""
+        row = line.execute(self._says["known"], {"key": key}).fetchone()
+        if row is None:
+            return None
+        chunks = line.execute(self._says["whole_body"], {"id": row[0]}).fetchall()
+        return rows.known_of(row, b"".join([bytes(chunk) for (chunk,) in chunks]))
 
     def _done(self, line: Line, name: str, each: Sequence[Values]) -> list[bool]:
         """Say one statement for each; whether it changed the one row that was meant."""

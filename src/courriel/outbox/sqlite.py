@@ -15,7 +15,7 @@ from courriel.outbox import medium, rows
 from courriel.outbox.sql_store import Line, SqlStore, Values
 from courriel.outbox.sqlite_file import SqliteFile, in_our_words
 from courriel.outbox.statements import by_position, statements
-from courriel.outbox.store import POISON_AFTER, Claimed, LaneInfo, NewMail, Recovered, Settlement, State, Terms
+from courriel.outbox.store import POISON_AFTER, Claimed, Known, LaneInfo, NewMail, Recovered, Settlement, State, Terms
 from courriel.values import replace
 
 T = TypeVar("T")
@@ -47,18 +47,18 @@ class SqliteStore(SqlStore):
 
     # Putting.
 
-    def put(self, mails: Sequence[NewMail], conn: object = None) -> list[str]:
+    def put(self, mails: Sequence[NewMail], conn: object = None, *, known: Known | None = None) -> list[str]:
         """See Store.put; `conn` is a sqlite3.Connection whose main file is the outbox's own."""
         medium.check_room(self._path, sum(mail.size for mail in mails))
         if conn is None:
-            ids = self._file.write(lambda connection: [self._put(connection, mail) for mail in mails])
+            ids = self._file.write(lambda connection: [self._put(connection, mail, known) for mail in mails])
             self._lanes_known.update(mail.lane for mail in mails)  # a lane is never forgotten
             return ids
         joined = self._joined(conn)
         with in_our_words(self._path):
             joined.execute("SAVEPOINT courriel_put")
             try:
-                ids = [self._put(joined, mail) for mail in mails]
+                ids = [self._put(joined, mail, known) for mail in mails]
             except BaseException:
                 joined.execute("ROLLBACK TO courriel_put")
                 raise
@@ -66,12 +66,14 @@ class SqliteStore(SqlStore):
                 joined.execute("RELEASE courriel_put")
             return ids
 
-    def _put(self, connection: sqlite3.Connection, mail: NewMail) -> str:
+    def _put(self, connection: sqlite3.Connection, mail: NewMail, known: Known | None) -> str:
         cursor = connection.cursor()
         cursor.row_factory = None  # a caller's connection may have one of its own
         values = rows.mail_values(mail) | {"now": self._clock()}
         statement, in_order = self._says_many["put_mail"]
         if cursor.execute(statement, in_order(values)).rowcount == 0:
+            if known is not None and (before := self._known(cursor, mail.key)) is not None:
+                known(mail, before)
             return str(cursor.execute(self._says["id_of_key"], {"key": mail.key}).fetchone()[0])
         if mail.lane not in self._lanes_known:
             cursor.execute(self._says["put_lane"], values)

@@ -16,7 +16,7 @@ without anybody having written it down.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
@@ -55,6 +55,9 @@ class OnUnsure(IntEnum):
 Action: TypeAlias = Literal["cancel", "hold", "release", "retry_now", "found", "not_found"]
 """What can be done to a mail from outside; "found" and "not_found" answer whether one on hold was delivered."""
 
+Known: TypeAlias = "Callable[[NewMail, KnownMail], object]"
+"""Hears of a mail whose key is known."""
+
 UNSURE, POISON, LOST, EXPIRED = "unsure", "poison", "lost", "expired"
 """Words in `why` that mean something; everything else there is for people."""
 
@@ -85,6 +88,17 @@ class NewMail:
     options: Mapping[str, object]
     size: int
     chunks: tuple[bytes, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownMail:
+    """The mail that is kept under a key already: what was said when it was put."""
+
+    id: str
+    sender: str
+    recipients: tuple[str, ...]
+    options: Mapping[str, object]
+    content: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,10 +285,12 @@ class Store(Protocol):
         """Where it is, for people, without a secret."""
         ...
 
-    def put(self, mails: Sequence[NewMail], conn: object = None) -> list[str]:
+    def put(self, mails: Sequence[NewMail], conn: object = None, *, known: Known | None = None) -> list[str]:
         """Keep mails, all or none, and return their ids; a key that is there already gives the id of its mail.
 
-        With `conn`, a connection of the caller's to the same database, it is done in the caller's own transaction.
+        `known` is called with each mail whose key is there already, and the mail that is kept under it, perhaps more
+        than once: it is called within the transaction, and must be quick. With `conn`, a connection of the caller's to
+        the same database, it is done in the caller's own transaction.
         """
         ...
 

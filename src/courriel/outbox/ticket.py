@@ -15,8 +15,10 @@ _SOONEST, _LATEST = 0.02, 1.0  # seconds between two looks, when somebody else's
 class Ticket:
     """One mail in an outbox. Everything is looked up when it is asked for; nothing here grows old."""
 
-    def __init__(self, id: str, store: Store, bell: Bell) -> None:  # noqa: A002 - its name everywhere
+    def __init__(self, id: str, store: Store, bell: Bell, *, existed: bool = False) -> None:  # noqa: A002 - its name everywhere
         self.id = id
+        self.existed = existed
+        """Whether `put` found the mail in the outbox under its key, and kept nothing new."""
         self._store = store
         self._bell = bell
 

@@ -320,6 +320,7 @@ class Worker:
                 lost = errors.ConnectionFailed(
                     f"nobody waited for the answer: {failure}", stage="message", in_doubt=True
                 )
+                lost.message_id = job.message_id
                 decision = policy.decide(lost, mail, random())  # noqa: S311
             elif batch.was_begun(job) and error is not None:
                 decision = policy.decide(error, mail, random())  # noqa: S311

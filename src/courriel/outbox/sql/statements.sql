@@ -16,6 +16,12 @@ ON CONFLICT (key) WHERE key IS NOT NULL DO NOTHING;
 -- name: id_of_key
 SELECT id FROM outbox_mail WHERE key = :key;
 
+-- name: known
+SELECT id, sender, rcpts, results, options FROM outbox_mail WHERE key = :key;
+
+-- name: whole_body
+SELECT chunk FROM outbox_body WHERE mail = :id ORDER BY seq;
+
 -- name: put_body
 INSERT INTO outbox_body (mail, seq, chunk) VALUES (:mail, :seq, :chunk);
 
