@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from courriel import errors as errors
     from courriel.compose.rich import RichTemplate as RichTemplate
     from courriel.compose.template import Template as Template
+    from courriel.delivery.connect import aconnect as aconnect
+    from courriel.delivery.connect import connect as connect
     from courriel.delivery.reading import amailbox as amailbox
     from courriel.delivery.reading import mailbox as mailbox
     from courriel.delivery.relay import asend as asend
@@ -182,8 +184,10 @@ _HOMES = {
     "Transcript": "network.transcript",
     "Trust": "model.trust",
     "UsageError": "errors",
+    "aconnect": "delivery.connect",
     "amailbox": "delivery.reading",
     "asend": "delivery.relay",
+    "connect": "delivery.connect",
     "mailbox": "delivery.reading",
     "send": "delivery.relay",
 }

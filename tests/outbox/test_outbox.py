@@ -32,6 +32,7 @@ from courriel.outbox.store import State
 from courriel.outbox.worker import Worker
 from hostile.lists import hostile, shown
 from outbox.conftest import everything_stored, message
+from session.crowd import Crowd
 
 SECRET = "sesame-ouvre-toi"
 
@@ -395,6 +396,57 @@ def test_statistics_say_what_is_where(outbox: Outbox, sandbox: Sandbox) -> None:
     assert outbox.run_once() == 3
 
 
+def test_what_is_due_is_sent_at_its_rate_until_it_is_sent(outbox: Outbox, sandbox: Sandbox) -> None:
+    outbox.put_many([message(n) for n in range(6)], via=sandbox.url)
+    outbox.put(message(7), via=sandbox.url, not_before=3600)
+    outbox.limit(f"smtp://127.0.0.1:{sandbox.port}", rate="60/s")
+
+    assert outbox.run_once() == 6
+
+    first, *_, last = [letter.received for letter in sandbox.letters]
+    assert (last - first).total_seconds() > 4 / 60
+
+
+def test_a_rate_in_the_url_is_the_rate_of_the_lane(outbox: Outbox, sandbox: Sandbox) -> None:
+    outbox.put_many([message(n) for n in range(3)], via=f"{sandbox.url}&rate=1/h")
+
+    assert outbox.run_once(for_seconds=0.1) == 1
+
+    (lane,) = outbox.lanes()
+    assert lane.gap == 3600
+
+
+def test_a_stopped_lane_with_a_rate_is_not_waited_for(outbox: Outbox, sandbox: Sandbox) -> None:
+    outbox.put_many([message(n) for n in range(3)], via=f"{sandbox.url}&rate=1/h")
+    assert outbox.run_once(for_seconds=0.1) == 1
+    (lane,) = outbox.lanes()
+    outbox.pause(lane.name)
+
+    assert outbox.run_once() == 0
+
+
+def test_a_pool_in_the_url_is_as_many_connections_as_it_says(outbox: Outbox) -> None:
+    crowd = Crowd()
+    url = f"smtp://127.0.0.1:{crowd.port}?tls=none&pool=2"
+    tickets = outbox.put_many([message(n) for n in range(40)], via=url)
+
+    with outbox.worker(workers=4, batch=4):
+        for ticket in tickets:
+            ticket.wait(20)
+
+    assert crowd.total == 40
+    assert crowd.peak <= 2
+    assert crowd.came <= 2
+    crowd.wait("connections", 0)
+    crowd.close()
+
+
+@pytest.mark.parametrize("wrong", [0, -1, True, "10", float("nan")])
+def test_a_time_to_go_on_for_that_cannot_be_meant_is_refused(outbox: Outbox, wrong: float) -> None:
+    with pytest.raises(errors.UsageError):
+        outbox.run_once(for_seconds=wrong)
+
+
 @pytest.mark.parametrize("wrong", [{"cap": 0}, {"cap": True}, {"rate": "fast"}])
 def test_a_limit_that_cannot_be_meant_is_refused(outbox: Outbox, wrong: dict[str, object]) -> None:
     with pytest.raises(errors.UsageError):
@@ -406,7 +458,7 @@ def test_a_rate_holds(outbox: Outbox, sandbox: Sandbox) -> None:
     lane = outbox.limit(f"smtp://127.0.0.1:{sandbox.port}", rate="1/h")
 
     assert lane.gap == 3600
-    assert outbox.run_once() == 1
+    assert outbox.run_once(for_seconds=0.1) == 1
     assert outbox.prune(sent=-1.0) == 1
 
 

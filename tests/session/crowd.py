@@ -16,7 +16,8 @@ class Crowd:
     Serves everybody who comes, each in a thread.
 
     `most`: connections at a time; who comes beyond is told 421. `each`: messages a connection may carry; then it hangs
-    up with a word ("421" to the next MAIL), with one that nobody asked for ("unasked"), or "silently".
+    up with a word ("421" to the next MAIL), with one that nobody asked for ("unasked"), or "silently". Where `ending`
+    is a whole reply ("452 4.5.3 …"), every further MAIL is refused with it, and the session goes on.
     """
 
     def __init__(self, *, most: int = 1000, each: int = 1_000_000, ending: str = "421") -> None:
@@ -26,10 +27,13 @@ class Crowd:
         self.peak = 0
         self.came = 0
         self.farewells = 0
+        self.refusals = 0  # of MAIL, on a session that has carried as many mails as it may
         self.verdict = threading.Event()  # no message is answered before
         self.greeting = threading.Event()  # nobody is greeted before
         self.verdict.set()
         self.greeting.set()
+        self.capabilities = ["PIPELINING"]
+        self.closing = "421 4.7.0 Max message per connection reached"
         self.complaint = ""  # said to MAIL instead of 250, once
         self.changed = threading.Condition()
         self._phones: set[Phone] = set()
@@ -119,10 +123,14 @@ class Crowd:
         while words := phone.hear():
             match words[:4].upper():
                 case b"EHLO":
-                    phone.say("250-hi\n250 PIPELINING")
+                    phone.say("\n".join(["250-hi", *(f"250-{name}" for name in self.capabilities), "250 8BITMIME"]))
                 case b"MAIL" if taken == self.each and self.ending == "421":
-                    phone.say("421 4.7.0 Max message per connection reached")
+                    phone.say(self.closing)
                     return
+                case b"MAIL" if taken >= self.each and self.ending.startswith("45"):
+                    self.refusals += 1
+                    sender = False
+                    phone.say(self.ending)
                 case b"MAIL" if self.complaint:
                     said, self.complaint = self.complaint, ""
                     phone.say(said)
@@ -147,7 +155,7 @@ class Crowd:
                         self.mails[subject] += 1
                         self.changed.notify_all()
                     phone.say("250 2.0.0 taken")
-                    if taken == self.each and self.ending != "421":
+                    if taken == self.each and not self.ending.startswith("4"):
                         if self.ending == "unasked":
                             phone.say("421 4.4.2 bye")
                         return

@@ -258,7 +258,7 @@ def test_a_server_that_takes_only_two_at_a_time_gets_two(pool_for: Opener, crowd
 
     assert once_each(crowd, 12)
     assert crowd.peak <= 2
-    assert pool.pool._shelf.gait(monotonic()).sessions < 4
+    assert pool.pool._shelf.throttle(monotonic()).sessions < 4
 
 
 @pytest.mark.parametrize("complaint", ["432 4.3.2 Concurrent connections limit exceeded", "451 4.7.0 slow down"])
@@ -269,7 +269,7 @@ def test_a_complaint_halves_the_sessions_and_slows_the_pace(pool_for: Opener, cr
     with pytest.raises(errors.SenderRefused) as refused:
         pool.send()
 
-    gait = pool.pool._shelf.gait(monotonic())
+    gait = pool.pool._shelf.throttle(monotonic())
     assert refused.value.retryable
     assert (gait.sessions, gait.gap) == (2, 1)
     assert pool.pool.resting == 1, "a refusal is no reason to hang up"

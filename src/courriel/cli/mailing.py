@@ -112,6 +112,17 @@ class Mailing:
             # What shows a message on the standard output must not stand between two JSON objects.
             with redirect_stdout(sys.stderr) if self._manner.json else nullcontext():
                 return send(message, via=route, notify=_notify(wishes), on_refused=wishes.on_refused, **envelope)  # type: ignore[arg-type]
+        if route.pooled:
+            # Its rate holds for all messages of this command.
+            self._handing_over = True
+            return send(
+                message,
+                via=route,
+                notify=_notify(wishes),
+                on_refused=wishes.on_refused,
+                transcript=self._transcript,
+                **envelope,  # type: ignore[arg-type]
+            )
         session = self._open(route)
         self._handing_over = True
         return send(message, via=session, notify=_notify(wishes), on_refused=wishes.on_refused, **envelope)  # type: ignore[arg-type]
@@ -122,7 +133,12 @@ class Mailing:
 
         if self._session is None:
             assert route.server is not None
-            self._session = SmtpSession(route.server, route.credentials(), transcript=self._transcript)
+            self._session = SmtpSession(
+                route.server,
+                route.credentials(),
+                max_messages=route.max_messages or None,
+                transcript=self._transcript,
+            )
         if not self._session.usable:
             self._session.open()
         return self._session

@@ -33,7 +33,12 @@ class Working:
     """Runs a worker and tells of it; on a terminal by one line that is written over, elsewhere by a line now and
     then, with --json by an object for each mail that has reached its end."""
 
-    def __init__(self, manner: Manner, outbox: Outbox, lanes: Sequence[str] | None) -> None:
+    def __init__(
+        self, manner: Manner, outbox: Outbox, lanes: Sequence[str] | None, *, transcript: bool = False
+    ) -> None:
+        from courriel import Transcript
+
+        self._transcript = Transcript() if transcript else None
         self._outbox = outbox
         self._lanes = lanes
         self._report = Report(manner)
@@ -45,22 +50,24 @@ class Working:
         for event in _EVENTS:
             outbox.on(event, self._listener(event))
 
-    def once(self) -> int:
-        """Send what is due now."""
-        self._outbox.run_once(lanes=self._lanes)
+    def once(self, for_seconds: float | None = None) -> int:
+        """Send what is due now, for so many seconds at most."""
+        self._outbox.run_once(lanes=self._lanes, for_seconds=for_seconds, transcript=self._transcript)
+        self._show_transcript()
         self._tell_news()
         self._say_what_is_left(0)
         return self._report.status
 
     def until_told(self, workers: int, grace: float) -> int:
         """Send until Ctrl-C or SIGTERM."""
-        worker = self._outbox.worker(workers=workers, lanes=self._lanes)
+        worker = self._outbox.worker(workers=workers, lanes=self._lanes, transcript=self._transcript)
         self._report.aside(say(f"Au travail sur {self._outbox} ; Ctrl-C pour arrêter.",
                                f"At work on {self._outbox}; Ctrl-C to stop."))  # fmt: skip
         with asked_to_end() as ended:
             worker.start()
             said = monotonic()
             while not ended.wait(_LOOK):
+                self._show_transcript()
                 self._tell_news()
                 if self._line is not None:
                     self._line.show(self._progress())
@@ -71,6 +78,7 @@ class Working:
                 self._line.clear()
             self._report.aside(say("Arrêt : ce qui est en cours se termine…", "Stopping: what is in hand is finished…"))
             unanswered = worker.stop(grace)
+        self._show_transcript()
         self._tell_news()
         self._say_what_is_left(unanswered)
         return self._report.status
@@ -84,6 +92,13 @@ class Working:
                 self._news.append((event, ticket.info))
 
         return told
+
+    def _show_transcript(self) -> None:
+        """What was said since the last look."""
+        if self._transcript is None:
+            return
+        for line in self._transcript.take():
+            self._report.aside(visible(str(line)))
 
     def _tell_news(self) -> None:
         while self._news:

@@ -25,6 +25,7 @@ _URL = expression(r"([A-Za-z][A-Za-z0-9+.-]*):(?://([^/?]*))?([^?]*)(?:\?(.*))?"
 _LONGEST_SHOWN = 5  # characters of what is no port: in smtp://ada:secret nothing follows but the password
 _PORT = expression(r"[1-9][0-9]{0,4}")
 _SECONDS = expression(r"[0-9]{1,6}(?:\.[0-9]{1,3})?")
+_NUMBER = expression(r"[1-9][0-9]{0,8}")
 _OPTION = expression(r"[a-z_]{1,40}")
 _READING = {"pop": "pops", "pop3": "pops", "imap": "imaps"}
 """What a provider's short name is followed by, and the scheme that it stands for."""
@@ -293,7 +294,17 @@ def _assembled(
         dialect=dialect,
         binary=_flag(options, "binary", "1"),
     )
-    return Route(dialect.value, server, user, password, _sender(options), notes=notes)
+    return Route(
+        dialect.value,
+        server,
+        user,
+        password,
+        _sender(options),
+        notes=notes,
+        pool=_number(options, "pool"),
+        rate=_single(options, "rate"),
+        max_messages=_number(options, "max_messages"),
+    )
 
 
 def _merged_login(user: str, password: SecretReference | None, options: Options) -> tuple[str, SecretReference | None]:
@@ -401,6 +412,16 @@ def _flag(options: Options, name: str, only: str) -> bool:
     if _single(options, name) != only:
         raise refusal(f"{name}={_single(options, name)!r}: {only} is the only value; leave it out otherwise")
     return True
+
+
+def _number(options: Options, name: str) -> int:
+    """A number from 1 on, and 0 when there is none."""
+    if name not in options:
+        return 0
+    text = _single(options, name)
+    if not _NUMBER.fullmatch(text):
+        raise refusal(f"{name}={text!r}: a number from 1 on, as {name}=4")
+    return int(text)
 
 
 def _sender(options: Options) -> Address | None:

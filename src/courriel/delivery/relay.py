@@ -32,7 +32,10 @@ if TYPE_CHECKING:
     from courriel.model.attachment import Attachments
     from courriel.model.envelope import Notify, Return
     from courriel.model.message import Addresses, Priority
+    from courriel.network.transcript import Transcript
     from courriel.session.outgoing import Sendable
+    from courriel.session.pool import SmtpPool
+    from courriel.session.pool_awaited import AsyncSmtpPool
     from courriel.session.smtp import AsyncSmtpSession, SmtpSession
     from courriel.session.wishes import OnRefused
 
@@ -63,6 +66,7 @@ if TYPE_CHECKING:
         ret: Return | None
         envid: str
         require_tls: bool
+        transcript: Transcript | None
 
 
 WayOut: TypeAlias = "str | Route | Server | None"
@@ -71,28 +75,35 @@ WayOut: TypeAlias = "str | Route | Server | None"
 _WISHES = ("on_refused", "notify", "ret", "envid", "require_tls")
 
 
-def send(message: Sendable | None = None, *, via: WayOut | SmtpSession = None, **fields: Unpack[Fields]) -> Receipt:
+def send(
+    message: Sendable | None = None, *, via: WayOut | SmtpSession | SmtpPool = None, **fields: Unpack[Fields]
+) -> Receipt:
     """Send one message, and say what became of each recipient.
 
     `via` is a URL, the name of a profile, a Route, a Server, or an open session, which stays open; without it the
     settings say where mail goes (`courriel.delivery.profiles`). Without a `message` the `fields` make one, and the
     `from` of the way out is its sender when none is given. With a message, `sender` and `to` replace those of its
     envelope. `on_refused`, `notify`, `ret`, `envid` and `require_tls` are those of `SmtpSession.send`, and so are the
-    errors; InvalidUrl and UsageError for `via` besides.
+    errors; InvalidUrl and UsageError for `via` besides. A `transcript` is told all that is said, secrets and the
+    content left out. With `?pool=` or `?rate=` all sends of this process by the same way share its sessions.
     """
     from courriel.delivery.route import Route
 
+    transcript = fields.pop("transcript", None)
     if via is not None and not isinstance(via, str | Route | Server):
+        _refuse_transcript(transcript)
         return _by_session(via, message, fields)
     route = _route(via)
     sending = _made(message, fields, route)
     if route.server is None:
         return _keep(route, sending)
     route.say_warnings()
+    if route.pooled:
+        return _by_shared_pool(route, sending, transcript)
     from courriel.session.smtp import SmtpSession
 
     try:
-        with SmtpSession(route.server, route.credentials()) as session:
+        with SmtpSession(route.server, route.credentials(), transcript=transcript) as session:
             return _send(session, sending)
     except errors.CourrielError as error:
         route.blame(error)
@@ -100,7 +111,7 @@ def send(message: Sendable | None = None, *, via: WayOut | SmtpSession = None, *
 
 
 async def asend(
-    message: Sendable | None = None, *, via: WayOut | AsyncSmtpSession = None, **fields: Unpack[Fields]
+    message: Sendable | None = None, *, via: WayOut | AsyncSmtpSession | AsyncSmtpPool = None, **fields: Unpack[Fields]
 ) -> Receipt:
     """Send one message, and say what became of each recipient: `send`, awaited; an open session is an AsyncSmtpSession.
 
@@ -110,7 +121,9 @@ async def asend(
 
     from courriel.delivery.route import Route
 
+    transcript = fields.pop("transcript", None)
     if via is not None and not isinstance(via, str | Route | Server):
+        _refuse_transcript(transcript)
         return await _asend_by_session(via, message, fields)
 
     route = await to_thread(_route, via)
@@ -118,13 +131,15 @@ async def asend(
     if route.server is None:
         return await to_thread(_keep, route, sending)
     route.say_warnings()
+    if route.pooled:
+        return await to_thread(_by_shared_pool, route, sending, transcript)
     from courriel.session.smtp import AsyncSmtpSession
 
     try:
         credentials = await to_thread(route.credentials)
         if isinstance(credentials, TokenSource):
             credentials = _in_a_thread(credentials, route)
-        async with AsyncSmtpSession(route.server, credentials) as session:
+        async with AsyncSmtpSession(route.server, credentials, transcript=transcript) as session:
             return await _asend(session, sending)
     except errors.CourrielError as error:
         route.blame(error)
@@ -213,25 +228,31 @@ def _keep(route: Route, sending: _Sending) -> Receipt:
     return replace(receipt, message_id=out.message_id).with_notes(*out.notes)
 
 
-def _by_session(session: SmtpSession, message: Sendable | None, fields: Fields) -> Receipt:
+def _by_session(session: SmtpSession | SmtpPool, message: Sendable | None, fields: Fields) -> Receipt:
     from courriel.delivery import profiles
+    from courriel.session.pool import SmtpPool
     from courriel.session.smtp import SmtpSession
 
-    if not isinstance(session, SmtpSession):
-        raise _wrong_way(session, "send() takes a URL, a profile, a Route, a Server or an open SmtpSession")
+    if not isinstance(session, SmtpSession | SmtpPool):
+        raise _wrong_way(session, "send() takes a URL, a profile, a Route, a Server or an open SmtpSession or SmtpPool")
     sending = _made(message, fields, None)
     captured = profiles.capture()
     return _keep(captured, sending) if captured else _send(session, sending)
 
 
-async def _asend_by_session(session: AsyncSmtpSession, message: Sendable | None, fields: Fields) -> Receipt:
+async def _asend_by_session(
+    session: AsyncSmtpSession | AsyncSmtpPool, message: Sendable | None, fields: Fields
+) -> Receipt:
     from asyncio import to_thread
 
     from courriel.delivery import profiles
+    from courriel.session.pool_awaited import AsyncSmtpPool
     from courriel.session.smtp import AsyncSmtpSession
 
-    if not isinstance(session, AsyncSmtpSession):
-        raise _wrong_way(session, "asend() takes a URL, a profile, a Route, a Server or an open AsyncSmtpSession")
+    if not isinstance(session, AsyncSmtpSession | AsyncSmtpPool):
+        raise _wrong_way(
+            session, "asend() takes a URL, a profile, a Route, a Server or an open AsyncSmtpSession or AsyncSmtpPool"
+        )
     sending = _made(message, fields, None)
     captured = profiles.capture()
     if captured:
@@ -239,11 +260,32 @@ async def _asend_by_session(session: AsyncSmtpSession, message: Sendable | None,
     return await _asend(session, sending)
 
 
+def _refuse_transcript(transcript: Transcript | None) -> None:
+    if transcript is not None:
+        raise errors.UsageError("transcript: an open session has its own; give it to SmtpSession", stage="compose")
+
+
 def _wrong_way(way: object, sentence: str) -> errors.UsageError:
     return errors.UsageError(f"via: {sentence}, and not {type(way).__name__}", stage="compose")
 
 
-def _send(session: SmtpSession, sending: _Sending) -> Receipt:
+def _by_shared_pool(route: Route, sending: _Sending, transcript: Transcript | None) -> Receipt:
+    """Over a session that all sends of this process by this route share, as fast as it says."""
+    from courriel.delivery.connect import forget_shared_pool, shared_pool
+
+    try:
+        if transcript is None:
+            return _send(shared_pool(route), sending)
+        with shared_pool(route).session(transcript=transcript) as session:
+            return _send(session, sending)
+    except errors.CourrielError as error:
+        if isinstance(error, errors.AuthenticationRefused):
+            forget_shared_pool(route)  # the password may be another one by now
+        route.blame(error)
+        raise
+
+
+def _send(session: SmtpSession | SmtpPool, sending: _Sending) -> Receipt:
     wishes = sending.wishes
     return session.send(
         sending.message,
@@ -257,7 +299,7 @@ def _send(session: SmtpSession, sending: _Sending) -> Receipt:
     )
 
 
-async def _asend(session: AsyncSmtpSession, sending: _Sending) -> Receipt:
+async def _asend(session: AsyncSmtpSession | AsyncSmtpPool, sending: _Sending) -> Receipt:
     wishes = sending.wishes
     return await session.send(
         sending.message,

@@ -43,8 +43,10 @@ class Route:
     (absolute) for "file" and "maildir".
 
     `password` is where the secret lies; it is read when `credentials()` is called, each time. `sender` is for messages
-    that name none. `notes` are sentences that whoever made the route wants said before it is used; they are not part of
-    what the route is. Raises InvalidUrl for a combination that cannot be meant.
+    that name none. `pool` is the most sessions at once, `rate` ("30/m") the most messages in some time, `max_messages`
+    the most in one session; 0 and "" leave them to whoever opens sessions. `notes` are sentences that whoever made the
+    route wants said before it is used; they are not part of what the route is. Raises
+    InvalidUrl for a combination that cannot be meant.
     """
 
     kind: Kind
@@ -54,6 +56,9 @@ class Route:
     sender: Address | None = None
     folder: str = ""
     notes: tuple[str, ...] = field(default=(), compare=False)
+    pool: int = 0
+    rate: str = ""
+    max_messages: int = 0
     source: str = field(default="", compare=False)
     """The variable or the file that decided on it; "" where the program did."""
 
@@ -82,6 +87,11 @@ class Route:
     def name(self) -> str:
         """Where it leads, in a word: "smtp.example.org:587", "memory:", "file:///folder"."""
         return str(self.server) if self.server else self._beginning()
+
+    @property
+    def pooled(self) -> bool:
+        """Whether sessions are shared by all who send by it: it says how many at once, or how fast."""
+        return bool(self.pool or self.rate)
 
     @property
     def reads(self) -> bool:
@@ -185,6 +195,12 @@ class Route:
             yield "password", self.password.revealed if reveal else str(self.password)
         if self.sender:
             yield "from", str(self.sender)
+        if self.pool:
+            yield "pool", str(self.pool)
+        if self.rate:
+            yield "rate", self.rate
+        if self.max_messages:
+            yield "max_messages", str(self.max_messages)
 
 
 # The steps.

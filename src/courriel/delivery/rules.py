@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from courriel import errors
 from courriel.delivery import schemes
 from courriel.delivery.quoting import refusal
 from courriel.model.server import Dialect, Security, Server
@@ -20,6 +21,7 @@ def check(route: Route) -> None:
         raise refusal(f"{route.kind}: only {' and '.join(schemes.DIALECTS)} lead to a server, and they need one")
     if bool(route.folder) is not (route.kind in schemes.FOLDERS):
         raise refusal(f"{route.kind}: only file and maildir lead to a folder, and they need one")
+    _check_pool(route)
     if route.server is None:
         if route.user or route.password:
             raise refusal(f"{route.kind}: nobody logs in here")
@@ -43,6 +45,26 @@ def warnings(route: Route) -> Iterator[str]:
 
 
 # The steps.
+
+
+_MOST_SESSIONS = 1000  # at once; a process has some thousand descriptors
+
+
+def _check_pool(route: Route) -> None:
+    given = [name for name in schemes.POOL_OPTIONS if getattr(route, name)]
+    if given and (route.server is None or route.reads):
+        raise refusal(f"{given[0]}= makes no sense with {route.kind}: it is for sessions by which mail leaves")
+    for name, most in (("pool", _MOST_SESSIONS), ("max_messages", 10**9)):
+        number = getattr(route, name)
+        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= most:
+            raise refusal(f"{name}={number!r}: a number from 1 to {most:,}")
+    if route.rate:
+        from courriel.session.pace import Rate
+
+        try:
+            Rate.parse(route.rate)
+        except errors.UsageError as wrong:
+            raise refusal(f"rate=: {wrong}") from None
 
 
 def _check_login(route: Route, server: Server) -> None:

@@ -61,14 +61,16 @@ SERVER_OPTIONS = (
     "from",
     "allow_clear_credentials",
     "binary",
+    "pool",
+    "rate",
+    "max_messages",
 )
 """In the order in which a URL is written back."""
-READING_OPTIONS = tuple(name for name in SERVER_OPTIONS if name not in ("ehlo", "from", "binary"))
+POOL_OPTIONS = ("pool", "rate", "max_messages")
+"""How many sessions at once, how many messages in some time, how many in one session: for ways by which mail leaves."""
+READING_OPTIONS = tuple(name for name in SERVER_OPTIONS if name not in ("ehlo", "from", "binary", *POOL_OPTIONS))
 SEVERAL = ("ca", "pin")
 LATER_OPTIONS = {
-    "pool": "pool= (several connections) is not there yet; each send opens its own",
-    "max_messages": "max_messages= (messages per session) is not there yet; each send opens a session of its own",
-    "rate": "rate= (how many messages a minute) is not there yet",
     "proxy": "proxy= is not there yet: the server is reached directly",
 }
 

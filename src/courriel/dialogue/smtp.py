@@ -8,6 +8,7 @@ from courriel import errors
 from courriel.dialogue import opening, whole
 from courriel.dialogue.exchange import CLOSING, Exchange
 from courriel.dialogue.flow import Asking, Connect, Flow, HangUp, Send
+from courriel.dialogue.session_limit import MessageCount
 from courriel.dialogue.talk import closed
 from courriel.dialogue.transaction import VERDICT, Burst, Transaction
 from courriel.errors import Stage
@@ -41,6 +42,7 @@ class SmtpDialogue:
     def __init__(self, server: Server, credentials: Credentials | None = None) -> None:
         self.server = server
         self.credentials = credentials
+        self.count = MessageCount()
         self._learn({})
         self.greeting = ""
         self.secured = False
@@ -89,13 +91,60 @@ class SmtpDialogue:
         that has `rested`, and may have died unheard, the content waits until the server has answered. Raises
         SenderRefused, RecipientsRefused, MessageRefused; NotSupported for a message that this server cannot take;
         ConnectionFailed with `in_doubt` when the end of the message left and no answer came.
+
+        A session that has carried as many messages as its server takes is ended, and the message leaves on a new one.
         """
+        if not self.count.room:
+            yield from self.begin_next_session()
+            rested = False
+        try:
+            receipt = yield from self._deliver(
+                envelope, content, message_id, all_or_nothing=all_or_nothing, permit=permit, rested=rested
+            )
+        except errors.CourrielError as refused:
+            if not self.count.note(refused):
+                raise
+        else:
+            _ = self.count.note(receipt)
+            return receipt
+        yield from self.begin_next_session()
+        try:
+            receipt = yield from self._deliver(
+                envelope, content, message_id, all_or_nothing=all_or_nothing, permit=permit, rested=False
+            )
+        except errors.CourrielError as refused:
+            _ = self.count.note(refused)
+            raise
+        _ = self.count.note(receipt)
+        return receipt
+
+    def begin_next_session(self) -> Flow[None]:
+        """Say goodbye to a session that has carried its messages, and open another one."""
+        self.count.end_session()
+        try:  # noqa: SIM105 - contextlib would be imported for this alone
+            yield from self.close()
+        except errors.ConnectionFailed:
+            pass  # it has hung up already
+        yield from self.open()
+
+    def _deliver(
+        self,
+        envelope: Envelope,
+        content: Content,
+        message_id: str,
+        *,
+        all_or_nothing: bool,
+        permit: Asking | None,
+        rested: bool,
+    ) -> Flow[Receipt]:
         transaction = Transaction(envelope, content, message_id, all_or_nothing=all_or_nothing, permit=permit)
         try:
             return (yield from self.hand_over(transaction, at_once=not rested))
         except errors.ConnectionFailed as lost:
             if transaction.begun or lost.in_doubt or isinstance(lost, errors.TimedOut):
                 raise
+            if self.count.note(lost):
+                self.count.end_session()
         yield from self.open()
         return (yield from self.hand_over(transaction))
 
@@ -164,6 +213,7 @@ class SmtpDialogue:
     def _forget(self) -> None:
         """Begin anew: nothing that an older line taught us holds on the next one."""
         self.exchange.forget()
+        self.count.begin_session()
         self._learn({})
         self.greeting, self.secured, self.mechanism, self._certificate = "", False, "", b""
 

@@ -35,7 +35,9 @@ class Stream:
         self._window = window
         self._ahead = min(window, ahead)
         server = dialogue.server
-        self._tray = Tray(all_or_nothing=all_or_nothing, server=dialogue.name, protocol=server.dialect.value)
+        self._tray = Tray(
+            dialogue.count, all_or_nothing=all_or_nothing, server=dialogue.name, protocol=server.dialect.value
+        )
         self._go_the_best_way()
         self.put = self._tray.put
         """Take one more message; an error stands for one that could not be made ready, and keeps its place."""
@@ -67,11 +69,18 @@ class Stream:
         A session that breaks is opened anew. When that fails too, every message in hand has that error as its result,
         and it is raised: there is nobody to talk to any more.
         """
+        self._tray.hold_back()
         try:
-            yield from self._way.advance(last=last)
+            yield from self._way.advance(last=last or self._tray.holds_back)
         except errors.CourrielError as broken:
+            if self._dialogue.count.note(broken):
+                self._dialogue.count.end_session()
             self._tray.part_with(broken)
             yield from self._open_anew()
+        else:
+            self._tray.release()
+            if self._tray.waiting and not self._tray.begun and not self._dialogue.count.room:
+                yield from self._go_on_with_next_session()
 
     def finish(self) -> Flow[None]:
         """Talk until everything has its result."""
@@ -103,10 +112,20 @@ class Stream:
 
     def _open_anew(self) -> Flow[None]:
         yield HangUp("sender")
+        self._tray.release()
         if not self._tray.waiting:
             return
         try:
             yield from self._dialogue.open()
+        except errors.CourrielError as failed:
+            self._tray.give_up(failed)
+            raise
+        self._go_the_best_way()
+
+    def _go_on_with_next_session(self) -> Flow[None]:
+        """This session has carried as many messages as its server takes."""
+        try:
+            yield from self._dialogue.begin_next_session()
         except errors.CourrielError as failed:
             self._tray.give_up(failed)
             raise

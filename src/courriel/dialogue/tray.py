@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from courriel import errors
 from courriel.dialogue.exchange import CLOSING
 from courriel.dialogue.flow import Asking
+from courriel.dialogue.session_limit import MessageCount
 from courriel.dialogue.transaction import Transaction
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope
@@ -51,9 +52,12 @@ class Parcel(Transaction):
 class Tray:
     """Every message that was put in and not given back yet."""
 
-    def __init__(self, *, all_or_nothing: bool, server: str = "", protocol: str = "") -> None:
+    def __init__(self, count: MessageCount, *, all_or_nothing: bool, server: str = "", protocol: str = "") -> None:
+        self._count = count
         self.server, self.protocol = server, protocol
         self.waiting: deque[Parcel] = deque()
+        self._refused: deque[Parcel] = deque()  # because the session was full, and for no other reason
+        self._held: deque[Parcel] = deque()  # this session has no room for them
         self.begun: deque[Parcel] = deque()
         self._all_or_nothing = all_or_nothing
         self._order: deque[Parcel | errors.CourrielError] = deque()
@@ -82,14 +86,33 @@ class Tray:
     def withdraw(self, parcel: Parcel) -> None:
         """Nobody wants this one any more: it is not begun, nor begun again. What was begun is finished."""
         parcel.tries = _MOST_TRIES
-        if parcel in self.waiting:
-            self.waiting.remove(parcel)
-            self._order.remove(parcel)
+        for queue in (self.waiting, self._refused, self._held):
+            if parcel in queue:
+                queue.remove(parcel)
+                self._order.remove(parcel)
 
     @property
     def empty(self) -> bool:
         """Whether nothing is on its way."""
         return not self.waiting and not self.begun
+
+    def hold_back(self) -> None:
+        """Let wait, until `release`, what this session has no room for."""
+        excess = len(self.begun) + len(self.waiting) - self._count.room
+        for _ in range(min(excess, len(self.waiting))):
+            self._held.appendleft(self.waiting.pop())
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether something waits for the next session."""
+        return bool(self._held or self._refused)
+
+    def release(self) -> None:
+        """Have what was held back wait with the others again, in the order in which it came."""
+        self.waiting.extendleft(reversed(self._refused))
+        self.waiting.extend(self._held)
+        self._refused.clear()
+        self._held.clear()
 
     def begin(self) -> Parcel:
         """Take the next one that waits."""
@@ -99,7 +122,14 @@ class Tray:
         return parcel
 
     def settle(self, parcel: Parcel, result: Result) -> None:
-        """This is what became of it."""
+        """This is what became of it; a message that this session alone had no room for goes to the next one."""
+        full = self._count.note(result)
+        if full and parcel.tries < _MOST_TRIES and not parcel.forbidden:
+            self.begun.remove(parcel)
+            parcel.start_over()
+            self._refused.append(parcel)
+            self.hold_back()
+            return
         parcel.result = result.with_notes(*parcel.notes) if parcel.notes and isinstance(result, Receipt) else result
         if self.begun[0] is parcel:
             del self.begun[0]
@@ -130,6 +160,7 @@ class Tray:
 
     def give_up(self, failed: errors.CourrielError) -> None:
         """There is nobody to talk to any more: everything that waits has this as its result, each a copy of its own."""
+        self.release()
         while self.waiting:
             self.waiting.popleft().result = errors.copy(failed)
 

@@ -8,6 +8,8 @@ import socket
 from collections.abc import Callable
 from typing import cast
 
+from courriel.network import forks
+
 _SPACE = 16 * 1024  # octets read at a time; asyncio's own 256 kB cost a system call for memory each
 _FULL = 256 * 1024  # octets that wait to be read before the other side has to
 
@@ -69,6 +71,11 @@ class Arrivals(asyncio.BufferedProtocol):
         """Cut the connection now; when it is gone already, nothing happens."""
         if self.transport is not None and not self._gone:
             self.transport.abort()
+
+    def drop(self) -> None:
+        """Close our descriptor of a connection that is our parent's; its transport would tell the parent's loop."""
+        if self._line is not None:
+            forks.drop(self._line)
 
     @property
     def crowded(self) -> bool:

@@ -32,10 +32,19 @@ from courriel.dialogue.flow import (
 )
 from courriel.errors import Stage
 from courriel.model.server import Security, Server
-from courriel.network import resolve
+from courriel.network import forks, resolve
 from courriel.network.arrivals import Alarm, Arrivals
 from courriel.network.calling import reach
-from courriel.network.line import PROBING, Clock, Turn, keep_line, prepared_tls, refuse_if_broken, token_bytes
+from courriel.network.line import (
+    PROBING,
+    Clock,
+    Turn,
+    keep_line,
+    prepared_tls,
+    refuse_if_broken,
+    refuse_if_inherited,
+    token_bytes,
+)
 from courriel.network.transcript import Transcript
 from courriel.values import dataclass
 
@@ -62,17 +71,19 @@ class Line:
     def __init__(self, server: Server, transcript: Transcript | None = None) -> None:
         self.server = server
         self.broken = True  # until a flow connects
+        self.inherited = False  # from the process that this one was forked from
         self.tls_version = ""
         self._transcript = transcript
         self.turn = Turn()
         self._arrivals: Arrivals | None = None
         self._clock = Clock(server)
-        self._alarm = Alarm(lambda: self._go_on(TimeoutError()))
+        self._alarm = self._new_alarm()
         self._waits = False  # for a reply; its limit runs
         # While a flow hears: what it wants to hear, and the task's wait for what the loop's callback cannot do.
         self._flow: Flow[object] | None = None
         self._want = Receive("connect")
         self._over: asyncio.Future[Wait | BaseException] | None = None
+        forks.renew_in_child(self, type(self)._after_fork)
 
     async def run(self, flow: Flow[T], *, opening: bool = False) -> T:
         """
@@ -81,12 +92,15 @@ class Line:
         A refusal leaves the conversation where it was. Anything else that cuts a flow short (a time-out, a
         cancellation) leaves it out of step: the line hangs up, and only a flow that opens it anew may use it again.
         """
-        refuse_if_broken(self.broken and not opening, self.server)
+        if not opening:
+            refuse_if_broken(self)
         with self.turn:
             return await self.proceed(flow, opening=opening)
 
     async def proceed(self, flow: Flow[T], *, opening: bool = False) -> T:
         """Run a flow as a part of a longer talk: whoever calls this has the `turn` already."""
+        if self.inherited and not opening:
+            refuse_if_inherited(self)
         self._clock.start_call()
         try:
             return await self._converse(flow)
@@ -187,6 +201,25 @@ class Line:
     def rested(self) -> bool:
         """Whether nothing was heard for so long that the line may have died unheard."""
         return self._clock.rested()
+
+    def listen(self, transcript: Transcript | None) -> Transcript | None:
+        """From now on this transcript is told what is said; returns the one that was told before."""
+        before, self._transcript = self._transcript, transcript
+        return before
+
+    def _after_fork(self) -> None:
+        """Drop what is our parent's; this line may be opened anew, in an event loop of our own."""
+        forks.keep_for_ever(self._arrivals, self._alarm, self._flow, self._over)
+        self.turn = Turn()
+        self._alarm = self._new_alarm()
+        self._waits, self._flow, self._over = False, None, None
+        arrivals, self._arrivals = self._arrivals, None
+        if arrivals is not None:
+            self.broken = self.inherited = True
+            arrivals.drop()
+
+    def _new_alarm(self) -> Alarm:
+        return Alarm(lambda: self._go_on(TimeoutError()))
 
     # Wants.
 
@@ -328,7 +361,7 @@ class Line:
         except BaseException:
             reached.close()
             raise
-        self.broken, self.tls_version = False, ""
+        self.broken, self.inherited, self.tls_version = False, False, ""
         self._note(f"connected to {self.server}")
         return resolve.our_name(reached.getsockname())
 
@@ -364,6 +397,7 @@ class Line:
 
     def _connection(self, stage: Stage) -> tuple[Arrivals, asyncio.Transport]:
         if self._arrivals is None or self._arrivals.transport is None:
+            refuse_if_inherited(self)
             raise errors.ConnectionFailed("the line is closed", stage=stage, hint_id="SESSION-LOST")
         return self._arrivals, self._arrivals.transport
 

@@ -27,8 +27,17 @@ from courriel.dialogue.flow import (
 )
 from courriel.errors import Stage
 from courriel.model.server import Security, Server
-from courriel.network import race, resolve
-from courriel.network.line import PROBING, Clock, Turn, keep_line, prepared_tls, refuse_if_broken, token_bytes
+from courriel.network import forks, race, resolve
+from courriel.network.line import (
+    PROBING,
+    Clock,
+    Turn,
+    keep_line,
+    prepared_tls,
+    refuse_if_broken,
+    refuse_if_inherited,
+    token_bytes,
+)
 from courriel.network.transcript import Transcript
 
 TYPE_CHECKING = False
@@ -54,6 +63,7 @@ class Line:
     def __init__(self, server: Server, transcript: Transcript | None = None) -> None:
         self.server = server
         self.broken = True  # until a flow connects
+        self.inherited = False  # from the process that this one was forked from
         self.tls_version = ""
         self._transcript = transcript
         self.turn = Turn()
@@ -64,6 +74,7 @@ class Line:
         self._kernel_keeps_time = False  # on a line in clear, where it can
         self._room = _READ
         self._kernel_waits = 0.0  # seconds, as the kernel was told last
+        forks.renew_in_child(self, type(self)._after_fork)
 
     def run(self, flow: Flow[T], *, opening: bool = False) -> T:
         """
@@ -72,12 +83,15 @@ class Line:
         A refusal leaves the conversation where it was. Anything else that cuts a flow short (a time-out, Ctrl-C) leaves
         it out of step: the line hangs up, and only a flow that opens it anew may use it again.
         """
-        refuse_if_broken(self.broken and not opening, self.server)
+        if not opening:
+            refuse_if_broken(self)
         with self.turn:
             return self.proceed(flow, opening=opening)
 
     def proceed(self, flow: Flow[T], *, opening: bool = False) -> T:
         """Run a flow as a part of a longer talk: whoever calls this has the `turn` already."""
+        if self.inherited and not opening:
+            refuse_if_inherited(self)
         self._clock.start_call()
         try:
             return self._converse(flow)
@@ -129,6 +143,20 @@ class Line:
                 pass
             line.close()
             self._note("hung up")
+
+    def listen(self, transcript: Transcript | None) -> Transcript | None:
+        """From now on this transcript is told what is said; returns the one that was told before."""
+        before, self._transcript = self._transcript, transcript
+        return before
+
+    def _after_fork(self) -> None:
+        """Drop what is our parent's; this line may be opened anew."""
+        self.turn = Turn()  # another thread may have had it, and is not here
+        self._early = bytearray()
+        line, self._socket = self._socket, None
+        if line is not None:
+            self.broken = self.inherited = True
+            forks.drop(line)
 
     # Wants.
 
@@ -278,7 +306,7 @@ class Line:
         self._socket = line = race.reach(places, ends)
         line.settimeout(None)
         self._kernel_keeps_time, self._kernel_waits = _KERNEL_KEEPS_TIME, 0
-        self.broken, self.tls_version = False, ""
+        self.broken, self.inherited, self.tls_version = False, False, ""
         self._note(f"connected to {self.server}")
         return resolve.our_name(line.getsockname())
 
@@ -315,6 +343,7 @@ class Line:
 
     def _open_socket(self, stage: Stage) -> socket.socket:
         if self._socket is None:
+            refuse_if_inherited(self)
             raise errors.ConnectionFailed("the line is closed", stage=stage, hint_id="SESSION-LOST")
         return self._socket
 

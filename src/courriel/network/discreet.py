@@ -19,9 +19,9 @@ class Discreet(Transcript):
         self._ours, self._theirs = _Lines(), _Lines()
 
     def sent(self, want: Send | Ask) -> None:
-        """The client said this; a secret is left to the one who is told."""
+        """The client said this; of a secret nothing is shown, since a password may leave as it is (a literal)."""
         if want.secret:
-            self._told.sent(want)
+            self._told.write("C", "(not shown: a secret)")
             return
         for line in self._ours.of(want.data):
             self._told.write("C", line)

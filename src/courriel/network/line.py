@@ -18,6 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
 
+    from courriel.network import awaiting, blocking
+
 
 PROBING = 5  # seconds that a look at how a port begins may take
 _NEVER = float("inf")
@@ -108,11 +110,23 @@ class Clock:
         return error
 
 
-def refuse_if_broken(broken: bool, server: Server) -> None:
+def refuse_if_broken(line: blocking.Line | awaiting.Line) -> None:
     """A line that was cut short is not used again: what arrives on it belongs to another question."""
-    if broken:
+    if line.broken:
+        refuse_if_inherited(line)
         raise errors.ConnectionFailed(
-            "this session is closed, or was cut short; open it again", server=str(server), hint_id="SESSION-LOST"
+            "this session is closed, or was cut short; open it again", server=str(line.server), hint_id="SESSION-LOST"
+        )
+
+
+def refuse_if_inherited(line: blocking.Line | awaiting.Line) -> None:
+    """A session that was open when this process was forked belongs to its parent."""
+    if line.inherited:
+        raise errors.ConnectionFailed(
+            "this session was opened by another process, from which this one was forked: open() it again here,"
+            " or make a session in each process",
+            server=str(line.server),
+            hint_id="SESSION-FORKED",
         )
 
 

@@ -54,7 +54,7 @@ class SteppingLine(blocking.Line):
 
     def begin(self) -> None:
         """A call begins: its total deadline runs from now on. Raises ConnectionFailed on a line that was cut."""
-        refuse_if_broken(self.broken, self.server)
+        refuse_if_broken(self)
         self._clock.start_call()
 
     def step(self, flow: Flow[T]) -> T:

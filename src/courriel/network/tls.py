@@ -103,6 +103,15 @@ def probing_context() -> ssl.SSLContext:
 # The steps: making one.
 
 
+def _after_fork() -> None:
+    global _making  # noqa: PLW0603 - another thread of the parent may have held it, and there is none here to release it
+    _making = allocate_lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 def _make(trust: Trust, client_certificate: ClientCertificate | None) -> ssl.SSLContext:
     context = _system_verifier() if _asks_the_system(trust) else Remembering()
     _modern_only(context)

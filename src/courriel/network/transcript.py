@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from itertools import count
 from time import monotonic
 
 from courriel.dialogue.flow import Ask, Send
 from courriel.errors import Stage
+from courriel.network.client_words import ClientWords, without_secret
 from courriel.values import dataclass
 
 TYPE_CHECKING = False
@@ -42,16 +44,16 @@ class Transcript:
         self._lines: deque[Line] = deque(maxlen=limit)
         self._began = monotonic()
         self._begun = b""  # a line of the server that has not ended yet
+        self._client = ClientWords()
+        self._sessions = count(1)
 
     def sent(self, want: Send | Ask) -> None:
-        """The client said this."""
+        """The client said this: each command is a line of its own, and content is told by its size."""
         if want.secret:
-            self.write("C", "(not shown: a secret)")
-        elif want.words or (want.stage in ("data", "message") and not _is_short_command(want.data)):
-            self._write_lines(want.data[: want.words])
-            self.write("C", f"({len(want.data) - want.words:,} octets of the message)")
-        else:
-            self._write_lines(want.data)
+            self.write("C", without_secret(want.data))
+            return
+        for entry in self._client.told(want.data, about_content=want.stage in ("data", "message")):
+            self.write("C", entry if isinstance(entry, str) else f"({entry:,} octets of the message)")
 
     def heard(self, data: bytes, stage: Stage = "") -> None:
         """The server said this; what has no end yet waits for it. Of letters no more is told than a refusal."""
@@ -61,6 +63,7 @@ class Transcript:
             return
         *whole, self._begun = (self._begun + data).split(b"\n")
         for line in whole:
+            self._client.heard(line[:3])
             self.write("S", _shown(line.rstrip(b"\r")))
         if len(self._begun) > _LONGEST:
             self.write("S", _shown(self._begun))
@@ -71,7 +74,12 @@ class Transcript:
         if self._begun:
             self.write("S", _shown(self._begun))
             self._begun = b""
+        self._client = ClientWords()
         self.write("*", text)
+
+    def take(self) -> list[Line]:
+        """The lines that are here, which are forgotten."""
+        return [self._lines.popleft() for _ in range(len(self._lines))]
 
     def __iter__(self) -> Iterator[Line]:
         return iter(tuple(self._lines))
@@ -82,13 +90,24 @@ class Transcript:
     def __str__(self) -> str:
         return "\n".join(map(str, self))
 
-    def _write_lines(self, commands: bytes) -> None:
-        for line in commands.splitlines():
-            self.write("C", _shown(line))
+    def of_session(self) -> Transcript:
+        """A transcript for one of many sessions that tells this one; its lines begin with the session's number."""
+        return _OfSession(self, next(self._sessions))
 
     def write(self, who: Literal["C", "S", "*"], text: str) -> None:
         """Write a line down as it is."""
         self._lines.append(Line(monotonic() - self._began, who, text[:_LONGEST]))
+
+
+class _OfSession(Transcript):
+    """One session of many; keeps nothing itself."""
+
+    def __init__(self, told: Transcript, number: int) -> None:
+        super().__init__(0)
+        self._told, self._number = told, number
+
+    def write(self, who: Literal["C", "S", "*"], text: str) -> None:
+        self._told.write(who, f"[{self._number}] {text}")
 
 
 class Log(Transcript):
@@ -110,10 +129,6 @@ def log_if_wanted(name: str = "courriel.smtp") -> Log | None:
 
     logging = sys.modules.get("logging")
     return Log(name) if logging is not None and logging.getLogger(name).isEnabledFor(10) else None
-
-
-def _is_short_command(data: bytes) -> bool:
-    return data in (b"DATA\r\n", b".\r\n")
 
 
 def _shown(line: bytes) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from courriel.network import forks
+
 T = TypeVar("T")
 
 
@@ -19,6 +21,12 @@ class Worker:
     def __init__(self, name: str) -> None:
         self._name = name
         self._threads: ThreadPoolExecutor | None = None
+        forks.renew_in_child(self, type(self)._after_fork)
+
+    def _after_fork(self) -> None:
+        """The thread is our parent's: what we gave it would never be done."""
+        forks.keep_for_ever(self._threads)
+        self._threads = None
 
     async def run(self, act: Callable[[], T], interrupt: Callable[[], object]) -> T:
         """Do it there, await it here.

@@ -13,6 +13,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from courriel import errors
+from courriel.network import forks
+from courriel.network.transcript import Transcript
 from courriel.outbox.listeners import Event
 from courriel.outbox.outbox import MAX_SIZE, IfKnown, Outbox
 from courriel.outbox.store import Count, LaneInfo, MailInfo, State, Store
@@ -125,6 +127,12 @@ class AsyncOutbox:
         )
         self._threads = ThreadPoolExecutor(_THREADS, "courriel outbox")
         self._opened: Outbox | None = None
+        forks.renew_in_child(self, type(self)._after_fork)
+
+    def _after_fork(self) -> None:
+        """The threads are our parent's: what we gave them would never be done."""
+        forks.keep_for_ever(self._threads)
+        self._threads = ThreadPoolExecutor(_THREADS, "courriel outbox")
 
     async def open(self) -> Self:
         """Open the database; see Outbox for what is raised."""
@@ -231,13 +239,24 @@ class AsyncOutbox:
         lanes: Iterable[str] | None = None,
         confirm: Confirm | None = None,
         batch: int = BATCH,
+        transcript: Transcript | None = None,
     ) -> AsyncWorker:
         """A worker that sends for as long as an `async with` block lasts."""
-        return AsyncWorker(self._outbox.worker(workers=workers, lanes=lanes, confirm=confirm, batch=batch), self._ask)
+        worker = self._outbox.worker(workers=workers, lanes=lanes, confirm=confirm, batch=batch, transcript=transcript)
+        return AsyncWorker(worker, self._ask)
 
-    async def run_once(self, *, lanes: Iterable[str] | None = None, confirm: Confirm | None = None) -> int:
+    async def run_once(
+        self,
+        *,
+        lanes: Iterable[str] | None = None,
+        confirm: Confirm | None = None,
+        for_seconds: float | None = None,
+        transcript: Transcript | None = None,
+    ) -> int:
         """Send what is due now, and return how many mails were tried."""
-        return await self._ask(partial(self._outbox.run_once, lanes=lanes, confirm=confirm))
+        return await self._ask(
+            partial(self._outbox.run_once, lanes=lanes, confirm=confirm, for_seconds=for_seconds, transcript=transcript)
+        )
 
     async def reopen(self) -> None:
         """Begin anew after OutboxUncertain."""

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from threading import Condition
 
+from courriel.network import forks
+
 
 class Bell:
     """`rung` counts: who looked before it rang does not miss it."""
 
     def __init__(self) -> None:
         self.rung = 0
+        self._condition = Condition()
+        forks.renew_in_child(self, type(self)._after_fork)
+
+    def _after_fork(self) -> None:
+        """Another thread may have had the lock, and is not in this process."""
         self._condition = Condition()
 
     def ring(self) -> None:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from threading import Lock
+from threading import Semaphore
 from time import monotonic
 from typing import TypeAlias
 
 from courriel import errors
+from courriel.delivery.connect import forget_shared_pool, shared_pool
 from courriel.delivery.keep import transport_of
 from courriel.delivery.route import Route
+from courriel.network.transcript import Transcript
 from courriel.outbox.batch import Batch
 from courriel.outbox.policy import Result
 from courriel.outbox.store import Job
 from courriel.outbox.ways import Way
 from courriel.session.pool import SmtpPool
 from courriel.session.smtp import SmtpSession
+from courriel.values import replace
 
 _IDLE = 8.0  # seconds after which a session of ours is not trusted any more: servers hang up after ten
 _JUST_NOW = 0.5  # seconds since when nobody hangs up
@@ -43,8 +46,10 @@ class Warm:
 class Carrier:
     """The sessions of one worker thread: one for each lane that it has sent on lately."""
 
-    def __init__(self) -> None:
+    def __init__(self, transcript: Transcript | None = None) -> None:
+        self._transcript = transcript
         self._warm: dict[str, Warm] = {}
+        self._pools: set[SmtpPool] = set()
 
     def carry(self, lane: str, way: Way, batch: Batch) -> Results:
         """Send them, and give the result of each as it comes; what is raised ends it, and the rest has no result."""
@@ -54,6 +59,8 @@ class Carrier:
             return self._by_pool(way, batch)
         if isinstance(way, SmtpSession):
             return _by_session(way if way.usable else way.open(), batch)
+        if way.pool:
+            return self._by_shared_pool(way, batch)
         return self._by_route(lane, way, batch)
 
     def flows(self, lane: str, way: Way) -> bool:
@@ -73,6 +80,9 @@ class Carrier:
         """Say goodbye to everybody."""
         for lane in list(self._warm):
             self._drop(lane)
+        for pool in self._pools:
+            pool.close_idle()
+        self._pools.clear()
 
     # The steps.
 
@@ -81,7 +91,9 @@ class Carrier:
         if warm is None or warm.route != route or not warm.fresh:
             self._drop(lane)
             assert route.server is not None
-            session = SmtpSession(route.server, route.credentials())
+            transcript = self._transcript.of_session() if self._transcript is not None else None
+            most = route.max_messages or None
+            session = SmtpSession(route.server, route.credentials(), max_messages=most, transcript=transcript)
             warm = self._warm[lane] = Warm(route, session)
             session.open()
         try:
@@ -90,8 +102,19 @@ class Carrier:
             warm.used = monotonic()
 
     def _by_pool(self, pool: SmtpPool, batch: Batch) -> Results:
-        with pool.session() as session:
+        transcript = self._transcript.of_session() if self._transcript is not None else None
+        with pool.session(transcript=transcript) as session:
             yield from _by_session(session, batch)
+
+    def _by_shared_pool(self, route: Route, batch: Batch) -> Results:
+        """By the sessions that this process shares for a route; its rate is kept by the store, for all processes."""
+        pool = shared_pool(replace(route, rate=""))
+        self._pools.add(pool)
+        try:
+            yield from self._by_pool(pool, batch)
+        except errors.AuthenticationRefused:
+            forget_shared_pool(replace(route, rate=""))  # the password may be another one by now
+            raise
 
     def _keep(self, route: Route, batch: Batch) -> Results:
         transport = transport_of(route)
@@ -127,9 +150,13 @@ def answer_limit(way: Way) -> float:
     return _PLACE if server is None else server.timeouts.message
 
 
-def sessions_at_once(way: Way, locks: dict[int, Lock]) -> Lock:
-    """The lock of a way that takes one conversation at a time; for others one that is free."""
-    return locks.setdefault(id(way), Lock()) if isinstance(way, SmtpSession) else Lock()
+def sessions_at_once(lane: str, way: Way, locks: dict[object, Semaphore]) -> Semaphore:
+    """How many threads may carry by this way at a time: one by a session, as many as it says by a route or a pool."""
+    if isinstance(way, SmtpSession):
+        return locks.setdefault(id(way), Semaphore())
+    if isinstance(way, SmtpPool):
+        return locks.setdefault(id(way), Semaphore(way.limits.size))
+    return locks.setdefault((lane, way.pool), Semaphore(way.pool)) if way.pool else Semaphore()
 
 
 # The steps.

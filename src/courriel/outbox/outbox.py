@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from courriel import errors
 from courriel.model.shown import is_like_url, safely_shown
+from courriel.network.transcript import Transcript
 from courriel.outbox.bell import Bell
 from courriel.outbox.keeper import FAILED_KEPT, SENT_KEPT
 from courriel.outbox.listeners import Event, Listener, Listeners
@@ -194,13 +195,16 @@ class Outbox:
         return info
 
     def limit(self, lane: str, *, cap: int | None = None, rate: str | None = None) -> LaneInfo:
-        """At most `cap` mails of this lane in hand at a time, and no more than `rate` ("30/m"); None is no limit."""
+        """At most `cap` mails of this lane in hand at a time, and no more than `rate` ("30/m"); None is no limit.
+
+        A rate in the lane's URL or profile counts before this one.
+        """
         from courriel.session.pace import Rate
 
         if cap is not None and (isinstance(cap, bool) or not isinstance(cap, int) or cap < 1):
             raise errors.UsageError(f"cap: a number of mails from 1, not {cap!r}")
         pace = None if rate is None else Rate.parse(rate)
-        gap = None if pace is None else pace.seconds / pace.messages
+        gap = None if pace is None else pace.gap
         return self._store.set_lane(lane, {"cap": cap, "gap": gap})
 
     def use(self, lane: str, way: Via) -> None:
@@ -234,6 +238,7 @@ class Outbox:
         lanes: Iterable[str] | None = None,
         confirm: Confirm | None = None,
         batch: int = BATCH,
+        transcript: Transcript | None = None,
     ) -> Worker:
         """A worker of this outbox, which sends for as long as a `with` block lasts; see Worker.
 
@@ -241,7 +246,7 @@ class Outbox:
         """
         lanes = None if lanes is None else [self._ways.known(lane) for lane in lanes]
         tools = Tools(self._store, self._ways, self._listeners, self._bell, self._ticket)
-        return Worker(tools, workers=workers, lanes=lanes, confirm=confirm, batch=batch)
+        return Worker(tools, workers=workers, lanes=lanes, confirm=confirm, batch=batch, transcript=transcript)
 
     def work(
         self,
@@ -261,9 +266,20 @@ class Outbox:
             worker.wait()
             return worker.stop(grace)
 
-    def run_once(self, *, lanes: Iterable[str] | None = None, confirm: Confirm | None = None) -> int:
-        """Send what is due now, and return how many mails were tried: for cron, Celery, a test. Safe from anywhere."""
-        return self.worker(lanes=lanes, confirm=confirm).run_once()
+    def run_once(
+        self,
+        *,
+        lanes: Iterable[str] | None = None,
+        confirm: Confirm | None = None,
+        for_seconds: float | None = None,
+        transcript: Transcript | None = None,
+    ) -> int:
+        """Send what is due now, and return how many mails were tried: for cron, Celery, a test. Safe from anywhere.
+
+        A lane with a rate (`limit`, or `?rate=` in its URL or profile) is sent at that rate until nothing of it is due.
+        `for_seconds` ends that sooner; what is in hand then is finished, and the rest stays for the next time.
+        """
+        return self.worker(lanes=lanes, confirm=confirm, transcript=transcript).run_once(for_seconds)
 
     # Opening and closing.
 

@@ -25,6 +25,7 @@ from courriel.delivery.route import Route
 from courriel.expressions import expression
 from courriel.model.server import Server
 from courriel.model.shown import safely_shown
+from courriel.network import forks
 from courriel.session.pool import SmtpPool
 from courriel.session.smtp import SmtpSession
 
@@ -50,8 +51,13 @@ class Ways:
         self._own: set[str] = set()  # URLs that this program has named itself
         self._elsewhere = elsewhere
         self._lock = Lock()
+        forks.renew_in_child(self, type(self)._after_fork)
         for name, way in given.items():
             self.give(name, way)
+
+    def _after_fork(self) -> None:
+        """Another thread may have had the lock, and is not in this process."""
+        self._lock = Lock()
 
     def give(self, name: str, way: Via) -> None:
         """From now on this lane leads there, for this process. Raises UsageError, InvalidUrl."""

@@ -13,12 +13,15 @@ import socket
 import time
 from collections.abc import Callable, Iterable
 from random import random
-from threading import Event, Lock, Thread
+from threading import Event, Semaphore, Thread
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
 
 from courriel import errors
+from courriel.delivery.route import Route
+from courriel.network import forks
+from courriel.network.transcript import Transcript
 from courriel.outbox import policy
 from courriel.outbox.batch import LEASE, Batch, lease_of_mark
 from courriel.outbox.bell import Bell
@@ -27,9 +30,10 @@ from courriel.outbox.keeper import Keeper
 from courriel.outbox.listeners import Event as News
 from courriel.outbox.listeners import Listeners
 from courriel.outbox.recorder import Entry, Recorder, reopen
-from courriel.outbox.store import UNSURE, Claimed, Job, LaneInfo, Settlement, State, Store, Terms
+from courriel.outbox.store import UNSURE, Claimed, Job, LaneInfo, Query, Settlement, State, Store, Terms
 from courriel.outbox.ticket import Ticket
 from courriel.outbox.ways import Way, Ways, shown
+from courriel.session.pace import Rate
 from courriel.values import dataclass
 
 if TYPE_CHECKING:
@@ -64,7 +68,8 @@ class Tools:
 class Worker:
     """So many threads that send, and one that writes down; use it by `with`, or `start` and `stop` it.
 
-    `lanes` restricts it to some. `confirm` is asked before a mail is sent again that may have been delivered.
+    `lanes` restricts it to some. `confirm` is asked before a mail is sent again that may have been delivered. A
+    `transcript` is told all that is said, secrets and contents left out, by the sessions that the worker opens.
     """
 
     def __init__(
@@ -75,6 +80,7 @@ class Worker:
         lanes: Iterable[str] | None = None,
         confirm: Confirm | None = None,
         batch: int = BATCH,
+        transcript: Transcript | None = None,
     ) -> None:
         if not isinstance(workers, int) or isinstance(workers, bool) or not 0 < workers <= 100:
             raise errors.UsageError(f"workers: a number from 1 to 100, not {workers!r}")
@@ -85,13 +91,26 @@ class Worker:
         self._confirm = confirm
         self._batch = batch
         self._workers = workers
+        self._transcript = transcript
         self._holder = f"{socket.gethostname()}:{os.getpid()}"
         self._halt = Event()
-        self._locks: dict[int, Lock] = {}
+        self._locks: dict[object, Semaphore] = {}
+        self._rated: dict[str, str] = {}  # the rate that the way of a lane gave it
         self._unknown: set[str] = set()  # lanes that were complained about
         self._threads: list[Thread] = []
         self._recorder: Recorder | None = None
         self._keeper = Keeper(tools, confirm)
+        forks.renew_in_child(self, type(self)._after_fork)
+
+    def _after_fork(self) -> None:
+        """Nothing runs in a child process: threads, results that wait to be written and leases are our parent's.
+
+        This worker may be started there, and is another one then.
+        """
+        forks.keep_for_ever(self._recorder, self._keeper, self._threads)
+        self._holder = f"{socket.gethostname()}:{os.getpid()}"
+        self._halt, self._locks, self._threads, self._recorder = Event(), {}, [], None
+        self._keeper = Keeper(self._tools, self._confirm)
 
     # Running.
 
@@ -136,16 +155,28 @@ class Worker:
         while not self._halt.wait(_LOOK):
             pass
 
-    def run_once(self) -> int:
-        """Send what is due now, in the calling thread, and return how many mails were tried. Safe from anywhere."""
+    def run_once(self, for_seconds: float | None = None) -> int:
+        """Send what is due, in the calling thread, and return how many mails were tried. Safe from anywhere.
+
+        A lane with a rate is sent at that rate: it ends when nothing is due any more, or when `for_seconds` have passed
+        (default: no limit); what is in hand then is finished.
+        """
         if self._recorder is not None:
             raise errors.UsageError("this worker runs already")
+        ends = monotonic() + checked_seconds(for_seconds)
         self._recorder, tried = self._new_recorder(), 0
         self._keeper.start()
-        carrier = Carrier()
+        carrier = Carrier(self._transcript)
         try:
-            while done := sum(self._serve(lane, carrier)[0] for lane in self._lanes_now()):
+            while not self._halt.is_set():
+                done = sum(self._serve(lane, carrier)[0] for lane in self._lanes_now())
                 tried += done
+                pause = 0.0 if done else self._pause_for_rate()
+                if pause is None or monotonic() + pause >= ends:
+                    break
+                if pause:
+                    carrier.tidy()
+                    self._halt.wait(pause)
             return tried
         finally:
             carrier.close()
@@ -168,7 +199,7 @@ class Worker:
 
     def _work(self, number: int) -> None:
         """One thread: round after round, and a look every second when there is nothing to do."""
-        carrier = Carrier()
+        carrier = Carrier(self._transcript)
         while not self._halt.is_set():
             rung, done, pause = self._tools.bell.rung, 0, _LOOK
             try:
@@ -201,7 +232,8 @@ class Worker:
         except errors.UsageError as unknown:
             self._complain(lane, unknown)
             return 0, _LOOK
-        with sessions_at_once(way, self._locks):
+        self._keep_rate(lane, way)
+        with sessions_at_once(lane, way, self._locks):
             began = monotonic()
             claimed = self._claim(lane, way, carrier)
             self._tell_recovered(claimed)
@@ -209,6 +241,13 @@ class Worker:
             if claimed.jobs:
                 self._send(lane, way, carrier, claimed, began)
             return len(claimed.jobs), min(gap or _LOOK, _LOOK)
+
+    def _keep_rate(self, lane: str, way: Way) -> None:
+        """A rate in the URL or the profile of a lane is the lane's own, kept by the store for all workers."""
+        rate = way.rate if isinstance(way, Route) else ""
+        if rate and self._rated.get(lane) != rate:
+            self._store.set_lane(lane, {"gap": Rate.parse(rate).gap})
+            self._rated[lane] = rate
 
     def _claim(self, lane: str, way: Way, carrier: Carrier) -> Claimed:
         """The next mails of a lane; what became of those before is written down with it.
@@ -221,6 +260,20 @@ class Worker:
         assert self._recorder is not None
         claimed = self._recorder.settle_with(lambda done: self._store.go_on(done, lane, self._batch, terms))
         return claimed or self._store.claim(lane, self._batch, lease=LEASE, holder=self._holder)
+
+    def _pause_for_rate(self) -> float | None:
+        """Seconds until a lane may go on that holds mail back for its rate alone; None when no lane does."""
+        now = time.time()
+        gaps = [
+            lane.gap
+            for lane in self._store.lanes()
+            if lane.gap and not lane.stopped and not lane.paused and self._serves(lane.name)
+            if any(mail.due <= now for mail in self._store.read(Query(state=State.READY, lane=lane.name)))
+        ]
+        return min(*gaps, _LOOK) if gaps else None
+
+    def _serves(self, lane: str) -> bool:
+        return (self._lanes is None or lane in self._lanes) and lane not in self._unknown
 
     def _complain(self, lane: str, unknown: errors.UsageError) -> None:
         if lane not in self._unknown:
@@ -337,6 +390,15 @@ class _Outcome:
 
 
 # The steps.
+
+
+def checked_seconds(for_seconds: float | None) -> float:
+    """How long to go on. Raises UsageError."""
+    if for_seconds is None:
+        return float("inf")
+    if isinstance(for_seconds, bool) or not isinstance(for_seconds, int | float) or not for_seconds > 0:
+        raise errors.UsageError(f"for_seconds: a number of seconds above zero, not {for_seconds!r}")
+    return for_seconds
 
 
 def _decision(job: Job, result: policy.Result, batch: Batch) -> policy.Decision:

@@ -14,6 +14,7 @@ from courriel import errors
 from courriel.dialogue.desk import Answer, Delivery, Desk, Limits, Stock, Terms, Visit
 from courriel.model.server import Dialect, Security, Server
 from courriel.model.trust import Trust
+from courriel.network import forks
 from courriel.network.aside import Aside
 from courriel.network.listening import Door, Listener, Session
 from courriel.reply import Reply
@@ -91,6 +92,13 @@ class Sandbox:
         self._folder_of_papers: TemporaryDirectory[str] | None = None
         self._tls: ssl.SSLContext | None = None
         self._lock = Lock()
+        forks.renew_in_child(self, type(self)._after_fork)
+
+    def _after_fork(self) -> None:
+        """The child of a fork does not serve: threads, files and connections are its parent's."""
+        forks.keep_for_ever(self._aside, self._listeners, self._folder_of_papers)
+        self._lock = Lock()
+        self._aside = None
 
     # Where it is.
 
@@ -219,7 +227,8 @@ class Sandbox:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._aside is not None
+        if self._aside is None:
+            return  # opened by the process that this one was forked from, which goes on serving
         try:
             self._aside.run(self._close())
         finally:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from courriel import errors
 from courriel.dialogue.stream import Stream
 from courriel.model.receipt import Receipt
+from courriel.network import forks
 from courriel.session.lending import Lending, Warm
 from courriel.session.mailbag import Errand, Mailbag
 from courriel.session.outgoing import Sendable
@@ -36,6 +37,12 @@ class Gathering(Lending[AsyncSmtpSession]):
         self._carriers: dict[Ticket[AsyncSmtpSession], asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()  # who says goodbye
         self._opening: set[Ticket[AsyncSmtpSession]] = set()  # of carriers whose session is not open yet
+
+    def _after_fork(self) -> None:
+        """Those who wait and those who carry are tasks of our parent's loop."""
+        forks.keep_for_ever(self._bag, self._carriers, self._leaving, self._opening)
+        super()._after_fork()
+        self._prepare_to_gather()
 
     @property
     def waiting(self) -> int:

@@ -57,6 +57,11 @@ class Known:
         self.server = self._talk_of().server = replace(self.server, timeouts=timeouts)
         self._known.follow(self.server)
 
+    def _refuse_if_inherited(self) -> None:
+        from courriel.network.line import refuse_if_inherited  # noqa: PLC0415 - for an error
+
+        refuse_if_inherited(self._known)
+
     def __repr__(self) -> str:
         state = "open" if self.usable else "closed"
         return f"<{type(self).__name__} {self.server} {self.server.security.name} {state}>"

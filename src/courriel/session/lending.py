@@ -17,6 +17,9 @@ from courriel.dialogue.smtp import SmtpDialogue
 from courriel.model.credentials import Credentials, check_credentials
 from courriel.model.receipt import Receipt
 from courriel.model.server import Server
+from courriel.network import forks
+from courriel.network.transcript import Transcript
+from courriel.session import server_memory
 from courriel.session.pace import Slots, asks_to_slow_down
 from courriel.session.shelf import Limits, Place, Shelf, Ticket
 from courriel.session.smtp import AsyncSmtpSession, SmtpSession
@@ -30,14 +33,23 @@ OPENING = ("connect", "secure", "greeting", "hello", "authenticate")
 class Lending(Generic[S]):
     """A pool without its waiting."""
 
-    def __init__(self, server: Server | str, credentials: Credentials | None, limits: Limits) -> None:
+    def __init__(
+        self,
+        server: Server | str,
+        credentials: Credentials | None,
+        limits: Limits,
+        transcript: Transcript | None = None,
+    ) -> None:
         check_credentials(credentials)
-        self.server = server if isinstance(server, Server) else Server(server)
+        self.server = _as_server(server)
         self._credentials = credentials
-        self._shelf: Shelf[S] = Shelf(limits, _sound)
+        self.transcript = transcript
+        """Told all that is said in every session, secrets left out; each line names its session."""
+        self._shelf: Shelf[S] = Shelf(limits, _sound, server_memory.of(self.server))
         self._slots = Slots(limits.rate)
         self._pausing: set[Callable[[], None]] = set()  # calls those who have a session, and wait for their moment
         self._lock = allocate_lock()
+        forks.renew_in_child(self, type(self)._after_fork)
 
     @property
     def limits(self) -> Limits:
@@ -68,11 +80,25 @@ class Lending(Generic[S]):
         state = "closed" if self.closed else self._standing()
         return f"<{type(self).__name__} {self.server} {self.server.security.name} {state}>"
 
+    def _after_fork(self) -> None:
+        """Begin anew in a child process: sessions, those who use them and those who wait are our parent's.
+
+        Those sessions drop their connections themselves. What the server was found to bear is still known.
+        """
+        forks.keep_for_ever(self._shelf, self._pausing)
+        self._lock = allocate_lock()  # another thread may have had it, and is not here
+        self._shelf = self._shelf.emptied()
+        self._pausing = set()
+
     # What a subclass adds.
 
     def _let_go(self, sessions: list[S]) -> None:
         """Say goodbye to these, soon; the lock is not held."""
         raise NotImplementedError
+
+    def transcript_of_session(self) -> Transcript | None:
+        """The transcript for one more session."""
+        return None if self.transcript is None else self.transcript.of_session()
 
     # Asking and coming back.
 
@@ -107,6 +133,8 @@ class Lending(Generic[S]):
         """A session could not be opened: whether that is the caller's own end, or it waits for another one."""
         crowded, now = asks_to_slow_down(error), monotonic()
         with self._lock:
+            if not self._shelf.knows(ticket):
+                return True  # it was our parent's
             for told in self._shelf.opening_failed(ticket, error, begun, now, crowded=crowded):
                 if told is not ticket:
                     told.refusal = _told_again(error)
@@ -138,8 +166,8 @@ class Lending(Generic[S]):
         if self._shelf.at_ease:
             return now
         with self._lock:
-            gait = self._shelf.gait(now)
-            return self._slots.reserve(max(now, gait.since + gait.gap), gait.gap)
+            throttle = self._shelf.throttle(now)
+            return self._slots.reserve(max(now, throttle.since + throttle.gap), throttle.gap)
 
     def _unused(self, moment: float) -> None:
         with self._lock:
@@ -178,17 +206,33 @@ class Lending(Generic[S]):
         return f"{shelf.lent} of {self.limits.size} in use, {shelf.resting} at rest, {self.waiting} waiting"
 
 
+def _as_server(server: Server | str) -> Server:
+    """A string is a host here; what reads URLs and profiles is `courriel.connect`. Raises InvalidServer."""
+    if isinstance(server, str) and ("://" in server or "@" in server):
+        raise errors.InvalidServer(
+            "a pool is made for a Server or a host name; courriel.connect reads URLs and profiles, and gives a pool"
+            " where they say ?pool=4 or ?rate=30/m"
+        )
+    return server if isinstance(server, Server) else Server(server)
+
+
 class Warm:
     """What a session of a pool knows beyond an ordinary one: whose it is, and what its server has made of it."""
 
     _lender: Lending[SmtpSession] | Lending[AsyncSmtpSession]
     _place: Place[SmtpSession] | Place[AsyncSmtpSession]
     _counting: Counting
+    _dialogue: SmtpDialogue
     _openings: int
+    _filled: int
+
+    def _converse_by(self, dialogue: Counting) -> None:
+        dialogue.count.facts = dialogue.logins = server_memory.of(dialogue.server)
+        self._dialogue = self._counting = dialogue
 
     def _opened(self) -> None:
         """It has been opened by us."""
-        self._openings = self._counting.openings
+        self._openings, self._filled = self._counting.openings, self._counting.count.filled
         self._place.opened(monotonic())
 
     def _found_dead(self) -> None:
@@ -200,11 +244,13 @@ class Warm:
         """These messages were handed over, or were not."""
         now, place = monotonic(), self._place
         if self._counting.openings != self._openings:
-            # The dialogue found the line dead, and opened another one by itself (scar 15).
-            self._lender._hung_up(begun - place.used, now)
+            if self._counting.count.filled == self._filled:
+                # The dialogue found the line dead, and opened another one by itself (scar 15).
+                self._lender._hung_up(begun - place.used, now)
             self._opened()
         place.used = now
-        place.messages += len(outcomes)
+        place.messages = self._counting.count.carried
+        self._lender._shelf.meter.count(now, len(outcomes))
         for outcome in outcomes:
             if not (isinstance(outcome, Receipt) and outcome.complete) and asks_to_slow_down(outcome):
                 broken = isinstance(outcome, errors.CourrielError) and not outcome.session_usable

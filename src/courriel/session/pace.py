@@ -6,13 +6,23 @@ import re
 from bisect import bisect_right
 
 from courriel import errors
+from courriel.dialogue.exchange import CLOSING
+from courriel.dialogue.session_limit import SESSION_FULL
 from courriel.model.receipt import Receipt
 from courriel.reply import EnhancedCode, Reply
 from courriel.values import dataclass
 
-QUIET = 60.0  # seconds without a complaint after which we walk a little faster; providers count by the minute
-_FIRST_GAP, _LONGEST_GAP = 1.0, 60.0  # seconds between two messages, after the first complaint and after many
-_NO_GAP = 0.25  # below this a gap is forgotten
+QUIET = 5.0
+"""Seconds without a complaint after which a throttled pool gets a little faster."""
+
+REMEMBERED = 60.0
+"""Seconds for which a recovered pool knows that it was throttled: a complaint within them doubles the quiet time."""
+
+_LONGEST_QUIET = 60.0  # providers count by the minute
+_FIRST_GAP, _LONGEST_GAP = 1.0, 60.0  # seconds between two messages: at most after the first complaint, and after many
+_NO_GAP = 0.001  # below this a gap is forgotten
+_GAPS_PER_STEP = 4  # messages that a step of the recovery has to see pass, where the gap is long
+_WINDOW = 10.0  # seconds over which a rate is measured
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _RATE = re.compile(r"([1-9][0-9]{0,8})/([smhd])")
@@ -42,65 +52,129 @@ class Rate:
         """Take a rate as people give it: as text, or made already, or none."""
         return cls.parse(rate) if isinstance(rate, str) else rate
 
+    @property
+    def gap(self) -> float:
+        """Mean seconds from one message to the next."""
+        return self.seconds / self.messages
+
     def __str__(self) -> str:
         unit = next((name for name, seconds in _UNITS.items() if seconds == self.seconds), None)
         return f"{self.messages}/{unit}" if unit else f"{self.messages} in {self.seconds:g} s"
 
 
+class Meter:
+    """The rate of the last ten to twenty seconds; counted without a lock, since it is an estimate."""
+
+    __slots__ = ("_before", "_began", "_count")
+
+    def __init__(self) -> None:
+        self._began = float("-inf")
+        self._before = self._count = 0
+
+    def count(self, now: float, messages: int = 1) -> None:
+        """So many messages were answered."""
+        passed = now - self._began
+        if passed >= _WINDOW:
+            self._before = self._count if passed < 2 * _WINDOW else 0
+            self._began, self._count = now, 0
+        self._count += messages
+
+    def gap(self, now: float) -> float | None:
+        """Mean seconds from one message to the next; None when there were too few to say."""
+        passed = now - self._began + (_WINDOW if self._before else 0)
+        messages = self._before + self._count
+        return passed / messages if messages > 1 and passed < 3 * _WINDOW else None
+
+
 @dataclass(frozen=True, slots=True)
-class Gait:
-    """How many sessions at once, and how many seconds from one message to the next, since the server complained."""
+class Throttle:
+    """How many sessions at once, and how many seconds from one message to the next, since the server complained.
+
+    The first complaint halves the rate there was (`usual_gap` is that rate's gap), later ones halve it again. Each
+    quiet stretch gives one session back and halves the gap, until it is the usual one again: some seconds after one
+    complaint. A server that complains again within a minute of that makes the stretches twice as long, up to a minute.
+    """
 
     sessions: int
     gap: float = 0.0
     since: float = float("-inf")
+    usual_gap: float = 0.0
+    quiet: float = QUIET
+    recovered_at: float = float("-inf")
 
     @property
     def recovered(self) -> bool:
-        """Whether there is nothing to get over."""
+        """Whether nothing slows us down."""
         return self.since == float("-inf")
 
-    def now(self, now: float, size: int) -> Gait:
-        """What it has become by itself: each quiet minute gives one session back, and halves the gap."""
+    def now(self, now: float, size: int) -> Throttle:
+        """What it has become by itself."""
         if self.recovered:
             return self
-        if now - self.since >= QUIET * (size + 8):
-            return Gait(size)
-        steps = int((now - self.since) // QUIET)
-        gap = self.gap / 2**steps
-        return Gait(min(size, self.sessions + steps), gap if gap >= _NO_GAP else 0.0, self.since)
+        sessions, gap, at = self.sessions, self.gap, self.since
+        while sessions < size or gap:
+            at += max(self.quiet, _GAPS_PER_STEP * gap)
+            if at > now:
+                return Throttle(sessions, gap, self.since, self.usual_gap, self.quiet)
+            sessions, gap = min(size, sessions + 1), gap / 2
+            if gap <= max(self.usual_gap, _NO_GAP):
+                gap = 0.0
+        return Throttle(size, quiet=self.quiet, recovered_at=at)
 
-    def slowed(self, begun: float, now: float, size: int) -> Gait:
+    def slowed(self, begun: float, now: float, size: int, usual_gap: float | None = None) -> Throttle:
         """Half the sessions, and twice the gap, for a server that complained now of what was begun then.
 
-        Four sessions that hear the same complaint at the same moment are one complaint: what was begun before we gave
-        way the last time says nothing new.
+        `usual_gap`: mean seconds between two messages so far, None when nobody knows. Four sessions that hear the same
+        complaint at the same moment are one complaint: what was begun before we gave way says nothing new.
         """
         if begun <= self.since:
             return self
         before = self.now(now, size)
-        gap = min(max(_FIRST_GAP, before.gap * 2), _LONGEST_GAP)
-        return Gait(max(1, before.sessions // 2), gap, now)
+        usual = self.usual_gap if not before.recovered else usual_gap if usual_gap is not None else _FIRST_GAP / 2
+        gap = min(before.gap * 2, _LONGEST_GAP) if before.gap else min(usual * 2, _FIRST_GAP)
+        repeated = not before.recovered or now - before.recovered_at < REMEMBERED
+        quiet = min(before.quiet * 2, _LONGEST_QUIET) if repeated else QUIET
+        return Throttle(max(1, before.sessions // 2), gap, now, usual, quiet)
 
 
 def asks_to_slow_down(outcome: Receipt | errors.CourrielError) -> bool:
-    """Whether a server that answered so wants fewer connections or fewer messages: 421, 432, 4.7.0, 4.3.2."""
+    """Whether a server that answered so wants fewer connections or fewer messages.
+
+    So do 432, 4.7.0, words of the RATE-LIMITED record, and 421, unless it ends one session for a reason of its own: it
+    was silent for too long (4.4.z), the server restarts or has trouble (4.3.z, "shutting down"). A session refused
+    before anything was said is throttled by any 421. A limit of messages for each session asks for another session.
+    """
     if isinstance(outcome, Receipt):
         return not outcome.complete and any(map(_complains, outcome.refused.values()))
-    if outcome.reply is None:
+    if outcome.reply is None or outcome.hint_id == SESSION_FULL:
         return False
+    if outcome.reply.code == CLOSING:
+        return _closes_for_the_rate(outcome, outcome.reply)
     if _complains(outcome.reply) or any(map(_complains, outcome.refused.values())):
         return True
     # What is said of one recipient (his mailbox gets too much) does not concern our speed.
-    known = outcome.failure if outcome.stage != "recipient" else None
+    return outcome.stage != "recipient" and _is_about_the_rate(outcome)
+
+
+def _closes_for_the_rate(outcome: errors.CourrielError, reply: Reply) -> bool:
+    enhanced = reply.enhanced
+    if enhanced is not None and enhanced.subject == 7:
+        return True
+    if enhanced == EnhancedCode(4, 4, 2):
+        return False
+    if outcome.stage in ("connect", "greeting", "hello") or _is_about_the_rate(outcome):
+        return True
+    known = outcome.failure
+    return (enhanced is None or enhanced.subject not in (3, 4)) and (known is None or known.id != "SESSION-LOST")
+
+
+def _is_about_the_rate(outcome: errors.CourrielError) -> bool:
+    known = outcome.failure
     return known is not None and known.id == "RATE-LIMITED"
 
 
 def _complains(reply: Reply) -> bool:
-    # 4.4.2 is how a server tells that it fell asleep.
-    if reply.code == 421:
-        return reply.enhanced != EnhancedCode(4, 4, 2)
-    return reply.code == 432 or (reply.kind == 4 and reply.enhanced in (EnhancedCode(4, 7, 0), EnhancedCode(4, 3, 2)))
+    return reply.code == 432 or (reply.kind == 4 and reply.enhanced == EnhancedCode(4, 7, 0))
 
 
 class Slots:

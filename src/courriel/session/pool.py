@@ -17,6 +17,7 @@ from courriel.model.credentials import Credentials
 from courriel.model.envelope import Envelope, Notify, Return
 from courriel.model.receipt import Receipt
 from courriel.model.server import Server
+from courriel.network.transcript import Transcript
 from courriel.session.lending import Lending, never_begun
 from courriel.session.outgoing import Sendable
 from courriel.session.pace import Rate
@@ -34,6 +35,8 @@ _A_LOOK = 1.0  # seconds after which a thread that waits looks for itself whethe
 class SmtpPool(Lending[SmtpSession]):
     """Up to `size` open sessions to one server, for any number of threads.
 
+    `server` is a Server, or a host name (TLS, port 465). A URL or a profile becomes a pool by `courriel.connect`.
+
         with SmtpPool(Server("smtp.example.org"), Password("ada", secret)) as pool:
             receipt = pool.send(message)          # in any thread, as often as wished
             with pool.session() as session:       # a session for oneself, for as long as the block lasts
@@ -42,9 +45,12 @@ class SmtpPool(Lending[SmtpSession]):
     Sessions are opened when they are needed. One that has been silent for `idle` seconds (or half of what this server
     has hung up after), that is `age` seconds old or has carried so many `messages` is replaced; all that is looked at
     when the pool is called, there is no thread behind it. Who finds no session free waits for `wait` seconds, first
-    come, first served. `rate` ("30/m") holds for all together. A server that asks for it (421, 432, 4.7.0, 4.3.2) gets
-    half the sessions and longer gaps between messages; each quiet minute gives a little back. Raises UsageError for
+    come, first served. `rate` ("30/m") holds for all together. A server that asks for it (432,
+    4.7.0, most kinds of 421) gets half the sessions and half the rate; some quiet seconds give a little back. One that
+    takes fewer than `messages` in a session is remembered, and gets its new session in time. Raises UsageError for
     limits that cannot be meant.
+
+    After a fork the pool opens sessions of its own in the child process, with limits and a rate of its own.
 
     A session that cannot be opened is an error for its caller, unless others work: then the caller waits for one of
     them. With none alive all who wait are told at once, and do not try one after the other.
@@ -61,8 +67,9 @@ class SmtpPool(Lending[SmtpSession]):
         messages: int = 100,
         wait: float = 30.0,
         rate: Rate | str | None = None,
+        transcript: Transcript | None = None,
     ) -> None:
-        super().__init__(server, credentials, Limits(size, idle, age, messages, wait, Rate.of(rate)))
+        super().__init__(server, credentials, Limits(size, idle, age, messages, wait, Rate.of(rate)), transcript)
 
     def send(
         self,
@@ -103,16 +110,19 @@ class SmtpPool(Lending[SmtpSession]):
         )
 
     @contextmanager
-    def session(self) -> Generator[SmtpSession]:
+    def session(self, *, transcript: Transcript | None = None) -> Generator[SmtpSession]:
         """A session for oneself, open and known to be alive; it goes back at the end of the block, whatever happens.
 
-        The rate and the count of messages hold inside, too. Nobody may use it after the block.
+        The rate and the count of messages hold inside, too. Nobody may use it after the block. A
+        `transcript` is told what is said on it meanwhile.
         """
         ticket = self._ask()
-        session = self._ready(ticket, look=True)
+        session = self._ready(ticket, look=True, transcript=transcript)
         try:
             yield session
         finally:
+            if transcript is not None:
+                _ = session._line.listen(self.transcript_of_session())
             self._withdraw(ticket)
 
     def close(self) -> None:
@@ -122,6 +132,13 @@ class SmtpPool(Lending[SmtpSession]):
         closed when they come back; `hang_up` cuts those, too.
         """
         self._shut()
+
+    def close_idle(self) -> None:
+        """Say goodbye on every session that nobody uses; the pool goes on, and opens others when they are needed."""
+        with self._lock:
+            self._shelf.put_all_away()
+            gone = self._shelf.discarded()
+        self._let_go(gone)
 
     def hang_up(self) -> None:
         """Close, and cut what is on its way: those messages fail, and may be in doubt."""
@@ -159,7 +176,9 @@ class SmtpPool(Lending[SmtpSession]):
                 self._withdraw(ticket)
                 return receipt
 
-    def _ready(self, ticket: Ticket[SmtpSession], *, look: bool = False) -> SmtpSession:
+    def _ready(
+        self, ticket: Ticket[SmtpSession], *, look: bool = False, transcript: Transcript | None = None
+    ) -> SmtpSession:
         """Wait for a place, and open its session where there is none; `look`: make sure that the server is there."""
         while True:
             if ticket.place is None:
@@ -167,7 +186,7 @@ class SmtpPool(Lending[SmtpSession]):
             assert ticket.place is not None
             begun = monotonic()
             try:
-                return self._opened_session(ticket.place, look)
+                return self._opened_session(ticket.place, look, transcript)
             except errors.CourrielError as error:
                 if self._is_final(ticket, error, begun):
                     raise
@@ -175,13 +194,17 @@ class SmtpPool(Lending[SmtpSession]):
                 self._withdraw(ticket)
                 raise
 
-    def _opened_session(self, place: Place[SmtpSession], look: bool) -> SmtpSession:
+    def _opened_session(self, place: Place[SmtpSession], look: bool, transcript: Transcript | None) -> SmtpSession:
         session = place.session
         if session is None:
             place.session = session = WarmSession(self, self._credentials, place)
+            if transcript is not None:
+                _ = session._line.listen(transcript)
             session.open()
         elif look:
             assert isinstance(session, WarmSession)
+            if transcript is not None:
+                _ = session._line.listen(transcript)
             session.look()
         elif session.usable:
             return session  # lent before the pool was closed: its message goes on

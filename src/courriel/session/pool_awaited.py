@@ -16,6 +16,8 @@ from courriel.model.credentials import Credentials
 from courriel.model.envelope import Envelope, Notify, Return
 from courriel.model.receipt import Receipt
 from courriel.model.server import Server
+from courriel.network import forks
+from courriel.network.transcript import Transcript
 from courriel.session.gathering import Act, Gathering
 from courriel.session.lending import never_begun
 from courriel.session.outgoing import Outgoing, Sendable
@@ -54,10 +56,11 @@ class AsyncSmtpPool(Gathering):
         messages: int = 100,
         wait: float = 30.0,
         rate: Rate | str | None = None,
+        transcript: Transcript | None = None,
     ) -> None:
         from asyncio import get_running_loop  # noqa: PLC0415 - those who block do not pay for asyncio
 
-        super().__init__(server, credentials, Limits(size, idle, age, messages, wait, Rate.of(rate)))
+        super().__init__(server, credentials, Limits(size, idle, age, messages, wait, Rate.of(rate)), transcript)
         self._prepare_to_gather()
         self._running_loop = get_running_loop
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -111,13 +114,15 @@ class AsyncSmtpPool(Gathering):
         return await self._among_others(Outgoing(envelope, content, message_id, permit=permit), None, alone)
 
     @asynccontextmanager
-    async def session(self) -> AsyncGenerator[AsyncSmtpSession]:
+    async def session(self, *, transcript: Transcript | None = None) -> AsyncGenerator[AsyncSmtpSession]:
         """A session for oneself; see SmtpPool.session."""
         ticket = self._ask_here()
-        session = await self._ready(ticket, look=True)
+        session = await self._ready(ticket, look=True, transcript=transcript)
         try:
             yield session
         finally:
+            if transcript is not None:
+                _ = session._line.listen(self.transcript_of_session())
             self._withdraw(ticket)
 
     async def close(self) -> None:
@@ -157,6 +162,12 @@ class AsyncSmtpPool(Gathering):
 
     # The steps.
 
+    def _after_fork(self) -> None:
+        """Begin anew in a child process, in an event loop of its own."""
+        forks.keep_for_ever(self._loop, self._alarm)
+        super()._after_fork()
+        self._loop = self._alarm = None
+
     def _here(self) -> asyncio.AbstractEventLoop:
         loop = self._running_loop()
         if self._loop is not loop:
@@ -185,7 +196,9 @@ class AsyncSmtpPool(Gathering):
                 self._withdraw(ticket)
                 return receipt
 
-    async def _ready(self, ticket: Ticket[AsyncSmtpSession], *, look: bool = False) -> AsyncSmtpSession:
+    async def _ready(
+        self, ticket: Ticket[AsyncSmtpSession], *, look: bool = False, transcript: Transcript | None = None
+    ) -> AsyncSmtpSession:
         """Wait for a place, and open its session where there is none; `look`: make sure that the server is there."""
         while True:
             if ticket.place is None:
@@ -193,7 +206,7 @@ class AsyncSmtpPool(Gathering):
             assert ticket.place is not None
             begun = monotonic()
             try:
-                return await self._opened_session(ticket.place, look)
+                return await self._opened_session(ticket.place, look, transcript)
             except errors.CourrielError as error:
                 if self._is_final(ticket, error, begun):
                     raise
@@ -201,13 +214,19 @@ class AsyncSmtpPool(Gathering):
                 self._withdraw(ticket)
                 raise
 
-    async def _opened_session(self, place: Place[AsyncSmtpSession], look: bool) -> AsyncSmtpSession:
+    async def _opened_session(
+        self, place: Place[AsyncSmtpSession], look: bool, transcript: Transcript | None
+    ) -> AsyncSmtpSession:
         session = place.session
         if session is None:
             place.session = session = AsyncWarmSession(self, self._credentials, place)
+            if transcript is not None:
+                _ = session._line.listen(transcript)
             await session.open()
         elif look:
             assert isinstance(session, AsyncWarmSession)
+            if transcript is not None:
+                _ = session._line.listen(transcript)
             await session.look()
         elif session.usable:
             return session  # lent before the pool was closed: its message goes on

@@ -41,7 +41,7 @@ class PopSession(Mailbox):
         transcript: Transcript | None = None,
     ) -> None:
         server = as_pop_server(server)
-        self._line = blocking.Line(server, transcript if transcript is not None else log_if_wanted())
+        self._line = blocking.Line(server, transcript if transcript is not None else log_if_wanted("courriel.pop3"))
         super().__init__(server, credentials, self._line, largest)
 
     def open(self) -> Self:
@@ -198,7 +198,7 @@ class AsyncPopSession(Mailbox):
         from courriel.network import awaiting  # noqa: PLC0415 - those who block do not pay for asyncio
 
         server = as_pop_server(server)
-        self._line = awaiting.Line(server, transcript if transcript is not None else log_if_wanted())
+        self._line = awaiting.Line(server, transcript if transcript is not None else log_if_wanted("courriel.pop3"))
         super().__init__(server, credentials, self._line, largest)
 
     async def open(self) -> Self:

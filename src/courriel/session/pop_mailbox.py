@@ -97,6 +97,7 @@ class Mailbox(Known):
 
     def _expect_open(self) -> None:
         if not self.usable:
+            self._refuse_if_inherited()
             raise errors.ConnectionFailed(
                 "this session is not open; use it with `with`, or call open()",
                 server=str(self.server),

@@ -16,7 +16,8 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from courriel import errors
-from courriel.session.pace import Gait, Rate
+from courriel.session.pace import Meter, Rate, Throttle
+from courriel.session.server_memory import ServerFacts
 from courriel.values import dataclass
 
 S = TypeVar("S")
@@ -90,18 +91,28 @@ class Ticket(Generic[S]):
 class Shelf(Generic[S]):
     """The places of one pool; moments are seconds on a clock that never goes back."""
 
-    def __init__(self, limits: Limits, sound: Callable[[S], bool]) -> None:
+    def __init__(self, limits: Limits, sound: Callable[[S], bool], facts: ServerFacts | None = None) -> None:
         self.limits = limits
+        self.meter = Meter()
+        self._facts = facts or ServerFacts()
         self.closed = False
         self._sound = sound  # whether a session is still good, as far as is known without asking the server
         self._resting: list[Place[S]] = []  # the last one used at the end: what is not needed grows old and goes
         self._lent: set[Place[S]] = set()
         self._waiting: deque[Ticket[S]] = deque()
         self._discarded: list[S] = []
-        self._gait = Gait(limits.size)
+        self._throttle = Throttle(limits.size)
         self._wary_until = float("-inf")
         self._hung_up_after = float("inf")
         self._hung_up_at = float("-inf")
+
+    def emptied(self) -> Shelf[S]:
+        """A shelf with nothing on it and nobody before it, which knows the same of the server."""
+        other: Shelf[S] = Shelf(self.limits, self._sound, self._facts)
+        other.closed = self.closed
+        other._throttle = self._throttle
+        other._hung_up_after, other._hung_up_at = self._hung_up_after, self._hung_up_at
+        return other
 
     # How it stands.
 
@@ -135,17 +146,17 @@ class Shelf(Generic[S]):
         """Every session that somebody uses or opens."""
         return [place.session for place in self._lent if place.session is not None]
 
-    def gait(self, now: float) -> Gait:
+    def throttle(self, now: float) -> Throttle:
         """How many sessions at once and how fast, as the server bears it at this moment."""
-        gait = self._gait.now(now, self.limits.size)
-        if gait.recovered:
-            self._gait = gait
-        return gait
+        throttle = self._throttle.now(now, self.limits.size)
+        if throttle.recovered:
+            self._throttle = throttle
+        return throttle
 
     @property
     def at_ease(self) -> bool:
         """Whether nothing slows us down."""
-        return self.limits.rate is None and self._gait.recovered
+        return self.limits.rate is None and self._throttle.recovered
 
     def idle_limit(self, now: float) -> float:
         """Seconds of silence after which a session is not used again: as told, or less where this server hung up."""
@@ -155,7 +166,13 @@ class Shelf(Generic[S]):
 
     def room(self, place: Place[S], now: float) -> int:
         """How many more messages its session may carry."""
-        return self.limits.messages - place.messages if now < self._end(place) else 0
+        return self.messages - place.messages if now < self._end(place) else 0
+
+    @property
+    def messages(self) -> int:
+        """How many messages one session carries: as told, or fewer where this server takes fewer."""
+        known = self._facts.max_messages
+        return self.limits.messages if known is None else min(self.limits.messages, known)
 
     def next_change(self, now: float) -> float | None:
         """When something has to be done although nobody calls: a session grows too old, somebody has waited too long,
@@ -202,14 +219,23 @@ class Shelf(Generic[S]):
         elif ticket in self._waiting:
             self._waiting.remove(ticket)
 
+    def knows(self, ticket: Ticket[S]) -> bool:
+        """Whether this ticket waits here, or holds a place that was lent here."""
+        return ticket in self._waiting if ticket.place is None else ticket.place in self._lent
+
     # Coming back.
 
     def give_back(self, place: Place[S], now: float) -> None:
-        """The caller is done with it; a session that broke, or is at one of its limits, is not used again."""
+        """The caller is done with it; a session that broke, or is at one of its limits, is not used again.
+
+        Nothing happens to a place that was lent before a fork: it is on the shelf of the parent.
+        """
+        if place not in self._lent:
+            return
         self._lent.remove(place)
         if place.session is None:
             return
-        if self._is_good(place, now) and len(self._lent) + len(self._resting) < self.gait(now).sessions:
+        if self._is_good(place, now) and len(self._lent) + len(self._resting) < self.throttle(now).sessions:
             self._resting.append(place)
         else:
             self._discarded.append(place.session)
@@ -253,8 +279,8 @@ class Shelf(Generic[S]):
 
         `broken`: how many of those that are lent it has closed already, so that none that works goes in their stead.
         """
-        self._gait = self._gait.slowed(begun, now, self.limits.size)
-        too_many = len(self._lent) - broken + len(self._resting) - self.gait(now).sessions
+        self._throttle = self._throttle.slowed(begun, now, self.limits.size, self.meter.gap(now))
+        too_many = len(self._lent) - broken + len(self._resting) - self.throttle(now).sessions
         while too_many > 0 and self._resting:
             self._discard(self._resting[0])
             too_many -= 1
@@ -272,6 +298,11 @@ class Shelf(Generic[S]):
         for place in [place for place in self._resting if not self._is_good(place, now)]:
             self._discard(place)
 
+    def put_all_away(self) -> None:
+        """Let go of everything that rests."""
+        for place in list(self._resting):
+            self._discard(place)
+
     def discarded(self) -> list[S]:
         """The sessions that are to be closed now; each is named once."""
         taken, self._discarded = self._discarded, []
@@ -280,15 +311,14 @@ class Shelf(Generic[S]):
     def close(self) -> list[Ticket[S]]:
         """No more: what rests is discarded, what is lent will be when it comes back, and these have waited in vain."""
         self.closed = True
-        for place in list(self._resting):
-            self._discard(place)
+        self.put_all_away()
         waiting, self._waiting = list(self._waiting), deque()
         return waiting
 
     # The steps.
 
     def _free_place(self, now: float) -> Place[S] | None:
-        if len(self._lent) >= self.gait(now).sessions:
+        if len(self._lent) >= self.throttle(now).sessions:
             return None
         while self._resting:
             place = self._resting[-1]
@@ -313,7 +343,7 @@ class Shelf(Generic[S]):
             not self.closed
             and place.session is not None
             and self._sound(place.session)
-            and place.messages < self.limits.messages
+            and place.messages < self.messages
             and now < place.used + self.idle_limit(now)
             and now < self._end(place)
         )

@@ -36,8 +36,15 @@ if TYPE_CHECKING:
 class _Session(Known):
     """What both colours know of their session without waiting for anything."""
 
-    def __init__(self, server: Server, credentials: Credentials | None, line: blocking.Line | awaiting.Line) -> None:
+    def __init__(
+        self,
+        server: Server,
+        credentials: Credentials | None,
+        line: blocking.Line | awaiting.Line,
+        max_messages: int | None,
+    ) -> None:
         from courriel.dialogue.smtp import SmtpDialogue  # noqa: PLC0415
+        from courriel.session import server_memory  # noqa: PLC0415 - see there
         from courriel.session.outgoing import made_ready  # noqa: PLC0415 - kept, since each `send` would feel its import
 
         check_credentials(credentials)
@@ -45,16 +52,17 @@ class _Session(Known):
         self._known = line
         self._made_ready = made_ready
         self._dialogue = SmtpDialogue(server, credentials)
-        if credentials is not None:
-            from courriel.session import server_memory  # noqa: PLC0415 - many a line needs no login
-
-            self._dialogue.logins = server_memory.of(server)
+        known = server_memory.of(server)
+        self._dialogue.count.facts = self._dialogue.logins = known
+        if max_messages is not None:
+            self._dialogue.count.most = _as_limit(max_messages)
 
     def _talk_of(self) -> SmtpDialogue:
         return self._dialogue
 
     def _refuse_if_closed(self) -> None:
         if not self.usable:
+            self._refuse_if_inherited()
             raise errors.ConnectionFailed(
                 "this session is not open; use it with `with`, or call open()",
                 server=str(self.server),
@@ -78,20 +86,26 @@ class SmtpSession(_Session):
     """An open SMTP session: use it with `with`, or `open()` and `close()` it.
 
     `server` is a Server, or a host name (then TLS on port 465). With `credentials` the session logs in. A `transcript`
-    is told all that is said, secrets left out. One session holds one conversation at a time; a second caller meanwhile
+    is told all that is said, secrets left out. After `max_messages`, or as many as the server is found to take, the
+    session goes on over a new connection. One session holds one conversation at a time; a second caller meanwhile
     is refused (UsageError). After an error whose `session_usable` is False the session is closed; `open()` opens it
     anew.
     """
 
     def __init__(
-        self, server: Server | str, credentials: Credentials | None = None, *, transcript: Transcript | None = None
+        self,
+        server: Server | str,
+        credentials: Credentials | None = None,
+        *,
+        max_messages: int | None = None,
+        transcript: Transcript | None = None,
     ) -> None:
         from courriel.network import blocking  # noqa: PLC0415 - those who await do not pay for this one
         from courriel.network.transcript import log_if_wanted  # noqa: PLC0415
 
         server = _as_server(server)
         self._line = blocking.Line(server, transcript if transcript is not None else log_if_wanted())
-        super().__init__(server, credentials, self._line)
+        super().__init__(server, credentials, self._line, max_messages)
 
     def open(self) -> Self:
         """Connect, introduce ourselves, secure the line, log in; an older line is hung up first.
@@ -151,7 +165,7 @@ class SmtpSession(_Session):
         from courriel.network.line import refuse_if_broken  # noqa: PLC0415
         from courriel.session.many import Supply, stream_on  # noqa: PLC0415 - not for one message
 
-        refuse_if_broken(not self.usable, self.server)
+        refuse_if_broken(self._line)
         stream = stream_on(self._dialogue, on_refused, window)
         supply = Supply(messages)
         with self._line.turn:
@@ -214,14 +228,19 @@ class AsyncSmtpSession(_Session):
     """An open SMTP session for asyncio: the same words as SmtpSession, awaited. Use it with `async with`."""
 
     def __init__(
-        self, server: Server | str, credentials: Credentials | None = None, *, transcript: Transcript | None = None
+        self,
+        server: Server | str,
+        credentials: Credentials | None = None,
+        *,
+        max_messages: int | None = None,
+        transcript: Transcript | None = None,
     ) -> None:
         from courriel.network import awaiting  # noqa: PLC0415 - those who block do not pay for asyncio
         from courriel.network.transcript import log_if_wanted  # noqa: PLC0415
 
         server = _as_server(server)
         self._line = awaiting.Line(server, transcript if transcript is not None else log_if_wanted())
-        super().__init__(server, credentials, self._line)
+        super().__init__(server, credentials, self._line, max_messages)
 
     async def open(self) -> Self:
         """Connect, introduce ourselves, secure the line, log in; see SmtpSession.open."""
@@ -265,7 +284,7 @@ class AsyncSmtpSession(_Session):
         from courriel.network.line import refuse_if_broken  # noqa: PLC0415
         from courriel.session.many import AsyncSupply, stream_on  # noqa: PLC0415 - not for one message
 
-        refuse_if_broken(not self.usable, self.server)
+        refuse_if_broken(self._line)
         stream = stream_on(self._dialogue, on_refused, window)
         supply = AsyncSupply(messages)
         with self._line.turn:
@@ -318,6 +337,12 @@ class AsyncSmtpSession(_Session):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def _as_limit(most: int) -> int:
+    if isinstance(most, bool) or not isinstance(most, int) or most < 1:
+        raise errors.UsageError(f"max_messages: {most!r} is not a number from 1 on")
+    return most
 
 
 def _as_server(server: Server | str) -> Server:

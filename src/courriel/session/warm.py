@@ -32,10 +32,9 @@ class WarmSession(Warm, SmtpSession):
     """A session of a pool."""
 
     def __init__(self, pool: SmtpPool, credentials: Credentials | None, place: Place[SmtpSession]) -> None:
-        super().__init__(pool.server, credentials)
-        logins = self._dialogue.logins
-        self._dialogue = self._counting = Counting(pool.server, credentials)
-        self._counting.logins = logins
+        super().__init__(pool.server, credentials, transcript=pool.transcript_of_session())
+        self._converse_by(Counting(pool.server, credentials))
+        self._counting.count.most = pool.limits.messages
         self._pool = self._lender = pool
         self._place = place
 
@@ -102,10 +101,9 @@ class AsyncWarmSession(Warm, AsyncSmtpSession):
     """A session of a pool."""
 
     def __init__(self, pool: AsyncSmtpPool, credentials: Credentials | None, place: Place[AsyncSmtpSession]) -> None:
-        super().__init__(pool.server, credentials)
-        logins = self._dialogue.logins
-        self._dialogue = self._counting = Counting(pool.server, credentials)
-        self._counting.logins = logins
+        super().__init__(pool.server, credentials, transcript=pool.transcript_of_session())
+        self._converse_by(Counting(pool.server, credentials))
+        self._counting.count.most = pool.limits.messages
         self._pool = self._lender = pool
         self._place = place
 

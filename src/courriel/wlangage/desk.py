@@ -6,6 +6,7 @@ current context's own: each thread, and each asyncio task, has others.
 
 from __future__ import annotations
 
+import os
 import sys
 from _thread import RLock, allocate_lock, get_ident
 from collections.abc import Iterable
@@ -41,12 +42,20 @@ class Half(Protocol):
         """Bear other silences from now on."""
         ...
 
+    def renew_turn(self) -> None:
+        """Nobody has the turn, as in a process that was just forked."""
+        ...
+
 
 class OpenSession:
     """A session for sending that the program has opened. Threads that share it take their turns."""
 
     def __init__(self, smtp: SmtpSession) -> None:
         self.smtp = smtp
+        self.renew_turn()
+
+    def renew_turn(self) -> None:
+        """Nobody has the turn, as in a process that was just forked: the thread that had it is in the parent."""
         self.turn = RLock()
 
     def close(self) -> None:
@@ -79,6 +88,12 @@ class Desk:
         self._reading: dict[str, OpenMailbox] = {}
         self._open: WeakSet[Half] = WeakSet()
         self._lock = allocate_lock()
+
+    def after_fork(self) -> None:
+        """Free the locks that another thread of the parent may have held."""
+        self._lock = allocate_lock()
+        for half in list(self._open):
+            half.renew_turn()
 
     # Sessions.
 
@@ -172,6 +187,9 @@ class Desk:
 
 
 desk = Desk()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=desk.after_fork)
 
 _context: ContextVar[Context | None] = ContextVar("courriel_wlangage", default=None)
 

@@ -29,7 +29,7 @@ class OpenMailbox(ABC):
     """Which words its errors are told in."""
 
     def __init__(self) -> None:
-        self._turn = RLock()
+        self.renew_turn()
         self.current: int | None = None
         """The mail that was read last; None before the first, and when it was deleted."""
         self.found: Iterator[int] = iter(())
@@ -37,6 +37,10 @@ class OpenMailbox(ABC):
         self.shown: EmailVariable | None = None
         """The structure that it was read into."""
         self._place = 0
+
+    def renew_turn(self) -> None:
+        """Nobody has the turn, as in a process that was just forked: the thread that had it is in the parent."""
+        self._turn = RLock()
 
     def __enter__(self) -> None:
         self._turn.acquire()

@@ -152,9 +152,13 @@ def test_an_open_session_stays_open_for_those_who_await(theatre: Theatre) -> Non
 def test_a_session_of_the_other_colour_is_refused() -> None:
     server = Server("127.0.0.1", 1)
 
-    with pytest.raises(UsageError, match=r"send\(\) takes .* an open SmtpSession, and not AsyncSmtpSession"):
+    with pytest.raises(
+        UsageError, match=r"send\(\) takes .* an open SmtpSession or SmtpPool, and not AsyncSmtpSession"
+    ):
         courriel.send(READY, via=AsyncSmtpSession(server))  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match=r"asend\(\) takes .* an open AsyncSmtpSession, and not SmtpSession"):
+    with pytest.raises(
+        UsageError, match=r"asend\(\) takes .* an open AsyncSmtpSession or AsyncSmtpPool, and not SmtpSession"
+    ):
         awaited(READY, via=SmtpSession(server))
 
 

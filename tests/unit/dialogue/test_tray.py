@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from courriel import Envelope, errors
+from courriel.dialogue.session_limit import MessageCount
 from courriel.dialogue.tray import Parcel, Tray
 from courriel.model.content import Content
 from courriel.reply import Reply
@@ -14,7 +15,7 @@ CHUNKING = Abilities({"PIPELINING": "", "CHUNKING": ""})
 def test_what_is_begun_again_begins_without_a_word_of_the_session_before() -> None:
     """After a 421 nothing is in doubt: on the next session it is a message like any other."""
     parcel = Parcel(Envelope.of("ada@example.org", "bob@example.org"), Content((b"\r\n",), 2), "<1@example.org>")
-    tray = Tray(all_or_nothing=False)
+    tray = Tray(MessageCount(), all_or_nothing=False)
     tray.put(parcel)
     tray.begin()
     parcel.whole(CHUNKING)

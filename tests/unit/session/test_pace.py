@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from courriel import Fate, Outcome, Receipt, Reply, errors
-from courriel.session.pace import QUIET, Gait, Rate, Slots, asks_to_slow_down
+from courriel.session.pace import QUIET, Meter, Rate, Slots, Throttle, asks_to_slow_down
 
 MOMENTS = st.floats(0, 10_000)
 
@@ -28,31 +28,94 @@ def test_what_is_not_a_rate_is_refused(text: str) -> None:
         Rate.parse(text)
 
 
-def test_a_complaint_halves_the_sessions_and_widens_the_gap() -> None:
-    gait = Gait(8).slowed(begun=9, now=10, size=8)
+def test_the_first_complaint_halves_the_sessions_and_the_rate_there_was() -> None:
+    throttle = Throttle(8).slowed(begun=9, now=10, size=8, usual_gap=0.1)
 
-    assert (gait.sessions, gait.gap) == (4, 1)
+    assert (throttle.sessions, throttle.gap) == (4, 0.2)
+
+
+def test_the_first_gap_is_a_second_at_most_also_where_nobody_knows_the_rate() -> None:
+    assert Throttle(8).slowed(9, 10, 8).gap == 1
+    assert Throttle(8).slowed(9, 10, 8, usual_gap=30).gap == 1
 
 
 def test_complaints_about_what_was_begun_before_we_gave_way_are_one_complaint() -> None:
-    gait = Gait(8).slowed(begun=9, now=10, size=8)
+    throttle = Throttle(8).slowed(begun=9, now=10, size=8)
 
-    assert gait.slowed(begun=9.5, now=10.5, size=8) == gait
-    assert gait.slowed(begun=10.1, now=11, size=8).sessions == 2
+    assert throttle.slowed(begun=9.5, now=10.5, size=8) == throttle
+    again = throttle.slowed(begun=10.1, now=11, size=8)
+    assert (again.sessions, again.gap) == (2, 2)
 
 
-def test_a_quiet_minute_gives_one_session_back() -> None:
-    gait = Gait(4).slowed(begun=0, now=0, size=4)
+def test_after_one_complaint_the_rate_is_the_usual_one_in_some_seconds() -> None:
+    throttle = Throttle(4).slowed(begun=0, now=0, size=4, usual_gap=0.1)
 
-    assert gait.now(QUIET - 1, 4).sessions == 2
-    assert gait.now(QUIET, 4).sessions == 3
-    assert gait.now(QUIET * 2, 4).sessions == 4
-    assert gait.now(QUIET * 20, 4) == Gait(4)
+    assert throttle.now(QUIET - 1, 4).sessions == 2
+    assert (throttle.now(QUIET, 4).sessions, throttle.now(QUIET, 4).gap) == (3, 0)
+    assert throttle.now(QUIET * 2, 4).sessions == 4
+    assert throttle.now(QUIET * 2, 4).recovered
+
+
+def test_a_server_that_complains_again_soon_is_given_longer_and_later_is_given_as_little_as_at_first() -> None:
+    first = Throttle(4).slowed(0, 0, 4, usual_gap=0.1)
+    recovered = first.now(QUIET * 2, 4)
+
+    soon = recovered.slowed(20, 20, 4, usual_gap=0.1)
+    late = recovered.slowed(200, 200, 4, usual_gap=0.1)
+
+    assert (soon.quiet, late.quiet) == (QUIET * 2, QUIET)
+
+
+def test_however_often_it_complains_a_stretch_of_recovery_is_a_minute_at_most() -> None:
+    throttle = Throttle(4)
+    for now in range(1, 100):
+        throttle = throttle.slowed(now, now, 4)
+
+    assert (throttle.sessions, throttle.gap, throttle.quiet) == (1, 60, 60)
+    assert throttle.now(100 + 3600, 4).recovered
+
+
+def test_the_rate_is_measured_over_the_last_seconds() -> None:
+    meter = Meter()
+    assert meter.gap(0) is None
+
+    for tenth in range(100):
+        meter.count(tenth / 10)
+
+    assert meter.gap(10) == pytest.approx(0.1)
+    assert meter.gap(1000) is None
+
+
+def test_an_old_rate_is_forgotten() -> None:
+    meter = Meter()
+    for tenth in range(100):
+        meter.count(tenth / 10)
+    for second in range(100, 110):
+        meter.count(second)
+
+    assert meter.gap(110) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("complaint", [(None), (50.0)])
+def test_ten_mails_a_second_are_still_sent_after_one_complaint(complaint: float | None) -> None:
+    """An offered load on a clock of our own: how long does a mail wait for its moment?"""
+    throttle, meter, slots, waits = Throttle(4), Meter(), Slots(None), []
+    for tenth in range(1200):
+        now = tenth / 10
+        throttle = throttle.now(now, 4)
+        moment = now if throttle.recovered else slots.reserve(max(now, throttle.since + throttle.gap), throttle.gap)
+        waits.append(moment - now)
+        meter.count(now)
+        if now == complaint:
+            throttle = throttle.slowed(now, now, 4, meter.gap(now))
+
+    assert max(waits) == 0 if complaint is None else 0 < max(waits) < 5
+    assert max(waits[800:]) == 0
 
 
 @given(st.integers(1, 64), st.lists(st.tuples(st.floats(0, 300), st.booleans()), max_size=60))
 def test_however_often_it_complains_something_still_goes(size: int, story: list[tuple[float, bool]]) -> None:
-    gait, now = Gait(size), 0.0
+    gait, now = Throttle(size), 0.0
 
     for passed, complains in story:
         now += passed
@@ -116,7 +179,14 @@ def refusal(code: int, text: str, stage: errors.Stage = "sender") -> errors.Refu
         (refusal(421, "4.4.2 timeout exceeded"), False),
         (refusal(432, "4.3.2 Concurrent connections limit exceeded"), True),
         (refusal(451, "4.7.0 Temporarily deferred"), True),
-        (refusal(452, "4.3.2 System not accepting network messages"), True),
+        (refusal(452, "4.3.2 System not accepting network messages"), False),
+        (refusal(421, "4.3.2 Service shutting down", "message"), False),
+        (refusal(421, "4.3.0 Temporary system problem"), False),
+        (refusal(421, "Service closing transmission channel"), False),
+        (refusal(421, "4.3.2 All server ports are busy", "greeting"), True),
+        (refusal(421, "4.3.2 too many connections"), True),
+        (refusal(421, "come back later"), True),
+        (refusal(421, "4.7.66 no"), True),
         (refusal(450, "too many messages, slow down"), True),
         (refusal(451, "4.7.1 Greylisted for 5 minutes", "recipient"), False),
         (refusal(450, "4.2.1 The user is receiving mail too quickly", "recipient"), False),

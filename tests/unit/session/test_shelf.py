@@ -322,7 +322,7 @@ def test_who_finds_no_room_for_one_more_waits_for_those_that_work_at_the_head_of
     assert shelf.serve(0.2) == [crowded]
     assert crowded.place is place
     assert not later.decided
-    assert shelf.gait(0.2).sessions == 1
+    assert shelf.throttle(0.2).sessions == 1
 
 
 def test_a_complaint_lets_go_of_what_rests_beyond_the_half() -> None:
