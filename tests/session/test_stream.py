@@ -39,6 +39,7 @@ class World:
     resets_itself: bool = True
     cut: int = 10_000
     opens: bool = True
+    throws_away: bool = False  # whatever stands behind the end of a message, and answers 503
     taken: list[tuple[int, tuple[str, ...], bytes]] = field(default_factory=list)
     connections: int = 0
 
@@ -114,6 +115,10 @@ class World:
                 del self.heard[: len(body) + 3]
                 self.content = None
                 self.judge(body.replace(b"\r\n..", b"\r\n."))
+                if self.throws_away:
+                    for _ in range(self.heard.count(b"\r\n")):
+                        self.say("503 pipelined after the end of data")
+                    self.heard.clear()
                 continue
             line, found, rest = self.heard.partition(b"\r\n")
             if not found:
@@ -258,6 +263,7 @@ worlds = some.builds(
     pipelining=some.booleans(),
     resets_itself=some.booleans(),
     cut=some.sampled_from([1, 2, 7, 40, 10_000]),
+    throws_away=some.booleans(),
 )
 
 

@@ -8,6 +8,7 @@ from courriel import errors
 from courriel.dialogue import opening, whole
 from courriel.dialogue.exchange import CLOSING, Exchange
 from courriel.dialogue.flow import Asking, Connect, Flow, HangUp, Send
+from courriel.dialogue.server_facts import OwnFacts
 from courriel.dialogue.talk import closed
 from courriel.dialogue.transaction import VERDICT, Burst, Transaction
 from courriel.errors import Stage
@@ -25,6 +26,7 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from courriel.dialogue.login_rule import LoginMemory
+    from courriel.dialogue.server_facts import ServerFacts
 
 _UNKNOWN_COMMAND = (500, 502)
 _BLOCK = 64 * 1024  # octets of content put on the line at a time
@@ -38,9 +40,12 @@ class SmtpDialogue:
     as often as wished, then `close`. What was learnt on the way stands in the attributes.
     """
 
-    def __init__(self, server: Server, credentials: Credentials | None = None) -> None:
+    def __init__(
+        self, server: Server, credentials: Credentials | None = None, facts: ServerFacts | None = None
+    ) -> None:
         self.server = server
         self.credentials = credentials
+        self.facts: ServerFacts = facts if facts is not None else OwnFacts()
         self._learn({})
         self.greeting = ""
         self.secured = False
@@ -187,7 +192,7 @@ class SmtpDialogue:
         except errors.Refused as refusal:
             refusal.message_id = transaction.message_id
             if refusal.session_usable:
-                yield from self.start_afresh(refusal)
+                _ = yield from self.start_afresh(refusal)
             raise
         except errors.CourrielError as broken:
             broken.message_id = transaction.message_id
@@ -328,15 +333,19 @@ class SmtpDialogue:
         word = self._judge(best, 2, "message", transaction.message_refused)
         return transaction.receipt(word, verdicts, self.name, notes)
 
-    def start_afresh(self, refusal: errors.Refused) -> Flow[None]:
-        """Leave the transaction, the refusal stays the news; who does not know RSET has none to leave (B14)."""
+    def start_afresh(self, refusal: errors.Refused) -> Flow[bool]:
+        """Leave the transaction, the refusal stays the news; who does not know RSET has none to leave (B14).
+
+        Says whether the server agreed, by 250.
+        """
         try:
             reply = yield from self.exchange.ask("sender", wire.command("RSET"))
         except errors.CourrielError:
             refusal.session_usable = False
-        else:
-            # Any other answer may belong to the command before: the next message must not be judged by it (scar 1).
-            refusal.session_usable = reply.kind == 2 or reply.code in _UNKNOWN_COMMAND
+            return False
+        # Any other answer may belong to the command before: the next message must not be judged by it (scar 1).
+        refusal.session_usable = reply.kind == 2 or reply.code in _UNKNOWN_COMMAND
+        return reply.kind == 2
 
     # Words that every part needs.
 

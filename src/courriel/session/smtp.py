@@ -39,16 +39,15 @@ class _Session(Known):
     def __init__(self, server: Server, credentials: Credentials | None, line: blocking.Line | awaiting.Line) -> None:
         from courriel.dialogue.smtp import SmtpDialogue  # noqa: PLC0415
         from courriel.session.outgoing import made_ready  # noqa: PLC0415 - kept, since each `send` would feel its import
+        from courriel.session.server_memory import of as facts_of  # noqa: PLC0415
 
         check_credentials(credentials)
         self.server = server
         self._known = line
         self._made_ready = made_ready
-        self._dialogue = SmtpDialogue(server, credentials)
-        if credentials is not None:
-            from courriel.session import server_memory  # noqa: PLC0415 - many a line needs no login
-
-            self._dialogue.logins = server_memory.of(server)
+        facts = facts_of(server)
+        self._dialogue = SmtpDialogue(server, credentials, facts)
+        self._dialogue.logins = facts
 
     def _talk_of(self) -> SmtpDialogue:
         return self._dialogue

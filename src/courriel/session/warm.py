@@ -34,7 +34,7 @@ class WarmSession(Warm, SmtpSession):
     def __init__(self, pool: SmtpPool, credentials: Credentials | None, place: Place[SmtpSession]) -> None:
         super().__init__(pool.server, credentials)
         logins = self._dialogue.logins
-        self._dialogue = self._counting = Counting(pool.server, credentials)
+        self._dialogue = self._counting = Counting(pool.server, credentials, self._dialogue.facts)
         self._counting.logins = logins
         self._pool = self._lender = pool
         self._place = place
@@ -104,7 +104,7 @@ class AsyncWarmSession(Warm, AsyncSmtpSession):
     def __init__(self, pool: AsyncSmtpPool, credentials: Credentials | None, place: Place[AsyncSmtpSession]) -> None:
         super().__init__(pool.server, credentials)
         logins = self._dialogue.logins
-        self._dialogue = self._counting = Counting(pool.server, credentials)
+        self._dialogue = self._counting = Counting(pool.server, credentials, self._dialogue.facts)
         self._counting.logins = logins
         self._pool = self._lender = pool
         self._place = place
