@@ -79,6 +79,10 @@ def send(message: Sendable | None = None, *, via: WayOut | SmtpSession = None, *
     `from` of the way out is its sender when none is given. With a message, `sender` and `to` replace those of its
     envelope. `on_refused`, `notify`, `ret`, `envid` and `require_tls` are those of `SmtpSession.send`, and so are the
     errors; InvalidUrl and UsageError for `via` besides.
+
+    How long it may take: `?timeout=10` bounds the opening (connecting, TLS, greeting, login) and then the silence before
+    each answer; `?total=30` bounds the whole call, which is what a web request wants. Without them a server that is
+    silent for as long as it may at every moment holds the caller for some forty minutes (`Timeouts`).
     """
     from courriel.delivery.route import Route
 
@@ -92,7 +96,9 @@ def send(message: Sendable | None = None, *, via: WayOut | SmtpSession = None, *
     from courriel.session.smtp import SmtpSession
 
     try:
-        with SmtpSession(route.server, route.credentials()) as session:
+        session = SmtpSession(route.server, route.credentials())
+        session.count_as_one_call()
+        with session:
             return _send(session, sending)
     except errors.CourrielError as error:
         route.blame(error)
@@ -124,7 +130,9 @@ async def asend(
         credentials = await to_thread(route.credentials)
         if isinstance(credentials, TokenSource):
             credentials = _in_a_thread(credentials, route)
-        async with AsyncSmtpSession(route.server, credentials) as session:
+        session = AsyncSmtpSession(route.server, credentials)
+        session.count_as_one_call()
+        async with session:
             return await _asend(session, sending)
     except errors.CourrielError as error:
         route.blame(error)

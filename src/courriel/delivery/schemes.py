@@ -54,6 +54,7 @@ SERVER_OPTIONS = (
     *TLS_OPTIONS,
     "timeout",
     "connect_timeout",
+    "total",
     "ehlo",
     "auth",
     "user",
@@ -61,9 +62,10 @@ SERVER_OPTIONS = (
     "from",
     "allow_clear_credentials",
     "binary",
+    "chunking",
 )
 """In the order in which a URL is written back."""
-READING_OPTIONS = tuple(name for name in SERVER_OPTIONS if name not in ("ehlo", "from", "binary"))
+READING_OPTIONS = tuple(name for name in SERVER_OPTIONS if name not in ("ehlo", "from", "binary", "chunking"))
 SEVERAL = ("ca", "pin")
 LATER_OPTIONS = {
     "pool": "pool= (several connections) is not there yet; each send opens its own",

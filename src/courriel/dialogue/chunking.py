@@ -69,7 +69,8 @@ class Chunking:
         return b"".join(batch)
 
     def _goes_alone(self, parcel: Parcel) -> bool:
-        return parcel.content.size > _LARGE or parcel.apart
+        taken = self._dialogue.facts.bdat_taken and not parcel.bdat_refused
+        return parcel.content.size > _LARGE or parcel.apart or not taken
 
     def _hear(self, enough: int) -> Flow[None]:
         """Hear of the oldest until no more than `enough` are in flight, and of those that are answered anyway."""
@@ -93,7 +94,22 @@ class Chunking:
             raise
         self._may_be_open = not isinstance(outcome, Receipt)
         self._in_flight -= parcel.content.size
+        if isinstance(outcome, errors.MessageRefused) and self._dialogue.note_bdat_refused(parcel, outcome):
+            self._part_over_bdat(parcel, outcome)
         self._tray.settle(parcel, outcome)
+
+    def _part_over_bdat(self, parcel: Parcel, refused: errors.MessageRefused) -> None:
+        """A server that took BDAT before refuses it. This message goes by DATA, on a new session; what is answered
+        behind may be answers to lines of it, so that the others in flight are in doubt."""
+        if parcel.withdrawn:
+            self._tray.settle(parcel, refused)
+        else:
+            self._tray.put_back(parcel)
+        raise errors.ConnectionFailed(
+            f"the session was ended, because the server refused BDAT: {refused}",
+            stage="message",
+            hint_id="SESSION-LOST",
+        ) from refused
 
     def _close_what_may_be_open(self) -> Flow[None]:
         """Whole messages say RSET themselves; who comes after them in another way must not be refused for them."""

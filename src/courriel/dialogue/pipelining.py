@@ -2,9 +2,9 @@
 Many messages by pipelining: the end of one leaves together with the envelope of the next (RFC 2920 3.1).
 
 Some servers throw away whatever stands behind the end of a message, because it might have been smuggled in, and answer
-503 to each command of it (Haraka, GHSA-rp4q-8m6x-c43c). What we said there was said too early, and is no refusal: once RSET is
-answered 250 the message is handed over again, once, on the same session, and from then on nothing is said behind the
-end of a message to this server.
+503 to each command of it (Haraka, GHSA-rp4q-8m6x-c43c). What we said there was said too early, and is no refusal: once
+RSET is answered 250 the message is handed over again, once, on the same session, and from then on nothing is said
+behind the end of a message to this server.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ from collections.abc import Sequence
 from courriel import errors
 from courriel.dialogue.exchange import CLOSING
 from courriel.dialogue.flow import Flow, HangUp
-from courriel.dialogue.smtp import SmtpDialogue
+from courriel.dialogue.smtp import BDAT_REFUSED, SmtpDialogue
 from courriel.dialogue.talk import closed
 from courriel.dialogue.transaction import Burst
 from courriel.dialogue.tray import Parcel, Tray
 from courriel.reply import Reply
-
 
 _MOST_BEHIND_END = 8 * 1024
 """Octets: a server that throws them away may hang up on more, and the message before would be in doubt."""
@@ -153,6 +152,9 @@ class LockStep:
         try:
             self._tray.settle(parcel, (yield from self._dialogue.hand_over(parcel)))
         except (errors.Refused, errors.UsageError, errors.NotSupported) as failed:
+            if failed.hint_id == BDAT_REFUSED and not parcel.withdrawn:
+                self._tray.put_back(parcel)
+                raise
             self._tray.settle(parcel, failed)
             if not failed.session_usable:
                 raise

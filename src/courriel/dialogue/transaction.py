@@ -62,6 +62,10 @@ class Transaction:
     """Whether everything was accepted without a murmur, and the content is waited for."""
     length = b""
     """The command that says the length of the content (BDAT), where no dot ends it."""
+    ahead = 0
+    """Octets of the content that have left before it, as a first chunk."""
+    bdat_refused = False
+    """By a server that does not know BDAT although it offers it: this message goes by DATA."""
     verdict: Reply | None = None
     """On a message that left with its envelope."""
     dot_sent = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from courriel import errors
 from courriel.dialogue.exchange import CLOSING
@@ -13,6 +13,7 @@ from courriel.model.content import Content
 from courriel.model.envelope import Envelope
 from courriel.model.receipt import Receipt
 from courriel.reply import Reply
+from courriel.wire.abilities import Abilities
 
 TYPE_CHECKING = False
 
@@ -41,6 +42,8 @@ class Parcel(Transaction):
     all_or_nothing = False
     result: Result | None = None
     tries = 0
+    rewrite: Callable[[Abilities], Content] | None = None
+    """Makes the content anew, where files as they are (BINARYMIME) cannot leave as they are after all."""
     withdrawn = False
     """By its sender: it is not begun, nor begun again."""
     behind_end = False
@@ -56,6 +59,7 @@ class Parcel(Transaction):
     def start_over(self) -> None:
         """Nothing that a server said of it counts any more: it is begun again."""
         self.sender = self.door = None
+        self.length, self.ahead = b"", 0
         self.dot_sent = self.door_is_open = self.behind_end = False
         self._answers, self._all_accepted = (), True
 
@@ -111,7 +115,10 @@ class Tray:
         return parcel
 
     def put_back(self, parcel: Parcel) -> None:
-        """It has begun, nothing of its content has left, and it is the next to begin once more; this try is not counted."""
+        """It has begun, nothing of its content can be delivered, and it is the next to begin once more.
+
+        This try is not counted.
+        """
         self.begun.remove(parcel)
         parcel.start_over()
         parcel.tries -= 1

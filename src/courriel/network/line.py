@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 PROBING = 5  # seconds that a look at how a port begins may take
 _NEVER = float("inf")
 _LIVELY = 5  # seconds of silence after which nobody knows any more; the hastiest servers hang up after ten (scar 16)
+_AS_GOOD_AS = 0.1  # seconds that connecting took, when the whole opening has no more than a stage
+_OPENING = ("connect", "secure", "greeting", "hello", "authenticate")
 _ROUNDED = 0.005  # seconds by which a wait may end too early: the kernel counts in milliseconds
 
 
@@ -55,6 +57,10 @@ class Clock:
     def __init__(self, server: Server) -> None:
         self._server, self._timeouts = server, server.timeouts
         self._deadline = float("inf")
+        self._call_ends = float("inf")  # the deadline once the session is open
+        self._opening = False  # the deadline is that of an opening
+        self._greets = False  # the limit of the greeting runs
+        self._one_call = False
         self._patience = _NEVER  # until a reply is waited for on this line
         self._heard = float("-inf")
 
@@ -64,15 +70,39 @@ class Clock:
 
     def start_call(self) -> None:
         """A call begins: from now on its total deadline runs."""
-        total = self._server.timeouts.total
-        self._deadline = monotonic() + total if total else float("inf")
+        if not self._one_call or self._call_ends == float("inf"):
+            total = self._server.timeouts.total
+            self._call_ends = monotonic() + total if total else float("inf")
+        self._deadline, self._opening = self._call_ends, False
+
+    def count_as_one_call(self) -> None:
+        """From the next call on all of them have one total deadline together."""
+        self._one_call, self._call_ends = True, float("inf")
 
     def for_connecting(self) -> float:
-        """The moment (monotonic) at which connecting is given up."""
-        return min(monotonic() + self._server.timeouts.connect, self._deadline)
+        """The moment (monotonic) at which connecting is given up. An opening begins, and its deadline runs."""
+        now, timeouts = monotonic(), self._server.timeouts
+        self._deadline, self._greets = self._call_ends, False
+        self._opening = timeouts.opening is not None and now + timeouts.opening < self._call_ends
+        if self._opening and timeouts.opening is not None:
+            self._deadline = now + timeouts.opening
+        return min(now + timeouts.connect, self._deadline)
+
+    def for_greeting(self, seconds: float) -> float:
+        """So many seconds of the limit of the greeting, which begins now and goes on when the greeting is heard."""
+        if not self._greets:
+            self._greets, self._patience = True, monotonic() + self._timeouts.greeting
+        return self.at_most(seconds)
+
+    def for_probe(self, stage: Stage) -> float:
+        """Seconds that a look at how the port begins may take; 0 when there are none left."""
+        now = monotonic()
+        left = self._patience - now if self._greets else self._timeouts.of(stage)
+        return max(0.0, min(PROBING, left, self._deadline - now))
 
     def for_stage(self, stage: Stage) -> float:
         """Seconds that may pass in silence now. Raises TimeoutError when there are none left."""
+        self._end_opening_at(stage)
         return _some_left(min(self._server.timeouts.of(stage), self._deadline - monotonic()))
 
     def at_most(self, seconds: float) -> float:
@@ -82,11 +112,13 @@ class Clock:
     def for_reply(self, stage: Stage, more: bool) -> float:
         """The same, for a reply: when one has begun to arrive (`more`), its limit goes on and does not start anew."""
         self._heard = now = monotonic()
-        if not more or self._patience == _NEVER:
+        runs = more or (stage == "greeting" and self._greets)
+        if not runs or self._patience == _NEVER:
             limit: float = getattr(self._timeouts, stage)
             self._patience = now + limit
             if self._patience <= self._deadline:
                 return limit
+        self._end_opening_at(stage)
         return _some_left(min(self._deadline, self._patience) - now)
 
     def rested(self) -> bool:
@@ -95,17 +127,29 @@ class Clock:
 
     def explain(self, broken: OSError, stage: Stage) -> errors.CourrielError:
         """What broke, as an error of ours with the original as its cause."""
-        total = self._server.timeouts.total
+        timeouts = self._server.timeouts
         error: errors.CourrielError
+        over = monotonic() >= self._deadline - _ROUNDED
         if not isinstance(broken, TimeoutError):
             error = translate(broken, self._server, stage)
-        elif total is not None and monotonic() >= self._deadline - _ROUNDED:
-            error = overdue(self._server, stage, total)
+        elif over and self._opening and timeouts.opening is not None and not self._own_limit_is_over(stage):
+            error = overdue(self._server, stage, timeouts.opening, "opening a session with")
+        elif over and not self._opening and timeouts.total is not None:
+            error = overdue(self._server, stage, timeouts.total, "the whole call to")
         else:
             tried = str(broken) if isinstance(broken, Unreached) else ""
             error = silent(self._server, stage, self._server.timeouts.of(stage), tried)
         error.__cause__ = broken
         return error
+
+    def _end_opening_at(self, stage: Stage) -> None:
+        """The deadline of an opening holds no more once something else is said."""
+        if self._opening and stage not in _OPENING:
+            self._opening, self._deadline = False, self._call_ends
+
+    def _own_limit_is_over(self, stage: Stage) -> bool:
+        """Whether silence at this stage alone has lasted as long as it may, as good as."""
+        return stage == "connect" or self._patience - self._deadline < _AS_GOOD_AS
 
 
 def refuse_if_broken(broken: bool, server: Server) -> None:
