@@ -80,8 +80,8 @@ def send(message: Sendable | None = None, *, via: WayOut | SmtpSession = None, *
     envelope. `on_refused`, `notify`, `ret`, `envid` and `require_tls` are those of `SmtpSession.send`, and so are the
     errors; InvalidUrl and UsageError for `via` besides.
 
-    How long it may take: `?timeout=10` bounds the opening (connecting, TLS, greeting, login) and then the silence before
-    each answer; `?total=30` bounds the whole call, which is what a web request wants. Without them a server that is
+    How long it may take: `?timeout=10` bounds the opening (connecting, TLS, greeting, login) and then the silence
+    before each answer; `?total=30` bounds the whole call, which is what a web request wants. Without them a server that is
     silent for as long as it may at every moment holds the caller for some forty minutes (`Timeouts`).
     """
     from courriel.delivery.route import Route
@@ -89,6 +89,7 @@ def send(message: Sendable | None = None, *, via: WayOut | SmtpSession = None, *
     if via is not None and not isinstance(via, str | Route | Server):
         return _by_session(via, message, fields)
     route = _route(via)
+    del via  # it may hold a password, and frames are kept by what collects errors
     sending = _made(message, fields, route)
     if route.server is None:
         return _keep(route, sending)
@@ -120,6 +121,7 @@ async def asend(
         return await _asend_by_session(via, message, fields)
 
     route = await to_thread(_route, via)
+    del via
     sending = _made(message, fields, route)
     if route.server is None:
         return await to_thread(_keep, route, sending)

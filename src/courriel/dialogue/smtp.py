@@ -74,7 +74,9 @@ class SmtpDialogue:
             yield from self._start_tls()
             yield from self._introduce(name)
         if self.credentials is not None:
-            yield from self._log_in(self.credentials)
+            from courriel.dialogue.login_replies import discreetly  # noqa: PLC0415 - many a line needs no login
+
+            yield from discreetly(self._log_in(self.credentials))
         if self.secured:
             yield from opening.remember(self.mechanism)
 

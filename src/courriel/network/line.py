@@ -163,14 +163,29 @@ def refuse_if_broken(broken: bool, server: Server) -> None:
 def keep_line(error: BaseException, server: Server, *, opening: bool) -> bool:
     """Whether the line is still good after this error, which is told whose line it was.
 
-    A session that could not be opened is no session: nobody holds it who could close it.
+    A session that could not be opened is no session: nobody holds it who could close it. The frames of its traceback,
+    which held a password or a token, hold nothing any more: what collects errors keeps the locals of frames.
     """
+    if opening or getattr(error, "stage", "") == "authenticate":
+        _clear_frames(error)
     if not isinstance(error, errors.CourrielError):
         return False
     error.server = error.server or str(server)
     error.protocol = server.dialect.value
     error.session_usable = error.session_usable and not opening
     return error.session_usable
+
+
+def _clear_frames(error: BaseException) -> None:
+    """Empty the frames that this error, and whatever caused it, came through; those that still run are left alone."""
+    from traceback import clear_frames  # noqa: PLC0415 - only where a session could not be opened
+
+    link: BaseException | None = error
+    for _ in range(10):
+        if link is None:
+            return
+        clear_frames(link.__traceback__)
+        link = link.__cause__ or link.__context__
 
 
 def prepared_tls(server: Server) -> ssl.SSLContext:

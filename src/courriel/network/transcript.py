@@ -8,6 +8,7 @@ from time import monotonic
 
 from courriel.dialogue.flow import Ask, Send
 from courriel.errors import Stage
+from courriel.expressions import expression
 from courriel.values import dataclass
 
 TYPE_CHECKING = False
@@ -15,6 +16,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
+    from courriel.dialogue.login_replies import SaidAtLogin
+
+_CODE = expression(r"\d{3}[ -]|[+-][A-Z]+ |[a-z]?\d+ (?:OK|NO|BAD) ")
 _LONGEST = 2000  # characters of one entry
 
 
@@ -42,9 +46,11 @@ class Transcript:
         self._lines: deque[Line] = deque(maxlen=limit)
         self._began = monotonic()
         self._begun = b""  # a line of the server that has not ended yet
+        self._login: SaidAtLogin | None = None  # while one goes on: its secrets, which a server may repeat
 
     def sent(self, want: Send | Ask) -> None:
         """The client said this."""
+        self.note_login(want)
         if want.secret:
             self.write("C", "(not shown: a secret)")
         elif want.words or (want.stage in ("data", "message") and not _is_short_command(want.data)):
@@ -61,17 +67,25 @@ class Transcript:
             return
         *whole, self._begun = (self._begun + data).split(b"\n")
         for line in whole:
-            self.write("S", _shown(line.rstrip(b"\r")))
+            self.write_heard(_shown(line.rstrip(b"\r")))
         if len(self._begun) > _LONGEST:
-            self.write("S", _shown(self._begun))
+            self.write_heard(_shown(self._begun))
             self._begun = b""
 
     def noted(self, text: str) -> None:
         """Something happened that nobody said: connected, secured, hung up."""
         if self._begun:
-            self.write("S", _shown(self._begun))
+            self.write_heard(_shown(self._begun))
             self._begun = b""
+        self._login = None
         self.write("*", text)
+
+    def write_heard(self, text: str) -> None:
+        """Write down a line of the server, but for one that repeats a login: of that, what it begins with."""
+        if self._login is not None and self._login.repeated_in(text):
+            code = _CODE.match(text)
+            text = f"{code[0] if code else ''}(not shown: it repeats the login)"
+        self.write("S", text)
 
     def __iter__(self) -> Iterator[Line]:
         return iter(tuple(self._lines))
@@ -81,6 +95,17 @@ class Transcript:
 
     def __str__(self) -> str:
         return "\n".join(map(str, self))
+
+    def note_login(self, want: Send | Ask) -> None:
+        """Keep what is said at a login for as long as that goes on; giving a mechanism up ("*") does not end it."""
+        if want.secret:
+            if self._login is None:
+                from courriel.dialogue.login_replies import SaidAtLogin  # noqa: PLC0415 - many a line needs no login
+
+                self._login = SaidAtLogin()
+            self._login.add(want.data)
+        elif self._login is not None and want.data != b"*\r\n":
+            self._login = None
 
     def _write_lines(self, commands: bytes) -> None:
         for line in commands.splitlines():
