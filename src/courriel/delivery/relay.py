@@ -81,8 +81,8 @@ def send(message: Sendable | None = None, *, via: WayOut | SmtpSession = None, *
     errors; InvalidUrl and UsageError for `via` besides.
 
     How long it may take: `?timeout=10` bounds the opening (connecting, TLS, greeting, login) and then the silence
-    before each answer; `?total=30` bounds the whole call, which is what a web request wants. Without them a server that is
-    silent for as long as it may at every moment holds the caller for some forty minutes (`Timeouts`).
+    before each answer; `?total=30` bounds the whole call, which is what a web request wants. Without them a server that
+    is silent for as long as it may at every moment holds the caller for some forty minutes (`Timeouts`).
     """
     from courriel.delivery.route import Route
 
