@@ -253,3 +253,13 @@ def test_any_secret_is_found_as_it_was_said_and_decoded(secret: str, how: str, a
     if how == "PLAIN":
         assert said.repeated_in(f"{around}{encoded}{around}")
     assert line not in repr(said)
+
+
+@pytest.mark.parametrize("text", ["535 no such user or wrong password", "-ERR Wrong login"])
+def test_a_password_that_is_a_word_of_any_refusal_does_not_hide_it(text: str) -> None:
+    said = SaidAtLogin()
+    said.add(b"PASS wrong\r\n")
+
+    assert not said.repeated_in(text)
+    assert said.repeated_in("500 what is PASS wrong")
+    assert said.repeated_in("500 PLAIN \\x00ada\\x00wrong")

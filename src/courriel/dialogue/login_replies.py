@@ -33,6 +33,26 @@ _WORTH_ENCODING = 4  # octets; the code of fewer stands in any text
 _COUNTED = re.compile(r"\{\d+\+?\}$")
 _STRINGS = re.compile(r'"((?:[^"\\]|\\.)*)"|(\S+)')
 _RESPONSE_CODE = re.compile(r"\[[A-Za-z0-9/-]{1,40}\]")
+_ORDINARY = frozenset(
+    [
+        "account",
+        "authentication",
+        "bad",
+        "credentials",
+        "denied",
+        "error",
+        "failed",
+        "incorrect",
+        "invalid",
+        "login",
+        "password",
+        "user",
+        "username",
+        "wrong",
+    ]
+)
+"""Words of any refusal: as a password they are repeated only where a command or a quote stands around them."""
+_BEFORE_SECRETS = ("pass ", '"', "'", "=", "<", "[", "(", "\0", "\\x00")
 _HARMLESS = ("EXTERNAL",)  # mechanisms that say a name and prove nothing by words
 
 
@@ -56,9 +76,12 @@ class SaidAtLogin:
     def add_secret(self, secret: str) -> None:
         """Take in a secret as such, in the forms that a server may make of it."""
         octets = secret.encode("utf-8", "surrogatepass")
-        self._add_form(secret)
-        self._add_form(printable(octets))
-        self._add_form(printable(secret.encode("latin-1", "replace")))
+        if secret.casefold() in _ORDINARY:
+            self._short.update(before + secret.casefold() for before in _BEFORE_SECRETS)
+        else:
+            self._add_form(secret)
+            self._add_form(printable(octets))
+            self._add_form(printable(secret.encode("latin-1", "replace")))
         if len(octets) < _WORTH_ENCODING:
             return
         self._add_form(octets.hex())
