@@ -347,7 +347,7 @@ def test_every_mail_of_an_outbox_arrives(tmp_path: object) -> None:
 
 @in_both_colours
 def test_files_as_they_are_are_written_in_base64_after_all(send: object) -> None:
-    binary = [mail(number).attach_data(b"\0\r\n\xff" * 100, "odd.bin") for number in range(3)]
+    binary = [mail(number).with_data(b"\0\r\n\xff" * 100, "odd.bin") for number in range(3)]
     with stranger(does_not_know_bdat) as server:
         results = send(Server("127.0.0.1", server.port, Security.NONE, binary=True), binary)  # type: ignore[operator]
 
@@ -356,7 +356,7 @@ def test_files_as_they_are_are_written_in_base64_after_all(send: object) -> None
 
 @pytest.mark.parametrize("colour", [SmtpSession, AsyncSmtpSession])
 def test_one_message_with_files_as_they_are_is_written_in_base64_after_all(colour: type) -> None:
-    binary = mail(1).attach_data(b"\0\r\n\xff" * 100, "odd.bin")
+    binary = mail(1).with_data(b"\0\r\n\xff" * 100, "odd.bin")
 
     async def awaited(server: Server) -> Receipt:
         async with AsyncSmtpSession(server) as session:

@@ -229,7 +229,8 @@ def _conceal_one(error: errors.CourrielError, said: SaidAtLogin) -> None:
         return
     if error.reply is not None:
         error.reply = _codes_of(error.reply)
-        error.args = (f"{error.reply} ({NOT_SHOWN})",)
+        tried = getattr(error, "tried", ())
+        error.args = (f"{error.reply} ({NOT_SHOWN})" + (f" (tried {', '.join(tried)})" if len(tried) > 1 else ""),)
     else:
         error.args = (f"the server said something, and {NOT_SHOWN}",)
     if notes := getattr(error, "__notes__", None):
