@@ -43,15 +43,15 @@ class Pipelining:
     def _take_a_step(self) -> Flow[None]:
         """The content of the one whose door is open leaves with the envelope of the next; then both are heard of."""
         current, self._open = self._open, None
-        alone = current is not None and not self._facts.pipeline_after_end
-        following, bursts = (None, []) if alone else self._announcement()
-        said = bursts[0].octets if bursts else b""
-        behind = said if current is not None and len(said) <= _MOST_BEHIND_END else b""
+        if current is None or self._facts.pipeline_after_end:
+            following, bursts = self._announcement()
+        else:
+            following, bursts = None, []
+        said, behind, also = bursts[0].octets if bursts else b"", b"", 0
         heard: Sequence[Reply] = ()
         if current is not None:
-            also = 0
-            if following is not None and behind:
-                following.behind_end, also = True, len(bursts[0].stages)
+            if following is not None and len(said) <= _MOST_BEHIND_END:
+                following.behind_end, behind, also = True, said, len(bursts[0].stages)
             try:
                 end = yield from self._dialogue.pour(current)
                 verdict, *heard = yield from self._dialogue.finish(current, end + behind, also=also)
@@ -94,8 +94,12 @@ class Pipelining:
         try:
             following.note(first.stages, heard or (yield from self._exchange.hear_all(first.stages)))
         finally:
-            if too_early := following.said_too_early:
+            too_early = None if following.door_is_open else following.said_too_early
+            if too_early:
                 self._facts.pipeline_after_end = False
+        if following.door_is_open:
+            self._open = following  # as nearly every message goes
+            return
         if too_early and not (following.handed_over_again or following.withdrawn):
             yield from self._hand_over_again(following, too_early)
             return
