@@ -25,7 +25,7 @@ from courriel import (
 )  # fmt: skip
 from courriel.dialogue.tray import Result
 from courriel.model.content import Content
-from courriel.session import many
+from courriel.session import many, server_memory
 from courriel.session.outgoing import Outgoing
 
 PEOPLE = [f"r{number}@example.org" for number in range(50)]
@@ -260,6 +260,7 @@ class Talker:
 def test_a_server_that_must_be_read_while_we_write_is_read(send: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else both sides wait for the other to read, for ever."""
     with Talker() as talker:
+        server_memory.of(talker.server).bdat_taken = True
         monkeypatch.setattr(socket, "socket", SmallSocket)
         results = send(talker.server, [message(number, "x" * 5000) for number in range(100)])  # type: ignore[operator]
 

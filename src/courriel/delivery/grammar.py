@@ -19,7 +19,7 @@ from courriel.expressions import expression
 from courriel.model.address import Address
 from courriel.model.server import Dialect, Security, Server, Timeouts
 from courriel.model.trust import ClientCertificate, Trust
-from courriel.values import dataclass
+from courriel.values import dataclass, replace
 
 _URL = expression(r"([A-Za-z][A-Za-z0-9+.-]*):(?://([^/?]*))?([^?]*)(?:\?(.*))?")
 _LONGEST_SHOWN = 5  # characters of what is no port: in smtp://ada:secret nothing follows but the password
@@ -293,6 +293,7 @@ def _assembled(
         allow_clear_credentials=clear,
         dialect=dialect,
         binary=_flag(options, "binary", "1"),
+        chunking=not _flag(options, "chunking", "0"),
     )
     return Route(
         dialect.value,
@@ -392,9 +393,11 @@ def _client_certificate(options: Options) -> ClientCertificate | None:
 def _timeouts(options: Options) -> Timeouts:
     connect = _seconds(options, "connect_timeout")
     silence = _seconds(options, "timeout")
+    timeouts = Timeouts(connect=connect) if connect else Timeouts()
     if silence:
-        return Timeouts.silence(silence, connect=connect)
-    return Timeouts(connect=connect) if connect else Timeouts()
+        timeouts = Timeouts.silence(silence, connect=connect)
+    total = _seconds(options, "total")
+    return replace(timeouts, total=total) if total else timeouts
 
 
 def _seconds(options: Options, name: str) -> float | None:

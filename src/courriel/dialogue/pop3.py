@@ -8,6 +8,7 @@ from typing import TypeVar
 from courriel import errors
 from courriel.dialogue import opening
 from courriel.dialogue.flow import Connect, Flow
+from courriel.dialogue.login_replies import discreetly
 from courriel.dialogue.pop_exchange import PopExchange
 from courriel.dialogue.pop_reading import Reading
 from courriel.errors import Stage
@@ -84,7 +85,7 @@ class PopDialogue:
             yield from self._begin()
         yield from self._speak_utf8()
         if self.credentials is not None:
-            yield from self._log_in(self.credentials)
+            yield from discreetly(self._log_in(self.credentials))
         self.count, self.size = self._read(wire.read_stat, (yield from self._ask("mailbox", "STAT")))
         self.known = self.numbers = range(1, self.count + 1)
         if self._certificate:

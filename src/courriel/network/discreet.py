@@ -23,13 +23,14 @@ class Discreet(Transcript):
         if want.secret:
             self._told.write("C", "(not shown: a secret)")
             return
+        self._told.note_login(want)
         for line in self._ours.of(want.data):
             self._told.write("C", line)
 
     def heard(self, data: bytes, stage: Stage = "") -> None:
         """The server said this."""
         for line in self._theirs.of(data):
-            self._told.write("S", line)
+            self._told.write_heard(line)
 
     def noted(self, text: str) -> None:
         """Something happened that nobody said; a line that was begun will not be ended."""

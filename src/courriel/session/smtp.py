@@ -51,11 +51,15 @@ class _Session(Known):
         self.server = server
         self._known = line
         self._made_ready = made_ready
-        self._dialogue = SmtpDialogue(server, credentials)
         known = server_memory.of(server)
+        self._dialogue = SmtpDialogue(server, credentials, known)
         self._dialogue.count.facts = self._dialogue.logins = known
         if max_messages is not None:
             self._dialogue.count.most = _as_limit(max_messages)
+
+    def count_as_one_call(self) -> None:
+        """From the next call on (`open`) everything has one total deadline together, until the session is closed."""
+        self._known.count_as_one_call()
 
     def _talk_of(self) -> SmtpDialogue:
         return self._dialogue
@@ -143,7 +147,15 @@ class SmtpSession(_Session):
         envelope, content, message_id, notes, permit = self._made_ready(
             message, self._dialogue.able, wished(sender, to, notify, ret, envid, require_tls)
         )
-        receipt = self.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
+        try:
+            receipt = self.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
+        except errors.MessageRefused as refused:
+            if not (content.binary and refused.hint_id == "BDAT-REFUSED"):
+                raise
+            # Files as they are leave by BDAT alone, which this server does not know: now they are written in base64.
+            self.open()
+            _, content, _, _, _ = self._made_ready(message, self._dialogue.able)
+            receipt = self.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
         return receipt.with_notes(*notes) if notes else receipt
 
     def send_many(
@@ -267,7 +279,15 @@ class AsyncSmtpSession(_Session):
         envelope, content, message_id, notes, permit = self._made_ready(
             message, self._dialogue.able, wished(sender, to, notify, ret, envid, require_tls)
         )
-        receipt = await self.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
+        try:
+            receipt = await self.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
+        except errors.MessageRefused as refused:
+            if not (content.binary and refused.hint_id == "BDAT-REFUSED"):
+                raise
+            # Files as they are leave by BDAT alone, which this server does not know: now they are written in base64.
+            await self.open()
+            _, content, _, _, _ = self._made_ready(message, self._dialogue.able)
+            receipt = await self.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
         return receipt.with_notes(*notes) if notes else receipt
 
     async def send_many(

@@ -15,7 +15,7 @@ class Abilities:
         "binary", "chunking", "eight_bit", "largest", "pipelining", "reports", "require_tls", "size", "utf8",
     )  # fmt: skip
 
-    def __init__(self, capabilities: Mapping[str, str], *, binary: bool = False) -> None:
+    def __init__(self, capabilities: Mapping[str, str], *, binary: bool = False, chunking: bool = True) -> None:
         limit = capabilities.get("SIZE", "")
         self.size = "SIZE" in capabilities
         # A number of more digits than any message has octets is no limit, and int() refuses the very long ones.
@@ -27,6 +27,7 @@ class Abilities:
         self.reports = "DSN" in capabilities
         self.require_tls = "REQUIRETLS" in capabilities
         self.pipelining = "PIPELINING" in capabilities
-        self.chunking = "CHUNKING" in capabilities
+        self.chunking = chunking and "CHUNKING" in capabilities
+        """Whether messages leave by BDAT: it is offered, and nothing is known against it."""
         self.binary = binary and self.chunking and self.pipelining and "BINARYMIME" in capabilities
         """Whether files may leave as they are: it is wished, and whole messages leave by BDAT (RFC 3030 3)."""

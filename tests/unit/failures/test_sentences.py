@@ -33,7 +33,13 @@ ENGLISH = re.compile(r"\b(the|is|not|and|of|with|was|were|has|have|that|this|whi
 
 
 def test_every_sentence_that_users_meet_has_its_french() -> None:
-    no_sentences = {"iso_8859_{}", "{}{} a écrit :", "courriel config trust", "BDAT {} LAST", "{}, {} {} {} {}:{}:{} {}"}
+    no_sentences = {
+        "iso_8859_{}",
+        "{}{} a écrit :",
+        "courriel config trust",
+        "BDAT {} LAST",
+        "{}, {} {} {} {}:{}:{} {}",
+    }
     missing = {
         text: place
         for text, place in sentences_of_the_source().items()
