@@ -20,10 +20,10 @@ class Discreet(Transcript):
 
     def sent(self, want: Send | Ask) -> None:
         """The client said this; of a secret nothing is shown, since a password may leave as it is (a literal)."""
+        self._told.note_login(want)
         if want.secret:
             self._told.write("C", "(not shown: a secret)")
             return
-        self._told.note_login(want)
         for line in self._ours.of(want.data):
             self._told.write("C", line)
 
