@@ -233,8 +233,7 @@ def _conceal_one(error: errors.CourrielError, said: SaidAtLogin) -> None:
         error.args = (f"{error.reply} ({NOT_SHOWN})" + (f" (tried {', '.join(tried)})" if len(tried) > 1 else ""),)
     else:
         error.args = (f"the server said something, and {NOT_SHOWN}",)
-    if notes := getattr(error, "__notes__", None):
-        notes[:] = [note for note in notes if not said.repeated_in(note)]
+    _ = error.__dict__.pop("__notes__", None)  # made of what the server said; made anew when they are read
 
 
 def _texts(error: errors.CourrielError) -> Iterator[str]:

@@ -34,9 +34,18 @@ def silent(server: Server, stage: Stage, seconds: float, tried: str = "") -> err
     return errors.TimedOut(f"{server} {what} for {seconds:g} s ({stage}){where}", stage=stage, server=str(server))
 
 
-def overdue(server: Server, stage: Stage, seconds: float, what: str) -> errors.TimedOut:
-    """A deadline is over: that of the whole call, or of an opening."""
-    return errors.TimedOut(f"{what} {server} took more than {seconds:g} s ({stage})", stage=stage, server=str(server))
+def overdue(server: Server, stage: Stage, seconds: float) -> errors.TimedOut:
+    """The whole call took longer than its total deadline."""
+    return errors.TimedOut(
+        f"the whole call to {server} took more than {seconds:g} s ({stage})", stage=stage, server=str(server)
+    )
+
+
+def opened_too_slowly(server: Server, stage: Stage, seconds: float) -> errors.TimedOut:
+    """A session was not open when the deadline of its opening was over."""
+    return errors.TimedOut(
+        f"opening a session with {server} took more than {seconds:g} s ({stage})", stage=stage, server=str(server)
+    )
 
 
 # The steps.

@@ -10,7 +10,7 @@ from courriel import errors
 from courriel.errors import Stage
 from courriel.model.credentials import Token
 from courriel.model.server import Server
-from courriel.network.failures import overdue, silent, translate
+from courriel.network.failures import opened_too_slowly, overdue, silent, translate
 from courriel.network.race import Unreached
 
 TYPE_CHECKING = False
@@ -135,9 +135,9 @@ class Clock:
         if not isinstance(broken, TimeoutError):
             error = translate(broken, self._server, stage)
         elif over and self._opening and timeouts.opening is not None and not self._own_limit_is_over(stage):
-            error = overdue(self._server, stage, timeouts.opening, "opening a session with")
+            error = opened_too_slowly(self._server, stage, timeouts.opening)
         elif over and not self._opening and timeouts.total is not None:
-            error = overdue(self._server, stage, timeouts.total, "the whole call to")
+            error = overdue(self._server, stage, timeouts.total)
         else:
             tried = str(broken) if isinstance(broken, Unreached) else ""
             error = silent(self._server, stage, self._server.timeouts.of(stage), tried)
