@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -46,12 +47,13 @@ def need(*programs: str, as_root: bool = False) -> None:
     packages = sorted({PACKAGES[program] for program in programs if not Path(program).exists()})
     if packages:
         names = " ".join(packages)
-        _leave_out(f"{names} not installed. On Debian and Ubuntu: apt-get install -y --no-install-recommends {names}")
+        leave_out(f"{names} not installed. On Debian and Ubuntu: apt-get install -y --no-install-recommends {names}")
     if as_root and os.geteuid() != 0:
-        _leave_out(f"{shutil.which(programs[0]) or programs[0]} must be started by root: run the tests as root")
+        leave_out(f"{shutil.which(programs[0]) or programs[0]} must be started by root: run the tests as root")
 
 
-def _leave_out(reason: str) -> None:
+def leave_out(reason: str) -> NoReturn:
+    """Skip the test for this reason; where `CI` is "true", fail it."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
