@@ -1,4 +1,4 @@
-"""Fetching the servers that cannot be installed, tried with a false apt and npm in front of PATH: nothing is fetched."""
+"""Fetching the servers that cannot be installed, with a false apt and npm in front of PATH: nothing is fetched."""
 
 from __future__ import annotations
 
