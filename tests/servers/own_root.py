@@ -36,15 +36,11 @@ def in_own_root(
     `users` are system users (name and number, each with a group of its own) that exist there; `setup` is a shell script
     run there first. `folder` (below /tmp) holds what is needed on the way.
     """
-    for name in ("passwd", "group"):
-        known = Path("/etc", name).read_text("utf-8")
-        middle = ":/nonexistent:/usr/sbin/nologin" if name == "passwd" else ""
-        lines = [
-            f"{user}:x:{number}:{f'{number}:' if name == 'passwd' else ''}{middle}"
-            for user, number in users.items()
-            if f"\n{user}:" not in f"\n{known}"
-        ]
-        (folder / name).write_text(known + "".join(f"{line}\n" for line in lines), "utf-8")
+    for name, tail in (("passwd", ":{number}::/nonexistent:/usr/sbin/nologin"), ("group", ":")):
+        lines = Path("/etc", name).read_text("utf-8").splitlines()
+        kept = [line for line in lines if line.partition(":")[0] not in users]
+        added = [f"{user}:x:{number}{tail.format(number=number)}" for user, number in users.items()]
+        (folder / name).write_text("\n".join([*kept, *added, ""]), "utf-8")
     (folder / "setup").write_text(setup, "utf-8")
     (folder / "root").mkdir()
     return ["unshare", "--mount", "/bin/sh", str(ENTER), str(folder), str(packages), *command]

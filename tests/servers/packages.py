@@ -17,10 +17,6 @@ POSTGRES = max(
 )
 PGBOUNCER = "/usr/sbin/pgbouncer"
 
-# Unpacked there by tools/debian_packages.py: Debian does not let them in beside Dovecot.
-UNPACKED = Path(__file__).resolve().parents[2] / ".servers" / "debian"
-BESIDE = {name: UNPACKED / f"cyrus-{name}" / "usr" / "lib" / "cyrus" / "bin" / name for name in ("imapd", "pop3d")}
-
 PACKAGES = {
     str(POSTGRES): "postgresql",
     PGBOUNCER: "pgbouncer",
@@ -30,10 +26,6 @@ PACKAGES = {
     "/usr/lib/dovecot/imap": "dovecot-imapd",
     "/usr/lib/dovecot/pop3": "dovecot-pop3d",
     "/usr/lib/dovecot/lmtp": "dovecot-lmtpd",
-    "/usr/lib/cyrus/bin/master": "cyrus-common",
-    "/usr/sbin/saslpasswd2": "sasl2-bin",
-    str(BESIDE["imapd"]): "cyrus-imapd (unpacked: tools/debian_packages.py)",
-    str(BESIDE["pop3d"]): "cyrus-pop3d (unpacked: tools/debian_packages.py)",
     "/usr/bin/swaks": "swaks libnet-ssleay-perl",
 }
 """The programs that we start, and the Debian packages that bring them."""
