@@ -351,14 +351,28 @@ def _store_at(place: str | os.PathLike[str] | Store | None) -> Store:
 
         return PostgresStore(place)
     if isinstance(place, str | os.PathLike):
-        path = os.fspath(place)
-        if not path or path == ":memory:" or is_like_url(path, whole_paths=True):
-            # Of a URL no more than the scheme: another one than ours holds a password as well.
-            raise errors.UsageError(f"an outbox is a file or a postgresql:// URL, not {safely_shown(path)}")
         from courriel.outbox.sqlite import SqliteStore
 
-        return SqliteStore(place)
+        return SqliteStore(_file_name(place))
+    if not hasattr(place, "claim"):
+        raise errors.UsageError(f"an outbox is a file or a postgresql:// URL, not {type(place).__name__}")
     return place
+
+
+def _file_name(place: str | os.PathLike[str]) -> str:
+    """The name of a file as the system takes it. Raises UsageError for what is none."""
+    name = os.fspath(place)
+    if not isinstance(name, str):
+        raise errors.UsageError(f"an outbox is a file or a postgresql:// URL, not {type(name).__name__}")
+    if not name or name == ":memory:" or name.startswith("file:") or is_like_url(name, whole_paths=True):
+        # Of a URL no more than the scheme: another one than ours holds a password as well.
+        raise errors.UsageError(f"an outbox is a file or a postgresql:// URL, not {safely_shown(name)}")
+    try:
+        if b"\0" not in os.fsencode(name):
+            return name
+    except UnicodeEncodeError:
+        pass
+    raise errors.UsageError(f"{name!r} cannot be the name of a file")
 
 
 def _terms(wanted: Wanted) -> Terms:

@@ -33,8 +33,8 @@ class SqliteStore(SqlStore):
     """
 
     def __init__(self, path: str | os.PathLike[str], *, clock: Callable[[], float] = time.time) -> None:
-        self._path = Path(path).absolute()
-        self._file = SqliteFile(self._path)
+        self._file = SqliteFile(Path(path).absolute())
+        self._path = self._file.path
         self._clock = clock
         self._says = statements()
         self._says_many = {name: by_position(self._says[name]) for name in _OFTEN}

@@ -8,6 +8,7 @@ commit, and one for what a power cut may undo. A process that was forked opens i
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sqlite3
@@ -20,8 +21,8 @@ from typing import NoReturn, TypeVar
 from weakref import WeakSet
 
 from courriel import errors
-from courriel.outbox import medium
-from courriel.outbox.lockfile import LockFile
+from courriel.outbox import medium, wal
+from courriel.outbox.lockfile import LockFile, identity
 from courriel.outbox.pen import Pen
 from courriel.outbox.statements import script
 
@@ -47,10 +48,12 @@ class SqliteFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
         medium.check_engine()
-        medium.check_place(path)
-        self._warned = self._at_rest = False
+        with in_our_words(path):
+            self.path = medium.check_place(path)
+        self._name = str(self.path)
+        self._warned = self._at_rest = self._made = False
+        self._identity: tuple[int, int] | None = None  # of the file that is open, to notice when it is moved
         self._light_turn = RLock()
         self._begin()
         _open.add(self)
@@ -78,10 +81,13 @@ class SqliteFile:
     def read(self, act: Callable[[sqlite3.Connection], T]) -> T:
         """Look at what is committed."""
         with in_our_words(self.path), self._light_turn:
-            return act(self._ready()[0])
+            connection = self._ready()[0]
+            self._check_in_place()
+            return act(connection)
 
     def _transact(self, connection: sqlite3.Connection, act: Callable[[sqlite3.Connection], T]) -> T:
         with in_our_words(self.path):
+            self._check_in_place()
             connection.execute("BEGIN IMMEDIATE")
         try:
             _check_era(connection, self.path)
@@ -99,6 +105,11 @@ class SqliteFile:
                     raise _full(self.path) from failed
                 self._give_up(connection, failed)
         return result
+
+    def _check_in_place(self) -> None:
+        """Refuse to go on with a file that is not under its name any more: what it takes would be lost with it."""
+        if identity(self._name) != self._identity:
+            raise _moved(self.path)
 
     def _give_up(self, connection: sqlite3.Connection, failed: sqlite3.Error) -> NoReturn:
         """The disk did not take a commit, or did and could not say so: nothing that we know of the file is certain."""
@@ -119,6 +130,7 @@ class SqliteFile:
             if self._trouble or self._closed:
                 self.close()
                 self._begin()
+                self._identity = None
                 self._connect()
 
     def close(self) -> None:
@@ -177,9 +189,12 @@ class SqliteFile:
             if self._durable is not None:
                 return
             medium.keep_to_owner(self.path)
+            if self._made and identity(self._name) != (self._identity or identity(self._name) or ()):
+                raise _moved(self.path)
             if self._lock is None:
                 self._lock = LockFile(f"{self.path}.lock")
             with self._lock:
+                wal.check_owner(self.path, self._lock.read_note())
                 medium.make_file(self.path)
                 light, durable = self._opened("NORMAL"), self._opened("FULL")
                 try:
@@ -189,6 +204,8 @@ class SqliteFile:
                     durable.close()
                     raise
                 self._light, self._durable = light, durable
+                self._identity, self._made = identity(self._name), True
+                self._lock.write_note(wal.owner_note(self.path))
             if _is_shared(durable):
                 self.warn_of_shared_file()
 
@@ -222,6 +239,10 @@ class SqliteFile:
     def _close_connections(self) -> None:
         light, durable = self._light, self._durable
         self._light = self._durable = None
+        if durable is not None and identity(self._name) != self._identity:
+            # SQLite leaves the log of a file that was moved behind, and the file would lack what is in it.
+            with suppress(sqlite3.Error):
+                durable.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         for connection in (light, durable):
             if connection is not None:
                 with suppress(sqlite3.Error):
@@ -272,21 +293,32 @@ class in_our_words:  # noqa: N801 - read as a sentence after `with`
 
 
 def _is_full(error: BaseException) -> bool:
-    return bool(getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL)
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    code = getattr(error, "sqlite_errorcode", 0)
+    # The index of the log lies in shared memory, which is a file: to have it grow is to need room.
+    return bool(code & 0xFF == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_SHMSIZE)
 
 
 def _full(path: Path) -> errors.OutboxFull:
     return errors.OutboxFull(f"{path}: the disk is full; nothing was written")
 
 
+def _moved(path: Path) -> errors.OutboxError:
+    return errors.OutboxError(
+        f"{path} was moved, deleted or replaced while it was open: nothing was written. Put the file back, or close"
+        " this outbox and open it anew"
+    )
+
+
 def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
     """Make the tables, or bring them up to date; does nothing, and writes nothing, when they are."""
-    if _version(connection) >= len(UPGRADES) + 1:
+    if _version(connection, path) >= len(UPGRADES) + 1:
         _check_era(connection, path)
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        version = _version(connection)
+        version = _version(connection, path)
         for step, name in enumerate(("sqlite", *UPGRADES)[version:], start=version + 1):
             for statement in _split(script(name)):
                 connection.execute(statement)
@@ -297,15 +329,21 @@ def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("COMMIT")
 
 
-def _version(connection: sqlite3.Connection) -> int:
-    there = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'outbox_version'").fetchone()
-    return int(connection.execute(_VERSION).fetchone()[0]) if there else 0
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    """The version of the tables; 0 when there are none. Raises OutboxError for what is no version."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'outbox_version'").fetchone():
+        return 0
+    found = connection.execute(_VERSION).fetchall()
+    if len(found) != 1 or not isinstance(found[0][0], int) or found[0][0] < 1:
+        raise errors.OutboxError(f"{path}: its table outbox_version holds no version; another program has changed it")
+    return int(found[0][0])
 
 
 def _check_era(connection: sqlite3.Connection, path: Path) -> None:
     """Refuse tables that a later program has made, in a way that ours cannot work with."""
-    version = connection.execute(_VERSION).fetchone()[0]
-    if version // _ERA != (len(UPGRADES) + 1) // _ERA:
+    row = connection.execute(_VERSION).fetchone()
+    if row is None or type(row[0]) is not int or row[0] < 1 or row[0] // _ERA != (len(UPGRADES) + 1) // _ERA:
+        version = _version(connection, path)
         raise errors.OutboxError(
             f"{path}: its tables are version {version}, which this courriel does not know; update it"
         )
