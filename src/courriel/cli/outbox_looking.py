@@ -145,10 +145,11 @@ def export_(manner: Manner, mail: str, file: str, place: str | None) -> int:
 
     report = Report(manner)
     with existing_outbox(place) as outbox:
-        content = outbox.get(mail).content()
-    with Path(file).open("xb") as out:
-        out.write(content)
-    if not report.values({"ok": True, "file": file, "size": len(content)}):
+        ticket = outbox.get(mail)
+        with Path(file).open("xb") as out:
+            out.writelines(ticket.blocks())
+            size = out.tell()
+    if not report.values({"ok": True, "file": file, "size": size}):
         report.line(file)
     return report.status
 

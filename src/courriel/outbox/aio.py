@@ -87,10 +87,17 @@ class AsyncTicket:
         return bool(await self._ask(self._ticket.retry_now))
 
     async def content(self) -> bytes:
-        """The whole mail, to the octet, as it is sent."""
+        """The whole mail in memory, to the octet, as it is sent; see `blocks` for a large one."""
         content = await self._ask(self._ticket.content)
         assert isinstance(content, bytes)
         return content
+
+    async def blocks(self) -> AsyncIterator[bytes]:
+        """The same, block by block; see Ticket.blocks."""
+        blocks = self._ticket.blocks()
+        while (block := await self._ask(next, blocks, None)) is not None:
+            assert isinstance(block, bytes)
+            yield block
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, AsyncTicket) and self._ticket == other._ticket

@@ -178,9 +178,15 @@ class Outbox:
         return self._store.lanes()
 
     def export(self, id: str, path: str | os.PathLike[str]) -> None:  # noqa: A002
-        """Write a mail to a file (.eml), to the octet as it is sent. Raises TicketNotFound."""
-        content = self.get(id).content()
-        Path(path).write_bytes(content)
+        """Write a mail to a file (.eml), to the octet as it is sent, block by block. Raises TicketNotFound."""
+        ticket, path = self.get(id), Path(path)
+        part = path.with_name(f"{path.name}.part")
+        try:
+            with part.open("wb") as out:
+                out.writelines(ticket.blocks())
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
 
     # Steering.
 

@@ -4,18 +4,37 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import count
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from itertools import count, islice
 from typing import Any, Protocol, TypeVar
 
 from courriel import errors
 from courriel.outbox import rows
-from courriel.outbox.store import Action, Count, Job, KnownMail, LaneInfo, MailInfo, Query, Settlement, State, Terms
+from courriel.outbox.store import (
+    CHUNK,
+    LARGE,
+    Action,
+    Count,
+    Job,
+    KnownMail,
+    LaneInfo,
+    MailInfo,
+    NewMail,
+    Query,
+    Settlement,
+    State,
+    Terms,
+)
 
 T = TypeVar("T")
 
 Values = Mapping[str, object]
+Pieces = Sequence[Values]
+"""Parameters of `put_body`, as many as are said at a time."""
 
+_AT_A_TIME = LARGE // CHUNK
 _PAGE = 200  # mails read at a time, so that no reader keeps the database from being tidied
 
 
@@ -60,6 +79,53 @@ class SqlStore(ABC):
     def _now(self) -> dict[str, object]:
         """The store's clock as a parameter, for an engine that has none of its own."""
         return {}
+
+    # Putting: a large content is written ahead, in short transactions of its own, and counts from the mail's own on.
+
+    @contextmanager
+    def _staged(self, mails: Sequence[NewMail]) -> Generator[frozenset[str]]:
+        """The ids of those whose content is written ahead; it is taken away again when the mails cannot be put."""
+        begun: list[str] = []
+        try:
+            for mail in mails:
+                if mail.size > LARGE and not self._is_known(mail.key):
+                    begun.append(mail.id)
+                    self._stage(mail)
+            yield frozenset(begun)
+        except BaseException:
+            for ident in begun:
+                with suppress(errors.OutboxError):  # swept up later
+                    self._write_lightly(partial(self._unstage, ident))
+            raise
+
+    def _is_known(self, key: str | None) -> bool:
+        return key is not None and self.find(key=key) is not None
+
+    def _stage(self, mail: NewMail) -> None:
+        """Write a content ahead. A power cut may undo it until the mail itself is committed, which syncs the same log."""
+        for number, pieces in enumerate(portions(mail)):
+            values = {"mail": mail.id} | self._now()
+
+            def act(line: Line, first: bool = not number, pieces: Pieces = pieces, values: Values = values) -> None:
+                if first:
+                    line.execute(self._says["stage"], values)
+                self._done(line, "put_body", pieces)
+
+            self._write_lightly(act)
+
+    def _take_staged(self, line: Line, ident: str) -> None:
+        """The content is the mail's from now on. Raises OutboxError when it took so long that it was swept up."""
+        if not line.execute(self._says["unstage"], {"mail": ident}).rowcount:
+            raise errors.OutboxError(f"{self.place}: its content was an hour on the way here: put it again")
+
+    def _unstage(self, ident: str, line: Line) -> None:
+        """Forget a content that was written ahead, and is no mail's."""
+        if line.execute(self._says["unstage"], {"mail": ident}).rowcount:
+            line.execute(self._says["forget_body"], {"id": ident})
+
+    def _sweep(self, line: Line) -> None:
+        for (ident,) in line.execute(self._says["stale"], self._now()).fetchall():
+            self._unstage(ident, line)
 
     # Working.
 
@@ -185,6 +251,7 @@ class SqlStore(ABC):
 
         def act(line: Line) -> int:
             values = {"sent": sent, "failed": failed, "most": most} | self._now()
+            self._sweep(line)
             old = line.execute(self._says["old"], values).fetchall()
             for (ident,) in old:
                 line.execute(self._says["forget_body"], {"id": ident})
@@ -220,3 +287,10 @@ class SqlStore(ABC):
                 more = {**calm, "prio": priority, "most": most - len(found)}
                 found += line.execute(self._says["claim"], more).fetchall()
         return (found, marked) if found else (line.execute(self._says["claim_suspect"], suspect).fetchall(), False)
+
+
+def portions(mail: NewMail) -> Iterator[Pieces]:
+    """A content in lots of which each may stand in memory, and in a transaction that others wait for."""
+    pieces = ({"mail": mail.id, "seq": seq, "chunk": chunk} for seq, chunk in enumerate(mail.chunks))
+    while lot := list(islice(pieces, _AT_A_TIME)):
+        yield lot

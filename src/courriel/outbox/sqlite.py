@@ -51,7 +51,8 @@ class SqliteStore(SqlStore):
         """See Store.put; `conn` is a sqlite3.Connection whose main file is the outbox's own."""
         medium.check_room(self._path, sum(mail.size for mail in mails))
         if conn is None:
-            ids = self._file.write(lambda connection: [self._put(connection, mail, known) for mail in mails])
+            with self._staged(mails) as staged:
+                ids = self._file.write(lambda connection: [self._put(connection, mail, known, staged) for mail in mails])
             self._lanes_known.update(mail.lane for mail in mails)  # a lane is never forgotten
             return ids
         joined = self._joined(conn)
@@ -66,17 +67,24 @@ class SqliteStore(SqlStore):
                 joined.execute("RELEASE courriel_put")
             return ids
 
-    def _put(self, connection: sqlite3.Connection, mail: NewMail, known: Known | None) -> str:
+    def _put(
+        self, connection: sqlite3.Connection, mail: NewMail, known: Known | None, staged: frozenset[str] = frozenset()
+    ) -> str:
         cursor = connection.cursor()
         cursor.row_factory = None  # a caller's connection may have one of its own
         values = rows.mail_values(mail) | {"now": self._clock()}
         statement, in_order = self._says_many["put_mail"]
         if cursor.execute(statement, in_order(values)).rowcount == 0:
+            if staged:
+                self._unstage(mail.id, connection)
             if known is not None and (before := self._known(cursor, mail.key)) is not None:
                 known(mail, before)
             return str(cursor.execute(self._says["id_of_key"], {"key": mail.key}).fetchone()[0])
         if mail.lane not in self._lanes_known:
             cursor.execute(self._says["put_lane"], values)
+        if mail.id in staged:
+            self._take_staged(connection, mail.id)
+            return mail.id
         statement, in_order = self._says_many["put_body"]
         for seq, chunk in enumerate(mail.chunks):
             cursor.execute(statement, in_order({"mail": mail.id, "seq": seq, "chunk": chunk}))

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
+from courriel import errors
 from courriel.model.receipt import Fate, Outcome
 from courriel.reply import Reply
 from courriel.values import dataclass, field
@@ -62,6 +63,9 @@ UNSURE, POISON, LOST, EXPIRED = "unsure", "poison", "lost", "expired"
 """Words in `why` that mean something; everything else there is for people."""
 
 CHUNK = 256 * 1024  # octets of a body in one row: what a connection holds in memory at a time
+LARGE = 1024 * 1024
+"""Octets above which a content is written ahead, piece by piece: nobody waits for it, and no memory holds it."""
+
 POISON_AFTER = 5  # leases that ran out in a row, until a mail is taken for the one that kills its workers
 
 Answer: TypeAlias = tuple[int, str, str, float]
@@ -87,7 +91,8 @@ class NewMail:
     recipients: tuple[str, ...]
     options: Mapping[str, object]
     size: int
-    chunks: tuple[bytes, ...] = field(repr=False)
+    chunks: Iterable[bytes] = field(repr=False)
+    """Its content, in pieces of CHUNK octets; those of a large one are made when they are read, as often as that is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,20 +382,47 @@ class Store(Protocol):
 
 
 def in_chunks(pieces: Iterable[bytes]) -> tuple[bytes, ...]:
-    """A content in pieces of the size that is stored; the last one may be smaller, and nothing is copied twice."""
-    chunks: list[bytes] = []
-    held = bytearray()
-    for piece in pieces:
-        held += piece
-        while len(held) >= CHUNK:
-            chunks.append(bytes(held[:CHUNK]))
-            del held[:CHUNK]
-    if held:
-        chunks.append(bytes(held))
-    return tuple(chunks)
+    """A content in pieces of the size that is stored; the last one may be smaller."""
+    return tuple(_rechunked(pieces))
+
+
+class LazyChunks:
+    """The chunks of a content that is not held in memory: read from its files each time that they are asked for.
+
+    Raises InvalidMessage when it is not as long any more as it was.
+    """
+
+    def __init__(self, pieces: Iterable[bytes], size: int) -> None:
+        self._pieces, self._size = pieces, size
+
+    def __iter__(self) -> Iterator[bytes]:
+        read = 0
+        for chunk in _rechunked(self._pieces):
+            read += len(chunk)
+            yield chunk
+        if read != self._size:
+            raise errors.InvalidMessage(
+                f"the message had {self._size:,} octets, and {read:,} when it was written down: a file of it was"
+                " changed meanwhile",
+                stage="compose",
+            )
 
 
 # The steps.
+
+
+def _rechunked(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    held = bytearray()
+    for piece in pieces:
+        view = memoryview(piece)
+        while len(held) + len(view) >= CHUNK:
+            taken = CHUNK - len(held)
+            yield bytes(held) + view[:taken] if held else bytes(view[:taken])
+            held.clear()
+            view = view[taken:]
+        held += view
+    if held:
+        yield bytes(held)
 
 
 def _fate(recipient: str, answer: Answer) -> Fate:

@@ -38,6 +38,12 @@ CREATE TABLE outbox_body (
 );
 ALTER TABLE outbox_body ALTER chunk SET STORAGE EXTERNAL;  -- attachments are compressed already, and base64 hides it
 
+-- Mails whose content is written ahead of them, piece by piece. Who dies meanwhile leaves a row here, and it is swept up.
+CREATE TABLE outbox_staged (
+    mail  text PRIMARY KEY,
+    begun double precision NOT NULL
+);
+
 CREATE TABLE outbox_lane (
     name    text PRIMARY KEY,
     stopped integer NOT NULL DEFAULT 0,

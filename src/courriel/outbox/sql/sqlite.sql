@@ -37,6 +37,12 @@ CREATE TABLE outbox_body (
     PRIMARY KEY (mail, seq)
 );
 
+-- Mails whose content is written ahead of them, piece by piece. Who dies meanwhile leaves a row here, and it is swept up.
+CREATE TABLE outbox_staged (
+    mail  TEXT PRIMARY KEY,
+    begun REAL NOT NULL
+);
+
 CREATE TABLE outbox_lane (
     name    TEXT PRIMARY KEY,
     stopped INTEGER NOT NULL DEFAULT 0,

@@ -25,6 +25,16 @@ SELECT chunk FROM outbox_body WHERE mail = :id ORDER BY seq;
 -- name: put_body
 INSERT INTO outbox_body (mail, seq, chunk) VALUES (:mail, :seq, :chunk);
 
+-- name: stage
+INSERT INTO outbox_staged (mail, begun) VALUES (:mail, :now);
+
+-- name: unstage
+DELETE FROM outbox_staged WHERE mail = :mail;
+
+-- name: stale
+-- Whoever wrote these contents ahead is gone: nobody takes an hour for one mail.
+SELECT mail FROM outbox_staged WHERE begun < :now - 3600 LIMIT 10 /*pg FOR UPDATE SKIP LOCKED */;
+
 -- name: is_anything_due
 -- Asked before any lock is taken: an idle worker costs next to nothing.
 SELECT EXISTS (SELECT 1 FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = :lane AND prio = 0 AND due <= :now)
