@@ -164,7 +164,8 @@ def _tell(report: Report, counts: list[Count], lanes: list[LaneInfo]) -> None:
         report.line(say("La boîte d'envoi est vide.", "The outbox is empty."))
     for each in counts:
         state = str(STATES[each.state.name])
-        since = say(f"depuis {span(time() - each.oldest)}", f"for {span(time() - each.oldest)}")
+        oldest = span(time() - each.oldest) if each.oldest is not None else ""
+        since = say(f"depuis {oldest}", f"for {oldest}")
         doubt = (
             say(f", dont {counted(each.unsure, 'incertain', 'incertains')}", f", {each.unsure} of them in doubt")
             if each.unsure

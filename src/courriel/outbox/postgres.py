@@ -166,6 +166,10 @@ class PostgresStore(SqlStore):
         assert isinstance(line, PostgresLine)
         return [count == 1 for count in line.execute_each([(self._says[name], values) for values in each])]
 
+    def _tidy(self, line: Line) -> None:
+        super()._tidy(line)
+        line.execute(self._says["fold_counts"])
+
     # Transactions.
 
     def _read(self, act: Callable[[Line], T]) -> T:

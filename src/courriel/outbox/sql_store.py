@@ -102,7 +102,7 @@ class SqlStore(ABC):
         return key is not None and self.find(key=key) is not None
 
     def _stage(self, mail: NewMail) -> None:
-        """Write a content ahead. A power cut may undo it until the mail itself is committed, which syncs the same log."""
+        """Write a content ahead. A power cut may undo it until the mail is committed, which syncs the same log."""
         for number, pieces in enumerate(portions(mail)):
             values = {"mail": mail.id} | self._now()
 
@@ -123,7 +123,8 @@ class SqlStore(ABC):
         if line.execute(self._says["unstage"], {"mail": ident}).rowcount:
             line.execute(self._says["forget_body"], {"id": ident})
 
-    def _sweep(self, line: Line) -> None:
+    def _tidy(self, line: Line) -> None:
+        """Take away what nobody needs, beside old mails."""
         for (ident,) in line.execute(self._says["stale"], self._now()).fetchall():
             self._unstage(ident, line)
 
@@ -188,7 +189,7 @@ class SqlStore(ABC):
 
     def read(self, query: Query) -> Iterator[MailInfo]:
         """See Store.read."""
-        values, said = rows.query_values(query), self._says["read_news" if query.news else "read"]
+        values, said = rows.query_values(query), self._says[_pages_of(query)]
         left = query.most if query.most is not None else sys.maxsize
         while left > 0:
             values["most"] = min(left, _PAGE)
@@ -251,7 +252,7 @@ class SqlStore(ABC):
 
         def act(line: Line) -> int:
             values = {"sent": sent, "failed": failed, "most": most} | self._now()
-            self._sweep(line)
+            self._tidy(line)
             old = line.execute(self._says["old"], values).fetchall()
             for (ident,) in old:
                 line.execute(self._says["forget_body"], {"id": ident})
@@ -287,6 +288,17 @@ class SqlStore(ABC):
                 more = {**calm, "prio": priority, "most": most - len(found)}
                 found += line.execute(self._says["claim"], more).fetchall()
         return (found, marked) if found else (line.execute(self._says["claim_suspect"], suspect).fetchall(), False)
+
+
+def _pages_of(query: Query) -> str:
+    """The statement whose index has what is asked for, in order."""
+    if query.news:
+        return "read_news"
+    if query.unsure and query.state in (None, State.READY, State.SENT):
+        return "read_unsure"
+    if query.state is None:
+        return "read_any"
+    return "read_in_hand" if query.state in (State.LEASED, State.DOT) else "read_state"
 
 
 def portions(mail: NewMail) -> Iterator[Pieces]:

@@ -254,12 +254,16 @@ class MailInfo:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many mails of a lane are in a state, since when the oldest (seconds since 1970), and how many are unsure."""
+    """How many mails of a lane are in a state, and how many of them are unsure.
+
+    `oldest`, in seconds since 1970: of READY the moment at which the first could have been sent, or will be; of those in
+    hand or HELD when the oldest was put; None for those that have reached their end.
+    """
 
     lane: str
     state: State
     mails: int
-    oldest: float
+    oldest: float | None
     unsure: int
 
 

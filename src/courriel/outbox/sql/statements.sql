@@ -134,14 +134,31 @@ SELECT created, id, key, lane, prio, state, due, expires, changed, tries, lost, 
        options, results, why, size, holder
 FROM outbox_mail WHERE id = :id OR key = :key;
 
--- name: read
--- A page of them, after the last one of the page before.
+-- name: read_state
+-- A page of them, after the last one of the page before. What looks superfluous names the index (it is a partial one).
 SELECT created, id, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure, msgid, sender, rcpts,
        options, results, why, size, holder
 FROM outbox_mail
-WHERE (created > :created OR (created = :created AND id > :id))
-  AND (:state = -1 OR state = :state) AND (:lane = '' OR lane = :lane) AND created >= :since
-  AND (:unsure = -1 OR (unsure > 0) = (:unsure = 1))
+WHERE state = :state AND state NOT IN (1, 2) AND (created, id) > (:created, :id)
+  AND (:lane = '' OR lane = :lane) AND (:unsure = -1 OR (unsure > 0) = (:unsure = 1))
+ORDER BY created, id LIMIT :most;
+
+-- name: read_in_hand
+-- The same of those that workers have, which are never many.
+SELECT created, id, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure, msgid, sender, rcpts,
+       options, results, why, size, holder
+FROM outbox_mail
+WHERE state IN (1, 2) AND (:state = -1 OR state = :state) AND (created, id) > (:created, :id)
+  AND (:lane = '' OR lane = :lane) AND (:unsure = -1 OR (unsure > 0) = (:unsure = 1))
+ORDER BY created, id LIMIT :most;
+
+-- name: read_unsure
+-- The same of those that are unsure, or were.
+SELECT created, id, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure, msgid, sender, rcpts,
+       options, results, why, size, holder
+FROM outbox_mail
+WHERE unsure > 0 AND (:state = -1 OR state = :state) AND (created, id) > (:created, :id)
+  AND (:lane = '' OR lane = :lane)
 ORDER BY created, id LIMIT :most;
 
 -- name: read_news
@@ -153,8 +170,23 @@ WHERE news > 0 AND (created > :created OR (created = :created AND id > :id))
 ORDER BY created, id LIMIT :most;
 
 -- name: counts
+-- What triggers have counted; those in hand are never many, and counted here.
+SELECT c.lane, c.state, c.mails,
+       CASE c.state
+         WHEN 0 THEN (SELECT min(due) FROM (
+           SELECT min(due) AS due FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = c.lane AND prio = 0
+           UNION ALL SELECT min(due) FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = c.lane AND prio = 1
+           UNION ALL SELECT min(due) FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = c.lane AND prio = 2
+           UNION ALL SELECT min(due) FROM outbox_mail WHERE state = 0 AND lost > 0 AND lane = c.lane) AS each)
+         WHEN 3 THEN (SELECT min(created) FROM outbox_mail WHERE state = 3 AND lane = c.lane)
+       END,
+       c.unsure
+FROM (SELECT lane, state, CAST(sum(mails) AS bigint) AS mails, CAST(sum(unsure) AS bigint) AS unsure
+      FROM outbox_count GROUP BY lane, state HAVING sum(mails) > 0) AS c
+UNION ALL
 SELECT lane, state, count(*), min(created), sum(CASE WHEN unsure > 0 THEN 1 ELSE 0 END)
-FROM outbox_mail GROUP BY lane, state ORDER BY lane, state;
+FROM outbox_mail WHERE state IN (1, 2) GROUP BY lane, state
+ORDER BY 1, 2;
 
 -- name: chunk
 SELECT chunk FROM outbox_body WHERE mail = :mail AND seq = :seq;
@@ -172,6 +204,16 @@ UPDATE outbox_lane SET fails = 0, paused = 0, why = '' WHERE name = :lane AND fa
 SELECT id FROM outbox_mail
 WHERE state > 3 AND ((state IN (4, 6) AND changed < :now - :sent) OR (state = 5 AND changed < :now - :failed))
 LIMIT :most /*pg FOR UPDATE SKIP LOCKED */;
+
+-- name: fold_counts
+-- PostgreSQL only: the rows of one lane and state become one again, where they have become many.
+WITH gone AS (
+    DELETE FROM outbox_count
+    WHERE (SELECT count(*) > 100 + 2 * count(DISTINCT (lane, state)) FROM outbox_count)
+      AND slot IN (SELECT slot FROM outbox_count FOR UPDATE SKIP LOCKED)
+    RETURNING lane, state, mails, unsure)
+INSERT INTO outbox_count (lane, state, mails, unsure)
+SELECT lane, state, sum(mails), sum(unsure) FROM gone GROUP BY lane, state HAVING sum(mails) <> 0 OR sum(unsure) <> 0;
 
 -- name: forget_body
 DELETE FROM outbox_body WHERE mail = :id;
