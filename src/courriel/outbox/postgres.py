@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from courriel import errors
 from courriel.outbox import rows
-from courriel.outbox.postgres_line import Connection, PostgresLine, all_translated, in_our_words, psycopg
+from courriel.outbox.postgres_line import Connection, PostgresLine, all_translated, in_our_words, psycopg, translated
 from courriel.outbox.postgres_server import BEGIN_LIGHTLY, DURABLY, PostgresServer
 from courriel.outbox.sql_store import Line, SqlStore, Values, portions
 from courriel.outbox.store import (
@@ -169,6 +169,9 @@ class PostgresStore(SqlStore):
     def _tidy(self, line: Line) -> None:
         super()._tidy(line)
         line.execute(self._says["fold_counts"])
+
+    def _in_words(self, statement: str) -> str:
+        return translated(statement)
 
     # Transactions.
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from courriel import errors
 from courriel.outbox import rows
+from courriel.outbox.statements import in_order
 from courriel.outbox.store import (
     CHUNK,
     LARGE,
@@ -35,6 +36,8 @@ Pieces = Sequence[Values]
 """Parameters of `put_body`, as many as are said at a time."""
 
 _AT_A_TIME = LARGE // CHUNK
+_OUT_OF_HAND = (State.READY, State.HELD, State.SENT, State.FAILED, State.CANCELED)
+_SORTED = 5000  # mails that are put in order sooner than those of their lane are found among others
 _PAGE = 200  # mails read at a time, so that no reader keeps the database from being tidied
 
 
@@ -75,6 +78,10 @@ class SqlStore(ABC):
     @abstractmethod
     def _write_lightly(self, act: Callable[[Line], T]) -> T:
         """Do this in a transaction that a power cut may undo."""
+
+    def _in_words(self, statement: str) -> str:
+        """A shared statement as the engine is told it."""
+        return statement
 
     def _now(self) -> dict[str, object]:
         """The store's clock as a parameter, for an engine that has none of its own."""
@@ -189,16 +196,31 @@ class SqlStore(ABC):
 
     def read(self, query: Query) -> Iterator[MailInfo]:
         """See Store.read."""
-        values, said = rows.query_values(query), self._says[_pages_of(query)]
+        values = rows.query_values(query)
         left = query.most if query.most is not None else sys.maxsize
         while left > 0:
             values["most"] = min(left, _PAGE)
-            page = self._read(lambda line: line.execute(said, values).fetchall())
+            page = self._read(lambda line: line.execute(self._pages(line, query), values).fetchall())
             yield from map(rows.info_of, page)
             if len(page) < _PAGE:
                 return
             left -= len(page)
             values["created"], values["id"] = page[-1][:2]
+
+    def _pages(self, line: Line, query: Query) -> str:
+        """The statement that finds a page of them by an index. A lane is looked for where the counters know it to be."""
+        if query.news:
+            return self._says["read_news"]
+        if query.unsure and query.state in (None, State.READY, State.SENT):
+            return self._says["read_unsure"]
+        states = [state for state in _OUT_OF_HAND if query.state in (None, state)]
+        parts = [("read_in_hand", -1 if query.state is None else int(query.state))]
+        if query.lane:
+            found = dict(line.execute(self._says["counts_of"], {"lane": query.lane}).fetchall())
+            parts += [(_of_a_lane(state, found[state]), int(state)) for state in states if state in found]
+        else:
+            parts += [("read_state", int(state)) for state in states]
+        return self._in_words(in_order(tuple(parts)))
 
     def counts(self) -> list[Count]:
         """See Store.counts."""
@@ -290,15 +312,10 @@ class SqlStore(ABC):
         return (found, marked) if found else (line.execute(self._says["claim_suspect"], suspect).fetchall(), False)
 
 
-def _pages_of(query: Query) -> str:
-    """The statement whose index has what is asked for, in order."""
-    if query.news:
-        return "read_news"
-    if query.unsure and query.state in (None, State.READY, State.SENT):
-        return "read_unsure"
-    if query.state is None:
-        return "read_any"
-    return "read_in_hand" if query.state in (State.LEASED, State.DOT) else "read_state"
+def _of_a_lane(state: State, mails: int) -> str:
+    if state is State.READY:
+        return "read_ready" if mails <= _SORTED else "read_state"
+    return "read_state" if state is State.SENT else "read_ended"
 
 
 def portions(mail: NewMail) -> Iterator[Pieces]:

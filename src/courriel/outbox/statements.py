@@ -10,8 +10,6 @@ from typing import Any
 
 from courriel.expressions import expression
 
-_OUT_OF_HAND = (0, 3, 4, 5, 6)  # every State but LEASED and DOT
-
 _NAMED = expression(r"^-- name: (\w+)\n", 8)  # 8: re.MULTILINE
 _COMMENT = expression(r"--[^\n]*|/\*.*?\*/")
 _PARAMETER = expression(r":(\w+)")
@@ -22,14 +20,13 @@ def statements() -> dict[str, str]:
     """Every statement, written for named parameters (`:name`)."""
     _, *parts = _NAMED.split(script("statements"))
     named = {name: text.strip().removesuffix(";") for name, text in zip(parts[::2], parts[1::2], strict=True)}
-    return named | {"read_any": _in_any_state(named)}
+    return named
 
 
-def _in_any_state(named: Mapping[str, str]) -> str:
-    """A page of mails in any state: the first ones of each, in order, put together."""
-    pages = [named["read_state"].replace(":state", str(state)) for state in _OUT_OF_HAND]
-    pages.append(named["read_in_hand"].replace(":state", "-1"))
-    each = [f"SELECT * FROM ({page}\n) AS page" for page in pages]
+@cache
+def in_order(parts: tuple[tuple[str, int], ...]) -> str:
+    """A page of mails out of several statements, each by its name and for one state (-1: any of its own)."""
+    each = [f"SELECT * FROM ({statements()[name].replace(':state', str(state))}\n) AS page" for name, state in parts]
     return "\nUNION ALL\n".join(each) + "\nORDER BY 1, 2 LIMIT :most"
 
 

@@ -62,7 +62,7 @@ CREATE INDEX outbox_busy    ON outbox_mail (lane, lease)     WHERE state IN (1, 
 CREATE INDEX outbox_done    ON outbox_mail (state, changed)  WHERE state > 3;
 CREATE INDEX outbox_news    ON outbox_mail (created, id)     WHERE news > 0;
 CREATE INDEX outbox_order   ON outbox_mail (state, created, id) WHERE state NOT IN (1, 2);
-CREATE INDEX outbox_held    ON outbox_mail (lane, created)   WHERE state = 3;
+CREATE INDEX outbox_ended   ON outbox_mail (lane, state, created, id) WHERE state = 3 OR state > 4;
 CREATE INDEX outbox_unsure  ON outbox_mail (created, id)     WHERE unsure > 0;
 
 -- How many mails are where: counted as they come and go, because nobody waits for a million to be counted. Not those in

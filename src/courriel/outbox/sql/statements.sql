@@ -143,6 +143,25 @@ WHERE state = :state AND state NOT IN (1, 2) AND (created, id) > (:created, :id)
   AND (:lane = '' OR lane = :lane) AND (:unsure = -1 OR (unsure > 0) = (:unsure = 1))
 ORDER BY created, id LIMIT :most;
 
+-- name: read_ended
+-- The same of one lane, in one of the states that few are in: HELD, FAILED, CANCELED.
+SELECT created, id, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure, msgid, sender, rcpts,
+       options, results, why, size, holder
+FROM outbox_mail
+WHERE state = :state AND (state = 3 OR state > 4) AND lane = :lane AND (created, id) > (:created, :id)
+  AND (:unsure = -1 OR (unsure > 0) = (:unsure = 1))
+ORDER BY created, id LIMIT :most;
+
+-- name: read_ready
+-- The same of a lane where few wait: all of them are put in order.
+SELECT created, id, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure, msgid, sender, rcpts,
+       options, results, why, size, holder
+FROM outbox_mail
+WHERE state = :state AND lane = :lane
+  AND ((state = 0 AND lost = 0 AND prio IN (0, 1, 2)) OR (state = 0 AND lost > 0))
+  AND (created, id) > (:created, :id) AND (:unsure = -1 OR (unsure > 0) = (:unsure = 1))
+ORDER BY created, id LIMIT :most;
+
 -- name: read_in_hand
 -- The same of those that workers have, which are never many.
 SELECT created, id, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure, msgid, sender, rcpts,
@@ -178,7 +197,7 @@ SELECT c.lane, c.state, c.mails,
            UNION ALL SELECT min(due) FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = c.lane AND prio = 1
            UNION ALL SELECT min(due) FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = c.lane AND prio = 2
            UNION ALL SELECT min(due) FROM outbox_mail WHERE state = 0 AND lost > 0 AND lane = c.lane) AS each)
-         WHEN 3 THEN (SELECT min(created) FROM outbox_mail WHERE state = 3 AND lane = c.lane)
+         WHEN 3 THEN (SELECT min(created) FROM outbox_mail WHERE state = 3 AND (state = 3 OR state > 4) AND lane = c.lane)
        END,
        c.unsure
 FROM (SELECT lane, state, CAST(sum(mails) AS bigint) AS mails, CAST(sum(unsure) AS bigint) AS unsure
@@ -187,6 +206,9 @@ UNION ALL
 SELECT lane, state, count(*), min(created), sum(CASE WHEN unsure > 0 THEN 1 ELSE 0 END)
 FROM outbox_mail WHERE state IN (1, 2) GROUP BY lane, state
 ORDER BY 1, 2;
+
+-- name: counts_of
+SELECT state, CAST(sum(mails) AS bigint) FROM outbox_count WHERE lane = :lane GROUP BY state HAVING sum(mails) > 0;
 
 -- name: chunk
 SELECT chunk FROM outbox_body WHERE mail = :mail AND seq = :seq;
