@@ -23,7 +23,7 @@ from courriel.network.transcript import Transcript
 from courriel.outbox.bell import Bell
 from courriel.outbox.keeper import FAILED_KEPT, SENT_KEPT
 from courriel.outbox.listeners import Event, Listener, Listeners
-from courriel.outbox.store import Count, KnownMail, LaneInfo, MailInfo, NewMail, Query, State, Store
+from courriel.outbox.store import Count, Finding, KnownMail, LaneInfo, MailInfo, NewMail, Query, State, Store
 from courriel.outbox.ticket import Ticket
 from courriel.outbox.ways import Via, Ways
 from courriel.outbox.worker import BATCH, GRACE, Confirm, Tools, Worker
@@ -234,6 +234,43 @@ class Outbox:
         By the workers of this process, at least once for each event, after it is written down.
         """
         self._listeners.add(event, listener)
+
+    # Keeping.
+
+    def check(self) -> Sequence[Finding]:
+        """Look for what is wrong with it: damage, contents and mails that lost each other. Empty when all is well.
+
+        All of it is read, which takes its time; others go on.
+        """
+        return self._store.check()
+
+    def backup(self, path: str | os.PathLike[str]) -> None:
+        """Write all that is committed into a new file, while others put and send (SQLite; PostgreSQL has pg_dump).
+
+        Raises UsageError for a file that is there, OutboxFull, OutboxError.
+        """
+        self._store.backup(Path(_file_name(path)).absolute())
+
+    @staticmethod
+    def restore(
+        backup: str | os.PathLike[str], place: str | os.PathLike[str], *, nothing_sent_since: bool = False
+    ) -> int:
+        """Make an outbox file out of a backup, where there is none; returns how many mails are flagged as unsure.
+
+        What waits in a backup may have been sent after it was made. So it is unsure: with "resend" it is sent, and may
+        arrive twice; with "hold" a person decides. `nothing_sent_since` says that no worker has run since, and flags
+        nothing. Raises UsageError, OutboxError.
+        """
+        from courriel.outbox.backup import restore
+
+        return restore(Path(_file_name(backup)), Path(_file_name(place)), nothing_sent_since=nothing_sent_since)
+
+    def compact(self) -> tuple[int, int]:
+        """Give the room of what was forgotten back to the disk; the octets of the file before and after (SQLite).
+
+        Others wait meanwhile; where that would be long it is refused while others have it open. Raises OutboxError.
+        """
+        return self._store.compact()
 
     # Sending.
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import count, islice
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from courriel import errors
 from courriel.outbox import rows
@@ -18,6 +18,7 @@ from courriel.outbox.store import (
     LARGE,
     Action,
     Count,
+    Finding,
     Job,
     KnownMail,
     LaneInfo,
@@ -28,6 +29,9 @@ from courriel.outbox.store import (
     State,
     Terms,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 T = TypeVar("T")
 
@@ -208,7 +212,7 @@ class SqlStore(ABC):
             values["created"], values["id"] = page[-1][:2]
 
     def _pages(self, line: Line, query: Query) -> str:
-        """The statement that finds a page of them by an index. A lane is looked for where the counters know it to be."""
+        """The statement that finds a page of them by an index; a lane is looked for where counters know it to be."""
         if query.news:
             return self._says["read_news"]
         if query.unsure and query.state in (None, State.READY, State.SENT):
@@ -282,6 +286,27 @@ class SqlStore(ABC):
             return len(old)
 
         return self._write_lightly(act)
+
+    # Keeping.
+
+    def check(self) -> list[Finding]:
+        """See Store.check."""
+        found = []
+        for kind in ("incomplete", "orphan", "lane", "value", "counters"):
+            number, example = self._read(lambda line, kind=kind: line.execute(self._says[f"find_{kind}"]).fetchone())
+            if number:
+                found.append(Finding(kind, number, str(example)))
+        return found
+
+    def backup(self, path: Path) -> None:
+        """See Store.backup; for an engine that has means of its own."""
+        raise errors.UsageError(
+            f"{self.place}: a PostgreSQL database is copied by its own means: pg_dump, pg_basebackup"
+        )
+
+    def compact(self) -> tuple[int, int]:
+        """See Store.compact; for an engine that does it by itself."""
+        raise errors.UsageError(f"{self.place}: PostgreSQL uses the room again by itself (autovacuum)")
 
     # What a claim is made of.
 

@@ -12,10 +12,22 @@ from uuid import uuid4
 
 from courriel import errors
 from courriel.outbox import medium, rows
+from courriel.outbox.backup import backup
 from courriel.outbox.sql_store import Line, SqlStore, Values
 from courriel.outbox.sqlite_file import SqliteFile, in_our_words
 from courriel.outbox.statements import by_position, statements
-from courriel.outbox.store import POISON_AFTER, Claimed, Known, LaneInfo, NewMail, Recovered, Settlement, State, Terms
+from courriel.outbox.store import (
+    POISON_AFTER,
+    Claimed,
+    Finding,
+    Known,
+    LaneInfo,
+    NewMail,
+    Recovered,
+    Settlement,
+    State,
+    Terms,
+)
 from courriel.values import replace
 
 T = TypeVar("T")
@@ -148,6 +160,24 @@ class SqliteStore(SqlStore):
         statement, in_order = self._says_many[name]
         say = cast("sqlite3.Connection", line).cursor().execute
         return [say(statement, values).rowcount == 1 for values in map(in_order, each)]
+
+    # Keeping.
+
+    def check(self) -> list[Finding]:
+        """See Store.check."""
+        damage = self._file.read(lambda line: line.execute("PRAGMA integrity_check(10)").fetchall())
+        found = [Finding("damaged", len(damage), str(damage[0][0]))] if damage != [("ok",)] else []
+        if self._file.lacks_log:
+            found.append(Finding("log", 1, f"{self._path.name}-wal"))
+        return found + super().check()
+
+    def backup(self, path: Path) -> None:
+        """See Store.backup."""
+        backup(self._file, path)
+
+    def compact(self) -> tuple[int, int]:
+        """See Store.compact."""
+        return self._file.compact()
 
     # Transactions.
 

@@ -27,6 +27,7 @@ from courriel.values import dataclass, field
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
 
 class State(IntEnum):
@@ -256,8 +257,8 @@ class MailInfo:
 class Count:
     """How many mails of a lane are in a state, and how many of them are unsure.
 
-    `oldest`, in seconds since 1970: of READY the moment at which the first could have been sent, or will be; of those in
-    hand or HELD when the oldest was put; None for those that have reached their end.
+    `oldest`, in seconds since 1970: of READY the moment at which the first could have been sent, or will be; of those
+    in hand or HELD when the oldest was put; None for those that have reached their end.
     """
 
     lane: str
@@ -265,6 +266,21 @@ class Count:
     mails: int
     oldest: float | None
     unsure: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is wrong with an outbox: how often, and an example (the id of a mail, a lane, SQLite's words).
+
+    `kind` is "damaged" (SQLite cannot trust the file), "log" (it was copied, or lost its log, while it was open),
+    "incomplete" (a mail that waits has lost a part of its content), "orphan" (a content is no mail's), "lane" (a mail's
+    lane is not known, so that nobody sends it), "value" (a mail is in no state or priority that there is), "counters"
+    (`stats` would tell other numbers).
+    """
+
+    kind: str
+    number: int
+    example: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,6 +390,18 @@ class Store(Protocol):
 
     def prune(self, *, sent: float, failed: float, most: int) -> int:
         """Forget mails that have been sent (or canceled), or failed, for so many seconds; `most` at a time."""
+        ...
+
+    def check(self) -> list[Finding]:
+        """Look for what is wrong; all of it is read, which takes its time. Empty when all is well."""
+        ...
+
+    def backup(self, path: Path) -> None:
+        """Write a copy of all that is committed into a new file, while others go on. Raises UsageError, OutboxError."""
+        ...
+
+    def compact(self) -> tuple[int, int]:
+        """Give the room of what was forgotten back to the disk; the octets of the file before and after."""
         ...
 
     def reopen(self) -> None:

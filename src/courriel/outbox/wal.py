@@ -19,6 +19,11 @@ def owner_note(path: Path) -> str:
     return "{}:{}".format(*(identity(str(path)) or (0, 0)))
 
 
+def exists(path: Path) -> bool:
+    """Whether there is a log beside this file."""
+    return Path(f"{path}-wal").exists()
+
+
 def check_owner(path: Path, note: str) -> None:
     """Refuse a file beside the log of another one; `note` is what the lock file says. Raises OutboxError."""
     log, index = Path(f"{path}-wal"), Path(f"{path}-shm")

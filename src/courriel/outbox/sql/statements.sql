@@ -245,3 +245,31 @@ DELETE FROM outbox_mail WHERE id = :id AND state > 3;
 
 -- name: version
 SELECT version FROM outbox_version;
+
+-- name: find_incomplete
+-- What follows is asked by who checks an outbox, and reads all of it.
+SELECT count(*), min(id) FROM outbox_mail
+WHERE state < 4
+  AND size <> (SELECT coalesce(sum(length(chunk)), 0) FROM outbox_body WHERE mail = outbox_mail.id);
+
+-- name: find_orphan
+SELECT count(DISTINCT mail), min(mail) FROM outbox_body
+WHERE NOT EXISTS (SELECT 1 FROM outbox_mail WHERE id = outbox_body.mail)
+  AND NOT EXISTS (SELECT 1 FROM outbox_staged WHERE outbox_staged.mail = outbox_body.mail);
+
+-- name: find_lane
+SELECT count(*), min(lane) FROM outbox_mail
+WHERE state < 4 AND NOT EXISTS (SELECT 1 FROM outbox_lane WHERE name = outbox_mail.lane);
+
+-- name: find_value
+SELECT count(*), min(id) FROM outbox_mail
+WHERE state NOT BETWEEN 0 AND 6 OR prio NOT BETWEEN 0 AND 2 OR on_unsure NOT BETWEEN 0 AND 1;
+
+-- name: find_counters
+SELECT count(*), min(lane) FROM (
+    SELECT lane, state FROM (
+        SELECT lane, state, mails, unsure FROM outbox_count
+        UNION ALL
+        SELECT lane, state, -count(*), -sum(CASE WHEN unsure > 0 THEN 1 ELSE 0 END)
+        FROM outbox_mail WHERE state NOT IN (1, 2) GROUP BY lane, state) AS both_sides
+    GROUP BY lane, state HAVING sum(mails) <> 0 OR sum(unsure) <> 0) AS differences;
