@@ -399,7 +399,7 @@ def test_what_is_wrong_with_an_outbox_is_told_and_counts_as_a_failure(
 
 
 def test_every_finding_has_its_words_in_both_languages() -> None:
-    kinds = set(re.findall(r'"(\w+)" \(', Finding.__doc__ or ""))
+    kinds = set(re.findall(r'"(\w+)"\s+\(', Finding.__doc__ or ""))
 
     assert kinds == set(outbox_keeping._FINDINGS)
 
