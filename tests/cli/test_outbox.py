@@ -375,7 +375,7 @@ def test_an_outbox_is_backed_up_and_restored_and_what_waits_is_in_doubt(
     assert twice.status == over.status == 64
     assert "is there" in twice.err
     assert "is there" in over.err
-    assert restored.out == f"{again} : 1 mails incertains\n"
+    assert restored.out == f"{again} : 1 message incertain\n"
     assert "waiting, in doubt" in shown.out
     assert moved.json["unsure"] == 0
 
@@ -393,7 +393,7 @@ def test_what_is_wrong_with_an_outbox_is_told_and_counts_as_a_failure(
 
     assert (well.status, well.out) == (0, "All is well.\n")
     assert ill.status == 65
-    assert ill.out.startswith("mails en attente au contenu incomplet : 1 (")
+    assert ill.out.startswith("messages en attente au contenu incomplet : 1 (")
     assert json.json["findings"][0]["kind"] == "incomplete"
     assert not json.json["ok"]
 

@@ -28,7 +28,7 @@ _KEEPING = {
     "backup": Words("Copie la boîte d'envoi, en marche ou non.", "Copies the outbox, while it is used or not."),
     "restore": Words("Refait une boîte d'envoi d'une sauvegarde.", "Makes an outbox out of a backup."),
     "check": Words("Cherche ce qui ne va pas dans la boîte.", "Looks for what is wrong with the outbox."),
-    "compact": Words("Rend la place des mails oubliés au disque.", "Gives the room of forgotten mails back."),
+    "compact": Words("Rend la place des messages oubliés au disque.", "Gives the room of forgotten mails back."),
 }
 _HOMES = ((_LOOKING, "looking"), (_ACTING, "acting"), (_KEEPING, "keeping"))
 

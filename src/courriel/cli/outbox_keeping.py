@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from courriel.cli.command import Command, Manner, option
-from courriel.cli.outbox_words import existing_outbox, outbox_option
+from courriel.cli.outbox_words import counted, existing_outbox, outbox_option
 from courriel.cli.speaking import Words, say, visible
 
 if TYPE_CHECKING:
@@ -19,13 +19,17 @@ _FILE = Words("FICHIER", "FILE")
 _FINDINGS = {
     "damaged": Words("le fichier est abîmé", "the file is damaged"),
     "log": Words(
-        "copié sans son journal, ou journal perdu : les derniers mails peuvent manquer",
+        "copié sans son journal, ou journal perdu : les derniers messages peuvent manquer",
         "copied without its log, or its log was lost: the last mails may be missing",
     ),
-    "incomplete": Words("mails en attente au contenu incomplet", "mails that wait, with a part of their content gone"),
-    "orphan": Words("contenus sans mail", "contents that are no mail's"),
-    "lane": Words("mails d'une voie inconnue, que personne n'envoie", "mails of an unknown way out: nobody sends them"),
-    "value": Words("mails dans un état ou une priorité qui n'existe pas", "mails in no state or priority there is"),
+    "incomplete": Words(
+        "messages en attente au contenu incomplet", "mails that wait, with a part of their content gone"
+    ),
+    "orphan": Words("contenus sans message", "contents that are no mail's"),
+    "lane": Words(
+        "messages d'une voie inconnue, que personne n'envoie", "mails of an unknown way out: nobody sends them"
+    ),
+    "value": Words("messages dans un état ou une priorité qui n'existe pas", "mails in no state or priority there is"),
     "counters": Words("compteurs faux", "wrong counters"),
 }
 
@@ -69,7 +73,7 @@ def backup_(manner: Manner, file: str, place: str | None) -> int:
 @click.argument("file")
 @outbox_option
 @option("--nothing-sent-since", "nothing_sent", is_flag=True,
-        fr="Aucun mail n'est parti depuis la sauvegarde (boîte déplacée) : rien ne devient incertain.",
+        fr="Aucun message n'est parti depuis la sauvegarde (boîte déplacée) : rien ne devient incertain.",
         en="No mail was sent since the backup (the outbox is moved): nothing is in doubt.")  # fmt: skip
 @click.pass_obj
 def restore_(manner: Manner, file: str, place: str | None, nothing_sent: bool) -> int:
@@ -82,7 +86,9 @@ def restore_(manner: Manner, file: str, place: str | None, nothing_sent: bool) -
     target = place if place is not None else usual_place().place
     unsure = Outbox.restore(file, target, nothing_sent_since=nothing_sent)
     if not report.values({"ok": True, "outbox": target, "unsure": unsure}):
-        report.line(f"{visible(target)}{say(f' : {unsure} mails incertains', f': {unsure} mails in doubt')}")
+        doubt = say(counted(unsure, "message incertain", "messages incertains"),
+                    counted(unsure, "mail in doubt", "mails in doubt"))  # fmt: skip
+        report.line(f"{visible(target)}{say(' : ', ': ')}{doubt}")
     return report.status
 
 
@@ -90,7 +96,7 @@ def restore_(manner: Manner, file: str, place: str | None, nothing_sent: bool) -
     "check",
     cls=Command,
     words=Words(
-        "Cherche ce qui ne va pas : fichier abîmé, contenus perdus, mails que personne n'enverra. Lit tout.",
+        "Cherche ce qui ne va pas : fichier abîmé, contenus perdus, messages que personne n'enverra. Lit tout.",
         "Looks for what is wrong: a damaged file, lost contents, mails that nobody will send. Reads everything.",
     ),
     examples=["courriel outbox check"],
@@ -116,7 +122,7 @@ def check_(manner: Manner, place: str | None) -> int:
     "compact",
     cls=Command,
     words=Words(
-        "Rend au disque la place des mails oubliés. Les autres attendent ; refusé s'ils attendraient longtemps.",
+        "Rend au disque la place des messages oubliés. Les autres attendent ; refusé s'ils attendraient longtemps.",
         "Gives the room of forgotten mails back to the disk. Others wait; refused where they would wait long.",
     ),
     examples=["courriel outbox prune && courriel outbox compact"],
@@ -131,8 +137,8 @@ def compact_(manner: Manner, place: str | None) -> int:
     with existing_outbox(place) as outbox:
         before, after = outbox.compact()
     if not report.values({"ok": True, "before": before, "after": after}):
-        report.line(say(f"{before:,} octets avant, {after:,} après", f"{before:,} octets before, {after:,} after")
-                    .replace(",", say("\u202f", ",")))  # fmt: skip
+        sizes = counted(before, "octet", "octets"), counted(after, "octet", "octets")
+        report.line(say("{} avant, {} après", "{} before, {} after").format(*sizes))
     return report.status
 
 

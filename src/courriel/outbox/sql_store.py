@@ -293,10 +293,15 @@ class SqlStore(ABC):
         """See Store.check."""
         found = []
         for kind in ("incomplete", "orphan", "lane", "value", "counters"):
-            number, example = self._read(lambda line, kind=kind: line.execute(self._says[f"find_{kind}"]).fetchone())
+            number, example = self._read(partial(self._find, self._says[f"find_{kind}"]))
             if number:
                 found.append(Finding(kind, number, str(example)))
         return found
+
+    @staticmethod
+    def _find(asked: str, line: Line) -> tuple[int, object]:
+        number, example = line.execute(asked).fetchone()
+        return int(number), example
 
     def backup(self, path: Path) -> None:
         """See Store.backup; for an engine that has means of its own."""

@@ -64,7 +64,9 @@ class SqliteStore(SqlStore):
         medium.check_room(self._path, sum(mail.size for mail in mails))
         if conn is None:
             with self._staged(mails) as staged:
-                ids = self._file.write(lambda connection: [self._put(connection, mail, known, staged) for mail in mails])
+                ids = self._file.write(
+                    lambda connection: [self._put(connection, mail, known, staged) for mail in mails]
+                )
             self._lanes_known.update(mail.lane for mail in mails)  # a lane is never forgotten
             return ids
         joined = self._joined(conn)
