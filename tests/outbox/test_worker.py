@@ -633,6 +633,35 @@ def test_too_many_recipients_for_one_transaction_are_all_sent_by_one_run(outbox:
     assert set(ticket.info.accepted) == set(names)
 
 
+def test_one_run_waits_for_what_is_being_written_down(
+    outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a thread writes down slowly may be due again at once, and is not left for the next run."""
+    looked, settle = threading.Event(), outbox._store.settle
+    worker = outbox.worker()
+    lanes_now = worker._lanes_now
+    looks = iter(range(100))
+
+    def look() -> list[str]:
+        if next(looks) == 1:
+            looked.set()  # after the first round, with its results still on their way
+        return lanes_now()
+
+    def settle_late(settlements: Sequence[Settlement]) -> list[bool]:
+        assert looked.wait(20)
+        return settle(settlements)
+
+    monkeypatch.setattr(recorder.Recorder, "settle_with", lambda *_: None)
+    monkeypatch.setattr(outbox._store, "settle", settle_late)
+    monkeypatch.setattr(worker, "_lanes_now", look)
+    sandbox.answer("recipient", "452 4.5.3 too many recipients", when="bob@example.org", times=1)
+    ticket = outbox.put(message(1, to=["ada@example.org", "bob@example.org"]), via=sandbox.url)
+
+    worker.run_once()
+
+    assert ticket.status is State.SENT
+
+
 class Compared(str):
     """An address that counts how often it is held against another one."""
 
