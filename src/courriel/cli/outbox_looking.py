@@ -145,10 +145,11 @@ def export_(manner: Manner, mail: str, file: str, place: str | None) -> int:
 
     report = Report(manner)
     with existing_outbox(place) as outbox:
-        content = outbox.get(mail).content()
-    with Path(file).open("xb") as out:
-        out.write(content)
-    if not report.values({"ok": True, "file": file, "size": len(content)}):
+        ticket = outbox.get(mail)
+        with Path(file).open("xb") as out:
+            out.writelines(ticket.blocks())
+            size = out.tell()
+    if not report.values({"ok": True, "file": file, "size": size}):
         report.line(file)
     return report.status
 
@@ -163,7 +164,8 @@ def _tell(report: Report, counts: list[Count], lanes: list[LaneInfo]) -> None:
         report.line(say("La boîte d'envoi est vide.", "The outbox is empty."))
     for each in counts:
         state = str(STATES[each.state.name])
-        since = say(f"depuis {span(time() - each.oldest)}", f"for {span(time() - each.oldest)}")
+        oldest = span(time() - each.oldest) if each.oldest is not None else ""
+        since = say(f"depuis {oldest}", f"for {oldest}")
         doubt = (
             say(f", dont {counted(each.unsure, 'incertain', 'incertains')}", f", {each.unsure} of them in doubt")
             if each.unsure

@@ -17,7 +17,7 @@ from courriel.network import forks
 from courriel.network.transcript import Transcript
 from courriel.outbox.listeners import Event
 from courriel.outbox.outbox import MAX_SIZE, IfKnown, Outbox
-from courriel.outbox.store import Count, LaneInfo, MailInfo, State, Store
+from courriel.outbox.store import Count, Finding, LaneInfo, MailInfo, State, Store
 from courriel.outbox.ticket import Ticket
 from courriel.outbox.ways import Via
 from courriel.outbox.worker import BATCH, GRACE, Confirm, Worker
@@ -87,10 +87,17 @@ class AsyncTicket:
         return bool(await self._ask(self._ticket.retry_now))
 
     async def content(self) -> bytes:
-        """The whole mail, to the octet, as it is sent."""
+        """The whole mail in memory, to the octet, as it is sent; see `blocks` for a large one."""
         content = await self._ask(self._ticket.content)
         assert isinstance(content, bytes)
         return content
+
+    async def blocks(self) -> AsyncIterator[bytes]:
+        """The same, block by block; see Ticket.blocks."""
+        blocks = self._ticket.blocks()
+        while (block := await self._ask(next, blocks, None)) is not None:
+            assert isinstance(block, bytes)
+            yield block
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, AsyncTicket) and self._ticket == other._ticket
@@ -219,6 +226,18 @@ class AsyncOutbox:
     async def prune(self, *, sent: Moment = None, failed: Moment = None) -> int:
         """Forget old mails; see Outbox.prune."""
         return await self._ask(partial(self._outbox.prune, sent=sent, failed=failed))
+
+    async def check(self) -> Sequence[Finding]:
+        """Look for what is wrong with it; see Outbox.check."""
+        return await self._ask(self._outbox.check)
+
+    async def backup(self, path: str | os.PathLike[str]) -> None:
+        """Write all that is committed into a new file; see Outbox.backup."""
+        await self._ask(self._outbox.backup, path)
+
+    async def compact(self) -> tuple[int, int]:
+        """Give the room of what was forgotten back to the disk; see Outbox.compact."""
+        return await self._ask(self._outbox.compact)
 
     def on(self, event: Event, listener: Callable[[AsyncTicket], object]) -> None:
         """Call this function with the ticket, a coroutine function on this event loop; see Outbox.on."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 from uuid import uuid4
 
 from courriel import errors
 from courriel.outbox import rows
-from courriel.outbox.postgres_line import Connection, PostgresLine, all_translated, in_our_words, psycopg
+from courriel.outbox.postgres_line import Connection, PostgresLine, all_translated, in_our_words, psycopg, translated
 from courriel.outbox.postgres_server import BEGIN_LIGHTLY, DURABLY, PostgresServer
-from courriel.outbox.sql_store import Line, SqlStore, Values
+from courriel.outbox.sql_store import Line, SqlStore, Values, portions
 from courriel.outbox.store import (
+    LARGE,
     POISON_AFTER,
     Claimed,
     Job,
@@ -57,7 +58,8 @@ class PostgresStore(SqlStore):
         # Before and apart: within a caller's transaction a new lane would have everybody wait who puts into it.
         self._know_lanes({mail.lane for mail in mails})
         if joined is None:
-            return self._write(lambda line: self._put(line, mails, known))
+            with self._staged(mails) as staged:
+                return self._write(lambda line: self._put(line, mails, known, staged))
         with in_our_words(self.place), joined.transaction():
             line = PostgresLine(joined)
             line.execute(DURABLY)
@@ -68,14 +70,29 @@ class PostgresStore(SqlStore):
             self._write(lambda line: self._done(line, "put_lane", [{"lane": name} for name in new]))
             self._lanes_known.update(new)
 
-    def _put(self, line: Line, mails: Sequence[NewMail], known: Known | None) -> list[str]:
+    def _put(
+        self, line: Line, mails: Sequence[NewMail], known: Known | None, staged: frozenset[str] = frozenset()
+    ) -> list[str]:
         assert isinstance(line, PostgresLine)
         values = [rows.mail_values(mail) for mail in mails]
         changed = line.execute_each([(self._says["put_mail"], each) for each in values])
         new = [mail for mail, count in zip(mails, changed, strict=True) if count]
-        line.execute_each([(self._says["put_body"], piece) for mail in new for piece in _pieces(mail)])
+        small = [piece for mail in new if mail.size <= LARGE for lot in portions(mail) for piece in lot]
+        line.execute_each([(self._says["put_body"], piece) for piece in small])
+        for mail, count in zip(mails, changed, strict=True):
+            if mail.size > LARGE:
+                self._put_large(line, mail, is_new=bool(count), staged=mail.id in staged)
         told = zip(mails, changed, strict=True)
         return [mail.id if count else self._id_of(line, mail, known) for mail, count in told]
+
+    def _put_large(self, line: Line, mail: NewMail, *, is_new: bool, staged: bool) -> None:
+        if staged and is_new:
+            self._take_staged(line, mail.id)
+        elif staged:
+            self._unstage(mail.id, line)
+        elif is_new:
+            for lot in portions(mail):
+                self._done(line, "put_body", lot)
 
     def _id_of(self, line: Line, mail: NewMail, known: Known | None) -> str:
         row = line.execute(self._says["id_of_key"], {"key": mail.key}).fetchone()
@@ -149,6 +166,13 @@ class PostgresStore(SqlStore):
         assert isinstance(line, PostgresLine)
         return [count == 1 for count in line.execute_each([(self._says[name], values) for values in each])]
 
+    def _tidy(self, line: Line) -> None:
+        super()._tidy(line)
+        line.execute(self._says["fold_counts"])
+
+    def _in_words(self, statement: str) -> str:
+        return translated(statement)
+
     # Transactions.
 
     def _read(self, act: Callable[[Line], T]) -> T:
@@ -185,11 +209,6 @@ class _Look:
     def worth(self) -> bool:
         """Whether a claim would do something."""
         return self.late or (self.due and not self.lane.stopped and self.lane.paused <= 0)
-
-
-def _pieces(mail: NewMail) -> Iterator[dict[str, object]]:
-    for seq, chunk in enumerate(mail.chunks):
-        yield {"mail": mail.id, "seq": seq, "chunk": chunk}
 
 
 def _is_limited(lane: LaneInfo) -> bool:

@@ -67,11 +67,10 @@ def settlement_values(settled: Settlement) -> dict[str, object]:
 def query_values(query: Query) -> dict[str, object]:
     """The parameters of the first page of `read`."""
     return {
-        "created": -1.0,
+        "created": query.since if query.since is not None else -1.0,
         "id": "",
         "state": -1 if query.state is None else int(query.state),
         "lane": query.lane or "",
-        "since": query.since if query.since is not None else -1.0,
         "unsure": -1 if query.unsure is None else int(query.unsure),
     }
 

@@ -20,12 +20,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
+from courriel import errors
 from courriel.model.receipt import Fate, Outcome
 from courriel.reply import Reply
 from courriel.values import dataclass, field
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
 
 class State(IntEnum):
@@ -62,6 +64,9 @@ UNSURE, POISON, LOST, EXPIRED = "unsure", "poison", "lost", "expired"
 """Words in `why` that mean something; everything else there is for people."""
 
 CHUNK = 256 * 1024  # octets of a body in one row: what a connection holds in memory at a time
+LARGE = 1024 * 1024
+"""Octets above which a content is written ahead, piece by piece: nobody waits for it, and no memory holds it."""
+
 POISON_AFTER = 5  # leases that ran out in a row, until a mail is taken for the one that kills its workers
 
 Answer: TypeAlias = tuple[int, str, str, float]
@@ -87,7 +92,8 @@ class NewMail:
     recipients: tuple[str, ...]
     options: Mapping[str, object]
     size: int
-    chunks: tuple[bytes, ...] = field(repr=False)
+    chunks: Iterable[bytes] = field(repr=False)
+    """Its content, in pieces of CHUNK octets; those of a large one are made when they are read, as often as that is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,13 +255,32 @@ class MailInfo:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many mails of a lane are in a state, since when the oldest (seconds since 1970), and how many are unsure."""
+    """How many mails of a lane are in a state, and how many of them are unsure.
+
+    `oldest`, in seconds since 1970: of READY the moment at which the first could have been sent, or will be; of those
+    in hand or HELD when the oldest was put; None for those that have reached their end.
+    """
 
     lane: str
     state: State
     mails: int
-    oldest: float
+    oldest: float | None
     unsure: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is wrong with an outbox: how often, and an example (the id of a mail, a lane, SQLite's words).
+
+    `kind` is "damaged" (SQLite cannot trust the file), "log" (it was copied, or lost its log, while it was open),
+    "incomplete" (a mail that waits has lost a part of its content), "orphan" (a content is no mail's), "lane" (a mail's
+    lane is not known, so that nobody sends it), "value" (a mail is in no state or priority that there is), "counters"
+    (`stats` would tell other numbers).
+    """
+
+    kind: str
+    number: int
+    example: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,6 +392,18 @@ class Store(Protocol):
         """Forget mails that have been sent (or canceled), or failed, for so many seconds; `most` at a time."""
         ...
 
+    def check(self) -> list[Finding]:
+        """Look for what is wrong; all of it is read, which takes its time. Empty when all is well."""
+        ...
+
+    def backup(self, path: Path) -> None:
+        """Write a copy of all that is committed into a new file, while others go on. Raises UsageError, OutboxError."""
+        ...
+
+    def compact(self) -> tuple[int, int]:
+        """Give the room of what was forgotten back to the disk; the octets of the file before and after."""
+        ...
+
     def reopen(self) -> None:
         """Begin anew after OutboxUncertain."""
         ...
@@ -377,20 +414,47 @@ class Store(Protocol):
 
 
 def in_chunks(pieces: Iterable[bytes]) -> tuple[bytes, ...]:
-    """A content in pieces of the size that is stored; the last one may be smaller, and nothing is copied twice."""
-    chunks: list[bytes] = []
-    held = bytearray()
-    for piece in pieces:
-        held += piece
-        while len(held) >= CHUNK:
-            chunks.append(bytes(held[:CHUNK]))
-            del held[:CHUNK]
-    if held:
-        chunks.append(bytes(held))
-    return tuple(chunks)
+    """A content in pieces of the size that is stored; the last one may be smaller."""
+    return tuple(_rechunked(pieces))
+
+
+class LazyChunks:
+    """The chunks of a content that is not held in memory: read from its files each time that they are asked for.
+
+    Raises InvalidMessage when it is not as long any more as it was.
+    """
+
+    def __init__(self, pieces: Iterable[bytes], size: int) -> None:
+        self._pieces, self._size = pieces, size
+
+    def __iter__(self) -> Iterator[bytes]:
+        read = 0
+        for chunk in _rechunked(self._pieces):
+            read += len(chunk)
+            yield chunk
+        if read != self._size:
+            raise errors.InvalidMessage(
+                f"the message had {self._size:,} octets, and {read:,} when it was written down: a file of it was"
+                " changed meanwhile",
+                stage="compose",
+            )
 
 
 # The steps.
+
+
+def _rechunked(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    held = bytearray()
+    for piece in pieces:
+        view = memoryview(piece)
+        while len(held) + len(view) >= CHUNK:
+            taken = CHUNK - len(held)
+            yield bytes(held) + view[:taken] if held else bytes(view[:taken])
+            held.clear()
+            view = view[taken:]
+        held += view
+    if held:
+        yield bytes(held)
 
 
 def _fate(recipient: str, answer: Answer) -> Fate:

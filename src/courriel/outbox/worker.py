@@ -99,6 +99,7 @@ class Worker:
         self._unknown: set[str] = set()  # lanes that were complained about
         self._threads: list[Thread] = []
         self._recorder: Recorder | None = None
+        self._advanced = False  # whether this round has brought a mail nearer to its end
         self._keeper = Keeper(tools, confirm)
         forks.renew_in_child(self, type(self)._after_fork)
 
@@ -169,11 +170,14 @@ class Worker:
         carrier = Carrier(self._transcript)
         try:
             while not self._halt.is_set():
-                done = sum(self._serve(lane, carrier)[0] for lane in self._lanes_now())
+                done = self._serve_all(carrier)
+                if not done and self._recorder.flush(GRACE):
+                    # What was sent a moment ago may be due again at once (too many recipients), now that it is written.
+                    done = self._serve_all(carrier)
                 tried += done
                 pause = 0.0 if done else self._pause_for_rate()
-                if pause is None or monotonic() + pause >= ends:
-                    break
+                if pause is None or monotonic() + pause >= ends or (done and not self._advanced):
+                    break  # also when nothing can be sent, and what was given back is due again for ever
                 if pause:
                     carrier.tidy()
                     self._halt.wait(pause)
@@ -220,6 +224,11 @@ class Worker:
                 carrier.tidy()
                 self._tools.bell.wait(rung, pause * (0.9 + 0.2 * random()))  # noqa: S311 - no secret
         carrier.close()
+
+    def _serve_all(self, carrier: Carrier) -> int:
+        """One round over the lanes; how many mails were tried."""
+        self._advanced = False
+        return sum(self._serve(lane, carrier)[0] for lane in self._lanes_now())
 
     def _lanes_now(self) -> list[str]:
         names = [lane.name for lane in self._store.lanes()]
@@ -335,6 +344,7 @@ class Worker:
 
     def _enter(self, job: Job, decision: policy.Decision) -> None:
         """Have it written down."""
+        self._advanced = self._advanced or decision.counted or decision.state.final
         events = _events(job, decision)
         now = time.time()
         results = dict(job.results)
@@ -420,7 +430,8 @@ def _standing(job: Job, batch: Batch) -> policy.Standing:
 
 
 def _has_failed(job: Job) -> bool:
-    return any(name not in job.recipients and (code >= 500 or not code) for name, (code, *_) in job.results.items())
+    waiting = frozenset(job.recipients)
+    return any(name not in waiting and (code >= 500 or not code) for name, (code, *_) in job.results.items())
 
 
 def _events(job: Job, decision: policy.Decision) -> tuple[News, ...]:

@@ -25,6 +25,16 @@ SELECT chunk FROM outbox_body WHERE mail = :id ORDER BY seq;
 -- name: put_body
 INSERT INTO outbox_body (mail, seq, chunk) VALUES (:mail, :seq, :chunk);
 
+-- name: stage
+INSERT INTO outbox_staged (mail, begun) VALUES (:mail, :now);
+
+-- name: unstage
+DELETE FROM outbox_staged WHERE mail = :mail;
+
+-- name: stale
+-- Whoever wrote these contents ahead is gone: nobody takes an hour for one mail.
+SELECT mail FROM outbox_staged WHERE begun < :now - 3600 LIMIT 10 /*pg FOR UPDATE SKIP LOCKED */;
+
 -- name: is_anything_due
 -- Asked before any lock is taken: an idle worker costs next to nothing.
 SELECT EXISTS (SELECT 1 FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = :lane AND prio = 0 AND due <= :now)
@@ -124,14 +134,50 @@ SELECT created, id, key, lane, prio, state, due, expires, changed, tries, lost, 
        options, results, why, size, holder
 FROM outbox_mail WHERE id = :id OR key = :key;
 
--- name: read
--- A page of them, after the last one of the page before.
+-- name: read_state
+-- A page of them, after the last one of the page before. What looks superfluous names the index (it is a partial one).
 SELECT created, id, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure, msgid, sender, rcpts,
        options, results, why, size, holder
 FROM outbox_mail
-WHERE (created > :created OR (created = :created AND id > :id))
-  AND (:state = -1 OR state = :state) AND (:lane = '' OR lane = :lane) AND created >= :since
+WHERE state = :state AND state NOT IN (1, 2) AND (created, id) > (:created, :id)
+  AND (:lane = '' OR lane = :lane) AND (:unsure = -1 OR (unsure > 0) = (:unsure = 1))
+ORDER BY created, id LIMIT :most;
+
+-- name: read_ended
+-- The same of one lane, in one of the states that few are in: HELD, FAILED, CANCELED.
+SELECT created, id, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure, msgid, sender, rcpts,
+       options, results, why, size, holder
+FROM outbox_mail
+WHERE state = :state AND (state = 3 OR state > 4) AND lane = :lane AND (created, id) > (:created, :id)
   AND (:unsure = -1 OR (unsure > 0) = (:unsure = 1))
+ORDER BY created, id LIMIT :most;
+
+-- name: read_ready
+-- The same of a lane where few wait: all of them are put in order.
+SELECT created, id, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure, msgid, sender, rcpts,
+       options, results, why, size, holder
+FROM outbox_mail
+WHERE state = :state AND lane = :lane
+  AND ((state = 0 AND lost = 0 AND prio IN (0, 1, 2)) OR (state = 0 AND lost > 0))
+  AND (created, id) > (:created, :id) AND (:unsure = -1 OR (unsure > 0) = (:unsure = 1))
+ORDER BY created, id LIMIT :most;
+
+-- name: read_in_hand
+-- The same of those that workers have, which are never many.
+SELECT created, id, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure, msgid, sender, rcpts,
+       options, results, why, size, holder
+FROM outbox_mail
+WHERE state IN (1, 2) AND (:state = -1 OR state = :state) AND (created, id) > (:created, :id)
+  AND (:lane = '' OR lane = :lane) AND (:unsure = -1 OR (unsure > 0) = (:unsure = 1))
+ORDER BY created, id LIMIT :most;
+
+-- name: read_unsure
+-- The same of those that are unsure, or were.
+SELECT created, id, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure, msgid, sender, rcpts,
+       options, results, why, size, holder
+FROM outbox_mail
+WHERE unsure > 0 AND (:state = -1 OR state = :state) AND (created, id) > (:created, :id)
+  AND (:lane = '' OR lane = :lane)
 ORDER BY created, id LIMIT :most;
 
 -- name: read_news
@@ -143,8 +189,26 @@ WHERE news > 0 AND (created > :created OR (created = :created AND id > :id))
 ORDER BY created, id LIMIT :most;
 
 -- name: counts
+-- What triggers have counted; those in hand are never many, and counted here.
+SELECT c.lane, c.state, c.mails,
+       CASE c.state
+         WHEN 0 THEN (SELECT min(due) FROM (
+           SELECT min(due) AS due FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = c.lane AND prio = 0
+           UNION ALL SELECT min(due) FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = c.lane AND prio = 1
+           UNION ALL SELECT min(due) FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = c.lane AND prio = 2
+           UNION ALL SELECT min(due) FROM outbox_mail WHERE state = 0 AND lost > 0 AND lane = c.lane) AS each)
+         WHEN 3 THEN (SELECT min(created) FROM outbox_mail WHERE state = 3 AND (state = 3 OR state > 4) AND lane = c.lane)
+       END,
+       c.unsure
+FROM (SELECT lane, state, CAST(sum(mails) AS bigint) AS mails, CAST(sum(unsure) AS bigint) AS unsure
+      FROM outbox_count GROUP BY lane, state HAVING sum(mails) > 0) AS c
+UNION ALL
 SELECT lane, state, count(*), min(created), sum(CASE WHEN unsure > 0 THEN 1 ELSE 0 END)
-FROM outbox_mail GROUP BY lane, state ORDER BY lane, state;
+FROM outbox_mail WHERE state IN (1, 2) GROUP BY lane, state
+ORDER BY 1, 2;
+
+-- name: counts_of
+SELECT state, CAST(sum(mails) AS bigint) FROM outbox_count WHERE lane = :lane GROUP BY state HAVING sum(mails) > 0;
 
 -- name: chunk
 SELECT chunk FROM outbox_body WHERE mail = :mail AND seq = :seq;
@@ -163,6 +227,16 @@ SELECT id FROM outbox_mail
 WHERE state > 3 AND ((state IN (4, 6) AND changed < :now - :sent) OR (state = 5 AND changed < :now - :failed))
 LIMIT :most /*pg FOR UPDATE SKIP LOCKED */;
 
+-- name: fold_counts
+-- PostgreSQL only: the rows of one lane and state become one again, where they have become many.
+WITH gone AS (
+    DELETE FROM outbox_count
+    WHERE (SELECT count(*) > 100 + 2 * count(DISTINCT (lane, state)) FROM outbox_count)
+      AND slot IN (SELECT slot FROM outbox_count FOR UPDATE SKIP LOCKED)
+    RETURNING lane, state, mails, unsure)
+INSERT INTO outbox_count (lane, state, mails, unsure)
+SELECT lane, state, sum(mails), sum(unsure) FROM gone GROUP BY lane, state HAVING sum(mails) <> 0 OR sum(unsure) <> 0;
+
 -- name: forget_body
 DELETE FROM outbox_body WHERE mail = :id;
 
@@ -171,3 +245,31 @@ DELETE FROM outbox_mail WHERE id = :id AND state > 3;
 
 -- name: version
 SELECT version FROM outbox_version;
+
+-- name: find_incomplete
+-- What follows is asked by who checks an outbox, and reads all of it.
+SELECT count(*), min(id) FROM outbox_mail
+WHERE state < 4
+  AND size <> (SELECT coalesce(sum(length(chunk)), 0) FROM outbox_body WHERE mail = outbox_mail.id);
+
+-- name: find_orphan
+SELECT count(DISTINCT mail), min(mail) FROM outbox_body
+WHERE NOT EXISTS (SELECT 1 FROM outbox_mail WHERE id = outbox_body.mail)
+  AND NOT EXISTS (SELECT 1 FROM outbox_staged WHERE outbox_staged.mail = outbox_body.mail);
+
+-- name: find_lane
+SELECT count(*), min(lane) FROM outbox_mail
+WHERE state < 4 AND NOT EXISTS (SELECT 1 FROM outbox_lane WHERE name = outbox_mail.lane);
+
+-- name: find_value
+SELECT count(*), min(id) FROM outbox_mail
+WHERE state NOT BETWEEN 0 AND 6 OR prio NOT BETWEEN 0 AND 2 OR on_unsure NOT BETWEEN 0 AND 1;
+
+-- name: find_counters
+SELECT count(*), min(lane) FROM (
+    SELECT lane, state FROM (
+        SELECT lane, state, mails, unsure FROM outbox_count
+        UNION ALL
+        SELECT lane, state, -count(*), -sum(CASE WHEN unsure > 0 THEN 1 ELSE 0 END)
+        FROM outbox_mail WHERE state NOT IN (1, 2) GROUP BY lane, state) AS both_sides
+    GROUP BY lane, state HAVING sum(mails) <> 0 OR sum(unsure) <> 0) AS differences;
