@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 Values = Mapping[str, object]
 
+_LOWEST = 2  # the last priority
 _PAGE = 200  # mails read at a time, so that no reader keeps the database from being tidied
 
 
@@ -38,7 +39,6 @@ class SqlStore(ABC):
     """The part of a Store that is the same for each engine; an engine brings its transactions, `put` and `claim`."""
 
     _says: Mapping[str, str]
-    _claims = 0
 
     @property
     @abstractmethod
@@ -206,17 +206,46 @@ class SqlStore(ABC):
             busy = int(line.execute(self._says["count_busy"], values).fetchone()[0])
         return lane, rows.room_for(lane, row[7], busy, most)
 
-    def _rows_leased(self, line: Line, values: Values, terms: Terms, most: int) -> tuple[list[rows.Row], bool]:
-        """One that was lost before, alone, or as many as there is room for, the urgent ones first; and if marked."""
-        self._claims += 1
-        suspect = {**values, "lease": terms.lease}
-        if self._claims % 2 and (found := line.execute(self._says["claim_suspect"], suspect).fetchall()):
-            return found, False
+    def _rows_leased(
+        self, line: Line, values: Values, terms: Terms, most: int, *, suspects: bool = True
+    ) -> tuple[list[rows.Row], bool]:
+        """Up to `most` mails in their turn, by priority and then by the time at which they were due; and if marked.
+
+        Mails that were lost before stand in the same queue, and are claimed apart from the others; without `suspects`
+        there are none.
+        """
+        first = line.execute(self._says["first_suspect"], values).fetchone() if suspects else None
+        if first is None:
+            return self._claim_calm(line, values, terms, most)
+        priority, lost, due = first
+        found, marked = self._claim_calm(line, values, terms, most, before=(priority, due))
+        if found:
+            return found, marked
+        alike = {**values, "lease": terms.lease, "prio": priority, "lost": lost, "most": at_once(lost, most)}
+        suspected = line.execute(self._says["claim_suspect"], alike).fetchall()
+        # None when another worker was quicker: then the others need not wait.
+        return (suspected, False) if suspected else self._claim_calm(line, values, terms, most)
+
+    def _claim_calm(
+        self, line: Line, values: Values, terms: Terms, most: int, before: tuple[int, float] | None = None
+    ) -> tuple[list[rows.Row], bool]:
+        """Mails that were never lost, and if they are marked; those whose turn is `before` this priority and time."""
         marked = terms.mark is not None
         calm = {**values, "state": int(State.DOT if marked else State.LEASED), "lease": terms.mark or terms.lease}
-        found = []
-        for priority in range(3):
+        found: list[rows.Row] = []
+        last, until = before or (_LOWEST, None)
+        for priority in range(last + 1):
             if len(found) < most:
-                more = {**calm, "prio": priority, "most": most - len(found)}
+                limit = until if priority == last else None
+                more = {**calm, "prio": priority, "most": most - len(found), "until": limit}
                 found += line.execute(self._says["claim"], more).fetchall()
-        return (found, marked) if found else (line.execute(self._says["claim_suspect"], suspect).fetchall(), False)
+        return found, marked and bool(found)
+
+
+def at_once(lost: int, most: int) -> int:
+    """How many mails that were lost so often are claimed together, where `most` others would be.
+
+    Lost once, a mail was most likely beside the one that killed its worker, and a quarter of a batch goes together.
+    From the second time on each goes alone: when it dies again, it is the one.
+    """
+    return max(1, most // 4) if lost == 1 else 1

@@ -131,9 +131,9 @@ class SqliteStore(SqlStore):
     def _look(self, connection: sqlite3.Connection, lane: str) -> tuple[LaneInfo, bool, bool]:
         values = {"lane": lane, "now": self._clock()}
         row = connection.execute(self._says["lane"], values).fetchone()
-        due = connection.execute(self._says["is_anything_due"], values).fetchone()[0]
+        due = any(connection.execute(self._says["is_anything_due"], values).fetchone())
         late = connection.execute(self._says["is_anything_late"], values).fetchone()[0]
-        return rows.lane_of(row) if row else replace(_UNKNOWN, name=lane), bool(due), bool(late)
+        return rows.lane_of(row) if row else replace(_UNKNOWN, name=lane), due, bool(late)
 
     def _done(self, line: Line, name: str, each: Sequence[Values]) -> list[bool]:
         """The same, in a third of the time: one cursor, and parameters by their place."""

@@ -297,7 +297,9 @@ class Store(Protocol):
     def claim(self, lane: str, most: int, *, lease: float, holder: str) -> Claimed:
         """Lease up to so many mails for `lease` seconds; those whose lease ran out are given back first.
 
-        A mail whose lease ran out before goes alone, so that one that kills its workers takes no others with it.
+        They are served in their turn: by priority, then by the time at which they were due. Mails whose lease ran out
+        before stand in the same queue, but are never leased with the others, and alone from the second time on: one
+        that kills its workers takes few others with it.
         """
         ...
 
