@@ -10,7 +10,22 @@ from typing import Any, Protocol, TypeVar
 
 from courriel import errors
 from courriel.outbox import rows
-from courriel.outbox.store import Action, Count, Job, KnownMail, LaneInfo, MailInfo, Query, Settlement, State, Terms
+from courriel.outbox.store import (
+    POISON_AFTER,
+    Action,
+    Count,
+    Job,
+    KnownMail,
+    LaneInfo,
+    MailInfo,
+    Query,
+    Recovered,
+    Settlement,
+    State,
+    Taken,
+    Terms,
+    WorkerInfo,
+)
 
 T = TypeVar("T")
 
@@ -101,6 +116,37 @@ class SqlStore(ABC):
         statement = self._says[name]
         return [line.execute(statement, values).rowcount == 1 for values in each]
 
+    # Workers that are gone.
+
+    @property
+    def beside(self) -> str | None:
+        """See Store.beside."""
+        return None
+
+    def enlist(self, worker: WorkerInfo) -> None:
+        """See Store.enlist."""
+        values = {"id": worker.id, "folder": worker.folder, "inode": worker.inode, "process": worker.process}
+        self._write_lightly(lambda line: line.execute(self._says["enlist"], values | self._now()))
+
+    def workers(self) -> list[WorkerInfo]:
+        """See Store.workers."""
+        return [WorkerInfo(*row) for row in self._read(lambda line: line.execute(self._says["workers"]).fetchall())]
+
+    def resign(self, id: str) -> bool:  # noqa: A002
+        """See Store.resign."""
+        return self._write_lightly(lambda line: line.execute(self._says["resign"], {"id": id}).rowcount == 1)
+
+    def take_over(self, id: str, *, wait: float) -> list[Recovered]:  # noqa: A002
+        """See Store.take_over."""
+        values = {"holder": id, "wait": wait, "poison": POISON_AFTER} | self._now()
+        found = self._write(lambda line: line.execute(self._says["take_over"], values).fetchall())
+        return [Recovered(str(ident), State(state), why) for ident, state, why in found]
+
+    def taken(self, id: str = "") -> list[Taken]:  # noqa: A002
+        """See Store.taken."""
+        values = {"id": id} | self._now()
+        return [Taken(*row) for row in self._read(lambda line: line.execute(self._says["taken"], values).fetchall())]
+
     # Looking, and acting by hand.
 
     def edit(self, id: str, action: Action) -> bool:  # noqa: A002
@@ -185,6 +231,7 @@ class SqlStore(ABC):
 
         def act(line: Line) -> int:
             values = {"sent": sent, "failed": failed, "most": most} | self._now()
+            line.execute(self._says["forget_workers"], values)
             old = line.execute(self._says["old"], values).fetchall()
             for (ident,) in old:
                 line.execute(self._says["forget_body"], {"id": ident})

@@ -45,6 +45,11 @@ class SqliteStore(SqlStore):
         """The file."""
         return str(self._path)
 
+    @property
+    def beside(self) -> str | None:
+        """The file."""
+        return str(self._path)
+
     # Putting.
 
     def put(self, mails: Sequence[NewMail], conn: object = None, *, known: Known | None = None) -> list[str]:

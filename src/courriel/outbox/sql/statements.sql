@@ -50,6 +50,40 @@ WHERE id IN (SELECT id FROM outbox_mail WHERE lane = :lane AND state IN (1, 2) A
              LIMIT 100 /*pg FOR UPDATE SKIP LOCKED */)
 RETURNING id, state, why;
 
+-- name: take_over
+-- The worker is proved to be gone: the same, at once. What may have been delivered rests for :wait seconds.
+UPDATE outbox_mail
+SET state = CASE WHEN lost + 1 >= :poison OR (state = 2 AND on_unsure = 1) THEN 3 ELSE 0 END,
+    why = CASE WHEN state = 2 THEN 'unsure' WHEN lost + 1 >= :poison THEN 'poison' ELSE 'lost' END,
+    unsure = unsure + CASE WHEN state = 2 THEN 1 ELSE 0 END,
+    news = CASE WHEN state = 2 THEN 1 ELSE news END,
+    due = CASE WHEN state = 2 THEN :now + :wait WHEN lost = 0 THEN due ELSE :now END,
+    lost = lost + 1, token = NULL, lease = NULL, holder = ''
+WHERE id IN (SELECT id FROM outbox_mail WHERE state IN (1, 2) AND holder = :holder
+             LIMIT 100 /*pg FOR UPDATE SKIP LOCKED */)
+RETURNING id, state, why;
+
+-- name: enlist
+INSERT INTO outbox_worker (id, folder, inode, process, seen) VALUES (:id, :folder, :inode, :process, :now)
+ON CONFLICT (id) DO UPDATE SET seen = excluded.seen;
+
+-- name: workers
+SELECT id, folder, inode, process FROM outbox_worker ORDER BY id;
+
+-- name: resign
+DELETE FROM outbox_worker
+WHERE id = :id AND NOT EXISTS (SELECT 1 FROM outbox_mail WHERE state IN (1, 2) AND holder = :id);
+
+-- name: forget_workers
+-- Nobody could prove them gone, and they have not been heard of for a week.
+DELETE FROM outbox_worker
+WHERE seen < :now - 604800
+  AND NOT EXISTS (SELECT 1 FROM outbox_mail WHERE state IN (1, 2) AND holder = outbox_worker.id);
+
+-- name: taken
+SELECT lane, holder, count(*), max(lease) - :now FROM outbox_mail
+WHERE state IN (1, 2) AND (:id = '' OR id = :id) GROUP BY lane, holder ORDER BY lane, holder;
+
 -- name: lane
 SELECT name, stopped, paused - :now, fails, why, cap, gap, tat - :now FROM outbox_lane WHERE name = :lane
 /*pg FOR UPDATE */;
@@ -66,7 +100,7 @@ SELECT count(*) FROM outbox_mail WHERE state IN (1, 2) AND lane = :lane;
 UPDATE outbox_mail
 SET state = :state, token = :token, lease = :now + :lease, holder = :holder, tries = tries + 1
 WHERE id IN (SELECT id FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = :lane AND prio = :prio
-                                            AND due <= COALESCE(:until /*pg ::double precision */, :now)
+                                            AND due <= CASE WHEN :until /*pg ::double precision */ IS NULL THEN :now ELSE :until END
              ORDER BY due LIMIT :most /*pg FOR UPDATE SKIP LOCKED */)
 RETURNING due, id, token, lane, prio, tries, lost, unsure, on_unsure, :now - created, changed - created, expires - :now,
           msgid, sender, rcpts, options, results, size;
