@@ -36,7 +36,8 @@ outbox._store.mark(jobs[:1], lease=3600)
 child = os.fork() if "fork" in sys.argv else 1
 if not child:
     outbox._store.reopen()
-print(os.getpid() if child else "child", flush=True)
+if child:
+    print("ready", flush=True)
 sys.stdin.read()
 """
 
@@ -52,8 +53,7 @@ def hanging(place: str, *words: str, before: tuple[str, ...] = ()) -> Iterator[s
     )
     try:
         assert worker.stdout is not None
-        assert worker.stdin is not None
-        assert worker.stdout.readline().strip().isdigit() or worker.stdout.readline().strip().isdigit()
+        assert worker.stdout.readline() == "ready\n"
         yield worker
     finally:
         worker.kill()
@@ -71,6 +71,10 @@ def put(outbox: Outbox, lane: str, count: int = 3, **wanted: object) -> list[str
 
 def states(outbox: Outbox) -> list[State]:
     return [info.state for info in outbox.list()]
+
+
+def lock_of(worker: WorkerInfo, outbox: Outbox) -> Path:
+    return Path(lock_path(worker.folder, worker.id, outbox._store.beside) or "/nowhere")
 
 
 def kill(worker: subprocess.Popen[str]) -> None:
@@ -119,11 +123,11 @@ def test_nothing_is_left_of_a_worker_that_has_ended(place: str, engine: str, lan
         with hanging(place) as worker:
             kill(worker)
         (gone,) = outbox._store.workers()
-        assert os.path.exists(lock_path(gone.folder, gone.id, outbox._store.beside) or "")
+        assert lock_of(gone, outbox).exists()
         outbox.run_once()
         (left,) = outbox._store.workers()
         assert left.id != gone.id
-        assert not os.path.exists(lock_path(gone.folder, gone.id, outbox._store.beside) or "")
+        assert not lock_of(gone, outbox).exists()
     if engine == "sqlite":
         assert not list(tmp_path.glob("*worker-*"))
 
