@@ -160,6 +160,7 @@ def test_machines_get_an_object_for_each_mail(courriel: Run, via: Sandbox) -> No
         "waiting": 0,
         "held": 0,
         "unanswered": 0,
+        "in_hand": [],
     }
 
 

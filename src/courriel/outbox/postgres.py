@@ -185,7 +185,7 @@ class _Look:
     lane: LaneInfo
     due: bool
     late: bool
-    suspects: bool
+    suspects: bool = True
     """Whether one that is due was lost before."""
 
     @property

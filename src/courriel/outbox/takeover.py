@@ -52,7 +52,7 @@ def _take_over(tools: Tools, worker: WorkerInfo, rest: float) -> int:
     if tools.store.resign(worker.id):
         liveness.forget(worker, tools.store.beside)
     if taken:
-        logger.warning("A worker is gone, %s: %d mails are taken over", worker.id, taken,
+        logger.warning("A worker is gone, %s; mails taken over: %d", worker.id, taken,
                        extra={"action": "worker_gone"})  # fmt: skip
         tools.bell.ring()
     return taken
