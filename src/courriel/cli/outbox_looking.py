@@ -123,7 +123,7 @@ def stats_(manner: Manner, place: str | None) -> int:
     report = Report(manner)
     with existing_outbox(place) as outbox:
         counts, lanes, taken = outbox.stats(), outbox.lanes(), outbox.in_hand()
-    values = {
+    values: dict[str, object] = {
         "counts": [_count(each) for each in counts],
         "lanes": [_lane(each) for each in lanes],
         "in_hand": [hands_object(each) for each in taken],
