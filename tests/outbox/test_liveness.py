@@ -365,3 +365,14 @@ def test_who_is_forgotten_has_nothing_in_hand(store: Store, caplog: pytest.LogCa
     assert [worker.id for worker in store.workers()] == ["busy"]
     assert [(each.holder, each.mails) for each in store.taken()] == [("busy", 1)]
     assert len(list(store.read(Query()))) == 1
+
+
+def test_a_worker_that_is_stopped_twice_leaves_once(outbox: Outbox) -> None:
+    first, second = outbox.worker().start(), outbox.worker().start()
+    first.stop()
+    first.stop()
+
+    outbox._presence.end()
+
+    assert [life_of(worker, outbox._store.beside) for worker in outbox._store.workers()] == [Life.ALIVE]
+    second.stop()
