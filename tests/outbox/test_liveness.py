@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,7 +43,7 @@ sys.stdin.read()
 
 
 @contextmanager
-def hanging(place: str, *words: str, before: tuple[str, ...] = ()) -> Iterator[subprocess.Popen[str]]:
+def hanging(place: str, *words: str, before: tuple[str, ...] = ()) -> Generator[subprocess.Popen[str]]:
     """A worker in a process of its own, that has claimed what there is."""
     worker = subprocess.Popen(
         [*before, sys.executable, "-c", HANGS, place, *words],
@@ -260,6 +260,10 @@ def test_a_doubt_is_not_death(
     assert life_of(info, beside) is Life.UNSEEN
 
 
+def _nowhere(path: str) -> bool:
+    return False
+
+
 def _refuse(*arguments: object) -> int:
     raise PermissionError(13, "no")
 
@@ -293,7 +297,7 @@ def test_where_no_lock_is_shared_the_process_is_looked_for(monkeypatch: pytest.M
 def test_a_folder_that_others_may_write_to_is_no_place_for_locks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(liveness.os.path, "isdir", lambda path: False)
+    monkeypatch.setattr(liveness.os.path, "isdir", _nowhere)
     monkeypatch.setattr(liveness.tempfile, "gettempdir", lambda: str(tmp_path))
     folder = tmp_path / f"courriel-{os.getuid()}"
 
