@@ -164,6 +164,7 @@ def test_machines_get_an_object_for_each_mail(courriel: Run, via: Sandbox) -> No
         "waiting": 0,
         "held": 0,
         "unanswered": 0,
+        "in_hand": [],
     }
 
 
@@ -412,3 +413,56 @@ def test_an_outbox_is_compacted(courriel: Run, via: Sandbox) -> None:
     assert ran.status == 0
     assert "octets before" in ran.out
     assert json.json["after"] <= json.json["before"]
+
+
+# What workers have in hand.
+
+
+def take(place: Path, count: int, *, known: bool = True) -> None:
+    """Have a worker take mails that is gone: proved by the lock that it left, or as one of another machine."""
+    from courriel.outbox.liveness import BESIDE, WorkerLock
+    from courriel.outbox.store import WorkerInfo
+
+    with Outbox(place, elsewhere=True) as outbox:
+        store = outbox._store
+        if known:
+            lock = WorkerLock.make(str(place), "there:7/abc")
+            assert lock is not None
+            store.enlist(WorkerInfo("there:7/abc", BESIDE, lock.inode, ""))
+            lock.close()
+        assert len(store.claim(outbox.lanes()[0].name, count, lease=600, holder="there:7/abc").jobs) == count
+
+
+@pytest.mark.parametrize(
+    ("language", "gone", "unseen"),
+    [
+        (
+            "en",
+            "taken by a worker that is gone (there:7), back at ",
+            "taken by a worker that cannot be seen from here (there:7); if it is gone, back at ",
+        ),
+        (
+            "fr",
+            "pris par un processus d'envoi disparu (there:7), de retour à ",
+            "pris par un processus d'envoi invisible d'ici (there:7) ; s'il a disparu, de retour à ",
+        ),
+    ],
+)
+def test_what_a_worker_took_that_is_gone_is_said(
+    courriel: Run, via: Sandbox, tmp_path: Path, language: str, gone: str, unseen: str
+) -> None:
+    mail = queue(courriel)
+    take(tmp_path / "outbox.db", 1)
+
+    for command in (("stats",), ("show", mail)):
+        assert gone in courriel("outbox", *command, "--lang", language).out
+
+    assert courriel("worker", "--once", "--json").objects[-1]["sent"] == 1
+    mail = queue(courriel)
+    take(tmp_path / "outbox.db", 1, known=False)
+
+    for words in (("outbox", "stats"), ("outbox", "show", mail), ("worker", "--once")):
+        assert unseen in courriel(*words, "--lang", language).out
+    (taken,) = courriel("outbox", "stats", "--json").json["in_hand"]
+    assert (taken["worker"], taken["life"], taken["mails"]) == ("there:7", "unseen", 1)
+    assert courriel("outbox", "show", mail, "--json").json["in_hand"] == [taken]

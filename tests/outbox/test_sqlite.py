@@ -647,7 +647,17 @@ def test_tables_of_another_age_are_not_touched(path: Path, store: SqliteStore) -
 
 @pytest.mark.parametrize(
     "name",
-    ["claim", "claim_suspect", "recover", "is_anything_due", "is_anything_late", "count_busy", "read_news", "old"],
+    [
+        "claim",
+        "first_suspect",
+        "claim_suspect",
+        "recover",
+        "is_anything_due",
+        "is_anything_late",
+        "count_busy",
+        "read_news",
+        "old",
+    ],
 )
 def test_what_a_worker_asks_all_day_is_a_range_of_an_index(store: SqliteStore, name: str) -> None:
     values = dict.fromkeys(
@@ -660,6 +670,8 @@ def test_what_a_worker_asks_all_day_is_a_range_of_an_index(store: SqliteStore, n
             "lease",
             "holder",
             "poison",
+            "lost",
+            "until",
             "created",
             "id",
             "sent",

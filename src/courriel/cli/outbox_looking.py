@@ -14,6 +14,8 @@ from courriel.cli.outbox_words import (
     counted,
     details_of,
     existing_outbox,
+    hands_line,
+    hands_object,
     lane_line,
     line_of,
     object_of,
@@ -96,8 +98,9 @@ def show_(manner: Manner, mail: str | None, place: str | None, key: str | None) 
     report = Report(manner)
     with existing_outbox(place) as outbox:
         info = outbox.get(mail, key=key).info
-    if not report.values(object_of(info)):
-        for line in details_of(info):
+        taken = outbox.in_hand(info.id) if info.holder else ()
+    if not report.values(object_of(info) | {"in_hand": [hands_object(each) for each in taken]}):
+        for line in details_of(info, taken):
             report.line(line)
     return report.status
 
@@ -119,9 +122,16 @@ def stats_(manner: Manner, place: str | None) -> int:
 
     report = Report(manner)
     with existing_outbox(place) as outbox:
-        counts, lanes = outbox.stats(), outbox.lanes()
-    if not report.values({"counts": [_count(each) for each in counts], "lanes": [_lane(each) for each in lanes]}):
+        counts, lanes, taken = outbox.stats(), outbox.lanes(), outbox.in_hand()
+    values: dict[str, object] = {
+        "counts": [_count(each) for each in counts],
+        "lanes": [_lane(each) for each in lanes],
+        "in_hand": [hands_object(each) for each in taken],
+    }
+    if not report.values(values):
         _tell(report, list(counts), list(lanes))
+        for each in taken:
+            report.line(hands_line(each))
     return report.status
 
 

@@ -16,6 +16,7 @@ from courriel import errors
 from courriel.network import forks
 from courriel.network.transcript import Transcript
 from courriel.outbox.listeners import Event
+from courriel.outbox.liveness import InHand
 from courriel.outbox.outbox import MAX_SIZE, IfKnown, Outbox
 from courriel.outbox.store import Count, Finding, LaneInfo, MailInfo, State, Store
 from courriel.outbox.ticket import Ticket
@@ -198,6 +199,10 @@ class AsyncOutbox:
     async def stats(self) -> Sequence[Count]:
         """How many mails are where; see Outbox.stats."""
         return await self._ask(self._outbox.stats)
+
+    async def in_hand(self, id: str = "") -> Sequence[InHand]:  # noqa: A002
+        """What workers have in hand, or who has one mail; see Outbox.in_hand."""
+        return await self._ask(self._outbox.in_hand, id)
 
     async def lanes(self) -> Sequence[LaneInfo]:
         """Every lane: whether it rests or is stopped, why, and its limits."""

@@ -23,6 +23,7 @@ from courriel.network.transcript import Transcript
 from courriel.outbox.bell import Bell
 from courriel.outbox.keeper import FAILED_KEPT, SENT_KEPT
 from courriel.outbox.listeners import Event, Listener, Listeners
+from courriel.outbox.liveness import InHand, Presence, in_hand
 from courriel.outbox.store import Count, Finding, KnownMail, LaneInfo, MailInfo, NewMail, Query, State, Store
 from courriel.outbox.ticket import Ticket
 from courriel.outbox.ways import Via, Ways
@@ -91,6 +92,7 @@ class Outbox:
         self._max_size = max_size
         self._listeners = Listeners()
         self._bell = Bell()
+        self._presence = Presence(self._store)
         self._ways = Ways(ways or {}, elsewhere=elsewhere, allow_references=allow_secret_references)
 
     # Putting.
@@ -172,6 +174,10 @@ class Outbox:
     def stats(self) -> Sequence[Count]:
         """How many mails are in each lane and state, since when the oldest, and how many of them are unsure."""
         return self._store.counts()
+
+    def in_hand(self, id: str = "") -> Sequence[InHand]:  # noqa: A002
+        """What workers have in hand, or who has one mail: whether they are alive, and when the mails are given back."""
+        return in_hand(self._store, id)
 
     def lanes(self) -> Sequence[LaneInfo]:
         """Every lane: whether it rests or is stopped, why, and its limits."""
@@ -288,7 +294,7 @@ class Outbox:
         Raises UsageError for a lane that this process has no way for.
         """
         lanes = None if lanes is None else [self._ways.known(lane) for lane in lanes]
-        tools = Tools(self._store, self._ways, self._listeners, self._bell, self._ticket)
+        tools = Tools(self._store, self._ways, self._listeners, self._bell, self._ticket, self._presence)
         return Worker(tools, workers=workers, lanes=lanes, confirm=confirm, batch=batch, transcript=transcript)
 
     def work(
@@ -332,6 +338,7 @@ class Outbox:
 
     def close(self) -> None:
         """Let go of the database; may be called twice."""
+        self._presence.end()
         self._store.close()
 
     def __enter__(self) -> Self:

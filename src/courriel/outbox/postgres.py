@@ -145,7 +145,12 @@ class PostgresStore(SqlStore):
         recovered = tuple(Recovered(str(ident), State(state), why) for ident, state, why in found)
         # The row of a lane is locked only where claims have to be counted: others go on beside each other.
         known, room = self._room(line, values, most) if _is_limited(look.lane) else (look.lane, most)
-        leased, marked = self._rows_leased(line, values, terms, room) if room else ([], False)
+        leased: list[rows.Row] = []
+        marked = False
+        if room:
+            # What was recovered a moment ago is known without another question.
+            suspects = look.suspects or bool(recovered)
+            leased, marked = self._rows_leased(line, values, terms, room, suspects=suspects)
         if leased and known.gap:
             line.execute(self._says["spend"], values | {"seconds": known.gap * len(leased)})
         return Claimed(tuple(self._jobs(line, leased)), recovered, known, marked=marked)
@@ -153,9 +158,9 @@ class PostgresStore(SqlStore):
     def _look(self, line: Line, lane: str) -> _Look:
         values = {"lane": lane}
         row = line.execute(self._says["lane_as_it_is"], values).fetchone()
-        due = line.execute(self._says["is_anything_due"], values).fetchone()[0]
+        calm, suspects = line.execute(self._says["is_anything_due"], values).fetchone()
         late = line.execute(self._says["is_anything_late"], values).fetchone()[0]
-        return _Look(rows.lane_of(row) if row else LaneInfo(lane), due, late)
+        return _Look(rows.lane_of(row) if row else LaneInfo(lane), calm or suspects, late, suspects)
 
     def _jobs(self, line: Line, found: Sequence[rows.Row]) -> list[Job]:
         small = [row[1] for row in found if row[-1] <= _CARRIED]
@@ -204,6 +209,8 @@ class _Look:
     lane: LaneInfo
     due: bool
     late: bool
+    suspects: bool = True
+    """Whether one that is due was lost before."""
 
     @property
     def worth(self) -> bool:

@@ -16,6 +16,7 @@ from courriel.outbox.statements import in_order
 from courriel.outbox.store import (
     CHUNK,
     LARGE,
+    POISON_AFTER,
     Action,
     Count,
     Finding,
@@ -25,9 +26,12 @@ from courriel.outbox.store import (
     MailInfo,
     NewMail,
     Query,
+    Recovered,
     Settlement,
     State,
+    Taken,
     Terms,
+    WorkerInfo,
 )
 
 if TYPE_CHECKING:
@@ -42,6 +46,7 @@ Pieces = Sequence[Values]
 _AT_A_TIME = LARGE // CHUNK
 _OUT_OF_HAND = (State.READY, State.HELD, State.SENT, State.FAILED, State.CANCELED)
 _SORTED = 5000  # mails that are put in order sooner than those of their lane are found among others
+_LOWEST = 2  # the last priority
 _PAGE = 200  # mails read at a time, so that no reader keeps the database from being tidied
 
 
@@ -64,7 +69,6 @@ class SqlStore(ABC):
     """The part of a Store that is the same for each engine; an engine brings its transactions, `put` and `claim`."""
 
     _says: Mapping[str, str]
-    _claims = 0
 
     @property
     @abstractmethod
@@ -179,6 +183,37 @@ class SqlStore(ABC):
         statement = self._says[name]
         return [line.execute(statement, values).rowcount == 1 for values in each]
 
+    # Workers that are gone.
+
+    @property
+    def beside(self) -> str | None:
+        """See Store.beside."""
+        return None
+
+    def enlist(self, worker: WorkerInfo) -> None:
+        """See Store.enlist."""
+        values = {"id": worker.id, "folder": worker.folder, "inode": worker.inode, "process": worker.process}
+        self._write_lightly(lambda line: line.execute(self._says["enlist"], values | self._now()))
+
+    def workers(self) -> list[WorkerInfo]:
+        """See Store.workers."""
+        return [WorkerInfo(*row) for row in self._read(lambda line: line.execute(self._says["workers"]).fetchall())]
+
+    def resign(self, id: str) -> bool:  # noqa: A002
+        """See Store.resign."""
+        return self._write_lightly(lambda line: line.execute(self._says["resign"], {"id": id}).rowcount == 1)
+
+    def take_over(self, id: str, *, wait: float) -> list[Recovered]:  # noqa: A002
+        """See Store.take_over."""
+        values = {"holder": id, "wait": wait, "poison": POISON_AFTER} | self._now()
+        found = self._write(lambda line: line.execute(self._says["take_over"], values).fetchall())
+        return [Recovered(str(ident), State(state), why) for ident, state, why in found]
+
+    def taken(self, id: str = "") -> list[Taken]:  # noqa: A002
+        """See Store.taken."""
+        values = {"id": id} | self._now()
+        return [Taken(*row) for row in self._read(lambda line: line.execute(self._says["taken"], values).fetchall())]
+
     # Looking, and acting by hand.
 
     def edit(self, id: str, action: Action) -> bool:  # noqa: A002
@@ -279,6 +314,7 @@ class SqlStore(ABC):
         def act(line: Line) -> int:
             values = {"sent": sent, "failed": failed, "most": most} | self._now()
             self._tidy(line)
+            line.execute(self._says["forget_workers"], values)
             old = line.execute(self._says["old"], values).fetchall()
             for (ident,) in old:
                 line.execute(self._says["forget_body"], {"id": ident})
@@ -326,20 +362,40 @@ class SqlStore(ABC):
             busy = int(line.execute(self._says["count_busy"], values).fetchone()[0])
         return lane, rows.room_for(lane, row[7], busy, most)
 
-    def _rows_leased(self, line: Line, values: Values, terms: Terms, most: int) -> tuple[list[rows.Row], bool]:
-        """One that was lost before, alone, or as many as there is room for, the urgent ones first; and if marked."""
-        self._claims += 1
-        suspect = {**values, "lease": terms.lease}
-        if self._claims % 2 and (found := line.execute(self._says["claim_suspect"], suspect).fetchall()):
-            return found, False
+    def _rows_leased(
+        self, line: Line, values: Values, terms: Terms, most: int, *, suspects: bool = True
+    ) -> tuple[list[rows.Row], bool]:
+        """Up to `most` mails in their turn, by priority and then by the time at which they were due; and if marked.
+
+        Mails that were lost before stand in the same queue, and are claimed apart from the others; without `suspects`
+        there are none.
+        """
+        first = line.execute(self._says["first_suspect"], values).fetchone() if suspects else None
+        if first is None:
+            return self._claim_calm(line, values, terms, most)
+        priority, lost, due = first
+        found, marked = self._claim_calm(line, values, terms, most, before=(priority, due))
+        if found:
+            return found, marked
+        alike = {**values, "lease": terms.lease, "prio": priority, "lost": lost, "most": at_once(lost, most)}
+        suspected = line.execute(self._says["claim_suspect"], alike).fetchall()
+        # None when another worker was quicker: then the others need not wait.
+        return (suspected, False) if suspected else self._claim_calm(line, values, terms, most)
+
+    def _claim_calm(
+        self, line: Line, values: Values, terms: Terms, most: int, before: tuple[int, float] | None = None
+    ) -> tuple[list[rows.Row], bool]:
+        """Mails that were never lost, and if they are marked; those whose turn is `before` this priority and time."""
         marked = terms.mark is not None
         calm = {**values, "state": int(State.DOT if marked else State.LEASED), "lease": terms.mark or terms.lease}
-        found = []
-        for priority in range(3):
+        found: list[rows.Row] = []
+        last, until = before or (_LOWEST, None)
+        for priority in range(last + 1):
             if len(found) < most:
-                more = {**calm, "prio": priority, "most": most - len(found)}
+                limit = until if priority == last else None
+                more = {**calm, "prio": priority, "most": most - len(found), "until": limit}
                 found += line.execute(self._says["claim"], more).fetchall()
-        return (found, marked) if found else (line.execute(self._says["claim_suspect"], suspect).fetchall(), False)
+        return found, marked and bool(found)
 
 
 def _of_a_lane(state: State, mails: int) -> str:
@@ -353,3 +409,12 @@ def portions(mail: NewMail) -> Iterator[Pieces]:
     pieces = ({"mail": mail.id, "seq": seq, "chunk": chunk} for seq, chunk in enumerate(mail.chunks))
     while lot := list(islice(pieces, _AT_A_TIME)):
         yield lot
+
+
+def at_once(lost: int, most: int) -> int:
+    """How many mails that were lost so often are claimed together, where `most` others would be.
+
+    Lost once, a mail was most likely beside the one that killed its worker, and a quarter of a batch goes together.
+    From the second time on each goes alone: when it dies again, it is the one.
+    """
+    return max(1, most // 4) if lost == 1 else 1

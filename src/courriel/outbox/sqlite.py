@@ -57,6 +57,11 @@ class SqliteStore(SqlStore):
         """The file."""
         return str(self._path)
 
+    @property
+    def beside(self) -> str | None:
+        """The file."""
+        return str(self._path)
+
     # Putting.
 
     def put(self, mails: Sequence[NewMail], conn: object = None, *, known: Known | None = None) -> list[str]:
@@ -153,9 +158,9 @@ class SqliteStore(SqlStore):
     def _look(self, connection: sqlite3.Connection, lane: str) -> tuple[LaneInfo, bool, bool]:
         values = {"lane": lane, "now": self._clock()}
         row = connection.execute(self._says["lane"], values).fetchone()
-        due = connection.execute(self._says["is_anything_due"], values).fetchone()[0]
+        due = any(connection.execute(self._says["is_anything_due"], values).fetchone())
         late = connection.execute(self._says["is_anything_late"], values).fetchone()[0]
-        return rows.lane_of(row) if row else replace(_UNKNOWN, name=lane), bool(due), bool(late)
+        return rows.lane_of(row) if row else replace(_UNKNOWN, name=lane), due, bool(late)
 
     def _done(self, line: Line, name: str, each: Sequence[Values]) -> list[bool]:
         """The same, in a third of the time: one cursor, and parameters by their place."""

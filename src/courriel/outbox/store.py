@@ -228,7 +228,7 @@ class MailInfo:
     why: str
     size: int
     holder: str
-    """Who has it in hand, as "host:process"; empty when nobody has."""
+    """Who has it in hand, as "host:process/number"; empty when nobody has."""
 
     @property
     def fates(self) -> tuple[Fate, ...]:
@@ -298,6 +298,31 @@ class Query:
     most: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """A process that works on an outbox. `id` is what stands in `holder` of its mails: "host:process/random".
+
+    `folder` is where its lock file lies: beside the outbox, or a folder of the machine; empty when it has none.
+    `inode` is that of the lock file: a copy of the file is not locked, and proves nothing. `process` tells processes of
+    one machine apart; empty when that is not known. See `courriel.outbox.liveness`.
+    """
+
+    id: str
+    folder: str
+    inode: int
+    process: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """So many mails of a lane that one worker has in hand; they are given back in `back` seconds, unless it goes on."""
+
+    lane: str
+    holder: str
+    mails: int
+    back: float
+
+
 class Store(Protocol):
     """What keeps mails. Every method blocks, is safe to call from any thread, and commits before it returns.
 
@@ -322,7 +347,9 @@ class Store(Protocol):
     def claim(self, lane: str, most: int, *, lease: float, holder: str) -> Claimed:
         """Lease up to so many mails for `lease` seconds; those whose lease ran out are given back first.
 
-        A mail whose lease ran out before goes alone, so that one that kills its workers takes no others with it.
+        They are served in their turn: by priority, then by the time at which they were due. Mails whose lease ran out
+        before stand in the same queue, but are never leased with the others, and alone from the second time on: one
+        that kills its workers takes few others with it.
         """
         ...
 
@@ -350,6 +377,34 @@ class Store(Protocol):
 
     def told(self, ids: Sequence[str]) -> None:
         """Whoever wanted the news of these mails has it."""
+        ...
+
+    @property
+    def beside(self) -> str | None:
+        """The file of the outbox, beside which workers keep their lock files; None when it is on a server."""
+        ...
+
+    def enlist(self, worker: WorkerInfo) -> None:
+        """Know a worker, or that it is still there."""
+        ...
+
+    def workers(self) -> Sequence[WorkerInfo]:
+        """Every worker that is known; some may be gone."""
+        ...
+
+    def resign(self, id: str) -> bool:  # noqa: A002
+        """Forget a worker; False when it has mails in hand."""
+        ...
+
+    def take_over(self, id: str, *, wait: float) -> Sequence[Recovered]:  # noqa: A002
+        """Give back a hundred mails of a worker that is proved to be gone, without waiting for their leases.
+
+        Those that may have been delivered are due in `wait` seconds.
+        """
+        ...
+
+    def taken(self, id: str = "") -> Sequence[Taken]:  # noqa: A002
+        """What workers have in hand, or who has one mail."""
         ...
 
     def edit(self, id: str, action: Action) -> bool:  # noqa: A002 - its name everywhere

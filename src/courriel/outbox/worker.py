@@ -8,8 +8,6 @@ A worker that dies loses nothing: its leases run out, and others go on.
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import time
 from collections.abc import Callable, Iterable
 from random import random
@@ -29,8 +27,10 @@ from courriel.outbox.carrier import Carrier, answer_limit, sessions_at_once
 from courriel.outbox.keeper import Keeper
 from courriel.outbox.listeners import Event as News
 from courriel.outbox.listeners import Listeners
+from courriel.outbox.liveness import Presence
 from courriel.outbox.recorder import Entry, Recorder, reopen
-from courriel.outbox.store import UNSURE, Claimed, Job, LaneInfo, Query, Settlement, State, Store, Terms
+from courriel.outbox.store import Claimed, Job, LaneInfo, Query, Settlement, State, Store, Terms
+from courriel.outbox.takeover import tell_recovered
 from courriel.outbox.ticket import Ticket
 from courriel.outbox.ways import Way, Ways, shown
 from courriel.session.pace import Rate
@@ -63,6 +63,7 @@ class Tools:
     listeners: Listeners
     bell: Bell
     ticket: Callable[[str], Ticket]
+    presence: Presence
 
 
 class Worker:
@@ -92,7 +93,7 @@ class Worker:
         self._batch = batch
         self._workers = workers
         self._transcript = transcript
-        self._holder = f"{socket.gethostname()}:{os.getpid()}"
+        self._holder = ""  # our id, while we run
         self._halt = Event()
         self._locks: dict[object, Semaphore] = {}
         self._rated: dict[str, str] = {}  # the rate that the way of a lane gave it
@@ -109,7 +110,7 @@ class Worker:
         This worker may be started there, and is another one then.
         """
         forks.keep_for_ever(self._recorder, self._keeper, self._threads)
-        self._holder = f"{socket.gethostname()}:{os.getpid()}"
+        self._holder = ""
         self._halt, self._locks, self._threads, self._recorder = Event(), {}, [], None
         self._keeper = Keeper(self._tools, self._confirm)
 
@@ -120,6 +121,7 @@ class Worker:
         if self._recorder is not None:
             raise errors.UsageError("this worker runs already")
         self._halt.clear()
+        self._holder = self._tools.presence.enter()
         self._recorder = self._new_recorder()
         self._keeper.start()
         for number in range(self._workers):
@@ -145,6 +147,10 @@ class Worker:
         left = self._keeper.stop()
         if self._recorder is not None:
             left += self._recorder.close(max(1.0, ends - monotonic()))
+        if self._holder:
+            hanging = any(thread.is_alive() for thread in self._threads)
+            self._tools.presence.leave(clean=not left and not hanging)
+            self._holder = ""
         self._recorder, self._threads = None, []
         if left:
             logger.warning("%d mails are unsure: the worker stopped before they were answered", left,
@@ -165,10 +171,12 @@ class Worker:
         if self._recorder is not None:
             raise errors.UsageError("this worker runs already")
         ends = monotonic() + checked_seconds(for_seconds)
+        self._holder = self._tools.presence.enter()
         self._recorder, tried = self._new_recorder(), 0
         self._keeper.start()
         carrier = Carrier(self._transcript)
         try:
+            self._keeper.take_over()
             while not self._halt.is_set():
                 done = self._serve_all(carrier)
                 if not done and self._recorder.flush(GRACE):
@@ -184,9 +192,9 @@ class Worker:
             return tried
         finally:
             carrier.close()
-            self._keeper.stop()
-            self._recorder.close(GRACE)
-            self._recorder = None
+            left = self._keeper.stop() + self._recorder.close(GRACE)
+            self._tools.presence.leave(clean=not left)
+            self._recorder, self._holder = None, ""
 
     def __enter__(self) -> Self:
         return self.start()
@@ -245,7 +253,7 @@ class Worker:
         with sessions_at_once(lane, way, self._locks):
             began = monotonic()
             claimed = self._claim(lane, way, carrier)
-            self._tell_recovered(claimed)
+            tell_recovered(self._tools, claimed.recovered)
             gap = claimed.lane.gap if claimed.lane is not None else None
             if claimed.jobs:
                 self._send(lane, way, carrier, claimed, began)
@@ -364,12 +372,6 @@ class Worker:
         )
         assert self._recorder is not None
         self._recorder.add(Entry(settlement, events))
-
-    def _tell_recovered(self, claimed: Claimed) -> None:
-        for found in claimed.recovered:
-            logger.warning("A lease ran out (%s)", found.why, extra={"action": "lease_ran_out", "ticket": found.id})
-            if found.why == UNSURE and self._tools.listeners.tell(("unsure",), self._tools.ticket(found.id)):
-                self._store.told([found.id])
 
 
 class _Outcome:

@@ -55,9 +55,17 @@ CREATE TABLE outbox_lane (
     tat     double precision NOT NULL DEFAULT 0  -- when the next mail may leave, by the rate (GCRA)
 ) WITH (fillfactor = 50);
 
+CREATE TABLE outbox_worker (
+    id      text PRIMARY KEY,               -- what stands in `holder` of its mails
+    folder  text NOT NULL,                  -- of the file that it has locked for as long as it lives
+    inode   bigint NOT NULL,
+    process text NOT NULL,
+    seen    double precision NOT NULL
+);
+
 CREATE UNIQUE INDEX outbox_key ON outbox_mail (key) WHERE key IS NOT NULL;
 CREATE INDEX outbox_ready   ON outbox_mail (lane, prio, due) WHERE state = 0 AND lost = 0;
-CREATE INDEX outbox_suspect ON outbox_mail (lane, due)       WHERE state = 0 AND lost > 0;
+CREATE INDEX outbox_suspect ON outbox_mail (lane, prio, due) WHERE state = 0 AND lost > 0;
 CREATE INDEX outbox_busy    ON outbox_mail (lane, lease)     WHERE state IN (1, 2);
 CREATE INDEX outbox_done    ON outbox_mail (state, changed)  WHERE state > 3;
 CREATE INDEX outbox_news    ON outbox_mail (created, id)     WHERE news > 0;

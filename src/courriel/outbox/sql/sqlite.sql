@@ -54,9 +54,17 @@ CREATE TABLE outbox_lane (
     tat     REAL NOT NULL DEFAULT 0        -- when the next mail may leave, by the rate (GCRA)
 );
 
+CREATE TABLE outbox_worker (
+    id      TEXT PRIMARY KEY,              -- what stands in `holder` of its mails
+    folder  TEXT NOT NULL,                 -- of the file that it has locked for as long as it lives
+    inode   INTEGER NOT NULL,
+    process TEXT NOT NULL,
+    seen    REAL NOT NULL
+);
+
 CREATE UNIQUE INDEX outbox_key ON outbox_mail (key) WHERE key IS NOT NULL;
 CREATE INDEX outbox_ready   ON outbox_mail (lane, prio, due) WHERE state = 0 AND lost = 0;
-CREATE INDEX outbox_suspect ON outbox_mail (lane, due)       WHERE state = 0 AND lost > 0;
+CREATE INDEX outbox_suspect ON outbox_mail (lane, prio, due) WHERE state = 0 AND lost > 0;
 CREATE INDEX outbox_busy    ON outbox_mail (lane, lease)     WHERE state IN (1, 2);
 CREATE INDEX outbox_done    ON outbox_mail (state, changed)  WHERE state > 3;
 CREATE INDEX outbox_news    ON outbox_mail (created, id)     WHERE news > 0;

@@ -36,26 +36,63 @@ DELETE FROM outbox_staged WHERE mail = :mail;
 SELECT mail FROM outbox_staged WHERE begun < :now - 3600 LIMIT 10 /*pg FOR UPDATE SKIP LOCKED */;
 
 -- name: is_anything_due
--- Asked before any lock is taken: an idle worker costs next to nothing.
+-- Of those that were never lost, and of those that were. Asked before any lock is taken: an idle worker costs next to
+-- nothing.
 SELECT EXISTS (SELECT 1 FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = :lane AND prio = 0 AND due <= :now)
     OR EXISTS (SELECT 1 FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = :lane AND prio = 1 AND due <= :now)
-    OR EXISTS (SELECT 1 FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = :lane AND prio = 2 AND due <= :now)
-    OR EXISTS (SELECT 1 FROM outbox_mail WHERE state = 0 AND lost > 0 AND lane = :lane AND due <= :now);
+    OR EXISTS (SELECT 1 FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = :lane AND prio = 2 AND due <= :now),
+       EXISTS (SELECT 1 FROM outbox_mail WHERE state = 0 AND lost > 0 AND lane = :lane AND due <= :now);
 
 -- name: is_anything_late
 SELECT EXISTS (SELECT 1 FROM outbox_mail WHERE state IN (1, 2) AND lane = :lane AND lease < :now);
 
 -- name: recover
--- The lease is over. In LEASED it was certainly not delivered; in DOT it may have been.
+-- The lease is over. In LEASED it was certainly not delivered; in DOT it may have been. Lost once, a mail keeps its place
+-- in the queue; lost again it goes to the end, so that one that kills its workers keeps nobody from being served.
 UPDATE outbox_mail
 SET state = CASE WHEN lost + 1 >= :poison OR (state = 2 AND on_unsure = 1) THEN 3 ELSE 0 END,
     why = CASE WHEN state = 2 THEN 'unsure' WHEN lost + 1 >= :poison THEN 'poison' ELSE 'lost' END,
     unsure = unsure + CASE WHEN state = 2 THEN 1 ELSE 0 END,
     news = CASE WHEN state = 2 THEN 1 ELSE news END,
-    lost = lost + 1, token = NULL, lease = NULL, holder = '', due = :now
+    due = CASE WHEN lost = 0 THEN due ELSE :now END,
+    lost = lost + 1, token = NULL, lease = NULL, holder = ''
 WHERE id IN (SELECT id FROM outbox_mail WHERE lane = :lane AND state IN (1, 2) AND lease < :now
              LIMIT 100 /*pg FOR UPDATE SKIP LOCKED */)
 RETURNING id, state, why;
+
+-- name: take_over
+-- The worker is proved to be gone: the same, at once. What may have been delivered rests for :wait seconds.
+UPDATE outbox_mail
+SET state = CASE WHEN lost + 1 >= :poison OR (state = 2 AND on_unsure = 1) THEN 3 ELSE 0 END,
+    why = CASE WHEN state = 2 THEN 'unsure' WHEN lost + 1 >= :poison THEN 'poison' ELSE 'lost' END,
+    unsure = unsure + CASE WHEN state = 2 THEN 1 ELSE 0 END,
+    news = CASE WHEN state = 2 THEN 1 ELSE news END,
+    due = CASE WHEN state = 2 THEN :now + :wait WHEN lost = 0 THEN due ELSE :now END,
+    lost = lost + 1, token = NULL, lease = NULL, holder = ''
+WHERE id IN (SELECT id FROM outbox_mail WHERE state IN (1, 2) AND holder = :holder
+             LIMIT 100 /*pg FOR UPDATE SKIP LOCKED */)
+RETURNING id, state, why;
+
+-- name: enlist
+INSERT INTO outbox_worker (id, folder, inode, process, seen) VALUES (:id, :folder, :inode, :process, :now)
+ON CONFLICT (id) DO UPDATE SET seen = excluded.seen;
+
+-- name: workers
+SELECT id, folder, inode, process FROM outbox_worker ORDER BY id;
+
+-- name: resign
+DELETE FROM outbox_worker
+WHERE id = :id AND NOT EXISTS (SELECT 1 FROM outbox_mail WHERE state IN (1, 2) AND holder = :id);
+
+-- name: forget_workers
+-- Nobody could prove them gone, and they have not been heard of for a week.
+DELETE FROM outbox_worker
+WHERE seen < :now - 604800
+  AND NOT EXISTS (SELECT 1 FROM outbox_mail WHERE state IN (1, 2) AND holder = outbox_worker.id);
+
+-- name: taken
+SELECT lane, holder, count(*), max(lease) - :now FROM outbox_mail
+WHERE state IN (1, 2) AND (:id = '' OR id = :id) GROUP BY lane, holder ORDER BY lane, holder;
 
 -- name: lane
 SELECT name, stopped, paused - :now, fails, why, cap, gap, tat - :now FROM outbox_lane WHERE name = :lane
@@ -68,19 +105,28 @@ SELECT name, stopped, paused - :now, fails, why, cap, gap, tat - :now FROM outbo
 SELECT count(*) FROM outbox_mail WHERE state IN (1, 2) AND lane = :lane;
 
 -- name: claim
--- In state 1; in 2 for who goes on at once, whose mark it is as well.
+-- In state 1; in 2 for a worker that goes on at once, whose mark it is as well. :until is NULL, or a moment in the past:
+-- no mail that was due later is claimed.
 UPDATE outbox_mail
 SET state = :state, token = :token, lease = :now + :lease, holder = :holder, tries = tries + 1
-WHERE id IN (SELECT id FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = :lane AND prio = :prio AND due <= :now
+WHERE id IN (SELECT id FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = :lane AND prio = :prio
+                                            AND due <= CASE WHEN :until /*pg ::double precision */ IS NULL THEN :now ELSE :until END
              ORDER BY due LIMIT :most /*pg FOR UPDATE SKIP LOCKED */)
 RETURNING due, id, token, lane, prio, tries, lost, unsure, on_unsure, :now - created, changed - created, expires - :now,
           msgid, sender, rcpts, options, results, size;
 
+-- name: first_suspect
+-- Of the mails that were lost before the one whose turn is next.
+SELECT prio, lost, due FROM outbox_mail WHERE state = 0 AND lost > 0 AND lane = :lane AND due <= :now
+ORDER BY prio, due LIMIT 1;
+
 -- name: claim_suspect
+-- Those that were lost as often as the one whose turn it is: no others are drawn into the next death.
 UPDATE outbox_mail
 SET state = 1, token = :token, lease = :now + :lease, holder = :holder, tries = tries + 1
-WHERE id IN (SELECT id FROM outbox_mail WHERE state = 0 AND lost > 0 AND lane = :lane AND due <= :now
-             ORDER BY due LIMIT 1 /*pg FOR UPDATE SKIP LOCKED */)
+WHERE id IN (SELECT id FROM outbox_mail WHERE state = 0 AND lost > 0 AND lane = :lane AND prio = :prio AND lost = :lost
+                                            AND due <= :now
+             ORDER BY due LIMIT :most /*pg FOR UPDATE SKIP LOCKED */)
 RETURNING due, id, token, lane, prio, tries, lost, unsure, on_unsure, :now - created, changed - created, expires - :now,
           msgid, sender, rcpts, options, results, size;
 
