@@ -154,7 +154,7 @@ def test_what_was_swept_up_meanwhile_is_no_mail(store: Store) -> None:
 def test_a_large_mail_is_read_and_exported_in_blocks(place: str, tmp_path: Path) -> None:
     file = tmp_path / "figures.bin"
     file.write_bytes(os.urandom(2 * LARGE))
-    message = Message(sender="ada@example.org", to="bob@example.org", subject="x", text="x").attach(file)
+    message = Message(sender="ada@example.org", to="bob@example.org", subject="x", text="x").with_attachment(file)
 
     async def read() -> tuple[list[bytes], bytes]:
         async with AsyncOutbox(place) as outbox:
@@ -195,7 +195,7 @@ with Outbox(place, max_size=1 << 30) as outbox:
     message = Message(sender="ada@example.org", to="bob@example.org", subject="x", text="x")
     outbox.put(message, via="smtp://127.0.0.1:1")
     idle = peak()
-    ticket = outbox.put(message.attach(file), via="smtp://127.0.0.1:1")
+    ticket = outbox.put(message.with_attachment(file), via="smtp://127.0.0.1:1")
     put = peak()
     size = sum(map(len, ticket.blocks()))
     outbox.export(ticket.id, file + ".eml")

@@ -240,6 +240,13 @@ class AsyncOutbox:
         """Write all that is committed into a new file; see Outbox.backup."""
         await self._ask(self._outbox.backup, path)
 
+    @staticmethod
+    async def restore(
+        backup: str | os.PathLike[str], place: str | os.PathLike[str], *, nothing_sent_since: bool = False
+    ) -> int:
+        """Make an outbox file out of a backup, where there is none; see Outbox.restore."""
+        return await asyncio.to_thread(Outbox.restore, backup, place, nothing_sent_since=nothing_sent_since)
+
     async def compact(self) -> tuple[int, int]:
         """Give the room of what was forgotten back to the disk; see Outbox.compact."""
         return await self._ask(self._outbox.compact)

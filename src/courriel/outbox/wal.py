@@ -31,13 +31,13 @@ def check_owner(path: Path, note: str) -> None:
     left = [file.name for file in (log, index) if file.exists()]
     if left and (there is None or (there == 0 and log.exists() and log.stat().st_size)):
         raise errors.OutboxError(
-            f"{path} is gone, and {' and '.join(left)} are still there: it was moved or deleted while a program had it"
-            " open. Put it back where it was; or, when its mails are not wanted any more, stop that program and remove"
-            f" {' and '.join(left)}"
+            f"{path} is gone, and its log is still there ({', '.join(left)}): it was moved or deleted while a program"
+            " had it open. Put it back where it was; or, when its mails are not wanted any more, stop that program and remove"
+            f" {', '.join(left)}"
         )
     if there and log.exists() and note and note != owner_note(path):
         raise errors.OutboxError(
             f"{path} was put in the place of another file, whose log {log.name} is still there: opened together they"
             " would damage each other. Stop the programs that have it open; then put the first file back, or remove"
-            f" {' and '.join(left)} when its mails are not wanted any more"
+            f" {', '.join(left)} when its mails are not wanted any more"
         )

@@ -29,7 +29,7 @@ from courriel.outbox.listeners import Event as News
 from courriel.outbox.listeners import Listeners
 from courriel.outbox.liveness import Presence
 from courriel.outbox.recorder import Entry, Recorder, reopen
-from courriel.outbox.store import Claimed, Job, LaneInfo, Query, Settlement, State, Store, Terms
+from courriel.outbox.store import Claimed, Job, LaneInfo, Settlement, State, Store, Terms
 from courriel.outbox.takeover import tell_recovered
 from courriel.outbox.ticket import Ticket
 from courriel.outbox.ways import Way, Ways, shown
@@ -280,12 +280,16 @@ class Worker:
 
     def _pause_for_rate(self) -> float | None:
         """Seconds until a lane may go on that holds mail back for its rate alone; None when no lane does."""
-        now = time.time()
-        gaps = [
-            lane.gap
+        limited = {
+            lane.name: lane.gap
             for lane in self._store.lanes()
             if lane.gap and not lane.stopped and not lane.paused and self._serves(lane.name)
-            if any(mail.due <= now for mail in self._store.read(Query(state=State.READY, lane=lane.name)))
+        }
+        now = time.time()
+        gaps = [
+            limited[count.lane]
+            for count in (self._store.counts() if limited else ())
+            if count.state is State.READY and count.lane in limited and (count.oldest or 0) <= now
         ]
         return min(*gaps, _LOOK) if gaps else None
 
