@@ -31,8 +31,8 @@ def check_owner(path: Path, note: str) -> None:
     left = [file.name for file in (log, index) if file.exists()]
     if left and (there is None or (there == 0 and log.exists() and log.stat().st_size)):
         raise errors.OutboxError(
-            f"{path} is gone, and its log is still there ({', '.join(left)}): it was moved or deleted while a program had it"
-            " open. Put it back where it was; or, when its mails are not wanted any more, stop that program and remove"
+            f"{path} is gone, and its log is still there ({', '.join(left)}): it was moved or deleted while a program"
+            " had it open. Put it back where it was; or, when its mails are not wanted any more, stop that program and remove"
             f" {', '.join(left)}"
         )
     if there and log.exists() and note and note != owner_note(path):
