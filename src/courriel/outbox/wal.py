@@ -32,8 +32,8 @@ def check_owner(path: Path, note: str) -> None:
     if left and (there is None or (there == 0 and log.exists() and log.stat().st_size)):
         raise errors.OutboxError(
             f"{path} is gone, and its log is still there ({', '.join(left)}): it was moved or deleted while a program"
-            " had it open. Put it back where it was; or, when its mails are not wanted any more, stop that program and remove"
-            f" {', '.join(left)}"
+            " had it open. Put it back where it was; or, when its mails are not wanted any more, stop that program and"
+            f" remove {', '.join(left)}"
         )
     if there and log.exists() and note and note != owner_note(path):
         raise errors.OutboxError(
