@@ -107,8 +107,9 @@ def test_no_new_file_is_made_beside_the_log_of_the_old_one(
     store.put([new_mail()])
     happens(path)
 
-    there = r"is gone, and its log is still there \(outbox\.db-wal, outbox\.db-shm\)"
-    with pytest.raises(errors.OutboxError, match=there):
+    with pytest.raises(
+        errors.OutboxError, match=r"is gone, and its log is still there \(outbox\.db-wal, outbox\.db-shm\)"
+    ):
         SqliteStore(path)
 
     assert not path.exists()

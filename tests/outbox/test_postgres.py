@@ -134,8 +134,8 @@ def test_a_commit_without_an_answer_says_so_and_may_be_repeated_with_its_key(
 ) -> None:
     real = store._put
 
-    def put_and_lose(line: Any, mails: Any) -> list[str]:
-        ids = real(line, mails)
+    def put_and_lose(*given: Any) -> list[str]:
+        ids = real(*given)
         end_sessions(url)
         return ids
 
