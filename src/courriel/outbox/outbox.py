@@ -88,12 +88,12 @@ class Outbox:
         max_size: int = MAX_SIZE,
         allow_secret_references: bool = False,
     ) -> None:
+        self._ways = Ways({} if ways is None else ways, elsewhere=elsewhere, allow_references=allow_secret_references)
         self._store = _store_at(place)
         self._max_size = max_size
         self._listeners = Listeners()
         self._bell = Bell()
         self._presence = Presence(self._store)
-        self._ways = Ways(ways or {}, elsewhere=elsewhere, allow_references=allow_secret_references)
 
     # Putting.
 

@@ -153,7 +153,9 @@ class PostgresStore(SqlStore):
             leased, marked = self._rows_leased(line, values, terms, room, suspects=suspects)
         if leased and known.gap:
             line.execute(self._says["spend"], values | {"seconds": known.gap * len(leased)})
-        return Claimed(tuple(self._jobs(line, leased)), recovered, known, marked=marked)
+        jobs, broken = self._jobs(line, leased)
+        unreadable = self._set_aside(line, broken) if broken else ()
+        return Claimed(tuple(jobs), recovered, unreadable, known, marked=marked)
 
     def _look(self, line: Line, lane: str) -> _Look:
         values = {"lane": lane}
@@ -162,8 +164,8 @@ class PostgresStore(SqlStore):
         late = line.execute(self._says["is_anything_late"], values).fetchone()[0]
         return _Look(rows.lane_of(row) if row else LaneInfo(lane), calm or suspects, late, suspects)
 
-    def _jobs(self, line: Line, found: Sequence[rows.Row]) -> list[Job]:
-        small = [row[1] for row in found if row[-1] <= _CARRIED]
+    def _jobs(self, line: Line, found: Sequence[rows.Row]) -> tuple[list[Job], list[tuple[object, str]]]:
+        small = [row[1] for row in found if rows.is_small(row, _CARRIED)]
         bodies = dict(line.execute(self._says["small_bodies"], {"ids": small}).fetchall()) if small else {}
         return rows.jobs_of(found, bodies, _CARRIED)
 

@@ -264,7 +264,15 @@ class SqlStore(ABC):
     def counts(self) -> list[Count]:
         """See Store.counts."""
         found = self._read(lambda line: line.execute(self._says["counts"]).fetchall())
-        return [Count(lane, State(state), mails, oldest, unsure) for lane, state, mails, oldest, unsure in found]
+        counts: dict[tuple[str, State], Count] = {}
+        for lane, stored, mails, oldest, unsure in found:
+            state = rows.state_of(stored)
+            count = Count(lane, state, mails, oldest, unsure)
+            if before := counts.get((lane, state)):  # one of them is no state that there is
+                since = before.oldest if oldest is None else oldest
+                count = Count(lane, state, before.mails + mails, since, before.unsure + unsure)
+            counts[lane, state] = count
+        return list(counts.values())
 
     def body(self, id: str) -> Iterator[bytes]:  # noqa: A002
         """See Store.body."""
@@ -361,6 +369,12 @@ class SqlStore(ABC):
         if lane.fails or lane.cap is not None:
             busy = int(line.execute(self._says["count_busy"], values).fetchone()[0])
         return lane, rows.room_for(lane, row[7], busy, most)
+
+    def _set_aside(self, line: Line, unreadable: Sequence[tuple[Any, str]]) -> tuple[Recovered, ...]:
+        """Hold those whose rows cannot be read, so that the others are sent."""
+        for ident, why in unreadable:
+            line.execute(self._says["set_aside"], {"id": ident, "why": why} | self._now())
+        return tuple(Recovered(str(ident), State.HELD, why) for ident, why in unreadable)
 
     def _rows_leased(
         self, line: Line, values: Values, terms: Terms, most: int, *, suspects: bool = True

@@ -152,8 +152,9 @@ class SqliteStore(SqlStore):
         leased, marked = self._rows_leased(connection, values, terms, room) if room else ([], False)
         if leased and known.gap:
             connection.execute(self._says["spend"], values | {"seconds": known.gap * len(leased)})
-        jobs = rows.jobs_of(leased, _small_bodies(connection, leased), _CARRIED)
-        return Claimed(tuple(jobs), recovered, known, marked=marked)
+        jobs, broken = rows.jobs_of(leased, _small_bodies(connection, leased), _CARRIED)
+        unreadable = self._set_aside(connection, broken) if broken else ()
+        return Claimed(tuple(jobs), recovered, unreadable, known, marked=marked)
 
     def _look(self, connection: sqlite3.Connection, lane: str) -> tuple[LaneInfo, bool, bool]:
         values = {"lane": lane, "now": self._clock()}
@@ -215,7 +216,7 @@ class SqliteStore(SqlStore):
 
 def _small_bodies(connection: sqlite3.Connection, found: Sequence[rows.Row]) -> dict[str, bytes]:
     """The contents of those that are small, all at once; others are read while they are sent."""
-    ids = [row[1] for row in found if row[-1] <= _CARRIED]
+    ids = [row[1] for row in found if rows.is_small(row, _CARRIED)]
     places = ",".join("?" * len(ids))
     asked = f"SELECT mail, chunk FROM outbox_body WHERE seq = 0 AND mail IN ({places})"  # noqa: S608 - question marks only
     return dict(connection.execute(asked, ids).fetchall())

@@ -63,6 +63,9 @@ Known: TypeAlias = "Callable[[NewMail, KnownMail], object]"
 UNSURE, POISON, LOST, EXPIRED = "unsure", "poison", "lost", "expired"
 """Words in `why` that mean something; everything else there is for people."""
 
+UNREADABLE = "this row cannot be read: "
+"""How `why` begins of a mail that is set aside, because somebody has changed its row; what cannot be read follows."""
+
 CHUNK = 256 * 1024  # octets of a body in one row: what a connection holds in memory at a time
 LARGE = 1024 * 1024
 """Octets above which a content is written ahead, piece by piece: nobody waits for it, and no memory holds it."""
@@ -149,6 +152,8 @@ class Claimed:
 
     jobs: tuple[Job, ...] = ()
     recovered: tuple[Recovered, ...] = ()
+    unreadable: tuple[Recovered, ...] = ()
+    """Those whose rows cannot be read; they are HELD, and their rows are left as they are."""
     lane: LaneInfo | None = None
     settled: tuple[bool, ...] = ()
     """What `go_on` says of each mail that it settled."""

@@ -41,6 +41,12 @@ def tell_recovered(tools: Tools, recovered: Iterable[Recovered]) -> None:
             tools.store.told([found.id])
 
 
+def tell_unreadable(unreadable: Iterable[Recovered]) -> None:
+    """Log each mail that was set aside."""
+    for found in unreadable:
+        logger.error("A mail is set aside: %s", found.why, extra={"action": "set_aside", "ticket": found.id})
+
+
 # The steps.
 
 

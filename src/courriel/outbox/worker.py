@@ -30,7 +30,7 @@ from courriel.outbox.listeners import Listeners
 from courriel.outbox.liveness import Presence
 from courriel.outbox.recorder import Entry, Recorder, reopen
 from courriel.outbox.store import Claimed, Job, LaneInfo, Settlement, State, Store, Terms
-from courriel.outbox.takeover import tell_recovered
+from courriel.outbox.takeover import tell_recovered, tell_unreadable
 from courriel.outbox.ticket import Ticket
 from courriel.outbox.ways import Way, Ways, shown
 from courriel.session.pace import Rate
@@ -254,10 +254,12 @@ class Worker:
             began = monotonic()
             claimed = self._claim(lane, way, carrier)
             tell_recovered(self._tools, claimed.recovered)
+            tell_unreadable(claimed.unreadable)
+            self._advanced = self._advanced or bool(claimed.unreadable)
             gap = claimed.lane.gap if claimed.lane is not None else None
             if claimed.jobs:
                 self._send(lane, way, carrier, claimed, began)
-            return len(claimed.jobs), min(gap or _LOOK, _LOOK)
+            return len(claimed.jobs) + len(claimed.unreadable), min(gap or _LOOK, _LOOK)
 
     def _keep_rate(self, lane: str, way: Way) -> None:
         """A rate in the URL or the profile of a lane is the lane's own, kept by the store for all workers."""

@@ -149,6 +149,12 @@ SET state = :state, results = :results, rcpts = :rcpts, due = :now + :delay, why
     unsure = unsure + :unsure, lost = 0, news = :news, token = NULL, lease = NULL, holder = '', changed = :now
 WHERE id = :id AND token = :token AND state IN (1, 2);
 
+-- name: set_aside
+-- Nobody can read what stands there: it is left as it is, for a person.
+UPDATE outbox_mail
+SET state = 3, why = :why, tries = tries - 1, token = NULL, lease = NULL, holder = '', changed = :now
+WHERE id = :id;
+
 -- name: told
 UPDATE outbox_mail SET news = 0 WHERE id = :id;
 
