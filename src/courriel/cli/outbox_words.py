@@ -49,7 +49,7 @@ def outbox_option(command: F) -> F:
 
 
 def references_option(command: F) -> F:
-    """Whether URLs of mails may say where a secret of this machine lies."""
+    """Option `--allow-secret-references`: may the URL of a mail name a secret of this machine (env:, file:)?"""
     return option(
         "--allow-secret-references",
         "references",
@@ -95,7 +95,7 @@ def line_of(info: MailInfo) -> str:
 
 
 def hands_of(taken: InHand) -> str:
-    """Who has mails in hand, and when others get them."""
+    """One worker's mails in hand, as a sentence: which worker, alive or gone, and when other workers get them."""
     back = time.strftime("%H:%M:%S", time.localtime(taken.back))
     if taken.life.name == "ALIVE":
         return say(f"en main : {taken.worker}", f"in the hands of {taken.worker}")
@@ -111,13 +111,13 @@ def hands_of(taken: InHand) -> str:
 
 
 def hands_line(taken: InHand) -> str:
-    """The same for so many mails of a way out."""
+    """One line of `outbox stats` on mails in hand: the lane, the number of mails, the worker."""
     mails = say(counted(taken.mails, "message", "messages"), counted(taken.mails, "mail", "mails"))
     return f"{visible(taken.lane)}{say(' : ', ': ')}{mails} {visible(hands_of(taken))}"
 
 
 def hands_object(taken: InHand) -> dict[str, object]:
-    """The same for programs."""
+    """Mails in hand as an object for `--json`."""
     return {"via": taken.lane, "worker": taken.worker, "life": taken.life.value, "mails": taken.mails,
             "back": _iso(taken.back)}  # fmt: skip
 
