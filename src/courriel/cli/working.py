@@ -94,7 +94,7 @@ class Working:
         return told
 
     def _show_transcript(self) -> None:
-        """What was said since the last look."""
+        """Transcript lines written since the last call."""
         if self._transcript is None:
             return
         for line in self._transcript.take():
