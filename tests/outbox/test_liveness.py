@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from courriel import Outbox, Sandbox
+from courriel import Outbox, Sandbox, errors
 from courriel.outbox import keeper, liveness
 from courriel.outbox.liveness import BESIDE, Life, Presence, WorkerLock, life_of, lock_path, this_process
 from courriel.outbox.sqlite import SqliteStore
@@ -149,6 +149,23 @@ def test_a_worker_of_ours_whose_thread_may_still_be_sending_is_not_gone(store: S
     presence.leave(clean=False)
 
     presence.end()
+
+    assert [life_of(worker, store.beside) for worker in store.workers()] == [Life.ALIVE]
+
+
+def test_an_outbox_that_fails_when_a_worker_begins_does_not_keep_it_from_beginning(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(worker: object) -> None:
+        raise errors.OutboxUncertain("disk I/O error")
+
+    presence = Presence(store)
+    with monkeypatch.context() as failing:
+        failing.setattr(store, "enlist", fail)
+        presence.enter()
+    assert store.workers() == []
+
+    presence.enlist()
 
     assert [life_of(worker, store.beside) for worker in store.workers()] == [Life.ALIVE]
 

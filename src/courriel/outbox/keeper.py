@@ -79,6 +79,7 @@ class Keeper:
         while not self._halt.wait(_TICK if tick else 0.01):
             try:
                 self._look_after()
+                self._tools.presence.enlist()
                 self.take_over()
                 if tick % _ROUNDS == 0:
                     self._tell_again()

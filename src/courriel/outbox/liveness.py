@@ -80,24 +80,29 @@ class Presence:
         self._lock: WorkerLock | None = None
         self._workers = 0
         self._pinned = False
+        self._listed = False
 
     def enter(self) -> str:
-        """A worker of this process begins: its id, for the mails that it leases. Raises OutboxError."""
+        """Begin as a worker of this process, and return the id that stands on the mails it leases.
+
+        An outbox that fails at this moment keeps nobody from beginning: the worker is entered by `enlist` later, and
+        until then nobody can prove its death, so that its leases decide.
+        """
         with self._turn:
             if self._worker is None:
                 ident = f"{socket.gethostname()}:{os.getpid()}/{uuid4().hex}"
                 lock = WorkerLock.make(self._store.beside, ident)
                 folder, inode = (lock.folder, lock.inode) if lock is not None else ("", 0)
-                worker = WorkerInfo(ident, folder, inode, this_process())
-                try:
-                    self._store.enlist(worker)
-                except BaseException:
-                    if lock is not None:
-                        lock.remove()
-                    raise
-                self._lock, self._worker = lock, worker
+                self._lock, self._worker = lock, WorkerInfo(ident, folder, inode, this_process())
+                with suppress(errors.OutboxError):
+                    self._enlist(self._worker)
             self._workers += 1
             return self._worker.id
+
+    def enlist(self) -> None:
+        """Enter this worker where `enter` could not. Raises OutboxError."""
+        if not self._listed:
+            self.renew()
 
     def leave(self, *, clean: bool) -> None:
         """A worker has stopped. When it is not `clean`, something of it may still be sending: the lock is kept."""
@@ -116,11 +121,16 @@ class Presence:
             if self._lock is not None:
                 self._lock.close()
             self._worker = self._lock = None
+            self._listed = False
 
     def renew(self) -> None:
         """Say, now and then, that this worker is still known. Raises OutboxError."""
         if (worker := self._worker) is not None:
-            self._store.enlist(worker)
+            self._enlist(worker)
+
+    def _enlist(self, worker: WorkerInfo) -> None:
+        self._store.enlist(worker)
+        self._listed = True
 
     def in_child(self) -> None:
         """This is a child process: its parent's lock must not outlive the parent here."""
