@@ -287,8 +287,7 @@ class ConnectionFailed(CourrielError, ConnectionError):
 
     @property
     def retryable(self) -> bool:
-        """True, unless the message may have been delivered, or the failure table says that something must be changed
-        first."""
+        """True, unless the message may have been delivered, or the failure table says that a setting must change."""
         return not self.in_doubt and (self.failure is None or self.failure.retry != "never")
 
 
@@ -366,8 +365,7 @@ class MessageRefused(Refused):
 
 
 class MailboxRefused(Refused):
-    """Mailbox that cannot be opened now although the login was right: another client has it open, or the last login is
-    too recent."""
+    """Mailbox that cannot be opened although the login was right: in use by another client, or opened too recently."""
 
 
 class LetterRefused(Refused):
@@ -396,8 +394,7 @@ class NotSupported(CourrielError):
 
 
 class NotPermitted(CourrielError):
-    """End of a message that the caller's guard did not permit; the connection was cut before it, and nothing was
-    delivered."""
+    """End of a message that the caller's guard did not permit; the connection was cut, and nothing was delivered."""
 
 
 class FolderRenumbered(CourrielError):
@@ -448,8 +445,7 @@ class TicketNotFound(OutboxError, LookupError):
 
 
 class LeaseLost(OutboxError):
-    """Lease of a mail that has passed to another worker or was taken back: the former holder must not go on with the
-    mail."""
+    """Lease of a mail that has passed to another worker or was taken back: the former holder must stop."""
 
 
 class NotYet(OutboxError, TimeoutError):
@@ -467,8 +463,7 @@ def copy(error: CourrielError) -> CourrielError:
 
 
 def _state_of(error: CourrielError) -> dict[str, object]:
-    """The attributes of an error for a copy: of its notes only those that a program added, for the others are looked
-    up."""
+    """Attributes of an error for a copy: of its notes only those that a program added, for the others are looked up."""
     state = dict(error.__dict__)
     notes = state.pop("__notes__", None)
     if isinstance(notes, list) and (added := [note for note in notes if type(note) is not _Note]):

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
 
 def expression(pattern: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
-    """Return a pattern like `re.compile`, compiled at its first use; so an error in it is raised late, unless a test
-    uses it."""
+    """Return a pattern like `re.compile`, compiled at its first use; an error in it is raised only then."""
     return _Expression(pattern, flags)  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
 
 

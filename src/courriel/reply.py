@@ -1,5 +1,4 @@
-"""Server replies: code, text lines, enhanced status code (RFC 5321 4.2, RFC 3463). Imports nothing of the upper
-layers."""
+"""Server replies: code, text lines, enhanced status code (RFC 5321 4.2, RFC 3463). The lowest layer."""
 
 from __future__ import annotations
 
@@ -41,8 +40,7 @@ class Reply:
 
     @property
     def kind(self) -> int:
-        """First digit of the code, all that a client may rely on: 2 success, 3 continue, 4 temporary failure, 5
-        permanent."""
+        """First digit of the code, on which clients may rely: 2 success, 3 continue, 4 temporary, 5 permanent."""
         return self.code // 100
 
     @property

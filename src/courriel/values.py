@@ -253,8 +253,7 @@ class _Init:
         return partial(self._fill, value)
 
     def _fill(self, value: object, /, *given: object, **named: object) -> None:
-        """Fill the slots as the generated `__init__` would. A wrong call is passed to that one, which raises the usual
-        TypeError."""
+        """Fill the slots as the generated `__init__` would. A wrong call is passed on to it, which raises TypeError."""
         fields = _fields_of(self._made)
         content = dict(zip((name for name, about in fields.items() if about.init), given, strict=False))
         wrong = len(given) > len(content) or not content.keys().isdisjoint(named)

@@ -24,8 +24,7 @@ _UNKNOWN_HOST = "smtp.example.org"
 
 
 def fill(template: str, *, host: str = "", port: int | str | None = None, user: str = "") -> str:
-    """Insert host, port and user into a text; an unknown port or user is left out, an unknown host replaced by an
-    example.
+    """Insert host, port and user into a text; an unknown port or user is left out, the host replaced by an example.
 
     In one pass, so that a host named "{user}" stays what it is. The user is percent-encoded, because it stands in URLs.
     """

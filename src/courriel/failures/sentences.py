@@ -16,14 +16,12 @@ Template = tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...]]
 
 
 def spoken(sentence: str) -> str:
-    """Translate a sentence of this library into the language of `language()`; one that is not in the catalogue stays
-    English."""
+    """Translate a sentence of this library into the language of `language()`; unknown ones stay English."""
     return sentence if language() == "en" else french(sentence)
 
 
 def french(sentence: str, depth: int = 0) -> str:
-    """Translate a sentence of this library: of the matching templates the one with most words, and the inserted parts
-    too."""
+    """Translate a sentence of this library: by the matching template with most words, its inserted parts too."""
     if len(sentence) > LONGEST or depth > _DEEPEST:
         return sentence
     whole, templates = catalogue()
@@ -73,8 +71,7 @@ def _template(english: str, said: str) -> Template:
 
 
 def _parts(sentence: str, words: tuple[str, ...]) -> list[str] | None:
-    """Parts of the sentence between these words; None when it does not match. Linear time: each word is searched
-    once."""
+    """Parts of the sentence between these words; None when it does not match. Linear: each word is searched once."""
     first, *middle, last = words
     if len(sentence) < sum(map(len, words)) or not (sentence.startswith(first) and sentence.endswith(last)):
         return None

@@ -103,8 +103,7 @@ class Address:
 
     @classmethod
     def parse_list(cls, text: str) -> tuple[Address, ...]:
-        """Parse a list of addresses, from a header field or typed: separated by commas (RFC 5322 3.4); "" is an empty
-        list.
+        """Parse a list of addresses, from a header or typed: separated by commas (RFC 5322 3.4); "" is an empty list.
 
         Only for a text that is a list by definition: one recipient from a form or a database is for `parse`. Raises
         InvalidAddress when one of them is not an address, and for an empty item between two commas.
@@ -239,8 +238,7 @@ _values = Filler(Address)
 
 
 def without_local_part(domain: str) -> Address:
-    """Make the address `""@domain` for the server side (RFC 5321 4.1.2: a Quoted-string can be empty). Raises
-    InvalidAddress.
+    """Make the address `""@domain` (RFC 5321 4.1.2: a Quoted-string can be empty). Raises InvalidAddress.
 
     `Address` refuses it, because hardly any such mailbox can be answered; a server has to take what clients send.
     """
@@ -397,8 +395,7 @@ def _international_label(label: str) -> tuple[str, str]:
 
 
 def _is_label_of_symbols(label: str) -> bool:
-    """Whether the label is a well-formed A-label (RFC 5890 2.3.2.1) of letters, marks, numbers and at least one
-    symbol."""
+    """Whether it is a well-formed A-label (RFC 5890 2.3.2.1) of letters, marks, numbers and at least one symbol."""
     import unicodedata
 
     if not label.isascii() or not label.startswith("xn--"):

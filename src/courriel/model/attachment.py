@@ -180,8 +180,7 @@ class Attachment:
 
 
 def attachments_of(given: object) -> tuple[Attachment, ...]:
-    """Convert the argument `attachments=`: attachments, and paths of files, which are checked now; a single one is a
-    list too.
+    """Convert the argument `attachments=`: attachments, and paths of files, which are checked now; one, or several.
 
     Raises InvalidMessage.
     """
@@ -279,8 +278,7 @@ def open_at_once(path: str, flags: int) -> int:
 
 
 def _looked_at(where: str) -> os.stat_result:
-    """Open the file and return its fstat: a file that cannot be read is reported now and not while the message is
-    sent."""
+    """Open the file and return its fstat: an unreadable file is reported now and not while the message is sent."""
     try:
         # Not opened before it is known to be a file: a pipe would block until it has a writer, and a device might act.
         if stat.S_ISREG(os.stat(where).st_mode):  # noqa: PTH116 - pathlib would be imported for this alone

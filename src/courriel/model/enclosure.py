@@ -116,8 +116,7 @@ class Enclosure:
 
 
 def safe_name(name: str, fallback: str) -> str:
-    """Safe file name from any text: the last part of a path, without characters that are special to terminals or
-    systems.
+    """Safe file name from any text: the last part of a path, without characters special to terminals or systems.
 
     `fallback` is returned when no character is left.
     """

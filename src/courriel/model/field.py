@@ -195,8 +195,7 @@ def checked_ids(field: str, value: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def split_ids(text: str) -> tuple[str, ...]:
-    """Ids in a text: the parts in angle brackets, spaces included, and the words between; without brackets the text
-    itself."""
+    """Ids in a text: the parts in angle brackets, spaces included, and the words between; else the text itself."""
     return tuple(_ONE_ID.findall(text)) if "<" in text else (text.strip(),)
 
 

@@ -292,8 +292,7 @@ class Message:
 
     @property
     def needs_smtputf8(self) -> bool:
-        """Whether an address in its header cannot be written in ASCII (RFC 6531); Bcc addresses stand in the envelope
-        only."""
+        """Whether an address in its header cannot be written in ASCII (RFC 6531); Bcc is not in the header."""
         shown = (self.sender, *self.to, *self.cc, *self.reply_to, *((self.read_receipt,) if self.read_receipt else ()))
         return any(address.needs_smtputf8 for address in shown)
 

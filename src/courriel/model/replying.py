@@ -64,8 +64,7 @@ def subject_of(letter: Answerable) -> str:
 
 
 def answered(letter: Answerable) -> tuple[Address, ...]:
-    """Recipients of the reply: Reply-To, or else the sender. Raises InvalidMessage when neither holds a valid
-    address."""
+    """Recipients of the reply: Reply-To, or else the sender. Raises InvalidMessage without a valid address."""
     found = _addresses(letter.reply_to)
     if not found:
         raise errors.InvalidMessage(

@@ -19,8 +19,7 @@ _COUNTER = count(1)
 
 
 class _Second:
-    """Values shared by all messages of one second: a bulk mailing reads the time zone and the random number once a
-    second."""
+    """Values shared by all messages of one second: time zone and random number, which are slow to get."""
 
     __slots__ = ("begin", "chance", "clock", "end", "here", "written")
 

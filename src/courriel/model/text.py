@@ -1,5 +1,4 @@
-"""Conversion of callers' values to text: `str`, its subclasses, lazy strings; and the description of all other
-types."""
+"""Callers' values as text: `str`, its subclasses, lazy strings; and descriptions of all other types for errors."""
 
 from __future__ import annotations
 

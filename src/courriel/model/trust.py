@@ -158,8 +158,7 @@ class Trust:
         )
 
     def with_pins(self, *fingerprints: str) -> Trust:
-        """Return this trust with all its checks, where the certificate must also be one of these (written as for
-        `pin`)."""
+        """Return this trust with all its checks, where the certificate must also be one of these (as for `pin`)."""
         if not fingerprints:
             raise errors.InvalidServer("pinned to nothing: give the fingerprint of a certificate")
         return replace(self, pins=self.pins + tuple(_fingerprint(text) for text in fingerprints))
@@ -172,8 +171,7 @@ class Trust:
 
     @property
     def checks_chain(self) -> bool:
-        """Whether issuer, dates and host name are checked: always, except for a pin alone and for accepting any
-        certificate."""
+        """Whether issuer, dates and host name are checked: always, except with a lone pin or no check at all."""
         return bool(self.uses_system or self.uses_bundle or self.files or self.authorities)
 
     def words(self) -> tuple[str, ...]:

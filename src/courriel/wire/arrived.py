@@ -117,8 +117,7 @@ class Arrived:
     # The steps.
 
     def _take_whole_ones(self, count: int, limit: int, heads: bool, found: list[Answer]) -> bool:
-        """The usual case, many answers at a time: the letter is complete, and none of its lines begins with a dot but
-        the end."""
+        """The usual case, many answers at a time: the letter is complete, and no line but its end begins with a dot."""
         data, at = self._data, self._at
         before = len(found)
         while len(found) < count and data.startswith((b"+OK ", b"+OK\r"), at):

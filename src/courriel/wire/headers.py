@@ -149,8 +149,7 @@ def encoded_words(value: str, indent: int = 0) -> str:
 
 
 def folded(line: str, start: int) -> str:
-    """Fold a header line at its spaces, from offset `start` on; the first word stays beside the name, and no word is
-    split."""
+    """Fold a header line at its spaces, from `start` on; the first word stays beside the name, no word is split."""
     lines: list[str] = []
     begin, last = 0, -1
     for space in FOLD_POINT.finditer(line, start):
@@ -170,8 +169,7 @@ def folded(line: str, start: int) -> str:
 
 
 def _stands_as_it_is(value: str) -> bool:
-    """Whether text needs no encoding: ASCII without encoded words or tabs, and without spaces at an end, which are
-    lost."""
+    """Whether text needs no encoding: ASCII without encoded words, tabs, and spaces at its ends, which are lost."""
     return value.isascii() and "=?" not in value and "\t" not in value and value.strip(" ") == value
 
 
@@ -203,8 +201,7 @@ def _chunks_of_q(whole: str, first: int) -> list[str]:
 
 
 def _chunks_for_b(octets: bytes, first: int) -> list[bytes]:
-    """Split octets into chunks for base64: `first` at most, then as many as an encoded word holds; no character is
-    split."""
+    """Split octets for base64: `first` at most, then as many as an encoded word holds; no character is split."""
     chunks: list[bytes] = []
     start, room = 0, first
     while len(octets) - start > room:

@@ -8,9 +8,7 @@ from collections.abc import Iterable
 from courriel.expressions import expression
 
 WIDTH = 76  # characters of a line of running text
-LONGEST_LINE = (
-    900  # characters of a line that cannot be broken, a table row or a long word (a mail's limit: 998 octets)
-)
+LONGEST_LINE = 900  # characters of an unbreakable line, a table row or a long word; a mail allows 998 octets
 
 _SPACE = expression(r"[ \t\r\n\f]+")
 _NUMBER = expression(r"[-+]?[\d\s.,'\u202f]*\d[\d\s.,'\u202f]*(?:%|€|\$|£|EUR|USD|CHF)?", re.IGNORECASE)

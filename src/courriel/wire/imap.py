@@ -91,15 +91,13 @@ def text(what: str, value: str) -> bytes:
 
 
 def secret(value: str) -> bytes:
-    """Write a user name or a password, which may hold any character: quoted when it is printable ASCII, else a
-    literal."""
+    """Write a user name or a password: quoted when it is printable ASCII, else a literal of any characters."""
     plain = value.isascii() and value.isprintable() and len(value) < 1000
     return text("it", value) if plain else Counted(value.encode())
 
 
 def flag(word: str) -> str:
-    """IMAP flag for a name of this package ("seen"), or a keyword unchanged. Raises UsageError for an invalid
-    keyword."""
+    """IMAP flag for a name of this package ("seen"), or a keyword unchanged. Raises UsageError."""
     known = FLAGS.get(word.lower()) if isinstance(word, str) else None
     if known:
         return known
@@ -121,8 +119,7 @@ def uid_set(uids: Sequence[int]) -> str:
 
 
 def read_uid_set(words: bytes, most: int) -> list[int]:
-    """Parse the UIDs of `1:3,7`, in the order written. Raises RemoteProtocolError for an invalid set, or for more than
-    `most`."""
+    """Parse the UIDs of `1:3,7`, in order. Raises RemoteProtocolError for an invalid set, or above `most`."""
     found: list[int] = []
     for piece in words.split(b","):
         match = _RANGE.fullmatch(piece)

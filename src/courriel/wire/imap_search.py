@@ -1,5 +1,4 @@
-"""Search criteria to SEARCH arguments (RFC 3501 6.4.4). Values are arguments of their own, never pasted into a
-command."""
+"""Search criteria to SEARCH arguments (RFC 3501 6.4.4); values are never pasted into a command."""
 
 from __future__ import annotations
 

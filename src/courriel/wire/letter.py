@@ -77,8 +77,7 @@ class Letter:
         *,
         size: int | None = None,
     ) -> AnyLetter:
-        """Make a letter of which only the header is in memory (POP3's TOP, IMAP's BODY[HEADER]), or fetched on first
-        use.
+        """Make a letter whose header is in memory (POP3's TOP, IMAP's BODY[HEADER]), or is fetched on first use.
 
         `fetch` returns the whole letter, header included; it is called once, when more than the header is needed. With
         a `header` of None the header too comes by `fetch`. `size` is the size of the letter according to the server, in
@@ -281,8 +280,7 @@ class AsyncLetter(Letter):
         *,
         size: int | None = None,
     ) -> AnyAsyncLetter:
-        """Make a letter whose octets are fetched by a coroutine; as `partial`, but the header is in memory or
-        missing."""
+        """Make a letter whose octets are fetched by a coroutine; as `partial`, but `header` is no callable."""
         letter = cls(header=header, whole=_not_here, size=size)
         letter._fetch = fetch
         return letter

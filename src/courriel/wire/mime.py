@@ -93,8 +93,7 @@ def assembled(fields: list[str], part: Part, utf8: bool) -> Content:
 
 
 def in_one(fields: list[str], more: bytes, body: bytes, eight_bit: bool, dotless: bool, utf8: bool) -> Content:
-    """Content as a single piece of octets, for a body in memory; `more` is the rest of the header with its empty
-    line."""
+    """Content as a single piece of octets, for a body in memory; `more` is the rest of the header."""
     header = _header(fields)
     data = header.encode() + more + body
     if not data.endswith(b"\r\n"):

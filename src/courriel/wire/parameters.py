@@ -1,5 +1,4 @@
-"""Arguments of MAIL and RCPT on the server side: a path in brackets and parameters, strictly parsed (RFC 5321
-4.1.2)."""
+"""Arguments of MAIL and RCPT on the server side, strictly parsed: path and parameters (RFC 5321 4.1.2)."""
 
 from __future__ import annotations
 
@@ -67,8 +66,7 @@ def read_mail(argument: str, offered: Container[str]) -> MailFrom:
 
 
 def read_rcpt(argument: str, offered: Container[str], *, utf8: bool, our_name: str) -> RcptTo:
-    """Parse the argument of RCPT; `postmaster` needs no domain (RFC 5321 4.1.1.3) and gets `our_name`. Raises
-    Objection."""
+    """Parse the argument of RCPT; `postmaster` (RFC 5321 4.1.1.3) gets the domain `our_name`. Raises Objection."""
     path, parameters = _read_path(argument, "TO", offered, _RCPT_PARAMETERS)
     if path.lower() == "postmaster":
         path = f"{path}@{our_name}"

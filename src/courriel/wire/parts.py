@@ -132,8 +132,7 @@ def text_and_html(text: str, html: str, eight_bit: bool, message_id: str) -> Par
 
 
 def _line_end(encoding: str) -> bytes:
-    """Line end between a text and the boundary: none after base64, which ends in a line end that is not the text's
-    own."""
+    """Line end between a text and the boundary: none after base64, which ends in one that is not the text's."""
     return b"" if encoding == "base64" else b"\r\n"
 
 

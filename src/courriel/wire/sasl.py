@@ -70,8 +70,7 @@ class Plain:
 
 
 class Login:
-    """User name and password in two answers (draft-murchison-sasl-login): older than PLAIN, and the only one of some
-    servers.
+    """User name and password in two answers (draft-murchison-sasl-login), for servers without PLAIN.
 
     The challenges are prompts in any language: the first is answered by the user name, the second by the password.
     """
@@ -276,8 +275,7 @@ class ExternalMechanism:
 
 
 def end_point_binding(certificate: bytes) -> bytes:
-    """Channel binding tls-server-end-point: digest of the server's certificate (DER), by the hash of its signature (RFC
-    5929 4.1).
+    """Channel binding tls-server-end-point: digest of the certificate (DER), by its signature's hash (RFC 5929 4.1).
 
     Empty when the certificate is, or when its signature has no single hash (Ed25519): no binding is possible then.
     """
@@ -290,8 +288,7 @@ def end_point_binding(certificate: bytes) -> bytes:
 
 
 def saslprep(text: str) -> str:
-    """User name or password in the form in which SASL compares it (RFC 4013); raises InvalidServer for forbidden
-    characters."""
+    """User name or password in the form that SASL compares (RFC 4013). Raises InvalidServer."""
     if text.isascii() and text.isprintable():
         return text
     from courriel.wire.saslprep import prepare  # noqa: PLC0415 - most names and passwords are plain

@@ -56,8 +56,7 @@ def plain(vault: Vault) -> Login:
 
 
 def login(vault: Vault) -> Login:
-    """User name and password in two answers (draft-murchison-sasl-login); a client may send the name with the
-    command."""
+    """User name and password in two answers (draft-murchison-sasl-login); the name may come with the command."""
     user = _text((yield b"Username:"))
     secret = _text((yield b"Password:"))
     return Claim(user, vault.check(user, secret))

@@ -9,8 +9,7 @@ LONGEST_LINE = 998  # octets without the line end, RFC 5322 2.1.1
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Deviation from the standards that other servers may refuse; `kind` is one word for programs, `text` a
-    sentence."""
+    """Deviation from the standards that other servers may refuse; `kind` is a word for programs, `text` a sentence."""
 
     kind: str
     text: str

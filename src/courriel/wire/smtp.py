@@ -90,8 +90,7 @@ def take_replies(buffer: bytearray) -> list[Reply]:
 
 
 def known_replies(octets: bytes) -> Sequence[Reply] | None:
-    """Look the replies up in the cache of replies seen before. None unless every line is complete and cached; 421 never
-    is."""
+    """Look replies up in the cache of replies seen before. None unless all are complete and cached; never 421."""
     replies = _KNOWN_BURSTS.get(octets)
     if replies is None:
         lines = octets.split(b"\n")

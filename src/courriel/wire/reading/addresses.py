@@ -27,8 +27,7 @@ _SCHEME = expression(r"(?:mailto|smtp):", 2)  # IGNORECASE
 
 
 def correspondents(value: str, complain: Complain) -> tuple[Correspondent, ...]:
-    """Parse the addresses of a value whose encoded words are not decoded yet, so that no octet in them counts as
-    syntax."""
+    """Parse the addresses of a value whose encoded words are not decoded yet, so that none of them counts as syntax."""
     list_ = _List(complain)
     for kind, token in _tokens(value):
         if len(list_.found) >= MOST_ADDRESSES:
@@ -82,8 +81,7 @@ def _tokens(value: str) -> Iterator[Token]:
 
 
 def _comment(value: str, position: int) -> tuple[str, int]:
-    """Text of a comment, nested ones included, and its end; a comment that is never closed goes to the end of the
-    value."""
+    """Text of a comment, nested ones included, and its end; an unclosed one goes to the end of the value."""
     texts: list[str] = []
     depth = 1
     while depth and (found := _IN_COMMENT.match(value, position)):
@@ -164,8 +162,7 @@ class _List:
         self.found: list[Correspondent] = []
         self._complain = complain
         self._pending: list[str] = []
-        """Names before a comma that had no address: parts of the next name (`Doe, John <john@x.org>`), or names without
-        address."""
+        """Names before a comma without an address: parts of the next name (`Doe, John <john@x.org>`), or alone."""
         self._words, self._after = _Words(), _Words()
         self._comment = ""
         """Last comment, in which old programs write the name."""
@@ -220,8 +217,7 @@ class _List:
         self._begin()
 
     def _add_bare(self, words: _Words, *, comma: bool) -> None:
-        """Add an address without brackets, as the last of several words; or several, each with the words before it as
-        its name."""
+        """Add an address without brackets, the last of several words; or several, each behind its name."""
         if (quoted := words.only_quoted()) and "@" in quoted:
             self._add("", quoted)
             return

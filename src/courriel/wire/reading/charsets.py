@@ -88,8 +88,7 @@ def guessed(octets: bytes) -> str:
 
 
 def is_multibyte(charset: str) -> bool:
-    """Whether a charset has characters of several octets; for these, raw octets in an encoded word are in the
-    charset."""
+    """Whether a charset has characters of several octets, which raw octets would not match by chance."""
     return (codec_of(charset) or "").startswith(_MULTIBYTE)
 
 

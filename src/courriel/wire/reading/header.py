@@ -30,8 +30,7 @@ class Header:
 
 
 def read_header(data: bytes, start: int, ends: Callable[[bytes], bool], complain: Complain) -> tuple[Header, int]:
-    """Read fields from `start` to an empty line, or to a line for which `ends` is true; return them and the offset of
-    the body.
+    """Read fields from `start` to an empty line, or a line for which `ends` is true; return also the body's offset.
 
     Each line is read once, so that parts without an empty line cost no more than others.
     """
@@ -58,8 +57,7 @@ class _Lines:
 
     def __init__(self, complain: Complain) -> None:
         self.stray: int | None = None
-        """Offset of the first line that is no field: when no field follows, the body begins there, without an empty
-        line."""
+        """Offset of the first line that is no field: when no field follows, the body begins there."""
         self._complain = complain
         self._fields: list[tuple[str, list[bytes]]] = []
         self._room = LONGEST_HEADER

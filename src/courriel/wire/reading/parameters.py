@@ -144,8 +144,7 @@ def _text_of(text: str, name: str) -> str:
 
 
 def _number(section: str) -> int | None:
-    """Number of a section: `name*` is a whole value, as good as the first section; `name*0*` and `name*0` are
-    sections."""
+    """Number of a section: `name*` is a whole value, as good as the first section; `name*0*`, `name*0` are sections."""
     digits = section.rstrip("*") or "0"
     return int(digits) if digits.isdecimal() and digits.isascii() and len(digits) <= 4 else None
 
