@@ -398,7 +398,7 @@ class NotPermitted(CourrielError):
 
 
 class FolderRenumbered(CourrielError):
-    """Folder whose letters were renumbered (another UIDVALIDITY): which letters are new cannot be told any more."""
+    """Folder whose letters were renumbered (another UIDVALIDITY): it is unknown which of them are new."""
 
     session_usable = True
 

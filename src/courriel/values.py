@@ -87,9 +87,9 @@ def _dataclass(
 def _replace(value: T, /, **changes: object) -> T:
     fields: Mapping[str, _Field] | None = getattr(value, "_value_fields", None)
     if fields is None:
-        from dataclasses import replace as replace_theirs  # noqa: PLC0415 - it is none of ours, and they are imported
+        from dataclasses import replace as replace_theirs  # noqa: PLC0415 - a dataclass of the standard library, which is imported already
 
-        return replace_theirs(value, **changes)  # type: ignore[type-var]  # it says what is wrong
+        return replace_theirs(value, **changes)  # type: ignore[type-var]  # it raises for anything else
     for name, about in fields.items():
         if about.init:
             if name not in changes:
@@ -131,7 +131,7 @@ def _made(plain: type, *, init: bool, shown: bool) -> type:
     body = dict(plain.__dict__)
     fields = _take_fields(body)
     for name, method in _methods(fields, shown).items():
-        # A class that defines __eq__ alone has None for __hash__, which nobody wrote.
+        # Python sets __hash__ to None in a class that defines __eq__ alone.
         if body.get(name) is None:
             body[name] = method
     del body["__dict__"], body["__weakref__"]

@@ -160,7 +160,7 @@ class Desk:
         return True
 
     def secret_of(self, user: str) -> str | None:
-        """The password of a user, for mechanisms that never say it."""
+        """Password of a user, for mechanisms that never send it; None when there is none."""
         return None
 
     def sender(self, visit: Visit, origin: MailFrom) -> Answer | None:

@@ -1,4 +1,4 @@
-"""Facts about a server that EHLO does not tell, learnt during conversations."""
+"""Facts about a server beyond the reply to EHLO, learnt during conversations."""
 
 from __future__ import annotations
 

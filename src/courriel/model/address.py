@@ -255,7 +255,7 @@ def _take_name(text: str) -> tuple[str, str]:
         return "", text
     words: list[str] = []
     position = 0
-    # A word is followed by white space or by the bracket, and nothing ends in white space here: there is always a next.
+    # A word is followed by white space or by the bracket, and the text does not end in white space: a next word exists.
     while text[position] != "<":
         word = _WORD.match(text, position)
         if word is None:

@@ -144,7 +144,7 @@ class Trust:
                 "accepting any certificate leaves nothing to add: it stands alone, or not at all"
             )
         if (self.pins or other.pins) and (self.checks_chain or other.checks_chain):
-            # TLS checks the chain before it shows us the certificate: "either" cannot be done, "both" would be a guess.
+            # TLS checks the chain before the certificate is available: "either" is impossible, "both" would be a guess.
             raise errors.InvalidServer(
                 "a pin cannot be one of several sources: write Trust.system().with_pins(…) when both must hold, "
                 "or give the odd certificate itself with Trust.file(…) when either is enough"

@@ -89,7 +89,7 @@ def _written(text: str) -> datetime:
 
 
 def _day(words: list[str], *, american: bool) -> tuple[int, int, int]:
-    """Year, month and day from words and numbers. The last month name counts: French Tuesday, mardi, is no March."""
+    """Year, month and day from words and numbers. The last month name counts: French "mar." is Tuesday or March."""
     named = [month for word in words if not word.isdigit() and (month := _month(word))]
     numbers = [word for word in words if word.isdigit() and word.isascii()]
     if named and len(numbers) == 2:
