@@ -137,7 +137,7 @@ class Pipelining:
 
 
 class LockStep:
-    """Strategy of one message after the other: for servers without PIPELINING, and for messages sent alone."""
+    """Strategy of one message after the other: for LMTP, servers without PIPELINING, and messages sent alone."""
 
     def __init__(self, dialogue: SmtpDialogue, tray: Tray) -> None:
         self.most = 1

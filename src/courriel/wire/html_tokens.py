@@ -31,7 +31,7 @@ Token = str | tuple[str, Attributes] | tuple[str, None]
 
 
 def tokens(html: str) -> Iterator[Token]:
-    """Split HTML into text and tags; comments and declarations are left out."""
+    """Split HTML into text and tags; comments, declarations, and the content of scripts and styles are left out."""
     position = 0
     while (start := html.find("<", position)) >= 0:
         if start > position:
