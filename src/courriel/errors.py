@@ -29,7 +29,7 @@ Every error courriel raises, as one tree:
     * NotPermitted                  the end of the message was held back by the caller; nothing was delivered
     * FolderRenumbered              the folder has another UIDVALIDITY: UIDs known from before are invalid
     * OutboxError                   the outbox could not store a mail, or act on it
-        * OutboxFull                    no disk space, or the limit is reached; nothing was written
+        * OutboxFull                    too little disk space; nothing was written
         * OutboxUncertain               unknown whether the mail was written: put it again with the same key
         * TicketNotFound (LookupError)
         * LeaseLost                     the lease of the mail has passed to another worker
