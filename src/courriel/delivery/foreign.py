@@ -61,7 +61,7 @@ def find(environment: Environment) -> tuple[Route, str] | None:
 
 
 def _email_url(environment: Environment) -> tuple[str, tuple[str, ...]]:
-    """EMAIL_URL of dj-email-url and django-environ; immediate TLS is `?ssl=` in the former, `smtp+ssl:` in the latter."""
+    """EMAIL_URL of dj-email-url and django-environ; immediate TLS: `?ssl=` in the former, `smtp+ssl:` in the latter."""
     scheme, user, password, host, port, path, query = _cut(environment["EMAIL_URL"])
     kept = {"console": "console:", "consolemail": "console:", "memory": "memory:", "memorymail": "memory:",
             "dummy": "null:", "dummymail": "null:"}  # fmt: skip

@@ -20,7 +20,7 @@ _FILE = re.compile(r"(\d{6,})-\d{8}T\d{6}Z\.eml")
 
 
 class Mailroom:
-    """The letters, oldest first; beyond `most` letters or `octets` bytes the oldest are dropped, but not their files."""
+    """The letters, oldest first; beyond `most` letters or `octets` bytes the oldest are dropped; files stay."""
 
     def __init__(self, folder: Path | None = None, *, most: int = 1000, octets: int = 256 * 1024 * 1024) -> None:
         self.folder = folder

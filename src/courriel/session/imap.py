@@ -187,7 +187,7 @@ class ImapSession(WithFolders):
         has failed for `patience` seconds. When the server has renumbered the folder FolderRenumbered is raised; with
         `start_again` all its letters are returned, since new ones cannot be told from old ones. See Watch.
         """
-        from courriel.session.imap_watch import Watch  # noqa: PLC0415 - for those who watch
+        from courriel.session.imap_watch import Watch  # noqa: PLC0415 - only for watching
 
         return Watch(
             self, folder_name(folder), after, renew=renew, poll=poll, patience=patience, start_again=start_again

@@ -57,7 +57,7 @@ class AsyncSmtpPool(Gathering):
         rate: Rate | str | None = None,
         transcript: Transcript | None = None,
     ) -> None:
-        from asyncio import get_running_loop  # noqa: PLC0415 - those who block do not pay for asyncio
+        from asyncio import get_running_loop  # noqa: PLC0415 - blocking programs do not pay for asyncio
 
         super().__init__(server, credentials, Limits(size, idle, age, messages, wait, Rate.of(rate)), transcript)
         self._prepare_to_gather()

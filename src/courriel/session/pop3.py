@@ -166,7 +166,7 @@ class PopSession(Mailbox):
             if self.usable and self._dialogue.deleted:
                 self.undo()
         if self._dialogue.deleted:
-            self._line.hang_up()  # a line that ends without goodbye deletes nothing (RFC 1939 6)
+            self._line.hang_up()  # a connection closed without QUIT deletes nothing (RFC 1939 6)
         self.close()
 
     # The steps.
@@ -196,7 +196,7 @@ class AsyncPopSession(Mailbox):
         largest: int = LARGEST,
         transcript: Transcript | None = None,
     ) -> None:
-        from courriel.network import awaiting  # noqa: PLC0415 - those who block do not pay for asyncio
+        from courriel.network import awaiting  # noqa: PLC0415 - blocking programs do not pay for asyncio
 
         server = as_pop_server(server)
         self._line = awaiting.Line(server, transcript if transcript is not None else log_if_wanted("courriel.pop3"))
@@ -303,7 +303,7 @@ class AsyncPopSession(Mailbox):
             if self.usable and self._dialogue.deleted:
                 await self.undo()
         if self._dialogue.deleted:
-            self._line.hang_up()  # a line that ends without goodbye deletes nothing (RFC 1939 6)
+            self._line.hang_up()  # a connection closed without QUIT deletes nothing (RFC 1939 6)
         await self.close()
 
     # The steps.

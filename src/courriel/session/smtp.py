@@ -245,7 +245,7 @@ class AsyncSmtpSession(_Session):
         max_messages: int | None = None,
         transcript: Transcript | None = None,
     ) -> None:
-        from courriel.network import awaiting  # noqa: PLC0415 - those who block do not pay for asyncio
+        from courriel.network import awaiting  # noqa: PLC0415 - blocking programs do not pay for asyncio
         from courriel.network.transcript import log_if_wanted  # noqa: PLC0415
 
         server = _as_server(server)
