@@ -132,7 +132,7 @@ def check_(manner: Manner, place: str | None) -> int:
 @outbox_option
 @click.pass_obj
 def compact_(manner: Manner, place: str | None) -> int:
-    """Compact it."""
+    """Compact it, and print the sizes."""
     from courriel.cli.reporting import Report
 
     report = Report(manner)

@@ -1,5 +1,5 @@
 """
-Sessions and pools made from a setting: a URL, a profile, or what COURRIEL_URL and courriel.toml say.
+Sessions and pools made from a setting: a URL, a profile, or the defaults in COURRIEL_URL and courriel.toml.
 
     with courriel.connect("billing") as session:                       # a session
         receipt = session.send(message)

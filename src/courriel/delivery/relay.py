@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from courriel.session.wishes import OnRefused
 
     class Fields(TypedDict, total=False):
-        """What can be said of one message, and of this sending of it."""
+        """Fields of the message, and send options of the call."""
 
         sender: str | Address
         to: Addresses

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
-LARGEST_FILE = 1024 * 1024  # octets
+LARGEST_FILE = 1024 * 1024  # bytes
 
 WINDOWS = os.name == "nt"
 """There file owners say little (every user may be an administrator), and only approval counts."""

@@ -10,7 +10,7 @@ from typing import cast
 
 from courriel.network import forks
 
-_SPACE = 16 * 1024  # bytes per read; asyncio's own 256 kB cost a memory allocation by the kernel each
+_SPACE = 16 * 1024  # bytes per read; asyncio's own 256 kB buffers cost a system call each to allocate
 _FULL = 256 * 1024  # bytes; when so many are unread, reading is paused
 
 # The Windows loop keeps a read pending, so MSG_PEEK on the socket shows nothing.

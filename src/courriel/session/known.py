@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from courriel.network import awaiting, blocking
 
     class Dialogue(Protocol):
-        """What a conversation has learnt on the way."""
+        """Facts that a dialogue knows about its server."""
 
         server: Server
         capabilities: dict[str, str]

@@ -31,7 +31,7 @@ OPENING = ("connect", "secure", "greeting", "hello", "authenticate")
 
 
 class Lending(Generic[S]):
-    """A pool without its waiting."""
+    """Base of both pools; see SmtpPool."""
 
     def __init__(
         self,

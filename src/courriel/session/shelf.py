@@ -272,7 +272,7 @@ class Shelf(Generic[S]):
             each.refusal = error
         return told
 
-    # What the server taught.
+    # Limits learnt from the server.
 
     def slow_down(self, begun: float, now: float, *, broken: int = 0) -> None:
         """Halve the sessions and widen the gap, after throttling of a message begun at `begun`.
