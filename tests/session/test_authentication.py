@@ -1,4 +1,4 @@
-"""Logging in: which mechanism is tried, when another one is, and that nobody sees a secret (scars 27, 29 to 32)."""
+"""Logging in: which mechanism is tried, when another one is, and that nobody sees a secret (hazards H27 to H31)."""
 
 from __future__ import annotations
 
@@ -290,7 +290,7 @@ def test_an_empty_initial_response_is_an_equals_sign(meet: Play) -> None:
 
 
 def test_mechanisms_offered_in_clear_are_not_those_behind_tls(meet: Play) -> None:
-    """B4: what was offered before counts for nothing."""
+    """Hazard H64: what was offered before counts for nothing."""
     session = meet(
         "S: 220 hi\nC: EHLO client.example.org\nS: 250-hi\nS: 250-AUTH PLAIN\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\n"
         ">>>\nC: EHLO client.example.org\nS: 250-hi\nS: 250 AUTH LOGIN\n" + LOGIN + "S: 235 ok\n",
@@ -604,7 +604,7 @@ def tokens(*values: str | Token, colour: type[Session], awaited: bool = False) -
 @pytest.mark.parametrize("awaited", [False, True])
 @pytest.mark.parametrize("explained", [False, True])
 def test_a_token_is_refreshed_once(meet: Play, colour: type[Session], awaited: bool, explained: bool) -> None:
-    """Scar 31: on a 535, whether or not the server explains it first."""
+    """Hazard H30: on a 535, whether or not the server explains it first."""
     explanation = f"S: 334 {EXPLAINED}\nC: \n" if explained else ""
     source, left = tokens("old", Token("new"), colour=colour, awaited=awaited)
     session = meet(
@@ -748,7 +748,7 @@ def everything_shown_of(error: BaseException) -> str:
     ],
 )
 def test_nobody_ever_sees_a_secret(meet: Play, caplog: pytest.LogCaptureFixture, mechanism: str, exchange: str) -> None:
-    """Scar 32: by the state of the protocol, not by pattern."""
+    """Hazard H31: by the state of the protocol, not by pattern."""
     credentials: Credentials = TokenSource("ada", lambda: SECRET) if mechanism == "XOAUTH2" else ADA
     transcript = Transcript()
     with caplog.at_level(logging.DEBUG):
@@ -787,7 +787,7 @@ def test_a_password_never_shows_itself() -> None:
 @pytest.mark.parametrize("user", ["été", "a,b=c", "用户"])
 @pytest.mark.parametrize("secret", ["pässwörd ☃", " spaces ", "%:;{}\"'\\=,$", "\U0001f511"])
 def test_a_password_may_hold_any_character(call: Call, user: str, secret: str) -> None:
-    """Scar 29."""
+    """Hazard H28."""
     heard: list[bytes] = []
 
     def act(phone: Phone) -> None:
@@ -819,7 +819,7 @@ def test_what_no_server_can_be_told_is_refused_at_once(text: str) -> None:
 def test_a_secret_does_not_cross_a_clear_line_to_another_machine(
     colour: type[Session], security: Security, credentials: Credentials
 ) -> None:
-    """Scar 27: refused before anybody is called; connecting would fail this test, and so would asking for a name."""
+    """Hazard H27: refused before anybody is called; connecting would fail this test, and so would asking for a name."""
     session = colour(Server("192.0.2.1", 25, security), credentials)
 
     with pytest.raises(errors.InvalidServer) as refused:

@@ -142,7 +142,7 @@ def test_those_who_find_no_session_free_leave_together_and_each_has_its_own_rece
 
 @pytest.mark.parametrize("chunking", [True, False])
 def test_a_refusal_among_others_touches_nobody_else(chunking: bool) -> None:
-    """Scar 2."""
+    """Hazard H02."""
     plans = [Plan(), Plan(), Plan(rcpts=(550,)), Plan(), Plan(mail=550), Plan(verdict=554), Plan()]
     world = World(plans, chunking=chunking, resets_itself=False)
 
@@ -367,7 +367,7 @@ def test_no_session_carries_more_than_its_messages(crowd: Crowd) -> None:
 
 
 def test_after_a_complaint_everybody_goes_alone_and_slowly(crowd: Crowd) -> None:
-    """Scar 36: what waits together is not poured out over a server that asked for less."""
+    """Hazard H35: what waits together is not poured out over a server that asked for less."""
     gaps: list[float] = []
 
     async def story() -> list[Outcome]:

@@ -1,4 +1,4 @@
-"""The permit: asked just before the end of a message leaves, and at a no nothing of it is delivered (scar 3)."""
+"""The permit: asked just before the end of a message leaves, and at a no nothing of it is delivered (hazard H03)."""
 
 from __future__ import annotations
 

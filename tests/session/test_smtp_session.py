@@ -70,7 +70,7 @@ def test_all_or_nothing_sends_nothing_when_one_is_refused(play: Play) -> None:
 
 
 def test_an_open_door_with_somebody_behind_it_is_never_closed_by_a_dot(play: Play) -> None:
-    """Scar 2: the dot would send an empty message to those who were accepted."""
+    """Hazard H02: the dot would send an empty message to those who were accepted."""
     session = play("sender-refused-and-somebody-accepted")
 
     with pytest.raises(errors.SenderRefused) as refused:
@@ -163,7 +163,7 @@ def test_a_refused_message_is_certainly_not_sent(play: Play) -> None:
 
 @pytest.mark.parametrize("stage", ["greeting", "hello", "sender", "recipient", "data", "message"])
 def test_a_421_ends_the_session_at_any_moment(meet: Play, stage: str) -> None:
-    """Scar 20, B11."""
+    """Hazards H20, H69."""
     acts = {
         "greeting": "",
         "hello": "S: 220 hi\nC: EHLO client.example.org\n",
@@ -211,7 +211,7 @@ def test_a_refused_greeting_hangs_up(meet: Play) -> None:
 
 
 def test_words_before_tls_are_an_attack(meet: Play) -> None:
-    """B2: bytes that arrived with the answer to STARTTLS never answer what is said after the handshake."""
+    """Hazard H62: bytes that arrived with the answer to STARTTLS never answer what is said after the handshake."""
     session = meet(
         "S: 220 hi\nC: EHLO client.example.org\nS: 250-hi\nS: 250 STARTTLS\nC: STARTTLS\n"
         "S! 220 go\\r\\n250-evil\\r\\n250 AUTH LOGIN\\r\\n\n...",
@@ -236,7 +236,7 @@ def test_starttls_that_is_not_offered_is_not_done_without(meet: Play) -> None:
 
 
 def test_starttls_that_is_refused_is_not_done_without(meet: Play) -> None:
-    """B1."""
+    """Hazard H61."""
     session = meet(
         "S: 220 hi\nC: EHLO client.example.org\nS: 250-hi\nS: 250 STARTTLS\nC: STARTTLS\nS: 454 not now\n...",
         security=Security.STARTTLS,
@@ -249,7 +249,7 @@ def test_starttls_that_is_refused_is_not_done_without(meet: Play) -> None:
 
 
 def test_what_was_not_asked_for_ends_the_session(play: Play) -> None:
-    """Scar 1, B8: an answer too many would answer the next question."""
+    """Hazards H01, H68: an answer too many would answer the next question."""
     session = play(GREETED + "C: NOOP\nS: 250 ok\nS: 250 and another\n...")
     session.noop()
     session.wait_for_words()
@@ -406,7 +406,7 @@ def test_a_total_deadline_stands_over_every_stage(meet: Play) -> None:
 def test_a_port_that_waits_for_tls_is_told_from_one_that_sleeps(
     meet: Play, monkeypatch: pytest.MonkeyPatch, limit: float
 ) -> None:
-    """Scar 21: nobody waits five minutes to learn that the port is another."""
+    """Hazard H21: nobody waits five minutes to learn that the port is another."""
     monkeypatch.setattr(opening, "PATIENCE", 0.3)
     session = meet("...\n", ">>>\n", timeouts=Timeouts(greeting=limit))
 

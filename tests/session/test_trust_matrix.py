@@ -1,4 +1,4 @@
-"""Every source of trust, with and without a client certificate, against servers good and bad (scars 22 to 27, B15)."""
+"""Every source of trust, with and without a client certificate, with good and bad servers (hazards H22 to H27, H73)."""
 
 from __future__ import annotations
 

@@ -343,7 +343,7 @@ def _security(scheme: str, word: str, *, local: bool) -> Security:
 def _refuse_tls_options(scheme: str, options: Options, local: bool) -> None:
     given = [name for name in schemes.TLS_OPTIONS if name in options]
     if given:
-        # Naming a trust must not end in clear text, where nothing is trusted (scar 27).
+        # Naming a trust must not end in clear text, where nothing is trusted (hazard H27).
         clear = f"{scheme}:// to this machine" if local and "tls" not in options else "tls=none"
         raise refusal(
             f"{given[0]}= is for TLS, and {clear} speaks in clear: add tls=required, or leave {given[0]}= out"

@@ -55,7 +55,7 @@ class Exchange(Talk):
         """One reply for each stage, in order; a 421 is the last that is waited for, and ends the list early.
 
         Every reply of a burst is read, even when the first one is bad news: what is left unread would answer the next
-        command (scar 2). So many more that are `also` wanted are given along when all of them are here already.
+        command (hazard H02). So many more that are `also` wanted are given along when all of them are here already.
         `begun`: the first has begun to arrive, and its time runs.
         """
         wanted = len(stages)

@@ -143,7 +143,7 @@ class ImapDialogue:
     def _secure(self) -> Flow[None]:
         self._certificate = yield from opening.secure(self.server)
         self._secured = True
-        self.capabilities = {}  # whatever was said in clear is forgotten (B4)
+        self.capabilities = {}  # whatever was said in clear is forgotten (hazard H64)
 
     def _learn(self) -> Flow[None]:
         """What the server can do, asked for unless it has just said so."""

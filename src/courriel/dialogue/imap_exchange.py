@@ -48,7 +48,7 @@ class ImapExchange:
     # What is said.
 
     def say(self, stage: Stage, data: bytes, *, secret: bool = False) -> Flow[None]:
-        """Put these octets on the line; a tagged line that is here already answers nothing, and ends the session (B3).
+        """Put these octets on the line; a tagged line that is already here ends the session (hazard H63).
 
         Raises RemoteProtocolError.
         """
@@ -180,7 +180,7 @@ class ImapExchange:
         self._buffer += chunk
 
     def expect_nothing(self, stage: Stage) -> Flow[None]:
-        """Make sure that not one byte is here: before TLS whatever is may come from someone else (B2).
+        """Make sure that not one byte is here: before TLS whatever is may come from someone else (hazard H62).
 
         Raises RemoteProtocolError.
         """

@@ -14,7 +14,7 @@ PATIENCE = 10
 
 
 def keep_secrets_off_a_clear_line(server: Server, credentials: Credentials | None) -> None:
-    """No credentials where strangers can read them, unless that was asked for by name (scar 27).
+    """No credentials where strangers can read them, unless that was asked for by name (hazard H27).
 
     Raises InvalidServer.
     """
@@ -28,7 +28,7 @@ def keep_secrets_off_a_clear_line(server: Server, credentials: Credentials | Non
 
 
 def make_sure_that_it_speaks_first(talk: Talk, server: Server) -> Flow[None]:
-    """A port that waits for TLS and a client that waits for a greeting would wait for each other (scar 21).
+    """A port that waits for TLS and a client that waits for a greeting would wait for each other (hazard H21).
 
     What this takes is of the time that the greeting has; the rest of it is for hearing the greeting.
     """
@@ -56,7 +56,7 @@ def secure(server: Server) -> Flow[bytes]:
         if failed.hint_id != "TLS-PORT-MIXUP":
             raise
         if server.security is not Security.TLS:
-            # It has agreed to TLS: what came in its place, in clear, is no other port's greeting (B2).
+            # It has agreed to TLS: what came in its place, in clear, is no other port's greeting (hazard H62).
             raise errors.RemoteProtocolError(
                 "the server spoke before the line was secure", stage="secure", hint_id="INJECTED-BEFORE-TLS"
             ) from failed

@@ -66,7 +66,7 @@ class Pipelining:
             yield from self._hear_of(following, bursts, heard)
 
     def wind_up(self) -> Flow[None]:
-        """A message whose door is open is not sent any more; no dot may follow, so the line is cut (scar 2)."""
+        """A message whose door is open is not sent any more; no dot may follow, so the line is cut (hazard H02)."""
         if self._open is not None:
             yield HangUp("data")
 
@@ -121,7 +121,7 @@ class Pipelining:
         """Its envelope was said behind the end of a message, where this server reads nothing: to be said once more."""
         if parcel.door is not None and parcel.door.kind == 3:
             # It waits for a content although it has thrown the envelope away. A lone dot might send an empty message to
-            # whomever it means: the line is cut, and the message goes on a new one (scar 2).
+            # whomever it means: the line is cut, and the message goes on a new one (hazard H02).
             self._tray.put_back(parcel)
             parcel.handed_over_again = True
             raise errors.RemoteProtocolError(

@@ -15,7 +15,7 @@ from courriel.wire.arrived import Answer, Arrived
 
 T = TypeVar("T")
 
-_PROGRESS = 4096  # octets that have to come within the time limit of a stage, for it to begin anew (scar 19)
+_PROGRESS = 4096  # octets that have to come within the time limit of a stage, for it to begin anew (hazard H19)
 
 
 class PopExchange(Talk):

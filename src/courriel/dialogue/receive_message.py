@@ -70,7 +70,7 @@ class Reception:
             self._recipients.append(recipient)
 
     def data(self, argument: str) -> Flow[None]:
-        """DATA: the content, up to the dot alone on its line, and nothing else ends it (C1)."""
+        """DATA: the content, up to the dot alone on its line, and nothing else ends it (hazard H76)."""
         if argument:
             raise Objection(501, "5.5.4 DATA stands alone")
         if self._chunking:

@@ -55,7 +55,7 @@ class PopServing:
             yield from self._send_away("You were silent for too long")
         except errors.CourrielError as gone:
             self.visit.note("*", printable(str(gone).encode()))
-        except Exception as mishap:  # noqa: BLE001 - the edge: a stranger never hears what went wrong in here (C10)
+        except Exception as mishap:  # noqa: BLE001 - the edge: strangers never hear the cause (hazard H83)
             self.visit.mishaps.append(mishap)
             yield from self._send_away("Something went wrong here")
         finally:
@@ -115,7 +115,7 @@ class PopServing:
             self._hearing.say(wire.write_list(self._offers()))
 
     def _stls(self, argument: str) -> Flow[None]:
-        """Cross into TLS with nothing in our hands: what came along with the command was not said in private (C2)."""
+        """Cross into TLS with an empty buffer: what came along with the command was sent in clear (hazard H77)."""
         self._expect_before_login()
         if self.visit.secured:
             raise Objection(503, "The line is secure already")

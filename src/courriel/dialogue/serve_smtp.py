@@ -49,7 +49,7 @@ class SmtpServing:
             yield from self._send_away("4.4.2 You were silent for too long")
         except errors.CourrielError as gone:
             self.visit.note("*", printable(str(gone).encode()))
-        except Exception as mishap:  # noqa: BLE001 - the edge: a stranger never hears what went wrong in here (C10)
+        except Exception as mishap:  # noqa: BLE001 - the edge: strangers never hear the cause (hazard H83)
             self.visit.mishaps.append(mishap)
             yield from self._send_away("4.3.0 Something went wrong here")
 
@@ -121,7 +121,7 @@ class SmtpServing:
             self._reception.offered = {line.split()[0] for line in self._offers()} if extended else set()
 
     def _start_tls(self, argument: str) -> Flow[None]:
-        """Cross into TLS with nothing in our hands: what came along with the command was not said in private (C2)."""
+        """Cross into TLS with an empty buffer: what came along with the command was sent in clear (hazard H77)."""
         if argument:
             raise Objection(501, "5.5.4 STARTTLS stands alone")
         if self.visit.secured:

@@ -95,7 +95,7 @@ class SmtpDialogue:
         """Hand one message over, and report what became of each recipient.
 
         A server may have ended the session while nobody spoke; then a new one is opened, once, as long as nothing of
-        this message was accepted (scar 15). So it is when the server does not know BDAT, which it offers: the message
+        this message was accepted (hazard H15). So it is when the server offers BDAT and does not know it: the message
         goes by DATA. With `all_or_nothing` one refused recipient is enough for nothing to be
         sent. `permit` is asked just before the end leaves; its no cuts the line instead (NotPermitted). On a session
         that has `rested`, and may have died unheard, the content waits until the server has answered. Raises
@@ -309,7 +309,7 @@ class SmtpDialogue:
         """Go on when the server asks for the message and somebody will get it; otherwise leave without handing it over.
 
         A server may have opened the door (354) although there is a refusal. With nobody accepted, a lone dot closes it
-        (RFC 2920 3.1). With somebody accepted, that dot would send them an empty message: the line is cut (scar 2).
+        (RFC 2920 3.1). With somebody accepted, that dot would send them an empty message: the line is cut (hazard H02).
         """
         refusal, door = transaction.refusal(), transaction.door
         if refusal and door and door.kind == 3:
@@ -361,7 +361,7 @@ class SmtpDialogue:
         return b"".join(block)
 
     def _heard_too_early(self, transaction: Transaction) -> Flow[errors.CourrielError]:
-        """The server has answered before the message left. A no is a no; a yes says nothing about it (scar 1)."""
+        """The server has answered before the message left. A no is a no; a yes says nothing about it (hazard H01)."""
         reply = yield from self.exchange.hear("message")
         if reply.kind not in (4, 5):
             return errors.RemoteProtocolError(f"the server spoke without being asked: {reply}", stage="message")
@@ -421,7 +421,7 @@ class SmtpDialogue:
         return transaction.receipt(word, verdicts, self.name, notes)
 
     def start_afresh(self, refusal: errors.Refused, *, chunk: int = 0) -> Flow[bool]:
-        """Leave the transaction, the refusal stays the news; who does not know RSET has none to leave (B14).
+        """Leave the transaction, the refusal stays the news; who does not know RSET has none to leave (hazard H72).
 
         Says whether the server agreed, by 250. Where it does not know BDAT, the octets of a first `chunk` may stand
         before RSET on its line, and make an unknown command of it; then it is said once more.
@@ -434,7 +434,7 @@ class SmtpDialogue:
         except errors.CourrielError:
             refusal.session_usable = False
             return False
-        # Any other answer may belong to the command before: the next message must not be judged by it (scar 1).
+        # Any other answer may belong to the command before: the next message must not be judged by it (hazard H01).
         refusal.session_usable = reply.kind == 2 or reply.code in _UNKNOWN_COMMAND
         return reply.kind == 2
 

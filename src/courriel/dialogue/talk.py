@@ -29,7 +29,7 @@ class Talk(ABC):
         """The next reply, whatever it says. Raises ConnectionFailed when the server hung up."""
 
     def expect_silence(self, stage: Stage) -> Flow[None]:
-        """Make sure that nothing arrived unasked: it would answer the next command (scar 1, B8).
+        """Make sure that nothing arrived unasked: it would answer the next command (hazards H01, H68).
 
         Raises ConnectionFailed when the server said goodbye meanwhile, RemoteProtocolError for anything else it said.
         """
@@ -44,7 +44,7 @@ class Talk(ABC):
         raise errors.RemoteProtocolError(f"the server spoke without being asked: {reply}", stage=stage)
 
     def expect_nothing(self, stage: Stage) -> Flow[None]:
-        """Make sure that not one byte is here: before TLS whatever is may come from someone else (RFC 3207 4.2, B2).
+        """Make sure that not one byte is here: before TLS it may come from an attacker (RFC 3207 4.2, hazard H62).
 
         Raises RemoteProtocolError.
         """

@@ -1,4 +1,4 @@
-"""A file that came with a letter: its content when asked for, under a name that is safe to save it by (C5)."""
+"""A file that came with a letter: its content when asked for, under a name that is safe to save it by (hazard H80)."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def safe_name(name: str, fallback: str) -> str:
     # Dots and spaces: a name that begins with a dot is hidden here, one that ends with it has another name there.
     kept = kept.strip(". \xa0\u3000")
     if kept.startswith("-"):
-        kept = f"_{kept}"  # to some program it would be an option (A13)
+        kept = f"_{kept}"  # to some program it would be an option (hazard H52)
     kept = _shortened(kept)
     if _DEVICE.fullmatch(kept):
         kept = f"_{kept}"

@@ -1,7 +1,7 @@
 """
 A message that somebody else has written: taken as it is, and looked at closely before it leaves.
 
-What is changed, and nothing else: Bcc and Resent-Bcc leave the header (they are counted in the envelope, scar 35), line
+What is changed, and nothing else: Bcc and Resent-Bcc leave the header (they are in the envelope, hazard H34), line
 ends become CRLF, and a missing Message-ID or Date is added at the end of the header.
 """
 
@@ -232,7 +232,7 @@ def _what_is_wrong_with(head: bytes) -> InvalidMessage:
 
 
 def _without_hidden(head: bytes, fields: tuple[tuple[str, str], ...]) -> bytes:
-    """The same header without Bcc and Resent-Bcc, which are the envelope's (scar 35)."""
+    """The same header without Bcc and Resent-Bcc, which are the envelope's (hazard H34)."""
     lines = _folded_by_lf(head).split(b"\r\n")
     kept = [line + b"\r\n" for line, (name, _) in zip(lines, fields, strict=False) if name not in _HIDDEN]
     return b"".join(kept).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")

@@ -203,8 +203,7 @@ class ClientCertificate:
     """Who we are, for a server that asks: a certificate with its chain (PEM), and its private key.
 
     `key` is the file of the private key, None when it stands in the same file; `password` opens an encrypted key. The
-    files are read when a line is opened. Says nothing about whom we trust: that is `Trust`, whose default remains
-    (scar 26).
+    files are read when a line is opened. Says nothing about whom we trust: that is `Trust`, whose default remains.
     """
 
     certificate: str
@@ -212,6 +211,7 @@ class ClientCertificate:
     password: str | None = field(default=None, repr=False)
 
     def __init__(self, certificate: Path, key: Path | None = None, password: str | None = None) -> None:
+        # The trust stays as it is: a context for a client certificate alone would trust nothing (hazard H26).
         object.__setattr__(self, "certificate", _absolute(certificate))
         object.__setattr__(self, "key", None if key is None else _absolute(key))
         object.__setattr__(self, "password", password)

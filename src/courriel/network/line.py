@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PROBING = 5  # seconds that a look at how a port begins may take
 _NEVER = float("inf")
-_LIVELY = 5  # seconds of silence after which nobody knows any more; the hastiest servers hang up after ten (scar 16)
+_LIVELY = 5  # seconds of silence after which nobody knows any more; the hastiest servers hang up after ten (hazard H16)
 _AS_GOOD_AS = 0.1  # seconds that connecting took, when the whole opening has no more than a stage
 _OPENING = ("connect", "secure", "greeting", "hello", "authenticate")
 _ROUNDED = 0.005  # seconds by which a wait may end too early: the kernel counts in milliseconds

@@ -249,7 +249,7 @@ class Guest(Arrivals):
     async def _secure(self) -> None:
         assert self.transport is not None
         assert self._listener.context is not None
-        # Nothing that was said in clear is heard as if it had been said in private (C2).
+        # Nothing that was said in clear is heard as if it had been said in private (hazard H77).
         self.data.clear()
         try:
             secured = await asyncio.get_running_loop().start_tls(

@@ -51,8 +51,7 @@ def ask(server: Server, done: Callable[[list[Place] | OSError], None]) -> None:
 
 
 def our_name(own_address: object) -> bytes:
-    """How we introduce ourselves: the machine's full name when it has one, else the address literal of the line (scar
-    34).
+    """The EHLO name: the machine's full name when it has one, else the address literal of the line (hazard H33).
 
     The name service is not asked: a laptop's or a container's name means nothing to the server, and its address at
     least is true.

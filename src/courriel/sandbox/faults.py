@@ -1,4 +1,4 @@
-"""What a practice server answers when it is told to: a script, never chance (scar 42)."""
+"""What a practice server answers when it is told to: a script, never chance (hazard H40)."""
 
 from __future__ import annotations
 

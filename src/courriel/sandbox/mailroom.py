@@ -119,7 +119,7 @@ class Mailroom:
         return errors.TimedOut(f"no letter {wanted or 'at all'} came within {seconds:g} s; what came: {came}")
 
     def _file(self, number: int, received: datetime, content: bytes) -> Path:
-        """Write it under a name of ours: no word of a mail becomes a path (C5). Others see all of it or nothing."""
+        """Write it under a name of ours: no word of a mail becomes a path (hazard H80). Others see all or none."""
         assert self.folder is not None
         path = self.folder / f"{number:06d}-{received:%Y%m%dT%H%M%SZ}.eml"
         # mkstemp: a name that nobody foresees, a file that was not there before (no link is followed), for us alone.

@@ -133,7 +133,7 @@ def _folder(flags: Sequence[bytes], separator: bytes | None, name: str) -> Folde
 
 
 def folder_name(name: object) -> str:
-    """The name as it may be asked for. Raises UsageError for one that cannot be, control characters among them (A2)."""
+    """The folder name, checked. Raises UsageError for control characters and other impossible names (hazard H42)."""
     if not isinstance(name, str) or not name:
         raise errors.UsageError(f"{name!r} is not the name of a folder")
     wire.text("the name of a folder", name)

@@ -163,7 +163,7 @@ class Watch:
         self._fetched = self._still_counts(self._fetched, selection)
 
     def _fetch_new(self) -> bool:
-        """Whether there was something new; every letter that has come in by now counts, told or not (scar 41)."""
+        """Whether there was something new; every letter that has come in by now counts, told or not (hazard H39)."""
         found = self._session.search(above=self._fetched.uid)[:_AT_A_TIME]
         for letter in found:
             self._ready.append(letter)

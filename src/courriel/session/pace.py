@@ -1,4 +1,4 @@
-"""How fast a pool walks: the rate that a provider allows, and giving way when a server asks for it (scar 36)."""
+"""How fast a pool walks: the rate that a provider allows, and giving way when a server asks for it (hazard H35)."""
 
 from __future__ import annotations
 

@@ -288,7 +288,7 @@ class Shelf(Generic[S]):
             too_many -= 1
 
     def hung_up(self, silence: float, now: float) -> None:
-        """The server hung up on a session that had been silent for so long (scar 16)."""
+        """The server hung up on a session that had been silent for so long (hazard H16)."""
         if silence >= _SHORTEST_SILENCE:
             known = self._hung_up_after if now - self._hung_up_at <= _MEMORY else float("inf")
             self._hung_up_after, self._hung_up_at = min(known, silence), now

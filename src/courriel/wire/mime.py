@@ -141,7 +141,7 @@ def _narrowed(content: Content, utf8: bool) -> Content:
 
 def _header(fields: list[str]) -> str:
     """These fields as text, line by line; what the header of the one part says is still to follow."""
-    # The last look before it leaves (A14): no line breaks, but where a field is folded.
+    # The last look before it leaves (hazard H53): no line breaks, but where a field is folded.
     bare = "".join(fields)
     if "\n" in bare or "\r" in bare:
         for field in fields:
@@ -153,7 +153,7 @@ def _header(fields: list[str]) -> str:
 
 
 def header_fields(message: Message | Prepared, utf8: bool) -> list[str]:
-    """Every field of the header, each without its line end. Bcc is not among them, ever (scar 35)."""
+    """Every field of the header, each without its line end. Bcc is not among them, ever (hazard H34)."""
     sender = message.sender
     fields = [f"From: {named_mailbox(sender, utf8) if sender.name else sender.wire(utf8)}"]
     if message.reply_to:

@@ -86,7 +86,7 @@ def base64_size(size: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class RawFile:
-    """A file as it is, read block by block each time it is asked for (scar 38), and given on before the next one."""
+    """A file as it is, read block by block each time it is asked for (hazard H37), and given on before the next one."""
 
     attachment: Attachment
 
@@ -102,7 +102,7 @@ class RawFile:
 
 @dataclass(frozen=True, slots=True)
 class Base64File:
-    """A file as base64, read block by block each time it is asked for, so that it never stands in memory (scar 38)."""
+    """A file as base64, read block by block each time it is asked for, never whole in memory (hazard H37)."""
 
     attachment: Attachment
 

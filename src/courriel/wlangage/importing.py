@@ -134,7 +134,7 @@ def _with_images(html: str, folder: Path, already: int) -> tuple[str, list[email
 
 
 def _beside(source: str, folder: Path) -> Path | None:
-    """The file that an image's address names, when it lies in the folder or below, links followed (A20)."""
+    """The file that an image's address names, when it lies in the folder or below, links followed (hazard H59)."""
     from urllib.parse import unquote
 
     name = unquote(source.partition("?")[0].partition("#")[0]).strip()

@@ -118,7 +118,7 @@ def test_the_other_side_hung_up() -> None:
 
 
 def test_what_was_said_before_the_content_left_is_no_verdict_on_it(known: bool) -> None:
-    """Scar 1: a yes that came with the 354 says nothing about the message; nothing of that has left."""
+    """Hazard H01: a yes that came with the 354 says nothing about the message; nothing of that has left."""
     dialogue = SmtpDialogue(Server("127.0.0.1", 25, Security.NONE))
     dialogue._learn({"PIPELINING": ""})
     server = Told(heard("early", known) * 2 + GO_ON + heard("early", known))

@@ -1,4 +1,4 @@
-"""What goes along: a file, octets, a stream, a text; and what is refused (scar 39, A16, A19)."""
+"""What goes along: a file, octets, a stream, a text; and what is refused (hazards H38, H55, H58)."""
 
 from __future__ import annotations
 

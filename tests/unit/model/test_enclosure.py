@@ -1,4 +1,4 @@
-"""Files that came with a letter: safe names, and saving that neither leaves the folder nor overwrites (C5)."""
+"""Files that came with a letter: safe names, and saving that neither leaves the folder nor overwrites (hazard H80)."""
 
 from __future__ import annotations
 

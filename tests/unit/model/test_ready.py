@@ -1,4 +1,4 @@
-"""A message written by somebody else is taken as it is, and looked at closely (scar 35)."""
+"""A message written by somebody else is taken as it is, and looked at closely (hazard H34)."""
 
 from __future__ import annotations
 

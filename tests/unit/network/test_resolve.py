@@ -30,7 +30,7 @@ from courriel.network import resolve
 def test_we_say_our_full_name_or_our_address(
     monkeypatch: pytest.MonkeyPatch, name: str, address: object, introduced: bytes
 ) -> None:
-    """Scar 34: never "localhost", never the id of a container."""
+    """Hazard H33: never "localhost", never the id of a container."""
     monkeypatch.setattr(socket, "gethostname", lambda: name)
 
     assert resolve.our_name(address) == introduced
