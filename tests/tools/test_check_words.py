@@ -37,7 +37,9 @@ def check(
         "Capabilities that EHLO announced.",  # -ies
         "Addresses of the sender.",  # -es
         "See Store.prune.",
-        "`Re: ` and its subject, once.",
+        "`mailbox` for asyncio.",
+        "Decode the encoded words.",
+        "How well a mechanism hides the secret.",
         "MAIL and RCPT, without their end.",
         "Raise UsageError: a value does not change.",
         "The moment at which a lease ends. Who holds it may extend it.",
@@ -64,7 +66,7 @@ def test_a_first_line_with_a_noun_is_clear(tmp_path: Path, first: str) -> None:
         "How far it came. Raises UsageError before it began.",
         "Undo it; see Outbox.prune.",
         "All of it, fit to be shown (RFC 3501).",
-        "Give `message` back.",
+        "Keep it until `release`.",
         "Leave nothing half done. The pool waits for it.",  # the noun comes too late
     ],
 )
