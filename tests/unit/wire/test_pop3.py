@@ -1,4 +1,4 @@
-"""The words of POP3, on both sides: status lines, lists, and letters cut anywhere."""
+"""POP3 syntax of client and server: status lines, lists, and letters cut anywhere."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_what_follows_a_head_is_not_kept_and_a_head_without_end_is_refused() -> 
 
 @pytest.mark.parametrize("end", [b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r\n\0.\r\n"])
 def test_nothing_else_ends_a_letter(end: bytes) -> None:
-    """Hazard H76, from the other side: what looks like an end to somebody is data."""
+    """C1, on the client side: sequences that other programs take for an end are data."""
     arrived = Arrived()
 
     arrived.add(b"+OK\r\nhello" + end + b"more\r\n.\r\n")
@@ -113,7 +113,7 @@ def test_nothing_else_ends_a_letter(end: bytes) -> None:
 
 
 def test_a_large_letter_is_not_looked_at_twice() -> None:
-    """Hazard H66: ten times the letter takes ten times the steps; what waits between two portions is a few octets."""
+    """B6: a letter ten times as large takes ten times the steps; between two portions a few octets are kept."""
     arrived = Arrived()
     arrived.add(b"+OK\r\n")
 
@@ -263,7 +263,7 @@ def test_a_digest_is_that_of_the_standard() -> None:
     "greeting", ["ready", "<no-at>", "<a@b\x80>", "< a@b>", "<a@b", "<@>", "<a@" + "b" * 300 + ">"]
 )
 def test_what_is_no_timestamp_makes_no_digest(greeting: str) -> None:
-    """CVE-2007-1558: a looser one lets a server in the middle find the password out."""
+    """CVE-2007-1558: with a looser pattern a man in the middle can find out the password."""
     assert pop3.read_timestamp(greeting) == ""
 
 

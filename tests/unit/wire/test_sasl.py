@@ -1,4 +1,4 @@
-"""What a client says to prove who it is: the examples of the RFCs, and what it does not accept from a server."""
+"""SASL mechanisms of the client: the examples of the RFCs, and the server messages that are refused."""
 
 from __future__ import annotations
 

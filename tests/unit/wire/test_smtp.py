@@ -1,4 +1,4 @@
-"""Commands to bytes, bytes to replies, content to lines that end."""
+"""SMTP syntax: commands to bytes, bytes to replies, content to stuffed lines."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_what_a_server_says_cannot_steer_a_terminal() -> None:
 
 
 def test_capabilities_are_read_in_any_case_and_both_forms_of_auth() -> None:
-    """Hazard H72, and the blank that smtp-sink leaves at the end."""
+    """B14, and the trailing space of smtp-sink."""
     reply = Reply(250, ("mx", "size 100", "AUTH=LOGIN PLAIN", "AUTH CRAM-MD5", "8bitmime", "PIPELINING ", " ", ""))
 
     known = smtp.read_capabilities(reply)
@@ -99,7 +99,7 @@ def test_capabilities_are_read_in_any_case_and_both_forms_of_auth() -> None:
     )
 )
 def test_dots_are_doubled_wherever_the_content_was_cut(chunks: list[bytes]) -> None:
-    """Hazard H56: the judge stuffs the whole at once, line by line."""
+    """A17: compared with stuffing the whole content at once, line by line."""
     whole = b"".join(chunks)
     judged = b"\r\n".join(b"." + line if line.startswith(b".") else line for line in whole.split(b"\r\n"))
 
