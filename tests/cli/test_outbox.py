@@ -1,4 +1,4 @@
-"""`courriel send --queue`, `courriel outbox`, `courriel worker`: mail that waits, and what a person does about it."""
+"""`courriel send --queue`, `courriel outbox`, `courriel worker`."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def outbox_of_the_test(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def via(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """The practice server, as the way out that the settings name."""
+    """A profile for the practice server."""
     monkeypatch.setenv("COURRIEL_URL", sandbox.url)
     return sandbox
 
 
 def queue(courriel: Run, *more: str) -> str:
-    """Put one mail; its number."""
+    """Queue one mail; returns its id."""
     ran = courriel("send", "--queue", *LETTER, *more, "--json")
     assert ran.status == 0, ran
     return str(ran.json["ticket"])
@@ -66,7 +66,7 @@ def test_the_same_key_is_the_same_mail(courriel: Run, via: Sandbox) -> None:
     assert len(via.letters) == 1
 
 
-def test_a_mail_that_is_there_is_said_to_be_there(courriel: Run, via: Sandbox) -> None:
+def test_a_mail_queued_again_is_reported_as_existing(courriel: Run, via: Sandbox) -> None:
     first = courriel("send", "--queue", *LETTER, "--key", "k", "--json")
     again = courriel("send", "--queue", *LETTER, "--key", "k", "--json")
     for_people = courriel("send", "--queue", *LETTER, "--key", "k")
@@ -109,7 +109,7 @@ def test_a_finished_message_is_queued_as_it_is(courriel: Run, via: Sandbox, tmp_
         (("--queue", "--key", "k", "one.eml", "two.eml"), "a key is for one message only"),
     ],
 )
-def test_what_does_not_go_together_is_said(courriel: Run, via: Sandbox, arguments: list[str], sentence: str) -> None:
+def test_incompatible_options_are_refused(courriel: Run, via: Sandbox, arguments: list[str], sentence: str) -> None:
     ran = courriel("send", *arguments)
 
     assert ran.status == 64
@@ -149,7 +149,7 @@ def test_a_worker_tells_of_what_failed(courriel: Run, via: Sandbox) -> None:
     assert plain.err.splitlines() == [f"✗ {mail}: failed", "    bob@example.org  550 5.1.1 no such user"]
 
 
-def test_machines_get_an_object_for_each_mail(courriel: Run, via: Sandbox) -> None:
+def test_json_has_an_object_for_each_mail(courriel: Run, via: Sandbox) -> None:
     mail = queue(courriel)
 
     ran = courriel("worker", "--once", "--json")
@@ -197,7 +197,7 @@ def test_a_mail_that_waits_is_tried_at_once(courriel: Run, via: Sandbox) -> None
     assert len(via.letters) == 1
 
 
-def test_a_way_out_is_stopped_and_started(courriel: Run, via: Sandbox) -> None:
+def test_a_lane_is_paused_and_resumed(courriel: Run, via: Sandbox) -> None:
     queue(courriel)
 
     courriel("outbox", "pause", "default")
@@ -236,7 +236,7 @@ def test_a_mail_is_exported_to_the_octet_and_never_over_a_file(courriel: Run, vi
     assert again.status != 0
 
 
-def test_what_ended_long_ago_is_forgotten(courriel: Run, via: Sandbox) -> None:
+def test_prune_deletes_finished_mails(courriel: Run, via: Sandbox) -> None:
     queue(courriel)
     courriel("worker", "--once")
 
@@ -266,7 +266,7 @@ def test_the_outbox_is_where_the_project_says(
     assert Path("waiting.db").is_file()
 
 
-def test_without_a_word_it_is_the_users_own(
+def test_the_default_outbox_is_the_users(
     courriel: Run, via: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("COURRIEL_OUTBOX")
@@ -279,7 +279,7 @@ def test_without_a_word_it_is_the_users_own(
 
 @pytest.fixture
 def working(via: Sandbox) -> Iterator[Callable[..., tuple[subprocess.Popen[str], Queue[str]]]]:
-    """A worker as a process of its own, and the lines that it prints."""
+    """A worker process, and the lines it prints."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: str) -> tuple[subprocess.Popen[str], Queue[str]]:
@@ -381,9 +381,7 @@ def test_an_outbox_is_backed_up_and_restored_and_what_waits_is_in_doubt(
     assert moved.json["unsure"] == 0
 
 
-def test_what_is_wrong_with_an_outbox_is_told_and_counts_as_a_failure(
-    courriel: Run, via: Sandbox, tmp_path: Path
-) -> None:
+def test_findings_of_check_are_reported_and_fail_the_command(courriel: Run, via: Sandbox, tmp_path: Path) -> None:
     queue(courriel)
     well = courriel("outbox", "check")
     with sqlite3.connect(tmp_path / "outbox.db") as plain:
@@ -419,7 +417,7 @@ def test_an_outbox_is_compacted(courriel: Run, via: Sandbox) -> None:
 
 
 def take(place: Path, count: int, *, known: bool = True) -> None:
-    """Have a worker take mails that is gone: proved by the lock that it left, or as one of another machine."""
+    """Lease mails for a worker that is gone: proved by its lock file, or one of another machine."""
     from courriel.outbox.liveness import BESIDE, WorkerLock
     from courriel.outbox.store import WorkerInfo
 
@@ -448,7 +446,7 @@ def take(place: Path, count: int, *, known: bool = True) -> None:
         ),
     ],
 )
-def test_what_a_worker_took_that_is_gone_is_said(
+def test_mails_leased_by_a_dead_worker_are_reported(
     courriel: Run, via: Sandbox, tmp_path: Path, language: str, gone: str, unseen: str
 ) -> None:
     mail = queue(courriel)

@@ -1,4 +1,4 @@
-"""Being asked to end: Ctrl-C and SIGTERM mean the same to a command that runs until somebody stops it."""
+"""SIGINT and SIGTERM handling of commands that run until they are stopped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import FrameType
 
 @contextmanager
 def asked_to_end() -> Generator[Event, None, None]:
-    """An event that both signals set; neither is an error."""
+    """An event that SIGINT and SIGTERM set; neither is an error."""
     ended = Event()
 
     def end(number: int, frame: FrameType | None) -> None:

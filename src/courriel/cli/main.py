@@ -1,4 +1,4 @@
-"""Where the command begins: it runs as soon as click is there, and says what to install when it is not."""
+"""Entry point of the command `courriel`; without click it prints what to install."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ UNAVAILABLE = 69  # sysexits.h: EX_UNAVAILABLE
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command with these arguments (default: those of the process), and return its exit status."""
+    """Run the command with these arguments (default: sys.argv), and return its exit status."""
     given = sys.argv[1:] if arguments is None else arguments
     if given == ["--version"]:
-        # What scripts ask most often needs neither click nor the rest of the command.
+        # Frequent in scripts: needs neither click nor the rest of the command.
         from courriel import __version__
 
         print(f"courriel {__version__}")

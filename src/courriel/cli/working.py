@@ -1,4 +1,4 @@
-"""A worker on the terminal: one line that moves, a line for each mail that failed, and what is left at the end."""
+"""`courriel worker` on the terminal: a progress line, a line for each failed mail, and a summary."""
 
 from __future__ import annotations
 
@@ -22,16 +22,19 @@ if TYPE_CHECKING:
     from courriel.outbox.store import MailInfo
 
 UNAVAILABLE = 69
-_LOOK = 0.5  # seconds between two looks; the line moves, and nobody waits for it
-_PLAIN = 60.0  # seconds between two lines where no person sits
+_LOOK = 0.5  # seconds between two updates of the progress line
+_PLAIN = 60.0  # seconds between two lines without a terminal
 _WHEEL = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _EVENTS: tuple[Event, ...] = ("sent", "failed", "unsure")
-_RATE = 30.0  # seconds over which the rate is taken
+_RATE = 30.0  # seconds over which the rate is measured
 
 
 class Working:
-    """Runs a worker and tells of it; on a terminal by one line that is written over, elsewhere by a line now and
-    then, with --json by an object for each mail that has reached its end."""
+    """Runs a worker and reports its progress.
+
+    On a terminal it updates one line, elsewhere it prints a line now and then, with --json an object for each finished
+    mail.
+    """
 
     def __init__(
         self, manner: Manner, outbox: Outbox, lanes: Sequence[str] | None, *, transcript: bool = False
@@ -51,7 +54,7 @@ class Working:
             outbox.on(event, self._listener(event))
 
     def once(self, for_seconds: float | None = None) -> int:
-        """Send what is due now, for so many seconds at most."""
+        """Send the mails due now, for at most `for_seconds`."""
         self._outbox.run_once(lanes=self._lanes, for_seconds=for_seconds, transcript=self._transcript)
         self._show_transcript()
         self._tell_news()
@@ -59,7 +62,7 @@ class Working:
         return self._report.status
 
     def until_told(self, workers: int, grace: float) -> int:
-        """Send until Ctrl-C or SIGTERM."""
+        """Send until SIGINT or SIGTERM."""
         worker = self._outbox.worker(workers=workers, lanes=self._lanes, transcript=self._transcript)
         self._report.aside(say(f"Au travail sur {self._outbox} ; Ctrl-C pour arrêter.",
                                f"At work on {self._outbox}; Ctrl-C to stop."))  # fmt: skip
@@ -94,7 +97,7 @@ class Working:
         return told
 
     def _show_transcript(self) -> None:
-        """Transcript lines written since the last call."""
+        """Print transcript lines recorded since the last call."""
         if self._transcript is None:
             return
         for line in self._transcript.take():
@@ -172,7 +175,7 @@ class Working:
 
 
 class _Line:
-    """One line of the terminal that is written over."""
+    """A terminal line that is overwritten."""
 
     def __init__(self) -> None:
         self._turn = 0

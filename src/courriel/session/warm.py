@@ -1,4 +1,4 @@
-"""The sessions of a pool: each keeps in step with its neighbours, and tells the pool how it went."""
+"""Pooled SMTP sessions: they obey the pool's rate, and report their results to it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class WarmSession(Warm, SmtpSession):
-    """A session of a pool."""
+    """Pooled SMTP session for threads."""
 
     def __init__(self, pool: SmtpPool, credentials: Credentials | None, place: Place[SmtpSession]) -> None:
         super().__init__(pool.server, credentials, transcript=pool.transcript_of_session())
@@ -76,7 +76,7 @@ class WarmSession(Warm, SmtpSession):
                 yield result
 
     def _in_step(self, messages: Iterable[Sendable]) -> Iterator[Sendable]:
-        """Hand out each message when it may leave."""
+        """Yield each message at the time it may be sent."""
         for message in messages:
             now = monotonic()
             moment = self._pool._moment(now)
@@ -89,7 +89,7 @@ class WarmSession(Warm, SmtpSession):
         self._place.used = monotonic()
 
     def look(self) -> None:
-        """Make sure that the server has not hung up meanwhile; open the session anew where it has."""
+        """Check that the server has not closed the connection; reopen the session if it has."""
         try:
             self._line.run(self._dialogue.exchange.expect_silence("hello"))
         except errors.CourrielError:
@@ -98,7 +98,7 @@ class WarmSession(Warm, SmtpSession):
 
 
 class AsyncWarmSession(Warm, AsyncSmtpSession):
-    """A session of a pool."""
+    """Pooled SMTP session for asyncio."""
 
     def __init__(self, pool: AsyncSmtpPool, credentials: Credentials | None, place: Place[AsyncSmtpSession]) -> None:
         super().__init__(pool.server, credentials, transcript=pool.transcript_of_session())
@@ -149,7 +149,7 @@ class AsyncWarmSession(Warm, AsyncSmtpSession):
                 yield result
 
     async def _in_step(self, messages: Iterable[Sendable] | AsyncIterable[Sendable]) -> AsyncIterator[Sendable]:
-        """Hand out each message when it may leave."""
+        """Yield each message at the time it may be sent."""
         async for message in messages if isinstance(messages, AsyncIterable) else one_by_one(messages):
             now = monotonic()
             moment = self._pool._moment(now)
@@ -162,7 +162,7 @@ class AsyncWarmSession(Warm, AsyncSmtpSession):
         self._place.used = monotonic()
 
     async def look(self) -> None:
-        """Make sure that the server has not hung up meanwhile; open the session anew where it has."""
+        """Check that the server has not closed the connection; reopen the session if it has."""
         try:
             await self._line.run(self._dialogue.exchange.expect_silence("hello"))
         except errors.CourrielError:
