@@ -367,7 +367,7 @@ def test_no_session_carries_more_than_its_messages(crowd: Crowd) -> None:
 
 
 def test_while_throttled_messages_are_sent_alone_and_slowly(crowd: Crowd) -> None:
-    """Scar 36: pending messages are not sent all at once to a server that asked to slow down."""
+    """Hazard H35: pending messages are not sent all at once to a server that asked to slow down."""
     gaps: list[float] = []
 
     async def story() -> list[Outcome]:

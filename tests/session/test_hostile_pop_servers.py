@@ -151,7 +151,7 @@ def test_a_list_that_lies_ends_the_session(meet_box: MeetBox, line: str) -> None
 
 
 def test_a_list_without_end_is_not_kept(meet_box: MeetBox) -> None:
-    """B7: it is limited by the number of letters."""
+    """Hazard H67: it is limited by the number of letters."""
     box, call = called(meet_box, "LIST", "S: +OK\n" + f"S: {'1 ' * 1000}\n" * 4 + "---\n")
 
     with pytest.raises(errors.RemoteProtocolError, match="goes on beyond"):
@@ -247,7 +247,7 @@ def test_a_silent_server_is_not_waited_for_for_ever(call: Call) -> None:
 
 
 def test_what_comes_while_nobody_asks_does_not_answer_the_next_command(call: Call) -> None:
-    """Scar 1: unsolicited data is looked for on the socket too, not only in the buffer."""
+    """Hazard H01: unsolicited data is looked for on the socket too, not only in the buffer."""
     idle = threading.Event()
 
     def act(phone: Phone) -> None:
@@ -291,7 +291,7 @@ def test_a_letter_that_drips_does_not_hold_us_for_ever(call: Call) -> None:
 
 
 def test_a_letter_that_makes_progress_may_take_longer_than_the_limit(call: Call, tmp_path: Path) -> None:
-    """Scar 19: a limit applies to each wait, not to the whole."""
+    """Hazard H19: a limit applies to each wait, not to the whole."""
     pause = threading.Event()
 
     def act(phone: Phone) -> None:

@@ -205,7 +205,7 @@ class ClientCertificate:
 
     `key` is the file of the private key, None when it stands in the same file; `password` decrypts the key. The files
     are read when a connection is opened. It does not change which servers are trusted: that is `Trust`, whose default
-    remains (scar 26).
+    remains.
     """
 
     certificate: str

@@ -163,7 +163,7 @@ class Watch:
         self._fetched = self._still_counts(self._fetched, selection)
 
     def _fetch_new(self) -> bool:
-        """Fetch new letters by UID, announced by the server or not (scar 41); return whether there were any."""
+        """Fetch new letters by UID, announced by the server or not (hazard H39); return whether there were any."""
         found = self._session.search(above=self._fetched.uid)[:_AT_A_TIME]
         for letter in found:
             self._ready.append(letter)

@@ -86,7 +86,7 @@ def base64_size(size: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class RawFile:
-    """File sent unencoded, read block by block at each iteration (scar 38)."""
+    """File sent unencoded, read block by block at each iteration (hazard H37)."""
 
     attachment: Attachment
 
@@ -102,7 +102,7 @@ class RawFile:
 
 @dataclass(frozen=True, slots=True)
 class Base64File:
-    """File in base64, read block by block at each iteration, so that it is never in memory as a whole (scar 38)."""
+    """File in base64, read block by block at each iteration, so that it is never in memory as a whole (hazard H37)."""
 
     attachment: Attachment
 

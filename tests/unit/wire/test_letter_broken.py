@@ -1,4 +1,4 @@
-"""Broken and hostile letters: parsed without errors, in time linear in their size (A12, C5, C8)."""
+"""Broken and hostile letters: parsed without errors, in time linear in their size (hazards H51, H80, H81)."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def test_what_follows_a_head_is_not_kept_and_a_head_without_end_is_refused() -> 
 
 @pytest.mark.parametrize("end", [b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r\n\0.\r\n"])
 def test_nothing_else_ends_a_letter(end: bytes) -> None:
-    """C1, on the client side: sequences that other programs take for an end are data."""
+    """Hazard H76, on the client side: sequences that other programs take for an end are data."""
     arrived = Arrived()
 
     arrived.add(b"+OK\r\nhello" + end + b"more\r\n.\r\n")
@@ -113,7 +113,7 @@ def test_nothing_else_ends_a_letter(end: bytes) -> None:
 
 
 def test_a_large_letter_is_not_looked_at_twice() -> None:
-    """B6: a letter ten times as large takes ten times the steps; between two portions a few octets are kept."""
+    """Hazard H66: a letter ten times as large takes ten times the steps; between two portions a few octets are kept."""
     arrived = Arrived()
     arrived.add(b"+OK\r\n")
 

@@ -85,7 +85,7 @@ def test_what_a_server_says_cannot_steer_a_terminal() -> None:
 
 
 def test_capabilities_are_read_in_any_case_and_both_forms_of_auth() -> None:
-    """B14, and the trailing space of smtp-sink."""
+    """Hazard H72, and the trailing space of smtp-sink."""
     reply = Reply(250, ("mx", "size 100", "AUTH=LOGIN PLAIN", "AUTH CRAM-MD5", "8bitmime", "PIPELINING ", " ", ""))
 
     known = smtp.read_capabilities(reply)
@@ -99,7 +99,7 @@ def test_capabilities_are_read_in_any_case_and_both_forms_of_auth() -> None:
     )
 )
 def test_dots_are_doubled_wherever_the_content_was_cut(chunks: list[bytes]) -> None:
-    """A17: compared with stuffing the whole content at once, line by line."""
+    """Hazard H56: compared with stuffing the whole content at once, line by line."""
     whole = b"".join(chunks)
     judged = b"\r\n".join(b"." + line if line.startswith(b".") else line for line in whole.split(b"\r\n"))
 
