@@ -82,7 +82,7 @@ class Clock:
         self._one_call, self._call_ends = True, float("inf")
 
     def for_connecting(self) -> float:
-        """The moment (monotonic) at which connecting is given up. Starts the deadline of opening the session."""
+        """Deadline of connecting (monotonic seconds). Starts the deadline of opening the session."""
         now, timeouts = monotonic(), self._server.timeouts
         self._deadline, self._greets = self._call_ends, False
         self._opening = timeouts.opening is not None and now + timeouts.opening < self._call_ends

@@ -94,7 +94,7 @@ class Watch:
 
     @property
     def stopped(self) -> bool:
-        """Whether `stop` was called."""
+        """Whether the watch was stopped by `stop`."""
         return self._stopped
 
     def look(self) -> None:

@@ -217,7 +217,7 @@ def _as_server(server: Server | str) -> Server:
 
 
 class Warm:
-    """What a pooled session has beyond an ordinary one: its pool, its slot, and the results it reports to them."""
+    """Additions of a pooled session to an ordinary one: its pool, its slot, and the results it reports to them."""
 
     _lender: Lending[SmtpSession] | Lending[AsyncSmtpSession]
     _place: Place[SmtpSession] | Place[AsyncSmtpSession]

@@ -86,7 +86,7 @@ class Ticket(Generic[S]):
 
     @property
     def decided(self) -> bool:
-        """Whether the wait is over."""
+        """Whether the waiter has a slot or a refusal."""
         return self.place is not None or self.refusal is not None
 
 

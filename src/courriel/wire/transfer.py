@@ -96,7 +96,7 @@ class RawFile:
         return self.attachment.size
 
     def __iter__(self) -> Iterator[bytes]:
-        """Raises InvalidMessage when the file is gone, has another length, or is written to meanwhile."""
+        """Iterate over the blocks. Raises InvalidMessage when the file is gone, or was changed meanwhile."""
         return map(bytes, _blocks_of(self.attachment, _RAW_BLOCK))
 
 
@@ -112,7 +112,7 @@ class Base64File:
         return base64_size(self.attachment.size)
 
     def __iter__(self) -> Iterator[bytes]:
-        """Raises InvalidMessage when the file is gone, has another length, or is written to meanwhile."""
+        """Iterate over the blocks. Raises InvalidMessage when the file is gone, or was changed meanwhile."""
         return map(_lines, _blocks_of(self.attachment, _BLOCK))
 
 
