@@ -122,7 +122,7 @@ def test_an_answer_comes_back_as_it_was_said(store: Store) -> None:
 
 
 def test_the_same_key_is_one_mail(store: Store) -> None:
-    """Scar 5: the key is stored before the attempt, and a repeated call returns the first outcome."""
+    """Hazard H05: the key is stored before the attempt, and a repeated call returns the first outcome."""
     (first,) = store.put([new_mail(key="invoice-1")])
     job = claim(store)[0]
     store.settle([settled(job)])
@@ -142,7 +142,7 @@ def test_a_key_may_stand_twice_among_those_that_are_put_together(store: Store) -
 
 
 def test_each_mail_is_leased_once(open_store: Callable[[], Store]) -> None:
-    """Scar 6: one atomic statement, whoever asks."""
+    """Hazard H06: one atomic statement, whoever asks."""
     stores = [open_store() for _ in range(4)]
     ids = stores[0].put([new_mail() for _ in range(200)])
     claimed: list[str] = []
@@ -280,7 +280,7 @@ def test_settling_keeps_what_was_said_and_who_is_left(store: Store) -> None:
 
 
 def test_settling_twice_does_nothing_the_second_time(store: Store) -> None:
-    """Scar 10: a double callback never turns one outcome into another."""
+    """Hazard H10: a double callback never turns one outcome into another."""
     (ident,) = store.put([new_mail()])
     (job,) = claim(store)
 

@@ -23,7 +23,7 @@ def lane_of(sandbox: Sandbox) -> str:
 
 
 def test_what_has_no_answer_is_unsure_and_sent_again(outbox: Outbox, sandbox: Sandbox) -> None:
-    """Scar 3: after the dot, before the reply, a written policy decides."""
+    """Hazard H03: after the dot, before the reply, a written policy decides."""
     told: list[str] = []
     outbox.on("unsure", lambda ticket: told.append(ticket.id))
     sandbox.answer("message", "hang up", times=1)
@@ -163,7 +163,7 @@ def test_one_lane_that_fails_keeps_no_other_from_working(outbox: Outbox, sandbox
 
 
 def test_a_broken_mail_does_not_stop_the_others(outbox: Outbox, sandbox: Sandbox) -> None:
-    """Scar 10: a missing row is a state of its own, and not a mail of nothing."""
+    """Hazard H10: a missing row is a state of its own, and not a mail of nothing."""
     tickets = outbox.put_many([message(n) for n in range(3)], via=sandbox.url)
     delete = f"DELETE FROM outbox_body WHERE mail = '{tickets[1].id}'"
     outbox._store._write(lambda line: line.execute(delete))  # type: ignore[attr-defined]

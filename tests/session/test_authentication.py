@@ -1,4 +1,4 @@
-"""SMTP login: choice of the mechanism, further attempts, and secrets that are never shown (scars 27, 29 to 32)."""
+"""SMTP login: choice of the mechanism, further attempts, and secrets that are never shown (hazards H27 to H31)."""
 
 from __future__ import annotations
 
@@ -290,7 +290,7 @@ def test_an_empty_initial_response_is_an_equals_sign(meet: Play) -> None:
 
 
 def test_mechanisms_offered_in_clear_are_not_those_behind_tls(meet: Play) -> None:
-    """B4: capabilities from before TLS are discarded."""
+    """Hazard H64: capabilities from before TLS are discarded."""
     session = meet(
         "S: 220 hi\nC: EHLO client.example.org\nS: 250-hi\nS: 250-AUTH PLAIN\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\n"
         ">>>\nC: EHLO client.example.org\nS: 250-hi\nS: 250 AUTH LOGIN\n" + LOGIN + "S: 235 ok\n",
@@ -604,7 +604,7 @@ def tokens(*values: str | Token, colour: type[Session], awaited: bool = False) -
 @pytest.mark.parametrize("awaited", [False, True])
 @pytest.mark.parametrize("explained", [False, True])
 def test_a_token_is_refreshed_once(meet: Play, colour: type[Session], awaited: bool, explained: bool) -> None:
-    """Scar 31: after a 535, with or without an error message of the server before it."""
+    """Hazard H30: after a 535, with or without an error message of the server before it."""
     explanation = f"S: 334 {EXPLAINED}\nC: \n" if explained else ""
     source, left = tokens("old", Token("new"), colour=colour, awaited=awaited)
     session = meet(
@@ -748,7 +748,7 @@ def everything_shown_of(error: BaseException) -> str:
     ],
 )
 def test_secrets_are_never_shown(meet: Play, caplog: pytest.LogCaptureFixture, mechanism: str, exchange: str) -> None:
-    """Scar 32: by the state of the protocol, not by pattern."""
+    """Hazard H31: by the state of the protocol, not by pattern."""
     credentials: Credentials = TokenSource("ada", lambda: SECRET) if mechanism == "XOAUTH2" else ADA
     transcript = Transcript()
     with caplog.at_level(logging.DEBUG):
@@ -787,7 +787,7 @@ def test_a_password_never_shows_itself() -> None:
 @pytest.mark.parametrize("user", ["été", "a,b=c", "用户"])
 @pytest.mark.parametrize("secret", ["pässwörd ☃", " spaces ", "%:;{}\"'\\=,$", "\U0001f511"])
 def test_a_password_may_hold_any_character(call: Call, user: str, secret: str) -> None:
-    """Scar 29."""
+    """Hazard H28."""
     heard: list[bytes] = []
 
     def act(phone: Phone) -> None:
@@ -819,7 +819,7 @@ def test_characters_that_no_mechanism_can_send_are_refused(text: str) -> None:
 def test_a_secret_does_not_cross_a_clear_line_to_another_machine(
     colour: type[Session], security: Security, credentials: Credentials
 ) -> None:
-    """Scar 27: refused before connecting or a name lookup, either of which would fail this test."""
+    """Hazard H27: refused before connecting or a name lookup, either of which would fail this test."""
     session = colour(Server("192.0.2.1", 25, security), credentials)
 
     with pytest.raises(errors.InvalidServer) as refused:

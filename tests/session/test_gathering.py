@@ -142,7 +142,7 @@ def test_tasks_without_a_free_session_send_together_and_each_gets_its_receipt() 
 
 @pytest.mark.parametrize("chunking", [True, False])
 def test_a_refusal_among_others_touches_nobody_else(chunking: bool) -> None:
-    """Scar 2."""
+    """Hazard H02."""
     plans = [Plan(), Plan(), Plan(rcpts=(550,)), Plan(), Plan(mail=550), Plan(verdict=554), Plan()]
     world = World(plans, chunking=chunking, resets_itself=False)
 
@@ -367,7 +367,7 @@ def test_no_session_carries_more_than_its_messages(crowd: Crowd) -> None:
 
 
 def test_while_throttled_messages_are_sent_alone_and_slowly(crowd: Crowd) -> None:
-    """Scar 36: pending messages are not sent all at once to a server that asked to slow down."""
+    """Hazard H35: pending messages are not sent all at once to a server that asked to slow down."""
     gaps: list[float] = []
 
     async def story() -> list[Outcome]:

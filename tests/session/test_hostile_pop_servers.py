@@ -73,7 +73,7 @@ def test_nonsense_ends_the_session(meet_box: MeetBox, stage: str, said: str) -> 
 
 @pytest.mark.parametrize("stage", SCENES)
 def test_a_server_that_hangs_up_is_a_lost_session(meet_box: MeetBox, stage: str) -> None:
-    """B12."""
+    """Hazard H70."""
     box, call = called(meet_box, stage, "---\n")
 
     with pytest.raises(errors.ConnectionFailed) as lost:
@@ -101,7 +101,7 @@ def test_a_refusal_is_one_everywhere(meet_box: MeetBox, stage: str) -> None:
 
 @pytest.mark.parametrize("stage", ["DELE", "RSET", "NOOP", "RETR", "TOP"])
 def test_an_answer_too_many_does_not_answer_the_next_command(meet_box: MeetBox, stage: str) -> None:
-    """Scar 1, B8."""
+    """Hazards H01, H68."""
     answer = letter("one") if stage in ("RETR", "TOP") else "S: +OK\n"
     box, call = called(meet_box, stage, answer + "S: +OK 1 too many\n...\n")
     call(box)
@@ -151,7 +151,7 @@ def test_a_list_that_lies_ends_the_session(meet_box: MeetBox, line: str) -> None
 
 
 def test_a_list_without_end_is_not_kept(meet_box: MeetBox) -> None:
-    """B7: it is limited by the number of letters."""
+    """Hazard H67: it is limited by the number of letters."""
     box, call = called(meet_box, "LIST", "S: +OK\n" + f"S: {'1 ' * 1000}\n" * 4 + "---\n")
 
     with pytest.raises(errors.RemoteProtocolError, match="goes on beyond"):
@@ -230,7 +230,7 @@ def test_endless_capabilities_end_the_session(call: Call) -> None:
 
 
 def test_a_silent_server_is_not_waited_for_for_ever(call: Call) -> None:
-    """Scar 9, 17."""
+    """Hazards H09, H17."""
 
     def act(phone: Phone) -> None:
         greeted(phone, 1, 10)
@@ -247,7 +247,7 @@ def test_a_silent_server_is_not_waited_for_for_ever(call: Call) -> None:
 
 
 def test_what_comes_while_nobody_asks_does_not_answer_the_next_command(call: Call) -> None:
-    """Scar 1: unsolicited data is looked for on the socket too, not only in the buffer."""
+    """Hazard H01: unsolicited data is looked for on the socket too, not only in the buffer."""
     idle = threading.Event()
 
     def act(phone: Phone) -> None:
@@ -291,7 +291,7 @@ def test_a_letter_that_drips_does_not_hold_us_for_ever(call: Call) -> None:
 
 
 def test_a_letter_that_makes_progress_may_take_longer_than_the_limit(call: Call, tmp_path: Path) -> None:
-    """Scar 19: a limit applies to each wait, not to the whole."""
+    """Hazard H19: a limit applies to each wait, not to the whole."""
     pause = threading.Event()
 
     def act(phone: Phone) -> None:
@@ -363,7 +363,7 @@ def test_commands_and_letters_pass_each_other(call: Call) -> None:
 @pytest.mark.parametrize("colour", [BlockingBox, AwaitingBox])
 @pytest.mark.parametrize("credentials", [("u\r\nDELE 1", "secret"), ("ada", "secret\r\nDELE 1"), ("u\x7f", "secret")])
 def test_a_user_name_never_becomes_a_second_command(colour: type[Box], credentials: tuple[str, str]) -> None:
-    """A2: nothing of it is sent."""
+    """Hazard H42: nothing of it is sent."""
 
     def act(phone: Phone) -> None:
         phone.ask("+OK ready")

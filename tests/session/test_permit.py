@@ -1,4 +1,4 @@
-"""`permit`: called just before the end of the data; when it returns False nothing is delivered (scar 3)."""
+"""`permit`: called just before the end of the data; when it returns False nothing is delivered (hazard H03)."""
 
 from __future__ import annotations
 

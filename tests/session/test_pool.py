@@ -249,7 +249,7 @@ def test_many_messages_on_a_lent_session_count_too(pool_for: Opener, crowd: Crow
 
 
 def test_a_server_that_takes_only_two_at_a_time_gets_two(pool_for: Opener, crowd: Crowd) -> None:
-    """Scar 36: refused callers wait for a working session; the mail is sent all the same."""
+    """Hazard H35: refused callers wait for a working session; the mail is sent all the same."""
     crowd.most = 2
     pool = pool_for(crowd.port, size=4)
     pool.pool._moment = lambda now: now  # type: ignore[method-assign] # nobody waits for the gap here
@@ -475,7 +475,7 @@ def test_a_mail_finds_a_dead_session_opened_anew(pool_for: Opener, crowd: Crowd)
 
 
 def test_a_server_that_hung_up_on_silence_is_remembered(pool_for: Opener, crowd: Crowd) -> None:
-    """Scar 16."""
+    """Hazard H16."""
     pool = pool_for(crowd.port)
     pool.send(1)
     (place,) = pool.pool._shelf._resting

@@ -46,7 +46,7 @@ def test_letters_are_fetched_and_deleted(box: MeetBox) -> None:
 
 
 def test_the_line_is_secured_by_stls_and_what_was_learnt_before_is_forgotten(box: MeetBox) -> None:
-    """B4; and nothing is said in UTF-8, which the server offered in clear only."""
+    """Hazard H64; and nothing is said in UTF-8, which the server offered in clear only."""
     ada = box("pop-stls", credentials=ADA, security=Security.STARTTLS)
 
     ada.close()
@@ -57,7 +57,7 @@ def test_the_line_is_secured_by_stls_and_what_was_learnt_before_is_forgotten(box
 
 
 def test_a_server_that_does_not_offer_stls_is_never_spoken_to_in_clear(meet_box: MeetBox) -> None:
-    """B1, scar 27."""
+    """Hazards H61, H27."""
     ada = meet_box(PIPELINED + "---", credentials=ADA, security=Security.STARTTLS)
 
     with pytest.raises(errors.NotSupported) as missing:
@@ -68,7 +68,7 @@ def test_a_server_that_does_not_offer_stls_is_never_spoken_to_in_clear(meet_box:
 
 
 def test_stls_that_is_refused_ends_the_session(meet_box: MeetBox) -> None:
-    """B1."""
+    """Hazard H61."""
     script = "S: +OK\nC: CAPA\nS: +OK\nS: STLS\nS: .\nC: STLS\nS: -ERR not today\n---"
     ada = meet_box(script, credentials=ADA, security=Security.STARTTLS)
 
@@ -81,7 +81,7 @@ def test_stls_that_is_refused_ends_the_session(meet_box: MeetBox) -> None:
 
 @pytest.mark.parametrize("injected", ["+OK go\\r\\n+OK logged in\\r\\n", "+OK go\\r\\n+OK", "+OK go\\r\\n\\x00"])
 def test_what_is_said_before_tls_is_an_attack(meet_box: MeetBox, cut: Cut, injected: str) -> None:
-    """B2. Data arriving a moment later meets the handshake, and breaks it: it is as long as a record header."""
+    """Hazard H62. Data arriving a moment later meets the handshake, and breaks it: it is as long as a record header."""
     later = "" if cut == "whole" else "-----"
     script = f"S: +OK\nC: CAPA\nS: +OK\nS: STLS\nS: .\nC: STLS\nS! {injected}{later}\n...\n"
     ada = meet_box(script, credentials=ADA, security=Security.STARTTLS)
@@ -95,7 +95,7 @@ def test_what_is_said_before_tls_is_an_attack(meet_box: MeetBox, cut: Cut, injec
 
 
 def test_the_password_is_not_said_in_clear_to_another_machine() -> None:
-    """Scar 27: refused before anybody is called."""
+    """Hazard H27: refused before anybody is called."""
     session = PopSession(Server("pop.example.org", security=Security.NONE, dialect=Dialect.POP3), ADA)
 
     with pytest.raises(errors.InvalidServer, match="in clear"):
@@ -146,7 +146,7 @@ def test_a_refused_login_says_how_and_for_whom(meet_box: MeetBox, where: str) ->
     [("[IN-USE] locked", True), ("[LOGIN-DELAY] slowly", True), ("[SYS/TEMP] later", True), ("[SYS/PERM] off", False)],
 )
 def test_an_unavailable_mailbox_is_not_a_refused_login(meet_box: MeetBox, answer: str, retryable: bool) -> None:
-    """Scar 37, RFC 3206: an outage is not a refused login."""
+    """Hazard H36, RFC 3206: an outage is not a refused login."""
     ada = meet_box(GREETED + f"C: USER ada\nS: +OK\nC: PASS secret\nS: -ERR {answer}\n", credentials=ADA)
 
     with pytest.raises(errors.MailboxRefused) as refused:
@@ -221,7 +221,7 @@ def test_the_way_that_worked_is_remembered(meet_box: MeetBox) -> None:
 
 
 def test_a_login_that_nothing_offered_can_serve_is_not_tried(meet_box: MeetBox) -> None:
-    """Scar 30: only what the server offered."""
+    """Hazard H29: only what the server offered."""
     ada = meet_box("S: +OK\nC: CAPA\nS: +OK\nS: SASL GSSAPI\nS: .\n...\n", credentials=ADA)
 
     with pytest.raises(errors.NotSupported) as missing:
@@ -268,7 +268,7 @@ def test_a_refused_letter_does_not_touch_its_neighbours(box: MeetBox) -> None:
 
 
 def test_letters_in_flight_are_read_before_another_command(box: MeetBox) -> None:
-    """Scar 1: the reply to NOOP is not that of the next letter."""
+    """Hazard H01: the reply to NOOP is not that of the next letter."""
     script = mailbox(2) + "C: TOP 1 0\nC: TOP 2 0\n" + "S: +OK\nS: Subject: one\nS: \nS: .\n" * 2
     ada = box(script + "C: NOOP\nS: +OK\n" + "C: RETR 2\n" + letter("two"))
     if isinstance(ada.session, PopSession):
@@ -457,7 +457,7 @@ def test_deletions_are_in_doubt_when_quit_is_not_answered(box: MeetBox) -> None:
 
 
 def test_close_without_deletions_never_raises(box: MeetBox) -> None:
-    """Scar 14."""
+    """Hazard H14."""
     ada = box(PIPELINED + "C: STAT\nS: +OK 1 10\nC: QUIT\n---\n")
 
     ada.close()
@@ -486,7 +486,7 @@ def test_when_rset_is_refused_no_quit_is_sent(box: MeetBox) -> None:
 
 
 def test_a_server_that_left_meanwhile_is_noticed_before_the_next_command(box: MeetBox) -> None:
-    """B8: unsolicited data does not answer the next command."""
+    """Hazard H68: unsolicited data does not answer the next command."""
     ada = box(PIPELINED + "C: STAT\nS: +OK 1 10\nS: -ERR idle for too long\n---\n")
     ada.wait_for_words()
 
@@ -497,7 +497,7 @@ def test_a_server_that_left_meanwhile_is_noticed_before_the_next_command(box: Me
 
 
 def test_neither_secrets_nor_letters_are_in_the_transcript(box: MeetBox) -> None:
-    """Scar 32."""
+    """Hazard H31."""
     transcript = Transcript()
     ada = box("pop-two-letters", credentials=ADA, transcript=transcript)
     ada.many()

@@ -70,7 +70,7 @@ def test_all_or_nothing_sends_nothing_when_one_is_refused(play: Play) -> None:
 
 
 def test_an_accepted_data_with_recipients_is_never_ended_by_a_lone_dot(play: Play) -> None:
-    """Scar 2: the dot would send an empty message to the accepted recipients."""
+    """Hazard H02: the dot would send an empty message to the accepted recipients."""
     session = play("sender-refused-and-somebody-accepted")
 
     with pytest.raises(errors.SenderRefused) as refused:
@@ -163,7 +163,7 @@ def test_a_refused_message_is_certainly_not_sent(play: Play) -> None:
 
 @pytest.mark.parametrize("stage", ["greeting", "hello", "sender", "recipient", "data", "message"])
 def test_a_421_ends_the_session_at_any_moment(meet: Play, stage: str) -> None:
-    """Scar 20, B11."""
+    """Hazards H20, H69."""
     acts = {
         "greeting": "",
         "hello": "S: 220 hi\nC: EHLO client.example.org\n",
@@ -211,7 +211,7 @@ def test_a_refused_greeting_hangs_up(meet: Play) -> None:
 
 
 def test_words_before_tls_are_an_attack(meet: Play) -> None:
-    """B2: data received with the reply to STARTTLS never answers a command after the handshake."""
+    """Hazard H62: data received with the reply to STARTTLS never answers a command after the handshake."""
     session = meet(
         "S: 220 hi\nC: EHLO client.example.org\nS: 250-hi\nS: 250 STARTTLS\nC: STARTTLS\n"
         "S! 220 go\\r\\n250-evil\\r\\n250 AUTH LOGIN\\r\\n\n...",
@@ -236,7 +236,7 @@ def test_starttls_that_is_not_offered_is_not_done_without(meet: Play) -> None:
 
 
 def test_starttls_that_is_refused_is_not_done_without(meet: Play) -> None:
-    """B1."""
+    """Hazard H61."""
     session = meet(
         "S: 220 hi\nC: EHLO client.example.org\nS: 250-hi\nS: 250 STARTTLS\nC: STARTTLS\nS: 454 not now\n...",
         security=Security.STARTTLS,
@@ -249,7 +249,7 @@ def test_starttls_that_is_refused_is_not_done_without(meet: Play) -> None:
 
 
 def test_an_unsolicited_reply_ends_the_session(play: Play) -> None:
-    """Scar 1, B8: it would be taken for the reply to the next command."""
+    """Hazards H01, H68: it would be taken for the reply to the next command."""
     session = play(GREETED + "C: NOOP\nS: 250 ok\nS: 250 and another\n...")
     session.noop()
     session.wait_for_words()
@@ -406,7 +406,7 @@ def test_a_total_deadline_stands_over_every_stage(meet: Play) -> None:
 def test_a_port_that_waits_for_tls_is_told_from_one_that_sleeps(
     meet: Play, monkeypatch: pytest.MonkeyPatch, limit: float
 ) -> None:
-    """Scar 21: found out at once, and not after five minutes."""
+    """Hazard H21: found out at once, and not after five minutes."""
     monkeypatch.setattr(opening, "PATIENCE", 0.3)
     session = meet("...\n", ">>>\n", timeouts=Timeouts(greeting=limit))
 

@@ -1,4 +1,4 @@
-"""All trust sources, with and without a client certificate, against valid and invalid servers (scars 22 to 27, B15)."""
+"""Trust sources, with and without a client certificate, with valid and invalid servers (hazards H22 to H27, H73)."""
 
 from __future__ import annotations
 

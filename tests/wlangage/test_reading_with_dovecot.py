@@ -158,7 +158,7 @@ def test_a_search_finds_what_it_looks_for(section: object, text: str, bob: str) 
 def test_a_message_id_is_found_whatever_it_holds(bob: str, sent: list[str]) -> None:
     assert EmailCherchePremier(bob, emailIdentifiant, sent[1])
     assert Email.Sujet == "Deux — l'été"
-    # A header value cannot become a command (A2).
+    # A header value cannot become a command (hazard H42).
     assert EmailCherchePremier(bob, emailIdentifiant, "<id\r\nA9 DELETE INBOX>") is False
     assert EmailNbMessage(bob) == 3
 

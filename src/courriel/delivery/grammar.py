@@ -343,7 +343,7 @@ def _security(scheme: str, word: str, *, local: bool) -> Security:
 def _refuse_tls_options(scheme: str, options: Options, local: bool) -> None:
     given = [name for name in schemes.TLS_OPTIONS if name in options]
     if given:
-        # A trust option on a connection without TLS would have no effect (scar 27).
+        # A trust option on a connection without TLS would have no effect (hazard H27).
         clear = f"{scheme}:// to this machine" if local and "tls" not in options else "tls=none"
         raise refusal(
             f"{given[0]}= is for TLS, and {clear} speaks in clear: add tls=required, or leave {given[0]}= out"

@@ -63,7 +63,7 @@ def refusal(sentence: str, hint_id: str = "") -> errors.InvalidUrl:
 
 
 def nearest(word: str, known: list[str]) -> str:
-    """` (did you mean "…"?)` for the closest known word, else ""."""
+    """Suggestion for a misspelled name: ` (did you mean "…"?)` with the closest known one, else ""."""
     from difflib import get_close_matches
 
     close = get_close_matches(word.lower(), known, n=1, cutoff=0.6)

@@ -54,7 +54,7 @@ class Exchange(Talk):
     def hear_all(self, stages: Sequence[Stage], *, also: int = 0, begun: bool = False) -> Flow[list[Reply]]:
         """Read one reply for each stage, in order; a 421 ends the list early.
 
-        Every reply of a burst is read, even after a refusal: one left unread would answer the next command (scar 2).
+        Read every reply of a burst, even after a refusal: one left unread would answer the next command (hazard H02).
         `also` more replies are included when all of them have arrived already. `begun`: the first has begun to arrive,
         and its time limit runs.
         """

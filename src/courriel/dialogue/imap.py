@@ -143,7 +143,7 @@ class ImapDialogue:
     def _secure(self) -> Flow[None]:
         self._certificate = yield from opening.secure(self.server)
         self._secured = True
-        self.capabilities = {}  # everything received in clear is dropped (B4)
+        self.capabilities = {}  # everything received in clear is dropped (hazard H64)
 
     def _learn(self) -> Flow[None]:
         """Ask for the capabilities, unless the server has just sent them."""

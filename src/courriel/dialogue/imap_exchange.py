@@ -48,7 +48,7 @@ class ImapExchange:
     # Commands.
 
     def say(self, stage: Stage, data: bytes, *, secret: bool = False) -> Flow[None]:
-        """Send octets; a tagged line that is in the buffer already answers no command, and ends the session (B3).
+        """Send octets; a tagged line that is already in the buffer ends the session (hazard H63).
 
         Raises RemoteProtocolError.
         """
@@ -179,7 +179,7 @@ class ImapExchange:
         self._buffer += chunk
 
     def expect_nothing(self, stage: Stage) -> Flow[None]:
-        """Check that no octet is here: one received before TLS may come from an attacker (B2).
+        """Check that no octet is here: one received before TLS may come from an attacker (hazard H62).
 
         Raises RemoteProtocolError.
         """

@@ -14,7 +14,7 @@ PATIENCE = 10
 
 
 def keep_secrets_off_a_clear_line(server: Server, credentials: Credentials | None) -> None:
-    """Refuse to send credentials unencrypted, unless explicitly allowed (scar 27).
+    """Refuse to send credentials unencrypted, unless explicitly allowed (hazard H27).
 
     Raises InvalidServer.
     """
@@ -28,7 +28,7 @@ def keep_secrets_off_a_clear_line(server: Server, credentials: Credentials | Non
 
 
 def make_sure_that_it_speaks_first(talk: Talk, server: Server) -> Flow[None]:
-    """Detect a port that expects a TLS handshake, where client and server would wait for each other (scar 21).
+    """Detect a port that expects a TLS handshake, where client and server would wait for each other (hazard H21).
 
     The wait counts against the time limit of the greeting; the rest of it is left for reading the greeting.
     """
@@ -56,7 +56,7 @@ def secure(server: Server) -> Flow[bytes]:
         if failed.hint_id != "TLS-PORT-MIXUP":
             raise
         if server.security is not Security.TLS:
-            # The server has agreed to TLS: clear text in its place is an injection, not another port's greeting (B2).
+            # The server has agreed to TLS: clear text now is an injection, not another port's greeting (hazard H62).
             raise errors.RemoteProtocolError(
                 "the server spoke before the line was secure", stage="secure", hint_id="INJECTED-BEFORE-TLS"
             ) from failed

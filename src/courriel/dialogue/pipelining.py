@@ -65,7 +65,7 @@ class Pipelining:
             yield from self._hear_of(following, bursts, replies)
 
     def wind_up(self) -> Flow[None]:
-        """Close the connection when a message got 354 and is not sent any more: no dot may follow (scar 2)."""
+        """Close the connection when a message got 354 and is not sent any more: no dot may follow (hazard H02)."""
         if self._open is not None:
             yield HangUp("data")
 
@@ -120,7 +120,7 @@ class Pipelining:
         """Send a message again whose envelope the server discarded behind the end of the message before."""
         if parcel.door is not None and parcel.door.kind == 3:
             # The server waits for the content although it has discarded the envelope. A lone dot might send an empty
-            # message to any recipient: the connection is closed, and the message goes on a new one (scar 2).
+            # message to any recipient: the connection is closed, and the message goes on a new one (hazard H02).
             self._tray.put_back(parcel)
             parcel.handed_over_again = True
             raise errors.RemoteProtocolError(

@@ -15,7 +15,7 @@ from courriel.wire.arrived import Answer, Arrived
 
 T = TypeVar("T")
 
-_PROGRESS = 4096  # octets to be received within the time limit of a stage, for it to be restarted (scar 19)
+_PROGRESS = 4096  # octets to be received within the time limit of a stage, for it to be restarted (hazard H19)
 
 
 class PopExchange(Talk):

@@ -70,7 +70,7 @@ class Reception:
             self._recipients.append(recipient)
 
     def data(self, argument: str) -> Flow[None]:
-        """Handle DATA: the content, ended by nothing but a dot alone on its line (C1)."""
+        """Handle DATA: the content, ended by nothing but a dot alone on its line (hazard H76)."""
         if argument:
             raise Objection(501, "5.5.4 DATA stands alone")
         if self._chunking:

@@ -55,7 +55,7 @@ class PopServing:
             yield from self._send_away("You were silent for too long")
         except errors.CourrielError as gone:
             self.visit.note("*", printable(str(gone).encode()))
-        except Exception as mishap:  # noqa: BLE001 - the edge: a client never sees internal errors (C10)
+        except Exception as mishap:  # noqa: BLE001 - the edge: a client never sees internal errors (hazard H83)
             self.visit.mishaps.append(mishap)
             yield from self._send_away("Something went wrong here")
         finally:
@@ -115,7 +115,7 @@ class PopServing:
             self._hearing.say(wire.write_list(self._offers()))
 
     def _stls(self, argument: str) -> Flow[None]:
-        """Start TLS with an empty buffer: octets that came along with the command were not encrypted (C2)."""
+        """Start TLS with an empty buffer: octets that came along with the command were not encrypted (hazard H77)."""
         self._expect_before_login()
         if self.visit.secured:
             raise Objection(503, "The line is secure already")

@@ -49,7 +49,7 @@ class SmtpServing:
             yield from self._send_away("4.4.2 You were silent for too long")
         except errors.CourrielError as gone:
             self.visit.note("*", printable(str(gone).encode()))
-        except Exception as mishap:  # noqa: BLE001 - the edge: a client never sees internal errors (C10)
+        except Exception as mishap:  # noqa: BLE001 - the edge: a client never sees internal errors (hazard H83)
             self.visit.mishaps.append(mishap)
             yield from self._send_away("4.3.0 Something went wrong here")
 
@@ -121,7 +121,7 @@ class SmtpServing:
             self._reception.offered = {line.split()[0] for line in self._offers()} if extended else set()
 
     def _start_tls(self, argument: str) -> Flow[None]:
-        """Start TLS with an empty buffer: octets that came along with the command were not encrypted (C2)."""
+        """Start TLS with an empty buffer: octets that came along with the command were not encrypted (hazard H77)."""
         if argument:
             raise Objection(501, "5.5.4 STARTTLS stands alone")
         if self.visit.secured:

@@ -95,7 +95,7 @@ class SmtpDialogue:
         """Send one message, and return the result for each recipient.
 
         A server may have closed an idle session; then a new one is opened, once, as long as nothing of this message was
-        accepted (scar 15). The same when the server does not know BDAT, although it offers it: the message goes by
+        accepted (hazard H15). The same when the server does not know BDAT, although it offers it: the message goes by
         DATA. With `all_or_nothing` one refused recipient is enough for nothing to be sent. `permit` is asked just
         before the end is sent; its no closes the connection instead (NotPermitted). On a session that has `rested`, and
         may be dead unnoticed, the content waits for the server's replies. Raises SenderRefused, RecipientsRefused,
@@ -309,7 +309,7 @@ class SmtpDialogue:
         """Return when the server asks for the content and a recipient is accepted; otherwise raise the refusal.
 
         A server may have replied 354 although there is a refusal. With no recipient accepted, a lone dot ends that (RFC
-        2920 3.1). With one accepted, that dot would send an empty message: the connection is closed (scar 2).
+        2920 3.1). With one accepted, that dot would send an empty message: the connection is closed (hazard H02).
         """
         refusal, door = transaction.refusal(), transaction.door
         if refusal and door and door.kind == 3:
@@ -361,7 +361,7 @@ class SmtpDialogue:
         return b"".join(block)
 
     def _heard_too_early(self, transaction: Transaction) -> Flow[errors.CourrielError]:
-        """Error for a reply before the end of the message: a refusal counts, any other means nothing (scar 1)."""
+        """Error for a reply before the end of the message: a refusal counts, any other means nothing (hazard H01)."""
         reply = yield from self.exchange.hear("message")
         if reply.kind not in (4, 5):
             return errors.RemoteProtocolError(f"the server spoke without being asked: {reply}", stage="message")
@@ -421,7 +421,7 @@ class SmtpDialogue:
         return transaction.receipt(word, verdicts, self.name, notes)
 
     def start_afresh(self, refusal: errors.Refused, *, chunk: int = 0) -> Flow[bool]:
-        """Send RSET after a refusal; a server that does not know RSET has no open transaction (B14).
+        """Send RSET after a refusal; a server that does not know RSET has no open transaction (hazard H72).
 
         Return whether the server replied 250. When it does not know BDAT, the octets of a first `chunk` may stand
         before RSET on its line, and make an unknown command of it; then RSET is sent again.
@@ -434,7 +434,7 @@ class SmtpDialogue:
         except errors.CourrielError:
             refusal.session_usable = False
             return False
-        # Any other reply may belong to the command before, so that later replies would be misattributed (scar 1).
+        # Any other reply may belong to the command before, so that later replies would be misattributed (hazard H01).
         refusal.session_usable = reply.kind == 2 or reply.code in _UNKNOWN_COMMAND
         return reply.kind == 2
 

@@ -29,7 +29,7 @@ class Talk(ABC):
         """Read the next reply. Raises ConnectionFailed when the server hung up."""
 
     def expect_silence(self, stage: Stage) -> Flow[None]:
-        """Check that no unsolicited reply has arrived: it would answer the next command (scar 1, B8).
+        """Check that no unsolicited reply has arrived: it would answer the next command (hazards H01, H68).
 
         Raises ConnectionFailed when the server announced that it closes the session, RemoteProtocolError for anything
         else.
@@ -45,7 +45,7 @@ class Talk(ABC):
         raise errors.RemoteProtocolError(f"the server spoke without being asked: {reply}", stage=stage)
 
     def expect_nothing(self, stage: Stage) -> Flow[None]:
-        """Check that no octet is here: one received before TLS may come from an attacker (RFC 3207 4.2, B2).
+        """Check that no octet is here: one received before TLS may come from an attacker (RFC 3207 4.2, hazard H62).
 
         Raises RemoteProtocolError.
         """

@@ -31,5 +31,5 @@ class Correspondent:
             return address
 
     def __str__(self) -> str:
-        """Display form: `Ada <ada@example.org>`, or the one of the two that is not empty."""
+        """Name and address as `Ada <ada@example.org>`, or the one of the two that is not empty."""
         return f"{self.name} <{self.spec}>" if self.name and self.spec else self.name or self.spec

@@ -1,4 +1,4 @@
-"""Attachment of a received letter: decoded on demand, under a name that is safe to save it by (C5)."""
+"""Attachment of a received letter: decoded on demand, under a name that is safe to save it by (hazard H80)."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def safe_name(name: str, fallback: str) -> str:
     # Dots and spaces: a leading dot hides the file on Unix, a trailing one is dropped by Windows.
     kept = kept.strip(". \xa0\u3000")
     if kept.startswith("-"):
-        kept = f"_{kept}"  # to a command it would be an option (A13)
+        kept = f"_{kept}"  # to a command it would be an option (hazard H52)
     kept = _shortened(kept)
     if _DEVICE.fullmatch(kept):
         kept = f"_{kept}"

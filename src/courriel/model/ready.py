@@ -1,7 +1,7 @@
 """
 Ready message: the octets of a complete mail made elsewhere, validated and sent unchanged.
 
-The only changes: Bcc and Resent-Bcc are removed from the header (they count for the envelope, scar 35), line ends
+The only changes: Bcc and Resent-Bcc are removed from the header (they count for the envelope, hazard H34), line ends
 become CRLF, and a missing Message-ID or Date is added at the end of the header.
 """
 
@@ -232,7 +232,7 @@ def _what_is_wrong_with(head: bytes) -> InvalidMessage:
 
 
 def _without_hidden(head: bytes, fields: tuple[tuple[str, str], ...]) -> bytes:
-    """Header without Bcc and Resent-Bcc, which belong to the envelope (scar 35)."""
+    """Header without Bcc and Resent-Bcc, which belong to the envelope (hazard H34)."""
     lines = _folded_by_lf(head).split(b"\r\n")
     kept = [line + b"\r\n" for line, (name, _) in zip(lines, fields, strict=False) if name not in _HIDDEN]
     return b"".join(kept).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")

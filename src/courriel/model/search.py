@@ -121,7 +121,7 @@ def _sayable(name: str, value: object) -> None:
     if not isinstance(value, str):
         raise errors.UsageError(f"search: {name}={safely_shown(value)}: a text")
     if any(c < " " or c == "\x7f" or "\ud800" <= c <= "\udfff" for c in value):
-        # A value may come from a letter of an unknown sender, and a control character would end the command (A2).
+        # A value may come from a stranger's letter; a control character would end the command (hazard H42).
         raise errors.UsageError(f"search: {name} holds a control character", hint_id="HEADER-LINE-BREAK")
 
 

@@ -205,7 +205,7 @@ class ClientCertificate:
 
     `key` is the file of the private key, None when it stands in the same file; `password` decrypts the key. The files
     are read when a connection is opened. It does not change which servers are trusted: that is `Trust`, whose default
-    remains (scar 26).
+    remains.
     """
 
     certificate: str
@@ -213,6 +213,7 @@ class ClientCertificate:
     password: str | None = field(default=None, repr=False)
 
     def __init__(self, certificate: Path, key: Path | None = None, password: str | None = None) -> None:
+        # The trust stays as it is: a context for a client certificate alone would trust nothing (hazard H26).
         object.__setattr__(self, "certificate", _absolute(certificate))
         object.__setattr__(self, "key", None if key is None else _absolute(key))
         object.__setattr__(self, "password", password)

@@ -229,7 +229,7 @@ class Line:
         return not secured.pending() and not _is_readable(line)
 
     def _heard(self, line: socket.socket) -> bytes:
-        """Read without waiting. Raises BlockingIOError without data, ConnectionResetError at the end of the stream."""
+        """Read octets without waiting. Raises BlockingIOError without data, ConnectionResetError at the end."""
         try:
             data = line.recv(_READ, socket.MSG_DONTWAIT) if self._kernel_keeps_time else line.recv(_READ)
         except OSError as broken:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PROBING = 5  # seconds to probe whether a port speaks TLS
 _NEVER = float("inf")
-_LIVELY = 5  # idle seconds after which the connection may be dead; the strictest servers close after ten (scar 16)
+_LIVELY = 5  # idle seconds after which the connection may be dead; the strictest servers close after ten (hazard H16)
 _AS_GOOD_AS = 0.1  # seconds of tolerance, when the opening deadline equals the limit of a stage
 _OPENING = ("connect", "secure", "greeting", "hello", "authenticate")
 _ROUNDED = 0.005  # seconds by which a wait may end early: the kernel counts in milliseconds
@@ -82,7 +82,7 @@ class Clock:
         self._one_call, self._call_ends = True, float("inf")
 
     def for_connecting(self) -> float:
-        """The moment (monotonic) at which connecting is given up. Starts the deadline of opening the session."""
+        """Deadline of connecting (monotonic seconds). Starts the deadline of opening the session."""
         now, timeouts = monotonic(), self._server.timeouts
         self._deadline, self._greets = self._call_ends, False
         self._opening = timeouts.opening is not None and now + timeouts.opening < self._call_ends

@@ -248,7 +248,7 @@ class Guest(Arrivals):
     async def _secure(self) -> None:
         assert self.transport is not None
         assert self._listener.context is not None
-        # Plaintext commands pipelined behind STARTTLS are discarded (C2).
+        # Plaintext commands pipelined behind STARTTLS are discarded (hazard H77).
         self.data.clear()
         try:
             secured = await asyncio.get_running_loop().start_tls(

@@ -50,7 +50,7 @@ def ask(server: Server, done: Callable[[list[Place] | OSError], None]) -> None:
 
 
 def our_name(own_address: object) -> bytes:
-    """Name for EHLO: the full host name when the machine has a public one, else the address literal (scar 34).
+    """Name for EHLO: the full host name when the machine has a public one, else the address literal (hazard H33).
 
     The name server is not asked: the name of a laptop or a container means nothing to the server, and the address at
     least is true.

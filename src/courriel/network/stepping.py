@@ -30,7 +30,7 @@ class Bell:
             self._hammer.send(b"!")
 
     def hush(self) -> None:
-        """Reset it."""
+        """Reset the signal."""
         with suppress(OSError):
             self.heard.recv(4096)
 

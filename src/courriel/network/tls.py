@@ -168,7 +168,7 @@ def _show(context: ssl.SSLContext, ours: ClientCertificate) -> None:
 
 
 def _unreadable(ours: ClientCertificate) -> str:
-    """Which of the two files cannot be read: OpenSSL does not say."""
+    """Name the file that cannot be read, certificate or key: OpenSSL does not say."""
     first = ours.key if ours.key and os.access(ours.certificate, os.R_OK) else ours.certificate
     return f"{first}: cannot be read"
 

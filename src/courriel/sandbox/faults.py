@@ -1,4 +1,4 @@
-"""Scripted faults of the practice server; never random (scar 42)."""
+"""Scripted faults of the practice server; never random (hazard H40)."""
 
 from __future__ import annotations
 

@@ -133,6 +133,6 @@ def _remarks_on_headers(content: bytes) -> tuple[Remark, ...]:
     names = {name.lower() for name in re.findall(rb"^([!-9;-~]+)[ \t]*:", head, re.MULTILINE)}
     remarks = [Remark(kind, text) for name, kind, text in _EXPECTED if name.lower().encode() not in names]
     if b"bcc" in names:
-        # Every recipient can read the others' addresses (scar 35).
+        # Every recipient can read the others' addresses (hazard H34).
         remarks.append(Remark("bcc", "the message carries a Bcc header: every recipient reads it"))
     return tuple(remarks)

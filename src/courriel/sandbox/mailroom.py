@@ -119,7 +119,7 @@ class Mailroom:
         return errors.TimedOut(f"no letter {wanted or 'at all'} came within {seconds:g} s; what came: {came}")
 
     def _file(self, number: int, received: datetime, content: bytes) -> Path:
-        """Write it atomically under a generated name: no part of a mail becomes a path (C5)."""
+        """Write it atomically under a generated name: no part of a mail becomes a path (hazard H80)."""
         assert self.folder is not None
         path = self.folder / f"{number:06d}-{received:%Y%m%dT%H%M%SZ}.eml"
         # mkstemp: an unpredictable name, a new file (no link is followed), readable by us alone.

@@ -133,7 +133,7 @@ def _folder(flags: Sequence[bytes], separator: bytes | None, name: str) -> Folde
 
 
 def folder_name(name: object) -> str:
-    """Check the name of a folder. Raises UsageError for one that is invalid or holds control characters (A2)."""
+    """Check the name of a folder. Raises UsageError, for control characters too (hazard H42)."""
     if not isinstance(name, str) or not name:
         raise errors.UsageError(f"{name!r} is not the name of a folder")
     wire.text("the name of a folder", name)

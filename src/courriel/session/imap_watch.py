@@ -94,7 +94,7 @@ class Watch:
 
     @property
     def stopped(self) -> bool:
-        """Whether `stop` was called."""
+        """Whether the watch was stopped by `stop`."""
         return self._stopped
 
     def look(self) -> None:
@@ -163,7 +163,7 @@ class Watch:
         self._fetched = self._still_counts(self._fetched, selection)
 
     def _fetch_new(self) -> bool:
-        """Fetch new letters by UID, announced by the server or not (scar 41); return whether there were any."""
+        """Fetch new letters by UID, announced by the server or not (hazard H39); return whether there were any."""
         found = self._session.search(above=self._fetched.uid)[:_AT_A_TIME]
         for letter in found:
             self._ready.append(letter)

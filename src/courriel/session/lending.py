@@ -217,7 +217,7 @@ def _as_server(server: Server | str) -> Server:
 
 
 class Warm:
-    """What a pooled session has beyond an ordinary one: its pool, its slot, and the results it reports to them."""
+    """Additions of a pooled session to an ordinary one: its pool, its slot, and the results it reports to them."""
 
     _lender: Lending[SmtpSession] | Lending[AsyncSmtpSession]
     _place: Place[SmtpSession] | Place[AsyncSmtpSession]
@@ -245,7 +245,7 @@ class Warm:
         now, place = monotonic(), self._place
         if self._counting.openings != self._openings:
             if self._counting.count.filled == self._filled:
-                # The dialogue found the connection closed, and opened another one by itself (scar 15).
+                # The dialogue found the connection closed, and opened another one by itself (hazard H15).
                 self._lender._hung_up(begun - place.used, now)
             self._opened()
         place.used = now

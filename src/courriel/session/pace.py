@@ -1,4 +1,4 @@
-"""Send rate of a pool: the configured rate, and throttling when a server asks for it (scar 36)."""
+"""Send rate of a pool: the configured rate, and throttling when a server asks for it (hazard H35)."""
 
 from __future__ import annotations
 

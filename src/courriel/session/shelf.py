@@ -86,7 +86,7 @@ class Ticket(Generic[S]):
 
     @property
     def decided(self) -> bool:
-        """Whether the wait is over."""
+        """Whether the waiter has a slot or a refusal."""
         return self.place is not None or self.refusal is not None
 
 
@@ -287,7 +287,7 @@ class Shelf(Generic[S]):
             too_many -= 1
 
     def hung_up(self, silence: float, now: float) -> None:
-        """Record that the server closed a session after `silence` idle seconds (scar 16)."""
+        """Record that the server closed a session after `silence` idle seconds (hazard H16)."""
         if silence >= _SHORTEST_SILENCE:
             known = self._hung_up_after if now - self._hung_up_at <= _MEMORY else float("inf")
             self._hung_up_after, self._hung_up_at = min(known, silence), now

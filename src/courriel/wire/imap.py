@@ -78,7 +78,7 @@ def capabilities(words: str) -> dict[str, str]:
 def text(what: str, value: str) -> bytes:
     """Write a text as an argument: quoted when it is ASCII, a literal when it is not.
 
-    Raises UsageError for a control character, by which one command becomes two (A2).
+    Raises UsageError for a control character, by which one command becomes two (hazard H42).
     """
     if _CONTROL.search(value):
         raise UsageError(f"{what} holds a control character", hint_id="HEADER-LINE-BREAK")

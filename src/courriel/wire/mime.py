@@ -141,7 +141,7 @@ def _narrowed(content: Content, utf8: bool) -> Content:
 
 def _header(fields: list[str]) -> str:
     """Header fields as text, line by line; the fields of the body part are still to follow."""
-    # The last check before sending (A14): no line breaks, except folds.
+    # The last check before sending (hazard H53): no line breaks, except folds.
     bare = "".join(fields)
     if "\n" in bare or "\r" in bare:
         for field in fields:
@@ -153,7 +153,7 @@ def _header(fields: list[str]) -> str:
 
 
 def header_fields(message: Message | Prepared, utf8: bool) -> list[str]:
-    """All fields of the header, each without its line end. Bcc is never among them (scar 35)."""
+    """All fields of the header, each without its line end. Bcc is never among them (hazard H34)."""
     sender = message.sender
     fields = [f"From: {named_mailbox(sender, utf8) if sender.name else sender.wire(utf8)}"]
     if message.reply_to:

@@ -86,7 +86,7 @@ def base64_size(size: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class RawFile:
-    """File sent unencoded, read block by block at each iteration (scar 38)."""
+    """File sent unencoded, read block by block at each iteration (hazard H37)."""
 
     attachment: Attachment
 
@@ -96,13 +96,13 @@ class RawFile:
         return self.attachment.size
 
     def __iter__(self) -> Iterator[bytes]:
-        """Raises InvalidMessage when the file is gone, has another length, or is written to meanwhile."""
+        """Iterate over the blocks. Raises InvalidMessage when the file is gone, or was changed meanwhile."""
         return map(bytes, _blocks_of(self.attachment, _RAW_BLOCK))
 
 
 @dataclass(frozen=True, slots=True)
 class Base64File:
-    """File in base64, read block by block at each iteration, so that it is never in memory as a whole (scar 38)."""
+    """File in base64, read block by block at each iteration, so that it is never in memory as a whole (hazard H37)."""
 
     attachment: Attachment
 
@@ -112,7 +112,7 @@ class Base64File:
         return base64_size(self.attachment.size)
 
     def __iter__(self) -> Iterator[bytes]:
-        """Raises InvalidMessage when the file is gone, has another length, or is written to meanwhile."""
+        """Iterate over the blocks. Raises InvalidMessage when the file is gone, or was changed meanwhile."""
         return map(_lines, _blocks_of(self.attachment, _BLOCK))
 
 

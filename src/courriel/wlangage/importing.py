@@ -133,7 +133,7 @@ def _with_images(html: str, folder: Path, already: int) -> tuple[str, list[email
 
 
 def _beside(source: str, folder: Path) -> Path | None:
-    """The file of an image URL, if it is in the folder or below, with links resolved (A20)."""
+    """The file of an image URL, if it is in the folder or below, with links resolved (hazard H59)."""
     from urllib.parse import unquote
 
     name = unquote(source.partition("?")[0].partition("#")[0]).strip()

@@ -150,7 +150,7 @@ def _leave(variable: SessionVariable) -> bool:
 
 
 def _close_all(halves: list[Half]) -> None:
-    """Close all, even when closing one raises."""
+    """Close both sessions of a variable, even when closing one raises."""
     if halves:
         try:
             halves[0].close()

@@ -41,7 +41,7 @@ def fill_header(email: EmailVariable, letter: Letter, *, rest_later: bool = Fals
 
 
 def fill_later(email: EmailVariable, letter: Letter) -> None:
-    """Fetch nothing now: each half is fetched on first access."""
+    """Fill the variable on demand: header and content are fetched on first access."""
     _begin(email)
     email.memory[_HEADER] = email.memory[_CONTENT] = letter
 

@@ -117,7 +117,7 @@ def test_a_hang_up_in_place_of_a_reply_is_raised() -> None:
 
 
 def test_a_reply_before_the_content_was_sent_is_not_the_final_one(known: bool) -> None:
-    """Scar 1: a positive reply that came with the 354 is no reply to the message, of which nothing was sent."""
+    """Hazard H01: a positive reply that came with the 354 is no reply to the message, of which nothing was sent."""
     dialogue = SmtpDialogue(Server("127.0.0.1", 25, Security.NONE))
     dialogue._learn({"PIPELINING": ""})
     server = Told(heard("early", known) * 2 + GO_ON + heard("early", known))

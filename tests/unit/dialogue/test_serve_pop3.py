@@ -137,7 +137,7 @@ def test_what_is_out_of_place_is_refused(words: bytes, answers: str) -> None:
 
 
 def test_a_login_may_hold_any_character_but_a_line_end() -> None:
-    """Scar 29."""
+    """Hazard H28."""
 
     class Anybody(Keeping):
         def check(self, user: str, secret: str) -> bool:
@@ -195,7 +195,7 @@ def test_nothing_is_offered_in_clear_that_needs_tls() -> None:
 
 
 def test_what_came_along_with_stls_is_thrown_away() -> None:
-    """C2."""
+    """Hazard H77."""
     terms = Terms(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True)
 
     visited = said(b"STLS\r\n" + LOGIN, terms=terms)
@@ -214,7 +214,7 @@ def test_user_before_stls_is_forgotten() -> None:
 
 
 def test_secrets_are_not_written_down() -> None:
-    """C9, scar 32."""
+    """Hazards H82, H31."""
     visited = said(b"USER bob\r\nPASS hunter2\r\nAPOP bob hunter2\r\nAUTH PLAIN hunter2\r\nhunter2\r\nhunter2 x\r\n")
 
     assert not [note for note in visited.notes if "hunter2" in note]
@@ -228,7 +228,7 @@ def test_letters_are_not_written_down() -> None:
 
 
 def test_a_line_that_is_too_long_is_refused_and_not_kept() -> None:
-    """C4."""
+    """Hazard H79."""
     visited = said(LOGIN + b"NOOP " + b"x" * 5000 + b"\r\nNOOP\r\n")
 
     assert kinds(visited) == "+OK +OK -ERR +OK"
@@ -336,7 +336,7 @@ def test_auth_alone_lists_the_mechanisms() -> None:
 
 
 def test_a_login_line_may_be_long_and_a_command_may_not() -> None:
-    """C4."""
+    """Hazard H79."""
     visited = said(b"USER " + b"x" * 3000 + b"\r\nAUTH PLAIN " + b"A" * 3000 + b"\r\n")
 
     assert visited.lines[1] == "-ERR A command has 2048 octets at most"

@@ -266,7 +266,7 @@ def test_what_is_asked_for_a_message_reaches_the_desk() -> None:
     assert {remark.kind for remark in delivery.remarks} == {"early-data"}
 
 
-# The end of the data (C1).
+# The end of the data (hazard H76).
 
 
 @pytest.mark.parametrize("end", hostile("end_of_data"), ids=shown)

@@ -1,4 +1,4 @@
-"""Attachments: files, octets, streams, texts, and what is refused (scar 39, A16, A19)."""
+"""Attachments: files, octets, streams, texts, and what is refused (hazards H38, H55, H58)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attachments of received letters: safe names, and saving that neither leaves the folder nor overwrites (C5)."""
+"""Received attachments: safe names, and saving that neither leaves the folder nor overwrites (hazard H80)."""
 
 from __future__ import annotations
 

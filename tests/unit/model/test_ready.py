@@ -1,4 +1,4 @@
-"""Ready messages: octets made elsewhere are validated and sent unchanged (scar 35)."""
+"""Ready messages: octets made elsewhere are validated and sent unchanged (hazard H34)."""
 
 from __future__ import annotations
 

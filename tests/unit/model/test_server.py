@@ -110,7 +110,7 @@ def test_what_no_mechanism_can_carry_is_refused_without_showing_it(make: object)
 
 @pytest.mark.parametrize("value", [Password("ada", "s3cret"), Token("s3cret"), TokenSource("ada", lambda: "s3cret")])
 def test_no_value_shows_its_secret(value: object) -> None:
-    """Scar 32."""
+    """Hazard H31."""
     assert "s3cret" not in repr(value)
     assert "s3cret" not in str(value)
 

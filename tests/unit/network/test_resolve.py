@@ -30,7 +30,7 @@ from courriel.network import resolve
 def test_ehlo_has_the_full_host_name_or_the_address(
     monkeypatch: pytest.MonkeyPatch, name: str, address: object, introduced: bytes
 ) -> None:
-    """Scar 34: never "localhost", never the id of a container."""
+    """Hazard H33: never "localhost", never the id of a container."""
     monkeypatch.setattr(socket, "gethostname", lambda: name)
 
     assert resolve.our_name(address) == introduced

@@ -1,4 +1,4 @@
-"""Broken and hostile letters: parsed without errors, in time linear in their size (A12, C5, C8)."""
+"""Broken and hostile letters: parsed without errors, in time linear in their size (hazards H51, H80, H81)."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_the_first_line_of_a_mailbox_file_is_passed_over() -> None:
     assert len(letter.defects) == 1
 
 
-# Encoded words that decode to line ends, and addresses hidden in names (C8).
+# Encoded words that decode to line ends, and addresses hidden in names (hazard H81).
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_hostile_addresses_are_shown_and_never_written_to_unless_they_are_one(te
         assert address is None or address.spec.rpartition("@")[2].isprintable()
 
 
-# Names (C5, list `filenames`).
+# Names (hazard H80, list `filenames`).
 
 
 @pytest.mark.parametrize("name", hostile("filenames"), ids=shown)

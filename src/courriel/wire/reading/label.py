@@ -66,5 +66,5 @@ _LONGEST_BOUNDARY = 900  # RFC 2046 allows 70, some senders write more; a line h
 
 
 def _word(value: bytes) -> str:
-    """First word in lower case, without comments and a semicolon after it."""
+    """First token of a value in lower case, without comments and a semicolon after it."""
     return _COMMENT.sub(b"", value).partition(b";")[0].strip(b' \t;"').decode("ascii", "replace").lower()[:60]

@@ -98,7 +98,7 @@ def _pieces_of_base64(blocks: Iterable[bytes], complain: Complain) -> Iterator[b
 
 
 def _last_of_base64(piece: bytes, complain: Complain) -> bytes:
-    """Decode a piece up to its padding, which may be missing."""
+    """Decode base64 up to its padding, which may be missing."""
     if len(piece) % 4 == 1:
         complain("the base64 breaks off within an octet")
         piece = piece[:-1]

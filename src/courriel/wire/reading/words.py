@@ -34,7 +34,7 @@ def value_of(octets: bytes, complain: Complain) -> str:
 
 
 def readable(value: str, complain: Complain) -> str:
-    """Decode the encoded words of a value, and return one line without control characters, whatever they held (C8)."""
+    """Decode the encoded words of a value, and return one line without control characters (hazard H81)."""
     return one_line(_without_words(value, complain) if "=?" in value else value, complain)
 
 
