@@ -20,6 +20,7 @@ from courriel.outbox.outbox import MAX_SIZE, Outbox
 from courriel.outbox.store import Count, LaneInfo, MailInfo, State, Store
 from courriel.outbox.ticket import Ticket
 from courriel.outbox.ways import Via
+from courriel.outbox.ahead import MOST
 from courriel.outbox.worker import BATCH, GRACE, Confirm, Worker
 from courriel.outbox.writing import Moment
 from courriel.session.outgoing import Sendable
@@ -234,10 +235,13 @@ class AsyncOutbox:
         lanes: Iterable[str] | None = None,
         confirm: Confirm | None = None,
         batch: int = BATCH,
+        ahead: int = MOST,
         transcript: Transcript | None = None,
     ) -> AsyncWorker:
-        """A worker that sends for as long as an `async with` block lasts."""
-        worker = self._outbox.worker(workers=workers, lanes=lanes, confirm=confirm, batch=batch, transcript=transcript)
+        """A worker that sends for as long as an `async with` block lasts; see Outbox.worker."""
+        worker = self._outbox.worker(
+            workers=workers, lanes=lanes, confirm=confirm, batch=batch, ahead=ahead, transcript=transcript
+        )
         return AsyncWorker(worker, self._ask)
 
     async def run_once(

@@ -104,7 +104,8 @@ class PostgresStore(SqlStore):
         def act(line: Line) -> Claimed:
             settled, look = self._settle(line, settlements), self._look(line, lane)
             claimed = self._claim(line, look, most, terms) if look.worth else Claimed(lane=look.lane)
-            return replace(claimed, settled=tuple(settled))
+            marked = self._mark_first(line, claimed.jobs, terms)
+            return replace(claimed, settled=tuple(settled), marked=marked)
 
         return self._write(act)
 
@@ -114,10 +115,10 @@ class PostgresStore(SqlStore):
         recovered = tuple(Recovered(str(ident), State(state), why) for ident, state, why in found)
         # The row of a lane is locked only where claims have to be counted: others go on beside each other.
         known, room = self._room(line, values, most) if _is_limited(look.lane) else (look.lane, most)
-        leased, marked = self._rows_leased(line, values, terms, room) if room else ([], False)
+        leased = self._rows_leased(line, values, terms, room) if room else []
         if leased and known.gap:
             line.execute(self._says["spend"], values | {"seconds": known.gap * len(leased)})
-        return Claimed(tuple(self._jobs(line, leased)), recovered, known, marked=marked)
+        return Claimed(tuple(self._jobs(line, leased)), recovered, known)
 
     def _look(self, line: Line, lane: str) -> _Look:
         values = {"lane": lane}

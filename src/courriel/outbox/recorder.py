@@ -1,8 +1,8 @@
 """
 Writes down what became of mails, and then tells whoever listens.
 
-Whoever sends takes what there is along when it claims its next mails: one commit for both. What waits longer than a
-moment for that, because the server is slow or nothing more is to be sent, is written down by a thread.
+Whoever sends takes what there is along when it marks or claims its next mails: one commit for both. Where the server is
+so slow that nothing was written for a moment, or nothing more is to be sent, a thread writes each result as it comes.
 """
 
 from __future__ import annotations
@@ -11,17 +11,20 @@ import logging
 from collections.abc import Callable, Sequence
 from threading import Condition, Thread
 from time import monotonic
+from typing import TypeVar
 
 from courriel import errors
 from courriel.outbox.listeners import Event, Listeners
-from courriel.outbox.store import Claimed, Settlement, State, Store
+from courriel.outbox.store import Settlement, State, Store
 from courriel.outbox.ticket import Ticket
 from courriel.values import dataclass
 
 logger = logging.getLogger("courriel.outbox")
 
+T = TypeVar("T")
+
 _MOST = 1000  # in one commit
-_MOMENT = 0.02  # seconds that a result may wait for the next claim; who dies meanwhile leaves a mail unsure
+_MOMENT = 0.01  # seconds between two commits of the thread; who dies meanwhile leaves a mail unsure
 _SOONEST, _LATEST = 0.05, 5.0  # seconds until a store that failed is tried again
 
 
@@ -31,6 +34,8 @@ class Entry:
 
     settlement: Settlement
     events: tuple[Event, ...] = ()
+    written: Callable[[str], None] | None = None
+    """Told, with the id of the mail, when it is on the disk."""
 
 
 class Recorder:
@@ -41,7 +46,8 @@ class Recorder:
     ) -> None:
         self._store, self._listeners, self._ticket, self._ring = store, listeners, ticket, ring
         self._entries: list[Entry] = []
-        self._due = 0.0  # when the first of them has waited for a moment
+        self._due = 0.0  # when the first of them is written, unless somebody takes it along before
+        self._last = float("-inf")  # when something was written
         self._news: list[Entry] = []  # written down, and not told yet
         self._writing = 0
         self._waits = self._ended = False
@@ -53,18 +59,23 @@ class Recorder:
         """Write this down soon."""
         with self._changed:
             if not self._entries:
-                self._due = monotonic() + _MOMENT
+                self._due = self._last + _MOMENT
             self._entries.append(entry)
             if self._waits:
                 self._changed.notify_all()
 
-    def settle_with(self, claim: Callable[[Sequence[Settlement]], Claimed]) -> Claimed | None:
-        """Claim, and write down in the same commit what there is. None when there is nothing, or it cannot be so."""
+    def settle_with(
+        self, act: Callable[[Sequence[Settlement]], tuple[T, Sequence[bool]]], *, always: bool = False
+    ) -> T | None:
+        """Do something, and write down in the same commit what there is; `act` says what was written, too.
+
+        None when it cannot be so; or when there is nothing to write down, unless it is to be done `always`.
+        """
         entries = self._take()
-        if not entries:
+        if not entries and not always:
             return None
         try:
-            claimed = claim([entry.settlement for entry in entries])
+            result, settled = act([entry.settlement for entry in entries])
         except Exception as failed:  # noqa: BLE001 - whatever it was, the thread meets it again, and does not give up
             logger.warning("Results wait to be written down: %s", failed, extra={"action": "settle_failed"})
             self._put_back(entries)
@@ -72,8 +83,9 @@ class Recorder:
         except BaseException:
             self._put_back(entries)  # whoever sends was interrupted, and what it has sent is sent
             raise
-        self._written(entries, claimed.settled)
-        return claimed
+        if entries:
+            self._written(entries, settled)
+        return result
 
     def flush(self, seconds: float) -> bool:
         """Write down at once what there is; whether it is, and told, after so many seconds at most."""
@@ -129,6 +141,9 @@ class Recorder:
     def _written(self, entries: list[Entry], done: Sequence[bool]) -> None:
         """They are on the disk. Who listens is told by the thread, so that nobody who sends waits for it."""
         ours = [entry for entry, settled in zip(entries, done, strict=True) if settled]
+        for entry in entries:
+            if entry.written is not None:
+                entry.written(entry.settlement.id)
         for entry, settled in zip(entries, done, strict=True) if len(ours) < len(entries) else ():
             if not settled:
                 # Cancelled meanwhile, or taken over after our lease: the row is theirs, and says what it says.
@@ -140,6 +155,7 @@ class Recorder:
         with self._changed:
             self._news += [entry for entry in ours if self._listeners.wanted(entry.events)]
             self._writing -= len(entries)
+            self._last = monotonic()
             self._changed.notify_all()
         self._ring()
 

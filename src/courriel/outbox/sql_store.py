@@ -67,6 +67,23 @@ class SqlStore(ABC):
         """See Store.mark."""
         return self._write(lambda line: self._each(line, "mark", jobs, lease))
 
+    def advance(
+        self, settlements: Sequence[Settlement], jobs: Sequence[Job], *, lease: float
+    ) -> tuple[list[bool], list[bool]]:
+        """See Store.advance."""
+        return self._write(
+            lambda line: (self._settle(line, settlements), self._each(line, "mark", jobs, lease))
+        )
+
+    def _mark_first(self, line: Line, jobs: Sequence[Job], terms: Terms) -> int:
+        """Mark as many of the mails that were just claimed as the terms say; returns how many.
+
+        Who claims goes on at once, and what lies between this mark and the first end is no more than an envelope.
+        """
+        if terms.mark is None or any(job.lost for job in jobs):
+            return 0
+        return sum(self._each(line, "mark", jobs[: terms.ahead], terms.mark))
+
     def extend(self, jobs: Sequence[Job], *, lease: float) -> list[bool]:
         """See Store.extend."""
         return self._write_lightly(lambda line: self._each(line, "extend", jobs, lease))
@@ -198,17 +215,15 @@ class SqlStore(ABC):
             busy = int(line.execute(self._says["count_busy"], values).fetchone()[0])
         return lane, rows.room_for(lane, row[7], busy, most)
 
-    def _rows_leased(self, line: Line, values: Values, terms: Terms, most: int) -> tuple[list[rows.Row], bool]:
-        """One that was lost before, alone, or as many as there is room for, the urgent ones first; and if marked."""
+    def _rows_leased(self, line: Line, values: Values, terms: Terms, most: int) -> list[rows.Row]:
+        """One that was lost before, alone, or as many as there is room for, the urgent ones first."""
         self._claims += 1
-        suspect = {**values, "lease": terms.lease}
-        if self._claims % 2 and (found := line.execute(self._says["claim_suspect"], suspect).fetchall()):
-            return found, False
-        marked = terms.mark is not None
-        calm = {**values, "state": int(State.DOT if marked else State.LEASED), "lease": terms.mark or terms.lease}
+        values = {**values, "lease": terms.lease}
+        if self._claims % 2 and (found := line.execute(self._says["claim_suspect"], values).fetchall()):
+            return found
         found = []
         for priority in range(3):
             if len(found) < most:
-                more = {**calm, "prio": priority, "most": most - len(found)}
+                more = {**values, "prio": priority, "most": most - len(found)}
                 found += line.execute(self._says["claim"], more).fetchall()
-        return (found, marked) if found else (line.execute(self._says["claim_suspect"], suspect).fetchall(), False)
+        return found or line.execute(self._says["claim_suspect"], values).fetchall()

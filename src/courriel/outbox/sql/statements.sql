@@ -52,9 +52,8 @@ SELECT name, stopped, paused - :now, fails, why, cap, gap, tat - :now FROM outbo
 SELECT count(*) FROM outbox_mail WHERE state IN (1, 2) AND lane = :lane;
 
 -- name: claim
--- In state 1; in 2 for who goes on at once, whose mark it is as well.
 UPDATE outbox_mail
-SET state = :state, token = :token, lease = :now + :lease, holder = :holder, tries = tries + 1
+SET state = 1, token = :token, lease = :now + :lease, holder = :holder, tries = tries + 1
 WHERE id IN (SELECT id FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = :lane AND prio = :prio AND due <= :now
              ORDER BY due LIMIT :most /*pg FOR UPDATE SKIP LOCKED */)
 RETURNING due, id, token, lane, prio, tries, lost, unsure, on_unsure, :now - created, changed - created, expires - :now,
