@@ -44,8 +44,8 @@ class Chunking:
             yield Send(batch, "message")
         begun = self._tray.begun
         if begun and begun[0].permit is not None:
-            # Whoever gives permits writes results down: what was heard waits for nothing.
-            yield from self._hear(len(begun) - 1)
+            # Whoever gives permits writes results down, and each costs a commit: few wait for one another.
+            yield from self._hear(max(0, min(len(begun) - 1, self.most - max(1, self.most // 4))))
             return
         # Half of it stays in flight, so that the line is busy while more is made ready.
         yield from self._hear(self.most // 2 if batch and not last else 0)

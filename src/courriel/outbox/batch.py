@@ -78,7 +78,6 @@ class Batch:
         self._supplied: deque[Job] = deque()
         self._unmarked: deque[Job] = deque()  # the next ones of those that are being supplied
         self._marked: dict[str, float] = {}  # when the mark of these began
-        self._in_doubt: set[str] = set()  # as the disk has it: marked, and no result is written
         self._left: dict[str, float] = {}  # the end of these may have left, under the mark of that moment
         self.lease_out(jobs)
         self.queue(jobs)
@@ -93,16 +92,11 @@ class Batch:
             self._since[job.id] = since
         for job in jobs[:marked]:
             self._marked[job.id] = since
-            self._in_doubt.add(job.id)
+            self.ahead.in_doubt.add(job.id)
 
     def queue(self, jobs: Sequence[Job]) -> None:
         """These are to be supplied, after those before."""
         self.jobs += jobs
-
-    def room(self, done: Sequence[Settlement] = (), job: Job | None = None) -> int:
-        """How many mails may be marked by a commit that writes these results down; `job` is not counted."""
-        others = self._in_doubt.difference([job.id] if job else (), [settled.id for settled in done])
-        return max(0, self.ahead.number - len(others))
 
     def age(self, job: Job) -> float:
         """Seconds since this one was leased."""
@@ -142,7 +136,7 @@ class Batch:
 
     def written(self, ident: str) -> None:
         """The result of this one is on the disk."""
-        self._in_doubt.discard(ident)
+        self.ahead.in_doubt.discard(ident)
 
     def touch(self) -> None:
         """There is progress."""
@@ -184,6 +178,11 @@ class Batch:
         return job.id in self._left
 
     @property
+    def pending(self) -> int:
+        """How many were supplied that have still to be marked: what may be marked is theirs first."""
+        return sum(job.id not in self._marked for job in self._supplied)
+
+    @property
     def unmarked(self) -> list[Job]:
         """Those whose lease has to be extended while they wait."""
         return [job for job in self.unanswered if job.id not in self._marked]
@@ -206,7 +205,7 @@ class Batch:
 
         def choose(done: Sequence[Settlement]) -> Sequence[Job]:
             self._unmarked.extendleft(reversed(chosen[1:]))  # chosen for a commit that failed
-            chosen[:] = [job, *self._next_unmarked(job, self.room(done, job) - 1)]
+            chosen[:] = [job, *self._next_unmarked(job, self.ahead.room([job.id, *(each.id for each in done)]) - 1)]
             return chosen
 
         began = monotonic()
@@ -215,13 +214,13 @@ class Batch:
         except errors.OutboxError as failed:
             # Not to be sent, whatever the disk has made of it.
             logger.error("A mail was not sent: %s", failed, extra={"action": "mark_failed"})
-            self._in_doubt.update(each.id for each in chosen)
+            self.ahead.in_doubt.update(each.id for each in chosen)
             self._marked.clear()
             return
         for each, done in zip(chosen, marked, strict=True):
             if done:
                 self._marked[each.id] = began
-                self._in_doubt.add(each.id)
+                self.ahead.in_doubt.add(each.id)
 
     def _next_unmarked(self, job: Job, most: int) -> Iterator[Job]:
         queue = self._unmarked

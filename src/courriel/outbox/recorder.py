@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 _MOST = 1000  # in one commit
 _MOMENT = 0.01  # seconds between two commits of the thread; who dies meanwhile leaves a mail unsure
+_SHARE = 4  # times what a commit took: a disk that is slow is not kept busy by single results
 _SOONEST, _LATEST = 0.05, 5.0  # seconds until a store that failed is tried again
 
 
@@ -48,6 +49,7 @@ class Recorder:
         self._entries: list[Entry] = []
         self._due = 0.0  # when the first of them is written, unless somebody takes it along before
         self._last = float("-inf")  # when something was written
+        self._moment = _MOMENT
         self._news: list[Entry] = []  # written down, and not told yet
         self._writing = 0
         self._waits = self._ended = False
@@ -59,7 +61,7 @@ class Recorder:
         """Write this down soon."""
         with self._changed:
             if not self._entries:
-                self._due = self._last + _MOMENT
+                self._due = self._last + self._moment
             self._entries.append(entry)
             if self._waits:
                 self._changed.notify_all()
@@ -110,7 +112,10 @@ class Recorder:
     def _run(self) -> None:
         while self._wait_for_work():
             if entries := self._take():
-                self._written(entries, self._settle([entry.settlement for entry in entries]))
+                began = monotonic()
+                settled = self._settle([entry.settlement for entry in entries])
+                self._moment = max(_MOMENT, _SHARE * (monotonic() - began))
+                self._written(entries, settled)
             self._tell()
 
     def _wait_for_work(self) -> bool:

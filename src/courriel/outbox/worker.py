@@ -319,8 +319,8 @@ class Worker:
         assert self._recorder is not None
 
         def go_on(done: Sequence[Settlement]) -> tuple[Claimed, Sequence[bool]]:
-            room = ahead.number if batch is None else batch.room(done)
-            terms = Terms(LEASE, self._holder, mark, room)
+            room = ahead.room([settled.id for settled in done]) - (batch.pending if batch is not None else 0)
+            terms = Terms(LEASE, self._holder, mark, max(0, room))
             claimed = self._store.go_on(done, lane, self._batch, terms)
             return claimed, claimed.settled
 
