@@ -8,12 +8,15 @@ round trip and 50 ms more.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 
 FIRST, LEAST, MOST = 12, 4, 32
 """Mails marked ahead to begin with, never fewer (unless asked to), and at most (unless asked for more)."""
 
-_SPAN = 0.05  # seconds: of a round of measuring, and of work that is marked beyond a round trip
+_SPAN = 0.05  # seconds of work that is marked beyond a round trip
+_FAR, _ROUNDS = 0.02, 6  # seconds of a round trip from which on so many rounds count, and not two
+_ROUND = 0.1  # seconds that are measured at a time, and two round trips at least: answers from far away come in heaps
 
 
 class Ahead:
@@ -33,7 +36,9 @@ class Ahead:
         self._began: float | None = None  # the round of measuring
         self._ends: float | None = None
         self._answers = 0
-        self._trip = float("inf")  # the shortest time to an answer: of the first, which waited behind no other
+        self._rounds: deque[int] = deque(maxlen=_ROUNDS)
+        # The shortest time to an answer since the last rest, and before it: of a first one, which waited for no other.
+        self._trip = self._last_trip = float("inf")
 
     def room(self, settled: Iterable[str] = ()) -> int:
         """How many mails may be marked by a commit that settles these, or marks them anew."""
@@ -43,7 +48,7 @@ class Ahead:
         """The end of this mail may leave."""
         if self._began is None:
             self._began = now
-        elif self._ends is None and self._answers and now - self._began >= _SPAN:
+        elif self._ends is None and self._answers and now - self._began >= max(_ROUND, 2 * self._shortest):
             self._ends = now
         self._permitted[ident] = now
 
@@ -64,11 +69,24 @@ class Ahead:
         """Nothing is being sent: the time until it is says nothing of the server, and the round trip is taken anew."""
         self._permitted.clear()
         self._began = self._ends = None
-        self._answers, self._trip = 0, float("inf")
+        self._answers = 0
+        if self._trip < float("inf"):
+            # The line may have become longer, but more likely this one had to wait for us.
+            self._trip, self._last_trip = float("inf"), min(self._trip, self._last_trip * 1.1)
 
     # The steps.
 
+    @property
+    def _shortest(self) -> float:
+        trip = min(self._trip, self._last_trip)
+        return trip if trip < float("inf") else 0.0
+
     def _measure(self, seconds: float) -> None:
-        served = self._answers / seconds * (self._trip + _SPAN)
-        self.number = min(self.most, max(self._least, round(served)))
+        each = seconds / self._answers
+        trip = max(0.0, self._shortest - each)  # its own service is no part of the way there
+        served = round((trip + _SPAN) / each)
+        self._rounds.append(served)
+        # The best of some rounds: a window that is too small for the distance makes its server look slow.
+        recent = list(self._rounds)[-(_ROUNDS if trip > _FAR else 2) :]
+        self.number = min(self.most, max(self._least, *recent))
         self._answers = 0
