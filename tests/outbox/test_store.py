@@ -72,6 +72,27 @@ def test_who_goes_on_settles_claims_and_marks_at_once(store: Store, mark: float 
     assert not {job.id for job in sent} & {job.id for job in claimed.jobs}
 
 
+def test_who_goes_on_has_only_the_first_marked(store: Store) -> None:
+    store.put([new_mail() for _ in range(5)])
+
+    claimed = store.go_on((), "billing", 5, Terms(60.0, "here:1", 60.0, 2))
+
+    assert claimed.marked == 2
+    assert [state_of(store, job.id) for job in claimed.jobs] == [State.DOT] * 2 + [State.LEASED] * 3
+
+
+def test_what_was_answered_is_settled_with_the_mark_of_what_comes_next(store: Store) -> None:
+    store.put([new_mail() for _ in range(4)])
+    jobs = claim(store, 4)
+    store.mark(jobs[:1], lease=60)
+    store.edit(jobs[1].id, "cancel")
+
+    settled_ones, marked = store.advance([settled(jobs[0]), settled(jobs[1])], jobs[1:3], lease=60)
+
+    assert (settled_ones, marked) == ([True, False], [False, True])
+    assert [state_of(store, job.id) for job in jobs] == [State.SENT, State.CANCELED, State.DOT, State.LEASED]
+
+
 def test_who_goes_on_hears_which_mail_was_taken_from_it(store: Store) -> None:
     store.put([new_mail() for _ in range(3)])
     jobs = claim(store, 3)
