@@ -232,8 +232,7 @@ class Worker:
         assert self._recorder is not None
         batches = self._keeper.in_hand
         for batch in batches:
-            for job in batch.end():
-                self._enter(batch, job, policy.give_back(_standing(job, batch)))
+            self._give_back_unsent(batch)
         for batch in batches:
             if (cut := batch.cut) is not None:
                 cut()
@@ -248,6 +247,10 @@ class Worker:
         self._recorder, self._threads = None, []
         self._asked, self._calls = 0, SimpleQueue()
         return left
+
+    def _give_back_unsent(self, batch: Batch) -> None:
+        for job in batch.end():
+            self._enter(batch, job, policy.give_back(_standing(job, batch)))
 
     def _work(self, number: int, halt: Event) -> None:
         """One thread: round after round, and a look every second when there is nothing to do."""
@@ -384,7 +387,10 @@ class Worker:
                 turn = 0  # it goes alone: after those that are on their way
                 after.append((claimed, began))
                 return False
-            return take(claimed, began)
+            taken = take(claimed, began)
+            if batch.ended:
+                self._give_back_unsent(batch)  # whoever stopped us meanwhile has not seen them
+            return taken
 
         after: list[tuple[Claimed, float]] = []
         batch = Batch(self._store, (), answer_limit(way), goes_on=goes_on, ahead=ahead, mark=self._mark, more=more)
@@ -392,7 +398,7 @@ class Worker:
         failure: BaseException | None = None
         self._keeper.watch(batch)
         try:
-            if take(claimed, began) and batch.jobs:
+            if take(claimed, began) and batch.jobs and goes_on():
                 for job, result in carrier.carry(lane, way, batch):
                     self._record(batch, job, _decision(job, result, batch), outcome)
         except errors.CourrielError as broken:
