@@ -26,8 +26,9 @@ class Stream:
     Hands many messages over on one open session.
 
     `put` messages while it has `room`, run `talk`, take the `results` that are there; at the end run `finish`.
-    `window` is the number of messages that may be in flight, and so in doubt when the line breaks, or what gives it from
-    one moment to the next; with 1, chunking is not used. `ahead` is the number of messages made ready before they are pipelined.
+    `window` is the number of messages that may be in flight, and so in doubt when the line breaks, or what gives it
+    from one moment to the next; with 1, chunking is not used. `ahead` is the number of messages made ready before they
+    are pipelined.
     """
 
     def __init__(

@@ -16,6 +16,7 @@ FIRST, LEAST, MOST = 12, 4, 32
 
 _SPAN = 0.05  # seconds of work that is marked beyond a round trip
 _FAR, _ROUNDS = 0.02, 6  # seconds of a round trip from which on so many rounds count, and not two
+_NOISE = 0.01  # seconds
 _ROUND = 0.1  # seconds that are measured at a time, and two round trips at least: answers from far away come in heaps
 
 
@@ -83,7 +84,8 @@ class Ahead:
 
     def _measure(self, seconds: float) -> None:
         each = seconds / self._answers
-        trip = max(0.0, self._shortest - each)  # its own service is no part of the way there
+        # Its own service is no part of the way there, nor is what a busy machine adds.
+        trip = max(0.0, self._shortest - each - _NOISE)
         served = round((trip + _SPAN) / each)
         self._rounds.append(served)
         # The best of some rounds: a window that is too small for the distance makes its server look slow.

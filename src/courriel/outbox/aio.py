@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from courriel import errors
 from courriel.network import forks
 from courriel.network.transcript import Transcript
+from courriel.outbox.ahead import MOST
 from courriel.outbox.listeners import Event
 from courriel.outbox.outbox import MAX_SIZE, Outbox
 from courriel.outbox.store import Count, LaneInfo, MailInfo, State, Store
 from courriel.outbox.ticket import Ticket
 from courriel.outbox.ways import Via
-from courriel.outbox.ahead import MOST
 from courriel.outbox.worker import BATCH, GRACE, Confirm, Worker
 from courriel.outbox.writing import Moment
 from courriel.session.outgoing import Sendable

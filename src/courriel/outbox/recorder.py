@@ -89,6 +89,11 @@ class Recorder:
             self._written(entries, settled)
         return result
 
+    def wait_until_written(self, seconds: float) -> None:
+        """Wait for the commit that is on its way, for so many seconds at most."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._writing, seconds)
+
     def flush(self, seconds: float) -> bool:
         """Write down at once what there is; whether it is, and told, after so many seconds at most."""
         with self._changed:

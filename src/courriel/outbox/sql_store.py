@@ -71,9 +71,7 @@ class SqlStore(ABC):
         self, settlements: Sequence[Settlement], jobs: Sequence[Job], *, lease: float
     ) -> tuple[list[bool], list[bool]]:
         """See Store.advance."""
-        return self._write(
-            lambda line: (self._settle(line, settlements), self._each(line, "mark", jobs, lease))
-        )
+        return self._write(lambda line: (self._settle(line, settlements), self._each(line, "mark", jobs, lease)))
 
     def _mark_first(self, line: Line, jobs: Sequence[Job], terms: Terms) -> int:
         """Mark as many of the mails that were just claimed as the terms say; returns how many.

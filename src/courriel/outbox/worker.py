@@ -74,8 +74,9 @@ class Worker:
     """So many threads that send, and one that writes down; use it by `with`, or `start` and `stop` it.
 
     `batch` mails are claimed at a time, and at most `ahead` of them are marked for each thread: as many are unsure when
-    the process is killed. `lanes` restricts it to some. `confirm` is asked before a mail is sent again that may have been delivered. A
-    `transcript` is told all that is said, secrets and contents left out, by the sessions that the worker opens.
+    the process is killed. `lanes` restricts it to some. `confirm` is asked before a mail is sent again that may have
+    been delivered. A `transcript` is told all that is said, secrets and contents left out, by the sessions that the
+    worker opens.
     """
 
     def __init__(
@@ -300,7 +301,9 @@ class Worker:
             claimed = self._claim(lane, way, carrier)
             self._tell_recovered(claimed)
             gap = claimed.lane.gap if claimed.lane is not None else None
-            tried = self._send(lane, way, carrier, claimed, began, _TURN if alone else 0) if claimed.jobs else 0
+            # Where all that was claimed may be marked at once there is nothing to gain.
+            turn = _TURN if alone and self._ahead < self._batch else 0
+            tried = self._send(lane, way, carrier, claimed, began, turn) if claimed.jobs else 0
             return tried, min(gap or _LOOK, _LOOK)
 
     def _keep_rate(self, lane: str, way: Way) -> None:
@@ -338,6 +341,8 @@ class Worker:
             settled, marked = self._store.advance(done, choose(done), lease=lease)
             return marked, settled
 
+        # What a thread is writing down counts as in doubt: it would leave no room.
+        self._recorder.wait_until_written(1.0)
         marked = self._recorder.settle_with(advance)
         return self._store.mark(choose(()), lease=lease) if marked is None else marked
 
@@ -366,8 +371,10 @@ class Worker:
         While more are due, up to `turn` mails follow without a pause. Returns how many were tried.
         """
         halt, ahead = self._halt, carrier.ahead(lane)
-        goes_on = lambda: self._may_go_on(halt)  # noqa: E731
         tried = 0
+
+        def goes_on() -> bool:
+            return self._may_go_on(halt)
 
         def take(claimed: Claimed, began: float) -> bool:
             nonlocal tried
