@@ -2,6 +2,7 @@
 #
 # Needed on the machine: Python 3.11 or newer (with venv), git, make. The rest is fetched into .venv.
 # PYTHON=/path/to/python3.12 chooses the interpreter; TESTS=tests/unit and OPTIONS=-x narrow a run of the tests.
+# Every other Python from 3.11 on that is there runs the unit tests; COURRIEL_TEST_PYTHONS= (nothing) leaves them out.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -21,7 +22,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-long fast check bench format cover play sandbox news lock venv debian
+.PHONY: help demo test test-long fast pythons check bench format cover play sandbox news lock venv debian servers
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1@\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F @ '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -30,19 +31,25 @@ demo: $(VENV)/.run ## see the library at work, on a practice server on this mach
 	@$(BIN)/courriel demo
 
 # A failing check does not keep the tests from running: one run tells everything. pytest has the last word.
-test: $(VENV)/.dev debian ## set up what is missing, then the checks and every test
+test: $(VENV)/.dev debian servers ## set up what is missing, then the checks and every test (six to ten minutes)
 	@failed=0; \
 	$(MAKE) --no-print-directory check || failed=1; \
+	$(if $(TESTS),,$(BIN)/python tools/pythons.py $(PROCESSES) -q -m "not acceptance and not slow" tests/unit || failed=1;) \
 	$(BIN)/python -m pytest $(PROCESSES) $(OPTIONS) $(TESTS) || failed=1; \
 	exit $$failed
 
 fast: $(VENV)/.dev ## the tests that take less than a minute together (neither acceptance nor slow)
 	@$(BIN)/python -m pytest $(PROCESSES) -m "not acceptance and not slow" $(OPTIONS) $(TESTS)
 
+# The Python of .venv is left out: `make fast` and `make test` run there.
+pythons: $(VENV)/.dev ## the same tests on every other Python from 3.11 on that this machine has
+	@$(BIN)/python tools/pythons.py $(PROCESSES) -q -m "not acceptance and not slow" $(OPTIONS) $(TESTS)
+
 # Only what gains from time: power cuts and deaths at random. Another seed finds other moments (COURRIEL_TEST_SEED=7).
-test-long: $(VENV)/.dev debian ## power cuts and deaths of the outbox at random, some ten minutes (SECONDS=3600: longer)
+test-long: $(VENV)/.dev debian servers ## power cuts and deaths at random, 500 mails to each server, some fifteen minutes (SECONDS=3600: longer)
 	@COURRIEL_TEST_SECONDS=$(or $(SECONDS),180) COURRIEL_TEST_POWER_CUTS=$(or $(CUTS),2000) \
-		$(BIN)/python -m pytest --timeout=0 $(OPTIONS) tests/outbox/test_power_loss.py tests/outbox/test_deaths.py
+		COURRIEL_TEST_MAILS=500 $(BIN)/python -m pytest --timeout=0 $(OPTIONS) \
+		tests/outbox/test_power_loss.py tests/outbox/test_deaths.py tests/acceptance/test_peers.py
 
 check: $(VENV)/.dev ## format, lint, types, storeys, forgotten steps
 	@sh tools/check.sh $(BIN)
@@ -78,6 +85,10 @@ venv: $(VENV)/.dev ## set up .venv for working here
 
 debian: ## install what the acceptance tests need of Debian, where we may
 	@python3 -I tools/debian_packages.py
+
+# No package of ours is needed for it: with the machine's own Python.
+servers: ## fetch the mail servers that cannot be installed beside others, into .servers/
+	@python3 -I tools/unpacked_servers.py
 
 $(VENV)/.run: requirements/run.txt pyproject.toml tools/environment.sh
 	@sh tools/environment.sh $(VENV) run

@@ -1,4 +1,4 @@
-"""Bring the peers that are not Python's: nodemailer through npm into `.peers/`, JavaMail from Debian's packages.
+"""Bring the peers: nodemailer through npm into `.peers/`, JavaMail and Redis from Debian, task queues by pip.
 
 Nothing is installed where we may not; then a sentence says what is missing, and the bench goes on without it.
 """
@@ -9,12 +9,14 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from .processes import PEERS
 
 HERE = Path(__file__).parent
 JAVA_MAIL = ("/usr/share/java/jakarta-mail.jar", "/usr/share/java/jakarta-activation.jar")
+APT = ["apt-get", "-qq", "-o=DPkg::Lock::Timeout=300", "install", "--yes", "--no-install-recommends", "--no-remove"]
 DEBIAN_JAVA = ("libjakarta-mail-java", "default-jdk-headless")
 
 
@@ -41,6 +43,27 @@ def nodemailer() -> tuple[str, str]:
     return node, f"{wanted}, node {node_version}"
 
 
+def queue_python() -> str:
+    """The Python of an environment with procrastinate and Celery (peers/queues.txt), made when it is not there."""
+    folder, pinned = PEERS / "queues", HERE / "peers" / "queues.txt"
+    python, done = folder / "bin" / "python", folder / "installed"
+    if not done.exists() or done.read_text("utf-8") != pinned.read_text("utf-8"):
+        PEERS.mkdir(exist_ok=True)
+        run([sys.executable, "-m", "venv", "--clear", str(folder)], "no environment can be made for it", HERE)
+        options = ["--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
+        run([str(python), "-m", "pip", "install", *options, "-r", str(pinned)], "pip could not install it", HERE)
+        done.write_text(pinned.read_text("utf-8"), "utf-8")
+    return str(python)
+
+
+def redis_server() -> str:
+    """The redis-server to run; `make bench` installs it where it may."""
+    there = shutil.which("redis-server")
+    if there is None:
+        raise Missing("redis-server is not installed; on Debian: apt install redis-server")
+    return there
+
+
 def javac_if_missing() -> None:
     """JavaMail and a compiler for it, from Debian when we are root."""
     if shutil.which("javac") and all(Path(jar).exists() for jar in JAVA_MAIL):
@@ -48,8 +71,7 @@ def javac_if_missing() -> None:
     wanted = [DEBIAN_JAVA[0]] + ([] if shutil.which("javac") else [DEBIAN_JAVA[1]])
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise Missing(f"not installed; on Debian: apt install {' '.join(wanted)}")
-    apt = ["apt-get", "-qq", "-o=DPkg::Lock::Timeout=300", "install", "--yes", "--no-install-recommends", "--no-remove"]
-    run([*apt, *wanted], "apt-get could not install it", HERE)
+    run([*APT, *wanted], "apt-get could not install it", HERE)
 
 
 def java_classes() -> str:

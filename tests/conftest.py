@@ -7,11 +7,20 @@ import signal
 import socket
 import sys
 
+import pytest
 from hypothesis import settings
+
+from courriel.session import server_memory
 
 # A busy machine makes an example slow, not wrong; pytest's own time limit catches what hangs.
 settings.register_profile("courriel", deadline=None)
 settings.load_profile("courriel")
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_known_of_any_server() -> None:
+    """Ports are used again by the next test, for another server."""
+    server_memory.forget()
 
 
 # Where the tests run in the background (`make test &`) a shell has them ignore Ctrl-C, and all they start as well.

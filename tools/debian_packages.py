@@ -5,10 +5,8 @@ Install what the acceptance tests need of Debian (mail servers, a database, a C 
     debian_packages.py --list     say what is missing, change nothing
 
 On Debian and Ubuntu the packages below are installed and nothing else is changed: no package is removed to make room,
-no service is started, and none will start at the next boot. Packages that Debian does not let in beside one of these
-(two IMAP servers) are not installed: they are unpacked into .servers/debian of this checkout. Where we may not install,
-or on another system, one sentence on standard error says which tests will be skipped, and the exit status is 0 all the
-same.
+no service is started, and none will start at the next boot. Where we may not install, or on another system, one
+sentence on standard error says which tests will be skipped, and the exit status is 0 all the same.
 """
 
 from __future__ import annotations
@@ -19,7 +17,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -35,22 +32,14 @@ PACKAGES = {
     "libc6-dev": "the same, for the compiler",
     "postgresql": "the tests of the outbox on PostgreSQL",
     "pgbouncer": "the tests of the outbox behind PgBouncer",
-    "cyrus-common": "the tests against Cyrus",
-    "sasl2-bin": "the passwords of Cyrus",
-    "libsasl2-modules": "the login mechanisms of Cyrus",
+    "redis-server": "the bench beside Celery",
 }
-BESIDE = {
-    "cyrus-imapd": "the tests against Cyrus's IMAP",  # it conflicts with dovecot-imapd
-    "cyrus-pop3d": "the tests against Cyrus's POP3",
-}
-BESIDE_FOLDER = Path(__file__).resolve().parents[1] / ".servers" / "debian"
 SERVICES = {
     "postfix": ["postfix.service"],
     "dovecot-imapd": ["dovecot.socket", "dovecot.service"],
     "postgresql": ["postgresql.service"],
     "pgbouncer": ["pgbouncer.service"],
-    "cyrus-common": ["cyrus-imapd.service"],
-    "sasl2-bin": ["saslauthd.service"],
+    "redis-server": ["redis-server.service"],
 }
 APT = [
     "apt-get",
@@ -61,7 +50,6 @@ APT = [
     "-o=DPkg::Lock::Timeout=300",  # somebody else may be installing at this moment
     "-o=Dpkg::Use-Pty=0",
 ]
-INSTALL_ONLY = "--install-only"  # what we say to ourselves as root
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 POLICY = Path("/usr/sbin/policy-rc.d")
 NO_SERVICE = """#!/bin/sh
@@ -75,9 +63,7 @@ INSTALL_LIMIT = 900.0  # seconds
 
 def main(arguments: Sequence[str]) -> int:
     if shutil.which("dpkg-query") is None or shutil.which("apt-get") is None:
-        say(
-            "not a Debian system; tests with Postfix, Dovecot, Cyrus, PostgreSQL, mpop, swaks, gcc run where these are."
-        )
+        say("not a Debian system; tests with Postfix, Dovecot, PostgreSQL, mpop, swaks or gcc run where these are.")
         return 0
     missing = missing_packages()
     if not missing:
@@ -85,11 +71,7 @@ def main(arguments: Sequence[str]) -> int:
     if "--list" in arguments:
         print("\n".join(missing))
         return 0
-    if INSTALL_ONLY not in arguments:
-        # By whoever we are: root has no business in a folder of this checkout.
-        unpack_beside(packages_to_unpack())
-        missing = missing_packages()
-    if os.geteuid() != 0 and missing:
+    if os.geteuid() != 0:
         return ask_sudo(missing)
     install(missing)
     explain_skips(missing_packages(), "could not be installed")
@@ -103,11 +85,7 @@ def missing_packages() -> list[str]:
     command = ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *PACKAGES]
     shown = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     installed = {line.split()[0] for line in shown.stdout.splitlines() if line.endswith(" installed")}
-    return [*(package for package in PACKAGES if package not in installed), *packages_to_unpack()]
-
-
-def packages_to_unpack() -> list[str]:
-    return [package for package in BESIDE if not (BESIDE_FOLDER / package).is_dir()]
+    return [package for package in PACKAGES if package not in installed]
 
 
 def ask_sudo(missing: list[str]) -> int:
@@ -119,21 +97,14 @@ def ask_sudo(missing: list[str]) -> int:
     if SYSTEM_PYTHON.exists() and shutil.which("sudo") is not None and run(["sudo", "-n", "true"], limit=30):
         say(f"these packages of Debian will be installed, by sudo: {' '.join(missing)}")
         limit = UPDATE_LIMIT + 2 * INSTALL_LIMIT
-        run(
-            ["sudo", "-n", str(SYSTEM_PYTHON), "-I", str(Path(__file__).resolve()), INSTALL_ONLY],
-            limit=limit,
-            silent=False,
-        )
+        run(["sudo", "-n", str(SYSTEM_PYTHON), "-I", str(Path(__file__).resolve())], limit=limit, silent=False)
         return 0
     explain_skips(missing, "may not be installed by this user")
-    say(f"to run those tests as well: apt install {' '.join(each for each in missing if each in PACKAGES)}")
+    say(f"to run those tests as well: apt install {' '.join(missing)}")
     return 0
 
 
 def install(missing: list[str]) -> None:
-    missing = [package for package in missing if package in PACKAGES]
-    if not missing:
-        return
     say(f"installing Debian packages: {' '.join(missing)}")
     with no_service_is_started():
         if "postfix" in missing and not Path("/etc/postfix/main.cf").exists():
@@ -143,26 +114,9 @@ def install(missing: list[str]) -> None:
             run([*APT, "update"], limit=UPDATE_LIMIT)
             if not apt_install(missing):
                 # One package must not keep the others away: Postfix does, where another mail server is installed.
-                for package in [each for each in missing_packages() if each in PACKAGES]:
+                for package in missing_packages():
                     apt_install([package])
     keep_quiet_at_boot([package for package in missing if package not in missing_packages()])
-
-
-def unpack_beside(packages: list[str]) -> None:
-    """Download packages that cannot be installed, and unpack each into a folder of its own."""
-    if packages and not all_known(packages):
-        run([*APT, "update"], limit=UPDATE_LIMIT)
-    for package in packages:
-        with tempfile.TemporaryDirectory() as folder:
-            # apt's own sandbox user may not write into a private folder, and says so at length.
-            download = [*APT, "-o=APT::Sandbox::User=root", "download", package]
-            if not run(download, limit=INSTALL_LIMIT, folder=Path(folder)):
-                continue
-            unpacked = Path(folder) / "unpacked"
-            archives = [str(path) for path in Path(folder).glob("*.deb")]
-            if archives and run(["dpkg-deb", "--extract", archives[0], str(unpacked)]):
-                BESIDE_FOLDER.mkdir(parents=True, exist_ok=True)
-                shutil.move(unpacked, BESIDE_FOLDER / package)
 
 
 def all_known(packages: list[str]) -> bool:
@@ -203,9 +157,7 @@ def no_service_is_started() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def run(
-    command: list[str], *, limit: float = 60.0, given: str = "", silent: bool = True, folder: Path | None = None
-) -> bool:
+def run(command: list[str], *, limit: float = 60.0, given: str = "", silent: bool = True) -> bool:
     """Run a command to its end; show what it said only when it failed (or when it is not to be silent)."""
     try:
         done = subprocess.run(
@@ -215,7 +167,6 @@ def run(
             check=False,
             timeout=limit,
             env=environment(),
-            cwd=folder,
             stdout=subprocess.PIPE if silent else None,
             stderr=subprocess.STDOUT if silent else None,
         )
@@ -233,7 +184,7 @@ def environment() -> dict[str, str]:
 
 def explain_skips(packages: list[str], why: str) -> None:
     for package in packages:
-        say(f"{package} {why}: skipping {(PACKAGES | BESIDE)[package]}.")
+        say(f"{package} {why}: skipping {PACKAGES[package]}.")
 
 
 def say(sentence: str) -> None:

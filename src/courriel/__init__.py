@@ -29,7 +29,39 @@ if TYPE_CHECKING:
     from courriel.delivery.relay import asend as asend
     from courriel.delivery.relay import send as send
     from courriel.delivery.route import Route as Route
+    from courriel.errors import AuthenticationRefused as AuthenticationRefused
+    from courriel.errors import CommandRefused as CommandRefused
+    from courriel.errors import ConnectionFailed as ConnectionFailed
     from courriel.errors import CourrielError as CourrielError
+    from courriel.errors import FolderRenumbered as FolderRenumbered
+    from courriel.errors import InvalidAddress as InvalidAddress
+    from courriel.errors import InvalidMessage as InvalidMessage
+    from courriel.errors import InvalidServer as InvalidServer
+    from courriel.errors import InvalidUrl as InvalidUrl
+    from courriel.errors import KeyReused as KeyReused
+    from courriel.errors import LeaseLost as LeaseLost
+    from courriel.errors import LetterRefused as LetterRefused
+    from courriel.errors import LetterTooLarge as LetterTooLarge
+    from courriel.errors import LocalProtocolError as LocalProtocolError
+    from courriel.errors import MailboxRefused as MailboxRefused
+    from courriel.errors import MessageRefused as MessageRefused
+    from courriel.errors import MissingExtra as MissingExtra
+    from courriel.errors import NameNotFound as NameNotFound
+    from courriel.errors import NotPermitted as NotPermitted
+    from courriel.errors import NotSupported as NotSupported
+    from courriel.errors import NotYet as NotYet
+    from courriel.errors import OutboxError as OutboxError
+    from courriel.errors import OutboxFull as OutboxFull
+    from courriel.errors import OutboxUncertain as OutboxUncertain
+    from courriel.errors import ProtocolError as ProtocolError
+    from courriel.errors import RecipientsRefused as RecipientsRefused
+    from courriel.errors import Refused as Refused
+    from courriel.errors import RemoteProtocolError as RemoteProtocolError
+    from courriel.errors import SenderRefused as SenderRefused
+    from courriel.errors import TicketNotFound as TicketNotFound
+    from courriel.errors import TimedOut as TimedOut
+    from courriel.errors import TlsFailed as TlsFailed
+    from courriel.errors import UsageError as UsageError
     from courriel.model.address import Address as Address
     from courriel.model.attachment import Attachment as Attachment
     from courriel.model.correspondent import Correspondent as Correspondent
@@ -83,7 +115,10 @@ _HOMES = {
     "AsyncSmtpPool": "session.pool_awaited",
     "AsyncSmtpSession": "session.smtp",
     "Attachment": "model.attachment",
+    "AuthenticationRefused": "errors",
     "ClientCertificate": "model.trust",
+    "CommandRefused": "errors",
+    "ConnectionFailed": "errors",
     "Correspondent": "model.correspondent",
     "CourrielError": "errors",
     "Dialect": "model.server",
@@ -91,19 +126,43 @@ _HOMES = {
     "Envelope": "model.envelope",
     "External": "model.credentials",
     "Fate": "model.receipt",
+    "FolderRenumbered": "errors",
     "ImapSession": "session.imap",
+    "InvalidAddress": "errors",
+    "InvalidMessage": "errors",
+    "InvalidServer": "errors",
+    "InvalidUrl": "errors",
+    "KeyReused": "errors",
+    "LeaseLost": "errors",
     "Letter": "wire.letter",
+    "LetterRefused": "errors",
+    "LetterTooLarge": "errors",
     "Limits": "model.limits",
+    "LocalProtocolError": "errors",
+    "MailboxRefused": "errors",
     "Mark": "model.folder",
     "Message": "model.message",
+    "MessageRefused": "errors",
+    "MissingExtra": "errors",
+    "NameNotFound": "errors",
+    "NotPermitted": "errors",
+    "NotSupported": "errors",
+    "NotYet": "errors",
     "Notify": "model.envelope",
     "Outbox": "outbox.outbox",
+    "OutboxError": "errors",
+    "OutboxFull": "errors",
+    "OutboxUncertain": "errors",
     "Outcome": "model.receipt",
     "Password": "model.credentials",
     "PopSession": "session.pop3",
     "Priority": "model.message",
+    "ProtocolError": "errors",
     "ReadyMessage": "model.ready",
     "Receipt": "model.receipt",
+    "RecipientsRefused": "errors",
+    "Refused": "errors",
+    "RemoteProtocolError": "errors",
     "Reply": "reply",
     "Return": "model.envelope",
     "RichTemplate": "compose.rich",
@@ -111,17 +170,22 @@ _HOMES = {
     "Sandbox": "sandbox.sandbox",
     "Search": "model.search",
     "Security": "model.server",
+    "SenderRefused": "errors",
     "Server": "model.server",
     "SmtpPool": "session.pool",
     "SmtpSession": "session.smtp",
     "State": "outbox.store",
     "Template": "compose.template",
     "Ticket": "outbox.ticket",
+    "TicketNotFound": "errors",
+    "TimedOut": "errors",
     "Timeouts": "model.server",
+    "TlsFailed": "errors",
     "Token": "model.credentials",
     "TokenSource": "model.credentials",
     "Transcript": "network.transcript",
     "Trust": "model.trust",
+    "UsageError": "errors",
     "aconnect": "delivery.connect",
     "amailbox": "delivery.reading",
     "asend": "delivery.relay",

@@ -7,6 +7,7 @@ Every error courriel raises, as one tree:
         * InvalidMessage
         * InvalidServer
         * InvalidUrl
+        * KeyReused                     another mail was put into the outbox under this key
         * LetterTooLarge
         * MissingExtra (ImportError)    a part that is installed apart; the text holds the command
     * ConnectionFailed (ConnectionError)    nobody answered, or the line broke
@@ -36,6 +37,9 @@ Every error courriel raises, as one tree:
 
 Each one answers three questions: may I retry (`retryable`)? is the session still good (`session_usable`)?
 could the message have left anyway (`in_doubt`)? And it says what a person can do (`hint`).
+
+The text of an error names the server. Cause, remedy and what not to do are its notes (PEP 678), so that a traceback, a
+test report or a log with `exc_info` shows them; they are looked up when somebody reads them, and cost nothing before.
 """
 
 from __future__ import annotations
@@ -51,6 +55,8 @@ if TYPE_CHECKING:
 
     from courriel.failures import Facts, Failure, Text
 
+_CAUSE, _FIX, _DONT = ("Cause : ", "Cause: "), ("À faire : ", "Fix: "), ("À éviter : ", "Avoid: ")
+
 Stage: TypeAlias = """Literal[
     "", "compose", "connect", "secure", "greeting", "hello", "authenticate", "sender", "recipient", "data", "message",
     "mailbox", "letter", "goodbye",
@@ -59,14 +65,36 @@ Stage: TypeAlias = """Literal[
 those from "sender" to "message" when it is read. "compose" is before them, and "" is nowhere in particular."""
 
 
+class _Note(str):
+    """A note of our own making, told apart from those that a program added."""
+
+    __slots__ = ()
+
+
+class _Notes:
+    """`__notes__` of an error, looked up in the failure table when somebody reads them for the first time.
+
+    The list is kept in the error from then on, where `add_note` finds it.
+    """
+
+    def __get__(self, error: CourrielError | None, kind: type) -> object:
+        if error is None:
+            return self
+        notes = [*error._notes_made(), *error.__dict__.pop("_notes_added", ())]
+        error.__dict__["__notes__"] = notes
+        return notes
+
+
 class CourrielError(Exception):
     """Something went wrong with mail, and here are the facts.
 
     `stage` is the moment of the conversation, `server` whom we spoke to ("host:port"), `reply` the server's own words,
-    `refused` the recipients that had been refused by then, `in_doubt` whether the message may have left all the same.
+    `refused` the recipients that had been refused by then, `in_doubt` whether the message may have left all the same,
+    and `message_id` the Message-ID of the mail that was being sent ("" when there was none).
     """
 
     session_usable: bool = False
+    __notes__ = _Notes()  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType] - a list, when it is read
 
     def __init__(
         self,
@@ -88,6 +116,20 @@ class CourrielError(Exception):
         self.hint_id = hint_id
         self.user = ""
         self.protocol = ""
+        self.message_id = ""
+
+    def __str__(self) -> str:
+        """What happened, and to whom we spoke; while the mail may have left, its Message-ID as well."""
+        text = self.detail
+        more = [self.server] if self.server and not _names_server(text, self.server) else []
+        if self.in_doubt and self.message_id and self.message_id not in text:
+            more.append(f"Message-ID {self.message_id}")
+        return _with_place(text, more, self._place_open(text)) if more else text
+
+    @property
+    def detail(self) -> str:
+        """What happened, in one sentence of English: the text of the error without the server."""
+        return str(self.args[0]) if self.args else ""
 
     @property
     def retryable(self) -> bool:
@@ -136,6 +178,21 @@ class CourrielError(Exception):
             return 69
         return self.failure.sysexit if self.failure else 70
 
+    def _notes_made(self) -> Iterator[_Note]:
+        """Cause, remedy and what not to do, a note each, in the language of `failures.language()`."""
+        try:
+            from courriel.failures import language  # noqa: PLC0415
+        except ImportError:  # pragma: no cover - the interpreter is going down, and shows its last traceback
+            return
+        french = language() == "fr"
+        for (fr, en), text in ((_CAUSE, self.cause), (_FIX, self.hint), (_DONT, self.advice_against)):
+            if text:
+                yield _Note((fr if french else en) + text)
+
+    def _place_open(self, text: str) -> bool:
+        """Whether the text ends with a bracket of ours, in which the server may stand as well."""
+        return False
+
     def _filled(self, text: Text) -> str:
         from courriel.failures import language  # noqa: PLC0415
 
@@ -154,7 +211,7 @@ class CourrielError(Exception):
             # Where there is a word in place of a code, no table of codes holds.
             code=self.reply.code if self.reply and not self.reply.word else None,
             enhanced=str(self.reply.enhanced or "") if self.reply else "",
-            text=str(self.reply) if self.reply else str(self),
+            text=str(self.reply) if self.reply else self.detail,
             exceptions=tuple(name for error in chain for name in _names(error)),
             errno=next(
                 (error.errno for error in chain if isinstance(error, OSError) and error.errno is not None), None
@@ -167,7 +224,7 @@ class CourrielError(Exception):
     def __reduce__(self) -> tuple[object, ...]:
         # Errors travel between worker processes and into the outbox: they must survive pickling. The cause does not
         # survive it by itself, so the record that it pointed to is named outright.
-        state = dict(self.__dict__)
+        state = _state_of(self)
         if not state["hint_id"] and self.failure is not None:
             state["hint_id"] = self.failure.id
         return _revive, (type(self), self.args, state)
@@ -203,6 +260,18 @@ class InvalidServer(UsageError):
 
 class InvalidUrl(UsageError):
     """The URL of a mail server cannot be read; the text quotes the part at fault."""
+
+
+class KeyReused(UsageError):
+    """Another mail was put into the outbox under this key before; nothing of this one was kept.
+
+    `key` is the key, `ticket` the id of the mail that was put before, `differs` what the two do not have in common
+    ("recipients", "Subject", "text", …).
+    """
+
+    key: str = ""
+    ticket: str = ""
+    differs: tuple[str, ...] = ()
 
 
 class LetterTooLarge(UsageError):
@@ -263,6 +332,10 @@ class Refused(CourrielError):
     ) -> None:
         text = f"{reply} ({about})" if about else str(reply)
         super().__init__(text, stage=stage, server=server, reply=reply, refused=refused)
+        self.about = about
+
+    def _place_open(self, text: str) -> bool:
+        return bool(self.about) and text.endswith(")")
 
 
 class AuthenticationRefused(Refused):
@@ -381,12 +454,30 @@ class NotYet(OutboxError, TimeoutError):
 
 def copy(error: CourrielError) -> CourrielError:
     """The same error once more, for another message that it befell; with the same cause."""
-    twin = _revive(type(error), error.args, dict(error.__dict__))
+    twin = _revive(type(error), error.args, _state_of(error))
     twin.__cause__, twin.__suppress_context__ = error.__cause__ or error.__context__, True
     return twin
 
 
 # The steps.
+
+
+def _state_of(error: CourrielError) -> dict[str, object]:
+    """The attributes of an error for a copy of it: of its notes those that a program added, for ours are looked up."""
+    state = dict(error.__dict__)
+    notes = state.pop("__notes__", None)
+    if isinstance(notes, list) and (added := [note for note in notes if type(note) is not _Note]):
+        state["_notes_added"] = added
+    return state
+
+
+def _names_server(text: str, server: str) -> bool:
+    return server in text or text.startswith(f"{server.rpartition(':')[0] or server}:")
+
+
+def _with_place(text: str, more: list[str], is_open: bool) -> str:
+    place = ", ".join(more)
+    return f"{text[:-1]}, {place})" if is_open else f"{text} ({place})"
 
 
 def _revive(kind: type[CourrielError], args: tuple[object, ...], state: dict[str, object]) -> CourrielError:

@@ -249,7 +249,8 @@ class _Init:
 
     def __get__(self, value: object, kind: type) -> object:
         self._calls += 1
-        if value is None or self._calls > _FIRST:
+        # `inspect.signature` of Python 3.13 binds to the class itself, as though it were a value.
+        if value is None or self._calls > _FIRST or isinstance(value, type):
             return self._write().__get__(value, kind)
         return partial(self._fill, value)
 

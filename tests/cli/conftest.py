@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -59,6 +60,14 @@ def settings_of_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Itera
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox(users=USERS) as opened:
         yield opened
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port that is taken and on which nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
 
 
 @pytest.fixture

@@ -81,6 +81,19 @@ def test_a_letter_is_shown_and_cannot_steer_the_terminal(courriel: Run, imap: st
     assert "\x1b" not in ran.out
 
 
+def test_what_hides_in_a_letter_is_shown(courriel: Run) -> None:
+    hidden = "a\u202eb\u061cc\u00add\U000e0041"
+    with Sandbox() as sandbox:
+        send(Message(sender="ada@example.org", to="bob@example.org", subject=hidden, text=hidden), via=sandbox.url)
+        url = sandbox.pop_url.replace("://", "://bob%40example.org:any@")
+        people = [courriel("inbox", url, *words) for words in (["list"], ["show", "1"])]
+        programs = [courriel("inbox", url, *words, "--json") for words in (["list"], ["show", "1"])]
+
+    assert all(r"a\u202eb\u061cc\xadd\U000e0041" in ran.out for ran in people)
+    assert all(ran.json["subject"] == hidden for ran in programs)
+    assert all(ran.out.rstrip("\n").isprintable() for ran in programs)
+
+
 def test_a_letter_is_shown_as_json(courriel: Run, pop: str) -> None:
     ran = courriel("inbox", pop, "show", "1", "--json")
 
@@ -114,8 +127,8 @@ def test_a_letter_that_is_not_there_is_told(
     [
         (("show",), "which letters? give their numbers"),
         (("list", "3"), "list takes no number"),
-        (("steal",), "one of list, show, save, watch is expected"),
-        (("list", "--since", "yesterday"), "yesterday"),
+        (("steal",), "possible values: list, show, save, watch"),
+        (("list", "--since", "yesterday"), "a date is expected, as 2026-11-30"),
     ],
 )
 def test_a_mistake_is_told_before_anything_is_called(courriel: Run, arguments: tuple[str, ...], words: str) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +18,8 @@ import pytest
 
 from cli.conftest import LETTER, Ran
 from courriel import Outbox, Sandbox
+from courriel.cli import outbox_keeping
+from courriel.outbox.store import Finding
 
 Run = Callable[..., Ran]
 
@@ -62,6 +66,27 @@ def test_the_same_key_is_the_same_mail(courriel: Run, via: Sandbox) -> None:
     assert len(via.letters) == 1
 
 
+def test_a_mail_that_is_there_is_said_to_be_there(courriel: Run, via: Sandbox) -> None:
+    first = courriel("send", "--queue", *LETTER, "--key", "k", "--json")
+    again = courriel("send", "--queue", *LETTER, "--key", "k", "--json")
+    for_people = courriel("send", "--queue", *LETTER, "--key", "k")
+
+    assert (first.json["existed"], again.json["existed"]) == (False, True)
+    assert for_people.status == 0
+    assert for_people.out == f"already there ({first.json['ticket']})\n"
+
+
+def test_another_mail_under_a_known_key_is_refused(courriel: Run, via: Sandbox) -> None:
+    queue(courriel, "--key", "k")
+
+    ran = courriel("send", "--queue", *LETTER, "--key", "k", "--cc", "eve@example.org")
+
+    assert ran.status == 65
+    assert "Another mail is in the outbox already under this key." in ran.err
+    assert "what differs: recipients, Cc" in ran.err
+    assert "one --key for each mail" in ran.err
+
+
 def test_a_finished_message_is_queued_as_it_is(courriel: Run, via: Sandbox, tmp_path: Path) -> None:
     mail = tmp_path / "mail.eml"
     mail.write_bytes(b"From: ada@example.org\r\nTo: bob@example.org\r\nSubject: Ready\r\nMessage-ID: <1@x.org>\r\n"
@@ -81,7 +106,7 @@ def test_a_finished_message_is_queued_as_it_is(courriel: Run, via: Sandbox, tmp_
         (("--key", "k"), "--key goes with --queue"),
         (("--queue", "--transcript"), "--transcript does not go with --queue"),
         (("--queue", "--timeout", "3"), "--timeout does not go with --queue"),
-        (("--queue", "--key", "k", "one.eml", "two.eml"), "a key is that of one mail"),
+        (("--queue", "--key", "k", "one.eml", "two.eml"), "a key is for one message only"),
     ],
 )
 def test_what_does_not_go_together_is_said(courriel: Run, via: Sandbox, arguments: list[str], sentence: str) -> None:
@@ -139,6 +164,7 @@ def test_machines_get_an_object_for_each_mail(courriel: Run, via: Sandbox) -> No
         "waiting": 0,
         "held": 0,
         "unanswered": 0,
+        "in_hand": [],
     }
 
 
@@ -151,7 +177,7 @@ def test_mails_are_held_released_canceled_and_tried_at_once(courriel: Run, via: 
     assert via.letters == []
     again = courriel("outbox", "cancel", canceled)
     assert again.status == 69
-    assert f"{canceled}: impossible, it is canceled" in again.err
+    assert f'{canceled}: impossible, its state is "canceled"' in again.err
     assert courriel("outbox", "release", "--all").out == f"{held}: released\n"
     courriel("worker", "--once")
     assert len(via.letters) == 1
@@ -167,7 +193,7 @@ def test_a_mail_that_waits_is_tried_at_once(courriel: Run, via: Sandbox) -> None
     retried = courriel("outbox", "retry", mail)
     courriel("worker", "--once")
 
-    assert retried.out == f"{mail}: tried as soon as a worker is there\n"
+    assert retried.out == f"{mail}: will be tried as soon as a worker runs\n"
     assert len(via.letters) == 1
 
 
@@ -217,7 +243,7 @@ def test_what_ended_long_ago_is_forgotten(courriel: Run, via: Sandbox) -> None:
     kept, gone = courriel("outbox", "prune"), courriel("outbox", "prune", "--sent", "0s")
 
     assert kept.out == "0 mails forgotten\n"
-    assert gone.out == "1 mails forgotten\n"
+    assert gone.out == "1 mail forgotten\n"
 
 
 @pytest.mark.parametrize("arguments", [("show", "nothing"), ("show", "--key", "nothing"), ("cancel", "nothing")])
@@ -328,3 +354,115 @@ def test_a_secret_reference_is_queued_when_it_is_permitted(courriel: Run) -> Non
     assert courriel(*arguments).status == 64
     assert courriel(*arguments, "--allow-secret-references").status == 0
     assert courriel("outbox", "stats", "--outbox", "o.db", "--json").json["counts"][0]["mails"] == 1
+
+
+# Keeping the file.
+
+
+def test_an_outbox_is_backed_up_and_restored_and_what_waits_is_in_doubt(
+    courriel: Run, via: Sandbox, tmp_path: Path
+) -> None:
+    mail = queue(courriel)
+    copy, again = str(tmp_path / "copy.db"), str(tmp_path / "again.db")
+
+    backup = courriel("outbox", "backup", copy)
+    twice = courriel("outbox", "backup", copy)
+    restored = courriel("outbox", "restore", copy, "--outbox", again, "--lang", "fr")
+    over = courriel("outbox", "restore", copy)
+    shown = courriel("outbox", "show", mail, "--outbox", again)
+    moved = courriel("outbox", "restore", copy, "--outbox", f"{again}2", "--nothing-sent-since", "--json")
+
+    assert (backup.status, backup.out) == (0, f"{copy}\n")
+    assert twice.status == over.status == 64
+    assert "is there" in twice.err
+    assert "is there" in over.err
+    assert restored.out == f"{again} : 1 message incertain\n"
+    assert "waiting, in doubt" in shown.out
+    assert moved.json["unsure"] == 0
+
+
+def test_what_is_wrong_with_an_outbox_is_told_and_counts_as_a_failure(
+    courriel: Run, via: Sandbox, tmp_path: Path
+) -> None:
+    queue(courriel)
+    well = courriel("outbox", "check")
+    with sqlite3.connect(tmp_path / "outbox.db") as plain:
+        plain.execute("DELETE FROM outbox_body")
+    plain.close()
+
+    ill, json = courriel("outbox", "check", "--lang", "fr"), courriel("outbox", "check", "--json")
+
+    assert (well.status, well.out) == (0, "All is well.\n")
+    assert ill.status == 65
+    assert ill.out.startswith("messages en attente au contenu incomplet : 1 (")
+    assert json.json["findings"][0]["kind"] == "incomplete"
+    assert not json.json["ok"]
+
+
+def test_every_finding_has_its_words_in_both_languages() -> None:
+    kinds = set(re.findall(r'"(\w+)"\s+\(', Finding.__doc__ or ""))
+
+    assert kinds == set(outbox_keeping._FINDINGS)
+
+
+def test_an_outbox_is_compacted(courriel: Run, via: Sandbox) -> None:
+    queue(courriel)
+
+    ran, json = courriel("outbox", "compact"), courriel("outbox", "compact", "--json")
+
+    assert ran.status == 0
+    assert "octets before" in ran.out
+    assert json.json["after"] <= json.json["before"]
+
+
+# What workers have in hand.
+
+
+def take(place: Path, count: int, *, known: bool = True) -> None:
+    """Have a worker take mails that is gone: proved by the lock that it left, or as one of another machine."""
+    from courriel.outbox.liveness import BESIDE, WorkerLock
+    from courriel.outbox.store import WorkerInfo
+
+    with Outbox(place, elsewhere=True) as outbox:
+        store = outbox._store
+        if known:
+            lock = WorkerLock.make(str(place), "there:7/abc")
+            assert lock is not None
+            store.enlist(WorkerInfo("there:7/abc", BESIDE, lock.inode, ""))
+            lock.close()
+        assert len(store.claim(outbox.lanes()[0].name, count, lease=600, holder="there:7/abc").jobs) == count
+
+
+@pytest.mark.parametrize(
+    ("language", "gone", "unseen"),
+    [
+        (
+            "en",
+            "taken by a worker that is gone (there:7), back at ",
+            "taken by a worker that cannot be seen from here (there:7); if it is gone, back at ",
+        ),
+        (
+            "fr",
+            "pris par un processus d'envoi disparu (there:7), de retour à ",
+            "pris par un processus d'envoi invisible d'ici (there:7) ; s'il a disparu, de retour à ",
+        ),
+    ],
+)
+def test_what_a_worker_took_that_is_gone_is_said(
+    courriel: Run, via: Sandbox, tmp_path: Path, language: str, gone: str, unseen: str
+) -> None:
+    mail = queue(courriel)
+    take(tmp_path / "outbox.db", 1)
+
+    for command in (("stats",), ("show", mail)):
+        assert gone in courriel("outbox", *command, "--lang", language).out
+
+    assert courriel("worker", "--once", "--json").objects[-1]["sent"] == 1
+    mail = queue(courriel)
+    take(tmp_path / "outbox.db", 1, known=False)
+
+    for words in (("outbox", "stats"), ("outbox", "show", mail), ("worker", "--once")):
+        assert unseen in courriel(*words, "--lang", language).out
+    (taken,) = courriel("outbox", "stats", "--json").json["in_hand"]
+    assert (taken["worker"], taken["life"], taken["mails"]) == ("there:7", "unseen", 1)
+    assert courriel("outbox", "show", mail, "--json").json["in_hand"] == [taken]

@@ -115,11 +115,11 @@ def test_a_terminal_without_accents_gets_escapes_and_no_error(process: Run) -> N
         (["send", "--sujbect", "x"], "option inconnue : --sujbect (peut-être --subject ?)", "(perhaps --subject?)"),
         (["send", "--to"], "--to : une valeur est attendue", "--to: a value is expected"),
         (["send", "--json=1"], "--json ne prend pas de valeur", "--json takes no value"),
-        (["demo", "--lang", "de"], "--lang : l'un de fr, en est attendu", "--lang: one of fr, en is expected"),
+        (["demo", "--lang", "de"], "--lang : valeurs possibles : fr, en", "--lang: possible values: fr, en"),
         (
             ["send", "--on-refused", "cry"],
-            "l'un de deliver, abandon est attendu",
-            "one of deliver, abandon is expected",
+            "valeurs possibles : deliver, abandon",
+            "possible values: deliver, abandon",
         ),
         (["sandbox", "--port", "many"], "--port : un nombre est attendu", "--port: a number is expected"),
         (["sandbox", "--port", "70000"], "(de 0 à 65535)", "(from 0 to 65535)"),
@@ -251,7 +251,7 @@ def test_what_is_pasted_is_explained(courriel: Run, asked: str, known: str) -> N
     assert by_argument.status == 0
     assert known in by_argument.out
     assert "  Fix  " in by_argument.out
-    assert "  Correctif  " in french.out
+    assert "  À faire    " in french.out
     assert courriel("explain", asked, "--json").json["failure"] == known
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -187,7 +187,7 @@ def test_one_refused_recipient_is_told_apart_from_those_accepted(courriel: Run, 
 
     ran = courriel("send", "--via", sandbox.url, *LETTER, "--to", "gone@example.org")
 
-    assert ran.status == 67
+    assert ran.status == 69
     assert ran.out.startswith("bob@example.org: accepted by")
     assert "gone@example.org: refused by" in ran.err
     assert "(550 5.1.1 no such user)" in ran.err
@@ -247,14 +247,6 @@ def test_an_uncertain_result_is_said_in_words_and_never_ends_with_75(
     assert data.json["failure"] == "UNCERTAIN-RESULT"
 
 
-@pytest.fixture
-def closed_port() -> Iterator[int]:
-    """A port that is taken and on which nobody listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        yield taken.getsockname()[1]
-
-
 def test_a_port_where_nothing_listens_is_explained(courriel: Run, closed_port: int) -> None:
     english = courriel("send", "--via", f"smtp://127.0.0.1:{closed_port}", *LETTER)
     french = courriel("send", "--via", f"smtp://127.0.0.1:{closed_port}", *LETTER, "--lang", "fr")
@@ -263,7 +255,7 @@ def test_a_port_where_nothing_listens_is_explained(courriel: Run, closed_port: i
     assert "✗ Not sent: the connection to" in english.err
     assert "  Fix        " in english.err
     assert "✗ Non envoyé : la connexion à" in french.err
-    assert "  Correctif  " in french.err
+    assert "  À faire    " in french.err
     assert "  À éviter   " in french.err
     assert "CONNECTION-REFUSED" in english.err
 
@@ -440,7 +432,7 @@ def test_every_result_has_the_same_keys(courriel: Run, sandbox: Sandbox, closed_
     }  # fmt: skip
     assert [set(each.json) for each in shapes] == [wanted] * len(shapes)
     assert [each.json["ok"] for each in shapes] == [True, False, False, False, False]
-    assert [each.json["sysexit"] for each in shapes] == [each.status for each in shapes] == [0, 67, 75, 64, 66]
+    assert [each.json["sysexit"] for each in shapes] == [each.status for each in shapes] == [0, 69, 75, 64, 66]
     assert shapes[0].json["reply"] == {"code": 250, "text": "250 2.0.0 Message taken", "lines": ["2.0.0 Message taken"]}
     assert shapes[1].json["fates"][1]["reply"]["code"] == 550
     assert all(each.err == "" for each in shapes)

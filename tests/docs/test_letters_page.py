@@ -35,7 +35,7 @@ def test_the_page_reads_a_file(page: str, tmp_path: Path, capsys: pytest.Capture
     (tmp_path / "mail.eml").write_bytes(bytes(content_of(MESSAGE)))
     (tmp_path / "attachments").mkdir()
 
-    exec(block(page, "Letter.parse"), {})
+    exec(block(page, "mail.eml"), {})
 
     shown = capsys.readouterr().out
     assert f"Été {MESSAGE.date} Ada <ada@example.org>" in shown
@@ -62,3 +62,10 @@ def test_the_chapter_goes_through_a_mailbox(
 
     assert capsys.readouterr().out.splitlines() == [f"{MESSAGE.date} Ada Été 1"] * 2
     assert sorted(each.name for each in (tmp_path / folder).iterdir()) == ["chiffres (2).csv", "chiffres.csv"]
+
+
+@pytest.mark.parametrize("page", ["docs/letters.md", "docs/letters.fr.md"])
+def test_the_page_reads_a_large_file_in_blocks(page: str, capsys: pytest.CaptureFixture[str]) -> None:
+    exec(block(page, "file.open()"), {})
+
+    assert capsys.readouterr().out == "b'a;b\\n'\nb'c;d\\n'\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,17 @@ from wlangage.post_office import Authority, PostOffice
 
 ROOT = Path(__file__).parent.parent.parent
 READMES = ["README.md", "README.fr.md"]
+PAGES = ["CONTRIBUTING.md", "CONTRIBUTING.fr.md", "SECURITY.md", "SECURITY.fr.md"]
+FRENCH_ROWS = {
+    "une session": "one-session",
+    "fenêtre": "window",
+    "composer, texte": "build, text",
+    "publipostage": "merge",
+    "pièce jointe": "attachment",
+    "un par un": "single",
+    "smtplib, contexte partagé": "smtplib, shared context",
+}
+"""What the bench writes down in English, as the French page calls it."""
 
 
 @pytest.fixture
@@ -38,9 +50,9 @@ def _a_folder_with_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("readme", READMES)
-@pytest.mark.parametrize("mark", ["SmtpSession(server", "EmailOuvreSessionSMTP(", "courriel.send(", "Outbox("])
+@pytest.mark.parametrize("mark", ["SmtpSession(server", "courriel.wlangage", "courriel.send(", "Outbox("])
 def test_each_way_to_send_sends(readme: str, mark: str, office: PostOffice) -> None:
-    exec(block(readme, mark), {"secret": "secret"})
+    exec(block(readme, mark), {})
 
     assert office.letter.recipients == ["bob@example.org"]
     assert office.logins[0].endswith(" ada")
@@ -67,7 +79,7 @@ def test_the_number_of_known_failures_is_true(readme: str) -> None:
     assert int(said[1]) == len(failures.all())
 
 
-@pytest.mark.parametrize("page", [*READMES, "CONTRIBUTING.md", "docs/decisions/README.md"])
+@pytest.mark.parametrize("page", [*READMES, *PAGES, "docs/decisions/README.md"])
 def test_every_link_leads_somewhere(page: str) -> None:
     source = ROOT / page
 
@@ -75,6 +87,42 @@ def test_every_link_leads_somewhere(page: str) -> None:
             if not (source.parent / link).exists()]  # fmt: skip
 
     assert not dead
+
+
+@pytest.mark.parametrize("page", READMES)
+def test_urls_with_a_question_mark_stand_in_quotes_in_a_shell(page: str) -> None:
+    shells = re.findall(r"```sh\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
+
+    bare = [word for shell in shells for word in re.findall(r"(?<![\"'\w])\w[\w+]*:\S*\?\S+", shell)]
+
+    assert shells
+    assert bare == []
+
+
+@pytest.mark.parametrize(
+    ("page", "twin"), [("README", "README.fr"), ("CONTRIBUTING", "CONTRIBUTING.fr"), ("SECURITY", "SECURITY.fr")]
+)
+def test_each_page_names_its_twin(page: str, twin: str) -> None:
+    assert f"({twin}.md)" in (ROOT / f"{page}.md").read_text("utf-8")
+    assert f"({page}.md)" in (ROOT / f"{twin}.md").read_text("utf-8")
+
+
+def test_no_sample_of_the_english_page_is_in_french() -> None:
+    blocks = re.findall(r"```\w+\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+
+    assert [block for block in blocks if re.search(r"[éèêàâçîôùû]", block)] == []
+
+
+def test_everything_that_can_be_installed_apart_is_in_all() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    (everything,) = extras.pop("all")
+
+    assert sorted(re.findall(r"[\w]+", everything)[1:]) == sorted(extras)
+
+
+@pytest.mark.parametrize(("readme", "call"), [("README.md", "Error()"), ("README.fr.md", "Erreur()")])
+def test_the_wlangage_sample_tells_of_a_session_that_did_not_open(readme: str, call: str) -> None:
+    assert f"else:\n    {call}" in block(readme, "courriel.wlangage")
 
 
 def block(readme: str, mark: str) -> str:
@@ -87,10 +135,14 @@ def block(readme: str, mark: str) -> str:
 def test_figures_are_those_of_the_bench(page: str) -> None:
     """No figure stands here that `make bench` has not written down."""
     results = (ROOT / "bench" / "RESULTS.md").read_text("utf-8")
-    quoted = re.findall(r"^\| ([a-z][^|]*) \| ([^|]+) \| ([\d.]+) \|$", (ROOT / page).read_text("utf-8"), re.MULTILINE)
+    quoted = re.findall(
+        r"^\| ([a-z][^|]*) \| ([^|]+) \| (\d[\d.,]*) \|$", (ROOT / page).read_text("utf-8"), re.MULTILINE
+    )
 
     assert len(quoted) > 10
-    for row, beside, times in quoted:
+    for *named, figure in quoted:
+        row, beside = (FRENCH_ROWS.get(each, each) for each in named)
+        times = figure.replace(",", ".")
         assert re.search(
             rf"^\| {re.escape(row)} \| [^|]+ \| {re.escape(beside)} \| \*\*{times}\*\* ", results, re.MULTILINE
         )

@@ -228,7 +228,7 @@ def test_a_refusal_never_shows_a_piece_of_the_password(url: str) -> None:
     link: BaseException | None = refused.value
     while link is not None:
         said = str(link) + repr(link)
-        assert "hun" not in said.replace("hundred", "")
+        assert "hun" not in said.replace("hundred", "").replace("chunking", "")
         assert "ter2" not in said
         link = link.__cause__
 

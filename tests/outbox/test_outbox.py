@@ -71,7 +71,7 @@ def test_those_who_await_say_the_same_words(place: str, sandbox: Sandbox) -> Non
         async with AsyncOutbox(place) as outbox:
             outbox.on("sent", heard)
             ticket = await outbox.put(message(1), via=sandbox.url, key="k")
-            assert await outbox.put(message(2), via=sandbox.url, key="k") == ticket
+            assert await outbox.put(message(2), via=sandbox.url, key="k", if_known="keep") == ticket
             held, canceled = await outbox.put_many([message(3), message(4)], via=sandbox.url)
             assert await held.hold()
             assert await canceled.cancel()
@@ -289,7 +289,7 @@ def test_a_hostile_key_is_refused_or_is_a_key_as_any(outbox: Outbox, sandbox: Sa
     except errors.UsageError:
         assert list(outbox.list()) == []
     else:
-        assert outbox.put(message(2), via=sandbox.url, key=text) == outbox.get(key=text) == ticket
+        assert outbox.put(message(1), via=sandbox.url, key=text) == outbox.get(key=text) == ticket
         assert [info.key for info in outbox.list()] == [text]
 
 

@@ -24,6 +24,7 @@ from courriel.dialogue.desk import Desk, Limits, Terms
 from courriel.dialogue.flow import Receive
 from courriel.network.listening import Guest, Listener
 from courriel.sandbox import certificates
+from courriel.session import server_memory
 
 HEAD = b"Date: Mon, 23 Nov 2026 08:00:00 +0000\r\nFrom: ada@example.org\r\nMessage-ID: <1@example.org>\r\n"
 MAIL = HEAD + b"Subject: hello\r\n\r\nBonjour\r\n"
@@ -320,8 +321,20 @@ def test_every_stage_can_be_refused_once(sandbox: Sandbox, stage: str, error: ty
     assert len(sandbox.letters) == 1
 
 
+def test_the_first_message_to_a_server_is_not_in_doubt_before_its_last_octets_leave(sandbox: Sandbox) -> None:
+    """It has begun with a few octets, to find out whether the server takes BDAT."""
+    sandbox.answer("recipient", "hang up")
+
+    with pytest.raises(errors.ConnectionFailed) as lost:
+        courriel.send(message(), via=sandbox.url)
+
+    assert not lost.value.in_doubt
+    assert lost.value.retryable
+
+
 @pytest.mark.parametrize("stage", ["connect", "greeting", "hello", "sender", "recipient", "data", "message"])
 def test_the_line_can_be_cut_at_every_stage(sandbox: Sandbox, stage: str) -> None:
+    server_memory.of(sandbox.server()).bdat_taken = True
     sandbox.answer(stage, "hang up")
 
     with pytest.raises(errors.ConnectionFailed) as lost:

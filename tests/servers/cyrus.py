@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
+import shlex
 import shutil
-import subprocess
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +17,8 @@ from pathlib import Path
 from .accounts import ADA, BOB, DOMAIN, Account
 from .authority import Authority
 from .daemon import Daemon, private_folder, start_somewhere
-from .packages import BESIDE, need
+from .own_root import in_own_root, need_unpacked
 from .ports import LOOPBACK, free_ports
-
-PROGRAMS = ("/usr/lib/cyrus/bin/master", "/usr/sbin/saslpasswd2", str(BESIDE["imapd"]), str(BESIDE["pop3d"]))
 
 MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256")
 """Those offered in clear; over TLS the SCRAM ones are offered with "-PLUS" as well."""
@@ -29,8 +26,8 @@ MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "SCRAM-SHA-1", "SCRAM-
 ADMIN = Account("cyrus", "the admin's own secret")
 """Who may log in by LMTP: nobody else does."""
 
-OWNER = "cyrus"
-"""The user that Debian's package made: Cyrus refuses to run as root."""
+OWNER = 64994
+"""The number of the user `cyrus` in its own root: it refuses to run as root."""
 
 CONFIGURATION = """
 configdirectory: {folder}/conf
@@ -68,10 +65,10 @@ START {{
   recover cmd="/usr/lib/cyrus/bin/ctl_cyrusdb -r -C {configuration}"
 }}
 SERVICES {{
-  imap cmd="{folder}/imapd -U 1 -C {configuration}" listen="{loopback}:{imap_port}"
-  imaps cmd="{folder}/imapd -s -U 1 -C {configuration}" listen="{loopback}:{imaps_port}"
-  pop3 cmd="{folder}/pop3d -U 1 -C {configuration}" listen="{loopback}:{pop_port}"
-  pop3s cmd="{folder}/pop3d -s -U 1 -C {configuration}" listen="{loopback}:{pops_port}"
+  imap cmd="/usr/lib/cyrus/bin/imapd -U 1 -C {configuration}" listen="{loopback}:{imap_port}"
+  imaps cmd="/usr/lib/cyrus/bin/imapd -s -U 1 -C {configuration}" listen="{loopback}:{imaps_port}"
+  pop3 cmd="/usr/lib/cyrus/bin/pop3d -U 1 -C {configuration}" listen="{loopback}:{pop_port}"
+  pop3s cmd="/usr/lib/cyrus/bin/pop3d -s -U 1 -C {configuration}" listen="{loopback}:{pops_port}"
   lmtp cmd="/usr/lib/cyrus/bin/lmtpd -C {configuration}" listen="{loopback}:{lmtp_port}"
 }}
 EVENTS {{
@@ -103,8 +100,8 @@ class Cyrus:
 @contextlib.contextmanager
 def cyrus(authority: Authority) -> Generator[Cyrus]:
     """Run a Cyrus, with a certificate of this authority, for as long as the block lasts."""
-    need(*PROGRAMS, as_root=True)
-    started = start_somewhere(lambda: _start(authority))
+    packages = need_unpacked("cyrus")
+    started = start_somewhere(lambda: _start(authority, packages))
     with started.daemon:
         yield started
 
@@ -112,15 +109,12 @@ def cyrus(authority: Authority) -> Generator[Cyrus]:
 # The steps.
 
 
-def _start(authority: Authority) -> Cyrus:
+def _start(authority: Authority, packages: Path) -> Cyrus:
     folder = private_folder("cyrus")
     names = ("imap_port", "imaps_port", "pop_port", "pops_port", "lmtp_port")
     ports = dict(zip(names, free_ports(len(names)), strict=True))
     for name in ("spool", "conf/db", "conf/lock", "conf/log", "conf/proc", "conf/socket", "conf/user"):
         (folder / name).mkdir(parents=True)
-    for name in ("imapd", "pop3d"):
-        # A checkout may lie where the server's own user may not look.
-        shutil.copy(BESIDE[name], folder)
     shutil.copy(authority.certificate, folder / "server.pem")
     shutil.copy(authority.key, folder / "server.key")
     configuration = folder / "imapd.conf"
@@ -131,21 +125,24 @@ def _start(authority: Authority) -> Cyrus:
     services.write_text(
         SERVICES.format(folder=folder, configuration=configuration, loopback=LOOPBACK, **ports), "utf-8"
     )
-    for account in (*Cyrus.accounts, ADMIN):
-        _write_password(folder / "sasldb2", account)
     _give_away(folder)
     command = ["/usr/lib/cyrus/bin/master", "-D", "-C", str(configuration), "-M", str(services)]
     command += ["-p", str(folder / "master.pid"), "-L", str(folder / "log")]
+    command = in_own_root(folder, packages, {"cyrus": OWNER}, command, setup=_setup(folder))
     daemon = Daemon(command, folder=folder, log=folder / "log", ports=list(ports.values()))
     return Cyrus(authority=authority, daemon=daemon, **ports)
 
 
-def _write_password(database: Path, account: Account) -> None:
-    command = ["/usr/sbin/saslpasswd2", "-c", "-p", "-f", str(database), "-u", DOMAIN, account.user.partition("@")[0]]
-    subprocess.run(command, input=account.password.encode(), check=True, capture_output=True, timeout=30)
+def _setup(folder: Path) -> str:
+    """The script that writes the passwords, by Cyrus's own tools in its own root."""
+    passwords = (
+        f"printf %s {shlex.quote(account.password)} |"
+        f" saslpasswd2 -c -p -f {folder}/sasldb2 -u {DOMAIN} {account.user.partition('@')[0]}\n"
+        for account in (*Cyrus.accounts, ADMIN)
+    )
+    return f"{''.join(passwords)}chown cyrus {folder}/sasldb2\n"
 
 
 def _give_away(folder: Path) -> None:
-    owner = pwd.getpwnam(OWNER)
     for path in (folder, *folder.rglob("*")):
-        os.chown(path, owner.pw_uid, owner.pw_gid)
+        os.chown(path, OWNER, OWNER)

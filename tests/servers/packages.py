@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -16,10 +17,6 @@ POSTGRES = max(
 )
 PGBOUNCER = "/usr/sbin/pgbouncer"
 
-# Unpacked there by tools/debian_packages.py: Debian does not let them in beside Dovecot.
-UNPACKED = Path(__file__).resolve().parents[2] / ".servers" / "debian"
-BESIDE = {name: UNPACKED / f"cyrus-{name}" / "usr" / "lib" / "cyrus" / "bin" / name for name in ("imapd", "pop3d")}
-
 PACKAGES = {
     str(POSTGRES): "postgresql",
     PGBOUNCER: "pgbouncer",
@@ -29,10 +26,6 @@ PACKAGES = {
     "/usr/lib/dovecot/imap": "dovecot-imapd",
     "/usr/lib/dovecot/pop3": "dovecot-pop3d",
     "/usr/lib/dovecot/lmtp": "dovecot-lmtpd",
-    "/usr/lib/cyrus/bin/master": "cyrus-common",
-    "/usr/sbin/saslpasswd2": "sasl2-bin",
-    str(BESIDE["imapd"]): "cyrus-imapd (unpacked: tools/debian_packages.py)",
-    str(BESIDE["pop3d"]): "cyrus-pop3d (unpacked: tools/debian_packages.py)",
     "/usr/bin/swaks": "swaks libnet-ssleay-perl",
 }
 """The programs that we start, and the Debian packages that bring them."""
@@ -46,12 +39,13 @@ def need(*programs: str, as_root: bool = False) -> None:
     packages = sorted({PACKAGES[program] for program in programs if not Path(program).exists()})
     if packages:
         names = " ".join(packages)
-        _leave_out(f"{names} not installed. On Debian and Ubuntu: apt-get install -y --no-install-recommends {names}")
+        leave_out(f"{names} not installed. On Debian and Ubuntu: apt-get install -y --no-install-recommends {names}")
     if as_root and os.geteuid() != 0:
-        _leave_out(f"{shutil.which(programs[0]) or programs[0]} must be started by root: run the tests as root")
+        leave_out(f"{shutil.which(programs[0]) or programs[0]} must be started by root: run the tests as root")
 
 
-def _leave_out(reason: str) -> None:
+def leave_out(reason: str) -> NoReturn:
+    """Skip the test for this reason; where `CI` is "true", fail it."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)

@@ -12,6 +12,7 @@ import trustme
 from courriel import Security, Server, Timeouts, Transcript, Trust
 from courriel.model.credentials import Credentials
 from courriel.model.server import Dialect
+from courriel.session import server_memory
 from session.play import TRANSCRIPTS, Awaiting, Blocking, Cut, Session, Theatre
 from session.pop_play import AwaitingBox, BlockingBox, Box, MeetBox
 
@@ -49,11 +50,18 @@ def theatre(cut: Cut, certificate: ssl.SSLContext) -> Iterator[Theatre]:
 
 @pytest.fixture
 def meet(theatre: Theatre, colour: type[Session], authority: trustme.CA) -> Iterator[Play]:
-    """A session, not opened yet, with a server that plays these scripts (a name of tests/transcripts, or a text)."""
+    """A session, not opened yet, with a server that plays these scripts (a name of tests/transcripts, or a text).
+
+    It has taken a BDAT in this process before, unless `bdat_taken` says otherwise.
+    """
     met: list[Session] = []
 
     def meet(
-        *scripts: str, credentials: Credentials | None = None, transcript: Transcript | None = None, **options: object
+        *scripts: str,
+        credentials: Credentials | None = None,
+        transcript: Transcript | None = None,
+        bdat_taken: bool | None = True,
+        **options: object,
     ) -> Session:
         theatre.stage(*(text(script) for script in scripts))
         server = Server(
@@ -64,6 +72,7 @@ def meet(theatre: Theatre, colour: type[Session], authority: trustme.CA) -> Iter
             trust=Trust.data(authority.cert_pem.bytes()),
             timeouts=Timeouts.silence(10),
         )
+        server_memory.of(server).bdat_taken = bdat_taken
         met.append(colour(replace(server, **options), credentials, transcript))  # type: ignore[arg-type]
         return met[-1]
 

@@ -17,12 +17,13 @@ import select
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from courriel import AsyncSmtpSession, Envelope, Receipt, Server, SmtpSession, Transcript
+from courriel.dialogue.tray import Result
 from courriel.model.content import Content
 from courriel.model.credentials import Credentials
 from courriel.session.outgoing import Sendable
@@ -187,6 +188,9 @@ class Blocking:
     def deliver(self, envelope: Envelope, content: Content, **wishes: OnRefused) -> Receipt:
         return self.session.deliver(envelope, content, **wishes)
 
+    def send_many(self, messages: Iterable[Sendable], **wishes: object) -> list[Result]:
+        return list(self.session.send_many(messages, **wishes))  # type: ignore[arg-type]
+
     def noop(self) -> None:
         self.session.noop()
 
@@ -222,6 +226,12 @@ class Awaiting:
 
     def deliver(self, envelope: Envelope, content: Content, **wishes: OnRefused) -> Receipt:
         return self._runner.run(self.session.deliver(envelope, content, **wishes))
+
+    def send_many(self, messages: Iterable[Sendable], **wishes: object) -> list[Result]:
+        async def sent() -> list[Result]:
+            return [result async for result in self.session.send_many(messages, **wishes)]  # type: ignore[arg-type]
+
+        return self._runner.run(sent())
 
     def noop(self) -> None:
         self._runner.run(self.session.noop())

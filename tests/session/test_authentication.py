@@ -139,7 +139,7 @@ def test_after_a_proof_that_was_judged_one_more_follows_and_no_third(meet: Play,
         session.open()
 
     assert refused.value.tried == refused.value.judged == ("CRAM-MD5", "PLAIN")
-    assert str(refused.value) == "535 5.7.8 still wrong (tried CRAM-MD5, PLAIN)"
+    assert refused.value.detail == "535 5.7.8 still wrong (tried CRAM-MD5, PLAIN)"
     assert refused.value.user == "ada"
     assert not refused.value.final
     assert not refused.value.session_usable

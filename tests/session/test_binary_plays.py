@@ -15,7 +15,7 @@ from courriel.dialogue.stream import Stream
 from courriel.dialogue.tray import Parcel
 from courriel.model.content import Content
 from courriel.model.server import Dialect
-from courriel.session.outgoing import prepare
+from courriel.session.outgoing import Outgoing, prepare
 from courriel.wire.abilities import Abilities
 from courriel.wire.mime import build
 from pairs.runner import Keeping
@@ -218,7 +218,7 @@ def test_those_that_a_new_session_cannot_carry_are_told_so(play: Play, offers: t
         binary=True,
     )
 
-    results = many(session, MESSAGE, ANOTHER)
+    results = many(session, *(Outgoing(BOB, as_it_is(each)) for each in (MESSAGE, ANOTHER)))
 
     assert [type(result) for result in results] == [errors.NotSupported] * 2
     session.noop()

@@ -408,7 +408,7 @@ def test_closing_tells_those_who_wait_together_and_lets_go_out_what_is_on_its_wa
     outcomes = asyncio.run(story())
 
     assert [type(outcome).__name__ for outcome in outcomes] == ["Receipt", "Receipt", *["ConnectionFailed"] * 2]
-    assert str(outcomes[2]) == "the pool was closed before this message was begun"
+    assert outcomes[2].detail == "the pool was closed before this message was begun"
     assert outcomes[2] is not outcomes[3], "an error belongs to one caller"
 
 

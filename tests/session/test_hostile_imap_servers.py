@@ -478,9 +478,10 @@ def test_an_answer_without_a_word_is_an_answer(opened: Call) -> None:
     session = opened(imap_server(NOOP="{tag} OK", SELECT="{tag} NO"))
 
     session.noop()
-    with pytest.raises(errors.CommandRefused, match=r"^NO$"):
+    with pytest.raises(errors.CommandRefused, match=r"^NO \(") as refused:
         session.select("Nowhere")
 
+    assert refused.value.detail == "NO"
     assert session.usable
 
 

@@ -591,7 +591,7 @@ def test_who_waits_when_the_pool_is_closed_is_told(pool_for: Opener, crowd: Crow
         outcome = pool.run(story())
 
     assert isinstance(outcome, errors.ConnectionFailed)
-    assert str(outcome) == "the pool was closed before this message was begun"
+    assert outcome.detail == "the pool was closed before this message was begun"
     assert outcome.retryable
     assert crowd.total == 0
 
@@ -604,7 +604,7 @@ def test_who_waits_for_the_rate_when_the_pool_is_closed_is_told(pool_for: Opener
         _until(lambda: bool(pool.pool._pausing))
         pool.close()
 
-    assert str(pool.meanwhile(close)) == "the pool was closed before this message was begun"
+    assert pool.meanwhile(close).detail == "the pool was closed before this message was begun"
     crowd.wait("connections", 0)
 
 

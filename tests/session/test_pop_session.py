@@ -537,3 +537,131 @@ def test_a_window_that_is_none_is_refused(box: MeetBox, window: int) -> None:
 
     with pytest.raises(errors.UsageError, match="window"):
         ada.many(window=window)
+
+
+# Servers that are not as the RFC has it.
+
+HEADED = "S: +OK\nS: Subject: {0}\nS: \n"
+
+
+def test_a_head_is_had_where_top_gives_the_whole_letter(box: MeetBox) -> None:
+    text = "S: xxxxxxxxx\n" * 20
+    heads = "".join(HEADED.format(word) + text + "S: .\n" for word in ("one", "two"))
+    ada = box(mailbox(2) + "C: TOP 1 0\nC: TOP 2 0\n" + heads + "C: TOP 1 0\n" + HEADED.format("one") + text + "S: .\n")
+
+    assert ada.heads() == [b"Subject: one\r\n\r\n", b"Subject: two\r\n\r\n"]
+    assert ada.head(1) == b"Subject: one\r\n\r\n"
+
+
+def test_top_that_is_refused_gives_way_to_the_whole_letter(box: MeetBox) -> None:
+    whole = "C: RETR {0}\n" + HEADED + "S: text\nS: .\n"
+    script = mailbox(2) + "C: TOP 1 0\nC: TOP 2 0\nS: -ERR what?\nS: -ERR what?\n" + whole.format(1) + whole.format(2)
+
+    ada = box(script)
+
+    assert ada.heads() == [b"Subject: 1\r\n\r\n", b"Subject: 2\r\n\r\n"]
+
+
+def test_top_that_was_refused_is_not_asked_again(box: MeetBox) -> None:
+    script = PIPELINED + "C: STAT\nS: +OK 2 20\nC: TOP 1 0\nS: -ERR what?\nC: LIST\nS: +OK\nS: 1 9\nS: 2 9\nS: .\n"
+    ada = box(script + "C: RETR 1\n" + letter("A: 1") + "C: RETR 2\n" + letter("A: 2"))
+
+    assert [ada.head(1), ada.head(2)] == [b"A: 1\r\n", b"A: 2\r\n"]
+
+
+def test_a_letter_that_is_refused_both_ways_is_refused(box: MeetBox) -> None:
+    ada = box(mailbox(1) + "C: TOP 1 0\nS: -ERR gone\nC: RETR 1\nS: -ERR gone\n")
+    ada.sizes()
+
+    with pytest.raises(errors.LetterRefused):
+        ada.head(1)
+    assert ada.session.usable
+
+
+def test_every_letter_comes_with_its_head_where_heads_cannot_be_had_alone(box: MeetBox) -> None:
+    ada = box(mailbox(1, pipelined=False) + "C: RETR 1\n" + HEADED.format("one") + "S: text\nS: .\n")
+
+    assert ada.heads() == [b"Subject: one\r\n\r\n"]
+
+
+def test_a_server_that_hangs_up_when_it_is_asked_what_it_can_do_is_not_asked_again(meet_box: MeetBox) -> None:
+    rest = "C: USER ada\nS: +OK\nC: PASS secret\nS: +OK\nC: STAT\nS: +OK 0 0\n"
+    ada = meet_box("S: +OK\nC: CAPA\n---\n", "S: +OK\n" + rest + "---\n", "S: +OK\n" + rest, credentials=ADA)
+
+    ada.open()
+    ada.open()
+
+    assert ada.session.usable
+    assert ada.session.capabilities == {}
+
+
+def test_a_server_that_hangs_up_unasked_is_called_no_third_time(meet_box: MeetBox) -> None:
+    ada = meet_box("S: +OK\nC: CAPA\n---\n", "S: +OK\nC: USER ada\n---\n", credentials=ADA)
+
+    with pytest.raises(errors.ConnectionFailed) as lost:
+        ada.open()
+
+    assert lost.value.stage == "authenticate"
+
+
+def test_user_is_tried_where_the_server_lists_no_way_to_log_in(box: MeetBox) -> None:
+    script = "S: +OK\nC: CAPA\nS: +OK\nS: TOP\nS: .\nC: USER ada\nS: +OK\nC: PASS secret\nS: +OK\nC: STAT\nS: +OK 0 0\n"
+
+    ada = box(script, credentials=ADA)
+
+    assert ada.session.mechanism == "USER"
+
+
+def test_user_is_not_tried_on_a_line_that_could_still_be_secured(meet_box: MeetBox) -> None:
+    ada = meet_box("S: +OK\nC: CAPA\nS: +OK\nS: STLS\nS: .\n...\n", credentials=ADA)
+
+    with pytest.raises(errors.NotSupported):
+        ada.open()
+
+
+def test_numbers_are_read_whatever_sets_them_apart(box: MeetBox) -> None:
+    script = (
+        "S: +OK\nC: CAPA\nS: -ERR\nC: STAT\nS! +OK\\t 2   30 \\r\\n\nC: LIST\nS: +OK\n"
+        "S!  1\\t \\t10\\r\\n2  20 \\r\\n.\\r\\n\n"
+        "C: UIDL\nS: +OK\nS!   1  a\\r\\n2\\tb b \\r\\n.\\r\\n\n"
+    )
+
+    ada = box(script)
+
+    assert (len(ada.session), ada.session.size) == (2, 30)
+    assert ada.sizes() == {1: 10, 2: 20}
+    assert ada.uids() == {1: "a", 2: "b b"}
+
+
+@pytest.mark.parametrize(("counted", "listed"), [(1, [1, 2, 3]), (4, [1, 2, 3]), (3, [1, 3]), (2, [2, 5])])
+def test_the_letters_that_are_listed_are_read_and_no_others(box: MeetBox, counted: int, listed: list[int]) -> None:
+    rows = "".join(f"S: {number} 10\n" for number in listed)
+    asked = "".join(f"C: RETR {number}\n" for number in listed)
+    answers = "".join(letter(f"A: {number}") for number in listed)
+    ada = box(PIPELINED + f"C: STAT\nS: +OK {counted} 30\nC: LIST\nS: +OK\n{rows}S: .\n" + asked + answers)
+
+    letters = ada.many()
+
+    assert letters == [(number, b"A: %d\r\n" % number) for number in listed]
+    assert len(ada.session) == len(listed)
+    assert ada.session[-1].number == listed[-1]
+    missing = next(number for number in range(1, 9) if number not in listed)
+    with pytest.raises(errors.UsageError, match="there is no letter"):
+        ada.raw(missing)
+
+
+def test_a_list_that_names_nothing_is_no_list(box: MeetBox) -> None:
+    ada = box(PIPELINED + "C: STAT\nS: +OK 1 10\nC: LIST\nS: +OK\nS: .\nC: RETR 1\n" + letter("A: 1"))
+
+    assert ada.many() == [(1, b"A: 1\r\n")]
+
+
+def test_a_mailbox_that_is_locked_is_no_wrong_password_though_no_code_says_so(meet_box: MeetBox) -> None:
+    script = GREETED + "C: USER ada\nS: +OK\nC: PASS secret\nS: -ERR mailbox already locked by another session\n"
+    ada = meet_box(script, credentials=ADA)
+
+    with pytest.raises(errors.MailboxRefused) as refused:
+        ada.open()
+
+    assert refused.value.retryable
+    assert refused.value.failure.id == "POP-MAILBOX-IN-USE"

@@ -25,7 +25,7 @@ from courriel import (
 )  # fmt: skip
 from courriel.dialogue.tray import Result
 from courriel.model.content import Content
-from courriel.session import many
+from courriel.session import many, server_memory
 from courriel.session.outgoing import Outgoing
 
 PEOPLE = [f"r{number}@example.org" for number in range(50)]
@@ -83,6 +83,34 @@ def test_one_bad_message_does_not_stop_the_others(send: object, sandbox: Sandbox
 
     assert [type(result).__name__ for result in results] == ["Receipt", "RecipientsRefused", "Receipt", "Receipt"]
     assert len(sandbox.letters) == 3
+    assert (results[1].server, results[1].message_id) == (str(sandbox.server()), messages[1].message_id)
+    assert any("Fix: " in note or "À faire : " in note for note in results[1].__notes__)
+
+
+@in_both_colours
+@pytest.mark.parametrize("window", [1, 100])
+def test_a_result_in_doubt_carries_the_message_id_to_look_for(send: object, sandbox: Sandbox, window: int) -> None:
+    sandbox.answer("message", "hang up", times=1)
+    mail = message(0)
+
+    results = send(sandbox.server(), [mail], window=window)  # type: ignore[operator]
+
+    assert results[0].in_doubt
+    assert results[0].message_id == mail.message_id
+    assert f"Message-ID {mail.message_id}" in str(results[0])
+
+
+def test_an_error_in_doubt_carries_the_message_id_to_look_for(sandbox: Sandbox) -> None:
+    sandbox.answer("message", "hang up", times=1)
+    mail = message(0)
+
+    with SmtpSession(sandbox.server()) as session, pytest.raises(errors.ConnectionFailed) as lost:
+        session.send(mail)
+
+    assert lost.value.in_doubt
+    assert lost.value.message_id == mail.message_id
+    assert f"{sandbox.server()}" in str(lost.value)
+    assert f"Message-ID {mail.message_id}" in str(lost.value)
 
 
 @in_both_colours
@@ -232,6 +260,7 @@ class Talker:
 def test_a_server_that_must_be_read_while_we_write_is_read(send: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else both sides wait for the other to read, for ever."""
     with Talker() as talker:
+        server_memory.of(talker.server).bdat_taken = True
         monkeypatch.setattr(socket, "socket", SmallSocket)
         results = send(talker.server, [message(number, "x" * 5000) for number in range(100)])  # type: ignore[operator]
 

@@ -39,6 +39,8 @@ class World:
     resets_itself: bool = True
     cut: int = 10_000
     opens: bool = True
+    bdat: str = ""  # "unknown": it announces CHUNKING, and does not know BDAT; "read away": nor take what follows
+    throws_away: bool = False  # whatever stands behind the end of a message, and answers 503
     taken: list[tuple[int, tuple[str, ...], bytes]] = field(default_factory=list)
     connections: int = 0
 
@@ -49,6 +51,7 @@ class World:
         self.number: int | None = None
         self.recipients: list[str] = []
         self.content: bytes | None = None
+        self.chunks = b""
 
     # The client's wants.
 
@@ -114,16 +117,31 @@ class World:
                 del self.heard[: len(body) + 3]
                 self.content = None
                 self.judge(body.replace(b"\r\n..", b"\r\n."))
+                if self.throws_away:
+                    for _ in range(self.heard.count(b"\r\n")):
+                        self.say("503 pipelined after the end of data")
+                    self.heard.clear()
                 continue
             line, found, rest = self.heard.partition(b"\r\n")
             if not found:
                 return
-            if line.startswith(b"BDAT"):
+            if line.startswith(b"BDAT") and self.bdat != "unknown":
                 size = int(line.split()[1])
                 if len(rest) < size:
                     return
+                if self.bdat == "read away":
+                    del self.heard[: len(line) + 2 + size]
+                    self.say("502 what is BDAT?")
+                    continue
                 del self.heard[: len(line) + 2 + size]
-                self.judge(bytes(rest[:size]))
+                self.chunks += rest[:size]
+                if line.endswith(b"LAST"):
+                    octets, self.chunks = self.chunks, b""
+                    self.judge(octets)
+                elif self.number is None or not self.recipients:
+                    self.say("554 no valid recipients")
+                else:
+                    self.say("250 go on")
                 continue
             del self.heard[: len(line) + 2]
             self.obey(line.decode())
@@ -146,10 +164,12 @@ class World:
                 self.content = b""
                 self.say("354 go")
         elif verb == "RSET":
-            self.number, self.recipients = None, []
+            self.number, self.recipients, self.chunks = None, [], b""
+            self.say("250 ok")
+        elif verb in ("NOOP", "QUIT"):
             self.say("250 ok")
         else:
-            self.say("250 ok")
+            self.say("500 what?")
 
     def mail(self, number: int) -> None:
         if self.number is not None:
@@ -258,15 +278,20 @@ worlds = some.builds(
     pipelining=some.booleans(),
     resets_itself=some.booleans(),
     cut=some.sampled_from([1, 2, 7, 40, 10_000]),
+    throws_away=some.booleans(),
+    bdat=some.sampled_from(["", "", "unknown", "read away"]),
 )
 
 
 @settings(max_examples=400)
-@given(worlds, some.integers(1, 6), some.booleans())
-def test_each_message_has_one_fate_whatever_the_server_does(world: World, window: int, all_or_nothing: bool) -> None:
+@given(worlds, some.integers(1, 6), some.booleans(), some.sampled_from([None, True]))
+def test_each_message_has_one_fate_whatever_the_server_does(
+    world: World, window: int, all_or_nothing: bool, bdat_taken: bool | None
+) -> None:
     originals = [Plan(plan.mail, plan.rcpts, plan.verdict, plan.event, plan.size) for plan in world.plans]
 
     dialogue = SmtpDialogue(SERVER)
+    dialogue.facts.bdat_taken = bdat_taken
     results, end = send(world, dialogue, window=window, all_or_nothing=all_or_nothing)
     world.plans.append(Plan())
     one_more = Envelope.of(f"m{len(originals)}@x.org", f"r{len(originals)}.0@x.org")
@@ -368,7 +393,9 @@ def test_chunking_sends_whole_messages_in_one_piece() -> None:
         return satisfy(want)
 
     world.satisfy = listen  # type: ignore[method-assign]
-    send(world, SmtpDialogue(SERVER))
+    dialogue = SmtpDialogue(SERVER)
+    dialogue.facts.bdat_taken = True
+    send(world, dialogue)
 
     assert len(said) == 2
     assert said[1].count(b"BDAT 17 LAST\r\n") == 3

@@ -13,7 +13,7 @@ import pytest
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "debian_packages.py"
 ALL = (
     "postfix dovecot-imapd dovecot-pop3d dovecot-lmtpd mpop swaks libnet-ssleay-perl gcc libc6-dev postgresql pgbouncer"
-    " cyrus-common sasl2-bin libsasl2-modules"
+    " redis-server"
 )
 
 
@@ -24,9 +24,6 @@ class Machine:
         self.folder = folder
         self.log = folder / "log"
         self.log.touch()
-        self.beside = folder / "beside"
-        for package in ("cyrus-imapd", "cyrus-pop3d"):
-            (self.beside / package).mkdir(parents=True)
         self.policy = folder / "policy-rc.d"
         self.installed = folder / "installed"
         self.installed.touch()
@@ -49,7 +46,6 @@ class Machine:
             "import debian_packages\n"
             f"os.geteuid = lambda: {0 if root else 1000}\n"
             f"debian_packages.POLICY = pathlib.Path({str(self.policy)!r})\n"
-            f"debian_packages.BESIDE_FOLDER = pathlib.Path({str(self.beside)!r})\n"
             f"sys.exit(debian_packages.main({list(arguments)!r}))\n"
         )
         environment = {**os.environ, "PATH": f"{self.folder}:/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"}
@@ -88,7 +84,7 @@ def test_what_is_missing_is_installed_without_removing_anything(machine: Machine
     [call] = machine.calls_of("apt-get")[:1]
     assert call.endswith("install --yes --no-install-recommends --no-remove "
                          "dovecot-imapd dovecot-pop3d dovecot-lmtpd mpop libnet-ssleay-perl gcc libc6-dev "
-                         "postgresql pgbouncer cyrus-common sasl2-bin libsasl2-modules")  # fmt: skip
+                         "postgresql pgbouncer redis-server")  # fmt: skip
 
 
 def test_the_lists_are_fetched_only_when_apt_does_not_know_a_package(machine: Machine) -> None:
@@ -171,32 +167,3 @@ def test_listing_changes_nothing(machine: Machine) -> None:
 
     assert result.stdout.split() == ALL.split()
     assert machine.calls_of("apt-get") == []
-
-
-def test_what_debian_does_not_let_in_is_unpacked_beside(machine: Machine) -> None:
-    """Two IMAP servers conflict: the second is not installed, and the first is not removed."""
-    machine.installed.write_text(ALL.replace(" ", "\n") + "\n")
-    (machine.beside / "cyrus-imapd").rmdir()
-    machine.has("apt-get", "touch cyrus-imapd_1_amd64.deb")
-    machine.has("dpkg-deb", 'mkdir -p "$3/usr"')
-
-    listed = machine.run("--list")
-    result = machine.run()
-    again = machine.run()
-
-    assert listed.stdout.split() == ["cyrus-imapd"]
-    assert result.returncode == again.returncode == 0
-    assert (machine.beside / "cyrus-imapd" / "usr").is_dir()
-    [call] = machine.calls_of("apt-get")
-    assert call.endswith("download cyrus-imapd")
-
-
-def test_what_cannot_be_downloaded_is_named(machine: Machine) -> None:
-    machine.installed.write_text(ALL.replace(" ", "\n") + "\n")
-    (machine.beside / "cyrus-pop3d").rmdir()
-    machine.has("apt-get", "exit 100")
-
-    result = machine.run()
-
-    assert result.returncode == 0
-    assert "cyrus-pop3d could not be installed: skipping the tests against Cyrus's POP3" in result.stderr

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+import os
 import pickle
 import socket
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
+import courriel
 from courriel import errors, failures
 from courriel.errors import (
     AuthenticationRefused,
@@ -174,3 +182,114 @@ def test_a_refusal_says_whom_it_is_about() -> None:
 
 def test_what_we_were_about_to_break_names_its_rule() -> None:
     assert not LocalProtocolError("control characters are not allowed in a command").retryable
+
+
+LOST = {"stage": "message", "server": "mx.example.org:25", "hint_id": "SESSION-LOST"}
+
+
+@pytest.fixture
+def in_english() -> Iterator[None]:
+    failures.speak("en")
+    yield
+    failures.speak(None)
+
+
+@pytest.mark.usefixtures("in_english")
+def test_a_traceback_shows_the_server_the_cause_and_the_remedy() -> None:
+    error = TlsFailed("mixed up", stage="secure", server="smtp.example.org:587", hint_id="TLS-PORT-MIXUP")
+
+    shown = "".join(traceback.format_exception(error))
+
+    assert "TlsFailed: mixed up (smtp.example.org:587)\n" in shown
+    assert f"\nCause: {error.cause}\n" in shown
+    assert f"\nFix: {error.hint}\n" in shown
+    assert f"\nAvoid: {error.advice_against}\n" in shown
+
+
+def test_notes_are_in_the_language_of_hints() -> None:
+    failures.speak("fr")
+    notes = ConnectionFailed("cut", **LOST).__notes__  # type: ignore[arg-type]
+    failures.speak(None)
+
+    assert notes[0].startswith("Cause : ")
+    assert notes[1].startswith("À faire : ")
+
+
+def test_an_uncaught_error_shows_its_notes_without_the_traceback_module() -> None:
+    """The interpreter prints the last traceback by itself, in C before Python 3.13."""
+    program = "import courriel; raise courriel.TimedOut('silent', stage='greeting', server='mx.example.org:25')"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"}, check=False
+    )
+
+    assert "TimedOut: silent (mx.example.org:25)\n" in done.stderr
+    assert "\nFix: " in done.stderr
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("again", [lambda error: pickle.loads(pickle.dumps(error)), copy.copy, errors.copy])
+def test_notes_are_there_once_after_every_journey(kind: type[CourrielError], again: Callable[..., Any]) -> None:
+    error = make(kind, stage="message", server="mx.example.org:25")
+    own = list(error.__notes__)
+    error.add_note("mail 42")
+
+    twin = again(again(error))
+    twin.add_note("tried again")
+
+    assert list(twin.__notes__) == [*own, "mail 42", "tried again"]
+    assert list(error.__notes__) == [*own, "mail 42"]
+
+
+def test_a_note_that_is_added_first_stands_below_our_own() -> None:
+    error = ConnectionFailed("cut", **LOST)  # type: ignore[arg-type]
+    own = list(ConnectionFailed("cut", **LOST).__notes__)  # type: ignore[arg-type]
+
+    error.add_note("mail 42")
+
+    assert own
+    assert list(error.__notes__) == [*own, "mail 42"]
+
+
+def test_making_and_raising_an_error_reads_no_table() -> None:
+    program = (
+        "import sys, courriel\n"
+        "try:\n raise courriel.TimedOut('silent', server='mx.example.org:25')\n"
+        "except courriel.CourrielError as caught: error = caught\n"
+        "str(error)\nassert 'courriel.failures' not in sys.modules\n"
+        "assert error.__notes__ and 'courriel.failures.table' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ConnectionFailed("cut", server="mx.example.org:25"), "cut (mx.example.org:25)"),
+        (ConnectionFailed("mx.example.org:25: cut", server="mx.example.org:25"), "mx.example.org:25: cut"),
+        (NameNotFound("mx.example.org: unknown", server="mx.example.org:25"), "mx.example.org: unknown"),
+        (ConnectionFailed("cut"), "cut"),
+        (
+            errors.RecipientsRefused(
+                Reply(550, ("5.1.1 no",)), server="example.org:25", about="recipient a@example.org"
+            ),
+            "550 5.1.1 no (recipient a@example.org, example.org:25)",
+        ),
+        (errors.SenderRefused(Reply(550, ("no (really)",)), server="[::1]:25"), "550 no (really) ([::1]:25)"),
+    ],
+)
+def test_the_text_names_the_server_once(error: CourrielError, text: str) -> None:
+    assert str(error) == text
+
+
+def test_what_may_have_left_says_its_message_id() -> None:
+    error = ConnectionFailed("cut", stage="message", server="mx.example.org:25", in_doubt=True)
+    error.message_id = "<42@example.org>"
+
+    assert str(error) == "cut (mx.example.org:25, Message-ID <42@example.org>)"
+    assert pickle.loads(pickle.dumps(error)).message_id == "<42@example.org>"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_error_is_exported_beside_the_names_that_people_import(kind: type[CourrielError]) -> None:
+    assert getattr(courriel, kind.__name__) is kind
+    assert kind.__name__ in courriel.__all__

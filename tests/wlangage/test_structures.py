@@ -51,6 +51,47 @@ def test_a_name_that_is_none_is_refused_at_once_with_the_nearest(wrong: str, mea
 
 
 @pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("Sujett", "vouliez-vous dire Sujet ?"),
+        ("Recipent", "vouliez-vous dire Destinataire ?"),
+        ("RépondreA", "n'a pas de propriété RépondreA"),
+    ],
+)
+def test_in_french_the_name_proposed_is_a_french_one(wrong: str, said: str) -> None:
+    wl.LangueErreur("fr")
+    try:
+        with pytest.raises(wl.ErreurWLangage) as refused:
+            setattr(Email, wrong, "x")
+    finally:
+        wl.LangueErreur("en")
+
+    assert str(refused.value).endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "got"),
+    [
+        ("Sujet", 3, "3"),
+        ("Sujet", None, "rien"),
+        ("Sujet", ["x"], "une liste"),
+        ("NbDestinataire", -1, "-1"),
+        ("NbDestinataire", "secret", "une chaîne"),
+        ("NbDestinataire", True, "Vrai"),
+    ],
+)
+def test_in_french_what_was_given_has_a_french_name(name: str, value: object, got: str) -> None:
+    wl.LangueErreur("fr")
+    try:
+        with pytest.raises(wl.ErreurWLangage) as refused:
+            setattr(Email, name, value)
+    finally:
+        wl.LangueErreur("en")
+
+    assert str(refused.value).endswith(f" ; reçu : {got}")
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [("Sujet", 3), ("Destinataire", [3]), ("NbDestinataire", -1), ("AccuséRéception", "oui"), ("Attache", [b"x"])],
 )

@@ -1,4 +1,4 @@
-"""What all our commands have in common: help that begins with an example, in two languages, and five options."""
+"""The base of every command: help that begins with an example, in two languages, and five options."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import click
 from courriel.cli.speaking import Words, say
 
 F = TypeVar("F", bound=Callable[..., object])
+_HELP = {"help_option_names": ["-h", "--help"]}
 
 
 @dataclass(slots=True)
@@ -21,6 +22,8 @@ class Manner:
     json: bool = False
     color: str = "auto"
     ask: bool = True
+    doing: str = ""
+    """Kind of command, for the first sentence of a failure: "send", "queue", "read", or "" for any other."""
 
 
 class Option(click.Option):
@@ -32,10 +35,11 @@ class Option(click.Option):
         self.value = value
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        self.help = str(self.words)
         if self.value is not None:
             self.metavar = str(self.value)
-        return super().get_help_record(ctx)
+        record = super().get_help_record(ctx)
+        # click would add the default and the limits of a number in English.
+        return record and (record[0], str(self.words))
 
 
 def option(*names: str, fr: str, en: str, value: Words | str | None = None, **rest: object) -> Callable[[F], F]:
@@ -90,7 +94,7 @@ class Command(_Spoken):
         usage: Words | str = "",
         **rest: object,
     ) -> None:
-        super().__init__(name, **rest)  # type: ignore[arg-type]  # click's own words
+        super().__init__(name, context_settings=_HELP, **rest)  # type: ignore[arg-type]  # click's own words
         self.words = words
         self.examples = tuple(examples)
         self.usage = usage
@@ -113,7 +117,7 @@ class Group(_Spoken, click.Group):
         load: Callable[[str], click.Command],
         **rest: object,
     ) -> None:
-        super().__init__(name, invoke_without_command=True, **rest)  # type: ignore[arg-type]  # click's own words
+        super().__init__(name, invoke_without_command=True, context_settings=_HELP, **rest)  # type: ignore[arg-type]
         self.words = words
         self.examples = tuple(examples)
         self.table = table

@@ -9,6 +9,7 @@ import click
 
 from courriel.cli.command import Command, Group, Manner
 from courriel.cli.speaking import Words, say, visible
+from courriel.failures import spoken
 
 if TYPE_CHECKING:
     from courriel.delivery.profiles import Setting
@@ -38,10 +39,21 @@ def show(manner: Manner) -> int:
     status = CONFIGURATION if any(_is_wrong(each) for each in settings) else 0
     rows = [{"name": each.name, "value": each.value, "source": each.source} for each in settings]
     if not report.values({"ok": status == 0, "settings": rows, "sysexit": status}):
-        wide = max((len(each.name) for each in settings), default=0)
+        wide = max((len(_name(each.name)) for each in settings), default=0)
         for each in settings:
-            report.line(f"{each.name.ljust(wide)}  {visible(each.value)}\n{'':{wide}}    ← {visible(each.source)}")
+            value = visible(_in_words(each.value))
+            report.line(f"{_name(each.name).ljust(wide)}  {value}\n{'':{wide}}    ← {visible(_in_words(each.source))}")
     return status
+
+
+def _in_words(text: str) -> str:
+    """A value or a source in the language spoken; an error stands in brackets."""
+    in_brackets = text.startswith("(") and text.endswith(")")
+    return f"({spoken(text[1:-1])})" if in_brackets else spoken(text)
+
+
+def _name(name: str) -> str:
+    return spoken(name) if name == "file" else say("attention", "warning") if name == "warning" else name
 
 
 @click.command(

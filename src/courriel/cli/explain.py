@@ -17,7 +17,7 @@ DATA = 65
 @click.command(
     cls=Command,
     words=Words(
-        "Explique la réponse d'un serveur, une erreur de Python ou le nom d'une panne : cause, correctif, "
+        "Explique la réponse d'un serveur, une erreur de Python ou le nom d'une panne : cause, remède, "
         "ce qu'il vaut mieux éviter. Sans argument, lit l'entrée standard. Rien n'est contacté.",
         "Explains a server's reply, an error of Python or the name of a failure: cause, fix, what better not to do. "
         "Without an argument it reads standard input. Nothing is contacted.",
@@ -32,10 +32,19 @@ def command(manner: Manner, words: tuple[str, ...]) -> int:
     from courriel.cli.reporting import Report
 
     text = " ".join(words)
-    if not text and not sys.stdin.isatty():
-        text = sys.stdin.read(LONGEST_TEXT)
+    if not text and sys.stdin is not None:
+        if sys.stdin.isatty() and manner.ask:
+            print(say("Collez la réponse ou l'erreur, puis Ctrl-D :", "Paste the reply or the error, then Ctrl-D:"),
+                  file=sys.stderr)  # fmt: skip
+        if manner.ask or not sys.stdin.isatty():
+            text = sys.stdin.read(LONGEST_TEXT)
     if not text.strip():
-        raise click.UsageError(say("rien à expliquer", "there is nothing to explain"))
+        raise click.UsageError(
+            say(
+                'rien à expliquer : courriel explain "550 5.1.1 no such user", ou l\'entrée standard',
+                'there is nothing to explain: courriel explain "550 5.1.1 no such user", or standard input',
+            )
+        )
     report = Report(manner)
     known = failures.by_id(text.strip().upper()) or failures.find(failures.read(text))
     if known is None:

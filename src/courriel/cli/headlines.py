@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from courriel import errors
+from courriel import errors, failures
 from courriel.failures import Text
 
-_NOT_SENT = Text("Non envoyé", "Not sent")
-_NOT_READ = Text("Non lu", "Not read")
+_FAILED = {
+    "send": Text("Non envoyé", "Not sent"),
+    "queue": Text("Non mis dans la boîte d'envoi", "Not put into the outbox"),
+    "read": Text("Non lu", "Not read"),
+}
 _READING = ("imap", "pop3")
 
 # The most exact class first.
 _BY_CLASS: tuple[tuple[type[errors.CourrielError], Text], ...] = (
-    (errors.InvalidAddress, Text("une adresse n'en est pas une", "an address is none")),
+    (errors.InvalidAddress, Text("une adresse n'est pas valable", "an address is not valid")),
     (errors.InvalidMessage, Text("le message ne peut pas partir ainsi", "the message cannot be sent as it is")),
-    (errors.InvalidUrl, Text("l'URL du serveur ne se lit pas", "the URL of the server cannot be read")),
-    (errors.InvalidServer, Text("ce serveur ne peut pas être celui voulu", "this server cannot be meant")),
+    (errors.InvalidUrl, Text("l'URL du serveur n'est pas valable", "the URL of the server is not valid")),
+    (errors.InvalidServer, Text("un réglage du serveur n'est pas valable", "a setting of the server is not valid")),
     (errors.MissingExtra, Text("une partie facultative n'est pas installée", "an optional part is not installed")),
-    (errors.UsageError, Text("la demande ne peut pas être exécutée", "this cannot be carried out")),
+    (errors.UsageError, Text("la demande n'est pas possible ainsi", "this cannot be done as asked")),
     (errors.NameNotFound, Text("le nom du serveur {server} est inconnu", "the name of the server {server} is unknown")),
     (errors.TimedOut, Text("{server} n'a pas répondu à temps", "{server} did not answer in time")),
-    (errors.TlsFailed, Text("aucune connexion sûre vers {server}", "no secure line to {server}")),
+    (errors.TlsFailed, Text("aucune connexion sûre avec {server}", "no secure connection to {server}")),
     (errors.ConnectionFailed, Text("la connexion à {server} a échoué", "the connection to {server} failed")),
     (errors.ProtocolError, Text("{server} ne respecte pas le protocole", "{server} breaks the rules of the protocol")),
     (errors.AuthenticationRefused, Text("{server} a refusé l'authentification", "{server} refused the login")),
@@ -32,12 +35,19 @@ _BY_CLASS: tuple[tuple[type[errors.CourrielError], Text], ...] = (
 )
 # Not about sending at all: a whole sentence of their own.
 _ALONE: tuple[tuple[type[errors.CourrielError], Text], ...] = (
-    (errors.TicketNotFound, Text("Ce mail n'est pas dans la boîte d'envoi", "There is no such mail in the outbox")),
-    (errors.OutboxFull, Text("Il n'y a plus de place pour ce mail", "There is no room for this mail")),
+    (errors.TicketNotFound, Text("Ce message n'est pas dans la boîte d'envoi", "There is no such mail in the outbox")),
+    (
+        errors.KeyReused,
+        Text(
+            "Un autre message est déjà dans la boîte d'envoi sous cette clé",
+            "Another mail is in the outbox already under this key",
+        ),
+    ),
+    (errors.OutboxFull, Text("Il n'y a plus de place pour ce message", "There is no room for this mail")),
     (
         errors.OutboxUncertain,
         Text(
-            "Nul ne sait si ce mail a été gardé ; la même commande avec la même --key le dira",
+            "Nul ne sait si ce message a été gardé ; la même commande avec la même --key le dira",
             "Nobody knows whether this mail was kept; the same command with the same --key will tell",
         ),
     ),
@@ -51,25 +61,32 @@ _UNCERTAIN = Text(
 # Where the failure table speaks of Python, the command has an option.
 _REMEDIES = {
     "NO-SENDER": Text("--from ada@example.org, ou ?from= dans l'URL", "--from ada@example.org, or ?from= in the URL"),
+    "KEY-REUSED": Text(
+        "une --key par message, la même seulement pour refaire le même envoi",
+        "one --key for each mail, the same one only to repeat the same command",
+    ),
     "NO-RECIPIENT": Text("--to bob@example.org (plusieurs fois au besoin)", "--to bob@example.org (repeat it at will)"),
 }
 
 
-def headline(error: errors.CourrielError, spoken: str) -> str:
-    """One sentence, with its full stop."""
+def headline(error: errors.CourrielError, spoken: str, doing: str = "") -> str:
+    """One sentence, with its full stop; `doing` says what did not come about ("send", "queue", "read", or nothing)."""
     french = spoken == "fr"
     if error.in_doubt:
         return f"{_UNCERTAIN.fr if french else _UNCERTAIN.en}."
     alone = next((words for kind, words in _ALONE if isinstance(error, kind)), None)
     if alone is not None:
         return f"{alone.fr if french else alone.en}."
+    failed = _FAILED.get("read" if error.protocol in _READING else doing)
     words = next((words for kind, words in _BY_CLASS if isinstance(error, kind)), None)
-    failed = _NOT_READ if error.protocol in _READING else _NOT_SENT
-    begin = f"{failed.fr} : " if french else f"{failed.en}: "
-    if words is None:
-        return f"{begin}{error}."
     server = error.server or ("le serveur" if french else "the server")
-    return f"{begin}{(words.fr if french else words.en).replace('{server}', server)}."
+    if words is None:
+        said = failures.spoken(error.detail)
+    else:
+        said = (words.fr if french else words.en).replace("{server}", server)
+    if failed is None:
+        return f"{said[:1].upper()}{said[1:]}."
+    return f"{failed.fr} : {said}." if french else f"{failed.en}: {said}."
 
 
 def remedy(error: errors.CourrielError) -> str:

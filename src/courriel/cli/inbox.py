@@ -22,7 +22,7 @@ EXAMPLES = (
         "courriel inbox pops://ada@pop.example.org save 1 2 3 --to courrier",
         "courriel inbox pops://ada@pop.example.org save 1 2 3 --to letters",
     ),
-    "courriel inbox gmail+imap:ada@gmail.com?auth=xoauth2 watch --json",
+    'courriel inbox "gmail+imap:ada@gmail.com?auth=xoauth2" watch --json',
 )
 ACTIONS = ("list", "show", "save", "watch")
 _NUMBERED = ("show", "save")
@@ -44,11 +44,12 @@ USAGE = Words("URL list|show|save|watch [NUMÉRO] …", "URL list|show|save|watc
 @option("--since", type=click.DateTime(["%Y-%m-%d"]), value=Words("AAAA-MM-JJ", "YYYY-MM-DD"),
         fr="Seulement ceux arrivés ce jour-là ou après.", en="Only those that came on this day or later.")  # fmt: skip
 @option("--last", type=click.IntRange(min=1), default=50, value=Words("NOMBRE", "COUNT"),
-        fr="Combien en énumérer au plus (50).", en="How many to list at most (50).")  # fmt: skip
+        fr="Nombre maximal de messages énumérés (50).", en="Largest number of letters to list (50).")  # fmt: skip
 @option("--to", "folder_of_files", value=Words("DOSSIER", "FOLDER"), fr="Où save écrit ; sinon ici.",
         en="Where save writes; else here.")  # fmt: skip
 @option("--timeout", type=click.FloatRange(min=0, min_open=True), value=Words("SECONDES", "SECONDS"),
-        fr="Combien de silence supporter.", en="How much silence to bear.")  # fmt: skip
+        fr="Délai maximal sans réponse, en secondes.",
+        en="Seconds to wait for a silent server.")  # fmt: skip
 @option("--transcript", is_flag=True, fr="Montre la conversation, sans les secrets ni les messages.",
         en="Shows the conversation, without secrets and letters.")  # fmt: skip
 @click.pass_obj
@@ -69,6 +70,8 @@ def command(
 ) -> int:
     """Open the mailbox, look, close it."""
     from courriel.cli.reading import Reading, Wanted
+
+    manner.doing = "read"
 
     if bool(numbers) is not (action in _NUMBERED):
         raise click.UsageError(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from courriel import errors
 from courriel.cli.asking import with_password
 from courriel.cli.reporting import Report
-from courriel.cli.speaking import label, say
+from courriel.cli.speaking import say
 from courriel.cli.wishes import Wishes, read_message, typed_addresses
 from courriel.values import replace
 
@@ -35,8 +35,7 @@ class Mailing:
         """Send the files, or the message that the wishes make, and return the exit status."""
         try:
             route = self._route()
-            for sentence in route.warnings:
-                self._report.aside(f"{label('attention', 'warning')}{sentence}")
+            route.say_warnings()
             messages = self._read(files) if files else [("", wishes.message(route.sender))]
             for name, message in messages:
                 self._send_one(route, name, message, wishes, finished=bool(files))

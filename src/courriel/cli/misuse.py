@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
-from courriel.cli.speaking import say, visible
+from courriel.cli.speaking import Words, say, visible
 
 
 def sentence(error: click.UsageError) -> str:
@@ -19,7 +21,7 @@ def sentence(error: click.UsageError) -> str:
             )
         case click.MissingParameter():
             name = _name(error)
-            return say(f"il manque {name}", f"{name} is missing")
+            return say(f"argument manquant : {name}", f"missing argument: {name}")
         case click.BadOptionUsage():
             name = visible(error.option_name)
             if "does not take" in error.message:
@@ -28,25 +30,45 @@ def sentence(error: click.UsageError) -> str:
         case click.BadParameter():
             return f"{_name(error)}{say(' : ', ': ')}{_expected(error)}"
         case _:
+            if found := _EXTRA.match(error.message):
+                more = visible(found[1])
+                return say(f"en trop : {more}", f"too many arguments: {more}")
             return visible(error.message)
 
 
 # The steps.
 
+_EXTRA = re.compile(r"Got unexpected extra arguments? \((.*)\)", re.DOTALL)
+_ARGUMENTS = {
+    "action": Words("ACTION", "ACTION"),
+    "file": Words("FICHIER", "FILE"),
+    "lanes": Words("VOIE", "WAY"),
+    "mail": Words("MESSAGE", "MAIL"),
+    "mails": Words("MESSAGE", "MAIL"),
+    "numbers": Words("NUMÉRO", "NUMBER"),
+    "words": Words("TEXTE", "TEXT"),
+}
+"""Arguments as the help texts call them."""
+
 
 def _name(error: click.BadParameter) -> str:
     if error.param is None:
         return str(error.param_hint or "")
-    return max(error.param.opts, key=len) if isinstance(error.param, click.Option) else error.param.human_readable_name
+    if isinstance(error.param, click.Option):
+        return max(error.param.opts, key=len)
+    name = error.param.human_readable_name
+    return str(_ARGUMENTS.get(name.lower(), name))
 
 
 def _expected(error: click.BadParameter) -> str:
     kind = error.param.type if error.param is not None else None
     if isinstance(kind, click.Choice):
         choices = ", ".join(map(str, kind.choices))
-        return say(f"l'un de {choices} est attendu", f"one of {choices} is expected")
+        return say(f"valeurs possibles : {choices}", f"possible values: {choices}")
     if isinstance(kind, click.types.IntParamType | click.types.FloatParamType):
         return say("un nombre est attendu", "a number is expected") + _limits(kind)
+    if isinstance(kind, click.DateTime):
+        return say("une date est attendue, comme 2026-11-30", "a date is expected, as 2026-11-30")
     return visible(error.message)
 
 
@@ -54,6 +76,8 @@ def _limits(kind: object) -> str:
     low, high = getattr(kind, "min", None), getattr(kind, "max", None)
     if low is None:
         return ""
+    if high is None and getattr(kind, "min_open", False):
+        return say(f" (supérieur à {low})", f" (more than {low})")
     if high is None:
         return say(f" (à partir de {low})", f" ({low} or more)")
     return say(f" (de {low} à {high})", f" (from {low} to {high})")

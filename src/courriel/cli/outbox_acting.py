@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from courriel.cli.command import Command, Manner, option
-from courriel.cli.outbox_words import age, existing_outbox, outbox_option, state_of
+from courriel.cli.outbox_words import age, counted, existing_outbox, outbox_option, state_of
 from courriel.cli.speaking import Words, say, visible
 
 if TYPE_CHECKING:
     from courriel import Outbox, Ticket
 
 UNAVAILABLE = 69
-_MAILS = Words("MAIL …", "MAIL …")
+_MAILS = Words("MESSAGE …", "MAIL …")
 
 
 def _for_each(
@@ -35,7 +35,7 @@ def _for_each(
         from courriel.cli.reporting import Report
 
         if bool(mails) is everything:
-            raise click.UsageError(say("des mails, ou --all", "mails, or --all"))
+            raise click.UsageError(say("lesquels ? des identifiants, ou --all", "which ones? ids, or --all"))
         report = Report(manner)
         with existing_outbox(place) as outbox:
             for ticket in _meant(outbox, mails, all_in if everything else "", via):
@@ -46,8 +46,8 @@ def _for_each(
                 if could:
                     report.line(f"{info.id}{say(' : ', ': ')}{done}")
                 else:
-                    sentence = say(f"{info.id} : impossible, il est {state_of(info)}",
-                                   f"{info.id}: impossible, it is {state_of(info)}")  # fmt: skip
+                    sentence = say(f"{info.id} : impossible, son état est « {state_of(info)} »",
+                                   f'{info.id}: impossible, its state is "{state_of(info)}"')  # fmt: skip
                     report.failing(UNAVAILABLE, "NotPossible", sentence)
         return report.status
 
@@ -68,13 +68,13 @@ retry_ = _for_each(
     "retry",
     Words("Essaie maintenant ce qui attend son prochain essai.", "Tries now what waits for its next try."),
     lambda ticket: ticket.retry_now(),
-    Words("essayé dès qu'un travailleur est là", "tried as soon as a worker is there"),
+    Words("sera essayé dès qu'un processus d'envoi tourne", "will be tried as soon as a worker runs"),
     "READY",
     Words("Tous ceux qui attendent.", "All that wait."),
 )
 hold_ = _for_each(
     "hold",
-    Words("Retient des mails jusqu'à release.", "Keeps mails back until release."),
+    Words("Retient des messages jusqu'à release.", "Keeps mails back until release."),
     lambda ticket: ticket.hold(),
     Words("retenu", "held"),
     "READY",
@@ -83,7 +83,7 @@ hold_ = _for_each(
 release_ = _for_each(
     "release",
     Words(
-        "Relâche des mails retenus : ils partent. Un mail incertain peut alors arriver deux fois.",
+        "Relâche des messages retenus : ils partent. Un message incertain peut alors arriver deux fois.",
         "Lets go of mails that are held: they are sent. One that is in doubt may then arrive twice.",
     ),
     lambda ticket: ticket.release(),
@@ -94,8 +94,8 @@ release_ = _for_each(
 cancel_ = _for_each(
     "cancel",
     Words(
-        "Annule des mails ; impossible dès que le point final a pu partir.",
-        "Takes mails back; impossible once the final dot may have left.",
+        "Annule des messages ; impossible dès que la fin du message a pu partir.",
+        "Takes mails back; impossible once the end of the message may have left.",
     ),
     lambda ticket: ticket.cancel(),
     Words("annulé", "canceled"),
@@ -138,8 +138,8 @@ pause_ = _for_lanes(
 resume_ = _for_lanes(
     "resume",
     Words(
-        "Remet une voie en marche, aussi quand elle se repose après un échec.",
-        "Starts a way out again, also when it rests after a failure.",
+        "Remet une voie en marche, aussi quand elle est en pause après un échec.",
+        "Starts a way out again, also when it is paused after a failure.",
     ),
     lambda outbox, lane: outbox.resume(lane),
     Words("en marche", "goes on"),
@@ -150,15 +150,18 @@ resume_ = _for_lanes(
     "prune",
     cls=Command,
     words=Words(
-        "Oublie les mails envoyés ou annulés depuis 7 jours, échoués depuis 30 ; une clé est retenue avec son mail.",
-        "Forgets mails sent or canceled for 7 days, failed for 30; a key is remembered as long as its mail.",
+        "Oublie les messages acceptés ou annulés depuis 7 jours, en échec depuis 30 ; la clé est oubliée avec son "
+        "message.",
+        "Forgets mails accepted or canceled 7 days ago, failed 30 days ago; a key is forgotten with its mail.",
     ),
     examples=["courriel outbox prune", "courriel outbox prune --sent 1d --failed 90d"],
 )
 @outbox_option
-@option("--sent", callback=age, value=Words("DURÉE", "AGE"), fr="Envoyés depuis : 7d, 12h, 30m.",
-        en="Sent for: 7d, 12h, 30m.")  # fmt: skip
-@option("--failed", callback=age, value=Words("DURÉE", "AGE"), fr="Échoués depuis.", en="Failed for.")
+@option("--sent", callback=age, value=Words("DURÉE", "AGE"), fr="Âge des messages acceptés : 7d, 12h, 30m.",
+        en="Age of accepted mails: 7d, 12h, 30m.")  # fmt: skip
+@option(
+    "--failed", callback=age, value=Words("DURÉE", "AGE"), fr="Âge des messages en échec.", en="Age of failed mails."
+)
 @click.pass_obj
 def prune_(manner: Manner, place: str | None, sent: float | None, failed: float | None) -> int:
     """Forget them."""
@@ -168,5 +171,7 @@ def prune_(manner: Manner, place: str | None, sent: float | None, failed: float 
     with existing_outbox(place) as outbox:
         gone = outbox.prune(sent=sent, failed=failed)
     if not report.values({"ok": True, "pruned": gone}):
-        report.line(say(f"{gone} mails oubliés", f"{gone} mails forgotten"))
+        report.line(
+            say(counted(gone, "message oublié", "messages oubliés"), counted(gone, "mail forgotten", "mails forgotten"))
+        )
     return report.status

@@ -10,8 +10,12 @@ import click
 from courriel.cli.command import Command, Manner, option
 from courriel.cli.outbox_words import (
     STATES,
+    StateName,
+    counted,
     details_of,
     existing_outbox,
+    hands_line,
+    hands_object,
     lane_line,
     line_of,
     object_of,
@@ -26,22 +30,30 @@ if TYPE_CHECKING:
     from courriel.outbox.store import Count, LaneInfo
 
 _MOST = 100  # lines, unless more are asked for
-_NAMES = [name.lower() for name in STATES]
+_ALL_FR = ", ".join(words.fr for words in STATES.values())
+_ALL_EN = ", ".join(words.en for words in STATES.values())
 
 
 @click.command(
     "list",
     cls=Command,
-    words=Words("Montre les mails, les plus anciens d'abord.", "Shows the mails, oldest first."),
-    examples=["courriel outbox list", "courriel outbox list --state failed --via billing --json"],
+    words=Words("Énumère les messages, les plus anciens d'abord.", "Lists the mails, oldest first."),
+    examples=[
+        "courriel outbox list",
+        Words(
+            'courriel outbox list --state "en attente" --via billing',
+            "courriel outbox list --state waiting --via billing",
+        ),
+    ],
 )
 @outbox_option
-@option("--state", type=click.Choice(_NAMES), value="|".join(_NAMES), fr="Seulement ceux-là.", en="Only those.")
+@option("--state", type=StateName(), value=Words("ÉTAT", "STATE"), fr=f"Seulement ceux-là : {_ALL_FR}.",
+        en=f"Only those: {_ALL_EN}.")  # fmt: skip
 @option("--via", value=Words("VOIE", "WAY"), fr="Par cette voie seulement.", en="By this way out only.")
-@option("--unsure", is_flag=True, default=None, fr="Ceux dont nul ne sait s'ils sont partis.",
-        en="Those of which nobody knows whether they left.")  # fmt: skip
-@option("--most", type=click.IntRange(1), default=_MOST, show_default=True, value="N",
-        fr="Combien au plus.", en="How many at most.")  # fmt: skip
+@option("--unsure", is_flag=True, default=None, fr="Seulement ceux dont nul ne sait s'ils sont partis.",
+        en="Only those that may have left or not.")  # fmt: skip
+@option("--most", type=click.IntRange(1), default=_MOST, value=Words("NOMBRE", "COUNT"),
+        fr="Nombre maximal de lignes (100).", en="Largest number of lines (100).")  # fmt: skip
 @click.pass_obj
 def list_(manner: Manner, place: str | None, state: str | None, via: str | None, unsure: bool | None, most: int) -> int:
     """Print them."""
@@ -58,7 +70,7 @@ def list_(manner: Manner, place: str | None, state: str | None, via: str | None,
             if not report.values(object_of(info)):
                 report.line(line_of(info))
     if not shown:
-        report.aside(say("Aucun mail.", "No mail."))
+        report.aside(say("Aucun message.", "No mail."))
     return report.status
 
 
@@ -66,15 +78,15 @@ def list_(manner: Manner, place: str | None, state: str | None, via: str | None,
     "show",
     cls=Command,
     words=Words(
-        "Montre tout d'un mail, et ce que le serveur a dit de chaque destinataire.",
+        "Montre tout d'un message, et ce que le serveur a dit de chaque destinataire.",
         "Shows everything about a mail, and what the server said of each recipient.",
     ),
     examples=["courriel outbox show 5f2c…", "courriel outbox show --key invoice-42"],
-    usage=Words("[MAIL]", "[MAIL]"),
+    usage=Words("[MESSAGE]", "[MAIL]"),
 )
 @click.argument("mail", required=False)
 @outbox_option
-@option("--key", value=Words("CLÉ", "KEY"), fr="Le mail qui a été mis sous cette clé.",
+@option("--key", value=Words("CLÉ", "KEY"), fr="Le message qui a été mis sous cette clé.",
         en="The mail that was put with this key.")  # fmt: skip
 @click.pass_obj
 def show_(manner: Manner, mail: str | None, place: str | None, key: str | None) -> int:
@@ -82,12 +94,13 @@ def show_(manner: Manner, mail: str | None, place: str | None, key: str | None) 
     from courriel.cli.reporting import Report
 
     if (mail is None) is (key is None):
-        raise click.UsageError(say("un mail, ou --key", "a mail, or --key"))
+        raise click.UsageError(say("lequel ? un identifiant, ou --key", "which one? an id, or --key"))
     report = Report(manner)
     with existing_outbox(place) as outbox:
         info = outbox.get(mail, key=key).info
-    if not report.values(object_of(info)):
-        for line in details_of(info):
+        taken = outbox.in_hand(info.id) if info.holder else ()
+    if not report.values(object_of(info) | {"in_hand": [hands_object(each) for each in taken]}):
+        for line in details_of(info, taken):
             report.line(line)
     return report.status
 
@@ -96,8 +109,8 @@ def show_(manner: Manner, mail: str | None, place: str | None, key: str | None) 
     "stats",
     cls=Command,
     words=Words(
-        "Compte les mails par voie et par état, et dit les voies qui se reposent.",
-        "Counts the mails by way out and state, and tells which ways out rest.",
+        "Compte les messages par voie et par état, et indique les voies en pause.",
+        "Counts the mails by way out and state, and shows which ways out are paused.",
     ),
     examples=["courriel outbox stats"],
 )
@@ -109,9 +122,16 @@ def stats_(manner: Manner, place: str | None) -> int:
 
     report = Report(manner)
     with existing_outbox(place) as outbox:
-        counts, lanes = outbox.stats(), outbox.lanes()
-    if not report.values({"counts": [_count(each) for each in counts], "lanes": [_lane(each) for each in lanes]}):
+        counts, lanes, taken = outbox.stats(), outbox.lanes(), outbox.in_hand()
+    values: dict[str, object] = {
+        "counts": [_count(each) for each in counts],
+        "lanes": [_lane(each) for each in lanes],
+        "in_hand": [hands_object(each) for each in taken],
+    }
+    if not report.values(values):
         _tell(report, list(counts), list(lanes))
+        for each in taken:
+            report.line(hands_line(each))
     return report.status
 
 
@@ -119,11 +139,11 @@ def stats_(manner: Manner, place: str | None) -> int:
     "export",
     cls=Command,
     words=Words(
-        "Écrit un mail dans un fichier .eml, à l'octet près comme il part.",
+        "Écrit un message dans un fichier .eml, à l'octet près comme il part.",
         "Writes a mail to an .eml file, to the octet as it is sent.",
     ),
     examples=["courriel outbox export 5f2c… mail.eml"],
-    usage=Words("MAIL FICHIER", "MAIL FILE"),
+    usage=Words("MESSAGE FICHIER", "MAIL FILE"),
 )
 @click.argument("mail")
 @click.argument("file")
@@ -135,10 +155,11 @@ def export_(manner: Manner, mail: str, file: str, place: str | None) -> int:
 
     report = Report(manner)
     with existing_outbox(place) as outbox:
-        content = outbox.get(mail).content()
-    with Path(file).open("xb") as out:
-        out.write(content)
-    if not report.values({"ok": True, "file": file, "size": len(content)}):
+        ticket = outbox.get(mail)
+        with Path(file).open("xb") as out:
+            out.writelines(ticket.blocks())
+            size = out.tell()
+    if not report.values({"ok": True, "file": file, "size": size}):
         report.line(file)
     return report.status
 
@@ -153,8 +174,13 @@ def _tell(report: Report, counts: list[Count], lanes: list[LaneInfo]) -> None:
         report.line(say("La boîte d'envoi est vide.", "The outbox is empty."))
     for each in counts:
         state = str(STATES[each.state.name])
-        since = say(f"depuis {span(time() - each.oldest)}", f"for {span(time() - each.oldest)}")
-        doubt = say(f", dont {each.unsure} incertains", f", {each.unsure} of them in doubt") if each.unsure else ""
+        oldest = span(time() - each.oldest) if each.oldest is not None else ""
+        since = say(f"depuis {oldest}", f"for {oldest}")
+        doubt = (
+            say(f", dont {counted(each.unsure, 'incertain', 'incertains')}", f", {each.unsure} of them in doubt")
+            if each.unsure
+            else ""
+        )
         waits = f"  ({since})" if not each.state.final else ""
         report.line(f"{visible(each.lane):24}  {state:20}  {each.mails:>8}{doubt}{waits}")
     for lane in lanes:

@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,20 +14,22 @@ import click
 
 from courriel.cli.command import option
 from courriel.cli.speaking import Words, label, say, visible
+from courriel.failures import language, spoken
 
 if TYPE_CHECKING:
     from courriel import Outbox
+    from courriel.outbox.liveness import InHand
     from courriel.outbox.store import LaneInfo, MailInfo, State
 
 F = TypeVar("F", bound=Callable[..., object])
 
 STATES: dict[str, Words] = {
     "READY": Words("en attente", "waiting"),
-    "LEASED": Words("en cours", "in hand"),
-    "DOT": Words("sans réponse encore", "not answered yet"),
+    "LEASED": Words("en cours", "sending"),
+    "DOT": Words("sans réponse", "unanswered"),
     "HELD": Words("retenu", "held"),
     "SENT": Words("accepté", "accepted"),
-    "FAILED": Words("échoué", "failed"),
+    "FAILED": Words("échec", "failed"),
     "CANCELED": Words("annulé", "canceled"),
 }
 
@@ -47,7 +49,7 @@ def outbox_option(command: F) -> F:
 
 
 def references_option(command: F) -> F:
-    """Whether URLs of mails may say where a secret of this machine lies."""
+    """Option `--allow-secret-references`: may the URL of a mail name a secret of this machine (env:, file:)?"""
     return option(
         "--allow-secret-references",
         "references",
@@ -92,12 +94,40 @@ def line_of(info: MailInfo) -> str:
     return f"{info.id}  {state_of(info)}{when}  {span(time.time() - info.created)}  {visible(info.lane)}  {to}"
 
 
-def details_of(info: MailInfo) -> list[str]:
-    """Everything about one mail, a line each."""
+def hands_of(taken: InHand) -> str:
+    """One worker's mails in hand, as a sentence: which worker, alive or gone, and when other workers get them."""
+    back = time.strftime("%H:%M:%S", time.localtime(taken.back))
+    if taken.life.name == "ALIVE":
+        return say(f"en main : {taken.worker}", f"in the hands of {taken.worker}")
+    if taken.life.name == "GONE":
+        return say(
+            f"pris par un processus d'envoi disparu ({taken.worker}), de retour à {back}, ou dès qu'un autre travaille",
+            f"taken by a worker that is gone ({taken.worker}), back at {back}, or as soon as another one works",
+        )
+    return say(
+        f"pris par un processus d'envoi invisible d'ici ({taken.worker}) ; s'il a disparu, de retour à {back}",
+        f"taken by a worker that cannot be seen from here ({taken.worker}); if it is gone, back at {back}",
+    )
+
+
+def hands_line(taken: InHand) -> str:
+    """One line of `outbox stats` on mails in hand: the lane, the number of mails, the worker."""
+    mails = say(counted(taken.mails, "message", "messages"), counted(taken.mails, "mail", "mails"))
+    return f"{visible(taken.lane)}{say(' : ', ': ')}{mails} {visible(hands_of(taken))}"
+
+
+def hands_object(taken: InHand) -> dict[str, object]:
+    """Mails in hand as an object for `--json`."""
+    return {"via": taken.lane, "worker": taken.worker, "life": taken.life.value, "mails": taken.mails,
+            "back": _iso(taken.back)}  # fmt: skip
+
+
+def details_of(info: MailInfo, taken: Sequence[InHand] = ()) -> list[str]:
+    """Everything about one mail, a line each; `taken` says who has it in hand."""
     rows = [
-        (say("mail", "mail"), info.id),
+        (say("message", "mail"), info.id),
         (say("état", "state"), state_of(info)),
-        (say("motif", "why"), info.why),
+        (say("motif", "why"), spoken(info.why)),
         (say("clé", "key"), info.key or ""),
         ("Message-ID", info.message_id),
         (say("par", "via"), info.lane),
@@ -107,14 +137,14 @@ def details_of(info: MailInfo) -> list[str]:
         (say("prochain", "next try"), _moment(info.due) if _waits(info) and info.due > time.time() else ""),
         (say("expire", "expires"), _moment(info.expires) if not info.state.final else ""),
         (say("taille", "size"), say(f"{info.size:,} octets", f"{info.size:,} octets").replace(",", say("\u202f", ","))),
-        (say("tenu par", "held by"), info.holder),
+        (say("tenu par", "held by"), hands_of(taken[0]) if taken else info.holder),
     ]
     wide = max(len(name) for name, value in rows if value)
     lines = [f"{name.ljust(wide)}  {visible(value)}" for name, value in rows if value]
     for fate in info.fates:
         word = fate.reply if fate.reply is not None else say("n'a pas pu partir", "could not be sent")
         outcome = say("accepté", "accepted") if fate.outcome.value == "accepted" else say("refusé", "refused")
-        lines.append(f"  {fate.recipient}{say(' : ', ': ')}{outcome} ({visible(str(word))})")
+        lines.append(f"  {fate.recipient}{say(' : ', ': ')}{outcome} ({visible(spoken(str(word)))})")
     unheard = [name for name in info.waiting if name not in info.results]
     lines += [f"  {name}{say(' : pas encore essayé', ': not tried yet')}" for name in unheard]
     return lines
@@ -125,8 +155,8 @@ def lane_line(lane: LaneInfo) -> str:
     if lane.stopped:
         return f"{visible(lane.name)}{say(' : arrêtée (courriel outbox resume)', ': stopped (courriel outbox resume)')}"
     if lane.paused > 0:
-        words = say(f" : se repose encore {span(lane.paused)}", f": rests for {span(lane.paused)} more")
-        return f"{visible(lane.name)}{words}{label(', motif', ', why')}{visible(lane.why)}"
+        words = say(f" : en pause encore {span(lane.paused)}", f": paused for {span(lane.paused)} more")
+        return f"{visible(lane.name)}{words}{label(', motif', ', why')}{visible(spoken(lane.why))}"
     return ""
 
 
@@ -160,6 +190,13 @@ def object_of(info: MailInfo) -> dict[str, object]:
     }
 
 
+def counted(count: int, one: str, several: str) -> str:
+    """A number and its noun; French says "0 accepté", English "0 mails"."""
+    number = f"{count:,}".replace(",", say("\u202f", ","))
+    alone = count in (0, 1) if language() == "fr" else count == 1
+    return f"{number} {one if alone else several}"
+
+
 def span(seconds: float) -> str:
     """So many seconds as a person says it: 45 s, 12 min, 2 h 06, 3 d."""
     whole = max(0, round(seconds))
@@ -180,19 +217,51 @@ def age(ctx: click.Context, parameter: click.Parameter, value: str | None) -> fl
     found = _AGE.fullmatch(value.strip().lower().replace("j", "d"))
     if found is None:
         raise click.BadParameter(
-            say(f"7d, 12h, 30m ou 45s, et non {value!r}", f"7d, 12h, 30m or 45s, not {value!r}"), ctx, parameter
+            say(
+                f"une durée est attendue, comme 7d, 12h, 30m ou 45s ; reçu : {value}",
+                f"an age is expected, as 7d, 12h, 30m or 45s; got: {value}",
+            ),
+            ctx,
+            parameter,
         )
     return float(int(found[1]) * _SECONDS[found[2]])
 
 
-def state_named(word: str | None) -> State | None:
+class StateName(click.ParamType):  # type: ignore[type-arg]  # pyright: ignore[reportMissingTypeArgument] - generic in newer releases of click only
+    """A state by the name that is displayed, in either language, or by the one that stands in JSON."""
+
+    name = "state"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Give the name of the state in the library."""
+        asked = _folded(value)
+        for name, words in STATES.items():
+            if asked in {_folded(each) for each in (name, words.fr, words.en)}:
+                return name
+        raise click.BadParameter(say(f"valeurs possibles : {states()}", f"possible values: {states()}"), ctx, param)
+
+
+def states() -> str:
+    """The names of all states, as they are displayed."""
+    return ", ".join(map(str, STATES.values()))
+
+
+def state_named(name: str | None) -> State | None:
     """The state of that name."""
     from courriel.outbox.store import State
 
-    return State[word.upper()] if word is not None else None
+    return State[name] if name is not None else None
 
 
 # The steps.
+
+
+def _folded(name: str) -> str:
+    """A name without accents, capitals and hyphens: what nobody likes to type."""
+    from unicodedata import combining, normalize
+
+    plain = "".join(each for each in normalize("NFD", name) if not combining(each))
+    return plain.casefold().replace("-", " ").replace("_", " ").strip()
 
 
 def _waits(info: MailInfo) -> bool:

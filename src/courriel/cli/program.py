@@ -84,6 +84,8 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return _interrupted()
     finally:
+        if "courriel.cli.logs" in sys.modules:
+            sys.modules["courriel.cli.logs"].hide_warnings()
         _put_back("COURRIEL_CONFIG", config)  # --config counts for one call
     return status if isinstance(status, int) else OK
 

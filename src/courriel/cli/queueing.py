@@ -83,8 +83,11 @@ def _put(
     )
     info = ticket.info
     told: dict[str, object] = {"ok": True, "ticket": info.id, "key": info.key, "state": info.state.name.lower(),
-            "message_id": info.message_id, "file": file or None, "sysexit": 0}  # fmt: skip
+            "existed": ticket.existed, "message_id": info.message_id, "file": file or None, "sysexit": 0}  # fmt: skip
     if report.values(told):
         return
     where = f"{file}{say(' : ', ': ')}" if file else ""
+    if ticket.existed:
+        report.line(where + say(f"déjà dans la boîte d'envoi ({info.id})", f"already there ({info.id})"))
+        return
     report.line(where + say(f"dans la boîte d'envoi ({info.id})", f"in the outbox ({info.id})"))

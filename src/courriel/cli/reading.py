@@ -17,6 +17,7 @@ from courriel import ImapSession, Letter, PopSession, Route, Timeouts, Transcrip
 from courriel.cli.asking import with_password
 from courriel.cli.reporting import Report
 from courriel.cli.speaking import label, say, visible
+from courriel.failures import spoken
 from courriel.values import dataclass, replace
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ class Reading:
         for file in letter.attachments:
             self._report.line(f"[{visible(file.name)}, {file.content_type}, {file.size:,}]")
         for defect in letter.defects:
-            self._report.aside(f"{label('attention', 'warning')}{visible(defect)}")
+            self._report.aside(f"{label('attention', 'warning')}{visible(spoken(defect))}")
 
     def _save(self, found: Found, folder: Path) -> None:
         path = folder / f"{found.number:06d}.eml"

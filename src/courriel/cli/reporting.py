@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, TextIO
 
 from courriel import errors
 from courriel.cli.headlines import headline, remedy
+from courriel.cli.logs import show_warnings
 from courriel.cli.speaking import label, say, visible
-from courriel.failures import language
+from courriel.failures import language, spoken
 from courriel.model.receipt import Outcome
 from courriel.reply import Reply
 
@@ -34,10 +35,12 @@ class Report:
 
     def __init__(self, manner: Manner) -> None:
         self._json = manner.json
+        self._doing = manner.doing
         self._out = _Pen(sys.stdout, manner.color)
         self._err = _Pen(sys.stderr, manner.color)
         self._statuses: list[int] = []
         self._something_left = False
+        show_warnings(self.aside)
 
     @property
     def status(self) -> int:
@@ -52,12 +55,15 @@ class Report:
         return UNAVAILABLE if gravest == TRY_AGAIN and self._something_left else gravest
 
     def accepted(self, receipt: Receipt, file: str = "") -> None:
-        """A server took the message over, for some recipients at least."""
+        """A server took the message over, for some recipients at least.
+
+        When others were refused the status is 69, and not that of their refusal, which stands for nobody having got it.
+        """
         taken = [fate for fate in receipt.fates if fate.outcome is Outcome.ACCEPTED]
         missing = [fate for fate in receipt.fates if fate.outcome is not Outcome.ACCEPTED]
         problems = [_problem_of(fate, receipt) for fate in missing]
         self._something_left = self._something_left or bool(taken)
-        self._statuses += [problem.sysexit for problem in problems]
+        self._statuses += [UNAVAILABLE if taken else problem.sysexit for problem in problems]
         if self._json:
             self._object(_receipt_object(receipt, problems, file))
             return
@@ -68,7 +74,7 @@ class Report:
         for fate, problem in zip(missing, problems, strict=True):
             self._recipient(fate, problem, receipt.server)
         for note in receipt.notes:
-            self._err.line(f"{label('note', 'note')}{visible(note)}")
+            self._err.line(f"{label('remarque', 'note')}{visible(spoken(note))}")
 
     def failed(
         self,
@@ -79,7 +85,10 @@ class Report:
         message_id: str = "",
         setting: str = "",
     ) -> None:
-        """Nobody took the message over, or nobody knows. `setting` is the variable or file that chose the server."""
+        """Report a message that no server took, or may not have taken.
+
+        `setting` is the variable or file that chose the server.
+        """
         self._statuses.append(error.sysexit)
         self._something_left = self._something_left or error.in_doubt
         if self._json:
@@ -88,16 +97,17 @@ class Report:
             return
         where = f"{visible(file)}{say(' : ', ': ')}" if file else ""
         color = _YELLOW if error.in_doubt else _RED
-        self._err.line(f"{self._err.paint('?' if error.in_doubt else '✗', color)} {where}{headline(error, language())}")
+        mark = self._err.paint("?" if error.in_doubt else "✗", color)
+        self._err.line(f"{mark} {where}{headline(error, language(), self._doing)}")
         for recipient, reply in error.refused.items():
             self._err.entry(*_REFUSED, f"{recipient}  {reply}")
         if error.reply is not None and error.reply not in error.refused.values():
             self._err.entry(*_SERVER, str(error.reply))
         elif error.reply is None:
-            self._err.entry(*_DETAIL, str(error))
-        self._err.entry(*_SETTING, setting)
-        if error.in_doubt and message_id:
-            self._err.entry("Message-ID", "Message-ID", message_id)
+            self._err.entry(*_DETAIL, spoken(error.detail))
+        self._err.entry(*_SETTING, spoken(setting))
+        if error.in_doubt and (known := message_id or error.message_id):
+            self._err.entry("Message-ID", "Message-ID", known)
         self._advice(error)
 
     def misuse(self, sentence: str, help_line: str) -> None:
@@ -110,7 +120,7 @@ class Report:
             66 if isinstance(error, FileNotFoundError) else 77 if isinstance(error, PermissionError) else INPUT_OUTPUT
         )
         named = f"{visible(str(error.filename))}{say(' : ', ': ')}" if error.filename else ""
-        self._plain(type(error).__name__, status, f"{named}{error.strerror or error}")
+        self._plain(type(error).__name__, status, f"{named}{spoken(error.strerror or str(error))}")
 
     def our_fault(self, error: Exception) -> None:
         """A mistake of ours, said in one line."""
@@ -181,11 +191,14 @@ class Report:
 
     def _object(self, content: dict[str, object]) -> None:
         # Text that is no Unicode (half a character out of an argument) must not break the line it stands in.
-        print(
-            json.dumps(content, ensure_ascii=(self._out.stream.encoding or "").lower() != "utf-8"),
-            file=self._out.stream,
-        )
+        written = json.dumps(content, ensure_ascii=(self._out.stream.encoding or "").lower() != "utf-8")
+        print(written if written.isprintable() else _escaped(written), file=self._out.stream)
         self._out.stream.flush()
+
+
+def _escaped(written: str) -> str:
+    """JSON in which what steers a terminal, or hides, is escaped: the same values, for whoever reads them."""
+    return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in written)
 
 
 _SERVER = ("Serveur", "Server")
@@ -193,8 +206,8 @@ _DETAIL = ("Détail", "Detail")
 _SETTING = ("Réglage", "Setting")
 _REFUSED = ("Refusé", "Refused")
 _CAUSE = ("Cause", "Cause")
-_FIX = ("Correctif", "Fix")
-_NOT = ("À éviter", "Not")
+_FIX = ("À faire", "Fix")
+_NOT = ("À éviter", "Avoid")
 _REFERENCE = ("Référence", "Reference")
 
 
@@ -271,7 +284,7 @@ def _receipt_object(receipt: Receipt, problems: list[errors.CourrielError], file
         content |= _about(min(problems, key=lambda each: _GRAVITY.index(each.sysexit)))
         # Who was accepted has the mail: the command is not to be run again as it was.
         content["retryable"] = False
-        if content["sysexit"] == TRY_AGAIN and receipt.accepted:
+        if receipt.accepted:
             content["sysexit"] = UNAVAILABLE
     return content | {
         "server": receipt.server,

@@ -11,7 +11,7 @@ from courriel.cli.speaking import Words, say
 @click.command(
     cls=Command,
     words=Words(
-        "Ouvre un serveur SMTP d'entraînement : il prend tout, montre ce qu'il reçoit, n'envoie rien plus loin. "
+        "Ouvre un serveur SMTP d'entraînement : il prend tout, montre ce qu'il reçoit, ne transmet rien. "
         "Il parle en clair, par STARTTLS et par TLS immédiat, avec une autorité faite sur place. Ctrl-C le ferme.",
         "Opens an SMTP server to practise on: it takes everything, shows what it gets, and gives nothing on. "
         "It speaks in clear, by STARTTLS and by TLS from the first byte, "
@@ -31,8 +31,8 @@ from courriel.cli.speaking import Words, say
         fr="Où garder les messages (.eml) ; un nouveau dossier temporaire.",
         en="Where to keep the mails (.eml); a new temporary folder.")  # fmt: skip
 @option("--user", multiple=True, value=Words("NOM:MOT-DE-PASSE", "NAME:PASSWORD"),
-        fr="Qui peut s'authentifier ; se répète. Sans cette option, tout le monde.",
-        en="Who may log in; may be repeated. Without it, everybody.")  # fmt: skip
+        fr="Compte autorisé à s'authentifier ; se répète. Sans cette option, tous le sont.",
+        en="Account that may log in; may be repeated. Without it, any may.")  # fmt: skip
 @click.pass_obj
 def command(manner: Manner, host: str, port: int, tls_port: int, folder: str | None, user: tuple[str, ...]) -> int:
     """Open it, and watch until somebody says stop."""

@@ -18,12 +18,15 @@ _FILE = Words("FICHIER", "FILE")
 _HEADER = Words('"NOM: VALEUR"', '"NAME: VALUE"')
 
 WORDS = Words(
-    "Envoie un message : fait des options ci-dessous, ou tout prêt dans un fichier .eml (- : l'entrée standard). "
+    "Envoie un message : composé par les options ci-dessous, ou tout prêt dans un fichier .eml (- : l'entrée "
+    "standard). "
     "La sortie standard dit, destinataire par destinataire, ce que le serveur a accepté ; l'erreur standard dit le "
-    "reste. Le code de sortie est l'un de sysexits.h : 0 accepté, 69 incertain ou impossible, 75 réessayer, 77 refusé…",
+    "reste. Le code de sortie est l'un de sysexits.h : 0 accepté par tous, 69 seulement en partie, ou incertain, "
+    "67 et 77 refusé pour tous, 75 réessayer…",
     "Sends a message: made of the options below, or finished in an .eml file (-: standard input). "
     "Standard output says, recipient by recipient, what the server accepted; standard error says the rest. The exit "
-    "status is one of sysexits.h: 0 accepted, 69 uncertain or impossible, 75 try again, 77 not permitted…",
+    "status is one of sysexits.h: 0 accepted for all, 69 for some only, or uncertain, 67 and 77 refused for all, "
+    "75 try again…",
 )
 EXAMPLES = (
     Words(
@@ -42,19 +45,31 @@ EXAMPLES = (
     cls=Command, words=WORDS, examples=EXAMPLES, usage=Words("[MAIL.eml | -] …", "[MAIL.eml | -] …")
 )  # fmt: skip
 @click.argument("files", nargs=-1, metavar="[MAIL.eml | -] …")
-@option("--via", value=_URL, fr="Par où il part ; sinon COURRIEL_URL ou courriel.toml.",
-        en="The way out; else COURRIEL_URL or courriel.toml.")  # fmt: skip
-@option("--from", "sender", value=_ADDRESS, fr="De qui.", en="From whom.")
+@option("--via", value=_URL, fr="Serveur, par son URL ou son profil ; sinon COURRIEL_URL ou courriel.toml.",
+        en="Server, by its URL or profile; else COURRIEL_URL or courriel.toml.")  # fmt: skip
+@option("--from", "sender", value=_ADDRESS, fr="Expéditeur.", en="Sender.")
 @option(
     "--to",
     multiple=True,
     value=_ADDRESS,
-    fr="À qui (une ou plusieurs adresses, séparées par des virgules) ; se répète.",
-    en="To whom (one address or several, separated by commas); may be repeated.",
+    fr="Destinataire, ou plusieurs séparés par des virgules ; se répète.",
+    en="Recipient, or several separated by commas; may be repeated.",
 )
-@option("--cc", multiple=True, value=_ADDRESS, fr="En copie.", en="Copy to.")
-@option("--bcc", multiple=True, value=_ADDRESS, fr="En copie cachée.", en="Blind copy to.")
-@option("--reply-to", multiple=True, value=_ADDRESS, fr="À qui répondre.", en="Whom to answer.")
+@option(
+    "--cc",
+    multiple=True,
+    value=_ADDRESS,
+    fr="Destinataire en copie ; se répète.",
+    en="Recipient of a copy; may be repeated.",
+)
+@option(
+    "--bcc",
+    multiple=True,
+    value=_ADDRESS,
+    fr="Destinataire en copie cachée ; se répète.",
+    en="Recipient of a blind copy; may be repeated.",
+)
+@option("--reply-to", multiple=True, value=_ADDRESS, fr="Adresse pour les réponses (Reply-To).", en="Reply-To address.")
 @option("--subject", value=_TEXT, fr="L'objet.", en="The subject.")
 @option("--text", value=_TEXT, fr="Le texte ; - ou rien : l'entrée standard.",
         en="The text; - or nothing: standard input.")  # fmt: skip
@@ -74,22 +89,23 @@ EXAMPLES = (
     en="A file to attach; may be repeated.",
 )
 @option("--header", multiple=True, value=_HEADER, fr="Un en-tête de plus.", en="One more header.")
-@option("--priority", type=click.Choice(["high", "normal", "low"]), value="high|normal|low", fr="La priorité.",
-        en="How much it presses.")  # fmt: skip
+@option("--priority", type=click.Choice(["high", "normal", "low"]), value="high|normal|low", fr="Priorité du message.",
+        en="Message priority.")  # fmt: skip
 @option("--notify", multiple=True, type=click.Choice(["success", "failure", "delay", "never"]),
-        value="success|failure|delay|never", fr="Quand demander un avis aux serveurs (DSN).",
-        en="When to ask servers for a report (DSN).")  # fmt: skip
+        value="success|failure|delay|never", fr="Demander un avis de remise (DSN) : succès, échec, retard, jamais.",
+        en="Ask for a delivery report (DSN).")  # fmt: skip
 @option("--on-refused", type=click.Choice(["deliver", "abandon"]), default="deliver", value="deliver|abandon",
         fr="Un destinataire est refusé : envoyer aux autres (deliver), ou à personne (abandon).",
         en="One recipient is refused: send to the others (deliver), or to nobody (abandon).")  # fmt: skip
 @option("--timeout", type=click.FloatRange(min=0, min_open=True), value=Words("SECONDES", "SECONDS"),
-        fr="Combien de silence supporter.", en="How much silence to bear.")  # fmt: skip
+        fr="Délai maximal sans réponse, en secondes.",
+        en="Seconds to wait for a silent server.")  # fmt: skip
 @option("--transcript", is_flag=True, fr="Montre la conversation, sans les secrets.",
         en="Shows the conversation, without its secrets.")  # fmt: skip
-@option("--queue", is_flag=True, fr="Le met dans la boîte d'envoi ; courriel worker l'enverra.",
+@option("--queue", is_flag=True, fr="Met le message dans la boîte d'envoi ; courriel worker l'enverra.",
         en="Puts it into the outbox; courriel worker sends it.")  # fmt: skip
 @outbox_option
-@option("--key", value=Words("CLÉ", "KEY"), fr="Avec --queue : la même clé, le même mail ; répéter est sans danger.",
+@option("--key", value=Words("CLÉ", "KEY"), fr="Avec --queue : une clé, un seul message ; répéter est sans danger.",
         en="With --queue: the same key, the same mail; repeating is safe.")  # fmt: skip
 @option("--on-unsure", type=click.Choice(["resend", "hold"]), value="resend|hold",
         fr="Avec --queue : si nul ne sait s'il est parti, le renvoyer (resend) ou le retenir (hold).",
@@ -126,6 +142,7 @@ def command(
     """Read the options, send, report."""
     from courriel.cli.mailing import Mailing
 
+    manner.doing = "queue" if queue else "send"
     made_of = {
         "--cc": cc,
         "--bcc": bcc,
@@ -163,6 +180,7 @@ def command(
         priority=priority,
         notify=notify,
         on_refused="abandon" if on_refused == "abandon" else "deliver",
+        ask=manner.ask,
     )
     if queue:
         from courriel.cli.queueing import Terms
@@ -190,7 +208,7 @@ def _refuse_with_queue(timeout: float | None, transcript: bool, key: str | None,
         if value:
             raise click.UsageError(say(f"{name} ne va pas avec --queue", f"{name} does not go with --queue"))
     if key is not None and len(files) > 1:
-        raise click.UsageError(say("une clé est celle d'un seul mail", "a key is that of one mail"))
+        raise click.UsageError(say("une clé ne vaut que pour un seul message", "a key is for one message only"))
 
 
 def _refuse_beside_files(made_of: Mapping[str, object]) -> None:
@@ -209,6 +227,6 @@ def _header(line: str) -> tuple[str, str]:
     name, colon, value = line.partition(":")
     if not colon or not name.strip():
         raise click.UsageError(
-            say(f'--header se lit "Nom: valeur", et non {line!r}', f'--header is written "Name: value", not {line!r}')
+            say(f'--header s\'écrit "Nom: valeur" ; reçu : {line}', f'--header is written "Name: value"; got: {line}')
         )
     return name.strip(), value.strip()

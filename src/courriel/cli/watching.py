@@ -14,6 +14,7 @@ from courriel import Sandbox, Server, errors
 from courriel.cli.ending import asked_to_end
 from courriel.cli.reporting import Report
 from courriel.cli.speaking import label, say, visible
+from courriel.failures import spoken
 
 if TYPE_CHECKING:
     from courriel.cli.command import Manner
@@ -97,11 +98,20 @@ def _introduce(report: Report, sandbox: Sandbox, folder: str, users: Mapping[str
         report.line(f"  TLS        {tls}")
     else:
         report.line(say('  TLS        pip install "courriel[sandbox]"', '  TLS        pip install "courriel[sandbox]"'))
-    report.line(say(f"  à lire     {sandbox.pop_url}", f"  to read    {sandbox.pop_url}"))
+    # The mailbox of one recipient; another one's has another name.
+    read = sandbox.pop_url.replace("://", "://bob%40example.org:secret@")
+    report.line(
+        say(
+            f"  à lire     {read}  (le nom est l'adresse du destinataire)",
+            f"  to read    {read}  (the name is the recipient's address)",
+        )
+        if not users
+        else say(f"  à lire     {sandbox.pop_url}", f"  to read    {sandbox.pop_url}")
+    )
     known = ", ".join(users or ())
     report.line(
         say(
-            f"  identité   {known or 'toutes sont acceptées, aucune n’est exigée'}",
+            f"  compte     {known or 'tous sont acceptés, aucun n’est exigé'}",
             f"  login      {known or 'any is taken, none is required'}",
         )
     )
@@ -165,7 +175,10 @@ def _tell_of_place(report: Report, refused: OSError, host: str, port: int) -> No
     elif refused.filename is not None:
         report.system(refused)
     else:
-        sentence = say(f"impossible d'écouter sur {place} : {refused}", f"cannot listen at {place}: {refused}")
+        sentence = say(
+            f"impossible d'écouter sur {place} : {spoken(refused.strerror or str(refused))}",
+            f"cannot listen at {place}: {refused}",
+        )
         report.failing(
             NO_HOST if type(refused).__name__ == "gaierror" else UNAVAILABLE, type(refused).__name__, sentence
         )

@@ -38,6 +38,8 @@ class Wishes:
     priority: str | None = None
     notify: tuple[str, ...] = ()
     on_refused: Literal["deliver", "abandon"] = "deliver"
+    ask: bool = False
+    """True when a person at the terminal is asked for the text that is missing."""
 
     def message(self, usual_sender: Address | None) -> Message:
         """Make the message. Raises InvalidMessage, InvalidAddress, OSError for a file that cannot be read."""
@@ -46,6 +48,8 @@ class Wishes:
         sender = self.sender or usual_sender
         if not sender:
             raise errors.InvalidMessage("sender: none was given", stage="compose", hint_id="NO-SENDER")
+        if not (self.to or self.cc or self.bcc):
+            raise errors.InvalidMessage("no recipient was given", stage="compose", hint_id="NO-RECIPIENT")
         html = self.html if self.html_file is None else read_text(self.html_file)
         return Message(
             sender=sender,
@@ -73,17 +77,33 @@ class Wishes:
         if self.text is None and _is_terminal():
             if self.attach:
                 return ""
+            self._ask_for_text()
+        text = read_text(STANDARD_INPUT)
+        if not text.strip() and not (self.attach or self.html is not None or self.html_file is not None):
+            raise click.UsageError(
+                say(
+                    "aucun texte : l'entrée standard est vide ; --text, --text-file, --html, "
+                    'ou --text "" pour un message sans texte',
+                    "there is no text: standard input is empty; --text, --text-file, --html, "
+                    'or --text "" for a message without text',
+                )
+            )
+        return text
+
+    def _ask_for_text(self) -> None:
+        """Ask for the text, which standard input then gives. Raises UsageError where nobody is to be asked."""
+        if not (self.ask and sys.stdin is not None and sys.stderr.isatty()):
             raise click.UsageError(
                 say(
                     "aucun texte : --text, --text-file, --html, ou l'entrée standard",
                     "there is no text: --text, --text-file, --html, or standard input",
                 )
             )
-        return read_text(STANDARD_INPUT)
+        print(say("Texte du message, puis Ctrl-D :", "Text of the message, then Ctrl-D:"), file=sys.stderr)
 
 
 def typed_addresses(texts: Iterable[str]) -> list[Address]:
-    """What a person typed behind `--to`: each option may hold several, set apart by commas outside of quotes.
+    """Addresses typed behind `--to`: each option may hold several, set apart by commas outside of quotes.
 
     An option that holds nothing is a mistake, such as an empty variable. Raises InvalidAddress.
     """
@@ -117,7 +137,15 @@ def read_message(path: str) -> ReadyMessage:
     """A finished message out of a file. Raises OSError and InvalidMessage."""
     from courriel import ReadyMessage
 
-    return ReadyMessage.parse(read_file(path))
+    octets = read_file(path)
+    if path == STANDARD_INPUT and not octets.strip():
+        raise click.UsageError(
+            say(
+                "l'entrée standard est vide : un message complet (.eml) y est attendu",
+                "standard input is empty: a whole message (.eml) is expected there",
+            )
+        )
+    return ReadyMessage.parse(octets)
 
 
 def _is_terminal() -> bool:

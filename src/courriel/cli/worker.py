@@ -13,11 +13,11 @@ from courriel.cli.speaking import Words, say
     cls=Command,
     words=Words(
         "Envoie ce qui attend dans la boîte d'envoi, jusqu'à Ctrl-C ou SIGTERM : alors rien de plus ne commence, ce "
-        "qui est en cours se termine, et il est dit ce qui reste. Plusieurs travailleurs peuvent partager une boîte : "
-        "chaque mail n'est tenu que par l'un d'eux. Un travailleur tué ne perd rien.",
+        "qui est en cours se termine, et le reste est annoncé. Plusieurs processus d'envoi peuvent partager une boîte "
+        ": chaque message n'est pris que par l'un d'eux. Un processus tué ne perd rien.",
         "Sends what waits in the outbox, until Ctrl-C or SIGTERM: then nothing more is begun, what is in hand is "
-        "finished, and it is said what is left. Any number of workers may share an outbox: each mail is in the hands "
-        "of one of them. A worker that is killed loses nothing.",
+        "finished, and what is left is shown. Any number of workers may share an outbox: each mail is taken by "
+        "one of them. A worker that is killed loses nothing.",
     ),
     examples=[
         "courriel worker",
@@ -27,8 +27,8 @@ from courriel.cli.speaking import Words, say
     ],
 )
 @outbox_option
-@option("--workers", type=click.IntRange(1, 100), default=1, show_default=True, value="N",
-        fr="Combien envoient à la fois.", en="How many send at a time.")  # fmt: skip
+@option("--workers", type=click.IntRange(1, 100), default=1, value=Words("NOMBRE", "COUNT"),
+        fr="Nombre d'envois en parallèle (1).", en="Number of workers in parallel (1).")  # fmt: skip
 @option("--via", multiple=True, value=Words("VOIE", "WAY"), fr="Par cette voie seulement ; se répète.",
         en="By this way out only; may be repeated.")  # fmt: skip
 @option("--once", is_flag=True, fr="Envoie ce qui est dû, au rythme de chaque voie, puis s'arrête.",
@@ -38,9 +38,9 @@ from courriel.cli.speaking import Words, say
         en="With --once: ends after this time, though the rate of a way may still hold mails back.")  # fmt: skip
 @option("--transcript", is_flag=True, fr="Montre les conversations, sans les secrets ni les messages.",
         en="Show the conversations, without secrets or messages.")  # fmt: skip
-@option("--grace", type=click.FloatRange(0), default=30.0, show_default=True, value=Words("SECONDES", "SECONDS"),
-        fr="Combien attendre, à la fin, les réponses qui manquent.",
-        en="How long to wait, at the end, for answers that are missing.")  # fmt: skip
+@option("--grace", type=click.FloatRange(0), default=30.0, value=Words("SECONDES", "SECONDS"),
+        fr="Délai d'attente, à la fin, des réponses qui manquent (30).",
+        en="Time to wait, at the end, for missing answers (30).")  # fmt: skip
 @references_option
 @click.pass_obj
 def command(

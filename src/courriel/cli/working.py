@@ -8,9 +8,10 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from courriel.cli.ending import asked_to_end
-from courriel.cli.outbox_words import object_of, span, state_of
+from courriel.cli.outbox_words import counted, hands_line, hands_object, object_of, span, state_of
 from courriel.cli.reporting import Report
 from courriel.cli.speaking import say, visible
+from courriel.failures import spoken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -93,7 +94,7 @@ class Working:
         return told
 
     def _show_transcript(self) -> None:
-        """What was said since the last look."""
+        """Transcript lines written since the last call."""
         if self._transcript is None:
             return
         for line in self._transcript.take():
@@ -113,7 +114,7 @@ class Working:
             if event == "unsure":
                 self._report.aside(say("    peut-être parti ; ", "    may have left; ") + _what_follows(info))
             elif not info.refused and info.why:
-                self._report.aside(f"    {visible(info.why)}")
+                self._report.aside(f"    {visible(spoken(info.why))}")
 
     def _progress(self) -> str:
         waiting = sum(count.mails for count in self._outbox.stats() if count.state.name == "READY")
@@ -124,9 +125,9 @@ class Working:
             self._pace.popleft()
         then, before = self._pace[0]
         rate = (done - before) / (now - then) if now > then else 0.0
-        parts = [say(f"{_number(sent)} acceptés", f"{_number(sent)} accepted")]
-        parts += [say(f"{_number(failed)} échoués", f"{_number(failed)} failed")] if failed else []
-        parts += [say(f"{_number(unsure)} incertains", f"{_number(unsure)} in doubt")] if unsure else []
+        parts = [_accepted(sent)]
+        parts += [_failed(failed)] if failed else []
+        parts += [say(counted(unsure, "incertain", "incertains"), f"{_number(unsure)} in doubt")] if unsure else []
         parts.append(say(f"{_number(waiting)} en attente", f"{_number(waiting)} waiting"))
         if rate:
             parts.append(f"{rate * 60:.1f}/min" if rate < 10 else f"{_number(round(rate))}/s")
@@ -142,26 +143,32 @@ class Working:
         held = sum(count.mails for count in counts if count.state.name == "HELD")
         if unanswered:
             sentence = say(
-                f"{unanswered} mails sans réponse : ils seront marqués incertains (courriel outbox list --unsure)",
-                f"{unanswered} mails unanswered: they will be marked as in doubt (courriel outbox list --unsure)",
+                f"{counted(unanswered, 'message', 'messages')} sans réponse, à marquer comme incertains "
+                "(courriel outbox list --unsure)",
+                f"{counted(unanswered, 'mail', 'mails')} unanswered, to be marked as in doubt "
+                "(courriel outbox list --unsure)",
             )
             self._report.failing(UNAVAILABLE, "Unanswered", sentence)
+        taken = [each for each in self._outbox.in_hand() if self._lanes is None or each.lane in self._lanes]
         summary: dict[str, object] = {
             "event": "stopped",
             **self._counts,
             "waiting": waiting,
             "held": held,
             "unanswered": unanswered,
+            "in_hand": [hands_object(each) for each in taken],
         }
         if self._report.values(summary):
             return
-        sent, failed = _number(self._counts["sent"]), _number(self._counts["failed"])
+        done = f"{_accepted(self._counts['sent'])}, {_failed(self._counts['failed'])}"
         self._report.line(
             say(
-                f"{sent} acceptés, {failed} échoués ; {_number(waiting)} en attente, {_number(held)} retenus",
-                f"{sent} accepted, {failed} failed; {_number(waiting)} waiting, {_number(held)} held",
+                f"{done} ; {_number(waiting)} en attente, {counted(held, 'retenu', 'retenus')}",
+                f"{done}; {_number(waiting)} waiting, {_number(held)} held",
             )
         )
+        for each in taken:
+            self._report.line(hands_line(each))
 
 
 class _Line:
@@ -187,6 +194,14 @@ def _what_follows(info: MailInfo) -> str:
     if info.state.name == "HELD":
         return say("retenu : courriel outbox release ou cancel", "held: courriel outbox release or cancel")
     return say("sera renvoyé", "will be sent again")
+
+
+def _accepted(count: int) -> str:
+    return say(counted(count, "accepté", "acceptés"), f"{_number(count)} accepted")
+
+
+def _failed(count: int) -> str:
+    return say(counted(count, "échec", "échecs"), f"{_number(count)} failed")
 
 
 def _number(count: int) -> str:

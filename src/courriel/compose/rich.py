@@ -24,15 +24,14 @@ from itertools import count
 from typing import TYPE_CHECKING, TypeAlias
 
 from courriel.compose.addressing import one_or_several
+from courriel.compose.with_files import WithFiles
 from courriel.errors import CourrielError, InvalidAddress, InvalidMessage, MissingExtra, UsageError
 from courriel.model.address import Address
 from courriel.model.attachment import Attachment, attachments_of
 from courriel.model.field import as_text, pairs_of, refusal, texts_of
-from courriel.model.message import Message, Priority, no_attach, no_attach_data
+from courriel.model.message import Message, Priority
 
 if TYPE_CHECKING:
-    from typing import BinaryIO, NoReturn
-
     import css_inline
     import jinja2
 
@@ -48,7 +47,7 @@ Said: TypeAlias = "Callable[[Row], str]"
 _NAMED = re.compile(r"\s*(.*?)\s*<([^<>]*)>\s*", re.DOTALL)
 
 
-class RichTemplate:
+class RichTemplate(WithFiles):
     """A message in Jinja2: `{{ name }}` in its addresses, subject, texts, header values and unsubscribe links.
 
     The parameters are those of Message, texts being templates; `text_file` and `html_file` are files of `folder`, from
@@ -100,48 +99,6 @@ class RichTemplate:
             "priority": priority, "read_receipt": read_receipt,
             "delivery_receipt": delivery_receipt, "one_click": one_click,
         }  # fmt: skip
-
-    def with_attachment(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        name: str | None = None,
-        content_type: str | None = None,
-        inline: bool = False,
-        content_id: str | None = None,
-    ) -> RichTemplate:
-        """Return another template: this one, with the file at `path`, the same for everybody.
-
-        See `Message.with_attachment`. This template stays as it is.
-        """
-        return self._with(
-            Attachment.file(path, name=name, content_type=content_type, inline=inline, content_id=content_id)
-        )
-
-    def with_data(
-        self,
-        content: bytes | str | BinaryIO,
-        name: str,
-        *,
-        content_type: str | None = None,
-        inline: bool = False,
-        content_id: str | None = None,
-    ) -> RichTemplate:
-        """Return another template: this one, with these octets as a file, the same for everybody.
-
-        See `Message.with_data`. This template stays as it is.
-        """
-        return self._with(
-            Attachment.data(content, name, content_type=content_type, inline=inline, content_id=content_id)
-        )
-
-    def attach(self, *_: object, **__: object) -> NoReturn:
-        """Raise UsageError: a template does not change. Give `attachments=`, or use `with_attachment`."""
-        raise no_attach("template")
-
-    def attach_data(self, *_: object, **__: object) -> NoReturn:
-        """Raise UsageError: a template does not change. Use `with_data`."""
-        raise no_attach_data("template")
 
     def merge(self, rows: Iterable[Row]) -> Iterator[Message]:
         """A message for each row, one at a time, each with a Message-ID and a Date of its own.
@@ -201,7 +158,7 @@ class _Maker:
 
     def __init__(self, folder: str | os.PathLike[str] | None, *, html: bool) -> None:
         try:
-            from jinja2 import FileSystemLoader, StrictUndefined
+            from jinja2 import StrictUndefined
             from jinja2.sandbox import ImmutableSandboxedEnvironment
         except ImportError as missing:
             raise MissingExtra(
@@ -209,7 +166,7 @@ class _Maker:
             ) from missing
         self._folder = folder
         self._environment = ImmutableSandboxedEnvironment(
-            loader=FileSystemLoader(folder) if folder is not None else None,
+            loader=_loader(folder) if folder is not None else None,
             autoescape=html,
             undefined=StrictUndefined,
             finalize=_there,
@@ -245,6 +202,21 @@ class _Maker:
         except (jinja2.TemplateError, OSError, UnicodeDecodeError) as wrong:
             raise refusal(field, f"the template cannot be read: {wrong}") from wrong
         return partial(_rendered, field, template)
+
+
+def _loader(folder: str | os.PathLike[str]) -> jinja2.BaseLoader:
+    """Read templates of one folder. A link may lead anywhere within it, and nowhere else."""
+    from jinja2 import FileSystemLoader
+
+    class Folder(FileSystemLoader):
+        def get_source(self, environment: jinja2.Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+            source = super().get_source(environment, template)
+            real, path = os.path.realpath(folder), os.path.realpath(source[1])
+            if os.path.commonpath((real, path)) != real:
+                raise refusal("folder", f"{template!r:.100} is a link that leads out of {str(folder)!r:.200}")
+            return source
+
+    return Folder(folder)
 
 
 class _Place:

@@ -20,6 +20,7 @@ from courriel import errors
 from courriel.delivery.quoting import quote, refusal, unquote
 from courriel.delivery.route import Route
 from courriel.expressions import expression
+from courriel.model.shown import safely_shown
 from courriel.values import dataclass, replace
 
 Environment = Mapping[str, str]
@@ -166,7 +167,7 @@ def _variables(
         options["password"] = f"file:{environment[f'{password}_FILE']}"
     number = environment.get(port, "") or "25"
     if not re.fullmatch(r"[0-9]{1,5}", number):
-        raise refusal(f"{port}={number!r} is not a port")
+        raise refusal(f"{port}={safely_shown(number)} is not a port")
     secured = {name: _truth(name, environment.get(name, "")) for name in (*tls, *ssl)}
     by_tls = any(secured[name] for name in tls)
     by_ssl = any(secured[name] for name in ssl)
@@ -178,7 +179,7 @@ def _variables(
 def _url(host: str, port: str, user: str, password: str, *, ssl: bool, tls: bool, options: Mapping[str, str]) -> str:
     """A URL of ours. A line that is in clear there is in clear here, by name; our own rules then judge it."""
     if not re.fullmatch(r"\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]%\\]+", host):
-        raise refusal(f"{host!r} is not the name of a server")
+        raise refusal(f"{safely_shown(host)} is not the name of a server")
     scheme = "smtps" if ssl else "smtp+starttls" if tls else "smtp"
     if not ssl and not tls:
         options = {"tls": "none", **{name: value for name, value in options.items() if value}}
@@ -206,7 +207,7 @@ def _truth(name: str, word: str) -> bool:
         return True
     if word.lower() in _FALSE:
         return False
-    raise refusal(f"{name}={word!r} is neither true nor false")
+    raise refusal(f"{name}={safely_shown(word)} is neither true nor false")
 
 
 def _first(environment: Environment, names: tuple[str, ...]) -> str:

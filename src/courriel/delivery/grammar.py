@@ -19,9 +19,10 @@ from courriel.expressions import expression
 from courriel.model.address import Address
 from courriel.model.server import Dialect, Security, Server, Timeouts
 from courriel.model.trust import ClientCertificate, Trust
-from courriel.values import dataclass
+from courriel.values import dataclass, replace
 
 _URL = expression(r"([A-Za-z][A-Za-z0-9+.-]*):(?://([^/?]*))?([^?]*)(?:\?(.*))?")
+_LONGEST_SHOWN = 5  # characters of what is no port: in smtp://ada:secret nothing follows but the password
 _PORT = expression(r"[1-9][0-9]{0,4}")
 _SECONDS = expression(r"[0-9]{1,6}(?:\.[0-9]{1,3})?")
 _NUMBER = expression(r"[1-9][0-9]{0,8}")
@@ -227,7 +228,7 @@ def _port(text: str, cut: _Cut) -> int:
     number = text[1:]
     if _PORT.fullmatch(number) and int(number) < 65536:
         return int(number)
-    if cut.suspicious:
+    if cut.suspicious or len(number) > _LONGEST_SHOWN:
         raise refusal(f"what follows the host's colon is not a port; if it is a password: {_ENCODE}")
     raise refusal(f"{number!r} is not a port: a number from 1 to 65535 follows the colon")
 
@@ -292,6 +293,7 @@ def _assembled(
         allow_clear_credentials=clear,
         dialect=dialect,
         binary=_flag(options, "binary", "1"),
+        chunking=not _flag(options, "chunking", "0"),
     )
     return Route(
         dialect.value,
@@ -391,9 +393,11 @@ def _client_certificate(options: Options) -> ClientCertificate | None:
 def _timeouts(options: Options) -> Timeouts:
     connect = _seconds(options, "connect_timeout")
     silence = _seconds(options, "timeout")
+    timeouts = Timeouts(connect=connect) if connect else Timeouts()
     if silence:
-        return Timeouts.silence(silence, connect=connect)
-    return Timeouts(connect=connect) if connect else Timeouts()
+        timeouts = Timeouts.silence(silence, connect=connect)
+    total = _seconds(options, "total")
+    return replace(timeouts, total=total) if total else timeouts
 
 
 def _seconds(options: Options, name: str) -> float | None:

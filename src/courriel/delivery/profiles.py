@@ -25,6 +25,7 @@ from courriel import errors
 from courriel.delivery.quoting import LONGEST_URL, nearest, refusal
 from courriel.delivery.route import Route
 from courriel.expressions import expression
+from courriel.model.shown import is_like_url, safely_shown
 from courriel.values import dataclass, replace
 
 _TRUE = ("1", "true", "yes", "on")
@@ -65,10 +66,12 @@ def capture() -> Route | None:
         return None
     if word.lower() in _TRUE:
         route = Route("memory")
-    elif os.path.isabs(word):  # noqa: PTH117 - pathlib would be imported for this alone
+    elif os.path.isabs(word) and not is_like_url(word, whole_paths=True):  # noqa: PTH117 - pathlib would be imported for this alone
         route = Route("file", folder=word)
     else:
-        raise errors.UsageError(f"COURRIEL_CAPTURE={word!r}: 1, 0 or the whole path of a folder", stage="compose")
+        raise errors.UsageError(
+            f"COURRIEL_CAPTURE={safely_shown(word)}: 1, 0 or the whole path of a folder", stage="compose"
+        )
     _say_captured(route)
     return route
 
@@ -119,6 +122,8 @@ def _found(via: str | Route | None) -> tuple[Route, str]:
         return via, _ARGUMENT
     if via is None:
         return _by_environment() or _by_files("default") or _nothing()
+    if not isinstance(via, str):
+        raise errors.UsageError(f"via: a URL, the name of a profile, a Route or a Server, not {type(via).__name__}")
     if _PROFILE.fullmatch(via):
         return _by_files(via) or _unknown(via)
     return Route.parse(via), _ARGUMENT

@@ -86,6 +86,10 @@ def send(
     envelope. `on_refused`, `notify`, `ret`, `envid` and `require_tls` are those of `SmtpSession.send`, and so are the
     errors; InvalidUrl and UsageError for `via` besides. A `transcript` is told all that is said, secrets and the
     content left out. With `?pool=` or `?rate=` all sends of this process by the same way share its sessions.
+
+    How long it may take: `?timeout=10` bounds the opening (connecting, TLS, greeting, login) and then the silence
+    before each answer; `?total=30` bounds the whole call, which is what a web request wants. Without them a server that
+    is silent for as long as it may at every moment holds the caller for some forty minutes (`Timeouts`).
     """
     from courriel.delivery.route import Route
 
@@ -94,6 +98,7 @@ def send(
         _refuse_transcript(transcript)
         return _by_session(via, message, fields)
     route = _route(via)
+    del via  # it may hold a password, and frames are kept by what collects errors
     sending = _made(message, fields, route)
     if route.server is None:
         return _keep(route, sending)
@@ -103,7 +108,9 @@ def send(
     from courriel.session.smtp import SmtpSession
 
     try:
-        with SmtpSession(route.server, route.credentials(), transcript=transcript) as session:
+        session = SmtpSession(route.server, route.credentials(), transcript=transcript)
+        session.count_as_one_call()
+        with session:
             return _send(session, sending)
     except errors.CourrielError as error:
         route.blame(error)
@@ -127,6 +134,7 @@ async def asend(
         return await _asend_by_session(via, message, fields)
 
     route = await to_thread(_route, via)
+    del via
     sending = _made(message, fields, route)
     if route.server is None:
         return await to_thread(_keep, route, sending)
@@ -139,7 +147,9 @@ async def asend(
         credentials = await to_thread(route.credentials)
         if isinstance(credentials, TokenSource):
             credentials = _in_a_thread(credentials, route)
-        async with AsyncSmtpSession(route.server, credentials, transcript=transcript) as session:
+        session = AsyncSmtpSession(route.server, credentials, transcript=transcript)
+        session.count_as_one_call()
+        async with session:
             return await _asend(session, sending)
     except errors.CourrielError as error:
         route.blame(error)

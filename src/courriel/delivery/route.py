@@ -25,7 +25,7 @@ from courriel.delivery.secrets import MASK, SecretReference, keyring_is_there
 from courriel.model.address import Address
 from courriel.model.credentials import Credentials, External, Password, TokenSource
 from courriel.model.server import Dialect, Security, Server, Timeouts, usual_port
-from courriel.values import dataclass, field
+from courriel.values import dataclass, field, replace
 
 TYPE_CHECKING = False
 
@@ -90,7 +90,7 @@ class Route:
 
     @property
     def pooled(self) -> bool:
-        """Whether sessions are shared by all who send by it: it says how many at once, or how fast."""
+        """True when all sends by this route share a pool: the URL says `pool=` or `rate=`."""
         return bool(self.pool or self.rate)
 
     @property
@@ -267,6 +267,8 @@ def _server_options(server: Server, login: bool) -> Iterator[tuple[str, str]]:
         yield "allow_clear_credentials", "1"
     if server.binary:
         yield "binary", "1"
+    if not server.chunking:
+        yield "chunking", "0"
 
 
 def _tls_word(server: Server) -> str:
@@ -282,6 +284,12 @@ def _tls_word(server: Server) -> str:
 
 
 def _timeouts(timeouts: Timeouts) -> Iterator[tuple[str, str]]:
+    yield from _silences(replace(timeouts, total=None))
+    if timeouts.total is not None:
+        yield "total", written_seconds(timeouts.total)
+
+
+def _silences(timeouts: Timeouts) -> Iterator[tuple[str, str]]:
     usual = Timeouts()
     if timeouts == usual:
         return

@@ -54,6 +54,7 @@ SERVER_OPTIONS = (
     *TLS_OPTIONS,
     "timeout",
     "connect_timeout",
+    "total",
     "ehlo",
     "auth",
     "user",
@@ -61,6 +62,7 @@ SERVER_OPTIONS = (
     "from",
     "allow_clear_credentials",
     "binary",
+    "chunking",
     "pool",
     "rate",
     "max_messages",
@@ -68,7 +70,8 @@ SERVER_OPTIONS = (
 """In the order in which a URL is written back."""
 POOL_OPTIONS = ("pool", "rate", "max_messages")
 """How many sessions at once, how many messages in some time, how many in one session: for ways by which mail leaves."""
-READING_OPTIONS = tuple(name for name in SERVER_OPTIONS if name not in ("ehlo", "from", "binary", *POOL_OPTIONS))
+SENDING_OPTIONS = ("ehlo", "from", "binary", "chunking", *POOL_OPTIONS)
+READING_OPTIONS = tuple(name for name in SERVER_OPTIONS if name not in SENDING_OPTIONS)
 SEVERAL = ("ca", "pin")
 LATER_OPTIONS = {
     "proxy": "proxy= is not there yet: the server is reached directly",

@@ -38,6 +38,7 @@ from courriel.delivery.secrets import SecretReference
 from courriel.delivery.settings_files import SettingsFile, wrong
 from courriel.expressions import expression
 from courriel.model.address import Address
+from courriel.model.shown import is_like_url
 from courriel.values import dataclass, field, replace
 
 DEFAULT = "default"
@@ -84,13 +85,13 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What one file says; empty when there is no such file."""
+    """Settings of one file; empty when there is no such file."""
 
     profiles: dict[str, Profile] = field(default_factory=dict)
     outbox: str = ""
     source: str = ""
     consent: str = ""
-    """Who agreed to the use of the file ("COURRIEL_TRUST"), where that was needed or given."""
+    """Source of the consent to use the file ("COURRIEL_TRUST"); empty where none was needed or given."""
 
 
 def project_settings() -> Settings:
@@ -260,8 +261,8 @@ def _outbox(path: Path, table: Mapping[str, object], project: Path | None) -> st
     place = table.get("outbox", "")
     if not isinstance(place, str) or "\0" in place:
         raise wrong(path, "outbox is a text in quotes: a path, or a postgresql:// URL")
-    whole = place if not place or "://" in place else str(path.parent / place)
-    if whole and project is not None and ("://" in whole or not inside(whole, project)):
+    whole = place if not place or is_like_url(place, whole_paths=True) else str(path.parent / place)
+    if whole and project is not None and (is_like_url(whole, whole_paths=True) or not inside(whole, project)):
         raise wrong(
             path,
             "outbox: a project's file cannot name one outside the project, because whoever wrote the project would get"

@@ -179,7 +179,7 @@ class _Login:
         if failed.intercepted:
             refusal.hint_id = "LOGIN-BINDING-REFUSED"
         if len(self._tried) > 1:
-            refusal.args = (f"{refusal} (tried {_names(self._tried)})",)
+            refusal.args = (f"{refusal.detail} (tried {_names(self._tried)})",)
         return refusal
 
     def _judged_with(self, failed: FailedLogin) -> Iterator[str]:

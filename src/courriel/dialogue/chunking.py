@@ -35,7 +35,8 @@ class Chunking:
         """Fill the window, then hear until half of it is free, or of one at least that somebody writes down."""
         if not self._tray.begun:
             yield from self._exchange.expect_silence("sender")
-            if self._tray.waiting and self._goes_alone(self._tray.waiting[0]):
+            taken = self._dialogue.facts.bdat_taken
+            if self._tray.waiting and (not taken or self._goes_alone(self._tray.waiting[0])):
                 yield from self._close_what_may_be_open()
                 yield from self._alone.advance(last=last)
                 return
@@ -60,6 +61,8 @@ class Chunking:
         batch: list[bytes] = []
         tray, able = self._tray, self._dialogue.able
         waiting, begun, most = tray.waiting, tray.begun, self.most
+        if not self._dialogue.facts.bdat_taken:
+            return b""  # another session has learnt meanwhile that it does not know BDAT
         while waiting and len(begun) < most:
             parcel = waiting[0]
             content = parcel.content
@@ -79,7 +82,7 @@ class Chunking:
         return b"".join(batch)
 
     def _goes_alone(self, parcel: Parcel) -> bool:
-        return parcel.content.size > _LARGE or parcel.apart
+        return parcel.content.size > _LARGE or parcel.bdat_refused or (parcel.all_or_nothing and parcel.apart)
 
     def _hear(self, enough: int) -> Flow[None]:
         """Hear of the oldest until no more than `enough` are in flight, and of those that are answered anyway."""
@@ -103,7 +106,26 @@ class Chunking:
             raise
         self._may_be_open = not isinstance(outcome, Receipt)
         self._in_flight -= parcel.content.size
+        if (
+            self._may_be_open
+            and isinstance(outcome, errors.MessageRefused)
+            and self._dialogue.note_bdat_refused(parcel, outcome)
+        ):
+            self._part_over_bdat(parcel, outcome)
         self._tray.settle(parcel, outcome)
+
+    def _part_over_bdat(self, parcel: Parcel, refused: errors.MessageRefused) -> None:
+        """A server that took BDAT before refuses it. This message goes by DATA, on a new session; what is answered
+        behind may be answers to lines of it, so that the others in flight are in doubt."""
+        if parcel.withdrawn:
+            self._tray.settle(parcel, refused)
+        else:
+            self._tray.put_back(parcel)
+        raise errors.ConnectionFailed(
+            f"the session was ended, because the server refused BDAT: {refused}",
+            stage="message",
+            hint_id="SESSION-LOST",
+        ) from refused
 
     def _close_what_may_be_open(self) -> Flow[None]:
         """Whole messages say RSET themselves; who comes after them in another way must not be refused for them."""

@@ -67,7 +67,7 @@ class Remember:
     stage: Stage = "secure"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Send:
     """Put these bytes on the line. A secret is marked here, where it is known, and never detected afterwards.
 
@@ -79,8 +79,11 @@ class Send:
     secret: bool = False
     words: int = 0
 
+    def __repr__(self) -> str:
+        return _shown(self)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Ask:
     """Put these bytes on the line, and wait for some: a Send and a Receive in one step, as they mostly come."""
 
@@ -88,6 +91,15 @@ class Ask:
     stage: Stage
     secret: bool = False
     words: int = 0
+
+    def __repr__(self) -> str:
+        return _shown(self)
+
+
+def _shown(want: Send | Ask) -> str:
+    """A want as frames of a traceback show it: without its secret."""
+    data = "<a secret>" if want.secret else repr(want.data)
+    return f"{type(want).__name__}({data}, {want.stage!r})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from courriel.dialogue import opening
 from courriel.dialogue.flow import Connect, Flow, Send
 from courriel.dialogue.imap_exchange import Answer, ImapExchange, refuse_goodbye, reply_of
 from courriel.dialogue.imap_login import ImapTalk, log_in
+from courriel.dialogue.login_replies import discreetly
 from courriel.errors import Stage
 from courriel.model.credentials import Credentials
 from courriel.model.limits import Limits
@@ -58,7 +59,7 @@ class ImapDialogue:
             yield from self._start_tls()
         yield from self._learn()
         if not self._known_already:
-            yield from self._log_in()
+            yield from discreetly(self._log_in())
             yield from self._learn()
 
     def search(self, words: list[bytes], charset: str = "") -> Flow[list[int]]:

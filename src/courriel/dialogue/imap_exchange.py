@@ -132,12 +132,14 @@ class ImapExchange:
     def line(self, stage: Stage) -> Flow[bytes]:
         """The next line, its end included. Raises ConnectionFailed when the server hung up, RemoteProtocolError for
         what is longer than the limits."""
-        looked = 0
+        looked, begun = 0, False
         while (end := self._buffer.find(b"\n", looked)) < 0:
             looked = len(self._buffer)
             if looked > self.limits.line:
                 raise _too_much("a line", self.limits.line, stage)
-            yield from self._more(stage, begun=looked > 0)
+            # What came before we waited for this line (unasked, or behind another one) began no limit of time.
+            yield from self._more(stage, begun=begun)
+            begun = True
         self._lines += 1
         if end > self.limits.line:
             raise _too_much("a line", self.limits.line, stage)

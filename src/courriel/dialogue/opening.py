@@ -9,7 +9,8 @@ from courriel.model.credentials import Credentials
 from courriel.model.server import Security, Server
 from courriel.wire.smtp import printable
 
-PATIENCE = 10  # seconds of silence after which a port that should greet us is tried with TLS
+PATIENCE = 10
+"""Seconds of silence after which a port that should greet us is tried with TLS; half its time when that is less."""
 
 
 def keep_secrets_off_a_clear_line(server: Server, credentials: Credentials | None) -> None:
@@ -27,18 +28,21 @@ def keep_secrets_off_a_clear_line(server: Server, credentials: Credentials | Non
 
 
 def make_sure_that_it_speaks_first(talk: Talk, server: Server) -> Flow[None]:
-    """A port that waits for TLS and a client that waits for a greeting would wait for each other (scar 21)."""
-    limit = server.timeouts.of("greeting")
-    patience = min(PATIENCE, limit)
+    """A port that waits for TLS and a client that waits for a greeting would wait for each other (scar 21).
+
+    What this takes is of the time that the greeting has; the rest of it is for hearing the greeting.
+    """
+    timeouts = server.timeouts
+    patience = min(PATIENCE, timeouts.of("greeting") / 2, (timeouts.opening or PATIENCE * 2) / 2)
     yield from talk.linger("greeting", patience)
     if not talk.idle:
         return
-    silent = f"{server} said nothing for {patience:g} s"
     if (yield Probe(tls=True, stage="greeting")):
-        silent += ", and answers a handshake of TLS: it waits for one"
-        raise errors.TimedOut(silent, stage="greeting", hint_id="PLAIN-ON-TLS-PORT")
-    if patience == limit:
-        raise errors.TimedOut(silent, stage="greeting")
+        raise errors.TimedOut(
+            f"{server} said nothing for {patience:g} s, and answers a handshake of TLS: it waits for one",
+            stage="greeting",
+            hint_id="PLAIN-ON-TLS-PORT",
+        )
 
 
 def secure(server: Server) -> Flow[bytes]:
@@ -58,7 +62,7 @@ def secure(server: Server) -> Flow[bytes]:
             ) from failed
         # What it says in clear proves the diagnosis.
         greeting = printable((yield Probe(tls=False, stage="secure")))
-        failed.args = (f"{failed}; in clear it says: {greeting}" if greeting else str(failed),)
+        failed.args = (f"{failed.detail}; in clear it says: {greeting}" if greeting else failed.detail,)
         raise
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import TypeVar
 
 from courriel import errors
 from courriel.dialogue import opening
 from courriel.dialogue.flow import Connect, Flow
+from courriel.dialogue.login_replies import discreetly
 from courriel.dialogue.pop_exchange import PopExchange
 from courriel.dialogue.pop_reading import Reading
 from courriel.errors import Stage
@@ -48,6 +49,7 @@ class PopDialogue:
         self.logins: LoginMemory | None = None  # what worked for whom, as far as this process knows
         self.exchange = PopExchange()
         self.visit = 0  # which connection this is
+        self._asks_capabilities = True  # until the server hangs up when it is asked
         self._forget()
 
     def _forget(self) -> None:
@@ -58,6 +60,9 @@ class PopDialogue:
         self.mechanism = ""  # how we logged in
         self.count = 0
         self.size = 0
+        self.numbers: Sequence[int] = ()  # of the letters that there are, as far as we were told
+        self.known: Container[int] = ()  # the same, for who asks about one of them
+        self.top_is_refused = False  # though it was offered: whole letters are asked for instead
         self.deleted: set[int] = set()
         self.sizes: dict[int, int] = {}
         self.uids: dict[int, str] = {}
@@ -70,34 +75,39 @@ class PopDialogue:
     def open(self) -> Flow[None]:
         """Reach the server, hear its greeting, secure the line, log in, see how much there is."""
         opening.keep_secrets_off_a_clear_line(self.server, self.credentials)
-        self._forget()
-        yield Connect()
-
-        if self.server.security is Security.TLS:
-            yield from self._secure()
-        yield from self._hear_greeting()
-        yield from self._learn_capabilities()
-        if self._stls_is_due():
-            yield from self._start_tls()
-            yield from self._learn_capabilities()
+        try:
+            yield from self._begin()
+        except errors.ConnectionFailed as broken:
+            if broken.stage != "hello" or isinstance(broken, errors.TimedOut) or not self._asks_capabilities:
+                raise
+            # It hung up because it was asked what it can do: it can do what RFC 1939 asks for, and is not asked again.
+            self._asks_capabilities = False
+            yield from self._begin()
         yield from self._speak_utf8()
         if self.credentials is not None:
-            yield from self._log_in(self.credentials)
+            yield from discreetly(self._log_in(self.credentials))
         self.count, self.size = self._read(wire.read_stat, (yield from self._ask("mailbox", "STAT")))
+        self.known = self.numbers = range(1, self.count + 1)
         if self._certificate:
             yield from opening.remember(self.mechanism)
 
     def list_sizes(self) -> Flow[None]:
-        """Learn how many octets each letter has, once; deleted ones are not told."""
+        """Learn how many octets each letter has, once; deleted ones are not told.
+
+        Where LIST names other letters than STAT counted, those of LIST are the ones that can be asked for.
+        """
         if not self.sizes and self.count:
             text = yield from self._ask_list("LIST")
-            self.sizes = self._read(lambda lines: wire.read_sizes(lines, self.count), text)
+            self.sizes = sizes = self._read(wire.read_sizes, text)
+            if sizes and (len(sizes) + len(self.deleted) != self.count or max(sizes) > self.count):
+                self.known = frozenset(sizes) | self.deleted
+                self.numbers = sorted(self.known)
 
     def list_uids(self) -> Flow[None]:
         """Learn the unique id of each letter, once. Raises CommandRefused where the server has none."""
         if not self.uids and self.count:
             text = yield from self._ask_list("UIDL")
-            self.uids = self._read(lambda lines: wire.read_uids(lines, self.count), text)
+            self.uids = self._read(wire.read_uids, text)
 
     def retrieve(self, number: int) -> Flow[bytes]:
         """One letter, to the octet. Raises LetterRefused, and LetterTooLarge before it is asked for."""
@@ -116,7 +126,8 @@ class PopDialogue:
         yield from self.settle()
         yield from self.exchange.expect_silence("letter")
         yield from self.exchange.say("letter", command("TOP", str(number), "0"))
-        reply, text = yield from self.exchange.hear_text("letter", LONGEST_HEAD)
+        reply, text = yield from self.exchange.hear_text("letter", LONGEST_HEAD, head=True)
+        self.top_is_refused = self.top_is_refused or reply.kind != 2
         self._judge(reply, "letter", number)
         return text
 
@@ -179,6 +190,11 @@ class PopDialogue:
         """Whether the server said that it can do this."""
         return capability in self.capabilities
 
+    @property
+    def gives_heads(self) -> bool:
+        """Whether the head of a letter can be had alone (TOP), as far as we know."""
+        return "TOP" in self.capabilities and not self.top_is_refused
+
     def read_many(self, numbers: Sequence[int], window: int, *, heads: bool = False) -> Reading:
         """Letters, or their heads alone, asked for ahead where the server reads ahead."""
         window = window if self.can("PIPELINING") else 1
@@ -202,6 +218,18 @@ class PopDialogue:
 
     # Opening.
 
+    def _begin(self) -> Flow[None]:
+        """A line as secure as it will be, and what the server can do."""
+        self._forget()
+        yield Connect()
+        if self.server.security is Security.TLS:
+            yield from self._secure()
+        yield from self._hear_greeting()
+        yield from self._learn_capabilities()
+        if self._stls_is_due():
+            yield from self._start_tls()
+            yield from self._learn_capabilities()
+
     def _hear_greeting(self) -> Flow[None]:
         if not self._certificate:
             yield from opening.make_sure_that_it_speaks_first(self.exchange, self.server)
@@ -211,6 +239,8 @@ class PopDialogue:
 
     def _learn_capabilities(self) -> Flow[None]:
         """What the server can do; one that knows no CAPA can do what RFC 1939 asks for (RFC 2449 5)."""
+        if not self._asks_capabilities:
+            return
         yield from self.exchange.say("hello", command("CAPA"))
         reply, text = yield from self.exchange.hear_text("hello", wire.MOST_CAPABILITIES)
         self.capabilities = wire.read_capabilities(text) if reply.kind == 2 else {}

@@ -29,14 +29,14 @@ class PopExchange(Talk):
         """The next status line, whatever it says."""
         return self.read((yield from self._awaited(self._arrived.line, stage)), stage)
 
-    def hear_text(self, stage: Stage, limit: int) -> Flow[tuple[Reply, bytes]]:
-        """The next status line, and the text of `limit` octets at most that follows +OK."""
-        ((status, text),) = yield from self.hear_some(1, stage, limit)
+    def hear_text(self, stage: Stage, limit: int, *, head: bool = False) -> Flow[tuple[Reply, bytes]]:
+        """The next status line, and the text of `limit` octets at most that follows +OK; of a `head`, no more of it."""
+        ((status, text),) = yield from self.hear_some(1, stage, limit, heads=head)
         return self.read(status, stage), text or b""
 
-    def hear_some(self, most: int, stage: Stage, limit: int) -> Flow[list[Answer]]:
+    def hear_some(self, most: int, stage: Stage, limit: int, *, heads: bool = False) -> Flow[list[Answer]]:
         """The next answers of which each has a text: one at least, and as many of `most` as are here."""
-        return (yield from self._awaited(lambda: self._arrived.answers(most, limit) or None, stage))
+        return (yield from self._awaited(lambda: self._arrived.answers(most, limit, heads=heads) or None, stage))
 
     def pour(self, stage: Stage, write: Callable[[bytes], object], limit: int) -> Flow[Reply]:
         """Hear a status line, and write the text that follows +OK, portion by portion; it is never here as a whole."""

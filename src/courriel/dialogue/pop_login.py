@@ -57,8 +57,10 @@ class PopLogin:
         try:
             tried = yield from authenticate(line, credentials, memory, commands=commands, order=(*order, *_TOKENS))
         except errors.AuthenticationRefused as refusal:
-            if wire.response_code(refusal.reply) in _NOT_THE_PASSWORD:
-                raise errors.MailboxRefused(refusal.reply, stage="authenticate") from None
+            if wire.response_code(refusal.reply) in _NOT_THE_PASSWORD or wire.says_in_use(refusal.reply):
+                mailbox = errors.MailboxRefused(refusal.reply, stage="authenticate")
+                mailbox.hint_id = "" if wire.response_code(refusal.reply) else "POP-MAILBOX-IN-USE"
+                raise mailbox from None
             raise
         return tried[-1]
 
@@ -76,8 +78,16 @@ class PopLogin:
         if self._timestamp:
             yield "APOP", digest
         # A server that does not know CAPA has USER all the same (RFC 1939 4).
-        if "USER" in self._capabilities or not self._capabilities:
+        if "USER" in self._capabilities or not self._capabilities or self._lists_no_login:
             yield "USER", user_and_pass
+
+    @property
+    def _lists_no_login(self) -> bool:
+        """Whether the server lists what it can do, and no way to log in: many forget USER.
+
+        On a line that could still be secured it is missing on purpose.
+        """
+        return "SASL" not in self._capabilities and (bool(self._certificate) or "STLS" not in self._capabilities)
 
     def _say_digest(self, password: Password) -> Flow[FailedLogin | None]:
         digest = wire.digest(self._timestamp, password.secret)

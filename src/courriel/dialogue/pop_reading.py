@@ -53,7 +53,7 @@ class Reading:
     def advance(self) -> Flow[None]:
         """Ask for as much as the window allows, hear of one letter at least. Raises UsageError on another line."""
         if self._visit != self._dialogue.visit:
-            raise errors.UsageError("the session was opened anew meanwhile: these letters were those of another one")
+            raise of_another_line()
         yield from self._dialogue.settle(self)
         yield from self._ask()
         if self._asked:
@@ -97,13 +97,21 @@ class Reading:
 
     def _hear(self) -> Flow[None]:
         asked = self._asked
-        for status, text in (yield from self._exchange.hear_some(len(asked), "letter", self._limit)):
+        heads = bool(self._words[1])
+        for status, text in (yield from self._exchange.hear_some(len(asked), "letter", self._limit, heads=heads)):
             number, weight = asked.popleft()
             self._octets -= weight
             self._results.append((number, self._refused(status, number) if text is None else text))
 
     def _refused(self, status: bytes, number: int) -> errors.LetterRefused:
         reply = self._exchange.read(status, "letter")
+        if self._words[1]:
+            self._dialogue.top_is_refused = True
         if reply.kind == 3:
             raise errors.RemoteProtocolError(f"the server answered {reply} to a question for a letter", stage="letter")
         return errors.LetterRefused(reply, stage="letter", about=f"letter {number}")
+
+
+def of_another_line() -> errors.UsageError:
+    """The news that letters were asked for on a connection that is no more."""
+    return errors.UsageError("the session was opened anew meanwhile: these letters were those of another one")

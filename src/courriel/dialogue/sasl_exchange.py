@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 from base64 import b64decode, b64encode
 
 from courriel import errors
@@ -37,7 +36,7 @@ def exchange_sasl(talk: Talk, mechanism: sasl.Mechanism, most_at_once: int) -> F
         except sasl.Impostor as impostor:
             impostor.stage = "authenticate"
             raise
-        except (binascii.Error, errors.RemoteProtocolError) as broken:
+        except (ValueError, errors.RemoteProtocolError) as broken:  # what is not base64, and perhaps not even ASCII
             return (yield from _cancelled(talk, mechanism, broken, sent))
         sent += 1
         reply = yield from talk.ask("authenticate", wire.command(_encoded(answer)), secret=True)

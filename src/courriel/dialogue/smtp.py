@@ -8,6 +8,7 @@ from courriel import errors
 from courriel.dialogue import opening, whole
 from courriel.dialogue.exchange import CLOSING, Exchange
 from courriel.dialogue.flow import Asking, Connect, Flow, HangUp, Send
+from courriel.dialogue.server_facts import OwnFacts
 from courriel.dialogue.session_limit import MessageCount
 from courriel.dialogue.talk import closed
 from courriel.dialogue.transaction import VERDICT, Burst, Transaction
@@ -26,8 +27,11 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from courriel.dialogue.login_rule import LoginMemory
+    from courriel.dialogue.server_facts import ServerFacts
 
 _UNKNOWN_COMMAND = (500, 502)
+BDAT_REFUSED = "BDAT-REFUSED"
+"""The record of the failure table for servers that offer CHUNKING and do not know BDAT."""
 _BLOCK = 64 * 1024  # octets of content put on the line at a time
 
 
@@ -39,10 +43,13 @@ class SmtpDialogue:
     as often as wished, then `close`. What was learnt on the way stands in the attributes.
     """
 
-    def __init__(self, server: Server, credentials: Credentials | None = None) -> None:
+    def __init__(
+        self, server: Server, credentials: Credentials | None = None, facts: ServerFacts | None = None
+    ) -> None:
         self.server = server
         self.credentials = credentials
         self.count = MessageCount()
+        self.facts: ServerFacts = facts if facts is not None else OwnFacts()
         self._learn({})
         self.greeting = ""
         self.secured = False
@@ -69,7 +76,9 @@ class SmtpDialogue:
             yield from self._start_tls()
             yield from self._introduce(name)
         if self.credentials is not None:
-            yield from self._log_in(self.credentials)
+            from courriel.dialogue.login_replies import discreetly  # noqa: PLC0415 - many a line needs no login
+
+            yield from discreetly(self._log_in(self.credentials))
         if self.secured:
             yield from opening.remember(self.mechanism)
 
@@ -86,7 +95,8 @@ class SmtpDialogue:
         """Hand one message over, and report what became of each recipient.
 
         A server may have ended the session while nobody spoke; then a new one is opened, once, as long as nothing of
-        this message was accepted (scar 15). With `all_or_nothing` one refused recipient is enough for nothing to be
+        this message was accepted (scar 15). So it is when the server does not know BDAT, which it offers: the message
+        goes by DATA. With `all_or_nothing` one refused recipient is enough for nothing to be
         sent. `permit` is asked just before the end leaves; its no cuts the line instead (NotPermitted). On a session
         that has `rested`, and may have died unheard, the content waits until the server has answered. Raises
         SenderRefused, RecipientsRefused, MessageRefused; NotSupported for a message that this server cannot take;
@@ -140,13 +150,15 @@ class SmtpDialogue:
         transaction = Transaction(envelope, content, message_id, all_or_nothing=all_or_nothing, permit=permit)
         try:
             return (yield from self.hand_over(transaction, at_once=not rested))
-        except errors.ConnectionFailed as lost:
-            if transaction.begun or lost.in_doubt or isinstance(lost, errors.TimedOut):
+        except errors.CourrielError as failed:
+            if not (self._goes_by_data(transaction, failed) or _never_begun(transaction, failed)):
                 raise
-            if self.count.note(lost):
+            if self.count.note(failed):
                 self.count.end_session()
+        again = Transaction(envelope, content, message_id, all_or_nothing=all_or_nothing, permit=permit)
+        again.bdat_refused = transaction.bdat_refused
         yield from self.open()
-        return (yield from self.hand_over(transaction))
+        return (yield from self.hand_over(again))
 
     def reset(self) -> Flow[Reply]:
         """Leave whatever transaction there may be."""
@@ -219,7 +231,11 @@ class SmtpDialogue:
 
     def _learn(self, capabilities: dict[str, str]) -> None:
         self.capabilities = capabilities
-        self.able = Abilities(capabilities, binary=self.server.binary and self.server.dialect is Dialect.SMTP)
+        self.able = Abilities(
+            capabilities,
+            binary=self.server.binary and self.server.dialect is Dialect.SMTP,
+            chunking=self.server.chunking and self.facts.bdat_taken is not False,
+        )
 
     # Handing a message over.
 
@@ -228,29 +244,57 @@ class SmtpDialogue:
         try:
             yield from self.exchange.expect_silence("sender")
             if self.able.chunking and self.able.pipelining and self.server.dialect is Dialect.SMTP:
-                return (yield from self._hand_over_by_length(transaction, at_once))
+                if self.facts.bdat_taken is not False and not transaction.bdat_refused:
+                    return (yield from self._hand_over_by_length(transaction, at_once))
+                self._learn(self.capabilities)
             yield from self.announce(transaction, transaction.bursts(self.able))
             if not transaction.door_is_open:
                 yield from self.pass_the_door(transaction)
             end = yield from self.pour(transaction)
             return (yield from self.hear_verdict(transaction, end))
         except errors.Refused as refusal:
+            refusal.message_id = transaction.message_id
             if refusal.session_usable:
-                yield from self.start_afresh(refusal)
+                _ = yield from self.start_afresh(refusal, chunk=0 if transaction.length else transaction.ahead)
             raise
         except errors.CourrielError as broken:
+            broken.message_id = transaction.message_id
             # The dot has left: the server may have taken the message, whatever broke since. Its own word settles it.
             broken.in_doubt = transaction.dot_sent and (broken.reply is None or broken.reply.kind == 3)
             broken.refused = broken.refused or transaction.refused
             raise
 
     def _hand_over_by_length(self, transaction: Transaction, at_once: bool) -> Flow[Receipt]:
-        if at_once and whole.may_leave_at_once(transaction):
-            verdict = yield from whole.leave_at_once(self.exchange, transaction, self.able)
-            return transaction.settled(verdict, self.name)
-        yield from whole.announce(self.exchange, transaction, self.able)
-        end = yield from self.pour(transaction)
-        return (yield from self.hear_verdict(transaction, end))
+        try:
+            if self.facts.bdat_taken is None:
+                yield from whole.announce_with_first_chunk(self.exchange, transaction, self.able, self.facts)
+            elif at_once and whole.may_leave_at_once(transaction):
+                verdict = yield from whole.leave_at_once(self.exchange, transaction, self.able)
+                return transaction.settled(verdict, self.name)
+            else:
+                yield from whole.announce(self.exchange, transaction, self.able)
+            end = yield from self.pour(transaction)
+            return (yield from self.hear_verdict(transaction, end))
+        except errors.MessageRefused as refused:
+            _ = self.note_bdat_refused(transaction, refused)
+            raise
+
+    def note_bdat_refused(self, transaction: Transaction, refused: errors.MessageRefused) -> bool:
+        """Whether this refusal of a message means that the server does not know BDAT; then this line is finished.
+
+        What it has not read as a chunk stands on the line, and may be read as commands.
+        """
+        if refused.reply.code not in whole.UNKNOWN or not (transaction.begun and transaction.accepted):
+            return False
+        self.facts.bdat_taken, transaction.bdat_refused, transaction.dot_sent = False, True, False
+        self._learn(self.capabilities)
+        refused.session_usable, refused.hint_id = False, BDAT_REFUSED
+        return True
+
+    def _goes_by_data(self, transaction: Transaction, failed: errors.CourrielError) -> bool:
+        """Whether a message that could not leave by BDAT can leave by DATA, on a new session."""
+        refused = failed.hint_id == BDAT_REFUSED or isinstance(failed, errors.ConnectionFailed)
+        return transaction.bdat_refused and refused and not transaction.content.binary
 
     # The steps of that, for those who hand over many at a time as well.
 
@@ -376,15 +420,23 @@ class SmtpDialogue:
         word = self._judge(best, 2, "message", transaction.message_refused)
         return transaction.receipt(word, verdicts, self.name, notes)
 
-    def start_afresh(self, refusal: errors.Refused) -> Flow[None]:
-        """Leave the transaction, the refusal stays the news; who does not know RSET has none to leave (B14)."""
+    def start_afresh(self, refusal: errors.Refused, *, chunk: int = 0) -> Flow[bool]:
+        """Leave the transaction, the refusal stays the news; who does not know RSET has none to leave (B14).
+
+        Says whether the server agreed, by 250. Where it does not know BDAT, the octets of a first `chunk` may stand
+        before RSET on its line, and make an unknown command of it; then it is said once more.
+        """
         try:
             reply = yield from self.exchange.ask("sender", wire.command("RSET"))
+            if chunk and reply.code in whole.UNKNOWN:
+                self.facts.bdat_taken = False
+                reply = yield from self.exchange.ask("sender", wire.command("RSET"))
         except errors.CourrielError:
             refusal.session_usable = False
-        else:
-            # Any other answer may belong to the command before: the next message must not be judged by it (scar 1).
-            refusal.session_usable = reply.kind == 2 or reply.code in _UNKNOWN_COMMAND
+            return False
+        # Any other answer may belong to the command before: the next message must not be judged by it (scar 1).
+        refusal.session_usable = reply.kind == 2 or reply.code in _UNKNOWN_COMMAND
+        return reply.kind == 2
 
     # Words that every part needs.
 
@@ -404,11 +456,17 @@ class SmtpDialogue:
         raise errors.RemoteProtocolError(f"the server answered {reply} at the wrong moment", stage=stage, reply=reply)
 
 
+def _never_begun(transaction: Transaction, failed: errors.CourrielError) -> bool:
+    """Whether the line broke before the server had accepted anything of the message."""
+    lost = isinstance(failed, errors.ConnectionFailed) and not isinstance(failed, errors.TimedOut)
+    return lost and not (transaction.begun or failed.in_doubt)
+
+
 def _as_it_goes(transaction: Transaction) -> Iterable[bytes]:
     """The content as it goes on the line, piece by piece."""
     content = transaction.content
     if transaction.length:
-        return whole.measured(content)
+        return whole.measured(content, transaction.ahead)
     return content if content.dotless else lines.stuff(content)
 
 

@@ -38,7 +38,10 @@ class Stream:
         self._window: Window = window if callable(window) else lambda: window
         self._several = callable(window) or window > 1
         self._ahead = ahead if callable(window) else min(window, ahead)
-        self._tray = Tray(dialogue.count, all_or_nothing=all_or_nothing)
+        server = dialogue.server
+        self._tray = Tray(
+            dialogue.count, all_or_nothing=all_or_nothing, server=dialogue.name, protocol=server.dialect.value
+        )
         self._go_the_best_way()
         self.put = self._tray.put
         """Take one more message; an error stands for one that could not be made ready, and keeps its place."""
@@ -70,6 +73,9 @@ class Stream:
         A session that breaks is opened anew. When that fails too, every message in hand has that error as its result,
         and it is raised: there is nobody to talk to any more.
         """
+        if self._dialogue.facts.bdat_taken is False and isinstance(self._way, Chunking) and not self._tray.begun:
+            yield from self._way.wind_up()  # nothing is in flight; another session has learnt it meanwhile
+            self._go_the_best_way()
         self._tray.hold_back()
         try:
             yield from self._way.advance(last=last or self._tray.holds_back)
@@ -100,14 +106,26 @@ class Stream:
     def _go_the_best_way(self) -> None:
         self._way = self._best_way()
         chunking = isinstance(self._way, Chunking)
-        self.able = self._dialogue.able if chunking else Abilities(self._dialogue.capabilities)
+        self.able = self._dialogue.able if chunking else Abilities(self._dialogue.capabilities, chunking=False)
         """What messages may be made ready for: those that leave by DATA are never binary."""
+        if not self.able.binary:
+            self._rewrite_binary()
+
+    def _rewrite_binary(self) -> None:
+        """Messages that were made with files as they are, for a server that turns out not to take them so."""
+        for parcel in tuple(self._tray.waiting):
+            if parcel.content.binary and parcel.rewrite is not None:
+                try:
+                    parcel.content = parcel.rewrite(self.able)
+                except errors.CourrielError as impossible:
+                    self._tray.waiting.remove(parcel)
+                    parcel.result = impossible
 
     def _best_way(self) -> LockStep | Pipelining | Chunking:
         able, lmtp = self._dialogue.capabilities, self._dialogue.server.dialect is Dialect.LMTP
         if "PIPELINING" not in able or lmtp:
             return LockStep(self._dialogue, self._tray)
-        if "CHUNKING" in able and self._several:
+        if self._dialogue.able.chunking and self._dialogue.facts.bdat_taken is not False and self._several:
             return Chunking(self._dialogue, self._tray, self._window)
         return Pipelining(self._dialogue, self._tray, self._ahead)
 

@@ -20,6 +20,8 @@ from courriel.wire.smtp import commands
 # A verdict that says "go on" says nothing.
 _OUTCOMES = {2: Outcome.ACCEPTED, 3: Outcome.IN_DOUBT, 4: Outcome.REFUSED, 5: Outcome.REFUSED}
 
+_OUT_OF_SEQUENCE = 503
+
 VERDICT: tuple[Stage, ...] = ("message",)
 """What the answer to the end of a message is about."""
 
@@ -60,6 +62,10 @@ class Transaction:
     """Whether everything was accepted without a murmur, and the content is waited for."""
     length = b""
     """The command that says the length of the content (BDAT), where no dot ends it."""
+    ahead = 0
+    """Octets of the content that have left before it, as a first chunk."""
+    bdat_refused = False
+    """By a server that does not know BDAT although it offers it: this message goes by DATA."""
     verdict: Reply | None = None
     """On a message that left with its envelope."""
     dot_sent = False
@@ -223,6 +229,21 @@ class Transaction:
             about = f"recipient {name}" if len(refused) == 1 else f"recipient {name} and {len(refused) - 1} more"
             return errors.RecipientsRefused(reply, stage="recipient", refused=refused, about=about)
         return None
+
+    @property
+    def out_of_sequence(self) -> Reply | None:
+        """The 503, "bad sequence of commands", that this envelope was answered first; None where it only follows from
+        another refusal.
+
+        A server that threw half of MAIL away does not know the other half (500); then RCPT comes out of sequence.
+        """
+        sender = self.sender
+        answers = [reply for reply in (sender, *self._answers) if reply is not None]
+        if self.accepted and self.door is not None:
+            answers.append(self.door)
+        first = next((reply for reply in answers if reply.code == _OUT_OF_SEQUENCE), None)
+        follows = sender is not None and sender.kind != 2 and sender.code not in (500, _OUT_OF_SEQUENCE)
+        return None if follows else first
 
     def message_refused(self, reply: Reply, stage: Stage) -> errors.MessageRefused:
         """The whole message was refused: so is each recipient."""

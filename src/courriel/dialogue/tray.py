@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from courriel import errors
 from courriel.dialogue.exchange import CLOSING
@@ -13,6 +13,8 @@ from courriel.dialogue.transaction import Transaction
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope
 from courriel.model.receipt import Receipt
+from courriel.reply import Reply
+from courriel.wire.abilities import Abilities
 
 TYPE_CHECKING = False
 
@@ -45,19 +47,34 @@ class Parcel(Transaction):
     all_or_nothing = False
     result: Result | None = None
     tries = 0
+    rewrite: Callable[[Abilities], Content] | None = None
+    """Makes the content anew, where files as they are (BINARYMIME) cannot leave as they are after all."""
+    withdrawn = False
+    """By its sender: it is not begun, nor begun again."""
+    behind_end = False
+    """Whether its envelope was said behind the end of the message before; a server may not have read it there."""
+    handed_over_again = False
+    """Because the server did not read what was pipelined behind the end of the message before."""
+
+    @property
+    def said_too_early(self) -> Reply | None:
+        """The 503 to an envelope behind the end of the message before: the server read none of it there."""
+        return self.out_of_sequence if self.behind_end and not self.door_is_open else None
 
     def start_over(self) -> None:
-        """Nothing that a server said of it counts any more: it is begun again, on another session."""
+        """Nothing that a server said of it counts any more: it is begun again."""
         self.sender = self.door = None
-        self.dot_sent = self.door_is_open = False
+        self.length, self.ahead = b"", 0
+        self.dot_sent = self.door_is_open = self.behind_end = False
         self._answers, self._all_accepted = (), True
 
 
 class Tray:
     """Every message that was put in and not given back yet."""
 
-    def __init__(self, count: MessageCount, *, all_or_nothing: bool) -> None:
+    def __init__(self, count: MessageCount, *, all_or_nothing: bool, server: str = "", protocol: str = "") -> None:
         self._count = count
+        self.server, self.protocol = server, protocol
         self.waiting: deque[Parcel] = deque()
         self._refused: deque[Parcel] = deque()  # because the session was full, and for no other reason
         self._held: deque[Parcel] = deque()  # this session has no room for them
@@ -82,11 +99,13 @@ class Tray:
             if result is None:
                 return
             del order[0]
+            if result.__class__ is not Receipt:
+                self._name_mail(head, result)
             yield result
 
     def withdraw(self, parcel: Parcel) -> None:
         """Nobody wants this one any more: it is not begun, nor begun again. What was begun is finished."""
-        parcel.tries = _MOST_TRIES
+        parcel.withdrawn = True
         for queue in (self.waiting, self._refused, self._held):
             if parcel in queue:
                 queue.remove(parcel)
@@ -122,10 +141,20 @@ class Tray:
         self.begun.append(parcel)
         return parcel
 
+    def put_back(self, parcel: Parcel) -> None:
+        """It has begun, nothing of its content can be delivered, and it is the next to begin once more.
+
+        This try is not counted.
+        """
+        self.begun.remove(parcel)
+        parcel.start_over()
+        parcel.tries -= 1
+        self.waiting.appendleft(parcel)
+
     def settle(self, parcel: Parcel, result: Result) -> None:
         """This is what became of it; a message that this session alone had no room for goes to the next one."""
         full = self._count.note(result)
-        if full and parcel.tries < _MOST_TRIES and not parcel.forbidden:
+        if full and parcel.tries < _MOST_TRIES and not (parcel.forbidden or parcel.withdrawn):
             self.begun.remove(parcel)
             parcel.start_over()
             self._refused.append(parcel)
@@ -148,11 +177,12 @@ class Tray:
         again: list[Parcel] = []
         while self.begun:
             parcel = self.begun.popleft()
-            if (refusal := parcel.refusal()) is not None:
+            refusal = parcel.refusal()
+            if refusal is not None and parcel.said_too_early is None:
                 parcel.result = refusal
             elif parcel.dot_sent and not closing:
                 parcel.result = _told_apart(broken, parcel, in_doubt=True)
-            elif parcel.tries < _MOST_TRIES and not parcel.forbidden:
+            elif parcel.tries < _MOST_TRIES and not (parcel.forbidden or parcel.withdrawn):
                 parcel.start_over()
                 again.append(parcel)
             else:
@@ -164,6 +194,12 @@ class Tray:
         self.release()
         while self.waiting:
             self.waiting.popleft().result = errors.copy(failed)
+
+    def _name_mail(self, head: Parcel | errors.CourrielError, result: Result) -> None:
+        """Write into an error that is a result which mail it is about, and who was spoken to."""
+        if isinstance(head, Parcel) and isinstance(result, errors.CourrielError):
+            result.server, result.protocol = result.server or self.server, result.protocol or self.protocol
+            result.message_id = head.message_id
 
 
 def _told_apart(broken: errors.CourrielError, parcel: Parcel, *, in_doubt: bool) -> errors.CourrielError:

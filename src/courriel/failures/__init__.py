@@ -8,13 +8,27 @@ from __future__ import annotations
 from .facts import Facts, read
 from .language import Language, language, speak
 from .record import Failure, Retry, Text
+from .sentences import spoken
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Facts", "Failure", "Language", "Retry", "Text", "all", "by_id", "find", "language", "read", "speak"]
+__all__ = [
+    "Facts",
+    "Failure",
+    "Language",
+    "Retry",
+    "Text",
+    "all",
+    "by_id",
+    "find",
+    "language",
+    "read",
+    "speak",
+    "spoken",
+]
 
 
 def find(facts: Facts) -> Failure | None:

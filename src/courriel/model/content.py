@@ -66,15 +66,15 @@ class Content:
         return pieces[0] if len(pieces) == 1 and isinstance(pieces[0], bytes) else b"".join(self)
 
 
-def has_long_line(data: bytes) -> bool:
-    """Whether a line is longer than 998 octets, the limit of RFC 5322 2.1.1 (its CRLF not counted).
+def has_long_line(data: bytes, limit: int = 998) -> bool:
+    """Whether a line has more octets than `limit`, its CRLF not counted; by default that of RFC 5322 2.1.1.
 
-    It leaps from line end to line end, a thousand octets at a time, so that it costs a small part of reading the data.
+    It leaps from line end to line end, many octets at a time, so that it costs a small part of reading the data.
     """
     position = 0
     size = len(data)
-    while size - position > 998:
-        end = data.rfind(b"\n", position, position + 1000)
+    while size - position > limit:
+        end = data.rfind(b"\n", position, position + limit + 2)
         if end < 0:
             return True
         position = end + 1

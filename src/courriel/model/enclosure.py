@@ -3,29 +3,42 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from courriel.expressions import expression
 from courriel.model.attachment import _DEVICE
+from courriel.model.visible import without_invisible
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import BinaryIO
 
 LONGEST_NAME = 200  # octets; file systems take 255, and a number may be added
 
-_CUT_OUT = expression("[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _REPLACED = expression(r'[<>:"|?*]')
 
 
 class Enclosure:
-    """One file of a received letter. Its content is decoded when it is first asked for, and kept."""
+    """One file of a received letter, decoded when it is asked for.
 
-    __slots__ = ("_content", "_load", "content_id", "content_type", "inline", "name")
+    `content` is the whole, kept once it was read. `open()` and `save` decode it in blocks, and `size` counts them: a
+    large file costs them no memory beyond its letter.
+    """
+
+    __slots__ = ("_blocks", "_content", "_load", "_size", "content_id", "content_type", "inline", "name")
 
     def __init__(
-        self, name: str, content_type: str, load: Callable[[], bytes], *, content_id: str = "", inline: bool = False
+        self,
+        name: str,
+        content_type: str,
+        load: Callable[[], bytes],
+        *,
+        blocks: Callable[[], Iterator[bytes]] | None = None,
+        content_id: str = "",
+        inline: bool = False,
     ) -> None:
+        """`load` gives the content, `blocks` the same in pieces of any size."""
         self.name = name
         """What its sender called it, made safe: no path, no device, never empty, and unlike the others' names."""
         self.content_type = content_type
@@ -35,7 +48,9 @@ class Enclosure:
         self.inline = inline
         """Whether it is meant to be shown within the text."""
         self._load = load
+        self._blocks = blocks
         self._content: bytes | None = None
+        self._size: int | None = None
 
     @classmethod
     def named(cls, name: str, content: bytes) -> Enclosure:
@@ -52,18 +67,28 @@ class Enclosure:
     @property
     def size(self) -> int:
         """Its length in octets, decoded."""
-        return len(self.content)
+        if self._size is None:
+            self._size = sum(map(len, self._pieces()))
+        return self._size
+
+    def open(self) -> BinaryIO:
+        """Open it for reading, as a binary file is; it is decoded block by block as it is read.
+
+        It can be read once, from its beginning to its end. Close it, or use it in a `with`; another call opens it anew.
+        """
+        from courriel.model.block_reader import reader_of  # noqa: PLC0415 - `io` in pieces is needed here alone
+
+        return reader_of(self._pieces())
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write it into that folder, and say where: under its own name, or with a number when there is one already.
 
-        The folder is made when it is missing, for oneself alone. Nothing is overwritten, no link is followed, and the
-        file lies in the folder itself, whatever the letter says.
+        The folder is made when it is missing, for oneself alone, and the file written block by block. Nothing is
+        overwritten, no link is followed, and the file lies in the folder itself, whatever the letter says.
         Raises OSError, as `open` does; then nothing is left behind.
         """
         from pathlib import Path
 
-        content = self.content
         Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         for number in range(1, _MOST_NUMBERS + 1):
             path = Path(folder) / numbered(self.name, number)
@@ -73,12 +98,18 @@ class Enclosure:
                 continue
             try:
                 with file:
-                    file.write(content)
+                    for block in self._pieces():
+                        _ = file.write(block)
             except BaseException:
                 path.unlink(missing_ok=True)
                 raise
             return path
         raise FileExistsError(f"{self.name}: every name up to {_MOST_NUMBERS} is taken in {folder}")
+
+    def _pieces(self) -> Iterator[bytes]:
+        if self._content is None and self._blocks is not None:
+            return self._blocks()
+        return iter((self.content,))
 
     def __repr__(self) -> str:
         return f"<Enclosure: {self.name!r}, {self.content_type}>"
@@ -90,7 +121,7 @@ def safe_name(name: str, fallback: str) -> str:
     `fallback` is for names of which nothing is left.
     """
     last = name.replace("\\", "/").rstrip("/ ").rpartition("/")[2]
-    kept = _REPLACED.sub("_", _CUT_OUT.sub("", last))
+    kept = _REPLACED.sub("_", without_invisible(last))
     # Dots and spaces: a name that begins with a dot is hidden here, one that ends with it has another name there.
     kept = kept.strip(". \xa0\u3000")
     if kept.startswith("-"):

@@ -11,6 +11,8 @@ from courriel.model.text import described, text_of
 LONGEST_VALUE = 16_384  # characters of one header value; servers refuse header blocks somewhere above 64 kB
 LONGEST_NAME = 76  # characters of one header name, so that it fits on a line (RFC 5322 2.1.1)
 LONGEST_ID = 900  # characters of one message id, which cannot be folded
+LONGEST_LINE = 998  # octets of a line, its CRLF not counted (RFC 5322 2.1.1)
+LONGEST_ATOM = 900  # octets of one word above which it is taken for a token that nobody may rewrite
 
 # Whatever one of the readers on the way takes for a line end, NUL, and halves of surrogate pairs. A tab may stay: it is
 # encoded.
@@ -23,7 +25,19 @@ _SOME_ID = expression(r"<[!-;=?-~]+(?: +[!-;=?-~]+)*>|[!-;=?-~]+")
 _ONE_ID = expression(r"<[^<>]*>|[^\s<>]+|[<>]")
 # A reader who decodes where nothing is encoded would find a line break in it (RFC 2047 5 forbids that; many do).
 _ENCODED = "=?"
+# A line is folded only between two characters that can be seen: one of nothing but spaces ends some readers' header.
+FOLD_POINT = expression(r"(?<=[^ \t])[ \t](?=[^ \t])")
 _LINK = expression(r"(?:https?|mailto):[!-;=?-~]+")
+
+# Identifiers, and fields that programs read: an encoded word in one of them is another value (RFC 2047 5).
+_STRUCTURED = frozenset((
+    "arc-authentication-results", "arc-message-signature", "arc-seal", "authentication-results", "auto-submitted",
+    "autocrypt", "content-id", "content-location", "content-transfer-encoding", "date", "dkim-signature",
+    "domainkey-signature", "feedback-id", "in-reply-to", "list-archive", "list-help", "list-id", "list-owner",
+    "list-post", "list-subscribe", "list-unsubscribe", "list-unsubscribe-post", "message-id", "mime-version",
+    "original-message-id", "received", "received-spf", "references", "resent-date", "resent-message-id", "return-path",
+    "supersedes", "x-google-dkim-signature",
+))  # fmt: skip
 
 _OWN_FIELDS = {
     "from": "use sender=",
@@ -56,6 +70,11 @@ def refusal(field: str, reason: str, hint_id: str = "") -> InvalidMessage:
     return InvalidMessage(f"{field}: {reason}", stage="compose", hint_id=hint_id)
 
 
+def is_structured(name: str) -> bool:
+    """Whether a header field holds identifiers or what only programs read, and is never written as encoded words."""
+    return name.lower() in _STRUCTURED
+
+
 def as_text(field: str, value: object) -> str:
     """Take what stands for a text: a kind of `str`, or a lazy one, whose `str()` is the text (Django's gettext_lazy).
 
@@ -67,16 +86,33 @@ def as_text(field: str, value: object) -> str:
 
 
 def check_text(field: str, value: str) -> None:
-    """Refuse what cannot stand in a header value: line breaks above all, which is how one header becomes two."""
+    """Refuse what cannot stand in a header value: line breaks above all, which is how one header becomes two.
+
+    So is ASCII that cannot be folded into lines of 998 octets: encoding it would change what programs read.
+    """
     if (value.isascii() and value.isprintable()) or not (control := _CONTROL.search(value)):
-        if len(value) > LONGEST_VALUE:
-            raise refusal(field, f"it is longer than {LONGEST_VALUE} characters")
+        if len(value) > LONGEST_ATOM:
+            _check_length(field, value)
         return
     if control[0] in _LINE_BREAK:
         raise refusal(field, f"it holds a line break (U+{ord(control[0]):04X})", "HEADER-LINE-BREAK")
     if control[0] >= "\ud800":
         raise refusal(field, f"it holds half of a character (U+{ord(control[0]):04X})", "NON-ASCII-TEXT")
     raise refusal(field, f"it holds a control character (U+{ord(control[0]):04X})")
+
+
+def _check_length(field: str, value: str) -> None:
+    if len(value) > LONGEST_VALUE:
+        raise refusal(field, f"it is longer than {LONGEST_VALUE} characters")
+    if not value.isascii():
+        return  # it leaves as encoded words, which are short
+    first, *others = FOLD_POINT.split(value)
+    if len(field) + 2 + len(first) > LONGEST_LINE or any(len(other) >= LONGEST_LINE for other in others):
+        raise refusal(
+            field,
+            f"it cannot be folded, and its line would be longer than {LONGEST_LINE} octets",
+            "HEADER-LINE-TOO-LONG",
+        )
 
 
 def check_body(field: str, value: str) -> None:
@@ -108,6 +144,8 @@ def checked_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> t
         if known:
             raise refusal("headers", f"{name} has its own field: {known}")
         check_text(name, value)
+        if is_structured(name) and not (value.isascii() and _ENCODED not in value):
+            raise refusal(name, "programs read it, so it is ASCII and holds no encoded word (=?)", "NON-ASCII-TEXT")
     return pairs
 
 

@@ -61,7 +61,8 @@ class Mark:
     def read(cls, text: str) -> Mark:
         """The mark that `str` wrote. Raises UsageError."""
         validity, colon, uid = text.partition(":")
-        if not (colon and validity.isascii() and validity.isdecimal() and uid.isascii() and uid.isdecimal()):
+        numbers = (validity, uid)
+        if not colon or not all(each.isascii() and each.isdecimal() and len(each) <= 20 for each in numbers):
             raise errors.UsageError(f"{text[:80]!r} is not a mark: two numbers with a colon between them")
         return cls(int(validity), int(uid))
 

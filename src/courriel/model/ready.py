@@ -12,15 +12,13 @@ from courriel.expressions import expression
 from courriel.model.address import Address
 from courriel.model.content import Content, has_long_line, is_dotless
 from courriel.model.envelope import Envelope
-from courriel.model.field import refusal
+from courriel.model.field import LONGEST_LINE, refusal
 from courriel.model.stamp import new_id, now, written
 from courriel.values import dataclass, field
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from email.message import Message as LibraryMessage
-
     from courriel.model.message import Addresses
 
 LONGEST_HEADER = 1_048_576  # octets of a whole header block; a real one has 10 kB
@@ -71,37 +69,6 @@ class ReadyMessage:
             eight_bit, utf8 = not data[len(header) :].isascii(), not header.isascii()
         content = Content((data,), len(data), eight_bit, utf8, is_dotless(data))
         return cls(content, fields, message_id, _usual_envelope(fields))
-
-    @classmethod
-    def of(cls, message: LibraryMessage) -> ReadyMessage:
-        """Take a message of the standard `email` package, as that package writes it in seven bits.
-
-        Raises InvalidMessage when it cannot be written, or holds what `parse` refuses.
-        """
-        from email import policy
-
-        addressed = (
-            "from",
-            "sender",
-            "reply-to",
-            "to",
-            "cc",
-            "bcc",
-            "resent-from",
-            "resent-to",
-            "resent-cc",
-            "resent-bcc",
-        )
-        wide = any(_has_wide_local_part(str(value)) for name, value in message.items() if name.lower() in addressed)
-        try:
-            rules = message.policy.clone(linesep="\r\n", max_line_length=78, cte_type="7bit")
-            if isinstance(rules, policy.EmailPolicy):
-                rules = rules.clone(utf8=wide)
-            raw = message.as_bytes(policy=rules)
-        except (ValueError, LookupError, TypeError, AttributeError) as broken:
-            raise refusal("message", f"the email package cannot write it: {broken}") from broken
-        # What the package leaves of lone line ends in a text part stands for line ends.
-        return cls.parse(raw, normalise=True)
 
     @property
     def sender(self) -> Address | None:
@@ -205,8 +172,19 @@ def _with_clean_lines(data: bytes, normalise: bool) -> bytes:
     if not data.endswith(b"\r\n"):
         data += b"\r\n"
     if has_long_line(data):
-        raise refusal("message", "a line is longer than 998 octets", "LINE-TOO-LONG")
+        raise _long_line(data)
     return data
+
+
+def _long_line(data: bytes) -> InvalidMessage:
+    """Say where a line is too long, by the name of the header field when it is one."""
+    end = data.find(b"\r\n\r\n")
+    for line in _folded_by_lf(data[: end + 2]).split(b"\r\n") if end > 0 else ():
+        name = _FIELD_NAME.match(line)
+        if name and has_long_line(line):
+            reason = f"its line is longer than {LONGEST_LINE} octets"
+            return refusal(name[0].decode(), reason, "HEADER-LINE-TOO-LONG")
+    return refusal("message", f"a line is longer than {LONGEST_LINE} octets", "LINE-TOO-LONG")
 
 
 def _end_of_header(data: bytes) -> int:
@@ -273,11 +251,3 @@ def _completed(known: dict[str, str], message_id: str) -> tuple[str, bytes]:
     if "date" not in known:
         added += f"Date: {written(now())}\r\n".encode()
     return message_id, added
-
-
-def _has_wide_local_part(value: str) -> bool:
-    """Whether an address in this header has a local part that is not ASCII."""
-    try:
-        return any(address.needs_smtputf8 for address in Address.parse_list(value))
-    except ValueError:
-        return False

@@ -7,6 +7,7 @@ from enum import Enum
 
 from courriel import errors
 from courriel.expressions import expression
+from courriel.model.shown import safely_shown
 from courriel.model.text import text_of
 from courriel.values import dataclass, field, replace
 
@@ -48,9 +49,13 @@ _WITH_PORT = expression(r"[A-Za-z0-9.-]+:[0-9]{1,5}|\[[0-9A-Fa-f:.]+\]:[0-9]{1,5
 _LOOPBACK = expression(r"(?i)localhost\.?|127(?:\.\d{1,3}){3}|::1|/.*")
 
 
+_DEADLINES = ("opening", "total")
+
+
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How many seconds of silence to bear at each stage, and `total` for one whole call (None: no such limit).
+    """How many seconds of silence to bear at each stage, and two deadlines: `opening` for everything until a session is
+    open, from connecting to the login, and `total` for one whole call (None: no such limit).
 
     A limit measures silence, not transfer: a large message on a slow line that goes on does not fail. The defaults are
     those of RFC 5321 4.5.3.2, where it gives one; connecting and TLS, which people watch, have thirty seconds.
@@ -68,21 +73,28 @@ class Timeouts:
     mailbox: float = 300  # a large mailbox takes its time to be listed
     letter: float = 300
     goodbye: float = 5  # the mail is safe by then; nobody should wait for politeness
+    opening: float | None = None
     total: float | None = None
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
             limit = getattr(self, name)
-            if limit is None and name == "total":
+            if limit is None and name in _DEADLINES:
                 continue
             if isinstance(limit, bool) or not (isinstance(limit, int | float) and 0 < limit < float("inf")):
-                raise errors.InvalidServer(f"time limit {name}: {limit!r} is not a finite number of seconds above zero")
+                raise errors.InvalidServer(
+                    f"time limit {name}: {safely_shown(limit)} is not a finite number of seconds above zero"
+                )
 
     @classmethod
     def silence(cls, seconds: float, *, connect: float | None = None) -> Timeouts:
-        """The same limit at every stage, as one would say "ten seconds"; goodbye stays short."""
-        stages = {name: seconds for name in cls.__slots__ if name not in ("total", "goodbye", "connect")}
-        return cls(**stages, connect=connect or seconds, goodbye=min(seconds, 5))
+        """The same limit at every stage and for the whole opening, as one would say "ten seconds"; goodbye stays short.
+
+        With a `connect` of its own that is longer, the opening has both.
+        """
+        stages = {name: seconds for name in cls.__slots__ if name not in (*_DEADLINES, "goodbye", "connect")}
+        opening = seconds + connect if connect and connect > seconds else seconds
+        return cls(**stages, connect=connect or seconds, goodbye=min(seconds, 5), opening=opening)
 
     def of(self, stage: str) -> float:
         """The limit for a stage, in seconds."""
@@ -106,8 +118,9 @@ class Server:
     address literal of the line. `auth` restricts the mechanisms, in lower case and in order of preference; empty means
     the strongest offered. Credentials never cross a clear line to another machine unless `allow_clear_credentials` says
     so. With `binary` files leave as they are, without base64, where the server takes them so (BINARYMIME and CHUNKING,
-    RFC 3030): a quarter less on the line. `security` and `dialect` may be given as words, "starttls". Raises
-    InvalidServer for what is of another kind than it should be.
+    RFC 3030): a quarter less on the line. With `chunking` messages leave by BDAT where the server offers it (CHUNKING);
+    without, always by DATA, for servers and proxies that offer what they do not take. `security` and `dialect` may be
+    given as words, "starttls". Raises InvalidServer for what is of another kind than it should be.
     """
 
     host: str
@@ -122,6 +135,7 @@ class Server:
     allow_clear_credentials: bool = False
     dialect: Dialect = Dialect.SMTP
     binary: bool = False
+    chunking: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "host", _checked_host(self.host))
@@ -134,10 +148,12 @@ class Server:
         if not self.port:
             object.__setattr__(self, "port", usual_port(self.dialect, self.security))
         if isinstance(self.port, bool) or not isinstance(self.port, int) or not 0 < self.port < 65536:
-            raise errors.InvalidServer(f"port {self.port!r}: a port is a number from 1 to 65535")
+            raise errors.InvalidServer(f"port {safely_shown(self.port)}: a port is a number from 1 to 65535")
+        if self.binary and not self.chunking:
+            raise errors.InvalidServer("binary without chunking: files as they are leave by BDAT alone (RFC 3030 3)")
         if self.ehlo_name and not (isinstance(self.ehlo_name, str) and _EHLO.fullmatch(self.ehlo_name)):
             raise errors.InvalidServer(
-                f"EHLO name {self.ehlo_name!r}: a host name in ASCII, or an address as [192.0.2.1]"
+                f"EHLO name {safely_shown(self.ehlo_name)}: a host name in ASCII, or an address as [192.0.2.1]"
             )
 
     def with_dialect(self, dialect: Dialect) -> Server:
@@ -167,7 +183,7 @@ class Server:
             object.__setattr__(self, "auth", _mechanisms(self.auth))
         for name in ("allow_clear_credentials", "binary"):
             if not isinstance(getattr(self, name), bool):
-                raise errors.InvalidServer(f"{name}: True or False, not {getattr(self, name)!r:.50}")
+                raise errors.InvalidServer(f"{name}: True or False, not {safely_shown(getattr(self, name))}")
 
     @property
     def local(self) -> bool:
@@ -207,7 +223,7 @@ def _checked_host(host: str) -> str:
             stage="compose",
             hint_id="HOST-MALFORMED",
         )
-    if host.startswith("/") and "\0" not in host and host.isprintable():
+    if host.startswith("/") and not host.startswith("//") and "\0" not in host and host.isprintable():
         return host
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if ":" in bare:
@@ -223,7 +239,8 @@ def _checked_host(host: str) -> str:
             return name
     advice = "a port is given beside it: Server(host, 587)" if _WITH_PORT.fullmatch(host) else "and nothing else"
     raise errors.InvalidServer(
-        f"{host!r} is not the name of a server: a name such as smtp.example.org, or an IP address; {advice}",
+        f"{safely_shown(host)} is not the name of a server: a name such as smtp.example.org, or an IP address;"
+        f" {advice}",
         stage="compose",
         hint_id="HOST-MALFORMED",
     )
@@ -237,7 +254,7 @@ def _word(field: str, kind: type[AnyEnum], given: object) -> AnyEnum:
         if isinstance(given, str) and given.lower() in (str(member.value), member.name.lower()):
             return member
     words = ", ".join(f'"{member.value}"' for member in kind)
-    raise errors.InvalidServer(f"{field}: one of {words}, or of courriel.{kind.__name__}, not {given!r:.50}")
+    raise errors.InvalidServer(f"{field}: one of {words}, or of courriel.{kind.__name__}, not {safely_shown(given)}")
 
 
 def _mechanisms(given: object) -> tuple[str, ...]:
@@ -246,7 +263,7 @@ def _mechanisms(given: object) -> tuple[str, ...]:
     words: list[str] = []
     for each in listed:
         if not isinstance(each, str) or not each:
-            raise errors.InvalidServer(f'auth: mechanisms such as ("plain", "login"), not {given!r:.80}')
+            raise errors.InvalidServer(f'auth: mechanisms such as ("plain", "login"), not {safely_shown(given)}')
         words.append(each.lower())
     return tuple(words)
 

@@ -36,7 +36,6 @@ from courriel.network import forks, resolve
 from courriel.network.arrivals import Alarm, Arrivals
 from courriel.network.calling import reach
 from courriel.network.line import (
-    PROBING,
     Clock,
     Turn,
     keep_line,
@@ -183,6 +182,10 @@ class Line:
         else:
             over.set_result(outcome)
 
+    def count_as_one_call(self) -> None:
+        """From the next call on all of them have one total deadline together."""
+        self._clock.count_as_one_call()
+
     def follow(self, server: Server) -> None:
         """Bear other silences, from the next wait on: `server` is the same one in all but its time-outs."""
         self.server = server
@@ -309,7 +312,8 @@ class Line:
         arrivals, _ = self._connection(stage)
         if seconds:
             with suppress(TimeoutError):
-                await arrivals.arrival(self._clock.at_most(seconds))
+                clock = self._clock
+                await arrivals.arrival(clock.for_greeting(seconds) if stage == "greeting" else clock.at_most(seconds))
         await arrivals.settle()
         if arrivals.data:
             return self._taken(arrivals)
@@ -327,7 +331,7 @@ class Line:
         from courriel.network import tls  # noqa: PLC0415
 
         context = tls.probing_context() if by_tls else None
-        seconds = self._clock.at_most(min(PROBING, self.server.timeouts.of(stage)))
+        seconds = self._clock.for_probe(stage)
         ends = monotonic() + seconds
         try:
             async with asyncio.timeout(seconds):

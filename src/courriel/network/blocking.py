@@ -29,7 +29,6 @@ from courriel.errors import Stage
 from courriel.model.server import Security, Server
 from courriel.network import forks, race, resolve
 from courriel.network.line import (
-    PROBING,
     Clock,
     Turn,
     keep_line,
@@ -120,6 +119,10 @@ class Line:
             result: T = end.value
             return result
 
+    def count_as_one_call(self) -> None:
+        """From the next call on all of them have one total deadline together."""
+        self._clock.count_as_one_call()
+
     def follow(self, server: Server) -> None:
         """Bear other silences, from the next wait on: `server` is the same one in all but its time-outs."""
         self.server = server
@@ -169,8 +172,8 @@ class Line:
                 return self._receive(want.stage, want.more)
             case Send():
                 self._send(want)
-            case Overhear(_, seconds):
-                return self._overhear(seconds)
+            case Overhear(stage, seconds):
+                return self._overhear(self._clock.for_greeting(seconds) if seconds and stage == "greeting" else seconds)
             case Probe(by_tls, stage):
                 return self._probe(by_tls, stage)
             case Connect():
@@ -283,7 +286,7 @@ class Line:
         return data
 
     def _probe(self, by_tls: bool, stage: Stage) -> bytes:
-        ends = monotonic() + self._clock.at_most(min(PROBING, self.server.timeouts.of(stage)))
+        ends = monotonic() + self._clock.for_probe(stage)
         try:
             with race.reach(_places(self.server, ends), ends) as line:
                 line.settimeout(max(0.001, ends - monotonic()))

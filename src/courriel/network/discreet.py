@@ -20,6 +20,7 @@ class Discreet(Transcript):
 
     def sent(self, want: Send | Ask) -> None:
         """The client said this; of a secret nothing is shown, since a password may leave as it is (a literal)."""
+        self._told.note_login(want)
         if want.secret:
             self._told.write("C", "(not shown: a secret)")
             return
@@ -29,7 +30,7 @@ class Discreet(Transcript):
     def heard(self, data: bytes, stage: Stage = "") -> None:
         """The server said this."""
         for line in self._theirs.of(data):
-            self._told.write("S", line)
+            self._told.write_heard(line)
 
     def noted(self, text: str) -> None:
         """Something happened that nobody said; a line that was begun will not be ended."""

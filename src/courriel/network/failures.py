@@ -41,6 +41,13 @@ def overdue(server: Server, stage: Stage, seconds: float) -> errors.TimedOut:
     )
 
 
+def opened_too_slowly(server: Server, stage: Stage, seconds: float) -> errors.TimedOut:
+    """A session was not open when the deadline of its opening was over."""
+    return errors.TimedOut(
+        f"opening a session with {server} took more than {seconds:g} s ({stage})", stage=stage, server=str(server)
+    )
+
+
 # The steps.
 
 

@@ -8,7 +8,9 @@ from itertools import count
 from time import monotonic
 
 from courriel.dialogue.flow import Ask, Send
-from courriel.errors import Stage
+from courriel.errors import Stage, UsageError
+from courriel.expressions import expression
+from courriel.model.shown import safely_shown
 from courriel.network.client_words import ClientWords, without_secret
 from courriel.values import dataclass
 
@@ -17,7 +19,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
+    from courriel.dialogue.login_replies import SaidAtLogin
+
+_CODE = expression(r"\d{3}[ -]|[+-][A-Z]+ |[a-z]?\d+ (?:OK|NO|BAD) ")
 _LONGEST = 2000  # characters of one entry
+_MOST = 2**31 - 1  # lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +47,18 @@ class Transcript:
     """
 
     def __init__(self, limit: int = 1000) -> None:
+        if limit is not None and (not isinstance(limit, int) or not 0 <= limit <= _MOST):
+            raise UsageError(f"limit: a number of lines, not {safely_shown(limit)}")
         self._lines: deque[Line] = deque(maxlen=limit)
         self._began = monotonic()
         self._begun = b""  # a line of the server that has not ended yet
         self._client = ClientWords()
         self._sessions = count(1)
+        self._login: SaidAtLogin | None = None  # while one goes on: its secrets, which a server may repeat
 
     def sent(self, want: Send | Ask) -> None:
         """The client said this: each command is a line of its own, and content is told by its size."""
+        self.note_login(want)
         if want.secret:
             self.write("C", without_secret(want.data))
             return
@@ -64,22 +74,30 @@ class Transcript:
         *whole, self._begun = (self._begun + data).split(b"\n")
         for line in whole:
             self._client.heard(line[:3])
-            self.write("S", _shown(line.rstrip(b"\r")))
+            self.write_heard(_shown(line.rstrip(b"\r")))
         if len(self._begun) > _LONGEST:
-            self.write("S", _shown(self._begun))
+            self.write_heard(_shown(self._begun))
             self._begun = b""
 
     def noted(self, text: str) -> None:
         """Something happened that nobody said: connected, secured, hung up."""
         if self._begun:
-            self.write("S", _shown(self._begun))
+            self.write_heard(_shown(self._begun))
             self._begun = b""
         self._client = ClientWords()
+        self._login = None
         self.write("*", text)
 
     def take(self) -> list[Line]:
         """The lines that are here, which are forgotten."""
         return [self._lines.popleft() for _ in range(len(self._lines))]
+
+    def write_heard(self, text: str) -> None:
+        """Write down a line of the server, but for one that repeats a login: of that, what it begins with."""
+        if self._login is not None and self._login.repeated_in(text):
+            code = _CODE.match(text)
+            text = f"{code[0] if code else ''}(not shown: it repeats the login)"
+        self.write("S", text)
 
     def __iter__(self) -> Iterator[Line]:
         return iter(tuple(self._lines))
@@ -93,6 +111,17 @@ class Transcript:
     def of_session(self) -> Transcript:
         """A transcript for one of many sessions that tells this one; its lines begin with the session's number."""
         return _OfSession(self, next(self._sessions))
+
+    def note_login(self, want: Send | Ask) -> None:
+        """Keep what is said at a login for as long as that goes on; giving a mechanism up ("*") does not end it."""
+        if want.secret:
+            if self._login is None:
+                from courriel.dialogue.login_replies import SaidAtLogin  # noqa: PLC0415 - many a line needs no login
+
+                self._login = SaidAtLogin()
+            self._login.add(want.data)
+        elif self._login is not None and want.data != b"*\r\n":
+            self._login = None
 
     def write(self, who: Literal["C", "S", "*"], text: str) -> None:
         """Write a line down as it is."""

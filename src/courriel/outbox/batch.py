@@ -3,9 +3,9 @@ Mails that one worker has leased together, on their way through one session.
 
 Few of them are marked at a time (`courriel.outbox.ahead`): what is marked and has no result on the disk is unsure when
 the worker dies. The first whose end may leave unmarked has the next ones marked, in the commit that writes down what
-was answered meanwhile; the others only look at the clock. From the beginning of the mark a dot must leave within a
-quarter of its lease, or the mark is made again: whoever slept between the mark and the dot (a stopped process, a paused
-machine) does not wake up and send what others have by then.
+was answered meanwhile; the others only look at the clock. From the beginning of the mark a dot must leave within half a
+minute, or the mark is made again: whoever slept between the mark and the dot (a stopped process, a paused machine) does
+not wake up and send what others have by then.
 """
 
 from __future__ import annotations
@@ -36,8 +36,12 @@ Mark: TypeAlias = "Callable[[Choose, float], list[bool]]"
 
 
 def lease_of_mark(answer_limit: float) -> float:
-    """Who sends at the very end of its first quarter, and waits as long as it may, is done before it is over."""
-    return (answer_limit + _MARGIN) * 4 / 3
+    """No more than a minute beyond the longest silence that one mail may keep.
+
+    A dot leaves in the first half of that minute, or the mark is made again: a sender at the end of it, that waits as
+    long as it may, is done before the lease is over.
+    """
+    return answer_limit + _MARGIN
 
 
 class Batch:
@@ -197,7 +201,7 @@ class Batch:
 
     def _is_fresh(self, ident: str) -> bool:
         """Whether it is marked, and the mark is so young that its end may leave."""
-        return monotonic() <= self._marked.get(ident, float("-inf")) + self.lease / 4
+        return monotonic() <= self._marked.get(ident, float("-inf")) + _MARGIN / 2
 
     def _mark(self, job: Job) -> None:
         """Mark this one, and as many of the next as may be in doubt; again where that was long ago."""

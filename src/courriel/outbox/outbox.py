@@ -15,15 +15,17 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from courriel import errors
+from courriel.model.shown import is_like_url, safely_shown
 from courriel.network.transcript import Transcript
 from courriel.outbox.ahead import MOST
 from courriel.outbox.bell import Bell
 from courriel.outbox.keeper import FAILED_KEPT, SENT_KEPT
 from courriel.outbox.listeners import Event, Listener, Listeners
-from courriel.outbox.store import Count, LaneInfo, MailInfo, NewMail, Query, State, Store
+from courriel.outbox.liveness import InHand, Presence, in_hand
+from courriel.outbox.store import Count, Finding, KnownMail, LaneInfo, MailInfo, NewMail, Query, State, Store
 from courriel.outbox.ticket import Ticket
 from courriel.outbox.ways import Via, Ways
 from courriel.outbox.worker import BATCH, GRACE, Confirm, Tools, Worker
@@ -55,6 +57,9 @@ if TYPE_CHECKING:
         require_tls: bool
 
 
+IfKnown: TypeAlias = Literal["refuse", "keep"]
+"""What is done with another mail under a known key."""
+
 MAX_SIZE = 50 * 1024 * 1024
 """Octets of the largest mail that is taken: above what servers take, and below what hurts a database."""
 
@@ -84,11 +89,12 @@ class Outbox:
         max_size: int = MAX_SIZE,
         allow_secret_references: bool = False,
     ) -> None:
+        self._ways = Ways({} if ways is None else ways, elsewhere=elsewhere, allow_references=allow_secret_references)
         self._store = _store_at(place)
         self._max_size = max_size
         self._listeners = Listeners()
         self._bell = Bell()
-        self._ways = Ways(ways or {}, elsewhere=elsewhere, allow_references=allow_secret_references)
+        self._presence = Presence(self._store)
 
     # Putting.
 
@@ -98,15 +104,18 @@ class Outbox:
         *,
         via: Via = None,
         key: str | None = None,
+        if_known: IfKnown = "refuse",
         conn: object = None,
         **wanted: Unpack[Wanted],
     ) -> Ticket:
         """Keep one mail, and return when it is on stable storage; it will be sent, or stay listed.
 
         `via` is a profile or one of `ways`, a URL without a password or command in it, or an open session or pool; by
-        default what the settings say. A
-        `key` of your own makes it safe to call again: the same key gives the same ticket, and there is one mail. With
-        `conn`, your own connection to the same database, it is put in your transaction, and exists when you commit.
+        default what the settings say. A `key` of your own makes it safe to call again: the same key gives the same
+        ticket, and there is one mail; the ticket says that it `existed`. Another mail under a known key raises
+        KeyReused, which says what differs from what was put before, unless `if_known` is "keep": then the first one
+        stays, and this one is not kept. With `conn`, your own connection to the same database, it is put in your
+        transaction, and exists when you commit.
 
         `not_before` and `expires` (default: five days) are moments with a time zone, or times from now (timedelta, or
         seconds); `priority` is "high", "normal" or "low". `on_unsure` says what is done when nobody knows whether it
@@ -115,9 +124,7 @@ class Outbox:
         is written; OutboxFull, OutboxUncertain.
         """
         mail = written(message, self._ways.lane(via), key, _terms(wanted), self._max_size)
-        (ident,) = self._store.put([mail], conn)
-        self._bell.ring()
-        return self._ticket(ident)
+        return self._keep([mail], conn, if_known)[0]
 
     def put_many(
         self,
@@ -125,20 +132,20 @@ class Outbox:
         *,
         via: Via = None,
         keys: Iterable[str] | None = None,
+        if_known: IfKnown = "refuse",
         conn: object = None,
         **wanted: Unpack[Wanted],
     ) -> Sequence[Ticket]:
         """Keep many mails, some hundreds in one commit; `keys` has one for each. See `put`.
 
-        When it raises, those before may have been kept: with keys it can be called again as it was.
+        When it raises, others may have been kept: with keys it can be called again as it was.
         """
         check_several(messages)
         lane, terms = self._ways.lane(via), _terms(wanted)
-        ids: list[str] = []
+        tickets: list[Ticket] = []
         for mails in _portions(self._written(messages, keys, lane, terms)):
-            ids += self._store.put(mails, conn)
-            self._bell.ring()
-        return [self._ticket(ident) for ident in ids]
+            tickets += self._keep(mails, conn, if_known)
+        return tickets
 
     # Looking.
 
@@ -169,14 +176,24 @@ class Outbox:
         """How many mails are in each lane and state, since when the oldest, and how many of them are unsure."""
         return self._store.counts()
 
+    def in_hand(self, id: str = "") -> Sequence[InHand]:  # noqa: A002
+        """What workers have in hand, or who has one mail: whether they are alive, and when the mails are given back."""
+        return in_hand(self._store, id)
+
     def lanes(self) -> Sequence[LaneInfo]:
         """Every lane: whether it rests or is stopped, why, and its limits."""
         return self._store.lanes()
 
     def export(self, id: str, path: str | os.PathLike[str]) -> None:  # noqa: A002
-        """Write a mail to a file (.eml), to the octet as it is sent. Raises TicketNotFound."""
-        content = self.get(id).content()
-        Path(path).write_bytes(content)
+        """Write a mail to a file (.eml), to the octet as it is sent, block by block. Raises TicketNotFound."""
+        ticket, path = self.get(id), Path(path)
+        part = path.with_name(f"{path.name}.part")
+        try:
+            with part.open("wb") as out:
+                out.writelines(ticket.blocks())
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
 
     # Steering.
 
@@ -225,6 +242,43 @@ class Outbox:
         """
         self._listeners.add(event, listener)
 
+    # Keeping.
+
+    def check(self) -> Sequence[Finding]:
+        """Look for what is wrong with it: damage, contents and mails that lost each other. Empty when all is well.
+
+        All of it is read, which takes its time; others go on.
+        """
+        return self._store.check()
+
+    def backup(self, path: str | os.PathLike[str]) -> None:
+        """Write all that is committed into a new file, while others put and send (SQLite; PostgreSQL has pg_dump).
+
+        Raises UsageError for a file that is there, OutboxFull, OutboxError.
+        """
+        self._store.backup(Path(_file_name(path)).absolute())
+
+    @staticmethod
+    def restore(
+        backup: str | os.PathLike[str], place: str | os.PathLike[str], *, nothing_sent_since: bool = False
+    ) -> int:
+        """Make an outbox file out of a backup, where there is none; returns how many mails are flagged as unsure.
+
+        What waits in a backup may have been sent after it was made. So it is unsure: with "resend" it is sent, and may
+        arrive twice; with "hold" a person decides. `nothing_sent_since` says that no worker has run since, and flags
+        nothing. Raises UsageError, OutboxError.
+        """
+        from courriel.outbox.backup import restore
+
+        return restore(Path(_file_name(backup)), Path(_file_name(place)), nothing_sent_since=nothing_sent_since)
+
+    def compact(self) -> tuple[int, int]:
+        """Give the room of what was forgotten back to the disk; the octets of the file before and after (SQLite).
+
+        Others wait meanwhile; where that would be long it is refused while others have it open. Raises OutboxError.
+        """
+        return self._store.compact()
+
     # Sending.
 
     def worker(
@@ -246,7 +300,7 @@ class Outbox:
         Raises UsageError for a lane that this process has no way for.
         """
         lanes = None if lanes is None else [self._ways.known(lane) for lane in lanes]
-        tools = Tools(self._store, self._ways, self._listeners, self._bell, self._ticket)
+        tools = Tools(self._store, self._ways, self._listeners, self._bell, self._ticket, self._presence)
         return Worker(
             tools, workers=workers, lanes=lanes, confirm=confirm, batch=batch, ahead=ahead, transcript=transcript
         )
@@ -294,6 +348,7 @@ class Outbox:
 
     def close(self) -> None:
         """Let go of the database; may be called twice."""
+        self._presence.end()
         self._store.close()
 
     def __enter__(self) -> Self:
@@ -309,8 +364,26 @@ class Outbox:
 
     # The steps.
 
-    def _ticket(self, ident: str) -> Ticket:
-        return Ticket(ident, self._store, self._bell)
+    def _keep(self, mails: Sequence[NewMail], conn: object, if_known: IfKnown) -> Sequence[Ticket]:
+        """Keep mails, and look at those whose key is known when the transaction is over."""
+        if if_known not in ("refuse", "keep"):
+            raise errors.UsageError(f'if_known is "refuse" or "keep", not {if_known!r}')
+        known: dict[str, tuple[NewMail, KnownMail]] = {}
+
+        def note(mail: NewMail, before: KnownMail) -> None:
+            known[mail.id] = mail, before
+
+        ids = self._store.put(mails, conn, known=note if if_known == "refuse" else None)
+        self._bell.ring()
+        if known:
+            from courriel.outbox.same_mail import check_same
+
+            for mail, before in known.values():
+                check_same(mail, before)
+        return [self._ticket(ident, existed=ident != mail.id) for ident, mail in zip(ids, mails, strict=True)]
+
+    def _ticket(self, ident: str, *, existed: bool = False) -> Ticket:
+        return Ticket(ident, self._store, self._bell, existed=existed)
 
     def _written(
         self, messages: Iterable[Sendable], keys: Iterable[str] | None, lane: str, terms: Terms
@@ -338,12 +411,28 @@ def _store_at(place: str | os.PathLike[str] | Store | None) -> Store:
 
         return PostgresStore(place)
     if isinstance(place, str | os.PathLike):
-        if not os.fspath(place) or str(place) == ":memory:" or "://" in str(place):
-            raise errors.UsageError(f"an outbox is a file or a postgresql:// URL, not {os.fspath(place)!r}")
         from courriel.outbox.sqlite import SqliteStore
 
-        return SqliteStore(place)
+        return SqliteStore(_file_name(place))
+    if not hasattr(place, "claim"):
+        raise errors.UsageError(f"an outbox is a file or a postgresql:// URL, not {type(place).__name__}")
     return place
+
+
+def _file_name(place: str | os.PathLike[str]) -> str:
+    """The name of a file as the system takes it. Raises UsageError for what is none."""
+    name = os.fspath(place)
+    if not isinstance(name, str):
+        raise errors.UsageError(f"an outbox is a file or a postgresql:// URL, not {type(name).__name__}")
+    if not name or name == ":memory:" or name.startswith("file:") or is_like_url(name, whole_paths=True):
+        # Of a URL no more than the scheme: another one than ours holds a password as well.
+        raise errors.UsageError(f"an outbox is a file or a postgresql:// URL, not {safely_shown(name)}")
+    try:
+        if b"\0" not in os.fsencode(name):
+            return name
+    except UnicodeEncodeError:
+        pass
+    raise errors.UsageError(f"{name!r} cannot be the name of a file")
 
 
 def _terms(wanted: Wanted) -> Terms:

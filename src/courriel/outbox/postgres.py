@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 from uuid import uuid4
 
 from courriel import errors
 from courriel.outbox import rows
-from courriel.outbox.postgres_line import Connection, PostgresLine, all_translated, in_our_words, psycopg
+from courriel.outbox.postgres_line import Connection, PostgresLine, all_translated, in_our_words, psycopg, translated
 from courriel.outbox.postgres_server import BEGIN_LIGHTLY, DURABLY, PostgresServer
-from courriel.outbox.sql_store import Line, SqlStore, Values
-from courriel.outbox.store import POISON_AFTER, Claimed, Job, LaneInfo, NewMail, Recovered, Settlement, State, Terms
+from courriel.outbox.sql_store import Line, SqlStore, Values, portions
+from courriel.outbox.store import (
+    LARGE,
+    POISON_AFTER,
+    Claimed,
+    Job,
+    Known,
+    LaneInfo,
+    NewMail,
+    Recovered,
+    Settlement,
+    State,
+    Terms,
+)
 from courriel.values import dataclass, replace
 
 T = TypeVar("T")
@@ -40,35 +52,54 @@ class PostgresStore(SqlStore):
 
     # Putting.
 
-    def put(self, mails: Sequence[NewMail], conn: object = None) -> list[str]:
+    def put(self, mails: Sequence[NewMail], conn: object = None, *, known: Known | None = None) -> list[str]:
         """See Store.put; `conn` is a psycopg.Connection to the same database."""
         joined = None if conn is None else self._joined(conn)
         # Before and apart: within a caller's transaction a new lane would have everybody wait who puts into it.
         self._know_lanes({mail.lane for mail in mails})
         if joined is None:
-            return self._write(lambda line: self._put(line, mails))
+            with self._staged(mails) as staged:
+                return self._write(lambda line: self._put(line, mails, known, staged))
         with in_our_words(self.place), joined.transaction():
             line = PostgresLine(joined)
             line.execute(DURABLY)
-            return self._put(line, mails)
+            return self._put(line, mails, known)
 
     def _know_lanes(self, names: set[str]) -> None:
         if new := sorted(names - self._lanes_known):
             self._write(lambda line: self._done(line, "put_lane", [{"lane": name} for name in new]))
             self._lanes_known.update(new)
 
-    def _put(self, line: Line, mails: Sequence[NewMail]) -> list[str]:
+    def _put(
+        self, line: Line, mails: Sequence[NewMail], known: Known | None, staged: frozenset[str] = frozenset()
+    ) -> list[str]:
         assert isinstance(line, PostgresLine)
         values = [rows.mail_values(mail) for mail in mails]
         changed = line.execute_each([(self._says["put_mail"], each) for each in values])
         new = [mail for mail, count in zip(mails, changed, strict=True) if count]
-        line.execute_each([(self._says["put_body"], piece) for mail in new for piece in _pieces(mail)])
-        return [mail.id if count else self._id_of(line, mail.key) for mail, count in zip(mails, changed, strict=True)]
+        small = [piece for mail in new if mail.size <= LARGE for lot in portions(mail) for piece in lot]
+        line.execute_each([(self._says["put_body"], piece) for piece in small])
+        for mail, count in zip(mails, changed, strict=True):
+            if mail.size > LARGE:
+                self._put_large(line, mail, is_new=bool(count), staged=mail.id in staged)
+        told = zip(mails, changed, strict=True)
+        return [mail.id if count else self._id_of(line, mail, known) for mail, count in told]
 
-    def _id_of(self, line: Line, key: str | None) -> str:
-        row = line.execute(self._says["id_of_key"], {"key": key}).fetchone()
+    def _put_large(self, line: Line, mail: NewMail, *, is_new: bool, staged: bool) -> None:
+        if staged and is_new:
+            self._take_staged(line, mail.id)
+        elif staged:
+            self._unstage(mail.id, line)
+        elif is_new:
+            for lot in portions(mail):
+                self._done(line, "put_body", lot)
+
+    def _id_of(self, line: Line, mail: NewMail, known: Known | None) -> str:
+        row = line.execute(self._says["id_of_key"], {"key": mail.key}).fetchone()
         if row is None:
             raise errors.OutboxError(f"{self.place}: the mail of this key is being forgotten: put it again")
+        if known is not None and (before := self._known(line, mail.key)) is not None:
+            known(mail, before)
         return str(row[0])
 
     def _joined(self, conn: object) -> Connection:
@@ -115,26 +146,38 @@ class PostgresStore(SqlStore):
         recovered = tuple(Recovered(str(ident), State(state), why) for ident, state, why in found)
         # The row of a lane is locked only where claims have to be counted: others go on beside each other.
         known, room = self._room(line, values, most) if _is_limited(look.lane) else (look.lane, most)
-        leased = self._rows_leased(line, values, terms, room) if room else []
+        leased: list[rows.Row] = []
+        if room:
+            # What was recovered a moment ago is known without another question.
+            leased = self._rows_leased(line, values, terms, room, suspects=look.suspects or bool(recovered))
         if leased and known.gap:
             line.execute(self._says["spend"], values | {"seconds": known.gap * len(leased)})
-        return Claimed(tuple(self._jobs(line, leased)), recovered, known)
+        jobs, broken = self._jobs(line, leased)
+        unreadable = self._set_aside(line, broken) if broken else ()
+        return Claimed(tuple(jobs), recovered, unreadable, known)
 
     def _look(self, line: Line, lane: str) -> _Look:
         values = {"lane": lane}
         row = line.execute(self._says["lane_as_it_is"], values).fetchone()
-        due = line.execute(self._says["is_anything_due"], values).fetchone()[0]
+        calm, suspects = line.execute(self._says["is_anything_due"], values).fetchone()
         late = line.execute(self._says["is_anything_late"], values).fetchone()[0]
-        return _Look(rows.lane_of(row) if row else LaneInfo(lane), due, late)
+        return _Look(rows.lane_of(row) if row else LaneInfo(lane), calm or suspects, late, suspects)
 
-    def _jobs(self, line: Line, found: Sequence[rows.Row]) -> list[Job]:
-        small = [row[1] for row in found if row[-1] <= _CARRIED]
+    def _jobs(self, line: Line, found: Sequence[rows.Row]) -> tuple[list[Job], list[tuple[object, str]]]:
+        small = [row[1] for row in found if rows.is_small(row, _CARRIED)]
         bodies = dict(line.execute(self._says["small_bodies"], {"ids": small}).fetchall()) if small else {}
         return rows.jobs_of(found, bodies, _CARRIED)
 
     def _done(self, line: Line, name: str, each: Sequence[Values]) -> list[bool]:
         assert isinstance(line, PostgresLine)
         return [count == 1 for count in line.execute_each([(self._says[name], values) for values in each])]
+
+    def _tidy(self, line: Line) -> None:
+        super()._tidy(line)
+        line.execute(self._says["fold_counts"])
+
+    def _in_words(self, statement: str) -> str:
+        return translated(statement)
 
     # Transactions.
 
@@ -167,16 +210,13 @@ class _Look:
     lane: LaneInfo
     due: bool
     late: bool
+    suspects: bool = True
+    """Whether one that is due was lost before."""
 
     @property
     def worth(self) -> bool:
         """Whether a claim would do something."""
         return self.late or (self.due and not self.lane.stopped and self.lane.paused <= 0)
-
-
-def _pieces(mail: NewMail) -> Iterator[dict[str, object]]:
-    for seq, chunk in enumerate(mail.chunks):
-        yield {"mail": mail.id, "seq": seq, "chunk": chunk}
 
 
 def _is_limited(lane: LaneInfo) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from courriel import errors
 from courriel.expressions import expression
+from courriel.model.shown import is_like_url
 from courriel.outbox.statements import statements
 
 try:
@@ -35,6 +36,7 @@ NOW = "extract(epoch FROM statement_timestamp())::float8"
 _COMMENT = expression(r"--[^\n]*")
 _OURS = expression(r"/\*pg (.*?)\*/")
 _CHOSEN = expression(r"IN \((SELECT[^()]*SKIP LOCKED\s*)\)")
+_PORTS = expression(r"[0-9]{0,5}(?:,[0-9]{0,5})*")
 _PARAMETER = expression(r":(\w+)")
 
 _WORDS = {
@@ -89,7 +91,8 @@ class PostgresLine:
         while cursor.nextset():
             pass
         row = cursor.fetchone()
-        assert row is not None
+        if row is None:
+            raise psycopg.DataError("outbox_version holds no version; another program has changed it")
         return row
 
 
@@ -100,6 +103,13 @@ def conninfo(url: str) -> tuple[str, str]:
     except psycopg.Error:
         # Its text may hold the password, and so would the cause.
         raise errors.InvalidUrl("the outbox's PostgreSQL URL cannot be read: postgresql://user@host/database") from None
+    if not _PORTS.fullmatch(str(told.get("port") or "")) or is_like_url(str(told.get("dbname") or "")):
+        # A password with a / or an @ that is not encoded is cut there, and a piece of it would be shown as what it is
+        # not.
+        raise errors.InvalidUrl(
+            "the outbox's PostgreSQL URL has a port or a database that is none; what is # / ? @ : or % in a password is"
+            " written %23 %2F %3F %40 %3A %25"
+        )
     user = f"{told['user']}@" if told.get("user") else ""
     port = f":{told['port']}" if told.get("port") else ""
     place = f"postgresql://{user}{told.get('host') or ''}{port}/{told.get('dbname') or ''}"

@@ -24,6 +24,7 @@ from courriel.delivery.limits import secret_taken
 from courriel.delivery.route import Route
 from courriel.expressions import expression
 from courriel.model.server import Server
+from courriel.model.shown import safely_shown
 from courriel.network import forks
 from courriel.session.pool import SmtpPool
 from courriel.session.smtp import SmtpSession
@@ -51,6 +52,8 @@ class Ways:
         self._elsewhere = elsewhere
         self._lock = Lock()
         forks.renew_in_child(self, type(self)._after_fork)
+        if not isinstance(given, Mapping):
+            raise errors.UsageError(f"ways: a mapping of lanes to ways, not {type(given).__name__}")
         for name, way in given.items():
             self.give(name, way)
 
@@ -61,9 +64,13 @@ class Ways:
     def give(self, name: str, way: Via) -> None:
         """From now on this lane leads there, for this process. Raises UsageError, InvalidUrl."""
         if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise errors.UsageError(f"a lane's name is made of letters, digits, - _ and dots, unlike {name!r}")
+            raise errors.UsageError(
+                f"a lane's name is made of letters, digits, - _ and dots, unlike {safely_shown(name)}"
+            )
         if way is None:
-            raise errors.UsageError(f"lane {name!r}: a URL, a profile, a route, a server, a session or a pool")
+            raise errors.UsageError(
+                f"lane {safely_shown(name)}: a URL, a profile, a route, a server, a session or a pool"
+            )
         found = way if isinstance(way, SmtpSession | SmtpPool) else _route(way)
         with self._lock:
             self._given[name] = found

@@ -8,8 +8,6 @@ A worker that dies loses nothing: its leases run out, and others go on.
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -32,8 +30,10 @@ from courriel.outbox.carrier import Carrier, answer_limit, sessions_at_once
 from courriel.outbox.keeper import Keeper
 from courriel.outbox.listeners import Event as News
 from courriel.outbox.listeners import Listeners
+from courriel.outbox.liveness import Presence
 from courriel.outbox.recorder import Entry, Recorder, reopen
-from courriel.outbox.store import UNSURE, Claimed, Job, LaneInfo, Query, Settlement, State, Store, Terms
+from courriel.outbox.store import Claimed, Job, LaneInfo, Settlement, State, Store, Terms
+from courriel.outbox.takeover import tell_recovered, tell_unreadable
 from courriel.outbox.ticket import Ticket
 from courriel.outbox.ways import Way, Ways, shown
 from courriel.session.pace import Rate
@@ -68,6 +68,7 @@ class Tools:
     listeners: Listeners
     bell: Bell
     ticket: Callable[[str], Ticket]
+    presence: Presence
 
 
 class Worker:
@@ -102,7 +103,7 @@ class Worker:
         self._batch, self._ahead = batch, min(ahead, batch)
         self._workers = workers
         self._transcript = transcript
-        self._holder = f"{socket.gethostname()}:{os.getpid()}"
+        self._holder = ""  # our id, while we run
         self._halt = Event()
         self._asked = 0  # times
         self._calls: SimpleQueue[None] = SimpleQueue()  # the one thing that a signal handler may touch at any moment
@@ -111,6 +112,7 @@ class Worker:
         self._unknown: set[str] = set()  # lanes that were complained about
         self._threads: list[Thread] = []
         self._recorder: Recorder | None = None
+        self._advanced = False  # whether this round has brought a mail nearer to its end
         self._keeper = Keeper(tools, confirm)
         forks.renew_in_child(self, type(self)._after_fork)
 
@@ -120,7 +122,7 @@ class Worker:
         This worker may be started there, and is another one then.
         """
         forks.keep_for_ever(self._recorder, self._keeper, self._threads)
-        self._holder = f"{socket.gethostname()}:{os.getpid()}"
+        self._holder = ""
         self._halt, self._locks, self._threads, self._recorder = Event(), {}, [], None
         self._asked, self._calls = 0, SimpleQueue()
         self._keeper = Keeper(self._tools, self._confirm)
@@ -135,6 +137,7 @@ class Worker:
         self._halt = Event()
         if self._asked:
             self._halt.set()
+        self._holder = self._tools.presence.enter()
         self._recorder = self._new_recorder()
         self._keeper.start()
         for number in range(self._workers):
@@ -156,6 +159,8 @@ class Worker:
         stop for the second time, or interrupted, it waits no longer and gives back all the same.
         """
         self._halt.set()
+        if self._recorder is None:
+            return 0  # it does not run
         self._tools.bell.ring()
         ends = monotonic() + grace
         try:
@@ -183,17 +188,21 @@ class Worker:
             raise errors.UsageError("this worker runs already")
         ends = monotonic() + checked_seconds(for_seconds)
         self._halt = halt = Event()
+        self._holder = self._tools.presence.enter()
         self._recorder, tried = self._new_recorder(), 0
         self._keeper.start()
         carrier = Carrier(self._transcript, self._ahead)
         try:
+            self._keeper.take_over()
             while self._may_go_on(halt):
-                lanes = self._lanes_now()
-                done = sum(self._serve(lane, carrier, alone=len(lanes) == 1)[0] for lane in lanes)
+                done = self._serve_all(carrier)
+                if not done and self._recorder.flush(GRACE):
+                    # What was sent a moment ago may be due again at once (too many recipients), now that it is written.
+                    done = self._serve_all(carrier)
                 tried += done
                 pause = 0.0 if done else self._pause_for_rate()
-                if pause is None or monotonic() + pause >= ends:
-                    break
+                if pause is None or monotonic() + pause >= ends or (done and not self._advanced):
+                    break  # also when nothing can be sent, and what was given back is due again for ever
                 if pause:
                     carrier.tidy()
                     halt.wait(pause)
@@ -201,8 +210,9 @@ class Worker:
         finally:
             carrier.close()
             self._keeper.stop()
-            self._recorder.close(GRACE)
-            self._recorder = None
+            left = self._recorder.close(GRACE)
+            self._tools.presence.leave(clean=not left)
+            self._recorder, self._holder = None, ""
 
     def __enter__(self) -> Self:
         return self.start()
@@ -244,8 +254,11 @@ class Worker:
             for job in batch.part_with_rest():
                 self._enter(batch, job, _unanswered(job, batch, "the worker stopped"))
         self._keeper.stop()
-        left = sum(batch.unsure for batch in batches) + self._recorder.close(seconds)
-        self._recorder, self._threads = None, []
+        unwritten = self._recorder.close(seconds)
+        hanging = any(thread.is_alive() for thread in self._threads)
+        self._tools.presence.leave(clean=not unwritten and not hanging)
+        left = sum(batch.unsure for batch in batches) + unwritten
+        self._holder, self._recorder, self._threads = "", None, []
         self._asked, self._calls = 0, SimpleQueue()
         return left
 
@@ -281,6 +294,15 @@ class Worker:
     def _may_go_on(self, halt: Event) -> bool:
         return not (halt.is_set() or self._asked)
 
+    def _serve_all(self, carrier: Carrier) -> int:
+        """One round over the lanes; how many mails were tried."""
+        self._advanced = False
+        lanes, tried = self._lanes_now(), 0
+        for lane in lanes:
+            if self._may_go_on(self._halt):
+                tried += self._serve(lane, carrier, alone=len(lanes) == 1)[0]
+        return tried
+
     def _lanes_now(self) -> list[str]:
         names = [lane.name for lane in self._store.lanes()]
         return [name for name in names if self._lanes is None or name in self._lanes]
@@ -299,12 +321,12 @@ class Worker:
         with sessions_at_once(lane, way, self._locks):
             began = monotonic()
             claimed = self._claim(lane, way, carrier)
-            self._tell_recovered(claimed)
+            self._tell_found(claimed)
             gap = claimed.lane.gap if claimed.lane is not None else None
             # Where all that was claimed may be marked at once there is nothing to gain.
             turn = _TURN if alone and self._ahead < self._batch else 0
             tried = self._send(lane, way, carrier, claimed, began, turn) if claimed.jobs else 0
-            return tried, min(gap or _LOOK, _LOOK)
+            return tried + len(claimed.unreadable), min(gap or _LOOK, _LOOK)
 
     def _keep_rate(self, lane: str, way: Way) -> None:
         """A rate in the URL or the profile of a lane is the lane's own, kept by the store for all workers."""
@@ -348,12 +370,16 @@ class Worker:
 
     def _pause_for_rate(self) -> float | None:
         """Seconds until a lane may go on that holds mail back for its rate alone; None when no lane does."""
-        now = time.time()
-        gaps = [
-            lane.gap
+        limited = {
+            lane.name: lane.gap
             for lane in self._store.lanes()
             if lane.gap and not lane.stopped and not lane.paused and self._serves(lane.name)
-            if any(mail.due <= now for mail in self._store.read(Query(state=State.READY, lane=lane.name)))
+        }
+        now = time.time()
+        gaps = [
+            limited[count.lane]
+            for count in (self._store.counts() if limited else ())
+            if count.state is State.READY and count.lane in limited and (count.oldest or 0) <= now
         ]
         return min(*gaps, _LOOK) if gaps else None
 
@@ -389,7 +415,7 @@ class Worker:
                 return False
             began = monotonic()
             claimed = self._claim(lane, way, carrier, batch)
-            self._tell_recovered(claimed)
+            self._tell_found(claimed)
             if any(job.lost for job in claimed.jobs):
                 turn = 0  # it goes alone: after those that are on their way
                 after.append((claimed, began))
@@ -456,6 +482,7 @@ class Worker:
     def _enter(self, batch: Batch, job: Job, decision: policy.Decision) -> None:
         """Have it written down."""
         batch.unsure += batch.ended and decision.unsure
+        self._advanced = self._advanced or decision.counted or decision.state.final
         events = _events(job, decision)
         now = time.time()
         results = dict(job.results)
@@ -478,11 +505,11 @@ class Worker:
         else:
             self._recorder.add(Entry(settlement, events, batch.written))
 
-    def _tell_recovered(self, claimed: Claimed) -> None:
-        for found in claimed.recovered:
-            logger.warning("A lease ran out (%s)", found.why, extra={"action": "lease_ran_out", "ticket": found.id})
-            if found.why == UNSURE and self._tools.listeners.tell(("unsure",), self._tools.ticket(found.id)):
-                self._store.told([found.id])
+    def _tell_found(self, claimed: Claimed) -> None:
+        """Log what was found by the way, and have those told who listen."""
+        tell_recovered(self._tools, claimed.recovered)
+        tell_unreadable(claimed.unreadable)
+        self._advanced = self._advanced or bool(claimed.unreadable)
 
 
 class _Outcome:
@@ -550,7 +577,8 @@ def _standing(job: Job, batch: Batch) -> policy.Standing:
 
 
 def _has_failed(job: Job) -> bool:
-    return any(name not in job.recipients and (code >= 500 or not code) for name, (code, *_) in job.results.items())
+    waiting = frozenset(job.recipients)
+    return any(name not in waiting and (code >= 500 or not code) for name, (code, *_) in job.results.items())
 
 
 def _events(job: Job, decision: policy.Decision) -> tuple[News, ...]:

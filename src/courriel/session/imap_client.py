@@ -130,6 +130,8 @@ class Client:
             ):
                 # Their parser met what it did not expect, and says so in as many ways as there are servers.
                 why = f"{type(error).__name__}: {_shown(error)}"
+                if "integer string conversion" in why:
+                    why = "a number of several thousand digits"
                 return errors.RemoteProtocolError(f"the server's answer cannot be read ({why})", stage=stage)
             case _:
                 return None

@@ -43,4 +43,4 @@ def _octets(message: Putable) -> bytes:
         case Message() | Prepared() | ReadyMessage():
             return bytes(content_of(message, eight_bit=True, utf8=True))
         case _:
-            return bytes(content_of(ReadyMessage.of(message), eight_bit=True, utf8=True))
+            return bytes(content_of(message, eight_bit=True, utf8=True))

@@ -25,6 +25,7 @@ from courriel.wire.abilities import Abilities
 if TYPE_CHECKING:
     import asyncio
 
+    from courriel.model.content import Content
     from courriel.session.smtp import AsyncSmtpSession
 
 Told: TypeAlias = "Receipt | Exception | None"
@@ -70,9 +71,13 @@ class Errand(Parcel):
             self.tell(wrong)
             return
         self.envelope, self.content, self.message_id, self.notes, self.permit = ready
+        self.rewrite = self._rewritten if self.content.binary else None
         self.start_over()
         self._known, self._stream, self.tries = None, stream, 0
         stream.put(self)
+
+    def _rewritten(self, able: Abilities) -> Content:
+        return made_ready(self.message, able, self.wishes)[1]
 
     # What a tray says of its parcels.
 

@@ -101,7 +101,10 @@ def stream_on(dialogue: SmtpDialogue, on_refused: OnRefused, window: int | Windo
 def parcel(message: Sendable, able: Abilities) -> Parcel | errors.CourrielError:
     """A message made ready, or what is wrong with it: one bad message does not stop the others."""
     try:
-        return Parcel(*made_ready(message, able))
+        made = Parcel(*made_ready(message, able))
+        if made.content.binary:
+            made.rewrite = lambda able: made_ready(message, able)[1]
+        return made
     except errors.CourrielError as wrong:
         return wrong
 

@@ -55,7 +55,7 @@ def made_ready(
     """The same, in the parts of an Outgoing: for those who make something else of them, a million times."""
     if isinstance(message, Outgoing):
         return message.envelope, message.content, message.message_id, message.notes, message.permit
-    ready = message if isinstance(message, _OURS) else ReadyMessage.of(_of_the_library(message))
+    ready = message if isinstance(message, _OURS) else _ready_of(_of_the_library(message), able)
     envelope = ready.envelope() if wishes is None else wishes.envelope_of(ready)
     content = content_of(ready, eight_bit=able.eight_bit, utf8=able.utf8, binary=able.binary)
     notes: tuple[str, ...] = _NO_REPORTS if envelope.wants_reports and not able.reports else ()
@@ -83,6 +83,12 @@ def check_several(messages: object) -> None:
 
 
 # The steps.
+
+
+def _ready_of(message: EmailMessage, able: Abilities) -> ReadyMessage:
+    from courriel.wire.library_message import ready_of
+
+    return ready_of(message, eight_bit=able.eight_bit)
 
 
 def _long(address: Address) -> str:

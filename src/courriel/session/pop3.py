@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 from courriel import errors
 from courriel.dialogue.pop3 import BURST
-from courriel.dialogue.pop_reading import Reading
 from courriel.model.credentials import Credentials
 from courriel.model.server import Server
 from courriel.network import blocking
 from courriel.network.transcript import Transcript, log_if_wanted
 from courriel.session.pop_letter import AsyncPopLetter, PopLetter
-from courriel.session.pop_mailbox import LARGEST, Mailbox, Which, as_pop_server
+from courriel.session.pop_mailbox import LARGEST, Mailbox, Which, as_pop_server, check_window
 from courriel.session.saving import Place, saving
 
 if TYPE_CHECKING:
@@ -75,11 +74,11 @@ class PopSession(Mailbox):
 
     def __iter__(self) -> Iterator[PopLetter]:
         """Every letter that is not deleted, oldest first; heads are asked for ahead where the server can (TOP)."""
-        numbers = self._numbers(None)
-        if not self._dialogue.can("TOP"):
-            visit = self._dialogue.visit
-            return (PopLetter(self, number, visit) for number in numbers)
-        return self._read(self._reading(numbers, BURST, heads=True), heads=True)
+        visit = self._dialogue.visit
+        if not self._dialogue.gives_heads:
+            self._line.run(self._dialogue.list_sizes())
+            return (PopLetter(self, number, visit) for number in self._numbers(None))
+        return self._read(visit, None, BURST, heads=True)
 
     def fetch(self, which: Which) -> PopLetter:
         """One letter, with its content.
@@ -92,10 +91,13 @@ class PopSession(Mailbox):
 
     def fetch_head(self, which: Which) -> PopLetter:
         """One letter, with what stands above its text; with all of it where the server cannot give that alone."""
-        if not self._dialogue.can("TOP"):
+        if not self._dialogue.gives_heads:
             return self.fetch(which)
         letter = self._as_letter(which)
-        letter.keep(self._line.run(self._dialogue.retrieve_head(self._number(letter))), head=True)
+        try:
+            letter.keep(self._line.run(self._dialogue.retrieve_head(self._number(letter))), head=True)
+        except errors.LetterRefused:
+            return self.fetch(which)  # some offer TOP, and refuse it when it is asked for
         return letter
 
     def fetch_many(self, letters: Iterable[Which] | None = None, *, window: int = BURST) -> Iterator[PopLetter]:
@@ -106,7 +108,8 @@ class PopSession(Mailbox):
         same: touching its content raises the error. Whatever else is asked of the session meanwhile waits for the
         letters that are on their way: delete many at a time rather than each at its turn.
         """
-        return self._read(self._reading(letters, window))
+        check_window(window)
+        return self._read(self._dialogue.visit, None if letters is None else self._numbers(letters), window)
 
     def save(self, which: Which, place: Place, *, limit: int = 2**40) -> None:
         """Write one letter into a file, however large, portion by portion, and never over one that is there.
@@ -170,9 +173,9 @@ class PopSession(Mailbox):
     def _as_letter(self, which: Which) -> PopLetter:
         return which if isinstance(which, PopLetter) else PopLetter(self, self._number(which), self._dialogue.visit)
 
-    def _read(self, reading: Reading, *, heads: bool = False) -> Iterator[PopLetter]:
-        visit = self._dialogue.visit
+    def _read(self, visit: int, numbers: list[int] | None, window: int, *, heads: bool = False) -> Iterator[PopLetter]:
         self._line.run(self._dialogue.list_sizes())
+        reading = self._reading(visit, numbers, window, heads)
         while not reading.done:
             for number, result in reading.results():
                 letter = PopLetter(self, number, visit)
@@ -223,14 +226,14 @@ class AsyncPopSession(Mailbox):
 
     async def __aiter__(self) -> AsyncIterator[AsyncPopLetter]:
         """Every letter that is not deleted, oldest first, with its head; see PopSession."""
-        numbers = self._numbers(None)
-        if self._dialogue.can("TOP"):
-            async for letter in self._read(self._reading(numbers, BURST, heads=True), heads=True):
-                yield letter
-            return
         visit = self._dialogue.visit
-        for number in numbers:
-            yield AsyncPopLetter(self, number, visit)
+        if self._dialogue.gives_heads:
+            async for letter in self._read(visit, None, BURST, heads=True):
+                yield await self._with_head(letter)
+            return
+        await self._line.run(self._dialogue.list_sizes())
+        for number in self._numbers(None):
+            yield await self._with_head(AsyncPopLetter(self, number, visit))
 
     async def fetch(self, which: Which) -> AsyncPopLetter:
         """One letter, with its content; see PopSession.fetch."""
@@ -240,17 +243,21 @@ class AsyncPopSession(Mailbox):
 
     async def fetch_head(self, which: Which) -> AsyncPopLetter:
         """One letter, with what stands above its text; see PopSession.fetch_head."""
-        if not self._dialogue.can("TOP"):
+        if not self._dialogue.gives_heads:
             return await self.fetch(which)
         letter = self._as_letter(which)
-        letter.keep(await self._line.run(self._dialogue.retrieve_head(self._number(letter))), head=True)
+        try:
+            letter.keep(await self._line.run(self._dialogue.retrieve_head(self._number(letter))), head=True)
+        except errors.LetterRefused:
+            return await self.fetch(which)
         return letter
 
     def fetch_many(
         self, letters: Iterable[Which] | None = None, *, window: int = BURST
     ) -> AsyncIterator[AsyncPopLetter]:
         """These letters, or all that are not deleted, each with its content; see PopSession.fetch_many."""
-        return self._read(self._reading(letters, window))
+        check_window(window)
+        return self._read(self._dialogue.visit, None if letters is None else self._numbers(letters), window)
 
     async def save(self, which: Which, place: Place, *, limit: int = 2**40) -> None:
         """Write one letter into a file, however large; see PopSession.save. Writing itself is not awaited."""
@@ -305,9 +312,19 @@ class AsyncPopSession(Mailbox):
             return which
         return AsyncPopLetter(self, self._number(which), self._dialogue.visit)
 
-    async def _read(self, reading: Reading, *, heads: bool = False) -> AsyncIterator[AsyncPopLetter]:
-        visit = self._dialogue.visit
+    async def _with_head(self, letter: AsyncPopLetter) -> AsyncPopLetter:
+        """The letter with its head, or with all of it; what is refused then is raised when the letter is touched."""
+        try:
+            return await letter.load_head()
+        except (errors.LetterRefused, errors.LetterTooLarge) as refusal:
+            letter.keep(refusal)
+            return letter
+
+    async def _read(
+        self, visit: int, numbers: list[int] | None, window: int, *, heads: bool = False
+    ) -> AsyncIterator[AsyncPopLetter]:
         await self._line.run(self._dialogue.list_sizes())
+        reading = self._reading(visit, numbers, window, heads)
         while not reading.done:
             for number, result in reading.results():
                 letter = AsyncPopLetter(self, number, visit)

@@ -118,4 +118,6 @@ class AsyncPopLetter(_InTheMailbox, AsyncLetter):
         raise errors.UsageError(f"letter {self.number} is not here yet: await letter.load() first")
 
     def _no_head(self) -> bytes:
+        if self._failure is not None:
+            raise self._failure
         raise errors.UsageError(f"the head of letter {self.number} is not here yet: await letter.load_head() first")

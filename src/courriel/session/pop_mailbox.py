@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from courriel import errors
 from courriel.dialogue.pop3 import PopDialogue
-from courriel.dialogue.pop_reading import Reading
+from courriel.dialogue.pop_reading import Reading, of_another_line
 from courriel.model.credentials import Credentials, check_credentials
 from courriel.model.server import Dialect, Server
 from courriel.network import blocking
@@ -53,8 +53,11 @@ class Mailbox(Known):
         return frozenset(self._dialogue.deleted)
 
     def __len__(self) -> int:
-        """How many letters there were when the session was opened; it stays so until it is closed."""
-        return self._dialogue.count
+        """How many letters there were when the session was opened; deleting changes nothing of it.
+
+        Where the server counts some and lists others, those that it lists, once it was asked for a list.
+        """
+        return len(self._dialogue.numbers)
 
     # The steps.
 
@@ -65,33 +68,32 @@ class Mailbox(Known):
 
     def _meant(self, which: Which) -> int:
         dialogue = self._dialogue
-        if type(which) is int and 0 < which <= dialogue.count and which not in dialogue.deleted:
+        if type(which) is int and which in dialogue.known and which not in dialogue.deleted:
             return which
         if not isinstance(which, int):
-            if which.visit != self._dialogue.visit:
+            if which.visit != dialogue.visit:
                 raise errors.UsageError(
                     f"letter {which.number} belongs to an earlier connection; its number may mean another letter now"
                 )
             return which.number
-        if isinstance(which, bool) or not 1 <= which <= self._dialogue.count:
-            raise errors.UsageError(f"there is no letter {which!r}: they count from 1 to {self._dialogue.count}")
-        if which in self._dialogue.deleted:
-            raise errors.UsageError(f"letter {which} is marked for deletion; undo() takes all marks back")
-        return which
+        if isinstance(which, bool) or which not in dialogue.known:
+            last = dialogue.numbers[-1] if dialogue.numbers else 0
+            raise errors.UsageError(f"there is no letter {which!r}: they count from 1 to {last}")
+        raise errors.UsageError(f"letter {which} is marked for deletion; undo() takes all marks back")
 
     def _numbers(self, letters: Iterable[Which] | None) -> list[int]:
         if letters is not None:
             self._expect_open()
             return [self._meant(which) for which in letters]
-        return [number for number in range(1, self._dialogue.count + 1) if number not in self._dialogue.deleted]
+        return [number for number in self._dialogue.numbers if number not in self._dialogue.deleted]
 
     def _number_at(self, place: int) -> int:
         """The number of a letter by its place in a list: from 0, or from the end."""
         self._expect_open()
         try:
-            return range(1, self._dialogue.count + 1)[place]
+            return self._dialogue.numbers[place]
         except IndexError:
-            raise IndexError(f"the mailbox holds {self._dialogue.count} letters, and none is at {place}") from None
+            raise IndexError(f"the mailbox holds {len(self)} letters, and none is at {place}") from None
 
     def _expect_open(self) -> None:
         if not self.usable:
@@ -102,10 +104,17 @@ class Mailbox(Known):
                 hint_id="SESSION-LOST",
             )
 
-    def _reading(self, letters: Iterable[Which] | None, window: int, *, heads: bool = False) -> Reading:
-        if isinstance(window, bool) or not isinstance(window, int) or not 0 < window <= 10_000:
-            raise errors.UsageError(f"window: a number of letters from 1 to 10,000, not {window!r}")
-        return self._dialogue.read_many(self._numbers(letters), window, heads=heads)
+    def _reading(self, visit: int, numbers: list[int] | None, window: int, heads: bool) -> Reading:
+        """What reads these letters, or all that there are, once the server has said which those are."""
+        if visit != self._dialogue.visit:
+            raise of_another_line()
+        numbers = self._numbers(None) if numbers is None else numbers
+        return self._dialogue.read_many(numbers, window, heads=heads)
+
+
+def check_window(window: int) -> None:
+    if isinstance(window, bool) or not isinstance(window, int) or not 0 < window <= 10_000:
+        raise errors.UsageError(f"window: a number of letters from 1 to 10,000, not {window!r}")
 
 
 def as_pop_server(server: Server | str) -> Server:

@@ -51,11 +51,15 @@ class _Session(Known):
         self.server = server
         self._known = line
         self._made_ready = made_ready
-        self._dialogue = SmtpDialogue(server, credentials)
         known = server_memory.of(server)
+        self._dialogue = SmtpDialogue(server, credentials, known)
         self._dialogue.count.facts = self._dialogue.logins = known
         if max_messages is not None:
             self._dialogue.count.most = _as_limit(max_messages)
+
+    def count_as_one_call(self) -> None:
+        """From the next call on (`open`) everything has one total deadline together, until the session is closed."""
+        self._known.count_as_one_call()
 
     def _talk_of(self) -> SmtpDialogue:
         return self._dialogue
@@ -72,6 +76,7 @@ class _Session(Known):
     def _deliver(
         self, envelope: Envelope, content: Content, message_id: str, on_refused: OnRefused, permit: Asking | None
     ) -> Flow[Receipt]:
+        _check_deliverable(envelope, content, message_id, permit)
         return self._dialogue.deliver(
             envelope,
             content,
@@ -143,7 +148,15 @@ class SmtpSession(_Session):
         envelope, content, message_id, notes, permit = self._made_ready(
             message, self._dialogue.able, wished(sender, to, notify, ret, envid, require_tls)
         )
-        receipt = self.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
+        try:
+            receipt = self.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
+        except errors.MessageRefused as refused:
+            if not (content.binary and refused.hint_id == "BDAT-REFUSED"):
+                raise
+            # Files as they are leave by BDAT alone, which this server does not know: now they are written in base64.
+            self.open()
+            _, content, _, _, _ = self._made_ready(message, self._dialogue.able)
+            receipt = self.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
         return receipt.with_notes(*notes) if notes else receipt
 
     def send_many(
@@ -273,7 +286,15 @@ class AsyncSmtpSession(_Session):
         envelope, content, message_id, notes, permit = self._made_ready(
             message, self._dialogue.able, wished(sender, to, notify, ret, envid, require_tls)
         )
-        receipt = await self.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
+        try:
+            receipt = await self.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
+        except errors.MessageRefused as refused:
+            if not (content.binary and refused.hint_id == "BDAT-REFUSED"):
+                raise
+            # Files as they are leave by BDAT alone, which this server does not know: now they are written in base64.
+            await self.open()
+            _, content, _, _, _ = self._made_ready(message, self._dialogue.able)
+            receipt = await self.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
         return receipt.with_notes(*notes) if notes else receipt
 
     async def send_many(
@@ -344,6 +365,29 @@ class AsyncSmtpSession(_Session):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def _check_deliverable(envelope: object, content: object, message_id: object, permit: object) -> None:
+    """Raise UsageError for what cannot be handed over, before anything is said to the server."""
+    from courriel.model.content import Content  # noqa: PLC0415 - not before something is sent
+
+    if not isinstance(envelope, Envelope):
+        raise errors.UsageError(f"envelope: a value of Envelope, not {type(envelope).__name__}")
+    if not isinstance(content, Content):
+        raise errors.UsageError(
+            f"content: a value of Content, not {type(content).__name__}; send(ReadyMessage.parse(…)) takes octets"
+        )
+    pieces = content.pieces
+    if not isinstance(pieces, tuple) or not isinstance(content.size, int) or not all(map(_is_piece, pieces)):
+        raise errors.UsageError("content: its pieces are a tuple of octets, and its size is their length")
+    if not isinstance(message_id, str):
+        raise errors.UsageError(f"message_id: a text, not {type(message_id).__name__}")
+    if permit is not None and not callable(permit):
+        raise errors.UsageError(f"permit: a function without arguments, not {type(permit).__name__}")
+
+
+def _is_piece(piece: object) -> bool:
+    return isinstance(piece, bytes) or (hasattr(piece, "size") and hasattr(piece, "__iter__"))
 
 
 def _as_limit(most: int) -> int:

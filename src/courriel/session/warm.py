@@ -33,7 +33,7 @@ class WarmSession(Warm, SmtpSession):
 
     def __init__(self, pool: SmtpPool, credentials: Credentials | None, place: Place[SmtpSession]) -> None:
         super().__init__(pool.server, credentials, transcript=pool.transcript_of_session())
-        self._converse_by(Counting(pool.server, credentials))
+        self._converse_by(Counting(pool.server, credentials, self._dialogue.facts))
         self._counting.count.most = pool.limits.messages
         self._pool = self._lender = pool
         self._place = place
@@ -106,7 +106,7 @@ class AsyncWarmSession(Warm, AsyncSmtpSession):
 
     def __init__(self, pool: AsyncSmtpPool, credentials: Credentials | None, place: Place[AsyncSmtpSession]) -> None:
         super().__init__(pool.server, credentials, transcript=pool.transcript_of_session())
-        self._converse_by(Counting(pool.server, credentials))
+        self._converse_by(Counting(pool.server, credentials, self._dialogue.facts))
         self._counting.count.most = pool.limits.messages
         self._pool = self._lender = pool
         self._place = place

@@ -15,6 +15,7 @@ MAX_LINE = 8192
 _SMALL = 8192  # octets of a letter that may be looked at again when more of it has come
 
 END = b"\r\n.\r\n"
+_EMPTY_LINE = b"\r\n\r\n"
 
 Answer = tuple[bytes, "bytes | None"]
 """A status line without its end, and the text that followed it; None after a status that no text follows."""
@@ -23,7 +24,7 @@ Answer = tuple[bytes, "bytes | None"]
 class Arrived:
     """Octets in, answers out; what is not all there yet stays."""
 
-    __slots__ = ("_at", "_data", "_fresh", "_held", "_parts", "_status")
+    __slots__ = ("_at", "_data", "_fresh", "_head_is_here", "_held", "_parts", "_status", "_tail")
 
     def __init__(self) -> None:
         self.clear()
@@ -33,8 +34,11 @@ class Arrived:
         self._data = b""
         self._at = 0  # before it, everything has been taken
         self._status: bytes | None = None  # its text is on its way
-        self._parts: list[bytes] = []  # of a text that came in several portions
-        self._held = 0  # octets of those
+        # Of a text that comes in several portions:
+        self._parts: list[bytes] = []
+        self._held = 0  # octets that came
+        self._head_is_here = False  # where that alone is wanted, the rest is passed over
+        self._tail = b""  # the last three octets, with which an empty line may begin
         self._fresh = False  # nothing of the text has been poured yet
 
     @property
@@ -60,15 +64,16 @@ class Arrived:
         self._at = end + 1
         return data[at : end - 1]
 
-    def answers(self, count: int, limit: int) -> list[Answer]:
+    def answers(self, count: int, limit: int, *, heads: bool = False) -> list[Answer]:
         """So many answers at most: each a status line, and after +OK a text of `limit` octets at most.
 
-        Raises RemoteProtocolError for more.
+        With `heads`, the text ends at its first empty line, and what follows there is passed over, however long: some
+        servers give the whole letter where its head was asked for. Raises RemoteProtocolError for more.
         """
         found: list[Answer] = []
         while len(found) < count:
             if self._status is None:
-                if self._take_whole_ones(count, limit, found):
+                if self._take_whole_ones(count, limit, heads, found):
                     continue
                 if self._is_better_left(limit):
                     break
@@ -79,7 +84,7 @@ class Arrived:
                     found.append((status, None))
                     continue
                 self._begin_text(status)
-            text = self._text(limit)
+            text = self._text(limit, heads)
             if text is None:
                 break
             assert self._status is not None
@@ -110,7 +115,7 @@ class Arrived:
 
     # The steps.
 
-    def _take_whole_ones(self, count: int, limit: int, found: list[Answer]) -> bool:
+    def _take_whole_ones(self, count: int, limit: int, heads: bool, found: list[Answer]) -> bool:
         """The usual case, many at a time: all of a letter is here, and no line of it begins with a dot but the end."""
         data, at = self._data, self._at
         before = len(found)
@@ -119,7 +124,8 @@ class Arrived:
             cut = data.find(b"\n", at, at + MAX_LINE)
             if end < 0 or not data.startswith(END, end) or end + 1 - cut > limit or not data.endswith(b"\r", at, cut):
                 break
-            found.append((data[at : cut - 1], data[cut + 1 : end + 2]))
+            text = data[cut + 1 : end + 2]
+            found.append((data[at : cut - 1], _head_of(text) if heads else text))
             at = end + len(END)
         self._at = at
         return len(found) > before
@@ -138,29 +144,44 @@ class Arrived:
         # One line end back: the text may be empty, or begin with a dot.
         self._at -= 2
 
-    def _text(self, limit: int) -> bytes | None:
+    def _text(self, limit: int, heads: bool) -> bytes | None:
         data, at = self._data, self._at
         end = data.find(END, at)
         # Without an end, the last octets may be those of one, and the first are the line end of the status.
         size = self._held + (end if end >= 0 else len(data) - len(END) - 2) - at
-        if size > limit:
+        stop = end + 2 if end >= 0 else len(data) - len(END) + 1
+        portion = data[at:stop] if stop > at else b""
+        if heads and not self._head_is_here:
+            self._head_is_here = _EMPTY_LINE in self._tail + portion
+            self._tail = (self._tail + portion[-3:])[-3:]
+            self._parts.append(portion)
+        elif not heads:
+            self._parts.append(portion)
+        if size > limit and not self._head_is_here:
             raise RemoteProtocolError(f"the server's answer goes on beyond {limit} octets")
+        self._held += len(portion)
         if end < 0:
-            kept = len(data) - len(END) + 1
-            if kept > at:
-                self._parts.append(data[at:kept])
-                self._held += kept - at
-                self._at = kept
+            self._at = max(at, stop)
             return None
         self._at = end + len(END)
-        text = b"".join((*self._parts, data[at : end + 2]))
-        self._parts.clear()
-        self._held = 0
-        return text.replace(b"\r\n.", b"\r\n")[2:]
+        text = b"".join(self._parts)
+        self._begin_counting()
+        text = text.replace(b"\r\n.", b"\r\n")[2:]
+        return _head_of(text) if heads else text
+
+    def _begin_counting(self) -> None:
+        self._parts = []
+        self._held, self._head_is_here, self._tail = 0, False, b""
+
+
+def _head_of(text: bytes) -> bytes:
+    """A text up to its first empty line, that line included."""
+    end = -2 if text.startswith(b"\r\n") else text.find(_EMPTY_LINE)
+    return text if end == -1 else text[: end + len(_EMPTY_LINE)]
 
 
 def _is_yes(status: bytes) -> bool:
-    return status.startswith(b"+OK") and status[3:4] in b" "
+    return status.startswith(b"+OK") and status[3:4] in b" \t"
 
 
 def _beginning_of_end(data: bytes) -> int:

@@ -79,12 +79,12 @@ def _check(content: Content, envelope: Envelope, utf8: bool, able: Abilities) ->
             hint_id="MESSAGE-TOO-BIG",
         )
     if utf8 and not able.utf8:
-        odd = next((a.spec for a in (*envelope.recipients, envelope.sender) if a and a.needs_smtputf8), "a header")
+        odd = next((a.spec for a in (*envelope.recipients, envelope.sender) if a and a.needs_smtputf8), "")
         raise NotSupported(
-            f"{odd} cannot be written in ASCII, and the server does not offer SMTPUTF8",
+            f"{odd or 'a header'} cannot be written in ASCII, and the server does not offer SMTPUTF8",
             capability="SMTPUTF8",
             stage="sender",
-            hint_id="ADDRESS-NEEDS-SMTPUTF8",
+            hint_id="ADDRESS-NEEDS-SMTPUTF8" if odd else "HEADER-NEEDS-SMTPUTF8",
         )
     if content.binary and not able.binary:
         raise NotSupported(

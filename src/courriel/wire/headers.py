@@ -7,12 +7,16 @@ from functools import lru_cache
 
 from courriel.expressions import expression
 from courriel.model.address import Address
+from courriel.model.field import FOLD_POINT, is_structured
 
 _FOLD = 78  # characters a line should not go past (RFC 5322 2.1.1)
+_ENCODED_LINE = 76  # characters a line that holds an encoded word must not go past (RFC 2047 2)
 _ENCODED_WORD = 75  # characters an encoded word must not go past (RFC 2047 2)
-_UNBROKEN = 900  # characters of one word that are left as they are on a line of their own; the limit is 998
+_MEASURED = len("Reply-To")  # the name beside which the first line of a mailbox is measured
+_UNBROKEN = 900  # characters of one parameter value that stand in quotes on a line of their own; the limit is 998
 
 _WRAPPING = len("=?utf-8?q??=")
+_SHORTEST = 12  # characters within an encoded word: four octets of one character by Q
 # What stands for itself within an encoded word, wherever the word stands, a display name included (RFC 2047 5.3).
 _SAFE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/"
 _STANDING = _SAFE + b" "
@@ -21,39 +25,46 @@ _Q = {octet: chr(octet) if octet in _SAFE else "_" if octet == 0x20 else f"={oct
 _CONTINUED = frozenset("89AB")  # how the second and later octets of a character begin, in hexadecimal
 
 _PHRASE = expression(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
-# Only between two characters that can be seen: a line of nothing but spaces ends some readers' header.
-_BREAK = expression(r"(?<=[^ ]) (?=[^ ])")
 # A parameter value that stands for itself in quotes, for every reader; the others go by RFC 2231.
 _PLAIN_VALUE = expression(r"[ !#-\[\]-~]*")
 _ATTRIBUTE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$&+-.^_`{|}~"
 
 
 def text_field(name: str, value: str) -> str:
-    """Write a header of free text, such as Subject, without its line end."""
+    """Write a header of free text, such as Subject, without its line end.
+
+    ASCII is folded and never encoded for its length: how far it can be folded was looked at when the value was made.
+    """
     if _stands_as_it_is(value):
         line = f"{name}: {value}"
-        if len(line) <= _FOLD:
-            return line
-        if max(map(len, value.split(" "))) <= _UNBROKEN - len(name):
-            return _folded(line, len(name) + 2)
-    return f"{name}: {encoded_words(value, len(name) + 2)}"
+        return line if len(line) <= _FOLD else folded(line, len(name) + 2)
+    if is_structured(name):
+        return folded(f"{name}: {value.strip()}", len(name) + 2)
+    return _encoded_field(name, value)
 
 
 def address_field(name: str, addresses: tuple[Address, ...], utf8: bool = False) -> str:
     """Write a header of addresses, one line of some 78 characters after the other."""
     if len(addresses) == 1:
         address = addresses[0]
-        return f"{name}: {named_mailbox(address, utf8) if address.name else address.wire(utf8)}"
+        if not address.name:
+            return f"{name}: {address.wire(utf8)}"
+        written = named_mailbox(address, utf8)
+        # Its first line was measured beside Reply-To; a longer name stands on a line of its own.
+        return f"{name}: {written}" if len(name) <= _MEASURED or "=?" not in written else f"{name}:\r\n {written}"
     start = f"{name}:"
     lines = [start]
     room = _FOLD - len(start)
     for address in addresses:
         written = mailbox(address, utf8)
-        if len(written) + 2 > room and lines[-1] not in ("", start):
+        size = len(written) + 2
+        if "=?" in written:
+            size += _FOLD - _ENCODED_LINE
+        if size > room and lines[-1] and (lines[-1] != start or len(name) > _MEASURED):
             lines.append("")
             room = _FOLD
         lines[-1] += f" {written},"
-        room -= len(written) + 2
+        room -= size  # what follows an encoded word on its line keeps to the shorter limit as well
     return "\r\n".join(lines)[:-1]
 
 
@@ -75,8 +86,9 @@ def named_mailbox(address: Address, utf8: bool) -> str:
             return f"{name} <{where}>"
         quoted = name.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{quoted}" <{where}>'
-    words = encoded_words(name, len("Reply-To: "))
-    if len(words) - words.rfind("\n") + len(where) + 3 > _FOLD:
+    words = encoded_words(name, _MEASURED + 2)
+    last = len(words) - words.rfind("\n") if "\n" in words else len(words) + _MEASURED + 2
+    if last + len(where) + 4 > _ENCODED_LINE:
         return f"{words}\r\n <{where}>"
     return f"{words} <{where}>"
 
@@ -119,9 +131,9 @@ def encoded_words(value: str, indent: int = 0) -> str:
     `indent` is how much of the first line is taken already.
     """
     octets = value.encode()
-    first = _FOLD - indent - _WRAPPING
-    if not 12 <= first <= _ENCODED_WORD - _WRAPPING:
-        first = max(min(first, _ENCODED_WORD - _WRAPPING), 12)
+    first = _ENCODED_LINE - indent - _WRAPPING
+    if not _SHORTEST <= first <= _ENCODED_WORD - _WRAPPING:
+        first = max(min(first, _ENCODED_WORD - _WRAPPING), _SHORTEST)
     encoded = octets.translate(None, _STANDING)
     by_q = len(octets) + 2 * len(encoded)
     by_b = (len(octets) + 2) // 3 * 4
@@ -136,19 +148,11 @@ def encoded_words(value: str, indent: int = 0) -> str:
     return "\r\n ".join([f"=?utf-8?b?{b2a_base64(word, newline=False).decode('ascii')}?=" for word in words])
 
 
-# The steps.
-
-
-def _stands_as_it_is(value: str) -> bool:
-    """Whether text needs no encoding: ASCII that no reader decodes, and no space at an end that a reader would drop."""
-    return value.isascii() and "=?" not in value and "\t" not in value and value.strip(" ") == value
-
-
-def _folded(line: str, start: int) -> str:
-    """Fold a line at its spaces; the first word stays beside the name of the header, and no word is cut."""
+def folded(line: str, start: int) -> str:
+    """Fold a header line at its spaces, from `start` on; the first word stays beside the name, and no word is cut."""
     lines: list[str] = []
     begin, last = 0, -1
-    for space in _BREAK.finditer(line, start):
+    for space in FOLD_POINT.finditer(line, start):
         position = space.start()
         if position - begin > _FOLD and last > begin:
             lines.append(line[begin:last])
@@ -159,6 +163,22 @@ def _folded(line: str, start: int) -> str:
         begin = last
     lines.append(line[begin:])
     return "\r\n".join(lines)
+
+
+# The steps.
+
+
+def _stands_as_it_is(value: str) -> bool:
+    """Whether text needs no encoding: ASCII that no reader decodes, and no space at an end that a reader would drop."""
+    return value.isascii() and "=?" not in value and "\t" not in value and value.strip(" ") == value
+
+
+def _encoded_field(name: str, value: str) -> str:
+    """A header of encoded words; they begin on the next line where the name leaves no room for one."""
+    indent = len(name) + 2
+    if indent > _ENCODED_LINE - _WRAPPING - _SHORTEST:
+        return f"{name}:\r\n {encoded_words(value, 1)}"
+    return f"{name}: {encoded_words(value, indent)}"
 
 
 def _chunks_of_q(whole: str, first: int) -> list[str]:

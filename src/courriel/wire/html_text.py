@@ -48,7 +48,7 @@ class _Renderer:
         self._flows: list[Flow] = [Flow(WIDTH)]
         self._tables: list[Table] = []
         self._lists: list[int | None] = []
-        self._links: list[tuple[str, int]] = []
+        self._link: tuple[str, int] | None = None
         self._dropped = ""
         self._drops = 0
         self._pre: list[str] | None = None
@@ -80,7 +80,9 @@ class _Renderer:
                 else:
                     flow.new_line()
             case "a":
-                self._links.append((attributes.get("href", ""), flow.pieces))
+                # Links do not stand within each other: one that begins ends the one before, as in a browser.
+                self._close_link()
+                self._link = attributes.get("href", ""), flow.pieces
             case "img":
                 if alt := attributes.get("alt", "").strip():
                     flow.say(_CONTROL.sub("", f" [{alt}] "))
@@ -175,9 +177,10 @@ class _Renderer:
     # Elements that need more than a line.
 
     def _close_link(self) -> None:
-        if not self._links:
+        if self._link is None:
             return
-        target, since = self._links.pop()
+        target, since = self._link
+        self._link = None
         shown = self._flow.said(since)
         target = target.strip()
         if not _SHOWN_LINK.fullmatch(target):

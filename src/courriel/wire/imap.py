@@ -13,6 +13,8 @@ from courriel.wire.smtp import printable
 _CONTROL = expression("[\x00-\x1f\x7f]")
 _STATUS = re.compile(rb"(OK|NO|BAD|BYE|PREAUTH)(?: (?:\[([^\]]*)\] ?)?(.*))?", re.IGNORECASE | re.DOTALL)
 _COUNTED = re.compile(rb"\{(\d{1,18})\+?\}\r?\n?\Z")
+_OVERLONG = re.compile(rb"[0-9]{20}\+?\}\r?\n?\Z")
+_COUNTLESS = 10**18
 _ATOM = re.compile(r"[A-Za-z0-9!#$&'+,./:;<=>?@^_`|~-]+")
 _RANGE = re.compile(rb"(\d{1,10})(?::(\d{1,10}))?")
 _MOST = 2**32 - 1
@@ -58,7 +60,10 @@ def read_status(line: bytes) -> Status | None:
 def counted_at_end(line: bytes) -> int | None:
     """The octets that follow this line because it ends with their number, or None."""
     found = _COUNTED.search(line, max(0, len(line) - 24))
-    return int(found[1]) if found else None
+    if found is None:
+        # More digits than a number of octets can have: as many as nobody takes.
+        return _COUNTLESS if _OVERLONG.search(line, max(0, len(line) - 24)) else None
+    return int(found[1])
 
 
 def capabilities(words: str) -> dict[str, str]:

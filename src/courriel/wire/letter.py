@@ -298,7 +298,13 @@ _MOST_REPEATS = 20  # fields of one name, where there should be one
 
 
 def _with_lines(octets: bytes) -> bytes:
-    """Octets whose lines can be found: a letter without a single LF has CR for its line ends."""
+    """Octets whose lines can be found, without a byte order mark; a letter without a single LF has CR for line ends.
+
+    A letter that was saved in UTF-16, as a text, is what it would be in UTF-8.
+    """
+    if octets.startswith((b"\xff\xfe", b"\xfe\xff")):
+        octets = octets.decode("utf_16", "replace").encode("utf_8", "replace")
+    octets = octets.removeprefix(b"\xef\xbb\xbf")
     return octets if b"\n" in octets else octets.replace(b"\r", b"\n")
 
 

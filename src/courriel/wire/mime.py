@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from courriel.errors import NotSupported
 from courriel.model.attachment import Attachment
 from courriel.model.content import Content, is_dotless
 from courriel.model.field import refusal
@@ -47,14 +48,21 @@ def content_of(
     """The octets of whatever counts as a message; `eight_bit`, `utf8` and `binary`: what the server takes (8BITMIME,
     SMTPUTF8, BINARYMIME).
 
-    A message that is written already stays as it is: whether this server can take it is said by its `eight_bit` and
-    `utf8`. Raises InvalidAddress and InvalidMessage.
+    A message that is written already stays as it is (whether this server can take its octets above 127 is said by its
+    `eight_bit`), but for raw UTF-8 in its header where the server does not take that: encoded words stand for it.
+    `utf8` without `eight_bit` is said where nobody knows the server yet: there raw UTF-8 is kept only where nothing can
+    stand for it. Raises InvalidAddress, InvalidMessage, and NotSupported that names the header.
     """
     if isinstance(message, Message):
         return build(message, eight_bit=eight_bit, utf8=utf8, binary=binary)
     if isinstance(message, Prepared):
         return message.content(eight_bit=eight_bit, utf8=utf8, binary=binary)
-    return (message if isinstance(message, ReadyMessage) else ReadyMessage.of(message)).content
+    if not isinstance(message, ReadyMessage):
+        from courriel.wire.library_message import ready_of
+
+        message = ready_of(message, eight_bit=eight_bit)
+    content = message.content
+    return content if not content.utf8 or (utf8 and eight_bit) else _narrowed(content, utf8)
 
 
 def build(message: Message, *, eight_bit: bool = False, utf8: bool = False, binary: bool = False) -> Content:
@@ -117,6 +125,18 @@ def files_of(attachments: Sequence[Attachment], eight_bit: bool, binary: bool) -
 
 
 # The steps.
+
+
+def _narrowed(content: Content, utf8: bool) -> Content:
+    """The same with a header in ASCII; as it is when that cannot be, and raw UTF-8 is allowed."""
+    from courriel.wire.ascii_header import in_ascii
+
+    try:
+        return in_ascii(content)
+    except NotSupported:
+        if utf8:
+            return content
+        raise
 
 
 def _header(fields: list[str]) -> str:

@@ -23,6 +23,10 @@ _PER_LETTER = 512  # octets of a line of a listing (RFC 2449 4)
 _RESPONSE_CODE = re.compile(r"\[([A-Z0-9][A-Z0-9/-]*)\]", re.IGNORECASE)
 # RFC 1939 7: a msg-id of RFC 822. A looser one helps those who collect digests (CVE-2007-1558).
 _TIMESTAMP = expression(r"<[!-;=?A-~]{1,250}@[!-;=?A-~]{1,250}>")
+_IN_USE = expression(
+    r"(?i)\b(?:mail ?box|mail ?drop|maildrop|spool)\b.{0,40}\b(?:locked|in use|busy|being used)\b"
+    r"|\bunable to lock\b.{0,20}\b(?:mail ?box|mail ?drop|spool)\b"
+)
 _PLAIN_LIST = re.compile(rb"(?:[0-9]{1,9} [0-9]{1,18}\r\n)*")
 _OTHERS = (b"220", b"* OK", b"SSH-", b"HTTP/")
 
@@ -32,7 +36,7 @@ def read_status(line: bytes) -> Reply:
 
     Raises RemoteProtocolError for anything else.
     """
-    word, _, text = line.partition(b" ")
+    word, _, text = line.replace(b"\t", b" ", 1).partition(b" ")
     lines = (printable(text),)
     if word == b"+OK":
         return Reply(200, lines, "+OK")
@@ -47,8 +51,13 @@ def read_status(line: bytes) -> Reply:
 
 def response_code(reply: Reply) -> str:
     """What a refusal is about, in one word: "IN-USE"; empty when the server does not say (RFC 2449 8)."""
-    found = _RESPONSE_CODE.match(reply.lines[0])
+    found = _RESPONSE_CODE.match(reply.lines[0].lstrip(" "))
     return found[1].upper() if found else ""
+
+
+def says_in_use(reply: Reply) -> bool:
+    """Whether a refusal says in words of its own, without a code, that somebody else has the mailbox open."""
+    return bool(_IN_USE.search(reply.lines[0]))
 
 
 def read_capabilities(text: bytes) -> dict[str, str]:
@@ -75,9 +84,12 @@ def digest(timestamp: str, secret: str) -> str:
 
 
 def read_stat(reply: Reply) -> tuple[int, int]:
-    """How many letters a mailbox holds, and their octets in all. Raises RemoteProtocolError."""
-    count, _, rest = reply.lines[0].partition(" ")
-    return _number(count, MOST_LETTERS), _number(rest.partition(" ")[0], 2**63)
+    """How many letters a mailbox holds, and their octets in all, however many blanks set the numbers apart.
+
+    Raises RemoteProtocolError.
+    """
+    count, size = (*reply.lines[0].split(), "", "")[:2]
+    return _number(count, MOST_LETTERS), _number(size, 2**63)
 
 
 def longest_listing(count: int) -> int:
@@ -90,20 +102,23 @@ def of_letters(verb: str, numbers: Iterable[int], words: str = "") -> bytes:
     return "".join([f"{verb} {number}{words}\r\n" for number in numbers]).encode("ascii")
 
 
-def read_sizes(text: bytes, count: int) -> dict[int, int]:
-    """Read what LIST lists: the octets of each letter, by its number. Raises RemoteProtocolError."""
+def read_sizes(text: bytes, last: int = MOST_LETTERS) -> dict[int, int]:
+    """Read what LIST lists: the octets of each letter, by its number, `last` at most. Raises RemoteProtocolError."""
     if _PLAIN_LIST.fullmatch(text):
         # As a rule there are two numbers on each line, and they are read all at once.
         numbers = list(map(int, text.split()))
         sizes = dict(zip(numbers[::2], numbers[1::2], strict=True))
-        if 2 * len(sizes) == len(numbers) and (not sizes or (min(sizes) > 0 and max(sizes) <= count)):
+        if 2 * len(sizes) == len(numbers) and (not sizes or (min(sizes) > 0 and max(sizes) <= last)):
             return sizes
-    return {number: _number(words.partition(" ")[0], 2**63) for number, words in _listed(text, count)}
+    return {number: _number((*words.split(), "")[0], 2**63) for number, words in _listed(text, last)}
 
 
-def read_uids(text: bytes, count: int) -> dict[int, str]:
-    """Read what UIDL lists: the name that each letter keeps, by its number. Raises RemoteProtocolError."""
-    uids = {number: words.strip(" ") for number, words in _listed(text, count)}
+def read_uids(text: bytes, last: int = MOST_LETTERS) -> dict[int, str]:
+    """Read what UIDL lists: the lasting name of each letter, by its number, `last` at most.
+
+    Raises RemoteProtocolError.
+    """
+    uids = {number: words.strip() for number, words in _listed(text, last)}
     if not all(uids.values()):
         raise RemoteProtocolError("a letter without a unique id in the server's list")
     return uids
@@ -112,12 +127,14 @@ def read_uids(text: bytes, count: int) -> dict[int, str]:
 # The steps.
 
 
-def _listed(text: bytes, count: int) -> list[tuple[int, str]]:
-    """The lines of a listing; each begins with the number of a letter that can be, and no number comes twice."""
+def _listed(text: bytes, last: int) -> list[tuple[int, str]]:
+    """The lines of a listing, whatever blanks and tabs stand in them; each begins with the number of a letter that can
+    be, and no number comes twice."""
     found: list[tuple[int, str]] = []
     for line in text.split(b"\r\n")[:-1]:
-        number, _, words = printable(line).partition(" ")
-        found.append((_number(number, count), words))
+        number, _, words = printable(line.replace(b"\t", b" ")).strip(" ").partition(" ")
+        if number:
+            found.append((_number(number, last), words))
     if len(dict(found)) < len(found) or any(number == 0 for number, _ in found):
         raise RemoteProtocolError("the server's list names a letter that cannot be")
     return found

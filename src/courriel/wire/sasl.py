@@ -184,7 +184,8 @@ class ScramSha256:
         if not nonce.startswith(self._nonce) or len(nonce) == len(self._nonce):
             # RFC 5802 5.1: it has to begin with ours, and to add something of the server's own.
             raise ForeignNonce(f"{self.name}: the server's nonce does not continue ours; it answers another login")
-        if not (count.isascii() and count.isdecimal() and MIN_ITERATIONS <= int(count) <= MAX_ITERATIONS):
+        plain = count.isascii() and count.isdecimal() and len(count) < 10
+        if not plain or not MIN_ITERATIONS <= int(count) <= MAX_ITERATIONS:
             raise RemoteProtocolError(
                 f"{self.name}: {count[:12]!r} iterations; {MIN_ITERATIONS} to {MAX_ITERATIONS} are reasonable"
             )

@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from struct import Struct
 
-from courriel.model.attachment import Attachment, changed, check_identity, gone, written_to
+from courriel.model.attachment import Attachment, changed, check_identity, gone, open_at_once, written_to
 from courriel.model.content import has_long_line
 from courriel.values import dataclass
 
 _ASCII = bytes(range(128))
+_CODED_LINE = 76  # characters of a line of quoted-printable, its = included (RFC 2045 6.7, rule 5)
+_EQUALS = 0x3D
 _CR = 0x0D  # a number is found in octets sooner than an octet
 
 # Base64 in lines of 76 characters, 57 octets each (RFC 2045 6.8), many lines at a time. Larger blocks are slower: what
@@ -66,7 +68,8 @@ def encode_quoted_printable(data: bytes) -> bytes:
 
     binascii looks for CRLF to decide which line end it writes, so there is always one: a last one, taken off again.
     """
-    return b2a_qp(data + b"\r\n", quotetabs=False, istext=True, header=False)[:-2]
+    coded = b2a_qp(data + b"\r\n", quotetabs=False, istext=True, header=False)[:-2]
+    return _with_short_lines(coded) if has_long_line(coded, _CODED_LINE) else coded
 
 
 def encode_base64(data: bytes) -> bytes:
@@ -116,12 +119,30 @@ class Base64File:
 # The steps.
 
 
+def _with_short_lines(coded: bytes) -> bytes:
+    """Break the lines of quoted-printable that binascii leaves at 77 characters: it counts a blank at the end of a line
+    of text as one character and writes three. No `=XX` is cut."""
+    lines: list[bytes] = []
+    for line in coded.split(b"\r\n"):
+        rest = line
+        while len(rest) > _CODED_LINE:
+            end = _CODED_LINE - 1
+            if rest[end - 1] == _EQUALS:
+                end -= 1
+            elif rest[end - 2] == _EQUALS:
+                end -= 2
+            lines.append(rest[:end] + b"=")
+            rest = rest[end:]
+        lines.append(rest)
+    return b"\r\n".join(lines)
+
+
 def _blocks_of(attachment: Attachment, size: int) -> Iterator[memoryview]:
     """The file, a block at a time, in one place in memory."""
     left = attachment.size
     block = memoryview(bytearray(min(size, left + 1)))
     try:
-        with open(str(attachment.source), "rb", buffering=0) as file:  # noqa: PTH123 - pathlib is a megabyte
+        with open(str(attachment.source), "rb", 0, opener=open_at_once) as file:
             before = os.fstat(file.fileno())
             check_identity(attachment, before)
             # A block that is not full is the last one; one octet more than there should be tells a file that grew.
@@ -146,9 +167,9 @@ def _fill(read: Callable[[memoryview], int | None], block: memoryview) -> int:
     return length
 
 
-def _print_of(known: os.stat_result) -> tuple[int, int]:
+def _print_of(known: os.stat_result) -> tuple[int, int, int]:
     """What changes when somebody writes to a file."""
-    return known.st_size, known.st_mtime_ns
+    return known.st_size, known.st_mtime_ns, known.st_ctime_ns
 
 
 def _lines(block: memoryview) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from courriel import errors
 from courriel.errors import CourrielError
 from courriel.failures import Failure, Language, Text, language
+from courriel.failures.sentences import french
 from courriel.values import dataclass, field
 from courriel.wlangage.remedies import remedy, warning
 
@@ -53,7 +54,7 @@ class Problem:
             failure=error.failure,
             server=error.server,
             user=error.user,
-            technical=str(because) if because else "" if isinstance(error, Impossible) else str(error),
+            technical=because.detail if because else "" if isinstance(error, Impossible) else error.detail,
             reply=str(error.reply or ""),
             protocol=error.protocol or (because.protocol if because else ""),
         )
@@ -80,8 +81,9 @@ class Problem:
             for label, text in ((_TO_DO, remedy(self.failure, self.protocol)), (_TO_AVOID, warning(self.failure))):
                 if text:
                     lines.append(f"{label.in_(spoken)}{self._tell(text, spoken)}")
-        if self.technical and self.technical not in lines[0]:
-            lines.append(f"{_TECHNICAL.in_(spoken)}{self.technical}")
+        technical = french(self.technical) if spoken == "fr" else self.technical
+        if technical and technical not in lines[0]:
+            lines.append(f"{_TECHNICAL.in_(spoken)}{technical}")
         if self.code:
             lines.append(f"{_CODE.in_(spoken)}{self.code}")
         return "\n".join(lines)

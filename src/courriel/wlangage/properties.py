@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Generic, TypeVar, overload
 
+from courriel.failures import Text
 from courriel.wlangage.lists import WList
 from courriel.wlangage.names import of_type, unaccented
 from courriel.wlangage.problem import ErreurWLangage, UnknownProperty
@@ -50,8 +51,9 @@ class Structure:
         return f"<{self.wlangage_type}: {', '.join(self.memory) or 'vide'}>"
 
     def _unknown(self, name: str) -> UnknownProperty:
-        near = _nearest(name, self.wlangage_type)
-        fr, en = (f" ; vouliez-vous dire {near} ?", f"; did you mean {near}?") if near else ("", "")
+        french, english = _nearest(name, self.wlangage_type)
+        fr = f" ; vouliez-vous dire {french} ?" if french else ""
+        en = f"; did you mean {english}?" if english else ""
         return UnknownProperty(
             f"{self.wlangage_type} n'a pas de propriété {name}{fr}",
             f"{self.wlangage_type} has no property {name}{en}",
@@ -88,9 +90,10 @@ class Property(Generic[T, S]):
         try:
             owner.memory[self.name] = self._check(value)
         except NotThat as wanted:
+            got = _kind_of(value)
             raise ErreurWLangage(
-                f"{owner.wlangage_type}.{self.name} : {wanted.said.fr}, et non {type(value).__name__}",
-                f"{owner.wlangage_type}.{self.name}: {wanted.said.en}, not {type(value).__name__}",
+                f"{owner.wlangage_type}.{self.name} : {wanted.said.fr} ; reçu : {got.fr}",
+                f"{owner.wlangage_type}.{self.name}: {wanted.said.en}; got: {got.en}",
             ) from None
 
 
@@ -167,11 +170,45 @@ def _as_moment(value: object) -> datetime | None:
     raise NotThat("une date et une heure (datetime) sont attendues", "a datetime is expected")
 
 
-def _nearest(name: str, wlangage_type: str) -> str:
+_KINDS: dict[type, Text] = {
+    str: Text("une chaîne", "a string"),
+    bytes: Text("des octets", "bytes"),
+    list: Text("une liste", "a list"),
+    tuple: Text("une liste", "a tuple"),
+    dict: Text("un dictionnaire", "a dictionary"),
+    datetime: Text("une date", "a datetime"),
+}
+
+
+def _kind_of(value: object) -> Text:
+    """A number as it is, and of anything else its kind: a text may be a password."""
+    if value is None or isinstance(value, bool):
+        return Text({True: "Vrai", False: "Faux"}.get(value, "rien"), repr(value))  # type: ignore[arg-type]
+    if isinstance(value, int | float):
+        return Text(str(value), str(value))
+    name = type(value).__name__
+    return next((said for kind, said in _KINDS.items() if isinstance(value, kind)), Text(name, name))
+
+
+def _nearest(name: str, wlangage_type: str) -> tuple[str, str]:
+    """The property that was probably meant, as French and as English texts name it; "" where none is near.
+
+    In French it is a French name, also for a word of English; in English it is the spelling that is nearest, for many a
+    program has French names and an English reader.
+    """
+    properties = tuple(of_type(wlangage_type))
+    french = _near(name, {each.french: each.french for each in properties}, _NEAR)
+    translated = _near(name, {spelling: each.french for each in properties for spelling in each.spellings}, _VERY_NEAR)
+    nearest = _near(name, {each: each for known in properties for each in reversed(known.spellings)}, _NEAR)
+    return french or translated, nearest
+
+
+def _near(name: str, known: dict[str, str], cutoff: float) -> str:
     from difflib import get_close_matches
 
-    known = {
-        unaccented(each).casefold(): each for known in of_type(wlangage_type) for each in reversed(known.spellings)
-    }
-    near = get_close_matches(unaccented(name).casefold(), list(known), 1)
-    return known[near[0]] if near else ""
+    plain = {unaccented(spelling).casefold(): told for spelling, told in known.items()}
+    near = get_close_matches(unaccented(name).casefold(), list(plain), 1, cutoff)
+    return plain[near[0]] if near else ""
+
+
+_NEAR, _VERY_NEAR = 0.6, 0.75  # of 1.0, which is the same word

@@ -181,8 +181,8 @@ class _Form:
             places.remove("MotDePasse")
         if len(arguments) > len(places):
             raise ErreurWLangage(
-                f"{self._french} : {len(arguments)} arguments sans nom, pour {len(places)} places",
-                f"{self._english}: {len(arguments)} arguments without a name, for {len(places)} places",
+                f"{self._french} : {len(arguments)} paramètres, {len(places)} au plus",
+                f"{self._english}: {len(arguments)} parameters, {len(places)} at most",
             )
         return given | dict(zip(places, arguments, strict=False))
 
@@ -191,8 +191,8 @@ class _Form:
         for needed in names:
             if not isinstance(given.get(needed), str):
                 raise ErreurWLangage(
-                    f"{self._french} : {needed} est une chaîne, et il la faut",
-                    f"{self._english}: {self._parameters[needed][0]} is a string, and is needed",
+                    f"{self._french} : {needed} est obligatoire (chaîne)",
+                    f"{self._english}: {self._parameters[needed][0]} is required (string)",
                 )
 
     def expect(self, given: dict[str, object], needed: str) -> None:

@@ -234,6 +234,34 @@ def test_what_is_missing_is_said_with_the_command_that_brings_it(package: str, w
     assert 'pip install "courriel[html]"' in ran.stdout
 
 
+@pytest.mark.parametrize("link", ["file", "folder"])
+def test_a_link_does_not_lead_out_of_the_folder(tmp_path: Path, link: str) -> None:
+    mails, outside = tmp_path / "mails", tmp_path / "mails-of-others"
+    mails.mkdir()
+    outside.mkdir()
+    (outside / "secret.txt").write_text("secret", "utf-8")
+    (mails / "sub").symlink_to(outside) if link == "folder" else (mails / "x.txt").symlink_to(outside / "secret.txt")
+    name = "sub/secret.txt" if link == "folder" else "x.txt"
+    (mails / "includes.txt").write_text("{% include '" + name + "' %}", "utf-8")
+
+    with pytest.raises(errors.InvalidMessage, match="is a link that leads out of"):
+        template(text="", text_file=name, folder=mails)
+    with pytest.raises(errors.InvalidMessage, match="is a link that leads out of"):
+        template(text="", text_file="includes.txt", folder=mails).fill(email="bob@example.org", name="Bob")
+
+
+def test_a_link_within_the_folder_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "mails").symlink_to(tmp_path / "real")
+    (tmp_path / "real" / "a.txt").write_text("Hello\n", "utf-8")
+    (tmp_path / "real" / "b.txt").symlink_to(tmp_path / "real" / "a.txt")
+
+    assert (
+        template(text="", text_file="b.txt", folder=tmp_path / "mails").fill(email="bob@example.org", name="Bob").text
+        == "Hello\n"
+    )
+
+
 def test_one_string_of_a_rich_template_is_one_address() -> None:
     with pytest.raises(errors.InvalidAddress, match="give a list"):
         template(to="{{ a }}, {{ b }}").fill(a="a@x.org", b="b@x.org", name="x")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 
 import pytest
 from hypothesis import given, settings
@@ -110,6 +110,9 @@ def test_some_ways_lead_nowhere(url: str, kind: str, folder: str) -> None:
         ("timeout=10", "timeouts", Timeouts.silence(10)),
         ("timeout=10&connect_timeout=2.5", "timeouts", Timeouts.silence(10, connect=2.5)),
         ("connect_timeout=2.5", "timeouts", Timeouts(connect=2.5)),
+        ("total=30", "timeouts", Timeouts(total=30)),
+        ("timeout=10&total=2.5", "timeouts", replace(Timeouts.silence(10), total=2.5)),
+        ("chunking=0", "chunking", False),
         ("ehlo=client.example.org", "ehlo_name", "client.example.org"),
         ("ehlo=[192.0.2.1]", "ehlo_name", "[192.0.2.1]"),
         ("auth=plain&user=ada", "auth", ("plain",)),
@@ -331,6 +334,7 @@ _TIMEOUTS = st.one_of(
     st.just(Timeouts()),
     st.builds(lambda seconds: Timeouts(connect=seconds), _SECONDS),
     st.builds(lambda silence, connect: Timeouts.silence(silence, connect=connect), _SECONDS, _SECONDS),
+    st.builds(lambda silence, total: replace(Timeouts.silence(silence), total=total), _SECONDS, _SECONDS),
 )
 
 
@@ -353,7 +357,7 @@ def _routes(draw: st.DrawFn) -> Route:
         timeouts=draw(_TIMEOUTS),
         auth=draw(st.sampled_from([(), ("plain",), ("scram-sha-256", "login"), ("xoauth2",)])) if login else (),
         allow_clear_credentials=clear and login and (not local or draw(st.booleans())),
-        binary=draw(st.booleans()),
+        **draw(st.sampled_from([{}, {"binary": True}, {"chunking": False}])),
     )
     user = draw(_WORDS) if login else ""
     password = draw(st.one_of(st.none(), _REFERENCES)) if login else None

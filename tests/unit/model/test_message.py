@@ -141,3 +141,21 @@ def test_plain_words_do_for_priority_ids_and_links() -> None:
     assert message.priority is Priority.HIGH
     assert message.references == ("<a@b>", "<c@d>")
     assert message.message_id == "<m@x.org>"
+
+
+@pytest.mark.parametrize("value", [" " * 3000, "a" + " " * 3000 + "b", "x" * 1200, "a " + "x" * 998])
+def test_a_header_that_cannot_be_folded_is_refused(value: str) -> None:
+    for fields in ({"subject": value}, {"headers": {"X-Note": value}}):
+        with pytest.raises(InvalidMessage, match="cannot be folded") as refused:
+            Message(sender="a@b.org", to="c@d.org", **fields)
+        assert refused.value.hint_id == "HEADER-LINE-TOO-LONG"
+
+
+def test_a_header_that_fills_whole_lines_is_taken() -> None:
+    Message(sender="a@b.org", to="c@d.org", subject="x" * 989 + " " + "y" * 997, headers={"X-Note": "é" * 3000})
+
+
+@pytest.mark.parametrize("value", ["Liste d'été <l.b.org>", "=?utf-8?q?x?= <l.b.org>"])
+def test_an_identifier_among_the_headers_is_ascii(value: str) -> None:
+    with pytest.raises(InvalidMessage, match=r"^List-Id: programs read it"):
+        Message(sender="a@b.org", to="c@d.org", headers={"List-Id": value})

@@ -59,7 +59,7 @@ def test_a_mark_is_written_down_and_read_back() -> None:
     assert Mark.read(str(Mark(1795600220, 17))) == Mark(1795600220, 17)
 
 
-@pytest.mark.parametrize("text", ["", "7", "7:", ":7", "a:b", "7:-1", "٣:1"])
+@pytest.mark.parametrize("text", ["", "7", "7:", ":7", "a:b", "7:-1", "٣:1", "7:" + "9" * 5000, "9" * 5000 + ":7"])
 def test_what_is_no_mark_is_refused(text: str) -> None:
     with pytest.raises(errors.UsageError, match="is not a mark"):
         Mark.read(text)

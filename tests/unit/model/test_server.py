@@ -134,3 +134,14 @@ def test_nobody_may_answer_a_message_without_a_sender(sender: str | None) -> Non
 def test_wishes_that_make_no_sense_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(errors.InvalidMessage):
         Envelope.of("ada@example.org", "bob@example.org", **options)
+
+
+def test_files_as_they_are_want_chunking() -> None:
+    with pytest.raises(errors.InvalidServer, match="binary"):
+        Server("smtp.example.org", binary=True, chunking=False)
+
+
+def test_one_silence_for_every_stage_is_one_for_the_whole_opening_too() -> None:
+    assert Timeouts.silence(10).opening == 10
+    assert Timeouts.silence(10, connect=3).opening == 10
+    assert Timeouts.silence(10, connect=30).opening == 40

@@ -13,7 +13,7 @@ import pytest
 
 from courriel.errors import InvalidAddress, InvalidMessage
 from courriel.model.message import Message
-from courriel.model.ready import ReadyMessage
+from courriel.wire.library_message import ready_of
 from courriel.wire.mime import build, content_of
 
 FIELDS: dict[str, Any] = {
@@ -307,7 +307,7 @@ def test_whatever_counts_as_a_message_has_content() -> None:
     library = EmailMessage()
     library["From"], library["To"] = "a@b.org", "c@d.org"
     library.set_content("x")
-    ready = ReadyMessage.of(library)
+    ready = ready_of(library)
 
     assert bytes(content_of(Message(**FIELDS))).startswith(b"From: Ada")
     assert content_of(ready) is ready.content

@@ -64,6 +64,43 @@ def test_a_letter_that_is_poured_is_the_same_as_one_that_is_held(content: bytes,
     assert arrived.line() == b"+OK the next"
 
 
+@given(
+    st.lists(st.sampled_from([b"Subject: x\r\n", b"..dots\r\n", b"\r\n", b"y" * 50 + b"\r\n"]), max_size=30).map(
+        b"".join
+    ),
+    st.lists(st.integers(0, 1500)),
+)
+def test_a_head_is_the_same_wherever_it_was_cut_and_whatever_follows_it(content: bytes, cuts: list[int]) -> None:
+    said = (b"+OK\r\n" + pop3_server.write_letter(content)) * 2 + b"-ERR gone\r\n"
+    arrived, found = Arrived(), []
+
+    for portion in portions(said, cuts):
+        arrived.add(portion)
+        found += arrived.answers(3 - len(found), LIMIT, heads=True)
+
+    whole = ended(content)
+    head = (
+        b"\r\n" if whole.startswith(b"\r\n") else whole[: end + 4] if (end := whole.find(b"\r\n\r\n")) >= 0 else whole
+    )
+    assert [text for _, text in found] == [head, head, None]
+    assert arrived.empty
+
+
+def test_what_follows_a_head_is_not_kept_and_a_head_without_end_is_refused() -> None:
+    arrived = Arrived()
+    arrived.add(b"+OK\r\nSubject: x\r\n\r\n")
+    for _ in range(1000):
+        assert arrived.answers(1, LIMIT, heads=True) == []
+        arrived.add(b"y" * 998 + b"\r\n")
+    assert sum(map(len, arrived._parts)) < 20_000
+
+    endless = Arrived()
+    endless.add(b"+OK\r\nSubject: x\r\n")
+    endless.add((b"y" * 998 + b"\r\n") * 1000)
+    with pytest.raises(errors.RemoteProtocolError, match="goes on beyond"):
+        endless.answers(1, LIMIT, heads=True)
+
+
 @pytest.mark.parametrize("end", [b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r\n\0.\r\n"])
 def test_nothing_else_ends_a_letter(end: bytes) -> None:
     """C1, from the other side: what looks like an end to somebody is data."""
@@ -183,14 +220,17 @@ def test_a_control_character_in_an_argument_never_becomes_a_command(verb: str, a
 @pytest.mark.parametrize(
     "listing",
     [b"0 12\r\n", b"4 12\r\n", b"-1 12\r\n", b"1 12\r\n1 13\r\n", b"x 12\r\n", b"1\r\n", b"1 x\r\n", b"1 -5\r\n",
-     b"\xd9\xa1 12\r\n", b"1 99999999999999999999\r\n"],
+     b"\xd9\xa1 12\r\n", b"1 99999999999999999999\r\n", b"1 " + b"9" * 5000 + b"\r\n", b"9" * 5000 + b" 1\r\n"],
 )  # fmt: skip
 def test_a_list_that_lies_is_not_believed(listing: bytes) -> None:
     with pytest.raises(errors.RemoteProtocolError):
         pop3.read_sizes(listing, 3)
 
 
-@pytest.mark.parametrize("text", ["", "1", "x 1", "1 x", "-1 5", "10000001 5", "1 99999999999999999999"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "1", "x 1", "1 x", "-1 5", "10000001 5", "1 99999999999999999999", "9" * 5000 + " 1", "1 " + "9" * 5000],
+)
 def test_a_count_that_lies_is_not_believed(text: str) -> None:
     with pytest.raises(errors.RemoteProtocolError):
         pop3.read_stat(Reply(200, (text,)))

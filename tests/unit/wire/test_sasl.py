@@ -37,6 +37,7 @@ def test_scram_says_what_rfc_7677_says() -> None:
         SERVER_FIRST.replace(b"i=4096", b"i=4095"),
         SERVER_FIRST.replace(b"i=4096", b"i=2147483647"),
         SERVER_FIRST.replace(b"i=4096", b"i=0x1000"),
+        SERVER_FIRST.replace(b"i=4096", b"i=" + b"9" * 5000),
         SERVER_FIRST.replace(b"r=rOpr", b"r=xOpr"),
         b"r=" + NONCE.encode() + b",s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",
         SERVER_FIRST.replace(b"s=W22ZaJ0SNY7soEsUEjb6gQ==", b"s="),

@@ -188,3 +188,17 @@ def test_a_server_that_closes_in_several_lines_is_never_known_beforehand() -> No
     smtp.take_replies(bytearray(said))
 
     assert smtp.known_replies(said) is None
+
+
+@pytest.mark.parametrize("size", ["9" * 5000, "9" * 19, "-1", "٣", "", "x"])
+def test_a_size_that_no_message_has_is_no_limit(size: str) -> None:
+    able = Abilities({"SIZE": size})
+
+    assert able.size
+    assert able.largest > 1 << 60
+
+
+def test_replies_and_codes_of_thousands_of_digits_are_none() -> None:
+    with pytest.raises(errors.RemoteProtocolError):
+        smtp.take_replies(bytearray(b"2" * 5000 + b" ok\r\n"))
+    assert Reply(250, (f"2.{'9' * 5000}.0 ok",)).enhanced is None

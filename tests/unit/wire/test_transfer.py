@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64decode
 from quopri import decodestring
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,6 +30,14 @@ def test_quoted_printable_reads_back_and_keeps_its_lines_short(text: str) -> Non
     # White space at the end of a line is lost on the way (RFC 2045 6.7, rule 3).
     assert not any(line.endswith((b" ", b"\t")) for line in lines)
     assert written.count(b"\r") == written.count(b"\n") == len(lines) - 1
+
+
+@pytest.mark.parametrize("text", ["x" * 74 + " \r\né", "x" * 68 + "é ", "x" * 68 + "é\t", "é" * 11 + "x" * 8 + " "])
+def test_a_blank_at_the_end_of_a_line_makes_no_coded_line_of_77_characters(text: str) -> None:
+    written = encode_quoted_printable(text.encode())
+
+    assert max(map(len, written.split(b"\r\n"))) <= 76
+    assert decodestring(written) == text.encode()
 
 
 @given(TEXT, st.booleans())

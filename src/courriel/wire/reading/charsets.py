@@ -3,63 +3,159 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from encodings.aliases import aliases
 from typing import TypeAlias
 
 from courriel.expressions import expression
+from courriel.wire.reading.charset_names import codec_of
+from courriel.wire.reading.japanese import from_euc_jp, from_iso_2022_jp
 
 Complain: TypeAlias = Callable[[str], None]
 """Hears of each defect, in words."""
 
-# Charsets are looked up here and not by `codecs`, which looks for a module of each name it does not know: a mail can
-# hold fifty thousand names. What mails must not use (idna, punycode, unicode_escape) has no alias, and is not in it.
-_NOT_TEXT = {"base64_codec", "bz2_codec", "hex_codec", "quopri_codec", "rot_13", "uu_codec", "zlib_codec", "mbcs"}
-_CODECS = {
-    **{codec: codec for codec in aliases.values() if codec not in _NOT_TEXT},
-    **{alias: codec for alias, codec in aliases.items() if codec not in _NOT_TEXT},
-    **{name: name for name in ("cp720", "cp737", "cp856", "cp874", "cp1006", "koi8_t", "koi8_u", "utf_8_sig")},
-    "windows_874": "cp874", "x_sjis": "cp932", "x_gbk": "gbk", "x_mac_roman": "mac_roman", "utf8mb4": "utf_8",
-    "iso_8859_8_i": "iso8859_8", "iso_8859_6_i": "iso8859_6", "unicode_1_1_utf_8": "utf_8",
+# What mails that name the one are really written in: the first of these that can read all of it. The last one reads
+# as much as it can.
+_REALLY: dict[str, tuple[str | Callable[[bytes], str], ...]] = {
+    "latin_1": ("cp1252",), "iso8859_9": ("cp1254",), "iso8859_11": ("cp874",),
+    "tis_620": ("cp874",),
+    "gb2312": ("gb18030",), "gbk": ("gb18030",), "big5": ("cp950", "big5hkscs"), "cp950": ("cp950", "big5hkscs"),
+    "big5hkscs": ("big5hkscs", "cp950"), "euc_kr": ("cp949",), "johab": ("johab", "cp949"),
+    "shift_jis": ("cp932", "shift_jis_2004"), "cp932": ("cp932", "shift_jis_2004"),
+    "shift_jis_2004": ("shift_jis_2004", "cp932"), "shift_jisx0213": ("shift_jisx0213", "cp932"),
+    "euc_jp": ("euc_jp", from_euc_jp, "euc_jis_2004", from_euc_jp),
+    **dict.fromkeys(
+        ("iso2022_jp", "iso2022_jp_1", "iso2022_jp_2", "iso2022_jp_ext", "iso2022_jp_3", "iso2022_jp_2004"),
+        ("iso2022_jp_2", "iso2022_jp_ext", from_iso_2022_jp, "iso2022_jp_2004", from_iso_2022_jp),
+    ),
 }  # fmt: skip
-
-# What mails that name the one are really written in: supersets, which read the smaller set all the same.
-_REALLY = {
-    "latin_1": "cp1252", "iso8859_9": "cp1254", "iso8859_11": "cp874", "tis_620": "cp874", "gb2312": "gb18030",
-    "gbk": "gb18030", "shift_jis": "cp932", "euc_kr": "cp949", "utf_8": "utf_8_sig",
+# Seven bits: what has the eighth set was never converted, and is what the sender's system writes.
+_SEVEN_BITS: dict[str, tuple[str, ...]] = {
+    "hz": ("gb18030",), "iso2022_kr": ("cp949",), "utf_7": (),
+    **dict.fromkeys(
+        ("iso2022_jp", "iso2022_jp_1", "iso2022_jp_2", "iso2022_jp_ext", "iso2022_jp_3", "iso2022_jp_2004"),
+        ("euc_jp", "cp932"),
+    ),
 }  # fmt: skip
-_NOTHING_SAID = {"", "ascii", "unknown_8bit", "x_unknown", "unknown", "8bit", "binary", "none", "default"}
+# Octets 128 to 159 are controls in ISO 8859, and nobody means those: they are what Windows has there.
+_WINDOWS = {2: "cp1250", 4: "cp1257", 5: "cp1251", 6: "cp1256", 7: "cp1253", 8: "cp1255", 13: "cp1257"}
 
-_NO_LETTER = expression("[^a-z0-9]+")
+_MULTIBYTE = ("utf", "gb", "hz", "big5", "cp93", "cp94", "cp95", "johab", "euc", "shift", "iso2022")
+
+_CONTROL = expression("[\x80-\x9f]")
 _NEVER = expression("[\0\ud800-\udfff]")
+# A character of UTF-8, and the beginning of another one behind which there is ASCII, or nothing.
+_CUT = expression(
+    rb"[\xc2-\xf4][\x80-\xbf]{1,3}(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})(?=[\0-\x7f]|\Z)"
+)
+_NO_TEXT = expression(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
+_MARK = b"\xef\xbb\xbf"
+_JIS = expression(rb"\x1b\$[@B]")
 
 
 def decoded(octets: bytes, charset: str, complain: Complain) -> str:
     """Text of these octets. What cannot be read in the charset that was named becomes U+FFFD, or is guessed."""
-    name = _NO_LETTER.sub("_", charset[:60].lower()).strip("_")
-    name = _CODECS.get(name, name)
-    if name in _NOTHING_SAID:
-        return _without_halves(guessed(octets), complain)
-    if name not in _CODECS:
+    codec = codec_of(charset)
+    if codec is None:
         complain(f"the charset {charset[:60]!r} is not known; it was guessed")
-        return _without_halves(guessed(octets), complain)
-    codec = _REALLY.get(name, name)
-    try:
-        text = octets.decode(codec)
-    except UnicodeDecodeError as wrong:
-        complain(f"octet {wrong.start} is not {charset[:60]!r}, and perhaps others")
-        text = octets.decode(codec, "replace")
-    return _without_halves(text, complain)
+    if not codec or (octets.startswith(_MARK) and _strictly(octets, "utf_8") is not None):
+        text = guessed(octets)
+    elif codec in _SEVEN_BITS and not octets.isascii():
+        complain(f"there are octets above 127 under {charset[:60]!r}, which has none; it was guessed")
+        text = _never_converted(octets, codec)
+    else:
+        text = _in_codec(octets, charset, codec, complain)
+    return _without_halves(text.removeprefix("\ufeff"), complain)
 
 
 def guessed(octets: bytes) -> str:
-    """Text of octets of which nothing is known: UTF-8 when they can be, otherwise what Windows writes in the West."""
+    """Text of octets of which nothing is known: UTF-8 when they can be, otherwise what Windows writes in the West.
+
+    UTF-8 that was cut within a character is UTF-8 still. A byte order mark, or a shift of ISO-2022-JP, is a word.
+    """
+    if octets.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return octets.decode("utf_16", "replace")
+    if octets.isascii():
+        return from_iso_2022_jp(octets) if _JIS.search(octets) else octets.decode("ascii")
     try:
         return octets.decode()
     except UnicodeDecodeError:
-        return octets.decode("cp1252", "replace")
+        text = octets.decode("utf_8", "replace")
+    wrong = text.count("\ufffd")
+    right = len(text) - len(text.encode("ascii", "ignore")) - wrong
+    if wrong * 2 <= right or (wrong == 1 and _CUT.search(octets)):
+        return text
+    return octets.decode("cp1252", "replace")
+
+
+def is_multibyte(charset: str) -> bool:
+    """Whether a charset has characters of several octets, which raw octets could not be by chance."""
+    return (codec_of(charset) or "").startswith(_MULTIBYTE)
 
 
 # The steps.
+
+
+def _in_codec(octets: bytes, charset: str, codec: str, complain: Complain) -> str:
+    if codec in ("utf_16", "utf_32"):
+        return _wide(octets, codec, complain)
+    means = _REALLY.get(codec, (codec,))
+    for mean in means:
+        if (text := _strictly(octets, mean)) is not None:
+            return _as_windows(text, codec)
+    complain(f"something in it is not {charset[:60]!r}")
+    mean = means[-1]
+    text = mean(octets) if callable(mean) else octets.decode(mean, "replace")
+    if codec in ("gb2312", "gbk", "gb18030") and b"\x80" in octets:
+        text = _with_euros(octets, text)
+    return _as_windows(text, codec)
+
+
+def _strictly(octets: bytes, mean: str | Callable[[bytes], str]) -> str | None:
+    """The text when every octet of it has a meaning."""
+    if callable(mean):
+        text = mean(octets)
+        return None if "\ufffd" in text else text
+    try:
+        return octets.decode(mean)
+    except UnicodeDecodeError:
+        return None
+
+
+def _never_converted(octets: bytes, codec: str) -> str:
+    for mean in ("utf_8", *_SEVEN_BITS[codec]):
+        if (text := _strictly(octets, mean)) is not None:
+            return text
+    return guessed(octets)
+
+
+def _wide(octets: bytes, codec: str, complain: Complain) -> str:
+    """UTF-16 or UTF-32: a byte order mark decides; without one the octet that varies less is the higher one."""
+    if not octets.startswith((b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")):
+        if _strictly(octets, "utf_8") is not None and not _NO_TEXT.search(octets):
+            complain(f"what is said to be {codec.replace('_', '-').upper()} is UTF-8")
+            return octets.decode()
+        width = 2 if codec == "utf_16" else 4
+        first, last = (set(octets[place:4096:width]) for place in (0, width - 1))
+        codec += "_le" if len(last) < len(first) else "_be"
+    try:
+        return octets.decode(codec)
+    except UnicodeDecodeError:
+        complain("something in it is not UTF-16 or UTF-32")
+        return octets.decode(codec, "replace")
+
+
+def _with_euros(octets: bytes, text: str) -> str:
+    """Windows has its euro sign at 128 in cp936, where GB 18030 has nothing."""
+    pieces = octets.split(b"\x80")
+    better = "€".join(piece.decode("gb18030", "replace") for piece in pieces)
+    # 128 can also be the second octet of a character: then the pieces are worse than the whole.
+    return better if better.count("\ufffd") < text.count("\ufffd") else text
+
+
+def _as_windows(text: str, codec: str) -> str:
+    if not codec.startswith("iso8859_") or not _CONTROL.search(text):
+        return text
+    page = _WINDOWS.get(int(codec[8:]), "cp1252")
+    return _CONTROL.sub(lambda found: found[0].encode("latin_1").decode(page, "replace"), text)
 
 
 def _without_halves(text: str, complain: Complain) -> str:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from functools import partial
 
 from courriel.expressions import expression
 from courriel.model.enclosure import Enclosure, numbered, safe_name
+from courriel.wire.reading.charset_names import codec_of
 from courriel.wire.reading.charsets import Complain, decoded
+from courriel.wire.reading.enriched import from_enriched
 from courriel.wire.reading.parts import Leaf
-from courriel.wire.reading.transfer import unpacked
+from courriel.wire.reading.transfer import unpacked_blocks, unpacked_slice
 
-_TEXTS = ("text/plain", "text/enriched", "text/richtext", "text/markdown")
+# The first of these that an alternative has is its text: the same words in plainer form.
+_TEXTS = {"text/plain": 0, "text/markdown": 1, "text/enriched": 2, "text/richtext": 3}
 _ENDINGS = {
     "text/plain": ".txt", "text/html": ".html", "text/calendar": ".ics", "text/csv": ".csv", "text/vcard": ".vcf",
     "application/pdf": ".pdf", "application/zip": ".zip", "application/json": ".json", "application/xml": ".xml",
@@ -20,12 +24,22 @@ _ENDINGS = {
     "image/png": ".png", "image/gif": ".gif", "image/webp": ".webp", "image/svg+xml": ".svg", "audio/mpeg": ".mp3",
     "message/rfc822": ".eml", "message/global": ".eml", "message/delivery-status": ".txt",
 }  # fmt: skip
-_META = expression(rb"<meta[^>]{0,200}charset=[\"']?([\w-]{1,40})")
+_META = expression(rb"<meta[^<>]{0,200}?charset\s{0,5}=\s{0,5}[\"']?\s{0,5}([\w.:+-]{1,40})", re.IGNORECASE)
+_XML = expression(rb"\s{0,100}<\?xml[^<>]{0,100}encoding\s{0,5}=\s{0,5}[\"']([\w.:+-]{1,40})", re.IGNORECASE)
+_MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
 def text_in(data: bytes, leaves: Iterable[Leaf], complain: Complain) -> str:
     """The plain text, all of its parts, one below the other; lines end in LF."""
-    return _joined(data, (leaf for leaf in leaves if _is_text(leaf) and not _is_html(leaf)), complain)
+    texts = [leaf for leaf in leaves if _is_text(leaf) and not _is_html(leaf)]
+    plainest: dict[int, int] = {}
+    for leaf in texts:
+        rank = _TEXTS[leaf.label.content_type]
+        plainest[leaf.alternative] = min(rank, plainest.get(leaf.alternative, rank))
+    chosen = (
+        leaf for leaf in texts if not leaf.alternative or _TEXTS[leaf.label.content_type] == plainest[leaf.alternative]
+    )
+    return _joined(data, chosen, complain)
 
 
 def html_in(data: bytes, leaves: Iterable[Leaf], complain: Complain) -> str:
@@ -62,17 +76,31 @@ def _is_html(leaf: Leaf) -> bool:
 def _joined(data: bytes, leaves: Iterable[Leaf], complain: Complain) -> str:
     found: list[str] = []
     for leaf in leaves:
-        octets = unpacked(data[leaf.start : leaf.end], leaf.label.encoding, complain)
-        charset = leaf.label.charset
-        if not charset and _is_html(leaf) and (said := _META.search(octets, 0, 2048)):
-            charset = said[1].decode("ascii", "replace")
-        text = decoded(octets, charset, complain)
+        octets = unpacked_slice(data, leaf.start, leaf.end, leaf.label.encoding, complain)
+        text = decoded(octets, _charset_of(leaf, octets), complain)
         if "\r" in text:
             text = text.replace("\r\n", "\n").replace("\r", "\n")
+        if leaf.label.content_type in ("text/enriched", "text/richtext"):
+            text = from_enriched(text, rich=leaf.label.content_type == "text/richtext")
         if found and not found[-1].endswith("\n"):
             found.append("\n")
         found.append(text)
     return "".join(found)
+
+
+def _charset_of(leaf: Leaf, octets: bytes) -> str:
+    """What the field says; where it says nothing, a byte order mark, or HTML itself."""
+    charset = leaf.label.charset
+    if codec_of(charset) != "":
+        return charset
+    for mark, meant in _MARKS:
+        if octets.startswith(mark):
+            return meant
+    if _is_html(leaf) and (said := _META.search(octets, 0, 4096) or _XML.match(octets)):
+        meant = said[1].decode("ascii", "replace")
+        # It was read in a charset in which ASCII is ASCII, so that it is none of these.
+        return "utf-8" if (codec_of(meant) or "").startswith(("utf_16", "utf_32")) else meant
+    return charset
 
 
 def _enclosure(data: bytes, leaf: Leaf, taken: _Names, rank: int, complain: Complain) -> Enclosure:
@@ -83,12 +111,15 @@ def _enclosure(data: bytes, leaf: Leaf, taken: _Names, rank: int, complain: Comp
         complain(f"an attachment's name was not safe, or not its own; it is called {name!r}")
     inline = not label.attached and bool(label.content_id)
     # The part is cut out when its content is asked for: until then the files of a letter cost nothing.
-    load = partial(_content, data, leaf, complain)
-    return Enclosure(name, label.content_type, load, content_id=label.content_id, inline=inline)
-
-
-def _content(data: bytes, leaf: Leaf, complain: Complain) -> bytes:
-    return unpacked(data[leaf.start : leaf.end], leaf.label.encoding, complain)
+    where = (data, leaf.start, leaf.end, label.encoding, complain)
+    return Enclosure(
+        name,
+        label.content_type,
+        partial(unpacked_slice, *where),
+        blocks=partial(unpacked_blocks, *where),
+        content_id=label.content_id,
+        inline=inline,
+    )
 
 
 class _Names:

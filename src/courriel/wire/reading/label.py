@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from courriel.expressions import expression
 from courriel.values import dataclass
 from courriel.wire.reading.charsets import Complain
@@ -9,7 +11,9 @@ from courriel.wire.reading.header import Header
 from courriel.wire.reading.parameters import parameters_of
 from courriel.wire.reading.words import one_line, value_of
 
-_TYPE = expression(r"\s*([\w!#$&^+.-]{1,100})\s*/\s*([\w!#$&^+.-]{1,100})")
+_TYPE = expression(r"\s*([\w!#$&^+.*%'-]{1,100})\s*/\s*([\w!#$&^+.*%'-]{1,100})", re.ASCII)
+_COMMENT = expression(rb"\([^()]*+\)")
+_WHOLE_TYPES = {"text": "text/plain", "plain": "text/plain", "html": "text/html", "multipart": "multipart/mixed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +39,11 @@ def label_of(header: Header, default_type: str, complain: Complain) -> Label:
     """Read the MIME fields of a header."""
     main, parameters = parameters_of(value_of(header.first("content-type"), complain), complain)
     found = _TYPE.match(main)
+    content_type = (
+        f"{found[1]}/{found[2]}".lower() if found else _WHOLE_TYPES.get(main.lower().rstrip("/"), default_type)
+    )
     if main and not found:
-        complain(f"{one_line(main[:60], complain)!r} is no content type; it is taken for {default_type}")
-    content_type = f"{found[1]}/{found[2]}".lower() if found else default_type
+        complain(f"{one_line(main[:60], complain)!r} is no content type; it is taken for {content_type}")
     boundary = parameters.get("boundary", "").rstrip()
     if content_type.startswith("multipart/") and not boundary:
         complain("a multipart without a boundary is shown as text")
@@ -61,4 +67,4 @@ _LONGEST_BOUNDARY = 900  # RFC 2046 says 70, and some go beyond; a line has 998
 
 def _word(value: bytes) -> str:
     """One word in lower case; comments and a semicolon after it do not belong to it."""
-    return value.split(b"(")[0].strip(b' \t;"').decode("ascii", "replace").lower()[:60]
+    return _COMMENT.sub(b"", value).partition(b";")[0].strip(b' \t;"').decode("ascii", "replace").lower()[:60]

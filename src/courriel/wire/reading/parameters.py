@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from courriel.expressions import expression
@@ -13,22 +14,45 @@ if TYPE_CHECKING:
 
 MOST_PARAMETERS = 1_000  # pieces of a long name count, too
 
-_PARAMETER = expression(r';[ \t]*([^\s=;"]{1,100})[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"?|([^;]*))')
-_PAIR = expression(r"\\(.)")
+_MARK = expression(r'[;"(]')
+_NAME = expression(r'([^\s=;"()]{1,100})[ \t]*=[ \t]*')
+_IN_MAIN = expression(r"[ \t,]([A-Za-z]{1,20})[ \t]?=[ \t]?")
+_QUOTED = expression(r'"([^"\\]*+(?:\\.[^"\\]*+)*+\\?)"?', 16)  # DOTALL
+_BLANKS = expression(r"[ \t]+")
+_COMMENT = expression(r"\([^()]*+\)")
+_COMMENT_MARK = expression(r"[()\\]")
+_PAIR = expression(r"\\(.)", 16)
+_PAIR_OF_NAME = expression(r'\\(["\\])')
 _PERCENT = expression(rb"%([0-9A-Fa-f]{2})")
+_ENDING = expression(r"\.[A-Za-z0-9]{1,5}\Z")
+_NAMES = ("name", "filename")
 
 
 def parameters_of(value: str, complain: Complain) -> tuple[str, dict[str, str]]:
-    """What stands before the first semicolon, and the parameters by name (in lower case), decoded."""
-    main = value.partition(";")[0].partition("(")[0].strip()
+    """What stands before the first semicolon, and the parameters by name (in lower case), decoded.
+
+    Comments are left out wherever they stand. Of an unquoted file name they are a part, but behind its ending.
+    """
+    pieces_of_value = _split(value)
+    main = _COMMENT.sub(" ", next(pieces_of_value))
+    if found := _IN_MAIN.search(main):
+        # `multipart/mixed boundary=x`: the semicolon was forgotten.
+        complain("a semicolon is missing before a parameter")
+        main, first = main[: found.start()], main[found.start() + 1 :]
+    else:
+        first = ""
     plain: dict[str, str] = {}
     pieces: dict[str, dict[int, tuple[str, bool]]] = {}
-    for count, found in enumerate(_PARAMETER.finditer(value), 1):
+    count = 0
+    for piece in (first, *pieces_of_value) if first else pieces_of_value:
+        if not (found := _NAME.match(piece, _after_comments(piece))):
+            continue
+        count += 1
         if count > MOST_PARAMETERS:
             complain(f"a header field has more than {MOST_PARAMETERS} parameters; the rest was left out")
             break
         name, star, section = found[1].lower().partition("*")
-        text = _PAIR.sub(r"\1", found[2]) if found[2] is not None else found[3].strip()
+        text = _text_of(piece[found.end() :], name)
         if not star:
             plain.setdefault(name, text)
         elif (number := _number(section)) is None:
@@ -36,10 +60,87 @@ def parameters_of(value: str, complain: Complain) -> tuple[str, dict[str, str]]:
         else:
             pieces.setdefault(name, {}).setdefault(number, (text, section.endswith("*") or not section))
     known = {name: readable(text, complain) for name, text in plain.items()}
+    main = main.partition("(")[0].strip()
     return main, known | {name: _joined(sections, complain) for name, sections in pieces.items()}
 
 
 # The steps.
+
+
+def _split(value: str) -> Iterator[str]:
+    """Cut a value at its semicolons, but for those in quotes and comments; what is never closed has no more of them."""
+    start = position = 0
+    while found := _MARK.search(value, position):
+        mark, position = found[0], found.end()
+        if mark == ";":
+            yield value[start : found.start()]
+            start = position
+        elif mark == '"' and _begins_a_value(value, found.start()):
+            quoted = _QUOTED.match(value, found.start())
+            position = quoted.end() if quoted else position
+        elif mark == "(":
+            position = _end_of_comment(value, found.start()) or position
+    yield value[start:]
+
+
+def _begins_a_value(value: str, position: int) -> bool:
+    """A quotation mark within an unquoted value is a character of it."""
+    while position and value[position - 1] in " \t":
+        position -= 1
+    return value[position - 1 : position] in ("=", ";", ")", "")
+
+
+def _end_of_comment(value: str, start: int) -> int:
+    """Where a comment ends that begins there; 0 when it does not, within what a comment of a parameter can hold."""
+    depth = 0
+    position = start
+    while found := _COMMENT_MARK.search(value, position, start + _LONGEST_COMMENT):
+        position = found.end()
+        if found[0] == "\\":
+            position += 1
+            continue
+        depth += 1 if found[0] == "(" else -1
+        if not depth:
+            return position
+        if depth > _DEEPEST_COMMENT:
+            return 0
+    return 0
+
+
+_LONGEST_COMMENT = 500
+_DEEPEST_COMMENT = 5
+
+
+def _after_comments(piece: str) -> int:
+    """Where a name or a value begins, behind blanks and comments."""
+    position = 0
+    while True:
+        blanks = _BLANKS.match(piece, position)
+        position = blanks.end() if blanks else position
+        end = _end_of_comment(piece, position) if piece.startswith("(", position) else 0
+        if not end:
+            return position
+        position = end
+
+
+def _text_of(text: str, name: str) -> str:
+    """The value of a parameter, its quotes, escapes and comments undone.
+
+    In file names a backslash stands for itself unless a quote follows, or another one: many are paths of Windows.
+    """
+    is_name = name in _NAMES
+    if text.startswith("(") and not is_name:
+        text = text[_after_comments(text) :]
+    if text.startswith('"') and (found := _QUOTED.match(text)):
+        return _PAIR_OF_NAME.sub(r"\1", found[1]) if is_name else _PAIR.sub(r"\1", found[1])
+    text = text.strip()
+    if is_name:
+        begin = text.rfind("(")
+        is_comment = text.endswith(")") and _ENDING.search(text[:begin].rstrip()) is not None
+    else:
+        begin = text.find(" (" if name == "boundary" else "(")
+        is_comment = True
+    return text[:begin].rstrip() if begin > 0 and is_comment else text
 
 
 def _number(section: str) -> int | None:

@@ -29,6 +29,8 @@ class Leaf:
     """The type of the multipart it stands in, such as `multipart/related`; "" for a mail that is all one part."""
     place: int = 0
     """How many parts stand before it there."""
+    alternative: int = 0
+    """The number of the innermost multipart/alternative around it; 0 for none."""
 
 
 def leaves(data: bytes, header: Header, start: int, complain: Complain) -> list[Leaf]:
@@ -45,10 +47,12 @@ def leaves(data: bytes, header: Header, start: int, complain: Complain) -> list[
 class _Level:
     """A multipart that is open."""
 
-    def __init__(self, label: Label, start: int) -> None:
+    def __init__(self, label: Label, start: int, alternative: int) -> None:
         self.label = label
         self.start = start
         self.parts = 0
+        self.alternative = alternative
+        """The number of the innermost multipart/alternative, this one or one around it; 0 for none."""
 
 
 class _Walk:
@@ -64,12 +68,13 @@ class _Walk:
         self._part: tuple[Label, int] | None = None
         """The leaf that is open; None between parts."""
         self._begun = 0
+        self._alternatives = 0
 
     def enter(self, label: Label, start: int) -> None:
         """A part begins, whose header was read."""
         self._part = None
         if label.is_multipart and len(self._levels) < DEEPEST:
-            self._levels.append(_Level(label, start))
+            self._levels.append(_Level(label, start, self._alternative_of(label)))
             self._known[label.boundary] = len(self._levels) - 1
             return
         if label.is_multipart:
@@ -135,7 +140,7 @@ class _Walk:
             label, start = self._part
             self._part = None
             place = self._levels[-1].parts - 1 if self._levels else 0
-            self.found.append(Leaf(label, start, max(start, end), self._innermost, place))
+            self.found.append(Leaf(label, start, max(start, end), self._innermost, place, self._alternative))
         while len(self._levels) > depth:
             level = self._levels.pop()
             if not level.parts:
@@ -143,6 +148,16 @@ class _Walk:
                 text = replace(level.label, content_type="text/plain", boundary=b"")
                 self.found.append(Leaf(text, level.start, max(level.start, end), self._innermost))
             self._known = {each.label.boundary: number for number, each in enumerate(self._levels)}
+
+    def _alternative_of(self, label: Label) -> int:
+        if label.content_type != "multipart/alternative":
+            return self._alternative
+        self._alternatives += 1
+        return self._alternatives
+
+    @property
+    def _alternative(self) -> int:
+        return self._levels[-1].alternative if self._levels else 0
 
     @property
     def _innermost(self) -> str:

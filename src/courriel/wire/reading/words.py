@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from binascii import a2b_qp
+from typing import TYPE_CHECKING
 
 from courriel.expressions import expression
-from courriel.wire.reading.charsets import Complain, decoded, guessed
+from courriel.wire.reading.charsets import Complain, decoded, guessed, is_multibyte
 from courriel.wire.reading.transfer import from_base64
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Iterator
 
 LONGEST_VALUE = 100_000  # characters of one value that are read; recipients of a large list fit
 
-# An encoded word, with a language (RFC 2231 5) or not; spaces within are wrong, and common.
-_WORD = expression(r"=\?([^?\s*]{1,60})(?:\*[^?\s]{0,20})?\?([BbQq])\?([^?]*)\?=")
+# How an encoded word begins, with a language (RFC 2231 5) or not; blanks within are wrong, and common.
+WORD_BEGIN = expression(r"=\?([^?\s*]{1,60})(?:\*[^?\s]{0,20})?\?([BbQq])\?")
+_RAW_WORD = expression(rb"=\?([^?\s*\x80-\xff]{1,60})(\*[^?\s]{0,20})?\?[Qq]\?([^?]{1,2000})\?=")
+_RAW = expression(rb"[\x80-\xff]")
 _BREAK = expression("[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+ *")
 _CONTROL = expression("[\0-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -21,12 +28,32 @@ def value_of(octets: bytes, complain: Complain) -> str:
     if len(octets) > LONGEST_VALUE:
         complain(f"a header field is longer than {LONGEST_VALUE} octets; the rest of it was left out")
         octets = octets[:LONGEST_VALUE]
+    if b"=?" in octets and not octets.isascii():
+        octets = _RAW_WORD.sub(_with_escapes, octets)
     return guessed(octets)
 
 
 def readable(value: str, complain: Complain) -> str:
     """Decode the encoded words of a value, and make one line of it, whatever they held (C8)."""
     return one_line(_without_words(value, complain) if "=?" in value else value, complain)
+
+
+def encoded_words(value: str) -> Iterator[tuple[int, int, str, str, str]]:
+    """Find the encoded words of a value: where each begins and ends, its charset, its code, and its text.
+
+    Nothing is looked at more than twice: a word that is never closed ends the search, for none behind it is closed.
+    """
+    found = WORD_BEGIN.search(value)
+    while found:
+        close = value.find("?=", found.end())
+        if close < 0:
+            return
+        # A word that is not closed before the next one begins is none.
+        if later := WORD_BEGIN.search(value, found.end(), close):
+            found = later
+            continue
+        yield found.start(), close + 2, found[1].lower(), found[2], value[found.end() : close]
+        found = WORD_BEGIN.search(value, close + 2)
 
 
 def one_line(text: str, complain: Complain) -> str:
@@ -49,23 +76,46 @@ def one_line(text: str, complain: Complain) -> str:
 def _without_words(value: str, complain: Complain) -> str:
     """Words in a row are one text: the space between them does not count, and senders cut characters in two."""
     said: list[str] = []
-    octets, charset = b"", ""
+    octets: list[bytes] = []
+    charset = ""
     end = 0
-    for found in _WORD.finditer(value):
-        between = value[end : found.start()]
+    for start, stop, its_charset, code, text in encoded_words(value):
+        between = value[end:start]
         apart = not end or not between.isspace()
-        if octets and ((apart and between) or found[1].lower() != charset):
-            said.append(decoded(octets, charset, complain))
-            octets = b""
+        if octets and ((apart and between) or its_charset != charset):
+            said.append(decoded(b"".join(octets), charset, complain))
+            octets = []
         if apart:
             said.append(between)
-        octets += _octets_of(found[2], found[3], complain)
-        charset, end = found[1].lower(), found.end()
+        octets.append(_octets_of(code, text, complain))
+        charset, end = its_charset, stop
     if octets:
-        said.append(decoded(octets, charset, complain))
+        said.append(decoded(b"".join(octets), charset, complain))
     return "".join((*said, value[end:]))
 
 
 def _octets_of(code: str, text: str, complain: Complain) -> bytes:
     octets = text.encode("utf-8", "replace")
     return from_base64(octets, complain) if code in "Bb" else a2b_qp(octets, header=True)
+
+
+def _with_escapes(found: re.Match[bytes]) -> bytes:
+    """Escape octets above 127 that stand raw in an encoded word: they are in its charset, or else in UTF-8."""
+    word, charset, text = found[0], found[1].decode("ascii"), found[3]
+    if text.isascii():
+        return word
+    begin = word[: found.start(3) - found.start()]
+    if not is_multibyte(charset) and not _has_escapes_above(text) and _is_utf8(text):
+        begin = b"=?utf-8?Q?"
+    return begin + _RAW.sub(lambda octet: b"=%02X" % octet[0][0], text) + b"?="
+
+
+def _has_escapes_above(text: bytes) -> bool:
+    return not a2b_qp(_RAW.sub(b"", text), header=True).isascii()
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        return bool(text.decode())
+    except UnicodeDecodeError:
+        return False

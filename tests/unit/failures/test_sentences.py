@@ -1,0 +1,149 @@
+"""The French of sentences: nothing that users meet is missing, nothing stands there in vain, any text is survived."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from courriel import failures
+from courriel.failures import sentences
+from courriel.failures.sentences import french
+from courriel.network import tls_reasons
+from unit.failures.said import SOURCE
+from unit.failures.said import sentences as sentences_of_the_source
+
+PAIRS: dict[str, str] = tomllib.loads((SOURCE / "failures" / "french.toml").read_text("utf-8"))["sentences"]
+FOR_PROGRAMMERS = (  # a program that is wrong; nobody who uses one meets these
+    "compose/",
+    "outbox/aio.py",
+    "outbox/postgres.py",
+    "outbox/sqlite.py",
+    "sandbox/",
+    "session/imap_awaited_letters.py",
+    "session/pop_letter.py",
+)
+SCHEME = re.compile(r"\b(?:memory|smtps|cmd|console|sendmail|https|mailto|env|file|sha256): ")
+ENGLISH = re.compile(r"\b(the|is|not|and|of|with|was|were|has|have|that|this|which|must|cannot|nobody|somebody)\b")
+
+
+def test_every_sentence_that_users_meet_has_its_french() -> None:
+    no_sentences = {
+        "iso_8859_{}",
+        "{}{} a écrit :",
+        "courriel config trust",
+        "BDAT {} LAST",
+        "{}, {} {} {} {}:{}:{} {}",
+    }
+    missing = {
+        text: place
+        for text, place in sentences_of_the_source().items()
+        if text not in PAIRS and text not in no_sentences and not place.startswith(FOR_PROGRAMMERS)
+    }
+
+    assert not missing, "add them to src/courriel/failures/french.toml"
+
+
+def test_every_reason_of_tls_has_its_french() -> None:
+    reasons = [sentence for _, sentence in (*tls_reasons._REFUSED.values(), *tls_reasons._BROKEN.values())]
+    templates = [re.sub(r"\{\w+\}", "{}", sentence) for sentence in reasons]
+
+    assert [template for template in templates if template not in PAIRS] == []
+
+
+@pytest.mark.parametrize("english", PAIRS)
+def test_both_languages_fill_in_the_same_parts_and_none_is_lost(english: str) -> None:
+    parts = [f"<{number}>" for number in range(english.count("{}"))]
+    sentence = "".join(word + part for word, part in zip(english.split("{}"), [*parts, ""], strict=True))
+
+    said = french(sentence)
+
+    for part in parts:
+        assert said.count(part) == 1
+    if len(english.replace("{}", "").strip(" :,()")) > 12 and not re.fullmatch(r"[\W\d]*\w+[\W\d]*", english):
+        assert said != sentence
+
+
+@pytest.mark.parametrize("said", PAIRS.values())
+def test_the_french_is_french(said: str) -> None:
+    words = re.sub(r"[`«\"][^`»\"]*[`»\"]|\w+\(.*?\)|[\w.]+=\S*|\[[^\]]*\]", "", said)
+
+    assert not ENGLISH.search(words)
+    assert not re.search(r"[a-zéè][;?!]", words), "French sets a space before ; ? !"
+    assert not re.search(r"[a-zéè]: (?!/)", SCHEME.sub("", words)), "and before a colon"
+
+
+@pytest.mark.parametrize("number", [1, 2, 13, 17, 20, 21, 28, 32, 98, 101, 104, 110, 111, 113])
+def test_the_words_of_the_operating_system_are_in_french(number: int) -> None:
+    said = os.strerror(number)
+
+    assert number == 1 or said not in PAIRS or french(said) != said
+    assert french(f"mx.example.org:25: {said}").startswith("mx.example.org:25 : ")
+
+
+@pytest.fixture
+def in_french() -> Iterator[None]:
+    failures.speak("fr")
+    yield
+    failures.speak(None)
+
+
+@pytest.mark.usefixtures("in_french")
+@pytest.mark.parametrize(
+    ("english", "said"),
+    [
+        ("mx.example.org:25: Connection refused", "mx.example.org:25 : connexion refusée"),
+        ("mx:25 was silent for 3 s (greeting)", "mx:25 est resté silencieux pendant 3 s (accueil)"),
+        (
+            "courriel.toml, line 3: it is not UTF-8",
+            "courriel.toml, line 3 : ce n'est pas de l'UTF-8",
+        ),
+        ("no French for this one", "no French for this one"),
+        ("", ""),
+    ],
+)
+def test_a_sentence_is_said_with_the_sentences_within_it(english: str, said: str) -> None:
+    assert failures.spoken(english) == said
+
+
+def test_english_stays_as_it_is() -> None:
+    failures.speak("en")
+    try:
+        assert failures.spoken("Connection refused") == "Connection refused"
+    finally:
+        failures.speak(None)
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_survived(text: str) -> None:
+    assert isinstance(french(text), str)
+
+
+def test_a_long_text_costs_nothing() -> None:
+    long = "'" * (sentences.LONGEST + 1)
+
+    assert french(long) is long
+
+
+def test_each_part_is_looked_for_once() -> None:
+    """A text of nothing but separators: each template reads it from left to right, and never begins again."""
+    reads = 0
+
+    class Counted(str):
+        __slots__ = ()
+
+        def find(self, *arguments: object) -> int:  # type: ignore[override]
+            nonlocal reads
+            reads += 1
+            return super().find(*arguments)  # type: ignore[arg-type]
+
+    words = ("", ": ", ": ", ": ", "!")
+
+    sentences._parts(Counted(": " * 900), words)
+
+    assert reads <= len(words)

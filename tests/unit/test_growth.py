@@ -1,0 +1,198 @@
+"""
+Every parser reads twice as much with twice the work: no piece of text, however often it is repeated, costs the square.
+
+Steps are counted, not seconds; see `steps`. Each parser is handed each unit many times over, behind what leads it to
+the place where strangers write.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+import pytest
+
+from courriel import Address, Letter, errors
+from courriel.compose.holes import Pattern
+from courriel.delivery import grammar
+from courriel.reply import EnhancedCode
+from courriel.wire import imap, parameters, pop3, sasl, sasl_server, smtp
+from courriel.wire.commands import Objection
+from courriel.wire.headers import encoded_words, text_field
+from courriel.wire.html_text import text_of
+from courriel.wire.reading.addresses import correspondents
+from courriel.wire.reading.charsets import decoded
+from courriel.wire.reading.dates import moment_of
+from courriel.wire.reading.enriched import from_enriched
+from courriel.wire.reading.parameters import parameters_of
+from courriel.wire.reading.transfer import unpacked
+from courriel.wire.reading.words import readable, value_of
+from steps import counting, grows_evenly
+
+UNITS = [
+    "a", "1", " ", "\t", "\r\n", "\r\n ", ",", ";", ":", "@", "<", ">", "(", ")", "()", "(a", '"', '""', '\\"', "\\",
+    '"\\"', "=", "==", "=?", "?=", "=?a?q?", "=?a?q?b?=", "=?a?b?YQ==?= ", "=41", "%41", "'", ".", "..", "-", "--b\r\n",
+    "[", "]", "[a]", "<a", "<a@b>", "a@b,", "a@b ", "a, b ", '<"', '"<', "<a@b> c ", "a=b;", ';a="', ";a*1=b", "; (a",
+    "é",
+    "/", "+", "&", "&#", "&#1", "&amp", "{", "{{", "}}", "{{a}}", "M", "~", "\x1b$B", "\x1b", "\0", "\ud800",
+]  # fmt: skip
+
+TAGS = [
+    "<", "</", "<a ", '<a href="', "<a/", "&", "&#", "x", "<a b=", "<a =", "<p style='display:none'>",
+    "<a>", "<a href=http://x>", "<a href=http://x>b", "</a>", "<a href=x>b</a>", "<p>", "<ul>", "<ul><li>", "</ul>",
+    "<ol><li>a",
+    "<table>", "<table><tr><td>", "<tr><td>a", "<td>", "</table>", "<table></table>", "<blockquote>", "</blockquote>",
+    "<pre>", "<pre>\t", "<br>", "<hr>", "<h1>a", "<h1>", "<img alt=a>", "<b", "<b a", "<b a=", "<b a='", "<b a=' '",
+    "<!", "<!--",
+    "<!-- -->", "<?", "<script>", "<script></script>", "<style></", "<title>", "<textarea>",
+    "<div style='display:none'>",
+    "<div style='display", "<head>", "<body>", "<svg>", "</svg>", "<param>", "</param>", "<nofill>", "<<", "<meta ",
+    "<meta charset", "<i>a</i>", "word ", "&#0000000001;", "&#xffffffffff;",
+]  # fmt: skip
+
+
+def ignored(defect: str) -> None:
+    """A defect that nobody wants to hear of."""
+
+
+def refused(act: Callable[[str], object]) -> Callable[[str], None]:
+    """What raises our own errors for what it is handed, and nothing else."""
+
+    def refuse(text: str) -> None:
+        with suppress(errors.CourrielError, Objection):
+            act(text)
+
+    return refuse
+
+
+def octets(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def read(raw: bytes) -> None:
+    """Everything that a letter has."""
+    letter = Letter.parse(raw)
+    _ = letter.defects, letter.to, letter.cc, letter.references
+    _ = letter.sender and letter.sender.address
+    _ = [each.content for each in letter.attachments]
+
+
+HEADER = [
+    "From: ", "From: <", "Subject: ", "Date: ", "Message-ID: ", "References: ", "Content-Type: ", "Content-Type: a/b;",
+    "Content-Disposition: attachment; filename=", "Content-Transfer-Encoding: ", "Content-ID: ", "", "a",
+]  # fmt: skip
+BODY = [
+    "", "Content-Type: multipart/mixed; boundary=b\r\n", "Content-Type: multipart/alternative; boundary=b\r\n",
+    "Content-Type: text/html\r\n", "Content-Type: text/enriched\r\n",
+    "Content-Type: text/plain; charset=iso-2022-jp\r\n",
+    "Content-Transfer-Encoding: base64\r\n", "Content-Transfer-Encoding: quoted-printable\r\n",
+    "Content-Transfer-Encoding: x-uuencode\r\n", "Content-Type: message/rfc822\r\n",
+]  # fmt: skip
+
+PARSERS: dict[str, Callable[[str], object]] = {
+    "addresses, lenient": lambda text: correspondents(text, ignored),
+    "addresses in brackets, lenient": lambda text: correspondents(f"<{text}", ignored),
+    "an address in closed brackets, lenient": lambda text: correspondents(f"<{text}>", ignored),
+    "an address": refused(Address.parse),
+    "an address with a name": refused(lambda text: Address.parse(f"{text} <a@b.org>")),
+    "a domain": refused(lambda text: Address.parse(f"a@{text}")),
+    "an address in quotes": refused(lambda text: Address.parse(f'"{text}"@b.org')),
+    "addresses": refused(Address.parse_list),
+    "encoded words": lambda text: readable(text, ignored),
+    "raw encoded words": lambda text: value_of(octets(f"=?a?q?{text}"), ignored),
+    "parameters": lambda text: parameters_of(f"a/b;{text}", ignored),
+    "a parameter": lambda text: parameters_of(f"a/b; name={text}", ignored),
+    "a parameter in quotes": lambda text: parameters_of(f'a/b; name="{text}', ignored),
+    "dates": moment_of,
+    "ISO-2022-JP": lambda text: decoded(octets(text), "iso-2022-jp", ignored),
+    "EUC-JP": lambda text: decoded(octets(text), "euc-jp", ignored),
+    "an unknown charset": lambda text: decoded(b"x", text, ignored),
+    "text/enriched": from_enriched,
+    "base64": lambda text: unpacked(octets(text), "base64", ignored),
+    "quoted-printable": lambda text: unpacked(octets(text), "quoted-printable", ignored),
+    "uuencode": lambda text: unpacked(octets(f"begin 644 a\r\n{text}"), "x-uuencode", ignored),
+    "replies of SMTP": refused(lambda text: smtp.take_replies(bytearray(octets(f"250-{text}\r\n250 ok\r\n")))),
+    "lines of SMTP": refused(lambda text: smtp.take_replies(bytearray(octets(text)))),
+    "capabilities of SMTP": refused(
+        lambda text: smtp.read_capabilities(smtp.take_replies(bytearray(octets(f"250-a\r\n250 {text}\r\n")))[0])
+    ),
+    "MAIL": refused(lambda text: parameters.read_mail(f"FROM:<a@b.org> {text}", ("SIZE", "DSN"))),
+    "the path of MAIL": refused(lambda text: parameters.read_mail(f"FROM:<{text}", ("SIZE",))),
+    "RCPT": refused(lambda text: parameters.read_rcpt(f"TO:<a@b.org> {text}", ("DSN",), utf8=True, our_name="b.org")),
+    "status of POP3": refused(lambda text: pop3.read_status(octets(f"+OK {text}"))),
+    "a refusal of POP3": refused(lambda text: pop3.read_status(octets(f"-ERR [{text}"))),
+    "a greeting of POP3": pop3.read_timestamp,
+    "capabilities of POP3": lambda text: pop3.read_capabilities(octets(text)),
+    "sizes of POP3": refused(lambda text: pop3.read_sizes(octets(text), 10)),
+    "ids of POP3": refused(lambda text: pop3.read_uids(octets(f"1 {text}\r\n"), 10)),
+    "status of IMAP": refused(lambda text: imap.read_status(octets(f"A1 OK {text}"))),
+    "counted octets of IMAP": refused(lambda text: imap.counted_at_end(octets(text))),
+    "numbers of IMAP": refused(lambda text: imap.read_uid_set(octets(text), 1000)),
+    "capabilities of IMAP": imap.capabilities,
+    "a challenge of SCRAM": refused(lambda text: sasl.ScramSha256("a", "b", nonce="n").answer(octets(f"r=n{text}"))),
+    "a name of SASL": refused(sasl.saslprep),
+    "an answer in base64": refused(lambda text: sasl_server.decode(octets(text))),
+    "an enhanced code": EnhancedCode.parse,
+    "URLs": refused(lambda text: grammar.read(f"smtp://{text}")),
+    "a login in a URL": refused(lambda text: grammar.read(f"smtp://{text}@b.org")),
+    "options of a URL": refused(lambda text: grammar.read(f"smtp://b.org?{text}")),
+    "holes of a template": refused(lambda text: Pattern.parse("text", text)),
+    "a hole of a template": refused(lambda text: Pattern.parse("html", "{{" + text, html=True)),
+    "a field that we write": lambda text: text_field("Subject", text.encode("ascii",
+    "ignore").decode().strip("\r\n\0")),
+    "words that we write": lambda text: encoded_words(text.encode("utf-8", "ignore").decode()),
+}  # fmt: skip
+LETTERS: dict[str, Callable[[str], object]] = {
+    **{
+        f"a letter's {head.strip() or 'header'}": lambda text, head=head: read(octets(f"{head}{text}\r\n\r\nx"))
+        for head in HEADER
+    },
+    **{f"a body after {head.strip()!r}": lambda text, head=head: read(octets(f"{head}\r\n{text}")) for head in BODY},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("parser", PARSERS)
+def test_twice_as_much_is_twice_the_work(parser: str) -> None:
+    check(UNITS, PARSERS[parser])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", LETTERS)
+def test_a_letter_of_twice_the_length_is_twice_the_work(place: str) -> None:
+    check(UNITS, LETTERS[place])
+
+
+def test_html_of_twice_the_length_is_twice_the_work() -> None:
+    check(TAGS, text_of)
+    check([tag for tag in TAGS if tag.startswith("<a")], text_of, "</a>")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", ["", ">", "</a>", "</b></p>"])
+def test_html_that_is_ended_as_often_is_twice_the_work(end: str) -> None:
+    check([*TAGS, *UNITS], text_of, end)
+
+
+def check(units: Iterable[str], act: Callable[[str], object], end: str = "") -> None:
+    """Twice as much is twice the work, for each of these pieces."""
+    with counting() as work_of:
+        for unit in units:
+            grows_evenly(work_of, lambda count, unit=unit: unit * count + end * count, act, count=20)  # type: ignore[misc]
+
+
+def test_work_that_grows_with_the_square_is_found() -> None:
+    def quadratic(text: str) -> None:
+        for start in range(len(text)):
+            for _ in range(start):
+                pass
+
+    with pytest.raises(AssertionError):
+        check(["a"], quadratic)
+
+
+def test_expressions_that_go_back_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("courriel.wire.html_text._CONTROL", re.compile(r"<[^>]*>"))
+
+    with pytest.raises(AssertionError):
+        check(["&lt;"], text_of)
