@@ -87,7 +87,7 @@ def test_what_was_answered_is_settled_with_the_mark_of_what_comes_next(store: St
     store.mark(jobs[:1], lease=60)
     store.edit(jobs[1].id, "cancel")
 
-    settled_ones, marked = store.advance([settled(jobs[0]), settled(jobs[1])], jobs[1:3], lease=60)
+    settled_ones, marked = store.advance([settled(jobs[0]), settled(jobs[1])], [(job, 60) for job in jobs[1:3]])
 
     assert (settled_ones, marked) == ([True, False], [False, True])
     assert [state_of(store, job.id) for job in jobs] == [State.SENT, State.CANCELED, State.DOT, State.LEASED]

@@ -343,10 +343,10 @@ def test_who_marks_one_mail_at_a_time_marks_it_just_before_its_dot(
         return mark(jobs, lease=lease)
 
     def look_and_advance(
-        done: Sequence[Settlement], jobs: Sequence[Job], *, lease: float
+        done: Sequence[Settlement], marks: Sequence[tuple[Job, float]]
     ) -> tuple[list[bool], list[bool]]:
-        look(jobs)
-        return advance(done, jobs, lease=lease)
+        look([job for job, _ in marks])
+        return advance(done, marks)
 
     monkeypatch.setattr(outbox._store, "mark", look_and_mark)
     monkeypatch.setattr(outbox._store, "advance", look_and_advance)

@@ -32,6 +32,7 @@ class Ahead:
         """How many mails may be marked and have no result on the disk."""
         self.in_doubt: set[str] = set()
         """As the disk has it: marked, and no result is written."""
+        self._reserved = 0
         self._least = min(LEAST, most)
         self._permitted: dict[str, float] = {}
         self._began: float | None = None  # the round of measuring
@@ -43,7 +44,11 @@ class Ahead:
 
     def room(self, settled: Iterable[str] = ()) -> int:
         """How many mails may be marked by a commit that settles these, or marks them anew."""
-        return max(0, self.number - len(self.in_doubt.difference(settled)))
+        return max(0, self.number - len(self.in_doubt.difference(settled)) - self._reserved)
+
+    def reserve(self, mails: int) -> None:
+        """So many may be marked by a claim that is on its way, and by nobody else; 0: it has come."""
+        self._reserved = mails
 
     def permitted(self, ident: str, now: float) -> None:
         """The end of this mail may leave."""

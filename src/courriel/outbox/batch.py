@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from threading import Lock
 from time import monotonic
-from typing import TypeAlias
 
 from courriel import errors
 from courriel.outbox.ahead import Ahead
+from courriel.outbox.marking import Marking
 from courriel.outbox.store import Job, Settlement, Store
 from courriel.outbox.writing import outgoing
 from courriel.session.outgoing import Outgoing
@@ -27,12 +27,6 @@ logger = logging.getLogger("courriel.outbox")
 
 LEASE = 120.0  # seconds that a mail is leased for, until its end leaves; extended while there is progress
 _MARGIN = 60.0  # seconds between the last moment of our own patience and the end of the last lease
-
-Choose: TypeAlias = "Callable[[Sequence[Settlement]], Sequence[Job]]"
-"""Which mails are marked by a commit that writes these results down."""
-
-Mark: TypeAlias = "Callable[[Choose, float], list[bool]]"
-"""Marks, with a lease, what is chosen; whether each of them is still ours. Raises OutboxError."""
 
 
 def lease_of_mark(answer_limit: float) -> float:
@@ -47,8 +41,8 @@ def lease_of_mark(answer_limit: float) -> float:
 class Batch:
     """`answer_limit`: seconds that its session waits for the answer to one mail; `goes_on` is asked before each.
 
-    `ahead` says how many may be marked at a time, `mark` marks them (default: by a commit of their own), and `more`
-    brings further mails when the last one was supplied.
+    `ahead` says how many may be marked at a time, `marking` has them marked (default: by commits of their own), and
+    `more` brings further mails when the last one was supplied.
     """
 
     def __init__(
@@ -59,7 +53,7 @@ class Batch:
         *,
         goes_on: Callable[[], bool] = lambda: True,
         ahead: Ahead | None = None,
-        mark: Mark | None = None,
+        marking: Marking | None = None,
         more: Callable[[], bool] = lambda: False,
     ) -> None:
         self.jobs: list[Job] = []
@@ -75,8 +69,8 @@ class Batch:
         self.unsure = 0
         """How many mails were found to be unsure after the end."""
         self._store = store
-        self._goes_on, self._mark_chosen, self._more = goes_on, mark or self._mark_alone, more
-        self._lock = Lock()  # between who sends and who ends it
+        self._goes_on, self._marking, self._more = goes_on, marking or Marking(store), more
+        self._lock = Lock()  # between who sends, who writes down, and who ends it
         self._open: dict[str, Job] = {}  # nothing is written down of these yet
         self._since: dict[str, float] = {}  # when these were leased
         self._supplied: deque[Job] = deque()
@@ -94,9 +88,10 @@ class Batch:
         for job in jobs:
             self._open[job.id] = job
             self._since[job.id] = since
-        for job in jobs[:marked]:
-            self._marked[job.id] = since
-            self.ahead.in_doubt.add(job.id)
+        with self._lock:
+            for job in jobs[:marked]:
+                self._marked[job.id] = since
+                self.ahead.in_doubt.add(job.id)
 
     def queue(self, jobs: Sequence[Job]) -> None:
         """These are to be supplied, after those before."""
@@ -123,12 +118,17 @@ class Batch:
         """Whether the end of this mail may leave now; it is marked durably before this says yes."""
         self.touch()
         if not self._is_fresh(job.id):
+            self._marking.wait()
+        if not self._is_fresh(job.id):
             self._mark(job)
         with self._lock:
             if self.ended or not self._is_fresh(job.id):
                 return False
             self._left[job.id] = self._marked[job.id]
+            few = len(self._marked) - len(self._left) <= self.ahead.number // 3
         self.ahead.permitted(job.id, self.progress)
+        if few:
+            self._marking.hurry()
         return True
 
     def answered(self, job: Job) -> bool:
@@ -140,7 +140,34 @@ class Batch:
 
     def written(self, ident: str) -> None:
         """The result of this one is on the disk."""
-        self.ahead.in_doubt.discard(ident)
+        with self._lock:
+            self.ahead.in_doubt.discard(ident)
+
+    # Marking ahead, by the thread that writes results down.
+
+    def next_to_mark(self, settled: Collection[str]) -> list[Job]:
+        """Those that a commit marks which settles these; none before this sender has marked its first one.
+
+        The caller says what came of it: `note_marks`, or `note_failed_marks`.
+        """
+        with self._lock:
+            if self.ended or self.ahead.most == 1 or not self._left:
+                return []
+            return self._chosen(self.ahead.room(settled))
+
+    def note_marks(self, jobs: Sequence[Job], marked: Sequence[bool], began: float) -> None:
+        """They are marked on the disk, those that were still ours, since the moment at which that began."""
+        with self._lock:
+            for job, done in zip(jobs, marked, strict=True):
+                if done:
+                    self._marked[job.id] = began
+                else:
+                    self.ahead.in_doubt.discard(job.id)
+
+    def note_failed_marks(self, jobs: Sequence[Job]) -> None:
+        """They may be marked or not: they count as in doubt, and are marked anew before they leave."""
+        with self._lock:
+            self._unmarked.extendleft(reversed(jobs))
 
     def touch(self) -> None:
         """There is progress."""
@@ -208,34 +235,33 @@ class Batch:
         chosen: list[Job] = []
 
         def choose(done: Sequence[Settlement]) -> Sequence[Job]:
-            self._unmarked.extendleft(reversed(chosen[1:]))  # chosen for a commit that failed
-            chosen[:] = [job, *self._next_unmarked(job, self.ahead.room([job.id, *(each.id for each in done)]) - 1)]
+            with self._lock:
+                self._unmarked.extendleft(reversed(chosen[1:]))  # chosen for a commit that failed
+                room = self.ahead.room([job.id, *(each.id for each in done)])
+                self.ahead.in_doubt.add(job.id)
+                chosen[:] = [job, *self._chosen(room - 1, beside=job)]
             return chosen
 
         began = monotonic()
         try:
-            marked = self._mark_chosen(choose, self.lease)
+            marked = self._marking.mark(choose, self.lease)
         except errors.OutboxError as failed:
             # Not to be sent, whatever the disk has made of it.
             logger.error("A mail was not sent: %s", failed, extra={"action": "mark_failed"})
-            self.ahead.in_doubt.update(each.id for each in chosen)
-            self._marked.clear()
+            with self._lock:
+                self._marked.clear()
             return
-        for each, done in zip(chosen, marked, strict=True):
-            if done:
-                self._marked[each.id] = began
-                self.ahead.in_doubt.add(each.id)
+        self.note_marks(chosen, marked, began)
 
-    def _next_unmarked(self, job: Job, most: int) -> Iterator[Job]:
-        queue = self._unmarked
-        while most > 0 and queue:
-            following = queue.popleft()
-            if following is not job and following.id in self._open and following.id not in self._marked:
-                most -= 1
-                yield following
-
-    def _mark_alone(self, choose: Choose, lease: float) -> list[bool]:
-        return self._store.mark(choose(()), lease=lease)
+    def _chosen(self, most: int, beside: Job | None = None) -> list[Job]:
+        """So many of the next mails, in doubt from now on; one that stands in the queue is chosen already."""
+        queue, chosen = self._unmarked, list[Job]()
+        while len(chosen) < most and queue:
+            job = queue.popleft()
+            if job is not beside and job.id in self._open and job.id not in self._marked:
+                chosen.append(job)
+        self.ahead.in_doubt.update(job.id for job in chosen)
+        return chosen
 
 
 class _Supply:
@@ -245,7 +271,8 @@ class _Supply:
         self._batch, self._together = batch, together
         self._seen = 0
         self._waiting: deque[Job] = deque()
-        batch._unmarked.clear()
+        with batch._lock:
+            batch._unmarked.clear()
 
     def __iter__(self) -> Iterator[Outgoing]:
         return self
@@ -266,8 +293,8 @@ class _Supply:
         """Whether mails were queued since the last look; those of the other kind have a pass of their own."""
         jobs = self._batch.jobs
         new, self._seen = jobs[self._seen :], len(jobs)
-        for job in new:
-            if self._together is None or bool(job.options.get("together")) is self._together:
-                self._waiting.append(job)
-                self._batch._unmarked.append(job)
+        ours = [job for job in new if self._together is None or bool(job.options.get("together")) is self._together]
+        self._waiting.extend(ours)
+        with self._batch._lock:
+            self._batch._unmarked.extend(ours)
         return bool(new)

@@ -1,20 +1,21 @@
 """
 Writes down what became of mails, and then tells whoever listens.
 
-Whoever sends takes what there is along when it marks or claims its next mails: one commit for both. Where the server is
-so slow that nothing was written for a moment, or nothing more is to be sent, a thread writes each result as it comes.
+A thread writes each result as it comes, and marks the next mails of the sender by the same commit. A sender takes what
+there is along when it claims its next mails, or has no marked one left: one commit for both.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from threading import Condition, Thread
 from time import monotonic
 from typing import TypeVar
 
 from courriel import errors
 from courriel.outbox.listeners import Event, Listeners
+from courriel.outbox.marking import Marks
 from courriel.outbox.store import Settlement, State, Store
 from courriel.outbox.ticket import Ticket
 from courriel.values import dataclass
@@ -24,7 +25,7 @@ logger = logging.getLogger("courriel.outbox")
 T = TypeVar("T")
 
 _MOST = 1000  # in one commit
-_MOMENT = 0.01  # seconds between two commits of the thread; who dies meanwhile leaves a mail unsure
+_MOMENT = 0.015  # seconds between two commits of the thread; who dies meanwhile leaves a mail unsure
 _SHARE = 4  # times what a commit took: a disk that is slow is not kept busy by single results
 _SOONEST, _LATEST = 0.05, 5.0  # seconds until a store that failed is tried again
 
@@ -43,15 +44,22 @@ class Recorder:
     """A thread that settles. A store that fails is tried again, for as long as it takes: the mails are delivered."""
 
     def __init__(
-        self, store: Store, listeners: Listeners, ticket: Callable[[str], Ticket], ring: Callable[[], None]
+        self,
+        store: Store,
+        listeners: Listeners,
+        ticket: Callable[[str], Ticket],
+        ring: Callable[[], None],
+        marks: Callable[[Collection[str]], Marks] = lambda settled: Marks((), settled),
     ) -> None:
         self._store, self._listeners, self._ticket, self._ring = store, listeners, ticket, ring
+        self._marks = marks
         self._entries: list[Entry] = []
         self._due = 0.0  # when the first of them is written, unless somebody takes it along before
         self._last = float("-inf")  # when something was written
         self._moment = _MOMENT
         self._news: list[Entry] = []  # written down, and not told yet
         self._writing = 0
+        self._commits = False  # whether the thread does, at this moment
         self._waits = self._ended = False
         self._changed = Condition()
         self._thread = Thread(target=self._run, name="courriel outbox recorder", daemon=True)
@@ -89,10 +97,17 @@ class Recorder:
             self._written(entries, settled)
         return result
 
-    def wait_until_written(self, seconds: float) -> None:
-        """Wait for the commit that is on its way, for so many seconds at most."""
+    def wait_for_commit(self, seconds: float) -> None:
+        """Wait for the commit of the thread that is on its way, for so many seconds at most."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._writing, seconds)
+            self._changed.wait_for(lambda: not self._commits, seconds)
+
+    def hurry(self) -> None:
+        """Write down now what there is."""
+        with self._changed:
+            if self._entries and self._due:
+                self._due = 0.0
+                self._changed.notify_all()
 
     def flush(self, seconds: float) -> bool:
         """Write down at once what there is; whether it is, and told, after so many seconds at most."""
@@ -116,9 +131,9 @@ class Recorder:
 
     def _run(self) -> None:
         while self._wait_for_work():
-            if entries := self._take():
+            if entries := self._take(commits=True):
                 began = monotonic()
-                settled = self._settle([entry.settlement for entry in entries])
+                settled = self._settle_and_mark([entry.settlement for entry in entries])
                 self._moment = max(_MOMENT, _SHARE * (monotonic() - began))
                 self._written(entries, settled)
             self._tell()
@@ -135,10 +150,11 @@ class Recorder:
             self._waits = False
             return bool(self._news or self._entries or not self._ended)
 
-    def _take(self) -> list[Entry]:
+    def _take(self, *, commits: bool = False) -> list[Entry]:
         with self._changed:
             entries, self._entries = self._entries[:_MOST], self._entries[_MOST:]
             self._writing += len(entries)
+            self._commits = self._commits or (commits and bool(entries))
             return entries
 
     def _put_back(self, entries: list[Entry]) -> None:
@@ -182,6 +198,24 @@ class Recorder:
         with self._changed:
             del self._news[: len(news)]
             self._changed.notify_all()
+
+    def _settle_and_mark(self, settlements: list[Settlement]) -> list[bool]:
+        try:
+            marks = self._marks({settled.id for settled in settlements})
+            if not marks.leases:
+                return self._settle(settlements)
+            try:
+                settled, marked = self._store.advance(settlements, marks.leases)
+            except Exception as failed:  # noqa: BLE001 - whatever it was, it is met again without the marks
+                logger.warning("Results wait to be written down: %s", failed, extra={"action": "settle_failed"})
+                marks.note_failure()
+                return self._settle(settlements)
+            marks.note(marked)
+            return settled
+        finally:
+            with self._changed:
+                self._commits = False
+                self._changed.notify_all()
 
     def _settle(self, settlements: list[Settlement]) -> list[bool]:
         pause = _SOONEST

@@ -150,10 +150,10 @@ class SqlStore(ABC):
         return self._write(lambda line: self._each(line, "mark", jobs, lease))
 
     def advance(
-        self, settlements: Sequence[Settlement], jobs: Sequence[Job], *, lease: float
+        self, settlements: Sequence[Settlement], marks: Sequence[tuple[Job, float]]
     ) -> tuple[list[bool], list[bool]]:
         """See Store.advance."""
-        return self._write(lambda line: (self._settle(line, settlements), self._each(line, "mark", jobs, lease)))
+        return self._write(lambda line: (self._settle(line, settlements), self._leased(line, "mark", marks)))
 
     def _mark_first(self, line: Line, jobs: Sequence[Job], terms: Terms) -> int:
         """Mark as many of the mails that were just claimed as the terms say; returns how many.
@@ -169,8 +169,11 @@ class SqlStore(ABC):
         return self._write_lightly(lambda line: self._each(line, "extend", jobs, lease))
 
     def _each(self, line: Line, name: str, jobs: Sequence[Job], lease: float) -> list[bool]:
+        return self._leased(line, name, [(job, lease) for job in jobs])
+
+    def _leased(self, line: Line, name: str, leases: Sequence[tuple[Job, float]]) -> list[bool]:
         now = self._now()
-        return self._done(line, name, [{"id": job.id, "token": job.token, "lease": lease} | now for job in jobs])
+        return self._done(line, name, [{"id": job.id, "token": job.token, "lease": each} | now for job, each in leases])
 
     def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         """See Store.settle."""

@@ -379,9 +379,12 @@ class Store(Protocol):
         ...
 
     def advance(
-        self, settlements: Sequence[Settlement], jobs: Sequence[Job], *, lease: float
+        self, settlements: Sequence[Settlement], marks: Sequence[tuple[Job, float]]
     ) -> tuple[list[bool], list[bool]]:
-        """Settle what was answered and mark what comes next, in one durable transaction; see `settle` and `mark`."""
+        """Settle what was answered and mark what comes next, in one durable transaction; see `settle` and `mark`.
+
+        Each mark has a lease of its own, in seconds.
+        """
         ...
 
     def extend(self, jobs: Sequence[Job], *, lease: float) -> list[bool]:

@@ -24,13 +24,14 @@ from courriel.network import forks
 from courriel.network.transcript import Transcript
 from courriel.outbox import policy
 from courriel.outbox.ahead import MOST
-from courriel.outbox.batch import LEASE, Batch, Choose, lease_of_mark
+from courriel.outbox.batch import LEASE, Batch, lease_of_mark
 from courriel.outbox.bell import Bell
 from courriel.outbox.carrier import Carrier, answer_limit, sessions_at_once
 from courriel.outbox.keeper import Keeper
 from courriel.outbox.listeners import Event as News
 from courriel.outbox.listeners import Listeners
 from courriel.outbox.liveness import Presence
+from courriel.outbox.marking import Marking, Marks
 from courriel.outbox.recorder import Entry, Recorder, reopen
 from courriel.outbox.store import Claimed, Job, LaneInfo, Settlement, State, Store, Terms
 from courriel.outbox.takeover import tell_recovered, tell_unreadable
@@ -225,7 +226,10 @@ class Worker:
     # The steps.
 
     def _new_recorder(self) -> Recorder:
-        return Recorder(self._store, self._tools.listeners, self._tools.ticket, self._tools.bell.ring)
+        tools = self._tools
+        return Recorder(
+            self._store, tools.listeners, tools.ticket, tools.bell.ring, lambda done: Marks(self._keeper.in_hand, done)
+        )
 
     def _wait_for_threads(self, ends: float) -> None:
         """Wait until each has ended, somebody asks for the second time, or the time is over."""
@@ -348,25 +352,14 @@ class Worker:
 
         def go_on(done: Sequence[Settlement]) -> tuple[Claimed, Sequence[bool]]:
             room = ahead.room([settled.id for settled in done]) - (batch.pending if batch is not None else 0)
+            if batch is not None:
+                ahead.reserve(max(0, room))
             terms = Terms(LEASE, self._holder, mark, max(0, room))
             claimed = self._store.go_on(done, lane, self._batch, terms)
             return claimed, claimed.settled
 
         claimed = self._recorder.settle_with(go_on, always=going_on)
         return claimed or self._store.claim(lane, self._batch, lease=LEASE, holder=self._holder)
-
-    def _mark(self, choose: Choose, lease: float) -> list[bool]:
-        """Mark the next mails; what became of those before is written down with it."""
-        assert self._recorder is not None
-
-        def advance(done: Sequence[Settlement]) -> tuple[list[bool], list[bool]]:
-            settled, marked = self._store.advance(done, choose(done), lease=lease)
-            return marked, settled
-
-        # What a thread is writing down counts as in doubt: it would leave no room.
-        self._recorder.wait_until_written(1.0)
-        marked = self._recorder.settle_with(advance)
-        return self._store.mark(choose(()), lease=lease) if marked is None else marked
 
     def _pause_for_rate(self) -> float | None:
         """Seconds until a lane may go on that holds mail back for its rate alone; None when no lane does."""
@@ -410,9 +403,15 @@ class Worker:
             return bool(claimed.jobs)
 
         def more() -> bool:
-            nonlocal turn
             if tried >= turn or tried % self._batch:
                 return False
+            try:
+                return follow()
+            finally:
+                ahead.reserve(0)
+
+        def follow() -> bool:
+            nonlocal turn
             began = monotonic()
             claimed = self._claim(lane, way, carrier, batch)
             self._tell_found(claimed)
@@ -426,7 +425,15 @@ class Worker:
             return taken
 
         after: list[tuple[Claimed, float]] = []
-        batch = Batch(self._store, (), answer_limit(way), goes_on=goes_on, ahead=ahead, mark=self._mark, more=more)
+        batch = Batch(
+            self._store,
+            (),
+            answer_limit(way),
+            goes_on=goes_on,
+            ahead=ahead,
+            marking=Marking(self._store, self._recorder),
+            more=more,
+        )
         outcome = _Outcome(lane, claimed.lane)
         failure: BaseException | None = None
         self._keeper.watch(batch)
