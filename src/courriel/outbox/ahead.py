@@ -17,6 +17,7 @@ FIRST, LEAST, MOST = 12, 4, 32
 _SPAN = 0.05  # seconds of work that is marked beyond a round trip
 _FAR, _ROUNDS = 0.02, 6  # seconds of a round trip from which on so many rounds count, and not two
 _NOISE = 0.01  # seconds
+_SLOW = 0.002  # seconds for one mail, beside which a commit by another thread costs nothing
 _ROUND = 0.1  # seconds that are measured at a time, and two round trips at least: answers from far away come in heaps
 
 
@@ -32,6 +33,8 @@ class Ahead:
         """How many mails may be marked and have no result on the disk."""
         self.in_doubt: set[str] = set()
         """As the disk has it: marked, and no result is written."""
+        self.slow = True
+        """Whether the server takes so long for a mail that results are written down, and marks made, by the way."""
         self._reserved = 0
         self._least = min(LEAST, most)
         self._permitted: dict[str, float] = {}
@@ -89,6 +92,7 @@ class Ahead:
 
     def _measure(self, seconds: float) -> None:
         each = seconds / self._answers
+        self.slow = each >= _SLOW
         # Its own service is no part of the way there, nor is what a busy machine adds.
         trip = max(0.0, self._shortest - each - _NOISE)
         served = round((trip + _SPAN) / each)

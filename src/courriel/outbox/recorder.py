@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 _MOST = 1000  # in one commit
 _MOMENT = 0.015  # seconds between two commits of the thread; who dies meanwhile leaves a mail unsure
+_LONGER = 0.05  # seconds, where the server is so fast that the sender comes before
 _SHARE = 4  # times what a commit took: a disk that is slow is not kept busy by single results
 _SOONEST, _LATEST = 0.05, 5.0  # seconds until a store that failed is tried again
 
@@ -65,11 +66,13 @@ class Recorder:
         self._thread = Thread(target=self._run, name="courriel outbox recorder", daemon=True)
         self._thread.start()
 
-    def add(self, entry: Entry) -> None:
-        """Write this down soon."""
+    def add(self, entry: Entry, *, slow: bool = True) -> None:
+        """Write this down soon: the sooner for a server that is slow, because its sender comes later with more."""
         with self._changed:
-            if not self._entries:
-                self._due = self._last + self._moment
+            due = self._last + (self._moment if slow else max(self._moment, _LONGER))
+            if not self._entries or due < self._due:
+                self._due = due
+                self._waits = self._waits or bool(self._entries)
             self._entries.append(entry)
             if self._waits:
                 self._changed.notify_all()

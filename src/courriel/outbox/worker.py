@@ -510,7 +510,7 @@ class Worker:
         if self._recorder is None:
             self._store.settle([settlement])  # this thread has outlived its worker
         else:
-            self._recorder.add(Entry(settlement, events, batch.written))
+            self._recorder.add(Entry(settlement, events, batch.written), slow=batch.ahead.slow)
 
     def _tell_found(self, claimed: Claimed) -> None:
         """Log what was found by the way, and have those told who listen."""
