@@ -128,7 +128,7 @@ def test_a_worker_is_killed_as_it_goes_on(
 
 
 @pytest.mark.parametrize("on_unsure", ["resend", "hold"])
-@pytest.mark.parametrize("point", ["after settle", "then before envelope", "then before end", "then answered"])
+@pytest.mark.parametrize("point", ["after go on", "then before envelope", "then before end", "then answered"])
 def test_a_worker_falls_asleep_as_it_goes_on(
     place: str, outbox: Outbox, sandbox: Sandbox, point: str, on_unsure: str
 ) -> None:
@@ -143,7 +143,7 @@ def test_a_worker_falls_asleep_as_it_goes_on(
 
     finish(outbox, tickets)
     check(sandbox, tickets, hold=on_unsure == "hold")
-    if point in ("after settle", "then before envelope"):
+    if point in ("after go on", "then before envelope"):
         # Marked with the claim, and the fence holds all the same: who slept does not send what others have taken over.
         assert len(sandbox.letters) == (6 if on_unsure == "resend" else 4)
 

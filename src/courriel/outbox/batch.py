@@ -125,7 +125,7 @@ class Batch:
             if self.ended or not self._is_fresh(job.id):
                 return False
             self._left[job.id] = self._marked[job.id]
-            few = self.ahead.slow and len(self._marked) - len(self._left) <= self.ahead.number // 3
+            few = self.ahead.slow and self._unmarked and len(self._marked) - len(self._left) <= self.ahead.number // 3
         self.ahead.permitted(job.id, self.progress)
         if few:
             self._marking.hurry()

@@ -328,7 +328,7 @@ class Worker:
             self._tell_found(claimed)
             gap = claimed.lane.gap if claimed.lane is not None else None
             # Where all that was claimed may be marked at once there is nothing to gain.
-            turn = _TURN if alone and self._ahead < self._batch else 0
+            turn = _TURN if alone and carrier.ahead(lane).number < self._batch else 0
             tried = self._send(lane, way, carrier, claimed, began, turn) if claimed.jobs else 0
             return tried + len(claimed.unreadable), min(gap or _LOOK, _LOOK)
 
