@@ -47,7 +47,7 @@ Doomed = Callable[..., subprocess.Popen[bytes]]
 
 @pytest.fixture(autouse=True)
 def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "LEASE", doomed.LEASE)
+    monkeypatch.setattr(worker, "lease_of_claim", lambda way: doomed.LEASE)
     monkeypatch.setattr(batch, "_MARGIN", 0.3)
     monkeypatch.setattr(worker, "answer_limit", lambda way: doomed.ANSWER)
 
