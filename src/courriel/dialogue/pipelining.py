@@ -35,9 +35,15 @@ class Pipelining:
         self._open: Parcel | None = None  # answered by 354, its content not sent
 
     def advance(self, *, last: bool) -> Flow[None]:
-        """Send the waiting messages; the content of the last one waits for the next envelope, unless `last`."""
+        """Send the waiting messages; the content of the last one waits for the next envelope, unless `last`.
+
+        The result of a guarded message is written down: it is returned at once, before the others.
+        """
         while self._tray.waiting or (last and self._open):
+            current = self._open
             yield from self._take_a_step()
+            if current is not None and current.permit is not None:
+                return
 
     def _take_a_step(self) -> Flow[None]:
         """Send the content of the open message with the envelope of the next; then read the replies to both."""

@@ -19,9 +19,13 @@ from courriel.wire.abilities import Abilities
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import TypeAlias
 
 Result: TypeAlias = "Receipt | errors.CourrielError"
+
+Window: TypeAlias = "Callable[[], int]"
+"""Returns the number of messages that may be in flight now; called each time that more may leave."""
 
 _MOST_TRIES = 2  # sessions on which one message is begun: a connection may be lost once unnoticed
 

@@ -7,7 +7,7 @@ and sends nothing does not pay for them.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from types import TracebackType
 
 from courriel import errors
@@ -158,15 +158,20 @@ class SmtpSession(_Session):
         return receipt.with_notes(*notes) if notes else receipt
 
     def send_many(
-        self, messages: Iterable[Sendable], *, on_refused: OnRefused = "deliver", window: int = WINDOW
+        self,
+        messages: Iterable[Sendable],
+        *,
+        on_refused: OnRefused = "deliver",
+        window: int | Callable[[], int] = WINDOW,
     ) -> Iterator[Result]:
         """Send many messages without waiting for each; yields one result for each, in order.
 
         A result is a Receipt, or the error of that message: one bad message does not stop the others. Messages are
         taken from the iterable as the connection has room, at most `window` ahead, so that memory stays constant. Where
         the server supports CHUNKING, `window` is also the number that may be in doubt when the connection is lost; 1
-        keeps it at one. A session that the server ends is reopened: messages of which it had accepted nothing are sent
-        again, once; what it may have accepted is in doubt and never sent again.
+        keeps it at one; a function is called for it each time that more may leave. A session that the server ends is
+        reopened: messages of which it had accepted nothing are sent again, once; what it may have accepted is in doubt
+        and never sent again.
 
         Raises what reopening raises, after each message in flight has its result, and whatever `messages` raises, after
         those before have theirs. The session is busy until the last result was taken; to stop earlier close the
@@ -180,9 +185,10 @@ class SmtpSession(_Session):
         supply = Supply(messages)
         with self._line.turn:
             try:
-                while not supply.ended:
-                    supply.fill(stream)
-                    self._line.proceed(stream.finish() if supply.pauses else stream.talk())
+                while not supply.ended or stream.in_hand:
+                    if not (supply.pauses and stream.in_hand):
+                        supply.fill(stream)
+                    self._line.proceed(stream.talk(last=supply.pauses))
                     for result in stream.results():
                         yield result
             except errors.CourrielError:
@@ -293,7 +299,7 @@ class AsyncSmtpSession(_Session):
         messages: Iterable[Sendable] | AsyncIterable[Sendable],
         *,
         on_refused: OnRefused = "deliver",
-        window: int = WINDOW,
+        window: int | Callable[[], int] = WINDOW,
     ) -> AsyncIterator[Result]:
         """Send many messages without waiting for each; yields one result for each; see SmtpSession.send_many.
 
@@ -308,9 +314,10 @@ class AsyncSmtpSession(_Session):
         supply = AsyncSupply(messages)
         with self._line.turn:
             try:
-                while not supply.ended:
-                    await supply.fill(stream)
-                    await self._line.proceed(stream.finish() if supply.pauses else stream.talk())
+                while not supply.ended or stream.in_hand:
+                    if not (supply.pauses and stream.in_hand):
+                        await supply.fill(stream)
+                    await self._line.proceed(stream.talk(last=supply.pauses))
                     for result in stream.results():
                         yield result
             except errors.CourrielError:
