@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 from uuid import uuid4
@@ -9,7 +10,9 @@ from uuid import uuid4
 from courriel import errors
 from courriel.outbox import rows
 from courriel.outbox.postgres_line import Connection, PostgresLine, all_translated, in_our_words, psycopg
-from courriel.outbox.postgres_server import BEGIN_LIGHTLY, DURABLY, PostgresServer
+from courriel.outbox.postgres_group import PendingPut, PutGroup
+from courriel.outbox.postgres_pipeline import RefusedError, Said, Statement, UnfinishedError
+from courriel.outbox.postgres_server import BEGIN_LIGHTLY, DURABLY, Answer, PostgresServer
 from courriel.outbox.sql_store import Line, SqlStore, Values
 from courriel.outbox.store import (
     POISON_AFTER,
@@ -28,6 +31,9 @@ from courriel.values import dataclass, replace
 T = TypeVar("T")
 
 _CARRIED = 64 * 1024  # octets of a body that comes with its job; larger ones are read while they are sent
+_AT_ONCE = 1024 * 1024  # octets of a put in one breath; a larger one goes piece by piece, and nobody waits behind it
+_KEY_WAIT = "100ms"  # for somebody who is just putting the same key; then this put waits alone, and not all of its lot
+_SAID_AT_ONCE = ("put_mail", "put_body", "put_body_of_key", "id_of_key")
 _NO_TRANSACTION = psycopg.pq.TransactionStatus.IDLE
 _FAILED_TRANSACTION = psycopg.pq.TransactionStatus.INERROR
 
@@ -42,6 +48,8 @@ class PostgresStore(SqlStore):
     def __init__(self, url: str) -> None:
         self._server = PostgresServer(url)
         self._says = all_translated()
+        self._statements = {name: Statement(self._says[name]) for name in _SAID_AT_ONCE}
+        self._start_group()
         self._lanes_known: set[str] = set()
 
     @property
@@ -57,7 +65,7 @@ class PostgresStore(SqlStore):
         # Before and apart: within a caller's transaction a new lane would have everybody wait who puts into it.
         self._know_lanes({mail.lane for mail in mails})
         if joined is None:
-            return self._write(lambda line: self._put(line, mails, known))
+            return self._put_with_others(mails, known)
         with in_our_words(self.place), joined.transaction():
             line = PostgresLine(joined)
             line.execute(DURABLY)
@@ -68,20 +76,90 @@ class PostgresStore(SqlStore):
             self._write(lambda line: self._done(line, "put_lane", [{"lane": name} for name in new]))
             self._lanes_known.update(new)
 
-    def _put(self, line: Line, mails: Sequence[NewMail], known: Known | None) -> list[str]:
+    def _put_with_others(self, mails: Sequence[NewMail], known: Known | None) -> list[str]:
+        """In one commit with those who put at the same time; alone what is large, or was refused together."""
+        if sum(mail.size for mail in mails) > _AT_ONCE:
+            return self._write(lambda line: self._put(line, mails, known))
+        if os.getpid() != self._process:
+            self._start_group()  # a thread that was writing for others is not in this child
+        pending = self._group.put(mails)
+        if pending.error is not None:
+            raise pending.error
+        if pending.ids is None:
+            return self._put_alone(mails, known, doubtful=pending.doubtful)
+        if known is not None:
+            self._tell_known(pending.ids, mails, known)
+        return pending.ids
+
+    def _put_alone(self, mails: Sequence[NewMail], known: Known | None, *, doubtful: bool) -> list[str]:
+        """In a transaction of its own. Doubtful ones are there already, or will be once: their ids say which."""
+        try:
+            return self._write(lambda line: self._put(line, mails, known, again=doubtful))
+        except errors.OutboxUncertain:
+            raise
+        except errors.OutboxError as failed:
+            if doubtful:
+                raise self._server.uncertain() from failed
+            raise
+
+    def _start_group(self) -> None:
+        self._process, self._group = os.getpid(), PutGroup(self._put_lot)
+
+    def _put_lot(self, lot: Sequence[PendingPut]) -> None:
+        """Everything in one round trip, and one commit."""
+        said = [each for pending in lot for mail in pending.mails for each in self._said_of(mail)]
+        try:
+            answers = iter(self._server.at_once(said, wait=_KEY_WAIT))
+        except RefusedError:
+            return
+        except UnfinishedError as broken:
+            for pending in lot:
+                pending.doubtful = not broken.hangs
+                pending.error = self._server.uncertain() if broken.hangs else None
+            return
+        except errors.OutboxError as failed:
+            for pending in lot:
+                pending.error = failed
+            return
+        for pending in lot:
+            ids = [_id_in(answers, mail) for mail in pending.mails]
+            if None in ids:  # a mail of the same key is being forgotten: put again, without those that are kept
+                pending.doubtful = True
+            else:
+                pending.ids = [str(ident) for ident in ids]
+
+    def _said_of(self, mail: NewMail) -> Iterator[Said]:
+        yield self._statements["put_mail"], rows.mail_values(mail)
+        body = self._statements["put_body" if mail.key is None else "put_body_of_key"]
+        for piece in _pieces(mail):
+            yield body, piece
+        if mail.key is not None:
+            yield self._statements["id_of_key"], {"key": mail.key}
+
+    def _tell_known(self, ids: Sequence[str], mails: Sequence[NewMail], known: Known) -> None:
+        for ident, mail in zip(ids, mails, strict=True):
+            if ident != mail.id:
+                before = self._read(lambda line, key=mail.key: self._known(line, key))
+                if before is not None and before.id == ident:
+                    known(mail, before)
+
+    def _put(
+        self, line: Line, mails: Sequence[NewMail], known: Known | None = None, *, again: bool = False
+    ) -> list[str]:
         assert isinstance(line, PostgresLine)
         values = [rows.mail_values(mail) for mail in mails]
-        changed = line.execute_each([(self._says["put_mail"], each) for each in values])
+        said = self._says["put_mail_again" if again else "put_mail"]
+        changed = line.execute_each([(said, each) for each in values])
         new = [mail for mail, count in zip(mails, changed, strict=True) if count]
         line.execute_each([(self._says["put_body"], piece) for mail in new for piece in _pieces(mail)])
         told = zip(mails, changed, strict=True)
         return [mail.id if count else self._id_of(line, mail, known) for mail, count in told]
 
     def _id_of(self, line: Line, mail: NewMail, known: Known | None) -> str:
-        row = line.execute(self._says["id_of_key"], {"key": mail.key}).fetchone()
+        row = line.execute(self._says["id_of_mail"], {"id": mail.id, "key": mail.key}).fetchone()
         if row is None:
             raise errors.OutboxError(f"{self.place}: the mail of this key is being forgotten: put it again")
-        if known is not None and (before := self._known(line, mail.key)) is not None:
+        if known is not None and row[0] != mail.id and (before := self._known(line, mail.key)) is not None:
             known(mail, before)
         return str(row[0])
 
@@ -185,6 +263,17 @@ class _Look:
     def worth(self) -> bool:
         """Whether a claim would do something."""
         return self.late or (self.due and not self.lane.stopped and self.lane.paused <= 0)
+
+
+def _id_in(answers: Iterator[Answer], mail: NewMail) -> str | None:
+    """The id under which a mail is kept, by what the server answered to `_said_of`."""
+    put = next(answers)
+    for _ in mail.chunks:
+        next(answers)
+    if mail.key is None:
+        return mail.id if put.count else None
+    found = next(answers).rows
+    return str(found[0][0]) if found else None
 
 
 def _pieces(mail: NewMail) -> Iterator[dict[str, object]]:

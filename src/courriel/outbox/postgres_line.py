@@ -24,6 +24,8 @@ except ImportError as missing:
 if TYPE_CHECKING:
     from psycopg.abc import PQGen
 
+    from courriel.outbox.postgres_pipeline import PipelineSession
+
 T = TypeVar("T")
 Connection: TypeAlias = "psycopg.Connection[Any]"
 
@@ -64,6 +66,13 @@ def all_translated() -> dict[str, str]:
     """Every shared statement by its name, and two of our own."""
     said = {name: translated(text) for name, text in statements().items()}
     said["lane_as_it_is"] = translated(statements()["lane"], locking=False)
+    said["put_body_of_key"] = (
+        "INSERT INTO outbox_body (mail, seq, chunk) SELECT %(mail)s::text, %(seq)s::integer, %(chunk)s::bytea"
+        " WHERE EXISTS (SELECT 1 FROM outbox_mail WHERE id = %(mail)s::text)"
+    )
+    # Nobody knows whether it is there already: then it stays as it is.
+    said["put_mail_again"] = said["put_mail"].replace("ON CONFLICT (key) WHERE key IS NOT NULL DO", "ON CONFLICT DO")
+    said["id_of_mail"] = "SELECT id FROM outbox_mail WHERE id = %(id)s OR key = %(key)s"
     said["small_bodies"] = "SELECT mail, chunk FROM outbox_body WHERE seq = 0 AND mail = ANY (%(ids)s)"
     return said
 
@@ -124,6 +133,9 @@ class Impatient(psycopg.Connection[TupleRow]):
 
     TCP does not tell a server that hangs from one that thinks: its system goes on acknowledging what we say.
     """
+
+    pipelines: PipelineSession | None = None
+    """Where whole transactions are said at once; see `postgres_pipeline`."""
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         """See psycopg.Connection.wait. Raises Unanswered."""
