@@ -33,7 +33,10 @@ T = TypeVar("T")
 _CARRIED = 64 * 1024  # octets of a body that comes with its job; larger ones are read while they are sent
 _AT_ONCE = 1024 * 1024  # octets of a put in one breath; a larger one goes piece by piece, and nobody waits behind it
 _KEY_WAIT = "100ms"  # for somebody who is just putting the same key; then this put waits alone, and not all of its lot
-_SAID_AT_ONCE = ("put_mail", "put_body", "put_body_of_key", "id_of_key")
+_SAID_AT_ONCE = (
+    *("put_mail", "put_body", "put_body_of_key", "id_of_key"),
+    *("look", "claim_if_plain", "settle_if_plain", "settle", "mark", "extend", "told"),
+)
 _NO_TRANSACTION = psycopg.pq.TransactionStatus.IDLE
 _FAILED_TRANSACTION = psycopg.pq.TransactionStatus.INERROR
 
@@ -182,12 +185,31 @@ class PostgresStore(SqlStore):
 
     # Working.
 
+    def mark(self, jobs: Sequence[Job], *, lease: float) -> list[bool]:
+        """See Store.mark."""
+        return self._each_at_once("mark", _leases(jobs, lease), repeatable=True)
+
+    def extend(self, jobs: Sequence[Job], *, lease: float) -> list[bool]:
+        """See Store.extend."""
+        return self._each_at_once("extend", _leases(jobs, lease), durably=False, repeatable=True)
+
+    def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
+        """See Store.settle."""
+        return self._each_at_once("settle", [rows.settlement_values(settled) for settled in settlements])
+
+    def told(self, ids: Sequence[str]) -> None:
+        """See Store.told."""
+        self._each_at_once("told", [{"id": ident} for ident in ids], durably=False, repeatable=True)
+
     def claim(self, lane: str, most: int, *, lease: float, holder: str) -> Claimed:
         """See Store.claim."""
-        look = self._read(lambda line: self._look(line, lane))
+        terms = Terms(lease, holder)
+        look, claimed = self._go_on_at_once((), lane, most, terms, durably=False)
+        if claimed is not None:
+            return claimed
+        look = look or self._read(lambda line: self._look(line, lane))
         if not look.worth:
             return Claimed(lane=look.lane)
-        terms = Terms(lease, holder)
         return self._write_lightly(lambda line: self._claim(line, look, most, terms))
 
     def go_on(self, settlements: Sequence[Settlement], lane: str, most: int, terms: Terms) -> Claimed:
@@ -198,7 +220,48 @@ class PostgresStore(SqlStore):
             claimed = self._claim(line, look, most, terms) if look.worth else Claimed(lane=look.lane)
             return replace(claimed, settled=tuple(settled))
 
-        return self._write(act)
+        _, claimed = self._go_on_at_once(settlements, lane, most, terms)
+        return claimed if claimed is not None else self._write(act)
+
+    def _go_on_at_once(
+        self, settlements: Sequence[Settlement], lane: str, most: int, terms: Terms, *, durably: bool = True
+    ) -> tuple[_Look | None, Claimed | None]:
+        """Settle and claim in one round trip, where the lane is plain. Where it is not, nothing was done."""
+        said = [
+            (self._statements["look"], {"lane": lane}),
+            *[(self._statements["settle_if_plain"], rows.settlement_values(settled)) for settled in settlements],
+            (self._statements["claim_if_plain"], _claim_values(lane, most, terms)),
+        ]
+        try:
+            looked, *settled, found = self._server.at_once(said, durably=durably)
+        except RefusedError:
+            return None, None
+        except UnfinishedError as broken:
+            raise self._server.uncertain() from broken
+        *lane_row, late, plain, due = looked.rows[0]
+        look = _Look(rows.lane_of(lane_row) if lane_row[0] is not None else LaneInfo(lane), due, late)
+        if not plain:
+            return look, None
+        leased = [row[:-1] for row in found.rows]
+        bodies = {row[1]: row[-1] for row in found.rows if row[-1] is not None}
+        jobs = tuple(rows.jobs_of(leased, bodies, _CARRIED))
+        done = tuple(answer.count == 1 for answer in settled)
+        return look, Claimed(jobs, (), look.lane, settled=done, marked=bool(jobs) and terms.mark is not None)
+
+    def _each_at_once(
+        self, name: str, each: Sequence[Values], *, durably: bool = True, repeatable: bool = False
+    ) -> list[bool]:
+        """Say one statement for each in one round trip; whether it changed the one row that was meant."""
+        write = self._write if durably else self._write_lightly
+        try:
+            answers = self._server.at_once([(self._statements[name], values) for values in each], durably=durably)
+        except RefusedError:
+            return write(lambda line: self._done(line, name, each))
+        except UnfinishedError as broken:
+            if broken.hangs or not repeatable:
+                raise self._server.uncertain() from broken
+            return write(lambda line: self._done(line, name, each))
+        return [answer.count == 1 for answer in answers]
 
     def _claim(self, line: Line, look: _Look, most: int, terms: Terms) -> Claimed:
         values = {"lane": look.lane.name, "holder": terms.holder, "token": uuid4().hex, "poison": POISON_AFTER}
@@ -274,6 +337,23 @@ def _id_in(answers: Iterator[Answer], mail: NewMail) -> str | None:
         return mail.id if put.count else None
     found = next(answers).rows
     return str(found[0][0]) if found else None
+
+
+def _leases(jobs: Sequence[Job], lease: float) -> list[Values]:
+    return [{"id": job.id, "token": job.token, "lease": lease} for job in jobs]
+
+
+def _claim_values(lane: str, most: int, terms: Terms) -> Values:
+    """The parameters of `claim_if_plain`: in state 2 for who goes on at once, whose mark it is as well."""
+    return {
+        "lane": lane,
+        "most": most,
+        "state": int(State.LEASED if terms.mark is None else State.DOT),
+        "lease": terms.mark or terms.lease,
+        "token": uuid4().hex,
+        "holder": terms.holder,
+        "carried": _CARRIED,
+    }
 
 
 def _pieces(mail: NewMail) -> Iterator[dict[str, object]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from courriel import errors
 from courriel.expressions import expression
 from courriel.model.shown import is_like_url
-from courriel.outbox.statements import statements
+from courriel.outbox.statements import statements, statements_in
 
 try:
     import psycopg as psycopg  # noqa: PLC0414 - from here the others have it, so that this is said once
@@ -63,17 +63,12 @@ def translated(statement: str, *, locking: bool = True) -> str:
 
 
 def all_translated() -> dict[str, str]:
-    """Every shared statement by its name, and two of our own."""
-    said = {name: translated(text) for name, text in statements().items()}
-    said["lane_as_it_is"] = translated(statements()["lane"], locking=False)
-    said["put_body_of_key"] = (
-        "INSERT INTO outbox_body (mail, seq, chunk) SELECT %(mail)s::text, %(seq)s::integer, %(chunk)s::bytea"
-        " WHERE EXISTS (SELECT 1 FROM outbox_mail WHERE id = %(mail)s::text)"
-    )
+    """Every statement by its name, the shared ones and our own."""
+    all_of_them = statements() | statements_in("postgres_statements")
+    said = {name: translated(text) for name, text in all_of_them.items()}
+    said["lane_as_it_is"] = translated(all_of_them["lane"], locking=False)
     # Nobody knows whether it is there already: then it stays as it is.
     said["put_mail_again"] = said["put_mail"].replace("ON CONFLICT (key) WHERE key IS NOT NULL DO", "ON CONFLICT DO")
-    said["id_of_mail"] = "SELECT id FROM outbox_mail WHERE id = %(id)s OR key = %(key)s"
-    said["small_bodies"] = "SELECT mail, chunk FROM outbox_body WHERE seq = 0 AND mail = ANY (%(ids)s)"
     return said
 
 

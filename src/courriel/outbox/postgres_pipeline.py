@@ -145,7 +145,7 @@ class PipelineSession:
                 pgconn.send_prepare(name, statement.text)
                 new.add(name)
                 told.append(name)
-            pgconn.send_query_prepared(name, values, param_formats=forms)
+            pgconn.send_query_prepared(name, values, param_formats=forms, result_format=_OCTETS)
             told.append(b"")
         return told
 
@@ -196,12 +196,14 @@ def _parameter(value: object) -> _Parameter:
                 return value.encode(), _OCTETS
             except UnicodeEncodeError:
                 raise RefusedError(b"22021") from None
-        case bytes() | memoryview():
+        case bytes() | bytearray() | memoryview():
             return bytes(value), _OCTETS
-        case bool():
-            return (b"true" if value else b"false"), _TEXT
+        case int():
+            return b"%d" % value, _TEXT
+        case float():
+            return float.__repr__(value).encode(), _TEXT
         case _:
-            return repr(value).encode(), _TEXT
+            raise RefusedError(b"42804")  # psycopg may know more kinds of values
 
 
 def _was_undone(results: Sequence[PGresult]) -> bool:
@@ -214,7 +216,7 @@ def _was_undone(results: Sequence[PGresult]) -> bool:
 
 def _send_unprepared(pgconn: PGconn, written: Sequence[_Written]) -> list[bytes]:
     for statement, values, forms in written:
-        pgconn.send_query_params(statement.text, values, param_formats=forms)
+        pgconn.send_query_params(statement.text, values, param_formats=forms, result_format=_OCTETS)
     return [b""] * len(written)
 
 

@@ -1,0 +1,61 @@
+-- What is said to PostgreSQL alone, most of it in pipelines: whole transactions in one round trip.
+
+-- name: put_body_of_key
+-- Nothing when the key is known: its first mail stays.
+INSERT INTO outbox_body (mail, seq, chunk)
+SELECT :mail::text, :seq::integer, :chunk::bytea WHERE EXISTS (SELECT 1 FROM outbox_mail WHERE id = :mail::text);
+
+-- name: id_of_mail
+SELECT id FROM outbox_mail WHERE id = :id OR key = :key;
+
+-- name: small_bodies
+SELECT mail, chunk FROM outbox_body WHERE seq = 0 AND mail = ANY (:ids);
+
+-- name: look
+-- A lane as it is, whether something on it is late, and whether it is plain: without limits, failures, and mails whose
+-- lease ran out. What comes after it in the same transaction does nothing unless it is. Something due is looked for only
+-- where it is not.
+SELECT lane.name, lane.stopped, lane.paused - :now, lane.fails, lane.why, lane.cap, lane.gap, lane.tat - :now,
+       leases.late, noted.plain, NOT noted.plain AND (
+           EXISTS (SELECT 1 FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = :lane AND prio = 0 AND due <= :now)
+        OR EXISTS (SELECT 1 FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = :lane AND prio = 1 AND due <= :now)
+        OR EXISTS (SELECT 1 FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = :lane AND prio = 2 AND due <= :now)
+        OR leases.lost)
+FROM (SELECT 1) AS one
+LEFT JOIN outbox_lane AS lane ON lane.name = :lane
+CROSS JOIN LATERAL (SELECT
+    EXISTS (SELECT 1 FROM outbox_mail WHERE state IN (1, 2) AND lane = :lane AND lease < :now) AS late,
+    EXISTS (SELECT 1 FROM outbox_mail WHERE state = 0 AND lost > 0 AND lane = :lane AND due <= :now) AS lost) AS leases
+CROSS JOIN LATERAL (SELECT set_config('courriel.plain', CASE
+    WHEN leases.late OR leases.lost THEN '0'
+    WHEN lane.stopped <> 0 OR lane.paused > :now OR lane.fails > 0 OR lane.cap IS NOT NULL OR lane.gap > 0 THEN '0'
+    ELSE '1' END, true) = '1' AS plain) AS noted;
+
+-- name: settle_if_plain
+UPDATE outbox_mail
+SET state = :state, results = :results, rcpts = :rcpts, due = :now + :delay, why = :why, tries = tries - :uncounted,
+    unsure = unsure + :unsure, lost = 0, news = :news, token = NULL, lease = NULL, holder = '', changed = :now
+WHERE id = :id AND token = :token AND state IN (1, 2) AND current_setting('courriel.plain') = '1';
+
+-- name: claim_if_plain
+-- As `claim` three times, the urgent ones first, with the bodies that are small. The ids as an array and not as a join,
+-- which without statistics reads the whole table.
+WITH urgent AS MATERIALIZED (
+    SELECT id FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = :lane AND prio = 0 AND due <= :now
+           AND current_setting('courriel.plain') = '1'
+    ORDER BY due LIMIT :most::bigint FOR UPDATE SKIP LOCKED),
+usual AS MATERIALIZED (
+    SELECT id FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = :lane AND prio = 1 AND due <= :now
+           AND current_setting('courriel.plain') = '1'
+    ORDER BY due LIMIT :most::bigint - (SELECT count(*) FROM urgent) FOR UPDATE SKIP LOCKED),
+unhurried AS MATERIALIZED (
+    SELECT id FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = :lane AND prio = 2 AND due <= :now
+           AND current_setting('courriel.plain') = '1'
+    ORDER BY due LIMIT :most::bigint - (SELECT count(*) FROM urgent) - (SELECT count(*) FROM usual)
+    FOR UPDATE SKIP LOCKED)
+UPDATE outbox_mail
+SET state = :state, token = :token, lease = :now + :lease, holder = :holder, tries = tries + 1
+WHERE id = ANY (ARRAY(SELECT id FROM urgent UNION ALL SELECT id FROM usual UNION ALL SELECT id FROM unhurried))
+RETURNING due, id, token, lane, prio, tries, lost, unsure, on_unsure, :now - created, changed - created, expires - :now,
+          msgid, sender, rcpts::text, options::text, results::text, size,
+          (SELECT chunk FROM outbox_body WHERE mail = outbox_mail.id AND seq = 0 AND outbox_mail.size <= :carried);
