@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import TypeVar
 from uuid import uuid4
 
@@ -88,11 +89,11 @@ class PostgresStore(SqlStore):
         pending = self._group.put(mails)
         if pending.error is not None:
             raise pending.error
-        if pending.ids is None:
+        if pending.doubtful or len(pending.kept) != len(mails):
             return self._put_alone(mails, known, doubtful=pending.doubtful)
         if known is not None:
-            self._tell_known(pending.ids, mails, known)
-        return pending.ids
+            self._tell_known(pending.kept, mails, known)
+        return pending.kept
 
     def _put_alone(self, mails: Sequence[NewMail], known: Known | None, *, doubtful: bool) -> list[str]:
         """In a transaction of its own. Doubtful ones are there already, or will be once: their ids say which."""
@@ -110,9 +111,9 @@ class PostgresStore(SqlStore):
 
     def _put_lot(self, lot: Sequence[PendingPut]) -> None:
         """Everything in one round trip, and one commit."""
-        said = [each for pending in lot for mail in pending.mails for each in self._said_of(mail)]
+        said = [(pending, mail, each) for pending in lot for mail, each in self._said_by(pending)]
         try:
-            answers = iter(self._server.at_once(said, wait=_KEY_WAIT))
+            answers = iter(self._server.at_once([one for _, _, each in said for one in each], wait=_KEY_WAIT))
         except RefusedError:
             return
         except UnfinishedError as broken:
@@ -124,20 +125,25 @@ class PostgresStore(SqlStore):
             for pending in lot:
                 pending.error = failed
             return
-        for pending in lot:
-            ids = [_id_in(answers, mail) for mail in pending.mails]
-            if None in ids:  # a mail of the same key is being forgotten: put again, without those that are kept
+        for pending, mail, each in said:
+            ident = _id_in(list(islice(answers, len(each))), mail)
+            if ident is None:  # a mail of the same key is being forgotten: put again, without those that are kept
                 pending.doubtful = True
-            else:
-                pending.ids = [str(ident) for ident in ids]
+            pending.kept.append(ident or "")
 
-    def _said_of(self, mail: NewMail) -> Iterator[Said]:
-        yield self._statements["put_mail"], rows.mail_values(mail)
+    def _said_by(self, pending: PendingPut) -> list[tuple[NewMail, list[Said]]]:
+        try:
+            return [(mail, self._said_of(mail)) for mail in pending.mails]
+        except Exception:  # noqa: BLE001 - raised to its own caller, who puts it alone
+            return []
+
+    def _said_of(self, mail: NewMail) -> list[Said]:
         body = self._statements["put_body" if mail.key is None else "put_body_of_key"]
-        for piece in _pieces(mail):
-            yield body, piece
+        said: list[Said] = [(self._statements["put_mail"], rows.mail_values(mail))]
+        said += [(body, piece) for piece in _pieces(mail)]
         if mail.key is not None:
-            yield self._statements["id_of_key"], {"key": mail.key}
+            said.append((self._statements["id_of_key"], {"key": mail.key}))
+        return said
 
     def _tell_known(self, ids: Sequence[str], mails: Sequence[NewMail], known: Known) -> None:
         for ident, mail in zip(ids, mails, strict=True):
@@ -156,10 +162,11 @@ class PostgresStore(SqlStore):
         new = [mail for mail, count in zip(mails, changed, strict=True) if count]
         line.execute_each([(self._says["put_body"], piece) for mail in new for piece in _pieces(mail)])
         told = zip(mails, changed, strict=True)
-        return [mail.id if count else self._id_of(line, mail, known) for mail, count in told]
+        find = self._says["id_of_mail" if again else "id_of_key"]
+        return [mail.id if count else self._id_of(line, find, mail, known) for mail, count in told]
 
-    def _id_of(self, line: Line, mail: NewMail, known: Known | None) -> str:
-        row = line.execute(self._says["id_of_mail"], {"id": mail.id, "key": mail.key}).fetchone()
+    def _id_of(self, line: Line, find: str, mail: NewMail, known: Known | None) -> str:
+        row = line.execute(find, {"id": mail.id, "key": mail.key}).fetchone()
         if row is None:
             raise errors.OutboxError(f"{self.place}: the mail of this key is being forgotten: put it again")
         if known is not None and row[0] != mail.id and (before := self._known(line, mail.key)) is not None:
@@ -328,14 +335,11 @@ class _Look:
         return self.late or (self.due and not self.lane.stopped and self.lane.paused <= 0)
 
 
-def _id_in(answers: Iterator[Answer], mail: NewMail) -> str | None:
+def _id_in(answers: Sequence[Answer], mail: NewMail) -> str | None:
     """The id under which a mail is kept, by what the server answered to `_said_of`."""
-    put = next(answers)
-    for _ in mail.chunks:
-        next(answers)
     if mail.key is None:
-        return mail.id if put.count else None
-    found = next(answers).rows
+        return mail.id if answers[0].count else None
+    found = answers[-1].rows
     return str(found[0][0]) if found else None
 
 

@@ -25,18 +25,18 @@ _LOOK = 1.0  # seconds after which a caller that waits looks by itself: whoever 
 
 
 class PendingPut:
-    """The mails of one call, and what came of them: `ids` when they are kept, `error`, or neither: they go alone.
+    """The mails of one call, and what came of them: `kept` has an id for each, or there is an `error`.
 
-    `doubtful` mails go alone, and may be there already.
+    With neither they go alone; so do `doubtful` ones, which may be there already.
     """
 
-    __slots__ = ("_called", "done", "doubtful", "error", "ids", "mails", "size")
+    __slots__ = ("_called", "done", "doubtful", "error", "kept", "mails", "size")
 
     def __init__(self, mails: Sequence[NewMail]) -> None:
         self.mails = mails
         self.size = sum(mail.size for mail in mails)
         self.done = self.doubtful = False
-        self.ids: list[str] | None = None
+        self.kept: list[str] = []
         self.error: errors.OutboxError | None = None
         self._called = Lock()
         self._called.acquire()

@@ -6,7 +6,9 @@ INSERT INTO outbox_body (mail, seq, chunk)
 SELECT :mail::text, :seq::integer, :chunk::bytea WHERE EXISTS (SELECT 1 FROM outbox_mail WHERE id = :mail::text);
 
 -- name: id_of_mail
-SELECT id FROM outbox_mail WHERE id = :id OR key = :key;
+-- Of one that may have been put already, by a commit whose answer was lost. Locked, so that there is something to commit,
+-- and the commit waits for the disk, and for a synchronous standby: then both have the mail as well.
+SELECT id FROM outbox_mail WHERE id = :id OR key = :key FOR UPDATE;
 
 -- name: small_bodies
 SELECT mail, chunk FROM outbox_body WHERE seq = 0 AND mail = ANY (:ids);
