@@ -11,35 +11,50 @@ import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from courriel.outbox.store import NewMail, OnUnsure, Settlement, State, Store
+from courriel import Message, Outbox
+from courriel.outbox.store import NewMail, OnUnsure, Settlement, State, Store, Terms
 from courriel.outbox.writing import new_id
 
 from .measuring import Limit, Pace, Result, Skipped, Spread
 
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from servers.postgres import Postgres
+
 CONTENT = b"x" * 2048
 CALLERS = (1, 64)
 PROCESSES = (1, 4, 8)
-ALONE = 1.25  # a put by one caller may take as long as 1.25 such writes
+_PG, _POOLED = "PostgreSQL", "PostgreSQL behind PgBouncer (nothing is prepared)"
+PUT = {("SQLite", 1): 1.75, (_PG, 1): 2.5, (_PG, 64): 1.0, (_POOLED, 1): 3.5}
+"""As many such writes a put may take, by engine and callers; bare sqlite3 with our tables takes 1.38."""
+CLAIM = {_PG: 5.0, _POOLED: 9.0}
+GO_ON = {_PG: 3.5}
 
 
 def keeping(pace: Pace) -> list[Result]:
     """Putting, alone, among many and by several processes; claiming and settling, beside none and many that wait."""
     results: list[Result] = []
     rounds, puts, waiting = (3, 128, 10_000) if pace.quick else (9, 640, 100_000)
-    for engine, opened in (("SQLite", _sqlite), ("PostgreSQL", _postgres)):
+    for engine, opened in (("SQLite", _sqlite), (_PG, _postgres), (_POOLED, _pooled)):
+        pooled = opened is _pooled
         try:
             with opened() as (store, folder):
-                for callers in CALLERS:
+                for callers in CALLERS[:1] if pooled else CALLERS:
                     taken = [_seconds_of_puts(store, puts, callers) / _seconds_of_raw(folder) for _ in range(rounds)]
-                    ceiling = ALONE if callers == 1 else None
+                    ceiling = PUT.get((engine, callers))
                     results.append(
                         Limit("outbox, put", f"{engine}, {callers} callers", Spread.of(taken), "writes", ceiling)
                     )
-                results += _by_processes(engine, store.place, folder, rounds)
+                if not pooled:
+                    results += _by_processes(engine, store.place, folder, rounds)
                 results += _claiming(engine, store, folder, rounds, waiting)
+                results.append(_going_on(engine, store, folder, rounds))
         except _Missing as why:
             results.append(Skipped("outbox", f"{engine}: {why}"))
+    results.append(_parsing())
     return results
 
 
@@ -74,7 +89,42 @@ def _claiming(engine: str, store: Store, folder: Path, rounds: int, waiting: int
             store.put([_mail("claim", delay=86_400) for _ in range(1000)])
         store.put([_mail("claim") for _ in range(50 * rounds)])
         taken = [_each(50, lambda: _claim_and_settle(store)) / _seconds_of_raw(folder) for _ in range(rounds)]
-        yield Limit("outbox, claim and settle", f"{engine}, {beside:,} wait", Spread.of(taken), "writes", None)
+        yield Limit("outbox, claim and settle", f"{engine}, {beside:,} wait", Spread.of(taken), "writes", CLAIM.get(engine))
+
+
+def _going_on(engine: str, store: Store, folder: Path, rounds: int) -> Result:
+    """What a worker says between two batches, here of one mail each."""
+    store.put([_mail("go on") for _ in range(50 * rounds + 1)])
+    jobs = list(store.claim("go on", 1, lease=600, holder="bench:1").jobs)
+
+    def go_on() -> None:
+        done = [Settlement(job.id, job.token, State.SENT, (), {}) for job in jobs]
+        claimed = store.go_on(done, "go on", 1, Terms(600, "bench:1", 60))
+        assert claimed.settled == (True,)
+        jobs[:] = claimed.jobs
+
+    taken = [_each(50, go_on) / _seconds_of_raw(folder) for _ in range(rounds)]
+    return Limit("outbox, settle, claim and mark in one", engine, Spread.of(taken), "writes", GO_ON.get(engine))
+
+
+def _parsing() -> Result:
+    """How much of a put by URL is parsing it, once it has been put by."""
+    calls: list[str] = []
+    message = Message(sender="ada@example.org", to="bob@example.org", subject="x", text="x")
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_globals.get("__name__", "").startswith("courriel.delivery"):
+            calls.append(frame.f_code.co_name)
+
+    with tempfile.TemporaryDirectory() as folder, Outbox(Path(folder) / "outbox.db") as outbox:
+        outbox.put(message, via="smtp://localhost:2525")
+        sys.setprofile(note)
+        try:
+            for _ in range(10):
+                outbox.put(message, via="smtp://localhost:2525")
+        finally:
+            sys.setprofile(None)
+    return Limit("outbox, put(via=url)", "calls that parse the URL", Spread.of([len(calls) / 10]), "a mail", 0)
 
 
 def _claim_and_settle(store: Store) -> None:
@@ -176,15 +226,41 @@ def _sqlite() -> Generator[tuple[Store, Path]]:
 @contextlib.contextmanager
 def _postgres() -> Generator[tuple[Store, Path]]:
     """The tests' own server, on the same disk as the raw writes."""
+    with _postgres_server() as server, _at(server.url(server.new_database())) as opened:
+        yield opened
+
+
+@contextlib.contextmanager
+def _pooled() -> Generator[tuple[Store, Path]]:
+    """The same through PgBouncer in transaction mode."""
+    with _postgres_server() as server:
+        from servers.packages import PGBOUNCER
+        from servers.postgres import pgbouncer
+
+        if not Path(PGBOUNCER).exists():
+            raise _Missing("Debian's pgbouncer is not installed")
+        with pgbouncer(server) as pooler, _at(pooler.url(server.new_database())) as opened:
+            yield opened
+
+
+@contextlib.contextmanager
+def _postgres_server() -> Generator[Postgres]:
     sys.path.append(str(Path(__file__).parent.parent / "tests"))
-    from courriel.outbox.postgres import PostgresStore
     from servers.packages import POSTGRES
     from servers.postgres import postgres
 
     if not POSTGRES.exists():
         raise _Missing("Debian's postgresql is not installed")
-    with postgres() as server, tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        store = PostgresStore(server.url(server.new_database()))
+    with postgres() as server:
+        yield server
+
+
+@contextlib.contextmanager
+def _at(url: str) -> Generator[tuple[Store, Path]]:
+    from courriel.outbox.postgres import PostgresStore
+
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        store = PostgresStore(url)
         yield store, Path(folder)
         store.close()
 

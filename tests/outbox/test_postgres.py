@@ -339,6 +339,7 @@ from courriel import errors
 from courriel.outbox import rows
 from courriel.outbox.postgres import PostgresStore
 store = PostgresStore(sys.argv[1])
+store._go_on_at_once = lambda *given, **named: (None, None)  # in several round trips, as on a lane with a limit
 real = rows.jobs_of
 def sleep(*arguments):
     print("asleep", flush=True)
