@@ -89,7 +89,9 @@ def _claiming(engine: str, store: Store, folder: Path, rounds: int, waiting: int
             store.put([_mail("claim", delay=86_400) for _ in range(1000)])
         store.put([_mail("claim") for _ in range(50 * rounds)])
         taken = [_each(50, lambda: _claim_and_settle(store)) / _seconds_of_raw(folder) for _ in range(rounds)]
-        yield Limit("outbox, claim and settle", f"{engine}, {beside:,} wait", Spread.of(taken), "writes", CLAIM.get(engine))
+        yield Limit(
+            "outbox, claim and settle", f"{engine}, {beside:,} wait", Spread.of(taken), "writes", CLAIM.get(engine)
+        )
 
 
 def _going_on(engine: str, store: Store, folder: Path, rounds: int) -> Result:

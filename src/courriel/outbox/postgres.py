@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import TypeVar
 from uuid import uuid4
 
 from courriel import errors
 from courriel.outbox import rows
-from courriel.outbox.postgres_line import Connection, PostgresLine, all_translated, in_our_words, psycopg
 from courriel.outbox.postgres_group import PendingPut, PutGroup
+from courriel.outbox.postgres_line import Connection, PostgresLine, all_translated, in_our_words, psycopg
 from courriel.outbox.postgres_pipeline import RefusedError, Said, Statement, UnfinishedError
 from courriel.outbox.postgres_server import BEGIN_LIGHTLY, DURABLY, Answer, PostgresServer
 from courriel.outbox.sql_store import Line, SqlStore, Values
@@ -148,7 +149,7 @@ class PostgresStore(SqlStore):
     def _tell_known(self, ids: Sequence[str], mails: Sequence[NewMail], known: Known) -> None:
         for ident, mail in zip(ids, mails, strict=True):
             if ident != mail.id:
-                before = self._read(lambda line, key=mail.key: self._known(line, key))
+                before = self._read(partial(self._known, key=mail.key))
                 if before is not None and before.id == ident:
                     known(mail, before)
 
@@ -234,7 +235,7 @@ class PostgresStore(SqlStore):
         self, settlements: Sequence[Settlement], lane: str, most: int, terms: Terms, *, durably: bool = True
     ) -> tuple[_Look | None, Claimed | None]:
         """Settle and claim in one round trip, where the lane is plain. Where it is not, nothing was done."""
-        said = [
+        said: list[Said] = [
             (self._statements["look"], {"lane": lane}),
             *[(self._statements["settle_if_plain"], rows.settlement_values(settled)) for settled in settlements],
             (self._statements["claim_if_plain"], _claim_values(lane, most, terms)),
@@ -252,7 +253,7 @@ class PostgresStore(SqlStore):
         leased = [row[:-1] for row in found.rows]
         bodies = {row[1]: row[-1] for row in found.rows if row[-1] is not None}
         jobs = tuple(rows.jobs_of(leased, bodies, _CARRIED))
-        done = tuple(answer.count == 1 for answer in settled)
+        done = tuple(answer.changed == 1 for answer in settled)
         return look, Claimed(jobs, (), look.lane, settled=done, marked=bool(jobs) and terms.mark is not None)
 
     def _each_at_once(
@@ -268,7 +269,7 @@ class PostgresStore(SqlStore):
             if broken.hangs or not repeatable:
                 raise self._server.uncertain() from broken
             return write(lambda line: self._done(line, name, each))
-        return [answer.count == 1 for answer in answers]
+        return [answer.changed == 1 for answer in answers]
 
     def _claim(self, line: Line, look: _Look, most: int, terms: Terms) -> Claimed:
         values = {"lane": look.lane.name, "holder": terms.holder, "token": uuid4().hex, "poison": POISON_AFTER}
@@ -338,7 +339,7 @@ class _Look:
 def _id_in(answers: Sequence[Answer], mail: NewMail) -> str | None:
     """The id under which a mail is kept, by what the server answered to `_said_of`."""
     if mail.key is None:
-        return mail.id if answers[0].count else None
+        return mail.id if answers[0].changed else None
     found = answers[-1].rows
     return str(found[0][0]) if found else None
 

@@ -13,6 +13,7 @@ from courriel.outbox.statements import statements, statements_in
 
 try:
     import psycopg as psycopg  # noqa: PLC0414 - from here the others have it, so that this is said once
+    from psycopg.adapt import Transformer as Transformer  # noqa: PLC0414 - the same
     from psycopg.conninfo import conninfo_to_dict, make_conninfo
     from psycopg.rows import TupleRow, tuple_row
     from psycopg.types.string import TextLoader

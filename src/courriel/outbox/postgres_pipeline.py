@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from courriel.expressions import expression
 from courriel.outbox import postgres_line
-from courriel.outbox.postgres_line import Connection, Unanswered, psycopg
+from courriel.outbox.postgres_line import Connection, Transformer, Unanswered, psycopg
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGconn, PGresult
@@ -110,7 +110,7 @@ class PipelineSession:
             self._flush(pgconn, ends)
             left = True
             for result in self._results(pgconn, ends):
-                results.append(result)
+                results.append(result)  # noqa: PERF402 - what has come before it breaks counts
             pgconn.exit_pipeline_mode()
             over = True
         except psycopg.OperationalError as broken:
@@ -129,7 +129,7 @@ class PipelineSession:
 
     def rows(self, result: PGresult) -> list[tuple[Any, ...]]:
         """The rows of a result, as a cursor gives them."""
-        transformer = psycopg.adapt.Transformer(self._connection)
+        transformer = Transformer(self._connection)
         transformer.set_pgresult(result)
         return transformer.load_rows(0, result.ntuples, tuple)
 
@@ -177,7 +177,7 @@ class PipelineSession:
                 return
             yield result
 
-    def _wait_until(self, ends: float, writing: bool) -> None:  # noqa: FBT001 - ours
+    def _wait_until(self, ends: float, writing: bool) -> None:
         if not self._wait(max(0.0, ends - monotonic()), writing):
             limit = postgres_line.LONGEST_SILENCE
             raise Unanswered(f"the server has not answered for {limit:g} s")
@@ -228,7 +228,7 @@ def _waiter(socket: int) -> Callable[[float, bool], bool]:
         writing.register(socket, select.POLLIN | select.POLLOUT)
         return lambda seconds, both: bool((writing if both else reading).poll(seconds * 1000))
 
-    def wait(seconds: float, both: bool) -> bool:  # noqa: FBT001 - ours
+    def wait(seconds: float, both: bool) -> bool:
         found = select.select([socket], [socket] if both else [], [], seconds)
         return bool(found[0] or found[1])
 

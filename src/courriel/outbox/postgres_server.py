@@ -80,7 +80,7 @@ _left_behind: list[object] = []  # connections of a parent process: to close the
 class Answer(NamedTuple):
     """What a statement brought: how many rows it has changed, and the rows that it returned."""
 
-    count: int
+    changed: int
     rows: Sequence[tuple[Any, ...]]
 
 

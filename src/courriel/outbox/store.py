@@ -289,8 +289,8 @@ class Store(Protocol):
         """Keep mails, all or none, and return their ids; a key that is there already gives the id of its mail.
 
         `known` is called with each mail whose key is there already, and the mail that is kept under it, perhaps more
-        than once: it is called within the transaction or right after it, and must be quick. With `conn`, a connection of the caller's to
-        the same database, it is done in the caller's own transaction.
+        than once: it is called within the transaction or right after it, and must be quick. With `conn`, a connection
+        of the caller's to the same database, it is done in the caller's own transaction.
         """
         ...
 
