@@ -129,6 +129,8 @@ class PipelineSession:
 
     def rows(self, result: PGresult) -> list[tuple[Any, ...]]:
         """The rows of a result, as a cursor gives them."""
+        if not result.ntuples:
+            return []
         transformer = Transformer(self._connection)
         transformer.set_pgresult(result)
         return transformer.load_rows(0, result.ntuples, tuple)
