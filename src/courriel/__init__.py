@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from courriel.errors import InvalidMessage as InvalidMessage
     from courriel.errors import InvalidServer as InvalidServer
     from courriel.errors import InvalidUrl as InvalidUrl
+    from courriel.errors import KeyReused as KeyReused
     from courriel.errors import LeaseLost as LeaseLost
     from courriel.errors import LetterRefused as LetterRefused
     from courriel.errors import LetterTooLarge as LetterTooLarge
@@ -131,6 +132,7 @@ _HOMES = {
     "InvalidMessage": "errors",
     "InvalidServer": "errors",
     "InvalidUrl": "errors",
+    "KeyReused": "errors",
     "LeaseLost": "errors",
     "Letter": "wire.letter",
     "LetterRefused": "errors",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +18,8 @@ import pytest
 
 from cli.conftest import LETTER, Ran
 from courriel import Outbox, Sandbox
+from courriel.cli import outbox_keeping
+from courriel.outbox.store import Finding
 
 Run = Callable[..., Ran]
 
@@ -160,6 +164,7 @@ def test_machines_get_an_object_for_each_mail(courriel: Run, via: Sandbox) -> No
         "waiting": 0,
         "held": 0,
         "unanswered": 0,
+        "in_hand": [],
     }
 
 
@@ -349,3 +354,115 @@ def test_a_secret_reference_is_queued_when_it_is_permitted(courriel: Run) -> Non
     assert courriel(*arguments).status == 64
     assert courriel(*arguments, "--allow-secret-references").status == 0
     assert courriel("outbox", "stats", "--outbox", "o.db", "--json").json["counts"][0]["mails"] == 1
+
+
+# Keeping the file.
+
+
+def test_an_outbox_is_backed_up_and_restored_and_what_waits_is_in_doubt(
+    courriel: Run, via: Sandbox, tmp_path: Path
+) -> None:
+    mail = queue(courriel)
+    copy, again = str(tmp_path / "copy.db"), str(tmp_path / "again.db")
+
+    backup = courriel("outbox", "backup", copy)
+    twice = courriel("outbox", "backup", copy)
+    restored = courriel("outbox", "restore", copy, "--outbox", again, "--lang", "fr")
+    over = courriel("outbox", "restore", copy)
+    shown = courriel("outbox", "show", mail, "--outbox", again)
+    moved = courriel("outbox", "restore", copy, "--outbox", f"{again}2", "--nothing-sent-since", "--json")
+
+    assert (backup.status, backup.out) == (0, f"{copy}\n")
+    assert twice.status == over.status == 64
+    assert "is there" in twice.err
+    assert "is there" in over.err
+    assert restored.out == f"{again} : 1 message incertain\n"
+    assert "waiting, in doubt" in shown.out
+    assert moved.json["unsure"] == 0
+
+
+def test_what_is_wrong_with_an_outbox_is_told_and_counts_as_a_failure(
+    courriel: Run, via: Sandbox, tmp_path: Path
+) -> None:
+    queue(courriel)
+    well = courriel("outbox", "check")
+    with sqlite3.connect(tmp_path / "outbox.db") as plain:
+        plain.execute("DELETE FROM outbox_body")
+    plain.close()
+
+    ill, json = courriel("outbox", "check", "--lang", "fr"), courriel("outbox", "check", "--json")
+
+    assert (well.status, well.out) == (0, "All is well.\n")
+    assert ill.status == 65
+    assert ill.out.startswith("messages en attente au contenu incomplet : 1 (")
+    assert json.json["findings"][0]["kind"] == "incomplete"
+    assert not json.json["ok"]
+
+
+def test_every_finding_has_its_words_in_both_languages() -> None:
+    kinds = set(re.findall(r'"(\w+)"\s+\(', Finding.__doc__ or ""))
+
+    assert kinds == set(outbox_keeping._FINDINGS)
+
+
+def test_an_outbox_is_compacted(courriel: Run, via: Sandbox) -> None:
+    queue(courriel)
+
+    ran, json = courriel("outbox", "compact"), courriel("outbox", "compact", "--json")
+
+    assert ran.status == 0
+    assert "octets before" in ran.out
+    assert json.json["after"] <= json.json["before"]
+
+
+# What workers have in hand.
+
+
+def take(place: Path, count: int, *, known: bool = True) -> None:
+    """Have a worker take mails that is gone: proved by the lock that it left, or as one of another machine."""
+    from courriel.outbox.liveness import BESIDE, WorkerLock
+    from courriel.outbox.store import WorkerInfo
+
+    with Outbox(place, elsewhere=True) as outbox:
+        store = outbox._store
+        if known:
+            lock = WorkerLock.make(str(place), "there:7/abc")
+            assert lock is not None
+            store.enlist(WorkerInfo("there:7/abc", BESIDE, lock.inode, ""))
+            lock.close()
+        assert len(store.claim(outbox.lanes()[0].name, count, lease=600, holder="there:7/abc").jobs) == count
+
+
+@pytest.mark.parametrize(
+    ("language", "gone", "unseen"),
+    [
+        (
+            "en",
+            "taken by a worker that is gone (there:7), back at ",
+            "taken by a worker that cannot be seen from here (there:7); if it is gone, back at ",
+        ),
+        (
+            "fr",
+            "pris par un processus d'envoi disparu (there:7), de retour à ",
+            "pris par un processus d'envoi invisible d'ici (there:7) ; s'il a disparu, de retour à ",
+        ),
+    ],
+)
+def test_what_a_worker_took_that_is_gone_is_said(
+    courriel: Run, via: Sandbox, tmp_path: Path, language: str, gone: str, unseen: str
+) -> None:
+    mail = queue(courriel)
+    take(tmp_path / "outbox.db", 1)
+
+    for command in (("stats",), ("show", mail)):
+        assert gone in courriel("outbox", *command, "--lang", language).out
+
+    assert courriel("worker", "--once", "--json").objects[-1]["sent"] == 1
+    mail = queue(courriel)
+    take(tmp_path / "outbox.db", 1, known=False)
+
+    for words in (("outbox", "stats"), ("outbox", "show", mail), ("worker", "--once")):
+        assert unseen in courriel(*words, "--lang", language).out
+    (taken,) = courriel("outbox", "stats", "--json").json["in_hand"]
+    assert (taken["worker"], taken["life"], taken["mails"]) == ("there:7", "unseen", 1)
+    assert courriel("outbox", "show", mail, "--json").json["in_hand"] == [taken]

@@ -63,6 +63,8 @@ def test_the_practice_server_prints_urls_to_paste_in_the_language_spoken() -> No
         url = said[1].split()[-1]
         library.send(sender="ada@example.org", to="bob@example.org", subject="Été", text="x", via=url)
         line = server.stdout.readline()
+        with library.mailbox(said[4].split()[2]) as box:
+            read = next(iter(box)).subject
         server.send_signal(signal.SIGINT)
         _, err = server.communicate(timeout=20)
 
@@ -70,7 +72,8 @@ def test_the_practice_server_prints_urls_to_paste_in_the_language_spoken() -> No
     assert url.startswith("smtp://127.0.0.1:")
     assert said[2].split()[-1].startswith("smtp+starttls://")
     assert "?ca=" in said[3]
-    assert said[4].split()[-1].startswith("pop://127.0.0.1:")
+    assert said[4].split()[2].startswith("pop://bob%40example.org:secret@127.0.0.1:")
+    assert read == "Été"
     assert "de ada@example.org  à bob@example.org  « Été »" in line
     assert line.endswith(".eml\n")
     assert err == "Fermé.\n"

@@ -125,7 +125,8 @@ def found_by_the_next(store: SqliteStore) -> str | None:
     place = Path(store.place)
     with TemporaryDirectory() as other:
         for name in (place.name, f"{place.name}-wal"):
-            copyfile(place.with_name(name), Path(other, name))
+            if place.with_name(name).exists():  # a log of which everything is in the file may be gone
+                copyfile(place.with_name(name), Path(other, name))
         with closing(SqliteStore(Path(other, place.name))) as reopened:
             return next((info.state.name for info in reopened.read(Query())), None)
 

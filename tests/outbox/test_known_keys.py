@@ -68,6 +68,7 @@ CHANGES = [
     ({"attachments": (PICTURE,)}, ("attachments",)),
     ({"attachments": (PICTURE, Attachment.data(b"%PDG", "f.pdf"))}, ("attachments",)),
     ({"attachments": (PICTURE, Attachment.data(b"%PDF", "g.pdf"))}, ("attachments",)),
+    ({"attachments": (PICTURE, Attachment.data(b"%PDF", "f.pdf", inline=True))}, ("attachments",)),
     ({"headers": {"X-Order": "43"}}, ("X-Order",)),
     ({"headers": {}}, ("X-Order",)),
     ({"reply_to": "eve@example.org"}, ("Reply-To",)),

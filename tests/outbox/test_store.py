@@ -244,15 +244,15 @@ def test_one_that_kills_its_workers_is_held_and_takes_no_others_with_it(store: S
     assert done == set(ids) - {poison}
 
 
-def test_suspects_go_alone_and_do_not_keep_the_others_waiting(store: Store) -> None:
-    store.put([new_mail() for _ in range(3)])
+def test_suspects_go_apart_and_do_not_keep_the_others_waiting(store: Store) -> None:
+    store.put([new_mail() for _ in range(8)])
     claim(store, lease=OVER)
-    fresh = store.put([new_mail() for _ in range(3)])
+    fresh = store.put([new_mail(priority=0) for _ in range(3)])
 
-    batches = [claim(store) for _ in range(4)]
+    batches = [claim(store, 12) for _ in range(5)]
 
-    assert sorted(map(len, batches)) == [1, 1, 1, 3]
-    assert {job.id for batch in batches[:2] for job in batch} >= set(fresh)
+    assert [len(batch) for batch in batches] == [3, 3, 3, 2, 0]
+    assert {job.id for job in batches[0]} == set(fresh)
 
 
 def test_settling_keeps_what_was_said_and_who_is_left(store: Store) -> None:

@@ -1,4 +1,4 @@
-"""What all our commands have in common: help that begins with an example, in two languages, and five options."""
+"""The base of every command: help that begins with an example, in two languages, and five options."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Manner:
     color: str = "auto"
     ask: bool = True
     doing: str = ""
-    """What the command is about, for the first sentence of a failure: "send", "queue", "read", or nothing of them."""
+    """Kind of command, for the first sentence of a failure: "send", "queue", "read", or "" for any other."""
 
 
 class Option(click.Option):

@@ -35,7 +35,7 @@ def show_warnings(show: Callable[[str], None]) -> None:
 
 
 def hide_warnings() -> None:
-    """Nobody gets them any more."""
+    """Stop handing the warnings of the library over as lines."""
     logger = logging.getLogger("courriel")
     for handler in [each for each in logger.handlers if isinstance(each, _Shown)]:
         logger.removeHandler(handler)

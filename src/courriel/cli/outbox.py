@@ -24,11 +24,18 @@ _ACTING = {
     "resume": Words("Remet une voie en marche, tout de suite.", "Starts a way out again, at once."),
     "prune": Words("Oublie les messages terminés depuis longtemps.", "Forgets mails that ended long ago."),
 }
+_KEEPING = {
+    "backup": Words("Copie la boîte d'envoi, en marche ou non.", "Copies the outbox, while it is used or not."),
+    "restore": Words("Refait une boîte d'envoi d'une sauvegarde.", "Makes an outbox out of a backup."),
+    "check": Words("Cherche ce qui ne va pas dans la boîte.", "Looks for what is wrong with the outbox."),
+    "compact": Words("Rend la place des messages oubliés au disque.", "Gives the room of forgotten mails back."),
+}
+_HOMES = ((_LOOKING, "looking"), (_ACTING, "acting"), (_KEEPING, "keeping"))
 
 
 def _load(name: str) -> click.Command:
-    home = "courriel.cli.outbox_looking" if name in _LOOKING else "courriel.cli.outbox_acting"
-    command: click.Command = getattr(import_module(home), f"{name}_")
+    home = next(home for names, home in _HOMES if name in names)
+    command: click.Command = getattr(import_module(f"courriel.cli.outbox_{home}"), f"{name}_")
     return command
 
 
@@ -43,6 +50,6 @@ command = Group(
         Words("courriel outbox list --state retenu", "courriel outbox list --state held"),
         "courriel outbox retry --all",
     ],
-    table=_LOOKING | _ACTING,
+    table=_LOOKING | _ACTING | _KEEPING,
     load=_load,
 )

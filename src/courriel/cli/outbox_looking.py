@@ -14,6 +14,8 @@ from courriel.cli.outbox_words import (
     counted,
     details_of,
     existing_outbox,
+    hands_line,
+    hands_object,
     lane_line,
     line_of,
     object_of,
@@ -96,8 +98,9 @@ def show_(manner: Manner, mail: str | None, place: str | None, key: str | None) 
     report = Report(manner)
     with existing_outbox(place) as outbox:
         info = outbox.get(mail, key=key).info
-    if not report.values(object_of(info)):
-        for line in details_of(info):
+        taken = outbox.in_hand(info.id) if info.holder else ()
+    if not report.values(object_of(info) | {"in_hand": [hands_object(each) for each in taken]}):
+        for line in details_of(info, taken):
             report.line(line)
     return report.status
 
@@ -119,9 +122,16 @@ def stats_(manner: Manner, place: str | None) -> int:
 
     report = Report(manner)
     with existing_outbox(place) as outbox:
-        counts, lanes = outbox.stats(), outbox.lanes()
-    if not report.values({"counts": [_count(each) for each in counts], "lanes": [_lane(each) for each in lanes]}):
+        counts, lanes, taken = outbox.stats(), outbox.lanes(), outbox.in_hand()
+    values: dict[str, object] = {
+        "counts": [_count(each) for each in counts],
+        "lanes": [_lane(each) for each in lanes],
+        "in_hand": [hands_object(each) for each in taken],
+    }
+    if not report.values(values):
         _tell(report, list(counts), list(lanes))
+        for each in taken:
+            report.line(hands_line(each))
     return report.status
 
 
@@ -145,10 +155,11 @@ def export_(manner: Manner, mail: str, file: str, place: str | None) -> int:
 
     report = Report(manner)
     with existing_outbox(place) as outbox:
-        content = outbox.get(mail).content()
-    with Path(file).open("xb") as out:
-        out.write(content)
-    if not report.values({"ok": True, "file": file, "size": len(content)}):
+        ticket = outbox.get(mail)
+        with Path(file).open("xb") as out:
+            out.writelines(ticket.blocks())
+            size = out.tell()
+    if not report.values({"ok": True, "file": file, "size": size}):
         report.line(file)
     return report.status
 
@@ -163,7 +174,8 @@ def _tell(report: Report, counts: list[Count], lanes: list[LaneInfo]) -> None:
         report.line(say("La boîte d'envoi est vide.", "The outbox is empty."))
     for each in counts:
         state = str(STATES[each.state.name])
-        since = say(f"depuis {span(time() - each.oldest)}", f"for {span(time() - each.oldest)}")
+        oldest = span(time() - each.oldest) if each.oldest is not None else ""
+        since = say(f"depuis {oldest}", f"for {oldest}")
         doubt = (
             say(f", dont {counted(each.unsure, 'incertain', 'incertains')}", f", {each.unsure} of them in doubt")
             if each.unsure

@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,6 +18,7 @@ from courriel.failures import language, spoken
 
 if TYPE_CHECKING:
     from courriel import Outbox
+    from courriel.outbox.liveness import InHand
     from courriel.outbox.store import LaneInfo, MailInfo, State
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -48,7 +49,7 @@ def outbox_option(command: F) -> F:
 
 
 def references_option(command: F) -> F:
-    """Whether URLs of mails may say where a secret of this machine lies."""
+    """Option `--allow-secret-references`: may the URL of a mail name a secret of this machine (env:, file:)?"""
     return option(
         "--allow-secret-references",
         "references",
@@ -93,8 +94,36 @@ def line_of(info: MailInfo) -> str:
     return f"{info.id}  {state_of(info)}{when}  {span(time.time() - info.created)}  {visible(info.lane)}  {to}"
 
 
-def details_of(info: MailInfo) -> list[str]:
-    """Everything about one mail, a line each."""
+def hands_of(taken: InHand) -> str:
+    """One worker's mails in hand, as a sentence: which worker, alive or gone, and when other workers get them."""
+    back = time.strftime("%H:%M:%S", time.localtime(taken.back))
+    if taken.life.name == "ALIVE":
+        return say(f"en main : {taken.worker}", f"in the hands of {taken.worker}")
+    if taken.life.name == "GONE":
+        return say(
+            f"pris par un processus d'envoi disparu ({taken.worker}), de retour à {back}, ou dès qu'un autre travaille",
+            f"taken by a worker that is gone ({taken.worker}), back at {back}, or as soon as another one works",
+        )
+    return say(
+        f"pris par un processus d'envoi invisible d'ici ({taken.worker}) ; s'il a disparu, de retour à {back}",
+        f"taken by a worker that cannot be seen from here ({taken.worker}); if it is gone, back at {back}",
+    )
+
+
+def hands_line(taken: InHand) -> str:
+    """One line of `outbox stats` on mails in hand: the lane, the number of mails, the worker."""
+    mails = say(counted(taken.mails, "message", "messages"), counted(taken.mails, "mail", "mails"))
+    return f"{visible(taken.lane)}{say(' : ', ': ')}{mails} {visible(hands_of(taken))}"
+
+
+def hands_object(taken: InHand) -> dict[str, object]:
+    """Mails in hand as an object for `--json`."""
+    return {"via": taken.lane, "worker": taken.worker, "life": taken.life.value, "mails": taken.mails,
+            "back": _iso(taken.back)}  # fmt: skip
+
+
+def details_of(info: MailInfo, taken: Sequence[InHand] = ()) -> list[str]:
+    """Everything about one mail, a line each; `taken` says who has it in hand."""
     rows = [
         (say("message", "mail"), info.id),
         (say("état", "state"), state_of(info)),
@@ -108,7 +137,7 @@ def details_of(info: MailInfo) -> list[str]:
         (say("prochain", "next try"), _moment(info.due) if _waits(info) and info.due > time.time() else ""),
         (say("expire", "expires"), _moment(info.expires) if not info.state.final else ""),
         (say("taille", "size"), say(f"{info.size:,} octets", f"{info.size:,} octets").replace(",", say("\u202f", ","))),
-        (say("tenu par", "held by"), info.holder),
+        (say("tenu par", "held by"), hands_of(taken[0]) if taken else info.holder),
     ]
     wide = max(len(name) for name, value in rows if value)
     lines = [f"{name.ljust(wide)}  {visible(value)}" for name, value in rows if value]

@@ -85,7 +85,10 @@ class Report:
         message_id: str = "",
         setting: str = "",
     ) -> None:
-        """Nobody took the message over, or nobody knows. `setting` is the variable or file that chose the server."""
+        """Report a message that no server took, or may not have taken.
+
+        `setting` is the variable or file that chose the server.
+        """
         self._statuses.append(error.sysexit)
         self._something_left = self._something_left or error.in_doubt
         if self._json:

@@ -98,7 +98,16 @@ def _introduce(report: Report, sandbox: Sandbox, folder: str, users: Mapping[str
         report.line(f"  TLS        {tls}")
     else:
         report.line(say('  TLS        pip install "courriel[sandbox]"', '  TLS        pip install "courriel[sandbox]"'))
-    report.line(say(f"  à lire     {sandbox.pop_url}", f"  to read    {sandbox.pop_url}"))
+    # The mailbox of one recipient; another one's has another name.
+    read = sandbox.pop_url.replace("://", "://bob%40example.org:secret@")
+    report.line(
+        say(
+            f"  à lire     {read}  (le nom est l'adresse du destinataire)",
+            f"  to read    {read}  (the name is the recipient's address)",
+        )
+        if not users
+        else say(f"  à lire     {sandbox.pop_url}", f"  to read    {sandbox.pop_url}")
+    )
     known = ", ".join(users or ())
     report.line(
         say(

@@ -39,7 +39,7 @@ class Wishes:
     notify: tuple[str, ...] = ()
     on_refused: Literal["deliver", "abandon"] = "deliver"
     ask: bool = False
-    """Whether a person at the terminal is asked for the text that is missing."""
+    """True when a person at the terminal is asked for the text that is missing."""
 
     def message(self, usual_sender: Address | None) -> Message:
         """Make the message. Raises InvalidMessage, InvalidAddress, OSError for a file that cannot be read."""
@@ -103,7 +103,7 @@ class Wishes:
 
 
 def typed_addresses(texts: Iterable[str]) -> list[Address]:
-    """What a person typed behind `--to`: each option may hold several, set apart by commas outside of quotes.
+    """Addresses typed behind `--to`: each option may hold several, set apart by commas outside of quotes.
 
     An option that holds nothing is a mistake, such as an empty variable. Raises InvalidAddress.
     """

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from courriel.cli.ending import asked_to_end
-from courriel.cli.outbox_words import counted, object_of, span, state_of
+from courriel.cli.outbox_words import counted, hands_line, hands_object, object_of, span, state_of
 from courriel.cli.reporting import Report
 from courriel.cli.speaking import say, visible
 from courriel.failures import spoken
@@ -94,7 +94,7 @@ class Working:
         return told
 
     def _show_transcript(self) -> None:
-        """What was said since the last look."""
+        """Transcript lines written since the last call."""
         if self._transcript is None:
             return
         for line in self._transcript.take():
@@ -149,12 +149,14 @@ class Working:
                 "(courriel outbox list --unsure)",
             )
             self._report.failing(UNAVAILABLE, "Unanswered", sentence)
+        taken = [each for each in self._outbox.in_hand() if self._lanes is None or each.lane in self._lanes]
         summary: dict[str, object] = {
             "event": "stopped",
             **self._counts,
             "waiting": waiting,
             "held": held,
             "unanswered": unanswered,
+            "in_hand": [hands_object(each) for each in taken],
         }
         if self._report.values(summary):
             return
@@ -165,6 +167,8 @@ class Working:
                 f"{done}; {_number(waiting)} waiting, {_number(held)} held",
             )
         )
+        for each in taken:
+            self._report.line(hands_line(each))
 
 
 class _Line:

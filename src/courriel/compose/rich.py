@@ -24,15 +24,14 @@ from itertools import count
 from typing import TYPE_CHECKING, TypeAlias
 
 from courriel.compose.addressing import one_or_several
+from courriel.compose.with_files import WithFiles
 from courriel.errors import CourrielError, InvalidAddress, InvalidMessage, MissingExtra, UsageError
 from courriel.model.address import Address
 from courriel.model.attachment import Attachment, attachments_of
 from courriel.model.field import as_text, pairs_of, refusal, texts_of
-from courriel.model.message import Message, Priority, no_attach, no_attach_data
+from courriel.model.message import Message, Priority
 
 if TYPE_CHECKING:
-    from typing import BinaryIO, NoReturn
-
     import css_inline
     import jinja2
 
@@ -48,7 +47,7 @@ Said: TypeAlias = "Callable[[Row], str]"
 _NAMED = re.compile(r"\s*(.*?)\s*<([^<>]*)>\s*", re.DOTALL)
 
 
-class RichTemplate:
+class RichTemplate(WithFiles):
     """A message in Jinja2: `{{ name }}` in its addresses, subject, texts, header values and unsubscribe links.
 
     The parameters are those of Message, texts being templates; `text_file` and `html_file` are files of `folder`, from
@@ -100,48 +99,6 @@ class RichTemplate:
             "priority": priority, "read_receipt": read_receipt,
             "delivery_receipt": delivery_receipt, "one_click": one_click,
         }  # fmt: skip
-
-    def with_attachment(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        name: str | None = None,
-        content_type: str | None = None,
-        inline: bool = False,
-        content_id: str | None = None,
-    ) -> RichTemplate:
-        """Return another template: this one, with the file at `path`, the same for everybody.
-
-        See `Message.with_attachment`. This template stays as it is.
-        """
-        return self._with(
-            Attachment.file(path, name=name, content_type=content_type, inline=inline, content_id=content_id)
-        )
-
-    def with_data(
-        self,
-        content: bytes | str | BinaryIO,
-        name: str,
-        *,
-        content_type: str | None = None,
-        inline: bool = False,
-        content_id: str | None = None,
-    ) -> RichTemplate:
-        """Return another template: this one, with these octets as a file, the same for everybody.
-
-        See `Message.with_data`. This template stays as it is.
-        """
-        return self._with(
-            Attachment.data(content, name, content_type=content_type, inline=inline, content_id=content_id)
-        )
-
-    def attach(self, *_: object, **__: object) -> NoReturn:
-        """Raise UsageError: a template does not change. Give `attachments=`, or use `with_attachment`."""
-        raise no_attach("template")
-
-    def attach_data(self, *_: object, **__: object) -> NoReturn:
-        """Raise UsageError: a template does not change. Use `with_data`."""
-        raise no_attach_data("template")
 
     def merge(self, rows: Iterable[Row]) -> Iterator[Message]:
         """A message for each row, one at a time, each with a Message-ID and a Date of its own.

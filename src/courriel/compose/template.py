@@ -19,11 +19,12 @@ from courriel.compose.body import LONGEST_LINE, Body
 from courriel.compose.frame import Frame
 from courriel.compose.holes import Hole, Pattern, escaped, needs_escaping
 from courriel.compose.merged import MergedMessage
+from courriel.compose.with_files import WithFiles
 from courriel.errors import InvalidAddress, InvalidMessage, UsageError
 from courriel.model.address import Address
 from courriel.model.attachment import Attachment, attachments_of
 from courriel.model.field import as_text, check_body, check_text, checked_links, pairs_of, refusal, texts_of
-from courriel.model.message import Message, Priority, no_attach, no_attach_data
+from courriel.model.message import Message, Priority
 from courriel.model.stamp import stamped
 from courriel.model.text import text_of
 from courriel.values import replace
@@ -31,9 +32,6 @@ from courriel.wire.mime import files_of
 from courriel.wire.parts import Part, text_part
 
 if TYPE_CHECKING:
-    import os
-    from typing import BinaryIO, NoReturn
-
     from courriel.model.attachment import Attachments
     from courriel.model.message import Addresses as GivenAddresses
 
@@ -44,7 +42,7 @@ _LARGEST_NUMBER = 10**30  # nobody reads longer ones, and Python refuses to writ
 _SOMEBODY = Address("somebody", "example.org")
 
 
-class Template:
+class Template(WithFiles):
     """A message with holes: `{name}` in its addresses, subject, texts, header values and unsubscribe links.
 
     The parameters are those of Message. In `html` a value is escaped; `{name!raw}` takes trusted HTML as it is. Braces
@@ -111,48 +109,6 @@ class Template:
     def names(self) -> tuple[str, ...]:
         """The names of its holes, in alphabetical order: what each row has to bring."""
         return tuple(sorted(self._names))
-
-    def with_attachment(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        name: str | None = None,
-        content_type: str | None = None,
-        inline: bool = False,
-        content_id: str | None = None,
-    ) -> Template:
-        """Return another template: this one, with the file at `path`, the same for everybody.
-
-        See `Message.with_attachment`. This template stays as it is.
-        """
-        return self._with(
-            Attachment.file(path, name=name, content_type=content_type, inline=inline, content_id=content_id)
-        )
-
-    def with_data(
-        self,
-        content: bytes | str | BinaryIO,
-        name: str,
-        *,
-        content_type: str | None = None,
-        inline: bool = False,
-        content_id: str | None = None,
-    ) -> Template:
-        """Return another template: this one, with these octets as a file, the same for everybody.
-
-        See `Message.with_data`. This template stays as it is.
-        """
-        return self._with(
-            Attachment.data(content, name, content_type=content_type, inline=inline, content_id=content_id)
-        )
-
-    def attach(self, *_: object, **__: object) -> NoReturn:
-        """Raise UsageError: a template does not change. Give `attachments=`, or use `with_attachment`."""
-        raise no_attach("template")
-
-    def attach_data(self, *_: object, **__: object) -> NoReturn:
-        """Raise UsageError: a template does not change. Use `with_data`."""
-        raise no_attach_data("template")
 
     def merge(self, rows: Iterable[Row], *, unused: Literal["refuse", "ignore"] = "ignore") -> Iterator[MergedMessage]:
         """A message for each row, one at a time, each with a Message-ID and a Date of its own.

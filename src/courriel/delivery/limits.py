@@ -37,6 +37,6 @@ def secret_taken(route: Route) -> str:
 
 
 def inside(place: str, folder: str | os.PathLike[str]) -> bool:
-    """Whether a path lies in a folder, whatever links there are on the way."""
+    """True when a path lies in a folder, with every link on the way resolved."""
     around = os.path.realpath(folder)
     return os.path.commonpath((around, os.path.realpath(place))) == around

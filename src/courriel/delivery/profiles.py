@@ -122,6 +122,8 @@ def _found(via: str | Route | None) -> tuple[Route, str]:
         return via, _ARGUMENT
     if via is None:
         return _by_environment() or _by_files("default") or _nothing()
+    if not isinstance(via, str):
+        raise errors.UsageError(f"via: a URL, the name of a profile, a Route or a Server, not {type(via).__name__}")
     if _PROFILE.fullmatch(via):
         return _by_files(via) or _unknown(via)
     return Route.parse(via), _ARGUMENT

@@ -90,7 +90,7 @@ class Route:
 
     @property
     def pooled(self) -> bool:
-        """Whether sessions are shared by all who send by it: it says how many at once, or how fast."""
+        """True when all sends by this route share a pool: the URL says `pool=` or `rate=`."""
         return bool(self.pool or self.rate)
 
     @property

@@ -85,13 +85,13 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What one file says; empty when there is no such file."""
+    """Settings of one file; empty when there is no such file."""
 
     profiles: dict[str, Profile] = field(default_factory=dict)
     outbox: str = ""
     source: str = ""
     consent: str = ""
-    """Who agreed to the use of the file ("COURRIEL_TRUST"), where that was needed or given."""
+    """Source of the consent to use the file ("COURRIEL_TRUST"); empty where none was needed or given."""
 
 
 def project_settings() -> Settings:

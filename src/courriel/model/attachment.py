@@ -57,17 +57,22 @@ _COMMON = {
 
 @dataclass(frozen=True, slots=True)
 class FileIdentity:
-    """What tells a file from one that takes its place: device, inode, length in octets, time of change (ns)."""
+    """What tells a file from one that takes its place: device, inode, length in octets, times of change (ns).
+
+    `changed` is when its content was written last, which a program can put back; `touched` is when anything of it
+    changed (its mode and its names as well), which only the system sets. On Windows `touched` is when it was made.
+    """
 
     device: int
     inode: int
     size: int
     changed: int
+    touched: int
 
     @classmethod
     def of(cls, known: os.stat_result) -> FileIdentity:
         """The identity of a file that `fstat` describes."""
-        return cls(known.st_dev, known.st_ino, known.st_size, known.st_mtime_ns)
+        return cls(known.st_dev, known.st_ino, known.st_size, known.st_mtime_ns, known.st_ctime_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +168,7 @@ class Attachment:
         if isinstance(self.source, bytes):
             return self.source
         try:
-            with open(self.source, "rb") as file:  # noqa: PTH123
+            with open(self.source, "rb", opener=open_at_once) as file:
                 check_identity(self, os.fstat(file.fileno()))
                 octets = file.read(self.size + 1)
         except OSError as missing:
@@ -264,6 +269,11 @@ def _checked_path(path: str | os.PathLike[str]) -> str:
     if _DEVICE.fullmatch(last) or where.startswith("/dev/"):
         raise refusal("attachment", f"{where!r:.100} is a device, not a file")
     return where
+
+
+def open_at_once(path: str, flags: int) -> int:
+    """An `opener` that does not wait: a pipe in the place of the file is opened, and then found not to be the file."""
+    return os.open(path, flags | _READ_ONLY)
 
 
 def _looked_at(where: str) -> os.stat_result:

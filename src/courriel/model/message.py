@@ -19,6 +19,7 @@ from courriel.model.field import (
     checked_links,
     refusal,
 )
+from courriel.model.shown import safely_shown
 from courriel.model.stamp import new_id, now, stamped
 from courriel.values import Filler, dataclass, replace
 
@@ -363,14 +364,14 @@ def _files(given: Attachments) -> tuple[Attachment, ...]:
 def _yes_or_no(field: str, value: object) -> bool:
     if isinstance(value, bool):
         return value
-    raise refusal(field, f"True or False, not {value!r:.50}")
+    raise refusal(field, f"True or False, not {safely_shown(value):.50}")
 
 
 def _priority(word: str) -> Priority:
     try:
         return Priority(word)
     except ValueError:
-        raise refusal("priority", f"high, normal or low, not {word!r:.50}") from None
+        raise refusal("priority", f"high, normal or low, not {safely_shown(word):.50}") from None
 
 
 def _receipt_address(wish: bool | str | Address | None, sender: Address) -> Address | None:

@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Iterable, Mapping
 
 from courriel import errors
+from courriel.model.shown import safely_shown
 from courriel.values import dataclass
 
 _FLAGS = ("seen", "answered", "flagged", "draft", "deleted", "recent", "unseen")
@@ -77,11 +78,11 @@ class Search:
 def checked_uids(uids: object) -> tuple[int, ...]:
     """Numbers of letters as a tuple; raises UsageError for what is none."""
     if isinstance(uids, str | bytes) or not isinstance(uids, Iterable):
-        raise errors.UsageError(f"uids: {uids!r} is not a list of numbers")
+        raise errors.UsageError(f"uids: {safely_shown(uids)} is not a list of numbers")
     listed = tuple(uids)
     for uid in listed:
         if isinstance(uid, bool) or not isinstance(uid, int) or not 0 < uid < 2**32:
-            raise errors.UsageError(f"uids: {uid!r} is not the number of a letter (1 to 4,294,967,295)")
+            raise errors.UsageError(f"uids: {safely_shown(uid)} is not the number of a letter (1 to 4,294,967,295)")
     return listed
 
 
@@ -93,12 +94,12 @@ def _pairs(header: object) -> tuple[tuple[str, str], ...]:
     wanted = 'a field and what it holds, {"List-Id": "lists.example.org"}'
     given: object = header.items() if isinstance(header, Mapping) else header
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
-        raise errors.UsageError(f"search: header={header!r:.80}: {wanted}")
+        raise errors.UsageError(f"search: header={safely_shown(header):.80}: {wanted}")
     pairs: list[tuple[str, str]] = []
     for each in given:
         pair = tuple(each) if isinstance(each, Iterable) and not isinstance(each, str | bytes) else ()
         if len(pair) != 2:
-            raise errors.UsageError(f"search: header={header!r:.80}: {wanted}")
+            raise errors.UsageError(f"search: header={safely_shown(header):.80}: {wanted}")
         _text("header", pair[0])
         _sayable("header", pair[1])
         pairs.append(pair)
@@ -107,7 +108,7 @@ def _pairs(header: object) -> tuple[tuple[str, str], ...]:
 
 def _flag(name: str, value: object) -> None:
     if not isinstance(value, bool):
-        raise errors.UsageError(f"search: {name}={value!r}: True or False")
+        raise errors.UsageError(f"search: {name}={safely_shown(value)}: True or False")
 
 
 def _text(name: str, value: object) -> None:
@@ -118,7 +119,7 @@ def _text(name: str, value: object) -> None:
 
 def _sayable(name: str, value: object) -> None:
     if not isinstance(value, str):
-        raise errors.UsageError(f"search: {name}={value!r}: a text")
+        raise errors.UsageError(f"search: {name}={safely_shown(value)}: a text")
     if any(c < " " or c == "\x7f" or "\ud800" <= c <= "\udfff" for c in value):
         # A value may come out of a letter that a stranger wrote, and a control character would end the command (A2).
         raise errors.UsageError(f"search: {name} holds a control character", hint_id="HEADER-LINE-BREAK")
@@ -126,12 +127,12 @@ def _sayable(name: str, value: object) -> None:
 
 def _day(name: str, value: object) -> None:
     if isinstance(value, datetime.datetime) or not isinstance(value, datetime.date):
-        raise errors.UsageError(f"search: {name}={value!r}: a datetime.date; IMAP knows days and no hours")
+        raise errors.UsageError(f"search: {name}={safely_shown(value)}: a datetime.date; IMAP knows days and no hours")
 
 
 def _number(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**32:
-        raise errors.UsageError(f"search: {name}={value!r}: a whole number from 0 to 4,294,967,295")
+        raise errors.UsageError(f"search: {name}={safely_shown(value)}: a whole number from 0 to 4,294,967,295")
 
 
 def _words(name: str, value: object) -> tuple[str, ...] | None:
@@ -139,7 +140,7 @@ def _words(name: str, value: object) -> tuple[str, ...] | None:
         return None
     listed = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else ()
     if not listed:
-        raise errors.UsageError(f"search: {name}={value!r}: one word or several")
+        raise errors.UsageError(f"search: {name}={safely_shown(value)}: one word or several")
     for word in listed:
         _text(name, word)
     return listed

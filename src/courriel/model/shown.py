@@ -13,7 +13,7 @@ _LIKE_URL = expression(r"(?s).*?(?:://|:[^@]*@).*|//.*")
 def safely_shown(value: object) -> str:
     """A text in quotes, shortened; one that looks like a URL could hold a password, and only its scheme is shown."""
     if not isinstance(value, str) or not is_like_url(value):
-        return f"{value!r:.200}"
+        return _written(value)
     scheme = _SCHEME.match(value)
     return f"a URL ({scheme[1]}:…)" if scheme and "://" in value else "something like a URL"
 
@@ -26,3 +26,14 @@ def is_like_url(text: str, *, whole_paths: bool = False) -> bool:
     if whole_paths and text.startswith(("/", "./", "../")) and not text.startswith("//"):
         return False
     return _LIKE_URL.fullmatch(text) is not None
+
+
+# The steps.
+
+
+def _written(value: object) -> str:
+    """As Python writes it, shortened; a number of thousands of digits, and what fails at it, by its type alone."""
+    try:
+        return f"{value!r:.200}"
+    except Exception:  # noqa: BLE001 - the value is somebody else's, and what is told is that it is wrong
+        return f"a value of {type(value).__name__} that cannot be shown"

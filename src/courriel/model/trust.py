@@ -45,7 +45,7 @@ class Trust:
 
     def __post_init__(self) -> None:
         for name in ("files", "authorities", "pins"):
-            object.__setattr__(self, name, tuple(sorted(set(getattr(self, name)))))
+            object.__setattr__(self, name, _sorted(name, getattr(self, name)))
         if self.accepts_anything and (self.checks_chain or self.pins):
             raise errors.InvalidServer(
                 "accepting any certificate leaves nothing to add: it stands alone, or not at all"
@@ -240,6 +240,18 @@ def certificates_in(text: bytes) -> tuple[bytes, ...]:
 
 
 # The steps.
+
+
+def _sorted(name: str, given: object) -> tuple[object, ...]:
+    """Each of them once, in order. Raises InvalidServer for what is no list of them."""
+    kind, words = (bytes, "octets") if name == "authorities" else (str, "texts")
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise errors.InvalidServer(f"{name}: a list of {words}, not {type(given).__name__}")
+    listed = tuple(given)
+    for each in listed:
+        if not isinstance(each, kind):
+            raise errors.InvalidServer(f"{name}: a list of {words}, not {type(each).__name__}")
+    return tuple(sorted(set(listed)))
 
 
 def _absolute(path: Path) -> str:

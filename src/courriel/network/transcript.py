@@ -8,8 +8,9 @@ from itertools import count
 from time import monotonic
 
 from courriel.dialogue.flow import Ask, Send
-from courriel.errors import Stage
+from courriel.errors import Stage, UsageError
 from courriel.expressions import expression
+from courriel.model.shown import safely_shown
 from courriel.network.client_words import ClientWords, without_secret
 from courriel.values import dataclass
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _CODE = expression(r"\d{3}[ -]|[+-][A-Z]+ |[a-z]?\d+ (?:OK|NO|BAD) ")
 _LONGEST = 2000  # characters of one entry
+_MOST = 2**31 - 1  # lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Transcript:
     """
 
     def __init__(self, limit: int = 1000) -> None:
+        if limit is not None and (not isinstance(limit, int) or not 0 <= limit <= _MOST):
+            raise UsageError(f"limit: a number of lines, not {safely_shown(limit)}")
         self._lines: deque[Line] = deque(maxlen=limit)
         self._began = monotonic()
         self._begun = b""  # a line of the server that has not ended yet

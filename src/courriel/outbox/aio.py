@@ -16,8 +16,9 @@ from courriel import errors
 from courriel.network import forks
 from courriel.network.transcript import Transcript
 from courriel.outbox.listeners import Event
+from courriel.outbox.liveness import InHand
 from courriel.outbox.outbox import MAX_SIZE, IfKnown, Outbox
-from courriel.outbox.store import Count, LaneInfo, MailInfo, State, Store
+from courriel.outbox.store import Count, Finding, LaneInfo, MailInfo, State, Store
 from courriel.outbox.ticket import Ticket
 from courriel.outbox.ways import Via
 from courriel.outbox.worker import BATCH, GRACE, Confirm, Worker
@@ -87,10 +88,17 @@ class AsyncTicket:
         return bool(await self._ask(self._ticket.retry_now))
 
     async def content(self) -> bytes:
-        """The whole mail, to the octet, as it is sent."""
+        """The whole mail in memory, to the octet, as it is sent; see `blocks` for a large one."""
         content = await self._ask(self._ticket.content)
         assert isinstance(content, bytes)
         return content
+
+    async def blocks(self) -> AsyncIterator[bytes]:
+        """The same, block by block; see Ticket.blocks."""
+        blocks = self._ticket.blocks()
+        while (block := await self._ask(next, blocks, None)) is not None:
+            assert isinstance(block, bytes)
+            yield block
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, AsyncTicket) and self._ticket == other._ticket
@@ -192,6 +200,10 @@ class AsyncOutbox:
         """How many mails are where; see Outbox.stats."""
         return await self._ask(self._outbox.stats)
 
+    async def in_hand(self, id: str = "") -> Sequence[InHand]:  # noqa: A002
+        """What workers have in hand, or who has one mail; see Outbox.in_hand."""
+        return await self._ask(self._outbox.in_hand, id)
+
     async def lanes(self) -> Sequence[LaneInfo]:
         """Every lane: whether it rests or is stopped, why, and its limits."""
         return await self._ask(self._outbox.lanes)
@@ -219,6 +231,25 @@ class AsyncOutbox:
     async def prune(self, *, sent: Moment = None, failed: Moment = None) -> int:
         """Forget old mails; see Outbox.prune."""
         return await self._ask(partial(self._outbox.prune, sent=sent, failed=failed))
+
+    async def check(self) -> Sequence[Finding]:
+        """Look for what is wrong with it; see Outbox.check."""
+        return await self._ask(self._outbox.check)
+
+    async def backup(self, path: str | os.PathLike[str]) -> None:
+        """Write all that is committed into a new file; see Outbox.backup."""
+        await self._ask(self._outbox.backup, path)
+
+    @staticmethod
+    async def restore(
+        backup: str | os.PathLike[str], place: str | os.PathLike[str], *, nothing_sent_since: bool = False
+    ) -> int:
+        """Make an outbox file out of a backup, where there is none; see Outbox.restore."""
+        return await asyncio.to_thread(Outbox.restore, backup, place, nothing_sent_since=nothing_sent_since)
+
+    async def compact(self) -> tuple[int, int]:
+        """Give the room of what was forgotten back to the disk; see Outbox.compact."""
+        return await self._ask(self._outbox.compact)
 
     def on(self, event: Event, listener: Callable[[AsyncTicket], object]) -> None:
         """Call this function with the ticket, a coroutine function on this event loop; see Outbox.on."""

@@ -2,7 +2,7 @@
 Mails that one worker has leased together, on their way through one session.
 
 The first of them whose end may leave has all of them marked, in one commit; the others only look at the clock. From
-the beginning of the mark a dot must leave within a quarter of its lease, or the mark is made again: whoever slept
+the beginning of the mark a dot must leave within half a minute, or the mark is made again: whoever slept
 between the mark and the dot (a stopped process, a paused machine) does not wake up and send what others have by then.
 """
 
@@ -25,8 +25,12 @@ _MARGIN = 60.0  # seconds between the last moment of our own patience and the en
 
 
 def lease_of_mark(answer_limit: float) -> float:
-    """Who sends at the very end of its first quarter, and waits as long as it may, is done before it is over."""
-    return (answer_limit + _MARGIN) * 4 / 3
+    """No more than a minute beyond the longest silence that one mail may keep.
+
+    A dot leaves in the first half of that minute, or the mark is made again: a sender at the end of it, that waits as
+    long as it may, is done before the lease is over.
+    """
+    return answer_limit + _MARGIN
 
 
 class Batch:
@@ -120,7 +124,7 @@ class Batch:
 
     def _is_fresh(self, ident: str) -> bool:
         """Whether it is marked, and the mark is so young that its end may leave."""
-        return ident in self._marked and monotonic() <= self._marked_at + self.lease / 4
+        return ident in self._marked and monotonic() <= self._marked_at + _MARGIN / 2
 
     def _mark(self, job: Job) -> None:
         """Mark whatever has not left yet; again where that was long ago and certainly not used."""

@@ -17,6 +17,7 @@ from courriel import errors
 from courriel.outbox.batch import LEASE, Batch
 from courriel.outbox.listeners import event_of
 from courriel.outbox.store import UNSURE, MailInfo, Query, State
+from courriel.outbox.takeover import REST, take_over
 
 if TYPE_CHECKING:
     from courriel.outbox.worker import Confirm, Tools
@@ -57,6 +58,10 @@ class Keeper:
         with self._lock:
             return sum(batch.may_have_left(job) for batch in self._batches for job in batch.unanswered)
 
+    def take_over(self) -> None:
+        """Give back what workers had that are gone. Raises OutboxError."""
+        take_over(self._tools, rest=0.0 if self._confirm is None else REST)
+
     def watch(self, batch: Batch) -> None:
         """These are in hand now."""
         with self._lock:
@@ -74,10 +79,14 @@ class Keeper:
         while not self._halt.wait(_TICK if tick else 0.01):
             try:
                 self._look_after()
+                self._tools.presence.enlist()
+                self.take_over()
                 if tick % _ROUNDS == 0:
                     self._tell_again()
                     self._ask_about_held()
                 if tick % _PRUNE == 0:
+                    if tick:
+                        self._tools.presence.renew()
                     while (
                         self._tools.store.prune(sent=SENT_KEPT, failed=FAILED_KEPT, most=500)
                         and not self._halt.is_set()
@@ -114,7 +123,7 @@ class Keeper:
         if self._confirm is None:
             return
         for info in self._tools.store.read(Query(state=State.HELD, unsure=True)):
-            if info.why == UNSURE:
+            if info.why == UNSURE and info.due <= time.time():
                 self._ask_about(info)
 
     def _ask_about(self, info: MailInfo) -> None:

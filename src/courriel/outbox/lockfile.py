@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from threading import Lock, Thread
 from types import TracebackType
 
@@ -58,9 +59,8 @@ class LockFile:
 
     def __init__(self, path: str) -> None:
         self._threads = Lock()
-        # A link under this name would have us open, or make, a file that somebody else has chosen.
-        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
-        self._file = os.open(path, flags, 0o600)
+        self._path = path
+        self._file = _opened(path)
         self._waiter: _Waiter | None = None
 
     def __enter__(self) -> None:
@@ -68,9 +68,19 @@ class LockFile:
             raise TimeoutError(f"another thread of this process has been writing for {PATIENCE:.0f} s")
         try:
             self._take()
+            while not self._is_in_place():
+                # Moved or deleted meanwhile: whoever opens the outbox now makes another one, and that is what counts.
+                _give(self._file)
+                os.close(self._file)
+                self._file = _opened(self._path)
+                self._take()
         except BaseException:
             self._threads.release()
             raise
+
+    def _is_in_place(self) -> bool:
+        """Whether the lock that is held is the one that others find under its name."""
+        return identity(self._path) == _identity_of(os.fstat(self._file))
 
     def _take(self) -> None:
         """The system queues those who wait, which is fair, but knows no limit: so a thread stands in its queue."""
@@ -102,11 +112,58 @@ class LockFile:
         self._threads.release()
         return False
 
+    # What the file holds, for those who have the lock: one line.
+
+    def read_note(self) -> str:
+        """The note that was written last by whoever had the lock; "" when there is none, or the file is a copy."""
+        os.lseek(self._file, 0, os.SEEK_SET)
+        text = os.read(self._file, 1000).decode("ascii", "replace")
+        os.lseek(self._file, 0, os.SEEK_SET)  # Windows locks where the file stands
+        note, _, own = text.partition("\n")
+        return note if own == self._own_name() else ""
+
+    def write_note(self, note: str) -> None:
+        """Leave a note for the next ones; none when there is no room for it."""
+        if note == self.read_note():
+            return
+        with suppress(OSError):
+            self._write(f"{note}\n{self._own_name()}".encode("ascii"))
+
+    def _write(self, text: bytes) -> None:
+        os.ftruncate(self._file, 0)
+        os.lseek(self._file, 0, os.SEEK_SET)
+        os.write(self._file, text)
+        os.lseek(self._file, 0, os.SEEK_SET)
+
+    def _own_name(self) -> str:
+        return "{}:{}".format(*_identity_of(os.fstat(self._file)))
+
     def close(self) -> None:
         """Let go of the file. Closing what a child inherited frees nothing of its parent's."""
         file, self._file = self._file, -1
         if file >= 0:
             os.close(file)
+
+
+def identity(path: str) -> tuple[int, int] | None:
+    """Device and inode of the file under this name; None when there is none."""
+    try:
+        return _identity_of(os.stat(path))  # noqa: PTH116 - asked for each transaction
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+# The steps.
+
+
+def _identity_of(there: os.stat_result) -> tuple[int, int]:
+    return there.st_dev, there.st_ino
+
+
+def _opened(path: str) -> int:
+    # A link under this name would have us open, or make, a file that somebody else has chosen.
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+    return os.open(path, flags, 0o600)
 
 
 class _Waiter:

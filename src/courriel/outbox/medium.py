@@ -23,20 +23,39 @@ _ROOM_KEPT = (
 _OLDEST = (3, 35, 0)  # RETURNING
 
 
-def check_place(path: Path) -> None:
-    """Refuse a place where a database would be damaged sooner or later. Raises OutboxError, UsageError."""
+def check_place(path: Path) -> Path:
+    """Refuse a place where a database would be damaged sooner or later; returns it with every link resolved.
+
+    The files beside it (log, lock) are named after what it is, and not after the link that it was opened by: two names
+    would be two locks. Raises OutboxError, UsageError.
+    """
     if not path.parent.is_dir():
         raise errors.UsageError(f"{path}: there is no folder {path.parent}")
     if path.is_symlink() and not path.exists():
         raise errors.UsageError(
             f"{path} is a link that leads nowhere; an outbox is not made at the other end of a link"
         )
-    if path.is_dir():
-        raise errors.UsageError(f"{path} is a folder; an outbox is a file")
-    if kind := network_kind(path):
+    real = Path(os.path.realpath(path))
+    if real.exists():
+        _check_kind(real)
+    if kind := network_kind(real):
         raise errors.UsageError(
             f"{path} lies on a network file system ({kind}): locks there are not to be trusted, and the outbox would be"
             " damaged one day; use a local disk, or PostgreSQL for several machines"
+        )
+    return real
+
+
+def _check_kind(path: Path) -> None:
+    there = path.stat()
+    if stat.S_ISDIR(there.st_mode):
+        raise errors.UsageError(f"{path} is a folder; an outbox is a file")
+    if not stat.S_ISREG(there.st_mode):
+        raise errors.UsageError(f"{path} is a device, a pipe or a socket; an outbox is a file")
+    if there.st_nlink > 1 and sys.platform != "win32":
+        raise errors.OutboxError(
+            f"{path} has {there.st_nlink} names (hard links): each would have a lock and a log of its own, and the"
+            " outbox would be damaged; remove the others, or replace them by copies (courriel outbox backup)"
         )
 
 

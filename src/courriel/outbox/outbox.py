@@ -23,7 +23,8 @@ from courriel.network.transcript import Transcript
 from courriel.outbox.bell import Bell
 from courriel.outbox.keeper import FAILED_KEPT, SENT_KEPT
 from courriel.outbox.listeners import Event, Listener, Listeners
-from courriel.outbox.store import Count, KnownMail, LaneInfo, MailInfo, NewMail, Query, State, Store
+from courriel.outbox.liveness import InHand, Presence, in_hand
+from courriel.outbox.store import Count, Finding, KnownMail, LaneInfo, MailInfo, NewMail, Query, State, Store
 from courriel.outbox.ticket import Ticket
 from courriel.outbox.ways import Via, Ways
 from courriel.outbox.worker import BATCH, GRACE, Confirm, Tools, Worker
@@ -87,11 +88,12 @@ class Outbox:
         max_size: int = MAX_SIZE,
         allow_secret_references: bool = False,
     ) -> None:
+        self._ways = Ways({} if ways is None else ways, elsewhere=elsewhere, allow_references=allow_secret_references)
         self._store = _store_at(place)
         self._max_size = max_size
         self._listeners = Listeners()
         self._bell = Bell()
-        self._ways = Ways(ways or {}, elsewhere=elsewhere, allow_references=allow_secret_references)
+        self._presence = Presence(self._store)
 
     # Putting.
 
@@ -173,14 +175,24 @@ class Outbox:
         """How many mails are in each lane and state, since when the oldest, and how many of them are unsure."""
         return self._store.counts()
 
+    def in_hand(self, id: str = "") -> Sequence[InHand]:  # noqa: A002
+        """What workers have in hand, or who has one mail: whether they are alive, and when the mails are given back."""
+        return in_hand(self._store, id)
+
     def lanes(self) -> Sequence[LaneInfo]:
         """Every lane: whether it rests or is stopped, why, and its limits."""
         return self._store.lanes()
 
     def export(self, id: str, path: str | os.PathLike[str]) -> None:  # noqa: A002
-        """Write a mail to a file (.eml), to the octet as it is sent. Raises TicketNotFound."""
-        content = self.get(id).content()
-        Path(path).write_bytes(content)
+        """Write a mail to a file (.eml), to the octet as it is sent, block by block. Raises TicketNotFound."""
+        ticket, path = self.get(id), Path(path)
+        part = path.with_name(f"{path.name}.part")
+        try:
+            with part.open("wb") as out:
+                out.writelines(ticket.blocks())
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
 
     # Steering.
 
@@ -229,6 +241,43 @@ class Outbox:
         """
         self._listeners.add(event, listener)
 
+    # Keeping.
+
+    def check(self) -> Sequence[Finding]:
+        """Look for what is wrong with it: damage, contents and mails that lost each other. Empty when all is well.
+
+        All of it is read, which takes its time; others go on.
+        """
+        return self._store.check()
+
+    def backup(self, path: str | os.PathLike[str]) -> None:
+        """Write all that is committed into a new file, while others put and send (SQLite; PostgreSQL has pg_dump).
+
+        Raises UsageError for a file that is there, OutboxFull, OutboxError.
+        """
+        self._store.backup(Path(_file_name(path)).absolute())
+
+    @staticmethod
+    def restore(
+        backup: str | os.PathLike[str], place: str | os.PathLike[str], *, nothing_sent_since: bool = False
+    ) -> int:
+        """Make an outbox file out of a backup, where there is none; returns how many mails are flagged as unsure.
+
+        What waits in a backup may have been sent after it was made. So it is unsure: with "resend" it is sent, and may
+        arrive twice; with "hold" a person decides. `nothing_sent_since` says that no worker has run since, and flags
+        nothing. Raises UsageError, OutboxError.
+        """
+        from courriel.outbox.backup import restore
+
+        return restore(Path(_file_name(backup)), Path(_file_name(place)), nothing_sent_since=nothing_sent_since)
+
+    def compact(self) -> tuple[int, int]:
+        """Give the room of what was forgotten back to the disk; the octets of the file before and after (SQLite).
+
+        Others wait meanwhile; where that would be long it is refused while others have it open. Raises OutboxError.
+        """
+        return self._store.compact()
+
     # Sending.
 
     def worker(
@@ -245,7 +294,7 @@ class Outbox:
         Raises UsageError for a lane that this process has no way for.
         """
         lanes = None if lanes is None else [self._ways.known(lane) for lane in lanes]
-        tools = Tools(self._store, self._ways, self._listeners, self._bell, self._ticket)
+        tools = Tools(self._store, self._ways, self._listeners, self._bell, self._ticket, self._presence)
         return Worker(tools, workers=workers, lanes=lanes, confirm=confirm, batch=batch, transcript=transcript)
 
     def work(
@@ -289,6 +338,7 @@ class Outbox:
 
     def close(self) -> None:
         """Let go of the database; may be called twice."""
+        self._presence.end()
         self._store.close()
 
     def __enter__(self) -> Self:
@@ -351,14 +401,28 @@ def _store_at(place: str | os.PathLike[str] | Store | None) -> Store:
 
         return PostgresStore(place)
     if isinstance(place, str | os.PathLike):
-        path = os.fspath(place)
-        if not path or path == ":memory:" or is_like_url(path, whole_paths=True):
-            # Of a URL no more than the scheme: another one than ours holds a password as well.
-            raise errors.UsageError(f"an outbox is a file or a postgresql:// URL, not {safely_shown(path)}")
         from courriel.outbox.sqlite import SqliteStore
 
-        return SqliteStore(place)
+        return SqliteStore(_file_name(place))
+    if not hasattr(place, "claim"):
+        raise errors.UsageError(f"an outbox is a file or a postgresql:// URL, not {type(place).__name__}")
     return place
+
+
+def _file_name(place: str | os.PathLike[str]) -> str:
+    """The name of a file as the system takes it. Raises UsageError for what is none."""
+    name = os.fspath(place)
+    if not isinstance(name, str):
+        raise errors.UsageError(f"an outbox is a file or a postgresql:// URL, not {type(name).__name__}")
+    if not name or name == ":memory:" or name.startswith("file:") or is_like_url(name, whole_paths=True):
+        # Of a URL no more than the scheme: another one than ours holds a password as well.
+        raise errors.UsageError(f"an outbox is a file or a postgresql:// URL, not {safely_shown(name)}")
+    try:
+        if b"\0" not in os.fsencode(name):
+            return name
+    except UnicodeEncodeError:
+        pass
+    raise errors.UsageError(f"{name!r} cannot be the name of a file")
 
 
 def _terms(wanted: Wanted) -> Terms:

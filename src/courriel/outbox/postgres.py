@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from typing import TypeVar
@@ -12,11 +13,12 @@ from uuid import uuid4
 from courriel import errors
 from courriel.outbox import rows
 from courriel.outbox.postgres_group import PendingPut, PutGroup
-from courriel.outbox.postgres_line import Connection, PostgresLine, all_translated, in_our_words, psycopg
+from courriel.outbox.postgres_line import Connection, PostgresLine, all_translated, in_our_words, psycopg, translated
 from courriel.outbox.postgres_pipeline import RefusedError, Said, Statement, UnfinishedError
 from courriel.outbox.postgres_server import BEGIN_LIGHTLY, DURABLY, Answer, PostgresServer
-from courriel.outbox.sql_store import Line, SqlStore, Values
+from courriel.outbox.sql_store import Line, SqlStore, Values, portions
 from courriel.outbox.store import (
+    LARGE,
     POISON_AFTER,
     Claimed,
     Job,
@@ -84,7 +86,8 @@ class PostgresStore(SqlStore):
     def _put_with_others(self, mails: Sequence[NewMail], known: Known | None) -> list[str]:
         """In one commit with those who put at the same time; alone what is large, or was refused together."""
         if sum(mail.size for mail in mails) > _AT_ONCE:
-            return self._write(lambda line: self._put(line, mails, known))
+            with self._staged(mails) as staged:
+                return self._write(lambda line: self._put(line, mails, known, staged))
         if os.getpid() != self._process:
             self._start_group()  # a thread that was writing for others is not in this child
         pending = self._group.put(mails)
@@ -141,7 +144,7 @@ class PostgresStore(SqlStore):
     def _said_of(self, mail: NewMail) -> list[Said]:
         body = self._statements["put_body" if mail.key is None else "put_body_of_key"]
         said: list[Said] = [(self._statements["put_mail"], rows.mail_values(mail))]
-        said += [(body, piece) for piece in _pieces(mail)]
+        said += [(body, piece) for lot in portions(mail) for piece in lot]
         if mail.key is not None:
             said.append((self._statements["id_of_key"], {"key": mail.key}))
         return said
@@ -154,17 +157,36 @@ class PostgresStore(SqlStore):
                     known(mail, before)
 
     def _put(
-        self, line: Line, mails: Sequence[NewMail], known: Known | None = None, *, again: bool = False
+        self,
+        line: Line,
+        mails: Sequence[NewMail],
+        known: Known | None = None,
+        staged: frozenset[str] = frozenset(),
+        *,
+        again: bool = False,
     ) -> list[str]:
         assert isinstance(line, PostgresLine)
         values = [rows.mail_values(mail) for mail in mails]
         said = self._says["put_mail_again" if again else "put_mail"]
         changed = line.execute_each([(said, each) for each in values])
         new = [mail for mail, count in zip(mails, changed, strict=True) if count]
-        line.execute_each([(self._says["put_body"], piece) for mail in new for piece in _pieces(mail)])
+        small = [piece for mail in new if mail.size <= LARGE for lot in portions(mail) for piece in lot]
+        line.execute_each([(self._says["put_body"], piece) for piece in small])
+        for mail, count in zip(mails, changed, strict=True):
+            if mail.size > LARGE:
+                self._put_large(line, mail, is_new=bool(count), staged=mail.id in staged)
         told = zip(mails, changed, strict=True)
         find = self._says["id_of_mail" if again else "id_of_key"]
         return [mail.id if count else self._id_of(line, find, mail, known) for mail, count in told]
+
+    def _put_large(self, line: Line, mail: NewMail, *, is_new: bool, staged: bool) -> None:
+        if staged and is_new:
+            self._take_staged(line, mail.id)
+        elif staged:
+            self._unstage(mail.id, line)
+        elif is_new:
+            for lot in portions(mail):
+                self._done(line, "put_body", lot)
 
     def _id_of(self, line: Line, find: str, mail: NewMail, known: Known | None) -> str:
         row = line.execute(find, {"id": mail.id, "key": mail.key}).fetchone()
@@ -252,14 +274,22 @@ class PostgresStore(SqlStore):
             return look, None
         leased = [row[:-1] for row in found.rows]
         bodies = {row[1]: row[-1] for row in found.rows if row[-1] is not None}
-        jobs = tuple(rows.jobs_of(leased, bodies, _CARRIED))
+        jobs, damaged = rows.jobs_of(leased, bodies, _CARRIED)
+        unreadable: tuple[Recovered, ...] = ()
+        if damaged:
+            token = str(leased[0][2])
+            with suppress(errors.OutboxError):  # the next one to claim them finds them as unreadable
+                unreadable = self._write(lambda line: self._set_aside(line, damaged, token))
         done = tuple(answer.changed == 1 for answer in settled)
-        return look, Claimed(jobs, (), look.lane, settled=done, marked=bool(jobs) and terms.mark is not None)
+        marked = bool(leased) and terms.mark is not None
+        return look, Claimed(tuple(jobs), (), unreadable, look.lane, settled=done, marked=marked)
 
     def _each_at_once(
         self, name: str, each: Sequence[Values], *, durably: bool = True, repeatable: bool = False
     ) -> list[bool]:
         """Say one statement for each in one round trip; whether it changed the one row that was meant."""
+        if not each:
+            return []
         write = self._write if durably else self._write_lightly
         try:
             answers = self._server.at_once([(self._statements[name], values) for values in each], durably=durably)
@@ -277,26 +307,40 @@ class PostgresStore(SqlStore):
         recovered = tuple(Recovered(str(ident), State(state), why) for ident, state, why in found)
         # The row of a lane is locked only where claims have to be counted: others go on beside each other.
         known, room = self._room(line, values, most) if _is_limited(look.lane) else (look.lane, most)
-        leased, marked = self._rows_leased(line, values, terms, room) if room else ([], False)
+        leased: list[rows.Row] = []
+        marked = False
+        if room:
+            # What was recovered a moment ago is known without another question.
+            suspects = look.suspects or bool(recovered)
+            leased, marked = self._rows_leased(line, values, terms, room, suspects=suspects)
         if leased and known.gap:
             line.execute(self._says["spend"], values | {"seconds": known.gap * len(leased)})
-        return Claimed(tuple(self._jobs(line, leased)), recovered, known, marked=marked)
+        jobs, broken = self._jobs(line, leased)
+        unreadable = self._set_aside(line, broken, str(values["token"])) if broken else ()
+        return Claimed(tuple(jobs), recovered, unreadable, known, marked=marked)
 
     def _look(self, line: Line, lane: str) -> _Look:
         values = {"lane": lane}
         row = line.execute(self._says["lane_as_it_is"], values).fetchone()
-        due = line.execute(self._says["is_anything_due"], values).fetchone()[0]
+        calm, suspects = line.execute(self._says["is_anything_due"], values).fetchone()
         late = line.execute(self._says["is_anything_late"], values).fetchone()[0]
-        return _Look(rows.lane_of(row) if row else LaneInfo(lane), due, late)
+        return _Look(rows.lane_of(row) if row else LaneInfo(lane), calm or suspects, late, suspects)
 
-    def _jobs(self, line: Line, found: Sequence[rows.Row]) -> list[Job]:
-        small = [row[1] for row in found if row[-1] <= _CARRIED]
+    def _jobs(self, line: Line, found: Sequence[rows.Row]) -> tuple[list[Job], list[tuple[object, str]]]:
+        small = [row[1] for row in found if rows.is_small(row, _CARRIED)]
         bodies = dict(line.execute(self._says["small_bodies"], {"ids": small}).fetchall()) if small else {}
         return rows.jobs_of(found, bodies, _CARRIED)
 
     def _done(self, line: Line, name: str, each: Sequence[Values]) -> list[bool]:
         assert isinstance(line, PostgresLine)
         return [count == 1 for count in line.execute_each([(self._says[name], values) for values in each])]
+
+    def _tidy(self, line: Line) -> None:
+        super()._tidy(line)
+        line.execute(self._says["fold_counts"])
+
+    def _in_words(self, statement: str) -> str:
+        return translated(statement)
 
     # Transactions.
 
@@ -329,6 +373,8 @@ class _Look:
     lane: LaneInfo
     due: bool
     late: bool
+    suspects: bool = True
+    """Whether one that is due was lost before."""
 
     @property
     def worth(self) -> bool:
@@ -359,11 +405,6 @@ def _claim_values(lane: str, most: int, terms: Terms) -> Values:
         "holder": terms.holder,
         "carried": _CARRIED,
     }
-
-
-def _pieces(mail: NewMail) -> Iterator[dict[str, object]]:
-    for seq, chunk in enumerate(mail.chunks):
-        yield {"mail": mail.id, "seq": seq, "chunk": chunk}
 
 
 def _is_limited(lane: LaneInfo) -> bool:

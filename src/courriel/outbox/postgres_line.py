@@ -96,7 +96,8 @@ class PostgresLine:
         while cursor.nextset():
             pass
         row = cursor.fetchone()
-        assert row is not None
+        if row is None:
+            raise psycopg.DataError("outbox_version holds no version; another program has changed it")
         return row
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from courriel import errors
+from courriel.model.envelope import Notify, Return
 from courriel.outbox.store import (
+    UNREADABLE,
     Answer,
     Job,
     KnownMail,
@@ -24,10 +27,15 @@ from courriel.values import replace
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+T = TypeVar("T")
+
 Row = Sequence[Any]
 
 _ON_UNSURE = tuple(OnUnsure)
-_NOTHING = len("{}")
+_NOTHING = "{}"
+_NAMES = {str}  # the type of each recipient
+# What Python says of a row that somebody has changed by hand.
+_BROKEN = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 
 
 def mail_values(mail: NewMail) -> dict[str, object]:
@@ -67,30 +75,51 @@ def settlement_values(settled: Settlement) -> dict[str, object]:
 def query_values(query: Query) -> dict[str, object]:
     """The parameters of the first page of `read`."""
     return {
-        "created": -1.0,
+        "created": query.since if query.since is not None else -1.0,
         "id": "",
         "state": -1 if query.state is None else int(query.state),
         "lane": query.lane or "",
-        "since": query.since if query.since is not None else -1.0,
         "unsure": -1 if query.unsure is None else int(query.unsure),
     }
 
 
-def jobs_of(rows: Iterable[Row], bodies: Mapping[str, bytes], most: int) -> list[Job]:
-    """What `claim` returned, the longest due first; `bodies` has those of no more than so many octets."""
-    return [_job(row, bodies, most) for row in sorted(rows, key=lambda row: (row[4], row[0], row[1]))]
+def jobs_of(rows: Iterable[Row], bodies: Mapping[str, bytes], most: int) -> tuple[list[Job], list[tuple[Any, str]]]:
+    """What `claim` returned, the longest due first; `bodies` has those of no more than so many octets.
+
+    And those that cannot be read: the id of each, and why.
+    """
+    jobs: list[Job] = []
+    unreadable: list[tuple[Any, str]] = []
+    for row in sorted(rows, key=lambda row: (row[4], row[0], row[1])):
+        try:
+            jobs.append(_job(row, bodies, most))
+        except _BROKEN:
+            unreadable.append((row[1], UNREADABLE + ", ".join(_damage_of(row))))
+    return jobs, unreadable
+
+
+def is_small(row: Row, most: int) -> bool:
+    """Whether the content of a claimed mail has no more than so many octets."""
+    return type(row[-1]) is int and row[-1] <= most
+
+
+def state_of(stored: object) -> State:
+    """The state of a mail; one that there is none of waits for a person."""
+    return _or(State.HELD, State, stored)
 
 
 def info_of(row: Row) -> MailInfo:
-    """A row of `find` or `read`."""
+    """A row of `find` or `read`; of one that cannot be read, what can be, and `why` says the rest."""
     created, ident, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure = row[:13]
     message_id, sender, recipients, options, results, why, size, holder = row[13:]
+    damage = _damage(sender, recipients, options, results, on_unsure, size)
+    damage += [] if _or(None, State, state) is not None else ["state"]
     return MailInfo(
         id=str(ident),
         key=key,
         lane=lane,
         priority=prio,
-        state=State(state),
+        state=state_of(state),
         due=due,
         created=created,
         expires=expires,
@@ -98,23 +127,26 @@ def info_of(row: Row) -> MailInfo:
         tries=tries,
         lost=lost,
         unsure=unsure,
-        on_unsure=OnUnsure(on_unsure),
+        on_unsure=_or(OnUnsure.HOLD, OnUnsure, on_unsure),
         message_id=message_id,
-        sender=sender,
-        waiting=tuple(_read(recipients)),
-        options=_read(options),
-        results=answers(_read(results)),
-        why=why,
-        size=size,
+        sender=sender if isinstance(sender, str) else "",
+        waiting=_or((), _names, recipients),
+        options=_or({}, _options, options),
+        results=_or({}, _results, results),
+        why=UNREADABLE + ", ".join(damage) if damage else why,
+        size=size if type(size) is int else 0,
         holder=holder,
     )
 
 
 def known_of(row: Row, content: bytes) -> KnownMail:
-    """A row of `known`, with the content of its mail."""
+    """A row of `known`, with the content of its mail. Raises OutboxError for one that cannot be read."""
     ident, sender, waiting, results, options = row
-    recipients = dict.fromkeys((*_read(waiting), *_read(results)))
-    return KnownMail(str(ident), sender, tuple(recipients), _read(options), content)
+    damage = _damage(sender, waiting, options, results, on_unsure=0, size=0)
+    if damage:
+        raise errors.OutboxError(f"mail {ident} cannot be read in the outbox: somebody changed its tables")
+    recipients = dict.fromkeys((*_names(waiting), *_results(results)))
+    return KnownMail(str(ident), sender, tuple(recipients), _options(options), content)
 
 
 def lane_of(row: Row) -> LaneInfo:
@@ -161,8 +193,12 @@ def _job(row: Row, bodies: Mapping[str, bytes], most: int) -> Job:
     _, ident, token, lane, prio, tries, lost, unsure, on_unsure, age, calm, left = row[:12]
     message_id, sender, recipients, options, results, size = row[12:]
     body: tuple[bytes, ...] | None = None
+    if type(size) is not int or type(sender) is not str or on_unsure < 0:
+        raise TypeError
     if size <= most:
         body = (bodies[ident],) if ident in bodies else ()
+        if body and isinstance(body[0], str):
+            raise TypeError
     return Job(
         str(ident),
         str(token),
@@ -177,9 +213,9 @@ def _job(row: Row, bodies: Mapping[str, bytes], most: int) -> Job:
         left,
         message_id,
         sender,
-        tuple(_read(recipients)),
+        _names(recipients),
         _options(options),
-        answers(_read(results)) if len(results) > _NOTHING else {},
+        _results(results) if results != _NOTHING else {},
         size,
         body,
     )
@@ -209,8 +245,57 @@ def _read(stored: str) -> Any:
     return _raw(stored)[0]
 
 
+def _names(stored: str) -> tuple[str, ...]:
+    names = _read(stored)
+    if type(names) is not list or (names and set(map(type, names)) != _NAMES):
+        raise TypeError
+    return tuple(names)
+
+
+def _results(stored: str) -> dict[str, Answer]:
+    results = answers(_read(stored))
+    if any(code and not 200 <= code < 600 for code, *_ in results.values()):
+        raise ValueError
+    return results
+
+
 @lru_cache(maxsize=256)
 def _options(stored: str) -> Mapping[str, object]:
     """Read once, because nearly all mails have the same ones; nobody changes what it gives."""
-    options: Mapping[str, object] = _read(stored)
+    options: Mapping[str, Any] = _read(stored)
+    if type(options) is not dict or not isinstance(options.get("envid", ""), str):
+        raise TypeError
+    for wish in options.get("notify", ()):
+        Notify(wish)
+    if "ret" in options:
+        Return(options["ret"])
     return options
+
+
+def _damage_of(row: Row) -> list[str]:
+    """The columns of a claimed row that cannot be read."""
+    _, sender, recipients, options, results, size = row[12:]
+    return _damage(sender, recipients, options, results, row[8], size) or ["content"]
+
+
+def _damage(
+    sender: object, recipients: object, options: object, results: object, on_unsure: object, size: object
+) -> list[str]:
+    """The columns that cannot be read."""
+    read: dict[str, tuple[Callable[[Any], object], object]] = {
+        "rcpts": (_names, recipients),
+        "options": (_options, options),
+        "results": (_results, results),
+        "on_unsure": (OnUnsure, on_unsure),
+    }
+    damage = [name for name, (reader, stored) in read.items() if _or(None, reader, stored) is None]
+    damage += [] if isinstance(sender, str) else ["sender"]
+    return damage if type(size) is int else [*damage, "size"]
+
+
+def _or(otherwise: T, reader: Callable[[Any], T], stored: object) -> T:
+    """What is read, or something else when that is not possible."""
+    try:
+        return reader(stored)
+    except _BROKEN:
+        return otherwise

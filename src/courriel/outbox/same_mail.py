@@ -71,7 +71,9 @@ def _described(content: bytes) -> Mapping[str, object]:
             html = html.replace(f"cid:{file.content_id}", f"cid:{number}")
     said["text"] = _digest(letter.text.encode("utf-8", "replace"))
     said["html"] = _digest(html.encode("utf-8", "replace"))
-    said["attachments"] = tuple((file.name, file.content_type, _digest(file.content)) for file in letter.attachments)
+    said["attachments"] = tuple(
+        (file.name, file.content_type, file.inline, _digest(file.content)) for file in letter.attachments
+    )
     return said
 
 

@@ -4,18 +4,49 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import count
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from itertools import count, islice
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from courriel import errors
 from courriel.outbox import rows
-from courriel.outbox.store import Action, Count, Job, KnownMail, LaneInfo, MailInfo, Query, Settlement, State, Terms
+from courriel.outbox.statements import in_order
+from courriel.outbox.store import (
+    CHUNK,
+    LARGE,
+    POISON_AFTER,
+    Action,
+    Count,
+    Finding,
+    Job,
+    KnownMail,
+    LaneInfo,
+    MailInfo,
+    NewMail,
+    Query,
+    Recovered,
+    Settlement,
+    State,
+    Taken,
+    Terms,
+    WorkerInfo,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 T = TypeVar("T")
 
 Values = Mapping[str, object]
+Pieces = Sequence[Values]
+"""Parameters of `put_body`, as many as are said at a time."""
 
+_AT_A_TIME = LARGE // CHUNK
+_OUT_OF_HAND = (State.READY, State.HELD, State.SENT, State.FAILED, State.CANCELED)
+_SORTED = 5000  # mails that are put in order sooner than those of their lane are found among others
+_LOWEST = 2  # the last priority
 _PAGE = 200  # mails read at a time, so that no reader keeps the database from being tidied
 
 
@@ -38,7 +69,6 @@ class SqlStore(ABC):
     """The part of a Store that is the same for each engine; an engine brings its transactions, `put` and `claim`."""
 
     _says: Mapping[str, str]
-    _claims = 0
 
     @property
     @abstractmethod
@@ -57,9 +87,61 @@ class SqlStore(ABC):
     def _write_lightly(self, act: Callable[[Line], T]) -> T:
         """Do this in a transaction that a power cut may undo."""
 
+    def _in_words(self, statement: str) -> str:
+        """A shared statement as the engine is told it."""
+        return statement
+
     def _now(self) -> dict[str, object]:
         """The store's clock as a parameter, for an engine that has none of its own."""
         return {}
+
+    # Putting: a large content is written ahead, in short transactions of its own, and counts from the mail's own on.
+
+    @contextmanager
+    def _staged(self, mails: Sequence[NewMail]) -> Generator[frozenset[str]]:
+        """The ids of those whose content is written ahead; it is taken away again when the mails cannot be put."""
+        begun: list[str] = []
+        try:
+            for mail in mails:
+                if mail.size > LARGE and not self._is_known(mail.key):
+                    begun.append(mail.id)
+                    self._stage(mail)
+            yield frozenset(begun)
+        except BaseException:
+            for ident in begun:
+                with suppress(errors.OutboxError):  # swept up later
+                    self._write_lightly(partial(self._unstage, ident))
+            raise
+
+    def _is_known(self, key: str | None) -> bool:
+        return key is not None and self.find(key=key) is not None
+
+    def _stage(self, mail: NewMail) -> None:
+        """Write a content ahead. A power cut may undo it until the mail is committed, which syncs the same log."""
+        for number, pieces in enumerate(portions(mail)):
+            values = {"mail": mail.id} | self._now()
+
+            def act(line: Line, first: bool = not number, pieces: Pieces = pieces, values: Values = values) -> None:
+                if first:
+                    line.execute(self._says["stage"], values)
+                self._done(line, "put_body", pieces)
+
+            self._write_lightly(act)
+
+    def _take_staged(self, line: Line, ident: str) -> None:
+        """The content is the mail's from now on. Raises OutboxError when it took so long that it was swept up."""
+        if not line.execute(self._says["unstage"], {"mail": ident}).rowcount:
+            raise errors.OutboxError(f"{self.place}: its content was an hour on the way here: put it again")
+
+    def _unstage(self, ident: str, line: Line) -> None:
+        """Forget a content that was written ahead, and is no mail's."""
+        if line.execute(self._says["unstage"], {"mail": ident}).rowcount:
+            line.execute(self._says["forget_body"], {"id": ident})
+
+    def _tidy(self, line: Line) -> None:
+        """Take away what nobody needs, beside old mails."""
+        for (ident,) in line.execute(self._says["stale"], self._now()).fetchall():
+            self._unstage(ident, line)
 
     # Working.
 
@@ -101,6 +183,37 @@ class SqlStore(ABC):
         statement = self._says[name]
         return [line.execute(statement, values).rowcount == 1 for values in each]
 
+    # Workers that are gone.
+
+    @property
+    def beside(self) -> str | None:
+        """See Store.beside."""
+        return None
+
+    def enlist(self, worker: WorkerInfo) -> None:
+        """See Store.enlist."""
+        values = {"id": worker.id, "folder": worker.folder, "inode": worker.inode, "process": worker.process}
+        self._write_lightly(lambda line: line.execute(self._says["enlist"], values | self._now()))
+
+    def workers(self) -> list[WorkerInfo]:
+        """See Store.workers."""
+        return [WorkerInfo(*row) for row in self._read(lambda line: line.execute(self._says["workers"]).fetchall())]
+
+    def resign(self, id: str) -> bool:  # noqa: A002
+        """See Store.resign."""
+        return self._write_lightly(lambda line: line.execute(self._says["resign"], {"id": id}).rowcount == 1)
+
+    def take_over(self, id: str, *, wait: float) -> list[Recovered]:  # noqa: A002
+        """See Store.take_over."""
+        values = {"holder": id, "wait": wait, "poison": POISON_AFTER} | self._now()
+        found = self._write(lambda line: line.execute(self._says["take_over"], values).fetchall())
+        return [Recovered(str(ident), State(state), why) for ident, state, why in found]
+
+    def taken(self, id: str = "") -> list[Taken]:  # noqa: A002
+        """See Store.taken."""
+        values = {"id": id} | self._now()
+        return [Taken(*row) for row in self._read(lambda line: line.execute(self._says["taken"], values).fetchall())]
+
     # Looking, and acting by hand.
 
     def edit(self, id: str, action: Action) -> bool:  # noqa: A002
@@ -122,21 +235,44 @@ class SqlStore(ABC):
 
     def read(self, query: Query) -> Iterator[MailInfo]:
         """See Store.read."""
-        values, said = rows.query_values(query), self._says["read_news" if query.news else "read"]
+        values = rows.query_values(query)
         left = query.most if query.most is not None else sys.maxsize
         while left > 0:
             values["most"] = min(left, _PAGE)
-            page = self._read(lambda line: line.execute(said, values).fetchall())
+            page = self._read(lambda line: line.execute(self._pages(line, query), values).fetchall())
             yield from map(rows.info_of, page)
             if len(page) < _PAGE:
                 return
             left -= len(page)
             values["created"], values["id"] = page[-1][:2]
 
+    def _pages(self, line: Line, query: Query) -> str:
+        """The statement that finds a page of them by an index; a lane is looked for where counters know it to be."""
+        if query.news:
+            return self._says["read_news"]
+        if query.unsure and query.state in (None, State.READY, State.SENT):
+            return self._says["read_unsure"]
+        states = [state for state in _OUT_OF_HAND if query.state in (None, state)]
+        parts = [("read_in_hand", -1 if query.state is None else int(query.state))]
+        if query.lane:
+            found = dict(line.execute(self._says["counts_of"], {"lane": query.lane}).fetchall())
+            parts += [(_of_a_lane(state, found[state]), int(state)) for state in states if state in found]
+        else:
+            parts += [("read_state", int(state)) for state in states]
+        return self._in_words(in_order(tuple(parts)))
+
     def counts(self) -> list[Count]:
         """See Store.counts."""
         found = self._read(lambda line: line.execute(self._says["counts"]).fetchall())
-        return [Count(lane, State(state), mails, oldest, unsure) for lane, state, mails, oldest, unsure in found]
+        counts: dict[tuple[str, State], Count] = {}
+        for lane, stored, mails, oldest, unsure in found:
+            state = rows.state_of(stored)
+            count = Count(lane, state, mails, oldest, unsure)
+            if before := counts.get((lane, state)):  # one of them is no state that there is
+                since = before.oldest if oldest is None else oldest
+                count = Count(lane, state, before.mails + mails, since, before.unsure + unsure)
+            counts[lane, state] = count
+        return list(counts.values())
 
     def body(self, id: str) -> Iterator[bytes]:  # noqa: A002
         """See Store.body."""
@@ -185,6 +321,8 @@ class SqlStore(ABC):
 
         def act(line: Line) -> int:
             values = {"sent": sent, "failed": failed, "most": most} | self._now()
+            self._tidy(line)
+            line.execute(self._says["forget_workers"], values)
             old = line.execute(self._says["old"], values).fetchall()
             for (ident,) in old:
                 line.execute(self._says["forget_body"], {"id": ident})
@@ -192,6 +330,32 @@ class SqlStore(ABC):
             return len(old)
 
         return self._write_lightly(act)
+
+    # Keeping.
+
+    def check(self) -> list[Finding]:
+        """See Store.check."""
+        found = []
+        for kind in ("incomplete", "orphan", "lane", "value", "counters"):
+            number, example = self._read(partial(self._find, self._says[f"find_{kind}"]))
+            if number:
+                found.append(Finding(kind, number, str(example)))
+        return found
+
+    @staticmethod
+    def _find(asked: str, line: Line) -> tuple[int, object]:
+        number, example = line.execute(asked).fetchone()
+        return int(number), example
+
+    def backup(self, path: Path) -> None:
+        """See Store.backup; for an engine that has means of its own."""
+        raise errors.UsageError(
+            f"{self.place}: a PostgreSQL database is copied by its own means: pg_dump, pg_basebackup"
+        )
+
+    def compact(self) -> tuple[int, int]:
+        """See Store.compact; for an engine that does it by itself."""
+        raise errors.UsageError(f"{self.place}: PostgreSQL uses the room again by itself (autovacuum)")
 
     # What a claim is made of.
 
@@ -206,17 +370,68 @@ class SqlStore(ABC):
             busy = int(line.execute(self._says["count_busy"], values).fetchone()[0])
         return lane, rows.room_for(lane, row[7], busy, most)
 
-    def _rows_leased(self, line: Line, values: Values, terms: Terms, most: int) -> tuple[list[rows.Row], bool]:
-        """One that was lost before, alone, or as many as there is room for, the urgent ones first; and if marked."""
-        self._claims += 1
-        suspect = {**values, "lease": terms.lease}
-        if self._claims % 2 and (found := line.execute(self._says["claim_suspect"], suspect).fetchall()):
-            return found, False
+    def _set_aside(self, line: Line, unreadable: Sequence[tuple[Any, str]], token: str) -> tuple[Recovered, ...]:
+        """Hold those whose rows cannot be read, and that were claimed by this token, so that the others are sent."""
+        held: list[Recovered] = []
+        for ident, why in unreadable:
+            values = {"id": ident, "why": why, "token": token} | self._now()
+            if line.execute(self._says["set_aside"], values).rowcount:
+                held.append(Recovered(str(ident), State.HELD, why))
+        return tuple(held)
+
+    def _rows_leased(
+        self, line: Line, values: Values, terms: Terms, most: int, *, suspects: bool = True
+    ) -> tuple[list[rows.Row], bool]:
+        """Up to `most` mails in their turn, by priority and then by the time at which they were due; and if marked.
+
+        Mails that were lost before stand in the same queue, and are claimed apart from the others; without `suspects`
+        there are none.
+        """
+        first = line.execute(self._says["first_suspect"], values).fetchone() if suspects else None
+        if first is None:
+            return self._claim_calm(line, values, terms, most)
+        priority, lost, due = first
+        found, marked = self._claim_calm(line, values, terms, most, before=(priority, due))
+        if found:
+            return found, marked
+        alike = {**values, "lease": terms.lease, "prio": priority, "lost": lost, "most": at_once(lost, most)}
+        suspected = line.execute(self._says["claim_suspect"], alike).fetchall()
+        # None when another worker was quicker: then the others need not wait.
+        return (suspected, False) if suspected else self._claim_calm(line, values, terms, most)
+
+    def _claim_calm(
+        self, line: Line, values: Values, terms: Terms, most: int, before: tuple[int, float] | None = None
+    ) -> tuple[list[rows.Row], bool]:
+        """Mails that were never lost, and if they are marked; those whose turn is `before` this priority and time."""
         marked = terms.mark is not None
         calm = {**values, "state": int(State.DOT if marked else State.LEASED), "lease": terms.mark or terms.lease}
-        found = []
-        for priority in range(3):
+        found: list[rows.Row] = []
+        last, until = before or (_LOWEST, None)
+        for priority in range(last + 1):
             if len(found) < most:
-                more = {**calm, "prio": priority, "most": most - len(found)}
+                limit = until if priority == last else None
+                more = {**calm, "prio": priority, "most": most - len(found), "until": limit}
                 found += line.execute(self._says["claim"], more).fetchall()
-        return (found, marked) if found else (line.execute(self._says["claim_suspect"], suspect).fetchall(), False)
+        return found, marked and bool(found)
+
+
+def _of_a_lane(state: State, mails: int) -> str:
+    if state is State.READY:
+        return "read_ready" if mails <= _SORTED else "read_state"
+    return "read_state" if state is State.SENT else "read_ended"
+
+
+def portions(mail: NewMail) -> Iterator[Pieces]:
+    """A content in lots of which each may stand in memory, and in a transaction that others wait for."""
+    pieces = ({"mail": mail.id, "seq": seq, "chunk": chunk} for seq, chunk in enumerate(mail.chunks))
+    while lot := list(islice(pieces, _AT_A_TIME)):
+        yield lot
+
+
+def at_once(lost: int, most: int) -> int:
+    """How many mails that were lost so often are claimed together, where `most` others would be.
+
+    Lost once, a mail was most likely beside the one that killed its worker, and a quarter of a batch goes together.
+    From the second time on each goes alone: when it dies again, it is the one.
+    """
+    return max(1, most // 4) if lost == 1 else 1

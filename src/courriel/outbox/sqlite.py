@@ -12,10 +12,22 @@ from uuid import uuid4
 
 from courriel import errors
 from courriel.outbox import medium, rows
+from courriel.outbox.backup import backup
 from courriel.outbox.sql_store import Line, SqlStore, Values
 from courriel.outbox.sqlite_file import SqliteFile, in_our_words
 from courriel.outbox.statements import by_position, statements
-from courriel.outbox.store import POISON_AFTER, Claimed, Known, LaneInfo, NewMail, Recovered, Settlement, State, Terms
+from courriel.outbox.store import (
+    POISON_AFTER,
+    Claimed,
+    Finding,
+    Known,
+    LaneInfo,
+    NewMail,
+    Recovered,
+    Settlement,
+    State,
+    Terms,
+)
 from courriel.values import replace
 
 T = TypeVar("T")
@@ -33,8 +45,8 @@ class SqliteStore(SqlStore):
     """
 
     def __init__(self, path: str | os.PathLike[str], *, clock: Callable[[], float] = time.time) -> None:
-        self._path = Path(path).absolute()
-        self._file = SqliteFile(self._path)
+        self._file = SqliteFile(Path(path).absolute())
+        self._path = self._file.path
         self._clock = clock
         self._says = statements()
         self._says_many = {name: by_position(self._says[name]) for name in _OFTEN}
@@ -45,13 +57,21 @@ class SqliteStore(SqlStore):
         """The file."""
         return str(self._path)
 
+    @property
+    def beside(self) -> str | None:
+        """The file."""
+        return str(self._path)
+
     # Putting.
 
     def put(self, mails: Sequence[NewMail], conn: object = None, *, known: Known | None = None) -> list[str]:
         """See Store.put; `conn` is a sqlite3.Connection whose main file is the outbox's own."""
         medium.check_room(self._path, sum(mail.size for mail in mails))
         if conn is None:
-            ids = self._file.write(lambda connection: [self._put(connection, mail, known) for mail in mails])
+            with self._staged(mails) as staged:
+                ids = self._file.write(
+                    lambda connection: [self._put(connection, mail, known, staged) for mail in mails]
+                )
             self._lanes_known.update(mail.lane for mail in mails)  # a lane is never forgotten
             return ids
         joined = self._joined(conn)
@@ -66,17 +86,24 @@ class SqliteStore(SqlStore):
                 joined.execute("RELEASE courriel_put")
             return ids
 
-    def _put(self, connection: sqlite3.Connection, mail: NewMail, known: Known | None) -> str:
+    def _put(
+        self, connection: sqlite3.Connection, mail: NewMail, known: Known | None, staged: frozenset[str] = frozenset()
+    ) -> str:
         cursor = connection.cursor()
         cursor.row_factory = None  # a caller's connection may have one of its own
         values = rows.mail_values(mail) | {"now": self._clock()}
         statement, in_order = self._says_many["put_mail"]
         if cursor.execute(statement, in_order(values)).rowcount == 0:
+            if staged:
+                self._unstage(mail.id, connection)
             if known is not None and (before := self._known(cursor, mail.key)) is not None:
                 known(mail, before)
             return str(cursor.execute(self._says["id_of_key"], {"key": mail.key}).fetchone()[0])
         if mail.lane not in self._lanes_known:
             cursor.execute(self._says["put_lane"], values)
+        if mail.id in staged:
+            self._take_staged(connection, mail.id)
+            return mail.id
         statement, in_order = self._says_many["put_body"]
         for seq, chunk in enumerate(mail.chunks):
             cursor.execute(statement, in_order({"mail": mail.id, "seq": seq, "chunk": chunk}))
@@ -125,21 +152,40 @@ class SqliteStore(SqlStore):
         leased, marked = self._rows_leased(connection, values, terms, room) if room else ([], False)
         if leased and known.gap:
             connection.execute(self._says["spend"], values | {"seconds": known.gap * len(leased)})
-        jobs = rows.jobs_of(leased, _small_bodies(connection, leased), _CARRIED)
-        return Claimed(tuple(jobs), recovered, known, marked=marked)
+        jobs, broken = rows.jobs_of(leased, _small_bodies(connection, leased), _CARRIED)
+        unreadable = self._set_aside(connection, broken, str(values["token"])) if broken else ()
+        return Claimed(tuple(jobs), recovered, unreadable, known, marked=marked)
 
     def _look(self, connection: sqlite3.Connection, lane: str) -> tuple[LaneInfo, bool, bool]:
         values = {"lane": lane, "now": self._clock()}
         row = connection.execute(self._says["lane"], values).fetchone()
-        due = connection.execute(self._says["is_anything_due"], values).fetchone()[0]
+        due = any(connection.execute(self._says["is_anything_due"], values).fetchone())
         late = connection.execute(self._says["is_anything_late"], values).fetchone()[0]
-        return rows.lane_of(row) if row else replace(_UNKNOWN, name=lane), bool(due), bool(late)
+        return rows.lane_of(row) if row else replace(_UNKNOWN, name=lane), due, bool(late)
 
     def _done(self, line: Line, name: str, each: Sequence[Values]) -> list[bool]:
         """The same, in a third of the time: one cursor, and parameters by their place."""
         statement, in_order = self._says_many[name]
         say = cast("sqlite3.Connection", line).cursor().execute
         return [say(statement, values).rowcount == 1 for values in map(in_order, each)]
+
+    # Keeping.
+
+    def check(self) -> list[Finding]:
+        """See Store.check."""
+        damage = self._file.read(lambda line: line.execute("PRAGMA integrity_check(10)").fetchall())
+        found = [Finding("damaged", len(damage), str(damage[0][0]))] if damage != [("ok",)] else []
+        if self._file.lacks_log:
+            found.append(Finding("log", 1, f"{self._path.name}-wal"))
+        return found + super().check()
+
+    def backup(self, path: Path) -> None:
+        """See Store.backup."""
+        backup(self._file, path)
+
+    def compact(self) -> tuple[int, int]:
+        """See Store.compact."""
+        return self._file.compact()
 
     # Transactions.
 
@@ -170,7 +216,7 @@ class SqliteStore(SqlStore):
 
 def _small_bodies(connection: sqlite3.Connection, found: Sequence[rows.Row]) -> dict[str, bytes]:
     """The contents of those that are small, all at once; others are read while they are sent."""
-    ids = [row[1] for row in found if row[-1] <= _CARRIED]
+    ids = [row[1] for row in found if rows.is_small(row, _CARRIED)]
     places = ",".join("?" * len(ids))
     asked = f"SELECT mail, chunk FROM outbox_body WHERE seq = 0 AND mail IN ({places})"  # noqa: S608 - question marks only
     return dict(connection.execute(asked, ids).fetchall())

@@ -8,20 +8,21 @@ commit, and one for what a power cut may undo. A process that was forked opens i
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
-from threading import RLock
+from threading import Lock, RLock
 from typing import NoReturn, TypeVar
 from weakref import WeakSet
 
 from courriel import errors
-from courriel.outbox import medium
-from courriel.outbox.lockfile import LockFile
+from courriel.outbox import medium, wal
+from courriel.outbox.lockfile import LockFile, identity
 from courriel.outbox.pen import Pen
 from courriel.outbox.statements import script
 
@@ -34,7 +35,8 @@ UPGRADES: tuple[str, ...] = ()
 
 _ERA = 100  # versions; the first one of an era is one that older programs cannot work with
 _PATIENCE = 30.0  # seconds to wait for connections that do not take our lock (an application in the same file)
-_VERSION = "SELECT version FROM outbox_version"
+_VERSION = "SELECT version, opened FROM outbox_version"
+_AT_ONCE = 64 * 1024 * 1024  # octets that are rewritten beside others: they wait for a second or two
 
 _open: WeakSet[SqliteFile] = WeakSet()
 _left_behind: list[object] = []  # connections of a parent process: not even closed, which would touch its locks
@@ -47,10 +49,15 @@ class SqliteFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
         medium.check_engine()
-        medium.check_place(path)
-        self._warned = self._at_rest = False
+        with in_our_words(path):
+            self.path = medium.check_place(path)
+        self._name = str(self.path)
+        self._warned = self._at_rest = self._made = False
+        self.lacks_log = False
+        """Whether it was copied, or lost its log, while it was open."""
+        self._copying = Lock()
+        self._identity: tuple[int, int] | None = None  # of the file that is open, to notice when it is moved
         self._light_turn = RLock()
         self._begin()
         _open.add(self)
@@ -78,27 +85,46 @@ class SqliteFile:
     def read(self, act: Callable[[sqlite3.Connection], T]) -> T:
         """Look at what is committed."""
         with in_our_words(self.path), self._light_turn:
-            return act(self._ready()[0])
+            connection = self._ready()[0]
+            self._check_in_place()
+            return act(connection)
 
     def _transact(self, connection: sqlite3.Connection, act: Callable[[sqlite3.Connection], T]) -> T:
-        with in_our_words(self.path):
-            connection.execute("BEGIN IMMEDIATE")
-        try:
-            _check_era(connection, self.path)
-            result = act(connection)
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
+        if not self._start(connection):
+            self._mark_opened(connection)
+        result = _undone_if_it_fails(connection, lambda: act(connection))
         if connection.in_transaction:
-            try:
-                connection.execute("COMMIT")
-            except sqlite3.Error as failed:
-                if _is_full(failed) and not connection.in_transaction:
-                    # What makes it a commit is written last, and found no room; SQLite has taken all of it back.
-                    raise _full(self.path) from failed
-                self._give_up(connection, failed)
+            self._commit(connection)
         return result
+
+    def _start(self, connection: sqlite3.Connection) -> bool:
+        """Begin a transaction; whether the file says already that it has a log."""
+        with in_our_words(self.path):
+            self._check_in_place()
+            connection.execute("BEGIN IMMEDIATE")
+        return _undone_if_it_fails(connection, lambda: _check_era(connection, self.path))
+
+    def _commit(self, connection: sqlite3.Connection) -> None:
+        try:
+            connection.execute("COMMIT")
+        except sqlite3.Error as failed:
+            if _is_full(failed) and not connection.in_transaction:
+                # What makes it a commit is written last, and found no room; SQLite has taken all of it back.
+                raise _full(self.path) from failed
+            self._give_up(connection, failed)
+
+    def _mark_opened(self, connection: sqlite3.Connection) -> None:
+        """Have the file itself say that it has a log, before that has anything which a copy of the file would lack."""
+        connection.execute("UPDATE outbox_version SET opened = 1")
+        self._commit(connection)
+        with suppress(sqlite3.Error):  # what cannot be copied now, the next checkpoint copies
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        self._start(connection)
+
+    def _check_in_place(self) -> None:
+        """Refuse to go on with a file that is not under its name any more: what it takes would be lost with it."""
+        if identity(self._name) != self._identity:
+            raise _moved(self.path)
 
     def _give_up(self, connection: sqlite3.Connection, failed: sqlite3.Error) -> NoReturn:
         """The disk did not take a commit, or did and could not say so: nothing that we know of the file is certain."""
@@ -111,6 +137,51 @@ class SqliteFile:
             " same key"
         ) from failed
 
+    # Keeping.
+
+    def copy_into(self, path: Path) -> None:
+        """Write what is committed into an empty file, while others go on; a whole database without a log."""
+        with in_our_words(self.path), self._copying:
+            self._ready()
+            self._check_in_place()
+            reader = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None)
+            try:
+                reader.execute("VACUUM INTO ?", (str(path),))
+            finally:
+                reader.close()
+
+    def compact(self) -> tuple[int, int]:
+        """Write the file anew without its empty pages; its octets before and after.
+
+        Others wait meanwhile, and so it is refused where that is much and others have it open. Raises OutboxError.
+        """
+        with in_our_words(self.path), self._light_turn:
+            _, connection, lock = self._ready()
+            if not self._pen.take(_PATIENCE):
+                raise errors.OutboxError(f"{self.path}: others have been writing for {_PATIENCE:.0f} s")
+            try:
+                with lock:
+                    self._check_in_place()
+                    before = self.path.stat().st_size
+                    if _octets_used(connection) > _AT_ONCE:
+                        self._vacuum_alone()
+                    else:
+                        _vacuum(connection)
+                    return before, self.path.stat().st_size
+            finally:
+                self._pen.give_back()
+
+    def _vacuum_alone(self) -> None:
+        """The same on the only connection there is; ours are opened again by who comes next. Raises OutboxError."""
+        self._close_connections()
+        with closing(sqlite3.connect(self.path, timeout=0, isolation_level=None)) as only:
+            if not _is_alone(only):
+                raise errors.OutboxError(
+                    f"{self.path} is open in other programs, and much of it must be written again, for which they would"
+                    " wait: stop the workers, and do it then"
+                )
+            _vacuum(only)
+
     # Opening and closing.
 
     def reopen(self) -> None:
@@ -119,6 +190,7 @@ class SqliteFile:
             if self._trouble or self._closed:
                 self.close()
                 self._begin()
+                self._identity = None
                 self._connect()
 
     def close(self) -> None:
@@ -152,7 +224,7 @@ class SqliteFile:
 
     def before_fork(self) -> None:
         """Finish what is being written, and close; it is opened again when it is needed."""
-        self._at_rest = self._pen.take(_PATIENCE)
+        self._at_rest = self._copying.acquire(timeout=_PATIENCE) and self._pen.take(_PATIENCE)
         if self._at_rest:
             self._light_turn.acquire()
             self._let_go()
@@ -162,12 +234,14 @@ class SqliteFile:
         if self._at_rest:
             self._light_turn.release()
             self._pen.give_back()
+        with suppress(RuntimeError):
+            self._copying.release()
 
     def in_child(self) -> None:
         """Begin anew, as the child."""
         _left_behind.extend((self._durable, self._light))
         closed, at_rest = self._closed, self._at_rest
-        self._light_turn = RLock()
+        self._light_turn, self._copying = RLock(), Lock()
         self._begin()
         self._closed = closed
         self._trouble = "" if at_rest else "this process was forked in the middle of a long transaction"
@@ -177,9 +251,13 @@ class SqliteFile:
             if self._durable is not None:
                 return
             medium.keep_to_owner(self.path)
+            if self._made and identity(self._name) != (self._identity or identity(self._name) or ()):
+                raise _moved(self.path)
             if self._lock is None:
                 self._lock = LockFile(f"{self.path}.lock")
             with self._lock:
+                wal.check_owner(self.path, self._lock.read_note())
+                had_log = wal.exists(self.path)
                 medium.make_file(self.path)
                 light, durable = self._opened("NORMAL"), self._opened("FULL")
                 try:
@@ -189,6 +267,11 @@ class SqliteFile:
                     durable.close()
                     raise
                 self._light, self._durable = light, durable
+                self._identity, self._made = identity(self._name), True
+                self._lock.write_note(wal.owner_note(self.path))
+                self.lacks_log = not had_log and bool(durable.execute(_VERSION).fetchone()[1])
+            if self.lacks_log:
+                _warn_of_lost_log(self.path)
             if _is_shared(durable):
                 self.warn_of_shared_file()
 
@@ -222,10 +305,18 @@ class SqliteFile:
     def _close_connections(self) -> None:
         light, durable = self._light, self._durable
         self._light = self._durable = None
-        for connection in (light, durable):
-            if connection is not None:
-                with suppress(sqlite3.Error):
-                    connection.close()
+        if durable is not None and identity(self._name) != self._identity:
+            # SQLite leaves the log of a file that was moved behind, and the file would lack what is in it.
+            with suppress(sqlite3.Error):
+                durable.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if light is not None:
+            with suppress(sqlite3.Error):
+                light.close()
+        if durable is not None:
+            with suppress(sqlite3.Error):
+                _mark_closed(durable)
+            with suppress(sqlite3.Error):
+                durable.close()
 
     def _ready(self) -> tuple[sqlite3.Connection, sqlite3.Connection, LockFile]:
         if self._trouble:
@@ -271,22 +362,43 @@ class in_our_words:  # noqa: N801 - read as a sentence after `with`
         raise errors.OutboxError(f"{self.path}: {error}") from error
 
 
+def _undone_if_it_fails(connection: sqlite3.Connection, act: Callable[[], T]) -> T:
+    """Do this in the transaction that has begun."""
+    try:
+        return act()
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
 def _is_full(error: BaseException) -> bool:
-    return bool(getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL)
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    code = getattr(error, "sqlite_errorcode", 0)
+    # The index of the log lies in shared memory, which is a file: to have it grow is to need room.
+    return bool(code & 0xFF == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_SHMSIZE)
 
 
 def _full(path: Path) -> errors.OutboxFull:
     return errors.OutboxFull(f"{path}: the disk is full; nothing was written")
 
 
+def _moved(path: Path) -> errors.OutboxError:
+    return errors.OutboxError(
+        f"{path} was moved, deleted or replaced while it was open: nothing was written. Put the file back, or close"
+        " this outbox and open it anew"
+    )
+
+
 def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
     """Make the tables, or bring them up to date; does nothing, and writes nothing, when they are."""
-    if _version(connection) >= len(UPGRADES) + 1:
+    if _version(connection, path) >= len(UPGRADES) + 1:
         _check_era(connection, path)
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        version = _version(connection)
+        version = _version(connection, path)
         for step, name in enumerate(("sqlite", *UPGRADES)[version:], start=version + 1):
             for statement in _split(script(name)):
                 connection.execute(statement)
@@ -297,18 +409,70 @@ def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("COMMIT")
 
 
-def _version(connection: sqlite3.Connection) -> int:
-    there = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'outbox_version'").fetchone()
-    return int(connection.execute(_VERSION).fetchone()[0]) if there else 0
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    """The version of the tables; 0 when there are none. Raises OutboxError for what is no version."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'outbox_version'").fetchone():
+        return 0
+    found = connection.execute(_VERSION).fetchall()
+    if len(found) != 1 or not isinstance(found[0][0], int) or found[0][0] < 1:
+        raise errors.OutboxError(f"{path}: its table outbox_version holds no version; another program has changed it")
+    return int(found[0][0])
 
 
-def _check_era(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse tables that a later program has made, in a way that ours cannot work with."""
-    version = connection.execute(_VERSION).fetchone()[0]
-    if version // _ERA != (len(UPGRADES) + 1) // _ERA:
+def _check_era(connection: sqlite3.Connection, path: Path) -> bool:
+    """Refuse tables that a later program has made, in a way that ours cannot work with; whether the file is marked."""
+    row = connection.execute(_VERSION).fetchone()
+    if row is None or type(row[0]) is not int or row[0] < 1 or row[0] // _ERA != (len(UPGRADES) + 1) // _ERA:
+        version = _version(connection, path)
         raise errors.OutboxError(
             f"{path}: its tables are version {version}, which this courriel does not know; update it"
         )
+    return bool(row[1])
+
+
+def _mark_closed(connection: sqlite3.Connection) -> None:
+    """The last one that closes moves all that is in the log into the file, and has the file say that it needs none."""
+    row = connection.execute(_VERSION).fetchone()
+    if row and row[1] and _is_alone(connection):
+        connection.execute("UPDATE outbox_version SET opened = 0")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _is_alone(connection: sqlite3.Connection) -> bool:
+    """Whether no other connection to this file is open, in any process; asked of one that is closed afterwards.
+
+    It keeps the file to itself from then on, or keeps new ones from opening it.
+    """
+    connection.execute("PRAGMA busy_timeout = 0")
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    try:
+        connection.execute("BEGIN EXCLUSIVE")
+        connection.execute("COMMIT")
+    except sqlite3.OperationalError:
+        return False
+    return True
+
+
+def _vacuum(connection: sqlite3.Connection) -> None:
+    connection.execute("VACUUM")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _octets_used(connection: sqlite3.Connection) -> int:
+    pages, free, size = (
+        connection.execute(f"PRAGMA {what}").fetchone()[0] for what in ("page_count", "freelist_count", "page_size")
+    )
+    return int((pages - free) * size)
+
+
+def _warn_of_lost_log(path: Path) -> None:
+    logger.warning(
+        "%s was copied, or has lost its log (%s-wal), while it was open: its last mails may be missing. Ask `courriel"
+        " outbox list` for those that you expect, and copy an outbox that is open by `courriel outbox backup`",
+        path,
+        path.name,
+        extra={"action": "outbox_without_log"},
+    )
 
 
 def _split(text: str) -> Iterator[str]:

@@ -27,6 +27,14 @@ def statements_in(name: str) -> dict[str, str]:
     return {name: text.strip().removesuffix(";") for name, text in zip(parts[::2], parts[1::2], strict=True)}
 
 
+@cache
+def in_order(parts: tuple[tuple[str, int], ...]) -> str:
+    """A page of mails out of several statements, each by its name and for one state (-1: any of its own)."""
+    pages = [statements()[name].replace(":state", str(state)) for name, state in parts]
+    each = [f"SELECT * FROM ({page}\n) AS page" for page in pages]  # noqa: S608 - our own statements and numbers
+    return "\nUNION ALL\n".join(each) + "\nORDER BY 1, 2 LIMIT :most"
+
+
 def by_position(statement: str) -> tuple[str, Callable[[Mapping[str, Any]], tuple[Any, ...]]]:
     """The same statement with question marks, and what puts its parameters in order: quicker when said many times."""
     bare = _COMMENT.sub("", statement)

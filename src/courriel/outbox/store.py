@@ -20,12 +20,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
+from courriel import errors
 from courriel.model.receipt import Fate, Outcome
 from courriel.reply import Reply
 from courriel.values import dataclass, field
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
 
 class State(IntEnum):
@@ -61,7 +63,13 @@ Known: TypeAlias = "Callable[[NewMail, KnownMail], object]"
 UNSURE, POISON, LOST, EXPIRED = "unsure", "poison", "lost", "expired"
 """Words in `why` that mean something; everything else there is for people."""
 
+UNREADABLE = "this row cannot be read: "
+"""How `why` begins of a mail that is set aside, because somebody has changed its row; what cannot be read follows."""
+
 CHUNK = 256 * 1024  # octets of a body in one row: what a connection holds in memory at a time
+LARGE = 1024 * 1024
+"""Octets above which a content is written ahead, piece by piece: nobody waits for it, and no memory holds it."""
+
 POISON_AFTER = 5  # leases that ran out in a row, until a mail is taken for the one that kills its workers
 
 Answer: TypeAlias = tuple[int, str, str, float]
@@ -87,7 +95,8 @@ class NewMail:
     recipients: tuple[str, ...]
     options: Mapping[str, object]
     size: int
-    chunks: tuple[bytes, ...] = field(repr=False)
+    chunks: Iterable[bytes] = field(repr=False)
+    """Its content, in pieces of CHUNK octets; those of a large one are made when they are read, as often as that is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +152,8 @@ class Claimed:
 
     jobs: tuple[Job, ...] = ()
     recovered: tuple[Recovered, ...] = ()
+    unreadable: tuple[Recovered, ...] = ()
+    """Those whose rows cannot be read; they are HELD, and their rows are left as they are."""
     lane: LaneInfo | None = None
     settled: tuple[bool, ...] = ()
     """What `go_on` says of each mail that it settled."""
@@ -222,7 +233,7 @@ class MailInfo:
     why: str
     size: int
     holder: str
-    """Who has it in hand, as "host:process"; empty when nobody has."""
+    """Who has it in hand, as "host:process/number"; empty when nobody has."""
 
     @property
     def fates(self) -> tuple[Fate, ...]:
@@ -249,13 +260,32 @@ class MailInfo:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many mails of a lane are in a state, since when the oldest (seconds since 1970), and how many are unsure."""
+    """How many mails of a lane are in a state, and how many of them are unsure.
+
+    `oldest`, in seconds since 1970: of READY the moment at which the first could have been sent, or will be; of those
+    in hand or HELD when the oldest was put; None for those that have reached their end.
+    """
 
     lane: str
     state: State
     mails: int
-    oldest: float
+    oldest: float | None
     unsure: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is wrong with an outbox: how often, and an example (the id of a mail, a lane, SQLite's words).
+
+    `kind` is "damaged" (SQLite cannot trust the file), "log" (it was copied, or lost its log, while it was open),
+    "incomplete" (a mail that waits has lost a part of its content), "orphan" (a content is no mail's), "lane" (a mail's
+    lane is not known, so that nobody sends it), "value" (a mail is in no state or priority that there is), "counters"
+    (`stats` would tell other numbers).
+    """
+
+    kind: str
+    number: int
+    example: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +301,31 @@ class Query:
     unsure: bool | None = None
     news: bool = False
     most: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """A process that works on an outbox. `id` is what stands in `holder` of its mails: "host:process/random".
+
+    `folder` is where its lock file lies: beside the outbox, or a folder of the machine; empty when it has none.
+    `inode` is that of the lock file: a copy of the file is not locked, and proves nothing. `process` tells processes of
+    one machine apart; empty when that is not known. See `courriel.outbox.liveness`.
+    """
+
+    id: str
+    folder: str
+    inode: int
+    process: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """So many mails of a lane that one worker has in hand; they are given back in `back` seconds, unless it goes on."""
+
+    lane: str
+    holder: str
+    mails: int
+    back: float
 
 
 class Store(Protocol):
@@ -297,7 +352,9 @@ class Store(Protocol):
     def claim(self, lane: str, most: int, *, lease: float, holder: str) -> Claimed:
         """Lease up to so many mails for `lease` seconds; those whose lease ran out are given back first.
 
-        A mail whose lease ran out before goes alone, so that one that kills its workers takes no others with it.
+        They are served in their turn: by priority, then by the time at which they were due. Mails whose lease ran out
+        before stand in the same queue, but are never leased with the others, and alone from the second time on: one
+        that kills its workers takes few others with it.
         """
         ...
 
@@ -325,6 +382,34 @@ class Store(Protocol):
 
     def told(self, ids: Sequence[str]) -> None:
         """Whoever wanted the news of these mails has it."""
+        ...
+
+    @property
+    def beside(self) -> str | None:
+        """The file of the outbox, beside which workers keep their lock files; None when it is on a server."""
+        ...
+
+    def enlist(self, worker: WorkerInfo) -> None:
+        """Know a worker, or that it is still there."""
+        ...
+
+    def workers(self) -> Sequence[WorkerInfo]:
+        """Every worker that is known; some may be gone."""
+        ...
+
+    def resign(self, id: str) -> bool:  # noqa: A002
+        """Forget a worker; False when it has mails in hand."""
+        ...
+
+    def take_over(self, id: str, *, wait: float) -> Sequence[Recovered]:  # noqa: A002
+        """Give back a hundred mails of a worker that is proved to be gone, without waiting for their leases.
+
+        Those that may have been delivered are due in `wait` seconds.
+        """
+        ...
+
+    def taken(self, id: str = "") -> Sequence[Taken]:  # noqa: A002
+        """What workers have in hand, or who has one mail."""
         ...
 
     def edit(self, id: str, action: Action) -> bool:  # noqa: A002 - its name everywhere
@@ -367,6 +452,18 @@ class Store(Protocol):
         """Forget mails that have been sent (or canceled), or failed, for so many seconds; `most` at a time."""
         ...
 
+    def check(self) -> list[Finding]:
+        """Look for what is wrong; all of it is read, which takes its time. Empty when all is well."""
+        ...
+
+    def backup(self, path: Path) -> None:
+        """Write a copy of all that is committed into a new file, while others go on. Raises UsageError, OutboxError."""
+        ...
+
+    def compact(self) -> tuple[int, int]:
+        """Give the room of what was forgotten back to the disk; the octets of the file before and after."""
+        ...
+
     def reopen(self) -> None:
         """Begin anew after OutboxUncertain."""
         ...
@@ -377,20 +474,47 @@ class Store(Protocol):
 
 
 def in_chunks(pieces: Iterable[bytes]) -> tuple[bytes, ...]:
-    """A content in pieces of the size that is stored; the last one may be smaller, and nothing is copied twice."""
-    chunks: list[bytes] = []
-    held = bytearray()
-    for piece in pieces:
-        held += piece
-        while len(held) >= CHUNK:
-            chunks.append(bytes(held[:CHUNK]))
-            del held[:CHUNK]
-    if held:
-        chunks.append(bytes(held))
-    return tuple(chunks)
+    """A content in pieces of the size that is stored; the last one may be smaller."""
+    return tuple(_rechunked(pieces))
+
+
+class LazyChunks:
+    """The chunks of a content that is not held in memory: read from its files each time that they are asked for.
+
+    Raises InvalidMessage when it is not as long any more as it was.
+    """
+
+    def __init__(self, pieces: Iterable[bytes], size: int) -> None:
+        self._pieces, self._size = pieces, size
+
+    def __iter__(self) -> Iterator[bytes]:
+        read = 0
+        for chunk in _rechunked(self._pieces):
+            read += len(chunk)
+            yield chunk
+        if read != self._size:
+            raise errors.InvalidMessage(
+                f"the message had {self._size:,} octets, and {read:,} when it was written down: a file of it was"
+                " changed meanwhile",
+                stage="compose",
+            )
 
 
 # The steps.
+
+
+def _rechunked(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    held = bytearray()
+    for piece in pieces:
+        view = memoryview(piece)
+        while len(held) + len(view) >= CHUNK:
+            taken = CHUNK - len(held)
+            yield bytes(held) + view[:taken] if held else bytes(view[:taken])
+            held.clear()
+            view = view[taken:]
+        held += view
+    if held:
+        yield bytes(held)
 
 
 def _fate(recipient: str, answer: Answer) -> Fate:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from io import BytesIO
 from time import monotonic
 
 from courriel import errors
@@ -59,8 +60,23 @@ class Ticket:
         return self._edit("retry_now")
 
     def content(self) -> bytes:
-        """The whole mail, to the octet, as it is sent."""
-        return b"".join(self._store.body(self.id))
+        """The whole mail in memory, to the octet, as it is sent; see `blocks` for a large one."""
+        whole = BytesIO()
+        for block in self.blocks():
+            whole.write(block)
+        return whole.getvalue()
+
+    def blocks(self) -> Iterator[bytes]:
+        """The same, in blocks of up to 256 KB that are read as they are asked for.
+
+        Raises TicketNotFound, and InvalidMessage for a content that is not whole: somebody has changed the tables.
+        """
+        left = self.info.size
+        for block in self._store.body(self.id):
+            left -= len(block)
+            yield block
+        if left:
+            raise errors.InvalidMessage(f"the content of mail {self.id} is not whole in {self._store.place}")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Ticket) and (self.id, self._store) == (other.id, other._store)

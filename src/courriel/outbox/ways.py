@@ -54,6 +54,8 @@ class Ways:
         self._elsewhere = elsewhere
         self._lock = Lock()
         forks.renew_in_child(self, type(self)._after_fork)
+        if not isinstance(given, Mapping):
+            raise errors.UsageError(f"ways: a mapping of lanes to ways, not {type(given).__name__}")
         for name, way in given.items():
             self.give(name, way)
 

@@ -8,8 +8,6 @@ A worker that dies loses nothing: its leases run out, and others go on.
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import time
 from collections.abc import Callable, Iterable
 from random import random
@@ -29,8 +27,10 @@ from courriel.outbox.carrier import Carrier, answer_limit, sessions_at_once
 from courriel.outbox.keeper import Keeper
 from courriel.outbox.listeners import Event as News
 from courriel.outbox.listeners import Listeners
+from courriel.outbox.liveness import Presence
 from courriel.outbox.recorder import Entry, Recorder, reopen
-from courriel.outbox.store import UNSURE, Claimed, Job, LaneInfo, Query, Settlement, State, Store, Terms
+from courriel.outbox.store import Claimed, Job, LaneInfo, Settlement, State, Store, Terms
+from courriel.outbox.takeover import tell_recovered, tell_unreadable
 from courriel.outbox.ticket import Ticket
 from courriel.outbox.ways import Way, Ways, shown
 from courriel.session.pace import Rate
@@ -63,6 +63,7 @@ class Tools:
     listeners: Listeners
     bell: Bell
     ticket: Callable[[str], Ticket]
+    presence: Presence
 
 
 class Worker:
@@ -92,13 +93,14 @@ class Worker:
         self._batch = batch
         self._workers = workers
         self._transcript = transcript
-        self._holder = f"{socket.gethostname()}:{os.getpid()}"
+        self._holder = ""  # our id, while we run
         self._halt = Event()
         self._locks: dict[object, Semaphore] = {}
         self._rated: dict[str, str] = {}  # the rate that the way of a lane gave it
         self._unknown: set[str] = set()  # lanes that were complained about
         self._threads: list[Thread] = []
         self._recorder: Recorder | None = None
+        self._advanced = False  # whether this round has brought a mail nearer to its end
         self._keeper = Keeper(tools, confirm)
         forks.renew_in_child(self, type(self)._after_fork)
 
@@ -108,7 +110,7 @@ class Worker:
         This worker may be started there, and is another one then.
         """
         forks.keep_for_ever(self._recorder, self._keeper, self._threads)
-        self._holder = f"{socket.gethostname()}:{os.getpid()}"
+        self._holder = ""
         self._halt, self._locks, self._threads, self._recorder = Event(), {}, [], None
         self._keeper = Keeper(self._tools, self._confirm)
 
@@ -119,6 +121,7 @@ class Worker:
         if self._recorder is not None:
             raise errors.UsageError("this worker runs already")
         self._halt.clear()
+        self._holder = self._tools.presence.enter()
         self._recorder = self._new_recorder()
         self._keeper.start()
         for number in range(self._workers):
@@ -144,6 +147,10 @@ class Worker:
         left = self._keeper.stop()
         if self._recorder is not None:
             left += self._recorder.close(max(1.0, ends - monotonic()))
+        if self._holder:
+            hanging = any(thread.is_alive() for thread in self._threads)
+            self._tools.presence.leave(clean=not left and not hanging)
+            self._holder = ""
         self._recorder, self._threads = None, []
         if left:
             logger.warning("%d mails are unsure: the worker stopped before they were answered", left,
@@ -164,25 +171,30 @@ class Worker:
         if self._recorder is not None:
             raise errors.UsageError("this worker runs already")
         ends = monotonic() + checked_seconds(for_seconds)
+        self._holder = self._tools.presence.enter()
         self._recorder, tried = self._new_recorder(), 0
         self._keeper.start()
         carrier = Carrier(self._transcript)
         try:
+            self._keeper.take_over()
             while not self._halt.is_set():
-                done = sum(self._serve(lane, carrier)[0] for lane in self._lanes_now())
+                done = self._serve_all(carrier)
+                if not done and self._recorder.flush(GRACE):
+                    # What was sent a moment ago may be due again at once (too many recipients), now that it is written.
+                    done = self._serve_all(carrier)
                 tried += done
                 pause = 0.0 if done else self._pause_for_rate()
-                if pause is None or monotonic() + pause >= ends:
-                    break
+                if pause is None or monotonic() + pause >= ends or (done and not self._advanced):
+                    break  # also when nothing can be sent, and what was given back is due again for ever
                 if pause:
                     carrier.tidy()
                     self._halt.wait(pause)
             return tried
         finally:
             carrier.close()
-            self._keeper.stop()
-            self._recorder.close(GRACE)
-            self._recorder = None
+            left = self._keeper.stop() + self._recorder.close(GRACE)
+            self._tools.presence.leave(clean=not left)
+            self._recorder, self._holder = None, ""
 
     def __enter__(self) -> Self:
         return self.start()
@@ -221,6 +233,11 @@ class Worker:
                 self._tools.bell.wait(rung, pause * (0.9 + 0.2 * random()))  # noqa: S311 - no secret
         carrier.close()
 
+    def _serve_all(self, carrier: Carrier) -> int:
+        """One round over the lanes; how many mails were tried."""
+        self._advanced = False
+        return sum(self._serve(lane, carrier)[0] for lane in self._lanes_now())
+
     def _lanes_now(self) -> list[str]:
         names = [lane.name for lane in self._store.lanes()]
         return [name for name in names if self._lanes is None or name in self._lanes]
@@ -236,11 +253,13 @@ class Worker:
         with sessions_at_once(lane, way, self._locks):
             began = monotonic()
             claimed = self._claim(lane, way, carrier)
-            self._tell_recovered(claimed)
+            tell_recovered(self._tools, claimed.recovered)
+            tell_unreadable(claimed.unreadable)
+            self._advanced = self._advanced or bool(claimed.unreadable)
             gap = claimed.lane.gap if claimed.lane is not None else None
             if claimed.jobs:
                 self._send(lane, way, carrier, claimed, began)
-            return len(claimed.jobs), min(gap or _LOOK, _LOOK)
+            return len(claimed.jobs) + len(claimed.unreadable), min(gap or _LOOK, _LOOK)
 
     def _keep_rate(self, lane: str, way: Way) -> None:
         """A rate in the URL or the profile of a lane is the lane's own, kept by the store for all workers."""
@@ -263,12 +282,16 @@ class Worker:
 
     def _pause_for_rate(self) -> float | None:
         """Seconds until a lane may go on that holds mail back for its rate alone; None when no lane does."""
-        now = time.time()
-        gaps = [
-            lane.gap
+        limited = {
+            lane.name: lane.gap
             for lane in self._store.lanes()
             if lane.gap and not lane.stopped and not lane.paused and self._serves(lane.name)
-            if any(mail.due <= now for mail in self._store.read(Query(state=State.READY, lane=lane.name)))
+        }
+        now = time.time()
+        gaps = [
+            limited[count.lane]
+            for count in (self._store.counts() if limited else ())
+            if count.state is State.READY and count.lane in limited and (count.oldest or 0) <= now
         ]
         return min(*gaps, _LOOK) if gaps else None
 
@@ -335,6 +358,7 @@ class Worker:
 
     def _enter(self, job: Job, decision: policy.Decision) -> None:
         """Have it written down."""
+        self._advanced = self._advanced or decision.counted or decision.state.final
         events = _events(job, decision)
         now = time.time()
         results = dict(job.results)
@@ -354,12 +378,6 @@ class Worker:
         )
         assert self._recorder is not None
         self._recorder.add(Entry(settlement, events))
-
-    def _tell_recovered(self, claimed: Claimed) -> None:
-        for found in claimed.recovered:
-            logger.warning("A lease ran out (%s)", found.why, extra={"action": "lease_ran_out", "ticket": found.id})
-            if found.why == UNSURE and self._tools.listeners.tell(("unsure",), self._tools.ticket(found.id)):
-                self._store.told([found.id])
 
 
 class _Outcome:
@@ -420,7 +438,8 @@ def _standing(job: Job, batch: Batch) -> policy.Standing:
 
 
 def _has_failed(job: Job) -> bool:
-    return any(name not in job.recipients and (code >= 500 or not code) for name, (code, *_) in job.results.items())
+    waiting = frozenset(job.recipients)
+    return any(name not in waiting and (code >= 500 or not code) for name, (code, *_) in job.results.items())
 
 
 def _events(job: Job, decision: policy.Decision) -> tuple[News, ...]:

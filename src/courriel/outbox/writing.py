@@ -14,7 +14,7 @@ from courriel.model.address import Address
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope, Notify, Return
 from courriel.model.message import Priority
-from courriel.outbox.store import Job, NewMail, OnUnsure, Store, in_chunks
+from courriel.outbox.store import LARGE, Job, LazyChunks, NewMail, OnUnsure, Store, in_chunks
 from courriel.session.outgoing import IN_SEVEN_BITS, Outgoing, Sendable, prepare
 from courriel.session.wishes import OnRefused, Wishes, all_or_nothing
 from courriel.values import dataclass
@@ -76,7 +76,7 @@ def written(message: Sendable, lane: str, key: str | None, terms: Terms, max_siz
         recipients=tuple(recipient.spec for recipient in out.envelope.recipients),
         options=_options(out.envelope, out.content, together=all_or_nothing(terms.on_refused)),
         size=out.content.size,
-        chunks=in_chunks(out.content),
+        chunks=in_chunks(out.content) if out.content.size <= LARGE else LazyChunks(out.content, out.content.size),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import os
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
@@ -68,6 +69,10 @@ class Sandbox:
         limits: Limits | None = None,
         keep: int = 1000,
     ) -> None:
+        if folder is not None and not isinstance(folder, str | os.PathLike):
+            raise errors.UsageError(f"folder: a path, not {type(folder).__name__}")
+        if users is not None and not isinstance(users, Mapping):
+            raise errors.UsageError(f"users: a mapping of names to passwords, not {type(users).__name__}")
         self.host = host
         self.port = port
         self.tls_port = tls_port

@@ -50,7 +50,11 @@ class Rate:
     @classmethod
     def of(cls, rate: Rate | str | None) -> Rate | None:
         """Take a rate as people give it: as text, or made already, or none."""
-        return cls.parse(rate) if isinstance(rate, str) else rate
+        if rate is None or isinstance(rate, Rate):
+            return rate
+        if not isinstance(rate, str):
+            raise errors.UsageError(f'rate: a text such as "30/m", or a Rate, not {type(rate).__name__}')
+        return cls.parse(rate)
 
     @property
     def gap(self) -> float:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from courriel import errors
+from courriel.model.shown import safely_shown
 from courriel.session.pace import Meter, Rate, Throttle
 from courriel.session.server_memory import ServerFacts
 from courriel.values import dataclass
@@ -46,11 +47,12 @@ class Limits:
         for name in ("size", "messages"):
             count = getattr(self, name)
             if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-                raise errors.UsageError(f"{name}: {count!r} is not a number from 1 on")
+                raise errors.UsageError(f"{name}: {safely_shown(count)} is not a number from 1 on")
         for name in ("idle", "age", "wait"):
             seconds = getattr(self, name)
             if not (isinstance(seconds, int | float) and 0 < seconds < float("inf")):
-                raise errors.UsageError(f"{name}: {seconds!r} is not a finite number of seconds above zero")
+                raise errors.UsageError(f"{name}: {safely_shown(seconds)} is not a finite number of seconds above zero")
+        Rate.of(self.rate)
 
 
 class Place(Generic[S]):

@@ -76,6 +76,7 @@ class _Session(Known):
     def _deliver(
         self, envelope: Envelope, content: Content, message_id: str, on_refused: OnRefused, permit: Asking | None
     ) -> Flow[Receipt]:
+        _check_deliverable(envelope, content, message_id, permit)
         return self._dialogue.deliver(
             envelope,
             content,
@@ -357,6 +358,29 @@ class AsyncSmtpSession(_Session):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def _check_deliverable(envelope: object, content: object, message_id: object, permit: object) -> None:
+    """Raise UsageError for what cannot be handed over, before anything is said to the server."""
+    from courriel.model.content import Content  # noqa: PLC0415 - not before something is sent
+
+    if not isinstance(envelope, Envelope):
+        raise errors.UsageError(f"envelope: a value of Envelope, not {type(envelope).__name__}")
+    if not isinstance(content, Content):
+        raise errors.UsageError(
+            f"content: a value of Content, not {type(content).__name__}; send(ReadyMessage.parse(…)) takes octets"
+        )
+    pieces = content.pieces
+    if not isinstance(pieces, tuple) or not isinstance(content.size, int) or not all(map(_is_piece, pieces)):
+        raise errors.UsageError("content: its pieces are a tuple of octets, and its size is their length")
+    if not isinstance(message_id, str):
+        raise errors.UsageError(f"message_id: a text, not {type(message_id).__name__}")
+    if permit is not None and not callable(permit):
+        raise errors.UsageError(f"permit: a function without arguments, not {type(permit).__name__}")
+
+
+def _is_piece(piece: object) -> bool:
+    return isinstance(piece, bytes) or (hasattr(piece, "size") and hasattr(piece, "__iter__"))
 
 
 def _as_limit(most: int) -> int:

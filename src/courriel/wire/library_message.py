@@ -44,9 +44,11 @@ def ready_of(message: AnyMessage, *, eight_bit: bool = True) -> ReadyMessage:
     `eight_bit` says that the server takes 8BITMIME; for others the bodies are in seven bits. Raises InvalidMessage when
     it cannot be written, or holds what `ReadyMessage.parse` refuses.
     """
+    from email.errors import MessageError
+
     try:
         raw = _octets(message, eight_bit)
-    except (ValueError, LookupError, TypeError, AttributeError) as broken:
+    except (MessageError, ValueError, LookupError, TypeError, AttributeError) as broken:
         raise refusal("message", f"the email package cannot write it: {broken}") from broken
     # What the package leaves of lone line ends in a text part stands for line ends.
     return ReadyMessage.parse(raw, normalise=True)

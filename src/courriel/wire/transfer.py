@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from struct import Struct
 
-from courriel.model.attachment import Attachment, changed, check_identity, gone, written_to
+from courriel.model.attachment import Attachment, changed, check_identity, gone, open_at_once, written_to
 from courriel.model.content import has_long_line
 from courriel.values import dataclass
 
@@ -142,7 +142,7 @@ def _blocks_of(attachment: Attachment, size: int) -> Iterator[memoryview]:
     left = attachment.size
     block = memoryview(bytearray(min(size, left + 1)))
     try:
-        with open(str(attachment.source), "rb", buffering=0) as file:  # noqa: PTH123 - pathlib is a megabyte
+        with open(str(attachment.source), "rb", 0, opener=open_at_once) as file:
             before = os.fstat(file.fileno())
             check_identity(attachment, before)
             # A block that is not full is the last one; one octet more than there should be tells a file that grew.
@@ -167,9 +167,9 @@ def _fill(read: Callable[[memoryview], int | None], block: memoryview) -> int:
     return length
 
 
-def _print_of(known: os.stat_result) -> tuple[int, int]:
+def _print_of(known: os.stat_result) -> tuple[int, int, int]:
     """What changes when somebody writes to a file."""
-    return known.st_size, known.st_mtime_ns
+    return known.st_size, known.st_mtime_ns, known.st_ctime_ns
 
 
 def _lines(block: memoryview) -> bytes:

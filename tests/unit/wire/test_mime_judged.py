@@ -25,6 +25,8 @@ from courriel.wire.parts import first_boundary, text_and_html, text_part
 _CONTROLS = "".join(map(chr, [*range(32), *range(127, 160), 0x2028, 0x2029]))
 _VISIBLE = st.characters(exclude_categories=("Cs",), exclude_characters=_CONTROLS)
 
+FOLDABLE = st.deferred(lambda: LINES.filter(lambda line: len(line) <= 400))
+"""What fits into a header line, however it is folded."""
 LINES = st.one_of(
     st.text(_VISIBLE, max_size=60),
     st.text('abc ,;:"\\()<>@=?_é', max_size=120),
@@ -63,7 +65,7 @@ MESSAGES = st.fixed_dictionaries(
         "html": BODIES,
         "attachments": st.lists(ATTACHMENTS, max_size=3),
         "priority": st.sampled_from(Priority),
-        "headers": st.fixed_dictionaries({"X-Note": LINES, "X-" + "L" * 70: LINES}),
+        "headers": st.fixed_dictionaries({"X-Note": FOLDABLE, "X-" + "L" * 70: FOLDABLE}),
         "references": st.lists(st.integers(1, 999).map(lambda number: f"<{number}@example.org>"), max_size=5),
         "date": st.datetimes(min_value=datetime(1900, 1, 2), max_value=datetime(9998, 1, 1)).map(
             lambda moment: moment.replace(microsecond=0, tzinfo=timezone(timedelta(minutes=-210)))

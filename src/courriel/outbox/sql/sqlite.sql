@@ -37,6 +37,12 @@ CREATE TABLE outbox_body (
     PRIMARY KEY (mail, seq)
 );
 
+-- Mails whose content is written ahead of them, piece by piece. Who dies meanwhile leaves a row here, and it is swept up.
+CREATE TABLE outbox_staged (
+    mail  TEXT PRIMARY KEY,
+    begun REAL NOT NULL
+);
+
 CREATE TABLE outbox_lane (
     name    TEXT PRIMARY KEY,
     stopped INTEGER NOT NULL DEFAULT 0,
@@ -48,13 +54,63 @@ CREATE TABLE outbox_lane (
     tat     REAL NOT NULL DEFAULT 0        -- when the next mail may leave, by the rate (GCRA)
 );
 
+CREATE TABLE outbox_worker (
+    id      TEXT PRIMARY KEY,              -- what stands in `holder` of its mails
+    folder  TEXT NOT NULL,                 -- of the file that it has locked for as long as it lives
+    inode   INTEGER NOT NULL,
+    process TEXT NOT NULL,
+    seen    REAL NOT NULL
+);
+
 CREATE UNIQUE INDEX outbox_key ON outbox_mail (key) WHERE key IS NOT NULL;
 CREATE INDEX outbox_ready   ON outbox_mail (lane, prio, due) WHERE state = 0 AND lost = 0;
-CREATE INDEX outbox_suspect ON outbox_mail (lane, due)       WHERE state = 0 AND lost > 0;
+CREATE INDEX outbox_suspect ON outbox_mail (lane, prio, due) WHERE state = 0 AND lost > 0;
 CREATE INDEX outbox_busy    ON outbox_mail (lane, lease)     WHERE state IN (1, 2);
 CREATE INDEX outbox_done    ON outbox_mail (state, changed)  WHERE state > 3;
 CREATE INDEX outbox_news    ON outbox_mail (created, id)     WHERE news > 0;
-CREATE INDEX outbox_order   ON outbox_mail (created, id);
+CREATE INDEX outbox_order   ON outbox_mail (state, created, id) WHERE state NOT IN (1, 2);
+CREATE INDEX outbox_ended   ON outbox_mail (lane, state, created, id) WHERE state = 3 OR state > 4;
+CREATE INDEX outbox_unsure  ON outbox_mail (created, id)     WHERE unsure > 0;
 
-CREATE TABLE outbox_version (version INTEGER NOT NULL);
-INSERT INTO outbox_version VALUES (1);
+-- How many mails are where: counted as they come and go, because nobody waits for a million to be counted. Not those in
+-- hand (1 and 2), which are few, and change often.
+CREATE TABLE outbox_count (
+    lane   TEXT NOT NULL,
+    state  INTEGER NOT NULL,
+    mails  INTEGER NOT NULL,
+    unsure INTEGER NOT NULL,
+    PRIMARY KEY (lane, state)
+) WITHOUT ROWID;
+
+CREATE TRIGGER outbox_count_put AFTER INSERT ON outbox_mail WHEN NEW.state NOT IN (1, 2)
+BEGIN
+    INSERT INTO outbox_count VALUES (NEW.lane, NEW.state, 1, NEW.unsure > 0)
+    ON CONFLICT (lane, state) DO UPDATE SET mails = mails + 1, unsure = unsure + excluded.unsure;
+END;
+
+CREATE TRIGGER outbox_count_leave AFTER UPDATE OF state, unsure, lane ON outbox_mail
+WHEN OLD.state NOT IN (1, 2)
+     AND (OLD.state <> NEW.state OR (OLD.unsure > 0) <> (NEW.unsure > 0) OR OLD.lane <> NEW.lane)
+BEGIN
+    UPDATE outbox_count SET mails = mails - 1, unsure = unsure - (OLD.unsure > 0)
+    WHERE lane = OLD.lane AND state = OLD.state;
+END;
+
+CREATE TRIGGER outbox_count_come AFTER UPDATE OF state, unsure, lane ON outbox_mail
+WHEN NEW.state NOT IN (1, 2)
+     AND (OLD.state <> NEW.state OR (OLD.unsure > 0) <> (NEW.unsure > 0) OR OLD.lane <> NEW.lane)
+BEGIN
+    INSERT INTO outbox_count VALUES (NEW.lane, NEW.state, 1, NEW.unsure > 0)
+    ON CONFLICT (lane, state) DO UPDATE SET mails = mails + 1, unsure = unsure + excluded.unsure;
+END;
+
+CREATE TRIGGER outbox_count_forget AFTER DELETE ON outbox_mail WHEN OLD.state NOT IN (1, 2)
+BEGIN
+    UPDATE outbox_count SET mails = mails - 1, unsure = unsure - (OLD.unsure > 0)
+    WHERE lane = OLD.lane AND state = OLD.state;
+END;
+
+-- `opened` is 1 in the file itself, and not only in its log, while there is a log beside it that belongs to it: a copy
+-- without the log says so.
+CREATE TABLE outbox_version (version INTEGER NOT NULL, opened INTEGER NOT NULL DEFAULT 0);
+INSERT INTO outbox_version (version) VALUES (1);

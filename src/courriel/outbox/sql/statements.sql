@@ -25,27 +25,74 @@ SELECT chunk FROM outbox_body WHERE mail = :id ORDER BY seq;
 -- name: put_body
 INSERT INTO outbox_body (mail, seq, chunk) VALUES (:mail, :seq, :chunk);
 
+-- name: stage
+INSERT INTO outbox_staged (mail, begun) VALUES (:mail, :now);
+
+-- name: unstage
+DELETE FROM outbox_staged WHERE mail = :mail;
+
+-- name: stale
+-- Whoever wrote these contents ahead is gone: nobody takes an hour for one mail.
+SELECT mail FROM outbox_staged WHERE begun < :now - 3600 LIMIT 10 /*pg FOR UPDATE SKIP LOCKED */;
+
 -- name: is_anything_due
--- Asked before any lock is taken: an idle worker costs next to nothing.
+-- Of those that were never lost, and of those that were. Asked before any lock is taken: an idle worker costs next to
+-- nothing.
 SELECT EXISTS (SELECT 1 FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = :lane AND prio = 0 AND due <= :now)
     OR EXISTS (SELECT 1 FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = :lane AND prio = 1 AND due <= :now)
-    OR EXISTS (SELECT 1 FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = :lane AND prio = 2 AND due <= :now)
-    OR EXISTS (SELECT 1 FROM outbox_mail WHERE state = 0 AND lost > 0 AND lane = :lane AND due <= :now);
+    OR EXISTS (SELECT 1 FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = :lane AND prio = 2 AND due <= :now),
+       EXISTS (SELECT 1 FROM outbox_mail WHERE state = 0 AND lost > 0 AND lane = :lane AND due <= :now);
 
 -- name: is_anything_late
 SELECT EXISTS (SELECT 1 FROM outbox_mail WHERE state IN (1, 2) AND lane = :lane AND lease < :now);
 
 -- name: recover
--- The lease is over. In LEASED it was certainly not delivered; in DOT it may have been.
+-- The lease is over. In LEASED it was certainly not delivered; in DOT it may have been. Lost once, a mail keeps its place
+-- in the queue; lost again it goes to the end, so that one that kills its workers keeps nobody from being served.
 UPDATE outbox_mail
 SET state = CASE WHEN lost + 1 >= :poison OR (state = 2 AND on_unsure = 1) THEN 3 ELSE 0 END,
     why = CASE WHEN state = 2 THEN 'unsure' WHEN lost + 1 >= :poison THEN 'poison' ELSE 'lost' END,
     unsure = unsure + CASE WHEN state = 2 THEN 1 ELSE 0 END,
     news = CASE WHEN state = 2 THEN 1 ELSE news END,
-    lost = lost + 1, token = NULL, lease = NULL, holder = '', due = :now
+    due = CASE WHEN lost = 0 THEN due ELSE :now END,
+    lost = lost + 1, token = NULL, lease = NULL, holder = ''
 WHERE id IN (SELECT id FROM outbox_mail WHERE lane = :lane AND state IN (1, 2) AND lease < :now
              LIMIT 100 /*pg FOR UPDATE SKIP LOCKED */)
 RETURNING id, state, why;
+
+-- name: take_over
+-- The worker is proved to be gone: the same, at once. What may have been delivered rests for :wait seconds.
+UPDATE outbox_mail
+SET state = CASE WHEN lost + 1 >= :poison OR (state = 2 AND on_unsure = 1) THEN 3 ELSE 0 END,
+    why = CASE WHEN state = 2 THEN 'unsure' WHEN lost + 1 >= :poison THEN 'poison' ELSE 'lost' END,
+    unsure = unsure + CASE WHEN state = 2 THEN 1 ELSE 0 END,
+    news = CASE WHEN state = 2 THEN 1 ELSE news END,
+    due = CASE WHEN state = 2 THEN :now + :wait WHEN lost = 0 THEN due ELSE :now END,
+    lost = lost + 1, token = NULL, lease = NULL, holder = ''
+WHERE id IN (SELECT id FROM outbox_mail WHERE state IN (1, 2) AND holder = :holder
+             LIMIT 100 /*pg FOR UPDATE SKIP LOCKED */)
+RETURNING id, state, why;
+
+-- name: enlist
+INSERT INTO outbox_worker (id, folder, inode, process, seen) VALUES (:id, :folder, :inode, :process, :now)
+ON CONFLICT (id) DO UPDATE SET seen = excluded.seen;
+
+-- name: workers
+SELECT id, folder, inode, process FROM outbox_worker ORDER BY id;
+
+-- name: resign
+DELETE FROM outbox_worker
+WHERE id = :id AND NOT EXISTS (SELECT 1 FROM outbox_mail WHERE state IN (1, 2) AND holder = :id);
+
+-- name: forget_workers
+-- Nobody could prove them gone, and they have not been heard of for a week.
+DELETE FROM outbox_worker
+WHERE seen < :now - 604800
+  AND NOT EXISTS (SELECT 1 FROM outbox_mail WHERE state IN (1, 2) AND holder = outbox_worker.id);
+
+-- name: taken
+SELECT lane, holder, count(*), max(lease) - :now FROM outbox_mail
+WHERE state IN (1, 2) AND (:id = '' OR id = :id) GROUP BY lane, holder ORDER BY lane, holder;
 
 -- name: lane
 SELECT name, stopped, paused - :now, fails, why, cap, gap, tat - :now FROM outbox_lane WHERE name = :lane
@@ -58,19 +105,28 @@ SELECT name, stopped, paused - :now, fails, why, cap, gap, tat - :now FROM outbo
 SELECT count(*) FROM outbox_mail WHERE state IN (1, 2) AND lane = :lane;
 
 -- name: claim
--- In state 1; in 2 for who goes on at once, whose mark it is as well.
+-- In state 1; in 2 for a worker that goes on at once, whose mark it is as well. :until is NULL, or a moment in the past:
+-- no mail that was due later is claimed.
 UPDATE outbox_mail
 SET state = :state, token = :token, lease = :now + :lease, holder = :holder, tries = tries + 1
-WHERE id IN (SELECT id FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = :lane AND prio = :prio AND due <= :now
+WHERE id IN (SELECT id FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = :lane AND prio = :prio
+                                            AND due <= CASE WHEN :until /*pg ::double precision */ IS NULL THEN :now ELSE :until END
              ORDER BY due LIMIT :most /*pg FOR UPDATE SKIP LOCKED */)
 RETURNING due, id, token, lane, prio, tries, lost, unsure, on_unsure, :now - created, changed - created, expires - :now,
           msgid, sender, rcpts, options, results, size;
 
+-- name: first_suspect
+-- Of the mails that were lost before the one whose turn is next.
+SELECT prio, lost, due FROM outbox_mail WHERE state = 0 AND lost > 0 AND lane = :lane AND due <= :now
+ORDER BY prio, due LIMIT 1;
+
 -- name: claim_suspect
+-- Those that were lost as often as the one whose turn it is: no others are drawn into the next death.
 UPDATE outbox_mail
 SET state = 1, token = :token, lease = :now + :lease, holder = :holder, tries = tries + 1
-WHERE id IN (SELECT id FROM outbox_mail WHERE state = 0 AND lost > 0 AND lane = :lane AND due <= :now
-             ORDER BY due LIMIT 1 /*pg FOR UPDATE SKIP LOCKED */)
+WHERE id IN (SELECT id FROM outbox_mail WHERE state = 0 AND lost > 0 AND lane = :lane AND prio = :prio AND lost = :lost
+                                            AND due <= :now
+             ORDER BY due LIMIT :most /*pg FOR UPDATE SKIP LOCKED */)
 RETURNING due, id, token, lane, prio, tries, lost, unsure, on_unsure, :now - created, changed - created, expires - :now,
           msgid, sender, rcpts, options, results, size;
 
@@ -92,6 +148,12 @@ UPDATE outbox_mail
 SET state = :state, results = :results, rcpts = :rcpts, due = :now + :delay, why = :why, tries = tries - :uncounted,
     unsure = unsure + :unsure, lost = 0, news = :news, token = NULL, lease = NULL, holder = '', changed = :now
 WHERE id = :id AND token = :token AND state IN (1, 2);
+
+-- name: set_aside
+-- Nobody can read what stands there: it is left as it is, for a person.
+UPDATE outbox_mail
+SET state = 3, why = :why, tries = tries - 1, token = NULL, lease = NULL, holder = '', changed = :now
+WHERE id = :id AND token = :token;
 
 -- name: told
 UPDATE outbox_mail SET news = 0 WHERE id = :id;
@@ -124,14 +186,50 @@ SELECT created, id, key, lane, prio, state, due, expires, changed, tries, lost, 
        options, results, why, size, holder
 FROM outbox_mail WHERE id = :id OR key = :key;
 
--- name: read
--- A page of them, after the last one of the page before.
+-- name: read_state
+-- A page of them, after the last one of the page before. What looks superfluous names the index (it is a partial one).
 SELECT created, id, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure, msgid, sender, rcpts,
        options, results, why, size, holder
 FROM outbox_mail
-WHERE (created > :created OR (created = :created AND id > :id))
-  AND (:state = -1 OR state = :state) AND (:lane = '' OR lane = :lane) AND created >= :since
+WHERE state = :state AND state NOT IN (1, 2) AND (created, id) > (:created, :id)
+  AND (:lane = '' OR lane = :lane) AND (:unsure = -1 OR (unsure > 0) = (:unsure = 1))
+ORDER BY created, id LIMIT :most;
+
+-- name: read_ended
+-- The same of one lane, in one of the states that few are in: HELD, FAILED, CANCELED.
+SELECT created, id, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure, msgid, sender, rcpts,
+       options, results, why, size, holder
+FROM outbox_mail
+WHERE state = :state AND (state = 3 OR state > 4) AND lane = :lane AND (created, id) > (:created, :id)
   AND (:unsure = -1 OR (unsure > 0) = (:unsure = 1))
+ORDER BY created, id LIMIT :most;
+
+-- name: read_ready
+-- The same of a lane where few wait: all of them are put in order.
+SELECT created, id, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure, msgid, sender, rcpts,
+       options, results, why, size, holder
+FROM outbox_mail
+WHERE state = :state AND lane = :lane
+  AND ((state = 0 AND lost = 0 AND prio IN (0, 1, 2)) OR (state = 0 AND lost > 0))
+  AND (created, id) > (:created, :id) AND (:unsure = -1 OR (unsure > 0) = (:unsure = 1))
+ORDER BY created, id LIMIT :most;
+
+-- name: read_in_hand
+-- The same of those that workers have, which are never many.
+SELECT created, id, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure, msgid, sender, rcpts,
+       options, results, why, size, holder
+FROM outbox_mail
+WHERE state IN (1, 2) AND (:state = -1 OR state = :state) AND (created, id) > (:created, :id)
+  AND (:lane = '' OR lane = :lane) AND (:unsure = -1 OR (unsure > 0) = (:unsure = 1))
+ORDER BY created, id LIMIT :most;
+
+-- name: read_unsure
+-- The same of those that are unsure, or were.
+SELECT created, id, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure, msgid, sender, rcpts,
+       options, results, why, size, holder
+FROM outbox_mail
+WHERE unsure > 0 AND (:state = -1 OR state = :state) AND (created, id) > (:created, :id)
+  AND (:lane = '' OR lane = :lane)
 ORDER BY created, id LIMIT :most;
 
 -- name: read_news
@@ -143,8 +241,26 @@ WHERE news > 0 AND (created > :created OR (created = :created AND id > :id))
 ORDER BY created, id LIMIT :most;
 
 -- name: counts
+-- What triggers have counted; those in hand are never many, and counted here.
+SELECT c.lane, c.state, c.mails,
+       CASE c.state
+         WHEN 0 THEN (SELECT min(due) FROM (
+           SELECT min(due) AS due FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = c.lane AND prio = 0
+           UNION ALL SELECT min(due) FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = c.lane AND prio = 1
+           UNION ALL SELECT min(due) FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = c.lane AND prio = 2
+           UNION ALL SELECT min(due) FROM outbox_mail WHERE state = 0 AND lost > 0 AND lane = c.lane) AS each)
+         WHEN 3 THEN (SELECT min(created) FROM outbox_mail WHERE state = 3 AND (state = 3 OR state > 4) AND lane = c.lane)
+       END,
+       c.unsure
+FROM (SELECT lane, state, CAST(sum(mails) AS bigint) AS mails, CAST(sum(unsure) AS bigint) AS unsure
+      FROM outbox_count GROUP BY lane, state HAVING sum(mails) > 0) AS c
+UNION ALL
 SELECT lane, state, count(*), min(created), sum(CASE WHEN unsure > 0 THEN 1 ELSE 0 END)
-FROM outbox_mail GROUP BY lane, state ORDER BY lane, state;
+FROM outbox_mail WHERE state IN (1, 2) GROUP BY lane, state
+ORDER BY 1, 2;
+
+-- name: counts_of
+SELECT state, CAST(sum(mails) AS bigint) FROM outbox_count WHERE lane = :lane GROUP BY state HAVING sum(mails) > 0;
 
 -- name: chunk
 SELECT chunk FROM outbox_body WHERE mail = :mail AND seq = :seq;
@@ -163,6 +279,16 @@ SELECT id FROM outbox_mail
 WHERE state > 3 AND ((state IN (4, 6) AND changed < :now - :sent) OR (state = 5 AND changed < :now - :failed))
 LIMIT :most /*pg FOR UPDATE SKIP LOCKED */;
 
+-- name: fold_counts
+-- PostgreSQL only: the rows of one lane and state become one again, where they have become many.
+WITH gone AS (
+    DELETE FROM outbox_count
+    WHERE (SELECT count(*) > 100 + 2 * count(DISTINCT (lane, state)) FROM outbox_count)
+      AND slot IN (SELECT slot FROM outbox_count FOR UPDATE SKIP LOCKED)
+    RETURNING lane, state, mails, unsure)
+INSERT INTO outbox_count (lane, state, mails, unsure)
+SELECT lane, state, sum(mails), sum(unsure) FROM gone GROUP BY lane, state HAVING sum(mails) <> 0 OR sum(unsure) <> 0;
+
 -- name: forget_body
 DELETE FROM outbox_body WHERE mail = :id;
 
@@ -171,3 +297,31 @@ DELETE FROM outbox_mail WHERE id = :id AND state > 3;
 
 -- name: version
 SELECT version FROM outbox_version;
+
+-- name: find_incomplete
+-- What follows is asked by who checks an outbox, and reads all of it.
+SELECT count(*), min(id) FROM outbox_mail
+WHERE state < 4
+  AND size <> (SELECT coalesce(sum(length(chunk)), 0) FROM outbox_body WHERE mail = outbox_mail.id);
+
+-- name: find_orphan
+SELECT count(DISTINCT mail), min(mail) FROM outbox_body
+WHERE NOT EXISTS (SELECT 1 FROM outbox_mail WHERE id = outbox_body.mail)
+  AND NOT EXISTS (SELECT 1 FROM outbox_staged WHERE outbox_staged.mail = outbox_body.mail);
+
+-- name: find_lane
+SELECT count(*), min(lane) FROM outbox_mail
+WHERE state < 4 AND NOT EXISTS (SELECT 1 FROM outbox_lane WHERE name = outbox_mail.lane);
+
+-- name: find_value
+SELECT count(*), min(id) FROM outbox_mail
+WHERE state NOT BETWEEN 0 AND 6 OR prio NOT BETWEEN 0 AND 2 OR on_unsure NOT BETWEEN 0 AND 1;
+
+-- name: find_counters
+SELECT count(*), min(lane) FROM (
+    SELECT lane, state FROM (
+        SELECT lane, state, mails, unsure FROM outbox_count
+        UNION ALL
+        SELECT lane, state, -count(*), -sum(CASE WHEN unsure > 0 THEN 1 ELSE 0 END)
+        FROM outbox_mail WHERE state NOT IN (1, 2) GROUP BY lane, state) AS both_sides
+    GROUP BY lane, state HAVING sum(mails) <> 0 OR sum(unsure) <> 0) AS differences;

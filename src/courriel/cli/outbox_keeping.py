@@ -1,0 +1,149 @@
+"""Keeping an outbox file: backup, restore, check, compact."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from courriel.cli.command import Command, Manner, option
+from courriel.cli.outbox_words import counted, existing_outbox, outbox_option
+from courriel.cli.speaking import Words, say, visible
+
+if TYPE_CHECKING:
+    from courriel.outbox.store import Finding
+
+DATA_WRONG = 65
+_FILE = Words("FICHIER", "FILE")
+
+_FINDINGS = {
+    "damaged": Words("le fichier est abîmé", "the file is damaged"),
+    "log": Words(
+        "copié sans son journal, ou journal perdu : les derniers messages peuvent manquer",
+        "copied without its log, or its log was lost: the last mails may be missing",
+    ),
+    "incomplete": Words(
+        "messages en attente au contenu incomplet", "mails that wait, with a part of their content gone"
+    ),
+    "orphan": Words("contenus sans message", "contents that are no mail's"),
+    "lane": Words(
+        "messages d'une voie inconnue, que personne n'envoie", "mails of an unknown way out: nobody sends them"
+    ),
+    "value": Words("messages dans un état ou une priorité qui n'existe pas", "mails in no state or priority there is"),
+    "counters": Words("compteurs faux", "wrong counters"),
+}
+
+
+@click.command(
+    "backup",
+    cls=Command,
+    words=Words(
+        "Copie la boîte d'envoi dans un nouveau fichier, pendant que d'autres y écrivent.",
+        "Copies the outbox into a new file, while others write to it.",
+    ),
+    examples=["courriel outbox backup outbox-monday.db"],
+    usage=_FILE,
+)
+@click.argument("file")
+@outbox_option
+@click.pass_obj
+def backup_(manner: Manner, file: str, place: str | None) -> int:
+    """Copy it; never over a file that is there."""
+    from courriel.cli.reporting import Report
+
+    report = Report(manner)
+    with existing_outbox(place) as outbox:
+        outbox.backup(file)
+    if not report.values({"ok": True, "file": file}):
+        report.line(file)
+    return report.status
+
+
+@click.command(
+    "restore",
+    cls=Command,
+    words=Words(
+        "Refait une boîte d'envoi d'une sauvegarde, là où il n'y en a pas. Ce qui attend a pu partir depuis, et devient"
+        " incertain.",
+        "Makes an outbox out of a backup, where there is none. What waits may have been sent since, and is in doubt.",
+    ),
+    examples=["courriel outbox restore outbox-monday.db --outbox outbox.db"],
+    usage=_FILE,
+)
+@click.argument("file")
+@outbox_option
+@option("--nothing-sent-since", "nothing_sent", is_flag=True,
+        fr="Aucun message n'est parti depuis la sauvegarde (boîte déplacée) : rien ne devient incertain.",
+        en="No mail was sent since the backup (the outbox is moved): nothing is in doubt.")  # fmt: skip
+@click.pass_obj
+def restore_(manner: Manner, file: str, place: str | None, nothing_sent: bool) -> int:
+    """Restore it."""
+    from courriel import Outbox
+    from courriel.cli.reporting import Report
+    from courriel.outbox.place import usual_place
+
+    report = Report(manner)
+    target = place if place is not None else usual_place().place
+    unsure = Outbox.restore(file, target, nothing_sent_since=nothing_sent)
+    if not report.values({"ok": True, "outbox": target, "unsure": unsure}):
+        doubt = say(counted(unsure, "message incertain", "messages incertains"),
+                    counted(unsure, "mail in doubt", "mails in doubt"))  # fmt: skip
+        report.line(f"{visible(target)}{say(' : ', ': ')}{doubt}")
+    return report.status
+
+
+@click.command(
+    "check",
+    cls=Command,
+    words=Words(
+        "Cherche ce qui ne va pas : fichier abîmé, contenus perdus, messages que personne n'enverra. Lit tout.",
+        "Looks for what is wrong: a damaged file, lost contents, mails that nobody will send. Reads everything.",
+    ),
+    examples=["courriel outbox check"],
+)
+@outbox_option
+@click.pass_obj
+def check_(manner: Manner, place: str | None) -> int:
+    """Check it; 65 when something is wrong."""
+    from courriel.cli.reporting import Report
+
+    report = Report(manner)
+    with existing_outbox(place) as outbox:
+        found = outbox.check()
+    if not report.values({"ok": not found, "findings": [_object(each) for each in found]}):
+        for each in found:
+            report.line(f"{_FINDINGS[each.kind]}{say(' : ', ': ')}{each.number} ({visible(each.example)})")
+        if not found:
+            report.line(say("Tout va bien.", "All is well."))
+    return DATA_WRONG if found else report.status
+
+
+@click.command(
+    "compact",
+    cls=Command,
+    words=Words(
+        "Rend au disque la place des messages oubliés. Les autres attendent ; refusé s'ils attendraient longtemps.",
+        "Gives the room of forgotten mails back to the disk. Others wait; refused where they would wait long.",
+    ),
+    examples=["courriel outbox prune && courriel outbox compact"],
+)
+@outbox_option
+@click.pass_obj
+def compact_(manner: Manner, place: str | None) -> int:
+    """Compact it."""
+    from courriel.cli.reporting import Report
+
+    report = Report(manner)
+    with existing_outbox(place) as outbox:
+        before, after = outbox.compact()
+    if not report.values({"ok": True, "before": before, "after": after}):
+        sizes = counted(before, "octet", "octets"), counted(after, "octet", "octets")
+        report.line(say("{} avant, {} après", "{} before, {} after").format(*sizes))
+    return report.status
+
+
+# The steps.
+
+
+def _object(found: Finding) -> dict[str, object]:
+    return {"kind": found.kind, "number": found.number, "example": found.example}

@@ -1,0 +1,39 @@
+"""What cannot be handed over is refused before anything is said, and the session goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from courriel import AsyncSmtpSession, Sandbox, SmtpSession, errors
+from courriel.model.address import Address
+from courriel.model.content import Content
+from courriel.model.envelope import Envelope
+
+ENVELOPE = Envelope(Address.of("ada@example.org"), (Address.of("bob@example.org"),))
+CONTENT = Content((b"Subject: x\r\n\r\nx\r\n",), 17)
+WRONG: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
+    ((ENVELOPE, b"x"), {}), ((ENVELOPE, None), {}), ((b"x", CONTENT), {}), ((None, CONTENT), {}),
+    ((ENVELOPE, CONTENT, 3), {}), ((ENVELOPE, CONTENT), {"permit": 3}), ((ENVELOPE, CONTENT), {"on_refused": 3}),
+    ((ENVELOPE, Content(("x",), 1)), {}), ((ENVELOPE, Content(b"x", 1)), {}),  # type: ignore[arg-type]
+    ((ENVELOPE, Content((b"x",), "1")), {}),  # type: ignore[arg-type]
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "named"), WRONG)
+def test_a_wrong_type_costs_no_session(given: tuple[Any, ...], named: dict[str, Any]) -> None:
+    with Sandbox() as sandbox, SmtpSession(sandbox.server()) as session:
+        with pytest.raises(errors.UsageError):
+            session.deliver(*given, **named)
+        assert session.deliver(ENVELOPE, CONTENT).accepted
+
+    async def awaited() -> None:
+        async with AsyncSmtpSession(sandbox.server()) as session:
+            with pytest.raises(errors.UsageError):
+                await session.deliver(*given, **named)
+            assert (await session.deliver(ENVELOPE, CONTENT)).accepted
+
+    with Sandbox() as sandbox:
+        asyncio.run(awaited())
