@@ -17,6 +17,7 @@ from courriel.outbox.postgres_line import PostgresLine, all_translated
 from courriel.outbox.postgres_pipeline import PipelineSession, RefusedError, Statement
 from courriel.outbox.postgres_server import PostgresServer
 from courriel.outbox.store import Job, NewMail, Query, Settlement, State, Terms
+from courriel.values import replace
 from outbox.conftest import claim, new_mail, settled
 from servers.daemon import wait_until
 from servers.postgres import ROLE, PgBouncer, Postgres
@@ -81,6 +82,46 @@ def test_nothing_on_the_usual_way_is_said_but_in_one_round_trip(
     gone_on = done(lambda: store.go_on([settled(second), settled(first)], "billing", 5, Terms(60, "here:1", 60)))
     assert (gone_on.settled, gone_on.marked, len(gone_on.jobs)) == ((True, False), True, 1)
     assert done(lambda: claim(store)) == ()
+
+
+def test_many_mails_are_one_statement_so_that_they_are_counted_once(
+    store: PostgresStore, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The triggers that count run once for each statement, and cost as much as the rest of it."""
+    changing: list[int] = []
+    real = PipelineSession.run
+
+    def run(self: PipelineSession, said: Sequence[Any], *, prepare: bool) -> list[Any]:
+        texts = [statement.text for statement, _ in said]
+        changing.append(sum(b"INSERT INTO outbox_mail" in text or b"UPDATE outbox_mail" in text for text in texts))
+        return real(self, said, prepare=prepare)
+
+    monkeypatch.setattr(PipelineSession, "run", run)
+    store.put([new_mail(key=f"k{number}") for number in range(50)])
+    jobs = claim(store, 25)
+    store.mark(jobs, lease=60)
+    store.extend(jobs, lease=60)
+    store.settle([settled(job) for job in jobs[:10]])
+    done = [settled(job) for job in jobs[10:]]
+    assert store.go_on(done, "billing", 25, Terms(60, "here:1", 60)).settled == (True,) * 15
+    store.told([job.id for job in jobs])
+
+    assert max(changing) <= 2
+    assert {count.state: count.mails for count in store.counts() if count.lane == "billing"} == {
+        State.READY: 1,
+        State.DOT: 25,
+        State.SENT: 25,
+    }
+    assert store.check() == []
+
+
+def test_of_two_words_about_one_mail_the_first_counts(store: PostgresStore) -> None:
+    store.put([new_mail()])
+    jobs = claim(store)
+    ends = [replace(settled(job), state=state) for job in jobs for state in (State.SENT, State.FAILED)]
+
+    assert store.settle(ends) == [True, False] * 2
+    assert {store.find(id=job.id).state for job in jobs} == {State.SENT}  # type: ignore[union-attr]
 
 
 def test_a_claim_takes_the_urgent_first_and_no_more_than_are_wished(store: PostgresStore) -> None:
@@ -232,6 +273,30 @@ def test_without_statistics_a_claim_reads_no_whole_table(store: PostgresStore, u
             told = "\n".join(row[0] for row in connection.execute(said, values, prepare=True).fetchall())
             assert "Index Scan using outbox_ready" in told or name == "look"
             assert "Seq Scan on outbox_mail" not in told
+
+
+@pytest.mark.parametrize("name", ["settle_all_if_plain", "mark_all", "extend_all", "told_all", "claim_if_plain"])
+def test_a_plan_that_was_made_while_the_tables_were_empty_reads_no_whole_table(store: PostgresStore, name: str) -> None:
+    """A session keeps it, and may live for months."""
+    asked = Statement("EXPLAIN (COSTS off) " + all_translated()[name])
+    values = {
+        "lane": "x",
+        "most": 5,
+        "state": 1,
+        "lease": 60.0,
+        "token": "t",
+        "holder": "h",
+        "carried": 1,
+        "mails": "[]",
+    }
+
+    (plan,) = store._server.at_once([(asked, values)])
+
+    told = "\n".join(line for (line,) in plan.rows)
+    assert "Index Scan" in told
+    assert "Seq Scan on outbox_mail" not in told
+    assert "Hash Join" not in told
+    assert "Merge Join" not in told
 
 
 # Those who put at the same time.

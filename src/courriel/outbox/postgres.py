@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from contextlib import suppress
 from functools import partial
 from itertools import islice
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from uuid import uuid4
 
 from courriel import errors
@@ -38,8 +39,8 @@ _CARRIED = 64 * 1024  # octets of a body that comes with its job; larger ones ar
 _AT_ONCE = 1024 * 1024  # octets of a put in one breath; a larger one goes piece by piece, and nobody waits behind it
 _KEY_WAIT = "100ms"  # for somebody who is just putting the same key; then this put waits alone, and not all of its lot
 _SAID_AT_ONCE = (
-    *("put_mail", "put_body", "put_body_of_key", "id_of_key"),
-    *("look", "claim_if_plain", "settle_if_plain", "settle", "mark", "extend", "told"),
+    *("put_mail", "put_mails", "put_body", "put_body_of_key", "id_of_key"),
+    *("look", "claim_if_plain", "settle_if_plain", "settle_all_if_plain", "mark_all", "extend_all", "told_all"),
 )
 _NO_TRANSACTION = psycopg.pq.TransactionStatus.IDLE
 _FAILED_TRANSACTION = psycopg.pq.TransactionStatus.INERROR
@@ -115,9 +116,14 @@ class PostgresStore(SqlStore):
 
     def _put_lot(self, lot: Sequence[PendingPut]) -> None:
         """Everything in one round trip, and one commit."""
-        said = [(pending, mail, each) for pending in lot for mail, each in self._said_by(pending)]
+        said = [each for pending in lot for each in self._said_by(pending)]
+        if not said:
+            return
+        insert = self._insert([each.row for each in said])
         try:
-            answers = iter(self._server.at_once([one for _, _, each in said for one in each], wait=_KEY_WAIT))
+            inserted, *answers = self._server.at_once(
+                [insert, *[one for each in said for one in each.rest]], wait=_KEY_WAIT
+            )
         except RefusedError:
             return
         except UnfinishedError as broken:
@@ -129,25 +135,32 @@ class PostgresStore(SqlStore):
             for pending in lot:
                 pending.error = failed
             return
-        for pending, mail, each in said:
-            ident = _id_in(list(islice(answers, len(each))), mail)
+        new = _new_in(inserted, said)
+        rest = iter(answers)
+        for each in said:
+            ident = _id_in(list(islice(rest, len(each.rest))), each.mail, new)
             if ident is None:  # a mail of the same key is being forgotten: put again, without those that are kept
-                pending.doubtful = True
-            pending.kept.append(ident or "")
+                each.pending.doubtful = True
+            each.pending.kept.append(ident or "")
 
-    def _said_by(self, pending: PendingPut) -> list[tuple[NewMail, list[Said]]]:
+    def _insert(self, mails: Sequence[Values]) -> Said:
+        """One statement for all mails, so that they are counted once; its rows are the ids of those that are new."""
+        if len(mails) == 1:
+            return self._statements["put_mail"], mails[0]
+        return self._statements["put_mails"], {"mails": json.dumps(mails)}
+
+    def _said_by(self, pending: PendingPut) -> list[_SaidOfMail]:
         try:
-            return [(mail, self._said_of(mail)) for mail in pending.mails]
+            return [self._said_of(mail, pending) for mail in pending.mails]
         except Exception:  # noqa: BLE001 - raised to its own caller, who puts it alone
             return []
 
-    def _said_of(self, mail: NewMail) -> list[Said]:
+    def _said_of(self, mail: NewMail, pending: PendingPut) -> _SaidOfMail:
         body = self._statements["put_body" if mail.key is None else "put_body_of_key"]
-        said: list[Said] = [(self._statements["put_mail"], rows.mail_values(mail))]
-        said += [(body, piece) for lot in portions(mail) for piece in lot]
+        rest: list[Said] = [(body, piece) for lot in portions(mail) for piece in lot]
         if mail.key is not None:
-            said.append((self._statements["id_of_key"], {"key": mail.key}))
-        return said
+            rest.append((self._statements["id_of_key"], {"key": mail.key}))
+        return _SaidOfMail(pending, mail, rows.mail_values(mail), rest)
 
     def _tell_known(self, ids: Sequence[str], mails: Sequence[NewMail], known: Known) -> None:
         for ident, mail in zip(ids, mails, strict=True):
@@ -217,19 +230,32 @@ class PostgresStore(SqlStore):
 
     def mark(self, jobs: Sequence[Job], *, lease: float) -> list[bool]:
         """See Store.mark."""
-        return self._each_at_once("mark", _leases(jobs, lease), repeatable=True)
+        return self._all_at_once("mark", _leases(jobs, lease))
 
     def extend(self, jobs: Sequence[Job], *, lease: float) -> list[bool]:
         """See Store.extend."""
-        return self._each_at_once("extend", _leases(jobs, lease), durably=False, repeatable=True)
+        return self._all_at_once("extend", _leases(jobs, lease), durably=False)
 
     def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         """See Store.settle."""
-        return self._each_at_once("settle", [rows.settlement_values(settled) for settled in settlements])
+        each = [rows.settlement_values(settled) for settled in settlements]
+        try:
+            answers = self._server.at_once(self._settlement_of(each))
+        except RefusedError:
+            return self._write(lambda line: self._done(line, "settle", each))
+        except UnfinishedError as broken:
+            raise self._server.uncertain() from broken
+        return _done_in(answers[0], each) if each else []
+
+    def _settlement_of(self, each: Sequence[Values]) -> list[Said]:
+        """One statement for all, so that they are counted once."""
+        if len(each) == 1:
+            return [(self._statements["settle_if_plain"], each[0])]
+        return [(self._statements["settle_all_if_plain"], {"mails": _numbered(each)})] if each else []
 
     def told(self, ids: Sequence[str]) -> None:
         """See Store.told."""
-        self._each_at_once("told", [{"id": ident} for ident in ids], durably=False, repeatable=True)
+        self._all_at_once("told", [{"id": ident} for ident in ids], durably=False)
 
     def claim(self, lane: str, most: int, *, lease: float, holder: str) -> Claimed:
         """See Store.claim."""
@@ -257,9 +283,10 @@ class PostgresStore(SqlStore):
         self, settlements: Sequence[Settlement], lane: str, most: int, terms: Terms, *, durably: bool = True
     ) -> tuple[_Look | None, Claimed | None]:
         """Settle and claim in one round trip, where the lane is plain. Where it is not, nothing was done."""
+        each = [rows.settlement_values(settled) for settled in settlements]
         said: list[Said] = [
             (self._statements["look"], {"lane": lane}),
-            *[(self._statements["settle_if_plain"], rows.settlement_values(settled)) for settled in settlements],
+            *self._settlement_of(each),
             (self._statements["claim_if_plain"], _claim_values(lane, most, terms)),
         ]
         try:
@@ -280,26 +307,25 @@ class PostgresStore(SqlStore):
             token = str(leased[0][2])
             with suppress(errors.OutboxError):  # the next one to claim them finds them as unreadable
                 unreadable = self._write(lambda line: self._set_aside(line, damaged, token))
-        done = tuple(answer.changed == 1 for answer in settled)
+        done = tuple(_done_in(settled[0], each)) if settled else ()
         marked = bool(leased) and terms.mark is not None
         return look, Claimed(tuple(jobs), (), unreadable, look.lane, settled=done, marked=marked)
 
-    def _each_at_once(
-        self, name: str, each: Sequence[Values], *, durably: bool = True, repeatable: bool = False
-    ) -> list[bool]:
-        """Say one statement for each in one round trip; whether it changed the one row that was meant."""
+    def _all_at_once(self, name: str, each: Sequence[Values], *, durably: bool = True) -> list[bool]:
+        """Say something that may be said twice, of all mails in one statement; of which it changed the row."""
         if not each:
             return []
         write = self._write if durably else self._write_lightly
         try:
-            answers = self._server.at_once([(self._statements[name], values) for values in each], durably=durably)
+            said = [(self._statements[f"{name}_all"], {"mails": _numbered(each)})]
+            (answer,) = self._server.at_once(said, durably=durably)
         except RefusedError:
             return write(lambda line: self._done(line, name, each))
         except UnfinishedError as broken:
-            if broken.hangs or not repeatable:
+            if broken.hangs:
                 raise self._server.uncertain() from broken
             return write(lambda line: self._done(line, name, each))
-        return [answer.changed == 1 for answer in answers]
+        return _done_in(answer, each)
 
     def _claim(self, line: Line, look: _Look, most: int, terms: Terms) -> Claimed:
         values = {"lane": look.lane.name, "holder": terms.holder, "token": uuid4().hex, "poison": POISON_AFTER}
@@ -382,12 +408,44 @@ class _Look:
         return self.late or (self.due and not self.lane.stopped and self.lane.paused <= 0)
 
 
-def _id_in(answers: Sequence[Answer], mail: NewMail) -> str | None:
-    """The id under which a mail is kept, by what the server answered to `_said_of`."""
-    if mail.key is None:
-        return mail.id if answers[0].changed else None
-    found = answers[-1].rows
+class _SaidOfMail(NamedTuple):
+    """What is said to put a mail: the parameters of its row, and what comes after it."""
+
+    pending: PendingPut
+    mail: NewMail
+    row: Values
+    rest: Sequence[Said]
+
+
+def _new_in(inserted: Answer, said: Sequence[_SaidOfMail]) -> set[str]:
+    """The ids of the mails that were not there yet, by what `_insert` has brought."""
+    if len(said) == 1:
+        return {said[0].mail.id} if inserted.changed else set()
+    return {str(ident) for (ident,) in inserted.rows}
+
+
+def _id_in(answers: Sequence[Answer], mail: NewMail, new: Set[str]) -> str | None:
+    """The id under which a mail is kept, by what the server answered to the rest of it, and which mails are new."""
+    if mail.id in new:
+        return mail.id
+    found = answers[-1].rows if mail.key is not None else ()
     return str(found[0][0]) if found else None
+
+
+def _numbered(each: Sequence[Values]) -> str:
+    """The parameters of a statement for many mails. No mail twice: the first word about it counts."""
+    found: dict[tuple[object, object], Values] = {}
+    for number, values in enumerate(each):
+        found.setdefault((values["id"], values.get("token")), {"n": number, **values})
+    return json.dumps(list(found.values()))
+
+
+def _done_in(answer: Answer, each: Sequence[Values]) -> list[bool]:
+    """Of which mails a statement has changed the row: it returns their numbers, or was said of a single one."""
+    if len(each) == 1 and not answer.rows:
+        return [answer.changed == 1]
+    changed = {number for (number,) in answer.rows}
+    return [number in changed for number in range(len(each))]
 
 
 def _leases(jobs: Sequence[Job], lease: float) -> list[Values]:

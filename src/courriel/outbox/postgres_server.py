@@ -61,10 +61,13 @@ DURABLY = f"SELECT set_config('synchronous_commit', {_ON}, true)"
 """Said in a transaction that somebody else has begun."""
 
 # The same for what is said at once: another era divides by nothing, and so undoes it. Nothing is open between round
-# trips there, and no session can fall asleep within a transaction.
+# trips there, and no session can fall asleep within a transaction. Mails are looked up one by one: a plan that was
+# made while the tables were empty, and is kept, would read or join with all of them. Lanes are plain until `look`.
 _AT_ONCE = """
 SELECT 1 / coalesce((SELECT version FROM outbox_version) / {era} = {ours}, false)::int,
-       set_config('lock_timeout', %(wait)s, true), set_config('synchronous_commit', {how}, true)
+       set_config('lock_timeout', %(wait)s, true), set_config('synchronous_commit', {how}, true),
+       set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+       set_config('enable_mergejoin', 'off', true), set_config('courriel.plain', '1', true)
 """
 
 _PASSING = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)

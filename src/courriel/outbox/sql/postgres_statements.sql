@@ -1,5 +1,18 @@
 -- What is said to PostgreSQL alone, most of it in pipelines: whole transactions in one round trip.
 
+-- What is said of many mails at once is one statement, so that the triggers count once: their values come as JSON. Never
+-- with another join than one that looks each of them up; see the settings of a pipeline.
+
+-- name: put_mails
+INSERT INTO outbox_mail (id, key, lane, prio, state, due, created, expires, on_unsure, msgid, sender, rcpts, options,
+                         size, changed)
+SELECT id, key, lane, prio, 0, :now + delay, :now, :now + lifetime, on_unsure, msgid, sender, rcpts::json,
+       options::json, size, :now
+FROM json_to_recordset(:mails::json) AS put (id text, key text, lane text, prio integer, delay float8, lifetime float8,
+       on_unsure integer, msgid text, sender text, rcpts text, options text, size bigint)
+ON CONFLICT (key) WHERE key IS NOT NULL DO NOTHING
+RETURNING id;
+
 -- name: put_body_of_key
 -- Nothing when the key is known: its first mail stays.
 INSERT INTO outbox_body (mail, seq, chunk)
@@ -38,6 +51,33 @@ UPDATE outbox_mail
 SET state = :state, results = :results, rcpts = :rcpts, due = :now + :delay, why = :why, tries = tries - :uncounted,
     unsure = unsure + :unsure, lost = 0, news = :news, token = NULL, lease = NULL, holder = '', changed = :now
 WHERE id = :id AND token = :token AND state IN (1, 2) AND current_setting('courriel.plain') = '1';
+
+-- name: settle_all_if_plain
+UPDATE outbox_mail AS mail
+SET state = ended.state, results = ended.results::json, rcpts = ended.rcpts::json, due = :now + ended.delay,
+    why = ended.why, tries = mail.tries - ended.uncounted, unsure = mail.unsure + ended.unsure, lost = 0,
+    news = ended.news, token = NULL, lease = NULL, holder = '', changed = :now
+FROM json_to_recordset(:mails::json) AS ended (n integer, id text, token text, state integer, results text, rcpts text,
+     delay float8, why text, uncounted integer, unsure integer, news integer)
+WHERE mail.id = ended.id AND mail.token = ended.token AND mail.state IN (1, 2)
+  AND current_setting('courriel.plain') = '1'
+RETURNING ended.n;
+
+-- name: mark_all
+UPDATE outbox_mail AS mail SET state = 2, lease = :now + leased.lease
+FROM json_to_recordset(:mails::json) AS leased (n integer, id text, token text, lease float8)
+WHERE mail.id = leased.id AND mail.token = leased.token AND mail.state IN (1, 2) AND mail.lease > :now
+RETURNING leased.n;
+
+-- name: extend_all
+UPDATE outbox_mail AS mail SET lease = CASE WHEN mail.state = 1 THEN :now + leased.lease ELSE mail.lease END
+FROM json_to_recordset(:mails::json) AS leased (n integer, id text, token text, lease float8)
+WHERE mail.id = leased.id AND mail.token = leased.token AND mail.state IN (1, 2) AND mail.lease > :now
+RETURNING leased.n;
+
+-- name: told_all
+UPDATE outbox_mail AS mail SET news = 0 FROM json_to_recordset(:mails::json) AS heard (n integer, id text)
+WHERE mail.id = heard.id RETURNING heard.n;
 
 -- name: claim_if_plain
 -- As `claim` three times, the urgent ones first, with the bodies that are small. The ids as an array and not as a join,
