@@ -365,6 +365,10 @@ class PostgresStore(SqlStore):
         super()._tidy(line)
         line.execute(self._says["fold_counts"])
 
+    def _forget(self, line: Line, mails: Sequence[str], bodies: Sequence[str]) -> None:
+        line.execute(self._says["forget_bodies"], {"ids": list(bodies)})
+        line.execute(self._says["forget_mails"], {"ids": list(mails)})
+
     def _in_words(self, statement: str) -> str:
         return translated(statement)
 

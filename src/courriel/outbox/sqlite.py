@@ -23,6 +23,7 @@ from courriel.outbox.store import (
     Known,
     LaneInfo,
     NewMail,
+    Pruned,
     Recovered,
     Settlement,
     State,
@@ -170,6 +171,13 @@ class SqliteStore(SqlStore):
         return [say(statement, values).rowcount == 1 for values in map(in_order, each)]
 
     # Keeping.
+
+    def prune(self, *, sent: float, failed: float, most: int) -> Pruned:
+        """See Store.prune; with what it has left in the log."""
+        pruned = super().prune(sent=sent, failed=failed, most=most)
+        if pruned.more:
+            self._file.checkpoint()
+        return pruned
 
     def check(self) -> list[Finding]:
         """See Store.check."""

@@ -23,6 +23,12 @@ SELECT :mail::text, :seq::integer, :chunk::bytea WHERE EXISTS (SELECT 1 FROM out
 -- and the commit waits for the disk, and for a synchronous standby: then both have the mail as well.
 SELECT id FROM outbox_mail WHERE id = :id OR key = :key FOR UPDATE;
 
+-- name: forget_bodies
+DELETE FROM outbox_body WHERE mail = ANY (:ids);
+
+-- name: forget_mails
+DELETE FROM outbox_mail WHERE id = ANY (:ids) AND state > 3;
+
 -- name: small_bodies
 SELECT mail, chunk FROM outbox_body WHERE seq = 0 AND mail = ANY (:ids);
 
