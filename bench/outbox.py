@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 CONTENT = b"x" * 2048
 CALLERS = (1, 64)
 PROCESSES = (1, 4, 8)
-_PG, _POOLED = "PostgreSQL", "PostgreSQL behind PgBouncer (nothing is prepared)"
-PUT = {("SQLite", 1): 1.75, (_PG, 1): 2.5, (_PG, 64): 1.0, (_POOLED, 1): 3.5}
+PG, _POOLED = "PostgreSQL", "PostgreSQL behind PgBouncer (nothing is prepared)"
+PUT = {("SQLite", 1): 1.75, (PG, 1): 2.5, (PG, 64): 1.0, (_POOLED, 1): 3.5}
 """As many such writes a put may take, by engine and callers; bare sqlite3 with our tables takes 1.38."""
-CLAIM = {_PG: 5.0, _POOLED: 9.0}
-GO_ON = {_PG: 3.5}
+CLAIM = {PG: 5.0, _POOLED: 9.0}
+GO_ON = {PG: 3.5}
 
 
 def keeping(pace: Pace) -> list[Result]:
     """Putting, alone, among many and by several processes; claiming and settling, beside none and many that wait."""
     results: list[Result] = []
     rounds, puts, waiting = (3, 128, 10_000) if pace.quick else (9, 640, 100_000)
-    for engine, opened in (("SQLite", _sqlite), (_PG, _postgres), (_POOLED, _pooled)):
+    for engine, opened in (("SQLite", sqlite_store), (PG, postgres_store), (_POOLED, _pooled)):
         pooled = opened is _pooled
         try:
             with opened() as (store, folder):
@@ -52,7 +52,7 @@ def keeping(pace: Pace) -> list[Result]:
                     results += _by_processes(engine, store.place, folder, rounds)
                 results += _claiming(engine, store, folder, rounds, waiting)
                 results.append(_going_on(engine, store, folder, rounds))
-        except _Missing as why:
+        except Missing as why:
             results.append(Skipped("outbox", f"{engine}: {why}"))
     results.append(_parsing())
     return results
@@ -61,11 +61,11 @@ def keeping(pace: Pace) -> list[Result]:
 # The steps.
 
 
-class _Missing(Exception):
+class Missing(Exception):
     """What it would be measured with is not installed."""
 
 
-def _mail(lane: str = "put", delay: float = 0) -> NewMail:
+def mail(lane: str = "put", delay: float = 0) -> NewMail:
     return NewMail(
         id=new_id(),
         key=None,
@@ -86,8 +86,8 @@ def _mail(lane: str = "put", delay: float = 0) -> NewMail:
 def _claiming(engine: str, store: Store, folder: Path, rounds: int, waiting: int) -> Generator[Result]:
     for beside in (0, waiting):
         for _ in range(0, beside, 1000):
-            store.put([_mail("claim", delay=86_400) for _ in range(1000)])
-        store.put([_mail("claim") for _ in range(50 * rounds)])
+            store.put([mail("claim", delay=86_400) for _ in range(1000)])
+        store.put([mail("claim") for _ in range(50 * rounds)])
         taken = [_each(50, lambda: _claim_and_settle(store)) / _seconds_of_raw(folder) for _ in range(rounds)]
         yield Limit(
             "outbox, claim and settle", f"{engine}, {beside:,} wait", Spread.of(taken), "writes", CLAIM.get(engine)
@@ -96,7 +96,7 @@ def _claiming(engine: str, store: Store, folder: Path, rounds: int, waiting: int
 
 def _going_on(engine: str, store: Store, folder: Path, rounds: int) -> Result:
     """What a worker says between two batches, here of one mail each."""
-    store.put([_mail("go on") for _ in range(50 * rounds + 1)])
+    store.put([mail("go on") for _ in range(50 * rounds + 1)])
     jobs = list(store.claim("go on", 1, lease=600, holder="bench:1").jobs)
 
     def go_on() -> None:
@@ -140,7 +140,7 @@ def _seconds_of_puts(store: Store, puts: int, callers: int) -> float:
 
     def put() -> None:
         for _ in range(puts // callers):
-            store.put([_mail()])
+            store.put([mail()])
 
     with ThreadPoolExecutor(callers) as pool:
         began = time.perf_counter()
@@ -178,24 +178,27 @@ def _puts_of_a_second(place: str, count: int) -> list[int]:
 
 def put_for_a_second(place: str) -> None:
     """One of several processes: say that it is ready, wait for the word, put, and say how often."""
-    store: Store
-    if "://" in place:
-        from courriel.outbox.postgres import PostgresStore
-
-        store = PostgresStore(place)
-    else:
-        from courriel.outbox.sqlite import SqliteStore
-
-        store = SqliteStore(place)
-    store.put([_mail()])
+    store = opened_at(place)
+    store.put([mail()])
     print("ready", flush=True)
     sys.stdin.readline()
     ends, done = time.perf_counter() + 1.0, 0
     while time.perf_counter() < ends:
-        store.put([_mail()])
+        store.put([mail()])
         done += 1
     print(done)
     store.close()
+
+
+def opened_at(place: str) -> Store:
+    """The store at a path or a URL."""
+    if "://" in place:
+        from courriel.outbox.postgres import PostgresStore
+
+        return PostgresStore(place)
+    from courriel.outbox.sqlite import SqliteStore
+
+    return SqliteStore(place)
 
 
 def _seconds_of_raw(folder: Path) -> float:
@@ -216,7 +219,7 @@ def _each(times: int, act: Callable[[], None]) -> float:
 
 
 @contextlib.contextmanager
-def _sqlite() -> Generator[tuple[Store, Path]]:
+def sqlite_store() -> Generator[tuple[Store, Path]]:
     from courriel.outbox.sqlite import SqliteStore
 
     with tempfile.TemporaryDirectory() as folder:
@@ -226,7 +229,7 @@ def _sqlite() -> Generator[tuple[Store, Path]]:
 
 
 @contextlib.contextmanager
-def _postgres() -> Generator[tuple[Store, Path]]:
+def postgres_store() -> Generator[tuple[Store, Path]]:
     """The tests' own server, on the same disk as the raw writes."""
     with _postgres_server() as server, _at(server.url(server.new_database())) as opened:
         yield opened
@@ -240,7 +243,7 @@ def _pooled() -> Generator[tuple[Store, Path]]:
         from servers.postgres import pgbouncer
 
         if not Path(PGBOUNCER).exists():
-            raise _Missing("Debian's pgbouncer is not installed")
+            raise Missing("Debian's pgbouncer is not installed")
         with pgbouncer(server) as pooler, _at(pooler.url(server.new_database())) as opened:
             yield opened
 
@@ -252,7 +255,7 @@ def _postgres_server() -> Generator[Postgres]:
     from servers.postgres import postgres
 
     if not POSTGRES.exists():
-        raise _Missing("Debian's postgresql is not installed")
+        raise Missing("Debian's postgresql is not installed")
     with postgres() as server:
         yield server
 
