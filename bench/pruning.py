@@ -1,4 +1,4 @@
-"""How long others wait while old mails are forgotten: the longest put of another process, beside none and beside pruning."""
+"""How long others wait while old mails are forgotten: the longest put of another process, with and without it."""
 
 from __future__ import annotations
 

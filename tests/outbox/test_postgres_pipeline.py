@@ -422,6 +422,125 @@ def test_puts_go_on_after_a_fork_while_somebody_was_writing(store: PostgresStore
     assert ids_in(store) == {"a"}
 
 
+# An answer that nobody has heard.
+
+
+class LastWords:
+    """What libpq makes of a server's good-bye."""
+
+    status = psycopg.pq.ExecStatus.FATAL_ERROR
+
+    def error_field(self, field: object) -> bytes:
+        return b"57P01"
+
+
+@pytest.fixture
+def cut(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Cuts the line once, after so many answers, or after all of them and what the server said then."""
+
+    def cut(after: int | None = None, *, words: bool = False) -> None:
+        real, cuts = PipelineSession._results, iter([True])
+
+        def lose(self: PipelineSession, pgconn: Any, ends: float) -> Iterator[Any]:
+            answers = list(real(self, pgconn, ends))
+            if next(cuts, False):
+                yield from answers[:after]
+                if words:
+                    yield LastWords()
+                raise psycopg.OperationalError("the line is cut")
+            yield from answers
+
+        monkeypatch.setattr(PipelineSession, "_results", lose)
+
+    return cut
+
+
+def test_what_the_server_says_after_all_answers_may_be_said_after_the_commit(
+    store: PostgresStore, cut: Callable[..., None]
+) -> None:
+    (job,) = claim(store)
+    cut(words=True)
+
+    with pytest.raises(errors.OutboxUncertain):
+        store.settle([settled(job)])
+
+    assert store.find(id=job.id).state is State.SENT  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("words", [False, True])
+def test_a_put_of_which_all_answers_came_and_then_last_words_is_there_once(
+    store: PostgresStore, cut: Callable[..., None], words: bool
+) -> None:
+    cut(words=words)
+
+    assert store.put([new_mail(id="a"), new_mail(id="b", key="k")]) == ["a", "b"]
+
+    assert ids_in(store) == {"a", "b"}
+
+
+@pytest.mark.parametrize("mark", [None, 60.0])
+def test_mails_of_a_claim_that_nobody_has_heard_of_are_given_back(
+    store: PostgresStore, cut: Callable[..., None], mark: float | None
+) -> None:
+    """They were marked at once, and would be in doubt, or on hold: and nothing of them can have left."""
+    (job,) = claim(store)
+    store.put([new_mail(id="a"), new_mail(id="b")])
+    cut(after=2)
+
+    with pytest.raises(errors.OutboxUncertain):
+        store.go_on([settled(job)], "billing", 5, Terms(600, "here:1", mark))
+
+    assert {(info.id, info.state, info.tries) for info in store.read(Query(lane="billing"))} == {
+        ("first", State.SENT, 1),
+        ("a", State.READY, 0),
+        ("b", State.READY, 0),
+    }
+    assert store.check() == []
+
+
+# What else a server says no to.
+
+
+def test_a_limit_for_statements_is_an_error_and_nothing_is_left_open(store: PostgresStore, url: str) -> None:
+    ask(url, f"ALTER ROLE {ROLE} IN DATABASE {url.rpartition('/')[2]} SET statement_timeout = '300ms'")
+    store.reopen()
+
+    with psycopg.connect(url) as conn:
+        (theirs,) = store.put([new_mail(key="k")], conn)
+        with pytest.raises(errors.OutboxError, match="statement timeout") as late:
+            store.put([new_mail(key="k")])
+        conn.commit()
+
+    assert not isinstance(late.value, errors.OutboxUncertain)
+    assert store.put([new_mail(key="k"), new_mail(id="a")]) == [theirs, "a"]
+    assert ids_in(store) == {theirs, "a"}
+
+
+def test_a_pooler_that_was_taken_for_a_server_is_found_out_and_nothing_is_lost(
+    postgres: Postgres, pgbouncer: PgBouncer
+) -> None:
+    """Sessions are exchanged between two transactions, and what was prepared is in another one."""
+    url = pgbouncer.url(postgres.new_database())
+    stores = [PostgresStore(url) for _ in range(4)]
+    for store in stores:
+        store._server._prepares = True
+
+    with ThreadPoolExecutor(16) as pool:
+        puts = [
+            pool.submit(stores[n % 4].put, [new_mail(id=f"m{n}", key=f"k{n}" if n % 2 else None)]) for n in range(80)
+        ]
+        for n, put in enumerate(puts):
+            assert put.result(60) == [f"m{n}"]
+    jobs = [job for store in stores for job in claim(store, 20)]
+    for n, job in enumerate(jobs):
+        assert stores[n % 4].settle([settled(job)]) == [True]
+
+    assert len({job.id for job in jobs}) == 80
+    assert not all(store._server._prepares for store in stores)
+    for store in stores:
+        store.close()
+
+
 # A connection that was kept.
 
 

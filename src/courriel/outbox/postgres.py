@@ -284,16 +284,19 @@ class PostgresStore(SqlStore):
     ) -> tuple[_Look | None, Claimed | None]:
         """Settle and claim in one round trip, where the lane is plain. Where it is not, nothing was done."""
         each = [rows.settlement_values(settled) for settled in settlements]
+        claim = _claim_values(lane, most, terms)
         said: list[Said] = [
             (self._statements["look"], {"lane": lane}),
             *self._settlement_of(each),
-            (self._statements["claim_if_plain"], _claim_values(lane, most, terms)),
+            (self._statements["claim_if_plain"], claim),
         ]
         try:
             looked, *settled, found = self._server.at_once(said, durably=durably)
         except RefusedError:
             return None, None
         except UnfinishedError as broken:
+            if not broken.hangs:
+                self._unclaim(claim)
             raise self._server.uncertain() from broken
         *lane_row, late, plain, due = looked.rows[0]
         look = _Look(rows.lane_of(lane_row) if lane_row[0] is not None else LaneInfo(lane), due, late)
@@ -310,6 +313,14 @@ class PostgresStore(SqlStore):
         done = tuple(_done_in(settled[0], each)) if settled else ()
         marked = bool(leased) and terms.mark is not None
         return look, Claimed(tuple(jobs), (), unreadable, look.lane, settled=done, marked=marked)
+
+    def _unclaim(self, claim: Values) -> None:
+        """Give back what was claimed, if it was, by an answer that nobody has heard: nothing of it can have left.
+
+        Left to its lease it would be in doubt, where it was marked at once. What is committed even later is left to it.
+        """
+        with suppress(errors.OutboxError):
+            self._write(lambda line: line.execute(self._says["unclaim"], claim))
 
     def _all_at_once(self, name: str, each: Sequence[Values], *, durably: bool = True) -> list[bool]:
         """Say something that may be said twice, of all mails in one statement; of which it changed the row."""

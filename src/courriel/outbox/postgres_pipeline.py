@@ -102,6 +102,7 @@ class PipelineSession:
         pgconn = self._connection.pgconn
         ends = monotonic() + postgres_line.LONGEST_SILENCE
         results: list[PGresult] = []
+        told: list[bytes] = []
         left = over = False
         try:
             pgconn.enter_pipeline_mode()
@@ -115,7 +116,7 @@ class PipelineSession:
             over = True
         except psycopg.OperationalError as broken:
             # Only the server itself knows: a pooler's last words are about its own affairs.
-            if not left or (prepare and _was_undone(results)):
+            if not left or (prepare and _was_undone(results[: len(told)])):
                 raise
             raise UnfinishedError from broken
         finally:
@@ -209,7 +210,10 @@ def _parameter(value: object) -> _Parameter:
 
 
 def _was_undone(results: Sequence[PGresult]) -> bool:
-    """Whether the server itself has said that it ended the session before it came to the end."""
+    """Whether the server itself has said, instead of an answer to a statement, that it ended the session.
+
+    What it says after all the answers may be said after the commit.
+    """
     for result in results:
         if result.status not in _DONE:
             return result.error_field(_pq.DiagnosticField.SQLSTATE) in _ENDED_BY_ADMINISTRATOR

@@ -69,6 +69,10 @@ WHERE mail.id = ended.id AND mail.token = ended.token AND mail.state IN (1, 2)
   AND current_setting('courriel.plain') = '1'
 RETURNING ended.n;
 
+-- name: unclaim
+UPDATE outbox_mail SET state = 0, token = NULL, lease = NULL, holder = '', tries = tries - 1
+WHERE state IN (1, 2) AND lane = :lane AND token = :token;
+
 -- name: mark_all
 UPDATE outbox_mail AS mail SET state = 2, lease = :now + leased.lease
 FROM json_to_recordset(:mails::json) AS leased (n integer, id text, token text, lease float8)
