@@ -32,7 +32,7 @@ _TICK = 1.0  # seconds between two rounds
 _EXTEND = 30.0  # seconds: a quarter of a lease
 _ROUNDS = 60  # ticks between two looks for news that nobody has taken, and for mails that somebody may know of
 _PRUNE = 3600  # ticks between two prunings
-_PRUNING = 0.25  # seconds of a tick: the rest goes on in the next ones, and leases do not wait for it
+_PRUNING = 0.5  # seconds of a tick: the rest goes on in the next ones, and leases do not wait for it
 _OLD_NEWS = 60.0  # seconds after which news was not taken by who wrote it: that worker is gone
 
 
