@@ -231,19 +231,25 @@ def test_a_disk_that_fails_at_the_end_is_tried_until_it_works(
     outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database is away between the 250 and its being written down: the mail is delivered once."""
-    store = outbox._store
-    settle, failures = store._settle, iter([True, True, False])  # type: ignore[attr-defined]
+    failures = iter([True, True])
 
-    def fail_twice(line: object, settlements: object) -> object:
-        if next(failures):
-            raise errors.OutboxUncertain("away")
-        return settle(line, settlements)
+    def failing(name: str) -> None:
+        real = getattr(outbox._store, name)
 
-    monkeypatch.setattr(store, "_settle", fail_twice)
+        def fail_twice(*given: object, **named: object) -> object:
+            if next(failures, False):
+                raise errors.OutboxUncertain("away")
+            return real(*given, **named)
+
+        monkeypatch.setattr(outbox._store, name, fail_twice)
+
+    failing("settle")
+    failing("go_on")
     ticket = outbox.put(message(1), via=sandbox.url)
 
     outbox.run_once()
 
+    assert next(failures, None) is None
     assert ticket.status is State.SENT
     assert len(sandbox.letters) == 1
 
@@ -677,15 +683,19 @@ def test_a_recorder_that_cannot_write_says_how_many_are_left(
 ) -> None:
     monkeypatch.setattr(recorder, "_SOONEST", 0.01)
     works = threading.Event()
-    store = outbox._store
-    settle = store._settle  # type: ignore[attr-defined]
 
-    def fail(line: object, settlements: object) -> object:
-        if not works.is_set():
-            raise errors.OutboxError("away")
-        return settle(line, settlements)
+    def failing(name: str) -> None:
+        real = getattr(outbox._store, name)
 
-    monkeypatch.setattr(store, "_settle", fail)
+        def fail(settlements: Sequence[Settlement], *terms: object) -> object:
+            if settlements and not works.is_set():
+                raise errors.OutboxError("away")
+            return real(settlements, *terms)
+
+        monkeypatch.setattr(outbox._store, name, fail)
+
+    failing("settle")
+    failing("go_on")
     ticket = outbox.put(message(1), via=sandbox.url)
     worker = outbox.worker().start()
     sandbox.wait_for(subject="Number 1")

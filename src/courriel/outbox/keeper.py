@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from courriel import errors
 from courriel.outbox.batch import Batch
 from courriel.outbox.listeners import event_of
-from courriel.outbox.store import UNSURE, MailInfo, Query, State
+from courriel.outbox.pruning import Pruning
+from courriel.outbox.store import UNSURE, MailInfo, Pruned, Query, State
 from courriel.outbox.takeover import REST, take_over
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ SENT_KEPT, FAILED_KEPT = 7 * 86_400.0, 30 * 86_400.0
 _TICK = 1.0  # seconds between two rounds
 _ROUNDS = 60  # ticks between two looks for news that nobody has taken, and for mails that somebody may know of
 _PRUNE = 3600  # ticks between two prunings
+_PRUNING = 0.5  # seconds of a tick: the rest goes on in the next ones, and leases do not wait for it
 _OLD_NEWS = 60.0  # seconds after which news was not taken by who wrote it: that worker is gone
 
 
@@ -77,6 +79,8 @@ class Keeper:
 
     def _run(self) -> None:
         tick = 0
+        pruning = Pruning(self._tools.store, sent=SENT_KEPT, failed=FAILED_KEPT, rest=self._halt.wait)
+        pruned = Pruned(0, more=False)
         while not self._halt.wait(_TICK if tick else 0.01):
             try:
                 self._look_after()
@@ -85,14 +89,10 @@ class Keeper:
                 if tick % _ROUNDS == 0:
                     self._tell_again()
                     self._ask_about_held()
-                if tick % _PRUNE == 0:
-                    if tick:
-                        self._tools.presence.renew()
-                    while (
-                        self._tools.store.prune(sent=SENT_KEPT, failed=FAILED_KEPT, most=500)
-                        and not self._halt.is_set()
-                    ):
-                        pass
+                if tick and tick % _PRUNE == 0:
+                    self._tools.presence.renew()
+                if pruned.more or tick % _PRUNE == 0:
+                    pruned = pruning.run(_PRUNING)
             except errors.OutboxError as failed:
                 logger.warning("The outbox could not be looked after: %s", failed, extra={"action": "keeper_failed"})
             except Exception:

@@ -25,6 +25,7 @@ from courriel.outbox.bell import Bell
 from courriel.outbox.keeper import FAILED_KEPT, SENT_KEPT
 from courriel.outbox.listeners import Event, Listener, Listeners
 from courriel.outbox.liveness import InHand, Presence, in_hand
+from courriel.outbox.pruning import Pruning
 from courriel.outbox.store import Count, Finding, KnownMail, LaneInfo, MailInfo, NewMail, Query, State, Store
 from courriel.outbox.ticket import Ticket
 from courriel.outbox.ways import Via, Ways
@@ -227,13 +228,11 @@ class Outbox:
     def prune(self, *, sent: Moment = None, failed: Moment = None) -> int:
         """Forget mails that were sent or canceled (default: seven days ago), or failed (thirty); workers do it hourly.
 
-        A key is remembered as long as its mail.
+        A key is remembered as long as its mail. It goes in short steps, with rests: others wait for some hundredths of
+        a second at most.
         """
         ages = seconds_from_now("sent", sent, SENT_KEPT), seconds_from_now("failed", failed, FAILED_KEPT)
-        gone = 0
-        while some := self._store.prune(sent=ages[0], failed=ages[1], most=500):
-            gone += some
-        return gone
+        return Pruning(self._store, sent=ages[0], failed=ages[1]).run().mails
 
     def on(self, event: Event, listener: Listener) -> None:
         """Call this function with the ticket when a mail is "sent", "failed", "delayed" (four hours) or "unsure".

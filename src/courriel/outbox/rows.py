@@ -90,12 +90,17 @@ def jobs_of(rows: Iterable[Row], bodies: Mapping[str, bytes], most: int) -> tupl
     """
     jobs: list[Job] = []
     unreadable: list[tuple[Any, str]] = []
-    for row in sorted(rows, key=lambda row: (row[4], row[0], row[1])):
+    for row in sorted(rows, key=turn):
         try:
             jobs.append(_job(row, bodies, most))
         except _BROKEN:
             unreadable.append((row[1], UNREADABLE + ", ".join(_damage_of(row))))
     return jobs, unreadable
+
+
+def turn(row: Row) -> tuple[Any, ...]:
+    """Sort key of claimed mails: priority, moment at which they were due, id."""
+    return row[4], row[0], row[1]
 
 
 def is_small(row: Row, most: int) -> bool:

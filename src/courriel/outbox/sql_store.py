@@ -25,6 +25,7 @@ from courriel.outbox.store import (
     LaneInfo,
     MailInfo,
     NewMail,
+    Pruned,
     Query,
     Recovered,
     Settlement,
@@ -138,10 +139,16 @@ class SqlStore(ABC):
         if line.execute(self._says["unstage"], {"mail": ident}).rowcount:
             line.execute(self._says["forget_body"], {"id": ident})
 
-    def _tidy(self, line: Line) -> None:
-        """Take away what nobody needs, beside old mails."""
-        for (ident,) in line.execute(self._says["stale"], self._now()).fetchall():
-            self._unstage(ident, line)
+    def _sweep(self, line: Line) -> bool:
+        """Take away some pieces of a content that is no mail's; whether there was one."""
+        found = line.execute(self._says["stale"], self._now()).fetchone()
+        if found is None:
+            return False
+        values = {"mail": found[0], "pieces": _AT_A_TIME}
+        line.execute(self._says["condemn"], values)
+        if line.execute(self._says["forget_pieces"], values).rowcount < _AT_A_TIME:
+            line.execute(self._says["unstage_condemned"], values)
+        return True
 
     # Working.
 
@@ -334,20 +341,38 @@ class SqlStore(ABC):
         """See Store.lane_works."""
         self._write_lightly(lambda line: line.execute(self._says["lane_works"], {"lane": name}))
 
-    def prune(self, *, sent: float, failed: float, most: int) -> int:
+    def prune(self, *, sent: float, failed: float, most: int) -> Pruned:
         """See Store.prune."""
+        ages = {State.SENT: sent, State.CANCELED: sent, State.FAILED: failed}
 
-        def act(line: Line) -> int:
-            values = {"sent": sent, "failed": failed, "most": most} | self._now()
-            self._tidy(line)
-            line.execute(self._says["forget_workers"], values)
-            old = line.execute(self._says["old"], values).fetchall()
-            for (ident,) in old:
-                line.execute(self._says["forget_body"], {"id": ident})
-                line.execute(self._says["forget_mail"], {"id": ident})
-            return len(old)
+        def act(line: Line) -> Pruned:
+            if self._sweep(line):
+                return Pruned(0, more=True)
+            old: list[tuple[str, Any]] = []
+            for state, age in ages.items():
+                if len(old) < most:
+                    values = {"state": int(state), "age": age, "most": most - len(old)} | self._now()
+                    old += line.execute(self._says["old"], values).fetchall()
+            if not old:
+                self._tidy(line)
+                return Pruned(0, more=False)
+            few, large = _few(old)
+            for ident in large:
+                line.execute(self._says["condemn"], {"mail": ident})
+            self._forget(line, few, bodies=[ident for ident in few if ident not in large])
+            return Pruned(len(few), more=True)
 
         return self._write_lightly(act)
+
+    def _forget(self, line: Line, mails: Sequence[str], bodies: Sequence[str]) -> None:
+        for ident in bodies:
+            line.execute(self._says["forget_body"], {"id": ident})
+        for ident in mails:
+            line.execute(self._says["forget_mail"], {"id": ident})
+
+    def _tidy(self, line: Line) -> None:
+        """Take away what nobody needs, beside old mails."""
+        line.execute(self._says["forget_workers"], self._now())
 
     # Keeping.
 
@@ -388,11 +413,14 @@ class SqlStore(ABC):
             busy = int(line.execute(self._says["count_busy"], values).fetchone()[0])
         return lane, rows.room_for(lane, row[7], busy, most)
 
-    def _set_aside(self, line: Line, unreadable: Sequence[tuple[Any, str]]) -> tuple[Recovered, ...]:
-        """Hold those whose rows cannot be read, so that the others are sent."""
+    def _set_aside(self, line: Line, unreadable: Sequence[tuple[Any, str]], token: str) -> tuple[Recovered, ...]:
+        """Hold those whose rows cannot be read, and that were claimed by this token, so that the others are sent."""
+        held: list[Recovered] = []
         for ident, why in unreadable:
-            line.execute(self._says["set_aside"], {"id": ident, "why": why} | self._now())
-        return tuple(Recovered(str(ident), State.HELD, why) for ident, why in unreadable)
+            values = {"id": ident, "why": why, "token": token} | self._now()
+            if line.execute(self._says["set_aside"], values).rowcount:
+                held.append(Recovered(str(ident), State.HELD, why))
+        return tuple(held)
 
     def _rows_leased(
         self, line: Line, values: Values, terms: Terms, most: int, *, suspects: bool = True
@@ -431,6 +459,25 @@ def _of_a_lane(state: State, mails: int) -> str:
     if state is State.READY:
         return "read_ready" if mails <= _SORTED else "read_state"
     return "read_state" if state is State.SENT else "read_ended"
+
+
+def _few(old: Sequence[tuple[str, Any]]) -> tuple[list[str], frozenset[str]]:
+    """As many mails as may go in one transaction, by what they hold, and which of them are large.
+
+    A large content goes by itself, piece by piece.
+    """
+    few: list[str] = []
+    large: set[str] = set()
+    octets = 0
+    for ident, size in old:
+        if type(size) is not int or size > LARGE:
+            large.add(ident)
+        elif octets + size > LARGE:
+            break
+        else:
+            octets += size
+        few.append(ident)
+    return few, frozenset(large)
 
 
 def portions(mail: NewMail) -> Iterator[Pieces]:

@@ -23,6 +23,7 @@ from courriel.outbox.store import (
     Known,
     LaneInfo,
     NewMail,
+    Pruned,
     Recovered,
     Settlement,
     State,
@@ -155,7 +156,7 @@ class SqliteStore(SqlStore):
         if leased and known.gap:
             connection.execute(self._says["spend"], values | {"seconds": known.gap * len(leased)})
         jobs, broken = rows.jobs_of(leased, _small_bodies(connection, leased), _CARRIED)
-        unreadable = self._set_aside(connection, broken) if broken else ()
+        unreadable = self._set_aside(connection, broken, str(values["token"])) if broken else ()
         return Claimed(tuple(jobs), recovered, unreadable, known)
 
     def _look(self, connection: sqlite3.Connection, lane: str) -> tuple[LaneInfo, bool, bool]:
@@ -172,6 +173,13 @@ class SqliteStore(SqlStore):
         return [say(statement, values).rowcount == 1 for values in map(in_order, each)]
 
     # Keeping.
+
+    def prune(self, *, sent: float, failed: float, most: int) -> Pruned:
+        """See Store.prune; with what it has left in the log."""
+        pruned = super().prune(sent=sent, failed=failed, most=most)
+        if pruned.more:
+            self._file.checkpoint()
+        return pruned
 
     def check(self) -> list[Finding]:
         """See Store.check."""

@@ -162,6 +162,16 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True)
+class Pruned:
+    """What one step of pruning has done."""
+
+    mails: int
+    """How many were forgotten."""
+    more: bool
+    """Whether there may be more to do."""
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """How mails are leased: for so many seconds, by whom, and when some are marked at once, with which lease.
 
@@ -349,8 +359,8 @@ class Store(Protocol):
         """Keep mails, all or none, and return their ids; a key that is there already gives the id of its mail.
 
         `known` is called with each mail whose key is there already, and the mail that is kept under it, perhaps more
-        than once: it is called within the transaction, and must be quick. With `conn`, a connection of the caller's to
-        the same database, it is done in the caller's own transaction.
+        than once: it is called within the transaction or right after it, and must be quick. With `conn`, a connection
+        of the caller's to the same database, it is done in the caller's own transaction.
         """
         ...
 
@@ -463,8 +473,11 @@ class Store(Protocol):
         """Something was answered on a lane that had failed."""
         ...
 
-    def prune(self, *, sent: float, failed: float, most: int) -> int:
-        """Forget mails that have been sent (or canceled), or failed, for so many seconds; `most` at a time."""
+    def prune(self, *, sent: float, failed: float, most: int) -> Pruned:
+        """Forget mails that have been sent (or canceled), or failed, for so many seconds: one short transaction.
+
+        At most so many mails, of a megabyte together. What is larger goes in pieces, when this is called again.
+        """
         ...
 
     def check(self) -> list[Finding]:

@@ -29,11 +29,22 @@ INSERT INTO outbox_body (mail, seq, chunk) VALUES (:mail, :seq, :chunk);
 INSERT INTO outbox_staged (mail, begun) VALUES (:mail, :now);
 
 -- name: unstage
-DELETE FROM outbox_staged WHERE mail = :mail;
+DELETE FROM outbox_staged WHERE mail = :mail AND begun > 0;
 
 -- name: stale
--- Whoever wrote these contents ahead is gone: nobody takes an hour for one mail.
-SELECT mail FROM outbox_staged WHERE begun < :now - 3600 LIMIT 10 /*pg FOR UPDATE SKIP LOCKED */;
+-- Whoever wrote this content ahead is gone: nobody takes an hour for one mail.
+SELECT mail FROM outbox_staged WHERE begun < :now - 3600 LIMIT 1 /*pg FOR UPDATE SKIP LOCKED */;
+
+-- name: condemn
+-- Its content is taken away piece by piece, and is nobody's any more.
+INSERT INTO outbox_staged (mail, begun) VALUES (:mail, 0) ON CONFLICT (mail) DO UPDATE SET begun = 0;
+
+-- name: forget_pieces
+DELETE FROM outbox_body WHERE mail = :mail
+AND seq IN (SELECT seq FROM outbox_body WHERE mail = :mail ORDER BY seq DESC LIMIT :pieces);
+
+-- name: unstage_condemned
+DELETE FROM outbox_staged WHERE mail = :mail;
 
 -- name: is_anything_due
 -- Of those that were never lost, and of those that were. Asked before any lock is taken: an idle worker costs next to
@@ -152,7 +163,7 @@ WHERE id = :id AND token = :token AND state IN (1, 2);
 -- Nobody can read what stands there: it is left as it is, for a person.
 UPDATE outbox_mail
 SET state = 3, why = :why, tries = tries - 1, token = NULL, lease = NULL, holder = '', changed = :now
-WHERE id = :id;
+WHERE id = :id AND token = :token;
 
 -- name: told
 UPDATE outbox_mail SET news = 0 WHERE id = :id;
@@ -274,9 +285,9 @@ UPDATE outbox_lane SET fails = fails + 1, paused = :now + :pause, why = :why WHE
 UPDATE outbox_lane SET fails = 0, paused = 0, why = '' WHERE name = :lane AND fails > 0;
 
 -- name: old
-SELECT id FROM outbox_mail
-WHERE state > 3 AND ((state IN (4, 6) AND changed < :now - :sent) OR (state = 5 AND changed < :now - :failed))
-LIMIT :most /*pg FOR UPDATE SKIP LOCKED */;
+-- The longest ended first. What looks superfluous names the index (it is a partial one).
+SELECT id, size FROM outbox_mail WHERE state = :state AND state > 3 AND changed < :now - :age
+ORDER BY changed LIMIT :most /*pg FOR UPDATE SKIP LOCKED */;
 
 -- name: fold_counts
 -- PostgreSQL only: the rows of one lane and state become one again, where they have become many.
