@@ -12,6 +12,7 @@ from courriel.cli.outbox_words import counted, hands_line, hands_object, object_
 from courriel.cli.reporting import Report
 from courriel.cli.speaking import say, visible
 from courriel.failures import spoken
+from courriel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,18 +30,26 @@ _EVENTS: tuple[Event, ...] = ("sent", "failed", "unsure")
 _RATE = 30.0  # seconds over which the rate is taken
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many connections a worker keeps open, and how many it has to one host at once; None is the usual number."""
+
+    sessions: int | None
+    per_host: int
+
+
 class Working:
     """Runs a worker and tells of it; on a terminal by one line that is written over, elsewhere by a line now and
     then, with --json by an object for each mail that has reached its end."""
 
     def __init__(
-        self, manner: Manner, outbox: Outbox, lanes: Sequence[str] | None, *, transcript: bool = False
+        self, manner: Manner, outbox: Outbox, lanes: Sequence[str] | None, limits: Limits, *, transcript: bool = False
     ) -> None:
         from courriel import Transcript
 
         self._transcript = Transcript() if transcript else None
         self._outbox = outbox
-        self._lanes = lanes
+        self._lanes, self._limits = lanes, limits
         self._report = Report(manner)
         self._machine = manner.json
         self._line = _Line() if not manner.json and sys.stderr.isatty() else None
@@ -52,7 +61,9 @@ class Working:
 
     def once(self, for_seconds: float | None = None) -> int:
         """Send what is due now, for so many seconds at most."""
-        self._outbox.run_once(lanes=self._lanes, for_seconds=for_seconds, transcript=self._transcript)
+        sessions, per_host = self._limits.sessions, self._limits.per_host
+        self._outbox.run_once(lanes=self._lanes, for_seconds=for_seconds, sessions=sessions, per_host=per_host,
+                              transcript=self._transcript)  # fmt: skip
         self._show_transcript()
         self._tell_news()
         self._say_what_is_left(0)
@@ -60,7 +71,9 @@ class Working:
 
     def until_told(self, workers: int, grace: float) -> int:
         """Send until Ctrl-C or SIGTERM."""
-        worker = self._outbox.worker(workers=workers, lanes=self._lanes, transcript=self._transcript)
+        sessions, per_host = self._limits.sessions, self._limits.per_host
+        worker = self._outbox.worker(workers=workers, lanes=self._lanes, sessions=sessions, per_host=per_host,
+                                     transcript=self._transcript)  # fmt: skip
         self._report.aside(say(f"Au travail sur {self._outbox} ; Ctrl-C pour arrêter.",
                                f"At work on {self._outbox}; Ctrl-C to stop."))  # fmt: skip
         with asked_to_end() as ended:

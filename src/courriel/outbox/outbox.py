@@ -24,8 +24,10 @@ from courriel.outbox.bell import Bell
 from courriel.outbox.keeper import FAILED_KEPT, SENT_KEPT
 from courriel.outbox.listeners import Event, Listener, Listeners
 from courriel.outbox.liveness import InHand, Presence, in_hand
+from courriel.outbox.rate import in_lane
 from courriel.outbox.store import Count, Finding, KnownMail, LaneInfo, MailInfo, NewMail, Query, State, Store
 from courriel.outbox.ticket import Ticket
+from courriel.outbox.warm_sessions import PER_HOST
 from courriel.outbox.ways import Via, Ways
 from courriel.outbox.worker import BATCH, GRACE, Confirm, Tools, Worker
 from courriel.outbox.writing import Moment, Terms, seconds_from_now, written
@@ -216,8 +218,7 @@ class Outbox:
         if cap is not None and (isinstance(cap, bool) or not isinstance(cap, int) or cap < 1):
             raise errors.UsageError(f"cap: a number of mails from 1, not {cap!r}")
         pace = None if rate is None else Rate.parse(rate)
-        gap = None if pace is None else pace.gap
-        return self._store.set_lane(lane, {"cap": cap, "gap": gap})
+        return self._store.set_lane(lane, {"cap": cap, **in_lane(pace)})
 
     def use(self, lane: str, way: Via) -> None:
         """From now on this process sends the mails of a lane by this way: a URL, a session, a pool."""
@@ -287,6 +288,8 @@ class Outbox:
         lanes: Iterable[str] | None = None,
         confirm: Confirm | None = None,
         batch: int = BATCH,
+        sessions: int | None = None,
+        per_host: int = PER_HOST,
         transcript: Transcript | None = None,
     ) -> Worker:
         """A worker of this outbox, which sends for as long as a `with` block lasts; see Worker.
@@ -295,7 +298,16 @@ class Outbox:
         """
         lanes = None if lanes is None else [self._ways.known(lane) for lane in lanes]
         tools = Tools(self._store, self._ways, self._listeners, self._bell, self._ticket, self._presence)
-        return Worker(tools, workers=workers, lanes=lanes, confirm=confirm, batch=batch, transcript=transcript)
+        return Worker(
+            tools,
+            workers=workers,
+            lanes=lanes,
+            confirm=confirm,
+            batch=batch,
+            sessions=sessions,
+            per_host=per_host,
+            transcript=transcript,
+        )
 
     def work(
         self,
@@ -304,12 +316,14 @@ class Outbox:
         lanes: Iterable[str] | None = None,
         confirm: Confirm | None = None,
         grace: float = GRACE,
+        sessions: int | None = None,
+        per_host: int = PER_HOST,
     ) -> int:
         """Send until the process is told to stop (SIGTERM, SIGINT); returns how many mails were left unanswered.
 
         What was not begun is given back, and what was is waited for, for `grace` seconds.
         """
-        worker = self.worker(workers=workers, lanes=lanes, confirm=confirm)
+        worker = self.worker(workers=workers, lanes=lanes, confirm=confirm, sessions=sessions, per_host=per_host)
         with _signals(worker):
             worker.start()
             worker.wait()
@@ -321,6 +335,8 @@ class Outbox:
         lanes: Iterable[str] | None = None,
         confirm: Confirm | None = None,
         for_seconds: float | None = None,
+        sessions: int | None = None,
+        per_host: int = PER_HOST,
         transcript: Transcript | None = None,
     ) -> int:
         """Send what is due now, and return how many mails were tried: for cron, Celery, a test. Safe from anywhere.
@@ -328,7 +344,8 @@ class Outbox:
         A lane with a rate (`limit`, or `?rate=` in its URL or profile) is sent at that rate until nothing of it is due.
         `for_seconds` ends that sooner; what is in hand then is finished, and the rest stays for the next time.
         """
-        return self.worker(lanes=lanes, confirm=confirm, transcript=transcript).run_once(for_seconds)
+        worker = self.worker(lanes=lanes, confirm=confirm, sessions=sessions, per_host=per_host, transcript=transcript)
+        return worker.run_once(for_seconds)
 
     # Opening and closing.
 

@@ -24,14 +24,18 @@ from courriel.outbox import policy
 from courriel.outbox.batch import LEASE, Batch, lease_of_mark
 from courriel.outbox.bell import Bell
 from courriel.outbox.carrier import Carrier, answer_limit, sessions_at_once
+from courriel.outbox.due_lanes import LOOK, DueLanes
+from courriel.outbox.held_slots import HeldSlots
 from courriel.outbox.keeper import Keeper
 from courriel.outbox.listeners import Event as News
 from courriel.outbox.listeners import Listeners
 from courriel.outbox.liveness import Presence
+from courriel.outbox.rate import in_lane
 from courriel.outbox.recorder import Entry, Recorder, reopen
 from courriel.outbox.store import Claimed, Job, LaneInfo, Settlement, State, Store, Terms
 from courriel.outbox.takeover import tell_recovered, tell_unreadable
 from courriel.outbox.ticket import Ticket
+from courriel.outbox.warm_sessions import PER_HOST, limited_sessions
 from courriel.outbox.ways import Way, Ways, shown
 from courriel.session.pace import Rate
 from courriel.values import dataclass
@@ -47,7 +51,6 @@ BATCH = 100
 GRACE = 30.0
 """Seconds that a worker which is asked to stop waits for answers."""
 
-_LOOK = 1.0  # seconds between two looks at what other processes have put
 _LONGEST_WHY = 500  # characters of a reason, and of a server's words, that are kept
 
 Confirm: TypeAlias = Callable[[str, str], "bool | None"]
@@ -81,6 +84,8 @@ class Worker:
         lanes: Iterable[str] | None = None,
         confirm: Confirm | None = None,
         batch: int = BATCH,
+        sessions: int | None = None,
+        per_host: int = PER_HOST,
         transcript: Transcript | None = None,
     ) -> None:
         if not isinstance(workers, int) or isinstance(workers, bool) or not 0 < workers <= 100:
@@ -88,7 +93,8 @@ class Worker:
         if not isinstance(batch, int) or isinstance(batch, bool) or not 0 < batch <= 1000:
             raise errors.UsageError(f"batch: a number from 1 to 1000, not {batch!r}")
         self._tools, self._store = tools, tools.store
-        self._lanes = None if lanes is None else frozenset(lanes)
+        self._sessions = limited_sessions(sessions, per_host, tools.bell.ring)
+        self._due = DueLanes(tools.store, tools.bell, None if lanes is None else frozenset(lanes))
         self._confirm = confirm
         self._batch = batch
         self._workers = workers
@@ -97,7 +103,6 @@ class Worker:
         self._halt = Event()
         self._locks: dict[object, Semaphore] = {}
         self._rated: dict[str, str] = {}  # the rate that the way of a lane gave it
-        self._unknown: set[str] = set()  # lanes that were complained about
         self._threads: list[Thread] = []
         self._recorder: Recorder | None = None
         self._advanced = False  # whether this round has brought a mail nearer to its end
@@ -159,7 +164,7 @@ class Worker:
 
     def wait(self) -> None:
         """Wait until somebody has asked it to stop."""
-        while not self._halt.wait(_LOOK):
+        while not self._halt.wait(LOOK):
             pass
 
     def run_once(self, for_seconds: float | None = None) -> int:
@@ -174,21 +179,20 @@ class Worker:
         self._holder = self._tools.presence.enter()
         self._recorder, tried = self._new_recorder(), 0
         self._keeper.start()
-        carrier = Carrier(self._transcript)
+        carrier = Carrier(self._sessions, self._transcript)
         try:
             self._keeper.take_over()
             while not self._halt.is_set():
-                done = self._serve_all(carrier)
+                done, pause = self._serve_all(carrier, ends)
                 if not done and self._recorder.flush(GRACE):
                     # What was sent a moment ago may be due again at once (too many recipients), now that it is written.
-                    done = self._serve_all(carrier)
+                    done, pause = self._serve_all(carrier, ends)
                 tried += done
-                pause = 0.0 if done else self._pause_for_rate()
                 if pause is None or monotonic() + pause >= ends or (done and not self._advanced):
                     break  # also when nothing can be sent, and what was given back is due again for ever
                 if pause:
                     carrier.tidy()
-                    self._halt.wait(pause)
+                    self._halt.wait(min(pause, LOOK))
             return tried
         finally:
             carrier.close()
@@ -211,61 +215,72 @@ class Worker:
 
     def _work(self, number: int) -> None:
         """One thread: round after round, and a look every second when there is nothing to do."""
-        carrier = Carrier(self._transcript)
+        carrier = Carrier(self._sessions, self._transcript)
         while not self._halt.is_set():
-            rung, done, pause = self._tools.bell.rung, 0, _LOOK
+            rung, done, pause = self._tools.bell.rung, 0, LOOK
             try:
-                lanes = self._lanes_now()
+                due = self._due.look()
+                lanes, pause = due.lanes, due.pause
                 for lane in lanes[number % max(1, len(lanes)) :] + lanes[: number % max(1, len(lanes))]:
                     if not self._halt.is_set():
-                        tried, soon = self._serve(lane, carrier)
-                        done, pause = done + tried, min(pause, soon)
+                        tried, wait = self._serve(lane, carrier)
+                        done, pause = done + tried, min(pause, wait) if wait is not None else pause
             except errors.OutboxError as failed:
                 logger.error("The outbox cannot be read: %s", failed, extra={"action": "store_failed"})
-                self._halt.wait(_LOOK)
+                carrier.make_room_if_short(failed)
+                self._halt.wait(LOOK)
                 reopen(self._store)
             except Exception:
                 # The outer edge: whatever it was, the mails come back when their leases are over.
                 logger.exception("A worker failed, and goes on", extra={"action": "worker_failed"})
-                self._halt.wait(_LOOK)
+                self._halt.wait(LOOK)
             if not done and not self._halt.is_set():
                 carrier.tidy()
-                self._tools.bell.wait(rung, pause * (0.9 + 0.2 * random()))  # noqa: S311 - no secret
+                # Not all workers at a time, but for the moment of a rate.
+                self._tools.bell.wait(rung, pause * (0.9 + 0.2 * random() if pause >= LOOK else 1.0))  # noqa: S311
         carrier.close()
 
-    def _serve_all(self, carrier: Carrier) -> int:
-        """One round over the lanes; how many mails were tried."""
+    def _serve_all(self, carrier: Carrier, ends: float) -> tuple[int, float | None]:
+        """One round over the lanes: how many mails were tried, and in how many seconds the next round is worth while.
+
+        None when nothing is due, or a rate keeps nothing of it back.
+        """
         self._advanced = False
-        return sum(self._serve(lane, carrier)[0] for lane in self._lanes_now())
+        due = self._due.look(fresh=True)
+        tried, waits = 0, [due.limited]
+        for lane in due.lanes:
+            if not self._halt.is_set() and monotonic() < ends:
+                more, wait = self._serve(lane, carrier)
+                tried += more
+                waits.append(wait)
+        return tried, 0.0 if tried else min((wait for wait in waits if wait is not None), default=None)
 
-    def _lanes_now(self) -> list[str]:
-        names = [lane.name for lane in self._store.lanes()]
-        return [name for name in names if self._lanes is None or name in self._lanes]
-
-    def _serve(self, lane: str, carrier: Carrier) -> tuple[int, float]:
-        """Claim and carry. How many mails were tried, and when (seconds) it is worth to look again."""
+    def _serve(self, lane: str, carrier: Carrier) -> tuple[int, float | None]:
+        """Claim and carry. How many mails were tried, and in how many seconds the rate lets the next leave, if any."""
         try:
             way = self._tools.ways.way(lane)
         except errors.UsageError as unknown:
-            self._complain(lane, unknown)
-            return 0, _LOOK
+            if self._due.has_no_way(lane):
+                logger.warning("Lane %s is left to others: %s", shown(lane), unknown, extra={"action": "lane_unknown"})
+            return 0, None
         self._keep_rate(lane, way)
-        with sessions_at_once(lane, way, self._locks):
+        with sessions_at_once(lane, way, self._locks), carrier.held(lane, way) as held:
+            if not held:
+                return 0, None
             began = monotonic()
             claimed = self._claim(lane, way, carrier)
             tell_recovered(self._tools, claimed.recovered)
             tell_unreadable(claimed.unreadable)
             self._advanced = self._advanced or bool(claimed.unreadable)
-            gap = claimed.lane.gap if claimed.lane is not None else None
             if claimed.jobs:
                 self._send(lane, way, carrier, claimed, began)
-            return len(claimed.jobs) + len(claimed.unreadable), min(gap or _LOOK, _LOOK)
+            return len(claimed.jobs) + len(claimed.unreadable), claimed.wait
 
     def _keep_rate(self, lane: str, way: Way) -> None:
         """A rate in the URL or the profile of a lane is the lane's own, kept by the store for all workers."""
         rate = way.rate if isinstance(way, Route) else ""
         if rate and self._rated.get(lane) != rate:
-            self._store.set_lane(lane, {"gap": Rate.parse(rate).gap})
+            self._store.set_lane(lane, in_lane(Rate.parse(rate)))
             self._rated[lane] = rate
 
     def _claim(self, lane: str, way: Way, carrier: Carrier) -> Claimed:
@@ -280,48 +295,37 @@ class Worker:
         claimed = self._recorder.settle_with(lambda done: self._store.go_on(done, lane, self._batch, terms))
         return claimed or self._store.claim(lane, self._batch, lease=LEASE, holder=self._holder)
 
-    def _pause_for_rate(self) -> float | None:
-        """Seconds until a lane may go on that holds mail back for its rate alone; None when no lane does."""
-        limited = {
-            lane.name: lane.gap
-            for lane in self._store.lanes()
-            if lane.gap and not lane.stopped and not lane.paused and self._serves(lane.name)
-        }
-        now = time.time()
-        gaps = [
-            limited[count.lane]
-            for count in (self._store.counts() if limited else ())
-            if count.state is State.READY and count.lane in limited and (count.oldest or 0) <= now
-        ]
-        return min(*gaps, _LOOK) if gaps else None
-
-    def _serves(self, lane: str) -> bool:
-        return (self._lanes is None or lane in self._lanes) and lane not in self._unknown
-
-    def _complain(self, lane: str, unknown: errors.UsageError) -> None:
-        if lane not in self._unknown:
-            self._unknown.add(lane)
-            logger.warning("Lane %s is left to others: %s", shown(lane), unknown, extra={"action": "lane_unknown"})
-
     def _send(self, lane: str, way: Way, carrier: Carrier, claimed: Claimed, began: float) -> None:
         """Carry them, and write down what comes of each; what has no result was not begun, or is in doubt."""
         ready = [job for job in claimed.jobs if not self._is_done_with(job)]
         marked_at = began if claimed.marked else None
-        batch = Batch(self._store, ready, answer_limit(way), lambda: not self._halt.is_set(), marked_at)
+        slots = HeldSlots(self._store, claimed.slots, began)
+        begun = 0
+
+        def goes_on() -> bool:
+            return not self._halt.is_set() and slots.may_begin()
+
+        batch = Batch(self._store, ready, answer_limit(way), goes_on, marked_at)
         outcome = _Outcome(lane, claimed.lane)
         failure: BaseException | None = None
         self._keeper.watch(batch)
         try:
             for job, result in carrier.carry(lane, way, batch) if ready else ():
+                begun += 1
+                slots.answered()
                 self._record(batch, job, _decision(job, result, batch), outcome)
         except errors.CourrielError as broken:
-            failure = broken
+            failure = broken if not carrier.short else None
         except BaseException as broken:
             failure = broken
             raise
         finally:
+            in_hand = sum(map(batch.was_begun, batch.unanswered))
+            slots.leave(begun + in_hand, in_hand=bool(in_hand))
             self._part_with(batch, failure, outcome)
             self._keeper.forget(batch)
+            if carrier.short:
+                self._halt.wait(LOOK)  # others are to let go of theirs
             outcome.tell(self._store)
 
     def _is_done_with(self, job: Job) -> bool:
