@@ -20,6 +20,8 @@ from courriel.values import dataclass
 
 _SHORTEST_SLOT, _LONGEST_SLOT = 2.0, 30.0  # seconds: for a connection to be opened; a slow one has its slots renewed
 _CATCH_UP = 1.0  # seconds: who comes to a slot so late was not idle, but busy, or not woken in time
+_ROUNDING = 1e-6  # seconds: what moments since 1970 lose as floating numbers
+_CLOCK_STEP = 0.001  # seconds: less is rounding
 _PARTS = 512  # of the time of a rate, to which moments are rounded up: as many rows are kept at most
 
 
@@ -61,7 +63,8 @@ class RateState:
                 tat = max(tat, self.gap)  # nothing waits any more: what was missed is not made up for
         if self.used + claimed < self.most:
             return tat, 0.0
-        return tat, self.per + (self.good_for if self.oldest is None else min(self.oldest, self.good_for))
+        first_over = self.good_for if self.oldest is None else min(self.oldest, self.good_for)
+        return tat, self.per + first_over + _ROUNDING
 
     # The steps.
 
@@ -94,7 +97,14 @@ def wait(gap: float | None, tat: float, per: float | None, free: float) -> float
     if not gap:
         return 0.0
     per = per or gap
-    return max(0.0, tat if tat <= gap else 0.0, free if free <= per + good_for(per) else 0.0)
+    by_gap = 0.0 if is_beyond(tat, gap) else tat
+    by_window = 0.0 if is_beyond(free, per + good_for(per)) else free
+    return max(0.0, by_gap, by_window)
+
+
+def is_beyond(moment: float, furthest: float) -> bool:
+    """Whether a moment is further away than it can be: the clock was put back."""
+    return moment > furthest + _CLOCK_STEP
 
 
 def rounded_up(moment: float, per: float) -> float:

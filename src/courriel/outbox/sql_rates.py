@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_CLOCK_STEP = 0.001  # seconds: what rounding may add to a moment
-
 
 class SqlRates(ABC):
     """The part of a SqlStore that is about rates. The row of a lane is locked before its slots, by everybody."""
@@ -90,7 +88,7 @@ class SqlRates(ABC):
     ) -> tuple[Slots | None, float]:
         """Count what was claimed of `room`; also the seconds until the next mail may leave."""
         tat, free = state.after(claimed, room)
-        if claimed or free or state.tat > state.gap:
+        if claimed or free or rate.is_beyond(state.tat, state.gap):
             line.execute(self._says["pace_lane"], {**values, "tat": tat, "free": free})
         slots = self._put_slots(line, values, state, claimed) if claimed else None
         return slots, max(0.0, tat, free)
@@ -99,7 +97,7 @@ class SqlRates(ABC):
         row = line.execute(self._says["slots"], {**values, "per": per}).fetchone()
         tat, used, oldest, newest = row
         state = RateState(gap, per, tat, int(used or 0), oldest, newest)
-        if newest is None or newest <= state.good_for + _CLOCK_STEP:
+        if newest is None or not rate.is_beyond(newest, state.good_for):
             return state
         # The clock was put back. They count as if they were taken at this moment, and not for as long as it was.
         until = self._moment(line, values) + state.good_for

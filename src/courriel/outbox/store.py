@@ -221,8 +221,8 @@ class LaneInfo:
     """One way out, as the store knows it. `paused` is seconds from now; a lane that is `stopped` waits for a person.
 
     `fails` counts failures of the lane in a row, `cap` is the most mails in hand at a time. Of a rate, `gap` is
-    the mean number of seconds between two mails, and no more than `per / gap` of them leave in any `per` seconds. None is no
-    such limit.
+    the mean number of seconds between two mails, and no more than `per / gap` of them leave in any `per` seconds. None
+    is no such limit.
     """
 
     name: str

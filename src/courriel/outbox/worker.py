@@ -221,6 +221,8 @@ class Worker:
             try:
                 due = self._due.look()
                 lanes, pause = due.lanes, due.pause
+                if not lanes:
+                    self._write_down()
                 for lane in lanes[number % max(1, len(lanes)) :] + lanes[: number % max(1, len(lanes))]:
                     if not self._halt.is_set():
                         tried, wait = self._serve(lane, carrier)
@@ -247,6 +249,8 @@ class Worker:
         """
         self._advanced = False
         due = self._due.look(fresh=True)
+        if not due.lanes:
+            self._write_down()
         tried, waits = 0, [due.limited]
         for lane in due.lanes:
             if not self._halt.is_set() and monotonic() < ends:
@@ -275,6 +279,11 @@ class Worker:
             if claimed.jobs:
                 self._send(lane, way, carrier, claimed, began)
             return len(claimed.jobs) + len(claimed.unreadable), claimed.wait
+
+    def _write_down(self) -> None:
+        """What became of mails is written down now, when there is no claim to do it with: a listener may take long."""
+        assert self._recorder is not None
+        self._recorder.settle_with(lambda done: Claimed(settled=tuple(self._store.settle(done))))
 
     def _keep_rate(self, lane: str, way: Way) -> None:
         """A rate in the URL or the profile of a lane is the lane's own, kept by the store for all workers."""
