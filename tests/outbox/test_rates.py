@@ -330,10 +330,13 @@ def send(place: str, lane: str, seconds: float) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("written", ["5/s", "300/m"])
-def test_processes_share_a_rate(place: str, sandbox: Sandbox, written: str) -> None:
-    """One of them is killed with what it has in hand; the server's moments of arrival are what counts."""
-    meant, seconds = Rate.parse(written), 12.0
+@pytest.mark.parametrize(("written", "share"), [("120/m", 0.95), ("4/s", 0.75)])
+def test_processes_share_a_rate(place: str, sandbox: Sandbox, written: str, share: float) -> None:
+    """One of them is killed with what it has in hand; the server's moments of arrival are what counts.
+
+    Within a second a busy machine is noticed: each slot is free again when its answer is known, and not sooner.
+    """
+    meant, seconds = Rate.parse(written), 15.0
     lane = f"smtp://127.0.0.1:{sandbox.port}?tls=none"
     with Outbox(place) as outbox:
         outbox.put_many([message(n) for n in range(200)], via=lane)
@@ -343,7 +346,7 @@ def test_processes_share_a_rate(place: str, sandbox: Sandbox, written: str) -> N
     workers = [start.Process(target=send, args=(place, lane, seconds)) for _ in range(3)]
     for worker in workers:
         worker.start()
-    sandbox.wait_for(subject="Number 15", timeout=40)
+    sandbox.wait_for(subject="Number 8", timeout=40)
     assert workers[0].pid is not None
     os.kill(workers[0].pid, signal.SIGKILL)
     for worker in workers:
@@ -352,6 +355,5 @@ def test_processes_share_a_rate(place: str, sandbox: Sandbox, written: str) -> N
     arrivals = [letter.received.timestamp() for letter in sandbox.letters]
 
     assert fullest(arrivals, meant.seconds) <= meant.messages
-    lasted = max(arrivals) - min(arrivals)
-    assert lasted > 0.5 * seconds
-    assert len(arrivals) - 1 >= 0.95 * lasted / meant.gap - 1  # one slot died
+    possible = (max(arrivals) - min(arrivals)) / meant.gap
+    assert len(arrivals) >= share * possible - 1  # one slot may have died

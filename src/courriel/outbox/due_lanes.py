@@ -8,6 +8,7 @@ and at once when somebody in its own process has put something. A question that 
 from __future__ import annotations
 
 import time
+from random import random
 from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 LOOK = 1.0  # seconds between two looks at what other processes have put
 _LONGEST_LOOK = 5.0
 _SHARE = 100  # a look takes no more than this part of a core
+_SPREAD = 0.01  # seconds
 _NO_WAY = 10.0  # seconds until it is tried again to find a way for a lane that has none here
 
 
@@ -65,7 +67,8 @@ class DueLanes:
             lanes = tuple(lane.name for lane in found if not lane.wait)
             limited = min((lane.wait for lane in found if lane.wait), default=None)
             if limited is not None:
-                pause = min(pause, limited)
+                # Workers of one lane do not all ask for the same slot at the same moment.
+                pause = min(pause, limited + _SPREAD * random())  # noqa: S311 - no secret
             self._idle_until = began + pause if not lanes else float("-inf")
             return Due(lanes, pause, limited)
 
