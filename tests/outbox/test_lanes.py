@@ -33,7 +33,7 @@ def crowd() -> Iterator[Crowd]:
 
 def lanes_to(crowd: Crowd, number: int) -> list[str]:
     """So many lanes that lead to one server, each by another setting."""
-    return [f"smtp://127.0.0.1:{crowd.port}?tls=none&max_messages={1000 + n}" for n in range(number)]
+    return [f"smtp://127.0.0.1:{crowd.port}?max_messages={1000 + n}" for n in range(number)]
 
 
 def statements_of(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -380,7 +380,7 @@ def test_the_usual_numbers_are_those_of_the_docs() -> None:
 def test_one_run_ends_when_nothing_is_due_on_any_lane(outbox: Outbox, crowd: Crowd) -> None:
     """One lane has a rate, one is stopped, one fails, one gets another mail while the others are sent."""
     fast, rated, stopped = lanes_to(crowd, 3)
-    away = "smtp://127.0.0.1:1?tls=none"
+    away = "smtp://127.0.0.1:1"
     outbox.put_many([message(n) for n in range(4)], via=rated)
     outbox.limit(rated, rate="20/s")
     outbox.put(message(), via=stopped)
