@@ -353,6 +353,27 @@ with Outbox(place) as outbox:
 """
 
 
+def test_without_descriptors_no_lane_rests(outbox: Outbox, crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is wrong with a lane when this process cannot open a connection: its mails wait untouched."""
+
+    def no_descriptors(session: SmtpSession) -> SmtpSession:
+        try:
+            raise OSError(24, "Too many open files")
+        except OSError as cause:
+            raise errors.ConnectionFailed("no", stage="connect") from cause
+
+    ticket = outbox.put(message(), via=lanes_to(crowd, 1)[0])
+    with monkeypatch.context() as patch:
+        patch.setattr("courriel.outbox.worker.LOOK", 0.01)
+        patch.setattr(SmtpSession, "open", no_descriptors)
+        outbox.run_once()
+    (lane,) = outbox.lanes()
+
+    assert (ticket.status, ticket.info.tries, lane.fails, lane.paused) == (State.READY, 0, 0, 0)
+    assert outbox.run_once() == 1
+    assert ticket.status is State.SENT
+
+
 @pytest.mark.parametrize(("workers", "sessions"), [(0, 0), (0, 1000), (3, 1000)])
 def test_few_descriptors_fail_no_mail(outbox: Outbox, place: str, crowd: Crowd, workers: int, sessions: int) -> None:
     """More lanes than the process may have connections: by the usual number, and by one that is far too large."""
@@ -405,9 +426,7 @@ def test_one_run_ends_when_nothing_is_due_on_any_lane(outbox: Outbox, crowd: Cro
     }
 
 
-def test_one_run_ends_at_its_time_with_mail_left(
-    outbox: Outbox, crowd: Crowd, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_run_ends_at_its_time_with_mail_left(outbox: Outbox, crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
     lanes = lanes_to(crowd, 3)
     for lane in lanes:
         outbox.put(message(), via=lane)
