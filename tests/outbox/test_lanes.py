@@ -1,4 +1,4 @@
-"""Thousands of lanes: what an idle worker asks, how many connections there are, and what happens without descriptors."""
+"""Thousands of lanes: what an idle worker asks, how many connections there are, what happens without descriptors."""
 
 from __future__ import annotations
 
@@ -41,13 +41,16 @@ def statements_of(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     said: list[str] = []
     store: Any = outbox._store
     for door in ("_read", "_write", "_write_lightly"):
-
-        def spoken(act: Callable[[Any], Any], door: str = door, say: Any = getattr(store, door)) -> Any:
-            said.append(door)
-            return say(act)
-
-        monkeypatch.setattr(store, door, spoken)
+        monkeypatch.setattr(store, door, _noted(said, door, getattr(store, door)))
     return said
+
+
+def _noted(said: list[str], door: str, say: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def spoken(act: Any) -> Any:
+        said.append(door)
+        return say(act)
+
+    return spoken
 
 
 # What is due.
@@ -132,10 +135,10 @@ def test_the_threads_of_a_worker_share_a_look(store: Store, monkeypatch: pytest.
 
 
 def test_a_look_that_takes_long_is_rarer(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    used = iter((0.0, 0.025))
+    used = iter((0.0, 0.02))
     monkeypatch.setattr("courriel.outbox.due_lanes.time.thread_time", lambda: next(used))
 
-    assert DueLanes(store, Bell()).look().pause == 2.5
+    assert DueLanes(store, Bell()).look().pause == pytest.approx(3.0)
 
 
 def test_a_lane_without_a_way_is_left_alone_for_a_while(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,13 +240,10 @@ def test_without_descriptors_what_is_idle_is_closed_and_fewer_are_kept() -> None
 
 
 def test_a_shortage_is_known_by_its_cause() -> None:
-    try:
-        try:
-            raise OSError(24, "Too many open files")
-        except OSError as cause:
-            raise errors.ConnectionFailed("no") from cause
-    except errors.ConnectionFailed as failed:
-        assert is_shortage(failed)
+    failed = errors.ConnectionFailed("no")
+    failed.__cause__ = OSError(24, "Too many open files")
+
+    assert is_shortage(failed)
     assert not is_shortage(errors.ConnectionFailed("refused"))
 
 

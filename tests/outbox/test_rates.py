@@ -76,7 +76,8 @@ def wait(store: Store) -> float | None:
 @pytest.mark.parametrize("written", RATES)
 def test_a_rate_is_a_number_of_mails_in_its_time(written: str) -> None:
     lane = in_lane(Rate.parse(written))
-    assert lane["gap"] and lane["per"]
+    assert lane["gap"]
+    assert lane["per"]
 
     assert RateState(lane["gap"], lane["per"], 0.0).most == Rate.parse(written).messages
 
@@ -170,7 +171,7 @@ def test_no_window_at_the_server_holds_more_than_the_rate(written: str, deeds: l
     slow=some.floats(0, 1),
 )
 def test_nearly_all_of_a_rate_is_used_while_mail_waits(written: str, late: list[float], slow: float) -> None:
-    """Whoever wakes up late by half a gap, or a fiftieth of the rate's time, and is answered within a hundredth of it."""
+    """Who wakes up late by half a gap, or a fiftieth of the rate's time, and is answered within a hundredth of it."""
     meant, clock, arrivals, lateness = Rate.parse(written), Clock(), list[float](), count()
     number = max(20, 3 * meant.messages)
     with TemporaryDirectory() as folder:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LOOK = 1.0  # seconds between two looks at what other processes have put
 _LONGEST_LOOK = 5.0
-_SHARE = 100  # a look takes no more than this part of a core
+_SHARE = 150  # a look takes no more than this part of a core: together with all else, less than a hundredth
 _SPREAD = 0.01  # seconds
 _NO_WAY = 10.0  # seconds until it is tried again to find a way for a lane that has none here
 
