@@ -134,7 +134,7 @@ def test_beyond_this_machine_a_word_of_warning_is_said() -> None:
     ("locale", "expected"),
     [
         ("fr_FR.UTF-8", ["emailOptionSécuriséTLS", "Tout s'est passé comme annoncé.", "À faire : ", "Cause : "]),
-        ("en_GB.UTF-8", ["emailOptionSecuredTLS", "All went as announced.", "To do: ", "Cause: "]),
+        ("en_GB.UTF-8", ["emailOptionSecuredTLS", "All went as announced.", "Fix: ", "Cause: "]),
     ],
 )
 def test_the_demo_does_what_it_says_and_leaves_the_mails(

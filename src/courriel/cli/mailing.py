@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from courriel import errors
 from courriel.cli.asking import with_password
 from courriel.cli.reporting import Report
-from courriel.cli.speaking import say
+from courriel.cli.speaking import say, transcript_line
 from courriel.cli.wishes import Wishes, read_message, typed_addresses
 from courriel.values import replace
 
@@ -154,7 +154,7 @@ class Mailing:
             self._session.close()
         if self._transcript is not None:
             for line in self._transcript:
-                print(line, file=sys.stderr)
+                print(transcript_line(line), file=sys.stderr)
 
 
 def _notify(wishes: Wishes) -> list[Notify]:

@@ -16,7 +16,7 @@ import click
 from courriel import ImapSession, Letter, PopSession, Route, Timeouts, Transcript, errors, mailbox
 from courriel.cli.asking import with_password
 from courriel.cli.reporting import Report
-from courriel.cli.speaking import label, say, visible
+from courriel.cli.speaking import label, say, transcript_line, visible
 from courriel.failures import spoken
 from courriel.values import dataclass, replace
 
@@ -87,7 +87,7 @@ class Reading:
                             self._tell(found)
         finally:
             for line in self._transcript or ():
-                print(line, file=sys.stderr)
+                print(transcript_line(line), file=sys.stderr)
         return self._report.status
 
     # The steps.

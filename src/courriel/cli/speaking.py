@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
-from courriel.failures import language, speak
+from courriel.failures import language, speak, spoken
 from courriel.values import dataclass
 
 
@@ -44,6 +45,23 @@ def choose(arguments: Sequence[str]) -> None:
             wished = value or (arguments[place + 1] if place + 1 < len(arguments) else "")
             if wished in ("fr", "en"):
                 speak("fr" if wished == "fr" else "en")
+
+
+class TranscriptLine(Protocol):
+    """What iterating over a `Transcript` yields."""
+
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def who(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+
+
+def transcript_line(line: TranscriptLine) -> str:
+    """One line of a transcript: our own remarks in the language chosen, what client and server said as it is."""
+    ours = line.who == "*" or line.text.endswith("(not shown: a secret)") or line.text.startswith("(")
+    return f"{line.seconds:8.3f} {line.who}: {visible(spoken(line.text) if ours else line.text)}"
 
 
 def visible(text: str) -> str:

@@ -111,9 +111,11 @@ def _introduce(report: Report, sandbox: Sandbox, folder: str, users: Mapping[str
     known = ", ".join(users or ())
     report.line(
         say(
-            f"  compte     {known or 'tous sont acceptés, aucun n’est exigé'}",
-            f"  login      {known or 'any is taken, none is required'}",
+            f"  compte     {known} ; on dépose aussi sans compte",
+            f"  login      {known}; mail is taken without one too",
         )
+        if known
+        else say("  compte     tous sont acceptés, aucun n'est exigé", "  login      any is taken, none is required")
     )
     report.line(say(f"  messages   {folder}", f"  mails      {folder}"))
     report.line(say("Ctrl-C pour fermer.", "Ctrl-C to close."))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from courriel.cli.ending import asked_to_end
 from courriel.cli.outbox_words import counted, hands_line, hands_object, object_of, span, state_of
 from courriel.cli.reporting import Report
-from courriel.cli.speaking import say, visible
+from courriel.cli.speaking import say, transcript_line, visible
 from courriel.failures import spoken
 from courriel.values import dataclass
 
@@ -111,7 +111,7 @@ class Working:
         if self._transcript is None:
             return
         for line in self._transcript.take():
-            self._report.aside(visible(str(line)))
+            self._report.aside(transcript_line(line))
 
     def _tell_news(self) -> None:
         while self._news:

@@ -226,7 +226,7 @@ WRONG_PORT = Scene(
             try:
                 courriel.send(message, via=f"smtps://127.0.0.1:{port}")
             except courriel.CourrielError as error:
-                print(error, f"Cause: {error.cause}", f"To do: {error.hint}", sep="\\n")
+                print(error, f"Cause: {error.cause}", f"Fix: {error.hint}", sep="\\n")
         """,
     ),
     explained_as("CONNECTION-REFUSED", "TLS-PORT-MIXUP"),

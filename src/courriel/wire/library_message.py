@@ -5,7 +5,8 @@ The policy of the message decides how long its lines are and what is folded agai
 field, where that package writes another value than the message holds:
 
 * identifiers, and words that no line can break, which it turns into encoded words (RFC 2047 5 forbids that);
-* raw octets above 127 in a header that was read, which it turns into `=?unknown-8bit?…?=`;
+* raw octets above 127 in a header that was read, which it turns into `=?unknown-8bit?…?=`, or in a parameter into
+  `unknown-8bit''…`;
 * a local part that is not ASCII, which it encodes although only SMTPUTF8 can carry it.
 
 For a server without 8BITMIME the bodies are written once more in seven bits; the header stays what it was.
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 _ADDRESSED = frozenset((
     "from", "sender", "reply-to", "to", "cc", "bcc", "resent-from", "resent-to", "resent-cc", "resent-bcc",
 ))  # fmt: skip
-_WORD, _UNKNOWN = b"=?", b"=?unknown-8bit?"
+_WORD, _UNKNOWN = b"=?", b"unknown-8bit"
 
 
 def ready_of(message: AnyMessage, *, eight_bit: bool = True) -> ReadyMessage:
@@ -78,7 +79,7 @@ class _Written:
 def _octets(message: AnyMessage, eight_bit: bool) -> bytes:
     policy = _policy_of(message)
     raw = message.as_bytes() if policy is message.policy else message.as_bytes(policy=policy)
-    spoilt = _WORD in raw and any(_spoilt(policy, part) for part in message.walk())
+    spoilt = (_WORD in raw or _UNKNOWN in raw) and any(_spoilt(policy, part) for part in message.walk())
     binary = b"inary" in raw and any(map(_is_binary, message.walk()))
     if binary or (not (raw.isascii() or _is_wide_only_above(raw)) and (not eight_bit or has_long_line(raw))):
         return _generated(_in_seven_bits(message, policy), policy.clone(cte_type="7bit"))

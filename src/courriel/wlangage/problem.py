@@ -113,8 +113,8 @@ def shown(text: str, *, path: bool = False) -> str:
 # The steps.
 
 _SERVER_SAID = Text("Le serveur {server} a répondu : {reply}", "The server {server} answered: {reply}")
-_TO_DO = Text("À faire : ", "To do: ")
-_TO_AVOID = Text("À éviter : ", "To avoid: ")
+_TO_DO = Text("À faire : ", "Fix: ")
+_TO_AVOID = Text("À éviter : ", "Avoid: ")
 _TECHNICAL = Text("Détail technique : ", "Technical detail: ")
 _CODE = Text("Code : ", "Code: ")
 

@@ -27,6 +27,8 @@ _VISIBLE = st.characters(exclude_categories=("Cs",), exclude_characters=_CONTROL
 
 FOLDABLE = st.deferred(lambda: LINES.filter(lambda line: len(line) <= 400))
 """What fits into a header line, however it is folded."""
+SUBJECTS = st.deferred(lambda: LINES.filter(lambda line: not line.isascii() or len(line) <= 980))
+"""What a subject may be: ASCII that no line can hold is refused when the message is made."""
 LINES = st.one_of(
     st.text(_VISIBLE, max_size=60),
     st.text('abc ,;:"\\()<>@=?_é', max_size=120),
@@ -57,7 +59,7 @@ ATTACHMENTS = st.builds(
     st.booleans(),
 )
 MESSAGES = st.fixed_dictionaries(
-    {"sender": ADDRESSES, "to": st.lists(ADDRESSES, min_size=1, max_size=6), "subject": LINES, "text": BODIES},
+    {"sender": ADDRESSES, "to": st.lists(ADDRESSES, min_size=1, max_size=6), "subject": SUBJECTS, "text": BODIES},
     optional={
         "cc": st.lists(ADDRESSES, max_size=3),
         "bcc": st.lists(ADDRESSES, max_size=2),
