@@ -137,8 +137,16 @@ def test_the_threads_of_a_worker_share_a_look(store: Store, monkeypatch: pytest.
 def test_a_look_that_takes_long_is_rarer(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     used = iter((0.0, 0.02))
     monkeypatch.setattr("courriel.outbox.due_lanes.time.thread_time", lambda: next(used))
+    monkeypatch.setattr("courriel.outbox.due_lanes.monotonic", lambda: 100.0)
 
     assert DueLanes(store, Bell()).look().pause == pytest.approx(3.0)
+
+
+def test_a_look_that_keeps_a_server_busy_is_rarer(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    passed = iter((100.0, 100.0, 100.2))
+    monkeypatch.setattr("courriel.outbox.due_lanes.monotonic", lambda: next(passed))
+
+    assert DueLanes(store, Bell()).look().pause == pytest.approx(4.0)
 
 
 def test_a_lane_without_a_way_is_left_alone_for_a_while(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

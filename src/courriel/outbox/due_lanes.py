@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 LOOK = 1.0  # seconds between two looks at what other processes have put
 _LONGEST_LOOK = 5.0
 _SHARE = 150  # a look takes no more than this part of a core: together with all else, less than a hundredth
+_SERVER_SHARE = 20  # and no more than this part of a database server's, as far as can be told from here
 _SPREAD = 0.01  # seconds
 _NO_WAY = 10.0  # seconds until it is tried again to find a way for a lane that has none here
 
@@ -63,7 +64,8 @@ class DueLanes:
             self._rung = self._bell.rung
             began, used = monotonic(), time.thread_time()
             found = [lane for lane in self._store.due_lanes() if self._serves(lane.name)]
-            pause = min(max(LOOK, _SHARE * (time.thread_time() - used)), _LONGEST_LOOK)
+            costs = _SHARE * (time.thread_time() - used), _SERVER_SHARE * (monotonic() - began)
+            pause = min(max(LOOK, *costs), _LONGEST_LOOK)
             lanes = tuple(lane.name for lane in found if not lane.wait)
             limited = min((lane.wait for lane in found if lane.wait), default=None)
             if limited is not None:

@@ -211,7 +211,8 @@ class Outbox:
     def limit(self, lane: str, *, cap: int | None = None, rate: str | None = None) -> LaneInfo:
         """At most `cap` mails of this lane in hand at a time, and no more than `rate` ("30/m"); None is no limit.
 
-        A rate in the lane's URL or profile counts before this one.
+        The rate holds in any window of its time, for all workers together, by the clock of the outbox. A rate in the
+        lane's URL or profile counts before this one.
         """
         from courriel.session.pace import Rate
 

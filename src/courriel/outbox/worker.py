@@ -72,7 +72,8 @@ class Tools:
 class Worker:
     """So many threads that send, and one that writes down; use it by `with`, or `start` and `stop` it.
 
-    `lanes` restricts it to some. `confirm` is asked before a mail is sent again that may have been delivered. A
+    It keeps up to `sessions` of them open for the next mails of their lanes (default: 100, or a quarter of the file
+    descriptors), and has no more than `per_host` connections to one host. `lanes` restricts it to some. `confirm` is asked before a mail is sent again that may have been delivered. A
     `transcript` is told all that is said, secrets and contents left out, by the sessions that the worker opens.
     """
 
@@ -170,8 +171,9 @@ class Worker:
     def run_once(self, for_seconds: float | None = None) -> int:
         """Send what is due, in the calling thread, and return how many mails were tried. Safe from anywhere.
 
-        A lane with a rate is sent at that rate: it ends when nothing is due any more, or when `for_seconds` have passed
-        (default: no limit); what is in hand then is finished.
+        It ends when nothing is due any more that can be sent: a lane with a rate is waited for, one that rests or is
+        stopped is not. Sooner, when `for_seconds` have passed, or a rate lets nothing leave before (default: no limit);
+        what is in hand then is finished.
         """
         if self._recorder is not None:
             raise errors.UsageError("this worker runs already")
