@@ -73,8 +73,9 @@ class Worker:
     """So many threads that send, and one that writes down; use it by `with`, or `start` and `stop` it.
 
     It keeps up to `sessions` of them open for the next mails of their lanes (default: 100, or a quarter of the file
-    descriptors), and has no more than `per_host` connections to one host. `lanes` restricts it to some. `confirm` is asked before a mail is sent again that may have been delivered. A
-    `transcript` is told all that is said, secrets and contents left out, by the sessions that the worker opens.
+    descriptors), and has no more than `per_host` connections to one host. `lanes` restricts it to some. `confirm` is
+    asked before a mail is sent again that may have been delivered. A `transcript` is told all that is said, secrets and
+    contents left out, by the sessions that the worker opens.
     """
 
     def __init__(
