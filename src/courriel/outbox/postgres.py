@@ -135,7 +135,8 @@ class PostgresStore(SqlStore):
         def act(line: Line) -> Claimed:
             settled, look = self._settle(line, settlements), self._look(line, lane)
             claimed = self._claim(line, look, most, terms) if look.worth else Claimed(lane=look.lane)
-            return replace(claimed, settled=tuple(settled))
+            marked = self._mark_first(line, claimed.jobs, terms)
+            return replace(claimed, settled=tuple(settled), marked=marked)
 
         return self._write(act)
 
@@ -147,15 +148,13 @@ class PostgresStore(SqlStore):
         known, room = self._room(line, values, most) if _is_limited(look.lane) else (look.lane, most)
         rate, room = self._rate(line, values, known, room)
         leased: list[rows.Row] = []
-        marked = False
         if room:
             # What was recovered a moment ago is known without another question.
-            suspects = look.suspects or bool(recovered)
-            leased, marked = self._rows_leased(line, values, terms, room, suspects=suspects)
+            leased = self._rows_leased(line, values, terms, room, suspects=look.suspects or bool(recovered))
         slots, wait = self._take_slots(line, values, rate, len(leased), room) if rate else (None, None)
         jobs, broken = self._jobs(line, leased)
         unreadable = self._set_aside(line, broken) if broken else ()
-        return Claimed(tuple(jobs), recovered, unreadable, known, marked=marked, slots=slots, wait=wait)
+        return Claimed(tuple(jobs), recovered, unreadable, known, slots=slots, wait=wait)
 
     def _look(self, line: Line, lane: str) -> _Look:
         values = {"lane": lane}

@@ -140,7 +140,9 @@ class SqliteStore(SqlStore):
 
         def act(connection: sqlite3.Connection) -> Claimed:
             settled = self._settle(connection, settlements)
-            return replace(self._claim(connection, lane, most, terms), settled=tuple(settled))
+            claimed = self._claim(connection, lane, most, terms)
+            marked = self._mark_first(connection, claimed.jobs, terms)
+            return replace(claimed, settled=tuple(settled), marked=marked)
 
         return self._file.write(act)
 
@@ -150,11 +152,11 @@ class SqliteStore(SqlStore):
         recovered = tuple(Recovered(str(ident), State(state), why) for ident, state, why in found)
         known, room = self._room(connection, values, most)
         rate, room = self._rate(connection, values, known, room)
-        leased, marked = self._rows_leased(connection, values, terms, room) if room else ([], False)
+        leased = self._rows_leased(connection, values, terms, room) if room else []
         slots, wait = self._take_slots(connection, values, rate, len(leased), room) if rate else (None, None)
         jobs, broken = rows.jobs_of(leased, _small_bodies(connection, leased), _CARRIED)
         unreadable = self._set_aside(connection, broken) if broken else ()
-        return Claimed(tuple(jobs), recovered, unreadable, known, marked=marked, slots=slots, wait=wait)
+        return Claimed(tuple(jobs), recovered, unreadable, known, slots=slots, wait=wait)
 
     def _look(self, connection: sqlite3.Connection, lane: str) -> tuple[LaneInfo, bool, bool]:
         values = {"lane": lane, "now": self._clock()}
