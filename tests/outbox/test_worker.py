@@ -16,7 +16,7 @@ from courriel.outbox import batch, keeper, recorder, rows
 from courriel.outbox import worker as worker_module
 from courriel.outbox.ahead import Ahead
 from courriel.outbox.batch import Batch
-from courriel.outbox.store import Job, Query, Settlement, State
+from courriel.outbox.store import DueLane, Job, Query, Settlement, State
 from courriel.values import replace
 from outbox.conftest import claim, message, new_mail
 
@@ -766,13 +766,13 @@ def test_one_run_waits_for_what_is_being_written_down(
     """What a thread writes down slowly may be due again at once, and is not left for the next run."""
     looked, settle = threading.Event(), outbox._store.settle
     worker = outbox.worker()
-    lanes_now = worker._lanes_now
+    due_lanes = outbox._store.due_lanes
     looks = iter(range(100))
 
-    def look() -> list[str]:
+    def look() -> list[DueLane]:
         if next(looks) == 1:
             looked.set()  # after the first round, with its results still on their way
-        return lanes_now()
+        return due_lanes()
 
     def settle_late(settlements: Sequence[Settlement]) -> list[bool]:
         assert looked.wait(20)
@@ -780,7 +780,7 @@ def test_one_run_waits_for_what_is_being_written_down(
 
     monkeypatch.setattr(recorder.Recorder, "settle_with", lambda *_, **__: None)
     monkeypatch.setattr(outbox._store, "settle", settle_late)
-    monkeypatch.setattr(worker, "_lanes_now", look)
+    monkeypatch.setattr(outbox._store, "due_lanes", look)
     sandbox.answer("recipient", "452 4.5.3 too many recipients", when="bob@example.org", times=1)
     ticket = outbox.put(message(1, to=["ada@example.org", "bob@example.org"]), via=sandbox.url)
 

@@ -29,6 +29,12 @@ from courriel.cli.speaking import Words, say
 @outbox_option
 @option("--workers", type=click.IntRange(1, 100), default=1, value=Words("NOMBRE", "COUNT"),
         fr="Nombre d'envois en parallèle (1).", en="Number of workers in parallel (1).")  # fmt: skip
+@option("--sessions", type=click.IntRange(1), value=Words("NOMBRE", "COUNT"),
+        fr="Nombre de connexions gardées ouvertes (100, ou le quart de ulimit -n).",
+        en="Number of connections kept open (100, or a quarter of ulimit -n).")  # fmt: skip
+@option("--per-host", type=click.IntRange(1), value=Words("NOMBRE", "COUNT"),
+        fr="Nombre de connexions à la fois vers un même serveur (20).",
+        en="Number of connections at once to one server (20).")  # fmt: skip
 @option("--via", multiple=True, value=Words("VOIE", "LANE"), fr="Cette voie seulement ; se répète.",
         en="This lane only; may be repeated.")  # fmt: skip
 @option("--once", is_flag=True, fr="Envoie les messages dus, au rythme de chaque voie, puis s'arrête.",
@@ -47,6 +53,8 @@ def command(
     manner: Manner,
     place: str | None,
     workers: int,
+    sessions: int | None,
+    per_host: int | None,
     via: tuple[str, ...],
     once: bool,
     for_seconds: float | None,
@@ -56,10 +64,12 @@ def command(
 ) -> int:
     """Run the worker, and report."""
     from courriel.cli.outbox_words import open_outbox
-    from courriel.cli.working import Working
+    from courriel.cli.working import Limits, Working
+    from courriel.outbox.warm_sessions import PER_HOST
 
     if for_seconds is not None and not once:
         raise click.UsageError(say("--for va avec --once.", "--for goes with --once."))
     with open_outbox(place, references=references) as outbox:
-        working = Working(manner, outbox, list(via) or None, transcript=transcript)
+        limits = Limits(sessions, PER_HOST if per_host is None else per_host)
+        working = Working(manner, outbox, list(via) or None, limits, transcript=transcript)
         return working.once(for_seconds, grace) if once else working.until_told(workers, grace)

@@ -12,6 +12,7 @@ from courriel.cli.outbox_words import counted, hands_line, hands_object, object_
 from courriel.cli.reporting import Report
 from courriel.cli.speaking import say, transcript_line, visible
 from courriel.failures import spoken
+from courriel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from courriel.cli.command import Manner
     from courriel.outbox.listeners import Event
     from courriel.outbox.store import MailInfo
+    from courriel.outbox.worker import Worker
 
 OK, UNAVAILABLE, INTERRUPTED = 0, 69, 130
 _LOOK = 0.5  # seconds between two updates of the progress line
@@ -27,6 +29,14 @@ _PLAIN = 60.0  # seconds between two lines without a terminal
 _WHEEL = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _EVENTS: tuple[Event, ...] = ("sent", "failed", "unsure")
 _RATE = 30.0  # seconds over which the rate is measured
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many connections a worker keeps open, and how many it has to one host at once; None is the usual number."""
+
+    sessions: int | None
+    per_host: int
 
 
 class Working:
@@ -37,13 +47,13 @@ class Working:
     """
 
     def __init__(
-        self, manner: Manner, outbox: Outbox, lanes: Sequence[str] | None, *, transcript: bool = False
+        self, manner: Manner, outbox: Outbox, lanes: Sequence[str] | None, limits: Limits, *, transcript: bool = False
     ) -> None:
         from courriel import Transcript
 
         self._transcript = Transcript() if transcript else None
         self._outbox = outbox
-        self._lanes = lanes
+        self._lanes, self._limits = lanes, limits
         self._report = Report(manner)
         self._machine = manner.json
         self._line = _Line() if not manner.json and sys.stderr.isatty() else None
@@ -58,7 +68,7 @@ class Working:
 
         Asked to end, it finishes what is in hand for `grace` seconds; then, or asked again, it gives the rest back.
         """
-        worker = self._outbox.worker(lanes=self._lanes, transcript=self._transcript)
+        worker = self._worker(1)
         status = OK
         with interrupted_in_time(worker.ask_to_stop, grace):
             try:
@@ -70,9 +80,15 @@ class Working:
         self._say_what_is_left(self._counts["unsure"] if status else 0)
         return self._report.status or status
 
+    def _worker(self, workers: int) -> Worker:
+        sessions, per_host = self._limits.sessions, self._limits.per_host
+        return self._outbox.worker(
+            workers=workers, lanes=self._lanes, sessions=sessions, per_host=per_host, transcript=self._transcript
+        )
+
     def until_told(self, workers: int, grace: float) -> int:
         """Send until SIGINT or SIGTERM."""
-        worker = self._outbox.worker(workers=workers, lanes=self._lanes, transcript=self._transcript)
+        worker = self._worker(workers)
         self._report.aside(say(f"Au travail sur {self._outbox} ; Ctrl-C pour arrêter.",
                                f"At work on {self._outbox}; Ctrl-C to stop."))  # fmt: skip
         with asked_to_end(worker.ask_to_stop) as ended:

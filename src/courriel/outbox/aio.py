@@ -21,6 +21,7 @@ from courriel.outbox.liveness import InHand
 from courriel.outbox.outbox import MAX_SIZE, IfKnown, Outbox
 from courriel.outbox.store import Count, Finding, LaneInfo, MailInfo, State, Store
 from courriel.outbox.ticket import Ticket
+from courriel.outbox.warm_sessions import PER_HOST
 from courriel.outbox.ways import Via
 from courriel.outbox.worker import BATCH, GRACE, Confirm, Worker
 from courriel.outbox.writing import Moment
@@ -272,11 +273,20 @@ class AsyncOutbox:
         confirm: Confirm | None = None,
         batch: int = BATCH,
         ahead: int = MOST,
+        sessions: int | None = None,
+        per_host: int = PER_HOST,
         transcript: Transcript | None = None,
     ) -> AsyncWorker:
         """A worker that sends for as long as an `async with` block lasts; see Outbox.worker."""
         worker = self._outbox.worker(
-            workers=workers, lanes=lanes, confirm=confirm, batch=batch, ahead=ahead, transcript=transcript
+            workers=workers,
+            lanes=lanes,
+            confirm=confirm,
+            batch=batch,
+            ahead=ahead,
+            sessions=sessions,
+            per_host=per_host,
+            transcript=transcript,
         )
         return AsyncWorker(worker, self._ask)
 
@@ -286,11 +296,21 @@ class AsyncOutbox:
         lanes: Iterable[str] | None = None,
         confirm: Confirm | None = None,
         for_seconds: float | None = None,
+        sessions: int | None = None,
+        per_host: int = PER_HOST,
         transcript: Transcript | None = None,
     ) -> int:
-        """Send what is due now, and return how many mails were tried."""
+        """Send what is due now, and return how many mails were tried; see Outbox.run_once."""
         return await self._ask(
-            partial(self._outbox.run_once, lanes=lanes, confirm=confirm, for_seconds=for_seconds, transcript=transcript)
+            partial(
+                self._outbox.run_once,
+                lanes=lanes,
+                confirm=confirm,
+                for_seconds=for_seconds,
+                sessions=sessions,
+                per_host=per_host,
+                transcript=transcript,
+            )
         )
 
     async def reopen(self) -> None:

@@ -220,6 +220,11 @@ class Batch:
         return sum(job.id not in self._marked for job in self._supplied)
 
     @property
+    def in_hand(self) -> int:
+        """How many a session has taken without a result so far."""
+        return len(self._supplied)
+
+    @property
     def unmarked(self) -> list[Job]:
         """Those whose lease has to be extended while they wait."""
         return [job for job in self.unanswered if job.id not in self._marked]

@@ -26,8 +26,10 @@ from courriel.outbox.keeper import FAILED_KEPT, SENT_KEPT
 from courriel.outbox.listeners import Event, Listener, Listeners
 from courriel.outbox.liveness import InHand, Presence, in_hand
 from courriel.outbox.pruning import Pruning
+from courriel.outbox.rate import in_lane
 from courriel.outbox.store import Count, Finding, KnownMail, LaneInfo, MailInfo, NewMail, Query, State, Store
 from courriel.outbox.ticket import Ticket
+from courriel.outbox.warm_sessions import PER_HOST
 from courriel.outbox.ways import Via, Ways
 from courriel.outbox.worker import BATCH, GRACE, Confirm, Tools, Worker
 from courriel.outbox.writing import Moment, Terms, seconds_from_now, written
@@ -211,15 +213,15 @@ class Outbox:
     def limit(self, lane: str, *, cap: int | None = None, rate: str | None = None) -> LaneInfo:
         """At most `cap` mails of this lane in hand at a time, and no more than `rate` ("30/m"); None is no limit.
 
-        A rate in the lane's URL or profile counts before this one.
+        The rate holds in any window of its time, for all workers together, by the clock of the outbox. A rate in the
+        lane's URL or profile counts before this one.
         """
         from courriel.session.pace import Rate
 
         if cap is not None and (isinstance(cap, bool) or not isinstance(cap, int) or cap < 1):
             raise errors.UsageError(f"cap: a number of mails from 1, not {cap!r}")
         pace = None if rate is None else Rate.parse(rate)
-        gap = None if pace is None else pace.gap
-        return self._store.set_lane(lane, {"cap": cap, "gap": gap})
+        return self._store.set_lane(lane, {"cap": cap, **in_lane(pace)})
 
     def use(self, lane: str, way: Via) -> None:
         """From now on this process sends the mails of a lane by this way: a URL, a session, a pool."""
@@ -288,6 +290,8 @@ class Outbox:
         confirm: Confirm | None = None,
         batch: int = BATCH,
         ahead: int = MOST,
+        sessions: int | None = None,
+        per_host: int = PER_HOST,
         transcript: Transcript | None = None,
     ) -> Worker:
         """A worker of this outbox, which sends for as long as a `with` block lasts; see Worker.
@@ -301,7 +305,15 @@ class Outbox:
         lanes = None if lanes is None else [self._ways.known(lane) for lane in lanes]
         tools = Tools(self._store, self._ways, self._listeners, self._bell, self._ticket, self._presence)
         return Worker(
-            tools, workers=workers, lanes=lanes, confirm=confirm, batch=batch, ahead=ahead, transcript=transcript
+            tools,
+            workers=workers,
+            lanes=lanes,
+            confirm=confirm,
+            batch=batch,
+            ahead=ahead,
+            sessions=sessions,
+            per_host=per_host,
+            transcript=transcript,
         )
 
     def work(
@@ -312,13 +324,17 @@ class Outbox:
         confirm: Confirm | None = None,
         grace: float = GRACE,
         ahead: int = MOST,
+        sessions: int | None = None,
+        per_host: int = PER_HOST,
     ) -> int:
         """Send until the process is told to stop (SIGTERM, SIGINT); returns how many mails are unsure then.
 
         What was begun is waited for, for `grace` seconds, or until it is told once more; what has not left by then is
         given back. For `ahead` see `worker`.
         """
-        worker = self.worker(workers=workers, lanes=lanes, confirm=confirm, ahead=ahead)
+        worker = self.worker(
+            workers=workers, lanes=lanes, confirm=confirm, ahead=ahead, sessions=sessions, per_host=per_host
+        )
         with _signals(worker):
             worker.start()
             worker.wait()
@@ -330,6 +346,8 @@ class Outbox:
         lanes: Iterable[str] | None = None,
         confirm: Confirm | None = None,
         for_seconds: float | None = None,
+        sessions: int | None = None,
+        per_host: int = PER_HOST,
         transcript: Transcript | None = None,
     ) -> int:
         """Send what is due now, and return how many mails were tried: for cron, Celery, a test. Safe from anywhere.
@@ -337,7 +355,8 @@ class Outbox:
         A lane with a rate (`limit`, or `?rate=` in its URL or profile) is sent at that rate until nothing of it is due.
         `for_seconds` ends that sooner; what is in hand then is finished, and the rest stays for the next time.
         """
-        return self.worker(lanes=lanes, confirm=confirm, transcript=transcript).run_once(for_seconds)
+        worker = self.worker(lanes=lanes, confirm=confirm, sessions=sessions, per_host=per_host, transcript=transcript)
+        return worker.run_once(for_seconds)
 
     # Opening and closing.
 

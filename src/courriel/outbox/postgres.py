@@ -346,15 +346,15 @@ class PostgresStore(SqlStore):
         recovered = tuple(Recovered(str(ident), State(state), why) for ident, state, why in found)
         # The row of a lane is locked only where claims have to be counted: others go on beside each other.
         known, room = self._room(line, values, most) if _is_limited(look.lane) else (look.lane, most)
+        rate, room = self._rate(line, values, known, room)
         leased: list[rows.Row] = []
         if room:
             # What was recovered a moment ago is known without another question.
             leased = self._rows_leased(line, values, terms, room, suspects=look.suspects or bool(recovered))
-        if leased and known.gap:
-            line.execute(self._says["spend"], values | {"seconds": known.gap * len(leased)})
+        slots, wait = self._take_slots(line, values, rate, len(leased), room) if rate else (None, None)
         jobs, broken = self._jobs(line, leased)
         unreadable = self._set_aside(line, broken, str(values["token"])) if broken else ()
-        return Claimed(tuple(jobs), recovered, unreadable, known)
+        return Claimed(tuple(jobs), recovered, unreadable, known, slots=slots, wait=wait)
 
     def _look(self, line: Line, lane: str) -> _Look:
         values = {"lane": lane}

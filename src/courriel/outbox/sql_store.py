@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from courriel import errors
 from courriel.outbox import rows
+from courriel.outbox.sql_rates import SqlRates
 from courriel.outbox.statements import in_order
 from courriel.outbox.store import (
     CHUNK,
@@ -66,7 +67,7 @@ class Line(Protocol):
     def execute(self, statement: str, values: Any = ..., /) -> Result: ...
 
 
-class SqlStore(ABC):
+class SqlStore(SqlRates, ABC):
     """The part of a Store that is the same for each engine; an engine brings its transactions, `put` and `claim`."""
 
     _says: Mapping[str, str]
@@ -324,7 +325,7 @@ class SqlStore(ABC):
             values: dict[str, object] = {"lane": name} | self._now()
             line.execute(self._says["put_lane"], values)
             lane = rows.changed(rows.lane_of(line.execute(self._says["lane"], values).fetchone()), changes)
-            values |= {"stopped": int(lane.stopped), "cap": lane.cap, "gap": lane.gap}
+            values |= {"stopped": int(lane.stopped), "cap": lane.cap, "gap": lane.gap, "per": lane.per}
             line.execute(self._says["set_lane"], values)
             if changes.get("stopped") is False:
                 line.execute(self._says["lane_works"], values)
@@ -411,7 +412,7 @@ class SqlStore(ABC):
         busy = 0
         if lane.fails or lane.cap is not None:
             busy = int(line.execute(self._says["count_busy"], values).fetchone()[0])
-        return lane, rows.room_for(lane, row[7], busy, most)
+        return lane, rows.room_for(lane, busy, most)
 
     def _set_aside(self, line: Line, unreadable: Sequence[tuple[Any, str]], token: str) -> tuple[Recovered, ...]:
         """Hold those whose rows cannot be read, and that were claimed by this token, so that the others are sent."""

@@ -152,12 +152,12 @@ class SqliteStore(SqlStore):
         found = connection.execute(self._says["recover"], values | {"poison": POISON_AFTER}).fetchall()
         recovered = tuple(Recovered(str(ident), State(state), why) for ident, state, why in found)
         known, room = self._room(connection, values, most)
+        rate, room = self._rate(connection, values, known, room)
         leased = self._rows_leased(connection, values, terms, room) if room else []
-        if leased and known.gap:
-            connection.execute(self._says["spend"], values | {"seconds": known.gap * len(leased)})
+        slots, wait = self._take_slots(connection, values, rate, len(leased), room) if rate else (None, None)
         jobs, broken = rows.jobs_of(leased, _small_bodies(connection, leased), _CARRIED)
         unreadable = self._set_aside(connection, broken, str(values["token"])) if broken else ()
-        return Claimed(tuple(jobs), recovered, unreadable, known)
+        return Claimed(tuple(jobs), recovered, unreadable, known, slots=slots, wait=wait)
 
     def _look(self, connection: sqlite3.Connection, lane: str) -> tuple[LaneInfo, bool, bool]:
         values = {"lane": lane, "now": self._clock()}

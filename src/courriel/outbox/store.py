@@ -147,6 +147,28 @@ class Recovered:
 
 
 @dataclass(frozen=True, slots=True)
+class DueLane:
+    """A lane on which there is something to do, in `wait` seconds: its rate lets nothing leave sooner."""
+
+    name: str
+    wait: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """The right to let so many mails of a lane leave, under its rate, within the next `good_for` seconds.
+
+    `until` is that moment by the store's clock. See `courriel.outbox.rate`.
+    """
+
+    lane: str
+    mails: int
+    until: float
+    good_for: float
+    per: float
+
+
+@dataclass(frozen=True, slots=True)
 class Claimed:
     """What a claim brought: mails to send, and what was found on the way there."""
 
@@ -159,6 +181,10 @@ class Claimed:
     """What `go_on` says of each mail that it settled."""
     marked: int = 0
     """How many of the jobs, the first ones, are marked already."""
+    slots: Slots | None = None
+    """Their slots, on a lane with a rate."""
+    wait: float | None = None
+    """Seconds until the rate of the lane lets the next mail leave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +234,9 @@ class Settlement:
 class LaneInfo:
     """One way out, as the store knows it. `paused` is seconds from now; a lane that is `stopped` waits for a person.
 
-    `fails` counts failures of the lane in a row, `cap` is the most mails in hand at a time, `gap` the least seconds
-    between two; None is no such limit.
+    `fails` counts failures of the lane in a row, `cap` is the most mails in hand at a time. Of a rate, `gap` is
+    the mean number of seconds between two mails, and no more than `per / gap` of them leave in any `per` seconds. None
+    is no such limit.
     """
 
     name: str
@@ -219,6 +246,7 @@ class LaneInfo:
     why: str = ""
     cap: int | None = None
     gap: float | None = None
+    per: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -461,8 +489,20 @@ class Store(Protocol):
         """Every lane that ever had a mail, or a setting."""
         ...
 
+    def due_lanes(self) -> list[DueLane]:
+        """The lanes on which there is something to do: one question, however many lanes there are."""
+        ...
+
+    def renew_slots(self, slots: Slots) -> Slots | None:
+        """Have slots that were taken, and are nearly over, for as long again; None when others have them by now."""
+        ...
+
+    def leave_slots(self, slots: Slots, *, used: int, ago: float) -> None:
+        """So many of the mails left under the slots, the last of them answered `ago` seconds ago; the rest is free."""
+        ...
+
     def set_lane(self, name: str, changes: Mapping[str, object]) -> LaneInfo:
-        """Change `stopped`, `cap` or `gap` of a lane, which is made when it is missing."""
+        """Change `stopped`, `cap`, or `gap` and `per` of a lane, which is made when it is missing."""
         ...
 
     def lane_failed(self, name: str, *, fails: int, pause: float, why: str) -> None:

@@ -27,15 +27,19 @@ from courriel.outbox.ahead import MOST
 from courriel.outbox.batch import Batch, lease_of_mark
 from courriel.outbox.bell import Bell
 from courriel.outbox.carrier import Carrier, answer_limit, sessions_at_once, silence_limit
+from courriel.outbox.due_lanes import LOOK, DueLanes
+from courriel.outbox.held_slots import HeldSlots
 from courriel.outbox.keeper import Keeper
 from courriel.outbox.listeners import Event as News
 from courriel.outbox.listeners import Listeners
 from courriel.outbox.liveness import Presence
 from courriel.outbox.marking import Marking, Marks
+from courriel.outbox.rate import in_lane
 from courriel.outbox.recorder import Entry, Recorder, reopen
 from courriel.outbox.store import Claimed, Job, LaneInfo, Settlement, State, Store, Terms
 from courriel.outbox.takeover import tell_recovered, tell_unreadable
 from courriel.outbox.ticket import Ticket
+from courriel.outbox.warm_sessions import PER_HOST, limited_sessions
 from courriel.outbox.ways import Way, Ways, shown
 from courriel.session.pace import Rate
 from courriel.values import dataclass
@@ -53,7 +57,6 @@ GRACE = 30.0
 
 _CUT = 2.0  # seconds for a session that was cut to say what has become of its mails
 _TURN = 1000  # mails sent on one lane before others have their turn
-_LOOK = 1.0  # seconds between two looks at what other processes have put
 _LONGEST_WHY = 500  # characters of a reason, and of a server's words, that are kept
 
 Confirm: TypeAlias = Callable[[str, str], "bool | None"]
@@ -76,9 +79,10 @@ class Worker:
     """So many threads that send, and one that writes down; use it by `with`, or `start` and `stop` it.
 
     `batch` mails are claimed at a time, and at most `ahead` of them are marked for each thread: as many are unsure when
-    the process is killed. `lanes` restricts it to some. `confirm` is asked before a mail is sent again that may have
-    been delivered. A `transcript` is told all that is said, secrets and contents left out, by the sessions that the
-    worker opens.
+    the process is killed. Up to `sessions` are kept open for the next mails of their lanes (default: 100, or a quarter
+    of the file descriptors), and there are no more than `per_host` connections to one host. `lanes` restricts it to
+    some. `confirm` is asked before a mail is sent again that may have been delivered. A `transcript` is told all that
+    is said, secrets and contents left out, by the sessions that the worker opens.
     """
 
     def __init__(
@@ -90,6 +94,8 @@ class Worker:
         confirm: Confirm | None = None,
         batch: int = BATCH,
         ahead: int = MOST,
+        sessions: int | None = None,
+        per_host: int = PER_HOST,
         transcript: Transcript | None = None,
     ) -> None:
         if not isinstance(workers, int) or isinstance(workers, bool) or not 0 < workers <= 100:
@@ -99,7 +105,8 @@ class Worker:
         if not isinstance(ahead, int) or isinstance(ahead, bool) or not 0 < ahead <= 1000:
             raise errors.UsageError(f"ahead: a number from 1 to 1000, not {ahead!r}")
         self._tools, self._store = tools, tools.store
-        self._lanes = None if lanes is None else frozenset(lanes)
+        self._sessions = limited_sessions(sessions, per_host, tools.bell.ring)
+        self._due = DueLanes(tools.store, tools.bell, None if lanes is None else frozenset(lanes))
         self._confirm = confirm
         self._batch, self._ahead = batch, min(ahead, batch)
         self._workers = workers
@@ -110,7 +117,6 @@ class Worker:
         self._calls: SimpleQueue[None] = SimpleQueue()  # the one thing that a signal handler may touch at any moment
         self._locks: dict[object, Semaphore] = {}
         self._rated: dict[str, str] = {}  # the rate that the way of a lane gave it
-        self._unknown: set[str] = set()  # lanes that were complained about
         self._threads: list[Thread] = []
         self._recorder: Recorder | None = None
         self._advanced = False  # whether this round has brought a mail nearer to its end
@@ -177,13 +183,14 @@ class Worker:
         """Wait until somebody has asked it to stop."""
         while not self._asked:
             with suppress(Empty):
-                self._calls.get(timeout=_LOOK)
+                self._calls.get(timeout=LOOK)
 
     def run_once(self, for_seconds: float | None = None) -> int:
         """Send what is due, in the calling thread, and return how many mails were tried. Safe from anywhere.
 
-        A lane with a rate is sent at that rate: it ends when nothing is due any more, or when `for_seconds` have passed
-        (default: no limit); what is in hand then is finished.
+        It ends when nothing is due any more that can be sent: a lane with a rate is waited for, one that rests or is
+        stopped is not. Sooner, when `for_seconds` have passed, or a rate lets nothing leave before (default: no limit);
+        what is in hand then is finished.
         """
         if self._recorder is not None:
             raise errors.UsageError("this worker runs already")
@@ -192,21 +199,20 @@ class Worker:
         self._holder = self._tools.presence.enter()
         self._recorder, tried = self._new_recorder(), 0
         self._keeper.start()
-        carrier = Carrier(self._transcript, self._ahead)
+        carrier = Carrier(self._sessions, self._transcript, self._ahead)
         try:
             self._keeper.take_over()
             while self._may_go_on(halt):
-                done = self._serve_all(carrier)
+                done, pause = self._serve_all(carrier, ends)
                 if not done and self._recorder.flush(GRACE):
                     # What was sent a moment ago may be due again at once (too many recipients), now that it is written.
-                    done = self._serve_all(carrier)
+                    done, pause = self._serve_all(carrier, ends)
                 tried += done
-                pause = 0.0 if done else self._pause_for_rate()
                 if pause is None or monotonic() + pause >= ends or (done and not self._advanced):
                     break  # also when nothing can be sent, and what was given back is due again for ever
                 if pause:
                     carrier.tidy()
-                    halt.wait(pause)
+                    halt.wait(min(pause, LOOK))
             return tried
         finally:
             carrier.close()
@@ -272,71 +278,91 @@ class Worker:
 
     def _work(self, number: int, halt: Event) -> None:
         """One thread: round after round, and a look every second when there is nothing to do."""
-        carrier = Carrier(self._transcript, self._ahead)
+        carrier = Carrier(self._sessions, self._transcript, self._ahead)
         while self._may_go_on(halt):
-            rung, done, pause = self._tools.bell.rung, 0, _LOOK
+            rung, done, pause = self._tools.bell.rung, 0, LOOK
             try:
-                lanes = self._lanes_now()
+                due = self._due.look()
+                lanes, pause = due.lanes, due.pause
+                if not lanes:
+                    self._write_down()
                 for lane in lanes[number % max(1, len(lanes)) :] + lanes[: number % max(1, len(lanes))]:
                     if self._may_go_on(halt):
-                        tried, soon = self._serve(lane, carrier, alone=len(lanes) == 1)
-                        done, pause = done + tried, min(pause, soon)
+                        tried, wait = self._serve(lane, carrier, alone=len(lanes) == 1)
+                        done, pause = done + tried, min(pause, wait) if wait is not None else pause
             except errors.OutboxError as failed:
                 logger.error("The outbox cannot be read: %s", failed, extra={"action": "store_failed"})
-                halt.wait(_LOOK)
+                carrier.make_room_if_short(failed)
+                halt.wait(LOOK)
                 reopen(self._store)
             except Exception:
                 # The outer edge: whatever it was, the mails come back when their leases are over.
                 logger.exception("A worker failed, and goes on", extra={"action": "worker_failed"})
-                halt.wait(_LOOK)
+                halt.wait(LOOK)
             if not done and self._may_go_on(halt):
                 carrier.tidy()
-                self._tools.bell.wait(rung, pause * (0.9 + 0.2 * random()))  # noqa: S311 - no secret
+                # Not all workers at a time, but for the moment of a rate.
+                self._tools.bell.wait(rung, pause * (0.9 + 0.2 * random() if pause >= LOOK else 1.0))  # noqa: S311
         carrier.close()
         self._calls.put(None)  # who waits for us looks again
 
     def _may_go_on(self, halt: Event) -> bool:
         return not (halt.is_set() or self._asked)
 
-    def _serve_all(self, carrier: Carrier) -> int:
-        """One round over the lanes; how many mails were tried."""
+    def _serve_all(self, carrier: Carrier, ends: float) -> tuple[int, float | None]:
+        """One round over the lanes: how many mails were tried, and in how many seconds the next round is worth while.
+
+        None when nothing is due, or a rate keeps nothing of it back.
+        """
         self._advanced = False
-        lanes, tried = self._lanes_now(), 0
-        for lane in lanes:
-            if self._may_go_on(self._halt):
-                tried += self._serve(lane, carrier, alone=len(lanes) == 1)[0]
-        return tried
+        due = self._due.look(fresh=True)
+        if not due.lanes:
+            self._write_down()
+        tried, waits = 0, [due.limited]
+        for lane in due.lanes:
+            if self._may_go_on(self._halt) and monotonic() < ends:
+                more, wait = self._serve(lane, carrier, alone=len(due.lanes) == 1)
+                tried += more
+                waits.append(wait)
+        return tried, 0.0 if tried else min((wait for wait in waits if wait is not None), default=None)
 
-    def _lanes_now(self) -> list[str]:
-        names = [lane.name for lane in self._store.lanes()]
-        return [name for name in names if self._lanes is None or name in self._lanes]
-
-    def _serve(self, lane: str, carrier: Carrier, *, alone: bool = False) -> tuple[int, float]:
-        """Claim and carry. How many mails were tried, and when (seconds) it is worth to look again.
+    def _serve(self, lane: str, carrier: Carrier, *, alone: bool = False) -> tuple[int, float | None]:
+        """Claim and carry. How many mails were tried, and in how many seconds the rate lets the next leave, if any.
 
         Where the lane is `alone` it goes on for a while without a pause between two batches.
         """
         try:
             way = self._tools.ways.way(lane)
         except errors.UsageError as unknown:
-            self._complain(lane, unknown)
-            return 0, _LOOK
+            if self._due.has_no_way(lane):
+                logger.warning("Lane %s is left to others: %s", shown(lane), unknown, extra={"action": "lane_unknown"})
+            return 0, None
         self._keep_rate(lane, way)
-        with sessions_at_once(lane, way, self._locks):
+        with sessions_at_once(lane, way, self._locks), carrier.held(lane, way) as held:
+            if not held:
+                return 0, None
             began = monotonic()
             claimed = self._claim(lane, way, carrier)
             self._tell_found(claimed)
-            gap = claimed.lane.gap if claimed.lane is not None else None
-            # Where all that was claimed may be marked at once there is nothing to gain.
-            turn = _TURN if alone and carrier.ahead(lane).number < self._batch else 0
+            # Where all that was claimed may be marked at once there is nothing to gain; nor is there under a rate.
+            turn = _TURN if alone and carrier.ahead(lane).number < self._batch and claimed.slots is None else 0
             tried = self._send(lane, way, carrier, claimed, began, turn) if claimed.jobs else 0
-            return tried + len(claimed.unreadable), min(gap or _LOOK, _LOOK)
+            return tried + len(claimed.unreadable), claimed.wait
+
+    def _write_down(self) -> None:
+        """What became of mails is written down now, when there is no claim to do it with: a listener may take long."""
+        assert self._recorder is not None
+
+        def settle(done: Sequence[Settlement]) -> tuple[bool, Sequence[bool]]:
+            return True, self._store.settle(done)
+
+        self._recorder.settle_with(settle)
 
     def _keep_rate(self, lane: str, way: Way) -> None:
         """A rate in the URL or the profile of a lane is the lane's own, kept by the store for all workers."""
         rate = way.rate if isinstance(way, Route) else ""
         if rate and self._rated.get(lane) != rate:
-            self._store.set_lane(lane, {"gap": Rate.parse(rate).gap})
+            self._store.set_lane(lane, in_lane(Rate.parse(rate)))
             self._rated[lane] = rate
 
     def _claim(self, lane: str, way: Way, carrier: Carrier, batch: Batch | None = None) -> Claimed:
@@ -361,39 +387,17 @@ class Worker:
         claimed = self._recorder.settle_with(go_on, always=going_on)
         return claimed or self._store.claim(lane, self._batch, lease=lease, holder=self._holder)
 
-    def _pause_for_rate(self) -> float | None:
-        """Seconds until a lane may go on that holds mail back for its rate alone; None when no lane does."""
-        limited = {
-            lane.name: lane.gap
-            for lane in self._store.lanes()
-            if lane.gap and not lane.stopped and not lane.paused and self._serves(lane.name)
-        }
-        now = time.time()
-        gaps = [
-            limited[count.lane]
-            for count in (self._store.counts() if limited else ())
-            if count.state is State.READY and count.lane in limited and (count.oldest or 0) <= now
-        ]
-        return min(*gaps, _LOOK) if gaps else None
-
-    def _serves(self, lane: str) -> bool:
-        return (self._lanes is None or lane in self._lanes) and lane not in self._unknown
-
-    def _complain(self, lane: str, unknown: errors.UsageError) -> None:
-        if lane not in self._unknown:
-            self._unknown.add(lane)
-            logger.warning("Lane %s is left to others: %s", shown(lane), unknown, extra={"action": "lane_unknown"})
-
     def _send(self, lane: str, way: Way, carrier: Carrier, claimed: Claimed, began: float, turn: int) -> int:
         """Carry them, and write down what comes of each; what has no result was not begun, or is in doubt.
 
         While more are due, up to `turn` mails follow without a pause. Returns how many were tried.
         """
         halt, ahead = self._halt, carrier.ahead(lane)
-        tried = 0
+        slots = HeldSlots(self._store, claimed.slots, began)
+        tried = begun = 0
 
         def goes_on() -> bool:
-            return self._may_go_on(halt)
+            return self._may_go_on(halt) and slots.may_begin()
 
         def take(claimed: Claimed, began: float) -> bool:
             nonlocal tried
@@ -415,8 +419,8 @@ class Worker:
             began = monotonic()
             claimed = self._claim(lane, way, carrier, batch)
             self._tell_found(claimed)
-            if any(job.lost for job in claimed.jobs):
-                turn = 0  # it goes alone: after those that are on their way
+            if claimed.slots is not None or any(job.lost for job in claimed.jobs):
+                turn = 0  # it goes alone, or by a rate that the lane has now: after those that are on their way
                 after.append((claimed, began))
                 return False
             taken = take(claimed, began)
@@ -441,18 +445,23 @@ class Worker:
         try:
             if take(claimed, began) and batch.jobs and goes_on():
                 for job, result in carrier.carry(lane, way, batch):
+                    begun += 1
+                    slots.answered()
                     self._record(batch, job, _decision(job, result, batch), outcome)
         except errors.CourrielError as broken:
-            failure = broken
+            failure = broken if not carrier.short else None
         except BaseException as broken:
             failure = broken
             raise
         finally:
             ahead.rest()
+            slots.leave(begun + batch.in_hand, in_hand=batch.in_hand > 0)
             self._part_with(batch, failure, outcome)
             self._keeper.forget(batch)
             if not batch.ended:
                 outcome.tell(self._store)
+            if carrier.short:
+                halt.wait(LOOK)  # others are to let go of theirs
         for alone, since in after:
             tried += self._send(lane, way, carrier, alone, since, 0)
         return tried

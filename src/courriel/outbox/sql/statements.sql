@@ -106,11 +106,38 @@ SELECT lane, holder, count(*), max(lease) - :now FROM outbox_mail
 WHERE state IN (1, 2) AND (:id = '' OR id = :id) GROUP BY lane, holder ORDER BY lane, holder;
 
 -- name: lane
-SELECT name, stopped, paused - :now, fails, why, cap, gap, tat - :now FROM outbox_lane WHERE name = :lane
+SELECT name, stopped, paused - :now, fails, why, cap, gap, tat - :now, per FROM outbox_lane WHERE name = :lane
 /*pg FOR UPDATE */;
 
 -- name: lanes
-SELECT name, stopped, paused - :now, fails, why, cap, gap, tat - :now FROM outbox_lane ORDER BY name;
+SELECT name, stopped, paused - :now, fails, why, cap, gap, tat - :now, per FROM outbox_lane ORDER BY name;
+
+-- name: due_lanes
+-- The lanes on which something is to be done, and when their rate lets the next mail leave; one question for all of them.
+-- Lanes without mails that wait cost nothing: from one that has some to the next leads the index.
+WITH RECURSIVE calm (lane) AS (
+    SELECT min(lane) FROM outbox_mail WHERE state = 0 AND lost = 0
+    UNION ALL
+    SELECT (SELECT min(m.lane) FROM outbox_mail AS m WHERE m.state = 0 AND m.lost = 0 AND m.lane > calm.lane)
+    FROM calm WHERE calm.lane IS NOT NULL),
+due (lane) AS (
+    SELECT lane FROM calm
+    WHERE lane IS NOT NULL
+      AND (EXISTS (SELECT 1 FROM outbox_mail AS m
+                   WHERE m.state = 0 AND m.lost = 0 AND m.lane = calm.lane AND m.prio = 0 AND m.due <= :now)
+        OR EXISTS (SELECT 1 FROM outbox_mail AS m
+                   WHERE m.state = 0 AND m.lost = 0 AND m.lane = calm.lane AND m.prio = 1 AND m.due <= :now)
+        OR EXISTS (SELECT 1 FROM outbox_mail AS m
+                   WHERE m.state = 0 AND m.lost = 0 AND m.lane = calm.lane AND m.prio = 2 AND m.due <= :now))
+    UNION
+    SELECT lane FROM outbox_mail WHERE state = 0 AND lost > 0 AND due <= :now)
+SELECT l.name, l.gap, l.tat - :now, l.per, l.free - :now
+FROM due JOIN outbox_lane AS l ON l.name = due.lane
+WHERE l.stopped = 0 AND l.paused <= :now
+UNION ALL
+SELECT DISTINCT lane, NULL /*pg ::double precision */, 0.0, NULL /*pg ::double precision */, 0.0
+FROM outbox_mail WHERE state IN (1, 2) AND lease < :now
+ORDER BY 1;
 
 -- name: count_busy
 SELECT count(*) FROM outbox_mail WHERE state IN (1, 2) AND lane = :lane;
@@ -140,9 +167,38 @@ WHERE id IN (SELECT id FROM outbox_mail WHERE state = 0 AND lost > 0 AND lane = 
 RETURNING due, id, token, lane, prio, tries, lost, unsure, on_unsure, :now - created, changed - created, expires - :now,
           msgid, sender, rcpts, options, results, size;
 
--- name: spend
--- So many mails were claimed under a rate: the next one may leave so many gaps later.
-UPDATE outbox_lane SET tat = CASE WHEN tat > :now THEN tat ELSE :now END + :seconds WHERE name = :lane;
+-- name: moment
+SELECT :now;
+
+-- name: pace_lane
+-- The next mail may leave in so many seconds, by the gap of its rate, and by what left lately.
+UPDATE outbox_lane SET tat = :now + :tat, free = :now + :free WHERE name = :lane;
+
+-- name: slots
+-- When the next mail of a lane may leave by the gap of its rate; how many count, and when the first and the last are over.
+SELECT (SELECT tat - :now FROM outbox_lane WHERE name = :lane),
+       CAST(sum(mails) AS bigint), min(until) - :now, max(until) - :now
+FROM outbox_slot WHERE lane = :lane AND until > :now - :per;
+
+-- name: forget_slots
+DELETE FROM outbox_slot WHERE lane = :lane AND until <= :now - :per;
+
+-- name: forget_slot
+DELETE FROM outbox_slot WHERE lane = :lane AND until = :until AND mails <= 0;
+
+-- name: forget_later_slots
+DELETE FROM outbox_slot WHERE lane = :lane AND until > :until;
+
+-- name: free_lane
+-- What counts has changed: it is looked at anew when the next mail may leave.
+UPDATE outbox_lane SET free = 0 WHERE name = :lane;
+
+-- name: take_slots
+INSERT INTO outbox_slot (lane, until, mails) VALUES (:lane, :until, :mails)
+ON CONFLICT (lane, until) DO UPDATE SET mails = outbox_slot.mails + excluded.mails;
+
+-- name: leave_slots
+UPDATE outbox_slot SET mails = mails - :mails WHERE lane = :lane AND until = :until;
 
 -- name: mark
 -- The fence: who does not get one row here must not let the end of the mail leave.
@@ -276,7 +332,9 @@ SELECT state, CAST(sum(mails) AS bigint) FROM outbox_count WHERE lane = :lane GR
 SELECT chunk FROM outbox_body WHERE mail = :mail AND seq = :seq;
 
 -- name: set_lane
-UPDATE outbox_lane SET stopped = :stopped, cap = :cap, gap = :gap WHERE name = :lane;
+UPDATE outbox_lane SET stopped = :stopped, cap = :cap, gap = :gap, per = :per, free = 0,
+       tat = CASE WHEN :gap /*pg ::double precision */ IS NULL OR gap IS NULL OR gap <> :gap THEN 0 ELSE tat END
+WHERE name = :lane;
 
 -- name: lane_failed
 UPDATE outbox_lane SET fails = fails + 1, paused = :now + :pause, why = :why WHERE name = :lane AND fails = :fails;
