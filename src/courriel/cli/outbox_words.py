@@ -119,7 +119,7 @@ def hands_line(taken: InHand) -> str:
 def hands_object(taken: InHand) -> dict[str, object]:
     """Mails in hand as an object for `--json`."""
     return {"via": taken.lane, "worker": taken.worker, "life": taken.life.value, "mails": taken.mails,
-            "back": _iso(taken.back)}  # fmt: skip
+            "back": moment(taken.back)}  # fmt: skip
 
 
 def details_of(info: MailInfo, taken: Sequence[InHand] = ()) -> list[str]:
@@ -183,10 +183,10 @@ def object_of(info: MailInfo) -> dict[str, object]:
         "priority": info.priority,
         "tries": info.tries,
         "size": info.size,
-        "put": _iso(info.created),
-        "due": _iso(info.due) if _waits(info) else None,
-        "expires": _iso(info.expires),
-        "changed": _iso(info.changed),
+        "put": moment(info.created),
+        "due": moment(info.due) if _waits(info) else None,
+        "expires": moment(info.expires),
+        "changed": moment(info.changed),
     }
 
 
@@ -208,6 +208,11 @@ def span(seconds: float) -> str:
     if hours < 48:
         return f"{hours} h {minutes % 60:02}"
     return say(f"{hours // 24} j", f"{hours // 24} d")
+
+
+def moment(seconds: float) -> str:
+    """A moment as it stands in JSON: ISO 8601, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def age(ctx: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
@@ -270,7 +275,3 @@ def _waits(info: MailInfo) -> bool:
 
 def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

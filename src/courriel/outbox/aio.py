@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Self, Unpack
 
+    from courriel.outbox.metrics import Metrics
     from courriel.outbox.outbox import Wanted
 
 P = ParamSpec("P")
@@ -199,6 +200,10 @@ class AsyncOutbox:
     async def stats(self) -> Sequence[Count]:
         """How many mails are where; see Outbox.stats."""
         return await self._ask(self._outbox.stats)
+
+    async def metrics(self) -> Metrics:
+        """What whoever is on call wants to know; see Outbox.metrics."""
+        return await self._ask(self._outbox.metrics)
 
     async def in_hand(self, id: str = "") -> Sequence[InHand]:  # noqa: A002
         """What workers have in hand, or who has one mail; see Outbox.in_hand."""

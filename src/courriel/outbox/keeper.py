@@ -29,7 +29,7 @@ SENT_KEPT, FAILED_KEPT = 7 * 86_400.0, 30 * 86_400.0
 
 _TICK = 1.0  # seconds between two rounds
 _EXTEND = 30.0  # seconds: a quarter of a lease
-_ROUNDS = 60  # ticks between two looks for news that nobody has taken, and for mails that somebody may know of
+_ROUNDS = 60  # ticks between two signs of life, two looks for news that nobody has taken, and for held mails
 _PRUNE = 3600  # ticks between two prunings
 _OLD_NEWS = 60.0  # seconds after which news was not taken by who wrote it: that worker is gone
 
@@ -81,12 +81,12 @@ class Keeper:
                 self._look_after()
                 self._tools.presence.enlist()
                 self.take_over()
+                if tick and tick % _ROUNDS == 0:
+                    self._tools.presence.renew()
                 if tick % _ROUNDS == 0:
                     self._tell_again()
                     self._ask_about_held()
                 if tick % _PRUNE == 0:
-                    if tick:
-                        self._tools.presence.renew()
                     while (
                         self._tools.store.prune(sent=SENT_KEPT, failed=FAILED_KEPT, most=500)
                         and not self._halt.is_set()

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from courriel.model.address import Address
     from courriel.model.envelope import Notify, Return
     from courriel.model.message import Priority
+    from courriel.outbox.metrics import Metrics
 
     class Wanted(TypedDict, total=False):
         """What `put` can be asked for beside way and key."""
@@ -174,6 +175,16 @@ class Outbox:
     def stats(self) -> Sequence[Count]:
         """How many mails are in each lane and state, since when the oldest, and how many of them are unsure."""
         return self._store.counts()
+
+    def metrics(self) -> Metrics:
+        """What whoever is on call wants to know: oldest due, rate, in doubt, refused, last error, workers alive.
+
+        Cheap enough to be asked every few seconds, however many mails are kept: counters and indexes answer.
+        Raises OutboxError.
+        """
+        from courriel.outbox.metrics import metrics_of
+
+        return metrics_of(self._store)
 
     def in_hand(self, id: str = "") -> Sequence[InHand]:  # noqa: A002
         """What workers have in hand, or who has one mail: whether they are alive, and when the mails are given back."""

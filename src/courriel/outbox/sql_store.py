@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from courriel import errors
 from courriel.outbox import rows
+from courriel.outbox.metrics import Activity
 from courriel.outbox.statements import in_order
 from courriel.outbox.store import (
     CHUNK,
@@ -47,6 +48,7 @@ _AT_A_TIME = LARGE // CHUNK
 _OUT_OF_HAND = (State.READY, State.HELD, State.SENT, State.FAILED, State.CANCELED)
 _SORTED = 5000  # mails that are put in order sooner than those of their lane are found among others
 _LOWEST = 2  # the last priority
+_TICK = 0.001  # seconds: the least time that anything is said to have taken
 _PAGE = 200  # mails read at a time, so that no reader keeps the database from being tidied
 
 
@@ -197,7 +199,8 @@ class SqlStore(ABC):
 
     def workers(self) -> list[WorkerInfo]:
         """See Store.workers."""
-        return [WorkerInfo(*row) for row in self._read(lambda line: line.execute(self._says["workers"]).fetchall())]
+        found = self._read(lambda line: line.execute(self._says["workers"], self._now()).fetchall())
+        return [WorkerInfo(*row) for row in found]
 
     def resign(self, id: str) -> bool:  # noqa: A002
         """See Store.resign."""
@@ -274,6 +277,19 @@ class SqlStore(ABC):
             counts[lane, state] = count
         return list(counts.values())
 
+    def activity(self, window: float, most: int) -> Activity:
+        """See Store.activity."""
+        values = {"window": window, "most": most} | self._now()
+
+        def look(line: Line) -> tuple[Any, Any]:
+            lately = line.execute(self._says["sent_lately"], values).fetchone()
+            return lately, line.execute(self._says["last_error"]).fetchone()
+
+        (sent, since), error = self._read(look)
+        # All of the window counts, unless the sample ends before it does.
+        seconds = window if sent < most else max(since, _TICK)
+        return Activity(sent, seconds, *(error or ()))
+
     def body(self, id: str) -> Iterator[bytes]:  # noqa: A002
         """See Store.body."""
         for seq in count():
@@ -311,6 +327,11 @@ class SqlStore(ABC):
         """See Store.lane_failed."""
         values = {"lane": name, "fails": fails, "pause": pause, "why": why} | self._now()
         self._write_lightly(lambda line: line.execute(self._says["lane_failed"], values))
+
+    def note_error(self, name: str, why: str) -> None:
+        """See Store.note_error."""
+        values = {"lane": name, "why": why} | self._now()
+        self._write_lightly(lambda line: line.execute(self._says["note_error"], values))
 
     def lane_works(self, name: str) -> None:
         """See Store.lane_works."""

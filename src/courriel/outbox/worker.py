@@ -387,11 +387,13 @@ class _Outcome:
         self._name, self._fails = name, lane.fails if lane is not None else 0
         self._trouble: policy.Trouble | None = None
         self._works = False
+        self._error = ""  # the last words of those who would not take a mail
 
     def see(self, decision: policy.Decision) -> None:
         """One mail was tried."""
         self._trouble = self._trouble or decision.trouble
         self._works = self._works or (decision.trouble is None and decision.counted)
+        self._error = decision.why if decision.state is not State.SENT and decision.why else self._error
 
     def tell(self, store: Store) -> None:
         """Have the lane rest, or have it known that it works."""
@@ -405,6 +407,8 @@ class _Outcome:
             store.lane_failed(self._name, fails=self._fails, pause=pause, why=why)
         elif self._works and self._fails:
             store.lane_works(self._name)
+        if self._trouble is None and self._error:
+            store.note_error(self._name, _kept(self._error))
 
 
 # The steps.

@@ -52,7 +52,9 @@ CREATE TABLE outbox_lane (
     why     text NOT NULL DEFAULT '',
     cap     integer,
     gap     double precision,
-    tat     double precision NOT NULL DEFAULT 0  -- when the next mail may leave, by the rate (GCRA)
+    tat     double precision NOT NULL DEFAULT 0, -- when the next mail may leave, by the rate (GCRA)
+    error   text NOT NULL DEFAULT '',            -- the last thing that went wrong on it, and when; kept when it works again
+    erred   double precision NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 
 CREATE TABLE outbox_worker (

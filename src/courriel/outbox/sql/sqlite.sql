@@ -51,7 +51,9 @@ CREATE TABLE outbox_lane (
     why     TEXT NOT NULL DEFAULT '',
     cap     INTEGER,
     gap     REAL,
-    tat     REAL NOT NULL DEFAULT 0        -- when the next mail may leave, by the rate (GCRA)
+    tat     REAL NOT NULL DEFAULT 0,       -- when the next mail may leave, by the rate (GCRA)
+    error   TEXT NOT NULL DEFAULT '',      -- the last thing that went wrong on it, and when; kept when it works again
+    erred   REAL NOT NULL DEFAULT 0
 );
 
 CREATE TABLE outbox_worker (
