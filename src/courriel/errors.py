@@ -30,6 +30,7 @@ Every error courriel raises, as one tree:
     * FolderRenumbered              letters of a folder have other numbers now: nothing known of them holds
     * OutboxError                   the outbox could not keep a mail, or do what was asked with it
         * OutboxFull                    there is no room for it; nothing was written
+        * OutboxUnreachable             the server of an outbox does not answer; nothing was written
         * OutboxUncertain               nobody knows whether it was written: put it again with the same key
         * TicketNotFound (LookupError)
         * LeaseLost                     somebody else has the mail by now
@@ -435,6 +436,17 @@ class OutboxUncertain(OutboxError):
     @property
     def retryable(self) -> bool:
         """Yes, with the same key."""
+        return True
+
+
+class OutboxUnreachable(OutboxError):
+    """The database server of an outbox cannot be reached, or is not ready yet; nothing was written."""
+
+    _status = 75
+
+    @property
+    def retryable(self) -> bool:
+        """Yes, once it is back."""
         return True
 
 

@@ -7,6 +7,7 @@ from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from courriel import errors
 from courriel.cli.ending import asked_to_end
 from courriel.cli.outbox_words import counted, hands_line, hands_object, object_of, span, state_of
 from courriel.cli.reporting import Report
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
 
     from courriel import Outbox, Ticket
     from courriel.cli.command import Manner
+    from courriel.cli.watched import Watched
     from courriel.outbox.listeners import Event
     from courriel.outbox.store import MailInfo
 
 UNAVAILABLE = 69
 _LOOK = 0.5  # seconds between two looks; the line moves, and nobody waits for it
+_QUIET = 5.0  # seconds between two looks where no person sits
+_PATIENCE = 60.0  # seconds beyond `grace` that the end may take: results are written down
 _PLAIN = 60.0  # seconds between two lines where no person sits
 _WHEEL = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _EVENTS: tuple[Event, ...] = ("sent", "failed", "unsure")
@@ -58,25 +62,35 @@ class Working:
         self._say_what_is_left(0)
         return self._report.status
 
-    def until_told(self, workers: int, grace: float) -> int:
+    def until_told(self, workers: int, grace: float, watched: Watched) -> int:
         """Send until Ctrl-C or SIGTERM."""
         worker = self._outbox.worker(workers=workers, lanes=self._lanes, transcript=self._transcript)
         self._report.aside(say(f"Au travail sur {self._outbox} ; Ctrl-C pour arrêter.",
                                f"At work on {self._outbox}; Ctrl-C to stop."))  # fmt: skip
+        if watched.place:
+            self._report.aside(say(f"Santé : {watched.place}", f"Health: {watched.place}"))
         with asked_to_end() as ended:
             worker.start()
-            said = monotonic()
+            watched.at_work(worker, say("au travail", "at work"))
+            said = looked = monotonic()
             while not ended.wait(_LOOK):
                 self._show_transcript()
                 self._tell_news()
+                if self._line is None and monotonic() - looked < _QUIET:
+                    continue
+                looked = monotonic()
+                progress = self._progress()
+                watched.progress(progress)
                 if self._line is not None:
-                    self._line.show(self._progress())
+                    self._line.show(progress)
                 elif monotonic() - said >= _PLAIN and self._moved():
                     said = monotonic()
-                    self._report.aside(self._progress())
+                    self._report.aside(progress)
             if self._line is not None:
                 self._line.clear()
-            self._report.aside(say("Arrêt : ce qui est en cours se termine…", "Stopping: what is in hand is finished…"))
+            stopping = say("Arrêt : ce qui est en cours se termine…", "Stopping: what is in hand is finished…")
+            self._report.aside(stopping)
+            watched.stopping(stopping, grace + _PATIENCE)
             unanswered = worker.stop(grace)
         self._show_transcript()
         self._tell_news()
@@ -117,7 +131,10 @@ class Working:
                 self._report.aside(f"    {visible(spoken(info.why))}")
 
     def _progress(self) -> str:
-        waiting = sum(count.mails for count in self._outbox.stats() if count.state.name == "READY")
+        try:
+            waiting = sum(count.mails for count in self._outbox.stats() if count.state.name == "READY")
+        except errors.OutboxError as away:
+            return visible(spoken(away.detail.partition("\n")[0]))
         sent, failed, unsure = self._counts["sent"], self._counts["failed"], self._counts["unsure"]
         now, done = monotonic(), sent + failed
         self._pace.append((now, done))

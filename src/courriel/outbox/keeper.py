@@ -43,10 +43,13 @@ class Keeper:
         self._lock = Lock()
         self._halt = Event()
         self._thread: Thread | None = None
+        self.moved = monotonic()
+        """When its thread last came to its next step."""
 
     def start(self) -> None:
         """Begin."""
         self._halt.clear()
+        self.moved = monotonic()
         self._thread = Thread(target=self._run, name="courriel outbox keeper", daemon=True)
         self._thread.start()
 
@@ -77,6 +80,7 @@ class Keeper:
     def _run(self) -> None:
         tick = 0
         while not self._halt.wait(_TICK if tick else 0.01):
+            self.moved = monotonic()
             try:
                 self._look_after()
                 self._tools.presence.enlist()
@@ -91,7 +95,7 @@ class Keeper:
                         self._tools.store.prune(sent=SENT_KEPT, failed=FAILED_KEPT, most=500)
                         and not self._halt.is_set()
                     ):
-                        pass
+                        self.moved = monotonic()
             except errors.OutboxError as failed:
                 logger.warning("The outbox could not be looked after: %s", failed, extra={"action": "keeper_failed"})
             except Exception:

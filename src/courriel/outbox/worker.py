@@ -28,6 +28,7 @@ from courriel.outbox.keeper import Keeper
 from courriel.outbox.listeners import Event as News
 from courriel.outbox.listeners import Listeners
 from courriel.outbox.liveness import Presence
+from courriel.outbox.pulse import Health, Pulse
 from courriel.outbox.recorder import Entry, Recorder, reopen
 from courriel.outbox.store import Claimed, Job, LaneInfo, Settlement, State, Store, Terms
 from courriel.outbox.takeover import tell_recovered, tell_unreadable
@@ -101,6 +102,7 @@ class Worker:
         self._threads: list[Thread] = []
         self._recorder: Recorder | None = None
         self._advanced = False  # whether this round has brought a mail nearer to its end
+        self._pulse = Pulse()
         self._keeper = Keeper(tools, confirm)
         forks.renew_in_child(self, type(self)._after_fork)
 
@@ -112,6 +114,7 @@ class Worker:
         forks.keep_for_ever(self._recorder, self._keeper, self._threads)
         self._holder = ""
         self._halt, self._locks, self._threads, self._recorder = Event(), {}, [], None
+        self._pulse = Pulse()
         self._keeper = Keeper(self._tools, self._confirm)
 
     # Running.
@@ -157,6 +160,11 @@ class Worker:
                            extra={"action": "stopped_unsure"})  # fmt: skip
         return left
 
+    def health(self) -> Health:
+        """Whether it makes progress: for a watchdog, or a health check. Costs next to nothing, and waits for nothing."""
+        recorder = self._recorder
+        return self._pulse.health(self._keeper.moved, *([] if recorder is None else [recorder.moved]))
+
     def wait(self) -> None:
         """Wait until somebody has asked it to stop."""
         while not self._halt.wait(_LOOK):
@@ -192,6 +200,7 @@ class Worker:
             return tried
         finally:
             carrier.close()
+            self._pulse.end()
             left = self._keeper.stop() + self._recorder.close(GRACE)
             self._tools.presence.leave(clean=not left)
             self._recorder, self._holder = None, ""
@@ -214,13 +223,16 @@ class Worker:
         carrier = Carrier(self._transcript)
         while not self._halt.is_set():
             rung, done, pause = self._tools.bell.rung, 0, _LOOK
+            self._pulse.beat()
             try:
                 lanes = self._lanes_now()
                 for lane in lanes[number % max(1, len(lanes)) :] + lanes[: number % max(1, len(lanes))]:
                     if not self._halt.is_set():
                         tried, soon = self._serve(lane, carrier)
                         done, pause = done + tried, min(pause, soon)
+                self._pulse.round_done()
             except errors.OutboxError as failed:
+                self._pulse.failed(failed)
                 logger.error("The outbox cannot be read: %s", failed, extra={"action": "store_failed"})
                 self._halt.wait(_LOOK)
                 reopen(self._store)
@@ -232,6 +244,7 @@ class Worker:
                 carrier.tidy()
                 self._tools.bell.wait(rung, pause * (0.9 + 0.2 * random()))  # noqa: S311 - no secret
         carrier.close()
+        self._pulse.end()
 
     def _serve_all(self, carrier: Carrier) -> int:
         """One round over the lanes; how many mails were tried."""
@@ -244,6 +257,7 @@ class Worker:
 
     def _serve(self, lane: str, carrier: Carrier) -> tuple[int, float]:
         """Claim and carry. How many mails were tried, and when (seconds) it is worth to look again."""
+        self._pulse.beat()
         try:
             way = self._tools.ways.way(lane)
         except errors.UsageError as unknown:
@@ -311,6 +325,7 @@ class Worker:
         outcome = _Outcome(lane, claimed.lane)
         failure: BaseException | None = None
         self._keeper.watch(batch)
+        self._pulse.carry(batch)
         try:
             for job, result in carrier.carry(lane, way, batch) if ready else ():
                 self._record(batch, job, _decision(job, result, batch), outcome)
@@ -322,6 +337,7 @@ class Worker:
         finally:
             self._part_with(batch, failure, outcome)
             self._keeper.forget(batch)
+            self._pulse.beat()
             outcome.tell(self._store)
 
     def _is_done_with(self, job: Job) -> bool:
