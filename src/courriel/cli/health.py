@@ -73,6 +73,9 @@ class HealthPort:
     def __init__(self, host: str, port: int, ready: Look, live: Look) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.create_server((host, port), family=family, backlog=64)
+        host, port = self._socket.getsockname()[:2]
+        self.place = f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+        """Its URL, with the port that the system gave it where 0 was asked for."""
         self._looks = {"/": ready, "/health": ready, "/live": live}
         self._open: dict[_Conversation, None] = {}  # the one that has taken longest stands first
         self._loop = asyncio.new_event_loop()
@@ -80,12 +83,6 @@ class HealthPort:
         self._thread = Thread(target=self._run, name="courriel health", daemon=True)
         self._thread.start()
         self._listens.wait(_LIMIT)
-
-    @property
-    def place(self) -> str:
-        """Its URL, with the port that the system gave it where 0 was asked for."""
-        host, port = self._socket.getsockname()[:2]
-        return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
     def show(self) -> None:
         """Nothing: who asks is answered at that moment."""
@@ -186,7 +183,7 @@ class HealthFile:
     """
 
     def __init__(self, path: Path, ready: Look) -> None:
-        self._path, self._ready = path, ready
+        self._path, self._ready, self.place = path, ready, str(path)
         self._part = path.with_name(f".{path.name}.{os.getpid()}.part")
         self._written = float("-inf")
         if path.exists() and not stat.S_ISREG(path.lstat().st_mode):
@@ -196,11 +193,6 @@ class HealthFile:
             )  # fmt: skip
         self._write(b"")  # where it cannot be written somebody is to know at once
         self._path.unlink(missing_ok=True)
-
-    @property
-    def place(self) -> str:
-        """Its name."""
-        return str(self._path)
 
     def show(self) -> None:
         """Write it, when that is due."""

@@ -16,9 +16,10 @@ _LOOKING = {
     "export": Words("Écrit un message dans un fichier .eml.", "Writes a mail to an .eml file."),
 }
 _ACTING = {
-    "retry": Words("Essaie maintenant ce qui attend son prochain essai.", "Tries now what waits for its next try."),
+    "retry": Words("Essaie maintenant ce qui attend ou est retenu.", "Tries now what waits or is held."),
     "hold": Words("Retient des messages.", "Keeps mails back."),
     "release": Words("Relâche des messages retenus.", "Releases mails that are held."),
+    "forget": Words("Renonce à des messages retenus.", "Gives up mails that are held."),
     "cancel": Words("Annule des messages qui ne sont pas partis.", "Takes back mails that have not left."),
     "pause": Words("Arrête une voie : rien ne part plus par elle.", "Stops a way out: nothing leaves by it."),
     "resume": Words("Remet une voie en marche, tout de suite.", "Starts a way out again, at once."),

@@ -91,7 +91,27 @@ def line_of(info: MailInfo) -> str:
     to = visible(", ".join(people[:3])) + (f" (+{len(people) - 3})" if len(people) > 3 else "")
     due = info.due - time.time()
     when = say(f", essai dans {span(due)}", f", next try in {span(due)}") if _waits(info) and due > 1 else ""
-    return f"{info.id}  {state_of(info)}{when}  {span(time.time() - info.created)}  {visible(info.lane)}  {to}"
+    line = f"{info.id}  {state_of(info)}{when}  {span(time.time() - info.created)}  {visible(info.lane)}  {to}"
+    return f"{line}  {_decision(info)}" if info.state.name == "HELD" else line
+
+
+def held_because(info: MailInfo) -> str:
+    """Why a mail waits for a person, and what is known of it."""
+    words = {
+        "unsure": say("peut-être arrivé, aucune réponse n'est notée", "may have arrived, no answer is written down"),
+        "unsure, and not found": say("peut-être arrivé, pas retrouvé", "may have arrived, and was not found"),
+        "poison": say("cinq processus d'envoi sont morts avec ce message", "five workers died with this mail"),
+        "operator": say("retenu à la main", "held by hand"),
+    }
+    known = words.get(info.why) or spoken(info.why)
+    if info.unsure and not info.why.startswith("unsure"):
+        known += say(", peut-être arrivé", ", may have arrived")
+    return known
+
+
+def commands_to_decide(ident: str) -> str:
+    """What a person types to have a held mail sent, or to give it up."""
+    return f"courriel outbox retry {ident}{say(' ou ', ' or ')}courriel outbox forget {ident}"
 
 
 def hands_of(taken: InHand) -> str:
@@ -259,6 +279,11 @@ def state_named(name: str | None) -> State | None:
 
 
 # The steps.
+
+
+def _decision(info: MailInfo) -> str:
+    """What is known of a mail that is held, and the commands by which a person decides."""
+    return visible(held_because(info)) + say(' : ', ': ') + commands_to_decide(info.id)
 
 
 def _folded(name: str) -> str:

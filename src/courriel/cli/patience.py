@@ -30,7 +30,7 @@ def opened(place: str | None, report: Report, watched: Watched, ended: Event, *,
         try:
             return open_outbox(place, references=references)
         except errors.OutboxUnreachable as away:
-            reason = visible(spoken(away.detail.partition("\n")[0]))
+            reason = visible(spoken(away.detail))
         watched.waiting(reason, pause + _ONE_TRY)
         if reason != said and not report.values({"event": "waiting", "reason": reason}):
             report.aside(say(f"En attente de la boîte d'envoi, Ctrl-C pour arrêter : {reason}",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from courriel.cli.speaking import say
 from courriel.cli.systemd import Systemd
+from courriel.failures import spoken
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -55,8 +56,9 @@ class Watched:
 
     def at_work(self, worker: Worker, sentence: str) -> None:
         """The worker sends."""
-        self._worker, self._state, self._reason, self._sentence = worker, "working", "", sentence
+        self._worker, self._reason, self._sentence = worker, "", sentence
         self._systemd.ready(sentence)
+        self._state = "working"
 
     def progress(self, sentence: str) -> None:
         """How far the worker has come."""
@@ -95,7 +97,7 @@ class Watched:
             self._systemd.alive()
         if self._systemd.there and self._state == "working" and monotonic() - self._told >= _STATUS_EVERY:
             self._told = monotonic()
-            self._systemd.status(self._sentence if health is None or health.healthy else health.reason)
+            self._systemd.status(self._sentence if health is None or health.healthy else spoken(health.reason))
 
     def _ready(self) -> tuple[int, dict[str, object]]:
         health = self._health()

@@ -84,4 +84,6 @@ def command(
         if found is None:
             return 0
         with found as outbox:
+            if ended.is_set():
+                return 0
             return Working(manner, outbox, lanes, transcript=transcript).until_told(workers, grace, watched)

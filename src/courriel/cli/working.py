@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from courriel import errors
 from courriel.cli.ending import asked_to_end
-from courriel.cli.outbox_words import counted, hands_line, hands_object, object_of, span, state_of
+from courriel.cli.outbox_words import commands_to_decide, counted, hands_line, hands_object, object_of, span, state_of
 from courriel.cli.reporting import Report
 from courriel.cli.speaking import say, transcript_line, visible
 from courriel.failures import spoken
@@ -134,7 +134,7 @@ class Working:
         try:
             waiting = sum(count.mails for count in self._outbox.stats() if count.state.name == "READY")
         except errors.OutboxError as away:
-            return visible(spoken(away.detail.partition("\n")[0]))
+            return visible(spoken(away.detail))
         sent, failed, unsure = self._counts["sent"], self._counts["failed"], self._counts["unsure"]
         now, done = monotonic(), sent + failed
         self._pace.append((now, done))
@@ -155,7 +155,14 @@ class Working:
         return self._pace[-1][1] != self._counts["sent"] + self._counts["failed"]
 
     def _say_what_is_left(self, unanswered: int) -> None:
-        counts = [count for count in self._outbox.stats() if self._lanes is None or count.lane in self._lanes]
+        try:
+            stats, hands = self._outbox.stats(), self._outbox.in_hand()
+        except errors.OutboxError as away:
+            # What was done is to be told all the same.
+            self._report.failed(away)
+            self._report.line(f"{_accepted(self._counts['sent'])}, {_failed(self._counts['failed'])}")
+            return
+        counts = [count for count in stats if self._lanes is None or count.lane in self._lanes]
         waiting = sum(count.mails for count in counts if count.state.name == "READY")
         held = sum(count.mails for count in counts if count.state.name == "HELD")
         if unanswered:
@@ -166,7 +173,7 @@ class Working:
                 "(courriel outbox list --unsure)",
             )
             self._report.failing(UNAVAILABLE, "Unanswered", sentence)
-        taken = [each for each in self._outbox.in_hand() if self._lanes is None or each.lane in self._lanes]
+        taken = [each for each in hands if self._lanes is None or each.lane in self._lanes]
         summary: dict[str, object] = {
             "event": "stopped",
             **self._counts,
@@ -209,7 +216,7 @@ class _Line:
 
 def _what_follows(info: MailInfo) -> str:
     if info.state.name == "HELD":
-        return say("retenu : courriel outbox release ou cancel", "held: courriel outbox release or cancel")
+        return say("retenu : ", "held: ") + commands_to_decide(info.id)
     return say("sera renvoyé", "will be sent again")
 
 

@@ -171,6 +171,6 @@ def in_our_words(place: str) -> Generator[None]:
     except psycopg.errors.DiskFull as full:
         raise errors.OutboxFull(f"{place}: the server's disk is full; nothing was written") from full
     except psycopg.Error as failed:
-        said = failed.diag.message_primary or str(failed).strip() or type(failed).__name__
+        said = failed.diag.message_primary or str(failed).strip().partition("\n")[0] or type(failed).__name__
         kind = errors.OutboxUnreachable if is_away(failed, said) else errors.OutboxError
         raise kind(f"{place}: {said}") from failed
