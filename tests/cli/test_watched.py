@@ -28,6 +28,7 @@ from courriel.cli.systemd import Systemd
 from courriel.cli.watched import Watched
 from courriel.outbox import pulse
 from courriel.outbox.pulse import Health, Pulse
+from servers.postgres import postgres as running_postgres
 
 Run = Callable[..., Ran]
 LONG = 30.0  # seconds that nothing here takes
@@ -517,3 +518,62 @@ def test_what_waiting_does_not_mend_ends_the_worker(courriel: Run, monkeypatch: 
     monkeypatch.setattr(patience, "open_outbox", open_outbox)
 
     assert courriel("worker", "--outbox", "postgresql://db/shop").status == 74
+
+
+@pytest.mark.acceptance
+def test_a_worker_that_starts_before_its_database_waits_and_goes_on_when_that_dies(systemd: Listening) -> None:
+    with running_postgres() as server, Sandbox() as sandbox:
+        place = server.url(server.new_database())
+        Outbox(place).close()
+        server.kill()
+        worker = subprocess.Popen(
+            [sys.executable, "-W", "error", "-m", "courriel", "worker", "--outbox", place, "--health", "0", "--json"],
+            env=os.environ | {"NOTIFY_SOCKET": systemd.name, "LANG": "en_GB.UTF-8"},
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert worker.stdout is not None
+        try:
+            waiting = json.loads(worker.stdout.readline())
+            assert (waiting["event"], "refused" in waiting["reason"]) == ("waiting", True)
+            said = systemd.hear_until("EXTEND_TIMEOUT_USEC=61000000")
+            assert said[0].startswith("STATUS=waiting for the outbox: postgresql://")
+            server.start()
+            systemd.hear_until("READY=1")
+            told = next(said for line in worker.stdout if (said := json.loads(line))["event"] != "waiting")
+            health = told["health"]
+            with Outbox(place) as outbox:
+                put(outbox, sandbox)
+                assert json.loads(worker.stdout.readline())["event"] == "sent"
+            assert asked(health)[0] == 200
+
+            server.kill()
+            hear_state(health, "failing")
+            assert asked(health, "/live")[0] == 200
+            assert worker.poll() is None
+            server.start()
+            hear_state(health, "working")
+            with Outbox(place) as outbox:
+                put(outbox, sandbox)
+                assert json.loads(worker.stdout.readline())["event"] == "sent"
+
+            server.kill()
+            worker.send_signal(signal.SIGTERM)
+            last = [json.loads(line) for line in worker.stdout][-1]
+            assert worker.wait(LONG) == 75
+            assert (last["event"], last["sent"]) == ("stopped", 2)
+            server.start()
+        finally:
+            worker.kill()
+            worker.communicate()
+
+
+def put(outbox: Outbox, sandbox: Sandbox) -> None:
+    outbox.put(Message(sender="ada@example.org", to="bob@example.org", subject="x", text="x"), via=sandbox.url)
+
+
+def hear_state(place: str, state: str) -> None:
+    """Ask until it is so."""
+    ends = time.monotonic() + LONG
+    while (found := json.loads(asked(place)[1]))["state"] != state:
+        assert time.monotonic() < ends, found
+        Event().wait(0.05)

@@ -67,7 +67,7 @@ class Working:
         worker = self._outbox.worker(workers=workers, lanes=self._lanes, transcript=self._transcript)
         self._report.aside(say(f"Au travail sur {self._outbox} ; Ctrl-C pour arrêter.",
                                f"At work on {self._outbox}; Ctrl-C to stop."))  # fmt: skip
-        if watched.place:
+        if watched.place and not self._report.values({"event": "working", "health": watched.place}):
             self._report.aside(say(f"Santé : {watched.place}", f"Health: {watched.place}"))
         with asked_to_end() as ended:
             worker.start()
@@ -160,7 +160,9 @@ class Working:
         except errors.OutboxError as away:
             # What was done is to be told all the same.
             self._report.failed(away)
-            self._report.line(f"{_accepted(self._counts['sent'])}, {_failed(self._counts['failed'])}")
+            summary: dict[str, object] = {"event": "stopped", **self._counts, "unanswered": unanswered}
+            if not self._report.values(summary):
+                self._report.line(f"{_accepted(self._counts['sent'])}, {_failed(self._counts['failed'])}")
             return
         counts = [count for count in stats if self._lanes is None or count.lane in self._lanes]
         waiting = sum(count.mails for count in counts if count.state.name == "READY")
@@ -174,7 +176,7 @@ class Working:
             )
             self._report.failing(UNAVAILABLE, "Unanswered", sentence)
         taken = [each for each in hands if self._lanes is None or each.lane in self._lanes]
-        summary: dict[str, object] = {
+        summary = {
             "event": "stopped",
             **self._counts,
             "waiting": waiting,
