@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Self, Unpack
 
+    from courriel.outbox.attempts import Attempt
     from courriel.outbox.metrics import Metrics
     from courriel.outbox.outbox import Wanted
 
@@ -267,6 +268,10 @@ class AsyncOutbox:
                 listener(self._ticket(ticket))
 
         self._outbox.on(event, tell)
+
+    def on_attempt(self, listener: Callable[[Attempt], object]) -> None:
+        """Call this function after each try, in the thread that sends; see Outbox.on_attempt."""
+        self._outbox.on_attempt(listener)
 
     def worker(
         self,

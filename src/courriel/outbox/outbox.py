@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from courriel.model.address import Address
     from courriel.model.envelope import Notify, Return
     from courriel.model.message import Priority
+    from courriel.outbox.attempts import Attempt
     from courriel.outbox.metrics import Metrics
 
     class Wanted(TypedDict, total=False):
@@ -251,6 +252,13 @@ class Outbox:
         By the workers of this process, at least once for each event, after it is written down.
         """
         self._listeners.add(event, listener)
+
+    def on_attempt(self, listener: Callable[[Attempt], object]) -> None:
+        """Call this function after each try of this process's workers to send a mail: for those who measure.
+
+        It is called by the thread that sends, before the outcome is written down: it has to be quick. See Attempt.
+        """
+        self._listeners.attempts.append(listener)
 
     # Keeping.
 

@@ -21,6 +21,7 @@ from courriel.delivery.route import Route
 from courriel.network import forks
 from courriel.network.transcript import Transcript
 from courriel.outbox import policy
+from courriel.outbox.attempts import Attempts
 from courriel.outbox.batch import LEASE, Batch, lease_of_mark
 from courriel.outbox.bell import Bell
 from courriel.outbox.carrier import Carrier, answer_limit, sessions_at_once
@@ -323,13 +324,16 @@ class Worker:
         marked_at = began if claimed.marked else None
         batch = Batch(self._store, ready, answer_limit(way), lambda: not self._halt.is_set(), marked_at)
         outcome = _Outcome(lane, claimed.lane)
+        attempts = Attempts(self._tools.listeners.attempts, lane, way)
         failure: BaseException | None = None
         self._keeper.watch(batch)
         self._pulse.carry(batch)
         try:
             for job, result in carrier.carry(lane, way, batch) if ready else ():
+                attempts.tell(result)
                 self._record(batch, job, _decision(job, result, batch), outcome)
         except errors.CourrielError as broken:
+            attempts.tell(broken)
             failure = broken
         except BaseException as broken:
             failure = broken
