@@ -18,6 +18,7 @@ from threading import Event
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
 
 from cli.conftest import Ran
 from courriel import Message, Outbox, Sandbox, errors
@@ -26,6 +27,7 @@ from courriel.cli import patience, watched
 from courriel.cli.health import HealthFile, HealthPort, sign_at
 from courriel.cli.systemd import Systemd
 from courriel.cli.watched import Watched
+from courriel.integrations.prometheus import page
 from courriel.outbox import pulse
 from courriel.outbox.pulse import Health, Pulse
 from servers.postgres import postgres as running_postgres
@@ -301,6 +303,35 @@ def test_a_port_of_this_machine_unless_an_address_is_given(place: str) -> None:
     sign.close()
 
 
+def test_prometheus_may_ask_at_the_same_port(port: tuple[HealthPort, Worker], tmp_path: Path) -> None:
+    answering, _ = port
+    assert asked(answering, "/metrics")[0] == 404, "not before it is at work"
+    with Outbox(tmp_path / "o.db") as outbox:
+        answering.page = page(outbox)
+
+        status, body, kind = asked(answering, "/metrics")
+
+    assert (status, kind) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    names = {family.name for family in text_string_to_metric_families(body.decode())}
+    assert "courriel_outbox_workers" in names
+
+
+def test_figures_that_are_waited_for_keep_nobody_from_asking(
+    port: tuple[HealthPort, Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering, _ = port
+    leave = Event()
+    answering.page = lambda: b"x" if leave.wait(LONG) else b""
+    with socket.create_connection(answering._socket.getsockname()[:2], timeout=LONG) as line:
+        line.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+
+        assert asked(answering)[0] == 200
+        leave.set()
+        assert line.recv(4096).endswith(b"\r\n\r\nx")
+    answering.page = lambda: bytes(1 // 0)
+    assert asked(answering, "/metrics")[0] == 503
+
+
 # The file.
 
 
@@ -521,6 +552,7 @@ def test_what_waiting_does_not_mend_ends_the_worker(courriel: Run, monkeypatch: 
 
 
 @pytest.mark.acceptance
+@pytest.mark.parametrize("systemd", ["path"], indirect=True)
 def test_a_worker_that_starts_before_its_database_waits_and_goes_on_when_that_dies(systemd: Listening) -> None:
     with running_postgres() as server, Sandbox() as sandbox:
         place = server.url(server.new_database())

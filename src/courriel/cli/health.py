@@ -14,6 +14,7 @@ import re
 import socket
 import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
@@ -33,6 +34,7 @@ _LIMIT = 5.0  # seconds for a request and its answer
 _MOST = 32  # connections at a time
 _PHRASES = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 431: "Headers Too Large",
             503: "Service Unavailable"}  # fmt: skip
+_FIGURES = "text/plain; version=0.0.4; charset=utf-8"
 _WRITE_EVERY = 5.0  # seconds between two signs of life in the file
 
 
@@ -68,7 +70,10 @@ def sign_at(place: str, ready: Look, live: Look) -> Sign:
 
 
 class HealthPort:
-    """Answers GET and HEAD: `/` and `/health` by `ready`, `/live` by `live`."""
+    """Answers GET and HEAD: `/` and `/health` by `ready`, `/live` by `live`, `/metrics` by `page`, once it is set."""
+
+    page: Callable[[], bytes] | None = None
+    """Gives the figures for Prometheus; it may have to wait for the outbox, and is called in a thread of its own."""
 
     def __init__(self, host: str, port: int, ready: Look, live: Look) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -80,6 +85,7 @@ class HealthPort:
         self._open: dict[_Conversation, None] = {}  # the one that has taken longest stands first
         self._loop = asyncio.new_event_loop()
         self._listens = Event()
+        self._reader = ThreadPoolExecutor(1, "courriel figures")
         self._thread = Thread(target=self._run, name="courriel health", daemon=True)
         self._thread.start()
         self._listens.wait(_LIMIT)
@@ -92,10 +98,20 @@ class HealthPort:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_LIMIT)
+        self._reader.shutdown(wait=False, cancel_futures=True)
         self._socket.close()
 
+    def respond(self, conversation: _Conversation, request: bytes) -> None:
+        """Answer the head of a request, now or when the figures are there."""
+        asked = _REQUEST.match(request)
+        if asked is None or self.page is None or asked["path"] != b"/metrics":
+            conversation.finish(self.answer(request))
+            return
+        read = self._loop.run_in_executor(self._reader, self.page)
+        read.add_done_callback(lambda done: conversation.finish(_figures(done)))
+
     def answer(self, request: bytes) -> bytes:
-        """The whole answer to the head of a request."""
+        """The whole answer to the head of a request, of all but the figures."""
         asked = _REQUEST.match(request)
         if asked is None:
             return _answer(400, {"error": "not an HTTP request"})
@@ -154,9 +170,10 @@ class _Conversation(asyncio.Protocol):
         self._head += data
         # A head ends with an empty line; some end their lines without CR (RFC 9112, 2.2).
         if self._head.find(b"\r\n\r\n", seen) >= 0 or self._head.find(b"\n\n", seen) >= 0:
-            self._finish(self._port.answer(bytes(self._head[:_MOST_OCTETS])))
+            self._answered = True
+            self._port.respond(self, bytes(self._head[:_MOST_OCTETS]))
         elif len(self._head) > _MOST_OCTETS:
-            self._finish(_answer(431, {"error": f"more than {_MOST_OCTETS} octets"}))
+            self.finish(_answer(431, {"error": f"more than {_MOST_OCTETS} octets"}))
 
     def eof_received(self) -> bool:
         return self._answered  # who has asked and waits for the answer may close this half
@@ -170,7 +187,8 @@ class _Conversation(asyncio.Protocol):
         self._port.leave(self)
         self._transport.abort()
 
-    def _finish(self, answer: bytes) -> None:
+    def finish(self, answer: bytes) -> None:
+        """Say this, and goodbye."""
         self._answered = True
         self._transport.write(answer)
         self._transport.close()  # once it is said; the time limit goes on
@@ -230,6 +248,14 @@ def _nowhere() -> tuple[int, dict[str, object]]:
 
 def _json(values: dict[str, object]) -> bytes:
     return json.dumps(values, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+
+
+def _figures(read: asyncio.Future[bytes]) -> bytes:
+    if read.cancelled() or read.exception() is not None:
+        return _answer(503, {"error": "the figures could not be read"})
+    body = read.result()
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {_FIGURES}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    return head.encode() + body
 
 
 def _answer(status: int, values: dict[str, object], more: bytes = b"", *, with_body: bool = True) -> bytes:

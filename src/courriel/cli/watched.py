@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from threading import Event, Thread
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from courriel import errors
 from courriel.cli.speaking import say
 from courriel.cli.systemd import Systemd
 from courriel.failures import spoken
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from courriel import Outbox
     from courriel.cli.health import Sign
     from courriel.outbox.pulse import Health
     from courriel.outbox.worker import Worker
@@ -33,7 +36,7 @@ class Watched:
         self._systemd = Systemd()
         self._worker: Worker | None = None
         self._state, self._reason, self._sentence = "starting", "", ""
-        self._told = float("-inf")
+        self._told = self._fed = float("-inf")
         self._ended = Event()
         self._sign: Sign | None = None
         if health:
@@ -53,6 +56,18 @@ class Watched:
         """The outbox is away; it is tried again within so many seconds."""
         self._state, self._reason = "waiting", reason
         self._systemd.waiting(say(f"attend la boîte d'envoi : {reason}", f"waiting for the outbox: {reason}"), seconds)
+
+    def measure(self, outbox: Outbox) -> None:
+        """Tell the figures as well, at `/metrics`, where the extra for Prometheus is installed."""
+        if self._sign is None:
+            return
+        from courriel.cli.health import HealthPort
+
+        if isinstance(self._sign, HealthPort):
+            with suppress(errors.MissingExtra):
+                from courriel.integrations.prometheus import page
+
+                self._sign.page = page(outbox)
 
     def at_work(self, worker: Worker, sentence: str) -> None:
         """The worker sends."""
@@ -93,10 +108,12 @@ class Watched:
         health = self._health()
         if self._sign is not None:
             self._sign.show()
-        if self._systemd.watchdog is not None and (health is None or health.alive):
+        fed, now = self._systemd.watchdog, monotonic()
+        if fed is not None and now - self._fed >= fed - min(_EVERY, fed) / 2 and (health is None or health.alive):
+            self._fed = now
             self._systemd.alive()
-        if self._systemd.there and self._state == "working" and monotonic() - self._told >= _STATUS_EVERY:
-            self._told = monotonic()
+        if self._systemd.there and self._state == "working" and now - self._told >= _STATUS_EVERY:
+            self._told = now
             self._systemd.status(self._sentence if health is None or health.healthy else spoken(health.reason))
 
     def _ready(self) -> tuple[int, dict[str, object]]:

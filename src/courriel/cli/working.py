@@ -69,6 +69,7 @@ class Working:
                                f"At work on {self._outbox}; Ctrl-C to stop."))  # fmt: skip
         if watched.place and not self._report.values({"event": "working", "health": watched.place}):
             self._report.aside(say(f"Santé : {watched.place}", f"Health: {watched.place}"))
+        watched.measure(self._outbox)
         with asked_to_end() as ended:
             worker.start()
             watched.at_work(worker, say("au travail", "at work"))

@@ -13,14 +13,14 @@ They are read when Prometheus asks, and cost nothing in between. An outbox that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from courriel import errors
 from courriel.integrations import names
 
 try:
-    from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
+    from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
     from prometheus_client.core import GaugeMetricFamily
     from prometheus_client.registry import Collector
 except ImportError as missing:
@@ -88,6 +88,13 @@ def export(outbox: Outbox, registry: CollectorRegistry = REGISTRY) -> OutboxColl
 
     outbox.on_attempt(tell)
     return collector
+
+
+def page(outbox: Outbox) -> Callable[[], bytes]:
+    """What gives the figures of this outbox alone, as Prometheus reads them (text format 0.0.4)."""
+    registry = CollectorRegistry()
+    export(outbox, registry)
+    return lambda: generate_latest(registry)
 
 
 # The steps.
