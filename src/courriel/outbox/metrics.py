@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 WINDOW = 60.0
 """Seconds over which the send rate is taken: long enough for a figure that holds still, and short enough to alert on."""
 
-SAMPLE = 10_000
+SAMPLE = 2_000
 """Mails that are looked at for the rate, at most: where more were sent in the window, the last so many are enough."""
 
 HEARD = 150.0
@@ -95,7 +95,7 @@ class Metrics:
     rate: float
     """Mails sent a second by all workers together: those of the last `window` seconds that are written down as SENT."""
     window: float
-    """The seconds that `rate` was taken over: 60, or fewer when the last 10,000 mails took fewer."""
+    """The seconds that `rate` was taken over: 60, or fewer when the last 2,000 mails took fewer."""
     last_error: LastError | None
     workers: Sequence[WorkerStatus]
     """Every process that is known to work on it."""

@@ -279,13 +279,12 @@ class SqlStore(ABC):
 
     def activity(self, window: float, most: int) -> Activity:
         """See Store.activity."""
+        return self._read(lambda line: self._activity(line, window, most))
+
+    def _activity(self, line: Line, window: float, most: int) -> Activity:
         values = {"window": window, "most": most} | self._now()
-
-        def look(line: Line) -> tuple[Any, Any]:
-            lately = line.execute(self._says["sent_lately"], values).fetchone()
-            return lately, line.execute(self._says["last_error"]).fetchone()
-
-        (sent, since), error = self._read(look)
+        sent, since = line.execute(self._says["sent_lately"], values).fetchone()
+        error = line.execute(self._says["last_error"]).fetchone()
         # All of the window counts, unless the sample ends before it does.
         seconds = window if sent < most else max(since, _TICK)
         return Activity(sent, seconds, *(error or ()))
