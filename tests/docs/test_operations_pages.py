@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args, get_type_hints
 from threading import Event
 
 import pytest
@@ -39,7 +40,7 @@ def test_nothing_that_people_meet_is_left_out(page: str) -> None:
         *(name for kind in (Metrics, WorkerStatus, LastError, Attempt) for name in kind.__slots__),
         "alive", "gone", "on_attempt", "metrics",
         *(figure.name for figure in names.FIGURES), names.UP[0], names.OPERATION_COUNT, names.OPERATION_DURATION,
-        *Health.__annotations__["state"].removeprefix("Literal[").removesuffix("]").replace('"', "").split(", "),
+        *get_args(get_type_hints(Health)["state"]),
         "courriel-worker.service", "compose.yaml", "courriel outbox retry", "courriel outbox forget", "/live", "/metrics",
     }  # fmt: skip
 
