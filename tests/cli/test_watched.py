@@ -461,9 +461,7 @@ def test_an_outbox_that_is_away_is_not_a_thread_that_hangs(clock: Clock) -> None
     assert beating.health().healthy
 
 
-def test_a_worker_that_hangs_where_nobody_looks_is_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_that_hangs_where_nobody_looks_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever is asked about an unsure mail, or told of a sent one, may never answer."""
     monkeypatch.setattr(pulse, "LIMIT", 0.2)
     monkeypatch.setattr(pulse, "FATAL", 0.2)
@@ -538,7 +536,9 @@ def test_the_terminal_says_what_a_worker_waits_for_once(
 
     assert ran.status == 0
     waited = [line for line in ran.err.splitlines() if "Waiting" in line]
-    assert waited == ["Waiting for the outbox, Ctrl-C to stop: postgresql://db/shop: connection failed: Connection refused"]
+    assert waited == [
+        "Waiting for the outbox, Ctrl-C to stop: postgresql://db/shop: connection failed: Connection refused"
+    ]
     assert len(tries) == 4
 
 

@@ -12,8 +12,8 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args, get_type_hints
 from threading import Event
+from typing import get_args, get_type_hints
 
 import pytest
 import yaml

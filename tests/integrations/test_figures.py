@@ -218,9 +218,7 @@ def test_each_try_is_told_with_the_server_and_what_came_of_it(outbox: Outbox) ->
     assert all(each.seconds >= 0 for each in tries)
 
 
-def test_a_listener_that_fails_keeps_no_mail_from_being_sent(
-    outbox: Outbox, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_listener_that_fails_keeps_no_mail_from_being_sent(outbox: Outbox, caplog: pytest.LogCaptureFixture) -> None:
     outbox.on_attempt(lambda _: 1 / 0)
     with Sandbox() as sandbox:
         ticket = outbox.put(MESSAGE, via=sandbox.url)

@@ -178,7 +178,7 @@ class _Conversation(asyncio.Protocol):
     def eof_received(self) -> bool:
         return self._answered  # who has asked and waits for the answer may close this half
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         self._limit.cancel()
         self._port.leave(self)
 

@@ -61,12 +61,6 @@ def _for_each(
     return act
 
 
-def _forget(ticket: Ticket) -> bool:
-    """Give up one that a person was to decide about; one that was given up already stays so."""
-    state = ticket.status.name
-    return state == "CANCELED" or (state == "HELD" and ticket.cancel())
-
-
 def _meant(outbox: Outbox, mails: tuple[str, ...], state: str, via: str | None) -> Sequence[str]:
     """The ids of those that are meant."""
     if not state:
@@ -79,8 +73,8 @@ def _meant(outbox: Outbox, mails: tuple[str, ...], state: str, via: str | None) 
 retry_ = _for_each(
     "retry",
     Words(
-        "Essaie maintenant ce qui attend son prochain essai, ou est retenu. Un message incertain peut alors arriver deux "
-        "fois.",
+        "Essaie maintenant ce qui attend son prochain essai, ou est retenu. Un message incertain peut alors arriver "
+        "deux fois.",
         "Tries now what waits for its next try, or is held. One that is in doubt may then arrive twice.",
     ),
     lambda ticket: ticket.retry_now() or ticket.release() or ticket.status.name in _IN_HAND,
@@ -107,13 +101,21 @@ release_ = _for_each(
     "HELD",
     Words("Tous ceux qui sont retenus.", "All that are held."),
 )
+
+
+def _forget(ticket: Ticket) -> bool:
+    """Give up one that a person was to decide about; one that was given up already stays so."""
+    state = ticket.status.name
+    return state == "CANCELED" or (state == "HELD" and ticket.cancel())
+
+
 forget_ = _for_each(
     "forget",
     Words(
         "Renonce à des messages retenus : ils ne partent plus, et sont oubliés au bout de 7 jours.",
         "Gives up mails that are held: they are not sent any more, and forgotten after 7 days.",
     ),
-    lambda ticket: _forget(ticket),
+    _forget,
     Words("ne partira plus", "will not be sent any more"),
     "HELD",
     Words("Tous ceux qui sont retenus.", "All that are held."),

@@ -283,7 +283,7 @@ def state_named(name: str | None) -> State | None:
 
 def _decision(info: MailInfo) -> str:
     """What is known of a mail that is held, and the commands by which a person decides."""
-    return visible(held_because(info)) + say(' : ', ': ') + commands_to_decide(info.id)
+    return visible(held_because(info)) + say(" : ", ": ") + commands_to_decide(info.id)
 
 
 def _folded(name: str) -> str:

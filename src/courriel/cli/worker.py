@@ -43,8 +43,8 @@ from courriel.cli.speaking import Words, say
         fr="Délai d'attente, à la fin, des réponses qui manquent (30).",
         en="Time to wait, at the end, for missing answers (30).")  # fmt: skip
 @option("--health", value=Words("PORT|FICHIER", "PORT|FILE"), default="",
-        fr="Dit si le processus travaille : par HTTP sur ce port de cette machine (ou ADRESSE:PORT), ou dans un fichier "
-        "récrit toutes les 5 secondes.",
+        fr="Dit si le processus travaille : par HTTP sur ce port de cette machine (ou ADRESSE:PORT), ou dans un "
+        "fichier récrit toutes les 5 secondes.",
         en="Says whether the worker makes progress: by HTTP on this port of this machine (or ADDRESS:PORT), or in a "
         "file that is written anew every 5 seconds.")  # fmt: skip
 @references_option

@@ -39,8 +39,8 @@ _KINDS: tuple[tuple[type[BaseException], str], ...] = (
 class Attempt:
     """One try of a worker of this process: on which lane, with which server, and what came of it.
 
-    `server`, `port` and `scheme` ("smtp", "smtps", "lmtp", or that of a folder) are those of the lane's way out. `error`
-    is empty when somebody accepted the mail; else the code of the reply ("550"), or a word for what happened
+    `server`, `port` and `scheme` ("smtp", "smtps", "lmtp", or that of a folder) are those of the lane's way out.
+    `error` is empty when somebody accepted the mail; else the code of the reply ("550"), or a word for what happened
     ("timed_out", "connection_refused"). `seconds` is how long the session was busy with it: since the result before, or
     since the batch was begun.
     """

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 WINDOW = 60.0
-"""Seconds over which the send rate is taken: long enough for a figure that holds still, and short enough to alert on."""
+"""Seconds over which the send rate is taken: long enough for a figure that holds still, short enough to alert on."""
 
 SAMPLE = 2_000
 """Mails that are looked at for the rate, at most: where more were sent in the window, the last so many are enough."""

@@ -32,7 +32,8 @@ T = TypeVar("T")
 _CARRIED = 64 * 1024  # octets of a body that comes with its job; larger ones are read while they are sent
 # And nothing compiled: a plan without a sort looks dear where there is no other.
 _BY_INDEX = """
-SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_sort', 'off', true), set_config('jit', 'off', true)
+SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_sort', 'off', true),
+       set_config('jit', 'off', true)
 """
 _NO_TRANSACTION = psycopg.pq.TransactionStatus.IDLE
 _FAILED_TRANSACTION = psycopg.pq.TransactionStatus.INERROR

@@ -162,7 +162,7 @@ class Worker:
         return left
 
     def health(self) -> Health:
-        """Whether it makes progress: for a watchdog, or a health check. Costs next to nothing, and waits for nothing."""
+        """Whether it makes progress: for a watchdog, or a health check. It waits for nothing."""
         recorder = self._recorder
         return self._pulse.health(self._keeper.moved, *([] if recorder is None else [recorder.moved]))
 
