@@ -273,12 +273,17 @@ def test_those_who_ask_and_say_nothing_keep_nobody_from_asking(port: tuple[Healt
     silent = [socket.create_connection(answering._socket.getsockname()[:2], timeout=LONG) for _ in range(100)]
 
     assert asked(answering)[0] == 200
-    with pytest.raises(ConnectionResetError) if sys.platform == "linux" else pytest.raises(OSError):
-        if silent[0].recv(1) == b"":
-            raise ConnectionResetError
+    assert has_ended(silent[0])
     assert len(answering._open) <= health_module._MOST
     for line in silent:
         line.close()
+
+
+def has_ended(line: socket.socket) -> bool:
+    try:
+        return line.recv(1) == b""
+    except ConnectionResetError:
+        return True
 
 
 def test_who_is_slow_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -495,7 +500,8 @@ def test_a_worker_that_hangs_where_nobody_looks_is_found(tmp_path: Path, monkeyp
 @pytest.mark.acceptance
 def test_a_service_says_ready_feeds_the_watchdog_and_stops(tmp_path: Path, systemd: Listening) -> None:
     worker = subprocess.Popen(
-        [sys.executable, "-W", "error", "-m", "courriel", "worker", "--outbox", str(tmp_path / "o.db"), "--health", "0"],
+        [sys.executable, "-W", "error", "-m", "courriel", "worker", "--outbox", str(tmp_path / "o.db"),
+         "--health", "0"],
         env=os.environ | {"NOTIFY_SOCKET": systemd.name, "WATCHDOG_USEC": "200000"},
         stderr=subprocess.PIPE, text=True,
     )  # fmt: skip

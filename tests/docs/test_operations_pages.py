@@ -41,7 +41,8 @@ def test_nothing_that_people_meet_is_left_out(page: str) -> None:
         "alive", "gone", "on_attempt", "metrics",
         *(figure.name for figure in names.FIGURES), names.UP[0], names.OPERATION_COUNT, names.OPERATION_DURATION,
         *get_args(get_type_hints(Health)["state"]),
-        "courriel-worker.service", "compose.yaml", "courriel outbox retry", "courriel outbox forget", "/live", "/metrics",
+        "courriel-worker.service", "compose.yaml", "courriel outbox retry", "courriel outbox forget",
+        "/live", "/metrics",
     }  # fmt: skip
 
     missing = {word for word in words if not re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text)}
@@ -108,8 +109,12 @@ def _may_unshare() -> bool:
 @contextlib.contextmanager
 def container(command: list[str]) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """A command as the first process of namespaces of its own, and what its number is for us."""
-    up = ("import fcntl, os, socket, struct, sys; s = socket.socket();"
-          " fcntl.ioctl(s, 0x8914, struct.pack('16sh14x', b'lo', 1)); s.close(); os.execv(sys.argv[1], sys.argv[1:])")  # fmt: skip
+    up = """
+import fcntl, os, socket, struct, sys
+with socket.socket() as line:
+    fcntl.ioctl(line, 0x8914, struct.pack("16sh14x", b"lo", 1))  # SIOCSIFFLAGS, IFF_UP: a loopback of its own
+os.execv(sys.argv[1], sys.argv[1:])
+"""
     started = subprocess.Popen(
         [*CONTAINER, sys.executable, "-c", up, *command], text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         env={name: value for name, value in os.environ.items() if not name.startswith("COURRIEL_")},

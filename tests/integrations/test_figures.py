@@ -277,7 +277,8 @@ from courriel import Outbox
 with Outbox({str(tmp_path / "o.db")!r}) as outbox:
     outbox.metrics()
     outbox.run_once()
-print([name for name in sys.modules if name.startswith(("prometheus_client", "opentelemetry", "courriel.integrations"))])
+others = ("prometheus_client", "opentelemetry", "courriel.integrations")
+print([name for name in sys.modules if name.startswith(others)])
 """
     ran = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=True)
 
