@@ -157,6 +157,7 @@ def test_only_a_worker_that_hangs_for_good_starves_the_watchdog(
     monkeypatch.setattr(Systemd, "__init__", _silent_systemd(systemd.name))
     with Watched() as seen:
         seen.at_work(Worker(health), "at work")  # type: ignore[arg-type]
+        seen._fed = float("-inf")  # it is due
         seen._look()
         seen.stopping("enough", 1)
 

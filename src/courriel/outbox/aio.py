@@ -18,6 +18,7 @@ from courriel.network.transcript import Transcript
 from courriel.outbox.listeners import Event
 from courriel.outbox.liveness import InHand
 from courriel.outbox.outbox import MAX_SIZE, IfKnown, Outbox
+from courriel.outbox.pulse import Health
 from courriel.outbox.store import Count, Finding, LaneInfo, MailInfo, State, Store
 from courriel.outbox.ticket import Ticket
 from courriel.outbox.ways import Via
@@ -343,6 +344,10 @@ class AsyncWorker:
         """Begin to send."""
         self._worker.start()
         return self
+
+    def health(self) -> Health:
+        """Whether it makes progress; see Worker.health."""
+        return self._worker.health()
 
     async def stop(self, grace: float = GRACE) -> int:
         """Begin nothing more, and wait for the answers; see Worker.stop."""
