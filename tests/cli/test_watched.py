@@ -441,7 +441,7 @@ def test_a_thread_that_comes_to_no_next_step_hangs(clock: Clock) -> None:
 
 def test_a_thread_that_waits_for_a_server_does_not_hang_until_its_limits_are_over(clock: Clock) -> None:
     class Batch:
-        progress, patience = 1000.0, 660.0
+        progress, lease = 1000.0, 660.0
 
     batch, beating = Batch(), Pulse()
     beating.carry(batch)  # type: ignore[arg-type]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from threading import Event
 from typing import TYPE_CHECKING
 
 from courriel import errors
@@ -12,6 +11,7 @@ from courriel.failures import spoken
 
 if TYPE_CHECKING:
     from courriel import Outbox
+    from courriel.cli.ending import Ending
     from courriel.cli.reporting import Report
     from courriel.cli.watched import Watched
 
@@ -19,14 +19,14 @@ _SOONEST, _LATEST = 1.0, 5.0  # seconds between two tries
 _ONE_TRY = 60.0  # seconds that one may take: several addresses, ten seconds each
 
 
-def opened(place: str | None, report: Report, watched: Watched, ended: Event, *, references: bool) -> Outbox | None:
+def opened(place: str | None, report: Report, watched: Watched, ended: Ending, *, references: bool) -> Outbox | None:
     """The outbox, once its server can be reached; None when the worker was told to end meanwhile.
 
     Whatever waiting does not mend is raised: a password that is refused, a database that is not there. Raises
     UsageError, OutboxError.
     """
     pause, said = _SOONEST, ""
-    while not ended.is_set():
+    while not ended.wait(0):
         try:
             return open_outbox(place, references=references)
         except errors.OutboxUnreachable as away:

@@ -72,7 +72,7 @@ def command(
         if health:
             raise click.UsageError(say("--health ne va pas avec --once.", "--health does not go with --once."))
         with open_outbox(place, references=references) as outbox:
-            return Working(manner, outbox, lanes, transcript=transcript).once(for_seconds)
+            return Working(manner, outbox, lanes, transcript=transcript).once(for_seconds, grace)
     from courriel.cli.ending import asked_to_end
     from courriel.cli.patience import opened
     from courriel.cli.reporting import Report
@@ -84,6 +84,6 @@ def command(
         if found is None:
             return 0
         with found as outbox:
-            if ended.is_set():
+            if ended.wait(0):
                 return 0
             return Working(manner, outbox, lanes, transcript=transcript).until_told(workers, grace, watched)

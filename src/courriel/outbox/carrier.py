@@ -13,6 +13,7 @@ from courriel.delivery.connect import forget_shared_pool, shared_pool
 from courriel.delivery.keep import transport_of
 from courriel.delivery.route import Route
 from courriel.network.transcript import Transcript
+from courriel.outbox.ahead import MOST, Ahead
 from courriel.outbox.batch import Batch
 from courriel.outbox.policy import Result
 from courriel.outbox.store import Job
@@ -24,6 +25,7 @@ from courriel.values import replace
 _IDLE = 8.0  # seconds after which a session of ours is not trusted any more: servers hang up after ten
 _JUST_NOW = 0.5  # seconds since when nobody hangs up
 _AGE = 300.0  # seconds that a session is used for
+_BEFORE = ("connect", "secure", "greeting", "hello", "authenticate", "sender", "recipient", "data")
 _PLACE = 60.0  # seconds that a folder or a list in memory may take for one mail
 
 Results: TypeAlias = "Iterator[tuple[Job, Result]]"
@@ -46,8 +48,10 @@ class Warm:
 class Carrier:
     """The sessions of one worker thread: one for each lane that it has sent on lately."""
 
-    def __init__(self, transcript: Transcript | None = None) -> None:
+    def __init__(self, transcript: Transcript | None = None, most_ahead: int = MOST) -> None:
         self._transcript = transcript
+        self._most_ahead = most_ahead
+        self._ahead: dict[str, Ahead] = {}
         self._warm: dict[str, Warm] = {}
         self._pools: set[SmtpPool] = set()
 
@@ -62,6 +66,10 @@ class Carrier:
         if way.pool:
             return self._by_shared_pool(way, batch)
         return self._by_route(lane, way, batch)
+
+    def ahead(self, lane: str) -> Ahead:
+        """How many mails of this lane are marked at a time: what its server was measured to serve."""
+        return self._ahead.setdefault(lane, Ahead(self._most_ahead))
 
     def flows(self, lane: str, way: Way) -> bool:
         """Whether a session of this lane is open, and has answered a moment ago."""
@@ -95,7 +103,9 @@ class Carrier:
             most = route.max_messages or None
             session = SmtpSession(route.server, route.credentials(), max_messages=most, transcript=transcript)
             warm = self._warm[lane] = Warm(route, session)
+            batch.cut = session._line.hang_up
             session.open()
+            batch.touch()
         try:
             yield from _by_session(warm.session, batch)
         finally:
@@ -150,6 +160,12 @@ def answer_limit(way: Way) -> float:
     return _PLACE if server is None else server.timeouts.message
 
 
+def silence_limit(way: Way) -> float:
+    """Seconds that a server may keep silent on this way before any mail of it has left: the longest of its stages."""
+    server = way.server
+    return _PLACE if server is None else max(server.timeouts.of(stage) for stage in _BEFORE)
+
+
 def sessions_at_once(lane: str, way: Way, locks: dict[object, Semaphore]) -> Semaphore:
     """How many threads may carry by this way at a time: one by a session, as many as it says by a route or a pool."""
     if isinstance(way, SmtpSession):
@@ -165,7 +181,8 @@ def sessions_at_once(lane: str, way: Way, locks: dict[object, Semaphore]) -> Sem
 def _by_session(session: SmtpSession, batch: Batch) -> Results:
     batch.cut = session._line.hang_up
     try:
-        for result in session.send_many(batch.supply(together=False)):
+        window = lambda: batch.ahead.number  # noqa: E731 - it changes as the server is measured
+        for result in session.send_many(batch.supply(together=False), window=window if batch.ahead.most > 1 else 1):
             yield batch.next_supplied(), result
         if any(job.options.get("together") for job in batch.jobs):
             for result in session.send_many(batch.supply(together=True), on_refused="abandon"):

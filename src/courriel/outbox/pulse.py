@@ -85,7 +85,7 @@ class Pulse:
             if batch is None:
                 silences.append((now - moment, LIMIT, "a thread that sends"))
             else:
-                silences.append((now - max(moment, batch.progress), max(batch.patience, LIMIT), "a session"))
+                silences.append((now - max(moment, batch.progress), max(batch.lease, LIMIT), "a session"))
         silent, limit, who = max(silences, key=lambda each: each[0] - each[1])
         if silent > limit:
             reason = f"{who} has made no progress for {silent:.0f} s"
