@@ -30,6 +30,7 @@ Every error courriel raises, as one tree:
     * FolderRenumbered              the folder has another UIDVALIDITY: UIDs known from before are invalid
     * OutboxError                   the outbox could not store a mail, or act on it
         * OutboxFull                    too little disk space; nothing was written
+        * OutboxUnreachable             the database server of the outbox does not answer; nothing was written
         * OutboxUncertain               unknown whether the mail was written: put it again with the same key
         * TicketNotFound (LookupError)
         * LeaseLost                     the lease of the mail has passed to another worker
@@ -435,6 +436,17 @@ class OutboxUncertain(OutboxError):
     @property
     def retryable(self) -> bool:
         """True, with the same key."""
+        return True
+
+
+class OutboxUnreachable(OutboxError):
+    """The database server of an outbox cannot be reached, or is not ready yet; nothing was written."""
+
+    _status = 75
+
+    @property
+    def retryable(self) -> bool:
+        """Yes, once it is back."""
         return True
 
 

@@ -197,6 +197,143 @@ def test_a_mail_that_waits_is_tried_at_once(courriel: Run, via: Sandbox) -> None
     assert len(via.letters) == 1
 
 
+# Mails that wait for a person.
+
+
+def unsure(place: Path, why: str = "unsure") -> None:
+    """Have every mail held as one of which nobody knows whether it arrived."""
+    with sqlite3.connect(place) as outbox:
+        outbox.execute("UPDATE outbox_mail SET state = 3, unsure = ?, why = ?", (why.startswith("unsure"), why))
+    outbox.close()
+
+
+@pytest.mark.parametrize(
+    ("language", "why", "known", "of"),
+    [
+        ("en", "unsure", "held, in doubt", "may have arrived, no answer is written down"),
+        ("en", "unsure, and not found", "held, in doubt", "may have arrived, and was not found"),
+        ("en", "poison", "held", "five workers died with this mail"),
+        ("en", "operator", "held", "held by hand"),
+        ("en", "ValueError: x\n\x1b[2J", "held", "ValueError: x\\n\\x1b[2J"),
+        ("fr", "unsure", "retenu, incertain", "peut-être arrivé, aucune réponse n'est notée"),
+        ("fr", "operator", "retenu", "retenu à la main"),
+    ],
+)
+def test_what_is_held_is_one_line_with_what_is_known_and_the_commands_to_decide(
+    courriel: Run, via: Sandbox, tmp_path: Path, language: str, why: str, known: str, of: str
+) -> None:
+    mail = queue(courriel)
+    unsure(tmp_path / "outbox.db", why)
+
+    ran = courriel("outbox", "list", "--state", "held", "--lang", language)
+
+    (line,) = ran.out.splitlines()
+    assert line.startswith(f"{mail}  {known}  ")
+    colon, either = (" : ", " ou ") if language == "fr" else (": ", " or ")
+    assert line.endswith(
+        f"  bob@example.org  {of}{colon}courriel outbox retry {mail}{either}courriel outbox forget {mail}"
+    )
+
+
+def test_a_person_has_a_held_mail_sent_and_may_say_so_twice(courriel: Run, via: Sandbox, tmp_path: Path) -> None:
+    mail = queue(courriel)
+    unsure(tmp_path / "outbox.db")
+
+    first, again = courriel("outbox", "retry", mail), courriel("outbox", "retry", mail)
+    courriel("worker", "--once")
+    late = courriel("outbox", "retry", mail)
+
+    assert first.out == again.out == f"{mail}: will be tried as soon as a worker runs\n"
+    assert (first.status, again.status, len(via.letters)) == (0, 0, 1)
+    assert (late.status, f'{mail}: impossible, its state is "accepted, in doubt"' in late.err) == (69, True)
+
+
+def test_a_person_gives_a_held_mail_up_and_may_say_so_twice(courriel: Run, via: Sandbox, tmp_path: Path) -> None:
+    mail = queue(courriel)
+    early = courriel("outbox", "forget", mail)
+    unsure(tmp_path / "outbox.db")
+
+    first, again = courriel("outbox", "forget", mail), courriel("outbox", "forget", mail)
+    courriel("worker", "--once")
+    retried = courriel("outbox", "retry", mail)
+
+    assert (early.status, f'{mail}: impossible, its state is "waiting"' in early.err) == (69, True)
+    assert first.out == again.out == f"{mail}: will not be sent any more\n"
+    assert (first.status, again.status, via.letters) == (0, 0, [])
+    assert (retried.status, 'its state is "canceled, in doubt"' in retried.err) == (69, True)
+
+
+def test_one_mail_that_is_not_there_does_not_keep_the_others_waiting(
+    courriel: Run, via: Sandbox, tmp_path: Path
+) -> None:
+    mail = queue(courriel)
+    unsure(tmp_path / "outbox.db")
+
+    ran = courriel("outbox", "retry", "nothing", mail)
+
+    assert ran.out == f"{mail}: will be tried as soon as a worker runs\n"
+    assert (ran.status, "There is no such mail in the outbox." in ran.err) == (66, True)
+
+
+def test_a_mail_that_a_worker_has_in_hand_is_being_tried(courriel: Run, via: Sandbox, tmp_path: Path) -> None:
+    mail = queue(courriel)
+    take(tmp_path / "outbox.db", 1)
+
+    assert courriel("outbox", "retry", mail).status == 0
+    assert courriel("outbox", "forget", mail).status == 69
+
+
+# What is going on.
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", ["the oldest has been due for 0 s", "no worker is alive", "1 held, to be decided", "last error ("]),
+        ("fr", ["le plus ancien attend depuis 0 s", "aucun processus d'envoi en vie", "1 retenu, à décider",
+                "dernière erreur ("]),
+    ],
+)  # fmt: skip
+def test_stats_say_what_whoever_is_on_call_wants_to_know(
+    courriel: Run, via: Sandbox, tmp_path: Path, language: str, words: list[str]
+) -> None:
+    via.answer("recipient", "550 5.1.1 no such user", times=1)
+    queue(courriel)
+    courriel("worker", "--once")
+    queue(courriel)
+    courriel("worker", "--once")
+    courriel("outbox", "hold", queue(courriel))
+    queue(courriel)
+
+    ran = courriel("outbox", "stats", "--lang", language)
+
+    missing = [each for each in words if each not in ran.out]
+    assert not missing, ran.out
+    assert "550 5.1.1 no such user (bob@example.org)" in ran.out
+    assert ("1/min (over 60 s)" if language == "en" else "1/min (sur 60 s)") in ran.out
+
+
+def test_machines_get_the_figures_as_an_object(courriel: Run, via: Sandbox, tmp_path: Path) -> None:
+    via.answer("recipient", "550 5.1.1 no such user", times=1)
+    queue(courriel)
+    courriel("worker", "--once")
+    queue(courriel)
+    take(tmp_path / "outbox.db", 1)
+
+    found = courriel("outbox", "stats", "--json").json
+
+    assert (found["waiting"], found["sending"], found["held"], found["sent"], found["refused"]) == (0, 1, 0, 0, 1)
+    assert (found["oldest_due"], found["unsure"], found["rate"], found["window"]) == (None, 0, 0.0, 60.0)
+    assert (found["last_error"]["via"], found["last_error"]["text"]) == (
+        "default", "550 5.1.1 no such user (bob@example.org)",
+    )  # fmt: skip
+    (worker,) = found["workers"]
+    assert found["alive"] == 0
+    assert (worker["worker"], worker["alive"], worker["life"], worker["mails"]) == ("there:7", False, "gone", 1)
+    assert worker["back"] == found["in_hand"][0]["back"]
+    assert set(found) >= {"at", "counts", "lanes"}
+
+
 def test_a_lane_is_paused_and_resumed(courriel: Run, via: Sandbox) -> None:
     queue(courriel)
 

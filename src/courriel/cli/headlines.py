@@ -51,6 +51,13 @@ _ALONE: tuple[tuple[type[errors.CourrielError], Text], ...] = (
             "Nobody knows whether this mail was kept; the same command with the same --key will tell",
         ),
     ),
+    (
+        errors.OutboxUnreachable,
+        Text(
+            "La base de la boîte d'envoi ne répond pas ; rien n'a été écrit",
+            "The database of the outbox does not answer; nothing was written",
+        ),
+    ),
     (errors.OutboxError, Text("La boîte d'envoi a refusé", "The outbox refused")),
 )
 _UNCERTAIN = Text(

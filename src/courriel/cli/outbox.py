@@ -18,9 +18,10 @@ _LOOKING = {
     "export": Words("Écrit un message dans un fichier .eml.", "Writes a mail to an .eml file."),
 }
 _ACTING = {
-    "retry": Words("Essaie maintenant les messages reportés.", "Retries waiting mails now."),
+    "retry": Words("Essaie maintenant les messages reportés ou retenus.", "Retries waiting or held mails now."),
     "hold": Words("Retient des messages.", "Puts mails on hold."),
     "release": Words("Libère des messages retenus.", "Releases mails on hold."),
+    "forget": Words("Renonce à des messages retenus.", "Gives up mails on hold."),
     "cancel": Words("Annule des messages non envoyés.", "Cancels mails not sent yet."),
     "pause": Words("Arrête une voie : elle n'envoie plus rien.", "Stops a lane: it sends nothing more."),
     "resume": Words("Remet une voie en marche, tout de suite.", "Starts a lane again, at once."),

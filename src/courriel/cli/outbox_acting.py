@@ -1,12 +1,13 @@
-"""Commands that change mails or lanes of an outbox: retry, hold, release, cancel, pause, resume, prune."""
+"""Commands that change mails or lanes of an outbox: retry, hold, release, forget, cancel, pause, resume, prune."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
+from courriel import errors
 from courriel.cli.command import Command, Manner, option
 from courriel.cli.outbox_words import age, counted, existing_outbox, outbox_option, state_of
 from courriel.cli.speaking import Words, say, visible
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from courriel import Outbox, Ticket
 
 UNAVAILABLE = 69
+_IN_HAND = ("LEASED", "DOT")  # a worker tries them already
 _MAILS = Words("MESSAGE …", "MAIL …")
 
 
@@ -38,9 +40,14 @@ def _for_each(
             raise click.UsageError(say("lesquels ? des identifiants, ou --all", "which ones? ids, or --all"))
         report = Report(manner)
         with existing_outbox(place) as outbox:
-            for ticket in _meant(outbox, mails, all_in if everything else "", via):
-                could = does(ticket)
-                info = ticket.info
+            for ident in _meant(outbox, mails, all_in if everything else "", via):
+                try:
+                    ticket = outbox.get(ident)
+                    could = does(ticket)
+                    info = ticket.info
+                except errors.TicketNotFound as missing:
+                    report.failed(missing)  # the others are done all the same
+                    continue
                 if report.values({"ok": could, "id": info.id, "state": info.state.name.lower()}):
                     continue
                 if could:
@@ -54,20 +61,22 @@ def _for_each(
     return act
 
 
-def _meant(outbox: Outbox, mails: tuple[str, ...], state: str, via: str | None) -> Iterator[Ticket]:
+def _meant(outbox: Outbox, mails: tuple[str, ...], state: str, via: str | None) -> Sequence[str]:
+    """The ids of those that are meant."""
     if not state:
-        yield from (outbox.get(mail) for mail in mails)
-        return
+        return mails
     from courriel.outbox.store import State
 
-    for ident in [info.id for info in outbox.list(State[state], lane=via)]:
-        yield outbox.get(ident)
+    return [info.id for info in outbox.list(State[state], lane=via)]
 
 
 retry_ = _for_each(
     "retry",
-    Words("Essaie maintenant les messages reportés.", "Retries waiting mails now."),
-    lambda ticket: ticket.retry_now(),
+    Words(
+        "Essaie maintenant les messages reportés ou retenus. Un message incertain peut alors arriver deux fois.",
+        "Retries waiting or held mails now. One that is in doubt may then arrive twice.",
+    ),
+    lambda ticket: ticket.retry_now() or ticket.release() or ticket.status.name in _IN_HAND,
     Words("sera essayé dès qu'un processus d'envoi tourne", "will be tried as soon as a worker runs"),
     "READY",
     Words("Tous les messages en attente.", "All waiting mails."),
@@ -88,6 +97,25 @@ release_ = _for_each(
     ),
     lambda ticket: ticket.release(),
     Words("relâché", "released"),
+    "HELD",
+    Words("Tous les messages retenus.", "All mails on hold."),
+)
+
+
+def _forget(ticket: Ticket) -> bool:
+    """Cancel a mail on hold; one that was given up before stays so."""
+    state = ticket.status.name
+    return state == "CANCELED" or (state == "HELD" and ticket.cancel())
+
+
+forget_ = _for_each(
+    "forget",
+    Words(
+        "Renonce à des messages retenus : ils ne partent plus, et sont supprimés au bout de 7 jours.",
+        "Gives up mails on hold: they are not sent any more, and deleted after 7 days.",
+    ),
+    _forget,
+    Words("ne partira plus", "will not be sent any more"),
     "HELD",
     Words("Tous les messages retenus.", "All mails on hold."),
 )

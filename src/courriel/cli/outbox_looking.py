@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from courriel.cli.command import Command, Manner, option
+from courriel.cli.outbox_figures import figures_object, figures_of
 from courriel.cli.outbox_words import (
     STATES,
     StateName,
@@ -109,10 +110,11 @@ def show_(manner: Manner, mail: str | None, place: str | None, key: str | None) 
     "stats",
     cls=Command,
     words=Words(
-        "Compte les messages par voie et par état, et indique les voies en pause.",
-        "Counts the mails by lane and state, and shows paused lanes.",
+        "Compte les messages par voie et par état, et indique les voies en pause, le débit, la dernière erreur et les "
+        "processus d'envoi en vie.",
+        "Counts the mails by lane and state, and shows paused lanes, the rate, the last error and the workers alive.",
     ),
-    examples=["courriel outbox stats"],
+    examples=["courriel outbox stats", "courriel outbox stats --json"],
 )
 @outbox_option
 @click.pass_obj
@@ -122,16 +124,17 @@ def stats_(manner: Manner, place: str | None) -> int:
 
     report = Report(manner)
     with existing_outbox(place) as outbox:
-        counts, lanes, taken = outbox.stats(), outbox.lanes(), outbox.in_hand()
+        found, lanes = outbox.metrics(), outbox.lanes()
     values: dict[str, object] = {
-        "counts": [_count(each) for each in counts],
+        **figures_object(found),
+        "counts": [_count(each) for each in found.counts],
         "lanes": [_lane(each) for each in lanes],
-        "in_hand": [hands_object(each) for each in taken],
+        "in_hand": [hands_object(each) for each in found.taken],
     }
     if not report.values(values):
-        _tell(report, list(counts), list(lanes))
-        for each in taken:
-            report.line(hands_line(each))
+        _tell(report, list(found.counts), list(lanes))
+        for line in [*map(hands_line, found.taken), *figures_of(found)]:
+            report.line(line)
     return report.status
 
 

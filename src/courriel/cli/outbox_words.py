@@ -91,7 +91,27 @@ def line_of(info: MailInfo) -> str:
     to = visible(", ".join(people[:3])) + (f" (+{len(people) - 3})" if len(people) > 3 else "")
     due = info.due - time.time()
     when = say(f", essai dans {span(due)}", f", next try in {span(due)}") if _waits(info) and due > 1 else ""
-    return f"{info.id}  {state_of(info)}{when}  {span(time.time() - info.created)}  {visible(info.lane)}  {to}"
+    line = f"{info.id}  {state_of(info)}{when}  {span(time.time() - info.created)}  {visible(info.lane)}  {to}"
+    return f"{line}  {_decision(info)}" if info.state.name == "HELD" else line
+
+
+def held_because(info: MailInfo) -> str:
+    """Why a mail waits for a person, and what is known of it."""
+    words = {
+        "unsure": say("peut-être arrivé, aucune réponse n'est notée", "may have arrived, no answer is written down"),
+        "unsure, and not found": say("peut-être arrivé, pas retrouvé", "may have arrived, and was not found"),
+        "poison": say("cinq processus d'envoi sont morts avec ce message", "five workers died with this mail"),
+        "operator": say("retenu à la main", "held by hand"),
+    }
+    known = words.get(info.why) or spoken(info.why)
+    if info.unsure and not info.why.startswith("unsure"):
+        known += say(", peut-être arrivé", ", may have arrived")
+    return known
+
+
+def commands_to_decide(ident: str) -> str:
+    """What a person types to have a held mail sent, or to give it up."""
+    return f"courriel outbox retry {ident}{say(' ou ', ' or ')}courriel outbox forget {ident}"
 
 
 def hands_of(taken: InHand) -> str:
@@ -119,7 +139,7 @@ def hands_line(taken: InHand) -> str:
 def hands_object(taken: InHand) -> dict[str, object]:
     """Leased mails as an object for `--json`."""
     return {"via": taken.lane, "worker": taken.worker, "life": taken.life.value, "mails": taken.mails,
-            "back": _iso(taken.back)}  # fmt: skip
+            "back": moment(taken.back)}  # fmt: skip
 
 
 def details_of(info: MailInfo, taken: Sequence[InHand] = ()) -> list[str]:
@@ -183,10 +203,10 @@ def object_of(info: MailInfo) -> dict[str, object]:
         "priority": info.priority,
         "tries": info.tries,
         "size": info.size,
-        "put": _iso(info.created),
-        "due": _iso(info.due) if _waits(info) else None,
-        "expires": _iso(info.expires),
-        "changed": _iso(info.changed),
+        "put": moment(info.created),
+        "due": moment(info.due) if _waits(info) else None,
+        "expires": moment(info.expires),
+        "changed": moment(info.changed),
     }
 
 
@@ -208,6 +228,11 @@ def span(seconds: float) -> str:
     if hours < 48:
         return f"{hours} h {minutes % 60:02}"
     return say(f"{hours // 24} j", f"{hours // 24} d")
+
+
+def moment(seconds: float) -> str:
+    """A moment as it stands in JSON: ISO 8601, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def age(ctx: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
@@ -256,6 +281,11 @@ def state_named(name: str | None) -> State | None:
 # The steps.
 
 
+def _decision(info: MailInfo) -> str:
+    """What is known of a mail that is held, and the commands by which a person decides."""
+    return visible(held_because(info)) + say(" : ", ": ") + commands_to_decide(info.id)
+
+
 def _folded(name: str) -> str:
     """A name without accents, case and hyphens, for comparison."""
     from unicodedata import combining, normalize
@@ -270,7 +300,3 @@ def _waits(info: MailInfo) -> bool:
 
 def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

@@ -24,6 +24,7 @@ from courriel.cli.speaking import Words, say
         "courriel worker --outbox outbox.db --workers 4 --via billing",
         "courriel worker --once",
         "courriel worker --once --for 55",
+        "courriel worker --health 8025",
     ],
 )
 @outbox_option
@@ -47,6 +48,11 @@ from courriel.cli.speaking import Words, say
 @option("--grace", type=click.FloatRange(0), default=30.0, value=Words("SECONDES", "SECONDS"),
         fr="Délai d'attente, à l'arrêt, des réponses qui manquent (30).",
         en="Seconds to wait, when stopping, for missing replies (30).")  # fmt: skip
+@option("--health", value=Words("PORT|FICHIER", "PORT|FILE"), default="",
+        fr="Dit si le processus travaille : par HTTP sur ce port de cette machine (ou ADRESSE:PORT), ou dans un "
+        "fichier récrit toutes les 5 secondes.",
+        en="Reports whether the worker makes progress: by HTTP on this port of this machine (or ADDRESS:PORT), or in a "
+        "file rewritten every 5 seconds.")  # fmt: skip
 @references_option
 @click.pass_obj
 def command(
@@ -60,6 +66,7 @@ def command(
     for_seconds: float | None,
     transcript: bool,
     grace: float,
+    health: str,
     references: bool,
 ) -> int:
     """Run the worker, and report."""
@@ -69,7 +76,24 @@ def command(
 
     if for_seconds is not None and not once:
         raise click.UsageError(say("--for va avec --once.", "--for goes with --once."))
-    with open_outbox(place, references=references) as outbox:
-        limits = Limits(sessions, PER_HOST if per_host is None else per_host)
-        working = Working(manner, outbox, list(via) or None, limits, transcript=transcript)
-        return working.once(for_seconds, grace) if once else working.until_told(workers, grace)
+    lanes, limits = list(via) or None, Limits(sessions, PER_HOST if per_host is None else per_host)
+    if once:
+        if health:
+            raise click.UsageError(say("--health ne va pas avec --once.", "--health does not go with --once."))
+        with open_outbox(place, references=references) as outbox:
+            return Working(manner, outbox, lanes, limits, transcript=transcript).once(for_seconds, grace)
+    from courriel.cli.ending import asked_to_end
+    from courriel.cli.patience import opened
+    from courriel.cli.reporting import Report
+    from courriel.cli.watched import Watched
+
+    with Watched(health) as watched:
+        with asked_to_end() as ended:
+            found = opened(place, Report(manner), watched, ended, references=references)
+        if found is None:
+            return 0
+        with found as outbox:
+            if ended.wait(0):
+                return 0
+            working = Working(manner, outbox, lanes, limits, transcript=transcript)
+            return working.until_told(workers, grace, watched)

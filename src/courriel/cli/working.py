@@ -7,8 +7,9 @@ from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from courriel import errors
 from courriel.cli.ending import asked_to_end, interrupted_in_time
-from courriel.cli.outbox_words import counted, hands_line, hands_object, object_of, span, state_of
+from courriel.cli.outbox_words import commands_to_decide, counted, hands_line, hands_object, object_of, span, state_of
 from courriel.cli.reporting import Report
 from courriel.cli.speaking import say, transcript_line, visible
 from courriel.failures import spoken
@@ -19,12 +20,15 @@ if TYPE_CHECKING:
 
     from courriel import Outbox, Ticket
     from courriel.cli.command import Manner
+    from courriel.cli.watched import Watched
     from courriel.outbox.listeners import Event
     from courriel.outbox.store import MailInfo
     from courriel.outbox.worker import Worker
 
 OK, UNAVAILABLE, INTERRUPTED = 0, 69, 130
 _LOOK = 0.5  # seconds between two updates of the progress line
+_QUIET = 5.0  # seconds between two looks without a terminal
+_PATIENCE = 60.0  # seconds beyond `grace` that the end may take: results are written down
 _PLAIN = 60.0  # seconds between two lines without a terminal
 _WHEEL = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _EVENTS: tuple[Event, ...] = ("sent", "failed", "unsure")
@@ -86,25 +90,36 @@ class Working:
             workers=workers, lanes=self._lanes, sessions=sessions, per_host=per_host, transcript=self._transcript
         )
 
-    def until_told(self, workers: int, grace: float) -> int:
+    def until_told(self, workers: int, grace: float, watched: Watched) -> int:
         """Send until SIGINT or SIGTERM."""
         worker = self._worker(workers)
         self._report.aside(say(f"Au travail sur {self._outbox} ; Ctrl-C pour arrêter.",
                                f"At work on {self._outbox}; Ctrl-C to stop."))  # fmt: skip
+        if watched.place and not self._report.values({"event": "working", "health": watched.place}):
+            self._report.aside(say(f"Santé : {watched.place}", f"Health: {watched.place}"))
+        watched.measure(self._outbox)
         with asked_to_end(worker.ask_to_stop) as ended:
             worker.start()
-            said = monotonic()
+            watched.at_work(worker, say("au travail", "at work"))
+            said = looked = monotonic()
             while not ended.wait(_LOOK):
                 self._show_transcript()
                 self._tell_news()
+                if self._line is None and monotonic() - looked < _QUIET:
+                    continue
+                looked = monotonic()
+                progress = self._progress()
+                watched.progress(progress)
                 if self._line is not None:
-                    self._line.show(self._progress())
+                    self._line.show(progress)
                 elif monotonic() - said >= _PLAIN and self._moved():
                     said = monotonic()
-                    self._report.aside(self._progress())
+                    self._report.aside(progress)
             if self._line is not None:
                 self._line.clear()
-            self._report.aside(say("Arrêt : ce qui est en cours se termine…", "Stopping: what is in hand is finished…"))
+            stopping = say("Arrêt : ce qui est en cours se termine…", "Stopping: what is in hand is finished…")
+            self._report.aside(stopping)
+            watched.stopping(stopping, grace + _PATIENCE)
             unanswered = worker.stop(grace)
         self._show_transcript()
         self._tell_news()
@@ -145,7 +160,10 @@ class Working:
                 self._report.aside(f"    {visible(spoken(info.why))}")
 
     def _progress(self) -> str:
-        waiting = sum(count.mails for count in self._outbox.stats() if count.state.name == "READY")
+        try:
+            waiting = sum(count.mails for count in self._outbox.stats() if count.state.name == "READY")
+        except errors.OutboxError as away:
+            return visible(spoken(away.detail))
         sent, failed, unsure = self._counts["sent"], self._counts["failed"], self._counts["unsure"]
         now, done = monotonic(), sent + failed
         self._pace.append((now, done))
@@ -166,7 +184,16 @@ class Working:
         return self._pace[-1][1] != self._counts["sent"] + self._counts["failed"]
 
     def _say_what_is_left(self, unanswered: int) -> None:
-        counts = [count for count in self._outbox.stats() if self._lanes is None or count.lane in self._lanes]
+        try:
+            stats, hands = self._outbox.stats(), self._outbox.in_hand()
+        except errors.OutboxError as away:
+            # What was done is to be told all the same.
+            self._report.failed(away)
+            summary: dict[str, object] = {"event": "stopped", **self._counts, "unanswered": unanswered}
+            if not self._report.values(summary):
+                self._report.line(f"{_accepted(self._counts['sent'])}, {_failed(self._counts['failed'])}")
+            return
+        counts = [count for count in stats if self._lanes is None or count.lane in self._lanes]
         waiting = sum(count.mails for count in counts if count.state.name == "READY")
         held = sum(count.mails for count in counts if count.state.name == "HELD")
         if unanswered:
@@ -176,8 +203,8 @@ class Working:
                 f"{counted(unanswered, 'mail', 'mails')} unanswered, and in doubt (courriel outbox list --unsure)",
             )
             self._report.failing(UNAVAILABLE, "Unanswered", sentence)
-        taken = [each for each in self._outbox.in_hand() if self._lanes is None or each.lane in self._lanes]
-        summary: dict[str, object] = {
+        taken = [each for each in hands if self._lanes is None or each.lane in self._lanes]
+        summary = {
             "event": "stopped",
             **self._counts,
             "waiting": waiting,
@@ -219,7 +246,7 @@ class _Line:
 
 def _what_follows(info: MailInfo) -> str:
     if info.state.name == "HELD":
-        return say("retenu : courriel outbox release ou cancel", "held: courriel outbox release or cancel")
+        return say("retenu : ", "held: ") + commands_to_decide(info.id)
     return say("sera renvoyé", "will be sent again")
 
 

@@ -19,6 +19,7 @@ from courriel.outbox.ahead import MOST
 from courriel.outbox.listeners import Event
 from courriel.outbox.liveness import InHand
 from courriel.outbox.outbox import MAX_SIZE, IfKnown, Outbox
+from courriel.outbox.pulse import Health
 from courriel.outbox.store import Count, Finding, LaneInfo, MailInfo, State, Store
 from courriel.outbox.ticket import Ticket
 from courriel.outbox.warm_sessions import PER_HOST
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Self, Unpack
 
+    from courriel.outbox.attempts import Attempt
+    from courriel.outbox.metrics import Metrics
     from courriel.outbox.outbox import Wanted
 
 P = ParamSpec("P")
@@ -202,6 +205,10 @@ class AsyncOutbox:
         """How many mails are where; see Outbox.stats."""
         return await self._ask(self._outbox.stats)
 
+    async def metrics(self) -> Metrics:
+        """What whoever is on call wants to know; see Outbox.metrics."""
+        return await self._ask(self._outbox.metrics)
+
     async def in_hand(self, id: str = "") -> Sequence[InHand]:  # noqa: A002
         """What workers have in hand, or who has one mail; see Outbox.in_hand."""
         return await self._ask(self._outbox.in_hand, id)
@@ -264,6 +271,10 @@ class AsyncOutbox:
                 listener(self._ticket(ticket))
 
         self._outbox.on(event, tell)
+
+    def on_attempt(self, listener: Callable[[Attempt], object]) -> None:
+        """Call this function after each try, in the thread that sends; see Outbox.on_attempt."""
+        self._outbox.on_attempt(listener)
 
     def worker(
         self,
@@ -357,6 +368,10 @@ class AsyncWorker:
         """Begin to send."""
         self._worker.start()
         return self
+
+    def health(self) -> Health:
+        """Whether it makes progress; see Worker.health."""
+        return self._worker.health()
 
     async def stop(self, grace: float = GRACE) -> int:
         """Begin nothing more, and wait for the answers; see Worker.stop."""

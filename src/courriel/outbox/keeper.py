@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from threading import Event, Lock, Thread
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from courriel import errors
@@ -27,7 +28,7 @@ SENT_KEPT, FAILED_KEPT = 7 * 86_400.0, 30 * 86_400.0
 """Seconds that mails stay in the outbox after their end: long enough to look into what people ask about."""
 
 _TICK = 1.0  # seconds between two rounds
-_ROUNDS = 60  # ticks between two looks for news that nobody has taken, and for mails that somebody may know of
+_ROUNDS = 60  # ticks between two signs of life, two looks for news that nobody has taken, and for held mails
 _PRUNE = 3600  # ticks between two prunings
 _PRUNING = 0.5  # seconds of a tick: the rest goes on in the next ones, and leases do not wait for it
 _OLD_NEWS = 60.0  # seconds after which news was not taken by who wrote it: that worker is gone
@@ -42,10 +43,13 @@ class Keeper:
         self._lock = Lock()
         self._halt = Event()
         self._thread: Thread | None = None
+        self.moved = monotonic()
+        """When its thread last came to its next step."""
 
     def start(self) -> None:
         """Begin."""
         self._halt.clear()
+        self.moved = monotonic()
         self._thread = Thread(target=self._run, name="courriel outbox keeper", daemon=True)
         self._thread.start()
 
@@ -82,15 +86,16 @@ class Keeper:
         pruning = Pruning(self._tools.store, sent=SENT_KEPT, failed=FAILED_KEPT, rest=self._halt.wait)
         pruned = Pruned(0, more=False)
         while not self._halt.wait(_TICK if tick else 0.01):
+            self.moved = monotonic()
             try:
                 self._look_after()
                 self._tools.presence.enlist()
                 self.take_over()
+                if tick and tick % _ROUNDS == 0:
+                    self._tools.presence.renew()
                 if tick % _ROUNDS == 0:
                     self._tell_again()
                     self._ask_about_held()
-                if tick and tick % _PRUNE == 0:
-                    self._tools.presence.renew()
                 if pruned.more or tick % _PRUNE == 0:
                     pruned = pruning.run(_PRUNING)
             except errors.OutboxError as failed:

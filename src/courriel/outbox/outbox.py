@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from courriel.model.address import Address
     from courriel.model.envelope import Notify, Return
     from courriel.model.message import Priority
+    from courriel.outbox.attempts import Attempt
+    from courriel.outbox.metrics import Metrics
 
     class Wanted(TypedDict, total=False):
         """What `put` can be asked for beside way and key."""
@@ -179,6 +181,16 @@ class Outbox:
         """How many mails are in each lane and state, since when the oldest, and how many of them are unsure."""
         return self._store.counts()
 
+    def metrics(self) -> Metrics:
+        """What whoever is on call wants to know: oldest due, rate, in doubt, refused, last error, workers alive.
+
+        Cheap enough to be asked every few seconds, however many mails are kept: counters and indexes answer.
+        Raises OutboxError.
+        """
+        from courriel.outbox.metrics import metrics_of
+
+        return metrics_of(self._store)
+
     def in_hand(self, id: str = "") -> Sequence[InHand]:  # noqa: A002
         """What workers have in hand, or who has one mail: whether they are alive, and when the mails are given back."""
         return in_hand(self._store, id)
@@ -242,6 +254,13 @@ class Outbox:
         By the workers of this process, at least once for each event, after it is written down.
         """
         self._listeners.add(event, listener)
+
+    def on_attempt(self, listener: Callable[[Attempt], object]) -> None:
+        """Call this function after each try of this process's workers to send a mail: for those who measure.
+
+        It is called by the thread that sends, before the outcome is written down: it has to be quick. See Attempt.
+        """
+        self._listeners.attempts.append(listener)
 
     # Keeping.
 

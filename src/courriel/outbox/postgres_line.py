@@ -151,6 +151,26 @@ def connected(told: str) -> Connection:
     return connection
 
 
+_AWAY = ("08", "57P", "53300")
+_FOR_GOOD = expression(
+    r"(?i)authentification|authentication failed|does not exist|n'existe pas|pg_hba\.conf|no such (?:database|user)"
+    r"|certificate"
+)
+
+
+def is_away(failed: psycopg.Error, said: str) -> bool:
+    """Whether the server cannot be reached now, or is not ready: it may be a moment later, as it is.
+
+    libpq gives no code for what a server says before a connection stands, and servers say it in their own language. So
+    the few refusals that waiting does not mend are known by their words, and whatever else it is may pass.
+    """
+    if not isinstance(failed, psycopg.OperationalError):
+        return False
+    if failed.sqlstate is not None:
+        return failed.sqlstate.startswith(_AWAY)
+    return not _FOR_GOOD.search(said)
+
+
 @contextmanager
 def in_our_words(place: str) -> Generator[None]:
     """Turns what PostgreSQL complains about into our own errors; its details, which quote mails, are left out."""
@@ -159,5 +179,6 @@ def in_our_words(place: str) -> Generator[None]:
     except psycopg.errors.DiskFull as full:
         raise errors.OutboxFull(f"{place}: the server's disk is full; nothing was written") from full
     except psycopg.Error as failed:
-        said = failed.diag.message_primary or str(failed).strip() or type(failed).__name__
-        raise errors.OutboxError(f"{place}: {said}") from failed
+        said = failed.diag.message_primary or str(failed).strip().partition("\n")[0] or type(failed).__name__
+        kind = errors.OutboxUnreachable if is_away(failed, said) else errors.OutboxError
+        raise kind(f"{place}: {said}") from failed

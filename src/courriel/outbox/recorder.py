@@ -62,6 +62,7 @@ class Recorder:
         self._writing = 0
         self._commits = False  # whether the thread does, at this moment
         self._waits = self._ended = False
+        self._busy_since: float | None = None
         self._changed = Condition()
         self._thread = Thread(target=self._run, name="courriel outbox recorder", daemon=True)
         self._thread.start()
@@ -130,16 +131,24 @@ class Recorder:
             self._thread.join(seconds)
         return left
 
+    @property
+    def moved(self) -> float:
+        """When its thread last came to its next step; now, when it waits for work."""
+        busy_since = self._busy_since
+        return monotonic() if busy_since is None else busy_since
+
     # The steps.
 
     def _run(self) -> None:
         while self._wait_for_work():
+            self._busy_since = monotonic()
             if entries := self._take(commits=True):
                 began = monotonic()
                 settled = self._settle_and_mark([entry.settlement for entry in entries])
                 self._moment = max(_MOMENT, _SHARE * (monotonic() - began))
                 self._written(entries, settled)
             self._tell()
+            self._busy_since = None
 
     def _wait_for_work(self) -> bool:
         """Wait until something has to be done here; False when there will be nothing any more."""
@@ -194,6 +203,7 @@ class Recorder:
         told = []
         for entry in news:
             ident = entry.settlement.id
+            self._busy_since = monotonic()
             if self._listeners.tell(entry.events, self._ticket(ident)) and entry.settlement.news:
                 told.append(ident)
         if told:
@@ -228,6 +238,7 @@ class Recorder:
             except errors.OutboxError as failed:
                 logger.error("Results wait to be written down: %s", failed, extra={"action": "settle_failed"})
                 self._wait(pause)
+                self._busy_since = monotonic()
                 pause = min(pause * 2, _LATEST)
                 reopen(self._store)
             except Exception:

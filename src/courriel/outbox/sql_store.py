@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from courriel import errors
 from courriel.outbox import rows
+from courriel.outbox.metrics import Activity
 from courriel.outbox.sql_rates import SqlRates
 from courriel.outbox.statements import in_order
 from courriel.outbox.store import (
@@ -49,6 +50,7 @@ _AT_A_TIME = LARGE // CHUNK
 _OUT_OF_HAND = (State.READY, State.HELD, State.SENT, State.FAILED, State.CANCELED)
 _SORTED = 5000  # mails that are put in order sooner than those of their lane are found among others
 _LOWEST = 2  # the last priority
+_TICK = 0.001  # seconds: the least time that anything is said to have taken
 _PAGE = 200  # mails read at a time, so that no reader keeps the database from being tidied
 
 
@@ -223,7 +225,8 @@ class SqlStore(SqlRates, ABC):
 
     def workers(self) -> list[WorkerInfo]:
         """See Store.workers."""
-        return [WorkerInfo(*row) for row in self._read(lambda line: line.execute(self._says["workers"]).fetchall())]
+        found = self._read(lambda line: line.execute(self._says["workers"], self._now()).fetchall())
+        return [WorkerInfo(*row) for row in found]
 
     def resign(self, id: str) -> bool:  # noqa: A002
         """See Store.resign."""
@@ -300,6 +303,18 @@ class SqlStore(SqlRates, ABC):
             counts[lane, state] = count
         return list(counts.values())
 
+    def activity(self, window: float, most: int) -> Activity:
+        """See Store.activity."""
+        return self._read(lambda line: self._activity(line, window, most))
+
+    def _activity(self, line: Line, window: float, most: int) -> Activity:
+        values = {"window": window, "most": most} | self._now()
+        sent, since = line.execute(self._says["sent_lately"], values).fetchone()
+        error = line.execute(self._says["last_error"]).fetchone()
+        # All of the window counts, unless the sample ends before it does.
+        seconds = window if sent < most else max(since, _TICK)
+        return Activity(sent, seconds, *(error or ()))
+
     def body(self, id: str) -> Iterator[bytes]:  # noqa: A002
         """See Store.body."""
         for seq in count():
@@ -337,6 +352,11 @@ class SqlStore(SqlRates, ABC):
         """See Store.lane_failed."""
         values = {"lane": name, "fails": fails, "pause": pause, "why": why} | self._now()
         self._write_lightly(lambda line: line.execute(self._says["lane_failed"], values))
+
+    def note_error(self, name: str, why: str) -> None:
+        """See Store.note_error."""
+        values = {"lane": name, "why": why} | self._now()
+        self._write_lightly(lambda line: line.execute(self._says["note_error"], values))
 
     def lane_works(self, name: str) -> None:
         """See Store.lane_works."""

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from courriel.outbox.metrics import Activity
+
 
 class State(IntEnum):
     """Where a mail stands. Numbers, as they are stored."""
@@ -358,6 +360,8 @@ class WorkerInfo:
     folder: str
     inode: int
     process: str
+    heard: float = 0.0
+    """Seconds since it last said that it is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -481,6 +485,10 @@ class Store(Protocol):
         """How many mails are where."""
         ...
 
+    def activity(self, window: float, most: int) -> Activity:
+        """What was sent in the last `window` seconds, of at most so many mails, and the last error of any lane."""
+        ...
+
     def body(self, id: str) -> Iterator[bytes]:  # noqa: A002
         """The content of a mail, piece by piece; empty when there is none."""
         ...
@@ -507,6 +515,10 @@ class Store(Protocol):
 
     def lane_failed(self, name: str, *, fails: int, pause: float, why: str) -> None:
         """A lane failed, and rests for `pause` seconds; nothing, when others wrote that down since it had `fails`."""
+        ...
+
+    def note_error(self, name: str, why: str) -> None:
+        """Remember the last error on a lane, with the moment; `lane_failed` does as well."""
         ...
 
     def lane_works(self, name: str) -> None:

@@ -24,6 +24,7 @@ from courriel.network import forks
 from courriel.network.transcript import Transcript
 from courriel.outbox import policy
 from courriel.outbox.ahead import MOST
+from courriel.outbox.attempts import Attempts
 from courriel.outbox.batch import Batch, lease_of_mark
 from courriel.outbox.bell import Bell
 from courriel.outbox.carrier import Carrier, answer_limit, sessions_at_once, silence_limit
@@ -34,6 +35,7 @@ from courriel.outbox.listeners import Event as News
 from courriel.outbox.listeners import Listeners
 from courriel.outbox.liveness import Presence
 from courriel.outbox.marking import Marking, Marks
+from courriel.outbox.pulse import Health, Pulse
 from courriel.outbox.rate import in_lane
 from courriel.outbox.recorder import Entry, Recorder, reopen
 from courriel.outbox.store import Claimed, Job, LaneInfo, Settlement, State, Store, Terms
@@ -120,6 +122,7 @@ class Worker:
         self._threads: list[Thread] = []
         self._recorder: Recorder | None = None
         self._advanced = False  # whether this round has brought a mail nearer to its end
+        self._pulse = Pulse()
         self._keeper = Keeper(tools, confirm)
         forks.renew_in_child(self, type(self)._after_fork)
 
@@ -131,6 +134,7 @@ class Worker:
         forks.keep_for_ever(self._recorder, self._keeper, self._threads)
         self._holder = ""
         self._halt, self._locks, self._threads, self._recorder = Event(), {}, [], None
+        self._pulse = Pulse()
         self._asked, self._calls = 0, SimpleQueue()
         self._keeper = Keeper(self._tools, self._confirm)
 
@@ -179,6 +183,11 @@ class Worker:
                            extra={"action": "stopped_unsure"})  # fmt: skip
         return left
 
+    def health(self) -> Health:
+        """Whether it makes progress: for a watchdog, or a health check. It waits for nothing."""
+        recorder = self._recorder
+        return self._pulse.health(self._keeper.moved, *([] if recorder is None else [recorder.moved]))
+
     def wait(self) -> None:
         """Wait until somebody has asked it to stop."""
         while not self._asked:
@@ -216,6 +225,7 @@ class Worker:
             return tried
         finally:
             carrier.close()
+            self._pulse.end()
             self._keeper.stop()
             left = self._recorder.close(GRACE)
             self._tools.presence.leave(clean=not left)
@@ -281,6 +291,7 @@ class Worker:
         carrier = Carrier(self._sessions, self._transcript, self._ahead)
         while self._may_go_on(halt):
             rung, done, pause = self._tools.bell.rung, 0, LOOK
+            self._pulse.beat()
             try:
                 due = self._due.look()
                 lanes, pause = due.lanes, due.pause
@@ -290,7 +301,9 @@ class Worker:
                     if self._may_go_on(halt):
                         tried, wait = self._serve(lane, carrier, alone=len(lanes) == 1)
                         done, pause = done + tried, min(pause, wait) if wait is not None else pause
+                self._pulse.round_done()
             except errors.OutboxError as failed:
+                self._pulse.failed(failed)
                 logger.error("The outbox cannot be read: %s", failed, extra={"action": "store_failed"})
                 carrier.make_room_if_short(failed)
                 halt.wait(LOOK)
@@ -304,6 +317,7 @@ class Worker:
                 # Not all workers at a time, but for the moment of a rate.
                 self._tools.bell.wait(rung, pause * (0.9 + 0.2 * random() if pause >= LOOK else 1.0))  # noqa: S311
         carrier.close()
+        self._pulse.end()
         self._calls.put(None)  # who waits for us looks again
 
     def _may_go_on(self, halt: Event) -> bool:
@@ -331,6 +345,7 @@ class Worker:
 
         Where the lane is `alone` it goes on for a while without a pause between two batches.
         """
+        self._pulse.beat()
         try:
             way = self._tools.ways.way(lane)
         except errors.UsageError as unknown:
@@ -440,15 +455,19 @@ class Worker:
             waiting_lease=lease_of_claim(way),
         )
         outcome = _Outcome(lane, claimed.lane)
+        attempts = Attempts(self._tools.listeners.attempts, lane, way)
         failure: BaseException | None = None
         self._keeper.watch(batch)
+        self._pulse.carry(batch)
         try:
             if take(claimed, began) and batch.jobs and goes_on():
                 for job, result in carrier.carry(lane, way, batch):
                     begun += 1
                     slots.answered()
+                    attempts.tell(result)
                     self._record(batch, job, _decision(job, result, batch), outcome)
         except errors.CourrielError as broken:
+            attempts.tell(broken)
             failure = broken if not carrier.short else None
         except BaseException as broken:
             failure = broken
@@ -458,6 +477,7 @@ class Worker:
             slots.leave(begun + batch.in_hand, in_hand=batch.in_hand > 0)
             self._part_with(batch, failure, outcome)
             self._keeper.forget(batch)
+            self._pulse.beat()
             if not batch.ended:
                 outcome.tell(self._store)
             if carrier.short:
@@ -536,11 +556,13 @@ class _Outcome:
         self._name, self._fails = name, lane.fails if lane is not None else 0
         self._trouble: policy.Trouble | None = None
         self._works = False
+        self._error = ""  # the last words of those who would not take a mail
 
     def see(self, decision: policy.Decision) -> None:
         """One mail was tried."""
         self._trouble = self._trouble or decision.trouble
         self._works = self._works or (decision.trouble is None and decision.counted)
+        self._error = decision.why if decision.state is not State.SENT and decision.why else self._error
 
     def tell(self, store: Store) -> None:
         """Have the lane rest, or have it known that it works."""
@@ -554,6 +576,8 @@ class _Outcome:
             store.lane_failed(self._name, fails=self._fails, pause=pause, why=why)
         elif self._works and self._fails:
             store.lane_works(self._name)
+        if self._trouble is None and self._error:
+            store.note_error(self._name, _kept(self._error))
 
 
 # The steps.

@@ -54,7 +54,9 @@ CREATE TABLE outbox_lane (
     gap     double precision,                     -- of a rate: mean seconds between two mails
     per     double precision,                     -- of a rate: no more than per / gap mails in any so many seconds
     tat     double precision NOT NULL DEFAULT 0,  -- when the next mail may leave, by the gap (GCRA)
-    free    double precision NOT NULL DEFAULT 0   -- the same, by what left within the last `per` seconds
+    free    double precision NOT NULL DEFAULT 0,  -- the same, by what left within the last `per` seconds
+    error   text NOT NULL DEFAULT '',             -- the last thing that went wrong on it, and when; kept when it works again
+    erred   double precision NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 
 -- Mails of a lane with a rate that left lately, or may leave by then: `until` is the last moment at which they can have

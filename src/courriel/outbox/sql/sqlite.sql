@@ -53,7 +53,9 @@ CREATE TABLE outbox_lane (
     gap     REAL,                          -- of a rate: mean seconds between two mails
     per     REAL,                          -- of a rate: no more than per / gap mails in any so many seconds
     tat     REAL NOT NULL DEFAULT 0,       -- when the next mail may leave, by the gap (GCRA)
-    free    REAL NOT NULL DEFAULT 0        -- when the next mail may leave, by what left within the last `per` seconds
+    free    REAL NOT NULL DEFAULT 0,       -- when the next mail may leave, by what left within the last `per` seconds
+    error   TEXT NOT NULL DEFAULT '',      -- the last thing that went wrong on it, and when; kept when it works again
+    erred   REAL NOT NULL DEFAULT 0
 );
 
 -- Mails of a lane with a rate that left lately, or may leave by then: `until` is the last moment at which they can have

@@ -89,7 +89,7 @@ INSERT INTO outbox_worker (id, folder, inode, process, seen) VALUES (:id, :folde
 ON CONFLICT (id) DO UPDATE SET seen = excluded.seen;
 
 -- name: workers
-SELECT id, folder, inode, process FROM outbox_worker ORDER BY id;
+SELECT id, folder, inode, process, :now - seen FROM outbox_worker ORDER BY id;
 
 -- name: resign
 DELETE FROM outbox_worker
@@ -337,7 +337,20 @@ UPDATE outbox_lane SET stopped = :stopped, cap = :cap, gap = :gap, per = :per, f
 WHERE name = :lane;
 
 -- name: lane_failed
-UPDATE outbox_lane SET fails = fails + 1, paused = :now + :pause, why = :why WHERE name = :lane AND fails = :fails;
+UPDATE outbox_lane SET fails = fails + 1, paused = :now + :pause, why = :why, error = :why, erred = :now
+WHERE name = :lane AND fails = :fails;
+
+-- name: note_error
+UPDATE outbox_lane SET error = :why, erred = :now WHERE name = :lane;
+
+-- name: last_error
+SELECT name, error, erred FROM outbox_lane WHERE erred > 0 ORDER BY erred DESC, name LIMIT 1;
+
+-- name: sent_lately
+-- Of the last :most at most, so that it costs the same on a busy day. What looks superfluous names the index.
+SELECT count(*), :now - min(changed) FROM (
+    SELECT changed FROM outbox_mail WHERE state = 4 AND state > 3 AND changed > :now - :window
+    ORDER BY changed DESC LIMIT :most) AS lately;
 
 -- name: lane_works
 UPDATE outbox_lane SET fails = 0, paused = 0, why = '' WHERE name = :lane AND fails > 0;
