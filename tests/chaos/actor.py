@@ -40,10 +40,10 @@ class Actor:
     # The steps.
 
     def _cancel(self) -> None:
-        self._act("cancel", self._some(State.READY) or self._some(State.LEASED))
+        self._act("cancel", self._some_open())
 
     def _hold(self) -> None:
-        self._act("hold", self._some(State.READY) or self._some(State.LEASED))
+        self._act("hold", self._some_open())
 
     def _release(self) -> None:
         """Only what he holds himself: what is unsure is not for him to send."""
@@ -77,8 +77,11 @@ class Actor:
         lanes = self._outbox.lanes()
         return self._chance.choice(lanes).name if lanes else None
 
-    def _some(self, state: State) -> str | None:
-        found = self._several(state, 1)
+    def _some_open(self) -> str | None:
+        """One that may still be taken back, in a worker's hand as often as not."""
+        states = [State.LEASED, State.READY]
+        self._chance.shuffle(states)
+        found = self._several(states[0], 1) or self._several(states[1], 1)
         return found[0] if found else None
 
     def _several(self, state: State, most: int) -> list[str]:

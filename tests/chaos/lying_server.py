@@ -27,9 +27,9 @@ LIES = (
     "deny",  # takes a mail, and answers 451
     "break off",  # at any octet of the conversation, answers included
 )
-CHANCE = 0.04
+CHANCE = 0.05
 """That a mail is lied about, for each kind that is told."""
-CONNECTIONS = 0.4
+CONNECTIONS = 0.15
 """That a connection is one that hangs, or breaks off at some octet."""
 DEFER = 0.03
 """That one recipient of several is asked to come again: no lie, and told while there are lies."""

@@ -74,7 +74,10 @@ def lost(story: Story) -> Iterator[str]:
 
 
 def doubled(story: Story) -> Iterator[str]:
-    """Each further copy was flagged, and with "hold" there is none."""
+    """Each further copy was flagged, and with "hold" there is none, nor has anybody tried."""
+    for info in story.mails.values():
+        if info.on_unsure is OnUnsure.HOLD and info.unsure and info.state not in (State.HELD, State.CANCELED):
+            yield f"in doubt and on hold, and sent again: {info}"
     for (key, name), count in _copies(story).items():
         info = story.mails.get(str(key))
         if info is None or count < 2:

@@ -32,7 +32,7 @@ SENDERS = ((1, "hours"), (2, "hours"), (2, "moments"))
 """Threads and leases of each worker process: with leases of moments it is stopped and goes on; others are killed."""
 PRODUCERS = 2
 
-PATIENCE = 90.0
+PATIENCE = 60.0
 """Seconds for what comes by itself on the slowest machine. Whoever hangs longer has broken a promise."""
 
 Program = subprocess.Popen[bytes]
@@ -88,20 +88,24 @@ class Rig:
             "kill database": lambda _: self._kill_database and self._kill_database(),
             "kill pooler": lambda _: self._kill_pooler and self._kill_pooler(),
         }
+        self._wait_for_arrivals(10)
         for event in events:
             self._pass(event.after)
             self.done.append(str(event))
             acts[event.what](event)
 
-    def quiet(self) -> None:
-        """No more lies and deaths but a last one; everybody goes on until every mail has its end."""
+    def quiet(self) -> bool:
+        """No more lies and deaths but a last one; everybody goes on until every mail has its end. Whether it has."""
         self._tell_server("lie ")
         self._wake(float("inf"))
         self._end([*self._producers, self._actor])
         self._kill_sender(Event(0, "kill sender"))
         ends = time.monotonic() + PATIENCE
-        while self._nudge() and time.monotonic() < ends:
-            time.sleep(0.05)  # others work; how each mail stands is judged afterwards
+        while left := self._nudge():
+            if time.monotonic() > ends:
+                break
+            time.sleep(0.05)  # others work
+        return not left
 
     def rush(self) -> tuple[float, frozenset[str], dict[str, float]]:
         """Many mails of low priority, then a few urgent ones, and the worker that has some of both in hand is killed.
@@ -118,7 +122,7 @@ class Rig:
         for number in range(20):
             self._put_all([f"high-{number}"], "high")
             high[f"high-{number}"] = time.monotonic()
-        self._wait_for_arrivals(set(low), BATCH // 4)
+        self._wait_for_arrivals(BATCH // 4, "low-")
         self._kill(doomed, SENDERS[0][0])
         self._senders = [self._new_sender(0)]
         self._wait(lambda: not any(each.worker == _holder(doomed) for each in self._outbox.in_hand()))
@@ -144,11 +148,7 @@ class Rig:
         mortal = [number for number, (_, leases) in enumerate(SENDERS) if leases == "hours"]
         number = mortal[event.number % len(mortal)]
         doomed = self._senders[number]
-        ends = time.monotonic() + 2
-        with contextlib.suppress(errors.OutboxError):
-            while not self._has_in_hand(doomed) and time.monotonic() < ends:
-                self._resume_lanes()
-                self._pass(0.01)
+        self._wait_until_it_has(doomed)
         self._kill(doomed, SENDERS[number][0])
         self._senders[number] = self._new_sender(number)
 
@@ -161,6 +161,7 @@ class Rig:
         (number,) = [number for number, (_, leases) in enumerate(SENDERS) if leases == "moments"]
         stopped = self._senders[number]
         if all(each is not stopped for _, each in self._stopped):
+            self._wait_until_it_has(stopped, State.LEASED)
             stopped.send_signal(signal.SIGSTOP)
             self._stopped.append((time.monotonic() + event.lasts, stopped))
 
@@ -212,14 +213,23 @@ class Rig:
         messages = [Message(sender="ada@example.org", to="bob@example.net", subject=key, text=key) for key in keys]
         self._outbox.put_many(messages, via=self._lanes[LANES], keys=keys, priority=priority)
 
-    def _has_in_hand(self, process: Program) -> bool:
-        """Whether it has mails, and others can know that it is dead when it is."""
-        holder = _holder(process)
-        listed = any(worker.id.startswith(f"{holder}/") for worker in self._outbox._store.workers())
-        return listed and any(each.worker == holder for each in self._outbox.in_hand())
+    def _wait_until_it_has(self, process: Program, state: State | None = None) -> None:
+        """Who dies, or falls asleep, with nothing in hand proves nothing. Not for long: it may have nothing to do."""
+        ends = time.monotonic() + 1
+        with contextlib.suppress(errors.OutboxError):
+            while not self._has_in_hand(process, state) and time.monotonic() < ends:
+                self._resume_lanes()
+                self._pass(0.005)
 
-    def _wait_for_arrivals(self, keys: set[str], number: int) -> None:
-        self._wait(lambda: sum(fact["key"] in keys for fact in facts(self._folder, "arrivals")) >= number)
+    def _has_in_hand(self, process: Program, state: State | None = None) -> bool:
+        """Whether it has mails (in this state), and others can know that it is dead when it is."""
+        holder = f"{_holder(process)}/"
+        listed = any(worker.id.startswith(holder) for worker in self._outbox._store.workers())
+        states = (State.LEASED, State.DOT) if state is None else (state,)
+        return listed and any(info.holder.startswith(holder) for each in states for info in self._outbox.list(each))
+
+    def _wait_for_arrivals(self, number: int, prefix: str = "") -> None:
+        self._wait(lambda: sum(fact["key"].startswith(prefix) for fact in facts(self._folder, "arrivals")) >= number)
 
     def _wait(self, true: Callable[[], bool]) -> None:
         ends = time.monotonic() + PATIENCE
@@ -253,7 +263,8 @@ class Rig:
         pipe = subprocess.PIPE if pipes else None
         # Not the server: asyncio complains of connections that hang when it ends.
         warnings = "ignore" if pipes else "error"
-        environment = os.environ | {"PYTHONWARNINGS": warnings, "PYTHONPATH": str(Path(__file__).parents[1])}
+        found = os.pathsep.join(filter(None, (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH"))))
+        environment = os.environ | {"PYTHONWARNINGS": warnings, "PYTHONPATH": found}
         log = self._ending.enter_context((self._folder / "errors").open("ab"))
         process = subprocess.Popen(
             [sys.executable, "-P", *map(str, arguments)], env=environment, stdin=pipe, stdout=pipe, stderr=log

@@ -37,18 +37,18 @@ class Event:
 
 
 def schedule(seed: int, seconds: float, without: frozenset[str] = frozenset()) -> list[Event]:
-    """Events for so many seconds; each kind that there is comes once at least, in the first of them."""
+    """Events for so many seconds: all lies at first, and then each kind that there is once, before any comes again."""
     chance = Random(seed)
     weights = {what: weight for what, weight in WEIGHTS.items() if what not in without}
     first = list(weights)
     chance.shuffle(first)
-    events: list[Event] = []
+    events = [Event(0.0, "lie", lies=LIES)]
     passed = 0.0
     while passed < seconds:
         after = chance.uniform(SHORTEST, LONGEST)
         what = first.pop() if first else chance.choices(list(weights), list(weights.values()))[0]
         number = chance.randrange(100)
-        lies = tuple(chance.sample(LIES, chance.randrange(len(LIES) + 1)))
+        lies = tuple(chance.sample(LIES, chance.randint(1, len(LIES))))
         lasts = chance.uniform(0.3, 2.5)
         events.append(Event(after, what, number, lies if what == "lie" else (), lasts if "stop" in what else 0.0))
         passed += after

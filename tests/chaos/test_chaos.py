@@ -40,14 +40,14 @@ def one_round(folder: Path, place: str, seed: int, without: frozenset[str], kill
     """Chaos, quiet, a rush, and then the judgement."""
     with Rig(place or str(folder / "outbox.db"), folder, seed, **kill) as rig:
         rig.perform(schedule(seed, min(SECONDS, ROUND), without))
-        rig.quiet()
-        since, low, high = rig.rush()
+        since, low, high = rig.rush() if rig.quiet() else (0.0, frozenset[str](), dict[str, float]())
         statuses = rig.end()
         story = rig.story()
 
     found = broken(story) + list(overtaken(story, LANES, since, low, high))
     wrong = (folder / "errors").read_text("utf-8", "replace")
     counted = {what: len(story.all(what)) for what in ("acknowledged", "arrived", "cancel", "hold", "abandoned")}
+    counted["unsure"] = sum(info.unsure > 0 for info in story.mails.values())
     doubtful = [len(doubtful_of(story, death.holder)) for death in story.deaths]
     told = f"seed {seed}, in {folder}\n{counted}, in doubt after each death: {doubtful}\n" + "\n".join(rig.done)
     print(told)
