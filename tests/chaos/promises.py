@@ -111,7 +111,10 @@ def taken_back(story: Story) -> Iterator[str]:
             continue
         if info.state is not State.CANCELED:
             yield f"cancelled, and it is not: {info}"
-        if not info.unsure and any(answer == "taken" or at > fact["at"] for at, answer in when[info.key]):
+        if not info.unsure and any(
+            each["at"] > fact["at"] or (each["answer"] == "taken" and not _is_known(info, each))
+            for each in when[info.key]
+        ):
             yield f"cancelled, and it arrived: {info}"
     for fact in story.all("hold"):
         info = keys.get(fact["id"])
@@ -119,7 +122,7 @@ def taken_back(story: Story) -> Iterator[str]:
             continue
         released = [each["at"] for each in story.all("to release") if each["id"] == info.id]
         ends = min((at for at in released if at > fact["at"]), default=float("inf"))
-        if any(fact["at"] < at < ends for at, _ in when[info.key]):
+        if any(fact["at"] < each["at"] < ends for each in when[info.key]):
             yield f"held, and it arrived: {info}"
 
 
@@ -216,11 +219,16 @@ def _copies(story: Story) -> Counter[tuple[str | None, str]]:
     )
 
 
-def _arrivals(story: Story) -> defaultdict[str | None, list[tuple[float, str]]]:
-    when: defaultdict[str | None, list[tuple[float, str]]] = defaultdict(list)
+def _arrivals(story: Story) -> defaultdict[str | None, list[Fact]]:
+    when: defaultdict[str | None, list[Fact]] = defaultdict(list)
     for fact in story.all("arrived"):
-        when[fact["key"]].append((fact["at"], fact["answer"]))
+        when[fact["key"]].append(fact)
     return when
+
+
+def _is_known(info: MailInfo, arrival: Fact) -> bool:
+    """Whether it says itself that these recipients have it: a mail may be cancelled while it waits for others."""
+    return set(arrival["recipients"]) <= set(info.accepted)
 
 
 def _tried_to(story: Story, act: str, info: MailInfo) -> bool:

@@ -81,6 +81,12 @@ KEPT = {
         fact("to cancel", 3, id="id-1"),
         fact("cancel", 3, id="id-1", done=True),
     ),
+    "cancelled for the rest of its recipients": story(
+        mail(State.CANCELED, results={BOB: (250, "2.0.0", "taken", 2.0)}),
+        arrived(2),
+        fact("to cancel", 3, id="id-1"),
+        fact("cancel", 3, id="id-1", done=True),
+    ),
     "held and released": story(
         mail(), fact("hold", 2, id="id-1", done=True), fact("to release", 3, id="id-1"), arrived(4)
     ),
