@@ -16,7 +16,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -27,13 +26,13 @@ from courriel.outbox.store import State
 from courriel.values import dataclass
 
 from .hosts import NETWORK, Hosts
-from .processes import ROOT
+from .processes import ROOT, sink_command
 
 CLOCKS = (0.0, 3600.0, -3600.0, 40 * 86_400.0)
 """Seconds by which the clocks of the hosts are wrong."""
 
 SETTINGS = """
-listen_addresses = '*'
+listen_addresses = '127.0.0.1,{address}'
 shared_buffers = 1GB
 max_wal_size = 4GB
 max_connections = 300
@@ -42,7 +41,7 @@ max_connections = 300
 FILL = """
 INSERT INTO outbox_mail (id, lane, prio, state, due, created, expires, on_unsure, msgid, sender, rcpts, options,
                          results, size, changed)
-SELECT 'kept-' || n, 'lane-' || n % 4, 1, 4, at, at, at + 432000, 0, '<' || n || '@example.org>', 'ada@example.org',
+SELECT 'kept-' || n, 'lane-' || n %% 4, 1, 4, at, at, at + 432000, 0, '<' || n || '@example.org>', 'ada@example.org',
        '[]', '{}', '{"bob@example.net":[250,"2.0.0","ok",1790000000.0]}', 2048, at
 FROM (SELECT n, extract(epoch FROM clock_timestamp()) - 400000 + n / 1000.0 AS at FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n) AS those
 """
@@ -81,11 +80,13 @@ def main() -> int:
     if missing := Hosts.missing():
         print(f"not measured: {missing}")
         return 1
-    with _server() as server, Hosts(options.hosts) as hosts, tempfile.TemporaryDirectory():
+    sink_command()  # built once, and not by each host
+    with Hosts(options.hosts) as hosts, _server(hosts) as server:
         place = server.url(server.new_database()).replace("127.0.0.1", hosts.database)
         with Outbox(place, elsewhere=True) as outbox:
             _fill(server, place, options.kept)
-            samples, reports = _run(options, hosts, outbox, _meter(server, place, outbox))
+            with contextlib.ExitStack() as ending:
+                samples, reports = _run(options, hosts, outbox, _meter(server, place, outbox), ending)
     print(report(options, samples, reports))
     return 0
 
@@ -137,14 +138,14 @@ def _options() -> argparse.Namespace:
 
 
 @contextlib.contextmanager
-def _server() -> Generator[Any]:
+def _server(hosts: Hosts) -> Generator[Any]:
     """The tests' own server, with settings of a small real one, and reached by the hosts."""
     sys.path.append(str(ROOT / "tests"))
     from servers.postgres import postgres
 
     with postgres() as server:
         with (server._data / "postgresql.conf").open("a") as settings:
-            settings.write(SETTINGS)
+            settings.write(SETTINGS.format(address=hosts.database))
         with (server._data / "pg_hba.conf").open("a") as rights:
             rights.write(f"host all all {NETWORK}.0/24 trust\n")
         server.end()
@@ -193,7 +194,11 @@ def _core_of(pid: int) -> float:
 
 
 def _run(
-    options: argparse.Namespace, hosts: Hosts, outbox: Outbox, meter: Callable[[], Sample]
+    options: argparse.Namespace,
+    hosts: Hosts,
+    outbox: Outbox,
+    meter: Callable[[], Sample],
+    ending: contextlib.ExitStack,
 ) -> tuple[list[Sample], dict[str, list[dict[str, Any]]]]:
     place = outbox._store.place
     program = [sys.executable, "-m", "bench.capacity_host"]
@@ -215,6 +220,8 @@ def _run(
         )
         for _ in range(2)
     ]
+    for each in (*senders, *putting):
+        ending.callback(each.kill)
     for each in (*senders, *putting):
         assert each.stdout is not None
         assert each.stdout.readline() == "ready\n"
