@@ -1,5 +1,5 @@
 """
-How many mails a day one PostgreSQL carries, with workers on several hosts: puts, claims, WAL, vacuum, time of the cores.
+How many mails a day one PostgreSQL carries, with workers on several hosts: puts, claims, WAL, vacuum, core time.
 
     python -m bench.capacity                         four hosts for an hour
     python -m bench.capacity --seconds 300 --kept 1000000
@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -38,12 +39,14 @@ max_wal_size = 4GB
 max_connections = 300
 """
 
+# The moment of their end is yet to come: pruning leaves them alone, which counts what was sent meanwhile.
 FILL = """
 INSERT INTO outbox_mail (id, lane, prio, state, due, created, expires, on_unsure, msgid, sender, rcpts, options,
                          results, size, changed)
 SELECT 'kept-' || n, 'lane-' || n %% 4, 1, 4, at, at, at + 432000, 0, '<' || n || '@example.org>', 'ada@example.org',
-       '[]', '{}', '{"bob@example.net":[250,"2.0.0","ok",1790000000.0]}', 2048, at
-FROM (SELECT n, extract(epoch FROM clock_timestamp()) - 400000 + n / 1000.0 AS at FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n) AS those
+       '[]', '{}', '{"bob@example.net":[250,"2.0.0","ok",1790000000.0]}', 2048, at + 1e7
+FROM (SELECT n, extract(epoch FROM clock_timestamp()) - 400000 + n / 1000.0 AS at
+      FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n) AS those
 """
 FILL_BODIES = """
 INSERT INTO outbox_body SELECT 'kept-' || n, 0, convert_to(repeat(md5(n::text), 64), 'UTF8')
@@ -54,7 +57,7 @@ SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint, pg_database_size(cu
        (SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()),
        (SELECT sum(autovacuum_count) FROM pg_stat_user_tables)::bigint,
        (SELECT sum(n_dead_tup) FROM pg_stat_user_tables)::bigint,
-       pg_total_relation_size('outbox_mail'), pg_total_relation_size('outbox_body')
+       pg_total_relation_size('outbox_mail'), pg_total_relation_size('outbox_body'), pg_indexes_size('outbox_mail')
 """
 
 
@@ -72,6 +75,7 @@ class Sample:
     dead: int
     mails: int
     bodies: int
+    indexes: int
     core: float
 
 
@@ -80,6 +84,7 @@ def main() -> int:
     if missing := Hosts.missing():
         print(f"not measured: {missing}")
         return 1
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that hosts and programs end with us
     sink_command()  # built once, and not by each host
     with Hosts(options.hosts) as hosts, _server(hosts) as server:
         place = server.url(server.new_database()).replace("127.0.0.1", hosts.database)
@@ -87,11 +92,14 @@ def main() -> int:
             _fill(server, place, options.kept)
             with contextlib.ExitStack() as ending:
                 samples, reports = _run(options, hosts, outbox, _meter(server, place, outbox), ending)
-    print(report(options, samples, reports))
+            vacuum = _seconds_of_vacuum(place)
+    print(report(options, samples, reports, vacuum))
     return 0
 
 
-def report(options: argparse.Namespace, samples: list[Sample], reports: dict[str, list[dict[str, Any]]]) -> str:
+def report(
+    options: argparse.Namespace, samples: list[Sample], reports: dict[str, list[dict[str, Any]]], vacuum: float
+) -> str:
     """What was measured, as a table."""
     first, last = samples[0], samples[-1]
     seconds, mails = last.at - first.at, last.sent - first.sent
@@ -109,14 +117,19 @@ def report(options: argparse.Namespace, samples: list[Sample], reports: dict[str
         ("mails sent", f"{mails:,}"),
         ("mails a second", f"{mails / seconds:.0f}"),
         ("mails a day at this rate", f"{mails / seconds * 86_400 / 1e6:.1f} million"),
-        ("put, median and 99 %", f"{max(each['p50'] for each in puts):.1f} ms, {max(each['p99'] for each in puts):.0f} ms"),
+        (
+            "put, median and 99 %",
+            f"{max(each['p50'] for each in puts):.1f} ms, {max(each['p99'] for each in puts):.0f} ms",
+        ),
         ("put, longest", f"{max(each['longest'] for each in puts):.0f} ms"),
         *((f"core time of {who}", f"{1000 * spent / mails:.2f} ms a mail") for who, spent in core.items()),
         ("commits", f"{(last.commits - first.commits) / mails:.2f} a mail"),
         ("WAL", f"{(last.wal - first.wal) / mails / 1000:.1f} kB a mail"),
         ("rate by quarters of the time", ", ".join(f"{rate:.0f}" for rate in _rates(samples))),
         ("autovacuum runs, dead rows at the end", f"{last.vacuums - first.vacuums}, {last.dead:,}"),
+        ("one VACUUM of the mails at the end", f"{vacuum:.1f} s"),
         ("mails on disk without contents, at the end", f"{last.mails / 1e6:.0f} MB"),
+        ("of which indexes", f"{last.indexes / 1e6:.0f} MB"),
         ("contents on disk, at the end", f"{last.bodies / 1e6:.0f} MB"),
         ("left unanswered at the end", str(sum(each["left"] for each in sends))),
     ]
@@ -177,12 +190,22 @@ def _meter(server: Any, place: str, outbox: Outbox) -> Callable[[], Sample]:
         counts = {state: sum(each.mails for each in outbox.stats() if each.state is state) for state in State}
         found = line.execute(COUNTED).fetchone()
         assert found is not None
-        wal, size, commits, vacuums, dead, mails, bodies = (int(each) for each in found)
+        wal, size, commits, vacuums, dead, mails, bodies, indexes = (int(each or 0) for each in found)
         core = sum(_core_of(pid) for pid in server._everybody())
         sent = counts[State.SENT]
-        return Sample(time.monotonic(), sent, counts[State.READY], wal, size, commits, vacuums, dead, mails, bodies, core)
+        ready = counts[State.READY]
+        return Sample(time.monotonic(), sent, ready, wal, size, commits, vacuums, dead, mails, bodies, indexes, core)
 
     return sample
+
+
+def _seconds_of_vacuum(place: str) -> float:
+    import psycopg
+
+    with psycopg.connect(place, autocommit=True) as line:
+        began = time.perf_counter()
+        line.execute("VACUUM outbox_mail")
+        return time.perf_counter() - began
 
 
 def _core_of(pid: int) -> float:
