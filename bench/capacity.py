@@ -39,12 +39,11 @@ max_wal_size = 4GB
 max_connections = 300
 """
 
-# The moment of their end is yet to come: pruning leaves them alone, which counts what was sent meanwhile.
 FILL = """
 INSERT INTO outbox_mail (id, lane, prio, state, due, created, expires, on_unsure, msgid, sender, rcpts, options,
                          results, size, changed)
 SELECT 'kept-' || n, 'lane-' || n %% 4, 1, 4, at, at, at + 432000, 0, '<' || n || '@example.org>', 'ada@example.org',
-       '[]', '{}', '{"bob@example.net":[250,"2.0.0","ok",1790000000.0]}', 2048, at + 1e7
+       '[]', '{}', '{"bob@example.net":[250,"2.0.0","ok",1790000000.0]}', 2048, at
 FROM (SELECT n, extract(epoch FROM clock_timestamp()) - 400000 + n / 1000.0 AS at
       FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n) AS those
 """
@@ -146,7 +145,6 @@ def _options() -> argparse.Namespace:
     asked.add_argument("--threads", type=int, default=2, help="workers on each host")
     asked.add_argument("--callers", type=int, default=8, help="threads that put, in each of two processes")
     asked.add_argument("--kept", type=int, default=0, help="sent mails that are there already")
-    asked.add_argument("--forget", type=float, default=0, help="seconds after which sent mails are pruned")
     return asked.parse_args()
 
 
@@ -186,7 +184,6 @@ def _meter(server: Any, place: str, outbox: Outbox) -> Callable[[], Sample]:
     line = psycopg.connect(place, autocommit=True)
 
     def sample() -> Sample:
-        # What was pruned is counted as well: the number of those sent only grows.
         counts = {state: sum(each.mails for each in outbox.stats() if each.state is state) for state in State}
         found = line.execute(COUNTED).fetchone()
         assert found is not None
@@ -248,23 +245,14 @@ def _run(
     for each in (*senders, *putting):
         assert each.stdout is not None
         assert each.stdout.readline() == "ready\n"
-    samples, gone = [meter()], 0
+    samples = [meter()]
     ends = time.monotonic() + options.seconds
     while (left := ends - time.monotonic()) > 0:
         time.sleep(min(left, 10))
-        if options.forget:
-            gone += outbox.prune(sent=options.forget)
-        here = meter()
-        samples.append(_with_gone(here, gone))
-        print(f"{here.at - samples[0].at:6.0f} s: {samples[-1].sent - samples[0].sent:,} sent", file=sys.stderr)
+        samples.append(meter())
+        print(f"{samples[-1].at - samples[0].at:6.0f} s: {samples[-1].sent - samples[0].sent:,} sent", file=sys.stderr)
     reports = {"put": [_ended(each) for each in putting], "send": [_ended(each) for each in senders]}
     return samples, reports
-
-
-def _with_gone(sample: Sample, gone: int) -> Sample:
-    from courriel.values import replace
-
-    return replace(sample, sent=sample.sent + gone)
 
 
 def _ended(process: subprocess.Popen[str]) -> dict[str, Any]:
