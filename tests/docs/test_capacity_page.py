@@ -41,5 +41,5 @@ def test_every_figure_of_the_measurement_is_that_of_the_bench(page: str) -> None
 
 def _numbers(text: str) -> list[str]:
     """Numbers as both languages write them, without what parts their thousands."""
-    plain = re.sub(r"(?<=\d)[\u202f\u00a0,](?=\d{3}\b)", "", text)
+    plain = re.sub(r"(?<=\d)[ ,](?=\d{3}\b)", "", text)
     return re.findall(r"\d+(?:\.\d+)?", re.sub(r"(?<=\d),(?=\d)", ".", plain))
