@@ -141,6 +141,11 @@ class Rig:
             list(facts(self._folder)), {info.key or info.id: info for info in self._outbox.list()}, self.deaths
         )
 
+    @property
+    def wrong(self) -> str:
+        """What the processes have complained of."""
+        return (self._folder / "errors").read_text("utf-8", "replace")
+
     # The steps.
 
     def _kill_sender(self, event: Event) -> None:
@@ -234,7 +239,7 @@ class Rig:
     def _wait(self, true: Callable[[], bool]) -> None:
         ends = time.monotonic() + PATIENCE
         while not true():
-            assert time.monotonic() < ends, "it does not come"
+            assert time.monotonic() < ends, f"it does not come\n{self.wrong[-3000:]}"
             time.sleep(0.01)  # others work
 
     def _tell_server(self, order: str) -> None:

@@ -28,15 +28,11 @@ LEASES = {"hours": (7200.0, 7200.0), "moments": (1.0, 0.6)}
 def set_leases(manner: str) -> None:
     """Everything as it is, with other leases."""
     lease, margin = LEASES[manner]
-    for module, name, value in (
-        (worker, "LEASE", lease),
-        (batch, "LEASE", lease),
-        (keeper, "LEASE", lease),
-        (batch, "_MARGIN", margin),
-        (keeper, "_EXTEND", lease / 4),
-    ):
-        assert hasattr(module, name), f"{module.__name__}.{name} is called otherwise by now"
-        setattr(module, name, value)
+    for name, value in {"LEASE": lease, "_MARGIN": margin, "_EXTEND": lease / 4}.items():
+        known = [module for module in (worker, batch, keeper) if hasattr(module, name)]
+        assert known, f"{name} is called otherwise by now"
+        for module in known:
+            setattr(module, name, value)
 
 
 def note_takeovers(outbox: Outbox, ledger: Ledger) -> None:

@@ -45,7 +45,7 @@ def one_round(folder: Path, place: str, seed: int, without: frozenset[str], kill
         story = rig.story()
 
     found = broken(story) + list(overtaken(story, LANES, since, low, high))
-    wrong = (folder / "errors").read_text("utf-8", "replace")
+    wrong = rig.wrong
     counted = {what: len(story.all(what)) for what in ("acknowledged", "arrived", "cancel", "hold", "abandoned")}
     counted["unsure"] = sum(info.unsure > 0 for info in story.mails.values())
     doubtful = [len(doubtful_of(story, death.holder)) for death in story.deaths]
