@@ -236,6 +236,23 @@ class PostgresStore(SqlStore):
         """See Store.extend."""
         return self._all_at_once("extend", _leases(jobs, lease), durably=False)
 
+    def advance(
+        self, settlements: Sequence[Settlement], marks: Sequence[tuple[Job, float]]
+    ) -> tuple[list[bool], list[bool]]:
+        """See Store.advance."""
+        ended = [rows.settlement_values(settled) for settled in settlements]
+        marked = [{"id": job.id, "token": job.token, "lease": lease} for job, lease in marks]
+        said = self._settlement_of(ended)
+        if marked:
+            said.append((self._statements["mark_all"], {"mails": _numbered(marked)}))
+        try:
+            answers = self._server.at_once(said)
+        except RefusedError:
+            return super().advance(settlements, marks)
+        except UnfinishedError as broken:
+            raise self._server.uncertain() from broken
+        return _done_in(answers[0], ended) if ended else [], _done_in(answers[-1], marked) if marked else []
+
     def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         """See Store.settle."""
         each = [rows.settlement_values(settled) for settled in settlements]
@@ -274,7 +291,8 @@ class PostgresStore(SqlStore):
         def act(line: Line) -> Claimed:
             settled, look = self._settle(line, settlements), self._look(line, lane)
             claimed = self._claim(line, look, most, terms) if look.worth else Claimed(lane=look.lane)
-            return replace(claimed, settled=tuple(settled))
+            marked = self._mark_first(line, claimed.jobs, terms)
+            return replace(claimed, settled=tuple(settled), marked=marked)
 
         _, claimed = self._go_on_at_once(settlements, lane, most, terms)
         return claimed if claimed is not None else self._write(act)
@@ -302,7 +320,7 @@ class PostgresStore(SqlStore):
         look = _Look(rows.lane_of(lane_row) if lane_row[0] is not None else LaneInfo(lane), due, late)
         if not plain:
             return look, None
-        leased = [row[:-1] for row in found.rows]
+        leased = [row[:-2] for row in found.rows]
         bodies = {row[1]: row[-1] for row in found.rows if row[-1] is not None}
         jobs, damaged = rows.jobs_of(leased, bodies, _CARRIED)
         unreadable: tuple[Recovered, ...] = ()
@@ -311,7 +329,8 @@ class PostgresStore(SqlStore):
             with suppress(errors.OutboxError):  # the next one to claim them finds them as unreadable
                 unreadable = self._write(lambda line: self._set_aside(line, damaged, token))
         done = tuple(_done_in(settled[0], each)) if settled else ()
-        marked = bool(leased) and terms.mark is not None
+        marks = {row[1] for row in found.rows if row[-2] == State.DOT}
+        marked = sum(job.id in marks for job in jobs)
         return look, Claimed(tuple(jobs), (), unreadable, look.lane, settled=done, marked=marked)
 
     def _unclaim(self, claim: Values) -> None:
@@ -345,16 +364,14 @@ class PostgresStore(SqlStore):
         # The row of a lane is locked only where claims have to be counted: others go on beside each other.
         known, room = self._room(line, values, most) if _is_limited(look.lane) else (look.lane, most)
         leased: list[rows.Row] = []
-        marked = False
         if room:
             # What was recovered a moment ago is known without another question.
-            suspects = look.suspects or bool(recovered)
-            leased, marked = self._rows_leased(line, values, terms, room, suspects=suspects)
+            leased = self._rows_leased(line, values, terms, room, suspects=look.suspects or bool(recovered))
         if leased and known.gap:
             line.execute(self._says["spend"], values | {"seconds": known.gap * len(leased)})
         jobs, broken = self._jobs(line, leased)
         unreadable = self._set_aside(line, broken, str(values["token"])) if broken else ()
-        return Claimed(tuple(jobs), recovered, unreadable, known, marked=marked)
+        return Claimed(tuple(jobs), recovered, unreadable, known)
 
     def _look(self, line: Line, lane: str) -> _Look:
         values = {"lane": lane}
@@ -468,12 +485,13 @@ def _leases(jobs: Sequence[Job], lease: float) -> list[Values]:
 
 
 def _claim_values(lane: str, most: int, terms: Terms) -> Values:
-    """The parameters of `claim_if_plain`: in state 2 for who goes on at once, whose mark it is as well."""
+    """The parameters of `claim_if_plain`, which marks the first ones as well for a worker that goes on at once."""
     return {
         "lane": lane,
         "most": most,
-        "state": int(State.LEASED if terms.mark is None else State.DOT),
-        "lease": terms.mark or terms.lease,
+        "ahead": terms.ahead if terms.mark is not None else 0,
+        "mark": terms.mark or terms.lease,
+        "lease": terms.lease,
         "token": uuid4().hex,
         "holder": terms.holder,
         "carried": _CARRIED,
