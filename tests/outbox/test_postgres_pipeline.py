@@ -120,6 +120,13 @@ def test_many_mails_are_one_statement_so_that_they_are_counted_once(
     assert store.check() == []
 
 
+def test_mails_that_are_put_together_are_served_in_their_order(store: PostgresStore) -> None:
+    ids = store.put([new_mail(lane="p") for _ in range(50)])
+
+    assert [job.id for job in claim(store, 50, lane="p")] == ids
+    assert [info.id for info in store.read(Query(lane="p"))] == ids
+
+
 def test_of_two_words_about_one_mail_the_first_counts(store: PostgresStore) -> None:
     store.put([new_mail()])
     jobs = claim(store)

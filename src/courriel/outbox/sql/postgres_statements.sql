@@ -6,9 +6,9 @@
 -- name: put_mails
 INSERT INTO outbox_mail (id, key, lane, prio, state, due, created, expires, on_unsure, msgid, sender, rcpts, options,
                          size, changed)
-SELECT id, key, lane, prio, 0, :now + delay, :now, :now + lifetime, on_unsure, msgid, sender, rcpts::json,
-       options::json, size, :now
-FROM json_to_recordset(:mails::json) AS put (id text, key text, lane text, prio integer, delay float8, lifetime float8,
+SELECT id, key, lane, prio, 0, :now + n * 1e-6 + delay, :now + n * 1e-6, :now + lifetime, on_unsure, msgid, sender,
+       rcpts::json, options::json, size, :now
+FROM json_to_recordset(:mails::json) AS put (n integer, id text, key text, lane text, prio integer, delay float8, lifetime float8,
        on_unsure integer, msgid text, sender text, rcpts text, options text, size bigint)
 ON CONFLICT (key) WHERE key IS NOT NULL DO NOTHING
 RETURNING id;
