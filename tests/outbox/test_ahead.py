@@ -7,7 +7,7 @@ import pytest
 from courriel.outbox.ahead import FIRST, LEAST, MOST, Ahead
 
 
-def serve(ahead: Ahead, each: float, trip: float = 0.0, mails: int = 2000) -> None:
+def serve(ahead: Ahead, each: float, trip: float = 0.0, mails: int = 4000) -> None:
     """A server that takes `each` seconds a mail, `trip` seconds away, with a full window before it."""
     now, free, number = 0.0, 0.0, 0
     waiting: list[tuple[float, str]] = []

@@ -92,7 +92,7 @@ def wait_for_more(sandbox: Sandbox, letters: int) -> None:
 def test_the_server_is_killed_under_load_and_nothing_is_lost(
     own: Postgres, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "LEASE", doomed.LEASE)
+    monkeypatch.setattr(worker, "lease_of_claim", lambda way: doomed.LEASE)
     monkeypatch.setattr(batch, "_MARGIN", 0.3)
     monkeypatch.setattr(worker, "answer_limit", lambda way: doomed.ANSWER)
     url = own.url(own.new_database())

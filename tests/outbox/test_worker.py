@@ -14,6 +14,7 @@ from courriel import Outbox, Sandbox, Server, SmtpSession, Ticket, Timeouts, err
 from courriel.model.server import Security
 from courriel.outbox import batch, keeper, recorder, rows
 from courriel.outbox import worker as worker_module
+from courriel.outbox.ahead import Ahead
 from courriel.outbox.batch import Batch
 from courriel.outbox.store import Job, Query, Settlement, State
 from courriel.values import replace
@@ -717,30 +718,35 @@ def test_files_are_for_their_owner_alone(outbox: Outbox, place: str) -> None:
     assert set(modes.values()) == {0o600}
 
 
-@pytest.mark.parametrize(("silent_for", "extended"), [(0.0, True), (600.0, True), (700.0, False)])
-def test_a_lease_is_extended_as_long_as_there_may_be_progress_and_no_longer(
-    outbox: Outbox, monkeypatch: pytest.MonkeyPatch, silent_for: float, extended: bool
-) -> None:
-    """A sender that hangs keeps its mails for as long as its own patience could last (ten minutes and one)."""
+def test_a_lease_is_extended_by_progress_and_by_nothing_else(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sender that hangs keeps what waits behind it for as long as one silence may last, and no thread helps it."""
     store, now = outbox._store, [1000.0]
-    for module in (batch, keeper):
-        monkeypatch.setattr(module, "monotonic", lambda: now[0])
-    store.put([new_mail(), new_mail()])
+    monkeypatch.setattr(batch, "monotonic", lambda: now[0])
+    store.put([new_mail(), new_mail(), new_mail()])
     jobs = claim(store, lease=60)
-    ours = Batch(store, jobs, answer_limit=600)
-    ours.permit(jobs[0])
-    asked: list[list[str]] = []
-    monkeypatch.setattr(store, "extend", lambda jobs, *, lease: asked.append([job.id for job in jobs]))
+    ours = Batch(store, jobs, answer_limit=600, ahead=Ahead(1), waiting_lease=360)
+    assert ours.permit(jobs[0])
+    asked: list[tuple[list[str], float]] = []
+    monkeypatch.setattr(store, "extend", lambda jobs, *, lease: asked.append(([job.id for job in jobs], lease)))
     looker = outbox.worker()._keeper
     looker.watch(ours)
-    ours._marked = {jobs[0].id: 0.0}  # the other one was claimed with it, and waits
+
     now[0] += 31
-    ours.progress = now[0] - silent_for
-
     looker._look_after()
-    looker._look_after()  # once in thirty seconds
+    nobody_helped = not asked
+    ours.touch()
+    ours.touch()  # once in thirty seconds
 
-    assert asked == ([[jobs[1].id]] if extended else [])
+    assert nobody_helped
+    assert asked == [([jobs[1].id, jobs[2].id], 360)]
+
+
+def test_what_waits_is_leased_for_a_minute_more_than_the_longest_silence() -> None:
+    server = Server(
+        "127.0.0.1", 25, Security.NONE, timeouts=Timeouts(greeting=200, hello=90, data=80, sender=80, recipient=80)
+    )
+
+    assert worker_module.lease_of_claim(SmtpSession(server)) == 260
 
 
 # Many recipients.

@@ -6,11 +6,21 @@ import sys
 from importlib.util import find_spec
 
 UNAVAILABLE = 69  # sysexits.h: EX_UNAVAILABLE
+INTERRUPTED = 130  # as a shell says of SIGINT
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command with these arguments (default: those of the process), and return its exit status."""
-    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        return _run(sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt:
+        return INTERRUPTED  # while the command was being loaded: nothing was begun
+
+
+# The steps.
+
+
+def _run(given: list[str]) -> int:
     if given == ["--version"]:
         # What scripts ask most often needs neither click nor the rest of the command.
         from courriel import __version__

@@ -7,11 +7,10 @@ import tempfile
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING
 
 from courriel import Sandbox, Server, errors
-from courriel.cli.ending import asked_to_end
+from courriel.cli.ending import Ending, asked_to_end
 from courriel.cli.reporting import Report
 from courriel.cli.speaking import label, say, visible
 from courriel.failures import spoken
@@ -121,7 +120,7 @@ def _introduce(report: Report, sandbox: Sandbox, folder: str, users: Mapping[str
     report.line(say("Ctrl-C pour fermer.", "Ctrl-C to close."))
 
 
-def _tell_of_letters(report: Report, sandbox: Sandbox, ended: Event) -> None:
+def _tell_of_letters(report: Report, sandbox: Sandbox, ended: Ending) -> None:
     told = 0  # what lay in the folder before is not in memory
     while True:
         last_look = ended.wait(_LOOK_AGAIN)

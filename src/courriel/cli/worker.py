@@ -62,4 +62,4 @@ def command(
         raise click.UsageError(say("--for va avec --once.", "--for goes with --once."))
     with open_outbox(place, references=references) as outbox:
         working = Working(manner, outbox, list(via) or None, transcript=transcript)
-        return working.once(for_seconds) if once else working.until_told(workers, grace)
+        return working.once(for_seconds, grace) if once else working.until_told(workers, grace)

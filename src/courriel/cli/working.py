@@ -7,7 +7,7 @@ from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from courriel.cli.ending import asked_to_end
+from courriel.cli.ending import asked_to_end, interrupted_in_time
 from courriel.cli.outbox_words import counted, hands_line, hands_object, object_of, span, state_of
 from courriel.cli.reporting import Report
 from courriel.cli.speaking import say, transcript_line, visible
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from courriel.outbox.listeners import Event
     from courriel.outbox.store import MailInfo
 
-UNAVAILABLE = 69
+OK, UNAVAILABLE, INTERRUPTED = 0, 69, 130
 _LOOK = 0.5  # seconds between two looks; the line moves, and nobody waits for it
 _PLAIN = 60.0  # seconds between two lines where no person sits
 _WHEEL = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -50,20 +50,29 @@ class Working:
         for event in _EVENTS:
             outbox.on(event, self._listener(event))
 
-    def once(self, for_seconds: float | None = None) -> int:
-        """Send what is due now, for so many seconds at most."""
-        self._outbox.run_once(lanes=self._lanes, for_seconds=for_seconds, transcript=self._transcript)
+    def once(self, for_seconds: float | None, grace: float) -> int:
+        """Send what is due now, for so many seconds at most.
+
+        Asked to end, it finishes what is in hand for `grace` seconds; then, or asked again, it gives the rest back.
+        """
+        worker = self._outbox.worker(lanes=self._lanes, transcript=self._transcript)
+        status = OK
+        with interrupted_in_time(worker.ask_to_stop, grace):
+            try:
+                worker.run_once(for_seconds)
+            except KeyboardInterrupt:
+                status = INTERRUPTED
         self._show_transcript()
         self._tell_news()
-        self._say_what_is_left(0)
-        return self._report.status
+        self._say_what_is_left(self._counts["unsure"] if status else 0)
+        return self._report.status or status
 
     def until_told(self, workers: int, grace: float) -> int:
         """Send until Ctrl-C or SIGTERM."""
         worker = self._outbox.worker(workers=workers, lanes=self._lanes, transcript=self._transcript)
         self._report.aside(say(f"Au travail sur {self._outbox} ; Ctrl-C pour arrêter.",
                                f"At work on {self._outbox}; Ctrl-C to stop."))  # fmt: skip
-        with asked_to_end() as ended:
+        with asked_to_end(worker.ask_to_stop) as ended:
             worker.start()
             said = monotonic()
             while not ended.wait(_LOOK):
@@ -143,10 +152,9 @@ class Working:
         held = sum(count.mails for count in counts if count.state.name == "HELD")
         if unanswered:
             sentence = say(
-                f"{counted(unanswered, 'message', 'messages')} sans réponse, à marquer comme incertains "
+                f"{counted(unanswered, 'message', 'messages')} sans réponse, à considérer comme incertains "
                 "(courriel outbox list --unsure)",
-                f"{counted(unanswered, 'mail', 'mails')} unanswered, to be marked as in doubt "
-                "(courriel outbox list --unsure)",
+                f"{counted(unanswered, 'mail', 'mails')} unanswered, and in doubt (courriel outbox list --unsure)",
             )
             self._report.failing(UNAVAILABLE, "Unanswered", sentence)
         taken = [each for each in self._outbox.in_hand() if self._lanes is None or each.lane in self._lanes]

@@ -25,7 +25,8 @@ from courriel.session.outgoing import Outgoing
 
 logger = logging.getLogger("courriel.outbox")
 
-LEASE = 120.0  # seconds that a mail is leased for, until its end leaves; extended while there is progress
+LEASE = 120.0  # seconds that a mail is leased for at least, until its end leaves; extended while there is progress
+_EXTEND = 30.0  # seconds of progress after which that lease is extended
 _MARGIN = 60.0  # seconds between the last moment of our own patience and the end of the last lease
 
 
@@ -42,7 +43,8 @@ class Batch:
     """`answer_limit`: seconds that its session waits for the answer to one mail; `goes_on` is asked before each.
 
     `ahead` says how many may be marked at a time, `marking` has them marked (default: by commits of their own), and
-    `more` brings further mails when the last one was supplied.
+    `more` brings further mails when the last one was supplied. `waiting_lease` is what those that are not marked are
+    extended by, in seconds: only by the thread that sends, and only when there is progress.
     """
 
     def __init__(
@@ -55,12 +57,13 @@ class Batch:
         ahead: Ahead | None = None,
         marking: Marking | None = None,
         more: Callable[[], bool] = lambda: False,
+        waiting_lease: float = LEASE,
     ) -> None:
         self.jobs: list[Job] = []
         """Those that are supplied, in this order."""
         self.progress = self.extended = monotonic()
         self.lease = lease_of_mark(answer_limit)
-        self.patience = answer_limit + _MARGIN
+        self._waiting_lease = waiting_lease
         self.ahead = ahead or Ahead()
         self.cut: Callable[[], None] | None = None
         """Hangs up on whoever it is being said to."""
@@ -125,7 +128,7 @@ class Batch:
             if self.ended or not self._is_fresh(job.id):
                 return False
             self._left[job.id] = self._marked[job.id]
-            few = self.ahead.slow and len(self._marked) - len(self._left) <= self.ahead.number // 3
+            few = self.ahead.slow and self._unmarked and len(self._marked) - len(self._left) <= self.ahead.number // 3
         self.ahead.permitted(job.id, self.progress)
         if few:
             self._marking.hurry()
@@ -170,8 +173,11 @@ class Batch:
             self._unmarked.extendleft(reversed(jobs))
 
     def touch(self) -> None:
-        """There is progress."""
-        self.progress = monotonic()
+        """There is progress, in the thread that sends: nobody else may extend what waits behind this mail."""
+        self.progress = now = monotonic()
+        if now - self.extended > _EXTEND:
+            self.extended = now
+            self._extend()
 
     # Ending.
 
@@ -225,6 +231,13 @@ class Batch:
         return any(self._left.get(job.id, ends) < ends for job in self.unanswered)
 
     # The steps.
+
+    def _extend(self) -> None:
+        if jobs := self.unmarked:
+            try:
+                self._store.extend(jobs, lease=self._waiting_lease)
+            except errors.OutboxError as failed:
+                logger.warning("Leases were not extended: %s", failed, extra={"action": "extend_failed"})
 
     def _is_fresh(self, ident: str) -> bool:
         """Whether it is marked, and the mark is so young that its end may leave."""

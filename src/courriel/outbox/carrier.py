@@ -25,6 +25,7 @@ from courriel.values import replace
 _IDLE = 8.0  # seconds after which a session of ours is not trusted any more: servers hang up after ten
 _JUST_NOW = 0.5  # seconds since when nobody hangs up
 _AGE = 300.0  # seconds that a session is used for
+_BEFORE = ("connect", "secure", "greeting", "hello", "authenticate", "sender", "recipient", "data")
 _PLACE = 60.0  # seconds that a folder or a list in memory may take for one mail
 
 Results: TypeAlias = "Iterator[tuple[Job, Result]]"
@@ -104,6 +105,7 @@ class Carrier:
             warm = self._warm[lane] = Warm(route, session)
             batch.cut = session._line.hang_up
             session.open()
+            batch.touch()
         try:
             yield from _by_session(warm.session, batch)
         finally:
@@ -156,6 +158,12 @@ def answer_limit(way: Way) -> float:
     """Seconds that the answer to one mail may take on this way."""
     server = way.server
     return _PLACE if server is None else server.timeouts.message
+
+
+def silence_limit(way: Way) -> float:
+    """Seconds that a server may keep silent on this way before any mail of it has left: the longest of its stages."""
+    server = way.server
+    return _PLACE if server is None else max(server.timeouts.of(stage) for stage in _BEFORE)
 
 
 def sessions_at_once(lane: str, way: Way, locks: dict[object, Semaphore]) -> Semaphore:

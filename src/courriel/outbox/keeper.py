@@ -1,8 +1,7 @@
 """
-Looks after what the senders have in hand: leases of those that go on, an end for those that wait too long, tidiness.
+Looks after what senders have in hand: an end for those that wait too long, mails of workers that are gone, tidiness.
 
-A lease is extended only while there is progress: a sender that hangs keeps its mails for as long as its own patience
-could last, and no longer.
+It extends no lease: only the thread that sends does, which sees whether there is progress.
 """
 
 from __future__ import annotations
@@ -10,11 +9,10 @@ from __future__ import annotations
 import logging
 import time
 from threading import Event, Lock, Thread
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from courriel import errors
-from courriel.outbox.batch import LEASE, Batch
+from courriel.outbox.batch import Batch
 from courriel.outbox.listeners import event_of
 from courriel.outbox.pruning import Pruning
 from courriel.outbox.store import UNSURE, MailInfo, Pruned, Query, State
@@ -29,7 +27,6 @@ SENT_KEPT, FAILED_KEPT = 7 * 86_400.0, 30 * 86_400.0
 """Seconds that mails stay in the outbox after their end: long enough to look into what people ask about."""
 
 _TICK = 1.0  # seconds between two rounds
-_EXTEND = 30.0  # seconds: a quarter of a lease
 _ROUNDS = 60  # ticks between two looks for news that nobody has taken, and for mails that somebody may know of
 _PRUNE = 3600  # ticks between two prunings
 _PRUNING = 0.5  # seconds of a tick: the rest goes on in the next ones, and leases do not wait for it
@@ -52,11 +49,11 @@ class Keeper:
         self._thread = Thread(target=self._run, name="courriel outbox keeper", daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
+    def stop(self, seconds: float = 10.0) -> None:
         """End."""
         self._halt.set()
         if self._thread is not None:
-            self._thread.join(10)
+            self._thread.join(seconds)
 
     @property
     def in_hand(self) -> list[Batch]:
@@ -104,12 +101,8 @@ class Keeper:
 
     def _look_after(self) -> None:
         for batch in self.in_hand:
-            now = monotonic()
             if batch.overdue and batch.cut is not None:
                 batch.cut()
-            if now - batch.extended > _EXTEND and now - batch.progress < batch.patience and (jobs := batch.unmarked):
-                batch.extended = now
-                self._tools.store.extend(jobs, lease=LEASE)
 
     def _tell_again(self) -> None:
         """News that a worker wrote down and could not tell any more."""

@@ -24,9 +24,9 @@ from courriel.network import forks
 from courriel.network.transcript import Transcript
 from courriel.outbox import policy
 from courriel.outbox.ahead import MOST
-from courriel.outbox.batch import LEASE, Batch, lease_of_mark
+from courriel.outbox.batch import Batch, lease_of_mark
 from courriel.outbox.bell import Bell
-from courriel.outbox.carrier import Carrier, answer_limit, sessions_at_once
+from courriel.outbox.carrier import Carrier, answer_limit, sessions_at_once, silence_limit
 from courriel.outbox.keeper import Keeper
 from courriel.outbox.listeners import Event as News
 from courriel.outbox.listeners import Listeners
@@ -167,7 +167,7 @@ class Worker:
         try:
             self._wait_for_threads(ends)
         finally:
-            left = self._give_back(max(1.0, ends - monotonic()))
+            left = self._give_back(1.0 if self._asked > 1 else max(1.0, ends - monotonic()))
         if left:
             logger.warning("%d mails are unsure: the worker stopped before they were answered", left,
                            extra={"action": "stopped_unsure"})  # fmt: skip
@@ -257,7 +257,7 @@ class Worker:
         for batch in batches:
             for job in batch.part_with_rest():
                 self._enter(batch, job, _unanswered(job, batch, "the worker stopped"))
-        self._keeper.stop()
+        self._keeper.stop(1.0 if self._asked > 1 else 10.0)
         unwritten = self._recorder.close(seconds)
         hanging = any(thread.is_alive() for thread in self._threads)
         self._tools.presence.leave(clean=not unwritten and not hanging)
@@ -328,7 +328,7 @@ class Worker:
             self._tell_found(claimed)
             gap = claimed.lane.gap if claimed.lane is not None else None
             # Where all that was claimed may be marked at once there is nothing to gain.
-            turn = _TURN if alone and self._ahead < self._batch else 0
+            turn = _TURN if alone and carrier.ahead(lane).number < self._batch else 0
             tried = self._send(lane, way, carrier, claimed, began, turn) if claimed.jobs else 0
             return tried + len(claimed.unreadable), min(gap or _LOOK, _LOOK)
 
@@ -347,19 +347,19 @@ class Worker:
         """
         ahead = carrier.ahead(lane)
         going_on = ahead.most > 1 and (batch is not None or carrier.flows(lane, way))
-        mark = lease_of_mark(answer_limit(way)) if going_on else None
+        lease, mark = lease_of_claim(way), lease_of_mark(answer_limit(way)) if going_on else None
         assert self._recorder is not None
 
         def go_on(done: Sequence[Settlement]) -> tuple[Claimed, Sequence[bool]]:
             room = ahead.room([settled.id for settled in done]) - (batch.pending if batch is not None else 0)
             if batch is not None:
                 ahead.reserve(max(0, room))
-            terms = Terms(LEASE, self._holder, mark, max(0, room))
+            terms = Terms(lease, self._holder, mark, max(0, room))
             claimed = self._store.go_on(done, lane, self._batch, terms)
             return claimed, claimed.settled
 
         claimed = self._recorder.settle_with(go_on, always=going_on)
-        return claimed or self._store.claim(lane, self._batch, lease=LEASE, holder=self._holder)
+        return claimed or self._store.claim(lane, self._batch, lease=lease, holder=self._holder)
 
     def _pause_for_rate(self) -> float | None:
         """Seconds until a lane may go on that holds mail back for its rate alone; None when no lane does."""
@@ -433,6 +433,7 @@ class Worker:
             ahead=ahead,
             marking=Marking(self._store, self._recorder),
             more=more,
+            waiting_lease=lease_of_claim(way),
         )
         outcome = _Outcome(lane, claimed.lane)
         failure: BaseException | None = None
@@ -547,6 +548,11 @@ class _Outcome:
 
 
 # The steps.
+
+
+def lease_of_claim(way: Way) -> float:
+    """Seconds that mails are leased for until they are marked: a minute beyond the longest silence allowed before."""
+    return lease_of_mark(silence_limit(way))
 
 
 def checked_seconds(for_seconds: float | None) -> float:
