@@ -101,7 +101,7 @@ def _going_on(engine: str, store: Store, folder: Path, rounds: int) -> Result:
 
     def go_on() -> None:
         done = [Settlement(job.id, job.token, State.SENT, (), {}) for job in jobs]
-        claimed = store.go_on(done, "go on", 1, Terms(600, "bench:1", 60))
+        claimed = store.go_on(done, "go on", 1, Terms(600, "bench:1", 60, 1))
         assert claimed.settled == (True,)
         jobs[:] = claimed.jobs
 

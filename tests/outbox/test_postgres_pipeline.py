@@ -79,8 +79,12 @@ def test_nothing_on_the_usual_way_is_said_but_in_one_round_trip(
     assert done(lambda: store.mark([first, second], lease=60)) == [True, True]
     assert done(lambda: store.extend([first], lease=60)) == [True]
     assert done(lambda: store.settle([settled(first), settled(first)])) == [True, False]
-    gone_on = done(lambda: store.go_on([settled(second), settled(first)], "billing", 5, Terms(60, "here:1", 60)))
-    assert (gone_on.settled, gone_on.marked, len(gone_on.jobs)) == ((True, False), True, 1)
+    gone_on = done(lambda: store.go_on([settled(second), settled(first)], "billing", 5, Terms(60, "here:1", 60, 20)))
+    assert (gone_on.settled, gone_on.marked, len(gone_on.jobs)) == ((True, False), 1, 1)
+    assert done(lambda: store.advance([settled(gone_on.jobs[0])], [(second, 9), (first, 9)])) == (
+        [True],
+        [False, False],
+    )
     assert done(lambda: claim(store)) == ()
 
 
@@ -103,13 +107,14 @@ def test_many_mails_are_one_statement_so_that_they_are_counted_once(
     store.extend(jobs, lease=60)
     store.settle([settled(job) for job in jobs[:10]])
     done = [settled(job) for job in jobs[10:]]
-    assert store.go_on(done, "billing", 25, Terms(60, "here:1", 60)).settled == (True,) * 15
+    assert store.go_on(done, "billing", 25, Terms(60, "here:1", 60, 20)).settled == (True,) * 15
     store.told([job.id for job in jobs])
 
     assert max(changing) <= 2
     assert {count.state: count.mails for count in store.counts() if count.lane == "billing"} == {
         State.READY: 1,
-        State.DOT: 25,
+        State.LEASED: 5,
+        State.DOT: 20,
         State.SENT: 25,
     }
     assert store.check() == []
@@ -141,6 +146,18 @@ def test_a_claim_takes_the_urgent_first_and_no_more_than_are_wished(store: Postg
     assert sorted(job.priority for job in jobs) == [0, 0, 1]
     assert sorted(job.priority for job in rest) == [1, 2, 2]
     assert all(b"".join(job.body or ()) == b"".join(wished[0].chunks) for job in jobs + rest)
+
+
+def test_the_first_in_their_turn_are_marked_as_many_as_are_wished(store: PostgresStore) -> None:
+    wished = [new_mail(priority=priority, lane="p") for priority in (2, 1, 0, 2, 1, 0)]
+    store.put(wished)
+
+    claimed = store.go_on([], "p", 5, Terms(60, "here:1", 600, 3))
+
+    assert claimed.marked == 3
+    states = [store.find(id=job.id).state for job in claimed.jobs]  # type: ignore[union-attr]
+    assert states == [State.DOT] * 3 + [State.LEASED] * 2
+    assert [job.priority for job in claimed.jobs] == [0, 0, 1, 1, 2]
 
 
 def test_a_lane_that_is_limited_or_has_lost_mails_goes_the_long_way_and_nothing_is_done_twice(
@@ -271,7 +288,16 @@ def test_without_statistics_a_claim_reads_no_whole_table(store: PostgresStore, u
            SELECT 'w' || n, 'billing', 1, 0, extract(epoch FROM now()) + 3600 + n, 0, 1e12, 0, '', '', '[]', '{}', 0, 0
            FROM generate_series(1, 100000) n""",
     )
-    values = {"lane": "billing", "most": 5, "state": 1, "lease": 60, "token": "t", "holder": "h", "carried": 1}
+    values = {
+        "lane": "billing",
+        "most": 5,
+        "ahead": 2,
+        "mark": 60,
+        "lease": 60,
+        "token": "t",
+        "holder": "h",
+        "carried": 1,
+    }
     with psycopg.connect(url) as connection:
         connection.execute("SELECT set_config('courriel.plain', '1', true)")
         connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
@@ -289,7 +315,8 @@ def test_a_plan_that_was_made_while_the_tables_were_empty_reads_no_whole_table(s
     values = {
         "lane": "x",
         "most": 5,
-        "state": 1,
+        "ahead": 2,
+        "mark": 60.0,
         "lease": 60.0,
         "token": "t",
         "holder": "h",
@@ -495,7 +522,7 @@ def test_mails_of_a_claim_that_nobody_has_heard_of_are_given_back(
     cut(after=2)
 
     with pytest.raises(errors.OutboxUncertain):
-        store.go_on([settled(job)], "billing", 5, Terms(600, "here:1", mark))
+        store.go_on([settled(job)], "billing", 5, Terms(600, "here:1", mark, 20))
 
     assert {(info.id, info.state, info.tries) for info in store.read(Query(lane="billing"))} == {
         ("first", State.SENT, 1),

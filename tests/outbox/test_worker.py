@@ -374,16 +374,21 @@ def test_no_more_than_so_many_are_in_doubt_at_any_moment(
 ) -> None:
     """Whoever dies after a commit leaves what it says: it is looked at after each."""
     most: list[int] = []
-    write = outbox._store._write  # type: ignore[attr-defined]
 
-    def look_after(act: Callable[[object], object]) -> object:
-        result = write(act)
-        most.append(in_doubt(outbox))
-        return result
+    def look_after(name: str) -> None:
+        real = getattr(outbox._store, name)
+
+        def do(*given: object, **named: object) -> object:
+            result = real(*given, **named)
+            most.append(in_doubt(outbox))
+            return result
+
+        monkeypatch.setattr(outbox._store, name, do)
 
     with Sandbox(lmtp=lmtp) as sandbox:
         outbox.put_many([message(n) for n in range(120)], via=sandbox.url)
-        monkeypatch.setattr(outbox._store, "_write", look_after)
+        for name in ("claim", "go_on", "advance", "mark", "settle"):
+            look_after(name)
 
         assert outbox.worker(ahead=6, batch=50).run_once() == 120
 

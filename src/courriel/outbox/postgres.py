@@ -244,6 +244,23 @@ class PostgresStore(SqlStore):
         """See Store.extend."""
         return self._all_at_once("extend", _leases(jobs, lease), durably=False)
 
+    def advance(
+        self, settlements: Sequence[Settlement], marks: Sequence[tuple[Job, float]]
+    ) -> tuple[list[bool], list[bool]]:
+        """See Store.advance."""
+        ended = [rows.settlement_values(settled) for settled in settlements]
+        marked = [{"id": job.id, "token": job.token, "lease": lease} for job, lease in marks]
+        said = self._settlement_of(ended)
+        if marked:
+            said.append((self._statements["mark_all"], {"mails": _numbered(marked)}))
+        try:
+            answers = self._server.at_once(said)
+        except RefusedError:
+            return super().advance(settlements, marks)
+        except UnfinishedError as broken:
+            raise self._server.uncertain() from broken
+        return _done_in(answers[0], ended) if ended else [], _done_in(answers[-1], marked) if marked else []
+
     def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         """See Store.settle."""
         each = [rows.settlement_values(settled) for settled in settlements]
@@ -311,7 +328,7 @@ class PostgresStore(SqlStore):
         look = _Look(rows.lane_of(lane_row) if lane_row[0] is not None else LaneInfo(lane), due, late)
         if not plain:
             return look, None
-        leased = [row[:-1] for row in found.rows]
+        leased = [row[:-2] for row in found.rows]
         bodies = {row[1]: row[-1] for row in found.rows if row[-1] is not None}
         jobs, damaged = rows.jobs_of(leased, bodies, _CARRIED)
         unreadable: tuple[Recovered, ...] = ()
@@ -320,8 +337,8 @@ class PostgresStore(SqlStore):
             with suppress(errors.OutboxError):  # the next one to claim them finds them as unreadable
                 unreadable = self._write(lambda line: self._set_aside(line, damaged, token))
         done = tuple(_done_in(settled[0], each)) if settled else ()
-        first = {row[1] for row in sorted(leased, key=rows.turn)[: terms.ahead]} if terms.mark is not None else ()
-        marked = sum(job.id in first for job in jobs)
+        marks = {row[1] for row in found.rows if row[-2] == State.DOT}
+        marked = sum(job.id in marks for job in jobs)
         return look, Claimed(tuple(jobs), (), unreadable, look.lane, settled=done, marked=marked)
 
     def _unclaim(self, claim: Values) -> None:
@@ -485,13 +502,13 @@ def _leases(jobs: Sequence[Job], lease: float) -> list[Values]:
 
 
 def _claim_values(lane: str, most: int, terms: Terms) -> Values:
-    """The parameters of `claim_if_plain`, which marks the first mails where the terms say so."""
+    """The parameters of `claim_if_plain`, which marks the first ones as well for a worker that goes on at once."""
     return {
         "lane": lane,
         "most": most,
-        "lease": terms.lease,
-        "ahead": 0 if terms.mark is None else terms.ahead,
+        "ahead": terms.ahead if terms.mark is not None else 0,
         "mark": terms.mark or terms.lease,
+        "lease": terms.lease,
         "token": uuid4().hex,
         "holder": terms.holder,
         "carried": _CARRIED,

@@ -90,9 +90,8 @@ UPDATE outbox_mail AS mail SET news = 0 FROM json_to_recordset(:mails::json) AS 
 WHERE mail.id = heard.id RETURNING heard.n;
 
 -- name: claim_if_plain
--- As `claim` three times, the urgent ones first, with the bodies that are small; the first `ahead` of them are marked in
--- the same statement. The ids as an array and not as a join,
--- which without statistics reads the whole table.
+-- As `claim` three times, the urgent ones first, with the bodies that are small; the first :ahead of them are marked. The
+-- ids as an array and not as a join, which without statistics reads the whole table.
 WITH urgent AS MATERIALIZED (
     SELECT id, prio, due FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = :lane AND prio = 0 AND due <= :now
            AND current_setting('courriel.plain') = '1'
@@ -107,13 +106,14 @@ unhurried AS MATERIALIZED (
     ORDER BY due LIMIT :most::bigint - (SELECT count(*) FROM urgent) - (SELECT count(*) FROM usual)
     FOR UPDATE SKIP LOCKED),
 picked AS MATERIALIZED (
-    SELECT * FROM urgent UNION ALL SELECT * FROM usual UNION ALL SELECT * FROM unhurried),
-marked AS MATERIALIZED (SELECT id FROM picked ORDER BY prio, due, id COLLATE "C" LIMIT :ahead::bigint)
+    SELECT array_agg(id ORDER BY prio, due, id COLLATE "C") AS ids
+    FROM (TABLE urgent UNION ALL TABLE usual UNION ALL TABLE unhurried) AS each)
 UPDATE outbox_mail
-SET state = CASE WHEN id = ANY (ARRAY(SELECT id FROM marked)) THEN 2 ELSE 1 END,
-    lease = :now + CASE WHEN id = ANY (ARRAY(SELECT id FROM marked)) THEN :mark::float8 ELSE :lease::float8 END,
+SET state = CASE WHEN array_position((SELECT ids FROM picked), id) <= :ahead::integer THEN 2 ELSE 1 END,
+    lease = :now + CASE WHEN array_position((SELECT ids FROM picked), id) <= :ahead::integer
+                        THEN :mark::float8 ELSE :lease::float8 END,
     token = :token, holder = :holder, tries = tries + 1
-WHERE id = ANY (ARRAY(SELECT id FROM picked))
+WHERE id = ANY ((SELECT ids FROM picked)::text[])
 RETURNING due, id, token, lane, prio, tries, lost, unsure, on_unsure, :now - created, changed - created, expires - :now,
-          msgid, sender, rcpts::text, options::text, results::text, size,
+          msgid, sender, rcpts::text, options::text, results::text, size, state,
           (SELECT chunk FROM outbox_body WHERE mail = outbox_mail.id AND seq = 0 AND outbox_mail.size <= :carried);
