@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -92,6 +93,7 @@ class SlowServer:
         def say(reply: bytes) -> None:
             replies.put((time.monotonic() + self._case.trip, reply + b"\r\n"))
 
+        chunks = b""
         say(b"220 x")
         with suppress(OSError), line, line.makefile("rb") as said:
             for command in said:
@@ -102,11 +104,20 @@ class SlowServer:
                         else b"250-x\r\n250 PIPELINING"
                     )
                 elif command.startswith(b"BDAT"):
-                    self._take(said.read(int(command.split()[1])))
+                    size = int(command.split()[1])
+                    if len(content := said.read(size)) < size:
+                        return
+                    chunks += content
+                    if command.rstrip().endswith(b"LAST"):
+                        self._take(chunks)
+                        chunks = b""
                     say(b"250 taken")
                 elif command.startswith(b"DATA"):
                     say(b"354 go")
-                    self._take(b"".join(iter(said.readline, b".\r\n")))
+                    content = _content(said)
+                    if content is None:
+                        return  # killed in the middle of it
+                    self._take(content)
                     say(b"250 taken")
                 else:
                     say(b"250 x")
@@ -125,6 +136,16 @@ class SlowServer:
                     due, reply = replies.get(timeout=1)
                     time.sleep(max(0.0, due - time.monotonic()))  # nothing to wait for: this is its distance
                     line.sendall(reply)
+
+
+def _content(said: BufferedReader) -> bytes | None:
+    """A message up to its dot; None when it has no end."""
+    lines = []
+    while (line := said.readline()) != b".\r\n":
+        if not line:
+            return None
+        lines.append(line)
+    return b"".join(lines)
 
 
 @pytest.fixture
@@ -181,8 +202,8 @@ def test_a_killed_worker_leaves_few_mails_in_doubt(
     held = sum(ticket.status is State.HELD for ticket in tickets)
     assert max(found) <= CASES[case].most, found
     assert any(found), "nobody died with a mail in hand"
-    assert (held, twice) == ((sum(found), 0) if policy == "hold" else (0, sum(arrived)))
-    assert sum(ticket.info.unsure for ticket in tickets) == sum(found)
+    assert (held, twice) == (sum(found), 0) if policy == "hold" else held == 0 < twice
+    assert all(server.arrived[subjects[ticket.id]] <= 1 + ticket.info.unsure for ticket in tickets), "unflagged"
     if "postgres" not in place:
         MEASURED[case, policy] = max(found), round(100 * sum(arrived) / sum(found)), held or twice
 
