@@ -33,7 +33,7 @@ SENDERS = ((1, "hours"), (2, "hours"), (2, "moments"))
 PRODUCERS = 2
 
 PATIENCE = 60.0
-"""Seconds for what comes by itself on the slowest machine. Whoever hangs longer has broken a promise."""
+"""Seconds without any progress on the slowest machine. Whoever hangs longer has broken a promise."""
 
 Program = subprocess.Popen[bytes]
 
@@ -101,9 +101,10 @@ class Rig:
         self._end([*self._producers, self._actor])
         self._kill_sender(Event(0, "kill sender"))
         ends = time.monotonic() + PATIENCE
-        while left := self._nudge():
-            if time.monotonic() > ends:
-                break
+        least = self._nudge()
+        while (left := self._nudge()) and time.monotonic() < ends:
+            if left < least:
+                least, ends = left, time.monotonic() + PATIENCE
             time.sleep(0.05)  # others work
         return not left
 
@@ -191,23 +192,22 @@ class Rig:
             each[1].send_signal(signal.SIGCONT)
             self._stopped.remove(each)
 
-    def _nudge(self) -> bool:
-        """Do what a person would: let lanes go on, decide about what is held, and hurry. Whether anything is left."""
-        outbox, left = self._outbox, False
+    def _nudge(self) -> int:
+        """Do what a person would: let lanes go on, decide about what is held, and hurry. How many mails are left."""
+        outbox, left = self._outbox, 0
         try:
             self._resume_lanes()
             for info in list(outbox.list(State.HELD)):
                 if info.why in ("operator", "poison"):
                     self._ledger.write("to release", id=info.id)
                     outbox.get(info.id).release()
-                    left = True
             for info in list(outbox.list(State.READY)):
-                left = True
+                left += 1
                 if info.due > time.time():
                     outbox.get(info.id).retry_now()
-            return left or any(count.state in (State.LEASED, State.DOT) for count in outbox.stats())
+            return left + sum(count.mails for count in outbox.stats() if count.state in (State.LEASED, State.DOT))
         except errors.OutboxError:
-            return True
+            return 1_000_000  # nobody can say
 
     def _resume_lanes(self) -> None:
         for lane in self._outbox.lanes():
