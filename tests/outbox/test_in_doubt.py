@@ -61,7 +61,7 @@ class SlowServer:
     """Serves one session after the other at its own pace, and knows how often each subject arrived."""
 
     def __init__(self, case: Case) -> None:
-        self._case = case
+        self.case = case
         self._server = socket.create_server(("127.0.0.1", 0))
         self.url = f"smtp://127.0.0.1:{self._server.getsockname()[1]}?tls=none"
         self.arrived: Counter[str] = Counter()
@@ -91,7 +91,7 @@ class SlowServer:
         threading.Thread(target=self._reply, args=(line, replies), daemon=True).start()
 
         def say(reply: bytes) -> None:
-            replies.put((time.monotonic() + self._case.trip, reply + b"\r\n"))
+            replies.put((time.monotonic() + self.case.trip, reply + b"\r\n"))
 
         chunks = b""
         say(b"220 x")
@@ -99,9 +99,7 @@ class SlowServer:
             for command in said:
                 if command.startswith(b"EHLO"):
                     say(
-                        b"250-x\r\n250-PIPELINING\r\n250 CHUNKING"
-                        if self._case.chunking
-                        else b"250-x\r\n250 PIPELINING"
+                        b"250-x\r\n250-PIPELINING\r\n250 CHUNKING" if self.case.chunking else b"250-x\r\n250 PIPELINING"
                     )
                 elif command.startswith(b"BDAT"):
                     size = int(command.split()[1])
@@ -123,8 +121,8 @@ class SlowServer:
                     say(b"250 x")
 
     def _take(self, content: bytes) -> None:
-        if self._case.each:
-            time.sleep(self._case.each)  # nothing to wait for: this is its pace
+        if self.case.each:
+            time.sleep(self.case.each)  # nothing to wait for: this is its pace
         subject = re.search(rb"Subject: ([^\r]*)", content)
         assert subject
         self.arrived[subject[1].decode()] += 1
@@ -162,12 +160,12 @@ def serve() -> Iterator[Callable[[Case], SlowServer]]:
 
 
 def kill_one(place: str, outbox: Outbox, server: SlowServer, after: float) -> None:
-    """Kill a worker at any moment after its fiftieth mail."""
+    """Kill a worker at any moment after it has come to know the pace of the server."""
     script = "import sys; from courriel import Outbox\nOutbox(sys.argv[1]).work()"
     before = server.arrived.total()
     with subprocess.Popen([sys.executable, "-c", script, place]) as worker:
         try:
-            while server.arrived.total() < before + 50:
+            while server.arrived.total() < before + 50 + round(0.35 / max(server.case.each, 0.001)):
                 assert worker.poll() is None
                 server.over.wait(0.003)
             server.over.wait(after)  # the point of it: at any moment
