@@ -79,6 +79,27 @@ def test_it_ends_when_its_time_is_over_and_goes_on_later() -> None:
     assert 0 < first.mails < 200
 
 
+class EndingMails(Steps):
+    """A store in which a mail ends each second."""
+
+    def prune(self, *, sent: float, failed: float, most: int) -> Pruned:
+        old = max(0, min(most, int(self.now - sent) - self.forgotten))
+        self.forgotten += old
+        self.now += 1.0
+        return Pruned(old, more=old > 0)
+
+    forgotten = 0
+
+
+def test_mails_that_end_meanwhile_are_not_followed_for_ever() -> None:
+    store = EndingMails(0, lambda _: 0)
+    store.now = 25.0
+
+    done = Pruning(store, sent=0, failed=0, rest=lambda _: None, clock=lambda: store.now).run()  # type: ignore[arg-type]
+
+    assert done == Pruned(25, more=False)
+
+
 def test_it_ends_when_whoever_rests_says_so(store: Store) -> None:
     put_and_end(store, *[b"x"] * 30)
 

@@ -46,7 +46,9 @@ class Pruning:
         mails = 0
         while True:
             at = self._clock()
-            done = self._store.prune(sent=self._sent, failed=self._failed, most=self._most)
+            # As old as at the beginning: mails that end meanwhile would be followed for ever.
+            late = at - began
+            done = self._store.prune(sent=self._sent + late, failed=self._failed + late, most=self._most)
             mails += done.mails
             taken = self._clock() - at
             if not done.more or (seconds is not None and self._clock() - began >= seconds):
