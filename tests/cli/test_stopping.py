@@ -37,6 +37,10 @@ sys.exit(main(sys.argv[2:]))
 SEND = ["send", "--via", "smtp://127.0.0.1:1", "--from", "ada@example.org", "--to", "bob@example.org", "--text", "x"]
 
 
+HANDLED = ("courriel.outbox.outbox", "courriel.outbox.worker")
+"""Modules of the worker that are loaded when its signal handlers stand: being asked to end is no error then."""
+
+
 @pytest.mark.parametrize(
     ("module", "command"),
     [
@@ -60,7 +64,7 @@ def test_ctrl_c_while_the_command_is_being_loaded_ends_it_without_a_traceback(
 
     assert done.stdout.startswith("interrupted"), "the module is not imported any more"
     assert "Traceback" not in done.stderr
-    assert done.returncode == 130
+    assert done.returncode == (0 if module in HANDLED else 130)
 
 
 @pytest.fixture

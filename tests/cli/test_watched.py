@@ -156,6 +156,7 @@ def test_only_a_worker_that_hangs_for_good_starves_the_watchdog(
     monkeypatch.setattr(watched, "_EVERY", 3600)
     monkeypatch.setattr(Systemd, "__init__", _silent_systemd(systemd.name))
     with Watched() as seen:
+        systemd.hear_until("WATCHDOG=1")  # its thread has looked for the first time, and comes back in an hour
         seen.at_work(Worker(health), "at work")  # type: ignore[arg-type]
         seen._fed = float("-inf")  # it is due
         seen._look()
