@@ -45,11 +45,11 @@ fast: $(VENV)/.dev ## the tests that take less than a minute together (neither a
 pythons: $(VENV)/.dev ## the same tests on every other Python from 3.11 on that this machine has
 	@$(BIN)/python tools/pythons.py $(PROCESSES) -q -m "not acceptance and not slow" $(OPTIONS) $(TESTS)
 
-# Only what gains from time: power cuts and deaths at random. Another seed finds other moments (COURRIEL_TEST_SEED=7).
-test-long: $(VENV)/.dev debian servers ## power cuts and deaths at random, 500 mails to each server, some fifteen minutes (SECONDS=3600: longer)
+# Only what gains from time: power cuts, deaths and chaos at random. Another seed finds other moments (COURRIEL_TEST_SEED=7).
+test-long: $(VENV)/.dev debian servers ## power cuts, deaths and chaos at random, 500 mails to each server, half an hour (SECONDS=3600: longer)
 	@COURRIEL_TEST_SECONDS=$(or $(SECONDS),180) COURRIEL_TEST_POWER_CUTS=$(or $(CUTS),2000) \
-		COURRIEL_TEST_MAILS=500 $(BIN)/python -m pytest --timeout=0 $(OPTIONS) \
-		tests/outbox/test_power_loss.py tests/outbox/test_deaths.py tests/acceptance/test_peers.py
+		COURRIEL_CHAOS_SECONDS=$(or $(SECONDS),180) COURRIEL_TEST_MAILS=500 $(BIN)/python -m pytest --timeout=0 $(OPTIONS) \
+		tests/outbox/test_power_loss.py tests/outbox/test_deaths.py tests/chaos tests/acceptance/test_peers.py
 
 check: $(VENV)/.dev ## format, lint, types, storeys, forgotten steps
 	@sh tools/check.sh $(BIN)

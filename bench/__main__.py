@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import chart, checking, draining, limits, machine, outbox, queues, report
+from . import chart, checking, draining, limits, machine, outbox, pruning, queues, report
 from .certificates import write_certificates
 from .contestants import Contestant, assemble
 from .growing import Curve, grow
@@ -107,7 +107,12 @@ def _limits(
     if part == "import":
         return limits.starting(ground, pace)
     if part == "outbox":
-        return [*outbox.keeping(pace), *draining.draining(ground, pace), *queues.beside_queues(ground, pace)]
+        return [
+            *outbox.keeping(pace),
+            *pruning.pruning(pace),
+            *draining.draining(ground, pace),
+            *queues.beside_queues(ground, pace),
+        ]
     return limits.memory(ground, contestants, material, pace)
 
 

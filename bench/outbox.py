@@ -11,46 +11,61 @@ import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from courriel.outbox.store import NewMail, OnUnsure, Settlement, State, Store
+from courriel import Message, Outbox
+from courriel.outbox.store import NewMail, OnUnsure, Settlement, State, Store, Terms
 from courriel.outbox.writing import new_id
 
 from .measuring import Limit, Pace, Result, Skipped, Spread
 
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from servers.postgres import Postgres
+
 CONTENT = b"x" * 2048
 CALLERS = (1, 64)
 PROCESSES = (1, 4, 8)
-ALONE = 1.25  # a put by one caller may take as long as 1.25 such writes
+PG, _POOLED = "PostgreSQL", "PostgreSQL behind PgBouncer (nothing is prepared)"
+PUT = {("SQLite", 1): 1.75, (PG, 1): 2.5, (PG, 64): 1.0, (_POOLED, 1): 3.5}
+"""As many such writes a put may take, by engine and callers; bare sqlite3 with our tables takes 1.38."""
+CLAIM = {PG: 5.0, _POOLED: 9.0}
+GO_ON = {PG: 3.5}
 
 
 def keeping(pace: Pace) -> list[Result]:
     """Putting, alone, among many and by several processes; claiming and settling, beside none and many that wait."""
     results: list[Result] = []
     rounds, puts, waiting = (3, 128, 10_000) if pace.quick else (9, 640, 100_000)
-    for engine, opened in (("SQLite", _sqlite), ("PostgreSQL", _postgres)):
+    for engine, opened in (("SQLite", sqlite_store), (PG, postgres_store), (_POOLED, _pooled)):
+        pooled = opened is _pooled
         try:
             with opened() as (store, folder):
-                for callers in CALLERS:
+                for callers in CALLERS[:1] if pooled else CALLERS:
                     taken = [_seconds_of_puts(store, puts, callers) / _seconds_of_raw(folder) for _ in range(rounds)]
-                    ceiling = ALONE if callers == 1 else None
+                    ceiling = PUT.get((engine, callers))
                     results.append(
                         Limit("outbox, put", f"{engine}, {callers} callers", Spread.of(taken), "writes", ceiling)
                     )
-                results += _by_processes(engine, store.place, folder, rounds)
+                if not pooled:
+                    results += _by_processes(engine, store.place, folder, rounds)
                 results += _claiming(engine, store, folder, rounds, waiting)
-        except _Missing as why:
+                results.append(_going_on(engine, store, folder, rounds))
+        except Missing as why:
             results.append(Skipped("outbox", f"{engine}: {why}"))
+    results.append(_parsing())
     return results
 
 
 # The steps.
 
 
-class _Missing(Exception):
+class Missing(Exception):
     """What it would be measured with is not installed."""
 
 
-def _mail(lane: str = "put", delay: float = 0) -> NewMail:
+def mail(lane: str = "put", delay: float = 0) -> NewMail:
     return NewMail(
         id=new_id(),
         key=None,
@@ -71,10 +86,47 @@ def _mail(lane: str = "put", delay: float = 0) -> NewMail:
 def _claiming(engine: str, store: Store, folder: Path, rounds: int, waiting: int) -> Generator[Result]:
     for beside in (0, waiting):
         for _ in range(0, beside, 1000):
-            store.put([_mail("claim", delay=86_400) for _ in range(1000)])
-        store.put([_mail("claim") for _ in range(50 * rounds)])
+            store.put([mail("claim", delay=86_400) for _ in range(1000)])
+        store.put([mail("claim") for _ in range(50 * rounds)])
         taken = [_each(50, lambda: _claim_and_settle(store)) / _seconds_of_raw(folder) for _ in range(rounds)]
-        yield Limit("outbox, claim and settle", f"{engine}, {beside:,} wait", Spread.of(taken), "writes", None)
+        yield Limit(
+            "outbox, claim and settle", f"{engine}, {beside:,} wait", Spread.of(taken), "writes", CLAIM.get(engine)
+        )
+
+
+def _going_on(engine: str, store: Store, folder: Path, rounds: int) -> Result:
+    """What a worker says between two batches, here of one mail each."""
+    store.put([mail("go on") for _ in range(50 * rounds + 1)])
+    jobs = list(store.claim("go on", 1, lease=600, holder="bench:1").jobs)
+
+    def go_on() -> None:
+        done = [Settlement(job.id, job.token, State.SENT, (), {}) for job in jobs]
+        claimed = store.go_on(done, "go on", 1, Terms(600, "bench:1", 60, 1))
+        assert claimed.settled == (True,)
+        jobs[:] = claimed.jobs
+
+    taken = [_each(50, go_on) / _seconds_of_raw(folder) for _ in range(rounds)]
+    return Limit("outbox, settle, claim and mark in one", engine, Spread.of(taken), "writes", GO_ON.get(engine))
+
+
+def _parsing() -> Result:
+    """How much of a put by URL is parsing it, once it has been put by."""
+    calls: list[str] = []
+    message = Message(sender="ada@example.org", to="bob@example.org", subject="x", text="x")
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_globals.get("__name__", "").startswith("courriel.delivery"):
+            calls.append(frame.f_code.co_name)
+
+    with tempfile.TemporaryDirectory() as folder, Outbox(Path(folder) / "outbox.db") as outbox:
+        outbox.put(message, via="smtp://localhost:2525")
+        sys.setprofile(note)
+        try:
+            for _ in range(10):
+                outbox.put(message, via="smtp://localhost:2525")
+        finally:
+            sys.setprofile(None)
+    return Limit("outbox, put(via=url)", "calls that parse the URL", Spread.of([len(calls) / 10]), "a mail", 0)
 
 
 def _claim_and_settle(store: Store) -> None:
@@ -88,7 +140,7 @@ def _seconds_of_puts(store: Store, puts: int, callers: int) -> float:
 
     def put() -> None:
         for _ in range(puts // callers):
-            store.put([_mail()])
+            store.put([mail()])
 
     with ThreadPoolExecutor(callers) as pool:
         began = time.perf_counter()
@@ -126,24 +178,27 @@ def _puts_of_a_second(place: str, count: int) -> list[int]:
 
 def put_for_a_second(place: str) -> None:
     """One of several processes: say that it is ready, wait for the word, put, and say how often."""
-    store: Store
-    if "://" in place:
-        from courriel.outbox.postgres import PostgresStore
-
-        store = PostgresStore(place)
-    else:
-        from courriel.outbox.sqlite import SqliteStore
-
-        store = SqliteStore(place)
-    store.put([_mail()])
+    store = opened_at(place)
+    store.put([mail()])
     print("ready", flush=True)
     sys.stdin.readline()
     ends, done = time.perf_counter() + 1.0, 0
     while time.perf_counter() < ends:
-        store.put([_mail()])
+        store.put([mail()])
         done += 1
     print(done)
     store.close()
+
+
+def opened_at(place: str) -> Store:
+    """The store at a path or a URL."""
+    if "://" in place:
+        from courriel.outbox.postgres import PostgresStore
+
+        return PostgresStore(place)
+    from courriel.outbox.sqlite import SqliteStore
+
+    return SqliteStore(place)
 
 
 def _seconds_of_raw(folder: Path) -> float:
@@ -164,7 +219,7 @@ def _each(times: int, act: Callable[[], None]) -> float:
 
 
 @contextlib.contextmanager
-def _sqlite() -> Generator[tuple[Store, Path]]:
+def sqlite_store() -> Generator[tuple[Store, Path]]:
     from courriel.outbox.sqlite import SqliteStore
 
     with tempfile.TemporaryDirectory() as folder:
@@ -174,17 +229,43 @@ def _sqlite() -> Generator[tuple[Store, Path]]:
 
 
 @contextlib.contextmanager
-def _postgres() -> Generator[tuple[Store, Path]]:
+def postgres_store() -> Generator[tuple[Store, Path]]:
     """The tests' own server, on the same disk as the raw writes."""
+    with _postgres_server() as server, _at(server.url(server.new_database())) as opened:
+        yield opened
+
+
+@contextlib.contextmanager
+def _pooled() -> Generator[tuple[Store, Path]]:
+    """The same through PgBouncer in transaction mode."""
+    with _postgres_server() as server:
+        from servers.packages import PGBOUNCER
+        from servers.postgres import pgbouncer
+
+        if not Path(PGBOUNCER).exists():
+            raise Missing("Debian's pgbouncer is not installed")
+        with pgbouncer(server) as pooler, _at(pooler.url(server.new_database())) as opened:
+            yield opened
+
+
+@contextlib.contextmanager
+def _postgres_server() -> Generator[Postgres]:
     sys.path.append(str(Path(__file__).parent.parent / "tests"))
-    from courriel.outbox.postgres import PostgresStore
     from servers.packages import POSTGRES
     from servers.postgres import postgres
 
     if not POSTGRES.exists():
-        raise _Missing("Debian's postgresql is not installed")
-    with postgres() as server, tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        store = PostgresStore(server.url(server.new_database()))
+        raise Missing("Debian's postgresql is not installed")
+    with postgres() as server:
+        yield server
+
+
+@contextlib.contextmanager
+def _at(url: str) -> Generator[tuple[Store, Path]]:
+    from courriel.outbox.postgres import PostgresStore
+
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        store = PostgresStore(url)
         yield store, Path(folder)
         store.close()
 

@@ -22,6 +22,7 @@ check "mypy --strict" "$bin/mypy" --no-error-summary
 check "pyright" "$bin/pyright" --pythonpath "$bin/python"
 check "imports go down" "$bin/lint-imports" --no-cache
 check "yield from" "$bin/python" tools/check_yield_from.py
+check "words" "$bin/python" tools/check_words.py
 
 if [ -n "$failed" ]; then
     echo "failed checks: ${failed#, }"

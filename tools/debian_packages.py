@@ -33,6 +33,7 @@ PACKAGES = {
     "postgresql": "the tests of the outbox on PostgreSQL",
     "pgbouncer": "the tests of the outbox behind PgBouncer",
     "redis-server": "the bench beside Celery",
+    "systemd": "the check of the unit for workers",
 }
 SERVICES = {
     "postfix": ["postfix.service"],

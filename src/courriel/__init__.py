@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from courriel.errors import OutboxError as OutboxError
     from courriel.errors import OutboxFull as OutboxFull
     from courriel.errors import OutboxUncertain as OutboxUncertain
+    from courriel.errors import OutboxUnreachable as OutboxUnreachable
     from courriel.errors import ProtocolError as ProtocolError
     from courriel.errors import RecipientsRefused as RecipientsRefused
     from courriel.errors import Refused as Refused
@@ -153,6 +154,7 @@ _HOMES = {
     "OutboxError": "errors",
     "OutboxFull": "errors",
     "OutboxUncertain": "errors",
+    "OutboxUnreachable": "errors",
     "Outcome": "model.receipt",
     "Password": "model.credentials",
     "PopSession": "session.pop3",

@@ -10,14 +10,14 @@ Every error courriel raises, as one tree:
         * KeyReused                     another mail was put into the outbox under this key
         * LetterTooLarge
         * MissingExtra (ImportError)    a part that is installed apart; the text holds the command
-    * ConnectionFailed (ConnectionError)    nobody answered, or the line broke
+    * ConnectionFailed (ConnectionError)    no answer from the server, or the connection was lost
         * NameNotFound
         * TimedOut (TimeoutError)
         * TlsFailed
-    * ProtocolError                 somebody broke the rules; the session is finished
-        * LocalProtocolError            we were about to; nothing was sent
-        * RemoteProtocolError           the server did
-    * Refused                       the server understood, and said no; the session goes on
+    * ProtocolError                 a violation of the protocol; the session is closed
+        * LocalProtocolError            by the client, noticed in time; nothing was sent
+        * RemoteProtocolError           by the server
+    * Refused                       the server refused a command; the session stays usable
         * AuthenticationRefused
         * SenderRefused
         * RecipientsRefused
@@ -25,21 +25,22 @@ Every error courriel raises, as one tree:
         * MailboxRefused
         * LetterRefused
         * CommandRefused
-    * NotSupported                  the server cannot do what was asked
-    * NotPermitted                  we held the end of the message back; nothing was delivered
-    * FolderRenumbered              letters of a folder have other numbers now: nothing known of them holds
-    * OutboxError                   the outbox could not keep a mail, or do what was asked with it
-        * OutboxFull                    there is no room for it; nothing was written
-        * OutboxUncertain               nobody knows whether it was written: put it again with the same key
+    * NotSupported                  the server lacks a capability that the call needs
+    * NotPermitted                  the end of the message was held back by the caller; nothing was delivered
+    * FolderRenumbered              the folder has another UIDVALIDITY: UIDs known from before are invalid
+    * OutboxError                   the outbox could not store a mail, or act on it
+        * OutboxFull                    too little disk space; nothing was written
+        * OutboxUnreachable             the database server of the outbox does not answer; nothing was written
+        * OutboxUncertain               unknown whether the mail was written: put it again with the same key
         * TicketNotFound (LookupError)
-        * LeaseLost                     somebody else has the mail by now
+        * LeaseLost                     the lease of the mail has passed to another worker
         * NotYet (TimeoutError)         a mail has not reached its end within the time that was waited
 
-Each one answers three questions: may I retry (`retryable`)? is the session still good (`session_usable`)?
-could the message have left anyway (`in_doubt`)? And it says what a person can do (`hint`).
+Each error answers three questions: may the mail be sent again (`retryable`)? is the session still usable
+(`session_usable`)? may the message have been delivered all the same (`in_doubt`)? `hint` is the remedy, for people.
 
 The text of an error names the server. Cause, remedy and what not to do are its notes (PEP 678), so that a traceback, a
-test report or a log with `exc_info` shows them; they are looked up when somebody reads them, and cost nothing before.
+test report or a log with `exc_info` shows them; they are looked up when they are first read, and cost nothing before.
 """
 
 from __future__ import annotations
@@ -61,18 +62,18 @@ Stage: TypeAlias = """Literal[
     "", "compose", "connect", "secure", "greeting", "hello", "authenticate", "sender", "recipient", "data", "message",
     "mailbox", "letter", "goodbye",
 ]"""
-"""The moments of a conversation, in their order: ten of them when mail is sent, and "mailbox" and "letter" in place of
-those from "sender" to "message" when it is read. "compose" is before them, and "" is nowhere in particular."""
+"""The stages of a conversation, in order: ten when mail is sent; when mail is read, "mailbox" and "letter" stand in
+place of those from "sender" to "message". "compose" is before any connection, and "" means no particular stage."""
 
 
 class _Note(str):
-    """A note of our own making, told apart from those that a program added."""
+    """A note made by this library, told by its type from those that a program added."""
 
     __slots__ = ()
 
 
 class _Notes:
-    """`__notes__` of an error, looked up in the failure table when somebody reads them for the first time.
+    """`__notes__` of an error, looked up in the failure table at the first access.
 
     The list is kept in the error from then on, where `add_note` finds it.
     """
@@ -86,11 +87,11 @@ class _Notes:
 
 
 class CourrielError(Exception):
-    """Something went wrong with mail, and here are the facts.
+    """Base class of all errors of this library, with the facts as attributes.
 
-    `stage` is the moment of the conversation, `server` whom we spoke to ("host:port"), `reply` the server's own words,
-    `refused` the recipients that had been refused by then, `in_doubt` whether the message may have left all the same,
-    and `message_id` the Message-ID of the mail that was being sent ("" when there was none).
+    `stage` is the stage of the conversation, `server` the server ("host:port"), `reply` the server's reply, `refused`
+    the recipients refused so far, `in_doubt` whether the message may have been delivered all the same, and `message_id`
+    the Message-ID of the mail being sent ("" when there is none).
     """
 
     session_usable: bool = False
@@ -119,7 +120,7 @@ class CourrielError(Exception):
         self.message_id = ""
 
     def __str__(self) -> str:
-        """What happened, and to whom we spoke; while the mail may have left, its Message-ID as well."""
+        """Error text with the server, and with the Message-ID while the mail may have been delivered."""
         text = self.detail
         more = [self.server] if self.server and not _names_server(text, self.server) else []
         if self.in_doubt and self.message_id and self.message_id not in text:
@@ -128,30 +129,30 @@ class CourrielError(Exception):
 
     @property
     def detail(self) -> str:
-        """What happened, in one sentence of English: the text of the error without the server."""
+        """Error text in one English sentence, without the server."""
         return str(self.args[0]) if self.args else ""
 
     @property
     def retryable(self) -> bool:
-        """Whether the same mail may be sent again later, unchanged; never so while it may have left already."""
+        """Whether the same mail may be sent again later, unchanged; False while it may have been delivered already."""
         if self.in_doubt:
             return False
         known = self.failure
         if known is not None:
-            # Some codes lie about their kind: the table knows a 550 that means "later", and a 421 that means "never".
+            # Some codes contradict their class: the table has a 550 that means "later", and a 421 that means "never".
             return known.retry in ("later", "reconnect")
         return self.reply is not None and self.reply.kind == 4
 
     @property
     def failure(self) -> Failure | None:
-        """The record of the failure table that this error matches best."""
+        """Best matching record of the failure table, or None."""
         from courriel import failures  # noqa: PLC0415 - most programs never ask
 
         return failures.find(self._facts())
 
     @property
     def hint(self) -> str:
-        """What a person can do about it, in the language of `failures.language()`; empty when nobody knows."""
+        """Remedy for people, in the language of `failures.language()`; "" when the failure table has none."""
         known = self.failure
         if known is None:
             return ""
@@ -159,7 +160,7 @@ class CourrielError(Exception):
 
     @property
     def cause(self) -> str:
-        """What is really wrong, in one sentence for people; empty when nobody knows."""
+        """Cause in one sentence for people; "" when the failure table has none."""
         known = self.failure
         if known is None:
             return ""
@@ -167,13 +168,13 @@ class CourrielError(Exception):
 
     @property
     def advice_against(self) -> str:
-        """The advice found everywhere that makes it worse; often empty."""
+        """Common advice that makes the failure worse; often ""."""
         known = self.failure
         return self._filled(known.dont) if known else ""
 
     @property
     def sysexit(self) -> int:
-        """The exit status a command should end with (sysexits.h)."""
+        """Exit status for a command that ends with this error (sysexits.h)."""
         if self.in_doubt:
             return 69
         return self.failure.sysexit if self.failure else 70
@@ -190,7 +191,7 @@ class CourrielError(Exception):
                 yield _Note((fr if french else en) + text)
 
     def _place_open(self, text: str) -> bool:
-        """Whether the text ends with a bracket of ours, in which the server may stand as well."""
+        """Whether the text ends with a bracket of this class, to which the server can be added."""
         return False
 
     def _filled(self, text: Text) -> str:
@@ -201,14 +202,14 @@ class CourrielError(Exception):
         return text.in_(language(), host=host.strip("[]"), port=port or None, user=self.user, protocol=self.protocol)
 
     def _facts(self) -> Facts:
-        """What the failure table is asked with."""
+        """Facts for the look-up in the failure table."""
         from courriel.failures import Facts  # noqa: PLC0415
 
-        # What the server said counts for more than what the line did before or after.
+        # A server's reply is better evidence than a connection error before or after it.
         chain = list(_chain(self)) if self.reply is None else [self]
         return Facts(
             stage=self.stage,
-            # Where there is a word in place of a code, no table of codes holds.
+            # A POP3 or IMAP status word has no code of its own: the tables of SMTP codes do not apply.
             code=self.reply.code if self.reply and not self.reply.word else None,
             enhanced=str(self.reply.enhanced or "") if self.reply else "",
             text=str(self.reply) if self.reply else self.detail,
@@ -222,8 +223,8 @@ class CourrielError(Exception):
         )
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Errors travel between worker processes and into the outbox: they must survive pickling. The cause does not
-        # survive it by itself, so the record that it pointed to is named outright.
+        # Errors travel between worker processes and into the outbox, so they must survive pickling. Pickling drops the
+        # cause, so the record that was found through it is stored by its id.
         state = _state_of(self)
         if not state["hint_id"] and self.failure is not None:
             state["hint_id"] = self.failure.id
@@ -231,41 +232,41 @@ class CourrielError(Exception):
 
 
 class UsageError(CourrielError, ValueError):
-    """The call cannot be carried out as it stands; nothing was sent, and the session is as it was."""
+    """A call that cannot be carried out as it stands; nothing was sent, and the session is unchanged."""
 
     session_usable = True
 
     @property
     def retryable(self) -> bool:
-        """Never: something has to be changed first."""
+        """False: the call or the message has to be changed first."""
         return False
 
     @property
     def sysexit(self) -> int:
-        """65 for what the message says, 64 for how the call was made, unless the failure table knows better."""
+        """65 for an error in the message, 64 for one in the call, unless the failure table says otherwise."""
         return self.failure.sysexit if self.failure else 64
 
 
 class InvalidAddress(UsageError):
-    """This is not an e-mail address, or not one that can be written here."""
+    """Text that is no e-mail address, or an address that cannot be written in this place."""
 
 
 class InvalidMessage(UsageError):
-    """The message cannot be sent as it is."""
+    """A message that cannot be sent as it is."""
 
 
 class InvalidServer(UsageError):
-    """A server, a trust or a time limit that cannot be meant."""
+    """An invalid value in a server, a trust, a time limit or credentials."""
 
 
 class InvalidUrl(UsageError):
-    """The URL of a mail server cannot be read; the text quotes the part at fault."""
+    """The URL of a mail server that cannot be parsed; the text quotes the part at fault."""
 
 
 class KeyReused(UsageError):
-    """Another mail was put into the outbox under this key before; nothing of this one was kept.
+    """Outbox key that was used before for another mail; nothing of this mail was stored.
 
-    `key` is the key, `ticket` the id of the mail that was put before, `differs` what the two do not have in common
+    `key` is the key, `ticket` the id of the mail that was put before, `differs` the parts in which the two mails differ
     ("recipients", "Subject", "text", …).
     """
 
@@ -275,48 +276,48 @@ class KeyReused(UsageError):
 
 
 class LetterTooLarge(UsageError):
-    """A letter is larger than what the session takes into memory; it was not asked for, and can be saved to a file."""
+    """A letter above the session's limit for letters in memory; it was not fetched, and can be saved to a file."""
 
 
 class MissingExtra(UsageError, ImportError):
-    """A part of courriel that is installed apart is missing; the text holds the command that installs it."""
+    """An optional dependency that is not installed; the text holds the command that installs it."""
 
 
 class ConnectionFailed(CourrielError, ConnectionError):
-    """Nobody answered, or the line broke."""
+    """No answer from the server, or a connection that was lost."""
 
     @property
     def retryable(self) -> bool:
-        """Yes, unless the message may have left, or the failure table says that something must be changed first."""
+        """True, unless the message may have been delivered, or the failure table says that a setting must change."""
         return not self.in_doubt and (self.failure is None or self.failure.retry != "never")
 
 
 class NameNotFound(ConnectionFailed):
-    """The server's name means nothing to the name service."""
+    """Host name that DNS does not know."""
 
 
 class TimedOut(ConnectionFailed, TimeoutError):
-    """The server was silent for longer than we were ready to wait, or the total deadline is over."""
+    """Silence of the server beyond the time limit of the stage, or the end of a deadline."""
 
 
 class TlsFailed(ConnectionFailed):
-    """The secure channel could not be established, or did not lead to whom it should."""
+    """TLS that could not be negotiated, or a certificate that was not accepted."""
 
 
 class ProtocolError(CourrielError):
-    """Somebody broke the rules of the protocol; the session is finished."""
+    """Violation of the protocol; the session is closed."""
 
 
 class LocalProtocolError(ProtocolError):
-    """We were about to break the rules; nothing of it was sent."""
+    """Violation of the protocol by this client, noticed before anything of it was sent."""
 
 
 class RemoteProtocolError(ProtocolError):
-    """The server broke the rules; nothing it says can be trusted any further."""
+    """Violation of the protocol by the server; its further replies cannot be trusted."""
 
 
 class Refused(CourrielError):
-    """The server understood, and said no. The session remains usable."""
+    """A command that the server understood and refused. The session remains usable."""
 
     session_usable = True
     reply: Reply
@@ -339,7 +340,7 @@ class Refused(CourrielError):
 
 
 class AuthenticationRefused(Refused):
-    """The server did not accept these credentials.
+    """Login that the server refused with these credentials.
 
     `tried` are the mechanisms that were tried, in order, of those that the server `offered`; `judged` are those whose
     proof (password, digest, token) it refused, the others it could not do. `final` says that the refusal ended the
@@ -353,31 +354,31 @@ class AuthenticationRefused(Refused):
 
 
 class SenderRefused(Refused):
-    """The server does not accept mail from this sender."""
+    """Sender that the server does not accept mail from (MAIL)."""
 
 
 class RecipientsRefused(Refused):
-    """The server accepted none of the recipients, or fewer than all where all or none was asked for."""
+    """No recipient accepted by the server, or not all of them when all or none was asked for (RCPT)."""
 
 
 class MessageRefused(Refused):
-    """The server accepted the envelope but not the message."""
+    """Message that the server refused after it had accepted the envelope."""
 
 
 class MailboxRefused(Refused):
-    """The login was right, but the mailbox cannot be opened now: somebody else has it open, or came too soon again."""
+    """Mailbox that cannot be opened although the login was right: in use by another client, or opened too recently."""
 
 
 class LetterRefused(Refused):
-    """The server did not give this letter, or would not mark it for deletion."""
+    """Letter that the server did not hand out, or did not mark for deletion."""
 
 
 class CommandRefused(Refused):
-    """The server refused a command that is none of the above."""
+    """Any other command that the server refused."""
 
 
 class NotSupported(CourrielError):
-    """The server cannot do what was asked; `capability` names what it lacks. Nothing was sent."""
+    """A capability that the server lacks (`capability` is its name). Nothing was sent."""
 
     session_usable = True
 
@@ -389,71 +390,82 @@ class NotSupported(CourrielError):
 
     @property
     def retryable(self) -> bool:
-        """No: the same server will lack the same thing tomorrow."""
+        """False: the same server will lack the same capability tomorrow."""
         return False
 
 
 class NotPermitted(CourrielError):
-    """Whoever had to permit the end of the message did not; the line was cut before it, and nothing was delivered."""
+    """End of a message that the caller's guard did not permit; the connection was cut, and nothing was delivered."""
 
 
 class FolderRenumbered(CourrielError):
-    """The letters of a folder have other numbers now (another UIDVALIDITY): which are new cannot be told any more."""
+    """Folder whose letters were renumbered (another UIDVALIDITY): it is unknown which of them are new."""
 
     session_usable = True
 
 
 class OutboxError(CourrielError):
-    """The outbox could not keep a mail, or do what was asked with it; no session is the worse for it."""
+    """Failure of the outbox to store a mail or to act on it; sessions are not affected."""
 
     session_usable = True
     _status = 74
 
     @property
     def sysexit(self) -> int:
-        """74 for what the disk refused, 73 when there is no room, 66 for a mail that is not there."""
+        """74 for a disk error, 73 for no room, 66 for a mail that is not there."""
         return self.failure.sysexit if self.failure else self._status
 
 
 class OutboxFull(OutboxError):
-    """There is no room for this mail, and nothing of it was written; it can be put again when there is."""
+    """No room for this mail in the outbox; nothing of it was written, and it can be put again once there is room."""
 
     _status = 73
 
     @property
     def retryable(self) -> bool:
-        """Yes, once there is room."""
+        """True: the mail can be put once there is room."""
         return True
 
 
 class OutboxUncertain(OutboxError):
-    """The disk failed in the moment of writing, and nobody knows whether it was written.
+    """Disk error during the write, which leaves unknown whether the mail was stored.
 
-    Reopen the outbox and put the mail again with the same key: then there is one of it, whatever happened.
+    Reopen the outbox and put the mail again with the same key: then it is stored once, in either case.
     """
 
     @property
     def retryable(self) -> bool:
-        """Yes, with the same key."""
+        """True, with the same key."""
+        return True
+
+
+class OutboxUnreachable(OutboxError):
+    """The database server of an outbox cannot be reached, or is not ready yet; nothing was written."""
+
+    _status = 75
+
+    @property
+    def retryable(self) -> bool:
+        """Yes, once it is back."""
         return True
 
 
 class TicketNotFound(OutboxError, LookupError):
-    """There is no such mail in this outbox; it may have been pruned."""
+    """Ticket id without a mail in this outbox; it may have been pruned."""
 
     _status = 66
 
 
 class LeaseLost(OutboxError):
-    """Somebody else has this mail by now, or it was taken back: whoever had it must not go on with it."""
+    """Lease of a mail that has passed to another worker or was taken back: the former holder must stop."""
 
 
 class NotYet(OutboxError, TimeoutError):
-    """A mail has not reached its end within the time that was waited for it; it goes on all the same."""
+    """A mail without a final state at the end of the wait; its delivery goes on all the same."""
 
 
 def copy(error: CourrielError) -> CourrielError:
-    """The same error once more, for another message that it befell; with the same cause."""
+    """Copy of an error, with the same cause, for another message that failed by the same event."""
     twin = _revive(type(error), error.args, _state_of(error))
     twin.__cause__, twin.__suppress_context__ = error.__cause__ or error.__context__, True
     return twin
@@ -463,7 +475,7 @@ def copy(error: CourrielError) -> CourrielError:
 
 
 def _state_of(error: CourrielError) -> dict[str, object]:
-    """The attributes of an error for a copy of it: of its notes those that a program added, for ours are looked up."""
+    """Attributes of an error for a copy: of its notes only those that a program added, for the others are looked up."""
     state = dict(error.__dict__)
     notes = state.pop("__notes__", None)
     if isinstance(notes, list) and (added := [note for note in notes if type(note) is not _Note]):
@@ -488,7 +500,7 @@ def _revive(kind: type[CourrielError], args: tuple[object, ...], state: dict[str
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and what it was raised from, most recent first; never more than ten, in case somebody tied a knot."""
+    """Yield the error and its causes, most recent first, at most ten in case the chain is a cycle."""
     seen = 0
     link: BaseException | None = error
     while link is not None and seen < 10:
@@ -498,7 +510,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _names(error: BaseException) -> Iterator[str]:
-    """The names that the failure table may know an error by: its class and those it descends from."""
+    """Names by which the failure table may know an error: its class and its base classes."""
     for kind in type(error).__mro__:
         if kind in (Exception, BaseException, object):
             break

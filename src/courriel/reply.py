@@ -1,4 +1,4 @@
-"""What a server says. The lowest stone of the house: it imports nothing of ours."""
+"""Server replies: code, text lines, enhanced status code (RFC 5321 4.2, RFC 3463). The lowest layer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _ENHANCED = expression(r"([245])\.(\d{1,3})\.(\d{1,3})(?=\s|$)")
 
 @dataclass(frozen=True, slots=True)
 class EnhancedCode:
-    """What a reply is about, in three numbers: class, subject, detail (RFC 3463)."""
+    """Enhanced status code in three numbers: class, subject, detail (RFC 3463)."""
 
     kind: int
     subject: int
@@ -18,7 +18,7 @@ class EnhancedCode:
 
     @classmethod
     def parse(cls, text: str) -> EnhancedCode | None:
-        """Read the code that a reply's text begins with, or None when it begins with something else."""
+        """Parse the code at the beginning of a reply's text, or return None when there is none."""
         found = _ENHANCED.match(text)
         return cls(int(found[1]), int(found[2]), int(found[3])) if found else None
 
@@ -28,10 +28,10 @@ class EnhancedCode:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer of a server: a code and the lines that came with it (RFC 5321 4.2).
+    """Server reply: a code and its text lines (RFC 5321 4.2).
 
-    Where a protocol has a `word` in place of the code ("+OK", "-ERR": RFC 1939 3), `code` says no more than what kind
-    of answer it is: 200, 300, 400, 500.
+    A protocol with a status `word` in place of the code ("+OK", "-ERR": RFC 1939 3) gives `code` only the class of the
+    reply: 200, 300, 400, 500.
     """
 
     code: int
@@ -40,19 +40,19 @@ class Reply:
 
     @property
     def kind(self) -> int:
-        """The first digit, which is all that a client may rely on: 2 yes, 3 go on, 4 not now, 5 no."""
+        """First digit of the code, on which clients may rely: 2 success, 3 continue, 4 temporary, 5 permanent."""
         return self.code // 100
 
     @property
     def text(self) -> str:
-        """Every line as one sentence, the enhanced code said once although servers repeat it on each line."""
+        """All lines as one sentence; the enhanced code, which servers repeat on each line, stands once."""
         code = str(self.enhanced or "")
         rest = (line.removeprefix(code).lstrip() if code and place else line for place, line in enumerate(self.lines))
         return " ".join(line.strip() for line in rest if line.strip())
 
     @property
     def enhanced(self) -> EnhancedCode | None:
-        """The enhanced code that the text begins with, if any."""
+        """Enhanced code at the beginning of the text, or None."""
         return EnhancedCode.parse(self.lines[0]) if self.lines else None
 
     def __str__(self) -> str:

@@ -1,5 +1,5 @@
 """
-Frozen dataclasses with slots, made cheaply: a program makes forty of these classes before it sends its first mail.
+Frozen dataclasses with slots that are cheap to define: a program defines forty before it sends its first mail.
 
     from courriel.values import dataclass, field, replace
 
@@ -9,12 +9,11 @@ Frozen dataclasses with slots, made cheaply: a program makes forty of these clas
         outcome: Outcome
         reply: Reply | None = None
 
-Type checkers see the standard library's `dataclass`, `field` and `replace`, and what runs is the same as far as our
-values use it. It only works later: `dataclasses` costs 10 ms to import and 1 ms a class, because it writes six methods
-of each as text and compiles them. Here a class costs 30 µs, and its `__init__` alone is written, when it has made some
-values. The others are made in less time too, since their slots are filled directly. The standard library's functions
-(`dataclasses.replace`, `fields`, `asdict`) take these classes for its own. A class that writes its own
-`__init__` has its values filled by a `Filler`.
+Type checkers see the standard library's `dataclass`, `field` and `replace`, and at run time these behave the same, as
+far as the package uses them. `dataclasses` costs 10 ms to import and 1 ms a class, because it generates and compiles
+six methods of each. Here a class costs 30 µs, and only its `__init__` is generated, after the first 20 values; until
+then the slots are filled directly. The standard library's functions (`dataclasses.replace`, `fields`, `asdict`) accept
+these classes. A class with an `__init__` of its own fills its values by a `Filler`.
 """
 
 from __future__ import annotations
@@ -33,8 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Filler", "dataclass", "field", "replace"]
 
-_FIRST = 20  # values of one class that are made before it pays to compile a function for it
-_FEW = 4  # fields, which are filled one by one in the time that it takes to be without guards and back
+_FIRST = 20  # values of one class; beyond that, compiling a function for the class pays
+_FEW = 4  # fields; up to that, slot by slot is as fast as switching the class to one without guards and back
 
 
 class _Missing:
@@ -43,11 +42,11 @@ class _Missing:
 
 
 _MISSING = _Missing()
-"""No default: None would be one."""
+"""Marker for "no default", since None can be a default."""
 
 
 class _Field:
-    """What is said of one field beyond its name; the words are those of `dataclasses.field`."""
+    """Options of one field, with the names of `dataclasses.field`."""
 
     __slots__ = ("compare", "default", "default_factory", "init", "repr", "type")
 
@@ -62,14 +61,14 @@ class _Field:
     ) -> None:
         self.default, self.default_factory = default, default_factory
         self.init, self.repr, self.compare = init, repr, compare
-        self.type = ""  # as it is written
+        self.type = ""  # the annotation, as source text
 
     @property
     def optional(self) -> bool:
         return self.default is not _MISSING or self.default_factory is not _MISSING
 
     def made(self) -> object:
-        """What the field holds when nothing is given for it."""
+        """Default value of the field; a `default_factory` is called."""
         return self.default if self.default_factory is _MISSING else self.default_factory()  # type: ignore[operator]  # pyright: ignore[reportCallIssue]
 
 
@@ -88,9 +87,9 @@ def _dataclass(
 def _replace(value: T, /, **changes: object) -> T:
     fields: Mapping[str, _Field] | None = getattr(value, "_value_fields", None)
     if fields is None:
-        from dataclasses import replace as replace_theirs  # noqa: PLC0415 - it is none of ours, and they are imported
+        from dataclasses import replace as replace_theirs  # noqa: PLC0415 - a dataclass of the standard library, which is imported already
 
-        return replace_theirs(value, **changes)  # type: ignore[type-var]  # it says what is wrong
+        return replace_theirs(value, **changes)  # type: ignore[type-var]  # it raises for anything else
     for name, about in fields.items():
         if about.init:
             if name not in changes:
@@ -105,13 +104,13 @@ if not TYPE_CHECKING:
 
 
 class Filler:
-    """Fills new values of a class that writes its own `__init__`, or is made in another way."""
+    """Fill new values of a class that writes its own `__init__`, or makes values without it."""
 
     def __init__(self, made: type) -> None:
         self._made = made
         self._calls = 0
         self.fill: Callable[..., None] = self._fill_one_by_one
-        """Takes the value, then what each field gets, in their order."""
+        """Set the fields of a value: `fill(value, *fields)`, the fields in their order."""
 
     def _fill_one_by_one(self, value: object, *parts: object) -> None:
         self._calls += 1
@@ -126,13 +125,13 @@ class Filler:
 
 
 def _made(plain: type, *, init: bool, shown: bool) -> type:
-    """The class once more, with slots: they cannot be added to one that exists."""
+    """Recreate the class with slots, which cannot be added to an existing class."""
     if plain.__bases__ != (object,):
         raise TypeError(f"{plain.__qualname__}: a value descends from nothing")
     body = dict(plain.__dict__)
     fields = _take_fields(body)
     for name, method in _methods(fields, shown).items():
-        # A class that defines __eq__ alone has None for __hash__, which nobody wrote.
+        # Python sets __hash__ to None in a class that defines __eq__ alone.
         if body.get(name) is None:
             body[name] = method
     del body["__dict__"], body["__weakref__"]
@@ -149,7 +148,7 @@ def _made(plain: type, *, init: bool, shown: bool) -> type:
 
 
 def _take_fields(body: dict[str, object]) -> dict[str, _Field]:
-    """The fields in their order; their defaults are taken out of the body, where the slots will be."""
+    """Fields in their order; their defaults are removed from the class body, where the slots will be."""
     annotations: dict[str, str] = body.get("__annotations__", {})  # type: ignore[assignment]
     fields: dict[str, _Field] = {}
     optional = ""
@@ -169,13 +168,13 @@ def _take_fields(body: dict[str, object]) -> dict[str, _Field]:
 
 
 def _methods(fields: Mapping[str, _Field], shown: bool) -> dict[str, object]:
-    """What every class of this kind can do; `__init__` and its guards apart."""
+    """Methods of every class of this kind, except `__init__` and the guards against changes."""
     everything = _reader(fields)
     compared = _reader(name for name, about in fields.items() if about.compare)
-    told = tuple(name for name, about in fields.items() if about.repr)
+    shown_names = tuple(name for name, about in fields.items() if about.repr)
 
     def show(self: object) -> str:
-        return f"{type(self).__qualname__}({', '.join(f'{name}={getattr(self, name)!r}' for name in told)})"
+        return f"{type(self).__qualname__}({', '.join(f'{name}={getattr(self, name)!r}' for name in shown_names)})"
 
     def is_equal(self: object, other: object) -> bool:
         return compared(self) == compared(other) if other.__class__ is self.__class__ else NotImplemented
@@ -183,7 +182,7 @@ def _methods(fields: Mapping[str, _Field], shown: bool) -> dict[str, object]:
     def digest(self: object) -> int:
         return hash(compared(self))
 
-    # Pickling goes around the guards.
+    # Pickling bypasses the guards against changes.
 
     def pack(self: object) -> list[object]:
         return list(everything(self))
@@ -197,7 +196,7 @@ def _methods(fields: Mapping[str, _Field], shown: bool) -> dict[str, object]:
 
 
 def _reader(names: Iterable[str]) -> Callable[[object], tuple[object, ...]]:
-    """Reads these fields of a value, all at once."""
+    """Return a function that reads these fields of a value as a tuple."""
     match tuple(names):
         case ():
             return lambda _: ()
@@ -208,7 +207,7 @@ def _reader(names: Iterable[str]) -> Callable[[object], tuple[object, ...]]:
 
 
 def _guard(made: type, fields: Mapping[str, _Field]) -> None:
-    """Refuse every change. A class that descends from this one may have attributes of its own, and change those."""
+    """Refuse every assignment and deletion. A subclass may have attributes of its own, and change those."""
 
     def assign(self: object, name: str, value: object) -> None:
         if type(self) is made or name in fields:
@@ -225,7 +224,7 @@ def _guard(made: type, fields: Mapping[str, _Field]) -> None:
 
 
 def _frozen(sentence: str) -> AttributeError:
-    from dataclasses import FrozenInstanceError  # noqa: PLC0415 - never needed by a program that is right
+    from dataclasses import FrozenInstanceError  # noqa: PLC0415 - a correct program never needs it
 
     return FrozenInstanceError(sentence)
 
@@ -236,11 +235,10 @@ def _fields_of(kind: type) -> Mapping[str, _Field]:
 
 
 class _Init:
-    """
-    The `__init__` of a class for its first values; then it writes a faster one, and puts that in its place.
+    """The `__init__` of a class for its first values, which replaces itself by a generated, faster one.
 
-    A program that sends one mail makes one or two of most values. To compile a function for each class would cost it
-    3 ms: the first that a program compiles by itself brings Python's syntax tree along, which is one of them.
+    A program that sends one mail makes one or two values of most classes. To compile a function for each class would
+    cost it 3 ms; the first compilation of a program alone imports Python's syntax tree, 1 ms.
     """
 
     def __init__(self, made: type) -> None:
@@ -249,13 +247,13 @@ class _Init:
 
     def __get__(self, value: object, kind: type) -> object:
         self._calls += 1
-        # `inspect.signature` of Python 3.13 binds to the class itself, as though it were a value.
+        # `inspect.signature` of Python 3.13 binds to the class itself, as if it were an instance.
         if value is None or self._calls > _FIRST or isinstance(value, type):
             return self._write().__get__(value, kind)
         return partial(self._fill, value)
 
     def _fill(self, value: object, /, *given: object, **named: object) -> None:
-        """Do what the written one does. A wrong call is left to that one, which refuses it in the usual words."""
+        """Fill the slots as the generated `__init__` would. A wrong call is passed on to it, which raises TypeError."""
         fields = _fields_of(self._made)
         content = dict(zip((name for name, about in fields.items() if about.init), given, strict=False))
         wrong = len(given) > len(content) or not content.keys().isdisjoint(named)
@@ -282,7 +280,7 @@ class _Init:
 
 
 def _written(made: type) -> Callable[..., None]:
-    """The `__init__` that one would have written: named parameters, each into its slot, then `__post_init__`."""
+    """Generate the `__init__`: named parameters, each stored in its slot, then `__post_init__`."""
     names: dict[str, object] = {"MISSING": _MISSING}
     fields = _fields_of(made)
     parameters: list[str] = []
@@ -305,11 +303,11 @@ def _written(made: type) -> Callable[..., None]:
 
 
 def _filling(given: Mapping[str, str]) -> list[str]:
-    """The lines that put what is given into the slots.
+    """Source lines that store the arguments in the slots.
 
-    Each could be put there around the guards. Where there are many, the value is of a class without guards meanwhile:
-    what is written as an attribute then takes a tenth of the time. One that descends from ours may be laid out in
-    another way, and cannot change its class.
+    Slot by slot goes around the guards. With many fields, the value's class is switched to one without guards
+    meanwhile: plain attribute assignment takes a tenth of the time. A subclass may have another layout and cannot
+    switch its class.
     """
     one_by_one = [f"put_{name}(self, {value})" for name, value in given.items()]
     if len(given) <= _FEW:
@@ -328,7 +326,7 @@ def _filling(given: Mapping[str, str]) -> list[str]:
 def _compiled(
     made: type, name: str, parameters: list[str], steps: list[str], names: dict[str, object]
 ) -> Callable[..., None]:
-    """A method of these lines, with what they fill slots by."""
+    """Compile a method from these lines, with the slots' setters in its globals."""
     fields = _fields_of(made)
     names = {"__name__": made.__module__, **{f"put_{field}": vars(made)[field].__set__ for field in fields}, **names}
     if len(fields) > _FEW:
@@ -344,23 +342,23 @@ def _compiled(
 
 
 class _Theirs:
-    """What the standard library knows its dataclasses by, made when it looks."""
+    """Attribute by which the standard library recognises its dataclasses, made at the first access."""
 
     def __set_name__(self, kind: type, name: str) -> None:
         self._kind, self._name = kind, name
 
     def __get__(self, value: object, kind: type) -> object:
-        from dataclasses import field, make_dataclass  # noqa: PLC0415 - whoever looks has them already
+        from dataclasses import field, make_dataclass  # noqa: PLC0415 - a caller that looks has it imported already
 
-        told: list[tuple[str, object, object]] = []
+        specified: list[tuple[str, object, object]] = []
         for name, about in _fields_of(self._kind).items():
             words: dict[str, object] = {"init": about.init, "repr": about.repr, "compare": about.compare}
             if about.default_factory is not _MISSING:
                 words["default_factory"] = about.default_factory
             elif about.default is not _MISSING:
                 words["default"] = about.default
-            told.append((name, about.type, field(**words)))  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
-        twin = make_dataclass(self._kind.__name__, told, frozen=True)  # pyright: ignore[reportArgumentType, reportCallIssue]
+            specified.append((name, about.type, field(**words)))  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+        twin = make_dataclass(self._kind.__name__, specified, frozen=True)  # pyright: ignore[reportArgumentType, reportCallIssue]
         answer: object = getattr(twin, self._name)
         setattr(self._kind, self._name, answer)
         return answer

@@ -112,7 +112,7 @@ def test_a_token_logs_in(dovecot: Dovecot, auth: str) -> None:
 
 @pytest.mark.parametrize("auth", ["xoauth2", "oauthbearer"])
 def test_a_token_that_is_refused_is_asked_for_once_more(dovecot: Dovecot, auth: str) -> None:
-    """Scar 31."""
+    """Hazard H30."""
     tokens = [access_token(ADA, lifetime=-100), access_token(ADA)]
 
     with PopSession(there(dovecot, Security.TLS, auth), TokenSource(ADA.user, lambda: tokens.pop(0))) as box:
@@ -124,7 +124,7 @@ def test_a_token_that_is_refused_is_asked_for_once_more(dovecot: Dovecot, auth: 
 @pytest.mark.parametrize("account", [ACCENTED, ODD, IDN], ids=["accents", "odd", "idn"])
 @pytest.mark.parametrize("auth", ["plain", "login", "cram-md5", "scram-sha-256", "user"])
 def test_names_and_passwords_hold_any_character(dovecot: Dovecot, account: Account, auth: str) -> None:
-    """Scar 29."""
+    """Hazard H28."""
     with PopSession(there(dovecot, Security.TLS, auth), Password(account.user, account.password)) as box:
         assert box.usable
 
@@ -143,7 +143,7 @@ def test_a_wrong_password_is_told_in_words(dovecot: Dovecot, auth: str) -> None:
 
 
 def test_a_certificate_of_a_stranger_is_not_trusted(dovecot: Dovecot) -> None:
-    """Scar 22."""
+    """Hazard H22."""
     for security in (Security.TLS, Security.STARTTLS):
         server = replace(there(dovecot, security), trust=Trust.bundled())
 

@@ -217,7 +217,7 @@ def test_tls_from_the_first_byte_at_a_door_that_begins_in_clear_is_explained(pos
     ("name", "taken"), [("", True), ("[127.0.0.1]", True), ("mail.example.org", True), ("localhost", False)]
 )
 def test_the_name_that_we_give_is_taken_by_the_strictest(call: Call, name: str, taken: bool) -> None:
-    """Scar 34: by default we give a full name or our address, never a short one."""
+    """Hazard H33: by default we give a full name or our address, never a short one."""
     session = call("strict", ehlo_name=name)
 
     if taken:

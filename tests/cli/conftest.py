@@ -1,4 +1,4 @@
-"""The command as its users meet it: run in this process where that is enough, as a process where it matters."""
+"""Fixtures that run the command: in this process where that suffices, as a process where it matters."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LETTER = ("--from", "Ada <ada@example.org>", "--to", "bob@example.org", "--subje
 
 @dataclass(frozen=True)
 class Ran:
-    """What one run printed, and how it ended."""
+    """Output and exit status of one run."""
 
     status: int
     out: str
@@ -42,7 +42,7 @@ class Ran:
 
 @pytest.fixture(autouse=True)
 def settings_of_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """No setting, colour or language of this machine counts; the current folder is empty."""
+    """Isolation from settings, colour and language of this machine; the current folder is empty."""
     for name in list(os.environ):
         if name.startswith(("COURRIEL_", "EMAIL_", "MAIL", "LC_")) or name in ("LANG", "NO_COLOR"):
             monkeypatch.delenv(name)
@@ -64,7 +64,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def closed_port() -> Iterator[int]:
-    """A port that is taken and on which nobody listens."""
+    """A port that is taken and not listened on."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield taken.getsockname()[1]

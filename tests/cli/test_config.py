@@ -1,4 +1,4 @@
-"""`courriel config trust`, `--config`: consent to a project's settings file, on the command line."""
+"""`courriel config trust` and `--config`: consent to a project's settings file."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_an_approval_is_taken_back_by_its_path(courriel: Courriel, file: Path) -
 
 
 @pytest.mark.parametrize("arguments", [("trust",), ("trust", "not-there.toml")])
-def test_there_has_to_be_a_file_to_trust(courriel: Courriel, arguments: tuple[str, ...]) -> None:
+def test_trusting_a_missing_file_fails(courriel: Courriel, arguments: tuple[str, ...]) -> None:
     assert courriel("config", *arguments).status == 66
 
 

@@ -1,4 +1,4 @@
-"""`courriel inbox`: the practice server by POP3, and a stranger by IMAP; both languages, JSON, exit statuses."""
+"""`courriel inbox`, with the practice server (POP3) and a fake IMAP server; both languages, JSON, exit status."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_letter_is_shown_and_cannot_steer_the_terminal(courriel: Run, imap: st
     assert "\x1b" not in ran.out
 
 
-def test_what_hides_in_a_letter_is_shown(courriel: Run) -> None:
+def test_invisible_characters_in_a_letter_are_escaped(courriel: Run) -> None:
     hidden = "a\u202eb\u061cc\u00add\U000e0041"
     with Sandbox() as sandbox:
         send(Message(sender="ada@example.org", to="bob@example.org", subject=hidden, text=hidden), via=sandbox.url)
@@ -131,7 +131,7 @@ def test_a_letter_that_is_not_there_is_told(
         (("list", "--since", "yesterday"), "a date is expected, as 2026-11-30"),
     ],
 )
-def test_a_mistake_is_told_before_anything_is_called(courriel: Run, arguments: tuple[str, ...], words: str) -> None:
+def test_a_usage_error_is_reported_before_connecting(courriel: Run, arguments: tuple[str, ...], words: str) -> None:
     ran = courriel("inbox", "imaps://ada:any@imap.invalid", *arguments)
 
     assert ran.status == 64
@@ -145,7 +145,7 @@ def test_pop3_cannot_search_and_says_so(courriel: Run) -> None:
     assert "POP3 can neither search" in ran.err
 
 
-def test_a_way_that_sends_is_not_read_by(courriel: Run) -> None:
+def test_a_url_for_sending_is_refused(courriel: Run) -> None:
     ran = courriel("inbox", "smtps://ada@smtp.invalid", "list")
 
     assert ran.status == 64

@@ -1,4 +1,4 @@
-"""`courriel send --queue`, `courriel outbox`, `courriel worker`: mail that waits, and what a person does about it."""
+"""`courriel send --queue`, `courriel outbox`, `courriel worker`."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def outbox_of_the_test(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def via(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """The practice server, as the way out that the settings name."""
+    """A profile for the practice server."""
     monkeypatch.setenv("COURRIEL_URL", sandbox.url)
     return sandbox
 
 
 def queue(courriel: Run, *more: str) -> str:
-    """Put one mail; its number."""
+    """Queue one mail; returns its id."""
     ran = courriel("send", "--queue", *LETTER, *more, "--json")
     assert ran.status == 0, ran
     return str(ran.json["ticket"])
@@ -66,7 +66,7 @@ def test_the_same_key_is_the_same_mail(courriel: Run, via: Sandbox) -> None:
     assert len(via.letters) == 1
 
 
-def test_a_mail_that_is_there_is_said_to_be_there(courriel: Run, via: Sandbox) -> None:
+def test_a_mail_queued_again_is_reported_as_existing(courriel: Run, via: Sandbox) -> None:
     first = courriel("send", "--queue", *LETTER, "--key", "k", "--json")
     again = courriel("send", "--queue", *LETTER, "--key", "k", "--json")
     for_people = courriel("send", "--queue", *LETTER, "--key", "k")
@@ -109,7 +109,7 @@ def test_a_finished_message_is_queued_as_it_is(courriel: Run, via: Sandbox, tmp_
         (("--queue", "--key", "k", "one.eml", "two.eml"), "a key is for one message only"),
     ],
 )
-def test_what_does_not_go_together_is_said(courriel: Run, via: Sandbox, arguments: list[str], sentence: str) -> None:
+def test_incompatible_options_are_refused(courriel: Run, via: Sandbox, arguments: list[str], sentence: str) -> None:
     ran = courriel("send", *arguments)
 
     assert ran.status == 64
@@ -149,7 +149,7 @@ def test_a_worker_tells_of_what_failed(courriel: Run, via: Sandbox) -> None:
     assert plain.err.splitlines() == [f"✗ {mail}: failed", "    bob@example.org  550 5.1.1 no such user"]
 
 
-def test_machines_get_an_object_for_each_mail(courriel: Run, via: Sandbox) -> None:
+def test_json_has_an_object_for_each_mail(courriel: Run, via: Sandbox) -> None:
     mail = queue(courriel)
 
     ran = courriel("worker", "--once", "--json")
@@ -197,7 +197,144 @@ def test_a_mail_that_waits_is_tried_at_once(courriel: Run, via: Sandbox) -> None
     assert len(via.letters) == 1
 
 
-def test_a_way_out_is_stopped_and_started(courriel: Run, via: Sandbox) -> None:
+# Mails that wait for a person.
+
+
+def unsure(place: Path, why: str = "unsure") -> None:
+    """Have every mail held as one of which nobody knows whether it arrived."""
+    with sqlite3.connect(place) as outbox:
+        outbox.execute("UPDATE outbox_mail SET state = 3, unsure = ?, why = ?", (why.startswith("unsure"), why))
+    outbox.close()
+
+
+@pytest.mark.parametrize(
+    ("language", "why", "known", "of"),
+    [
+        ("en", "unsure", "held, in doubt", "may have arrived, no answer is written down"),
+        ("en", "unsure, and not found", "held, in doubt", "may have arrived, and was not found"),
+        ("en", "poison", "held", "five workers died with this mail"),
+        ("en", "operator", "held", "held by hand"),
+        ("en", "ValueError: x\n\x1b[2J", "held", "ValueError: x\\n\\x1b[2J"),
+        ("fr", "unsure", "retenu, incertain", "peut-être arrivé, aucune réponse n'est notée"),
+        ("fr", "operator", "retenu", "retenu à la main"),
+    ],
+)
+def test_what_is_held_is_one_line_with_what_is_known_and_the_commands_to_decide(
+    courriel: Run, via: Sandbox, tmp_path: Path, language: str, why: str, known: str, of: str
+) -> None:
+    mail = queue(courriel)
+    unsure(tmp_path / "outbox.db", why)
+
+    ran = courriel("outbox", "list", "--state", "held", "--lang", language)
+
+    (line,) = ran.out.splitlines()
+    assert line.startswith(f"{mail}  {known}  ")
+    colon, either = (" : ", " ou ") if language == "fr" else (": ", " or ")
+    assert line.endswith(
+        f"  bob@example.org  {of}{colon}courriel outbox retry {mail}{either}courriel outbox forget {mail}"
+    )
+
+
+def test_a_person_has_a_held_mail_sent_and_may_say_so_twice(courriel: Run, via: Sandbox, tmp_path: Path) -> None:
+    mail = queue(courriel)
+    unsure(tmp_path / "outbox.db")
+
+    first, again = courriel("outbox", "retry", mail), courriel("outbox", "retry", mail)
+    courriel("worker", "--once")
+    late = courriel("outbox", "retry", mail)
+
+    assert first.out == again.out == f"{mail}: will be tried as soon as a worker runs\n"
+    assert (first.status, again.status, len(via.letters)) == (0, 0, 1)
+    assert (late.status, f'{mail}: impossible, its state is "accepted, in doubt"' in late.err) == (69, True)
+
+
+def test_a_person_gives_a_held_mail_up_and_may_say_so_twice(courriel: Run, via: Sandbox, tmp_path: Path) -> None:
+    mail = queue(courriel)
+    early = courriel("outbox", "forget", mail)
+    unsure(tmp_path / "outbox.db")
+
+    first, again = courriel("outbox", "forget", mail), courriel("outbox", "forget", mail)
+    courriel("worker", "--once")
+    retried = courriel("outbox", "retry", mail)
+
+    assert (early.status, f'{mail}: impossible, its state is "waiting"' in early.err) == (69, True)
+    assert first.out == again.out == f"{mail}: will not be sent any more\n"
+    assert (first.status, again.status, via.letters) == (0, 0, [])
+    assert (retried.status, 'its state is "canceled, in doubt"' in retried.err) == (69, True)
+
+
+def test_one_mail_that_is_not_there_does_not_keep_the_others_waiting(
+    courriel: Run, via: Sandbox, tmp_path: Path
+) -> None:
+    mail = queue(courriel)
+    unsure(tmp_path / "outbox.db")
+
+    ran = courriel("outbox", "retry", "nothing", mail)
+
+    assert ran.out == f"{mail}: will be tried as soon as a worker runs\n"
+    assert (ran.status, "There is no such mail in the outbox." in ran.err) == (66, True)
+
+
+def test_a_mail_that_a_worker_has_in_hand_is_being_tried(courriel: Run, via: Sandbox, tmp_path: Path) -> None:
+    mail = queue(courriel)
+    take(tmp_path / "outbox.db", 1)
+
+    assert courriel("outbox", "retry", mail).status == 0
+    assert courriel("outbox", "forget", mail).status == 69
+
+
+# What is going on.
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", ["the oldest has been due for 0 s", "no worker is alive", "1 held, to be decided", "last error ("]),
+        ("fr", ["le plus ancien attend depuis 0 s", "aucun processus d'envoi en vie", "1 retenu, à décider",
+                "dernière erreur ("]),
+    ],
+)  # fmt: skip
+def test_stats_say_what_whoever_is_on_call_wants_to_know(
+    courriel: Run, via: Sandbox, tmp_path: Path, language: str, words: list[str]
+) -> None:
+    via.answer("recipient", "550 5.1.1 no such user", times=1)
+    queue(courriel)
+    courriel("worker", "--once")
+    queue(courriel)
+    courriel("worker", "--once")
+    courriel("outbox", "hold", queue(courriel))
+    queue(courriel)
+
+    ran = courriel("outbox", "stats", "--lang", language)
+
+    missing = [each for each in words if each not in ran.out]
+    assert not missing, ran.out
+    assert "550 5.1.1 no such user (bob@example.org)" in ran.out
+    assert ("1/min (over 60 s)" if language == "en" else "1/min (sur 60 s)") in ran.out
+
+
+def test_machines_get_the_figures_as_an_object(courriel: Run, via: Sandbox, tmp_path: Path) -> None:
+    via.answer("recipient", "550 5.1.1 no such user", times=1)
+    queue(courriel)
+    courriel("worker", "--once")
+    queue(courriel)
+    take(tmp_path / "outbox.db", 1)
+
+    found = courriel("outbox", "stats", "--json").json
+
+    assert (found["waiting"], found["sending"], found["held"], found["sent"], found["refused"]) == (0, 1, 0, 0, 1)
+    assert (found["oldest_due"], found["unsure"], found["rate"], found["window"]) == (None, 0, 0.0, 60.0)
+    assert (found["last_error"]["via"], found["last_error"]["text"]) == (
+        "default", "550 5.1.1 no such user (bob@example.org)",
+    )  # fmt: skip
+    (worker,) = found["workers"]
+    assert found["alive"] == 0
+    assert (worker["worker"], worker["alive"], worker["life"], worker["mails"]) == ("there:7", False, "gone", 1)
+    assert worker["back"] == found["in_hand"][0]["back"]
+    assert set(found) >= {"at", "counts", "lanes"}
+
+
+def test_a_lane_is_paused_and_resumed(courriel: Run, via: Sandbox) -> None:
     queue(courriel)
 
     courriel("outbox", "pause", "default")
@@ -236,7 +373,7 @@ def test_a_mail_is_exported_to_the_octet_and_never_over_a_file(courriel: Run, vi
     assert again.status != 0
 
 
-def test_what_ended_long_ago_is_forgotten(courriel: Run, via: Sandbox) -> None:
+def test_prune_deletes_finished_mails(courriel: Run, via: Sandbox) -> None:
     queue(courriel)
     courriel("worker", "--once")
 
@@ -266,7 +403,7 @@ def test_the_outbox_is_where_the_project_says(
     assert Path("waiting.db").is_file()
 
 
-def test_without_a_word_it_is_the_users_own(
+def test_the_default_outbox_is_the_users(
     courriel: Run, via: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("COURRIEL_OUTBOX")
@@ -279,7 +416,7 @@ def test_without_a_word_it_is_the_users_own(
 
 @pytest.fixture
 def working(via: Sandbox) -> Iterator[Callable[..., tuple[subprocess.Popen[str], Queue[str]]]]:
-    """A worker as a process of its own, and the lines that it prints."""
+    """A worker process, and the lines it prints."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: str) -> tuple[subprocess.Popen[str], Queue[str]]:
@@ -381,9 +518,7 @@ def test_an_outbox_is_backed_up_and_restored_and_what_waits_is_in_doubt(
     assert moved.json["unsure"] == 0
 
 
-def test_what_is_wrong_with_an_outbox_is_told_and_counts_as_a_failure(
-    courriel: Run, via: Sandbox, tmp_path: Path
-) -> None:
+def test_findings_of_check_are_reported_and_fail_the_command(courriel: Run, via: Sandbox, tmp_path: Path) -> None:
     queue(courriel)
     well = courriel("outbox", "check")
     with sqlite3.connect(tmp_path / "outbox.db") as plain:
@@ -419,7 +554,7 @@ def test_an_outbox_is_compacted(courriel: Run, via: Sandbox) -> None:
 
 
 def take(place: Path, count: int, *, known: bool = True) -> None:
-    """Have a worker take mails that is gone: proved by the lock that it left, or as one of another machine."""
+    """Lease mails for a worker that is gone: proved by its lock file, or one of another machine."""
     from courriel.outbox.liveness import BESIDE, WorkerLock
     from courriel.outbox.store import WorkerInfo
 
@@ -448,7 +583,7 @@ def take(place: Path, count: int, *, known: bool = True) -> None:
         ),
     ],
 )
-def test_what_a_worker_took_that_is_gone_is_said(
+def test_mails_leased_by_a_dead_worker_are_reported(
     courriel: Run, via: Sandbox, tmp_path: Path, language: str, gone: str, unseen: str
 ) -> None:
     mail = queue(courriel)

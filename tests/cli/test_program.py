@@ -1,4 +1,4 @@
-"""The command as a whole: help, version, language, colours, mistakes, and what it costs to start."""
+"""The command as a whole: help, version, language, colours, errors, start-up time."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_help_says_every_option_in_french_and_in_english(courriel: Run) -> None:
     assert not [line for line in explained if line in french]
 
 
-def test_alone_it_shows_its_help(courriel: Run) -> None:
+def test_without_arguments_it_shows_its_help(courriel: Run) -> None:
     assert courriel().out == courriel("--help").out
 
 
@@ -151,7 +151,7 @@ def test_colours_follow_the_option_before_the_terminal(courriel: Run) -> None:
     assert "\x1b[" not in courriel(*wrong).err
 
 
-def test_our_own_mistake_is_a_sentence_and_70(courriel: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_internal_error_is_a_sentence_and_status_70(courriel: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*arguments: object, **named: object) -> None:
         raise LookupError("oh dear")
 
@@ -190,7 +190,7 @@ def test_ctrl_c_while_sending_says_that_the_message_may_have_left(
     assert "may have left; not resent" in ran.err
 
 
-def test_ctrl_c_before_that_claims_nothing() -> None:
+def test_ctrl_c_before_sending_says_only_interrupted() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"smtp://127.0.0.1:{silent.getsockname()[1]}"
         command = [sys.executable, "-m", "courriel", "send", "--via", url, *LETTER, "--text", "x"]
@@ -203,7 +203,7 @@ def test_ctrl_c_before_that_claims_nothing() -> None:
     assert (sending.returncode, out, err.strip()) == (130, "", "Interrupted.")
 
 
-def test_a_reader_who_left_is_no_reason_for_a_traceback() -> None:
+def test_a_broken_pipe_gives_no_traceback() -> None:
     asked = "import os, sys; os.close(1); from courriel.cli.main import main; sys.exit(main(['explain', 'GREYLISTED']))"
 
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=False)
@@ -255,7 +255,7 @@ def test_what_is_pasted_is_explained(courriel: Run, asked: str, known: str) -> N
     assert courriel("explain", asked, "--json").json["failure"] == known
 
 
-def test_what_nobody_knows_is_said_to_be_unknown(courriel: Run) -> None:
+def test_an_unknown_error_is_reported_as_unknown(courriel: Run) -> None:
     ran = courriel("explain", "the moon is blue")
 
     assert (ran.status, ran.out) == (65, "")

@@ -22,7 +22,7 @@ Run = Callable[..., Ran]
 
 @contextmanager
 def practising(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A practice server as a process; it is ended when the block is."""
+    """A practice server process, ended with the block."""
     command = [sys.executable, "-W", "error", "-m", "courriel", "sandbox", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
         try:
@@ -123,7 +123,7 @@ def test_a_folder_that_is_a_file_is_said_in_a_sentence(courriel: Run, tmp_path: 
     assert "Traceback" not in ran.err
 
 
-def test_beyond_this_machine_a_word_of_warning_is_said() -> None:
+def test_listening_beyond_loopback_gives_a_warning() -> None:
     with practising("--host", "0.0.0.0", "--port", "0") as server:
         assert server.stderr is not None
 

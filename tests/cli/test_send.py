@@ -1,4 +1,4 @@
-"""`courriel send`: what arrives, what is said about it, and the status it ends with."""
+"""`courriel send`: mail received, output, and exit status."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_dash_means_the_standard_input_too(courriel: Run, sandbox: Sandbox) ->
     assert sandbox.letters[0].text.strip() == "piped"
 
 
-def test_what_is_piped_does_not_matter_where_the_html_gives_the_text(courriel: Run, sandbox: Sandbox) -> None:
+def test_standard_input_is_ignored_with_html(courriel: Run, sandbox: Sandbox) -> None:
     courriel("send", "--via", sandbox.url, *LETTER, "--html", "<p>Hello</p>", stdin=b"piped\n")
 
     assert sandbox.letters[0].text.strip() == "Hello"
@@ -130,7 +130,7 @@ def test_a_finished_message_comes_from_the_standard_input_and_goes_to_somebody_e
     assert letter.message["To"] == "bob@example.org"
 
 
-def test_one_file_that_is_missing_does_not_keep_the_others(courriel: Run, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_missing_file_does_not_stop_the_others(courriel: Run, sandbox: Sandbox, tmp_path: Path) -> None:
     ran = courriel("send", str(tmp_path / "gone.eml"), letter_file(tmp_path, "there.eml"), "--via", sandbox.url)
 
     assert ran.status == 66
@@ -138,7 +138,9 @@ def test_one_file_that_is_missing_does_not_keep_the_others(courriel: Run, sandbo
     assert "bob@example.org: accepted" in ran.out
 
 
-def test_what_would_change_a_finished_message_is_refused(courriel: Run, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_options_that_would_change_a_complete_message_are_refused(
+    courriel: Run, sandbox: Sandbox, tmp_path: Path
+) -> None:
     ran = courriel("send", letter_file(tmp_path, "a.eml"), "--via", sandbox.url, "--subject", "other")
 
     assert ran.status == 64
@@ -146,7 +148,7 @@ def test_what_would_change_a_finished_message_is_refused(courriel: Run, sandbox:
     assert sandbox.letters == []
 
 
-def test_a_login_over_each_kind_of_line_is_taken(courriel: Run, sandbox: Sandbox) -> None:
+def test_a_login_works_with_each_tls_mode(courriel: Run, sandbox: Sandbox) -> None:
     user, password = next(iter(USERS.items()))
 
     for url in (sandbox.url, sandbox.starttls_url, sandbox.tls_url):
@@ -206,7 +208,7 @@ def test_all_or_nothing_sends_to_nobody(courriel: Run, sandbox: Sandbox) -> None
     assert sandbox.letters == []
 
 
-def test_a_refusal_that_passes_may_be_tried_again(courriel: Run, sandbox: Sandbox) -> None:
+def test_a_temporary_refusal_ends_with_75(courriel: Run, sandbox: Sandbox) -> None:
     sandbox.answer("recipient", "451 4.7.1 Greylisted, try again later")
 
     ran = courriel("send", "--via", sandbox.url, *LETTER, "--json")
@@ -267,7 +269,7 @@ def test_tls_asked_of_a_starttls_port_is_explained(courriel: Run, sandbox: Sandb
     assert f"smtp+starttls://127.0.0.1:{sandbox.port}" in ran.json["hint"]
 
 
-def test_a_certificate_of_a_stranger_is_refused(courriel: Run, sandbox: Sandbox) -> None:
+def test_an_untrusted_certificate_is_refused(courriel: Run, sandbox: Sandbox) -> None:
     ran = courriel("send", "--via", sandbox.tls_url.partition("?")[0], *LETTER, "--json")
 
     assert (ran.status, ran.json["error"]) == (69, "TlsFailed")
@@ -282,7 +284,7 @@ def test_a_silent_server_is_not_waited_for(courriel: Run, sandbox: Sandbox) -> N
     assert (ran.status, ran.json["error"], ran.json["stage"]) == (75, "TimedOut", "hello")
 
 
-def test_a_name_that_nobody_knows_ends_with_68(courriel: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_host_ends_with_68(courriel: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*arguments: object, **named: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -328,7 +330,7 @@ def test_mistakes_are_refused_before_anything_is_sent(
     assert sandbox.letters == []
 
 
-def test_nobody_to_send_to_and_nobody_who_sends_name_the_option(courriel: Run, sandbox: Sandbox) -> None:
+def test_a_missing_sender_or_recipient_names_the_option(courriel: Run, sandbox: Sandbox) -> None:
     nobody = courriel("send", "--via", sandbox.url, "--from", "ada@example.org")
     no_sender = courriel("send", "--via", sandbox.url, "--to", "ada@example.org")
 
@@ -337,14 +339,14 @@ def test_nobody_to_send_to_and_nobody_who_sends_name_the_option(courriel: Run, s
     assert "--from ada@example.org" in no_sender.err
 
 
-def test_the_sender_of_the_way_out_is_used_when_none_is_given(courriel: Run, sandbox: Sandbox) -> None:
+def test_the_sender_of_the_route_is_the_default(courriel: Run, sandbox: Sandbox) -> None:
     ran = courriel("send", "--via", f"{sandbox.url}&from=office@example.org", "--to", "bob@example.org", "--text", "x")
 
     assert ran.status == 0, ran
     assert sandbox.letters[0].sender == "office@example.org"
 
 
-def test_a_profile_names_the_way_out(courriel: Run, sandbox: Sandbox) -> None:
+def test_via_accepts_a_profile(courriel: Run, sandbox: Sandbox) -> None:
     Path("courriel.toml").write_text(f'[profiles.billing]\nurl = "{sandbox.url}"\nfrom = "bill@example.org"\n')
 
     ran = courriel("send", "--via", "billing", "--to", "bob@example.org", "--text", "x")
@@ -353,14 +355,14 @@ def test_a_profile_names_the_way_out(courriel: Run, sandbox: Sandbox) -> None:
     assert sandbox.letters[0].sender == "bill@example.org"
 
 
-def test_without_any_way_out_the_error_says_what_to_set(courriel: Run) -> None:
+def test_without_a_route_the_error_says_what_to_set(courriel: Run) -> None:
     ran = courriel("send", *LETTER)
 
     assert ran.status == 64
     assert "COURRIEL_URL" in ran.err
 
 
-def test_nobody_is_asked_where_there_is_no_terminal(process: Run, sandbox: Sandbox) -> None:
+def test_without_a_terminal_nothing_is_asked(process: Run, sandbox: Sandbox) -> None:
     url = sandbox.url.replace("//", "//ada@", 1)
 
     for asking in ("", "&password=prompt"):
@@ -408,7 +410,7 @@ def test_a_session_that_broke_is_opened_again_for_the_next_message(
     assert len(sandbox.sessions) == 2
 
 
-def test_a_message_that_is_only_shown_does_not_stand_between_json_objects(courriel: Run) -> None:
+def test_console_output_does_not_mix_with_json(courriel: Run) -> None:
     ran = courriel("send", "--via", "console:", *LETTER, "--json")
 
     assert ran.status == 0
@@ -438,7 +440,7 @@ def test_every_result_has_the_same_keys(courriel: Run, sandbox: Sandbox, closed_
     assert all(each.err == "" for each in shapes)
 
 
-def test_what_a_person_types_as_recipients_is_cut_at_commas_outside_of_quotes(courriel: Run, sandbox: Sandbox) -> None:
+def test_recipients_are_split_at_commas_outside_quotes(courriel: Run, sandbox: Sandbox) -> None:
     typed = '"Lovelace, Ada" <ada@example.org>, carl@example.org'
 
     ran = courriel("send", "--via", sandbox.url, *LETTER, "--to", typed, "--bcc", "eve@example.org,dan@example.org")

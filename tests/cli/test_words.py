@@ -1,4 +1,4 @@
-"""What the command says, in both languages: no English in French, nothing twice, a question where something lacks."""
+"""Texts of the command in both languages: no English in French texts, warnings once, prompts for missing input."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COMMANDS = (
     "config show",
     "",
 )
-# What is the same in both languages: names, not words.
+# Words that are the same in both languages: names.
 SAME = re.compile(r"^(?:courriel\b.*|\$.*|--html HTML|--port PORT.*|--tls-port PORT|)$")
 ENGLISH = re.compile(
     r"\b(the|is|are|not|of|with|from|to|by|for|and|or|this|that|which|who|what|has|have|was|were|default|expected|"
@@ -37,7 +37,7 @@ ENGLISH = re.compile(
 
 
 def explained(ran: Ran) -> list[str]:
-    """The lines of a help text that hold words: not the examples, nor the names of options."""
+    """The translated lines of a help text, without examples and option names."""
     text = ran.out.partition("\n\n")[2]
     lines = (re.sub(r"^(?:-h, )?(?:--[\w-]+|\w+)(?: \S+)?(?:  +|$)", "", line.strip()) for line in text.splitlines())
     return [line for line in lines if line and not SAME.match(line)]
@@ -157,7 +157,7 @@ def test_a_message_without_text_is_sent_when_it_is_meant(courriel: Run, sandbox:
     assert courriel("send", *LETTER, "--via", sandbox.url, "--attach", str(file), stdin=b"").status == 0
 
 
-def test_nothing_to_explain_is_said(courriel: Run) -> None:
+def test_nothing_to_explain_is_reported(courriel: Run) -> None:
     ran = courriel("explain", stdin=b"")
 
     assert ran.status == 64
@@ -165,7 +165,7 @@ def test_nothing_to_explain_is_said(courriel: Run) -> None:
 
 
 def at_a_terminal(*arguments: str, typed: bytes) -> tuple[int, str]:
-    """Run the command at a terminal where somebody types this when asked; the status, and what was shown."""
+    """Run the command at a pseudo-terminal with this input; returns status and output."""
     ours, theirs = pty.openpty()
     running = subprocess.Popen(
         [sys.executable, "-m", "courriel", *arguments], stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True
@@ -255,9 +255,7 @@ def tls() -> Iterator[Sandbox]:
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
-def test_a_warning_of_the_way_out_is_said_once_and_in_the_language_spoken(
-    process: Run, tls: Sandbox, language: str
-) -> None:
+def test_a_warning_of_the_route_is_printed_once_and_translated(process: Run, tls: Sandbox, language: str) -> None:
     url = f"{tls.tls_url.partition('?')[0]}?verify=0"
 
     ran = process("send", "--via", url, *LETTER, "--lang", language)
@@ -292,7 +290,7 @@ def test_a_warning_that_comes_again_is_said_once_and_none_after_the_end() -> Non
     assert said == ["warning: port 80 normally speaks web pages, not mail to be sent"]
 
 
-def test_a_lane_at_rest_is_told_of_in_french(process: Run, closed_port: int) -> None:
+def test_a_paused_lane_is_reported_in_french(process: Run, closed_port: int) -> None:
     process("send", "--queue", "--outbox", "o.db", "--via", f"smtp://127.0.0.1:{closed_port}", *LETTER)
 
     ran = process("worker", "--once", "--outbox", "o.db", "--lang", "fr")

@@ -1,4 +1,4 @@
-"""Every hostile address has one decided outcome, the same on every Python (A5 to A13)."""
+"""Every hostile address has one decided outcome, the same on every Python (hazards H44 to H52)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Every hostile argument at every door that takes one: refused before a byte of the mail leaves, or sent as meant.
 
-The server behind it counts: never a second recipient, never a command that nobody asked for (A1, A3, A5 to A19).
+The server behind it counts: never a second recipient, never a command of a stranger's (hazards H41, H43 to H58).
 """
 
 from __future__ import annotations
@@ -288,7 +288,7 @@ def test_a_hostile_name_is_introduced_as_it_stands_or_not_at_all(
 
 
 def test_no_name_at_all_is_a_name_of_ours(server: Recorder) -> None:
-    """Scar 34: a full name, or the address of the line."""
+    """Hazard H33: a full name, or the address of the line."""
     server.forget()
 
     SmtpSession(Server("127.0.0.1", server.port, Security.NONE)).open().close()
@@ -303,7 +303,7 @@ OPTIONS = [*hostile("esmtp_options"), "a b", "é", "", "x" * 101, "a\0b", "a\x7f
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("text", OPTIONS, ids=shown)
 def test_a_hostile_option_is_a_value_and_never_a_parameter(server: Recorder, way: Way, text: str) -> None:
-    """A3."""
+    """Hazard H43."""
     refused, heard = attempt(server, way, envid=text)
 
     if refused is not None:
@@ -332,7 +332,7 @@ def test_an_option_that_is_not_of_its_type_is_refused(server: Recorder, way: Way
 def test_a_value_that_was_forged_is_stopped_at_the_last_door(
     server: Recorder, colour: type[Session], part: str
 ) -> None:
-    """A1: the one function that writes commands refuses every control character, however it came."""
+    """Hazard H41: the one function that writes commands refuses every control character, however it came."""
     # Made, not read: what is read is remembered, and would stay forged.
     ada, bob, cleo = (Address(name, "example.org") for name in ("ada", "bob", "cleo"))
     forged = Envelope(ada, (bob, cleo), envid="x")

@@ -1,4 +1,4 @@
-"""Nothing that stands in a field becomes another header, another part or another parameter (A14 to A19)."""
+"""Nothing that stands in a field becomes another header, another part or another parameter (hazards H53 to H58)."""
 
 from __future__ import annotations
 

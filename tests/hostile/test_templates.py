@@ -1,4 +1,4 @@
-"""Nothing that stands in a row becomes another header, another recipient, another part or another tag (A14 to A19)."""
+"""Nothing that stands in a row becomes another header, recipient, part or tag (hazards H53 to H58)."""
 
 from __future__ import annotations
 

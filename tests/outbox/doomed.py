@@ -18,7 +18,7 @@ from contextlib import contextmanager, nullcontext
 from courriel import Message, Outbox
 from courriel.dialogue.smtp import SmtpDialogue
 from courriel.network import blocking
-from courriel.outbox import batch, worker
+from courriel.outbox import batch, marking, recorder, worker
 from courriel.outbox.sqlite import SqliteStore
 from courriel.outbox.store import Store
 
@@ -28,7 +28,7 @@ ANSWER = 0.3
 
 def shorten_leases() -> None:
     """Everything as it is, in a shorter time."""
-    worker.LEASE = LEASE  # type: ignore[misc]
+    worker.lease_of_claim = lambda way: LEASE  # type: ignore[assignment]
     batch._MARGIN = 0.3
     worker.answer_limit = lambda way: ANSWER  # type: ignore[assignment]
 
@@ -65,7 +65,14 @@ armed = True
 def arm_store(store: Store, point: str, end: Callable[[], None]) -> None:
     """Before and after what is written."""
     moment, _, act = point.partition(" ")
-    for name in {"settle": ("settle", "go_on")}.get(act, (act,) if act in ("put", "claim", "mark") else ()):
+    acts = {
+        "settle": ("settle", "go_on", "advance"),
+        "go on": ("go_on",),
+        "mark": ("mark", "advance"),
+        "put": ("put",),
+        "claim": ("claim",),
+    }
+    for name in acts.get(act, ()):
         arm_act(store, name, moment, end)
 
 
@@ -158,10 +165,25 @@ def lengthen_the_line() -> None:
     blocking.Line._receive = receive_late  # type: ignore[method-assign]
 
 
+def leave_results_to_the_sender() -> None:
+    """The thread that writes down is not quicker by chance: all is written by whoever goes on."""
+    recorder._MOMENT = 5.0
+    marking.Marking.hurry = lambda self: None  # type: ignore[method-assign]
+    real = recorder.Recorder.__init__
+
+    def init(writer: recorder.Recorder, *arguments: object) -> None:
+        real(writer, *arguments)  # type: ignore[arg-type]
+        writer._moment, writer._last = recorder._MOMENT, time.monotonic()
+
+    recorder.Recorder.__init__ = init  # type: ignore[method-assign, assignment]
+
+
 def main(act: str, place: str, lane: str, point: str, number: str, on_unsure: str, manner: str = "") -> None:
     shorten_leases()
     if manner:
         end_by_a_dot()
+    if manner == "pairs":
+        leave_results_to_the_sender()
     with Outbox(place) as outbox:
         end = lambda: doom(outbox._store, int(number))  # noqa: E731
         if point.startswith("then "):

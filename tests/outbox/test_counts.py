@@ -147,6 +147,7 @@ def plan(store: Store, place: str, said: str) -> str:
         ("read_unsure", {"outbox_unsure"}),
         ("counts", {"outbox_ready", "outbox_suspect", "outbox_ended", "outbox_busy"}),
         ("everything", {"outbox_order", "outbox_busy"}),
+        ("sent_lately", {"outbox_done"}),
     ],
 )
 def test_what_people_ask_is_read_from_an_index(store: Store, place: str, said: str, indexes: set[str]) -> None:

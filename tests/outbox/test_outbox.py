@@ -90,7 +90,7 @@ def test_those_who_await_say_the_same_words(place: str, sandbox: Sandbox) -> Non
 
 
 def test_every_copy_is_the_same_to_the_octet(outbox: Outbox, sandbox: Sandbox) -> None:
-    """Scar 4: every attempt of one mail carries the same Message-ID."""
+    """Hazard H04: every attempt of one mail carries the same Message-ID."""
     sandbox.answer("message", "451 4.3.0 once more", nth=1, times=1)
     written = Message(sender="ada@example.org", to="bob@example.org", subject="Été", text=".\n..\nà bientôt")
     ticket = outbox.put(written, via=sandbox.url)

@@ -549,7 +549,8 @@ def test_the_room_of_what_was_forgotten_is_given_back_beside_others(path: Path, 
     other = SqliteStore(path)
     store.put([new_mail(b"x" * 200_000) for _ in range(50)] + [new_mail(b"stays", lane="other", id="stays")])
     other.settle([settled(job) for job in claim(other)])
-    other.prune(sent=-1, failed=-1, most=500)
+    while other.prune(sent=-1, failed=-1, most=500).more:
+        pass
 
     before, after = store.compact()
 

@@ -17,9 +17,10 @@ import pytest
 from psycopg.rows import dict_row
 
 from courriel import Outbox, Sandbox, Ticket, errors
-from courriel.outbox import batch, postgres_line, postgres_server, worker
+from courriel.outbox import batch, postgres, postgres_line, postgres_server, worker
 from courriel.outbox.postgres import PostgresStore
 from courriel.outbox.postgres_line import conninfo, translated
+from courriel.outbox.postgres_pipeline import PipelineSession
 from courriel.outbox.postgres_server import PostgresServer
 from courriel.outbox.statements import script, statements
 from courriel.outbox.store import Query, State, Store
@@ -91,7 +92,7 @@ def wait_for_more(sandbox: Sandbox, letters: int) -> None:
 def test_the_server_is_killed_under_load_and_nothing_is_lost(
     own: Postgres, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "LEASE", doomed.LEASE)
+    monkeypatch.setattr(worker, "lease_of_claim", lambda way: doomed.LEASE)
     monkeypatch.setattr(batch, "_MARGIN", 0.3)
     monkeypatch.setattr(worker, "answer_limit", lambda way: doomed.ANSWER)
     url = own.url(own.new_database())
@@ -132,22 +133,75 @@ def test_the_server_is_killed_under_load_and_nothing_is_lost(
 def test_a_commit_without_an_answer_says_so_and_may_be_repeated_with_its_key(
     store: PostgresStore, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    large = b"x" * (postgres._AT_ONCE + 1)  # in a transaction of several round trips
     real = store._put
 
-    def put_and_lose(*given: Any) -> list[str]:
-        ids = real(*given)
+    def put_and_lose(*given: Any, **named: Any) -> list[str]:
+        ids = real(*given, **named)
         end_sessions(url)
         return ids
 
     monkeypatch.setattr(store, "_put", put_and_lose)
 
     with pytest.raises(errors.OutboxUncertain, match="same key") as unknown:
-        store.put([new_mail(key="invoice-1")])
+        store.put([new_mail(large, key="invoice-1")])
 
     monkeypatch.undo()
     assert unknown.value.retryable
-    (ident,) = store.put([new_mail(key="invoice-1")])
+    (ident,) = store.put([new_mail(large, key="invoice-1")])
     assert [info.id for info in store.read(Query())] == [ident]
+
+
+@pytest.mark.parametrize("key", [None, "invoice-1"])
+@pytest.mark.parametrize("written", [False, True])
+def test_a_put_that_breaks_off_without_an_answer_is_there_once(
+    store: PostgresStore, url: str, monkeypatch: pytest.MonkeyPatch, key: str | None, written: bool
+) -> None:
+    """Nobody knows whether it was committed; the ids of its mails tell, on another connection."""
+    lost: list[int] = []
+    real = PipelineSession._results
+
+    def lose(self: PipelineSession, pgconn: Any, ends: float) -> Iterator[Any]:
+        answers = list(real(self, pgconn, ends)) if written or lost else []
+        if not lost:
+            lost.append(pgconn.backend_pid)
+            raise psycopg.OperationalError("the line is cut")
+        yield from answers
+
+    monkeypatch.setattr(PipelineSession, "_results", lose)
+    if not written:
+        monkeypatch.setattr(PipelineSession, "_flush", lambda *_: None)
+    mails = [new_mail(key=key), new_mail(b"x" * 300_000)]
+
+    ids = store.put(mails)
+
+    monkeypatch.undo()
+    assert lost
+    assert ids == [mail.id for mail in mails]
+    assert sorted(info.id for info in store.read(Query())) == sorted(ids)
+    assert [b"".join(store.body(mail.id)) for mail in mails] == [b"".join(mail.chunks) for mail in mails]
+
+
+def test_a_put_that_breaks_off_is_uncertain_when_nobody_can_be_asked(
+    own: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = PostgresStore(own.url(own.new_database()))
+    store.put([new_mail()])
+
+    def die(*_: Any) -> Iterator[Any]:
+        own.kill()
+        raise psycopg.OperationalError("the line is cut")
+        yield
+
+    monkeypatch.setattr(PipelineSession, "_results", die)
+
+    with pytest.raises(errors.OutboxUncertain, match="same key"):
+        store.put([new_mail()])
+
+    monkeypatch.undo()
+    own.start()
+    assert len(store.put([new_mail()])) == 1
+    store.close()
 
 
 def test_sessions_that_the_server_has_ended_are_replaced_without_a_word(store: PostgresStore, url: str) -> None:
@@ -178,10 +232,26 @@ def test_a_server_that_hangs_is_not_waited_for_for_ever(own: Postgres, monkeypat
     store = PostgresStore(own.url(own.new_database()))
 
     with own.hanging(), pytest.raises(errors.OutboxError, match=r"has not answered for 0\.5 s") as silent:
-        store.put([new_mail()])
+        store.lanes()
 
     assert not isinstance(silent.value, errors.OutboxUncertain)
     assert store.put([new_mail()])
+    store.close()
+
+
+def test_a_server_that_hangs_at_a_put_leaves_it_uncertain(own: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it has left, with its end: what hangs may still do it."""
+    store = PostgresStore(own.url(own.new_database()))
+    store.put([new_mail()])
+    monkeypatch.setattr(postgres_line, "LONGEST_SILENCE", 0.5)
+
+    with own.hanging(), pytest.raises(errors.OutboxUncertain, match="put it again with the same key"):
+        store.put([new_mail(key="1")])
+
+    monkeypatch.undo()
+    (ident,) = store.put([new_mail(key="1")])
+    assert sum(info.key == "1" for info in store.read(Query())) == 1
+    assert store.find(key="1").id == ident  # type: ignore[union-attr]
     store.close()
 
 
@@ -269,6 +339,7 @@ from courriel import errors
 from courriel.outbox import rows
 from courriel.outbox.postgres import PostgresStore
 store = PostgresStore(sys.argv[1])
+store._go_on_at_once = lambda *given, **named: (None, None)  # in several round trips, as on a lane with a limit
 real = rows.jobs_of
 def sleep(*arguments):
     print("asleep", flush=True)

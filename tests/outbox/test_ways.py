@@ -130,3 +130,64 @@ def test_a_worker_of_a_lane_that_nobody_knows_is_refused(place: Path, lane: str)
             outbox.worker(lanes=[lane])
         with pytest.raises(errors.UsageError):
             outbox.run_once(lanes=[lane])
+
+
+# A URL is parsed once.
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every URL that is parsed."""
+    urls: list[str] = []
+    real = Route.parse
+
+    def parse(url: str) -> Route:
+        urls.append(url)
+        return real(url)
+
+    monkeypatch.setattr(Route, "parse", parse)
+    return urls
+
+
+def test_a_url_is_parsed_once_and_not_for_each_mail(place: Path, parsed: list[str]) -> None:
+    with Outbox(place) as outbox:
+        tickets = [outbox.put(LETTER, via="smtp://localhost:2525") for _ in range(5)]
+        outbox.put_many([LETTER, LETTER], via="smtp://localhost:2525")
+
+        lanes = {info.lane for info in outbox.list()}
+
+    assert len(tickets) == 5
+    assert parsed == ["smtp://localhost:2525"]
+    assert lanes == {Route.of("smtp://localhost:2525").reveal_url()}
+
+
+def test_a_url_that_is_refused_is_refused_each_time() -> None:
+    ways = Ways({})
+
+    for _ in range(3):
+        with pytest.raises(errors.InvalidUrl, match="no password is written"):
+            ways.lane("smtps://ada:sesame@smtp.example.org")
+
+    assert "sesame" not in str(vars(ways))
+
+
+def test_a_relative_path_in_a_url_counts_from_the_folder_of_each_put(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ways, lanes = Ways({}), []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        lanes.append(ways.lane("smtps://smtp.example.org?ca=ca.pem"))
+
+    assert ["one/" in lanes[0], "two/" in lanes[1]] == [True, True]
+
+
+def test_urls_without_end_do_not_fill_the_memory(parsed: list[str]) -> None:
+    ways = Ways({})
+    for number in range(1000):
+        ways.lane(f"smtp://mx{number}.example.org")
+
+    assert len(ways._lanes_of_urls) <= 256
+    ways.lane("smtp://mx999.example.org")
+    assert len(parsed) == 1000

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,9 @@ from courriel import Outbox, Sandbox, Server, SmtpSession, Ticket, Timeouts, err
 from courriel.model.server import Security
 from courriel.outbox import batch, keeper, recorder, rows
 from courriel.outbox import worker as worker_module
+from courriel.outbox.ahead import Ahead
 from courriel.outbox.batch import Batch
-from courriel.outbox.store import Job, Query, Settlement, State
+from courriel.outbox.store import DueLane, Job, Query, Settlement, State
 from courriel.values import replace
 from outbox.conftest import claim, message, new_mail
 
@@ -23,7 +26,7 @@ def lane_of(sandbox: Sandbox) -> str:
 
 
 def test_what_has_no_answer_is_unsure_and_sent_again(outbox: Outbox, sandbox: Sandbox) -> None:
-    """Scar 3: after the dot, before the reply, a written policy decides."""
+    """Hazard H03: after the dot, before the reply, a written policy decides."""
     told: list[str] = []
     outbox.on("unsure", lambda ticket: told.append(ticket.id))
     sandbox.answer("message", "hang up", times=1)
@@ -163,7 +166,7 @@ def test_one_lane_that_fails_keeps_no_other_from_working(outbox: Outbox, sandbox
 
 
 def test_a_broken_mail_does_not_stop_the_others(outbox: Outbox, sandbox: Sandbox) -> None:
-    """Scar 10: a missing row is a state of its own, and not a mail of nothing."""
+    """Hazard H10: a missing row is a state of its own, and not a mail of nothing."""
     tickets = outbox.put_many([message(n) for n in range(3)], via=sandbox.url)
     delete = f"DELETE FROM outbox_body WHERE mail = '{tickets[1].id}'"
     outbox._store._write(lambda line: line.execute(delete))  # type: ignore[attr-defined]
@@ -228,19 +231,25 @@ def test_a_disk_that_fails_at_the_end_is_tried_until_it_works(
     outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database is away between the 250 and its being written down: the mail is delivered once."""
-    store = outbox._store
-    settle, failures = store._settle, iter([True, True, False])  # type: ignore[attr-defined]
+    failures = iter([True, True])
 
-    def fail_twice(line: object, settlements: object) -> object:
-        if next(failures):
-            raise errors.OutboxUncertain("away")
-        return settle(line, settlements)
+    def failing(name: str) -> None:
+        real = getattr(outbox._store, name)
 
-    monkeypatch.setattr(store, "_settle", fail_twice)
+        def fail_twice(*given: object, **named: object) -> object:
+            if next(failures, False):
+                raise errors.OutboxUncertain("away")
+            return real(*given, **named)
+
+        monkeypatch.setattr(outbox._store, name, fail_twice)
+
+    failing("settle")
+    failing("go_on")
     ticket = outbox.put(message(1), via=sandbox.url)
 
     outbox.run_once()
 
+    assert next(failures, None) is None
     assert ticket.status is State.SENT
     assert len(sandbox.letters) == 1
 
@@ -308,7 +317,7 @@ def test_what_follows_at_once_is_marked_with_what_was_sent_before(
 
     outbox.worker(batch=4).run_once()
 
-    assert marked == [4]
+    assert marked[0] == 4
     assert len(sandbox.letters) == 10
 
 
@@ -331,18 +340,131 @@ def test_who_marks_one_mail_at_a_time_marks_it_just_before_its_dot(
     outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     states: list[State] = []
-    mark = outbox._store.mark
+    mark, advance = outbox._store.mark, outbox._store.advance
 
-    def look(jobs: Sequence[Job], *, lease: float) -> list[bool]:
+    def look(jobs: Sequence[Job]) -> None:
         states.extend(ticket.status for ticket in tickets if ticket.id in {job.id for job in jobs})
+
+    def look_and_mark(jobs: Sequence[Job], *, lease: float) -> list[bool]:
+        look(jobs)
         return mark(jobs, lease=lease)
 
-    monkeypatch.setattr(outbox._store, "mark", look)
+    def look_and_advance(
+        done: Sequence[Settlement], marks: Sequence[tuple[Job, float]]
+    ) -> tuple[list[bool], list[bool]]:
+        look([job for job, _ in marks])
+        return advance(done, marks)
+
+    monkeypatch.setattr(outbox._store, "mark", look_and_mark)
+    monkeypatch.setattr(outbox._store, "advance", look_and_advance)
     tickets = outbox.put_many([message(n) for n in range(3)], via=sandbox.url)
 
-    outbox.worker(batch=1).run_once()
+    outbox.worker(ahead=1).run_once()
 
     assert states == [State.LEASED] * 3
+
+
+def in_doubt(outbox: Outbox) -> int:
+    return sum(count.mails for count in outbox.stats() if count.state is State.DOT)
+
+
+@pytest.mark.parametrize("lmtp", [True, False])
+def test_no_more_than_so_many_are_in_doubt_at_any_moment(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch, lmtp: bool
+) -> None:
+    """Whoever dies after a commit leaves what it says: it is looked at after each."""
+    most: list[int] = []
+
+    def look_after(name: str) -> None:
+        real = getattr(outbox._store, name)
+
+        def do(*given: object, **named: object) -> object:
+            result = real(*given, **named)
+            most.append(in_doubt(outbox))
+            return result
+
+        monkeypatch.setattr(outbox._store, name, do)
+
+    with Sandbox(lmtp=lmtp) as sandbox:
+        outbox.put_many([message(n) for n in range(120)], via=sandbox.url)
+        for name in ("claim", "go_on", "advance", "mark", "settle"):
+            look_after(name)
+
+        assert outbox.worker(ahead=6, batch=50).run_once() == 120
+
+        assert len(sandbox.letters) == 120
+    assert 4 <= max(most) <= 6
+
+
+@pytest.fixture
+def silent_at() -> Iterator[Callable[[str], str]]:
+    """A server that says nothing any more at this moment: its URL."""
+    over = threading.Event()
+    servers: list[socket.socket] = []
+
+    def serve(server: socket.socket, moment: str) -> None:
+        with suppress(OSError):
+            line, _ = server.accept()
+            with line:
+                converse(line, moment)
+                over.wait(60)
+
+    def begin(moment: str) -> str:
+        servers.append(socket.create_server(("127.0.0.1", 0)))
+        threading.Thread(target=serve, args=(servers[-1], moment), daemon=True).start()
+        tls = "required" if moment == "in TLS" else "none"
+        return f"smtp://127.0.0.1:{servers[-1].getsockname()[1]}?tls={tls}"
+
+    yield begin
+    over.set()
+    for server in servers:
+        server.close()
+
+
+def converse(line: socket.socket, moment: str) -> None:
+    """Play an SMTP server until the moment has come."""
+    if moment == "greeting":
+        return
+    line.sendall(b"220 x\r\n")
+    said = line.makefile("rb")
+    for command in said:
+        verb = command[:4].upper()
+        if verb == b"EHLO":
+            line.sendall(b"250-x\r\n250 STARTTLS\r\n")
+        elif verb == b"STAR":
+            line.sendall(b"220 go\r\n")
+            return
+        elif verb == b"DATA":
+            line.sendall(b"354 go\r\n")
+            while said.readline() != b".\r\n":
+                pass
+            return
+        else:
+            line.sendall(b"250 x\r\n")
+
+
+@pytest.mark.parametrize(("moment", "unsure"), [("greeting", 0), ("in TLS", 0), ("dot", 1)])
+@pytest.mark.parametrize("hurried", [True, False])
+def test_who_stops_gives_back_all_that_has_not_left(
+    outbox: Outbox, silent_at: Callable[[str], str], moment: str, unsure: int, hurried: bool
+) -> None:
+    tickets = outbox.put_many([message(n) for n in range(20)], via=silent_at(moment), on_unsure="hold")
+    worker = outbox.worker().start()
+    wanted = State.DOT if unsure else State.LEASED
+    while not any(ticket.status is wanted for ticket in tickets):
+        outbox._bell.wait(outbox._bell.rung, 0.01)
+    if hurried:
+        worker.ask_to_stop()
+        worker.ask_to_stop()
+
+    left = worker.stop(grace=3600 if hurried else 0.1)
+
+    states = [ticket.status for ticket in tickets]
+    assert left == unsure == states.count(State.HELD)
+    assert states.count(State.READY) == 20 - unsure
+    assert not any(ticket.info.tries for ticket in tickets if ticket.status is State.READY)
+    assert not any(lane.fails for lane in outbox.lanes())  # it was not the lane's fault
+    assert worker.start().stop() == 0
 
 
 @pytest.mark.parametrize("said", [b"550 \xff\xfe\x00 \xed\xa0\x80\r\n", b"550 " + b"x" * 400 + b"\r\n"])
@@ -464,7 +586,7 @@ def test_a_worker_says_what_is_left_when_a_server_does_not_answer(outbox: Outbox
         threading.Event().wait(0.01)
 
     assert worker.stop(grace=0.2) == 1
-    assert ticket.status is State.DOT
+    assert (ticket.status, ticket.info.unsure) == (State.READY, 1)
 
 
 def test_two_workers_send_each_mail_once(place: str, outbox: Outbox, sandbox: Sandbox) -> None:
@@ -550,7 +672,7 @@ def test_the_keeper_cuts_who_waits_too_long(outbox: Outbox, sandbox: Sandbox, mo
     assert (ticket.status, ticket.info.unsure) == (State.READY, 1)
 
 
-@pytest.mark.parametrize("wrong", [{"workers": 0}, {"workers": True}, {"batch": 0}, {"batch": 10_000}])
+@pytest.mark.parametrize("wrong", [{"workers": 0}, {"workers": True}, {"batch": 0}, {"batch": 10_000}, {"ahead": 0}])
 def test_a_worker_that_cannot_be_meant_is_refused(outbox: Outbox, wrong: dict[str, int]) -> None:
     with pytest.raises(errors.UsageError):
         outbox.worker(**wrong)  # type: ignore[arg-type]
@@ -566,15 +688,19 @@ def test_a_recorder_that_cannot_write_says_how_many_are_left(
 ) -> None:
     monkeypatch.setattr(recorder, "_SOONEST", 0.01)
     works = threading.Event()
-    store = outbox._store
-    settle = store._settle  # type: ignore[attr-defined]
 
-    def fail(line: object, settlements: object) -> object:
-        if not works.is_set():
-            raise errors.OutboxError("away")
-        return settle(line, settlements)
+    def failing(name: str) -> None:
+        real = getattr(outbox._store, name)
 
-    monkeypatch.setattr(store, "_settle", fail)
+        def fail(settlements: Sequence[Settlement], *terms: object) -> object:
+            if settlements and not works.is_set():
+                raise errors.OutboxError("away")
+            return real(settlements, *terms)
+
+        monkeypatch.setattr(outbox._store, name, fail)
+
+    failing("settle")
+    failing("go_on")
     ticket = outbox.put(message(1), via=sandbox.url)
     worker = outbox.worker().start()
     sandbox.wait_for(subject="Number 1")
@@ -592,30 +718,35 @@ def test_files_are_for_their_owner_alone(outbox: Outbox, place: str) -> None:
     assert set(modes.values()) == {0o600}
 
 
-@pytest.mark.parametrize(("silent_for", "extended"), [(0.0, True), (600.0, True), (700.0, False)])
-def test_a_lease_is_extended_as_long_as_there_may_be_progress_and_no_longer(
-    outbox: Outbox, monkeypatch: pytest.MonkeyPatch, silent_for: float, extended: bool
-) -> None:
-    """A sender that hangs keeps its mails for as long as its own patience could last (ten minutes and one)."""
+def test_a_lease_is_extended_by_progress_and_by_nothing_else(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sender that hangs keeps what waits behind it for as long as one silence may last, and no thread helps it."""
     store, now = outbox._store, [1000.0]
-    for module in (batch, keeper):
-        monkeypatch.setattr(module, "monotonic", lambda: now[0])
-    store.put([new_mail(), new_mail()])
+    monkeypatch.setattr(batch, "monotonic", lambda: now[0])
+    store.put([new_mail(), new_mail(), new_mail()])
     jobs = claim(store, lease=60)
-    ours = Batch(store, jobs, answer_limit=600)
-    ours.permit(jobs[0])
-    asked: list[list[str]] = []
-    monkeypatch.setattr(store, "extend", lambda jobs, *, lease: asked.append([job.id for job in jobs]))
+    ours = Batch(store, jobs, answer_limit=600, ahead=Ahead(1), waiting_lease=360)
+    assert ours.permit(jobs[0])
+    asked: list[tuple[list[str], float]] = []
+    monkeypatch.setattr(store, "extend", lambda jobs, *, lease: asked.append(([job.id for job in jobs], lease)))
     looker = outbox.worker()._keeper
     looker.watch(ours)
-    ours._marked = {jobs[0].id}  # the other one was claimed with it, and waits
+
     now[0] += 31
-    ours.progress = now[0] - silent_for
-
     looker._look_after()
-    looker._look_after()  # once in thirty seconds
+    nobody_helped = not asked
+    ours.touch()
+    ours.touch()  # once in thirty seconds
 
-    assert asked == ([[jobs[1].id]] if extended else [])
+    assert nobody_helped
+    assert asked == [([jobs[1].id, jobs[2].id], 360)]
+
+
+def test_what_waits_is_leased_for_a_minute_more_than_the_longest_silence() -> None:
+    server = Server(
+        "127.0.0.1", 25, Security.NONE, timeouts=Timeouts(greeting=200, hello=90, data=80, sender=80, recipient=80)
+    )
+
+    assert worker_module.lease_of_claim(SmtpSession(server)) == 260
 
 
 # Many recipients.
@@ -640,21 +771,21 @@ def test_one_run_waits_for_what_is_being_written_down(
     """What a thread writes down slowly may be due again at once, and is not left for the next run."""
     looked, settle = threading.Event(), outbox._store.settle
     worker = outbox.worker()
-    lanes_now = worker._lanes_now
+    due_lanes = outbox._store.due_lanes
     looks = iter(range(100))
 
-    def look() -> list[str]:
+    def look() -> list[DueLane]:
         if next(looks) == 1:
             looked.set()  # after the first round, with its results still on their way
-        return lanes_now()
+        return due_lanes()
 
     def settle_late(settlements: Sequence[Settlement]) -> list[bool]:
         assert looked.wait(20)
         return settle(settlements)
 
-    monkeypatch.setattr(recorder.Recorder, "settle_with", lambda *_: None)
+    monkeypatch.setattr(recorder.Recorder, "settle_with", lambda *_, **__: None)
     monkeypatch.setattr(outbox._store, "settle", settle_late)
-    monkeypatch.setattr(worker, "_lanes_now", look)
+    monkeypatch.setattr(outbox._store, "due_lanes", look)
     sandbox.answer("recipient", "452 4.5.3 too many recipients", when="bob@example.org", times=1)
     ticket = outbox.put(message(1, to=["ada@example.org", "bob@example.org"]), via=sandbox.url)
 

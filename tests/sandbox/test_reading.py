@@ -1,4 +1,4 @@
-"""The practice server as those see it who read: a mailbox for each recipient, one reader at a time."""
+"""POP3 of the practice server: a mailbox for each recipient, one session at a time."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_letters_keep_their_unique_ids(sandbox: Sandbox) -> None:
     assert new not in {first, second}
 
 
-def test_what_comes_meanwhile_is_there_the_next_time(sandbox: Sandbox) -> None:
+def test_mail_received_during_a_session_appears_in_the_next(sandbox: Sandbox) -> None:
     with reader(sandbox, "bob@example.org") as box:
         send(sandbox, "bob@example.org")
         assert list(box) == []
@@ -114,7 +114,7 @@ def test_what_comes_meanwhile_is_there_the_next_time(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("security", [Security.STARTTLS, Security.TLS])
-def test_the_line_can_be_secured(sandbox: Sandbox, security: Security) -> None:
+def test_stls_and_tls_work(sandbox: Sandbox, security: Security) -> None:
     content = send(sandbox, "bob@example.org")
 
     with PopSession(sandbox.pop_server(security), Password("bob@example.org", "any")) as box:
@@ -122,7 +122,7 @@ def test_the_line_can_be_secured(sandbox: Sandbox, security: Security) -> None:
         assert box[0].raw == content
 
 
-def test_only_who_knows_the_password_reads() -> None:
+def test_a_wrong_password_is_refused() -> None:
     with Sandbox(users={"bob@example.org": "secret"}) as sandbox:
         with pytest.raises(errors.AuthenticationRefused) as refused:
             reader(sandbox, "bob@example.org", "wrong").open()
@@ -154,7 +154,7 @@ def test_a_failure_can_be_played(sandbox: Sandbox, failure: str, retryable: bool
     assert played.value.retryable == retryable
 
 
-def test_a_script_speaks_at_the_stages_of_reading(sandbox: Sandbox) -> None:
+def test_faults_can_be_set_at_the_stages_of_pop3(sandbox: Sandbox) -> None:
     send(sandbox, "bob@example.org")
     sandbox.answer("mailbox", "-ERR [SYS/TEMP] later", when="DELE", times=1)
     sandbox.answer("letter", "-ERR no", times=1)
@@ -182,7 +182,7 @@ def test_a_line_can_break_in_the_middle_of_a_letter(sandbox: Sandbox) -> None:
     assert not box.usable
 
 
-def test_those_who_await_read_the_same(sandbox: Sandbox) -> None:
+def test_async_sessions_read_the_same(sandbox: Sandbox) -> None:
     contents = [send(sandbox, "bob@example.org", subject=str(number)) for number in range(150)]
 
     async def read() -> tuple[list[bytes], list[str]]:
@@ -204,7 +204,7 @@ def test_those_who_await_read_the_same(sandbox: Sandbox) -> None:
         assert len(box) == 0
 
 
-def test_a_letter_is_fetched_when_it_is_touched(sandbox: Sandbox) -> None:
+def test_a_letter_is_fetched_on_first_access(sandbox: Sandbox) -> None:
     send(sandbox, "bob@example.org")
 
     async def touch_too_early() -> None:
@@ -225,7 +225,7 @@ def test_a_letter_is_fetched_when_it_is_touched(sandbox: Sandbox) -> None:
 
 
 def test_bare_line_feeds_are_repaired_for_those_who_read(sandbox: Sandbox) -> None:
-    """Readers that end a line at a line feed (poplib) took the dot for the end of the letter, and lost step."""
+    """Clients that end a line at a bare LF (poplib) took the dot for the end of the letter, and got out of step."""
     with socket.create_connection((sandbox.host, sandbox.port), timeout=10) as line, line.makefile("rwb") as said:
         for words in (b"HELO x.example", b"MAIL FROM:<a@b.org>", b"RCPT TO:<bob@example.org>", b"DATA",
                       b"Subject: s\r\n\r\none\n.\ntwo\r\n..three\n\r\n.", b"QUIT"):  # fmt: skip

@@ -1,4 +1,4 @@
-"""The practice server as people use it: start it, send to it, look at what it got, have it fail."""
+"""The practice server: starting, receiving, inspecting, faults, limits."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def message(subject: str = "Les chiffres de l'été", to: str = "bob@example.org
 
 
 def talk(sandbox: Sandbox, *said: bytes) -> bytes:
-    """Say this, one after the other, each time after an answer; then QUIT; and give back all that was heard."""
+    """Send these one after the other, each after a reply, then QUIT; returns everything received."""
     with socket.create_connection((sandbox.host, sandbox.port), timeout=10) as line, line.makefile("rb") as heard:
         answers = heard.readline()
         for words in said:
@@ -55,7 +55,7 @@ def talk(sandbox: Sandbox, *said: bytes) -> bytes:
         return answers + heard.read()
 
 
-# What it is for.
+# Receiving mail.
 
 
 def test_what_is_sent_is_there_to_be_looked_at(sandbox: Sandbox) -> None:
@@ -169,7 +169,7 @@ def test_a_broken_mail_is_shown_without_breaking_anything(sandbox: Sandbox, cont
 # Waiting.
 
 
-def test_one_waits_for_a_letter_that_is_yet_to_come(sandbox: Sandbox) -> None:
+def test_wait_for_waits_for_a_letter(sandbox: Sandbox) -> None:
     sender = threading.Thread(target=lambda: courriel.send(message("second", "eve@example.org"), via=sandbox.url))
     courriel.send(message("first"), via=sandbox.url)
     sender.start()
@@ -180,7 +180,7 @@ def test_one_waits_for_a_letter_that_is_yet_to_come(sandbox: Sandbox) -> None:
     assert letter.number == 2
 
 
-def test_waiting_in_vain_says_what_came_instead(sandbox: Sandbox) -> None:
+def test_a_time_out_lists_the_letters_received(sandbox: Sandbox) -> None:
     courriel.send(message("first"), via=sandbox.url)
 
     with pytest.raises(
@@ -191,7 +191,7 @@ def test_waiting_in_vain_says_what_came_instead(sandbox: Sandbox) -> None:
     assert isinstance(late.value, errors.TimedOut)
 
 
-def test_the_async_face_says_the_same_words() -> None:
+def test_the_async_methods_behave_the_same() -> None:
     async def practise() -> None:
         async with Sandbox() as sandbox:
             waiting = asyncio.create_task(sandbox.awaited(to="bob@example.org"))
@@ -244,7 +244,7 @@ def test_a_mail_that_cannot_be_filed_is_not_taken(tmp_path: Path) -> None:
         assert isinstance(sandbox.sessions[0].visit.mishaps[0], OSError)
 
 
-def test_of_very_many_letters_the_last_ones_are_held() -> None:
+def test_the_latest_letters_are_kept() -> None:
     with Sandbox(keep=2) as sandbox:
         for number in range(5):
             courriel.send(message(f"n {number}"), via=sandbox.url)
@@ -289,7 +289,7 @@ def test_somebody_unknown_does_not_log_in_with_an_empty_password() -> None:
         assert b"\r\n535 5.7.8" in talk(sandbox, b"EHLO x.org\r\n", plain)
 
 
-# Failing by script.
+# Faults.
 
 
 def test_a_recipient_may_be_refused(sandbox: Sandbox) -> None:
@@ -322,7 +322,7 @@ def test_every_stage_can_be_refused_once(sandbox: Sandbox, stage: str, error: ty
 
 
 def test_the_first_message_to_a_server_is_not_in_doubt_before_its_last_octets_leave(sandbox: Sandbox) -> None:
-    """It has begun with a few octets, to find out whether the server takes BDAT."""
+    """The client first sends a short chunk, to find out whether the server accepts BDAT."""
     sandbox.answer("recipient", "hang up")
 
     with pytest.raises(errors.ConnectionFailed) as lost:
@@ -340,7 +340,7 @@ def test_the_line_can_be_cut_at_every_stage(sandbox: Sandbox, stage: str) -> Non
     with pytest.raises(errors.ConnectionFailed) as lost:
         courriel.send(message(), via=sandbox.url)
 
-    # The message left with its envelope (BDAT): an answer that does not come says nothing of what it was to.
+    # The message was sent with its envelope (BDAT): a missing reply may be that of any of them.
     assert lost.value.in_doubt == (stage in ("sender", "recipient", "data", "message"))
     assert sandbox.letters == []
 
@@ -390,12 +390,12 @@ def test_a_failure_of_the_table_can_be_played(sandbox: Sandbox) -> None:
      lambda s: s.answer("sender", "hang up", within=True), lambda s: s.play("NO-SUCH-FAILURE"),
      lambda s: s.play("CONNECTION-REFUSED")],
 )  # fmt: skip
-def test_a_script_that_makes_no_sense_is_refused(sandbox: Sandbox, script: Callable[[Sandbox], None]) -> None:
+def test_an_invalid_fault_is_refused(sandbox: Sandbox, script: Callable[[Sandbox], None]) -> None:
     with pytest.raises(errors.UsageError):
         script(sandbox)
 
 
-# TLS and what is installed apart.
+# TLS and extras.
 
 
 def test_its_certificate_is_for_this_machine_only(sandbox: Sandbox) -> None:
@@ -422,7 +422,7 @@ def test_without_the_extra_there_is_no_tls_and_the_error_says_how_to_get_it(monk
         assert len(sandbox.letters) == 1
 
 
-def test_what_comes_with_starttls_is_thrown_away_on_a_real_line(sandbox: Sandbox) -> None:
+def test_data_pipelined_behind_starttls_is_discarded(sandbox: Sandbox) -> None:
     with socket.create_connection((sandbox.host, sandbox.port), timeout=10) as line:
         line.recv(1000)
         line.sendall(b"STARTTLS\r\nEHLO evil.org\r\nMAIL FROM:<evil@x.org>\r\n")
@@ -434,7 +434,7 @@ def test_what_comes_with_starttls_is_thrown_away_on_a_real_line(sandbox: Sandbox
     assert [remark.kind for remark in sandbox.sessions[0].visit.remarks] == ["before-tls"]
 
 
-def test_a_broken_handshake_harms_nobody_else(sandbox: Sandbox) -> None:
+def test_a_broken_handshake_leaves_other_sessions_alone(sandbox: Sandbox) -> None:
     url = sandbox.tls_url
     with socket.create_connection((sandbox.host, sandbox.tls_port), timeout=10) as line:
         line.sendall(b"EHLO this is not TLS\r\n")
@@ -444,7 +444,7 @@ def test_a_broken_handshake_harms_nobody_else(sandbox: Sandbox) -> None:
     assert courriel.send(message(), via=url).complete
 
 
-# Coming and going.
+# Start and stop.
 
 
 def test_nothing_is_left_when_it_is_closed(sandbox: Sandbox) -> None:
@@ -493,7 +493,7 @@ def test_an_open_sandbox_is_not_opened_again(sandbox: Sandbox) -> None:
     assert courriel.send(message(), via=sandbox.url).complete
 
 
-def test_visitors_are_sent_away_when_they_are_silent_for_too_long() -> None:
+def test_silent_clients_are_timed_out() -> None:
     with (
         Sandbox(limits=Limits(patience=0.05)) as sandbox,
         socket.create_connection((sandbox.host, sandbox.port), timeout=10) as line,
@@ -532,7 +532,7 @@ def test_too_many_at_a_time_are_told_to_come_back() -> None:
         assert len(sandbox.letters) == 1
 
 
-def test_last_words_are_heard_by_who_was_still_talking() -> None:
+def test_the_last_reply_reaches_a_client_that_is_still_sending() -> None:
     with (
         Sandbox(limits=Limits(message=1000)) as sandbox,
         socket.create_connection((sandbox.host, sandbox.port), timeout=10) as line,
@@ -547,7 +547,7 @@ def test_last_words_are_heard_by_who_was_still_talking() -> None:
         assert heard.read() == b"421 4.7.0 That is far too much\r\n"
 
 
-def test_a_session_ends_although_there_is_always_something_to_read() -> None:
+def test_the_session_limit_applies_to_a_client_that_never_pauses() -> None:
     async def attend() -> None:
         guest = Guest(Listener(Desk(), Terms()), tls=False)
         guest.data += b"NOOP\r\n"
@@ -559,7 +559,7 @@ def test_a_session_ends_although_there_is_always_something_to_read() -> None:
     asyncio.run(attend())
 
 
-def test_who_never_stops_talking_is_cut_off() -> None:
+def test_a_flooding_client_is_cut_off() -> None:
     with (
         Sandbox(limits=Limits(session=0.2)) as sandbox,
         socket.create_connection((sandbox.host, sandbox.port), timeout=10) as line,
@@ -592,7 +592,7 @@ def test_fifty_clients_at_once_are_all_served(sandbox: Sandbox) -> None:
     assert sorted(letter.number for letter in sandbox.letters) == list(range(1, 51))
 
 
-# What others might do to it.
+# Attacks.
 
 LETTER = (
     b"EHLO x.example\r\nMAIL FROM:<a@b.org>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\nSubject: x\r\n\r\nx\r\n.\r\n"
@@ -635,7 +635,7 @@ def test_a_letter_in_the_folder_is_its_owners_alone_and_follows_no_link(tmp_path
     folder.mkdir()
     now = datetime.now(UTC)
     for second in range(60):
-        # Names that could be foreseen, each a link that somebody has put there.
+        # Predictable names, each planted as a symbolic link.
         (folder / f"000001-{now + timedelta(seconds=second):%Y%m%dT%H%M%SZ}.part").symlink_to(target)
     with Sandbox(folder=folder) as sandbox:
         courriel.send(message(), via=sandbox.url)
@@ -648,8 +648,8 @@ def test_a_letter_in_the_folder_is_its_owners_alone_and_follows_no_link(tmp_path
     assert path.read_bytes() == sandbox.letters[0].content
 
 
-def test_many_who_come_at_once_are_all_answered() -> None:
-    """They wait in the system's queue while the server is busy: here the loop stands still as they come."""
+def test_many_simultaneous_connections_are_all_answered() -> None:
+    """They wait in the listen queue while the server is busy: here the loop is blocked as they connect."""
 
     async def crowd() -> set[bytes]:
         async with Sandbox(limits=Limits(sessions=400)) as sandbox:

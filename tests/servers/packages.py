@@ -27,6 +27,7 @@ PACKAGES = {
     "/usr/lib/dovecot/pop3": "dovecot-pop3d",
     "/usr/lib/dovecot/lmtp": "dovecot-lmtpd",
     "/usr/bin/swaks": "swaks libnet-ssleay-perl",
+    "/usr/bin/systemd-analyze": "systemd",
 }
 """The programs that we start, and the Debian packages that bring them."""
 

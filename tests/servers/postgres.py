@@ -48,6 +48,7 @@ auth_type = any
 pool_mode = transaction
 default_pool_size = 3
 max_client_conn = 100
+server_login_retry = 0.1
 logfile = {folder}/log
 """
 
@@ -152,13 +153,40 @@ class Postgres:
 class PgBouncer:
     """In transaction mode: no two transactions of a connection need be the same session of the server."""
 
-    def __init__(self, daemon: Daemon, port: int) -> None:
-        self._daemon = daemon
-        self.host, self.port = LOOPBACK, port
+    def __init__(self, server: Postgres) -> None:
+        self._server = server
+        self.host = LOOPBACK
+        (self.port,) = free_ports(1)
+        self._daemon = self._started()
 
     def url(self, database: str) -> str:
         """Where a database is, through it."""
         return f"postgresql://{ROLE}@{self.host}:{self.port}/{database}"
+
+    def kill_and_start(self) -> None:
+        """End it at once, in whatever it is doing, and start it again at the same address."""
+        for pid in self._daemon.members():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._daemon.end()
+        self._daemon = self._started()
+
+    def end(self) -> None:
+        """End it in peace."""
+        self._daemon.end()
+
+    # The steps.
+
+    def _started(self) -> Daemon:
+        folder = private_folder("pgbouncer")
+        settings = folder / "pgbouncer.ini"
+        settings.write_text(
+            POOLING.format(loopback=LOOPBACK, port=self.port, server_port=self._server.port, role=ROLE, folder=folder)
+        )
+        if os.geteuid() == 0:
+            shutil.chown(folder, OWNER, OWNER)
+        command = [*_as_owner(), PGBOUNCER, str(settings)]
+        return Daemon(command, folder=folder, log=folder / "log", ports=[self.port])
 
 
 @contextlib.contextmanager
@@ -177,24 +205,11 @@ def postgres() -> Generator[Postgres]:
 def pgbouncer(server: Postgres) -> Generator[PgBouncer]:
     """A running PgBouncer before this server."""
     need(PGBOUNCER)
-
-    def start() -> PgBouncer:
-        folder = private_folder("pgbouncer")
-        (port,) = free_ports(1)
-        settings = folder / "pgbouncer.ini"
-        settings.write_text(
-            POOLING.format(loopback=LOOPBACK, port=port, server_port=server.port, role=ROLE, folder=folder)
-        )
-        if os.geteuid() == 0:
-            shutil.chown(folder, OWNER, OWNER)
-        command = [*_as_owner(), PGBOUNCER, str(settings)]
-        return PgBouncer(Daemon(command, folder=folder, log=folder / "log", ports=[port]), port)
-
-    running = start_somewhere(start)
+    running = start_somewhere(lambda: PgBouncer(server))
     try:
         yield running
     finally:
-        running._daemon.end()
+        running.end()
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Certificates good and odd, and TLS handshakes in memory: OpenSSL on both sides, no network between."""
+"""Valid and invalid certificates, and TLS handshakes in memory between OpenSSL on both sides."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOW = dt.datetime.now(dt.UTC)
 
 @dataclass(frozen=True)
 class Shown:
-    """A certificate, as a server or a client shows it: with its chain and its key, in one file."""
+    """A certificate with its chain and key, in one file."""
 
     path: Path
     der: bytes
@@ -34,7 +34,7 @@ class Shown:
 
 
 class Workshop:
-    """Makes certificates: from an authority that is believed, from one that is not, and from nobody."""
+    """Makes certificates: of a trusted CA, of an untrusted one, and self-signed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -57,19 +57,17 @@ class Workshop:
         }
 
     def server(self, which: str, **changes: ssl.TLSVersion) -> ssl.SSLContext:
-        """A server that shows that certificate; `changes` are attributes of its context."""
+        """A server context with this certificate; `changes` are attributes of the context."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.certificates[which].path)
         for name, value in changes.items():
             with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore", DeprecationWarning
-                )  # old versions of TLS are what these servers are for
+                warnings.simplefilter("ignore", DeprecationWarning)  # these servers test old versions of TLS
                 setattr(context, name, value)
         return context
 
     def demanding_server(self, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> ssl.SSLContext:
-        """A good server that lets nobody in without a certificate from the believed authority."""
+        """A valid server that requires a client certificate of the trusted CA."""
         context = self.server("good", maximum_version=version)
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_verify_locations(self.authority)
@@ -114,8 +112,10 @@ class Workshop:
 
 
 class Line:
-    """Two ends of TLS with only memory between them. Raises what the client's end raises; the server's complaints
-    reach the client as alerts, as they would over a network."""
+    """A client and a server of TLS connected in memory.
+
+    Raises the client's exception; errors of the server reach the client as alerts, as over a network.
+    """
 
     def __init__(self, client: ssl.SSLContext, server: ssl.SSLContext, name: str = HOST) -> None:
         to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -137,13 +137,13 @@ class Line:
         return self.client.read(100)
 
     def _listen(self) -> None:
-        # It waits for more, or its complaint is on the way to the client.
+        # It waits for data, or its alert is on the way to the client.
         with contextlib.suppress(ssl.SSLError):
             self._server.do_handshake()
 
 
 def greet_in_clear(client: ssl.SSLContext, said: bytes, name: str = HOST) -> None:
-    """A handshake with a server that knows no TLS, says this, and hangs up."""
+    """A handshake with a server that does not speak TLS, sends this, and closes."""
     to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
     to_client.write(said)
     to_client.write_eof()

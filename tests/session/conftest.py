@@ -1,4 +1,4 @@
-"""One test, six times: each play whole, by line and by octet, for those who block and for those who await."""
+"""Fixtures that run each play six times: whole, by line and by byte, blocking and asyncio."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def meet(theatre: Theatre, colour: type[Session], authority: trustme.CA) -> Iter
 
 @pytest.fixture
 def play(meet: Play) -> Play:
-    """The same, opened."""
+    """An open session with a server that plays these scripts."""
 
     def play(*scripts: str, **options: object) -> Session:
         session = meet(*scripts, **options)
@@ -100,7 +100,7 @@ def box_colour(request: pytest.FixtureRequest) -> type[Box]:
 
 @pytest.fixture
 def meet_box(theatre: Theatre, box_colour: type[Box], authority: trustme.CA) -> Iterator[MeetBox]:
-    """A mailbox, not opened yet, on a server that plays these scripts."""
+    """A mailbox session, not opened yet, with a server that plays these scripts."""
     met: list[Box] = []
 
     def meet(
@@ -129,7 +129,7 @@ def meet_box(theatre: Theatre, box_colour: type[Box], authority: trustme.CA) -> 
 
 @pytest.fixture
 def box(meet_box: MeetBox) -> MeetBox:
-    """The same, opened."""
+    """An open mailbox session with a server that plays these scripts."""
 
     def box(*scripts: str, **options: object) -> Box:
         met = meet_box(*scripts, **options)

@@ -1,4 +1,4 @@
-"""A server for many at once, with habits: how many it takes, how many mails each may hand over, how it ends it."""
+"""Test server with limits on connections and on messages per connection."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Crowd:
 
     def __init__(self, *, most: int = 1000, each: int = 1_000_000, ending: str = "421") -> None:
         self.most, self.each, self.ending = most, each, ending
-        self.mails: Counter[str] = Counter()  # how often each subject was taken
+        self.mails: Counter[str] = Counter()  # number of times each subject was accepted
         self.pending = 0  # mails that were heard whole and are not answered yet
         self.peak = 0
         self.came = 0

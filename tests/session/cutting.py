@@ -1,4 +1,4 @@
-"""A proxy that cuts the line after so many octets: what happens when it breaks just there."""
+"""Proxy that cuts the connection after a number of bytes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from session.play import PATIENCE
 
 
 class Proxy:
-    """Passes on what both sides say; `cut_after` so many octets more, the line that is open then is cut, once."""
+    """Forwards both directions; after `cut_after` more bytes the current connection is cut, once."""
 
     def __init__(self, port: int) -> None:
         self._target = port
@@ -25,18 +25,18 @@ class Proxy:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def cut_after(self, octets: int, *, said_by: str = "server") -> None:
-        """Cut the line when this side has said so many octets more."""
+        """Cut the connection after this side has sent so many more bytes."""
         with self._turn:
             self._left[said_by] = octets
 
     @property
     def was_cut(self) -> bool:
-        """Whether what `cut_after` asked for has happened."""
+        """Whether the cut has happened."""
         with self._turn:
             return all(left is None for left in self._left.values())
 
     def close(self) -> None:
-        """Serve nobody any more, and cut every line."""
+        """Stop serving, and cut every connection."""
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -92,7 +92,7 @@ def _cut(line: socket.socket) -> None:
 
 @contextmanager
 def cutting_proxy(port: int) -> Iterator[Proxy]:
-    """A proxy for as long as the block lasts."""
+    """Context manager: a running proxy."""
     proxy = Proxy(port)
     try:
         yield proxy

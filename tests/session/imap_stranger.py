@@ -1,4 +1,4 @@
-"""An IMAP server that answers as it is told: a word for each command, and something usual for the rest."""
+"""Fake IMAP server with settable answers to commands, and usual ones for the rest."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ USUAL: dict[str, Answer] = {
 
 
 def imap_server(greeting: str = GREETING, **answers: Answer) -> Act:
-    """A server that greets, and gives these answers: `UID_FETCH="…"` is the one to UID FETCH."""
+    """A server that greets and gives these answers: `UID_FETCH="…"` is the one to UID FETCH."""
     told = USUAL | {name.replace("_", " "): answer for name, answer in answers.items()}
 
     def serve(phone: Phone) -> None:

@@ -1,4 +1,4 @@
-"""A mailbox as those who block see it, and as those who await: one test is for both."""
+"""IMAP sessions, blocking and asyncio, behind one interface for tests."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from courriel.session.imap_awaited_letters import AsyncLetters, AsyncMailboxLett
 
 
 class BlockingMailbox(ImapSession):
-    """As it is."""
+    """The blocking session itself."""
 
     def content(self, letter: Any) -> bytes:
-        """The whole of it."""
+        """Content of a letter."""
         return letter.raw
 
     def leave(self) -> None:
-        """The test is over: nothing more is said."""
+        """Close the connection at the end of the test."""
         self.hang_up()
 
 
 class AwaitingMailbox:
-    """The same words, and each is awaited behind them."""
+    """The asyncio session, with each call awaited in its own loop."""
 
     def __init__(self, server: Server, credentials: Credentials | None = None, **options: Any) -> None:
         self.runner = asyncio.Runner()
@@ -66,7 +66,7 @@ class AwaitingMailbox:
 
 
 class Found:
-    """Letters that were looked for."""
+    """Search results."""
 
     def __init__(self, runner: asyncio.Runner, letters: AsyncLetters) -> None:
         self._runner, self.letters = runner, letters
@@ -80,7 +80,7 @@ class Found:
 
 
 class Watching:
-    """New letters as they come."""
+    """Iterator over new letters."""
 
     def __init__(self, runner: asyncio.Runner, watch: AsyncWatch) -> None:
         self._runner, self.watch = runner, watch

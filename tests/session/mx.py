@@ -1,4 +1,4 @@
-"""A server in the same event loop as its clients: the world of test_stream behind real sockets, cut at any octet."""
+"""Test server in the event loop of its clients: the model of test_stream on real sockets, cut at any byte."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from session.test_stream import Plan, World, body
 
 
 class Mx:
-    """Serves one connection at a time; `cut_after`: the first one breaks when it has said so many octets."""
+    """Serves one connection at a time; `cut_after`: the first one breaks after so many bytes sent."""
 
     def __init__(self, world: World, cut_after: int = 1_000_000) -> None:
         self.world = world
-        self.together = 0  # the most whole messages that came in one piece
+        self.together = 0  # the most complete messages received in one read
         self.port = 0
         self.may_answer = asyncio.Event()
         self.may_answer.set()
@@ -27,7 +27,7 @@ class Mx:
         self._visits: set[asyncio.Task[None]] = set()
 
     def cut_no_more(self) -> None:
-        """From now on no line breaks by itself."""
+        """Stop cutting connections."""
         self._cut_after = 1_000_000
 
     async def open(self) -> None:
@@ -48,7 +48,7 @@ class Mx:
         self._visits.add(visit)
         visit.add_done_callback(self._visits.discard)
         try:
-            with suppress(OSError, asyncio.CancelledError):  # streams complain of a visit that was cancelled
+            with suppress(OSError, asyncio.CancelledError):  # asyncio streams warn of a cancelled handler
                 await self._converse(reader, writer)
         finally:
             writer.close()
@@ -88,7 +88,7 @@ def at(port: int) -> Server:
 
 
 async def send(pool: AsyncSmtpPool, number: int, plan: Plan) -> Receipt:
-    """Message number so-and-so, as the world knows it."""
+    """Message with this number, as the model expects it."""
     octets = body(number, plan)
     names = [f"r{number}.{place}@x.org" for place in range(len(plan.rcpts))]
     envelope = Envelope.of(f"m{number}@x.org", names)
@@ -99,7 +99,7 @@ async def send(pool: AsyncSmtpPool, number: int, plan: Plan) -> Receipt:
 async def serving(
     world: World, cut_after: int = 1_000_000, **limits: object
 ) -> AsyncIterator[tuple[Mx, AsyncSmtpPool]]:
-    """The server and a pool of one session; in the end nothing of the pool is left."""
+    """The server and a pool of one session; checks that nothing of the pool is left at the end."""
     mx = Mx(world, cut_after)
     async with asyncio.timeout(PATIENCE):
         await mx.open()

@@ -34,11 +34,11 @@ How = Literal["line", "begins", "octets"]
 T = TypeVar("T")
 
 TRANSCRIPTS = Path(__file__).parent.parent / "transcripts"
-PATIENCE = 20.0  # seconds after which a client that says nothing fails the test
+PATIENCE = 20.0  # seconds to wait for the client before the test fails
 
 
 class Theatre:
-    """Plays transcripts, one for each connection, in order; its complaints are for `check`."""
+    """Plays transcripts, one for each connection, in order; `check` raises its errors."""
 
     def __init__(self, cut: Cut, context: ssl.SSLContext | None = None) -> None:
         self._cut = cut
@@ -49,13 +49,13 @@ class Theatre:
         self._threads: list[threading.Thread] = []
 
     def stage(self, *scripts: str) -> None:
-        """Have these plays given, one after the other, to whoever connects next."""
+        """Queue these plays for the next connections."""
         thread = threading.Thread(target=self._give, args=(scripts,), daemon=True)
         self._threads.append(thread)
         thread.start()
 
     def check(self) -> None:
-        """Every play has come to its end as it was written."""
+        """Check that every play was played to its end."""
         for thread in self._threads:
             thread.join(PATIENCE)
         self._listener.close()
@@ -121,7 +121,7 @@ class Theatre:
 
 
 def scenes(script: str) -> Iterator[tuple[list[bytes], tuple[How, bytes], str]]:
-    """What happens, in order: lines of the server (gathered), one line (or octets) of the client, or an event."""
+    """The steps of a play in order: lines of the server (grouped), a line (or bytes) of the client, or an event."""
     said: list[bytes] = []
     for row in script.strip("\n").splitlines():
         mark, words = row[:2], row[3:]
@@ -149,17 +149,17 @@ def scenes(script: str) -> Iterator[tuple[list[bytes], tuple[How, bytes], str]]:
 
 
 def unescaped(words: str) -> bytes:
-    """The octets that are meant by words with escapes."""
+    """The bytes of a text with escapes."""
     return words.encode("latin-1").decode("unicode_escape").encode("latin-1")
 
 
 def escaped(octets: bytes) -> str:
-    """Any octets, in one line of a play."""
+    """Bytes as one line of a play."""
     return octets.decode("latin-1").encode("unicode_escape").decode()
 
 
 def pieces(said: list[bytes], cut: Cut) -> Iterator[bytes]:
-    """The server's words, as they are put on the line."""
+    """The server's lines, in the pieces to send."""
     match cut:
         case "whole":
             yield b"".join(said)
@@ -172,7 +172,7 @@ def pieces(said: list[bytes], cut: Cut) -> Iterator[bytes]:
 
 
 class Blocking:
-    """A session as those who block see it."""
+    """A blocking session, for tests of both kinds."""
 
     def __init__(
         self, server: Server, credentials: Credentials | None = None, transcript: Transcript | None = None
@@ -198,19 +198,19 @@ class Blocking:
         self.session.close()
 
     def wait_for_words(self) -> None:
-        """Return when something has arrived that nobody has read yet, or the server has hung up."""
+        """Wait until unread data has arrived, or the server has closed."""
         line = self.session._line._socket
         assert line is not None
         if not has_unread(self.session):
             assert select.select([line], [], [], PATIENCE)[0], "nothing came"
 
     def leave(self) -> None:
-        """The test is over: nothing more is said."""
+        """Close the connection at the end of the test."""
         self.session._line.hang_up()
 
 
 class Awaiting:
-    """The same session as those who await see it, so that one test is for both."""
+    """An asyncio session with the same interface, for tests of both kinds."""
 
     def __init__(
         self, server: Server, credentials: Credentials | None = None, transcript: Transcript | None = None
@@ -252,7 +252,7 @@ class Awaiting:
 
 
 def has_unread(session: SmtpSession | AsyncSmtpSession) -> bool:
-    """Whether the conversation holds something already that nobody has asked for."""
+    """Whether the dialogue has buffered unsolicited data."""
     exchange = session._dialogue.exchange
     return bool(exchange._buffer or exchange._replies)
 

@@ -1,4 +1,4 @@
-"""Mailboxes of both colours with one face, so that one test is for both; plays and servers are those of `play`."""
+"""POP3 sessions, blocking and asyncio, behind one interface for tests; plays and servers are those of `play`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Content = bytes | CourrielError
 
 
 def content(letter: PopLetter | AsyncPopLetter) -> Content:
-    """What a letter that was fetched holds, or why it does not."""
+    """Content of a fetched letter, or its error."""
     try:
         return letter.raw
     except CourrielError as error:
@@ -23,7 +23,7 @@ def content(letter: PopLetter | AsyncPopLetter) -> Content:
 
 
 class BlockingBox:
-    """A mailbox as those who block see it."""
+    """A blocking POP3 session."""
 
     def __init__(self, server: Server, credentials: Credentials | None, transcript: Transcript | None, **more: int):
         self.session = PopSession(server, credentials, transcript=transcript, **more)
@@ -41,7 +41,7 @@ class BlockingBox:
         return [(letter.number, content(letter)) for letter in self.session.fetch_many(numbers, window=window)]
 
     def letters(self, window: int) -> Callable[[], int]:
-        """What gives the number of the next letter each time, while others are on their way."""
+        """Iterator over letter numbers, while others are in flight."""
         letters = self.session.fetch_many(window=window)
         return lambda: next(letters).number
 
@@ -70,7 +70,7 @@ class BlockingBox:
         self.session.close()
 
     def wait_for_words(self) -> None:
-        """Return when something has arrived that nobody has read yet, or the server has hung up."""
+        """Wait until unread data has arrived, or the server has closed."""
         import select
 
         line = self.session._line._socket
@@ -78,7 +78,7 @@ class BlockingBox:
         assert select.select([line], [], [], PATIENCE)[0], "nothing came"
 
     def break_off(self, error: BaseException) -> None:
-        """Leave the `with` block by this error."""
+        """Leave the `with` block by this exception."""
         with self.session:
             raise error
 
@@ -87,7 +87,7 @@ class BlockingBox:
 
 
 class AwaitingBox:
-    """The same mailbox as those who await see it."""
+    """An asyncio POP3 session with the same interface."""
 
     def __init__(self, server: Server, credentials: Credentials | None, transcript: Transcript | None, **more: int):
         self._runner = asyncio.Runner()

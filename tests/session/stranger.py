@@ -1,4 +1,4 @@
-"""A server written as a function, for what a transcript cannot say: answers that depend, floods, drips, silence."""
+"""Test server written as a function, for behaviour that transcripts cannot describe: conditions, floods, slow data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from session.play import PATIENCE, Cut, pieces
 
 
 class Phone:
-    """One connection, as the server's function holds it; `heard` are the client's lines so far."""
+    """One connection in the hands of the server function; `heard` are the client's lines so far."""
 
     def __init__(self, line: socket.socket, cut: Cut = "whole") -> None:
         self.line = line
@@ -21,7 +21,7 @@ class Phone:
         self._file = line.makefile("rb")
 
     def say(self, text: str | bytes) -> None:
-        """Say this, one line after the other; CRLF is added where no line end is. The client may be gone."""
+        """Send lines; CRLF is added where missing. The client may be gone."""
         data = text.encode() if isinstance(text, str) else text
         data = data if data.endswith(b"\n") else data.replace(b"\n", b"\r\n") + b"\r\n"
         with suppress(OSError):
@@ -29,7 +29,7 @@ class Phone:
                 self.line.sendall(piece)
 
     def hear(self) -> bytes:
-        """One line of the client, without its end; b"" when it hung up."""
+        """One line of the client without its end; b"" when it closed."""
         try:
             line = self._file.readline()
         except OSError:
@@ -39,37 +39,37 @@ class Phone:
         return line.rstrip(b"\r\n")
 
     def ask(self, text: str) -> bytes:
-        """Say something, and hear what the client says to it."""
+        """Send a line, and return the client's next line."""
         self.say(text)
         return self.hear()
 
     def hear_content(self) -> bytes:
-        """A whole message, up to the lone dot, with the dots as they came."""
+        """A complete message up to the final dot, still dot-stuffed."""
         lines: list[bytes] = []
         while (line := self._file.readline()) not in (b".\r\n", b""):
             lines.append(line)
         return b"".join(lines)
 
     def hear_nothing_more(self) -> None:
-        """Wait until the client hangs up, and write down whatever it says until then."""
+        """Record everything the client sends until it closes."""
         with suppress(OSError):
             while line := self._file.readline():
                 self.heard.append(line)
 
     def reset(self) -> None:
-        """Hang up as rudely as one can."""
+        """Close with a TCP reset."""
         self.line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._file.close()
         self.line.close()
 
     def secure(self, context: object) -> None:
-        """The server's side of a handshake."""
+        """Server side of a TLS handshake."""
         self._file.close()
         self.line = context.wrap_socket(self.line, server_side=True)  # type: ignore[attr-defined]
         self._file = self.line.makefile("rb")
 
     def close(self) -> None:
-        """Hang up politely."""
+        """Close normally."""
         self._file.close()
         with suppress(OSError):
             self.line.shutdown(socket.SHUT_WR)
@@ -80,7 +80,7 @@ Act = Callable[[Phone], None]
 
 
 class Stranger:
-    """Runs the acts, one for each connection, in order; the last one again for whoever still comes."""
+    """Runs the functions, one for each connection, in order; the last one again for further connections."""
 
     def __init__(self, *acts: Act, cut: Cut = "whole", receive_buffer: int = 0) -> None:
         self.phones: list[Phone] = []
@@ -95,7 +95,7 @@ class Stranger:
         self._thread.start()
 
     def close(self) -> None:
-        """Serve nobody any more; what went wrong in an act is raised."""
+        """Stop serving; raises exceptions of the functions."""
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -125,7 +125,7 @@ class Stranger:
 
 @contextmanager
 def stranger(*acts: Act, cut: Cut = "whole", receive_buffer: int = 0) -> Iterator[Stranger]:
-    """A server for as long as the block lasts."""
+    """Context manager: a running server."""
     running = Stranger(*acts, cut=cut, receive_buffer=receive_buffer)
     try:
         yield running
@@ -134,7 +134,7 @@ def stranger(*acts: Act, cut: Cut = "whole", receive_buffer: int = 0) -> Iterato
 
 
 def greeted(phone: Phone, *capabilities: str) -> None:
-    """Greet, and answer EHLO with these capabilities."""
+    """Send the greeting, and answer EHLO with these capabilities."""
     phone.ask("220 mx.example.org ready")
     *before, last = ("mx.example.org", *capabilities)
     phone.say("\n".join([*(f"250-{line}" for line in before), f"250 {last}"]))

@@ -1,4 +1,4 @@
-"""Logging in: which mechanism is tried, when another one is, and that nobody sees a secret (scars 27, 29 to 32)."""
+"""SMTP login: choice of the mechanism, further attempts, and secrets that are never shown (hazards H27 to H31)."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def oauth(token: str, user: str = "ada") -> str:
     return coded(f"user={user}\1auth=Bearer {token}\1\1")
 
 
-# Which one is tried.
+# Choice of the mechanism.
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def oauth(token: str, user: str = "ada") -> str:
         (ALL, ("xoauth2", "external", "login"), LOGIN, "LOGIN"),
     ],
 )
-def test_the_strongest_that_is_offered_and_wished_for_is_tried(
+def test_the_strongest_mechanism_offered_and_allowed_is_tried(
     meet: Play, offered: str, wished: tuple[str, ...], exchange: str, used: str
 ) -> None:
     session = meet(offering(offered) + exchange + "S: 235 welcome\n", credentials=ADA, auth=wished)
@@ -89,7 +89,7 @@ def test_scram_comes_before_all_that_say_the_password(meet: Play) -> None:
     assert refused.value.offered == tuple(ALL.split())
 
 
-# When another one follows (docs/decisions/0025).
+# Further attempts (docs/decisions/0025).
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,8 @@ def test_scram_comes_before_all_that_say_the_password(meet: Play) -> None:
         "221 bye",
     ],
 )
-def test_what_fails_before_our_proof_left_does_not_count(meet: Play, reply: str) -> None:
-    """SCRAM and CRAM-MD5 prove nothing with their first word; so PLAIN is the first proof, and LOGIN the one more."""
+def test_a_failure_before_our_proof_was_sent_does_not_count(meet: Play, reply: str) -> None:
+    """SCRAM and CRAM-MD5 prove nothing in their first message; so PLAIN is the first proof, and LOGIN the one more."""
     session = meet(
         offering(ALL)
         + f"C~ AUTH SCRAM-SHA-256 \nS: {reply}\nC: AUTH CRAM-MD5\nS: {reply}\n"
@@ -193,7 +193,7 @@ def test_some_refusals_end_the_login_at_once(meet: Play, reply: str, when: str) 
 
 
 def test_a_server_that_hangs_up_after_a_refusal_has_refused(meet: Play) -> None:
-    """It is no outage."""
+    """It is not a connection failure."""
     session = meet(offering("LOGIN PLAIN") + f"{PLAIN}S: 535 5.7.8 wrong\n---", credentials=ADA)
 
     with pytest.raises(errors.AuthenticationRefused, match="wrong") as refused:
@@ -217,7 +217,7 @@ def test_what_was_not_offered_is_not_tried(meet: Play, offered: str) -> None:
 
 
 def test_the_profile_is_a_floor(meet: Play) -> None:
-    """Never below it, though the server offers less and we could."""
+    """No weaker mechanism is used, even if the server offers nothing else."""
     session = meet(offering(ALL) + "C~ AUTH SCRAM-SHA-256 \nS: 504 no\n---", credentials=ADA, auth=("scram-sha-256",))
 
     with pytest.raises(errors.AuthenticationRefused) as refused:
@@ -241,7 +241,7 @@ def test_a_broken_challenge_is_cancelled_and_one_further_try_follows(meet: Play,
     assert session.session.mechanism == "PLAIN"
 
 
-def test_a_login_that_was_given_up_and_taken_all_the_same_is_none(meet: Play) -> None:
+def test_a_cancelled_login_that_the_server_accepts_does_not_count(meet: Play) -> None:
     session = meet(
         offering("PLAIN SCRAM-SHA-256") + "C~ AUTH SCRAM-SHA-256 \nS: 334 !\nC: *\nS: 235 welcome\n---", credentials=ADA
     )
@@ -270,7 +270,7 @@ def test_a_third_question_of_login_is_not_answered(meet: Play) -> None:
 
 
 def test_plain_that_is_asked_for_again_is_said_again(meet: Play) -> None:
-    """Some servers ask although the answer came with the command."""
+    """Some servers send a challenge although the response came with the command."""
     session = meet(
         offering("PLAIN") + PLAIN + "S: 334 \nC: " + PLAIN.rsplit(maxsplit=1)[-1] + "\nS: 235 ok\n", credentials=ADA
     )
@@ -290,7 +290,7 @@ def test_an_empty_initial_response_is_an_equals_sign(meet: Play) -> None:
 
 
 def test_mechanisms_offered_in_clear_are_not_those_behind_tls(meet: Play) -> None:
-    """B4: what was offered before counts for nothing."""
+    """Hazard H64: capabilities from before TLS are discarded."""
     session = meet(
         "S: 220 hi\nC: EHLO client.example.org\nS: 250-hi\nS: 250-AUTH PLAIN\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\n"
         ">>>\nC: EHLO client.example.org\nS: 250-hi\nS: 250 AUTH LOGIN\n" + LOGIN + "S: 235 ok\n",
@@ -307,7 +307,7 @@ def test_mechanisms_offered_in_clear_are_not_those_behind_tls(meet: Play) -> Non
 
 
 def scram(phone: Phone, *, password: str = SECRET, lie: str = "") -> bytes:
-    """The server's side (RFC 5802), up to its proof, which it says in a challenge; the client's answer to that."""
+    """Server side of SCRAM (RFC 5802), with its proof in a challenge; returns the client's answer to it."""
     bare = b64decode(phone.hear().split()[2]).decode().partition(",,")[2]
     nonce = bare.rpartition("r=")[2] + "server"
     first = f"r={nonce},s={coded('salt')},i=4096"
@@ -326,7 +326,7 @@ def scram(phone: Phone, *, password: str = SECRET, lie: str = "") -> bytes:
 
 @pytest.fixture
 def call(colour: type[Session], authority: trustme.CA) -> Iterator[Call]:
-    """A session, not opened yet, with a server that does these acts, one for each connection."""
+    """A session, not opened yet, with a server that runs these functions, one for each connection."""
     with ExitStack() as ending:
 
         def call(*acts: Act, credentials: Credentials | None = None, **options: object) -> Session:
@@ -362,7 +362,7 @@ def test_a_server_that_knows_the_password_is_believed(call: Call) -> None:
     "lie", ["", "v=AAAA", "v=!", "what"], ids=["another password", "nonsense", "no base64", "no field"]
 )
 def test_an_impostor_is_told_nothing_more(call: Call, lie: str) -> None:
-    """It does not know the password, and would like to be told it by a weaker mechanism."""
+    """It does not know the password, and tries to get it by a weaker mechanism."""
     phones: list[Phone] = []
 
     def act(phone: Phone) -> None:
@@ -425,13 +425,13 @@ BOUND = {"security": Security.TLS}
 
 
 def bound(phone: Phone, certificate: ssl.SSLContext, offered: str) -> None:
-    """The server's side up to AUTH, behind TLS."""
+    """Server side up to AUTH, over TLS."""
     phone.secure(certificate)
     greeted(phone, f"AUTH {offered}")
 
 
 def challenged(phone: Phone) -> tuple[str, str]:
-    """The mechanism and the GS2 header that the client begins with; its proof is heard, and not looked at."""
+    """Mechanism and GS2 header of the client's first message; its proof is read, and not verified."""
     _, mechanism, said = phone.hear().decode().split()
     header, _, bare = b64decode(said).decode().partition(",,")
     phone.ask(f"334 {coded(f'r={bare.rpartition(chr(61))[2]}more,s=c2FsdA==,i=4096')}")
@@ -445,7 +445,7 @@ def challenged(phone: Phone) -> tuple[str, str]:
 def test_a_refused_proof_of_plus_may_be_a_man_in_the_middle(
     call: Call, certificate: ssl.SSLContext, refusal: str
 ) -> None:
-    """RFC 5802 7: nothing weaker follows, or he gets what he wants."""
+    """RFC 5802 7: no weaker mechanism follows, or an attacker gets what he wants."""
 
     def act(phone: Phone) -> None:
         bound(phone, certificate, f"PLAIN SCRAM-SHA-256 {PLUS}")
@@ -480,7 +480,7 @@ def test_a_refused_proof_of_plus_may_be_a_man_in_the_middle(
 def test_a_binding_that_the_server_does_not_know_is_done_without(
     call: Call, certificate: ssl.SSLContext, explained: str, refusal: str, when: str
 ) -> None:
-    """Cyrus offers PLUS and knows "tls-unique" only, which TLS 1.3 has not; it says so behind our proof, in its log."""
+    """Cyrus offers PLUS with "tls-unique" only, which TLS 1.3 lacks; it refuses after our proof."""
     headers: list[bytes] = []
 
     def act(phone: Phone) -> None:
@@ -527,7 +527,7 @@ def test_scram_says_whether_plus_was_missing(call: Call, certificate: ssl.SSLCon
 def test_a_server_that_says_it_had_offered_plus_was_not_heard_as_it_spoke(
     call: Call, certificate: ssl.SSLContext
 ) -> None:
-    """Somebody took the offer out on the way: nothing weaker follows."""
+    """The offer was removed in transit: no weaker mechanism follows."""
 
     def act(phone: Phone) -> None:
         bound(phone, certificate, "SCRAM-SHA-256 PLAIN")
@@ -544,7 +544,7 @@ def test_a_server_that_says_it_had_offered_plus_was_not_heard_as_it_spoke(
     assert refused.value.final
 
 
-# What worked is remembered.
+# The mechanism that worked is remembered.
 
 
 def test_a_mechanism_that_failed_is_not_tried_again_by_the_next_session(meet: Play) -> None:
@@ -589,7 +589,7 @@ def test_what_worked_is_still_restricted_by_the_profile(meet: Play) -> None:
 
 
 def tokens(*values: str | Token, colour: type[Session], awaited: bool = False) -> tuple[TokenSource, list[str | Token]]:
-    """A source that gives these, one after the other; with `awaited` a coroutine does."""
+    """A token source that returns these, one after the other; with `awaited` as a coroutine."""
     left = list(values)
 
     def fetch() -> str | Token:
@@ -604,7 +604,7 @@ def tokens(*values: str | Token, colour: type[Session], awaited: bool = False) -
 @pytest.mark.parametrize("awaited", [False, True])
 @pytest.mark.parametrize("explained", [False, True])
 def test_a_token_is_refreshed_once(meet: Play, colour: type[Session], awaited: bool, explained: bool) -> None:
-    """Scar 31: on a 535, whether or not the server explains it first."""
+    """Hazard H30: after a 535, with or without an error message of the server before it."""
     explanation = f"S: 334 {EXPLAINED}\nC: \n" if explained else ""
     source, left = tokens("old", Token("new"), colour=colour, awaited=awaited)
     session = meet(
@@ -676,7 +676,7 @@ def test_a_server_in_trouble_is_no_reason_for_a_fresh_token(meet: Play, colour: 
     assert left == ["never"]
 
 
-def test_the_standard_way_to_say_a_token_comes_first(meet: Play, colour: type[Session]) -> None:
+def test_oauthbearer_comes_before_xoauth2(meet: Play, colour: type[Session]) -> None:
     source, _ = tokens("t", colour=colour)
     session = meet(
         offering("XOAUTH2 OAUTHBEARER") + "C~ AUTH OAUTHBEARER bixhPWFkYSwB\nS: 504 no\n"
@@ -689,7 +689,7 @@ def test_the_standard_way_to_say_a_token_comes_first(meet: Play, colour: type[Se
     assert session.session.mechanism == "XOAUTH2"
 
 
-def test_a_long_token_waits_to_be_asked(meet: Play, colour: type[Session]) -> None:
+def test_a_long_token_is_sent_after_the_challenge(meet: Play, colour: type[Session]) -> None:
     """RFC 4954 4: it would not fit into one line of 512 octets."""
     long = "t" * 1500
     source, _ = tokens(long, colour=colour)
@@ -713,7 +713,7 @@ def test_a_token_source_that_fails_says_so_and_hangs_up(meet: Play) -> None:
 
 
 @pytest.mark.parametrize("token", ["a\1auth=Bearer evil", "a\r\nb", "a\0b"])
-def test_a_token_that_would_add_a_field_is_not_said(meet: Play, colour: type[Session], token: str) -> None:
+def test_a_token_that_would_add_a_field_is_refused(meet: Play, colour: type[Session], token: str) -> None:
     source, _ = tokens(token, colour=colour)
     session = meet(offering("XOAUTH2") + "...", credentials=source)
 
@@ -728,7 +728,7 @@ def test_a_token_that_would_add_a_field_is_not_said(meet: Play, colour: type[Ses
 
 
 def everything_shown_of(error: BaseException) -> str:
-    """The error as a program, a person, a log or another process may come to see it."""
+    """The error in every form in which a program, a person, a log or another process sees it."""
     twin = pickle.loads(pickle.dumps(error))
     facts = [f"{name}={value!r}" for name, value in vars(error).items()]
     texts = [str(error), repr(error), str(twin), repr(twin), *facts, *traceback.format_exception(error)]
@@ -747,8 +747,8 @@ def everything_shown_of(error: BaseException) -> str:
         ("XOAUTH2", f"C: AUTH XOAUTH2 {oauth(SECRET)}\nS: 334 e30=\nC: \nS: 535 no\nC: AUTH XOAUTH2 {oauth(SECRET)}\n"),
     ],
 )
-def test_nobody_ever_sees_a_secret(meet: Play, caplog: pytest.LogCaptureFixture, mechanism: str, exchange: str) -> None:
-    """Scar 32: by the state of the protocol, not by pattern."""
+def test_secrets_are_never_shown(meet: Play, caplog: pytest.LogCaptureFixture, mechanism: str, exchange: str) -> None:
+    """Hazard H31: by the state of the protocol, not by pattern."""
     credentials: Credentials = TokenSource("ada", lambda: SECRET) if mechanism == "XOAUTH2" else ADA
     transcript = Transcript()
     with caplog.at_level(logging.DEBUG):
@@ -767,7 +767,7 @@ def test_nobody_ever_sees_a_secret(meet: Play, caplog: pytest.LogCaptureFixture,
     )
     assert "AUTH" in logged or "(not shown: a secret)" in logged
     assert "(not shown: a secret)" in str(transcript)
-    # None of what the client said while it logged in, and none of what that was made of.
+    # Nothing that the client sent during the login, and nothing of which it was made.
     words = [row.split()[-1] for row in exchange.splitlines() if row.startswith("C:") and row != "C: "]
     hidden = [
         SECRET,
@@ -787,7 +787,7 @@ def test_a_password_never_shows_itself() -> None:
 @pytest.mark.parametrize("user", ["été", "a,b=c", "用户"])
 @pytest.mark.parametrize("secret", ["pässwörd ☃", " spaces ", "%:;{}\"'\\=,$", "\U0001f511"])
 def test_a_password_may_hold_any_character(call: Call, user: str, secret: str) -> None:
-    """Scar 29."""
+    """Hazard H28."""
     heard: list[bytes] = []
 
     def act(phone: Phone) -> None:
@@ -804,14 +804,14 @@ def test_a_password_may_hold_any_character(call: Call, user: str, secret: str) -
 
 
 @pytest.mark.parametrize("text", ["a\ud800", "a\0b", ""])
-def test_what_no_server_can_be_told_is_refused_at_once(text: str) -> None:
+def test_characters_that_no_mechanism_can_send_are_refused(text: str) -> None:
     for make in (lambda: Password(text, "x"), lambda: Password("ada", text)):
         with pytest.raises(errors.InvalidServer) as refused:
             make()
         assert "\ud800" not in str(refused.value)
 
 
-# Clear lines.
+# Connections without TLS.
 
 
 @pytest.mark.parametrize("security", [Security.NONE, Security.OPPORTUNISTIC])
@@ -819,7 +819,7 @@ def test_what_no_server_can_be_told_is_refused_at_once(text: str) -> None:
 def test_a_secret_does_not_cross_a_clear_line_to_another_machine(
     colour: type[Session], security: Security, credentials: Credentials
 ) -> None:
-    """Scar 27: refused before anybody is called; connecting would fail this test, and so would asking for a name."""
+    """Hazard H27: refused before connecting or a name lookup, either of which would fail this test."""
     session = colour(Server("192.0.2.1", 25, security), credentials)
 
     with pytest.raises(errors.InvalidServer) as refused:
@@ -831,7 +831,7 @@ def test_a_secret_does_not_cross_a_clear_line_to_another_machine(
     assert refused.value.stage == "compose"
 
 
-def test_a_clear_line_on_this_machine_is_nobodys_business(meet: Play) -> None:
+def test_a_login_without_tls_on_this_machine_is_allowed(meet: Play) -> None:
     session = meet(offering("PLAIN") + PLAIN + "S: 235 ok\n", credentials=ADA, security=Security.NONE)
 
     session.open()

@@ -1,4 +1,4 @@
-"""Servers that announce CHUNKING and do not know BDAT: no octet of a mail is read as a command, and it goes by DATA."""
+"""Servers that announce CHUNKING and refuse BDAT: no byte of a mail is read as a command, and DATA is used."""
 
 from __future__ import annotations
 
@@ -97,15 +97,15 @@ def test_a_large_message_follows_its_first_chunk(play: Play) -> None:
 
 
 @pytest.mark.parametrize("hangs_up", ["---"])
-def test_who_hangs_up_on_bdat_is_called_again_for_data(play: Play, hangs_up: str) -> None:
+def test_after_a_server_closes_on_bdat_a_new_connection_uses_data(play: Play, hangs_up: str) -> None:
     session = play(GREETED + FROM + FIRST + OK * 2 + hangs_up, GREETED + BY_DATA + AND_ON, bdat_taken=None)
 
     assert session.deliver(BOB, CONTENT).complete
     session.noop()
 
 
-def test_who_is_silent_to_bdat_gets_the_next_one_by_data(play: Play) -> None:
-    """Some wait for the end of a line."""
+def test_after_a_time_out_of_bdat_the_next_message_uses_data(play: Play) -> None:
+    """Some servers wait for the end of a line."""
     session = play(
         GREETED + FROM + FIRST + OK * 2 + "...",
         GREETED + BY_DATA + AND_ON,
@@ -238,7 +238,7 @@ def test_a_window_goes_on_by_data(play: Play) -> None:
 def test_a_server_that_knew_it_and_does_not_any_more_gets_that_one_by_data_and_the_others_are_in_doubt(
     play: Play,
 ) -> None:
-    """What is answered behind the refusal may be answers to lines of the message."""
+    """Replies behind the refusal may be replies to lines of the message."""
     again = "C: RSET\n" + FROM + WHOLE
     session = play(
         GREETED + again * 3 + OK * 4 + OK * 3 + "S: 502 what is BDAT?\n" + "S: 500 Subject?\n" + OK * 5 + "...",
@@ -266,11 +266,11 @@ def test_without_chunking_nothing_is_tried(play: Play) -> None:
     session.noop()
 
 
-# From one end to the other.
+# End to end.
 
 
 def does_not_know_bdat(phone: Phone) -> None:
-    """A server that reads every line as a command, and every message by DATA."""
+    """A server that reads every line as a command, and messages by DATA only."""
     greeted(phone, "PIPELINING", "8BITMIME", "CHUNKING", "BINARYMIME")
     while command := phone.hear():
         match command.partition(b" ")[0].upper():
@@ -346,7 +346,7 @@ def test_every_mail_of_an_outbox_arrives(tmp_path: object) -> None:
 
 
 @in_both_colours
-def test_files_as_they_are_are_written_in_base64_after_all(send: object) -> None:
+def test_binary_files_fall_back_to_base64(send: object) -> None:
     binary = [mail(number).with_data(b"\0\r\n\xff" * 100, "odd.bin") for number in range(3)]
     with stranger(does_not_know_bdat) as server:
         results = send(Server("127.0.0.1", server.port, Security.NONE, binary=True), binary)  # type: ignore[operator]
@@ -355,7 +355,7 @@ def test_files_as_they_are_are_written_in_base64_after_all(send: object) -> None
 
 
 @pytest.mark.parametrize("colour", [SmtpSession, AsyncSmtpSession])
-def test_one_message_with_files_as_they_are_is_written_in_base64_after_all(colour: type) -> None:
+def test_one_message_with_binary_files_falls_back_to_base64(colour: type) -> None:
     binary = mail(1).with_data(b"\0\r\n\xff" * 100, "odd.bin")
 
     async def awaited(server: Server) -> Receipt:
@@ -374,7 +374,7 @@ def test_one_message_with_files_as_they_are_is_written_in_base64_after_all(colou
         assert server_memory.of(server).bdat_taken is False
 
 
-def test_octets_that_are_ready_and_binary_say_why_they_cannot_leave(play: Play) -> None:
+def test_a_ready_binary_message_raises_with_the_reason(play: Play) -> None:
     content = Content((RAW,), len(RAW), binary=True)
     binary = FROM.replace("<a@x.org>", "<a@x.org> BODY=BINARYMIME")
     greeted = GREETED.replace("PIPELINING", "PIPELINING\nS: 250-BINARYMIME")

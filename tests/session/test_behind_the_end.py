@@ -1,4 +1,4 @@
-"""Servers that read nothing behind the end of a message, and answer 503 to what was pipelined there."""
+"""Servers that discard commands pipelined behind the end of a message, and answer 503."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def content(number: int) -> str:
     return f"C: Subject: {number}\nC: \nC: .\n"
 
 
-def test_what_was_thrown_away_is_handed_over_again_on_the_same_session_and_nothing_more_is_said_too_early(
+def test_a_discarded_message_is_sent_again_on_the_same_session_without_pipelining(
     play: Play,
 ) -> None:
     session = play(
@@ -56,7 +56,7 @@ def test_what_was_thrown_away_is_handed_over_again_on_the_same_session_and_nothi
     session.noop()
 
 
-def test_the_next_session_with_that_server_knows_it(play: Play) -> None:
+def test_the_next_session_does_not_pipeline_there(play: Play) -> None:
     first = GREETED + envelope() + TAKEN + content(1) + envelope() + DROPPED + RESET + envelope() + TAKEN + content(2)
     play(first + "S: 250 queued\n").send_many([mail(1), mail(2)])
     patient = "".join(envelope() + TAKEN + content(number) + "S: 250 queued\n" for number in (1, 2))
@@ -139,7 +139,7 @@ def test_a_503_that_follows_from_a_refusal_is_none_by_itself(play: Play, said: t
 
 
 @pytest.mark.parametrize("recipients", ["503 what?", "250 ok"])
-def test_an_open_door_behind_a_503_is_closed_by_cutting_the_line_and_not_by_an_empty_message(
+def test_an_accepted_data_behind_a_503_is_ended_by_closing_and_not_by_an_empty_message(
     play: Play, recipients: str
 ) -> None:
     session = play(
@@ -168,7 +168,7 @@ def test_a_recipient_that_was_thrown_away_is_said_again_before_the_others_get_th
     session.noop()
 
 
-def test_who_hangs_up_behind_the_503_is_called_again(play: Play) -> None:
+def test_a_server_that_closes_behind_the_503_is_reconnected(play: Play) -> None:
     session = play(
         GREETED + envelope() + TAKEN + content(1) + envelope() + "S: 250 queued\nS: 503 what?\nS: 421 bye\n---",
         GREETED + envelope() + TAKEN + content(2) + "S: 250 queued\n" + AND_ON,
@@ -194,7 +194,7 @@ def test_a_refused_message_before_it_has_its_own_verdict(play: Play) -> None:
 
 
 def test_an_envelope_that_is_long_is_not_said_behind_an_end(play: Play) -> None:
-    """A server that throws it away may hang up when it is too much, and the message before would be in doubt."""
+    """A server that discards it may close after too many bytes, and the message before would be in doubt."""
     names = [f"{'n' * 50}{number}" for number in range(100)]
     session = play(
         GREETED + envelope() + TAKEN + content(1) + "S: 250 queued\n"
@@ -209,7 +209,7 @@ def test_an_envelope_that_is_long_is_not_said_behind_an_end(play: Play) -> None:
 
 
 def haraka(phone: Phone) -> None:
-    """Take one message after the other, and answer 503 to what came together with an end."""
+    """Server function: accept one message after the other, and answer 503 to commands pipelined behind an end."""
     greeted(phone, "PIPELINING")
     buffer, content = b"", False
     while b"QUIT" not in phone.heard:

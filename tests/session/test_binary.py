@@ -1,4 +1,4 @@
-"""Files as they are (BINARYMIME, RFC 3030 3): only where it is wished and offered, only by BDAT, and to the octet."""
+"""BINARYMIME (RFC 3030 3): only on request and where offered, only by BDAT, and to the byte."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def message(octets: bytes = AWKWARD) -> Message:
 
 
 def handed_over(server: Server, said: Message, terms: Terms | None = None) -> Delivery:
-    """A message through a whole conversation."""
+    """Send a message through a complete dialogue."""
     desk = Keeping()
     pair = Pair("whole", desk, terms, server).open()
     envelope, content, ident, _, _ = made_ready(said, pair.client.able)
@@ -53,14 +53,14 @@ def handed_over(server: Server, said: Message, terms: Terms | None = None) -> De
 
 
 def read(raw: bytes) -> EmailMessage:
-    """The mail as the standard library reads it."""
+    """The mail as the standard library parses it."""
     mail = BytesParser(policy=policy.default).parsebytes(raw)
     assert isinstance(mail, EmailMessage)
     return mail
 
 
 def raw_part(raw: bytes) -> bytes:
-    """The octets between the header of the file and the boundary behind it."""
+    """The bytes between the header of the attachment and the boundary behind it."""
     mail = read(raw)
     boundary = mail.get_boundary()
     assert boundary is not None
@@ -112,7 +112,7 @@ def test_a_file_from_the_disk_arrives(tmp_path: Path, size: int) -> None:
 
 
 def test_a_file_cannot_end_its_own_part(tmp_path: Path) -> None:
-    """The boundary of an ordinary mail could be guessed; what is sent unseen is set apart by all of the Message-ID."""
+    """The boundary of an ordinary mail can be guessed; that of binary parts uses the whole Message-ID."""
     file = tmp_path / "a.bin"
     file.write_bytes(b"x\r\n--" + first_boundary("<1@example.org>") + b"\r\n\r\nsmuggled")
     plain = Message(sender="ada@example.org", to="bob@example.org", text="Hello", message_id="<1@example.org>")
@@ -138,7 +138,7 @@ def test_a_mail_without_files_is_what_it_was() -> None:
     assert content_of(plain, eight_bit=True, binary=True) == content_of(plain, eight_bit=True)
 
 
-# Where it is not wished, or not offered.
+# Not requested, or not offered.
 
 
 @pytest.mark.parametrize("missing", ["PIPELINING", "CHUNKING", "BINARYMIME"])
@@ -164,7 +164,7 @@ def test_otherwise_it_is_base64_as_ever(server: Server) -> None:
 
 
 def test_it_is_never_said_line_by_line() -> None:
-    """With a window of one, mails leave by DATA: they are made ready for that."""
+    """With a window of one, mails are sent by DATA, and encoded for it."""
     dialogue = SmtpDialogue(WISHED)
     dialogue._learn(EVERYTHING)
 
@@ -178,7 +178,7 @@ def test_it_is_never_said_line_by_line() -> None:
 
 
 def test_a_server_that_does_not_take_it_is_told_nothing() -> None:
-    """A session may have been opened anew on a server that can do less than the one before."""
+    """A session may be reopened on a server with fewer capabilities than before."""
     desk = Keeping()
     pair = Pair("whole", desk).open()
     content = content_of(message(), binary=True)
@@ -200,7 +200,7 @@ def test_the_server_takes_it_by_bdat_alone() -> None:
     assert desk.deliveries[0].content == b"\0\r\xff"
 
 
-# On a real line, in both colours.
+# On real connections, blocking and asyncio.
 
 
 def test_many_at_once_and_large_ones_alone() -> None:

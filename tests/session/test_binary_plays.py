@@ -1,4 +1,4 @@
-"""Files as they are, word for word: BDAT and BODY=BINARYMIME where asked for and offered, base64 everywhere else."""
+"""BINARYMIME in plays: BDAT and BODY=BINARYMIME on request and where offered, base64 otherwise."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_lmtp_keeps_to_base64_by_data(play: Play) -> None:
 
 @pytest.mark.parametrize("offers", [(), ("PIPELINING",), ("PIPELINING", "CHUNKING"), ("CHUNKING", "BINARYMIME")])
 def test_what_is_binary_never_goes_where_it_cannot(play: Play, offers: tuple[str, ...]) -> None:
-    """Nothing is said of it, and the session goes on."""
+    """Nothing is sent, and the session stays open."""
     session = play(greeted(*offers, "8BITMIME") + AND_ON, binary=True)
 
     with pytest.raises(errors.NotSupported) as impossible:
@@ -239,7 +239,7 @@ def test_a_binary_content_from_elsewhere_does_not_slip_into_pipelining() -> None
     assert not desk.deliveries
 
 
-# From one end to the other.
+# End to end.
 
 
 def files_in(raw: bytes) -> list[bytes]:
@@ -282,7 +282,7 @@ def as_server(sandbox: Sandbox) -> Server:
 
 
 def test_what_is_binary_stays_so_in_the_outbox(tmp_path: Path) -> None:
-    """The outbox makes seven bits of what it writes itself; what came written must not leave it by DATA, either."""
+    """The outbox encodes its own messages in seven bits; a ready binary message must not be sent by DATA either."""
     written = prepare(MESSAGE, Abilities(dict.fromkeys(OFFERS, ""), binary=True))
     with Sandbox() as sandbox, Outbox(tmp_path / "outbox.db") as outbox:
         outbox.put(MESSAGE, via=f"{sandbox.url}&binary=1")

@@ -1,4 +1,4 @@
-"""A session whose patience is changed while it is open."""
+"""Changing the time limits of an open session."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from session.stranger import Phone, greeted, stranger
 
 @pytest.fixture
 def mute() -> object:
-    """A server that greets, answers EHLO, and never says a word again."""
+    """A server that greets, answers EHLO, and never replies again."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def serve() -> None:

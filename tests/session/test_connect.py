@@ -1,4 +1,4 @@
-"""Sessions and pools made from a setting: a URL, a profile, what the settings say."""
+"""`connect`: sessions and pools from a URL, a profile, or the configured default."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_aconnect_gives_the_same_awaited(crowd: Crowd) -> None:
     assert crowd.total == 2
 
 
-def test_connect_takes_a_profile_and_what_the_settings_say(crowd: Crowd, tmp_path: Path) -> None:
+def test_connect_takes_a_profile_and_the_default(crowd: Crowd, tmp_path: Path) -> None:
     (tmp_path / "courriel.toml").write_text(
         f'url = "{url(crowd)}"\n[profiles.billing]\nurl = "{url(crowd, "pool=3")}"\n'
     )
@@ -95,7 +95,7 @@ def test_what_has_no_session_for_sending_is_refused(setting: str) -> None:
 
 @pytest.mark.parametrize("setting", ["smtps://ada@h.example?pool=2", "orange:ada@orange.fr"])
 @pytest.mark.parametrize("pool", [SmtpPool, AsyncSmtpPool])
-def test_a_pool_says_who_reads_urls(pool: type[SmtpPool], setting: str) -> None:
+def test_a_pool_refuses_a_url_and_names_connect(pool: type[SmtpPool], setting: str) -> None:
     with pytest.raises(errors.InvalidServer, match=r"courriel\.connect"):
         pool(setting)
 
@@ -131,7 +131,7 @@ def test_sends_by_one_setting_share_its_pool(crowd: Crowd) -> None:
     shared_pool(Route.parse(setting)).close()
 
 
-def test_a_refused_login_is_read_anew_by_the_next_send(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_refused_login_the_next_send_reads_the_password_again(monkeypatch: pytest.MonkeyPatch) -> None:
     with Sandbox(users={"ada": "sesame"}) as sandbox:
         setting = f"smtp://ada@127.0.0.1:{sandbox.port}?tls=none&password=env:SECRET&pool=1"
         monkeypatch.setenv("SECRET", "wrong")
@@ -144,7 +144,7 @@ def test_a_refused_login_is_read_anew_by_the_next_send(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("most", [0, -1, True, "7"])
-def test_a_number_of_messages_that_cannot_be_meant_is_refused(most: int) -> None:
+def test_an_invalid_number_of_messages_is_refused(most: int) -> None:
     with pytest.raises(errors.UsageError):
         SmtpSession("h.example", max_messages=most)
 

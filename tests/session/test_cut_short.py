@@ -1,4 +1,4 @@
-"""A call that is cut short (cancelled, Ctrl-C) hangs up; nobody gets in meanwhile; `open()` makes it good again."""
+"""Interrupted calls (cancelled, Ctrl-C): the connection is closed, other callers are refused, `open()` reconnects."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ANSWERS = {"hello": "250 hi", "sender": "250 ok", "recipient": "250 ok", "data":
 
 
 class Sleeper:
-    """A server that falls silent at one stage of its first session, and tells when the client has hung up then."""
+    """Server that stops replying at one stage of its first session, and signals when the client has closed."""
 
     def __init__(self, stage: str) -> None:
         self.asleep = threading.Event()
@@ -143,7 +143,7 @@ def test_a_cancelled_handshake_leaves_nothing_open(asleep_at: Asleep) -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_ctrl_c_hangs_up(asleep_at: Asleep, stage: str) -> None:
-    """The signal comes while the call waits; the session is over, and can be opened again."""
+    """The signal arrives during the wait; the session is closed, and can be reopened."""
     sleeper, server = asleep_at(stage)
     session = SmtpSession(server)
     refused: list[Exception] = []
@@ -176,7 +176,7 @@ def test_ctrl_c_hangs_up(asleep_at: Asleep, stage: str) -> None:
 
 
 def test_what_a_signal_handler_raises_hangs_up(asleep_at: Asleep) -> None:
-    """A worker that ends itself by an exception of its own, as process managers make it."""
+    """A worker that stops by an exception in a signal handler, as under process managers."""
 
     class Stop(Exception):
         pass
@@ -228,7 +228,7 @@ def test_a_signal_that_raises_nothing_changes_nothing() -> None:
 
 
 def test_threads_that_share_a_session_are_refused_and_not_mixed_up(asleep_at: Asleep) -> None:
-    """And whoever closes it ends the call that another thread waits in, instead of leaving it there."""
+    """Closing it ends the call in which another thread waits."""
     sleeper, server = asleep_at("message")
     session = SmtpSession(server).open()
     first: list[BaseException] = []

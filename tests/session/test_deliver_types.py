@@ -1,4 +1,4 @@
-"""What cannot be handed over is refused before anything is said, and the session goes on."""
+"""Arguments of `deliver` with wrong types: refused before a byte is sent, and the session stays open."""
 
 from __future__ import annotations
 

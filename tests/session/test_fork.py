@@ -1,4 +1,4 @@
-"""Sessions and pools that were open when the process was forked: the child opens its own, the parent's goes on."""
+"""Sessions and pools open at a fork: the child opens its own, the parent's go on."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from session.stranger import stranger
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="this system knows no fork()"),
-    # The servers of these tests are threads, and to fork is what they are about.
+    # The servers of these tests are threads; these tests fork on purpose.
     pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning"),
 ]
 
@@ -57,7 +57,7 @@ def mail(who: str) -> Message:
 
 
 def in_child(act: Callable[[], object]) -> str:
-    """What becomes of this in a process that is forked now: "value …", or the error's class and hint."""
+    """Result of a function in a forked process: "value …", or class and hint of the error."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -82,7 +82,7 @@ def in_child(act: Callable[[], object]) -> str:
 
 
 def letters(sandbox: Sandbox) -> list[tuple[str, str]]:
-    """Who got what, in no order."""
+    """Recipients and subjects, in no order."""
     return sorted((letter.recipients[0], letter.text.strip()) for letter in sandbox.letters)
 
 
@@ -94,7 +94,7 @@ REFUSED = "ConnectionFailed SESSION-FORKED usable=False"
 
 
 class Threads:
-    """Sessions and pools as those see them who block."""
+    """Blocking sessions and pools."""
 
     session, pool, box, imap = SmtpSession, SmtpPool, PopSession, ImapSession
 
@@ -106,7 +106,7 @@ class Threads:
 
 
 class Tasks:
-    """The same awaited; a child process runs them in an event loop of its own."""
+    """Sessions and pools for asyncio; a child process runs them in its own event loop."""
 
     session, pool, box, imap = AsyncSmtpSession, AsyncSmtpPool, AsyncPopSession, AsyncImapSession
 
@@ -247,7 +247,7 @@ def test_an_imap_session_of_the_parent_is_refused_in_the_child(colour: Colour) -
         colour.run(session.close())
 
 
-def test_a_child_says_no_goodbye_for_its_parent() -> None:
+def test_a_child_sends_no_quit_on_the_parents_connection() -> None:
     crowd = Crowd()
     pool = SmtpPool(Server("127.0.0.1", crowd.port, Security.NONE))
     pool.send(mail("before"))
@@ -393,7 +393,7 @@ def test_workers_of_multiprocessing_share_a_pool_by_its_name_alone(sandbox: Sand
     assert letters(sandbox) == proper("parent", "parent2", *(f"worker{n}" for n in range(4)))
 
 
-def test_what_a_server_was_found_to_bear_is_known_in_the_child(sandbox: Sandbox) -> None:
+def test_facts_about_a_server_are_known_in_the_child(sandbox: Sandbox) -> None:
     known = server_memory.of(sandbox.server())
     known.limit_messages(7)
 

@@ -1,4 +1,4 @@
-"""What is no message, no login, no list is refused before anything is opened; in a list it is its own result."""
+"""Wrong types of messages, credentials and lists: refused before connecting; one in a list is its own result."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from courriel.network.line import token_bytes
 
 GOOD = Message(sender="ada@example.org", to="bob@example.org", subject="Hello", text="x")
 TEMPLATE = Template(sender="ada@example.org", to="{email}")
-NOWHERE = "smtp://127.0.0.1:9?tls=none"  # whoever connected there would raise ConnectionFailed
+NOWHERE = "smtp://127.0.0.1:9?tls=none"  # connecting there would raise ConnectionFailed
 
 NO_MESSAGE = [
     ([GOOD, GOOD], "send_many"),
@@ -89,7 +89,7 @@ def test_options_of_other_kinds_are_refused_before_anything_is_opened(options: d
         courriel.send(GOOD, via=NOWHERE, **options)
 
 
-def test_one_wish_to_be_told_is_a_list_of_one(sandbox: Sandbox) -> None:
+def test_a_single_notify_is_accepted(sandbox: Sandbox) -> None:
     assert courriel.send(GOOD, via=sandbox.url, notify=Notify.FAILURE).complete  # type: ignore[arg-type]
 
 
@@ -146,7 +146,7 @@ def test_a_login_of_another_kind_is_refused_when_the_session_is_made(
     assert "hunter2" not in str(refused.value)
 
 
-def test_a_token_with_half_a_character_is_our_own_error_also_when_it_is_fetched() -> None:
+def test_a_token_with_a_lone_surrogate_raises_usage_error_also_when_fetched() -> None:
     with pytest.raises(errors.InvalidServer, match="half a character") as refused:
         token_bytes("hunter2\ud800")
 

@@ -1,4 +1,4 @@
-"""Tasks that send together on one session: each has its own fate, whatever becomes of its neighbours."""
+"""AsyncSmtpPool batching: tasks that send together on one session each get their own result."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def one_each(world: World) -> dict[int, tuple[tuple[str, ...], bytes]]:
     return taken
 
 
-# Whatever happens.
+# Random events.
 
 
 @settings(max_examples=150, deadline=None)
@@ -51,7 +51,7 @@ def one_each(world: World) -> dict[int, tuple[tuple[str, ...], bytes]]:
     some.dictionaries(some.integers(0, 11), some.integers(0, 60), max_size=4),
     some.integers(1, 100),
 )
-def test_each_caller_has_one_fate_whatever_happens(
+def test_each_caller_gets_one_result_whatever_happens(
     world: World, cut_after: int, cancelled: dict[int, int], limit: int
 ) -> None:
     originals = [replace(plan) for plan in world.plans]
@@ -96,7 +96,7 @@ def test_each_caller_has_one_fate_whatever_happens(
 
 
 @pytest.mark.parametrize("chunking", [True, False])
-def test_a_line_cut_at_any_octet_leaves_nobody_without_an_answer(chunking: bool) -> None:
+def test_a_connection_cut_at_any_byte_leaves_no_caller_without_a_result(chunking: bool) -> None:
     said = 0
 
     async def story(cut_after: int) -> tuple[World, list[Outcome]]:
@@ -119,10 +119,10 @@ def test_a_line_cut_at_any_octet_leaves_nobody_without_an_answer(chunking: bool)
     assert said, "no cut fell after a final dot"
 
 
-# Together.
+# Batches.
 
 
-def test_those_who_find_no_session_free_leave_together_and_each_has_its_own_receipt() -> None:
+def test_tasks_without_a_free_session_send_together_and_each_gets_its_receipt() -> None:
     world = World([Plan() for _ in range(60)], chunking=True)
 
     async def story() -> list[Outcome]:
@@ -142,7 +142,7 @@ def test_those_who_find_no_session_free_leave_together_and_each_has_its_own_rece
 
 @pytest.mark.parametrize("chunking", [True, False])
 def test_a_refusal_among_others_touches_nobody_else(chunking: bool) -> None:
-    """Scar 2."""
+    """Hazard H02."""
     plans = [Plan(), Plan(), Plan(rcpts=(550,)), Plan(), Plan(mail=550), Plan(verdict=554), Plan()]
     world = World(plans, chunking=chunking, resets_itself=False)
 
@@ -176,7 +176,7 @@ def test_many_tasks_over_several_sessions_lose_and_double_nothing() -> None:
     gc.collect()
 
 
-def test_a_message_that_cannot_be_made_is_its_callers_own_affair() -> None:
+def test_an_invalid_message_fails_for_its_caller_only() -> None:
     with Sandbox() as sandbox:
 
         def recipients() -> Iterator[str]:
@@ -216,11 +216,11 @@ def test_a_generator_of_recipients_is_read_once_and_serves_for_every_session() -
     asyncio.run(story())
 
 
-# Calling off.
+# Cancellation.
 
 
 @pytest.mark.parametrize("chunking", [True, False])
-def test_who_is_cancelled_before_his_turn_is_not_sent(chunking: bool) -> None:
+def test_a_message_cancelled_while_pending_is_not_sent(chunking: bool) -> None:
     world = World([Plan() for _ in range(5)], chunking=chunking)
 
     async def story() -> None:
@@ -242,8 +242,8 @@ def test_who_is_cancelled_before_his_turn_is_not_sent(chunking: bool) -> None:
 
 
 @pytest.mark.parametrize("chunking", [True, False])
-def test_who_is_cancelled_on_the_way_is_finished_and_disturbs_nobody(chunking: bool) -> None:
-    """The caller is told at once; the session stays in step."""
+def test_a_message_cancelled_in_flight_is_finished_and_the_session_stays_in_step(chunking: bool) -> None:
+    """The caller is cancelled at once."""
     world = World([Plan() for _ in range(5)], chunking=chunking)
 
     async def story() -> None:
@@ -268,7 +268,7 @@ def test_who_is_cancelled_on_the_way_is_finished_and_disturbs_nobody(chunking: b
     assert world.connections == 1
 
 
-def test_who_is_cancelled_is_not_begun_again_on_another_session() -> None:
+def test_a_cancelled_message_is_not_sent_again_on_another_session() -> None:
     world = World([Plan() for _ in range(3)], chunking=False)
 
     async def story() -> list[Outcome]:
@@ -293,7 +293,7 @@ def test_who_is_cancelled_is_not_begun_again_on_another_session() -> None:
     assert isinstance(outcomes[2], asyncio.CancelledError)
 
 
-def test_the_last_one_who_waited_together_takes_the_ticket_along(crowd: Crowd) -> None:
+def test_cancelling_the_last_pending_message_leaves_the_queue(crowd: Crowd) -> None:
     async def story() -> None:
         async with asyncio.timeout(PATIENCE), AsyncSmtpPool(mx.at(crowd.port), size=1) as pool:
             async with pool.session():
@@ -310,7 +310,7 @@ def test_the_last_one_who_waited_together_takes_the_ticket_along(crowd: Crowd) -
     asyncio.run(story())
 
 
-def test_whoever_carries_may_be_cancelled_and_everybody_is_told() -> None:
+def test_cancelling_the_sending_task_fails_every_pending_message() -> None:
     """Some programs cancel every task they find."""
     world = World([Plan() for _ in range(5)], chunking=True)
 
@@ -330,10 +330,10 @@ def test_whoever_carries_may_be_cancelled_and_everybody_is_told() -> None:
         assert outcome.in_doubt
 
 
-# Limits, and manners.
+# Limits and fairness.
 
 
-def test_a_session_for_oneself_is_not_kept_waiting_by_those_who_send_on_and_on() -> None:
+def test_a_caller_of_session_is_not_starved_by_batches() -> None:
     with Sandbox() as sandbox:
 
         async def story() -> None:
@@ -366,8 +366,8 @@ def test_no_session_carries_more_than_its_messages(crowd: Crowd) -> None:
     crowd.wait("farewells", 5)
 
 
-def test_after_a_complaint_everybody_goes_alone_and_slowly(crowd: Crowd) -> None:
-    """Scar 36: what waits together is not poured out over a server that asked for less."""
+def test_while_throttled_messages_are_sent_alone_and_slowly(crowd: Crowd) -> None:
+    """Hazard H35: pending messages are not sent all at once to a server that asked to slow down."""
     gaps: list[float] = []
 
     async def story() -> list[Outcome]:
@@ -388,7 +388,7 @@ def test_after_a_complaint_everybody_goes_alone_and_slowly(crowd: Crowd) -> None
     assert len(gaps) >= 4, "those who were still waiting asked for their moment"
 
 
-def test_closing_tells_those_who_wait_together_and_lets_go_out_what_is_on_its_way() -> None:
+def test_closing_fails_pending_messages_and_finishes_those_in_flight() -> None:
     world = World([Plan() for _ in range(4)], chunking=True)
 
     async def story() -> list[Outcome]:
@@ -412,7 +412,7 @@ def test_closing_tells_those_who_wait_together_and_lets_go_out_what_is_on_its_wa
     assert outcomes[2] is not outcomes[3], "an error belongs to one caller"
 
 
-def test_closing_ends_the_opening_of_a_session_that_nobody_waits_for_any_more(crowd: Crowd) -> None:
+def test_closing_cancels_a_session_being_opened_for_pending_messages(crowd: Crowd) -> None:
     async def story() -> None:
         async with asyncio.timeout(PATIENCE), AsyncSmtpPool(mx.at(crowd.port), size=1) as pool:
             async with pool.session() as session:
@@ -431,7 +431,7 @@ def test_closing_ends_the_opening_of_a_session_that_nobody_waits_for_any_more(cr
     asyncio.run(story())
 
 
-def test_hanging_up_cuts_those_who_left_together() -> None:
+def test_hang_up_interrupts_a_batch() -> None:
     world = World([Plan() for _ in range(4)], chunking=True)
 
     async def story() -> list[Outcome]:
@@ -450,7 +450,7 @@ def test_hanging_up_cuts_those_who_left_together() -> None:
     assert world.connections == 1, "nothing is begun again after that"
 
 
-def test_the_wait_of_each_ends_in_its_own_time(crowd: Crowd) -> None:
+def test_each_pending_message_has_its_own_time_limit(crowd: Crowd) -> None:
     async def story() -> None:
         async with asyncio.timeout(PATIENCE), AsyncSmtpPool(mx.at(crowd.port), size=1, wait=0.05) as pool:
             async with pool.session():
@@ -470,7 +470,7 @@ def test_the_wait_of_each_ends_in_its_own_time(crowd: Crowd) -> None:
     asyncio.run(story())
 
 
-def test_when_the_session_cannot_be_opened_again_all_who_wait_are_told_each_by_an_error_of_his_own(
+def test_when_the_session_cannot_be_reopened_each_pending_message_gets_its_own_error(
     crowd: Crowd,
 ) -> None:
     async def story() -> list[Outcome]:

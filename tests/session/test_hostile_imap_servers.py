@@ -1,4 +1,4 @@
-"""What a hostile or broken IMAP server sends never hangs us, never fills our memory and never fools us (part B)."""
+"""Hostile and broken IMAP servers never block a session, fill memory or pass wrong data (part B)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HEADER = "Subject: one\r\n\r\n"
 
 @pytest.fixture(params=[BlockingMailbox, AwaitingMailbox])
 def call(request: pytest.FixtureRequest, authority: trustme.CA) -> Iterator[Call]:
-    """A session, not opened, with a stranger who behaves like this."""
+    """A session, not opened yet, with a server of this behaviour."""
     with ExitStack() as ending:
 
         def call(
@@ -56,7 +56,7 @@ def opened(call: Call) -> Call:
 
 
 def blocking(session: Mailbox) -> ImapSession:
-    """The session that does the talking."""
+    """The underlying blocking session."""
     return session if isinstance(session, BlockingMailbox) else session.session._session
 
 
@@ -344,7 +344,7 @@ def test_the_conversation_goes_to_a_log_of_its_own_where_somebody_listens(
     assert "C: (not shown: a secret)" in lines
 
 
-def test_a_mailbox_without_anybody_is_not_opened(call: Call) -> None:
+def test_an_imap_session_without_credentials_is_refused(call: Call) -> None:
     session = call(imap_server(), None)
 
     with pytest.raises(errors.UsageError, match="give a Password or a TokenSource"):
@@ -368,7 +368,7 @@ def test_a_server_that_speaks_no_imap4rev1_is_told_as_it_is(call: Call) -> None:
         session.open()
 
 
-def test_octets_counted_out_on_the_way_are_passed_over(opened: Call) -> None:
+def test_unsolicited_literals_are_skipped(opened: Call) -> None:
     told = '* 5 FETCH (X {14}\nc2 OK no such\n Y {2}\nab)\n* ESEARCH (TAG "x") UID ALL 2,4:5\n{tag} OK found'
     capable = "* CAPABILITY IMAP4rev1 ESEARCH\n{tag} OK ok"
     session = opened(imap_server(UID_SEARCH=told.replace("no such\n", "no such"), CAPABILITY=capable))
@@ -439,7 +439,7 @@ def test_a_letter_that_cannot_be_read_is_the_servers_fault(opened: Call, said: s
     assert pickle.loads(pickle.dumps(raised.value)).args == raised.value.args
 
 
-def test_what_is_told_by_the_way_is_not_taken_for_another_letter(opened: Call) -> None:
+def test_unsolicited_fetch_responses_are_not_taken_for_other_letters(opened: Call) -> None:
     told = "* 1 FETCH (FLAGS (\\Seen))\n* 7 FETCH (UID 1 FLAGS (\\Draft))\n* 9 FETCH (UID 44 FLAGS ())\n{tag} OK ok"
     session = opened(imap_server(UID_SEARCH="* SEARCH 1\n{tag} OK found", UID_FETCH=told))
 
@@ -474,7 +474,7 @@ def test_the_folder_of_sent_mail_is_found_by_its_name_where_the_server_does_not_
     assert missing.value.capability == "SPECIAL-USE"
 
 
-def test_an_answer_without_a_word_is_an_answer(opened: Call) -> None:
+def test_a_status_line_without_text_is_accepted(opened: Call) -> None:
     session = opened(imap_server(NOOP="{tag} OK", SELECT="{tag} NO"))
 
     session.noop()
@@ -492,7 +492,7 @@ def test_letters_expunged_in_the_middle_mix_no_letters_up(opened: Call) -> None:
     assert [(letter.uid, letter.raw_header) for letter in session.search()] == [(1, b"one"), (2, b"two")]
 
 
-def test_what_is_told_of_a_letter_is_of_its_kind_or_left_out(opened: Call) -> None:
+def test_fetch_data_of_a_wrong_type_is_left_out(opened: Call) -> None:
     said = '* 1 FETCH (UID 1 RFC822.SIZE many FLAGS x INTERNALDATE "soon" BODY[HEADER] 12 BODY[] 34)\n{tag} OK ok'
     session = opened(imap_server(UID_FETCH=said))
 
@@ -514,7 +514,7 @@ def test_a_letter_without_end_is_refused_before_an_octet_of_it_is_read(opened: C
 
 
 def flood(what: bytes) -> Callable[[Phone, str, str], None]:
-    """What says this, for ever."""
+    """Server function that sends this for ever."""
 
     def flood(phone: Phone, tag: str, command: str) -> None:
         try:

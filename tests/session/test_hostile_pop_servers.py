@@ -1,4 +1,4 @@
-"""What a hostile or broken server of POP3 says never hangs us, never fills our memory, never fools us (part B)."""
+"""Hostile and broken POP3 servers never block a session, fill memory or pass wrong data (part B)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def opened(box: Box) -> None:
     box.open()
 
 
-# What the client has said just before, and with what it is called.
+# The client's last command, and the call that sends it.
 SCENES: dict[str, tuple[str, Callable[[Box], object]]] = {
     "greeting": ("", opened),
     "hello": ("S: +OK\nC: CAPA\n", opened),
@@ -73,7 +73,7 @@ def test_nonsense_ends_the_session(meet_box: MeetBox, stage: str, said: str) -> 
 
 @pytest.mark.parametrize("stage", SCENES)
 def test_a_server_that_hangs_up_is_a_lost_session(meet_box: MeetBox, stage: str) -> None:
-    """B12."""
+    """Hazard H70."""
     box, call = called(meet_box, stage, "---\n")
 
     with pytest.raises(errors.ConnectionFailed) as lost:
@@ -101,7 +101,7 @@ def test_a_refusal_is_one_everywhere(meet_box: MeetBox, stage: str) -> None:
 
 @pytest.mark.parametrize("stage", ["DELE", "RSET", "NOOP", "RETR", "TOP"])
 def test_an_answer_too_many_does_not_answer_the_next_command(meet_box: MeetBox, stage: str) -> None:
-    """Scar 1, B8."""
+    """Hazards H01, H68."""
     answer = letter("one") if stage in ("RETR", "TOP") else "S: +OK\n"
     box, call = called(meet_box, stage, answer + "S: +OK 1 too many\n...\n")
     call(box)
@@ -151,19 +151,19 @@ def test_a_list_that_lies_ends_the_session(meet_box: MeetBox, line: str) -> None
 
 
 def test_a_list_without_end_is_not_kept(meet_box: MeetBox) -> None:
-    """B7: as long as the letters that there are may need, and no longer."""
+    """Hazard H67: it is limited by the number of letters."""
     box, call = called(meet_box, "LIST", "S: +OK\n" + f"S: {'1 ' * 1000}\n" * 4 + "---\n")
 
     with pytest.raises(errors.RemoteProtocolError, match="goes on beyond"):
         call(box)
 
 
-# What a script cannot say.
+# Behaviour that plays cannot describe.
 
 
 @pytest.fixture(params=[BlockingBox, AwaitingBox])
 def call(request: pytest.FixtureRequest) -> Iterator[Call]:
-    """A mailbox on a server that acts so, not opened yet."""
+    """A mailbox session, not opened yet, with a server of this behaviour."""
     with ExitStack() as closing:
 
         def call(act: Act, *, silence: float = 10, **more: int) -> Box:
@@ -179,14 +179,14 @@ def call(request: pytest.FixtureRequest) -> Iterator[Call]:
 
 
 def greeted(phone: Phone, count: int = 0, size: int = 0, *capabilities: str) -> None:
-    """Greet, and answer what is asked when a session is opened."""
+    """Greet, and answer the commands of opening a session."""
     phone.ask("+OK ready")
     phone.ask("\n".join(["+OK", "TOP", "UIDL", *capabilities, "."]))
     phone.say(f"+OK {count} {count * size}")
 
 
 def flood(phone: Phone, octets: bytes) -> None:
-    """Say this again and again until the client hangs up."""
+    """Send this repeatedly until the client closes."""
     try:
         while True:
             phone.line.sendall(octets)
@@ -230,7 +230,7 @@ def test_endless_capabilities_end_the_session(call: Call) -> None:
 
 
 def test_a_silent_server_is_not_waited_for_for_ever(call: Call) -> None:
-    """Scar 9, 17."""
+    """Hazards H09, H17."""
 
     def act(phone: Phone) -> None:
         greeted(phone, 1, 10)
@@ -247,7 +247,7 @@ def test_a_silent_server_is_not_waited_for_for_ever(call: Call) -> None:
 
 
 def test_what_comes_while_nobody_asks_does_not_answer_the_next_command(call: Call) -> None:
-    """Scar 1: it is looked for on the line, and not only among what was read."""
+    """Hazard H01: unsolicited data is looked for on the socket too, not only in the buffer."""
     idle = threading.Event()
 
     def act(phone: Phone) -> None:
@@ -266,7 +266,7 @@ def test_what_comes_while_nobody_asks_does_not_answer_the_next_command(call: Cal
 
 
 def test_a_letter_that_drips_does_not_hold_us_for_ever(call: Call) -> None:
-    """Each octet comes in time; the letter does not."""
+    """Each byte arrives in time; the letter as a whole does not."""
     dripping = threading.Event()
 
     def act(phone: Phone) -> None:
@@ -291,7 +291,7 @@ def test_a_letter_that_drips_does_not_hold_us_for_ever(call: Call) -> None:
 
 
 def test_a_letter_that_makes_progress_may_take_longer_than_the_limit(call: Call, tmp_path: Path) -> None:
-    """Scar 19: a limit is for silence, not for the whole."""
+    """Hazard H19: a limit applies to each wait, not to the whole."""
     pause = threading.Event()
 
     def act(phone: Phone) -> None:
@@ -314,7 +314,7 @@ def test_a_letter_that_makes_progress_may_take_longer_than_the_limit(call: Call,
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_letters(call: Call) -> None:
-    """Twenty megabytes pass; what is held is a window of them."""
+    """Twenty megabytes are read; only a window of them is held."""
     count, body = 2_000, b"x" * 9_998 + b"\r\n"
 
     def act(phone: Phone) -> None:
@@ -340,7 +340,7 @@ def test_memory_does_not_grow_with_the_number_of_letters(call: Call) -> None:
 
 
 def test_commands_and_letters_pass_each_other(call: Call) -> None:
-    """A server that writes before it reads, and a client that asks ahead, do not wait for each other."""
+    """A server that writes before it reads and a client that pipelines do not deadlock."""
     count, body = 300, b"x" * 9_998 + b"\r\n"
 
     def act(phone: Phone) -> None:
@@ -363,7 +363,7 @@ def test_commands_and_letters_pass_each_other(call: Call) -> None:
 @pytest.mark.parametrize("colour", [BlockingBox, AwaitingBox])
 @pytest.mark.parametrize("credentials", [("u\r\nDELE 1", "secret"), ("ada", "secret\r\nDELE 1"), ("u\x7f", "secret")])
 def test_a_user_name_never_becomes_a_second_command(colour: type[Box], credentials: tuple[str, str]) -> None:
-    """A2: nothing of it is sent."""
+    """Hazard H42: nothing of it is sent."""
 
     def act(phone: Phone) -> None:
         phone.ask("+OK ready")

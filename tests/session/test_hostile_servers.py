@@ -1,4 +1,4 @@
-"""What a hostile or broken server sends never hangs us, never fools us, and never steers the terminal (part B)."""
+"""Hostile and broken SMTP servers never block a session, pass wrong results or control the terminal (part B)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MAIL = "C: MAIL FROM:<ada@example.org>\n"
 RCPT = "C: RCPT TO:<bob@example.org>\n"
 LETTER = "C: Subject: hello\nC: \nC: hello\nC: .\n"
 
-# What the client has said just before, and what follows when the strange answer was a yes.
+# The client's last command, and the play that follows when the strange reply was positive.
 SCENES = {
     "greeting": ("", "C: EHLO client.example.org\nS: 250 hi\n"),
     "hello": ("S: 220 hi\nC: EHLO client.example.org\n", ""),
@@ -52,8 +52,8 @@ THE_REST = {
 }
 
 REPLIES = hostile("server_replies")
-LAWFUL = {"220 \x1b[31mred\r\n", "220 ÿþ\r\n"}  # a strange text is still a yes
-TOO_MANY = "250 \r\n" * 100_000  # each of them lawful, but for being there
+LAWFUL = {"220 \x1b[31mred\r\n", "220 ÿþ\r\n"}  # an unusual text is still a positive reply
+TOO_MANY = "250 \r\n" * 100_000  # each of them valid, but not expected here
 UNFINISHED = {"250", "25"}
 CASES = [
     pytest.param(cut, said, id=f"{shown(said)}-{cut}")
@@ -63,7 +63,7 @@ CASES = [
 
 
 def as_act(said: str) -> str:
-    """These octets as a line of a play."""
+    """These bytes as a line of a play."""
     return "S! " + said.encode("unicode_escape").decode("ascii") + "\n"
 
 
@@ -73,7 +73,7 @@ def scene(stage: str, said: str, *, then: str) -> str:
 
 
 def the_rest(stage: str) -> str:
-    """What is left of a conversation that goes well, from the answer at this stage on."""
+    """The rest of a successful dialogue, from the reply at this stage on."""
     stages = list(THE_REST)
     return "".join(THE_REST[name] for name in stages[max(1, stages.index(stage)) :]).removeprefix(
         "" if stage in {"greeting", "hello"} else THE_REST[stage].partition("\n")[0] + "\n"
@@ -88,7 +88,7 @@ def test_every_hostile_reply_is_decided() -> None:
 @pytest.mark.parametrize(("cut", "said"), [case for case in CASES if case.values[1] not in LAWFUL | {TOO_MANY}])
 def test_what_is_no_reply_ends_the_session(meet: Play, cut: Cut, said: str, stage: str) -> None:
     script = scene(stage, said, then="---")
-    # Hung up upon before anything was accepted: one more try on a new session is right.
+    # Closed before anything was accepted: one more attempt on a new session is right.
     session = meet(script, script) if stage == "sender" and said in UNFINISHED else meet(script)
 
     with pytest.raises(errors.CourrielError) as broken:
@@ -106,7 +106,7 @@ def test_what_is_no_reply_ends_the_session(meet: Play, cut: Cut, said: str, stag
 @pytest.mark.parametrize("stage", SCENES)
 @pytest.mark.parametrize("cut", ["whole"])
 def test_an_answer_too_many_is_never_taken_for_the_next_one(meet: Play, cut: Cut, stage: str) -> None:
-    """Scar 1: only after the final dot is the first of them a verdict, and then the session is over."""
+    """Hazard H01: only after the final dot the first of them is the result, and then the session is closed."""
     session = meet(scene(stage, TOO_MANY, then="---"))
     receipts: list[Receipt] = []
 
@@ -124,8 +124,8 @@ def test_an_answer_too_many_is_never_taken_for_the_next_one(meet: Play, cut: Cut
 
 @pytest.mark.parametrize("stage", [stage for stage in SCENES if stage != "data"])
 @pytest.mark.parametrize(("cut", "said"), [case for case in CASES if case.values[1] in LAWFUL])
-def test_a_yes_in_strange_words_is_a_yes(meet: Play, cut: Cut, said: str, stage: str) -> None:
-    """B16, B17."""
+def test_a_positive_reply_with_an_unusual_text_is_positive(meet: Play, cut: Cut, said: str, stage: str) -> None:
+    """Hazards H74, H75."""
     session = meet(scene(stage, said, then=the_rest(stage)))
 
     receipt = open_and_deliver(session)
@@ -136,7 +136,7 @@ def test_a_yes_in_strange_words_is_a_yes(meet: Play, cut: Cut, said: str, stage:
 
 
 @pytest.mark.parametrize("said", sorted(LAWFUL), ids=shown)
-def test_a_yes_of_the_wrong_kind_does_not_open_the_door(meet: Play, said: str) -> None:
+def test_a_positive_reply_of_the_wrong_class_is_a_protocol_error(meet: Play, said: str) -> None:
     session = meet(scene("data", said, then="---"))
     session.open()
 
@@ -151,8 +151,8 @@ STEERING = "\x1b[31mred\x1b[0m \x07\x00\x7f\x9b2J \u202eevil\u2028\xff"
 
 
 @pytest.mark.parametrize("stage", SCENES)
-def test_the_words_of_a_refusal_never_steer_a_terminal(meet: Play, stage: str) -> None:
-    """B16: not in the error, its reply, its hint, its refused recipients, nor in the transcript."""
+def test_the_text_of_a_refusal_never_controls_the_terminal(meet: Play, stage: str) -> None:
+    """Hazard H74: not in the error, its reply, its hint, its refused recipients, nor in the transcript."""
     transcript = Transcript()
     hidden = STEERING.encode("utf-8", "surrogateescape").decode("latin-1")
     again = {"greeting": "---", "hello": "C: HELO client.example.org\n" + as_act(f"550 {hidden}\r\n") + "---"}
@@ -176,7 +176,7 @@ def test_the_words_of_a_refusal_never_steer_a_terminal(meet: Play, stage: str) -
 
 @pytest.mark.parametrize(("code", "kind"), [(299, 2), (259, 2), (499, 4), (577, 5)])
 def test_an_unknown_code_is_judged_by_its_first_digit(meet: Play, code: int, kind: int) -> None:
-    """B17."""
+    """Hazard H75."""
     rest = the_rest("sender") if kind == 2 else "C: RSET\nS: 250 ok\nC: NOOP\nS: 250 ok\n"
     session = meet(SCENES["sender"][0] + f"S: {code} never heard of\n" + rest)
     session.open()
@@ -192,7 +192,7 @@ def test_an_unknown_code_is_judged_by_its_first_digit(meet: Play, code: int, kin
 
 @pytest.mark.parametrize("cut", ["whole", "byte"])
 def test_a_line_has_the_same_limit_however_it_arrives(meet: Play, cut: Cut) -> None:
-    """B7."""
+    """Hazard H67."""
     session = meet(f"S: 220 {'x' * 9000}\n---")
 
     with pytest.raises(errors.RemoteProtocolError, match="without ending a line"):
@@ -203,7 +203,7 @@ def test_a_line_has_the_same_limit_however_it_arrives(meet: Play, cut: Cut) -> N
 
 @pytest.mark.parametrize("code", ["502 5.5.1 what?", "500 what?", "250 ok"])
 def test_a_server_that_knows_no_reset_has_nothing_to_reset(meet: Play, code: str) -> None:
-    """B14."""
+    """Hazard H72."""
     session = meet(GREETED + MAIL + f"S: 550 not you\nC: RSET\nS: {code}\nC: NOOP\nS: 250 ok\n")
     session.open()
 
@@ -216,7 +216,7 @@ def test_a_server_that_knows_no_reset_has_nothing_to_reset(meet: Play, code: str
 
 @pytest.mark.parametrize("answer", ["354 go ahead", "503 5.5.1 need RCPT", "450 4.3.0 not now"])
 def test_a_reset_answered_by_something_else_is_out_of_step(meet: Play, answer: str) -> None:
-    """Scar 1: that may well be the answer to the command before."""
+    """Hazard H01: that may be the reply to the command before."""
     session = meet(GREETED + MAIL + f"S: 550 not you\nC: RSET\nS: {answer}\n...")
     session.open()
 
@@ -228,7 +228,7 @@ def test_a_reset_answered_by_something_else_is_out_of_step(meet: Play, answer: s
 
 
 def test_the_old_form_of_auth_is_understood(meet: Play) -> None:
-    """B14: `AUTH=LOGIN`, said by some beside the proper form or instead of it."""
+    """Hazard H72: `AUTH=LOGIN`, sent by some servers beside the standard form or instead of it."""
     session = meet(
         "S: 220 hi\nC: EHLO client.example.org\nS: 250-hi\nS: 250 AUTH=LOGIN\n"
         "C: AUTH LOGIN\nS: 334 VXNlcm5hbWU6\nC: YWRh\nS: 334 UGFzc3dvcmQ6\nC: czNjcmV0\nS: 235 ok\n",
@@ -242,7 +242,7 @@ def test_the_old_form_of_auth_is_understood(meet: Play) -> None:
 
 @pytest.mark.parametrize("said", hostile("server_after_starttls_220"), ids=shown)
 def test_nothing_said_before_tls_answers_what_is_said_after(meet: Play, said: str) -> None:
-    """B2: it came with the 220, in clear, from anybody."""
+    """Hazard H62: it was received with the 220, without TLS, from anyone."""
     transcript = Transcript()
     session = meet(
         "S: 220 hi\nC: EHLO client.example.org\nS: 250-hi\nS: 250 STARTTLS\nC: STARTTLS\n"
@@ -264,12 +264,12 @@ def test_nothing_said_before_tls_answers_what_is_said_after(meet: Play, said: st
     assert [line.text for line in transcript if line.who == "C"] == ["EHLO client.example.org", "STARTTLS"]
 
 
-# Servers that are functions, for what no transcript can say.
+# Servers written as functions, for behaviour that plays cannot describe.
 
 
 @pytest.fixture
 def call(colour: type[Session], authority: trustme.CA) -> Iterator[Callable[..., Session]]:
-    """A session, not opened yet, with a server that does these acts, one for each connection."""
+    """A session, not opened yet, with a server that runs these functions, one for each connection."""
     with ExitStack() as ending:
 
         def call(
@@ -291,7 +291,7 @@ def call(colour: type[Session], authority: trustme.CA) -> Iterator[Callable[...,
 
 @pytest.mark.parametrize("said", ["250 unasked", "354 go on", "550 5.7.1 by the way", "nonsense"])
 def test_what_is_said_while_nobody_asks_ends_the_session_at_once(call: Call, said: str) -> None:
-    """B8: it is there, whole: nothing more has to be waited for."""
+    """Hazard H68: it is complete: nothing more has to be waited for."""
     asked = threading.Event()
 
     def act(phone: Phone) -> None:
@@ -313,7 +313,7 @@ def test_what_is_said_while_nobody_asks_ends_the_session_at_once(call: Call, sai
 
 
 def test_a_goodbye_while_nobody_asks_is_understood_though_the_server_stays(call: Call) -> None:
-    """Scar 15: a new session, without waiting for the old one to hang up."""
+    """Hazard H15: a new session, without waiting for the old one to be closed."""
     asked = threading.Event()
 
     def says_goodbye(phone: Phone) -> None:
@@ -336,14 +336,14 @@ def test_a_goodbye_while_nobody_asks_is_understood_though_the_server_stays(call:
 
 
 def server_first(nonce: str, challenge: str) -> bytes:
-    """A hostile challenge, its `r=x` standing for a nonce that begins as ours does."""
+    """A hostile challenge, in which `r=x` stands for a nonce that starts with ours."""
     return challenge.replace("r=x", f"r={nonce}x").encode()
 
 
 @pytest.mark.parametrize("last", ["501 cancelled", "235 welcome all the same", "535 no"])
 @pytest.mark.parametrize("challenge", hostile("scram"), ids=shown)
 def test_a_hostile_scram_challenge_is_given_up(call: Call, challenge: str, last: str) -> None:
-    """B5: no hour of computing, no proof for a nonce that is not ours, and nobody in who proved nothing."""
+    """Hazard H65: no hour of computing, no proof for a foreign nonce, and no login without the server's proof."""
     answers: list[bytes] = []
 
     def act(phone: Phone) -> None:
@@ -381,7 +381,7 @@ def test_a_server_that_drips_one_octet_at_a_time_is_cut_off_by_the_limit_of_its_
 
 
 def test_a_reply_without_end_is_cut_off_too(call: Call) -> None:
-    """B7: each line is lawful and soon there; only their number is not."""
+    """Hazard H67: each line is valid and arrives in time; only their number is excessive."""
 
     def act(phone: Phone) -> None:
         phone.ask("220 hi")
@@ -399,12 +399,12 @@ def test_a_reply_without_end_is_cut_off_too(call: Call) -> None:
 
 
 def large(blocks: int) -> Content:
-    """A message of so many megabytes."""
+    """A message of this many megabytes."""
     return Content((b"\r\n", *[b"0123456789abcde\r\n" * 60_000] * blocks), 2 + 17 * 60_000 * blocks)
 
 
 def to_the_door(phone: Phone) -> None:
-    """Everything up to 354."""
+    """Server side up to 354."""
     greeted(phone)
     for answer in ("250 ok", "250 ok", "354 go"):
         phone.hear()
@@ -504,7 +504,7 @@ def test_a_server_that_cuts_the_line_rudely_is_a_lost_connection(call: Call, sta
 
 
 def vanish(phone: Phone) -> None:
-    """Close the plain connection under TLS, without close_notify."""
+    """Close the TCP connection under TLS, without close_notify."""
     phone._file.close()
     os.close(phone.line.detach())
 
@@ -513,7 +513,7 @@ def vanish(phone: Phone) -> None:
 def test_tls_closed_without_a_word_after_goodbye_is_no_error(
     call: Call, certificate: ssl.SSLContext, says_goodbye: bool
 ) -> None:
-    """B13: as Amazon SES does it."""
+    """Hazard H71: as Amazon SES does."""
 
     def act(phone: Phone) -> None:
         phone.secure(certificate)
@@ -534,7 +534,7 @@ def test_tls_closed_without_a_word_after_goodbye_is_no_error(
 def test_tls_closed_without_a_word_before_the_verdict_leaves_the_mail_in_doubt(
     call: Call, certificate: ssl.SSLContext
 ) -> None:
-    """Whoever cuts the line can say nothing for the server."""
+    """A TCP close can come from an attacker, and says nothing about the server."""
 
     def act(phone: Phone) -> None:
         phone.secure(certificate)
@@ -559,7 +559,7 @@ def open_and_deliver(session: Session) -> Receipt:
 
 
 def over(session: Session) -> bool:
-    """Whether the session is finished, says so to whoever uses it again, and keeps next to nothing of what it heard."""
+    """Whether the session is closed, refuses further calls, and has dropped its buffers."""
     with pytest.raises(errors.ConnectionFailed, match="open"):
         session.noop()
     return not session.session.usable and len(session.session._dialogue.exchange._buffer) < 300_000

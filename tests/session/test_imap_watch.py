@@ -1,4 +1,4 @@
-"""Watching a folder: what a server may do meanwhile, and how it ends. Lost lines are in tests/acceptance as well."""
+"""Watch: behaviour of servers meanwhile, and ends. Lost connections are in tests/acceptance as well."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ ADA = Password("ada", "correct horse")
 
 
 class Folder:
-    """A folder on the server's side: letters come when somebody puts them, and IDLE tells."""
+    """Server side of a folder: letters arrive when `put` is called, and IDLE reports them."""
 
     def __init__(self, *uids: int, comes_at_idle: dict[int, int] | None = None) -> None:
         self.uids = list(uids)
         self.idled = 0
-        self.comes_at_idle = comes_at_idle or {}  # which letter comes when IDLE is said so often
+        self.comes_at_idle = comes_at_idle or {}  # the letter that arrives at the n-th IDLE
         self._changed = threading.Condition()
 
     def put(self, uid: int) -> None:
@@ -46,7 +46,7 @@ class Folder:
 
     def search(self, phone: Phone, tag: str, command: str) -> None:
         above = int(command.rpartition("UID ")[2].partition(":")[0])
-        # As servers do: the last letter is there, whatever its number.
+        # As servers do: the last letter is included, whatever its UID.
         found = sorted({uid for uid in self.uids if uid >= above} | set(self.uids[-1:]))
         phone.say(f"* SEARCH {' '.join(map(str, found))}\n{tag} OK found")
 
@@ -74,7 +74,7 @@ class Folder:
 
 @pytest.fixture(params=[BlockingMailbox, AwaitingMailbox])
 def call(request: pytest.FixtureRequest) -> Iterator[Call]:
-    """A session, opened, with strangers who behave like this, one after the other."""
+    """An open session with servers of these behaviours, one after the other."""
     with ExitStack() as ending:
 
         def call(*acts: Act) -> Mailbox:
@@ -94,7 +94,7 @@ def blocking(session: Mailbox) -> ImapSession:
     return session if isinstance(session, BlockingMailbox) else session.session._session
 
 
-def test_letters_come_as_they_are_told_of(call: Call) -> None:
+def test_letters_are_returned_as_they_are_announced(call: Call) -> None:
     folder = Folder(1, 2, comes_at_idle={1: 5})
     watch = call(folder.serve()).watch()
 
@@ -130,7 +130,7 @@ def test_idle_is_renewed_in_time(call: Call) -> None:
     assert folder.idled == 5
 
 
-def test_news_that_come_before_the_server_listens_count(call: Call) -> None:
+def test_changes_reported_before_idle_starts_count(call: Call) -> None:
     folder = Folder()
 
     def idle(phone: Phone, tag: str, command: str) -> None:
@@ -145,7 +145,7 @@ def test_news_that_come_before_the_server_listens_count(call: Call) -> None:
     watch.close()
 
 
-def test_news_in_the_answer_to_the_search_count(call: Call) -> None:
+def test_changes_reported_with_the_search_count(call: Call) -> None:
     folder = Folder()
     searches: list[str] = []
 
@@ -166,7 +166,7 @@ def test_news_in_the_answer_to_the_search_count(call: Call) -> None:
     watch.close()
 
 
-def test_a_server_without_idle_is_asked_again_and_again(call: Call) -> None:
+def test_a_server_without_idle_is_polled(call: Call) -> None:
     folder = Folder()
     asked: list[str] = []
 
@@ -235,7 +235,7 @@ def test_a_login_that_is_refused_later_is_raised_at_once(call: Call) -> None:
     watch.close()
 
 
-def test_a_server_that_stays_away_is_given_up(call: Call) -> None:
+def test_a_server_that_cannot_be_reached_is_given_up(call: Call) -> None:
     folder = Folder(1)
     session = call(folder.serve(IDLE=None), lambda phone: None)
     watch = session.watch(patience=0.5)
@@ -301,7 +301,7 @@ def test_where_the_server_does_not_tell_the_next_number_the_last_one_is_looked_f
 
 
 @pytest.mark.parametrize("wanted", [{"renew": 0}, {"renew": 1741}, {"poll": -1}, {"patience": True}, {"renew": "x"}])
-def test_what_cannot_be_waited_for_is_refused(call: Call, wanted: dict[str, Any]) -> None:
+def test_invalid_intervals_are_refused(call: Call, wanted: dict[str, Any]) -> None:
     session = call(Folder().serve())
 
     with pytest.raises(errors.UsageError, match="seconds that can be waited"):
@@ -331,7 +331,7 @@ def test_a_watch_that_is_left_in_the_middle_leaves_nothing_behind(call: Call) ->
         assert letter.uid == 2
         break
 
-    # A socket that nobody closed would be a warning here, and warnings are errors.
+    # An unclosed socket would be a ResourceWarning here, and warnings are errors.
     del folder_watched, letter
     gc.collect()
 

@@ -1,4 +1,4 @@
-"""The permit: asked just before the end of a message leaves, and at a no nothing of it is delivered (scar 3)."""
+"""`permit`: called just before the end of the data; when it returns False nothing is delivered (hazard H03)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from courriel.values import replace
 from courriel.wire.abilities import Abilities
 
 CAPABLE = Abilities({"8BITMIME": "", "SMTPUTF8": ""})
-LARGE = "x" * 70 + "\n" + "y" * 300_000  # not sent by BDAT in a window, and not in one write
+LARGE = "x" * 70 + "\n" + "y" * 300_000  # too large for BDAT in a window, and for one write
 
 
 class Asked:
-    """Says yes and no as it was told, and remembers when it was asked; `sandbox` had this many letters then."""
+    """Returns the given answers, and records the number of letters in `sandbox` at each call."""
 
     def __init__(self, sandbox: Sandbox, *answers: bool) -> None:
         self.had: list[int] = []

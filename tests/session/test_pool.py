@@ -1,4 +1,4 @@
-"""Pools against servers with habits, in both colours: nothing lost, nothing doubled, nobody waits for ever."""
+"""Pools, blocking and asyncio, with limited servers: no message lost or doubled, no caller waits for ever."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def at(port: int) -> Server:
 
 
 class Threads:
-    """A pool as those see it who block; everybody calls from a thread of their own."""
+    """A blocking pool; each caller is a thread."""
 
     def __init__(self, server: Server, credentials: Password | None = None, **limits: object) -> None:
         self.pool = SmtpPool(server, credentials, **limits)  # type: ignore[arg-type]
@@ -45,14 +45,14 @@ class Threads:
             return [done.exception() or done.result() for done in [threads.submit(self.send, n) for n in range(count)]]
 
     def meanwhile(self, act: Callable[[], None]) -> Outcome:
-        """What becomes of a mail that is being sent while this happens."""
+        """Result of a mail that is being sent while `act` runs."""
         with ThreadPoolExecutor(1) as threads:
             sent = threads.submit(self.send)
             act()
             return sent.exception(PATIENCE) or sent.result()
 
     def hold(self, act: Callable[[], object]) -> object:
-        """Do this while a session is held."""
+        """Run this while a session is borrowed."""
         with self.pool.session():
             return act()
 
@@ -75,7 +75,7 @@ class Threads:
 
 
 class Tasks:
-    """The same pool as those see it who await, so that one test is for both."""
+    """An asyncio pool with the same interface, for tests of both kinds."""
 
     def __init__(self, server: Server, credentials: Password | None = None, **limits: object) -> None:
         self._runner = asyncio.Runner()
@@ -155,9 +155,9 @@ def colour(request: pytest.FixtureRequest) -> type[Pool]:
 
 @pytest.fixture
 def pool_for(colour: type[Pool]) -> Iterator[Opener]:
-    """Makes pools; in the end nothing of them is left, neither a place in use nor a socket."""
+    """Makes pools; checks that no slot in use and no socket is left at the end."""
     made: list[Pool] = []
-    gc.freeze()  # what was there before need not be looked through at the end
+    gc.freeze()  # excludes older objects from the garbage collection at the end
 
     def pool_for(server: Server | int, *credentials: Password, **limits: object) -> Pool:
         made.append(colour(at(server) if isinstance(server, int) else server, *credentials, **limits))
@@ -168,7 +168,7 @@ def pool_for(colour: type[Pool]) -> Iterator[Opener]:
         pool.leave()
         assert (pool.pool.in_use, pool.pool.resting, pool.pool.waiting) == (0, 0, 0)
     made.clear()
-    gc.collect()  # a socket that nobody closed says so now
+    gc.collect()  # an unclosed socket warns now
     gc.unfreeze()
 
 
@@ -245,11 +245,11 @@ def test_many_messages_on_a_lent_session_count_too(pool_for: Opener, crowd: Crow
     crowd.wait("farewells", 1)
 
 
-# What the server bears.
+# Limits of the server.
 
 
 def test_a_server_that_takes_only_two_at_a_time_gets_two(pool_for: Opener, crowd: Crowd) -> None:
-    """Scar 36: those who are turned away wait for a session that works; the mail does not suffer."""
+    """Hazard H35: refused callers wait for a working session; the mail is sent all the same."""
     crowd.most = 2
     pool = pool_for(crowd.port, size=4)
     pool.pool._moment = lambda now: now  # type: ignore[method-assign] # nobody waits for the gap here
@@ -262,7 +262,7 @@ def test_a_server_that_takes_only_two_at_a_time_gets_two(pool_for: Opener, crowd
 
 
 @pytest.mark.parametrize("complaint", ["432 4.3.2 Concurrent connections limit exceeded", "451 4.7.0 slow down"])
-def test_a_complaint_halves_the_sessions_and_slows_the_pace(pool_for: Opener, crowd: Crowd, complaint: str) -> None:
+def test_throttling_halves_sessions_and_rate(pool_for: Opener, crowd: Crowd, complaint: str) -> None:
     pool = pool_for(crowd.port, size=4)
     crowd.complaint = complaint
 
@@ -275,7 +275,7 @@ def test_a_complaint_halves_the_sessions_and_slows_the_pace(pool_for: Opener, cr
     assert pool.pool.resting == 1, "a refusal is no reason to hang up"
 
 
-def test_a_session_that_cannot_be_opened_again_gives_way_to_one_that_works(pool_for: Opener, crowd: Crowd) -> None:
+def test_a_caller_whose_session_cannot_be_reopened_gets_a_working_one(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port, size=2)
     pool.pool._moment = lambda now: now  # type: ignore[method-assign]
     crowd.verdict.clear()
@@ -311,10 +311,10 @@ def test_the_rate_holds_inside_a_lent_session(pool_for: Opener, crowd: Crowd) ->
     assert once_each(crowd, 5)
 
 
-# Servers that are not there.
+# Unreachable servers.
 
 
-def test_when_nobody_answers_everybody_is_told_at_once(pool_for: Opener) -> None:
+def test_when_no_session_can_be_opened_all_callers_fail_at_once(pool_for: Opener) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port: int = taken.getsockname()[1]
     pool = pool_for(port, size=2)
@@ -327,7 +327,7 @@ def test_when_nobody_answers_everybody_is_told_at_once(pool_for: Opener) -> None
     assert monotonic() - begun < 5
 
 
-def test_a_wrong_password_is_not_tried_by_everybody(pool_for: Opener) -> None:
+def test_a_wrong_password_is_tried_once(pool_for: Opener) -> None:
     with Sandbox(users={"ada": "right"}) as sandbox:
         pool = pool_for(sandbox.server(), Password("ada", "wrong"), size=2)
 
@@ -420,14 +420,14 @@ def test_first_come_first_served(pool_for: Opener, crowd: Crowd) -> None:
 
 
 def _until(true: Callable[[], bool]) -> None:
-    """Wait for what only the pool's own books say."""
+    """Wait for a condition on the pool's state."""
     ends, pause = monotonic() + PATIENCE, threading.Event()
     while not true():
         assert monotonic() < ends
         pause.wait(0.001)
 
 
-# Silence.
+# Idle sessions.
 
 
 def test_a_session_that_died_at_rest_is_replaced_before_it_is_lent(pool_for: Opener, crowd: Crowd) -> None:
@@ -475,7 +475,7 @@ def test_a_mail_finds_a_dead_session_opened_anew(pool_for: Opener, crowd: Crowd)
 
 
 def test_a_server_that_hung_up_on_silence_is_remembered(pool_for: Opener, crowd: Crowd) -> None:
-    """Scar 16."""
+    """Hazard H16."""
     pool = pool_for(crowd.port)
     pool.send(1)
     (place,) = pool.pool._shelf._resting
@@ -500,7 +500,7 @@ def test_a_session_that_rests_too_long_is_closed(pool_for: Opener, crowd: Crowd)
     crowd.wait("farewells", 1)
 
 
-# Breaking, and going.
+# Errors and closing.
 
 
 def test_an_error_in_the_block_gives_the_session_back(pool_for: Opener, crowd: Crowd) -> None:
@@ -553,7 +553,7 @@ def _enter(pool: Pool) -> None:
         pool.run(pool.pool.__aenter__())
 
 
-def test_closing_tells_those_who_wait_and_lets_go_out_what_is_on_its_way(pool_for: Opener, crowd: Crowd) -> None:
+def test_closing_fails_waiting_callers_and_finishes_messages_being_sent(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port, size=1)
     crowd.verdict.clear()
     begun = monotonic()
@@ -571,7 +571,7 @@ def test_closing_tells_those_who_wait_and_lets_go_out_what_is_on_its_way(pool_fo
     assert crowd.total == 1
 
 
-def test_who_waits_when_the_pool_is_closed_is_told(pool_for: Opener, crowd: Crowd) -> None:
+def test_a_caller_waiting_when_the_pool_is_closed_fails(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port, size=1)
 
     def close() -> None:
@@ -596,7 +596,7 @@ def test_who_waits_when_the_pool_is_closed_is_told(pool_for: Opener, crowd: Crow
     assert crowd.total == 0
 
 
-def test_who_waits_for_the_rate_when_the_pool_is_closed_is_told(pool_for: Opener, crowd: Crowd) -> None:
+def test_a_caller_waiting_for_the_rate_when_the_pool_is_closed_fails(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port, rate="1/h")
     pool.send()
 
@@ -623,7 +623,7 @@ def test_closing_while_a_session_is_being_opened_closes_it_too(pool_for: Opener,
     assert crowd.total == 0
 
 
-def test_who_was_called_in_the_moment_of_hanging_up_is_told_so(crowd: Crowd) -> None:
+def test_a_caller_served_during_hang_up_fails(crowd: Crowd) -> None:
     async def story() -> None:
         pool = AsyncSmtpPool(at(crowd.port), size=1)
 
@@ -641,7 +641,7 @@ def test_who_was_called_in_the_moment_of_hanging_up_is_told_so(crowd: Crowd) -> 
     assert crowd.came == 1
 
 
-def test_hanging_up_cuts_what_is_on_its_way(pool_for: Opener, crowd: Crowd) -> None:
+def test_hang_up_interrupts_messages_being_sent(pool_for: Opener, crowd: Crowd) -> None:
     pool = pool_for(crowd.port)
     crowd.verdict.clear()
 
@@ -659,7 +659,7 @@ def test_hanging_up_cuts_what_is_on_its_way(pool_for: Opener, crowd: Crowd) -> N
 
 
 def alone(pool: AsyncSmtpPool, subject: object) -> Coroutine[object, object, Receipt]:
-    """Send by oneself: a message that is to reach everybody or nobody does not leave together with others."""
+    """Send outside a batch: messages with `on_refused="abandon"` are not batched."""
     return pool.send(mail(subject), on_refused="abandon")
 
 
@@ -682,7 +682,7 @@ def test_a_storm_of_cancellations_leaves_the_pool_whole(crowd: Crowd, seed: int)
                 assert taken == 1 if isinstance(outcome, Receipt) else taken <= 1
                 assert isinstance(outcome, Receipt | asyncio.CancelledError), outcome
             assert pool.waiting == 0
-            # What was begun together is finished, though nobody waits for it.
+            # A batch that was begun is finished, even if all its callers are cancelled.
             while pool.in_use:  # noqa: ASYNC110 - only the pool's own books say it
                 await asyncio.sleep(0)
             assert pool.resting <= 3
@@ -695,7 +695,7 @@ def test_a_storm_of_cancellations_leaves_the_pool_whole(crowd: Crowd, seed: int)
     assert crowd.peak <= 6, "a line that was cut may be seen by the server a little later"
 
 
-def test_cancelled_while_opening_gives_the_place_to_the_next(crowd: Crowd) -> None:
+def test_cancelled_while_opening_gives_the_slot_to_the_next(crowd: Crowd) -> None:
     async def story() -> None:
         async with asyncio.timeout(PATIENCE), AsyncSmtpPool(at(crowd.port), size=1) as pool:
             crowd.greeting.clear()
@@ -712,7 +712,7 @@ def test_cancelled_while_opening_gives_the_place_to_the_next(crowd: Crowd) -> No
     asyncio.run(story())
 
 
-def test_cancelled_in_the_moment_of_being_served_passes_it_on(crowd: Crowd) -> None:
+def test_cancelled_while_being_served_passes_the_session_on(crowd: Crowd) -> None:
     async def story() -> None:
         async with asyncio.timeout(PATIENCE), AsyncSmtpPool(at(crowd.port), size=1) as pool:
             async with pool.session():
@@ -728,7 +728,7 @@ def test_cancelled_in_the_moment_of_being_served_passes_it_on(crowd: Crowd) -> N
     asyncio.run(story())
 
 
-def test_cancelled_while_waiting_for_the_rate_gives_the_moment_back(crowd: Crowd) -> None:
+def test_cancelled_while_waiting_for_the_rate_releases_the_reservation(crowd: Crowd) -> None:
     async def story() -> None:
         async with asyncio.timeout(PATIENCE), AsyncSmtpPool(at(crowd.port), rate="2/h") as pool:
             await pool.send(mail(0))
@@ -775,13 +775,13 @@ def test_interrupted_while_waiting_leaves_the_queue(crowd: Crowd, monkeypatch: p
 
 
 @pytest.mark.parametrize("limits", [{"size": 0}, {"rate": "many"}, {"idle": 0}, {"wait": float("inf")}])
-def test_limits_that_cannot_be_meant_are_refused(limits: dict[str, object]) -> None:
+def test_invalid_limits_are_refused(limits: dict[str, object]) -> None:
     for kind in (SmtpPool, AsyncSmtpPool):
         with pytest.raises(errors.UsageError):
             kind("mx.example.org", **limits)  # type: ignore[arg-type]
 
 
-def test_a_pool_shows_how_it_stands_and_no_secret() -> None:
+def test_the_repr_of_a_pool_has_its_state_and_no_secret() -> None:
     pool = SmtpPool("mx.example.org", Password("ada", "hunter2"))
 
     assert repr(pool) == "<SmtpPool mx.example.org:465 TLS 0 of 4 in use, 0 at rest, 0 waiting>"

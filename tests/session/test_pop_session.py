@@ -1,4 +1,4 @@
-"""What a mailbox does with what servers say: each play in both colours, whole, by line and by octet."""
+"""POP3 sessions in plays, blocking and asyncio, whole, by line and by byte."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PIPELINED = "S: +OK ready\nC: CAPA\nS: +OK\nS: PIPELINING\nS: TOP\nS: UIDL\nS: .
 
 
 def mailbox(count: int, *, pipelined: bool = True, size: int = 10) -> str:
-    """A server that needs no login, with so many letters; the session asks for their sizes first."""
+    """A server without login, with this many letters; the session fetches their sizes first."""
     listing = "".join(f"S: {number} {size}\n" for number in range(1, count + 1))
     beginning = PIPELINED if pipelined else GREETED
     return f"{beginning}C: STAT\nS: +OK {count} {count * size}\nC: LIST\nS: +OK\n{listing}S: .\n"
@@ -46,7 +46,7 @@ def test_letters_are_fetched_and_deleted(box: MeetBox) -> None:
 
 
 def test_the_line_is_secured_by_stls_and_what_was_learnt_before_is_forgotten(box: MeetBox) -> None:
-    """B4; and nothing is said in UTF-8, which the server offered in clear only."""
+    """Hazard H64; and nothing is said in UTF-8, which the server offered in clear only."""
     ada = box("pop-stls", credentials=ADA, security=Security.STARTTLS)
 
     ada.close()
@@ -57,7 +57,7 @@ def test_the_line_is_secured_by_stls_and_what_was_learnt_before_is_forgotten(box
 
 
 def test_a_server_that_does_not_offer_stls_is_never_spoken_to_in_clear(meet_box: MeetBox) -> None:
-    """B1, scar 27."""
+    """Hazards H61, H27."""
     ada = meet_box(PIPELINED + "---", credentials=ADA, security=Security.STARTTLS)
 
     with pytest.raises(errors.NotSupported) as missing:
@@ -68,7 +68,7 @@ def test_a_server_that_does_not_offer_stls_is_never_spoken_to_in_clear(meet_box:
 
 
 def test_stls_that_is_refused_ends_the_session(meet_box: MeetBox) -> None:
-    """B1."""
+    """Hazard H61."""
     script = "S: +OK\nC: CAPA\nS: +OK\nS: STLS\nS: .\nC: STLS\nS: -ERR not today\n---"
     ada = meet_box(script, credentials=ADA, security=Security.STARTTLS)
 
@@ -81,7 +81,7 @@ def test_stls_that_is_refused_ends_the_session(meet_box: MeetBox) -> None:
 
 @pytest.mark.parametrize("injected", ["+OK go\\r\\n+OK logged in\\r\\n", "+OK go\\r\\n+OK", "+OK go\\r\\n\\x00"])
 def test_what_is_said_before_tls_is_an_attack(meet_box: MeetBox, cut: Cut, injected: str) -> None:
-    """B2. What comes a moment later meets the handshake instead, and breaks it: it is as long as a record's head."""
+    """Hazard H62. Data arriving a moment later meets the handshake, and breaks it: it is as long as a record header."""
     later = "" if cut == "whole" else "-----"
     script = f"S: +OK\nC: CAPA\nS: +OK\nS: STLS\nS: .\nC: STLS\nS! {injected}{later}\n...\n"
     ada = meet_box(script, credentials=ADA, security=Security.STARTTLS)
@@ -95,7 +95,7 @@ def test_what_is_said_before_tls_is_an_attack(meet_box: MeetBox, cut: Cut, injec
 
 
 def test_the_password_is_not_said_in_clear_to_another_machine() -> None:
-    """Scar 27: refused before anybody is called."""
+    """Hazard H27: refused before anybody is called."""
     session = PopSession(Server("pop.example.org", security=Security.NONE, dialect=Dialect.POP3), ADA)
 
     with pytest.raises(errors.InvalidServer, match="in clear"):
@@ -115,7 +115,7 @@ def test_a_digest_is_used_where_nothing_could_have_secured_the_line(box: MeetBox
 
 
 def test_no_digest_where_the_line_could_have_been_secured(box: MeetBox) -> None:
-    """Who stands in the middle could have made us use it, and takes it apart (CVE-2007-1558)."""
+    """An attacker in the middle could make us use it, and break it (CVE-2007-1558)."""
     script = (
         "S: +OK <1896.697170952@dbc.mtview.ca.us>\nC: CAPA\nS: +OK\nS: STLS\nS: USER\nS: .\n"
         "C: USER mrose\nS: +OK\nC: PASS tanstaaf\nS: +OK\nC: STAT\nS: +OK 0 0\n"
@@ -145,8 +145,8 @@ def test_a_refused_login_says_how_and_for_whom(meet_box: MeetBox, where: str) ->
     ("answer", "retryable"),
     [("[IN-USE] locked", True), ("[LOGIN-DELAY] slowly", True), ("[SYS/TEMP] later", True), ("[SYS/PERM] off", False)],
 )
-def test_a_mailbox_that_is_not_to_be_had_is_no_wrong_password(meet_box: MeetBox, answer: str, retryable: bool) -> None:
-    """Scar 37, RFC 3206: an outage is not a refused login."""
+def test_an_unavailable_mailbox_is_not_a_refused_login(meet_box: MeetBox, answer: str, retryable: bool) -> None:
+    """Hazard H36, RFC 3206: an outage is not a refused login."""
     ada = meet_box(GREETED + f"C: USER ada\nS: +OK\nC: PASS secret\nS: -ERR {answer}\n", credentials=ADA)
 
     with pytest.raises(errors.MailboxRefused) as refused:
@@ -221,7 +221,7 @@ def test_the_way_that_worked_is_remembered(meet_box: MeetBox) -> None:
 
 
 def test_a_login_that_nothing_offered_can_serve_is_not_tried(meet_box: MeetBox) -> None:
-    """Scar 30: only what the server offered."""
+    """Hazard H29: only what the server offered."""
     ada = meet_box("S: +OK\nC: CAPA\nS: +OK\nS: SASL GSSAPI\nS: .\n...\n", credentials=ADA)
 
     with pytest.raises(errors.NotSupported) as missing:
@@ -267,8 +267,8 @@ def test_a_refused_letter_does_not_touch_its_neighbours(box: MeetBox) -> None:
     assert refused.session_usable
 
 
-def test_what_is_on_its_way_is_heard_before_anything_else_is_said(box: MeetBox) -> None:
-    """Scar 1: the answer to NOOP is not the next letter's."""
+def test_letters_in_flight_are_read_before_another_command(box: MeetBox) -> None:
+    """Hazard H01: the reply to NOOP is not that of the next letter."""
     script = mailbox(2) + "C: TOP 1 0\nC: TOP 2 0\n" + "S: +OK\nS: Subject: one\nS: \nS: .\n" * 2
     ada = box(script + "C: NOOP\nS: +OK\n" + "C: RETR 2\n" + letter("two"))
     if isinstance(ada.session, PopSession):
@@ -346,7 +346,7 @@ def test_half_a_letter_leaves_no_file(box: MeetBox, tmp_path: Path) -> None:
     assert not ada.session.usable
 
 
-def test_a_letter_that_is_saved_has_an_end_too(box: MeetBox, tmp_path: Path) -> None:
+def test_saving_has_a_size_limit_too(box: MeetBox, tmp_path: Path) -> None:
     ada = box(PIPELINED + "C: STAT\nS: +OK 1 10\nC: RETR 1\nS: +OK\n" + f"S: {'x' * 900}\n" * 3 + "---\n")
 
     with pytest.raises(errors.RemoteProtocolError, match="beyond 1000 octets"):
@@ -398,7 +398,7 @@ def test_places_count_as_in_a_list(box: MeetBox) -> None:
 
 
 def test_a_letter_of_an_earlier_connection_is_not_mistaken_for_another(box: MeetBox) -> None:
-    """Numbers mean other letters on the next connection: deleting by one would lose a letter."""
+    """Numbers change between connections: deleting by one would lose a letter."""
     ada = box(PIPELINED + "C: STAT\nS: +OK 1 10\n", PIPELINED + "C: STAT\nS: +OK 1 10\n")
     letter = ada.session[0]
     ada.open()
@@ -418,7 +418,7 @@ def test_a_letter_that_is_refused_is_not_saved(box: MeetBox, tmp_path: Path) -> 
 
 
 def test_letters_on_their_way_are_those_of_one_connection(box: MeetBox) -> None:
-    """Opened anew in between, the next one could be any letter."""
+    """After reopening, the next one could be any letter."""
     script = mailbox(3) + "C: RETR 1\nC: RETR 2\n" + letter("one") + letter("two")
     ada = box(script + "...\n", PIPELINED + "C: STAT\nS: +OK 3 30\n...\n")
     following = ada.letters(window=2)
@@ -431,7 +431,7 @@ def test_letters_on_their_way_are_those_of_one_connection(box: MeetBox) -> None:
     assert numbers == [1, 2]
 
 
-def test_a_goodbye_that_did_not_delete_all_is_told(box: MeetBox) -> None:
+def test_a_quit_that_did_not_delete_all_raises(box: MeetBox) -> None:
     """RFC 1939 6."""
     ada = box(PIPELINED + "C: STAT\nS: +OK 1 10\nC: DELE 1\nS: +OK\nC: QUIT\nS: -ERR some letters not removed\n")
     ada.delete(1)
@@ -443,7 +443,7 @@ def test_a_goodbye_that_did_not_delete_all_is_told(box: MeetBox) -> None:
     assert not refused.value.in_doubt
 
 
-def test_deletions_are_in_doubt_when_nobody_answers_the_goodbye(box: MeetBox) -> None:
+def test_deletions_are_in_doubt_when_quit_is_not_answered(box: MeetBox) -> None:
     ada = box(PIPELINED + "C: STAT\nS: +OK 1 10\nC: DELE 1\nS: +OK\nC: QUIT\n---\n")
     ada.delete(1)
 
@@ -456,8 +456,8 @@ def test_deletions_are_in_doubt_when_nobody_answers_the_goodbye(box: MeetBox) ->
     assert lost.value.failure.id == "DELETIONS-IN-DOUBT"
 
 
-def test_a_goodbye_with_nothing_to_delete_never_fails(box: MeetBox) -> None:
-    """Scar 14."""
+def test_close_without_deletions_never_raises(box: MeetBox) -> None:
+    """Hazard H14."""
     ada = box(PIPELINED + "C: STAT\nS: +OK 1 10\nC: QUIT\n---\n")
 
     ada.close()
@@ -465,8 +465,8 @@ def test_a_goodbye_with_nothing_to_delete_never_fails(box: MeetBox) -> None:
     assert not ada.session.usable
 
 
-def test_a_program_that_fails_deletes_nothing(box: MeetBox) -> None:
-    """What it deleted may not have been kept anywhere: a letter read twice is better than one that is lost."""
+def test_an_exception_in_the_with_block_undoes_deletions(box: MeetBox) -> None:
+    """The deleted letters may not be stored yet: a letter read twice is better than one lost."""
     ada = box(PIPELINED + "C: STAT\nS: +OK 1 10\nC: DELE 1\nS: +OK\nC: RSET\nS: +OK\nC: QUIT\nS: +OK\n")
     ada.delete(1)
 
@@ -474,8 +474,8 @@ def test_a_program_that_fails_deletes_nothing(box: MeetBox) -> None:
         ada.break_off(KeyError("the program's own"))
 
 
-def test_a_server_that_will_not_take_deletions_back_hears_no_goodbye(box: MeetBox) -> None:
-    """RFC 1939 6: a line that ends without QUIT deletes nothing."""
+def test_when_rset_is_refused_no_quit_is_sent(box: MeetBox) -> None:
+    """RFC 1939 6: a connection closed without QUIT deletes nothing."""
     ada = box(PIPELINED + "C: STAT\nS: +OK 1 10\nC: DELE 1\nS: +OK\nC: RSET\nS: -ERR no\n---\n")
     ada.delete(1)
 
@@ -486,7 +486,7 @@ def test_a_server_that_will_not_take_deletions_back_hears_no_goodbye(box: MeetBo
 
 
 def test_a_server_that_left_meanwhile_is_noticed_before_the_next_command(box: MeetBox) -> None:
-    """B8: what it said while nobody asked does not answer the next command."""
+    """Hazard H68: unsolicited data does not answer the next command."""
     ada = box(PIPELINED + "C: STAT\nS: +OK 1 10\nS: -ERR idle for too long\n---\n")
     ada.wait_for_words()
 
@@ -497,7 +497,7 @@ def test_a_server_that_left_meanwhile_is_noticed_before_the_next_command(box: Me
 
 
 def test_neither_secrets_nor_letters_are_in_the_transcript(box: MeetBox) -> None:
-    """Scar 32."""
+    """Hazard H31."""
     transcript = Transcript()
     ada = box("pop-two-letters", credentials=ADA, transcript=transcript)
     ada.many()
@@ -532,14 +532,14 @@ def test_two_callers_at_a_time_are_refused(box: MeetBox) -> None:
 
 
 @pytest.mark.parametrize("window", [0, -1, True, 10_001])
-def test_a_window_that_is_none_is_refused(box: MeetBox, window: int) -> None:
+def test_an_invalid_window_is_refused(box: MeetBox, window: int) -> None:
     ada = box(PIPELINED + "C: STAT\nS: +OK 1 10\n")
 
     with pytest.raises(errors.UsageError, match="window"):
         ada.many(window=window)
 
 
-# Servers that are not as the RFC has it.
+# Servers that deviate from the RFC.
 
 HEADED = "S: +OK\nS: Subject: {0}\nS: \n"
 

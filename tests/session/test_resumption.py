@@ -1,4 +1,4 @@
-"""A session of TLS is taken up again on the next line, and never believed for anything it was not made for."""
+"""TLS session resumption: used for the next connection, and never under another trust."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def colour(request: pytest.FixtureRequest) -> Colour:
 
 
 class Desk:
-    """A server that answers everything, as long as the test lasts, and knows which lines took a session up again."""
+    """A running server that replies to everything, and records which connections resumed a session."""
 
     def __init__(self, context: ssl.SSLContext, mechanisms: str = "PLAIN") -> None:
         self.context = context
@@ -87,7 +87,7 @@ def desk(workshop: Workshop) -> Iterator[Callable[..., Desk]]:
 
 
 def visit(colour: Colour, desk: Desk, trust: Trust, password: str = "sesame", **options: object) -> Transcript:
-    """Open a session there, say something, and close it."""
+    """Open a session there, send a command, and close it."""
     server = Server("127.0.0.1", desk.port, Security.TLS, trust=trust, timeouts=Timeouts.silence(10), **options)  # type: ignore[arg-type]
     transcript = Transcript()
     session = colour(server, Password("ada", password), transcript)
@@ -136,7 +136,7 @@ def test_a_line_that_was_taken_up_has_the_certificate_that_pins_and_bindings_are
 def test_another_trust_begins_anew_and_decides_for_itself(
     colour: Colour, desk: Callable[..., Desk], workshop: Workshop
 ) -> None:
-    """Neither what nobody checked nor what another authority vouched for may be taken up by who trusts less."""
+    """A session accepted without verification, or under another CA, must not be resumed under a stricter trust."""
     there = desk()
     visit(colour, there, Trust.dangerously_accept_any_certificate())
     visit(colour, there, Trust.file(workshop.authority))
@@ -164,7 +164,7 @@ def test_another_name_begins_anew_and_is_checked(colour: Colour, desk: Callable[
 def test_a_trust_whose_file_has_changed_begins_anew(
     colour: Colour, desk: Callable[..., Desk], workshop: Workshop, tmp_path: Path
 ) -> None:
-    """Whoever takes an authority out of the file must not be let down by what it vouched for a minute ago."""
+    """After a CA is removed from the file, sessions verified by it must not be resumed."""
     file = tmp_path / "authorities.pem"
     file.write_bytes(workshop.authority.read_bytes())
     there, trust = desk(), Trust.file(file)
@@ -190,7 +190,7 @@ def test_another_client_certificate_begins_anew(colour: Colour, desk: Callable[.
 def test_a_server_that_has_forgotten_is_looked_at_as_if_for_the_first_time(
     colour: Colour, desk: Callable[..., Desk], workshop: Workshop
 ) -> None:
-    """It may be another one by now, with another certificate."""
+    """It may be another server by now, with another certificate."""
     there, trust = desk(), Trust.file(workshop.authority)
     visit(colour, there, trust)
 
@@ -217,7 +217,7 @@ def test_after_an_opening_that_failed_the_next_one_begins_anew(
 
 
 def test_a_login_that_is_bound_to_the_certificate_is_shown_it_each_time(workshop: Workshop) -> None:
-    """A server may have a new certificate by now, and still take up sessions of the old one."""
+    """A server may have a new certificate, and still resume sessions of the old one."""
     from courriel.dialogue.flow import Remember
     from courriel.dialogue.smtp import SmtpDialogue
 
@@ -265,7 +265,7 @@ def test_after_an_hour_the_certificate_is_looked_at_again(workshop: Workshop, mo
         reused.append(line.client.session_reused)
         tls.remember(line.client)
 
-    # 3640 seconds after the first handshake the fifth is whole; tickets that were renewed meanwhile do not put it off.
+    # The fifth handshake, 3640 seconds after the first, is a full one; renewed tickets do not delay it.
     assert reused == [False, True, True, True, False, True]
 
 

@@ -1,4 +1,4 @@
-"""Servers that repeat what was said at a login: errors, logs, transcripts, pickles and frames hold nothing of it."""
+"""Servers that repeat login data in replies: errors, logs, transcripts, pickles and frames hold none of it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def smtp(mechanism: str, answer: str = "535 5.7.8 no: {}") -> Callable[[Echo], A
                 phone.ask("334 VXNlcm5hbWU6")
                 said = phone.ask("334 UGFzc3dvcmQ6").decode()
             phone.say(answer.format(echo(said)))
-            while phone.hear():  # it is given up, or tried once more
+            while phone.hear():  # the login is given up, or tried once more
                 phone.say(f"501 no: {echo(said)}")
 
         return act
@@ -137,7 +137,7 @@ def at(port: int, dialect: Dialect = Dialect.SMTP) -> Server:
 
 
 def said_anywhere(error: errors.CourrielError) -> str:
-    """Everything that a log, a collector of errors and a queue of tasks get to see of an error."""
+    """Everything that logs, error reporters and task queues see of an error."""
     frames = "".join(TracebackException.from_exception(error, capture_locals=True).format())
     restored = pickle.loads(pickle.dumps(error))
     return "\n".join(

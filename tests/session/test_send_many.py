@@ -1,4 +1,4 @@
-"""Many messages over real lines, in both colours: pipelined, chunked, with small buffers, to servers that leave."""
+"""`send_many` on real connections, blocking and asyncio: pipelined, chunked, small buffers, closing servers."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_what_the_messages_raise_comes_after_the_results_of_those_before(send: o
 
 @in_both_colours
 def test_a_row_that_does_not_fit_has_its_error_in_its_place(send: object, sandbox: Sandbox) -> None:
-    """An iterator that goes on after an error loses nothing; a generator would be over, and is not trusted."""
+    """An iterator that continues after an error loses nothing; a generator is over then, and its end is not trusted."""
     people = ["ada@example.org", "no address", "bob@example.org"]
 
     def to(person: str) -> Message:
@@ -170,7 +170,7 @@ def test_a_row_that_does_not_fit_has_its_error_in_its_place(send: object, sandbo
 
 
 @pytest.mark.parametrize("window", [1, 100])
-def test_who_stops_half_way_leaves_a_session_that_is_in_step_or_closed(sandbox: Sandbox, window: int) -> None:
+def test_closing_the_generator_leaves_a_session_in_step_or_closed(sandbox: Sandbox, window: int) -> None:
     with SmtpSession(sandbox.server()) as session:
         for _ in session.send_many((message(number) for number in range(100)), window=window):
             break
@@ -219,7 +219,7 @@ def test_a_session_that_is_not_open_sends_nothing(sandbox: Sandbox) -> None:
 
 
 class Talker:
-    """A server that answers at great length, with small buffers, and reads no more while it is not read."""
+    """A server with small buffers that sends long replies, and stops reading while its replies are not read."""
 
     def __init__(self) -> None:
         self._listener = socket.socket()
@@ -258,7 +258,7 @@ class Talker:
 
 @in_both_colours
 def test_a_server_that_must_be_read_while_we_write_is_read(send: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else both sides wait for the other to read, for ever."""
+    """Otherwise both sides would wait for each other for ever."""
     with Talker() as talker:
         server_memory.of(talker.server).bdat_taken = True
         monkeypatch.setattr(socket, "socket", SmallSocket)
@@ -269,7 +269,7 @@ def test_a_server_that_must_be_read_while_we_write_is_read(send: object, monkeyp
 
 
 class SmallSocket(socket.socket):
-    """A socket with small buffers, which fill at once."""
+    """A socket with small buffers, which fill up at once."""
 
     def __init__(self, *arguments: int, **named: int) -> None:
         super().__init__(*arguments, **named)
@@ -306,7 +306,7 @@ def test_results_are_errors_or_receipts_and_nothing_else(sandbox: Sandbox) -> No
 
 
 @pytest.mark.parametrize("window", [1, 100])
-def test_nothing_waits_on_the_line_for_a_message_that_is_long_in_coming(
+def test_a_slow_iterable_leaves_no_unfinished_message_on_the_connection(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, window: int
 ) -> None:
     monkeypatch.setattr(many, "_SLOW", -1)
@@ -323,7 +323,7 @@ def test_nothing_waits_on_the_line_for_a_message_that_is_long_in_coming(
 
 
 class Unreadable:
-    """A piece of a message that says one size and gives another, or nothing at all."""
+    """Content that yields more or fewer bytes than its size, or raises."""
 
     def __init__(self, size: int, given: bytes | None) -> None:
         self.size, self._given = size, given

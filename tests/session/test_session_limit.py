@@ -1,4 +1,4 @@
-"""Servers that take so many messages in one session, and refuse the next MAIL: another session, at once."""
+"""Servers that limit the messages of a session, and refuse the next MAIL: a new session follows at once."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_a_full_session_is_followed_by_another_and_every_mail_arrives_once(
 
 
 @pytest.mark.parametrize("send", [one_by_one, one_by_one_awaited, many, many_awaited, pooled])
-def test_what_was_learnt_once_costs_no_refusal_any_more(crowd: Crowd, send: Sender) -> None:
+def test_a_known_limit_causes_no_further_refusal(crowd: Crowd, send: Sender) -> None:
     send(at(crowd), 5)
     refusals, crowd.mails = crowd.refusals, type(crowd.mails)()
 
@@ -219,10 +219,10 @@ def refusal(code: int, text: str, stage: errors.Stage = "sender") -> errors.Refu
     ],
     ids=str,
 )
-def test_what_speaks_of_the_session(error: errors.CourrielError, full: bool) -> None:
+def test_which_replies_are_about_the_session(error: errors.CourrielError, full: bool) -> None:
     assert speaks_of_session(error) is full
 
 
 @given(st.text(max_size=3000))
-def test_whatever_a_server_says_is_judged(text: str) -> None:
+def test_any_reply_is_classified(text: str) -> None:
     assert speaks_of_session(refusal(450, text)) in (True, False)

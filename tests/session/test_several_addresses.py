@@ -1,4 +1,4 @@
-"""A server with several addresses, some of which refuse or lead nowhere: the first that answers is taken, soon."""
+"""Servers with several addresses, some refusing or unreachable: the first that answers is used, quickly."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ V4, V6 = socket.AF_INET, socket.AF_INET6
 
 
 class Town:
-    """Addresses on this machine, all with one port, that answer, refuse, or lead nowhere."""
+    """Addresses on this machine with one port, that answer, refuse, or never answer."""
 
     def __init__(self) -> None:
         self._open = ExitStack()
@@ -38,7 +38,7 @@ class Town:
         self._add(host)
 
     def hangs(self, host: str) -> None:
-        """A server whose queue is full: what is asked of it gets no answer at all."""
+        """A server with a full listen queue: connections get no answer at all."""
         line = self._listen(host, self.port, backlog=0)
         for _ in range(4):
             caller = self._open.enter_context(socket.socket(line.family))
@@ -74,7 +74,7 @@ def connecting() -> Flow[bytes]:
 
 @pytest.fixture(params=["blocking", "awaiting"])
 def reach(request: pytest.FixtureRequest) -> Reach:
-    """Open a line in one of the colours, hang up, and say how many seconds it took."""
+    """Open a connection, blocking or asyncio, close it, and return the seconds it took."""
 
     def block(server: Server) -> float:
         began = monotonic()
@@ -117,7 +117,7 @@ def test_an_address_that_leads_nowhere_costs_a_head_start(town: Town, reach: Rea
     assert HEAD_START <= reach(server(town)) < 2
 
 
-def test_those_who_come_too_late_are_hung_up(town: Town, reach: Reach) -> None:
+def test_connections_that_succeed_too_late_are_closed(town: Town, reach: Reach) -> None:
     town.hangs("127.0.0.2")
     line = town.answers()
 
@@ -146,7 +146,7 @@ def test_when_all_refuse_the_error_says_each_address(town: Town, reach: Reach) -
     assert isinstance(failed.value.__cause__, ConnectionRefusedError)
 
 
-def test_a_refusal_is_told_before_a_road_that_does_not_exist(town: Town, reach: Reach) -> None:
+def test_a_refusal_is_reported_before_an_unreachable_address(town: Town, reach: Reach) -> None:
     town.refuses("127.0.0.2")
     town.addresses.append((socket.AF_UNIX, "/nowhere/at/all"))
 
@@ -176,7 +176,7 @@ def test_one_refused_and_one_silent_is_a_time_out_that_says_both(town: Town, rea
         reach(server(town, connect=0.4))
 
 
-def test_a_single_address_is_told_as_ever(town: Town, reach: Reach) -> None:
+def test_a_single_address_is_reported_plainly(town: Town, reach: Reach) -> None:
     town.refuses("127.0.0.2")
 
     with pytest.raises(errors.ConnectionFailed) as failed:
@@ -221,10 +221,10 @@ def test_a_call_that_is_cancelled_leaves_no_line_open(town: Town) -> None:
         asyncio.run(give_up())
 
 
-# Whose turn it is.
+# Order of attempts.
 
 
-def test_the_families_take_turns_and_nobody_is_called_twice() -> None:
+def test_address_families_alternate_and_duplicates_are_dropped() -> None:
     a, b, c, d = (V6, "a"), (V6, "b"), (V6, "c"), (V4, "d")
 
     assert interleaved([a, b, a, c, d]) == [a, d, b, c]
@@ -244,7 +244,7 @@ def test_the_second_waits_for_its_turn_or_for_the_first_to_fail() -> None:
     assert race.patience() > 5
 
 
-def test_after_the_end_nobody_is_called() -> None:
+def test_after_the_deadline_no_address_is_tried() -> None:
     race = Race([(V4, "a")], monotonic() - 1)
 
     assert race.starter(0) is None

@@ -1,4 +1,4 @@
-"""What a session does with what servers say: each play in both colours, whole, by line and by octet."""
+"""SMTP sessions in plays, blocking and asyncio, whole, by line and by byte."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LETTER = "C: Subject: hello\nC: \nC: ..signed, Ada\nC: .\n"
 
 
 @pytest.mark.parametrize("transcript", ["one-refused-recipient", "one-refused-recipient-pipelined"])
-def test_each_recipient_has_a_fate(play: Play, transcript: str) -> None:
+def test_each_recipient_has_a_result(play: Play, transcript: str) -> None:
     session = play(transcript)
 
     receipt = session.deliver(BOTH, CONTENT)
@@ -49,7 +49,7 @@ def test_a_refused_sender_leaves_the_session_usable(play: Play) -> None:
     assert session.deliver(BOTH, CONTENT).complete
 
 
-def test_a_door_that_nobody_may_pass_is_closed_by_a_lone_dot(play: Play) -> None:
+def test_an_accepted_data_without_recipients_is_ended_by_a_lone_dot(play: Play) -> None:
     session = play("nobody-accepted-and-the-door-open")
 
     with pytest.raises(errors.RecipientsRefused) as refused:
@@ -69,8 +69,8 @@ def test_all_or_nothing_sends_nothing_when_one_is_refused(play: Play) -> None:
     session.noop()
 
 
-def test_an_open_door_with_somebody_behind_it_is_never_closed_by_a_dot(play: Play) -> None:
-    """Scar 2: the dot would send an empty message to those who were accepted."""
+def test_an_accepted_data_with_recipients_is_never_ended_by_a_lone_dot(play: Play) -> None:
+    """Hazard H02: the dot would send an empty message to the accepted recipients."""
     session = play("sender-refused-and-somebody-accepted")
 
     with pytest.raises(errors.SenderRefused) as refused:
@@ -163,7 +163,7 @@ def test_a_refused_message_is_certainly_not_sent(play: Play) -> None:
 
 @pytest.mark.parametrize("stage", ["greeting", "hello", "sender", "recipient", "data", "message"])
 def test_a_421_ends_the_session_at_any_moment(meet: Play, stage: str) -> None:
-    """Scar 20, B11."""
+    """Hazards H20, H69."""
     acts = {
         "greeting": "",
         "hello": "S: 220 hi\nC: EHLO client.example.org\n",
@@ -174,7 +174,7 @@ def test_a_421_ends_the_session_at_any_moment(meet: Play, stage: str) -> None:
     }
     scripts = [acts[stage] + "S: 421 4.3.2 closing\n---"]
     if stage == "sender":
-        scripts *= 2  # nothing was accepted: one more try on a new session is right
+        scripts *= 2  # nothing was accepted: one more attempt on a new session is right
     session = meet(*scripts)
 
     with pytest.raises(errors.ConnectionFailed) as closed:  # noqa: PT012 - either may be where it happens
@@ -211,7 +211,7 @@ def test_a_refused_greeting_hangs_up(meet: Play) -> None:
 
 
 def test_words_before_tls_are_an_attack(meet: Play) -> None:
-    """B2: bytes that arrived with the answer to STARTTLS never answer what is said after the handshake."""
+    """Hazard H62: data received with the reply to STARTTLS never answers a command after the handshake."""
     session = meet(
         "S: 220 hi\nC: EHLO client.example.org\nS: 250-hi\nS: 250 STARTTLS\nC: STARTTLS\n"
         "S! 220 go\\r\\n250-evil\\r\\n250 AUTH LOGIN\\r\\n\n...",
@@ -236,7 +236,7 @@ def test_starttls_that_is_not_offered_is_not_done_without(meet: Play) -> None:
 
 
 def test_starttls_that_is_refused_is_not_done_without(meet: Play) -> None:
-    """B1."""
+    """Hazard H61."""
     session = meet(
         "S: 220 hi\nC: EHLO client.example.org\nS: 250-hi\nS: 250 STARTTLS\nC: STARTTLS\nS: 454 not now\n...",
         security=Security.STARTTLS,
@@ -248,8 +248,8 @@ def test_starttls_that_is_refused_is_not_done_without(meet: Play) -> None:
     assert refused.value.stage == "secure"
 
 
-def test_what_was_not_asked_for_ends_the_session(play: Play) -> None:
-    """Scar 1, B8: an answer too many would answer the next question."""
+def test_an_unsolicited_reply_ends_the_session(play: Play) -> None:
+    """Hazards H01, H68: it would be taken for the reply to the next command."""
     session = play(GREETED + "C: NOOP\nS: 250 ok\nS: 250 and another\n...")
     session.noop()
     session.wait_for_words()
@@ -279,7 +279,7 @@ def test_a_session_that_was_cut_short_can_be_opened_again(play: Play) -> None:
     session.noop()
 
 
-def test_goodbye_is_only_politeness(play: Play) -> None:
+def test_a_failing_quit_is_ignored(play: Play) -> None:
     session = play(GREETED + "C: QUIT\n---")
 
     session.close()
@@ -287,7 +287,7 @@ def test_goodbye_is_only_politeness(play: Play) -> None:
     assert not session.session.usable
 
 
-def test_goodbye_is_said_and_its_answer_is_not_waited_for(play: Play) -> None:
+def test_quit_is_sent_and_its_reply_is_not_awaited(play: Play) -> None:
     session = play(GREETED + "C: QUIT\n...", timeouts=Timeouts(goodbye=15))
     begun = monotonic()
 
@@ -406,7 +406,7 @@ def test_a_total_deadline_stands_over_every_stage(meet: Play) -> None:
 def test_a_port_that_waits_for_tls_is_told_from_one_that_sleeps(
     meet: Play, monkeypatch: pytest.MonkeyPatch, limit: float
 ) -> None:
-    """Scar 21: nobody waits five minutes to learn that the port is another."""
+    """Hazard H21: found out at once, and not after five minutes."""
     monkeypatch.setattr(opening, "PATIENCE", 0.3)
     session = meet("...\n", ">>>\n", timeouts=Timeouts(greeting=limit))
 

@@ -1,4 +1,4 @@
-"""Many messages on one session: whatever servers do, each message has one fate, and its neighbours have theirs."""
+"""Many messages on one session against a simulated server: each message gets exactly one result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SERVER = Server("127.0.0.1", 25, Security.NONE, ehlo_name="client.example.org")
 
 @dataclass
 class Plan:
-    """What the server does with one message; `event` happens once, the first time that it comes to it."""
+    """Behaviour of the server for one message; `event` happens once, on the first occasion."""
 
     mail: int = 250
     rcpts: tuple[int, ...] = (250,)
@@ -31,7 +31,7 @@ class Plan:
 
 @dataclass
 class World:
-    """A server, its connections one after the other, and what it really took."""
+    """A server, its connections one after the other, and the messages it really accepted."""
 
     plans: list[Plan]
     chunking: bool = False
@@ -39,8 +39,8 @@ class World:
     resets_itself: bool = True
     cut: int = 10_000
     opens: bool = True
-    bdat: str = ""  # "unknown": it announces CHUNKING, and does not know BDAT; "read away": nor take what follows
-    throws_away: bool = False  # whatever stands behind the end of a message, and answers 503
+    bdat: str = ""  # "unknown": announces CHUNKING, refuses BDAT; "read away": and discards the chunk
+    throws_away: bool = False  # data behind the end of a message, with a 503
     taken: list[tuple[int, tuple[str, ...], bytes]] = field(default_factory=list)
     connections: int = 0
 
@@ -53,10 +53,10 @@ class World:
         self.content: bytes | None = None
         self.chunks = b""
 
-    # The client's wants.
+    # Wants of the client.
 
     def run(self, flow: Flow[object]) -> None:
-        """Drive a flow as the drivers do."""
+        """Run a flow, as the drivers do."""
         try:
             want = next(flow)
             while True:
@@ -235,7 +235,7 @@ def body(number: int, plan: Plan) -> bytes:
 def send(
     world: World, dialogue: SmtpDialogue, *, window: int = 4, all_or_nothing: bool = False
 ) -> tuple[list[Result], errors.CourrielError | None]:
-    """Every message through a stream, as a session does it; what came out, and what ended it."""
+    """Send every message through a batch, as a session does; results, and the error that ended it."""
     world.run(dialogue.open())
     stream = Stream(dialogue, window=window, all_or_nothing=all_or_nothing)
     results: list[Result] = []
@@ -285,7 +285,7 @@ worlds = some.builds(
 
 @settings(max_examples=400)
 @given(worlds, some.integers(1, 6), some.booleans(), some.sampled_from([None, True]))
-def test_each_message_has_one_fate_whatever_the_server_does(
+def test_each_message_gets_one_result_whatever_the_server_does(
     world: World, window: int, all_or_nothing: bool, bdat_taken: bool | None
 ) -> None:
     originals = [Plan(plan.mail, plan.rcpts, plan.verdict, plan.event, plan.size) for plan in world.plans]
@@ -306,7 +306,7 @@ def test_each_message_has_one_fate_whatever_the_server_does(
     for number, (plan, result) in enumerate(zip(originals, results, strict=True)):
         names = [f"r{number}.{place}@x.org" for place, code in enumerate(plan.rcpts) if code == 250]
         if number in taken:
-            # What was taken is never called a failure, and went to whom it was for, to the octet.
+            # An accepted message is never reported as failed, and reached its recipients unchanged.
             assert taken[number] == (tuple(names), body(number, plan))
         if isinstance(result, Receipt):
             assert number in taken
@@ -352,7 +352,7 @@ def test_a_server_that_closes_after_some_messages_is_called_again() -> None:
     assert world.connections == 3
 
 
-def test_when_nobody_can_be_called_any_more_each_message_in_hand_says_so() -> None:
+def test_when_reconnecting_fails_each_message_in_flight_gets_the_error() -> None:
     world = World([Plan(), Plan(event="cut at verdict"), Plan(), Plan()], opens=False)
 
     results, end = send(world, SmtpDialogue(SERVER))

@@ -1,4 +1,4 @@
-"""How long a session may take to open, and a call as a whole: the limit is the limit."""
+"""Time limits for opening a session and for whole calls."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def silent(phone: Phone) -> None:
 
 @in_both_colours
 def test_a_silent_greeting_costs_its_limit_and_the_look_at_the_port_is_within_it(open_session: Opening) -> None:
-    """The limit of the look alone would be longer."""
+    """The probe's own limit would be longer."""
     with stranger(silent) as there:
         server = Server("127.0.0.1", there.port, Security.NONE, timeouts=Timeouts(greeting=0.2))
 
@@ -85,7 +85,7 @@ def test_the_deadline_of_one_call_is_over_all_of_it(call: Callable[..., object])
         call(via=f"smtp://127.0.0.1:{there.port}?total=0.3", **MAIL)
 
 
-# The clock.
+# Deadlines.
 
 
 class Time:

@@ -1,4 +1,4 @@
-"""Every source of trust, with and without a client certificate, against servers good and bad (scars 22 to 27, B15)."""
+"""Trust sources, with and without a client certificate, with valid and invalid servers (hazards H22 to H27, H73)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from session.certificates import ADDRESS, HOST, Line, Workshop, greet_in_clear
 BANNER = b"220 mail.example.org ESMTP ready\r\n"
 SOURCES = ("system", "system, folder", "system, asked itself", "bundled", "file", "folder", "data", "union", "pinned")
 
-# What the server shows, the name it is called by, and the check that must refuse it.
+# Certificate of the server, name used for it, and the check that must refuse it.
 BAD_SERVERS = {
     "expired": (HOST, "expired", "CERT-EXPIRED"),
     "not yet valid": (HOST, "not yet valid", "CERT-NOT-YET-VALID"),
@@ -52,7 +52,7 @@ def ours(request: pytest.FixtureRequest, workshop: Workshop) -> ClientCertificat
 
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Path | None], None]:
-    """Make a file the whole of what this machine trusts; None for a machine that trusts nobody."""
+    """Make a file the system's CA store; None for an empty store."""
     nothing = tmp_path / "empty-store"
     nothing.mkdir()
     monkeypatch.setenv("SSL_CERT_DIR", str(nothing))
@@ -68,7 +68,7 @@ def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Path | N
 def trust_by(
     workshop: Workshop, store: Callable[[Path | None], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Callable[[str], Trust]:
-    """A trust that believes our authority and nobody else, by the source named."""
+    """A trust in our CA only, by this kind of source."""
 
     def make(source: str) -> Trust:
         match source:
@@ -76,14 +76,14 @@ def trust_by(
                 store(workshop.authority)
                 return Trust.system()
             case "system, folder":
-                # By the hash of the name, as c_rehash lays it out.
+                # Named by subject hash, as c_rehash does.
                 hashed = tmp_path / "hashed"
                 hashed.mkdir()
                 shutil.copy(workshop.authority, hashed / f"{_name_hash(workshop.authority)}.0")
                 monkeypatch.setenv("SSL_CERT_DIR", str(hashed))
                 return Trust.system()
             case "system, asked itself":
-                # As on Windows and macOS: truststore does the checking. On Linux it does so with the same store.
+                # As on Windows and macOS: truststore verifies. On Linux it uses the same store.
                 store(workshop.authority)
                 monkeypatch.setattr(authorities, "checked_by_system", lambda: True)
                 return Trust.system()
@@ -113,7 +113,7 @@ def trust_by(
     return make
 
 
-# A good server.
+# Valid servers.
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -150,7 +150,7 @@ def test_an_authority_in_the_middle_or_the_very_certificate_may_be_what_is_trust
     Line(tls.client_context(Trust.system() | Trust.data(odd.pem)), workshop.server("self-signed"))
 
 
-# Bad servers.
+# Invalid servers.
 
 
 @pytest.mark.parametrize("shown", BAD_SERVERS)
@@ -227,7 +227,7 @@ def test_a_server_that_is_too_old_is_told_as_such(
     assert (finding.check, finding.hint_id) == ("version", "TLS-TOO-OLD")
 
 
-# Our own certificate.
+# Client certificates.
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -241,7 +241,7 @@ def test_a_demanded_client_certificate_is_shown(
     tls.finish(line.client, trust)
 
     with pytest.raises(ssl.SSLWantReadError):
-        line.read()  # no complaint has come
+        line.read()  # no alert has arrived
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -326,13 +326,13 @@ def test_accepting_anything_is_logged_each_time(workshop: Workshop, caplog: pyte
     assert HOST in caplog.text
 
 
-# One store and not the other.
+# Different stores.
 
 
 def test_an_authority_that_one_store_lacks_opens_with_the_other_only(
     workshop: Workshop, store: Callable[[Path | None], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The Gmail case: a system store too old for a new authority, and the bundled one that has it; and the reverse."""
+    """As with Gmail: a system store too old for a new CA, and a bundle that has it; and the reverse."""
     store(workshop.unbelieved)
     monkeypatch.setattr(certifi, "where", lambda: str(workshop.authority))
 
@@ -373,7 +373,7 @@ def test_a_python_that_looks_in_the_wrong_place_finds_the_known_store(
     assert not authorities.system_is_empty()
 
 
-# Sharing.
+# Caching.
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -411,7 +411,7 @@ def test_a_thread_that_asks_while_the_context_is_being_made_waits_for_it(
 
 
 def test_where_the_system_checks_each_thread_has_its_own(trust_by: Callable[[str], Trust], workshop: Workshop) -> None:
-    """truststore holds the context's lock while it waits for the network."""
+    """truststore holds the context's lock during the handshake."""
     trust = trust_by("system, asked itself")
     elsewhere: list[ssl.SSLContext] = []
 
@@ -462,7 +462,7 @@ def test_contexts_do_not_pile_up(workshop: Workshop, tmp_path: Path) -> None:
     assert len(tls._contexts) <= tls._KEPT
 
 
-# Files that cannot be used.
+# Unusable files.
 
 
 @pytest.mark.parametrize(
@@ -556,7 +556,7 @@ def _pin(der: bytes) -> str:
 
 
 def _name_hash(authority: Path) -> str:
-    """The eight digits that OpenSSL finds an authority by in a folder."""
+    """The subject hash by which OpenSSL finds a CA in a folder: eight hex digits."""
     if shutil.which("openssl") is None:
         pytest.skip("the openssl command, which names files as c_rehash does, is not installed")
     asked = ["openssl", "x509", "-noout", "-subject_hash", "-in", str(authority)]

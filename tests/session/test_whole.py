@@ -1,4 +1,4 @@
-"""A message by BDAT: in one piece when it is small, after its envelope when it is large or must not leave too early."""
+"""Messages by BDAT: small ones in one piece, large ones and those with a permit after their envelope."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ AND_ON = "C: NOOP\nS: 250 ok\n"
 
 
 def test_envelope_and_content_are_one_round_trip(play: Play) -> None:
-    """The server says nothing before it has heard everything."""
+    """The server replies only after it has received everything."""
     session = play(GREETED + TO_BOB + LETTER + "S: 250 ok\nS: 250 ok\nS: 250 2.0.0 queued as 42\n" + AND_ON)
 
     receipt = session.deliver(BOB, CONTENT)
@@ -46,7 +46,7 @@ def test_envelope_and_content_are_one_round_trip(play: Play) -> None:
     session.noop()
 
 
-def test_whom_the_server_accepts_gets_it_and_the_refused_are_told(play: Play) -> None:
+def test_accepted_recipients_get_it_and_refused_ones_are_reported(play: Play) -> None:
     session = play(GREETED + TO_BOTH + LETTER + "S: 250 ok\nS: 250 ok\nS: 550 5.1.1 who?\nS: 250 ok\n" + AND_ON)
 
     receipt = session.deliver(BOTH, CONTENT)
@@ -68,7 +68,7 @@ def test_with_nobody_accepted_the_server_has_thrown_it_away(play: Play) -> None:
     session.noop()
 
 
-def test_a_refused_sender_is_the_news_whatever_is_said_to_the_rest(play: Play) -> None:
+def test_a_refused_sender_is_reported_whatever_the_other_replies_are(play: Play) -> None:
     session = play(GREETED + TO_BOB + LETTER + "S: 550 5.7.1 no\nS: 503 what?\nS: 503 what?\n" + RESET + AND_ON)
 
     with pytest.raises(errors.SenderRefused) as refused:
@@ -90,7 +90,7 @@ def test_a_refused_message_is_certainly_not_sent(play: Play) -> None:
     session.noop()
 
 
-def test_a_message_for_nobody_that_is_taken_breaks_the_rules(play: Play) -> None:
+def test_accepting_a_message_without_recipients_is_a_protocol_error(play: Play) -> None:
     session = play(GREETED + TO_BOB + LETTER + "S: 250 ok\nS: 550 who?\nS: 250 queued\n...")
 
     with pytest.raises(errors.RemoteProtocolError) as broken:
@@ -119,7 +119,7 @@ def test_all_or_nothing_for_one_alone_leaves_at_once(play: Play) -> None:
     assert session.deliver(BOB, CONTENT, on_refused="abandon").complete
 
 
-def test_a_large_message_waits_until_somebody_wants_it(play: Play) -> None:
+def test_a_large_message_waits_for_an_accepted_recipient(play: Play) -> None:
     upload = f"C: BDAT {LARGE.size} LAST\nC: Subject: hello\nC: \nC: .signed, Ada\nC: {'x' * 70}\n"
     upload += f"C: {'y' * 998}\n" * 100
     session = play(
@@ -151,7 +151,7 @@ def test_recipients_by_the_hundred_go_before_and_their_refusal_keeps_the_content
 
 
 def test_a_line_that_breaks_with_the_message_on_it_leaves_it_in_doubt(play: Play) -> None:
-    """Nothing says whether the server answered all at once, and was not heard: it must not be sent again."""
+    """The server may have replied without our receiving it: the message must not be sent again."""
     session = play(GREETED + TO_BOB + LETTER + "---")
 
     with pytest.raises(errors.ConnectionFailed) as lost:
@@ -180,7 +180,7 @@ def test_a_server_that_closes_in_place_of_an_answer_has_taken_nothing(play: Play
 def test_on_a_session_that_has_rested_the_content_waits_for_an_answer(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A line that died unheard is found out by the envelope: nothing is in doubt, and a new one is opened."""
+    """The envelope finds out that the connection is dead: nothing is in doubt, and a new one is opened."""
     session = play(
         GREETED + AND_ON + TO_BOB + "---", GREETED + TO_BOB + LETTER + "S: 250 ok\nS: 250 ok\nS: 250 queued\n"
     )
@@ -192,7 +192,7 @@ def test_on_a_session_that_has_rested_the_content_waits_for_an_answer(
     assert receipt.fates[0].outcome is Outcome.ACCEPTED
 
 
-def test_who_asks_for_a_permit_is_asked_between_the_envelope_and_the_end(play: Play) -> None:
+def test_a_permit_is_called_between_the_envelope_and_the_end(play: Play) -> None:
     said = GREETED + TO_BOB + "S: 250 ok\nS: 250 ok\n"
     heard: list[str] = []
     transcript = Transcript()
@@ -211,7 +211,7 @@ def test_who_asks_for_a_permit_is_asked_between_the_envelope_and_the_end(play: P
 
 @pytest.mark.parametrize("size", [len(RAW) - 1, len(RAW) + 1])
 def test_a_content_of_another_size_than_was_said_never_reaches_the_line(play: Play, size: int) -> None:
-    """An octet too many would be read as a command."""
+    """An extra byte would be read as a command."""
     session = play(GREETED + AND_ON)
 
     with pytest.raises(errors.InvalidMessage, match="octets"):
@@ -284,8 +284,8 @@ def test_whatever_octets_there_are_arrive_as_they_are(octets: bytes, cut: str, r
 
 
 @pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 65_537, 131_072, 200_000])
-def test_the_last_octet_leaves_with_the_doubt_and_not_before(size: int) -> None:
-    """While something is kept back the server cannot have taken the message; whatever the blocks are."""
+def test_a_message_is_in_doubt_from_its_last_byte_on(size: int) -> None:
+    """While a part is held back the server cannot have accepted the message, whatever the blocks are."""
     content = Content((b"x" * 65_536, b"x" * 65_536, b"x" * 70_000), 200_000)
     content = Content(tuple(cut(content, size)), size)
     transaction = Transaction(BOB, content, "<x@y>")

@@ -1,4 +1,4 @@
-"""Fixtures of the WLangage face: a post office on loopback, names that lead to it, and an empty desk for every test."""
+"""Fixtures of the WLangage tests: a mail server on loopback, host names that lead to it, and a fresh state."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture
 def believed(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Authority:
-    """The authority is in the system's store, and is all that is there."""
+    """Trust in the test CA: the system's store holds it alone."""
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
     monkeypatch.setenv("SSL_CERT_DIR", str(authority.folder / "nothing-here"))
     return authority
@@ -38,7 +38,7 @@ def office() -> Iterator[PostOffice]:
 
 @pytest.fixture
 def reach(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """`reach("smtp.gmail.com", 587, office)`: for this process, that name and port lead to the post office.
+    """`reach("smtp.gmail.com", 587, office)`: in this process, that name and port lead to the test server.
 
     Every other name is unknown: nothing leaves loopback.
     """
@@ -63,7 +63,7 @@ def reach(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture(autouse=True)
 def _fresh_desk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Every test begins with an empty desk, in English."""
+    """A fresh state for each test, in English."""
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     _context.set(None)
     desk.__init__()  # type: ignore[misc]  # as at the start of a program
@@ -71,7 +71,7 @@ def _fresh_desk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Non
     yield
     for name in desk.names:
         for half in desk.take(name):
-            with suppress(errors.CourrielError):  # the server of a test may be gone before its sessions
+            with suppress(errors.CourrielError):  # the server of a test may be closed before its sessions
                 half.close()
     spool.close()
     failures.speak(None)

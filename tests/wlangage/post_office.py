@@ -1,6 +1,6 @@
-"""A post office for these tests: an SMTP server that takes logins, refuses whom it is told to, and keeps letters.
+"""SMTP server for these tests: with logins, refused recipients, and the letters received.
 
-Not our sandbox: what judges this face should share nothing with it.
+Not our sandbox: the judge of the WLangage functions should share no code with them.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ class Letter:
 
 @dataclass
 class PostOffice:
-    """What it offers and whom it refuses; and what it saw. Change `refuses` and the like at any time."""
+    """Its capabilities, the recipients it refuses, and what it received. Change `refuses` and others at any time."""
 
     context: ssl.SSLContext | None = None
     security: str = "none"  # "none", "starttls" or "tls"
     mechanisms: str = "PLAIN LOGIN"
     users: dict[str, str] = field(default_factory=dict)
-    dead: dict[str, str] = field(default_factory=dict)  # mechanisms that fail whatever the password, and how
+    dead: dict[str, str] = field(default_factory=dict)  # mechanisms that always fail, and their replies
     refuses: dict[str, str] = field(default_factory=dict)
     extensions: tuple[str, ...] = ("PIPELINING", "8BITMIME", "SMTPUTF8")
     silent_after: str = ""  # a command that is never answered
@@ -60,7 +60,7 @@ class PostOffice:
 
         class Visit(socketserver.BaseRequestHandler):
             def handle(self) -> None:
-                # ValueError: a secure line that was shut while its thread read from it.
+                # ValueError: a TLS connection closed while its thread read from it.
                 with contextlib.suppress(OSError, ValueError):
                     office.serve(self.request)
 

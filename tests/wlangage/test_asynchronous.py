@@ -1,4 +1,4 @@
-"""The asynchronous mode: mail is on the disk when the call returns, and leaves when somebody of that name is there."""
+"""Asynchronous mode: mail is on disk when the call returns, and sent when a session of that name is open."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DOCS = Path(__file__).parent.parent.parent / "docs"
 
 
 def fill(**more: object) -> None:
-    """The structure Email, with something to send in it."""
+    """Set the structure Email, with a mail to send."""
     wl.EmailRAZ()
     wl.Email.Expéditeur, wl.Email.Destinataire = "ada@example.org", "bob@example.org"
     wl.Email.Sujet, wl.Email.Message = "Été", "Bonjour"
@@ -44,7 +44,7 @@ def sandbox() -> Any:
 
 
 def ended(number: int) -> State:
-    """Wait until a mail has reached its end."""
+    """Wait until a mail is finished."""
     return spool.outbox.get(f"{number:032x}").wait(20).state
 
 
@@ -61,7 +61,7 @@ def test_a_mail_is_in_the_outbox_when_the_call_returns_and_its_number_tells_what
     assert sandbox.letters[0].subject == "Été"
 
 
-def test_closing_lets_what_is_due_leave(sandbox: Sandbox) -> None:
+def test_closing_waits_for_mails_due(sandbox: Sandbox) -> None:
     open_asynchronously(sandbox)
     for _ in range(20):
         fill()
@@ -73,7 +73,7 @@ def test_closing_lets_what_is_due_leave(sandbox: Sandbox) -> None:
     assert wl.ErreurInfo() == ""
 
 
-def test_what_could_not_leave_waits_on_the_disk_and_closing_says_so(sandbox: Sandbox) -> None:
+def test_unsent_mail_stays_on_disk_and_closing_reports_it(sandbox: Sandbox) -> None:
     sandbox.answer("message", "450 4.2.0 not now")
     open_asynchronously(sandbox)
     fill()
@@ -87,7 +87,7 @@ def test_what_could_not_leave_waits_on_the_disk_and_closing_says_so(sandbox: San
     assert wl.EmailEtat(number) == wl.emailEnCours
 
 
-def test_a_mail_that_nobody_takes_is_an_error_and_says_why(sandbox: Sandbox) -> None:
+def test_a_refused_mail_is_an_error_with_its_reason(sandbox: Sandbox) -> None:
     sandbox.refuse("bob@example.org")
     open_asynchronously(sandbox)
     fill()
@@ -102,7 +102,7 @@ def test_a_mail_that_nobody_takes_is_an_error_and_says_why(sandbox: Sandbox) -> 
     assert wl.ErreurInfo(wl.errReply).startswith("550")
 
 
-def test_one_refused_recipient_is_enough_for_nobody_to_get_it(sandbox: Sandbox) -> None:
+def test_one_refused_recipient_stops_the_mail(sandbox: Sandbox) -> None:
     sandbox.refuse("carl@example.org")
     open_asynchronously(sandbox)
     fill(Destinataire=["bob@example.org", "carl@example.org"])
@@ -182,7 +182,7 @@ os.kill(os.getpid(), 9)
 
 @pytest.fixture
 def died(tmp_path: Path) -> Callable[[int], int]:
-    """A program that put a mail and was killed; the number of the mail."""
+    """A program that put a mail into the outbox and was killed; the number of the mail."""
 
     def run(port: int) -> int:
         program = subprocess.run(
@@ -261,7 +261,7 @@ def test_the_program_of_the_page_sends(page: str, mark: str, sandbox: Sandbox) -
     (program,) = [each for each in blocks if mark in each]
     fill()
 
-    # The practice server, in clear and without a password.
+    # The practice server, without TLS and login.
     program = program.replace(', secret, "smtp.example.org", 465', f', "{HOST}", {sandbox.port}')
     exec(re.sub(r", [oO]ptionSSL", "", program), names := {})  # type: ignore[var-annotated]
 

@@ -1,4 +1,4 @@
-"""The last error in two languages; time-outs, the mode, and the road to the network."""
+"""The last error in two languages; time-outs, the mode, and NetOuvreAccèsDistant."""
 
 from __future__ import annotations
 
@@ -144,9 +144,7 @@ def test_a_new_time_out_reaches_the_sessions_that_are_open(office: PostOffice) -
     assert not variable.EnvoieMessage(mail)
 
 
-def test_the_mode_says_whose_word_counts_for_a_certificate(
-    authority: Authority, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_mode_selects_the_ca_store(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
     certifi = pytest.importorskip("certifi")
     monkeypatch.setattr(certifi, "where", lambda: str(authority.file))
     monkeypatch.setenv("SSL_CERT_DIR", str(authority.folder / "nothing-here"))

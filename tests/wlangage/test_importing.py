@@ -1,4 +1,4 @@
-"""Sources and pages taken into the structure, and addresses checked: no session is needed for any of it."""
+"""Import of sources and HTML pages, and checks of addresses: without a session."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_arguments_that_fit_no_form_are_raised(arguments: tuple[object, ...]) ->
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """A page with images beside it, and a secret next door."""
+    """A page with images beside it, and a file outside its folder."""
     folder = tmp_path / "site"
     (folder / "img").mkdir(parents=True)
     (folder / "img" / "logo été.png").write_bytes(b"\x89PNG")

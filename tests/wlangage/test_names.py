@@ -1,4 +1,4 @@
-"""The names: every one of the table is there, in each spelling the same object, and the pages that list them agree."""
+"""The table of names: every name is exported in all spellings, and the pages that list them agree."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_every_spelling_of_a_name_is_the_same_object(row: names.Name) -> None:
     assert set(row.spellings) <= set(wl.__all__)
 
 
-def test_the_names_of_the_page_are_twins() -> None:
+def test_the_names_of_the_page_come_in_pairs() -> None:
     assert wl.EmailOuvreSessionSMTP is wl.EmailStartSMTPSession
     assert wl.ErreurDétectée is wl.ErreurDetectee is wl.ErrorOccurred
     assert wl.emailOptionSécuriséTLS == 2
@@ -39,7 +39,7 @@ def test_no_name_stands_for_two_things() -> None:
             assert taken.setdefault(spelling, row.french) == row.french
 
 
-def test_the_star_brings_what_the_table_says_and_nothing_else() -> None:
+def test_star_import_brings_the_names_of_the_table_only() -> None:
     brought: dict[str, object] = {}
 
     exec("from courriel.wlangage import *", brought)
@@ -48,7 +48,7 @@ def test_the_star_brings_what_the_table_says_and_nothing_else() -> None:
     assert set(brought) == {spelling for row in names.exported() for spelling in row.spellings}
 
 
-def test_the_face_costs_neither_asyncio_nor_email_nor_logging_to_import() -> None:
+def test_importing_loads_neither_asyncio_nor_email_nor_logging() -> None:
     program = """if True:
         import sys, courriel.wlangage
         sys.exit(" ".join({"asyncio", "email", "logging", "socket", "ssl", "threading"} & set(sys.modules)) or 0)

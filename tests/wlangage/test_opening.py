@@ -1,4 +1,4 @@
-"""Opening and closing sessions under the WLangage names."""
+"""Opening and closing sessions by the WLangage functions."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ UNKNOWN = "504 5.5.4 what is that?"
 def test_login_and_plain_follow_a_stronger_one_that_failed(
     office: PostOffice, reach: Any, mechanisms: str, dead: dict[str, str], used: str
 ) -> None:
-    """Also in clear to another machine, where courriel itself would say nothing weaker: so the page has it."""
+    """Also without TLS to another machine, where courriel itself would not use them: as the WLangage page specifies."""
     reach("smtp.orange.fr", 25, office)
     office.mechanisms, office.dead = mechanisms, dead
 
@@ -198,7 +198,7 @@ def test_a_server_that_knows_one_of_them_and_refuses_makes_opening_fail(
     assert office.logins == []
 
 
-def test_a_password_that_leaves_this_machine_in_clear_is_worth_a_warning(
+def test_a_password_sent_without_tls_to_another_machine_gives_a_warning(
     office: PostOffice, reach: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     reach("smtp.orange.fr", 25, office)
@@ -209,7 +209,7 @@ def test_a_password_that_leaves_this_machine_in_clear_is_worth_a_warning(
     assert [record.getMessage() for record in caplog.records] == ["The password went to smtp.orange.fr:25 in clear"]
 
 
-def test_a_password_that_stays_on_this_machine_is_not(office: PostOffice, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_password_on_this_machine_gives_no_warning(office: PostOffice, caplog: pytest.LogCaptureFixture) -> None:
     assert wl.EmailOuvreSessionSMTP("ada", "secret", HOST, office.port)
     assert wl.ErreurInfo() == ""
     assert caplog.records == []

@@ -1,4 +1,4 @@
-"""Reading under the WLangage names, from our sandbox by POP3: mail after mail, all at once, deleting, saving."""
+"""Reading by the WLangage functions, by POP3 from the practice server: one by one, all at once, deleting, saving."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def letters(sandbox: Sandbox) -> list[bytes]:
-    """Three mails for Bob, the second with an image and a file, the third in HTML alone."""
+    """Three mails for Bob, the second with an image and a file, the third in HTML only."""
     first = Message(
         sender="Ada <ada@example.org>", to=[BOB, "Cleo <cleo@example.org>"], cc="dede@example.org",
         subject="Les chiffres de l'été", text="Un.\nDeux.\n", date=datetime(2026, 11, 25, 10, tzinfo=UTC),
@@ -92,7 +92,7 @@ def test_attached_files_are_there_with_their_content(bob: str) -> None:
     assert files == [("logo.png", b"\x89PNG", "logo"), ("chiffres d'été.csv", b"a;b", "")]
 
 
-def test_a_loop_goes_through_all_and_comes_out_without_an_error(bob: str) -> None:
+def test_a_loop_reads_all_mails_and_ends_without_an_error(bob: str) -> None:
     seen = []
     wl.EmailLitPremier(bob)
     while not Email.EnDehors:
@@ -114,7 +114,7 @@ def test_one_can_go_backwards(bob: str) -> None:
     assert Email.EnDehors
 
 
-def test_one_can_turn_around_outside(bob: str) -> None:
+def test_one_can_go_back_from_beyond_the_end(bob: str) -> None:
     wl.EmailLitDernier(bob)
     assert not wl.EmailLitSuivant(bob)
 
@@ -169,7 +169,7 @@ def test_a_number_that_there_is_not_is_an_error_and_no_exception(number: int, bo
         lambda bob: wl.EmailNbMessage(None),
     ],
 )
-def test_what_only_the_programmer_can_mend_is_raised(call: Callable[[str], object], bob: str) -> None:
+def test_wrong_arguments_are_raised(call: Callable[[str], object], bob: str) -> None:
     with pytest.raises(wl.ErreurWLangage):
         call(bob)
 
@@ -191,7 +191,7 @@ def test_the_header_alone_fetches_no_content(bob: str, sandbox: Sandbox) -> None
 # All at once.
 
 
-def test_everything_comes_as_a_list_headers_first_and_the_rest_when_touched(
+def test_all_mails_come_as_a_list_with_headers_and_the_rest_on_access(
     bob: str, sandbox: Sandbox, letters: list[bytes]
 ) -> None:
     mails = wl.EmailRécupèreTout(bob)
@@ -201,12 +201,12 @@ def test_everything_comes_as_a_list_headers_first_and_the_rest_when_touched(
     assert mails[2].Message == "Ci-joint."
     assert mails[2].NbAttache == 2
     assert [line for line in said(sandbox) if line.startswith("RETR")] == ["RETR 2"]
-    assert all(name.isidentifier() for name in mails[2].memory)  # the letter itself is let go
+    assert all(name.isidentifier() for name in mails[2].memory)  # the Letter object is released
     assert [mail.Source.encode() for mail in mails] == letters
     assert mails[3].DispositionNotification
 
 
-def test_everything_may_come_whole(bob: str, letters: list[bytes]) -> None:
+def test_all_mails_can_be_fetched_completely(bob: str, letters: list[bytes]) -> None:
     mails = wl.EmailRécupèreTout(bob, wl.ertComplet)
     wl.EmailFermeSession(bob)
 
@@ -214,7 +214,7 @@ def test_everything_may_come_whole(bob: str, letters: list[bytes]) -> None:
     assert mails.Occurrence == 3
 
 
-def test_everything_may_come_when_it_is_touched(bob: str, sandbox: Sandbox, letters: list[bytes]) -> None:
+def test_all_mails_can_be_fetched_on_access(bob: str, sandbox: Sandbox, letters: list[bytes]) -> None:
     mails = wl.EmailRécupèreTout(bob, wl.ertAsynchrone)
 
     assert not [line for line in said(sandbox) if line.startswith(("RETR", "TOP"))]
@@ -561,7 +561,7 @@ def test_a_session_that_broke_is_told_in_the_words_of_reading() -> None:
 
 
 @pytest.mark.parametrize("name", ["EmailOuvreSessionNotes", "EmailOuvreSessionOutlook", "EmailOuvreSessionMSExchange"])
-def test_what_is_gone_says_what_there_is_instead(name: str) -> None:
+def test_obsolete_functions_name_their_replacement(name: str) -> None:
     with pytest.raises(wl.ErreurWLangage, match="EmailStartIMAPSession"):
         getattr(wl, name)("ada", "secret")
 
@@ -614,7 +614,7 @@ def test_saving_with_arguments_that_fit_no_form_is_raised(arguments: tuple[objec
 
 
 def said(sandbox: Sandbox) -> list[str]:
-    """What the clients of the sandbox said, line by line."""
+    """Lines sent by the clients of the sandbox."""
     return [line.text for session in sandbox.sessions for line in session.transcript if line.who == "C"]
 
 

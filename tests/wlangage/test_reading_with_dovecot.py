@@ -1,4 +1,4 @@
-"""The reading family against real servers: what Postfix took is what Dovecot gives, by POP3 and IMAP, to the byte."""
+"""Reading functions with real servers: mail sent by Postfix is read from Dovecot, by POP3 and IMAP, byte for byte."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def protocol(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def clear_port(protocol: str, dovecot: Dovecot) -> int:
-    """Where the protocol is spoken in clear, and STARTTLS offered."""
+    """Port without TLS, where STARTTLS is offered."""
     return dovecot.pop_port if protocol == "POP3" else dovecot.imap_port
 
 
@@ -72,7 +72,7 @@ def sent(postfix: Postfix) -> list[str]:
 
 @pytest.fixture
 def bob(protocol: str, sent: list[str], tls_port: int) -> Iterator[str]:
-    """Bob's mailbox, open by TLS."""
+    """Bob's mailbox, open with TLS."""
     assert OPEN[protocol](BOB.user, BOB.password, "localhost", tls_port, OptionSSL), ErreurInfo(errComplet)
     yield BOB.user
     if BOB.user in desk.names:
@@ -80,7 +80,7 @@ def bob(protocol: str, sent: list[str], tls_port: int) -> Iterator[str]:
 
 
 def raw(postfix: Postfix, count: int = 3) -> list[bytes]:
-    """What lies in Bob's mailbox, as it crosses a line."""
+    """The mails in Bob's mailbox as bytes."""
     return [letter.raw.replace(b"\n", b"\r\n") for letter in postfix.letters(BOB.user, count)]
 
 
@@ -158,7 +158,7 @@ def test_a_search_finds_what_it_looks_for(section: object, text: str, bob: str) 
 def test_a_message_id_is_found_whatever_it_holds(bob: str, sent: list[str]) -> None:
     assert EmailCherchePremier(bob, emailIdentifiant, sent[1])
     assert Email.Sujet == "Deux — l'été"
-    # A value of a mail cannot become a command (A2).
+    # A header value cannot become a command (hazard H42).
     assert EmailCherchePremier(bob, emailIdentifiant, "<id\r\nA9 DELETE INBOX>") is False
     assert EmailNbMessage(bob) == 3
 
@@ -182,7 +182,7 @@ def test_a_deleted_mail_is_gone_in_the_way_of_its_protocol(bob: str, protocol: s
     assert len(postfix.mailboxes.letters(BOB.user)) == 2
 
 
-def test_unread_mails_are_those_whose_content_nobody_took(bob: str, protocol: str) -> None:
+def test_unread_mails_are_those_whose_content_was_not_fetched(bob: str, protocol: str) -> None:
     if protocol == "POP3":
         with pytest.raises(ErreurWLangage, match="EmailStartIMAPSession"):
             EmailRécupèreTout(bob, ertNonLu)

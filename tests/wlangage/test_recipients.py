@@ -1,4 +1,4 @@
-"""Several recipients in one string: cut where a scalar stands, never within a name, and never in an element."""
+"""Several recipients in one string: split where addresses end, never within a name or a list element."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sending under the WLangage names: all or nobody, and what the structure becomes in the letter."""
+"""Sending by the WLangage functions: all or nothing, and the mail made of the structure."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_mail_is_taken_for_every_recipient(office: PostOffice) -> None:
     assert letter["Message-ID"] == Email.ID
 
 
-def test_one_refused_recipient_is_enough_for_nobody_to_get_it(office: PostOffice) -> None:
+def test_one_refused_recipient_stops_the_mail(office: PostOffice) -> None:
     Email.Destinataire = ["bob@example.org", "cleo@example.org"]
     office.refuses["cleo@example.org"] = "550 5.1.1 no such user"
 

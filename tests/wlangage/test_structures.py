@@ -1,4 +1,4 @@
-"""The structure Email, its variables and lists: properties by every spelling, and no others."""
+"""The structure Email, its variables and lists: properties in every spelling, and no others."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_in_french_what_was_given_has_a_french_name(name: str, value: object, go
     ("name", "value"),
     [("Sujet", 3), ("Destinataire", [3]), ("NbDestinataire", -1), ("AccuséRéception", "oui"), ("Attache", [b"x"])],
 )
-def test_a_property_takes_only_what_it_is_for(name: str, value: object) -> None:
+def test_a_property_checks_the_type_of_its_value(name: str, value: object) -> None:
     with pytest.raises(wl.ErreurWLangage, match=f"Email.{name}"):
         setattr(Email, name, value)
 
@@ -120,7 +120,7 @@ def test_a_place_that_is_not_there_is_refused(place: object) -> None:
         Email.Destinataire[place]  # type: ignore[index]
 
 
-def test_a_list_takes_only_what_it_is_for_wherever_it_is_put() -> None:
+def test_a_list_checks_the_type_of_every_item() -> None:
     with pytest.raises(wl.ErreurWLangage):
         Email.Destinataire[1] = 3
     with pytest.raises(wl.ErreurWLangage):

@@ -1,4 +1,4 @@
-"""The WLangage face against a real Postfix, with Dovecot's logins behind it."""
+"""The WLangage functions with a real Postfix, with Dovecot for logins."""
 
 from __future__ import annotations
 

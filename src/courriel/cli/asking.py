@@ -1,4 +1,4 @@
-"""Asking a person for a password: on a terminal only, and never when that was forbidden."""
+"""Password prompt: at a terminal only, and not with --no-input."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def with_password(route: Route, *, ask: bool) -> Route:
-    """The same route with the password that was typed, where one has to be.
+    """The route with a password typed at the terminal, where one is needed.
 
-    That is where the route says `prompt`, or says nothing and there is no keyring to look into. Raises UsageError when
-    there is nobody to ask.
+    It is needed where the route says `prompt`, or has no password reference and no keyring is installed. Raises
+    UsageError when `prompt` is set and there is no terminal.
     """
     from courriel.delivery.secrets import SecretReference, keyring_is_there
 
@@ -27,7 +27,7 @@ def with_password(route: Route, *, ask: bool) -> Route:
         return route
     if not ask or not _terminal():
         if not wanted:
-            return route  # the route knows best how to say what is missing
+            return route  # reading the secret raises the precise error
         raise errors.UsageError(
             say(
                 f"le mot de passe de {route.user} serait à demander, et il n'y a personne à qui",
@@ -50,7 +50,7 @@ def with_password(route: Route, *, ask: bool) -> Route:
 
 
 def _terminal() -> bool:
-    """Whether a person sits there: the error stream shows the question, the terminal itself takes the answer."""
+    """Whether a terminal can be asked: standard error for the question, /dev/tty or standard input for the answer."""
     if not sys.stderr.isatty():
         return False
     try:

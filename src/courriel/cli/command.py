@@ -1,4 +1,4 @@
-"""The base of every command: help that begins with an example, in two languages, and five options."""
+"""Base classes of all commands: help in two languages that starts with examples, and the global options."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _HELP = {"help_option_names": ["-h", "--help"]}
 
 @dataclass(slots=True)
 class Manner:
-    """How the command speaks: asked for by options that every command has."""
+    """Global options of a command."""
 
     json: bool = False
     color: str = "auto"
     ask: bool = True
     doing: str = ""
-    """Kind of command, for the first sentence of a failure: "send", "queue", "read", or "" for any other."""
+    """Kind of command, for the first sentence of an error: "send", "queue", "read", or "" for any other."""
 
 
 class Option(click.Option):
-    """An option whose explanation, and the word for its value, are spoken when they are asked for."""
+    """A click option whose help and metavar are translated when shown."""
 
     def __init__(self, names: Sequence[str], *, words: Words, value: Words | str | None = None, **rest: object) -> None:
         super().__init__(names, **rest)  # type: ignore[arg-type]  # click's own words
@@ -43,12 +43,12 @@ class Option(click.Option):
 
 
 def option(*names: str, fr: str, en: str, value: Words | str | None = None, **rest: object) -> Callable[[F], F]:
-    """Give a command an option, explained in both languages."""
+    """Decorator that adds an option with its help in both languages."""
     return click.option(*names, cls=Option, words=Words(fr, en), value=value, **rest)
 
 
 class _Spoken(click.Command):
-    """A command that explains itself: examples first, then how it is called, what it does, its options."""
+    """A command with help in both languages: examples, usage, description, options."""
 
     words: Words
     examples: tuple[Words | str, ...]
@@ -83,7 +83,7 @@ class _Spoken(click.Command):
 
 
 class Command(_Spoken):
-    """One of our commands."""
+    """A command with the global options."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class Command(_Spoken):
 
 
 class Group(_Spoken, click.Group):
-    """Several commands under one name; `table` says which, and what each does, without loading any of them."""
+    """Several commands under one name; `table` lists them with their help, without importing any."""
 
     def __init__(
         self,
@@ -163,7 +163,7 @@ class Group(_Spoken, click.Group):
 
 
 def _use_config(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
-    """Have this file be the project's file, for this command and what it starts; `run` takes that back."""
+    """Set this file as the project's settings file, for this command and its subprocesses; `run` restores it."""
     if value is None:
         return
     if not os.path.exists(value):  # noqa: PTH110 - pathlib would be imported for this alone
@@ -172,7 +172,7 @@ def _use_config(ctx: click.Context, parameter: click.Parameter, value: str | Non
 
 
 def manners() -> list[click.Parameter]:
-    """The options that every command has; each goes into the `Manner` of the call."""
+    """The global options; each sets an attribute of the command's options object."""
 
     def note(name: str) -> Callable[[click.Context, click.Parameter, object], None]:
         def take(ctx: click.Context, parameter: click.Parameter, value: object) -> None:
@@ -184,7 +184,7 @@ def manners() -> list[click.Parameter]:
     return [
         Option(
             ["--lang"],
-            words=Words("La langue ; sinon celle du système.", "The language; else the system's."),
+            words=Words("Langue ; par défaut celle du système.", "Language; default: the system's."),
             value="fr|en",
             type=click.Choice(["fr", "en"]),
             expose_value=False,

@@ -1,4 +1,4 @@
-"""`courriel config`: the settings that count, where each came from, and which project's files are trusted."""
+"""`courriel config`: effective settings, their sources, and trusted settings files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CONFIGURATION, NO_INPUT = 78, 66
 )
 @click.pass_obj
 def show(manner: Manner) -> int:
-    """Print them."""
+    """Print the settings."""
     from courriel.cli.reporting import Report
     from courriel.delivery.profiles import explain
 
@@ -47,7 +47,7 @@ def show(manner: Manner) -> int:
 
 
 def _in_words(text: str) -> str:
-    """A value or a source in the language spoken; an error stands in brackets."""
+    """A value or a source in the current language; an error is in brackets."""
     in_brackets = text.startswith("(") and text.endswith(")")
     return f"({spoken(text[1:-1])})" if in_brackets else spoken(text)
 
@@ -72,7 +72,7 @@ def _name(name: str) -> str:
 @click.argument("file", required=False)
 @click.pass_obj
 def trust(manner: Manner, file: str | None) -> int:
-    """Remember it, and show what it says."""
+    """Store the approval, and print the file's profiles."""
     from courriel.cli.reporting import Report
     from courriel.delivery import settings, settings_files
 
@@ -105,7 +105,7 @@ def trust(manner: Manner, file: str | None) -> int:
 @click.argument("file")
 @click.pass_obj
 def untrust(manner: Manner, file: str) -> int:
-    """Forget it."""
+    """Remove the approval."""
     from courriel.cli.reporting import Report
     from courriel.delivery import settings, settings_files
 
@@ -123,7 +123,7 @@ def untrust(manner: Manner, file: str) -> int:
 
 
 def _found(file: str | None) -> SettingsFile | None:
-    """The file that is meant, or the nearest one that holds settings of ours."""
+    """The given file, or the nearest one with settings of ours."""
     from courriel.delivery import settings, settings_files
 
     if file is not None:
@@ -140,7 +140,7 @@ def _nothing_there(file: str | None) -> str:
 
 
 def _is_wrong(setting: Setting) -> bool:
-    """Whether it cannot be used; that nothing is set at all is no mistake."""
+    """Whether the value is an error; no setting at all is none."""
     return setting.source != "nowhere" and setting.value.startswith("(")
 
 

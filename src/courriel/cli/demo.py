@@ -1,4 +1,4 @@
-"""`courriel demo`: the main job, done on a practice server on this machine, step by step."""
+"""`courriel demo`: the library's main uses on a practice server of this machine, step by step."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ _WIDTH = 104
 @click.command(
     cls=Command,
     words=Words(
-        "Montre la bibliothèque à l'œuvre sur un serveur d'entraînement de cette machine : ce qui est fait, "
-        "les lignes qui le font, ce qui en revient. Rien ne sort de la machine.",
-        "Shows the library at work on a practice server on this machine: what is done, the lines that do it, "
-        "what came back. Nothing leaves the machine.",
+        "Montre la bibliothèque en action sur un serveur d'entraînement de cette machine : chaque étape, le code "
+        "exécuté, sa sortie. Rien ne sort de la machine.",
+        "Demonstrates the library on a practice server on this machine: each step, the code it runs, its output. "
+        "Nothing leaves the machine.",
     ),
     examples=["courriel demo", "courriel demo --lang fr --folder mails"],
 )
 @option("--folder", value=Words("DOSSIER", "FOLDER"),
-        fr="Où garder les messages reçus (.eml) ; un nouveau dossier temporaire.",
-        en="Where to keep the mails received (.eml); a new temporary folder.")  # fmt: skip
+        fr="Dossier des messages reçus (.eml) ; par défaut un dossier temporaire.",
+        en="Folder for the received mails (.eml); default: a temporary one.")  # fmt: skip
 @click.pass_obj
 def command(manner: Manner, folder: str | None) -> int:
-    """Play the scenes, and say whether each did what it announced."""
+    """Run the steps, and report whether each gave the expected result."""
     from courriel.cli.reporting import Report
     from courriel.demo.stage import stage
 
@@ -94,7 +94,7 @@ def _show(report: Report, played: Played) -> None:
 
 
 def _tell(report: Report, letter: Letter) -> None:
-    """What the server got."""
+    """Print one mail received by the server."""
     to = ", ".join(letter.recipients)
     line = letter.tls_version or say("en clair", "in clear")
     login = (

@@ -1,25 +1,77 @@
-"""Being asked to end: Ctrl-C and SIGTERM mean the same to a command that runs until somebody stops it."""
+"""SIGINT and SIGTERM handling of commands that run until they are stopped."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Generator
-from contextlib import contextmanager
-from threading import Event
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
 from types import FrameType
 
 
+class Ending:
+    """Request to end, set by signals. Not an Event: a signal handler must not take the lock of one."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._calls: SimpleQueue[None] = SimpleQueue()
+
+    def set(self) -> None:
+        """Request the end."""
+        self._asked = True
+        self._calls.put(None)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait up to so many seconds for the request; whether it was made."""
+        if not self._asked:
+            with suppress(Empty):
+                self._calls.get(timeout=seconds)
+        return self._asked
+
+
 @contextmanager
-def asked_to_end() -> Generator[Event, None, None]:
-    """An event that both signals set; neither is an error."""
-    ended = Event()
+def asked_to_end(also: Callable[[], object] = lambda: None) -> Generator[Ending, None, None]:
+    """A value that SIGINT and SIGTERM set; neither is an error. `also` is called by each, safe in a signal handler."""
+    ended = Ending()
 
     def end(number: int, frame: FrameType | None) -> None:
         ended.set()
+        also()
 
-    former = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with _handled(end):
         yield ended
+
+
+@contextmanager
+def interrupted_in_time(ask: Callable[[], object], grace: float) -> Generator[None, None, None]:
+    """Have the first signal `ask` for an end; the second, or `grace` seconds, raise KeyboardInterrupt."""
+    asked = False
+
+    def end(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        ask()
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, max(grace, 0.001))
+
+    with _handled(end):
+        try:
+            yield
+        finally:
+            if hasattr(signal, "setitimer"):
+                signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+@contextmanager
+def _handled(handler: Callable[[int, FrameType | None], None]) -> Generator[None, None, None]:
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGALRM"):
+        numbers.append(signal.SIGALRM)
+    former = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
     finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
+        for number, before in former.items():
+            signal.signal(number, before)

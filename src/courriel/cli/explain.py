@@ -1,4 +1,4 @@
-"""`courriel explain`: cause and remedy of a reply, an error or a traceback that is pasted; nothing is contacted."""
+"""`courriel explain`: cause and remedy of a pasted reply, error or traceback; no connection is made."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ DATA = 65
 @click.command(
     cls=Command,
     words=Words(
-        "Explique la réponse d'un serveur, une erreur de Python ou le nom d'une panne : cause, remède, "
-        "ce qu'il vaut mieux éviter. Sans argument, lit l'entrée standard. Rien n'est contacté.",
-        "Explains a server's reply, an error of Python or the name of a failure: cause, fix, what better not to do. "
-        "Without an argument it reads standard input. Nothing is contacted.",
+        "Explique la réponse d'un serveur, une erreur Python ou le nom d'une panne : cause, remède, "
+        "ce qu'il faut éviter. Sans argument, lit l'entrée standard. Aucune connexion n'est établie.",
+        "Explains a server's reply, a Python error or the name of a failure: cause, fix, what to avoid. "
+        "Without an argument it reads standard input. No connection is made.",
     ),
     examples=['courriel explain "550 5.1.1 no such user"', "courriel explain TLS-PORT-MIXUP"],
     usage=Words("[TEXTE]", "[TEXT]"),
@@ -28,7 +28,7 @@ DATA = 65
 @click.argument("words", nargs=-1)
 @click.pass_obj
 def command(manner: Manner, words: tuple[str, ...]) -> int:
-    """Look it up."""
+    """Look the text up in the failure table."""
     from courriel.cli.reporting import Report
 
     text = " ".join(words)

@@ -1,4 +1,4 @@
-"""The first sentence about an error, in both languages: what became of the mail, and where it stopped."""
+"""First sentence of an error message, in both languages: result for the mail, and the stage that failed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _BY_CLASS: tuple[tuple[type[errors.CourrielError], Text], ...] = (
     (errors.Refused, Text("{server} a refusé une commande", "{server} refused a command")),
     (errors.NotSupported, Text("{server} ne sait pas faire ce qui est demandé", "{server} cannot do what was asked")),
 )
-# Not about sending at all: a whole sentence of their own.
+# Errors not about sending: complete sentences.
 _ALONE: tuple[tuple[type[errors.CourrielError], Text], ...] = (
     (errors.TicketNotFound, Text("Ce message n'est pas dans la boîte d'envoi", "There is no such mail in the outbox")),
     (
@@ -51,6 +51,13 @@ _ALONE: tuple[tuple[type[errors.CourrielError], Text], ...] = (
             "Nobody knows whether this mail was kept; the same command with the same --key will tell",
         ),
     ),
+    (
+        errors.OutboxUnreachable,
+        Text(
+            "La base de la boîte d'envoi ne répond pas ; rien n'a été écrit",
+            "The database of the outbox does not answer; nothing was written",
+        ),
+    ),
     (errors.OutboxError, Text("La boîte d'envoi a refusé", "The outbox refused")),
 )
 _UNCERTAIN = Text(
@@ -58,7 +65,7 @@ _UNCERTAIN = Text(
     "Uncertain result: the message may have left; not resent",
 )
 
-# Where the failure table speaks of Python, the command has an option.
+# Remedies as command line options, where the failure table has Python code.
 _REMEDIES = {
     "NO-SENDER": Text("--from ada@example.org, ou ?from= dans l'URL", "--from ada@example.org, or ?from= in the URL"),
     "KEY-REUSED": Text(
@@ -70,7 +77,7 @@ _REMEDIES = {
 
 
 def headline(error: errors.CourrielError, spoken: str, doing: str = "") -> str:
-    """One sentence, with its full stop; `doing` says what did not come about ("send", "queue", "read", or nothing)."""
+    """One sentence with its full stop; `doing` is the failed action ("send", "queue", "read", or "")."""
     french = spoken == "fr"
     if error.in_doubt:
         return f"{_UNCERTAIN.fr if french else _UNCERTAIN.en}."
@@ -90,7 +97,7 @@ def headline(error: errors.CourrielError, spoken: str, doing: str = "") -> str:
 
 
 def remedy(error: errors.CourrielError) -> str:
-    """What to do about it, in the words of the command line where the table has those of Python."""
+    """The remedy, for the command line where the failure table has one for Python."""
     known = error.failure
     ours = _REMEDIES.get(known.id) if known else None
     return ours.in_() if ours else error.hint

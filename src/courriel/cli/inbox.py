@@ -1,4 +1,4 @@
-"""`courriel inbox`: what lies in a mailbox, by IMAP or POP3; nothing in it is changed."""
+"""`courriel inbox`: list, show, save and watch letters of a mailbox, by IMAP or POP3, without changing it."""
 
 from __future__ import annotations
 
@@ -35,18 +35,24 @@ USAGE = Words("URL list|show|save|watch [NUMÉRO] …", "URL list|show|save|watc
 @click.argument("url")
 @click.argument("action", type=click.Choice(ACTIONS), default="list")
 @click.argument("numbers", nargs=-1, type=click.IntRange(min=1))
-@option("--folder", value=Words("DOSSIER", "FOLDER"), fr="Le dossier ; sinon INBOX.", en="The folder; else INBOX.")
-@option("--unseen", is_flag=True, fr="Seulement ceux que personne n'a lus.", en="Only those that nobody has read.")
+@option(
+    "--folder",
+    value=Words("DOSSIER", "FOLDER"),
+    fr="Dossier IMAP ; par défaut INBOX.",
+    en="IMAP folder; default: INBOX.",
+)
+@option("--unseen", is_flag=True, fr="Seulement les messages non lus.", en="Only unread letters.")
 @option("--from", "sender", value=Words("TEXTE", "TEXT"), fr="Seulement ceux de cet expéditeur.",
         en="Only those from this sender.")  # fmt: skip
 @option("--subject", value=Words("TEXTE", "TEXT"), fr="Seulement ceux dont l'objet contient cela.",
-        en="Only those whose subject holds this.")  # fmt: skip
+        en="Only those with this text in the subject.")  # fmt: skip
 @option("--since", type=click.DateTime(["%Y-%m-%d"]), value=Words("AAAA-MM-JJ", "YYYY-MM-DD"),
-        fr="Seulement ceux arrivés ce jour-là ou après.", en="Only those that came on this day or later.")  # fmt: skip
+        fr="Seulement ceux arrivés ce jour-là ou après.", en="Only those received on this day or later.")  # fmt: skip
 @option("--last", type=click.IntRange(min=1), default=50, value=Words("NOMBRE", "COUNT"),
         fr="Nombre maximal de messages énumérés (50).", en="Largest number of letters to list (50).")  # fmt: skip
-@option("--to", "folder_of_files", value=Words("DOSSIER", "FOLDER"), fr="Où save écrit ; sinon ici.",
-        en="Where save writes; else here.")  # fmt: skip
+@option("--to", "folder_of_files", value=Words("DOSSIER", "FOLDER"),
+        fr="Dossier où save écrit ; par défaut le dossier courant.",
+        en="Folder for save; default: the current one.")  # fmt: skip
 @option("--timeout", type=click.FloatRange(min=0, min_open=True), value=Words("SECONDES", "SECONDS"),
         fr="Délai maximal sans réponse, en secondes.",
         en="Seconds to wait for a silent server.")  # fmt: skip
@@ -68,7 +74,7 @@ def command(
     timeout: float | None,
     transcript: bool,
 ) -> int:
-    """Open the mailbox, look, close it."""
+    """Open the mailbox, carry out the action, close it."""
     from courriel.cli.reading import Reading, Wanted
 
     manner.doing = "read"

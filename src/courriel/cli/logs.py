@@ -1,4 +1,4 @@
-"""Warnings of the library on the terminal: in the language spoken, each once, in the words of the command."""
+"""Warnings of the library on the terminal: in the current language, each once."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Callable
 from courriel.cli.speaking import label, visible
 from courriel.failures import spoken
 
-_UNCHECKED = "certificate_not_checked"  # said by the way out already, with the option that is to blame
+_UNCHECKED = "certificate_not_checked"  # the route has warned already, and named the option
 
 
 class _Shown(logging.Handler):
-    """Hands each warning over, as a line to print."""
+    """Log handler that passes each warning on as a line to print."""
 
     def __init__(self, show: Callable[[str], None]) -> None:
         super().__init__(logging.WARNING)
@@ -29,13 +29,13 @@ class _Shown(logging.Handler):
 
 
 def show_warnings(show: Callable[[str], None]) -> None:
-    """From now on hand the warnings of the library over as lines; whoever had them before gets no more."""
+    """Pass warnings of the library to `show` from now on, replacing an earlier function."""
     hide_warnings()
     logging.getLogger("courriel").addHandler(_Shown(show))
 
 
 def hide_warnings() -> None:
-    """Stop handing the warnings of the library over as lines."""
+    """Stop passing warnings on."""
     logger = logging.getLogger("courriel")
     for handler in [each for each in logger.handlers if isinstance(each, _Shown)]:
         logger.removeHandler(handler)

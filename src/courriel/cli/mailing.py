@@ -1,4 +1,4 @@
-"""The sending itself: one way out, one session for all the messages, one report."""
+"""Sending by `courriel send`: one route, one session for all messages, one report."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Mailing:
-    """Sends what one command line asks for."""
+    """Sends the messages of one command line."""
 
     def __init__(self, manner: Manner, via: str | None, timeout: float | None, transcript: bool) -> None:
         self._manner = manner
@@ -28,11 +28,11 @@ class Mailing:
         self._timeout = timeout
         self._report = Report(manner)
         self._session: SmtpSession | None = None
-        self._handing_over = False  # whether the current message may be on its way
+        self._handing_over = False  # whether the current message may have been sent
         self._transcript = self._new_transcript() if transcript else None
 
     def run(self, files: tuple[str, ...], wishes: Wishes) -> int:
-        """Send the files, or the message that the wishes make, and return the exit status."""
+        """Send the files, or the message made of the options, and return the exit status."""
         try:
             route = self._route()
             route.say_warnings()
@@ -46,7 +46,7 @@ class Mailing:
     # The steps.
 
     def _route(self) -> Route:
-        """The way out, with the command line's own time limit."""
+        """The route, with the time limit of the command line."""
         from courriel import Timeouts
         from courriel.delivery.profiles import resolve
 
@@ -56,7 +56,7 @@ class Mailing:
         return route
 
     def _read(self, files: Iterable[str]) -> Iterator[tuple[str, ReadyMessage]]:
-        """The finished messages; one that cannot be read is reported, and the others still go."""
+        """Parse the files; an unreadable one is reported, and the others are still sent."""
         for path in files:
             try:
                 yield path, read_message(path)
@@ -109,11 +109,11 @@ class Mailing:
         if to is not None:
             envelope["to"] = typed_addresses(to)
         if route.server is None:
-            # What shows a message on the standard output must not stand between two JSON objects.
+            # A transport that prints the message must not write between two JSON objects.
             with redirect_stdout(sys.stderr) if self._manner.json else nullcontext():
                 return send(message, via=route, notify=_notify(wishes), on_refused=wishes.on_refused, **envelope)  # type: ignore[arg-type]
         if route.pooled:
-            # Its rate holds for all messages of this command.
+            # The pool's rate applies to all messages of this command.
             self._handing_over = True
             return send(
                 message,
@@ -128,7 +128,7 @@ class Mailing:
         return send(message, via=session, notify=_notify(wishes), on_refused=wishes.on_refused, **envelope)  # type: ignore[arg-type]
 
     def _open(self, route: Route) -> SmtpSession:
-        """The session, opened when first needed, and again after an error that ended it."""
+        """The session, opened on first use, and again after an error that ended it."""
         from courriel import SmtpSession
 
         if self._session is None:
@@ -164,7 +164,7 @@ def _notify(wishes: Wishes) -> list[Notify]:
 
 
 def _recipients(message: Message | ReadyMessage, wishes: Wishes) -> list[str]:
-    """Whom it was for, as far as that can be read."""
+    """The recipients, as far as they can be parsed."""
     try:
         addresses = typed_addresses(wishes.to) if wishes.to and not wishes.cc else message.recipients
     except errors.CourrielError:

@@ -1,4 +1,4 @@
-"""Where the command begins: it runs as soon as click is there, and says what to install when it is not."""
+"""Entry point of the command `courriel`; without click it prints what to install."""
 
 from __future__ import annotations
 
@@ -6,13 +6,23 @@ import sys
 from importlib.util import find_spec
 
 UNAVAILABLE = 69  # sysexits.h: EX_UNAVAILABLE
+INTERRUPTED = 130  # as a shell says of SIGINT
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command with these arguments (default: those of the process), and return its exit status."""
-    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        return _run(sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt:
+        return INTERRUPTED  # while the command was being loaded: nothing was begun
+
+
+# The steps.
+
+
+def _run(given: list[str]) -> int:
     if given == ["--version"]:
-        # What scripts ask most often needs neither click nor the rest of the command.
+        # Frequent in scripts: needs neither click nor the rest of the command.
         from courriel import __version__
 
         print(f"courriel {__version__}")

@@ -1,4 +1,4 @@
-"""What was wrong with a command line, in both languages: click speaks English only."""
+"""Errors of the command line in both languages: click has English only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from courriel.cli.speaking import Words, say, visible
 
 
 def sentence(error: click.UsageError) -> str:
-    """One sentence for a mistake in the arguments."""
+    """One sentence for a click.UsageError."""
     # The most exact class first: NoSuchOption and BadOptionUsage are UsageErrors, MissingParameter is a BadParameter.
     match error:
         case click.NoSuchOption():
@@ -42,13 +42,13 @@ _EXTRA = re.compile(r"Got unexpected extra arguments? \((.*)\)", re.DOTALL)
 _ARGUMENTS = {
     "action": Words("ACTION", "ACTION"),
     "file": Words("FICHIER", "FILE"),
-    "lanes": Words("VOIE", "WAY"),
+    "lanes": Words("VOIE", "LANE"),
     "mail": Words("MESSAGE", "MAIL"),
     "mails": Words("MESSAGE", "MAIL"),
     "numbers": Words("NUMÉRO", "NUMBER"),
     "words": Words("TEXTE", "TEXT"),
 }
-"""Arguments as the help texts call them."""
+"""Names of the arguments, as in the help texts."""
 
 
 def _name(error: click.BadParameter) -> str:

@@ -1,4 +1,4 @@
-"""`courriel outbox`: what waits, what became of it, and what a person can do about it."""
+"""`courriel outbox`: list, show and change the mails of an outbox, and maintain its file."""
 
 from __future__ import annotations
 
@@ -11,24 +11,29 @@ from courriel.cli.speaking import Words
 
 _LOOKING = {
     "list": Words("Énumère les messages, une ligne chacun.", "Lists the mails, a line each."),
-    "show": Words("Montre un message, et le sort de chaque destinataire.", "Shows a mail, and each recipient's fate."),
-    "stats": Words("Compte les messages, par voie et par état.", "Counts the mails, by way out and state."),
+    "show": Words(
+        "Montre un message, et le résultat pour chaque destinataire.", "Shows a mail, and the result of each recipient."
+    ),
+    "stats": Words("Compte les messages, par voie et par état.", "Counts the mails, by lane and state."),
     "export": Words("Écrit un message dans un fichier .eml.", "Writes a mail to an .eml file."),
 }
 _ACTING = {
-    "retry": Words("Essaie maintenant ce qui attend son prochain essai.", "Tries now what waits for its next try."),
-    "hold": Words("Retient des messages.", "Keeps mails back."),
-    "release": Words("Relâche des messages retenus.", "Releases mails that are held."),
-    "cancel": Words("Annule des messages qui ne sont pas partis.", "Takes back mails that have not left."),
-    "pause": Words("Arrête une voie : rien ne part plus par elle.", "Stops a way out: nothing leaves by it."),
-    "resume": Words("Remet une voie en marche, tout de suite.", "Starts a way out again, at once."),
-    "prune": Words("Oublie les messages terminés depuis longtemps.", "Forgets mails that ended long ago."),
+    "retry": Words("Essaie maintenant les messages reportés ou retenus.", "Retries waiting or held mails now."),
+    "hold": Words("Retient des messages.", "Puts mails on hold."),
+    "release": Words("Libère des messages retenus.", "Releases mails on hold."),
+    "forget": Words("Renonce à des messages retenus.", "Gives up mails on hold."),
+    "cancel": Words("Annule des messages non envoyés.", "Cancels mails not sent yet."),
+    "pause": Words("Arrête une voie : elle n'envoie plus rien.", "Stops a lane: it sends nothing more."),
+    "resume": Words("Remet une voie en marche, tout de suite.", "Starts a lane again, at once."),
+    "prune": Words("Supprime les messages terminés depuis longtemps.", "Deletes mails finished long ago."),
 }
 _KEEPING = {
-    "backup": Words("Copie la boîte d'envoi, en marche ou non.", "Copies the outbox, while it is used or not."),
-    "restore": Words("Refait une boîte d'envoi d'une sauvegarde.", "Makes an outbox out of a backup."),
-    "check": Words("Cherche ce qui ne va pas dans la boîte.", "Looks for what is wrong with the outbox."),
-    "compact": Words("Rend la place des messages oubliés au disque.", "Gives the room of forgotten mails back."),
+    "backup": Words("Copie la boîte d'envoi, même en service.", "Copies the outbox, even while it is in use."),
+    "restore": Words("Restaure une boîte d'envoi d'une sauvegarde.", "Restores an outbox from a backup."),
+    "check": Words("Vérifie l'intégrité de la boîte.", "Checks the integrity of the outbox."),
+    "compact": Words(
+        "Rend au disque la place des messages supprimés.", "Gives the space of deleted mails back to the disk."
+    ),
 }
 _HOMES = ((_LOOKING, "looking"), (_ACTING, "acting"), (_KEEPING, "keeping"))
 
@@ -42,8 +47,8 @@ def _load(name: str) -> click.Command:
 command = Group(
     "outbox",
     words=Words(
-        "La boîte d'envoi : ce qui attend, ce qu'il en est advenu, ce qu'on peut y faire.",
-        "The outbox: what waits, what became of it, what can be done about it.",
+        "Montre les messages de la boîte d'envoi et leurs résultats, les modifie, et entretient son fichier.",
+        "Shows the mails of the outbox and their results, changes them, and maintains its file.",
     ),
     examples=[
         "courriel outbox stats",

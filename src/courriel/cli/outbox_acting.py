@@ -1,12 +1,13 @@
-"""Doing something about the mails of an outbox: retry, hold, release, cancel, pause, resume, prune."""
+"""Commands that change mails or lanes of an outbox: retry, hold, release, forget, cancel, pause, resume, prune."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
+from courriel import errors
 from courriel.cli.command import Command, Manner, option
 from courriel.cli.outbox_words import age, counted, existing_outbox, outbox_option, state_of
 from courriel.cli.speaking import Words, say, visible
@@ -15,21 +16,22 @@ if TYPE_CHECKING:
     from courriel import Outbox, Ticket
 
 UNAVAILABLE = 69
+_IN_HAND = ("LEASED", "DOT")  # a worker tries them already
 _MAILS = Words("MESSAGE …", "MAIL …")
 
 
 def _for_each(
     name: str, words: Words, does: Callable[[Ticket], bool], done: Words, all_in: str, everything: Words
 ) -> click.Command:
-    """A command that does one thing to each mail that is named, or to all that it may be meant for."""
+    """A command that applies one action to the given mails, or with --all to every mail in one state."""
 
     @click.command(name, cls=Command, words=words, usage=_MAILS,
                    examples=[f"courriel outbox {name} 5f2c…", f"courriel outbox {name} --all"])  # fmt: skip
     @click.argument("mails", nargs=-1)
     @outbox_option
     @option("--all", "everything", is_flag=True, fr=everything.fr, en=everything.en)
-    @option("--via", value=Words("VOIE", "WAY"), fr="Avec --all : par cette voie seulement.",
-            en="With --all: by this way out only.")  # fmt: skip
+    @option("--via", value=Words("VOIE", "LANE"), fr="Avec --all : cette voie seulement.",
+            en="With --all: this lane only.")  # fmt: skip
     @click.pass_obj
     def act(manner: Manner, mails: tuple[str, ...], place: str | None, everything: bool, via: str | None) -> int:
         from courriel.cli.reporting import Report
@@ -38,9 +40,14 @@ def _for_each(
             raise click.UsageError(say("lesquels ? des identifiants, ou --all", "which ones? ids, or --all"))
         report = Report(manner)
         with existing_outbox(place) as outbox:
-            for ticket in _meant(outbox, mails, all_in if everything else "", via):
-                could = does(ticket)
-                info = ticket.info
+            for ident in _meant(outbox, mails, all_in if everything else "", via):
+                try:
+                    ticket = outbox.get(ident)
+                    could = does(ticket)
+                    info = ticket.info
+                except errors.TicketNotFound as missing:
+                    report.failed(missing)  # the others are done all the same
+                    continue
                 if report.values({"ok": could, "id": info.id, "state": info.state.name.lower()}):
                     continue
                 if could:
@@ -54,60 +61,81 @@ def _for_each(
     return act
 
 
-def _meant(outbox: Outbox, mails: tuple[str, ...], state: str, via: str | None) -> Iterator[Ticket]:
+def _meant(outbox: Outbox, mails: tuple[str, ...], state: str, via: str | None) -> Sequence[str]:
+    """The ids of those that are meant."""
     if not state:
-        yield from (outbox.get(mail) for mail in mails)
-        return
+        return mails
     from courriel.outbox.store import State
 
-    for ident in [info.id for info in outbox.list(State[state], lane=via)]:
-        yield outbox.get(ident)
+    return [info.id for info in outbox.list(State[state], lane=via)]
 
 
 retry_ = _for_each(
     "retry",
-    Words("Essaie maintenant ce qui attend son prochain essai.", "Tries now what waits for its next try."),
-    lambda ticket: ticket.retry_now(),
+    Words(
+        "Essaie maintenant les messages reportés ou retenus. Un message incertain peut alors arriver deux fois.",
+        "Retries waiting or held mails now. One that is in doubt may then arrive twice.",
+    ),
+    lambda ticket: ticket.retry_now() or ticket.release() or ticket.status.name in _IN_HAND,
     Words("sera essayé dès qu'un processus d'envoi tourne", "will be tried as soon as a worker runs"),
     "READY",
-    Words("Tous ceux qui attendent.", "All that wait."),
+    Words("Tous les messages en attente.", "All waiting mails."),
 )
 hold_ = _for_each(
     "hold",
-    Words("Retient des messages jusqu'à release.", "Keeps mails back until release."),
+    Words("Retient des messages jusqu'à release.", "Puts mails on hold until release."),
     lambda ticket: ticket.hold(),
     Words("retenu", "held"),
     "READY",
-    Words("Tous ceux qui attendent.", "All that wait."),
+    Words("Tous les messages en attente.", "All waiting mails."),
 )
 release_ = _for_each(
     "release",
     Words(
-        "Relâche des messages retenus : ils partent. Un message incertain peut alors arriver deux fois.",
-        "Lets go of mails that are held: they are sent. One that is in doubt may then arrive twice.",
+        "Libère des messages retenus : ils sont envoyés. Un message incertain peut alors arriver deux fois.",
+        "Releases mails on hold: they are sent. One that is in doubt may then arrive twice.",
     ),
     lambda ticket: ticket.release(),
     Words("relâché", "released"),
     "HELD",
-    Words("Tous ceux qui sont retenus.", "All that are held."),
+    Words("Tous les messages retenus.", "All mails on hold."),
+)
+
+
+def _forget(ticket: Ticket) -> bool:
+    """Cancel a mail on hold; one that was given up before stays so."""
+    state = ticket.status.name
+    return state == "CANCELED" or (state == "HELD" and ticket.cancel())
+
+
+forget_ = _for_each(
+    "forget",
+    Words(
+        "Renonce à des messages retenus : ils ne partent plus, et sont supprimés au bout de 7 jours.",
+        "Gives up mails on hold: they are not sent any more, and deleted after 7 days.",
+    ),
+    _forget,
+    Words("ne partira plus", "will not be sent any more"),
+    "HELD",
+    Words("Tous les messages retenus.", "All mails on hold."),
 )
 cancel_ = _for_each(
     "cancel",
     Words(
-        "Annule des messages ; impossible dès que la fin du message a pu partir.",
-        "Takes mails back; impossible once the end of the message may have left.",
+        "Annule des messages ; impossible dès que la fin du message a pu être envoyée.",
+        "Cancels mails; impossible once the end of the message may have been sent.",
     ),
     lambda ticket: ticket.cancel(),
     Words("annulé", "canceled"),
     "READY",
-    Words("Tous ceux qui attendent.", "All that wait."),
+    Words("Tous les messages en attente.", "All waiting mails."),
 )
 
 
 def _for_lanes(name: str, words: Words, does: Callable[[Outbox, str], object], done: Words) -> click.Command:
-    """A command that does one thing to ways out."""
+    """A command that applies one action to lanes."""
 
-    @click.command(name, cls=Command, words=words, usage=Words("VOIE …", "WAY …"),
+    @click.command(name, cls=Command, words=words, usage=Words("VOIE …", "LANE …"),
                    examples=[f"courriel outbox {name} billing"])  # fmt: skip
     @click.argument("lanes", nargs=-1, required=True)
     @outbox_option
@@ -129,8 +157,8 @@ def _for_lanes(name: str, words: Words, does: Callable[[Outbox, str], object], d
 pause_ = _for_lanes(
     "pause",
     Words(
-        "Arrête une voie : rien ne part plus par elle jusqu'à resume ; ce qui est en cours se termine.",
-        "Stops a way out: nothing leaves by it until resume; what is in hand is finished.",
+        "Arrête une voie : elle n'envoie plus rien jusqu'à resume ; les envois en cours se terminent.",
+        "Stops a lane: it sends nothing more until resume; mails being sent are finished.",
     ),
     lambda outbox, lane: outbox.pause(lane),
     Words("arrêtée", "stopped"),
@@ -139,7 +167,7 @@ resume_ = _for_lanes(
     "resume",
     Words(
         "Remet une voie en marche, aussi quand elle est en pause après un échec.",
-        "Starts a way out again, also when it is paused after a failure.",
+        "Starts a lane again, also when it is paused after a failure.",
     ),
     lambda outbox, lane: outbox.resume(lane),
     Words("en marche", "goes on"),
@@ -150,9 +178,9 @@ resume_ = _for_lanes(
     "prune",
     cls=Command,
     words=Words(
-        "Oublie les messages acceptés ou annulés depuis 7 jours, en échec depuis 30 ; la clé est oubliée avec son "
+        "Supprime les messages acceptés ou annulés depuis 7 jours, en échec depuis 30 ; la clé est supprimée avec son "
         "message.",
-        "Forgets mails accepted or canceled 7 days ago, failed 30 days ago; a key is forgotten with its mail.",
+        "Deletes mails accepted or canceled 7 days ago, failed 30 days ago; a key is deleted with its mail.",
     ),
     examples=["courriel outbox prune", "courriel outbox prune --sent 1d --failed 90d"],
 )
@@ -164,7 +192,7 @@ resume_ = _for_lanes(
 )
 @click.pass_obj
 def prune_(manner: Manner, place: str | None, sent: float | None, failed: float | None) -> int:
-    """Forget them."""
+    """Delete the mails."""
     from courriel.cli.reporting import Report
 
     report = Report(manner)

@@ -1,4 +1,4 @@
-"""Keeping an outbox file: backup, restore, check, compact."""
+"""Commands that maintain an outbox file: backup, restore, check, compact."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ _FINDINGS = {
     "backup",
     cls=Command,
     words=Words(
-        "Copie la boîte d'envoi dans un nouveau fichier, pendant que d'autres y écrivent.",
-        "Copies the outbox into a new file, while others write to it.",
+        "Copie la boîte d'envoi dans un nouveau fichier, même pendant que d'autres processus y écrivent.",
+        "Copies the outbox into a new file, even while other processes write to it.",
     ),
     examples=["courriel outbox backup outbox-monday.db"],
     usage=_FILE,
@@ -48,7 +48,7 @@ _FINDINGS = {
 @outbox_option
 @click.pass_obj
 def backup_(manner: Manner, file: str, place: str | None) -> int:
-    """Copy it; never over a file that is there."""
+    """Copy it into a new file; an existing file is never overwritten."""
     from courriel.cli.reporting import Report
 
     report = Report(manner)
@@ -63,9 +63,10 @@ def backup_(manner: Manner, file: str, place: str | None) -> int:
     "restore",
     cls=Command,
     words=Words(
-        "Refait une boîte d'envoi d'une sauvegarde, là où il n'y en a pas. Ce qui attend a pu partir depuis, et devient"
-        " incertain.",
-        "Makes an outbox out of a backup, where there is none. What waits may have been sent since, and is in doubt.",
+        "Restaure une boîte d'envoi d'une sauvegarde, là où il n'y en a pas. Les messages en attente ont pu être "
+        "envoyés depuis, et deviennent incertains.",
+        "Restores an outbox from a backup, where there is none. Waiting mails may have been sent since, and are in "
+        "doubt.",
     ),
     examples=["courriel outbox restore outbox-monday.db --outbox outbox.db"],
     usage=_FILE,
@@ -73,11 +74,11 @@ def backup_(manner: Manner, file: str, place: str | None) -> int:
 @click.argument("file")
 @outbox_option
 @option("--nothing-sent-since", "nothing_sent", is_flag=True,
-        fr="Aucun message n'est parti depuis la sauvegarde (boîte déplacée) : rien ne devient incertain.",
+        fr="Aucun message envoyé depuis la sauvegarde (boîte déplacée) : rien ne devient incertain.",
         en="No mail was sent since the backup (the outbox is moved): nothing is in doubt.")  # fmt: skip
 @click.pass_obj
 def restore_(manner: Manner, file: str, place: str | None, nothing_sent: bool) -> int:
-    """Restore it."""
+    """Restore the backup; mails that may have been sent since are in doubt."""
     from courriel import Outbox
     from courriel.cli.reporting import Report
     from courriel.outbox.place import usual_place
@@ -96,15 +97,15 @@ def restore_(manner: Manner, file: str, place: str | None, nothing_sent: bool) -
     "check",
     cls=Command,
     words=Words(
-        "Cherche ce qui ne va pas : fichier abîmé, contenus perdus, messages que personne n'enverra. Lit tout.",
-        "Looks for what is wrong: a damaged file, lost contents, mails that nobody will send. Reads everything.",
+        "Vérifie l'intégrité : fichier abîmé, contenus perdus, messages qu'aucun processus n'enverra. Lit tout.",
+        "Checks integrity: damaged file, lost contents, mails that no worker will send. Reads everything.",
     ),
     examples=["courriel outbox check"],
 )
 @outbox_option
 @click.pass_obj
 def check_(manner: Manner, place: str | None) -> int:
-    """Check it; 65 when something is wrong."""
+    """Check it; the status is 65 when something is wrong."""
     from courriel.cli.reporting import Report
 
     report = Report(manner)
@@ -122,15 +123,16 @@ def check_(manner: Manner, place: str | None) -> int:
     "compact",
     cls=Command,
     words=Words(
-        "Rend au disque la place des messages oubliés. Les autres attendent ; refusé s'ils attendraient longtemps.",
-        "Gives the room of forgotten mails back to the disk. Others wait; refused where they would wait long.",
+        "Rend au disque la place des messages supprimés. Les autres processus attendent ; refusé s'ils "
+        "devaient attendre longtemps.",
+        "Gives the space of deleted mails back to the disk. Other processes wait; refused where they would wait long.",
     ),
     examples=["courriel outbox prune && courriel outbox compact"],
 )
 @outbox_option
 @click.pass_obj
 def compact_(manner: Manner, place: str | None) -> int:
-    """Compact it."""
+    """Compact it, and print the sizes."""
     from courriel.cli.reporting import Report
 
     report = Report(manner)

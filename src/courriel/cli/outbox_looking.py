@@ -1,4 +1,4 @@
-"""Looking into an outbox: list, show, stats, export."""
+"""Commands that read an outbox: list, show, stats, export."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from courriel.cli.command import Command, Manner, option
+from courriel.cli.outbox_figures import figures_object, figures_of
 from courriel.cli.outbox_words import (
     STATES,
     StateName,
@@ -47,16 +48,16 @@ _ALL_EN = ", ".join(words.en for words in STATES.values())
     ],
 )
 @outbox_option
-@option("--state", type=StateName(), value=Words("ÉTAT", "STATE"), fr=f"Seulement ceux-là : {_ALL_FR}.",
-        en=f"Only those: {_ALL_EN}.")  # fmt: skip
-@option("--via", value=Words("VOIE", "WAY"), fr="Par cette voie seulement.", en="By this way out only.")
-@option("--unsure", is_flag=True, default=None, fr="Seulement ceux dont nul ne sait s'ils sont partis.",
-        en="Only those that may have left or not.")  # fmt: skip
+@option("--state", type=StateName(), value=Words("ÉTAT", "STATE"), fr=f"Seulement dans cet état : {_ALL_FR}.",
+        en=f"Only in this state: {_ALL_EN}.")  # fmt: skip
+@option("--via", value=Words("VOIE", "LANE"), fr="Cette voie seulement.", en="This lane only.")
+@option("--unsure", is_flag=True, default=None, fr="Seulement ceux dont l'envoi est incertain.",
+        en="Only mails in doubt.")  # fmt: skip
 @option("--most", type=click.IntRange(1), default=_MOST, value=Words("NOMBRE", "COUNT"),
         fr="Nombre maximal de lignes (100).", en="Largest number of lines (100).")  # fmt: skip
 @click.pass_obj
 def list_(manner: Manner, place: str | None, state: str | None, via: str | None, unsure: bool | None, most: int) -> int:
-    """Print them."""
+    """Print one line for each mail."""
     from courriel.cli.reporting import Report
 
     report = Report(manner)
@@ -78,19 +79,19 @@ def list_(manner: Manner, place: str | None, state: str | None, via: str | None,
     "show",
     cls=Command,
     words=Words(
-        "Montre tout d'un message, et ce que le serveur a dit de chaque destinataire.",
-        "Shows everything about a mail, and what the server said of each recipient.",
+        "Montre un message en détail, et la réponse du serveur pour chaque destinataire.",
+        "Shows a mail in detail, and the server's reply for each recipient.",
     ),
     examples=["courriel outbox show 5f2c…", "courriel outbox show --key invoice-42"],
     usage=Words("[MESSAGE]", "[MAIL]"),
 )
 @click.argument("mail", required=False)
 @outbox_option
-@option("--key", value=Words("CLÉ", "KEY"), fr="Le message qui a été mis sous cette clé.",
-        en="The mail that was put with this key.")  # fmt: skip
+@option("--key", value=Words("CLÉ", "KEY"), fr="Le message déposé avec cette clé.",
+        en="The mail put with this key.")  # fmt: skip
 @click.pass_obj
 def show_(manner: Manner, mail: str | None, place: str | None, key: str | None) -> int:
-    """Print it."""
+    """Print one mail in detail."""
     from courriel.cli.reporting import Report
 
     if (mail is None) is (key is None):
@@ -109,29 +110,31 @@ def show_(manner: Manner, mail: str | None, place: str | None, key: str | None) 
     "stats",
     cls=Command,
     words=Words(
-        "Compte les messages par voie et par état, et indique les voies en pause.",
-        "Counts the mails by way out and state, and shows which ways out are paused.",
+        "Compte les messages par voie et par état, et indique les voies en pause, le débit, la dernière erreur et les "
+        "processus d'envoi en vie.",
+        "Counts the mails by lane and state, and shows paused lanes, the rate, the last error and the workers alive.",
     ),
-    examples=["courriel outbox stats"],
+    examples=["courriel outbox stats", "courriel outbox stats --json"],
 )
 @outbox_option
 @click.pass_obj
 def stats_(manner: Manner, place: str | None) -> int:
-    """Print the figures."""
+    """Print the counts."""
     from courriel.cli.reporting import Report
 
     report = Report(manner)
     with existing_outbox(place) as outbox:
-        counts, lanes, taken = outbox.stats(), outbox.lanes(), outbox.in_hand()
+        found, lanes = outbox.metrics(), outbox.lanes()
     values: dict[str, object] = {
-        "counts": [_count(each) for each in counts],
+        **figures_object(found),
+        "counts": [_count(each) for each in found.counts],
         "lanes": [_lane(each) for each in lanes],
-        "in_hand": [hands_object(each) for each in taken],
+        "in_hand": [hands_object(each) for each in found.taken],
     }
     if not report.values(values):
-        _tell(report, list(counts), list(lanes))
-        for each in taken:
-            report.line(hands_line(each))
+        _tell(report, list(found.counts), list(lanes))
+        for line in [*map(hands_line, found.taken), *figures_of(found)]:
+            report.line(line)
     return report.status
 
 
@@ -139,8 +142,8 @@ def stats_(manner: Manner, place: str | None) -> int:
     "export",
     cls=Command,
     words=Words(
-        "Écrit un message dans un fichier .eml, à l'octet près comme il part.",
-        "Writes a mail to an .eml file, to the octet as it is sent.",
+        "Écrit un message dans un fichier .eml, exactement comme il est envoyé.",
+        "Writes a mail to an .eml file, exactly as it is sent.",
     ),
     examples=["courriel outbox export 5f2c… mail.eml"],
     usage=Words("MESSAGE FICHIER", "MAIL FILE"),
@@ -150,7 +153,7 @@ def stats_(manner: Manner, place: str | None) -> int:
 @outbox_option
 @click.pass_obj
 def export_(manner: Manner, mail: str, file: str, place: str | None) -> int:
-    """Write it; never over a file that is there."""
+    """Write it into a new file; an existing file is never overwritten."""
     from courriel.cli.reporting import Report
 
     report = Report(manner)

@@ -1,4 +1,4 @@
-"""Mails of an outbox in words and as JSON: where each stands, since when, and what was said to whom."""
+"""Text and JSON form of outbox mails, lanes and workers; options and parameter types of the outbox commands."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _SECONDS = {"": 86_400, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def outbox_option(command: F) -> F:
-    """Which outbox is meant."""
+    """Option `--outbox`: the path or URL of the outbox."""
     return option(
         "--outbox",
         "place",
@@ -49,34 +49,34 @@ def outbox_option(command: F) -> F:
 
 
 def references_option(command: F) -> F:
-    """Option `--allow-secret-references`: may the URL of a mail name a secret of this machine (env:, file:)?"""
+    """Option `--allow-secret-references`: the URL of a mail may refer to secrets of this machine (env:, file:)."""
     return option(
         "--allow-secret-references",
         "references",
         is_flag=True,
-        fr="Accepte, dans l'URL d'un mail de la boîte, un mot de passe par env: ou file: (qui peut y écrire choisit"
-        " alors à quel serveur il va).",
-        en="Takes a password by env: or file: in the URL of a mail in the outbox (whoever can write there then chooses"
-        " the server that gets it).",
+        fr="Accepte un mot de passe par env: ou file: dans l'URL d'un message de la boîte (celui qui peut y écrire"
+        " choisit alors le serveur qui le reçoit).",
+        en="Accepts a password by env: or file: in the URL of a mail in the outbox (anyone who can write to it then"
+        " chooses the server that gets it).",
     )(command)
 
 
 def open_outbox(place: str | None, *, references: bool = False) -> Outbox:
-    """The outbox that is meant; names of ways out that this machine does not know are left to others."""
+    """Open the outbox; lanes unknown to this machine are left to other workers."""
     from courriel import Outbox
 
     return Outbox(place, elsewhere=True, allow_secret_references=references)
 
 
 def existing_outbox(place: str | None) -> Outbox:
-    """The outbox that is meant, for those who only look or steer: a mistyped name makes none. Raises OSError."""
+    """Open the outbox without creating one, for commands that read or change it. Raises OSError."""
     if place is not None and "://" not in place and not os.path.exists(place):  # noqa: PTH110
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), place)
     return open_outbox(place)
 
 
 def state_of(info: MailInfo) -> str:
-    """Where a mail stands, in one or two words, with what makes it special."""
+    """State of a mail in one or two words, with "in doubt" or "put off"."""
     words = str(STATES[info.state.name])
     if info.unsure:
         words += say(", incertain", ", in doubt")
@@ -86,16 +86,36 @@ def state_of(info: MailInfo) -> str:
 
 
 def line_of(info: MailInfo) -> str:
-    """One mail in one line: number, state, age, lane, to whom."""
+    """One mail in one line: id, state, age, lane, recipients."""
     people = [*info.results, *(name for name in info.waiting if name not in info.results)]
     to = visible(", ".join(people[:3])) + (f" (+{len(people) - 3})" if len(people) > 3 else "")
     due = info.due - time.time()
     when = say(f", essai dans {span(due)}", f", next try in {span(due)}") if _waits(info) and due > 1 else ""
-    return f"{info.id}  {state_of(info)}{when}  {span(time.time() - info.created)}  {visible(info.lane)}  {to}"
+    line = f"{info.id}  {state_of(info)}{when}  {span(time.time() - info.created)}  {visible(info.lane)}  {to}"
+    return f"{line}  {_decision(info)}" if info.state.name == "HELD" else line
+
+
+def held_because(info: MailInfo) -> str:
+    """Why a mail waits for a person, and what is known of it."""
+    words = {
+        "unsure": say("peut-être arrivé, aucune réponse n'est notée", "may have arrived, no answer is written down"),
+        "unsure, and not found": say("peut-être arrivé, pas retrouvé", "may have arrived, and was not found"),
+        "poison": say("cinq processus d'envoi sont morts avec ce message", "five workers died with this mail"),
+        "operator": say("retenu à la main", "held by hand"),
+    }
+    known = words.get(info.why) or spoken(info.why)
+    if info.unsure and not info.why.startswith("unsure"):
+        known += say(", peut-être arrivé", ", may have arrived")
+    return known
+
+
+def commands_to_decide(ident: str) -> str:
+    """What a person types to have a held mail sent, or to give it up."""
+    return f"courriel outbox retry {ident}{say(' ou ', ' or ')}courriel outbox forget {ident}"
 
 
 def hands_of(taken: InHand) -> str:
-    """One worker's mails in hand, as a sentence: which worker, alive or gone, and when other workers get them."""
+    """Leased mails of one worker as a sentence: worker, alive or gone, and when others may take over."""
     back = time.strftime("%H:%M:%S", time.localtime(taken.back))
     if taken.life.name == "ALIVE":
         return say(f"en main : {taken.worker}", f"in the hands of {taken.worker}")
@@ -111,19 +131,19 @@ def hands_of(taken: InHand) -> str:
 
 
 def hands_line(taken: InHand) -> str:
-    """One line of `outbox stats` on mails in hand: the lane, the number of mails, the worker."""
+    """Line of `outbox stats` on leased mails: lane, number of mails, worker."""
     mails = say(counted(taken.mails, "message", "messages"), counted(taken.mails, "mail", "mails"))
     return f"{visible(taken.lane)}{say(' : ', ': ')}{mails} {visible(hands_of(taken))}"
 
 
 def hands_object(taken: InHand) -> dict[str, object]:
-    """Mails in hand as an object for `--json`."""
+    """Leased mails as an object for `--json`."""
     return {"via": taken.lane, "worker": taken.worker, "life": taken.life.value, "mails": taken.mails,
-            "back": _iso(taken.back)}  # fmt: skip
+            "back": moment(taken.back)}  # fmt: skip
 
 
 def details_of(info: MailInfo, taken: Sequence[InHand] = ()) -> list[str]:
-    """Everything about one mail, a line each; `taken` says who has it in hand."""
+    """All details of a mail, one line each; `taken` are the leases on it."""
     rows = [
         (say("message", "mail"), info.id),
         (say("état", "state"), state_of(info)),
@@ -151,7 +171,7 @@ def details_of(info: MailInfo, taken: Sequence[InHand] = ()) -> list[str]:
 
 
 def lane_line(lane: LaneInfo) -> str:
-    """How a way out is doing, when there is something to say; "" when all is well."""
+    """State of a stopped or paused lane; "" otherwise."""
     if lane.stopped:
         return f"{visible(lane.name)}{say(' : arrêtée (courriel outbox resume)', ': stopped (courriel outbox resume)')}"
     if lane.paused > 0:
@@ -161,7 +181,7 @@ def lane_line(lane: LaneInfo) -> str:
 
 
 def object_of(info: MailInfo) -> dict[str, object]:
-    """The same as plain values, for JSON; moments in ISO 8601."""
+    """A mail as plain values for JSON; times in ISO 8601."""
     return {
         "id": info.id,
         "key": info.key,
@@ -183,22 +203,22 @@ def object_of(info: MailInfo) -> dict[str, object]:
         "priority": info.priority,
         "tries": info.tries,
         "size": info.size,
-        "put": _iso(info.created),
-        "due": _iso(info.due) if _waits(info) else None,
-        "expires": _iso(info.expires),
-        "changed": _iso(info.changed),
+        "put": moment(info.created),
+        "due": moment(info.due) if _waits(info) else None,
+        "expires": moment(info.expires),
+        "changed": moment(info.changed),
     }
 
 
 def counted(count: int, one: str, several: str) -> str:
-    """A number and its noun; French says "0 accepté", English "0 mails"."""
+    """A number with its noun in the right form; 0 is singular in French, plural in English."""
     number = f"{count:,}".replace(",", say("\u202f", ","))
     alone = count in (0, 1) if language() == "fr" else count == 1
     return f"{number} {one if alone else several}"
 
 
 def span(seconds: float) -> str:
-    """So many seconds as a person says it: 45 s, 12 min, 2 h 06, 3 d."""
+    """Seconds as a readable duration: 45 s, 12 min, 2 h 06, 3 d."""
     whole = max(0, round(seconds))
     if whole < 100:
         return f"{whole} s"
@@ -210,8 +230,13 @@ def span(seconds: float) -> str:
     return say(f"{hours // 24} j", f"{hours // 24} d")
 
 
+def moment(seconds: float) -> str:
+    """A moment as it stands in JSON: ISO 8601, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
 def age(ctx: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
-    """A time as it is written on a command line, in seconds: "7d", "12h", "30m", "45s"; days without a letter."""
+    """Parse a duration into seconds: "7d", "12h", "30m", "45s"; days without a unit."""
     if value is None:
         return None
     found = _AGE.fullmatch(value.strip().lower().replace("j", "d"))
@@ -228,12 +253,12 @@ def age(ctx: click.Context, parameter: click.Parameter, value: str | None) -> fl
 
 
 class StateName(click.ParamType):  # type: ignore[type-arg]  # pyright: ignore[reportMissingTypeArgument] - generic in newer releases of click only
-    """A state by the name that is displayed, in either language, or by the one that stands in JSON."""
+    """Parameter type for a state, by its displayed name in either language, or its JSON name."""
 
     name = "state"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Give the name of the state in the library."""
+        """Return the library's name of the state."""
         asked = _folded(value)
         for name, words in STATES.items():
             if asked in {_folded(each) for each in (name, words.fr, words.en)}:
@@ -242,7 +267,7 @@ class StateName(click.ParamType):  # type: ignore[type-arg]  # pyright: ignore[r
 
 
 def states() -> str:
-    """The names of all states, as they are displayed."""
+    """The displayed names of all states."""
     return ", ".join(map(str, STATES.values()))
 
 
@@ -256,8 +281,13 @@ def state_named(name: str | None) -> State | None:
 # The steps.
 
 
+def _decision(info: MailInfo) -> str:
+    """What is known of a mail that is held, and the commands by which a person decides."""
+    return visible(held_because(info)) + say(" : ", ": ") + commands_to_decide(info.id)
+
+
 def _folded(name: str) -> str:
-    """A name without accents, capitals and hyphens: what nobody likes to type."""
+    """A name without accents, case and hyphens, for comparison."""
     from unicodedata import combining, normalize
 
     plain = "".join(each for each in normalize("NFD", name) if not combining(each))
@@ -270,7 +300,3 @@ def _waits(info: MailInfo) -> bool:
 
 def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

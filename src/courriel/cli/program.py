@@ -1,4 +1,4 @@
-"""The command `courriel`: which commands there are, and what becomes of everything that can go wrong in one."""
+"""The command `courriel`: table of its commands, and handling of all errors."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from courriel.cli.speaking import Words, choose, say
 OK, USAGE, SOFTWARE, INPUT_OUTPUT, INTERRUPTED = 0, 64, 70, 74, 130
 
 _COMMANDS = {
-    "send": Words("Envoie un message, et dit ce qu'il en est advenu.", "Sends a message, and says what became of it."),
-    "worker": Words("Envoie ce qui attend dans la boîte d'envoi.", "Sends what waits in the outbox."),
+    "send": Words("Envoie un message, et affiche le résultat.", "Sends a message, and prints the result."),
+    "worker": Words("Envoie les messages de la boîte d'envoi.", "Sends the mails in the outbox."),
     "outbox": Words(
-        "La boîte d'envoi : ce qui attend, et ce qu'il en est advenu.", "The outbox: what waits, and what became of it."
+        "Montre et modifie les messages de la boîte d'envoi.", "Shows and changes the mails in the outbox."
     ),
     "inbox": Words("Lit une boîte aux lettres.", "Reads a mailbox."),
-    "sandbox": Words("Ouvre un serveur d'entraînement sur cette machine.", "Opens a practice server on this machine."),
-    "demo": Words("Montre la bibliothèque à l'œuvre.", "Shows the library at work."),
+    "sandbox": Words("Lance un serveur d'entraînement sur cette machine.", "Starts a practice server on this machine."),
+    "demo": Words("Montre la bibliothèque en action.", "Demonstrates the library."),
     "config": Words("Montre les réglages, et d'où ils viennent.", "Shows the settings, and where they come from."),
     "explain": Words("Explique la réponse d'un serveur ou une erreur.", "Explains a server's reply, or an error."),
 }
 
 
 def _load(name: str) -> click.Command:
-    # One file a command: whoever asks for the version does not pay for the server.
+    # One module for each command, imported on use.
     command: click.Command = import_module(f"courriel.cli.{name}").command
     return command
 
@@ -71,7 +71,7 @@ program = Group(
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command, and return its exit status, one of sysexits.h (130 after Ctrl-C). Nothing is ever raised."""
+    """Run the command; return its exit status as in sysexits.h (130 after Ctrl-C). Never raises."""
     choose(arguments)
     _never_fail_to_print()
     manner = Manner(json="--json" in arguments)
@@ -79,14 +79,14 @@ def run(arguments: list[str]) -> int:
     try:
         status = program.main(arguments, "courriel", standalone_mode=False, obj=manner)
         sys.stdout.flush()
-    except Exception as error:  # noqa: BLE001 - the outermost edge: a user sees a sentence, never a traceback
+    except Exception as error:  # noqa: BLE001 - outermost handler: users see a sentence, never a traceback
         return _told(error, manner)
     except KeyboardInterrupt:
         return _interrupted()
     finally:
         if "courriel.cli.logs" in sys.modules:
             sys.modules["courriel.cli.logs"].hide_warnings()
-        _put_back("COURRIEL_CONFIG", config)  # --config counts for one call
+        _put_back("COURRIEL_CONFIG", config)  # --config applies to one call
     return status if isinstance(status, int) else OK
 
 
@@ -94,11 +94,11 @@ def run(arguments: list[str]) -> int:
 
 
 def _told(error: Exception, manner: Manner) -> int:
-    """Say what went wrong, and return the status to end with."""
+    """Print the error, and return the exit status."""
     if isinstance(error, click.Abort):
         return _interrupted()
     if isinstance(error, BrokenPipeError):
-        # Whoever read our output has gone; so must what is still in the buffer, or Python complains at the very end.
+        # The reader of our output is gone: discard the buffer, or Python prints an error at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return INPUT_OUTPUT
     from courriel.cli.reporting import Report
@@ -132,7 +132,7 @@ def _interrupted() -> int:
 
 
 def _never_fail_to_print() -> None:
-    """A terminal that has no sign for a character gets an escape in its place; the mail was sent all the same."""
+    """Escape characters that the terminal cannot show: an encoding error would hide that the mail was sent."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

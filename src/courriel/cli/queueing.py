@@ -1,4 +1,4 @@
-"""`courriel send --queue`: messages into the outbox, from where a worker sends them."""
+"""`courriel send --queue`: put messages into the outbox, for a worker to send."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the command line says of the outbox; `key` makes it safe to run the same command again."""
+    """Options for the outbox; `key` makes it safe to repeat the command."""
 
     place: str | None
     key: str | None
@@ -28,7 +28,7 @@ class Terms:
 
 
 def queue(manner: Manner, via: str | None, files: tuple[str, ...], wishes: Wishes, terms: Terms) -> int:
-    """Put them into the outbox, and return the exit status: 0 when they are on the disk."""
+    """Put the messages into the outbox; returns the exit status: 0 when they are on disk."""
     report = Report(manner)
     with open_outbox(terms.place, references=terms.references) as outbox:
         for name, message in _read(report, files) if files else _made(wishes, via):

@@ -1,4 +1,4 @@
-"""What `courriel inbox` does: one mailbox, looked into by whichever protocol its URL names."""
+"""Actions of `courriel inbox` on one mailbox, by IMAP or POP3."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NOT_FOUND = 66
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which letters are meant, as the options say; None and False ask for nothing."""
+    """Selection of letters, from the options; None and False select all."""
 
     folder: str | None = None
     unseen: bool = False
@@ -41,7 +41,7 @@ class Wanted:
     last: int = 50
 
     def search(self) -> dict[str, Any]:
-        """The same as words of a search."""
+        """The options as arguments of `search`."""
         day = self.since.date() if isinstance(self.since, datetime.datetime) else None
         words = {"unseen": self.unseen or None, "sender": self.sender, "subject": self.subject, "since": day}
         return {name: value for name, value in words.items() if value is not None}
@@ -49,7 +49,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One letter of a mailbox, whichever protocol it is read by; `seen` is None where nobody knows."""
+    """One letter of a mailbox, the same for both protocols; `flags` is None with POP3."""
 
     number: int
     letter: Letter
@@ -59,7 +59,7 @@ class Found:
 
 
 class Reading:
-    """Looks into one mailbox."""
+    """Runs one action on one mailbox."""
 
     def __init__(self, manner: Manner, url: str, wanted: Wanted, *, timeout: float | None, transcript: bool) -> None:
         self._report = Report(manner)
@@ -68,7 +68,7 @@ class Reading:
         self._box = self._mailbox(manner, url, timeout)
 
     def run(self, action: str, numbers: tuple[int, ...], folder: str | None) -> int:
-        """Do what was asked, and return the exit status."""
+        """Run the action, and return the exit status."""
         try:
             with self._box:
                 if isinstance(self._box, ImapSession):
@@ -165,7 +165,7 @@ class Reading:
     def _save(self, found: Found, folder: Path) -> None:
         path = folder / f"{found.number:06d}.eml"
         raw = found.letter.raw
-        # Never over a file that is there: it may be another mailbox's letter.
+        # Never overwrite a file: it may be a letter of another mailbox.
         with path.open("xb") as file:
             file.write(raw)
         if not self._report.values({"ok": True, "number": found.number, "path": str(path), "size": len(raw)}):
@@ -221,7 +221,7 @@ def _content(letter: Letter) -> dict[str, object]:
 
 @contextmanager
 def _ended_by_signals(watch: Watch) -> Generator[None]:
-    """Ctrl-C and SIGTERM end the watch; neither is an error."""
+    """Stop the watch on SIGINT and SIGTERM; neither is an error."""
 
     def end(number: int, frame: FrameType | None) -> None:
         watch.stop()

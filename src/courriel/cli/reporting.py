@@ -1,4 +1,4 @@
-"""What became of the mail, told on the terminal or as JSON, and the exit status that goes with it."""
+"""Reports of results and errors, as text or JSON, and the exit status."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 OK, UNAVAILABLE, SOFTWARE, INPUT_OUTPUT, TRY_AGAIN = 0, 69, 70, 74, 75
 
-# Of several failures the one that stands first here gives the exit status: what nobody may repeat, what is our fault,
-# what the server broke, what somebody has to change; and 75 last, for callers act on it.
+# Of several failures the first in this order gives the exit status: not to be repeated, internal error, protocol error,
+# mistakes of the user; 75 last, since callers repeat the command on it.
 _GRAVITY = (UNAVAILABLE, SOFTWARE, 76, 77, 78, INPUT_OUTPUT, 73, 68, 67, 66, 65, 64, TRY_AGAIN)
 
 _RED, _GREEN, _YELLOW, _BOLD = "31", "32", "33", "1"
@@ -31,7 +31,7 @@ _WIDTH = 100
 
 
 class Report:
-    """Tells each result as it comes, on standard output; errors on standard error; `status` sums them up."""
+    """Prints each result on standard output, errors on standard error; `status` sums them up."""
 
     def __init__(self, manner: Manner) -> None:
         self._json = manner.json
@@ -44,10 +44,10 @@ class Report:
 
     @property
     def status(self) -> int:
-        """The exit status so far: the gravest.
+        """The exit status so far: that of the gravest failure.
 
-        75 says "run the same command again", so it is only given when nothing at all has left, or may have left: a
-        second run would send that again.
+        75 means "run the same command again", so it is only given when nothing was sent, or may have been: a second run
+        would send that again.
         """
         if not self._statuses:
             return OK
@@ -55,9 +55,9 @@ class Report:
         return UNAVAILABLE if gravest == TRY_AGAIN and self._something_left else gravest
 
     def accepted(self, receipt: Receipt, file: str = "") -> None:
-        """A server took the message over, for some recipients at least.
+        """Report a message that a server accepted for at least one recipient.
 
-        When others were refused the status is 69, and not that of their refusal, which stands for nobody having got it.
+        When others were refused the status is 69, and not that of their refusal, which means that no recipient got it.
         """
         taken = [fate for fate in receipt.fates if fate.outcome is Outcome.ACCEPTED]
         missing = [fate for fate in receipt.fates if fate.outcome is not Outcome.ACCEPTED]
@@ -85,7 +85,7 @@ class Report:
         message_id: str = "",
         setting: str = "",
     ) -> None:
-        """Report a message that no server took, or may not have taken.
+        """Report a message that no server accepted, or that is in doubt.
 
         `setting` is the variable or file that chose the server.
         """
@@ -111,11 +111,11 @@ class Report:
         self._advice(error)
 
     def misuse(self, sentence: str, help_line: str) -> None:
-        """The command line itself was wrong."""
+        """Report an error in the command line."""
         self._plain("Usage", 64, sentence, help_line)
 
     def system(self, error: OSError) -> None:
-        """The machine refused something: a file, a folder, a port."""
+        """Report an operating system error: a file, a folder, a port."""
         status = (
             66 if isinstance(error, FileNotFoundError) else 77 if isinstance(error, PermissionError) else INPUT_OUTPUT
         )
@@ -123,7 +123,7 @@ class Report:
         self._plain(type(error).__name__, status, f"{named}{spoken(error.strerror or str(error))}")
 
     def our_fault(self, error: Exception) -> None:
-        """A mistake of ours, said in one line."""
+        """Report an internal error in one line."""
         what = visible(f"{type(error).__name__}: {error}")
         self._plain(
             type(error).__name__,
@@ -135,26 +135,26 @@ class Report:
         )
 
     def failing(self, status: int, kind: str, sentence: str) -> None:
-        """Something else than a mail went wrong, and this is the status for it."""
+        """Report an error not about a mail, with this status."""
         self._plain(kind, status, sentence)
 
     def values(self, content: dict[str, object]) -> bool:
-        """Print a command's own result as JSON when that is wanted, and say whether it was."""
+        """Print the result as JSON if --json is set; return whether it is."""
         if self._json:
             self._object(content)
         return self._json
 
     def line(self, text: str) -> None:
-        """A line of result on standard output."""
+        """Print a line of the result on standard output."""
         self._out.line(text)
 
     def aside(self, text: str) -> None:
-        """A line of progress on standard error; nothing when machines listen."""
+        """Print a line of progress on standard error; nothing with --json."""
         if not self._json:
             self._err.line(text)
 
     def explained(self, cause: str, fix: str, dont: str, failure_id: str) -> None:
-        """What the failure table says, as a result."""
+        """Print a record of the failure table as a result."""
         self._out.entry(*_CAUSE, cause)
         self._out.entry(*_FIX, fix)
         self._out.entry(*_NOT, dont)
@@ -190,14 +190,14 @@ class Report:
             self._err.line(f"  {each}")
 
     def _object(self, content: dict[str, object]) -> None:
-        # Text that is no Unicode (half a character out of an argument) must not break the line it stands in.
+        # Lone surrogates (from undecodable arguments) must not cause an encoding error.
         written = json.dumps(content, ensure_ascii=(self._out.stream.encoding or "").lower() != "utf-8")
         print(written if written.isprintable() else _escaped(written), file=self._out.stream)
         self._out.stream.flush()
 
 
 def _escaped(written: str) -> str:
-    """JSON in which what steers a terminal, or hides, is escaped: the same values, for whoever reads them."""
+    """JSON with control and invisible characters escaped: the same values for a parser."""
     return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in written)
 
 
@@ -212,7 +212,7 @@ _REFERENCE = ("Référence", "Reference")
 
 
 class _Pen:
-    """Writes on one stream: in colour or not, wrapped where a person reads."""
+    """Writer on one stream: with colours and wrapped lines on a terminal."""
 
     def __init__(self, stream: TextIO, color: str) -> None:
         self.stream = stream
@@ -226,7 +226,7 @@ class _Pen:
         print(text, file=self.stream, flush=True)
 
     def entry(self, fr: str, en: str, text: str) -> None:
-        """A word at the left and its text beside it; nothing when there is no text."""
+        """Print a label and its text beside it; nothing for an empty text."""
         if not text:
             return
         first, *more = self._wrapped(visible(text))
@@ -236,7 +236,7 @@ class _Pen:
 
     def _wrapped(self, text: str) -> list[str]:
         if not self._terminal:
-            return [text]  # a log is searched by line
+            return [text]  # logs are searched by line
         from shutil import get_terminal_size
         from textwrap import wrap
 
@@ -245,7 +245,7 @@ class _Pen:
 
 
 def _problem_of(fate: Fate, receipt: Receipt) -> errors.CourrielError:
-    """The error that one recipient's fate would have been, had it been the only one."""
+    """The error for one recipient's result."""
     if fate.outcome is Outcome.IN_DOUBT or fate.reply is None:
         return errors.ConnectionFailed(
             "no answer came for this recipient", stage="message", server=receipt.server, in_doubt=True
@@ -256,7 +256,7 @@ def _problem_of(fate: Fate, receipt: Receipt) -> errors.CourrielError:
 
 
 def _empty_object() -> dict[str, object]:
-    """Every key of a result, in its order: a reader never has to ask whether one is there."""
+    """All keys of a result, in order: every result has every key."""
     return {
         "ok": True,
         "stage": None,
@@ -282,7 +282,7 @@ def _receipt_object(receipt: Receipt, problems: list[errors.CourrielError], file
     content = _empty_object()
     if problems:
         content |= _about(min(problems, key=lambda each: _GRAVITY.index(each.sysexit)))
-        # Who was accepted has the mail: the command is not to be run again as it was.
+        # Accepted recipients have the mail: the command must not be repeated unchanged.
         content["retryable"] = False
         if receipt.accepted:
             content["sysexit"] = UNAVAILABLE

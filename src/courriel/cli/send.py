@@ -1,4 +1,4 @@
-"""`courriel send`: one message made of options, or finished ones out of files, and the fate of each recipient."""
+"""`courriel send`: send a message made of options, or complete messages from files; prints each recipient's result."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _FILE = Words("FICHIER", "FILE")
 _HEADER = Words('"NOM: VALEUR"', '"NAME: VALUE"')
 
 WORDS = Words(
-    "Envoie un message : composé par les options ci-dessous, ou tout prêt dans un fichier .eml (- : l'entrée "
+    "Envoie un message : composé par les options ci-dessous, ou complet dans un fichier .eml (- : l'entrée "
     "standard). "
-    "La sortie standard dit, destinataire par destinataire, ce que le serveur a accepté ; l'erreur standard dit le "
+    "La sortie standard énumère les destinataires acceptés ; l'erreur standard indique le "
     "reste. Le code de sortie est l'un de sysexits.h : 0 accepté par tous, 69 seulement en partie, ou incertain, "
     "67 et 77 refusé pour tous, 75 réessayer…",
-    "Sends a message: made of the options below, or finished in an .eml file (-: standard input). "
-    "Standard output says, recipient by recipient, what the server accepted; standard error says the rest. The exit "
+    "Sends a message: made of the options below, or complete in an .eml file (-: standard input). "
+    "Standard output lists the accepted recipients; standard error has the rest. The exit "
     "status is one of sysexits.h: 0 accepted for all, 69 for some only, or uncertain, 67 and 77 refused for all, "
     "75 try again…",
 )
@@ -70,46 +70,49 @@ EXAMPLES = (
     en="Recipient of a blind copy; may be repeated.",
 )
 @option("--reply-to", multiple=True, value=_ADDRESS, fr="Adresse pour les réponses (Reply-To).", en="Reply-To address.")
-@option("--subject", value=_TEXT, fr="L'objet.", en="The subject.")
-@option("--text", value=_TEXT, fr="Le texte ; - ou rien : l'entrée standard.",
-        en="The text; - or nothing: standard input.")  # fmt: skip
-@option(
-    "--text-file", value=_FILE, fr="Un fichier qui contient le texte (UTF-8).", en="A file that holds the text (UTF-8)."
-)
-@option("--html", value="HTML", fr="La version HTML ; le texte en est tiré s'il manque.",
-        en="The HTML version; the text is made from it when there is none.")  # fmt: skip
-@option(
-    "--html-file", value=_FILE, fr="Un fichier qui contient le HTML (UTF-8).", en="A file that holds the HTML (UTF-8)."
-)
+@option("--subject", value=_TEXT, fr="Objet.", en="Subject.")
+@option("--text", value=_TEXT, fr="Texte ; - ou rien : l'entrée standard.",
+        en="Text; - or nothing: standard input.")  # fmt: skip
+@option("--text-file", value=_FILE, fr="Fichier du texte (UTF-8).", en="File with the text (UTF-8).")
+@option("--html", value="HTML", fr="HTML ; le texte en est tiré s'il manque.",
+        en="HTML; the text is made from it when there is none.")  # fmt: skip
+@option("--html-file", value=_FILE, fr="Fichier du HTML (UTF-8).", en="File with the HTML (UTF-8).")
 @option(
     "--attach",
     multiple=True,
     value=_FILE,
-    fr="Un fichier à joindre ; se répète.",
-    en="A file to attach; may be repeated.",
+    fr="Fichier à joindre ; se répète.",
+    en="File to attach; may be repeated.",
 )
-@option("--header", multiple=True, value=_HEADER, fr="Un en-tête de plus.", en="One more header.")
+@option(
+    "--header",
+    multiple=True,
+    value=_HEADER,
+    fr="En-tête supplémentaire ; se répète.",
+    en="Additional header; may be repeated.",
+)
 @option("--priority", type=click.Choice(["high", "normal", "low"]), value="high|normal|low", fr="Priorité du message.",
         en="Message priority.")  # fmt: skip
 @option("--notify", multiple=True, type=click.Choice(["success", "failure", "delay", "never"]),
         value="success|failure|delay|never", fr="Demander un avis de remise (DSN) : succès, échec, retard, jamais.",
         en="Ask for a delivery report (DSN).")  # fmt: skip
 @option("--on-refused", type=click.Choice(["deliver", "abandon"]), default="deliver", value="deliver|abandon",
-        fr="Un destinataire est refusé : envoyer aux autres (deliver), ou à personne (abandon).",
-        en="One recipient is refused: send to the others (deliver), or to nobody (abandon).")  # fmt: skip
+        fr="Si un destinataire est refusé : envoyer aux autres (deliver), ou à personne (abandon).",
+        en="When a recipient is refused: send to the others (deliver), or to none (abandon).")  # fmt: skip
 @option("--timeout", type=click.FloatRange(min=0, min_open=True), value=Words("SECONDES", "SECONDS"),
         fr="Délai maximal sans réponse, en secondes.",
         en="Seconds to wait for a silent server.")  # fmt: skip
 @option("--transcript", is_flag=True, fr="Montre la conversation, sans les secrets.",
-        en="Shows the conversation, without its secrets.")  # fmt: skip
+        en="Shows the conversation, without secrets.")  # fmt: skip
 @option("--queue", is_flag=True, fr="Met le message dans la boîte d'envoi ; courriel worker l'enverra.",
         en="Puts it into the outbox; courriel worker sends it.")  # fmt: skip
 @outbox_option
-@option("--key", value=Words("CLÉ", "KEY"), fr="Avec --queue : une clé, un seul message ; répéter est sans danger.",
-        en="With --queue: the same key, the same mail; repeating is safe.")  # fmt: skip
+@option("--key", value=Words("CLÉ", "KEY"),
+        fr="Avec --queue : clé du message ; répéter la commande avec elle ne l'envoie pas deux fois.",
+        en="With --queue: key of the mail; repeating the command with it sends no second mail.")  # fmt: skip
 @option("--on-unsure", type=click.Choice(["resend", "hold"]), value="resend|hold",
-        fr="Avec --queue : si nul ne sait s'il est parti, le renvoyer (resend) ou le retenir (hold).",
-        en="With --queue: when nobody knows whether it left, send it again (resend) or hold it.")  # fmt: skip
+        fr="Avec --queue : si l'envoi est incertain, renvoyer le message (resend) ou le retenir (hold).",
+        en="With --queue: if the result is in doubt, send the mail again (resend) or hold it.")  # fmt: skip
 @references_option
 @click.pass_obj
 def command(
@@ -203,7 +206,7 @@ def command(
 
 
 def _refuse_with_queue(timeout: float | None, transcript: bool, key: str | None, files: tuple[str, ...]) -> None:
-    """Nobody is spoken to yet, and one key is for one mail."""
+    """Refuse options for a connection, and one key for several mails."""
     for name, value in (("--timeout", timeout is not None), ("--transcript", transcript)):
         if value:
             raise click.UsageError(say(f"{name} ne va pas avec --queue", f"{name} does not go with --queue"))
@@ -212,7 +215,7 @@ def _refuse_with_queue(timeout: float | None, transcript: bool, key: str | None,
 
 
 def _refuse_beside_files(made_of: Mapping[str, object]) -> None:
-    """A finished message is sent as it is: what would change it is a misunderstanding."""
+    """Refuse options that would change a complete message: it is sent as it is."""
     for name, value in made_of.items():
         if value not in (None, ()):
             raise click.UsageError(

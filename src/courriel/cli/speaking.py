@@ -1,4 +1,4 @@
-"""Two languages: every text that a user of the command sees stands here as a pair, French and English."""
+"""Translation of the command line: every text is a pair, French and English."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from courriel.values import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A text in both languages that is not said yet: `str()` says it."""
+    """A text in both languages; `str()` returns the one for the current language."""
 
     fr: str
     en: str
@@ -21,20 +21,20 @@ class Words:
 
 
 def say(fr: str, en: str) -> str:
-    """The one of the two that is spoken now."""
+    """The text for the current language."""
     return fr if language() == "fr" else en
 
 
 def label(fr: str, en: str) -> str:
-    """A word before what it announces: French sets a space before the colon."""
+    """A label with a colon; French has a space before it."""
     return say(f"{fr} : ", f"{en}: ")
 
 
 def choose(arguments: Sequence[str]) -> None:
-    """Take the language from `--lang` before anything is said; without it the locale decides.
+    """Set the language from `--lang` before parsing; without it the locale decides.
 
-    It is looked for here, ahead of the real reading, because help texts and complaints are spoken too. A word that is
-    no language is complained about later.
+    This comes before the argument parser, since help texts and errors are translated too. The parser reports an invalid
+    value.
     """
     speak(None)
     for place, word in enumerate(arguments):
@@ -48,7 +48,7 @@ def choose(arguments: Sequence[str]) -> None:
 
 
 class TranscriptLine(Protocol):
-    """What iterating over a `Transcript` yields."""
+    """One line of a `Transcript`."""
 
     @property
     def seconds(self) -> float: ...
@@ -59,13 +59,13 @@ class TranscriptLine(Protocol):
 
 
 def transcript_line(line: TranscriptLine) -> str:
-    """One line of a transcript: our own remarks in the language chosen, what client and server said as it is."""
+    """One line of a transcript: our remarks in the current language, client and server data unchanged."""
     ours = line.who == "*" or line.text.endswith("(not shown: a secret)") or line.text.startswith("(")
     return f"{line.seconds:8.3f} {line.who}: {visible(spoken(line.text) if ours else line.text)}"
 
 
 def visible(text: str) -> str:
-    """Text from elsewhere, in one line, with whatever could steer a terminal shown as an escape."""
+    """Text from outside in one line, with control and invisible characters escaped."""
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape", "backslashreplace").decode()
         for character in text

@@ -1,4 +1,4 @@
-"""The practice server on the terminal: where it is, and a line for each mail that comes."""
+"""`courriel sandbox` on the terminal: its URLs, and one line for each mail received."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import tempfile
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING
 
 from courriel import Sandbox, Server, errors
-from courriel.cli.ending import asked_to_end
+from courriel.cli.ending import Ending, asked_to_end
 from courriel.cli.reporting import Report
 from courriel.cli.speaking import label, say, visible
 from courriel.failures import spoken
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
     from courriel.cli.command import Manner
     from courriel.sandbox.letter import Letter
 
-_LOOK_AGAIN = 0.2  # seconds between two looks at what came; nobody reads faster
-_LETTERS_IN_MEMORY = 100  # all of them are in the folder
+_LOOK_AGAIN = 0.2  # seconds between two polls
+_LETTERS_IN_MEMORY = 100  # all letters are in the folder
 
 UNAVAILABLE, NO_HOST, NOT_PERMITTED = 69, 68, 77
 
@@ -29,7 +28,7 @@ UNAVAILABLE, NO_HOST, NOT_PERMITTED = 69, 68, 77
 def watch(
     manner: Manner, host: str, port: int, tls_port: int, folder: str | None, users: Mapping[str, str] | None
 ) -> int:
-    """Open the server, tell of each mail, close it when the process is asked to end; return the exit status."""
+    """Run the server and report each mail until SIGINT or SIGTERM; return the exit status."""
     report = Report(manner)
     with asked_to_end() as ended, _folder(folder) as where:
         try:
@@ -50,7 +49,7 @@ def watch(
 
 @contextmanager
 def _folder(named: str | None) -> Generator[str, None, None]:
-    """Where the mails go: the folder named, or a new one, which stays only when something lies in it."""
+    """The folder given, or a temporary one, removed when it is empty."""
     if named is not None:
         yield named
         return
@@ -98,7 +97,7 @@ def _introduce(report: Report, sandbox: Sandbox, folder: str, users: Mapping[str
         report.line(f"  TLS        {tls}")
     else:
         report.line(say('  TLS        pip install "courriel[sandbox]"', '  TLS        pip install "courriel[sandbox]"'))
-    # The mailbox of one recipient; another one's has another name.
+    # The mailbox of one recipient, as an example.
     read = sandbox.pop_url.replace("://", "://bob%40example.org:secret@")
     report.line(
         say(
@@ -121,8 +120,8 @@ def _introduce(report: Report, sandbox: Sandbox, folder: str, users: Mapping[str
     report.line(say("Ctrl-C pour fermer.", "Ctrl-C to close."))
 
 
-def _tell_of_letters(report: Report, sandbox: Sandbox, ended: Event) -> None:
-    told = 0  # what lay in the folder before is not in memory
+def _tell_of_letters(report: Report, sandbox: Sandbox, ended: Ending) -> None:
+    told = 0  # letters of earlier runs are not in memory
     while True:
         last_look = ended.wait(_LOOK_AGAIN)
         for letter in sandbox.letters:
@@ -160,7 +159,7 @@ def _if_there(url: Callable[[], str]) -> str | None:
 
 
 def _tell_of_place(report: Report, refused: OSError, host: str, port: int) -> None:
-    """Why there is no server at that place."""
+    """Report why the server cannot listen."""
     place = f"{host}:{port}"
     if refused.errno == errno.EADDRINUSE:
         sentence = say(

@@ -1,4 +1,4 @@
-"""What a command line says about one message, and the message that it makes."""
+"""Options of `courriel send` for one message, and the message made of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STANDARD_INPUT = "-"
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """The options of `courriel send`, as they were written; None where nothing was said."""
+    """The options of `courriel send`; None where one is not given."""
 
     sender: str | None = None
     to: tuple[str, ...] = ()
@@ -39,10 +39,10 @@ class Wishes:
     notify: tuple[str, ...] = ()
     on_refused: Literal["deliver", "abandon"] = "deliver"
     ask: bool = False
-    """True when a person at the terminal is asked for the text that is missing."""
+    """Whether to ask for a missing text at the terminal."""
 
     def message(self, usual_sender: Address | None) -> Message:
-        """Make the message. Raises InvalidMessage, InvalidAddress, OSError for a file that cannot be read."""
+        """Make the message. Raises InvalidMessage, InvalidAddress, OSError for an unreadable file."""
         from courriel import Message
 
         sender = self.sender or usual_sender
@@ -91,7 +91,7 @@ class Wishes:
         return text
 
     def _ask_for_text(self) -> None:
-        """Ask for the text, which standard input then gives. Raises UsageError where nobody is to be asked."""
+        """Ask for the text, read from standard input afterwards. Raises UsageError without a terminal."""
         if not (self.ask and sys.stdin is not None and sys.stderr.isatty()):
             raise click.UsageError(
                 say(
@@ -103,9 +103,9 @@ class Wishes:
 
 
 def typed_addresses(texts: Iterable[str]) -> list[Address]:
-    """Addresses typed behind `--to`: each option may hold several, set apart by commas outside of quotes.
+    """Parse addresses of options such as `--to`, each of which may have several, separated by commas.
 
-    An option that holds nothing is a mistake, such as an empty variable. Raises InvalidAddress.
+    An empty option is an error, for example from an empty variable. Raises InvalidAddress.
     """
     from courriel import Address
 
@@ -113,7 +113,7 @@ def typed_addresses(texts: Iterable[str]) -> list[Address]:
 
 
 def read_file(path: str) -> bytes:
-    """A file's octets, or those of the standard input for "-". Raises OSError."""
+    """The bytes of a file, or of standard input for "-". Raises OSError."""
     if path == STANDARD_INPUT:
         return sys.stdin.buffer.read()
     with open(path, "rb") as file:  # noqa: PTH123 - pathlib would be imported for this alone
@@ -121,7 +121,7 @@ def read_file(path: str) -> bytes:
 
 
 def read_text(path: str) -> str:
-    """A file's text, in UTF-8. Raises OSError, and InvalidMessage for what is not UTF-8."""
+    """The text of a UTF-8 file. Raises OSError, and InvalidMessage for invalid UTF-8."""
     try:
         return read_file(path).decode("utf-8-sig")
     except UnicodeDecodeError as broken:
@@ -134,7 +134,7 @@ def read_text(path: str) -> str:
 
 
 def read_message(path: str) -> ReadyMessage:
-    """A finished message out of a file. Raises OSError and InvalidMessage."""
+    """Parse a complete message from a file. Raises OSError and InvalidMessage."""
     from courriel import ReadyMessage
 
     octets = read_file(path)

@@ -1,4 +1,4 @@
-"""`courriel worker`: sends what waits in an outbox, until it is told to stop."""
+"""`courriel worker`: send the mails of an outbox until it is stopped."""
 
 from __future__ import annotations
 
@@ -12,54 +12,88 @@ from courriel.cli.speaking import Words, say
 @click.command(
     cls=Command,
     words=Words(
-        "Envoie ce qui attend dans la boîte d'envoi, jusqu'à Ctrl-C ou SIGTERM : alors rien de plus ne commence, ce "
-        "qui est en cours se termine, et le reste est annoncé. Plusieurs processus d'envoi peuvent partager une boîte "
-        ": chaque message n'est pris que par l'un d'eux. Un processus tué ne perd rien.",
-        "Sends what waits in the outbox, until Ctrl-C or SIGTERM: then nothing more is begun, what is in hand is "
-        "finished, and what is left is shown. Any number of workers may share an outbox: each mail is taken by "
-        "one of them. A worker that is killed loses nothing.",
+        "Envoie les messages de la boîte d'envoi, jusqu'à Ctrl-C ou SIGTERM : les envois en cours se terminent alors, "
+        "aucun autre ne commence, et le nombre de messages restants est affiché. Plusieurs processus d'envoi peuvent "
+        "partager une boîte : chaque message n'est pris que par l'un d'eux. Un processus tué ne perd rien.",
+        "Sends the mails in the outbox, until Ctrl-C or SIGTERM: mails being sent are finished then, no other is "
+        "begun, and the number of mails left is printed. Any number of workers may share an outbox: each mail is "
+        "taken by one of them. A worker that is killed loses nothing.",
     ),
     examples=[
         "courriel worker",
         "courriel worker --outbox outbox.db --workers 4 --via billing",
         "courriel worker --once",
         "courriel worker --once --for 55",
+        "courriel worker --health 8025",
     ],
 )
 @outbox_option
 @option("--workers", type=click.IntRange(1, 100), default=1, value=Words("NOMBRE", "COUNT"),
         fr="Nombre d'envois en parallèle (1).", en="Number of workers in parallel (1).")  # fmt: skip
-@option("--via", multiple=True, value=Words("VOIE", "WAY"), fr="Par cette voie seulement ; se répète.",
-        en="By this way out only; may be repeated.")  # fmt: skip
-@option("--once", is_flag=True, fr="Envoie ce qui est dû, au rythme de chaque voie, puis s'arrête.",
-        en="Sends what is due, at the rate of each way, and ends.")  # fmt: skip
+@option("--sessions", type=click.IntRange(1), value=Words("NOMBRE", "COUNT"),
+        fr="Nombre de connexions gardées ouvertes (100, ou le quart de ulimit -n).",
+        en="Number of connections kept open (100, or a quarter of ulimit -n).")  # fmt: skip
+@option("--per-host", type=click.IntRange(1), value=Words("NOMBRE", "COUNT"),
+        fr="Nombre de connexions à la fois vers un même serveur (20).",
+        en="Number of connections at once to one server (20).")  # fmt: skip
+@option("--via", multiple=True, value=Words("VOIE", "LANE"), fr="Cette voie seulement ; se répète.",
+        en="This lane only; may be repeated.")  # fmt: skip
+@option("--once", is_flag=True, fr="Envoie les messages dus, au rythme de chaque voie, puis s'arrête.",
+        en="Sends the mails due, at the rate of each lane, and ends.")  # fmt: skip
 @option("--for", "for_seconds", type=click.FloatRange(0, min_open=True), value=Words("SECONDES", "SECONDS"),
-        fr="Avec --once : s'arrête après ce temps, même s'il reste des mails que le rythme de la voie retient.",
-        en="With --once: ends after this time, though the rate of a way may still hold mails back.")  # fmt: skip
+        fr="Avec --once : s'arrête après ce temps, même s'il reste des messages que le rythme d'une voie retarde.",
+        en="With --once: ends after this time, even if the rate of a lane delays mails.")  # fmt: skip
 @option("--transcript", is_flag=True, fr="Montre les conversations, sans les secrets ni les messages.",
-        en="Show the conversations, without secrets or messages.")  # fmt: skip
+        en="Shows the conversations, without secrets or messages.")  # fmt: skip
 @option("--grace", type=click.FloatRange(0), default=30.0, value=Words("SECONDES", "SECONDS"),
-        fr="Délai d'attente, à la fin, des réponses qui manquent (30).",
-        en="Time to wait, at the end, for missing answers (30).")  # fmt: skip
+        fr="Délai d'attente, à l'arrêt, des réponses qui manquent (30).",
+        en="Seconds to wait, when stopping, for missing replies (30).")  # fmt: skip
+@option("--health", value=Words("PORT|FICHIER", "PORT|FILE"), default="",
+        fr="Dit si le processus travaille : par HTTP sur ce port de cette machine (ou ADRESSE:PORT), ou dans un "
+        "fichier récrit toutes les 5 secondes.",
+        en="Reports whether the worker makes progress: by HTTP on this port of this machine (or ADDRESS:PORT), or in a "
+        "file rewritten every 5 seconds.")  # fmt: skip
 @references_option
 @click.pass_obj
 def command(
     manner: Manner,
     place: str | None,
     workers: int,
+    sessions: int | None,
+    per_host: int | None,
     via: tuple[str, ...],
     once: bool,
     for_seconds: float | None,
     transcript: bool,
     grace: float,
+    health: str,
     references: bool,
 ) -> int:
-    """Send, and tell of it."""
+    """Run the worker, and report."""
     from courriel.cli.outbox_words import open_outbox
-    from courriel.cli.working import Working
+    from courriel.cli.working import Limits, Working
+    from courriel.outbox.warm_sessions import PER_HOST
 
     if for_seconds is not None and not once:
         raise click.UsageError(say("--for va avec --once.", "--for goes with --once."))
-    with open_outbox(place, references=references) as outbox:
-        working = Working(manner, outbox, list(via) or None, transcript=transcript)
-        return working.once(for_seconds) if once else working.until_told(workers, grace)
+    lanes, limits = list(via) or None, Limits(sessions, PER_HOST if per_host is None else per_host)
+    if once:
+        if health:
+            raise click.UsageError(say("--health ne va pas avec --once.", "--health does not go with --once."))
+        with open_outbox(place, references=references) as outbox:
+            return Working(manner, outbox, lanes, limits, transcript=transcript).once(for_seconds, grace)
+    from courriel.cli.ending import asked_to_end
+    from courriel.cli.patience import opened
+    from courriel.cli.reporting import Report
+    from courriel.cli.watched import Watched
+
+    with Watched(health) as watched:
+        with asked_to_end() as ended:
+            found = opened(place, Report(manner), watched, ended, references=references)
+        if found is None:
+            return 0
+        with found as outbox:
+            if ended.wait(0):
+                return 0
+            working = Working(manner, outbox, lanes, limits, transcript=transcript)
+            return working.until_told(workers, grace, watched)

@@ -1,4 +1,4 @@
-"""A worker on the terminal: one line that moves, a line for each mail that failed, and what is left at the end."""
+"""`courriel worker` on the terminal: a progress line, a line for each failed mail, and a summary."""
 
 from __future__ import annotations
 
@@ -7,40 +7,57 @@ from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from courriel.cli.ending import asked_to_end
-from courriel.cli.outbox_words import counted, hands_line, hands_object, object_of, span, state_of
+from courriel import errors
+from courriel.cli.ending import asked_to_end, interrupted_in_time
+from courriel.cli.outbox_words import commands_to_decide, counted, hands_line, hands_object, object_of, span, state_of
 from courriel.cli.reporting import Report
 from courriel.cli.speaking import say, transcript_line, visible
 from courriel.failures import spoken
+from courriel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from courriel import Outbox, Ticket
     from courriel.cli.command import Manner
+    from courriel.cli.watched import Watched
     from courriel.outbox.listeners import Event
     from courriel.outbox.store import MailInfo
+    from courriel.outbox.worker import Worker
 
-UNAVAILABLE = 69
-_LOOK = 0.5  # seconds between two looks; the line moves, and nobody waits for it
-_PLAIN = 60.0  # seconds between two lines where no person sits
+OK, UNAVAILABLE, INTERRUPTED = 0, 69, 130
+_LOOK = 0.5  # seconds between two updates of the progress line
+_QUIET = 5.0  # seconds between two looks without a terminal
+_PATIENCE = 60.0  # seconds beyond `grace` that the end may take: results are written down
+_PLAIN = 60.0  # seconds between two lines without a terminal
 _WHEEL = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _EVENTS: tuple[Event, ...] = ("sent", "failed", "unsure")
-_RATE = 30.0  # seconds over which the rate is taken
+_RATE = 30.0  # seconds over which the rate is measured
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many connections a worker keeps open, and how many it has to one host at once; None is the usual number."""
+
+    sessions: int | None
+    per_host: int
 
 
 class Working:
-    """Runs a worker and tells of it; on a terminal by one line that is written over, elsewhere by a line now and
-    then, with --json by an object for each mail that has reached its end."""
+    """Runs a worker and reports its progress.
+
+    On a terminal it updates one line, elsewhere it prints a line now and then, with --json an object for each finished
+    mail.
+    """
 
     def __init__(
-        self, manner: Manner, outbox: Outbox, lanes: Sequence[str] | None, *, transcript: bool = False
+        self, manner: Manner, outbox: Outbox, lanes: Sequence[str] | None, limits: Limits, *, transcript: bool = False
     ) -> None:
         from courriel import Transcript
 
         self._transcript = Transcript() if transcript else None
         self._outbox = outbox
-        self._lanes = lanes
+        self._lanes, self._limits = lanes, limits
         self._report = Report(manner)
         self._machine = manner.json
         self._line = _Line() if not manner.json and sys.stderr.isatty() else None
@@ -50,33 +67,59 @@ class Working:
         for event in _EVENTS:
             outbox.on(event, self._listener(event))
 
-    def once(self, for_seconds: float | None = None) -> int:
-        """Send what is due now, for so many seconds at most."""
-        self._outbox.run_once(lanes=self._lanes, for_seconds=for_seconds, transcript=self._transcript)
+    def once(self, for_seconds: float | None, grace: float) -> int:
+        """Send what is due now, for so many seconds at most.
+
+        Asked to end, it finishes what is in hand for `grace` seconds; then, or asked again, it gives the rest back.
+        """
+        worker = self._worker(1)
+        status = OK
+        with interrupted_in_time(worker.ask_to_stop, grace):
+            try:
+                worker.run_once(for_seconds)
+            except KeyboardInterrupt:
+                status = INTERRUPTED
         self._show_transcript()
         self._tell_news()
-        self._say_what_is_left(0)
-        return self._report.status
+        self._say_what_is_left(self._counts["unsure"] if status else 0)
+        return self._report.status or status
 
-    def until_told(self, workers: int, grace: float) -> int:
-        """Send until Ctrl-C or SIGTERM."""
-        worker = self._outbox.worker(workers=workers, lanes=self._lanes, transcript=self._transcript)
+    def _worker(self, workers: int) -> Worker:
+        sessions, per_host = self._limits.sessions, self._limits.per_host
+        return self._outbox.worker(
+            workers=workers, lanes=self._lanes, sessions=sessions, per_host=per_host, transcript=self._transcript
+        )
+
+    def until_told(self, workers: int, grace: float, watched: Watched) -> int:
+        """Send until SIGINT or SIGTERM."""
+        worker = self._worker(workers)
         self._report.aside(say(f"Au travail sur {self._outbox} ; Ctrl-C pour arrêter.",
                                f"At work on {self._outbox}; Ctrl-C to stop."))  # fmt: skip
-        with asked_to_end() as ended:
+        if watched.place and not self._report.values({"event": "working", "health": watched.place}):
+            self._report.aside(say(f"Santé : {watched.place}", f"Health: {watched.place}"))
+        watched.measure(self._outbox)
+        with asked_to_end(worker.ask_to_stop) as ended:
             worker.start()
-            said = monotonic()
+            watched.at_work(worker, say("au travail", "at work"))
+            said = looked = monotonic()
             while not ended.wait(_LOOK):
                 self._show_transcript()
                 self._tell_news()
+                if self._line is None and monotonic() - looked < _QUIET:
+                    continue
+                looked = monotonic()
+                progress = self._progress()
+                watched.progress(progress)
                 if self._line is not None:
-                    self._line.show(self._progress())
+                    self._line.show(progress)
                 elif monotonic() - said >= _PLAIN and self._moved():
                     said = monotonic()
-                    self._report.aside(self._progress())
+                    self._report.aside(progress)
             if self._line is not None:
                 self._line.clear()
-            self._report.aside(say("Arrêt : ce qui est en cours se termine…", "Stopping: what is in hand is finished…"))
+            stopping = say("Arrêt : ce qui est en cours se termine…", "Stopping: what is in hand is finished…")
+            self._report.aside(stopping)
+            watched.stopping(stopping, grace + _PATIENCE)
             unanswered = worker.stop(grace)
         self._show_transcript()
         self._tell_news()
@@ -94,7 +137,7 @@ class Working:
         return told
 
     def _show_transcript(self) -> None:
-        """Transcript lines written since the last call."""
+        """Print transcript lines recorded since the last call."""
         if self._transcript is None:
             return
         for line in self._transcript.take():
@@ -117,7 +160,10 @@ class Working:
                 self._report.aside(f"    {visible(spoken(info.why))}")
 
     def _progress(self) -> str:
-        waiting = sum(count.mails for count in self._outbox.stats() if count.state.name == "READY")
+        try:
+            waiting = sum(count.mails for count in self._outbox.stats() if count.state.name == "READY")
+        except errors.OutboxError as away:
+            return visible(spoken(away.detail))
         sent, failed, unsure = self._counts["sent"], self._counts["failed"], self._counts["unsure"]
         now, done = monotonic(), sent + failed
         self._pace.append((now, done))
@@ -138,19 +184,27 @@ class Working:
         return self._pace[-1][1] != self._counts["sent"] + self._counts["failed"]
 
     def _say_what_is_left(self, unanswered: int) -> None:
-        counts = [count for count in self._outbox.stats() if self._lanes is None or count.lane in self._lanes]
+        try:
+            stats, hands = self._outbox.stats(), self._outbox.in_hand()
+        except errors.OutboxError as away:
+            # What was done is to be told all the same.
+            self._report.failed(away)
+            summary: dict[str, object] = {"event": "stopped", **self._counts, "unanswered": unanswered}
+            if not self._report.values(summary):
+                self._report.line(f"{_accepted(self._counts['sent'])}, {_failed(self._counts['failed'])}")
+            return
+        counts = [count for count in stats if self._lanes is None or count.lane in self._lanes]
         waiting = sum(count.mails for count in counts if count.state.name == "READY")
         held = sum(count.mails for count in counts if count.state.name == "HELD")
         if unanswered:
             sentence = say(
-                f"{counted(unanswered, 'message', 'messages')} sans réponse, à marquer comme incertains "
+                f"{counted(unanswered, 'message', 'messages')} sans réponse, à considérer comme incertains "
                 "(courriel outbox list --unsure)",
-                f"{counted(unanswered, 'mail', 'mails')} unanswered, to be marked as in doubt "
-                "(courriel outbox list --unsure)",
+                f"{counted(unanswered, 'mail', 'mails')} unanswered, and in doubt (courriel outbox list --unsure)",
             )
             self._report.failing(UNAVAILABLE, "Unanswered", sentence)
-        taken = [each for each in self._outbox.in_hand() if self._lanes is None or each.lane in self._lanes]
-        summary: dict[str, object] = {
+        taken = [each for each in hands if self._lanes is None or each.lane in self._lanes]
+        summary = {
             "event": "stopped",
             **self._counts,
             "waiting": waiting,
@@ -172,7 +226,7 @@ class Working:
 
 
 class _Line:
-    """One line of the terminal that is written over."""
+    """A terminal line that is overwritten."""
 
     def __init__(self) -> None:
         self._turn = 0
@@ -192,7 +246,7 @@ class _Line:
 
 def _what_follows(info: MailInfo) -> str:
     if info.state.name == "HELD":
-        return say("retenu : courriel outbox release ou cancel", "held: courriel outbox release or cancel")
+        return say("retenu : ", "held: ") + commands_to_decide(info.id)
     return say("sera renvoyé", "will be sent again")
 
 

@@ -1,1 +1,1 @@
-"""A message being made: templates that are cut once and filled as often as there are rows."""
+"""Templates: parsed and encoded once, filled for each row."""

@@ -1,4 +1,4 @@
-"""Addresses with holes: each value goes through the grammar, and none becomes two addresses, or another part of one."""
+"""Addresses with placeholders: each filled value is parsed, so it cannot add an address or alter another part."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NAMED = re.compile(r"\s*([^<>]*?)\s*<([^<>]*)>\s*")
 
 
 class Place:
-    """One address with holes: `{email}`, `{name} <{email}>`, or `{number}@example.org`."""
+    """One address with placeholders: `{email}`, `{name} <{email}>`, or `{number}@example.org`."""
 
     __slots__ = ("_alone", "_name", "_spec", "pattern")
 
@@ -26,12 +26,12 @@ class Place:
         first = self.pattern.pieces[0]
         self._alone = first.key if isinstance(first, Hole) and len(self.pattern.pieces) == 1 else ""
         if self._alone:
-            return  # a hole alone is a whole address, its name included
+            return  # a single placeholder takes a complete address, with its display name
         named = _NAMED.fullmatch(text)
         if named is not None:
             name = named[1]
             if len(name) > 1 and name.startswith('"') and name.endswith('"'):
-                name = name[1:-1]  # quotes are put where they are needed
+                name = name[1:-1]  # quotes are added where needed
             self._name = Pattern.parse(field, name)
         spec = named[2] if named is not None else text.strip(" \t")
         if "<" in spec or ">" in spec or '"' in spec:
@@ -39,7 +39,7 @@ class Place:
         self._spec = Pattern.parse(field, spec)
 
     def fill(self, values: Mapping[str, str]) -> Address:
-        """The address that these values make. Raises InvalidAddress."""
+        """The address for these values. Raises InvalidAddress."""
         if self._spec is None:
             return Address.parse(values[self._alone])
         spec = self._spec.fill(values)
@@ -51,7 +51,7 @@ class Place:
 
 
 class Addresses:
-    """The addresses of one field, some of them with holes."""
+    """The addresses of one header field, some of them with placeholders."""
 
     __slots__ = ("_several", "field", "fixed", "holes")
 
@@ -63,13 +63,13 @@ class Addresses:
         self.fixed: tuple[Address, ...] = (
             () if self.holes else tuple(each for each in self._several if isinstance(each, Address))
         )
-        """All of them, when none has a hole."""
+        """All of them, when none has a placeholder."""
 
     def __len__(self) -> int:
         return len(self._several)
 
     def fill(self, values: Mapping[str, str]) -> tuple[Address, ...]:
-        """The addresses that these values make. Raises InvalidAddress."""
+        """The addresses for these values. Raises InvalidAddress."""
         return self.fixed or tuple([each if isinstance(each, Address) else each.fill(values) for each in self._several])
 
 
@@ -77,7 +77,7 @@ class Addresses:
 
 
 def one_or_several(field: str, given: object) -> list[str | Address]:
-    """The addresses of one field, as texts and values: one, or a list. One string is one address."""
+    """The addresses of one field, as text or Address: one, or a list. A string is one address."""
     if isinstance(given, Address):
         return [given]
     if (text := text_of(given)) is not None:
@@ -95,7 +95,7 @@ def _several(pieces: list[str]) -> str:
 
 
 def _read(field: str, item: str | Address) -> Address | Place:
-    """One address, with holes or without. A comma outside of quotes is refused: neither template nor row holds two."""
+    """An address, or one with placeholders. A comma outside quotes is refused: neither template nor row may add one."""
     if isinstance(item, Address):
         return item
     pattern = Pattern.parse(field, item)

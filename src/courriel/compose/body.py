@@ -1,4 +1,4 @@
-"""The text or the HTML of a template: what never changes is written in octets once, lines with holes for each row."""
+"""Text and HTML bodies of a template: lines without placeholders are encoded once, the others for each row."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from courriel.model.content import has_long_line, is_dotless
 from courriel.wire.parts import Part, encoded_part
 from courriel.wire.transfer import encode_base64, encode_quoted_printable, foreign_octets, pays_as_base64, with_crlf
 
-LONGEST_LINE = 998  # octets without its line end, RFC 5322 2.1.1
+LONGEST_LINE = 998  # bytes without line end, RFC 5322 2.1.1
 
 
 class Fixed:
-    """Lines without a hole, ready in octets."""
+    """Lines without placeholders, encoded."""
 
     __slots__ = ("data", "dotless", "dotless_qp", "foreign", "long", "qp")
 
@@ -26,7 +26,7 @@ class Fixed:
 
 
 class Body:
-    """One text with holes. It is cut at line ends: no code, no limit and no dot reaches beyond the end of a line."""
+    """One text with placeholders, split at line ends: encoding, length and leading dot of each line are independent."""
 
     __slots__ = ("_long", "_stretches", "ascii", "dotless", "format", "kind", "pattern", "room")
 
@@ -38,13 +38,13 @@ class Body:
         self._long = any(each.long for each in fixed)
         self.dotless = all(each.dotless for each in fixed)
         self.ascii = "".join(piece for piece in pattern.pieces if isinstance(piece, str)).isascii()
-        """Whether what never changes is ASCII."""
+        """Whether the text without its placeholders is ASCII."""
         self.format, self.room = self._in_one()
 
     def part_of_lines(self, octets: Mapping[bytes, bytes], longest: int, eight_bit: bool) -> Part | None:
-        """The same as `part` for values that are within a line, `longest` octets at most: filled in one stroke.
+        """The same as `part`, for single-line values of `longest` bytes in all: one formatting step.
 
-        None when such values might still make a line too long, or one that begins with a dot.
+        None when such values might make a line too long, or start one with a dot.
         """
         if longest > self.room:
             return None
@@ -54,7 +54,7 @@ class Body:
         return encoded_part(self.kind, "8bit", whole, self.dotless) if eight_bit else None
 
     def part(self, values: Mapping[str, str], eight_bit: bool) -> Part:
-        """The body part that this text becomes for these values: the same that the builder makes of the whole."""
+        """The encoded body part for these values, equal to what `wire.mime` makes of the filled text."""
         pieces: list[bytes] = []
         long, dotless = self._long, self.dotless
         for stretch in self._stretches:
@@ -76,8 +76,11 @@ class Body:
     # The steps.
 
     def _in_one(self) -> tuple[bytes, int]:
-        """The whole as one format for octets, and how long a value may be so that no line becomes too long: -1 for
-        none at all, also where a line begins with a dot, or with a hole, and so with a dot perhaps."""
+        """The whole as one bytes format, and the most bytes of values for which no line becomes too long.
+
+        The number is -1 when no value is safe, also where a line starts with a dot, or with a placeholder, which may
+        add one.
+        """
         written = [
             f"%({piece.key})b".encode() if isinstance(piece, Hole) else with_crlf(piece.replace("%", "%%"))
             for piece in self.pattern.pieces
@@ -124,7 +127,7 @@ def _with_lf(text: str) -> str:
 
 
 def _stretches(pattern: Pattern) -> tuple[str | Fixed, ...]:
-    """Whole lines without a hole, ready; whole lines with holes, as formats; in their order."""
+    """Complete lines without placeholders, encoded, and complete lines with them, as formats; in order."""
     stretches: list[str | Fixed] = []
     live: list[str | Hole] = []
     for piece in pattern.pieces:
@@ -132,7 +135,7 @@ def _stretches(pattern: Pattern) -> tuple[str | Fixed, ...]:
             live.append(piece)
             continue
         if live:
-            # The line that the last hole stands in goes on until its end.
+            # The line of the last placeholder continues to its end.
             rest, end, following = piece.partition("\n")
             live.append(rest + end)
             if not end:

@@ -1,4 +1,4 @@
-"""All that a template says below the header fields, as one format for octets: bodies, boundaries, in one stroke."""
+"""Everything of a template below the header as one bytes format: bodies and boundaries in one formatting step."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from courriel.compose.body import Body
 from courriel.wire.parts import first_boundary, multipart_header, text_header
 
-_BOUNDARY = b"=boundary"  # no hole can be called so
+_BOUNDARY = b"=boundary"  # not a valid placeholder name
 _CR, _LF, _EQUALS, _UNDERSCORE = b"\r\n=_"
 
 
 class Frame:
-    """A text, or a multipart/alternative, that is put together once, for all rows whose values stay within their lines.
+    """A text or multipart/alternative body, built once for all rows whose values contain no line end.
 
-    `wide` says whether it holds octets above 127, `dotless` whether no line of it begins with a dot.
+    `wide`: it holds bytes above 127; `dotless`: no line of it starts with a dot.
     """
 
     __slots__ = ("_format", "_keys", "_marks", "_room", "_some_ascii", "_unlike", "dotless", "wide")
@@ -27,11 +27,11 @@ class Frame:
         keys = {hole.key for body in bodies for hole in body.pattern.holes}
         self._keys = tuple((key, key.encode()) for key in keys)
         self._format, self._marks = self._put_together(bodies)
-        # What never changes holds no beginning of a boundary, not even where a value between two stretches is empty.
+        # The fixed text contains no start of a boundary, not even where the value between two parts is empty.
         self._unlike = b"=_" not in self._format % dict.fromkeys([key for _, key in self._keys] + [_BOUNDARY], b"")
 
     def fill(self, values: Mapping[str, str], message_id: str, eight_bit: bool) -> bytes | None:
-        """What `wire.mime` makes of the same bodies, to the octet; None where that takes a closer look."""
+        """The same bytes as `wire.mime` makes of these bodies; None where a full build is needed."""
         octets = {key: values[name].encode() for name, key in self._keys}
         whole = b"".join(octets.values())
         if len(whole) > self._room or _LF in whole or _CR in whole:
@@ -49,7 +49,7 @@ class Frame:
     # The steps.
 
     def _put_together(self, bodies: tuple[Body, ...]) -> tuple[bytes, int]:
-        """The format, and how often the boundary stands in it."""
+        """The format, and the number of boundaries in it."""
         parts = [text_header(body.kind, "7bit" if body.ascii else "8bit") + body.format for body in bodies]
         if len(parts) == 1:
             return parts[0], 0

@@ -1,8 +1,8 @@
 """
-Holes in a text, `Hello {name}`: found when a template is made, filled when a message is.
+Placeholders in a text, `Hello {name}`: parsed when a template is made, filled for each message.
 
-A hole is a name in braces and nothing else: no attribute, no index, no format, so that neither a template nor a row
-reaches into the program. A brace that is meant is doubled, `{{` and `}}`. In HTML a value is escaped, unless the
+A placeholder is a name in braces and nothing else: no attribute, no index, no format, so that neither a template nor a
+row can access the program's objects. Literal braces are doubled, `{{` and `}}`. In HTML a value is escaped, unless the
 template (never the row) says `{name!raw}`.
 """
 
@@ -16,25 +16,25 @@ from courriel.values import dataclass
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _RAW = "!raw"
-LONGEST_NAME = 100  # characters of the name of a hole
+LONGEST_NAME = 100  # characters of a placeholder name
 
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """A place for one value; `escapes` says that the value is text, and stands in HTML."""
+    """A placeholder; `escapes`: its value is escaped for HTML."""
 
     name: str
     escapes: bool = False
 
     @property
     def key(self) -> str:
-        """What its value is called among those that are ready to be put in: values stand there in both forms."""
+        """Key of its value in the mapping for `format`, which holds plain and escaped values."""
         return self.name + "!escaped" if self.escapes else self.name
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A text with holes: stretches of text and holes, in their order."""
+    """A text with placeholders: literal text and placeholders, in order."""
 
     pieces: tuple[str | Hole, ...]
     format: str
@@ -42,7 +42,7 @@ class Pattern:
 
     @classmethod
     def parse(cls, field: str, text: str, *, html: bool = False) -> Pattern:
-        """Find the holes. Raises InvalidMessage, the field named, for whatever else stands in braces."""
+        """Parse the placeholders. Raises InvalidMessage, naming the field, for anything else in braces."""
         pieces: list[str | Hole] = []
         literal = ""
         position = 0
@@ -60,27 +60,27 @@ class Pattern:
 
     @classmethod
     def of(cls, *pieces: str | Hole) -> Pattern:
-        """A pattern of these pieces."""
+        """A pattern of these parts."""
         written = [f"%({piece.key})s" if isinstance(piece, Hole) else piece.replace("%", "%%") for piece in pieces]
         return cls(pieces, "".join(written))
 
     @property
     def holes(self) -> tuple[Hole, ...]:
-        """Its holes, each as often as it stands there."""
+        """Its placeholders, repeated ones included."""
         return tuple(piece for piece in self.pieces if isinstance(piece, Hole))
 
     def fill(self, values: Mapping[str, str]) -> str:
-        """The text, with a value for each hole."""
+        """The text with a value for each placeholder."""
         return self.format % values
 
 
 def needs_escaping(text: str) -> bool:
-    """Whether anything in it means something in HTML; most texts are plain, and are spared five replacements."""
+    """Whether the text has a character special in HTML; most have none, and skip five replacements."""
     return "&" in text or "<" in text or ">" in text or '"' in text or "'" in text
 
 
 def escaped(value: str) -> str:
-    """Text as it stands in HTML, between tags or between the quotes of an attribute."""
+    """Text escaped for HTML, between tags or in a quoted attribute."""
     value = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return value.replace('"', "&quot;").replace("'", "&#x27;")
 

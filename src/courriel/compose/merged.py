@@ -1,4 +1,4 @@
-"""One message of a mailing: a template and the values of one row."""
+"""One message of a mailing: a template filled with the values of one row."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _SUCCESS_AND_FAILURE = frozenset((Notify.SUCCESS, Notify.FAILURE))
 
 
 class MergedMessage(Prepared):
-    """A message that a template and a row made: complete and checked, with a Message-ID and a Date of its own.
+    """A message made of a template and a row: complete and validated, with its own Message-ID and Date.
 
-    It is sent like any other. `message()` gives the same as an ordinary Message, for those who want to change it.
+    It is sent like any other. `message()` returns the same as an ordinary Message, which can be changed.
     """
 
     __slots__ = (
@@ -60,24 +60,24 @@ class MergedMessage(Prepared):
 
     @property
     def text(self) -> str:
-        """The text, filled; "" when the template has none, and one is made of the HTML when it is sent."""
+        """The filled text; "" when the template has none, and it is made of the HTML when sending."""
         return self._template.text_of(self._values)
 
     @property
     def html(self) -> str:
-        """The HTML, filled, the values escaped."""
+        """The filled HTML, with escaped values."""
         return self._template.html_of(self._values)
 
     @property
     def recipients(self) -> tuple[Address, ...]:
-        """Everybody it goes to: To, Cc and Bcc, each once."""
+        """All recipients: To, Cc and Bcc, each once."""
         everybody = self.to + self.cc + self.bcc
         if len(everybody) == 1:
             return everybody
         return tuple({address.spec: address for address in everybody}.values())
 
     def envelope(self, sender: str | Address | None = None, to: Addresses | None = None) -> Envelope:
-        """From whom and to whom servers carry it: what its fields say, or what is said here instead ("": nobody)."""
+        """The envelope from the header fields, or with this sender and these recipients instead ("": null sender)."""
         if sender is None and to is None and not self.delivery_receipt:
             return Envelope(self.sender, self.recipients)
         return Envelope.of(
@@ -87,7 +87,7 @@ class MergedMessage(Prepared):
         )
 
     def content(self, *, eight_bit: bool = False, utf8: bool = False, binary: bool = False) -> Content:
-        """Its octets: those that `message()` would become. Raises InvalidAddress where one needs SMTPUTF8."""
+        """The encoded message, the same bytes as of `message()`. Raises InvalidAddress if SMTPUTF8 is needed."""
         if self._template.may_lack_parts and not (self.text and self.html):
             return build(self.message(), eight_bit=eight_bit, utf8=utf8, binary=binary)
         fields = header_fields(self, utf8)
@@ -98,15 +98,15 @@ class MergedMessage(Prepared):
         return assembled(fields, nested(bodies, files, self.message_id), utf8)
 
     def as_bytes(self) -> bytes:
-        """Write it as a mail; see `Message.as_bytes`."""
+        """The message as bytes; see `Message.as_bytes`."""
         return bytes(self.content(utf8=True))
 
     def preview(self, path: str | os.PathLike[str] | None = None, *, browser: bool = True) -> Path:
-        """Write the page that a reader will see, and open it; see `Message.preview`."""
+        """Write the HTML page that a reader will see, and open it; see `Message.preview`."""
         return self.message().preview(path, browser=browser)
 
     def message(self) -> Message:
-        """The same as an ordinary message."""
+        """The same as an ordinary Message."""
         return Message(
             sender=self.sender, to=self.to, cc=self.cc, bcc=self.bcc, reply_to=self.reply_to, subject=self.subject,
             text=self.text, html=self.html, attachments=self.attachments, priority=self.priority,

@@ -1,5 +1,5 @@
 """
-Messages written in Jinja2 (extra `html`): loops, conditions, filters, pieces that several templates share.
+Message templates in Jinja2 (extra `html`): loops, conditions, filters, includes.
 
     template = RichTemplate(
         sender="ada@example.org",
@@ -11,7 +11,7 @@ Messages written in Jinja2 (extra `html`): loops, conditions, filters, pieces th
     for message in template.merge([{"email": "bob@example.org", "number": 42, "lines": [...]}]):
         session.send(message)
 
-What comes out is an ordinary Message, and is looked at as closely as one that was written by hand.
+The result is an ordinary Message, with the same validation.
 """
 
 from __future__ import annotations
@@ -38,24 +38,23 @@ if TYPE_CHECKING:
     from courriel.model.attachment import Attachments
 
 Row: TypeAlias = "Mapping[str, object]"
-"""The values of one message, of whatever kind."""
+"""The values of one message, of any type."""
 
 Texts: TypeAlias = "str | Address | Iterable[str | Address]"
 Said: TypeAlias = "Callable[[Row], str]"
-"""What a template says for a row. Raises InvalidMessage."""
+"""Function that renders a template for a row. Raises InvalidMessage."""
 
 _NAMED = re.compile(r"\s*(.*?)\s*<([^<>]*)>\s*", re.DOTALL)
 
 
 class RichTemplate(WithFiles):
-    """A message in Jinja2: `{{ name }}` in its addresses, subject, texts, header values and unsubscribe links.
+    """A message template in Jinja2: `{{ name }}` in addresses, subject, texts, header values, unsubscribe links.
 
-    The parameters are those of Message, texts being templates; `text_file` and `html_file` are files of `folder`, from
-    which templates include and extend others too. In HTML a value is escaped; `{{ name|safe }}` is not. Templates run
-    in Jinja2's sandbox, and a name without a value is an error. `inline_css` writes the rules of `<style>` into the
-    elements, as mail programs want them. Each address is one, whatever its row says; an empty one is left out.
-
-    Raises InvalidMessage, field and line named, for a template that cannot be read; MissingExtra without the extra.
+    The parameters are those of Message, with templates for texts; `text_file` and `html_file` are files of `folder`,
+    from which templates include and extend others too. In HTML a value is escaped; `{{ name|safe }}` is not. Templates
+    run in Jinja2's sandbox, and a name without a value is an error. `inline_css` copies the rules of `<style>` into the
+    elements, as mail programs need them. Each address template makes one address, whatever its row holds; an empty one
+    is left out. Raises InvalidMessage, naming field and line, for an invalid template; MissingExtra without the extra.
     """
 
     def __init__(
@@ -101,10 +100,10 @@ class RichTemplate(WithFiles):
         }  # fmt: skip
 
     def merge(self, rows: Iterable[Row]) -> Iterator[Message]:
-        """A message for each row, one at a time, each with a Message-ID and a Date of its own.
+        """Iterate over one message for each row, each with its own Message-ID and Date.
 
-        Taking the next one raises InvalidMessage or InvalidAddress, the row (from 1) and the field named, for a row
-        that does not fit; whoever takes yet another gets that of the row after.
+        `next` raises InvalidMessage or InvalidAddress, naming row (from 1) and field, for an invalid row; the iterator
+        continues with the row after.
         """
         if isinstance(rows, str | bytes | Mapping) or not isinstance(rows, Iterable):
             raise UsageError(
@@ -113,7 +112,7 @@ class RichTemplate(WithFiles):
         return map(self._fill, count(1), rows)
 
     def fill(self, /, **values: object) -> Message:
-        """The message that these values make. Raises as `merge` does."""
+        """The message for these values. Raises as `merge` does."""
         return self._fill(0, values)
 
     # The steps.
@@ -154,7 +153,7 @@ class RichTemplate(WithFiles):
 
 
 class _Maker:
-    """Reads templates of one kind: those of HTML escape, the others do not."""
+    """Jinja2 environment of one kind: with HTML escaping, or without."""
 
     def __init__(self, folder: str | os.PathLike[str] | None, *, html: bool) -> None:
         try:
@@ -176,7 +175,7 @@ class _Maker:
         )
 
     def body(self, field: str, source: str, file: str) -> Said:
-        """A text that is given here, or lies in a file of the folder."""
+        """A template given as text, or as a file of the folder."""
         if not file:
             return self.read(field, source)
         if source or self._folder is None:
@@ -184,7 +183,7 @@ class _Maker:
         return self._said(field, lambda: self._environment.get_template(file))
 
     def read(self, field: str, source: str) -> Said:
-        """A template that is given as text."""
+        """A template given as text."""
         said = as_text(field, source)
         return self._said(field, lambda: self._environment.from_string(said))
 
@@ -205,7 +204,7 @@ class _Maker:
 
 
 def _loader(folder: str | os.PathLike[str]) -> jinja2.BaseLoader:
-    """Read templates of one folder. A link may lead anywhere within it, and nowhere else."""
+    """Loader for templates of one folder. Symbolic links are followed within it only."""
     from jinja2 import FileSystemLoader
 
     class Folder(FileSystemLoader):
@@ -220,7 +219,7 @@ def _loader(folder: str | os.PathLike[str]) -> jinja2.BaseLoader:
 
 
 class _Place:
-    """What makes one address: `{{ email }}`, `{{ name }} <{{ email }}>`."""
+    """Template of one address: `{{ email }}`, `{{ name }} <{{ email }}>`."""
 
     def __init__(self, maker: _Maker, field: str, text: str) -> None:
         named = _NAMED.fullmatch(text)
@@ -228,7 +227,7 @@ class _Place:
         self._spec = maker.read(field, named[2] if named is not None else text)
 
     def fill(self, row: Row) -> Address | None:
-        """The address for this row; None when nothing is said."""
+        """The address for this row; None when it is empty."""
         spec = self._spec(row).strip()
         if not spec:
             return None
@@ -242,7 +241,7 @@ class _Place:
 
 
 class _Stylist:
-    """Writes the rules of `<style>` into the elements; those that depend on the screen stay. Nothing is fetched."""
+    """CSS inliner: copies `<style>` rules into the elements; media queries stay. Nothing is downloaded."""
 
     def __init__(self) -> None:
         try:
@@ -262,7 +261,7 @@ class _Stylist:
 
 
 def _places(maker: _Maker, field: str, given: Texts) -> list[Address | _Place]:
-    """Addresses, and what makes one each."""
+    """Fixed addresses, and address templates."""
     places: list[Address | _Place] = []
     for each in one_or_several(field, given):
         if isinstance(each, str) and "{" in each:
@@ -278,12 +277,12 @@ def _filled(places: list[Address | _Place], row: Row) -> list[Address]:
 
 
 def _unquoted(name: str) -> str:
-    """Quotes around a name are put where they are needed."""
+    """The name without quotes; they are added where needed."""
     return name[1:-1] if len(name) > 1 and name.startswith('"') and name.endswith('"') else name
 
 
 def _rendered(field: str, template: jinja2.Template, row: Row) -> str:
-    """What the template says for this row; whatever it raises, or a value or filter in it, is an InvalidMessage."""
+    """The rendered template; any exception of a value or filter in it becomes InvalidMessage."""
     try:
         return template.render(row)
     except CourrielError:
@@ -293,7 +292,7 @@ def _rendered(field: str, template: jinja2.Template, row: Row) -> str:
 
 
 def _there(value: object) -> object:
-    """What is to be written: None would be read as a word by whoever gets the mail."""
+    """Filter for output values: None is an error, as its name would appear in the mail."""
     if value is None:
         raise ValueError("a value is None; {{ value or '' }} writes nothing there")
     return value

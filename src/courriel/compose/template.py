@@ -1,5 +1,5 @@
 """
-One message for many: cut once, filled for each row, as strict as a message that is written by hand.
+Message templates: parsed once, filled for each row, with the same validation as a single message.
 
     template = Template(sender="ada@example.org", to="{email}", subject="Invoice {number}", text="Hello {name}, ...")
     for message in template.merge([{"email": "bob@example.org", "number": 42, "name": "Bob"}]):
@@ -36,17 +36,18 @@ if TYPE_CHECKING:
     from courriel.model.message import Addresses as GivenAddresses
 
 Row = Mapping[str, object]
-"""The values of one message by the names of the holes: text, or whole numbers."""
+"""The values of one message by placeholder name: text, or whole numbers."""
 
-_LARGEST_NUMBER = 10**30  # nobody reads longer ones, and Python refuses to write the longest
+_LARGEST_NUMBER = 10**30  # longer ones are no use to a reader, and Python refuses to format the longest
 _SOMEBODY = Address("somebody", "example.org")
 
 
 class Template(WithFiles):
-    """A message with holes: `{name}` in its addresses, subject, texts, header values and unsubscribe links.
+    """A message template: `{name}` in its addresses, subject, texts, header values and unsubscribe links.
 
-    The parameters are those of Message. In `html` a value is escaped; `{name!raw}` takes trusted HTML as it is. Braces
-    that are meant are doubled. Raises InvalidMessage, the field named, for whatever would be wrong with every message.
+    The parameters are those of Message. In `html` a value is escaped; `{name!raw}` inserts trusted HTML unchanged.
+    Literal braces are doubled. Raises InvalidMessage, naming the field, for anything that would be wrong with every
+    message.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class Template(WithFiles):
         self._bcc, self._reply_to = Addresses("bcc", bcc), Addresses("reply_to", reply_to)
         if not (len(self._to) or len(self._cc) or len(self._bcc)):
             raise refusal("to, cc, bcc", 'no recipient was given: to="{email}" takes each from its row', "NO-RECIPIENT")
-        # Those without a hole are the same for everybody; the others have a place to be filled in.
+        # Fields without placeholders are the same for all; the others have a position to be filled in.
         self._people: list[tuple[Address, ...]] = [place.fixed for place in self._places]
         self._live = [(position, place) for position, place in enumerate(self._places) if place.holes]
         self._subject = Pattern.parse("subject", as_text("subject", subject))
@@ -99,7 +100,7 @@ class Template(WithFiles):
         self._bodies = self._cut()
         self.frame = self._framed()
         self._files: dict[tuple[bool, bool], list[tuple[bool, Part]]] = {}
-        # A text, or HTML, that is all holes may turn out to be nothing at all, and then the mail has other parts.
+        # Text or HTML of placeholders only may be empty for a row, and the mail has other parts then.
         self.may_lack_parts = any(
             said.pieces and len(said.holes) == len(said.pieces) for said in (self._text, self._html)
         )
@@ -107,16 +108,16 @@ class Template(WithFiles):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of its holes, in alphabetical order: what each row has to bring."""
+        """Placeholder names, sorted: the keys that each row must have."""
         return tuple(sorted(self._names))
 
     def merge(self, rows: Iterable[Row], *, unused: Literal["refuse", "ignore"] = "ignore") -> Iterator[MergedMessage]:
-        """A message for each row, one at a time, each with a Message-ID and a Date of its own.
+        """Iterate over one message for each row, each with its own Message-ID and Date.
 
-        Taking the next one raises InvalidMessage or InvalidAddress, the row (from 1) and the hole named, for a value
-        that is missing or does not fit; whoever takes yet another gets that of the row after. A row may hold more than
-        is used, as the rows of a CSV file do; with `unused="refuse"` that is an error too, which finds a name that is
-        spelled in two ways. To look at all before the first one leaves, make a list.
+        `next` raises InvalidMessage or InvalidAddress, naming row (from 1) and placeholder, for a missing or invalid
+        value; the iterator continues with the row after. A row may have unused keys, as rows of a CSV file do; with
+        `unused="refuse"` they are an error, which finds misspelled names. To check all rows before the first message is
+        sent, make a list.
         """
         if unused not in ("refuse", "ignore"):
             raise UsageError(f'unused is "refuse" or "ignore", not {unused!r}')
@@ -127,15 +128,15 @@ class Template(WithFiles):
         return map(self._fill_strictly if unused == "refuse" else self._fill_row, count(1), rows)
 
     def fill(self, /, **values: str | int) -> MergedMessage:
-        """The message that these values make. Raises as `merge` does."""
+        """The message for these values. Raises as `merge` does."""
         return self._fill_strictly(0, values)
 
-    # For the messages it made.
+    # For its messages.
 
     def parts(
         self, values: Mapping[str, str], eight_bit: bool, binary: bool
     ) -> tuple[list[Part], list[tuple[bool, Part]]]:
-        """What the reader sees, and the files, as parts of a mail."""
+        """The encoded body parts and attachments."""
         octets = {key.encode(): value.encode() for key, value in values.items()}
         whole = b"".join(octets.values())
         longest = len(whole) if b"\n" not in whole and b"\r" not in whole else LONGEST_LINE + 1
@@ -152,14 +153,14 @@ class Template(WithFiles):
         return bodies, files
 
     def text_of(self, values: Mapping[str, str]) -> str:
-        """The text for these values."""
+        """The filled text."""
         return self._bodies[0].pattern.fill(values) if self._text.pieces else ""
 
     def html_of(self, values: Mapping[str, str]) -> str:
-        """The HTML for these values."""
+        """The filled HTML."""
         return self._bodies[-1].pattern.fill(values) if self._html.pieces else ""
 
-    # Making it.
+    # Parsing.
 
     def _find_names(self) -> frozenset[str]:
         holes = [hole for place in self._places for hole in place.holes]
@@ -172,7 +173,7 @@ class Template(WithFiles):
         return self._sender, self._to, self._cc, self._bcc, self._reply_to
 
     def _make_specimen(self, **fields: object) -> Message:
-        """A message with something in each hole: what is wrong with it is wrong with all of them."""
+        """A sample message with a value in each placeholder: an error in it is an error of all messages."""
         values = dict.fromkeys([*self._names, *(hole.key for hole in self._html.holes)], "x")
         links = dict.fromkeys(self._names, "https://x")
         return Message(
@@ -182,20 +183,20 @@ class Template(WithFiles):
             text=self._text.fill(values),
             html=self._html.fill(values),
             headers=[(name, value.fill(values)) for name, value in self._headers],
-            # A hole at the beginning of a link is the beginning of a link.
+            # A placeholder at the start of a link takes the start of a URL.
             list_unsubscribe=[link.fill(links if isinstance(link.pieces[0], Hole) else values) for link in self._links],
             **fields,  # type: ignore[arg-type]
         )
 
     def _cut(self) -> tuple[Body, ...]:
-        """What the reader sees, cut into what changes and what does not."""
+        """The text and HTML bodies, split into fixed lines and lines with placeholders."""
         bodies = [Body(kind, said) for kind, said in (("plain", self._text), ("html", self._html)) if said.pieces]
         if not bodies and not self.specimen.attachments:
             bodies = [Body("plain", self._text)]
         return tuple(bodies)
 
     def _framed(self) -> Frame | None:
-        """All bodies in one stroke, where no file stands beside them and no text has to be made of the HTML."""
+        """All bodies as one format, where there is no attachment and no text has to be made of the HTML."""
         complete = self._bodies and self._bodies[0].kind == "plain"
         return Frame(self._bodies) if complete and not self.specimen.attachments else None
 
@@ -209,7 +210,7 @@ class Template(WithFiles):
         other.frame = other._framed()
         return other
 
-    # Filling it.
+    # Filling.
 
     def _fill_row(self, number: int, row: Row) -> MergedMessage:
         if type(row) is not dict and not isinstance(row, Mapping):
@@ -263,12 +264,12 @@ class Template(WithFiles):
             raise refusal("list_unsubscribe", "one_click needs an https link (RFC 8058)")
         return links
 
-    # Finding the guilty one.
+    # Locating an error.
 
     def _explained(
         self, number: int, values: Mapping[str, str], broken: InvalidMessage | InvalidAddress
     ) -> InvalidMessage | InvalidAddress:
-        """The same error, with the row and the hole named: looked for only once something is wrong."""
+        """The same error, naming row and placeholder: searched for only after an error."""
         for field, names, attempt in self._attempts(values):
             try:
                 attempt()
@@ -281,7 +282,7 @@ class Template(WithFiles):
         return broken
 
     def _attempts(self, values: Mapping[str, str]) -> Iterator[tuple[str, list[str], Callable[[], object]]]:
-        """Each thing that may be wrong: its field, the holes in it, and how to find out."""
+        """Each check that may fail: its field, its placeholders, and a function that runs it."""
         for name in sorted(self._names):
             yield "", [name], partial(check_body, "", values[name])
         for place in self._places:
@@ -304,7 +305,7 @@ def _refused(number: int, reason: str) -> InvalidMessage:
 
 
 def _as_text(number: int, name: str, value: object) -> str:
-    """A value that is not simply text: a whole number, or a kind of text."""
+    """Text of a value that is no str: a whole number, or a lazy string."""
     if (text := text_of(value)) is not None:
         return text
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST_NUMBER:

@@ -1,4 +1,4 @@
-"""What both kinds of template do alike with attached files: `with_` another one, for all who are written to."""
+"""Attachments of templates: `with_attachment` and `with_data` of Template and RichTemplate."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class WithFiles(ABC):
-    """The part of a template that returns another one with one more file."""
+    """Mixin of templates that returns a copy with one more attachment."""
 
     @abstractmethod
     def _with(self, attachment: Attachment) -> Self:
-        """Return another template: this one, with this file."""
+        """A copy of this template with this attachment."""
 
     def with_attachment(
         self,
@@ -29,9 +29,9 @@ class WithFiles(ABC):
         inline: bool = False,
         content_id: str | None = None,
     ) -> Self:
-        """Return another template: this one, with the file at `path`, the same for everybody.
+        """Return a copy of this template with the file at `path` attached, the same for every message.
 
-        See `Message.with_attachment`. This template stays as it is.
+        See `Message.with_attachment`. This template stays unchanged.
         """
         return self._with(
             Attachment.file(path, name=name, content_type=content_type, inline=inline, content_id=content_id)
@@ -46,18 +46,18 @@ class WithFiles(ABC):
         inline: bool = False,
         content_id: str | None = None,
     ) -> Self:
-        """Return another template: this one, with these octets as a file, the same for everybody.
+        """Return a copy of this template with this data attached, the same for every message.
 
-        See `Message.with_data`. This template stays as it is.
+        See `Message.with_data`. This template stays unchanged.
         """
         return self._with(
             Attachment.data(content, name, content_type=content_type, inline=inline, content_id=content_id)
         )
 
     def attach(self, *_: object, **__: object) -> NoReturn:
-        """Raise UsageError: a template does not change. Give `attachments=`, or use `with_attachment`."""
+        """Raise UsageError: a template is immutable. Pass `attachments=`, or use `with_attachment`."""
         raise no_attach("template")
 
     def attach_data(self, *_: object, **__: object) -> NoReturn:
-        """Raise UsageError: a template does not change. Use `with_data`."""
+        """Raise UsageError: a template is immutable. Use `with_data`."""
         raise no_attach_data("template")

@@ -1,1 +1,1 @@
-"""The ways a message can leave."""
+"""Transports for mail, and the settings that select one: URLs, profiles, files, secrets."""

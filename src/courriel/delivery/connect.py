@@ -1,5 +1,5 @@
 """
-Sessions and pools made from a setting: a URL, a profile, or what COURRIEL_URL and courriel.toml say.
+Sessions and pools made from a setting: a URL, a profile, or the defaults in COURRIEL_URL and courriel.toml.
 
     with courriel.connect("billing") as session:                       # a session
         receipt = session.send(message)
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from courriel.session.smtp import AsyncSmtpSession
 
 SIZE = 4
-"""Sessions of a pool whose setting gives a rate and no number: what the strictest of the common providers bear."""
+"""Pool size when a setting has a rate and no size: accepted by the strictest of the common providers."""
 
 _MOST_SHARED = 32  # pools of one process
 
@@ -37,11 +37,11 @@ _MOST_SHARED = 32  # pools of one process
 def connect(
     setting: str | Route | Server | None = None, *, transcript: Transcript | None = None
 ) -> SmtpSession | SmtpPool:
-    """Make the session that a setting means, or the pool where it says `pool=` or `rate=`; use it with `with`.
+    """Make the session for a setting, or the pool where it has `pool=` or `rate=`; use it with `with`.
 
-    `setting` is a URL, the name of a profile, a Route, a Server without a login, or nothing for what the settings say.
-    The password is read now; nothing is opened yet. Raises UsageError, InvalidUrl; what leads to no server, or is for
-    reading, is refused.
+    `setting` is a URL, the name of a profile, a Route, a Server without a login, or None for the settings of
+    environment and files. The password is read now; the connection is opened by `with`. Raises UsageError, InvalidUrl,
+    also for a setting without a server, or one for reading mail.
     """
     route = _route_of(setting)
     assert route.server is not None
@@ -55,9 +55,9 @@ def connect(
 async def aconnect(
     setting: str | Route | Server | None = None, *, transcript: Transcript | None = None
 ) -> AsyncSmtpSession | AsyncSmtpPool:
-    """Make the session or the pool that a setting means: `connect`, awaited; use it with `async with`.
+    """Make the session or the pool for a setting: `connect` for asyncio; use it with `async with`.
 
-    A settings file, a password command or a keyring is read in a thread.
+    Settings files, password commands and keyrings are read in a thread.
     """
     from asyncio import to_thread
 
@@ -93,9 +93,9 @@ def pool_of(route: Route, transcript: Transcript | None = None) -> SmtpPool:
 
 
 def shared_pool(route: Route) -> SmtpPool:
-    """The pool of this process for a route, so that its limits hold for `send` and the outbox together.
+    """The pool of this process for a route, so that its limits apply to `send` and the outbox together.
 
-    It is made when it is first asked for, and says goodbye when the process ends.
+    It is made on first use, and closed when the process ends.
     """
     with _shared.lock:
         pool = _shared.pools.pop(route, None)
@@ -110,7 +110,7 @@ def shared_pool(route: Route) -> SmtpPool:
 
 
 def forget_shared_pool(route: Route) -> None:
-    """Close it: the next one reads the password again."""
+    """Close the shared pool of a route: the next one reads the password again."""
     with _shared.lock:
         pool = _shared.pools.pop(route, None)
     if pool is not None:
@@ -121,7 +121,7 @@ def forget_shared_pool(route: Route) -> None:
 
 
 class _Shared:
-    """The pools of this process."""
+    """The shared pools of this process."""
 
     def __init__(self) -> None:
         import atexit

@@ -1,4 +1,4 @@
-"""A domain as a place where mail goes."""
+"""Check of a mail domain by its MX records."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from courriel.network.exchangers import mail_exchangers
 
 
 def takes_mail(domain: str, seconds: float) -> bool:
-    """Whether mail for a domain has somewhere to go; its servers are not called.
+    """Whether a domain accepts mail by its MX records; its servers are not contacted.
 
-    Raises TimedOut and ConnectionFailed when the name service does not answer, MissingExtra (`courriel[dns]`).
+    `seconds` limits the lookup. Raises TimedOut and ConnectionFailed when the name server does not answer, MissingExtra
+    (`courriel[dns]`).
     """
     try:
         return bool(mail_exchangers(domain, seconds))

@@ -1,5 +1,5 @@
 """
-Settings that other programs have put into the environment, read with the meaning that they have there.
+Environment variables of other programs, read with the meaning they have there.
 
 | variables | whose |
 |---|---|
@@ -8,7 +8,7 @@ Settings that other programs have put into the environment, read with the meanin
 | EMAIL_HOST, EMAIL_PORT, … | Django |
 | MAIL_SERVER, MAIL_PORT, … | Flask-Mail, fastapi-mail |
 
-Each becomes a URL of ours, in one function a family; what it cannot say here is refused, or said in a note.
+Each family is converted to a URL of ours by one function; what has no equivalent is refused, or mentioned in a note.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _FALSE = ("", "0", "n", "no", "f", "false", "off", "none")
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Variables that belong together: there when the first one is."""
+    """Variables of one program: present when the first one is set."""
 
     variable: str
     reader: Callable[[Environment], tuple[str, tuple[str, ...]]]
 
 
 def find(environment: Environment) -> tuple[Route, str] | None:
-    """The first family that is there: its route, and the variable that named it. Raises InvalidUrl, naming it."""
+    """The first family that is set: its route, and its variable. Raises InvalidUrl, naming the variable."""
     for family in FAMILIES:
         if not environment.get(family.variable):
             continue
@@ -61,7 +61,7 @@ def find(environment: Environment) -> tuple[Route, str] | None:
 
 
 def _email_url(environment: Environment) -> tuple[str, tuple[str, ...]]:
-    """dj-email-url and django-environ; the latter asks for TLS at once by `smtp+ssl:`, the former by `?ssl=`."""
+    """EMAIL_URL of dj-email-url and django-environ; immediate TLS: `?ssl=` in the former, `smtp+ssl:` in the latter."""
     scheme, user, password, host, port, path, query = _cut(environment["EMAIL_URL"])
     kept = {"console": "console:", "consolemail": "console:", "memory": "memory:", "memorymail": "memory:",
             "dummy": "null:", "dummymail": "null:"}  # fmt: skip
@@ -84,7 +84,7 @@ def _email_url(environment: Environment) -> tuple[str, tuple[str, ...]]:
 
 
 def _mailer_dsn(environment: Environment) -> tuple[str, tuple[str, ...]]:
-    """Symfony; its `smtp:` uses STARTTLS when offered, which is required here as soon as there is a login."""
+    """MAILER_DSN of Symfony; its `smtp:` uses STARTTLS when offered, here it is required with a login."""
     dsn = environment["MAILER_DSN"]
     if dsn.startswith(("failover(", "roundrobin(")):
         raise refusal(f"{dsn.partition('(')[0]}(…) is not there yet: a way out is one URL for now")
@@ -92,7 +92,7 @@ def _mailer_dsn(environment: Environment) -> tuple[str, tuple[str, ...]]:
     if scheme == "null":
         return "null:", ()
     if scheme == "gmail+smtp":
-        # The whole of Symfony's bridge: it knows the server.
+        # Symfony's bridge has the server built in.
         scheme, host, port = "smtps", "smtp.gmail.com", "465"
     if scheme not in ("smtp", "smtps"):
         raise refusal(f"{scheme}: smtp, smtps, gmail+smtp and null are read from MAILER_DSN")
@@ -108,7 +108,7 @@ def _mailer_dsn(environment: Environment) -> tuple[str, tuple[str, ...]]:
         notes = (*notes, "MAILER_DSN: smtp: means STARTTLS when offered there; with a login it is required here")
         return _url(host, port or "25", user, password, ssl=False, tls=True, options=options), notes
     if host == "localhost":
-        # Symfony leaves this machine's own server in clear; then there is no certificate to verify.
+        # Symfony uses no TLS to localhost; then there is no certificate to verify.
         return _url(host, port or "25", "", "", ssl=False, tls=False, options={"ehlo": options["ehlo"]}), notes
     return _url(host, port or "25", "", "", ssl=False, tls=False, options=options | {"tls": "opportunistic"}), notes
 
@@ -158,7 +158,7 @@ def _variables(
     ssl: tuple[str, ...],
     sender: tuple[str, ...],
 ) -> tuple[str, tuple[str, ...]]:
-    """A server in one variable, its port in another, and so on; the password stays where it is, and is referred to."""
+    """Settings in single variables: host, port, and so on; the password is referenced, not copied."""
     login = environment.get(user, "")
     options = {"from": _first(environment, sender)}
     if login and environment.get(password):
@@ -177,7 +177,7 @@ def _variables(
 
 
 def _url(host: str, port: str, user: str, password: str, *, ssl: bool, tls: bool, options: Mapping[str, str]) -> str:
-    """A URL of ours. A line that is in clear there is in clear here, by name; our own rules then judge it."""
+    """A URL of ours. Plain text there is plain text here, explicitly; the usual checks of URLs apply then."""
     if not re.fullmatch(r"\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]%\\]+", host):
         raise refusal(f"{safely_shown(host)} is not the name of a server")
     scheme = "smtps" if ssl else "smtp+starttls" if tls else "smtp"
@@ -190,7 +190,7 @@ def _url(host: str, port: str, user: str, password: str, *, ssl: bool, tls: bool
 
 
 def _cut(url: str) -> tuple[str, str, str, str, str, str, dict[str, str]]:
-    """Scheme, user, password, host, port, path, options, all decoded but the host, the path and the port."""
+    """Scheme, user, password, host, port, path, options; decoded, except host, path and port."""
     found = _URL.fullmatch(url)
     if found is None:
         raise refusal("it is not a URL (what is # / ? @ : or % in a user name or a password is percent-encoded)")

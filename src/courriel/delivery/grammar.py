@@ -1,8 +1,8 @@
 """
-The grammar of URLs: from text to a `Route`, strictly.
+Strict parser of server URLs: from text to a `Route`.
 
-What has two readings is refused with the way to write each. A refusal quotes the part at fault, except where that part
-may be a piece of a password whose author forgot to percent-encode it.
+Ambiguous URLs are refused, with the spelling of each reading. An error quotes the invalid part, except where it may be
+part of a password that was not percent-encoded.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from courriel.model.trust import ClientCertificate, Trust
 from courriel.values import dataclass, replace
 
 _URL = expression(r"([A-Za-z][A-Za-z0-9+.-]*):(?://([^/?]*))?([^?]*)(?:\?(.*))?")
-_LONGEST_SHOWN = 5  # characters of what is no port: in smtp://ada:secret nothing follows but the password
+_LONGEST_SHOWN = 5  # characters of an invalid port that are quoted: in smtp://ada:secret it is the password
 _PORT = expression(r"[1-9][0-9]{0,4}")
 _SECONDS = expression(r"[0-9]{1,6}(?:\.[0-9]{1,3})?")
 _NUMBER = expression(r"[1-9][0-9]{0,8}")
 _OPTION = expression(r"[a-z_]{1,40}")
 _READING = {"pop": "pops", "pop3": "pops", "imap": "imaps"}
-"""What a provider's short name is followed by, and the scheme that it stands for."""
+"""Suffixes of a provider's short name, and the scheme each means."""
 _CLEAR = {Dialect.POP3: "pop", Dialect.IMAP: "imap"}
 _ENCODE = "what is # / ? @ : or % in a user name or a password is written %23 %2F %3F %40 %3A %25"
 
@@ -37,7 +37,7 @@ Options = dict[str, list[str]]
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """A URL cut at its joints, nothing decoded yet; `authority` is None where there is no //."""
+    """A URL split into parts, undecoded; `authority` is None without //."""
 
     scheme: str
     authority: str | None
@@ -46,12 +46,12 @@ class _Cut:
 
     @property
     def suspicious(self) -> bool:
-        """Whether an @ stands behind the place where logins end: then any part may be a piece of a password."""
+        """Whether an @ stands behind the authority: then any part may belong to a password."""
         return "@" not in (self.authority or "") and "@" in self.path + (self.query or "")
 
 
 def read(url: str) -> Route:
-    """Read a URL. Raises InvalidUrl."""
+    """Parse a URL. Raises InvalidUrl."""
     if not isinstance(url, str):
         raise refusal(f"a way out is a URL, a profile, a Route or a Server, and not {type(url).__name__}")
     for word in ("failover", "roundrobin"):
@@ -68,7 +68,7 @@ def read(url: str) -> Route:
             return _folder_route(cut)
         return _named_route(cut)
     except (errors.InvalidServer, errors.InvalidAddress) as wrong:
-        # Its text quotes the part at fault, and none of those parts can hold a secret by now.
+        # Its text quotes the invalid part, which cannot contain a secret at this point.
         raise refusal(str(wrong), wrong.hint_id) from wrong
 
 
@@ -116,7 +116,7 @@ def _folder_route(cut: _Cut) -> Route:
 
 
 def _named_route(cut: _Cut) -> Route:
-    """A provider's short name, or else the refusal that helps most."""
+    """The route of a provider's short name, or else the most helpful error."""
     if cut.scheme in schemes.LATER:
         raise refusal(schemes.LATER[cut.scheme])
     if cut.scheme in schemes.AMBIGUOUS:
@@ -170,11 +170,11 @@ def _kind(scheme: str) -> Kind:
     for kind in ("memory", "console", "null", "file", "maildir"):
         if kind == scheme:
             return kind
-    raise AssertionError(scheme)  # the tables of schemes and this list have come apart
+    raise AssertionError(scheme)  # the tables of schemes and this list differ
 
 
 def _login(text: str) -> tuple[str, SecretReference | None]:
-    """The part before the @. It is never quoted as it stands."""
+    """User and password before the @; never quoted in errors."""
     if "@" in text:
         raise refusal("two @ before the host: an @ in the user name or the password is written %40 (ada%40example.org)")
     if "\\" in text:
@@ -191,7 +191,7 @@ def _login(text: str) -> tuple[str, SecretReference | None]:
 
 
 def _host_and_port(cut: _Cut, place: str) -> tuple[str, int]:
-    """The server's name and its port, 0 when the scheme decides; a path for LMTP."""
+    """Host and port, 0 for the scheme's default; a path for LMTP."""
     if "\\" in place or "%" in place.partition("]")[2] or ("%" in place and not place.startswith("[")):
         raise refusal(f"the host holds a {'%' if '%' in place else chr(92)}: a name is written as it is")
     literal = re.fullmatch(r"\[([^\[\]]*)\](.*)", place)
@@ -234,7 +234,7 @@ def _port(text: str, cut: _Cut) -> int:
 
 
 def _options(cut: _Cut, usable: tuple[str, ...]) -> Options:
-    """Read what follows the question mark; each option is known, usable here, and given once (but for ca and pin)."""
+    """Parse the query; each option must be known, allowed here, and given once (except ca and pin)."""
     options: Options = {}
     for pair in (cut.query or "").split("&") if cut.query is not None else ():
         name, equals, value = pair.partition("=")
@@ -269,7 +269,7 @@ def _assembled(
     options: Options,
     notes: tuple[str, ...] = (),
 ) -> Route:
-    """Put the route together; every option has been recognised by name."""
+    """Build the route; all option names have been checked."""
     user, password = _merged_login(user, password, options)
     local = Server(host).local
     security = _security(scheme, _single(options, "tls"), local=local)
@@ -309,7 +309,7 @@ def _assembled(
 
 
 def _merged_login(user: str, password: SecretReference | None, options: Options) -> tuple[str, SecretReference | None]:
-    """The user and the password, each from the place where it stands; standing in both is refused."""
+    """User and password, each before the @ or in an option; both at once are refused."""
     if user and "user" in options:
         raise refusal("the user stands twice, before the @ and in user=")
     if password and "password" in options:
@@ -343,7 +343,7 @@ def _security(scheme: str, word: str, *, local: bool) -> Security:
 def _refuse_tls_options(scheme: str, options: Options, local: bool) -> None:
     given = [name for name in schemes.TLS_OPTIONS if name in options]
     if given:
-        # Naming a trust must not end in clear text, where nothing is trusted (scar 27).
+        # A trust option on a connection without TLS would have no effect (hazard H27).
         clear = f"{scheme}:// to this machine" if local and "tls" not in options else "tls=none"
         raise refusal(
             f"{given[0]}= is for TLS, and {clear} speaks in clear: add tls=required, or leave {given[0]}= out"
@@ -418,7 +418,7 @@ def _flag(options: Options, name: str, only: str) -> bool:
 
 
 def _number(options: Options, name: str) -> int:
-    """A number from 1 on, and 0 when there is none."""
+    """A number from 1 on; 0 when the option is missing."""
     if name not in options:
         return 0
     text = _single(options, name)

@@ -1,13 +1,13 @@
 """
-Ways out that lead nowhere: a message is kept in memory or in a folder, shown on the terminal, or thrown away.
+Local transports: a message is kept in memory or in a folder, shown on the terminal, or discarded.
 
     memory:                 a bounded list, `letters`
-    console:                a readable rendering on the standard output
-    null:                   nothing is kept
-    file:///folder          one .eml a message, octet for octet what a server would have been sent
-    maildir:///folder       the folder of a mail program (tmp, new, cur), written as its protocol asks
+    console:                printed on the standard output
+    null:                   discarded
+    file:///folder          one .eml file for each message, the same bytes as sent to a server
+    maildir:///folder       a maildir (tmp, new, cur), as mail programs read it
 
-Each is a `Transport`. Their receipts say "kept", "shown", "thrown away": nobody has been sent anything.
+Each is a `Transport`. Their receipts say "kept", "shown", "thrown away": nothing was sent.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from courriel.delivery.route import Route
 
 _FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-MOST_LETTERS = 1000  # a test suite fits; a program that captures for a month does not fill the machine
+MOST_LETTERS = 1000  # enough for a test suite; bounds a program that captures for a month
 MOST_OCTETS = 64 * 1024 * 1024
 
 _serial = count(1)
@@ -42,20 +42,20 @@ _serial = count(1)
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A message that was kept in memory: its envelope, and its content as it would have left."""
+    """A message kept in memory: its envelope, and its content as it would have been sent."""
 
     envelope: Envelope
     content: bytes
 
     def read(self) -> EmailMessage:
-        """The message as the standard library reads it."""
+        """The message as an EmailMessage of the standard library."""
         from email import message_from_bytes, policy
 
         return message_from_bytes(self.content, policy=policy.default)
 
 
 class Letters(Sequence[Letter]):
-    """What `memory:` has kept, oldest first. When it is full the oldest leave, and a receipt notes it."""
+    """Messages kept by `memory:`, oldest first. When full the oldest are dropped, and a receipt notes it."""
 
     def __init__(self, *, most: int = MOST_LETTERS, octets: int = MOST_OCTETS) -> None:
         self._kept: deque[Letter] = deque()
@@ -65,7 +65,7 @@ class Letters(Sequence[Letter]):
         self._lock = Lock()
 
     def add(self, letter: Letter) -> int:
-        """Keep one more, and say how many older ones had to leave for it. The newest is kept whatever its size."""
+        """Keep a message; return the number of older ones dropped. The newest is kept whatever its size."""
         with self._lock:
             self._kept.append(letter)
             self._octets += len(letter.content)
@@ -76,7 +76,7 @@ class Letters(Sequence[Letter]):
             return dropped
 
     def clear(self) -> None:
-        """Forget them all."""
+        """Remove all messages."""
         with self._lock:
             self._kept.clear()
             self._octets = 0
@@ -101,12 +101,12 @@ class Letters(Sequence[Letter]):
 
 
 letters = Letters()
-"""What this process has sent by `memory:`."""
+"""Messages sent by `memory:` in this process."""
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Keeps messages in a list; by default in `letters`, which all of the process shares."""
+    """Transport that keeps messages in a list; by default in `letters`, shared by the process."""
 
     kept: Letters = letters
 
@@ -118,10 +118,10 @@ class Memory:
 
 
 class Console:
-    """Shows messages on the standard output, with everything that could steer a terminal made visible."""
+    """Transport that prints messages on the standard output, with terminal control characters escaped."""
 
     def send(self, envelope: Envelope, content: Content) -> Receipt:
-        """Show one message."""
+        """Print one message."""
         import sys
 
         from courriel.delivery.rendering import rendered
@@ -134,10 +134,10 @@ class Console:
 
 
 class Null:
-    """Throws messages away, after having made them: what cannot be written is an error here too."""
+    """Transport that encodes and discards messages: encoding errors occur here too."""
 
     def send(self, envelope: Envelope, content: Content) -> Receipt:
-        """Throw one message away."""
+        """Discard one message."""
         for _ in content:
             pass
         return _receipt("null:", envelope, "thrown away")
@@ -145,12 +145,12 @@ class Null:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """Writes each message as a file of its own, `.eml`; the folder is made when it is missing."""
+    """Transport that writes each message into a file, `.eml`; the folder is created if missing."""
 
     path: str
 
     def send(self, envelope: Envelope, content: Content) -> Receipt:
-        """Write one message; it is on the disk, whole, when this returns. Raises CourrielError when it cannot be."""
+        """Write one message, complete and flushed to disk on return. Raises CourrielError."""
         folder = Path(self.path)
         with _said_in_our_words(self.path):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -161,15 +161,15 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Maildir:
-    """Delivers into a maildir: written in `tmp`, moved to `new`, so that no reader ever sees half a message.
+    """Transport into a maildir: written in `tmp`, moved to `new`, so that no reader sees a partial message.
 
-    Lines end as mail programs on this kind of machine expect them, in LF. The folders are made when they are missing.
+    Lines end in LF, as mail programs on Unix expect. The folders are created if missing.
     """
 
     path: str
 
     def send(self, envelope: Envelope, content: Content) -> Receipt:
-        """Deliver one message; it is on the disk, whole, when this returns. Raises CourrielError when it cannot be."""
+        """Deliver one message, complete and flushed to disk on return. Raises CourrielError."""
         folder = Path(self.path)
         with _said_in_our_words(self.path):
             for name in ("tmp", "new", "cur"):
@@ -180,7 +180,7 @@ class Maildir:
 
 
 def transport_of(route: Route) -> Transport | None:
-    """The transport of a route that leads nowhere; None for one that leads to a server."""
+    """The local transport of a route; None for a route to a server."""
     match route.kind:
         case "memory":
             return Memory()
@@ -200,7 +200,7 @@ def transport_of(route: Route) -> Transport | None:
 
 
 class _said_in_our_words:  # noqa: N801 - read as a sentence after `with`
-    """Turns what the operating system complains about into our own error."""
+    """Context manager that translates OSError into CourrielError."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -222,7 +222,7 @@ def _receipt(server: str, envelope: Envelope, words: str) -> Receipt:
 
 
 def _write(temporary: Path, final: Path, chunks: Iterable[bytes]) -> None:
-    """Write it aside, force it to the disk, then give it its name: a file under that name is whole."""
+    """Write a temporary file, flush it to disk, then rename it: a file under the final name is complete."""
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -238,7 +238,7 @@ def _write(temporary: Path, final: Path, chunks: Iterable[bytes]) -> None:
 
 
 def _force_to_disk(folder: Path) -> None:
-    """The name of a new file lies in its folder, which has to reach the disk as well. Windows has no such call."""
+    """Flush the folder entry of a new file to disk. Windows has no such call."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -255,7 +255,7 @@ def _moment() -> tuple[int, int]:
 
 
 def _unique_name() -> str:
-    """A name that sorts by time, and that no other process can make."""
+    """A name that sorts by time, unique among processes."""
     import time
 
     seconds, micro = _moment()
@@ -264,12 +264,12 @@ def _unique_name() -> str:
 
 
 def _unforeseen() -> str:
-    """Something that nobody can have made a file or a link for beforehand."""
+    """An unpredictable name part: no file or link of that name can exist beforehand."""
     return os.urandom(8).hex()
 
 
 def _maildir_name() -> str:
-    """time.RrandomMmicrosecondsPpidQserial.host, as the maildir protocol has it."""
+    """File name time.RrandomMmicrosecondsPpidQserial.host, as maildir prescribes."""
     import socket
 
     seconds, micro = _moment()
@@ -278,7 +278,7 @@ def _maildir_name() -> str:
 
 
 def _with_line_feeds(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """CRLF to LF, wherever the content was cut."""
+    """CRLF to LF, also across chunks."""
     held = b""
     for chunk in chunks:
         data = held + chunk

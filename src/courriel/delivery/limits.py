@@ -1,9 +1,8 @@
 """
-What a route takes from this machine beside the mail: its secrets, its certificates, its folders.
+Checks of untrusted routes: secrets, certificates and folders of this machine that a route uses.
 
-A route that somebody else has written (in a project's file, in a row of an outbox) names the server *and* what that
-server is handed. Whoever could choose both would have any variable and any file sent to a server of his own, or a
-program run.
+A route written by another party (in a project's file, in a row of an outbox) names the server *and* what is sent to
+it. Without these checks its author could have any variable and any file sent to a server of his own, or a program run.
 """
 
 from __future__ import annotations
@@ -16,11 +15,11 @@ if TYPE_CHECKING:
     from courriel.delivery.route import Route
 
 _HARMLESS = ("plain", "prompt", "keyring")
-"""Kinds of secrets that a stranger's route may name: the keyring gives a server its own password, and no other."""
+"""Kinds of secrets that an untrusted route may use: the keyring gives a server only its own password."""
 
 
 def secret_taken(route: Route) -> str:
-    """The option by which a route hands a secret of this machine to its server ("password=env:"); "" when none does."""
+    """The option by which a route sends a secret of this machine to its server ("password=env:"); "" if none."""
     secret, server = route.password, route.server
     if secret is not None and secret.kind not in _HARMLESS:
         return f"password={secret.kind}:"
@@ -37,6 +36,6 @@ def secret_taken(route: Route) -> str:
 
 
 def inside(place: str, folder: str | os.PathLike[str]) -> bool:
-    """True when a path lies in a folder, with every link on the way resolved."""
+    """Whether a path is in a folder, with all symbolic links resolved."""
     around = os.path.realpath(folder)
     return os.path.commonpath((around, os.path.realpath(place))) == around

@@ -1,18 +1,18 @@
 """
-Which way out is meant: what was said, else the environment, else the project's file, the user's, the machine's.
+Selection of the route: the argument, else the environment, else the file of the project, the user, the machine.
 
 1. the argument: a URL, or the name of a profile
-2. COURRIEL_URL, or the file that COURRIEL_URL_FILE names; then the variables of other programs (`foreign`)
+2. COURRIEL_URL, or the file that COURRIEL_URL_FILE names; then variables of other programs (`foreign`)
 3. the file that COURRIEL_CONFIG names; else courriel.toml or [tool.courriel] in pyproject.toml, here or in a folder
    above
 4. the user's courriel.toml
 5. /etc/courriel/courriel.toml
-6. nothing: an error that says what to set
+6. none of them: an error that names the settings
 
-A file that somebody else may have written is an error, and not passed over (`settings_files`).
+A file that another user may have written is an error, and not skipped (`settings_files`).
 
-COURRIEL_CAPTURE=1 keeps in memory whatever would have gone to a server, COURRIEL_CAPTURE=/folder as files: nothing
-leaves while developing.
+COURRIEL_CAPTURE=1 keeps in memory all mail for servers, COURRIEL_CAPTURE=/folder in files: nothing is sent during
+development.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _PROFILE = expression(r"[A-Za-z0-9_.-]+")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A setting for people to look at: its value with secrets masked, and where it came from."""
+    """A setting for display: its value with secrets masked, and its source."""
 
     name: str
     value: str
@@ -44,7 +44,7 @@ class Setting:
 
 
 def resolve(via: str | Route | None = None) -> Route:
-    """The route that is meant. Raises InvalidUrl or UsageError, which name the place where the mistake stands."""
+    """The route for `via`. Raises InvalidUrl or UsageError, naming the source of the error."""
     captured = capture()
     if captured is None:
         route, source = _found(via)
@@ -57,9 +57,9 @@ def resolve(via: str | Route | None = None) -> Route:
 
 
 def capture() -> Route | None:
-    """Where everything goes instead of to a server, when COURRIEL_CAPTURE says so; said in the log, once.
+    """The route that replaces every server when COURRIEL_CAPTURE is set; logged once.
 
-    Raises UsageError for a value that is neither yes, no nor a whole path.
+    Raises UsageError for a value that is neither 1, 0 nor an absolute path.
     """
     word = os.environ.get("COURRIEL_CAPTURE", "").strip()
     if word.lower() in _FALSE:
@@ -77,7 +77,7 @@ def capture() -> Route | None:
 
 
 def explain() -> list[Setting]:
-    """Every setting that is there, and where it came from: first what would be used, then the profiles."""
+    """All settings and their sources: first the effective ones, then the profiles."""
     rows = [Setting("COURRIEL_CAPTURE", os.environ["COURRIEL_CAPTURE"], "environment")] \
         if os.environ.get("COURRIEL_CAPTURE") else []  # fmt: skip
     try:
@@ -91,11 +91,11 @@ def explain() -> list[Setting]:
 
 
 class NothingSet(errors.UsageError):
-    """No way out was named anywhere."""
+    """No route is configured anywhere."""
 
 
 def own_variable(name: str) -> tuple[str, str] | None:
-    """The value of a variable, or of the file that its sister X_FILE names (Docker and Kubernetes secrets)."""
+    """The value of a variable, or of the file in NAME_FILE (Docker and Kubernetes secrets), and its source."""
     value, file = os.environ.get(name), os.environ.get(f"{name}_FILE")
     if value and file:
         raise errors.UsageError(f"{name} and {name}_FILE are both set, and only one can be meant")
@@ -157,7 +157,7 @@ def _unknown(name: str) -> tuple[Route, str]:
 
     known = sorted({profile for place in settings.PLACES for profile in place().profiles})
     if "." in name or name == "localhost":
-        # A name with dots is a server to most people.
+        # A name with dots is probably a host name.
         also = f"; if it is a server, write smtps://{name}"
     else:
         also = nearest(name, known)
@@ -185,7 +185,7 @@ def _explained_outbox() -> Iterator[Setting]:
         return
     if found is not None:
         place, source = found
-        # A database's URL may hold a password.
+        # A database URL may contain a password.
         yield Setting("outbox", f"{place.partition('://')[0]}://…" if "://" in place else place, source)
 
 

@@ -1,4 +1,4 @@
-"""Mail providers by short name (`orange:`, `gmail:`): their server, and the login that they want (providers.toml)."""
+"""Mail providers by short name (`orange:`, `gmail:`): servers and form of the login (providers.toml)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Login = Literal["full", "local"]
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """One provider: `login` says whether it wants the whole address or what stands before the @."""
+    """One provider; `login`: the user name is the full address, or its local part."""
 
     name: str
     title: str
@@ -27,26 +27,25 @@ class Provider:
     login: Login
     accepts: tuple[str, ...]
     pop: str = ""
-    """Where mail is read by POP3, by TLS at port 995; empty where it is not."""
+    """POP3 server (TLS, port 995); empty when there is none."""
     imap: str = ""
-    """Where mail is read by IMAP, by TLS at port 993; empty where it is not."""
+    """IMAP server (TLS, port 993); empty when there is none."""
     imap_login: Login = "full"
 
     @property
     def example(self) -> str:
-        """An address as its customers have them."""
+        """An example address of its customers."""
         return f"ada@{self.domains[0] if self.domains else 'example.org'}"
 
     def place_of(self, scheme: str) -> str:
-        """The server for reading by this scheme, "pops" or "imaps"; empty where there is none."""
+        """The server for this scheme, "pops" or "imaps"; empty when there is none."""
         return self.imap if scheme == "imaps" else self.pop
 
     def login_of(self, address: str, scheme: str = "") -> tuple[str, str]:
-        """The user name that this provider wants for an address, and the sender that goes with it ("" when unknown).
+        """User name for an address, and the sender address that goes with it ("" when unknown).
 
-        By IMAP it may want another one, which is a trap of its own.
-
-        Raises InvalidUrl where the whole address is wanted and something else stands, and InvalidAddress.
+        The user name for IMAP may differ from that for SMTP. Raises InvalidUrl where the full address is required and
+        missing, and InvalidAddress.
         """
         form = self.imap_login if scheme == "imaps" else self.login
         if not address:
@@ -61,7 +60,7 @@ class Provider:
         return address, f"{address}@{self.domains[0]}" if len(self.domains) == 1 else ""
 
     def notes(self, *, tokens: bool, login: bool) -> tuple[str, ...]:
-        """What its customers should hear before their password is refused."""
+        """Warnings for its customers before a login that would fail."""
         if login and not tokens and set(self.accepts) == {"oauth2"}:
             sentence = (
                 "takes OAuth 2 tokens and hardly any password: auth=xoauth2, and password= says where the token lies"
@@ -71,17 +70,17 @@ class Provider:
 
 
 def by_name(name: str) -> Provider | None:
-    """The provider of this short name."""
+    """The provider of this short name; None when unknown."""
     return _table().get(name)
 
 
 def by_domain(domain: str) -> Provider | None:
-    """The provider whose customers have addresses in this domain."""
+    """The provider with customer addresses in this domain; None when unknown."""
     return next((each for each in all() if domain.lower() in each.domains), None)
 
 
 def all() -> tuple[Provider, ...]:  # noqa: A001 - read as providers.all()
-    """Every provider that has a short name."""
+    """All providers."""
     return tuple(_table().values())
 
 

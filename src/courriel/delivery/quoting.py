@@ -1,8 +1,8 @@
 """
-Percent-encoding, strictly: what cannot be read in one way only is refused, and a refusal never shows the part at fault.
+Strict percent-encoding: ambiguous input is refused, and an error never quotes the invalid part.
 
-`urllib.parse` is not used on purpose: it drops tabs and line ends in silence, lets a stray % pass, and costs more to
-import than all of this.
+`urllib.parse` is not used on purpose: it silently drops tabs and line ends, accepts a stray %, and costs more to import
+than this whole module.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 
 
 def quote(text: str, *, safe: str = "") -> str:
-    """Encode everything but unreserved characters and those in `safe`; other alphabets leave as UTF-8."""
+    """Percent-encode all but unreserved characters and those in `safe`; non-ASCII as UTF-8."""
     return "".join(
         char if char in _UNRESERVED or char in safe else "".join(f"%{octet:02X}" for octet in char.encode())
         for char in text
@@ -27,9 +27,9 @@ def quote(text: str, *, safe: str = "") -> str:
 
 
 def unquote(text: str, what: str, *, secret: bool = False) -> str:
-    """Decode a part of a URL; `what` names it in the refusal. A plus sign is a plus sign.
+    """Decode a part of a URL; `what` names it in errors. A plus sign stays a plus sign.
 
-    Control characters are refused, except in a secret, which leaves in base64 and never as a line. Raises InvalidUrl.
+    Control characters are refused, except in a secret, which is sent in base64 and never as a line. Raises InvalidUrl.
     """
     if _STRAY.search(text):
         raise refusal(f"{what}: a % that two hexadecimal digits do not follow; % itself is written %25")
@@ -44,7 +44,7 @@ def unquote(text: str, what: str, *, secret: bool = False) -> str:
 
 
 def check_characters(url: str) -> None:
-    """Refuse what no URL holds, before anything is made of it: white space, control and invisible characters."""
+    """Refuse white space, control and invisible characters before parsing. Raises InvalidUrl."""
     if len(url) > LONGEST_URL:
         raise refusal(f"a URL of {len(url)} characters: {LONGEST_URL} are the most")
     if not url:
@@ -58,12 +58,12 @@ def check_characters(url: str) -> None:
 
 
 def refusal(sentence: str, hint_id: str = "") -> errors.InvalidUrl:
-    """The one error of this grammar. Its remedy is named outright: the sentence itself may speak of STARTTLS."""
+    """The InvalidUrl error of the URL parser. Its hint is set here: the text itself may mention STARTTLS."""
     return errors.InvalidUrl(sentence, stage="compose", hint_id=hint_id or "URL-MALFORMED")
 
 
 def nearest(word: str, known: list[str]) -> str:
-    """` (did you mean "…"?)` when a known word is close, else nothing."""
+    """Suggestion for a misspelled name: ` (did you mean "…"?)` with the closest known one, else ""."""
     from difflib import get_close_matches
 
     close = get_close_matches(word.lower(), known, n=1, cutoff=0.6)

@@ -1,5 +1,5 @@
 """
-Open a mailbox by its URL.
+Mailboxes by URL.
 
     with courriel.mailbox("pops://ada@pop.example.org?password=env:MAIL_PASSWORD") as box:
         for letter in box:
@@ -26,12 +26,10 @@ if TYPE_CHECKING:
 
 
 def mailbox(way: str | Route | Server, *, transcript: Transcript | None = None) -> PopSession | ImapSession:
-    """A session for reading, to be opened by `with` or `open()`: where a URL, a route or a server leads.
+    """Make the POP3 or IMAP session for a URL, a Route or a Server; open it with `with` or `open()`.
 
-    It is a PopSession or an ImapSession, as the URL says: what both can do is to give letters.
-
-    Raises InvalidUrl for a way that only sends, and what `Route.credentials` raises when the password is not where the
-    URL says.
+    Both kinds yield letters; the URL decides which it is. Raises InvalidUrl for a URL for sending, and what
+    `Route.credentials` raises when the password cannot be read.
     """
     route = _route(way)
     assert route.server is not None
@@ -47,9 +45,9 @@ def mailbox(way: str | Route | Server, *, transcript: Transcript | None = None) 
 async def amailbox(
     way: str | Route | Server, *, transcript: Transcript | None = None
 ) -> AsyncPopSession | AsyncImapSession:
-    """`mailbox`, for those who await: `async with await courriel.amailbox(url) as box`.
+    """`mailbox` for asyncio: `async with await courriel.amailbox(url) as box`.
 
-    What may block (a password command, a keyring) is done in a thread.
+    Password commands and keyrings, which block, are read in a thread.
     """
     from asyncio import to_thread
 

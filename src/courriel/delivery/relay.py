@@ -5,7 +5,7 @@ Send one message in one call: open, send, close.
     courriel.send(message, via="smtps://ada@smtp.example.org")
     receipt = await courriel.asend(message)
 
-Whoever opens sessions himself needs neither URLs nor settings: what reads them is loaded by the first call.
+URL parser and settings are imported by the first call: programs that open sessions themselves do not need them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from courriel.session.wishes import OnRefused
 
     class Fields(TypedDict, total=False):
-        """What can be said of one message, and of this sending of it."""
+        """Fields of the message, and send options of the call."""
 
         sender: str | Address
         to: Addresses
@@ -70,7 +70,7 @@ if TYPE_CHECKING:
 
 
 WayOut: TypeAlias = "str | Route | Server | None"
-"""A URL, the name of a profile, a route, a server without a login; None is what the settings say."""
+"""A URL, the name of a profile, a Route, a Server without a login; None for the configured default."""
 
 _WISHES = ("on_refused", "notify", "ret", "envid", "require_tls")
 
@@ -78,18 +78,18 @@ _WISHES = ("on_refused", "notify", "ret", "envid", "require_tls")
 def send(
     message: Sendable | None = None, *, via: WayOut | SmtpSession | SmtpPool = None, **fields: Unpack[Fields]
 ) -> Receipt:
-    """Send one message, and say what became of each recipient.
+    """Send one message; returns a receipt with the result of each recipient.
 
-    `via` is a URL, the name of a profile, a Route, a Server, or an open session, which stays open; without it the
-    settings say where mail goes (`courriel.delivery.profiles`). Without a `message` the `fields` make one, and the
-    `from` of the way out is its sender when none is given. With a message, `sender` and `to` replace those of its
-    envelope. `on_refused`, `notify`, `ret`, `envid` and `require_tls` are those of `SmtpSession.send`, and so are the
-    errors; InvalidUrl and UsageError for `via` besides. A `transcript` is told all that is said, secrets and the
-    content left out. With `?pool=` or `?rate=` all sends of this process by the same way share its sessions.
+    `via` is a URL, the name of a profile, a Route, a Server, or an open session, which stays open; by default the
+    settings decide (`courriel.delivery.profiles`). Without a `message` it is made of the `fields`, and the sender
+    defaults to the `from` of the route. With a message, `sender` and `to` replace those of its envelope. `on_refused`,
+    `notify`, `ret`, `envid` and `require_tls` are those of `SmtpSession.send`, and so are the errors; InvalidUrl and
+    UsageError for `via` in addition. A `transcript` records the conversation, without secrets and content. With
+    `?pool=` or `?rate=` all sends of this process with the same `via` share its sessions.
 
-    How long it may take: `?timeout=10` bounds the opening (connecting, TLS, greeting, login) and then the silence
-    before each answer; `?total=30` bounds the whole call, which is what a web request wants. Without them a server that
-    is silent for as long as it may at every moment holds the caller for some forty minutes (`Timeouts`).
+    Time limits: `?timeout=10` bounds opening (connect, TLS, greeting, login) and then the wait for each reply, in
+    seconds; `?total=30` bounds the whole call, which suits a web request. Without them a server that answers as late as
+    allowed at every stage can hold the caller for some forty minutes (`Timeouts`).
     """
     from courriel.delivery.route import Route
 
@@ -98,7 +98,7 @@ def send(
         _refuse_transcript(transcript)
         return _by_session(via, message, fields)
     route = _route(via)
-    del via  # it may hold a password, and frames are kept by what collects errors
+    del via  # it may hold a password, and error reporters record the locals of frames
     sending = _made(message, fields, route)
     if route.server is None:
         return _keep(route, sending)
@@ -120,9 +120,10 @@ def send(
 async def asend(
     message: Sendable | None = None, *, via: WayOut | AsyncSmtpSession | AsyncSmtpPool = None, **fields: Unpack[Fields]
 ) -> Receipt:
-    """Send one message, and say what became of each recipient: `send`, awaited; an open session is an AsyncSmtpSession.
+    """Send one message; returns a receipt with the result of each recipient: `send` for asyncio.
 
-    What blocks by nature (a settings file, a password command, a folder) is done in a thread.
+    An open session must be an AsyncSmtpSession. Blocking steps (settings file, password command, folder) run in a
+    thread.
     """
     from asyncio import to_thread
 
@@ -161,7 +162,7 @@ async def asend(
 
 @dataclass(frozen=True, slots=True)
 class _Sending:
-    """One message, and what one call asks for beyond it."""
+    """One message, and the send options of the call."""
 
     message: Sendable
     wishes: Wishes
@@ -180,9 +181,9 @@ def _route(via: WayOut) -> Route:
 
 
 def _made(message: Sendable | None, fields: Fields, route: Route | None) -> _Sending:
-    """The message, and what is asked for beyond it. Raises UsageError for words that belong to neither."""
+    """The message and its send options. Raises UsageError for unknown fields."""
     on_refused = fields.get("on_refused", "deliver")
-    all_or_nothing(on_refused)  # a mistyped word is refused before anything is opened
+    all_or_nothing(on_refused)  # an invalid value is refused before connecting
     wishes = Wishes(
         notify=fields.get("notify", ()),
         ret=fields.get("ret"),
@@ -202,7 +203,7 @@ def _made(message: Sendable | None, fields: Fields, route: Route | None) -> _Sen
 
 
 def _message(fields: dict[str, object], route: Route | None) -> Message:
-    """The message that the fields make; its sender may be that of the way out."""
+    """The message made of the fields; its sender may be that of the route."""
     if not fields.get("sender"):
         if route is None or route.sender is None:
             raise errors.InvalidMessage(
@@ -227,7 +228,7 @@ def _message(fields: dict[str, object], route: Route | None) -> Message:
 
 
 def _keep(route: Route, sending: _Sending) -> Receipt:
-    """Hand it to a way out that leads nowhere."""
+    """Send by a local transport."""
     from courriel.delivery.keep import transport_of
     from courriel.session.outgoing import IN_EIGHT_BITS, prepare
 
@@ -280,7 +281,7 @@ def _wrong_way(way: object, sentence: str) -> errors.UsageError:
 
 
 def _by_shared_pool(route: Route, sending: _Sending, transcript: Transcript | None) -> Receipt:
-    """Over a session that all sends of this process by this route share, as fast as it says."""
+    """Send on a session of the pool that this process shares for the route."""
     from courriel.delivery.connect import forget_shared_pool, shared_pool
 
     try:
@@ -290,7 +291,7 @@ def _by_shared_pool(route: Route, sending: _Sending, transcript: Transcript | No
             return _send(session, sending)
     except errors.CourrielError as error:
         if isinstance(error, errors.AuthenticationRefused):
-            forget_shared_pool(route)  # the password may be another one by now
+            forget_shared_pool(route)  # the password may have changed
         route.blame(error)
         raise
 
@@ -324,7 +325,7 @@ async def _asend(session: AsyncSmtpSession | AsyncSmtpPool, sending: _Sending) -
 
 
 def _in_a_thread(source: TokenSource, route: Route) -> TokenSource:
-    """The same tokens, fetched without holding up the loop."""
+    """The same token source, with `fetch` run in a thread."""
     from asyncio import to_thread
 
     async def fetch() -> Token | str:

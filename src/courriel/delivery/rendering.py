@@ -1,4 +1,4 @@
-"""A message as a person reads it on a terminal, where it can neither ring the bell nor repaint the screen."""
+"""Messages as text for a terminal, with control characters escaped."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _RULE = "-" * 72
 
 
 def rendered(envelope: Envelope, content: bytes) -> str:
-    """Envelope, the headers that people look at, the text, and a line for each other part."""
+    """Envelope, main headers, text, and a line for each other part."""
     message = message_from_bytes(content, policy=policy.default)
     lines = [_RULE, f"envelope: from <{envelope.sender.spec if envelope.sender else ''}>"]
     lines += [f"          to <{recipient.spec}>" for recipient in envelope.recipients]
@@ -22,7 +22,7 @@ def rendered(envelope: Envelope, content: bytes) -> str:
 
 
 def visible(line: str) -> str:
-    """One line with each character that is not to be seen written out: control, bidirectional, invisible ones."""
+    """The line with control, bidirectional and invisible characters escaped."""
     return "".join(char if char.isprintable() or char == "\t" else _written_out(char) for char in line)
 
 
@@ -40,12 +40,12 @@ def _values(message: EmailMessage, name: str) -> list[str]:
     try:
         return [str(value) for value in message.get_all(name, [])]
     except (ValueError, LookupError, IndexError, AttributeError):
-        # The standard parser trips over some headers that other people write; this is only for looking at.
+        # The standard parser fails on some malformed headers; this is for display only.
         return ["(cannot be read)"]
 
 
 def _text(message: EmailMessage, content: bytes) -> str:
-    """The text part as it reads, or the raw body where the standard library cannot make sense of it."""
+    """The decoded text part, or the raw body where the standard library cannot decode it."""
     try:
         part = message.get_body(("plain", "html"))
         return "" if part is None else str(part.get_content()).rstrip("\n")

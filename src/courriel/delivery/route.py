@@ -1,17 +1,17 @@
 """
-A way out, as one frozen value: where mail goes, who logs in, how the line is protected.
+Route: a frozen value with server, login and TLS mode, for sending or reading mail.
 
     smtps://ada@smtp.example.org?password=env:MAIL_PASSWORD      TLS from the first byte, port 465
     smtp+starttls://smtp.example.org                             STARTTLS required, port 587
-    smtp://localhost:2525                                        in clear, because it never leaves this machine
-    orange:ada@orange.fr?password=keyring                        a provider's short name, with the login form it wants
+    smtp://localhost:2525                                        without TLS, because it never leaves this machine
+    orange:ada@orange.fr?password=keyring                        a provider's short name, with the user name it needs
     pops://ada@pop.example.org   pop3+starttls://…   pop://…      for reading: 995, 110
     imaps://ada@imap.example.org   imap+starttls://…   imap://…   for reading and filing: 993, 143
     orange+pop:ada@orange.fr   orange+imap:ada@orange.fr         the same by a provider's short name
     lmtp:///run/dovecot/lmtp   memory:   console:   null:   file:///folder   maildir:///folder
 
-`Route.parse` reads a URL (the grammar is in `courriel.delivery.grammar`), `route.url` writes it back with the secret
-masked and `route.reveal_url()` with everything: that one, read again, gives an equal route. A route has one spelling.
+`Route.parse` parses a URL (see `courriel.delivery.grammar`), `route.url` writes it back with the secret masked and
+`route.reveal_url()` with everything: parsed again, that gives an equal route. A route has one spelling.
 """
 
 from __future__ import annotations
@@ -34,19 +34,18 @@ if TYPE_CHECKING:
 
 Kind: TypeAlias = "Literal['smtp', 'lmtp', 'pop3', 'imap', 'memory', 'console', 'null', 'file', 'maildir']"
 
-_IN_QUERY = "/:@,+<>*"  # reserved characters that mean nothing in a query value of ours, and read better as they are
+_IN_QUERY = "/:@,+<>*"  # reserved characters without meaning in our query values, more readable unescaped
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Route:
-    """A way for mail to leave, or for reading it. `server` is there for "smtp", "lmtp", "pop3" and "imap", `folder`
-    (absolute) for "file" and "maildir".
+    """Server, login and options for sending or reading mail; or a local transport.
 
-    `password` is where the secret lies; it is read when `credentials()` is called, each time. `sender` is for messages
-    that name none. `pool` is the most sessions at once, `rate` ("30/m") the most messages in some time, `max_messages`
-    the most in one session; 0 and "" leave them to whoever opens sessions. `notes` are sentences that whoever made the
-    route wants said before it is used; they are not part of what the route is. Raises
-    InvalidUrl for a combination that cannot be meant.
+    `kind` is "smtp", "lmtp", "pop3" or "imap" with a `server`, "file" or "maildir" with an absolute `folder`, or
+    "memory", "console", "null". `password` is a reference to the secret, which is read by each call of `credentials()`.
+    `sender` is for messages without one. `pool` is the most sessions at once, `rate` ("30/m") the most messages per
+    time, `max_messages` the most in one session; 0 and "" set no limit here. `notes` are warnings logged before the
+    route is used; they do not count in comparisons. Raises InvalidUrl for an invalid combination.
     """
 
     kind: Kind
@@ -60,7 +59,7 @@ class Route:
     rate: str = ""
     max_messages: int = 0
     source: str = field(default="", compare=False)
-    """The variable or the file that decided on it; "" where the program did."""
+    """The variable or file it came from; "" when it came from an argument."""
 
     def __post_init__(self) -> None:
         from courriel.delivery.rules import check
@@ -69,14 +68,14 @@ class Route:
 
     @classmethod
     def parse(cls, url: str) -> Route:
-        """Read a URL. Raises InvalidUrl, which quotes the part at fault, but never what may be a secret."""
+        """Parse a URL. Raises InvalidUrl, which quotes the invalid part, but never what may be a secret."""
         from courriel.delivery.grammar import read
 
         return read(url)
 
     @classmethod
     def of(cls, way: str | Route | Server) -> Route:
-        """Take a way out as people give it: a URL, a server (without a login), or a route already."""
+        """A route from a URL or a Server (without a login); a Route is returned as it is."""
         if isinstance(way, Route):
             return way
         if isinstance(way, Server):
@@ -85,30 +84,30 @@ class Route:
 
     @property
     def name(self) -> str:
-        """Where it leads, in a word: "smtp.example.org:587", "memory:", "file:///folder"."""
+        """Destination for display: "smtp.example.org:587", "memory:", "file:///folder"."""
         return str(self.server) if self.server else self._beginning()
 
     @property
     def pooled(self) -> bool:
-        """True when all sends by this route share a pool: the URL says `pool=` or `rate=`."""
+        """Whether all sends by this route share a pool: it has `pool=` or `rate=`."""
         return bool(self.pool or self.rate)
 
     @property
     def reads(self) -> bool:
-        """Whether mail is read by it, and never leaves."""
+        """Whether it is for reading mail (POP3, IMAP)."""
         return self.kind in schemes.READING_KINDS
 
     @property
     def takes_token(self) -> bool:
-        """Whether the secret is an access token and not a password: `auth` names OAuth mechanisms only."""
+        """Whether the secret is an OAuth access token: `auth` has OAuth mechanisms only."""
         mechanisms = self.server.auth if self.server else ()
         return bool(mechanisms) and set(mechanisms) <= set(schemes.TOKEN_MECHANISMS)
 
     def credentials(self) -> Credentials | None:
-        """Who logs in, and with what; None when nobody does. This is the moment when a password is read.
+        """The credentials; None without a login. A password is read now.
 
-        A token is not read here but each time the session asks for it. Raises UsageError or MissingExtra when the
-        secret is not where the route says.
+        A token is read each time the session asks for it instead. Raises UsageError or MissingExtra when the secret
+        cannot be read.
         """
         if self.server is None:
             return None
@@ -121,7 +120,7 @@ class Route:
         return Password(self.user, self.read_secret())
 
     def read_secret(self) -> str:
-        """The password or token itself, fetched now; the keyring is asked when the route does not say where it lies."""
+        """Read the password or token now, from the keyring when the route has no reference to it."""
         host = self.server.host if self.server else ""
         if self.password is None and not keyring_is_there():
             raise errors.UsageError(
@@ -135,18 +134,18 @@ class Route:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a person should hear before the line is opened: a port that speaks otherwise, a check that is off."""
+        """Warnings before connecting: an unusual port, a disabled check."""
         from courriel.delivery.rules import warnings
 
         return (*warnings(self), *self.notes)
 
     def blame(self, error: errors.CourrielError) -> None:
-        """Add to an error which variable or file decided on this route, where none of the program's own words did."""
+        """Add a note to an error that names the variable or file from which this route came."""
         if self.source:
             error.add_note(f"This way out ({self.name}) was set by {self.source}.")
 
     def say_warnings(self) -> None:
-        """Write them to the log, each time when the route is used."""
+        """Log the warnings, on each use of the route."""
         sentences = self.warnings
         if sentences:
             import logging
@@ -155,15 +154,15 @@ class Route:
             for sentence in sentences:
                 logger.warning("%s", sentence, extra={"action": "route_warning", "server": self.name})
 
-    # Writing it back.
+    # Writing the URL.
 
     @property
     def url(self) -> str:
-        """The route as a URL, with the secret masked: for people, logs and messages."""
+        """The route as a URL with the secret masked, for display and logs."""
         return self._written(reveal=False)
 
     def reveal_url(self) -> str:
-        """The route as a URL that `parse` reads back to an equal one; a password that stood in it stands in it."""
+        """The route as a URL, including a plain password; `parse` returns an equal route."""
         return self._written(reveal=True)
 
     def __str__(self) -> str:
@@ -173,7 +172,7 @@ class Route:
         try:
             return f"Route({self.url!r})"
         except errors.InvalidUrl:
-            return f"Route(<{self.name}>)"  # a server made by hand, with more to it than a URL can say
+            return f"Route(<{self.name}>)"  # a Server with options that have no URL form
 
     def _written(self, *, reveal: bool) -> str:
         options = "&".join(f"{name}={quote(value, safe=_IN_QUERY)}" for name, value in self._options(reveal))
@@ -207,7 +206,7 @@ class Route:
 
 
 def _scheme(server: Server) -> str:
-    """The one scheme that a server is written with."""
+    """The scheme of a server's URL."""
     if server.dialect is Dialect.LMTP:
         return "lmtp"
     spellings = {Dialect.POP3: ("pops", "pop3+starttls", "pop"), Dialect.IMAP: ("imaps", "imap+starttls", "imap")}
@@ -222,7 +221,7 @@ def _scheme(server: Server) -> str:
 
 
 def default_port(scheme: str, *, login: bool) -> int:
-    """The port when a URL names none; `smtp://` is submission for those who log in, and port 25 for others."""
+    """The default port of a scheme; for `smtp://` 587 with a login, 25 without."""
     known = schemes.SERVERS[scheme]
     if known.dialect is Dialect.SMTP and known.security is None and not login:
         return 25
@@ -230,7 +229,7 @@ def default_port(scheme: str, *, login: bool) -> int:
 
 
 def default_security(scheme: str, *, local: bool) -> Security:
-    """How a line is protected when `tls=` says nothing: always by STARTTLS at least, except on this machine."""
+    """TLS mode without `tls=`: STARTTLS at least, except on this machine."""
     return schemes.SERVERS[scheme].security or (Security.NONE if local else Security.STARTTLS)
 
 
@@ -304,5 +303,5 @@ def _silences(timeouts: Timeouts) -> Iterator[tuple[str, str]]:
 
 
 def written_seconds(seconds: float) -> str:
-    """Seconds with three decimals at most, and none that say nothing."""
+    """Seconds with up to three decimals, without trailing zeros."""
     return f"{seconds:.3f}".rstrip("0").rstrip(".")

@@ -1,4 +1,4 @@
-"""What cannot be meant, and what can but should be said aloud first: the rules for a way out."""
+"""Validation of routes: contradictions are errors, risky settings give warnings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def check(route: Route) -> None:
-    """Refuse a route that contradicts itself. Raises InvalidUrl."""
+    """Check a route for contradictions. Raises InvalidUrl."""
     if (route.server is not None) is not (route.kind in schemes.DIALECTS):
         raise refusal(f"{route.kind}: only {' and '.join(schemes.DIALECTS)} lead to a server, and they need one")
     if bool(route.folder) is not (route.kind in schemes.FOLDERS):
@@ -30,7 +30,7 @@ def check(route: Route) -> None:
 
 
 def warnings(route: Route) -> Iterator[str]:
-    """Sentences to say before the line is opened."""
+    """Warnings to log before connecting."""
     server = route.server
     if server is None:
         return

@@ -1,4 +1,4 @@
-"""What a way out can be called: the schemes, their options, and which port speaks what. Tables, and nothing else."""
+"""Tables of URL schemes, their options, and the usual ports."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from courriel.values import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """A scheme that leads to a server; `security` is None where `tls=` and the host decide."""
+    """A scheme for a server; `security` is None where `tls=` and the host decide."""
 
     security: Security | None
     dialect: Dialect = Dialect.SMTP
@@ -33,9 +33,9 @@ SERVERS = {
     "imaps": Scheme(Security.TLS, Dialect.IMAP),
 }
 DIALECTS = tuple(dialect.value for dialect in Dialect)
-"""Routes that lead to a server; each is called like the conversation that is held there."""
+"""Kinds of routes to a server, named after the protocol."""
 READING_KINDS = ("pop3", "imap")
-"""Routes by which mail is read, and never leaves."""
+"""Kinds of routes for reading mail."""
 KEPT = ("memory", "console", "null")
 FOLDERS = ("file", "maildir")
 LATER = {
@@ -67,9 +67,9 @@ SERVER_OPTIONS = (
     "rate",
     "max_messages",
 )
-"""In the order in which a URL is written back."""
+"""Options of a server URL, in the order in which they are written."""
 POOL_OPTIONS = ("pool", "rate", "max_messages")
-"""How many sessions at once, how many messages in some time, how many in one session: for ways by which mail leaves."""
+"""Limits for sending: sessions at once, messages per time, messages per session."""
 SENDING_OPTIONS = ("ehlo", "from", "binary", "chunking", *POOL_OPTIONS)
 READING_OPTIONS = tuple(name for name in SERVER_OPTIONS if name not in SENDING_OPTIONS)
 SEVERAL = ("ca", "pin")
@@ -87,7 +87,7 @@ ON_PORT = {
     587: (Security.STARTTLS, Security.NONE),
     465: (Security.TLS,),
 }
-"""How a line on this port is protected, as a rule."""
+"""Usual TLS modes of a port."""
 ON_READING_PORT = {
     110: (Security.STARTTLS, Security.NONE, Security.OPPORTUNISTIC),
     143: (Security.STARTTLS, Security.NONE, Security.OPPORTUNISTIC),
@@ -116,5 +116,5 @@ WORDS = {
 
 
 def every_scheme() -> list[str]:
-    """The schemes that lead somewhere today, the short names of providers not among them."""
+    """All supported schemes, without the short names of providers."""
     return [*SERVERS, *KEPT, *FOLDERS]

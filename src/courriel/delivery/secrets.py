@@ -1,14 +1,14 @@
 """
-Secrets by reference: where a password lies, not what it is.
+References to secrets: where a password is stored, instead of the password.
 
     env:NAME                the environment variable NAME
     file:/run/secrets/mail  a file; one line end after the secret is not part of it
     keyring                 the desktop's keyring (pip install "courriel[keyring]"), by server and user
-    prompt                  the person at the terminal is asked
-    cmd:pass show mail      the first line that a program prints; no shell is started
+    prompt                  asked for at the terminal
+    cmd:pass show mail      the first line of a program's output; no shell is started
 
-A reference is read each time credentials are asked for, and what it gives is kept nowhere. A password that stands in a
-URL as itself is a reference too, of the kind "plain": so there is one place that masks.
+A secret is read each time credentials are requested, and not cached. A password in a URL is a reference too, of the
+kind "plain": so masking is done in one place.
 """
 
 from __future__ import annotations
@@ -28,10 +28,8 @@ if TYPE_CHECKING:
 Kind: TypeAlias = "Literal['plain', 'env', 'file', 'keyring', 'prompt', 'cmd']"
 _KINDS: tuple[Kind, ...] = ("plain", "env", "file", "keyring", "prompt", "cmd")
 
-LONGEST_SECRET = (
-    64 * 1024
-)  # octets; an access token has a few thousand, and somebody will point to a disk image one day
-COMMAND_TIME_LIMIT = 60.0  # seconds; long enough for a person to unlock a password store, and finite
+LONGEST_SECRET = 64 * 1024  # bytes; an access token has a few thousand; the limit is for references to wrong files
+COMMAND_TIME_LIMIT = 60.0  # seconds; long enough to unlock a password store by hand, and finite
 
 MASK = "***"
 FORMS = "env:NAME, file:/run/secrets/name, keyring, prompt, or cmd:program with its arguments"
@@ -40,9 +38,9 @@ _VARIABLE = expression(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True, slots=True)
 class SecretReference:
-    """Where a secret lies: `kind` says in what, `place` says where in it (for "plain" it is the secret itself).
+    """Reference to a secret: `kind` of storage and `place` in it (for "plain" the secret itself).
 
-    Raises InvalidUrl when it cannot be meant.
+    Raises InvalidUrl for an invalid combination.
     """
 
     kind: Kind
@@ -58,10 +56,10 @@ class SecretReference:
 
     @classmethod
     def parse(cls, text: str) -> SecretReference:
-        """Read a reference as people write it; a password itself is refused here, and not shown. Raises InvalidUrl."""
+        """Parse a reference; a password itself is refused, and not quoted. Raises InvalidUrl."""
         kind, colon, place = text.partition(":")
         if kind == "plain" or kind not in _KINDS or bool(colon) is (kind in ("keyring", "prompt")):
-            # Whatever stands here may be the password itself: it is not quoted.
+            # The text may be the password itself: it is not quoted.
             raise refusal(
                 f"a password stands here by reference ({FORMS}), and this is something else; not shown, in case it"
                 " is the password itself"
@@ -70,13 +68,13 @@ class SecretReference:
 
     @property
     def revealed(self) -> str:
-        """The reference as `parse` reads it. A plain secret has no such form; it is given as it is."""
+        """The reference as `parse` takes it. A plain secret has no such form; it is returned itself."""
         if self.kind == "plain":
             return self.place
         return f"{self.kind}:{self.place}" if self.place else self.kind
 
     def __str__(self) -> str:
-        """For people: a plain secret is masked, and so are the arguments of a command, which may hold one."""
+        """The reference for display: plain secrets are masked, and arguments of commands, which may hold one."""
         match self.kind:
             case "plain":
                 return MASK
@@ -90,9 +88,9 @@ class SecretReference:
         return f"SecretReference({str(self)!r})"
 
     def read(self, *, user: str, host: str) -> str:
-        """Go and fetch the secret of this user on this server.
+        """Read the secret of this user on this server.
 
-        Raises UsageError, which says what is missing and never what was found; MissingExtra without the keyring.
+        Raises UsageError, which never quotes what was read; MissingExtra without the keyring.
         """
         try:
             secret = self._fetch(user, host)
@@ -147,12 +145,12 @@ class SecretReference:
         except ValueError as broken:
             raise self._failed(user, host, f"the command cannot be read ({broken})") from None
         try:
-            # No shell: what stands in the reference cannot be more than one program. Its complaints reach the terminal.
+            # No shell: the reference can run one program only. Its standard error is shown on the terminal.
             done = subprocess.run(  # noqa: S603
                 argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=COMMAND_TIME_LIMIT, check=False
             )
         except subprocess.TimeoutExpired:
-            # Without "from": that error holds the command and what it had printed.
+            # Without "from": that error holds the command and its output.
             raise self._failed(user, host, f"no answer within {COMMAND_TIME_LIMIT:g} seconds") from None
         except OSError as broken:
             raise self._failed(user, host, broken.strerror or type(broken).__name__) from None
@@ -175,7 +173,7 @@ class SecretReference:
 
 
 def keyring_is_there() -> bool:
-    """Whether the keyring package is installed; it is not loaded to find out."""
+    """Whether the keyring package is installed; it is not imported."""
     from importlib.util import find_spec
 
     return find_spec("keyring") is not None

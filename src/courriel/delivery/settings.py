@@ -1,25 +1,24 @@
 """
-Where settings lie: the project's file, the user's file, the machine's file, and what may stand in them.
+Settings files of the project, the user and the machine: locations and contents.
 
     # courriel.toml, or [tool.courriel] in pyproject.toml
-    url = "smtps://ada@smtp.example.org"        # used when nothing else is said; or a table [default]
+    url = "smtps://ada@smtp.example.org"        # the default route; or a table [default]
     password = "keyring"
     from = "Ada <ada@example.org>"
-    outbox = "outbox.db"                        # where mail waits for a worker; a path counts from this file
+    outbox = "outbox.db"                        # location of the outbox; relative to this file
 
     [profiles.billing]
     url = "orange:billing@orange.fr"
     password = "env:BILLING_PASSWORD"           # in a project's file only with consent
 
-1. the file that COURRIEL_CONFIG names; else the nearest project's file, from the current folder upwards, to the home
-   folder, or to the root where the current folder is not in the home folder
-2. the user's own: ~/.config/courriel/courriel.toml, or where the system keeps such files
-3. the machine's: /etc/courriel/courriel.toml (not on Windows, where others may make that folder)
+1. the file that COURRIEL_CONFIG names; else the nearest project's file, from the current folder upwards, up to the
+   home folder, or to the root where the current folder is not in the home folder
+2. the user's file: ~/.config/courriel/courriel.toml, or the system's usual place
+3. the machine's file: /etc/courriel/courriel.toml (not on Windows, where any user may make that folder)
 
-A file that somebody else may have written is an error (`settings_files` has the rules). A project's own file is
-believed, and limited: no secret by `file:`, `env:` or `cmd:` and no client certificate, because whoever wrote the
-project would choose the server that gets it; no outbox and no folder of mails outside the project. Consent lifts the
-limits.
+A file that another user may have written is an error (`settings_files` has the rules). A project's file is used with
+limits: no secret by `file:`, `env:` or `cmd:` and no client certificate, because the author of the project would choose
+the server that gets it; no outbox and no mail folder outside the project. Consent lifts the limits.
 """
 
 from __future__ import annotations
@@ -48,10 +47,10 @@ _NAME = expression(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A way out with a name, as a file has it. Made at run time it is a plain `Route`: both are equal.
+    """A named route in a settings file.
 
-    `project` is the folder that the profile may not reach out of, None where its file is the user's own, the machine's,
-    or one whose use was agreed to. `readable` says that other users may read the file.
+    `project` is the folder to which the profile is limited; None where the file is the user's, the machine's, or one
+    with consent. `readable`: other users may read the file.
     """
 
     name: str
@@ -63,7 +62,7 @@ class Profile:
     readable: bool = False
 
     def route(self) -> Route:
-        """The route it means. Raises InvalidUrl, naming the file and the profile."""
+        """The route of this profile. Raises InvalidUrl, naming file and profile."""
         try:
             route = Route.parse(self.url)
             if self.password:
@@ -71,7 +70,7 @@ class Profile:
                     raise refusal("the password stands twice, in url and in password")
                 route = replace(route, password=self.password)
             if self.sender:
-                # The one in the URL may have come from a provider's short name; what is said by itself goes before it.
+                # The sender in the URL may come from a provider's short name; the explicit one has priority.
                 route = replace(route, sender=Address.parse(self.sender))
             if self.project is not None:
                 _check_limits(route, self.project)
@@ -95,7 +94,7 @@ class Settings:
 
 
 def project_settings() -> Settings:
-    """What the file of COURRIEL_CONFIG says, else the nearest project's file. Raises UsageError for a wrong one."""
+    """Settings of the file in COURRIEL_CONFIG, else of the nearest project's file. Raises UsageError."""
     named = settings_files.named_file()
     if named is not None:
         found = _settings(named, limited=True)
@@ -112,29 +111,29 @@ def project_settings() -> Settings:
 
 
 def project_file(path: Path) -> Settings:
-    """What one project's file says. Raises UsageError for a wrong one."""
+    """Settings of one project's file. Raises UsageError."""
     return _settings(path, limited=True) or Settings()
 
 
 def user_settings() -> Settings:
-    """What the user's own file says. Raises UsageError for a wrong one."""
+    """Settings of the user's file. Raises UsageError."""
     return _settings(user_file(), limited=False) or Settings()
 
 
 def machine_settings() -> Settings:
-    """What the machine's file says. Raises UsageError for a wrong one."""
+    """Settings of the machine's file. Raises UsageError."""
     path = machine_file()
     return (_settings(path, limited=False) if path is not None else None) or Settings()
 
 
 PLACES = (project_settings, user_settings, machine_settings)
-"""In the order in which they are asked; a later one is not even opened when an earlier one has the answer."""
+"""Settings files by priority; a later one is not opened when an earlier one has the value."""
 
 
 def named_outbox() -> tuple[str, str] | None:
-    """The outbox that a file names, the project's before the user's, and which file it was; a path counts from there.
+    """The outbox set in a file, the project's before the user's, and that file; a path is relative to it.
 
-    Raises UsageError for a wrong file.
+    Raises UsageError for an invalid file.
     """
     for place in PLACES:
         found = place()
@@ -144,30 +143,30 @@ def named_outbox() -> tuple[str, str] | None:
 
 
 def machine_file() -> Path | None:
-    """The settings of every user of this machine; None where others than its administrator may make such a file."""
+    """Path of the settings for all users of this machine; None where any user may create it."""
     return None if settings_files.WINDOWS else Path("/etc/courriel/courriel.toml")
 
 
 def approvals_file() -> Path:
-    """Where `courriel config trust` keeps its approvals: beside the user's own settings."""
+    """Path of the approvals of `courriel config trust`: beside the user's settings."""
     return user_file().with_name("trusted.json")
 
 
 def user_file(platform: str = sys.platform, environment: Mapping[str, str] = os.environ) -> Path:
-    """Where the user's own settings lie, by the habits of the machine."""
+    """Path of the user's settings, by the conventions of the platform."""
     if platform == "win32":
         folder = Path(environment.get("APPDATA") or Path.home() / "AppData" / "Roaming")
     elif platform == "darwin":
         folder = Path.home() / "Library" / "Application Support"
     else:
         configured = Path(environment.get("XDG_CONFIG_HOME") or "")
-        # A relative path is invalid there, by the specification, and to be passed over.
+        # The specification says to ignore a relative path.
         folder = configured if configured.is_absolute() else Path.home() / ".config"
     return folder / "courriel" / "courriel.toml"
 
 
 def searched() -> list[Path]:
-    """The folders in which a project's file is looked for, nearest first."""
+    """Folders searched for a project's file, nearest first."""
     here = Path.cwd()
     home = Path.home()
     folders = [here, *here.parents]
@@ -175,16 +174,16 @@ def searched() -> list[Path]:
 
 
 def project_files() -> Iterator[Path]:
-    """The names under which a project's file is looked for, nearest first."""
+    """Paths searched for a project's file, nearest first."""
     for folder in searched():
         for name in ("courriel.toml", "pyproject.toml"):
             yield folder / name
 
 
 def holds_settings(path: Path) -> SettingsFile | None:
-    """A file, when it is there and holds settings of ours; whether it is to be believed is another question.
+    """The file, if it exists and has settings of ours; trust is not checked here.
 
-    Of a pyproject.toml one has to read whether it means us; nothing else of it is looked at here. Raises UsageError.
+    A pyproject.toml is parsed only to see whether it has [tool.courriel]. Raises UsageError.
     """
     file = settings_files.read(path)
     if file is None or path.name != "pyproject.toml":
@@ -197,7 +196,7 @@ def holds_settings(path: Path) -> SettingsFile | None:
 
 
 def _settings(path: Path, *, limited: bool) -> Settings | None:
-    """What a file says, or None when it is not there, or holds nothing of ours."""
+    """The settings of a file; None when it is missing, or has no settings of ours."""
     file = holds_settings(path)
     if file is None:
         return None
@@ -215,7 +214,7 @@ def _section(table: Mapping[str, object]) -> object:
 
 
 def _check_trust(file: SettingsFile, *, project: bool) -> str:
-    """Who agreed to the use of a file. Raises UsageError when nobody did, and somebody else may have written it."""
+    """Source of the consent to use a file. Raises UsageError without consent, if another user may have written it."""
     consent = settings_files.consent(file, approvals_file())
     if consent or (settings_files.WINDOWS and not project):
         return consent
@@ -241,7 +240,7 @@ _CHANGED = " (it was approved once, and has been changed since)"
 
 
 def _check_limits(route: Route, project: Path) -> None:
-    """Refuse what a project's file may not choose without consent. Raises InvalidUrl."""
+    """Check what a project's file may set without consent. Raises InvalidUrl."""
     taken = secret_taken(route)
     if taken:
         chosen = "the program" if taken == "password=cmd:" else "the server that gets it"

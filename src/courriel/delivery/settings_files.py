@@ -1,15 +1,15 @@
 """
-Settings files: opened without following surprises, and judged by who may have written them.
+Safe reading of settings files: by one descriptor, with a check of who may have written them.
 
-A settings file decides which server gets the mail, and where the password is taken from. Whoever may write into a
-folder above ours (/tmp is above many) could plant one, as CVE-2022-24765 did with git's. So a file that somebody else
-may have written is neither believed nor passed over: it is an error that names it, until its use is agreed to, by
+A settings file decides which server gets the mail, and where the password is read. A user who may write into a folder
+above ours (/tmp is above many) could plant one, as CVE-2022-24765 did with git's. So a file that another user may have
+written is neither used nor skipped: it is an error that names it, until the user consents, by
 
     COURRIEL_CONFIG=/path/courriel.toml, or --config FILE       this file, and no other project's file
     COURRIEL_TRUST=/path[:/path]                                this file, or the files directly in this folder
     courriel config trust FILE                                  its path and its content as they are now
 
-Everything is asked of the descriptor that is read, so that nothing can be exchanged between the check and the reading.
+All checks use the descriptor that is read, so that the file cannot be exchanged in between.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
-LARGEST_FILE = 1024 * 1024  # octets
+LARGEST_FILE = 1024 * 1024  # bytes
 
 WINDOWS = os.name == "nt"
-"""There the owner says little (everybody may be an administrator), and approval alone counts."""
+"""There file owners say little (every user may be an administrator), and only approval counts."""
 
 _ABSOLUTE = "a whole path (a relative one would agree to a file in every folder)"
 _DIGEST = expression(r"sha256:[0-9a-f]{64}")
@@ -39,7 +39,7 @@ _DIGEST = expression(r"sha256:[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """Who may change a file or a folder, as the system tells it."""
+    """Owner and mode of a file or folder."""
 
     owner: int
     group: int
@@ -52,9 +52,9 @@ class Owned:
 
 @dataclass(frozen=True, slots=True)
 class SettingsFile:
-    """A settings file as it was read: its octets, and the facts of the same open descriptor.
+    """A settings file: its bytes, and owner and mode of the same descriptor.
 
-    `linked` says that its name is a symbolic link, or one of several names of the file.
+    `linked`: its name is a symbolic link, or one of several hard links.
     """
 
     path: Path
@@ -65,14 +65,14 @@ class SettingsFile:
 
     @property
     def digest(self) -> str:
-        """The content as an approval remembers it."""
+        """Digest of the content, as approvals store it."""
         from hashlib import sha256
 
         return f"sha256:{sha256(self.raw).hexdigest()}"
 
 
 def read(path: Path) -> SettingsFile | None:
-    """Read a settings file; None when there is none of that name. Raises UsageError for what is no regular file."""
+    """Read a settings file; None when it does not exist. Raises UsageError for anything but a regular file."""
     try:
         return _read_on_windows(path) if WINDOWS else _read(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -82,10 +82,11 @@ def read(path: Path) -> SettingsFile | None:
 
 
 def objection(file: SettingsFile, user: int, private_groups: frozenset[int] = frozenset()) -> str:
-    """Why somebody other than this user or root may have written a file; "" when nobody else can have.
+    """Reason why a user other than this one or root may have written a file; "" if none.
 
-    It belongs to the user, or to root in a folder of root's or the user's own. Others may not write to it; a group that
-    has no other member counts as the user. In a folder where others may write, a link could be to any file of ours.
+    The file must belong to the user, or to root in a folder of root's or the user's. Others must not have write access;
+    a group without other members counts as the user. In a folder writable by others, a link could point to any file of
+    ours.
     """
     owner, folder = file.itself.owner, file.folder
     if owner not in (user, 0):
@@ -100,28 +101,28 @@ def objection(file: SettingsFile, user: int, private_groups: frozenset[int] = fr
 
 
 def own_objection(file: SettingsFile) -> str:
-    """`objection` for whoever runs this process; on Windows every file meets with one."""
+    """`objection` for the user of this process; on Windows every file has one."""
     if WINDOWS:
         return "on Windows a file in a project's folder is used when it has been approved"
     return objection(file, os.geteuid(), private_groups())
 
 
 def private_groups() -> frozenset[int]:
-    """The groups that are this user alone: the one made with the account (as on Debian and Fedora), and root's."""
+    """Groups without other members: the one made with the account (as on Debian and Fedora), and root's."""
     import grp
     import pwd
 
     try:
         user = pwd.getpwuid(os.geteuid())
         group = grp.getgrgid(user.pw_gid)
-    except KeyError:  # an account without a name, as containers have them
+    except KeyError:  # an account without a name, as in containers
         return frozenset((0,))
     alone = group.gr_name == user.pw_name and set(group.gr_mem) <= {user.pw_name}
     return frozenset((0, group.gr_gid)) if alone else frozenset((0,))
 
 
 def readable_by_others(file: SettingsFile) -> bool:
-    """Whether users other than its owner may read it, as far as the machine tells."""
+    """Whether users other than its owner may read the file, as far as known."""
     private = frozenset[int]() if WINDOWS else private_groups()
     mode = file.itself.mode
     return not WINDOWS and bool(mode & 0o004 or (mode & 0o040 and file.itself.group not in private))
@@ -131,7 +132,7 @@ def readable_by_others(file: SettingsFile) -> bool:
 
 
 def named_file() -> Path | None:
-    """The file that COURRIEL_CONFIG names. Raises UsageError for a relative path."""
+    """The path in COURRIEL_CONFIG. Raises UsageError for a relative path."""
     named = os.environ.get("COURRIEL_CONFIG", "")
     if not named:
         return None
@@ -142,9 +143,9 @@ def named_file() -> Path | None:
 
 
 def consent(file: SettingsFile, approvals: Path) -> str:
-    """Who agreed to the use of a file: COURRIEL_CONFIG, COURRIEL_TRUST, or an approval; "" when nobody did.
+    """Source of the consent to use a file: COURRIEL_CONFIG, COURRIEL_TRUST, or an approval; "" without.
 
-    Raises UsageError for a setting, or a list of approvals, that cannot be read.
+    Raises UsageError for an invalid variable, or an unreadable list of approvals.
     """
     if file.path == named_file():
         return "COURRIEL_CONFIG"
@@ -154,9 +155,9 @@ def consent(file: SettingsFile, approvals: Path) -> str:
 
 
 def approved(approvals: Path) -> dict[str, str]:
-    """The approvals of this user: paths, and the digest of the content that each was approved with.
+    """The user's approvals: paths, and the digest of the content approved.
 
-    Raises UsageError for a list that somebody else can have written.
+    Raises UsageError for a list that another user may have written.
     """
     import json
 
@@ -175,12 +176,12 @@ def approved(approvals: Path) -> dict[str, str]:
 
 
 def approve(file: SettingsFile, approvals: Path) -> None:
-    """Remember a file with the content that was read. Raises UsageError, OSError."""
+    """Store the approval of a file with the content read. Raises UsageError, OSError."""
     _write(approvals, {**approved(approvals), str(_real(file.path)): file.digest})
 
 
 def disapprove(path: Path, approvals: Path) -> bool:
-    """Forget the approval of a file; whether there was one. Raises UsageError, OSError."""
+    """Remove the approval of a file; return whether there was one. Raises UsageError, OSError."""
     known = approved(approvals)
     there = known.pop(str(_real(path)), None) is not None
     if there:
@@ -189,7 +190,7 @@ def disapprove(path: Path, approvals: Path) -> bool:
 
 
 def wrong(path: Path, reason: str) -> errors.UsageError:
-    """An error that names the file."""
+    """A UsageError that names the file."""
     return errors.UsageError(f"{path}: {reason}", stage="compose")
 
 
@@ -197,11 +198,11 @@ def wrong(path: Path, reason: str) -> errors.UsageError:
 
 
 def _read(path: Path) -> SettingsFile:
-    # O_PATH: a folder may be one through which we may pass, and not look around.
+    # O_PATH: the folder may grant search permission only.
     folder = os.open(path.parent, os.O_DIRECTORY | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY))
     try:
         entry = os.stat(path.name, dir_fd=folder, follow_symlinks=False)
-        # O_NONBLOCK: a named pipe would have us wait for somebody to write to it.
+        # O_NONBLOCK: opening a named pipe would wait for a writer.
         try:
             descriptor = os.open(path.name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY, dir_fd=folder)
         except FileNotFoundError:
@@ -231,7 +232,7 @@ def _limited(path: Path, opened: BinaryIO, there: os.stat_result) -> bytes:
 
 
 def _is_null(there: os.stat_result) -> bool:
-    """Whether it is /dev/null, by which people say that there are no settings."""
+    """Whether it is /dev/null, a common way to set no settings."""
     return stat.S_ISCHR(there.st_mode) and there.st_rdev == os.stat(os.devnull).st_rdev  # noqa: PTH116 - a device
 
 
@@ -258,18 +259,18 @@ def _trusted() -> Iterator[Path]:
 
 
 def _real(path: Path) -> Path:
-    """A path with the links of its folder resolved; its own name stays, also when it is a link."""
+    """The path with links in its folder resolved, but not its own name."""
     return Path(os.path.realpath(path.parent)) / path.name
 
 
 def _write(approvals: Path, known: dict[str, str]) -> None:
-    """Write the list anew, whole or not at all, into a folder of the user's own."""
+    """Replace the list atomically, in a folder of the user's own."""
     import json
     import tempfile
 
     approvals.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not WINDOWS and (owner := approvals.parent.stat().st_uid) != os.geteuid():
-        # sudo keeps HOME: what root approves would lie where another user can add to it.
+        # sudo keeps HOME: root's approvals would be in a folder of another user.
         raise wrong(approvals, f"its folder belongs to {_named(owner)}, and not to you (with sudo: sudo -H)")
     text = json.dumps(known, indent=1, sort_keys=True) + "\n"
     descriptor, name = tempfile.mkstemp(dir=approvals.parent, prefix=".trusted-")  # 0600, and O_EXCL

@@ -1,4 +1,4 @@
-"""The door through which every message leaves: one method wide."""
+"""Transport: the interface by which every message is sent."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from courriel.model.receipt import Receipt
 
 
 class Transport(Protocol):
-    """A way out. A server, a folder and a list in memory are equals here."""
+    """Anything that takes a message: a server, a folder, a list in memory."""
 
     def send(self, envelope: Envelope, content: Content) -> Receipt:
-        """Hand one message over; when this returns, somebody else is responsible for it.
+        """Send one message; on return the transport has taken responsibility for it.
 
-        Raises one of `courriel.errors` when nobody took it.
+        Raises one of `courriel.errors` when it was not accepted.
         """
         ...

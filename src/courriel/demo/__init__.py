@@ -1,1 +1,1 @@
-"""The demo: the main job of the library, done on a practice server, step by step. What it shows is what it runs."""
+"""The demo: the library's main uses on a practice server, step by step. The lines shown are the lines run."""

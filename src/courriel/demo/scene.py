@@ -1,4 +1,4 @@
-"""A scene: what is done, the lines that do it in either language, and by what one knows that they did."""
+"""One step of the demo: title, code in both languages, and a check of its result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Both:
-    """A text in French and in English; `str()` says the one that is spoken now."""
+    """A text in French and English; `str()` returns the one for the current language."""
 
     fr: str
     en: str
@@ -27,7 +27,7 @@ class Both:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A scene that has been played: the very lines that ran, what they printed, what the server got by them."""
+    """The result of a step: the lines that ran, their output, the mail received."""
 
     number: int
     title: str
@@ -35,28 +35,28 @@ class Played:
     said: str
     letters: tuple[Letter, ...]
     mishap: str
-    """What went otherwise than announced; empty when nothing did."""
+    """The error, or a difference from the expected result; empty on success."""
 
 
 Proof = Callable[[str, Sequence["Letter"]], bool]
-"""Whether the scene did what it says, judged by what was printed and by what arrived."""
+"""Check of a step: from its output and the mail received, whether it did what its title says."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """`code` is Python with `$names` for what is only known when the server is open (its ports, its authority)."""
+    """One step; `code` is Python with `$names` for values of the running server (ports, CA file)."""
 
     title: Both
     code: Both
     proof: Proof
 
     def written(self, **places: object) -> str:
-        """The lines to show and to run, complete."""
+        """The code with its `$names` replaced."""
         return Template(dedent(str(self.code)).strip("\n")).substitute(places)
 
 
 def one_letter(*, tls: bool, user: str = "ada", html: bool = False) -> Proof:
-    """Nothing was complained about and one mail arrived: this way, after this login."""
+    """Check that one mail arrived, with or without TLS, after this login."""
 
     def holds(said: str, letters: Sequence[Letter]) -> bool:
         if len(letters) != 1:
@@ -69,7 +69,7 @@ def one_letter(*, tls: bool, user: str = "ada", html: bool = False) -> Proof:
 
 
 def explained_as(*failure_ids: str) -> Proof:
-    """Nothing arrived, and each of these failures was explained: cause or name, and remedy, in the language spoken."""
+    """Check that no mail arrived, and that the output explains each of these failures in the current language."""
 
     def holds(said: str, letters: Sequence[Letter]) -> bool:
         known = [by_id(each) for each in failure_ids]

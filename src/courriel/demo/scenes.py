@@ -1,4 +1,4 @@
-"""The scenes, in their order. The first two are the examples of the WLangage reference page, line by line."""
+"""The steps of the demo, in order. The first two are the examples of the WLangage reference page."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
 
 def _one_of_two(said: str, letters: Sequence[Letter]) -> bool:
-    """The mail went to the one, and the receipt says that it did not go to the other."""
+    """Check that one recipient got the mail, and the receipt shows the other's refusal."""
     return [letter.recipients for letter in letters] == [("bob@example.org",)] and "550 5.1.1" in said
 
 
 def _read_back(said: str, letters: Sequence[Letter]) -> bool:
-    """What was sent is what was read."""
+    """Check that the mail read is the mail sent."""
     return len(letters) == 1 and said.count(" - ") == 2 and letters[0].subject in said
 
 
 def _sent_by_another(said: str, letters: Sequence[Letter]) -> bool:
-    """The mail waited on the disk when its program was dead, and arrived once, by another."""
+    """Check that the mail survived its program on disk, and arrived once, sent by another."""
     first, last = (*said.splitlines(), "", "")[:2]
     return "READY" in first and "SENT client@example.org" in last and len(letters) == 1
 

@@ -1,4 +1,4 @@
-"""Where the scenes are played: a practice server, a machine that believes its authority, one Python for all."""
+"""Environment of the demo: a practice server, its CA trusted by this process, one namespace for all steps."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _OTHERWISE = Both("autre chose est arrivé que ce qui était annoncé", "somethi
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """An open practice server, and the scenes that can be played on it."""
+    """An open practice server, and the steps to run on it."""
 
     sandbox: Sandbox
     closed_port: int
     """A port of this machine where nothing listens."""
     outbox: Path
-    """Where mail may wait."""
+    """Path of the outbox."""
 
     def play(self) -> Iterator[Played]:
-        """Play the scenes, one after the other, as one program would run them; each is judged at once."""
+        """Run the steps one after the other in one namespace; each is checked at once."""
         place: dict[str, object] = {"__name__": "demo", "sandbox": self.sandbox}
         places = {
             "port": self.sandbox.port,
@@ -50,9 +50,9 @@ class Stage:
         mishap = ""
         with redirect_stdout(said), redirect_stderr(said):
             try:
-                # The lines that are shown are the lines that run: there is no second copy to go astray.
+                # The lines shown are the lines run: there is no second copy.
                 exec(compile(code, f"<{number}>", "exec"), place)  # noqa: S102 - our own text, out of scenes.py
-            except Exception as error:  # noqa: BLE001 - whatever a scene does, the demo says it and goes on
+            except Exception as error:  # noqa: BLE001 - any exception of a step is reported, and the demo goes on
                 mishap = f"{type(error).__name__}: {error}"
         letters = tuple(self.sandbox.letters[before:])
         if not mishap and not scene.proof(said.getvalue(), letters):
@@ -62,8 +62,8 @@ class Stage:
 
 @contextmanager
 def stage(folder: Path) -> Generator[Stage, None, None]:
-    """Set everything up, and clear it away; only the mails stay, as files in `folder`. Raises MissingExtra, OSError."""
-    # What captures or redirects mail elsewhere on this machine is not meant here: nothing leaves it anyway.
+    """Set up the environment, and remove it; only mails in `folder` stay. Raises MissingExtra, OSError."""
+    # Settings that capture or redirect mail do not apply here: nothing leaves this machine anyway.
     settings = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("COURRIEL_")}
     try:
         with (
@@ -81,9 +81,9 @@ def stage(folder: Path) -> Generator[Stage, None, None]:
 
 @contextmanager
 def _believed(authority: Path) -> Generator[None, None, None]:
-    """Have this process believe the practice authority as if an administrator had added it to the machine's store."""
+    """Trust the practice CA in this process, as if an administrator had added it to the system store."""
     if sys.platform in ("win32", "darwin"):
-        # There the system itself checks, and takes no file.
+        # There the system itself verifies, and takes no file.
         with _system_means(Trust.file(str(authority))):
             yield
         return

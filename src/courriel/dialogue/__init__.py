@@ -1,1 +1,1 @@
-"""Who says what next: conversations written as generators, which never wait."""
+"""Protocol conversations of client and server as generators, without I/O."""

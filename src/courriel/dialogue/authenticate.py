@@ -1,9 +1,9 @@
 """
-A login, as the client holds it (AUTH: in SMTP RFC 4954, in POP3 RFC 5034, AUTHENTICATE in IMAP).
+Client login by mechanisms (AUTH in SMTP, RFC 4954, and in POP3, RFC 5034; AUTHENTICATE in IMAP).
 
-The strongest mechanism comes first that the server offers and the credentials can serve, or the one that worked for
-this user last time. Which may follow one that failed says `login_rule`. Nothing is ever tried that was not offered, or
-that the profile excludes.
+The first mechanism tried is the strongest one that the server offers and the credentials allow, or the one that worked
+for this user last time. After a failure `login_rule` decides which may follow. No mechanism is tried that is not
+offered, or that the profile excludes.
 """
 
 from __future__ import annotations
@@ -30,18 +30,19 @@ if TYPE_CHECKING:
 __all__ = ["MAX_INITIAL", "ORDER", "LoginLine", "OneLogin", "authenticate"]
 
 OneLogin: TypeAlias = "Callable[[], Flow[FailedLogin | None]]"
-"""One mechanism from its command to the server's verdict: None when we are in. Raises RemoteProtocolError."""
+"""One mechanism from its command to the final reply: None after a successful login. Raises RemoteProtocolError."""
 
 ORDER = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "CRAM-MD5", "PLAIN", "LOGIN", "OAUTHBEARER", "XOAUTH2", "EXTERNAL")
-"""The mechanisms, the one that says least of the secret first."""
+"""Mechanisms, the one that reveals least of the secret first."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoginLine:
-    """Where a login takes place.
+    """Connection and server of a login.
 
     `offered` are the server's mechanisms in upper case, `certificate` its certificate (DER) for channel binding, empty
-    on a clear line; `most_at_once` is how many octets may go with the command itself, -1 for none at all.
+    without TLS; `most_at_once` is the longest initial response in octets that may go with the command, -1 for none at
+    all.
     """
 
     talk: Talk
@@ -59,11 +60,11 @@ def authenticate(
     commands: Mapping[str, OneLogin] | None = None,
     order: Sequence[str] = ORDER,
 ) -> Flow[tuple[str, ...]]:
-    """Log in, and return which mechanisms were tried; the last one worked, and is remembered in `memory`.
+    """Log in, and return the mechanisms that were tried; the last one worked, and is remembered in `memory`.
 
-    `commands` are ways beside SASL (USER, APOP, the LOGIN of IMAP), by name; `order` says which come first, unless
-    `Server.auth` does. Raises AuthenticationRefused, NotSupported when the server offers nothing that the credentials
-    can serve, RemoteProtocolError for a server that does not know the password that it asks for.
+    `commands` are logins other than SASL (USER, APOP, the LOGIN of IMAP), by name; `order` is the order of preference,
+    unless `Server.auth` gives one. Raises AuthenticationRefused, NotSupported when the server offers no mechanism for
+    the credentials, RemoteProtocolError for a server that does not know the password that it asks for.
     """
     token = _Token((yield Fetch(credentials)).decode()) if isinstance(credentials, TokenSource) else _Token("")
     commands = commands or {}
@@ -77,7 +78,7 @@ def authenticate(
 
 
 class _Token:
-    """The token of this login; it is refreshed once in all (a rotated one would lock the account)."""
+    """Token of this login; it is refreshed once at most (repeated refreshing may lock the account)."""
 
     def __init__(self, value: str) -> None:
         self.value = value
@@ -108,7 +109,7 @@ class _Login:
             try:
                 failure = yield from self._try(name, known[name], failed)
             except errors.InvalidServer as unsayable:
-                # It cannot carry this name or password (RFC 4013); nothing was said, and another one can.
+                # The mechanism cannot carry this name or password (RFC 4013); nothing was sent, and another one may.
                 unusable, left = unsayable, self._not_weaker(left, name)
                 continue
             if failure is None:
@@ -116,7 +117,7 @@ class _Login:
                 return tuple(self._tried)
             failed = failure
             self._forget(name)
-            # Another session may have found out meanwhile what works.
+            # Another session may have found out meanwhile which mechanism works.
             left = self._with_remembered_first((yield from self._following(left, failed)))
         if failed is not None:
             raise self._told(failed)
@@ -134,7 +135,7 @@ class _Login:
         except errors.ConnectionFailed as gone:
             if before is None or isinstance(gone, errors.TimedOut):
                 raise
-            # The server hung up on who had failed: the refusal is the news, not the end of the connection.
+            # The server hung up after a failed login: the refusal is reported, not the end of the connection.
             _ = self._tried.pop()
             raise self._told(before) from gone
         except errors.RemoteProtocolError as broken:
@@ -143,24 +144,24 @@ class _Login:
             raise
 
     def _following(self, left: list[str], failed: FailedLogin) -> Flow[list[str]]:
-        """The mechanisms that may still follow (docs/decisions/0025)."""
+        """Mechanisms that may still follow (docs/decisions/0025)."""
         name, outcome = failed.mechanism, failed.outcome
         if outcome is Outcome.FINAL:
             return []
         if outcome is Outcome.JUDGED and (yield from self._refreshed()):
-            # The token may have been withdrawn before its time: the same mechanism, with another proof.
+            # The token may have been revoked before its expiry: the same mechanism again, with another token.
             return [name, *left]
         if outcome is Outcome.JUDGED:
             self._judged.append(name)
             if len(self._judged) > 1 or not self._alone:
                 return []
             if not strength(name):
-                # The password itself was refused: the old commands would only say it once more.
+                # The password itself was refused: the old commands would only send it again.
                 left = [each for each in left if each not in self._commands or strength(each)]
         return self._not_weaker(left, name)
 
     def _not_weaker(self, left: list[str], name: str) -> list[str]:
-        """On a clear line to another machine, only what says no more of the secret than the one that failed."""
+        """In clear to another machine, only mechanisms that reveal no more of the secret than the one that failed."""
         return left if self._alone else [each for each in left if strength(each) >= strength(name)]
 
     def _refreshed(self) -> Flow[bool]:
@@ -171,7 +172,7 @@ class _Login:
         return True
 
     def _told(self, failed: FailedLogin) -> errors.AuthenticationRefused:
-        """The refusal, with every try in it by name."""
+        """The refusal, with the names of all mechanisms that were tried."""
         refusal = failed.refusal
         refusal.tried, refusal.judged = tuple(self._tried), tuple(self._judged_with(failed))
         refusal.offered, refusal.user = self._line.offered, self._credentials.user
@@ -187,14 +188,14 @@ class _Login:
         if failed.proved and failed.outcome is Outcome.FINAL:
             yield failed.mechanism
 
-    # What worked last time.
+    # The mechanism that worked last time.
 
     def _with_remembered_first(self, names: list[str]) -> list[str]:
         worked = self._memory.auth.get(self._credentials.user, "") if self._memory is not None else ""
         if worked not in names:
             return names
         if not self._alone and any(strength(each) > strength(worked) for each in names):
-            # It was learnt where nobody listened.
+            # It was learnt on a private connection.
             return names
         return [worked, *(each for each in names if each != worked)]
 
@@ -208,7 +209,7 @@ class _Login:
 
 
 def _sasl(line: LoginLine, credentials: Credentials, token: _Token) -> Iterator[tuple[str, OneLogin]]:
-    """The mechanisms of SASL that both sides can do."""
+    """SASL mechanisms that both sides support."""
     for name, make in _mechanisms(line, credentials, token):
         if name in line.offered:
             yield name, _login_by(line, make)
@@ -227,8 +228,8 @@ def _mechanisms(
     match credentials:
         case Password(user, secret):
             binding = sasl.end_point_binding(line.certificate)
-            # RFC 5802 6: "y" says that the server offered no PLUS. Where it did and was passed over, that would be a
-            # lie, which a server has to take for somebody's who stands between: then it is "n".
+            # RFC 5802 6: "y" says that the server offered no PLUS. If it did and PLUS was skipped, the server would
+            # have to take that for a man in the middle: then it is "n".
             downgraded = bool(binding) and "SCRAM-SHA-256-PLUS" not in line.offered
             if binding:
                 yield "SCRAM-SHA-256-PLUS", lambda: sasl.ScramSha256(user, secret, binding=binding)

@@ -1,4 +1,4 @@
-"""Many messages by chunking: whole transactions leave one behind the other, and are answered behind (RFC 3030)."""
+"""Many messages by chunking: complete transactions are sent one behind the other, replies are read later (RFC 3030)."""
 
 from __future__ import annotations
 
@@ -6,28 +6,33 @@ from courriel import errors
 from courriel.dialogue.flow import Flow, Send
 from courriel.dialogue.pipelining import LockStep
 from courriel.dialogue.smtp import SmtpDialogue
-from courriel.dialogue.tray import Parcel, Tray
+from courriel.dialogue.tray import Parcel, Tray, Window
 from courriel.dialogue.whole import measured
 from courriel.model.receipt import Receipt
 from courriel.reply import Reply
 
-_MOST_OCTETS = 256 * 1024  # in flight: more fills the buffers of both sides, and is more in doubt when the line breaks
-_LARGE = 64 * 1024  # octets; a larger message is not uploaded before somebody wants it
+_MOST_OCTETS = 256 * 1024  # in flight: more fills the buffers of both sides, and leaves more in doubt
+_LARGE = 64 * 1024  # octets; a larger message is not sent before a recipient was accepted
 
 
 class Chunking:
-    """No round trip a message: a window of them is in flight, and in doubt when the line breaks."""
+    """Strategy without a round trip per message: a window of messages is in flight, and in doubt when it breaks."""
 
-    def __init__(self, dialogue: SmtpDialogue, tray: Tray, window: int) -> None:
+    def __init__(self, dialogue: SmtpDialogue, tray: Tray, window: Window) -> None:
         self._dialogue, self._tray = dialogue, tray
         self._exchange = dialogue.exchange
         self._alone = LockStep(dialogue, tray)
         self._in_flight = 0  # octets
-        self._may_be_open = False  # the last one failed, and the server may think that its transaction goes on
-        self.most = window
+        self._may_be_open = False  # the last one failed, and its transaction may still be open at the server
+        self._window = window
+
+    @property
+    def most(self) -> int:
+        """Number of messages that may be in flight now."""
+        return self._window()
 
     def advance(self, *, last: bool) -> Flow[None]:
-        """Fill the window, then hear until half of it is free."""
+        """Fill the window, then read replies until half of it is free; for guarded messages until a quarter is."""
         if not self._tray.begun:
             yield from self._exchange.expect_silence("sender")
             taken = self._dialogue.facts.bdat_taken
@@ -38,22 +43,27 @@ class Chunking:
         batch = yield from self._load()
         if batch:
             yield Send(batch, "message")
-        # Half of it stays in flight, so that the line is busy while more is made ready.
+        begun = self._tray.begun
+        if begun and begun[0].permit is not None:
+            # A guard means that results are written down at a commit each: few wait for one another.
+            yield from self._hear(max(0, min(len(begun) - 1, self.most - max(1, self.most // 4))))
+            return
+        # Half of it stays in flight, so that the connection is busy while more messages are encoded.
         yield from self._hear(self.most // 2 if batch and not last else 0)
 
     def wind_up(self) -> Flow[None]:
-        """Hear of those in flight, which leave nothing half said."""
+        """Read the replies to those in flight; no partial message is left on the connection."""
         yield from self._hear(0)
         yield from self._close_what_may_be_open()
 
     def _load(self) -> Flow[bytes]:
-        """As many whole messages as the window has room for, in one piece."""
+        """Join as many complete messages as the window has room for."""
         batch: list[bytes] = []
         tray, able = self._tray, self._dialogue.able
-        waiting, begun = tray.waiting, tray.begun
+        waiting, begun, most = tray.waiting, tray.begun, self.most
         if not self._dialogue.facts.bdat_taken:
-            return b""  # another session has learnt meanwhile that it does not know BDAT
-        while waiting and len(begun) < self.most:
+            return b""  # another session has found out meanwhile that the server does not know BDAT
+        while waiting and len(begun) < most:
             parcel = waiting[0]
             content = parcel.content
             in_flight = self._in_flight + content.size
@@ -75,7 +85,7 @@ class Chunking:
         return parcel.content.size > _LARGE or parcel.bdat_refused or (parcel.all_or_nothing and parcel.apart)
 
     def _hear(self, enough: int) -> Flow[None]:
-        """Hear of the oldest until no more than `enough` are in flight, and of those that are answered anyway."""
+        """Read replies, oldest first, until at most `enough` messages are in flight, and those already received."""
         begun, exchange = self._tray.begun, self._exchange
         while begun:
             parcel = begun[0]
@@ -92,7 +102,7 @@ class Chunking:
             outcome = parcel.note_whole(replies, self._dialogue.name)
         except errors.ConnectionFailed as closing:
             if closing.stage == "message":
-                self._tray.settle(parcel, closing)  # a 421 is its verdict
+                self._tray.settle(parcel, closing)  # a 421 is its final reply
             raise
         self._may_be_open = not isinstance(outcome, Receipt)
         self._in_flight -= parcel.content.size
@@ -105,8 +115,8 @@ class Chunking:
         self._tray.settle(parcel, outcome)
 
     def _part_over_bdat(self, parcel: Parcel, refused: errors.MessageRefused) -> None:
-        """A server that took BDAT before refuses it. This message goes by DATA, on a new session; what is answered
-        behind may be answers to lines of it, so that the others in flight are in doubt."""
+        """End the session of a server that accepted BDAT before and refuses it now. This message goes by DATA, on a new
+        session; later replies may answer lines of its content, so that the others in flight are in doubt."""
         if parcel.withdrawn:
             self._tray.settle(parcel, refused)
         else:
@@ -118,7 +128,7 @@ class Chunking:
         ) from refused
 
     def _close_what_may_be_open(self) -> Flow[None]:
-        """Whole messages say RSET themselves; who comes after them in another way must not be refused for them."""
+        """Send RSET before a message that does not begin with one: a transaction left open would have it refused."""
         if self._may_be_open:
             self._may_be_open = False
             yield from self._dialogue.reset()

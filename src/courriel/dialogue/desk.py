@@ -1,4 +1,4 @@
-"""Behind the counter: on which terms a server serves, whom it serves, and who decides what is answered."""
+"""Server settings and the handler interface: limits, configuration, and the decisions behind each reply."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from courriel.wire.scrutiny import Remark
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one visitor may ask of a server: octets, counts and seconds, every one of them finite."""
+    """Limits of a server per session: octets, counts and seconds, all finite."""
 
-    command: int = 2048  # octets; RFC 5321 4.5.3.1.4 says 512, and each extension adds to it
+    command: int = 2048  # octets; RFC 5321 4.5.3.1.4 says 512, and extensions add to it
     login: int = 12288  # octets of one line while AUTH runs (RFC 4954 4)
-    message: int = 32 * 1024 * 1024  # octets, said in the answer to EHLO (RFC 1870)
-    line: int = 64 * 1024  # octets of one line of content; RFC 5321 allows 998, and a practice server shows more
+    message: int = 32 * 1024 * 1024  # octets, announced in the reply to EHLO (RFC 1870)
+    line: int = 64 * 1024  # octets of one line of content; RFC 5321 allows 998, the practice server reports longer ones
     recipients: int = 1000  # of one message; RFC 5321 4.5.3.1.8 asks for 100 at least
-    mistakes: int = 20  # commands that were refused as such, before the session ends
+    mistakes: int = 20  # invalid commands, before the session ends
     logins: int = 5  # refused logins, before the session ends
     messages: int = 10_000  # in one session
-    sessions: int = 200  # at a time; who comes then is told 421
+    sessions: int = 200  # at a time; further clients get 421
     patience: float = 300  # seconds of silence between two commands (RFC 5321 4.5.3.2.7)
     content_patience: float = 180  # seconds of silence within a message
     session: float = 3600  # seconds of a whole session
@@ -36,13 +36,13 @@ class Limits:
                 raise ValueError(f"limit {name}: a finite number above zero is needed")
 
     def seconds(self, stage: Stage) -> float:
-        """How long a silence is borne."""
+        """Longest silence at a stage, in seconds."""
         return self.content_patience if stage == "message" else self.patience
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How a server presents itself. `mechanisms` are offered in this order; none of them: nobody logs in."""
+    """Server configuration. `mechanisms` are offered in this order; without any, no login is possible."""
 
     name: str = "localhost"
     dialect: Dialect = Dialect.SMTP
@@ -55,7 +55,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One message as it was handed over: the envelope in the words of MAIL and RCPT, and the content to the octet."""
+    """Received message: the envelope from MAIL and RCPT, and the content unchanged."""
 
     origin: MailFrom
     recipients: tuple[RcptTo, ...]
@@ -65,46 +65,46 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Not an answer: the line is cut, without a word."""
+    """Scripted behaviour: close the connection without a reply."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mute:
-    """Not an answer: nothing is said any more, until the visitor goes or the time is over."""
+    """Scripted behaviour: send nothing more, until the client hangs up or times out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """At DATA: go on as usual, and have this happen when the first octets of the content are there."""
+    """Scripted behaviour for DATA: accept it, and apply `then` when the first octets of the content arrive."""
 
     then: Reply | bytes | Cut | Mute
 
 
 Answer: TypeAlias = "Reply | bytes | Cut | Mute | Within"
-"""What somebody behind the counter has said instead of us; bytes go on the line as they are, right or wrong."""
+"""Scripted answer in place of the usual reply; bytes are sent unchanged, valid or not."""
 
 
 class Stock:
-    """What one visitor of a mailbox has before him: the letters as they were when he came, until he goes.
+    """Letters of an open mailbox, unchanged from login to logout.
 
-    `letters` are a unique id and the octets of each, oldest first.
+    `letters` are pairs of unique id and octets, oldest first.
     """
 
     def __init__(self, letters: Sequence[tuple[str, bytes]] = ()) -> None:
         self.letters = letters
 
     def remove(self, uids: Sequence[str]) -> None:
-        """Delete these, now."""
+        """Delete these letters now."""
 
     def release(self) -> None:
-        """He is gone: somebody else may come in."""
+        """Unlock the mailbox after the session."""
 
 
 Note: TypeAlias = Callable[[Literal["C", "S", "*"], str], None]
 
 
 class Visit:
-    """One session as the server knows it."""
+    """State of one session on the server side."""
 
     def __init__(self, *, peer: str = "", tls_version: str = "", note: Note | None = None) -> None:
         self.peer = peer
@@ -112,77 +112,77 @@ class Visit:
         self.secured = bool(tls_version)
         self.hello = ""
         self.extended = False
-        """Whether the visitor said EHLO or LHLO, so that extensions may be used."""
+        """Whether the client sent EHLO or LHLO, so that extensions may be used."""
         self.user = ""
         self.messages = 0
         self.refused_logins = 0
         self.remarks: list[Remark] = []
         self.mishaps: list[Exception] = []
-        """What went wrong on our side; the visitor was told 451, the owner may want to know more."""
+        """Exceptions of the handler; the client got 451, the owner of the server may log them."""
         self._note = note
 
     def note(self, who: Literal["C", "S", "*"], text: str) -> None:
-        """Say it to the transcript, if anybody keeps one; what must not be there is not said here."""
+        """Add a line to the transcript, if there is one; callers leave secrets out."""
         if self._note is not None:
             self._note(who, text)
 
     def remark(self, kind: str, text: str) -> None:
-        """Remember what the visitor did, once a session."""
+        """Report a deviation of the client, once a session."""
         if all(known.kind != kind for known in self.remarks):
             self.remarks.append(Remark(kind, text))
 
 
 class Desk:
-    """Who decides what is answered, one method for each moment; this one takes everything from everybody.
+    """Handler of a server's decisions, one method for each event; this base class accepts everything.
 
-    Each may return None (go on as usual), a Reply, raw bytes, `Cut` or `Mute`; `data` also `Within`. A Reply of 2xx or
-    3xx is said in place of ours and the conversation goes on; any other is a refusal. They run between two steps of the
-    conversation and must not wait.
+    Each may return None (the usual reply), a Reply, raw bytes, `Cut` or `Mute`; `data` also `Within`. A Reply of 2xx or
+    3xx replaces the usual one and the conversation goes on; any other is a refusal. They run between two steps of the
+    conversation and must not block.
     """
 
     def connect(self, visit: Visit) -> Answer | None:
-        """Somebody came, nothing has been said."""
+        """New connection, before the greeting."""
 
     def greeting(self, visit: Visit) -> Answer | None:
-        """The greeting is due."""
+        """Greeting."""
 
     def hello(self, visit: Visit, name: str) -> Answer | None:
-        """Somebody introduced himself."""
+        """EHLO, HELO, LHLO with the client's name, or CAPA."""
 
     def secure(self, visit: Visit) -> Answer | None:
-        """The line is to be made secure."""
+        """STARTTLS or STLS."""
 
     def authenticate(self, visit: Visit, mechanism: str) -> Answer | None:
-        """Somebody wants to log in; who it is will be known later."""
+        """Start of a login; the user is not known yet."""
 
     def check(self, user: str, secret: str) -> bool:
         """Whether this secret (a password, or a token) is this user's."""
         return True
 
     def secret_of(self, user: str) -> str | None:
-        """The password of a user, for mechanisms that never say it."""
+        """Password of a user, for mechanisms that never send it; None when there is none."""
         return None
 
     def sender(self, visit: Visit, origin: MailFrom) -> Answer | None:
-        """A message begins."""
+        """MAIL."""
 
     def recipient(self, visit: Visit, recipient: RcptTo) -> Answer | None:
-        """It is to go to this address, too."""
+        """RCPT with one more recipient."""
 
     def data(self, visit: Visit) -> Answer | None:
-        """The content is about to come."""
+        """DATA, or the first BDAT, before the content."""
 
     def message(self, visit: Visit, delivery: Delivery) -> Answer | Mapping[str, Reply] | None:
-        """It is there. In LMTP a mapping answers some recipients, by address, and the others as usual."""
+        """Complete message. In LMTP a mapping gives replies to recipients by address; the others get the usual one."""
 
     def open_mailbox(self, visit: Visit, user: str) -> Stock | Answer | None:
-        """Somebody who has logged in wants his mailbox; None when he has none, an answer when not now."""
+        """Mailbox of a user who has logged in (POP3); None when there is none, an answer when it cannot be opened."""
 
     def mailbox(self, visit: Visit, verb: str) -> Answer | None:
-        """Something about the mailbox as a whole is asked, or a letter is to be deleted."""
+        """Command about the mailbox as a whole, or DELE."""
 
     def letter(self, visit: Visit, uid: str) -> Answer | None:
-        """A letter is to be handed over, or the head of it."""
+        """RETR or TOP of one letter."""
 
     def goodbye(self, visit: Visit) -> Answer | None:
-        """Somebody leaves politely."""
+        """QUIT."""

@@ -1,4 +1,4 @@
-"""Commands out, replies in, in SMTP: a burst at a time, and each reply read."""
+"""Commands and replies of SMTP: commands sent in bursts, every reply read."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from courriel.errors import Stage
 from courriel.reply import Reply
 from courriel.wire import smtp as wire
 
-_GOODBYE = 221  # the answer to QUIT, also said by servers that leave on their own
+_GOODBYE = 221  # the reply to QUIT, also sent by servers that close the connection on their own
 CLOSING = wire.CLOSING
 
 
 class Exchange(Talk):
-    """The thread of one conversation in SMTP; a 421 is raised wherever it is heard."""
+    """Receive buffer of one SMTP connection; a 421 raises ConnectionFailed wherever it is read."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._replies: list[Reply] = []
-        self._read = 0  # so many of them were handed out
+        self._read = 0  # number of them already returned
         self._closing = False  # a 421 is among them
 
     def ask_all(
         self, stages: Sequence[Stage], octets: bytes, *, also: int = 0, words: int = 0
     ) -> Flow[Sequence[Reply]]:
-        """Say a burst, and hear one reply for each stage; one too many that is here already ends the session first.
+        """Send a burst, and read one reply for each stage; a surplus reply in the buffer ends the session first.
 
         See `hear_all`; of the octets the first `words` are commands (Ask).
         """
@@ -38,40 +38,40 @@ class Exchange(Talk):
         known = wire.known_replies(chunk)
         if known is not None:
             if len(known) in (len(stages), len(stages) + also):
-                return known  # all of them at once, and none that is new: as it nearly always is
+                return known  # the usual case: all replies at once, all of them cached
             self._replies += known
         else:
             self._take_in(chunk, stage)
         return (yield from self.hear_all(stages, also=also, begun=not self._replies))
 
     def hear(self, stage: Stage) -> Flow[Reply]:
-        """The next reply, whatever it says; a 421 is raised."""
+        """Read the next reply; a 421 raises ConnectionFailed."""
         (reply,) = yield from self.hear_all((stage,))
         if reply.code == CLOSING:
             raise closed(reply, stage)
         return reply
 
     def hear_all(self, stages: Sequence[Stage], *, also: int = 0, begun: bool = False) -> Flow[list[Reply]]:
-        """One reply for each stage, in order; a 421 is the last that is waited for, and ends the list early.
+        """Read one reply for each stage, in order; a 421 ends the list early.
 
-        Every reply of a burst is read, even when the first one is bad news: what is left unread would answer the next
-        command (scar 2). So many more that are `also` wanted are given along when all of them are here already.
-        `begun`: the first has begun to arrive, and its time runs.
+        Read every reply of a burst, even after a refusal: one left unread would answer the next command (hazard H02).
+        `also` more replies are included when all of them have arrived already. `begun`: the first has begun to arrive,
+        and its time limit runs.
         """
         wanted = len(stages)
         if not self.holds(wanted):
             wanted = yield from self._wait_for(stages, begun)
         if also and self.holds(wanted + also):
             wanted += also
-        heard = self.take(wanted)
+        replies = self.take(wanted)
         if self._closing:
-            for place, reply in enumerate(heard, 1):
+            for place, reply in enumerate(replies, 1):
                 if reply.code == CLOSING:
-                    return heard[:place]
-        return heard
+                    return replies[:place]
+        return replies
 
     def _wait_for(self, stages: Sequence[Stage], begun: bool) -> Flow[int]:
-        """Wait until as many replies are here, or a 421 is; say how many there are now."""
+        """Wait until there is a reply for each stage, or a 421; return the number of replies."""
         while (here := len(self._replies) - self._read) < len(stages):
             if self._closing and any(reply.code == CLOSING for reply in self._replies[self._read :]):
                 return here
@@ -81,7 +81,7 @@ class Exchange(Talk):
         return len(stages)
 
     def take_whole(self, count: int) -> list[Reply]:
-        """So many replies when all of them are here already, else none."""
+        """Return `count` replies when all of them have arrived, else none."""
         end = self._read + count
         if end < len(self._replies):
             taken = self._replies[self._read : end]
@@ -90,7 +90,7 @@ class Exchange(Talk):
         return self.take(count) if end == len(self._replies) else []
 
     def take(self, count: int) -> list[Reply]:
-        """So many replies that are here already, or all there are; see `holds`."""
+        """Return at most `count` replies that have arrived; see `holds`."""
         begin, end = self._read, self._read + count
         taken = self._replies[begin:end]
         if end < len(self._replies):
@@ -102,15 +102,15 @@ class Exchange(Talk):
 
     @property
     def idle(self) -> bool:
-        """Whether nothing has arrived that is not read yet."""
+        """Whether all octets received were read."""
         return not self._buffer and not self._replies
 
     def holds(self, count: int) -> bool:
-        """Whether so many replies are here already."""
+        """Whether `count` replies have arrived."""
         return len(self._replies) - self._read >= count
 
     def forget(self) -> None:
-        """Begin anew on a new line."""
+        """Reset the state for a new connection."""
         self._buffer.clear()
         self._replies.clear()
         self._read, self._closing = 0, False

@@ -1,25 +1,25 @@
 """
-The language in which conversations are written.
+Flows: protocol conversations as generators of wants, without I/O.
 
-A flow is a generator. It yields what it wants from the outside world and is handed the answer; it never touches a
-socket, a clock or an event loop. Whoever runs it (`courriel.network`) decides how to wait, keeps the time limit of the
-stage that each want names, and writes the transcript.
+A flow yields a want (an operation on the connection) and is sent the result; it uses no socket, clock or event loop.
+The driver (`courriel.network`) decides how to wait, keeps the time limit of the stage that each want names, and writes
+the transcript.
 
-    Connect     reach the server (again)      answered by our own address on that line, as ASCII
-    Secure      make the line secure, now     answered by the peer's certificate (DER), b"" when it has none
-    Remember    keep what the handshake agreed    answered by b""
-    Ask         put these bytes on the line, and wait for some    answered as Receive is
-    Send        put these bytes on the line   answered by b""
-    Receive     wait for some bytes           answered by them; b"" means that the other side hung up
-    Overhear    take what came unasked        answered by it; b"" means silence (a hang-up is raised)
-    Probe       call the same port apart      answered by what it does there, b"" when it is nothing
-    Fetch       ask for a token               answered by it
-    Permit      ask whether the dot may leave answered by b"yes", or b"" for no
-    HangUp      cut the line without a word   answered by b""
+    Connect     open a connection (again)         result: our own address on it, as ASCII
+    Secure      start TLS now                     result: the peer's certificate (DER), b"" when it has none
+    Remember    store the TLS session             result: b""
+    Ask         write bytes, then read            result: as for Receive
+    Send        write bytes                       result: b""
+    Receive     read bytes                        result: the bytes; b"" means that the peer hung up
+    Overhear    read bytes that have arrived      result: the bytes; b"" means none (a hang-up is raised)
+    Probe       try the port on another connection    result: TLS version or greeting, b"" for neither
+    Fetch       get an access token               result: the token
+    Permit      ask the guard of the message      result: b"yes", or b"" for no
+    HangUp      close the connection at once      result: b""
 
-What goes wrong outside is raised inside the flow, at its `yield`, as one of `courriel.errors`: the traceback tells the
-whole story. A flow that ends by a refusal leaves the conversation where it was; cut short by anything else it leaves
-the conversation out of step, and the driver hangs up.
+Errors outside are raised inside the flow, at its `yield`, as one of `courriel.errors`, so that the traceback shows the
+whole conversation. A flow that ends by a refusal leaves the conversation in step; after any other exception it is out
+of step, and the driver hangs up.
 
 Write `yield from` before every step that is a flow: a forgotten one does nothing, silently.
 """
@@ -40,28 +40,28 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 Asking: TypeAlias = Callable[[], object]
-"""Says whether the end of a message may leave; for those who await it may be a coroutine function."""
+"""Guard of a message: returns whether its end may be sent; a coroutine function in asyncio."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """Reach the server; an older line to it is hung up first."""
+    """Open a connection to the server; an older one is closed first."""
 
     stage: Stage = "connect"
 
 
 @dataclass(frozen=True, slots=True)
 class Secure:
-    """Make the line secure, now. Bytes that are already here are an attack: check before you yield this."""
+    """Start TLS now. Bytes already received are an attack: check before yielding this."""
 
     stage: Stage = "secure"
 
 
 @dataclass(frozen=True, slots=True)
 class Remember:
-    """Keep what the handshake of this line agreed, so that the next line to the server is secured with less work.
+    """Store the TLS session of this connection, to resume it on the next one.
 
-    To be wanted when all went well: what a broken conversation was begun with is not used again.
+    To be yielded when all went well: the session of a broken conversation is not resumed.
     """
 
     stage: Stage = "secure"
@@ -69,9 +69,9 @@ class Remember:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Send:
-    """Put these bytes on the line. A secret is marked here, where it is known, and never detected afterwards.
+    """Write these bytes. A secret is marked here, where it is known, and never detected afterwards.
 
-    Where a message leaves with its envelope in one piece, the first `words` octets are commands.
+    In a message that is sent together with its envelope, the first `words` octets are commands.
     """
 
     data: bytes
@@ -85,7 +85,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Ask:
-    """Put these bytes on the line, and wait for some: a Send and a Receive in one step, as they mostly come."""
+    """Write these bytes, then read: a Send and a Receive in one step, the usual pair."""
 
     data: bytes
     stage: Stage
@@ -97,15 +97,15 @@ class Ask:
 
 
 def _shown(want: Send | Ask) -> str:
-    """A want as frames of a traceback show it: without its secret."""
+    """Repr of a want for tracebacks, without its secret."""
     data = "<a secret>" if want.secret else repr(want.data)
     return f"{type(want).__name__}({data}, {want.stage!r})"
 
 
 @dataclass(frozen=True, slots=True)
 class Receive:
-    """Wait for some bytes. `more` says that a reply has begun: its time limit goes on and does not start anew,
-    so that a server which drips its answer byte by byte does not hold us for ever."""
+    """Read bytes. `more` says that a reply has begun: its time limit continues and is not restarted, so that a server
+    which sends its reply byte by byte cannot block the client for ever."""
 
     stage: Stage
     more: bool = False
@@ -118,12 +118,12 @@ class _Receive(dict[Stage, Receive]):
 
 
 RECEIVE = _Receive()
-"""One for each stage, made when it is wanted first: they are wanted all day, and nothing of them changes."""
+"""One Receive for each stage, made at its first use: they are used constantly, and immutable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Overhear:
-    """Take what arrived although nobody asked; waits for it no longer than `seconds`."""
+    """Read bytes that have arrived unsolicited; waits for them at most `seconds`."""
 
     stage: Stage
     seconds: float = 0
@@ -136,15 +136,15 @@ class _Overhear(dict[Stage, Overhear]):
 
 
 OVERHEAR = _Overhear()
-"""The same, and no wait."""
+"""One Overhear without a wait for each stage."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Call the same port on a line apart, to find out how it begins: by a handshake of TLS, or in clear.
+    """Connect to the same port once more, to find out whether it starts with a TLS handshake or in clear.
 
-    Answered by the version of TLS when `tls` was tried and answered, by the first line of the greeting when it was not.
-    Nothing but the handshake is said, the certificate proves nothing, and it takes five seconds at most.
+    Result: the TLS version when `tls` was tried and worked, the first line of the greeting when it was not tried. Only
+    the handshake is sent, the certificate is not checked, and it takes five seconds at most.
     """
 
     tls: bool
@@ -153,7 +153,7 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """Ask for an access token; each time a fresh one."""
+    """Get a fresh access token."""
 
     source: TokenSource
     stage: Stage = "authenticate"
@@ -161,7 +161,7 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Ask whether the end of a message may leave: the last moment at which it certainly has not been delivered."""
+    """Ask the guard whether the end of a message may be sent: until then it is certainly not delivered."""
 
     ask: Asking
     stage: Stage
@@ -169,7 +169,7 @@ class Permit:
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
-    """Cut the line without a word, because the conversation is out of step although this flow has a result."""
+    """Close the connection without QUIT, because the conversation is out of step although this flow has a result."""
 
     stage: Stage
 

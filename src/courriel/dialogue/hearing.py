@@ -1,4 +1,4 @@
-"""What a server hears and says on one line: answers pile up while there is more to read, and leave in one burst."""
+"""Server side of one connection: replies are collected while there are commands to read, and sent together."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from courriel.reply import Reply
 from courriel.wire.commands import CommandLine, Objection, take_line, write_reply
 from courriel.wire.smtp import printable
 
-_MUCH = 256 * 1024  # octets to be said: more are not piled up
-_ENDLESS = 16  # times the limit of a line, and nobody listens any more
+_MUCH = 256 * 1024  # octets of collected replies; more are sent at once
+_ENDLESS = 16  # times the limit of a line; a longer one ends the session
 _NOT_NOW = Reply(451, ("4.3.0 Something went wrong here; try again later",))
 
 
 class Leaving(Exception):
-    """The session ends here; everything that was to be said has been."""
+    """Signal: the session ends here, and all replies were sent."""
 
 
 class Hearing:
-    """The ears and the mouth of one session; `write` puts a reply into the words of its protocol."""
+    """Buffers of one server session; `write` formats a reply for its protocol."""
 
     def __init__(self, visit: Visit, write: Callable[[Reply], bytes] = write_reply) -> None:
         self.visit = visit
@@ -30,28 +30,28 @@ class Hearing:
         self._write = write
 
     def say(self, answer: Reply | bytes) -> None:
-        """Say it with the next burst."""
+        """Add a reply to the ones to be sent."""
         data = answer if isinstance(answer, bytes) else self._write(answer)
         self._saying += data
         for line in data.splitlines():
             self.visit.note("S", printable(line))
 
     def hand_over(self, content: bytes, stage: Stage) -> Flow[None]:
-        """Say what is not written down, a letter; what has piled up leaves when there is much of it."""
+        """Add a letter, which is not in the transcript, to the octets to be sent; much of them is sent at once."""
         self._saying += content
         self.visit.note("S", f"({len(content):,} octets of a letter)")
         if len(self._saying) > _MUCH:
             yield from self.flush(stage)
 
     def flush(self, stage: Stage) -> Flow[None]:
-        """Send what was said by now."""
+        """Send the collected octets."""
         if self._saying:
             data = bytes(self._saying)
             self._saying.clear()
             yield Send(data, stage)
 
     def more(self, stage: Stage, *, begun: bool = False) -> Flow[None]:
-        """Wait for more bytes; `begun` says that they end what has begun. Raises Leaving when there will be none."""
+        """Receive more bytes; `begun` says that they complete a line. Raises Leaving when the client hung up."""
         yield from self.flush(stage)
         arrived = yield Receive(stage, more=begun)
         if not arrived:
@@ -60,9 +60,9 @@ class Hearing:
         self.buffer += arrived
 
     def line(self, limit: int, stage: Stage) -> Flow[CommandLine]:
-        """The next line; raises Objection for one of more than `limit` octets, which is heard to its end and not kept.
+        """Next line; raises Objection for one of more than `limit` octets, which is read to its end and discarded.
 
-        Raises Leaving for one that goes on and on: it is meant to fill our memory, or our time.
+        Raises Leaving for one without end, meant to exhaust memory or time.
         """
         passed = 0
         while (line := take_line(self.buffer)) is None:
@@ -78,7 +78,7 @@ class Hearing:
         return line
 
     def decide(self, opinion: Callable[[], Answer | None]) -> Answer | None:
-        """Ask the desk. Whatever goes wrong there is ours: a stranger hears 451, never a name or a traceback."""
+        """Call the handler. Its exceptions are internal errors: the client gets 451, never a name or a traceback."""
         try:
             return opinion()
         except Exception as mishap:  # noqa: BLE001 - the edge: one message must not end a server
@@ -86,7 +86,7 @@ class Hearing:
             return _NOT_NOW
 
     def answer(self, answer: Answer | None, stage: Stage, usual: Reply | None) -> Flow[bool]:
-        """Say what the desk decided, or else the usual; give back whether that was a yes."""
+        """Send the handler's answer, or else the usual one; return whether it was positive."""
         if answer is None or isinstance(answer, Within):
             if usual is not None:
                 self.say(usual)
@@ -106,12 +106,12 @@ class Hearing:
         return answer.kind in (2, 3)
 
     def leave(self, stage: Stage) -> Flow[Leaving]:
-        """Send what was said; what comes back is to be raised, and ends the session."""
+        """Send the collected replies; the caller raises the returned Leaving, which ends the session."""
         yield from self.flush(stage)
         return Leaving()
 
     def _be_silent(self, stage: Stage) -> Flow[Leaving]:
-        """Hear everything and answer nothing, until the other side gives up or its time is over; as `leave`."""
+        """Read everything and answer nothing, until the client gives up or times out; as `leave`."""
         yield from self.flush(stage)
         self.visit.note("*", "fell silent")
         while (yield Receive(stage)):

@@ -1,6 +1,6 @@
-"""How a mailbox is opened, searched and watched by IMAP, in the order it happens (RFC 3501, RFC 9051).
+"""IMAP client: opening, search and IDLE, in the order of a session (RFC 3501, RFC 9051).
 
-What is done with letters and folders is said by a borrowed library over the same line (docs/decisions/0016): it takes
+Commands about letters and folders are sent by another library over the same connection (docs/decisions/0016): it takes
 over after the login, and never sees a secret.
 """
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 class ImapDialogue:
     """
-    The client's side of one IMAP connection, as far as it is our own.
+    Client side of one IMAP connection, except for the commands of the library.
 
-    Each public method is a flow: run it with a driver. `open` comes first; what was learnt on the way stands in the
-    attributes.
+    Each public method is a flow: run it with a driver. `open` comes first; the facts learnt from the server stand in
+    the attributes.
     """
 
     def __init__(self, server: Server, credentials: Credentials | None, limits: Limits) -> None:
@@ -39,16 +39,16 @@ class ImapDialogue:
         self.exchange = ImapExchange(limits)
         self.capabilities: dict[str, str] = {}
         self.greeting = ""
-        self.mechanism = ""  # how we logged in
-        self.logins: LoginMemory | None = None  # what worked for whom, as far as this process knows
+        self.mechanism = ""  # of the login
+        self.logins: LoginMemory | None = None  # mechanisms that worked, by user, in this process
         self._secured = False
-        self._known_already = False  # who we are: the server said so in its greeting (PREAUTH)
+        self._known_already = False  # the greeting said PREAUTH: no login is needed
         self._certificate = b""
 
     # The conversation, in the order it happens.
 
     def open(self) -> Flow[None]:
-        """Reach the server, hear its greeting, secure the line, log in, learn what the server can do."""
+        """Connect, read the greeting, start TLS, log in, learn the capabilities."""
         opening.keep_secrets_off_a_clear_line(self.server, self.credentials)
         self._forget()
         yield Connect()
@@ -63,9 +63,9 @@ class ImapDialogue:
             yield from self._learn()
 
     def search(self, words: list[bytes], charset: str = "") -> Flow[list[int]]:
-        """The numbers (UIDs) of the letters that fit, lowest first (RFC 3501 6.4.4; as ranges where ESEARCH is known).
+        """UIDs of the letters that match, lowest first (RFC 3501 6.4.4; as ranges with ESEARCH).
 
-        Raises CommandRefused, NotSupported when the server knows no such charset.
+        Raises CommandRefused, and NotSupported when the server does not know the charset.
         """
         self.exchange.news = False
         shape = (b"RETURN", b"(ALL)") if "ESEARCH" in self.capabilities else ()
@@ -81,17 +81,17 @@ class ImapDialogue:
         return sorted({uid for line in answer.untagged for uid in self._found(line)})
 
     def idle(self, seconds: float) -> Flow[bool]:
-        """Have the server tell what comes into the folder (RFC 2177), for so many seconds at most; whether it did.
+        """Wait for new letters in the folder by IDLE (RFC 2177), at most that many seconds; return whether any came.
 
-        What it told by the way in an answer since the last search counts: a letter that comes while a search runs is
-        not among those found, and is told only once.
+        Letters announced in any answer since the last search count: one that arrives during a search is not in its
+        result, and is announced only once.
         """
         if self.exchange.news:
             return True
         tag = yield from self._begin_to_idle()
         if not self.exchange.news:
             yield from self.exchange.linger("mailbox", seconds)
-        # Not by `say`: what the server tells meanwhile is what we came for.
+        # Not by `say`, which would check the buffer: untagged responses are expected here.
         yield Send(b"DONE\r\n", "mailbox")
         _ = judge((yield from self.exchange.answer("mailbox", tag)), "mailbox")
         return self.exchange.news
@@ -120,9 +120,9 @@ class ImapDialogue:
         return security is Security.STARTTLS or (security is Security.OPPORTUNISTIC and "STARTTLS" in self.capabilities)
 
     def _start_tls(self) -> Flow[None]:
-        """Secure a line that began in clear, or give up; never go on in clear (RFC 3501 6.2.1, RFC 8314)."""
+        """Start TLS on a connection that began in clear, or raise; never go on in clear (RFC 3501 6.2.1, RFC 8314)."""
         if self._known_already:
-            # STARTTLS is forbidden then, which is how somebody in the middle would keep the line in clear.
+            # PREAUTH forbids STARTTLS, by which a man in the middle could keep the connection in clear.
             raise errors.RemoteProtocolError(
                 "the server says that it knows us already (PREAUTH), on a line in clear that was to be made secure",
                 stage="secure",
@@ -143,10 +143,10 @@ class ImapDialogue:
     def _secure(self) -> Flow[None]:
         self._certificate = yield from opening.secure(self.server)
         self._secured = True
-        self.capabilities = {}  # whatever was said in clear is forgotten (B4)
+        self.capabilities = {}  # everything received in clear is dropped (hazard H64)
 
     def _learn(self) -> Flow[None]:
-        """What the server can do, asked for unless it has just said so."""
+        """Ask for the capabilities, unless the server has just sent them."""
         if not self.capabilities:
             yield from self._ask_for_capabilities()
         self.exchange.learn(self.capabilities)
@@ -158,8 +158,8 @@ class ImapDialogue:
             raise errors.RemoteProtocolError("the server does not say that it speaks IMAP4rev1", stage="hello")
 
     def _take_capabilities(self, status: wire.Status, untagged: tuple[bytes, ...] = ()) -> None:
-        said = [status.code, *(printable(line) for line in untagged)]
-        for words in said:
+        responses = [status.code, *(printable(line) for line in untagged)]
+        for words in responses:
             if words.upper().startswith("CAPABILITY "):
                 self.capabilities = wire.capabilities(words[11:])
 
@@ -175,7 +175,7 @@ class ImapDialogue:
     # The steps.
 
     def _begin_to_idle(self) -> Flow[bytes]:
-        """IDLE, and its tag, once the server listens; news may come before. Raises CommandRefused."""
+        """Send IDLE, and return its tag once the server waits for DONE. Raises CommandRefused."""
         tag = self.exchange.new_tag()
         yield from self.exchange.say("mailbox", tag + b" IDLE\r\n")
         heard = yield from self.exchange.hear("mailbox", tag)
@@ -202,14 +202,14 @@ class ImapDialogue:
                 return []
 
     def _forget(self) -> None:
-        """Begin anew: nothing that an older line taught us holds on the next one."""
+        """Reset the state: nothing learnt on an older connection holds on the next one."""
         self.exchange.forget()
         self.capabilities, self.greeting, self.mechanism, self._certificate = {}, "", "", b""
         self._secured = self._known_already = False
 
 
 def judge(answer: Answer, stage: Stage, about: str = "") -> Answer:
-    """The same answer when it is OK. Raises CommandRefused."""
+    """Return the answer when it is OK. Raises CommandRefused."""
     if answer.status.word != "OK":
         raise errors.CommandRefused(reply_of(answer.status), stage=stage, about=about)
     return answer

@@ -1,8 +1,8 @@
 """
-Commands out, answers in, in IMAP: one buffer for all that a server says, lines and counted octets alike.
+Commands and responses of IMAP: one buffer for lines and literals.
 
-The library that speaks most of IMAP for us reads through here too, so that limits, time limits and the transcript are
-in one place, and no octet can be read by the wrong one of two readers.
+The library that implements most of IMAP reads through this buffer too, so that size limits, time limits and the
+transcript are in one place, and no octet can be read by the wrong one of two readers.
 """
 
 from __future__ import annotations
@@ -20,35 +20,35 @@ from courriel.values import dataclass
 from courriel.wire import imap as wire
 from courriel.wire.smtp import printable
 
-# RFC 5530: what may go away by itself. IMAP knows no numbers, and a NO alone is final.
+# RFC 5530: response codes of temporary failures. A NO without one of these is permanent.
 _PASSING = ("UNAVAILABLE", "INUSE", "SERVERBUG", "LIMIT", "CORRUPTION")
 _ARRIVAL = re.compile(rb"\* \d+ (?:EXISTS|RECENT)\r\n", re.IGNORECASE)
-_SMALL = 4096  # octets that may be counted out without being waited for (LITERAL-, RFC 7888)
+_SMALL = 4096  # octets of a literal that may be sent without waiting (LITERAL-, RFC 7888)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How a command ended, and what was said before that: lines without their asterisk, counted octets left out."""
+    """Tagged response to a command, and the untagged ones before it: without their asterisk and without literals."""
 
     status: wire.Status
     untagged: tuple[bytes, ...] = ()
 
 
 class ImapExchange:
-    """The thread of one conversation: what has arrived and not been read yet, and which commands were ours."""
+    """Receive buffer and tags of one IMAP connection."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.counts_freely = 0  # octets that may follow their number at once (LITERAL+, LITERAL-)
-        self.news = False  # letters came since somebody looked: said by the way, in any answer
+        self.counts_freely = 0  # longest literal that may be sent without waiting (LITERAL+, LITERAL-), in octets
+        self.news = False  # new letters were announced since the last search (EXISTS, RECENT)
         self._buffer = bytearray()
-        self._octets = self._lines = 0  # heard since the last command
+        self._octets = self._lines = 0  # received since the last command
         self._number = 0
 
-    # What is said.
+    # Commands.
 
     def say(self, stage: Stage, data: bytes, *, secret: bool = False) -> Flow[None]:
-        """Put these octets on the line; a tagged line that is here already answers nothing, and ends the session (B3).
+        """Send octets; a tagged line that is already in the buffer ends the session (hazard H63).
 
         Raises RemoteProtocolError.
         """
@@ -58,18 +58,18 @@ class ImapExchange:
         yield Send(data, stage, secret)
 
     def ask(self, stage: Stage, *words: bytes, secret: bool = False) -> Flow[Answer]:
-        """Say one command, hear how it ends. Raises ConnectionFailed when the server says BYE instead."""
+        """Send one command and read its answer. Raises ConnectionFailed when the server sends BYE instead."""
         tag = yield from self.command(stage, words, secret=secret)
         if isinstance(tag, Answer):
             return tag
         return (yield from self.answer(stage, tag))
 
     def command(self, stage: Stage, words: Sequence[bytes], *, secret: bool = False) -> Flow[bytes | Answer]:
-        """Say a command; the tag of its answer, or the answer itself when the server would not hear all of it."""
+        """Send a command; return its tag, or the answer itself when the server refused a literal of it."""
         tag = self.new_tag()
         line = bytearray(tag)
         for place, word in enumerate(words):
-            # Brackets of a search stand close to what they hold.
+            # No space inside the brackets of a search.
             if word != b")" and (not place or words[place - 1] != b"("):
                 line += b" "
             if not isinstance(word, wire.Counted):
@@ -87,14 +87,14 @@ class ImapExchange:
         return tag
 
     def new_tag(self) -> bytes:
-        """A tag that the library's own never looks like."""
+        """New tag, different from all tags of the library."""
         self._number += 1
         return b"c%d" % self._number
 
-    # What is heard.
+    # Responses.
 
     def answer(self, stage: Stage, tag: bytes) -> Flow[Answer]:
-        """Everything up to the answer with this tag. Raises RemoteProtocolError for a question in place of it."""
+        """Read up to the answer with this tag. Raises RemoteProtocolError for a continuation request in its place."""
         heard = yield from self.hear(stage, tag)
         if isinstance(heard, Answer):
             return heard
@@ -103,7 +103,7 @@ class ImapExchange:
         )
 
     def hear(self, stage: Stage, tag: bytes) -> Flow[Answer | bytes]:
-        """The answer with this tag, or the server's question ("+") before it, without its plus sign."""
+        """Read the answer with this tag, or a continuation request ("+") before it, without its plus sign."""
         untagged: list[bytes] = []
         while True:
             line = yield from self.response(stage)
@@ -120,7 +120,7 @@ class ImapExchange:
             return Answer(status, tuple(untagged))
 
     def response(self, stage: Stage) -> Flow[bytes]:
-        """One response as a line: octets that it counts out are read and left out."""
+        """Read one response as a line; its literals are read and left out."""
         line = yield from self.line(stage)
         while (size := wire.counted_at_end(line)) is not None:
             yield from self.octets(stage, size)
@@ -130,14 +130,13 @@ class ImapExchange:
         return line
 
     def line(self, stage: Stage) -> Flow[bytes]:
-        """The next line, its end included. Raises ConnectionFailed when the server hung up, RemoteProtocolError for
-        what is longer than the limits."""
+        """Read the next line, its end included. Raises ConnectionFailed, and RemoteProtocolError above the limits."""
         looked, begun = 0, False
         while (end := self._buffer.find(b"\n", looked)) < 0:
             looked = len(self._buffer)
             if looked > self.limits.line:
                 raise _too_much("a line", self.limits.line, stage)
-            # What came before we waited for this line (unasked, or behind another one) began no limit of time.
+            # Octets that were here before (unsolicited, or behind another line) did not start the time limit.
             yield from self._more(stage, begun=begun)
             begun = True
         self._lines += 1
@@ -151,11 +150,11 @@ class ImapExchange:
         return line
 
     def octets(self, stage: Stage, size: int) -> Flow[bytes]:
-        """So many octets, as they are; refused before a single one is waited for when they are too many."""
+        """Read a literal of that many octets; above the limit it is refused before the first octet is awaited."""
         if size > self.limits.letter:
             raise _too_much("a letter", self.limits.letter, stage)
         while len(self._buffer) < size:
-            # Each piece that arrives is progress, and has its own time.
+            # Each portion that arrives is progress, and restarts the time limit.
             yield from self._more(stage, begun=False)
         with memoryview(self._buffer) as view:
             octets = bytes(view[:size])
@@ -163,24 +162,24 @@ class ImapExchange:
         return octets
 
     def linger(self, stage: Stage, seconds: float) -> Flow[None]:
-        """Wait at most so long for the server to speak; what it says is kept."""
+        """Wait at most that many seconds for the server to send; the octets are kept."""
         if self.idle:
             self.keep((yield Overhear(stage, seconds)), stage)
 
     @property
     def idle(self) -> bool:
-        """Whether nothing has arrived that is not read yet."""
+        """Whether the buffer is empty."""
         return not self._buffer
 
     def keep(self, chunk: bytes, stage: Stage) -> None:
-        """Take in what has arrived, as long as it is not too much."""
+        """Append received octets to the buffer, within the limit of an answer."""
         self._octets += len(chunk)
         if self._octets > self.limits.answer:
             raise _too_much("an answer", self.limits.answer, stage)
         self._buffer += chunk
 
     def expect_nothing(self, stage: Stage) -> Flow[None]:
-        """Make sure that not one byte is here: before TLS whatever is may come from someone else (B2).
+        """Check that no octet is here: one received before TLS may come from an attacker (hazard H62).
 
         Raises RemoteProtocolError.
         """
@@ -188,13 +187,13 @@ class ImapExchange:
             raise errors.RemoteProtocolError("the server spoke before the line was secure", stage=stage)
 
     def forget(self) -> None:
-        """Begin anew on a new line."""
+        """Reset the state for a new connection."""
         self._buffer.clear()
         self._octets = self._lines = self.counts_freely = 0
         self.news = False
 
     def learn(self, capabilities: dict[str, str]) -> None:
-        """What the server can do, as far as it changes how we speak."""
+        """Take over the capabilities that change how commands are sent."""
         self.counts_freely = (
             self.limits.letter if "LITERAL+" in capabilities else _SMALL if "LITERAL-" in capabilities else 0
         )
@@ -208,7 +207,7 @@ class ImapExchange:
         self.keep(chunk, stage)
 
     def _look_for_answers_to_nothing(self, stage: Stage) -> None:
-        """Only news ("* …") may be here when we begin to speak; it is left where it is."""
+        """Check that only untagged responses ("* …") are in the buffer before a command; they stay in it."""
         at = 0
         while (end := self._buffer.find(b"\n", at)) >= 0:
             line = bytes(self._buffer[at : end + 1])
@@ -226,9 +225,9 @@ class ImapExchange:
                 at = end + 1
 
 
-def refuse_goodbye(said: bytes, stage: Stage) -> None:
-    """A BYE that nobody asked for ends the session, whatever was asked. Raises ConnectionFailed."""
-    status = wire.read_status(said) if said[:3].upper() == b"BYE" else None
+def refuse_goodbye(response: bytes, stage: Stage) -> None:
+    """Raise ConnectionFailed for an untagged BYE, which ends the session whatever the command is."""
+    status = wire.read_status(response) if response[:3].upper() == b"BYE" else None
     if status is not None and status.word == "BYE":
         raise errors.ConnectionFailed(
             f"the server closed the session: {status.said}", stage=stage, hint_id="SESSION-LOST"
@@ -236,11 +235,11 @@ def refuse_goodbye(said: bytes, stage: Stage) -> None:
 
 
 def reply_of(status: wire.Status) -> Reply:
-    """A status as every error holds it: the word is the server's, the number only says what kind of answer it is."""
+    """Convert a status to the `Reply` that errors hold: `word` is the server's, `code` only the class of the reply."""
     if status.word in ("OK", "PREAUTH"):
         kind = 200
     elif status.word == "BAD":
-        kind = 504  # it does not know the command, or not like that: at the login another mechanism may follow
+        kind = 504  # unknown command or syntax: at the login another mechanism may follow
     else:
         kind = 400 if status.code.upper() in _PASSING else 500
     text = f"[{status.code}] {status.text}" if status.code else status.text
@@ -248,7 +247,7 @@ def reply_of(status: wire.Status) -> Reply:
 
 
 def answers_nothing(line: bytes, stage: Stage) -> errors.RemoteProtocolError:
-    """A line that is neither news nor the answer to what was asked."""
+    """Error: a line that is neither an untagged response nor the answer to a command."""
     return errors.RemoteProtocolError(f"this answers nothing that was asked: {printable(line[:80])}", stage=stage)
 
 

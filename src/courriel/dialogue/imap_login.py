@@ -1,4 +1,4 @@
-"""How one proves who one is in IMAP: by a mechanism of SASL, or by the old LOGIN command (RFC 3501 6.2)."""
+"""IMAP login: by a SASL mechanism, or by the old LOGIN command (RFC 3501 6.2)."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def log_in(
     certificate: bytes,
     memory: LoginMemory | None = None,
 ) -> Flow[tuple[str, Answer]]:
-    """Log in, and say by what, and how the server answered. Raises AuthenticationRefused, NotSupported."""
+    """Log in; return the mechanism and the server's answer. Raises AuthenticationRefused, NotSupported."""
     offered = tuple(capabilities.get("AUTH", "").split())
     talk = ImapTalk(exchange)
-    # What is said first may go with the command where SASL-IR allows it (RFC 4959); elsewhere it waits to be asked.
+    # With SASL-IR the initial response goes with the command (RFC 4959); without, it waits for a continuation request.
     line = LoginLine(talk, server, offered, certificate, MAX_INITIAL if "SASL-IR" in capabilities else -1)
     commands: dict[str, OneLogin] = {}
     if isinstance(credentials, Password) and "LOGIN" not in offered and "LOGINDISABLED" not in capabilities:
@@ -46,7 +46,7 @@ def log_in(
 
 
 class ImapTalk(Talk):
-    """The same conversation, as beginnings and logins of every protocol are held: one line, one reply."""
+    """IMAP as the interface of openings and logins, which is common to all protocols: one line, one reply."""
 
     def __init__(self, exchange: ImapExchange) -> None:
         self._exchange = exchange
@@ -54,14 +54,14 @@ class ImapTalk(Talk):
         self.answer = Answer(wire.Status("", "", ""))
 
     def say(self, stage: Stage, lines: bytes, *, secret: bool = False) -> Flow[None]:
-        """Say "AUTH mechanism …" as IMAP has it, and an answer in base64 as it is."""
+        """Send "AUTH mechanism …" in the form of IMAP, and an answer in base64 unchanged."""
         if lines.startswith(b"AUTH "):
             self._tag = self._exchange.new_tag()
             lines = self._tag + b" AUTHENTICATE " + lines.removeprefix(b"AUTH ")
         yield from self._exchange.say(stage, lines, secret=secret)
 
     def hear(self, stage: Stage) -> Flow[Reply]:
-        """The server's question, or its verdict."""
+        """Read a continuation request or the final answer, as a reply."""
         heard = yield from self._exchange.hear(stage, self._tag)
         if not isinstance(heard, Answer):
             return Reply(300, (printable(heard),), "+")
@@ -69,7 +69,7 @@ class ImapTalk(Talk):
         return reply_of(heard.status)
 
     def say_login(self, user: bytes, secret: bytes) -> Flow[Reply]:
-        """The LOGIN command, and the server's verdict."""
+        """Send the LOGIN command, and read its answer."""
         self.answer = yield from self._exchange.ask("authenticate", b"LOGIN", user, secret, secret=True)
         return reply_of(self.answer.status)
 
@@ -93,7 +93,7 @@ class ImapTalk(Talk):
 
 
 def _say_login(talk: ImapTalk, password: Password) -> Flow[FailedLogin | None]:
-    """LOGIN: any characters, counted where they are not plain (RFC 3501 6.2.3)."""
+    """Log in by LOGIN: any characters, as literals where they are not plain (RFC 3501 6.2.3)."""
     reply = yield from talk.say_login(wire.secret(password.user), wire.secret(password.secret))
     if reply.kind == 2:
         return None

@@ -1,9 +1,9 @@
 """
-Replies to a login that repeat what was said: they show their codes and nothing else, in every protocol.
+Redaction of replies that repeat the credentials of a login: only their codes are shown, in every protocol.
 
-Some servers quote the command that they refuse ("501 syntax error: AUTH PLAIN AGFkYQ…"). What they say goes into
-errors, logs, transcripts and pickles, where no secret may be. It is looked for as it was said and in the forms that
-servers make of it: base64 and what that encodes, percent and hex encoding, other capitals, and cut short.
+Some servers quote the command that they refuse ("501 syntax error: AUTH PLAIN AGFkYQ…"). Replies go into errors, logs,
+transcripts and pickles, where no secret may be. Secrets are searched as sent and in the forms that servers make of
+them: base64 encoded and decoded, percent and hex encoding, other case, and truncated.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 NOT_SHOWN = "its text repeats what was said at the login, and is not shown"
 
 _ENOUGH = 8
-"""Characters in a row of something longer that give it away."""
-_WORTH_ENCODING = 4  # octets; the code of fewer stands in any text
+"""Characters in a row of a longer secret that count as a repetition."""
+_WORTH_ENCODING = 4  # octets; the encoding of fewer occurs in any text
 _COUNTED = re.compile(r"\{\d+\+?\}$")
 _STRINGS = re.compile(r'"((?:[^"\\]|\\.)*)"|(\S+)')
 _RESPONSE_CODE = re.compile(r"\[[A-Za-z0-9/-]{1,40}\]")
@@ -51,17 +51,17 @@ _ORDINARY = frozenset(
         "wrong",
     ]
 )
-"""Words of any refusal: as a password they are repeated only where a command or a quote stands around them."""
+"""Words of any refusal: as a password they count as repeated only after a command or a quotation mark."""
 _BEFORE_SECRETS = ("pass ", '"', "'", "=", "<", "[", "(", "\0", "\\x00")
-_HARMLESS = ("EXTERNAL",)  # mechanisms that say a name and prove nothing by words
+_HARMLESS = ("EXTERNAL",)  # mechanisms that send a name and no secret
 
 
 class SaidAtLogin:
-    """The secrets of one login, as they were said; what they are is not shown by `repr`."""
+    """Secrets sent during one login; not shown by `repr`."""
 
     def __init__(self) -> None:
-        self._short: set[str] = set()  # to be found whole
-        self._parts: set[str] = set()  # stretches of `_ENOUGH` characters of what is longer
+        self._short: set[str] = set()  # searched as a whole
+        self._parts: set[str] = set()  # substrings of `_ENOUGH` characters of longer ones
         self._mechanism = ""
         self._name_is_next = False
 
@@ -69,12 +69,12 @@ class SaidAtLogin:
         return "<what was said at a login>"
 
     def add(self, data: bytes) -> None:
-        """Take in what is sent: commands of SMTP, POP3 or IMAP, or answers in base64."""
+        """Add the secrets in sent octets: commands of SMTP, POP3 or IMAP, or answers in base64."""
         for line in data.decode("utf-8", "backslashreplace").splitlines():
             self._add_line(line)
 
     def add_secret(self, secret: str) -> None:
-        """Take in a secret as such, in the forms that a server may make of it."""
+        """Add a secret, in all forms that a server may make of it."""
         octets = secret.encode("utf-8", "surrogatepass")
         if secret.casefold() in _ORDINARY:
             self._short.update(before + secret.casefold() for before in _BEFORE_SECRETS)
@@ -86,13 +86,13 @@ class SaidAtLogin:
             return
         self._add_form(octets.hex())
         for place in range(3):
-            # Within a longer text the base64 of it depends on where it begins; its first and last characters on what
-            # stands beside it.
+            # Within a longer text its base64 depends on its offset; the first and last characters depend on the text
+            # beside it.
             encoded = b64encode(b"\0" * place + octets).decode("ascii").rstrip("=")
             self._add_form(encoded[(0, 2, 3)[place] : len(encoded) - 1])
 
     def repeated_in(self, text: str) -> bool:
-        """Whether this text gives something of it away."""
+        """Whether the text repeats a secret, or enough of one."""
         if not self._short and not self._parts:
             return False
         from urllib.parse import unquote  # noqa: PLC0415 - only where a login failed
@@ -131,7 +131,7 @@ class SaidAtLogin:
             self._add_answer(answer)
 
     def _add_login(self, words: str) -> None:
-        """The user and the password of IMAP's LOGIN; one that is counted out follows as a line."""
+        """Add the password of IMAP's LOGIN; one sent as a literal follows as a line."""
         strings = [quoted or bare for quoted, bare in _STRINGS.findall(words)]
         if len(strings) > 1 and not _COUNTED.search(words):
             self.add_secret(re.sub(r"\\(.)", r"\1", strings[-1]))
@@ -141,7 +141,7 @@ class SaidAtLogin:
             self._name_is_next = False
             return
         if answer in ("", "=", "*") or _COUNTED.search(answer):
-            return  # nothing, or the name in IMAP's LOGIN with the length of the password
+            return  # no secret, or the user name in IMAP's LOGIN with the length of the password
         try:
             decoded = b64decode(answer, validate=True).decode("utf-8", "backslashreplace")
         except (NotBase64, ValueError):
@@ -163,34 +163,34 @@ class SaidAtLogin:
 
 
 def discreetly(login: Flow[T]) -> Flow[T]:
-    """A login whose errors repeat nothing of what was said in it."""
-    said = SaidAtLogin()
+    """Run a login whose errors repeat no secret that was sent in it."""
+    secrets = SaidAtLogin()
     try:
         want = next(login)
         while True:
             if isinstance(want, Send | Ask) and want.secret:
-                said.add(want.data)
+                secrets.add(want.data)
             try:
                 answer = yield want
             except GeneratorExit:
                 login.close()
                 raise
-            except BaseException as failed:  # noqa: BLE001 - passed on to where it was awaited
+            except BaseException as failed:  # noqa: BLE001 - thrown into the inner flow
                 want = login.throw(failed)
             else:
                 if isinstance(want, Fetch):
-                    said.add_secret(answer.decode())
+                    secrets.add_secret(answer.decode())
                 want = login.send(answer)
     except StopIteration as end:
         result: T = end.value
         return result
     except errors.CourrielError as error:
-        conceal(error, said)
+        conceal(error, secrets)
         raise
 
 
 def conceal(error: errors.CourrielError, said: SaidAtLogin) -> None:
-    """Take out of an error, and of what caused it, whatever repeats the login."""
+    """Remove the secrets of a login from an error and its causes."""
     link: BaseException | None = error
     for _ in range(10):
         if link is None:
@@ -208,13 +208,13 @@ def conceal(error: errors.CourrielError, said: SaidAtLogin) -> None:
 
 
 def _secret_of(decoded: str) -> str | None:
-    """The secret in an answer of SASL: a password, a token, a digest, a proof; None when there is none in it."""
+    """Secret in a SASL answer: a password, a token, a digest, a proof; None when it holds none."""
     if "\0" in decoded:  # PLAIN
         return decoded.rpartition("\0")[2]
     if "\1" in decoded:  # XOAUTH2, OAUTHBEARER
         return decoded.partition("auth=Bearer ")[2].partition("\1")[0] or None
     if re.match(r"[nyp][^,]*,[^,]*,", decoded):
-        return None  # the beginning of SCRAM: a name and a number used once
+        return None  # first message of SCRAM: a user name and a nonce
     if re.match(r"c=[^,]+,r=[^,]+,", decoded):
         return decoded.partition(",p=")[2]
     name, blank, digest = decoded.rpartition(" ")
@@ -233,7 +233,7 @@ def _conceal_one(error: errors.CourrielError, said: SaidAtLogin) -> None:
         error.args = (f"{error.reply} ({NOT_SHOWN})" + (f" (tried {', '.join(tried)})" if len(tried) > 1 else ""),)
     else:
         error.args = (f"the server said something, and {NOT_SHOWN}",)
-    _ = error.__dict__.pop("__notes__", None)  # made of what the server said; made anew when they are read
+    _ = error.__dict__.pop("__notes__", None)  # they may quote the reply; the next access makes them again
 
 
 def _texts(error: errors.CourrielError) -> Iterator[str]:
@@ -244,7 +244,7 @@ def _texts(error: errors.CourrielError) -> Iterator[str]:
 
 
 def _codes_of(reply: Reply) -> Reply:
-    """The same reply without its text: its code, its enhanced code, its response code in brackets."""
+    """Reply without its text: its code, its enhanced code, its response code in brackets."""
     text = reply.lines[0] if reply.lines else ""
     bracketed = _RESPONSE_CODE.match(text)
     code = str(reply.enhanced or "") or (bracketed[0] if bracketed else "")

@@ -1,9 +1,10 @@
 """
-Which mechanism may follow one that failed (docs/decisions/0025): pure, no conversation in it.
+Rules for trying another mechanism after one that failed (docs/decisions/0025): pure functions, no conversation.
 
-* A mechanism that fails before our proof left, or that the server says it cannot do, does not count: the next follows.
-* After a proof that the server judged one more mechanism may follow, where nobody listens: over verified TLS, or to
-  this machine. On a clear line to another machine nothing weaker follows at all.
+* A mechanism that fails before the proof was sent, or that the server does not support, does not count: the next one
+  follows.
+* After a proof that the server judged, one more mechanism may follow on a private connection: over verified TLS, or to
+  this machine. In clear to another machine no weaker one follows at all.
 * Some refusals end the login at once: another mechanism would not help, would lock the account, or would hand the
   password to a man in the middle.
 """
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class LoginMemory(Protocol):
-        """The mechanisms that worked at one server, by user name; see session/server_memory.py."""
+        """Mechanisms that worked at one server, by user name; see session/server_memory.py."""
 
         auth: dict[str, str]
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class Outcome(Enum):
-    """What a failed mechanism means for those behind it."""
+    """Consequence of a failed mechanism for the next ones."""
 
     NOT_JUDGED = "the next mechanism follows, as if this one had not been offered"
     JUDGED = "the proof was refused: one more mechanism may follow"
@@ -41,10 +42,10 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FailedLogin:
-    """One mechanism that failed.
+    """Failed mechanism.
 
-    `proved` says whether password, digest or token had left, `server_error` is the word by which SCRAM explains its
-    refusal (RFC 5802 7), empty where there is none; with `foreign_nonce` it answered a login that is not ours.
+    `proved` says whether password, digest or token was sent, `server_error` is SCRAM's error word (RFC 5802 7), "" when
+    there is none; with `foreign_nonce` the server answered another login than this one.
     """
 
     mechanism: str
@@ -55,20 +56,20 @@ class FailedLogin:
 
     @property
     def outcome(self) -> Outcome:
-        """What it means for the mechanisms behind it."""
+        """Consequence for the next mechanisms."""
         if self._final():
             return Outcome.FINAL
         if not self.proved or self.server_error in _SCRAM_NOT_DONE or _cannot(self.refusal.reply):
             return Outcome.NOT_JUDGED
         if self._bound:
-            # SMTP's 501 says that our answer could not be read, not that it was wrong (RFC 4954 4): Cyrus.
+            # SMTP's 501 means that the answer could not be parsed, not that it was wrong (RFC 4954 4): Cyrus.
             unread = not self.refusal.reply.word and self.refusal.reply.code == 501
             return Outcome.NOT_JUDGED if unread else Outcome.FINAL
         return Outcome.JUDGED
 
     @property
     def intercepted(self) -> bool:
-        """Whether a man in the middle would have been refused like this (RFC 5802 7)."""
+        """Whether the refusal is the one that a man in the middle would get (RFC 5802 7)."""
         if self.server_error in _SCRAM_INTERCEPTED:
             return True
         return self._bound and self.proved and self.refusal.reply.kind == 5 and self.outcome is Outcome.FINAL
@@ -84,23 +85,23 @@ class FailedLogin:
         if reply.kind == 4 or self.foreign_nonce or self.server_error in _SCRAM_FINAL:
             return True
         if reply.code == 534 and str(reply.enhanced or "") == "5.7.9":
-            return True  # this account wants a password of another kind (Google: an app password)
+            return True  # the account needs a password of another kind (Google: an app password)
         text = str(reply)
         if (code := _CODE.search(text)) and code[1].upper() in _FINAL_CODES:
             return True
         if not self.proved and _MECHANISM.search(text):
-            return False  # "this mechanism is disabled" says nothing about the account
-        renewable = self.mechanism in _FOR_TOKENS  # an expired token is fetched anew, an expired password is not
+            return False  # "this mechanism is disabled" does not concern the account
+        renewable = self.mechanism in _FOR_TOKENS  # a new token can be fetched, an expired password stays expired
         return _ACCOUNT.search(text) is not None or (not renewable and _EXPIRED.search(text) is not None)
 
 
 def nobody_listens(server: Server, certificate: bytes) -> bool:
-    """Whether a second proof may leave: the line goes to this machine, or is secured by TLS that was verified."""
+    """Whether a second proof may be sent: the connection stays on this machine, or is secured by verified TLS."""
     return server.local or bool(certificate and not server.trust.accepts_anything)
 
 
 def strength(mechanism: str) -> int:
-    """How much of the secret a mechanism keeps from who listens: 0 for the secret itself."""
+    """How well a mechanism hides the secret from an eavesdropper: 0 for the secret itself."""
     return _STRENGTHS.get(mechanism, 0)
 
 
@@ -109,7 +110,7 @@ def strength(mechanism: str) -> int:
 _STRENGTHS = {"SCRAM-SHA-256-PLUS": 3, "SCRAM-SHA-256": 2, "CRAM-MD5": 1, "APOP": 1}
 _FOR_TOKENS = ("OAUTHBEARER", "XOAUTH2")
 
-# RFC 5802 7: what the server could not do, what looks like a man in the middle, what is no judgement of the proof.
+# RFC 5802 7: unsupported features, signs of a man in the middle, and errors that are no judgement of the proof.
 _SCRAM_NOT_DONE = {
     "invalid-encoding",
     "extensions-not-supported",
@@ -120,7 +121,7 @@ _SCRAM_NOT_DONE = {
 _SCRAM_INTERCEPTED = {"channel-bindings-dont-match", "server-does-support-channel-binding"}
 _SCRAM_FINAL = {*_SCRAM_INTERCEPTED, "no-resources"}
 
-# "[CODE]" in IMAP (RFC 5530) and POP3 (RFC 2449 8, RFC 3206): who we are is not in question, or no password helps.
+# "[CODE]" in IMAP (RFC 5530) and POP3 (RFC 2449 8, RFC 3206): the password is not in question, or none would help.
 _CODE = re.compile(r"\[([A-Za-z/-]{1,30})\]")
 _FINAL_CODES = {
     "AUTHORIZATIONFAILED",
@@ -139,7 +140,7 @@ _UNKNOWN = re.compile(
     r"|not.available|no mech|no such|disabled|not.offered|not.allowed",
     re.IGNORECASE,
 )
-# What libsasl says where it could not read our answer, before it looked at the proof (Cyrus, to a binding that is not
+# libsasl's error for an answer that it could not parse, before it checked the proof (Cyrus, for a binding other than
 # "tls-unique").
 _UNREAD = re.compile(r"bad protocol", re.IGNORECASE)
 
@@ -154,7 +155,7 @@ _EXPIRED = re.compile(r"\bexpired?\b", re.IGNORECASE)
 
 
 def _cannot(reply: Reply) -> bool:
-    """Whether the server says that it cannot do this mechanism, whatever had left by then."""
+    """Whether the server says that it does not support this mechanism, whatever was sent by then."""
     if reply.word == "BAD" or (not reply.word and reply.code in _CANNOT_CODES):
         return True
     text = str(reply)

@@ -1,4 +1,4 @@
-"""How every session begins: no secret on a clear line, a look at a silent port, and the step into TLS."""
+"""Opening of a session in every protocol: no credentials in clear, detection of a TLS port, the TLS handshake."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from courriel.model.server import Security, Server
 from courriel.wire.smtp import printable
 
 PATIENCE = 10
-"""Seconds of silence after which a port that should greet us is tried with TLS; half its time when that is less."""
+"""Seconds of silence before the greeting after which the port is probed for TLS; at most half of the time limit."""
 
 
 def keep_secrets_off_a_clear_line(server: Server, credentials: Credentials | None) -> None:
-    """No credentials where strangers can read them, unless that was asked for by name (scar 27).
+    """Refuse to send credentials unencrypted, unless explicitly allowed (hazard H27).
 
     Raises InvalidServer.
     """
@@ -28,9 +28,9 @@ def keep_secrets_off_a_clear_line(server: Server, credentials: Credentials | Non
 
 
 def make_sure_that_it_speaks_first(talk: Talk, server: Server) -> Flow[None]:
-    """A port that waits for TLS and a client that waits for a greeting would wait for each other (scar 21).
+    """Detect a port that expects a TLS handshake, where client and server would wait for each other (hazard H21).
 
-    What this takes is of the time that the greeting has; the rest of it is for hearing the greeting.
+    The wait counts against the time limit of the greeting; the rest of it is left for reading the greeting.
     """
     timeouts = server.timeouts
     patience = min(PATIENCE, timeouts.of("greeting") / 2, (timeouts.opening or PATIENCE * 2) / 2)
@@ -46,9 +46,9 @@ def make_sure_that_it_speaks_first(talk: Talk, server: Server) -> Flow[None]:
 
 
 def secure(server: Server) -> Flow[bytes]:
-    """Make the line secure, and give the server's certificate (DER). Raises TlsFailed, RemoteProtocolError.
+    """Start TLS, and return the server's certificate (DER). Raises TlsFailed, RemoteProtocolError.
 
-    Whoever calls this has made sure that nothing is here that was said in clear.
+    The caller has checked that no octet received in clear is left.
     """
     try:
         return (yield Secure())
@@ -56,20 +56,20 @@ def secure(server: Server) -> Flow[bytes]:
         if failed.hint_id != "TLS-PORT-MIXUP":
             raise
         if server.security is not Security.TLS:
-            # It has agreed to TLS: what came in its place, in clear, is no other port's greeting (B2).
+            # The server has agreed to TLS: clear text now is an injection, not another port's greeting (hazard H62).
             raise errors.RemoteProtocolError(
                 "the server spoke before the line was secure", stage="secure", hint_id="INJECTED-BEFORE-TLS"
             ) from failed
-        # What it says in clear proves the diagnosis.
+        # The greeting in clear proves the diagnosis.
         greeting = printable((yield Probe(tls=False, stage="secure")))
         failed.args = (f"{failed.detail}; in clear it says: {greeting}" if greeting else failed.detail,)
         raise
 
 
 def remember(mechanism: str) -> Flow[None]:
-    """All went well on a secured line: let the next one take its session of TLS up.
+    """Store the TLS session for the next connection, after everything went well.
 
-    Not after a login that was bound to the server's certificate, which is not shown when a session is taken up.
+    Not after a login with channel binding: a resumed session shows no certificate to bind to.
     """
     if not mechanism.endswith("-PLUS"):
         yield Remember()

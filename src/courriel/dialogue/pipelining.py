@@ -1,10 +1,9 @@
 """
-Many messages by pipelining: the end of one leaves together with the envelope of the next (RFC 2920 3.1).
+Many messages by pipelining: the end of one is sent together with the envelope of the next (RFC 2920 3.1).
 
-Some servers throw away whatever stands behind the end of a message, because it might have been smuggled in, and answer
-503 to each command of it (Haraka, GHSA-rp4q-8m6x-c43c). What we said there was said too early, and is no refusal: once
-RSET is answered 250 the message is handed over again, once, on the same session, and from then on nothing is said
-behind the end of a message to this server.
+Some servers discard everything behind the end of a message, as possible smuggling, and answer 503 to each command of it
+(Haraka, GHSA-rp4q-8m6x-c43c). That is no refusal of the message: once RSET is answered 250 it is sent again, once, on
+the same session, and from then on nothing is pipelined behind the end of a message to this server.
 """
 
 from __future__ import annotations
@@ -21,57 +20,63 @@ from courriel.dialogue.tray import Parcel, Tray
 from courriel.reply import Reply
 
 _MOST_BEHIND_END = 8 * 1024
-"""Octets: a server that throws them away may hang up on more, and the message before would be in doubt."""
+"""Octets: a server that discards them may hang up on more, and the message before would be in doubt."""
 
 
 class Pipelining:
-    """One round trip a message: never more than one final dot is unanswered, and so never more than one in doubt."""
+    """Strategy with one round trip per message: only one final dot is ever unanswered, one message in doubt."""
 
     def __init__(self, dialogue: SmtpDialogue, tray: Tray, ahead: int) -> None:
-        self.most = ahead  # messages made ready before they are talked about; only the dot of one is ever unanswered
+        self.most = ahead  # messages encoded ahead; only the dot of one is ever unanswered
         self._dialogue = dialogue
         self._exchange = dialogue.exchange
         self._facts = dialogue.facts
         self._tray = tray
-        self._open: Parcel | None = None  # its door is open, its content has not left
+        self._open: Parcel | None = None  # answered by 354, its content not sent
 
     def advance(self, *, last: bool) -> Flow[None]:
-        """Send what waits; the content of the last stays until its companion comes, unless it is the `last` of all."""
+        """Send the waiting messages; the content of the last one waits for the next envelope, unless `last`.
+
+        The result of a guarded message is written down: it is returned at once, before the others.
+        """
         while self._tray.waiting or (last and self._open):
+            current = self._open
             yield from self._take_a_step()
+            if current is not None and current.permit is not None:
+                return
 
     def _take_a_step(self) -> Flow[None]:
-        """The content of the one whose door is open leaves with the envelope of the next; then both are heard of."""
+        """Send the content of the open message with the envelope of the next; then read the replies to both."""
         current, self._open = self._open, None
         if current is None or self._facts.pipeline_after_end:
             following, bursts = self._announcement()
         else:
             following, bursts = None, []
-        said, behind, also = bursts[0].octets if bursts else b"", b"", 0
-        heard: Sequence[Reply] = ()
+        envelope, behind, also = bursts[0].octets if bursts else b"", b"", 0
+        replies: Sequence[Reply] = ()
         if current is not None:
-            if following is not None and len(said) <= _MOST_BEHIND_END:
-                following.behind_end, behind, also = True, said, len(bursts[0].stages)
+            if following is not None and len(envelope) <= _MOST_BEHIND_END:
+                following.behind_end, behind, also = True, envelope, len(bursts[0].stages)
             try:
                 end = yield from self._dialogue.pour(current)
-                verdict, *heard = yield from self._dialogue.finish(current, end + behind, also=also)
+                verdict, *replies = yield from self._dialogue.finish(current, end + behind, also=also)
             except errors.Refused as refusal:
-                self._tray.settle(current, refusal)  # before its time, and the session ends
+                self._tray.settle(current, refusal)  # a refusal before the end of the message ends the session
                 raise
             self._judge(current, verdict)
-        if said and not behind:
+        if envelope and not behind:
             yield from self._exchange.expect_silence("sender")
-            heard = yield from self._exchange.ask_all(bursts[0].stages, said)
+            replies = yield from self._exchange.ask_all(bursts[0].stages, envelope)
         if following is not None:
-            yield from self._hear_of(following, bursts, heard)
+            yield from self._hear_of(following, bursts, replies)
 
     def wind_up(self) -> Flow[None]:
-        """A message whose door is open is not sent any more; no dot may follow, so the line is cut (scar 2)."""
+        """Close the connection when a message got 354 and is not sent any more: no dot may follow (hazard H02)."""
         if self._open is not None:
             yield HangUp("data")
 
     def _announcement(self) -> tuple[Parcel | None, list[Burst]]:
-        """The next message that this server can take, and its envelope in this server's words."""
+        """Next message that this server can take, and its envelope as bursts."""
         while self._tray.waiting:
             parcel = self._tray.begin()
             try:
@@ -81,7 +86,7 @@ class Pipelining:
         return None, []
 
     def _judge(self, current: Parcel, verdict: Reply) -> None:
-        """Whatever the verdict is, the transaction is over; a 421 is one too, and ends the session."""
+        """Settle a message by its final reply, which ends the transaction; a 421 ends the session too."""
         if verdict.code == CLOSING:
             closing = closed(verdict, "message")
             self._tray.settle(current, closing)
@@ -89,7 +94,7 @@ class Pipelining:
         self._tray.settle(current, current.judged(verdict, self._dialogue.name))
 
     def _hear_of(self, following: Parcel, bursts: list[Burst], heard: Sequence[Reply]) -> Flow[None]:
-        """What was said to the envelope whose first burst has left; a long one has more to say."""
+        """Handle the replies to an envelope whose first burst was sent; a long one has more bursts to send."""
         first = bursts[0]
         try:
             following.note(first.stages, heard or (yield from self._exchange.hear_all(first.stages)))
@@ -98,7 +103,7 @@ class Pipelining:
             if too_early:
                 self._facts.pipeline_after_end = False
         if following.door_is_open:
-            self._open = following  # as nearly every message goes
+            self._open = following  # the usual case
             return
         if too_early and not (following.handed_over_again or following.withdrawn):
             yield from self._hand_over_again(following, too_early)
@@ -118,10 +123,10 @@ class Pipelining:
             self._open = following
 
     def _hand_over_again(self, parcel: Parcel, reply: Reply) -> Flow[None]:
-        """Its envelope was said behind the end of a message, where this server reads nothing: to be said once more."""
+        """Send a message again whose envelope the server discarded behind the end of the message before."""
         if parcel.door is not None and parcel.door.kind == 3:
-            # It waits for a content although it has thrown the envelope away. A lone dot might send an empty message to
-            # whomever it means: the line is cut, and the message goes on a new one (scar 2).
+            # The server waits for the content although it has discarded the envelope. A lone dot might send an empty
+            # message to any recipient: the connection is closed, and the message goes on a new one (hazard H02).
             self._tray.put_back(parcel)
             parcel.handed_over_again = True
             raise errors.RemoteProtocolError(
@@ -138,18 +143,18 @@ class Pipelining:
 
 
 class LockStep:
-    """One message after the other: for servers that read one command at a time, and for messages that go alone."""
+    """Strategy of one message after the other: for LMTP, servers without PIPELINING, and messages sent alone."""
 
     def __init__(self, dialogue: SmtpDialogue, tray: Tray) -> None:
         self.most = 1
         self._dialogue, self._tray = dialogue, tray
 
     def wind_up(self) -> Flow[None]:
-        """Nothing is ever left half said."""
+        """Do nothing: no message is ever left partially sent."""
         yield from ()
 
     def advance(self, *, last: bool) -> Flow[None]:
-        """Hand the next one over, from its envelope to its verdict; it may have been withdrawn meanwhile."""
+        """Send the next message, from its envelope to its final reply; it may have been withdrawn meanwhile."""
         if not self._tray.waiting:
             return
         parcel = self._tray.begin()

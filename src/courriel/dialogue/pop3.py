@@ -1,4 +1,4 @@
-"""A POP3 conversation, as the client holds it, in the order it happens (RFC 1939)."""
+"""POP3 client conversation, in the order of a session (RFC 1939)."""
 
 from __future__ import annotations
 
@@ -26,61 +26,61 @@ if TYPE_CHECKING:
 S = TypeVar("S")
 T = TypeVar("T")
 
-BURST = 160  # commands that leave before their answers are read, where the server reads ahead (RFC 2449 6.6)
-LONGEST_HEAD = 4 * 1024 * 1024  # octets; what comes before a letter's text has no business being larger
+BURST = 160  # commands sent before their replies are read, with PIPELINING (RFC 2449 6.6)
+LONGEST_HEAD = 4 * 1024 * 1024  # octets of a letter's header
 
 
 class PopDialogue:
     """
-    The client's side of one POP3 connection.
+    Client side of one POP3 connection.
 
-    Each public method is a flow: run it with a driver. They follow the order of a conversation: `open`, then what one
-    likes, then `close`. What was learnt on the way stands in the attributes. Letters are known by their numbers, from 1
-    to `count`, which hold for this connection and no longer. `largest` is how many octets of one letter are taken into
-    memory.
+    Each public method is a flow: run it with a driver. They follow the order of a conversation: `open`, then any other
+    methods, then `close`. The facts learnt from the server stand in the attributes. Letters are identified by their
+    numbers, from 1 to `count`, which are valid for this connection only. `largest` is the limit for a letter in memory,
+    in octets.
     """
 
     def __init__(self, server: Server, credentials: Credentials | None, largest: int) -> None:
         self.server = server
         self.credentials = credentials
         self.largest = largest
-        # Servers count a line end as one octet or as two: what is a little larger than was said is no lie.
+        # Servers count a line end as one octet or as two, so a letter may be larger than announced.
         self.limit = largest + largest // 4
-        self.logins: LoginMemory | None = None  # what worked for whom, as far as this process knows
+        self.logins: LoginMemory | None = None  # mechanisms that worked, by user, in this process
         self.exchange = PopExchange()
-        self.visit = 0  # which connection this is
-        self._asks_capabilities = True  # until the server hangs up when it is asked
+        self.visit = 0  # number of the current connection
+        self._asks_capabilities = True  # until the server hangs up on CAPA
         self._forget()
 
     def _forget(self) -> None:
-        """Begin anew: nothing that an older line taught us holds on the next one."""
+        """Reset the state: nothing learnt on an older connection holds on the next one."""
         self.exchange.forget()
         self.capabilities: dict[str, str] = {}
         self.greeting = ""
-        self.mechanism = ""  # how we logged in
+        self.mechanism = ""  # of the login
         self.count = 0
         self.size = 0
-        self.numbers: Sequence[int] = ()  # of the letters that there are, as far as we were told
-        self.known: Container[int] = ()  # the same, for who asks about one of them
-        self.top_is_refused = False  # though it was offered: whole letters are asked for instead
+        self.numbers: Sequence[int] = ()  # of the letters, as far as the server told
+        self.known: Container[int] = ()  # the same numbers, for membership tests
+        self.top_is_refused = False  # although it was offered: whole letters are fetched instead
         self.deleted: set[int] = set()
         self.sizes: dict[int, int] = {}
         self.uids: dict[int, str] = {}
-        self._reading: Reading | None = None  # who has asked, and has not heard everything yet
+        self._reading: Reading | None = None  # retrieval with outstanding answers
         self._certificate = b""
         self.visit += 1
 
     # The conversation, in the order it happens.
 
     def open(self) -> Flow[None]:
-        """Reach the server, hear its greeting, secure the line, log in, see how much there is."""
+        """Connect, read the greeting, start TLS, log in, read the number of letters."""
         opening.keep_secrets_off_a_clear_line(self.server, self.credentials)
         try:
             yield from self._begin()
         except errors.ConnectionFailed as broken:
             if broken.stage != "hello" or isinstance(broken, errors.TimedOut) or not self._asks_capabilities:
                 raise
-            # It hung up because it was asked what it can do: it can do what RFC 1939 asks for, and is not asked again.
+            # It hung up on CAPA: it is used as a server of RFC 1939 alone, and CAPA is not sent again.
             self._asks_capabilities = False
             yield from self._begin()
         yield from self._speak_utf8()
@@ -92,9 +92,9 @@ class PopDialogue:
             yield from opening.remember(self.mechanism)
 
     def list_sizes(self) -> Flow[None]:
-        """Learn how many octets each letter has, once; deleted ones are not told.
+        """Read the size of each letter in octets, once; deleted ones are not listed.
 
-        Where LIST names other letters than STAT counted, those of LIST are the ones that can be asked for.
+        When LIST names other letters than STAT counted, those of LIST are valid.
         """
         if not self.sizes and self.count:
             text = yield from self._ask_list("LIST")
@@ -104,13 +104,13 @@ class PopDialogue:
                 self.numbers = sorted(self.known)
 
     def list_uids(self) -> Flow[None]:
-        """Learn the unique id of each letter, once. Raises CommandRefused where the server has none."""
+        """Read the unique id of each letter, once. Raises CommandRefused when the server does not support UIDL."""
         if not self.uids and self.count:
             text = yield from self._ask_list("UIDL")
             self.uids = self._read(wire.read_uids, text)
 
     def retrieve(self, number: int) -> Flow[bytes]:
-        """One letter, to the octet. Raises LetterRefused, and LetterTooLarge before it is asked for."""
+        """Fetch one letter, unchanged. Raises LetterRefused, and LetterTooLarge before it is requested."""
         yield from self.list_sizes()
         yield from self.settle()
         if self.sizes.get(number, 0) > self.largest:
@@ -122,7 +122,7 @@ class PopDialogue:
         return text
 
     def retrieve_head(self, number: int) -> Flow[bytes]:
-        """What stands before the text of a letter (TOP). Raises LetterRefused, also where TOP is not known."""
+        """Fetch the header of a letter (TOP). Raises LetterRefused, also when TOP is not supported."""
         yield from self.settle()
         yield from self.exchange.expect_silence("letter")
         yield from self.exchange.say("letter", command("TOP", str(number), "0"))
@@ -140,7 +140,7 @@ class PopDialogue:
         self._judge(reply, "letter", number)
 
     def delete(self, numbers: Sequence[int]) -> Flow[None]:
-        """Mark letters for deletion, all of them before the first refusal is told. Raises LetterRefused."""
+        """Mark letters for deletion, all of them before the first refusal is raised. Raises LetterRefused."""
         yield from self.settle()
         yield from self.exchange.expect_silence("mailbox")
         waiting = [number for number in dict.fromkeys(numbers) if number not in self.deleted]
@@ -148,8 +148,8 @@ class PopDialogue:
         size = BURST if self.can("PIPELINING") else 1
         for start in range(0, len(waiting), size):
             burst = waiting[start : start + size]
-            said = b"".join([command("DELE", str(number)) for number in burst])
-            yield from self.exchange.say("mailbox", said)
+            lines = b"".join([command("DELE", str(number)) for number in burst])
+            yield from self.exchange.say("mailbox", lines)
             for number in burst:
                 reply = yield from self.exchange.hear("mailbox")
                 try:
@@ -161,18 +161,19 @@ class PopDialogue:
             raise refusals[0]
 
     def undo(self) -> Flow[None]:
-        """Take every mark back."""
+        """Remove all deletion marks (RSET)."""
         yield from self._ask("mailbox", "RSET")
         self.deleted.clear()
 
     def noop(self) -> Flow[None]:
-        """Ask whether the server is still there, and keep it from falling asleep."""
+        """Send NOOP: check that the server answers, and reset its idle timer."""
         yield from self._ask("mailbox", "NOOP")
 
     def close(self) -> Flow[None]:
-        """Say goodbye: now what is marked is deleted (RFC 1939 6).
+        """Send QUIT, upon which the server deletes the marked letters (RFC 1939 6).
 
-        Raises CommandRefused when the server could not delete everything, and whatever broke, in doubt.
+        Raises CommandRefused when the server could not delete everything, and connection errors, in doubt if letters
+        are marked.
         """
         marked = bool(self.deleted)
         try:
@@ -184,32 +185,32 @@ class PopDialogue:
             broken.hint_id = "DELETIONS-IN-DOUBT" if marked else broken.hint_id
             raise
 
-    # Letters in a row.
+    # Many letters.
 
     def can(self, capability: str) -> bool:
-        """Whether the server said that it can do this."""
+        """Whether the server listed this capability."""
         return capability in self.capabilities
 
     @property
     def gives_heads(self) -> bool:
-        """Whether the head of a letter can be had alone (TOP), as far as we know."""
+        """Whether headers can be fetched alone (TOP), as far as known."""
         return "TOP" in self.capabilities and not self.top_is_refused
 
     def read_many(self, numbers: Sequence[int], window: int, *, heads: bool = False) -> Reading:
-        """Letters, or their heads alone, asked for ahead where the server reads ahead."""
+        """Start fetching letters, or their headers, with several requests ahead when the server supports PIPELINING."""
         window = window if self.can("PIPELINING") else 1
         limit = LONGEST_HEAD if heads else self.limit
         return Reading(self, numbers, window, limit, lines="0" if heads else "")
 
     def settle(self, following: Reading | None = None) -> Flow[None]:
-        """Hear what was asked for and has not been heard, so that the next answer belongs to the next command."""
+        """Read all outstanding answers of a retrieval, so that the next answer belongs to the next command."""
         reading = self._reading
         if reading is not None and reading is not following:
             yield from reading.hear_all()
         self._reading = following
 
     def too_large(self, number: int) -> errors.LetterTooLarge:
-        """The news that this letter is not taken into memory; it has not been asked for."""
+        """Error: the letter is above the limit for memory; it was not requested."""
         return errors.LetterTooLarge(
             f"letter {number} has {self.sizes[number]:,} octets, and this session takes {self.largest:,} into memory:"
             " save() writes it to a file, or give the session a larger `largest`",
@@ -219,7 +220,7 @@ class PopDialogue:
     # Opening.
 
     def _begin(self) -> Flow[None]:
-        """A line as secure as it will be, and what the server can do."""
+        """Connect, start TLS, and read the capabilities."""
         self._forget()
         yield Connect()
         if self.server.security is Security.TLS:
@@ -238,7 +239,7 @@ class PopDialogue:
         self.greeting = reply.text
 
     def _learn_capabilities(self) -> Flow[None]:
-        """What the server can do; one that knows no CAPA can do what RFC 1939 asks for (RFC 2449 5)."""
+        """Read the capabilities; a server without CAPA supports RFC 1939 alone (RFC 2449 5)."""
         if not self._asks_capabilities:
             return
         yield from self.exchange.say("hello", command("CAPA"))
@@ -250,14 +251,14 @@ class PopDialogue:
         return security is Security.STARTTLS or (security is Security.OPPORTUNISTIC and self.can("STLS"))
 
     def _start_tls(self) -> Flow[None]:
-        """Secure a line that began in clear, or give up; never go on in clear (RFC 2595 4)."""
+        """Start TLS on a connection that began in clear, or raise; never go on in clear (RFC 2595 4)."""
         if self.capabilities and not self.can("STLS"):
             raise errors.NotSupported(
                 "the server does not offer STLS", capability="STLS", stage="secure", hint_id="STARTTLS-NOT-OFFERED"
             )
         reply = yield from self.exchange.ask("secure", command("STLS"))
         self._judge(reply, "secure")
-        # Whatever was said before the line was secure may come from someone else.
+        # Octets received before TLS may come from an attacker.
         yield from self.exchange.expect_nothing("secure")
         yield from self._secure()
 
@@ -265,7 +266,7 @@ class PopDialogue:
         self._certificate = yield from opening.secure(self.server)
 
     def _speak_utf8(self) -> Flow[None]:
-        """Have letters as they were written, where the server would rewrite them otherwise (RFC 6856 2.1)."""
+        """Ask for letters in their original form, which the server would rewrite otherwise (RFC 6856 2.1)."""
         if self.can("UTF8"):
             yield from self.exchange.ask("hello", command("UTF8"))  # a refusal changes nothing
 
@@ -276,7 +277,7 @@ class PopDialogue:
         login = PopLogin(self.exchange, self.server, self.capabilities, self.greeting, self._certificate)
         self.mechanism = yield from login.log_in(credentials, self.logins)
 
-    # Words that every part needs.
+    # Shared steps.
 
     def _ask(self, stage: Stage, verb: str) -> Flow[Reply]:
         yield from self.settle()
@@ -295,7 +296,7 @@ class PopDialogue:
 
     @staticmethod
     def _judge(reply: Reply, stage: Stage, number: int = 0) -> None:
-        """Let +OK pass; -ERR refuses, and a "+" breaks the rules."""
+        """Accept +OK; -ERR raises a refusal, "+" a protocol error."""
         if reply.kind == 2:
             return
         if reply.kind == 3:
@@ -305,9 +306,9 @@ class PopDialogue:
         raise errors.CommandRefused(reply, stage=stage)
 
     @staticmethod
-    def _read(read: Callable[[S], T], said: S) -> T:
+    def _read(read: Callable[[S], T], argument: S) -> T:
         try:
-            return read(said)
+            return read(argument)
         except errors.RemoteProtocolError as wrong:
             wrong.stage = "mailbox"
             raise

@@ -1,4 +1,4 @@
-"""Commands out, answers in, in POP3: status lines, the texts that follow some of them, and letters in bulk."""
+"""Commands and replies of POP3: status lines, the texts that follow some of them, and letters in bulk."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from courriel.wire.arrived import Answer, Arrived
 
 T = TypeVar("T")
 
-_PROGRESS = 4096  # octets that have to come within the time limit of a stage, for it to begin anew (scar 19)
+_PROGRESS = 4096  # octets to be received within the time limit of a stage, for it to be restarted (hazard H19)
 
 
 class PopExchange(Talk):
-    """The thread of one conversation in POP3."""
+    """Receive buffer of one POP3 connection."""
 
     def __init__(self) -> None:
         self._arrived = Arrived()
-        self._since = 0  # octets that came since the time limit last began
+        self._since = 0  # octets received since the time limit was last restarted
 
     def hear(self, stage: Stage) -> Flow[Reply]:
-        """The next status line, whatever it says."""
+        """Read the next status line."""
         return self.read((yield from self._awaited(self._arrived.line, stage)), stage)
 
     def hear_text(self, stage: Stage, limit: int, *, head: bool = False) -> Flow[tuple[Reply, bytes]]:
-        """The next status line, and the text of `limit` octets at most that follows +OK; of a `head`, no more of it."""
+        """Read the next status line, and the text of at most `limit` octets after +OK; with `head`, only its header."""
         ((status, text),) = yield from self.hear_some(1, stage, limit, heads=head)
         return self.read(status, stage), text or b""
 
     def hear_some(self, most: int, stage: Stage, limit: int, *, heads: bool = False) -> Flow[list[Answer]]:
-        """The next answers of which each has a text: one at least, and as many of `most` as are here."""
+        """Read answers that have a text each: one at least, and at most `most` of those that have arrived."""
         return (yield from self._awaited(lambda: self._arrived.answers(most, limit, heads=heads) or None, stage))
 
     def pour(self, stage: Stage, write: Callable[[bytes], object], limit: int) -> Flow[Reply]:
-        """Hear a status line, and write the text that follows +OK, portion by portion; it is never here as a whole."""
+        """Read a status line, and write the text after +OK, portion by portion; it is never in memory as a whole."""
         reply = self.read((yield from self._awaited(self._arrived.begin_pouring, stage)), stage)
         if reply.kind != 2:
             return reply
@@ -56,7 +56,7 @@ class PopExchange(Talk):
         return reply
 
     def read(self, status: bytes, stage: Stage) -> Reply:
-        """What a status line says. Raises RemoteProtocolError."""
+        """Parse a status line. Raises RemoteProtocolError."""
         return self._taken(lambda: wire.read_status(status), stage)
 
     @property
@@ -69,7 +69,7 @@ class PopExchange(Talk):
     # The steps.
 
     def _awaited(self, take: Callable[[], T | None], stage: Stage) -> Flow[T]:
-        """What can be taken, once enough has arrived for it."""
+        """Receive until `take` returns a value."""
         begun = False
         while (taken := self._taken(take, stage)) is None:
             yield from self._more(stage, begun=begun)
@@ -77,7 +77,7 @@ class PopExchange(Talk):
         return taken
 
     def _more(self, stage: Stage, *, begun: bool) -> Flow[None]:
-        """Wait for more; who sends a letter a little at a time, so as to hold us for ever, does not get more time."""
+        """Receive more; a server that sends a letter in tiny portions to block the client does not get more time."""
         goes_on = begun and self._since < _PROGRESS
         if not goes_on:
             self._since = 0

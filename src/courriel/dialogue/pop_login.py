@@ -1,8 +1,8 @@
 """
-A login in POP3, as the client holds it: SASL (RFC 5034), a digest (APOP), or the password as it is (RFC 1939 7).
+POP3 login: SASL (RFC 5034), a digest (APOP), or the password in clear (RFC 1939 7).
 
-The way that says least of the password comes first. APOP stands in MD5, which a server in the middle can take apart
-(CVE-2007-1558): on a clear line it is used only where the server offers nothing that would have secured the line.
+The mechanism that reveals least of the password comes first. APOP uses MD5, which a man in the middle can break
+(CVE-2007-1558): without TLS it is used only when the server does not offer STLS.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from courriel.dialogue.login_rule import LoginMemory
 
-_MAX_INITIAL = 160  # octets: in base64, with the command, still a line of 255 (RFC 2449 4)
+_MAX_INITIAL = 160  # octets of an initial response: in base64, with the command, a line of 255 at most (RFC 2449 4)
 _DIGESTS = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "CRAM-MD5")
 _PLAIN = ("PLAIN", "LOGIN", "USER")
 _TOKENS = ("OAUTHBEARER", "XOAUTH2", "EXTERNAL")
@@ -33,7 +33,7 @@ _NOT_THE_PASSWORD = ("IN-USE", "LOGIN-DELAY", "SYS/TEMP", "SYS/PERM")
 
 
 class PopLogin:
-    """One login, on a line that is as secure as it will be."""
+    """POP3 login, after the connection is secured or is to stay in clear."""
 
     def __init__(
         self, exchange: PopExchange, server: Server, capabilities: Mapping[str, str], greeting: str, certificate: bytes
@@ -41,14 +41,14 @@ class PopLogin:
         self._exchange = exchange
         self._server = server
         self._capabilities = capabilities
-        self._certificate = certificate  # b"" on a clear line
+        self._certificate = certificate  # b"" without TLS
         self._timestamp = wire.read_timestamp(greeting) if certificate or "STLS" not in capabilities else ""
 
     def log_in(self, credentials: Credentials, memory: LoginMemory | None = None) -> Flow[str]:
-        """Log in, and say how.
+        """Log in, and return the mechanism.
 
-        Raises AuthenticationRefused, MailboxRefused when the password was right and the mailbox is not to be had
-        (RFC 2449 8.1, RFC 3206), NotSupported when the server offers nothing that the credentials can serve.
+        Raises AuthenticationRefused, MailboxRefused when the password was right and the mailbox is not available (RFC
+        2449 8.1, RFC 3206), NotSupported when the server offers no mechanism for the credentials.
         """
         order = (*_DIGESTS, *_PLAIN, "APOP") if self._certificate else (*_DIGESTS, "APOP", *_PLAIN)
         offered = tuple(self._capabilities.get("SASL", "").upper().split())
@@ -67,7 +67,7 @@ class PopLogin:
     # The steps.
 
     def _commands(self, password: Password) -> Iterator[tuple[str, OneLogin]]:
-        """The commands of RFC 1939 that take a password here."""
+        """Commands of RFC 1939 that can be used with this password on this server."""
 
         def digest() -> Flow[FailedLogin | None]:
             return self._say_digest(password)
@@ -77,15 +77,15 @@ class PopLogin:
 
         if self._timestamp:
             yield "APOP", digest
-        # A server that does not know CAPA has USER all the same (RFC 1939 4).
+        # A server without CAPA has USER all the same (RFC 1939 4).
         if "USER" in self._capabilities or not self._capabilities or self._lists_no_login:
             yield "USER", user_and_pass
 
     @property
     def _lists_no_login(self) -> bool:
-        """Whether the server lists what it can do, and no way to log in: many forget USER.
+        """Whether the server lists capabilities, but no login: many forget USER.
 
-        On a line that could still be secured it is missing on purpose.
+        On a connection that could still be secured it is missing on purpose.
         """
         return "SASL" not in self._capabilities and (bool(self._certificate) or "STLS" not in self._capabilities)
 

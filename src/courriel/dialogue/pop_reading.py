@@ -1,4 +1,4 @@
-"""Many letters, asked for before the ones before them have come, in memory that does not grow with their number."""
+"""Pipelined retrieval of many letters, in memory that does not grow with their number."""
 
 from __future__ import annotations
 
@@ -13,18 +13,17 @@ from courriel.wire.pop3 import of_letters
 if TYPE_CHECKING:
     from courriel.dialogue.pop3 import PopDialogue
 
-_OCTETS = 1024 * 1024  # asked for ahead: what may have to be heard to its end before anything else can be said
+_OCTETS = 1024 * 1024  # requested ahead: the most that has to be read before another command can be sent
 
 Result: TypeAlias = "tuple[int, bytes | errors.CourrielError]"
-"""The number of a letter, and its octets or the reason why they are not to be had."""
+"""Number of a letter, and its octets or the error in their place."""
 
 
 class Reading:
-    """
-    Asks for letters in their order; run `advance`, take the `results` that are there, until `done`.
+    """Retrieval of letters in their order; run `advance`, take the `results` available, until `done`.
 
-    Whatever else is said on the line meanwhile, the answers that are on their way are heard first and kept; they are
-    one letter, or a megabyte of them.
+    Before any other command, the answers that are on their way are read and kept; they are one letter, or a megabyte of
+    them.
     """
 
     def __init__(self, dialogue: PopDialogue, numbers: Sequence[int], window: int, limit: int, *, lines: str) -> None:
@@ -32,26 +31,26 @@ class Reading:
         self._exchange = dialogue.exchange
         self._visit = dialogue.visit
         self._waiting = deque(numbers)
-        self._asked: deque[tuple[int, int]] = deque()  # with the octets that the answer is likely to have
+        self._asked: deque[tuple[int, int]] = deque()  # with the expected octets of the answer
         self._results: list[Result] = []
         self._window = window
         self._limit = limit
         self._words = ("TOP", f" {lines}") if lines else ("RETR", "")
         self._largest_answer = 4096 if lines else limit
-        self._octets = 0  # of those that are asked for
+        self._octets = 0  # expected of the requested ones
 
     @property
     def done(self) -> bool:
-        """Whether nothing more will come."""
+        """Whether all results were returned."""
         return not (self._waiting or self._asked or self._results)
 
     def results(self) -> list[Result]:
-        """What is here; each is given once."""
+        """Results available; each is returned once."""
         found, self._results = self._results, []
         return found
 
     def advance(self) -> Flow[None]:
-        """Ask for as much as the window allows, hear of one letter at least. Raises UsageError on another line."""
+        """Send the requests that the window allows, read at least one letter. Raises UsageError after a reconnect."""
         if self._visit != self._dialogue.visit:
             raise of_another_line()
         yield from self._dialogue.settle(self)
@@ -60,16 +59,15 @@ class Reading:
             yield from self._hear()
 
     def hear_all(self) -> Flow[None]:
-        """Hear everything that was asked for."""
+        """Read all outstanding answers."""
         while self._asked:
             yield from self._hear()
 
     # The steps.
 
     def _ask(self) -> Flow[None]:
-        """A burst of commands when a third of the window is free: one at a time would cost the server a wake-up for
-        each, and to wait until it is empty would leave the road empty as well.
-        """
+        """Send several requests when a third of the window is free: single ones would cost the server a wake-up each,
+        and waiting for an empty window would leave the connection idle."""
         if self._window - len(self._asked) < max(1, self._window // 3):
             return
         burst: list[int] = []
@@ -79,12 +77,12 @@ class Reading:
             size = self._dialogue.sizes.get(number, 0)
             if size > self._dialogue.largest and verb == "RETR":
                 if self._asked:
-                    # Its turn comes when those before it are there.
+                    # Its error comes after the letters before it.
                     self._waiting.appendleft(number)
                     break
                 self._results.append((number, self._dialogue.too_large(number)))
                 continue
-            # A head is small, whatever stands below it.
+            # A header is small, whatever the size of the letter.
             weight = min(size, self._largest_answer)
             burst.append(number)
             self._asked.append((number, weight))
@@ -113,5 +111,5 @@ class Reading:
 
 
 def of_another_line() -> errors.UsageError:
-    """The news that letters were asked for on a connection that is no more."""
+    """Error: letters were requested on a connection that is closed."""
     return errors.UsageError("the session was opened anew meanwhile: these letters were those of another one")

@@ -1,4 +1,4 @@
-"""One message as a server takes it: MAIL, RCPT, then the content by DATA or BDAT (RFC 5321 3.3, RFC 3030)."""
+"""Server side of one message: MAIL, RCPT, then the content by DATA or BDAT (RFC 5321 3.3, RFC 3030)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from courriel.wire.parameters import MailFrom, RcptTo, read_mail, read_rcpt
 from courriel.wire.scrutiny import longest_line, scrutinise
 from courriel.wire.unstuffing import Unstuffing
 
-_PATIENCE_WITH_SIZE = 4  # times the size limit is heard and thrown away, so that a refusal can be said in its place
+_PATIENCE_WITH_SIZE = 4  # times the size limit is read and discarded, so that a refusal can be sent in its turn
 
 
 class Reception:
-    """Takes messages, one after the other; `offered` are the extensions that this visitor may use."""
+    """Receiver of messages, one after the other; `offered` are the extensions that this client may use."""
 
     def __init__(self, desk: Desk, terms: Terms, hearing: Hearing) -> None:
         self.offered: set[str] = set()
@@ -30,11 +30,11 @@ class Reception:
 
     @property
     def begun(self) -> bool:
-        """Whether a sender was accepted, and the message has neither been taken nor forgotten."""
+        """Whether a sender was accepted, and the transaction is not over."""
         return self._origin is not None
 
     def forget(self) -> None:
-        """Begin anew (RSET, a second EHLO, the end of a message)."""
+        """Reset the transaction (RSET, a second EHLO, the end of a message)."""
         self._origin: MailFrom | None = None
         self._recipients: list[RcptTo] = []
         self._chunks: list[bytes] = []
@@ -43,7 +43,7 @@ class Reception:
         self._chunk_failed = False
 
     def mail(self, argument: str) -> Flow[None]:
-        """MAIL: a message begins."""
+        """Handle MAIL: begin a message."""
         if self.begun:
             raise Objection(503, "5.5.1 A message has been begun already; RSET forgets it")
         if self._visit.messages >= self._terms.limits.messages:
@@ -57,12 +57,12 @@ class Reception:
             self._origin = origin
 
     def rcpt(self, argument: str) -> Flow[None]:
-        """RCPT: one more recipient."""
+        """Handle RCPT: add a recipient."""
         if self._origin is None or self._chunking:
             raise Objection(503, "5.5.1 A recipient comes after the sender and before the content")
         recipient = read_rcpt(argument, self.offered, utf8=self._origin.utf8, our_name=self._terms.name)
         if len(self._recipients) >= self._terms.limits.recipients:
-            # RFC 5321 4.5.3.1.10: the client sends the message to these, and comes back with the others.
+            # RFC 5321 4.5.3.1.10: the client sends the message to these, and again for the others.
             raise Objection(452, f"4.5.3 A message has {self._terms.limits.recipients} recipients at most")
         self._remark_space(argument)
         answer = self._hearing.decide(lambda: self._desk.recipient(self._visit, recipient))
@@ -70,7 +70,7 @@ class Reception:
             self._recipients.append(recipient)
 
     def data(self, argument: str) -> Flow[None]:
-        """DATA: the content, up to the dot alone on its line, and nothing else ends it (C1)."""
+        """Handle DATA: the content, ended by nothing but a dot alone on its line (hazard H76)."""
         if argument:
             raise Objection(501, "5.5.4 DATA stands alone")
         if self._chunking:
@@ -99,11 +99,11 @@ class Reception:
         yield from self._hand_in(stuffed.content, stuffed.single_dots)
 
     def bdat(self, argument: str) -> Flow[None]:
-        """BDAT: so many octets, as they are. They are heard whatever we think of them: commands follow (RFC 3030 2)."""
+        """Handle BDAT: its octets are read even when they are refused, because commands follow (RFC 3030 2)."""
         try:
             size, last = read_chunk(argument)
         except Objection as objection:
-            # Nobody can tell where the next command begins.
+            # The beginning of the next command is unknown.
             self._hearing.say(objection.reply)
             self._hearing.say(Reply(421, ("4.5.4 We have lost each other",)))
             raise (yield from self._hearing.leave("message")) from None
@@ -139,7 +139,7 @@ class Reception:
     # The steps.
 
     def _octets(self, size: int, *, keep: bool) -> Flow[bytes]:
-        """The next octets of a known number, or nothing of them when they are not wanted."""
+        """Read a known number of octets; with `keep` False they are discarded."""
         parts: list[bytes] = []
         missing = size
         buffer = self._hearing.buffer
@@ -157,18 +157,18 @@ class Reception:
         if not self.begun:
             raise Objection(503, "5.5.1 There is no message; MAIL begins one")
         if not self._recipients:
-            # RFC 5321 3.3: 503 or 554; a client that pipelined reads 554 as "nobody was accepted".
+            # RFC 5321 3.3: 503 or 554; a client that pipelines takes 554 for "no recipient accepted".
             raise Objection(554, "5.5.1 No recipient was accepted")
 
     def _happen_within(self, answer: Within) -> Flow[Leaving]:
         if not self._hearing.buffer:
             yield from self._hearing.more("message")
         yield from self._hearing.answer(answer.then, "message", None)
-        # What is left of the content cannot be told from commands any more.
+        # The rest of the content can no longer be told from commands.
         return (yield from self._hearing.leave("message"))
 
     def _hand_in(self, content: bytes, single_dots: int) -> Flow[None]:
-        """Hand the message over the counter, and say what became of it: once, or in LMTP once for each recipient."""
+        """Pass the message to the handler, and send its result: once, or in LMTP once for each recipient."""
         origin, recipients = self._origin, tuple(self._recipients)
         self.forget()
         assert origin is not None
@@ -207,5 +207,5 @@ class Reception:
 
 
 def _header_of(content: bytes) -> bytes:
-    """What stands above the first empty line: all that has lines in a binary message."""
+    """Octets above the first empty line: the only part of a binary message that has lines."""
     return content.partition(b"\r\n\r\n")[0]

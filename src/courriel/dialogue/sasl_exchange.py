@@ -1,4 +1,4 @@
-"""One SASL exchange, from its command to the server's verdict (RFC 4422; RFC 4954 4, RFC 5034, RFC 3501 6.2.2)."""
+"""SASL exchange, from its command to the server's final reply (RFC 4422; RFC 4954 4, RFC 5034, RFC 3501 6.2.2)."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from courriel.reply import Reply
 from courriel.wire import sasl
 from courriel.wire import smtp as wire
 
-MAX_INITIAL = 360  # octets: in base64, with the command, still a line of 512 (RFC 4954 4); more waits to be asked
-_MAX_ROUNDS = 8  # SCRAM needs three; a server that goes on asking is not going to stop
-_BYE = 221  # no yes to a login, whatever its first digit says
+MAX_INITIAL = 360  # octets of an initial response: in base64, with the command, a line of 512 at most (RFC 4954 4)
+_MAX_ROUNDS = 8  # SCRAM needs three; a server that sends more challenges will not stop
+_BYE = 221  # not a success of a login, although its first digit is 2
 
 
 def exchange_sasl(talk: Talk, mechanism: sasl.Mechanism, most_at_once: int) -> Flow[FailedLogin | None]:
-    """Log in by this mechanism; None when the server is content, and so are we.
+    """Log in by this mechanism; None when both the server and the mechanism accept the result.
 
-    Raises RemoteProtocolError when the server goes on asking, or took the login without a proof that it owed us.
+    Raises RemoteProtocolError when the server sends challenges without end, or accepts the login without the proof that
+    the mechanism requires of it.
     """
     first = mechanism.start()
     short = first is not None and len(first) <= most_at_once
@@ -36,7 +37,7 @@ def exchange_sasl(talk: Talk, mechanism: sasl.Mechanism, most_at_once: int) -> F
         except sasl.Impostor as impostor:
             impostor.stage = "authenticate"
             raise
-        except (ValueError, errors.RemoteProtocolError) as broken:  # what is not base64, and perhaps not even ASCII
+        except (ValueError, errors.RemoteProtocolError) as broken:  # not base64, and perhaps not even ASCII
             return (yield from _cancelled(talk, mechanism, broken, sent))
         sent += 1
         reply = yield from talk.ask("authenticate", wire.command(_encoded(answer)), secret=True)
@@ -66,7 +67,7 @@ def _failed(
 
 
 def _finish(mechanism: sasl.Mechanism) -> None:
-    """The server is content; are we? Raises RemoteProtocolError."""
+    """Let the mechanism check the server's proof after the server accepted the login. Raises RemoteProtocolError."""
     try:
         mechanism.finish()
     except errors.RemoteProtocolError as doubtful:
@@ -75,7 +76,7 @@ def _finish(mechanism: sasl.Mechanism) -> None:
 
 
 def _cancelled(talk: Talk, mechanism: sasl.Mechanism, broken: Exception, sent: int) -> Flow[FailedLogin]:
-    """Give up this mechanism, but not the session (RFC 4954 4: a lone "*"), and say why."""
+    """Cancel this mechanism, but not the session (RFC 4954 4: a lone "*"), and return the reason."""
     name = mechanism.name
     reply = yield from talk.ask("authenticate", wire.command("*"))
     if reply.kind == 2:
@@ -84,9 +85,9 @@ def _cancelled(talk: Talk, mechanism: sasl.Mechanism, broken: Exception, sent: i
 
 
 def _explanation(mechanism: sasl.Mechanism, challenge: bytes) -> str:
-    """What the server said was wrong, for the error's text: SCRAM's word, or the JSON of Google and Microsoft."""
-    if said := _server_error(mechanism):
-        return f"{mechanism.name}: {wire.printable(said.encode())}"
+    """Server's explanation for the error's text: SCRAM's error word, or the JSON of Google and Microsoft."""
+    if server_error := _server_error(mechanism):
+        return f"{mechanism.name}: {wire.printable(server_error.encode())}"
     if mechanism.name in ("XOAUTH2", "OAUTHBEARER") and challenge.startswith(b"{"):
         return f"the server explains: {wire.printable(challenge[:300])}"
     return ""

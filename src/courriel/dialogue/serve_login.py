@@ -1,4 +1,4 @@
-"""AUTH as a server hears it (RFC 4954, RFC 5034): challenges out, answers in, and not one of them written down."""
+"""Server side of AUTH (RFC 4954, RFC 5034): challenges out, answers in, none of them in the transcript."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def log_in(
     argument: str,
     admit: Callable[[str], Answer | None] = lambda user: None,
 ) -> Flow[None]:
-    """Hear one attempt to its end. Raises Objection for one that cannot be understood; a wrong password gets 535.
+    """Run one login attempt. Raises Objection for an invalid one; a wrong password gets 535.
 
-    `admit` has a last word about somebody who proved who it is.
+    `admit` may refuse a user whose login was proved.
     """
     word, *initial = argument.split()
     mechanism = word.upper()
@@ -32,7 +32,7 @@ def log_in(
     if len(initial) > 1 or (initial and mechanism == "CRAM-MD5"):
         raise Objection(501, "5.5.4 AUTH takes a mechanism, and an answer where the client speaks first")
     answer = hearing.decide(lambda: desk.authenticate(hearing.visit, mechanism))
-    # An answer by script waits until the client has said it all, as the news of a wrong password does.
+    # A scripted answer is sent after the last answer of the client, as the refusal of a wrong password is.
     claim = yield from _hear(hearing, desk, terms, mechanism, initial[0] if initial else None)
     yield from conclude(hearing, terms, claim, answer, admit)
 
@@ -40,7 +40,7 @@ def log_in(
 def conclude(
     hearing: Hearing, terms: Terms, claim: Claim, answer: Answer | None, admit: Callable[[str], Answer | None]
 ) -> Flow[None]:
-    """Say what became of an attempt; who tries too often has to leave."""
+    """Send the result of an attempt; after too many refused ones the session ends."""
     if answer is None:
         answer = admit(claim.user) if claim.proved else DENIED
     if (yield from hearing.answer(answer, "authenticate", Reply(235, ("2.7.0 Logged in",)))):
@@ -56,7 +56,7 @@ def conclude(
 
 
 def _hear(hearing: Hearing, desk: Desk, terms: Terms, mechanism: str, initial: str | None) -> Flow[Claim]:
-    """Lead the mechanism through its challenges; an answer that came with the command saves the first."""
+    """Run the mechanism through its challenges; an answer that came with the command replaces the first one."""
     steps = MECHANISMS[mechanism](desk)
     challenge = next(steps)
     try:

@@ -1,4 +1,4 @@
-"""A POP3 conversation, as the server holds it, in the order it happens (RFC 1939, RFC 2449)."""
+"""POP3 server conversation, in the order of a session (RFC 1939, RFC 2449)."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from courriel.wire.sasl_server import Claim
 from courriel.wire.smtp import printable
 
 _NO_LETTER = "There is no such letter"
-_SECRETS = ("PASS", "APOP", "AUTH")  # what follows these is never noted
+_SECRETS = ("PASS", "APOP", "AUTH")  # their arguments are never in the transcript
 
 
 class PopServing:
-    """The server's side of one POP3 connection; `serve` is a flow, and lasts as long as the visitor stays."""
+    """Server side of one POP3 connection; `serve` is a flow that ends with the session."""
 
     def __init__(self, desk: Desk, terms: Terms, visit: Visit | None = None) -> None:
         self.visit = visit or Visit()
@@ -34,16 +34,16 @@ class PopServing:
         self._terms = terms
         self._hearing = Hearing(self.visit, wire.write_status)
         self._mistakes = 0
-        self._user = ""  # as USER said
-        # A digest is made with it (RFC 1939 7); without passwords that we know there is nothing to compare with.
+        self._user = ""  # of the USER command
+        # For the digest of APOP (RFC 1939 7), which needs passwords known in clear, as CRAM-MD5 does.
         self._timestamp = f"<{secrets.token_hex(12)}@{terms.name}>" if "CRAM-MD5" in terms.mechanisms else ""
         self._stock: Stock | None = None
         self._letters: Sequence[tuple[str, bytes]] = ()
-        self._repaired: set[str] = set()  # unique ids of letters that leave otherwise than they came
-        self._deleted: set[int] = set()  # places in that list
+        self._repaired: set[str] = set()  # unique ids of letters whose line ends were corrected
+        self._deleted: set[int] = set()  # indexes into the list of letters
 
     def serve(self) -> Flow[None]:
-        """Greet, answer everything, take leave; only who says goodbye has anything deleted (RFC 1939 6)."""
+        """Send the greeting, answer commands, end the session; letters are deleted only after QUIT (RFC 1939 6)."""
         try:
             yield from self._greet()
             while True:
@@ -55,7 +55,7 @@ class PopServing:
             yield from self._send_away("You were silent for too long")
         except errors.CourrielError as gone:
             self.visit.note("*", printable(str(gone).encode()))
-        except Exception as mishap:  # noqa: BLE001 - the edge: a stranger never hears what went wrong in here (C10)
+        except Exception as mishap:  # noqa: BLE001 - the edge: a client never sees internal errors (hazard H83)
             self.visit.mishaps.append(mishap)
             yield from self._send_away("Something went wrong here")
         finally:
@@ -72,7 +72,7 @@ class PopServing:
             raise (yield from self._hearing.leave("greeting"))
 
     def _heed_one_command(self) -> Flow[None]:
-        """Take one line and do what it asks; as long as whole lines are there, nothing is sent or waited for."""
+        """Read one line and handle it; while complete lines are in the buffer, nothing is sent or awaited."""
         try:
             line = yield from self._hearing.line(self._longest_line(), self._stage)
         except Objection as too_long:
@@ -93,14 +93,14 @@ class PopServing:
             if verb != "AUTH" and len(line.octets) + 2 > self._terms.limits.command:
                 raise Objection(500, f"A command has {self._terms.limits.command} octets at most")
         except Objection as objection:
-            # What is no command may be a password that arrived in the wrong place: it is not shown.
+            # An invalid command may be a misplaced password: it is not shown.
             self.visit.note("C", f"({len(line.octets):,} octets that are no command)")
             yield from self._object(objection)
             return
         secret = verb in _SECRETS
         self.visit.note("C", f"{verb} (the rest is not shown: a secret)" if secret else printable(line.octets))
         if verb == "PASS":
-            # A password may begin or end with blanks, and hold any.
+            # A password may hold spaces anywhere, at its ends too.
             argument = line.octets[5:].decode()
         try:
             yield from self._WORDS[verb](self, argument)
@@ -115,7 +115,7 @@ class PopServing:
             self._hearing.say(wire.write_list(self._offers()))
 
     def _stls(self, argument: str) -> Flow[None]:
-        """Cross into TLS with nothing in our hands: what came along with the command was not said in private (C2)."""
+        """Start TLS with an empty buffer: octets that came along with the command were not encrypted (hazard H77)."""
         self._expect_before_login()
         if self.visit.secured:
             raise Objection(503, "The line is secure already")
@@ -167,16 +167,16 @@ class PopServing:
 
     def _apop(self, argument: str) -> Flow[None]:
         self._expect_login_possible()
-        user, _, said = argument.rpartition(" ")
+        user, _, proof = argument.rpartition(" ")
         if not self._timestamp or not user:
             raise Objection(501, "There is no such login here")
         answer = self._hearing.decide(lambda: self._desk.authenticate(self.visit, "APOP"))
         secret = self._desk.secret_of(user)
-        proved = secret is not None and compare_digest(digest(self._timestamp, secret).encode(), said.encode())
+        proved = secret is not None and compare_digest(digest(self._timestamp, secret).encode(), proof.encode())
         yield from conclude(self._hearing, self._terms, Claim(user, proved), answer, self._admit)
 
     def _admit(self, user: str) -> Answer | None:
-        """Open the mailbox of somebody who has proved who it is; only one visitor has it at a time."""
+        """Open the mailbox of a user who has logged in; only one session has it at a time."""
         stock: Stock | None = None
 
         def opinion() -> Answer | None:
@@ -209,7 +209,7 @@ class PopServing:
         yield from self._tell("UIDL", argument, lambda place: self._letters[place][0])
 
     def _tell(self, verb: str, argument: str, about: Callable[[int], str]) -> Flow[None]:
-        """One line about one letter, or one about each that is left."""
+        """Send one line about one letter, or a list with one for each that is not deleted."""
         self._expect_login()
         place = self._place(argument) if argument else -1
         if not (yield from self._may(verb)):
@@ -241,7 +241,7 @@ class PopServing:
             )
         answer = self._hearing.decide(lambda: self._desk.letter(self.visit, uid))
         if isinstance(answer, Within):
-            # Half of it, and then what the script says.
+            # Half of it, and then the scripted behaviour.
             yield from self._hearing.answer(None, "letter", Reply(200, (f"{len(content)} octets",)))
             yield from self._hearing.hand_over(content[: len(content) // 2], "letter")
             yield from self._hearing.flush("letter")
@@ -267,7 +267,7 @@ class PopServing:
             yield from self._say("Still here")
 
     def _quit(self, argument: str) -> Flow[None]:
-        """Delete what is marked, before the answer: who hears +OK can rely on it (RFC 1939 6)."""
+        """Delete the marked letters before the reply: a client that gets +OK can rely on it (RFC 1939 6)."""
         marked = [self._letters[place][0] for place in sorted(self._deleted)]
         usual = Reply(200, (f"{len(marked)} deleted, goodbye" if marked else "Goodbye",))
 
@@ -303,7 +303,7 @@ class PopServing:
             return
 
     def _may(self, verb: str) -> Flow[bool]:
-        """Whether the desk lets this be asked; what it says otherwise is said."""
+        """Ask the handler about a command, send its refusal, and return whether the command may go on."""
         self._expect_login()
         answer = self._hearing.decide(lambda: self._desk.mailbox(self.visit, verb))
         return (yield from self._hearing.answer(answer, "mailbox", None))
@@ -327,7 +327,7 @@ class PopServing:
         return bool(self._terms.mechanisms) and (self.visit.secured or not self._terms.login_needs_tls)
 
     def _place(self, argument: str) -> int:
-        """Where a letter stands that was asked for by its number. Raises Objection."""
+        """Index of a letter from its number in a command. Raises Objection."""
         (number,) = wire.read_numbers(argument, 1)
         if number > len(self._letters):
             raise Objection(501, _NO_LETTER)
@@ -349,7 +349,7 @@ class PopServing:
 
     @property
     def _stage(self) -> Stage:
-        """What we are waiting for."""
+        """Stage whose command is awaited."""
         return "hello" if self._stock is None else "mailbox"
 
     def _say(self, text: str) -> Flow[None]:

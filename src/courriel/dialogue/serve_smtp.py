@@ -1,4 +1,4 @@
-"""An SMTP conversation, as the server holds it, in the order it happens (RFC 5321; LMTP: RFC 2033)."""
+"""SMTP server conversation, in the order of a session (RFC 5321; LMTP: RFC 2033)."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from courriel.wire.commands import Objection
 from courriel.wire.smtp import printable
 
 _OUT_OF_PLACE = (500, 501, 502, 503, 504, 555)
-"""What we say to commands that should not have been given, and count."""
+"""Reply codes to invalid commands, which count as mistakes."""
 
 
 class SmtpServing:
-    """The server's side of one SMTP (or LMTP) connection; `serve` is a flow, and lasts as long as the visitor stays."""
+    """Server side of one SMTP (or LMTP) connection; `serve` is a flow that ends with the session."""
 
     def __init__(self, desk: Desk, terms: Terms, visit: Visit | None = None) -> None:
         self.visit = visit or Visit()
@@ -32,12 +32,12 @@ class SmtpServing:
         self._hearing = Hearing(self.visit)
         self._reception = Reception(desk, terms, self._hearing)
         self._mistakes = 0
-        # RFC 2033 4.1: LMTP is introduced by LHLO, so that nobody takes one for the other.
+        # RFC 2033 4.1: LMTP begins with LHLO, so that neither protocol is taken for the other.
         strange = ("EHLO", "HELO") if terms.dialect is Dialect.LMTP else ("LHLO",)
         self._known = {verb: does for verb, does in self._WORDS.items() if verb not in strange}
 
     def serve(self) -> Flow[None]:
-        """Greet, answer everything, take leave; who stays silent is sent away, and who vanishes is not missed."""
+        """Send the greeting, answer commands, end the session; a silent client gets 421, a lost one nothing."""
         try:
             yield from self._greet()
             while True:
@@ -49,7 +49,7 @@ class SmtpServing:
             yield from self._send_away("4.4.2 You were silent for too long")
         except errors.CourrielError as gone:
             self.visit.note("*", printable(str(gone).encode()))
-        except Exception as mishap:  # noqa: BLE001 - the edge: a stranger never hears what went wrong in here (C10)
+        except Exception as mishap:  # noqa: BLE001 - the edge: a client never sees internal errors (hazard H83)
             self.visit.mishaps.append(mishap)
             yield from self._send_away("4.3.0 Something went wrong here")
 
@@ -61,11 +61,11 @@ class SmtpServing:
         kind = "LMTP" if self._terms.dialect is Dialect.LMTP else "ESMTP"
         usual = Reply(220, (f"{self._terms.name} {kind} courriel",))
         if not (yield from answer(decide(lambda: self._desk.greeting(self.visit)), "greeting", usual)):
-            # RFC 5321 3.1: who was greeted by 554 may only say goodbye.
+            # RFC 5321 3.1: after a greeting of 554 the client may only send QUIT.
             self._mistakes = self._terms.limits.mistakes
 
     def _heed_one_command(self) -> Flow[None]:
-        """Take one line and do what it asks; as long as whole lines are there, nothing is sent or waited for."""
+        """Read one line and handle it; while complete lines are in the buffer, nothing is sent or awaited."""
         try:
             line = yield from self._hearing.line(self._longest_line(), self._stage())
         except Objection as too_long:
@@ -73,7 +73,7 @@ class SmtpServing:
             yield from self._object(too_long)
             return
         if wire.is_http(line):
-            # A web page can have a browser post to any port: its body would be the commands that deliver a mail.
+            # A web page can make a browser post to any port: the body would be commands that deliver a mail.
             self.visit.note("C", "(HTTP)")
             self.visit.remark(
                 "http", "somebody spoke HTTP to this port: the session was ended before any of it was taken"
@@ -87,7 +87,7 @@ class SmtpServing:
             if verb != "AUTH" and len(line.octets) + 2 > self._terms.limits.command:
                 raise Objection(500, f"5.5.2 A command has {self._terms.limits.command} octets at most")
         except Objection as objection:
-            # What is no command may be a password that arrived in the wrong place: it is not shown.
+            # An invalid command may be a misplaced password: it is not shown.
             self.visit.note("C", f"({len(line.octets):,} octets that are no command)")
             if not line.whole:
                 self.visit.remark("bare-lf-command", "your client ended a command with a bare LF (RFC 5321 2.3.8)")
@@ -121,7 +121,7 @@ class SmtpServing:
             self._reception.offered = {line.split()[0] for line in self._offers()} if extended else set()
 
     def _start_tls(self, argument: str) -> Flow[None]:
-        """Cross into TLS with nothing in our hands: what came along with the command was not said in private (C2)."""
+        """Start TLS with an empty buffer: octets that came along with the command were not encrypted (hazard H77)."""
         if argument:
             raise Objection(501, "5.5.4 STARTTLS stands alone")
         if self.visit.secured:
@@ -141,14 +141,14 @@ class SmtpServing:
             return
         yield from self._hearing.flush("secure")
         yield Secure()
-        # RFC 3207 4.2: everything learnt before is forgotten.
+        # RFC 3207 4.2: all state from before is dropped.
         self.visit.secured, self.visit.hello, self.visit.extended, self.visit.user = True, "", False, ""
         self.visit.note("*", f"secured by {self.visit.tls_version or 'TLS'}")
         self._reception.forget()
         self._reception.offered = set()
 
     def _auth(self, argument: str) -> Flow[None]:
-        # Here and further on nothing that the client says is noted but the name of the mechanism.
+        # From here on the transcript gets nothing of the client but the name of the mechanism.
         mechanism = argument.partition(" ")[0].upper()
         known = mechanism if mechanism in self._terms.mechanisms else "of a kind that is not offered"
         self.visit.note("C", f"AUTH {known} (the rest is not shown: a secret)")
@@ -185,7 +185,7 @@ class SmtpServing:
         if (yield from self._hearing.answer(answer, "goodbye", Reply(221, ("2.0.0 Goodbye",)))):
             raise (yield from self._hearing.leave("goodbye"))
 
-    # What takes one word.
+    # Commands with a short answer.
 
     def _reset(self, argument: str) -> Flow[None]:
         self._reception.forget()
@@ -240,7 +240,7 @@ class SmtpServing:
         return bool(self._terms.mechanisms) and (self.visit.secured or not self._terms.login_needs_tls)
 
     def _offers(self) -> tuple[str, ...]:
-        """What is said after EHLO: the extensions that hold on this line, now."""
+        """Extensions in the reply to EHLO that are available on this connection now."""
         offers = [
             "PIPELINING",
             f"SIZE {self._terms.limits.message}",
@@ -255,12 +255,12 @@ class SmtpServing:
         if self._may_log_in():
             offers.append(" ".join(("AUTH", *self._terms.mechanisms)))
         if self.visit.secured:
-            # RFC 8689 4: the promise is only worth something on a line that is secure itself.
+            # RFC 8689 4: offered only on a connection that is encrypted itself.
             offers.append("REQUIRETLS")
         return (*offers, "ENHANCEDSTATUSCODES", "HELP")
 
     def _stage(self) -> Stage:
-        """What we are waiting for."""
+        """Stage whose command is awaited."""
         if not self.visit.hello:
             return "hello"
         return "recipient" if self._reception.begun else "sender"

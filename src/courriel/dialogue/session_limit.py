@@ -1,9 +1,9 @@
 """
-How many messages one session carries: some servers take so many, and refuse the next MAIL.
+Limit of messages per session: some servers refuse MAIL after a number of messages.
 
-OpenSMTPD answers 452 4.5.3 after a hundred, Exim and others say "too many messages in this connection". That says
-nothing of the rate: the message is handed over again on a new session, at once, and the number is remembered for the
-server. A new session that is refused before it has carried one is throttled, and 4.7.z and 432 always mean that.
+OpenSMTPD answers 452 4.5.3 after a hundred, Exim and others say "too many messages in this connection". This is no
+limit of the rate: the message is sent again on a new session, at once, and the number is remembered for the server. A
+refusal of the first message of a session means throttling, and so do 4.7.z and 432 always.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class MessageLimit(Protocol):
-        """What is known of a server, for every session with it; `session.server_memory` keeps it."""
+        """Message limit of a server, shared by every session with it; `session.server_memory` keeps it."""
 
         max_messages: int | None
 
         def limit_messages(self, most: int) -> None:
-            """It ended a session after so many messages."""
+            """Note that the server ended a session after that many messages."""
             ...
 
 
 SESSION_FULL = "SESSION-MESSAGE-LIMIT"
-"""The record of the failure table for a session that has carried as many messages as its server takes."""
+"""Record of the failure table for a session that has carried as many messages as its server takes."""
 _THROTTLED = "RATE-LIMITED"
 
 _MESSAGES = r"(?:messages|message|mails|e-?mails?|transactions?)"
@@ -38,7 +38,7 @@ _TOO_MANY = expression(r"(?i)too many|\bmax|limit|exceed|reached|no more")
 
 
 def speaks_of_session(error: errors.CourrielError) -> bool:
-    """Whether the server refuses one more message on this session, as far as its words go (RFC 3463 3.6: 4.5.3)."""
+    """Whether the server refuses one more message on this session, by its code or text (RFC 3463 3.6: 4.5.3)."""
     reply = error.reply
     if reply is None or error.stage != "sender" or reply.kind != 4 or reply.code == 432:
         return False
@@ -52,25 +52,25 @@ def speaks_of_session(error: errors.CourrielError) -> bool:
 
 
 class MessageCount:
-    """Messages that the open session has carried, and how many it may.
+    """Number of messages sent on the open session, and its limit.
 
-    `most` is our own limit; what the server was found to take stands in `facts`, shared by all sessions with it.
+    `most` is the client's own limit; the server's, once known, stands in `facts`, shared by all sessions with it.
     """
 
     def __init__(self) -> None:
         self.facts: MessageLimit | None = None
         self.most: int | None = None
         self.carried = 0
-        self.filled = 0  # sessions that were ended because they were full
+        self.filled = 0  # sessions ended at their limit
         self._full = False
 
     def begin_session(self) -> None:
-        """A session is opened."""
+        """Reset the count for a new session."""
         self.carried, self._full = 0, False
 
     @property
     def room(self) -> int:
-        """How many more messages this session takes, as far as is known; its first one is always tried."""
+        """Number of messages that this session may still carry, as far as known; the first one is always tried."""
         if self._full:
             return 0
         known = self.facts.max_messages if self.facts is not None else None
@@ -78,11 +78,11 @@ class MessageCount:
         return max(0, min(limits) - self.carried) if limits else 1_000_000
 
     def end_session(self) -> None:
-        """It is full, and another one is opened for what waits."""
+        """Count a session that is full and replaced by another one."""
         self.filled += 1
 
     def note(self, outcome: Receipt | errors.CourrielError) -> bool:
-        """Count what was taken. Whether a message was refused for no other reason than that the session is full."""
+        """Count an accepted message. Return whether a message was refused only because the session is full."""
         if isinstance(outcome, Receipt):
             self.carried += 1
             return False

@@ -1,4 +1,4 @@
-"""An SMTP conversation, as the client holds it, in the order it happens (RFC 5321)."""
+"""SMTP client conversation, in the order of a session (RFC 5321)."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ if TYPE_CHECKING:
 
 _UNKNOWN_COMMAND = (500, 502)
 BDAT_REFUSED = "BDAT-REFUSED"
-"""The record of the failure table for servers that offer CHUNKING and do not know BDAT."""
-_BLOCK = 64 * 1024  # octets of content put on the line at a time
+"""Record of the failure table for servers that offer CHUNKING and do not know BDAT."""
+_BLOCK = 64 * 1024  # octets of content written at a time
 
 
 class SmtpDialogue:
     """
-    The client's side of one SMTP (or LMTP) connection.
+    Client side of one SMTP (or LMTP) connection.
 
     Each public method is a flow: run it with a driver. They follow the order of a conversation: `open`, then `deliver`
-    as often as wished, then `close`. What was learnt on the way stands in the attributes.
+    any number of times, then `close`. The facts learnt from the server stand in the attributes.
     """
 
     def __init__(
@@ -53,8 +53,8 @@ class SmtpDialogue:
         self._learn({})
         self.greeting = ""
         self.secured = False
-        self.mechanism = ""  # how we logged in
-        self.logins: LoginMemory | None = None  # what worked for whom, as far as this process knows
+        self.mechanism = ""  # of the login
+        self.logins: LoginMemory | None = None  # mechanisms that worked, by user, in this process
         self.exchange = Exchange()
         self.name = str(server)
         self._certificate = b""
@@ -62,7 +62,7 @@ class SmtpDialogue:
     # The conversation, in the order it happens.
 
     def open(self) -> Flow[None]:
-        """Reach the server, hear its greeting, introduce ourselves, secure the line, log in."""
+        """Connect, read the greeting, send EHLO, start TLS, log in."""
         opening.keep_secrets_off_a_clear_line(self.server, self.credentials)
         self._forget()
         our_name = (yield Connect()).decode("ascii")
@@ -76,7 +76,7 @@ class SmtpDialogue:
             yield from self._start_tls()
             yield from self._introduce(name)
         if self.credentials is not None:
-            from courriel.dialogue.login_replies import discreetly  # noqa: PLC0415 - many a line needs no login
+            from courriel.dialogue.login_replies import discreetly  # noqa: PLC0415 - many connections need no login
 
             yield from discreetly(self._log_in(self.credentials))
         if self.secured:
@@ -92,17 +92,17 @@ class SmtpDialogue:
         permit: Asking | None = None,
         rested: bool = False,
     ) -> Flow[Receipt]:
-        """Hand one message over, and report what became of each recipient.
+        """Send one message, and return the result for each recipient.
 
-        A server may have ended the session while nobody spoke; then a new one is opened, once, as long as nothing of
-        this message was accepted (scar 15). So it is when the server does not know BDAT, which it offers: the message
-        goes by DATA. With `all_or_nothing` one refused recipient is enough for nothing to be
-        sent. `permit` is asked just before the end leaves; its no cuts the line instead (NotPermitted). On a session
-        that has `rested`, and may have died unheard, the content waits until the server has answered. Raises
-        SenderRefused, RecipientsRefused, MessageRefused; NotSupported for a message that this server cannot take;
-        ConnectionFailed with `in_doubt` when the end of the message left and no answer came.
+        A server may have closed an idle session; then a new one is opened, once, as long as nothing of this message was
+        accepted (hazard H15). The same when the server does not know BDAT, although it offers it: the message goes by
+        DATA. With `all_or_nothing` one refused recipient is enough for nothing to be sent. `permit` is asked just
+        before the end is sent; its no closes the connection instead (NotPermitted). On a session that has `rested`, and
+        may be dead unnoticed, the content waits for the server's replies. Raises SenderRefused, RecipientsRefused,
+        MessageRefused; NotSupported for a message that this server cannot take; ConnectionFailed with `in_doubt` when
+        the end of the message was sent and no reply came.
 
-        A session that has carried as many messages as its server takes is ended, and the message leaves on a new one.
+        A session that has carried as many messages as its server takes is closed, and the message is sent on a new one.
         """
         if not self.count.room:
             yield from self.begin_next_session()
@@ -129,12 +129,12 @@ class SmtpDialogue:
         return receipt
 
     def begin_next_session(self) -> Flow[None]:
-        """Say goodbye to a session that has carried its messages, and open another one."""
+        """Close a session that has carried its messages, and open another one."""
         self.count.end_session()
         try:  # noqa: SIM105 - contextlib would be imported for this alone
             yield from self.close()
         except errors.ConnectionFailed:
-            pass  # it has hung up already
+            pass  # the server has closed it already
         yield from self.open()
 
     def _deliver(
@@ -161,16 +161,16 @@ class SmtpDialogue:
         return (yield from self.hand_over(again))
 
     def reset(self) -> Flow[Reply]:
-        """Leave whatever transaction there may be."""
+        """Send RSET, which ends any open transaction."""
         return (yield from self._ask("sender", "RSET"))
 
     def noop(self) -> Flow[Reply]:
-        """Ask whether the server is still there, and keep it from falling asleep."""
+        """Send NOOP: check that the server answers, and reset its idle timer."""
         yield from self.exchange.expect_silence("hello")
         return (yield from self._ask("hello", "NOOP"))
 
     def close(self) -> Flow[None]:
-        """Say goodbye; nobody waits for the answer, because every message has had its own."""
+        """Send QUIT; the reply is not awaited, because every message has had its own."""
         yield Send(wire.command("QUIT"), "goodbye")
 
     # Opening.
@@ -182,7 +182,7 @@ class SmtpDialogue:
         self.greeting = self._judge(reply, 2, "greeting").text
 
     def _introduce(self, name: str) -> Flow[None]:
-        """EHLO, or HELO to a server that knows no better (RFC 5321 3.2); LHLO where LMTP is spoken (RFC 2033)."""
+        """Send EHLO, or HELO to a server without it (RFC 5321 3.2); LHLO in LMTP (RFC 2033)."""
         verb = "LHLO" if self.server.dialect is Dialect.LMTP else "EHLO"
         reply = yield from self.exchange.ask("hello", wire.command(verb, name))
         if reply.kind == 5 and verb == "EHLO":
@@ -194,7 +194,7 @@ class SmtpDialogue:
         return security is Security.STARTTLS or (security is Security.OPPORTUNISTIC and "STARTTLS" in self.capabilities)
 
     def _start_tls(self) -> Flow[None]:
-        """Secure a line that began in clear, or give up; never go on in clear (RFC 3207)."""
+        """Start TLS on a connection that began in clear, or raise; never go on in clear (RFC 3207)."""
         if "STARTTLS" not in self.capabilities:
             raise errors.NotSupported(
                 "the server does not offer STARTTLS",
@@ -203,7 +203,7 @@ class SmtpDialogue:
                 hint_id="STARTTLS-NOT-OFFERED",
             )
         yield from self._ask("secure", "STARTTLS")
-        # RFC 3207 4.2: whatever was said before the line was secure may come from someone else.
+        # RFC 3207 4.2: everything received before TLS may come from an attacker.
         # Bytes that are already here are an attack, not a reply.
         yield from self.exchange.expect_nothing("secure")
         yield from self._secure()
@@ -214,7 +214,7 @@ class SmtpDialogue:
         self._learn({})
 
     def _log_in(self, credentials: Credentials) -> Flow[None]:
-        from courriel.dialogue.authenticate import LoginLine, authenticate  # noqa: PLC0415 - many a line needs no login
+        from courriel.dialogue.authenticate import LoginLine, authenticate  # noqa: PLC0415 - many connections need no login
 
         yield from self.exchange.expect_silence("authenticate")
         offered = tuple(self.capabilities.get("AUTH", "").upper().split())
@@ -223,7 +223,7 @@ class SmtpDialogue:
         self.mechanism = tried[-1]
 
     def _forget(self) -> None:
-        """Begin anew: nothing that an older line taught us holds on the next one."""
+        """Reset the state: nothing learnt on an older connection holds on the next one."""
         self.exchange.forget()
         self.count.begin_session()
         self._learn({})
@@ -237,10 +237,10 @@ class SmtpDialogue:
             chunking=self.server.chunking and self.facts.bdat_taken is not False,
         )
 
-    # Handing a message over.
+    # Sending a message.
 
     def hand_over(self, transaction: Transaction, *, at_once: bool = True) -> Flow[Receipt]:
-        """One message, from its envelope to its verdict; `at_once`: in one piece, where the server takes it so."""
+        """Send one message, from envelope to final reply; `at_once`: envelope and content together, where possible."""
         try:
             yield from self.exchange.expect_silence("sender")
             if self.able.chunking and self.able.pipelining and self.server.dialect is Dialect.SMTP:
@@ -259,7 +259,7 @@ class SmtpDialogue:
             raise
         except errors.CourrielError as broken:
             broken.message_id = transaction.message_id
-            # The dot has left: the server may have taken the message, whatever broke since. Its own word settles it.
+            # The dot was sent: the server may have accepted the message, whatever failed since, unless a reply decides.
             broken.in_doubt = transaction.dot_sent and (broken.reply is None or broken.reply.kind == 3)
             broken.refused = broken.refused or transaction.refused
             raise
@@ -280,9 +280,9 @@ class SmtpDialogue:
             raise
 
     def note_bdat_refused(self, transaction: Transaction, refused: errors.MessageRefused) -> bool:
-        """Whether this refusal of a message means that the server does not know BDAT; then this line is finished.
+        """Whether this refusal means that the server does not know BDAT; then the connection must be closed.
 
-        What it has not read as a chunk stands on the line, and may be read as commands.
+        Octets that it has not read as a chunk may be read as commands.
         """
         if refused.reply.code not in whole.UNKNOWN or not (transaction.begun and transaction.accepted):
             return False
@@ -292,24 +292,24 @@ class SmtpDialogue:
         return True
 
     def _goes_by_data(self, transaction: Transaction, failed: errors.CourrielError) -> bool:
-        """Whether a message that could not leave by BDAT can leave by DATA, on a new session."""
+        """Whether a message that could not be sent by BDAT can be sent by DATA, on a new session."""
         refused = failed.hint_id == BDAT_REFUSED or isinstance(failed, errors.ConnectionFailed)
         return transaction.bdat_refused and refused and not transaction.content.binary
 
-    # The steps of that, for those who hand over many at a time as well.
+    # The steps of that, used for batches as well.
 
     def announce(self, transaction: Transaction, bursts: Iterable[Burst]) -> Flow[None]:
-        """MAIL, RCPT for each recipient, DATA; in one burst where the server reads ahead (RFC 2920)."""
+        """Send MAIL, RCPT for each recipient, DATA; in one burst with PIPELINING (RFC 2920)."""
         for burst in bursts:
             if refusal := transaction.refusal():
                 raise refusal
             transaction.note(burst.stages, (yield from self.exchange.ask_all(burst.stages, burst.octets)))
 
     def pass_the_door(self, transaction: Transaction) -> Flow[None]:
-        """Go on when the server asks for the message and somebody will get it; otherwise leave without handing it over.
+        """Return when the server asks for the content and a recipient is accepted; otherwise raise the refusal.
 
-        A server may have opened the door (354) although there is a refusal. With nobody accepted, a lone dot closes it
-        (RFC 2920 3.1). With somebody accepted, that dot would send them an empty message: the line is cut (scar 2).
+        A server may have replied 354 although there is a refusal. With no recipient accepted, a lone dot ends that (RFC
+        2920 3.1). With one accepted, that dot would send an empty message: the connection is closed (hazard H02).
         """
         refusal, door = transaction.refusal(), transaction.door
         if refusal and door and door.kind == 3:
@@ -327,9 +327,9 @@ class SmtpDialogue:
             )
 
     def pour(self, transaction: Transaction) -> Flow[bytes]:
-        """Put the content on the line, block by block; gives what is to leave last, the dot with it.
+        """Send the content, block by block; return the last octets, with the dot, which are still to be sent.
 
-        Where its length was said (BDAT), that goes before it, and there is no dot.
+        With BDAT, the length goes before it, and there is no dot.
         """
         rest: bytes | None = None if transaction.length else _in_hand(transaction.content)
         if rest is None:
@@ -342,11 +342,11 @@ class SmtpDialogue:
         return rest if transaction.length else rest + lines.END
 
     def _pour_in_blocks(self, transaction: Transaction) -> Flow[bytes]:
-        """Put the content on the line as it is read and stuffed, block by block; the last block has to follow."""
+        """Send the content as it is read and dot-stuffed, block by block; return the last block."""
         block, size = [transaction.length], 0
         try:
             for chunk in _as_it_goes(transaction):
-                # The last of it is kept back: until that leaves, the server cannot have taken the message.
+                # The last block is kept: until it is sent, the server cannot have accepted the message.
                 if chunk and size >= _BLOCK:
                     yield Send(b"".join(block), "data")
                     block, size = [], 0
@@ -356,21 +356,21 @@ class SmtpDialogue:
             yield from self._hear_last_words(transaction, broken)
             raise
         except errors.CourrielError as broken:
-            broken.session_usable = False  # half a message is on the line, and no dot may ever follow it
+            broken.session_usable = False  # half a message was sent, and no dot may ever follow it
             raise
         return b"".join(block)
 
     def _heard_too_early(self, transaction: Transaction) -> Flow[errors.CourrielError]:
-        """The server has answered before the message left. A no is a no; a yes says nothing about it (scar 1)."""
+        """Error for a reply before the end of the message: a refusal counts, any other means nothing (hazard H01)."""
         reply = yield from self.exchange.hear("message")
         if reply.kind not in (4, 5):
             return errors.RemoteProtocolError(f"the server spoke without being asked: {reply}", stage="message")
         refusal = transaction.message_refused(reply, "message")
-        refusal.session_usable = False  # it waits for a message that will not come
+        refusal.session_usable = False  # the server waits for content that will not come
         return refusal
 
     def _hear_last_words(self, transaction: Transaction, broken: errors.ConnectionFailed) -> Flow[None]:
-        """A server that hangs up in the middle of a message has often said why before; nobody was listening yet."""
+        """Read the reply of a server that hung up during a message: it often gave the reason before."""
         try:
             reply = yield from self.exchange.hear("data")
         except errors.CourrielError as said:
@@ -383,7 +383,7 @@ class SmtpDialogue:
             raise refusal from broken
 
     def finish(self, transaction: Transaction, octets: bytes, *, also: int = 0) -> Flow[Sequence[Reply]]:
-        """The end of the message leaves, and is answered; a line that breaks just then may hold the answer already."""
+        """Send the end of the message and read the reply; one that arrived before a connection error counts."""
         try:
             return (yield from self.exchange.ask_all(VERDICT, octets, also=also))
         except errors.TimedOut:
@@ -393,9 +393,9 @@ class SmtpDialogue:
             raise
 
     def hear_verdict(self, transaction: Transaction, end: bytes) -> Flow[Receipt]:
-        """The end of the message leaves, and the server gives its word on it.
+        """Send the end of the message, and return the receipt from the final reply.
 
-        One for everybody, or in LMTP one for each recipient (RFC 2033 4.2).
+        One reply for all recipients, or in LMTP one for each (RFC 2033 4.2).
         """
         (verdict,) = yield from self.finish(transaction, end)
         if verdict.code == CLOSING:
@@ -405,7 +405,7 @@ class SmtpDialogue:
         return transaction.settled(verdict, self.name)
 
     def _hear_of_everybody(self, transaction: Transaction, first: Reply) -> Flow[Receipt]:
-        """A verdict for each recipient; one yes is enough, whatever goes wrong then."""
+        """Read a final reply for each recipient; after one acceptance, later connection errors are only notes."""
         verdicts = [first]
         notes: tuple[str, ...] = ()
         try:
@@ -421,10 +421,10 @@ class SmtpDialogue:
         return transaction.receipt(word, verdicts, self.name, notes)
 
     def start_afresh(self, refusal: errors.Refused, *, chunk: int = 0) -> Flow[bool]:
-        """Leave the transaction, the refusal stays the news; who does not know RSET has none to leave (B14).
+        """Send RSET after a refusal; a server that does not know RSET has no open transaction (hazard H72).
 
-        Says whether the server agreed, by 250. Where it does not know BDAT, the octets of a first `chunk` may stand
-        before RSET on its line, and make an unknown command of it; then it is said once more.
+        Return whether the server replied 250. When it does not know BDAT, the octets of a first `chunk` may stand
+        before RSET on its line, and make an unknown command of it; then RSET is sent again.
         """
         try:
             reply = yield from self.exchange.ask("sender", wire.command("RSET"))
@@ -434,11 +434,11 @@ class SmtpDialogue:
         except errors.CourrielError:
             refusal.session_usable = False
             return False
-        # Any other answer may belong to the command before: the next message must not be judged by it (scar 1).
+        # Any other reply may belong to the command before, so that later replies would be misattributed (hazard H01).
         refusal.session_usable = reply.kind == 2 or reply.code in _UNKNOWN_COMMAND
         return reply.kind == 2
 
-    # Words that every part needs.
+    # Shared steps.
 
     def _ask(self, stage: Stage, verb: str) -> Flow[Reply]:
         reply = yield from self.exchange.ask(stage, wire.command(verb))
@@ -448,7 +448,7 @@ class SmtpDialogue:
     def _judge(
         reply: Reply, wanted: int, stage: Stage, refusal: Callable[[Reply, Stage], errors.Refused] | None = None
     ) -> Reply:
-        """Let a reply pass that is of the wanted kind; 4 and 5 refuse, any other breaks the rules (RFC 5321 4.2.1)."""
+        """Return a reply of the wanted class; 4 and 5 raise a refusal, any other a protocol error (RFC 5321 4.2.1)."""
         if reply.kind == wanted:
             return reply
         if reply.kind in (4, 5):
@@ -457,13 +457,13 @@ class SmtpDialogue:
 
 
 def _never_begun(transaction: Transaction, failed: errors.CourrielError) -> bool:
-    """Whether the line broke before the server had accepted anything of the message."""
+    """Whether the connection was lost before the server had accepted anything of the message."""
     lost = isinstance(failed, errors.ConnectionFailed) and not isinstance(failed, errors.TimedOut)
     return lost and not (transaction.begun or failed.in_doubt)
 
 
 def _as_it_goes(transaction: Transaction) -> Iterable[bytes]:
-    """The content as it goes on the line, piece by piece."""
+    """Content in the form that is sent, piece by piece."""
     content = transaction.content
     if transaction.length:
         return whole.measured(content, transaction.ahead)
@@ -471,5 +471,5 @@ def _as_it_goes(transaction: Transaction) -> Iterable[bytes]:
 
 
 def _in_hand(content: Content) -> bytes | None:
-    """The content as it goes on the line, when it is one small piece and no dot has to be stuffed."""
+    """Content in the form that is sent, when it is one small piece without dots to stuff; else None."""
     return content.alone if content.dotless and content.size < _BLOCK else None

@@ -1,10 +1,10 @@
 """
-Many messages, one after the other, on one session, without waiting for each.
+Batch sending: many messages on one session, without waiting for each reply.
 
-Three ways, by what the server can do; each costs fewer round trips than the one before: lock-step, pipelining,
-chunking. Whatever happens, each message has one result, in the order in which they came: a receipt, or an error. What
-the server has accepted nothing of is handed over again, once, on a new session; what it may have taken is in doubt and
-never sent again; a refusal of one never touches its neighbours.
+Three strategies, by the server's capabilities, each with fewer round trips than the one before: lock-step, pipelining,
+chunking. Each message has exactly one result, in the order in which they came: a receipt, or an error. A message of
+which the server has accepted nothing is sent again, once, on a new session; one that it may have accepted is in doubt
+and never sent again; a refusal of one does not affect the others.
 """
 
 from __future__ import annotations
@@ -14,63 +14,66 @@ from courriel.dialogue.chunking import Chunking
 from courriel.dialogue.flow import Flow, HangUp
 from courriel.dialogue.pipelining import LockStep, Pipelining
 from courriel.dialogue.smtp import SmtpDialogue
-from courriel.dialogue.tray import Parcel, Tray
+from courriel.dialogue.tray import Parcel, Tray, Window
 from courriel.model.server import Dialect
 from courriel.wire.abilities import Abilities
 
-_AHEAD = 16  # messages made ready before they are pipelined: what is common to them is done once
+_AHEAD = 16  # messages encoded before they are pipelined, so that common work is done once
 
 
 class Stream:
     """
-    Hands many messages over on one open session.
+    Sender of many messages on one open session.
 
-    `put` messages while it has `room`, run `talk`, take the `results` that are there; at the end run `finish`.
-    `window` is the number of messages that may be in flight, and so in doubt when the line breaks; with 1, chunking is
-    not used. `ahead` is the number of messages made ready before they are pipelined.
+    `put` messages while it has `room`, run `talk`, take the `results` available; at the end run `finish`. `window` is
+    the number of messages that may be in flight, and so in doubt when the connection is lost, or a function that
+    returns it; with 1, chunking is not used. `ahead` is the number of messages encoded before they are pipelined.
     """
 
-    def __init__(self, dialogue: SmtpDialogue, *, window: int, all_or_nothing: bool, ahead: int = _AHEAD) -> None:
+    def __init__(
+        self, dialogue: SmtpDialogue, *, window: int | Window, all_or_nothing: bool, ahead: int = _AHEAD
+    ) -> None:
         self._dialogue = dialogue
-        self._window = window
-        self._ahead = min(window, ahead)
+        self._window: Window = window if callable(window) else lambda: window
+        self._several = callable(window) or window > 1
+        self._ahead = ahead if callable(window) else min(window, ahead)
         server = dialogue.server
         self._tray = Tray(
             dialogue.count, all_or_nothing=all_or_nothing, server=dialogue.name, protocol=server.dialect.value
         )
         self._go_the_best_way()
         self.put = self._tray.put
-        """Take one more message; an error stands for one that could not be made ready, and keeps its place."""
+        """Add one more message; an error stands for one that could not be encoded, and keeps its place."""
         self.results = self._tray.results
-        """The results that are there, in order; each is given once."""
+        """Results available, in order; each is returned once."""
 
     @property
     def room(self) -> int:
-        """How many more messages are wanted before the next talk; one at least when none waits."""
+        """Number of messages wanted before the next `talk`; one at least when the queue is empty."""
         return max(self._way.most - self.in_hand, not self._tray.waiting)
 
     @property
     def in_hand(self) -> int:
-        """How many messages have no result yet."""
+        """Number of messages without a result."""
         return len(self._tray.waiting) + len(self._tray.begun)
 
     def withdraw(self, parcel: Parcel) -> None:
-        """Nobody wants this message any more: it stays at home, unless it has begun; then it is finished."""
+        """Withdraw a message that is not wanted any more: it is not sent, unless it has begun; then it is finished."""
         self._tray.withdraw(parcel)
 
     def break_off(self, broken: errors.CourrielError) -> None:
-        """Nothing will be said any more: each message in hand has its share of this error as its result."""
+        """Give each message without a result this error, in doubt or not by its own state; nothing more is sent."""
         self._tray.part_with(broken)
         self._tray.give_up(broken)
 
     def talk(self, *, last: bool = False) -> Flow[None]:
-        """What may leave leaves, what was answered is settled; everything of it when this is the `last` for a while.
+        """Send what can be sent, and settle what was answered; all of it when this is the `last` call for a while.
 
-        A session that breaks is opened anew. When that fails too, every message in hand has that error as its result,
-        and it is raised: there is nobody to talk to any more.
+        After a lost connection a session is opened again. When that fails too, every message without a result gets that
+        error, and it is raised.
         """
         if self._dialogue.facts.bdat_taken is False and isinstance(self._way, Chunking) and not self._tray.begun:
-            yield from self._way.wind_up()  # nothing is in flight; another session has learnt it meanwhile
+            yield from self._way.wind_up()  # nothing is in flight; another session has found out meanwhile
             self._go_the_best_way()
         self._tray.hold_back()
         try:
@@ -86,12 +89,12 @@ class Stream:
                 yield from self._go_on_with_next_session()
 
     def finish(self) -> Flow[None]:
-        """Talk until everything has its result."""
+        """Run until each message has its result."""
         while not self._tray.empty:
             yield from self.talk(last=True)
 
     def wind_up(self) -> Flow[None]:
-        """Nobody wants more results: hear of what has left whole, and leave nothing half said on the line."""
+        """Stop without further results: read replies to complete messages, leave no partial one on the connection."""
         try:
             yield from self._way.wind_up()
         except errors.CourrielError:
@@ -103,12 +106,12 @@ class Stream:
         self._way = self._best_way()
         chunking = isinstance(self._way, Chunking)
         self.able = self._dialogue.able if chunking else Abilities(self._dialogue.capabilities, chunking=False)
-        """What messages may be made ready for: those that leave by DATA are never binary."""
+        """Capabilities for which messages are encoded: those sent by DATA are never binary."""
         if not self.able.binary:
             self._rewrite_binary()
 
     def _rewrite_binary(self) -> None:
-        """Messages that were made with files as they are, for a server that turns out not to take them so."""
+        """Encode binary messages again, for a server that turns out not to support them."""
         for parcel in tuple(self._tray.waiting):
             if parcel.content.binary and parcel.rewrite is not None:
                 try:
@@ -121,7 +124,7 @@ class Stream:
         able, lmtp = self._dialogue.capabilities, self._dialogue.server.dialect is Dialect.LMTP
         if "PIPELINING" not in able or lmtp:
             return LockStep(self._dialogue, self._tray)
-        if self._dialogue.able.chunking and self._dialogue.facts.bdat_taken is not False and self._window > 1:
+        if self._dialogue.able.chunking and self._dialogue.facts.bdat_taken is not False and self._several:
             return Chunking(self._dialogue, self._tray, self._window)
         return Pipelining(self._dialogue, self._tray, self._ahead)
 
@@ -138,7 +141,7 @@ class Stream:
         self._go_the_best_way()
 
     def _go_on_with_next_session(self) -> Flow[None]:
-        """This session has carried as many messages as its server takes."""
+        """Open a new session: this one has carried as many messages as its server takes."""
         try:
             yield from self._dialogue.begin_next_session()
         except errors.CourrielError as failed:

@@ -1,4 +1,4 @@
-"""A client's side of any conversation: commands out, answers in, and nothing believed that was not asked for."""
+"""Base class for a client's conversation: commands out, replies in, unsolicited replies refused."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ from courriel.reply import Reply
 
 
 class Talk(ABC):
-    """The thread of one conversation: what has arrived and not been read yet. Each protocol reads it in its own way."""
+    """Receive buffer of one connection. Each protocol parses it in its own way."""
 
     def ask(self, stage: Stage, line: bytes, *, secret: bool = False) -> Flow[Reply]:
-        """Say one command, hear its reply."""
+        """Send one command and read its reply."""
         yield from self.say(stage, line, secret=secret)
         return (yield from self.hear(stage))
 
     def say(self, stage: Stage, lines: bytes, *, secret: bool = False) -> Flow[None]:
-        """Say one command, or a burst of them; a reply too many that is here already ends the session first."""
+        """Send one command, or several together; a surplus reply in the buffer ends the session first."""
         if not self.idle:
             yield from self.expect_silence(stage)
         yield Send(lines, stage, secret)
 
     @abstractmethod
     def hear(self, stage: Stage) -> Flow[Reply]:
-        """The next reply, whatever it says. Raises ConnectionFailed when the server hung up."""
+        """Read the next reply. Raises ConnectionFailed when the server hung up."""
 
     def expect_silence(self, stage: Stage) -> Flow[None]:
-        """Make sure that nothing arrived unasked: it would answer the next command (scar 1, B8).
+        """Check that no unsolicited reply has arrived: it would answer the next command (hazards H01, H68).
 
-        Raises ConnectionFailed when the server said goodbye meanwhile, RemoteProtocolError for anything else it said.
+        Raises ConnectionFailed when the server announced that it closes the session, RemoteProtocolError for anything
+        else.
         """
         if self.idle:
             heard = yield OVERHEAR[stage]
@@ -44,7 +45,7 @@ class Talk(ABC):
         raise errors.RemoteProtocolError(f"the server spoke without being asked: {reply}", stage=stage)
 
     def expect_nothing(self, stage: Stage) -> Flow[None]:
-        """Make sure that not one byte is here: before TLS whatever is may come from someone else (RFC 3207 4.2, B2).
+        """Check that no octet is here: one received before TLS may come from an attacker (RFC 3207 4.2, hazard H62).
 
         Raises RemoteProtocolError.
         """
@@ -52,7 +53,7 @@ class Talk(ABC):
             raise errors.RemoteProtocolError("the server spoke before the line was secure", stage=stage)
 
     def linger(self, stage: Stage, seconds: float) -> Flow[None]:
-        """Give the other side so many seconds to begin; what it says is kept for `hear`."""
+        """Wait that many seconds for the server to send first; the octets are kept for `hear`."""
         if self.idle:
             heard = yield Overhear(stage, seconds)
             if heard:
@@ -61,28 +62,28 @@ class Talk(ABC):
     @property
     @abstractmethod
     def idle(self) -> bool:
-        """Whether nothing has arrived that is not read yet."""
+        """Whether all octets received were read."""
 
     @abstractmethod
     def forget(self) -> None:
-        """Begin anew on a new line."""
+        """Reset the state for a new connection."""
 
     # The steps.
 
     @abstractmethod
     def _keep(self, data: bytes, stage: Stage) -> None:
-        """Take in what has arrived."""
+        """Append received octets."""
 
     @abstractmethod
     def _says_goodbye(self, reply: Reply) -> bool:
-        """Whether a reply that nobody asked for means that the server leaves."""
+        """Whether an unsolicited reply announces that the server closes the connection."""
 
 
 def closed(reply: Reply, stage: Stage) -> errors.ConnectionFailed:
-    """The server said that it is about to hang up."""
+    """Error: the server announced that it closes the connection."""
     return errors.ConnectionFailed(f"the server closed the session: {reply}", stage=stage, reply=reply)
 
 
 def hung_up(stage: Stage) -> errors.ConnectionFailed:
-    """The server is gone, and said nothing about it."""
+    """Error: the server closed the connection without an announcement."""
     return errors.ConnectionFailed("the server hung up", stage=stage, hint_id="SESSION-LOST")

@@ -1,4 +1,4 @@
-"""What is known so far of one message that is being handed over: who was accepted, who refused, whether it has left."""
+"""State of one mail transaction: replies to sender, recipients and content, and whether the message was sent."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from courriel.wire.abilities import Abilities
 from courriel.wire.envelope import announcement
 from courriel.wire.smtp import commands
 
-# A verdict that says "go on" says nothing.
+# A final reply of 3xx ("continue") decides nothing.
 _OUTCOMES = {2: Outcome.ACCEPTED, 3: Outcome.IN_DOUBT, 4: Outcome.REFUSED, 5: Outcome.REFUSED}
 
 _OUT_OF_SEQUENCE = 503
 
 VERDICT: tuple[Stage, ...] = ("message",)
-"""What the answer to the end of a message is about."""
+"""Stages of the reply to the end of a message."""
 
 BURST = 102
 """Commands sent before their replies are read: enough for a hundred recipients in one round trip, and few enough for
-the replies to fit into the smallest buffers while we are still writing (RFC 2920 3.1)."""
+the replies to fit into the smallest buffers during the write (RFC 2920 3.1)."""
 
 
 class Burst:
-    """Commands that leave in one piece, and what the answers to them are about, in their order."""
+    """Commands that are sent together, and the stages of their replies, in order."""
 
     __slots__ = ("octets", "stages")
 
@@ -40,7 +40,7 @@ class Burst:
 
 
 class Transaction:
-    """The client's notes on one mail transaction (RFC 5321 3.3)."""
+    """State of one mail transaction on the client side (RFC 5321 3.3)."""
 
     def __init__(
         self,
@@ -54,93 +54,93 @@ class Transaction:
         self.envelope, self.content, self.message_id = envelope, content, message_id
         self.all_or_nothing, self.permit = all_or_nothing, permit
 
-    # How it begins; a million messages do not write this down one by one.
+    # Initial values, as class attributes: for a million messages that is cheaper than setting them.
     sender: Reply | None = None
     door: Reply | None = None
-    """The answer to DATA: 354 opens it."""
+    """Reply to DATA: 354 asks for the content."""
     door_is_open = False
-    """Whether everything was accepted without a murmur, and the content is waited for."""
+    """Whether sender and recipients were all accepted, and the server waits for the content."""
     length = b""
-    """The command that says the length of the content (BDAT), where no dot ends it."""
+    """BDAT command that announces the length of the content, when no dot ends it."""
     ahead = 0
-    """Octets of the content that have left before it, as a first chunk."""
+    """Octets of the content that were sent before, as a first chunk."""
     bdat_refused = False
-    """By a server that does not know BDAT although it offers it: this message goes by DATA."""
+    """Whether the server offers BDAT and does not know it: this message goes by DATA."""
     verdict: Reply | None = None
-    """On a message that left with its envelope."""
+    """Final reply to a message that was sent together with its envelope."""
     dot_sent = False
     forbidden = False
-    """By whoever gives the permit: it is not begun again by itself."""
+    """Whether the guard refused the end of the message: it is not sent again automatically."""
     _answers: tuple[Reply, ...] = ()  # to RCPT, in the order of the recipients
-    _all_accepted = True  # as far as they were answered
+    _all_accepted = True  # of those answered so far
 
     @property
     def begun(self) -> bool:
-        """Whether the server has accepted anything of this message."""
+        """Whether the server has accepted the sender."""
         return self.sender is not None and self.sender.kind == 2
 
     @property
     def accepted(self) -> tuple[str, ...]:
-        """The recipients that the server will take the message for."""
+        """Recipients accepted by the server."""
         return tuple(name for name, reply in self._answered() if reply.kind == 2)
 
     @property
     def refused(self) -> dict[str, Reply]:
-        """The recipients that it will not, and its words to each."""
+        """Recipients refused by the server, and the reply to each."""
         return {name: reply for name, reply in self._answered() if reply.kind != 2}
 
-    # What is said to the server.
+    # Commands.
 
     def bursts(self, able: Abilities) -> list[Burst]:
-        """MAIL, RCPT for each recipient, DATA: as few bursts as the server can bear. Raises NotSupported."""
+        """MAIL, RCPT for each recipient, DATA: in as few bursts as the server supports. Raises NotSupported."""
         if self.content.binary:
             raise errors.NotSupported(
                 "the message holds files as they are, which cannot be said line by line (DATA)",
                 capability="BINARYMIME",
                 stage="sender",
             )
-        said = announcement(self.envelope, self.content, able)
-        # All or nothing among several can only be kept by hearing of each before DATA opens the door.
+        lines = announcement(self.envelope, self.content, able)
+        # All-or-nothing among several recipients needs the reply to each before DATA.
         apart = self.apart
-        if able.pipelining and len(said) < BURST and not apart:
-            said.append("DATA")
-            return [Burst(commands(said), _stages(len(said)))]
-        stages = _stages(len(said) + 1)
-        said.append("DATA")
+        if able.pipelining and len(lines) < BURST and not apart:
+            lines.append("DATA")
+            return [Burst(commands(lines), _stages(len(lines)))]
+        stages = _stages(len(lines) + 1)
+        lines.append("DATA")
         size = BURST if able.pipelining else 1
-        together = len(said) - apart
+        together = len(lines) - apart
         cuts = [(start, min(start + size, together)) for start in range(0, together, size)]
         if apart:
             cuts.append((together, together + 1))
-        return [Burst(commands(said[start:end]), stages[start:end]) for start, end in cuts]
+        return [Burst(commands(lines[start:end]), stages[start:end]) for start, end in cuts]
 
     @property
     def apart(self) -> bool:
-        """Whether each recipient has to be heard of before the content may leave: all or nothing among several."""
+        """Whether the replies to all recipients are needed before the content: all-or-nothing among several."""
         return self.all_or_nothing and len(self.envelope.recipients) > 1
 
     def whole(self, able: Abilities) -> bytes:
-        """Envelope and end of data ahead of the content, which follows at once, by BDAT (RFC 3030 2).
+        """RSET, envelope and BDAT LAST, to be followed by the content at once (RFC 3030 2).
 
-        RSET comes first. The message before may fail, and leave its transaction open at the server: then MAIL would be
-        refused, and the recipients and the content of this message be taken under the sender of that one. Raises
+        RSET comes first. If the message before failed with its transaction still open at the server, MAIL would be
+        refused, and the recipients and the content of this message be accepted under the sender of that one. Raises
         NotSupported.
         """
-        said = announcement(self.envelope, self.content, able)
-        octets = commands(("RSET", *said, f"BDAT {self.content.size} LAST"))
+        lines = announcement(self.envelope, self.content, able)
+        octets = commands(("RSET", *lines, f"BDAT {self.content.size} LAST"))
         self.dot_sent = True
         return octets
 
     ANSWERS = 3
-    """Replies by which `whole` is answered, beside one for each recipient: to RSET, MAIL and BDAT."""
+    """Replies to `whole` besides one for each recipient: to RSET, MAIL and BDAT."""
 
     @property
     def stages_of_whole(self) -> tuple[Stage, ...]:
-        """What all of those are about."""
+        """Stages of the replies to `whole`."""
         return ("sender", "sender", *_RECIPIENT * len(self.envelope.recipients), "message")
 
     def ask_permit(self) -> Flow[None]:
-        """Make sure that the end of this message may leave. Raises NotPermitted: no part of it may follow, ever."""
+        """Ask the guard before the end of the message is sent. Raises NotPermitted: no more of it may be sent then."""
         self.forbidden = True
         try:
             if self.permit is None or (yield Permit(self.permit, "message")):
@@ -151,12 +151,12 @@ class Transaction:
             raise
         raise errors.NotPermitted("the end of the message was held back, so nothing was delivered", stage="message")
 
-    # What is answered.
+    # Replies.
 
     def note(self, stages: Sequence[Stage], replies: Sequence[Reply]) -> None:
-        """Write down what the server answered to a burst. Raises ConnectionFailed when it closed the session."""
+        """Record the replies to a burst. Raises ConnectionFailed when the server closed the session."""
         if len(stages) == 3 == len(replies) and stages is _USUAL:
-            # One recipient, and a yes to everything: as it nearly always is.
+            # The usual case: one recipient, everything accepted.
             sender, recipient, door = replies
             if sender.code == recipient.code == 250 and door.code == 354:
                 self.sender, self._answers, self.door = sender, (recipient,), door
@@ -177,16 +177,16 @@ class Transaction:
                 self.door_is_open = reply.code == 354 and self.begun and self._all_accepted
 
     def note_whole(self, replies: Sequence[Reply], server: str) -> Receipt | errors.CourrielError:
-        """What became of a message that left whole, by the answers to it.
+        """Result of a message sent by `whole`, from the replies to it.
 
-        Raises ConnectionFailed when the server closed the session, RemoteProtocolError for answers that cannot be.
+        Raises ConnectionFailed when the server closed the session, RemoteProtocolError for impossible replies.
         """
         verdict = replies[-1]
         for reply in replies:
             if reply.code != 250:
                 break
         else:
-            # As nearly every message goes; nothing more will be asked of these notes.
+            # The usual case, in which the state of the transaction is not needed any more.
             return self._taken_by_all(verdict, server)
         fresh = replies[0]
         if fresh.code == CLOSING:
@@ -199,14 +199,14 @@ class Transaction:
         return self._outcome(verdict, server)
 
     def settled(self, verdict: Reply, server: str) -> Receipt:
-        """What became of a message that left at once and alone; raises what befell it."""
+        """Receipt of a message sent together with its envelope; raises its refusal."""
         outcome = self._outcome(verdict, server)
         if isinstance(outcome, errors.CourrielError):
             raise outcome
         return outcome
 
     def judged(self, verdict: Reply, server: str) -> Receipt | errors.Refused:
-        """What became of a message whose content was asked for, and is answered. Raises RemoteProtocolError."""
+        """Result of a message whose content was requested and sent. Raises RemoteProtocolError."""
         if verdict.kind == 2:
             return (
                 self._taken_by_all(verdict, server) if self._all_accepted else self.receipt(verdict, (verdict,), server)
@@ -216,7 +216,7 @@ class Transaction:
         return self.message_refused(verdict, "message")
 
     def refusal(self) -> errors.Refused | None:
-        """Why nothing must be handed over, as far as is known; None while it may go on."""
+        """Refusal that forbids sending the content, as far as known; None while it may be sent."""
         if self._all_accepted and (self.sender is None or self.sender.code == 250):
             return None
         if self.sender is not None and self.sender.kind != 2:
@@ -232,10 +232,9 @@ class Transaction:
 
     @property
     def out_of_sequence(self) -> Reply | None:
-        """The 503, "bad sequence of commands", that this envelope was answered first; None where it only follows from
-        another refusal.
+        """First 503 (bad sequence of commands) among the replies to the envelope; None after another refusal.
 
-        A server that threw half of MAIL away does not know the other half (500); then RCPT comes out of sequence.
+        A server that discarded half of MAIL does not understand the other half (500); then RCPT comes out of sequence.
         """
         sender = self.sender
         answers = [reply for reply in (sender, *self._answers) if reply is not None]
@@ -246,12 +245,12 @@ class Transaction:
         return None if follows else first
 
     def message_refused(self, reply: Reply, stage: Stage) -> errors.MessageRefused:
-        """The whole message was refused: so is each recipient."""
+        """Refusal of the whole message, and so of each recipient."""
         everybody = self.refused | dict.fromkeys(self.accepted, reply)
         return errors.MessageRefused(reply, stage=stage, refused=everybody)
 
     def receipt(self, word: Reply, verdicts: Sequence[Reply], server: str, notes: tuple[str, ...] = ()) -> Receipt:
-        """Each recipient's fate. One verdict is for all; LMTP gives one for each, and may break off in between."""
+        """Receipt with the result of each recipient. One final reply is for all; LMTP gives one for each."""
         if self._all_accepted and len(verdicts) == 1 and not notes:
             return self._taken_by_all(word, server)
         apart = len(verdicts) > 1 or bool(notes)
@@ -293,5 +292,5 @@ _RECIPIENT: tuple[Stage, ...] = ("recipient",)
 
 
 def _stages(commands: int) -> tuple[Stage, ...]:
-    """What so many answers are about: to MAIL, to RCPT for each recipient, and to what ends the envelope."""
+    """Stages of that many replies: to MAIL, to RCPT for each recipient, and to the command that ends the envelope."""
     return _USUAL if commands == 3 else ("sender", *_RECIPIENT * (commands - 2), "data")

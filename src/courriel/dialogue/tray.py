@@ -1,4 +1,4 @@
-"""The messages in hand while many are handed over: which wait, which have begun, and what became of each, in order."""
+"""Queue of messages being sent on one session: waiting, begun, and settled with their results, in order."""
 
 from __future__ import annotations
 
@@ -19,15 +19,19 @@ from courriel.wire.abilities import Abilities
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import TypeAlias
 
 Result: TypeAlias = "Receipt | errors.CourrielError"
 
-_MOST_TRIES = 2  # sessions on which one message is begun: a line may break once without anybody hearing of it
+Window: TypeAlias = "Callable[[], int]"
+"""Returns the number of messages that may be in flight now; called each time that more may leave."""
+
+_MOST_TRIES = 2  # sessions on which one message is begun: a connection may be lost once unnoticed
 
 
 class Parcel(Transaction):
-    """One message on its way: the notes on its transaction, the one it is in now, and its result once there is one."""
+    """Queued message: its current transaction, and its result once there is one."""
 
     def __init__(
         self,
@@ -44,21 +48,21 @@ class Parcel(Transaction):
     result: Result | None = None
     tries = 0
     rewrite: Callable[[Abilities], Content] | None = None
-    """Makes the content anew, where files as they are (BINARYMIME) cannot leave as they are after all."""
+    """Encodes the content again, when it is binary (BINARYMIME) and the server does not support that after all."""
     withdrawn = False
-    """By its sender: it is not begun, nor begun again."""
+    """Whether the caller withdrew it: it is not begun, nor begun again."""
     behind_end = False
-    """Whether its envelope was said behind the end of the message before; a server may not have read it there."""
+    """Whether its envelope was pipelined behind the end of the message before; some servers discard it there."""
     handed_over_again = False
-    """Because the server did not read what was pipelined behind the end of the message before."""
+    """Whether it is sent again because the server discarded the envelope behind the end of the message before."""
 
     @property
     def said_too_early(self) -> Reply | None:
-        """The 503 to an envelope behind the end of the message before: the server read none of it there."""
+        """The 503 to an envelope behind the end of the message before, which the server discarded there."""
         return self.out_of_sequence if self.behind_end and not self.door_is_open else None
 
     def start_over(self) -> None:
-        """Nothing that a server said of it counts any more: it is begun again."""
+        """Reset the transaction, to begin the message again."""
         self.sender = self.door = None
         self.length, self.ahead = b"", 0
         self.dot_sent = self.door_is_open = self.behind_end = False
@@ -66,20 +70,20 @@ class Parcel(Transaction):
 
 
 class Tray:
-    """Every message that was put in and not given back yet."""
+    """Messages that were put in and whose results were not returned yet."""
 
     def __init__(self, count: MessageCount, *, all_or_nothing: bool, server: str = "", protocol: str = "") -> None:
         self._count = count
         self.server, self.protocol = server, protocol
         self.waiting: deque[Parcel] = deque()
-        self._refused: deque[Parcel] = deque()  # because the session was full, and for no other reason
-        self._held: deque[Parcel] = deque()  # this session has no room for them
+        self._refused: deque[Parcel] = deque()  # only because the session was full
+        self._held: deque[Parcel] = deque()  # beyond the limit of this session
         self.begun: deque[Parcel] = deque()
         self._all_or_nothing = all_or_nothing
         self._order: deque[Parcel | errors.CourrielError] = deque()
 
     def put(self, parcel: Parcel | errors.CourrielError) -> None:
-        """Take one more; an error stands for a message that could not be made ready, and keeps its place."""
+        """Add one message; an error stands for a message that could not be encoded, and keeps its place."""
         self._order.append(parcel)
         if isinstance(parcel, Parcel):
             if self._all_or_nothing:
@@ -87,7 +91,7 @@ class Tray:
             self.waiting.append(parcel)
 
     def results(self) -> Iterator[Result]:
-        """The results that are there, in the order of the messages; each is given once."""
+        """Yield the results available, in the order of the messages; each once."""
         order = self._order
         while order:
             head = order[0]
@@ -100,7 +104,7 @@ class Tray:
             yield result
 
     def withdraw(self, parcel: Parcel) -> None:
-        """Nobody wants this one any more: it is not begun, nor begun again. What was begun is finished."""
+        """Withdraw a message: it is not begun, nor begun again. One that has begun is finished."""
         parcel.withdrawn = True
         for queue in (self.waiting, self._refused, self._held):
             if parcel in queue:
@@ -109,36 +113,36 @@ class Tray:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is on its way."""
+        """Whether no message is waiting or begun."""
         return not self.waiting and not self.begun
 
     def hold_back(self) -> None:
-        """Let wait, until `release`, what this session has no room for."""
+        """Set aside, until `release`, the messages beyond the limit of this session."""
         excess = len(self.begun) + len(self.waiting) - self._count.room
         for _ in range(min(excess, len(self.waiting))):
             self._held.appendleft(self.waiting.pop())
 
     @property
     def holds_back(self) -> bool:
-        """Whether something waits for the next session."""
+        """Whether messages are set aside for the next session."""
         return bool(self._held or self._refused)
 
     def release(self) -> None:
-        """Have what was held back wait with the others again, in the order in which it came."""
+        """Return the messages set aside to the queue, in their order."""
         self.waiting.extendleft(reversed(self._refused))
         self.waiting.extend(self._held)
         self._refused.clear()
         self._held.clear()
 
     def begin(self) -> Parcel:
-        """Take the next one that waits."""
+        """Begin the next waiting message."""
         parcel = self.waiting.popleft()
         parcel.tries += 1
         self.begun.append(parcel)
         return parcel
 
     def put_back(self, parcel: Parcel) -> None:
-        """It has begun, nothing of its content can be delivered, and it is the next to begin once more.
+        """Return a begun message, of which nothing can be delivered, to the head of the queue.
 
         This try is not counted.
         """
@@ -148,7 +152,7 @@ class Tray:
         self.waiting.appendleft(parcel)
 
     def settle(self, parcel: Parcel, result: Result) -> None:
-        """This is what became of it; a message that this session alone had no room for goes to the next one."""
+        """Set the result of a message; one refused only because the session is full goes to the next session."""
         full = self._count.note(result)
         if full and parcel.tries < _MOST_TRIES and not (parcel.forbidden or parcel.withdrawn):
             self.begun.remove(parcel)
@@ -163,11 +167,10 @@ class Tray:
             self.begun.remove(parcel)
 
     def part_with(self, broken: errors.CourrielError) -> None:
-        """The line broke. What the server may have taken is in doubt; everything else waits again, unless it did so
-        before.
+        """Settle the begun messages after a lost connection: those that may have been accepted are in doubt, the others
+        wait again, unless this was their second try.
 
-        After a 421 nothing is in doubt: what the server has not answered by then it does not take any more (RFC 5321
-        3.8).
+        After a 421 nothing is in doubt: the server does not accept what it has not answered by then (RFC 5321 3.8).
         """
         closing = broken.reply is not None and broken.reply.code == CLOSING
         again: list[Parcel] = []
@@ -186,20 +189,20 @@ class Tray:
         self.waiting.extendleft(reversed(again))
 
     def give_up(self, failed: errors.CourrielError) -> None:
-        """There is nobody to talk to any more: everything that waits has this as its result, each a copy of its own."""
+        """Give every waiting message this error as its result, each a copy of its own: no session can be opened."""
         self.release()
         while self.waiting:
             self.waiting.popleft().result = errors.copy(failed)
 
     def _name_mail(self, head: Parcel | errors.CourrielError, result: Result) -> None:
-        """Write into an error that is a result which mail it is about, and who was spoken to."""
+        """Fill in server, protocol and Message-ID of an error that is a result."""
         if isinstance(head, Parcel) and isinstance(result, errors.CourrielError):
             result.server, result.protocol = result.server or self.server, result.protocol or self.protocol
             result.message_id = head.message_id
 
 
 def _told_apart(broken: errors.CourrielError, parcel: Parcel, *, in_doubt: bool) -> errors.CourrielError:
-    """The same error as news of one message: what broke is one event, and each message has its own doubt."""
+    """Copy of a connection error for one message, with the message's own `in_doubt` and refused recipients."""
     own = errors.copy(broken)
     own.in_doubt = in_doubt
     own.refused = parcel.refused

@@ -1,10 +1,10 @@
 """
-One message by BDAT: its length is said before it, so that there is no door to wait for, and no dot (RFC 3030).
+One message by BDAT: its length is sent before it, so that there is no 354 to wait for, and no dot (RFC 3030).
 
-There are servers, proxies and virus scanners that announce CHUNKING and do not know BDAT. What follows the refused
-command is then read as commands, and a line of a mail may be one. So the first chunk that a server gets from us is too
-short to be a command and ends no line; the rest of the message follows when it was taken. Where it was refused, nothing
-more is said on that line, and the message goes by DATA on a new one.
+Some servers, proxies and virus scanners announce CHUNKING and do not know BDAT. The octets after the refused command
+are then read as commands, and a line of a mail may be one. So the first chunk that a server gets is too short to be a
+command and ends no line; the rest of the message follows when it was accepted. Where it was refused, nothing more is
+sent on that connection, and the message goes by DATA on a new one.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from courriel.dialogue.server_facts import ServerFacts
 
-_SMALL = 64 * 1024  # octets; a larger message is not uploaded before somebody wants it
-_FEW = 3  # octets
+_SMALL = 64 * 1024  # octets; a larger message is not sent before a recipient was accepted
+_FEW = 3  # octets of the first chunk
 
 UNKNOWN = (500, 502, 503, 504)
-"""What a server says to BDAT that does not know it."""
+"""Reply codes to BDAT of a server that does not know it."""
 
 
 def may_leave_at_once(transaction: Transaction) -> bool:
-    """Whether the content may leave with its envelope, before anybody is known to want it.
+    """Whether the content may be sent together with its envelope, before any recipient was accepted.
 
-    Whom the server accepts gets it, whom it refuses does not; with nobody accepted it has to read the content and throw
-    it away (RFC 3030 2). That is what "deliver" wants. All or nothing among several has to hear of each before, and who
-    asks for a permit wants the doubt to be short.
+    Accepted recipients get it, refused ones do not; without an accepted one the server reads the content and discards
+    it (RFC 3030 2). That is the meaning of "deliver". All-or-nothing among several needs the reply to each before, and
+    a guard wants the time in doubt to be short.
     """
     return transaction.content.size <= _SMALL and not transaction.apart and transaction.permit is None
 
 
 def leave_at_once(exchange: Exchange, transaction: Transaction, able: Abilities) -> Flow[Reply]:
-    """Envelope and content in one piece, which is one round trip; gives the verdict.
+    """Send envelope and content together, in one round trip; return the final reply.
 
-    From the moment it leaves the message may be in doubt. Recipients by the hundred go before it. Raises InvalidMessage
-    for a content that cannot be read, NotSupported, SenderRefused, RecipientsRefused.
+    From the moment it is sent the message may be in doubt. Recipients beyond a hundred are sent before it. Raises
+    InvalidMessage for a content that cannot be read, NotSupported, SenderRefused, RecipientsRefused.
     """
     content = b"".join(measured(transaction.content))
     *before, last = _bursts(transaction, able, _length(transaction.content))
@@ -61,7 +61,7 @@ def leave_at_once(exchange: Exchange, transaction: Transaction, able: Abilities)
 
 
 def announce(exchange: Exchange, transaction: Transaction, able: Abilities) -> Flow[None]:
-    """The envelope alone; when this returns somebody wants the message, and it is ready to be poured.
+    """Send the envelope alone; afterwards a recipient is accepted, and the content can be sent.
 
     Raises NotSupported, SenderRefused, RecipientsRefused.
     """
@@ -72,15 +72,15 @@ def announce(exchange: Exchange, transaction: Transaction, able: Abilities) -> F
 def announce_with_first_chunk(
     exchange: Exchange, transaction: Transaction, able: Abilities, facts: ServerFacts
 ) -> Flow[None]:
-    """The envelope, and behind it a first chunk of a few octets, to find out whether the server takes BDAT at all.
+    """Send the envelope and a first chunk of a few octets, to find out whether the server knows BDAT.
 
-    When this returns it does, somebody wants the message, and the rest is ready to be poured. Raises NotSupported,
-    SenderRefused, RecipientsRefused, MessageRefused; ConnectionFailed when the server hangs up on BDAT.
+    Afterwards it does, a recipient is accepted, and the rest can be sent. Raises NotSupported, SenderRefused,
+    RecipientsRefused, MessageRefused; ConnectionFailed when the server hangs up on BDAT.
     """
     envelope = _bursts(transaction, able)
     if transaction.content.size <= _SMALL:
         for _ in measured(transaction.content):
-            pass  # what cannot be read is found before anything is said
+            pass  # a file that cannot be read is found before anything is sent
     if transaction.apart:
         yield from _say(exchange, transaction, envelope)
         last = Burst(b"", ())
@@ -103,9 +103,9 @@ def announce_with_first_chunk(
 
 
 def measured(content: Content, ahead: int = 0) -> Iterator[bytes]:
-    """The same octets, but for the first `ahead`; raises InvalidMessage rather than give more or fewer than were said.
+    """Yield the content without its first `ahead` octets; raises InvalidMessage unless it has the announced length.
 
-    An octet too many would be read as a command, and with one too few the next command would be read as content.
+    A surplus octet would be read as a command, and with a missing one the next command would be read as content.
     """
     left = content.size
     for chunk in content:
@@ -122,7 +122,7 @@ def measured(content: Content, ahead: int = 0) -> Iterator[bytes]:
 
 
 def _first_octets(content: Content) -> bytes:
-    """Up to three octets of the first line: no command of SMTP is so short, and no line ends with them."""
+    """Up to three octets of the first line: no SMTP command is that short, and no line ends with them."""
     for chunk in content:
         if chunk:
             return chunk[:_FEW].splitlines()[0]
@@ -132,7 +132,7 @@ def _first_octets(content: Content) -> bytes:
 def _say_first_chunk(
     exchange: Exchange, transaction: Transaction, last: Burst, length: bytes, first: bytes, facts: ServerFacts
 ) -> Flow[Reply]:
-    """What is left of the envelope, and the first chunk; gives the answer to that one."""
+    """Send the rest of the envelope and the first chunk; return the reply to the chunk."""
     octets = last.octets + length
     if last.stages:
         replies = yield from exchange.ask_all(last.stages, octets + first, also=1, words=len(octets))
@@ -144,8 +144,8 @@ def _say_first_chunk(
         if transaction.door is None:
             transaction.note(("data",), ((yield from exchange.hear("data")),))
     except errors.ConnectionFailed as lost:
-        # Some do not refuse BDAT: they hang up on it, or wait for a line end that does not come. Nothing has left that
-        # could have been delivered; the next message, or this one on a new session, goes by DATA.
+        # Some do not refuse BDAT: they hang up, or wait for a line end that does not come. Nothing was sent that could
+        # have been delivered; the next message, or this one on a new session, goes by DATA.
         if lost.reply is None and transaction.refusal() is None:
             facts.bdat_taken = False
             transaction.bdat_refused = not isinstance(lost, errors.TimedOut)
@@ -159,13 +159,13 @@ def _length(content: Content) -> str:
 
 
 def _bursts(transaction: Transaction, able: Abilities, *length: str) -> list[Burst]:
-    said = announcement(transaction.envelope, transaction.content, able)
+    lines = announcement(transaction.envelope, transaction.content, able)
     recipient: tuple[Stage, ...] = ("recipient",)
     message: tuple[Stage, ...] = ("message",)
-    stages: tuple[Stage, ...] = ("sender", *recipient * (len(said) - 1), *message * len(length))
-    said.extend(length)
-    starts = range(0, len(said), BURST)
-    return [Burst(commands(said[start : start + BURST]), stages[start : start + BURST]) for start in starts]
+    stages: tuple[Stage, ...] = ("sender", *recipient * (len(lines) - 1), *message * len(length))
+    lines.extend(length)
+    starts = range(0, len(lines), BURST)
+    return [Burst(commands(lines[start : start + BURST]), stages[start : start + BURST]) for start in starts]
 
 
 def _say(exchange: Exchange, transaction: Transaction, bursts: Iterable[Burst]) -> Flow[None]:

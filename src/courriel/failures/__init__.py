@@ -1,6 +1,6 @@
-"""What goes wrong with mail: cause, remedy and what not to do, in French and in English, as one table.
+"""Failure table: cause, remedy and what not to do for each known failure, in French and in English.
 
-`find(facts)` gives the record that explains a failure. The table is read when the first failure asks for it.
+`find(facts)` returns the record that explains a failure. The table is read when the first failure is looked up.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ __all__ = [
 
 
 def find(facts: Facts) -> Failure | None:
-    """Give the record that explains these facts best, or None when none does."""
+    """Return the record that explains these facts best, or None when none does."""
     from . import matcher
 
     return matcher.find(facts)
 
 
 def by_id(failure_id: str) -> Failure | None:
-    """Give the record of this name, or None when there is none."""
+    """Return the record with this id, or None when there is none."""
     from . import table
 
     return table.by_id().get(failure_id)
 
 
-def all() -> Sequence[Failure]:  # noqa: A001 - said with its module: failures.all()
-    """Give every record, in the order of the table."""
+def all() -> Sequence[Failure]:  # noqa: A001 - used with its module: failures.all()
+    """Return every record, in the order of the table."""
     from . import table
 
     return table.records()

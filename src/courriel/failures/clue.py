@@ -1,4 +1,4 @@
-"""By what a failure is known: one combination of stage, codes, words and numbers."""
+"""Clues of a failure: combinations of stage, codes, words and numbers by which it is recognised."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 _ORANGE = expression(r"\b(?:OFR|LPN|OUK)[0-9A-Z]{0,12}?[-_]?([0-9]{3})\b", re.IGNORECASE)
 
 Strength = tuple[int, int, int, int, int, int, int]
-"""How good a match is, the best evidence first. Two strengths are compared from left to right."""
+"""Quality of a match, the best evidence first. Two strengths are compared from left to right."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The facts, prepared once for all the clues that look at them."""
+    """Facts of one failure, prepared once for all the clues that are tested against them."""
 
     facts: Facts
     text: str
@@ -40,28 +40,28 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Clue:
-    """One way to know a failure: everything that is given must hold."""
+    """One way to recognise a failure: every field that is set must match."""
 
     stages: frozenset[str] = frozenset()
     codes: tuple[str, ...] = ()
     """Basic codes, "535", or whole classes, "5xx"."""
     enhanced: tuple[str, ...] = ()
     words: str = ""
-    """A pattern to find in the folded text, whatever the case."""
+    """Pattern to search in the folded text, in any case."""
     orange: frozenset[str] = frozenset()
     exceptions: frozenset[str] = frozenset()
     errnos: frozenset[int] = frozenset()
     reasons: frozenset[str] = frozenset()
     verify_codes: frozenset[int] = frozenset()
     marker: bool = False
-    """The words are those of one provider, and of nobody else."""
+    """Whether the words are those of one provider alone."""
     retry: Retry | None = None
     sysexit: int | None = None
     more: Text | None = None
-    """What to add to the remedy when the failure is known by this clue."""
+    """Text to add to the remedy when the failure is recognised by this clue."""
 
     def strength(self, evidence: Evidence) -> Strength | None:
-        """Say how strongly the evidence points here, or None when something does not fit."""
+        """Return how strongly the evidence supports this failure, or None when some field does not match."""
         facts = evidence.facts
         code = _code_fits(self.codes, facts.code)
         if not (
@@ -73,7 +73,7 @@ class Clue:
             and (not self.reasons or facts.ssl_reason in self.reasons)
             and (not self.verify_codes or facts.verify_code in self.verify_codes)
             and (not self.orange or self.orange & evidence.orange)
-            # Last, because it is the only one that costs something.
+            # Last, because the pattern search is the only expensive test.
             and (not self.words or re.search(self.words, evidence.text, re.IGNORECASE))
         ):
             return None
@@ -88,14 +88,14 @@ class Clue:
         )
 
     def _stage_fits(self, stage: str) -> bool:
-        """Codes and classes mean something at their stage only; words and numbers speak for themselves."""
+        """Whether the stage matches. Codes and exception classes need their stage; words and numbers do without one."""
         if not self.stages or stage in self.stages:
             return True
         return not stage and bool(self.words or self.orange or self.errnos or self.reasons or self.verify_codes)
 
 
 def _code_fits(codes: tuple[str, ...], code: int | None) -> int:
-    """0: does not fit, 1: its class fits, 2: it is named."""
+    """0: no match, 1: the class of the code matches ("5xx"), 2: the code itself."""
     if code is None:
         return 0
     if str(code) in codes:

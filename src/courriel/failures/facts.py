@@ -1,4 +1,4 @@
-"""What is known when something failed, and how to read it out of a text that somebody pasted."""
+"""Facts of a failure (stage, reply code, text, exceptions), and how to read them out of a pasted text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from courriel.expressions import expression
 from courriel.values import dataclass
 
 LONGEST_TEXT = 8192
-"""Characters looked at. A reply of a sane server is far shorter; a hostile one must not cost us time."""
+"""Characters that are searched. A usual reply is far shorter; a hostile one must not cost time."""
 
 _BLANKS = expression(r"\s+")
 _CODE = expression(r"(?:^|[\s(:\"'])([2-5][0-9]{2})(?=[ -]|, b?['\"]|$)")
@@ -30,7 +30,7 @@ _PARENTS = {
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What happened, as far as it is known; every field may be missing."""
+    """Facts of a failure, as far as they are known; every field may be missing."""
 
     stage: str = ""
     code: int | None = None
@@ -42,12 +42,12 @@ class Facts:
     ssl_reason: str = ""
     verify_code: int | None = None
     hint_id: str = ""
-    """A record named outright, by code that knows better than any text."""
+    """Id of a record, set by code that knows the failure exactly."""
 
 
 def read(pasted: str, *, stage: str = "") -> Facts:
-    """Read the facts out of a pasted reply or traceback."""
-    # Programs print a reply as Python bytes: the line ends arrive as a backslash and a letter.
+    """Extract the facts from a pasted reply or traceback."""
+    # A reply printed as Python bytes has its line ends as a backslash and a letter.
     text = pasted[-LONGEST_TEXT:].replace("\\r", " ").replace("\\n", "\n")
     code = _CODE.search(text)
     enhanced = _ENHANCED.search(text)
@@ -65,9 +65,9 @@ def read(pasted: str, *, stage: str = "") -> Facts:
 
 
 def fold(facts: Facts) -> str:
-    """Give the text as the clues expect it: one line, the repeated codes gone, single blanks.
+    """Return the text as the clues expect it: one line, without the repeated codes, single spaces.
 
-    A server cuts its sentences in the middle and begins each line anew with its codes.
+    A server breaks its sentences anywhere and begins each line with its codes again.
     """
     text = _BLANKS.sub(" ", _REPEATED_CODE.sub("", facts.text[:LONGEST_TEXT]))
     if facts.enhanced:

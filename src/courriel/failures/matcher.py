@@ -1,4 +1,4 @@
-"""Finds the record that explains a failure: the one with the best evidence."""
+"""Search in the failure table: the record with the best evidence."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .table import by_id, records
 
 
 def find(facts: Facts) -> Failure | None:
-    """Give the record that explains these facts best, or None when none does.
+    """Return the record that explains these facts best, or None when none does.
 
-    A record named outright wins. Then numbers (of the system, of TLS) count more than a provider's own words, those
-    more than other words, then the enhanced code, the basic code, the class of the exception; a general record is
-    taken when nothing else fits. A provider's words come before the codes because codes lie: `550 5.7.30` is "password
-    login removed" at one provider and "DKIM did not pass" at another.
+    A record named by `hint_id` wins. Then numbers (of the system, of TLS) count more than a provider's own words, those
+    more than other words, then the enhanced code, the basic code, the class of the exception; a general record is taken
+    when nothing else matches. A provider's words come before the codes because codes are ambiguous: `550 5.7.30` is
+    "password login removed" at one provider and "DKIM did not pass" at another.
     """
     if named := by_id().get(facts.hint_id):
         return named
@@ -25,7 +25,7 @@ def find(facts: Facts) -> Failure | None:
 
 
 def rank(facts: Facts) -> list[tuple[tuple[bool, Strength], Clue, Failure]]:
-    """List what could explain these facts, the best first; among equals, the order of the table."""
+    """List the records that match these facts, the best first; equal ones in the order of the table."""
     evidence = Evidence.of(facts)
     possible: list[tuple[tuple[bool, Strength], Clue, Failure]] = []
     for record in records():
@@ -37,7 +37,7 @@ def rank(facts: Facts) -> list[tuple[tuple[bool, Strength], Clue, Failure]]:
 
 
 def _told_by(record: Failure, clue: Clue) -> Failure:
-    """Give the record with what this very clue changes: the same words are final as 550 and pass as 421."""
+    """Return the record with the changes of this clue: the same words are permanent with 550 and temporary with 421."""
     if not (clue.retry or clue.more):
         return record
     fix = record.fix

@@ -1,4 +1,4 @@
-"""Remedies are written with the URLs of SMTP; who reads mail is told the same in those of POP3 or IMAP."""
+"""Remedies for POP3 and IMAP: the table has the URLs and ports of SMTP, which are replaced by those of the protocol."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WORD = expression(r"\b(?:smtps|smtp\+starttls|smtp)(?=://)|\b(?:465|587)\b")
 
 
 def for_reading(remedy: str, protocol: str) -> str:
-    """The remedy in the words of a protocol for reading; what tells both is left as it is."""
+    """Return the remedy with the URLs of a protocol for reading; a text that names both protocols stays unchanged."""
     words = _OTHER_WORDS.get(protocol)
     if words is None or "imaps://" in remedy:
         return remedy

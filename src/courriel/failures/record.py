@@ -1,4 +1,4 @@
-"""What is known about one failure: its cause, its remedy and what not to do, in two languages."""
+"""Record of the failure table: cause, remedy and what not to do, in French and English."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 Retry: TypeAlias = "Literal['never', 'later', 'reconnect', 'uncertain']"
 
-# A user comes with its "@" and a port with its ":", so that what is unknown leaves a URL that is still one.
+# A user is replaced together with its "@" and a port with its ":", so that a URL stays valid without them.
 _PLACE = expression(r"\{user\}@|:\{port\}|\{host\}")
 _UNKNOWN_HOST = "smtp.example.org"
 
 
 def fill(template: str, *, host: str = "", port: int | str | None = None, user: str = "") -> str:
-    """Put host, port and user into a text; what is not known is left out, or replaced by an example.
+    """Insert host, port and user into a text; an unknown port or user is left out, the host replaced by an example.
 
-    In one pass, so that a host named "{user}" stays what it is. The user is percent-encoded, for it stands in URLs.
+    In one pass, so that a host named "{user}" stays what it is. The user is percent-encoded, because it stands in URLs.
     """
 
     def known(place: re.Match[str]) -> str:
@@ -41,7 +41,7 @@ def fill(template: str, *, host: str = "", port: int | str | None = None, user: 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One text in both languages."""
+    """A text in both languages."""
 
     fr: str
     en: str
@@ -55,9 +55,9 @@ class Text:
         user: str = "",
         protocol: str = "",
     ) -> str:
-        """Say it in a language (default: the current one), with the names that are known filled in.
+        """Return the text in one language (default: the current one), with host, port and user inserted.
 
-        URLs are those of the protocol, by default SMTP.
+        URLs are those of `protocol`, by default SMTP.
         """
         template = self.fr if (spoken or language()) == "fr" else self.en
         return fill(for_reading(template, protocol), host=host, port=port, user=user)
@@ -68,11 +68,11 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One line of the table: a failure that people meet, and what to tell them."""
+    """Record of the failure table: a known failure, its cause and its remedy."""
 
     id: str
     stage: str
-    """Where it usually strikes: one of the ten stages, or `compose`."""
+    """Stage at which the failure usually occurs: one of the ten stages, or `compose`."""
     cause: Text
     fix: Text
     dont: Text
@@ -80,13 +80,13 @@ class Failure:
     sysexit: int
     provider: str = ""
     general: bool = False
-    """A last resort: any other record that matches is preferred."""
+    """Whether the record is a fallback: any other record that matches is preferred."""
     examples: tuple[str, ...] = ()
     clues: tuple[Clue, ...] = ()
 
     @staticmethod
     def fill(template: str, *, host: str = "", port: int | str | None = None, user: str = "") -> str:
-        """Fill a template the way the texts of the record are filled."""
+        """Fill a template as the texts of the record are filled."""
         return fill(template, host=host, port=port, user=user)
 
 
@@ -94,7 +94,7 @@ class Failure:
 
 
 def _in_url(host: str) -> str:
-    """Write a host as a URL does, with what cannot be seen made visible: a stray blank is a frequent cause."""
+    """Write a host as in a URL, with invisible characters escaped: a stray space in the setting is a frequent cause."""
     visible = "".join(
         character if character.isprintable() and character != " " else f"\\x{ord(character):02x}" for character in host
     )
@@ -104,5 +104,5 @@ def _in_url(host: str) -> str:
 def _quoted(user: str) -> str:
     from urllib.parse import quote
 
-    # A lone surrogate cannot be UTF-8; a hint is no place to fail for it.
+    # A lone surrogate cannot be encoded as UTF-8; a hint must not fail for it.
     return quote(user, safe="", errors="replace")

@@ -1,4 +1,4 @@
-"""Sentences of errors, warnings and notes in French: each is written in English where it is made, and found here by the
+"""French catalogue of errors, warnings and notes: each is written in English in the code, and looked up here by the
 template that it was made from."""
 
 from __future__ import annotations
@@ -8,20 +8,20 @@ from functools import cache
 from .language import language
 
 LONGEST = 2000
-"""Characters of a sentence; a longer one is left as it is."""
+"""Longest sentence to translate, in characters; a longer one stays in English."""
 _DEEPEST = 3  # sentences within sentences: "{}: {}" holds a second one
 
 Template = tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...]]
-"""The words of the English sentence around what is filled in, those of the French one, and which part goes where."""
+"""Fixed words of the English sentence, those of the French one, and the order of the inserted parts."""
 
 
 def spoken(sentence: str) -> str:
-    """Say a sentence of ours in the language of `language()`; one that is not in the catalogue stays as it is."""
+    """Translate a sentence of this library into the language of `language()`; unknown ones stay English."""
     return sentence if language() == "en" else french(sentence)
 
 
 def french(sentence: str, depth: int = 0) -> str:
-    """Give the French of a sentence of ours: of the templates that fit, the one with the most words; its parts too."""
+    """Translate a sentence of this library: by the matching template with most words, its inserted parts too."""
     if len(sentence) > LONGEST or depth > _DEEPEST:
         return sentence
     whole, templates = catalogue()
@@ -30,19 +30,19 @@ def french(sentence: str, depth: int = 0) -> str:
     for english, words, order in templates:
         parts = _parts(sentence, english)
         if parts is not None:
-            said = [french(part, depth + 1) for part in parts]
-            return words[0] + "".join(said[place] + word for place, word in zip(order, words[1:], strict=True))
+            translated = [french(part, depth + 1) for part in parts]
+            return words[0] + "".join(translated[place] + word for place, word in zip(order, words[1:], strict=True))
     return sentence
 
 
 @cache
 def catalogue() -> tuple[dict[str, str], tuple[Template, ...]]:
-    """The sentences without parts, and the templates, those with the most words first."""
+    """Sentences without inserted parts, and templates, those with the most words first."""
     import pkgutil
     import tomllib
 
     data = pkgutil.get_data(__name__, "french.toml")
-    if data is None:  # pragma: no cover - a loader that keeps no files is none we can be imported by
+    if data is None:  # pragma: no cover - a loader without data files could not import the package
         raise FileNotFoundError("french.toml")
     pairs: dict[str, str] = tomllib.loads(data.decode())["sentences"]
     whole = {english: said for english, said in pairs.items() if "{}" not in english}
@@ -54,7 +54,7 @@ def catalogue() -> tuple[dict[str, str], tuple[Template, ...]]:
 
 
 def _template(english: str, said: str) -> Template:
-    """A pair of the catalogue; `{}` in French is the next part, `{0}` the first one."""
+    """Parse a pair of the catalogue; `{}` in the French is the next inserted part, `{0}` the first one."""
     words, order = [""], list[int]()
     rest = said
     while "{" in rest:
@@ -71,7 +71,7 @@ def _template(english: str, said: str) -> Template:
 
 
 def _parts(sentence: str, words: tuple[str, ...]) -> list[str] | None:
-    """What stands between these words; None when the sentence is not made of them. Linear: each is looked for once."""
+    """Parts of the sentence between these words; None when it does not match. Linear: each word is searched once."""
     first, *middle, last = words
     if len(sentence) < sum(map(len, words)) or not (sentence.startswith(first) and sentence.endswith(last)):
         return None

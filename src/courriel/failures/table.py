@@ -1,4 +1,4 @@
-"""Reads the table of failures, once, when something failed for the first time."""
+"""Loader of the failure table, which is read at the first failure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .clue import Clue
 from .record import Failure, Text
 
 if TYPE_CHECKING:
-    # What TOML gives: its types are checked by building the records, and by the tests.
+    # A TOML table: its types are checked when the records are built, and by the tests.
     Row = Mapping[str, Any]
 
 _NOTHING = {"fr": "", "en": ""}
@@ -18,20 +18,20 @@ _NOTHING = {"fr": "", "en": ""}
 
 @cache
 def records() -> tuple[Failure, ...]:
-    """Give every record, in the order of the table."""
-    # Imported here: most programs never fail, and should not pay for it.
+    """Return every record, in the order of the table."""
+    # Imported here: most programs never fail, and should not pay for the import.
     import pkgutil
     import tomllib
 
     data = pkgutil.get_data(__name__, "table.toml")
-    if data is None:  # pragma: no cover - a loader that keeps no files is none we can be imported by
+    if data is None:  # pragma: no cover - a loader without data files could not import the package
         raise FileNotFoundError("table.toml")
     return tuple(_record(row) for row in tomllib.loads(data.decode())["failure"])
 
 
 @cache
 def by_id() -> dict[str, Failure]:
-    """Give every record by its id."""
+    """Return every record by its id."""
     return {record.id: record for record in records()}
 
 

@@ -1,1 +1,1 @@
-"""What a mail is, whom it goes to, and how its server is reached: frozen values."""
+"""Frozen values: messages, addresses, envelopes, receipts, servers, credentials, trust."""

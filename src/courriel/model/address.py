@@ -1,14 +1,14 @@
 """
-A mail address: one strict grammar, one value, for the header and the envelope alike.
+Mail address: one strict grammar and one value, for headers and envelopes alike.
 
 The grammar is RFC 5321's Mailbox (quoted local parts and address literals included), RFC 5322's name-addr around it,
-and RFC 6531 for what is not ASCII. What does not fit is refused and never repaired: an address that two programs read
-in two ways is how mail goes to a stranger. Refused although some RFC would let them through:
+and RFC 6531 for non-ASCII text. Invalid text is refused and never repaired: an address that two programs parse
+differently sends mail to the wrong recipient. Refused although some RFC allows them:
 
-* comments, groups, routes, white space around the `@`: two readers join what they separate;
-* a local part holding `=?`: a lawful atom, but many readers would decode it as an encoded word, line breaks included;
+* comments, groups, routes, white space around the `@`: programs differ in how they join the parts;
+* a local part holding `=?`: a valid atom, but many programs would decode it as an encoded word, line breaks included;
 * an empty quoted local part, and a domain whose last label is a number (an IP address stands in brackets);
-* general address literals (`[x:y]`), which nobody has ever registered.
+* general address literals (`[x:y]`), of which none was ever registered.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from courriel.expressions import expression
 from courriel.model.text import described, text_of
 from courriel.values import Filler, dataclass, field
 
-USUAL_LOCAL_PART = 64  # octets, quotes included, that every server has to take; more may be refused (RFC 5321 4.5.3.1)
+USUAL_LOCAL_PART = 64  # octets, quotes included, that every server must accept; more may be refused (RFC 5321 4.5.3.1)
 LONGEST_DOMAIN = 255  # octets, RFC 5321 4.5.3.1.2
 LONGEST_ADDRESS = 254  # octets; a path is 256 with its angle brackets, RFC 5321 4.5.3.1.3
-LONGEST_NAME = 500  # characters; no RFC says, but a name has to end somewhere
+LONGEST_NAME = 500  # characters; no RFC gives a limit
 LONGEST_TEXT = 2048  # characters of one address with its name, as it is written
 LONGEST_LIST = 200_000  # characters of a list in one string
 MOST_ADDRESSES = 5_000  # addresses of a list in one string
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-# An atom, with what is not ASCII (RFC 6531 3.3): said by what is not in it, which compiles a hundred times faster.
+# An atom with non-ASCII characters (RFC 6531 3.3), as an excluding set, which compiles a hundred times faster.
 _WIDE_ATOM = r'[^\x00-\x20"(),.:;<>@\[\\\]\x7f]+'
 
 _DOT_ATOM = expression(rf"{_ATOM}(?:\.{_ATOM})*")
@@ -44,7 +44,7 @@ _DOT_STRING = expression(rf"{_WIDE_ATOM}(?:\.{_WIDE_ATOM})*")
 _DOMAIN = expression(rf"{_LABEL}(?:\.{_LABEL})*")
 _QUOTED = expression(r'"((?:[^"\\]|\\.)*)"')
 _PAIR = expression(r"\\(.)")
-# One word of a display name; words stand apart, or before the bracket.
+# One word of a display name, followed by white space or by the bracket.
 _WORD = expression(r'(?:"((?:[^"\\]|\\.)*)"|([^ \t"(),:;<>@\[\]\\]+))(?:[ \t]+|(?=<))')
 _LITERAL_V4 = expression(r"\[(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?:\.(?=[0-9])|(?=\]))){4}\]")
 
@@ -52,15 +52,15 @@ _LITERAL_V4 = expression(r"\[(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(
 _CONTROL = expression("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _LINE_BREAK = expression("[\r\n\x0b\x0c\x85\u2028\u2029]")
 _NAME_NEEDS_QUOTES = expression(r'["(),:;<>@\[\]\\]|^[ \t]|[ \t]$|[ \t]{2}|\t')
-# Where a list can be cut, or where it must not: quoted strings and literals are passed over in one stride.
+# Text of a list without separators: quoted strings and literals are skipped in one match.
 _LIST_STRIDE = expression(r'[^"<>\[\](),:;]+|"(?:[^"\\]|\\.)*"|\[[^\[\]]*\]')
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """One address, with the name of its owner if there is one.
+    """Mail address, with a display name or without.
 
-    `local` is what stands before the `@`, without quotes; `domain` is in its mapped form (lower case, Unicode, RFC 5891
+    `local` is the part before the `@`, without quotes; `domain` is in its mapped form (lower case, Unicode, RFC 5891
     and UTS 46) or an address literal such as `[127.0.0.1]`; `name` is the display name, or "". Each part is checked
     when the value is made, however it is made. Raises InvalidAddress.
     """
@@ -69,11 +69,11 @@ class Address:
     domain: str
     name: str = ""
     spec: str = field(init=False, repr=False, compare=False)
-    """`local@domain` as people read it: the local part in quotes when it needs them, the domain in its mapped form."""
+    """`local@domain` for people: the local part in quotes when it needs them, the domain in its mapped form."""
     dns_domain: str = field(init=False, repr=False, compare=False)
-    """The domain in ASCII (A-labels), as the name service and every server know it."""
+    """Domain in ASCII (A-labels), for DNS and every server."""
     narrow: str = field(init=False, repr=False, compare=False)
-    """`local@domain` as every server knows it; "" when the local part is not ASCII, and SMTPUTF8 is needed."""
+    """`local@domain` in ASCII; "" when the local part is not ASCII, and SMTPUTF8 is needed."""
 
     def __hash__(self) -> int:
         return hash(self.spec)
@@ -95,7 +95,7 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """Read one address: `a@b.org`, or `Ada <a@b.org>` with the name as it is (encoded words are not decoded).
+        """Parse one address: `a@b.org`, or `Ada <a@b.org>` with the name as it is (encoded words are not decoded).
 
         Raises InvalidAddress, also for two addresses in one string.
         """
@@ -103,10 +103,10 @@ class Address:
 
     @classmethod
     def parse_list(cls, text: str) -> tuple[Address, ...]:
-        """Read a header field, or what a person typed: addresses set apart by commas (RFC 5322 3.4); "" is none.
+        """Parse a list of addresses, from a header or typed: separated by commas (RFC 5322 3.4); "" is an empty list.
 
-        Only for a text that is a list by definition: what a form or a database says of one recipient is `parse`.
-        Raises InvalidAddress when one of them is not an address, and for an empty place between two commas.
+        Only for a text that is a list by definition: one recipient from a form or a database is for `parse`. Raises
+        InvalidAddress when one of them is not an address, and for an empty item between two commas.
         """
         text = text if type(text) is str else _text("list of addresses", text)
         if len(text) > LONGEST_LIST:
@@ -117,19 +117,19 @@ class Address:
 
     @classmethod
     def of(cls, value: str | Address) -> Address:
-        """Take one address as people give it: as text, or made already. Raises InvalidAddress."""
+        """Convert one address: text, or an Address. Raises InvalidAddress."""
         return value if isinstance(value, Address) else _parsed(value) if type(value) is str else _one(value)
 
     @classmethod
     def all_of(cls, values: str | Address | Iterable[str | Address]) -> tuple[Address, ...]:
-        """Take addresses as people give them: one, or a list. One string is one address, wherever it stands.
+        """Convert addresses: one, or a list. One string is one address, in the list too.
 
-        Otherwise whoever fills in a form with `x@y.org, victim@z.org` would choose a second recipient. An empty string
-        alone is nobody. Raises InvalidAddress.
+        Otherwise a visitor who fills in a form with `x@y.org, victim@z.org` would choose a second recipient. An empty
+        string alone is an empty list. Raises InvalidAddress.
         """
         if isinstance(values, Address):
             return (values,)
-        if type(values) is tuple or type(values) is list:  # asked for each message of a million
+        if type(values) is tuple or type(values) is list:  # called for each message of a million
             return tuple([value if isinstance(value, Address) else cls.of(value) for value in values])
         if (text := values if type(values) is str else text_of(values)) is not None:
             return (_parsed(text),) if text.strip(" \t") else ()
@@ -138,7 +138,7 @@ class Address:
         return tuple([value if isinstance(value, Address) else cls.of(value) for value in values])
 
     def with_name(self, name: str) -> Address:
-        """The same address, under this name. Raises InvalidAddress for what cannot be one."""
+        """Return the same address under this display name. Raises InvalidAddress for an invalid name."""
         name = name if type(name) is str else _text("name of an address", name)
         _check_name(name)
         address = object.__new__(Address)
@@ -146,24 +146,24 @@ class Address:
         return address
 
     def named(self, *_: object, **__: object) -> NoReturn:
-        """Raise UsageError: an address does not change; `with_name` returns one under another name."""
+        """Raise UsageError: an address is immutable; `with_name` returns one under another name."""
         raise UsageError("Address.named(): an address does not change; write address = address.with_name(name)")
 
     @property
     def has_long_local_part(self) -> bool:
-        """Whether what stands before the `@` is longer than the 64 octets that every server takes.
+        """Whether the part before the `@` is longer than the 64 octets that every server must accept.
 
-        It is sent all the same (RFC 5321 4.5.3.1): SRS, VERP and service desks write such addresses.
+        It is sent all the same (RFC 5321 4.5.3.1): SRS, VERP and service desks produce such addresses.
         """
         return len(self.spec) > USUAL_LOCAL_PART and len(self.spec.rpartition("@")[0].encode()) > USUAL_LOCAL_PART
 
     @property
     def needs_smtputf8(self) -> bool:
-        """Whether it can only be written where both sides know SMTPUTF8: the local part is not ASCII (RFC 6531)."""
+        """Whether both sides must support SMTPUTF8 for this address: its local part is not ASCII (RFC 6531)."""
         return not self.narrow
 
     def wire(self, utf8: bool = False) -> str:
-        """Write it for MAIL and RCPT, without angle brackets; `utf8` says that the server takes SMTPUTF8.
+        """Format the address for MAIL and RCPT, without angle brackets; `utf8` says that the server offers SMTPUTF8.
 
         Raises InvalidAddress (hint ADDRESS-NEEDS-SMTPUTF8) when it needs SMTPUTF8 and may not use it.
         """
@@ -179,7 +179,7 @@ class Address:
         return f"{local}@{self.dns_domain if _narrows(self.domain) else self.domain}"
 
     def __str__(self) -> str:
-        """How a person writes it: `Ada <a@b.org>`, the name in quotes when it needs them, nothing encoded."""
+        """Display form: `Ada <a@b.org>`, the name in quotes when it needs them, nothing encoded."""
         if not self.name:
             return self.spec
         if not _NAME_NEEDS_QUOTES.search(self.name):
@@ -192,7 +192,7 @@ class Address:
 
 @lru_cache(maxsize=4096)
 def _parsed(text: str) -> Address:
-    """Read one address; the same text is read once, and one that was refused is not kept."""
+    """Parse one address; results are cached, errors are not."""
     if len(text) > LONGEST_TEXT:
         raise _refusal(text, f"it is longer than {LONGEST_TEXT} characters, and one string is one address")
     if text.isascii() and (plain := _plain_address(text)):
@@ -216,7 +216,7 @@ def _parsed(text: str) -> Address:
 
 
 def _plain_address(text: str) -> Address | None:
-    """Read an address of the usual kind, two parts in ASCII without a name; None for any other, and for a wrong one."""
+    """Parse an address of the usual kind, two parts in ASCII without a name; None for any other, valid or not."""
     local, _, domain = text.partition("@")
     if not (local.isalnum() or _DOT_ATOM.fullmatch(local)) or "=?" in local:
         return None
@@ -238,9 +238,9 @@ _values = Filler(Address)
 
 
 def without_local_part(domain: str) -> Address:
-    """`""@domain`, as a server may be told it (RFC 5321 4.1.2: a Quoted-string can be empty). Raises InvalidAddress.
+    """Make the address `""@domain` (RFC 5321 4.1.2: a Quoted-string can be empty). Raises InvalidAddress.
 
-    `Address` refuses it, because hardly anybody can be answered there; who is spoken to does not choose.
+    `Address` refuses it, because hardly any such mailbox can be answered; a server has to take what clients send.
     """
     spec = f'""@{domain}'
     shown, dns_domain = _domain_of(domain, spec)
@@ -250,12 +250,12 @@ def without_local_part(domain: str) -> Address:
 
 
 def _take_name(text: str) -> tuple[str, str]:
-    """Take the display name off, up to the opening bracket; without a bracket there is no name (RFC 5322 3.4)."""
+    """Split off the display name, up to the opening bracket; without a bracket there is no name (RFC 5322 3.4)."""
     if not text.endswith(">") and "<" not in text:
         return "", text
     words: list[str] = []
     position = 0
-    # A word is followed by white space or by the bracket, and nothing ends in white space here: there is always a next.
+    # A word is followed by white space or by the bracket, and the text does not end in white space: a next word exists.
     while text[position] != "<":
         word = _WORD.match(text, position)
         if word is None:
@@ -266,7 +266,7 @@ def _take_name(text: str) -> tuple[str, str]:
 
 
 def _mailbox(text: str, whole: str) -> tuple[str, str]:
-    """Cut `local@domain` in two, the quotes of the local part taken off (RFC 5321 4.1.2)."""
+    """Split `local@domain`, the quotes of the local part removed (RFC 5321 4.1.2)."""
     if text.startswith('"'):
         quoted = _QUOTED.match(text)
         if quoted is None:
@@ -283,7 +283,7 @@ def _mailbox(text: str, whole: str) -> tuple[str, str]:
 
 
 def _what_is_wrong_with(local: str) -> str:
-    """Say why this is not a local part without quotes."""
+    """Reason why this is not a local part without quotes."""
     if not local:
         return "nothing stands before the @"
     if local.startswith(".") or local.endswith(".") or ".." in local:
@@ -298,7 +298,7 @@ def _what_is_wrong_with(local: str) -> str:
 
 
 def _checked_local(local: str, whole: str) -> str:
-    """Check a local part, and write it as it goes on the wire: in quotes when it needs them."""
+    """Check a local part, and return it in wire form: in quotes when it needs them."""
     if not local:
         raise _refusal(whole, "nothing stands before the @")
     control = _CONTROL.search(local)
@@ -312,10 +312,10 @@ def _checked_local(local: str, whole: str) -> str:
 
 
 def _check_international(local: str, whole: str) -> None:
-    """Beside ASCII take letters, marks and digits in normal form C (RFC 6531 3.3, RFC 6532 3.1).
+    """Check a non-ASCII local part: letters, marks and digits in normal form C (RFC 6531 3.3, RFC 6532 3.1).
 
-    What nobody can see or type (bidirectional controls, format characters, spaces, private use, unassigned) is refused,
-    and so is what turns into CR or LF where a careless program keeps the low byte only (CVE-2025-7962).
+    Invisible characters (bidirectional controls, format characters, spaces, private use, unassigned) are refused, and
+    so are characters that turn into CR or LF in a program that keeps the low byte only (CVE-2025-7962).
     """
     import unicodedata
 
@@ -334,11 +334,11 @@ def _narrows(text: str) -> bool:
 
 
 class _Unfit(ValueError):
-    """What is wrong with a part of an address, for whoever knows the whole of it."""
+    """Error in a part of an address; the caller, who has the whole text, raises InvalidAddress with this reason."""
 
 
 def _domain_of(domain: str, whole: str) -> tuple[str, str]:
-    """Map a domain, or refuse the whole address for it."""
+    """Map a domain. Raises InvalidAddress with the whole address in its text."""
     if len(domain) > LONGEST_DOMAIN:
         raise _refusal(whole, f"the domain is longer than {LONGEST_DOMAIN} octets")
     try:
@@ -349,9 +349,9 @@ def _domain_of(domain: str, whole: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=1024)
 def _mapped_domain(domain: str) -> tuple[str, str]:
-    """Map a domain (UTS 46), and give it back twice: as people read it, and in ASCII. The same one is mapped once.
+    """Map a domain (UTS 46): return it as shown to people, and in ASCII. Results are cached.
 
-    The mapping comes first, so that nothing is ever compared, shown or written in another form than it is looked up in.
+    The mapping comes first, so that a domain is compared, shown and written in the very form that is looked up.
     """
     if domain.startswith("["):
         return _checked_literal(domain), domain
@@ -378,10 +378,10 @@ def _international(domain: str) -> tuple[str, str]:
 
 
 def _international_label(label: str) -> tuple[str, str]:
-    """One label as people read it, and in ASCII (RFC 5891). An A-label of symbols, an emoji, stays as it is written.
+    """One label as shown to people, and in ASCII (RFC 5891). An A-label of symbols, an emoji, stays as it is written.
 
-    IDNA 2008 has no symbols in names, and so none is mapped to such a label; but domains of this kind are registered,
-    and what the name service is asked for is plain ASCII, in which nothing can look like something else.
+    IDNA 2008 allows no symbols in names, so no text is mapped to such a label; but domains of this kind are registered,
+    and the form that is looked up is plain ASCII, in which no character can look like another.
     """
     import idna
 
@@ -401,17 +401,17 @@ def _is_label_of_symbols(label: str) -> bool:
     if not label.isascii() or not label.startswith("xn--"):
         return False
     try:
-        said = label[4:].encode("ascii").decode("punycode")
-        if said.encode("punycode").decode("ascii") != label[4:]:
+        decoded = label[4:].encode("ascii").decode("punycode")
+        if decoded.encode("punycode").decode("ascii") != label[4:]:
             return False
     except (UnicodeError, ValueError, OverflowError):
         return False
-    kinds = {unicodedata.category(character) for character in said if character not in "\u200d-"}
+    kinds = {unicodedata.category(character) for character in decoded if character not in "\u200d-"}
     return any(kind[0] == "S" for kind in kinds) and all(kind[0] in "LMNS" for kind in kinds)
 
 
 def _what_is_wrong_with_domain(domain: str) -> str:
-    """Say why this is not a domain."""
+    """Reason why this is not a domain."""
     if not domain:
         return "nothing stands after the @"
     if "@" in domain:
@@ -454,7 +454,7 @@ def _check_name(name: str) -> None:
 
 
 def _split(text: str) -> list[str]:
-    """Cut a list at its commas, in one pass: not inside quotes, brackets or literals."""
+    """Split a list at its commas, in one pass: not inside quotes, brackets or literals."""
     parts = pieces_of(text, strict=True)
     if not all(part.strip(" \t") for part in parts):
         raise _refusal(text, "nothing stands between two commas")
@@ -462,9 +462,10 @@ def _split(text: str) -> list[str]:
 
 
 def pieces_of(text: str, *, strict: bool = False) -> list[str]:
-    """Cut a text at commas and semicolons, in one pass: not inside quotes, brackets or literals.
+    """Split a text at commas and semicolons, in one pass: not inside quotes, brackets or literals.
 
-    With `strict` it is a list of RFC 5322: InvalidAddress for a semicolon or a colon, an open quote, and too many.
+    With `strict` it is a list of RFC 5322: InvalidAddress for a semicolon or a colon, an open quote, and too many
+    items.
     """
     parts: list[str] = []
     start = position = 0
@@ -491,28 +492,28 @@ def pieces_of(text: str, *, strict: bool = False) -> list[str]:
         if character == '"':
             if strict:
                 raise _refusal(text, "a quote is never closed")
-            break  # what follows stands in no quotes, and in all of them: it is not cut
+            break  # behind an open quote the text is not split
         position += 1
     parts.append(text[start:])
     return parts
 
 
 def _one(value: object) -> Address:
-    """One address out of what is not simply text."""
+    """Convert a value that is not a plain `str`. Raises InvalidAddress."""
     if (text := text_of(value)) is not None:
         return _parsed(text)
     raise InvalidAddress(_not_addresses(value), stage="compose")
 
 
 def _text(part: str, value: object) -> str:
-    """A part of an address, as text."""
+    """Convert a part of an address to text. Raises InvalidAddress."""
     if (text := text_of(value)) is not None:
         return text
     raise InvalidAddress(f"the {part} is text, not {described(value)}", stage="compose")
 
 
 def _not_addresses(value: object) -> str:
-    """Say what to give in place of something that is no address."""
+    """Error text for a value that is no address: what to give instead."""
     if isinstance(value, Mapping):
         return 'an address is text, not a mapping; one with a name is "Ada <ada@example.org>"'
     if isinstance(value, tuple) and len(value) == 2 and "@" not in str(value[0]):
@@ -533,6 +534,6 @@ def _code_point(character: str) -> str:
 
 
 def _refusal(text: str, reason: str, hint_id: str = "") -> InvalidAddress:
-    """An InvalidAddress that shows the text without letting it steer a terminal, and not more of it than helps."""
+    """An InvalidAddress that shows the text escaped, at most 80 characters of it."""
     shown = repr(text if len(text) <= 80 else text[:77] + "...")
     return InvalidAddress(f"{shown} is not an address: {reason}", stage="compose", hint_id=hint_id)

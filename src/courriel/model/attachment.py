@@ -1,6 +1,6 @@
-"""A file that goes along with a message: opened and checked when it is attached, the same file when it is sent.
+"""Attachment of a message to send: a file is checked when it is attached, and must be unchanged when it is sent.
 
-A string is a path only where a file is asked for: in `attachments=`, `with_attachment` and `Attachment.file`.
+A string is a path only where a file is expected: in `attachments=`, `with_attachment` and `Attachment.file`.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from typing import BinaryIO, TypeAlias
 
     Attachments: TypeAlias = "str | os.PathLike[str] | Attachment | Iterable[str | os.PathLike[str] | Attachment]"
-    """Files as people give them: paths, and attachments that are made already; one, or a list."""
+    """Attachments as callers give them: paths, and values of Attachment; one, or a list."""
 
 LONGEST_NAME = 255  # octets: what file systems take
 
 _CONTROL = expression("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _URL = expression(r"(?i)[a-z][a-z0-9+.-]+:[/\\]|(?:file|data|phar|php|zip|jar|mailto|javascript|https?|ftp):")
-# Names that open a device on Windows whatever follows them; refused everywhere, so that a program behaves the same.
+# Names that open a device on Windows whatever follows them; refused on every system alike.
 _DEVICE = expression(r"(?i)(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])[ ]*(?:[.:].*)?")
 
 _TOKEN = r"[A-Za-z0-9!#$&+^_`{|}~.-]+"
@@ -35,10 +35,10 @@ _CONTENT_TYPE = expression(rf'({_TOKEN})/({_TOKEN})((?:; ?{_TOKEN}=(?:{_TOKEN}|"
 _OWN_PARAMETER = expression(r"(?i); ?(?:name|boundary)=")
 _CONTENT_ID = expression(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.@-]{1,200}")
 _UNKNOWN = "application/octet-stream"
-# Without waiting, should a pipe have taken the place of the file meanwhile; in binary, where a system has another way.
+# Without blocking, in case a pipe has replaced the file meanwhile; in binary mode on Windows.
 _READ_ONLY = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
-# What is attached all day: not worth reading the machine's tables, which take half a megabyte and some milliseconds.
+# The most frequent types: they save loading the system's tables, half a megabyte and some milliseconds.
 _COMMON = {
     "pdf": "application/pdf",
     "eml": "message/rfc822",
@@ -57,10 +57,11 @@ _COMMON = {
 
 @dataclass(frozen=True, slots=True)
 class FileIdentity:
-    """What tells a file from one that takes its place: device, inode, length in octets, times of change (ns).
+    """Identity of a file: device, inode, length in octets, times of change in nanoseconds. A file in its place differs.
 
-    `changed` is when its content was written last, which a program can put back; `touched` is when anything of it
-    changed (its mode and its names as well), which only the system sets. On Windows `touched` is when it was made.
+    `changed` is when its content was last written (mtime), which a program can set back; `touched` is when anything of
+    it changed, mode and links included (ctime), which only the system sets. On Windows `touched` is the time of its
+    creation.
     """
 
     device: int
@@ -71,29 +72,29 @@ class FileIdentity:
 
     @classmethod
     def of(cls, known: os.stat_result) -> FileIdentity:
-        """The identity of a file that `fstat` describes."""
+        """Identity from the result of `fstat`."""
         return cls(known.st_dev, known.st_ino, known.st_size, known.st_mtime_ns, known.st_ctime_ns)
 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """One file in a message: its octets, or where they lie; its name; its type.
+    """File in a message: its octets or its path, its name, its type.
 
-    Make it with `Attachment.file` or `Attachment.data`. `inline` means shown within the HTML, which points at it with
-    `cid:` and `content_id`; an inline one without an id is found under its own name.
-    Raises InvalidMessage for a name that is a path, a device or holds control characters, and for a malformed type.
+    Make it with `Attachment.file` or `Attachment.data`. `inline` means shown within the HTML, which refers to it with
+    `cid:` and `content_id`; without a `content_id` an inline file gets one from its name. Raises InvalidMessage for a
+    name that is a path, a device or holds control characters, and for a malformed type.
     """
 
     name: str
     source: bytes | str
-    """The octets themselves, or the absolute path of the file that holds them."""
+    """Octets, or the absolute path of the file."""
     size: int
-    """Its length in octets, before encoding. A file that has another length when it is read is an error."""
+    """Length in octets, before encoding. A file that has another length when it is read is an error."""
     content_type: str = ""
     inline: bool = False
     content_id: str = ""
     identity: FileIdentity | None = field(default=None, repr=False, compare=False)
-    """Which file it was when it was attached; another one under the same path is an error. None for octets."""
+    """Identity of the file when it was attached; another file under the same path is an error. None for octets."""
 
     def __post_init__(self) -> None:
         for word in ("name", "content_type", "content_id"):
@@ -121,15 +122,15 @@ class Attachment:
         inline: bool = False,
         content_id: str | None = None,
     ) -> Attachment:
-        """Attach the file at `path`: opened, checked and closed now, and read when the message leaves.
+        """Attach the file at `path`: opened, checked and closed now, and read when the message is sent.
 
-        Raises InvalidMessage (hint ATTACHMENT-MISSING) when there is none, and for what is no file of this machine:
-        URLs, network shares, devices, pipes, folders.
+        Raises InvalidMessage (hint ATTACHMENT-MISSING) when there is none, and for anything but a regular file of this
+        machine: URLs, network shares, devices, pipes, folders.
         """
         where = _checked_path(path)
         known = _looked_at(where)
         named = os.path.basename(where) if name is None else name  # noqa: PTH119
-        # Not made shorter: where a link stands, "there/.." is another place than here.
+        # Not normalised: with a symbolic link, "link/.." is another folder than the current one.
         absolute = os.path.join(os.getcwd(), where)  # noqa: PTH109, PTH118
         identity = FileIdentity.of(known)
         return cls(named, absolute, known.st_size, content_type or "", inline, content_id or "", identity)
@@ -144,7 +145,7 @@ class Attachment:
         inline: bool = False,
         content_id: str | None = None,
     ) -> Attachment:
-        """Attach octets, a stream (which is read to its end, now) or text (which becomes UTF-8): never a path."""
+        """Attach octets, a stream (read to its end, now) or text (encoded as UTF-8): never a path."""
         if isinstance(content, bytes | bytearray | memoryview):
             octets = bytes(content)
         elif (text := text_of(content)) is not None:
@@ -164,7 +165,7 @@ class Attachment:
         return cls(name, octets, len(octets), content_type or "", inline, content_id or "")
 
     def read(self) -> bytes:
-        """All its octets. Raises InvalidMessage when the file is gone, or is not the one that was attached."""
+        """All octets of the file. Raises InvalidMessage when the file is gone, or is not the one that was attached."""
         if isinstance(self.source, bytes):
             return self.source
         try:
@@ -179,7 +180,7 @@ class Attachment:
 
 
 def attachments_of(given: object) -> tuple[Attachment, ...]:
-    """What `attachments=` takes: attachments, and paths of files, which are looked at now; one alone is a list too.
+    """Convert the argument `attachments=`: attachments, and paths of files, which are checked now; one, or several.
 
     Raises InvalidMessage.
     """
@@ -189,7 +190,7 @@ def attachments_of(given: object) -> tuple[Attachment, ...]:
 
 
 def check_identity(attachment: Attachment, known: os.stat_result) -> None:
-    """Refuse a file that took the place of the one that was attached, or was written to since (`known`: its fstat)."""
+    """Check that the file (`known`: its fstat) is the one that was attached, and was not written to since."""
     before = attachment.identity
     if before is None or FileIdentity.of(known) == before:
         return
@@ -199,30 +200,30 @@ def check_identity(attachment: Attachment, known: os.stat_result) -> None:
 
 
 def gone(attachment: Attachment, why: OSError) -> InvalidMessage:
-    """The file was there when it was attached, and cannot be read any more."""
+    """Error: the file existed when it was attached, and cannot be read any more."""
     text = f"attachment {attachment.source!r}: {why.strerror or why}"
     return InvalidMessage(text, stage="compose", hint_id="ATTACHMENT-MISSING")
 
 
 def changed(attachment: Attachment) -> InvalidMessage:
-    """The file has another length than when it was attached."""
+    """Error: the file has another length than when it was attached."""
     return refusal("attachment", f"{attachment.source!r} is not {attachment.size} octets long any more")
 
 
 def replaced(attachment: Attachment) -> InvalidMessage:
-    """Another file lies there, or another content."""
+    """Error: another file under this path, or other content."""
     return refusal(
         "attachment", f"{attachment.source!r} was replaced or written to since it was attached: make the message again"
     )
 
 
 def written_to(attachment: Attachment) -> InvalidMessage:
-    """Somebody wrote to the file while it was being sent, so that what left may be half old and half new."""
+    """Error: the file was written to while it was being sent, so that the sent copy may be half old and half new."""
     return refusal("attachment", f"{attachment.source!r} was written to while it was being sent")
 
 
 def check_name(name: str) -> None:
-    """Refuse what is no plain file name: a path, a device, control characters, more than a file system would take."""
+    """Check a file name: no path, no device, no control characters, at most 255 octets."""
     if not name or name in (".", ".."):
         raise refusal("attachment name", f"a file name is needed, not {name!r}")
     if name.strip() != name:
@@ -242,13 +243,13 @@ def check_name(name: str) -> None:
 
 
 def _attached(given: object) -> Attachment:
-    """One item of `attachments=`: a path by definition."""
+    """Make an attachment of one item of `attachments=`; a string is a path."""
     if isinstance(given, str | os.PathLike):
         return Attachment.file(given)
     if _is_octets(given) or hasattr(given, "read"):
         raise refusal("attachments", "octets need a name: Attachment.data(octets, 'invoice.pdf')")
     if hasattr(given, "content") and hasattr(given, "name"):
-        # A file of a letter that came in: its type is a stranger's word, so it is not taken over in silence.
+        # An attachment of a received letter: its type is the sender's claim, so it is not adopted silently.
         raise refusal("attachments", "a received file is attached by Attachment.data(file.content, file.name)")
     raise refusal("attachments", f"the path of a file, or an Attachment, not {type(given).__name__}")
 
@@ -272,14 +273,14 @@ def _checked_path(path: str | os.PathLike[str]) -> str:
 
 
 def open_at_once(path: str, flags: int) -> int:
-    """An `opener` that does not wait: a pipe in the place of the file is opened, and then found not to be the file."""
+    """`opener` that does not block: a pipe in place of the file is opened, and then found not to be the file."""
     return os.open(path, flags | _READ_ONLY)
 
 
 def _looked_at(where: str) -> os.stat_result:
-    """Open the file, and say what it is: whether it may be read is better known now than in the middle of a message."""
+    """Open the file and return its fstat: an unreadable file is reported now and not while the message is sent."""
     try:
-        # Not opened before it is known to be a file: a pipe would wait for its writer, and a device might act.
+        # Not opened before it is known to be a file: a pipe would block until it has a writer, and a device might act.
         if stat.S_ISREG(os.stat(where).st_mode):  # noqa: PTH116 - pathlib would be imported for this alone
             descriptor = os.open(where, _READ_ONLY)
             try:
@@ -296,7 +297,7 @@ def _looked_at(where: str) -> os.stat_result:
 
 
 def _checked_type(content_type: str) -> str:
-    """Check `type/subtype`, with parameters or without; what the builder writes itself may not be among them."""
+    """Check `type/subtype`, with parameters or without; `name` and `boundary` are written by the library."""
     match = _CONTENT_TYPE.fullmatch(content_type)
     if not match or len(content_type) > 200:
         raise refusal("content_type", f"{content_type!r:.100} is not a type such as application/pdf")
@@ -309,20 +310,20 @@ def _checked_type(content_type: str) -> str:
 
 
 def _guessed_type(name: str) -> str:
-    """The type that goes with a name; octets of no known kind when nobody knows."""
+    """Media type for a file name; application/octet-stream when unknown."""
     stem, _, ending = name.rpartition(".")
     if stem and (common := _COMMON.get(ending.lower())):
         return common
     import mimetypes
 
     guessed, compressed = mimetypes.guess_type(f"./{name}", strict=True)
-    # A compressed file is not of the type it has once it is opened.
+    # The guessed type is that of the uncompressed file.
     guessed = _UNKNOWN if compressed or not guessed else guessed
     return guessed if not guessed.startswith(("multipart/", "message/")) else _UNKNOWN
 
 
 def _with_charset(content_type: str) -> str:
-    """Say that a text is in UTF-8, unless its type says something about that already."""
+    """Add `charset=utf-8` to a text type without a charset."""
     if content_type.startswith("text/") and "charset=" not in content_type.lower():
         return f"{content_type}; charset=utf-8"
     return content_type

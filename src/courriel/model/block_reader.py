@@ -1,4 +1,4 @@
-"""A binary file to read from, whose octets come in blocks of any size."""
+"""Read-only binary file over an iterator of blocks of any size."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def reader_of(blocks: Iterator[bytes]) -> BinaryIO:
-    """Return a file object that reads these blocks one after the other; it cannot be rewound."""
+    """Return a file object that reads these blocks in order; it cannot be rewound."""
     return BufferedReader(_Blocks(blocks))
 
 
@@ -19,7 +19,7 @@ def reader_of(blocks: Iterator[bytes]) -> BinaryIO:
 
 
 class _Blocks(RawIOBase):
-    """Hands blocks out as they are read, one in memory at a time."""
+    """Raw stream over an iterator of blocks, one in memory at a time."""
 
     def __init__(self, blocks: Iterator[bytes]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Somebody named in a letter that was received: as it came, which may be no address that we would write to."""
+"""Name and address from the header of a received letter, which need not be a valid address."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ from courriel.values import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Correspondent:
-    """A name and an address of a received header, decoded, on one line each; either may be empty, or nonsense.
+    """Name and address from a received header, decoded, on one line each; either may be empty or invalid.
 
-    What others wrote is shown as it is; what we write to is an `Address`, and `address` is the only way from here to
-    there.
+    Received text is shown as it is; mail is sent to an `Address`, and `address` is the only conversion to one.
     """
 
     name: str
     spec: str
-    """What should be `local@domain`."""
+    """Address as received, normally `local@domain`."""
 
     @property
     def address(self) -> Address | None:
-        """The address as we would write to it, with the name where that is one; None when it is none."""
+        """The address as an `Address`, with the name where that is valid; None when the address is invalid."""
         try:
             address = Address.parse(self.spec)
         except InvalidAddress:
@@ -32,5 +31,5 @@ class Correspondent:
             return address
 
     def __str__(self) -> str:
-        """For people: `Ada <ada@example.org>`, or whichever of the two there is."""
+        """Name and address as `Ada <ada@example.org>`, or the one of the two that is not empty."""
         return f"{self.name} <{self.spec}>" if self.name and self.spec else self.name or self.spec

@@ -1,4 +1,4 @@
-"""Who logs in, and with what. No value here ever shows its secret."""
+"""Credentials: password, OAuth token source, client certificate. The repr of a value never shows its secret."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Password:
-    """A user name and a password, in any characters (they leave as UTF-8, RFC 4616).
+    """User name and password, in any characters (sent as UTF-8, RFC 4616).
 
-    Raises InvalidServer for an empty user name, and for NUL or a lone surrogate, which no server can be told.
+    Raises InvalidServer for an empty user name or password, and for NUL or a lone surrogate, which no mechanism can
+    send.
     """
 
     user: str
@@ -31,9 +32,9 @@ class Password:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An OAuth 2 access token; `expires_at` is in seconds since 1970, None when its issuer does not say.
+    """OAuth 2 access token; `expires_at` is in seconds since 1970, None when the issuer does not say.
 
-    Raises InvalidServer for what no server can be told: nothing, NUL, a lone surrogate, what is no text.
+    Raises InvalidServer for a token that cannot be sent: empty, not text, or with a NUL or a lone surrogate.
     """
 
     value: str = field(repr=False)
@@ -54,9 +55,9 @@ Fetch: TypeAlias = Callable[[], "Token | str | Awaitable[Token | str]"]
 
 @dataclass(frozen=True, slots=True)
 class TokenSource:
-    """A user name, and a callable, plain or async, that returns a fresh token each time (XOAUTH2, OAUTHBEARER).
+    """User name and a callable, plain or async, that returns a fresh token each time (XOAUTH2, OAUTHBEARER).
 
-    The session asks once when it opens, and once more when the server refuses the token.
+    The session calls it once when it opens, and once more when the server refuses the token.
     """
 
     user: str
@@ -73,7 +74,7 @@ class TokenSource:
 
 @dataclass(frozen=True, slots=True)
 class External:
-    """Whoever the client certificate says we are (SASL EXTERNAL, RFC 4422); `user` asks to act for somebody else."""
+    """Login by client certificate (SASL EXTERNAL, RFC 4422); `user` asks to act for another user."""
 
     user: str = ""
 
@@ -86,7 +87,7 @@ Credentials: TypeAlias = Password | TokenSource | External
 
 
 def check_credentials(given: object) -> None:
-    """Refuse what a session cannot log in with, and say what to give. Nothing of it is shown. Raises InvalidServer."""
+    """Check the type of the credentials; the error says what to give, and shows no value. Raises InvalidServer."""
     if given is None or isinstance(given, Password | TokenSource | External):
         return
     match given:
@@ -104,7 +105,7 @@ def check_credentials(given: object) -> None:
 
 
 def check_sayable(what: str, text: str) -> None:
-    """Refuse what no mechanism can carry; the text itself is never part of the complaint."""
+    """Check that a mechanism can send the text: no NUL, no lone surrogate. The error never shows the text."""
     if "\0" in text:
         raise errors.InvalidServer(f"the {what} holds a NUL character")
     try:
@@ -117,7 +118,7 @@ def check_sayable(what: str, text: str) -> None:
 
 
 def _text(what: str, value: object) -> str:
-    """A text that a mechanism can carry. The text itself is never part of the complaint."""
+    """Check a text that a mechanism sends, and return it. The error never shows the text."""
     text = text_of(value)
     if text is None:
         kind = described(value) if value is not None else "None"

@@ -1,4 +1,4 @@
-"""A file that came with a letter: its content when asked for, under a name that is safe to save it by (C5)."""
+"""Attachment of a received letter: decoded on demand, under a name that is safe to save it by (hazard H80)."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-LONGEST_NAME = 200  # octets; file systems take 255, and a number may be added
+LONGEST_NAME = 200  # octets; file systems take 255, and `numbered` may add some
 
 _REPLACED = expression(r'[<>:"|?*]')
 
 
 class Enclosure:
-    """One file of a received letter, decoded when it is asked for.
+    """Attachment of a received letter, decoded on demand.
 
-    `content` is the whole, kept once it was read. `open()` and `save` decode it in blocks, and `size` counts them: a
-    large file costs them no memory beyond its letter.
+    `content` is the whole file, kept in memory once it was read. `open()` and `save` decode it block by block, and
+    `size` counts the octets of the blocks: a large file costs them no memory beyond its letter.
     """
 
     __slots__ = ("_blocks", "_content", "_load", "_size", "content_id", "content_type", "inline", "name")
@@ -38,13 +38,13 @@ class Enclosure:
         content_id: str = "",
         inline: bool = False,
     ) -> None:
-        """`load` gives the content, `blocks` the same in pieces of any size."""
+        """`load` returns the content, `blocks` yields it in pieces of any size."""
         self.name = name
-        """What its sender called it, made safe: no path, no device, never empty, and unlike the others' names."""
+        """File name given by the sender, made safe: no path, no device name, never empty, unique within the letter."""
         self.content_type = content_type
-        """Its type, such as `image/png`, in lower case; its sender's word, which need not be true."""
+        """Media type given by the sender, such as `image/png`, in lower case; it need not be true."""
         self.content_id = content_id
-        """What the HTML calls it by (`cid:`), without angle brackets; mere text."""
+        """Content-ID by which the HTML refers to it (`cid:`), without angle brackets; unchecked text."""
         self.inline = inline
         """Whether it is meant to be shown within the text."""
         self._load = load
@@ -54,38 +54,38 @@ class Enclosure:
 
     @classmethod
     def named(cls, name: str, content: bytes) -> Enclosure:
-        """Octets that are here already, under any name: it is made safe."""
+        """Make an attachment from octets in memory, under any name: it is made safe."""
         return cls(safe_name(name, "attachment.bin"), "application/octet-stream", lambda: content)
 
     @property
     def content(self) -> bytes:
-        """Its octets."""
+        """Content in octets."""
         if self._content is None:
             self._content = self._load()
         return self._content
 
     @property
     def size(self) -> int:
-        """Its length in octets, decoded."""
+        """Length of the content in octets, decoded."""
         if self._size is None:
             self._size = sum(map(len, self._pieces()))
         return self._size
 
     def open(self) -> BinaryIO:
-        """Open it for reading, as a binary file is; it is decoded block by block as it is read.
+        """Open it as a binary file, decoded block by block while it is read.
 
-        It can be read once, from its beginning to its end. Close it, or use it in a `with`; another call opens it anew.
+        It can be read once, from beginning to end. Close it, or use it in a `with`; another call opens it anew.
         """
         from courriel.model.block_reader import reader_of  # noqa: PLC0415 - `io` in pieces is needed here alone
 
         return reader_of(self._pieces())
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
-        """Write it into that folder, and say where: under its own name, or with a number when there is one already.
+        """Save it in a folder and return the path: under its own name, or with a number when that name is taken.
 
-        The folder is made when it is missing, for oneself alone, and the file written block by block. Nothing is
-        overwritten, no link is followed, and the file lies in the folder itself, whatever the letter says.
-        Raises OSError, as `open` does; then nothing is left behind.
+        A missing folder is created with mode 0700, and the file written block by block. Nothing is overwritten, no link
+        is followed, and the file lies in the folder itself, whatever name the letter gives. Raises OSError, as `open`
+        does; then no file is left behind.
         """
         from pathlib import Path
 
@@ -116,16 +116,16 @@ class Enclosure:
 
 
 def safe_name(name: str, fallback: str) -> str:
-    """A file name out of anything: the last step of a path, without what steers a screen or a system.
+    """Safe file name from any text: the last part of a path, without characters special to terminals or systems.
 
-    `fallback` is for names of which nothing is left.
+    `fallback` is returned when no character is left.
     """
     last = name.replace("\\", "/").rstrip("/ ").rpartition("/")[2]
     kept = _REPLACED.sub("_", without_invisible(last))
-    # Dots and spaces: a name that begins with a dot is hidden here, one that ends with it has another name there.
+    # Dots and spaces: a leading dot hides the file on Unix, a trailing one is dropped by Windows.
     kept = kept.strip(". \xa0\u3000")
     if kept.startswith("-"):
-        kept = f"_{kept}"  # to some program it would be an option (A13)
+        kept = f"_{kept}"  # to a command it would be an option (hazard H52)
     kept = _shortened(kept)
     if _DEVICE.fullmatch(kept):
         kept = f"_{kept}"
@@ -133,7 +133,7 @@ def safe_name(name: str, fallback: str) -> str:
 
 
 def numbered(name: str, number: int) -> str:
-    """The name with a number before its ending: `photo (2).jpg`; the first is the name itself."""
+    """File name with a number before its extension, `photo (2).jpg`; number 1 is the name itself."""
     if number < 2:
         return name
     stem, ending = os.path.splitext(name)  # noqa: PTH122 - a text, not a path
@@ -146,7 +146,7 @@ _MOST_NUMBERS = 10_000
 
 
 def _shortened(name: str) -> str:
-    """At most LONGEST_NAME octets, cut before the ending."""
+    """Shorten a name to LONGEST_NAME octets, cut before the extension."""
     if len(name.encode()) <= LONGEST_NAME:
         return name
     stem, ending = os.path.splitext(name)  # noqa: PTH122 - a text, not a path

@@ -1,4 +1,4 @@
-"""Whom a message comes from and goes to, which is not always what its headers say."""
+"""Envelope of a message: sender and recipients for the servers, which may differ from those of the headers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from courriel.values import dataclass
 
 
 class Notify(Enum):
-    """When the sender wants to hear of a recipient again (DSN, RFC 3461 4.1)."""
+    """Events of a recipient that the sender wants a report about (DSN, RFC 3461 4.1)."""
 
     NEVER = "NEVER"
     SUCCESS = "SUCCESS"
@@ -21,7 +21,7 @@ class Notify(Enum):
 
 
 class Return(Enum):
-    """How much of the message a delivery report carries back (DSN, RFC 3461 4.3)."""
+    """Part of the message that a delivery report carries back (DSN, RFC 3461 4.3)."""
 
     FULL = "FULL"
     HEADERS = "HDRS"
@@ -33,11 +33,11 @@ _ENVID = expression(r"[\x21-\x7e]{1,100}")
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """The sender and the recipients that servers act upon, and what is asked of them.
+    """Sender and recipients for the servers, and the options of the delivery.
 
-    `sender` is None for a message nobody may answer (the null sender `<>`, RFC 5321 4.5.5). Each recipient stands once.
-    `notify`, `ret` and `envid` ask for delivery reports (RFC 3461); `require_tls` forbids every later hop in clear (RFC
-    8689). Raises InvalidMessage when there is no recipient, or when the options contradict each other.
+    `sender` is None for the null sender `<>`, to which no reply is possible (RFC 5321 4.5.5). Each recipient stands
+    once. `notify`, `ret` and `envid` ask for delivery reports (RFC 3461); `require_tls` forbids every later hop in
+    clear (RFC 8689). Raises InvalidMessage when there is no recipient, or when the options contradict each other.
     """
 
     sender: Address | None
@@ -77,11 +77,11 @@ class Envelope:
     def of(
         cls, sender: Address | str | None, recipients: Address | str | Iterable[Address | str], **options: object
     ) -> Envelope:
-        """Make an envelope out of addresses as people write them; a recipient named twice stands once.
+        """Make an envelope from addresses as text or values; a recipient named twice stands once.
 
         One string is one recipient; more are a list.
 
-        Raises InvalidAddress for what is not an address.
+        Raises InvalidAddress for text that is no address.
         """
         unique = {address.spec: address for address in _all_of(recipients)}
         origin = None if sender is None or sender == "" else Address.of(sender)
@@ -89,22 +89,22 @@ class Envelope:
 
     @property
     def needs_smtputf8(self) -> bool:
-        """Whether an address cannot be written in ASCII, so that every server on the way must know RFC 6531."""
+        """Whether an address cannot be written in ASCII, so that every server on the way must support RFC 6531."""
         if self.sender is not None and not self.sender.narrow:
             return True
-        for recipient in self.recipients:  # noqa: SIM110 - asked for each message of a million
+        for recipient in self.recipients:  # noqa: SIM110 - called for each message of a million
             if not recipient.narrow:
                 return True
         return False
 
     @property
     def wishes(self) -> bool:
-        """Whether anything is asked for beyond being taken: reports, or TLS on the whole way."""
+        """Whether any option is set: delivery reports, or REQUIRETLS."""
         return bool(self.notify or self.ret or self.envid or self.require_tls)
 
     @property
     def wants_reports(self) -> bool:
-        """Whether anything of it is said in the words of the DSN extension."""
+        """Whether an option of the DSN extension is set."""
         return bool(self.notify or self.ret or self.envid)
 
 
@@ -112,5 +112,5 @@ class Envelope:
 
 
 def _all_of(recipients: Address | str | Iterable[Address | str]) -> tuple[Address, ...]:
-    """One or several; an empty text is an address that is none, and not nobody."""
+    """Parse one recipient or several; an empty string is an invalid address, not an empty list."""
     return (Address.of(recipients),) if isinstance(recipients, str) else Address.all_of(recipients)

@@ -1,4 +1,4 @@
-"""What may stand in the header of a message; what may not is refused, with the field named."""
+"""Checks of header values: line breaks, control characters, lengths, message ids; errors name the field."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ LONGEST_VALUE = 16_384  # characters of one header value; servers refuse header 
 LONGEST_NAME = 76  # characters of one header name, so that it fits on a line (RFC 5322 2.1.1)
 LONGEST_ID = 900  # characters of one message id, which cannot be folded
 LONGEST_LINE = 998  # octets of a line, its CRLF not counted (RFC 5322 2.1.1)
-LONGEST_ATOM = 900  # octets of one word above which it is taken for a token that nobody may rewrite
+LONGEST_ATOM = 900  # octets of one word; a longer one is a token that must not be folded or encoded
 
-# Whatever one of the readers on the way takes for a line end, NUL, and halves of surrogate pairs. A tab may stay: it is
+# Every character that some reader takes for a line end, NUL, and halves of surrogate pairs. A tab may stay: it is
 # encoded.
 _CONTROL = expression("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _LINE_BREAK = "\r\n\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 _NAME = expression(r"[A-Za-z0-9][A-Za-z0-9!#$%&'*+.^_`|~-]*")
 _MESSAGE_ID = expression(r"<[!-;=?A-~]+@[!-;=?A-~]+>")
-# Ids of others: in brackets, with spaces within perhaps, or one word.
+# Ids made by other programs: in brackets, with spaces within perhaps, or one word.
 _SOME_ID = expression(r"<[!-;=?-~]+(?: +[!-;=?-~]+)*>|[!-;=?-~]+")
 _ONE_ID = expression(r"<[^<>]*>|[^\s<>]+|[<>]")
-# A reader who decodes where nothing is encoded would find a line break in it (RFC 2047 5 forbids that; many do).
+# Some readers decode encoded words where RFC 2047 5 forbids it, and would find a line break in one.
 _ENCODED = "=?"
-# A line is folded only between two characters that can be seen: one of nothing but spaces ends some readers' header.
+# A line is folded only between two visible characters: a line of spaces alone ends the header for some readers.
 FOLD_POINT = expression(r"(?<=[^ \t])[ \t](?=[^ \t])")
 _LINK = expression(r"(?:https?|mailto):[!-;=?-~]+")
 
@@ -66,19 +66,19 @@ _OWN_FIELDS = {
 
 
 def refusal(field: str, reason: str, hint_id: str = "") -> InvalidMessage:
-    """An InvalidMessage that names the field at fault first."""
+    """Return an InvalidMessage whose text begins with the field at fault."""
     return InvalidMessage(f"{field}: {reason}", stage="compose", hint_id=hint_id)
 
 
 def is_structured(name: str) -> bool:
-    """Whether a header field holds identifiers or what only programs read, and is never written as encoded words."""
+    """Whether a header field holds identifiers or other data for programs, and is never written as encoded words."""
     return name.lower() in _STRUCTURED
 
 
 def as_text(field: str, value: object) -> str:
-    """Take what stands for a text: a kind of `str`, or a lazy one, whose `str()` is the text (Django's gettext_lazy).
+    """Convert a value to text: a `str` or subclass, or a lazy string whose `str()` is the text (Django's gettext_lazy).
 
-    Raises InvalidMessage, with what makes text of it, for everything else.
+    Raises InvalidMessage for every other type, with the conversion to use.
     """
     if (text := text_of(value)) is not None:
         return text
@@ -86,9 +86,9 @@ def as_text(field: str, value: object) -> str:
 
 
 def check_text(field: str, value: str) -> None:
-    """Refuse what cannot stand in a header value: line breaks above all, which is how one header becomes two.
+    """Check a header value: no line breaks above all, by which one header becomes two, and no control characters.
 
-    So is ASCII that cannot be folded into lines of 998 octets: encoding it would change what programs read.
+    ASCII that cannot be folded into lines of 998 octets is refused too: encoding it would change what programs read.
     """
     if (value.isascii() and value.isprintable()) or not (control := _CONTROL.search(value)):
         if len(value) > LONGEST_ATOM:
@@ -116,12 +116,12 @@ def _check_length(field: str, value: str) -> None:
 
 
 def check_body(field: str, value: str) -> None:
-    """Refuse what cannot stand in a text: NUL, and halves of surrogate pairs."""
+    """Check a body text: no NUL, and no halves of surrogate pairs."""
     if "\0" in value:
         raise refusal(field, f"it holds a NUL character, at position {value.index(chr(0))}")
     if not value.isascii():
         try:
-            # Half of a character stands in no code; UTF-16 is written in half the time of UTF-8.
+            # No encoding takes half of a surrogate pair; UTF-16 takes half the time of UTF-8.
             value.encode("utf-16")
         except UnicodeEncodeError as broken:
             half = f"U+{ord(value[broken.start]):04X}"
@@ -131,7 +131,7 @@ def check_body(field: str, value: str) -> None:
 
 
 def checked_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """Check headers that a caller adds: their names are tokens, and none that has a field of its own."""
+    """Check headers added by the caller: names are tokens, and none is a header with a field of its own."""
     pairs = pairs_of(headers)
     for name, value in pairs:
         if not _NAME.fullmatch(name) or len(name) > LONGEST_NAME:
@@ -150,7 +150,7 @@ def checked_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> t
 
 
 def pairs_of(headers: object) -> tuple[tuple[str, str], ...]:
-    """Header fields as pairs of texts, out of a mapping or of pairs. Raises InvalidMessage for what is neither."""
+    """Header fields as pairs of texts, from a mapping or from pairs. Raises InvalidMessage for anything else."""
     given: object = headers.items() if isinstance(headers, Mapping) else headers
     pairs: list[tuple[str, str]] = []
     for each in _listed("headers", given, "a mapping of names to values, or pairs of them"):
@@ -165,7 +165,7 @@ def pairs_of(headers: object) -> tuple[tuple[str, str], ...]:
 
 
 def checked_id(field: str, value: str) -> str:
-    """Check the id of this very message: `<left@right>`, in ASCII (RFC 5322 3.6.4)."""
+    """Check the Message-ID of a new message: `<left@right>`, in ASCII (RFC 5322 3.6.4)."""
     value = value if type(value) is str else as_text(field, value)
     if not _MESSAGE_ID.fullmatch(value) or len(value) > LONGEST_ID or _ENCODED in value:
         raise refusal(field, f"a message id is <left@right>, in ASCII and without spaces, not {value!r:.100}")
@@ -173,9 +173,9 @@ def checked_id(field: str, value: str) -> str:
 
 
 def checked_ids(field: str, value: str | Iterable[str]) -> tuple[str, ...]:
-    """Check ids of other messages: as they came, strict or not, so long as they are ASCII and can be told apart.
+    """Check ids of other messages: kept as they came, strict or not, if they are ASCII and can be separated.
 
-    What others called their message is repeated, not judged (RFC 5322 3.6.4): `<no at sign>`, or no brackets at all.
+    The ids of others are repeated, not validated (RFC 5322 3.6.4): `<no at sign>`, or no brackets at all.
     """
     text = text_of(value)
     ids: tuple[str, ...]
@@ -195,17 +195,17 @@ def checked_ids(field: str, value: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def split_ids(text: str) -> tuple[str, ...]:
-    """The ids in a text: what stands in angle brackets, spaces included, and the words between; or the text itself."""
+    """Ids in a text: the parts in angle brackets, spaces included, and the words between; else the text itself."""
     return tuple(_ONE_ID.findall(text)) if "<" in text else (text.strip(),)
 
 
 def is_repeatable_id(text: str) -> bool:
-    """Whether an id of another message can stand in our header as it came: it is neither folded nor encoded there."""
+    """Whether an id of another message can stand in a header as it came: it is neither folded nor encoded there."""
     return _SOME_ID.fullmatch(text) is not None and len(text) <= LONGEST_ID and _ENCODED not in text
 
 
 def checked_links(field: str, value: str | Iterable[str]) -> tuple[str, ...]:
-    """Check where a reader can unsubscribe: https or mailto, without angle brackets (RFC 2369)."""
+    """Check the links to unsubscribe: https or mailto, without angle brackets (RFC 2369)."""
     links = texts_of(field, value)
     for each in links:
         if not _LINK.fullmatch(each) or len(each) > LONGEST_ID:
@@ -218,7 +218,7 @@ def checked_links(field: str, value: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def texts_of(field: str, value: object) -> tuple[str, ...]:
-    """One text, or several, as people give them. Raises InvalidMessage."""
+    """One text or several, as a tuple. Raises InvalidMessage."""
     text = text_of(value)
     if text is not None:
         return (text,)
@@ -229,7 +229,7 @@ def texts_of(field: str, value: object) -> tuple[str, ...]:
 
 
 def _listed(field: str, value: object, wanted: str) -> Iterable[object]:
-    """Several of something. Raises InvalidMessage for what cannot be gone through."""
+    """Check that the value is iterable and not octets. Raises InvalidMessage."""
     if isinstance(value, bytes | bytearray) or not isinstance(value, Iterable):
         raise refusal(field, f"{wanted}, not {described(value)}")
     return value

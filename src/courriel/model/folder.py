@@ -1,4 +1,4 @@
-"""What is known of a folder and of a letter's place in it: values, as the server told them."""
+"""Folders of a mailbox, their status, and positions of letters in them, as the server reports them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from courriel.values import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """One folder of a mailbox.
+    """Folder of a mailbox.
 
-    `special` is what the server keeps it for: "sent", "drafts", "trash", "junk", "archive", "all", "flagged", or ""
-    (RFC 6154). `separator` parts the names of folders within folders, and is empty where there are none. A folder that
-    is not `selectable` only holds others.
+    `special` is its purpose on the server: "sent", "drafts", "trash", "junk", "archive", "all", "flagged", or "" (RFC
+    6154). `separator` stands between the names of nested folders, and is "" where there are none. A folder that is not
+    `selectable` only holds other folders.
     """
 
     name: str
@@ -23,10 +23,10 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The folder that a session works in, as it was when it was selected.
+    """Selected folder of a session, as it was at its selection.
 
-    `count` letters lay in it, and the next to come will have number `uid_next` or a higher one; None where the server
-    does not say. Numbers mean something as long as `uid_validity` stays the same.
+    `count` is the number of its letters, `uid_next` the UID of the next letter to arrive, or a lower bound; None where
+    the server does not say. UIDs are valid as long as `uid_validity` stays the same.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class FolderStatus:
-    """How many letters a folder holds, without selecting it."""
+    """Number of letters in a folder, without selecting it (STATUS)."""
 
     name: str
     count: int
@@ -49,9 +49,9 @@ class FolderStatus:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How far a folder was read: up to letter `uid`, as long as the folder's `uid_validity` is this one.
+    """Position in a folder: read up to UID `uid`, valid as long as the folder's `uid_validity` is this one.
 
-    Written down as text (`str(mark)`, `Mark.read`) it lets a program go on where it stopped, after a night or a crash.
+    Stored as text (`str(mark)`, `Mark.read`) it lets a program continue after a restart or a crash.
     """
 
     uid_validity: int
@@ -59,7 +59,7 @@ class Mark:
 
     @classmethod
     def read(cls, text: str) -> Mark:
-        """The mark that `str` wrote. Raises UsageError."""
+        """Parse the text of a mark written by `str`. Raises UsageError."""
         validity, colon, uid = text.partition(":")
         numbers = (validity, uid)
         if not colon or not all(each.isascii() and each.isdecimal() and len(each) <= 20 for each in numbers):
@@ -72,7 +72,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """Where a letter was put; `uid` is None where the server does not tell (it lacks UIDPLUS, RFC 4315)."""
+    """Folder and UID of a stored letter; `uid` is None where the server does not tell (it lacks UIDPLUS, RFC 4315)."""
 
     folder: str
     uid_validity: int | None = None

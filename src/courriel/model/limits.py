@@ -1,4 +1,4 @@
-"""How much a server may say before it is taken for an attack: limits that apply before memory does."""
+"""Limits of what a server may send in reading, which protect the memory of this process."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ MEBIBYTE = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a mailbox may have us keep in memory, in octets, and in `lines`; more ends the session.
+    """Most octets, and `lines`, that a mailbox session keeps in memory; more ends the session.
 
-    `letter` is for one letter (or any other string that the server counts out), `line` for one line, `answer` for all
-    that is said to one command. Exchange refuses letters above 150 MB, others far smaller ones; a line is long where a
-    server lists a million letters. Raises InvalidServer.
+    `letter` is the limit for one letter (or any other string whose length the server announces), `line` for one line,
+    `answer` for the whole answer to one command. Exchange refuses letters above 150 MB, others far smaller ones; a line
+    is long where a server lists a million letters. Raises InvalidServer.
     """
 
     letter: int = 160 * MEBIBYTE

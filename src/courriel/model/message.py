@@ -1,4 +1,4 @@
-"""What is to be said, to whom, and under which subject: a message that is complete, or refuses to be made."""
+"""Message to send: a frozen value that is checked completely when it is made."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from courriel.model.replying import Answerable
 
 Addresses = str | Address | Iterable[str | Address]
-"""Addresses as people give them: one, or a list. One string is one address, whatever commas stand in it."""
+"""Addresses as callers give them: one, or a list. One string is one address, whatever commas it holds."""
 
 
 class Priority(Enum):
-    """How much a message presses. Normal is said by saying nothing."""
+    """Message priority. NORMAL writes no header."""
 
     HIGH = "high"
     NORMAL = "normal"
@@ -48,10 +48,10 @@ class Priority(Enum):
 
 @dataclass(frozen=True, slots=True, init=False)
 class Message:
-    """A message as a person thinks of it. Its Message-ID and Date are made once, when it is made.
+    """Message to send. Its Message-ID and Date are set once, when it is made.
 
-    It never changes: what begins with `with_` returns another message. Bcc recipients stand in the envelope only;
-    nothing of them is ever written into the message.
+    It is immutable: methods that begin with `with_` return another message. Bcc recipients stand in the envelope only;
+    they are never written into the message.
     """
 
     sender: Address
@@ -97,15 +97,15 @@ class Message:
         list_unsubscribe: str | Iterable[str] = (),
         one_click: bool = False,
     ) -> None:
-        """Make a message out of what people write.
+        """Make a message from the caller's values.
 
         `to`, `cc`, `bcc` and `reply_to` are one address or a list; one string is one address. `attachments` are paths
-        of files, which are opened, checked and closed now and have to be the same when the message leaves, or values of
-        Attachment.
-        `text` is made from `html` when only that is given. `read_receipt` asks the reader's program to say that it was
-        read: True means that the answer goes to the sender. `delivery_receipt` asks the servers for a report of success
-        or failure (DSN). `one_click` says that the https link of `list_unsubscribe` takes a POST (RFC 8058).
-        `date` has a time zone; the default is now. Raises InvalidAddress, or InvalidMessage with the field named.
+        of files, which are opened, checked and closed now and must be unchanged when the message is sent, or values of
+        Attachment. `text` is made from `html` when only that is given. `read_receipt` asks the reader's program to
+        report that it was read: True means that the report goes to the sender. `delivery_receipt` asks the servers for
+        a report of success or failure (DSN). `one_click` says that the https link of `list_unsubscribe` takes a POST
+        (RFC 8058). `date` has a time zone; the default is now. Raises InvalidAddress, or InvalidMessage with the field
+        named.
         """
         if not sender:
             raise refusal("sender", "a message comes from somebody; no sender was given")
@@ -159,7 +159,7 @@ class Message:
 
     @staticmethod
     def parse(raw: bytes, *, normalise: bool = False) -> ReadyMessage:
-        """Take a message that is written already, as it is: see `ReadyMessage.parse`."""
+        """Parse a complete message that is sent unchanged: see `ReadyMessage.parse`."""
         from courriel.model.ready import ReadyMessage
 
         if not isinstance(raw, bytes | bytearray | memoryview):
@@ -185,15 +185,15 @@ class Message:
         attachments: Attachments = (),
         headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
     ) -> Message:
-        """Make an answer to a letter that was received.
+        """Make a reply to a received letter.
 
-        It goes to the letter's Reply-To, or else its sender, unless `to` says otherwise; with `everybody`, those of its
-        To and Cc get a copy, the `sender` apart. The subject is the letter's behind `Re: `. In-Reply-To and References
-        continue the conversation (RFC 5322 3.6.4), also where the letter's Message-ID is not one by the letter of the
-        RFC. With `quote` its text follows yours, each line behind `> `, under a line that says who wrote it; a text
-        given as `quote` is that line. Of HTML that came, the text is quoted.
+        It goes to the letter's Reply-To, or else its sender, unless `to` is given; with `everybody`, the addresses of
+        its To and Cc get a copy, except `sender`. The subject is the letter's behind `Re: `. In-Reply-To and References
+        continue the thread (RFC 5322 3.6.4), also where the letter's Message-ID violates the RFC. With `quote` the
+        letter's text follows the new one, each line behind `> `, under a line with its author and date; a text given as
+        `quote` is that line. Of a letter in HTML, the text is quoted.
 
-        Raises InvalidMessage when the letter names nobody who can be answered, and what the making of a message raises.
+        Raises InvalidMessage when the letter holds no address to reply to, and the errors of `Message(...)`.
         """
         from courriel.model import replying
 
@@ -218,7 +218,7 @@ class Message:
         )  # fmt: skip
 
     def as_bytes(self) -> bytes:
-        """Write it as a mail: octets that any server takes, lines ended by CRLF, Bcc left out; always the same.
+        """Message as octets that any server takes, lines ended by CRLF, Bcc left out; always the same.
 
         Raises InvalidMessage for an attached file that is gone or was replaced.
         """
@@ -227,11 +227,11 @@ class Message:
         return bytes(build(self, utf8=True))
 
     def preview(self, path: str | os.PathLike[str] | None = None, *, browser: bool = True) -> Path:
-        """Write the page that a reader will see, open it in the browser, and return where it lies.
+        """Write the message as an HTML page, open it in the browser, and return the path of the page.
 
-        Without a `path` it is a file among the temporary ones, which nobody else can read and which stays. The HTML
-        stands in a frame where no script runs and nothing is fetched; its own images are shown, those on the web are
-        not. A message without HTML shows its text. With `browser=False` nothing is opened. Raises OSError.
+        Without a `path` it is a temporary file, which only this user can read and which is not removed. The HTML is
+        shown in a frame without scripts and network access; its inline images are shown, those on the web are not. A
+        message without HTML shows its text. With `browser=False` nothing is opened. Raises OSError.
         """
         from courriel.model.preview import preview
 
@@ -246,10 +246,10 @@ class Message:
         inline: bool = False,
         content_id: str | None = None,
     ) -> Message:
-        """Return another message: this one, with the file at `path`. This one stays as it is.
+        """Return a copy of the message with the file at `path` attached. This message stays unchanged.
 
-        An `inline` file is shown where the HTML says `cid:` and its id. Raises InvalidMessage at once when there is no
-        such file, and for URLs, network shares, devices, pipes, folders.
+        An `inline` file is shown where the HTML refers to `cid:` and its id. Raises InvalidMessage at once when there
+        is no such file, and for URLs, network shares, devices, pipes, folders.
         """
         from courriel.model.attachment import Attachment
 
@@ -265,9 +265,9 @@ class Message:
         inline: bool = False,
         content_id: str | None = None,
     ) -> Message:
-        """Return another message: this one, with these octets, this stream (read now) or this text as a file.
+        """Return a copy of the message with these octets, this stream (read now) or this text attached as a file.
 
-        `content` is never taken for a path. This one stays as it is.
+        `content` is never taken for a path. This message stays unchanged.
         """
         from courriel.model.attachment import Attachment
 
@@ -275,16 +275,16 @@ class Message:
         return replace(self, attachments=(*self.attachments, file))
 
     def attach(self, *_: object, **__: object) -> NoReturn:
-        """Raise UsageError: a message does not change. Give `attachments=`, or use `with_attachment`."""
+        """Raise UsageError: a message is immutable. Give `attachments=`, or use `with_attachment`."""
         raise no_attach("message")
 
     def attach_data(self, *_: object, **__: object) -> NoReturn:
-        """Raise UsageError: a message does not change. Use `with_data`."""
+        """Raise UsageError: a message is immutable. Use `with_data`."""
         raise no_attach_data("message")
 
     @property
     def recipients(self) -> tuple[Address, ...]:
-        """Everybody it goes to: To, Cc and Bcc, each once."""
+        """All recipients: To, Cc and Bcc, each address once."""
         everybody = self.to + self.cc + self.bcc
         if len(everybody) == 1:
             return everybody
@@ -292,14 +292,14 @@ class Message:
 
     @property
     def needs_smtputf8(self) -> bool:
-        """Whether an address in its header cannot be written in ASCII (RFC 6531); those of Bcc are the envelope's."""
+        """Whether an address in its header cannot be written in ASCII (RFC 6531); Bcc is not in the header."""
         shown = (self.sender, *self.to, *self.cc, *self.reply_to, *((self.read_receipt,) if self.read_receipt else ()))
         return any(address.needs_smtputf8 for address in shown)
 
     def envelope(self, sender: str | Address | None = None, to: Addresses | None = None) -> Envelope:
-        """From whom and to whom servers carry it: what its fields say, or what is said here instead.
+        """Envelope for the servers: sender and recipients of the message, or those given here.
 
-        A `sender` of "" is the null sender, whom nobody can answer.
+        A `sender` of "" is the null sender, to which no reply is possible.
         """
         if sender is None and to is None and not self.delivery_receipt:
             return Envelope(self.sender, self.recipients)
@@ -311,7 +311,7 @@ class Message:
 
 
 def no_attach(noun: str) -> UsageError:
-    """What is said to those who expect `attach` to change a message or a template, as elsewhere it does."""
+    """The UsageError for callers who expect `attach` to change a message or a template."""
     kind = noun.capitalize()
     return UsageError(
         f"attach(): a {noun} does not change, and the file would not leave; write {kind}(..., "
@@ -321,7 +321,7 @@ def no_attach(noun: str) -> UsageError:
 
 
 def no_attach_data(noun: str) -> UsageError:
-    """The same for octets."""
+    """The same UsageError for `attach_data`."""
     return UsageError(
         f"attach_data(): a {noun} does not change, and the file would not leave; "
         f'write {noun} = {noun}.with_data(octets, "invoice.pdf")',
@@ -340,7 +340,7 @@ def _named(field: str, wrong: InvalidAddress) -> InvalidAddress:
 
 
 def _address(field: str, value: str | Address) -> Address:
-    """One address of a field, which is named when it is none."""
+    """Parse one address of a field; the error names the field."""
     try:
         return Address.of(value)
     except InvalidAddress as wrong:
@@ -348,7 +348,7 @@ def _address(field: str, value: str | Address) -> Address:
 
 
 def _addresses(field: str, values: Addresses) -> tuple[Address, ...]:
-    """The addresses of a field, which is named when one of them is none."""
+    """Parse the addresses of a field; the error names the field."""
     try:
         return Address.all_of(values)
     except InvalidAddress as wrong:

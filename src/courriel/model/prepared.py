@@ -1,4 +1,4 @@
-"""A message that was prepared beforehand, most of its octets too: what a template makes of a row."""
+"""Interface of a message whose octets are mostly prepared beforehand: what a template makes for one row."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class Prepared:
-    """What a session has to know of a message that writes its own octets; its fields mean what those of Message do.
+    """Message that writes its own octets; its fields mean what those of Message do.
 
-    Everything in it was checked when it was made: whoever holds one can send it.
+    Every field was checked when the value was made: it can be sent without further checks.
     """
 
     __slots__ = ()
@@ -43,9 +43,9 @@ class Prepared:
     one_click: bool
 
     def envelope(self, sender: str | Address | None = None, to: Addresses | None = None) -> Envelope:
-        """From whom and to whom servers carry it: what its fields say, or what is said here instead."""
+        """Envelope for the servers: sender and recipients of its fields, or those given here."""
         raise NotImplementedError
 
     def content(self, *, eight_bit: bool = False, utf8: bool = False, binary: bool = False) -> Content:
-        """Its octets, for a server that takes 8BITMIME or not, SMTPUTF8 or not, BINARYMIME or not; always the same."""
+        """Octets for a server with or without 8BITMIME, SMTPUTF8, BINARYMIME; always the same ones."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""A message as its reader will see it, as one page for a browser: nothing is fetched, and no script runs."""
+"""Preview of a message: an HTML page for the browser, without network access and without scripts."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ LARGEST_IMAGE = 10_000_000  # octets of one image that is put into the page
 
 
 def preview(message: Message, path: str | os.PathLike[str] | None, *, browser: bool) -> Path:
-    """Write the page, and open it; see `Message.preview`."""
+    """Write the page and open it; see `Message.preview`."""
     from pathlib import Path
 
     if path is None:
         from tempfile import mkstemp
 
-        descriptor, made = mkstemp(prefix="courriel-", suffix=".html")  # readable for oneself alone
+        descriptor, made = mkstemp(prefix="courriel-", suffix=".html")  # mode 0600
         place = Path(made)
         with os.fdopen(descriptor, "wb") as file:
             file.write(page_of(message).encode())
@@ -40,7 +40,7 @@ def preview(message: Message, path: str | os.PathLike[str] | None, *, browser: b
 
 
 def page_of(message: Message) -> str:
-    """The page: who, whom, what about, and the HTML in a frame of its own; the text where there is no HTML."""
+    """The page: sender, recipients, subject, and the HTML in a frame of its own, or else the text."""
     from html import escape
 
     rows = [
@@ -52,7 +52,7 @@ def page_of(message: Message) -> str:
     head = "".join(f"<tr><th>{name}</th><td>{escape(value)}</td></tr>\n" for name, value in rows if value)
     if message.html:
         shown = _with_images(message.html, message.attachments)
-        # What is written into the HTML by others runs no script there, and does not reach the page around it.
+        # The HTML may hold text of other people: in the sandbox it runs no script and does not reach the outer page.
         body = f'<iframe sandbox srcdoc="{escape(shown)}"></iframe>'
     else:
         body = f"<pre>{escape(message.text)}</pre>"
@@ -79,7 +79,7 @@ pre {{ white-space: pre-wrap; border-top: 1px solid #999; padding-top: 1em }}
 
 
 def _with_images(html: str, attachments: tuple[Attachment, ...]) -> str:
-    """The HTML with the images that it points at by `cid:` within it."""
+    """Replace the `cid:` references of the HTML by the images themselves, as `data:` URLs."""
     from base64 import b64encode
 
     known = {each.content_id: each for each in attachments if each.content_id and each.size <= LARGEST_IMAGE}

@@ -1,8 +1,8 @@
 """
-A message that somebody else has written: taken as it is, and looked at closely before it leaves.
+Ready message: the octets of a complete mail made elsewhere, validated and sent unchanged.
 
-What is changed, and nothing else: Bcc and Resent-Bcc leave the header (they are counted in the envelope, scar 35), line
-ends become CRLF, and a missing Message-ID or Date is added at the end of the header.
+The only changes: Bcc and Resent-Bcc are removed from the header (they count for the envelope, hazard H34), line ends
+become CRLF, and a missing Message-ID or Date is added at the end of the header.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LONGEST_HEADER = 1_048_576  # octets of a whole header block; a real one has 10 
 MOST_FIELDS = 2_000
 
 _FIELD_NAME = expression(rb"[!-9;-~]+(?=[ \t]*:)")
-# A field with its line end, where a fold within it is an LF: none begins behind that, since white space follows.
+# A field with its line end; folds within it are LFs, behind which no field begins, since white space follows.
 _FIELD = expression(r"(?m)^([!-9;-~]+)[ \t]*:([^\r]*)\r\n")
 _HIDDEN = frozenset(("bcc", "resent-bcc"))
 _LONE_CR = expression(rb"\r(?!\n)")
@@ -36,21 +36,21 @@ _GROUP = expression(r'(?s)[ \t]*(?:"(?:[^"\\]|\\.)*"|[^"<>@,:;()]*):(.*);[ \t]*'
 
 @dataclass(frozen=True, slots=True)
 class ReadyMessage:
-    """A message in its final form. `fields` are its header fields as they came (names in lower case), Bcc included."""
+    """Message in its final form. `fields` are its header fields as they came (names in lower case), Bcc included."""
 
     content: Content
     fields: tuple[tuple[str, str], ...]
     message_id: str
     usual: Envelope | None = field(default=None, repr=False, compare=False)
-    """The envelope that its header says, read once; None where the header says none, or none that can be used."""
+    """Envelope from the header, read once; None where the header names no valid sender or recipients."""
 
     @classmethod
     def parse(cls, raw: bytes, *, normalise: bool = False) -> ReadyMessage:
-        """Take a whole message, header and body.
+        """Parse a complete message, header and body.
 
-        Lines may end in LF: they leave with CRLF. A lone CR is refused, unless `normalise` says that it is a line end
-        too. Raises InvalidMessage for NUL (hint-less), a lone CR (BARE-LINE-FEED), a line above 998 octets
-        (LINE-TOO-LONG), and a header that is none.
+        Lines may end in LF: they are sent with CRLF. A lone CR is refused, unless `normalise` says that it is a line
+        end too. Raises InvalidMessage for NUL (no hint), a lone CR (BARE-LINE-FEED), a line above 998 octets
+        (LINE-TOO-LONG), and an invalid header.
         """
         data = _with_clean_lines(bytes(raw), normalise)
         end = _end_of_header(data)
@@ -72,15 +72,15 @@ class ReadyMessage:
 
     @property
     def sender(self) -> Address | None:
-        """Who sends it: Resent-Sender or Resent-From, else Sender or From; None when nobody is named.
+        """Sender: Resent-Sender or Resent-From, else Sender or From; None when there is no such field.
 
-        Raises InvalidAddress when that header holds no address we would write to.
+        Raises InvalidAddress when that header holds an invalid address.
         """
         return _sender(_addressed(self.fields))
 
     @property
     def recipients(self) -> tuple[Address, ...]:
-        """Everybody it goes to, Bcc included; those of the Resent fields when it was resent (RFC 5322 3.6.6)."""
+        """All recipients, Bcc included; those of the Resent fields when it was resent (RFC 5322 3.6.6)."""
         return _recipients(_addressed(self.fields))
 
     @property
@@ -89,10 +89,10 @@ class ReadyMessage:
         return self.content.utf8
 
     def envelope(self, sender: str | Address | None = None, to: Addresses | None = None) -> Envelope:
-        """From whom and to whom servers carry it: what its header says, or what is said here instead ("": nobody).
+        """Envelope for the servers: sender and recipients of the header, or those given here ("": the null sender).
 
-        Raises InvalidAddress when the header says it in a way that two readers could read in two ways, and
-        InvalidMessage when there is no sender, or no recipient (hint NO-RECIPIENT).
+        Raises InvalidAddress when the header is ambiguous or holds an invalid address, and InvalidMessage when there is
+        no sender, or no recipient (hint NO-RECIPIENT).
         """
         usual = self.usual
         if usual is not None:
@@ -110,7 +110,7 @@ class ReadyMessage:
 
 
 def _addressed(fields: tuple[tuple[str, str], ...]) -> dict[str, list[str]]:
-    """What the fields that name people hold, by name: the ordinary ones, or those of the latest time it was resent."""
+    """Values of the address fields by name: the ordinary ones, or the Resent ones of a message resent once."""
     if not _RESENT.isdisjoint(dict(fields)):
         resent = [(name[7:], value) for name, value in fields if name.startswith("resent-")]
         if len(dict(resent)) != len(resent):
@@ -147,7 +147,7 @@ def _all_in(values: list[str]) -> tuple[Address, ...]:
 
 
 def _usual_envelope(fields: tuple[tuple[str, str], ...]) -> Envelope | None:
-    """Whoever sends the message without naming people means these; what is wrong with them is said to him then."""
+    """Envelope from the header, or None: an error in it is raised only when the message is sent without addresses."""
     try:
         addressed = _addressed(fields)
         sender, recipients = _sender(addressed), _recipients(addressed)
@@ -157,7 +157,7 @@ def _usual_envelope(fields: tuple[tuple[str, str], ...]) -> Envelope | None:
 
 
 def _with_clean_lines(data: bytes, normalise: bool) -> bytes:
-    """Make every line end CRLF, or refuse what would be one here and none there."""
+    """Make every line end CRLF; refuse NUL, lone CRs and long lines."""
     if b"\0" in data:
         raise refusal("message", f"it holds a NUL, at octet {data.index(0)}")
     if _LONE_CR.search(data):
@@ -177,7 +177,7 @@ def _with_clean_lines(data: bytes, normalise: bool) -> bytes:
 
 
 def _long_line(data: bytes) -> InvalidMessage:
-    """Say where a line is too long, by the name of the header field when it is one."""
+    """Error for a line that is too long, with the name of the header field when it is one."""
     end = data.find(b"\r\n\r\n")
     for line in _folded_by_lf(data[: end + 2]).split(b"\r\n") if end > 0 else ():
         name = _FIELD_NAME.match(line)
@@ -188,7 +188,7 @@ def _long_line(data: bytes) -> InvalidMessage:
 
 
 def _end_of_header(data: bytes) -> int:
-    """Where the header ends and the first empty line begins; the end of it all when there is none."""
+    """Offset of the first empty line, where the header ends; the length of the data when there is none."""
     if data.startswith(b"\r\n"):
         raise refusal("message", "it begins with an empty line, so it has no header")
     end = data.find(b"\r\n\r\n") + 2
@@ -200,7 +200,7 @@ def _end_of_header(data: bytes) -> int:
 
 
 def _fields(head: bytes) -> tuple[tuple[str, str], ...]:
-    """Read the header fields: name in lower case, and value on one line."""
+    """Parse the header fields: name in lower case, and value on one line."""
     try:
         block = _folded_by_lf(head).decode()
     except UnicodeDecodeError as broken:
@@ -213,12 +213,12 @@ def _fields(head: bytes) -> tuple[tuple[str, str], ...]:
 
 
 def _folded_by_lf(head: bytes) -> bytes:
-    """The same header with LF where a field is folded, so that CRLF is its end."""
+    """Header with LF for each fold, so that CRLF ends a field."""
     return head.replace(b"\r\n ", b"\n ").replace(b"\r\n\t", b"\n\t")
 
 
 def _what_is_wrong_with(head: bytes) -> InvalidMessage:
-    """Say which of the fields is none, or cannot be read."""
+    """Error for the header field that is invalid or cannot be decoded."""
     lines = _folded_by_lf(head)[:-2].split(b"\r\n")
     for number, line in enumerate(lines[: MOST_FIELDS + 1], 1):
         name = _FIELD_NAME.match(line)
@@ -232,14 +232,14 @@ def _what_is_wrong_with(head: bytes) -> InvalidMessage:
 
 
 def _without_hidden(head: bytes, fields: tuple[tuple[str, str], ...]) -> bytes:
-    """The same header without Bcc and Resent-Bcc, which are the envelope's (scar 35)."""
+    """Header without Bcc and Resent-Bcc, which belong to the envelope (hazard H34)."""
     lines = _folded_by_lf(head).split(b"\r\n")
     kept = [line + b"\r\n" for line, (name, _) in zip(lines, fields, strict=False) if name not in _HIDDEN]
     return b"".join(kept).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
 def _completed(known: dict[str, str], message_id: str) -> tuple[str, bytes]:
-    """The Message-ID, and the lines that say it and the Date where the message does not (hint MESSAGE-ID-MISSING)."""
+    """The Message-ID, and the header lines to add for a missing Message-ID or Date (hint MESSAGE-ID-MISSING)."""
     added = b""
     if not message_id:
         try:

@@ -1,4 +1,4 @@
-"""What became of a message, recipient by recipient."""
+"""Result of sending a message, recipient by recipient."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 class Outcome(Enum):
-    """What is known of one recipient: there is no fourth."""
+    """Result for one recipient; there is no fourth."""
 
-    ACCEPTED = "accepted"  # the server said 250 and has taken the message over
-    REFUSED = "refused"  # the server said no, or the message was abandoned: nothing was taken over
-    IN_DOUBT = "in doubt"  # the final dot left and no answer came
+    ACCEPTED = "accepted"  # the server replied 250 and is responsible for the message now
+    REFUSED = "refused"  # the server refused, or the message was abandoned: not accepted for this recipient
+    IN_DOUBT = "in doubt"  # the final dot was sent and no reply came
 
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What became of one recipient; `reply` is the server's word on it, None when it never gave one."""
+    """Result for one recipient; `reply` is the server's reply about it, None when there was none."""
 
     recipient: str
     outcome: Outcome
@@ -34,11 +34,10 @@ class Fate:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A server's word that it took a message over, and for whom.
+    """Acceptance of a message by a server, with the result for each recipient.
 
-    It says "accepted", never "delivered": what happens after this server is not known here. `fates` has one entry for
-    each recipient of the envelope, in its order; `notes` holds what went wrong after the answer, which no longer
-    matters to the mail.
+    It means "accepted", never "delivered": later hops are not known here. `fates` has one entry for each recipient of
+    the envelope, in its order; `notes` are problems after the final reply, which do not affect the mail.
     """
 
     server: str
@@ -49,12 +48,12 @@ class Receipt:
 
     @property
     def accepted(self) -> tuple[str, ...]:
-        """The recipients that this server has taken the message over for."""
+        """Recipients for which this server accepted the message."""
         return tuple(fate.recipient for fate in self.fates if fate.outcome is Outcome.ACCEPTED)
 
     @property
     def refused(self) -> dict[str, Reply]:
-        """The recipients that were refused, and the server's words to each."""
+        """Refused recipients, each with the server's reply."""
         return {fate.recipient: fate.reply for fate in self.fates if fate.outcome is Outcome.REFUSED and fate.reply}
 
     @property
@@ -66,15 +65,15 @@ class Receipt:
         return True
 
     def with_notes(self, *notes: str) -> Receipt:
-        """The same receipt with something more to say about it."""
+        """Return a copy of the receipt with these notes added."""
         return replace(self, notes=self.notes + notes) if notes else self
 
     def noting(self, *_: object) -> NoReturn:
-        """Raise UsageError: a receipt does not change; `with_notes` returns one that says more."""
+        """Raise UsageError: a receipt is immutable; `with_notes` returns one with more notes."""
         raise UsageError("Receipt.noting(): a receipt does not change; write receipt = receipt.with_notes(…)")
 
     def to_dict(self) -> dict[str, object]:
-        """The receipt as plain values, for JSON."""
+        """Receipt as plain values, for JSON."""
         return {
             "server": self.server,
             "message_id": self.message_id,
@@ -88,7 +87,7 @@ class Receipt:
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, object]) -> Receipt:
-        """The receipt that `to_dict` was made from; raises ValueError for anything else."""
+        """Receipt from the values of `to_dict`; raises ValueError for anything else."""
         match stored:
             case {
                 "server": str(server), "message_id": str(message_id), "reply": dict(reply), "fates": list(fates),

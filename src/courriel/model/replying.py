@@ -1,4 +1,4 @@
-"""An answer to a letter that was received: whom it goes to, what it follows, what it repeats."""
+"""Fields of a reply to a received letter: recipients, subject, threading headers, quoted text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Answerable(Protocol):
-        """What has to be known of a letter to answer it: `Letter` and what descends from it."""
+        """Fields of a letter that a reply needs: `Letter` and its subclasses have them."""
 
         @property
         def sender(self) -> Correspondent | None: ...
@@ -42,14 +42,14 @@ if TYPE_CHECKING:
 
 
 MOST_REFERENCES = 50  # ids: the first, which names the conversation, and the latest
-LONGEST_SUBJECT = 900  # characters of the subject that is repeated
+LONGEST_SUBJECT = 900  # characters of the repeated subject
 _ANSWERED = expression(r"(?i)(?:re|ré|aw|antw|sv)[ \xa0]?(?:\[\d{1,3}\]|\(\d{1,3}\))?[ \xa0]?:")
 _NOT_SAYABLE = expression("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _NOT_IN_TEXTS = expression("[\x00\ud800-\udfff]")
 
 
 def check_letter(letter: object) -> None:
-    """Refuse what is no received letter. Raises UsageError."""
+    """Check that the value is a received letter. Raises UsageError."""
     if not all(hasattr(type(letter), name) for name in ("raw", "reply_to", "references", "text")):
         raise errors.UsageError(
             f"replying_to: a letter that was received, such as Letter.parse(octets), not {type(letter).__name__}",
@@ -58,13 +58,13 @@ def check_letter(letter: object) -> None:
 
 
 def subject_of(letter: Answerable) -> str:
-    """`Re: ` and its subject, which says so once (RFC 5322 3.6.5)."""
-    said = _NOT_SAYABLE.sub(" ", letter.subject).strip()[:LONGEST_SUBJECT]
-    return said if _ANSWERED.match(said) else f"Re: {said}".rstrip()
+    """Subject of the reply: `Re: ` and the letter's subject, which gets no second `Re:` (RFC 5322 3.6.5)."""
+    subject = _NOT_SAYABLE.sub(" ", letter.subject).strip()[:LONGEST_SUBJECT]
+    return subject if _ANSWERED.match(subject) else f"Re: {subject}".rstrip()
 
 
 def answered(letter: Answerable) -> tuple[Address, ...]:
-    """Whom to answer: Reply-To, or else the sender. Raises InvalidMessage when it names nobody we could write to."""
+    """Recipients of the reply: Reply-To, or else the sender. Raises InvalidMessage without a valid address."""
     found = _addresses(letter.reply_to)
     if not found:
         raise errors.InvalidMessage(
@@ -74,7 +74,7 @@ def answered(letter: Answerable) -> tuple[Address, ...]:
 
 
 def others(letter: Answerable, *known: Address) -> tuple[Address, ...]:
-    """Everybody else who stands in To and Cc; those who are known are left out."""
+    """Addresses of To and Cc, without those in `known`."""
     left_out = {address.spec.casefold() for address in known}
     return tuple(each for each in _addresses((*letter.to, *letter.cc)) if each.spec.casefold() not in left_out)
 
@@ -82,7 +82,7 @@ def others(letter: Answerable, *known: Address) -> tuple[Address, ...]:
 def threading(letter: Answerable) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """In-Reply-To and References (RFC 5322 3.6.4), with ids as they came, strict or not.
 
-    One that cannot stand in a header at all, because it is not ASCII or too long, is left out.
+    An id that cannot stand in a header, because it is not ASCII or too long, is left out.
     """
     own = (letter.message_id,) if is_repeatable_id(letter.message_id) else ()
     before = letter.references or (letter.in_reply_to if len(letter.in_reply_to) == 1 else ())
@@ -93,14 +93,14 @@ def threading(letter: Answerable) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def quoted(letter: Answerable, introduction: str) -> str:
-    """Its text behind `> `, under a line that says whose it is."""
+    """Text of the letter, each line behind `> `, under the introduction line."""
     text = _NOT_IN_TEXTS.sub("\ufffd", letter.text).rstrip()
     lines = (f">{line}" if line.startswith(">") else f"> {line}".rstrip() for line in text.split("\n"))
     return "\n".join((introduction, *lines)) + "\n"
 
 
 def quoted_html(letter: Answerable, introduction: str) -> str:
-    """The same for HTML. The HTML that came is a stranger's: its text is repeated, and none of its tags."""
+    """The letter's text as an HTML quotation. Its HTML is untrusted: the text is repeated, and none of its tags."""
     from html import escape
 
     text = escape(_NOT_IN_TEXTS.sub("\ufffd", letter.text).rstrip()).replace("\n", "<br>\n")
@@ -108,7 +108,7 @@ def quoted_html(letter: Answerable, introduction: str) -> str:
 
 
 def introduction_of(letter: Answerable) -> str:
-    """Who wrote it and when, in the language of the messages of this library."""
+    """Introduction line of a quotation: author and date, in the language of `failures.language()`."""
     name = _NOT_SAYABLE.sub(" ", letter.sender.name or letter.sender.spec)[:200] if letter.sender else ""
     day = letter.date
     if language() == "fr":

@@ -1,4 +1,4 @@
-"""What to look for in a mailbox, by value: flags, people, words, days and sizes. Never a piece of a command."""
+"""Search criteria for a mailbox, as values: flags, addresses, texts, days, sizes. Never a part of a command."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _NUMBERS = ("larger", "smaller", "above")
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Letters for which all of this holds; what is None is not asked.
+    """Search criteria that a letter must all meet; None is no criterion.
 
     `unseen=True` is `seen=False`. A text is found anywhere in its field, in any case; `text` anywhere in the letter.
-    `since` and `before` are days of arrival (`since` counts itself, `before` does not), `sent_since` and `sent_before`
-    those of the Date field. `larger` and `smaller` are octets, `above` and `uids` are numbers of letters. `keyword` and
-    `not_keyword` are flags that mail programs invent. `any_of` wants one of these searches to hold, `none_of` none.
-    Raises UsageError for a value that cannot be meant, before anything is said to the server.
+    `since` and `before` are days of arrival (`since` includes its day, `before` does not), `sent_since` and
+    `sent_before` those of the Date field. `larger` and `smaller` are octets, `above` and `uids` are UIDs of letters.
+    `keyword` and `not_keyword` are flags that mail programs define. `any_of` requires one of these searches to match,
+    `none_of` none. Raises UsageError for an invalid value, before any command is sent.
     """
 
     seen: bool | None = None
@@ -76,7 +76,7 @@ class Search:
 
 
 def checked_uids(uids: object) -> tuple[int, ...]:
-    """Numbers of letters as a tuple; raises UsageError for what is none."""
+    """UIDs of letters as a tuple. Raises UsageError for an invalid one."""
     if isinstance(uids, str | bytes) or not isinstance(uids, Iterable):
         raise errors.UsageError(f"uids: {safely_shown(uids)} is not a list of numbers")
     listed = tuple(uids)
@@ -90,7 +90,7 @@ def checked_uids(uids: object) -> tuple[int, ...]:
 
 
 def _pairs(header: object) -> tuple[tuple[str, str], ...]:
-    """The fields and what is looked for in them, out of a mapping or of pairs."""
+    """Header fields and the texts to search in them, from a mapping or from pairs."""
     wanted = 'a field and what it holds, {"List-Id": "lists.example.org"}'
     given: object = header.items() if isinstance(header, Mapping) else header
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
@@ -121,7 +121,7 @@ def _sayable(name: str, value: object) -> None:
     if not isinstance(value, str):
         raise errors.UsageError(f"search: {name}={safely_shown(value)}: a text")
     if any(c < " " or c == "\x7f" or "\ud800" <= c <= "\udfff" for c in value):
-        # A value may come out of a letter that a stranger wrote, and a control character would end the command (A2).
+        # A value may come from a stranger's letter; a control character would end the command (hazard H42).
         raise errors.UsageError(f"search: {name} holds a control character", hint_id="HEADER-LINE-BREAK")
 
 

@@ -1,4 +1,4 @@
-"""How a server is reached: where, how the line is protected, how long to wait."""
+"""Server settings: host and port, security, time limits."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 
 
 class Security(Enum):
-    """How the line is protected: one word, not two booleans. The first three are for everybody."""
+    """Protection of the connection: one word, not two booleans. The first three are for general use."""
 
     TLS = "tls"  # encrypted from the first byte (465)
-    STARTTLS = "starttls"  # upgraded before anything private is said, or given up (587)
-    NONE = "none"  # in clear: this machine, or a network that you trust
+    STARTTLS = "starttls"  # upgraded before anything private is sent, or else closed (587)
+    NONE = "none"  # in clear: for this machine, or a network that you trust
     OPPORTUNISTIC = "opportunistic"  # upgraded when offered; never with credentials (25)
 
 
 class Dialect(Enum):
-    """Which conversation the server holds."""
+    """Protocol of the server."""
 
     SMTP = "smtp"
-    LMTP = "lmtp"  # as SMTP, but each recipient is answered after the message (RFC 2033)
-    POP3 = "pop3"  # for reading: a mailbox is opened, its letters are fetched and deleted (RFC 1939)
+    LMTP = "lmtp"  # as SMTP, but with one reply per recipient after the message (RFC 2033)
+    POP3 = "pop3"  # for reading: letters are fetched from one mailbox and deleted (RFC 1939)
     IMAP = "imap"  # for reading and filing: folders stay on the server (RFC 3501)
 
 
@@ -54,25 +54,25 @@ _DEADLINES = ("opening", "total")
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How many seconds of silence to bear at each stage, and two deadlines: `opening` for everything until a session is
-    open, from connecting to the login, and `total` for one whole call (None: no such limit).
+    """Time limits in seconds: the longest silence at each stage, and two deadlines, `opening` for everything until a
+    session is open, from connecting to the login, and `total` for one whole call (None: no such limit).
 
-    A limit measures silence, not transfer: a large message on a slow line that goes on does not fail. The defaults are
-    those of RFC 5321 4.5.3.2, where it gives one; connecting and TLS, which people watch, have thirty seconds.
+    A limit measures silence, not transfer: a large message on a slow connection does not fail while it advances. The
+    defaults are those of RFC 5321 4.5.3.2, where it gives one; connecting and TLS, for which people wait, have 30.
     """
 
     connect: float = 30
     secure: float = 30
     greeting: float = 300
     hello: float = 300
-    authenticate: float = 120  # long enough for a server that asks a directory, or punishes a wrong password by waiting
+    authenticate: float = 120  # enough for a server that asks a directory, or delays its reply to a wrong password
     sender: float = 300
     recipient: float = 300
     data: float = 180
-    message: float = 600  # too short a patience here is the first cause of doubled mail (RFC 1047)
-    mailbox: float = 300  # a large mailbox takes its time to be listed
+    message: float = 600  # too short a limit here is the first cause of duplicate mail (RFC 1047)
+    mailbox: float = 300  # listing a large mailbox takes long
     letter: float = 300
-    goodbye: float = 5  # the mail is safe by then; nobody should wait for politeness
+    goodbye: float = 5  # the mail is safe by then; a slow QUIT should not hold up the caller
     opening: float | None = None
     total: float | None = None
 
@@ -88,16 +88,16 @@ class Timeouts:
 
     @classmethod
     def silence(cls, seconds: float, *, connect: float | None = None) -> Timeouts:
-        """The same limit at every stage and for the whole opening, as one would say "ten seconds"; goodbye stays short.
+        """The same limit in seconds for every stage and for the whole opening; goodbye has at most 5.
 
-        With a `connect` of its own that is longer, the opening has both.
+        With a longer `connect` of its own, the opening deadline is the sum of both.
         """
         stages = {name: seconds for name in cls.__slots__ if name not in (*_DEADLINES, "goodbye", "connect")}
         opening = seconds + connect if connect and connect > seconds else seconds
         return cls(**stages, connect=connect or seconds, goodbye=min(seconds, 5), opening=opening)
 
     def of(self, stage: str) -> float:
-        """The limit for a stage, in seconds."""
+        """Time limit of a stage, in seconds."""
         limit: float = getattr(self, stage)
         return limit
 
@@ -110,17 +110,17 @@ def _system() -> Trust:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """The address of a mail server and the way to protect the road to it.
+    """Mail server: its address, the security of the connection, and the limits and options of a session.
 
     `host` is a DNS name (any script), an IP address, or the path of a local socket for LMTP. `port` follows `security`
     unless given (465, 587, 25; for POP3 995, 110; for IMAP 993, 143). `tls_name` is the name the certificate must have
-    when it is not `host`. `ehlo_name` is how we introduce ourselves: by default the machine's full name, else the
-    address literal of the line. `auth` restricts the mechanisms, in lower case and in order of preference; empty means
-    the strongest offered. Credentials never cross a clear line to another machine unless `allow_clear_credentials` says
-    so. With `binary` files leave as they are, without base64, where the server takes them so (BINARYMIME and CHUNKING,
-    RFC 3030): a quarter less on the line. With `chunking` messages leave by BDAT where the server offers it (CHUNKING);
-    without, always by DATA, for servers and proxies that offer what they do not take. `security` and `dialect` may be
-    given as words, "starttls". Raises InvalidServer for what is of another kind than it should be.
+    when it is not `host`. `ehlo_name` is the client's name in EHLO: by default the machine's full name, else the
+    address literal of the connection. `auth` restricts the mechanisms, in lower case and in order of preference; empty
+    means the strongest offered. Credentials are never sent unencrypted to another machine unless
+    `allow_clear_credentials` says so. With `binary` files are sent without base64 where the server offers BINARYMIME
+    and CHUNKING (RFC 3030): a quarter fewer octets. With `chunking` messages are sent by BDAT where the server offers
+    CHUNKING; without, always by DATA, for servers and proxies that offer it without supporting it. `security` and
+    `dialect` may be given as words, "starttls". Raises InvalidServer for a value of a wrong type or kind.
     """
 
     host: str
@@ -130,7 +130,7 @@ class Server:
     client_certificate: ClientCertificate | None = None
     tls_name: str = ""
     ehlo_name: str = ""
-    timeouts: Timeouts = field(default_factory=Timeouts)  # made when it is needed: nothing is made by an import
+    timeouts: Timeouts = field(default_factory=Timeouts)  # a factory, so that an import makes no value
     auth: tuple[str, ...] = ()
     allow_clear_credentials: bool = False
     dialect: Dialect = Dialect.SMTP
@@ -157,16 +157,16 @@ class Server:
             )
 
     def with_dialect(self, dialect: Dialect) -> Server:
-        """The same server for another conversation: its port follows, unless it was given another than the usual."""
+        """Return the same server for another protocol: a default port changes with it, any other port stays."""
         usual = self.port == usual_port(self.dialect, self.security)
         return replace(self, dialect=dialect, port=0 if usual else self.port)
 
     def speaking(self, *_: object, **__: object) -> NoReturn:
-        """Raise UsageError: a server does not change; `with_dialect` returns one for another conversation."""
+        """Raise UsageError: a server is immutable; `with_dialect` returns one for another protocol."""
         raise errors.UsageError("Server.speaking(): a server does not change; write server = server.with_dialect(…)")
 
     def _check_kinds(self) -> None:
-        """Refuse what is of another kind than the field, now and not when the line is opened."""
+        """Check the types of the fields now, and not when the connection is opened."""
         from courriel.model.trust import ClientCertificate, Trust  # noqa: PLC0415 - not before there is a server
 
         if not isinstance(self.trust, Trust):
@@ -187,7 +187,7 @@ class Server:
 
     @property
     def local(self) -> bool:
-        """Whether the road never leaves this machine."""
+        """Whether the connection stays on this machine."""
         return _LOOPBACK.fullmatch(self.host) is not None
 
     @property
@@ -201,7 +201,7 @@ class Server:
 
 
 def usual_port(dialect: Dialect, security: Security) -> int:
-    """The port on which this conversation is held, as a rule (RFC 8314, RFC 1939)."""
+    """Default port of a protocol (RFC 8314, RFC 1939)."""
     match dialect:
         case Dialect.LMTP:
             return 24
@@ -214,7 +214,7 @@ def usual_port(dialect: Dialect, security: Security) -> int:
 
 
 def _checked_host(host: str) -> str:
-    """The host as it is asked for: a name in ASCII, an IP address, or a path; everything else is refused."""
+    """Check a host and return its ASCII form: a DNS name, an IP address, or a path."""
     host = text_of(host) or ""
     if "://" in host:
         raise errors.InvalidServer(
@@ -247,7 +247,7 @@ def _checked_host(host: str) -> str:
 
 
 def _word(field: str, kind: type[AnyEnum], given: object) -> AnyEnum:
-    """A member of an enumeration, or its word in any case; the others are said when it is none of them."""
+    """Member of an enumeration from itself or from its word in any case; the error lists the words."""
     if isinstance(given, kind):
         return given
     for member in kind:
@@ -258,7 +258,7 @@ def _word(field: str, kind: type[AnyEnum], given: object) -> AnyEnum:
 
 
 def _mechanisms(given: object) -> tuple[str, ...]:
-    """The mechanisms that may be used: one word, or several, in lower case."""
+    """Mechanisms that may be used: one word, or several, in lower case."""
     listed = (given,) if isinstance(given, str) else tuple(given) if isinstance(given, Iterable) else (None,)
     words: list[str] = []
     for each in listed:

@@ -1,17 +1,17 @@
-"""What errors show of a text that was given in place of something else: of a URL no more than its scheme."""
+"""Values shown in errors: shortened, and a URL, which may hold a password, by its scheme alone."""
 
 from __future__ import annotations
 
 from courriel.expressions import expression
 
-# A URL with a login stands where a file, a host or a name was asked for, more often than one thinks: whole, without its
+# A URL with a password is often given by mistake where a file, a host or a name is expected: whole, without its
 # slashes, or without its scheme.
 _SCHEME = expression(r"\s*([A-Za-z][A-Za-z0-9+.-]{0,30}):")
 _LIKE_URL = expression(r"(?s).*?(?:://|:[^@]*@).*|//.*")
 
 
 def safely_shown(value: object) -> str:
-    """A text in quotes, shortened; one that looks like a URL could hold a password, and only its scheme is shown."""
+    """Repr of a value, at most 200 characters; of a text like a URL, which may hold a password, only the scheme."""
     if not isinstance(value, str) or not is_like_url(value):
         return _written(value)
     scheme = _SCHEME.match(value)
@@ -19,9 +19,10 @@ def safely_shown(value: object) -> str:
 
 
 def is_like_url(text: str, *, whole_paths: bool = False) -> bool:
-    """Whether it begins like a URL, or holds a login as one does (`user:password@`).
+    """Whether the text begins like a URL, or holds a login as a URL does (`user:password@`).
 
-    With `whole_paths`, what begins with / or . is a path, whatever stands in it; two slashes begin none.
+    With `whole_paths`, a text that begins with / or . is a path, whatever follows; one that begins with two slashes is
+    not.
     """
     if whole_paths and text.startswith(("/", "./", "../")) and not text.startswith("//"):
         return False
@@ -32,8 +33,8 @@ def is_like_url(text: str, *, whole_paths: bool = False) -> bool:
 
 
 def _written(value: object) -> str:
-    """As Python writes it, shortened; a number of thousands of digits, and what fails at it, by its type alone."""
+    """Python's repr, shortened; when repr() fails, as for a number of thousands of digits, the type alone."""
     try:
         return f"{value!r:.200}"
-    except Exception:  # noqa: BLE001 - the value is somebody else's, and what is told is that it is wrong
+    except Exception:  # noqa: BLE001 - repr() is the caller's code, and the error to report is that the value is wrong
         return f"a value of {type(value).__name__} that cannot be shown"

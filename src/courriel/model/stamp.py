@@ -1,4 +1,4 @@
-"""What tells one message from all others, and when it was written: Message-ID and Date."""
+"""Message-ID and Date of a new message."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
-# A Message-ID is unlike any other by two parts: chance, drawn anew each second, and a counter that never goes back.
+# A Message-ID is unique by two parts: a random number, new each second, and a counter of this process.
 _COUNTER = count(1)
 
 
 class _Second:
-    """What all mails of one second share: a bulk mailing asks for the zone, and draws its chance, once a second."""
+    """Values shared by all messages of one second: time zone and random number, which are slow to get."""
 
     __slots__ = ("begin", "chance", "clock", "end", "here", "written")
 
@@ -35,26 +35,26 @@ class _Second:
 
 
 def new_id(domain: str) -> str:
-    """A Message-ID in the sender's own domain: no name of this machine is looked up, and none is given away."""
+    """New Message-ID in the sender's own domain: no host name of this machine is looked up or disclosed."""
     return stamped(domain)[0]
 
 
 def now() -> datetime:
-    """This moment, to the second, with the time zone of this machine."""
+    """Current time in whole seconds, with the time zone of this machine."""
     return stamped("")[1]
 
 
 def stamped(domain: str) -> tuple[str, datetime]:
-    """A new Message-ID and this moment, which is what a new message needs."""
-    global _latest  # noqa: PLW0603 - the one thing here that changes
+    """New Message-ID and the current time, for a new message."""
+    global _latest  # noqa: PLW0603 - the only state of this module
     second = _latest
     if second is None or not second.begin <= second.clock() < second.end:
-        second = _latest = _Second()  # threads see the old one or the new one, and never a mixture
+        second = _latest = _Second()  # one assignment: threads see the old values or the new ones, never a mixture
     return f"<{second.chance}.{next(_COUNTER):x}@{domain}>", second.here
 
 
 def written(moment: datetime) -> str:
-    """Write a date with a time zone as a header says it (RFC 5322 3.3), whatever language the machine speaks."""
+    """Format a date with a time zone for a header (RFC 5322 3.3), independent of the locale."""
     latest = _latest
     if latest is not None and moment is latest.here:
         return latest.written
@@ -69,7 +69,7 @@ _latest: _Second | None = None
 
 
 def _forget() -> None:
-    """A child process must not write the ids that its parent writes in the same second."""
+    """Drop the random number after a fork: the child would make the same ids as its parent in this second."""
     global _latest  # noqa: PLW0603 - see above
     _latest = None
 

@@ -1,21 +1,21 @@
-"""What counts as text where a caller gives text: `str`, its kinds, and lazy strings; and what is said of the rest."""
+"""Callers' values as text: `str`, its subclasses, lazy strings; and descriptions of all other types for errors."""
 
 from __future__ import annotations
 
-_OF_TEXTS = ("encode", "casefold", "splitlines")  # what can do all of it is a text; bytes, numbers and lists cannot
+_OF_TEXTS = ("encode", "casefold", "splitlines")  # methods of texts; bytes, numbers and lists lack one or more
 
 
 def text_of(value: object) -> str | None:
-    """The plain text of what stands for one; None for anything else."""
+    """Plain `str` of a text, a subclass or a lazy string; None for anything else."""
     if isinstance(value, str):
         return str.__str__(value)
-    # Known by what only texts can do: numbers, lists and None have a str() too, which nobody wants in a mail.
+    # Recognised by the methods that only texts have: numbers, lists and None have a str() too, which is no mail text.
     lazy = not isinstance(value, type) and all(callable(getattr(value, name, None)) for name in _OF_TEXTS)
     return str.__str__(str(value)) if lazy else None
 
 
 def described(value: object) -> str:
-    """The kind of a value that is no text, with what makes text of it."""
+    """Type of a value that is no text, with the conversion that makes text of it."""
     match value:
         case None:
             return 'None; leave it out, or give ""'

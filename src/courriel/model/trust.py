@@ -1,6 +1,6 @@
-"""Whom to believe that a server is who it says: sources of trust as one value, and our own certificate.
+"""Trust anchors for servers' certificates as one value, and the client certificate.
 
-What follows is only said here; the files are read, and the store asked, when a line is opened (`network.tls`).
+The values are only settings: files and the system's store are read when a connection is opened (`network.tls`).
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _BASE64 = expression(r"[A-Za-z0-9+/_-]{43}=?")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Trust:
-    """A union of sources: a server is believed when one of them vouches for its certificate.
+    """Union of trust anchors: a server's certificate is accepted when one of them vouches for it.
 
-    Made by `Trust.system()` and its sisters, joined by `|`. Chain, dates and host name are checked whatever the
-    source; only `pin` alone and `dangerously_accept_any_certificate` differ, and say how. Two unions of the same
+    Made by `Trust.system()` and the other class methods, joined by `|`. Chain, dates and host name are checked for
+    every source; only `pin` alone and `dangerously_accept_any_certificate` differ, as they say. Two unions of the same
     sources are equal, in whatever order they were joined. Raises InvalidServer.
     """
 
@@ -55,30 +55,31 @@ class Trust:
                 "a trust without a source would refuse every server: Trust.system() is the usual one"
             )
 
-    # Where trust comes from.
+    # The sources of trust.
 
     @classmethod
     def system(cls) -> Trust:
-        """What this machine trusts. The default: its store knows the company's own authority, a bundle does not."""
+        """The system's certificate store. The default: it holds a company's own authority, which a bundle does not."""
         return cls(uses_system=True)
 
     @classmethod
     def bundled(cls) -> Trust:
-        """Mozilla's authorities as the certifi package brings them, whatever the operating system thinks."""
+        """Mozilla's authorities from the certifi package, independent of the operating system."""
         return cls(uses_bundle=True)
 
     @classmethod
     def file(cls, path: Path) -> Trust:
-        """The certificates in a file (PEM or DER), or in every file of a folder.
+        """Certificates in a file (PEM or DER), or in every file of a folder.
 
-        They may be authorities, or the very certificate of one odd server. Read when a line is opened, and again when
-        the file has changed; a relative path is made absolute here, so that a later change of folder changes nothing.
+        They may be authorities, or the certificate of a single server. Read when a connection is opened, and again when
+        the file has changed; a relative path is made absolute here, so that a later change of the working directory has
+        no effect.
         """
         return cls(files=(_absolute(path),))
 
     @classmethod
     def data(cls, pem: str | bytes) -> Trust:
-        """The certificates in this text (PEM), as in `file`. Whatever else it holds, a private key too, is not kept."""
+        """Certificates in this text (PEM), used as in `file`. Anything else in it, a private key too, is not kept."""
         if not isinstance(pem, str | bytes | bytearray):
             raise errors.InvalidServer(
                 f"certificates are text (PEM), not {type(pem).__name__}; a path is Trust.file(path)"
@@ -88,30 +89,30 @@ class Trust:
 
     @classmethod
     def pin(cls, *fingerprints: str) -> Trust:
-        """Exactly this certificate (or one of these), by the fingerprint of the whole of it.
+        """Accept exactly this certificate (or one of these), by the fingerprint of the whole certificate.
 
-        Written "sha256:" and 64 hexadecimal digits, colons allowed, as browsers and `openssl x509 -fingerprint
-        -sha256` show it, or the same in base64. It is the digest of the leaf certificate (DER), not of its key: a
-        renewed certificate, even with the same key, needs a new pin.
+        Written "sha256:" and 64 hexadecimal digits, colons allowed, as browsers and `openssl x509 -fingerprint -sha256`
+        show it, or the same in base64. It is the digest of the leaf certificate (DER), not of its key: a renewed
+        certificate, even with the same key, needs a new pin.
 
-        A pin alone replaces every other check. The server must hold the private key of the pinned certificate, and
-        that is all: neither who issued it, nor its dates, nor the names in it are looked at. Use
-        `Trust.system().with_pins(...)` to have the usual checks too.
+        A pin alone replaces every other check. The server must hold the private key of the pinned certificate, and that
+        is all: issuer, dates and host names are not checked. Use `Trust.system().with_pins(...)` to have the usual
+        checks too.
         """
         return cls(pins=tuple(_fingerprint(text) for text in fingerprints))
 
     @classmethod
     def dangerously_accept_any_certificate(cls) -> Trust:
-        """No check at all: whoever stands on the road can read the mail and the password, and change both.
+        """No check of the certificate: anybody on the network path can read the mail and the password, and change both.
 
-        Logged as a warning each time a line is opened with it. What is wanted is nearly always `Trust.file` with the
-        odd certificate, or a pin.
+        Logged as a warning each time a connection is opened with it. `Trust.file` with the server's certificate, or a
+        pin, is nearly always the better solution.
         """
         return cls(accepts_anything=True)
 
     @classmethod
     def of_words(cls, words: Iterable[str]) -> Trust:
-        """The union that `words()` wrote: "system", "bundled", a path, "data:…", and "sha256:…" for a pin.
+        """Union from the words of `words()`: "system", "bundled", a path, "data:…", and "sha256:…" for a pin.
 
         A path is recognised by a separator or a dot in it, so that a mistyped word is never taken for a file. Pins
         beside other sources mean `with_pins`: both must hold.
@@ -130,10 +131,10 @@ class Trust:
             union |= source
         return union.with_pins(*pins) if pins else union
 
-    # How sources are joined.
+    # Unions.
 
     def __or__(self, other: Trust) -> Trust:
-        """Either this or that. Pins join pins; see `with_pins` for a pin beside other sources."""
+        """Union of both: either is enough. Pins join pins; see `with_pins` for a pin beside other sources."""
         if not isinstance(other, Trust):
             return NotImplemented
         if self == other:
@@ -143,7 +144,7 @@ class Trust:
                 "accepting any certificate leaves nothing to add: it stands alone, or not at all"
             )
         if (self.pins or other.pins) and (self.checks_chain or other.checks_chain):
-            # TLS checks the chain before it shows us the certificate: "either" cannot be done, "both" would be a guess.
+            # TLS checks the chain before the certificate is available: "either" is impossible, "both" would be a guess.
             raise errors.InvalidServer(
                 "a pin cannot be one of several sources: write Trust.system().with_pins(…) when both must hold, "
                 "or give the odd certificate itself with Trust.file(…) when either is enough"
@@ -157,24 +158,24 @@ class Trust:
         )
 
     def with_pins(self, *fingerprints: str) -> Trust:
-        """This trust with all its checks, and the certificate must be one of these besides (written as for `pin`)."""
+        """Return this trust with all its checks, where the certificate must also be one of these (as for `pin`)."""
         if not fingerprints:
             raise errors.InvalidServer("pinned to nothing: give the fingerprint of a certificate")
         return replace(self, pins=self.pins + tuple(_fingerprint(text) for text in fingerprints))
 
     def pinned(self, *_: object) -> NoReturn:
-        """Raise UsageError: a trust does not change; `with_pins` returns one that wants a certificate besides."""
+        """Raise UsageError: a trust is immutable; `with_pins` returns one that requires a pin as well."""
         raise errors.UsageError("Trust.pinned(): a trust does not change; write trust = trust.with_pins(…)")
 
-    # What a driver asks.
+    # For the drivers.
 
     @property
     def checks_chain(self) -> bool:
-        """Whether issuer, dates and host name are checked: always, but for a pin alone and for the dangerous one."""
+        """Whether issuer, dates and host name are checked: always, except with a lone pin or no check at all."""
         return bool(self.uses_system or self.uses_bundle or self.files or self.authorities)
 
     def words(self) -> tuple[str, ...]:
-        """The sources as words for a URL, which `of_words` reads back. The dangerous one has none: it is `verify=0`."""
+        """Sources as words for a URL, for `of_words`. Accepting any certificate has none: it is `verify=0`."""
         from binascii import b2a_base64
 
         known = (("system", self.uses_system), ("bundled", self.uses_bundle))
@@ -200,11 +201,11 @@ class Trust:
 
 @dataclass(frozen=True, slots=True, init=False)
 class ClientCertificate:
-    """Who we are, for a server that asks: a certificate with its chain (PEM), and its private key.
+    """Client certificate for servers that ask for one: a certificate with its chain (PEM), and its private key.
 
-    `key` is the file of the private key, None when it stands in the same file; `password` opens an encrypted key. The
-    files are read when a line is opened. Says nothing about whom we trust: that is `Trust`, whose default remains
-    (scar 26).
+    `key` is the file of the private key, None when it stands in the same file; `password` decrypts the key. The files
+    are read when a connection is opened. It does not change which servers are trusted: that is `Trust`, whose default
+    remains.
     """
 
     certificate: str
@@ -212,6 +213,7 @@ class ClientCertificate:
     password: str | None = field(default=None, repr=False)
 
     def __init__(self, certificate: Path, key: Path | None = None, password: str | None = None) -> None:
+        # The trust stays as it is: a context for a client certificate alone would trust nothing (hazard H26).
         object.__setattr__(self, "certificate", _absolute(certificate))
         object.__setattr__(self, "key", None if key is None else _absolute(key))
         object.__setattr__(self, "password", password)
@@ -223,7 +225,7 @@ class ClientCertificate:
 
 
 def certificates_in(text: bytes) -> tuple[bytes, ...]:
-    """Every certificate of a PEM text as DER, in order; what stands between is passed over. Raises InvalidServer."""
+    """Certificates of a PEM text as DER, in order; other text is skipped. Raises InvalidServer."""
     from binascii import Error as NotBase64
     from binascii import a2b_base64
 
@@ -231,7 +233,7 @@ def certificates_in(text: bytes) -> tuple[bytes, ...]:
         found = tuple(a2b_base64(block, strict_mode=False) for block in _CERTIFICATE.findall(text))
     except NotBase64:
         raise errors.InvalidServer("this certificate is damaged: its base64 cannot be read") from None
-    # A DER certificate is a sequence (tag 0x30); whether it is a sound one is for the TLS library to say.
+    # A DER certificate is a sequence (tag 0x30); the TLS library does the full check.
     if not all(der.startswith(b"\x30") for der in found):
         raise errors.InvalidServer("this certificate is damaged: it is not one inside")
     if not found:
@@ -243,7 +245,7 @@ def certificates_in(text: bytes) -> tuple[bytes, ...]:
 
 
 def _sorted(name: str, given: object) -> tuple[object, ...]:
-    """Each of them once, in order. Raises InvalidServer for what is no list of them."""
+    """Items without repetition, sorted. Raises InvalidServer for a wrong type."""
     kind, words = (bytes, "octets") if name == "authorities" else (str, "texts")
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
         raise errors.InvalidServer(f"{name}: a list of {words}, not {type(given).__name__}")
@@ -266,7 +268,7 @@ def _absolute(path: Path) -> str:
 
 
 def _fingerprint(text: str) -> str:
-    """The digest in lower case hexadecimal digits."""
+    """SHA-256 digest in lower case hexadecimal digits."""
     if not isinstance(text, str):
         raise errors.InvalidServer(
             f"a fingerprint is text, not {type(text).__name__}; sha256: and its digits are wanted"

@@ -1,9 +1,9 @@
 """
-Characters that show nothing, or change how others are shown: they have no place in names that people trust.
+Invisible characters, and those that change how others are displayed: removed from names that people trust.
 
 Controls, line and paragraph separators, and all of Unicode's format characters (category Cf): marks of direction
-(U+061C, U+202E, U+2066), soft hyphens (U+00AD), tags (U+E0041). Then those that are letters or marks by category and
-are not drawn all the same: fillers of Hangul, variation selectors.
+(U+061C, U+202E, U+2066), soft hyphens (U+00AD), tags (U+E0041). Then letters and marks by category that are not drawn
+all the same: fillers of Hangul, variation selectors.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _CATEGORIES = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 
 
 def without_invisible(text: str) -> str:
-    """Leave out every character that nobody sees."""
+    """Return the text without its invisible characters."""
     return text if text.isascii() and text.isprintable() else "".join(filter(is_visible, text))
 
 
 def is_visible(character: str) -> bool:
-    """Whether something is drawn for a character, and nothing else is moved; a space is visible."""
+    """Whether a character is displayed and moves no other; a space is visible."""
     return unicodedata.category(character) not in _CATEGORIES and character not in _NEVER_DRAWN

@@ -1,1 +1,1 @@
-"""The only storey that waits: sockets, TLS, time limits, transcripts."""
+"""Blocking and asyncio I/O: sockets, TLS, time limits, transcripts. The only layer that waits."""

@@ -1,4 +1,4 @@
-"""What arrives on one connection of an event loop, for clients and servers."""
+"""Receive buffer of one asyncio connection, for clients and servers."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from typing import cast
 
 from courriel.network import forks
 
-_SPACE = 16 * 1024  # octets read at a time; asyncio's own 256 kB cost a system call for memory each
-_FULL = 256 * 1024  # octets that wait to be read before the other side has to
+_SPACE = 16 * 1024  # bytes per read; asyncio's own 256 kB buffers cost a system call each to allocate
+_FULL = 256 * 1024  # bytes; when so many are unread, reading is paused
 
-# Windows' loop has always asked for the next octets before; what it was given cannot be seen on the socket any more.
+# The Windows loop keeps a read pending, so MSG_PEEK on the socket shows nothing.
 _SOCKET_SHOWS = os.name != "nt"
 
 
 class Arrivals(asyncio.BufferedProtocol):
-    """What has arrived on one connection and nobody has read yet; whoever wants it at once sets `tell`."""
+    """Data received on one connection and not read yet; `tell` is called at each arrival."""
 
     def __init__(self, line: socket.socket | None = None) -> None:
         self.data = bytearray()
         self.ended = False
         self.lost: Exception | None = None
         self.transport: asyncio.Transport | None = None
-        self.tell: Callable[[], None] | None = None  # called in the loop's own callback: no turn is lost
+        self.tell: Callable[[], None] | None = None  # called in the loop's own callback: no loop iteration is lost
         self._line = line
         self._space = memoryview(bytearray(_SPACE))
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
         self._full = False
-        self._gone = False  # the transport may not even be asked to abort any more (CPython 3.11: AttributeError)
+        self._gone = False  # then `abort` of the transport may fail (CPython 3.11: AttributeError)
 
-    # What asyncio calls.
+    # Callbacks of asyncio.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -65,25 +65,25 @@ class Arrivals(asyncio.BufferedProtocol):
         self._wake(self._writer)
         self._writer = None
 
-    # What a line asks.
+    # Methods for the connection.
 
     def abort(self) -> None:
-        """Cut the connection now; when it is gone already, nothing happens."""
+        """Close the connection at once; ignored when it is closed already."""
         if self.transport is not None and not self._gone:
             self.transport.abort()
 
     def drop(self) -> None:
-        """Close our descriptor of a connection that is our parent's; its transport would tell the parent's loop."""
+        """Close our descriptor of an inherited connection; its transport is part of the parent's event loop."""
         if self._line is not None:
             forks.drop(self._line)
 
     @property
     def crowded(self) -> bool:
-        """Whether there is no room for writing."""
+        """Whether the write buffer is full."""
         return self._writer is not None
 
     def may_hold_more(self) -> bool:
-        """Whether the system may hold something that the loop has not read yet, or the end of the line."""
+        """Whether the socket may hold data, or the end of the stream, that the loop has not read yet."""
         if self._line is None or not _SOCKET_SHOWS:
             return True
         try:
@@ -95,7 +95,7 @@ class Arrivals(asyncio.BufferedProtocol):
         return True
 
     def take(self) -> bytes:
-        """Everything that has arrived; b"" when the other side hung up."""
+        """Return and clear all data received; b"" at the end of the stream."""
         if not self.data and self.lost is not None:
             raise self.lost if isinstance(self.lost, OSError) else ConnectionResetError("the connection was lost")
         data = bytes(self.data)
@@ -106,7 +106,7 @@ class Arrivals(asyncio.BufferedProtocol):
         return data
 
     async def arrival(self, seconds: float) -> None:
-        """Wait until something arrives or the other side hangs up. Raises TimeoutError."""
+        """Wait until data arrives or the stream ends. Raises TimeoutError."""
         if not self.data and not self.ended:
             self._reader = asyncio.get_running_loop().create_future()
             try:
@@ -115,16 +115,16 @@ class Arrivals(asyncio.BufferedProtocol):
                 self._reader = None
 
     async def room(self, seconds: float) -> None:
-        """Wait until there is room for writing. Raises TimeoutError, and what broke the connection."""
+        """Wait until the write buffer has room. Raises TimeoutError, and what broke the connection."""
         if self._writer is not None and not self.ended:
             await _within(seconds, self._writer)
         if self.lost is not None:
             raise self.lost if isinstance(self.lost, OSError) else ConnectionResetError("the connection was lost")
 
     async def settle(self) -> None:
-        """Let the loop hand over what the system holds already.
+        """Let the loop read what the socket holds already.
 
-        Two turns: in the first it sees what the socket holds, in the second it has handed it over.
+        This takes two iterations: in the first the loop selects the socket, in the second its data has been read.
         """
         await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -143,7 +143,7 @@ class Arrivals(asyncio.BufferedProtocol):
 
 
 class Alarm:
-    """One timer for all the waits of a connection: they follow each other by the thousand, and few end by it."""
+    """One reusable timer for all waits of a connection: there are thousands of waits, and few time out."""
 
     def __init__(self, ring: Callable[[], None]) -> None:
         self._ring = ring
@@ -151,7 +151,7 @@ class Alarm:
         self._timer: asyncio.TimerHandle | None = None
 
     def set(self, seconds: float) -> None:
-        """Ring when so many seconds have passed, and not at the moment that was set before."""
+        """Call back after so many seconds, replacing the time set before."""
         loop = asyncio.get_running_loop()
         self._due = due = loop.time() + seconds
         if self._timer is None or self._timer.when() > due:
@@ -159,13 +159,13 @@ class Alarm:
             self._timer = loop.call_at(due, self._look)
 
     def cancel(self) -> None:
-        """Never ring."""
+        """Cancel the timer."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def _look(self) -> None:
-        """A timer that was set for an earlier wait goes on to the moment that matters now."""
+        """Timer callback: rearm a timer that was set for an earlier wait, or call back."""
         self._timer = None
         loop = asyncio.get_running_loop()
         if loop.time() < self._due - 0.001:
@@ -175,7 +175,7 @@ class Alarm:
 
 
 async def _within(seconds: float, waited_for: asyncio.Future[None]) -> None:
-    """Wait for a future of our own, for so long at most; one timer, no task. Raises TimeoutError."""
+    """Wait for a future of ours for at most `seconds`; one timer, no task. Raises TimeoutError."""
     if seconds <= 0:
         raise TimeoutError
     loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""The bridge for those who block: an event loop of its own, in a thread of its own."""
+"""An event loop in a thread of its own, for blocking callers."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ T = TypeVar("T")
 
 
 class Aside:
-    """An event loop that runs beside the program; `close` leaves neither thread nor loop behind."""
+    """An event loop running in a background thread; `close` ends both."""
 
     def __init__(self, name: str) -> None:
         self._loop = asyncio.new_event_loop()
-        # A daemon: a program that forgets us must still be able to end.
+        # A daemon thread, so that a program that never calls `close` can still exit.
         self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
         self._thread.start()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run it there, wait for it here."""
+        """Run the coroutine in the loop, and block until it is done."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     def close(self) -> None:

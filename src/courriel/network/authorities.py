@@ -1,4 +1,4 @@
-"""Where authorities are kept on a machine: the system's places, the bundled file, files and folders of one's own."""
+"""Locations of CA certificates: the system store, certifi's bundle, files and folders."""
 
 # Importing pathlib would cost more than this whole module.
 # ruff: noqa: PTH112, PTH113, PTH116, PTH118, PTH123, PTH202, PTH208
@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-# Where the systems we know keep their authorities, for a Python that was built elsewhere and looks in the wrong place.
+# CA stores of common systems, for a Python built elsewhere whose OpenSSL has other default paths.
 _KNOWN_STORES = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Alpine, Arch
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",  # Fedora, Red Hat
@@ -27,24 +27,23 @@ _KNOWN_STORES = (
 )
 
 Stamp: TypeAlias = "tuple[object, ...]"
-"""What changes when a file changes."""
+"""A value that differs when a file has changed."""
 
 
 def checked_by_system() -> bool:
-    """Whether this system checks certificates itself, rather than lending its authorities to OpenSSL."""
+    """Whether the system verifies certificates itself (Windows, macOS), rather than OpenSSL."""
     return sys.platform in ("win32", "darwin")
 
 
 def of_system() -> tuple[str, ...]:
-    """The files and folders of this system's authorities that hold any: OpenSSL's own, else a known one."""
+    """The files and folders of this system's CA certificates that hold any: OpenSSL's own, else a known one."""
     return _of_openssl() or beside_openssl()
 
 
 def beside_openssl() -> tuple[str, ...]:
-    """The known store to read where OpenSSL's own places are empty.
+    """The known CA store to load when OpenSSL's own paths are empty.
 
-    None when SSL_CERT_FILE or SSL_CERT_DIR say where to look: they are somebody's word, and what they leave out is left
-    out on purpose.
+    Empty when SSL_CERT_FILE or SSL_CERT_DIR is set: certificates missing there are left out on purpose.
     """
     if _of_openssl() or os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
         return ()
@@ -52,12 +51,12 @@ def beside_openssl() -> tuple[str, ...]:
 
 
 def system_is_empty() -> bool:
-    """Whether this machine trusts nobody at all, as a container without ca-certificates; unknown counts as no."""
+    """Whether this machine has no CA certificates, as a container without ca-certificates; unknown counts as no."""
     return not checked_by_system() and not of_system()
 
 
 def bundle() -> str:
-    """The file of Mozilla's authorities, as certifi brings it. Raises MissingExtra."""
+    """Path of Mozilla's CA certificates in certifi. Raises MissingExtra."""
     try:
         import certifi
     except ImportError as missing:
@@ -66,7 +65,7 @@ def bundle() -> str:
 
 
 def certificates_at(path: str) -> tuple[bytes, ...]:
-    """The certificates of a file, or of all files in a folder that hold some. Raises InvalidServer."""
+    """The certificates (DER) of a file, or of all files in a folder that hold some. Raises InvalidServer."""
     try:
         if not os.path.isdir(path):
             return _certificates_in_file(path)
@@ -75,7 +74,7 @@ def certificates_at(path: str) -> tuple[bytes, ...]:
             try:
                 found += _certificates_in_file(os.path.join(path, name))
             except (OSError, errors.InvalidServer):
-                continue  # keys, lists of revocations, links that lead nowhere live in such folders too
+                continue  # such folders hold keys, revocation lists and dangling links too
     except OSError as wrong:
         raise unusable(f"{path}: cannot be read: {wrong.strerror}") from wrong
     if not found:
@@ -84,12 +83,12 @@ def certificates_at(path: str) -> tuple[bytes, ...]:
 
 
 def unusable(sentence: str) -> errors.InvalidServer:
-    """The error for a file that cannot be what it was given for."""
+    """The error for a certificate file that cannot be used."""
     return errors.InvalidServer(sentence, stage="compose", hint_id="CERTIFICATE-FILE-UNREADABLE")
 
 
 def holds(path: str, mark: bytes) -> bool:
-    """Whether these bytes stand anywhere in the file; False for a file that cannot be read."""
+    """Whether the file contains these bytes; False for a file that cannot be read."""
     try:
         with open(path, "rb") as file:
             return mark in file.read()
@@ -98,13 +97,13 @@ def holds(path: str, mark: bytes) -> bool:
 
 
 def stamp_of_system() -> Stamp:
-    """Tell the system's store from a later one. A folder's date is enough: OpenSSL looks into it each time."""
+    """Value that changes with the system's CA store. A folder's mtime is enough: OpenSSL searches it each time."""
     paths = ssl.get_default_verify_paths()
     return tuple((place, _moment(place)) for place in (paths.cafile, paths.capath, *_KNOWN_STORES) if place)
 
 
 def stamp(place: str) -> Stamp:
-    """Tell this content of the file or folder from a later one, at the cost of asking for its date."""
+    """Value that changes with the content of the file or folder, from its modification time."""
     try:
         if os.path.isdir(place):
             with os.scandir(place) as entries:

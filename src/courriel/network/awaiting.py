@@ -1,7 +1,7 @@
-"""Runs flows on an asyncio protocol of our own: every wait gives the event loop its turn.
+"""Asyncio driver: runs flows on a protocol class of our own.
 
-Not asyncio's streams: the buffer that must be empty before TLS is ours here, and a burst is handled where it arrives,
-in the loop's own callback. A task is woken when the flow is over, or wants what only a task can wait for.
+Asyncio's streams are not used: this way the buffer that must be empty before TLS is ours, and a burst of replies is
+handled in the loop's own callback. The task is woken only when the flow ends or wants something that has to be awaited.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What this driver wants itself: that the line takes more; what was `asked` is heard then."""
+    """Want of this driver itself: room in the write buffer; after an Ask (`asked`) its reply is read next."""
 
     stage: Stage
     asked: bool
@@ -65,31 +65,30 @@ Wait: TypeAlias = "Want | Room"
 
 
 class Line:
-    """One line to one server: run flows on it, one at a time."""
+    """One asyncio connection to one server; runs one flow at a time."""
 
     def __init__(self, server: Server, transcript: Transcript | None = None) -> None:
         self.server = server
         self.broken = True  # until a flow connects
-        self.inherited = False  # from the process that this one was forked from
+        self.inherited = False  # from the parent process, by a fork
         self.tls_version = ""
         self._transcript = transcript
         self.turn = Turn()
         self._arrivals: Arrivals | None = None
         self._clock = Clock(server)
         self._alarm = self._new_alarm()
-        self._waits = False  # for a reply; its limit runs
-        # While a flow hears: what it wants to hear, and the task's wait for what the loop's callback cannot do.
+        self._waits = False  # for a reply, with its time limit running
+        # While a flow reads replies: its current want, and the task's wait for what the callback cannot do.
         self._flow: Flow[object] | None = None
         self._want = Receive("connect")
         self._over: asyncio.Future[Wait | BaseException] | None = None
         forks.renew_in_child(self, type(self)._after_fork)
 
     async def run(self, flow: Flow[T], *, opening: bool = False) -> T:
-        """
-        Run a flow to its end.
+        """Run a flow to its end.
 
-        A refusal leaves the conversation where it was. Anything else that cuts a flow short (a time-out, a
-        cancellation) leaves it out of step: the line hangs up, and only a flow that opens it anew may use it again.
+        A refusal leaves the dialogue in step. Anything else that interrupts a flow (a time-out, a cancellation) leaves
+        it out of step: the connection is closed, and only a flow that reconnects may use it again.
         """
         if not opening:
             refuse_if_broken(self)
@@ -97,7 +96,7 @@ class Line:
             return await self.proceed(flow, opening=opening)
 
     async def proceed(self, flow: Flow[T], *, opening: bool = False) -> T:
-        """Run a flow as a part of a longer talk: whoever calls this has the `turn` already."""
+        """Run a flow as a part of a longer call: the caller holds the `turn` lock already."""
         if self.inherited and not opening:
             refuse_if_inherited(self)
         self._clock.start_call()
@@ -111,7 +110,7 @@ class Line:
             flow.close()
 
     async def _converse(self, flow: Flow[T]) -> T:
-        """Do what the flow wants, hand it the answer, and so on until it returns."""
+        """Carry out the wants of the flow until it returns."""
         try:
             want = self._advance(flow, next(flow))
             while True:
@@ -126,7 +125,7 @@ class Line:
                 except errors.CourrielError as ours:
                     want = flow.throw(ours)
                 except OSError as broken:
-                    # Raised inside the flow, so that the traceback tells the whole story.
+                    # Raised inside the flow, so that the traceback is complete.
                     want = flow.throw(self._clock.explain(broken, want.stage))
                 else:
                     want = RECEIVE[want.stage] if type(want) is Room and want.asked else flow.send(answer)
@@ -135,7 +134,7 @@ class Line:
             return cast("T", end.value)
 
     def _advance(self, flow: Flow[T], want: Wait) -> Wait:
-        """Let the flow go on until it wants what has to be waited for. Raises StopIteration when it is over."""
+        """Run the flow until it wants something that has to be awaited. Raises StopIteration at its end."""
         while True:
             try:
                 answer = self._at_once(want)
@@ -149,9 +148,9 @@ class Line:
                 want = flow.send(answer)
 
     async def _hear(self, flow: Flow[object], want: Receive) -> Wait | BaseException:
-        """Let the flow go on by itself as its replies arrive, until it wants something else than to speak and hear.
+        """Run the flow from the loop's callback as replies arrive, until it wants anything but write and read.
 
-        Its end is returned as it came, as an exception: no coroutine can raise a StopIteration.
+        Its end is returned as an exception object: a coroutine cannot raise StopIteration.
         """
         arrivals, _ = self._connection(want.stage)
         self._flow, self._want = flow, want
@@ -164,7 +163,7 @@ class Line:
             self._waits = False
 
     def _go_on(self, late: TimeoutError | None = None) -> None:
-        """Something arrived, or nothing did for too long: the loop calls this itself."""
+        """Callback for data that arrived, or for a time-out: continue the flow."""
         flow, want, over = self._flow, self._want, self._over
         if flow is None or over is None or over.done():
             return
@@ -175,7 +174,7 @@ class Line:
                 outcome = self._advance(flow, flow.throw(self._clock.explain(late, want.stage)))
             else:
                 outcome = self._advance(flow, want)
-        except BaseException as error:  # noqa: BLE001 - raised where the flow is awaited; its end is one, too
+        except BaseException as error:  # noqa: BLE001 - raised where the flow is awaited; includes StopIteration
             outcome = error
         if type(outcome) is Receive:
             self._want = outcome
@@ -183,16 +182,16 @@ class Line:
             over.set_result(outcome)
 
     def count_as_one_call(self) -> None:
-        """From the next call on all of them have one total deadline together."""
+        """Put all calls from the next one on under one total deadline."""
         self._clock.count_as_one_call()
 
     def follow(self, server: Server) -> None:
-        """Bear other silences, from the next wait on: `server` is the same one in all but its time-outs."""
+        """Replace the time limits, from the next wait on; `server` differs in its time-outs only."""
         self.server = server
         self._clock.follow(server)
 
     def hang_up(self) -> None:
-        """Close the line without a word; not `close`, which is a wish and waits for what is still unwritten."""
+        """Abort the connection; `close` of a transport would wait until its buffer is written."""
         self.broken = True
         self._alarm.cancel()
         if self._arrivals is not None:
@@ -202,16 +201,16 @@ class Line:
 
     @property
     def rested(self) -> bool:
-        """Whether nothing was heard for so long that the line may have died unheard."""
+        """Whether the last reply is so long ago that the connection may be dead."""
         return self._clock.rested()
 
     def listen(self, transcript: Transcript | None) -> Transcript | None:
-        """From now on this transcript is told what is said; returns the one that was told before."""
+        """Set the transcript; returns the previous one."""
         before, self._transcript = self._transcript, transcript
         return before
 
     def _after_fork(self) -> None:
-        """Drop what is our parent's; this line may be opened anew, in an event loop of our own."""
+        """Drop the parent's connection; this object may reconnect, in an event loop of its own."""
         forks.keep_for_ever(self._arrivals, self._alarm, self._flow, self._over)
         self.turn = Turn()
         self._alarm = self._new_alarm()
@@ -227,7 +226,7 @@ class Line:
     # Wants.
 
     def _at_once(self, want: Wait) -> bytes | Wait:
-        """The answer to what needs no waiting; otherwise the want that has to be waited for."""
+        """The answer to a want that needs no waiting; otherwise the want itself."""
         kind = type(want)
         if kind is Ask:
             return self._write(cast("Ask", want)) or self._receive(want.stage, more=False)
@@ -270,8 +269,8 @@ class Line:
 
     def _send(self, want: Send) -> bytes | Wait:
         arrivals, _ = self._connection(want.stage)
-        # A server that will not take the message says so and hangs up: its words must be here before the next write
-        # finds the line broken, which would throw them away.
+        # A server that refuses the message replies and closes: read its reply before the next write, which fails with
+        # a reset and discards the reply.
         if want.stage == "data" and arrivals.may_hold_more():
             return want
         return self._write(want)
@@ -279,7 +278,7 @@ class Line:
     def _write(self, want: Send | Ask) -> Literal[b""] | Room:
         arrivals, transport = self._connection(want.stage)
         if transport.is_closing() and (want.stage == "data" or not arrivals.data):
-            # asyncio would drop what is written now, without a word.
+            # asyncio would silently drop data written now.
             raise ConnectionResetError("the server hung up")
         if self._transcript is not None:
             self._transcript.sent(want)
@@ -294,7 +293,7 @@ class Line:
         arrivals, _ = self._connection(stage)
         if arrivals.data or arrivals.ended:
             if not self._waits:
-                _ = self._clock.for_reply(stage, more)  # who drips never has us wait, and has a limit all the same
+                _ = self._clock.for_reply(stage, more)  # starts the limit of a slow reply that never has to be awaited
             self._waits = False
             return self._taken(arrivals, stage)
         if not self._waits:
@@ -356,7 +355,7 @@ class Line:
     async def _connect(self) -> bytes:
         self.hang_up()
         if self.server.security is not Security.NONE:
-            prepared_tls(self.server)  # a file that cannot be read is said before anybody is called
+            prepared_tls(self.server)  # an unreadable file is reported before connecting
         ends = self._clock.for_connecting()
         reached = await reach(self.server, ends)
         loop = asyncio.get_running_loop()
@@ -370,11 +369,11 @@ class Line:
         return resolve.our_name(reached.getsockname())
 
     async def _secure(self) -> bytes:
-        from courriel.network import tls  # noqa: PLC0415 - a line in clear does not pay for it
+        from courriel.network import tls  # noqa: PLC0415 - not needed without TLS
 
         arrivals, transport = self._connection("secure")
         if arrivals.data:
-            # The flow has looked already; this came since, and is an attack all the same (RFC 3207 4.2).
+            # The flow has checked already; data that arrived since is an injection attack all the same (RFC 3207 4.2).
             raise errors.RemoteProtocolError("the server spoke before the line was secure", stage="secure")
         context = prepared_tls(self.server)
         name = tls.name_to_check(self.server.expected_name)
@@ -411,7 +410,7 @@ class Line:
 
 
 async def _asked(ask: Callable[[], object]) -> object:
-    """What it answers; a plain callable runs in a thread, because it may wait for a web server or a disk."""
+    """Result of a callback; a plain function runs in a thread, because it may block on network or disk."""
     if iscoroutinefunction(ask):
         given: object = await ask()
         return given

@@ -1,4 +1,4 @@
-"""Runs flows on ordinary sockets: every wait blocks the calling thread."""
+"""Blocking driver: runs flows on ordinary sockets."""
 
 from __future__ import annotations
 
@@ -47,40 +47,39 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-_READ = 16 * 1024  # octets read at a time; room for more costs more, used or not
-_OFTEN = 4  # times that the kernel may wake us during one wait, so that stages do not change its mind all the time
-_READ_MORE = 256 * 1024  # once that much came at a time
-_EARLY = 1024 * 1024  # octets that a server may say while we write, before it has to wait
+_READ = 16 * 1024  # bytes per read; a larger buffer costs more, used or not
+_OFTEN = 4  # times one wait may wake up early, so that SO_RCVTIMEO need not be set for each stage
+_READ_MORE = 256 * 1024  # bytes per read after a full one
+_EARLY = 1024 * 1024  # bytes read ahead while writing; then the server has to wait
 
-# Where the kernel keeps the time of a wait, reading is one system call; elsewhere Python polls before each.
+# With SO_RCVTIMEO a read is one system call; with a Python time-out there is a poll before each.
 _KERNEL_KEEPS_TIME = sys.platform == "linux" and sys.maxsize > 2**32
 
 
 class Line:
-    """One line to one server: run flows on it, one at a time."""
+    """One blocking connection to one server; runs one flow at a time."""
 
     def __init__(self, server: Server, transcript: Transcript | None = None) -> None:
         self.server = server
         self.broken = True  # until a flow connects
-        self.inherited = False  # from the process that this one was forked from
+        self.inherited = False  # from the parent process, by a fork
         self.tls_version = ""
         self._transcript = transcript
         self.turn = Turn()
         self._socket: socket.socket | None = None
-        self._early = bytearray()  # what the server said while we were still writing
+        self._early = bytearray()  # data received while writing
         self._clock = Clock(server)
-        self._tls: ssl.SSLContext | None = None  # what this line will be secured with
-        self._kernel_keeps_time = False  # on a line in clear, where it can
+        self._tls: ssl.SSLContext | None = None  # context for STARTTLS or TLS
+        self._kernel_keeps_time = False  # SO_RCVTIMEO in use: without TLS, on Linux
         self._room = _READ
-        self._kernel_waits = 0.0  # seconds, as the kernel was told last
+        self._kernel_waits = 0.0  # seconds: the current SO_RCVTIMEO
         forks.renew_in_child(self, type(self)._after_fork)
 
     def run(self, flow: Flow[T], *, opening: bool = False) -> T:
-        """
-        Run a flow to its end.
+        """Run a flow to its end.
 
-        A refusal leaves the conversation where it was. Anything else that cuts a flow short (a time-out, Ctrl-C) leaves
-        it out of step: the line hangs up, and only a flow that opens it anew may use it again.
+        A refusal leaves the dialogue in step. Anything else that interrupts a flow (a time-out, Ctrl-C) leaves it out
+        of step: the connection is closed, and only a flow that reconnects may use it again.
         """
         if not opening:
             refuse_if_broken(self)
@@ -88,7 +87,7 @@ class Line:
             return self.proceed(flow, opening=opening)
 
     def proceed(self, flow: Flow[T], *, opening: bool = False) -> T:
-        """Run a flow as a part of a longer talk: whoever calls this has the `turn` already."""
+        """Run a flow as a part of a longer call: the caller holds the `turn` lock already."""
         if self.inherited and not opening:
             refuse_if_inherited(self)
         self._clock.start_call()
@@ -102,7 +101,7 @@ class Line:
             flow.close()
 
     def _converse(self, flow: Flow[T]) -> T:
-        """Do what the flow wants, hand it the answer, and so on until it returns."""
+        """Carry out the wants of the flow until it returns."""
         try:
             want = next(flow)
             while True:
@@ -111,7 +110,7 @@ class Line:
                 except errors.CourrielError as ours:
                     want = flow.throw(ours)
                 except OSError as broken:
-                    # Raised inside the flow, so that the traceback tells the whole story.
+                    # Raised inside the flow, so that the traceback is complete.
                     want = flow.throw(self._clock.explain(broken, want.stage))
                 else:
                     want = flow.send(answer)
@@ -120,27 +119,27 @@ class Line:
             return result
 
     def count_as_one_call(self) -> None:
-        """From the next call on all of them have one total deadline together."""
+        """Put all calls from the next one on under one total deadline."""
         self._clock.count_as_one_call()
 
     def follow(self, server: Server) -> None:
-        """Bear other silences, from the next wait on: `server` is the same one in all but its time-outs."""
+        """Replace the time limits, from the next wait on; `server` differs in its time-outs only."""
         self.server = server
         self._clock.follow(server)
 
     @property
     def rested(self) -> bool:
-        """Whether nothing was heard for so long that the line may have died unheard."""
+        """Whether the last reply is so long ago that the connection may be dead."""
         return self._clock.rested()
 
     def hang_up(self) -> None:
-        """Close the line without a word."""
+        """Close the connection without QUIT."""
         self.broken = True
         line, self._socket = self._socket, None
         self._early.clear()
         if line is not None:
             try:  # noqa: SIM105 - contextlib would be imported for this alone
-                # Closing alone would leave another thread, that waits on this line, waiting.
+                # Closing alone would not wake another thread that reads from this socket.
                 line.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
@@ -148,13 +147,13 @@ class Line:
             self._note("hung up")
 
     def listen(self, transcript: Transcript | None) -> Transcript | None:
-        """From now on this transcript is told what is said; returns the one that was told before."""
+        """Set the transcript; returns the previous one."""
         before, self._transcript = self._transcript, transcript
         return before
 
     def _after_fork(self) -> None:
-        """Drop what is our parent's; this line may be opened anew."""
-        self.turn = Turn()  # another thread may have had it, and is not here
+        """Drop the parent's connection; this object may reconnect."""
+        self.turn = Turn()  # a thread of the parent may have held it, and does not exist here
         self._early = bytearray()
         line, self._socket = self._socket, None
         if line is not None:
@@ -213,9 +212,10 @@ class Line:
                 rest = memoryview(rest)[sent:]
 
     def _wait_for_room(self, line: socket.socket, seconds: float) -> None:
-        """Wait until the other side takes more, reading what it says meanwhile: else both might wait to be read.
+        """Wait until the socket is writable, reading meanwhile: else both sides might wait for each other.
 
-        The limit is for silence, not for the whole: a large message on a slow line does not fail while it goes on.
+        The limit applies to each wait, not to the whole: a large message on a slow connection does not fail while it
+        progresses.
         """
         if _says_something(line, seconds, listening=len(self._early) < _EARLY):
             try:  # noqa: SIM105 - contextlib would be imported for this alone
@@ -224,12 +224,12 @@ class Line:
                 pass
 
     def _is_silent(self, line: socket.socket) -> bool:
-        """Whether nothing has arrived on a secured line; asked of the socket, since an error each time costs more."""
+        """Whether no data has arrived on a TLS connection; asks the socket, since an exception each time costs more."""
         secured: ssl.SSLSocket = line  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
         return not secured.pending() and not _is_readable(line)
 
     def _heard(self, line: socket.socket) -> bytes:
-        """What is here, without waiting. Raises ConnectionResetError when the other side hung up."""
+        """Read octets without waiting. Raises BlockingIOError without data, ConnectionResetError at the end."""
         try:
             data = line.recv(_READ, socket.MSG_DONTWAIT) if self._kernel_keeps_time else line.recv(_READ)
         except OSError as broken:
@@ -241,7 +241,7 @@ class Line:
         return data
 
     def _wait_at_most(self, line: socket.socket, seconds: float) -> None:
-        """The next reading on this line may take so long; the kernel may wake us before, and is told seldom."""
+        """Set the time limit of the next read; SO_RCVTIMEO may be shorter, and is changed seldom."""
         if not self._kernel_keeps_time:
             line.settimeout(seconds)
             return
@@ -259,7 +259,7 @@ class Line:
             try:
                 data = line.recv(self._room)
             except BlockingIOError:
-                # The kernel may have been told of a shorter wait: there is nothing to hear until ours is over.
+                # SO_RCVTIMEO may be shorter than our limit: wait for the rest of it.
                 self._wait_at_most(line, self._clock.for_reply(stage, more=True))
         self._room = _READ if len(data) < self._room else _READ_MORE
         if self._transcript is not None:
@@ -303,7 +303,7 @@ class Line:
     def _connect(self) -> bytes:
         self.hang_up()
         if self.server.security is not Security.NONE:
-            self._tls = prepared_tls(self.server)  # a file that cannot be read is said before anybody is called
+            self._tls = prepared_tls(self.server)  # an unreadable file is reported before connecting
         ends = self._clock.for_connecting()
         places = _places(self.server, ends)
         self._socket = line = race.reach(places, ends)
@@ -314,7 +314,7 @@ class Line:
         return resolve.our_name(line.getsockname())
 
     def _secure(self) -> bytes:
-        from courriel.network import tls  # noqa: PLC0415 - a line in clear does not pay for it
+        from courriel.network import tls  # noqa: PLC0415 - not needed without TLS
 
         line = self._open_socket("secure")
         if self._early:
@@ -380,15 +380,15 @@ def _plain(given: object, what: str) -> object:
     if isinstance(given, Awaitable):
         close = getattr(given, "close", None)
         if close is not None:
-            close()  # a coroutine that nobody will await
+            close()  # a coroutine that is never awaited
         raise errors.UsageError(f"an async {what} needs AsyncSmtpSession")
     return given
 
 
 def _says_something(line: socket.socket, seconds: float, *, listening: bool, writing: bool = True) -> bool:
-    """Wait until there is room for `writing`, or something to read when we are `listening`; whether it is the second.
+    """Wait until the socket is writable (`writing`) or readable (`listening`); return whether it is readable.
 
-    Raises TimeoutError for silence.
+    Raises TimeoutError.
     """
     if not hasattr(select, "poll"):  # Windows
         readable, writable, _ = select.select([line] if listening else [], [line] if writing else [], [], seconds)
@@ -404,7 +404,7 @@ def _says_something(line: socket.socket, seconds: float, *, listening: bool, wri
 
 
 def _is_readable(line: socket.socket) -> bool:
-    """Whether reading would find something, be it the end."""
+    """Whether a read would return data, or the end of the stream."""
     if not hasattr(select, "poll"):  # Windows
         return bool(select.select([line], [], [], 0)[0])
     waiter = select.poll()
@@ -413,5 +413,5 @@ def _is_readable(line: socket.socket) -> bool:
 
 
 def _only_asks_to_wait(broken: OSError) -> bool:
-    # An SSL socket that has nothing for us says so by an error of its own.
+    # An SSL socket without data raises an error of its own.
     return type(broken).__name__ in ("SSLWantReadError", "SSLWantWriteError")

@@ -1,4 +1,4 @@
-"""Reaches a server from an event loop: its addresses are asked for, and called in a race."""
+"""Connecting from an event loop: resolve the host, then try its addresses (Happy Eyeballs)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from courriel.network.race import Race
 
 
 async def reach(server: Server, ends: float) -> socket.socket:
-    """A line to the server, before this moment (monotonic). Raises OSError, TimeoutError among them."""
+    """A socket connected to the server before `ends` (monotonic). Raises OSError, TimeoutError among them."""
     return await _reach_one_of(await _places(server, ends), ends)
 
 
@@ -24,7 +24,7 @@ async def _places(server: Server, ends: float) -> list[resolve.Place]:
     answer: asyncio.Future[list[resolve.Place] | OSError] = loop.create_future()
 
     def done(found: list[resolve.Place] | OSError) -> None:
-        # Nobody may be listening any more, and the loop itself may be gone.
+        # The waiting task may be cancelled, and the loop closed.
         if not loop.is_closed():
             loop.call_soon_threadsafe(lambda: None if answer.done() else answer.set_result(found))
 
@@ -37,7 +37,7 @@ async def _places(server: Server, ends: float) -> list[resolve.Place]:
 
 
 async def _reach_one_of(places: list[resolve.Place], ends: float) -> socket.socket:
-    """The line to the first address that answers; see `network.race`."""
+    """A socket connected to the first address that answers; see `happy_eyeballs`."""
     race = Race(places, ends)
     called: dict[asyncio.Task[socket.socket], resolve.Place] = {}
     try:
@@ -55,7 +55,7 @@ async def _reach_one_of(places: list[resolve.Place], ends: float) -> socket.sock
                     race.lost(place, failed)
         raise race.failure(list(called.values()))
     finally:
-        # Not awaited: a cancellation that came meanwhile would lose the line that won.
+        # Not awaited: a cancellation meanwhile would lose the connected socket.
         for call in called:
             call.add_done_callback(_close_late)
             call.cancel()

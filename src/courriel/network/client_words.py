@@ -1,45 +1,45 @@
 """
-What a client said, cut into command lines and content, as a transcript shows it.
+Client data split into command lines and message content, for transcripts.
 
-A message leaves in the same piece as the commands around it: the end of one with the envelope of the next
-(PIPELINING), a window of whole transactions (CHUNKING). Commands are shown one by one, content by its size alone.
+Commands and content are written together: the end of one message with the envelope of the next (PIPELINING), a window
+of complete transactions (CHUNKING). Commands are shown one by one, content by its size alone.
 """
 
 from __future__ import annotations
 
 from courriel.expressions import expression
 
-_HELD_BACK = 500  # octets of a command line that are shown
+_HELD_BACK = 500  # bytes of a command line that are shown
 
-# A line that is a secret alone never fits: it is base64, which holds no blank (RFC 4954 4, RFC 5034 4).
+# A line that is only a secret never matches: it is base64, without a space (RFC 4954 4, RFC 5034 4).
 _LOGIN = expression(rb"(?i)(AUTH [A-Z0-9_-]{1,20}|PASS|APOP) ")
 _CHUNK = expression(rb"(?i)BDAT (\d{1,18})(?: LAST)?\r?")
 _COMMAND = expression(rb"(?i)(?:MAIL FROM:|RCPT TO:|BDAT |(?:DATA|RSET|NOOP|QUIT)\r?$)")
 
 
 def without_secret(data: bytes) -> str:
-    """What may be shown of a line that holds a secret: the command, and the SASL mechanism."""
+    """The printable part of a line with a secret: the command, and the SASL mechanism."""
     found = _LOGIN.match(data)
     return f"{found[1].decode('ascii')} (not shown: a secret)" if found else "(not shown: a secret)"
 
 
 class ClientWords:
-    """Follows a client through commands and content; `told` gives what it said in between, entry by entry."""
+    """Parser that follows a client through commands and content; `told` returns the entries of each write."""
 
     def __init__(self) -> None:
-        self._asked = False  # by DATA, whether content may follow
+        self._asked = False  # after DATA, before its reply
         self._in_content = False
-        self._counted = 0  # octets of a chunk that are still to come
+        self._counted = 0  # bytes still to come of a BDAT chunk
         self._line_begins = True
-        self._end = b""  # the last octets of content, in which the lone dot may begin
+        self._end = b""  # the last bytes of content, in which the final dot may begin
 
     def heard(self, code: bytes) -> None:
-        """The server answered with this code."""
+        """Take note of a reply code of the server."""
         if self._asked and code == b"354":
             self._asked, self._in_content, self._end = False, True, b"\r\n"
 
     def told(self, data: bytes, *, about_content: bool) -> list[str | int]:
-        """Command lines, as text, and numbers of octets of content. `about_content`: what is no command is content."""
+        """Command lines as text, content as numbers of bytes. `about_content`: data that is no command is content."""
         entries: list[str | int] = []
         while data:
             if self._counted:
@@ -56,7 +56,7 @@ class ClientWords:
     # The steps.
 
     def _content(self, data: bytes, entries: list[str | int]) -> bytes:
-        """Take content up to its lone dot; what follows that is returned."""
+        """Consume content up to the final dot; returns the data behind it."""
         known = len(self._end)
         whole = self._end + data
         at = whole.find(b"\r\n.\r\n")

@@ -1,4 +1,4 @@
-"""A transcript for IMAP: letters, which are counted out on the line, are shown by their size alone."""
+"""Transcript filter for IMAP: literals, which hold letters, are shown by their size alone."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from courriel.errors import Stage
 from courriel.network.transcript import Transcript
 from courriel.wire.imap import counted_at_end
 
-_LONGEST = 2000  # octets of a line that are shown
+_LONGEST = 2000  # bytes of a line that are shown
 
 
 class Discreet(Transcript):
-    """Tells another transcript what is said, and keeps nothing itself."""
+    """Transcript that forwards to another one, and keeps nothing itself."""
 
     def __init__(self, told: Transcript) -> None:
         super().__init__(0)
@@ -19,7 +19,7 @@ class Discreet(Transcript):
         self._ours, self._theirs = _Lines(), _Lines()
 
     def sent(self, want: Send | Ask) -> None:
-        """The client said this; of a secret nothing is shown, since a password may leave as it is (a literal)."""
+        """Record client data; a secret is left out completely, since a password may be sent as a literal."""
         self._told.note_login(want)
         if want.secret:
             self._told.write("C", "(not shown: a secret)")
@@ -28,21 +28,21 @@ class Discreet(Transcript):
             self._told.write("C", line)
 
     def heard(self, data: bytes, stage: Stage = "") -> None:
-        """The server said this."""
+        """Record server data."""
         for line in self._theirs.of(data):
             self._told.write_heard(line)
 
     def noted(self, text: str) -> None:
-        """Something happened that nobody said; a line that was begun will not be ended."""
+        """Record an event; an unfinished line before it is dropped."""
         self._ours, self._theirs = _Lines(), _Lines()
         self._told.noted(text)
 
 
 class _Lines:
-    """Cuts what one side says into lines, and counted octets, which are only told by their number."""
+    """Splits one side's data into lines; literals are counted only."""
 
     def __init__(self) -> None:
-        self._head = self._tail = b""  # of a line that goes on: what is shown of it, and what may count octets out
+        self._head = self._tail = b""  # of an unfinished line: the part shown, and the end that may announce a literal
         self._counted = 0
 
     def of(self, data: bytes) -> list[str]:

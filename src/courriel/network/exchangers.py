@@ -1,4 +1,4 @@
-"""Who takes mail for a domain: its MX records (RFC 5321 5.1), asked of the name service that this machine uses."""
+"""MX lookup: the mail servers of a domain (RFC 5321 5.1), from the system's name servers."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from courriel import errors
 
 
 def mail_exchangers(domain: str, seconds: float) -> tuple[str, ...]:
-    """Host names, the best first; the domain itself when it has an address and names nobody. Within so many seconds.
+    """Host names of the MX records, best first; the domain itself when it has an address and no MX record.
 
-    Raises NameNotFound when there is no such domain, or it says that it takes no mail (RFC 7505); TimedOut,
-    ConnectionFailed when the name service does not answer; MissingExtra with the command that installs it.
+    `seconds` limits the lookup. Raises NameNotFound when the domain does not exist or takes no mail (RFC 7505);
+    TimedOut, ConnectionFailed when the name server does not answer; MissingExtra without dnspython.
     """
     try:
         from dns import exception, resolver  # noqa: PLC0415 - an extra

@@ -1,4 +1,4 @@
-"""The border: what the operating system and TLS say, in our words. The only place where one becomes the other."""
+"""Translation of operating system and TLS errors into ours; the only place where this happens."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from courriel.model.server import Server
 
 
 def translate(broken: OSError, server: Server, stage: Stage) -> errors.ConnectionFailed:
-    """Say what went wrong on the line to a server; raise the result `from` the original."""
+    """Our error for a failed connection; raise the result `from` the original."""
     tls = sys.modules.get("ssl")
     if tls is not None and isinstance(broken, tls.SSLError) and not isinstance(broken, TimeoutError):
         return _of_tls(broken, server, stage)
@@ -20,7 +20,7 @@ def translate(broken: OSError, server: Server, stage: Stage) -> errors.Connectio
     if isinstance(broken, TimeoutError):
         return silent(server, stage, server.timeouts.of(stage))
     if stage == "secure":
-        # A server that hangs up during the handshake has usually not understood that it was one.
+        # A server that closes during the handshake usually does not speak TLS on this port.
         return _of_tls(broken, server, stage)
     said = broken.strerror or str(broken) or "the server hung up"
     hint_id = "" if stage == "connect" else "SESSION-LOST"
@@ -28,21 +28,21 @@ def translate(broken: OSError, server: Server, stage: Stage) -> errors.Connectio
 
 
 def silent(server: Server, stage: Stage, seconds: float, tried: str = "") -> errors.TimedOut:
-    """The server said nothing for as long as we were ready to wait; `tried` are its addresses, when it has several."""
+    """Error for a server that did not answer in time; `tried` are its addresses, when it has several."""
     what = "did not answer" if stage == "connect" else "was silent"
     where = f": {tried}" if tried else ""
     return errors.TimedOut(f"{server} {what} for {seconds:g} s ({stage}){where}", stage=stage, server=str(server))
 
 
 def overdue(server: Server, stage: Stage, seconds: float) -> errors.TimedOut:
-    """The whole call took longer than its total deadline."""
+    """Error for a call that exceeded its total deadline."""
     return errors.TimedOut(
         f"the whole call to {server} took more than {seconds:g} s ({stage})", stage=stage, server=str(server)
     )
 
 
 def opened_too_slowly(server: Server, stage: Stage, seconds: float) -> errors.TimedOut:
-    """A session was not open when the deadline of its opening was over."""
+    """Error for a session that was not open before the deadline for opening."""
     return errors.TimedOut(
         f"opening a session with {server} took more than {seconds:g} s ({stage})", stage=stage, server=str(server)
     )

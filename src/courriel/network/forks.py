@@ -1,12 +1,12 @@
 """
-What a forked process must not go on with: connections of its parent, locks that another thread held, dead threads.
+Fork safety: a child process must not use connections, held locks and threads of its parent.
 
-    forks.renew_in_child(self, type(self)._after_fork)      # called in every process that is forked from now on
+    forks.renew_in_child(self, type(self)._after_fork)      # called in every process forked from now on
 
-It costs one entry in a table for each object, and nothing when something is sent. A connection that two processes use
-mixes up their mails: in the child it is dropped without a word. `shutdown()`, QUIT and the close_notify of TLS would
-end the connection of the parent, and so would the transport of an event loop, whose selector (epoll) both share; only
-the child's own descriptor is closed.
+It costs one table entry for each object, and nothing when a message is sent. A connection used by two processes mixes
+up their mails: the child drops it silently. `shutdown()`, QUIT and the close_notify of TLS would end the connection of
+the parent, and so would the transport of an event loop, whose selector (epoll) both share; only the child's own
+descriptor is closed.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 
 def renew_in_child(thing: T, renew: Callable[[T], None]) -> None:
-    """Call this with it in each process that is forked while it exists, before anything else runs there."""
+    """Call `renew(thing)` in each process forked while `thing` exists, before any other code runs there."""
     key = id(thing)
     _renewed[key] = ref(thing, lambda _: _renewed.pop(key, None)), renew
 
 
 def drop(line: socket.socket) -> None:
-    """Close our descriptor of a connection that is our parent's, and leave the connection as it is."""
+    """Close our descriptor of an inherited connection, and leave the connection itself open."""
     try:  # noqa: SIM105 - contextlib would be imported for this alone
         os.close(line.detach())
     except OSError:
@@ -39,7 +39,7 @@ def drop(line: socket.socket) -> None:
 
 
 def keep_for_ever(*things: object) -> None:
-    """Never collect these: their destructors would act on what is our parent's, or complain."""
+    """Keep these objects from being collected: their destructors would act on the parent's resources, or warn."""
     _kept.append(things)
 
 

@@ -1,4 +1,4 @@
-"""What lines of both colours have in common: whose turn it is, how long to wait, what is done with a broken one."""
+"""Base of both connection classes: busy lock, time limits, handling of errors."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     from courriel.network import awaiting, blocking
 
 
-PROBING = 5  # seconds that a look at how a port begins may take
+PROBING = 5  # seconds to probe whether a port speaks TLS
 _NEVER = float("inf")
-_LIVELY = 5  # seconds of silence after which nobody knows any more; the hastiest servers hang up after ten (scar 16)
-_AS_GOOD_AS = 0.1  # seconds that connecting took, when the whole opening has no more than a stage
+_LIVELY = 5  # idle seconds after which the connection may be dead; the strictest servers close after ten (hazard H16)
+_AS_GOOD_AS = 0.1  # seconds of tolerance, when the opening deadline equals the limit of a stage
 _OPENING = ("connect", "secure", "greeting", "hello", "authenticate")
-_ROUNDED = 0.005  # seconds by which a wait may end too early: the kernel counts in milliseconds
+_ROUNDED = 0.005  # seconds by which a wait may end early: the kernel counts in milliseconds
 
 
 class Turn:
-    """One conversation at a time: a second caller is refused at once, and does not wait."""
+    """Lock for one call at a time: a concurrent call is refused at once, and does not wait."""
 
     def __init__(self) -> None:
         self._taken = allocate_lock()
 
     @property
     def taken(self) -> bool:
-        """Whether a conversation goes on at this moment."""
+        """Whether a call is running."""
         return self._taken.locked()
 
     def __enter__(self) -> None:
@@ -54,35 +54,35 @@ class Turn:
 
 
 class Clock:
-    """How long a line may be silent: by stage, for one reply, and for one whole call."""
+    """Time limits of a connection: for each stage, for one reply, and for one whole call."""
 
     def __init__(self, server: Server) -> None:
         self._server, self._timeouts = server, server.timeouts
         self._deadline = float("inf")
         self._call_ends = float("inf")  # the deadline once the session is open
-        self._opening = False  # the deadline is that of an opening
-        self._greets = False  # the limit of the greeting runs
+        self._opening = False  # whether the deadline is that of opening the session
+        self._greets = False  # whether the limit of the greeting is running
         self._one_call = False
-        self._patience = _NEVER  # until a reply is waited for on this line
+        self._patience = _NEVER  # the limit of the current reply (monotonic)
         self._heard = float("-inf")
 
     def follow(self, server: Server) -> None:
-        """From now on the limits of this server hold, which is the same one in all but its time-outs."""
+        """Use the time limits of this server from now on; it differs in its time-outs only."""
         self._server, self._timeouts = server, server.timeouts
 
     def start_call(self) -> None:
-        """A call begins: from now on its total deadline runs."""
+        """Start the total deadline of a call."""
         if not self._one_call or self._call_ends == float("inf"):
             total = self._server.timeouts.total
             self._call_ends = monotonic() + total if total else float("inf")
         self._deadline, self._opening = self._call_ends, False
 
     def count_as_one_call(self) -> None:
-        """From the next call on all of them have one total deadline together."""
+        """Put all calls from the next one on under one total deadline."""
         self._one_call, self._call_ends = True, float("inf")
 
     def for_connecting(self) -> float:
-        """The moment (monotonic) at which connecting is given up. An opening begins, and its deadline runs."""
+        """Deadline of connecting (monotonic seconds). Starts the deadline of opening the session."""
         now, timeouts = monotonic(), self._server.timeouts
         self._deadline, self._greets = self._call_ends, False
         self._opening = timeouts.opening is not None and now + timeouts.opening < self._call_ends
@@ -91,28 +91,28 @@ class Clock:
         return min(now + timeouts.connect, self._deadline)
 
     def for_greeting(self, seconds: float) -> float:
-        """So many seconds of the limit of the greeting, which begins now and goes on when the greeting is heard."""
+        """Up to `seconds` of the greeting's limit, which starts now and continues while the greeting is read."""
         if not self._greets:
             self._greets, self._patience = True, monotonic() + self._timeouts.greeting
         return self.at_most(seconds)
 
     def for_probe(self, stage: Stage) -> float:
-        """Seconds that a look at how the port begins may take; 0 when there are none left."""
+        """Seconds to probe whether the port speaks TLS; 0 when none are left."""
         now = monotonic()
         left = self._patience - now if self._greets else self._timeouts.of(stage)
         return max(0.0, min(PROBING, left, self._deadline - now))
 
     def for_stage(self, stage: Stage) -> float:
-        """Seconds that may pass in silence now. Raises TimeoutError when there are none left."""
+        """Seconds left for a wait at this stage. Raises TimeoutError when none are left."""
         self._end_opening_at(stage)
         return _some_left(min(self._server.timeouts.of(stage), self._deadline - monotonic()))
 
     def at_most(self, seconds: float) -> float:
-        """So many seconds, or what the call has left. Raises TimeoutError when it has nothing left."""
+        """These seconds, or what is left of the call. Raises TimeoutError when nothing is left."""
         return _some_left(min(seconds, self._deadline - monotonic())) if seconds else 0
 
     def for_reply(self, stage: Stage, more: bool) -> float:
-        """The same, for a reply: when one has begun to arrive (`more`), its limit goes on and does not start anew."""
+        """Seconds left for a reply; `more`: one has begun to arrive, and its limit continues. Raises TimeoutError."""
         self._heard = now = monotonic()
         runs = more or (stage == "greeting" and self._greets)
         if not runs or self._patience == _NEVER:
@@ -124,11 +124,11 @@ class Clock:
         return _some_left(min(self._deadline, self._patience) - now)
 
     def rested(self) -> bool:
-        """Whether so much time has passed since a reply was last waited for that the line may have died unheard."""
+        """Whether the last wait for a reply is so long ago that the connection may be dead."""
         return monotonic() - self._heard > _LIVELY
 
     def explain(self, broken: OSError, stage: Stage) -> errors.CourrielError:
-        """What broke, as an error of ours with the original as its cause."""
+        """Our error for a broken connection, with the original as its cause."""
         timeouts = self._server.timeouts
         error: errors.CourrielError
         over = monotonic() >= self._deadline - _ROUNDED
@@ -145,17 +145,17 @@ class Clock:
         return error
 
     def _end_opening_at(self, stage: Stage) -> None:
-        """The deadline of an opening holds no more once something else is said."""
+        """End the deadline of opening at the first stage after the login."""
         if self._opening and stage not in _OPENING:
             self._opening, self._deadline = False, self._call_ends
 
     def _own_limit_is_over(self, stage: Stage) -> bool:
-        """Whether silence at this stage alone has lasted as long as it may, as good as."""
+        """Whether the limit of this stage alone has run out, within the tolerance."""
         return stage == "connect" or self._patience - self._deadline < _AS_GOOD_AS
 
 
 def refuse_if_broken(line: blocking.Line | awaiting.Line) -> None:
-    """A line that was cut short is not used again: what arrives on it belongs to another question."""
+    """Raise ConnectionFailed for a closed connection: data on it may belong to another command."""
     if line.broken:
         refuse_if_inherited(line)
         raise errors.ConnectionFailed(
@@ -164,7 +164,7 @@ def refuse_if_broken(line: blocking.Line | awaiting.Line) -> None:
 
 
 def refuse_if_inherited(line: blocking.Line | awaiting.Line) -> None:
-    """A session that was open when this process was forked belongs to its parent."""
+    """Raise ConnectionFailed for a session that was open when this process was forked."""
     if line.inherited:
         raise errors.ConnectionFailed(
             "this session was opened by another process, from which this one was forked: open() it again here,"
@@ -175,10 +175,10 @@ def refuse_if_inherited(line: blocking.Line | awaiting.Line) -> None:
 
 
 def keep_line(error: BaseException, server: Server, *, opening: bool) -> bool:
-    """Whether the line is still good after this error, which is told whose line it was.
+    """Fill in `server` and `protocol` on the error, and return whether the connection is still usable.
 
-    A session that could not be opened is no session: nobody holds it who could close it. The frames of its traceback,
-    which held a password or a token, hold nothing any more: what collects errors keeps the locals of frames.
+    A session that could not be opened has no owner to close it. On errors of opening and login the frames of the
+    traceback, which held a password or a token, are cleared: error reporters record the locals of frames.
     """
     if opening or getattr(error, "stage", "") == "authenticate":
         _clear_frames(error)
@@ -191,7 +191,7 @@ def keep_line(error: BaseException, server: Server, *, opening: bool) -> bool:
 
 
 def _clear_frames(error: BaseException) -> None:
-    """Empty the frames that this error, and whatever caused it, came through; those that still run are left alone."""
+    """Clear the frames in the tracebacks of this error and its causes; frames still running are left alone."""
     from traceback import clear_frames  # noqa: PLC0415 - only where a session could not be opened
 
     link: BaseException | None = error
@@ -203,19 +203,19 @@ def _clear_frames(error: BaseException) -> None:
 
 
 def prepared_tls(server: Server) -> ssl.SSLContext:
-    """The context for lines to this server, made once and shared. Raises InvalidServer for an unusable file."""
-    from courriel.network import tls  # noqa: PLC0415 - a line in clear does not pay for it
+    """The TLS context for this server, cached and shared. Raises InvalidServer for an unusable file."""
+    from courriel.network import tls  # noqa: PLC0415 - not needed without TLS
 
     return tls.client_context(server.trust, server.client_certificate)
 
 
 def token_bytes(given: object) -> bytes:
-    """What a token source returned, as it goes on the line. Raises UsageError for what is no token."""
+    """The bytes of a token that a token source returned. Raises UsageError for anything else."""
     match given:
         case Token(value):
             return value.encode()
         case str():
-            return Token(given).value.encode()  # checked as one that a program makes
+            return Token(given).value.encode()  # validates it
         case _:
             raise errors.UsageError(f"a token source returned {type(given).__name__}, not a Token")
 

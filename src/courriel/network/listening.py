@@ -1,4 +1,4 @@
-"""Serves flows to whoever connects: servers await, one task a visitor, and everything they hold has a limit."""
+"""Asyncio server: runs server flows, one task for each connection, with a limit on every resource."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ if TYPE_CHECKING:
     import ssl
 
 _HANDSHAKE = 30  # seconds
-_LINGER = 1  # seconds in which the other side may read our last words before the line is gone
-_BACKLOG = 4096  # connections that may wait to be accepted; the system has its own limit below which this has no effect
+_LINGER = 1  # seconds for the client to read our last reply before the connection is aborted
+_BACKLOG = 4096  # connections waiting to be accepted; the system may allow fewer
 _BUSY = b"421 4.7.0 Too many connections, try again later\r\n"
 _BUSY_POP = b"-ERR [SYS/TEMP] Too many connections, try again later\r\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One visit and everything that was said in it."""
+    """One connection of a client and its transcript."""
 
     visit: Visit
     transcript: Transcript
@@ -53,7 +53,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Where visitors come in: an address of ours; `tls` says that the line is secure from the first byte."""
+    """One listening address; `tls`: TLS from the first byte."""
 
     host: str = "127.0.0.1"
     port: int = 0
@@ -61,11 +61,10 @@ class Door:
 
 
 class Listener:
-    """
-    An SMTP, LMTP or POP3 server on some doors, by the dialect of its terms; open and close it on one event loop.
+    """SMTP, LMTP or POP3 server on several ports, by the dialect of its terms; opened and closed on one event loop.
 
-    `met` is told of each session when it begins. `context` makes what TLS is made with, when somebody asks for it.
-    After `close` nothing is left: no task, no socket.
+    `met` is called with each session when it begins. `context` makes the TLS context, when a client starts TLS. After
+    `close` no task and no socket is left.
     """
 
     def __init__(
@@ -77,7 +76,7 @@ class Listener:
         met: Callable[[Session], None] | None = None,
     ) -> None:
         self.ports: tuple[int, ...] = ()
-        """The port behind each door, in their order, once it is open."""
+        """The port of each listening address, in order, once open."""
         self.desk = desk
         self.terms = terms
         self.context = context
@@ -87,7 +86,7 @@ class Listener:
         self._servers: list[asyncio.Server] = []
 
     async def open(self) -> None:
-        """Open every door, or none. Raises OSError, as when a port is taken."""
+        """Listen on every address, or on none. Raises OSError, as when a port is taken."""
         loop = asyncio.get_running_loop()
         try:
             for door in self._doors:
@@ -101,20 +100,20 @@ class Listener:
         self.ports = tuple(server.sockets[0].getsockname()[1] for server in self._servers)
 
     async def close(self) -> None:
-        """Close the doors, send nobody a word, and come back when everybody is gone."""
+        """Stop listening, abort every connection, and wait until all tasks have ended."""
         for server in self._servers:
             server.close()
         guests = tuple(self.guests)
         for guest in guests:
             guest.throw_out()
         await asyncio.gather(*(guest.gone for guest in guests))
-        await asyncio.sleep(0)  # sockets are closed one turn after they are given up
+        await asyncio.sleep(0)  # sockets are closed one loop iteration later
         for server in self._servers:
             await server.wait_closed()
         self._servers.clear()
 
     def meet(self, session: Session) -> None:
-        """Tell of a session that begins."""
+        """Report a session that begins."""
         if self._met is not None:
             self._met(session)
 
@@ -128,12 +127,12 @@ class Guest(Arrivals):
         self._listener = listener
         self._tls = tls
         self._task: asyncio.Task[None] | None = None
-        self._cut = False  # nothing more will come from below
+        self._cut = False  # the connection is lost
         self._visit = Visit()
         self._deadline = monotonic() + listener.terms.limits.session
         self._patience = float("inf")
 
-    # What asyncio calls.
+    # Callbacks of asyncio.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -160,19 +159,19 @@ class Guest(Arrivals):
 
     def eof_received(self) -> bool:
         super().eof_received()
-        # A line half closed is kept: what was asked before is still answered. TLS has no such half.
+        # A half-closed connection is kept: earlier commands are still answered. TLS has no half-close.
         return self.transport is not None and self.transport.get_extra_info("ssl_object") is None
 
-    # The visit.
+    # The session.
 
     def throw_out(self) -> None:
-        """Leave them alone, and cut the line, now."""
+        """Cancel the task and abort the connection at once."""
         if self._task is not None:
             self._task.cancel()
         self._hang_up()
 
     async def _attend(self) -> None:
-        """Serve one visitor to the end, whatever that is."""
+        """Serve one client to the end."""
         try:
             if self._tls:
                 await self._secure()
@@ -186,13 +185,13 @@ class Guest(Arrivals):
     def _serving(self) -> Flow[None]:
         desk, terms = self._listener.desk, self._listener.terms
         if terms.dialect is Dialect.POP3:
-            from courriel.dialogue.serve_pop3 import PopServing  # noqa: PLC0415 - only who offers it
+            from courriel.dialogue.serve_pop3 import PopServing  # noqa: PLC0415 - only for POP3 servers
 
             return PopServing(desk, terms, self._visit).serve()
         return SmtpServing(desk, terms, self._visit).serve()
 
     def _leave(self, task: asyncio.Task[None] | None = None) -> None:
-        """Be gone, when both the line and the task are."""
+        """Finish once both connection and task have ended."""
         if task is not None and not task.cancelled() and isinstance(mishap := task.exception(), Exception):
             self._visit.mishaps.append(mishap)
         if self._cut and (self._task is None or self._task.done()) and not self.gone.done():
@@ -231,11 +230,11 @@ class Guest(Arrivals):
                     self._patience = monotonic() + self._listener.terms.limits.seconds(stage)
                 left = min(self._patience, self._deadline) - monotonic()
                 if left <= 0:
-                    raise TimeoutError  # also for a visitor who never lets us wait
+                    raise TimeoutError  # also for a client that sends without pause
                 await self.arrival(left)
                 return self.take()
             case Overhear():
-                # One turn of the loop, so that what the socket holds already is read.
+                # One loop iteration, so that data already in the socket is read.
                 await asyncio.sleep(0)
                 return self.take()
             case Secure():
@@ -249,7 +248,7 @@ class Guest(Arrivals):
     async def _secure(self) -> None:
         assert self.transport is not None
         assert self._listener.context is not None
-        # Nothing that was said in clear is heard as if it had been said in private (C2).
+        # Plaintext commands pipelined behind STARTTLS are discarded (hazard H77).
         self.data.clear()
         try:
             secured = await asyncio.get_running_loop().start_tls(
@@ -262,7 +261,7 @@ class Guest(Arrivals):
             )
         except BaseException as broken:
             self.transport.abort()
-            self._cut = True  # asyncio tells nobody
+            self._cut = True  # asyncio does not call connection_lost
             if isinstance(broken, OSError):
                 self._visit.note("*", f"no TLS: {broken}")
             raise
@@ -283,7 +282,7 @@ class Guest(Arrivals):
         return max(0.001, min(self._listener.terms.limits.seconds(stage), self._deadline - monotonic()))
 
     async def _linger(self) -> None:
-        """Let the other side read our last words: a line cut with something unread in it loses them."""
+        """Wait until the client has read our last reply: aborting with unread data would discard it."""
         if self.transport is None or self.transport.is_closing():
             return
         if self.transport.can_write_eof():

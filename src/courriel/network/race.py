@@ -1,9 +1,9 @@
 """
-A server with several addresses: they are called one after the other, each with a head start, and the first that answers
-is taken (Happy Eyeballs, RFC 8305).
+Happy Eyeballs (RFC 8305): connect to the addresses of a server one after the other, each with a head start, and take
+the first that answers.
 
-A road that leads nowhere costs a quarter of a second then, and not all the time there was for connecting. Whose turn it
-is, is decided here; `reach` runs the race on blocking sockets, in one thread, and `network.calling` has its own.
+An unreachable address then costs a quarter of a second, and not the whole time limit. The order is decided here;
+`reach` connects blocking sockets, in one thread, and `network.calling` does it for asyncio.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from time import monotonic
 
 from courriel.network.resolve import Place
 
-HEAD_START = 0.25  # seconds that each address has for itself: RFC 8305 5 recommends them
+HEAD_START = 0.25  # seconds before the next address is tried, as RFC 8305 5 recommends
 
 
 class Unreached(TimeoutError):
-    """Nobody answered in time; the text says which addresses were called."""
+    """No address answered in time; the text lists the addresses tried."""
 
 
 class Race:
-    """Whose turn it is, until which moment (monotonic), and what became of the others."""
+    """Order and timing of the connection attempts to several addresses, and their errors; `ends` is monotonic."""
 
     def __init__(self, places: list[Place], ends: float) -> None:
         self._waiting = interleaved(places)
@@ -35,7 +35,7 @@ class Race:
         self._lost: list[tuple[Place, OSError]] = []
 
     def starter(self, running: int) -> Place | None:
-        """The address to call now, when it is somebody's turn while so many are being called."""
+        """The address to try now, if the next attempt is due while `running` attempts are pending."""
         now = monotonic()
         if not self._waiting or now >= self._ends or (running and now < self._next):
             return None
@@ -43,27 +43,27 @@ class Race:
         return self._waiting.pop(0)
 
     def patience(self) -> float:
-        """Seconds to wait for news: until the next one's turn, or until the end; 0 when that is over."""
+        """Seconds to wait: until the next attempt is due, or until the end; 0 when that is over."""
         return max(0.0, min(self._next if self._waiting else self._ends, self._ends) - monotonic())
 
     def goes_on(self, running: int) -> bool:
-        """Whether somebody may still answer."""
+        """Whether an address may still answer."""
         return monotonic() < self._ends and bool(running or self._waiting)
 
     def lost(self, place: Place, why: OSError) -> None:
-        """This address did not answer; the next one need not wait any longer."""
+        """Record a failed address; the next attempt is due at once."""
         self._lost.append((place, why))
         self._next = 0.0
 
     def failure(self, running: list[Place]) -> OSError:
-        """What to raise when nobody won, with all that was tried; these were still being called."""
+        """The error when no address answered, with all attempts; `running` are those still pending."""
         told = [f"{_name(place)}: {_reason(why)}" for place, why in self._lost]
         told += [f"{_name(place)}: no answer" for place in running]
         if not (told or self._waiting):
             return OSError("the name has no address")
         if running or all(isinstance(why, TimeoutError) for _, why in self._lost):
             return Unreached(", ".join(told) if len(told) > 1 else "")
-        # A server that says no is known better than a road that does not exist.
+        # "Connection refused" says more than "unreachable".
         most_telling = max(self._lost, key=lambda lost: isinstance(lost[1], ConnectionRefusedError))[1]
         if most_telling.errno is None:
             return most_telling
@@ -72,7 +72,7 @@ class Race:
 
 
 def reach(places: list[Place], ends: float) -> socket.socket:
-    """The line to the first address that answers. Raises OSError when none does before `ends` (monotonic)."""
+    """A socket connected to the first address that answers. Raises OSError when none does before `ends` (monotonic)."""
     if len(places) == 1:
         return _reach_alone(places[0], ends)
     race = Race(places, ends)
@@ -98,25 +98,22 @@ def reach(places: list[Place], ends: float) -> socket.socket:
                     line.close()
             raise race.failure(list(running.values()))
     except BaseException:
-        # Of Ctrl-C, too, which may come when one has won already.
+        # Also for Ctrl-C, which may come when one is connected already.
         _close(running)
         raise
 
 
 def hurry(line: socket.socket) -> socket.socket:
-    """The same line, and what is written on it leaves at once (TCP_NODELAY)."""
+    """The same socket with TCP_NODELAY set: data is sent without delay."""
     try:  # noqa: SIM105 - contextlib would be imported for this alone
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError:
-        pass  # a local socket has no such option, and needs none
+        pass  # a Unix socket has no such option
     return line
 
 
 def interleaved(places: list[Place]) -> list[Place]:
-    """The same addresses, IPv6 and IPv4 by turns, beginning with the one that the name service put first (RFC 8305 4).
-
-    An address that was named twice is called once.
-    """
+    """The addresses, IPv6 and IPv4 alternating, first the resolver's first (RFC 8305 4); duplicates are dropped."""
     unique = list(dict.fromkeys(places))
     first = [place for place in unique if place[0] == unique[0][0]]
     others = [place for place in unique if place[0] != unique[0][0]]
@@ -132,7 +129,7 @@ def _close(lines: Iterable[socket.socket]) -> None:
 
 
 def _reach_alone(place: Place, ends: float) -> socket.socket:
-    """The line to an address that has nobody to race with."""
+    """A socket connected to the only address."""
     family, address = place
     line = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -148,7 +145,7 @@ def _reach_alone(place: Place, ends: float) -> socket.socket:
 
 
 def _call(place: Place) -> socket.socket:
-    """A line that is being opened. Raises OSError when it is known at once that it cannot be."""
+    """A socket with a pending connect. Raises OSError when it fails at once."""
     family, address = place
     line = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -162,7 +159,7 @@ def _call(place: Place) -> socket.socket:
     return line
 
 
-# Windows says EWOULDBLOCK. Elsewhere that is EAGAIN: a busy local socket, or no free port, and nothing was begun.
+# Windows reports EWOULDBLOCK for a pending connect. Elsewhere that is EAGAIN: a busy Unix socket or no free port.
 _BEGUN = {errno.EINPROGRESS, errno.EWOULDBLOCK} - {errno.EAGAIN}
 
 
@@ -172,5 +169,5 @@ def _name(place: Place) -> str:
 
 
 def _reason(why: OSError) -> str:
-    # asyncio has words of its own for it ("Connect call failed").
+    # asyncio replaces the text by its own ("Connect call failed").
     return str(why) or type(why).__name__ if why.errno is None else os.strerror(why.errno)

@@ -1,4 +1,4 @@
-"""From a server's name to the addresses it may be reached at, within a time limit of its own."""
+"""Name resolution of a server, with a time limit."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
 Place: TypeAlias = "tuple[int, object]"
-"""An address family, and what `connect` wants for it."""
+"""An address family, and the address for `connect`."""
 
 
 def places_at_once(server: Server) -> list[Place] | None:
-    """The addresses of a server that needs no name service, or None when it has to be asked."""
+    """Addresses of a server that needs no name lookup (IP literal, Unix socket); None otherwise."""
     if server.host.startswith("/"):
         return [(socket.AF_UNIX, server.host)]
-    # It is ASCII already; given as text, Python would load its tables for the world's scripts (1 ms).
+    # The host is ASCII already; given as str, Python would import its IDNA tables (1 ms).
     host = server.host.encode("ascii")
     try:
         found = socket.getaddrinfo(host, server.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
@@ -30,10 +30,9 @@ def places_at_once(server: Server) -> list[Place] | None:
 
 
 def ask(server: Server, done: Callable[[list[Place] | OSError], None]) -> None:
-    """Ask the name service in a thread of its own, and hand the answer to `done` there.
+    """Resolve the host in a thread of its own, which passes the result to `done`.
 
-    The system's resolver knows no time limit and cannot be interrupted: whoever is tired of waiting leaves the thread
-    behind.
+    The system's resolver has no time limit and cannot be interrupted: after a time-out the thread is left behind.
     """
     from threading import Thread  # noqa: PLC0415 - not for addresses, nor for local sockets
 
@@ -51,10 +50,9 @@ def ask(server: Server, done: Callable[[list[Place] | OSError], None]) -> None:
 
 
 def our_name(own_address: object) -> bytes:
-    """How we introduce ourselves: the machine's full name when it has one, else the address literal of the line (scar
-    34).
+    """Name for EHLO: the full host name when the machine has a public one, else the address literal (hazard H33).
 
-    The name service is not asked: a laptop's or a container's name means nothing to the server, and its address at
+    The name server is not asked: the name of a laptop or a container means nothing to the server, and the address at
     least is true.
     """
     name = socket.gethostname()
@@ -65,7 +63,7 @@ def our_name(own_address: object) -> bytes:
     ):
         return name.encode("ascii")
     if not isinstance(own_address, tuple):
-        return b"[127.0.0.1]"  # a local socket has no address to speak of
+        return b"[127.0.0.1]"  # a Unix socket has no IP address
     host = str(own_address[0]).partition("%")[0]
     return f"[IPv6:{host}]".encode() if ":" in host else f"[{host}]".encode()
 

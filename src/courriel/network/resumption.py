@@ -1,9 +1,9 @@
-"""TLS sessions that are taken up again: the next line to the same server is secured with less work on both sides.
+"""TLS session resumption: the next connection to the same server needs less of a handshake.
 
-What was agreed in a handshake is kept in the context it was made with, and nowhere else: a context is made for one
-trust, one client certificate and the files they stand in, so that nothing is believed on the word of another. It is
-kept by the name that was asked of the certificate, and what is taken out is put back only when the conversation goes
-well: whatever goes wrong, the next line begins with a whole handshake. See decision 0013.
+A TLS session is kept in the context it was made with, and nowhere else: a context is made for one trust, one client
+certificate and their files, so that no session is used under another trust. It is kept by the server name that was
+verified, and one taken out is put back only when the dialogue succeeds: after any failure the next connection does a
+full handshake. See decision 0013.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from time import time
 
 from courriel.values import dataclass
 
-_LONGEST = 3600  # seconds after which certificate and trust are looked at again, whatever the server offers
-_FRESH = 60  # seconds for which one ticket serves; lines of the same minute are known as ours by their address anyway
+_LONGEST = 3600  # seconds after which a full handshake verifies the certificate again, whatever the server offers
+_FRESH = 60  # seconds for which one ticket is reused; the IP address links connections of the same minute anyway
 _MOST = 100  # names in one context
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """A session that can be taken up again; `ends` by when the certificate must be looked at again (Unix time)."""
+    """A TLS session to resume, until `ends` (Unix time), when the certificate must be verified again."""
 
     session: ssl.SSLSession
     made: float
@@ -28,7 +28,7 @@ class Agreement:
 
 
 class Remembering(ssl.SSLContext):
-    """A context for clients that remembers its sessions, one for each name."""
+    """Client context that keeps its TLS sessions, one for each server name."""
 
     _kept: dict[str, Agreement]
 
@@ -40,21 +40,21 @@ class Remembering(ssl.SSLContext):
         return context
 
     def take(self, name: str) -> Agreement | None:
-        """What was agreed with the server of this name; it is not here any more then."""
+        """Remove and return the TLS session of this server name."""
         kept = self._kept.pop(name, None)
         return kept if kept is not None and time() < kept.ends else None
 
     def put(self, name: str, agreement: Agreement) -> None:
-        """Keep this for the next line to the server of this name."""
+        """Keep a TLS session for the next connection to this server name."""
         self._kept[name] = agreement
         if len(self._kept) > _MOST:
             _ = self._kept.pop(next(iter(self._kept)), None)
 
 
 def remember(line: ssl.SSLSocket | ssl.SSLObject) -> None:
-    """Keep what was agreed on this line for the next one; once the server was heard, since tickets come late (TLS 1.3).
+    """Keep the TLS session of this connection; call it after a reply, since tickets arrive late (TLS 1.3).
 
-    Nothing happens where the system checks certificates (truststore), which it could not do without seeing them.
+    Does nothing where the system verifies certificates (truststore): it has to see them each time.
     """
     context, name = line.context, line.server_hostname
     if not isinstance(context, Remembering) or not name:
@@ -74,7 +74,7 @@ def remember(line: ssl.SSLSocket | ssl.SSLObject) -> None:
 
 
 class _Socket(ssl.SSLSocket):
-    """For those who block."""
+    """TLS socket of the blocking driver."""
 
     agreement: Agreement | None = None
     begun = False
@@ -85,7 +85,7 @@ class _Socket(ssl.SSLSocket):
 
 
 class _Object(ssl.SSLObject):
-    """For asyncio, which makes it by itself out of the context, and begins its handshake again and again."""
+    """TLS object of asyncio, which makes it from the context and calls `do_handshake` repeatedly."""
 
     agreement: Agreement | None = None
     begun = False
@@ -96,7 +96,7 @@ class _Object(ssl.SSLObject):
 
 
 def _take_up(line: _Socket | _Object) -> None:
-    """A handshake begins: with what was agreed before, if there is something."""
+    """Offer the stored TLS session, if there is one, at the start of a handshake."""
     context, name = line.context, line.server_hostname
     if not line.begun and isinstance(context, Remembering) and name:
         line.agreement = context.take(name)
@@ -106,7 +106,7 @@ def _take_up(line: _Socket | _Object) -> None:
 
 
 def _expiry(line: ssl.SSLSocket | ssl.SSLObject) -> float:
-    """When the server's certificate expires; without end where dates are not looked at."""
+    """Expiry of the server's certificate (Unix time); infinite where dates are not verified."""
     certificate = line.getpeercert()
     date = certificate.get("notAfter") if certificate else None
     return float(ssl.cert_time_to_seconds(date)) if isinstance(date, str) else float("inf")

@@ -1,4 +1,4 @@
-"""A blocking line for a conversation that somebody else's library leads: step by step, under one turn and one clock."""
+"""Blocking connection driven by another library: many small flows in one call, with one lock and one deadline."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Bell:
-    """Wakes who waits for news on a line, from any thread; once rung it goes on ringing until it is hushed."""
+    """Wake-up for a thread that waits on a connection, callable from any thread; stays set until reset."""
 
     def __init__(self) -> None:
         self._hammer, self.heard = socket.socketpair()
@@ -25,17 +25,17 @@ class Bell:
         self.heard.setblocking(False)
 
     def ring(self) -> None:
-        """End the wait that goes on, or else the next one."""
-        with suppress(OSError):  # it rings already, or nobody waits any more
+        """End the current wait, or else the next one."""
+        with suppress(OSError):  # set already, or closed
             self._hammer.send(b"!")
 
     def hush(self) -> None:
-        """Forget that somebody rang."""
+        """Reset the signal."""
         with suppress(OSError):
             self.heard.recv(4096)
 
     def close(self) -> None:
-        """Give the bell back; one that is forgotten (a loop that was left by `break`) does so by itself."""
+        """Close its sockets; an object that is dropped (a loop left by `break`) closes them itself."""
         self._hammer.close()
         self.heard.close()
 
@@ -43,9 +43,9 @@ class Bell:
 
 
 class SteppingLine(blocking.Line):
-    """A line on which many small flows make one call; whoever takes them has the `turn`, and hangs up when one fails.
+    """Connection on which many small flows make up one call; the caller holds `turn`, and closes it on errors.
 
-    With a `bell`, a wait for news (Overhear) ends in silence when it rings.
+    With a `bell`, waiting for untagged data (Overhear) ends without data when it is set.
     """
 
     def __init__(self, server: Server, transcript: Transcript | None = None) -> None:
@@ -53,12 +53,12 @@ class SteppingLine(blocking.Line):
         self.bell: Bell | None = None
 
     def begin(self) -> None:
-        """A call begins: its total deadline runs from now on. Raises ConnectionFailed on a line that was cut."""
+        """Start the total deadline of a call. Raises ConnectionFailed on a closed connection."""
         refuse_if_broken(self)
         self._clock.start_call()
 
     def step(self, flow: Flow[T]) -> T:
-        """Run one flow of the call; it may raise, and nothing is done about it here."""
+        """Run one flow of the call; its errors are left to the caller."""
         try:
             return self._converse(flow)
         finally:

@@ -1,13 +1,13 @@
-"""TLS contexts, made once and shared, and the last look at the other side before anything is said to it.
+"""TLS contexts, cached and shared, and the check of the server's certificate before the first byte is sent.
 
-This is the only file that makes a context. A line is opened in three steps:
+This is the only file that makes a context. A connection is opened in three steps:
 
     context = tls.client_context(server.trust, server.client_certificate)      # before connecting: it may refuse a file
     ...the handshake, with server_hostname=tls.name_to_check(server.expected_name)...
     leaf = tls.finish(line, server.trust)                                      # before the first byte is sent
 
-`finish` is not a formality: when only a pin is trusted the handshake accepts any certificate, and it is `finish` that
-refuses. Until it has returned, nothing may be sent on the line.
+`finish` is not a formality: when only a pin is trusted the handshake accepts any certificate, and `finish` is what
+refuses. Until it has returned, nothing may be sent.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from courriel.network.resumption import Remembering, remember
 
 __all__ = ["client_context", "finish", "name_to_check", "remember", "server_context"]
 
-_KEPT = 64  # contexts; a file that changes every minute must not fill the memory of a worker that runs for months
+_KEPT = 64  # contexts; a file that changes every minute must not fill the memory of a long-running worker
 
 _contexts: dict[authorities.Stamp, ssl.SSLContext] = {}
 _making = allocate_lock()
 
 
 def client_context(trust: Trust, client_certificate: ClientCertificate | None = None) -> ssl.SSLContext:
-    """The context for lines to servers that `trust` believes; the same object for the same question.
+    """The context for connections to servers that `trust` accepts; equal arguments give the same object.
 
-    Reading the system's authorities takes 20 to 30 ms, more than a whole session, so it is done once, and again when
-    a file has changed. TLS 1.2 at least; issuer, dates and host name are checked. The context is shared between
-    threads: do not change it. Raises InvalidServer for a file that cannot be used, MissingExtra when certifi is
-    wanted and absent.
+    Reading the system's CA certificates takes 20 to 30 ms, more than a whole session, so the context is cached, and
+    made again when a file has changed. TLS 1.2 at least; issuer, dates and host name are verified. The context is
+    shared between threads: do not change it. Raises InvalidServer for an unusable file, MissingExtra when certifi is
+    needed and not installed.
     """
     question = (trust, client_certificate, *_stamps(trust, client_certificate))
     if _asks_the_system(trust):
-        # truststore holds a lock of the context while it waits for the network: shared between threads, one slow server
-        # would keep every other handshake waiting. Its contexts hold no authorities and cost little.
+        # truststore holds a lock of the context during the handshake: shared between threads, one slow server would
+        # block every other handshake. Its contexts hold no CA certificates and are cheap.
         question += (get_ident(),)
     with _making:
         context = _contexts.get(question)
@@ -54,8 +54,8 @@ def client_context(trust: Trust, client_certificate: ClientCertificate | None = 
 def name_to_check(host: str) -> str:
     """The `server_hostname` for a handshake: no final dot, no brackets or zone around an IPv6 address.
 
-    An IP address is looked for among the certificate's addresses, a name among its DNS names; a name that stands only
-    in the subject's common name does not count (RFC 9525 2).
+    An IP address is compared with the certificate's addresses, a name with its DNS names; the subject's common name
+    does not count (RFC 9525 2).
     """
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if ":" in bare:
@@ -64,10 +64,10 @@ def name_to_check(host: str) -> str:
 
 
 def finish(line: ssl.SSLSocket | ssl.SSLObject, trust: Trust, server: str = "") -> bytes:
-    """Look at who is there, after the handshake and before the first byte; return the certificate (DER).
+    """Verify pins after the handshake and before the first byte is sent; return the certificate (DER).
 
-    It is what channel binding is computed from (RFC 5929 4), and b"" when the server has none. Raises TlsFailed when it
-    is not a pinned one; `server` ("host:port") is for that error.
+    Channel binding is computed from it (RFC 5929 4); b"" when the server has none. Raises TlsFailed when the
+    certificate is not a pinned one; `server` ("host:port") is for that error.
     """
     leaf = line.getpeercert(binary_form=True) or b""
     name = line.server_hostname or ""
@@ -85,7 +85,7 @@ def finish(line: ssl.SSLSocket | ssl.SSLObject, trust: Trust, server: str = "") 
 
 
 def server_context(certificate_file: str, key_file: str | None = None) -> ssl.SSLContext:
-    """The context for a server of ours: TLS 1.2 at least, no certificate asked of clients. Not shared, not kept."""
+    """The context for a server of ours: TLS 1.2 at least, no client certificate requested. Not cached."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     _modern_only(context)
     _show(context, ClientCertificate(certificate_file, key_file))
@@ -93,7 +93,7 @@ def server_context(certificate_file: str, key_file: str | None = None) -> ssl.SS
 
 
 def probing_context() -> ssl.SSLContext:
-    """A context to find out whether a port speaks TLS at all; nothing may ever be said or believed on such a line."""
+    """Context to find out whether a port speaks TLS at all; send and trust nothing on such a connection."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -118,7 +118,7 @@ def _make(trust: Trust, client_certificate: ClientCertificate | None) -> ssl.SSL
     if trust.checks_chain:
         _believe(context, trust)
     else:
-        # A pin alone, or nobody asked: `finish` has the only word.
+        # Only a pin, or no verification: `finish` alone decides.
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if client_certificate is not None:
@@ -134,8 +134,8 @@ def _modern_only(context: ssl.SSLContext) -> None:
 def _believe(context: ssl.SSLContext, trust: Trust) -> None:
     if ssl.HAS_NEVER_CHECK_COMMON_NAME:
         context.hostname_checks_common_name = False
-    # What somebody put into a trust is believed as it stands, be it an authority in the middle or the server's own
-    # certificate; newer Pythons do so too. VERIFY_X509_STRICT, which they add, would refuse many a company's authority.
+    # Every certificate in a trust is a trust anchor, be it an intermediate one or the server's own; newer Pythons do
+    # the same. VERIFY_X509_STRICT, which they add, would reject many private CAs.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if trust.uses_system and not authorities.checked_by_system():
         context.set_default_verify_paths()
@@ -157,9 +157,9 @@ def _load(context: ssl.SSLContext, certificates: tuple[bytes, ...], origin: str)
 
 
 def _show(context: ssl.SSLContext, ours: ClientCertificate) -> None:
-    """Load our own certificate."""
+    """Load the client certificate."""
     try:
-        # Without a password, if only an empty one, OpenSSL would ask for it on the terminal, and wait.
+        # Without a password argument, even an empty one, OpenSSL would prompt for it on the terminal.
         context.load_cert_chain(ours.certificate, ours.key, ours.password or "")
     except ssl.SSLError as wrong:
         raise authorities.unusable(_what_is_wrong_with(ours, wrong)) from wrong
@@ -168,7 +168,7 @@ def _show(context: ssl.SSLContext, ours: ClientCertificate) -> None:
 
 
 def _unreadable(ours: ClientCertificate) -> str:
-    """The one of the two files that cannot be read: OpenSSL does not say."""
+    """Name the file that cannot be read, certificate or key: OpenSSL does not say."""
     first = ours.key if ours.key and os.access(ours.certificate, os.R_OK) else ours.certificate
     return f"{first}: cannot be read"
 
@@ -177,7 +177,7 @@ def _what_is_wrong_with(ours: ClientCertificate, wrong: ssl.SSLError) -> str:
     key = ours.key or ours.certificate
     if wrong.reason == "KEY_VALUES_MISMATCH":
         return f"{key}: this private key does not belong to the certificate in {ours.certificate}"
-    # Of the rest OpenSSL says "PEM lib", whatever it was.
+    # For the rest OpenSSL reports "PEM lib", whatever the cause.
     if authorities.holds(key, b"ENCRYPTED"):
         password = "its password is not this one" if ours.password else "it is encrypted, and no password was given"
         return f"{key}: the private key cannot be opened: {password}"
@@ -189,10 +189,10 @@ def _asks_the_system(trust: Trust) -> bool:
 
 
 def _system_verifier() -> ssl.SSLContext:
-    """A context that asks Windows or macOS; authorities loaded into it count besides those of the system.
+    """A context that verifies by Windows or macOS; CA certificates loaded into it count in addition.
 
-    Elsewhere truststore would read the whole store again for each line it opens (37 ms), and its answer is that of
-    OpenSSL's default paths: there we ask OpenSSL ourselves, once.
+    Elsewhere truststore would read the whole store for each connection (37 ms), with the same result as OpenSSL's
+    default paths: there OpenSSL is used directly, once.
     """
     try:
         import truststore
@@ -202,7 +202,7 @@ def _system_verifier() -> ssl.SSLContext:
 
 
 def _stamps(trust: Trust, ours: ClientCertificate | None) -> authorities.Stamp:
-    """What would be different if a file that the context is made from had changed."""
+    """Values that change with the files from which the context is made."""
     places = list(trust.files)
     store = authorities.stamp_of_system() if trust.uses_system else ()
     if trust.uses_bundle:

@@ -1,7 +1,7 @@
-"""Which check failed when TLS said no: the library's numbers and codes as one word and one sentence.
+"""Reasons of TLS failures: OpenSSL's error codes as one check and one sentence.
 
-What to do about it is the failure table's to say; this only names what happened, from what the error itself holds. No
-second connection is made to look closer.
+The remedy is in the failure table; this only names the cause, from the error itself. No second connection is made to
+find out more.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ Check: TypeAlias = """Literal[
     "certificate", "protocol", "version", "cipher", "client certificate wanted", "client certificate refused",
     "handshake", "hung up", "silence", "other",
 ]"""
-"""What was looked at when the line was given up."""
+"""The check that failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What an error of TLS says: which check, in one sentence, and the facts for the failure table.
+    """Reason of a TLS failure: the check, a sentence, and the keys for the failure table.
 
-    `verify_code` is OpenSSL's number, also where Windows or macOS did the checking; `reason` is OpenSSL's word, or "".
+    `verify_code` is OpenSSL's number, also where Windows or macOS verified; `reason` is OpenSSL's code, or "".
     """
 
     check: Check
@@ -78,15 +78,15 @@ _REFUSED: dict[int, tuple[Check, str]] = {
     79: ("chain", "the certificate of {name} was issued by somebody who may not issue certificates"),
 }
 
-# The same refusals in the numbers of Windows (CERT_E_…, as unsigned) and macOS (errSec…), which truststore hands on.
+# The same in the numbers of Windows (CERT_E_…, as unsigned) and macOS (errSec…), which truststore passes on.
 _FOREIGN = {
     0x800B0101: 10, 0x800B0109: 19, 0x800B010A: 20, 0x800B010C: 23, 0x800B010F: 62, 0x800B0110: 26, 0x80092010: 23,
     0x80096004: 7, 0x800B0112: 27,
     -67818: 10, -67819: 9, -67843: 20, -67820: 23, -67602: 62, -67609: 26, -25318: 20,
 }  # fmt: skip
 
-# Reasons of OpenSSL outside of certificate checks. ALERT_… is what the other side told us, whatever stands before it in
-# OpenSSL's word: that (SSLV3_, TLSV1_, TLSV13_, SSL/TLS_) changes with its version.
+# Reasons of OpenSSL outside of certificate checks. ALERT_… comes from the server; the prefix in OpenSSL's code (SSLV3_,
+# TLSV1_, TLSV13_, SSL/TLS_) changes with its version.
 _BROKEN: dict[str, tuple[Check, str]] = {
     **dict.fromkeys(
         (
@@ -141,7 +141,7 @@ _BROKEN: dict[str, tuple[Check, str]] = {
         ("name", "{name} is not known by that name behind this address"),
     ),
     "NO_SHARED_CIPHER": ("cipher", "{name} and we have no cipher in common"),
-    # The one alert of TLS 1.2 for many griefs: RFC 5246 7.2.2.
+    # The one alert of TLS 1.2 for many causes: RFC 5246 7.2.2.
     "ALERT_HANDSHAKE_FAILURE": (
         "handshake",
         "{name} broke off the handshake: no cipher or version in common, or it asks for a client certificate",
@@ -167,14 +167,14 @@ _HINTS: dict[Check, str] = {
 
 
 def explain(error: OSError, server_name: str = "", trust: Trust | None = None) -> str:
-    """What an error of TLS means, in one sentence; see `examine`."""
+    """A TLS error in one sentence; see `examine`."""
     return examine(error, server_name, trust).sentence
 
 
 def examine(error: OSError, server_name: str = "", trust: Trust | None = None) -> Finding:
-    """Name the check that failed. With `trust`, an empty system store is seen to be why an issuer is unknown.
+    """Find the check that failed. With `trust`, an empty system store is recognized as cause of an unknown issuer.
 
-    The error may also come from reading, after the handshake: that is when TLS 1.3 lets a server complain about us.
+    The error may also come from a read after the handshake: TLS 1.3 lets a server reject our certificate then.
     """
     name = server_name or "the server"
     reason = str(getattr(error, "reason", None) or "")

@@ -1,4 +1,4 @@
-"""What was said on a line, as a value one asks for: who, when, what. Secrets are left out at the source."""
+"""Transcript of a session: time, side and text of each line, recorded on request. Secrets are never recorded."""
 
 from __future__ import annotations
 
@@ -28,8 +28,7 @@ _MOST = 2**31 - 1  # lines
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing said: `seconds` after the transcript began, by the client ("C"), the server ("S") or about both
-    ("*")."""
+    """One line of a transcript: `seconds` since its start, side (client "C", server "S", event "*"), text."""
 
     seconds: float
     who: Literal["C", "S", "*"]
@@ -40,10 +39,10 @@ class Line:
 
 
 class Transcript:
-    """The last `limit` lines said in the sessions it was given to; print it, or iterate over it.
+    """The last `limit` lines of the sessions it was passed to; print it, or iterate over it.
 
-    What was marked as a secret when it was sent is never here, nor is the content of a message: its place is held by
-    its size.
+    Secrets, which are marked when they are sent, are never in it, nor is the content of a message: its size stands
+    there instead.
     """
 
     def __init__(self, limit: int = 1000) -> None:
@@ -51,13 +50,13 @@ class Transcript:
             raise UsageError(f"limit: a number of lines, not {safely_shown(limit)}")
         self._lines: deque[Line] = deque(maxlen=limit)
         self._began = monotonic()
-        self._begun = b""  # a line of the server that has not ended yet
+        self._begun = b""  # an incomplete line of the server
         self._client = ClientWords()
         self._sessions = count(1)
-        self._login: SaidAtLogin | None = None  # while one goes on: its secrets, which a server may repeat
+        self._login: SaidAtLogin | None = None  # during a login: its secrets, which a server may repeat
 
     def sent(self, want: Send | Ask) -> None:
-        """The client said this: each command is a line of its own, and content is told by its size."""
+        """Record client data: one line for each command, content by its size."""
         self.note_login(want)
         if want.secret:
             self.write("C", without_secret(want.data))
@@ -66,7 +65,7 @@ class Transcript:
             self.write("C", entry if isinstance(entry, str) else f"({entry:,} octets of the message)")
 
     def heard(self, data: bytes, stage: Stage = "") -> None:
-        """The server said this; what has no end yet waits for it. Of letters no more is told than a refusal."""
+        """Record server data; an incomplete line waits for its end. Of letters only a refusal or the size is shown."""
         if stage == "letter":
             refusal = _shown(data.partition(b"\r\n")[0]) if data.startswith(b"-ERR") else ""
             self.write("S", refusal or f"({len(data):,} octets of letters)")
@@ -80,7 +79,7 @@ class Transcript:
             self._begun = b""
 
     def noted(self, text: str) -> None:
-        """Something happened that nobody said: connected, secured, hung up."""
+        """Record an event: connected, secured, hung up."""
         if self._begun:
             self.write_heard(_shown(self._begun))
             self._begun = b""
@@ -89,11 +88,11 @@ class Transcript:
         self.write("*", text)
 
     def take(self) -> list[Line]:
-        """The lines that are here, which are forgotten."""
+        """Remove and return the lines recorded so far."""
         return [self._lines.popleft() for _ in range(len(self._lines))]
 
     def write_heard(self, text: str) -> None:
-        """Write down a line of the server, but for one that repeats a login: of that, what it begins with."""
+        """Record a line of the server; one that repeats the login is cut after its reply code."""
         if self._login is not None and self._login.repeated_in(text):
             code = _CODE.match(text)
             text = f"{code[0] if code else ''}(not shown: it repeats the login)"
@@ -109,14 +108,14 @@ class Transcript:
         return "\n".join(map(str, self))
 
     def of_session(self) -> Transcript:
-        """A transcript for one of many sessions that tells this one; its lines begin with the session's number."""
+        """A transcript for one of many sessions that writes to this one; its lines begin with the session's number."""
         return _OfSession(self, next(self._sessions))
 
     def note_login(self, want: Send | Ask) -> None:
-        """Keep what is said at a login for as long as that goes on; giving a mechanism up ("*") does not end it."""
+        """Keep the secrets of a login while it lasts, to filter replies; cancelling ("*") does not end it."""
         if want.secret:
             if self._login is None:
-                from courriel.dialogue.login_replies import SaidAtLogin  # noqa: PLC0415 - many a line needs no login
+                from courriel.dialogue.login_replies import SaidAtLogin  # noqa: PLC0415 - many sessions need no login
 
                 self._login = SaidAtLogin()
             self._login.add(want.data)
@@ -124,12 +123,12 @@ class Transcript:
             self._login = None
 
     def write(self, who: Literal["C", "S", "*"], text: str) -> None:
-        """Write a line down as it is."""
+        """Record a line as it is."""
         self._lines.append(Line(monotonic() - self._began, who, text[:_LONGEST]))
 
 
 class _OfSession(Transcript):
-    """One session of many; keeps nothing itself."""
+    """Transcript of one of many sessions; keeps nothing itself."""
 
     def __init__(self, told: Transcript, number: int) -> None:
         super().__init__(0)
@@ -140,20 +139,20 @@ class _OfSession(Transcript):
 
 
 class Log(Transcript):
-    """A transcript that goes to a log at DEBUG, line by line, and keeps nothing."""
+    """Transcript that writes each line to a logger at DEBUG, and keeps nothing."""
 
     def __init__(self, name: str) -> None:
         super().__init__(0)
         self._name = name
 
     def write(self, who: Literal["C", "S", "*"], text: str) -> None:
-        from logging import getLogger  # noqa: PLC0415 - there is a log only where somebody has imported logging
+        from logging import getLogger  # noqa: PLC0415 - made only where logging was imported
 
         getLogger(self._name).debug("%s: %s", who, text, extra={"action": "wire", "who": who})
 
 
 def log_if_wanted(name: str = "courriel.smtp") -> Log | None:
-    """The log of that name as a witness, when somebody listens; it costs nothing where nobody imported logging."""
+    """A transcript to this logger, if it is enabled for DEBUG; free of cost where logging was never imported."""
     import sys  # noqa: PLC0415
 
     logging = sys.modules.get("logging")

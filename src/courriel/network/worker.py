@@ -1,4 +1,4 @@
-"""The bridge for those who await what blocks: a thread of its own for each conversation."""
+"""A thread of its own for each blocking session that asyncio code uses."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ T = TypeVar("T")
 
 
 class Worker:
-    """One thread that does one thing after the other; it begins with the first, and ends with `close`.
+    """One thread that runs one call after the other; it starts with the first, and ends with `close`.
 
-    Not the loop's own pool: a mailbox that is watched holds its thread for days, and that pool has a handful.
+    Not the loop's own executor: a watched mailbox occupies its thread for days, and that executor has few.
     """
 
     def __init__(self, name: str) -> None:
@@ -24,14 +24,14 @@ class Worker:
         forks.renew_in_child(self, type(self)._after_fork)
 
     def _after_fork(self) -> None:
-        """The thread is our parent's: what we gave it would never be done."""
+        """Forget the parent's thread: it does not exist in the child."""
         forks.keep_for_ever(self._threads)
         self._threads = None
 
     async def run(self, act: Callable[[], T], interrupt: Callable[[], object]) -> T:
-        """Do it there, await it here.
+        """Run `act` in the thread, and await the result.
 
-        When the call is cancelled `interrupt` is called, which has to end what is being done; it is not waited for.
+        On cancellation `interrupt` is called, which has to end `act`; its end is not awaited.
         """
         if self._threads is None:
             self._threads = ThreadPoolExecutor(1, self._name)
@@ -43,7 +43,7 @@ class Worker:
             raise
 
     def close(self) -> None:
-        """Let the thread go when it has done what it does."""
+        """End the thread when its current call is done."""
         if self._threads is not None:
             self._threads.shutdown(wait=False)
             self._threads = None

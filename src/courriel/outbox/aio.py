@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from courriel import errors
 from courriel.network import forks
 from courriel.network.transcript import Transcript
+from courriel.outbox.ahead import MOST
 from courriel.outbox.listeners import Event
 from courriel.outbox.liveness import InHand
 from courriel.outbox.outbox import MAX_SIZE, IfKnown, Outbox
+from courriel.outbox.pulse import Health
 from courriel.outbox.store import Count, Finding, LaneInfo, MailInfo, State, Store
 from courriel.outbox.ticket import Ticket
+from courriel.outbox.warm_sessions import PER_HOST
 from courriel.outbox.ways import Via
 from courriel.outbox.worker import BATCH, GRACE, Confirm, Worker
 from courriel.outbox.writing import Moment
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Self, Unpack
 
+    from courriel.outbox.attempts import Attempt
+    from courriel.outbox.metrics import Metrics
     from courriel.outbox.outbox import Wanted
 
 P = ParamSpec("P")
@@ -200,6 +205,10 @@ class AsyncOutbox:
         """How many mails are where; see Outbox.stats."""
         return await self._ask(self._outbox.stats)
 
+    async def metrics(self) -> Metrics:
+        """What whoever is on call wants to know; see Outbox.metrics."""
+        return await self._ask(self._outbox.metrics)
+
     async def in_hand(self, id: str = "") -> Sequence[InHand]:  # noqa: A002
         """What workers have in hand, or who has one mail; see Outbox.in_hand."""
         return await self._ask(self._outbox.in_hand, id)
@@ -263,6 +272,10 @@ class AsyncOutbox:
 
         self._outbox.on(event, tell)
 
+    def on_attempt(self, listener: Callable[[Attempt], object]) -> None:
+        """Call this function after each try, in the thread that sends; see Outbox.on_attempt."""
+        self._outbox.on_attempt(listener)
+
     def worker(
         self,
         *,
@@ -270,10 +283,22 @@ class AsyncOutbox:
         lanes: Iterable[str] | None = None,
         confirm: Confirm | None = None,
         batch: int = BATCH,
+        ahead: int = MOST,
+        sessions: int | None = None,
+        per_host: int = PER_HOST,
         transcript: Transcript | None = None,
     ) -> AsyncWorker:
-        """A worker that sends for as long as an `async with` block lasts."""
-        worker = self._outbox.worker(workers=workers, lanes=lanes, confirm=confirm, batch=batch, transcript=transcript)
+        """A worker that sends for as long as an `async with` block lasts; see Outbox.worker."""
+        worker = self._outbox.worker(
+            workers=workers,
+            lanes=lanes,
+            confirm=confirm,
+            batch=batch,
+            ahead=ahead,
+            sessions=sessions,
+            per_host=per_host,
+            transcript=transcript,
+        )
         return AsyncWorker(worker, self._ask)
 
     async def run_once(
@@ -282,11 +307,21 @@ class AsyncOutbox:
         lanes: Iterable[str] | None = None,
         confirm: Confirm | None = None,
         for_seconds: float | None = None,
+        sessions: int | None = None,
+        per_host: int = PER_HOST,
         transcript: Transcript | None = None,
     ) -> int:
-        """Send what is due now, and return how many mails were tried."""
+        """Send what is due now, and return how many mails were tried; see Outbox.run_once."""
         return await self._ask(
-            partial(self._outbox.run_once, lanes=lanes, confirm=confirm, for_seconds=for_seconds, transcript=transcript)
+            partial(
+                self._outbox.run_once,
+                lanes=lanes,
+                confirm=confirm,
+                for_seconds=for_seconds,
+                sessions=sessions,
+                per_host=per_host,
+                transcript=transcript,
+            )
         )
 
     async def reopen(self) -> None:
@@ -333,6 +368,10 @@ class AsyncWorker:
         """Begin to send."""
         self._worker.start()
         return self
+
+    def health(self) -> Health:
+        """Whether it makes progress; see Worker.health."""
+        return self._worker.health()
 
     async def stop(self, grace: float = GRACE) -> int:
         """Begin nothing more, and wait for the answers; see Worker.stop."""

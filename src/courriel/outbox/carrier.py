@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from threading import Semaphore
 from time import monotonic
 from typing import TypeAlias
@@ -13,46 +13,39 @@ from courriel.delivery.connect import forget_shared_pool, shared_pool
 from courriel.delivery.keep import transport_of
 from courriel.delivery.route import Route
 from courriel.network.transcript import Transcript
+from courriel.outbox.ahead import MOST, Ahead
 from courriel.outbox.batch import Batch
 from courriel.outbox.policy import Result
 from courriel.outbox.store import Job
+from courriel.outbox.warm_sessions import WarmSessions, is_shortage
 from courriel.outbox.ways import Way
 from courriel.session.pool import SmtpPool
 from courriel.session.smtp import SmtpSession
 from courriel.values import replace
 
-_IDLE = 8.0  # seconds after which a session of ours is not trusted any more: servers hang up after ten
+_CONNECTING = ("", "connect", "secure")
 _JUST_NOW = 0.5  # seconds since when nobody hangs up
-_AGE = 300.0  # seconds that a session is used for
+_BEFORE = ("connect", "secure", "greeting", "hello", "authenticate", "sender", "recipient", "data")
 _PLACE = 60.0  # seconds that a folder or a list in memory may take for one mail
 
 Results: TypeAlias = "Iterator[tuple[Job, Result]]"
 
 
-class Warm:
-    """A session of ours, kept for the next mails of its lane."""
-
-    def __init__(self, route: Route, session: SmtpSession) -> None:
-        self.route, self.session = route, session
-        self.opened = self.used = monotonic()
-
-    @property
-    def fresh(self) -> bool:
-        """Whether it may be used again."""
-        now = monotonic()
-        return self.session.usable and now - self.used < _IDLE and now - self.opened < _AGE
-
-
 class Carrier:
-    """The sessions of one worker thread: one for each lane that it has sent on lately."""
+    """The sessions of one worker thread: one for each lane that it has sent on lately, as far as there is room."""
 
-    def __init__(self, transcript: Transcript | None = None) -> None:
+    def __init__(self, sessions: WarmSessions, transcript: Transcript | None = None, most_ahead: int = MOST) -> None:
+        self._sessions = sessions
         self._transcript = transcript
-        self._warm: dict[str, Warm] = {}
+        self._most_ahead = most_ahead
+        self._ahead: dict[str, Ahead] = {}
         self._pools: set[SmtpPool] = set()
+        self.short = False
+        """Whether the last batch was not carried for want of file descriptors: nothing is wrong with its lane."""
 
     def carry(self, lane: str, way: Way, batch: Batch) -> Results:
         """Send them, and give the result of each as it comes; what is raised ends it, and the rest has no result."""
+        self.short = False
         if isinstance(way, Route) and way.server is None:
             return self._keep(way, batch)
         if isinstance(way, SmtpPool):
@@ -63,47 +56,93 @@ class Carrier:
             return self._by_shared_pool(way, batch)
         return self._by_route(lane, way, batch)
 
+    @contextmanager
+    def held(self, lane: str, way: Way) -> Generator[bool]:
+        """Whether there is a session for this lane, or room for another connection to its host; held meanwhile."""
+        if not isinstance(way, Route) or way.server is None:
+            yield True
+            return
+        if not self._sessions.hold(self, lane, way, way.server.host.lower()):
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            self._sessions.release(self, lane)
+
+    def ahead(self, lane: str) -> Ahead:
+        """How many mails of this lane are marked at a time: what its server was measured to serve."""
+        return self._ahead.setdefault(lane, Ahead(self._most_ahead))
+
     def flows(self, lane: str, way: Way) -> bool:
         """Whether a session of this lane is open, and has answered a moment ago."""
         if isinstance(way, SmtpSession):
             return way.usable and not way._line.rested
-        warm = self._warm.get(lane)
+        warm = self._sessions.of(self, lane)
         return warm is not None and warm.route == way and warm.fresh and monotonic() - warm.used < _JUST_NOW
 
     def tidy(self) -> None:
         """Say goodbye where nothing has been sent for a while."""
-        for lane, warm in list(self._warm.items()):
-            if not warm.fresh:
-                self._drop(lane)
+        self._sessions.tidy(self)
 
     def close(self) -> None:
         """Say goodbye to everybody."""
-        for lane in list(self._warm):
-            self._drop(lane)
+        self._sessions.close(self)
         for pool in self._pools:
             pool.close_idle()
         self._pools.clear()
 
+    def make_room_if_short(self, failed: errors.CourrielError) -> None:
+        """Close what nobody uses, where something failed because there are no file descriptors left."""
+        if is_shortage(failed):
+            self._make_room()
+
     # The steps.
 
     def _by_route(self, lane: str, route: Route, batch: Batch) -> Results:
-        warm = self._warm.get(lane)
-        if warm is None or warm.route != route or not warm.fresh:
-            self._drop(lane)
+        warm = self._sessions.of(self, lane)
+        assert warm is not None
+        if warm.session is None:
             assert route.server is not None
             transcript = self._transcript.of_session() if self._transcript is not None else None
             most = route.max_messages or None
             session = SmtpSession(route.server, route.credentials(), max_messages=most, transcript=transcript)
-            warm = self._warm[lane] = Warm(route, session)
-            session.open()
+            warm.session = session
+            batch.cut = session._line.hang_up
+            self._open(session)
+            batch.touch()
+        yield from _by_session(warm.session, batch)
+
+    def _open(self, session: SmtpSession) -> None:
+        """Open it; where there is no file descriptor left for it, after those that are idle are closed."""
         try:
-            yield from _by_session(warm.session, batch)
-        finally:
-            warm.used = monotonic()
+            session.open()
+        except errors.CourrielError as failed:
+            if not is_shortage(failed):
+                raise
+            self._make_room()
+            with self._opening():
+                session.open()
+
+    @contextmanager
+    def _opening(self) -> Generator[None]:
+        """Notes whether it fails for want of file descriptors, and closes what nobody uses."""
+        try:
+            yield
+        except errors.CourrielError as failed:
+            if failed.stage in _CONNECTING and is_shortage(failed):
+                self.short = True
+                self._make_room()
+            raise
+
+    def _make_room(self) -> None:
+        self._sessions.make_room()
+        for pool in self._pools:
+            pool.close_idle()
 
     def _by_pool(self, pool: SmtpPool, batch: Batch) -> Results:
         transcript = self._transcript.of_session() if self._transcript is not None else None
-        with pool.session(transcript=transcript) as session:
+        with self._opening(), pool.session(transcript=transcript) as session:
             yield from _by_session(session, batch)
 
     def _by_shared_pool(self, route: Route, batch: Batch) -> Results:
@@ -137,17 +176,17 @@ class Carrier:
                     result = failed
             yield job, result
 
-    def _drop(self, lane: str) -> None:
-        warm = self._warm.pop(lane, None)
-        if warm is not None:
-            with suppress(errors.CourrielError):
-                warm.session.close()
-
 
 def answer_limit(way: Way) -> float:
     """Seconds that the answer to one mail may take on this way."""
     server = way.server
     return _PLACE if server is None else server.timeouts.message
+
+
+def silence_limit(way: Way) -> float:
+    """Seconds that a server may keep silent on this way before any mail of it has left: the longest of its stages."""
+    server = way.server
+    return _PLACE if server is None else max(server.timeouts.of(stage) for stage in _BEFORE)
 
 
 def sessions_at_once(lane: str, way: Way, locks: dict[object, Semaphore]) -> Semaphore:
@@ -165,7 +204,8 @@ def sessions_at_once(lane: str, way: Way, locks: dict[object, Semaphore]) -> Sem
 def _by_session(session: SmtpSession, batch: Batch) -> Results:
     batch.cut = session._line.hang_up
     try:
-        for result in session.send_many(batch.supply(together=False)):
+        window = lambda: batch.ahead.number  # noqa: E731 - it changes as the server is measured
+        for result in session.send_many(batch.supply(together=False), window=window if batch.ahead.most > 1 else 1):
             yield batch.next_supplied(), result
         if any(job.options.get("together") for job in batch.jobs):
             for result in session.send_many(batch.supply(together=True), on_refused="abandon"):

@@ -1,8 +1,7 @@
 """
-Looks after what the senders have in hand: leases of those that go on, an end for those that wait too long, tidiness.
+Looks after what senders have in hand: an end for those that wait too long, mails of workers that are gone, tidiness.
 
-A lease is extended only while there is progress: a sender that hangs keeps its mails for as long as its own patience
-could last, and no longer.
+It extends no lease: only the thread that sends does, which sees whether there is progress.
 """
 
 from __future__ import annotations
@@ -14,9 +13,10 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from courriel import errors
-from courriel.outbox.batch import LEASE, Batch
+from courriel.outbox.batch import Batch
 from courriel.outbox.listeners import event_of
-from courriel.outbox.store import UNSURE, MailInfo, Query, State
+from courriel.outbox.pruning import Pruning
+from courriel.outbox.store import UNSURE, MailInfo, Pruned, Query, State
 from courriel.outbox.takeover import REST, take_over
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ SENT_KEPT, FAILED_KEPT = 7 * 86_400.0, 30 * 86_400.0
 """Seconds that mails stay in the outbox after their end: long enough to look into what people ask about."""
 
 _TICK = 1.0  # seconds between two rounds
-_EXTEND = 30.0  # seconds: a quarter of a lease
-_ROUNDS = 60  # ticks between two looks for news that nobody has taken, and for mails that somebody may know of
+_ROUNDS = 60  # ticks between two signs of life, two looks for news that nobody has taken, and for held mails
 _PRUNE = 3600  # ticks between two prunings
+_PRUNING = 0.5  # seconds of a tick: the rest goes on in the next ones, and leases do not wait for it
 _OLD_NEWS = 60.0  # seconds after which news was not taken by who wrote it: that worker is gone
 
 
@@ -43,20 +43,27 @@ class Keeper:
         self._lock = Lock()
         self._halt = Event()
         self._thread: Thread | None = None
+        self.moved = monotonic()
+        """When its thread last came to its next step."""
 
     def start(self) -> None:
         """Begin."""
         self._halt.clear()
+        self.moved = monotonic()
         self._thread = Thread(target=self._run, name="courriel outbox keeper", daemon=True)
         self._thread.start()
 
-    def stop(self) -> int:
-        """End, and say how many mails are unanswered whose end may have left."""
+    def stop(self, seconds: float = 10.0) -> None:
+        """End."""
         self._halt.set()
         if self._thread is not None:
-            self._thread.join(10)
+            self._thread.join(seconds)
+
+    @property
+    def in_hand(self) -> list[Batch]:
+        """What is on its way now."""
         with self._lock:
-            return sum(batch.may_have_left(job) for batch in self._batches for job in batch.unanswered)
+            return list(self._batches)
 
     def take_over(self) -> None:
         """Give back what workers had that are gone. Raises OutboxError."""
@@ -76,22 +83,21 @@ class Keeper:
 
     def _run(self) -> None:
         tick = 0
+        pruning = Pruning(self._tools.store, sent=SENT_KEPT, failed=FAILED_KEPT, rest=self._halt.wait)
+        pruned = Pruned(0, more=False)
         while not self._halt.wait(_TICK if tick else 0.01):
+            self.moved = monotonic()
             try:
                 self._look_after()
                 self._tools.presence.enlist()
                 self.take_over()
+                if tick and tick % _ROUNDS == 0:
+                    self._tools.presence.renew()
                 if tick % _ROUNDS == 0:
                     self._tell_again()
                     self._ask_about_held()
-                if tick % _PRUNE == 0:
-                    if tick:
-                        self._tools.presence.renew()
-                    while (
-                        self._tools.store.prune(sent=SENT_KEPT, failed=FAILED_KEPT, most=500)
-                        and not self._halt.is_set()
-                    ):
-                        pass
+                if pruned.more or tick % _PRUNE == 0:
+                    pruned = pruning.run(_PRUNING)
             except errors.OutboxError as failed:
                 logger.warning("The outbox could not be looked after: %s", failed, extra={"action": "keeper_failed"})
             except Exception:
@@ -99,15 +105,9 @@ class Keeper:
             tick += 1
 
     def _look_after(self) -> None:
-        with self._lock:
-            batches = list(self._batches)
-        for batch in batches:
-            now = monotonic()
+        for batch in self.in_hand:
             if batch.overdue and batch.cut is not None:
                 batch.cut()
-            if now - batch.extended > _EXTEND and now - batch.progress < batch.patience and (jobs := batch.unmarked):
-                batch.extended = now
-                self._tools.store.extend(jobs, lease=LEASE)
 
     def _tell_again(self) -> None:
         """News that a worker wrote down and could not tell any more."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Literal, TypeAlias, get_args
 
 from courriel import errors
+from courriel.outbox.attempts import Listener as AttemptListener
 from courriel.outbox.store import UNSURE, MailInfo, State
 from courriel.outbox.ticket import Ticket
 
@@ -23,6 +24,8 @@ class Listeners:
 
     def __init__(self) -> None:
         self._by_event: dict[str, list[Listener]] = {event: [] for event in get_args(Event)}
+        self.attempts: list[AttemptListener] = []
+        """Told of each try by the thread that sends, before anything is written down."""
 
     def add(self, event: Event, listener: Listener) -> None:
         """Tell this function. Raises UsageError for an event that there is not."""

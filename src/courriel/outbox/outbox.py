@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -20,12 +20,16 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from courriel import errors
 from courriel.model.shown import is_like_url, safely_shown
 from courriel.network.transcript import Transcript
+from courriel.outbox.ahead import MOST
 from courriel.outbox.bell import Bell
 from courriel.outbox.keeper import FAILED_KEPT, SENT_KEPT
 from courriel.outbox.listeners import Event, Listener, Listeners
 from courriel.outbox.liveness import InHand, Presence, in_hand
+from courriel.outbox.pruning import Pruning
+from courriel.outbox.rate import in_lane
 from courriel.outbox.store import Count, Finding, KnownMail, LaneInfo, MailInfo, NewMail, Query, State, Store
 from courriel.outbox.ticket import Ticket
+from courriel.outbox.warm_sessions import PER_HOST
 from courriel.outbox.ways import Via, Ways
 from courriel.outbox.worker import BATCH, GRACE, Confirm, Tools, Worker
 from courriel.outbox.writing import Moment, Terms, seconds_from_now, written
@@ -39,6 +43,8 @@ if TYPE_CHECKING:
     from courriel.model.address import Address
     from courriel.model.envelope import Notify, Return
     from courriel.model.message import Priority
+    from courriel.outbox.attempts import Attempt
+    from courriel.outbox.metrics import Metrics
 
     class Wanted(TypedDict, total=False):
         """What `put` can be asked for beside way and key."""
@@ -175,6 +181,16 @@ class Outbox:
         """How many mails are in each lane and state, since when the oldest, and how many of them are unsure."""
         return self._store.counts()
 
+    def metrics(self) -> Metrics:
+        """What whoever is on call wants to know: oldest due, rate, in doubt, refused, last error, workers alive.
+
+        Cheap enough to be asked every few seconds, however many mails are kept: counters and indexes answer.
+        Raises OutboxError.
+        """
+        from courriel.outbox.metrics import metrics_of
+
+        return metrics_of(self._store)
+
     def in_hand(self, id: str = "") -> Sequence[InHand]:  # noqa: A002
         """What workers have in hand, or who has one mail: whether they are alive, and when the mails are given back."""
         return in_hand(self._store, id)
@@ -209,15 +225,15 @@ class Outbox:
     def limit(self, lane: str, *, cap: int | None = None, rate: str | None = None) -> LaneInfo:
         """At most `cap` mails of this lane in hand at a time, and no more than `rate` ("30/m"); None is no limit.
 
-        A rate in the lane's URL or profile counts before this one.
+        The rate holds in any window of its time, for all workers together, by the clock of the outbox. A rate in the
+        lane's URL or profile counts before this one.
         """
         from courriel.session.pace import Rate
 
         if cap is not None and (isinstance(cap, bool) or not isinstance(cap, int) or cap < 1):
             raise errors.UsageError(f"cap: a number of mails from 1, not {cap!r}")
         pace = None if rate is None else Rate.parse(rate)
-        gap = None if pace is None else pace.gap
-        return self._store.set_lane(lane, {"cap": cap, "gap": gap})
+        return self._store.set_lane(lane, {"cap": cap, **in_lane(pace)})
 
     def use(self, lane: str, way: Via) -> None:
         """From now on this process sends the mails of a lane by this way: a URL, a session, a pool."""
@@ -226,13 +242,11 @@ class Outbox:
     def prune(self, *, sent: Moment = None, failed: Moment = None) -> int:
         """Forget mails that were sent or canceled (default: seven days ago), or failed (thirty); workers do it hourly.
 
-        A key is remembered as long as its mail.
+        A key is remembered as long as its mail. It goes in short steps, with rests: others wait for some hundredths of
+        a second at most.
         """
         ages = seconds_from_now("sent", sent, SENT_KEPT), seconds_from_now("failed", failed, FAILED_KEPT)
-        gone = 0
-        while some := self._store.prune(sent=ages[0], failed=ages[1], most=500):
-            gone += some
-        return gone
+        return Pruning(self._store, sent=ages[0], failed=ages[1]).run().mails
 
     def on(self, event: Event, listener: Listener) -> None:
         """Call this function with the ticket when a mail is "sent", "failed", "delayed" (four hours) or "unsure".
@@ -240,6 +254,13 @@ class Outbox:
         By the workers of this process, at least once for each event, after it is written down.
         """
         self._listeners.add(event, listener)
+
+    def on_attempt(self, listener: Callable[[Attempt], object]) -> None:
+        """Call this function after each try of this process's workers to send a mail: for those who measure.
+
+        It is called by the thread that sends, before the outcome is written down: it has to be quick. See Attempt.
+        """
+        self._listeners.attempts.append(listener)
 
     # Keeping.
 
@@ -287,15 +308,32 @@ class Outbox:
         lanes: Iterable[str] | None = None,
         confirm: Confirm | None = None,
         batch: int = BATCH,
+        ahead: int = MOST,
+        sessions: int | None = None,
+        per_host: int = PER_HOST,
         transcript: Transcript | None = None,
     ) -> Worker:
         """A worker of this outbox, which sends for as long as a `with` block lasts; see Worker.
+
+        At most `ahead` mails of each of the `workers` are unsure when the process is killed. It begins with 12, and
+        goes on with as many as the server is measured to serve in a round trip and 50 ms more, at least 4. More than
+        the usual 32 help with servers that are far away or very fast; 1 marks each mail just before its end.
 
         Raises UsageError for a lane that this process has no way for.
         """
         lanes = None if lanes is None else [self._ways.known(lane) for lane in lanes]
         tools = Tools(self._store, self._ways, self._listeners, self._bell, self._ticket, self._presence)
-        return Worker(tools, workers=workers, lanes=lanes, confirm=confirm, batch=batch, transcript=transcript)
+        return Worker(
+            tools,
+            workers=workers,
+            lanes=lanes,
+            confirm=confirm,
+            batch=batch,
+            ahead=ahead,
+            sessions=sessions,
+            per_host=per_host,
+            transcript=transcript,
+        )
 
     def work(
         self,
@@ -304,12 +342,18 @@ class Outbox:
         lanes: Iterable[str] | None = None,
         confirm: Confirm | None = None,
         grace: float = GRACE,
+        ahead: int = MOST,
+        sessions: int | None = None,
+        per_host: int = PER_HOST,
     ) -> int:
-        """Send until the process is told to stop (SIGTERM, SIGINT); returns how many mails were left unanswered.
+        """Send until the process is told to stop (SIGTERM, SIGINT); returns how many mails are unsure then.
 
-        What was not begun is given back, and what was is waited for, for `grace` seconds.
+        What was begun is waited for, for `grace` seconds, or until it is told once more; what has not left by then is
+        given back. For `ahead` see `worker`.
         """
-        worker = self.worker(workers=workers, lanes=lanes, confirm=confirm)
+        worker = self.worker(
+            workers=workers, lanes=lanes, confirm=confirm, ahead=ahead, sessions=sessions, per_host=per_host
+        )
         with _signals(worker):
             worker.start()
             worker.wait()
@@ -321,6 +365,8 @@ class Outbox:
         lanes: Iterable[str] | None = None,
         confirm: Confirm | None = None,
         for_seconds: float | None = None,
+        sessions: int | None = None,
+        per_host: int = PER_HOST,
         transcript: Transcript | None = None,
     ) -> int:
         """Send what is due now, and return how many mails were tried: for cron, Celery, a test. Safe from anywhere.
@@ -328,7 +374,8 @@ class Outbox:
         A lane with a rate (`limit`, or `?rate=` in its URL or profile) is sent at that rate until nothing of it is due.
         `for_seconds` ends that sooner; what is in hand then is finished, and the rest stays for the next time.
         """
-        return self.worker(lanes=lanes, confirm=confirm, transcript=transcript).run_once(for_seconds)
+        worker = self.worker(lanes=lanes, confirm=confirm, sessions=sessions, per_host=per_host, transcript=transcript)
+        return worker.run_once(for_seconds)
 
     # Opening and closing.
 

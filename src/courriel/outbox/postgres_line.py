@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from courriel import errors
 from courriel.expressions import expression
 from courriel.model.shown import is_like_url
-from courriel.outbox.statements import statements
+from courriel.outbox.statements import statements, statements_in
 
 try:
     import psycopg as psycopg  # noqa: PLC0414 - from here the others have it, so that this is said once
+    from psycopg.adapt import Transformer as Transformer  # noqa: PLC0414 - the same
     from psycopg.conninfo import conninfo_to_dict, make_conninfo
     from psycopg.rows import TupleRow, tuple_row
     from psycopg.types.string import TextLoader
@@ -23,6 +24,8 @@ except ImportError as missing:
 
 if TYPE_CHECKING:
     from psycopg.abc import PQGen
+
+    from courriel.outbox.postgres_pipeline import PipelineSession
 
 T = TypeVar("T")
 Connection: TypeAlias = "psycopg.Connection[Any]"
@@ -61,10 +64,12 @@ def translated(statement: str, *, locking: bool = True) -> str:
 
 
 def all_translated() -> dict[str, str]:
-    """Every shared statement by its name, and two of our own."""
-    said = {name: translated(text) for name, text in statements().items()}
-    said["lane_as_it_is"] = translated(statements()["lane"], locking=False)
-    said["small_bodies"] = "SELECT mail, chunk FROM outbox_body WHERE seq = 0 AND mail = ANY (%(ids)s)"
+    """Every statement by its name, the shared ones and our own."""
+    all_of_them = statements() | statements_in("postgres_statements")
+    said = {name: translated(text) for name, text in all_of_them.items()}
+    said["lane_as_it_is"] = translated(all_of_them["lane"], locking=False)
+    # Nobody knows whether it is there already: then it stays as it is.
+    said["put_mail_again"] = said["put_mail"].replace("ON CONFLICT (key) WHERE key IS NOT NULL DO", "ON CONFLICT DO")
     return said
 
 
@@ -126,6 +131,9 @@ class Impatient(psycopg.Connection[TupleRow]):
     TCP does not tell a server that hangs from one that thinks: its system goes on acknowledging what we say.
     """
 
+    pipelines: PipelineSession | None = None
+    """Where whole transactions are said at once; see `postgres_pipeline`."""
+
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         """See psycopg.Connection.wait. Raises Unanswered."""
         limit = LONGEST_SILENCE if timeout is None else timeout
@@ -143,6 +151,26 @@ def connected(told: str) -> Connection:
     return connection
 
 
+_AWAY = ("08", "57P", "53300")
+_FOR_GOOD = expression(
+    r"(?i)authentification|authentication failed|does not exist|n'existe pas|pg_hba\.conf|no such (?:database|user)"
+    r"|certificate"
+)
+
+
+def is_away(failed: psycopg.Error, said: str) -> bool:
+    """Whether the server cannot be reached now, or is not ready: it may be a moment later, as it is.
+
+    libpq gives no code for what a server says before a connection stands, and servers say it in their own language. So
+    the few refusals that waiting does not mend are known by their words, and whatever else it is may pass.
+    """
+    if not isinstance(failed, psycopg.OperationalError):
+        return False
+    if failed.sqlstate is not None:
+        return failed.sqlstate.startswith(_AWAY)
+    return not _FOR_GOOD.search(said)
+
+
 @contextmanager
 def in_our_words(place: str) -> Generator[None]:
     """Turns what PostgreSQL complains about into our own errors; its details, which quote mails, are left out."""
@@ -151,5 +179,6 @@ def in_our_words(place: str) -> Generator[None]:
     except psycopg.errors.DiskFull as full:
         raise errors.OutboxFull(f"{place}: the server's disk is full; nothing was written") from full
     except psycopg.Error as failed:
-        said = failed.diag.message_primary or str(failed).strip() or type(failed).__name__
-        raise errors.OutboxError(f"{place}: {said}") from failed
+        said = failed.diag.message_primary or str(failed).strip().partition("\n")[0] or type(failed).__name__
+        kind = errors.OutboxUnreachable if is_away(failed, said) else errors.OutboxError
+        raise kind(f"{place}: {said}") from failed

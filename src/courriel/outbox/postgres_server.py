@@ -1,9 +1,10 @@
 """
 A PostgreSQL server: short transactions on a few connections, each complete by itself.
 
-Nothing is kept in a session (no LISTEN, no advisory lock, no prepared statement), so PgBouncer may stand before it.
+Nothing that counts is kept in a session (no LISTEN, no advisory lock), so PgBouncer may stand before it. Statements are
+prepared only where a connection is a session of the server: behind a pooler the next one may be another.
 What breaks before a COMMIT was certainly not written, and is said again on a new connection; a COMMIT without an answer
-is OutboxUncertain.
+is OutboxUncertain. What is said at once, with its end, is uncertain from the moment when all of it has left.
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ from __future__ import annotations
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from threading import BoundedSemaphore
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from courriel import errors
 from courriel.outbox.postgres_line import (
     Connection,
+    Impatient,
     PostgresLine,
     Unanswered,
     connected,
@@ -26,6 +28,7 @@ from courriel.outbox.postgres_line import (
     in_our_words,
     psycopg,
 )
+from courriel.outbox.postgres_pipeline import NOT_PREPARED, PipelineSession, RefusedError, Said, Statement
 from courriel.outbox.statements import script
 
 T = TypeVar("T")
@@ -57,6 +60,16 @@ BEGIN_DURABLY, BEGIN_LIGHTLY = _BEGIN.format(how=_ON), _BEGIN.format(how="'off'"
 DURABLY = f"SELECT set_config('synchronous_commit', {_ON}, true)"
 """Said in a transaction that somebody else has begun."""
 
+# The same for what is said at once: another era divides by nothing, and so undoes it. Nothing is open between round
+# trips there, and no session can fall asleep within a transaction. Mails are looked up one by one: a plan that was
+# made while the tables were empty, and is kept, would read or join with all of them. Lanes are plain until `look`.
+_AT_ONCE = """
+SELECT 1 / coalesce((SELECT version FROM outbox_version) / {era} = {ours}, false)::int,
+       set_config('lock_timeout', %(wait)s, true), set_config('synchronous_commit', {how}, true),
+       set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+       set_config('enable_mergejoin', 'off', true), set_config('courriel.plain', '1', true)
+"""
+
 _PASSING = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 
 
@@ -65,6 +78,13 @@ class _DiedBeforeError(psycopg.OperationalError):
 
 
 _left_behind: list[object] = []  # connections of a parent process: to close them here would end them there
+
+
+class Answer(NamedTuple):
+    """What a statement brought: how many rows it has changed, and the rows that it returned."""
+
+    changed: int
+    rows: Sequence[tuple[Any, ...]]
 
 
 class PostgresServer:
@@ -76,6 +96,8 @@ class PostgresServer:
     def __init__(self, url: str) -> None:
         self._told, self.place = conninfo(url)
         self._begin()
+        self._prepares = False
+        self._durably, self._lightly = (Statement(_at_once(how)) for how in (_ON, "'off'"))
         self.name = self._prepare()
 
     # Transactions.
@@ -90,6 +112,41 @@ class PostgresServer:
     def read(self, act: Callable[[PostgresLine], T]) -> T:
         """Look at what is committed."""
         return self._repeated(act)
+
+    def at_once(self, said: Sequence[Said], *, wait: str = "30s", durably: bool = True) -> list[Answer]:
+        """Do this in a transaction of its own, in one round trip; `wait` is how long for a lock.
+
+        Raises RefusedError when the server has refused something, and nothing was written: said one by one, with a
+        transaction around it, it may go well, and its error has words. Raises UnfinishedError when everything has left
+        and no answer came; OutboxError.
+        """
+        settings = self._durably if durably else self._lightly
+        told = [(settings, {"wait": wait}), *said]
+        with in_our_words(self.place):
+            while True:
+                with self._connection() as (connection, fresh):
+                    session = _session_on(connection)
+                    if not fresh and session.is_stale():
+                        connection.close()
+                        continue
+                    try:
+                        results = session.run(told, prepare=self._prepares)
+                    except RefusedError as refused:
+                        if refused.code in NOT_PREPARED:
+                            self._prepares = False  # a pooler after all, that passes the server's process id on
+                        raise
+                    except psycopg.OperationalError as failed:
+                        if fresh or isinstance(failed, Unanswered):
+                            raise
+                        continue
+                    return [Answer(result.command_tuples or 0, session.rows(result)) for result in results[1:]]
+
+    def uncertain(self) -> errors.OutboxUncertain:
+        """What is said when nobody knows whether something was written."""
+        return errors.OutboxUncertain(
+            f"{self.place}: the connection broke while this was being committed, and nobody knows whether it was"
+            " written: put it again with the same key"
+        )
 
     # Opening and closing.
 
@@ -143,10 +200,7 @@ class PostgresServer:
         except psycopg.OperationalError as failed:
             if not line.connection.closed:
                 raise
-            raise errors.OutboxUncertain(
-                f"{self.place}: the connection broke while this was being committed, and nobody knows whether it was"
-                " written: put it again with the same key"
-            ) from failed
+            raise self.uncertain() from failed
         if said != "COMMIT":
             raise errors.OutboxError(f"{self.place}: the server has undone the transaction")
         return result
@@ -201,10 +255,12 @@ class PostgresServer:
             return str(line.last("SELECT name FROM outbox_version")[0])
 
     def _check_server(self, line: PostgresLine) -> None:
-        version, encoding, fsync, pages, standby = line.last(
+        version, encoding, fsync, pages, standby, process = line.last(
             "SELECT current_setting('server_version_num')::int, current_setting('server_encoding'),"
-            " current_setting('fsync'), current_setting('full_page_writes'), pg_is_in_recovery()"
+            " current_setting('fsync'), current_setting('full_page_writes'), pg_is_in_recovery(), pg_backend_pid()"
         )
+        # A pooler gives its clients a number of its own, with which they may cancel.
+        self._prepares = process == line.connection.pgconn.backend_pid
         if version < _OLDEST:
             raise errors.OutboxError(
                 f"{self.place}: PostgreSQL {version // 10_000} is too old for an outbox: 13 or newer"
@@ -262,6 +318,18 @@ class PostgresServer:
 
 
 # The steps.
+
+
+def _at_once(how: str) -> str:
+    return _AT_ONCE.format(era=_ERA, ours=(len(UPGRADES) + 1) // _ERA, how=how)
+
+
+def _session_on(connection: Connection) -> PipelineSession:
+    """What was prepared on a connection stays with it."""
+    assert isinstance(connection, Impatient)
+    if connection.pipelines is None:
+        connection.pipelines = PipelineSession(connection)
+    return connection.pipelines
 
 
 def _version(line: PostgresLine) -> int:

@@ -90,12 +90,17 @@ def jobs_of(rows: Iterable[Row], bodies: Mapping[str, bytes], most: int) -> tupl
     """
     jobs: list[Job] = []
     unreadable: list[tuple[Any, str]] = []
-    for row in sorted(rows, key=lambda row: (row[4], row[0], row[1])):
+    for row in sorted(rows, key=turn):
         try:
             jobs.append(_job(row, bodies, most))
         except _BROKEN:
             unreadable.append((row[1], UNREADABLE + ", ".join(_damage_of(row))))
     return jobs, unreadable
+
+
+def turn(row: Row) -> tuple[Any, ...]:
+    """Sort key of claimed mails: priority, moment at which they were due, id."""
+    return row[4], row[0], row[1]
 
 
 def is_small(row: Row, most: int) -> bool:
@@ -151,31 +156,26 @@ def known_of(row: Row, content: bytes) -> KnownMail:
 
 def lane_of(row: Row) -> LaneInfo:
     """A row of `lane` or `lanes`."""
-    name, stopped, paused, fails, why, cap, gap, _ = row
-    return LaneInfo(name, bool(stopped), max(0.0, paused), fails, why, cap, gap)
+    name, stopped, paused, fails, why, cap, gap, _, *per = row
+    return LaneInfo(name, bool(stopped), max(0.0, paused), fails, why, cap, gap, *per)
 
 
 def changed(lane: LaneInfo, changes: Mapping[str, object]) -> LaneInfo:
     """A lane as it is wished. Raises ValueError for what no lane has."""
-    unknown = set(changes) - {"stopped", "cap", "gap"}
+    unknown = set(changes) - {"stopped", "cap", "gap", "per"}
     if unknown:
         raise ValueError(f"a lane has no {', '.join(sorted(unknown))}")
     return replace(lane, **changes)  # type: ignore[arg-type]  # the engine's own types are the check
 
 
-def room_for(lane: LaneInfo, until_next: float, busy: int, most: int) -> int:
-    """How many mails may be claimed now: none on a lane that rests, one where it has to be tried, few under a rate.
-
-    `until_next` is the time until the rate allows another one (GCRA: as many as fit since then, without a burst).
-    """
+def room_for(lane: LaneInfo, busy: int, most: int) -> int:
+    """How many mails may be claimed now, apart from a rate: none on a lane that rests, one where it has to be tried."""
     if lane.stopped or lane.paused > 0:
         return 0
     if lane.fails:
         return 0 if busy else min(most, 1)
     if lane.cap is not None:
         most = min(most, lane.cap - busy)
-    if lane.gap:
-        most = min(most, 1 if until_next <= 0 else 0)
     return max(0, most)
 
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from courriel import errors
 from courriel.outbox import rows
+from courriel.outbox.metrics import Activity
+from courriel.outbox.sql_rates import SqlRates
 from courriel.outbox.statements import in_order
 from courriel.outbox.store import (
     CHUNK,
@@ -25,6 +27,7 @@ from courriel.outbox.store import (
     LaneInfo,
     MailInfo,
     NewMail,
+    Pruned,
     Query,
     Recovered,
     Settlement,
@@ -47,6 +50,7 @@ _AT_A_TIME = LARGE // CHUNK
 _OUT_OF_HAND = (State.READY, State.HELD, State.SENT, State.FAILED, State.CANCELED)
 _SORTED = 5000  # mails that are put in order sooner than those of their lane are found among others
 _LOWEST = 2  # the last priority
+_TICK = 0.001  # seconds: the least time that anything is said to have taken
 _PAGE = 200  # mails read at a time, so that no reader keeps the database from being tidied
 
 
@@ -65,7 +69,7 @@ class Line(Protocol):
     def execute(self, statement: str, values: Any = ..., /) -> Result: ...
 
 
-class SqlStore(ABC):
+class SqlStore(SqlRates, ABC):
     """The part of a Store that is the same for each engine; an engine brings its transactions, `put` and `claim`."""
 
     _says: Mapping[str, str]
@@ -138,10 +142,16 @@ class SqlStore(ABC):
         if line.execute(self._says["unstage"], {"mail": ident}).rowcount:
             line.execute(self._says["forget_body"], {"id": ident})
 
-    def _tidy(self, line: Line) -> None:
-        """Take away what nobody needs, beside old mails."""
-        for (ident,) in line.execute(self._says["stale"], self._now()).fetchall():
-            self._unstage(ident, line)
+    def _sweep(self, line: Line) -> bool:
+        """Take away some pieces of a content that is no mail's; whether there was one."""
+        found = line.execute(self._says["stale"], self._now()).fetchone()
+        if found is None:
+            return False
+        values = {"mail": found[0], "pieces": _AT_A_TIME}
+        line.execute(self._says["condemn"], values)
+        if line.execute(self._says["forget_pieces"], values).rowcount < _AT_A_TIME:
+            line.execute(self._says["unstage_condemned"], values)
+        return True
 
     # Working.
 
@@ -149,13 +159,31 @@ class SqlStore(ABC):
         """See Store.mark."""
         return self._write(lambda line: self._each(line, "mark", jobs, lease))
 
+    def advance(
+        self, settlements: Sequence[Settlement], marks: Sequence[tuple[Job, float]]
+    ) -> tuple[list[bool], list[bool]]:
+        """See Store.advance."""
+        return self._write(lambda line: (self._settle(line, settlements), self._leased(line, "mark", marks)))
+
+    def _mark_first(self, line: Line, jobs: Sequence[Job], terms: Terms) -> int:
+        """Mark as many of the mails that were just claimed as the terms say; returns how many.
+
+        Who claims goes on at once, and what lies between this mark and the first end is no more than an envelope.
+        """
+        if terms.mark is None or any(job.lost for job in jobs):
+            return 0
+        return sum(self._each(line, "mark", jobs[: terms.ahead], terms.mark))
+
     def extend(self, jobs: Sequence[Job], *, lease: float) -> list[bool]:
         """See Store.extend."""
         return self._write_lightly(lambda line: self._each(line, "extend", jobs, lease))
 
     def _each(self, line: Line, name: str, jobs: Sequence[Job], lease: float) -> list[bool]:
+        return self._leased(line, name, [(job, lease) for job in jobs])
+
+    def _leased(self, line: Line, name: str, leases: Sequence[tuple[Job, float]]) -> list[bool]:
         now = self._now()
-        return self._done(line, name, [{"id": job.id, "token": job.token, "lease": lease} | now for job in jobs])
+        return self._done(line, name, [{"id": job.id, "token": job.token, "lease": each} | now for job, each in leases])
 
     def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         """See Store.settle."""
@@ -197,7 +225,8 @@ class SqlStore(ABC):
 
     def workers(self) -> list[WorkerInfo]:
         """See Store.workers."""
-        return [WorkerInfo(*row) for row in self._read(lambda line: line.execute(self._says["workers"]).fetchall())]
+        found = self._read(lambda line: line.execute(self._says["workers"], self._now()).fetchall())
+        return [WorkerInfo(*row) for row in found]
 
     def resign(self, id: str) -> bool:  # noqa: A002
         """See Store.resign."""
@@ -274,6 +303,18 @@ class SqlStore(ABC):
             counts[lane, state] = count
         return list(counts.values())
 
+    def activity(self, window: float, most: int) -> Activity:
+        """See Store.activity."""
+        return self._read(lambda line: self._activity(line, window, most))
+
+    def _activity(self, line: Line, window: float, most: int) -> Activity:
+        values = {"window": window, "most": most} | self._now()
+        sent, since = line.execute(self._says["sent_lately"], values).fetchone()
+        error = line.execute(self._says["last_error"]).fetchone()
+        # All of the window counts, unless the sample ends before it does.
+        seconds = window if sent < most else max(since, _TICK)
+        return Activity(sent, seconds, *(error or ()))
+
     def body(self, id: str) -> Iterator[bytes]:  # noqa: A002
         """See Store.body."""
         for seq in count():
@@ -299,7 +340,7 @@ class SqlStore(ABC):
             values: dict[str, object] = {"lane": name} | self._now()
             line.execute(self._says["put_lane"], values)
             lane = rows.changed(rows.lane_of(line.execute(self._says["lane"], values).fetchone()), changes)
-            values |= {"stopped": int(lane.stopped), "cap": lane.cap, "gap": lane.gap}
+            values |= {"stopped": int(lane.stopped), "cap": lane.cap, "gap": lane.gap, "per": lane.per}
             line.execute(self._says["set_lane"], values)
             if changes.get("stopped") is False:
                 line.execute(self._says["lane_works"], values)
@@ -312,24 +353,47 @@ class SqlStore(ABC):
         values = {"lane": name, "fails": fails, "pause": pause, "why": why} | self._now()
         self._write_lightly(lambda line: line.execute(self._says["lane_failed"], values))
 
+    def note_error(self, name: str, why: str) -> None:
+        """See Store.note_error."""
+        values = {"lane": name, "why": why} | self._now()
+        self._write_lightly(lambda line: line.execute(self._says["note_error"], values))
+
     def lane_works(self, name: str) -> None:
         """See Store.lane_works."""
         self._write_lightly(lambda line: line.execute(self._says["lane_works"], {"lane": name}))
 
-    def prune(self, *, sent: float, failed: float, most: int) -> int:
+    def prune(self, *, sent: float, failed: float, most: int) -> Pruned:
         """See Store.prune."""
+        ages = {State.SENT: sent, State.CANCELED: sent, State.FAILED: failed}
 
-        def act(line: Line) -> int:
-            values = {"sent": sent, "failed": failed, "most": most} | self._now()
-            self._tidy(line)
-            line.execute(self._says["forget_workers"], values)
-            old = line.execute(self._says["old"], values).fetchall()
-            for (ident,) in old:
-                line.execute(self._says["forget_body"], {"id": ident})
-                line.execute(self._says["forget_mail"], {"id": ident})
-            return len(old)
+        def act(line: Line) -> Pruned:
+            if self._sweep(line):
+                return Pruned(0, more=True)
+            old: list[tuple[str, Any]] = []
+            for state, age in ages.items():
+                if len(old) < most:
+                    values = {"state": int(state), "age": age, "most": most - len(old)} | self._now()
+                    old += line.execute(self._says["old"], values).fetchall()
+            if not old:
+                self._tidy(line)
+                return Pruned(0, more=False)
+            few, large = _few(old)
+            for ident in large:
+                line.execute(self._says["condemn"], {"mail": ident})
+            self._forget(line, few, bodies=[ident for ident in few if ident not in large])
+            return Pruned(len(few), more=True)
 
         return self._write_lightly(act)
+
+    def _forget(self, line: Line, mails: Sequence[str], bodies: Sequence[str]) -> None:
+        for ident in bodies:
+            line.execute(self._says["forget_body"], {"id": ident})
+        for ident in mails:
+            line.execute(self._says["forget_mail"], {"id": ident})
+
+    def _tidy(self, line: Line) -> None:
+        """Take away what nobody needs, beside old mails."""
+        line.execute(self._says["forget_workers"], self._now())
 
     # Keeping.
 
@@ -368,54 +432,73 @@ class SqlStore(ABC):
         busy = 0
         if lane.fails or lane.cap is not None:
             busy = int(line.execute(self._says["count_busy"], values).fetchone()[0])
-        return lane, rows.room_for(lane, row[7], busy, most)
+        return lane, rows.room_for(lane, busy, most)
 
-    def _set_aside(self, line: Line, unreadable: Sequence[tuple[Any, str]]) -> tuple[Recovered, ...]:
-        """Hold those whose rows cannot be read, so that the others are sent."""
+    def _set_aside(self, line: Line, unreadable: Sequence[tuple[Any, str]], token: str) -> tuple[Recovered, ...]:
+        """Hold those whose rows cannot be read, and that were claimed by this token, so that the others are sent."""
+        held: list[Recovered] = []
         for ident, why in unreadable:
-            line.execute(self._says["set_aside"], {"id": ident, "why": why} | self._now())
-        return tuple(Recovered(str(ident), State.HELD, why) for ident, why in unreadable)
+            values = {"id": ident, "why": why, "token": token} | self._now()
+            if line.execute(self._says["set_aside"], values).rowcount:
+                held.append(Recovered(str(ident), State.HELD, why))
+        return tuple(held)
 
     def _rows_leased(
         self, line: Line, values: Values, terms: Terms, most: int, *, suspects: bool = True
-    ) -> tuple[list[rows.Row], bool]:
-        """Up to `most` mails in their turn, by priority and then by the time at which they were due; and if marked.
+    ) -> list[rows.Row]:
+        """Up to `most` mails in their turn, by priority and then by the time at which they were due.
 
         Mails that were lost before stand in the same queue, and are claimed apart from the others; without `suspects`
         there are none.
         """
+        values = {**values, "lease": terms.lease}
         first = line.execute(self._says["first_suspect"], values).fetchone() if suspects else None
         if first is None:
-            return self._claim_calm(line, values, terms, most)
+            return self._claim_calm(line, values, most)
         priority, lost, due = first
-        found, marked = self._claim_calm(line, values, terms, most, before=(priority, due))
-        if found:
-            return found, marked
-        alike = {**values, "lease": terms.lease, "prio": priority, "lost": lost, "most": at_once(lost, most)}
-        suspected = line.execute(self._says["claim_suspect"], alike).fetchall()
+        if found := self._claim_calm(line, values, most, before=(priority, due)):
+            return found
+        alike = {**values, "prio": priority, "lost": lost, "most": at_once(lost, most)}
         # None when another worker was quicker: then the others need not wait.
-        return (suspected, False) if suspected else self._claim_calm(line, values, terms, most)
+        return line.execute(self._says["claim_suspect"], alike).fetchall() or self._claim_calm(line, values, most)
 
     def _claim_calm(
-        self, line: Line, values: Values, terms: Terms, most: int, before: tuple[int, float] | None = None
-    ) -> tuple[list[rows.Row], bool]:
-        """Mails that were never lost, and if they are marked; those whose turn is `before` this priority and time."""
-        marked = terms.mark is not None
-        calm = {**values, "state": int(State.DOT if marked else State.LEASED), "lease": terms.mark or terms.lease}
+        self, line: Line, values: Values, most: int, before: tuple[int, float] | None = None
+    ) -> list[rows.Row]:
+        """Mails that were never lost; those whose turn is `before` this priority and time."""
         found: list[rows.Row] = []
         last, until = before or (_LOWEST, None)
         for priority in range(last + 1):
             if len(found) < most:
                 limit = until if priority == last else None
-                more = {**calm, "prio": priority, "most": most - len(found), "until": limit}
+                more = {**values, "prio": priority, "most": most - len(found), "until": limit}
                 found += line.execute(self._says["claim"], more).fetchall()
-        return found, marked and bool(found)
+        return found
 
 
 def _of_a_lane(state: State, mails: int) -> str:
     if state is State.READY:
         return "read_ready" if mails <= _SORTED else "read_state"
     return "read_state" if state is State.SENT else "read_ended"
+
+
+def _few(old: Sequence[tuple[str, Any]]) -> tuple[list[str], frozenset[str]]:
+    """As many mails as may go in one transaction, by what they hold, and which of them are large.
+
+    A large content goes by itself, piece by piece.
+    """
+    few: list[str] = []
+    large: set[str] = set()
+    octets = 0
+    for ident, size in old:
+        if type(size) is not int or size > LARGE:
+            large.add(ident)
+        elif octets + size > LARGE:
+            break
+        else:
+            octets += size
+        few.append(ident)
+    return few, frozenset(large)
 
 
 def portions(mail: NewMail) -> Iterator[Pieces]:

@@ -23,6 +23,7 @@ from courriel.outbox.store import (
     Known,
     LaneInfo,
     NewMail,
+    Pruned,
     Recovered,
     Settlement,
     State,
@@ -140,7 +141,9 @@ class SqliteStore(SqlStore):
 
         def act(connection: sqlite3.Connection) -> Claimed:
             settled = self._settle(connection, settlements)
-            return replace(self._claim(connection, lane, most, terms), settled=tuple(settled))
+            claimed = self._claim(connection, lane, most, terms)
+            marked = self._mark_first(connection, claimed.jobs, terms)
+            return replace(claimed, settled=tuple(settled), marked=marked)
 
         return self._file.write(act)
 
@@ -149,12 +152,12 @@ class SqliteStore(SqlStore):
         found = connection.execute(self._says["recover"], values | {"poison": POISON_AFTER}).fetchall()
         recovered = tuple(Recovered(str(ident), State(state), why) for ident, state, why in found)
         known, room = self._room(connection, values, most)
-        leased, marked = self._rows_leased(connection, values, terms, room) if room else ([], False)
-        if leased and known.gap:
-            connection.execute(self._says["spend"], values | {"seconds": known.gap * len(leased)})
+        rate, room = self._rate(connection, values, known, room)
+        leased = self._rows_leased(connection, values, terms, room) if room else []
+        slots, wait = self._take_slots(connection, values, rate, len(leased), room) if rate else (None, None)
         jobs, broken = rows.jobs_of(leased, _small_bodies(connection, leased), _CARRIED)
-        unreadable = self._set_aside(connection, broken) if broken else ()
-        return Claimed(tuple(jobs), recovered, unreadable, known, marked=marked)
+        unreadable = self._set_aside(connection, broken, str(values["token"])) if broken else ()
+        return Claimed(tuple(jobs), recovered, unreadable, known, slots=slots, wait=wait)
 
     def _look(self, connection: sqlite3.Connection, lane: str) -> tuple[LaneInfo, bool, bool]:
         values = {"lane": lane, "now": self._clock()}
@@ -170,6 +173,13 @@ class SqliteStore(SqlStore):
         return [say(statement, values).rowcount == 1 for values in map(in_order, each)]
 
     # Keeping.
+
+    def prune(self, *, sent: float, failed: float, most: int) -> Pruned:
+        """See Store.prune; with what it has left in the log."""
+        pruned = super().prune(sent=sent, failed=failed, most=most)
+        if pruned.more:
+            self._file.checkpoint()
+        return pruned
 
     def check(self) -> list[Finding]:
         """See Store.check."""

@@ -18,7 +18,12 @@ _PARAMETER = expression(r":(\w+)")
 @cache
 def statements() -> dict[str, str]:
     """Every statement, written for named parameters (`:name`)."""
-    _, *parts = _NAMED.split(script("statements"))
+    return statements_in("statements")
+
+
+def statements_in(name: str) -> dict[str, str]:
+    """The statements of one file in `sql`, by their names."""
+    _, *parts = _NAMED.split(script(name))
     return {name: text.strip().removesuffix(";") for name, text in zip(parts[::2], parts[1::2], strict=True)}
 
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from courriel.outbox.metrics import Activity
+
 
 class State(IntEnum):
     """Where a mail stands. Numbers, as they are stored."""
@@ -147,6 +149,28 @@ class Recovered:
 
 
 @dataclass(frozen=True, slots=True)
+class DueLane:
+    """A lane on which there is something to do, in `wait` seconds: its rate lets nothing leave sooner."""
+
+    name: str
+    wait: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """The right to let so many mails of a lane leave, under its rate, within the next `good_for` seconds.
+
+    `until` is that moment by the store's clock. See `courriel.outbox.rate`.
+    """
+
+    lane: str
+    mails: int
+    until: float
+    good_for: float
+    per: float
+
+
+@dataclass(frozen=True, slots=True)
 class Claimed:
     """What a claim brought: mails to send, and what was found on the way there."""
 
@@ -157,17 +181,35 @@ class Claimed:
     lane: LaneInfo | None = None
     settled: tuple[bool, ...] = ()
     """What `go_on` says of each mail that it settled."""
-    marked: bool = False
-    """Whether the jobs are marked already."""
+    marked: int = 0
+    """How many of the jobs, the first ones, are marked already."""
+    slots: Slots | None = None
+    """Their slots, on a lane with a rate."""
+    wait: float | None = None
+    """Seconds until the rate of the lane lets the next mail leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What one step of pruning has done."""
+
+    mails: int
+    """How many were forgotten."""
+    more: bool
+    """Whether there may be more to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How mails are leased: for so many seconds, by whom, and when they are marked at once, with which lease."""
+    """How mails are leased: for so many seconds, by whom, and when some are marked at once, with which lease.
+
+    `ahead` is how many of them.
+    """
 
     lease: float
     holder: str
     mark: float | None = None
+    ahead: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +236,9 @@ class Settlement:
 class LaneInfo:
     """One way out, as the store knows it. `paused` is seconds from now; a lane that is `stopped` waits for a person.
 
-    `fails` counts failures of the lane in a row, `cap` is the most mails in hand at a time, `gap` the least seconds
-    between two; None is no such limit.
+    `fails` counts failures of the lane in a row, `cap` is the most mails in hand at a time. Of a rate, `gap` is
+    the mean number of seconds between two mails, and no more than `per / gap` of them leave in any `per` seconds. None
+    is no such limit.
     """
 
     name: str
@@ -205,6 +248,7 @@ class LaneInfo:
     why: str = ""
     cap: int | None = None
     gap: float | None = None
+    per: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +360,8 @@ class WorkerInfo:
     folder: str
     inode: int
     process: str
+    heard: float = 0.0
+    """Seconds since it last said that it is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,8 +377,9 @@ class Taken:
 class Store(Protocol):
     """What keeps mails. Every method blocks, is safe to call from any thread, and commits before it returns.
 
-    `put`, `mark`, `settle` and `edit` are on stable storage when they return; `claim` and `extend` need not be: a lease
-    that a power cut undoes was never used. Raises OutboxError, and OutboxUncertain when nobody knows what was written.
+    `put`, `mark`, `advance`, `settle` and `edit` are on stable storage when they return; `claim` and `extend` need not
+    be: a lease that a power cut undoes was never used. Raises OutboxError, and OutboxUncertain when nobody knows what
+    was written.
     """
 
     @property
@@ -344,8 +391,8 @@ class Store(Protocol):
         """Keep mails, all or none, and return their ids; a key that is there already gives the id of its mail.
 
         `known` is called with each mail whose key is there already, and the mail that is kept under it, perhaps more
-        than once: it is called within the transaction, and must be quick. With `conn`, a connection of the caller's to
-        the same database, it is done in the caller's own transaction.
+        than once: it is called within the transaction or right after it, and must be quick. With `conn`, a connection
+        of the caller's to the same database, it is done in the caller's own transaction.
         """
         ...
 
@@ -361,7 +408,8 @@ class Store(Protocol):
     def go_on(self, settlements: Sequence[Settlement], lane: str, most: int, terms: Terms) -> Claimed:
         """Settle what was sent and claim what comes next, in one durable transaction.
 
-        With `terms.mark` the next ones are marked in it too, as `mark` does; not one whose lease ran out before.
+        With `terms.mark` the first `terms.ahead` of them are marked in it too, as `mark` does; not one whose lease ran
+        out before.
         """
         ...
 
@@ -369,6 +417,15 @@ class Store(Protocol):
         """Write down that the end of these mails may leave; False for one that is not the caller's any more.
 
         The lease is new, and the last one. May be repeated for a mail whose end has not left.
+        """
+        ...
+
+    def advance(
+        self, settlements: Sequence[Settlement], marks: Sequence[tuple[Job, float]]
+    ) -> tuple[list[bool], list[bool]]:
+        """Settle what was answered and mark what comes next, in one durable transaction; see `settle` and `mark`.
+
+        Each mark has a lease of its own, in seconds.
         """
         ...
 
@@ -428,6 +485,10 @@ class Store(Protocol):
         """How many mails are where."""
         ...
 
+    def activity(self, window: float, most: int) -> Activity:
+        """What was sent in the last `window` seconds, of at most so many mails, and the last error of any lane."""
+        ...
+
     def body(self, id: str) -> Iterator[bytes]:  # noqa: A002
         """The content of a mail, piece by piece; empty when there is none."""
         ...
@@ -436,20 +497,39 @@ class Store(Protocol):
         """Every lane that ever had a mail, or a setting."""
         ...
 
+    def due_lanes(self) -> list[DueLane]:
+        """The lanes on which there is something to do: one question, however many lanes there are."""
+        ...
+
+    def renew_slots(self, slots: Slots) -> Slots | None:
+        """Have slots that were taken, and are nearly over, for as long again; None when others have them by now."""
+        ...
+
+    def leave_slots(self, slots: Slots, *, used: int, ago: float) -> None:
+        """So many of the mails left under the slots, the last of them answered `ago` seconds ago; the rest is free."""
+        ...
+
     def set_lane(self, name: str, changes: Mapping[str, object]) -> LaneInfo:
-        """Change `stopped`, `cap` or `gap` of a lane, which is made when it is missing."""
+        """Change `stopped`, `cap`, or `gap` and `per` of a lane, which is made when it is missing."""
         ...
 
     def lane_failed(self, name: str, *, fails: int, pause: float, why: str) -> None:
         """A lane failed, and rests for `pause` seconds; nothing, when others wrote that down since it had `fails`."""
         ...
 
+    def note_error(self, name: str, why: str) -> None:
+        """Remember the last error on a lane, with the moment; `lane_failed` does as well."""
+        ...
+
     def lane_works(self, name: str) -> None:
         """Something was answered on a lane that had failed."""
         ...
 
-    def prune(self, *, sent: float, failed: float, most: int) -> int:
-        """Forget mails that have been sent (or canceled), or failed, for so many seconds; `most` at a time."""
+    def prune(self, *, sent: float, failed: float, most: int) -> Pruned:
+        """Forget mails that have been sent (or canceled), or failed, for so many seconds: one short transaction.
+
+        At most so many mails, of a megabyte together. What is larger goes in pieces, when this is called again.
+        """
         ...
 
     def check(self) -> list[Finding]:

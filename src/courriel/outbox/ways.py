@@ -37,6 +37,7 @@ Via: TypeAlias = "str | Route | Server | Live | None"
 """A URL without a secret, a profile, an open session or pool; None is what the settings say."""
 
 _NAME = expression(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_URLS_KEPT = 256  # a program puts by few, and one that makes them up pays what it did
 
 
 class Ways:
@@ -49,6 +50,7 @@ class Ways:
         self._given: dict[str, Way] = {}
         self._allow_references = allow_references
         self._own: set[str] = set()  # URLs that this program has named itself
+        self._lanes_of_urls: dict[str, str] = {}  # as they were written by the caller, and were permitted
         self._elsewhere = elsewhere
         self._lock = Lock()
         forks.renew_in_child(self, type(self)._after_fork)
@@ -92,7 +94,7 @@ class Ways:
             if not self._elsewhere:
                 profiles.resolve(None if name == DEFAULT else name)
             return name
-        return self._put_by(Route.parse(name))
+        return self._lanes_of_urls.get(name) or self._lane_of_url(name)
 
     def way(self, lane: str) -> Way:
         """Where a lane leads, now. Raises UsageError when this process does not know."""
@@ -117,6 +119,17 @@ class Ways:
         return lane
 
     # The steps.
+
+    def _lane_of_url(self, url: str) -> str:
+        """Parse and check a URL once; no URL is kept that holds a secret, because none of them is permitted here."""
+        route = Route.parse(url)
+        lane = self._put_by(route)
+        if not _depends_on_folder(route):
+            with self._lock:
+                if len(self._lanes_of_urls) >= _URLS_KEPT:
+                    self._lanes_of_urls.clear()
+                self._lanes_of_urls[url] = lane
+        return lane
 
     def _put_by(self, route: Route) -> str:
         """The route as a lane for what is put; named by this program, it may be used by its own workers."""
@@ -159,6 +172,12 @@ def shown(lane: str) -> str:
 
 def _route(way: str | Route | Server) -> Route:
     return profiles.resolve(way) if isinstance(way, str) else Route.of(way)
+
+
+def _depends_on_folder(route: Route) -> bool:
+    """Whether the same URL may be another lane later: a relative path in it counts from the working directory."""
+    server = route.server
+    return server is not None and bool(server.trust.files or server.client_certificate)
 
 
 def _written(route: Route) -> str:

@@ -1,1 +1,1 @@
-"""What one practises on: a mail server in the process, which shows what it got and fails when it is told to."""
+"""Practice mail server in the process: it shows the mail it received, and fails on request."""

@@ -1,4 +1,4 @@
-"""A certificate authority made on the spot and forgotten with the sandbox: for practice, never for trust."""
+"""Throwaway certificate authority for the sandbox: for practice only."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class Papers:
-    """What TLS needs, as PEM files: the authority to trust, the server's certificate, its key."""
+    """PEM files for TLS: CA certificate, server certificate, key."""
 
     authority: Path
     certificate: Path
@@ -26,14 +26,14 @@ class Papers:
 
 
 def available() -> bool:
-    """Whether the extra is installed; nothing is imported."""
+    """Whether the `sandbox` extra is installed; it is not imported."""
     from importlib.util import find_spec
 
     return find_spec("cryptography") is not None
 
 
 def issue(folder: Path, *names: str) -> Papers:
-    """Make an authority and one certificate for these names and addresses. Raises MissingExtra."""
+    """Make a CA and one server certificate for these names and addresses. Raises MissingExtra."""
     try:
         from cryptography import x509
         from cryptography.hazmat.primitives import hashes, serialization
@@ -55,7 +55,7 @@ def issue(folder: Path, *names: str) -> Papers:
             .issuer_name(authority_name)
             .public_key(public)
             .serial_number(x509.random_serial_number())
-            # An hour back: clocks differ.
+            # An hour earlier: clocks differ.
             .not_valid_before(now - dt.timedelta(hours=1))
             .not_valid_after(now + dt.timedelta(days=_DAYS))
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
@@ -85,7 +85,7 @@ def issue(folder: Path, *names: str) -> Papers:
     papers.certificate.write_bytes(certificate.public_bytes(pem))
     papers.key.touch(mode=0o600)
     papers.key.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
-    # The authority's key is written nowhere: nobody can ever sign with it again.
+    # The CA key is not stored: it cannot sign anything else.
     return papers
 
 

@@ -1,4 +1,4 @@
-"""What a practice server answers when it is told to: a script, never chance (scar 42)."""
+"""Scripted faults of the practice server; never random (hazard H40)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STAGES = (
     "connect", "greeting", "hello", "secure", "authenticate", "sender", "recipient", "data", "message", "mailbox",
     "letter", "goodbye",
 )  # fmt: skip
-"""Where a script can speak: the moments of a conversation, as everywhere else."""
+"""Stages at which a fault can be set, named as in the errors."""
 
 _LINE = re.compile(r"([2-5][0-9][0-9])(?:[ -](.*))?")
 _STATUS = re.compile(r"(\+OK|-ERR)(?: (.*))?")  # in POP3
@@ -23,17 +23,17 @@ _STATUS = re.compile(r"(\+OK|-ERR)(?: (.*))?")  # in POP3
 
 @dataclass(slots=True)
 class Fault:
-    """One line of the script."""
+    """One fault of the script."""
 
     stage: str
     answer: Answer
-    when: str  # a shell pattern, in lower case; "" for always
-    skip: int  # how often it still lets pass
-    times: int | None  # how often it still strikes; None for always
+    when: str  # shell pattern in lower case; "" for any
+    skip: int  # matches to skip first
+    times: int | None  # remaining uses; None for no limit
 
 
 class Faults:
-    """The script; the first line that fits has the word. It may be changed while the server runs."""
+    """The script: a list of faults, of which the first that matches applies. May be changed while the server runs."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
@@ -49,7 +49,7 @@ class Faults:
         times: int | None = None,
         within: bool = False,
     ) -> None:
-        """Add one line to the script; see `Sandbox.answer`. Raises UsageError."""
+        """Add a fault; see `Sandbox.answer`. Raises UsageError."""
         if stage not in STAGES:
             raise errors.UsageError(f"{stage!r} is not a stage; there are: {', '.join(STAGES)}")
         if nth < 1 or (times is not None and times < 1):
@@ -62,7 +62,7 @@ class Faults:
             self._faults.append(Fault(stage, script, when.lower(), nth - 1, times))
 
     def play(self, failure_id: str, **where: object) -> None:
-        """Add what a server says in this record of the failure table. Raises UsageError."""
+        """Add the server reply of this record of the failure table. Raises UsageError."""
         known = failures.by_id(failure_id)
         if known is None:
             raise errors.UsageError(f"there is no failure {failure_id!r}")
@@ -72,12 +72,12 @@ class Faults:
         self.add(known.stage, said, **where)  # type: ignore[arg-type]
 
     def clear(self) -> None:
-        """Forget the script."""
+        """Remove all faults."""
         with self._lock:
             self._faults.clear()
 
     def decide(self, stage: str, about: tuple[str, ...] = ()) -> Answer | None:
-        """What the script says now; `about` are the words that `when` may be looked for in."""
+        """The reply of the first matching fault; `about` are the words that `when` is matched with."""
         with self._lock:
             for fault in self._faults:
                 if fault.stage != stage or not _fits(fault.when, about) or fault.times == 0:
@@ -92,8 +92,7 @@ class Faults:
 
 
 def read_answer(said: str | bytes) -> Reply | bytes | Cut | Mute:
-    """Read an answer as people write it: "550 5.1.1 no" (or several lines), "-ERR no", "hang up", "silence"; bytes stay
-    bytes."""
+    """Parse a reply: "550 5.1.1 no" (or several lines), "-ERR no", "hang up", "silence"; bytes stay bytes."""
     if isinstance(said, bytes):
         return said
     if said == "hang up":

@@ -1,4 +1,4 @@
-"""A letter: one mail as the sandbox got it, with all that can be said about it."""
+"""Mail received by the sandbox, with the facts of its session."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _EXPECTED = (
 
 @dataclass(frozen=True)
 class Letter:
-    """One mail, to the octet; `message`, `subject`, `text`, `html` and `attachments` are read from it when asked for.
+    """One received mail; `message`, `subject`, `text`, `html` and `attachments` are parsed from it on access.
 
-    `sender` is the envelope's, "" for the null sender, and so are `recipients`. `user` is the name that the client
-    logged in with, `remarks` what it did that other servers may not bear, `path` the `.eml` file when there is one.
+    `sender` is the envelope's, "" for the null sender, and so are `recipients`. `user` is the login name of the client,
+    `remarks` are findings on what other servers may not accept, `path` is the `.eml` file when there is one.
     """
 
     number: int
@@ -42,11 +42,11 @@ class Letter:
     tls_version: str = ""
     path: Path | None = None
     delivery: Delivery | None = field(default=None, repr=False)
-    """The envelope with everything that MAIL and RCPT asked for."""
+    """The envelope with all parameters of MAIL and RCPT."""
 
     @classmethod
     def of(cls, number: int, delivery: Delivery, visit: Visit, received: datetime, path: Path | None) -> Letter:
-        """Write down what came over the counter."""
+        """Make it from a delivery and its session."""
         return cls(
             number=number,
             sender=delivery.origin.sender.spec if delivery.origin.sender else "",
@@ -64,19 +64,19 @@ class Letter:
 
     @cached_property
     def message(self) -> EmailMessage:
-        """The mail, read by the standard library's parser; whatever is wrong with it stands in its `defects`."""
+        """The mail as an EmailMessage of the standard library; errors in it are in its `defects`."""
         from email import message_from_bytes, policy
 
         return message_from_bytes(self.content, policy=policy.default)
 
     @property
     def subject(self) -> str:
-        """The subject as a person reads it."""
+        """The decoded subject."""
         return self._header("Subject")
 
     @property
     def text(self) -> str:
-        """The plain text, "" when there is none; line ends are "\\n"."""
+        """The plain text, "" when there is none; lines end in "\\n"."""
         return self._body("plain")
 
     @property
@@ -86,9 +86,9 @@ class Letter:
 
     @property
     def attachments(self) -> dict[str, bytes]:
-        """The attachments by file name; a name is data, and never to be used as a path as it stands.
+        """The attachments by file name; never use a name as a path unchecked.
 
-        Several of one name, or of none, are told apart by a number.
+        Equal or missing names are numbered.
         """
         found: dict[str, bytes] = {}
         for part in self.message.iter_attachments():
@@ -102,7 +102,7 @@ class Letter:
         return found
 
     def fits(self, to: str | None, subject: str | None) -> bool:
-        """Whether it went to this address, and its subject holds this text; None fits every letter."""
+        """Whether it has this recipient, and this text in its subject; None matches every mail."""
         return (to is None or to.lower() in map(str.lower, self.recipients)) and (
             subject is None or subject in self.subject
         )
@@ -133,6 +133,6 @@ def _remarks_on_headers(content: bytes) -> tuple[Remark, ...]:
     names = {name.lower() for name in re.findall(rb"^([!-9;-~]+)[ \t]*:", head, re.MULTILINE)}
     remarks = [Remark(kind, text) for name, kind, text in _EXPECTED if name.lower().encode() not in names]
     if b"bcc" in names:
-        # Whoever got it can read who else did (scar 35).
+        # Every recipient can read the others' addresses (hazard H34).
         remarks.append(Remark("bcc", "the message carries a Bcc header: every recipient reads it"))
     return tuple(remarks)

@@ -1,4 +1,4 @@
-"""The mailboxes of the sandbox: one for each recipient, for those who come to read (POP3)."""
+"""POP3 mailboxes of the sandbox, one for each recipient."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _IN_USE = Reply(400, ("[IN-USE] Somebody else has this mailbox open",))
 
 
 class Mailboxes:
-    """Who may read what: a user named like an address has its letters, one without an @ those of every such local part.
+    """Mailboxes by user name: an address has its letters, a name without @ those of every such local part.
 
-    What a reader deletes is gone from his mailbox; the practice server itself still shows it.
+    Deleting removes a letter from this mailbox; the practice server still lists it.
     """
 
     def __init__(self, mailroom: Mailroom) -> None:
@@ -26,7 +26,7 @@ class Mailboxes:
         self._lock = Lock()
 
     def open(self, user: str) -> Stock | Reply:
-        """Let one reader in, and nobody else until he has gone (RFC 1939 8)."""
+        """Open a mailbox exclusively, until it is released (RFC 1939 8)."""
         name = user.lower()
         with self._lock:
             if name in self._open:
@@ -37,17 +37,17 @@ class Mailboxes:
         return _Opened(self, name, [(_uid(letter), letter.content) for letter in letters if _uid(letter) not in gone])
 
     def remove(self, name: str, uids: Sequence[str]) -> None:
-        """Delete these from one mailbox."""
+        """Delete letters from one mailbox."""
         with self._lock:
             self._deleted.setdefault(name, set()).update(uids)
 
     def release(self, name: str) -> None:
-        """The reader has gone."""
+        """Unlock a mailbox after its session."""
         with self._lock:
             self._open.discard(name)
 
     def clear(self) -> None:
-        """Forget what was deleted; who reads goes on."""
+        """Restore deleted letters; open sessions go on."""
         with self._lock:
             self._deleted.clear()
 
@@ -76,5 +76,5 @@ def _is_for(letter: Letter, name: str) -> bool:
 
 
 def _uid(letter: Letter) -> str:
-    """A name that no other letter gets, of another day neither (RFC 1939 7)."""
+    """Unique id of a letter, unique across restarts too (RFC 1939 7)."""
     return f"{letter.received:%Y%m%dT%H%M%S%f}-{letter.number}"

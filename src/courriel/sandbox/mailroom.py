@@ -1,4 +1,4 @@
-"""Where the sandbox keeps what it got: in memory, as files, and for those who wait for it."""
+"""Storage of the sandbox: letters in memory and in files, and waiting for them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _FILE = re.compile(r"(\d{6,})-\d{8}T\d{6}Z\.eml")
 
 
 class Mailroom:
-    """The letters, oldest first; beyond `most` letters or `octets` the oldest leave the memory, but not the folder."""
+    """The letters, oldest first; beyond `most` letters or `octets` bytes the oldest are dropped; files stay."""
 
     def __init__(self, folder: Path | None = None, *, most: int = 1000, octets: int = 256 * 1024 * 1024) -> None:
         self.folder = folder
         self.dropped = 0
-        """How many letters were let go for want of room."""
+        """Number of letters dropped from memory."""
         self._most = most
         self._octets = octets
         self._held = 0
@@ -35,18 +35,18 @@ class Mailroom:
         self._number = 0
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            # A folder may hold the letters of another day; ours come after them.
+            # The folder may hold letters of earlier runs; continue their numbers.
             taken = [int(found[1]) for file in folder.iterdir() if (found := _FILE.fullmatch(file.name))]
             self._number = max(taken, default=0)
 
     @property
     def letters(self) -> list[Letter]:
-        """What is held now."""
+        """The letters in memory."""
         with self._arrived:
             return list(self._letters)
 
     def put(self, delivery: Delivery, visit: Visit) -> Letter:
-        """Keep a mail. Raises OSError when it cannot be written; then it is not kept at all."""
+        """Store a mail. Raises OSError when it cannot be written; then it is not stored at all."""
         received = datetime.now(UTC)
         with self._arrived:
             number = self._number + 1
@@ -65,13 +65,13 @@ class Mailroom:
         return letter
 
     def clear(self) -> None:
-        """Forget the letters; files stay."""
+        """Remove the letters from memory; files stay."""
         with self._arrived:
             self._letters.clear()
             self._held = 0
 
     def wait_for(self, to: str | None, subject: str | None, seconds: float) -> Letter:
-        """The first letter that fits, here already or yet to come. Raises TimedOut."""
+        """The first letter that matches, present or yet to come. Raises TimedOut."""
         ends = monotonic() + seconds
         with self._arrived:
             while True:
@@ -84,7 +84,7 @@ class Mailroom:
                 self._arrived.wait(left)
 
     async def awaited(self, to: str | None, subject: str | None, seconds: float) -> Letter:
-        """The same for those who may not block; on whichever event loop they are."""
+        """`wait_for` for asyncio, on any event loop."""
         event = asyncio.Event()
         entry = (asyncio.get_running_loop(), event)
         with self._arrived:
@@ -119,10 +119,10 @@ class Mailroom:
         return errors.TimedOut(f"no letter {wanted or 'at all'} came within {seconds:g} s; what came: {came}")
 
     def _file(self, number: int, received: datetime, content: bytes) -> Path:
-        """Write it under a name of ours: no word of a mail becomes a path (C5). Others see all of it or nothing."""
+        """Write it atomically under a generated name: no part of a mail becomes a path (hazard H80)."""
         assert self.folder is not None
         path = self.folder / f"{number:06d}-{received:%Y%m%dT%H%M%SZ}.eml"
-        # mkstemp: a name that nobody foresees, a file that was not there before (no link is followed), for us alone.
+        # mkstemp: an unpredictable name, a new file (no link is followed), readable by us alone.
         descriptor, name = mkstemp(prefix=".", suffix=".part", dir=self.folder)
         part = Path(name)
         try:

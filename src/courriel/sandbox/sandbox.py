@@ -1,4 +1,4 @@
-"""The practice server: start it in a program or a test, send to it, look at what it got."""
+"""Practice mail server: start it in a program or a test, send to it, inspect what it received."""
 
 from __future__ import annotations
 
@@ -33,25 +33,26 @@ if TYPE_CHECKING:
 
 _SESSIONS = 500
 _ANY_LOGIN = ("PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER")
-# A mechanism that never says the password can only be offered where the password is known.
+# Challenge-response mechanisms can only be offered where the password is known.
 _KNOWN_LOGINS = ("SCRAM-SHA-256", "CRAM-MD5", *_ANY_LOGIN)
 
 
 class Sandbox:
     """
-    A mail server on loopback that takes everything, shows it, and gives nothing on.
+    Mail server on loopback that accepts all mail, shows it, and forwards nothing.
 
         with courriel.Sandbox() as sandbox:
             courriel.send(message, via=sandbox.url)
             letter = sandbox.wait_for(to="bob@example.org")
 
-    Who was written to can read it, too, by POP3 (`pop_url`, `PopSession(sandbox.pop_server(), …)`): each recipient has
-    a mailbox of his own, opened by his address as user name.
+    Received mail can be read by POP3 (`pop_url`, `PopSession(sandbox.pop_server(), …)`): each recipient has a mailbox,
+    with the address as user name.
 
-    Ports are chosen by the system unless given. `folder` also gets each mail as a file. Any login is
-    taken, unless `users` maps user names to their passwords; with `require_login` nobody sends without one. TLS, which
-    needs the extra `courriel[sandbox]`, is offered with an authority made on the spot (`ca`). Use it by `with` from a
-    program that blocks (it then runs in a thread of its own) or by `async with`. Raises OSError for a taken port.
+    The system chooses the ports unless they are given. With `folder` each mail is also written to a file. Any login is
+    accepted, unless `users` maps user names to passwords; with `require_login` a login is required. TLS, which needs
+    the extra `courriel[sandbox]`, is offered with a certificate of a temporary CA (`ca`). `keep` is the most letters in
+    memory. Use it by `with` in blocking programs (it runs in a thread of its own) or by `async with`. Raises OSError
+    when a port is taken.
     """
 
     def __init__(
@@ -100,92 +101,92 @@ class Sandbox:
         forks.renew_in_child(self, type(self)._after_fork)
 
     def _after_fork(self) -> None:
-        """The child of a fork does not serve: threads, files and connections are its parent's."""
+        """Reset in a child process, which does not serve: threads, files and connections belong to the parent."""
         forks.keep_for_ever(self._aside, self._listeners, self._folder_of_papers)
         self._lock = Lock()
         self._aside = None
 
-    # Where it is.
+    # Addresses.
 
     @property
     def url(self) -> str:
-        """For `courriel.send(via=…)`: in clear, on this machine."""
+        """URL for `courriel.send(via=…)`, without TLS."""
         return f"{'lmtp' if self._terms.dialect is Dialect.LMTP else 'smtp'}://{self._place(self.port)}?tls=none"
 
     @property
     def starttls_url(self) -> str:
-        """The same port, secured by STARTTLS; the authority to trust is named in it. Raises MissingExtra."""
+        """URL of the same port with STARTTLS, including the CA to trust. Raises MissingExtra."""
         return f"smtp+starttls://{self._place(self.port)}?ca={_quoted(self.ca)}"
 
     @property
     def tls_url(self) -> str:
-        """The port that is secure from the first byte. Raises MissingExtra."""
+        """URL of the port with TLS from the first byte. Raises MissingExtra."""
         return f"smtps://{self._place(self.tls_port)}?ca={_quoted(self.ca)}"
 
     @property
     def pop_url(self) -> str:
-        """For reading by POP3: in clear, on this machine."""
+        """URL for reading by POP3, without TLS."""
         return f"pop://{self._place(self.pop_port)}?tls=none"
 
     @property
     def pop_starttls_url(self) -> str:
-        """The same port, secured by STLS. Raises MissingExtra."""
+        """URL of the same port with STLS. Raises MissingExtra."""
         return f"pop3+starttls://{self._place(self.pop_port)}?ca={_quoted(self.ca)}"
 
     @property
     def pops_url(self) -> str:
-        """For reading by POP3, secure from the first byte. Raises MissingExtra."""
+        """URL for reading by POP3, with TLS from the first byte. Raises MissingExtra."""
         return f"pops://{self._place(self.pops_port)}?ca={_quoted(self.ca)}"
 
     @property
     def ca(self) -> Path:
-        """The authority that signed our certificate, a file that is there while we are open. Raises MissingExtra."""
+        """Path of the CA certificate (PEM), which exists while the sandbox is open. Raises MissingExtra."""
         return self._papers().authority
 
     def server(self, security: Security = Security.NONE) -> Server:
-        """The same as a value, for `SmtpSession`."""
+        """The server as a value, for `SmtpSession`."""
         port = self.tls_port if security is Security.TLS else self.port
         return self._server(port, security, self._terms.dialect)
 
     def pop_server(self, security: Security = Security.NONE) -> Server:
-        """The same for reading, for `PopSession`."""
+        """The POP3 server as a value, for `PopSession`."""
         return self._server(self.pops_port if security is Security.TLS else self.pop_port, security, Dialect.POP3)
 
-    # What it got.
+    # Received mail.
 
     @property
     def letters(self) -> list[Letter]:
-        """What came, oldest first; of very many the last ones."""
+        """The received letters, oldest first; at most `keep`, the latest."""
         return self._mailroom.letters
 
     @property
     def dropped(self) -> int:
-        """How many letters were let go because there were too many; those in the folder are still there."""
+        """Number of letters dropped because there were too many; their files still exist."""
         return self._mailroom.dropped
 
     @property
     def sessions(self) -> list[Session]:
-        """Who came, what they said and what went wrong; the last 500."""
+        """The last 500 sessions, with transcripts and exceptions."""
         return list(self._sessions)
 
     def wait_for(self, to: str | None = None, subject: str | None = None, *, timeout: float = 5.0) -> Letter:
-        """The first letter to this address whose subject holds this text, within so many seconds.
+        """The first letter to this address with this text in its subject, within `timeout` seconds.
 
-        A letter that is there already counts. Raises TimedOut, which says what came instead.
+        A letter already received counts. Raises TimedOut, which lists what was received instead.
         """
         return self._mailroom.wait_for(to, subject, timeout)
 
     async def awaited(self, to: str | None = None, subject: str | None = None, *, timeout: float = 5.0) -> Letter:  # noqa: ASYNC109
-        """`wait_for`, awaited."""
+        """`wait_for` for asyncio."""
         return await self._mailroom.awaited(to, subject, timeout)
 
     def clear(self) -> None:
-        """Forget the letters and the script, as between two tests; files and connections stay."""
+        """Remove letters and faults, as between two tests; files and connections stay."""
         self._mailroom.clear()
         self._mailboxes.clear()
         self._faults.clear()
 
-    # How it fails.
+    # Faults.
 
     def answer(
         self,
@@ -198,26 +199,26 @@ class Sandbox:
         within: bool = False,
     ) -> None:
         """
-        Have the server say this at a stage, from now on: connect, greeting, hello, secure, authenticate, sender,
-        recipient, data, message or goodbye; of those who read: mailbox and letter.
+        Set the server's reply at a stage, from now on: connect, greeting, hello, secure, authenticate, sender,
+        recipient, data, message or goodbye; in POP3 also mailbox and letter.
 
-        `answer` is a reply ("550 5.1.1 no such user"; to those who read "-ERR [SYS/TEMP] come back later"), "hang up",
-        "silence", or bytes that go out as they are. `when` limits it to an address at sender, recipient and message, a
-        name at hello ("CAPA" in POP3), a mechanism at authenticate, a command at mailbox, a unique id at letter; `*`
-        stands for anything. `nth` lets the first ones pass, `times` ends it. `within` at "data" and "letter": while the
-        content is on its way. Raises UsageError.
+        `answer` is a reply ("550 5.1.1 no such user"; in POP3 "-ERR [SYS/TEMP] come back later"), "hang up" (close the
+        connection), "silence" (never answer), or bytes sent unchanged. `when` limits it to an address at sender,
+        recipient and message, a name at hello ("CAPA" in POP3), a mechanism at authenticate, a command at mailbox, a
+        unique id at letter; `*` matches anything. It applies from the `nth` match on, `times` times, by default without
+        limit. `within`, at "data" and "letter": in the middle of the content. Raises UsageError.
         """
         self._faults.add(stage, answer, when=when, nth=nth, times=times, within=within)
 
     def refuse(self, recipient: str, reply: str = "550 5.1.1 no such user") -> None:
-        """Refuse a recipient, or all that fit a pattern such as `*@example.org`."""
+        """Refuse a recipient, or all that match a pattern such as `*@example.org`."""
         self.answer("recipient", reply, when=recipient)
 
     def play(self, failure_id: str, *, when: str = "", nth: int = 1, times: int | None = None) -> None:
-        """Say what servers say in this record of the failure table: GMAIL-BAD-CREDENTIALS. Raises UsageError."""
+        """Reply as in this record of the failure table, for example GMAIL-BAD-CREDENTIALS. Raises UsageError."""
         self._faults.play(failure_id, when=when, nth=nth, times=times)
 
-    # Coming and going.
+    # Start and stop.
 
     def __enter__(self) -> Self:
         aside = Aside("courriel sandbox")
@@ -233,7 +234,7 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._aside is None:
-            return  # opened by the process that this one was forked from, which goes on serving
+            return  # opened by the parent process, which goes on serving
         try:
             self._aside.run(self._close())
         finally:
@@ -262,7 +263,7 @@ class Sandbox:
             raise
 
     async def _listen(self, terms: Terms, port: int, tls_port: int) -> tuple[int, int]:
-        """Open the doors of one protocol: one where a line begins in clear, and one where it never is; their ports."""
+        """Listen on the two ports of one protocol, without TLS and with TLS from the first byte; returns the ports."""
         doors = [Door(self.host, port)]
         if terms.starttls:
             doors.append(Door(self.host, tls_port, tls=True))
@@ -283,7 +284,7 @@ class Sandbox:
                 self._folder_of_papers = None
 
     def _papers(self) -> certificates.Papers:
-        """Made when somebody first asks: most practice goes without TLS, and `cryptography` takes its time to load."""
+        """The certificates, made on first use: most tests need no TLS, and `cryptography` is slow to import."""
         from tempfile import TemporaryDirectory
 
         with self._lock:
@@ -312,7 +313,7 @@ class Sandbox:
 
 
 class _SandboxDesk(Desk):
-    """Behind the sandbox's counter: the script first, then the mailroom."""
+    """Server handler of the sandbox: faults first, then storage."""
 
     def __init__(
         self, mailroom: Mailroom, mailboxes: Mailboxes, faults: Faults, users: Mapping[str, str] | None

@@ -1,1 +1,1 @@
-"""An open session: one conversation, for those who block and those who await."""
+"""Sessions to mail servers: SMTP, POP3 and IMAP, blocking and asyncio, and SMTP connection pools."""

@@ -1,4 +1,4 @@
-"""How the tasks of one pool send together: who finds no session free leaves with the others, on the next that is."""
+"""Batching for AsyncSmtpPool: tasks that find no free session are queued and sent together on the next one."""
 
 from __future__ import annotations
 
@@ -22,37 +22,37 @@ if TYPE_CHECKING:
 
 Act: TypeAlias = Callable[[AsyncSmtpSession], "Awaitable[Receipt]"]
 
-_AHEAD = 2  # by pipelining, one message more than is being told about: so the time limits are those of one message
+_AHEAD = 2  # pipelining runs at most one message ahead of the replies, so the time limits stay those of one message
 
 
 class Gathering(Lending[AsyncSmtpSession]):
-    """A pool of tasks, as far as they send together.
+    """The batching part of a pool for asyncio.
 
-    A message goes alone when a session is free, when the rate or the server wants a gap before it, and when one refused
-    recipient is to stop it.
+    A message is sent alone when a session is free, when the rate or the server demands a gap before it, and with
+    `on_refused="abandon"`.
     """
 
     def _prepare_to_gather(self) -> None:
         self._bag = Mailbag()
         self._carriers: dict[Ticket[AsyncSmtpSession], asyncio.Task[None]] = {}
-        self._leaving: set[asyncio.Task[None]] = set()  # who says goodbye
-        self._opening: set[Ticket[AsyncSmtpSession]] = set()  # of carriers whose session is not open yet
+        self._leaving: set[asyncio.Task[None]] = set()  # tasks that send QUIT
+        self._opening: set[Ticket[AsyncSmtpSession]] = set()  # slots of sending tasks whose session is not open yet
 
     def _after_fork(self) -> None:
-        """Those who wait and those who carry are tasks of our parent's loop."""
+        """Drop the waiting and sending tasks in a child process: they belong to the parent's event loop."""
         forks.keep_for_ever(self._bag, self._carriers, self._leaving, self._opening)
         super()._after_fork()
         self._prepare_to_gather()
 
     @property
     def waiting(self) -> int:
-        """How many callers wait for a session."""
+        """Number of callers that wait for a session."""
         return super().waiting - (self._bag.ticket is not None) + len(self._bag)
 
     # What a subclass adds.
 
     def _here(self) -> asyncio.AbstractEventLoop:
-        """The loop of this pool. Raises UsageError in another one."""
+        """The event loop of this pool. Raises UsageError when called in another loop."""
         raise NotImplementedError
 
     async def _ready(self, ticket: Ticket[AsyncSmtpSession]) -> AsyncSmtpSession:
@@ -60,17 +60,17 @@ class Gathering(Lending[AsyncSmtpSession]):
         raise NotImplementedError
 
     async def _with_session(self, act: Act, ticket: Ticket[AsyncSmtpSession]) -> Receipt:
-        """Do this with a session of one's own; see AsyncSmtpPool."""
+        """Run `act` with a session borrowed for it alone; see AsyncSmtpPool."""
         raise NotImplementedError
 
     def _set_alarm(self) -> None:
-        """See to it that somebody looks when it is time; see AsyncSmtpPool."""
+        """Schedule the next check of time limits; see AsyncSmtpPool."""
         raise NotImplementedError
 
     # Sending.
 
     async def _among_others(self, message: Sendable, wishes: Wishes | None, alone: Act) -> Receipt:
-        """Send it at once when a session is free, otherwise with those who wait as well."""
+        """Send at once when a session is free, otherwise queue the message for the next batch."""
         loop, bag = self._here(), self._bag
         if not bag:
             ticket = self._ask()
@@ -96,7 +96,7 @@ class Gathering(Lending[AsyncSmtpSession]):
         raise told
 
     def _line_up(self) -> None:
-        """Have somebody wait for a session, on behalf of the bag."""
+        """Join the queue for a session on behalf of all pending messages."""
         ticket = self._ask()
         self._wait_together(ticket)
         if ticket.decided:
@@ -109,10 +109,10 @@ class Gathering(Lending[AsyncSmtpSession]):
         ticket.call, self._bag.ticket = self._served, ticket
 
     def _served(self) -> None:
-        """The bag was given a session, or never will be; the lock may be held."""
+        """Callback: the pending messages got a session, or never will; the lock may be held."""
         ticket, self._bag.ticket = self._bag.ticket, None
         assert ticket is not None
-        ticket.call = _nobody  # from here on it is the carrier's own
+        ticket.call = _nobody  # from here on the sending task owns it
         if ticket.refusal is not None:
             self._bag.tell_all(ticket.refusal)
             return
@@ -124,7 +124,7 @@ class Gathering(Lending[AsyncSmtpSession]):
         carrier.add_done_callback(lambda _: self._carriers.pop(ticket))
 
     def _leave_if_empty(self) -> None:
-        """Nobody waits together any more: neither does their ticket."""
+        """Leave the queue for a session when no message is pending any more."""
         ticket = self._bag.ticket
         if ticket is not None and not self._bag:
             self._bag.ticket = None
@@ -139,10 +139,10 @@ class Gathering(Lending[AsyncSmtpSession]):
             self._bag.ticket.until = self._bag.until
         super()._look()
 
-    # Carrying.
+    # Sending a batch.
 
     async def _carry(self, ticket: Ticket[AsyncSmtpSession]) -> None:
-        """Hand over what is in the bag on the session of this ticket, and give it back."""
+        """Send the pending messages on the session of this ticket, then return the session to the pool."""
         try:
             while self._bag:
                 session, begun = await self._open_for(ticket), monotonic()
@@ -167,7 +167,7 @@ class Gathering(Lending[AsyncSmtpSession]):
                 self._line_up()
 
     async def _open_for(self, ticket: Ticket[AsyncSmtpSession]) -> AsyncSmtpSession:
-        """Opening takes its time: what waits in the bag may leave on another session meanwhile."""
+        """Open the session, and meanwhile queue for another one when more messages wait than sessions are opening."""
         self._opening.add(ticket)
         try:
             to_open = ticket.place is not None and ticket.place.session is None
@@ -178,7 +178,7 @@ class Gathering(Lending[AsyncSmtpSession]):
             self._opening.discard(ticket)
 
     async def _carry_on(self, session: AsyncSmtpSession, ticket: Ticket[AsyncSmtpSession]) -> None:
-        """Take what there is room for, talk, and so on, until there is nothing left for this session."""
+        """Send as many messages as there is room for, repeatedly, until none is left for this session."""
         assert isinstance(session, Warm)
         assert ticket.place is not None
         stream = Stream(session._dialogue, window=WINDOW, all_or_nothing=False, ahead=_AHEAD)
@@ -202,7 +202,7 @@ class Gathering(Lending[AsyncSmtpSession]):
             raise
 
     def _load(self, stream: Stream, session: AsyncSmtpSession, place: Place[AsyncSmtpSession]) -> bool:
-        """Fill the hands; whether there is anything in them. When the server has complained, everybody goes alone."""
+        """Fill the batch; return whether it holds a message. While the pool is throttled, messages are sent alone."""
         if not self._shelf.at_ease:
             self._bag.tell_all(None)
         for _ in range(min(self._room(stream, place), stream.room)):
@@ -211,7 +211,7 @@ class Gathering(Lending[AsyncSmtpSession]):
         return stream.in_hand > 0
 
     def _room(self, stream: Stream, place: Place[AsyncSmtpSession]) -> int:
-        """How many more this session may take now: a share of what waits, and none when others have waited longer."""
+        """Number of messages this session may take now: its share of the pending; 0 when earlier callers wait."""
         shelf, bag = self._shelf, self._bag
         if not bag or shelf.first not in (None, bag.ticket):
             return 0
@@ -219,7 +219,7 @@ class Gathering(Lending[AsyncSmtpSession]):
         return max(0, min(share, shelf.room(place, monotonic()) - stream.in_hand))
 
     async def _wind_up(self, stream: Stream, session: AsyncSmtpSession, ticket: Ticket[AsyncSmtpSession]) -> None:
-        """Leave nothing half said. Nobody waits for this but who closes the pool."""
+        """Read the replies still due and end the batch. Only closing the pool waits for this."""
         if not session.usable:
             return
         carrier = self._carriers[ticket]
@@ -228,7 +228,7 @@ class Gathering(Lending[AsyncSmtpSession]):
         await session._line.proceed(stream.wind_up())
 
     def _stop_gathering(self) -> None:
-        """The pool is closed: nobody waits in the bag any more, and no session is opened for it."""
+        """Fail the pending messages of a closed pool, and cancel the sessions being opened for them."""
         self._bag.tell_all(self._closed_meanwhile())
         for ticket in self._opening:
             carrier = self._carriers[ticket]
@@ -238,4 +238,4 @@ class Gathering(Lending[AsyncSmtpSession]):
 
 
 def _nobody() -> None:
-    """Nobody is called."""
+    """Callback that does nothing."""

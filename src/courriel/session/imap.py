@@ -22,55 +22,55 @@ if TYPE_CHECKING:
     from courriel.session.imap_watch import Watch
 
 Which: TypeAlias = "Placed | int | Iterable[Placed | int]"
-"""Letters, by themselves or by their numbers (UIDs) in the folder that is selected."""
+"""One letter or several: letter objects, or their numbers (UIDs) in the selected folder."""
 
-_AT_A_TIME = 200  # letters named in one command: a longer list is more than some servers read
-_NEIGHBOURS = 2000  # the same, where most of them stand in a row
+_AT_A_TIME = 200  # UIDs in one command: some servers refuse longer lines
+_NEIGHBOURS = 2000  # the same for mostly consecutive UIDs, which are written as ranges
 
 
 class ImapSession(WithFolders):
-    """An open mailbox: use it with `with`, or `open()` and `close()` it.
+    """IMAP session: an open mailbox. Use it with `with`, or call `open()` and `close()`.
 
-    `server` is a Server, or a host name (then TLS on port 993). `limits` are what the server may have us keep in
-    memory. A `transcript` is told all that is said, secrets left out and letters by their size. INBOX is worked in
-    until another folder is selected. Nothing marks a letter as seen but `flag`. One session holds one conversation at a
-    time; a second caller meanwhile is refused (UsageError). After an error whose `session_usable` is False the session
-    is closed; `open()` opens it anew. Needs `pip install "courriel[imap]"`.
+    `server` is a Server, or a host name (then TLS on port 993). `limits` bound what the server may make us keep in
+    memory. A `transcript` records the conversation without secrets, letters by their size. INBOX is selected until
+    another folder is. Only `flag` marks a letter as seen. A session serves one call at a time; a concurrent call raises
+    UsageError. After an error whose `session_usable` is False the session is closed; `open()` reconnects. Needs `pip
+    install "courriel[imap]"`.
     """
 
     # Finding and reading.
 
     def search(self, what: Search | None = None, /, *, whole: bool = False, **wanted: Any) -> Letters:
-        """The letters for which all of this holds, for example `search(unseen=True, since=date(2026, 11, 1))`.
+        """Letters that match all criteria, for example `search(unseen=True, since=date(2026, 11, 1))`.
 
-        The words are those of Search; a Search may be given instead. With `whole` letters are fetched with their
-        content, some megabytes at a time, which is far quicker for who wants it all. Raises UsageError for a value that
-        cannot be meant, before anything is said.
+        The criteria are those of Search; a Search may be given instead. With `whole` letters are fetched with their
+        content, some megabytes at a time, which is much faster for reading all of it. Raises UsageError for an invalid
+        value, before a byte is sent.
         """
         return self._letters(self._find(_search_of(what, wanted)), whole=whole)
 
     def find(self, *, message_id: str, folder: str | None = None) -> tuple[int, ...]:
-        """The numbers of the letters with exactly this Message-ID; `folder` is selected for reading when it is given.
+        """UIDs of the letters with exactly this Message-ID; `folder`, if given, is selected read-only.
 
-        It is how one makes sure that a copy of what was sent is there.
+        Use it to verify that the copy of a sent message exists.
         """
         asked = Search(message_id=message_id)
         if folder is not None:
             self.select(folder, read_only=True)
         found = self._letters(self._find(asked))
-        # Servers look for a part of the field, and "1@example.org" is a part of "<11@example.org>".
+        # Servers match a part of the header, and "1@example.org" is a part of "<11@example.org>".
         wanted = message_id.strip().strip("<>")
         return tuple(letter.uid for letter in found if letter.message_id.strip("<>") == wanted)
 
     def fetch(self, which: Which, *, whole: bool = False) -> Letters:
-        """These letters of the selected folder, as `search` gives them."""
+        """Letters of the selected folder by UID, as `search` returns them."""
         uids = self._numbers(which)
         return self._letters(uids, whole=whole)
 
     def content_of(self, letter: MailboxLetter) -> bytes:
-        """The whole letter to the octet; it is not marked as seen.
+        """The complete letter as bytes; it is not marked as seen.
 
-        Raises UsageError when it is gone, LetterTooLarge (nothing is asked then).
+        Raises UsageError when it no longer exists, LetterTooLarge when it exceeds the limits (nothing is fetched then).
         """
         if letter.size > self._dialogue.exchange.limits.letter:
             raise errors.LetterTooLarge(
@@ -84,22 +84,22 @@ class ImapSession(WithFolders):
     # Changing.
 
     def flag(self, which: Which, *flags: str) -> None:
-        """Set flags: "seen", "answered", "flagged", "draft", "deleted", or keywords of one's own."""
+        """Set flags: "seen", "answered", "flagged", "draft", "deleted", or keywords of your own."""
         self._store(which, flags, "add_flags")
 
     def unflag(self, which: Which, *flags: str) -> None:
-        """Take flags away."""
+        """Remove flags."""
         self._store(which, flags, "remove_flags")
 
     def copy(self, which: Which, folder: str) -> dict[int, int]:
-        """Copy letters into a folder; their new numbers by their old ones, as far as the server tells (UIDPLUS)."""
+        """Copy letters into a folder; returns old UIDs mapped to new ones where the server has UIDPLUS, else {}."""
         return self._carry(which, folder, lambda client, uids, name: client.copy(uids, name))
 
     def move(self, which: Which, folder: str) -> dict[int, int]:
-        """Move letters into a folder; their new numbers by their old ones, as far as the server tells (UIDPLUS).
+        """Move letters into a folder; returns old UIDs mapped to new ones where the server has UIDPLUS, else {}.
 
-        A server without MOVE (RFC 6851) is asked to copy them, then to delete those that were copied. Where it can only
-        expunge everything at once, and others are flagged as deleted, the originals stay, flagged as deleted.
+        On a server without MOVE (RFC 6851) they are copied, then the originals are deleted. Where the server can only
+        expunge all deleted letters at once, and others are flagged as deleted, the originals stay, flagged as deleted.
         """
         self._must_be_writable()
         if "MOVE" in self._dialogue.capabilities:
@@ -112,13 +112,14 @@ class ImapSession(WithFolders):
         return moved
 
     def delete(self, which: Which) -> None:
-        """Flag letters as deleted; they are gone when they are expunged."""
+        """Flag letters as deleted; `expunge` removes them."""
         self.flag(which, "deleted")
 
     def expunge(self, which: Which | None = None) -> None:
-        """Remove for good these letters, as far as they are flagged as deleted; without any, all that are.
+        """Remove for good those of these letters that are flagged as deleted; without an argument, all that are.
 
-        Raises NotSupported when the server can only remove all (it lacks UIDPLUS), and others are flagged too.
+        Raises NotSupported when the server can only remove all of them (it lacks UIDPLUS) and other letters are flagged
+        too.
         """
         self._must_be_writable()
         if which is None:
@@ -150,10 +151,11 @@ class ImapSession(WithFolders):
         flags: Sequence[str] = ("seen",),
         received: datetime.datetime | None = None,
     ) -> Filed:
-        """Put a message into a folder, and say where it is; the copy of what was sent goes to `special("sent")`.
+        """Store a message in a folder, and return its position; a copy of sent mail goes to `special("sent")`.
 
-        `flags` are those of `flag`; a copy of one's own mail has been seen. `received` is the moment that the folder
-        shows, by default this one. Raises CommandRefused when there is no such folder or no room, InvalidMessage.
+        `flags` are those of `flag`; "seen" by default, since a copy of your own mail has been seen. `received` is the
+        date that the folder shows, by default now. Raises CommandRefused when the folder does not exist or is full,
+        InvalidMessage.
         """
         name, octets = folder_name(folder), octets_of(message)
         words = [wire.flag(flag) for flag in flags]
@@ -177,24 +179,24 @@ class ImapSession(WithFolders):
         patience: float = 3600,
         start_again: bool = False,
     ) -> Watch:
-        """New letters as they come: an iterator that waits for them, and loses none when the line is cut.
+        """Iterator that waits for new letters, and misses none when the connection is lost.
 
-        It begins after `after`, by default with what comes from now on. IDLE is renewed every `renew` seconds (nine
-        minutes: routers forget a quiet line after ten; 29 minutes at most, RFC 2177); a server without it is asked
-        every `poll` seconds. A lost session is opened anew, with longer and longer pauses, until that has failed for
-        `patience` seconds. When the server has renumbered the folder FolderRenumbered is raised; with `start_again`
-        all its letters are given, since none can be told from a new one. See Watch.
+        It starts after the position `after`, by default with letters that arrive from now on. IDLE is renewed every
+        `renew` seconds (nine minutes: routers drop an idle connection after ten; 29 minutes at most, RFC 2177); a
+        server without IDLE is polled every `poll` seconds. A lost session is reopened, with growing pauses, until that
+        has failed for `patience` seconds. When the server has renumbered the folder FolderRenumbered is raised; with
+        `start_again` all its letters are returned, since new ones cannot be told from old ones. See Watch.
         """
-        from courriel.session.imap_watch import Watch  # noqa: PLC0415 - for those who watch
+        from courriel.session.imap_watch import Watch  # noqa: PLC0415 - only for watching
 
         return Watch(
             self, folder_name(folder), after, renew=renew, poll=poll, patience=patience, start_again=start_again
         )
 
     def wait_for_news(self, seconds: float, bell: Bell | None = None) -> bool:
-        """Have the server tell what happens in the selected folder, for so long at most; whether something did.
+        """Wait for changes in the selected folder, for at most `seconds`; return whether there was one.
 
-        A `bell` that rings in another thread ends it early. Raises NotSupported where the server knows no IDLE.
+        A `bell` rung by another thread ends the wait early. Raises NotSupported where the server lacks IDLE.
         """
         if "IDLE" not in self._dialogue.capabilities:
             raise errors.NotSupported("the server knows no IDLE", capability="IDLE", stage="mailbox")
@@ -202,7 +204,7 @@ class ImapSession(WithFolders):
         with self._call(self._must_be_selected):
             self._line.bell = bell
             try:
-                # What ends IDLE has to find some of the call's time left.
+                # DONE and its reply need some of the call's time too.
                 return self._line.step(self._dialogue.idle(min(seconds, total / 2) if total else seconds))
             finally:
                 self._line.bell = None
@@ -212,7 +214,7 @@ class ImapSession(WithFolders):
     def _must_be_writable(self) -> None:
         selection = self._select_something()
         if selection.read_only:
-            # Some servers say OK to a change, and make none.
+            # Some servers answer OK to a change, and make none.
             raise errors.UsageError(f"{selection.name!r} is selected for reading only")
 
     def _letters(self, uids: Sequence[int], *, whole: bool = False) -> Letters:
@@ -224,13 +226,13 @@ class ImapSession(WithFolders):
         self._select_something()
         with self._call(self._must_be_selected):
             found = self._line.step(self._dialogue.search(words, "UTF-8" if imap_search.needs_charset(words) else ""))
-        # `n:*` holds the last letter even when its number is lower.
+        # `n:*` includes the last letter even when its UID is lower.
         return [uid for uid in found if search.above is None or uid > search.above]
 
     def fetch_in_lots(
         self, place: tuple[str, int], uids: Sequence[int], *, whole: bool
     ) -> Iterator[tuple[Sequence[int], dict[int, some_letters.Told]]]:
-        """What the server tells of these letters, so many at a time; whole ones by their size."""
+        """Fetch data of these letters in batches; complete letters in batches of limited size."""
         if not whole:
             for lot in some_letters.batched(uids):
                 yield lot, self.tell(place, lot, some_letters.HEAD)
@@ -239,17 +241,17 @@ class ImapSession(WithFolders):
             told = self.tell(place, some, ("RFC822.SIZE",))
             sizes = {uid: some_letters.size_of(each) for uid, each in told.items()}
             for lot in some_letters.batched_by_size(some, sizes):
-                # One that is too large for memory comes with its headers; touching the rest says so.
+                # Of a letter above the limit only the header is fetched; reading its body raises LetterTooLarge.
                 small = max(sizes[uid] for uid in lot) <= self._dialogue.exchange.limits.letter
                 yield lot, self.tell(place, lot, some_letters.WHOLE if small else some_letters.HEAD)
 
     def tell(self, place: tuple[str, int], uids: Sequence[int], what: Sequence[str]) -> dict[int, some_letters.Told]:
-        """What the server tells of these letters, by number; those that are gone are left out."""
+        """FETCH data of these letters by UID; letters that no longer exist are left out."""
         with self._call(lambda: self._must_be_at(place)):
             return self._theirs.fetch(uids, what)
 
     def _numbers(self, which: Which) -> tuple[int, ...]:
-        """The numbers of letters, which are looked for in the folder that is selected."""
+        """UIDs of these letters. Raises UsageError for letters of another folder."""
         self._select_something()
         if isinstance(which, Letters):
             self._must_be_at(which.place)
@@ -298,7 +300,7 @@ def _search_of(what: Search | None, wanted: dict[str, Any]) -> Search:
 
 
 def _batches(uids: Sequence[int]) -> Iterator[Sequence[int]]:
-    """As many at a time as are told in a line of some hundred characters: thousands where they are neighbours."""
+    """Split UIDs so that a command line stays at some hundred characters: thousands where they are consecutive."""
     most = _NEIGHBOURS if len(uids) < 2 or abs(uids[-1] - uids[0]) < 2 * len(uids) else _AT_A_TIME
     for start in range(0, len(uids), most):
         yield uids[start : start + most]

@@ -1,7 +1,7 @@
-"""IMAP sessions for asyncio: the same words as ImapSession, awaited; a thread of its own does the waiting.
+"""IMAP sessions for asyncio: the methods of ImapSession, awaited; a thread of their own does the blocking.
 
-IMAPClient blocks, so this is the one session that is not awaited to the bottom (docs/decisions/0016). A cancelled call
-hangs up, as everywhere else; a cancelled wait for a new letter does not, and loses none.
+IMAPClient blocks, so this session runs in a thread (docs/decisions/0016). A cancelled call closes the connection, as
+everywhere else; a cancelled wait for a new letter does not, and loses none.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 AsyncWhich: TypeAlias = "Which | AsyncLetters"
-"""Letters, by themselves or by their numbers (UIDs) in the folder that is selected."""
+"""One letter or several: letter objects, or their numbers (UIDs) in the selected folder."""
 
 
 class AsyncImapSession:
-    """An open mailbox for asyncio: the same words as ImapSession, awaited. Use it with `async with`.
+    """IMAP session for asyncio: the methods of ImapSession, awaited. Use it with `async with`.
 
-    `async for letter in session.search(unseen=True)`; what a letter holds is there after `await letter.load()`.
+    `async for letter in session.search(unseen=True)`; the content of a letter is there after `await letter.load()`.
     """
 
     def __init__(
@@ -54,14 +54,14 @@ class AsyncImapSession:
         self._worker = Worker(f"imap {self._session.server}")
 
     async def open(self) -> Self:
-        """Connect, secure the line, log in; see ImapSession.open."""
+        """Connect, start TLS, log in; see ImapSession.open."""
         self._loop = asyncio.get_running_loop()
         await self.run(self._session.open)
         return self
 
     @property
     def server(self) -> Server:
-        """Whom we speak to."""
+        """The server of this session."""
         return self._session.server
 
     @property
@@ -71,72 +71,72 @@ class AsyncImapSession:
 
     @property
     def selected(self) -> Selection | None:
-        """The folder that the session works in."""
+        """The selected folder."""
         return self._session.selected
 
     @property
     def capabilities(self) -> dict[str, str]:
-        """What the server said it can do, by name."""
+        """Capabilities of the server, by name."""
         return self._session.capabilities
 
     @property
     def greeting(self) -> str:
-        """How the server introduced itself."""
+        """Greeting text of the server."""
         return self._session.greeting
 
     @property
     def tls_version(self) -> str:
-        """What protects the line, for example "TLSv1.3"; empty in clear."""
+        """TLS version, for example "TLSv1.3"; empty without TLS."""
         return self._session.tls_version
 
     @property
     def mechanism(self) -> str:
-        """How we logged in, for example "SCRAM-SHA-256"."""
+        """SASL mechanism of the login, for example "SCRAM-SHA-256"."""
         return self._session.mechanism
 
     def change_timeouts(self, timeouts: Timeouts) -> None:
-        """Bear other silences, from the next wait on; see ImapSession.change_timeouts."""
+        """Replace the time limits, from the next wait on; see ImapSession.change_timeouts."""
         self._session.change_timeouts(timeouts)
 
     async def noop(self) -> None:
-        """Ask whether the server is still there, and keep it from falling asleep."""
+        """Send NOOP: checks the connection, and resets the server's idle timer."""
         await self.run(self._session.noop)
 
     async def close(self) -> None:
-        """Say goodbye and hang up; see ImapSession.close."""
+        """Log out and close the connection; see ImapSession.close."""
         try:
             await self.run(self._session.close)
         finally:
             self._worker.close()
 
     def hang_up(self) -> None:
-        """Cut the line without a word."""
+        """Close the connection without LOGOUT."""
         self._session.hang_up()
 
     # Folders.
 
     async def folders(self, pattern: str = "*") -> list[Folder]:
-        """The folders whose names fit; see ImapSession.folders."""
+        """Folders whose names match; see ImapSession.folders."""
         return await self.run(partial(self._session.folders, pattern))
 
     async def special(self, use: str) -> str:
-        """The name of the folder that is kept for "sent", "drafts", "trash", "junk" or "archive"."""
+        """Name of the folder for "sent", "drafts", "trash", "junk" or "archive"; see ImapSession.special."""
         return await self.run(partial(self._session.special, use))
 
     async def select(self, folder: str = INBOX, *, read_only: bool = False) -> Selection:
-        """Work in this folder from now on; see ImapSession.select."""
+        """Select this folder; see ImapSession.select."""
         return await self.run(partial(self._session.select, folder, read_only=read_only))
 
     async def status(self, folder: str = INBOX) -> FolderStatus:
-        """How many letters a folder holds, and how many were not read, without selecting it."""
+        """Number of letters and of unread ones in a folder, without selecting it."""
         return await self.run(partial(self._session.status, folder))
 
     async def create(self, folder: str) -> None:
-        """Make a folder, and show it in mail programs."""
+        """Create a folder, and subscribe to it."""
         await self.run(partial(self._session.create, folder))
 
     async def rename(self, folder: str, new_name: str) -> None:
-        """Call a folder something else."""
+        """Rename a folder; see ImapSession.rename."""
         await self.run(partial(self._session.rename, folder, new_name))
 
     async def remove(self, folder: str) -> None:
@@ -146,29 +146,29 @@ class AsyncImapSession:
     # Finding and reading.
 
     def search(self, what: Search | None = None, /, *, whole: bool = False, **wanted: Any) -> AsyncLetters:
-        """The letters for which all of this holds; see ImapSession.search. Nothing is asked before they are awaited."""
+        """Letters that match all criteria; see ImapSession.search. Nothing is sent before they are awaited."""
         return AsyncLetters(self, partial(self._session.search, what, whole=whole, **wanted))
 
     def fetch(self, which: AsyncWhich, *, whole: bool = False) -> AsyncLetters:
-        """These letters of the selected folder, as `search` gives them."""
+        """Letters of the selected folder by UID, as `search` returns them."""
         return AsyncLetters(self, partial(self._session.fetch, _plain(which), whole=whole))
 
     async def find(self, *, message_id: str, folder: str | None = None) -> tuple[int, ...]:
-        """The numbers of the letters that have exactly this Message-ID; see ImapSession.find."""
+        """UIDs of the letters with exactly this Message-ID; see ImapSession.find."""
         return await self.run(partial(self._session.find, message_id=message_id, folder=folder))
 
     async def content_of(self, letter: MailboxLetter) -> bytes:
-        """The whole letter to the octet; it is not marked as seen."""
+        """The complete letter as bytes; it is not marked as seen."""
         return await self.run(partial(self._session.content_of, letter))
 
     # Changing.
 
     async def flag(self, which: AsyncWhich, *flags: str) -> None:
-        """Set flags: "seen", "answered", "flagged", "draft", "deleted", or keywords of one's own."""
+        """Set flags: "seen", "answered", "flagged", "draft", "deleted", or keywords of your own."""
         await self.run(partial(self._session.flag, _plain(which), *flags))
 
     async def unflag(self, which: AsyncWhich, *flags: str) -> None:
-        """Take flags away."""
+        """Remove flags."""
         await self.run(partial(self._session.unflag, _plain(which), *flags))
 
     async def copy(self, which: AsyncWhich, folder: str) -> dict[int, int]:
@@ -180,11 +180,11 @@ class AsyncImapSession:
         return await self.run(partial(self._session.move, _plain(which), folder))
 
     async def delete(self, which: AsyncWhich) -> None:
-        """Flag letters as deleted; they are gone when they are expunged."""
+        """Flag letters as deleted; `expunge` removes them."""
         await self.run(partial(self._session.delete, _plain(which)))
 
     async def expunge(self, which: AsyncWhich | None = None) -> None:
-        """Remove for good these letters, as far as they are flagged as deleted; without any, all that are."""
+        """Remove for good those of these letters that are flagged as deleted; see ImapSession.expunge."""
         await self.run(partial(self._session.expunge, None if which is None else _plain(which)))
 
     async def append(
@@ -195,7 +195,7 @@ class AsyncImapSession:
         flags: Sequence[str] = ("seen",),
         received: datetime.datetime | None = None,
     ) -> Filed:
-        """Put a message into a folder, and say where it is; see ImapSession.append."""
+        """Store a message in a folder, and return its position; see ImapSession.append."""
         return await self.run(partial(self._session.append, message, folder, flags=flags, received=received))
 
     # Watching.
@@ -210,7 +210,7 @@ class AsyncImapSession:
         patience: float = 3600,
         start_again: bool = False,
     ) -> AsyncWatch:
-        """New letters as they come; see ImapSession.watch. It begins with its `async with`, or with the first wait."""
+        """Iterator over new letters; see ImapSession.watch. It starts with its `async with`, or with the first wait."""
         how = partial(
             self._session.watch,
             folder,
@@ -225,11 +225,11 @@ class AsyncImapSession:
     # The steps.
 
     async def run(self, act: Callable[[], T], interrupt: Callable[[], object] | None = None) -> T:
-        """Have the session's thread do this; a cancelled call hangs up, unless something gentler interrupts it."""
+        """Run `act` in the session's thread; cancelling closes the connection, or calls `interrupt` instead."""
         return await self._worker.run(act, interrupt or self._session.hang_up)
 
     def _asked_here(self, credentials: Credentials | None) -> Credentials | None:
-        """The same credentials; a token source that is to be awaited is awaited in our loop."""
+        """The same credentials, with an awaitable token source run in our event loop."""
         if not isinstance(credentials, TokenSource):
             return credentials
         fetch = credentials.fetch
@@ -257,7 +257,7 @@ class AsyncImapSession:
 
 
 def _plain(which: AsyncWhich) -> Which:
-    """Letters as the session of those who block knows them."""
+    """The letters as the blocking session takes them."""
     return which.known() if isinstance(which, AsyncLetters) else which
 
 

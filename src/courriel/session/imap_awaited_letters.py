@@ -1,4 +1,4 @@
-"""What an awaited mailbox gives: letters that are looked for, letters that come, each of them to be awaited."""
+"""Letters of an AsyncImapSession: search results, new letters, and single letters whose content is awaited."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 class AsyncMailboxLetter(Placed, AsyncLetter):
-    """A letter in a folder, as MailboxLetter; all of it is there after `await letter.load()`.
+    """A letter in an IMAP folder, as MailboxLetter; complete after `await letter.load()`.
 
-    What needs more than its header raises UsageError before that.
+    Before that, whatever needs more than its header raises UsageError.
     """
 
     def __init__(self, session: AsyncImapSession, letter: MailboxLetter) -> None:
@@ -32,7 +32,7 @@ class AsyncMailboxLetter(Placed, AsyncLetter):
 
 
 class AsyncLetters:
-    """The letters that a search finds: `async for` looks for them and gives them, `await` only counts them."""
+    """Search result: `async for` searches and yields the letters, `await` only searches."""
 
     def __init__(self, session: AsyncImapSession, find: Callable[[], Letters]) -> None:
         self._session = session
@@ -51,12 +51,12 @@ class AsyncLetters:
 
     @property
     def uids(self) -> tuple[int, ...]:
-        """Their numbers. Raises UsageError before they were looked for."""
+        """UIDs of the letters. Raises UsageError before the search was awaited."""
         return self.known().uids
 
     @property
     def place(self) -> tuple[str, int]:
-        """The folder they are in, and its validity."""
+        """Name of their folder, and its UIDVALIDITY."""
         return self.known().place
 
     def __len__(self) -> int:
@@ -70,14 +70,14 @@ class AsyncLetters:
         return self
 
     def known(self) -> Letters:
-        """What was found, for the thread. Raises UsageError before it was looked for."""
+        """The result of the blocking search. Raises UsageError before it was awaited."""
         if self._found is None:
             raise errors.UsageError("these letters have not been looked for yet: await them, or use `async for`")
         return self._found
 
 
 class AsyncWatch:
-    """New letters as they come: `async for letter in session.watch()`; see Watch.
+    """Iterator over new letters: `async for letter in session.watch()`; see Watch.
 
     A wait that is cancelled (`asyncio.timeout` around `anext`) loses nothing, and the session stays open.
     """
@@ -90,25 +90,25 @@ class AsyncWatch:
 
     @property
     def mark(self) -> Mark:
-        """How far it came. Raises UsageError before it began."""
+        """Position reached in the folder. Raises UsageError before the watch began."""
         if self._watch is None:
             raise errors.UsageError("this watch has not begun yet: use `async with`, or `async for`")
         return self._watch.mark
 
     async def begin(self) -> Self:
-        """Open the folder now: what comes from this moment on is new."""
+        """Select the folder now: letters that arrive from this moment on are new."""
         if self._watch is None:
             self._watch = await self._session.run(self._begin)
         return self
 
     def stop(self) -> None:
-        """End the iteration; from any task or thread."""
+        """End the iteration; callable from any task or thread."""
         self._stopped = True
         if self._watch is not None:
             self._watch.stop()
 
     def close(self) -> None:
-        """Stop, and give back what it holds; the session stays open."""
+        """Stop, and free the resources; the session stays open."""
         self.stop()
         if self._watch is not None:
             self._watch.close()

@@ -1,9 +1,8 @@
-"""
-The border with IMAPClient: our line under it, our errors out of it (docs/decisions/0016).
+"""Adapter for IMAPClient: it reads and writes through our connection and raises our errors.
 
-It is handed an open mailbox (the login is ours), reads and writes through our line, and hears of no secret. Of its own
-private parts one is replaced, `_create_IMAP4`, which its own tests replace too; of the standard library only methods
-whose documentation says that they may be: `open`, `read`, `readline`, `send`, `shutdown`.
+The login is ours, so it is given an authenticated mailbox and no secret (docs/decisions/0016). Of its private parts one
+is replaced, `_create_IMAP4`, as its own tests do; of the standard library only methods documented as replaceable:
+`open`, `read`, `readline`, `send`, `shutdown`.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from courriel.wire import imap as wire
 from courriel.wire.smtp import printable
 
 try:
-    # It has no types: what it returns is made ours here and in its neighbours.
+    # It has no types: what it returns is converted to ours here and in the other imap modules.
     from imapclient import IMAPClient, imap_utf7  # pyright: ignore[reportMissingTypeStubs]
     from imapclient.exceptions import CapabilityError, ProtocolError  # pyright: ignore[reportMissingTypeStubs]
     from imapclient.response_parser import parse_fetch_response  # pyright: ignore[reportMissingTypeStubs]
@@ -36,12 +35,12 @@ T = TypeVar("T")
 
 _NAMELESS = re.compile(rb"\d+ \((?!.*\bUID \d).*", re.DOTALL | re.IGNORECASE)
 _WORDLESS = (b" OK\r\n", b" NO\r\n", b" BAD\r\n")
-# Said of what happens to the folder, by the way; the library would keep it for ever.
+# Untagged responses about the selected folder; the library would keep them for ever.
 _NEWS = ("EXISTS", "RECENT", "EXPUNGE", "FETCH")
 
 
 class Client:
-    """IMAPClient on an open mailbox."""
+    """IMAPClient on an authenticated connection."""
 
     def __init__(self, line: SteppingLine, dialogue: ImapDialogue) -> None:
         self._end = _LineEnd(line, dialogue)
@@ -52,7 +51,7 @@ class Client:
 
     @contextmanager
     def at(self, stage: Stage) -> Generator[Any]:
-        """IMAPClient for the calls of one stage; what it raises comes out as an error of ours."""
+        """IMAPClient for the calls of one stage, with its exceptions translated to ours."""
         self._end.stage = stage
         with self._in_our_words(stage):
             yield self._theirs
@@ -60,9 +59,9 @@ class Client:
                 self._imap4.response(news)
 
     def folders(self, pattern: str) -> list[tuple[tuple[bytes, ...], bytes | None, str]]:
-        """Flags, separator and name of each folder; a name that is no modified UTF-7 (RFC 3501 5.1.3) stays as it is.
+        """Flags, separator and name of each folder; a name that is not modified UTF-7 (RFC 3501 5.1.3) stays undecoded.
 
-        IMAPClient gives none when one of them is so.
+        IMAPClient itself lists no folder at all when one name is invalid.
         """
         with self.at("mailbox") as client:
             client.folder_encode = False
@@ -73,9 +72,9 @@ class Client:
         return [(flags, separator, _folder_name(name)) for flags, separator, name in listed]
 
     def fetch(self, uids: Sequence[int], what: Sequence[str]) -> dict[int, dict[bytes, Any]]:
-        """What the server tells of these letters, by number; those that are gone are left out.
+        """FETCH data of these letters by UID; letters that no longer exist are left out.
 
-        IMAPClient's own `fetch` names each number, and five hundred neighbours are a command of two kilobytes.
+        IMAPClient's own `fetch` lists each UID: five hundred consecutive ones make a command of two kilobytes.
         """
         self._end.stage = "letter"
         with self._in_our_words("letter"):
@@ -83,14 +82,14 @@ class Client:
             if answer != "OK":
                 raise imaplib.IMAP4.error("FETCH failed")
             wanted = set(uids)
-            # What is told of other letters by the way may lack their UID; the library would take their place for one.
-            # Places themselves say nothing: letters may be expunged in the middle of a UID FETCH (RFC 3501 7.4.1).
+            # Unsolicited FETCH responses may lack a UID; the library would take their sequence number for one.
+            # Sequence numbers are unreliable: letters may be expunged during a UID FETCH (RFC 3501 7.4.1).
             said = [each for each in told if not (isinstance(each, bytes) and _NAMELESS.fullmatch(each))]
             parsed = parse_fetch_response(said, normalise_times=False)
             return {uid: each for uid, each in parsed.items() if uid in wanted}
 
     def code(self, name: str) -> bytes:
-        """What the server said in brackets under this name since it was asked last: `[APPENDUID 7 12]` is b"7 12"."""
+        """The last response code of this name since the last call: `[APPENDUID 7 12]` is b"7 12"."""
         _, said = self._imap4.response(name)
         return said[-1] if said and isinstance(said[-1], bytes) else b""
 
@@ -107,7 +106,7 @@ class Client:
             raise ours from error
 
     def _translate(self, error: BaseException, stage: Stage) -> errors.CourrielError | None:
-        """What their error means, or None for one that is ours already, or nobody's."""
+        """Our error for an exception of theirs; None for one that is ours already or unrelated."""
         match error:
             case errors.CourrielError():
                 return None
@@ -128,7 +127,7 @@ class Client:
                 | AssertionError()
                 | RecursionError()
             ):
-                # Their parser met what it did not expect, and says so in as many ways as there are servers.
+                # Their parser raises many kinds of exceptions for unexpected data.
                 why = f"{type(error).__name__}: {_shown(error)}"
                 if "integer string conversion" in why:
                     why = "a number of several thousand digits"
@@ -137,12 +136,12 @@ class Client:
                 return None
 
     def _last_reply(self, error: BaseException) -> Reply:
-        """The server's own words for a refusal; theirs, when it has said none."""
+        """The server's reply of a refusal; the exception's text when there was none."""
         return reply_of(wire.read_status(self._end.last_answer) or wire.Status("NO", "", _shown(error)))
 
 
 class _Theirs(IMAPClient):  # type: ignore[misc]  # it has no types
-    """IMAPClient, and the connection that it would make is ours."""
+    """IMAPClient with a connection of ours instead of one it makes."""
 
     def __init__(self, imap4: imaplib.IMAP4) -> None:
         self._ours = imap4
@@ -153,12 +152,12 @@ class _Theirs(IMAPClient):  # type: ignore[misc]  # it has no types
 
 
 class _LineEnd:
-    """What the standard library reads and writes in place of a socket: our line, through our exchange."""
+    """Stand-in for the socket that imaplib reads and writes: our connection, through our dialogue."""
 
     def __init__(self, line: SteppingLine, dialogue: ImapDialogue) -> None:
         self._line = line
         self._dialogue = dialogue
-        self._first_words = b"* PREAUTH ready\r\n"  # greeting and login are behind us
+        self._first_words = b"* PREAUTH ready\r\n"  # greeting and login are done
         self.stage: Stage = "mailbox"
         self.last_answer = b""
         self.broke: BaseException | None = None
@@ -175,7 +174,7 @@ class _LineEnd:
             return said
         line = self._step(self._dialogue.exchange.line(self.stage))
         if line.endswith(_WORDLESS):
-            # The standard library takes an answer without a text for none at all; some servers give such.
+            # The standard library ignores a status line without text; some servers send such.
             line = line[:-2] + b" \r\n"
         if not line.startswith(b"* "):
             _, _, self.last_answer = line.partition(b" ")
@@ -192,7 +191,7 @@ class _LineEnd:
         self._line.hang_up()
 
     def settimeout(self, seconds: float | None) -> None:
-        """Called once, by IMAPClient: how long we wait is not its to say."""
+        """Ignored: IMAPClient calls it once, and our time limits hold."""
 
     # The steps.
 
@@ -200,20 +199,20 @@ class _LineEnd:
         try:
             return self._line.step(flow)
         except BaseException as error:
-            # The library may take it for an accident of its own, and tell it in a sentence.
+            # The library may catch it and raise an error of its own with its text only.
             self.broke = error
             raise
 
 
 class _OnOurLine(imaplib.IMAP4):
-    """The standard library's client, with our line in place of its socket."""
+    """imaplib's client, with our connection in place of its socket."""
 
     def __init__(self, end: _LineEnd) -> None:
         self._end = end
         super().__init__()
 
     def open(self, host: str = "", port: int = 143, timeout: float | None = None) -> None:
-        # Nobody but IMAPClient asks for the socket, and only to set a time limit.
+        # Only IMAPClient uses the socket, and only to set a time limit.
         self.sock = self._end  # type: ignore[assignment]
 
     def read(self, size: int) -> bytes:
@@ -229,12 +228,12 @@ class _OnOurLine(imaplib.IMAP4):
         self._end.hang_up()
 
     def capability(self) -> tuple[str, list[bytes]]:
-        """What the server said when we opened the mailbox: it need not say it again."""
+        """The capabilities of the login, without asking again."""
         return "OK", [self._end.capabilities]
 
     @property
     def debug(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride] - an attribute, for them
-        """How much is logged: nothing. What is said is in our transcript, without letters and secrets."""
+        """Log level of imaplib: always 0. Our transcript has the conversation, without letters and secrets."""
         return 0
 
     @debug.setter
@@ -250,7 +249,7 @@ def _folder_name(name: bytes | str) -> str:
 
 
 def _cut_short(error: imaplib.IMAP4.abort, stage: Stage) -> errors.CourrielError:
-    """Their word for a line that is of no use any more: the server said goodbye, or something that answers nothing."""
+    """Our error for their `abort`: the server said BYE, or sent a response that belongs to no command."""
     said = _shown(error)
     if "unexpected" in said or "unterminated" in said:
         return errors.RemoteProtocolError(f"the server broke the rules: {said}", stage=stage)

@@ -1,4 +1,4 @@
-"""The ground that an IMAP session stands on: it is opened and closed, and one call is made at a time."""
+"""Base of IMAP sessions: open, close, and one call at a time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class OpenMailbox(Known):
-    """An open mailbox, and nothing in it; see ImapSession."""
+    """An IMAP connection after login, without folders; see ImapSession."""
 
     def __init__(
         self,
@@ -49,10 +49,10 @@ class OpenMailbox(Known):
         self.selected: Selection | None = None
 
     def open(self) -> Self:
-        """Connect, secure the line, log in; an older line is hung up first.
+        """Connect, start TLS, log in; an older connection is closed first.
 
         Raises ConnectionFailed (NameNotFound, TimedOut, TlsFailed), AuthenticationRefused, CommandRefused,
-        NotSupported, RemoteProtocolError; InvalidServer when credentials would cross a clear line, MissingExtra.
+        NotSupported, RemoteProtocolError; InvalidServer when credentials would be sent without TLS, MissingExtra.
         """
         from courriel.session.imap_client import Client  # noqa: PLC0415 - an extra
 
@@ -66,19 +66,19 @@ class OpenMailbox(Known):
         return self._dialogue
 
     def noop(self) -> None:
-        """Ask whether the server is still there, and keep it from falling asleep."""
+        """Send NOOP: checks the connection, and resets the server's idle timer."""
         with self._talk("mailbox") as client:
             client.noop()
 
     def close(self) -> None:
-        """Say goodbye and hang up; letters flagged as deleted stay. Never raises for what the server does then."""
+        """Log out and close the connection; letters flagged as deleted stay. Never raises for the server's answer."""
         if self.usable and not self._line.turn.taken:
             with suppress(errors.CourrielError), self._talk("goodbye") as client:
                 client.logout()
         self.hang_up()
 
     def hang_up(self) -> None:
-        """Cut the line without a word, from any thread: who waits on it gets ConnectionFailed."""
+        """Close the connection without LOGOUT, from any thread: a waiting call raises ConnectionFailed."""
         self.selected = None
         self._line.hang_up()
 
@@ -86,7 +86,7 @@ class OpenMailbox(Known):
 
     @contextmanager
     def _call(self, check: Callable[[], object]) -> Generator[None]:
-        """One call: nobody else's meanwhile, under one deadline; whatever but a refusal cuts it short hangs up."""
+        """One call: exclusive, under one deadline; any error but a refusal closes the connection."""
         with self._line.turn:
             self._line.begin()
             check()
@@ -99,7 +99,7 @@ class OpenMailbox(Known):
 
     @contextmanager
     def _talk(self, stage: Stage) -> Generator[Any]:
-        """One call, for which IMAPClient does the talking."""
+        """One call that IMAPClient carries out."""
         with self._call(lambda: None), self._theirs.at(stage) as client:
             yield client
 

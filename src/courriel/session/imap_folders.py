@@ -1,4 +1,4 @@
-"""The folders of a mailbox: listed, selected, made and removed."""
+"""The folders of an IMAP mailbox: list, select, create, rename, remove."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SPECIAL = {
     b"\\sent": "sent", b"\\drafts": "drafts", b"\\trash": "trash", b"\\junk": "junk", b"\\archive": "archive",
     b"\\all": "all", b"\\flagged": "flagged",
 }  # fmt: skip
-# What those folders are called where the server does not say which is which; the first that exists is taken.
+# Usual names of those folders, for servers without SPECIAL-USE; the first that exists is taken.
 _USUAL = {
     "sent": ("Sent", "Sent Items", "Sent Messages", "INBOX.Sent", "Envoyés", "Éléments envoyés", "INBOX.Envoyes"),
     "drafts": ("Drafts", "INBOX.Drafts", "Brouillons", "INBOX.Brouillons"),
@@ -25,18 +25,18 @@ _USUAL = {
 
 
 class WithFolders(OpenMailbox):
-    """An open mailbox with its folders, one of which is worked in; see ImapSession."""
+    """An IMAP session with its folders, one of which is selected; see ImapSession."""
 
     def folders(self, pattern: str = "*") -> list[Folder]:
-        """The folders whose names fit: `*` stands for anything, `%` for anything within one level."""
+        """Folders whose names match `pattern`: `*` matches anything, `%` anything within one level."""
         name = folder_name(pattern)
         with self._call(lambda: None):
             return [_folder(*each) for each in self._theirs.folders(name)]
 
     def special(self, use: str) -> str:
-        """The name of the folder that is kept for "sent", "drafts", "trash", "junk" or "archive".
+        """Name of the folder for "sent", "drafts", "trash", "junk" or "archive".
 
-        It is the one that the server says it is (RFC 6154), else the first with a usual name, in English or in French.
+        It is the one that the server marks so (RFC 6154), else the first with a usual name, in English or in French.
         Raises NotSupported when there is none.
         """
         if use not in _SPECIAL.values():
@@ -55,9 +55,9 @@ class WithFolders(OpenMailbox):
         )  # fmt: skip
 
     def select(self, folder: str = INBOX, *, read_only: bool = False) -> Selection:
-        """Work in this folder from now on; a folder that may not be changed is selected as `read_only`.
+        """Select this folder; with `read_only`, or where the server refuses changes, for reading only.
 
-        Raises CommandRefused when there is no such folder; none is selected then.
+        Raises CommandRefused when the folder does not exist; none is selected then.
         """
         name = folder_name(folder)
         self.selected = None
@@ -76,12 +76,12 @@ class WithFolders(OpenMailbox):
             read_only=read_only,
         )
         self.selected = selection
-        # How many lie in a folder that was just opened is no news.
+        # The counts in the answer to SELECT are no change.
         self._dialogue.exchange.news = False
         return selection
 
     def status(self, folder: str = INBOX) -> FolderStatus:
-        """How many letters a folder holds, and how many were not read, without selecting it."""
+        """Number of letters and of unread ones in a folder, without selecting it."""
         name = folder_name(folder)
         with self._talk("mailbox") as client:
             told = client.folder_status(name, ("MESSAGES", "UNSEEN", "UIDVALIDITY", "UIDNEXT"))
@@ -89,14 +89,14 @@ class WithFolders(OpenMailbox):
         return FolderStatus(name, *numbers)
 
     def create(self, folder: str) -> None:
-        """Make a folder, and show it in mail programs. Raises CommandRefused when it exists."""
+        """Create a folder, and subscribe to it, so that mail programs show it. Raises CommandRefused when it exists."""
         name = folder_name(folder)
         with self._talk("mailbox") as client:
             client.create_folder(name)
             client.subscribe_folder(name)
 
     def rename(self, folder: str, new_name: str) -> None:
-        """Call a folder something else; letters and folders in it come along."""
+        """Rename a folder; its letters and subfolders move with it."""
         with self._talk("mailbox") as client:
             client.rename_folder(folder_name(folder), folder_name(new_name))
 
@@ -133,7 +133,7 @@ def _folder(flags: Sequence[bytes], separator: bytes | None, name: str) -> Folde
 
 
 def folder_name(name: object) -> str:
-    """The name as it may be asked for. Raises UsageError for one that cannot be, control characters among them (A2)."""
+    """Check the name of a folder. Raises UsageError, for control characters too (hazard H42)."""
     if not isinstance(name, str) or not name:
         raise errors.UsageError(f"{name!r} is not the name of a folder")
     wire.text("the name of a folder", name)

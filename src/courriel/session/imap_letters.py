@@ -1,4 +1,4 @@
-"""Letters in a folder: their headers in batches, each one's content when it is touched."""
+"""Letters in an IMAP folder: headers fetched in batches, the content of each on first access."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from courriel.wire.letter import Letter
 if TYPE_CHECKING:
     from courriel.session.imap import ImapSession
 
-BATCH = 50  # letters whose headers are fetched at a time: a round trip costs more than they do
-_AT_A_TIME = 8 * 1024 * 1024  # octets of whole letters fetched at a time, unless a single one is larger
+BATCH = 50  # headers per FETCH: a round trip costs more than they do
+_AT_A_TIME = 8 * 1024 * 1024  # bytes of complete letters per FETCH, unless a single one is larger
 
 ABOUT = ("FLAGS", "RFC822.SIZE", "INTERNALDATE")
 HEAD = (*ABOUT, "BODY.PEEK[HEADER]")
@@ -24,11 +24,11 @@ WHOLE = (*ABOUT, "BODY.PEEK[]")
 
 
 Told: TypeAlias = "dict[bytes, Any]"
-"""What the server says of one letter, as the library read it."""
+"""FETCH data of one letter, as the library parsed it."""
 
 
 class Placed:
-    """What the server says of a letter, beside what stands in it: where it is, its flags, when it came."""
+    """Server-side data of a letter: folder, UID, flags, date of arrival."""
 
     def _place(self, place: tuple[str, int], uid: int, told: Told) -> None:
         flags, received = told.get(b"FLAGS"), told.get(b"INTERNALDATE")
@@ -40,22 +40,22 @@ class Placed:
 
     @property
     def folder(self) -> str:
-        """The folder it was found in."""
+        """Name of its folder."""
         return self.place[0]
 
     @property
     def mark(self) -> Mark:
-        """How far its folder is read with this letter; see `ImapSession.watch`."""
+        """Position of this letter in its folder; see `ImapSession.watch`."""
         return Mark(self.place[1], self.uid)
 
 
 class MailboxLetter(Placed, Letter):
-    """A letter in a folder: what the server says of it is here, its content is fetched when it is touched.
+    """A letter in an IMAP folder: server-side data and header are there, the content is fetched on first access.
 
-    It is a Letter: `subject`, `sender`, `date` need its header, which is here; `text`, `attachments`, `raw` fetch the
-    whole, once. `uid` is its number in the folder, `flags` its flags by our words ("seen", "answered", …) and its
-    keywords, `received` the moment it arrived (None where the server does not say). Nothing marks it as seen but
-    `ImapSession.flag`. What fetches raises what `ImapSession.content_of` raises: UsageError when the letter is gone or
+    It is a Letter: `subject`, `sender`, `date` come from the header; `text`, `attachments`, `raw` fetch the complete
+    letter, once. `uid` is its number in the folder, `flags` its flags in our spelling ("seen", "answered", …) and its
+    keywords, `received` its date of arrival (None where the server gives none). Only `ImapSession.flag` marks it as
+    seen. What fetches raises what `ImapSession.content_of` raises: UsageError when the letter no longer exists or
     another folder is selected, LetterTooLarge, and what ends a session.
     """
 
@@ -73,9 +73,9 @@ class MailboxLetter(Placed, Letter):
 
 
 class Letters(Sequence[MailboxLetter]):
-    """The letters that were found, lowest number first: how many is known, each is fetched when it is its turn.
+    """Search result: a sequence of letters by ascending UID; its length is known, letters are fetched as needed.
 
-    A letter that was expunged meanwhile is passed over. Iterating again fetches again, so that flags are those of now.
+    A letter that was expunged meanwhile is left out. Each iteration fetches again, so that flags are current.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Letters(Sequence[MailboxLetter]):
         return chain.from_iterable(self.lots(self.uids[::-1]))
 
     def lots(self, uids: Sequence[int]) -> Iterator[list[MailboxLetter]]:
-        """These letters, as many at a time as are fetched with one command."""
+        """These letters in lists, one for each FETCH."""
         for lot, told in self._session.fetch_in_lots(self.place, uids, whole=self.whole):
             yield [MailboxLetter(self._session, self.place, uid, told[uid]) for uid in lot if uid in told]
 
@@ -107,7 +107,7 @@ class Letters(Sequence[MailboxLetter]):
     def __getitem__(self, place: slice) -> Letters: ...
 
     def __getitem__(self, place: int | slice) -> MailboxLetter | Letters:
-        """One letter by its place in the list (UsageError when it is gone), or a part of the list by a slice."""
+        """One letter by its index (UsageError when it no longer exists), or a part by a slice."""
         if isinstance(place, slice):
             return Letters(self._session, self.place, self.uids[place], whole=self.whole)
         for letter in chain.from_iterable(self.lots((self.uids[place],))):
@@ -122,25 +122,25 @@ class Letters(Sequence[MailboxLetter]):
 
 
 def size_of(told: Told) -> int:
-    """How many octets the server says a letter has; 0 when it says something else."""
+    """RFC822.SIZE of a letter in bytes; 0 when the server sends anything but a number."""
     size = told.get(b"RFC822.SIZE")
     return size if isinstance(size, int) else 0
 
 
 def octets_of(told: Told, name: bytes) -> bytes:
-    """A text that was fetched; a short one may have been taken for a number, or be missing (NIL)."""
+    """A fetched body as bytes; the parser may have turned a short one into a number, and NIL into None."""
     given = told.get(name)
     return given if isinstance(given, bytes) else b"" if given is None else str(given).encode()
 
 
 def batched(uids: Sequence[int]) -> Iterator[Sequence[int]]:
-    """As many at a time as headers are fetched of."""
+    """UIDs in batches of which headers are fetched."""
     for start in range(0, len(uids), BATCH):
         yield uids[start : start + BATCH]
 
 
 def batched_by_size(uids: Sequence[int], sizes: dict[int, int]) -> Iterator[Sequence[int]]:
-    """As many at a time as fit into some megabytes; those without a size are gone."""
+    """UIDs in batches of some megabytes; those without a size no longer exist."""
     batch: list[int] = []
     octets = 0
     for uid in uids:

@@ -1,4 +1,4 @@
-"""What is put into a folder: any message as octets, and the words that go with it."""
+"""APPEND: the messages that can be stored in a folder, as bytes."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from email.message import EmailMessage
 
 Putable: TypeAlias = "bytes | Message | ReadyMessage | Prepared | Outgoing | EmailMessage | Letter"
-"""What can be put into a folder: octets as they are, or anything that could be sent or was read."""
+"""Anything that can be stored in a folder: bytes as they are, any message that can be sent, a received letter."""
 
 
 def octets_of(message: Putable) -> bytes:
-    """The whole letter, its lines ended by CR LF. Raises InvalidMessage for one that IMAP cannot carry."""
+    """The complete letter, with CRLF line endings. Raises InvalidMessage for one that IMAP cannot carry."""
     octets = _octets(message)
     if not octets:
         raise errors.InvalidMessage("an empty letter cannot be put into a folder")
     if b"\0" in octets:
-        # RFC 3501 4.3: what is counted out holds no NUL; servers hang up, or cut the letter there.
+        # RFC 3501 4.3: a literal holds no NUL; servers close the connection, or cut the letter there.
         raise errors.InvalidMessage("the letter holds a NUL octet, which IMAP cannot carry")
     return octets
 

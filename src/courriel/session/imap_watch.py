@@ -1,4 +1,4 @@
-"""New letters as they come, over every line that breaks in between."""
+"""New letters of an IMAP folder as they arrive; lost connections are reopened."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
     from courriel.session.imap import ImapSession
 
-_LONGEST_IDLE = 29 * 60  # seconds after which a server may hang up on who idles: RFC 2177
+_LONGEST_IDLE = 29 * 60  # seconds; after 30 minutes a server may close an idle connection (RFC 2177)
 _LONGEST_PAUSE = 60.0  # seconds between two attempts to open a lost session; the first is made at once
-_AT_A_TIME = 200  # letters held ready at most, with their headers
+_AT_A_TIME = 200  # letters fetched ahead at most, with their headers
 
 
 class Watch:
-    """An iterator over new letters of one folder, lowest number first; it waits for the next one.
+    """Iterator over the new letters of one folder, lowest UID first; it waits for the next one.
 
-    After each letter that it gives, the session is free: its letter may be flagged, moved, read. `mark` is how far it
-    came; who writes it down after each letter and gives it to `watch(after=…)` loses nothing over a restart either, and
-    sees one letter twice at most. `stop` ends it from any thread; so does leaving its `with`.
+    Between two letters the session is free: the letter may be flagged, moved, read. `mark` is the position reached;
+    store it after each letter and pass it to `watch(after=…)` after a restart: no letter is lost, and at most one is
+    seen twice. `stop` ends the iteration from any thread; so does leaving its `with`.
 
-    Only a lost line is opened anew: a refused login or certificate is raised, as is FolderRenumbered.
+    Only a lost connection is reopened: a refused login or certificate is raised, as is FolderRenumbered.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Watch:
             raise
 
     def stop(self) -> None:
-        """End the iteration: letters that are here already are not given. From any thread, and more than once."""
+        """End the iteration, without the letters already fetched. Callable from any thread, more than once."""
         self._stopped = True
         self.wake()
 
@@ -82,23 +82,23 @@ class Watch:
         raise StopIteration
 
     def take(self) -> MailboxLetter:
-        """The next letter of those that are here; `mark` moves on with it."""
+        """The next fetched letter; moves `mark` to it."""
         letter = self._ready.popleft()
         self.mark = Mark(letter.place[1], letter.uid)
         return letter
 
     @property
     def ready(self) -> bool:
-        """Whether a letter is here, so that `take` need not wait."""
+        """Whether a letter has been fetched, so that `take` need not wait."""
         return bool(self._ready)
 
     @property
     def stopped(self) -> bool:
-        """Whether somebody has called `stop`."""
+        """Whether the watch was stopped by `stop`."""
         return self._stopped
 
     def look(self) -> None:
-        """Fetch what is new; when nothing is, wait for news once, or for the line to come back."""
+        """Fetch new letters; without any, wait once for a change, or before reconnecting."""
         opened = self._session.usable
         try:
             self._return_to_folder()
@@ -111,12 +111,12 @@ class Watch:
             self._lost_since, self._pause = None, 0.0
 
     def wake(self) -> None:
-        """End the wait that goes on, and nothing else; from any thread."""
+        """End the current wait only; callable from any thread."""
         self._woken.set()
         self._bell.ring()
 
     def close(self) -> None:
-        """Stop, and give back what it holds; the session stays open."""
+        """Stop, and free the resources; the session stays open."""
         self.stop()
         self._bell.close()
 
@@ -131,7 +131,7 @@ class Watch:
     # The steps.
 
     def _begin(self, after: Mark | None) -> Mark:
-        """Where to begin: what comes from this moment on is new, unless a mark says where we stopped."""
+        """Starting position: `after` when it is given, otherwise the newest letter of this moment."""
         if not self._session.usable:
             self._session.open()
         selection = self._session.select(self.folder)
@@ -141,7 +141,7 @@ class Watch:
         return Mark(selection.uid_validity, latest)
 
     def _still_counts(self, mark: Mark, selection: Selection) -> Mark:
-        """The mark, if numbers still mean what they meant. Raises FolderRenumbered."""
+        """The position, if UIDVALIDITY has not changed. Raises FolderRenumbered."""
         if mark.uid_validity == selection.uid_validity:
             return mark
         if not self._start_again:
@@ -163,7 +163,7 @@ class Watch:
         self._fetched = self._still_counts(self._fetched, selection)
 
     def _fetch_new(self) -> bool:
-        """Whether there was something new; every letter that has come in by now counts, told or not (scar 41)."""
+        """Fetch new letters by UID, announced by the server or not (hazard H39); return whether there were any."""
         found = self._session.search(above=self._fetched.uid)[:_AT_A_TIME]
         for letter in found:
             self._ready.append(letter)
@@ -181,7 +181,7 @@ class Watch:
             self._session.noop()
 
     def _bear(self, lost: errors.CourrielError, opened: bool) -> None:
-        """Wait a while before the next attempt, or raise what another attempt would not mend."""
+        """Pause before the next attempt to connect, or raise an error that another attempt would not cure."""
         if self.stopped:
             return
         now = monotonic()
@@ -199,8 +199,8 @@ class Watch:
 
 
 def _may_pass(lost: errors.CourrielError, opened: bool) -> bool:
-    """Whether opening the session anew may help; `opened` says that it was open when this happened."""
+    """Whether reopening the session may help; `opened`: it was open when the error occurred."""
     if isinstance(lost, errors.RemoteProtocolError):
         return opened
-    # A name that is not found, a port that is closed: it was found, and open, when we began.
+    # An unknown host or a closed port may be temporary: the watch has connected to it before.
     return lost.retryable or (isinstance(lost, errors.ConnectionFailed) and not isinstance(lost, errors.TlsFailed))

@@ -1,4 +1,4 @@
-"""What every session knows of itself without asking anybody: SMTP, POP3 and IMAP alike, in both colours."""
+"""Properties that all sessions have without asking the server: SMTP, POP3 and IMAP, blocking and asyncio."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from courriel.network import awaiting, blocking
 
     class Dialogue(Protocol):
-        """What a conversation has learnt on the way."""
+        """Facts that a dialogue knows about its server."""
 
         server: Server
         capabilities: dict[str, str]
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Known:
-    """A line, the conversation on it, and what they know."""
+    """Base of all sessions: a connection and its dialogue."""
 
     server: Server
     _known: blocking.Line | awaiting.Line
@@ -34,26 +34,26 @@ class Known:
 
     @property
     def capabilities(self) -> dict[str, str]:
-        """What the server said it can do, by name, for example `{"SIZE": "10240000", "PIPELINING": ""}`."""
+        """Capabilities of the server, by name, for example `{"SIZE": "10240000", "PIPELINING": ""}`."""
         return dict(self._talk_of().capabilities)
 
     @property
     def greeting(self) -> str:
-        """How the server introduced itself."""
+        """Greeting text of the server."""
         return self._talk_of().greeting
 
     @property
     def tls_version(self) -> str:
-        """What protects the line, for example "TLSv1.3"; empty in clear."""
+        """TLS version, for example "TLSv1.3"; empty without TLS."""
         return self._known.tls_version
 
     @property
     def mechanism(self) -> str:
-        """How we logged in, for example "SCRAM-SHA-256", or "USER" in POP3; empty when we did not."""
+        """SASL mechanism of the login, for example "SCRAM-SHA-256", or "USER" in POP3; empty without a login."""
         return self._talk_of().mechanism
 
     def change_timeouts(self, timeouts: Timeouts) -> None:
-        """Bear other silences, from the next wait on; a total deadline counts from the next call on."""
+        """Replace the time limits, from the next wait on; a total deadline starts with the next call."""
         self.server = self._talk_of().server = replace(self.server, timeouts=timeouts)
         self._known.follow(self.server)
 

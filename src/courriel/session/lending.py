@@ -1,7 +1,7 @@
-"""What the pools of both colours have in common: every step that waits for nothing.
+"""Base of both SMTP pools: every step that does not wait.
 
-What is lent, kept and let go is decided by the shelf, how fast by the pace; here one lock keeps them whole, and those
-who wait are called.
+PoolState decides which session is lent, kept or closed, the throttle how fast; one lock guards both, and callers in the
+queue are notified.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from courriel.session.smtp import AsyncSmtpSession, SmtpSession
 S = TypeVar("S", bound=SmtpSession | AsyncSmtpSession)
 
 OPENING = ("connect", "secure", "greeting", "hello", "authenticate")
-"""Stages at which nothing of any message has been said yet."""
+"""Stages before the first command of a message."""
 
 
 class Lending(Generic[S]):
-    """A pool without its waiting."""
+    """Base of both pools; see SmtpPool."""
 
     def __init__(
         self,
@@ -44,36 +44,36 @@ class Lending(Generic[S]):
         self.server = _as_server(server)
         self._credentials = credentials
         self.transcript = transcript
-        """Told all that is said in every session, secrets left out; each line names its session."""
+        """Records the conversation of every session, without secrets; each line names its session."""
         self._shelf: Shelf[S] = Shelf(limits, _sound, server_memory.of(self.server))
         self._slots = Slots(limits.rate)
-        self._pausing: set[Callable[[], None]] = set()  # calls those who have a session, and wait for their moment
+        self._pausing: set[Callable[[], None]] = set()  # wake callers that have a session and wait for the rate
         self._lock = allocate_lock()
         forks.renew_in_child(self, type(self)._after_fork)
 
     @property
     def limits(self) -> Limits:
-        """How many sessions, and how long each is good for."""
+        """Number of sessions, their lifetime and rate."""
         return self._shelf.limits
 
     @property
     def in_use(self) -> int:
-        """How many sessions somebody uses or opens."""
+        """Number of sessions that are in use or being opened."""
         return self._shelf.lent
 
     @property
     def resting(self) -> int:
-        """How many sessions are open and unused."""
+        """Number of sessions that are open and unused."""
         return self._shelf.resting
 
     @property
     def waiting(self) -> int:
-        """How many callers wait for a session."""
+        """Number of callers that wait for a session."""
         return self._shelf.waiting
 
     @property
     def closed(self) -> bool:
-        """Whether nothing can be sent any more."""
+        """Whether the pool is closed: nothing can be sent any more."""
         return self._shelf.closed
 
     def __repr__(self) -> str:
@@ -81,26 +81,26 @@ class Lending(Generic[S]):
         return f"<{type(self).__name__} {self.server} {self.server.security.name} {state}>"
 
     def _after_fork(self) -> None:
-        """Begin anew in a child process: sessions, those who use them and those who wait are our parent's.
+        """Reset the pool in a child process: sessions, their users and the queue belong to the parent.
 
-        Those sessions drop their connections themselves. What the server was found to bear is still known.
+        Those sessions close their sockets themselves. What was learnt about the server is kept.
         """
         forks.keep_for_ever(self._shelf, self._pausing)
-        self._lock = allocate_lock()  # another thread may have had it, and is not here
+        self._lock = allocate_lock()  # a thread of the parent may have held it, and does not exist here
         self._shelf = self._shelf.emptied()
         self._pausing = set()
 
     # What a subclass adds.
 
     def _let_go(self, sessions: list[S]) -> None:
-        """Say goodbye to these, soon; the lock is not held."""
+        """Close these sessions soon; the lock is not held."""
         raise NotImplementedError
 
     def transcript_of_session(self) -> Transcript | None:
         """The transcript for one more session."""
         return None if self.transcript is None else self.transcript.of_session()
 
-    # Asking and coming back.
+    # Borrowing and returning.
 
     def _ask(self) -> Ticket[S]:
         now = monotonic()
@@ -111,7 +111,7 @@ class Lending(Generic[S]):
         return ticket
 
     def _look(self) -> None:
-        """Time has passed: what rested too long goes, who waited too long is told, and we may be faster again."""
+        """Apply the time limits: close idle sessions, fail callers that waited too long, serve others."""
         now = monotonic()
         with self._lock:
             for ticket in self._shelf.overdue(now):
@@ -122,7 +122,7 @@ class Lending(Generic[S]):
         self._let_go(gone)
 
     def _withdraw(self, ticket: Ticket[S]) -> None:
-        """The caller has stopped waiting, or is done with what it was given."""
+        """Remove a caller from the queue, or return its session."""
         now = monotonic()
         with self._lock:
             self._shelf.withdraw(ticket, now)
@@ -130,11 +130,11 @@ class Lending(Generic[S]):
         self._let_go(gone)
 
     def _is_final(self, ticket: Ticket[S], error: errors.CourrielError, begun: float) -> bool:
-        """A session could not be opened: whether that is the caller's own end, or it waits for another one."""
+        """Handle a failed open: return True when it is the caller's own failure, False when it waits again."""
         crowded, now = asks_to_slow_down(error), monotonic()
         with self._lock:
             if not self._shelf.knows(ticket):
-                return True  # it was our parent's
+                return True  # it belongs to the parent process
             for told in self._shelf.opening_failed(ticket, error, begun, now, crowded=crowded):
                 if told is not ticket:
                     told.refusal = _told_again(error)
@@ -154,7 +154,7 @@ class Lending(Generic[S]):
         self._let_go(gone)
 
     def _call(self, now: float) -> list[S]:
-        """Something has changed: call those whose turn it is. Returns the sessions to let go of; the lock is held."""
+        """Notify callers that were given a session. Returns the sessions to close; the lock is held."""
         for ticket in self._shelf.serve(now):
             ticket.call()
         return self._shelf.discarded()
@@ -162,7 +162,7 @@ class Lending(Generic[S]):
     # Sending.
 
     def _moment(self, now: float) -> float:
-        """When one more message may leave."""
+        """Time at which the next message may be sent."""
         if self._shelf.at_ease:
             return now
         with self._lock:
@@ -183,7 +183,7 @@ class Lending(Generic[S]):
             gone = self._shelf.discarded()
         self._let_go(gone)
 
-    # What callers are told.
+    # Errors.
 
     def _too_late(self, failed: errors.CourrielError | None) -> errors.CourrielError:
         limit = self.limits.wait
@@ -207,7 +207,7 @@ class Lending(Generic[S]):
 
 
 def _as_server(server: Server | str) -> Server:
-    """A string is a host here; what reads URLs and profiles is `courriel.connect`. Raises InvalidServer."""
+    """A server by its host name; URLs and profiles are for `courriel.connect`. Raises InvalidServer."""
     if isinstance(server, str) and ("://" in server or "@" in server):
         raise errors.InvalidServer(
             "a pool is made for a Server or a host name; courriel.connect reads URLs and profiles, and gives a pool"
@@ -217,7 +217,7 @@ def _as_server(server: Server | str) -> Server:
 
 
 class Warm:
-    """What a session of a pool knows beyond an ordinary one: whose it is, and what its server has made of it."""
+    """Additions of a pooled session to an ordinary one: its pool, its slot, and the results it reports to them."""
 
     _lender: Lending[SmtpSession] | Lending[AsyncSmtpSession]
     _place: Place[SmtpSession] | Place[AsyncSmtpSession]
@@ -231,21 +231,21 @@ class Warm:
         self._dialogue = self._counting = dialogue
 
     def _opened(self) -> None:
-        """It has been opened by us."""
+        """Record that the session was opened."""
         self._openings, self._filled = self._counting.openings, self._counting.count.filled
         self._place.opened(monotonic())
 
     def _found_dead(self) -> None:
-        """The server has hung up meanwhile."""
+        """Record that the server closed the idle connection."""
         now = monotonic()
         self._lender._hung_up(now - self._place.used, now)
 
     def _came_back(self, begun: float, *outcomes: Receipt | errors.CourrielError) -> None:
-        """These messages were handed over, or were not."""
+        """Record the results of these messages: time of last use, count, throttling."""
         now, place = monotonic(), self._place
         if self._counting.openings != self._openings:
             if self._counting.count.filled == self._filled:
-                # The dialogue found the line dead, and opened another one by itself (scar 15).
+                # The dialogue found the connection closed, and opened another one by itself (hazard H15).
                 self._lender._hung_up(begun - place.used, now)
             self._opened()
         place.used = now
@@ -258,7 +258,7 @@ class Warm:
 
 
 class Counting(SmtpDialogue):
-    """A conversation that counts how often its line was opened."""
+    """SMTP dialogue that counts how often its connection was opened."""
 
     openings = 0
 
@@ -269,7 +269,7 @@ class Counting(SmtpDialogue):
 
 
 def _told_again(error: errors.CourrielError) -> errors.CourrielError:
-    """The same error for somebody else: an exception is raised by one thread only."""
+    """Copy of an error for another caller: an exception instance is raised in one thread only."""
     from copy import copy
 
     again = copy(error)
@@ -278,10 +278,10 @@ def _told_again(error: errors.CourrielError) -> errors.CourrielError:
 
 
 def never_begun(error: errors.CourrielError) -> bool:
-    """Whether a call failed while the session was opened again, before anything of the message was said."""
+    """Whether a call failed while reconnecting, before the first command of its message."""
     return error.stage in OPENING and not error.session_usable and not error.in_doubt
 
 
 def _sound(session: SmtpSession | AsyncSmtpSession) -> bool:
-    # Somebody may have left a conversation going on in another thread.
+    # Another thread may still be in a call on it.
     return session.usable and not session._line.turn.taken

@@ -1,10 +1,9 @@
-"""
-Messages that wait for a session together, and leave together: one bag for all the tasks of a pool.
+"""Queue of messages that wait for a session together, for all the tasks of a pool.
 
-Who finds no session free puts an errand into the bag and awaits its result. One ticket waits in the pool's queue for
-the whole bag; whoever is given a session for it takes as much as it can carry, and each errand is told of its own fate
-at the moment it is known. An errand whose caller is gone is taken out while nothing of it was said; what was begun is
-finished, for the neighbours' sake.
+A task that finds no free session queues its message and awaits the result. One waiter in the pool's queue stands for
+all of them; the session it gets sends as many as it may, and each task gets its own result as soon as it is known. A
+message whose task was cancelled is removed while nothing of it was sent; one already begun is finished, since others
+share the connection.
 """
 
 from __future__ import annotations
@@ -29,11 +28,11 @@ if TYPE_CHECKING:
     from courriel.session.smtp import AsyncSmtpSession
 
 Told: TypeAlias = "Receipt | Exception | None"
-"""What became of an errand; None: go yourself."""
+"""Result of a pending message; None: send it alone."""
 
 
 class Errand(Parcel):
-    """One message, and the caller who awaits what becomes of it."""
+    """One pending message, and the future of the task that awaits its result."""
 
     def __init__(
         self, bag: Mailbag, message: Sendable, wishes: Wishes | None, until: float, told: asyncio.Future[Told]
@@ -44,15 +43,15 @@ class Errand(Parcel):
 
     _known: Result | None = None
     _stream: Stream | None = None
-    """Whoever has it in hand."""
+    """The batch it is being sent in."""
 
     def tell(self, told: Told) -> None:
-        """This is what became of it; the caller may be gone."""
+        """Set the result; ignored when the task was cancelled."""
         if not self.told.done():
             self.told.set_result(told)
 
     def call_off(self) -> None:
-        """The caller is gone."""
+        """Remove the message after its task was cancelled."""
         if self._stream is not None:
             self._stream.withdraw(self)
         else:
@@ -60,11 +59,11 @@ class Errand(Parcel):
 
     @property
     def wanted(self) -> bool:
-        """Whether somebody still waits for it."""
+        """Whether a task still awaits the result."""
         return not self.told.done()
 
     def load(self, stream: Stream, able: Abilities) -> None:
-        """Get ready for a server that can do this, and go; who cannot is told so."""
+        """Encode the message for these capabilities and add it to the batch; an error becomes its result."""
         try:
             ready = made_ready(self.message, able, self.wishes)
         except Exception as wrong:  # noqa: BLE001 - the caller's own; raised where they await it
@@ -79,12 +78,12 @@ class Errand(Parcel):
     def _rewritten(self, able: Abilities) -> Content:
         return made_ready(self.message, able, self.wishes)[1]
 
-    # What a tray says of its parcels.
+    # Attributes that the send queue reads.
 
-    # A plain attribute of the tray's parcels; here whoever awaits it hears of it at once.
+    # A plain attribute in the base class; here setting it resolves the future.
     @property
     def result(self) -> Result | None:
-        """What became of it on this session."""
+        """Result on this session."""
         return self._known
 
     @result.setter
@@ -93,7 +92,7 @@ class Errand(Parcel):
         if isinstance(result, Receipt):
             self.tell(result)
         elif result is not None and result.stage in OPENING:
-            # Its session broke and could not be opened again: nothing was said of it, and there may be other sessions.
+            # The session was lost and could not be reopened: nothing of it was sent, and another session may send it.
             self._stream = None
             self._bag.returned.append(self)
         elif result is not None:
@@ -101,7 +100,7 @@ class Errand(Parcel):
 
 
 class Mailbag:
-    """What waits, in the order in which it came, and the ticket that waits for a session on its behalf."""
+    """The pending messages in order of arrival, and the waiter for a session on their behalf."""
 
     def __init__(self) -> None:
         self.ticket: Ticket[AsyncSmtpSession] | None = None
@@ -113,40 +112,40 @@ class Mailbag:
 
     @property
     def until(self) -> float:
-        """How long the first one waits for a session."""
+        """Time until which the first message waits for a session."""
         return self._waiting[0].until if self._waiting else float("inf")
 
     def put(self, errand: Errand) -> None:
-        """Take one more."""
+        """Append a message."""
         self._waiting.append(errand)
 
     def take(self) -> Errand:
-        """The next one."""
+        """Remove and return the first message."""
         return self._waiting.popleft()
 
     def put_back(self) -> None:
-        """Those that were returned come first, unless nobody waits for them any more."""
+        """Requeue the returned messages in front, without those whose task was cancelled."""
         self._waiting.extendleft(errand for errand in reversed(self.returned) if errand.wanted)
         self.returned.clear()
 
     def remove(self, errand: Errand) -> None:
-        """Nobody waits for this one any more."""
+        """Remove a message whose task was cancelled."""
         if errand in self._waiting:
             self._waiting.remove(errand)
 
     def late(self, now: float) -> list[Errand]:
-        """Those that have waited as long as they wanted; they wait no more."""
+        """Remove and return the messages whose waiting time is over."""
         late: list[Errand] = []
         while self._waiting and self._waiting[0].until <= now:
             late.append(self._waiting.popleft())
         return late
 
     def tell_first(self, failed: errors.CourrielError) -> None:
-        """The oldest one is out of luck."""
+        """Fail the oldest message."""
         if self._waiting:
             self._waiting.popleft().tell(failed)
 
     def tell_all(self, told: errors.CourrielError | None) -> None:
-        """This is for everybody; an error belongs to one caller, so each has its own."""
+        """Give all messages this result; each caller gets its own copy of an error."""
         while self._waiting:
             self._waiting.popleft().tell(told and errors.copy(told))

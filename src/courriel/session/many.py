@@ -1,4 +1,4 @@
-"""Many messages on their way into a session: taken one by one from wherever they come, and made ready."""
+"""Input of `send_many`: messages taken one by one from an iterable, and encoded."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from types import AsyncGeneratorType, GeneratorType
 from courriel import errors
 from courriel.dialogue.smtp import SmtpDialogue
 from courriel.dialogue.stream import Stream
-from courriel.dialogue.tray import Parcel
+from courriel.dialogue.tray import Parcel, Window
 from courriel.session.outgoing import Sendable, check_several, made_ready
 from courriel.session.wishes import OnRefused, all_or_nothing
 from courriel.wire.abilities import Abilities
 
 _SLOW = 0.02
-"""Seconds after which a message had to be waited for: what is in hand then leaves before the next is asked for."""
+"""Seconds; when the iterable takes longer for a message, those in hand are finished before the next is requested."""
 
 
 class _Supply:
-    """What both colours keep of an iterable of messages.
+    """State of an iterable of messages, common to both kinds.
 
-    What it raises is kept until the messages before have had their results. An iterator that goes on after an error
-    (`map`, `template.merge`) has the error in the place of that message; a generator is over by then, and its end must
-    not seem to be the end of the messages. It `pauses` when the next message is likely to be long in coming: nothing
-    should wait for it on the line meanwhile.
+    An error it raises is kept until the messages before it have their results. An iterator that continues after an
+    error (`map`, `template.merge`) has the error in place of that message; a generator is over by then, and its end
+    must not look like the end of the messages. `pauses` is true when the next message is likely to take long: the
+    connection should have no unfinished message meanwhile.
     """
 
     def __init__(self, messages: object) -> None:
@@ -42,7 +42,7 @@ class _Supply:
 
 
 class Supply(_Supply):
-    """Takes messages out of an iterable."""
+    """Messages from an iterable."""
 
     def __init__(self, messages: Iterable[Sendable]) -> None:
         super().__init__(messages)
@@ -66,7 +66,7 @@ class Supply(_Supply):
 
 
 class AsyncSupply(_Supply):
-    """The same, out of an iterable that may have to be awaited."""
+    """Messages from an iterable or an async iterable."""
 
     def __init__(self, messages: Iterable[Sendable] | AsyncIterable[Sendable]) -> None:
         super().__init__(messages)
@@ -89,15 +89,17 @@ class AsyncSupply(_Supply):
         self.pauses = False
 
 
-def stream_on(dialogue: SmtpDialogue, on_refused: OnRefused, window: int) -> Stream:
-    """A stream on an open session. Raises UsageError for a window that is none."""
+def stream_on(dialogue: SmtpDialogue, on_refused: OnRefused, window: int | Window) -> Stream:
+    """A batch on an open session. Raises UsageError for an invalid window."""
+    if callable(window):
+        return Stream(dialogue, window=window, all_or_nothing=all_or_nothing(on_refused))
     if isinstance(window, bool) or not isinstance(window, int) or not 0 < window <= 10_000:
         raise errors.UsageError(f"window: a number of messages from 1 to 10,000, not {window!r}")
     return Stream(dialogue, window=window, all_or_nothing=all_or_nothing(on_refused))
 
 
 def parcel(message: Sendable, able: Abilities) -> Parcel | errors.CourrielError:
-    """A message made ready, or what is wrong with it: one bad message does not stop the others."""
+    """An encoded message, or its error as a value: one invalid message does not stop the others."""
     try:
         made = Parcel(*made_ready(message, able))
         if made.content.binary:
@@ -108,7 +110,7 @@ def parcel(message: Sendable, able: Abilities) -> Parcel | errors.CourrielError:
 
 
 def _awaited(messages: Iterator[Sendable]) -> Callable[[], Awaitable[Sendable]]:
-    """An iterator's `next`, as something to await."""
+    """An iterator's `next` as a coroutine function."""
 
     async def following() -> Sendable:
         try:
@@ -120,6 +122,6 @@ def _awaited(messages: Iterator[Sendable]) -> Callable[[], Awaitable[Sendable]]:
 
 
 async def one_by_one(messages: Iterable[Sendable]) -> AsyncIterator[Sendable]:
-    """An ordinary iterable, for those who await."""
+    """An ordinary iterable as an async iterator."""
     for message in messages:
         yield message

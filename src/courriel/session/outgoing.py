@@ -1,4 +1,4 @@
-"""A message as people hand it over, and as a conversation needs it: envelope, content, identity."""
+"""Messages as callers pass them, and as the SMTP dialogue takes them: envelope, content, Message-ID."""
 
 from __future__ import annotations
 
@@ -23,36 +23,36 @@ if TYPE_CHECKING:
     from courriel.dialogue.flow import Asking
 
 Sendable: TypeAlias = "Message | ReadyMessage | EmailMessage | Outgoing"
-"""What a session sends: a message of ours, a ready one, one of the standard library, or octets with their envelope."""
+"""A message to send: a Message, a ReadyMessage, an EmailMessage, or bytes with their envelope."""
 
 IN_EIGHT_BITS = Abilities({"8BITMIME": "", "SMTPUTF8": "", "DSN": ""})
-"""For those who carry a message to no server: it is written as shortly as it can be."""
+"""Capabilities for messages kept locally: the shortest encoding."""
 
 IN_SEVEN_BITS = Abilities({"SMTPUTF8": ""})
-"""The same, where the octets are shown or kept for a server that nobody knows yet."""
+"""Capabilities for messages shown, or stored for a server not known yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message as it leaves: the envelope that servers act upon, and the octets that they carry."""
+    """A message ready to send: the envelope for the servers, and the content as bytes."""
 
     envelope: Envelope
     content: Content
     message_id: str = ""
     notes: tuple[str, ...] = ()
     permit: Asking | None = None
-    """Asked just before its end leaves; at a no the line is cut, and nothing was delivered."""
+    """Called just before the end of the data; when it returns False the connection is closed and nothing delivered."""
 
 
 def prepare(message: Sendable, able: Abilities, wishes: Wishes | None = None) -> Outgoing:
-    """Make a message ready for a server with these abilities. Raises InvalidMessage, InvalidAddress."""
+    """Encode a message for a server with these capabilities. Raises InvalidMessage, InvalidAddress."""
     return message if isinstance(message, Outgoing) else Outgoing(*made_ready(message, able, wishes))
 
 
 def made_ready(
     message: Sendable, able: Abilities, wishes: Wishes | None = None
 ) -> tuple[Envelope, Content, str, tuple[str, ...], Asking | None]:
-    """The same, in the parts of an Outgoing: for those who make something else of them, a million times."""
+    """The same as a tuple of the fields of Outgoing: for the hot path, which builds other values from them."""
     if isinstance(message, Outgoing):
         return message.envelope, message.content, message.message_id, message.notes, message.permit
     ready = message if isinstance(message, _OURS) else _ready_of(_of_the_library(message), able)
@@ -69,13 +69,13 @@ def made_ready(
 
 
 def check_sendable(message: object) -> None:
-    """Refuse what is no message, before anything is opened for it. Raises UsageError, with what to do."""
+    """Raise UsageError, with advice, for anything that is not a message, before a connection is opened."""
     if not isinstance(message, (*_OURS, Outgoing)):
         _of_the_library(message)
 
 
 def check_several(messages: object) -> None:
-    """Refuse what is no list of messages: one alone (those of the standard library are lists of names), or none."""
+    """Raise UsageError for anything that is not a list of messages; one EmailMessage alone is iterable too."""
     if isinstance(messages, str | bytes) or hasattr(messages, "envelope") or hasattr(messages, "as_bytes"):
         raise errors.UsageError(f"messages: a list of them, not one {type(messages).__name__}", stage="compose")
     if not hasattr(messages, "__iter__") and not hasattr(messages, "__aiter__"):
@@ -99,7 +99,7 @@ def _long(address: Address) -> str:
 
 
 def _of_the_library(message: object) -> EmailMessage:
-    """A message of the standard library. Raises UsageError, with what to do, for everything else."""
+    """An EmailMessage of the standard library. Raises UsageError, with advice, for anything else."""
     if callable(getattr(message, "as_bytes", None)) and callable(getattr(message, "get_content_type", None)):
         return message  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
     match message:

@@ -1,4 +1,4 @@
-"""How fast a pool walks: the rate that a provider allows, and giving way when a server asks for it (scar 36)."""
+"""Send rate of a pool: the configured rate, and throttling when a server asks for it (hazard H35)."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from courriel.reply import EnhancedCode, Reply
 from courriel.values import dataclass
 
 QUIET = 5.0
-"""Seconds without a complaint after which a throttled pool gets a little faster."""
+"""Seconds without a throttling reply after which a throttled pool speeds up one step."""
 
 REMEMBERED = 60.0
-"""Seconds for which a recovered pool knows that it was throttled: a complaint within them doubles the quiet time."""
+"""Seconds for which a recovered pool remembers: throttling again within them doubles the quiet time."""
 
-_LONGEST_QUIET = 60.0  # providers count by the minute
-_FIRST_GAP, _LONGEST_GAP = 1.0, 60.0  # seconds between two messages: at most after the first complaint, and after many
-_NO_GAP = 0.001  # below this a gap is forgotten
-_GAPS_PER_STEP = 4  # messages that a step of the recovery has to see pass, where the gap is long
-_WINDOW = 10.0  # seconds over which a rate is measured
+_LONGEST_QUIET = 60.0  # most providers count per minute
+_FIRST_GAP, _LONGEST_GAP = 1.0, 60.0  # seconds between messages: most after the first throttling reply, and after many
+_NO_GAP = 0.001  # a shorter gap is dropped
+_GAPS_PER_STEP = 4  # with a long gap, a recovery step lasts this many messages
+_WINDOW = 10.0  # seconds per measuring window
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _RATE = re.compile(r"([1-9][0-9]{0,8})/([smhd])")
@@ -30,7 +30,7 @@ _RATE = re.compile(r"([1-9][0-9]{0,8})/([smhd])")
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many messages in so many seconds at most, in any such stretch of time. Raises UsageError."""
+    """At most `messages` in any `seconds`. Raises UsageError."""
 
     messages: int
     seconds: float
@@ -41,7 +41,7 @@ class Rate:
 
     @classmethod
     def parse(cls, text: str) -> Rate:
-        """Read "30/m": so many messages a second, minute, hour or day (s, m, h, d). Raises UsageError."""
+        """Parse "30/m": messages per second, minute, hour or day (s, m, h, d). Raises UsageError."""
         read = _RATE.fullmatch(text)
         if read is None:
             raise errors.UsageError(f"{text!r} is not a rate; write 30/m for thirty messages a minute (s, m, h, d)")
@@ -49,7 +49,7 @@ class Rate:
 
     @classmethod
     def of(cls, rate: Rate | str | None) -> Rate | None:
-        """Take a rate as people give it: as text, or made already, or none."""
+        """A rate from its text; a Rate or None is returned as it is. Raises UsageError."""
         if rate is None or isinstance(rate, Rate):
             return rate
         if not isinstance(rate, str):
@@ -67,7 +67,7 @@ class Rate:
 
 
 class Meter:
-    """The rate of the last ten to twenty seconds; counted without a lock, since it is an estimate."""
+    """Send rate over the last ten to twenty seconds; counted without a lock, since it is an estimate."""
 
     __slots__ = ("_before", "_began", "_count")
 
@@ -76,7 +76,7 @@ class Meter:
         self._before = self._count = 0
 
     def count(self, now: float, messages: int = 1) -> None:
-        """So many messages were answered."""
+        """Count messages that were answered."""
         passed = now - self._began
         if passed >= _WINDOW:
             self._before = self._count if passed < 2 * _WINDOW else 0
@@ -84,7 +84,7 @@ class Meter:
         self._count += messages
 
     def gap(self, now: float) -> float | None:
-        """Mean seconds from one message to the next; None when there were too few to say."""
+        """Mean seconds from one message to the next; None when there were too few."""
         passed = now - self._began + (_WINDOW if self._before else 0)
         messages = self._before + self._count
         return passed / messages if messages > 1 and passed < 3 * _WINDOW else None
@@ -92,11 +92,11 @@ class Meter:
 
 @dataclass(frozen=True, slots=True)
 class Throttle:
-    """How many sessions at once, and how many seconds from one message to the next, since the server complained.
+    """Number of sessions and seconds between messages, since the server asked to slow down.
 
-    The first complaint halves the rate there was (`usual_gap` is that rate's gap), later ones halve it again. Each
-    quiet stretch gives one session back and halves the gap, until it is the usual one again: some seconds after one
-    complaint. A server that complains again within a minute of that makes the stretches twice as long, up to a minute.
+    The first throttling reply halves the measured rate (`usual_gap` is the gap of that rate), later ones halve it
+    again. Each quiet period gives one session back and halves the gap, until it is the usual one again: some seconds
+    after one throttling reply. Throttling again within a minute of that doubles the quiet period, up to a minute.
     """
 
     sessions: int
@@ -108,11 +108,11 @@ class Throttle:
 
     @property
     def recovered(self) -> bool:
-        """Whether nothing slows us down."""
+        """Whether the pool is not throttled."""
         return self.since == float("-inf")
 
     def now(self, now: float, size: int) -> Throttle:
-        """What it has become by itself."""
+        """The throttle after the recovery up to `now`."""
         if self.recovered:
             return self
         sessions, gap, at = self.sessions, self.gap, self.since
@@ -126,10 +126,10 @@ class Throttle:
         return Throttle(size, quiet=self.quiet, recovered_at=at)
 
     def slowed(self, begun: float, now: float, size: int, usual_gap: float | None = None) -> Throttle:
-        """Half the sessions, and twice the gap, for a server that complained now of what was begun then.
+        """Half the sessions and twice the gap, for throttling at `now` of a message begun at `begun`.
 
-        `usual_gap`: mean seconds between two messages so far, None when nobody knows. Four sessions that hear the same
-        complaint at the same moment are one complaint: what was begun before we gave way says nothing new.
+        `usual_gap`: mean seconds between messages so far, None when unknown. Four sessions throttled at the same moment
+        count once: a message begun before the last throttling adds nothing.
         """
         if begun <= self.since:
             return self
@@ -142,11 +142,11 @@ class Throttle:
 
 
 def asks_to_slow_down(outcome: Receipt | errors.CourrielError) -> bool:
-    """Whether a server that answered so wants fewer connections or fewer messages.
+    """Whether this reply asks for fewer connections or fewer messages.
 
-    So do 432, 4.7.0, words of the RATE-LIMITED record, and 421, unless it ends one session for a reason of its own: it
-    was silent for too long (4.4.z), the server restarts or has trouble (4.3.z, "shutting down"). A session refused
-    before anything was said is throttled by any 421. A limit of messages for each session asks for another session.
+    That is 432, 4.7.0, texts of the RATE-LIMITED record, and 421, except for a 421 that ends one session for another
+    reason: idle timeout (4.4.z), restart or trouble of the server (4.3.z, "shutting down"). On a session refused before
+    the first command any 421 counts. A limit of messages per session asks for another session instead.
     """
     if isinstance(outcome, Receipt):
         return not outcome.complete and any(map(_complains, outcome.refused.values()))
@@ -156,7 +156,7 @@ def asks_to_slow_down(outcome: Receipt | errors.CourrielError) -> bool:
         return _closes_for_the_rate(outcome, outcome.reply)
     if _complains(outcome.reply) or any(map(_complains, outcome.refused.values())):
         return True
-    # What is said of one recipient (his mailbox gets too much) does not concern our speed.
+    # A reply about one recipient (a mailbox that gets too much mail) does not concern our rate.
     return outcome.stage != "recipient" and _is_about_the_rate(outcome)
 
 
@@ -182,15 +182,15 @@ def _complains(reply: Reply) -> bool:
 
 
 class Slots:
-    """When the next message may leave: moments are given out in order, and may be given back."""
+    """Times at which messages may be sent, reserved in order; a reservation may be released."""
 
     def __init__(self, rate: Rate | None) -> None:
         self._rate = rate
-        self._memory = max(_LONGEST_GAP, rate.seconds if rate else 0)  # seconds that still matter
+        self._memory = max(_LONGEST_GAP, rate.seconds if rate else 0)  # seconds for which reservations are kept
         self._given: list[float] = []  # in order
 
     def reserve(self, now: float, gap: float = 0.0) -> float:
-        """The moment at which one more message may leave: now, or later."""
+        """Reserve the time at which the next message may be sent: `now`, or later."""
         given = self._given
         del given[: bisect_right(given, now - self._memory)]
         moment = max(now, given[-1] + gap) if given else now
@@ -200,6 +200,6 @@ class Slots:
         return moment
 
     def release(self, moment: float) -> None:
-        """Nothing left at that moment after all."""
+        """Release a reservation that was not used."""
         if moment in self._given:
             self._given.remove(moment)

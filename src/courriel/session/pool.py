@@ -1,4 +1,4 @@
-"""A pool for those who block: warm sessions to one server, lent to whichever thread sends."""
+"""SMTP pool for threads: open sessions to one server, lent to the thread that sends."""
 
 from __future__ import annotations
 
@@ -29,31 +29,31 @@ from courriel.session.wishes import OnRefused
 if TYPE_CHECKING:
     from typing import Self
 
-_A_LOOK = 1.0  # seconds after which a thread that waits looks for itself whether something has changed
+_A_LOOK = 1.0  # seconds after which a waiting thread checks the time limits itself
 
 
 class SmtpPool(Lending[SmtpSession]):
     """Up to `size` open sessions to one server, for any number of threads.
 
-    `server` is a Server, or a host name (TLS, port 465). A URL or a profile becomes a pool by `courriel.connect`.
+    `server` is a Server, or a host name (TLS, port 465). For URLs and profiles there is `courriel.connect`.
 
         with SmtpPool(Server("smtp.example.org"), Password("ada", secret)) as pool:
-            receipt = pool.send(message)          # in any thread, as often as wished
-            with pool.session() as session:       # a session for oneself, for as long as the block lasts
+            receipt = pool.send(message)          # from any thread
+            with pool.session() as session:       # for exclusive use inside the block
                 ...
 
-    Sessions are opened when they are needed. One that has been silent for `idle` seconds (or half of what this server
-    has hung up after), that is `age` seconds old or has carried so many `messages` is replaced; all that is looked at
-    when the pool is called, there is no thread behind it. Who finds no session free waits for `wait` seconds, first
-    come, first served. `rate` ("30/m") holds for all together. A server that asks for it (432,
-    4.7.0, most kinds of 421) gets half the sessions and half the rate; some quiet seconds give a little back. One that
-    takes fewer than `messages` in a session is remembered, and gets its new session in time. Raises UsageError for
-    limits that cannot be meant.
+    Sessions are opened when needed. One that has been idle for `idle` seconds (or half of what this server allowed), is
+    `age` seconds old or has sent `messages` messages is replaced; these limits are checked when the pool is called,
+    there is no background thread. A caller that finds no session free waits for up to `wait` seconds, first come, first
+    served. `rate` ("30/m") applies to all sessions together. When the server asks to slow down (432, 4.7.0, most kinds
+    of 421), sessions and rate are halved, and restored step by step after some quiet seconds. A server that takes fewer
+    than `messages` in a session is remembered, and its sessions are replaced in time. Raises UsageError for invalid
+    limits.
 
-    After a fork the pool opens sessions of its own in the child process, with limits and a rate of its own.
+    After a fork the pool opens its own sessions in the child process, with its own limits and rate.
 
     A session that cannot be opened is an error for its caller, unless others work: then the caller waits for one of
-    them. With none alive all who wait are told at once, and do not try one after the other.
+    them. With no session open all waiting callers fail at once, instead of trying one after the other.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class SmtpPool(Lending[SmtpSession]):
         envid: str = "",
         require_tls: bool = False,
     ) -> Receipt:
-        """Send one message over a session that is free, and say what became of each recipient; see SmtpSession.send.
+        """Send one message on a free session; returns the result of each recipient. See SmtpSession.send.
 
         Raises what it raises, what `open` raises, TimedOut when no session was free in time (nothing was sent), and
         UsageError when the pool is closed.
@@ -104,17 +104,17 @@ class SmtpPool(Lending[SmtpSession]):
         on_refused: OnRefused = "deliver",
         permit: Asking | None = None,
     ) -> Receipt:
-        """Hand over octets that are ready, as they are."""
+        """Send bytes that are ready, unchanged; see SmtpSession.deliver."""
         return self._with_session(
             lambda session: session.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
         )
 
     @contextmanager
     def session(self, *, transcript: Transcript | None = None) -> Generator[SmtpSession]:
-        """A session for oneself, open and known to be alive; it goes back at the end of the block, whatever happens.
+        """Context manager: a session for exclusive use, checked to be alive; returned when the block ends.
 
-        The rate and the count of messages hold inside, too. Nobody may use it after the block. A
-        `transcript` is told what is said on it meanwhile.
+        The rate and the message count apply inside too. Do not use it after the block. A `transcript` records its
+        conversation meanwhile.
         """
         ticket = self._ask()
         session = self._ready(ticket, look=True, transcript=transcript)
@@ -126,22 +126,22 @@ class SmtpPool(Lending[SmtpSession]):
             self._withdraw(ticket)
 
     def close(self) -> None:
-        """Take no more messages, and say goodbye; may be called twice, and does not wait.
+        """Take no more messages and close all sessions; may be called twice, and does not wait.
 
-        Who waits for a session gets ConnectionFailed. Messages that are on their way go on, and their sessions are
-        closed when they come back; `hang_up` cuts those, too.
+        Callers that wait for a session get ConnectionFailed. Messages being sent go on, and their sessions are closed
+        when they are returned; `hang_up` interrupts those too.
         """
         self._shut()
 
     def close_idle(self) -> None:
-        """Say goodbye on every session that nobody uses; the pool goes on, and opens others when they are needed."""
+        """Close every unused session; the pool goes on, and opens others when needed."""
         with self._lock:
             self._shelf.put_all_away()
             gone = self._shelf.discarded()
         self._let_go(gone)
 
     def hang_up(self) -> None:
-        """Close, and cut what is on its way: those messages fail, and may be in doubt."""
+        """Close, and interrupt messages being sent: those fail, and may be in doubt."""
         self._shut()
         with self._lock:
             cut = self._shelf.sessions
@@ -179,7 +179,7 @@ class SmtpPool(Lending[SmtpSession]):
     def _ready(
         self, ticket: Ticket[SmtpSession], *, look: bool = False, transcript: Transcript | None = None
     ) -> SmtpSession:
-        """Wait for a place, and open its session where there is none; `look`: make sure that the server is there."""
+        """Wait for a slot, and open its session where there is none; `look`: check that the connection is alive."""
         while True:
             if ticket.place is None:
                 self._wait(ticket)
@@ -207,7 +207,7 @@ class SmtpPool(Lending[SmtpSession]):
                 _ = session._line.listen(transcript)
             session.look()
         elif session.usable:
-            return session  # lent before the pool was closed: its message goes on
+            return session  # lent before the pool was closed: its message is still sent
         if self.closed:
             raise self._closed_meanwhile()
         return session
@@ -227,7 +227,7 @@ class SmtpPool(Lending[SmtpSession]):
             raise ticket.refusal
 
     def _pause(self, moment: float) -> None:
-        """Wait for the moment at which the next message may leave."""
+        """Wait until `moment`, when the next message may be sent."""
         bell = _Bell()
         with self._lock:
             self._pausing.add(bell.ring)
@@ -250,16 +250,16 @@ class SmtpPool(Lending[SmtpSession]):
 
 
 class _Bell:
-    """Wakes one thread; ringing twice is ringing once."""
+    """Wake-up of one thread; repeated calls before it wakes count once."""
 
     def __init__(self) -> None:
         self._silent = allocate_lock()
         self._silent.acquire()
 
     def ring(self) -> None:
-        with suppress(RuntimeError):  # it has been rung, and nobody has come yet
+        with suppress(RuntimeError):  # set already, and no thread has woken yet
             self._silent.release()
 
     def wait(self, seconds: float) -> bool:
-        """Whether it rang within so many seconds."""
+        """Whether it was set within so many seconds."""
         return self._silent.acquire(timeout=seconds)

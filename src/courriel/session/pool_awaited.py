@@ -1,4 +1,4 @@
-"""A pool for those who await: warm sessions to one server, for every task of one event loop."""
+"""SMTP pool for asyncio: open sessions to one server, for every task of one event loop."""
 
 from __future__ import annotations
 
@@ -36,13 +36,12 @@ if TYPE_CHECKING:
 class AsyncSmtpPool(Gathering):
     """Up to `size` open sessions to one server, for any number of tasks of one event loop: see SmtpPool.
 
-    Those who find no session free leave together on the next one, without waiting for each other's answers where the
-    server can do that (CHUNKING, PIPELINING); each has its own receipt or error. When a line breaks then, every message
-    that was on its way is in doubt, up to a hundred; one that left alone is alone in it.
+    Tasks that find no free session send together on the next one, without waiting for each other's replies where the
+    server allows it (CHUNKING, PIPELINING); each gets its own receipt or error. When that connection is lost, every
+    message in flight is in doubt, up to a hundred; a message sent alone is the only one.
 
-    A session that has rested too long is closed by a timer. Sends may be cancelled at any moment: one that waits just
-    leaves the queue, one that sends alone hangs up its session, and one that left with others is finished for their
-    sake. A message that was begun may be in doubt.
+    A timer closes idle sessions. A send may be cancelled at any moment: one that waits leaves the queue, one sent alone
+    closes its session, and one sent with others is finished for their sake. A message that was begun may be in doubt.
     """
 
     def __init__(
@@ -58,7 +57,7 @@ class AsyncSmtpPool(Gathering):
         rate: Rate | str | None = None,
         transcript: Transcript | None = None,
     ) -> None:
-        from asyncio import get_running_loop  # noqa: PLC0415 - those who block do not pay for asyncio
+        from asyncio import get_running_loop  # noqa: PLC0415 - blocking programs do not pay for asyncio
 
         super().__init__(server, credentials, Limits(size, idle, age, messages, wait, Rate.of(rate)), transcript)
         self._prepare_to_gather()
@@ -78,10 +77,10 @@ class AsyncSmtpPool(Gathering):
         envid: str = "",
         require_tls: bool = False,
     ) -> Receipt:
-        """Send one message over a session that is free, or with others over the next one; see SmtpPool.send."""
+        """Send one message on a free session, or with others on the next one; see SmtpPool.send."""
         wishes: Wishes | None = None
         if not (sender is to is None) or notify or ret or envid or require_tls:
-            # They may be read again, on another session.
+            # They may be iterated again, for another session.
             to, notify = tuple(to) if isinstance(to, Iterator) else to, tuple(notify)
             wishes = Wishes(sender, to, notify, ret, envid, require_tls)
 
@@ -104,7 +103,7 @@ class AsyncSmtpPool(Gathering):
         on_refused: OnRefused = "deliver",
         permit: Asking | None = None,
     ) -> Receipt:
-        """Hand over octets that are ready, as they are."""
+        """Send bytes that are ready, unchanged; see SmtpSession.deliver."""
 
         def alone(session: AsyncSmtpSession) -> Awaitable[Receipt]:
             return session.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
@@ -115,7 +114,7 @@ class AsyncSmtpPool(Gathering):
 
     @asynccontextmanager
     async def session(self, *, transcript: Transcript | None = None) -> AsyncGenerator[AsyncSmtpSession]:
-        """A session for oneself; see SmtpPool.session."""
+        """Context manager: a session for exclusive use; see SmtpPool.session."""
         ticket = self._ask_here()
         session = await self._ready(ticket, look=True, transcript=transcript)
         try:
@@ -126,7 +125,7 @@ class AsyncSmtpPool(Gathering):
             self._withdraw(ticket)
 
     async def close(self) -> None:
-        """Take no more messages, and say goodbye; see SmtpPool.close."""
+        """Take no more messages, close all sessions, and wait for that; see SmtpPool.close."""
         from asyncio import sleep, wait  # noqa: PLC0415
 
         self._shut()
@@ -134,12 +133,12 @@ class AsyncSmtpPool(Gathering):
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
-        await sleep(0)  # who has just handed over the last message gives the session back now
+        await sleep(0)  # lets the task of the last message return its session
         while self._leaving:
             _ = await wait(list(self._leaving))
 
     async def hang_up(self) -> None:
-        """Close, and cut what is on its way: those messages fail, and may be in doubt."""
+        """Close, and interrupt messages being sent: those fail, and may be in doubt."""
         from asyncio import wait  # noqa: PLC0415
 
         for session in self._shelf.sessions:
@@ -163,7 +162,7 @@ class AsyncSmtpPool(Gathering):
     # The steps.
 
     def _after_fork(self) -> None:
-        """Begin anew in a child process, in an event loop of its own."""
+        """Reset the pool in a child process, for an event loop of its own."""
         forks.keep_for_ever(self._loop, self._alarm)
         super()._after_fork()
         self._loop = self._alarm = None
@@ -199,7 +198,7 @@ class AsyncSmtpPool(Gathering):
     async def _ready(
         self, ticket: Ticket[AsyncSmtpSession], *, look: bool = False, transcript: Transcript | None = None
     ) -> AsyncSmtpSession:
-        """Wait for a place, and open its session where there is none; `look`: make sure that the server is there."""
+        """Wait for a slot, and open its session where there is none; `look`: check that the connection is alive."""
         while True:
             if ticket.place is None:
                 await self._wait(ticket)
@@ -248,7 +247,7 @@ class AsyncSmtpPool(Gathering):
             raise ticket.refusal
 
     async def _pause(self, moment: float) -> None:
-        """Wait for the moment at which the next message may leave."""
+        """Wait until `moment`, when the next message may be sent."""
         loop = self._running_loop()
         called = loop.create_future()
         call = _caller(called)
@@ -271,7 +270,7 @@ class AsyncSmtpPool(Gathering):
             self._set_alarm()
 
     def _set_alarm(self) -> None:
-        """One timer for all: have a look when something has to be done although nobody calls."""
+        """Set the pool's one timer to the next moment at which a time limit runs out."""
         if self.closed or self._loop is None or self._loop.is_closed():
             return
         now = monotonic()

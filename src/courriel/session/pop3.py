@@ -1,4 +1,4 @@
-"""POP3 sessions: an open mailbox, for those who block and those who await."""
+"""POP3 sessions, blocking and asyncio."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 class PopSession(Mailbox):
-    """An open mailbox: use it with `with`, or `open()` and `close()` it.
+    """POP3 session: an open mailbox. Use it with `with`, or call `open()` and `close()`.
 
     `server` is a Server, or a host name (then TLS on port 995). `len(box)` is the number of letters, `box[0]` the
-    oldest, `box[-1]` the newest; iterating gives them in this order, their heads fetched ahead, the rest when it is
-    touched. What is deleted is gone when the session is closed, and not before; when `with` is left by an exception the
-    deletions are taken back: a letter read twice is better than one that is lost. `largest` is the most octets of one
-    letter that are taken into memory; `save` has no such limit. A `transcript` is told all that is said, secrets and
-    letters left out. One session holds one conversation at a time; a second caller meanwhile is refused (UsageError).
+    oldest, `box[-1]` the newest; iteration yields them in this order, headers fetched ahead, the rest on first access.
+    Deleted letters are removed when the session is closed, not before; when `with` is left by an exception the
+    deletions are undone: a letter read twice is better than one lost. `largest` is the most bytes of one letter that
+    are read into memory; `save` has no such limit. A `transcript` records the conversation, without secrets and
+    letters. A session serves one call at a time; a concurrent call raises UsageError.
     """
 
     def __init__(
@@ -45,35 +45,35 @@ class PopSession(Mailbox):
         super().__init__(server, credentials, self._line, largest)
 
     def open(self) -> Self:
-        """Connect, secure the line, log in, see how much there is; an older line is hung up first.
+        """Connect, start TLS, log in, count the letters; an older connection is closed first.
 
-        Raises ConnectionFailed (NameNotFound, TimedOut, TlsFailed), AuthenticationRefused, MailboxRefused when somebody
-        else has the mailbox open, CommandRefused, NotSupported, RemoteProtocolError; InvalidServer when credentials
-        would cross a clear line.
+        Raises ConnectionFailed (NameNotFound, TimedOut, TlsFailed), AuthenticationRefused, MailboxRefused when another
+        client has the mailbox open, CommandRefused, NotSupported, RemoteProtocolError; InvalidServer when credentials
+        would be sent without TLS.
         """
         self._line.run(self._dialogue.open(), opening=True)
         return self
 
     def sizes(self) -> dict[int, int]:
-        """The octets of each letter, by its number; asked for once."""
+        """Size of each letter in bytes, by its number; fetched once (LIST)."""
         self._expect_open()
         if not self._dialogue.sizes:
             self._line.run(self._dialogue.list_sizes())
         return self._dialogue.sizes
 
     def uids(self) -> dict[int, str]:
-        """The unique id of each letter, by its number; asked for once. Raises CommandRefused where there are none."""
+        """Unique id of each letter, by its number; fetched once (UIDL). Raises CommandRefused without UIDL."""
         self._expect_open()
         if not self._dialogue.uids:
             self._line.run(self._dialogue.list_uids())
         return self._dialogue.uids
 
     def __getitem__(self, place: int) -> PopLetter:
-        """The letter at this place of the list: 0 is the oldest, -1 the newest. Raises IndexError."""
+        """The letter at this index: 0 is the oldest, -1 the newest. Raises IndexError."""
         return PopLetter(self, self._number_at(place), self._dialogue.visit)
 
     def __iter__(self) -> Iterator[PopLetter]:
-        """Every letter that is not deleted, oldest first; heads are asked for ahead where the server can (TOP)."""
+        """Iterate over letters not deleted, oldest first; headers are fetched ahead where the server has TOP."""
         visit = self._dialogue.visit
         if not self._dialogue.gives_heads:
             self._line.run(self._dialogue.list_sizes())
@@ -81,67 +81,68 @@ class PopSession(Mailbox):
         return self._read(visit, None, BURST, heads=True)
 
     def fetch(self, which: Which) -> PopLetter:
-        """One letter, with its content.
+        """Fetch one letter with its content.
 
-        Raises LetterRefused, LetterTooLarge before it is asked for; RemoteProtocolError ends the session.
+        Raises LetterRefused, LetterTooLarge before it is requested; RemoteProtocolError ends the session.
         """
         letter = self._as_letter(which)
         letter.keep(self._line.run(self._dialogue.retrieve(self._number(letter))))
         return letter
 
     def fetch_head(self, which: Which) -> PopLetter:
-        """One letter, with what stands above its text; with all of it where the server cannot give that alone."""
+        """Fetch the header of one letter; the complete letter where the server lacks TOP."""
         if not self._dialogue.gives_heads:
             return self.fetch(which)
         letter = self._as_letter(which)
         try:
             letter.keep(self._line.run(self._dialogue.retrieve_head(self._number(letter))), head=True)
         except errors.LetterRefused:
-            return self.fetch(which)  # some offer TOP, and refuse it when it is asked for
+            return self.fetch(which)  # some servers announce TOP, and refuse it
         return letter
 
     def fetch_many(self, letters: Iterable[Which] | None = None, *, window: int = BURST) -> Iterator[PopLetter]:
-        """These letters, or all that are not deleted, each with its content.
+        """Iterate over these letters, or over all that are not deleted, each with its content.
 
-        They are asked for ahead, `window` at a time and a megabyte at a time, where the server reads ahead
-        (PIPELINING); memory stays the same however many there are. A letter that is refused or too large comes all the
-        same: touching its content raises the error. Whatever else is asked of the session meanwhile waits for the
-        letters that are on their way: delete many at a time rather than each at its turn.
+        They are requested ahead, `window` letters and a megabyte at a time, where the server supports PIPELINING;
+        memory stays constant. A letter that is refused or too large is yielded all the same: reading its content raises
+        the error. Any other call on the session meanwhile waits for the letters requested: delete many at once rather
+        than each in turn.
         """
         check_window(window)
         return self._read(self._dialogue.visit, None if letters is None else self._numbers(letters), window)
 
     def save(self, which: Which, place: Place, *, limit: int = 2**40) -> None:
-        """Write one letter into a file, however large, portion by portion, and never over one that is there.
+        """Write one letter of any size into a new file, in portions; an existing file is never overwritten.
 
-        `place` is a path, or a binary file that is open for writing. More than `limit` octets end the session. A file
-        that could not be written to its end is removed. Raises LetterRefused, OSError.
+        `place` is a path, or a binary file opened for writing. More than `limit` bytes end the session. A file that
+        could not be written completely is removed. Raises LetterRefused, OSError.
         """
         number = self._number(which)
         with saving(place) as write:
             self._line.run(self._dialogue.save(number, write, limit))
 
     def delete(self, *which: Which) -> None:
-        """Mark letters; they are gone when the session is closed, and not before.
+        """Mark letters as deleted; they are removed when the session is closed, not before.
 
-        Many at a time cost one round trip where the server reads ahead. Raises LetterRefused, after all were said.
+        Several at once cost one round trip where the server supports PIPELINING. Raises LetterRefused, after all were
+        requested.
         """
         numbers = [each if isinstance(each, int) and each in self.deleted else self._number(each) for each in which]
         self._line.run(self._dialogue.delete(numbers))
 
     def undo(self) -> None:
-        """Take all deletions back."""
+        """Unmark all deleted letters (RSET)."""
         self._line.run(self._dialogue.undo())
 
     def noop(self) -> None:
-        """Ask whether the server is still there, and keep it from falling asleep."""
+        """Send NOOP: checks the connection, and resets the server's idle timer."""
         self._line.run(self._dialogue.noop())
 
     def close(self) -> None:
-        """Say goodbye, which makes the deletions final, and hang up.
+        """Send QUIT, which makes the deletions final, and close the connection.
 
-        Raises CommandRefused when the server says that it could not delete all, ConnectionFailed in doubt when nobody
-        can know. Never raises when nothing was deleted.
+        Raises CommandRefused when the server could not delete all of them, ConnectionFailed with `in_doubt` when there
+        was no answer. Never raises when nothing was deleted.
         """
         try:
             if self.usable:
@@ -165,7 +166,7 @@ class PopSession(Mailbox):
             if self.usable and self._dialogue.deleted:
                 self.undo()
         if self._dialogue.deleted:
-            self._line.hang_up()  # a line that ends without goodbye deletes nothing (RFC 1939 6)
+            self._line.hang_up()  # a connection closed without QUIT deletes nothing (RFC 1939 6)
         self.close()
 
     # The steps.
@@ -185,7 +186,7 @@ class PopSession(Mailbox):
 
 
 class AsyncPopSession(Mailbox):
-    """An open mailbox for asyncio: the same words as PopSession, awaited. Use it with `async with`."""
+    """POP3 session for asyncio: the methods of PopSession, awaited. Use it with `async with`."""
 
     def __init__(
         self,
@@ -195,37 +196,37 @@ class AsyncPopSession(Mailbox):
         largest: int = LARGEST,
         transcript: Transcript | None = None,
     ) -> None:
-        from courriel.network import awaiting  # noqa: PLC0415 - those who block do not pay for asyncio
+        from courriel.network import awaiting  # noqa: PLC0415 - blocking programs do not pay for asyncio
 
         server = as_pop_server(server)
         self._line = awaiting.Line(server, transcript if transcript is not None else log_if_wanted("courriel.pop3"))
         super().__init__(server, credentials, self._line, largest)
 
     async def open(self) -> Self:
-        """Connect, secure the line, log in, see how much there is; see PopSession.open."""
+        """Connect, start TLS, log in, count the letters; see PopSession.open."""
         await self._line.run(self._dialogue.open(), opening=True)
         return self
 
     async def sizes(self) -> dict[int, int]:
-        """The octets of each letter, by its number; asked for once."""
+        """Size of each letter in bytes, by its number; fetched once (LIST)."""
         self._expect_open()
         if not self._dialogue.sizes:
             await self._line.run(self._dialogue.list_sizes())
         return self._dialogue.sizes
 
     async def uids(self) -> dict[int, str]:
-        """The unique id of each letter, by its number; asked for once. Raises CommandRefused where there are none."""
+        """Unique id of each letter, by its number; fetched once (UIDL). Raises CommandRefused without UIDL."""
         self._expect_open()
         if not self._dialogue.uids:
             await self._line.run(self._dialogue.list_uids())
         return self._dialogue.uids
 
     def __getitem__(self, place: int) -> AsyncPopLetter:
-        """The letter at this place of the list, not loaded yet: 0 is the oldest, -1 the newest. Raises IndexError."""
+        """The letter at this index, not loaded yet: 0 is the oldest, -1 the newest. Raises IndexError."""
         return AsyncPopLetter(self, self._number_at(place), self._dialogue.visit)
 
     async def __aiter__(self) -> AsyncIterator[AsyncPopLetter]:
-        """Every letter that is not deleted, oldest first, with its head; see PopSession."""
+        """Iterate over letters not deleted, oldest first, each with its header; see PopSession."""
         visit = self._dialogue.visit
         if self._dialogue.gives_heads:
             async for letter in self._read(visit, None, BURST, heads=True):
@@ -236,13 +237,13 @@ class AsyncPopSession(Mailbox):
             yield await self._with_head(AsyncPopLetter(self, number, visit))
 
     async def fetch(self, which: Which) -> AsyncPopLetter:
-        """One letter, with its content; see PopSession.fetch."""
+        """Fetch one letter with its content; see PopSession.fetch."""
         letter = self._as_letter(which)
         letter.keep(await self._line.run(self._dialogue.retrieve(self._number(letter))))
         return letter
 
     async def fetch_head(self, which: Which) -> AsyncPopLetter:
-        """One letter, with what stands above its text; see PopSession.fetch_head."""
+        """Fetch the header of one letter; see PopSession.fetch_head."""
         if not self._dialogue.gives_heads:
             return await self.fetch(which)
         letter = self._as_letter(which)
@@ -255,31 +256,31 @@ class AsyncPopSession(Mailbox):
     def fetch_many(
         self, letters: Iterable[Which] | None = None, *, window: int = BURST
     ) -> AsyncIterator[AsyncPopLetter]:
-        """These letters, or all that are not deleted, each with its content; see PopSession.fetch_many."""
+        """Iterate over these letters, or all not deleted, each with its content; see PopSession.fetch_many."""
         check_window(window)
         return self._read(self._dialogue.visit, None if letters is None else self._numbers(letters), window)
 
     async def save(self, which: Which, place: Place, *, limit: int = 2**40) -> None:
-        """Write one letter into a file, however large; see PopSession.save. Writing itself is not awaited."""
+        """Write one letter of any size into a new file; see PopSession.save. File writes block the loop."""
         number = self._number(which)
         with saving(place) as write:
             await self._line.run(self._dialogue.save(number, write, limit))
 
     async def delete(self, *which: Which) -> None:
-        """Mark letters; they are gone when the session is closed, and not before; see PopSession.delete."""
+        """Mark letters as deleted; they are removed when the session is closed; see PopSession.delete."""
         numbers = [each if isinstance(each, int) and each in self.deleted else self._number(each) for each in which]
         await self._line.run(self._dialogue.delete(numbers))
 
     async def undo(self) -> None:
-        """Take all deletions back."""
+        """Unmark all deleted letters (RSET)."""
         await self._line.run(self._dialogue.undo())
 
     async def noop(self) -> None:
-        """Ask whether the server is still there, and keep it from falling asleep."""
+        """Send NOOP: checks the connection, and resets the server's idle timer."""
         await self._line.run(self._dialogue.noop())
 
     async def close(self) -> None:
-        """Say goodbye, which makes the deletions final, and hang up; see PopSession.close."""
+        """Send QUIT, which makes the deletions final, and close the connection; see PopSession.close."""
         try:
             if self.usable:
                 await self._line.run(self._dialogue.close())
@@ -302,7 +303,7 @@ class AsyncPopSession(Mailbox):
             if self.usable and self._dialogue.deleted:
                 await self.undo()
         if self._dialogue.deleted:
-            self._line.hang_up()  # a line that ends without goodbye deletes nothing (RFC 1939 6)
+            self._line.hang_up()  # a connection closed without QUIT deletes nothing (RFC 1939 6)
         await self.close()
 
     # The steps.
@@ -313,7 +314,7 @@ class AsyncPopSession(Mailbox):
         return AsyncPopLetter(self, self._number(which), self._dialogue.visit)
 
     async def _with_head(self, letter: AsyncPopLetter) -> AsyncPopLetter:
-        """The letter with its head, or with all of it; what is refused then is raised when the letter is touched."""
+        """The letter with its header, or complete; a refusal is raised when the letter is read."""
         try:
             return await letter.load_head()
         except (errors.LetterRefused, errors.LetterTooLarge) as refusal:

@@ -1,4 +1,4 @@
-"""A letter in a mailbox of POP3: what the server says of it is here, its octets are fetched when they are touched."""
+"""Letters in a POP3 mailbox: header and content are fetched on first access."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 
 class _InTheMailbox(Letter):
-    """What both colours know of a letter without waiting for anything."""
+    """Base of both kinds of POP3 letters: everything that does not wait."""
 
     number: int
     visit: int
-    """The connection on which the number holds."""
+    """Number of the connection on which `number` is valid."""
     _failure: errors.CourrielError | None = None
 
     def keep(self, result: bytes | errors.CourrielError, *, head: bool = False) -> None:
-        """This is what came of asking for it; an error is raised when the content is touched, a head is asked again."""
+        """Store what was fetched; an error is raised on access to the content, a failed header is fetched again."""
         if isinstance(result, errors.CourrielError):
             self._failure = None if head else result
         elif head:
@@ -30,7 +30,7 @@ class _InTheMailbox(Letter):
 
     @property
     def head(self) -> bytes:
-        """What stands above its text, up to the empty line."""
+        """The header as bytes, up to and including the empty line."""
         raw = self.raw_header
         end = raw.find(b"\r\n\r\n")
         return raw if end < 0 else raw[: end + 4]
@@ -40,10 +40,10 @@ class _InTheMailbox(Letter):
 
 
 class PopLetter(_InTheMailbox):
-    """A letter in an open mailbox. It is a Letter: `subject`, `sender`, `date` need its head, `text`, `raw` all of it.
+    """A letter in a POP3 mailbox. It is a Letter: `subject`, `sender`, `date` fetch the header, `text`, `raw` all.
 
-    `number` is its place there, from 1, on this connection and no longer; `uid` is the name that it keeps. Its head is
-    fetched alone where the server can give it (TOP). Each is fetched once, when it is touched first, and raises what
+    `number` is its number in the mailbox, from 1, valid on this connection only; `uid` is its permanent id. The header
+    is fetched alone where the server supports TOP. Each is fetched once, on first access, and raises what
     `PopSession.fetch` raises.
     """
 
@@ -54,17 +54,17 @@ class PopLetter(_InTheMailbox):
 
     @property
     def size(self) -> int:
-        """Its length in octets, as the server counts."""
+        """Size in bytes, as the server counts."""
         return self._session.sizes().get(self.number, 0)
 
     @property
     def uid(self) -> str:
-        """The name that it keeps from one session to the next, as long as it is in the mailbox (RFC 1939 7, UIDL)."""
+        """Unique id, the same in every session while the letter is in the mailbox (RFC 1939 7, UIDL)."""
         return self._session.uids().get(self.number, "")
 
     @property
     def deleted(self) -> bool:
-        """Whether it will be gone when the session is closed."""
+        """Whether it will be removed when the session is closed."""
         return self.number in self._session.deleted
 
     # The steps.
@@ -82,10 +82,10 @@ class PopLetter(_InTheMailbox):
 
 
 class AsyncPopLetter(_InTheMailbox, AsyncLetter):
-    """A letter in an open mailbox, for those who await: `await letter.load()`, then all of it is there as in Letter.
+    """A letter in a POP3 mailbox, for asyncio: complete as a Letter after `await letter.load()`.
 
-    What its head says is there when the letter came by iterating, or after `await letter.load_head()`. `number` is its
-    place in the mailbox, from 1, on this connection and no longer.
+    Its header is there when the letter came by iteration, or after `await letter.load_head()`. `number` is its number
+    in the mailbox, from 1, valid on this connection only.
     """
 
     def __init__(self, session: AsyncPopSession, number: int, visit: int) -> None:
@@ -94,20 +94,20 @@ class AsyncPopLetter(_InTheMailbox, AsyncLetter):
         self._session = session
 
     async def load(self) -> AsyncPopLetter:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Fetch it, once. Raises what `AsyncPopSession.fetch` raises."""
+        """Fetch the complete letter, once. Raises what `AsyncPopSession.fetch` raises."""
         if not self.loaded:
             await self._session.fetch(self)
         return self
 
     async def load_head(self) -> AsyncPopLetter:
-        """Fetch what stands above its text, once; the whole where the server cannot give that alone."""
+        """Fetch the header, once; the complete letter where the server lacks TOP."""
         if not self.loaded and not isinstance(self._top, bytes):
             await self._session.fetch_head(self)
         return self
 
     @property
     def deleted(self) -> bool:
-        """Whether it will be gone when the session is closed."""
+        """Whether it will be removed when the session is closed."""
         return self.number in self._session.deleted
 
     # The steps.

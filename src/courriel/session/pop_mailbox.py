@@ -1,4 +1,4 @@
-"""A mailbox of POP3 as both colours know it: what can be said of it without waiting for anything."""
+"""Base of both POP3 sessions: everything that does not wait."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from courriel.network import awaiting
 
 LARGEST = 64 * 1024 * 1024
-"""Octets of one letter that are taken into memory unless a session says otherwise; most providers take half of it."""
+"""Default limit of one letter in memory, in bytes: twice what most providers accept."""
 
 Which: TypeAlias = "PopLetter | AsyncPopLetter | int"
-"""A letter, by itself or by its number, from 1."""
+"""A letter object, or its number, from 1."""
 
 
 class Mailbox(Known):
-    """An open mailbox: how much is in it, how it was reached, which letter is meant."""
+    """An open POP3 mailbox: its counts, its connection, and the lookup of letters."""
 
     def __init__(
         self, server: Server, credentials: Credentials | None, line: blocking.Line | awaiting.Line, largest: int
@@ -44,25 +44,25 @@ class Mailbox(Known):
 
     @property
     def size(self) -> int:
-        """The octets of all letters, as the server counted them when the session was opened."""
+        """Size of all letters in bytes, as the server counted when the session was opened."""
         return self._dialogue.size
 
     @property
     def deleted(self) -> frozenset[int]:
-        """The numbers of the letters that will be gone when the session is closed."""
+        """Numbers of the letters that will be removed when the session is closed."""
         return frozenset(self._dialogue.deleted)
 
     def __len__(self) -> int:
-        """How many letters there were when the session was opened; deleting changes nothing of it.
+        """Number of letters when the session was opened; deletions do not change it.
 
-        Where the server counts some and lists others, those that it lists, once it was asked for a list.
+        Where STAT and LIST disagree, LIST counts, once it was fetched.
         """
         return len(self._dialogue.numbers)
 
     # The steps.
 
     def _number(self, which: Which) -> int:
-        """The number of a letter of this connection. Raises UsageError for one that is of another, or not there."""
+        """The number of a letter. Raises UsageError for one of another connection, or one that does not exist."""
         self._expect_open()
         return self._meant(which)
 
@@ -88,7 +88,7 @@ class Mailbox(Known):
         return [number for number in self._dialogue.numbers if number not in self._dialogue.deleted]
 
     def _number_at(self, place: int) -> int:
-        """The number of a letter by its place in a list: from 0, or from the end."""
+        """The number of the letter at this index. Raises IndexError."""
         self._expect_open()
         try:
             return self._dialogue.numbers[place]
@@ -105,7 +105,7 @@ class Mailbox(Known):
             )
 
     def _reading(self, visit: int, numbers: list[int] | None, window: int, heads: bool) -> Reading:
-        """What reads these letters, or all that there are, once the server has said which those are."""
+        """Reader for these letters, or for all; call it after LIST."""
         if visit != self._dialogue.visit:
             raise of_another_line()
         numbers = self._numbers(None) if numbers is None else numbers
@@ -118,7 +118,7 @@ def check_window(window: int) -> None:
 
 
 def as_pop_server(server: Server | str) -> Server:
-    """A string is a host here, never a URL; a server that was made without a word about it is one that speaks POP3."""
+    """A server that speaks POP3: from a host name (never a URL), or a Server without another protocol."""
     if not isinstance(server, Server):
         return Server(server, dialect=Dialect.POP3)
     if server.dialect is Dialect.SMTP:

@@ -1,4 +1,4 @@
-"""A letter on its way into a file: written to its end, or not there."""
+"""Saving a letter into a file: complete, or not at all."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import BinaryIO, TypeAlias
 from courriel.errors import UsageError
 
 Place: TypeAlias = "str | os.PathLike[str] | BinaryIO"
-"""Where to: the path of a new file, or a binary file that is open for writing."""
+"""Destination: the path of a new file, or a binary file opened for writing."""
 
 
 @contextmanager
 def saving(place: Place) -> Generator[Callable[[bytes], object]]:
-    """What writes to a place. A file of ours is new, and is removed when it cannot be written to its end."""
+    """Context manager that yields a write function. A file created here is removed unless it was written completely."""
     if not isinstance(place, str | os.PathLike):
         if not hasattr(place, "write"):
             raise UsageError(f"save: the path of a new file, or a binary file, not {type(place).__name__}")
         yield place.write
         return
     path = Path(place)
-    # For its owner alone: a letter is nobody else's business, whatever the umask says.
+    # Readable by its owner alone, whatever the umask: mail is private.
     with open(path, "xb", opener=_for_the_owner) as file:
         whole = False
         try:

@@ -1,12 +1,12 @@
 """
-What this process has learnt of each server, for as long as it lives: every session, pool and outbox lane knows it.
+Facts learnt about each server, kept while the process lives; shared by all sessions, pools and outbox lanes.
 
     known = server_memory.of(server)
     if known.max_messages is not None and carried >= known.max_messages: ...
     known.bdat_taken = True
 
-A server is a host and a port. Facts are single attributes, replaced whole, so that threads need no lock to read or to
-write one. A forked process goes on with what its parent had learnt: it holds for the server, not for a connection.
+A server is a host and a port. Facts are single attributes, replaced as a whole, so that threads need no lock to read or
+write one. A forked process keeps the facts of its parent: they concern the server, not a connection.
 """
 
 from __future__ import annotations
@@ -17,34 +17,34 @@ from _thread import allocate_lock
 from courriel.model.server import Server
 
 MOST_SERVERS = 1000
-"""Servers that are remembered; the one asked for longest ago is forgotten first."""
+"""Number of servers remembered; the least recently used is forgotten first."""
 
 MOST_USERS = 1000
-"""Users of one server whose mechanism is remembered."""
+"""Number of users of one server whose mechanism is remembered."""
 
 
 class ServerFacts:
-    """What is known of one server. None: not known yet."""
+    """Facts about one server. None: not known yet."""
 
     __slots__ = ("auth", "bdat_taken", "max_messages", "pipeline_after_end")
 
     def __init__(self) -> None:
         self.max_messages: int | None = None
-        """Messages that it takes in one session (OpenSMTPD: "too many messages in this session")."""
+        """Most messages in one session (OpenSMTPD: "too many messages in this session")."""
         self.pipeline_after_end = True
-        """Whether it reads commands that were pipelined behind the end of a message."""
+        """Whether the server reads commands pipelined after the end of a message."""
         self.bdat_taken: bool | None = None
-        """Whether it has taken, or refused, a BDAT in this process."""
+        """Whether the server accepted or refused a BDAT in this process."""
         self.auth: dict[str, str] = {}
-        """The SASL mechanism that worked, by user name; write it by `remember_mechanism`."""
+        """The SASL mechanism that worked, by user name; set by `remember_mechanism`."""
 
     def limit_messages(self, most: int) -> None:
-        """It ended a session after so many messages; the smallest number counts, and 1 is the least."""
+        """Record that the server ended a session after so many messages; the smallest number counts, 1 at least."""
         most = max(1, most)
         self.max_messages = most if self.max_messages is None else min(self.max_messages, most)
 
     def remember_mechanism(self, user: str, mechanism: str) -> None:
-        """This user logged in by this SASL mechanism."""
+        """Record the SASL mechanism with which this user logged in."""
         if user not in self.auth and len(self.auth) >= MOST_USERS:
             self.auth = {}
         self.auth[user] = mechanism
@@ -55,7 +55,7 @@ _lock = allocate_lock()
 
 
 def of(server: Server) -> ServerFacts:
-    """The facts of this server, shared by all that talk to it."""
+    """The facts of this server, shared by all its connections."""
     key = server.host.lower(), server.port
     with _lock:
         facts = _facts.pop(key, None) or ServerFacts()
@@ -66,13 +66,13 @@ def of(server: Server) -> ServerFacts:
 
 
 def forget() -> None:
-    """Forget every server, for tests."""
+    """Forget all servers (for tests)."""
     with _lock:
         _facts.clear()
 
 
 def _after_fork() -> None:
-    global _lock  # noqa: PLW0603 - another thread of the parent may have held it, and there is none here to release it
+    global _lock  # noqa: PLW0603 - a thread of the parent may have held it, and no thread here would release it
     _lock = allocate_lock()
 
 

@@ -1,5 +1,5 @@
 """
-Who has which session, who waits for one, which ones are to be closed: the bookkeeping of a pool.
+State of a pool: which sessions are lent or idle, which callers wait, which sessions are to be closed.
 
 Nothing here waits, opens or closes; whoever does (`courriel.session.pool`) tells what happened and when, and is told
 what follows. A place is the right to one session. It is on the shelf (open, and resting), lent, or gone.
@@ -23,24 +23,24 @@ from courriel.values import dataclass
 
 S = TypeVar("S")
 
-_WARY = 1.0  # seconds before another session is tried beside those that work, after one could not be opened
-_SHORTEST_SILENCE = 1.0  # a server that hung up sooner did so for another reason
-_MEMORY = 3600.0  # seconds for which we remember that it did
+_WARY = 1.0  # seconds without another connection attempt beside working sessions, after one failed
+_SHORTEST_SILENCE = 1.0  # a connection closed sooner was closed for another reason than idleness
+_MEMORY = 3600.0  # seconds for which the server's idle limit is remembered
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many sessions, and how long each is good for; every one is finite. Raises UsageError.
+    """Number of sessions and their lifetime; every limit is finite. Raises UsageError.
 
-    The defaults are what the strictest of the common providers bear: one hangs up after ten seconds of silence, some
-    end a session after a hundred messages.
+    The defaults suit the strictest of the common providers: one closes a connection after ten idle seconds, some end a
+    session after a hundred messages.
     """
 
     size: int = 4
-    idle: float = 8.0  # seconds of silence
+    idle: float = 8.0  # seconds
     age: float = 300.0  # seconds
     messages: int = 100  # for each session
-    wait: float = 30.0  # seconds for a free session
+    wait: float = 30.0  # seconds, until a session is free
     rate: Rate | None = None
 
     def __post_init__(self) -> None:
@@ -56,50 +56,50 @@ class Limits:
 
 
 class Place(Generic[S]):
-    """The right to one session; `session` is there from the first attempt to open it."""
+    """A slot for one session; `session` is set from the first attempt to open it."""
 
     __slots__ = ("born", "messages", "session", "used")
 
     def __init__(self) -> None:
         self.session: S | None = None
-        self.born: float | None = None  # since when the session is open; None: it never was
-        self.used = 0.0  # when its server last heard from us
+        self.born: float | None = None  # time of opening; None: never opened
+        self.used = 0.0  # time of last use
         self.messages = 0
 
     def opened(self, now: float, messages: int = 0) -> None:
-        """Its session is open, for the first time or anew."""
+        """Record that its session was opened, or reopened."""
         self.born = self.used = now
         self.messages = messages
 
 
 class Ticket(Generic[S]):
-    """One caller who wants a place; in the end there is a `place` or a `refusal`, and whoever waits is called."""
+    """One caller that wants a slot; ends with a `place` or a `refusal`, and `call` wakes the caller."""
 
     __slots__ = ("call", "failed", "place", "refusal", "until")
 
     def __init__(self, until: float) -> None:
         self.until = until
-        self.failed: errors.CourrielError | None = None  # why it came back to the queue
+        self.failed: errors.CourrielError | None = None  # why it was requeued
         self.place: Place[S] | None = None
         self.refusal: errors.CourrielError | None = None
         self.call: Callable[[], None] = _nobody
 
     @property
     def decided(self) -> bool:
-        """Whether there is nothing left to wait for."""
+        """Whether the waiter has a slot or a refusal."""
         return self.place is not None or self.refusal is not None
 
 
 class Shelf(Generic[S]):
-    """The places of one pool; moments are seconds on a clock that never goes back."""
+    """The slots of one pool; times are seconds of a monotonic clock."""
 
     def __init__(self, limits: Limits, sound: Callable[[S], bool], facts: ServerFacts | None = None) -> None:
         self.limits = limits
         self.meter = Meter()
         self._facts = facts or ServerFacts()
         self.closed = False
-        self._sound = sound  # whether a session is still good, as far as is known without asking the server
-        self._resting: list[Place[S]] = []  # the last one used at the end: what is not needed grows old and goes
+        self._sound = sound  # whether a session is usable, as far as is known without asking the server
+        self._resting: list[Place[S]] = []  # last used at the end, so that surplus sessions reach the idle limit
         self._lent: set[Place[S]] = set()
         self._waiting: deque[Ticket[S]] = deque()
         self._discarded: list[S] = []
@@ -109,33 +109,33 @@ class Shelf(Generic[S]):
         self._hung_up_at = float("-inf")
 
     def emptied(self) -> Shelf[S]:
-        """A shelf with nothing on it and nobody before it, which knows the same of the server."""
+        """A pool state without sessions and callers, with the same knowledge of the server."""
         other: Shelf[S] = Shelf(self.limits, self._sound, self._facts)
         other.closed = self.closed
         other._throttle = self._throttle
         other._hung_up_after, other._hung_up_at = self._hung_up_after, self._hung_up_at
         return other
 
-    # How it stands.
+    # Counts and limits.
 
     @property
     def lent(self) -> int:
-        """How many places are in use, those that are being opened included."""
+        """Number of slots in use, including those being opened."""
         return len(self._lent)
 
     @property
     def resting(self) -> int:
-        """How many sessions are open and unused."""
+        """Number of sessions that are open and unused."""
         return len(self._resting)
 
     @property
     def waiting(self) -> int:
-        """How many callers wait."""
+        """Number of callers that wait."""
         return len(self._waiting)
 
     @property
     def first(self) -> Ticket[S] | None:
-        """Whose turn is next."""
+        """The next caller in the queue."""
         return self._waiting[0] if self._waiting else None
 
     @property
@@ -145,11 +145,11 @@ class Shelf(Generic[S]):
 
     @property
     def sessions(self) -> list[S]:
-        """Every session that somebody uses or opens."""
+        """All sessions that are in use or being opened."""
         return [place.session for place in self._lent if place.session is not None]
 
     def throttle(self, now: float) -> Throttle:
-        """How many sessions at once and how fast, as the server bears it at this moment."""
+        """Number of sessions and send rate that the server accepts now."""
         throttle = self._throttle.now(now, self.limits.size)
         if throttle.recovered:
             self._throttle = throttle
@@ -157,37 +157,36 @@ class Shelf(Generic[S]):
 
     @property
     def at_ease(self) -> bool:
-        """Whether nothing slows us down."""
+        """Whether neither a rate nor throttling applies."""
         return self.limits.rate is None and self._throttle.recovered
 
     def idle_limit(self, now: float) -> float:
-        """Seconds of silence after which a session is not used again: as told, or less where this server hung up."""
+        """Idle seconds after which a session is not reused: as configured, or half of what this server allowed."""
         if now - self._hung_up_at > _MEMORY:
             return self.limits.idle
         return min(self.limits.idle, self._hung_up_after / 2)
 
     def room(self, place: Place[S], now: float) -> int:
-        """How many more messages its session may carry."""
+        """Number of messages its session may still send."""
         return self.messages - place.messages if now < self._end(place) else 0
 
     @property
     def messages(self) -> int:
-        """How many messages one session carries: as told, or fewer where this server takes fewer."""
+        """Messages per session: as configured, or fewer where this server takes fewer."""
         known = self._facts.max_messages
         return self.limits.messages if known is None else min(self.limits.messages, known)
 
     def next_change(self, now: float) -> float | None:
-        """When something has to be done although nobody calls: a session grows too old, somebody has waited too long,
-        or we may walk faster again. None: never."""
+        """Time of the next change without a call: a session at its limit, a caller out of time; None: never."""
         moments = [min(place.used + self.idle_limit(now), self._end(place)) for place in self._resting]
         if self._waiting:
             moments += [min(ticket.until for ticket in self._waiting), now + _WARY]
         return min(moments, default=None)
 
-    # Asking.
+    # Borrowing.
 
     def ask(self, now: float, until: float) -> Ticket[S]:
-        """Join the queue; who is alone in it and finds a place is served at once. Raises UsageError when closed."""
+        """Join the queue; with an empty queue and a free slot, be served at once. Raises UsageError when closed."""
         if self.closed:
             raise errors.UsageError("this pool is closed; make another one")
         ticket: Ticket[S] = Ticket(until)
@@ -198,7 +197,7 @@ class Shelf(Generic[S]):
         return ticket
 
     def serve(self, now: float) -> list[Ticket[S]]:
-        """Give what is free to those who wait, in the order in which they came; these can be called."""
+        """Give free slots to waiting callers in order; returns those served."""
         served: list[Ticket[S]] = []
         while self._waiting and (place := self._free_place(now)) is not None:
             ticket = self._waiting.popleft()
@@ -207,14 +206,14 @@ class Shelf(Generic[S]):
         return served
 
     def overdue(self, now: float) -> list[Ticket[S]]:
-        """Those who have waited as long as they wanted; they wait no more."""
+        """Remove and return the callers whose waiting time is over."""
         late = [ticket for ticket in self._waiting if ticket.until <= now]
         for ticket in late:
             self._waiting.remove(ticket)
         return late
 
     def withdraw(self, ticket: Ticket[S], now: float) -> None:
-        """This caller is gone: it waits no more, and what it was given meanwhile is free again."""
+        """Remove a caller from the queue, or return the slot it was given."""
         if ticket.place is not None:
             self.give_back(ticket.place, now)
             ticket.place = None
@@ -222,15 +221,15 @@ class Shelf(Generic[S]):
             self._waiting.remove(ticket)
 
     def knows(self, ticket: Ticket[S]) -> bool:
-        """Whether this ticket waits here, or holds a place that was lent here."""
+        """Whether this caller waits here, or holds a slot of this pool."""
         return ticket in self._waiting if ticket.place is None else ticket.place in self._lent
 
-    # Coming back.
+    # Returning.
 
     def give_back(self, place: Place[S], now: float) -> None:
-        """The caller is done with it; a session that broke, or is at one of its limits, is not used again.
+        """Return a slot; a session that broke, or is at one of its limits, is not reused.
 
-        Nothing happens to a place that was lent before a fork: it is on the shelf of the parent.
+        Ignores a slot lent before a fork: it belongs to the parent.
         """
         if place not in self._lent:
             return
@@ -245,19 +244,18 @@ class Shelf(Generic[S]):
     def opening_failed(
         self, ticket: Ticket[S], error: errors.CourrielError, begun: float, now: float, *, crowded: bool
     ) -> list[Ticket[S]]:
-        """The caller's session could not be opened (again): its place is free, and this is what it means for others.
+        """Handle a session that could not be opened; returns the callers whose `refusal` is now set.
 
-        For a passing reason, while other sessions are open or being opened: this server does not want so many now.
-        The caller goes back to the head of the queue. With nobody else alive everybody who waits would find out the
-        same, one after the other: they are told now. A reason that will not pass (a wrong password) is not tried again
-        by everybody either, lest the account be locked. Returned are those whose `refusal` is decided, the caller
-        included. `crowded`: the server said that we are too many.
+        On a temporary failure, while other sessions are open or being opened, this server takes no more now: the caller
+        is put back at the head of the queue. With no session alive all callers in the queue would fail alike, one after
+        the other: they fail now. Nor does each of them retry a permanent failure (a wrong password), which might lock
+        the account. `crowded`: the server asked for fewer connections.
         """
         place, ticket.place = ticket.place, None
         assert place is not None
         self._lent.remove(place)
         if place.session is not None and self._sound(place.session):
-            self._discarded.append(place.session)  # it was closed to us while it was being opened
+            self._discarded.append(place.session)  # the pool gave it up while it was being opened
         self._wary_until = now + _WARY
         if crowded:
             self.slow_down(begun, now)
@@ -274,12 +272,13 @@ class Shelf(Generic[S]):
             each.refusal = error
         return told
 
-    # What was learnt.
+    # Limits learnt from the server.
 
     def slow_down(self, begun: float, now: float, *, broken: int = 0) -> None:
-        """The server complained about what was begun then: halve the sessions, and widen the gap between messages.
+        """Halve the sessions and widen the gap, after throttling of a message begun at `begun`.
 
-        `broken`: how many of those that are lent it has closed already, so that none that works goes in their stead.
+        `broken`: number of lent sessions the server has closed already, so that no working one is closed in their
+        place.
         """
         self._throttle = self._throttle.slowed(begun, now, self.limits.size, self.meter.gap(now))
         too_many = len(self._lent) - broken + len(self._resting) - self.throttle(now).sessions
@@ -288,30 +287,30 @@ class Shelf(Generic[S]):
             too_many -= 1
 
     def hung_up(self, silence: float, now: float) -> None:
-        """The server hung up on a session that had been silent for so long (scar 16)."""
+        """Record that the server closed a session after `silence` idle seconds (hazard H16)."""
         if silence >= _SHORTEST_SILENCE:
             known = self._hung_up_after if now - self._hung_up_at <= _MEMORY else float("inf")
             self._hung_up_after, self._hung_up_at = min(known, silence), now
 
-    # Leaving.
+    # Closing.
 
     def put_away(self, now: float) -> None:
-        """Let go of what has rested too long."""
+        """Discard sessions that reached a limit."""
         for place in [place for place in self._resting if not self._is_good(place, now)]:
             self._discard(place)
 
     def put_all_away(self) -> None:
-        """Let go of everything that rests."""
+        """Discard all idle sessions."""
         for place in list(self._resting):
             self._discard(place)
 
     def discarded(self) -> list[S]:
-        """The sessions that are to be closed now; each is named once."""
+        """The sessions to close now; each is returned once."""
         taken, self._discarded = self._discarded, []
         return taken
 
     def close(self) -> list[Ticket[S]]:
-        """No more: what rests is discarded, what is lent will be when it comes back, and these have waited in vain."""
+        """Close: idle sessions are discarded, lent ones on return; returns the callers that waited."""
         self.closed = True
         self.put_all_away()
         waiting, self._waiting = list(self._waiting), deque()
@@ -355,4 +354,4 @@ class Shelf(Generic[S]):
 
 
 def _nobody() -> None:
-    """Nobody waits who could be called."""
+    """Callback for a caller that does not wait."""

@@ -1,13 +1,13 @@
 """
-SMTP sessions: one conversation, for those who block and those who await.
+SMTP sessions, blocking and asyncio, over one dialogue.
 
-What a session works with (the conversation, the line, what writes messages) is loaded when the first one is made: a
-program may know the names, and send nothing.
+Dialogue, connection and message encoding are imported when the first session is made: a program that imports the names
+and sends nothing does not pay for them.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from types import TracebackType
 
 from courriel import errors
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class _Session(Known):
-    """What both colours know of their session without waiting for anything."""
+    """Base of both SMTP sessions: everything that does not wait."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class _Session(Known):
     ) -> None:
         from courriel.dialogue.smtp import SmtpDialogue  # noqa: PLC0415
         from courriel.session import server_memory  # noqa: PLC0415 - see there
-        from courriel.session.outgoing import made_ready  # noqa: PLC0415 - kept, since each `send` would feel its import
+        from courriel.session.outgoing import made_ready  # noqa: PLC0415 - kept as an attribute: an import costs time in each `send`
 
         check_credentials(credentials)
         self.server = server
@@ -58,7 +58,7 @@ class _Session(Known):
             self._dialogue.count.most = _as_limit(max_messages)
 
     def count_as_one_call(self) -> None:
-        """From the next call on (`open`) everything has one total deadline together, until the session is closed."""
+        """Put all calls from the next one (`open`) until close under one total deadline."""
         self._known.count_as_one_call()
 
     def _talk_of(self) -> SmtpDialogue:
@@ -88,13 +88,12 @@ class _Session(Known):
 
 
 class SmtpSession(_Session):
-    """An open SMTP session: use it with `with`, or `open()` and `close()` it.
+    """SMTP session. Use it with `with`, or call `open()` and `close()`.
 
     `server` is a Server, or a host name (then TLS on port 465). With `credentials` the session logs in. A `transcript`
-    is told all that is said, secrets left out. After `max_messages`, or as many as the server is found to take, the
-    session goes on over a new connection. One session holds one conversation at a time; a second caller meanwhile
-    is refused (UsageError). After an error whose `session_usable` is False the session is closed; `open()` opens it
-    anew.
+    records the conversation without secrets. After `max_messages`, or as many as the server is found to take, the
+    session continues on a new connection. A session serves one call at a time; a concurrent call raises UsageError.
+    After an error whose `session_usable` is False the session is closed; `open()` reconnects.
     """
 
     def __init__(
@@ -105,7 +104,7 @@ class SmtpSession(_Session):
         max_messages: int | None = None,
         transcript: Transcript | None = None,
     ) -> None:
-        from courriel.network import blocking  # noqa: PLC0415 - those who await do not pay for this one
+        from courriel.network import blocking  # noqa: PLC0415 - asyncio programs do not need this one
         from courriel.network.transcript import log_if_wanted  # noqa: PLC0415
 
         server = _as_server(server)
@@ -113,10 +112,10 @@ class SmtpSession(_Session):
         super().__init__(server, credentials, self._line, max_messages)
 
     def open(self) -> Self:
-        """Connect, introduce ourselves, secure the line, log in; an older line is hung up first.
+        """Connect, send EHLO, start TLS, log in; an older connection is closed first.
 
         Raises ConnectionFailed (NameNotFound, TimedOut, TlsFailed), AuthenticationRefused, CommandRefused,
-        NotSupported, RemoteProtocolError; InvalidServer when credentials would cross a clear line.
+        NotSupported, RemoteProtocolError; InvalidServer when credentials would be sent without TLS.
         """
         self._line.run(self._dialogue.open(), opening=True)
         return self
@@ -133,16 +132,15 @@ class SmtpSession(_Session):
         envid: str = "",
         require_tls: bool = False,
     ) -> Receipt:
-        """Send one message, and say what became of each recipient.
+        """Send one message; returns a receipt with the result of each recipient.
 
-        `sender` and `to` replace those of the envelope, not those that the headers show. With `on_refused="abandon"`
-        nothing is sent when one recipient is refused; by default the others get it and the receipt names the refused.
-        `notify`, `ret` and `envid` ask for delivery reports (RFC 3461), `require_tls` forbids later hops in clear (RFC
-        8689).
+        `sender` and `to` replace those of the envelope, not the headers. With `on_refused="abandon"` nothing is sent
+        when one recipient is refused; by default the others get it and the receipt names the refused. `notify`, `ret`
+        and `envid` ask for delivery reports (RFC 3461), `require_tls` forbids later hops without TLS (RFC 8689).
 
-        Raises SenderRefused, RecipientsRefused (nobody was accepted), MessageRefused: the session goes on.
-        ConnectionFailed and RemoteProtocolError end it; their `in_doubt` says whether the message may have left.
-        InvalidMessage, InvalidAddress and NotSupported are raised before a byte is sent.
+        Raises SenderRefused, RecipientsRefused (none was accepted), MessageRefused: the session stays open.
+        ConnectionFailed and RemoteProtocolError end it; their `in_doubt` tells whether the message may have been
+        delivered. InvalidMessage, InvalidAddress and NotSupported are raised before a byte is sent.
         """
         self._refuse_if_closed()
         envelope, content, message_id, notes, permit = self._made_ready(
@@ -153,27 +151,31 @@ class SmtpSession(_Session):
         except errors.MessageRefused as refused:
             if not (content.binary and refused.hint_id == "BDAT-REFUSED"):
                 raise
-            # Files as they are leave by BDAT alone, which this server does not know: now they are written in base64.
+            # Binary content needs BDAT, which this server refused: encode the files in base64 instead.
             self.open()
             _, content, _, _, _ = self._made_ready(message, self._dialogue.able)
             receipt = self.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
         return receipt.with_notes(*notes) if notes else receipt
 
     def send_many(
-        self, messages: Iterable[Sendable], *, on_refused: OnRefused = "deliver", window: int = WINDOW
+        self,
+        messages: Iterable[Sendable],
+        *,
+        on_refused: OnRefused = "deliver",
+        window: int | Callable[[], int] = WINDOW,
     ) -> Iterator[Result]:
-        """Send many messages without waiting for each, and give one result for each, in their order.
+        """Send many messages without waiting for each; yields one result for each, in order.
 
-        A result is a Receipt, or the error that befell that message: one bad message does not stop the others. Messages
-        are taken from the iterable as the line has room for them, some `window` ahead and never more, so that memory
-        stays the same however many there are. Where the server takes whole messages at a time (CHUNKING), `window` is
-        also how many may be in doubt when the line breaks; 1 keeps it at one. A session that the server ends is opened
-        anew: what it had accepted nothing of is handed over again, once; what it may have taken is in doubt and never
-        sent again.
+        A result is a Receipt, or the error of that message: one bad message does not stop the others. Messages are
+        taken from the iterable as the connection has room, at most `window` ahead, so that memory stays constant. Where
+        the server supports CHUNKING, `window` is also the number that may be in doubt when the connection is lost; 1
+        keeps it at one; a function is called for it each time that more may leave. A session that the server ends is
+        reopened: messages of which it had accepted nothing are sent again, once; what it may have accepted is in doubt
+        and never sent again.
 
-        Raises what opening anew raises, after each message in hand has had its result, and whatever `messages` raises,
-        after those before have had theirs. The session is busy until the last result was taken; who stops before closes
-        the generator, and messages in flight then have results that nobody reads.
+        Raises what reopening raises, after each message in flight has its result, and whatever `messages` raises, after
+        those before have theirs. The session is busy until the last result was taken; to stop earlier close the
+        generator, and the results of messages in flight are dropped.
         """
         from courriel.network.line import refuse_if_broken  # noqa: PLC0415
         from courriel.session.many import Supply, stream_on  # noqa: PLC0415 - not for one message
@@ -183,9 +185,10 @@ class SmtpSession(_Session):
         supply = Supply(messages)
         with self._line.turn:
             try:
-                while not supply.ended:
-                    supply.fill(stream)
-                    self._line.proceed(stream.finish() if supply.pauses else stream.talk())
+                while not supply.ended or stream.in_hand:
+                    if not (supply.pauses and stream.in_hand):
+                        supply.fill(stream)
+                    self._line.proceed(stream.talk(last=supply.pauses))
                     for result in stream.results():
                         yield result
             except errors.CourrielError:
@@ -207,20 +210,20 @@ class SmtpSession(_Session):
         on_refused: OnRefused = "deliver",
         permit: Asking | None = None,
     ) -> Receipt:
-        """Hand over octets that are ready, as they are; the door that every way out has.
+        """Send bytes that are ready, unchanged: the method of every transport.
 
-        `permit` is asked just before their end leaves: at a no the line is cut (NotPermitted), and nothing was
-        delivered.
+        `permit` is called just before the end of the data: when it returns False the connection is closed
+        (NotPermitted), and nothing was delivered.
         """
         flow = self._deliver(envelope, content, message_id, on_refused, permit)
         return self._line.run(flow)
 
     def noop(self) -> None:
-        """Ask whether the server is still there, and keep it from falling asleep."""
+        """Send NOOP: checks the connection, and resets the server's idle timer."""
         self._line.run(self._dialogue.noop())
 
     def close(self) -> None:
-        """Say goodbye and hang up. Never raises for what the server does then: what was accepted stays accepted."""
+        """Send QUIT and close the connection. Never raises for the server's answer: accepted messages stay accepted."""
         if self.usable:
             try:  # noqa: SIM105 - contextlib would be imported for this alone
                 self._line.run(self._dialogue.close())
@@ -238,7 +241,7 @@ class SmtpSession(_Session):
 
 
 class AsyncSmtpSession(_Session):
-    """An open SMTP session for asyncio: the same words as SmtpSession, awaited. Use it with `async with`."""
+    """SMTP session for asyncio: the methods of SmtpSession, awaited. Use it with `async with`."""
 
     def __init__(
         self,
@@ -248,7 +251,7 @@ class AsyncSmtpSession(_Session):
         max_messages: int | None = None,
         transcript: Transcript | None = None,
     ) -> None:
-        from courriel.network import awaiting  # noqa: PLC0415 - those who block do not pay for asyncio
+        from courriel.network import awaiting  # noqa: PLC0415 - blocking programs do not pay for asyncio
         from courriel.network.transcript import log_if_wanted  # noqa: PLC0415
 
         server = _as_server(server)
@@ -256,7 +259,7 @@ class AsyncSmtpSession(_Session):
         super().__init__(server, credentials, self._line, max_messages)
 
     async def open(self) -> Self:
-        """Connect, introduce ourselves, secure the line, log in; see SmtpSession.open."""
+        """Connect, send EHLO, start TLS, log in; see SmtpSession.open."""
         await self._line.run(self._dialogue.open(), opening=True)
         return self
 
@@ -272,9 +275,9 @@ class AsyncSmtpSession(_Session):
         envid: str = "",
         require_tls: bool = False,
     ) -> Receipt:
-        """Send one message, and say what became of each recipient; see SmtpSession.send.
+        """Send one message; returns a receipt with the result of each recipient; see SmtpSession.send.
 
-        A cancelled call hangs up, and proves nothing about what the server has already accepted.
+        A cancelled call closes the connection; the server may have accepted the message already.
         """
         self._refuse_if_closed()
         envelope, content, message_id, notes, permit = self._made_ready(
@@ -285,7 +288,7 @@ class AsyncSmtpSession(_Session):
         except errors.MessageRefused as refused:
             if not (content.binary and refused.hint_id == "BDAT-REFUSED"):
                 raise
-            # Files as they are leave by BDAT alone, which this server does not know: now they are written in base64.
+            # Binary content needs BDAT, which this server refused: encode the files in base64 instead.
             await self.open()
             _, content, _, _, _ = self._made_ready(message, self._dialogue.able)
             receipt = await self.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
@@ -296,11 +299,12 @@ class AsyncSmtpSession(_Session):
         messages: Iterable[Sendable] | AsyncIterable[Sendable],
         *,
         on_refused: OnRefused = "deliver",
-        window: int = WINDOW,
+        window: int | Callable[[], int] = WINDOW,
     ) -> AsyncIterator[Result]:
-        """Send many messages without waiting for each, and give one result for each; see SmtpSession.send_many.
+        """Send many messages without waiting for each; yields one result for each; see SmtpSession.send_many.
 
-        The messages may come from an async iterable too. A cancelled call hangs up: what was in flight is in doubt.
+        The messages may come from an async iterable too. A cancelled call closes the connection: messages in flight are
+        in doubt.
         """
         from courriel.network.line import refuse_if_broken  # noqa: PLC0415
         from courriel.session.many import AsyncSupply, stream_on  # noqa: PLC0415 - not for one message
@@ -310,9 +314,10 @@ class AsyncSmtpSession(_Session):
         supply = AsyncSupply(messages)
         with self._line.turn:
             try:
-                while not supply.ended:
-                    await supply.fill(stream)
-                    await self._line.proceed(stream.finish() if supply.pauses else stream.talk())
+                while not supply.ended or stream.in_hand:
+                    if not (supply.pauses and stream.in_hand):
+                        await supply.fill(stream)
+                    await self._line.proceed(stream.talk(last=supply.pauses))
                     for result in stream.results():
                         yield result
             except errors.CourrielError:
@@ -334,16 +339,16 @@ class AsyncSmtpSession(_Session):
         on_refused: OnRefused = "deliver",
         permit: Asking | None = None,
     ) -> Receipt:
-        """Hand over octets that are ready, as they are."""
+        """Send bytes that are ready, unchanged; see SmtpSession.deliver."""
         flow = self._deliver(envelope, content, message_id, on_refused, permit)
         return await self._line.run(flow)
 
     async def noop(self) -> None:
-        """Ask whether the server is still there, and keep it from falling asleep."""
+        """Send NOOP: checks the connection, and resets the server's idle timer."""
         await self._line.run(self._dialogue.noop())
 
     async def close(self) -> None:
-        """Say goodbye and hang up; see SmtpSession.close."""
+        """Send QUIT and close the connection; see SmtpSession.close."""
         if self.usable:
             try:  # noqa: SIM105 - see SmtpSession.close
                 await self._line.run(self._dialogue.close())
@@ -361,7 +366,7 @@ class AsyncSmtpSession(_Session):
 
 
 def _check_deliverable(envelope: object, content: object, message_id: object, permit: object) -> None:
-    """Raise UsageError for what cannot be handed over, before anything is said to the server."""
+    """Raise UsageError for invalid arguments of `deliver`, before a byte is sent."""
     from courriel.model.content import Content  # noqa: PLC0415 - not before something is sent
 
     if not isinstance(envelope, Envelope):
@@ -390,7 +395,7 @@ def _as_limit(most: int) -> int:
 
 
 def _as_server(server: Server | str) -> Server:
-    """A string is a host here, never a URL: `courriel.send(via=...)` reads those."""
+    """A server by its host name, never a URL: `courriel.send(via=...)` takes those."""
     if not isinstance(server, Server):
         return Server(server)
     if server.dialect in (Dialect.POP3, Dialect.IMAP):

@@ -1,8 +1,8 @@
-"""The sessions of a pool: each keeps in step with its neighbours, and tells the pool how it went."""
+"""Pooled SMTP sessions: they obey the pool's rate, and report their results to it."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Iterator
 from contextlib import aclosing, closing
 from time import monotonic
 from typing import TYPE_CHECKING, cast
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class WarmSession(Warm, SmtpSession):
-    """A session of a pool."""
+    """Pooled SMTP session for threads."""
 
     def __init__(self, pool: SmtpPool, credentials: Credentials | None, place: Place[SmtpSession]) -> None:
         super().__init__(pool.server, credentials, transcript=pool.transcript_of_session())
@@ -65,7 +65,11 @@ class WarmSession(Warm, SmtpSession):
         return receipt
 
     def send_many(
-        self, messages: Iterable[Sendable], *, on_refused: OnRefused = "deliver", window: int = WINDOW
+        self,
+        messages: Iterable[Sendable],
+        *,
+        on_refused: OnRefused = "deliver",
+        window: int | Callable[[], int] = WINDOW,
     ) -> Iterator[Result]:
         begun = monotonic()
         results = super().send_many(self._in_step(messages), on_refused=on_refused, window=window)
@@ -76,7 +80,7 @@ class WarmSession(Warm, SmtpSession):
                 yield result
 
     def _in_step(self, messages: Iterable[Sendable]) -> Iterator[Sendable]:
-        """Hand out each message when it may leave."""
+        """Yield each message at the time it may be sent."""
         for message in messages:
             now = monotonic()
             moment = self._pool._moment(now)
@@ -89,7 +93,7 @@ class WarmSession(Warm, SmtpSession):
         self._place.used = monotonic()
 
     def look(self) -> None:
-        """Make sure that the server has not hung up meanwhile; open the session anew where it has."""
+        """Check that the server has not closed the connection; reopen the session if it has."""
         try:
             self._line.run(self._dialogue.exchange.expect_silence("hello"))
         except errors.CourrielError:
@@ -98,7 +102,7 @@ class WarmSession(Warm, SmtpSession):
 
 
 class AsyncWarmSession(Warm, AsyncSmtpSession):
-    """A session of a pool."""
+    """Pooled SMTP session for asyncio."""
 
     def __init__(self, pool: AsyncSmtpPool, credentials: Credentials | None, place: Place[AsyncSmtpSession]) -> None:
         super().__init__(pool.server, credentials, transcript=pool.transcript_of_session())
@@ -138,7 +142,7 @@ class AsyncWarmSession(Warm, AsyncSmtpSession):
         messages: Iterable[Sendable] | AsyncIterable[Sendable],
         *,
         on_refused: OnRefused = "deliver",
-        window: int = WINDOW,
+        window: int | Callable[[], int] = WINDOW,
     ) -> AsyncIterator[Result]:
         begun = monotonic()
         results = super().send_many(self._in_step(messages), on_refused=on_refused, window=window)
@@ -149,7 +153,7 @@ class AsyncWarmSession(Warm, AsyncSmtpSession):
                 yield result
 
     async def _in_step(self, messages: Iterable[Sendable] | AsyncIterable[Sendable]) -> AsyncIterator[Sendable]:
-        """Hand out each message when it may leave."""
+        """Yield each message at the time it may be sent."""
         async for message in messages if isinstance(messages, AsyncIterable) else one_by_one(messages):
             now = monotonic()
             moment = self._pool._moment(now)
@@ -162,7 +166,7 @@ class AsyncWarmSession(Warm, AsyncSmtpSession):
         self._place.used = monotonic()
 
     async def look(self) -> None:
-        """Make sure that the server has not hung up meanwhile; open the session anew where it has."""
+        """Check that the server has not closed the connection; reopen the session if it has."""
         try:
             await self._line.run(self._dialogue.exchange.expect_silence("hello"))
         except errors.CourrielError:

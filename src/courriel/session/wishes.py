@@ -1,4 +1,4 @@
-"""What one call asks for beyond the message: other people than the header names, reports, all or nothing."""
+"""Send options of one call: other envelope addresses, delivery reports, all or nothing."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from courriel.model.ready import ReadyMessage
 
 OnRefused: TypeAlias = "Literal['deliver', 'abandon']"
-"""What one refused recipient means for the others: "deliver" to them, or "abandon" the message before it is sent."""
+"""On a refused recipient "deliver" to the others, or "abandon" the message before its content is sent."""
 
 WINDOW = 100
-"""Messages in flight, where the server takes whole messages at a time: enough to keep any line busy."""
+"""Messages in flight on a server with CHUNKING: enough to keep any connection busy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What one call to `send` asks for beyond the message itself; see `SmtpSession.send`."""
+    """Options of one call of `send`; see `SmtpSession.send`."""
 
     sender: Address | str | None = None
     to: Address | str | Iterable[Address | str] | None = None
@@ -50,7 +50,7 @@ class Wishes:
             _check_options(self)
 
     def envelope_of(self, message: Message | Prepared | ReadyMessage) -> Envelope:
-        """The message's envelope, with what was wished instead of what its header says."""
+        """The message's envelope, with these options in place of the header's addresses."""
         envelope = message.envelope(self.sender, self.to)
         if not (self.notify or self.ret or self.envid or self.require_tls):
             return envelope
@@ -64,7 +64,7 @@ class Wishes:
 
 
 def _check_options(wishes: Wishes) -> None:
-    """Refuse options that no envelope takes, before anything is opened. Raises InvalidMessage."""
+    """Check the envelope options before a connection is opened. Raises InvalidMessage."""
     Envelope(
         None,
         (Address("somebody", "example.org"),),
@@ -76,7 +76,7 @@ def _check_options(wishes: Wishes) -> None:
 
 
 def _notified(wish: object) -> Iterable[Notify]:
-    """When to be told: a list of Notify, or one alone. Raises UsageError."""
+    """A list of Notify from one or several. Raises UsageError."""
     if isinstance(wish, Notify):
         return (wish,)
     listed: tuple[object, ...] = tuple(wish) if isinstance(wish, Iterable) else (wish,)
@@ -94,14 +94,14 @@ def wished(
     envid: str,
     require_tls: bool,
 ) -> Wishes | None:
-    """The same, where anything is asked for at all."""
+    """The options, or None when none is set."""
     if sender is None and to is None and notify == () and ret is None and not envid and not require_tls:
         return None
     return Wishes(sender, to, notify, ret, envid, require_tls)
 
 
 def all_or_nothing(on_refused: OnRefused) -> bool:
-    """Whether one refused recipient is enough for nothing to be sent. Raises UsageError for a word that is neither."""
+    """Whether one refused recipient abandons the message. Raises UsageError for an unknown word."""
     if on_refused not in ("deliver", "abandon"):
         raise errors.UsageError(f'on_refused is "deliver" or "abandon", not {on_refused!r}')
     return on_refused == "abandon"

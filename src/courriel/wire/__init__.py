@@ -1,1 +1,1 @@
-"""The words: bytes to values and back. Pure functions; nothing waits here."""
+"""Wire formats: bytes to values and back. Pure functions, no I/O."""

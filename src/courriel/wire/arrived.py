@@ -1,6 +1,7 @@
-"""What has arrived in POP3: status lines, and texts that end with a dot alone on its line (RFC 1939 3).
+"""Parser of POP3 replies: status lines, and texts that end with a dot alone on its line (RFC 1939 3).
 
-A letter is found and unstuffed in one go, however many lines it has, and no octet of a large one is looked at twice.
+A letter is found and unstuffed in one operation, however many lines it has, and no octet of a large one is scanned
+twice.
 """
 
 from __future__ import annotations
@@ -10,19 +11,19 @@ from collections.abc import Callable
 from courriel.errors import RemoteProtocolError
 
 MAX_LINE = 8192
-"""Octets of a status line. RFC 2449 4 allows 512; servers write more, and attackers as much as one reads."""
+"""Octets of a status line. RFC 2449 4 allows 512; servers send more, and attackers any number."""
 
-_SMALL = 8192  # octets of a letter that may be looked at again when more of it has come
+_SMALL = 8192  # octets of a letter that may be scanned again when more of it has arrived
 
 END = b"\r\n.\r\n"
 _EMPTY_LINE = b"\r\n\r\n"
 
 Answer = tuple[bytes, "bytes | None"]
-"""A status line without its end, and the text that followed it; None after a status that no text follows."""
+"""Status line without its end, and the text that followed it; None after a status without a text."""
 
 
 class Arrived:
-    """Octets in, answers out; what is not all there yet stays."""
+    """Incremental parser: octets in, answers out; incomplete ones stay in the buffer."""
 
     __slots__ = ("_at", "_data", "_fresh", "_head_is_here", "_held", "_parts", "_status", "_tail")
 
@@ -30,29 +31,29 @@ class Arrived:
         self.clear()
 
     def clear(self) -> None:
-        """Begin anew on a new line."""
+        """Reset the parser for a new connection."""
         self._data = b""
-        self._at = 0  # before it, everything has been taken
-        self._status: bytes | None = None  # its text is on its way
-        # Of a text that comes in several portions:
+        self._at = 0  # offset of the first octet not consumed
+        self._status: bytes | None = None  # status line whose text is still arriving
+        # State of a text that arrives in several portions:
         self._parts: list[bytes] = []
-        self._held = 0  # octets that came
-        self._head_is_here = False  # where that alone is wanted, the rest is passed over
+        self._held = 0  # octets received
+        self._head_is_here = False  # with `heads`: the header is complete, the rest is skipped
         self._tail = b""  # the last three octets, with which an empty line may begin
-        self._fresh = False  # nothing of the text has been poured yet
+        self._fresh = False  # nothing of the text has been written yet
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is here that was not taken."""
+        """Whether all octets received were consumed."""
         return self._at == len(self._data) and self._status is None
 
     def add(self, data: bytes) -> None:
-        """Take in what has arrived. Take answers until there are none before you add more."""
+        """Append received octets. Take answers until there are none before you add more."""
         self._data = self._data[self._at :] + data if self._at < len(self._data) else data
         self._at = 0
 
     def line(self) -> bytes | None:
-        """The next status line, None when it is not all here. Raises RemoteProtocolError for one without end."""
+        """Next status line, None when it is incomplete. Raises RemoteProtocolError for one that is too long."""
         data, at = self._data, self._at
         end = data.find(b"\n", at)
         if (end if end >= 0 else len(data)) - at > MAX_LINE:
@@ -65,10 +66,10 @@ class Arrived:
         return data[at : end - 1]
 
     def answers(self, count: int, limit: int, *, heads: bool = False) -> list[Answer]:
-        """So many answers at most: each a status line, and after +OK a text of `limit` octets at most.
+        """At most `count` answers: each a status line, and after +OK a text of at most `limit` octets.
 
-        With `heads`, the text ends at its first empty line, and what follows there is passed over, however long: some
-        servers give the whole letter where its head was asked for. Raises RemoteProtocolError for more.
+        With `heads`, the text ends at its first empty line, and the rest is skipped, however long: some servers send
+        the whole letter in reply to TOP. Raises RemoteProtocolError for a longer text.
         """
         found: list[Answer] = []
         while len(found) < count:
@@ -93,7 +94,7 @@ class Arrived:
         return found
 
     def begin_pouring(self) -> bytes | None:
-        """The next status line; after +OK the text follows by `pour`."""
+        """Next status line; after +OK the text follows by `pour`."""
         status = self.line()
         if status is not None and _is_yes(status):
             self._begin_text(status)
@@ -101,7 +102,7 @@ class Arrived:
         return status
 
     def pour(self, write: Callable[[bytes], object]) -> bool:
-        """Write what is here of the text, unstuffed, and say whether its end was here too."""
+        """Write the received part of the text, unstuffed, and return whether its end was reached."""
         data, at = self._data, self._at
         end = data.find(END, at)
         stop = end + 2 if end >= 0 else len(data) - _beginning_of_end(data)
@@ -116,7 +117,7 @@ class Arrived:
     # The steps.
 
     def _take_whole_ones(self, count: int, limit: int, heads: bool, found: list[Answer]) -> bool:
-        """The usual case, many at a time: all of a letter is here, and no line of it begins with a dot but the end."""
+        """The usual case, many answers at a time: the letter is complete, and no line but its end begins with a dot."""
         data, at = self._data, self._at
         before = len(found)
         while len(found) < count and data.startswith((b"+OK ", b"+OK\r"), at):
@@ -131,7 +132,7 @@ class Arrived:
         return len(found) > before
 
     def _is_better_left(self, limit: int) -> bool:
-        """Whether a small letter has begun to arrive: with the next portion it is likely to be here in one piece."""
+        """Whether a small letter has begun to arrive: with the next portion it is probably complete."""
         data, at = self._data, self._at
         size = len(data) - at
         if size > min(_SMALL, limit) or not data.startswith((b"+OK ", b"+OK\r"), at):
@@ -141,13 +142,13 @@ class Arrived:
 
     def _begin_text(self, status: bytes) -> None:
         self._status = status
-        # One line end back: the text may be empty, or begin with a dot.
+        # Back to the status line's end: the text may be empty, or begin with a dot.
         self._at -= 2
 
     def _text(self, limit: int, heads: bool) -> bytes | None:
         data, at = self._data, self._at
         end = data.find(END, at)
-        # Without an end, the last octets may be those of one, and the first are the line end of the status.
+        # Without the end, the last octets may belong to it; the first two are the line end of the status.
         size = self._held + (end if end >= 0 else len(data) - len(END) - 2) - at
         stop = end + 2 if end >= 0 else len(data) - len(END) + 1
         portion = data[at:stop] if stop > at else b""
@@ -175,7 +176,7 @@ class Arrived:
 
 
 def _head_of(text: bytes) -> bytes:
-    """A text up to its first empty line, that line included."""
+    """Text up to its first empty line, that line included."""
     end = -2 if text.startswith(b"\r\n") else text.find(_EMPTY_LINE)
     return text if end == -1 else text[: end + len(_EMPTY_LINE)]
 
@@ -185,5 +186,5 @@ def _is_yes(status: bytes) -> bool:
 
 
 def _beginning_of_end(data: bytes) -> int:
-    """How many octets at the end of the data may be the beginning of an end."""
+    """Number of octets at the end of the data that may be the beginning of the end mark."""
     return next((length for length in (4, 3, 2, 1) if data.endswith(END[:length])), 0)

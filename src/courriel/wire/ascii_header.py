@@ -1,6 +1,6 @@
 """
-A header that holds raw UTF-8, written for servers that do not know SMTPUTF8: encoded words where RFC 2047 lets them
-stand (free text, the names of people), RFC 2231 in MIME parameters, and a refusal by the header's name elsewhere.
+Headers with raw UTF-8 for servers without SMTPUTF8: encoded words where RFC 2047 allows them (free text, display
+names), RFC 2231 in MIME parameters, and an error with the header's name elsewhere.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _PAIR = expression(r"\\(.)")
 
 
 def in_ascii(content: Content) -> Content:
-    """The same message with nothing but ASCII in its header.
+    """Return the message with a header in ASCII.
 
-    Raises NotSupported (capability SMTPUTF8, hint HEADER-NEEDS-SMTPUTF8) that names the header which cannot do without.
+    Raises NotSupported (capability SMTPUTF8, hint HEADER-NEEDS-SMTPUTF8) naming the header that has no form in ASCII.
     """
     data = bytes(content)
     end = data.find(b"\r\n\r\n") + 2
@@ -41,7 +41,7 @@ def in_ascii(content: Content) -> Content:
 
 
 def ascii_value(name: str, value: str) -> str:
-    """One value without raw UTF-8, folded, its name left out. Raises NotSupported, see `in_ascii`."""
+    """Value of a header without raw UTF-8, folded, without the name. Raises NotSupported, see `in_ascii`."""
     return _field(f"{name}: {value}")[len(name) + 1 :].removeprefix(" ")
 
 
@@ -72,7 +72,7 @@ def _field(line: str) -> str:
 
 
 def _addresses(name: str, value: str) -> str:
-    """The names as encoded words, domains as A-labels; as it was when a local part is not ASCII."""
+    """Address header with names as encoded words, domains as A-labels; unchanged when a local part is not ASCII."""
     group = _GROUP.fullmatch(value) if ":" in value else None
     try:
         if group is None:
@@ -85,7 +85,7 @@ def _addresses(name: str, value: str) -> str:
 
 
 def _named(value: str) -> tuple[Address, ...]:
-    """The addresses of a header, their names decoded: what is encoded already is encoded once."""
+    """Addresses of a header, their names decoded, so that encoded ones are not encoded twice."""
     found = Address.parse_list(value)
     return tuple([a.with_name(readable(a.name, _ignore)) if "=?" in a.name else a for a in found])
 
@@ -96,7 +96,7 @@ def _unquoted(text: str) -> str:
 
 
 def _parameter(found: re.Match[str]) -> str:
-    """One parameter; one that holds raw UTF-8 by RFC 2231."""
+    """One parameter, by RFC 2231 when it holds raw UTF-8."""
     whole, name = str(found[0]), str(found[1])
     if whole.isascii():
         return whole
@@ -105,4 +105,4 @@ def _parameter(found: re.Match[str]) -> str:
 
 
 def _ignore(_: str) -> None:
-    """What a reader would complain of is no reason not to send a message that is somebody else's."""
+    """Ignore a defect: it is no reason not to send a message written by another program."""

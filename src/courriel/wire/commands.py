@@ -1,4 +1,4 @@
-"""The words of SMTP on the server's side: bytes to commands, replies to bytes (RFC 5321 4.1, 4.2)."""
+"""SMTP server syntax: bytes to commands, replies to bytes (RFC 5321 4.1, 4.2)."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from courriel.reply import Reply
 from courriel.values import dataclass
 from courriel.wire.smtp import printable
 
-# RFC 5321 4.5.3.1.5: 512 octets a reply line. We say less, whatever a text was made of.
+# RFC 5321 4.5.3.1.5: 512 octets a reply line, code and line end included. Longer texts are cut.
 _LONGEST_TEXT = 500
 
 _VERB = re.compile(r"[A-Za-z][A-Za-z0-9]{2,19}")
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
-# Wider than RFC 5321 4.1.2 by the underscore, which the names of many machines hold.
+# Beyond RFC 5321 4.1.2 the underscore is allowed, which stands in many host names.
 _HELLO = re.compile(r"(?:[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?|\[[A-Za-z0-9.:-]+\])")
-# What a browser, or a server that was talked into it, says on a port that is not a web server's: a request line, or
-# the header that follows one whose line was too long. None of these is a command of SMTP or POP3.
+# HTTP from a browser, or from a server tricked into a request, on the port of a mail server: a request line, or the
+# header that follows one whose line was too long. None of these is a command of SMTP or POP3.
 _HTTP = re.compile(
     rb"(?:GET|POST|PUT|HEAD|DELETE|OPTIONS|CONNECT|TRACE|PATCH)(?:[ \t].*)?|.*[ \t]HTTP/\d(?:\.\d)?[ \t]*"
     rb"|Host[ \t]*:.*",
@@ -26,7 +26,7 @@ _CHUNK = re.compile(r"(\d{1,18})(?: +(LAST))?", re.IGNORECASE | re.ASCII)
 
 
 class Objection(Exception):
-    """What a client said cannot be carried out; `reply` is what it is told."""
+    """A client's command that cannot be carried out; `reply` is the reply to send."""
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(text)
@@ -35,16 +35,16 @@ class Objection(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CommandLine:
-    """One line as it came, without its end; `whole` unless the end was a bare line feed."""
+    """Line as received, without its end; `whole` is False when the end was a bare line feed."""
 
     octets: bytes
     whole: bool
 
 
 def take_line(buffer: bytearray) -> CommandLine | None:
-    """Take one line off the buffer, or None when its end has not come yet.
+    """Remove one line from the buffer and return it, or None when its end has not arrived yet.
 
-    A line feed ends a line, so that nobody waits for ever; but a line that it ends alone is not a command (`whole`).
+    A bare line feed ends a line too, so that the client gets a reply; but such a line is no command (`whole`).
     """
     end = buffer.find(b"\n")
     if end < 0:
@@ -55,7 +55,7 @@ def take_line(buffer: bytearray) -> CommandLine | None:
 
 
 def read_command(line: CommandLine) -> tuple[str, str]:
-    """The verb, in capitals, and what follows it; raises Objection for what is not a command."""
+    """Parse a command: the verb in capitals, and its argument. Raises Objection when the line is no command."""
     if not line.whole:
         raise Objection(500, "5.5.2 A line ends with CR LF, not with LF alone")
     try:
@@ -63,7 +63,7 @@ def read_command(line: CommandLine) -> tuple[str, str]:
     except UnicodeDecodeError:
         raise Objection(500, "5.5.2 The command is neither ASCII nor UTF-8") from None
     if _CONTROL.search(text):
-        # Where one server sees a line end and the next does not, one command becomes two.
+        # When two servers differ in what ends a line, one command becomes two.
         raise Objection(500, "5.5.2 Control characters are not allowed in a command")
     verb, _, argument = text.partition(" ")
     if not _VERB.fullmatch(verb):
@@ -72,19 +72,19 @@ def read_command(line: CommandLine) -> tuple[str, str]:
 
 
 def is_http(line: CommandLine) -> bool:
-    """Whether a line is HTTP. What follows it was written by a web page, and is not to be taken for commands."""
+    """Whether a line is HTTP. The lines after it come from a web page and must not be taken for commands."""
     return _HTTP.fullmatch(line.octets) is not None
 
 
 def read_hello(argument: str) -> str:
-    """The name of EHLO, HELO, LHLO: a host name or an address literal, and nothing else (RFC 5321 4.1.1.1)."""
+    """Parse the name in EHLO, HELO, LHLO: a host name or an address literal (RFC 5321 4.1.1.1)."""
     if len(argument) > 255 or not _HELLO.fullmatch(argument):
         raise Objection(501, "5.5.4 Say your full name, or your address as [192.0.2.1]")
     return argument
 
 
 def read_chunk(argument: str) -> tuple[int, bool]:
-    """The octets that follow BDAT, and whether they are the last (RFC 3030 2)."""
+    """Parse the argument of BDAT: the number of octets, and whether they are the last (RFC 3030 2)."""
     found = _CHUNK.fullmatch(argument)
     if found is None:
         raise Objection(501, "5.5.4 BDAT takes a number of octets, and LAST for the last ones")
@@ -105,6 +105,6 @@ def write_reply(reply: Reply) -> bytes:
 
 
 def sayable(text: str) -> str:
-    """The text in printable ASCII: whoever reads it may not have agreed to more."""
+    """Escape a text to printable ASCII: the client may not support more."""
     visible = printable(text.encode("utf-8", "backslashreplace"))
     return visible.replace("\t", " ").encode("ascii", "backslashreplace").decode("ascii")

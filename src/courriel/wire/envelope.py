@@ -1,4 +1,4 @@
-"""An envelope in the words of MAIL and RCPT, with the parameters that a server must know (RFC 5321 4.1.1.2 and 3)."""
+"""Envelope as MAIL and RCPT commands, with the parameters of the extensions (RFC 5321 4.1.1.2 and 3)."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from courriel.wire.abilities import Abilities
 def announcement(envelope: Envelope, content: Content, able: Abilities) -> list[str]:
     """MAIL, and RCPT for each recipient, without their line ends.
 
-    Raises NotSupported for what this server cannot take; nothing has been sent then.
+    Raises NotSupported when the server lacks an extension that the message needs; nothing has been sent then.
     """
     sender, utf8 = envelope.sender, content.utf8 or envelope.needs_smtputf8
     size = f" SIZE={content.size}" if able.size else ""
     if not (utf8 or content.eight_bit or content.binary or envelope.wishes or content.size > able.largest):
-        # As most mails go: nothing is asked of the server but to take it.
-        said = [f"MAIL FROM:<{sender.narrow if sender else ''}>{size}"]
+        # The usual mail: no parameters but SIZE.
+        commands = [f"MAIL FROM:<{sender.narrow if sender else ''}>{size}"]
         for recipient in envelope.recipients:
-            said.append(f"RCPT TO:<{recipient.narrow}>")  # noqa: PERF401 - mostly there is one
-        return said
+            commands.append(f"RCPT TO:<{recipient.narrow}>")  # noqa: PERF401 - mostly a single recipient
+        return commands
     _check(content, envelope, utf8, able)
-    said = [f"MAIL FROM:<{sender.wire(utf8) if sender else ''}>{size}{_parameters(envelope, content, utf8, able)}"]
+    commands = [f"MAIL FROM:<{sender.wire(utf8) if sender else ''}>{size}{_parameters(envelope, content, utf8, able)}"]
     reports = ""
     if able.reports and envelope.notify:
         reports = " NOTIFY=" + ",".join(wish.value for wish in Notify if wish in envelope.notify)
     for recipient in envelope.recipients:
         original = f"{reports} {_original_recipient(recipient)}" if reports else ""
-        said.append(f"RCPT TO:<{recipient.wire(utf8)}>{original}")
-    return said
+        commands.append(f"RCPT TO:<{recipient.wire(utf8)}>{original}")
+    return commands
 
 
 def xtext(text: str) -> str:
@@ -42,22 +42,22 @@ def xtext(text: str) -> str:
 
 
 def _parameters(envelope: Envelope, content: Content, utf8: bool, able: Abilities) -> str:
-    """What MAIL says beside the sender and the size."""
-    said = ""
+    """Parameters of MAIL besides the size."""
+    parameters = ""
     if content.binary:
-        said += " BODY=BINARYMIME"
+        parameters += " BODY=BINARYMIME"
     elif able.eight_bit and (content.eight_bit or content.utf8):
-        said += " BODY=8BITMIME"
+        parameters += " BODY=8BITMIME"
     if utf8:
-        said += " SMTPUTF8"
+        parameters += " SMTPUTF8"
     if envelope.require_tls:
-        said += " REQUIRETLS"
+        parameters += " REQUIRETLS"
     if able.reports and envelope.wants_reports:
         if envelope.ret:
-            said += f" RET={envelope.ret.value}"
+            parameters += f" RET={envelope.ret.value}"
         if envelope.envid:
-            said += f" ENVID={xtext(envelope.envid)}"
-    return said
+            parameters += f" ENVID={xtext(envelope.envid)}"
+    return parameters
 
 
 def _original_recipient(recipient: Address) -> str:

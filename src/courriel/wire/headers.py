@@ -1,4 +1,4 @@
-"""Header fields to text: folded, encoded where they must be (RFC 2047, RFC 2231), and as they are everywhere else."""
+"""Header fields to text: folded, and encoded where necessary (RFC 2047, RFC 2231)."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from courriel.expressions import expression
 from courriel.model.address import Address
 from courriel.model.field import FOLD_POINT, is_structured
 
-_FOLD = 78  # characters a line should not go past (RFC 5322 2.1.1)
-_ENCODED_LINE = 76  # characters a line that holds an encoded word must not go past (RFC 2047 2)
-_ENCODED_WORD = 75  # characters an encoded word must not go past (RFC 2047 2)
-_MEASURED = len("Reply-To")  # the name beside which the first line of a mailbox is measured
-_UNBROKEN = 900  # characters of one parameter value that stand in quotes on a line of their own; the limit is 998
+_FOLD = 78  # characters of a line, recommended (RFC 5322 2.1.1)
+_ENCODED_LINE = 76  # characters of a line with an encoded word, at most (RFC 2047 2)
+_ENCODED_WORD = 75  # characters of an encoded word, at most (RFC 2047 2)
+_MEASURED = len("Reply-To")  # longest field name for which the first line of a cached mailbox has room
+_UNBROKEN = 900  # characters of a parameter value in quotes, on a line of its own; the limit of a line is 998
 
 _WRAPPING = len("=?utf-8?q??=")
 _SHORTEST = 12  # characters within an encoded word: four octets of one character by Q
-# What stands for itself within an encoded word, wherever the word stands, a display name included (RFC 2047 5.3).
+# Characters that need no escape in an encoded word, wherever the word stands, a display name included (RFC 2047 5.3).
 _SAFE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/"
 _STANDING = _SAFE + b" "
 _HIGH = bytes(range(0x80, 0x100))
 _Q = {octet: chr(octet) if octet in _SAFE else "_" if octet == 0x20 else f"={octet:02X}" for octet in range(256)}
-_CONTINUED = frozenset("89AB")  # how the second and later octets of a character begin, in hexadecimal
+_CONTINUED = frozenset("89AB")  # first hexadecimal digit of the second and later octets of a character
 
 _PHRASE = expression(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
-# A parameter value that stands for itself in quotes, for every reader; the others go by RFC 2231.
+# A parameter value that every reader understands in quotes; others are encoded by RFC 2231.
 _PLAIN_VALUE = expression(r"[ !#-\[\]-~]*")
 _ATTRIBUTE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$&+-.^_`{|}~"
 
@@ -33,7 +33,7 @@ _ATTRIBUTE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$
 def text_field(name: str, value: str) -> str:
     """Write a header of free text, such as Subject, without its line end.
 
-    ASCII is folded and never encoded for its length: how far it can be folded was looked at when the value was made.
+    ASCII is folded and never encoded for its length: that it can be folded was checked when the value was made.
     """
     if _stands_as_it_is(value):
         line = f"{name}: {value}"
@@ -44,13 +44,13 @@ def text_field(name: str, value: str) -> str:
 
 
 def address_field(name: str, addresses: tuple[Address, ...], utf8: bool = False) -> str:
-    """Write a header of addresses, one line of some 78 characters after the other."""
+    """Write a header of addresses, in lines of about 78 characters."""
     if len(addresses) == 1:
         address = addresses[0]
         if not address.name:
             return f"{name}: {address.wire(utf8)}"
         written = named_mailbox(address, utf8)
-        # Its first line was measured beside Reply-To; a longer name stands on a line of its own.
+        # The cached mailbox has room for a name up to Reply-To; a longer one stands on a line of its own.
         return f"{name}: {written}" if len(name) <= _MEASURED or "=?" not in written else f"{name}:\r\n {written}"
     start = f"{name}:"
     lines = [start]
@@ -64,12 +64,12 @@ def address_field(name: str, addresses: tuple[Address, ...], utf8: bool = False)
             lines.append("")
             room = _FOLD
         lines[-1] += f" {written},"
-        room -= size  # what follows an encoded word on its line keeps to the shorter limit as well
+        room -= size  # the shorter limit holds for the rest of a line with an encoded word, too
     return "\r\n".join(lines)[:-1]
 
 
 def mailbox(address: Address, utf8: bool = False) -> str:
-    """Write one address for a header: encoded words for its name where needed, raw UTF-8 only for a local part.
+    """Write one address for a header: its name as encoded words where necessary, raw UTF-8 only in the local part.
 
     Raises InvalidAddress when it needs SMTPUTF8, and `utf8` does not allow it.
     """
@@ -78,7 +78,7 @@ def mailbox(address: Address, utf8: bool = False) -> str:
 
 @lru_cache(maxsize=2048)
 def named_mailbox(address: Address, utf8: bool) -> str:
-    """The same for an address that has a name; written once, because senders write often."""
+    """Write an address that has a name; cached, because the same senders write often."""
     where = address.wire(utf8)
     name = address.name
     if _stands_as_it_is(name) and len(name) <= _FOLD - 4:
@@ -94,14 +94,14 @@ def named_mailbox(address: Address, utf8: bool) -> str:
 
 
 def ids_field(name: str, ids: tuple[str, ...]) -> str:
-    """Write a header of message ids, or of links, one to a line."""
+    """Write a header of message ids or links, one to a line."""
     return f"{name}: " + "\r\n ".join(ids)
 
 
 def parameter(name: str, value: str) -> str:
     """Write one parameter of a MIME header, with the `;` and the fold before it.
 
-    In quotes while every reader understands that; by RFC 2231 for the rest, in sections that never split a character.
+    In quotes where every reader understands that; otherwise by RFC 2231, in sections that never split a character.
     """
     if is_plain_value(value):
         return f';\r\n {name}="{value}"'
@@ -121,14 +121,14 @@ def parameter(name: str, value: str) -> str:
 
 
 def is_plain_value(value: str) -> bool:
-    """Whether a parameter value can stand in quotes as it is, for every reader."""
+    """Whether a parameter value can stand in quotes unencoded."""
     return len(value) < _UNBROKEN and "=?" not in value and _PLAIN_VALUE.fullmatch(value) is not None
 
 
 def encoded_words(value: str, indent: int = 0) -> str:
     """Write text as encoded words (RFC 2047), by B or by Q, whichever is shorter; no character is ever split.
 
-    `indent` is how much of the first line is taken already.
+    `indent` is the number of characters already on the first line.
     """
     octets = value.encode()
     first = _ENCODED_LINE - indent - _WRAPPING
@@ -139,7 +139,7 @@ def encoded_words(value: str, indent: int = 0) -> str:
     by_b = (len(octets) + 2) // 3 * 4
     if by_q <= by_b:
         if by_q <= first and encoded and not encoded.translate(None, _HIGH) and value[-1] != " ":
-            # Nothing but letters, figures and spaces: there binascii writes what the table would, and faster.
+            # Only letters, digits and spaces besides: binascii writes the same as the table, and faster.
             return f"=?utf-8?q?{b2a_qp(octets, header=True).decode()}?="
         whole = octets.decode("latin-1").translate(_Q)
         chunks = [whole] if by_q <= first else _chunks_of_q(whole, first)
@@ -149,7 +149,7 @@ def encoded_words(value: str, indent: int = 0) -> str:
 
 
 def folded(line: str, start: int) -> str:
-    """Fold a header line at its spaces, from `start` on; the first word stays beside the name, and no word is cut."""
+    """Fold a header line at its spaces, from `start` on; the first word stays beside the name, no word is split."""
     lines: list[str] = []
     begin, last = 0, -1
     for space in FOLD_POINT.finditer(line, start):
@@ -169,12 +169,12 @@ def folded(line: str, start: int) -> str:
 
 
 def _stands_as_it_is(value: str) -> bool:
-    """Whether text needs no encoding: ASCII that no reader decodes, and no space at an end that a reader would drop."""
+    """Whether text needs no encoding: ASCII without encoded words, tabs, and spaces at its ends, which are lost."""
     return value.isascii() and "=?" not in value and "\t" not in value and value.strip(" ") == value
 
 
 def _encoded_field(name: str, value: str) -> str:
-    """A header of encoded words; they begin on the next line where the name leaves no room for one."""
+    """Header of encoded words; they begin on the next line when the name leaves no room for one."""
     indent = len(name) + 2
     if indent > _ENCODED_LINE - _WRAPPING - _SHORTEST:
         return f"{name}:\r\n {encoded_words(value, 1)}"
@@ -182,8 +182,8 @@ def _encoded_field(name: str, value: str) -> str:
 
 
 def _chunks_of_q(whole: str, first: int) -> list[str]:
-    """Cut what stands within encoded words, `first` characters at most, then as many as a word holds: no character
-    of the text is split, and therefore no octet of it either."""
+    """Split Q-encoded text into chunks: `first` characters at most, then as many as an encoded word holds. Neither a
+    character of the text nor an escape is split."""
     chunks: list[str] = []
     start, room = 0, first
     while len(whole) - start > room:
@@ -201,7 +201,7 @@ def _chunks_of_q(whole: str, first: int) -> list[str]:
 
 
 def _chunks_for_b(octets: bytes, first: int) -> list[bytes]:
-    """Cut octets, `first` at most, then as many as a word of base64 holds: no character is split."""
+    """Split octets for base64: `first` at most, then as many as an encoded word holds; no character is split."""
     chunks: list[bytes] = []
     start, room = 0, first
     while len(octets) - start > room:

@@ -1,4 +1,4 @@
-"""Text that grows downwards, line by line, and tables of it: what HTML is rendered into."""
+"""Plain text built line by line, and tables of it: the output side of the HTML renderer."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Iterable
 from courriel.expressions import expression
 
 WIDTH = 76  # characters of a line of running text
-LONGEST_LINE = 900  # characters of a line that cannot be broken, a table's row or a long word (998 octets end a mail's)
+LONGEST_LINE = 900  # characters of an unbreakable line, a table row or a long word; a mail allows 998 octets
 
 _SPACE = expression(r"[ \t\r\n\f]+")
 _NUMBER = expression(r"[-+]?[\d\s.,'\u202f]*\d[\d\s.,'\u202f]*(?:%|€|\$|£|EUR|USD|CHF)?", re.IGNORECASE)
 
 
 class Flow:
-    """Lines that grow downwards: the page itself, or one cell of a table."""
+    """Lines of text under construction: the page itself, or one cell of a table."""
 
     def __init__(self, width: int) -> None:
         self.lines: list[str] = []
@@ -26,12 +26,12 @@ class Flow:
         self._blank: str | None = None
 
     def say(self, text: str) -> None:
-        """Go on with running text; white space counts as one space, and at the beginning of a line as none."""
+        """Append running text; white space counts as one space, and at the beginning of a line as none."""
         if self._said or text.strip(" \t\r\n\f"):
             self._said.append(text)
 
     def end_line(self) -> None:
-        """End the line if there is one, broken where it is too long."""
+        """End the current line if there is one, wrapped to the width."""
         words = self.said(0).split(" ")
         self._said = []
         if words == [""] and not self._marker:
@@ -45,13 +45,13 @@ class Flow:
             first = prefix
 
     def blank(self) -> None:
-        """Leave a line empty before what follows."""
+        """Put an empty line before the text that follows."""
         self.end_line()
         prefix = "".join(self.prefixes)
         self._blank = prefix if self._blank is None else min(self._blank, prefix, key=len)
 
     def new_line(self) -> None:
-        """What `<br>` does: end the line, or leave one empty."""
+        """Handle `<br>`: end the line, or leave one empty."""
         if self._said or self._marker:
             self.end_line()
         else:
@@ -63,7 +63,7 @@ class Flow:
         self._marker = marker
 
     def add(self, lines: list[str]) -> None:
-        """Add lines as they are: a table, or preformatted text."""
+        """Add complete lines: a table, or preformatted text."""
         self.end_line()
         prefix = "".join(self.prefixes)
         self._leave_blank(prefix)
@@ -72,30 +72,30 @@ class Flow:
             self.lines += (whole[at : at + LONGEST_LINE] for at in range(0, len(whole) or 1, LONGEST_LINE))
 
     def said(self, since: int) -> str:
-        """The running text of this line, from its piece number `since` on."""
+        """Running text of this line, from its piece number `since` on."""
         return _SPACE.sub(" ", "".join(self._said[since:])).strip(" ")
 
     @property
     def pieces(self) -> int:
-        """How many pieces of running text this line has so far."""
+        """Number of pieces of running text in this line so far."""
         return len(self._said)
 
     def _leave_blank(self, prefix: str) -> None:
-        """Leave the empty line that was asked for; within a quote it is part of the quote, at its edge it is not."""
+        """Add the requested empty line; within a quotation it has the quotation's prefix, at its edge it has not."""
         if self._blank is not None and self.lines:
             self.lines.append(min(self._blank, prefix, key=len).rstrip(" "))
         self._blank = None
 
 
 class Table:
-    """A table while it is read: rows of cells, each cell a flow of its own."""
+    """Table under construction: rows of cells, each cell a flow of its own."""
 
     def __init__(self) -> None:
         self.rows: list[list[Flow]] = []
         self.open = False
 
     def lines(self) -> list[str]:
-        """Columns side by side when every cell is a few words; otherwise the cells one below the other."""
+        """Lines of the table: in columns when every cell is a few words, otherwise the cells one below the other."""
         rows = [[cell.lines for cell in row] for row in self.rows if any(cell.lines for cell in row)]
         columns = max(map(len, rows), default=0)
         short = all(len(cell) <= 1 and len("".join(cell)) <= 60 for row in rows for cell in row)
@@ -119,7 +119,7 @@ class Table:
 
 
 def _wrapped(words: list[str], width: int) -> list[str]:
-    """Lines of running text, broken between words; a word longer than any line is cut."""
+    """Wrap running text between words; a word longer than any line is split."""
     lines: list[str] = []
     line: list[str] = []
     length = 0
@@ -134,7 +134,7 @@ def _wrapped(words: list[str], width: int) -> list[str]:
 
 
 def _aligned(rows: list[list[str]], columns: int) -> list[str]:
-    """Rows of a table as columns of equal width, numbers to the right."""
+    """Table rows as aligned columns, numbers to the right."""
     widths = [max((len(row[column]) for row in rows if column < len(row)), default=0) for column in range(columns)]
     figures = [
         all(_NUMBER.fullmatch(row[column]) for row in rows[1:] if column < len(row) and row[column]) and len(rows) > 1

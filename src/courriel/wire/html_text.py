@@ -1,4 +1,4 @@
-"""HTML to the text that goes beside it: headings, paragraphs, links, lists, quotes, tables of figures."""
+"""HTML to plain text: headings, paragraphs, links, lists, quotations, tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from courriel.expressions import expression
 from courriel.wire.html_flow import WIDTH, Flow, Table
 from courriel.wire.html_tokens import Attributes, tokens
 
-DEEPEST = 20  # lists, quotes and tables within each other; deeper ones are read as if they were not there
+DEEPEST = 20  # nested lists, quotations and tables; the tags of deeper ones are ignored
 
 _SHOWN_LINK = expression(r"(?:https?|mailto|tel):[^\s<>]{1,800}", re.IGNORECASE)
 _HIDDEN = expression(r"display\s*:\s*none", re.IGNORECASE)
@@ -29,7 +29,7 @@ _DROPPED = frozenset((
 
 
 def text_of(html: str) -> str:
-    """Render HTML as plain text, its lines set apart by LF; nothing is fetched, and what is hidden stays so."""
+    """Render HTML as plain text, lines ended by LF; nothing is fetched, and hidden elements are left out."""
     renderer = _Renderer()
     for token in tokens(html):
         if isinstance(token, str):
@@ -42,7 +42,7 @@ def text_of(html: str) -> str:
 
 
 class _Renderer:
-    """Reads tags and text from top to bottom, and writes into the innermost flow."""
+    """Renderer of tags and text in document order, into the innermost flow."""
 
     def __init__(self) -> None:
         self._flows: list[Flow] = [Flow(WIDTH)]
@@ -66,7 +66,7 @@ class _Renderer:
         if self._pre is not None:
             self._pre.append(text)
         elif text and not (self._tables and not self._tables[-1].open):
-            # Between the rows of a table there is nothing to read.
+            # Text between the rows of a table is not content.
             self._flow.say(text)
 
     def open(self, tag: str, attributes: Attributes) -> None:  # noqa: PLR0912  one branch an element
@@ -80,7 +80,7 @@ class _Renderer:
                 else:
                     flow.new_line()
             case "a":
-                # Links do not stand within each other: one that begins ends the one before, as in a browser.
+                # Links cannot be nested: a new one ends the one before, as in a browser.
                 self._close_link()
                 self._link = attributes.get("href", ""), flow.pieces
             case "img":
@@ -152,15 +152,15 @@ class _Renderer:
         lines = self._flow.lines
         return "\n".join(lines).replace("\xa0", " ").strip("\n") + "\n" if lines else ""
 
-    # What is left out.
+    # Elements that are left out.
 
     def _drop(self, tag: str, attributes: Attributes) -> bool:
-        """Begin to leave out, or go on with it, until the same element is closed."""
+        """Begin to skip an element with its content, or continue, until the same element is closed."""
         if self._dropped:
             if tag == self._dropped:
                 self._drops += 1
             elif self._dropped == "head" and tag == "body":
-                # A head that was never closed ends where the body begins.
+                # An unclosed head ends where the body begins.
                 self._dropped = ""
             return bool(self._dropped)
         if tag in _DROPPED or ("style" in attributes and tag not in _VOID and _HIDDEN.search(attributes["style"])):

@@ -1,9 +1,9 @@
 """
-HTML to tags and text, in one pass over the document.
+HTML tokenizer: tags and text, in one pass over the document.
 
-The standard parser reads the same document in other ways from one Python to the next, and malformed documents in
-quadratic time on some; one mail has to be the same everywhere. Here no character is looked at twice: a comment, a tag
-or a quote that is never closed swallows the rest, as it does in a browser.
+The standard library's parser differs between Python versions, and takes quadratic time for malformed documents in
+some; a mail must give the same text everywhere. Here no character is scanned twice: a comment, a tag or a quote that
+is never closed extends to the end, as in a browser.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _BETWEEN = expression(r"[\s/]*")
 _ATTRIBUTE = expression(r"[^\s/>=][^\s/>=]*")
 _EQUALS = expression(r"\s*=\s*")
 _END_OF_BARE = expression(r"[\s>]")
-# What these hold is no HTML; it ends at their own closing tag.
+# Elements whose content is no HTML; it ends at their own closing tag.
 _RAW = {name: re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE) for name in ("script", "style", "title", "textarea")}
 
 _LONG_NUMBER = expression(r"&#(?:([xX])([0-9a-fA-F]{8,})|([0-9]{8,}));?")
@@ -31,7 +31,7 @@ Token = str | tuple[str, Attributes] | tuple[str, None]
 
 
 def tokens(html: str) -> Iterator[Token]:
-    """Cut HTML into text and tags; comments, declarations, scripts and styles are left out."""
+    """Split HTML into text and tags; comments, declarations, and the content of scripts and styles are left out."""
     position = 0
     while (start := html.find("<", position)) >= 0:
         if start > position:
@@ -61,9 +61,9 @@ def tokens(html: str) -> Iterator[Token]:
 
 
 def unescape(text: str) -> str:
-    """Replace character references; a number that is longer than any character's is U+FFFD.
+    """Replace character references; a number beyond any code point becomes U+FFFD.
 
-    The standard function converts the digits first, which is quadratic, and an error above 4,300 of them.
+    The standard function converts the digits first, which takes quadratic time, and fails above 4,300 of them.
     """
     return _unescape(_LONG_NUMBER.sub(_shorter, text) if "&#" in text else text)
 
@@ -76,7 +76,7 @@ def _shorter(found: re.Match[str]) -> str:
 
 
 def _read_attributes(html: str, position: int, found: Attributes) -> int:
-    """Read the attributes of a tag into `found`; where the tag ends, or -1 when it never does."""
+    """Read the attributes of a tag into `found`; return the offset of its end, or -1 when it has none."""
     while True:
         between = _BETWEEN.match(html, position)
         position = between.end() if between else position

@@ -1,4 +1,4 @@
-"""The words of IMAP that we say and read ourselves: arguments to octets, status lines to values (RFC 3501)."""
+"""IMAP syntax written and parsed by this package: arguments to octets, status lines to values (RFC 3501)."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ FLAGS = {
     "draft": "\\Draft",
     "recent": "\\Recent",
 }
-"""Our words for the flags that every server knows; whatever else a flag is called is a keyword."""
+"""Names in this package for the system flags; any other flag is a keyword."""
 _WORDS = {flag.lower(): word for word, flag in FLAGS.items()}
 
 
 class Counted(bytes):
-    """An argument that is sent by its length and then as it is (a literal): it may hold any octets."""
+    """Argument that is sent as a literal, by its length and then unchanged: it may hold any octets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """OK, NO, BAD, BYE or PREAUTH, as a server says it; `code` is what stands in brackets."""
+    """OK, NO, BAD, BYE or PREAUTH response; `code` is the response code in brackets."""
 
     word: str
     code: str
@@ -45,12 +45,12 @@ class Status:
 
     @property
     def said(self) -> str:
-        """All of it, fit to be shown."""
+        """Whole response as printable text."""
         return " ".join(part for part in (self.word, f"[{self.code}]" if self.code else "", self.text) if part)
 
 
 def read_status(line: bytes) -> Status | None:
-    """Read a status without its tag, or None when it is something else."""
+    """Parse a status response without its tag, or return None when it is something else."""
     found = _STATUS.fullmatch(line.rstrip(b"\r\n"))
     if found is None:
         return None
@@ -58,16 +58,16 @@ def read_status(line: bytes) -> Status | None:
 
 
 def counted_at_end(line: bytes) -> int | None:
-    """The octets that follow this line because it ends with their number, or None."""
+    """Length of the literal that follows this line, in octets, or None when the line announces none."""
     found = _COUNTED.search(line, max(0, len(line) - 24))
     if found is None:
-        # More digits than a number of octets can have: as many as nobody takes.
+        # More digits than any length has: a number above every limit.
         return _COUNTLESS if _OVERLONG.search(line, max(0, len(line) - 24)) else None
     return int(found[1])
 
 
 def capabilities(words: str) -> dict[str, str]:
-    """What a server can do, by name in capitals: `AUTH=PLAIN AUTH=LOGIN` is `{"AUTH": "PLAIN LOGIN"}`."""
+    """Capabilities of the server by name in capitals: `AUTH=PLAIN AUTH=LOGIN` is `{"AUTH": "PLAIN LOGIN"}`."""
     found: dict[str, str] = {}
     for word in words.upper().split():
         name, _, value = word.partition("=")
@@ -76,9 +76,9 @@ def capabilities(words: str) -> dict[str, str]:
 
 
 def text(what: str, value: str) -> bytes:
-    """Write a text as an argument: quoted when it is ASCII, counted when it is not.
+    """Write a text as an argument: quoted when it is ASCII, a literal when it is not.
 
-    Raises UsageError for a control character, which is how one command becomes two (A2).
+    Raises UsageError for a control character, by which one command becomes two (hazard H42).
     """
     if _CONTROL.search(value):
         raise UsageError(f"{what} holds a control character", hint_id="HEADER-LINE-BREAK")
@@ -91,13 +91,13 @@ def text(what: str, value: str) -> bytes:
 
 
 def secret(value: str) -> bytes:
-    """Write a user name or a password, which may hold anything: quoted when it is plain, counted when it is not."""
+    """Write a user name or a password: quoted when it is printable ASCII, else a literal of any characters."""
     plain = value.isascii() and value.isprintable() and len(value) < 1000
     return text("it", value) if plain else Counted(value.encode())
 
 
 def flag(word: str) -> str:
-    """The flag for a word of ours ("seen"), or a keyword as it is. Raises UsageError for what cannot be a keyword."""
+    """IMAP flag for a name of this package ("seen"), or a keyword unchanged. Raises UsageError."""
     known = FLAGS.get(word.lower()) if isinstance(word, str) else None
     if known:
         return known
@@ -109,17 +109,17 @@ def flag(word: str) -> str:
 
 
 def words_of(flags: Iterable[object]) -> frozenset[str]:
-    r"""What the server's flags are called here: `\Seen` is "seen", a keyword stays as it is."""
+    r"""Names of the server's flags in this package: `\Seen` is "seen", a keyword stays as it is."""
     return frozenset(_WORDS.get(name.lower(), name) for name in map(_shown, flags))
 
 
 def uid_set(uids: Sequence[int]) -> str:
-    """Numbers of letters as IMAP writes them, in ranges: `1:3,7`."""
+    """Format UIDs as an IMAP sequence set, in ranges: `1:3,7`."""
     return ",".join(str(first) if first == last else f"{first}:{last}" for first, last in _runs(sorted(set(uids))))
 
 
 def read_uid_set(words: bytes, most: int) -> list[int]:
-    """The numbers in `1:3,7`, in the order written. Raises RemoteProtocolError for what is none, or for too many."""
+    """Parse the UIDs of `1:3,7`, in order. Raises RemoteProtocolError for an invalid set, or above `most`."""
     found: list[int] = []
     for piece in words.split(b","):
         match = _RANGE.fullmatch(piece)
@@ -127,7 +127,7 @@ def read_uid_set(words: bytes, most: int) -> list[int]:
             raise RemoteProtocolError(f"this is not a list of letters: {printable(words[:80])}")
         first, last = sorted((int(match[1]), int(match[2] or match[1])))
         if not 0 < first <= last <= _MOST or last - first >= most - len(found):
-            # Four octets more, `1:4294967295`, would fill our memory with four thousand million numbers.
+            # A short range, `1:4294967295`, would fill the memory with four thousand million numbers.
             raise RemoteProtocolError(f"a list of letters that cannot be: {printable(words[:80])}")
         found.extend(range(first, last + 1))
     return found

@@ -1,4 +1,4 @@
-"""A search, as it is asked of a server: values to arguments (RFC 3501 6.4.4). Nothing of it is ever pasted together."""
+"""Search criteria to SEARCH arguments (RFC 3501 6.4.4); values are never pasted into a command."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _SIZES = {"larger": "LARGER", "smaller": "SMALLER"}
 
 
 def arguments(search: Search) -> list[bytes]:
-    """The arguments of SEARCH; those that are not ASCII are counted, and `needs_charset` tells."""
+    """Arguments of SEARCH; non-ASCII ones are literals, see `needs_charset`."""
     return list(_all_of(search)) or [b"ALL"]
 
 
 def needs_charset(words: list[bytes]) -> bool:
-    """Whether the server has to be told that texts are UTF-8."""
+    """Whether SEARCH needs CHARSET UTF-8."""
     return not all(word.isascii() for word in words)
 
 
@@ -67,10 +67,10 @@ def _flags(search: Search) -> Iterator[bytes]:
 
 def _numbers(search: Search) -> Iterator[bytes]:
     if search.above is not None:
-        # `n:*` always holds the last letter, whatever its number: whoever asks has to look at the answer again.
+        # `n:*` always includes the last letter, whatever its UID: the caller has to filter the answer.
         yield from (b"UID", b"%d:*" % min(search.above + 1, 2**32 - 1))
     if search.uids is not None:
-        # No letter at all is asked for by what no letter is.
+        # No UID at all is a search that no letter matches.
         yield from (b"UID", imap.uid_set(search.uids).encode("ascii")) if search.uids else (b"NOT", b"ALL")
 
 
@@ -88,7 +88,7 @@ def _combined(search: Search) -> Iterator[bytes]:
 
 
 def _group(search: Search) -> Iterator[bytes]:
-    """One search in brackets; they stand apart, and `join` leaves no blank beside them."""
+    """One search in brackets, as arguments of their own; `join` puts no space beside them."""
     yield b"("
     yield from arguments(search)
     yield b")"

@@ -1,10 +1,10 @@
 """
-A letter that was received: as much of it as has been read, and the rest when it is touched.
+Received letter, parsed and fetched on demand.
 
-    letter = Letter.parse(raw)                                  # it is all here
-    letter = Letter.partial(header, session_fetches_the_rest)   # the header is here; the body is fetched when touched
+    letter = Letter.parse(raw)                                  # all octets are in memory
+    letter = Letter.partial(header, session_fetches_the_rest)   # only the header is; the body is fetched on first use
 
-Whatever the octets are, there is a letter: what is broken in it is shown as well as can be, and told in `defects`.
+Parsing accepts any octets: broken parts are decoded as far as possible, and listed in `defects`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from courriel.wire.reading.header import Header, read_header
 from courriel.wire.reading.parts import Leaf, leaves
 from courriel.wire.reading.words import one_line, readable, value_of
 
-LONGEST_HTML = 2_000_000  # characters of HTML that are made into text, which takes a second
+LONGEST_HTML = 2_000_000  # characters of HTML converted to text, which takes a second
 MOST_DEFECTS = 100
 MOST_IDS = 1_000
 
@@ -37,16 +37,16 @@ AnyAsyncLetter = TypeVar("AnyAsyncLetter", bound="AsyncLetter")
 
 
 class Letter:
-    """One mail that was received, read leniently, each part of it when it is first asked for.
+    """Received mail, parsed leniently, each part on first use.
 
-    Make it with `Letter.parse`; a session that fetches in two steps makes it with `Letter.partial`. What stands in the
-    header (`subject`, `sender`, `to`, `date`, `headers` and the like) needs the header only; `text`, `html`,
-    `attachments`, `raw` and `defects` need the whole, which is fetched once, the first time. An error of that fetching
-    comes out of the property, and the next time it is tried anew.
+    Make it with `Letter.parse`; a session that fetches in two steps makes it with `Letter.partial`. The header
+    properties (`subject`, `sender`, `to`, `date`, `headers` and the like) need the header only; `text`, `html`,
+    `attachments`, `raw` and `defects` need the whole letter, which is fetched once, on first use. An error of the fetch
+    is raised by the property, and the next access fetches again.
 
-    Everything is text of one line, or what its type says: encoded words are decoded, control characters replaced. None
-    of it is to be trusted: a `sender` is who the letter says, a content type what the sender says. A session may
-    descend from this class, to add what its server knows of a letter (its number, its flags).
+    Texts are of one line, except `text` and `html`: encoded words are decoded, control characters replaced. None of it
+    is to be trusted: `sender` and content types are claims of the sender. A session may use a subclass, to add the
+    server's data of a letter (its number, its flags).
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Letter:
         whole: bytes | Callable[[], bytes],
         size: int | None = None,
     ) -> None:
-        """Octets that are here, or callables that fetch them; see `parse` and `partial`."""
+        """Octets in memory, or callables that fetch them; see `parse` and `partial`."""
         self._whole = whole
         self._top = header
         self._said_size = size
@@ -64,7 +64,7 @@ class Letter:
 
     @classmethod
     def parse(cls: type[AnyLetter], raw: bytes | bytearray | memoryview) -> AnyLetter:
-        """Take a whole letter. Raises TypeError for what is no octets, and nothing else, ever."""
+        """Parse a whole letter. Raises TypeError for anything but octets, and no other error."""
         if not isinstance(raw, bytes | bytearray | memoryview):
             raise TypeError(f"a letter is octets, not {type(raw).__name__}")
         return cls(whole=bytes(raw))
@@ -77,33 +77,34 @@ class Letter:
         *,
         size: int | None = None,
     ) -> AnyLetter:
-        """Take a letter of which the header is here (POP3's TOP, IMAP's BODY[HEADER]), or fetched when it is touched.
+        """Make a letter whose header is in memory (POP3's TOP, IMAP's BODY[HEADER]), or is fetched on first use.
 
-        `fetch` gives the whole letter, header included; it is called when more than the header is touched, once. With
-        a `header` of None the header too comes by `fetch`. `size` is what the server says of the whole, in octets.
+        `fetch` returns the whole letter, header included; it is called once, when more than the header is needed. With
+        a `header` of None the header too comes by `fetch`. `size` is the size of the letter according to the server, in
+        octets.
         """
         return cls(header=header, whole=fetch, size=size)
 
     def load(self: AnyLetter) -> AnyLetter:
-        """Fetch what is not here yet, and return the letter itself: from now on it needs no session."""
+        """Fetch the missing octets, and return the letter itself: from now on it needs no session."""
         _ = self.raw
         return self
 
     @property
     def loaded(self) -> bool:
-        """Whether the whole letter is here."""
+        """Whether the whole letter is in memory."""
         return isinstance(self._whole, bytes)
 
     @property
     def raw(self) -> bytes:
-        """The whole letter, to the octet, as the server gave it."""
+        """All octets of the letter, exactly as the server sent them."""
         if not isinstance(self._whole, bytes):
             self._whole = bytes(self._whole())
         return self._whole
 
     @property
     def raw_header(self) -> bytes:
-        """The header, to the octet, with or without the empty line behind it; the whole letter when that is here."""
+        """Octets of the header, with or without the empty line after it; of the whole letter when that is in memory."""
         if isinstance(self._whole, bytes) or self._top is None:
             return self.raw
         if not isinstance(self._top, bytes):
@@ -112,56 +113,56 @@ class Letter:
 
     @property
     def size(self) -> int:
-        """Its length in octets: what the server says, as long as the letter is not here."""
+        """Length in octets: the server's figure until the letter is in memory."""
         if not self.loaded and self._said_size is not None:
             return self._said_size
         return len(self.raw)
 
-    # What the header says.
+    # Header fields.
 
     @cached_property
     def headers(self) -> tuple[tuple[str, str], ...]:
-        """Every field in order, decoded; names as they came."""
+        """All fields in order, decoded; names as received."""
         return tuple((name, readable(value_of(value, self._note), self._note)) for name, value in self._header.fields)
 
     def header(self, name: str) -> str:
-        """The first field of that name, decoded; "" when there is none."""
+        """First field of that name, decoded; "" when there is none."""
         return readable(self._value(name.lower()), self._note)
 
     @cached_property
     def subject(self) -> str:
-        """The subject as a person reads it, "" when there is none."""
+        """Decoded subject, "" when there is none."""
         return self.header("subject")
 
     @cached_property
     def sender(self) -> Correspondent | None:
-        """Whom the letter says it comes from: From, or else Sender; None when nobody is named."""
+        """Sender according to the letter: From, or else Sender; None when both are missing."""
         named = self._named("from") or self._named("sender")
         return named[0] if named else None
 
     @cached_property
     def to(self) -> tuple[Correspondent, ...]:
-        """Everybody named in To; who really got it stands in no letter."""
+        """Addresses of To; the actual recipients of a letter do not stand in it."""
         return self._named("to")
 
     @cached_property
     def cc(self) -> tuple[Correspondent, ...]:
-        """Everybody named in Cc."""
+        """Addresses of Cc."""
         return self._named("cc")
 
     @cached_property
     def bcc(self) -> tuple[Correspondent, ...]:
-        """Everybody named in Bcc: in the sender's own copy, as a rule."""
+        """Addresses of Bcc: as a rule only in the sender's own copy."""
         return self._named("bcc")
 
     @cached_property
     def reply_to(self) -> tuple[Correspondent, ...]:
-        """Where answers are wished to go; the sender's address when nothing is said."""
+        """Addresses for replies; the sender's address when there is no Reply-To."""
         return self._named("reply-to") or ((self.sender,) if self.sender else ())
 
     @cached_property
     def date(self) -> datetime | None:
-        """When it was written, with its time zone (UTC when it names none); None when it says no date."""
+        """Date of the letter, with its time zone (UTC when it has none); None when it has no valid date."""
         value = self._value("date")
         moment = moment_of(value)
         if value and moment is None:
@@ -170,24 +171,24 @@ class Letter:
 
     @cached_property
     def message_id(self) -> str:
-        """Its id, `<left@right>`; "" when it has none. Mere text: anybody can write any id."""
+        """Message-ID, `<left@right>`; "" when there is none. Unverified: a sender can write any id."""
         return next(iter(self._ids("message-id")), "") or one_line(self._value("message-id"), self._note)[:900]
 
     @cached_property
     def in_reply_to(self) -> tuple[str, ...]:
-        """The ids of what it answers."""
+        """Message-IDs of the letters it replies to."""
         return self._ids("in-reply-to")
 
     @cached_property
     def references(self) -> tuple[str, ...]:
-        """The ids of the conversation so far, oldest first."""
+        """Message-IDs of the thread so far, oldest first."""
         return self._ids("references")
 
-    # What is in it.
+    # Text and attachments.
 
     @cached_property
     def text(self) -> str:
-        """The plain text, its lines ended by LF; made from the HTML when there is HTML only, "" when there is none."""
+        """Plain text, lines ended by LF; made from the HTML when there is HTML only, "" when there is neither."""
         text = text_in(self._data, self._leaves, self._note)
         if text or not self.html:
             return text
@@ -197,17 +198,17 @@ class Letter:
 
     @cached_property
     def html(self) -> str:
-        """The HTML as it came, "" when there is none. A stranger wrote it: never show it outside a sandboxed frame."""
+        """HTML as received, "" when there is none. Untrusted: never show it outside a sandboxed frame."""
         return html_in(self._data, self._leaves, self._note)
 
     @cached_property
     def attachments(self) -> tuple[Enclosure, ...]:
-        """Every file, images within the HTML (`inline`) and mails within the mail included; names are safe."""
+        """All attachments, inline images (`inline`) and attached mails included; file names are safe."""
         return enclosures_in(self._data, self._leaves, self._note)
 
     @property
     def defects(self) -> tuple[str, ...]:
-        """What is wrong with it, a sentence each; everything is read for that. At most 100 are told."""
+        """Defects of the letter, a sentence each, at most 100; reads everything to find them."""
         _ = self.headers, self.sender, self.to, self.cc, self.reply_to, self.date, self.message_id, self.text, self.html
         for each in self.attachments:
             _ = each.size
@@ -230,7 +231,7 @@ class Letter:
 
     @cached_property
     def _opened(self) -> tuple[Header, int]:
-        """The header of the whole letter, and where its body begins."""
+        """Header of the letter, and the offset of its body."""
         return read_header(self._data, 0, _never, self._note)
 
     @cached_property
@@ -264,9 +265,9 @@ class Letter:
 
 
 class AsyncLetter(Letter):
-    """The same for those who may not block: `await letter.load()`, then everything is there as in `Letter`.
+    """Letter for asyncio: `await letter.load()`, then everything works as in `Letter`.
 
-    What the header says is there before, when the header came along. What needs more raises UsageError before `load`.
+    Header properties work before that, when the header was fetched with it. Others raise UsageError before `load`.
     """
 
     _fetch: Callable[[], Awaitable[bytes]] | None = None
@@ -279,14 +280,14 @@ class AsyncLetter(Letter):
         *,
         size: int | None = None,
     ) -> AnyAsyncLetter:
-        """Take a letter whose whole is awaited; the rest is as in `partial`, but that a header is here or is not."""
+        """Make a letter whose octets are fetched by a coroutine; as `partial`, but `header` is no callable."""
         letter = cls(header=header, whole=_not_here, size=size)
         letter._fetch = fetch
         return letter
 
-    # The same word, awaited.
+    # As `Letter.load`, awaited.
     async def load(self: AnyAsyncLetter) -> AnyAsyncLetter:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Fetch what is not here yet, once, and return the letter itself: from now on it needs no session."""
+        """Fetch the missing octets, once, and return the letter itself: from now on it needs no session."""
         if not self.loaded and self._fetch is not None:
             self._whole = bytes(await self._fetch())
         return self
@@ -294,13 +295,13 @@ class AsyncLetter(Letter):
 
 # The steps.
 
-_MOST_REPEATS = 20  # fields of one name, where there should be one
+_MOST_REPEATS = 20  # fields of one name, of which there should be one
 
 
 def _with_lines(octets: bytes) -> bytes:
-    """Octets whose lines can be found, without a byte order mark; a letter without a single LF has CR for line ends.
+    """Octets with LF or CRLF line ends, without a byte order mark; without a single LF, CR is the line end.
 
-    A letter that was saved in UTF-16, as a text, is what it would be in UTF-8.
+    A letter that was saved in UTF-16, as a text, is converted to UTF-8.
     """
     if octets.startswith((b"\xff\xfe", b"\xfe\xff")):
         octets = octets.decode("utf_16", "replace").encode("utf_8", "replace")
@@ -309,7 +310,7 @@ def _with_lines(octets: bytes) -> bytes:
 
 
 def _never(line: bytes) -> bool:
-    """Before the first part no boundary is known."""
+    """End of a header by a boundary: none is known before the first part."""
     return False
 
 

@@ -1,15 +1,15 @@
 """
-A message of the standard `email` package to a ready one: what its own `as_bytes()` writes is what leaves.
+Message of the standard `email` package to a ready message: the octets of its own `as_bytes()` are sent.
 
-The policy of the message decides how long its lines are and what is folded again. Three things are mended, field by
-field, where that package writes another value than the message holds:
+The policy of the message decides the length of lines and which fields are refolded. Three defects are corrected, field
+by field, where that package writes another value than the message holds:
 
 * identifiers, and words that no line can break, which it turns into encoded words (RFC 2047 5 forbids that);
 * raw octets above 127 in a header that was read, which it turns into `=?unknown-8bit?…?=`, or in a parameter into
   `unknown-8bit''…`;
 * a local part that is not ASCII, which it encodes although only SMTPUTF8 can carry it.
 
-For a server without 8BITMIME the bodies are written once more in seven bits; the header stays what it was.
+For a server without 8BITMIME the bodies are written again in seven bits; the header stays the same.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ _WORD, _UNKNOWN = b"=?", b"unknown-8bit"
 
 
 def ready_of(message: AnyMessage, *, eight_bit: bool = True) -> ReadyMessage:
-    """Take a message of the standard `email` package, as that package writes it under the policy it was made with.
+    """Convert a message of the standard `email` package, as that package writes it under the policy it was made with.
 
-    `eight_bit` says that the server takes 8BITMIME; for others the bodies are in seven bits. Raises InvalidMessage when
-    it cannot be written, or holds what `ReadyMessage.parse` refuses.
+    `eight_bit` says that the server offers 8BITMIME; for others the bodies are in seven bits. Raises InvalidMessage
+    when it cannot be written, or `ReadyMessage.parse` refuses it.
     """
     from email.errors import MessageError
 
@@ -51,7 +51,7 @@ def ready_of(message: AnyMessage, *, eight_bit: bool = True) -> ReadyMessage:
         raw = _octets(message, eight_bit)
     except (MessageError, ValueError, LookupError, TypeError, AttributeError) as broken:
         raise refusal("message", f"the email package cannot write it: {broken}") from broken
-    # What the package leaves of lone line ends in a text part stands for line ends.
+    # A lone CR that the package leaves in a text part is meant as a line end.
     return ReadyMessage.parse(raw, normalise=True)
 
 
@@ -59,7 +59,7 @@ def ready_of(message: AnyMessage, *, eight_bit: bool = True) -> ReadyMessage:
 
 
 class _Written:
-    """A header value that is written already; both kinds of policy ask it for its text, and change nothing."""
+    """Header value in its final form; both kinds of policy ask it for its text, and leave it unchanged."""
 
     def __init__(self, name: str, text: str) -> None:
         self.name, self._text = name, text
@@ -68,11 +68,11 @@ class _Written:
         return self._text
 
     def fold(self, *, policy: Policy) -> str:
-        """How policies with header objects ask (email.policy.EmailPolicy)."""
+        """Method called by policies with header objects (email.policy.EmailPolicy)."""
         return f"{self.name}: {self.encode(linesep=policy.linesep)}{policy.linesep}"
 
     def encode(self, *, linesep: str = "\n", **_: object) -> str:
-        """How the old policy asks (email.policy.compat32)."""
+        """Method called by the old policy (email.policy.compat32)."""
         return self._text.replace("\r\n", "\n").replace("\n", linesep)
 
 
@@ -87,7 +87,7 @@ def _octets(message: AnyMessage, eight_bit: bool) -> bytes:
 
 
 def _policy_of(message: AnyMessage) -> Policy:
-    """The caller's policy, with UTF-8 allowed in headers where an address cannot do without."""
+    """The caller's policy, with UTF-8 allowed in headers where an address needs it."""
     from email.policy import EmailPolicy
 
     policy = message.policy
@@ -98,13 +98,13 @@ def _policy_of(message: AnyMessage) -> Policy:
 
 
 def _is_wide_only_above(raw: bytes) -> bool:
-    """Whether the octets above 127 all stand in the header of the whole."""
+    """Whether all octets above 127 stand in the header of the message."""
     end = min((at for at in (raw.find(b"\n\n"), raw.find(b"\n\r\n")) if at >= 0), default=len(raw))
     return raw[end:].isascii()
 
 
 def _mended(message: AnyMessage, policy: Policy) -> AnyMessage:
-    """A copy, in which the fields that the package spoils are written already."""
+    """Copy of the message, in which the fields that the package would write wrongly are in their final form."""
     copy = deepcopy(message)
     for part in copy.walk():
         fields: Fields = [
@@ -116,7 +116,7 @@ def _mended(message: AnyMessage, policy: Policy) -> AnyMessage:
 
 
 def _in_seven_bits(message: AnyMessage, policy: Policy) -> AnyMessage:
-    """A copy whose bodies can be written in seven bits; its own header is written already, as the policy has it."""
+    """Copy of the message with bodies in seven bits; its own header is in its final form, as the policy writes it."""
     copy = deepcopy(message)
     for part in copy.walk():
         top = part is copy
@@ -142,7 +142,7 @@ def _for_seven_bits(name: str, value: object, policy: Policy, top: bool) -> obje
         return value
     text = str(kept)
     if not top and _has_raw_octets(text):
-        # The header of a part is in seven bits as well; that of the whole is looked at when it leaves.
+        # The header of a part must be in seven bits, too; that of the message is checked when it is sent.
         try:
             return _Written(name, ascii_value(name, _octets_of(text).decode()))
         except (NotSupported, UnicodeDecodeError) as unfit:
@@ -155,7 +155,7 @@ def _spoilt(policy: Policy, part: AnyMessage) -> bool:
 
 
 def _is_spoilt(policy: Policy, name: str, value: object) -> bool:
-    """Whether the package writes encoded words for a value that holds none, and needs none or another kind."""
+    """Whether the package writes encoded words for a value that holds none, and needs none or others."""
     text = str(value)
     if _has_raw_octets(text):
         return _UNKNOWN in policy.fold_binary(name, value)  # type: ignore[arg-type]
@@ -167,7 +167,7 @@ def _is_spoilt(policy: Policy, name: str, value: object) -> bool:
 
 
 def _kept(name: str, value: object, policy: Policy) -> _Written:
-    """A value as the message holds it: folded as it came, or at its spaces."""
+    """Value as the message holds it: with its folds, or folded at its spaces."""
     text = str(value)
     if "\n" not in text:
         line = f"{name}: {text}"
@@ -180,7 +180,7 @@ def _set_fields(part: AnyMessage, fields: Fields) -> None:
     for name in {name.lower() for name, _ in fields}:
         del part[name]
     for name, value in fields:
-        part.set_raw(name, value)  # type: ignore[arg-type] # what parsers use: nothing is read or changed
+        part.set_raw(name, value)  # type: ignore[arg-type] # the method of parsers: the value is stored unchanged
 
 
 def _generated(message: AnyMessage, policy: Policy) -> bytes:
@@ -192,13 +192,13 @@ def _generated(message: AnyMessage, policy: Policy) -> bytes:
 
 
 def _is_binary(part: AnyMessage) -> bool:
-    """Whether a part says that it is in no lines at all; as lines it would be changed."""
-    said = str(part.get("Content-Transfer-Encoding", "")).strip().lower()
-    return said == "binary" and not part.is_multipart()
+    """Whether a part has the encoding `binary`; treated as lines it would be changed."""
+    encoding = str(part.get("Content-Transfer-Encoding", "")).strip().lower()
+    return encoding == "binary" and not part.is_multipart()
 
 
 def _has_raw_octets(text: str) -> bool:
-    """Whether it holds octets of a header as they came, which the package keeps as halves of surrogate pairs."""
+    """Whether it holds undecoded octets of a header, which the package keeps as halves of surrogate pairs."""
     return not text.isascii() and any("\udc80" <= character <= "\udcff" for character in text)
 
 

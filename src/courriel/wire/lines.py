@@ -1,19 +1,19 @@
-"""Lines that begin with a dot: how a message's end is told from its content (RFC 5321 4.5.2)."""
+"""Dot-stuffing: the end of a message and lines that begin with a dot (RFC 5321 4.5.2)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
 END = b".\r\n"
-"""What ends the content, at the beginning of a line; never written by anybody else."""
+"""End of the content, at the beginning of a line; written nowhere else."""
 
 
 def stuff(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Double the dot of each line that begins with one, wherever the content was cut into chunks.
+    """Double the dot of each line that begins with one, wherever the content is cut into chunks.
 
-    The content has CRLF line ends only: whoever built it has seen to that.
+    The content must have CRLF line ends only.
     """
-    tail = b"\r\n"  # the content begins at the beginning of a line
+    tail = b"\r\n"  # the content starts at the beginning of a line
     for chunk in chunks:
         if not chunk:
             continue

@@ -1,13 +1,13 @@
 """
-A message to the octets of its mail (RFC 5322, RFC 2045 to 2047, RFC 2183, RFC 2387).
+Message to octets (RFC 5322, RFC 2045 to 2047, RFC 2183, RFC 2387).
 
-It is written by formatting: what is written here is known to be well-formed, so nothing is parsed to find that out.
-The outcome depends on the message alone: the same one gives the same octets every time, so a retry sends the same mail.
-The nesting is the usual one, each level there only when it is needed:
+Written by formatting alone: the values are known to be valid, so nothing is parsed or checked again. The result depends
+on the message alone: the same message gives the same octets every time, so a retry sends the same mail. The nesting is
+the usual one, each level only when it is needed:
 
     multipart/mixed                  files beside the text
         multipart/related            images within the HTML
-            multipart/alternative    text and HTML, two forms of one thing
+            multipart/alternative    text and HTML, two forms of the same content
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from email.message import Message as LibraryMessage
 
-_NORMAL = Priority.NORMAL  # members of an enumeration are found slowly
+_NORMAL = Priority.NORMAL  # a name of its own: attribute access of an enumeration is slow
 _PRIORITY = {
     Priority.HIGH: ("X-Priority: 1", "Importance: high", "Priority: urgent"),
     Priority.LOW: ("X-Priority: 5", "Importance: low", "Priority: non-urgent"),
@@ -45,13 +45,13 @@ def content_of(
     utf8: bool = False,
     binary: bool = False,
 ) -> Content:
-    """The octets of whatever counts as a message; `eight_bit`, `utf8` and `binary`: what the server takes (8BITMIME,
-    SMTPUTF8, BINARYMIME).
+    """Octets of any kind of message; `eight_bit`, `utf8` and `binary` are the extensions that the server offers
+    (8BITMIME, SMTPUTF8, BINARYMIME).
 
-    A message that is written already stays as it is (whether this server can take its octets above 127 is said by its
-    `eight_bit`), but for raw UTF-8 in its header where the server does not take that: encoded words stand for it.
-    `utf8` without `eight_bit` is said where nobody knows the server yet: there raw UTF-8 is kept only where nothing can
-    stand for it. Raises InvalidAddress, InvalidMessage, and NotSupported that names the header.
+    A ready message stays unchanged (its `eight_bit` says whether it needs 8BITMIME), except for raw UTF-8 in its header
+    when the server does not offer SMTPUTF8: it becomes encoded words. `utf8` without `eight_bit` is for an unknown
+    server: raw UTF-8 is kept only where it has no form in ASCII. Raises InvalidAddress, InvalidMessage, and
+    NotSupported naming the header.
     """
     if isinstance(message, Message):
         return build(message, eight_bit=eight_bit, utf8=utf8, binary=binary)
@@ -66,22 +66,22 @@ def content_of(
 
 
 def build(message: Message, *, eight_bit: bool = False, utf8: bool = False, binary: bool = False) -> Content:
-    """Write a message: in seven bits, unless the server takes 8BITMIME (`eight_bit`), or files as they are (`binary`).
+    """Write a message: in seven bits, unless the server offers 8BITMIME (`eight_bit`), files in binary with `binary`.
 
-    `utf8` allows raw UTF-8 in the header (SMTPUTF8), which is used for nothing but a local part that is not ASCII.
-    Raises InvalidAddress (hint ADDRESS-NEEDS-SMTPUTF8) when one needs it and may not, and InvalidMessage
-    for a missing file.
+    `utf8` allows raw UTF-8 in the header (SMTPUTF8), which is used only for a local part that is not ASCII. Raises
+    InvalidAddress (hint ADDRESS-NEEDS-SMTPUTF8) when one needs it and may not use it, and InvalidMessage for a missing
+    file.
     """
     fields = header_fields(message, utf8)
     if message.html or message.attachments:
         return assembled(fields, _parts(message, eight_bit, binary), utf8)
-    # Most mails are one text, and need no parts that are put together.
+    # Most mails are a single text, without a multipart.
     encoding, data = encode_text(message.text, eight_bit)
     return in_one(fields, text_header("plain", encoding), data, encoding == "8bit", is_dotless(data), utf8)
 
 
 def assembled(fields: list[str], part: Part, utf8: bool) -> Content:
-    """Put the fields of a header, none with its line end, above the one part that holds all the others."""
+    """Content from the header fields, each without its line end, and the part that holds all the others."""
     body = part.body
     alone = body[0] if len(body) == 1 else None
     if isinstance(alone, bytes) and not part.binary:
@@ -93,7 +93,7 @@ def assembled(fields: list[str], part: Part, utf8: bool) -> Content:
 
 
 def in_one(fields: list[str], more: bytes, body: bytes, eight_bit: bool, dotless: bool, utf8: bool) -> Content:
-    """The same for a body in memory, as one piece of octets; `more` is the rest of the header, its empty line too."""
+    """Content as a single piece of octets, for a body in memory; `more` is the rest of the header."""
     header = _header(fields)
     data = header.encode() + more + body
     if not data.endswith(b"\r\n"):
@@ -102,9 +102,9 @@ def in_one(fields: list[str], more: bytes, body: bytes, eight_bit: bool, dotless
 
 
 def nested(bodies: list[Part], files: Sequence[tuple[bool, Part]], message_id: str) -> Part:
-    """Nest what the reader sees (nothing, the text, or the text and the HTML) and the files, as far as needed.
+    """Nest the bodies (none, the text, or text and HTML) and the files in multiparts, as far as needed.
 
-    Of each file it is said whether it is inline; that counts where there is HTML which can show it.
+    Each file comes with its `inline`, which counts only together with HTML.
     """
     boundaries = boundaries_of(message_id, unseen=any(part.binary for _, part in files))
     both = len(bodies) > 1
@@ -120,7 +120,7 @@ def nested(bodies: list[Part], files: Sequence[tuple[bool, Part]], message_id: s
 
 
 def files_of(attachments: Sequence[Attachment], eight_bit: bool, binary: bool) -> list[tuple[bool, Part]]:
-    """Each file as a part, and whether it is inline."""
+    """Each attachment as a part, with its `inline`."""
     return [(each.inline, attachment_part(each, eight_bit, binary)) for each in attachments]
 
 
@@ -128,7 +128,7 @@ def files_of(attachments: Sequence[Attachment], eight_bit: bool, binary: bool) -
 
 
 def _narrowed(content: Content, utf8: bool) -> Content:
-    """The same with a header in ASCII; as it is when that cannot be, and raw UTF-8 is allowed."""
+    """Content with a header in ASCII; unchanged when that is impossible, and raw UTF-8 is allowed."""
     from courriel.wire.ascii_header import in_ascii
 
     try:
@@ -140,8 +140,8 @@ def _narrowed(content: Content, utf8: bool) -> Content:
 
 
 def _header(fields: list[str]) -> str:
-    """These fields as text, line by line; what the header of the one part says is still to follow."""
-    # The last look before it leaves (A14): no line breaks, but where a field is folded.
+    """Header fields as text, line by line; the fields of the body part are still to follow."""
+    # The last check before sending (hazard H53): no line breaks, except folds.
     bare = "".join(fields)
     if "\n" in bare or "\r" in bare:
         for field in fields:
@@ -153,7 +153,7 @@ def _header(fields: list[str]) -> str:
 
 
 def header_fields(message: Message | Prepared, utf8: bool) -> list[str]:
-    """Every field of the header, each without its line end. Bcc is not among them, ever (scar 35)."""
+    """All fields of the header, each without its line end. Bcc is never among them (hazard H34)."""
     sender = message.sender
     fields = [f"From: {named_mailbox(sender, utf8) if sender.name else sender.wire(utf8)}"]
     if message.reply_to:
@@ -184,7 +184,7 @@ def header_fields(message: Message | Prepared, utf8: bool) -> list[str]:
 
 
 def _parts(message: Message, eight_bit: bool, binary: bool) -> Part:
-    """Everything below the header of a message that is more than one text, as one part."""
+    """Body of a message that is more than a single text, as one part."""
     bodies: list[Part] = []
     text, html = message.text, message.html
     if html:

@@ -1,4 +1,4 @@
-"""MAIL and RCPT as a server reads them: an address in brackets, parameters, one strict grammar (RFC 5321 4.1.2)."""
+"""Arguments of MAIL and RCPT on the server side, strictly parsed: path and parameters (RFC 5321 4.1.2)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from courriel.values import dataclass
 from courriel.wire.commands import Objection
 
 _PATH = re.compile(r'<((?:"(?:[^"\\]|\\.)*"|[^"<>])*)>(?: +(.*))?')
-# A source route before an address (RFC 5321 4.1.2, A-d-l): to be accepted, and not to be used (4.1.1.3, appendix C).
+# A source route before an address (RFC 5321 4.1.2, A-d-l): accepted and ignored (4.1.1.3, appendix C).
 _DOMAIN = r'(?:[^\x00-\x20"(),:;<>@\[\\\]\x7f]+|\[[^\[\]\s]*\])'
 _ROUTE = re.compile(rf"@{_DOMAIN}(?:,@{_DOMAIN})*:(?=.)")
 _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([^\x00-\x20=\x7f]+))?")
@@ -23,7 +23,7 @@ _NUMBER = re.compile(r"[0-9]{1,20}")
 
 @dataclass(frozen=True, slots=True)
 class MailFrom:
-    """What MAIL says: the sender (None for the null sender) and what is asked for the message."""
+    """Argument of MAIL: the sender (None for the null sender) and the parameters."""
 
     sender: Address | None
     size: int | None = None
@@ -38,7 +38,7 @@ class MailFrom:
 
 @dataclass(frozen=True, slots=True)
 class RcptTo:
-    """What RCPT says: one recipient, and when its sender wants to hear of it again (RFC 3461 4)."""
+    """Argument of RCPT: one recipient, and the delivery reports about it (RFC 3461 4)."""
 
     address: Address
     notify: frozenset[Notify] = frozenset()
@@ -46,7 +46,7 @@ class RcptTo:
 
 
 def read_mail(argument: str, offered: Container[str]) -> MailFrom:
-    """Read what follows MAIL; `offered` are the extensions whose parameters are taken. Raises Objection."""
+    """Parse the argument of MAIL; `offered` are the extensions whose parameters are allowed. Raises Objection."""
     path, parameters = _read_path(argument, "FROM", offered, _MAIL_PARAMETERS)
     utf8 = "SMTPUTF8" in parameters
     body = (parameters.get("BODY") or "7BIT").upper()
@@ -66,7 +66,7 @@ def read_mail(argument: str, offered: Container[str]) -> MailFrom:
 
 
 def read_rcpt(argument: str, offered: Container[str], *, utf8: bool, our_name: str) -> RcptTo:
-    """Read what follows RCPT; the postmaster needs no domain (RFC 5321 4.1.1.3) and gets ours. Raises Objection."""
+    """Parse the argument of RCPT; `postmaster` (RFC 5321 4.1.1.3) gets the domain `our_name`. Raises Objection."""
     path, parameters = _read_path(argument, "TO", offered, _RCPT_PARAMETERS)
     if path.lower() == "postmaster":
         path = f"{path}@{our_name}"
@@ -79,7 +79,7 @@ def read_rcpt(argument: str, offered: Container[str], *, utf8: bool, our_name: s
 
 # The steps.
 
-# Each parameter: the extension that brings it, and whether it has a value.
+# Each parameter: its extension, and whether it has a value.
 _MAIL_PARAMETERS = {
     "SIZE": ("SIZE", True), "BODY": ("8BITMIME", True), "SMTPUTF8": ("SMTPUTF8", False), "RET": ("DSN", True),
     "ENVID": ("DSN", True), "AUTH": ("AUTH", True), "REQUIRETLS": ("REQUIRETLS", False),
@@ -90,10 +90,10 @@ _RCPT_PARAMETERS = {"NOTIFY": ("DSN", True), "ORCPT": ("DSN", True)}
 def _read_path(
     argument: str, keyword: str, offered: Container[str], known: dict[str, tuple[str, bool]]
 ) -> tuple[str, dict[str, str]]:
-    """Cut `FROM:<path> parameters` in its parts; a space after the colon is wrong, and too common to refuse."""
-    said, colon, rest = argument.partition(":")
+    """Split `FROM:<path> parameters`; a space after the colon is wrong, but too common to refuse."""
+    word, colon, rest = argument.partition(":")
     found = _PATH.fullmatch(rest.lstrip(" "))
-    if said.upper() != keyword or not colon or found is None:
+    if word.upper() != keyword or not colon or found is None:
         raise Objection(501, f"5.5.2 It is said {keyword}:<address>, with the address in angle brackets")
     path = found[1]
     route = _ROUTE.match(path)
@@ -119,7 +119,7 @@ def _read_parameters(text: str, offered: Container[str], known: dict[str, tuple[
 
 
 def _read_address(path: str, enhanced: str, utf8: bool) -> Address:
-    # `Address` forgives white space around, which is for people; a server forgives nothing.
+    # `Address` ignores surrounding white space, for people who type; on the wire it is an error.
     if path != path.strip():
         raise Objection(553, f"{enhanced} A space does not belong to an address")
     if not path.isascii() and not utf8:
@@ -158,12 +158,12 @@ def _read_original(value: str) -> str:
     if found is None or len(value) > 500:
         raise Objection(501, "5.5.4 ORCPT is a type, a semicolon and an address")
     if found[1].lower() == "utf-8":
-        return f"utf-8;{found[2]}"  # RFC 6533 3 has its own way to write what is not ASCII; nobody here decodes it
+        return f"utf-8;{found[2]}"  # RFC 6533 3 has its own encoding of non-ASCII characters, which is not decoded here
     return f"{found[1].lower()};{_read_xtext('ORCPT', found[2], 500)}"
 
 
 def _read_xtext(name: str, value: str, longest: int) -> str:
-    """Decode RFC 3461 4's xtext; what hides in it is printable ASCII or it is refused."""
+    """Decode xtext (RFC 3461 4); the result must be printable ASCII."""
     if not _XTEXT.fullmatch(value):
         raise Objection(501, f"5.5.4 {name} is not xtext")
     text = re.sub(r"\+([0-9A-F]{2})", lambda found: chr(int(found[1], 16)), value)

@@ -1,4 +1,4 @@
-"""The parts of a mail: a text, a file, and several within one (RFC 2045, RFC 2046, RFC 2183)."""
+"""MIME parts of a message to send: a text, a file, and several within one (RFC 2045, RFC 2046, RFC 2183)."""
 
 from __future__ import annotations
 
@@ -21,38 +21,38 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One body part: its own header lines, its body, and what is known of it."""
+    """Body part: its header lines, its body, and the properties of the body."""
 
     header: bytes
-    """With the empty line that ends it."""
+    """Header with the empty line that ends it."""
     body: tuple[bytes | Piece, ...]
     size: int
     ends_its_line: bool
-    """Whether the body ends in a CRLF that is not its own, so that a boundary may follow at once."""
+    """Whether the body ends in a CRLF that does not belong to its content, so that a boundary may follow at once."""
     eight_bit: bool
     dotless: bool
     binary: bool = False
 
 
 def text_part(kind: str, text: str, eight_bit: bool) -> Part:
-    """A text, `plain` or `html`, in the cheapest code that the server takes."""
+    """Text part, `plain` or `html`, in the shortest encoding that the server takes."""
     encoding, data = encode_text(text, eight_bit)
     return encoded_part(kind, encoding, data, encoding == "base64" or is_dotless(data))
 
 
 def encoded_part(kind: str, encoding: str, data: bytes, dotless: bool) -> Part:
-    """A text that is encoded already."""
+    """Text part from octets that are encoded already."""
     return Part(text_header(kind, encoding), (data,), len(data), encoding == "base64", encoding == "8bit", dotless)
 
 
 @lru_cache(maxsize=16)
 def text_header(kind: str, encoding: str) -> bytes:
-    """The header of a text, with the empty line that ends it."""
+    """Header of a text part, with the empty line that ends it."""
     return f"Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode()
 
 
 def attachment_part(attachment: Attachment, eight_bit: bool, binary: bool) -> Part:
-    """A file, in base64 or as it is; a whole mail always as it is, because it must not be encoded (RFC 2046 5.2.1)."""
+    """File part, in base64 or in binary; an attached mail is never encoded, because RFC 2046 5.2.1 forbids it."""
     content_type = attachment.content_type
     if content_type.lower().startswith("message/"):
         mail = _mail_part(attachment, eight_bit)
@@ -72,7 +72,7 @@ def attachment_part(attachment: Attachment, eight_bit: bool, binary: bool) -> Pa
 
 
 def _mail_part(attachment: Attachment, eight_bit: bool) -> Part | None:
-    """A mail within a mail, its lines made to end in CRLF; None when it cannot pass as it is, only as mere octets."""
+    """Attached mail with CRLF line ends; None when it cannot be sent as message/rfc822, but only as octets."""
     data = attachment.read()
     if data.count(b"\r") != data.count(b"\r\n") or b"\0" in data or has_long_line(data):
         return None
@@ -91,7 +91,7 @@ def _mail_part(attachment: Attachment, eight_bit: bool) -> Part | None:
 
 
 def _attachment_header(attachment: Attachment, content_type: str, encoding: str) -> bytes:
-    """Type and disposition, with the name in full (RFC 2231) and, for old readers, a plain one beside the type."""
+    """Type and disposition, with the full name by RFC 2231 and, for old readers, an ASCII name in the type."""
     name = attachment.name
     plain = name if is_plain_value(name) else _plain_name(name)
     disposition = "inline" if attachment.inline else "attachment"
@@ -105,7 +105,7 @@ def _attachment_header(attachment: Attachment, content_type: str, encoding: str)
 
 
 def _plain_name(name: str) -> str:
-    """A name in ASCII that resembles it: without accents, and with _ for the rest."""
+    """Similar name in ASCII: without accents, other characters as _."""
     import unicodedata
 
     letters = (each for each in unicodedata.normalize("NFKD", name) if not unicodedata.combining(each))
@@ -114,7 +114,7 @@ def _plain_name(name: str) -> str:
 
 
 def text_and_html(text: str, html: str, eight_bit: bool, message_id: str) -> Part | None:
-    """What `multipart` makes of the two, to the octet, in one stroke; None where the first boundary stands in one."""
+    """Same octets as `multipart` for text and HTML, in one step; None when a part contains the first boundary."""
     (code, plain), (html_code, page) = encode_text(text, eight_bit), encode_text(html, eight_bit)
     boundary = first_boundary(message_id)
     body = b"".join(
@@ -132,12 +132,12 @@ def text_and_html(text: str, html: str, eight_bit: bool, message_id: str) -> Par
 
 
 def _line_end(encoding: str) -> bytes:
-    """What stands between a text and the boundary: base64 ends in a line end that is not the text's own."""
+    """Line end between a text and the boundary: none after base64, which ends in one that is not the text's."""
     return b"" if encoding == "base64" else b"\r\n"
 
 
 def multipart(kind: str, parts: list[Part], boundaries: Iterator[bytes]) -> Part:
-    """Parts within one part, each after a boundary that stands in none of them."""
+    """Combine parts into one, separated by a boundary that occurs in none of them."""
     while True:
         boundary = next(boundaries)
         body = _joined(_bounded(boundary, parts))
@@ -160,8 +160,8 @@ def multipart(kind: str, parts: list[Part], boundaries: Iterator[bytes]) -> Part
 
 
 def multipart_header(kind: str, boundary: bytes, eight_bit: bool, *, binary: bool = False) -> bytes:
-    """The header of several parts within one; it says 8bit, or binary, when one of the parts does (RFC 2045 6.4)."""
-    # What is within is related to the alternative, which is always the first part (RFC 2387 3.1).
+    """Header of a multipart; its encoding is 8bit or binary when one of the parts has that (RFC 2045 6.4)."""
+    # The root of the related parts is the alternative, always the first part (RFC 2387 3.1).
     more = b'; type="multipart/alternative"' if kind == "related" else b""
     word = b"binary" if binary else b"8bit" if eight_bit else b""
     encoding = b"\r\nContent-Transfer-Encoding: " + word if word else b""
@@ -169,7 +169,7 @@ def multipart_header(kind: str, boundary: bytes, eight_bit: bool, *, binary: boo
 
 
 def _bounded(boundary: bytes, parts: list[Part]) -> list[bytes | Piece]:
-    """The parts with boundaries before, between and after them."""
+    """Parts with boundaries before, between and after them."""
     pieces: list[bytes | Piece] = []
     line_end = b""
     for part in parts:
@@ -180,7 +180,7 @@ def _bounded(boundary: bytes, parts: list[Part]) -> list[bytes | Piece]:
 
 
 def _joined(pieces: list[bytes | Piece]) -> tuple[bytes | Piece, ...]:
-    """The same pieces, with neighbours in memory put together: one write instead of many."""
+    """Join neighbouring pieces in memory: one write instead of many."""
     try:
         return (b"".join(pieces),)  # type: ignore[arg-type]  # most mails hold no file
     except TypeError:
@@ -198,15 +198,15 @@ def _joined(pieces: list[bytes | Piece]) -> tuple[bytes | Piece, ...]:
 
 
 def first_boundary(message_id: str) -> bytes:
-    """The first of the boundaries of a message, for those who need no other."""
+    """First boundary of a message."""
     return b"=_%08x.0001" % crc32(message_id.encode())
 
 
 def boundaries_of(message_id: str, *, unseen: bool = False) -> Iterator[bytes]:
-    """Boundaries for one message, without end: always the same ones for the same message.
+    """Yield boundaries for one message, without end: always the same ones for the same message.
 
-    `=_` stands in no base64 and in no quoted-printable, so that the first one is nearly always taken. Where files leave
-    `unseen`, as they are, nobody who made the file can have put a boundary there.
+    `=_` occurs neither in base64 nor in quoted-printable, so that the first one is nearly always usable. With `unseen`,
+    for files sent in binary, they are unpredictable to the author of a file.
     """
     seed = _unforeseen(message_id) if unseen else b"%08x" % crc32(message_id.encode())
     number = 0
@@ -216,10 +216,10 @@ def boundaries_of(message_id: str, *, unseen: bool = False) -> Iterator[bytes]:
 
 
 def _unforeseen(message_id: str) -> bytes:
-    """What no file holds that was there before: 128 bits that nobody could know, always the same for a message here.
+    """Digest of 128 bits that no file can contain in advance; within this process always the same for one message.
 
-    The Message-ID alone would do where we made it, with chance in it. But a program may give its own, such as
-    `<order-42@shop.example>`: who foresees that could write a file that ends its own part and begins others.
+    A Message-ID of our own, with its random part, would be enough. But a program may give its own, such as
+    `<order-42@shop.example>`: an attacker who predicts it could write a file that ends its own part and begins others.
     """
     from hashlib import blake2b
 
@@ -228,5 +228,5 @@ def _unforeseen(message_id: str) -> bytes:
 
 @lru_cache(maxsize=1)
 def _secret() -> bytes:
-    """Drawn once by each process, and told to nobody."""
+    """Random key of this process, never disclosed."""
     return os.urandom(32)

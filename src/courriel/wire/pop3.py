@@ -1,4 +1,4 @@
-"""The words of POP3: bytes to answers, lists and numbers (RFC 1939, RFC 2449, RFC 3206)."""
+"""POP3 client syntax: bytes to status lines, listings and numbers (RFC 1939, RFC 2449, RFC 3206)."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from courriel.reply import Reply
 from courriel.wire.smtp import printable
 
 TEMPORARY = ("IN-USE", "LOGIN-DELAY", "SYS/TEMP")
-"""Response codes of a refusal that may be gone a little later (RFC 2449 8.1, RFC 3206 4)."""
+"""Response codes of a temporary refusal (RFC 2449 8.1, RFC 3206 4)."""
 
 MOST_LETTERS = 10_000_000
-"""A mailbox that claims more lies, and would have us make room for them."""
+"""Limit of letters in a mailbox; a higher count is invalid, and would only fill the memory."""
 
 MOST_CAPABILITIES = 64 * 1024
-"""Octets."""
+"""Octets of the answer to CAPA."""
 
 _PER_LETTER = 512  # octets of a line of a listing (RFC 2449 4)
 _RESPONSE_CODE = re.compile(r"\[([A-Z0-9][A-Z0-9/-]*)\]", re.IGNORECASE)
-# RFC 1939 7: a msg-id of RFC 822. A looser one helps those who collect digests (CVE-2007-1558).
+# RFC 1939 7: a msg-id of RFC 822. A looser pattern helps attackers who collect digests (CVE-2007-1558).
 _TIMESTAMP = expression(r"<[!-;=?A-~]{1,250}@[!-;=?A-~]{1,250}>")
 _IN_USE = expression(
     r"(?i)\b(?:mail ?box|mail ?drop|maildrop|spool)\b.{0,40}\b(?:locked|in use|busy|being used)\b"
@@ -32,7 +32,7 @@ _OTHERS = (b"220", b"* OK", b"SSH-", b"HTTP/")
 
 
 def read_status(line: bytes) -> Reply:
-    """Read one status line, without its end: +OK, -ERR, or the "+" of a login that goes on.
+    """Parse one status line, without its end: +OK, -ERR, or the "+" of a login that goes on.
 
     Raises RemoteProtocolError for anything else.
     """
@@ -50,18 +50,18 @@ def read_status(line: bytes) -> Reply:
 
 
 def response_code(reply: Reply) -> str:
-    """What a refusal is about, in one word: "IN-USE"; empty when the server does not say (RFC 2449 8)."""
+    """Response code of a refusal, "IN-USE"; "" when there is none (RFC 2449 8)."""
     found = _RESPONSE_CODE.match(reply.lines[0].lstrip(" "))
     return found[1].upper() if found else ""
 
 
 def says_in_use(reply: Reply) -> bool:
-    """Whether a refusal says in words of its own, without a code, that somebody else has the mailbox open."""
+    """Whether the text of a refusal, without a response code, says that another session has the mailbox open."""
     return bool(_IN_USE.search(reply.lines[0]))
 
 
 def read_capabilities(text: bytes) -> dict[str, str]:
-    """Read what CAPA lists: what the server can do, by name (RFC 2449 5)."""
+    """Parse the answer to CAPA: capabilities by name (RFC 2449 5)."""
     capabilities: dict[str, str] = {}
     for line in text.split(b"\r\n"):
         name, _, details = printable(line).strip().partition(" ")
@@ -71,20 +71,20 @@ def read_capabilities(text: bytes) -> dict[str, str]:
 
 
 def read_timestamp(greeting: str) -> str:
-    """What a digest of APOP is made with, out of a greeting; empty where it offers none (RFC 1939 7)."""
+    """Timestamp of a greeting for the digest of APOP; "" when it has none (RFC 1939 7)."""
     found = _TIMESTAMP.search(greeting)
     return found[0] if found else ""
 
 
 def digest(timestamp: str, secret: str) -> str:
-    """What APOP says in place of the password (RFC 1939 7)."""
-    import hashlib  # noqa: PLC0415 - few log in like this
+    """Digest that APOP sends in place of the password (RFC 1939 7)."""
+    import hashlib  # noqa: PLC0415 - APOP is rare
 
     return hashlib.md5((timestamp + secret).encode(), usedforsecurity=False).hexdigest()
 
 
 def read_stat(reply: Reply) -> tuple[int, int]:
-    """How many letters a mailbox holds, and their octets in all, however many blanks set the numbers apart.
+    """Parse the reply to STAT: number of letters and their octets in all, separated by any spaces.
 
     Raises RemoteProtocolError.
     """
@@ -93,19 +93,19 @@ def read_stat(reply: Reply) -> tuple[int, int]:
 
 
 def longest_listing(count: int) -> int:
-    """The octets that a listing of so many letters may have."""
+    """Limit in octets for a listing of that many letters."""
     return 4096 + count * _PER_LETTER
 
 
 def of_letters(verb: str, numbers: Iterable[int], words: str = "") -> bytes:
-    """The same command for many letters. They are numbers of ours: nothing in them can be a second command."""
+    """Write the same command for many letters. The numbers are our own, so no second command can be among them."""
     return "".join([f"{verb} {number}{words}\r\n" for number in numbers]).encode("ascii")
 
 
 def read_sizes(text: bytes, last: int = MOST_LETTERS) -> dict[int, int]:
-    """Read what LIST lists: the octets of each letter, by its number, `last` at most. Raises RemoteProtocolError."""
+    """Parse the answer to LIST: octets of each letter, by its number, `last` at most. Raises RemoteProtocolError."""
     if _PLAIN_LIST.fullmatch(text):
-        # As a rule there are two numbers on each line, and they are read all at once.
+        # The usual form, two numbers on each line, is parsed at once.
         numbers = list(map(int, text.split()))
         sizes = dict(zip(numbers[::2], numbers[1::2], strict=True))
         if 2 * len(sizes) == len(numbers) and (not sizes or (min(sizes) > 0 and max(sizes) <= last)):
@@ -114,7 +114,7 @@ def read_sizes(text: bytes, last: int = MOST_LETTERS) -> dict[int, int]:
 
 
 def read_uids(text: bytes, last: int = MOST_LETTERS) -> dict[int, str]:
-    """Read what UIDL lists: the lasting name of each letter, by its number, `last` at most.
+    """Parse the answer to UIDL: unique id of each letter, by its number, `last` at most.
 
     Raises RemoteProtocolError.
     """
@@ -128,8 +128,8 @@ def read_uids(text: bytes, last: int = MOST_LETTERS) -> dict[int, str]:
 
 
 def _listed(text: bytes, last: int) -> list[tuple[int, str]]:
-    """The lines of a listing, whatever blanks and tabs stand in them; each begins with the number of a letter that can
-    be, and no number comes twice."""
+    """Parse the lines of a listing, with any spaces and tabs; each begins with a valid letter number, and no number
+    occurs twice. Raises RemoteProtocolError."""
     found: list[tuple[int, str]] = []
     for line in text.split(b"\r\n")[:-1]:
         number, _, words = printable(line.replace(b"\t", b" ")).strip(" ").partition(" ")

@@ -1,4 +1,4 @@
-"""The words of POP3 on the server's side: replies, lists and letters to bytes (RFC 1939, RFC 2449)."""
+"""POP3 server syntax: replies, lists and letters to bytes (RFC 1939, RFC 2449)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from courriel.wire.commands import Objection, sayable
 
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 _LONGEST_TEXT = 480  # RFC 2449 4: a response line has 512 octets
-# What a reply of ours is about, in the words of RFC 2449 8 and RFC 3206; a text that has such a word keeps its own.
+# Response codes of RFC 2449 8 and RFC 3206 for our reply codes; a text that begins with one keeps it.
 _CODES = {421: "SYS/TEMP", 451: "SYS/TEMP", 452: "SYS/TEMP", 535: "AUTH"}
 
 
 def write_status(reply: Reply) -> bytes:
-    """Write one reply: +OK, -ERR, or the "+" that asks on. Enhanced codes are SMTP's, and stay behind."""
+    """Write one reply: +OK, -ERR, or the "+" that asks for more. Enhanced codes are SMTP's and are left out."""
     text = reply.text.removeprefix(str(reply.enhanced or "")).lstrip()
     if reply.kind == 3:
         return f"+ {sayable(text)}\r\n".encode("ascii")
@@ -27,21 +27,22 @@ def write_status(reply: Reply) -> bytes:
 
 
 def write_list(lines: Iterable[str]) -> bytes:
-    """Write lines that follow +OK, and their end."""
+    """Write the lines that follow +OK, and the end of the list."""
     return b"".join([f"{sayable(line)}\r\n".encode("ascii") for line in lines]) + b".\r\n"
 
 
 def write_letter(content: bytes) -> bytes:
-    """Write a letter and its end; a line that begins with a dot gets one more (RFC 1939 3)."""
+    """Write a letter and its end, dot-stuffed (RFC 1939 3)."""
     ended = content if content.endswith(b"\r\n") or not content else content + b"\r\n"
     stuffed = ended.replace(b"\r\n.", b"\r\n..")
     return (b"." if stuffed.startswith(b".") else b"") + stuffed + b".\r\n"
 
 
 def with_whole_ends(content: bytes) -> bytes:
-    """The letter with CR LF wherever a line feed stood alone; the same object when there is nothing to repair.
+    """Letter with CR LF in place of bare line feeds; the same object when there are none.
 
-    A bare line feed is data in SMTP, and for many readers of POP3 the end of a line: one before a dot ended the letter.
+    A bare line feed is data in SMTP, but many POP3 readers take it for a line end: one before a dot would end the
+    letter.
     """
     if content.count(b"\n") == content.count(b"\r\n"):
         return content
@@ -49,7 +50,7 @@ def with_whole_ends(content: bytes) -> bytes:
 
 
 def head_of(content: bytes, lines: int) -> bytes:
-    """What stands above the text of a letter, the empty line, and so many lines of the text (RFC 1939 7, TOP)."""
+    """Header of a letter, the empty line, and that many lines of the body (RFC 1939 7, TOP)."""
     head, blank, text = content.partition(b"\r\n\r\n")
     pieces = text.split(b"\r\n", lines)
     if not blank or len(pieces) <= lines:
@@ -58,7 +59,7 @@ def head_of(content: bytes, lines: int) -> bytes:
 
 
 def read_numbers(argument: str, *least: int) -> tuple[int, ...]:
-    """The numbers that follow a command, as many as there are minima. Raises Objection."""
+    """Parse the numeric arguments of a command, as many as there are minima. Raises Objection."""
     words = argument.split(" ")
     if len(words) != len(least) or not all(word.isascii() and word.isdecimal() and len(word) < 10 for word in words):
         raise Objection(501, f"{len(least)} number{'s are' if len(least) > 1 else ' is'} needed here")

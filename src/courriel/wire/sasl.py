@@ -1,8 +1,8 @@
 """
-What a client says to prove who it is (SASL, RFC 4422): challenge in, answer out.
+SASL mechanisms of the client (RFC 4422): challenge in, answer out.
 
-A mechanism is started once, then answers each challenge, and at the end says whether it is content: SCRAM checks that
-the server knew the password too. None of them ever sees a socket, and none shows its secret.
+A mechanism is started once, then answers each challenge, and at the end checks the server: SCRAM verifies that it
+knows the password too. None of them uses a socket, and none shows its secret.
 """
 
 from __future__ import annotations
@@ -12,43 +12,43 @@ from typing import Protocol
 
 from courriel.errors import InvalidServer, RemoteProtocolError
 
-# RFC 5802 5.1 recommends 4096 at least; a hostile server asks for 2**31 and has us compute for an hour
+# RFC 5802 5.1 recommends 4096 at least; a hostile server asks for 2**31 and keeps the client busy for an hour
 # (CVE-2026-42256).
 MIN_ITERATIONS = 4096
 MAX_ITERATIONS = 600_000
 
 
 class Impostor(RemoteProtocolError):
-    """The server does not know the password that it asks for: nothing more is said to it, by no mechanism."""
+    """Server that does not know the password: the login ends, and no other mechanism is tried."""
 
 
 class ForeignNonce(RemoteProtocolError):
-    """The server answers a login that is not this one: somebody may stand between, and no mechanism follows."""
+    """Server reply with the nonce of another login: an attacker may relay it, and no other mechanism is tried."""
 
 
 class Mechanism(Protocol):
-    """One way to log in."""
+    """SASL mechanism of a client."""
 
     name: str
 
     def proved_by(self, messages: int) -> bool:
-        """Whether the proof (password, digest, token) is among the first so many messages of ours."""
+        """Whether the proof (password, digest, token) is among the first `messages` messages of the client."""
         ...
 
     def start(self) -> bytes | None:
-        """What is said at once, or None where the server speaks first."""
+        """Initial response, or None where the server sends first."""
         ...
 
     def answer(self, challenge: bytes) -> bytes:
-        """The answer to one challenge. Raises RemoteProtocolError when it makes no sense, Impostor when it is false."""
+        """Answer to one challenge. Raises RemoteProtocolError for an invalid challenge, Impostor for a wrong proof."""
         ...
 
     def finish(self) -> None:
-        """Called when the server is content; raises RemoteProtocolError when we are not."""
+        """Called when the server accepts the login; raises RemoteProtocolError when the server proved nothing."""
 
 
 class Plain:
-    """User name and password, as they are (RFC 4616)."""
+    """User name and password in clear (RFC 4616)."""
 
     name = "PLAIN"
 
@@ -62,7 +62,7 @@ class Plain:
         return self._said
 
     def answer(self, challenge: bytes) -> bytes:
-        # Some servers ask although the answer came with the command.
+        # Some servers send a challenge although the answer came with the command.
         return self._said
 
     def finish(self) -> None:
@@ -70,9 +70,9 @@ class Plain:
 
 
 class Login:
-    """The same in two answers (draft-murchison-sasl-login): older than PLAIN, and still the only one of some servers.
+    """User name and password in two answers (draft-murchison-sasl-login), for servers without PLAIN.
 
-    The questions are prompts in any language: the first is answered by the user name, the second by the password.
+    The challenges are prompts in any language: the first is answered by the user name, the second by the password.
     """
 
     name = "LOGIN"
@@ -96,7 +96,7 @@ class Login:
 
 
 class CramMd5:
-    """A digest of the password and the server's challenge (RFC 2195)."""
+    """Digest of the password and the server's challenge (RFC 2195)."""
 
     name = "CRAM-MD5"
 
@@ -119,11 +119,12 @@ class CramMd5:
 
 
 class ScramSha256:
-    """Both sides prove that they know the password, and neither says it (RFC 5802, RFC 7677).
+    """Mutual proof of the password, which is never sent (RFC 5802, RFC 7677).
 
-    With a `binding` (what the server's certificate stands for, RFC 5929) it is SCRAM-SHA-256-PLUS, which nobody in the
-    middle can pass on. `downgraded` says that we could bind but the server does not offer to, so that it can notice
-    when somebody took the offer out. `server_error` is the word by which the server explains its refusal (RFC 5802 7).
+    With a `binding` (a digest of the server's certificate, RFC 5929) it is SCRAM-SHA-256-PLUS, which cannot be relayed
+    by a man in the middle. `downgraded` says that the client could bind but the server does not offer it, so that the
+    server notices when the offer was removed on the way. `server_error` is the server's reason for a refusal (RFC 5802
+    7).
     """
 
     def __init__(
@@ -158,7 +159,7 @@ class ScramSha256:
             fields = _fields(challenge)
             return b"" if self._explains(fields) else self._check(fields)
         except RemoteProtocolError as unreadable:
-            # Our proof has left: what cannot be read in place of the server's own proof is not one.
+            # The client's proof was sent: an unreadable message in place of the server's proof is no proof.
             raise Impostor(str(unreadable)) from None
 
     def finish(self) -> None:
@@ -168,7 +169,7 @@ class ScramSha256:
             )
 
     def _explains(self, fields: dict[str, str]) -> bool:
-        """Whether the server only says why it will refuse; the refusal itself is the news."""
+        """Whether the server only gives the reason for a refusal, which follows in its reply."""
         self.server_error = fields.get("e", "")[:60]
         return "e" in fields
 
@@ -182,7 +183,7 @@ class ScramSha256:
         if not nonce or not salt:
             raise RemoteProtocolError(f"{self.name}: the server's nonce or salt is missing")
         if not nonce.startswith(self._nonce) or len(nonce) == len(self._nonce):
-            # RFC 5802 5.1: it has to begin with ours, and to add something of the server's own.
+            # RFC 5802 5.1: it must begin with the client's nonce and extend it.
             raise ForeignNonce(f"{self.name}: the server's nonce does not continue ours; it answers another login")
         plain = count.isascii() and count.isdecimal() and len(count) < 10
         if not plain or not MIN_ITERATIONS <= int(count) <= MAX_ITERATIONS:
@@ -207,7 +208,7 @@ class ScramSha256:
 
 
 class XOAuth2:
-    """An OAuth 2 token, as Google and Microsoft asked for it first."""
+    """OAuth 2 token, in the older form of Google and Microsoft."""
 
     name = "XOAUTH2"
 
@@ -221,7 +222,7 @@ class XOAuth2:
         return self._said
 
     def answer(self, challenge: bytes) -> bytes:
-        # The challenge is an explanation in JSON; the server waits for an empty line before it refuses.
+        # The challenge is an error in JSON; the server waits for an empty line before it refuses.
         return b""
 
     def finish(self) -> None:
@@ -229,7 +230,7 @@ class XOAuth2:
 
 
 class OAuthBearer:
-    """An OAuth 2 token, the standard way (RFC 7628)."""
+    """OAuth 2 token, the standard form (RFC 7628)."""
 
     name = "OAUTHBEARER"
 
@@ -246,14 +247,14 @@ class OAuthBearer:
         return self._said
 
     def answer(self, challenge: bytes) -> bytes:
-        return b"\x01"  # RFC 7628 3.2.3: the error was read, go on and refuse
+        return b"\x01"  # RFC 7628 3.2.3: acknowledges the error; the refusal follows
 
     def finish(self) -> None:
         pass
 
 
 class ExternalMechanism:
-    """Whoever the client certificate names (RFC 4422 appendix A)."""
+    """Login as the user of the client certificate (RFC 4422 appendix A)."""
 
     name = "EXTERNAL"
 
@@ -274,9 +275,9 @@ class ExternalMechanism:
 
 
 def end_point_binding(certificate: bytes) -> bytes:
-    """What a server's certificate (DER) is bound to: its digest, by the hash it was signed with (RFC 5929 4.1).
+    """Channel binding tls-server-end-point: digest of the certificate (DER), by its signature's hash (RFC 5929 4.1).
 
-    Empty when the certificate is, or when its signature has no single hash (Ed25519): there is nothing to bind to then.
+    Empty when the certificate is, or when its signature has no single hash (Ed25519): no binding is possible then.
     """
     import hashlib
 
@@ -287,7 +288,7 @@ def end_point_binding(certificate: bytes) -> bytes:
 
 
 def saslprep(text: str) -> str:
-    """A user name or password as SASL compares it (RFC 4013); raises InvalidServer for what it forbids."""
+    """User name or password in the form that SASL compares (RFC 4013). Raises InvalidServer."""
     if text.isascii() and text.isprintable():
         return text
     from courriel.wire.saslprep import prepare  # noqa: PLC0415 - most names and passwords are plain
@@ -333,7 +334,7 @@ def _escaped(name: str) -> str:
 
 
 def _plain_word(text: str) -> str:
-    # A control character here would add a field to the message, as a line break adds a header.
+    # A control character would add a field to the message, as a line break adds a header.
     if any(c < " " or c == "\x7f" for c in text):
         raise InvalidServer("the user name or the token holds a control character")
     return text

@@ -1,8 +1,8 @@
 """
-What a server asks of somebody who logs in (SASL, RFC 4422): each mechanism is a generator of challenges.
+SASL mechanisms of the server (RFC 4422): each is a generator of challenges.
 
-It yields what the client is to be asked (b"" asks for nothing in particular, as where a client may speak first) and is
-handed the answer; in the end it returns a `Claim`. None of them ever shows what it was told.
+It yields a challenge (b"" is an empty one, for mechanisms where the client sends first) and is sent the answer; in the
+end it returns a `Claim`. None of them ever shows the secrets that it receives.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from courriel.values import dataclass
 from courriel.wire.commands import Objection
 from courriel.wire.sasl import saslprep
 
-_ITERATIONS = 4096  # RFC 7677 4 asks for as many; a practice server should answer at once
+_ITERATIONS = 4096  # the minimum of RFC 7677 4; the practice server should answer at once
 _DENIED = b'{"status":"401","schemes":"bearer","scope":"mail"}'
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Who somebody says to be, and whether it was proved."""
+    """User name of a login, and whether the login was proved."""
 
     user: str
     proved: bool
 
 
 class Vault(Protocol):
-    """Who knows the secrets."""
+    """Store of users and secrets."""
 
     def check(self, user: str, secret: str) -> bool:
         """Whether this is the secret (a password, or an access token) of this user."""
         ...
 
     def secret_of(self, user: str) -> str | None:
-        """The password, for a mechanism that never says it; None when there is none."""
+        """Password of a user, for a mechanism that never sends it; None when there is none."""
         ...
 
 
@@ -47,7 +47,7 @@ Login: TypeAlias = Generator[bytes, bytes, Claim]
 
 
 def plain(vault: Vault) -> Login:
-    """User name and password, as they are (RFC 4616)."""
+    """User name and password in clear (RFC 4616)."""
     parts = _text((yield b"")).split("\0")
     if len(parts) != 3 or not parts[1]:
         raise Objection(501, "5.5.2 PLAIN is NUL, the user name, NUL, the password")
@@ -56,14 +56,14 @@ def plain(vault: Vault) -> Login:
 
 
 def login(vault: Vault) -> Login:
-    """The same in two answers (draft-murchison-sasl-login); a client may give the name with the command."""
+    """User name and password in two answers (draft-murchison-sasl-login); the name may come with the command."""
     user = _text((yield b"Username:"))
     secret = _text((yield b"Password:"))
     return Claim(user, vault.check(user, secret))
 
 
 def cram_md5(vault: Vault) -> Login:
-    """A digest of the password and our challenge (RFC 2195)."""
+    """Digest of the password and the server's challenge (RFC 2195)."""
     challenge = f"<{secrets.token_hex(12)}@courriel>".encode()
     user, _, digest = _text((yield challenge)).rpartition(" ")
     secret = vault.secret_of(user)
@@ -72,7 +72,7 @@ def cram_md5(vault: Vault) -> Login:
 
 
 def scram_sha_256(vault: Vault) -> Login:
-    """Both sides prove that they know the password, and neither says it (RFC 5802, RFC 7677)."""
+    """Mutual proof of the password, which is never sent (RFC 5802, RFC 7677)."""
     first = _text((yield b""))
     flag, _, rest = first.partition(",")
     acting_as, comma, bare = rest.partition(",")
@@ -85,32 +85,32 @@ def scram_sha_256(vault: Vault) -> Login:
     salt, nonce = secrets.token_bytes(16), fields["r"] + secrets.token_urlsafe(18)
     challenge = f"r={nonce},s={b64encode(salt).decode()},i={_ITERATIONS}"
     final = _text((yield challenge.encode()))
-    said, _, proof = final.rpartition(",p=")
+    without_proof, _, proof = final.rpartition(",p=")
     header = first[: len(first) - len(bare)]
-    if said != f"c={b64encode(header.encode()).decode()},r={nonce}":
+    if without_proof != f"c={b64encode(header.encode()).decode()},r={nonce}":
         raise Objection(501, "5.5.2 This is not the final message of SCRAM-SHA-256")
 
     salted = hashlib.pbkdf2_hmac("sha256", _prepared(secret or "").encode(), salt, _ITERATIONS)
-    text = f"{bare},{challenge},{said}".encode()
+    text = f"{bare},{challenge},{without_proof}".encode()
     client = hmac.digest(salted, b"Client Key", "sha256")
     signature = hmac.digest(hashlib.sha256(client).digest(), text, "sha256")
     expected = bytes(a ^ b for a, b in zip(client, signature, strict=True))
     if secret is None or not hmac.compare_digest(b64encode(expected), proof.encode()):
         return Claim(user, proved=False)
-    # Our own proof; the client answers it with nothing.
+    # The server's proof; the client's answer to it is empty.
     yield b"v=" + b64encode(hmac.digest(hmac.digest(salted, b"Server Key", "sha256"), text, "sha256"))
     acting = acting_as.removeprefix("a=").replace("=2C", ",").replace("=3D", "=")
     return Claim(user, acting in ("", user))
 
 
 def xoauth2(vault: Vault) -> Login:
-    """An OAuth 2 token, as Google and Microsoft asked for it first."""
+    """OAuth 2 token, in the older form of Google and Microsoft."""
     fields = _pairs(_text((yield b"")).split("\x01"))
     return (yield from _bearer(vault, fields.get("user", ""), fields.get("auth", "")))
 
 
 def oauthbearer(vault: Vault) -> Login:
-    """An OAuth 2 token, the standard way (RFC 7628)."""
+    """OAuth 2 token, the standard form (RFC 7628)."""
     header, _, rest = _text((yield b"")).partition("\x01")
     fields = _pairs(rest.split("\x01"))
     user = next((part[2:] for part in header.split(",") if part.startswith("a=")), "")
@@ -128,12 +128,12 @@ MECHANISMS: dict[str, Callable[[Vault], Login]] = {
 
 
 def encode(challenge: bytes) -> str:
-    """A challenge as it stands on its line."""
+    """Encode a challenge for its line, in base64."""
     return b64encode(challenge).decode()
 
 
 def decode(line: bytes) -> bytes:
-    """An answer as it stands on its line: base64, and nothing that a careless decoder would leave out."""
+    """Decode an answer line: strict base64, without skipping invalid characters. Raises Objection."""
     try:
         return b64decode(line, validate=True)
     except ValueError:
@@ -149,7 +149,7 @@ def _bearer(vault: Vault, user: str, auth: str) -> Login:
         raise Objection(501, "5.5.2 A user name and a bearer token are needed")
     if vault.check(user, token):
         return Claim(user, proved=True)
-    # The client is told why, and says something empty before it hears the refusal (RFC 7628 3.2.3).
+    # The error is sent first; the client answers with an empty message before the refusal (RFC 7628 3.2.3).
     yield _DENIED
     return Claim(user, proved=False)
 

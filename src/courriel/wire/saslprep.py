@@ -1,4 +1,4 @@
-"""User names and passwords beyond ASCII, as SASL compares them (RFC 4013)."""
+"""Non-ASCII user names and passwords in the form in which SASL compares them (RFC 4013)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from courriel.errors import InvalidServer
 
 
 def prepare(text: str) -> str:
-    """The same text in its one form; raises InvalidServer for what is forbidden."""
+    """Normalise a text by SASLprep; raises InvalidServer for forbidden characters."""
     mapped = "".join(" " if stringprep.in_table_c12(c) else c for c in text if not stringprep.in_table_b1(c))
     prepared = unicodedata.ucd_3_2_0.normalize("NFKC", mapped)
     if any(forbidden(c) for c in prepared for forbidden in _FORBIDDEN):

@@ -1,4 +1,4 @@
-"""What is wrong with a message as it came: nothing is repaired, but its sender had better know."""
+"""Checks of a received message: deviations from the standards, reported and not repaired."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ LONGEST_LINE = 998  # octets without the line end, RFC 5322 2.1.1
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Something a client did that other servers may not bear; `kind` is one word for programs, `text` a sentence."""
+    """Deviation from the standards that other servers may refuse; `kind` is a word for programs, `text` a sentence."""
 
     kind: str
     text: str
@@ -19,7 +19,7 @@ class Remark:
 
 
 def scrutinise(content: bytes, *, eight_bit: bool = False, single_dots: int = 0) -> tuple[Remark, ...]:
-    """What there is to say about the octets of a message; `eight_bit`: BODY=8BITMIME or SMTPUTF8 announced them."""
+    """Check the octets of a message; `eight_bit`: they were announced by BODY=8BITMIME or SMTPUTF8."""
     pairs = content.count(b"\r\n")
     remarks: list[Remark] = []
     if feeds := content.count(b"\n") - pairs:
@@ -49,5 +49,5 @@ def scrutinise(content: bytes, *, eight_bit: bool = False, single_dots: int = 0)
 
 
 def longest_line(content: bytes) -> int:
-    """The octets of the longest line, its end not counted."""
+    """Length of the longest line in octets, its end not counted."""
     return max(map(len, content.split(b"\r\n")))

@@ -1,4 +1,4 @@
-"""The words of SMTP: commands to bytes, bytes to replies (RFC 5321 4.1, 4.2)."""
+"""SMTP client syntax: commands to bytes, bytes to replies (RFC 5321 4.1, 4.2)."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from courriel.errors import LocalProtocolError, RemoteProtocolError
 from courriel.expressions import expression
 from courriel.reply import Reply
 
-# RFC 5321 4.5.3.1.5 allows 512 octets a reply line; servers write more, and attackers as much as one reads.
+# RFC 5321 4.5.3.1.5 allows 512 octets a reply line; servers send more, and attackers any number.
 MAX_LINE = 8192
 MAX_REPLY_LINES = 500
 MAX_REPLY = 64 * 1024
 
-# Servers say the same few things all day ("250 2.1.0 Ok"): a reply is read once. What holds a queue id is new each
-# time; when it has filled the table, the table begins anew.
+# Caches of parsed replies, because servers repeat the same few ("250 2.1.0 Ok"). A reply with a queue id is new each
+# time; when such replies have filled a cache, it is cleared.
 _KNOWN: dict[bytes, Reply] = {}
-_KNOWN_BURSTS: dict[bytes, tuple[Reply, ...]] = {}  # several of them, line ends and all, as they arrived together
+_KNOWN_BURSTS: dict[bytes, tuple[Reply, ...]] = {}  # several replies that arrived together, with line ends
 _MOST_KNOWN = 256
 _LONGEST_KNOWN = 120
 _LONGEST_KNOWN_WHOLE = 1000  # of several lines
 
 CLOSING = 421
-"""RFC 5321 3.8: the server is about to hang up, whatever it was asked."""
+"""Code of a reply to any command, by which the server announces that it closes the connection (RFC 5321 3.8)."""
 
 _FORBIDDEN = expression("[\x00-\x1f\x7f\ud800-\udfff]")
 _REPLY_LINE = re.compile(rb"([2-5][0-9][0-9])([ -]?)(.*)", re.DOTALL)
@@ -33,9 +33,9 @@ _UNPRINTABLE = expression(
 
 
 def commands(lines: Sequence[str]) -> bytes:
-    """Write command lines, to leave in one burst; the only function that writes any.
+    """Write command lines, to be sent together; the only function that writes any.
 
-    Raises LocalProtocolError for a control character, which is how one command becomes two.
+    Raises LocalProtocolError for a control character, by which one command becomes two.
     """
     text = "".join(lines)
     if not (text.isascii() and text.isprintable()) and _FORBIDDEN.search(text):
@@ -52,24 +52,24 @@ def command(verb: str, *words: str) -> bytes:
 
 
 def take_replies(buffer: bytearray) -> list[Reply]:
-    """Take every whole reply out of the buffer, in order; what is not all there yet stays in it.
+    """Remove every complete reply from the buffer, in order; an incomplete one stays in it.
 
-    Raises RemoteProtocolError for what is not a reply, and for one without end.
+    Raises RemoteProtocolError for a line that is no reply, and for a reply that is too long.
     """
     end = buffer.rfind(b"\n") + 1
     if len(buffer) - end > MAX_LINE:
         raise _too_long()
     replies: list[Reply] = []
-    begun: list[str] = []  # lines of a reply that goes on
+    begun: list[str] = []  # lines of an incomplete reply
     code = taken = position = 0
     for line in bytes(buffer[:end]).split(b"\n")[:-1]:
         position += len(line) + 1
         reply = None if begun else _KNOWN.get(line)
         if reply is None:
-            said, goes_on, text = _read_line(line.removesuffix(b"\r"))
-            if begun and said != code:
-                raise RemoteProtocolError(f"one reply with two codes, {code} and {said}")
-            code = said
+            line_code, goes_on, text = _read_line(line.removesuffix(b"\r"))
+            if begun and line_code != code:
+                raise RemoteProtocolError(f"one reply with two codes, {code} and {line_code}")
+            code = line_code
             begun.append(printable(text))
             if len(begun) > MAX_REPLY_LINES or position - taken > MAX_REPLY:
                 raise RemoteProtocolError(f"a reply of more than {MAX_REPLY_LINES} lines or {MAX_REPLY} bytes")
@@ -84,39 +84,39 @@ def take_replies(buffer: bytearray) -> list[Reply]:
     if len(buffer) - taken > MAX_REPLY + MAX_LINE:
         raise RemoteProtocolError(f"a reply of more than {MAX_REPLY} bytes")
     if len(replies) == 1 and len(replies[0].lines) > 1 and taken == len(buffer) <= _LONGEST_KNOWN_WHOLE:
-        _remember_burst(bytes(buffer), (replies[0],))  # what a server says to EHLO, mostly
+        _remember_burst(bytes(buffer), (replies[0],))  # the reply to EHLO, mostly
     del buffer[:taken]
     return replies
 
 
 def known_replies(octets: bytes) -> Sequence[Reply] | None:
-    """The replies in these octets when they are whole, and every one was heard before; else None. A 421 never is."""
-    heard = _KNOWN_BURSTS.get(octets)
-    if heard is None:
+    """Look replies up in the cache of replies seen before. None unless all are complete and cached; never 421."""
+    replies = _KNOWN_BURSTS.get(octets)
+    if replies is None:
         lines = octets.split(b"\n")
         if lines.pop() or not lines:
             return None
-        heard = tuple([reply for line in lines if (reply := _KNOWN.get(line))])
-        if len(heard) < len(lines):
+        replies = tuple([reply for line in lines if (reply := _KNOWN.get(line))])
+        if len(replies) < len(lines):
             return None
         if len(octets) <= _LONGEST_KNOWN_WHOLE:
-            _remember_burst(octets, heard)
-    return heard
+            _remember_burst(octets, replies)
+    return replies
 
 
 def printable(text: bytes) -> str:
-    """What a server said, as text that a terminal, a log and a page can show without being steered by it."""
-    said = text.decode("utf-8", "backslashreplace")
-    return said if said.isascii() and said.isprintable() else _UNPRINTABLE.sub(_visible, said)
+    """Server text in a form that is safe to show in a terminal, a log or a page: control characters are escaped."""
+    decoded = text.decode("utf-8", "backslashreplace")
+    return decoded if decoded.isascii() and decoded.isprintable() else _UNPRINTABLE.sub(_visible, decoded)
 
 
 def read_capabilities(reply: Reply) -> dict[str, str]:
-    """Read the answer to EHLO: what the server can do, by name (RFC 5321 4.1.1.1)."""
+    """Parse the reply to EHLO: capabilities by name (RFC 5321 4.1.1.1)."""
     capabilities: dict[str, str] = {}
     for line in reply.lines[1:]:
         name, _, details = line.strip().partition(" ")
         if name.upper().startswith("AUTH="):
-            # The form of before RFC 2554, still said by some beside the proper one.
+            # The form from before RFC 2554, which some servers still send beside the standard one.
             name, details = "AUTH", f"{name[5:]} {details}"
         name = name.upper()
         if name == "AUTH" and name in capabilities:

@@ -1,4 +1,4 @@
-"""Bodies to octets that every server carries: as they are, quoted-printable or base64 (RFC 2045 6)."""
+"""Content-Transfer-Encodings for sending: 7bit, 8bit, quoted-printable, base64 (RFC 2045 6)."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from courriel.values import dataclass
 _ASCII = bytes(range(128))
 _CODED_LINE = 76  # characters of a line of quoted-printable, its = included (RFC 2045 6.7, rule 5)
 _EQUALS = 0x3D
-_CR = 0x0D  # a number is found in octets sooner than an octet
+_CR = 0x0D  # `in` finds a number in octets faster than an octet
 
-# Base64 in lines of 76 characters, 57 octets each (RFC 2045 6.8), many lines at a time. Larger blocks are slower: what
-# is returned to the system between two of them has to be asked for again, page by page.
+# Base64 in lines of 76 characters, 57 octets each (RFC 2045 6.8), many lines at a time. Larger blocks are slower: the
+# memory freed between two of them goes back to the system, and is allocated again page by page.
 _LINE = 57
 _LINES = 384
 _BLOCK = _LINE * _LINES
-_CUT = Struct("76s" * _LINES + "0s").unpack  # and nothing behind the last, so that it has a line end too
+_CUT = Struct("76s" * _LINES + "0s").unpack  # an empty last field, so that the last line gets a line end too
 
-_RAW_BLOCK = 64 * 1024  # octets of a file as it is: as many as are put on the line at a time, so none are joined
+_RAW_BLOCK = 64 * 1024  # octets of a binary file, the size of one write, so that no blocks are joined
 
 
 def with_crlf(text: str) -> bytes:
-    """Text as UTF-8, every line ended in CRLF whichever of the three line ends it had; nothing else counts as one."""
+    """Encode text as UTF-8, with CRLF for each of the three kinds of line end; nothing else counts as one."""
     data = text.encode()
     if _CR in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
@@ -36,10 +36,10 @@ def with_crlf(text: str) -> bytes:
 
 
 def encode_text(text: str, eight_bit: bool) -> tuple[str, bytes]:
-    """Choose how a text travels, and write it so: the word for Content-Transfer-Encoding, and the octets.
+    """Choose the encoding of a text, and encode it: the value of Content-Transfer-Encoding, and the octets.
 
-    As it is when it fits (short lines, ASCII or a server that takes 8BITMIME); otherwise in the shorter of two codes.
-    The octets end as the text ends, with a line end or without.
+    Unencoded when possible (short lines, ASCII or a server with 8BITMIME); otherwise in the shorter of the two
+    encodings. The octets end as the text ends, with a line end or without.
     """
     data = with_crlf(text)
     if not has_long_line(data):
@@ -53,66 +53,66 @@ def encode_text(text: str, eight_bit: bool) -> tuple[str, bytes]:
 
 
 def foreign_octets(data: bytes) -> int:
-    """How many octets are not ASCII."""
+    """Number of octets above 127."""
     return len(data.translate(None, _ASCII))
 
 
 def pays_as_base64(foreign: int, size: int) -> bool:
-    """Whether base64 is the shorter code for text: quoted-printable writes three characters for an octet above 127,
+    """Whether base64 is the shorter encoding of text: quoted-printable writes three characters for an octet above 127,
     base64 four for every three octets."""
     return foreign * 6 > size
 
 
 def encode_quoted_printable(data: bytes) -> bytes:
-    """Write text whose lines end in CRLF as quoted-printable.
+    """Encode text with CRLF line ends as quoted-printable.
 
-    binascii looks for CRLF to decide which line end it writes, so there is always one: a last one, taken off again.
+    binascii looks for a CRLF to choose the line end it writes, so one is appended, and removed again.
     """
     coded = b2a_qp(data + b"\r\n", quotetabs=False, istext=True, header=False)[:-2]
     return _with_short_lines(coded) if has_long_line(coded, _CODED_LINE) else coded
 
 
 def encode_base64(data: bytes) -> bytes:
-    """Write octets as lines of base64, each with its CRLF."""
+    """Encode octets as lines of base64, each with its CRLF."""
     view = memoryview(data)
     return b"".join([_lines(view[start : start + _BLOCK]) for start in range(0, len(data), _BLOCK)])
 
 
 def base64_size(size: int) -> int:
-    """How long so many octets become: known without reading any of them."""
+    """Length of that many octets in base64, computed without reading them."""
     full, rest = divmod(size, _LINE)
     return full * 78 + ((rest + 2) // 3 * 4 + 2 if rest else 0)
 
 
 @dataclass(frozen=True, slots=True)
 class RawFile:
-    """A file as it is, read block by block each time it is asked for (scar 38), and given on before the next one."""
+    """File sent unencoded, read block by block at each iteration (hazard H37)."""
 
     attachment: Attachment
 
     @property
     def size(self) -> int:
-        """The length that it had when it was attached."""
+        """Length of the file when it was attached."""
         return self.attachment.size
 
     def __iter__(self) -> Iterator[bytes]:
-        """Raises InvalidMessage when the file is gone, has another length than it had, or is written to meanwhile."""
+        """Iterate over the blocks. Raises InvalidMessage when the file is gone, or was changed meanwhile."""
         return map(bytes, _blocks_of(self.attachment, _RAW_BLOCK))
 
 
 @dataclass(frozen=True, slots=True)
 class Base64File:
-    """A file as base64, read block by block each time it is asked for, so that it never stands in memory (scar 38)."""
+    """File in base64, read block by block at each iteration, so that it is never in memory as a whole (hazard H37)."""
 
     attachment: Attachment
 
     @property
     def size(self) -> int:
-        """The length of its base64, by the length the file had when it was attached."""
+        """Length of its base64, computed from the length of the file when it was attached."""
         return base64_size(self.attachment.size)
 
     def __iter__(self) -> Iterator[bytes]:
-        """Raises InvalidMessage when the file is gone, has another length than it had, or is written to meanwhile."""
+        """Iterate over the blocks. Raises InvalidMessage when the file is gone, or was changed meanwhile."""
         return map(_lines, _blocks_of(self.attachment, _BLOCK))
 
 
@@ -120,8 +120,8 @@ class Base64File:
 
 
 def _with_short_lines(coded: bytes) -> bytes:
-    """Break the lines of quoted-printable that binascii leaves at 77 characters: it counts a blank at the end of a line
-    of text as one character and writes three. No `=XX` is cut."""
+    """Break the lines of quoted-printable that binascii leaves longer than 76 characters: it counts a space at the end
+    of a line of text as one character and writes three. No `=XX` is split."""
     lines: list[bytes] = []
     for line in coded.split(b"\r\n"):
         rest = line
@@ -138,14 +138,14 @@ def _with_short_lines(coded: bytes) -> bytes:
 
 
 def _blocks_of(attachment: Attachment, size: int) -> Iterator[memoryview]:
-    """The file, a block at a time, in one place in memory."""
+    """Yield the file block by block, all in the same buffer."""
     left = attachment.size
     block = memoryview(bytearray(min(size, left + 1)))
     try:
         with open(str(attachment.source), "rb", 0, opener=open_at_once) as file:
             before = os.fstat(file.fileno())
             check_identity(attachment, before)
-            # A block that is not full is the last one; one octet more than there should be tells a file that grew.
+            # A block that is not full is the last one; one octet more than expected means that the file grew.
             while length := _fill(file.readinto, block):
                 left -= length
                 if left < 0 or (length < size and left):
@@ -160,7 +160,7 @@ def _blocks_of(attachment: Attachment, size: int) -> Iterator[memoryview]:
 
 
 def _fill(read: Callable[[memoryview], int | None], block: memoryview) -> int:
-    """Fill the block from the file, as far as there is something: some file systems give less than was asked for."""
+    """Fill the block from the file as far as possible: some file systems return less than was asked for."""
     length = read(block) or 0
     while 0 < length < len(block) and (more := read(block[length:])):
         length += more
@@ -168,7 +168,7 @@ def _fill(read: Callable[[memoryview], int | None], block: memoryview) -> int:
 
 
 def _print_of(known: os.stat_result) -> tuple[int, int, int]:
-    """What changes when somebody writes to a file."""
+    """Values of a file that change with each write to it."""
     return known.st_size, known.st_mtime_ns, known.st_ctime_ns
 
 
@@ -182,7 +182,7 @@ def _lines(block: memoryview) -> bytes:
 
 @lru_cache(maxsize=1)
 def _base64() -> Callable[[memoryview], bytes]:
-    """The fastest base64 there is: pybase64 when it is installed (the extra `speed`), looked for on first use."""
+    """Fastest base64 encoder: pybase64 when it is installed (the extra `speed`), looked up on first use."""
     from importlib import import_module
 
     try:

@@ -1,4 +1,4 @@
-"""Where a message ends: what DATA brings, read back to the content that was meant (RFC 5321 4.5.2)."""
+"""Incremental dot-unstuffing of DATA: the content of a message and its end (RFC 5321 4.5.2)."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ _DOT = 0x2E
 
 
 class Unstuffing:
-    """Takes the content out of what arrives, in any portions, up to CR LF . CR LF; nothing else ends it.
+    """Decoder of the octets after DATA, in any portions, up to CR LF . CR LF; no other sequence ends the message.
 
-    More than `limit` octets are swallowed and not kept: `size` goes on counting, and `overflowed` says so.
+    Octets beyond `limit` are discarded: `size` goes on counting, and `overflowed` is True.
     """
 
     def __init__(self, limit: int) -> None:
         self.size = 0
         self.single_dots = 0
-        """Lines that began with one dot where two belong; the dot is lost, as at every other server."""
+        """Lines that began with a single dot instead of two; the dot is lost, as at every other server."""
         self._limit = limit
         self._chunks: list[bytes] = []
-        self._fresh = True  # the content begins at the beginning of a line
+        self._fresh = True  # at the beginning of a line, as the content starts
 
     @property
     def overflowed(self) -> bool:
-        """Whether there was more than may be kept."""
+        """Whether the message is longer than the limit."""
         return self.size > self._limit
 
     @property
     def content(self) -> bytes:
-        """What has been kept; only part of it when it overflowed."""
+        """Content received; only part of it when it overflowed."""
         return b"".join(self._chunks)
 
     def take(self, buffer: bytearray) -> bool:
-        """Take what can be told from the buffer, and say whether the end was there; what follows the end stays."""
+        """Consume the buffer, and return whether the end of the message was in it; octets after the end stay."""
         while buffer:
             if self._fresh and buffer[0] == _DOT:
                 if buffer.startswith(b".\r\n"):
@@ -49,7 +49,7 @@ class Unstuffing:
         return False
 
     def _keep(self, buffer: bytearray, length: int) -> None:
-        """Move octets from the buffer to the content; a CR at their end would have been left, for its LF to come."""
+        """Move octets from the buffer to the content; a trailing CR was left in the buffer, for its LF may follow."""
         if not length:
             return
         self.size += length

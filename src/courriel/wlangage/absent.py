@@ -1,4 +1,4 @@
-"""Functions of programs and protocols that are gone: each says so in a clear error, and what there is instead."""
+"""Functions of obsolete programs and protocols: each raises an error that names the replacement."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _absent(name: Name) -> Callable[..., NoReturn]:
         )
 
     gone.__name__ = gone.__qualname__ = name.french
-    gone.__doc__ = "Raises ErreurWLangage: what it opened is gone, or speaks IMAP and SMTP today."
+    gone.__doc__ = "Raise ErreurWLangage: the program is obsolete, or has IMAP and SMTP today."
     return gone
 
 

@@ -1,4 +1,4 @@
-"""Whether an address is one: EmailVérifieAdresse."""
+"""Validation of addresses: EmailVérifieAdresse."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from courriel.wlangage.problem import ErreurWLangage, Impossible, Problem, shown
 
 @email_call(Verdict.ERREUR)
 def EmailVérifieAdresse(Adresse: str, Niveau: int = Checking.PAR_SERVEUR) -> Verdict:
-    """Say whether an address can be written to, in one of four values; ErreurInfo says why when it cannot.
+    """Check whether an address can receive mail; returns one of four values, ErreurInfo has the reason.
 
         EmailVérifieAdresse(Adresse [, Niveau = emailValideParServeur])
 
-    `emailValideSyntaxe` looks at the grammar only, the same that sending uses. `emailValideParServeur` also asks the
-    name service for the domain: emailAdresseRefusée when there is none, emailAdresseErreur when nobody answers. The
-    domain's own mail server is not called: today it says yes to everybody, or nothing to strangers.
+    `emailValideSyntaxe` checks the syntax only, as sending does. `emailValideParServeur` also looks up the domain's MX
+    records: emailAdresseRefusée when there are none, emailAdresseErreur when the name server does not answer. The mail
+    server itself is not contacted: most accept any recipient at this point, or do not answer unknown clients.
     """
     from courriel import Address
 
@@ -44,7 +44,7 @@ def EmailVérifieAdresse(Adresse: str, Niveau: int = Checking.PAR_SERVEUR) -> Ve
 
 
 def _by_name_service(domain: str) -> Verdict:
-    """Whether mail for this domain has somewhere to go."""
+    """Whether the domain accepts mail, by its MX records."""
     from courriel.delivery.domain import takes_mail
 
     if takes_mail(domain, desk.timeouts.connect):

@@ -1,4 +1,4 @@
-"""Reaching a server as it was wished, and saying what the program's author should know of it."""
+"""Opening of sessions for the WLangage functions, and warnings for the program's author."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 
 def connect(request: Request) -> OpenSession | OpenMailbox:
-    """Reach the server and log in; what the program's author should know stands in ErreurInfo afterwards."""
+    """Connect and log in; warnings for the program's author are in ErreurInfo afterwards."""
     return _open_to_send(request) if request.protocol == "SMTP" else _open_to_read(request)
 
 
 # The steps.
 
 _IN_CLEAR = {"PLAIN", "LOGIN", "USER", "XOAUTH2", "OAUTHBEARER"}
-"""The mechanisms that send the secret itself."""
+"""SASL mechanisms that send the secret itself."""
 
 _OF_THE_PAGE = ("PLAIN", "LOGIN")
-"""The mechanisms that a program in WLangage counts on."""
+"""SASL mechanisms that WLangage programs rely on."""
 
 
 def _open_to_send(request: Request) -> OpenSession:
@@ -54,7 +54,7 @@ def _open_to_send(request: Request) -> OpenSession:
 
 
 def _spooled(session: SmtpSession, request: Request) -> OpenSession:
-    """The same session, with the outbox before it."""
+    """The session, with the outbox in front of it."""
     from courriel.wlangage.spool import SpooledSession
 
     try:
@@ -100,7 +100,7 @@ def _server(request: Request) -> Server:
             hint_id="SETTING-MALFORMED",
         )
     try:
-        # The page speaks in clear, password included; everywhere else in courriel that has to be asked for.
+        # The WLangage default has no TLS, also for passwords; elsewhere in courriel that has to be enabled.
         return Server(
             request.host,
             request.port,
@@ -121,10 +121,10 @@ def _server(request: Request) -> Server:
 def _as_the_page_has_it(
     server: Server, request: Request, refused: AuthenticationRefused, notices: list[Text]
 ) -> SmtpSession:
-    """LOGIN and PLAIN follow a stronger mechanism that failed, also where courriel itself tries no more.
+    """Try LOGIN and PLAIN after a stronger mechanism failed, also where courriel itself stops.
 
-    A server that knows one of the two and refuses it makes opening fail; one that knows neither is taken without a
-    login. Raises AuthenticationRefused.
+    A server that offers one of the two and refuses it makes opening fail; with one that offers neither the session is
+    opened without a login. Raises AuthenticationRefused.
     """
     from courriel import SmtpSession
     from courriel.values import replace
@@ -152,7 +152,7 @@ def _as_the_page_has_it(
 
 
 def _without_login(server: Server, tried: tuple[str, ...], notices: list[Text]) -> SmtpSession:
-    """What the page says of a server without a login: a session all the same. Never silently."""
+    """A session without a login, as the WLangage page specifies for such servers; with a warning."""
     from courriel import SmtpSession
 
     session = SmtpSession(server).open()
@@ -177,7 +177,7 @@ def _without_login(server: Server, tried: tuple[str, ...], notices: list[Text]) 
 
 
 def _mind_the_clear_line(server: Server, mechanisms: tuple[str, ...], notices: list[Text]) -> None:
-    """A password that strangers could read is worth a word. SCRAM and CRAM-MD5 do not send it."""
+    """Warn when a password was sent without TLS. SCRAM and CRAM-MD5 do not send it."""
     from courriel import Security
 
     if server.security is not Security.NONE or server.local or not _IN_CLEAR & {*mechanisms}:

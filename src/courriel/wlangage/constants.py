@@ -1,4 +1,4 @@
-"""The constants of the WLangage that its e-mail functions take."""
+"""Constants of the WLangage for its e-mail functions."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ emailAsynchrone = True
 
 
 class SessionOption(IntEnum):
-    """How the line of a session is protected."""
+    """TLS mode of a session."""
 
-    DÉFAUT = 0  # in clear
-    SSL = 1  # TLS from the first byte; the value is ours, for the documentation gives none
-    SÉCURISÉ_TLS = 2  # STARTTLS, or no session at all
+    DÉFAUT = 0  # no TLS
+    SSL = 1  # TLS from the first byte; the value is ours, the documentation has none
+    SÉCURISÉ_TLS = 2  # STARTTLS, required
 
 
 emailOptionDéfaut = SessionOption.DÉFAUT
@@ -26,10 +26,10 @@ OptionSSL = SessionOption.SSL
 
 
 class SendOption(IntFlag, boundary=STRICT):
-    """What is wished for one mail; they can be added up."""
+    """Options for sending one mail; may be combined by +."""
 
-    ENCODE_ENTÊTE = 1  # headers are always encoded: accepted, and nothing more
-    HEADER_BCC = 2  # hidden recipients are shown in Email.Source, never in what is sent
+    ENCODE_ENTÊTE = 1  # accepted and ignored: headers are always encoded
+    HEADER_BCC = 2  # Bcc recipients appear in Email.Source, never in the mail sent
 
 
 emailOptionEncodeEntête = SendOption.ENCODE_ENTÊTE
@@ -37,7 +37,7 @@ emailOptionHeaderBcc = SendOption.HEADER_BCC
 
 
 class Parameter(IntEnum):
-    """What EmailParamètre sets."""
+    """Parameters of EmailParamètre."""
 
     MODE = 1
 
@@ -46,7 +46,7 @@ emailParamètreMode = Parameter.MODE
 
 
 class Detail(StrEnum):
-    """What ErreurInfo can tell of the last error."""
+    """Parts of the last error, for ErreurInfo."""
 
     MESSAGE = "errMessage"
     CODE = "errCode"
@@ -61,11 +61,11 @@ errReply = Detail.REPLY
 
 
 class Status(IntEnum):
-    """What became of a mail of the asynchronous mode."""
+    """Status of a mail sent asynchronously."""
 
-    EN_COURS = 0  # it waits, or is on its way
-    ENVOYÉ = 1  # the server has taken it for every recipient
-    ERREUR = 2  # nobody tries any more, or a person has to decide
+    EN_COURS = 0  # waiting, or being sent
+    ENVOYÉ = 1  # the server accepted it for every recipient
+    ERREUR = 2  # given up, or held for a decision
 
 
 emailEnCours = Status.EN_COURS
@@ -74,12 +74,12 @@ emailErreur = Status.ERREUR
 
 
 class Fetching(IntEnum):
-    """What EmailRécupèreTout takes of each mail."""
+    """Parts of each mail that EmailRécupèreTout fetches."""
 
-    ENTÊTE = 0  # the headers now, the rest when it is touched
+    ENTÊTE = 0  # the header now, the rest on first access
     COMPLET = 1  # everything, now
-    NON_LU = 2  # as ENTÊTE, of those only that nobody has read yet (IMAP)
-    ASYNCHRONE = 3  # nothing now, everything when it is touched
+    NON_LU = 2  # as ENTÊTE, for unread mails only (IMAP)
+    ASYNCHRONE = 3  # nothing now, everything on first access
 
 
 ertEntête = Fetching.ENTÊTE
@@ -89,7 +89,7 @@ ertAsynchrone = Fetching.ASYNCHRONE
 
 
 class Section(StrEnum):
-    """Where EmailCherchePremier looks."""
+    """Fields that EmailCherchePremier searches."""
 
     SUJET = "subject"
     EXPÉDITEUR = "sender"
@@ -106,10 +106,10 @@ emailIdentifiant = Section.IDENTIFIANT
 
 
 class Checking(IntEnum):
-    """How far EmailVérifieAdresse goes."""
+    """Levels of EmailVérifieAdresse."""
 
-    SYNTAXE = 1  # the grammar alone: no network
-    PAR_SERVEUR = 2  # the domain's own server is asked as well
+    SYNTAXE = 1  # syntax only, without network
+    PAR_SERVEUR = 2  # the domain's MX records too
 
 
 emailValideSyntaxe = Checking.SYNTAXE
@@ -117,7 +117,7 @@ emailValideParServeur = Checking.PAR_SERVEUR
 
 
 class Verdict(IntEnum):
-    """What EmailVérifieAdresse found."""
+    """Results of EmailVérifieAdresse."""
 
     VALIDE = 0
     SYNTAXE_INCORRECTE = 1

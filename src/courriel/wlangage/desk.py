@@ -1,7 +1,7 @@
-"""What the WLangage keeps between two calls: sessions by name, the time-out, the mode, and each context's own things.
+"""State of the WLangage functions: sessions by name, time-out, mode, and the context of each thread or task.
 
-Sessions, time-out and mode are the program's: every thread sees them. The structure `Email` and the last error are the
-current context's own: each thread, and each asyncio task, has others.
+Sessions, time-out and mode belong to the program: every thread sees them. The structure `Email` and the last error
+belong to the context: each thread and each asyncio task has its own.
 """
 
 from __future__ import annotations
@@ -25,52 +25,52 @@ if TYPE_CHECKING:
     from courriel.wlangage.mailbox import OpenMailbox
 
 Owner: TypeAlias = "int | ref[Task[object]]"
-"""A thread, by its number, or a task."""
+"""A thread id, or a task."""
 
 TEN_MINUTES = 600.0
-_CONNECTING = 30.0  # seconds; as long as nobody has set a time-out a blocked port must not look like a hang
+_CONNECTING = 30.0  # seconds; without a time-out set, so that a blocked port does not look like a hang
 
 
 class Half(Protocol):
-    """What stands under a name: the half that sends, or the half that reads."""
+    """A session under a name: for sending, or for reading."""
 
     def close(self) -> None:
-        """Say goodbye, as soon as nobody is using it any more."""
+        """Close the session, once no call is using it."""
         ...
 
     def change_timeouts(self, timeouts: Timeouts) -> None:
-        """Bear other silences from now on."""
+        """Replace the time limits from now on."""
         ...
 
     def renew_turn(self) -> None:
-        """Nobody has the turn, as in a process that was just forked."""
+        """Renew the lock, in a process that was just forked."""
         ...
 
 
 class OpenSession:
-    """A session for sending that the program has opened. Threads that share it take their turns."""
+    """An open session for sending; threads that share it take turns."""
 
     def __init__(self, smtp: SmtpSession) -> None:
         self.smtp = smtp
         self.renew_turn()
 
     def renew_turn(self) -> None:
-        """Nobody has the turn, as in a process that was just forked: the thread that had it is in the parent."""
+        """Renew the lock, in a process that was just forked: its holder is a thread of the parent."""
         self.turn = RLock()
 
     def close(self) -> None:
-        """Say goodbye, as soon as nobody is sending any more."""
+        """Close the session, once no call is sending."""
         with self.turn:
             self.smtp.close()
 
     def change_timeouts(self, timeouts: Timeouts) -> None:
-        """Bear other silences from now on."""
+        """Replace the time limits from now on."""
         self.smtp.change_timeouts(timeouts)
 
 
 @dataclass(slots=True)
 class Context:
-    """What belongs to one thread or one task."""
+    """State of one thread or one task."""
 
     owner: Owner
     email: dict[str, object] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class Context:
 
 
 class Desk:
-    """What belongs to the program as a whole."""
+    """State of the whole program."""
 
     def __init__(self) -> None:
         self.mode = 0
@@ -90,7 +90,7 @@ class Desk:
         self._lock = allocate_lock()
 
     def after_fork(self) -> None:
-        """Free the locks that another thread of the parent may have held."""
+        """Renew the locks that another thread of the parent may have held."""
         self._lock = allocate_lock()
         for half in list(self._open):
             half.renew_turn()
@@ -98,7 +98,7 @@ class Desk:
     # Sessions.
 
     def keep(self, half: OpenSession | OpenMailbox, name: str | None = None) -> None:
-        """Remember a session, so that a new time-out reaches it; and its name, when it has one."""
+        """Register a session, so that a new time-out reaches it; with its name, if it has one."""
         with self._lock:
             self._open.add(half)
             if name is None:
@@ -109,7 +109,7 @@ class Desk:
                 self._reading[name] = half
 
     def take(self, name: str, *, sending: bool = True, reading: bool = True) -> list[Half]:
-        """Forget what is open under that name, one half or both, and hand it over to be closed."""
+        """Remove and return the sessions of that name, to be closed."""
         with self._lock:
             halves: list[Half | None] = []
             if sending:
@@ -120,11 +120,11 @@ class Desk:
 
     @property
     def names(self) -> set[str]:
-        """The names under which something is open."""
+        """Names of open sessions."""
         return {*self._sending, *self._reading}
 
     def sending(self, name: str) -> OpenSession:
-        """The half of that name that sends. Raises ErreurWLangage, naming a similar one."""
+        """The session for sending of that name. Raises ErreurWLangage, suggesting a similar name."""
         session = self._sending.get(name)
         if session is not None:
             return session
@@ -137,7 +137,7 @@ class Desk:
         )
 
     def reading(self, name: str) -> OpenMailbox:
-        """The half of that name that reads. Raises ErreurWLangage, naming a similar one."""
+        """The session for reading of that name. Raises ErreurWLangage, suggesting a similar name."""
         mailbox = self._reading.get(name)
         if mailbox is not None:
             return mailbox
@@ -153,12 +153,12 @@ class Desk:
 
     @property
     def seconds(self) -> float:
-        """The time-out, in seconds of silence."""
+        """The time-out in seconds, for each wait."""
         return TEN_MINUTES if self._seconds is None else self._seconds
 
     @property
     def timeouts(self) -> Timeouts:
-        """The same, as sessions want it."""
+        """The time-out as Timeouts."""
         from courriel import Timeouts
 
         if self._seconds is None:
@@ -166,7 +166,7 @@ class Desk:
         return Timeouts.silence(self._seconds)
 
     def be_patient(self, seconds: float) -> None:
-        """Bear so many seconds of silence from now on, in the sessions that are open already too."""
+        """Set the time-out in seconds, for open sessions too."""
         self._seconds = seconds
         with self._lock:
             known = list(self._open)
@@ -175,14 +175,14 @@ class Desk:
 
     @property
     def trust(self) -> Trust:
-        """Whose word counts for a certificate, by the mode: the system's store, or the bundled roots."""
+        """CA certificates by the mode: the system's store, or the bundled ones."""
         from courriel import Trust
 
         return Trust.bundled() if self.mode == 1 else Trust.system()
 
     @property
     def spoken(self) -> Language:
-        """The language of the texts."""
+        """Language of the texts."""
         return self.language or language()
 
 
@@ -195,7 +195,7 @@ _context: ContextVar[Context | None] = ContextVar("courriel_wlangage", default=N
 
 
 def here() -> Context:
-    """What belongs to the current thread or task; made when it is first asked for."""
+    """The context of the current thread or task; made on first use."""
     owner = _owner()
     context = _context.get()
     if context is None or not _belongs(context.owner, owner):
@@ -205,7 +205,7 @@ def here() -> Context:
 
 
 def _similar(name: str, known: Iterable[str]) -> tuple[str, str]:
-    """Whether another name was meant, in French and in English."""
+    """A suggestion for a similar name, in French and in English; "" for none."""
     from difflib import get_close_matches
 
     near = get_close_matches(name, list(known), 1)
@@ -213,10 +213,10 @@ def _similar(name: str, known: Iterable[str]) -> tuple[str, str]:
 
 
 def _belongs(owner: Owner, asking: Owner) -> bool:
-    """Whether a context made for one is the other's too.
+    """Whether a context belongs to this thread or task.
 
-    A task inherits the context of whoever started it, and shall not write into it. A worker thread that a task waits
-    for (asyncio.to_thread) inherits it as well, and there it is meant: the call is the task's.
+    A task inherits the context of its creator, but must not share it. A worker thread that a task waits for
+    (asyncio.to_thread) inherits it too, and shares it: the call belongs to the task.
     """
     return owner == asking or (isinstance(asking, int) and isinstance(owner, ref))
 

@@ -1,4 +1,4 @@
-"""How a program learns of the last error: ErreurDétectée, ErreurInfo, Erreur; and the language it is told in."""
+"""The last error: ErreurDétectée, ErreurInfo, Erreur; and its language: LangueErreur."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ F = TypeVar("F")
 
 
 def email_call(failed: F) -> Callable[[Callable[P, T]], Callable[P, T | F]]:
-    """Make a function one of the WLangage's: it first clears the last error, and answers `failed` to a new one."""
+    """Decorator of WLangage functions: clears the last error, and returns `failed` on a new one."""
 
     def dress(function: Callable[P, T]) -> Callable[P, T | F]:
         @wraps(function)
@@ -40,7 +40,7 @@ def email_call(failed: F) -> Callable[[Callable[P, T]], Callable[P, T | F]]:
 
 
 class _ErrorOccurred:
-    """Whether the last e-mail call of the current thread or task failed: test it, compare it with Vrai, print it."""
+    """Whether the last e-mail call of the current thread or task failed: usable as a boolean, equal to Vrai or Faux."""
 
     __slots__ = ()
     __hash__ = None  # type: ignore[assignment]  # it changes with every call
@@ -64,10 +64,10 @@ ErreurDétectée = _ErrorOccurred()
 
 
 def ErreurInfo(Information: str = Detail.MESSAGE) -> str:
-    """What the last e-mail call of this thread or task has to say; empty when all went well.
+    """Information on the last e-mail call of this thread or task; empty when it succeeded.
 
-    `errMessage` (the default) is a sentence, `errComplet` adds the remedy, `errCode` is the failure's name in the
-    documentation, `errReply` the server's own words. After a call that succeeded it may hold a warning.
+    `errMessage` (the default) is a sentence, `errComplet` adds the remedy, `errCode` is the failure's id in the
+    documentation, `errReply` the server's reply. After a successful call it may be a warning.
     """
     problem = here().problem
     if problem is None:
@@ -90,7 +90,7 @@ def ErreurInfo(Information: str = Detail.MESSAGE) -> str:
 
 
 def Erreur(*Texte: object) -> None:
-    """Write these texts to the error stream, one a line; without any, the last error with its remedy."""
+    """Print these texts to standard error, one per line; without any, the last error with its remedy."""
     if not Texte:
         problem = here().problem
         nothing = "Aucune erreur." if desk.spoken == "fr" else "No error."
@@ -99,7 +99,7 @@ def Erreur(*Texte: object) -> None:
 
 
 def LangueErreur(Langue: Language) -> None:
-    """Choose the language of every text from here on, in all threads: "fr" or "en". The default is the locale's."""
+    """Set the language of all texts, in all threads: "fr" or "en". The default is the locale's."""
     if Langue not in ("fr", "en"):
         raise ErreurWLangage(
             f'LangueErreur prend "fr" ou "en", et non {Langue!r}', f'ErrorLanguage takes "fr" or "en", not {Langue!r}'

@@ -1,4 +1,4 @@
-"""A mailbox that is read by IMAP: it follows what happens to it, and its mails are deleted when they are expunged."""
+"""IMAP mailbox of the WLangage: it follows changes on the server; deletions are final after EmailDétruit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ImapMailbox(OpenMailbox):
-    """See OpenMailbox. A mail whose content was fetched is marked as read, as mail programs do."""
+    """IMAP mailbox; see OpenMailbox. A mail whose content was fetched is marked as read, as in mail programs."""
 
     protocol = "imap"
 
@@ -69,7 +69,7 @@ class ImapMailbox(OpenMailbox):
         return Letter.partial(letter.raw_header, self.in_turn(lambda: self._whole(letter)), size=letter.size)
 
     def _later(self, uid: int) -> Letter:
-        """A mail of which nothing is here."""
+        """A mail of which nothing has been fetched."""
         from courriel import Letter
 
         return Letter.partial(
@@ -84,13 +84,13 @@ class ImapMailbox(OpenMailbox):
         return raw
 
     def _read(self, letters: Iterable[MailboxLetter]) -> list[MailboxLetter]:
-        """All of them, marked with one command; one that is too large says so when it is touched."""
+        """All letters, marked as read with one command; one that is too large raises an error on access."""
         came = list(letters)
         self._mark(*(letter.uid for letter in came if letter.loaded and "seen" not in letter.flags))
         return came
 
     def _mark(self, *uids: int) -> None:
-        # A mailbox that may only be looked at is read all the same.
+        # Reading works in a read-only mailbox too.
         with suppress(CourrielError):
             if uids:
                 self._session.flag(uids, "seen")

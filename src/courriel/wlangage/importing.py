@@ -1,4 +1,4 @@
-"""Files and sources: EmailImporteSource, EmailImporteHTML, EmailSauveFichierAttaché."""
+"""Import of sources and HTML, saving of attachments: EmailImporteSource, EmailImporteHTML, EmailSauveFichierAttaché."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from courriel.wlangage.session_variable import SessionVariable
 from courriel.wlangage.sources import import_source
 from courriel.wlangage.structures import Email, EmailVariable, emailAttache
 
-# An image, and where it is; attributes of a length that no page has are not looked through.
+# An img tag and its source; the length of attributes is bounded to keep matching linear.
 _IMAGE = re.compile(r"""(<img\b[^>]{0,2000}?\ssrc\s*=\s*)(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
 _ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:|//|#", re.IGNORECASE)
 _CHARSET = re.compile(rb"<meta[^>]{0,200}charset=[\"']?([\w-]{1,40})", re.IGNORECASE)
 
 
 def EmailImporteSource(*arguments: object) -> bool:
-    """Read Email.Source, a whole mail, into the other properties; no session is needed.
+    """Read Email.Source, a complete mail, into the other properties; needs no session.
 
     EmailImporteSource([Email])
 
-    A broken mail is read as far as it goes. Faux when the source is empty.
+    A malformed mail is read as far as possible. Faux when the source is empty.
     """
     match arguments:
         case ():
@@ -40,13 +40,12 @@ def EmailImporteSource(*arguments: object) -> bool:
 
 @email_call(False)
 def EmailImporteHTML(*arguments: object) -> bool:
-    """Take an HTML file for the mail, and the images that lie beside it; Vrai when all of it could be read.
+    """Import an HTML file into the mail, with its local images; Vrai when all of them could be read.
 
         EmailImporteHTML([Email,] FichierHTML)
 
-    Images are attached, and the HTML points at them, when they are files in the folder of the page or below it; what is
-    anywhere else (on the web, in another folder) is left as it stands. Faux when the page, or an image of it, is not
-    there; then nothing is changed.
+    Images in the folder of the page or below are attached, and referenced by the HTML; others (on the web, in other
+    folders) are left unchanged. Faux when the page or an image is missing; then nothing is changed.
     """
     match arguments:
         case (str() | os.PathLike() as page,):
@@ -67,13 +66,13 @@ def EmailImporteHTML(*arguments: object) -> bool:
 
 @email_call(False)
 def EmailSauveFichierAttaché(*arguments: object) -> bool:
-    """Save a file that came with the mail that was read; Vrai when it is on the disk.
+    """Save an attachment of a received mail; Vrai when it was written.
 
         EmailSauveFichierAttaché([Session,] [Email,] NomFichierAttaché, Chemin)
 
-    When `Chemin` is a folder, or ends with a slash, the file is saved in that folder under its own name, made safe, and
-    never over one that is there: a number is added. Otherwise it is the whole path of the file, which is replaced when
-    it exists, because the program has chosen it. The session is that of the mail, and need not be said.
+    When `Chemin` is a folder, or ends with a slash, the file is saved in that folder under its own name, sanitized, and
+    numbered when a file of that name exists. Otherwise it is the complete path of the file, which is overwritten when
+    it exists, since the program chose it. The session is optional, and ignored.
     """
     given = arguments[1:] if arguments and _is_session(arguments) else arguments
     match given:
@@ -106,7 +105,7 @@ def _read(path: Path) -> bytes:
 
 
 def _text(octets: bytes) -> str:
-    """HTML as text: in the charset that it names itself, else UTF-8, else what Windows writes."""
+    """HTML as text: in its declared charset, else UTF-8, else Windows-1252."""
     said = _CHARSET.search(octets, 0, 2048)
     for charset in (said[1].decode("ascii", "replace") if said else "utf-8-sig", "utf-8-sig"):
         try:
@@ -117,7 +116,7 @@ def _text(octets: bytes) -> str:
 
 
 def _with_images(html: str, folder: Path, already: int) -> tuple[str, list[emailAttache]]:
-    """The HTML that points at attached images, and these; each file once."""
+    """The HTML with references to attached images, and these images; each file once."""
     images: dict[Path, emailAttache] = {}
 
     def attach(found: re.Match[str]) -> str:
@@ -134,7 +133,7 @@ def _with_images(html: str, folder: Path, already: int) -> tuple[str, list[email
 
 
 def _beside(source: str, folder: Path) -> Path | None:
-    """The file that an image's address names, when it lies in the folder or below, links followed (A20)."""
+    """The file of an image URL, if it is in the folder or below, with links resolved (hazard H59)."""
     from urllib.parse import unquote
 
     name = unquote(source.partition("?")[0].partition("#")[0]).strip()
@@ -145,7 +144,7 @@ def _beside(source: str, folder: Path) -> Path | None:
 
 
 def _is_session(arguments: tuple[object, ...]) -> bool:
-    """A session stands first, or is left out: three texts begin with one, as does whatever begins with a variable."""
+    """Whether the first argument is a session: three texts start with one, or a text before a variable."""
     match arguments:
         case (SessionVariable(), *_):
             return True
@@ -156,7 +155,7 @@ def _is_session(arguments: tuple[object, ...]) -> bool:
 
 
 def _attached(email: EmailVariable, name: str) -> emailAttache:
-    """The attached file of that name, as the structure shows it."""
+    """The attachment of that name."""
     files = [each for each in email.Attache if isinstance(each, emailAttache)]
     for each in files:
         if each.Nom == name:
@@ -175,7 +174,7 @@ def _save(file: emailAttache, where: str) -> None:
     octets = content.encode() if isinstance(content, str) else content
     try:
         if where.endswith(("/", os.sep)) or Path(where).is_dir():
-            Path(where).stat()  # as in the WLangage, a folder that is missing is not made
+            Path(where).stat()  # as in the WLangage, a missing folder is not created
             Enclosure.named(file.Nom, octets).save(where)
         else:
             Path(where).write_bytes(octets)

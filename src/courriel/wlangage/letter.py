@@ -1,4 +1,4 @@
-"""From the structure of the WLangage to a message: addresses are read, files looked at, before anybody is called."""
+"""Conversion of the WLangage structure into a Message: addresses and files are checked before connecting."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def message_of(email: EmailVariable) -> Message:
-    """The message that the structure describes. Raises Impossible for the first thing in it that cannot be sent."""
+    """The message of the structure. Raises Impossible for the first invalid property."""
     from courriel import Message
 
     origin = sender_of(email)
@@ -34,7 +34,7 @@ def message_of(email: EmailVariable) -> Message:
             html=email.HTML,
             attachments=files,
             read_receipt=email.DispositionNotification,
-            # Of the two, being told that it was read has priority.
+            # A read receipt has priority over a delivery report.
             delivery_receipt=email.AccuséRéception and not email.DispositionNotification,
         )
     except CourrielError as wrong:
@@ -42,7 +42,7 @@ def message_of(email: EmailVariable) -> Message:
 
 
 def sender_of(email: EmailVariable) -> Address:
-    """Who sends it: AdresseExpéditeur with Expéditeur as the name, or Expéditeur alone."""
+    """The sender: AdresseExpéditeur with Expéditeur as display name, or Expéditeur alone."""
     from courriel import Address
 
     if not (email.Expéditeur or email.AdresseExpéditeur):
@@ -67,7 +67,7 @@ def sender_of(email: EmailVariable) -> Address:
 
 
 def recipients_of(email: EmailVariable) -> tuple[list[Address], list[Address], list[Address]]:
-    """Those of Destinataire, Cc and Cci, as many of each as its Nb allows."""
+    """Recipients in Destinataire, Cc and Cci, as many of each as its Nb… property allows."""
     to = _addresses("Destinataire", _some(email.Destinataire, email.NbDestinataire))
     cc = _addresses("Cc", _some(email.Cc, email.NbCc))
     bcc = _addresses("Cci", _some(email.Cci, email.NbCci))
@@ -90,7 +90,7 @@ _FIELDS = {
 
 
 def _unsendable(wrong: CourrielError) -> Impossible:
-    """What is wrong with the message, with the property named as this face names it."""
+    """The error of the message, with the WLangage name of the property."""
     field, _, reason = str(wrong).partition(": ")
     fr, en = _FIELDS.get(field, ("Email", "Email"))
     known = wrong.failure
@@ -99,7 +99,7 @@ def _unsendable(wrong: CourrielError) -> Impossible:
 
 
 def _addresses(field: str, texts: Iterable[str]) -> list[Address]:
-    """Each text is one address, whatever commas stand in it; one that is none is enough for nothing to be sent."""
+    """Each text is one address, whatever commas it has; one invalid address stops the whole mail."""
     from courriel import Address
 
     found: list[Address] = []
@@ -146,7 +146,7 @@ def _attachment(given: emailAttache | str, rank: int) -> Attachment:
 
 
 def _name_for(rank: int, content_type: str) -> str:
-    """The original drops what has no name; here it gets one that says at least what kind of file it is."""
+    """A name for an attachment without one (the original drops it), with an extension for its type."""
     import mimetypes
 
     return f"attache-{rank}{mimetypes.guess_extension(content_type.partition(';')[0].strip()) or '.bin'}"

@@ -1,4 +1,4 @@
-"""The lists of a structure: they know their size, grow when written to, and count from 1 as the WLangage does."""
+"""Lists of a structure: they count from 1, and grow when written to, as in the WLangage."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from courriel.wlangage.problem import ErreurWLangage
 
 T = TypeVar("T")
 
-MOST = 5_000  # places; an index beyond is a mistake, not a wish
+MOST = 5_000  # items; a higher index is taken for a mistake
 
 
 class WList(list[T]):
-    """A list whose first place is 1. Writing to a place beyond the end makes it; all else is as in Python."""
+    """A list with indexes from 1. Writing to an index beyond the end extends it; otherwise as in Python."""
 
     def __init__(self, items: Iterable[T], check: Callable[[object], T], empty: Callable[[], T]) -> None:
         super().__init__(map(check, items))
         self._check = check
         self._empty = empty
 
-    # Deliberately not what list promises: slices, negative places and 0 would each be a place counted otherwise.
+    # Deliberately narrower than list: slices, negative indexes and 0 would count differently.
     def __getitem__(self, place: int) -> T:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         return super().__getitem__(self._known(place))
 
@@ -36,18 +36,18 @@ class WList(list[T]):
         super().__delitem__(self._known(place))
 
     def append(self, item: T) -> None:
-        """Add at the end; `Ajoute` and `Add` are the same."""
+        """Append an item; `Ajoute` and `Add` are the same."""
         super().append(self._check(item))
 
     Ajoute = Add = append
 
     def extend(self, items: Iterable[T]) -> None:
-        """Add several at the end."""
+        """Append several items."""
         super().extend(map(self._check, items))
 
     @property
     def Occurrence(self) -> int:
-        """How many there are."""
+        """Number of items."""
         return len(self)
 
     Count = Occurrence

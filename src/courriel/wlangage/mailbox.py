@@ -1,4 +1,4 @@
-"""An open mailbox as the WLangage sees it: mails one after the other, a current one, and what was deleted."""
+"""Open mailbox of the WLangage: a sequence of mails with a current one."""
 
 from __future__ import annotations
 
@@ -19,27 +19,26 @@ T = TypeVar("T")
 
 
 class OpenMailbox(ABC):
-    """A session for reading that the program has opened, by POP3 or by IMAP. Threads that share it take their turns, by
-    `with`.
+    """An open session for reading, by POP3 or IMAP; threads that share it take turns, by `with`.
 
-    Mails are told apart by keys that stay the same for the whole session, lowest first: numbers of POP3, UIDs of IMAP.
+    Mails have keys that are constant for the session, in ascending order: numbers in POP3, UIDs in IMAP.
     """
 
     protocol = ""
-    """Which words its errors are told in."""
+    """Protocol for the wording of its errors."""
 
     def __init__(self) -> None:
         self.renew_turn()
         self.current: int | None = None
-        """The mail that was read last; None before the first, and when it was deleted."""
+        """Key of the mail read last; None before the first, and after it was deleted."""
         self.found: Iterator[int] = iter(())
-        """What is left of the search that goes on."""
+        """Remaining results of the last search."""
         self.shown: EmailVariable | None = None
-        """The structure that it was read into."""
+        """The structure into which it was read."""
         self._place = 0
 
     def renew_turn(self) -> None:
-        """Nobody has the turn, as in a process that was just forked: the thread that had it is in the parent."""
+        """Renew the lock, in a process that was just forked: its holder is a thread of the parent."""
         self._turn = RLock()
 
     def __enter__(self) -> None:
@@ -50,31 +49,31 @@ class OpenMailbox(ABC):
         if isinstance(error, CourrielError):
             error.protocol = error.protocol or self.protocol
 
-    # Where one is.
+    # Position.
 
     def go_to(self, key: int) -> Letter:
-        """Make this the current mail, and give it: its header is here, or fetched when it is touched."""
+        """Make this the current mail, and return it; its parts are fetched on first access."""
         self.current = self._place = key
         return self.letter(key)
 
     def first(self) -> int | None:
-        """The oldest mail that is not deleted; None when there is none, as for the three that follow."""
+        """Key of the oldest mail not deleted; None when there is none."""
         return next(iter(self.left()), None)
 
     def last(self) -> int | None:
-        """The newest."""
+        """Key of the newest mail not deleted; None when there is none."""
         return next(iter(reversed(self.left())), None)
 
     def next(self) -> int | None:
-        """The one after the current one, or after the place where one was deleted."""
+        """Key of the mail after the current, or after the position of a deleted one; None at the end."""
         return next((key for key in self.left() if key > self._place), None)
 
     def previous(self) -> int | None:
-        """The one before."""
+        """Key of the mail before the current one; None at the start."""
         return next((key for key in reversed(self.left()) if key < self._place), None)
 
     def leave(self) -> None:
-        """There is no current mail any more; the place stays, so that one can turn around."""
+        """Clear the current mail; the position stays, so that one can go back."""
         self.current = None
 
     def forget(self) -> None:
@@ -88,7 +87,7 @@ class OpenMailbox(ABC):
         self.current = None
 
     def in_turn(self, fetch: Callable[[], T]) -> Callable[[], T]:
-        """The same, as one of those who take their turns: what is touched later is fetched in between."""
+        """The same function under the lock: for parts fetched on later access."""
 
         def fetched() -> T:
             with self:
@@ -96,23 +95,23 @@ class OpenMailbox(ABC):
 
         return fetched
 
-    # What each protocol does in its own way.
+    # Methods of each protocol.
 
     @abstractmethod
     def keys(self) -> list[int]:
-        """Every mail that there is, those that were deleted and are not gone yet included."""
+        """Keys of all mails, including those deleted but not expunged."""
 
     @abstractmethod
     def left(self) -> list[int]:
-        """The same without those that were deleted."""
+        """Keys of the mails not deleted."""
 
     @abstractmethod
     def letter(self, key: int) -> Letter:
-        """One mail, whose parts are fetched when they are touched."""
+        """One mail, whose parts are fetched on first access."""
 
     @abstractmethod
     def all(self, what: Fetching) -> Iterator[Letter]:
-        """Every mail that is not deleted, with as much of it as is wanted."""
+        """All mails not deleted, with the parts selected by `what`."""
 
     @abstractmethod
     def delete(self, key: int) -> None:
@@ -124,12 +123,12 @@ class OpenMailbox(ABC):
 
     @abstractmethod
     def search(self, section: Section, value: str) -> Iterator[int]:
-        """The keys of mails that hold this text there, oldest first."""
+        """Keys of mails with this text in this field, oldest first."""
 
     @abstractmethod
     def close(self) -> None:
-        """Say goodbye."""
+        """Close the session."""
 
     @abstractmethod
     def change_timeouts(self, timeouts: Timeouts) -> None:
-        """Bear other silences from now on."""
+        """Replace the time limits from now on."""

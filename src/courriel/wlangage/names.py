@@ -1,4 +1,4 @@
-"""Every name of the WLangage face as data: French, English, what it is, and where it lives.
+"""Table of all WLangage names: French, English, kind, and module.
 
 `courriel.wlangage` makes its exports from this table, the documentation its lists, the tests their checks. Each name
 may also be written without its accents, as the WLangage allows.
@@ -13,12 +13,12 @@ from typing import Literal, TypeAlias
 from courriel.values import dataclass
 
 Kind: TypeAlias = Literal["function", "constant", "type", "variable", "property", "method", "absent"]
-"""What a name is; "absent" is a function that says that its time has gone by."""
+"""Kind of a name; "absent" is a function of an obsolete program, which raises an error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """One thing with its two names. `home` is the module below this package, or the type of a property or method."""
+    """A French and an English name. `home` is the module in this package, or the type of a property or method."""
 
     french: str
     english: str
@@ -27,8 +27,7 @@ class Name:
 
     @property
     def spellings(self) -> tuple[str, ...]:
-        """Every way to write it, the French one first: with accents, without, in English; but True and False are
-        Python's own."""
+        """All spellings, the French one first: with accents, without, in English; except Python's True and False."""
         written = dict.fromkeys((self.french, unaccented(self.french), self.english))
         return tuple(each for each in written if each not in ("True", "False"))
 
@@ -39,12 +38,12 @@ class Name:
 
 
 def unaccented(name: str) -> str:
-    """The name without its accents: "Expéditeur" is "Expediteur" on some keyboards."""
+    """The name without accents: "Expéditeur" becomes "Expediteur"."""
     return "".join(each for each in unicodedata.normalize("NFD", name) if not unicodedata.combining(each))
 
 
 def exported() -> Iterator[Name]:
-    """The names that `from courriel.wlangage import *` brings."""
+    """The names exported by `from courriel.wlangage import *`."""
     return (name for name in TABLE if name.exported)
 
 
@@ -54,7 +53,7 @@ def of_type(home: str) -> Iterator[Name]:
 
 
 def _reading_variable(home: str) -> dict[tuple[Kind, str], tuple[tuple[str, str], ...]]:
-    """The properties and methods of a variable that describes a session for reading."""
+    """Properties and methods of a session variable for reading."""
     return {
         ("property", home): (
             ("AdresseServeur", "ServerAddress"),

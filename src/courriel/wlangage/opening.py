@@ -20,16 +20,16 @@ from courriel.wlangage.session_variable import SessionVariable
 
 @email_call(False)
 def EmailOuvreSessionSMTP(*arguments: object, **named: object) -> bool:
-    """Open a session for sending, under the name of its user; Vrai when it is open.
+    """Open a session for sending, named after its user; Vrai when it is open.
 
         EmailOuvreSessionSMTP(NomUtilisateur [, MotDePasse], AdresseServeurSMTP [, NuméroPortSMTP = 25
                               [, ModeAsynchrone = emailSynchrone [, Option = emailOptionDéfaut]]])
 
-    With a password it logs in by the strongest means the server offers. A server that refuses the login makes opening
-    fail; one that offers none is taken without, and ErreurInfo says so. `emailOptionSécuriséTLS` is STARTTLS,
-    `OptionSSL` TLS from the first byte: certificate and host name are checked, and nothing ever goes on in clear. A
-    live session for sending of the same name is closed first; one for reading stays. Raises ErreurWLangage for
-    arguments that fit no form.
+    With a password it logs in by the strongest mechanism the server offers. A refused login makes opening fail; on a
+    server that offers no login the session is opened without one, and ErreurInfo has a warning.
+    `emailOptionSécuriséTLS` is STARTTLS, `OptionSSL` TLS from the first byte: certificate and host name are verified,
+    and there is no fallback to plain text. An open session for sending of the same name is closed first; one for
+    reading stays. Raises ErreurWLangage for invalid arguments.
     """
     name, request = read_arguments(arguments, named)
     _close_all(desk.take(name, reading=False))
@@ -39,13 +39,13 @@ def EmailOuvreSessionSMTP(*arguments: object, **named: object) -> bool:
 
 @email_call(False)
 def EmailOuvreSessionPOP3(*arguments: object, **named: object) -> bool:
-    """Open a session for reading by POP3, under the name of its user; Vrai when it is open.
+    """Open a session for reading by POP3, named after its user; Vrai when it is open.
 
         EmailOuvreSessionPOP3(NomUtilisateur, MotDePasse, AdresseServeurPOP3 [, NuméroPortPOP3 = 110
                               [, Option = emailOptionDéfaut]])
 
-    The options are those of EmailOuvreSessionSMTP; the secure port is 995, with OptionSSL. A live session for reading
-    of the same name is closed first; one for sending stays, and the name then serves for both.
+    The options are those of EmailOuvreSessionSMTP; the port for OptionSSL is 995. An open session for reading of the
+    same name is closed first; one for sending stays, and the name then stands for both.
     """
     return _open_for_reading("POP3", arguments, named)
 
@@ -57,21 +57,21 @@ def EmailOuvreSessionIMAP(*arguments: object, **named: object) -> bool:
         EmailOuvreSessionIMAP(NomUtilisateur, MotDePasse, AdresseServeurIMAP [, NuméroPortIMAP = 143
                               [, Option = emailOptionDéfaut]])
 
-    The secure port is 993, with OptionSSL. It reads INBOX. Needs `pip install "courriel[imap]"`.
+    The port for OptionSSL is 993. The folder is INBOX. Needs `pip install "courriel[imap]"`.
     """
     return _open_for_reading("IMAP", arguments, named)
 
 
 @email_call(False)
 def EmailOuvreSession(Session: object = None, *more: object, **named: object) -> bool:
-    """Open the session that a variable describes, or two sessions under one name; Vrai when all is open.
+    """Open the session of a variable, or two sessions under one name; Vrai when all are open.
 
         EmailOuvreSession(Variable)
         EmailOuvreSession(NomUtilisateur, MotDePasse, AdresseServeurPOP3 [, AdresseServeurSMTP
                           [, NuméroPortPOP3 = 110 [, NuméroPortSMTP = 25 [, ModeAsynchrone = emailSynchrone]]]])
 
-    The second form reads by POP3, with the password, and sends by SMTP, always without one. Without a server for
-    sending, that for reading serves for both. When one half cannot be opened, nothing is.
+    The second form reads by POP3, with the password, and sends by SMTP, always without login. Without an SMTP server
+    the POP3 server is used for both. When one of the two cannot be opened, neither is.
     """
     if isinstance(Session, SessionVariable):
         if more or named:
@@ -93,10 +93,10 @@ def EmailOuvreSession(Session: object = None, *more: object, **named: object) ->
 
 @email_call(None)
 def EmailFermeSession(Session: object) -> None:
-    """Close a session, by its name (both halves) or its variable. What was sent stays sent.
+    """Close a session, by its name (for sending and reading) or its variable.
 
-    By POP3 this makes deletions final, and ErreurDétectée says when the server could not carry them out. A name that is
-    not open sets ErreurDétectée, and raises nothing.
+    In POP3 this makes deletions final; ErreurDétectée is set when the server could not carry them out. A name that is
+    not open sets ErreurDétectée, and raises no exception.
     """
     if isinstance(Session, SessionVariable):
         if not _leave(Session):
@@ -129,7 +129,7 @@ def _open_for_reading(
 
 
 def _open_both(name: str, reading: Request, sending: Request) -> None:
-    """Both halves, or none."""
+    """Open both sessions, or none."""
     mailbox = connect(reading)
     try:
         session = connect(sending)
@@ -150,7 +150,7 @@ def _leave(variable: SessionVariable) -> bool:
 
 
 def _close_all(halves: list[Half]) -> None:
-    """Close one after the other; what the first raises keeps none of them open."""
+    """Close both sessions of a variable, even when closing one raises."""
     if halves:
         try:
             halves[0].close()

@@ -1,4 +1,4 @@
-"""A mailbox that is read by POP3: its mails are numbered when it is opened, and deleted when it is closed."""
+"""POP3 mailbox of the WLangage: mails are numbered when it is opened, and deleted when it is closed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class PopMailbox(OpenMailbox):
-    """See OpenMailbox."""
+    """POP3 mailbox; see OpenMailbox."""
 
     protocol = "pop3"
 
@@ -55,7 +55,7 @@ class PopMailbox(OpenMailbox):
         )
 
     def search(self, section: Section, value: str) -> Iterator[int]:
-        """POP3 does not search: mails are fetched one after the other, their headers only unless the body is meant."""
+        """Search by fetching one mail after the other, since POP3 has no search; headers only, except for the body."""
         wanted = value.casefold()
         for key in self.left():
             if wanted in _section(self.letter(key), section).casefold():

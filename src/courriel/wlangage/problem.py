@@ -1,4 +1,4 @@
-"""What went wrong, for people: a snapshot that can be told in French or English, and the error of programmers."""
+"""The last error as data, with texts in French and English; and the error for wrong arguments."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from courriel.wlangage.remedies import remedy, warning
 
 
 class ErreurWLangage(errors.UsageError):
-    """The program is wrong, not the world: this is raised, where a failure of the world returns Faux."""
+    """Error of the program, such as a wrong argument: raised, while runtime failures return Faux."""
 
     def __init__(self, fr: str, en: str) -> None:
         super().__init__(fr if language() == "fr" else en)
@@ -23,7 +23,7 @@ class UnknownProperty(ErreurWLangage, AttributeError):
 
 
 class Impossible(CourrielError):
-    """An execution error that this face words itself; `cause` is the error underneath, if any."""
+    """A runtime failure worded by this module; `because` is the underlying error, if any."""
 
     def __init__(self, fr: str, en: str, *, because: CourrielError | None = None, hint_id: str = "") -> None:
         super().__init__(en, stage="compose", hint_id=hint_id or (because.hint_id if because else ""))
@@ -33,7 +33,7 @@ class Impossible(CourrielError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """All that ErreurInfo can say. It holds texts only: an exception would keep the password of its frames alive."""
+    """Data of ErreurInfo. Texts only: an exception would keep passwords in the locals of its frames."""
 
     headline: Text
     failure: Failure | None = None
@@ -47,7 +47,7 @@ class Problem:
 
     @classmethod
     def of(cls, error: CourrielError) -> Problem:
-        """What an error says."""
+        """Make it from an error."""
         because = error.because if isinstance(error, Impossible) else None
         return cls(
             headline=_headline(error),
@@ -61,11 +61,11 @@ class Problem:
 
     @classmethod
     def notice(cls, *said: Text) -> Problem:
-        """No error, but something that the program's author should know."""
+        """Make a warning for the program's author, which is no error."""
         return cls(headline=said[0], is_error=False, notices=said[1:])
 
     def message(self, spoken: Language) -> str:
-        """What happened, in a sentence or two, the server's own words included."""
+        """One or two sentences on what happened, with the server's reply."""
         said = [self._tell(each, spoken) for each in (self.headline, *self.notices)]
         if self.reply and self.reply not in said[0]:
             said.append(_SERVER_SAID.in_(spoken).replace("{server}", self.server).replace("{reply}", self.reply))
@@ -75,7 +75,7 @@ class Problem:
         return " ".join(said)
 
     def complete(self, spoken: Language) -> str:
-        """The same, with the remedy, what to avoid, and the words for a technician."""
+        """The message with remedy, what to avoid, and technical details."""
         lines = [self.message(spoken)]
         if self.failure is not None:
             for label, text in ((_TO_DO, remedy(self.failure, self.protocol)), (_TO_AVOID, warning(self.failure))):
@@ -90,7 +90,7 @@ class Problem:
 
     @property
     def code(self) -> str:
-        """The name of the failure, the same in every language and every version; empty when it has none."""
+        """Id of the failure, constant across languages and versions; empty when it has none."""
         return self.failure.id if self.failure else ""
 
     def _tell(self, text: Text, spoken: Language) -> str:
@@ -105,7 +105,7 @@ class Problem:
 
 
 def shown(text: str, *, path: bool = False) -> str:
-    """A text that may be anything, short, and unable to steer a terminal; of a long path the end tells more."""
+    """A text shortened, with control characters escaped; of a long path the end is kept."""
     short = text if len(text) <= 80 else "..." + text[-77:] if path else text[:77] + "..."
     return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in short)
 

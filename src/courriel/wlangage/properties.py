@@ -1,4 +1,4 @@
-"""What structures are made of: properties that check what is put into them, and names that are checked too."""
+"""Base of structures: properties that check the values assigned, and suggestions for misspelled names."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ S = TypeVar("S")
 
 
 class Structure:
-    """A value of the WLangage with named properties; one that it does not have cannot be read, nor written."""
+    """A WLangage value with named properties; an unknown one can neither be read nor written."""
 
     __slots__ = ("_own",)
     _own: dict[str, object]
     wlangage_type = ""
-    """Its French name."""
+    """French name of the type."""
 
     def __init__(self, **values: object) -> None:
         object.__setattr__(self, "_own", {})
@@ -31,11 +31,11 @@ class Structure:
 
     @property
     def memory(self) -> dict[str, object]:
-        """What has been set, by French name."""
+        """Values set, by French name of the property."""
         return self._own
 
     def complete(self, name: str) -> None:
-        """Fetch what is behind a property that is read for the first time, where a type has such."""
+        """Hook: fetch the value of a property on first access."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if isinstance(getattr(type(self), name, None), Property):
@@ -47,7 +47,7 @@ class Structure:
         raise self._unknown(name)
 
     def __repr__(self) -> str:
-        # No values: a mail's content, or a password, has no place in a log.
+        # No values: they may be mail content or a password, and get into logs.
         return f"<{self.wlangage_type}: {', '.join(self.memory) or 'vide'}>"
 
     def _unknown(self, name: str) -> UnknownProperty:
@@ -61,16 +61,16 @@ class Structure:
 
 
 class Property(Generic[T, S]):
-    """One property: what it is when nothing was set (`T`), and what may be set (`S`)."""
+    """A property with its default (`T`), and the values that may be assigned (`S`)."""
 
     def __init__(self, default: Callable[[], T], check: Callable[[object], T], *, keep_default: bool = False) -> None:
         self.name = ""
         self._default = default
         self._check = check
-        self._keep_default = keep_default  # a list that was read may be written into
+        self._keep_default = keep_default  # a default list is stored, since it may be modified
 
     def __set_name__(self, owner: type[Structure], name: str) -> None:
-        self.name = self.name or name  # the first of its names is the French one
+        self.name = self.name or name  # the French name comes first
 
     @overload
     def __get__(self, owner: None, kind: type[Structure]) -> Property[T, S]: ...
@@ -98,34 +98,34 @@ class Property(Generic[T, S]):
 
 
 def text() -> Property[str, str]:
-    """A text, empty at first."""
+    """A text property, "" by default."""
     return Property(str, as_text)
 
 
 def flag() -> Property[bool, bool]:
-    """Vrai or Faux, Faux at first."""
+    """A boolean property, Faux by default."""
     return Property(bool, _as_flag)
 
 
 def number(default: int = 0) -> Property[int, int]:
-    """A whole number."""
+    """A property of whole numbers."""
     return Property(lambda: default, as_number)
 
 
 def moment() -> Property[datetime | None, datetime | None]:
-    """A date with its time; None as long as nobody has said."""
+    """A datetime property, None by default."""
     return Property(lambda: None, _as_moment)
 
 
 def limit() -> Property[int | None, int]:
-    """How many places of a list count; None as long as nobody has said: then all of them."""
+    """A property for the number of items of a list to use; None, the default, means all."""
     return Property(lambda: None, as_number)
 
 
 def series(
     check: Callable[[object], T], empty: Callable[[], T], *, split: Callable[[str], Iterable[object]] | None = None
 ) -> Property[WList[T], object]:
-    """A list; one value alone, or any Python iterable, may be put in its place. `split` cuts a text that is alone."""
+    """A list property; a single value or any iterable may be assigned. `split` splits a single text."""
 
     def as_list(value: object) -> WList[T]:
         if split is not None and isinstance(value, str):
@@ -138,21 +138,21 @@ def series(
 
 
 def as_text(value: object) -> str:
-    """Check that it is a text."""
+    """Check for a text."""
     if isinstance(value, str):
         return value
     raise NotThat("une chaîne est attendue", "a string is expected")
 
 
 def as_number(value: object) -> int:
-    """Check that it is a whole number, and neither negative nor Vrai."""
+    """Check for a whole number, not negative and not a boolean."""
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
     raise NotThat("un entier positif est attendu", "a positive integer is expected")
 
 
 class NotThat(ErreurWLangage):
-    """What a check raises; a property adds its own name to it."""
+    """Error of a check; the property adds its name to it."""
 
 
 # The steps.
@@ -181,7 +181,7 @@ _KINDS: dict[type, Text] = {
 
 
 def _kind_of(value: object) -> Text:
-    """A number as it is, and of anything else its kind: a text may be a password."""
+    """A number itself, otherwise the type: a text may be a password."""
     if value is None or isinstance(value, bool):
         return Text({True: "Vrai", False: "Faux"}.get(value, "rien"), repr(value))  # type: ignore[arg-type]
     if isinstance(value, int | float):
@@ -191,10 +191,10 @@ def _kind_of(value: object) -> Text:
 
 
 def _nearest(name: str, wlangage_type: str) -> tuple[str, str]:
-    """The property that was probably meant, as French and as English texts name it; "" where none is near.
+    """The most similar property name, for the French and the English message; "" for none.
 
-    In French it is a French name, also for a word of English; in English it is the spelling that is nearest, for many a
-    program has French names and an English reader.
+    In French it is a French name, also for an English word; in English the closest spelling, since many programs have
+    French names and English readers.
     """
     properties = tuple(of_type(wlangage_type))
     french = _near(name, {each.french: each.french for each in properties}, _NEAR)
@@ -211,4 +211,4 @@ def _near(name: str, known: dict[str, str], cutoff: float) -> str:
     return plain[near[0]] if near else ""
 
 
-_NEAR, _VERY_NEAR = 0.6, 0.75  # of 1.0, which is the same word
+_NEAR, _VERY_NEAR = 0.6, 0.75  # similarity; 1.0 means equal

@@ -1,4 +1,4 @@
-"""Reading: EmailNbMessage, EmailLitPremier and its kin, EmailLitMessage, EmailRécupèreTout; and deleting."""
+"""Reading and deleting mails: EmailNbMessage, EmailLitPremier and others, EmailLitMessage, EmailRécupèreTout."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 @email_call(0)
 def EmailNbMessage(Session: object) -> int:
-    """How many mails there are; 0 with ErreurDétectée when the server could not be asked.
+    """Number of mails; 0 with ErreurDétectée when the server could not be asked.
 
-    By POP3 the number stays the same until the session is closed, whatever is deleted; by IMAP it follows what happens.
-    Raises ErreurWLangage when nothing is open for reading under that name, as every function here.
+    In POP3 the number is constant until the session is closed, whatever is deleted; in IMAP it follows changes. Raises
+    ErreurWLangage when no session for reading has that name, as every function here.
     """
     mailbox = mailbox_of(Session)
     with mailbox:
@@ -32,11 +32,11 @@ def EmailNbMessage(Session: object) -> int:
 
 @email_call(False)
 def EmailLitPremier(Session: object, *arguments: object) -> bool:
-    """Read the oldest mail into the structure `Email`, or into the variable given; Vrai when there is one.
+    """Read the oldest mail into the structure `Email`, or into the given variable; Vrai when there is one.
 
         EmailLitPremier(Session [, Email])
 
-    Without one the result is Faux, EnDehors is Vrai, and no error is set: `while not Email.EnDehors` goes through all.
+    In an empty mailbox the result is Faux, EnDehors is Vrai, and no error is set: `while not Email.EnDehors` works.
     """
     return _move(Session, arguments, OpenMailbox.first, fill)
 
@@ -61,7 +61,7 @@ def EmailLitDernier(Session: object, *arguments: object) -> bool:
 
 @email_call(False)
 def EmailLitPremierEntête(Session: object, *arguments: object) -> bool:
-    """Read the header of the oldest mail and no more: no text, no file; see EmailLitPremier."""
+    """Read only the header of the oldest mail, without text and attachments; see EmailLitPremier."""
     return _move(Session, arguments, OpenMailbox.first, fill_header)
 
 
@@ -85,11 +85,11 @@ def EmailLitDernierEntête(Session: object, *arguments: object) -> bool:
 
 @email_call(False)
 def EmailLitMessage(Session: object, *arguments: object) -> bool:
-    """Read the mail of that number, from 1 (the oldest) to EmailNbMessage; it becomes the current one.
+    """Read the mail of this number, from 1 (the oldest) to EmailNbMessage; it becomes the current one.
 
         EmailLitMessage(Session [, Email], Numéro)
 
-    Faux, with an error, for a number that there is not, and for a mail that was deleted (POP3).
+    Faux, with an error, for a number out of range, and for a deleted mail (POP3).
     """
     match arguments:
         case (int(number),) if not isinstance(number, bool):
@@ -115,14 +115,14 @@ def EmailLitMessage(Session: object, *arguments: object) -> bool:
 
 @email_call(None)
 def EmailRécupèreTout(Session: object, Option: int = Fetching.ENTÊTE) -> WList[EmailVariable]:
-    """Every mail that is not deleted, oldest first, as a list of Email variables; None when it could not be read.
+    """Read all mails not deleted, oldest first, into a list of Email variables; None on an error.
 
         EmailRécupèreTout(Session [, Option = ertEntête])
 
-    `ertEntête` takes the headers, and the rest of each mail when it is touched, as long as the session is open;
-    `ertComplet` takes everything; `ertNonLu`, by IMAP, takes what nobody has read, as `ertEntête` does; `ertAsynchrone`
-    takes nothing before it is touched. With `ertComplet` a mail that could not be read, being too large, has its header
-    and the reason in `Erreur`; it keeps no other from being read. A mail whose content was taken is marked as read.
+    `ertEntête` fetches the headers, and the rest of each mail on first access, while the session is open; `ertComplet`
+    fetches everything; `ertNonLu` (IMAP) is `ertEntête` for unread mails; `ertAsynchrone` fetches everything on first
+    access. With `ertComplet` a mail that is too large has its header, and the reason in `Erreur`; the others are read
+    all the same. A mail whose content was fetched is marked as read (IMAP).
     """
     what = _fetching(Option)
     mailbox = mailbox_of(Session)
@@ -133,9 +133,9 @@ def EmailRécupèreTout(Session: object, Option: int = Fetching.ENTÊTE) -> WLis
 
 @email_call(False)
 def EmailSupprimeMessage(Session: object) -> bool:
-    """Delete the current mail, the one that was read last; EnDehors is Vrai then, and EmailLitSuivant reads the next.
+    """Delete the current mail, the one read last; EnDehors is Vrai then, and EmailLitSuivant reads the next.
 
-    By POP3 it is gone when the session is closed; by IMAP when EmailDétruit is called.
+    In POP3 it is removed when the session is closed; in IMAP by EmailDétruit.
     """
     mailbox = mailbox_of(Session)
     with mailbox:
@@ -148,7 +148,7 @@ def EmailSupprimeMessage(Session: object) -> bool:
 
 @email_call(False)
 def EmailDétruit(Session: object) -> bool:
-    """Remove for good what was deleted, by IMAP; raises ErreurWLangage by POP3, where closing the session does that."""
+    """Remove deleted mails for good (IMAP); in POP3, where closing the session does it, raises ErreurWLangage."""
     mailbox = mailbox_of(Session)
     with mailbox:
         mailbox.expunge()
@@ -161,7 +161,7 @@ _Fill = Callable[[EmailVariable, "Letter"], None]
 
 
 def _move(session: object, arguments: tuple[object, ...], to: Callable[[OpenMailbox], int | None], into: _Fill) -> bool:
-    """Go there, and read what is there."""
+    """Go to another mail, and read it into the structure."""
     match arguments:
         case ():
             email: EmailVariable = Email
@@ -177,7 +177,7 @@ def _move(session: object, arguments: tuple[object, ...], to: Callable[[OpenMail
 
 
 def show(mailbox: OpenMailbox, key: int | None, email: EmailVariable, into: _Fill) -> bool:
-    """Read that mail into the structure; None is outside."""
+    """Read that mail into the structure; None sets EnDehors."""
     if key is None:
         mailbox.leave()
         fill_outside(email)
@@ -197,7 +197,7 @@ def _fetching(option: object) -> Fetching:
 
 
 def _variable(letter: Letter, what: Fetching) -> EmailVariable:
-    """One mail of many. What fails with one of them is told in its Erreur."""
+    """One mail of several, with its error, if any, in its property Erreur."""
     email = EmailVariable()
     if what is Fetching.ASYNCHRONE:
         fill_later(email, letter)

@@ -1,4 +1,4 @@
-"""From a letter that was read to the structure of the WLangage: at once, or each half when it is touched."""
+"""Conversion of a received Letter into the WLangage structure: at once, or by halves on first access."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ HEADER = frozenset((
     "Expéditeur", "AdresseExpéditeur", "Destinataire", "NbDestinataire", "Cc", "NbCc", "Cci", "NbCci", "Sujet", "ID",
     "AccuséRéception", "DispositionNotification", "DateRéception",
 ))  # fmt: skip
-"""What the header of a mail fills."""
+"""Properties filled from the header."""
 CONTENT = frozenset(("Message", "HTML", "Attache", "NbAttache", "Source"))
-"""What the rest of it fills."""
+"""Properties filled from the content."""
 
-_HEADER, _CONTENT = "<header>", "<content>"  # what is not here yet; no property can have such a name
+_HEADER, _CONTENT = "<header>", "<content>"  # keys for halves not fetched yet; never names of properties
 
 
 def fill(email: EmailVariable, letter: Letter) -> None:
-    """Put a whole letter into the structure, in place of what was in it."""
+    """Fill the structure from a complete letter, replacing its values."""
     letter.load()
     _begin(email)
     _fill_header(email, letter)
@@ -33,7 +33,7 @@ def fill(email: EmailVariable, letter: Letter) -> None:
 
 
 def fill_header(email: EmailVariable, letter: Letter, *, rest_later: bool = False) -> None:
-    """Put what the header says into the structure; `rest_later` has the rest come when it is touched."""
+    """Fill the structure from the header; with `rest_later` the content is fetched on first access."""
     _begin(email)
     _fill_header(email, letter)
     if rest_later:
@@ -41,19 +41,19 @@ def fill_header(email: EmailVariable, letter: Letter, *, rest_later: bool = Fals
 
 
 def fill_later(email: EmailVariable, letter: Letter) -> None:
-    """Nothing is fetched now: each half comes when it is touched."""
+    """Fill the variable on demand: header and content are fetched on first access."""
     _begin(email)
     email.memory[_HEADER] = email.memory[_CONTENT] = letter
 
 
 def fill_outside(email: EmailVariable) -> None:
-    """There is no mail there: EnDehors says so."""
+    """Clear the structure and set EnDehors: there is no mail."""
     _begin(email)
     email.EnDehors = True
 
 
 def complete(email: EmailVariable, name: str) -> None:
-    """Fetch the half that a property belongs to, once; what fails is told, and tried again the next time."""
+    """Fetch the half to which a property belongs, once; a failure is reported, and retried on the next access."""
     for half, names, fill_half in ((_HEADER, HEADER, _fill_header), (_CONTENT, CONTENT, _fill_content)):
         if name in names and half in email.memory:
             _fetch(email, half, fill_half)
@@ -76,7 +76,7 @@ def _fetch(email: EmailVariable, half: str, fill_half: Callable[[EmailVariable, 
         here().problem = problem
         email.Erreur = problem.message(desk.spoken)
         return
-    # What the program has written meanwhile stays.
+    # Values assigned by the program meanwhile are kept.
     email.memory.update(already)
     del email.memory[half]
 
@@ -102,7 +102,7 @@ def _fill_header(email: EmailVariable, letter: Letter) -> None:
 def _fill_content(email: EmailVariable, letter: Letter) -> None:
     from courriel.wlangage.structures import emailAttache
 
-    # Every octet has its character, so that what is written back is the mail to the byte.
+    # surrogateescape, so that the mail can be written back byte for byte.
     email.Source = letter.raw.decode("utf-8", "surrogateescape")
     email.Message = letter.text
     email.HTML = letter.html

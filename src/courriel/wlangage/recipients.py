@@ -1,4 +1,4 @@
-"""Several recipients in one string, as `Email.Destinataire = "a@x.fr; b@y.fr"` has them: cut, and not yet looked at."""
+"""Several recipients in one string, `Email.Destinataire = "a@x.fr; b@y.fr"`: splitting without validation."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from courriel.wlangage.lists import MOST
 
 
 def split_recipients(text: str) -> list[str]:
-    """Cut at semicolons and commas, never within a name: `Dupont, Jean <jean@x.fr>; "A; B" <a@x.fr>` are two.
+    """Split at semicolons and commas, not within a name: `Dupont, Jean <jean@x.fr>; "A; B" <a@x.fr>` are two.
 
-    A piece without an `@` before one in angle brackets is the beginning of its name, and gets the quotes that it lacks.
-    Nothing is an address yet: what is none is said when the mail is sent, and a list without end is one text that is
-    none. A separator at the end is left out.
+    A part without `@` before one in angle brackets is the start of its name, and gets the missing quotes. Addresses are
+    validated when the mail is sent; a list that is too long stays one text, which is invalid. A separator at the end is
+    ignored.
     """
     if len(text) > LONGEST_LIST:
         return [text]
@@ -38,7 +38,7 @@ def split_recipients(text: str) -> list[str]:
 
 
 def _named(begun: str, piece: str) -> str:
-    """A name with a separator in it, in quotes, and its address; two texts that do not belong together stay one."""
+    """A name with a separator, quoted, and its address; texts that do not form one address stay one text."""
     name, bracket, rest = (begun + piece).partition("<")
     if not bracket or "@" in name or '"' in name or "\\" in name:
         return (begun + piece).strip()

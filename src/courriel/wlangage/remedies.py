@@ -1,4 +1,4 @@
-"""What to do, in the words of the WLangage, where the failure table speaks of URLs and of Python."""
+"""Remedies with WLangage functions, where the failure table has URLs and Python code."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ _IN_WLANGAGE = {
 }
 
 
-# The same for those who read: other functions, and the port that is for mail in clear; the table knows the others.
+# The same for sessions for reading: other functions, and the port without TLS; the others are equal.
 _READING = {"pop3": {"25": "110", "SMTP": "POP3"}, "imap": {"25": "143", "SMTP": "IMAP"}}
 _SENDING_WORD = re.compile(r"\b25\b|(?<=EmailOuvreSession)SMTP|(?<=EmailStart)SMTP(?=Session)")
 _READ_AGAIN = Text(
@@ -104,7 +104,7 @@ _READ_AGAIN = Text(
 
 
 def remedy(failure: Failure, protocol: str = "") -> Text:
-    """What a program in the WLangage can do about it, by protocol; the table's own advice where that fits."""
+    """The remedy for a WLangage program, by protocol; that of the failure table where it fits."""
     words = _READING.get(protocol)
     if words is None or failure.id not in _IN_WLANGAGE:
         return _IN_WLANGAGE.get(failure.id, failure.fix)
@@ -119,5 +119,5 @@ def remedy(failure: Failure, protocol: str = "") -> Text:
 
 
 def warning(failure: Failure) -> Text:
-    """What to avoid; empty where the advice is about options that the WLangage does not have."""
+    """Advice on what to avoid; empty where it is about options that the WLangage does not have."""
     return Text("", "") if any(option in failure.dont.en for option in ("tls=", "verify=")) else failure.dont

@@ -1,4 +1,4 @@
-"""What a function that opens a session was asked for: its arguments in every form, brought into one."""
+"""Parameters of the functions that open a session: all argument forms converted into a Request."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 Protocol: TypeAlias = Literal["SMTP", "POP3", "IMAP"]
 
-# The parameters of each form in their order, and every name that a keyword may have; case, accents and underscores do
-# not count.
+# The parameters of each form in order, and all keyword names; case, accents and underscores are ignored.
 _NAME = {"NomUtilisateur": ("UserName", "Nom", "Name")}
 _PASSWORD = {"MotDePasse": ("Password",)}
 _SMTP = {
@@ -41,7 +40,7 @@ _BOTH = {
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One wish for a session."""
+    """Parameters of one session to open."""
 
     protocol: Protocol
     host: str
@@ -49,15 +48,15 @@ class Request:
     option: SessionOption
     credentials: Credentials | None
     may_go_without_login: bool = False
-    """Whether a server that offers no login is taken without one: with a password, by SMTP, as the WLangage does."""
+    """Whether to go on without a login on a server that offers none: with a password, by SMTP, as the WLangage does."""
     asynchronous: bool = False
-    """Whether its mail goes through the outbox."""
+    """Whether its mail is sent through the outbox."""
     name: str = ""
-    """What the session is called."""
+    """Name of the session."""
 
 
 def read_arguments(arguments: tuple[object, ...], named: dict[str, object]) -> tuple[str, Request]:
-    """The name and the wish of EmailOuvreSessionSMTP. Raises ErreurWLangage for arguments that fit no form."""
+    """Name and Request of EmailOuvreSessionSMTP. Raises ErreurWLangage for arguments of no known form."""
     form = _Form("EmailOuvreSessionSMTP", "EmailStartSMTPSession", _SMTP)
     given = form.bound(arguments, named, without_password=not _holds_password(arguments))
     form.expect_texts(given, "NomUtilisateur", "AdresseServeurSMTP")
@@ -77,7 +76,7 @@ def read_arguments(arguments: tuple[object, ...], named: dict[str, object]) -> t
 def read_reading_arguments(
     protocol: Literal["POP3", "IMAP"], arguments: tuple[object, ...], named: dict[str, object]
 ) -> tuple[str, Request]:
-    """The same for EmailOuvreSessionPOP3 and EmailOuvreSessionIMAP, where the password is needed."""
+    """The same for EmailOuvreSessionPOP3 and EmailOuvreSessionIMAP, which require the password."""
     parameters = {
         **_NAME,
         **_PASSWORD,
@@ -101,9 +100,9 @@ def read_reading_arguments(
 
 
 def read_two_servers(arguments: tuple[object, ...], named: dict[str, object]) -> tuple[str, Request, Request]:
-    """The name, what is read by POP3, and what is sent by SMTP, of the form of EmailOuvreSession that opens both.
+    """Name, POP3 and SMTP Request of the form of EmailOuvreSession that opens both.
 
-    Without a server for sending, that for reading serves for both; sending is never authenticated.
+    Without an SMTP server the POP3 server is used for both; SMTP is never authenticated.
     """
     form = _Form("EmailOuvreSession", "EmailStartSession", _BOTH)
     given = form.bound(arguments, named)
@@ -131,7 +130,7 @@ def read_two_servers(arguments: tuple[object, ...], named: dict[str, object]) ->
 
 
 def read_variable(variable: SessionVariable) -> Request:
-    """What a session variable wishes."""
+    """The Request of a session variable."""
     token = bool(variable.JetonAuth)
     credentials = _token(variable) if token else _password(variable.Nom, variable.MotDePasse)
     option = session_option(variable.Option)
@@ -154,7 +153,7 @@ def read_variable(variable: SessionVariable) -> Request:
 
 
 class _Form:
-    """One function's parameters, and its two names."""
+    """Parameters of a function, and its two names."""
 
     def __init__(self, french: str, english: str, parameters: Mapping[str, tuple[str, ...]]) -> None:
         self._french, self._english = french, english
@@ -164,7 +163,7 @@ class _Form:
     def bound(
         self, arguments: tuple[object, ...], named: dict[str, object], *, without_password: bool = False
     ) -> dict[str, object]:
-        """Each argument beside the name of its parameter; without a password when its place is somebody else's."""
+        """Arguments by parameter name; `without_password`: the second argument is not the password."""
         given: dict[str, object] = {}
         for keyword, value in named.items():
             parameter = self._keywords.get(_plain(keyword))
@@ -187,7 +186,7 @@ class _Form:
         return given | dict(zip(places, arguments, strict=False))
 
     def expect_texts(self, given: dict[str, object], *names: str) -> None:
-        """Raise ErreurWLangage for the first of these that is missing, or no text."""
+        """Raise ErreurWLangage for the first of these that is missing, or not a text."""
         for needed in names:
             if not isinstance(given.get(needed), str):
                 raise ErreurWLangage(
@@ -196,7 +195,7 @@ class _Form:
                 )
 
     def expect(self, given: dict[str, object], needed: str) -> None:
-        """Raise ErreurWLangage when it is missing, or empty."""
+        """Raise ErreurWLangage when it is missing or empty."""
         if not given.get(needed):
             raise ErreurWLangage(
                 f"{self._french} : {needed} est nécessaire",
@@ -205,7 +204,7 @@ class _Form:
 
 
 def _holds_password(arguments: tuple[object, ...]) -> bool:
-    """The password stands before the server, and may be missing: an integer in third place is the port."""
+    """Whether the password, which may be left out, is given: an integer in third place is the port."""
     return len(arguments) > 2 and not isinstance(arguments[2], int)
 
 

@@ -1,4 +1,4 @@
-"""Searching a mailbox: EmailCherchePremier, EmailChercheSuivant."""
+"""Search in a mailbox: EmailCherchePremier, EmailChercheSuivant."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from courriel.wlangage.structures import Email, EmailVariable
 
 @email_call(False)
 def EmailCherchePremier(Session: object, *arguments: object) -> bool:
-    """Read the oldest mail that holds a text, in any case, and make it the current one; Vrai when there is one.
+    """Read the oldest mail that contains a text, ignoring case; it becomes the current one. Vrai when there is one.
 
         EmailCherchePremier(Session [, Email], Rubrique, Texte)
 
     `Rubrique` is emailSujet, emailExpéditeur, emailDestinataire, emailCorps or emailIdentifiant. Without such a mail
-    the result is Faux, EnDehors is Vrai, and no error is set. By IMAP the server searches; by POP3 mails are fetched
-    one after the other, their headers only unless the body is searched.
+    the result is Faux, EnDehors is Vrai, and no error is set. In IMAP the server searches; in POP3 mails are fetched
+    one after the other, only their headers unless the body is searched.
     """
     match arguments:
         case (Section() as section, str(text)):
@@ -41,7 +41,7 @@ def EmailCherchePremier(Session: object, *arguments: object) -> bool:
 
 @email_call(False)
 def EmailChercheSuivant(Session: object, *arguments: object) -> bool:
-    """Read the next mail that the last EmailCherchePremier of this session looks for; see there."""
+    """Read the next result of the last EmailCherchePremier of this session; see there."""
     match arguments:
         case ():
             email: EmailVariable = Email

@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 
 @email_call(False)
 def EmailEnvoieMessage(Session: object, *arguments: object) -> bool:
-    """Send the structure `Email`, or the variable given; Vrai when the server took it for every recipient.
+    """Send the structure `Email`, or the given variable; Vrai when the server accepted it for every recipient.
 
         EmailEnvoieMessage(Session [, Email [, Options]])
 
-    It is sent at once. One refused recipient is enough for nobody to get it: then the result is Faux, and ErreurInfo
-    names who was refused and why. Faux with an uncertain result says so. Email.ID is the Message-ID of what was sent.
-    In the asynchronous mode Vrai means that it is safely in the outbox, on the disk: Email.IdentifiantMail is the
-    number by which EmailEtat tells what became of it.
+    It is sent at once. When one recipient is refused, nothing is sent: the result is Faux, and ErreurInfo names the
+    recipient and the reason. When the result is in doubt, ErreurInfo says so. Email.ID is the Message-ID of the mail
+    sent. In the asynchronous mode Vrai means that it is in the outbox, on disk: Email.IdentifiantMail is its number for
+    EmailEtat.
     """
     session = sender_half(Session)
     email, options = _email_and_options(arguments)
     message = message_of(email)
     if options & SendOption.HEADER_BCC:
         email.Source = source_of(email, options)
-    # Said before sending: should the result be uncertain, this is what to look for.
+    # Set before sending: it identifies the mail if the result is in doubt.
     email.ID = message.message_id
     _send(session, email, message)
     return True
@@ -44,7 +44,7 @@ def EmailEnvoieMessage(Session: object, *arguments: object) -> bool:
 
 @email_call(False)
 def EmailEnvoie(Session: object, NomFichier: str | os.PathLike[str]) -> bool:
-    """Send a file that holds a whole mail, as it is; sender and recipients come from the structure `Email`."""
+    """Send a file with a complete mail, unchanged; sender and recipients come from the structure `Email`."""
     session = sender_half(Session)
     to, cc, bcc = recipients_of(Email)
     sender = sender_of(Email)
@@ -55,7 +55,7 @@ def EmailEnvoie(Session: object, NomFichier: str | os.PathLike[str]) -> bool:
 
 
 def EmailConstruitSource(*arguments: object) -> bool:
-    """Write the mail as it would leave into Email.Source; no session is needed.
+    """Write the mail as it would be sent into Email.Source; needs no session.
 
     EmailConstruitSource([Email [, Options]])
     """
@@ -72,7 +72,7 @@ def EmailRAZ() -> None:
 
 
 def _email_and_options(arguments: tuple[object, ...]) -> tuple[EmailVariable, SendOption]:
-    """Both may be missing; which one is there is told by its type."""
+    """The optional arguments, told apart by their types."""
     match arguments:
         case ():
             return Email, SendOption(0)

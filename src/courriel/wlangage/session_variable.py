@@ -1,4 +1,4 @@
-"""The variables that describe a session before it is opened: emailSessionSMTP, emailSessionPOP3, emailSessionIMAP."""
+"""Variables that describe a session: emailSessionSMTP, emailSessionPOP3, emailSessionIMAP."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def _option() -> Property[SessionOption, int]:
 
 
 class SessionVariable(Structure):
-    """What the three have in common: something was opened from the description, or nothing."""
+    """Base of the three types: properties of a session, and the session opened with them."""
 
     __slots__ = ("session",)
     session: Half | None
-    """What was opened from this description; None when nothing is open."""
+    """The session opened with these properties; None when none is open."""
 
     AdresseServeur = ServerAddress = text()
     Nom = Name = text()
@@ -34,7 +34,7 @@ class SessionVariable(Structure):
         self.hold(None)
 
     def hold(self, session: Half | None) -> None:
-        """Remember the session that was opened from this description, or that there is none any more."""
+        """Set the session opened with these properties, or None."""
         object.__setattr__(self, "session", session)
 
     def OuvreSession(self) -> bool:
@@ -54,10 +54,10 @@ class SessionVariable(Structure):
 
 
 class emailSessionSMTP(SessionVariable):
-    """A session for sending, by its properties; `OuvreSession`, `EnvoieMessage` and `FermeSession` act on it.
+    """A session for sending, by its properties; methods `OuvreSession`, `EnvoieMessage` and `FermeSession`.
 
     `Nom` and `MotDePasse` are needed only to log in. `JetonAuth` is an OAuth 2 token, or a callable that returns one;
-    then the password is not used.
+    the password is not used then.
     """
 
     __slots__ = ()
@@ -76,9 +76,9 @@ class emailSessionSMTP(SessionVariable):
 
 
 class emailSessionPOP3(SessionVariable):
-    """A session for reading by POP3, by its properties; the functions for reading take it in place of a name.
+    """A session for reading by POP3, by its properties; the functions for reading accept it instead of a name.
 
-    `JetonAuth` is an OAuth 2 token, or a callable that returns one; then the password is not used.
+    `JetonAuth` is an OAuth 2 token, or a callable that returns one; the password is not used then.
     """
 
     __slots__ = ()
@@ -97,7 +97,7 @@ class emailSessionIMAP(SessionVariable):
 
 
 def session_option(value: object) -> SessionOption:
-    """An option of a session. Raises ErreurWLangage for what is none, sums included."""
+    """Check a session option. Raises ErreurWLangage for other values, sums included."""
     if isinstance(value, int) and not isinstance(value, bool) and value in set(SessionOption):
         return SessionOption(value)
     raise NotThat(

@@ -1,4 +1,4 @@
-"""Which session is meant: a name, or a variable, and the half of it that sends or reads."""
+"""Lookup of sessions by name or variable."""
 
 from __future__ import annotations
 

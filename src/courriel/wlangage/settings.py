@@ -1,4 +1,4 @@
-"""What holds for every session: EmailChangeTimeOut, EmailLitTimeOut, EmailParamètre; and NetOuvreAccèsDistant."""
+"""Settings for all sessions: EmailChangeTimeOut, EmailLitTimeOut, EmailParamètre; and NetOuvreAccèsDistant."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from courriel.wlangage.problem import ErreurWLangage, Impossible
 _DURATION = re.compile(r"\s*(\d+(?:[.,]\d+)?)\s*([a-z]*)\s*", re.IGNORECASE)
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "sec": 1.0, "min": 60.0, "mn": 60.0, "h": 3600.0}
 
-# Addresses that belong to nobody (RFC 5737, RFC 3849): a route to them is a route to the world.
+# Documentation addresses (RFC 5737, RFC 3849): a route to them is the default route.
 _ELSEWHERE = (("AF_INET", "192.0.2.1"), ("AF_INET6", "2001:db8::1"))
 
 
 @email_call(None)
 def EmailChangeTimeOut(Durée: float | timedelta | str) -> None:
-    """Say how many seconds of silence a server is granted, in open sessions too: 10, "10 s", "2 min", timedelta.
+    """Set the time-out in seconds, for open sessions too: 10, "10 s", "2 min", timedelta.
 
-    It bounds silence, not the length of a call: a large mail on a slow line goes on. The default is ten minutes, and
-    thirty seconds for reaching the server. Raises ErreurWLangage for zero, less, and what is no duration.
+    It limits each wait for the server, not the whole call: a large mail on a slow connection is not interrupted. The
+    default is ten minutes, and thirty seconds for connecting. Raises ErreurWLangage for zero, negative and invalid
+    values.
     """
     desk.be_patient(_seconds(Durée))
 
@@ -37,9 +38,9 @@ def EmailLitTimeOut() -> float:
 
 @email_call(0)
 def EmailParamètre(Paramètre: int, Valeur: int | None = None) -> int:
-    """Set or read emailParamètreMode, and return it: 0 is the trust store of the system, 1 the bundled roots (certifi).
+    """Set or read emailParamètreMode; returns it: 0 for the system's CA certificates, 1 for the bundled ones (certifi).
 
-    It holds for sessions that are opened from then on. Mode 1 needs `pip install "courriel[bundled]"`.
+    It applies to sessions opened afterwards. Mode 1 needs `pip install "courriel[bundled]"`.
     """
     if Paramètre is not Parameter.MODE:
         raise ErreurWLangage(
@@ -58,12 +59,12 @@ def EmailParamètre(Paramètre: int, Valeur: int | None = None) -> int:
 
 @email_call(False)
 def NetOuvreAccèsDistant(*arguments: object) -> bool:
-    """Vrai when this machine has a road to the network. There is no modem to dial: the arguments are not used."""
+    """Vrai when this machine has a route to the network; the arguments, for a modem, are ignored."""
     import socket
 
     for family, address in _ELSEWHERE:
         try:
-            # No packet leaves: a datagram socket that is connected has looked up its route, and that is all.
+            # No packet is sent: connecting a datagram socket only looks up the route.
             with socket.socket(getattr(socket, family), socket.SOCK_DGRAM) as asked:
                 asked.connect((address, 9))
         except OSError:

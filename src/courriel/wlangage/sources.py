@@ -1,4 +1,4 @@
-"""A mail as octets: written into Email.Source, and sent from a file as it is."""
+"""Mail as bytes: written into Email.Source, read from it, and sent from a file."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 @email_call(False)
 def build_source(email: EmailVariable, options: int = 0) -> bool:
-    """Write the mail into its `Source`, as EmailConstruitSource and the method of a variable do."""
+    """Write the mail into its `Source`, for EmailConstruitSource and the method of variables."""
     email.Source = source_of(email, options)
     return True
 
 
 @email_call(False)
 def import_source(email: EmailVariable) -> bool:
-    """Read the mail's `Source` into its other properties, as EmailImporteSource and the method of a variable do."""
+    """Read the mail's `Source` into its other properties, for EmailImporteSource and the method of variables."""
     from courriel import Letter
     from courriel.wlangage.received import fill
 
@@ -38,7 +38,7 @@ def import_source(email: EmailVariable) -> bool:
 
 
 def source_of(email: EmailVariable, options: int) -> str:
-    """The whole mail, as it would leave: headers, an empty line, the rest. It needs no session."""
+    """The complete mail as it would be sent: header, an empty line, body. Needs no session."""
     from courriel.session.outgoing import IN_SEVEN_BITS, prepare
     from courriel.wlangage.letter import message_of
 
@@ -52,7 +52,7 @@ def source_of(email: EmailVariable, options: int) -> str:
 
 
 def send_options(options: int) -> SendOption:
-    """The options as a set. Raises ErreurWLangage for a number that is none."""
+    """The options as SendOption. Raises ErreurWLangage for an unknown number."""
     try:
         return SendOption(options)
     except ValueError:
@@ -62,7 +62,7 @@ def send_options(options: int) -> SendOption:
 
 
 def ready_file(path: str | os.PathLike[str]) -> ReadyMessage:
-    """A mail that lies in a file, as it is."""
+    """A complete mail from a file."""
     from courriel import ReadyMessage
 
     try:

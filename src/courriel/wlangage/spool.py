@@ -1,9 +1,9 @@
 """
-The asynchronous mode: mail goes into the outbox and is on the disk when the call returns; a worker of this process
-sends it by the session that was opened, and so does any other that knows the session's name.
+Asynchronous mode: mail is put into the outbox, on disk when the call returns; a worker of this process sends it on the
+open session, or any other worker that knows the session's name.
 
-The password is not written: what still waits when the program ends leaves when a session of that name is opened again,
-or when a worker runs that has a profile of that name (`courriel worker`).
+The password is not stored: mail still waiting when the program ends is sent when a session of that name is opened
+again, or by a worker with a profile of that name (`courriel worker`).
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from courriel.outbox.worker import Worker
     from courriel.session.outgoing import Sendable
 
-_PATIENCE = 30.0  # seconds that closing waits for what is due; the rest waits on the disk
-_AT_EXIT = 5.0  # seconds that the end of the program waits for answers
+_PATIENCE = 30.0  # seconds that closing waits for mails due; the rest stays on disk
+_AT_EXIT = 5.0  # seconds to wait for replies at program exit
 _LOOK = 0.05
-_MANY = 200  # mails looked at for one that is due
+_MANY = 200  # mails examined to find one that is due
 _AS_IT_IS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _LIKE_A_CODE = re.compile(r"-[0-9a-f]{2}")
 
 
 class Spool:
-    """The outbox of this program, and the workers that send by its open sessions."""
+    """The outbox of this program, and the workers that send on its open sessions."""
 
     def __init__(self) -> None:
         self._outbox: Outbox | None = None
@@ -41,7 +41,7 @@ class Spool:
 
     @property
     def outbox(self) -> Outbox:
-        """Opened when it is first needed, where the settings say (COURRIEL_OUTBOX). Raises OutboxError, UsageError."""
+        """The configured outbox (COURRIEL_OUTBOX), opened on first use. Raises OutboxError, UsageError."""
         from courriel import Outbox
 
         with self._lock:
@@ -51,19 +51,19 @@ class Spool:
             return self._outbox
 
     def begin(self, lane: str, session: SmtpSession) -> None:
-        """Send the mails of this lane by this session from now on, those of earlier programs too."""
+        """Send the mails of this lane on this session from now on, including those of earlier programs."""
         self.end(lane, _AT_EXIT)
         self.outbox.use(lane, session)
         self._workers[lane] = self.outbox.worker(lanes=[lane]).start()
 
     def end(self, lane: str, grace: float) -> None:
-        """Begin nothing more, and wait for answers for so many seconds."""
+        """Stop the worker of this lane, waiting up to `grace` seconds for replies."""
         worker = self._workers.pop(lane, None)
         if worker is not None:
             worker.stop(grace)
 
     def is_busy(self, lane: str) -> bool:
-        """Whether a mail of this lane is in hand, or due and about to be."""
+        """Whether a mail of this lane is being sent, or due."""
         from courriel.outbox.store import State
 
         lanes = {each.name: each for each in self.outbox.lanes()}
@@ -72,11 +72,11 @@ class Spool:
         now = time.time()
         if any(each.due <= now for each in self.outbox.list(State.READY, lane=lane, most=_MANY)):
             return True
-        # In this order, in which a mail goes its way: none slips by between two looks.
+        # In the order of a mail's states, so that none is missed between two queries.
         return any(True for state in (State.LEASED, State.DOT) for _ in self.outbox.list(state, lane=lane, most=1))
 
     def close(self) -> None:
-        """Stop the workers, and let go of the outbox; what is left waits on the disk."""
+        """Stop the workers, and close the outbox; the remaining mails stay on disk."""
         for lane in list(self._workers):
             self.end(lane, _AT_EXIT)
         with self._lock:
@@ -90,7 +90,7 @@ spool = Spool()
 
 
 class SpooledSession(OpenSession):
-    """A session whose mail goes through the outbox."""
+    """A session whose mail is sent through the outbox."""
 
     def __init__(self, smtp: SmtpSession, name: str) -> None:
         super().__init__(smtp)
@@ -98,11 +98,11 @@ class SpooledSession(OpenSession):
         spool.begin(self.lane, smtp)
 
     def put(self, message: Sendable, **envelope: object) -> Ticket:
-        """Keep one mail; it is on the disk when this returns. Raises OutboxError, UsageError."""
+        """Put one mail into the outbox, on disk on return. Raises OutboxError, UsageError."""
         return spool.outbox.put(message, via=self.lane, on_refused="abandon", **envelope)  # type: ignore[arg-type]
 
     def close(self) -> None:
-        """Wait for what is due to leave, as long as one waits for a server; the rest waits on the disk, and is told."""
+        """Wait for mails due, up to the time-out; the rest stays on disk, with a notice in ErreurInfo."""
         ends = time.monotonic() + min(_PATIENCE, desk.seconds)
         while spool.is_busy(self.lane) and time.monotonic() < ends:
             time.sleep(_LOOK)
@@ -126,9 +126,9 @@ class SpooledSession(OpenSession):
 
 
 def lane_of(name: str) -> str:
-    """The name of a session as the name of a lane: as it is where it can be a profile's, else with codes (`-40`).
+    """Lane name for a session name: unchanged if valid as a profile name, else with hex codes (`-40`).
 
-    Two sessions never share one.
+    Different sessions never share a lane.
     """
     if _AS_IT_IS.fullmatch(name) and not _LIKE_A_CODE.search(name):
         return name

@@ -1,4 +1,4 @@
-"""What became of mail that was put by the asynchronous mode: EmailEtat."""
+"""Status of mails sent asynchronously: EmailEtat."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ if TYPE_CHECKING:
 
 @email_call(Status.ERREUR)
 def EmailEtat(IdentifiantMail: object) -> Status:
-    """What became of a mail of the asynchronous mode, by the Email.IdentifiantMail that sending has set.
+    """Status of a mail sent asynchronously, by the Email.IdentifiantMail that sending has set.
 
-    emailEnCours: it waits or is on its way. emailEnvoyé: the server has taken it for every recipient. emailErreur:
-    nobody tries any more, or a person has to decide, and ErreurInfo says why. Raises ErreurWLangage for a number that
-    was never issued.
+    emailEnCours: waiting or being sent. emailEnvoyé: the server accepted it for every recipient. emailErreur: given up,
+    or held for a decision, ErreurInfo says why. Raises ErreurWLangage for an unknown number.
     """
     info = _found(IdentifiantMail)
     if info.state.name == "SENT":
@@ -33,7 +32,7 @@ def EmailEtat(IdentifiantMail: object) -> Status:
 
 
 def number_of(ident: str) -> int:
-    """The identifier of the outbox as the number that the WLangage knows it by."""
+    """The outbox id as a WLangage number."""
     return int(ident, 16)
 
 

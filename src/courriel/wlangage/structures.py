@@ -1,7 +1,7 @@
-"""The mail as the WLangage sees it: the structure `Email`, its variables, and attached files.
+"""The WLangage structure `Email`, variables of its type, and attachments.
 
-`Email` is one name for two things, as in the WLangage: `Email.Sujet = …` speaks to the structure that every thread and
-every task has already; `courrier = Email()` declares a variable, as `courrier est un Email` does.
+`Email` is two things in one name, as in the WLangage: `Email.Sujet = …` sets the predeclared structure of the current
+thread or task; `courrier = Email()` declares a variable, as `courrier est un Email` does.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from courriel.wlangage.sources import build_source, import_source
 
 
 class emailAttache(Structure):
-    """A file that goes along: its name, its octets (`bytes`, or text), its type, and its identifier for `cid:`."""
+    """An attachment: its name, its content (`bytes`, or text), its type, and its identifier for `cid:`."""
 
     __slots__ = ()
     wlangage_type = "emailAttache"
@@ -55,9 +55,9 @@ def _as_attached(value: object) -> emailAttache | str:
 
 
 class EmailVariable(Structure):
-    """A mail, to be sent or that was read. `Email()` makes one.
+    """A mail, to send or received. `Email()` makes one.
 
-    What was read with its headers only has the rest fetched when it is touched: an error then stands in `Erreur`.
+    Of a mail received with its header only the rest is fetched on first access; an error is then in `Erreur`.
     """
 
     __slots__ = ()
@@ -86,7 +86,7 @@ class EmailVariable(Structure):
     DateRéception = DateReception = ReceptionDate = moment()
 
     def complete(self, name: str) -> None:
-        """Fetch what of a mail that was read is not here yet."""
+        """Fetch the part of a received mail to which the property belongs."""
         complete(self, name)
 
     def ConstruitSource(self, Options: int = 0) -> bool:
@@ -102,13 +102,13 @@ class EmailVariable(Structure):
 
 
 class _Predeclared(EmailVariable):
-    """The structure that needs no declaration: whoever asks gets that of the current thread or task."""
+    """The predeclared structure: each thread or task has its own values."""
 
     __slots__ = ()
 
     @property
     def memory(self) -> dict[str, object]:
-        """What has been set in this thread or task."""
+        """Values set in this thread or task."""
         return here().email
 
     def __call__(self, **values: object) -> EmailVariable:
@@ -116,7 +116,7 @@ class _Predeclared(EmailVariable):
         return EmailVariable(**values)
 
     def __instancecheck__(self, thing: object) -> bool:
-        """`isinstance(courrier, Email)` asks what it seems to ask."""
+        """Make `isinstance(courrier, Email)` work for variables."""
         return isinstance(thing, EmailVariable)
 
 

@@ -1,4 +1,4 @@
-"""Messages in Jinja2: what a template can say that braces cannot, and nothing that a message may not say."""
+"""RichTemplate (Jinja2): rendering, escaping, includes, CSS, and errors that name row and field."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_rows_become_messages_with_as_many_lines_as_each_has() -> None:
     assert b"3.50" in bytes(content_of(bob))
 
 
-def test_what_is_not_html_is_not_escaped() -> None:
+def test_only_html_is_escaped() -> None:
     message = template(subject="{{ name }}").fill(email="bob@example.org", name="Bread & butter")
 
     assert message.subject == "Bread & butter"
@@ -72,7 +72,7 @@ def test_templates_of_a_folder_share_what_they_have_in_common(tmp_path: Path) ->
     assert message.text == "Hello <Bob>\n"
 
 
-def test_styles_are_written_into_the_elements_and_nothing_is_fetched() -> None:
+def test_css_is_inlined_and_nothing_is_downloaded() -> None:
     html = (
         '<html><head><link rel="stylesheet" href="http://127.0.0.1:9/a.css">'
         "<style>p { color: red } @media print { p { color: black } }</style></head>"
@@ -97,7 +97,7 @@ def test_names_are_quoted_where_they_need_it_and_empty_addresses_left_out() -> N
     assert message.reply_to == ()
 
 
-def test_addresses_without_a_hole_are_read_as_everywhere_and_at_once() -> None:
+def test_addresses_without_a_placeholder_are_parsed_at_once() -> None:
     letter = template(to="{{ email }}", cc=["eve@example.org", "Leo <leo@example.org>"])
 
     assert [each.spec for each in letter.fill(name="Bob", email="bob@example.org").cc] == [
@@ -121,10 +121,10 @@ def test_files_and_everything_else_go_along() -> None:
     assert isinstance(message, Message)
 
 
-# What does not fit.
+# Errors.
 
 
-def test_a_row_that_does_not_fit_says_which_and_why_and_the_next_one_goes_on() -> None:
+def test_an_invalid_row_raises_with_its_number_and_the_iterator_continues() -> None:
     rows: list[dict[str, object]] = [
         {"email": "bob@example.org", "name": "Bob"},
         {"email": "zoe@example.org"},
@@ -155,7 +155,7 @@ def test_a_row_that_does_not_fit_says_which_and_why_and_the_next_one_goes_on() -
         ({"headers": {"X": "{{ }}"}}, "X: line 1"),
     ],
 )
-def test_a_template_that_cannot_be_read_is_said_at_once(wishes: dict[str, object], said: str) -> None:
+def test_an_invalid_template_is_refused_at_once(wishes: dict[str, object], said: str) -> None:
     with pytest.raises(errors.InvalidMessage) as refused:
         template(**wishes)
 
@@ -174,7 +174,7 @@ def test_a_template_that_cannot_be_read_is_said_at_once(wishes: dict[str, object
         ("{% include 'other.html' %}", "no loader"),
     ],
 )
-def test_what_a_template_cannot_do_is_an_error_of_its_field(html: str, said: str) -> None:
+def test_an_error_while_rendering_names_the_field(html: str, said: str) -> None:
     with pytest.raises(errors.InvalidMessage) as refused:
         template(html=html).fill(email="bob@example.org", name="Bob", nothing=None, things=[])
 
@@ -220,7 +220,7 @@ def test_no_value_becomes_two_addresses(value: str) -> None:
 
 
 @pytest.mark.parametrize(("package", "wish"), [("jinja2", ""), ("css_inline", ", inline_css=True")])
-def test_what_is_missing_is_said_with_the_command_that_brings_it(package: str, wish: str) -> None:
+def test_a_missing_extra_is_named_with_the_command_that_installs_it(package: str, wish: str) -> None:
     script = (
         f"import sys; sys.modules[{package!r}] = None\n"
         "import courriel\n"

@@ -1,4 +1,4 @@
-"""A template: what it makes of a row is what a message written by hand would be, to the octet."""
+"""Template: a filled message has the same bytes as the same message made by hand."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_what_a_template_makes_is_what_is_written_by_hand(
     assert merged.message() == by_hand
 
 
-def test_every_field_may_have_holes() -> None:
+def test_every_field_may_have_placeholders() -> None:
     template = Template(
         sender="{team} <{team}@example.org>",
         to=["{name} <{email}>", "archive@example.org"],
@@ -112,7 +112,7 @@ def test_every_field_may_have_holes() -> None:
     assert bytes(merged.content()) == bytes(build(merged.message()))
 
 
-def test_each_message_is_one_of_its_own() -> None:
+def test_each_message_has_its_own_message_id_and_date() -> None:
     template = Template(**FIELDS, text="Hello {name}")
 
     one, other = template.merge([{"email": "a@x.org", "name": "A"}, {"email": "b@x.org", "name": "B"}])
@@ -152,7 +152,7 @@ def test_files_go_to_everybody(tmp_path: Path) -> None:
         assert len(bytes(merged.content())) == merged.content().size
 
 
-def test_a_text_that_comes_whole_from_the_row_may_be_nothing() -> None:
+def test_a_text_that_comes_from_the_row_alone_may_be_empty() -> None:
     template = Template(**FIELDS, text="{name}", attachments=[Attachment.data(b"x", "x.bin")])
 
     merged = template.fill(email="bob@example.org", name="")
@@ -193,7 +193,7 @@ def test_an_address_that_needs_smtputf8_says_so_when_it_is_written() -> None:
         ([("email", "a@b.org")], "row 2: a row is a mapping"),
     ],
 )
-def test_what_is_wrong_with_a_row_is_said_with_its_number_and_its_hole(row: Any, said: str) -> None:
+def test_an_error_in_a_row_names_its_number_and_placeholder(row: Any, said: str) -> None:
     template = Template(**FIELDS, subject="Invoice {number}", text="Hello {name}")
     messages = template.merge([ROW, row, ROW])
     next(messages)
@@ -223,7 +223,7 @@ def test_what_is_wrong_with_a_row_is_said_with_its_number_and_its_hole(row: Any,
         "{a{b}}",
     ],
 )
-def test_a_hole_is_a_name_and_nothing_else(text: str) -> None:
+def test_a_placeholder_is_a_name_and_nothing_else(text: str) -> None:
     with pytest.raises(InvalidMessage, match=r"^text: "):
         Template(**FIELDS, text=text)
 
@@ -242,14 +242,14 @@ def test_a_hole_is_a_name_and_nothing_else(text: str) -> None:
         ({"one_click": True}, "one_click: "),
     ],
 )
-def test_what_would_be_wrong_with_every_message_is_wrong_with_the_template(fields: dict[str, Any], said: str) -> None:
+def test_an_error_of_every_message_is_raised_by_the_template(fields: dict[str, Any], said: str) -> None:
     with pytest.raises((InvalidMessage, InvalidAddress)) as refused:
         Template(**{**FIELDS, **fields})
 
     assert str(refused.value).startswith(said)
 
 
-def test_more_than_is_used_may_be_let_pass() -> None:
+def test_unused_columns_may_be_ignored() -> None:
     template = Template(**FIELDS, text="Hello {name}")
 
     (merged,) = template.merge([ROW], unused="ignore")
@@ -312,7 +312,7 @@ def test_a_comma_in_quotes_of_a_template_is_part_of_the_name() -> None:
     ]
 
 
-def test_a_column_that_is_not_used_is_no_error_unless_that_is_wished() -> None:
+def test_unused_columns_are_refused_on_request() -> None:
     template = Template(sender="ada@example.org", to="{email}", text="Hello")
     row = {"email": "bob@example.org", "phone": "123", None: ["more than the header has"]}
 

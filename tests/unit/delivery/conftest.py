@@ -1,4 +1,4 @@
-"""An empty house: no variable, no file and no keyring of whoever runs the tests is seen by them."""
+"""Isolation: tests see no environment variable, settings file or keyring of the user who runs them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from courriel.delivery import keep, profiles, settings
 
 @pytest.fixture(autouse=True)
 def empty_house(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    """The current folder of a test, two floors below its home folder."""
+    """Current folder of a test, two levels below its home folder."""
     for name in list(os.environ):
         if name.startswith(("COURRIEL_", "EMAIL_", "MAIL_", "MAILER_", "XDG_", "DEFAULT_FROM")):
             monkeypatch.delenv(name)

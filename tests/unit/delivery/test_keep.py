@@ -1,4 +1,4 @@
-"""Ways out that lead nowhere: what they keep, and what they say about it."""
+"""Local transports: memory, console, null, file and maildir, and their receipts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def content(*pieces: bytes) -> Content:
 
 
 class Full:
-    """A piece of a message that cannot be read to its end."""
+    """Content that raises an error while it is read."""
 
     size = 100
 
@@ -65,7 +65,7 @@ def test_a_route_to_a_server_has_no_transport_here() -> None:
     assert transport_of(Route.parse("smtps://smtp.example.org")) is None
 
 
-def test_each_of_them_is_a_transport() -> None:
+def test_each_local_transport_satisfies_the_protocol() -> None:
     transports: list[Transport] = [Memory(), Console(), Null(), Folder("/x"), Maildir("/x")]
 
     assert len(transports) == 5
@@ -82,7 +82,7 @@ def test_memory_keeps_envelope_and_octets() -> None:
     assert letter.read()["Subject"] == "été"
 
 
-def test_when_memory_is_full_the_oldest_leave_and_the_receipt_notes_it() -> None:
+def test_when_memory_is_full_the_oldest_are_dropped_and_the_receipt_notes_it() -> None:
     kept = Letters(most=2)
     receipts = [Memory(kept).send(ENVELOPE, content(b"%d\r\n" % number)) for number in range(4)]
 
@@ -154,7 +154,7 @@ def test_half_a_message_is_never_left_behind(kind: type[Folder | Maildir], tmp_p
 
 
 @pytest.mark.parametrize("kind", [Folder, Maildir])
-def test_a_folder_that_cannot_be_is_an_error_of_ours(kind: type[Folder | Maildir], tmp_path: Path) -> None:
+def test_an_unusable_folder_raises_courriel_error(kind: type[Folder | Maildir], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
 
     with pytest.raises(CourrielError, match="could not be kept"):
@@ -162,7 +162,7 @@ def test_a_folder_that_cannot_be_is_an_error_of_ours(kind: type[Folder | Maildir
 
 
 @pytest.mark.parametrize("kind", [Folder, Maildir])
-def test_a_message_is_on_the_disk_before_it_has_its_name(
+def test_a_message_is_flushed_to_disk_before_it_is_renamed(
     kind: type[Folder | Maildir], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     story: list[str] = []
@@ -206,7 +206,7 @@ def shown(raw: bytes, capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out
 
 
-def test_the_terminal_shows_what_a_reader_would_read(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_console_shows_headers_and_decoded_text(capsys: pytest.CaptureFixture[str]) -> None:
     text = shown(RAW, capsys)
 
     assert "envelope: from <ada@example.org>" in text
@@ -253,5 +253,5 @@ def test_other_parts_are_named_and_not_shown(capsys: pytest.CaptureFixture[str])
     assert "[application/pdf f.pdf, 3 octets]" in text
 
 
-def test_what_is_invisible_is_written_out() -> None:
+def test_invisible_characters_are_escaped() -> None:
     assert visible("a\x1b\u202e\U000e0001\tb") == "a\\x1b\\u202e\\U000e0001\tb"

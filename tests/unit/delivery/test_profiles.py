@@ -1,4 +1,4 @@
-"""Where settings come from, in which order, and what is said about those that are wrong."""
+"""Settings: sources, their priority, and errors that name the source."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_the_url_may_lie_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert resolve().reveal_url() == "smtps://ada:secret@smtp.example.org"
 
 
-def test_two_places_for_the_url_are_one_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_and_its_file_variant_together_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COURRIEL_URL", "memory:")
     monkeypatch.setenv("COURRIEL_URL_FILE", "/run/secrets/url")
 
@@ -115,7 +115,7 @@ def test_an_empty_variable_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> Non
         resolve()
 
 
-def test_a_wrong_url_in_the_environment_is_said_to_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_in_a_url_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COURRIEL_URL", "smtpss://smtp.example.org")
 
     with pytest.raises(InvalidUrl, match=r"COURRIEL_URL: 'smtpss' is not a scheme \(did you mean 'smtps'\?\)"):
@@ -179,7 +179,7 @@ def test_a_pyproject_without_us_is_passed_over(home: Path) -> None:
     assert resolve().kind == "memory"
 
 
-def test_a_broken_pyproject_that_never_names_us_is_not_our_affair() -> None:
+def test_a_broken_pyproject_without_our_name_is_ignored() -> None:
     write(Path("pyproject.toml"), "[[[")
 
     with pytest.raises(NothingSet):
@@ -213,7 +213,7 @@ def test_a_broken_pyproject_that_never_names_us_is_not_our_affair() -> None:
 )
 def test_a_wrong_file_is_refused_with_its_name_and_the_place(text: str, sentence: str) -> None:
     file = write(Path.cwd() / "courriel.toml", text)
-    # Wrong in any profile is wrong for all: a mistyped setting is not found out on the day it is needed.
+    # An error in one profile is raised for all: a mistyped setting is found at once, not when it is needed.
     with pytest.raises(UsageError) as refused:
         resolve()
 
@@ -239,7 +239,7 @@ def test_the_users_own_file_may_name_a_command() -> None:
         ("win32", {}, "AppData/Roaming/courriel/courriel.toml"),
     ],
 )
-def test_the_users_file_lies_where_the_machine_keeps_such_files(
+def test_the_users_file_follows_the_conventions_of_the_platform(
     platform: str, environment: dict[str, str], tail: str
 ) -> None:
     assert settings.user_file(platform, environment).as_posix().endswith(tail)
@@ -307,7 +307,7 @@ def test_capturing_needs_no_other_setting(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("word", ["", "0", "no", "False", "off"])
-def test_capture_can_be_said_to_be_off(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_capture_can_be_set_off(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COURRIEL_CAPTURE", word)
 
     assert profiles.capture() is None
@@ -380,7 +380,7 @@ def test_other_programs_variables_have_the_meaning_they_have_there(
     assert resolve().reveal_url() == url
 
 
-def test_the_other_reading_of_smtps_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_note_says_that_smtps_means_starttls_in_email_url(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EMAIL_URL", "smtps://h.example")
 
     route = resolve()
@@ -390,7 +390,7 @@ def test_the_other_reading_of_smtps_is_said(monkeypatch: pytest.MonkeyPatch) -> 
     assert "EMAIL_URL: smtps: means STARTTLS there" in route.warnings[0]
 
 
-def test_an_option_of_theirs_that_we_do_not_have_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_note_names_options_that_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAILER_DSN", "smtps://h.example?restart_threshold=10")
 
     assert resolve().warnings == ("MAILER_DSN: restart_threshold= is not used",)
@@ -425,7 +425,7 @@ def test_an_option_of_theirs_that_we_do_not_have_is_said(monkeypatch: pytest.Mon
         ),
     ],
 )
-def test_what_is_wrong_in_them_is_said_with_the_variables_name(
+def test_an_error_names_the_variable_of_the_other_program(
     variables: dict[str, str], sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in variables.items():

@@ -1,4 +1,4 @@
-"""Reading by a URL: what it means, what is written back, what it opens."""
+"""URLs for reading: parsing, writing, and the sessions they open."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def test_the_password_is_masked() -> None:
     assert Route.parse(route.reveal_url()) == route
 
 
-def test_a_provider_wants_the_login_it_wants() -> None:
+def test_a_provider_defines_the_form_of_the_user_name() -> None:
     assert Route.parse("free+pop:ada@free.fr").user == "ada"
     assert Route.parse("orange+pop:ada@orange.fr").user == "ada@orange.fr"
     assert all(each.pop for each in providers.all() if each.name != "icloud")
 
 
-def test_by_imap_a_provider_may_want_another_login() -> None:
+def test_the_user_name_for_imap_may_differ() -> None:
     icloud = Route.parse("icloud+imap:ada@icloud.com")
 
     assert (icloud.user, icloud.name) == ("ada", "imap.mail.me.com:993")
@@ -77,7 +77,7 @@ def test_by_imap_a_provider_may_want_another_login() -> None:
         ("smtps://h.example:995", "port 995 normally speaks POP3, not mail to be sent"),
     ],
 )
-def test_a_port_that_speaks_otherwise_is_said_before_it_is_called(url: str, sentence: str) -> None:
+def test_an_unusual_port_gives_a_warning(url: str, sentence: str) -> None:
     assert Route.parse(url).warnings == (sentence,)
 
 
@@ -92,11 +92,11 @@ def test_a_port_that_speaks_otherwise_is_said_before_it_is_called(url: str, sent
         "imap://h.example:1143",
     ],
 )
-def test_a_port_that_fits_says_nothing(url: str) -> None:
+def test_a_usual_port_gives_no_warning(url: str) -> None:
     assert Route.parse(url).warnings == ()
 
 
-def test_no_mail_leaves_by_a_way_for_reading() -> None:
+def test_a_url_for_reading_is_refused_for_sending() -> None:
     for url in ("pops://ada@pop.example.org", "imaps://ada@imap.example.org"):
         with pytest.raises(errors.InvalidUrl, match="is for reading mail"):
             courriel.send(via=url, sender="ada@example.org", to="bob@example.org", text="Hi")
@@ -107,7 +107,7 @@ def test_no_mail_leaves_by_a_way_for_reading() -> None:
 
 
 @pytest.mark.parametrize("way", ["smtps://ada@h.example", "memory:", Server("h.example")])
-def test_no_mail_is_read_by_a_way_that_sends(way: str | Server) -> None:
+def test_a_url_for_sending_is_refused_for_reading(way: str | Server) -> None:
     with pytest.raises(errors.InvalidUrl, match="none is read by it"):
         courriel.mailbox(way)
 
@@ -144,7 +144,7 @@ def test_a_url_of_imap_makes_a_session_of_imap() -> None:
     assert (str(blocking.server), str(awaiting.server)) == ("imap.example.org:993", "imap.example.org:143")
 
 
-def test_what_should_be_heard_is_heard_when_a_mailbox_is_named(caplog: pytest.LogCaptureFixture) -> None:
+def test_warnings_are_logged_when_a_mailbox_is_made(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "courriel.delivery"):
         courriel.mailbox("pops://pop.example.org:110")
 

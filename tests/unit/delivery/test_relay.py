@@ -1,4 +1,4 @@
-"""Sending in one call: which way it goes, what makes the message, and what is said before."""
+"""`send` and `asend`: selection of the route, making the message, warnings, and import costs."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def place(theatre: Theatre, login: str = "", options: str = "") -> str:
     return f"smtp://{login}127.0.0.1:{theatre.port}?ehlo=client.example.org&timeout=5{options}"
 
 
-# Which way.
+# Route.
 
 
 def test_a_url_opens_sends_and_closes(send: Send, theatre: Theatre) -> None:
@@ -108,7 +108,7 @@ def test_a_url_with_a_token_fetches_it(send: Send, theatre: Theatre, monkeypatch
     assert receipt.complete
 
 
-def test_a_server_is_a_way_out_without_a_login(send: Send, theatre: Theatre) -> None:
+def test_a_server_is_a_route_without_a_login(send: Send, theatre: Theatre) -> None:
     theatre.stage(OPENING + SENDING + CLOSING)
 
     receipt = send(READY, via=Server("127.0.0.1", theatre.port, Security.NONE, ehlo_name="client.example.org"))
@@ -116,7 +116,7 @@ def test_a_server_is_a_way_out_without_a_login(send: Send, theatre: Theatre) -> 
     assert receipt.complete
 
 
-def test_a_profile_is_a_way_out(send: Send, theatre: Theatre) -> None:
+def test_a_profile_name_is_a_route(send: Send, theatre: Theatre) -> None:
     theatre.stage(OPENING + SENDING + CLOSING)
     Path("courriel.toml").write_text(f'[profiles.billing]\nurl = "{place(theatre)}"\n')
 
@@ -137,7 +137,7 @@ def test_an_open_session_stays_open(theatre: Theatre) -> None:
     assert all(receipt.complete for receipt in receipts)
 
 
-def test_an_open_session_stays_open_for_those_who_await(theatre: Theatre) -> None:
+def test_an_open_async_session_stays_open(theatre: Theatre) -> None:
     theatre.stage(OPENING + SENDING + SENDING + CLOSING)
     route = Route.parse(place(theatre))
     assert route.server is not None
@@ -149,7 +149,7 @@ def test_an_open_session_stays_open_for_those_who_await(theatre: Theatre) -> Non
     assert all(receipt.complete for receipt in asyncio.run(story(route.server)))
 
 
-def test_a_session_of_the_other_colour_is_refused() -> None:
+def test_a_session_of_the_other_kind_is_refused() -> None:
     server = Server("127.0.0.1", 1)
 
     with pytest.raises(
@@ -163,12 +163,12 @@ def test_a_session_of_the_other_colour_is_refused() -> None:
 
 
 @pytest.mark.parametrize("via", [25, b"memory:", object()])
-def test_what_is_no_way_out_is_refused(send: Send, via: object) -> None:
+def test_an_invalid_route_is_refused(send: Send, via: object) -> None:
     with pytest.raises(UsageError, match="takes a URL, a profile, a Route, a Server or an open"):
         send(READY, via=via)
 
 
-def test_a_way_out_that_keeps_mail_gives_a_receipt_of_it(send: Send) -> None:
+def test_a_local_transport_gives_a_receipt(send: Send) -> None:
     receipt = send(READY, via="memory:")
 
     assert (receipt.server, receipt.message_id) == ("memory:", "<1@example.org>")
@@ -176,7 +176,7 @@ def test_a_way_out_that_keeps_mail_gives_a_receipt_of_it(send: Send) -> None:
     assert bytes(READY.content) == letters[0].content
 
 
-def test_captured_mail_goes_to_no_server_whatever_the_way(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_captured_mail_goes_to_no_server_whatever_the_route(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COURRIEL_CAPTURE", "1")
     server = Server("smtp.example.org")
     session = SmtpSession(server) if send is courriel.send else AsyncSmtpSession(server)
@@ -187,7 +187,7 @@ def test_captured_mail_goes_to_no_server_whatever_the_way(send: Send, monkeypatc
     assert len(letters) == 5
 
 
-# What makes the message.
+# Making the message.
 
 
 def test_fields_make_a_message(send: Send) -> None:
@@ -207,7 +207,7 @@ def test_fields_make_a_message(send: Send) -> None:
     assert b"hidden" not in letter.content
 
 
-def test_the_sender_of_the_way_out_is_used_when_none_is_given(send: Send) -> None:
+def test_the_sender_of_the_route_is_the_default(send: Send) -> None:
     way = "memory:?from=Shop%20<shop@example.org>"
     send(to="bob@example.org", text="x", via=way)
     send(to="bob@example.org", text="x", via=way, sender="ada@example.org")
@@ -257,7 +257,7 @@ def test_a_mistyped_field_is_refused_with_the_nearest(send: Send, field: str, ne
         send(to="bob@example.org", sender="ada@example.org", via="memory:", **{field: "x"})
 
 
-def test_a_wish_that_is_none_is_refused_before_anything_is_opened(send: Send) -> None:
+def test_an_invalid_option_is_refused_before_connecting(send: Send) -> None:
     with pytest.raises(UsageError, match=r"deliver.*abandon"):
         send(READY, via="smtps://127.0.0.1:1", on_refused="perhaps")
 
@@ -279,11 +279,11 @@ def test_a_message_that_cannot_be_made_opens_nothing(send: Send) -> None:
         send(to="nobody", sender="ada@example.org", via="smtps://127.0.0.1:1")
 
 
-# What is said before.
+# Warnings.
 
 
 def test_warnings_are_logged_before_the_line_is_opened(send: Send, caplog: pytest.LogCaptureFixture) -> None:
-    # Nobody listens on port 1: what is in the log was said before that was found out.
+    # Port 1 is closed: the warning in the log was written before connecting.
     with caplog.at_level(logging.WARNING, "courriel"), pytest.raises(courriel.errors.ConnectionFailed):
         send(READY, via="smtps://127.0.0.1:1?verify=0&timeout=5")
 
@@ -308,7 +308,7 @@ def test_a_wrong_url_is_refused(send: Send) -> None:
         send(READY, via="smtpss://smtp.example.org")
 
 
-# What it costs.
+# Import costs.
 
 
 def test_loading_it_loads_nothing_heavy() -> None:

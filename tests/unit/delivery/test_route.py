@@ -1,4 +1,4 @@
-"""URLs and routes: what each scheme and each option means, and what is written back."""
+"""URLs and routes: meaning of schemes and options, warnings, and writing back."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_lmtp_is_another_dialect() -> None:
         ("maildir:///home/ada/Mail", "maildir", "/home/ada/Mail"),
     ],
 )
-def test_some_ways_lead_nowhere(url: str, kind: str, folder: str) -> None:
+def test_some_routes_are_local(url: str, kind: str, folder: str) -> None:
     route = Route.parse(url)
 
     assert (route.kind, route.folder, route.server) == (kind, folder, None)
@@ -197,7 +197,7 @@ def test_a_provider_without_passwords_says_so_first() -> None:
         ("smtps://h.example?verify=0", "the certificate of h.example is not verified (verify=0)"),
     ],
 )
-def test_what_is_probably_wrong_is_said_before_the_line_is_opened(url: str, warning: str) -> None:
+def test_unusual_settings_give_warnings(url: str, warning: str) -> None:
     (said,) = Route.parse(url).warnings
 
     assert said.startswith(warning)
@@ -213,7 +213,7 @@ def test_what_is_probably_wrong_is_said_before_the_line_is_opened(url: str, warn
         "smtps://h.example:9465",
     ],
 )
-def test_what_is_usual_warns_of_nothing(url: str) -> None:
+def test_usual_settings_give_no_warning(url: str) -> None:
     assert Route.parse(url).warnings == ()
 
 
@@ -282,7 +282,7 @@ def test_a_route_is_frozen_and_can_be_a_key() -> None:
         route.user = "eve"  # type: ignore[misc]
 
 
-def test_a_server_made_by_hand_is_a_route_and_has_a_url_where_urls_have_the_words() -> None:
+def test_a_server_value_is_a_route_and_has_a_url_if_its_options_can_be_written() -> None:
     plain = Route.of(Server("smtp.example.org", 587, Security.STARTTLS))
     odd = Route.of(Server("smtp.example.org", timeouts=Timeouts(message=7)))
 
@@ -305,7 +305,7 @@ def test_a_route_that_contradicts_itself_cannot_be_made() -> None:
             Route(**parts)  # type: ignore[arg-type]
 
 
-# What is said is what is read back.
+# Round trips.
 
 _WORDS = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), min_size=1, max_size=12)
 _SECRETS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12)

@@ -1,4 +1,4 @@
-"""Secrets by reference: read when they are asked for, never shown."""
+"""References to secrets: read on each request, never shown."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_command_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatc
         (f"cmd:{sys.executable} -c 'print(\"x\" * 70000)'", "it is longer than 65536 characters"),
     ],
 )
-def test_what_cannot_be_read_is_said_without_what_was_found(reference: str, sentence: str) -> None:
+def test_an_error_never_quotes_what_was_read(reference: str, sentence: str) -> None:
     with pytest.raises(UsageError) as refused:
         read(reference)
 
@@ -132,7 +132,7 @@ def test_a_person_at_a_terminal_is_asked(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("stdin", [None, types.SimpleNamespace(isatty=lambda: False)])
-def test_nobody_is_asked_where_nobody_sits(monkeypatch: pytest.MonkeyPatch, stdin: object) -> None:
+def test_without_a_terminal_nothing_is_asked(monkeypatch: pytest.MonkeyPatch, stdin: object) -> None:
     monkeypatch.setattr("sys.stdin", stdin)
     monkeypatch.setattr("getpass.getpass", lambda _: pytest.fail("somebody was asked"))
 
@@ -145,7 +145,7 @@ def test_nobody_is_asked_where_nobody_sits(monkeypatch: pytest.MonkeyPatch, stdi
 
 @pytest.fixture
 def keyring(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str]:
-    """A keyring package of cardboard."""
+    """A fake keyring package."""
     kept: dict[tuple[str, str], str] = {}
     module = types.ModuleType("keyring")
     module.__spec__ = types.SimpleNamespace()  # type: ignore[assignment]
@@ -163,7 +163,7 @@ def test_the_keyring_is_asked_for_this_user_on_this_server(keyring: dict[tuple[s
     assert read("keyring") == "kept"
 
 
-def test_the_keyring_is_asked_by_itself_when_nothing_is_said(keyring: dict[tuple[str, str], str]) -> None:
+def test_the_keyring_is_the_default(keyring: dict[tuple[str, str], str]) -> None:
     keyring["smtp.example.org", "ada"] = "kept"
 
     assert Route.parse("smtps://ada@smtp.example.org").credentials() == Password("ada", "kept")
@@ -184,7 +184,7 @@ def test_a_missing_keyring_says_how_to_install_it(monkeypatch: pytest.MonkeyPatc
     assert missing.value.sysexit == 78
 
 
-def test_a_login_without_a_place_for_its_password_says_where_one_could_be(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_login_without_a_password_reference_lists_the_forms(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("courriel.delivery.route.keyring_is_there", lambda: False)
 
     with pytest.raises(UsageError, match=r"'ada' is to log in on smtp.example.org, .*add \?password=env:NAME"):

@@ -1,4 +1,4 @@
-"""Whose settings are believed: planted files are named, consent is exact, a project's file is kept within bounds."""
+"""Trust in settings files: files of other users are refused, consent is exact, project files are limited."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def write(path: Path, text: str = 'url = "memory:"', mode: int = 0o600) -> Path:
 
 @pytest.fixture
 def strangers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every file of this test belongs to somebody else than who runs it, and not to root."""
+    """Makes every file of the test belong to another user, neither the current one nor root."""
     real = os.geteuid()
     monkeypatch.setattr(os, "geteuid", lambda: real + 4321)
     if real == 0:
@@ -38,7 +38,7 @@ def strangers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _give_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As root, what root's test writes is root's and would be believed: it is said to be another's."""
+    """For tests run by root, whose files would be trusted: report another owner."""
     of = Owned.of
     monkeypatch.setattr(Owned, "of", lambda there: Owned(EVE if there.st_uid == 0 else there.st_uid, *_rest(of(there))))
 
@@ -121,7 +121,7 @@ def test_a_strangers_file_is_never_believed(file: SettingsFile) -> None:
     assert objection(file, 0, frozenset((0,))) != ""
 
 
-# What becomes of a planted file.
+# Planted files.
 
 
 @posix
@@ -168,8 +168,8 @@ def test_what_the_environment_and_the_argument_say_needs_no_file(monkeypatch: py
 
 @posix
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a file away")
-def test_root_in_a_users_folder_is_not_led_by_that_users_file() -> None:
-    """The accident itself, with real owners: the file and the folder are another user's."""
+def test_root_does_not_use_the_file_of_the_folders_owner() -> None:
+    """With real owners: file and folder belong to another user."""
     os.chown(write(Path("courriel.toml")), 12345, 12345)
     os.chown(Path.cwd(), 12345, 12345)
 
@@ -207,7 +207,7 @@ def test_a_file_that_everybody_may_write_to_is_refused() -> None:
 
 @posix
 def test_a_file_exchanged_after_the_check_is_not_the_one_that_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is judged and what is read is one open file, whatever its name means by then."""
+    """Check and read use one descriptor, whatever the path names by then."""
     file = write(Path.cwd() / "courriel.toml")
     settled = settings_files.own_objection
 
@@ -240,7 +240,7 @@ def test_a_link_that_leads_nowhere_is_an_error_and_not_passed_over() -> None:
 
 @posix
 @pytest.mark.parametrize("text", ["a = " + "[" * 5000, "a = " + "9" * 5000])
-def test_a_file_that_the_parser_gives_up_on_is_an_error_of_ours(text: str) -> None:
+def test_a_file_that_crashes_the_parser_raises_usage_error(text: str) -> None:
     write(Path("courriel.toml"), text)
 
     with pytest.raises(UsageError, match=r"courriel\.toml: it "):
@@ -253,7 +253,7 @@ def test_a_file_that_the_parser_gives_up_on_is_an_error_of_ours(text: str) -> No
 @posix
 @pytest.mark.usefixtures("strangers")
 def test_a_users_file_that_belongs_to_somebody_else_is_refused() -> None:
-    """sudo keeps HOME: root would run the commands that another user's file names."""
+    """sudo keeps HOME: root would run commands from another user's file."""
     write(settings.user_file(), 'url = "smtps://ada@h.example"\npassword = "cmd:id"')
 
     with pytest.raises(UsageError, match=r"nobody else should be able to change it .*sudo -H"):
@@ -310,7 +310,7 @@ def test_no_warning_without_a_secret_or_without_readers(text: str, mode: int) ->
 
 @pytest.fixture(params=["COURRIEL_CONFIG", "COURRIEL_TRUST file", "COURRIEL_TRUST folder", "approval"])
 def agreed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file whose use is agreed to, in each of the ways there are; the test writes it with `agree`."""
+    """A file with consent, in each of the possible ways; the test writes it with `agree`."""
     file = write(Path.cwd() / "courriel.toml", 'url = "smtps://ada@h.example"\npassword = "cmd:pass show mail"')
     match request.param:
         case "COURRIEL_CONFIG":
@@ -513,7 +513,7 @@ def test_a_file_that_was_agreed_to_names_any_outbox(monkeypatch: pytest.MonkeyPa
     assert Path(found[0]) == Path("/var/lib/outbox.db")
 
 
-def test_the_outbox_that_counts_is_shown_with_its_source(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_effective_outbox_is_shown_with_its_source(monkeypatch: pytest.MonkeyPatch) -> None:
     user = write(settings.user_file(), 'outbox = "postgresql://u:hunter2@h/db"')
 
     assert ("outbox", "postgresql://…", str(user)) in [(row.name, row.value, row.source) for row in explain()]

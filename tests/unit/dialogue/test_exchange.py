@@ -1,4 +1,4 @@
-"""What an SMTP client believes of what arrives: as many answers as it asked for, and not one more."""
+"""Replies that an SMTP client accepts: as many as it asked for, and no more."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ GO_ON = b"354 go on\r\n"
 
 
 class Told:
-    """Runs a flow against arrivals that are told beforehand, one for each time it listens (an error: the line breaks);
-    keeps what it wanted."""
+    """Runner of a flow with prepared input, one item for each read (an error is raised); keeps the wants."""
 
     def __init__(self, *arrivals: bytes | errors.CourrielError) -> None:
         self.arrivals = list(arrivals)
@@ -47,14 +46,14 @@ class Told:
 
 @pytest.fixture(params=[True, False], ids=["heard before", "heard the first time"])
 def known(request: pytest.FixtureRequest) -> bool:
-    """Whether the server has said these same words before: known ones go another way."""
+    """Whether the same replies were received before: cached ones take another path."""
     if request.param:
         take_replies(bytearray(YES + GO_ON))
     return bool(request.param)
 
 
 def heard(text: str, known: bool) -> bytes:
-    """A yes with this text."""
+    """Positive reply with this text."""
     line = f"250 2.1.0 {text} {known}\r\n".encode()
     if known:
         take_replies(bytearray(line))
@@ -110,15 +109,15 @@ def test_an_answer_too_many_ends_the_session_before_anything_is_said(known: bool
     assert not server.wants
 
 
-def test_the_other_side_hung_up() -> None:
+def test_a_hang_up_in_place_of_a_reply_is_raised() -> None:
     with pytest.raises(errors.ConnectionFailed) as gone:
         Told(b"").run(Exchange().ask_all(("sender",), b"MAIL\r\n"))
 
     assert gone.value.stage == "sender"
 
 
-def test_what_was_said_before_the_content_left_is_no_verdict_on_it(known: bool) -> None:
-    """Scar 1: a yes that came with the 354 says nothing about the message; nothing of that has left."""
+def test_a_reply_before_the_content_was_sent_is_not_the_final_one(known: bool) -> None:
+    """Hazard H01: a positive reply that came with the 354 is no reply to the message, of which nothing was sent."""
     dialogue = SmtpDialogue(Server("127.0.0.1", 25, Security.NONE))
     dialogue._learn({"PIPELINING": ""})
     server = Told(heard("early", known) * 2 + GO_ON + heard("early", known))
@@ -134,13 +133,13 @@ NO = b"552 5.3.4 that is too much\r\n"
 
 
 def told_no() -> tuple[SmtpDialogue, Told]:
-    """A server that says no together with its 354."""
+    """Server that sends a refusal together with its 354."""
     dialogue = SmtpDialogue(Server("127.0.0.1", 25, Security.NONE))
     dialogue._learn({"PIPELINING": ""})
     return dialogue, Told(YES * 2 + GO_ON + NO)
 
 
-def test_a_no_before_the_content_left_is_a_no() -> None:
+def test_a_refusal_before_the_content_was_sent_counts() -> None:
     dialogue, server = told_no()
 
     with pytest.raises(errors.MessageRefused) as refused:
@@ -151,7 +150,7 @@ def test_a_no_before_the_content_left_is_a_no() -> None:
     assert [type(want) for want in server.wants] == [Overhear, Ask]
 
 
-def test_among_many_it_is_refused_once_and_not_tried_again() -> None:
+def test_in_a_batch_such_a_refusal_is_final() -> None:
     dialogue, server = told_no()
     stream = Stream(dialogue, window=10, all_or_nothing=False)
     stream.put(Parcel(BOB, Content((RAW,), len(RAW), dotless=True), "<x@y>"))
@@ -164,12 +163,12 @@ def test_among_many_it_is_refused_once_and_not_tried_again() -> None:
 
 
 def broke_with_a_no() -> tuple[SmtpDialogue, Told]:
-    """A server that says no and hangs up while the last octets leave: its word is here, and the line is not."""
+    """Server that refuses and hangs up during the last write: its reply has arrived, the connection is lost."""
     dialogue, _ = told_no()
     return dialogue, Told(YES * 2 + GO_ON, errors.ConnectionFailed("broken pipe", stage="message"), NO)
 
 
-def test_a_no_that_came_while_the_end_left_is_heard() -> None:
+def test_a_refusal_that_arrived_during_the_last_write_is_read() -> None:
     dialogue, server = broke_with_a_no()
 
     with pytest.raises(errors.MessageRefused) as refused:
@@ -178,7 +177,7 @@ def test_a_no_that_came_while_the_end_left_is_heard() -> None:
     assert (refused.value.reply.code, refused.value.in_doubt, refused.value.session_usable) == (552, False, False)
 
 
-def test_among_many_it_is_heard_as_well() -> None:
+def test_in_a_batch_such_a_refusal_is_read_as_well() -> None:
     dialogue, server = broke_with_a_no()
     stream = Stream(dialogue, window=10, all_or_nothing=False)
     stream.put(Parcel(BOB, Content((RAW,), len(RAW), dotless=True), "<x@y>"))
@@ -190,7 +189,7 @@ def test_among_many_it_is_heard_as_well() -> None:
 
 
 @pytest.mark.parametrize("broken", [errors.ConnectionFailed, errors.TimedOut])
-def test_without_a_word_it_stays_in_doubt_and_silence_is_not_waited_for_twice(
+def test_without_a_reply_the_message_is_in_doubt_and_a_timeout_is_not_repeated(
     broken: type[errors.ConnectionFailed],
 ) -> None:
     dialogue, _ = told_no()

@@ -1,4 +1,4 @@
-"""A greeting in two portions, in every protocol: half of it is heard while we linger, the rest is waited for."""
+"""A greeting in two portions, in every protocol: the first may arrive during the wait, the rest has its time limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a refusal means for the mechanisms behind it, and how a login goes on a clear line to another machine."""
+"""Rules for the next mechanism after a refusal, and for a login in clear to another machine."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_what_a_refusal_means(reply: Reply, before: Outcome, after: Outcome) -> 
     ],
 )
 def test_what_scram_explains(word: str, outcome: Outcome, intercepted: bool) -> None:
-    """RFC 5802 7, each of its words."""
+    """RFC 5802 7, each error word."""
     failure = failed(smtp("535 5.7.8 no"), mechanism="SCRAM-SHA-256", server_error=word)
 
     assert failure.outcome is outcome
@@ -107,7 +107,7 @@ def test_what_scram_explains(word: str, outcome: Outcome, intercepted: bool) -> 
     ids=str,
 )
 def test_a_bound_proof_is_refused_or_was_not_read(reply: Reply, outcome: Outcome) -> None:
-    """The words of Cyrus 3.6.1, as it said them to a binding that it does not know, and to a wrong password."""
+    """Replies of Cyrus 3.6.1, to a channel binding that it does not know and to a wrong password."""
     assert failed(reply, mechanism=PLUS).outcome is outcome
     assert failed(reply, mechanism=PLUS).intercepted is (outcome is Outcome.FINAL)
 
@@ -143,11 +143,11 @@ def test_the_secret_itself_is_the_weakest() -> None:
     assert strength("APOP") == strength("CRAM-MD5")
 
 
-# On a line that a test cannot have: a clear one to another machine.
+# A connection in clear to another machine, which a test cannot open.
 
 
 class Answers:
-    """Runs a login against these replies, one for each command; keeps the commands' first two words."""
+    """Runner of a login with prepared replies, one for each command; keeps the commands' first two words."""
 
     def __init__(self, *replies: str) -> None:
         self.replies = list(replies)
@@ -183,7 +183,7 @@ CHALLENGE = f"334 {b64encode(b'<1@example.org>').decode()}"
 
 @pytest.mark.parametrize("refusal", ["504 no", "535 5.7.8 no"])
 def test_nothing_weaker_follows_on_a_clear_line_to_another_machine(refusal: str) -> None:
-    """Whoever stands between would answer 504 to SCRAM, and have the password."""
+    """A man in the middle would answer 504 to SCRAM, and get the password."""
     answers = Answers(refusal)
 
     with pytest.raises(errors.AuthenticationRefused) as refused:
@@ -226,7 +226,7 @@ def test_what_worked_where_nobody_listened_is_not_said_first_in_clear() -> None:
 
 
 def test_what_worked_and_was_refused_now_is_forgotten() -> None:
-    """The password may have changed: the next login begins with the strongest again."""
+    """The password may have changed: the next login begins with the strongest mechanism again."""
     memory = ServerFacts()
     memory.remember_mechanism("ada", "PLAIN")
 
@@ -246,7 +246,7 @@ def test_what_worked_is_tried_first_where_nothing_stronger_is_offered() -> None:
 
 
 def test_a_password_that_scram_cannot_carry_leaves_by_another_mechanism() -> None:
-    """RFC 4013 forbids some characters; nothing has been said by then."""
+    """RFC 4013 forbids some characters; nothing was sent by then."""
     answers = Answers(CHALLENGE, "235 in")
 
     tried = log_in(answers, "SCRAM-SHA-256 CRAM-MD5", server=HERE, credentials=Password("ada", "a\u0007é"))

@@ -1,4 +1,4 @@
-"""How many letters are asked for ahead, without any line: bursts out, answers in."""
+"""Window of requested letters, without a connection: bursts of commands out, answers in."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ def dialogue(count: int, size: int, *capabilities: str) -> PopDialogue:
 
 
 def run(flow: Flow[None], *answers: bytes) -> list[bytes]:
-    """Let the flow run with these answers; what it said, burst by burst, and where it had to wait."""
-    said: list[bytes] = []
+    """Run the flow with these answers; return its bursts, with "..." for each wait."""
+    bursts: list[bytes] = []
     waiting = list(answers)
     try:
         want = next(flow)
         while True:
             match want:
                 case Send(data):
-                    said.append(data)
+                    bursts.append(data)
                     want = flow.send(b"")
                 case Overhear():
                     want = flow.send(b"")
                 case Receive():
-                    said.append(b"...")
+                    bursts.append(b"...")
                     want = flow.send(waiting.pop(0))
     except StopIteration:
-        return said
+        return bursts
 
 
 def letters(count: int) -> bytes:
@@ -67,7 +67,7 @@ def test_large_letters_are_asked_for_until_a_megabyte_is_on_its_way() -> None:
     assert asked(burst) == 3
 
 
-def test_nothing_is_asked_ahead_of_a_server_that_does_not_read_ahead() -> None:
+def test_without_pipelining_one_letter_is_requested_at_a_time() -> None:
     reading = dialogue(2, 100).read_many((1, 2), 100)
 
     assert run(reading.advance(), letters(1)) == [b"RETR 1\r\n", b"..."]

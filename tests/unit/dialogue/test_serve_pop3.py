@@ -1,4 +1,4 @@
-"""What our POP3 server answers, and to whom: cut anywhere, by anybody."""
+"""POP3 server: replies to any client, whatever the portions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TERMS = Terms(name="pop.example.org", dialect=Dialect.POP3, mechanisms=MECHANISM
 
 
 class Box(Stock):
-    """Two letters, and what became of them."""
+    """Mailbox with two letters that records what happens to them."""
 
     def __init__(self, desk: Keeping) -> None:
         super().__init__((("uid-1", ONE), ("uid-2", TWO)))
@@ -38,7 +38,7 @@ class Box(Stock):
 
 
 class Keeping(Desk):
-    """Knows Bob, and has one mailbox for everybody."""
+    """Handler with the user Bob, and one mailbox for all."""
 
     def __init__(self, **answers: Answer) -> None:
         self.removed: list[str] = []
@@ -72,12 +72,12 @@ def said(words: bytes, *, cut: Portions = "whole", terms: Terms = TERMS, desk: D
 
 
 def kinds(visited: Visited) -> str:
-    """Each +OK and -ERR, without the greeting, in one line."""
+    """Each +OK and -ERR, without the greeting, on one line."""
     return " ".join(line[:4].strip() for line in visited.lines[1:] if line.startswith(("+OK", "-ERR")))
 
 
 @pytest.mark.parametrize("cut", CUTS)
-def test_a_whole_visit(cut: Portions) -> None:
+def test_a_whole_session(cut: Portions) -> None:
     desk = Keeping()
 
     visited = said(
@@ -99,13 +99,13 @@ def test_a_letter_without_a_last_line_end_gets_one() -> None:
 
 
 def test_what_arrives_in_one_burst_is_answered_in_one() -> None:
-    """PIPELINING is true."""
+    """PIPELINING is offered truthfully."""
     assert said(LOGIN + b"NOOP\r\n" * 50).bursts == 2
 
 
 @pytest.mark.parametrize("end", [b"", b"RSET\r\nQUIT\r\n", b"what?\r\n"])
-def test_only_who_says_goodbye_has_anything_deleted(end: bytes) -> None:
-    """RFC 1939 6: a line that breaks deletes nothing."""
+def test_letters_are_deleted_only_by_quit(end: bytes) -> None:
+    """RFC 1939 6: a lost connection deletes nothing."""
     desk = Keeping()
 
     said(LOGIN + b"DELE 1\r\n" + end, desk=desk)
@@ -137,7 +137,7 @@ def test_what_is_out_of_place_is_refused(words: bytes, answers: str) -> None:
 
 
 def test_a_login_may_hold_any_character_but_a_line_end() -> None:
-    """Scar 29."""
+    """Hazard H28."""
 
     class Anybody(Keeping):
         def check(self, user: str, secret: str) -> bool:
@@ -176,7 +176,7 @@ def test_no_digest_is_offered_where_no_password_is_known() -> None:
     assert kinds(visited) == "-ERR"
 
 
-def test_what_can_be_done_is_told() -> None:
+def test_capa_lists_the_capabilities() -> None:
     visited = said(b"CAPA\r\n")
 
     assert {"TOP", "UIDL", "USER", "PIPELINING", "RESP-CODES", "UTF8 USER"} < set(visited.lines)
@@ -195,7 +195,7 @@ def test_nothing_is_offered_in_clear_that_needs_tls() -> None:
 
 
 def test_what_came_along_with_stls_is_thrown_away() -> None:
-    """C2."""
+    """Hazard H77."""
     terms = Terms(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True)
 
     visited = said(b"STLS\r\n" + LOGIN, terms=terms)
@@ -205,7 +205,7 @@ def test_what_came_along_with_stls_is_thrown_away() -> None:
     assert [remark.kind for remark in visited.visit.remarks] == ["before-tls"]
 
 
-def test_who_has_said_his_name_in_clear_says_it_again() -> None:
+def test_user_before_stls_is_forgotten() -> None:
     terms = Terms(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True)
 
     visited = Visited(terms, Keeping()).hear(b"USER bob\r\n", b"STLS\r\n", b"PASS secret\r\n")
@@ -214,7 +214,7 @@ def test_who_has_said_his_name_in_clear_says_it_again() -> None:
 
 
 def test_secrets_are_not_written_down() -> None:
-    """C9, scar 32."""
+    """Hazards H82, H31."""
     visited = said(b"USER bob\r\nPASS hunter2\r\nAPOP bob hunter2\r\nAUTH PLAIN hunter2\r\nhunter2\r\nhunter2 x\r\n")
 
     assert not [note for note in visited.notes if "hunter2" in note]
@@ -228,7 +228,7 @@ def test_letters_are_not_written_down() -> None:
 
 
 def test_a_line_that_is_too_long_is_refused_and_not_kept() -> None:
-    """C4."""
+    """Hazard H79."""
     visited = said(LOGIN + b"NOOP " + b"x" * 5000 + b"\r\nNOOP\r\n")
 
     assert kinds(visited) == "+OK +OK -ERR +OK"
@@ -290,7 +290,7 @@ def test_a_script_may_hang_up() -> None:
     assert visited.ending == "cut"
 
 
-def test_of_a_large_letter_no_more_piles_up_than_is_bearable() -> None:
+def test_large_letters_are_sent_before_they_fill_the_memory() -> None:
     class Large(Keeping):
         def open_mailbox(self, visit: Visit, user: str) -> Stock | Answer | None:
             return Stock([("uid", b"x" * 300_000)])
@@ -331,12 +331,12 @@ def test_a_line_is_secured_once() -> None:
     assert "STLS" not in visited.lines
 
 
-def test_the_ways_to_log_in_are_told_to_who_asks() -> None:
+def test_auth_alone_lists_the_mechanisms() -> None:
     assert said(b"AUTH\r\n").lines[1:] == ["+OK These ways", *MECHANISMS, "."]
 
 
 def test_a_login_line_may_be_long_and_a_command_may_not() -> None:
-    """C4."""
+    """Hazard H79."""
     visited = said(b"USER " + b"x" * 3000 + b"\r\nAUTH PLAIN " + b"A" * 3000 + b"\r\n")
 
     assert visited.lines[1] == "-ERR A command has 2048 octets at most"
@@ -358,7 +358,7 @@ def test_a_script_may_speak_in_the_middle_of_a_letter() -> None:
     assert visited.said.endswith(ONE[: len(ONE) // 2] + b"rubbish")
 
 
-def test_who_stays_silent_is_sent_away() -> None:
+def test_a_silent_client_is_disconnected() -> None:
     flow = PopServing(Keeping(), TERMS).serve()
     greeting = next(flow)
     waiting = flow.send(b"")

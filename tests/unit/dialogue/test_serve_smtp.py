@@ -1,4 +1,4 @@
-"""What a server answers: everything said at once, by line and by octet, and always the same answers."""
+"""SMTP server: the same replies whether input arrives at once, by line or by octet."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_commands_in_small_letters_and_with_spaces_behind_are_understood(cut: Cu
     )
 
 
-def test_who_has_not_introduced_himself_sends_nothing(cut: Cut) -> None:
+def test_mail_is_refused_before_ehlo(cut: Cut) -> None:
     assert visit(b"MAIL FROM:<a@b.c>\r\nRCPT TO:<a@b.c>\r\nDATA\r\n", cut=cut).codes == "503 503 503"
 
 
@@ -124,7 +124,7 @@ def test_a_second_mail_within_a_message_is_refused(cut: Cut) -> None:
     assert visit(BEGIN + b"MAIL FROM:<c@d.e>\r\n", cut=cut).codes == "250 250 250 503"
 
 
-def test_what_a_stranger_says_never_comes_back(cut: Cut) -> None:
+def test_a_reply_never_repeats_the_clients_words(cut: Cut) -> None:
     visited = visit(b"XYZZY <script>\r\nEHLO <script>\r\nMAIL FROM:<script>\r\nMAIL <script>\r\n", cut=cut)
 
     assert b"script" not in visited.said
@@ -240,7 +240,7 @@ def test_a_hostile_option_is_refused_or_says_what_it_says(option: str) -> None:
 
     visited = visit(f"EHLO x.org\r\nMAIL FROM:<a@b.c> {option}\r\n".encode(), desk=desk)
 
-    # A line break ends the command, as it should; the parameter before it may have been a good one.
+    # A line break ends the command, as it should; the parameter before it may have been valid.
     assert desk.seen[:1] in ([], ["a@b.c"])
     assert (visited.codes.split()[1] == "250") == (option.partition("\r")[0] == "SIZE=1")
 
@@ -266,7 +266,7 @@ def test_what_is_asked_for_a_message_reaches_the_desk() -> None:
     assert {remark.kind for remark in delivery.remarks} == {"early-data"}
 
 
-# The end of the data (C1).
+# The end of the data (hazard H76).
 
 
 @pytest.mark.parametrize("end", hostile("end_of_data"), ids=shown)
@@ -277,7 +277,7 @@ def test_nothing_but_a_dot_between_two_line_ends_ends_the_data(end: str, cut: Cu
 
     assert visited.codes == "250 250 250 354 250 221"
     (content,) = received(visited)
-    # Only the dot that opens a line is gone, as RFC 5321 4.5.2 has it.
+    # Only a dot at the beginning of a line is removed (RFC 5321 4.5.2).
     assert content == b"hello" + re.sub(rb"(?<=\r\n)\.", b"", end.encode()) + smuggled + b"\r\n"
     assert kinds(visited) & {"bare-lf", "bare-cr", "nul", "single-dot"}
 
@@ -399,7 +399,7 @@ def test_a_message_that_is_too_big_is_refused_after_its_end(cut: Cut) -> None:
     assert received(visited) == []
 
 
-def test_far_too_much_is_not_heard_to_its_end() -> None:
+def test_content_far_above_the_limit_ends_the_session() -> None:
     visited = Visited(Terms(limits=Limits(message=10)), Keeping()).hear(BEGIN + b"DATA\r\n", *[b"x" * 30] * 10)
 
     assert visited.codes == "250 250 250 354 421"
@@ -504,7 +504,7 @@ def test_no_word_of_a_login_is_ever_noted(cut: Cut) -> None:
         b"AUTH LOGIN\r\n"
         + secrets[2]
         + b"\r\nwrong!\r\n"
-        # The client did not notice that the server is done with it.
+        # The client did not notice that the server has ended the session.
         + secrets[1]
         + b"\r\n"
         + SECRET.encode()
@@ -599,7 +599,7 @@ def test_what_is_overheard_before_tls_is_thrown_away_and_flagged() -> None:
     serving = SmtpServing(Desk(), Terms(starttls=True))
     flow = serving.serve()
     next(flow)
-    flow.send(b"")  # the greeting has left
+    flow.send(b"")  # the greeting was sent
 
     flow.send(b"EHLO x.org\r\nSTARTTLS\r\n")
     overhear = flow.send(b"")
@@ -651,7 +651,7 @@ def test_smtp_does_not_know_lhlo() -> None:
     assert visit(b"LHLO x.org\r\n").codes == "500"
 
 
-# What the desk decides.
+# Decisions of the handler.
 
 
 @pytest.mark.parametrize(
@@ -696,7 +696,7 @@ def test_the_desk_may_end_the_session_at_every_stage(stage: str, answer: Answer,
 
 
 def test_the_desk_may_refuse_the_content_that_comes_by_chunks_too(cut: Cut) -> None:
-    """Whoever practises a refusal of the content sees it, whichever way the client sends."""
+    """A scripted refusal of the content applies to DATA and BDAT alike."""
     desk = Scripted("data", Reply(451, ("4.3.0 later",)))
 
     visited = visit(BEGIN + b"BDAT 2\r\na\nBDAT 6 LAST\r\nQUIT\r\nRSET\r\nMAIL FROM:<>\r\n", cut=cut, desk=desk)
@@ -735,7 +735,7 @@ def test_something_may_happen_within_the_content(then: Reply | CutLine, ending: 
     assert visited.ending == ending
 
 
-def test_a_stranger_never_hears_what_went_wrong_here(cut: Cut) -> None:
+def test_a_client_never_sees_an_internal_error(cut: Cut) -> None:
     visited = visit(BEGIN + b"NOOP\r\n", cut=cut, desk=Broken())
 
     assert visited.codes == "250 250 451 250"
@@ -803,7 +803,7 @@ def test_something_may_happen_within_content_that_is_here_already() -> None:
 # Silence.
 
 
-def test_who_is_silent_for_too_long_is_sent_away() -> None:
+def test_a_silent_client_gets_421() -> None:
     flow = SmtpServing(Desk(), Terms()).serve()
     next(flow)
     flow.send(b"")
@@ -816,7 +816,7 @@ def test_who_is_silent_for_too_long_is_sent_away() -> None:
         flow.send(b"")
 
 
-def test_who_vanishes_is_not_missed() -> None:
+def test_a_lost_client_ends_the_session_quietly() -> None:
     flow = SmtpServing(Desk(), Terms()).serve()
     next(flow)
 
@@ -824,7 +824,7 @@ def test_who_vanishes_is_not_missed() -> None:
         flow.throw(errors.ConnectionFailed("gone"))
 
 
-def test_who_vanishes_while_he_is_sent_away_is_not_missed_either() -> None:
+def test_a_client_lost_during_421_ends_the_session_quietly() -> None:
     flow = SmtpServing(Desk(), Terms()).serve()
     next(flow)
     flow.send(b"")
@@ -834,13 +834,13 @@ def test_who_vanishes_while_he_is_sent_away_is_not_missed_either() -> None:
         flow.throw(errors.ConnectionFailed("gone"))
 
 
-def test_patience_within_a_message_is_a_limit_of_its_own() -> None:
+def test_silence_within_a_message_has_a_limit_of_its_own() -> None:
     limits = Limits(patience=7, content_patience=5)
 
     assert (limits.seconds("sender"), limits.seconds("message")) == (7, 5)
 
 
-def test_a_line_that_has_begun_does_not_get_new_patience() -> None:
+def test_a_line_that_has_begun_does_not_restart_the_time_limit() -> None:
     flow = SmtpServing(Desk(), Terms()).serve()
     next(flow)
     fresh = flow.send(b"")
@@ -850,11 +850,11 @@ def test_a_line_that_has_begun_does_not_get_new_patience() -> None:
     assert (fresh, begun) == (Receive("hello"), Receive("hello", more=True))
 
 
-# Desks.
+# Handlers.
 
 
 class Seeing(Desk):
-    """Writes down the addresses that got as far as here."""
+    """Handler that records the addresses it gets."""
 
     def __init__(self) -> None:
         self.seen: list[str] = []
@@ -867,7 +867,7 @@ class Seeing(Desk):
 
 
 class Knowing(Desk):
-    """Knows one user."""
+    """Handler with one user."""
 
     def check(self, user: str, secret: str) -> bool:
         return (user, secret) == ("ada", SECRET)
@@ -877,14 +877,14 @@ class Knowing(Desk):
 
 
 class Sorting(Desk):
-    """In LMTP, one mailbox is full."""
+    """Handler of an LMTP server where one mailbox is full."""
 
     def message(self, visit: Visit, delivery: Delivery) -> dict[str, Reply]:
         return {"full@b.c": Reply(452, ("4.2.2 full",))}
 
 
 class Broken(Desk):
-    """Breaks."""
+    """Handler that raises."""
 
     def recipient(self, visit: Visit, recipient: RcptTo) -> None:
         1 / 0  # noqa: B018
@@ -894,7 +894,7 @@ class Broken(Desk):
 
 
 class Scripted(Desk):
-    """Says one thing at one stage."""
+    """Handler with one answer at one stage."""
 
     def __init__(self, stage: str, answer: Answer) -> None:
         for name in (

@@ -1,4 +1,4 @@
-"""The messages in hand: what a broken line means for each."""
+"""Queue of messages: the result of each after a lost connection."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from courriel.wire.abilities import Abilities
 CHUNKING = Abilities({"PIPELINING": "", "CHUNKING": ""})
 
 
-def test_what_is_begun_again_begins_without_a_word_of_the_session_before() -> None:
-    """After a 421 nothing is in doubt: on the next session it is a message like any other."""
+def test_a_message_sent_again_keeps_no_reply_of_the_session_before() -> None:
+    """After a 421 nothing is in doubt: on the next session the message starts from the beginning."""
     parcel = Parcel(Envelope.of("ada@example.org", "bob@example.org"), Content((b"\r\n",), 2), "<1@example.org>")
     tray = Tray(MessageCount(), all_or_nothing=False)
     tray.put(parcel)

@@ -1,4 +1,4 @@
-"""Reads our own source for the sentences that people see: of errors, warnings, notes and logs, as templates."""
+"""Collector of the sentences in the source that users see: errors, warnings, notes and logs, as templates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from courriel import errors
 
 SOURCE = Path(errors.__file__).parent
-NOT_OURS = ("cli", "demo", "wlangage", "sandbox/faults.py")  # they speak both languages themselves
+NOT_OURS = ("cli", "demo", "wlangage", "sandbox/faults.py")  # they hold their own French
 _FORMAT = re.compile(r"%(?:0?\d|\.\d)?[sdrfgo]")
 _LOGS = {"info", "warning", "error", "log"}
 _COMPLAINTS = {"complain", "_complain"}  # about a letter
@@ -18,7 +18,7 @@ _CLASSES = {name for name, kind in vars(errors).items() if isinstance(kind, type
 
 
 def sentences() -> dict[str, str]:
-    """Each template, and where it stands."""
+    """Each template, and its place in the source."""
     trees = {
         path: ast.parse(path.read_text("utf-8"))
         for path in sorted(SOURCE.rglob("*.py"))
@@ -38,7 +38,7 @@ def sentences() -> dict[str, str]:
 
 
 def _derived(tree: ast.AST) -> Iterator[str]:
-    """Errors of a module of its own."""
+    """Error classes defined outside `courriel.errors`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef) and any(
             ast.unparse(base).rpartition(".")[2] in _CLASSES for base in node.bases
@@ -47,7 +47,7 @@ def _derived(tree: ast.AST) -> Iterator[str]:
 
 
 def _makers(tree: ast.AST) -> Iterator[str]:
-    """Functions that return an error of ours."""
+    """Functions that return an error of the package."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.returns is not None:
             returned = ast.unparse(node.returns).strip("'\"")
@@ -70,12 +70,12 @@ def _said(node: ast.AST, makers: set[str]) -> Iterator[str]:
 
 
 def _gives_reasons(function: ast.FunctionDef) -> bool:
-    """Whether what it returns may become a part of a sentence."""
+    """Whether the returned text may become a part of a sentence."""
     return not function.name.startswith("__") and "str" in ast.unparse(function.returns or ast.Constant(None))
 
 
 def _templates(node: ast.expr) -> Iterator[str]:
-    """The texts that this expression may be, what is filled in as {}; a sentence has a blank in it."""
+    """Texts that this expression may be, inserted parts as {}; a sentence holds a space."""
     match node:
         case ast.Constant(value=str(text)) if " " in text.strip():
             yield text

@@ -1,4 +1,4 @@
-"""People are spoken to in French or in English, by choice or by locale, with the names that are known."""
+"""Language of hints: French or English, by choice or by locale, with host and port inserted."""
 
 from __future__ import annotations
 

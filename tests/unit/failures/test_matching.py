@@ -1,4 +1,4 @@
-"""Which record explains what: the most specific evidence wins, and nothing makes the search fail."""
+"""Search in the failure table: the most specific evidence wins, and no text makes the search fail."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def found(facts: Facts) -> str:
 @pytest.mark.parametrize(
     ("facts", "expected"),
     [
-        # The same code means two things with two providers: their words come first.
+        # The same code means two things at two providers: their words come first.
         (
             Facts("message", 550, "5.7.30", "Basic authentication is not supported for Client Submission."),
             "M365-BASIC-AUTH-REMOVED",
@@ -36,7 +36,7 @@ def found(facts: Facts) -> str:
         (Facts("recipient", 550, "", "sorry"), "RECIPIENT-REFUSED"),
         (Facts("recipient", 450, "4.7.1", "Greylisted, please try again later"), "GREYLISTED"),
         (Facts("recipient", 452, "4.2.2", "mailbox over quota, limit exceeded"), "MAILBOX-FULL"),
-        # Codes mean something at their stage only.
+        # Codes count at their stage only.
         (Facts("authenticate", 535, "5.7.8", "535 5.7.8 Error: authentication failed"), "LOGIN-REFUSED"),
         (Facts("authenticate", 535, "5.7.8", "535 5.7.8 Username and Password not accepted."), "GMAIL-BAD-CREDENTIALS"),
         (Facts("sender", 550, "", "no"), "SENDER-REFUSED"),
@@ -93,12 +93,12 @@ def found(facts: Facts) -> str:
         ),
         (Facts("secure", exceptions=("TlsFailed",), ssl_reason="UNSUPPORTED_PROTOCOL"), "TLS-TOO-OLD"),
         (Facts("secure", exceptions=("TlsFailed", "ssl.SSLError"), errno=1, ssl_reason="SOMETHING_NEW"), "TLS-FAILED"),
-        # Our own classes, when nothing else is known.
+        # The package's own error classes, when nothing else is known.
         (Facts("compose", text="x", exceptions=("InvalidAddress", "UsageError")), "ADDRESS-MALFORMED"),
         (Facts("compose", text="x", exceptions=("InvalidUrl",)), "URL-MALFORMED"),
         (Facts("hello", text="x", exceptions=("RemoteProtocolError", "ProtocolError")), "PROTOCOL-BROKEN"),
         (Facts("hello", text="x", exceptions=("NotSupported",)), "CAPABILITY-MISSING"),
-        # Nothing is known, and nothing is guessed.
+        # Without facts no record is guessed.
         (Facts(), ""),
         (Facts(hint_id="NO-SUCH-RECORD"), ""),
         (Facts("message", 451, "", "x", hint_id="UNCERTAIN-RESULT"), "UNCERTAIN-RESULT"),

@@ -1,4 +1,4 @@
-"""The French of sentences: nothing that users meet is missing, nothing stands there in vain, any text is survived."""
+"""French catalogue: complete for all sentences that users see, without unused entries, and safe for any text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from unit.failures.said import SOURCE
 from unit.failures.said import sentences as sentences_of_the_source
 
 PAIRS: dict[str, str] = tomllib.loads((SOURCE / "failures" / "french.toml").read_text("utf-8"))["sentences"]
-FOR_PROGRAMMERS = (  # a program that is wrong; nobody who uses one meets these
+FOR_PROGRAMMERS = (  # programming errors, which users do not see
     "compose/",
     "outbox/aio.py",
     "outbox/postgres.py",
@@ -107,7 +107,7 @@ def in_french() -> Iterator[None]:
         ("", ""),
     ],
 )
-def test_a_sentence_is_said_with_the_sentences_within_it(english: str, said: str) -> None:
+def test_a_sentence_is_translated_with_the_sentences_within_it(english: str, said: str) -> None:
     assert failures.spoken(english) == said
 
 
@@ -120,7 +120,7 @@ def test_english_stays_as_it_is() -> None:
 
 
 @given(st.text(max_size=300))
-def test_any_text_is_survived(text: str) -> None:
+def test_any_text_can_be_translated(text: str) -> None:
     assert isinstance(french(text), str)
 
 
@@ -131,7 +131,7 @@ def test_a_long_text_costs_nothing() -> None:
 
 
 def test_each_part_is_looked_for_once() -> None:
-    """A text of nothing but separators: each template reads it from left to right, and never begins again."""
+    """A text of nothing but separators: each template reads it from left to right, without backtracking."""
     reads = 0
 
     class Counted(str):

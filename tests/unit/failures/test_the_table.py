@@ -1,4 +1,4 @@
-"""The table holds together: every record is whole, readable in both languages, and found by its own examples."""
+"""Failure table: every record is complete, readable in both languages, and found by its own examples."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ def test_ids_are_unique_and_in_upper_kebab() -> None:
     assert all(re.fullmatch(r"[A-Z][A-Z0-9]*(-[A-Z0-9]+)*", name) for name in ids)
 
 
-def test_every_record_strikes_at_a_known_stage() -> None:
+def test_every_record_has_a_known_stage() -> None:
     stages = set(get_args(eval(Stage, {"Literal": Literal}))) - {""}
 
     assert {record.stage for record in RECORDS} <= stages
     assert set(chain.from_iterable(clue.stages for record in RECORDS for clue in record.clues)) <= stages
 
 
-def test_a_record_without_clues_is_one_of_ours_and_shows_no_example() -> None:
+def test_a_record_without_clues_is_named_by_the_library_and_has_no_example() -> None:
     assert all(record.clues or not record.examples for record in RECORDS)
     assert {record.id for record in RECORDS if not record.clues} == {
         "PASSWORD-NOT-FOUND", "NO-SENDER", "ATTACHMENT-MISSING", "DELETIONS-IN-DOUBT", "HEADER-LINE-TOO-LONG",
@@ -141,21 +141,21 @@ def test_nothing_is_ever_said_to_be_delivered() -> None:
         assert not re.search(r"\bdelivered|\bremise?s?\b", text, re.IGNORECASE), name
 
 
-def test_nobody_is_told_to_give_up_the_checks() -> None:
+def test_no_remedy_weakens_tls() -> None:
     for record in RECORDS:
         for advice in (record.fix.fr, record.fix.en):
             assert "verify=0" not in advice
             assert "tls=opportunistic" not in advice
 
 
-def test_places_are_those_that_can_be_filled() -> None:
+def test_placeholders_are_those_that_can_be_filled() -> None:
     for name, _, text in _texts():
         rest = text.replace("{user}@", "").replace(":{port}", "").replace("{host}", "")
         assert not set("{}") & set(rest), name
 
 
 def test_a_host_stands_in_urls_and_commands_only() -> None:
-    # In a sentence, the example that stands for an unknown host would be taken for the real one.
+    # In a sentence, the example in place of an unknown host would be taken for the real one.
     for name, _, text in _texts():
         before = re.findall(r"(\S+?|hosts |ahosts |-connect )\{host\}", text)
         assert all(head.endswith(("//", "{user}@", "hosts ", "-connect ")) for head in before), name
@@ -195,7 +195,7 @@ def test_the_library_names_only_records_that_exist() -> None:
     assert {name for name in named if failures.by_id(name) is None} == set()
 
 
-# What the tests share.
+# Helpers.
 
 
 def _texts() -> list[tuple[str, str, str]]:

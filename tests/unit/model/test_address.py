@@ -1,4 +1,4 @@
-"""One address: what is taken, what is refused, and how it is written again."""
+"""Mail addresses: accepted forms, refused forms, and how they are written again."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_the_usual_address_that_is_read_in_one_look_is_the_one_that_is_made_with
     ("text", "reason"),
     [
         (f"{'a' * 64}@{'d.' * 95}org", "longer than 254 octets"),
-        # Short in ASCII, and 360 octets where it is shown.
+        # Short in ASCII, and 360 octets in the form for people.
         (f"ada@{'.'.join(('例' * 30).encode('idna').decode() for _ in range(4))}", "longer than 254 octets"),
     ],
 )
@@ -238,12 +238,12 @@ def test_a_list_with_something_else_in_it_is_refused_whole(text: str) -> None:
         Address.parse_list(text)
 
 
-def test_a_list_has_an_end() -> None:
+def test_a_list_has_a_limit() -> None:
     with pytest.raises(InvalidAddress, match="more than 5000"):
         Address.parse_list("a@b.org," * 6000)
 
 
-def test_nothing_is_an_empty_list() -> None:
+def test_an_empty_text_is_an_empty_list() -> None:
     assert Address.parse_list(" ") == ()
 
 

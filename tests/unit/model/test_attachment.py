@@ -1,4 +1,4 @@
-"""What goes along: a file, octets, a stream, a text; and what is refused (scar 39, A16, A19)."""
+"""Attachments: files, octets, streams, texts, and what is refused (hazards H38, H55, H58)."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def test_the_common_types_are_those_of_the_tables(ending: str) -> None:
 
 
 def test_a_link_on_the_way_is_followed_as_the_system_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Behind a link, ".." is not the folder that the link stands in."""
+    """Behind a symbolic link, ".." is not the folder that holds the link."""
     (tmp_path / "far" / "deep").mkdir(parents=True)
     (tmp_path / "far" / "a.txt").write_bytes(b"far")
     (tmp_path / "near").symlink_to(tmp_path / "far" / "deep")

@@ -1,4 +1,4 @@
-"""Somebody named in a letter: shown as they came, written to only by a real address."""
+"""Addresses of received letters: shown as received, converted to an Address only when valid."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_what_is_no_address_is_shown_and_not_written_to(spec: str) -> None:
     assert spec in str(correspondent)
 
 
-def test_for_people_it_is_whatever_there_is() -> None:
+def test_the_display_form_is_name_and_address_or_one_of_them() -> None:
     assert str(Correspondent("Ada", "a@b.com")) == "Ada <a@b.com>"
     assert str(Correspondent("", "a@b.com")) == "a@b.com"
     assert str(Correspondent("Ada", "")) == "Ada"

@@ -1,4 +1,4 @@
-"""Files that came with a letter: safe names, and saving that neither leaves the folder nor overwrites (C5)."""
+"""Received attachments: safe names, and saving that neither leaves the folder nor overwrites (hazard H80)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_its_content_is_decoded_once_and_only_when_asked_for() -> None:
     assert asked == ["load"]
 
 
-def test_it_is_saved_under_its_name(tmp_path: Path) -> None:
+def test_an_attachment_is_saved_under_its_name(tmp_path: Path) -> None:
     path = enclosure().save(str(tmp_path))
 
     assert path == tmp_path / "notes.txt"

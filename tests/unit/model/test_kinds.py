@@ -1,4 +1,4 @@
-"""Values of the wrong kind are refused when a value is made, with the remedy; what stands for a text is one."""
+"""Values of a wrong type are refused when a value is made, with the remedy; lazy strings count as text."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ A, B = Address("a", "x.org"), Address("b", "x.org")
 
 
 class Lazy:
-    """A string as Django's gettext_lazy makes it: it can do what a text can, and is made of its translation late."""
+    """Lazy string like Django's gettext_lazy: it has the methods of a text, and is translated late."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -91,7 +91,7 @@ def test_a_field_of_another_kind_is_named_when_the_message_is_made(
         ({"sender": ("Ada", "a@x.org")}, "sender: an address is text, not a pair"),
     ],
 )
-def test_so_is_a_field_that_only_a_message_has(fields: dict[str, Any], said: str) -> None:
+def test_a_field_of_another_kind_that_only_a_message_has_is_named(fields: dict[str, Any], said: str) -> None:
     with pytest.raises(errors.UsageError, match=said):
         Message(**{**FIELDS, **fields})
 

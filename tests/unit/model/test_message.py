@@ -1,4 +1,4 @@
-"""A message is complete, or refuses to be made, and says which field is at fault."""
+"""Messages are complete, or refused with the field at fault."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values never change: what returns a changed one says so, and names that seem to change something say which to use."""
+"""Immutable values: methods that return a copy begin with `with_`, and names that suggest a change raise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The octets of a message, and the page that shows it in a browser."""
+"""Octets of a message, and its preview page for a browser."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_the_browser_is_shown_a_page_that_nobody_else_can_read(monkeypatch: pyte
         page.unlink()
     assert "&lt;Été&gt;" in shown
     assert "data:image/png;base64,iVBORw==" in shown
-    assert "cid:gone" in shown  # an image that is not there stays as it is
+    assert "cid:gone" in shown  # a reference without an image stays as it is
     assert '<iframe sandbox srcdoc="' in shown
     assert "<script" not in shown
 

@@ -1,4 +1,4 @@
-"""What became of a message, and that it can be stored."""
+"""Receipts: the result of each recipient, and storage as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers to letters that were received: to whom, about what, in which conversation, and what is quoted."""
+"""Replies to received letters: recipients, subject, threading headers, quotations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to look for in a mailbox: checked when it is made, before anything is said."""
+"""Search criteria: checked when they are made, before any command is sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a server is, how the line is protected, how long to wait, who logs in."""
+"""Server settings: host, security, time limits, credentials."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_host_is_a_name_an_address_or_a_local_socket(host: str, shown: str, lo
         "a." * 127 + "org", "[127.0.0.1", "1:2", "\ud800", "/run/\0lmtp", "/run/\nlmtp", "xn--a.\u2603\ufe0f",
     ],
 )  # fmt: skip
-def test_everything_else_is_no_host(host: str) -> None:
+def test_any_other_text_is_no_host(host: str) -> None:
     with pytest.raises(errors.InvalidServer) as refused:
         Server(host)
 
@@ -82,7 +82,7 @@ def test_a_time_limit_is_finite_and_above_zero(limit: object) -> None:
         Timeouts(message=limit)  # type: ignore[arg-type]
 
 
-def test_silence_means_the_same_limit_everywhere_but_for_politeness() -> None:
+def test_silence_sets_the_same_limit_for_every_stage_but_goodbye() -> None:
     limits = Timeouts.silence(60)
 
     assert {limits.of(stage) for stage in ("connect", "secure", "greeting", "authenticate", "data", "message")} == {60}
@@ -110,7 +110,7 @@ def test_what_no_mechanism_can_carry_is_refused_without_showing_it(make: object)
 
 @pytest.mark.parametrize("value", [Password("ada", "s3cret"), Token("s3cret"), TokenSource("ada", lambda: "s3cret")])
 def test_no_value_shows_its_secret(value: object) -> None:
-    """Scar 32."""
+    """Hazard H31."""
     assert "s3cret" not in repr(value)
     assert "s3cret" not in str(value)
 
@@ -131,12 +131,12 @@ def test_nobody_may_answer_a_message_without_a_sender(sender: str | None) -> Non
     "options",
     [{"notify": frozenset({Notify.NEVER, Notify.DELAY})}, {"envid": "a b"}, {"envid": "a\r"}, {"envid": "x" * 101}],
 )
-def test_wishes_that_make_no_sense_are_refused(options: dict[str, object]) -> None:
+def test_invalid_envelope_options_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(errors.InvalidMessage):
         Envelope.of("ada@example.org", "bob@example.org", **options)
 
 
-def test_files_as_they_are_want_chunking() -> None:
+def test_binary_needs_chunking() -> None:
     with pytest.raises(errors.InvalidServer, match="binary"):
         Server("smtp.example.org", binary=True, chunking=False)
 

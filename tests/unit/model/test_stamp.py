@@ -1,4 +1,4 @@
-"""What tells a message from all others: no two are alike, whatever the clock does."""
+"""Message-IDs are unique, whatever the clock does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOMENT = datetime(2026, 1, 5, 10, tzinfo=UTC)
 
 
 def test_a_date_is_that_of_its_second_and_chance_is_drawn_anew_in_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Once for each message, and once more for a second that is new.
+    # One reading of the clock for each message, and one more for a new second.
     told = iter([MOMENT + timedelta(seconds=seconds) for seconds in (0, 0.9, 1, 1, 0, 0)])
 
     class Clock(datetime):

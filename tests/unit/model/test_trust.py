@@ -1,4 +1,4 @@
-"""Trust and client certificates as values: no file is read, no store is asked, no TLS library is loaded."""
+"""Trust and client certificates as values: no file, no store and no TLS library is loaded."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_only_a_trust_joins_a_trust() -> None:
         Trust.system() | "bundled"  # type: ignore[operator]
 
 
-def test_the_dangerous_one_stands_alone() -> None:
+def test_accepting_any_certificate_joins_no_other_source() -> None:
     anything = Trust.dangerously_accept_any_certificate()
 
     assert anything | anything == anything
@@ -207,7 +207,7 @@ def test_words_with_a_pin_beside_sources_ask_for_both() -> None:
     assert trust == (Trust.system() | Trust.bundled()).with_pins(f"sha256:{DIGEST}")
 
 
-# How they look.
+# Their repr.
 
 
 def test_repr_reads_as_it_was_written() -> None:

@@ -1,4 +1,4 @@
-"""Characters that hide, or that steer how others are shown, have no place in the name of a saved file."""
+"""Invisible characters, and those that change how others are displayed, are removed from the names of saved files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HIDDEN = [
 
 
 @pytest.mark.parametrize("number", HIDDEN, ids="U+{:04X}".format)
-def test_it_is_left_out_of_a_name(number: int, tmp_path: Path) -> None:
+def test_an_invisible_character_is_left_out_of_a_name(number: int, tmp_path: Path) -> None:
     file = Enclosure.named(f"invoice{chr(number)}fdp.exe", b"x")
 
     assert file.name == "invoicefdp.exe"
@@ -28,7 +28,7 @@ def test_it_is_left_out_of_a_name(number: int, tmp_path: Path) -> None:
 
 
 @given(st.text())
-def test_what_is_left_is_seen(text: str) -> None:
+def test_the_rest_of_a_name_is_visible(text: str) -> None:
     left = without_invisible(text)
 
     assert all(is_visible(each) for each in left)

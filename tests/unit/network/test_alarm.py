@@ -1,4 +1,4 @@
-"""One timer for all the waits of a connection."""
+"""The reusable timer of a connection."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import asyncio
 from courriel.network.arrivals import Alarm
 
 
-def test_an_alarm_that_is_set_again_rings_at_the_later_moment() -> None:
+def test_a_timer_set_to_a_later_time_fires_then() -> None:
     async def story() -> None:
         loop, rung = asyncio.get_running_loop(), asyncio.Event()
         alarm = Alarm(rung.set)
@@ -21,7 +21,7 @@ def test_an_alarm_that_is_set_again_rings_at_the_later_moment() -> None:
     asyncio.run(story())
 
 
-def test_an_alarm_that_is_set_again_rings_at_the_earlier_moment() -> None:
+def test_a_timer_set_to_an_earlier_time_fires_then() -> None:
     async def story() -> None:
         rung = asyncio.Event()
         alarm = Alarm(rung.set)
@@ -33,7 +33,7 @@ def test_an_alarm_that_is_set_again_rings_at_the_earlier_moment() -> None:
     asyncio.run(story())
 
 
-def test_an_alarm_that_is_cancelled_leaves_no_timer_behind() -> None:
+def test_a_cancelled_timer_leaves_nothing_behind() -> None:
     async def story() -> None:
         rung = asyncio.Event()
         alarm = Alarm(rung.set)

@@ -1,4 +1,4 @@
-"""What a transcript shows of what a client said: commands one by one, content by its size, secrets not at all."""
+"""Client data in transcripts: commands one by one, content by its size, no secrets."""
 
 from __future__ import annotations
 

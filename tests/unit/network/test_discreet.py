@@ -1,4 +1,4 @@
-"""A transcript of a mailbox: what is counted out is told by its size, wherever the line cuts it."""
+"""IMAP transcripts: literals by their size, wherever the data is cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who takes mail for a domain, asked of a name server of our own on loopback."""
+"""MX lookup, with a name server on loopback."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ZONE = {
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """A name server that knows the zone; the questions it heard."""
+    """A name server that serves the zone; returns the queries it received."""
     heard: list[str] = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
         line.bind(("127.0.0.1", 0))
@@ -71,7 +71,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         ("six.example", ("six.example",)),
     ],
 )
-def test_the_best_comes_first_and_a_domain_that_names_nobody_takes_its_own(
+def test_mx_hosts_are_sorted_and_a_domain_without_mx_is_its_own(
     domain: str, hosts: tuple[str, ...], asked: list[str]
 ) -> None:
     assert mail_exchangers(domain, 5) == hosts
@@ -80,25 +80,25 @@ def test_the_best_comes_first_and_a_domain_that_names_nobody_takes_its_own(
 
 
 @pytest.mark.parametrize("domain", ["nowhere.example", "null.example", "bare.example"])
-def test_a_domain_that_takes_no_mail_is_told(domain: str, asked: list[str]) -> None:
+def test_a_domain_that_takes_no_mail_raises_name_not_found(domain: str, asked: list[str]) -> None:
     with pytest.raises(errors.NameNotFound):
         mail_exchangers(domain, 5)
     assert not takes_mail(domain, 5)
 
 
 @pytest.mark.timeout(4)
-def test_a_name_server_that_is_silent_has_its_time(asked: list[str]) -> None:
+def test_a_silent_name_server_times_out(asked: list[str]) -> None:
     with pytest.raises(errors.TimedOut, match=r"in 0\.3 s"):
         mail_exchangers("silent.example", 0.3)
 
 
-def test_a_name_server_that_fails_says_nothing_about_the_domain(asked: list[str]) -> None:
+def test_a_failing_name_server_is_not_reported_as_an_unknown_domain(asked: list[str]) -> None:
     with pytest.raises(errors.ConnectionFailed) as failed:
         takes_mail("broken.example", 5)
     assert not isinstance(failed.value, errors.NameNotFound)
 
 
-def test_without_the_extra_the_command_that_installs_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_the_error_has_the_command_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "dns", None)
 
     with pytest.raises(errors.MissingExtra, match=r'pip install "courriel\[dns\]"'):

@@ -1,4 +1,4 @@
-"""How we introduce ourselves, and where a name leads."""
+"""Name resolution, and the name for EHLO."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from courriel.network import resolve
         ("pc", "", b"[127.0.0.1]"),
     ],
 )
-def test_we_say_our_full_name_or_our_address(
+def test_ehlo_has_the_full_host_name_or_the_address(
     monkeypatch: pytest.MonkeyPatch, name: str, address: object, introduced: bytes
 ) -> None:
-    """Scar 34: never "localhost", never the id of a container."""
+    """Hazard H33: never "localhost", never the id of a container."""
     monkeypatch.setattr(socket, "gethostname", lambda: name)
 
     assert resolve.our_name(address) == introduced
@@ -45,7 +45,7 @@ def test_an_address_needs_no_name_service() -> None:
 
 
 @pytest.mark.parametrize("trouble", [socket.gaierror(socket.EAI_NONAME, "no"), UnicodeError("label too long")])
-def test_a_name_that_leads_nowhere_is_said(monkeypatch: pytest.MonkeyPatch, trouble: Exception) -> None:
+def test_an_unknown_name_is_reported(monkeypatch: pytest.MonkeyPatch, trouble: Exception) -> None:
     def fail(*_: object, **__: object) -> object:
         raise trouble
 

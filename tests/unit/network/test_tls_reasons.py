@@ -1,4 +1,4 @@
-"""The words for what TLS complains of, for complaints that cannot be provoked on this machine."""
+"""Reasons of TLS failures, for failures that cannot be provoked on this machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HOST = "mail.example.org"
 
 
 def test_windows_and_macos_numbers_mean_the_same_checks() -> None:
-    """truststore hands on the system's own numbers: CERT_E_… and errSec…"""
+    """truststore passes on the system's numbers: CERT_E_… and errSec…"""
     for number, check in ((0x800B0101, "expired"), (-67818, "expired"), (0x800B010F, "name"), (-67602, "name"),
                           (0x800B0109, "issuer"), (-67843, "issuer"), (0x800B010C, "revoked")):  # fmt: skip
         refusal = ssl.SSLCertVerificationError("in the words of the system")
@@ -45,7 +45,7 @@ def test_every_remedy_named_here_is_in_the_failure_table() -> None:
     assert named <= {failure.id for failure in failures.all()}
 
 
-def test_every_sentence_can_be_said() -> None:
+def test_every_sentence_can_be_formatted() -> None:
     for reason in tls_reasons._BROKEN:
         error = ssl.SSLError(1, f"[SSL: {reason}]")
         error.reason = reason
@@ -56,7 +56,7 @@ def test_every_sentence_can_be_said() -> None:
         assert HOST in explain(refusal, HOST)
 
 
-def test_an_unknown_complaint_is_given_in_its_own_words() -> None:
+def test_an_unknown_reason_is_quoted() -> None:
     strange = ssl.SSLCertVerificationError("so nicht")
     strange.verify_code, strange.verify_message = 9999, "so nicht"
 

@@ -1,4 +1,4 @@
-"""How fast a pool walks: rates, complaints, and getting over them."""
+"""Send rate and throttling of a pool, and the recovery."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOMENTS = st.floats(0, 10_000)
 @pytest.mark.parametrize(
     ("text", "rate"), [("30/m", Rate(30, 60)), ("2/s", Rate(2, 1)), ("10000/d", Rate(10000, 86400))]
 )
-def test_a_rate_is_read_and_written_as_people_say_it(text: str, rate: Rate) -> None:
+def test_a_rate_is_parsed_and_formatted(text: str, rate: Rate) -> None:
     assert Rate.parse(text) == rate
     assert str(rate) == text
 
@@ -39,7 +39,7 @@ def test_the_first_gap_is_a_second_at_most_also_where_nobody_knows_the_rate() ->
     assert Throttle(8).slowed(9, 10, 8, usual_gap=30).gap == 1
 
 
-def test_complaints_about_what_was_begun_before_we_gave_way_are_one_complaint() -> None:
+def test_throttling_of_messages_begun_before_the_last_one_counts_once() -> None:
     throttle = Throttle(8).slowed(begun=9, now=10, size=8)
 
     assert throttle.slowed(begun=9.5, now=10.5, size=8) == throttle
@@ -56,7 +56,7 @@ def test_after_one_complaint_the_rate_is_the_usual_one_in_some_seconds() -> None
     assert throttle.now(QUIET * 2, 4).recovered
 
 
-def test_a_server_that_complains_again_soon_is_given_longer_and_later_is_given_as_little_as_at_first() -> None:
+def test_repeated_throttling_doubles_the_quiet_time_and_later_it_is_short_again() -> None:
     first = Throttle(4).slowed(0, 0, 4, usual_gap=0.1)
     recovered = first.now(QUIET * 2, 4)
 
@@ -66,7 +66,7 @@ def test_a_server_that_complains_again_soon_is_given_longer_and_later_is_given_a
     assert (soon.quiet, late.quiet) == (QUIET * 2, QUIET)
 
 
-def test_however_often_it_complains_a_stretch_of_recovery_is_a_minute_at_most() -> None:
+def test_a_recovery_step_is_a_minute_at_most() -> None:
     throttle = Throttle(4)
     for now in range(1, 100):
         throttle = throttle.slowed(now, now, 4)
@@ -97,8 +97,8 @@ def test_an_old_rate_is_forgotten() -> None:
 
 
 @pytest.mark.parametrize("complaint", [(None), (50.0)])
-def test_ten_mails_a_second_are_still_sent_after_one_complaint(complaint: float | None) -> None:
-    """An offered load on a clock of our own: how long does a mail wait for its moment?"""
+def test_ten_mails_a_second_are_still_sent_after_throttling_once(complaint: float | None) -> None:
+    """Simulated load on a simulated clock: how long does a mail wait for its turn?"""
     throttle, meter, slots, waits = Throttle(4), Meter(), Slots(None), []
     for tenth in range(1200):
         now = tenth / 10
@@ -114,7 +114,7 @@ def test_ten_mails_a_second_are_still_sent_after_one_complaint(complaint: float 
 
 
 @given(st.integers(1, 64), st.lists(st.tuples(st.floats(0, 300), st.booleans()), max_size=60))
-def test_however_often_it_complains_something_still_goes(size: int, story: list[tuple[float, bool]]) -> None:
+def test_the_rate_never_drops_to_zero(size: int, story: list[tuple[float, bool]]) -> None:
     gait, now = Throttle(size), 0.0
 
     for passed, complains in story:
@@ -157,7 +157,7 @@ def test_the_gap_is_kept_between_any_two(story: list[float]) -> None:
     assert all(late - early >= 1.999999 for early, late in pairwise(given_out))
 
 
-def test_a_moment_that_is_given_back_is_given_out_again() -> None:
+def test_a_released_reservation_is_reused() -> None:
     slots = Slots(Rate(1, 60))
     slots.reserve(0)
 
@@ -196,11 +196,11 @@ def refusal(code: int, text: str, stage: errors.Stage = "sender") -> errors.Refu
     ],
     ids=str,
 )
-def test_what_counts_as_a_complaint(error: errors.CourrielError, slower: bool) -> None:
+def test_which_replies_throttle(error: errors.CourrielError, slower: bool) -> None:
     assert asks_to_slow_down(error) is slower
 
 
-def test_a_recipient_refused_for_our_speed_counts_on_a_receipt_too() -> None:
+def test_a_recipient_refused_for_the_rate_on_a_receipt_throttles_too() -> None:
     busy = Fate("b@example.org", Outcome.REFUSED, Reply(432, ("4.3.2 limit exceeded",)))
     unknown = Fate("c@example.org", Outcome.REFUSED, Reply(550, ("5.1.1 no such user",)))
 

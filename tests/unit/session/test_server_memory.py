@@ -1,4 +1,4 @@
-"""What a process remembers of each server."""
+"""Facts remembered of each server."""
 
 from __future__ import annotations
 

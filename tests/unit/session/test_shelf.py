@@ -1,4 +1,4 @@
-"""The bookkeeping of a pool, driven by anything that may happen in any order."""
+"""State of a pool, tested with random sequences of events (hypothesis)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TOO_MANY = errors.ConnectionFailed(
 
 @dataclass(eq=False)
 class Session:
-    """A session that breaks when a test says so."""
+    """A fake session that breaks on request."""
 
     sound: bool = True
     closed: bool = False
@@ -40,7 +40,7 @@ def opened(ticket: Ticket[Session], now: float) -> Place[Session]:
 
 
 def warm(shelf: Shelf[Session], now: float) -> Session:
-    """One session on the shelf, used at this moment."""
+    """One idle session in the pool, used just now."""
     place = opened(shelf.ask(now, now + 30), now)
     shelf.give_back(place, now)
     assert place.session is not None
@@ -48,19 +48,19 @@ def warm(shelf: Shelf[Session], now: float) -> Session:
 
 
 class World(RuleBasedStateMachine):
-    """Everybody who may call the shelf, and a model that is as simple as can be."""
+    """The callers of the pool, and a simple model of its state."""
 
     @initialize(size=st.integers(1, 4), messages=st.integers(1, 5))
     def begin(self, size: int, messages: int) -> None:
         self.now = 1000.0
         self.size, self.messages = size, messages
         self.shelf = shelf_of(size=size, messages=messages, idle=10, age=100)
-        self.queue: list[Ticket[Session]] = []  # who must be served next
+        self.queue: list[Ticket[Session]] = []  # callers to be served next
         self.holding: list[Ticket[Session]] = []
         self.opening: list[Ticket[Session]] = []
         self.all: list[Session] = []
 
-    # What callers do.
+    # Actions of callers.
 
     @rule()
     @precondition(lambda self: not self.shelf.closed)
@@ -134,7 +134,7 @@ class World(RuleBasedStateMachine):
         self.shelf.withdraw(self.drawn(data, self.holding), self.now)
         self.settle(self.shelf.serve(self.now))
 
-    # What servers and clocks do.
+    # Actions of servers and the clock.
 
     @rule(data=st.data())
     def hang_up_at_rest(self, data: st.DataObject) -> None:
@@ -166,7 +166,7 @@ class World(RuleBasedStateMachine):
         self.queue.clear()
         self.settle([])
 
-    # What must be true after each step.
+    # Invariants.
 
     @invariant()
     def never_more_than_allowed(self) -> None:
@@ -187,7 +187,7 @@ class World(RuleBasedStateMachine):
     def nobody_is_forgotten(self) -> None:
         assert self.shelf.waiting == len(self.queue)
         if self.queue:
-            served = self.shelf.lent > 0  # somebody will come back, and then it goes on
+            served = self.shelf.lent > 0  # a lent session will be returned, and serve the next caller
             assert served, "somebody waits although nobody has a session"
             assert self.shelf.next_change(self.now) is not None
 
@@ -197,7 +197,7 @@ class World(RuleBasedStateMachine):
             assert place.messages < self.messages
 
     def teardown(self) -> None:
-        """In the end everything is given back, and nothing stays open."""
+        """Return everything at the end; no session stays open."""
         if not hasattr(self, "shelf"):
             return
         self.shelf.close()
@@ -211,7 +211,7 @@ class World(RuleBasedStateMachine):
     # The steps.
 
     def settle(self, served: list[Ticket[Session]]) -> None:
-        """Take note of who was served, and close what was discarded."""
+        """Record the callers served, and close discarded sessions."""
         for ticket in served:
             assert ticket is self.queue.pop(0), "somebody was overtaken"
             place = ticket.place
@@ -272,7 +272,7 @@ def test_what_is_too_old_is_not_lent_and_is_let_go(limit: str, passed: float) ->
     assert shelf.discarded() == [session]
 
 
-def test_a_server_that_hung_up_on_silence_is_not_tried_so_long_again_for_an_hour() -> None:
+def test_the_idle_limit_of_a_server_is_remembered_for_an_hour() -> None:
     shelf = shelf_of(idle=8)
     shelf.hung_up(6, 100)
 
@@ -280,14 +280,14 @@ def test_a_server_that_hung_up_on_silence_is_not_tried_so_long_again_for_an_hour
     assert shelf.idle_limit(100 + 3601) == 8
 
 
-def test_a_line_that_died_at_once_says_nothing_about_silence() -> None:
+def test_a_connection_closed_at_once_sets_no_idle_limit() -> None:
     shelf = shelf_of(idle=8)
     shelf.hung_up(0.2, 100)
 
     assert shelf.idle_limit(100) == 8
 
 
-def test_one_failure_among_many_openings_waits_for_the_verdict_of_the_others() -> None:
+def test_a_failed_open_waits_for_the_others_being_opened() -> None:
     shelf = shelf_of(size=3)
     first, second, third = (shelf.ask(0, 30) for _ in range(3))
     fourth = shelf.ask(0, 30)
@@ -310,7 +310,7 @@ def test_a_wrong_password_is_not_tried_once_more_by_everybody_who_waits() -> Non
     assert told == [first, second, third]
 
 
-def test_who_finds_no_room_for_one_more_waits_for_those_that_work_at_the_head_of_the_queue() -> None:
+def test_a_caller_refused_by_the_server_waits_at_the_head_of_the_queue() -> None:
     shelf = shelf_of(size=2)
     works = shelf.ask(0, 30)
     place = opened(works, 0)
@@ -325,7 +325,7 @@ def test_who_finds_no_room_for_one_more_waits_for_those_that_work_at_the_head_of
     assert shelf.throttle(0.2).sessions == 1
 
 
-def test_a_complaint_lets_go_of_what_rests_beyond_the_half() -> None:
+def test_throttling_closes_idle_sessions_beyond_half() -> None:
     shelf = shelf_of(size=4)
     places = [opened(shelf.ask(0, 30), 0) for _ in range(4)]
     for place in places[:3]:
@@ -337,7 +337,7 @@ def test_a_complaint_lets_go_of_what_rests_beyond_the_half() -> None:
     assert len(shelf.discarded()) == 2
 
 
-def test_a_closed_shelf_takes_nobody_and_keeps_nothing() -> None:
+def test_a_closed_pool_accepts_no_caller_and_keeps_no_session() -> None:
     shelf = shelf_of(size=1)
     held = shelf.ask(0, 30)
     place = opened(held, 0)
@@ -355,12 +355,12 @@ def test_a_closed_shelf_takes_nobody_and_keeps_nothing() -> None:
     "limits",
     [{"size": 0}, {"size": True}, {"size": 1.5}, {"messages": 0}, {"idle": 0}, {"age": float("inf")}, {"wait": -1}],
 )
-def test_limits_that_cannot_be_meant_are_refused(limits: dict[str, object]) -> None:
+def test_invalid_limits_are_refused(limits: dict[str, object]) -> None:
     with pytest.raises(errors.UsageError):
         shelf_of(**limits)
 
 
-def test_a_session_that_the_complaint_ended_does_not_cost_the_one_that_works() -> None:
+def test_a_session_closed_by_throttling_does_not_close_a_working_one() -> None:
     shelf = shelf_of(size=2)
     places = [opened(shelf.ask(0, 30), 0) for _ in range(2)]
     shelf.give_back(places[0], 1)

@@ -1,4 +1,4 @@
-"""Raw UTF-8 in the header of a ready message, where the server knows no SMTPUTF8: other words for it, or a refusal."""
+"""Raw UTF-8 in the header of a ready message for a server without SMTPUTF8: an ASCII form, or an error."""
 
 from __future__ import annotations
 

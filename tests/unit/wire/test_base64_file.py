@@ -1,4 +1,4 @@
-"""A file on its way: block by block, in constant memory, by the fastest code there is, and never half old, half new."""
+"""Files while they are sent: block by block, in constant memory, by the fastest encoder, unchanged during the read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MEGABYTE = 1_000_000
 
 @pytest.fixture
 def _afresh() -> Iterator[None]:
-    """Look for pybase64 anew, before and after."""
+    """Look pybase64 up again, before and after the test."""
     transfer._base64.cache_clear()
     yield
     transfer._base64.cache_clear()
@@ -38,7 +38,7 @@ def test_pybase64_writes_the_same_where_it_is_installed(
     file.write_bytes(data)
     theirs = b"".join(Base64File(Attachment.file(file)))
     assert transfer._base64() is pybase64.b64encode
-    monkeypatch.setitem(sys.modules, "pybase64", None)  # nobody has installed it
+    monkeypatch.setitem(sys.modules, "pybase64", None)  # as if not installed
     transfer._base64.cache_clear()
 
     ours = b"".join(Base64File(Attachment.file(file)))
@@ -84,7 +84,7 @@ def test_a_file_that_is_written_to_while_it_is_sent_breaks_off(kind: Kind, tmp_p
     with file.open("r+b") as writer:
         writer.seek(90_000)
         writer.write(b"y")
-    os.utime(file, ns=(1, 1))  # the clock of a file system may be too coarse to tell
+    os.utime(file, ns=(1, 1))  # the clock of a file system may be too coarse
 
     with pytest.raises(InvalidMessage, match="was written to while it was being sent"):
         list(blocks)
@@ -141,7 +141,7 @@ def test_a_gigabyte_needs_no_more_than_a_megabyte(binary: bool, tmp_path: Path) 
 
 
 def _peak_of_a_mail_with(folder: Path, size: int, binary: bool) -> int:
-    """The most memory that a program of its own had, in octets, while it wrote a mail with a file of this size."""
+    """Peak memory in octets of a new process that writes a mail with a file of this size."""
     file = folder / f"{size}.bin"
     with file.open("wb") as sparse:
         sparse.truncate(size)

@@ -1,4 +1,4 @@
-"""Files as they are within a mail: to the octet, as other readers see it, whatever stands in them."""
+"""Binary attachments: unchanged to the octet for other readers, whatever they hold."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_a_message_without_files_is_the_same_to_the_octet() -> None:
     assert not build(message, binary=True).binary
 
 
-def test_whoever_keeps_a_message_keeps_it_without_binary() -> None:
+def test_a_stored_message_is_never_binary() -> None:
     message = Message(**FIELDS, text="x").with_data(b"\0", "a.bin")
 
     for able in (IN_EIGHT_BITS, IN_SEVEN_BITS):
@@ -133,8 +133,8 @@ def test_a_template_writes_its_files_in_both_ways() -> None:
 # Boundaries.
 
 
-def test_who_foresees_the_message_id_cannot_end_the_part(tmp_path: Path) -> None:
-    """Neither by the checksum of other mails nor by a boundary that another process would use."""
+def test_a_predictable_message_id_gives_no_predictable_boundary(tmp_path: Path) -> None:
+    """Neither by the checksum of other mails nor by a boundary of another process."""
     known = "<order-42@shop.example>"
     foreseen = b"".join(
         b"\r\n--" + each + b"--\r\n" for each in (parts.first_boundary(known), boundary_elsewhere(known))
@@ -148,7 +148,7 @@ def test_who_foresees_the_message_id_cannot_end_the_part(tmp_path: Path) -> None
 
 
 def boundary_elsewhere(message_id: str) -> bytes:
-    """The first boundary that a process of its own would use."""
+    """First boundary that another process would use."""
     program = (
         "import sys\n"
         "from courriel.wire.parts import boundaries_of\n"

@@ -1,4 +1,4 @@
-"""Header lines: where they fold, what they encode, how parameters are quoted."""
+"""Header lines: folding, encoding, quoting of parameters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_encoded_words_are_short_and_whole(text: str, indent: int) -> None:
 
     assert all(len(word) <= 75 for word in words)
     assert indent > 50 or indent + len(words[0]) <= 76
-    # Each word by itself is whole characters (RFC 2047 5).
+    # Each encoded word holds whole characters (RFC 2047 5).
     assert "".join(str(make_header(decode_header(word))) for word in words) == text
 
 

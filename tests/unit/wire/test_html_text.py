@@ -1,4 +1,4 @@
-"""HTML is read as a person would read it aloud, in one pass, whatever it holds."""
+"""HTML to text: readable aloud, in one pass, whatever the HTML holds."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_anything_at_all_becomes_lines_of_text(html: str) -> None:
         ("<p> </p>", ""),
     ],
 )
-def test_it_reads_like_this(html: str, text: str) -> None:
+def test_html_elements_are_rendered_as_text(html: str, text: str) -> None:
     assert text_of(html) == text
 
 

@@ -1,4 +1,4 @@
-"""The words of IMAP: arguments that cannot become commands, answers that cannot fill the memory."""
+"""IMAP syntax: arguments that cannot become commands, answers that cannot fill the memory."""
 
 from __future__ import annotations
 

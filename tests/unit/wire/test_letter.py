@@ -1,4 +1,4 @@
-"""A letter that was received: what its header says, what is in it, and what is wrong with it."""
+"""Received letters: header properties, text, attachments, defects."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ def test_a_date_without_a_zone_is_utc() -> None:
     assert Letter.parse(b"Date: 25 Nov 2026 10:00\r\n\r\n").date == datetime(2026, 11, 25, 10, tzinfo=UTC)
 
 
-def test_it_can_be_taken_to_another_process() -> None:
+def test_a_letter_survives_pickling() -> None:
     letter = Letter.partial(b"Subject: hello\r\n\r\n", lambda: ORDINARY)
 
     copy = pickle.loads(pickle.dumps(letter))

@@ -1,4 +1,4 @@
-"""Broken and hostile letters: always shown, never a crash, never more work than their size is worth (A12, C5, C8)."""
+"""Broken and hostile letters: parsed without errors, in time linear in their size (hazards H51, H80, H81)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from unit.wire.reading.broken_letters import broken_letters, many_parts, nested
 
 
 def read_all(raw: bytes) -> Letter:
-    """Touch everything that a letter has, and check what holds for every letter."""
+    """Read every property of a letter, and check the rules for all letters."""
     letter = Letter.parse(raw)
     lines = [
         letter.subject, letter.message_id, *letter.in_reply_to, *letter.references,
@@ -97,7 +97,7 @@ def test_the_first_line_of_a_mailbox_file_is_passed_over() -> None:
     assert len(letter.defects) == 1
 
 
-# Encoded words that decode to line ends, and addresses hidden in names (C8).
+# Encoded words that decode to line ends, and addresses hidden in names (hazard H81).
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_hostile_addresses_are_shown_and_never_written_to_unless_they_are_one(te
         assert address is None or address.spec.rpartition("@")[2].isprintable()
 
 
-# Names (C5, list `filenames`).
+# Names (hazard H80, list `filenames`).
 
 
 @pytest.mark.parametrize("name", hostile("filenames"), ids=shown)
@@ -247,7 +247,7 @@ GROWING: dict[str, Callable[[int], bytes]] = {
 @pytest.mark.parametrize("shape", GROWING)
 def test_twice_as_much_costs_twice_the_work_at_most(shape: str) -> None:
     make = GROWING[shape]
-    work_of(make(10))  # what is done once in a process
+    work_of(make(10))  # one-time work of a process
 
     small, large = work_of(make(400)), work_of(make(800))
 
@@ -273,13 +273,13 @@ def test_twice_as_much_costs_twice_the_work_at_most(shape: str) -> None:
     ids=lambda raw: raw[:24].decode(),
 )
 @pytest.mark.timeout(20)
-def test_no_expression_goes_back_over_and_over(raw: bytes) -> None:
-    # What would be quadratic here would take hours: the limit is no measure of speed.
+def test_no_expression_backtracks(raw: bytes) -> None:
+    # Quadratic time would be hours here: the limit is no measure of speed.
     read_all(raw + b"\r\n\r\n")
 
 
 def work_of(raw: bytes) -> int:
-    """How many calls reading everything takes, of functions in Python or C: the same on every machine."""
+    """Number of calls, of functions in Python or C, to read everything: the same on every machine."""
     calls = 0
 
     def count(frame: object, event: str, argument: object) -> None:

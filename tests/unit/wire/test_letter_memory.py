@@ -1,4 +1,4 @@
-"""A large file of a letter is decoded in blocks: what it costs in memory is counted, not timed."""
+"""Large attachments of letters are decoded in blocks: memory is counted, not timed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIZES = {"base64": 20_000_000, "binary": 20_000_000, "quoted-printable": 2_000_0
 
 
 def letter_of(encoding: str) -> bytes:
-    """A letter with a large file: 20 MB, or what takes as long to be read line by line."""
+    """Letter with a large file: 20 MB, or 2 MB in the encodings that are decoded line by line."""
     line = bytes(range(45))
     coded = {
         "base64": binascii.b2a_base64(line),
@@ -33,7 +33,7 @@ def letter_of(encoding: str) -> bytes:
 
 @contextmanager
 def peak() -> Iterator[list[int]]:
-    """Tells, at the end, how many octets were in use at the same time beyond what was there before."""
+    """Measure the peak of octets allocated within the block."""
     found: list[int] = []
     tracemalloc.start()
     try:
@@ -87,7 +87,7 @@ def test_saving_and_reading_in_blocks_cost_nothing_beyond_the_letter(encoding: s
 def test_blocks_of_any_size_give_the_same(
     monkeypatch: pytest.MonkeyPatch, block: int, encoding: str, body: bytes, content: bytes
 ) -> None:
-    # A block holds an escape of quoted-printable.
+    # A block that ends within an escape of quoted-printable.
     monkeypatch.setattr(transfer, "BLOCK", max(block, 3) if encoding == "quoted-printable" else block)
     heard: list[str] = []
 

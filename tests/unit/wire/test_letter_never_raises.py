@@ -1,4 +1,4 @@
-"""Nothing but our own errors leaves a letter or a builder, whatever the text is: not even those of a long number."""
+"""Letters and builders raise only errors of the package, whatever the text is: also for very long numbers."""
 
 from __future__ import annotations
 

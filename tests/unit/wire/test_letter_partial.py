@@ -1,4 +1,4 @@
-"""A letter that is fetched in two steps: the header first, and the rest when it is touched."""
+"""Letters fetched in two steps: the header first, and the rest on first use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WHOLE = HEADER + b"The body.\r\n"
 
 
 class Mailbox:
-    """Gives the header and the whole, and counts."""
+    """Source of the header and the whole letter that counts its calls."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -135,7 +135,7 @@ def test_a_session_may_add_what_its_server_knows() -> None:
     assert letter.load().number == 7
 
 
-# Those who may not block.
+# asyncio.
 
 
 def test_an_awaited_letter_tells_its_header_before_and_the_rest_behind() -> None:

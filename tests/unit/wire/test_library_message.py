@@ -1,4 +1,4 @@
-"""Messages of the standard `email` package: what their own `as_bytes()` writes is what leaves."""
+"""Messages of the standard `email` package: the octets of their own `as_bytes()` are sent."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def crlf(octets: bytes) -> bytes:
 
 
 def field(raw: bytes, name: str) -> str:
-    """The value of a field in one line, as it stands there."""
+    """Value of a field on one line, undecoded."""
     found = raw.replace(b"\r\n ", b" ").replace(b"\r\n\t", b"\t").split(b"\r\n\r\n")[0].split(b"\r\n")
     return next(line.partition(b":")[2].strip().decode() for line in found if line.startswith(name.encode() + b":"))
 

@@ -1,4 +1,4 @@
-"""How a message is put together: which parts, in which code, from memory or from disk."""
+"""Structure of a built message: its parts, their encodings, from memory or from disk."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FIELDS: dict[str, Any] = {
 
 
 def shape(part: EmailMessage) -> Any:
-    """The nesting of a message: types, and for a multipart the shapes within."""
+    """Nesting of a message: types, and for a multipart the shapes within."""
     kind = part.get_content_type()
     return (kind, [shape(each) for each in part.iter_parts()]) if part.is_multipart() else kind  # type: ignore[arg-type]
 
@@ -287,7 +287,7 @@ def test_a_message_to_hidden_recipients_only_names_nobody() -> None:
 
 @pytest.mark.parametrize("evil", ["x\r\nBcc: evil@example.org", "x\nBcc: y", "x\ry", "x\r\n", "a\r\n b\r\nBcc: y"])
 @pytest.mark.parametrize("field", ["subject", "message_id"])
-def test_a_line_break_that_came_in_by_the_back_door_does_not_leave(field: str, evil: str) -> None:
+def test_a_line_break_that_was_not_checked_when_made_is_not_sent(field: str, evil: str) -> None:
     message = Message(**FIELDS)
     object.__setattr__(message, field, evil)
 
@@ -296,7 +296,7 @@ def test_a_line_break_that_came_in_by_the_back_door_does_not_leave(field: str, e
     assert refused.value.hint_id == "HEADER-LINE-BREAK"
 
 
-def test_dots_are_told_apart() -> None:
+def test_lines_that_begin_with_a_dot_are_noticed() -> None:
     assert build(Message(**FIELDS, text="a.b\n")).dotless
     assert not build(Message(**FIELDS, text=".\n")).dotless
     assert not build(Message(**FIELDS, text="a", html="\n.b")).dotless

@@ -1,4 +1,4 @@
-"""The judge: what the standard email package reads back is what was said, whatever was said."""
+"""Judged by the standard email package: it reads back the values that the message was made from."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def _is_file_name(name: str) -> bool:
 
 
 def _well_formed(content: Content, eight_bit: bool) -> bytes:
-    """The rules that hold for every message, on its octets."""
+    """Check the rules for every message, on its octets."""
     raw = bytes(content)
     assert len(raw) == content.size
     assert bytes(content) == raw
@@ -223,6 +223,6 @@ def _lines(part: EmailMessage) -> str:
 
 
 def _normal(text: str) -> str:
-    """Line ends made alike; the last one, which a mail always has, is not counted."""
+    """Text with equal line ends, without the last one, which a mail always has."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text.removesuffix("\n")

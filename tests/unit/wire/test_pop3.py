@@ -1,4 +1,4 @@
-"""The words of POP3, on both sides: status lines, lists, and letters cut anywhere."""
+"""POP3 syntax of client and server: status lines, lists, and letters cut anywhere."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_what_follows_a_head_is_not_kept_and_a_head_without_end_is_refused() -> 
 
 @pytest.mark.parametrize("end", [b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r\n\0.\r\n"])
 def test_nothing_else_ends_a_letter(end: bytes) -> None:
-    """C1, from the other side: what looks like an end to somebody is data."""
+    """Hazard H76, on the client side: sequences that other programs take for an end are data."""
     arrived = Arrived()
 
     arrived.add(b"+OK\r\nhello" + end + b"more\r\n.\r\n")
@@ -113,7 +113,7 @@ def test_nothing_else_ends_a_letter(end: bytes) -> None:
 
 
 def test_a_large_letter_is_not_looked_at_twice() -> None:
-    """B6: ten times the letter takes ten times the steps; what waits between two portions is a few octets."""
+    """Hazard H66: a letter ten times as large takes ten times the steps; between two portions a few octets are kept."""
     arrived = Arrived()
     arrived.add(b"+OK\r\n")
 
@@ -145,7 +145,7 @@ def test_a_letter_that_goes_on_beyond_the_limit_ends_the_session() -> None:
     "said", [b"+OK " + b"x" * MAX_LINE, b"x" * (MAX_LINE + 1), b"+OK " + b"x" * MAX_LINE + b"\r\n"]
 )
 def test_a_status_line_without_end_ends_the_session(said: bytes) -> None:
-    """B7."""
+    """Hazard H67."""
     arrived = Arrived()
     arrived.add(said)
 
@@ -203,14 +203,14 @@ def test_what_is_no_status_line_ends_the_session(line: bytes) -> None:
 
 
 def test_what_a_server_says_does_not_steer_the_terminal() -> None:
-    """B16."""
+    """Hazard H74."""
     assert str(pop3.read_status(b"-ERR \x1b[31mred\0")) == "-ERR \\x1b[31mred\\x00"
 
 
 @pytest.mark.parametrize("argument", hostile("pop_args"), ids=shown)
 @pytest.mark.parametrize("verb", ["USER", "PASS", "APOP", "RETR"])
 def test_a_control_character_in_an_argument_never_becomes_a_command(verb: str, argument: str) -> None:
-    """A2."""
+    """Hazard H42."""
     with pytest.raises(errors.LocalProtocolError) as refused:
         command(verb, argument)
 
@@ -263,13 +263,13 @@ def test_a_digest_is_that_of_the_standard() -> None:
     "greeting", ["ready", "<no-at>", "<a@b\x80>", "< a@b>", "<a@b", "<@>", "<a@" + "b" * 300 + ">"]
 )
 def test_what_is_no_timestamp_makes_no_digest(greeting: str) -> None:
-    """CVE-2007-1558: a looser one lets a server in the middle find the password out."""
+    """CVE-2007-1558: with a looser pattern a man in the middle can find out the password."""
     assert pop3.read_timestamp(greeting) == ""
 
 
 @given(st.text())
 def test_no_text_of_ours_becomes_a_line_of_its_own(text: str) -> None:
-    """C8."""
+    """Hazard H81."""
     said = pop3_server.write_status(Reply(500, (text,)))
 
     assert said.count(b"\r\n") == 1

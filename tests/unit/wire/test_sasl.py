@@ -1,4 +1,4 @@
-"""What a client says to prove who it is: the examples of the RFCs, and what it does not accept from a server."""
+"""SASL mechanisms of the client: the examples of the RFCs, and the server messages that are refused."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_scram_says_what_rfc_7677_says() -> None:
     ],
 )
 def test_scram_does_not_prove_anything_to_a_server_that_asks_oddly(challenge: bytes) -> None:
-    """B5."""
+    """Hazard H65."""
     mechanism = scram()
     mechanism.start()
 
@@ -106,7 +106,7 @@ def test_cram_md5_says_what_rfc_2195_says() -> None:
 
 
 def test_plain_and_login_carry_any_character() -> None:
-    """Scar 29."""
+    """Hazard H28."""
     login = sasl.Login("été", "mot de passe €")
 
     assert sasl.Plain("été", "€").start() == "\0été\0€".encode()

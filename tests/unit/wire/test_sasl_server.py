@@ -1,4 +1,4 @@
-"""Both halves of each mechanism, ours against ours; the client's half is judged by other people's servers elsewhere."""
+"""SASL mechanisms, client against server of this package; other servers judge the client elsewhere."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CLIENTS: dict[str, Callable[[str, str], sasl.Mechanism]] = {
 
 
 class Vault:
-    """Knows Ada."""
+    """Store with the user Ada."""
 
     def check(self, user: str, secret: str) -> bool:
         return (user, secret) == ("ada", "sesame")
@@ -31,7 +31,7 @@ class Vault:
 
 
 def lead(server: Login, client: sasl.Mechanism) -> Claim:
-    """Have the two talk to the end."""
+    """Run client and server to the end."""
     challenge = next(server)
     said = client.start()
     try:
@@ -88,7 +88,7 @@ def test_scram_never_uses_a_nonce_or_a_salt_twice() -> None:
     assert len({challenge() for _ in range(20)}) == 20
 
 
-def test_somebody_acts_for_himself_only() -> None:
+def test_a_user_cannot_act_for_another_one() -> None:
     server = scram_sha_256(Vault())
     next(server)
     client = sasl.ScramSha256("ada", "sesame")

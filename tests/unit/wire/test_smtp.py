@@ -1,4 +1,4 @@
-"""Commands to bytes, bytes to replies, content to lines that end."""
+"""SMTP syntax: commands to bytes, bytes to replies, content to stuffed lines."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EVERYTHING = {"SIZE": "", "8BITMIME": "", "SMTPUTF8": "", "DSN": "", "REQUIRETLS
 @pytest.mark.parametrize("bad", ["\r", "\n", "\0", "\x0b", "\x1b", "\x7f", "\ud800", "\r\nRCPT TO:<evil@x>"])
 @pytest.mark.parametrize("place", [0, 1])
 def test_no_control_character_gets_into_a_command(bad: str, place: int) -> None:
-    """A1."""
+    """Hazard H41."""
     parts = ["NOOP", "word"]
     parts[place] += bad
 
@@ -59,7 +59,7 @@ def test_replies_are_the_same_wherever_they_were_cut(cuts: list[int]) -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_reply_is_refused_and_has_a_limit(said: bytes) -> None:
-    """B7, B17."""
+    """Hazards H67, H75."""
     with pytest.raises(errors.RemoteProtocolError):
         smtp.take_replies(bytearray(said))
 
@@ -77,7 +77,7 @@ def test_any_octets_are_replies_or_an_error_and_nothing_else(said: bytes) -> Non
 
 
 def test_what_a_server_says_cannot_steer_a_terminal() -> None:
-    """B16."""
+    """Hazard H74."""
     (reply,) = smtp.take_replies(bytearray(b"220 \x1b[31mred\xff\xe2\x80\xae\x00\r\n"))
 
     assert reply.text == "\\x1b[31mred\\xff\\u202e\\x00"
@@ -85,7 +85,7 @@ def test_what_a_server_says_cannot_steer_a_terminal() -> None:
 
 
 def test_capabilities_are_read_in_any_case_and_both_forms_of_auth() -> None:
-    """B14, and the blank that smtp-sink leaves at the end."""
+    """Hazard H72, and the trailing space of smtp-sink."""
     reply = Reply(250, ("mx", "size 100", "AUTH=LOGIN PLAIN", "AUTH CRAM-MD5", "8bitmime", "PIPELINING ", " ", ""))
 
     known = smtp.read_capabilities(reply)
@@ -99,7 +99,7 @@ def test_capabilities_are_read_in_any_case_and_both_forms_of_auth() -> None:
     )
 )
 def test_dots_are_doubled_wherever_the_content_was_cut(chunks: list[bytes]) -> None:
-    """A17: the judge stuffs the whole at once, line by line."""
+    """Hazard H56: compared with stuffing the whole content at once, line by line."""
     whole = b"".join(chunks)
     judged = b"\r\n".join(b"." + line if line.startswith(b".") else line for line in whole.split(b"\r\n"))
 
@@ -141,7 +141,7 @@ def test_an_envelope_in_the_words_of_a_server_that_can_do_nothing() -> None:
     ],
 )
 def test_what_a_server_cannot_take_is_said_before_anything_is(lacks: str, envelope: Envelope, content: Content) -> None:
-    """Scar 33."""
+    """Hazard H32."""
     able = Abilities({name: "" for name in EVERYTHING if name != lacks})
 
     with pytest.raises(errors.NotSupported) as missing:

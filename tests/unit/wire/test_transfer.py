@@ -1,4 +1,4 @@
-"""Octets in the codes that every server carries."""
+"""Transfer encodings that every server accepts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_quoted_printable_reads_back_and_keeps_its_lines_short(text: str) -> Non
     assert written.isascii()
     lines = written.split(b"\r\n")
     assert all(len(line) <= 76 for line in lines)
-    # White space at the end of a line is lost on the way (RFC 2045 6.7, rule 3).
+    # White space at the end of a line may be lost in transport (RFC 2045 6.7, rule 3).
     assert not any(line.endswith((b" ", b"\t")) for line in lines)
     assert written.count(b"\r") == written.count(b"\n") == len(lines) - 1
 

@@ -1,4 +1,4 @@
-"""Where a message ends, octet by octet."""
+"""Dot-unstuffing: the end of a message, octet by octet."""
 
 from __future__ import annotations
 

@@ -51,8 +51,21 @@ CREATE TABLE outbox_lane (
     fails   integer NOT NULL DEFAULT 0,
     why     text NOT NULL DEFAULT '',
     cap     integer,
-    gap     double precision,
-    tat     double precision NOT NULL DEFAULT 0  -- when the next mail may leave, by the rate (GCRA)
+    gap     double precision,                     -- of a rate: mean seconds between two mails
+    per     double precision,                     -- of a rate: no more than per / gap mails in any so many seconds
+    tat     double precision NOT NULL DEFAULT 0,  -- when the next mail may leave, by the gap (GCRA)
+    free    double precision NOT NULL DEFAULT 0,  -- the same, by what left within the last `per` seconds
+    error   text NOT NULL DEFAULT '',             -- the last thing that went wrong on it, and when; kept when it works again
+    erred   double precision NOT NULL DEFAULT 0
+) WITH (fillfactor = 50);
+
+-- Mails of a lane with a rate that left lately, or may leave by then: `until` is the last moment at which they can have
+-- reached the server. Few rows: what is over is rounded up to a small part of `per`.
+CREATE TABLE outbox_slot (
+    lane  text NOT NULL,
+    until double precision NOT NULL,
+    mails bigint NOT NULL,
+    PRIMARY KEY (lane, until)
 ) WITH (fillfactor = 50);
 
 CREATE TABLE outbox_worker (

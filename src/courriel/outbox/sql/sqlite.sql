@@ -50,9 +50,22 @@ CREATE TABLE outbox_lane (
     fails   INTEGER NOT NULL DEFAULT 0,
     why     TEXT NOT NULL DEFAULT '',
     cap     INTEGER,
-    gap     REAL,
-    tat     REAL NOT NULL DEFAULT 0        -- when the next mail may leave, by the rate (GCRA)
+    gap     REAL,                          -- of a rate: mean seconds between two mails
+    per     REAL,                          -- of a rate: no more than per / gap mails in any so many seconds
+    tat     REAL NOT NULL DEFAULT 0,       -- when the next mail may leave, by the gap (GCRA)
+    free    REAL NOT NULL DEFAULT 0,       -- when the next mail may leave, by what left within the last `per` seconds
+    error   TEXT NOT NULL DEFAULT '',      -- the last thing that went wrong on it, and when; kept when it works again
+    erred   REAL NOT NULL DEFAULT 0
 );
+
+-- Mails of a lane with a rate that left lately, or may leave by then: `until` is the last moment at which they can have
+-- reached the server. Few rows: what is over is rounded up to a small part of `per`.
+CREATE TABLE outbox_slot (
+    lane  TEXT NOT NULL,
+    until REAL NOT NULL,
+    mails INTEGER NOT NULL,
+    PRIMARY KEY (lane, until)
+) WITHOUT ROWID;
 
 CREATE TABLE outbox_worker (
     id      TEXT PRIMARY KEY,              -- what stands in `holder` of its mails

@@ -29,11 +29,22 @@ INSERT INTO outbox_body (mail, seq, chunk) VALUES (:mail, :seq, :chunk);
 INSERT INTO outbox_staged (mail, begun) VALUES (:mail, :now);
 
 -- name: unstage
-DELETE FROM outbox_staged WHERE mail = :mail;
+DELETE FROM outbox_staged WHERE mail = :mail AND begun > 0;
 
 -- name: stale
--- Whoever wrote these contents ahead is gone: nobody takes an hour for one mail.
-SELECT mail FROM outbox_staged WHERE begun < :now - 3600 LIMIT 10 /*pg FOR UPDATE SKIP LOCKED */;
+-- Whoever wrote this content ahead is gone: nobody takes an hour for one mail.
+SELECT mail FROM outbox_staged WHERE begun < :now - 3600 LIMIT 1 /*pg FOR UPDATE SKIP LOCKED */;
+
+-- name: condemn
+-- Its content is taken away piece by piece, and is nobody's any more.
+INSERT INTO outbox_staged (mail, begun) VALUES (:mail, 0) ON CONFLICT (mail) DO UPDATE SET begun = 0;
+
+-- name: forget_pieces
+DELETE FROM outbox_body WHERE mail = :mail
+AND seq IN (SELECT seq FROM outbox_body WHERE mail = :mail ORDER BY seq DESC LIMIT :pieces);
+
+-- name: unstage_condemned
+DELETE FROM outbox_staged WHERE mail = :mail;
 
 -- name: is_anything_due
 -- Of those that were never lost, and of those that were. Asked before any lock is taken: an idle worker costs next to
@@ -78,7 +89,7 @@ INSERT INTO outbox_worker (id, folder, inode, process, seen) VALUES (:id, :folde
 ON CONFLICT (id) DO UPDATE SET seen = excluded.seen;
 
 -- name: workers
-SELECT id, folder, inode, process FROM outbox_worker ORDER BY id;
+SELECT id, folder, inode, process, :now - seen FROM outbox_worker ORDER BY id;
 
 -- name: resign
 DELETE FROM outbox_worker
@@ -95,20 +106,46 @@ SELECT lane, holder, count(*), max(lease) - :now FROM outbox_mail
 WHERE state IN (1, 2) AND (:id = '' OR id = :id) GROUP BY lane, holder ORDER BY lane, holder;
 
 -- name: lane
-SELECT name, stopped, paused - :now, fails, why, cap, gap, tat - :now FROM outbox_lane WHERE name = :lane
+SELECT name, stopped, paused - :now, fails, why, cap, gap, tat - :now, per FROM outbox_lane WHERE name = :lane
 /*pg FOR UPDATE */;
 
 -- name: lanes
-SELECT name, stopped, paused - :now, fails, why, cap, gap, tat - :now FROM outbox_lane ORDER BY name;
+SELECT name, stopped, paused - :now, fails, why, cap, gap, tat - :now, per FROM outbox_lane ORDER BY name;
+
+-- name: due_lanes
+-- The lanes on which something is to be done, and when their rate lets the next mail leave; one question for all of them.
+-- Lanes without mails that wait cost nothing: from one that has some to the next leads the index.
+WITH RECURSIVE calm (lane) AS (
+    SELECT min(lane) FROM outbox_mail WHERE state = 0 AND lost = 0
+    UNION ALL
+    SELECT (SELECT min(m.lane) FROM outbox_mail AS m WHERE m.state = 0 AND m.lost = 0 AND m.lane > calm.lane)
+    FROM calm WHERE calm.lane IS NOT NULL),
+due (lane) AS (
+    SELECT lane FROM calm
+    WHERE lane IS NOT NULL
+      AND (EXISTS (SELECT 1 FROM outbox_mail AS m
+                   WHERE m.state = 0 AND m.lost = 0 AND m.lane = calm.lane AND m.prio = 0 AND m.due <= :now)
+        OR EXISTS (SELECT 1 FROM outbox_mail AS m
+                   WHERE m.state = 0 AND m.lost = 0 AND m.lane = calm.lane AND m.prio = 1 AND m.due <= :now)
+        OR EXISTS (SELECT 1 FROM outbox_mail AS m
+                   WHERE m.state = 0 AND m.lost = 0 AND m.lane = calm.lane AND m.prio = 2 AND m.due <= :now))
+    UNION
+    SELECT lane FROM outbox_mail WHERE state = 0 AND lost > 0 AND due <= :now)
+SELECT l.name, l.gap, l.tat - :now, l.per, l.free - :now
+FROM due JOIN outbox_lane AS l ON l.name = due.lane
+WHERE l.stopped = 0 AND l.paused <= :now
+UNION ALL
+SELECT DISTINCT lane, NULL /*pg ::double precision */, 0.0, NULL /*pg ::double precision */, 0.0
+FROM outbox_mail WHERE state IN (1, 2) AND lease < :now
+ORDER BY 1;
 
 -- name: count_busy
 SELECT count(*) FROM outbox_mail WHERE state IN (1, 2) AND lane = :lane;
 
 -- name: claim
--- In state 1; in 2 for a worker that goes on at once, whose mark it is as well. :until is NULL, or a moment in the past:
--- no mail that was due later is claimed.
+-- :until is NULL, or a moment in the past: no mail that was due later is claimed.
 UPDATE outbox_mail
-SET state = :state, token = :token, lease = :now + :lease, holder = :holder, tries = tries + 1
+SET state = 1, token = :token, lease = :now + :lease, holder = :holder, tries = tries + 1
 WHERE id IN (SELECT id FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = :lane AND prio = :prio
                                             AND due <= CASE WHEN :until /*pg ::double precision */ IS NULL THEN :now ELSE :until END
              ORDER BY due LIMIT :most /*pg FOR UPDATE SKIP LOCKED */)
@@ -130,9 +167,38 @@ WHERE id IN (SELECT id FROM outbox_mail WHERE state = 0 AND lost > 0 AND lane = 
 RETURNING due, id, token, lane, prio, tries, lost, unsure, on_unsure, :now - created, changed - created, expires - :now,
           msgid, sender, rcpts, options, results, size;
 
--- name: spend
--- So many mails were claimed under a rate: the next one may leave so many gaps later.
-UPDATE outbox_lane SET tat = CASE WHEN tat > :now THEN tat ELSE :now END + :seconds WHERE name = :lane;
+-- name: moment
+SELECT :now;
+
+-- name: pace_lane
+-- The next mail may leave in so many seconds, by the gap of its rate, and by what left lately.
+UPDATE outbox_lane SET tat = :now + :tat, free = :now + :free WHERE name = :lane;
+
+-- name: slots
+-- When the next mail of a lane may leave by the gap of its rate; how many count, and when the first and the last are over.
+SELECT (SELECT tat - :now FROM outbox_lane WHERE name = :lane),
+       CAST(sum(mails) AS bigint), min(until) - :now, max(until) - :now
+FROM outbox_slot WHERE lane = :lane AND until > :now - :per;
+
+-- name: forget_slots
+DELETE FROM outbox_slot WHERE lane = :lane AND until <= :now - :per;
+
+-- name: forget_slot
+DELETE FROM outbox_slot WHERE lane = :lane AND until = :until AND mails <= 0;
+
+-- name: forget_later_slots
+DELETE FROM outbox_slot WHERE lane = :lane AND until > :until;
+
+-- name: free_lane
+-- What counts has changed: it is looked at anew when the next mail may leave.
+UPDATE outbox_lane SET free = 0 WHERE name = :lane;
+
+-- name: take_slots
+INSERT INTO outbox_slot (lane, until, mails) VALUES (:lane, :until, :mails)
+ON CONFLICT (lane, until) DO UPDATE SET mails = outbox_slot.mails + excluded.mails;
+
+-- name: leave_slots
+UPDATE outbox_slot SET mails = mails - :mails WHERE lane = :lane AND until = :until;
 
 -- name: mark
 -- The fence: who does not get one row here must not let the end of the mail leave.
@@ -153,7 +219,7 @@ WHERE id = :id AND token = :token AND state IN (1, 2);
 -- Nobody can read what stands there: it is left as it is, for a person.
 UPDATE outbox_mail
 SET state = 3, why = :why, tries = tries - 1, token = NULL, lease = NULL, holder = '', changed = :now
-WHERE id = :id;
+WHERE id = :id AND token = :token;
 
 -- name: told
 UPDATE outbox_mail SET news = 0 WHERE id = :id;
@@ -266,18 +332,33 @@ SELECT state, CAST(sum(mails) AS bigint) FROM outbox_count WHERE lane = :lane GR
 SELECT chunk FROM outbox_body WHERE mail = :mail AND seq = :seq;
 
 -- name: set_lane
-UPDATE outbox_lane SET stopped = :stopped, cap = :cap, gap = :gap WHERE name = :lane;
+UPDATE outbox_lane SET stopped = :stopped, cap = :cap, gap = :gap, per = :per, free = 0,
+       tat = CASE WHEN :gap /*pg ::double precision */ IS NULL OR gap IS NULL OR gap <> :gap THEN 0 ELSE tat END
+WHERE name = :lane;
 
 -- name: lane_failed
-UPDATE outbox_lane SET fails = fails + 1, paused = :now + :pause, why = :why WHERE name = :lane AND fails = :fails;
+UPDATE outbox_lane SET fails = fails + 1, paused = :now + :pause, why = :why, error = :why, erred = :now
+WHERE name = :lane AND fails = :fails;
+
+-- name: note_error
+UPDATE outbox_lane SET error = :why, erred = :now WHERE name = :lane;
+
+-- name: last_error
+SELECT name, error, erred FROM outbox_lane WHERE erred > 0 ORDER BY erred DESC, name LIMIT 1;
+
+-- name: sent_lately
+-- Of the last :most at most, so that it costs the same on a busy day. What looks superfluous names the index.
+SELECT count(*), :now - min(changed) FROM (
+    SELECT changed FROM outbox_mail WHERE state = 4 AND state > 3 AND changed > :now - :window
+    ORDER BY changed DESC LIMIT :most) AS lately;
 
 -- name: lane_works
 UPDATE outbox_lane SET fails = 0, paused = 0, why = '' WHERE name = :lane AND fails > 0;
 
 -- name: old
-SELECT id FROM outbox_mail
-WHERE state > 3 AND ((state IN (4, 6) AND changed < :now - :sent) OR (state = 5 AND changed < :now - :failed))
-LIMIT :most /*pg FOR UPDATE SKIP LOCKED */;
+-- The longest ended first. What looks superfluous names the index (it is a partial one).
+SELECT id, size FROM outbox_mail WHERE state = :state AND state > 3 AND changed < :now - :age
+ORDER BY changed LIMIT :most /*pg FOR UPDATE SKIP LOCKED */;
 
 -- name: fold_counts
 -- PostgreSQL only: the rows of one lane and state become one again, where they have become many.

@@ -1,1 +1,1 @@
-"""What was received, read leniently: all of it is shown, none is believed, and nothing costs more than its size."""
+"""Lenient parsers of received mail: no input is refused, none is trusted, and the time is linear in its size."""

@@ -1,4 +1,4 @@
-"""Addresses as they come: comments, groups, routes, and the many ways to write them wrong (RFC 5322 3.4, 4.4)."""
+"""Address lists of received headers: comments, groups, routes, and the many invalid forms (RFC 5322 3.4, 4.4)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_ADDRESSES = 5_000
 Kind: TypeAlias = Literal["text", "quoted", "bracketed", "open", "mark", "comment"]
 Token: TypeAlias = tuple[Kind, str]
 
-# Nothing in these goes back: what is not closed is found to be so once.
+# Possessive quantifiers: no backtracking, so that an unclosed quote or bracket costs a single pass.
 _QUOTED = expression(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', 16)  # DOTALL
 _BRACKETED = expression(r'<++([^<>"]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^<>"]*+)*+)>++', 16)
 _BRACKETED_PLAINLY = expression(r"<++([^<>]*+)>++")
@@ -27,7 +27,7 @@ _SCHEME = expression(r"(?:mailto|smtp):", 2)  # IGNORECASE
 
 
 def correspondents(value: str, complain: Complain) -> tuple[Correspondent, ...]:
-    """Everybody named in a value whose encoded words are not decoded yet: what they hold is never taken for grammar."""
+    """Parse the addresses of a value whose encoded words are not decoded yet, so that none of them counts as syntax."""
     list_ = _List(complain)
     for kind, token in _tokens(value):
         if len(list_.found) >= MOST_ADDRESSES:
@@ -42,9 +42,9 @@ def correspondents(value: str, complain: Complain) -> tuple[Correspondent, ...]:
 
 
 def _tokens(value: str) -> Iterator[Token]:
-    """Cut a value into quoted strings, addresses in brackets, comments, marks of the grammar, and text."""
+    """Split a value into quoted strings, addresses in brackets, comments, punctuation, and text."""
     words = {start: stop for start, stop, *_ in encoded_words(value)} if "=?" in value else {}
-    quotes = True  # whether there can be another quoted string: a quote that is never closed is the last but for text
+    quotes = True  # False behind a quote that is never closed: no quoted string can follow
     position = 0
     while position < len(value):
         begin = value[position]
@@ -72,7 +72,7 @@ def _tokens(value: str) -> Iterator[Token]:
             yield "mark", begin
             position += 1
         elif begin == ")":
-            position += 1  # a comment that was never begun
+            position += 1  # the end of a comment without its beginning
         else:
             found = (_LITERAL.match(value, position) if begin == "[" else None) or _TEXT.match(value, position)
             token = found[0] if found else begin
@@ -81,8 +81,8 @@ def _tokens(value: str) -> Iterator[Token]:
 
 
 def _comment(value: str, position: int) -> tuple[str, int]:
-    """What a comment says, those within it included, and where it ends; one that is never closed goes to the end."""
-    said: list[str] = []
+    """Text of a comment, nested ones included, and its end; an unclosed one goes to the end of the value."""
+    texts: list[str] = []
     depth = 1
     while depth and (found := _IN_COMMENT.match(value, position)):
         position = found.end()
@@ -91,18 +91,18 @@ def _comment(value: str, position: int) -> tuple[str, int]:
         elif found[0] == ")":
             depth -= 1
         else:
-            said.append(found[0].removeprefix("\\"))
-    return "".join(said), position
+            texts.append(found[0].removeprefix("\\"))
+    return "".join(texts), position
 
 
 class _Words:
-    """Words of a name or an address, each as it came and as it reads; a comment stands between two of them."""
+    """Words of a name or an address, each in its raw and in its unquoted form; a comment separates words."""
 
     def __init__(self) -> None:
         self._raw: list[list[str]] = []
         self._read: list[list[str]] = []
         self._has_at: list[bool] = []
-        """Whether an `@` stands in each word outside its quotes."""
+        """Whether each word has an `@` outside its quotes."""
         self._glued = False
 
     def __len__(self) -> int:
@@ -132,11 +132,11 @@ class _Words:
             self._has_at.append(has_at)
 
     def name(self) -> str:
-        """The words as a name."""
+        """Words joined as a display name."""
         return " ".join("".join(word) for word in self._read)
 
     def raw(self) -> list[tuple[str, bool]]:
-        """The words as they came, and whether each is an address, whose blanks around `@` and dots are none."""
+        """Words in raw form, and whether each is an address; spaces around `@` and dots are removed."""
         found: list[tuple[list[str], list[bool]]] = []
         last = ""
         for pieces, has_at in zip(self._raw, self._has_at, strict=True):
@@ -150,28 +150,28 @@ class _Words:
         return [("".join(words), any(ats)) for words, ats in found]
 
     def only_quoted(self) -> str | None:
-        """What stands in the quotes when there is nothing else."""
+        """Text of the quoted string when there is nothing else."""
         only = len(self._raw) == 1 and len(self._raw[0]) == 1 and self._raw[0][0]
         return self._read[0][0] if only and only.startswith('"') and len(only) > 1 else None
 
 
 class _List:
-    """Reads token after token; one address at a time is in the making."""
+    """Parser of an address list, token after token."""
 
     def __init__(self, complain: Complain) -> None:
         self.found: list[Correspondent] = []
         self._complain = complain
         self._pending: list[str] = []
-        """Names before a comma that had no address: parts of the next name, or nobody's (`Doe, John <john@x.org>`)."""
+        """Names before a comma without an address: parts of the next name (`Doe, John <john@x.org>`), or alone."""
         self._words, self._after = _Words(), _Words()
         self._comment = ""
-        """The last comment, in which old programs write the name."""
+        """Last comment, in which old programs write the name."""
         self._spec: str | None = None
         self._open: int | None = None
-        """How many words stood before a bracket that is not closed."""
+        """Number of words before a bracket that is not closed."""
 
     def take(self, kind: Kind, token: str) -> None:
-        """Take one token."""
+        """Process one token."""
         match kind:
             case "comment":
                 self._comment = token
@@ -181,16 +181,16 @@ class _List:
                 self._open = len(self._words) if self._open is None else self._open
             case "mark" if token == ":":
                 self._flush()
-                self._begin()  # what came before was the name of a group
+                self._begin()  # the words before are the name of a group
             case "mark":
                 self._end(comma=token == ",")
             case _:
-                # After an address there is the rest of its name, or the next one's, whose comma is missing.
+                # Words after an address are the rest of its name, or the next name when the comma is missing.
                 words = self._words if self._spec is None else self._after
                 words.add(kind, token)
 
     def finish(self) -> None:
-        """End the address in the making, if there is one."""
+        """End the current address, if there is one."""
         self._end(comma=False)
 
     # The steps.
@@ -217,7 +217,7 @@ class _List:
         self._begin()
 
     def _add_bare(self, words: _Words, *, comma: bool) -> None:
-        """An address without brackets, as the last of several words; or several, each with the words before it."""
+        """Add an address without brackets, the last of several words; or several, each behind its name."""
         if (quoted := words.only_quoted()) and "@" in quoted:
             self._add("", quoted)
             return
@@ -249,7 +249,7 @@ class _List:
             self.found.append(Correspondent(" ".join(name.split()), one_line(spec, self._complain)))
 
     def _flush(self) -> None:
-        """Those who were named without an address."""
+        """Add the pending names, without an address."""
         pending, self._pending = self._pending, []
         for name in pending:
             self.found.append(Correspondent(" ".join(readable(name, self._complain).split()), ""))
@@ -260,7 +260,7 @@ class _List:
 
 
 def _spec_in(bracketed: str) -> str:
-    """The address in brackets, without its comments, blanks and route (RFC 5322 4.4)."""
+    """Address in brackets, without its comments, spaces and route (RFC 5322 4.4)."""
     spec = bracketed.strip()
     if "(" in spec or " " in spec or "\t" in spec:
         words = _Words()
@@ -277,7 +277,7 @@ def _spec_in(bracketed: str) -> str:
 
 
 def _bare(word: str) -> str:
-    """An address that somebody put into single quotes has none."""
+    """Address without the single quotes around it."""
     return word[1:-1] if word.startswith("'") and word.endswith("'") and "@" in word else word
 
 

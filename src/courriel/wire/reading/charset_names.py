@@ -1,4 +1,4 @@
-"""The names that mails give to charsets, and the codec that each of them stands for."""
+"""Names of charsets in mails, and the Python codec of each."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from encodings.aliases import aliases
 
 from courriel.expressions import expression
 
-# Charsets are looked up here and not by `codecs`, which looks for a module of each name it does not know: a mail can
-# hold fifty thousand names. What mails must not use (idna, punycode, unicode_escape) has no alias, and is not in it.
+# Charsets are looked up here and not by `codecs`, which tries to import a module for each unknown name: a mail can
+# hold fifty thousand names. Codecs not for mails (idna, punycode, unicode_escape) have no alias, and are not included.
 _NOT_TEXT = {"base64_codec", "bz2_codec", "hex_codec", "quopri_codec", "rot_13", "uu_codec", "zlib_codec", "mbcs"}
 _CODECS = {
     **{codec: codec for codec in aliases.values() if codec not in _NOT_TEXT},
     **{alias: codec for alias, codec in aliases.items() if codec not in _NOT_TEXT},
     **{name: name for name in ("cp720", "cp737", "cp856", "cp874", "cp1006", "koi8_t", "koi8_u", "utf_8_sig")},
-    # Japan. What Microsoft and Sun call their own is read as such in any case: see `charsets`.
+    # Japan. The vendors' variants (Microsoft, Sun) are decoded under the standard names too: see `charsets`.
     "windows_31j": "cp932", "cswindows31j": "cp932", "sjis_win": "cp932", "sjis_open": "cp932", "shift_jis_ms": "cp932",
     "ms932": "cp932", "mswin_932": "cp932", "mswindows_932": "cp932", "ms_cp932": "cp932", "pck": "cp932",
     "shift_jis_open": "cp932", "jis_x_0208_ms": "cp932",
@@ -63,7 +63,7 @@ NOTHING_SAID = frozenset((
     "", "ascii", "unknown_8bit", "x_unknown", "unknown", "8bit", "7bit", "binary", "none", "default", "user_defined",
     "x_user_defined", "null", "undefined", "charset", "iso_8859", "any", "auto",
 ))  # fmt: skip
-"""Names that say nothing about octets above 127."""
+"""Names that do not tell how octets above 127 are encoded."""
 
 _NO_LETTER = expression("[^a-z0-9]+")
 _ISO = expression(r"(?:iso|is)?_?8859_?(\d{1,2})(?:_.*)?")
@@ -79,14 +79,14 @@ _NOISE = expression(r"(?:charset|3d|x|cs|utf_8_q|iso_ir_\d+_)_?")
 def codec_of(charset: str) -> str | None:
     """Return the name of Python's codec for a charset's name in any spelling.
 
-    "" stands for a name that says nothing, None for one that is not known. The name is read as `charset=`, quotation
-    marks, `x-` and the like leave it.
+    "" stands for a name that tells nothing, None for an unknown one. `charset=`, quotation marks, `x-` and the like are
+    removed from the name.
     """
     name = _NO_LETTER.sub("_", charset[:60].lower()).strip("_")
     while True:
         if (found := _named(name)) is not None:
             return found
-        # One step of noise after another is taken away: at most sixty characters of it.
+        # One prefix after another is removed, of at most sixty characters in all.
         noise = _NOISE.match(name)
         if noise is None:
             return None

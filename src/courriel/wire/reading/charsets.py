@@ -1,4 +1,4 @@
-"""Octets to text: charsets by the names that mails give them, and by guessing where the name is no help."""
+"""Octets to text: charsets by the names used in mails, and heuristics where the name does not help."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from courriel.wire.reading.charset_names import codec_of
 from courriel.wire.reading.japanese import from_euc_jp, from_iso_2022_jp
 
 Complain: TypeAlias = Callable[[str], None]
-"""Hears of each defect, in words."""
+"""Callback for each defect, described in a sentence."""
 
-# What mails that name the one are really written in: the first of these that can read all of it. The last one reads
-# as much as it can.
+# Codecs to try for a charset: the first one that decodes all octets is used. The last one decodes as much as it
+# can.
 _REALLY: dict[str, tuple[str | Callable[[bytes], str], ...]] = {
     "latin_1": ("cp1252",), "iso8859_9": ("cp1254",), "iso8859_11": ("cp874",),
     "tis_620": ("cp874",),
@@ -27,7 +27,7 @@ _REALLY: dict[str, tuple[str | Callable[[bytes], str], ...]] = {
         ("iso2022_jp_2", "iso2022_jp_ext", from_iso_2022_jp, "iso2022_jp_2004", from_iso_2022_jp),
     ),
 }  # fmt: skip
-# Seven bits: what has the eighth set was never converted, and is what the sender's system writes.
+# Charsets of seven bits: octets above 127 were never converted, and are in the encoding of the sender's system.
 _SEVEN_BITS: dict[str, tuple[str, ...]] = {
     "hz": ("gb18030",), "iso2022_kr": ("cp949",), "utf_7": (),
     **dict.fromkeys(
@@ -35,14 +35,14 @@ _SEVEN_BITS: dict[str, tuple[str, ...]] = {
         ("euc_jp", "cp932"),
     ),
 }  # fmt: skip
-# Octets 128 to 159 are controls in ISO 8859, and nobody means those: they are what Windows has there.
+# Octets 128 to 159 are controls in ISO 8859, which mails do not use: they are meant as Windows code page characters.
 _WINDOWS = {2: "cp1250", 4: "cp1257", 5: "cp1251", 6: "cp1256", 7: "cp1253", 8: "cp1255", 13: "cp1257"}
 
 _MULTIBYTE = ("utf", "gb", "hz", "big5", "cp93", "cp94", "cp95", "johab", "euc", "shift", "iso2022")
 
 _CONTROL = expression("[\x80-\x9f]")
 _NEVER = expression("[\0\ud800-\udfff]")
-# A character of UTF-8, and the beginning of another one behind which there is ASCII, or nothing.
+# A character of UTF-8, and an incomplete one before ASCII or the end.
 _CUT = expression(
     rb"[\xc2-\xf4][\x80-\xbf]{1,3}(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})(?=[\0-\x7f]|\Z)"
 )
@@ -52,7 +52,7 @@ _JIS = expression(rb"\x1b\$[@B]")
 
 
 def decoded(octets: bytes, charset: str, complain: Complain) -> str:
-    """Text of these octets. What cannot be read in the charset that was named becomes U+FFFD, or is guessed."""
+    """Decode octets. Those that are invalid in the named charset become U+FFFD, or the charset is guessed."""
     codec = codec_of(charset)
     if codec is None:
         complain(f"the charset {charset[:60]!r} is not known; it was guessed")
@@ -67,9 +67,10 @@ def decoded(octets: bytes, charset: str, complain: Complain) -> str:
 
 
 def guessed(octets: bytes) -> str:
-    """Text of octets of which nothing is known: UTF-8 when they can be, otherwise what Windows writes in the West.
+    """Decode octets of unknown charset: UTF-8 when they are valid, otherwise Windows-1252.
 
-    UTF-8 that was cut within a character is UTF-8 still. A byte order mark, or a shift of ISO-2022-JP, is a word.
+    UTF-8 that was cut within a character counts as UTF-8. A byte order mark or an escape of ISO-2022-JP decides at
+    once.
     """
     if octets.startswith((b"\xff\xfe", b"\xfe\xff")):
         return octets.decode("utf_16", "replace")
@@ -87,7 +88,7 @@ def guessed(octets: bytes) -> str:
 
 
 def is_multibyte(charset: str) -> bool:
-    """Whether a charset has characters of several octets, which raw octets could not be by chance."""
+    """Whether a charset has characters of several octets, which raw octets would not match by chance."""
     return (codec_of(charset) or "").startswith(_MULTIBYTE)
 
 
@@ -110,7 +111,7 @@ def _in_codec(octets: bytes, charset: str, codec: str, complain: Complain) -> st
 
 
 def _strictly(octets: bytes, mean: str | Callable[[bytes], str]) -> str | None:
-    """The text when every octet of it has a meaning."""
+    """Decode octets, or return None when one of them is invalid."""
     if callable(mean):
         text = mean(octets)
         return None if "\ufffd" in text else text
@@ -128,7 +129,7 @@ def _never_converted(octets: bytes, codec: str) -> str:
 
 
 def _wide(octets: bytes, codec: str, complain: Complain) -> str:
-    """UTF-16 or UTF-32: a byte order mark decides; without one the octet that varies less is the higher one."""
+    """Decode UTF-16 or UTF-32: a byte order mark decides; without one the octet that varies less is the higher one."""
     if not octets.startswith((b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")):
         if _strictly(octets, "utf_8") is not None and not _NO_TEXT.search(octets):
             complain(f"what is said to be {codec.replace('_', '-').upper()} is UTF-8")
@@ -144,10 +145,10 @@ def _wide(octets: bytes, codec: str, complain: Complain) -> str:
 
 
 def _with_euros(octets: bytes, text: str) -> str:
-    """Windows has its euro sign at 128 in cp936, where GB 18030 has nothing."""
+    """Decode octet 128 as the euro sign, as Windows cp936 does; GB 18030 has no character there."""
     pieces = octets.split(b"\x80")
     better = "€".join(piece.decode("gb18030", "replace") for piece in pieces)
-    # 128 can also be the second octet of a character: then the pieces are worse than the whole.
+    # 128 can also be the second octet of a character: then splitting there gives more errors.
     return better if better.count("\ufffd") < text.count("\ufffd") else text
 
 
@@ -159,7 +160,7 @@ def _as_windows(text: str, codec: str) -> str:
 
 
 def _without_halves(text: str, complain: Complain) -> str:
-    """Neither NUL nor half of a character, which could not be written anywhere."""
+    """Replace NUL and halves of surrogate pairs, which cannot be written anywhere."""
     if not _NEVER.search(text):
         return text
     complain("a NUL, or half of a character, was replaced")

@@ -1,4 +1,4 @@
-"""What is in a mail, for people: the text, the HTML, and the files, whichever way its parts stand within each other."""
+"""Contents of a letter for people: text, HTML and attachments, however its parts are nested."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from courriel.wire.reading.enriched import from_enriched
 from courriel.wire.reading.parts import Leaf
 from courriel.wire.reading.transfer import unpacked_blocks, unpacked_slice
 
-# The first of these that an alternative has is its text: the same words in plainer form.
+# Rank of text types: of an alternative, the plainest type is its text.
 _TEXTS = {"text/plain": 0, "text/markdown": 1, "text/enriched": 2, "text/richtext": 3}
 _ENDINGS = {
     "text/plain": ".txt", "text/html": ".html", "text/calendar": ".ics", "text/csv": ".csv", "text/vcard": ".vcf",
@@ -30,7 +30,7 @@ _MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "ut
 
 
 def text_in(data: bytes, leaves: Iterable[Leaf], complain: Complain) -> str:
-    """The plain text, all of its parts, one below the other; lines end in LF."""
+    """Plain text of all text parts in order; lines end in LF."""
     texts = [leaf for leaf in leaves if _is_text(leaf) and not _is_html(leaf)]
     plainest: dict[int, int] = {}
     for leaf in texts:
@@ -43,12 +43,12 @@ def text_in(data: bytes, leaves: Iterable[Leaf], complain: Complain) -> str:
 
 
 def html_in(data: bytes, leaves: Iterable[Leaf], complain: Complain) -> str:
-    """The HTML, the same way."""
+    """HTML of all HTML parts in order."""
     return _joined(data, (leaf for leaf in leaves if _is_text(leaf) and _is_html(leaf)), complain)
 
 
 def enclosures_in(data: bytes, leaves: Iterable[Leaf], complain: Complain) -> tuple[Enclosure, ...]:
-    """All that is neither, images within the HTML and mails within the mail included; no two have the same name."""
+    """All other parts as attachments, inline images and attached mails included; no two have the same name."""
     taken = _Names()
     return tuple(
         _enclosure(data, leaf, taken, rank, complain)
@@ -60,7 +60,7 @@ def enclosures_in(data: bytes, leaves: Iterable[Leaf], complain: Complain) -> tu
 
 
 def _is_text(leaf: Leaf) -> bool:
-    """Whether a part is to be read at once; a text with a name, or one that the HTML points at, is a file."""
+    """Whether a part belongs to the text; a text with a name, or one that the HTML refers to, is an attachment."""
     label = leaf.label
     if label.attached or not (label.content_type in _TEXTS or _is_html(leaf)):
         return False
@@ -89,16 +89,16 @@ def _joined(data: bytes, leaves: Iterable[Leaf], complain: Complain) -> str:
 
 
 def _charset_of(leaf: Leaf, octets: bytes) -> str:
-    """What the field says; where it says nothing, a byte order mark, or HTML itself."""
+    """Charset of the Content-Type field; without one, of a byte order mark or of the HTML itself."""
     charset = leaf.label.charset
     if codec_of(charset) != "":
         return charset
     for mark, meant in _MARKS:
         if octets.startswith(mark):
             return meant
-    if _is_html(leaf) and (said := _META.search(octets, 0, 4096) or _XML.match(octets)):
-        meant = said[1].decode("ascii", "replace")
-        # It was read in a charset in which ASCII is ASCII, so that it is none of these.
+    if _is_html(leaf) and (declared := _META.search(octets, 0, 4096) or _XML.match(octets)):
+        meant = declared[1].decode("ascii", "replace")
+        # The declaration was readable as ASCII, so the charset is neither UTF-16 nor UTF-32.
         return "utf-8" if (codec_of(meant) or "").startswith(("utf_16", "utf_32")) else meant
     return charset
 
@@ -110,7 +110,7 @@ def _enclosure(data: bytes, leaf: Leaf, taken: _Names, rank: int, complain: Comp
     if label.name and name != label.name:
         complain(f"an attachment's name was not safe, or not its own; it is called {name!r}")
     inline = not label.attached and bool(label.content_id)
-    # The part is cut out when its content is asked for: until then the files of a letter cost nothing.
+    # The part is decoded when its content is read: until then the attachments of a letter cost nothing.
     where = (data, leaf.start, leaf.end, label.encoding, complain)
     return Enclosure(
         name,
@@ -123,13 +123,13 @@ def _enclosure(data: bytes, leaf: Leaf, taken: _Names, rank: int, complain: Comp
 
 
 class _Names:
-    """Gives each name once, whatever letters and accents a file system takes for the same."""
+    """Unique file names; names that a file system may take for equal (case, accents) count as equal."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
 
     def free(self, name: str) -> str:
-        """That name, or the same with the first number that is free."""
+        """Return the name, or the name with the first free number."""
         key = _alike(name)
         free = name
         number = self._numbers.get(key, 0) + 1

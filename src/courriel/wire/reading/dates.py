@@ -1,4 +1,4 @@
-"""Dates as they come: today's form, those of the last century, and those of programs in C (RFC 5322 3.3, 4.3)."""
+"""Dates of received mail: the form of today, those of the last century, and those of C programs (RFC 5322 3.3, 4.3)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from courriel.expressions import expression
 
-# Three letters tell most months apart, in the languages whose programs put their own names there.
+# Abbreviated months in the languages whose programs write them in mails; three letters are unique for most.
 _MONTHS = {
     name: number
     for number, names in enumerate(
@@ -19,7 +19,7 @@ _MONTHS = {
     )
     for name in names.split()
 }  # fmt: skip
-# Names that mean one offset only. Others say nothing, as RFC 5322 4.3 has it.
+# Zone names with a single offset. Others are ignored (RFC 5322 4.3).
 _ZONES = {
     "EDT": -4, "EST": -5, "CDT": -5, "CST": -6, "MDT": -6, "MST": -7, "PDT": -7, "PST": -8, "AKDT": -8, "AKST": -9,
     "HST": -10, "CET": 1, "CEST": 2, "MET": 1, "MEST": 2, "MEZ": 1, "MESZ": 2, "WEST": 1, "EET": 2, "EEST": 3, "MSK": 3,
@@ -42,9 +42,9 @@ _ISO = expression(r"\d{4}-\d\d?-\d\d?[ T]", re.ASCII)
 
 
 def moment_of(value: str) -> datetime | None:
-    """The moment that a Date field names, with a time zone; UTC when it names none that is known, None for no date.
+    """Parse a Date field as a datetime with time zone; UTC when it has no known zone, None when it is no date.
 
-    Day and month in either order, the hours of the day by 24 or with AM and PM, a date without a time (its midnight).
+    Day and month in either order, 24 hours or AM and PM, a date without a time (its midnight).
     """
     text = value.strip()[:100]
     while "(" in text and (less := _COMMENT.sub(" ", text)) != text:
@@ -84,12 +84,12 @@ def _written(text: str) -> datetime:
         words.append(later[0])  # as C writes it, the year behind the time
         after = after[: later.start()] + after[later.end() :]
     year, month, day = _day(words, american=bool(half))
-    # A leap second has no place in a datetime.
+    # A datetime cannot hold a leap second.
     return datetime(year, month, day, hour, minute, min(second, 59) if second <= 60 else second, tzinfo=_zone(after))
 
 
 def _day(words: list[str], *, american: bool) -> tuple[int, int, int]:
-    """Year, month and day of words and numbers. The last name of a month counts: French Tuesdays look like March."""
+    """Year, month and day from words and numbers. The last month name counts: French "mar." is Tuesday or March."""
     named = [month for word in words if not word.isdigit() and (month := _month(word))]
     numbers = [word for word in words if word.isdigit() and word.isascii()]
     if named and len(numbers) == 2:
@@ -101,7 +101,7 @@ def _day(words: list[str], *, american: bool) -> tuple[int, int, int]:
     if len(numbers[0]) == 4:
         return int(numbers[0]), int(numbers[1]), int(numbers[2])
     first_number, second_number = int(numbers[0]), int(numbers[1])
-    # Two numbers below 13 are told apart by AM and PM alone, which are said where the month comes first.
+    # Two numbers below 13 are ambiguous, except with AM or PM, which stand with the month first.
     if second_number > 12 or (american and first_number <= 12):
         return _year(numbers[2]), first_number, second_number
     if first_number > 12 or first_number == second_number:
@@ -115,7 +115,7 @@ def _month(word: str) -> int | None:
 
 
 def _year(digits: str) -> int:
-    """Two digits belong to 1950 to 2049, three to 1900 and more: those of a program that was surprised by 2000."""
+    """Two digits are 1950 to 2049, three are added to 1900: the year of programs that were not ready for 2000."""
     year = int(digits)
     if len(digits) >= 4:
         return year
@@ -123,7 +123,7 @@ def _year(digits: str) -> int:
 
 
 def _zone(text: str) -> timezone:
-    """An offset, also of one, two or three digits or behind `GMT`, or one of the names that mails have."""
+    """Parse an offset, also of one, two or three digits or after `GMT`, or a zone name used in mails."""
     if found := _OFFSET.search(text):
         hours, minutes = found[2] or found[4] or found[6], found[3] or found[5] or "0"
         offset = timedelta(hours=int(hours), minutes=int(minutes))

@@ -1,4 +1,4 @@
-"""The text of text/enriched (RFC 1896) and of text/richtext, which came before it (RFC 1341 7.1.3)."""
+"""Plain text of text/enriched (RFC 1896) and of text/richtext, its predecessor (RFC 1341 7.1.3)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _SAYS = {"<<": "<", "<lt>": "<", "<nl>": "\n", "<np>": "\n", "</paragraph>": "\n
 
 
 def from_enriched(text: str, *, rich: bool = False) -> str:
-    """Take the marks out of a text whose lines end in LF; `rich` for text/richtext, where line ends are mere blanks.
+    """Remove the tags from a text whose lines end in LF; `rich` for text/richtext, where line ends are mere spaces.
 
-    In text/enriched one line end is a blank, too, and more of them are one less; within `<nofill>` they are all meant.
+    In text/enriched a single line end is a space, too, and n of them are n-1; within `<nofill>` all of them count.
     """
     found: list[str] = []
     left_out = ""

@@ -1,4 +1,4 @@
-"""The header of a mail or of a part of it, as it came: fields in their order, and where the body begins."""
+"""Header of a mail or of a part: fields in order, as octets, and the offset of the body."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from courriel.expressions import expression
 from courriel.values import dataclass
 from courriel.wire.reading.charsets import Complain
 
-LONGEST_HEADER = 1_048_576  # octets of one header that are kept; a real one has 10 kB
+LONGEST_HEADER = 1_048_576  # octets of one header; a usual one has 10 kB
 MOST_FIELDS = 2_000
 
 _NAME = expression(rb"([!-9;-~]+)[ \t]*:")
@@ -16,23 +16,23 @@ _NAME = expression(rb"([!-9;-~]+)[ \t]*:")
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Fields as octets, each value on one line."""
+    """Header fields as octets, each value on one line."""
 
     fields: tuple[tuple[str, bytes], ...] = ()
 
     def all(self, name: str) -> list[bytes]:
-        """Every value under that name, which is given in lower case."""
+        """All values of a field, whose name is given in lower case."""
         return [value for known, value in self.fields if known.lower() == name]
 
     def first(self, name: str) -> bytes:
-        """The first value under that name, empty when there is none: what comes twice was added on the way."""
+        """First value of a field, b"" when there is none: later ones were added on the way."""
         return next((value for known, value in self.fields if known.lower() == name), b"")
 
 
 def read_header(data: bytes, start: int, ends: Callable[[bytes], bool], complain: Complain) -> tuple[Header, int]:
-    """Read fields from `start` to an empty line, or to a line that `ends` them; and say where the body begins.
+    """Read fields from `start` to an empty line, or a line for which `ends` is true; return also the body's offset.
 
-    Each line is looked at once, so that parts without an empty line cost no more than others.
+    Each line is read once, so that parts without an empty line cost no more than others.
     """
     lines = _Lines(complain)
     position = start
@@ -53,11 +53,11 @@ def read_header(data: bytes, start: int, ends: Callable[[bytes], bool], complain
 
 
 class _Lines:
-    """Gathers lines to fields."""
+    """Collector of header lines into fields."""
 
     def __init__(self, complain: Complain) -> None:
         self.stray: int | None = None
-        """Where lines begin that are no fields: when no field follows, that is the body, without its empty line."""
+        """Offset of the first line that is no field: when no field follows, the body begins there."""
         self._complain = complain
         self._fields: list[tuple[str, list[bytes]]] = []
         self._room = LONGEST_HEADER

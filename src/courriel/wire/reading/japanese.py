@@ -1,8 +1,8 @@
 """
-Japanese as Windows writes it under standard names: ISO-2022-JP as in cp50220, EUC-JP as in cp51932 and eucJP-ms.
+Japanese charsets with the Windows extensions: ISO-2022-JP as in cp50220, EUC-JP as in cp51932 and eucJP-ms.
 
-Both are the rows and cells of JIS X 0208, and Microsoft filled rows that the standard leaves empty (circled numbers,
-Roman numerals, rare names). Python has these characters in cp932 alone, which holds the same rows in other octets.
+Both encode the rows and cells of JIS X 0208, and Microsoft filled rows that the standard leaves empty (circled numbers,
+Roman numerals, rare names). Python has these characters in cp932 alone, which encodes the same rows in other octets.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from courriel.expressions import expression
 if TYPE_CHECKING:
     import re
 
-# A shift to another set of characters, and what is written in it.
+# An escape sequence to another character set, and the text in it.
 _SHIFTED = expression(rb"\x1b(?:(\$[@B]|\$\([@BD]|\([BJHI]|&@\x1b\$B))([^\x1b\x0e\x0f]*)|([^\x1b]+)|(.)", 16)  # DOTALL
 _EUC = expression(
     rb"((?:[\xa1-\xfe][\xa1-\xfe])+)|((?:\x8e[\xa1-\xdf])+)|(\x8f[\xa1-\xfe][\xa1-\xfe])|([\0-\x7f]+)|(.)", 16
@@ -23,12 +23,12 @@ _LINE_END = expression(rb"[\r\n]+")
 
 
 def from_iso_2022_jp(octets: bytes) -> str:
-    """Read ISO-2022-JP with Windows' characters and half-width katakana; U+FFFD for what has no meaning in it."""
+    """Decode ISO-2022-JP with Windows' characters and half-width katakana; U+FFFD for invalid octets."""
     return "".join(_unshifted(found) for found in _SHIFTED.finditer(octets))
 
 
 def from_euc_jp(octets: bytes) -> str:
-    """Read EUC-JP with Windows' characters; U+FFFD for what has no meaning in it."""
+    """Decode EUC-JP with Windows' characters; U+FFFD for invalid octets."""
     return "".join(_piece_of_euc(found) for found in _EUC.finditer(octets))
 
 
@@ -43,13 +43,13 @@ def _unshifted(found: re.Match[bytes]) -> str:
         return bytes(octet | 0x80 if 0x21 <= octet <= 0x5F else octet for octet in text).decode("cp932", "replace")
     if shift.startswith(b"("):
         return text.decode("ascii", "replace")
-    # A line end leads back to ASCII, where the shift was forgotten (RFC 1468).
+    # A line end switches back to ASCII even without the escape sequence (RFC 1468).
     row, line_end, rest = _cut(text)
     if shift == b"$(D":
-        said = _jis_x_0212(row)
+        decoded = _jis_x_0212(row)
     else:
-        said = "".join(_cell(row[at : at + 2]) for at in range(0, len(row), 2))
-    return said + (line_end + rest).decode("ascii", "replace")
+        decoded = "".join(_cell(row[at : at + 2]) for at in range(0, len(row), 2))
+    return decoded + (line_end + rest).decode("ascii", "replace")
 
 
 def _cut(text: bytes) -> tuple[bytes, bytes, bytes]:
@@ -69,7 +69,7 @@ def _piece_of_euc(found: re.Match[bytes]) -> str:
 
 
 def _cell(pair: bytes) -> str:
-    """The character in a row and cell, which cp932 has in two octets of another form."""
+    """Character of a row and cell, decoded through cp932, which encodes the same table in another form."""
     if len(pair) < 2 or not (0x21 <= pair[0] <= 0x7E and 0x21 <= pair[1] <= 0x7E):
         return "\ufffd"
     row, cell = pair

@@ -1,4 +1,4 @@
-"""What a part says of itself: its type, its charset, its name, and whether it is to be shown or saved."""
+"""MIME fields of a part: type, charset, file name, disposition."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ _WHOLE_TYPES = {"text": "text/plain", "plain": "text/plain", "html": "text/html"
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """The MIME fields of one part, decoded. What is missing or nonsense has its default (RFC 2045 5.2)."""
+    """MIME fields of one part, decoded. Missing or invalid ones have their defaults (RFC 2045 5.2)."""
 
     content_type: str = "text/plain"
     charset: str = ""
     boundary: bytes = b""
     encoding: str = ""
     attached: bool = False
-    """Whether its sender says that it is a file, and no part of the text."""
+    """Whether its disposition is `attachment`."""
     name: str = ""
     content_id: str = ""
 
     @property
     def is_multipart(self) -> bool:
-        """Whether it holds other parts, and says how they are told apart."""
+        """Whether it holds other parts, and has a boundary."""
         return self.content_type.startswith("multipart/") and bool(self.boundary)
 
 
 def label_of(header: Header, default_type: str, complain: Complain) -> Label:
-    """Read the MIME fields of a header."""
+    """Parse the MIME fields of a header."""
     main, parameters = parameters_of(value_of(header.first("content-type"), complain), complain)
     found = _TYPE.match(main)
     content_type = (
@@ -62,9 +62,9 @@ def label_of(header: Header, default_type: str, complain: Complain) -> Label:
 
 # The steps.
 
-_LONGEST_BOUNDARY = 900  # RFC 2046 says 70, and some go beyond; a line has 998
+_LONGEST_BOUNDARY = 900  # RFC 2046 allows 70, some senders write more; a line has 998
 
 
 def _word(value: bytes) -> str:
-    """One word in lower case; comments and a semicolon after it do not belong to it."""
+    """First token of a value in lower case, without comments and a semicolon after it."""
     return _COMMENT.sub(b"", value).partition(b";")[0].strip(b' \t;"').decode("ascii", "replace").lower()[:60]

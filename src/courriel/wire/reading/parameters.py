@@ -1,4 +1,4 @@
-"""Values with parameters, `text/plain; charset=utf-8`: quoted, encoded, or in pieces (RFC 2045 5.1, RFC 2231)."""
+"""Values with parameters, `text/plain; charset=utf-8`: quoted, encoded, or in sections (RFC 2045 5.1, RFC 2231)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from courriel.wire.reading.words import one_line, readable
 if TYPE_CHECKING:
     import re
 
-MOST_PARAMETERS = 1_000  # pieces of a long name count, too
+MOST_PARAMETERS = 1_000  # sections of a long name count, too
 
 _MARK = expression(r'[;"(]')
 _NAME = expression(r'([^\s=;"()]{1,100})[ \t]*=[ \t]*')
@@ -29,9 +29,9 @@ _NAMES = ("name", "filename")
 
 
 def parameters_of(value: str, complain: Complain) -> tuple[str, dict[str, str]]:
-    """What stands before the first semicolon, and the parameters by name (in lower case), decoded.
+    """Value before the first semicolon, and the decoded parameters by name (in lower case).
 
-    Comments are left out wherever they stand. Of an unquoted file name they are a part, but behind its ending.
+    Comments are removed everywhere, except in an unquoted file name, where only one after the extension is removed.
     """
     pieces_of_value = _split(value)
     main = _COMMENT.sub(" ", next(pieces_of_value))
@@ -68,7 +68,7 @@ def parameters_of(value: str, complain: Complain) -> tuple[str, dict[str, str]]:
 
 
 def _split(value: str) -> Iterator[str]:
-    """Cut a value at its semicolons, but for those in quotes and comments; what is never closed has no more of them."""
+    """Split a value at its semicolons, except those in quotes and comments; behind an unclosed quote there are none."""
     start = position = 0
     while found := _MARK.search(value, position):
         mark, position = found[0], found.end()
@@ -84,14 +84,14 @@ def _split(value: str) -> Iterator[str]:
 
 
 def _begins_a_value(value: str, position: int) -> bool:
-    """A quotation mark within an unquoted value is a character of it."""
+    """Whether the quotation mark opens a quoted value; within an unquoted value it is a character."""
     while position and value[position - 1] in " \t":
         position -= 1
     return value[position - 1 : position] in ("=", ";", ")", "")
 
 
 def _end_of_comment(value: str, start: int) -> int:
-    """Where a comment ends that begins there; 0 when it does not, within what a comment of a parameter can hold."""
+    """Offset of the end of the comment at `start`; 0 when it has none within 500 characters and five levels."""
     depth = 0
     position = start
     while found := _COMMENT_MARK.search(value, position, start + _LONGEST_COMMENT):
@@ -112,7 +112,7 @@ _DEEPEST_COMMENT = 5
 
 
 def _after_comments(piece: str) -> int:
-    """Where a name or a value begins, behind blanks and comments."""
+    """Offset of a name or a value, after spaces and comments."""
     position = 0
     while True:
         blanks = _BLANKS.match(piece, position)
@@ -124,9 +124,9 @@ def _after_comments(piece: str) -> int:
 
 
 def _text_of(text: str, name: str) -> str:
-    """The value of a parameter, its quotes, escapes and comments undone.
+    """Value of a parameter without quotes, escapes and comments.
 
-    In file names a backslash stands for itself unless a quote follows, or another one: many are paths of Windows.
+    In file names a backslash is literal unless a quote or another backslash follows: many are Windows paths.
     """
     is_name = name in _NAMES
     if text.startswith("(") and not is_name:
@@ -144,13 +144,13 @@ def _text_of(text: str, name: str) -> str:
 
 
 def _number(section: str) -> int | None:
-    """`name*` is a whole value, as good as the first piece; `name*0*` and `name*0` are pieces."""
+    """Number of a section: `name*` is a whole value, as good as the first section; `name*0*`, `name*0` are sections."""
     digits = section.rstrip("*") or "0"
     return int(digits) if digits.isdecimal() and digits.isascii() and len(digits) <= 4 else None
 
 
 def _joined(sections: dict[int, tuple[str, bool]], complain: Complain) -> str:
-    """Pieces in the order of their numbers, as far as there is no gap; the first one names the charset of all."""
+    """Join the sections in the order of their numbers, up to the first gap; the first one names the charset of all."""
     charset = ""
     octets: list[bytes] = []
     for number in range(len(sections)):
@@ -163,7 +163,7 @@ def _joined(sections: dict[int, tuple[str, bool]], complain: Complain) -> str:
         data = text.encode("utf-8", "replace")
         octets.append(_PERCENT.sub(_octet, data) if encoded else data)
     text = decoded(b"".join(octets), charset, complain)
-    # Encoded words have no place in pieces; many senders put them there, where nothing else is encoded.
+    # Encoded words are not allowed in sections; many senders put them there when nothing else is encoded.
     return one_line(text, complain) if charset else readable(text, complain)
 
 

@@ -1,8 +1,8 @@
 """
-A mail taken apart: every part that holds no other, in order (RFC 2046 5.1).
+MIME parts of a mail: every part that holds no others, in order (RFC 2046 5.1).
 
-One walk from the first octet to the last, over the lines that begin with `--`; each is looked up among the boundaries
-that are open. So a thousand parts within each other cost no more than a thousand beside each other.
+A single pass over the lines that begin with `--`; each is looked up in a table of the open boundaries. So a thousand
+nested parts cost no more than a thousand parts of one multipart.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ from courriel.wire.reading.header import Header, read_header
 from courriel.wire.reading.label import Label, label_of
 
 MOST_PARTS = 2_000
-DEEPEST = 50  # multiparts within each other
+DEEPEST = 50  # nested multiparts
 
 _LONGEST_LINE = 1_000  # octets of a line that are compared with boundaries
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One part that holds no other: what it says of itself, and where its body lies."""
+    """Part that holds no others: its MIME fields, and the position of its body."""
 
     label: Label
     start: int
     end: int
     within: str = ""
-    """The type of the multipart it stands in, such as `multipart/related`; "" for a mail that is all one part."""
+    """Type of the multipart around it, such as `multipart/related`; "" for a mail of a single part."""
     place: int = 0
-    """How many parts stand before it there."""
+    """Number of parts before it in that multipart."""
     alternative: int = 0
-    """The number of the innermost multipart/alternative around it; 0 for none."""
+    """Number of the innermost multipart/alternative around it; 0 for none."""
 
 
 def leaves(data: bytes, header: Header, start: int, complain: Complain) -> list[Leaf]:
-    """The parts of a mail whose body begins at `start`, as slices of `data`; nothing is copied."""
+    """Parts of a mail whose body begins at `start`, as slices of `data`; nothing is copied."""
     walk = _Walk(data, complain)
     walk.enter(label_of(header, "text/plain", complain), start)
     walk.go(start)
@@ -45,18 +45,18 @@ def leaves(data: bytes, header: Header, start: int, complain: Complain) -> list[
 
 
 class _Level:
-    """A multipart that is open."""
+    """Open multipart."""
 
     def __init__(self, label: Label, start: int, alternative: int) -> None:
         self.label = label
         self.start = start
         self.parts = 0
         self.alternative = alternative
-        """The number of the innermost multipart/alternative, this one or one around it; 0 for none."""
+        """Number of the innermost multipart/alternative, this one or one around it; 0 for none."""
 
 
 class _Walk:
-    """Goes through the octets once, and knows at each place which multiparts are open."""
+    """Pass over the octets of a mail, with the multiparts that are open at the current position."""
 
     def __init__(self, data: bytes, complain: Complain) -> None:
         self.found: list[Leaf] = []
@@ -64,14 +64,14 @@ class _Walk:
         self._complain = complain
         self._levels: list[_Level] = []
         self._known: dict[bytes, int] = {}
-        """The boundaries that are open, each with its level; of two that are the same the inner one."""
+        """Open boundaries, each with its level; of two equal ones the inner one."""
         self._part: tuple[Label, int] | None = None
-        """The leaf that is open; None between parts."""
+        """Open leaf; None between parts."""
         self._begun = 0
         self._alternatives = 0
 
     def enter(self, label: Label, start: int) -> None:
-        """A part begins, whose header was read."""
+        """Begin a part, whose header was read."""
         self._part = None
         if label.is_multipart and len(self._levels) < DEEPEST:
             self._levels.append(_Level(label, start, self._alternative_of(label)))
@@ -82,7 +82,7 @@ class _Walk:
         self._part = label, start
 
     def go(self, position: int) -> None:
-        """Walk to the end; all that is still open ends there."""
+        """Read to the end of the data, which closes all open parts."""
         while self._levels and (line := self._next_line(position)):
             at, line_end = line
             level, final = self._meant(at, line_end)
@@ -100,7 +100,7 @@ class _Walk:
         self._close(0, len(self._data))
 
     def _next_line(self, position: int) -> tuple[int, int] | None:
-        """The next line that begins with `--`: where it begins, and where the one after it does."""
+        """Next line that begins with `--`: its offset, and that of the line after it."""
         data = self._data
         if position == 0 and data.startswith(b"--"):
             at = 0
@@ -112,7 +112,7 @@ class _Walk:
         return at, data.find(b"\n", at) + 1 or len(data)
 
     def _meant(self, at: int, line_end: int) -> tuple[int | None, bool]:
-        """Which level a line closes a part of, and whether it closes the multipart itself."""
+        """Level of which the line ends a part, and whether it closes the multipart itself."""
         line = self._data[at + 2 : min(line_end, at + _LONGEST_LINE)].rstrip(b" \t\r\n")
         level = self._known.get(line)
         if level is None and line.endswith(b"--"):
@@ -120,7 +120,7 @@ class _Walk:
         return level, False
 
     def _begin(self, start: int) -> int:
-        """A part begins: read its header, and say where its body begins."""
+        """Begin a part: read its header, and return the offset of its body."""
         level = self._levels[-1]
         level.parts += 1
         self._begun += 1
@@ -164,7 +164,7 @@ class _Walk:
         return self._levels[-1].label.content_type if self._levels else ""
 
     def _before_line_end(self, at: int) -> int:
-        """The line end before a delimiter belongs to it (RFC 2046 5.1.1)."""
+        """Offset before the line end in front of a delimiter, which belongs to the delimiter (RFC 2046 5.1.1)."""
         if at == len(self._data):
             return at
         at -= self._data.startswith(b"\n", at - 1)

@@ -1,6 +1,6 @@
-"""Bodies back to what they were before they travelled: base64, quoted-printable, uuencode (RFC 2045 6).
+"""Content-Transfer-Encodings of received mail: base64, quoted-printable, uuencode (RFC 2045 6).
 
-Everything is decoded in blocks, so that a file of a letter can be read, or saved, without being in memory as a whole.
+Everything is decoded in blocks, so that an attachment can be read or saved without being in memory as a whole.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from courriel.expressions import expression
 from courriel.wire.reading.charsets import Complain
 from courriel.wire.reading.uuencode import UuDecoder
 
-BLOCK = 65_536  # octets that are decoded at a time
+BLOCK = 65_536  # octets decoded at a time
 
 _LONGEST_LINE = 1_000
-_SHORTEST_LINE = 16  # characters of base64 that are no word of some language
+_SHORTEST_LINE = 16  # characters of a line of base64; a shorter one may be a word of a text
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _WHITE = b" \t\r\n"
@@ -27,12 +27,12 @@ _NO_LETTER = expression(r"[^a-z0-9]+")
 
 
 def unpacked(octets: bytes, encoding: str, complain: Complain) -> bytes:
-    """Undo a Content-Transfer-Encoding; what is not what it says is left as it came."""
+    """Decode a Content-Transfer-Encoding; octets that are not in that encoding are left as they are."""
     return unpacked_slice(octets, 0, len(octets), encoding, complain)
 
 
 def unpacked_slice(data: bytes, start: int, end: int, encoding: str, complain: Complain) -> bytes:
-    """Undo the encoding of a part of `data`. What it gives is in memory once, and nothing else of its size."""
+    """Decode a part of `data`. Besides the result, nothing of its size is held in memory."""
     content = BytesIO()
     for block in unpacked_blocks(data, start, end, encoding, complain):
         _ = content.write(block)
@@ -40,7 +40,7 @@ def unpacked_slice(data: bytes, start: int, end: int, encoding: str, complain: C
 
 
 def unpacked_blocks(data: bytes, start: int, end: int, encoding: str, complain: Complain) -> Iterator[bytes]:
-    """Undo the encoding of a part of `data`, block by block."""
+    """Decode a part of `data`, block by block."""
     match _NO_LETTER.sub("", encoding.removeprefix("x-")):
         case "base64" | "b64" | "b":
             return _from_base64(data, start, end, complain)
@@ -56,9 +56,8 @@ def unpacked_blocks(data: bytes, start: int, end: int, encoding: str, complain: 
 
 
 def from_base64(octets: bytes, complain: Complain) -> bytes:
-    """Read base64, in one piece or in several that are padded each. Some strange characters in it are passed over; with
-    many, it is none.
-    """
+    """Decode base64, in one piece or in several that are padded each. A few invalid characters are skipped; with many,
+    the octets are returned unchanged."""
     return b"".join(_from_base64(octets, 0, len(octets), complain))
 
 
@@ -76,7 +75,7 @@ def _from_base64(data: bytes, start: int, end: int, complain: Complain) -> Itera
             complain("what follows the base64 is none (a list's footer, perhaps), and was left out")
             return _from_base64(data, start, footer, complain)
         blanks, lines = (sum(block.count(each) for block in _blocks(data, start, end)) for each in (b" ", b"\n"))
-        # One character in ten, or words: it is a text.
+        # One invalid character in ten, or words: it is text and not base64.
         if strange * 10 > end - start - blanks - 2 * lines or blanks > lines + 1:
             complain("what is said to be base64 is none, and is left as it came")
             return _blocks(data, start, end)
@@ -99,7 +98,7 @@ def _pieces_of_base64(blocks: Iterable[bytes], complain: Complain) -> Iterator[b
 
 
 def _last_of_base64(piece: bytes, complain: Complain) -> bytes:
-    """A piece up to its padding, which may be missing."""
+    """Decode base64 up to its padding, which may be missing."""
     if len(piece) % 4 == 1:
         complain("the base64 breaks off within an octet")
         piece = piece[:-1]
@@ -107,9 +106,9 @@ def _last_of_base64(piece: bytes, complain: Complain) -> bytes:
 
 
 def _footer(data: bytes, start: int, end: int) -> int:
-    """Where text begins that a list, or a virus scanner, wrote below the base64; `end` when there is none.
+    """Offset of the text that a mailing list or a virus scanner added below the base64; `end` when there is none.
 
-    Damage is something else: whole lines of base64 follow it.
+    Damaged base64 is told apart by the whole lines of base64 that follow the damage.
     """
     strange = _STRANGE.search(data, start, end)
     begin = max(start, data.rfind(b"\n", start, strange.start()) + 1) if strange else end
@@ -118,11 +117,11 @@ def _footer(data: bytes, start: int, end: int) -> int:
         first += 1
     line_end = data.find(b"\n", first, begin)
     if line_end < 0:
-        return end  # the very first line is strange already
+        return end  # the very first line is no base64
     length = len(data[first:line_end].strip(_WHITE))
     last = data[max(first, begin - _LONGEST_LINE) : begin].strip(_WHITE).rpartition(b"\n")[2]
     padded = last.endswith(b"=")
-    # Words of a text that is not base64 at all look like it, too, when they stand in lines of their own.
+    # Single words on lines of their own look like base64, too.
     if length > _LONGEST_LINE or b" " in data[first:line_end].strip() or b" " in last:
         return end
     if (length % 4 or length < _SHORTEST_LINE) and not padded:
@@ -143,7 +142,7 @@ def _from_quoted_printable(data: bytes, start: int, end: int) -> Iterator[bytes]
         stop = min(position + BLOCK, end)
         if stop < end:
             line_end = data.rfind(b"\n", position, stop) + 1
-            # An escape is not cut in two; in a line without end it is looked for at the last octets.
+            # Cut at a line end, or else before an escape in the last octets, so that no escape is split.
             stop = line_end or max(data.rfind(b"=", stop - 2, stop), 0) or stop
         yield a2b_qp(data[position:stop])
         position = stop

@@ -1,4 +1,4 @@
-"""Header values to text that people read: encoded words (RFC 2047) in any state, and nothing that steers a screen."""
+"""Header values to readable text: encoded words (RFC 2047), well-formed or not, and no control characters."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Iterator
 
-LONGEST_VALUE = 100_000  # characters of one value that are read; recipients of a large list fit
+LONGEST_VALUE = 100_000  # characters of one value; enough for the recipients of a large list
 
-# How an encoded word begins, with a language (RFC 2231 5) or not; blanks within are wrong, and common.
+# The beginning of an encoded word, with a language (RFC 2231 5) or without; spaces in the word are wrong, and common.
 WORD_BEGIN = expression(r"=\?([^?\s*]{1,60})(?:\*[^?\s]{0,20})?\?([BbQq])\?")
 _RAW_WORD = expression(rb"=\?([^?\s*\x80-\xff]{1,60})(\*[^?\s]{0,20})?\?[Qq]\?([^?]{1,2000})\?=")
 _RAW = expression(rb"[\x80-\xff]")
@@ -24,7 +24,7 @@ _CONTROL = expression("[\0-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def value_of(octets: bytes, complain: Complain) -> str:
-    """A field's value as text, its encoded words still encoded: for what has a grammar of its own."""
+    """Value of a field as text, its encoded words not decoded: for fields with a grammar."""
     if len(octets) > LONGEST_VALUE:
         complain(f"a header field is longer than {LONGEST_VALUE} octets; the rest of it was left out")
         octets = octets[:LONGEST_VALUE]
@@ -34,21 +34,21 @@ def value_of(octets: bytes, complain: Complain) -> str:
 
 
 def readable(value: str, complain: Complain) -> str:
-    """Decode the encoded words of a value, and make one line of it, whatever they held (C8)."""
+    """Decode the encoded words of a value, and return one line without control characters (hazard H81)."""
     return one_line(_without_words(value, complain) if "=?" in value else value, complain)
 
 
 def encoded_words(value: str) -> Iterator[tuple[int, int, str, str, str]]:
-    """Find the encoded words of a value: where each begins and ends, its charset, its code, and its text.
+    """Find the encoded words of a value: start, end, charset, encoding (B or Q), and text of each.
 
-    Nothing is looked at more than twice: a word that is never closed ends the search, for none behind it is closed.
+    In linear time: a word that is never closed ends the search, for none after it is closed.
     """
     found = WORD_BEGIN.search(value)
     while found:
         close = value.find("?=", found.end())
         if close < 0:
             return
-        # A word that is not closed before the next one begins is none.
+        # Without an end before the beginning of the next one it is no encoded word.
         if later := WORD_BEGIN.search(value, found.end(), close):
             found = later
             continue
@@ -57,7 +57,7 @@ def encoded_words(value: str) -> Iterator[tuple[int, int, str, str, str]]:
 
 
 def one_line(text: str, complain: Complain) -> str:
-    """Line breaks become a space, other control characters U+FFFD."""
+    """Replace line breaks by a space, other control characters by U+FFFD."""
     text = text.replace("\t", " ").strip(" ")
     if text.isprintable():
         return text
@@ -74,8 +74,9 @@ def one_line(text: str, complain: Complain) -> str:
 
 
 def _without_words(value: str, complain: Complain) -> str:
-    """Words in a row are one text: the space between them does not count, and senders cut characters in two."""
-    said: list[str] = []
+    """Decode the encoded words. White space between two is dropped, and the octets of equal charsets are joined,
+    because senders split characters between words."""
+    texts: list[str] = []
     octets: list[bytes] = []
     charset = ""
     end = 0
@@ -83,15 +84,15 @@ def _without_words(value: str, complain: Complain) -> str:
         between = value[end:start]
         apart = not end or not between.isspace()
         if octets and ((apart and between) or its_charset != charset):
-            said.append(decoded(b"".join(octets), charset, complain))
+            texts.append(decoded(b"".join(octets), charset, complain))
             octets = []
         if apart:
-            said.append(between)
+            texts.append(between)
         octets.append(_octets_of(code, text, complain))
         charset, end = its_charset, stop
     if octets:
-        said.append(decoded(b"".join(octets), charset, complain))
-    return "".join((*said, value[end:]))
+        texts.append(decoded(b"".join(octets), charset, complain))
+    return "".join((*texts, value[end:]))
 
 
 def _octets_of(code: str, text: str, complain: Complain) -> bytes:
@@ -100,7 +101,7 @@ def _octets_of(code: str, text: str, complain: Complain) -> bytes:
 
 
 def _with_escapes(found: re.Match[bytes]) -> bytes:
-    """Escape octets above 127 that stand raw in an encoded word: they are in its charset, or else in UTF-8."""
+    """Escape raw octets above 127 in an encoded word: they are in its charset, or else in UTF-8."""
     word, charset, text = found[0], found[1].decode("ascii"), found[3]
     if text.isascii():
         return word

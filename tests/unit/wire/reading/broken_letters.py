@@ -1,4 +1,4 @@
-"""A generator of broken letters: whole ones, made of sound and unsound pieces, as strangers send them."""
+"""Generator of broken letters, from valid and invalid pieces."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ LINE_ENDS = [b"\r\n", b"\n", b"\r", b"\r\r\n"]
 
 @st.composite
 def broken_letters(draw: st.DrawFn) -> bytes:
-    """One letter: a header, then bodies and headers in turn, ended by any line ends, cut off anywhere."""
+    """Letter: a header, then bodies and headers in turn, with any line ends, cut off anywhere."""
     end = draw(st.sampled_from(LINE_ENDS))
     lines: list[bytes] = []
     for _ in range(draw(st.integers(1, 4))):
@@ -86,7 +86,7 @@ def broken_letters(draw: st.DrawFn) -> bytes:
 
 
 def nested(depth: int) -> bytes:
-    """Multiparts within each other."""
+    """Nested multiparts."""
     pieces = [b"Content-Type: multipart/mixed; boundary=b0\r\n\r\n"]
     begin = b"--b%d\r\nContent-Type: multipart/mixed; boundary=b%d\r\n\r\n"
     pieces += [begin % (level, level + 1) for level in range(depth)]
@@ -95,5 +95,5 @@ def nested(depth: int) -> bytes:
 
 
 def many_parts(count: int, part: bytes = b"\r\nx") -> bytes:
-    """Parts beside each other."""
+    """Many parts of one multipart."""
     return b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n%b\r\n" % part * count + b"--b--\r\n"

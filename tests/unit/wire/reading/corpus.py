@@ -1,8 +1,8 @@
 """
-Letters of our own making, of each kind that real files showed to be read wrongly once.
+Corpus of invented letters, with each kind of defect that was once parsed wrongly in real mail.
 
-Each case is a letter, the value that is asked of it (`subject`, `text`, `to`, …), and what a person would read there.
-Several stand for each kind: what is mended is the kind.
+Each case is a letter, the property to read (`subject`, `text`, `to`, …), and the value that a person would read. Each
+kind has several cases, because the kind is to be handled and not the case.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Case(NamedTuple):
 
 
 def value_of(letter: Letter, asked: str) -> object:
-    """What the letter says, in a form that is easily written down."""
+    """Property of the letter, in a form that is easy to write down."""
     match asked:
         case "to":
             return [(each.name, each.spec) for each in letter.to]
@@ -72,7 +72,7 @@ _PRIVET = "Привет"
 _META = b'<HTML><META http-equiv=Content-Type content="text/html; charset=windows-1251">'
 
 CORPUS: list[Case] = [
-    # uuencode, of which there never was a standard.
+    # uuencode, for which there was never a standard.
     _coded("uuencode", b"x-uuencode", b"begin 644 a.bin\r\n#86)C\r\n#9&5F\r\n`\r\nend\r\n", b"abcdef"),
     _coded("uuencode", b"x-uuencode", b"begin 644 a.bin\r\n#86)C\r\n#9&5FX\r\n`\r\nend\r\n", b"abcdef"),
     _coded("uuencode", b"uuencode", b"begin 0644 a b.bin\n#86)C  \n#9&5FXY\n \nend\n", b"abcdef"),
@@ -82,7 +82,7 @@ CORPUS: list[Case] = [
     _coded("uuencode", b"x-uuencode", b"begin 644 a.bin\r\n#\r\n#86)C\r\nend\r\n", b"\0\0\0abc"),  # blanks were lost
     _coded("uuencode", b"x-uuencode", b"begin 644 a\r\n#86)C\r\nThis is a line of text.\r\n#9&5F\r\nend", b"abcdef"),
     _coded("uuencode", b"x-uuencode", b"nothing of the kind", b"nothing of the kind"),
-    # Octets above 127 that stand raw in an encoded word.
+    # Raw octets above 127 in an encoded word.
     _field("raw octets in words", "subject", b"=?iso-8859-1?Q?Fr\xf6sche?=", "Frösche"),
     _field("raw octets in words", "subject", b"=?iso-8859-1?Q?Fr\xf6sche_=E9?=", "Frösche é"),
     _field("raw octets in words", "subject", b"=?iso-8859-1?Q?Fr\xc3\xb6sche?=", "Frösche"),
@@ -94,10 +94,10 @@ CORPUS: list[Case] = [
     _field("words", "subject", b"=?utf-8?Q?Are you there??=", "Are you there?"),
     _field("words", "subject", b"=?utf-8?Q?open =?utf-8?Q?and_closed?=", "=?utf-8?Q?open and closed"),
     _field("words", "subject", b"\x1b$BF|K\\\x1b(B", "日本"),  # ISO-2022-JP, not encoded at all
-    # What Windows has beyond the standard whose name it uses.
+    # Windows characters under the name of the standard.
     _charset("Windows' characters", "iso-2022-jp", b"\x1b$B-!3t\x1b(B", "①株"),
     _charset("Windows' characters", "ISO-2022-JP", b"\x1b$B-5\x1b(B!\r\n\x1b(I1\x1b(B", "Ⅰ!\nｱ"),
-    _charset("Windows' characters", "cp50220", b"\x1b$By!|n\x1b(B", "纊黑"),  # rows that IBM chose
+    _charset("Windows' characters", "cp50220", b"\x1b$By!|n\x1b(B", "纊黑"),  # IBM's rows
     _charset("Windows' characters", "euc-jp", b"\xad\xa1\xb3\xf4 \x8e\xb1", "①株 ｱ"),
     _charset("Windows' characters", "eucJP-ms", b"\xf9\xa1\x8f\xb0\xa1", "纊丂"),
     _charset("Windows' characters", "shift_jis", b"\x87\x40\xfb\xfc", "①髙"),
@@ -125,7 +125,7 @@ CORPUS: list[Case] = [
     _field("cut characters", "subject", "Привет мир".encode()[:-1], "Привет ми\ufffd"),
     _field("cut characters", "subject", "日本語".encode()[:-1] + b" (1)", "日本\ufffd (1)"),
     _field("cut characters", "subject", b"=?utf-8?Q?=D0=9F=D1?=", "П\ufffd"),
-    _field("cut characters", "subject", "café, crème".encode("cp1252"), "café, crème"),  # and this is none
+    _field("cut characters", "subject", "café, crème".encode("cp1252"), "café, crème"),  # not UTF-8
     _charset("cut characters", "utf-8", "été".encode()[:-1], "ét\ufffd"),
     _body("cut characters", b"text/plain", _PRIVET.encode()[:-1], "Приве\ufffd"),
     # Multiparts by any name.
@@ -156,7 +156,7 @@ CORPUS: list[Case] = [
             (b"Apr 9 2003 12:05:00 PM", "2003-04-09T12:05:00+00:00"),
             (b"9 Apr 2003 1:00:00 p.m. -0500", "2003-04-09T13:00:00-05:00"),
             (b"4/9/2003 9:00:00 AM", "2003-04-09T09:00:00+00:00"),
-            (b"4/9/2003 9:00:00", None),  # nobody knows
+            (b"4/9/2003 9:00:00", None),  # ambiguous
             (b"25.11.2026 10:00", "2026-11-25T10:00:00+00:00"),
             (b"2026/11/25 10:00:00 +0100", "2026-11-25T10:00:00+01:00"),
             (b"2026-11-25 10:00:00 +0100", "2026-11-25T10:00:00+01:00"),
@@ -242,7 +242,7 @@ CORPUS: list[Case] = [
             (b'name*0="a;"; name*1="b.pdf"', "a;b.pdf"),
         )
     ),
-    # HTML that says its charset itself.
+    # HTML that declares its charset.
     *(
         _body("META", b"text/html", html.encode(codec), html, "html")
         for codec, html in (
@@ -253,7 +253,7 @@ CORPUS: list[Case] = [
             ("utf8", "<meta charset=utf-16>Привет"),
         )
     ),
-    # base64 in pieces, and with something below it.
+    # base64 in pieces, and with a footer below it.
     _coded("base64", b"base64", b"YWI=\r\nYw==\r\nZGVm\r\n", b"abcdef"),
     _coded("base64", b"base64", b"YWI=Yw==ZGVm", b"abcdef"),
     _coded("base64", b"base64", b64encode(_ZIP) + b"\r\n" + b"_" * 47 + b"\r\nlist footer\r\n", _ZIP),

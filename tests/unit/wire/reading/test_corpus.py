@@ -1,4 +1,4 @@
-"""Every letter of the corpus is read as a person would read it, and takes no harm on the way."""
+"""Every letter of the corpus is read as a person would read it, and cut anywhere is still a letter."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from unit.wire.test_letter_broken import read_all
 
 
 @pytest.mark.parametrize("case", CORPUS, ids=str)
-def test_it_is_read_as_it_was_meant(case: Case) -> None:
+def test_each_letter_of_the_corpus_is_read_as_it_was_meant(case: Case) -> None:
     letter = Letter.parse(case.raw)
 
     assert value_of(letter, case.asked) == case.right

@@ -1,4 +1,4 @@
-"""Letters taken apart: headers, boundaries, and transfer encodings, sound and unsound."""
+"""MIME parts: headers, boundaries and transfer encodings, valid and invalid."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from unit.wire.reading.test_values import Heard
 
 
 def taken_apart(raw: bytes) -> tuple[list[tuple[str, bytes]], Heard]:
-    """The type and the body of each part, and the defects."""
+    """Type and body of each part, and the defects."""
     heard = Heard()
     header, start = read_header(raw, 0, lambda line: False, heard)
     found = leaves(raw, header, start, heard)
@@ -133,7 +133,7 @@ def test_two_that_have_the_same_boundary_are_told_apart_by_their_order() -> None
     assert [body for _, body in parts] == [b"in", b"out"]
 
 
-def test_what_stands_before_the_first_and_after_the_last_is_for_nobody() -> None:
+def test_preamble_and_epilogue_are_ignored() -> None:
     assert taken_apart(mixed(b"before", b"--b", b"", b"one", b"--b--", b"after"))[0] == [("text/plain", b"one")]
 
 
@@ -191,7 +191,7 @@ def test_parts_of_a_digest_are_letters_unless_they_say_otherwise() -> None:
 
 
 @given(st.binary(max_size=500))
-def test_what_was_packed_is_unpacked(content: bytes) -> None:
+def test_what_was_encoded_is_decoded(content: bytes) -> None:
     heard = Heard()
     lines = b"\n".join(b2a_uu(content[start : start + 45])[:-1] for start in range(0, len(content), 45))
 

@@ -1,4 +1,4 @@
-"""Values as they come: encoded words, charsets, parameters, addresses, dates, in every state."""
+"""Values of received headers: encoded words, charsets, parameters, addresses, dates, valid and invalid."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VISIBLE = st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\u2
 
 
 class Heard(list[str]):
-    """The defects, in order."""
+    """Defects, in order."""
 
     def __call__(self, defect: str) -> None:
         self.append(defect)
@@ -69,7 +69,7 @@ def test_encoded_words_in_every_state(value: str, text: str) -> None:
         (b"\xc3\xa9", "utf-8", "é", 0),
         (b"\xef\xbb\xbfx", "UTF8", "x", 0),
         (b"\xff", "utf-8", "\ufffd", 1),
-        (b"\xe9\x80", "iso-8859-1", "é€", 0),  # what Windows says is Latin-1
+        (b"\xe9\x80", "iso-8859-1", "é€", 0),  # Windows-1252 declared as Latin-1
         (b"\xc3\xa9", "us-ascii", "é", 0),
         (b"\xe9", "", "é", 0),
         (b"\xe9", "unknown-8bit", "é", 0),

@@ -1,0 +1,100 @@
+"""What the figures of an outbox are called, in OpenTelemetry's way; Prometheus writes them with underscores.
+
+Where MailKit measures the same thing its names and attributes are used, so that one dashboard serves both. Units are
+those of OpenTelemetry's semantic conventions: seconds, and what is counted in braces.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from courriel.values import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from courriel.outbox.attempts import Attempt
+    from courriel.outbox.metrics import Metrics
+
+Labels = tuple[str, ...]
+"""The values of the attributes, in the order of their names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure: its name, unit, what it is, the names of its attributes, and how it is read off.
+
+    `adds_up` says whether the sum over its attributes means something.
+    """
+
+    name: str
+    unit: str
+    text: str
+    attributes: tuple[str, ...]
+    read: Callable[[Metrics], Iterator[tuple[float, Labels]]]
+    adds_up: bool = True
+
+
+OPERATION_COUNT = "mailkit.net.smtp.client.operation.count"
+OPERATION_DURATION = "mailkit.net.smtp.client.operation.duration"
+OPERATION_ATTRIBUTES = ("server.address", "server.port", "url.scheme", "network.operation", "error.type")
+OPERATION_COUNT_TEXT = "Tries of the workers of this process to open a session, to log in, or to hand a mail over."
+OPERATION_DURATION_TEXT = "Seconds that a session was busy with one of them."
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+"""Seconds: a local server takes a mail in a few milliseconds, and the last answer may take ten minutes."""
+
+
+def labels_of(attempt: Attempt) -> Labels:
+    """The values of OPERATION_ATTRIBUTES."""
+    return attempt.server, str(attempt.port), attempt.scheme, attempt.operation, attempt.error
+
+
+def _mails(found: Metrics) -> Iterator[tuple[float, Labels]]:
+    for count in found.counts:
+        yield count.mails, (count.lane, count.state.name.lower())
+
+
+def _unsure(found: Metrics) -> Iterator[tuple[float, Labels]]:
+    lanes = dict.fromkeys((count.lane for count in found.counts), 0)
+    for count in found.counts:
+        lanes[count.lane] += 0 if count.state.final else count.unsure
+    for lane, mails in lanes.items():
+        yield mails, (lane,)
+
+
+def _gone(found: Metrics) -> Iterator[tuple[float, Labels]]:
+    yield sum(taken.mails for taken in found.gone), ()
+
+
+def _oldest(found: Metrics) -> Iterator[tuple[float, Labels]]:
+    yield found.oldest_due or 0.0, ()
+
+
+def _rate(found: Metrics) -> Iterator[tuple[float, Labels]]:
+    yield found.rate, ()
+
+
+def _workers(found: Metrics) -> Iterator[tuple[float, Labels]]:
+    yield found.alive, ()
+
+
+def _last_error(found: Metrics) -> Iterator[tuple[float, Labels]]:
+    if found.last_error is not None:
+        yield found.last_error.at, (found.last_error.lane,)
+
+
+FIGURES = (
+    Figure("courriel.outbox.mails", "{mail}", "Mails in the outbox, by lane and state.",
+           ("courriel.lane", "courriel.state"), _mails),
+    Figure("courriel.outbox.unsure", "{mail}", "Mails in doubt that have not reached their end, by lane.",
+           ("courriel.lane",), _unsure),
+    Figure("courriel.outbox.gone", "{mail}", "Mails in the hands of workers that are proved to be gone.", (), _gone),
+    Figure("courriel.outbox.workers", "{worker}", "Workers that are alive.", (), _workers),
+    Figure("courriel.outbox.oldest_due", "s", "For how long the mail that is due the longest could have been sent.",
+           (), _oldest, adds_up=False),
+    Figure("courriel.outbox.rate", "{mail}/s", "Mails sent a second by all workers, over the last minute.",
+           (), _rate, adds_up=False),
+    Figure("courriel.outbox.last_error", "s", "When the last error was, in seconds since 1970, and on which lane.",
+           ("courriel.lane",), _last_error, adds_up=False),
+)  # fmt: skip
+UP = ("courriel.outbox.up", "1", "Whether the outbox could be read: 1, or 0 when it could not.")

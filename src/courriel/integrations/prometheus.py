@@ -1,0 +1,108 @@
+"""
+The figures of an outbox for Prometheus (extra: prometheus).
+
+    from prometheus_client import start_http_server
+    from courriel.integrations import prometheus
+
+    prometheus.export(outbox)
+    start_http_server(9464)
+
+They are read when Prometheus asks, and cost nothing in between. An outbox that cannot be read is told as
+`courriel_outbox_up 0`, and never as an error: other figures of the same process go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from courriel import errors
+from courriel.integrations import names
+
+try:
+    from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+    from prometheus_client.core import GaugeMetricFamily
+    from prometheus_client.registry import Collector
+except ImportError as missing:
+    raise errors.MissingExtra(
+        'figures for Prometheus need prometheus_client: pip install "courriel[prometheus]"', hint_id="EXTRA-MISSING"
+    ) from missing
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
+
+    from courriel import Outbox
+    from courriel.outbox.attempts import Attempt
+
+
+class OutboxCollector(Collector):
+    """Reads an outbox when Prometheus asks."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+
+    def collect(self) -> Iterable[Metric]:
+        """One look at the outbox, as families of figures."""
+        families = list(self.describe())
+        up, *rest = families
+        try:
+            found = self._outbox.metrics()
+        except errors.OutboxError:
+            up.add_metric((), 0)
+            return [up]
+        up.add_metric((), 1)
+        for family, figure in zip(rest, names.FIGURES, strict=True):
+            for value, labels in figure.read(found):
+                family.add_metric(labels, value)
+        return families
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        """The same without values: whoever registers it does not have the outbox read."""
+        name, _, text = names.UP
+        yield GaugeMetricFamily(_written(name), text)
+        for figure in names.FIGURES:
+            yield GaugeMetricFamily(
+                _written(figure.name, figure.unit), figure.text, labels=[_written(each) for each in figure.attributes]
+            )
+
+
+def export(outbox: Outbox, registry: CollectorRegistry = REGISTRY) -> OutboxCollector:
+    """Have a registry (default: the process's own) tell of this outbox; `registry.unregister` takes it back.
+
+    The tries of this process's workers are counted and timed as well, from now on. Raises ValueError, by
+    prometheus_client, for a second outbox in the same registry.
+    """
+    collector = OutboxCollector(outbox)
+    registry.register(collector)
+    labels = [_written(name) for name in names.OPERATION_ATTRIBUTES]
+    count = Counter(_written(names.OPERATION_COUNT), names.OPERATION_COUNT_TEXT, labels, registry=registry)
+    duration = Histogram(
+        _written(names.OPERATION_DURATION, "s"), names.OPERATION_DURATION_TEXT, labels, registry=registry,
+        buckets=names.BUCKETS,
+    )  # fmt: skip
+
+    def tell(attempt: Attempt) -> None:
+        values = names.labels_of(attempt)
+        count.labels(*values).inc()
+        duration.labels(*values).observe(attempt.seconds)
+
+    outbox.on_attempt(tell)
+    return collector
+
+
+def page(outbox: Outbox) -> Callable[[], bytes]:
+    """What gives the figures of this outbox alone, as Prometheus reads them (text format 0.0.4)."""
+    registry = CollectorRegistry()
+    export(outbox, registry)
+    return lambda: generate_latest(registry)
+
+
+# The steps.
+
+
+def _written(name: str, unit: str = "") -> str:
+    """A name as Prometheus takes it: with its unit, where that is one of measure."""
+    endings = {"s": "_seconds", "{mail}/s": "_mails_per_second"}
+    if name == "courriel.outbox.last_error":
+        return "courriel_outbox_last_error_timestamp_seconds"
+    return name.replace(".", "_") + endings.get(unit, "")

@@ -1,0 +1,7 @@
+"""The engines of a chaos run, each with what can be killed of it."""
+
+from __future__ import annotations
+
+from servers.fixtures import postgres
+
+__all__ = ["postgres"]
