@@ -26,7 +26,12 @@ CITATION = re.compile(r"\b[Hh]azard(?P<many>s?)\s+(?P<ids>H\d{2}\b(?:(?:,| to)\s
 # What was cited before the page: numbers of pains, and letters of attacks, of servers and of the practice server.
 OLD = re.compile(r"(?i:\bscars?\b)|\((?:[^()]*[ ,])?[ABC]\d{1,2}(?=[ ,:)])|^[ABC]\d{1,2}(?=[.,:;])", re.MULTILINE)
 
-CODE = [path for folder in ("src", "tests", "tools", "bench") for path in sorted((ROOT / folder).rglob("*.py"))]
+CODE = [
+    path
+    for folder in ("src", "tests", "tools", "bench")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+    if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)  # what the bench has installed
+]
 PAGES = [
     path
     for pattern in ("*.md", "docs/*.md", "docs/decisions/*.md", "changelog.d/*.md", "bench/*.md", "tests/*.md")
