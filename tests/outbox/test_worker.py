@@ -464,6 +464,7 @@ def test_who_stops_gives_back_all_that_has_not_left(
     assert states.count(State.READY) == 20 - unsure
     assert not any(ticket.info.tries for ticket in tickets if ticket.status is State.READY)
     assert not any(lane.fails for lane in outbox.lanes())  # it was not the lane's fault
+    assert sum(ticket.cancel() for ticket in tickets) == 20
     assert worker.start().stop() == 0
 
 
