@@ -563,7 +563,7 @@ def test_an_old_worker_goes_on_while_the_tables_are_brought_up_to_date(
     assert store.settle([settled(job) for job in jobs]) == [True]
     store.put([new_mail(key="after")])
     assert ask(url, "SELECT key, colour FROM outbox_mail ORDER BY key") == [("after", "red"), ("before", "red")]
-    assert ask(url, "SELECT version FROM outbox_version") == [(2,)]
+    assert ask(url, "SELECT version FROM outbox_version") == [(101,)]
 
 
 def test_an_upgrade_that_fails_changes_nothing(store: PostgresStore, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -574,16 +574,17 @@ def test_an_upgrade_that_fails_changes_nothing(store: PostgresStore, url: str, m
 
     monkeypatch.undo()
     store.put([new_mail()])
-    assert ask(url, "SELECT version FROM outbox_version") == [(1,)]
+    assert ask(url, "SELECT version FROM outbox_version") == [(100,)]
     assert ask(url, "SELECT 1 FROM pg_attribute WHERE attname = 'colour'") == []
 
 
-def test_tables_of_another_age_are_not_touched(store: PostgresStore, url: str) -> None:
-    ask(url, "UPDATE outbox_version SET version = 100")
+@pytest.mark.parametrize(("version", "advice"), [(200, "update it"), (1, "of an earlier courriel")])
+def test_tables_of_another_age_are_not_touched(store: PostgresStore, url: str, version: int, advice: str) -> None:
+    ask(url, f"UPDATE outbox_version SET version = {version}")
 
-    with pytest.raises(errors.OutboxError, match="version 100"):
+    with pytest.raises(errors.OutboxError, match=f"version {version}, .*{advice}"):
         PostgresStore(url)
-    with pytest.raises(errors.OutboxError, match="version 100"):
+    with pytest.raises(errors.OutboxError, match=f"version {version}, .*{advice}"):
         store.put([new_mail()])  # a program that runs already stops as well
 
 

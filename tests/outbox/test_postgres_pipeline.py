@@ -221,17 +221,17 @@ def test_what_the_server_refuses_at_the_very_end_was_not_put(store: PostgresStor
 def test_tables_of_another_age_are_not_written_to(store: PostgresStore, url: str) -> None:
     (job,) = claim(store, 1)
     store.put([new_mail()])
-    ask(url, "UPDATE outbox_version SET version = 100")
+    ask(url, "UPDATE outbox_version SET version = 200")
 
     for act in (
         lambda: store.put([new_mail()]),
         lambda: store.settle([settled(job)]),
         lambda: claim(store),
     ):
-        with pytest.raises(errors.OutboxError, match="version 100"):
+        with pytest.raises(errors.OutboxError, match="version 200"):
             act()
 
-    ask(url, "UPDATE outbox_version SET version = 1")
+    ask(url, "UPDATE outbox_version SET version = 100")
     assert len(ids_in(store)) == 1
 
 

@@ -139,7 +139,7 @@ def test_a_mail_exists_when_the_application_commits(
         outbox.run_once()
 
         assert kept.status is State.SENT
-    assert application.execute("SELECT number FROM invoice").fetchall() == [(2,)]
+    assert application.execute("SELECT number FROM invoice").fetchall() == [(101,)]
 
 
 def test_rows_of_another_shape_are_no_trouble(store: SqliteStore, application: sqlite3.Connection) -> None:
@@ -615,7 +615,9 @@ def test_an_old_worker_goes_on_while_the_tables_are_brought_up_to_date(
     store.put([new_mail(key="after")])
     rows = newer._file.read(lambda reading: reading.execute("SELECT key, colour FROM outbox_mail").fetchall())
     assert sorted(rows) == [("after", "red"), ("before", "red")]
-    assert newer._file.read(lambda reading: reading.execute("SELECT version FROM outbox_version").fetchall()) == [(2,)]
+    assert newer._file.read(lambda reading: reading.execute("SELECT version FROM outbox_version").fetchall()) == [
+        (101,)
+    ]
     newer.close()
     again.close()
 
@@ -632,14 +634,26 @@ def test_an_upgrade_that_fails_changes_nothing(path: Path, store: SqliteStore, m
     assert [info.state for info in store.read(Query())] == [State.READY]
 
 
-def test_tables_of_another_age_are_not_touched(path: Path, store: SqliteStore) -> None:
+@pytest.mark.parametrize(("version", "advice"), [(200, "update it"), (1, "of an earlier courriel")])
+def test_tables_of_another_age_are_not_touched(path: Path, store: SqliteStore, version: int, advice: str) -> None:
     store.put([new_mail()])
-    store._file.write(lambda connection: connection.execute("UPDATE outbox_version SET version = 100"))
+    store._file.write(lambda connection: connection.execute("UPDATE outbox_version SET version = ?", (version,)))
 
-    with pytest.raises(errors.OutboxError, match="version 100"):
+    with pytest.raises(errors.OutboxError, match=f"version {version}, .*{advice}"):
         SqliteStore(path)
-    with pytest.raises(errors.OutboxError, match="version 100"):
+    with pytest.raises(errors.OutboxError, match=f"version {version}, .*{advice}"):
         claim(store)  # a program that runs already stops as well
+
+
+def test_the_first_tables_of_all_are_told_from_a_broken_file(tmp_path: Path) -> None:
+    first = sqlite3.connect(tmp_path / "outbox.db")
+    with first:
+        first.execute("CREATE TABLE outbox_version (version INTEGER NOT NULL)")
+        first.execute("INSERT INTO outbox_version VALUES (1)")
+    first.close()
+
+    with pytest.raises(errors.OutboxError, match="of an earlier courriel"):
+        SqliteStore(tmp_path / "outbox.db")
 
 
 # What a claim costs.

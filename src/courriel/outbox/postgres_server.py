@@ -30,6 +30,7 @@ from courriel.outbox.postgres_line import (
 )
 from courriel.outbox.postgres_pipeline import NOT_PREPARED, PipelineSession, RefusedError, Said, Statement
 from courriel.outbox.statements import script
+from courriel.outbox.versions import ERA, FIRST_VERSION, check_era, era_of
 
 T = TypeVar("T")
 
@@ -38,7 +39,6 @@ logger = logging.getLogger("courriel.outbox")
 UPGRADES: tuple[str, ...] = ()
 """Scripts in `sql`, each from one version to the next. They only add: a worker that is older goes on working."""
 
-_ERA = 100  # versions; the first one of an era is one that older programs cannot work with
 _OLDEST = 130_000  # PostgreSQL 13: gen_random_uuid() without an extension
 _CONNECTIONS = 8  # of a process at a time: a server has a hundred for everybody
 _PATIENCE = 30.0  # seconds to wait for one of them, and for a lock
@@ -193,7 +193,7 @@ class PostgresServer:
                 raise
 
     def _transact(self, line: PostgresLine, begin: str, act: Callable[[PostgresLine], T]) -> T:
-        self._check_era(line.last(begin)[0])
+        check_era(self.place, line.last(begin)[0], FIRST_VERSION + len(UPGRADES))
         result = act(line)
         try:
             said = line.execute("COMMIT").statusmessage
@@ -292,36 +292,33 @@ class PostgresServer:
 
     def _is_current(self, line: PostgresLine) -> bool:
         """Without a lock: whoever starts with the tables as they should be waits for nobody."""
-        version = _version(line)
-        if version >= len(UPGRADES) + 1:
-            self._check_era(version)
-            return True
-        return False
+        return self._version(line) >= FIRST_VERSION + len(UPGRADES)
 
     def _make_tables(self, line: PostgresLine) -> None:
         """Make the tables, or bring them up to date; of many who come at once, one does it."""
         line.execute(_BEGIN_MAKING)
         # Of this transaction, and not of the session, which may not be ours alone.
         line.execute("SELECT pg_advisory_xact_lock(%(number)s)", {"number": _UPGRADING})
-        version = _version(line)
-        for step, name in enumerate(("postgres", *UPGRADES)[version:], start=version + 1):
+        following = self._version(line) + 1
+        for step, name in enumerate(("postgres", *UPGRADES)[following - FIRST_VERSION :], start=following):
             line.execute(script(name))
             line.execute("UPDATE outbox_version SET version = %(step)s", {"step": step})
         line.execute("COMMIT")
 
-    def _check_era(self, version: int) -> None:
-        """Refuse tables that a later program has made, in a way that ours cannot work with."""
-        if version // _ERA != (len(UPGRADES) + 1) // _ERA:
-            raise errors.OutboxError(
-                f"{self.place}: its tables are version {version}, which this courriel does not know; update it"
-            )
+    def _version(self, line: PostgresLine) -> int:
+        """Version of the tables; the one before the first when there are none. Raises OutboxError for another era."""
+        version = _version(line)
+        if version is None:
+            return FIRST_VERSION - 1
+        check_era(self.place, version, FIRST_VERSION + len(UPGRADES))
+        return version
 
 
 # The steps.
 
 
 def _at_once(how: str) -> str:
-    return _AT_ONCE.format(era=_ERA, ours=(len(UPGRADES) + 1) // _ERA, how=how)
+    return _AT_ONCE.format(era=ERA, ours=era_of(FIRST_VERSION + len(UPGRADES)), how=how)
 
 
 def _session_on(connection: Connection) -> PipelineSession:
@@ -332,11 +329,11 @@ def _session_on(connection: Connection) -> PipelineSession:
     return connection.pipelines
 
 
-def _version(line: PostgresLine) -> int:
+def _version(line: PostgresLine) -> int | None:
     # From the table of tables, and not to_regclass(): a session believes for a while what it has heard of a name, and
     # would miss the tables that somebody else has made while it waited for the lock.
     visible = "SELECT 1 FROM pg_class WHERE relname = 'outbox_version' AND pg_table_is_visible(oid)"
-    return int(line.last(_VERSION)[0]) if line.execute(visible).fetchone() else 0
+    return int(line.last(_VERSION)[0]) if line.execute(visible).fetchone() else None
 
 
 def _roll_back(connection: Connection) -> None:

@@ -25,6 +25,7 @@ from courriel.outbox import medium, wal
 from courriel.outbox.lockfile import LockFile, identity
 from courriel.outbox.pen import Pen
 from courriel.outbox.statements import script
+from courriel.outbox.versions import FIRST_VERSION, check_era, era_of
 
 T = TypeVar("T")
 
@@ -33,7 +34,6 @@ logger = logging.getLogger("courriel.outbox")
 UPGRADES: tuple[str, ...] = ()
 """Scripts in `sql`, each from one version to the next. They only add: a worker that is older goes on working."""
 
-_ERA = 100  # versions; the first one of an era is one that older programs cannot work with
 _PATIENCE = 30.0  # seconds to wait for connections that do not take our lock (an application in the same file)
 _VERSION = "SELECT version, opened FROM outbox_version"
 _AT_ONCE = 64 * 1024 * 1024  # octets that are rewritten beside others: they wait for a second or two
@@ -404,13 +404,13 @@ def _moved(path: Path) -> errors.OutboxError:
 
 def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
     """Make the tables, or bring them up to date; does nothing, and writes nothing, when they are."""
-    if _version(connection, path) >= len(UPGRADES) + 1:
+    if _version(connection, path) >= FIRST_VERSION + len(UPGRADES):
         _check_era(connection, path)
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        version = _version(connection, path)
-        for step, name in enumerate(("sqlite", *UPGRADES)[version:], start=version + 1):
+        following = _version(connection, path) + 1
+        for step, name in enumerate(("sqlite", *UPGRADES)[following - FIRST_VERSION :], start=following):
             for statement in _split(script(name)):
                 connection.execute(statement)
             connection.execute("UPDATE outbox_version SET version = ?", (step,))
@@ -421,23 +421,24 @@ def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
-    """The version of the tables; 0 when there are none. Raises OutboxError for what is no version."""
+    """The version of the tables; the one before the first when there are none.
+
+    Raises OutboxError for what is no version, or one of another era.
+    """
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'outbox_version'").fetchone():
-        return 0
-    found = connection.execute(_VERSION).fetchall()
+        return FIRST_VERSION - 1
+    found = connection.execute("SELECT version FROM outbox_version").fetchall()
     if len(found) != 1 or not isinstance(found[0][0], int) or found[0][0] < 1:
         raise errors.OutboxError(f"{path}: its table outbox_version holds no version; another program has changed it")
+    check_era(str(path), found[0][0], FIRST_VERSION + len(UPGRADES))
     return int(found[0][0])
 
 
 def _check_era(connection: sqlite3.Connection, path: Path) -> bool:
     """Refuse tables that a later program has made, in a way that ours cannot work with; whether the file is marked."""
     row = connection.execute(_VERSION).fetchone()
-    if row is None or type(row[0]) is not int or row[0] < 1 or row[0] // _ERA != (len(UPGRADES) + 1) // _ERA:
-        version = _version(connection, path)
-        raise errors.OutboxError(
-            f"{path}: its tables are version {version}, which this courriel does not know; update it"
-        )
+    if row is None or type(row[0]) is not int or era_of(row[0]) != era_of(FIRST_VERSION + len(UPGRADES)):
+        _version(connection, path)
     return bool(row[1])
 
 

@@ -1,4 +1,4 @@
--- The tables of the outbox in PostgreSQL, as they are made: version 1. No extension, and no right but that to make tables.
+-- The tables of the outbox in PostgreSQL, as they are made: version 100. No extension, and no right but that to make tables.
 -- Times are seconds since 1970 by the server's clock, so that the statements are those of every engine.
 
 CREATE TABLE outbox_mail (
@@ -141,4 +141,4 @@ CREATE TRIGGER outbox_count_forget AFTER DELETE ON outbox_mail
 
 -- The name tells one outbox from another: whether a caller's own connection leads to this one.
 CREATE TABLE outbox_version (version integer NOT NULL, name text NOT NULL DEFAULT gen_random_uuid()::text);
-INSERT INTO outbox_version (version) VALUES (1);
+INSERT INTO outbox_version (version) VALUES (100);

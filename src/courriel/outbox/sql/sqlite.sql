@@ -1,4 +1,4 @@
--- The tables of the outbox in SQLite, as they are made: version 1.
+-- The tables of the outbox in SQLite, as they are made: version 100.
 -- Their names keep out of the way of an application that has us in its own file.
 
 CREATE TABLE outbox_mail (
@@ -126,4 +126,4 @@ END;
 -- `opened` is 1 in the file itself, and not only in its log, while there is a log beside it that belongs to it: a copy
 -- without the log says so.
 CREATE TABLE outbox_version (version INTEGER NOT NULL, opened INTEGER NOT NULL DEFAULT 0);
-INSERT INTO outbox_version (version) VALUES (1);
+INSERT INTO outbox_version (version) VALUES (100);
