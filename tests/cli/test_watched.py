@@ -392,10 +392,19 @@ def test_a_place_where_nothing_can_be_shown_is_misuse_at_once(
     assert (ran.status, said in ran.err) == (status, True), ran
 
 
-def test_a_port_that_is_taken_is_said(courriel: Run, tmp_path: Path, closed_port: int) -> None:
-    ran = courriel("worker", "--outbox", str(tmp_path / "o.db"), "--health", str(closed_port))
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "--health: 127.0.0.1:{}: another program uses this port"),
+     ("fr", "--health : 127.0.0.1:{} : un autre programme occupe ce port")],
+)  # fmt: skip
+def test_a_port_that_is_taken_is_said(
+    courriel: Run, tmp_path: Path, closed_port: int, language: str, said: str
+) -> None:
+    place = str(tmp_path / "o.db")
 
-    assert (ran.status, "Address already in use" in ran.err) == (74, True)
+    ran = courriel("worker", "--outbox", place, "--health", str(closed_port), "--lang", language)
+
+    assert (ran.status, said.format(closed_port) in ran.err) == (74, True), ran.err
 
 
 def test_health_is_nothing_for_a_run_that_ends(courriel: Run) -> None:

@@ -191,3 +191,25 @@ def test_urls_without_end_do_not_fill_the_memory(parsed: list[str]) -> None:
     assert len(ways._lanes_of_urls) <= 256
     ways.lane("smtp://mx999.example.org")
     assert len(parsed) == 1000
+
+
+def test_a_limit_and_a_pause_hold_for_the_lane_of_a_url_however_it_is_written(place: Path) -> None:
+    with Outbox(place) as outbox:
+        outbox.put(LETTER, via="smtp://127.0.0.1:2599?tls=none")
+
+        outbox.pause("smtp://127.0.0.1:2599?tls=none")
+        outbox.limit("smtp://127.0.0.1:2599?tls=none", rate="1/m")
+
+        (lane,) = outbox.lanes()
+        assert (lane.stopped, lane.gap) == (True, 60.0)
+        assert not outbox.resume("smtp://127.0.0.1:2599?tls=none").stopped
+        with pytest.raises(errors.UsageError):
+            outbox.pause("smtps://h.example?passwrd=x")
+        assert len(outbox.lanes()) == 1
+
+
+def test_a_lane_that_no_program_of_ours_has_named_can_be_stopped(place: Path) -> None:
+    with Outbox(place) as outbox:
+        outbox._store.set_lane("planted by others!", {"cap": 1})
+
+        assert outbox.pause("planted by others!").stopped

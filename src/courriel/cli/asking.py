@@ -50,7 +50,7 @@ def with_password(route: Route, *, ask: bool) -> Route:
 
 
 def _terminal() -> bool:
-    """Whether a terminal can be asked: standard error for the question, /dev/tty or standard input for the answer."""
+    """True when a terminal is there: standard error for the question, /dev/tty or standard input for the answer."""
     if not sys.stderr.isatty():
         return False
     try:

@@ -140,7 +140,7 @@ def _nothing_there(file: str | None) -> str:
 
 
 def _is_wrong(setting: Setting) -> bool:
-    """Whether the value is an error; no setting at all is none."""
+    """True for a setting that is wrong; a missing setting is not."""
     return setting.source != "nowhere" and setting.value.startswith("(")
 
 

@@ -8,6 +8,7 @@ where more than so many ask at a time the one that has taken longest is hung up 
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import re
@@ -23,6 +24,7 @@ from typing import Protocol
 import click
 
 from courriel.cli.speaking import say, visible
+from courriel.failures import spoken
 
 Look = Callable[[], tuple[int, dict[str, object]]]
 """Gives the status of HTTP, and what to tell as an object."""
@@ -69,6 +71,18 @@ def sign_at(place: str, ready: Look, live: Look) -> Sign:
     return HealthFile(Path(place).absolute(), ready)
 
 
+def _listening(host: str, port: int, family: socket.AddressFamily) -> socket.socket:
+    """A socket that listens there. Raises OSError, with the place and the reason in the language of the terminal."""
+    try:
+        return socket.create_server((host, port), family=family, backlog=64)
+    except OSError as failed:
+        if failed.errno == errno.EADDRINUSE:
+            reason = say("un autre programme occupe ce port", "another program uses this port")
+        else:
+            reason = spoken(os.strerror(failed.errno)) if failed.errno and failed.errno > 0 else spoken(str(failed))
+        raise OSError(failed.errno, f"--health: {host}:{port}: {reason}") from failed
+
+
 class HealthPort:
     """Answers GET and HEAD: `/` and `/health` by `ready`, `/live` by `live`, `/metrics` by `page`, once it is set."""
 
@@ -77,7 +91,7 @@ class HealthPort:
 
     def __init__(self, host: str, port: int, ready: Look, live: Look) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.create_server((host, port), family=family, backlog=64)
+        self._socket = _listening(host, port, family)
         host, port = self._socket.getsockname()[:2]
         self.place = f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
         """Its URL, with the port that the system gave it where 0 was asked for."""
@@ -124,7 +138,7 @@ class HealthPort:
     # The steps.
 
     def enter(self, conversation: _Conversation) -> None:
-        """Somebody has connected; where there are too many, whoever has taken longest has to go."""
+        """Register a new connection; above the limit the oldest one is closed."""
         if len(self._open) >= _MOST:
             next(iter(self._open)).hang_up()
         self._open[conversation] = None

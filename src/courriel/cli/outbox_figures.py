@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def figures_of(found: Metrics) -> list[str]:
-    """What is worth a line: the mail that has waited longest, the rate, what is in doubt, workers, the last error."""
+    """Lines of the summary: oldest due mail, rate, mails in doubt, workers, last error."""
     lines = []
     if found.oldest_due is not None:
         since = span(found.oldest_due)
@@ -60,7 +60,7 @@ def workers_of(found: Metrics) -> str:
 
 
 def figures_object(found: Metrics) -> dict[str, object]:
-    """The same as plain values; moments in ISO 8601, times in seconds."""
+    """Figures as JSON values: moments in ISO 8601, durations in seconds."""
     return {
         "at": moment(found.at),
         "oldest_due": found.oldest_due,

@@ -110,7 +110,7 @@ def held_because(info: MailInfo) -> str:
 
 
 def commands_to_decide(ident: str) -> str:
-    """What a person types to have a held mail sent, or to give it up."""
+    """Commands that send a held mail, or give it up."""
     return f"courriel outbox retry {ident}{say(' ou ', ' or ')}courriel outbox forget {ident}"
 
 
@@ -282,7 +282,7 @@ def state_named(name: str | None) -> State | None:
 
 
 def _decision(info: MailInfo) -> str:
-    """What is known of a mail that is held, and the commands by which a person decides."""
+    """Reason for which a mail is held, with the commands that decide about it."""
     return visible(held_because(info)) + say(" : ", ": ") + commands_to_decide(info.id)
 
 

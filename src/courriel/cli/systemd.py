@@ -1,4 +1,4 @@
-"""What a worker tells systemd (sd_notify(3)): that it is ready, how it does, and that it still makes progress."""
+"""Notifications of a worker to systemd (sd_notify(3)): readiness, status, and the watchdog's signs of life."""
 
 from __future__ import annotations
 

@@ -214,11 +214,11 @@ class Outbox:
 
     def pause(self, lane: str) -> LaneInfo:
         """Send nothing on this lane until `resume`; what is in hand is finished."""
-        return self._store.set_lane(lane, {"stopped": True})
+        return self._store.set_lane(self._lane_named(lane), {"stopped": True})
 
     def resume(self, lane: str) -> LaneInfo:
         """Send on this lane, also when it rests after a failure."""
-        info = self._store.set_lane(lane, {"stopped": False})
+        info = self._store.set_lane(self._lane_named(lane), {"stopped": False})
         self._bell.ring()
         return info
 
@@ -233,7 +233,16 @@ class Outbox:
         if cap is not None and (isinstance(cap, bool) or not isinstance(cap, int) or cap < 1):
             raise errors.UsageError(f"cap: a number of mails from 1, not {cap!r}")
         pace = None if rate is None else Rate.parse(rate)
-        return self._store.set_lane(lane, {"cap": cap, **in_lane(pace)})
+        return self._store.set_lane(self._lane_named(lane), {"cap": cap, **in_lane(pace)})
+
+    def _lane_named(self, lane: str) -> str:
+        """Name of a lane; one that is in the outbox already may be any text. Raises UsageError, InvalidUrl."""
+        try:
+            return self._ways.named(lane)
+        except errors.UsageError:
+            if not any(known.name == lane for known in self._store.lanes()):
+                raise
+            return lane
 
     def use(self, lane: str, way: Via) -> None:
         """From now on this process sends the mails of a lane by this way: a URL, a session, a pool."""

@@ -112,13 +112,22 @@ class Ways:
 
     def known(self, lane: str) -> str:
         """A lane as somebody who sends names it, when there is a way for it. Raises UsageError, InvalidUrl."""
-        if lane not in self._given and not _NAME.fullmatch(lane) and not lane.startswith("session:"):
-            lane = _written(Route.parse(lane))
+        if not self._is_name(lane):
+            lane = self.named(lane)
             self._own.add(lane)
         self.way(lane)
         return lane
 
+    def named(self, lane: str) -> str:
+        """The name of a lane in the outbox; a URL is written as `put` writes it. Raises UsageError, InvalidUrl."""
+        if not isinstance(lane, str):
+            raise errors.UsageError(f"lane: the name of a lane, or its URL, not {type(lane).__name__}")
+        return lane if self._is_name(lane) else _written(Route.parse(lane))
+
     # The steps.
+
+    def _is_name(self, lane: str) -> bool:
+        return lane in self._given or bool(_NAME.fullmatch(lane)) or lane.startswith("session:")
 
     def _lane_of_url(self, url: str) -> str:
         """Parse and check a URL once; no URL is kept that holds a secret, because none of them is permitted here."""
