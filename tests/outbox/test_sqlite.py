@@ -139,7 +139,7 @@ def test_a_mail_exists_when_the_application_commits(
         outbox.run_once()
 
         assert kept.status is State.SENT
-    assert application.execute("SELECT number FROM invoice").fetchall() == [(101,)]
+    assert application.execute("SELECT number FROM invoice").fetchall() == [(2,)]
 
 
 def test_rows_of_another_shape_are_no_trouble(store: SqliteStore, application: sqlite3.Connection) -> None:
