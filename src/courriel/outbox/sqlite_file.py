@@ -439,7 +439,7 @@ def _check_era(connection: sqlite3.Connection, path: Path) -> bool:
     row = connection.execute(_VERSION).fetchone()
     if row is None or type(row[0]) is not int or era_of(row[0]) != era_of(FIRST_VERSION + len(UPGRADES)):
         _version(connection, path)
-    return bool(row[1])
+    return bool(row and row[1])
 
 
 def _mark_closed(connection: sqlite3.Connection) -> None:
