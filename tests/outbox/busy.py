@@ -64,7 +64,7 @@ def work(synchronous: str, folder: str, mails: str) -> None:
         for job in jobs:
             promised("mark", key_of(job))
         # Who goes on has the next ones marked with what became of these.
-        following = store.go_on([settled(job) for job in jobs], "billing", 10, Terms(60.0, "here:1", 60.0)).jobs
+        following = store.go_on([settled(job) for job in jobs], "billing", 10, Terms(60.0, "here:1", 60.0, 10)).jobs
         for what, those in (("settle", jobs), ("mark", following)):
             for job in those:
                 promised(what, key_of(job))

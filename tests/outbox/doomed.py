@@ -65,7 +65,8 @@ armed = True
 def arm_store(store: Store, point: str, end: Callable[[], None]) -> None:
     """Before and after what is written."""
     moment, _, act = point.partition(" ")
-    for name in {"settle": ("settle", "go_on")}.get(act, (act,) if act in ("put", "claim", "mark") else ()):
+    acts = {"settle": ("settle", "go_on"), "mark": ("mark", "advance"), "put": ("put",), "claim": ("claim",)}
+    for name in acts.get(act, ()):
         arm_act(store, name, moment, end)
 
 

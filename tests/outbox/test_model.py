@@ -124,7 +124,7 @@ class Model(RuleBasedStateMachine):
         if ours:
             mail.state, mail.token, mail.lost, mail.over = State.SENT, "", 0, False
 
-        claimed = self.store.go_on([settled(job)], "billing", most, Terms(LONG, "x", lease))
+        claimed = self.store.go_on([settled(job)], "billing", most, Terms(LONG, "x", lease, most))
 
         assert claimed.settled == (ours,)
         for found in claimed.recovered:

@@ -53,7 +53,7 @@ def test_a_large_content_lies_in_pieces_and_is_read_while_it_is_sent(store: Stor
 
 
 def go_on(store: Store, sent: Sequence[Job], mark: float | None, most: int = 10) -> Claimed:
-    return store.go_on([settled(job) for job in sent], "billing", most, Terms(60.0, "here:1", mark))
+    return store.go_on([settled(job) for job in sent], "billing", most, Terms(60.0, "here:1", mark, most))
 
 
 @pytest.mark.parametrize(("mark", "state"), [(60.0, State.DOT), (None, State.LEASED)])
@@ -65,11 +65,32 @@ def test_who_goes_on_settles_claims_and_marks_at_once(store: Store, mark: float 
     claimed = go_on(store, sent, mark, most=2)
 
     assert claimed.settled == (True, True)
-    assert claimed.marked is (mark is not None)
+    assert claimed.marked == (0 if mark is None else 2)
     assert {state_of(store, job.id) for job in sent} == {State.SENT}
     assert [state_of(store, job.id) for job in claimed.jobs] == [state] * 2
     assert claimed.jobs[0].body is not None
     assert not {job.id for job in sent} & {job.id for job in claimed.jobs}
+
+
+def test_who_goes_on_has_only_the_first_marked(store: Store) -> None:
+    store.put([new_mail() for _ in range(5)])
+
+    claimed = store.go_on((), "billing", 5, Terms(60.0, "here:1", 60.0, 2))
+
+    assert claimed.marked == 2
+    assert [state_of(store, job.id) for job in claimed.jobs] == [State.DOT] * 2 + [State.LEASED] * 3
+
+
+def test_what_was_answered_is_settled_with_the_mark_of_what_comes_next(store: Store) -> None:
+    store.put([new_mail() for _ in range(4)])
+    jobs = claim(store, 4)
+    store.mark(jobs[:1], lease=60)
+    store.edit(jobs[1].id, "cancel")
+
+    settled_ones, marked = store.advance([settled(jobs[0]), settled(jobs[1])], [(job, 60) for job in jobs[1:3]])
+
+    assert (settled_ones, marked) == ([True, False], [False, True])
+    assert [state_of(store, job.id) for job in jobs] == [State.SENT, State.CANCELED, State.DOT, State.LEASED]
 
 
 def test_who_goes_on_hears_which_mail_was_taken_from_it(store: Store) -> None:
@@ -102,7 +123,7 @@ def test_one_whose_lease_ran_out_is_not_marked_before_it_must_be(store: Store) -
     claimed = go_on(store, (), 60.0)
 
     (job,) = claimed.jobs
-    assert (claimed.marked, state_of(store, job.id)) == (False, State.LEASED)
+    assert (claimed.marked, state_of(store, job.id)) == (0, State.LEASED)
     assert store.mark([job], lease=60) == [True]
 
 

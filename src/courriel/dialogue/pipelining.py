@@ -36,9 +36,15 @@ class Pipelining:
         self._open: Parcel | None = None  # its door is open, its content has not left
 
     def advance(self, *, last: bool) -> Flow[None]:
-        """Send what waits; the content of the last stays until its companion comes, unless it is the `last` of all."""
+        """Send what waits; the content of the last stays until its companion comes, unless it is the `last` of all.
+
+        Whoever gives permits writes results down: it has each at once, and does not wait for the others.
+        """
         while self._tray.waiting or (last and self._open):
+            current = self._open
             yield from self._take_a_step()
+            if current is not None and current.permit is not None:
+                return
 
     def _take_a_step(self) -> Flow[None]:
         """The content of the one whose door is open leaves with the envelope of the next; then both are heard of."""

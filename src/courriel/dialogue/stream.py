@@ -14,7 +14,7 @@ from courriel.dialogue.chunking import Chunking
 from courriel.dialogue.flow import Flow, HangUp
 from courriel.dialogue.pipelining import LockStep, Pipelining
 from courriel.dialogue.smtp import SmtpDialogue
-from courriel.dialogue.tray import Parcel, Tray
+from courriel.dialogue.tray import Parcel, Tray, Window
 from courriel.model.server import Dialect
 from courriel.wire.abilities import Abilities
 
@@ -26,14 +26,18 @@ class Stream:
     Hands many messages over on one open session.
 
     `put` messages while it has `room`, run `talk`, take the `results` that are there; at the end run `finish`.
-    `window` is the number of messages that may be in flight, and so in doubt when the line breaks; with 1, chunking is
-    not used. `ahead` is the number of messages made ready before they are pipelined.
+    `window` is the number of messages that may be in flight, and so in doubt when the line breaks, or what gives it
+    from one moment to the next; with 1, chunking is not used. `ahead` is the number of messages made ready before they
+    are pipelined.
     """
 
-    def __init__(self, dialogue: SmtpDialogue, *, window: int, all_or_nothing: bool, ahead: int = _AHEAD) -> None:
+    def __init__(
+        self, dialogue: SmtpDialogue, *, window: int | Window, all_or_nothing: bool, ahead: int = _AHEAD
+    ) -> None:
         self._dialogue = dialogue
-        self._window = window
-        self._ahead = min(window, ahead)
+        self._window: Window = window if callable(window) else lambda: window
+        self._several = callable(window) or window > 1
+        self._ahead = ahead if callable(window) else min(window, ahead)
         server = dialogue.server
         self._tray = Tray(
             dialogue.count, all_or_nothing=all_or_nothing, server=dialogue.name, protocol=server.dialect.value
@@ -121,7 +125,7 @@ class Stream:
         able, lmtp = self._dialogue.capabilities, self._dialogue.server.dialect is Dialect.LMTP
         if "PIPELINING" not in able or lmtp:
             return LockStep(self._dialogue, self._tray)
-        if self._dialogue.able.chunking and self._dialogue.facts.bdat_taken is not False and self._window > 1:
+        if self._dialogue.able.chunking and self._dialogue.facts.bdat_taken is not False and self._several:
             return Chunking(self._dialogue, self._tray, self._window)
         return Pipelining(self._dialogue, self._tray, self._ahead)
 

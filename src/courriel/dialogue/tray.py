@@ -19,9 +19,13 @@ from courriel.wire.abilities import Abilities
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import TypeAlias
 
 Result: TypeAlias = "Receipt | errors.CourrielError"
+
+Window: TypeAlias = "Callable[[], int]"
+"""How many messages may be in flight now; it is asked each time that more may leave."""
 
 _MOST_TRIES = 2  # sessions on which one message is begun: a line may break once without anybody hearing of it
 

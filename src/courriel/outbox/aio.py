@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from courriel import errors
 from courriel.network import forks
 from courriel.network.transcript import Transcript
+from courriel.outbox.ahead import MOST
 from courriel.outbox.listeners import Event
 from courriel.outbox.liveness import InHand
 from courriel.outbox.outbox import MAX_SIZE, IfKnown, Outbox
@@ -270,10 +271,13 @@ class AsyncOutbox:
         lanes: Iterable[str] | None = None,
         confirm: Confirm | None = None,
         batch: int = BATCH,
+        ahead: int = MOST,
         transcript: Transcript | None = None,
     ) -> AsyncWorker:
-        """A worker that sends for as long as an `async with` block lasts."""
-        worker = self._outbox.worker(workers=workers, lanes=lanes, confirm=confirm, batch=batch, transcript=transcript)
+        """A worker that sends for as long as an `async with` block lasts; see Outbox.worker."""
+        worker = self._outbox.worker(
+            workers=workers, lanes=lanes, confirm=confirm, batch=batch, ahead=ahead, transcript=transcript
+        )
         return AsyncWorker(worker, self._ask)
 
     async def run_once(

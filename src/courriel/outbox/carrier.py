@@ -13,6 +13,7 @@ from courriel.delivery.connect import forget_shared_pool, shared_pool
 from courriel.delivery.keep import transport_of
 from courriel.delivery.route import Route
 from courriel.network.transcript import Transcript
+from courriel.outbox.ahead import MOST, Ahead
 from courriel.outbox.batch import Batch
 from courriel.outbox.policy import Result
 from courriel.outbox.store import Job
@@ -46,8 +47,10 @@ class Warm:
 class Carrier:
     """The sessions of one worker thread: one for each lane that it has sent on lately."""
 
-    def __init__(self, transcript: Transcript | None = None) -> None:
+    def __init__(self, transcript: Transcript | None = None, most_ahead: int = MOST) -> None:
         self._transcript = transcript
+        self._most_ahead = most_ahead
+        self._ahead: dict[str, Ahead] = {}
         self._warm: dict[str, Warm] = {}
         self._pools: set[SmtpPool] = set()
 
@@ -62,6 +65,10 @@ class Carrier:
         if way.pool:
             return self._by_shared_pool(way, batch)
         return self._by_route(lane, way, batch)
+
+    def ahead(self, lane: str) -> Ahead:
+        """How many mails of this lane are marked at a time: what its server was measured to serve."""
+        return self._ahead.setdefault(lane, Ahead(self._most_ahead))
 
     def flows(self, lane: str, way: Way) -> bool:
         """Whether a session of this lane is open, and has answered a moment ago."""
@@ -95,6 +102,7 @@ class Carrier:
             most = route.max_messages or None
             session = SmtpSession(route.server, route.credentials(), max_messages=most, transcript=transcript)
             warm = self._warm[lane] = Warm(route, session)
+            batch.cut = session._line.hang_up
             session.open()
         try:
             yield from _by_session(warm.session, batch)
@@ -165,7 +173,8 @@ def sessions_at_once(lane: str, way: Way, locks: dict[object, Semaphore]) -> Sem
 def _by_session(session: SmtpSession, batch: Batch) -> Results:
     batch.cut = session._line.hang_up
     try:
-        for result in session.send_many(batch.supply(together=False)):
+        window = lambda: batch.ahead.number  # noqa: E731 - it changes as the server is measured
+        for result in session.send_many(batch.supply(together=False), window=window if batch.ahead.most > 1 else 1):
             yield batch.next_supplied(), result
         if any(job.options.get("together") for job in batch.jobs):
             for result in session.send_many(batch.supply(together=True), on_refused="abandon"):

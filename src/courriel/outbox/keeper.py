@@ -50,13 +50,17 @@ class Keeper:
         self._thread = Thread(target=self._run, name="courriel outbox keeper", daemon=True)
         self._thread.start()
 
-    def stop(self) -> int:
-        """End, and say how many mails are unanswered whose end may have left."""
+    def stop(self) -> None:
+        """End."""
         self._halt.set()
         if self._thread is not None:
             self._thread.join(10)
+
+    @property
+    def in_hand(self) -> list[Batch]:
+        """What is on its way now."""
         with self._lock:
-            return sum(batch.may_have_left(job) for batch in self._batches for job in batch.unanswered)
+            return list(self._batches)
 
     def take_over(self) -> None:
         """Give back what workers had that are gone. Raises OutboxError."""
@@ -99,9 +103,7 @@ class Keeper:
             tick += 1
 
     def _look_after(self) -> None:
-        with self._lock:
-            batches = list(self._batches)
-        for batch in batches:
+        for batch in self.in_hand:
             now = monotonic()
             if batch.overdue and batch.cut is not None:
                 batch.cut()

@@ -135,7 +135,8 @@ class PostgresStore(SqlStore):
         def act(line: Line) -> Claimed:
             settled, look = self._settle(line, settlements), self._look(line, lane)
             claimed = self._claim(line, look, most, terms) if look.worth else Claimed(lane=look.lane)
-            return replace(claimed, settled=tuple(settled))
+            marked = self._mark_first(line, claimed.jobs, terms)
+            return replace(claimed, settled=tuple(settled), marked=marked)
 
         return self._write(act)
 
@@ -146,16 +147,14 @@ class PostgresStore(SqlStore):
         # The row of a lane is locked only where claims have to be counted: others go on beside each other.
         known, room = self._room(line, values, most) if _is_limited(look.lane) else (look.lane, most)
         leased: list[rows.Row] = []
-        marked = False
         if room:
             # What was recovered a moment ago is known without another question.
-            suspects = look.suspects or bool(recovered)
-            leased, marked = self._rows_leased(line, values, terms, room, suspects=suspects)
+            leased = self._rows_leased(line, values, terms, room, suspects=look.suspects or bool(recovered))
         if leased and known.gap:
             line.execute(self._says["spend"], values | {"seconds": known.gap * len(leased)})
         jobs, broken = self._jobs(line, leased)
         unreadable = self._set_aside(line, broken) if broken else ()
-        return Claimed(tuple(jobs), recovered, unreadable, known, marked=marked)
+        return Claimed(tuple(jobs), recovered, unreadable, known)
 
     def _look(self, line: Line, lane: str) -> _Look:
         values = {"lane": lane}

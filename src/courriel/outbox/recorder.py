@@ -1,27 +1,33 @@
 """
 Writes down what became of mails, and then tells whoever listens.
 
-Whoever sends takes what there is along when it claims its next mails: one commit for both. What waits longer than a
-moment for that, because the server is slow or nothing more is to be sent, is written down by a thread.
+A thread writes each result as it comes, and marks the next mails of the sender by the same commit. A sender takes what
+there is along when it claims its next mails, or has no marked one left: one commit for both.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from threading import Condition, Thread
 from time import monotonic
+from typing import TypeVar
 
 from courriel import errors
 from courriel.outbox.listeners import Event, Listeners
-from courriel.outbox.store import Claimed, Settlement, State, Store
+from courriel.outbox.marking import Marks
+from courriel.outbox.store import Settlement, State, Store
 from courriel.outbox.ticket import Ticket
 from courriel.values import dataclass
 
 logger = logging.getLogger("courriel.outbox")
 
+T = TypeVar("T")
+
 _MOST = 1000  # in one commit
-_MOMENT = 0.02  # seconds that a result may wait for the next claim; who dies meanwhile leaves a mail unsure
+_MOMENT = 0.015  # seconds between two commits of the thread; who dies meanwhile leaves a mail unsure
+_LONGER = 0.05  # seconds, where the server is so fast that the sender comes before
+_SHARE = 4  # times what a commit took: a disk that is slow is not kept busy by single results
 _SOONEST, _LATEST = 0.05, 5.0  # seconds until a store that failed is tried again
 
 
@@ -31,40 +37,58 @@ class Entry:
 
     settlement: Settlement
     events: tuple[Event, ...] = ()
+    written: Callable[[str], None] | None = None
+    """Told, with the id of the mail, when it is on the disk."""
 
 
 class Recorder:
     """A thread that settles. A store that fails is tried again, for as long as it takes: the mails are delivered."""
 
     def __init__(
-        self, store: Store, listeners: Listeners, ticket: Callable[[str], Ticket], ring: Callable[[], None]
+        self,
+        store: Store,
+        listeners: Listeners,
+        ticket: Callable[[str], Ticket],
+        ring: Callable[[], None],
+        marks: Callable[[Collection[str]], Marks] = lambda settled: Marks((), settled),
     ) -> None:
         self._store, self._listeners, self._ticket, self._ring = store, listeners, ticket, ring
+        self._marks = marks
         self._entries: list[Entry] = []
-        self._due = 0.0  # when the first of them has waited for a moment
+        self._due = 0.0  # when the first of them is written, unless somebody takes it along before
+        self._last = float("-inf")  # when something was written
+        self._moment = _MOMENT
         self._news: list[Entry] = []  # written down, and not told yet
         self._writing = 0
+        self._commits = False  # whether the thread does, at this moment
         self._waits = self._ended = False
         self._changed = Condition()
         self._thread = Thread(target=self._run, name="courriel outbox recorder", daemon=True)
         self._thread.start()
 
-    def add(self, entry: Entry) -> None:
-        """Write this down soon."""
+    def add(self, entry: Entry, *, slow: bool = True) -> None:
+        """Write this down soon: the sooner for a server that is slow, because its sender comes later with more."""
         with self._changed:
-            if not self._entries:
-                self._due = monotonic() + _MOMENT
+            due = self._last + (self._moment if slow else max(self._moment, _LONGER))
+            if not self._entries or due < self._due:
+                self._due = due
+                self._waits = self._waits or bool(self._entries)
             self._entries.append(entry)
             if self._waits:
                 self._changed.notify_all()
 
-    def settle_with(self, claim: Callable[[Sequence[Settlement]], Claimed]) -> Claimed | None:
-        """Claim, and write down in the same commit what there is. None when there is nothing, or it cannot be so."""
+    def settle_with(
+        self, act: Callable[[Sequence[Settlement]], tuple[T, Sequence[bool]]], *, always: bool = False
+    ) -> T | None:
+        """Do something, and write down in the same commit what there is; `act` says what was written, too.
+
+        None when it cannot be so; or when there is nothing to write down, unless it is to be done `always`.
+        """
         entries = self._take()
-        if not entries:
+        if not entries and not always:
             return None
         try:
-            claimed = claim([entry.settlement for entry in entries])
+            result, settled = act([entry.settlement for entry in entries])
         except Exception as failed:  # noqa: BLE001 - whatever it was, the thread meets it again, and does not give up
             logger.warning("Results wait to be written down: %s", failed, extra={"action": "settle_failed"})
             self._put_back(entries)
@@ -72,8 +96,21 @@ class Recorder:
         except BaseException:
             self._put_back(entries)  # whoever sends was interrupted, and what it has sent is sent
             raise
-        self._written(entries, claimed.settled)
-        return claimed
+        if entries:
+            self._written(entries, settled)
+        return result
+
+    def wait_for_commit(self, seconds: float) -> None:
+        """Wait for the commit of the thread that is on its way, for so many seconds at most."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._commits, seconds)
+
+    def hurry(self) -> None:
+        """Write down now what there is."""
+        with self._changed:
+            if self._entries and self._due:
+                self._due = 0.0
+                self._changed.notify_all()
 
     def flush(self, seconds: float) -> bool:
         """Write down at once what there is; whether it is, and told, after so many seconds at most."""
@@ -97,8 +134,11 @@ class Recorder:
 
     def _run(self) -> None:
         while self._wait_for_work():
-            if entries := self._take():
-                self._written(entries, self._settle([entry.settlement for entry in entries]))
+            if entries := self._take(commits=True):
+                began = monotonic()
+                settled = self._settle_and_mark([entry.settlement for entry in entries])
+                self._moment = max(_MOMENT, _SHARE * (monotonic() - began))
+                self._written(entries, settled)
             self._tell()
 
     def _wait_for_work(self) -> bool:
@@ -113,10 +153,11 @@ class Recorder:
             self._waits = False
             return bool(self._news or self._entries or not self._ended)
 
-    def _take(self) -> list[Entry]:
+    def _take(self, *, commits: bool = False) -> list[Entry]:
         with self._changed:
             entries, self._entries = self._entries[:_MOST], self._entries[_MOST:]
             self._writing += len(entries)
+            self._commits = self._commits or (commits and bool(entries))
             return entries
 
     def _put_back(self, entries: list[Entry]) -> None:
@@ -129,6 +170,9 @@ class Recorder:
     def _written(self, entries: list[Entry], done: Sequence[bool]) -> None:
         """They are on the disk. Who listens is told by the thread, so that nobody who sends waits for it."""
         ours = [entry for entry, settled in zip(entries, done, strict=True) if settled]
+        for entry in entries:
+            if entry.written is not None:
+                entry.written(entry.settlement.id)
         for entry, settled in zip(entries, done, strict=True) if len(ours) < len(entries) else ():
             if not settled:
                 # Cancelled meanwhile, or taken over after our lease: the row is theirs, and says what it says.
@@ -140,6 +184,7 @@ class Recorder:
         with self._changed:
             self._news += [entry for entry in ours if self._listeners.wanted(entry.events)]
             self._writing -= len(entries)
+            self._last = monotonic()
             self._changed.notify_all()
         self._ring()
 
@@ -156,6 +201,24 @@ class Recorder:
         with self._changed:
             del self._news[: len(news)]
             self._changed.notify_all()
+
+    def _settle_and_mark(self, settlements: list[Settlement]) -> list[bool]:
+        try:
+            marks = self._marks({settled.id for settled in settlements})
+            if not marks.leases:
+                return self._settle(settlements)
+            try:
+                settled, marked = self._store.advance(settlements, marks.leases)
+            except Exception as failed:  # noqa: BLE001 - whatever it was, it is met again without the marks
+                logger.warning("Results wait to be written down: %s", failed, extra={"action": "settle_failed"})
+                marks.note_failure()
+                return self._settle(settlements)
+            marks.note(marked)
+            return settled
+        finally:
+            with self._changed:
+                self._commits = False
+                self._changed.notify_all()
 
     def _settle(self, settlements: list[Settlement]) -> list[bool]:
         pause = _SOONEST

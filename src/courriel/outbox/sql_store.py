@@ -149,13 +149,31 @@ class SqlStore(ABC):
         """See Store.mark."""
         return self._write(lambda line: self._each(line, "mark", jobs, lease))
 
+    def advance(
+        self, settlements: Sequence[Settlement], marks: Sequence[tuple[Job, float]]
+    ) -> tuple[list[bool], list[bool]]:
+        """See Store.advance."""
+        return self._write(lambda line: (self._settle(line, settlements), self._leased(line, "mark", marks)))
+
+    def _mark_first(self, line: Line, jobs: Sequence[Job], terms: Terms) -> int:
+        """Mark as many of the mails that were just claimed as the terms say; returns how many.
+
+        Who claims goes on at once, and what lies between this mark and the first end is no more than an envelope.
+        """
+        if terms.mark is None or any(job.lost for job in jobs):
+            return 0
+        return sum(self._each(line, "mark", jobs[: terms.ahead], terms.mark))
+
     def extend(self, jobs: Sequence[Job], *, lease: float) -> list[bool]:
         """See Store.extend."""
         return self._write_lightly(lambda line: self._each(line, "extend", jobs, lease))
 
     def _each(self, line: Line, name: str, jobs: Sequence[Job], lease: float) -> list[bool]:
+        return self._leased(line, name, [(job, lease) for job in jobs])
+
+    def _leased(self, line: Line, name: str, leases: Sequence[tuple[Job, float]]) -> list[bool]:
         now = self._now()
-        return self._done(line, name, [{"id": job.id, "token": job.token, "lease": lease} | now for job in jobs])
+        return self._done(line, name, [{"id": job.id, "token": job.token, "lease": each} | now for job, each in leases])
 
     def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         """See Store.settle."""
@@ -378,38 +396,35 @@ class SqlStore(ABC):
 
     def _rows_leased(
         self, line: Line, values: Values, terms: Terms, most: int, *, suspects: bool = True
-    ) -> tuple[list[rows.Row], bool]:
-        """Up to `most` mails in their turn, by priority and then by the time at which they were due; and if marked.
+    ) -> list[rows.Row]:
+        """Up to `most` mails in their turn, by priority and then by the time at which they were due.
 
         Mails that were lost before stand in the same queue, and are claimed apart from the others; without `suspects`
         there are none.
         """
+        values = {**values, "lease": terms.lease}
         first = line.execute(self._says["first_suspect"], values).fetchone() if suspects else None
         if first is None:
-            return self._claim_calm(line, values, terms, most)
+            return self._claim_calm(line, values, most)
         priority, lost, due = first
-        found, marked = self._claim_calm(line, values, terms, most, before=(priority, due))
-        if found:
-            return found, marked
-        alike = {**values, "lease": terms.lease, "prio": priority, "lost": lost, "most": at_once(lost, most)}
-        suspected = line.execute(self._says["claim_suspect"], alike).fetchall()
+        if found := self._claim_calm(line, values, most, before=(priority, due)):
+            return found
+        alike = {**values, "prio": priority, "lost": lost, "most": at_once(lost, most)}
         # None when another worker was quicker: then the others need not wait.
-        return (suspected, False) if suspected else self._claim_calm(line, values, terms, most)
+        return line.execute(self._says["claim_suspect"], alike).fetchall() or self._claim_calm(line, values, most)
 
     def _claim_calm(
-        self, line: Line, values: Values, terms: Terms, most: int, before: tuple[int, float] | None = None
-    ) -> tuple[list[rows.Row], bool]:
-        """Mails that were never lost, and if they are marked; those whose turn is `before` this priority and time."""
-        marked = terms.mark is not None
-        calm = {**values, "state": int(State.DOT if marked else State.LEASED), "lease": terms.mark or terms.lease}
+        self, line: Line, values: Values, most: int, before: tuple[int, float] | None = None
+    ) -> list[rows.Row]:
+        """Mails that were never lost; those whose turn is `before` this priority and time."""
         found: list[rows.Row] = []
         last, until = before or (_LOWEST, None)
         for priority in range(last + 1):
             if len(found) < most:
                 limit = until if priority == last else None
-                more = {**calm, "prio": priority, "most": most - len(found), "until": limit}
+                more = {**values, "prio": priority, "most": most - len(found), "until": limit}
                 found += line.execute(self._says["claim"], more).fetchall()
-        return found, marked and bool(found)
+        return found
 
 
 def _of_a_lane(state: State, mails: int) -> str:

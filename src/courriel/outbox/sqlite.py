@@ -140,7 +140,9 @@ class SqliteStore(SqlStore):
 
         def act(connection: sqlite3.Connection) -> Claimed:
             settled = self._settle(connection, settlements)
-            return replace(self._claim(connection, lane, most, terms), settled=tuple(settled))
+            claimed = self._claim(connection, lane, most, terms)
+            marked = self._mark_first(connection, claimed.jobs, terms)
+            return replace(claimed, settled=tuple(settled), marked=marked)
 
         return self._file.write(act)
 
@@ -149,12 +151,12 @@ class SqliteStore(SqlStore):
         found = connection.execute(self._says["recover"], values | {"poison": POISON_AFTER}).fetchall()
         recovered = tuple(Recovered(str(ident), State(state), why) for ident, state, why in found)
         known, room = self._room(connection, values, most)
-        leased, marked = self._rows_leased(connection, values, terms, room) if room else ([], False)
+        leased = self._rows_leased(connection, values, terms, room) if room else []
         if leased and known.gap:
             connection.execute(self._says["spend"], values | {"seconds": known.gap * len(leased)})
         jobs, broken = rows.jobs_of(leased, _small_bodies(connection, leased), _CARRIED)
         unreadable = self._set_aside(connection, broken) if broken else ()
-        return Claimed(tuple(jobs), recovered, unreadable, known, marked=marked)
+        return Claimed(tuple(jobs), recovered, unreadable, known)
 
     def _look(self, connection: sqlite3.Connection, lane: str) -> tuple[LaneInfo, bool, bool]:
         values = {"lane": lane, "now": self._clock()}

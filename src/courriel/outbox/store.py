@@ -157,17 +157,21 @@ class Claimed:
     lane: LaneInfo | None = None
     settled: tuple[bool, ...] = ()
     """What `go_on` says of each mail that it settled."""
-    marked: bool = False
-    """Whether the jobs are marked already."""
+    marked: int = 0
+    """How many of the jobs, the first ones, are marked already."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How mails are leased: for so many seconds, by whom, and when they are marked at once, with which lease."""
+    """How mails are leased: for so many seconds, by whom, and when some are marked at once, with which lease.
+
+    `ahead` is how many of them.
+    """
 
     lease: float
     holder: str
     mark: float | None = None
+    ahead: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,8 +335,9 @@ class Taken:
 class Store(Protocol):
     """What keeps mails. Every method blocks, is safe to call from any thread, and commits before it returns.
 
-    `put`, `mark`, `settle` and `edit` are on stable storage when they return; `claim` and `extend` need not be: a lease
-    that a power cut undoes was never used. Raises OutboxError, and OutboxUncertain when nobody knows what was written.
+    `put`, `mark`, `advance`, `settle` and `edit` are on stable storage when they return; `claim` and `extend` need not
+    be: a lease that a power cut undoes was never used. Raises OutboxError, and OutboxUncertain when nobody knows what
+    was written.
     """
 
     @property
@@ -361,7 +366,8 @@ class Store(Protocol):
     def go_on(self, settlements: Sequence[Settlement], lane: str, most: int, terms: Terms) -> Claimed:
         """Settle what was sent and claim what comes next, in one durable transaction.
 
-        With `terms.mark` the next ones are marked in it too, as `mark` does; not one whose lease ran out before.
+        With `terms.mark` the first `terms.ahead` of them are marked in it too, as `mark` does; not one whose lease ran
+        out before.
         """
         ...
 
@@ -369,6 +375,15 @@ class Store(Protocol):
         """Write down that the end of these mails may leave; False for one that is not the caller's any more.
 
         The lease is new, and the last one. May be repeated for a mail whose end has not left.
+        """
+        ...
+
+    def advance(
+        self, settlements: Sequence[Settlement], marks: Sequence[tuple[Job, float]]
+    ) -> tuple[list[bool], list[bool]]:
+        """Settle what was answered and mark what comes next, in one durable transaction; see `settle` and `mark`.
+
+        Each mark has a lease of its own, in seconds.
         """
         ...
 

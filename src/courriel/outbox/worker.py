@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from random import random
 from threading import Event, Semaphore, Thread
 from time import monotonic
@@ -21,6 +23,7 @@ from courriel.delivery.route import Route
 from courriel.network import forks
 from courriel.network.transcript import Transcript
 from courriel.outbox import policy
+from courriel.outbox.ahead import MOST
 from courriel.outbox.batch import LEASE, Batch, lease_of_mark
 from courriel.outbox.bell import Bell
 from courriel.outbox.carrier import Carrier, answer_limit, sessions_at_once
@@ -28,6 +31,7 @@ from courriel.outbox.keeper import Keeper
 from courriel.outbox.listeners import Event as News
 from courriel.outbox.listeners import Listeners
 from courriel.outbox.liveness import Presence
+from courriel.outbox.marking import Marking, Marks
 from courriel.outbox.recorder import Entry, Recorder, reopen
 from courriel.outbox.store import Claimed, Job, LaneInfo, Settlement, State, Store, Terms
 from courriel.outbox.takeover import tell_recovered, tell_unreadable
@@ -42,11 +46,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger("courriel.outbox")
 
 BATCH = 100
-"""Mails claimed and marked together: one commit for all of them, and as many are unsure when the worker dies."""
+"""Mails claimed together, in one commit; few of them are marked at a time (see `courriel.outbox.ahead`)."""
 
 GRACE = 30.0
 """Seconds that a worker which is asked to stop waits for answers."""
 
+_CUT = 2.0  # seconds for a session that was cut to say what has become of its mails
+_TURN = 1000  # mails sent on one lane before others have their turn
 _LOOK = 1.0  # seconds between two looks at what other processes have put
 _LONGEST_WHY = 500  # characters of a reason, and of a server's words, that are kept
 
@@ -69,8 +75,10 @@ class Tools:
 class Worker:
     """So many threads that send, and one that writes down; use it by `with`, or `start` and `stop` it.
 
-    `lanes` restricts it to some. `confirm` is asked before a mail is sent again that may have been delivered. A
-    `transcript` is told all that is said, secrets and contents left out, by the sessions that the worker opens.
+    `batch` mails are claimed at a time, and at most `ahead` of them are marked for each thread: as many are unsure when
+    the process is killed. `lanes` restricts it to some. `confirm` is asked before a mail is sent again that may have
+    been delivered. A `transcript` is told all that is said, secrets and contents left out, by the sessions that the
+    worker opens.
     """
 
     def __init__(
@@ -81,20 +89,25 @@ class Worker:
         lanes: Iterable[str] | None = None,
         confirm: Confirm | None = None,
         batch: int = BATCH,
+        ahead: int = MOST,
         transcript: Transcript | None = None,
     ) -> None:
         if not isinstance(workers, int) or isinstance(workers, bool) or not 0 < workers <= 100:
             raise errors.UsageError(f"workers: a number from 1 to 100, not {workers!r}")
         if not isinstance(batch, int) or isinstance(batch, bool) or not 0 < batch <= 1000:
             raise errors.UsageError(f"batch: a number from 1 to 1000, not {batch!r}")
+        if not isinstance(ahead, int) or isinstance(ahead, bool) or not 0 < ahead <= 1000:
+            raise errors.UsageError(f"ahead: a number from 1 to 1000, not {ahead!r}")
         self._tools, self._store = tools, tools.store
         self._lanes = None if lanes is None else frozenset(lanes)
         self._confirm = confirm
-        self._batch = batch
+        self._batch, self._ahead = batch, min(ahead, batch)
         self._workers = workers
         self._transcript = transcript
         self._holder = ""  # our id, while we run
         self._halt = Event()
+        self._asked = 0  # times
+        self._calls: SimpleQueue[None] = SimpleQueue()  # the one thing that a signal handler may touch at any moment
         self._locks: dict[object, Semaphore] = {}
         self._rated: dict[str, str] = {}  # the rate that the way of a lane gave it
         self._unknown: set[str] = set()  # lanes that were complained about
@@ -112,6 +125,7 @@ class Worker:
         forks.keep_for_ever(self._recorder, self._keeper, self._threads)
         self._holder = ""
         self._halt, self._locks, self._threads, self._recorder = Event(), {}, [], None
+        self._asked, self._calls = 0, SimpleQueue()
         self._keeper = Keeper(self._tools, self._confirm)
 
     # Running.
@@ -120,38 +134,40 @@ class Worker:
         """Begin to send, in threads of our own."""
         if self._recorder is not None:
             raise errors.UsageError("this worker runs already")
-        self._halt.clear()
+        # An event of its own: a thread of the last time that hangs somewhere must not begin anew with us.
+        self._halt = Event()
+        if self._asked:
+            self._halt.set()
         self._holder = self._tools.presence.enter()
         self._recorder = self._new_recorder()
         self._keeper.start()
         for number in range(self._workers):
             name = f"courriel outbox worker {number + 1}"
-            self._threads.append(Thread(target=self._work, args=(number,), name=name, daemon=True))
-            self._threads[-1].start()
+            thread = Thread(target=self._work, args=(number, self._halt), name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
         return self
 
     def ask_to_stop(self) -> None:
-        """Begin nothing more; may be called by a signal handler."""
-        self._halt.set()
-        Thread(target=self._tools.bell.ring, daemon=True).start()  # a handler may interrupt who has the bell in hand
+        """Begin nothing more; asked again, wait for no answer either. May be called by a signal handler."""
+        self._asked += 1
+        self._calls.put(None)
 
     def stop(self, grace: float = GRACE) -> int:
-        """Begin nothing more, give back what was not begun, wait for the answers to what was.
+        """Begin nothing more, wait for the answers to what was begun, give back all that has not left.
 
-        Returns how many mails are still unanswered after `grace` seconds: they will be unsure.
+        Returns how many mails are unsure: those that may have left, and were not answered in `grace` seconds. Asked to
+        stop for the second time, or interrupted, it waits no longer and gives back all the same.
         """
-        self.ask_to_stop()
+        self._halt.set()
+        if self._recorder is None:
+            return 0  # it does not run
+        self._tools.bell.ring()
         ends = monotonic() + grace
-        for thread in self._threads:
-            thread.join(max(0.0, ends - monotonic()))
-        left = self._keeper.stop()
-        if self._recorder is not None:
-            left += self._recorder.close(max(1.0, ends - monotonic()))
-        if self._holder:
-            hanging = any(thread.is_alive() for thread in self._threads)
-            self._tools.presence.leave(clean=not left and not hanging)
-            self._holder = ""
-        self._recorder, self._threads = None, []
+        try:
+            self._wait_for_threads(ends)
+        finally:
+            left = self._give_back(max(1.0, ends - monotonic()))
         if left:
             logger.warning("%d mails are unsure: the worker stopped before they were answered", left,
                            extra={"action": "stopped_unsure"})  # fmt: skip
@@ -159,8 +175,9 @@ class Worker:
 
     def wait(self) -> None:
         """Wait until somebody has asked it to stop."""
-        while not self._halt.wait(_LOOK):
-            pass
+        while not self._asked:
+            with suppress(Empty):
+                self._calls.get(timeout=_LOOK)
 
     def run_once(self, for_seconds: float | None = None) -> int:
         """Send what is due, in the calling thread, and return how many mails were tried. Safe from anywhere.
@@ -171,13 +188,14 @@ class Worker:
         if self._recorder is not None:
             raise errors.UsageError("this worker runs already")
         ends = monotonic() + checked_seconds(for_seconds)
+        self._halt = halt = Event()
         self._holder = self._tools.presence.enter()
         self._recorder, tried = self._new_recorder(), 0
         self._keeper.start()
-        carrier = Carrier(self._transcript)
+        carrier = Carrier(self._transcript, self._ahead)
         try:
             self._keeper.take_over()
-            while not self._halt.is_set():
+            while self._may_go_on(halt):
                 done = self._serve_all(carrier)
                 if not done and self._recorder.flush(GRACE):
                     # What was sent a moment ago may be due again at once (too many recipients), now that it is written.
@@ -188,11 +206,12 @@ class Worker:
                     break  # also when nothing can be sent, and what was given back is due again for ever
                 if pause:
                     carrier.tidy()
-                    self._halt.wait(pause)
+                    halt.wait(pause)
             return tried
         finally:
             carrier.close()
-            left = self._keeper.stop() + self._recorder.close(GRACE)
+            self._keeper.stop()
+            left = self._recorder.close(GRACE)
             self._tools.presence.leave(clean=not left)
             self._recorder, self._holder = None, ""
 
@@ -207,43 +226,96 @@ class Worker:
     # The steps.
 
     def _new_recorder(self) -> Recorder:
-        return Recorder(self._store, self._tools.listeners, self._tools.ticket, self._tools.bell.ring)
+        tools = self._tools
+        return Recorder(
+            self._store, tools.listeners, tools.ticket, tools.bell.ring, lambda done: Marks(self._keeper.in_hand, done)
+        )
 
-    def _work(self, number: int) -> None:
+    def _wait_for_threads(self, ends: float) -> None:
+        """Wait until each has ended, somebody asks for the second time, or the time is over."""
+        while any(thread.is_alive() for thread in self._threads) and self._asked < 2:
+            with suppress(Empty):
+                self._calls.get(timeout=max(0.001, ends - monotonic()))
+            if monotonic() >= ends:
+                return
+
+    def _give_back(self, seconds: float) -> int:
+        """Give back what has not left, cut what has, and have all of it written down.
+
+        Returns how many mails are unsure, or could not be written down.
+        """
+        assert self._recorder is not None
+        batches = self._keeper.in_hand
+        for batch in batches:
+            self._give_back_unsent(batch)
+        for batch in batches:
+            if (cut := batch.cut) is not None:
+                cut()
+        ends = monotonic() + _CUT
+        for thread in self._threads:
+            thread.join(max(0.0, ends - monotonic()))
+        for batch in batches:
+            for job in batch.part_with_rest():
+                self._enter(batch, job, _unanswered(job, batch, "the worker stopped"))
+        self._keeper.stop()
+        unwritten = self._recorder.close(seconds)
+        hanging = any(thread.is_alive() for thread in self._threads)
+        self._tools.presence.leave(clean=not unwritten and not hanging)
+        left = sum(batch.unsure for batch in batches) + unwritten
+        self._holder, self._recorder, self._threads = "", None, []
+        self._asked, self._calls = 0, SimpleQueue()
+        return left
+
+    def _give_back_unsent(self, batch: Batch) -> None:
+        for job in batch.end():
+            self._enter(batch, job, policy.give_back(_standing(job, batch)))
+
+    def _work(self, number: int, halt: Event) -> None:
         """One thread: round after round, and a look every second when there is nothing to do."""
-        carrier = Carrier(self._transcript)
-        while not self._halt.is_set():
+        carrier = Carrier(self._transcript, self._ahead)
+        while self._may_go_on(halt):
             rung, done, pause = self._tools.bell.rung, 0, _LOOK
             try:
                 lanes = self._lanes_now()
                 for lane in lanes[number % max(1, len(lanes)) :] + lanes[: number % max(1, len(lanes))]:
-                    if not self._halt.is_set():
-                        tried, soon = self._serve(lane, carrier)
+                    if self._may_go_on(halt):
+                        tried, soon = self._serve(lane, carrier, alone=len(lanes) == 1)
                         done, pause = done + tried, min(pause, soon)
             except errors.OutboxError as failed:
                 logger.error("The outbox cannot be read: %s", failed, extra={"action": "store_failed"})
-                self._halt.wait(_LOOK)
+                halt.wait(_LOOK)
                 reopen(self._store)
             except Exception:
                 # The outer edge: whatever it was, the mails come back when their leases are over.
                 logger.exception("A worker failed, and goes on", extra={"action": "worker_failed"})
-                self._halt.wait(_LOOK)
-            if not done and not self._halt.is_set():
+                halt.wait(_LOOK)
+            if not done and self._may_go_on(halt):
                 carrier.tidy()
                 self._tools.bell.wait(rung, pause * (0.9 + 0.2 * random()))  # noqa: S311 - no secret
         carrier.close()
+        self._calls.put(None)  # who waits for us looks again
+
+    def _may_go_on(self, halt: Event) -> bool:
+        return not (halt.is_set() or self._asked)
 
     def _serve_all(self, carrier: Carrier) -> int:
         """One round over the lanes; how many mails were tried."""
         self._advanced = False
-        return sum(self._serve(lane, carrier)[0] for lane in self._lanes_now())
+        lanes, tried = self._lanes_now(), 0
+        for lane in lanes:
+            if self._may_go_on(self._halt):
+                tried += self._serve(lane, carrier, alone=len(lanes) == 1)[0]
+        return tried
 
     def _lanes_now(self) -> list[str]:
         names = [lane.name for lane in self._store.lanes()]
         return [name for name in names if self._lanes is None or name in self._lanes]
 
-    def _serve(self, lane: str, carrier: Carrier) -> tuple[int, float]:
-        """Claim and carry. How many mails were tried, and when (seconds) it is worth to look again."""
+    def _serve(self, lane: str, carrier: Carrier, *, alone: bool = False) -> tuple[int, float]:
+        """Claim and carry. How many mails were tried, and when (seconds) it is worth to look again.
+
+        Where the lane is `alone` it goes on for a while without a pause between two batches.
+        """
         try:
             way = self._tools.ways.way(lane)
         except errors.UsageError as unknown:
@@ -253,13 +325,12 @@ class Worker:
         with sessions_at_once(lane, way, self._locks):
             began = monotonic()
             claimed = self._claim(lane, way, carrier)
-            tell_recovered(self._tools, claimed.recovered)
-            tell_unreadable(claimed.unreadable)
-            self._advanced = self._advanced or bool(claimed.unreadable)
+            self._tell_found(claimed)
             gap = claimed.lane.gap if claimed.lane is not None else None
-            if claimed.jobs:
-                self._send(lane, way, carrier, claimed, began)
-            return len(claimed.jobs) + len(claimed.unreadable), min(gap or _LOOK, _LOOK)
+            # Where all that was claimed may be marked at once there is nothing to gain.
+            turn = _TURN if alone and self._ahead < self._batch else 0
+            tried = self._send(lane, way, carrier, claimed, began, turn) if claimed.jobs else 0
+            return tried + len(claimed.unreadable), min(gap or _LOOK, _LOOK)
 
     def _keep_rate(self, lane: str, way: Way) -> None:
         """A rate in the URL or the profile of a lane is the lane's own, kept by the store for all workers."""
@@ -268,16 +339,26 @@ class Worker:
             self._store.set_lane(lane, {"gap": Rate.parse(rate).gap})
             self._rated[lane] = rate
 
-    def _claim(self, lane: str, way: Way, carrier: Carrier) -> Claimed:
+    def _claim(self, lane: str, way: Way, carrier: Carrier, batch: Batch | None = None) -> Claimed:
         """The next mails of a lane; what became of those before is written down with it.
 
         Where a session has just delivered nothing lies between claim and dot but the envelopes, so that the next ones
         are marked by the same commit. Who marks one mail at a time wants to know, and has it marked when it must be.
         """
-        mark = lease_of_mark(answer_limit(way)) if self._batch > 1 and carrier.flows(lane, way) else None
-        terms = Terms(LEASE, self._holder, mark)
+        ahead = carrier.ahead(lane)
+        going_on = ahead.most > 1 and (batch is not None or carrier.flows(lane, way))
+        mark = lease_of_mark(answer_limit(way)) if going_on else None
         assert self._recorder is not None
-        claimed = self._recorder.settle_with(lambda done: self._store.go_on(done, lane, self._batch, terms))
+
+        def go_on(done: Sequence[Settlement]) -> tuple[Claimed, Sequence[bool]]:
+            room = ahead.room([settled.id for settled in done]) - (batch.pending if batch is not None else 0)
+            if batch is not None:
+                ahead.reserve(max(0, room))
+            terms = Terms(LEASE, self._holder, mark, max(0, room))
+            claimed = self._store.go_on(done, lane, self._batch, terms)
+            return claimed, claimed.settled
+
+        claimed = self._recorder.settle_with(go_on, always=going_on)
         return claimed or self._store.claim(lane, self._batch, lease=LEASE, holder=self._holder)
 
     def _pause_for_rate(self) -> float | None:
@@ -303,36 +384,89 @@ class Worker:
             self._unknown.add(lane)
             logger.warning("Lane %s is left to others: %s", shown(lane), unknown, extra={"action": "lane_unknown"})
 
-    def _send(self, lane: str, way: Way, carrier: Carrier, claimed: Claimed, began: float) -> None:
-        """Carry them, and write down what comes of each; what has no result was not begun, or is in doubt."""
-        ready = [job for job in claimed.jobs if not self._is_done_with(job)]
-        marked_at = began if claimed.marked else None
-        batch = Batch(self._store, ready, answer_limit(way), lambda: not self._halt.is_set(), marked_at)
+    def _send(self, lane: str, way: Way, carrier: Carrier, claimed: Claimed, began: float, turn: int) -> int:
+        """Carry them, and write down what comes of each; what has no result was not begun, or is in doubt.
+
+        While more are due, up to `turn` mails follow without a pause. Returns how many were tried.
+        """
+        halt, ahead = self._halt, carrier.ahead(lane)
+        tried = 0
+
+        def goes_on() -> bool:
+            return self._may_go_on(halt)
+
+        def take(claimed: Claimed, began: float) -> bool:
+            nonlocal tried
+            tried += len(claimed.jobs)
+            batch.lease_out(claimed.jobs, claimed.marked, began)
+            batch.queue([job for job in claimed.jobs if not self._is_done_with(batch, job)])
+            return bool(claimed.jobs)
+
+        def more() -> bool:
+            if tried >= turn or tried % self._batch:
+                return False
+            try:
+                return follow()
+            finally:
+                ahead.reserve(0)
+
+        def follow() -> bool:
+            nonlocal turn
+            began = monotonic()
+            claimed = self._claim(lane, way, carrier, batch)
+            self._tell_found(claimed)
+            if any(job.lost for job in claimed.jobs):
+                turn = 0  # it goes alone: after those that are on their way
+                after.append((claimed, began))
+                return False
+            taken = take(claimed, began)
+            if batch.ended:
+                self._give_back_unsent(batch)  # whoever stopped us meanwhile has not seen them
+            return taken
+
+        after: list[tuple[Claimed, float]] = []
+        batch = Batch(
+            self._store,
+            (),
+            answer_limit(way),
+            goes_on=goes_on,
+            ahead=ahead,
+            marking=Marking(self._store, self._recorder),
+            more=more,
+        )
         outcome = _Outcome(lane, claimed.lane)
         failure: BaseException | None = None
         self._keeper.watch(batch)
         try:
-            for job, result in carrier.carry(lane, way, batch) if ready else ():
-                self._record(batch, job, _decision(job, result, batch), outcome)
+            if take(claimed, began) and batch.jobs and goes_on():
+                for job, result in carrier.carry(lane, way, batch):
+                    self._record(batch, job, _decision(job, result, batch), outcome)
         except errors.CourrielError as broken:
             failure = broken
         except BaseException as broken:
             failure = broken
             raise
         finally:
+            ahead.rest()
             self._part_with(batch, failure, outcome)
             self._keeper.forget(batch)
-            outcome.tell(self._store)
+            if not batch.ended:
+                outcome.tell(self._store)
+        for alone, since in after:
+            tried += self._send(lane, way, carrier, alone, since, 0)
+        return tried
 
-    def _is_done_with(self, job: Job) -> bool:
+    def _is_done_with(self, batch: Batch, job: Job) -> bool:
         """Whether it need not be sent: its time is over, or it has been delivered already, as somebody found out."""
         if job.left <= 0:
-            self._enter(job, policy.expired())
-            return True
-        if job.unsure and self._confirm is not None and _asked(self._confirm, job):
-            self._enter(job, policy.Decision(State.SENT, why="found", counted=False))
-            return True
-        return False
+            decision = policy.expired()
+        elif job.unsure and self._confirm is not None and _asked(self._confirm, job):
+            decision = policy.Decision(State.SENT, why="found", counted=False)
+        else:
+            return False
+        if batch.answered(job):
+            self._enter(batch, job, decision)
+        return True
 
     def _part_with(self, batch: Batch, failure: BaseException | None, outcome: _Outcome) -> None:
         """What has no result: whose end may have left is unsure, the others are given back."""
@@ -340,11 +474,7 @@ class Worker:
         for job in batch.unanswered:
             mail = _standing(job, batch)
             if batch.may_have_left(job):
-                lost = errors.ConnectionFailed(
-                    f"nobody waited for the answer: {failure}", stage="message", in_doubt=True
-                )
-                lost.message_id = job.message_id
-                decision = policy.decide(lost, mail, random())  # noqa: S311
+                decision = _unanswered(job, batch, failure)
             elif batch.was_begun(job) and error is not None:
                 decision = policy.decide(error, mail, random())  # noqa: S311
             else:
@@ -352,12 +482,13 @@ class Worker:
             self._record(batch, job, decision, outcome)
 
     def _record(self, batch: Batch, job: Job, decision: policy.Decision, outcome: _Outcome) -> None:
-        batch.answered(job)
-        outcome.see(decision)
-        self._enter(job, decision)
+        if batch.answered(job):
+            outcome.see(decision)
+            self._enter(batch, job, decision)
 
-    def _enter(self, job: Job, decision: policy.Decision) -> None:
+    def _enter(self, batch: Batch, job: Job, decision: policy.Decision) -> None:
         """Have it written down."""
+        batch.unsure += batch.ended and decision.unsure
         self._advanced = self._advanced or decision.counted or decision.state.final
         events = _events(job, decision)
         now = time.time()
@@ -376,8 +507,16 @@ class Worker:
             decision.unsure,
             news=self._tools.listeners.wanted(events),
         )
-        assert self._recorder is not None
-        self._recorder.add(Entry(settlement, events))
+        if self._recorder is None:
+            self._store.settle([settlement])  # this thread has outlived its worker
+        else:
+            self._recorder.add(Entry(settlement, events, batch.written), slow=batch.ahead.slow)
+
+    def _tell_found(self, claimed: Claimed) -> None:
+        """Log what was found by the way, and have those told who listen."""
+        tell_recovered(self._tools, claimed.recovered)
+        tell_unreadable(claimed.unreadable)
+        self._advanced = self._advanced or bool(claimed.unreadable)
 
 
 class _Outcome:
@@ -424,8 +563,15 @@ def _decision(job: Job, result: policy.Result, batch: Batch) -> policy.Decision:
     return sent or policy.decide(result, _standing(job, batch), random())  # noqa: S311
 
 
+def _unanswered(job: Job, batch: Batch, why: object) -> policy.Decision:
+    """Its end may have left, and nobody waits for the answer any more."""
+    lost = errors.ConnectionFailed(f"nobody waited for the answer: {why}", stage="message", in_doubt=True)
+    lost.message_id = job.message_id
+    return policy.decide(lost, _standing(job, batch), random())  # noqa: S311
+
+
 def _standing(job: Job, batch: Batch) -> policy.Standing:
-    passed = monotonic() - batch.began
+    passed = batch.age(job)
     return policy.Standing(
         job.recipients,
         job.age + passed,

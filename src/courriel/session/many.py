@@ -9,7 +9,7 @@ from types import AsyncGeneratorType, GeneratorType
 from courriel import errors
 from courriel.dialogue.smtp import SmtpDialogue
 from courriel.dialogue.stream import Stream
-from courriel.dialogue.tray import Parcel
+from courriel.dialogue.tray import Parcel, Window
 from courriel.session.outgoing import Sendable, check_several, made_ready
 from courriel.session.wishes import OnRefused, all_or_nothing
 from courriel.wire.abilities import Abilities
@@ -89,8 +89,10 @@ class AsyncSupply(_Supply):
         self.pauses = False
 
 
-def stream_on(dialogue: SmtpDialogue, on_refused: OnRefused, window: int) -> Stream:
+def stream_on(dialogue: SmtpDialogue, on_refused: OnRefused, window: int | Window) -> Stream:
     """A stream on an open session. Raises UsageError for a window that is none."""
+    if callable(window):
+        return Stream(dialogue, window=window, all_or_nothing=all_or_nothing(on_refused))
     if isinstance(window, bool) or not isinstance(window, int) or not 0 < window <= 10_000:
         raise errors.UsageError(f"window: a number of messages from 1 to 10,000, not {window!r}")
     return Stream(dialogue, window=window, all_or_nothing=all_or_nothing(on_refused))

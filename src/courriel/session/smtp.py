@@ -7,7 +7,7 @@ program may know the names, and send nothing.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from types import TracebackType
 
 from courriel import errors
@@ -160,14 +160,19 @@ class SmtpSession(_Session):
         return receipt.with_notes(*notes) if notes else receipt
 
     def send_many(
-        self, messages: Iterable[Sendable], *, on_refused: OnRefused = "deliver", window: int = WINDOW
+        self,
+        messages: Iterable[Sendable],
+        *,
+        on_refused: OnRefused = "deliver",
+        window: int | Callable[[], int] = WINDOW,
     ) -> Iterator[Result]:
         """Send many messages without waiting for each, and give one result for each, in their order.
 
         A result is a Receipt, or the error that befell that message: one bad message does not stop the others. Messages
         are taken from the iterable as the line has room for them, some `window` ahead and never more, so that memory
         stays the same however many there are. Where the server takes whole messages at a time (CHUNKING), `window` is
-        also how many may be in doubt when the line breaks; 1 keeps it at one. A session that the server ends is opened
+        also how many may be in doubt when the line breaks; 1 keeps it at one; a function is asked for it each time that
+        more may leave. A session that the server ends is opened
         anew: what it had accepted nothing of is handed over again, once; what it may have taken is in doubt and never
         sent again.
 
@@ -183,9 +188,10 @@ class SmtpSession(_Session):
         supply = Supply(messages)
         with self._line.turn:
             try:
-                while not supply.ended:
-                    supply.fill(stream)
-                    self._line.proceed(stream.finish() if supply.pauses else stream.talk())
+                while not supply.ended or stream.in_hand:
+                    if not (supply.pauses and stream.in_hand):
+                        supply.fill(stream)
+                    self._line.proceed(stream.talk(last=supply.pauses))
                     for result in stream.results():
                         yield result
             except errors.CourrielError:
@@ -296,7 +302,7 @@ class AsyncSmtpSession(_Session):
         messages: Iterable[Sendable] | AsyncIterable[Sendable],
         *,
         on_refused: OnRefused = "deliver",
-        window: int = WINDOW,
+        window: int | Callable[[], int] = WINDOW,
     ) -> AsyncIterator[Result]:
         """Send many messages without waiting for each, and give one result for each; see SmtpSession.send_many.
 
@@ -310,9 +316,10 @@ class AsyncSmtpSession(_Session):
         supply = AsyncSupply(messages)
         with self._line.turn:
             try:
-                while not supply.ended:
-                    await supply.fill(stream)
-                    await self._line.proceed(stream.finish() if supply.pauses else stream.talk())
+                while not supply.ended or stream.in_hand:
+                    if not (supply.pauses and stream.in_hand):
+                        await supply.fill(stream)
+                    await self._line.proceed(stream.talk(last=supply.pauses))
                     for result in stream.results():
                         yield result
             except errors.CourrielError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Iterator
 from contextlib import aclosing, closing
 from time import monotonic
 from typing import TYPE_CHECKING, cast
@@ -65,7 +65,11 @@ class WarmSession(Warm, SmtpSession):
         return receipt
 
     def send_many(
-        self, messages: Iterable[Sendable], *, on_refused: OnRefused = "deliver", window: int = WINDOW
+        self,
+        messages: Iterable[Sendable],
+        *,
+        on_refused: OnRefused = "deliver",
+        window: int | Callable[[], int] = WINDOW,
     ) -> Iterator[Result]:
         begun = monotonic()
         results = super().send_many(self._in_step(messages), on_refused=on_refused, window=window)
@@ -138,7 +142,7 @@ class AsyncWarmSession(Warm, AsyncSmtpSession):
         messages: Iterable[Sendable] | AsyncIterable[Sendable],
         *,
         on_refused: OnRefused = "deliver",
-        window: int = WINDOW,
+        window: int | Callable[[], int] = WINDOW,
     ) -> AsyncIterator[Result]:
         begun = monotonic()
         results = super().send_many(self._in_step(messages), on_refused=on_refused, window=window)

@@ -105,10 +105,9 @@ SELECT name, stopped, paused - :now, fails, why, cap, gap, tat - :now FROM outbo
 SELECT count(*) FROM outbox_mail WHERE state IN (1, 2) AND lane = :lane;
 
 -- name: claim
--- In state 1; in 2 for a worker that goes on at once, whose mark it is as well. :until is NULL, or a moment in the past:
--- no mail that was due later is claimed.
+-- :until is NULL, or a moment in the past: no mail that was due later is claimed.
 UPDATE outbox_mail
-SET state = :state, token = :token, lease = :now + :lease, holder = :holder, tries = tries + 1
+SET state = 1, token = :token, lease = :now + :lease, holder = :holder, tries = tries + 1
 WHERE id IN (SELECT id FROM outbox_mail WHERE state = 0 AND lost = 0 AND lane = :lane AND prio = :prio
                                             AND due <= CASE WHEN :until /*pg ::double precision */ IS NULL THEN :now ELSE :until END
              ORDER BY due LIMIT :most /*pg FOR UPDATE SKIP LOCKED */)
