@@ -41,7 +41,7 @@ def may_leave_at_once(transaction: Transaction) -> bool:
     it away (RFC 3030 2). That is what "deliver" wants. All or nothing among several has to hear of each before, and who
     asks for a permit wants the doubt to be short.
     """
-    return transaction.content.size <= _SMALL and not transaction.apart and transaction.permit is None
+    return transaction.content.size <= _SMALL and not transaction.apart and transaction.before_end is None
 
 
 def leave_at_once(exchange: Exchange, transaction: Transaction, able: Abilities) -> Flow[Reply]:

@@ -10,8 +10,9 @@ from typing import TypeAlias
 
 from courriel import errors
 from courriel.delivery.connect import forget_shared_pool, shared_pool
-from courriel.delivery.keep import transport_of
+from courriel.delivery.keep import LocalTransport, transport_of
 from courriel.delivery.route import Route
+from courriel.delivery.transport import Transport
 from courriel.network.transcript import Transcript
 from courriel.outbox.ahead import MOST, Ahead
 from courriel.outbox.batch import Batch
@@ -25,7 +26,6 @@ from courriel.values import replace
 _IDLE = 8.0  # seconds after which a session of ours is not trusted any more: servers hang up after ten
 _JUST_NOW = 0.5  # seconds since when nobody hangs up
 _AGE = 300.0  # seconds that a session is used for
-_PLACE = 60.0  # seconds that a folder or a list in memory may take for one mail
 
 Results: TypeAlias = "Iterator[tuple[Job, Result]]"
 
@@ -56,12 +56,14 @@ class Carrier:
 
     def carry(self, lane: str, way: Way, batch: Batch) -> Results:
         """Send them, and give the result of each as it comes; what is raised ends it, and the rest has no result."""
-        if isinstance(way, Route) and way.server is None:
-            return self._keep(way, batch)
-        if isinstance(way, SmtpPool):
-            return self._by_pool(way, batch)
-        if isinstance(way, SmtpSession):
-            return _by_session(way if way.usable else way.open(), batch)
+        if not isinstance(way, Route):
+            if self._transcript is not None and isinstance(way, SmtpPool):
+                return self._by_pool(way, batch)
+            if not getattr(way, "usable", True):
+                way.open()  # type: ignore[attr-defined]  # a session that was lost; other transports open what they need
+            return _by_transport(way, batch)
+        if (local := transport_of(way)) is not None:
+            return _by_transport(local, batch)
         if way.pool:
             return self._by_shared_pool(way, batch)
         return self._by_route(lane, way, batch)
@@ -72,8 +74,8 @@ class Carrier:
 
     def flows(self, lane: str, way: Way) -> bool:
         """Whether a session of this lane is open, and has answered a moment ago."""
-        if isinstance(way, SmtpSession):
-            return way.usable and not way._line.rested
+        if not isinstance(way, Route):
+            return getattr(way, "usable", False) and not getattr(way, "rested", True)
         warm = self._warm.get(lane)
         return warm is not None and warm.route == way and warm.fresh and monotonic() - warm.used < _JUST_NOW
 
@@ -102,17 +104,17 @@ class Carrier:
             most = route.max_messages or None
             session = SmtpSession(route.server, route.credentials(), max_messages=most, transcript=transcript)
             warm = self._warm[lane] = Warm(route, session)
-            batch.cut = session._line.hang_up
+            batch.cut = session.hang_up
             session.open()
         try:
-            yield from _by_session(warm.session, batch)
+            yield from _by_transport(warm.session, batch)
         finally:
             warm.used = monotonic()
 
     def _by_pool(self, pool: SmtpPool, batch: Batch) -> Results:
         transcript = self._transcript.of_session() if self._transcript is not None else None
         with pool.session(transcript=transcript) as session:
-            yield from _by_session(session, batch)
+            yield from _by_transport(session, batch)
 
     def _by_shared_pool(self, route: Route, batch: Batch) -> Results:
         """By the sessions that this process shares for a route; its rate is kept by the store, for all processes."""
@@ -124,27 +126,6 @@ class Carrier:
             forget_shared_pool(replace(route, rate=""))  # the password may be another one by now
             raise
 
-    def _keep(self, route: Route, batch: Batch) -> Results:
-        transport = transport_of(route)
-        assert transport is not None
-        supply = batch.supply()
-        while True:
-            try:
-                out = next(supply)
-            except StopIteration:
-                return
-            except errors.UsageError as broken:
-                yield batch.next_supplied(), broken
-                continue
-            job = batch.next_supplied()
-            result: Result = errors.NotPermitted("this mail is somebody else's by now")
-            if batch.permit(job):
-                try:
-                    result = transport.send(out.envelope, out.content)
-                except errors.CourrielError as failed:
-                    result = failed
-            yield job, result
-
     def _drop(self, lane: str) -> None:
         warm = self._warm.pop(lane, None)
         if warm is not None:
@@ -154,30 +135,29 @@ class Carrier:
 
 def answer_limit(way: Way) -> float:
     """Seconds that the answer to one mail may take on this way."""
-    server = way.server
-    return _PLACE if server is None else server.timeouts.message
+    if isinstance(way, Route):
+        return LocalTransport.answer_limit if way.server is None else way.server.timeouts.message
+    return way.answer_limit
 
 
 def sessions_at_once(lane: str, way: Way, locks: dict[object, Semaphore]) -> Semaphore:
     """How many threads may carry by this way at a time: one by a session, as many as it says by a route or a pool."""
-    if isinstance(way, SmtpSession):
-        return locks.setdefault(id(way), Semaphore())
-    if isinstance(way, SmtpPool):
-        return locks.setdefault(id(way), Semaphore(way.limits.size))
+    if not isinstance(way, Route):
+        return locks.setdefault(id(way), Semaphore(way.parallel))
     return locks.setdefault((lane, way.pool), Semaphore(way.pool)) if way.pool else Semaphore()
 
 
 # The steps.
 
 
-def _by_session(session: SmtpSession, batch: Batch) -> Results:
-    batch.cut = session._line.hang_up
+def _by_transport(transport: Transport, batch: Batch) -> Results:
+    batch.cut = transport.hang_up
     try:
         window = lambda: batch.ahead.number  # noqa: E731 - it changes as the server is measured
-        for result in session.send_many(batch.supply(together=False), window=window if batch.ahead.most > 1 else 1):
+        for result in transport.submit_many(batch.supply(together=False), window=window if batch.ahead.most > 1 else 1):
             yield batch.next_supplied(), result
         if any(job.options.get("together") for job in batch.jobs):
-            for result in session.send_many(batch.supply(together=True), on_refused="abandon"):
+            for result in transport.submit_many(batch.supply(together=True)):
                 yield batch.next_supplied(), result
     finally:
         batch.cut = None

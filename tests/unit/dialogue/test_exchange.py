@@ -14,6 +14,7 @@ from courriel.dialogue.smtp import SmtpDialogue
 from courriel.dialogue.stream import Stream
 from courriel.dialogue.tray import Parcel
 from courriel.model.content import Content
+from courriel.model.submission import Submission
 from courriel.reply import Reply
 from courriel.wire.smtp import take_replies
 
@@ -124,7 +125,7 @@ def test_what_was_said_before_the_content_left_is_no_verdict_on_it(known: bool) 
     server = Told(heard("early", known) * 2 + GO_ON + heard("early", known))
 
     with pytest.raises(errors.RemoteProtocolError, match="without being asked") as unasked:
-        server.run(dialogue.deliver(BOB, Content((RAW,), len(RAW), dotless=True), "<x@y>"))
+        server.run(dialogue.deliver(Submission(BOB, Content((RAW,), len(RAW), dotless=True), "<x@y>")))
 
     assert not unasked.value.in_doubt
     assert [type(want) for want in server.wants] == [Overhear, Ask]
@@ -144,7 +145,7 @@ def test_a_no_before_the_content_left_is_a_no() -> None:
     dialogue, server = told_no()
 
     with pytest.raises(errors.MessageRefused) as refused:
-        server.run(dialogue.deliver(BOB, Content((RAW,), len(RAW), dotless=True), "<x@y>"))
+        server.run(dialogue.deliver(Submission(BOB, Content((RAW,), len(RAW), dotless=True), "<x@y>")))
 
     assert refused.value.reply.code == 552
     assert not refused.value.session_usable
@@ -173,7 +174,7 @@ def test_a_no_that_came_while_the_end_left_is_heard() -> None:
     dialogue, server = broke_with_a_no()
 
     with pytest.raises(errors.MessageRefused) as refused:
-        server.run(dialogue.deliver(BOB, Content((RAW,), len(RAW), dotless=True), "<x@y>"))
+        server.run(dialogue.deliver(Submission(BOB, Content((RAW,), len(RAW), dotless=True), "<x@y>")))
 
     assert (refused.value.reply.code, refused.value.in_doubt, refused.value.session_usable) == (552, False, False)
 
@@ -197,7 +198,7 @@ def test_without_a_word_it_stays_in_doubt_and_silence_is_not_waited_for_twice(
     server = Told(YES * 2 + GO_ON, broken("gone", stage="message"), b"")
 
     with pytest.raises(broken) as lost:
-        server.run(dialogue.deliver(BOB, Content((RAW,), len(RAW), dotless=True), "<x@y>"))
+        server.run(dialogue.deliver(Submission(BOB, Content((RAW,), len(RAW), dotless=True), "<x@y>")))
 
     assert lost.value.in_doubt
     assert len(server.arrivals) == (broken is errors.TimedOut)
