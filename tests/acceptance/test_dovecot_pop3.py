@@ -22,6 +22,7 @@ from courriel import (
     Trust,
     errors,
 )
+from courriel.model.submission import Submission
 from servers.accounts import ACCENTED, ADA, BOB, IDN, ODD, Account
 from servers.dovecot import Dovecot, access_token
 
@@ -67,7 +68,7 @@ def deliver(dovecot: Dovecot, account: Account, count: int = 1) -> list[bytes]:
     with SmtpSession(Server("127.0.0.1", dovecot.lmtp_port, Security.NONE, dialect=Dialect.LMTP)) as session:
         for number in range(count):
             raw = CONTENT.format(number=number).replace("\n", "\r\n").encode()
-            session.deliver(Envelope.of("ada@example.org", account.user), Content((raw,), len(raw)))
+            session.submit(Submission(Envelope.of("ada@example.org", account.user), Content((raw,), len(raw))))
     return [letter.raw.replace(b"\n", b"\r\n") for letter in dovecot.mailboxes.letters(account.user)]
 
 

@@ -18,6 +18,7 @@ from courriel.model.credentials import Credentials, Password, TokenSource
 from courriel.model.envelope import Envelope, Notify, Return
 from courriel.model.receipt import Receipt
 from courriel.model.server import Dialect, Security, Server
+from courriel.model.submission import Submission
 from courriel.reply import Reply
 from courriel.wire.parameters import RcptTo
 from pairs.runner import CUTS, Cut, Keeping, Pair
@@ -83,7 +84,9 @@ class Session:
 
     def send(self, body: bytes = BODY, envelope: Envelope = ENVELOPE) -> Receipt:
         eight_bit = not body.isascii()
-        return self.pair.run(self.client.deliver(envelope, Content((body,), len(body), eight_bit=eight_bit), "<x@y>"))
+        return self.pair.run(
+            self.client.deliver(Submission(envelope, Content((body,), len(body), eight_bit=eight_bit), "<x@y>"))
+        )
 
 
 def test_what_is_sent_is_what_is_received(cut: Cut) -> None:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 from courriel import AsyncSmtpPool, Envelope, Receipt, Security, Server, Timeouts
 from courriel.model.content import Content
+from courriel.model.submission import Submission
 from session.play import PATIENCE
 from session.test_stream import Plan, World, body
 
@@ -92,7 +93,7 @@ async def send(pool: AsyncSmtpPool, number: int, plan: Plan) -> Receipt:
     octets = body(number, plan)
     names = [f"r{number}.{place}@x.org" for place in range(len(plan.rcpts))]
     envelope = Envelope.of(f"m{number}@x.org", names)
-    return await pool.deliver(envelope, Content((octets,), len(octets)), f"<{number}@x.org>")
+    return await pool.submit(Submission(envelope, Content((octets,), len(octets)), f"<{number}@x.org>"))
 
 
 @asynccontextmanager

@@ -26,8 +26,8 @@ from courriel import AsyncSmtpSession, Envelope, Receipt, Server, SmtpSession, T
 from courriel.dialogue.tray import Result
 from courriel.model.content import Content
 from courriel.model.credentials import Credentials
+from courriel.model.submission import OnRefused, Submission
 from courriel.session.outgoing import Sendable
-from courriel.session.wishes import OnRefused
 
 Cut = Literal["whole", "line", "byte"]
 How = Literal["line", "begins", "octets"]
@@ -186,7 +186,7 @@ class Blocking:
         return self.session.send(message, **wishes)  # type: ignore[arg-type]
 
     def deliver(self, envelope: Envelope, content: Content, **wishes: OnRefused) -> Receipt:
-        return self.session.deliver(envelope, content, **wishes)
+        return self.session.submit(Submission(envelope, content, **wishes))
 
     def send_many(self, messages: Iterable[Sendable], **wishes: object) -> list[Result]:
         return list(self.session.send_many(messages, **wishes))  # type: ignore[arg-type]
@@ -225,7 +225,7 @@ class Awaiting:
         return self._runner.run(self.session.send(message, **wishes))  # type: ignore[arg-type]
 
     def deliver(self, envelope: Envelope, content: Content, **wishes: OnRefused) -> Receipt:
-        return self._runner.run(self.session.deliver(envelope, content, **wishes))
+        return self._runner.run(self.session.submit(Submission(envelope, content, **wishes)))
 
     def send_many(self, messages: Iterable[Sendable], **wishes: object) -> list[Result]:
         async def sent() -> list[Result]:

@@ -22,8 +22,8 @@ from courriel import (
 )
 from courriel import send as send_one
 from courriel.model.content import Content
+from courriel.model.submission import Submission
 from courriel.session import server_memory
-from courriel.session.outgoing import Outgoing
 from session.conftest import Play
 from session.stranger import Phone, greeted, stranger
 from session.test_send_many import in_both_colours
@@ -215,7 +215,7 @@ def test_a_window_begins_with_one_first_chunk(play: Play) -> None:
     again = "C: RSET\n" + FROM + WHOLE
     session = play(GREETED + FROM + FIRST + OK * 3 + REST + OK + again * 2 + OK * 8 + AND_ON, bdat_taken=None)
 
-    results = session.send_many([Outgoing(BOB, CONTENT)] * 3)
+    results = session.send_many([Submission(BOB, CONTENT)] * 3)
 
     assert [type(result) for result in results] == [Receipt] * 3
     session.noop()
@@ -229,7 +229,7 @@ def test_a_window_goes_on_by_data(play: Play) -> None:
         bdat_taken=None,
     )  # fmt: skip
 
-    results = session.send_many([Outgoing(BOB, CONTENT)] * 3)
+    results = session.send_many([Submission(BOB, CONTENT)] * 3)
 
     assert [type(result) for result in results] == [Receipt] * 3
     session.noop()
@@ -245,7 +245,7 @@ def test_a_server_that_knew_it_and_does_not_any_more_gets_that_one_by_data_and_t
         GREETED + BY_DATA + AND_ON,
     )
 
-    results = session.send_many([Outgoing(BOB, CONTENT)] * 3)
+    results = session.send_many([Submission(BOB, CONTENT)] * 3)
 
     assert [type(result) for result in results] == [Receipt, Receipt, errors.ConnectionFailed]
     assert results[2].in_doubt  # type: ignore[union-attr]

@@ -9,8 +9,8 @@ import pytest
 from courriel import AsyncSmtpPool, Envelope, Outbox, Receipt, Security, Server, errors
 from courriel.dialogue.smtp import SmtpDialogue
 from courriel.model.content import Content
+from courriel.model.submission import Submission
 from courriel.session import server_memory
-from courriel.session.outgoing import Outgoing
 from session.conftest import Play
 from session.stranger import Phone, greeted, stranger
 from session.test_send_many import in_both_colours, message
@@ -23,9 +23,9 @@ RESET = "C: RSET\nS: 250 ok\n"
 AND_ON = "C: NOOP\nS: 250 ok\n"
 
 
-def mail(number: int, *names: str) -> Outgoing:
+def mail(number: int, *names: str) -> Submission:
     octets = b"Subject: %d\r\n\r\n" % number
-    return Outgoing(
+    return Submission(
         Envelope.of("a@x.org", [f"{name}@x.org" for name in names or ("b",)]), Content((octets,), len(octets))
     )
 

@@ -21,8 +21,9 @@ from courriel.dialogue.stream import Stream
 from courriel.model.attachment import Attachment
 from courriel.model.content import Content
 from courriel.model.server import Dialect
+from courriel.model.submission import Submission
 from courriel.session.many import parcel
-from courriel.session.outgoing import made_ready
+from courriel.session.outgoing import submission_of
 from courriel.session.smtp import AsyncSmtpSession
 from courriel.values import replace
 from courriel.wire.abilities import Abilities
@@ -46,8 +47,8 @@ def handed_over(server: Server, said: Message, terms: Terms | None = None) -> De
     """Send a message through a complete dialogue."""
     desk = Keeping()
     pair = Pair("whole", desk, terms, server).open()
-    envelope, content, ident, _, _ = made_ready(said, pair.client.able)
-    receipt = pair.pair.run(pair.client.deliver(envelope, content, ident))
+    submission = submission_of(said, pair.client.able)
+    receipt = pair.pair.run(pair.client.deliver(submission))
     assert receipt.complete
     return desk.deliveries[0]
 
@@ -184,7 +185,7 @@ def test_a_server_that_does_not_take_it_is_told_nothing() -> None:
     content = content_of(message(), binary=True)
 
     with pytest.raises(errors.NotSupported, match="BINARYMIME"):
-        pair.pair.run(pair.client.deliver(message().envelope(), content, "<x@y>"))
+        pair.pair.run(pair.client.deliver(Submission(message().envelope(), content, "<x@y>")))
 
     assert not desk.deliveries
     assert isinstance(pair.send(), Receipt)

@@ -15,7 +15,8 @@ from courriel.dialogue.stream import Stream
 from courriel.dialogue.tray import Parcel
 from courriel.model.content import Content
 from courriel.model.server import Dialect
-from courriel.session.outgoing import Outgoing, prepare
+from courriel.model.submission import Submission
+from courriel.session.outgoing import submission_of
 from courriel.wire.abilities import Abilities
 from courriel.wire.mime import build
 from pairs.runner import Keeping
@@ -218,7 +219,7 @@ def test_those_that_a_new_session_cannot_carry_are_told_so(play: Play, offers: t
         binary=True,
     )
 
-    results = many(session, *(Outgoing(BOB, as_it_is(each)) for each in (MESSAGE, ANOTHER)))
+    results = many(session, *(Submission(BOB, as_it_is(each)) for each in (MESSAGE, ANOTHER)))
 
     assert [type(result) for result in results] == [errors.NotSupported] * 2
     session.noop()
@@ -283,7 +284,7 @@ def as_server(sandbox: Sandbox) -> Server:
 
 def test_what_is_binary_stays_so_in_the_outbox(tmp_path: Path) -> None:
     """The outbox encodes its own messages in seven bits; a ready binary message must not be sent by DATA either."""
-    written = prepare(MESSAGE, Abilities(dict.fromkeys(OFFERS, ""), binary=True))
+    written = submission_of(MESSAGE, Abilities(dict.fromkeys(OFFERS, ""), binary=True))
     with Sandbox() as sandbox, Outbox(tmp_path / "outbox.db") as outbox:
         outbox.put(MESSAGE, via=f"{sandbox.url}&binary=1")
         outbox.put(written, via=f"{sandbox.url}&binary=1")

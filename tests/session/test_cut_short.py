@@ -12,6 +12,7 @@ import pytest
 
 from courriel import AsyncSmtpSession, Envelope, Security, Server, SmtpSession, errors
 from courriel.model.content import Content
+from courriel.model.submission import Submission
 from session.play import PATIENCE
 from session.stranger import Phone, Stranger, greeted, stranger
 
@@ -83,7 +84,7 @@ def test_a_cancelled_call_hangs_up(asleep_at: Asleep, stage: str) -> None:
 
         async def use() -> None:
             await session.open()
-            await session.deliver(BOB, CONTENT)
+            await session.submit(Submission(BOB, CONTENT))
 
         call = asyncio.create_task(use())
         await event(sleeper.asleep)
@@ -101,7 +102,7 @@ def test_a_cancelled_call_hangs_up(asleep_at: Asleep, stage: str) -> None:
         with pytest.raises(errors.ConnectionFailed, match="open it again"):
             await session.noop()
         async with session:
-            assert (await session.deliver(BOB, CONTENT)).complete
+            assert (await session.submit(Submission(BOB, CONTENT))).complete
 
     asyncio.run(scenario())
 
@@ -114,7 +115,7 @@ def test_a_time_limit_of_asyncio_hangs_up_too(asleep_at: Asleep, stage: str) -> 
         async with AsyncSmtpSession(server) as session:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.05):
-                    await session.deliver(BOB, CONTENT)
+                    await session.submit(Submission(BOB, CONTENT))
             await event(sleeper.left)
 
             assert not session.usable
@@ -158,7 +159,7 @@ def test_ctrl_c_hangs_up(asleep_at: Asleep, stage: str) -> None:
 
     def use() -> None:
         session.open()
-        session.deliver(BOB, CONTENT)
+        session.submit(Submission(BOB, CONTENT))
 
     other = threading.Thread(target=interrupt)
     other.start()
@@ -172,7 +173,7 @@ def test_ctrl_c_hangs_up(asleep_at: Asleep, stage: str) -> None:
     with pytest.raises(errors.ConnectionFailed, match="open it again"):
         session.noop()
     with session:
-        assert session.deliver(BOB, CONTENT).complete
+        assert session.submit(Submission(BOB, CONTENT)).complete
 
 
 def test_what_a_signal_handler_raises_hangs_up(asleep_at: Asleep) -> None:
@@ -196,7 +197,7 @@ def test_what_a_signal_handler_raises_hangs_up(asleep_at: Asleep) -> None:
     other.start()
     try:
         with SmtpSession(server) as session, pytest.raises(Stop):
-            session.deliver(BOB, CONTENT)
+            session.submit(Submission(BOB, CONTENT))
     finally:
         other.join()
         signal.signal(signal.SIGUSR1, before)
@@ -236,7 +237,7 @@ def test_threads_that_share_a_session_are_refused_and_not_mixed_up(asleep_at: As
 
     def send(outcome: list[BaseException]) -> None:
         try:
-            session.deliver(BOB, CONTENT)
+            session.submit(Submission(BOB, CONTENT))
         except errors.CourrielError as error:
             outcome.append(error)
 
@@ -260,7 +261,7 @@ def test_a_session_that_is_closed_meanwhile_ends_the_call_that_awaits(asleep_at:
 
     async def scenario() -> None:
         session = await AsyncSmtpSession(server).open()
-        call = asyncio.create_task(session.deliver(BOB, CONTENT))
+        call = asyncio.create_task(session.submit(Submission(BOB, CONTENT)))
         await event(sleeper.asleep)
         await session.close()
         with pytest.raises(errors.ConnectionFailed) as lost:

@@ -11,12 +11,13 @@ from courriel import AsyncSmtpSession, Sandbox, SmtpSession, errors
 from courriel.model.address import Address
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope
+from courriel.model.submission import Submission
 
 ENVELOPE = Envelope(Address.of("ada@example.org"), (Address.of("bob@example.org"),))
 CONTENT = Content((b"Subject: x\r\n\r\nx\r\n",), 17)
 WRONG: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
     ((ENVELOPE, b"x"), {}), ((ENVELOPE, None), {}), ((b"x", CONTENT), {}), ((None, CONTENT), {}),
-    ((ENVELOPE, CONTENT, 3), {}), ((ENVELOPE, CONTENT), {"permit": 3}), ((ENVELOPE, CONTENT), {"on_refused": 3}),
+    ((ENVELOPE, CONTENT, 3), {}), ((ENVELOPE, CONTENT), {"before_end": 3}), ((ENVELOPE, CONTENT), {"on_refused": 3}),
     ((ENVELOPE, Content(("x",), 1)), {}), ((ENVELOPE, Content(b"x", 1)), {}),  # type: ignore[arg-type]
     ((ENVELOPE, Content((b"x",), "1")), {}),  # type: ignore[arg-type]
 ]  # fmt: skip
@@ -26,14 +27,14 @@ WRONG: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
 def test_a_wrong_type_costs_no_session(given: tuple[Any, ...], named: dict[str, Any]) -> None:
     with Sandbox() as sandbox, SmtpSession(sandbox.server()) as session:
         with pytest.raises(errors.UsageError):
-            session.deliver(*given, **named)
-        assert session.deliver(ENVELOPE, CONTENT).accepted
+            session.submit(Submission(*given, **named))
+        assert session.submit(Submission(ENVELOPE, CONTENT)).accepted
 
     async def awaited() -> None:
         async with AsyncSmtpSession(sandbox.server()) as session:
             with pytest.raises(errors.UsageError):
-                await session.deliver(*given, **named)
-            assert (await session.deliver(ENVELOPE, CONTENT)).accepted
+                await session.submit(Submission(*given, **named))
+            assert (await session.submit(Submission(ENVELOPE, CONTENT))).accepted
 
     with Sandbox() as sandbox:
         asyncio.run(awaited())

@@ -9,7 +9,8 @@ import pytest
 
 from courriel import AsyncSmtpSession, Message, Receipt, Sandbox, Server, SmtpSession, errors
 from courriel.dialogue.tray import Result
-from courriel.session.outgoing import Outgoing, prepare
+from courriel.model.submission import Submission
+from courriel.session.outgoing import submission_of
 from courriel.values import replace
 from courriel.wire.abilities import Abilities
 
@@ -29,17 +30,17 @@ class Asked:
         return self._answers.pop(0)
 
 
-def outgoing(number: int, permit: Callable[[], object] | None, text: str = "Hello.") -> Outgoing:
+def outgoing(number: int, permit: Callable[[], object] | None, text: str = "Hello.") -> Submission:
     message = Message(sender="ada@example.org", to="bob@example.org", subject=f"Number {number}", text=text)
-    return replace(prepare(message, CAPABLE), permit=permit)
+    return replace(submission_of(message, CAPABLE), before_end=permit)
 
 
-def blocking_many(server: Server, messages: list[Outgoing], window: int) -> list[Result]:
+def blocking_many(server: Server, messages: list[Submission], window: int) -> list[Result]:
     with SmtpSession(server) as session:
         return list(session.send_many(messages, window=window))
 
 
-def awaiting_many(server: Server, messages: list[Outgoing], window: int) -> list[Result]:
+def awaiting_many(server: Server, messages: list[Submission], window: int) -> list[Result]:
     async def send() -> list[Result]:
         async with AsyncSmtpSession(server) as session:
             return [result async for result in session.send_many(messages, window=window)]
@@ -47,7 +48,7 @@ def awaiting_many(server: Server, messages: list[Outgoing], window: int) -> list
     return asyncio.run(send())
 
 
-def blocking_one(server: Server, message: Outgoing) -> tuple[Receipt | errors.CourrielError, bool]:
+def blocking_one(server: Server, message: Submission) -> tuple[Receipt | errors.CourrielError, bool]:
     with SmtpSession(server) as session:
         try:
             result: Receipt | errors.CourrielError = session.send(message)
@@ -56,7 +57,7 @@ def blocking_one(server: Server, message: Outgoing) -> tuple[Receipt | errors.Co
         return result, session.usable
 
 
-def awaiting_one(server: Server, message: Outgoing) -> tuple[Receipt | errors.CourrielError, bool]:
+def awaiting_one(server: Server, message: Submission) -> tuple[Receipt | errors.CourrielError, bool]:
     async def send() -> tuple[Receipt | errors.CourrielError, bool]:
         async with AsyncSmtpSession(server) as session:
             try:

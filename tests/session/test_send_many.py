@@ -25,8 +25,8 @@ from courriel import (
 )  # fmt: skip
 from courriel.dialogue.tray import Result
 from courriel.model.content import Content
+from courriel.model.submission import Submission
 from courriel.session import many, server_memory
-from courriel.session.outgoing import Outgoing
 
 PEOPLE = [f"r{number}@example.org" for number in range(50)]
 
@@ -339,7 +339,7 @@ def test_a_content_that_cannot_be_read_inside_the_window_costs_its_own_message_o
     sandbox: Sandbox, given: bytes | None
 ) -> None:
     content = Content((b"Subject: Bad\r\n\r\n", Unreadable(20, given)), 36)
-    bad = Outgoing(Envelope.of("ada@example.org", "bob@example.org"), content, "<bad@example.org>")
+    bad = Submission(Envelope.of("ada@example.org", "bob@example.org"), content, "<bad@example.org>")
 
     with SmtpSession(sandbox.server()) as session:
         results = list(session.send_many([message(1), bad, message(2)]))

@@ -14,6 +14,7 @@ from courriel.dialogue.smtp import SmtpDialogue
 from courriel.dialogue.stream import Stream
 from courriel.dialogue.tray import Parcel, Result
 from courriel.model.content import Content
+from courriel.model.submission import Submission
 
 SERVER = Server("127.0.0.1", 25, Security.NONE, ehlo_name="client.example.org")
 
@@ -296,7 +297,7 @@ def test_each_message_gets_one_result_whatever_the_server_does(
     world.plans.append(Plan())
     one_more = Envelope.of(f"m{len(originals)}@x.org", f"r{len(originals)}.0@x.org")
     if not world.closed:
-        world.run(dialogue.deliver(one_more, Content((b"\r\n",), 2), ""))
+        world.run(dialogue.deliver(Submission(one_more, Content((b"\r\n",), 2), "")))
         assert world.taken.pop()[0] == len(originals), "the next message paid for the last"
 
     assert end is None

@@ -15,6 +15,7 @@ from courriel.dialogue.smtp import SmtpDialogue
 from courriel.dialogue.transaction import Transaction
 from courriel.model.content import Content
 from courriel.model.server import Dialect
+from courriel.model.submission import Submission
 from courriel.network import line
 from pairs.runner import Keeping
 from pairs.test_client_and_server import SERVER, Session
@@ -198,9 +199,9 @@ def test_a_permit_is_called_between_the_envelope_and_the_end(play: Play) -> None
     transcript = Transcript()
     session = play(said + LETTER + "S: 250 ok\n" + TO_BOB + "S: 250 ok\nS: 250 ok\n...", transcript=transcript)
 
-    receipt = session.deliver(BOB, CONTENT, permit=lambda: heard.append(str(transcript)) or True)  # type: ignore[arg-type, func-returns-value]
+    receipt = session.deliver(BOB, CONTENT, before_end=lambda: heard.append(str(transcript)) or True)  # type: ignore[arg-type, func-returns-value]
     with pytest.raises(errors.NotPermitted) as held_back:
-        session.deliver(BOB, CONTENT, permit=lambda: False)  # type: ignore[arg-type]
+        session.deliver(BOB, CONTENT, before_end=lambda: False)  # type: ignore[arg-type]
 
     assert receipt.complete
     assert "RCPT TO:<bob@example.org>" in heard[0]
@@ -277,7 +278,7 @@ def test_whatever_octets_there_are_arrive_as_they_are(octets: bytes, cut: str, r
     session.open()
 
     session.pair.run(
-        session.client.deliver(BOB, Content((octets,), len(octets), eight_bit=True), "<x@y>", rested=rested)
+        session.client.deliver(Submission(BOB, Content((octets,), len(octets), eight_bit=True), "<x@y>"), rested=rested)
     )
 
     assert [delivery.content for delivery in desk.deliveries] == [octets]

@@ -14,24 +14,28 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, overload
 
 from courriel import errors
-from courriel.delivery.transport import Transport
-from courriel.model.content import Content
+from courriel.delivery.transport import Result, one_after_the_other
 from courriel.model.envelope import Envelope
 from courriel.model.receipt import Fate, Outcome, Receipt
+from courriel.model.submission import WINDOW, SendOptions, Submission
 from courriel.reply import Reply
-from courriel.values import dataclass
+from courriel.values import dataclass, replace
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
+    from types import TracebackType
+    from typing import Self, Unpack
 
     from courriel.delivery.route import Route
+    from courriel.model.submission import SendWords
+    from courriel.session.outgoing import Sendable
 
 _FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 MOST_LETTERS = 1000  # enough for a test suite; bounds a program that captures for a month
@@ -104,82 +108,154 @@ letters = Letters()
 """Messages sent by `memory:` in this process."""
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class LocalTransport:
+    """Base of the transports that lead to no server."""
+
+    answer_limit = 60.0
+    """Seconds that a folder or a list in memory may take for one mail."""
+    parallel = 100
+    """Submissions carried at once: as many as a worker has threads."""
+
+    @property
+    def name(self) -> str:
+        """The URL of this transport."""
+        raise NotImplementedError
+
+    def send(self, message: Sendable, /, **options: Unpack[SendWords]) -> Receipt:
+        """Keep one message; returns a receipt with a result for each recipient, see SmtpSession.send."""
+        from courriel.session.outgoing import IN_EIGHT_BITS, submission_of
+
+        return self.submit(submission_of(message, IN_EIGHT_BITS, SendOptions(**options) if options else None))
+
+    def submit(self, submission: Submission) -> Receipt:
+        """Keep one submission. Raises CourrielError when it cannot be kept, NotPermitted when its guard says no."""
+        receipt = self._keep(submission)
+        return replace(receipt, message_id=submission.message_id).with_notes(*submission.notes)
+
+    def submit_many(
+        self, submissions: Iterable[Submission], *, window: int | Callable[[], int] = WINDOW
+    ) -> Iterator[Result]:
+        """Keep many submissions; yields one result for each, see Transport.submit_many."""
+        return one_after_the_other(self.submit, submissions)
+
+    def hang_up(self) -> None:
+        """Do nothing: there is no connection."""
+
+    def close(self) -> None:
+        """Do nothing: nothing is held."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def _keep(self, submission: Submission) -> Receipt:
+        raise NotImplementedError
+
+
+def _ask_guard(submission: Submission) -> None:
+    if submission.before_end is not None and not submission.before_end():
+        raise errors.NotPermitted("the end of the message was held back, so nothing was delivered", stage="message")
+
+
+class Memory(LocalTransport):
     """Transport that keeps messages in a list; by default in `letters`, shared by the process."""
 
-    kept: Letters = letters
+    def __init__(self, kept: Letters = letters) -> None:
+        self.kept = kept
 
-    def send(self, envelope: Envelope, content: Content) -> Receipt:
-        """Keep one message."""
+    @property
+    def name(self) -> str:
+        return "memory:"
+
+    def _keep(self, submission: Submission) -> Receipt:
+        envelope, content = submission.envelope, submission.content
+        _ask_guard(submission)
         dropped = self.kept.add(Letter(envelope, bytes(content)))
         receipt = _receipt("memory:", envelope, "kept in memory")
         return receipt.with_notes(f"memory: is full; its {dropped} oldest left") if dropped else receipt
 
 
-class Console:
+class Console(LocalTransport):
     """Transport that prints messages on the standard output, with terminal control characters escaped."""
 
-    def send(self, envelope: Envelope, content: Content) -> Receipt:
-        """Print one message."""
+    @property
+    def name(self) -> str:
+        return "console:"
+
+    def _keep(self, submission: Submission) -> Receipt:
         import sys
 
         from courriel.delivery.rendering import rendered
 
-        text = rendered(envelope, bytes(content))
+        envelope = submission.envelope
+        text = rendered(envelope, bytes(submission.content))
+        _ask_guard(submission)
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
         return _receipt("console:", envelope, "shown on the terminal")
 
 
-class Null:
+class Null(LocalTransport):
     """Transport that encodes and discards messages: encoding errors occur here too."""
 
-    def send(self, envelope: Envelope, content: Content) -> Receipt:
-        """Discard one message."""
-        for _ in content:
+    @property
+    def name(self) -> str:
+        return "null:"
+
+    def _keep(self, submission: Submission) -> Receipt:
+        for _ in submission.content:
             pass
-        return _receipt("null:", envelope, "thrown away")
+        _ask_guard(submission)
+        return _receipt("null:", submission.envelope, "thrown away")
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
+class Folder(LocalTransport):
     """Transport that writes each message into a file, `.eml`; the folder is created if missing."""
 
-    path: str
+    def __init__(self, path: str) -> None:
+        self.path = path
 
-    def send(self, envelope: Envelope, content: Content) -> Receipt:
-        """Write one message, complete and flushed to disk on return. Raises CourrielError."""
+    @property
+    def name(self) -> str:
+        return f"file://{self.path}"
+
+    def _keep(self, submission: Submission) -> Receipt:
         folder = Path(self.path)
         with _said_in_our_words(self.path):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             final = folder / f"{_unique_name()}.eml"
-            _write(final.with_name(f".{final.name}.{_unforeseen()}.part"), final, content)
-        return _receipt(f"file://{self.path}", envelope, f"written to {final}")
+            _write(final.with_name(f".{final.name}.{_unforeseen()}.part"), final, submission.content, submission)
+        return _receipt(self.name, submission.envelope, f"written to {final}")
 
 
-@dataclass(frozen=True, slots=True)
-class Maildir:
+class Maildir(LocalTransport):
     """Transport into a maildir: written in `tmp`, moved to `new`, so that no reader sees a partial message.
 
     Lines end in LF, as mail programs on Unix expect. The folders are created if missing.
     """
 
-    path: str
+    def __init__(self, path: str) -> None:
+        self.path = path
 
-    def send(self, envelope: Envelope, content: Content) -> Receipt:
-        """Deliver one message, complete and flushed to disk on return. Raises CourrielError."""
+    @property
+    def name(self) -> str:
+        return f"maildir://{self.path}"
+
+    def _keep(self, submission: Submission) -> Receipt:
         folder = Path(self.path)
         with _said_in_our_words(self.path):
             for name in ("tmp", "new", "cur"):
                 (folder / name).mkdir(parents=True, exist_ok=True, mode=0o700)
             name = _maildir_name()
-            _write(folder / "tmp" / name, folder / "new" / name, _with_line_feeds(content))
-        return _receipt(f"maildir://{self.path}", envelope, f"delivered to {folder / 'new' / name}")
+            _write(folder / "tmp" / name, folder / "new" / name, _with_line_feeds(submission.content), submission)
+        return _receipt(self.name, submission.envelope, f"delivered to {folder / 'new' / name}")
 
 
-def transport_of(route: Route) -> Transport | None:
+def transport_of(route: Route) -> LocalTransport | None:
     """The local transport of a route; None for a route to a server."""
     match route.kind:
         case "memory":
@@ -221,8 +297,8 @@ def _receipt(server: str, envelope: Envelope, words: str) -> Receipt:
     return Receipt(server, "", reply, fates)
 
 
-def _write(temporary: Path, final: Path, chunks: Iterable[bytes]) -> None:
-    """Write a temporary file, flush it to disk, then rename it: a file under the final name is complete."""
+def _write(temporary: Path, final: Path, chunks: Iterable[bytes], submission: Submission) -> None:
+    """Write a temporary file, flush it to disk, ask the guard, rename it: a file under the final name is complete."""
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -230,6 +306,7 @@ def _write(temporary: Path, final: Path, chunks: Iterable[bytes]) -> None:
                 file.write(chunk)
             file.flush()
             os.fsync(file.fileno())
+        _ask_guard(submission)
         temporary.replace(final)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -11,14 +11,15 @@ URL parser and settings are imported by the first call: programs that open sessi
 from __future__ import annotations
 
 from collections.abc import Mapping
+from inspect import iscoroutinefunction
 
 from courriel import errors
 from courriel.model.credentials import Token, TokenSource
 from courriel.model.message import Message
 from courriel.model.receipt import Receipt
 from courriel.model.server import Server
-from courriel.session.wishes import Wishes, all_or_nothing
-from courriel.values import dataclass, replace
+from courriel.model.submission import SendOptions, Submission, check_on_refused
+from courriel.values import replace
 
 TYPE_CHECKING = False
 
@@ -27,17 +28,16 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import TypeAlias, TypedDict, Unpack
 
+    from courriel.delivery.keep import LocalTransport
     from courriel.delivery.route import Route
+    from courriel.delivery.transport import AsyncTransport, Transport
     from courriel.model.address import Address
     from courriel.model.attachment import Attachments
     from courriel.model.envelope import Notify, Return
     from courriel.model.message import Addresses, Priority
+    from courriel.model.submission import OnRefused, SendWords
     from courriel.network.transcript import Transcript
     from courriel.session.outgoing import Sendable
-    from courriel.session.pool import SmtpPool
-    from courriel.session.pool_awaited import AsyncSmtpPool
-    from courriel.session.smtp import AsyncSmtpSession, SmtpSession
-    from courriel.session.wishes import OnRefused
 
     class Fields(TypedDict, total=False):
         """Fields of the message, and send options of the call."""
@@ -72,12 +72,10 @@ if TYPE_CHECKING:
 WayOut: TypeAlias = "str | Route | Server | None"
 """A URL, the name of a profile, a Route, a Server without a login; None for the configured default."""
 
-_WISHES = ("on_refused", "notify", "ret", "envid", "require_tls")
+_OPTIONS = ("on_refused", "notify", "ret", "envid", "require_tls")
 
 
-def send(
-    message: Sendable | None = None, *, via: WayOut | SmtpSession | SmtpPool = None, **fields: Unpack[Fields]
-) -> Receipt:
+def send(message: Sendable | None = None, /, *, via: WayOut | Transport = None, **fields: Unpack[Fields]) -> Receipt:
     """Send one message; returns a receipt with the result of each recipient.
 
     `via` is a URL, the name of a profile, a Route, a Server, or an open session, which stays open; by default the
@@ -96,29 +94,29 @@ def send(
     transcript = fields.pop("transcript", None)
     if via is not None and not isinstance(via, str | Route | Server):
         _refuse_transcript(transcript)
-        return _by_session(via, message, fields)
+        return _by_transport(via, message, fields)
     route = _route(via)
     del via  # it may hold a password, and error reporters record the locals of frames
-    sending = _made(message, fields, route)
+    message, options = _made(message, fields, route)
     if route.server is None:
-        return _keep(route, sending)
+        return _local(route).send(message, **options)
     route.say_warnings()
     if route.pooled:
-        return _by_shared_pool(route, sending, transcript)
+        return _by_shared_pool(route, message, options, transcript)
     from courriel.session.smtp import SmtpSession
 
     try:
         session = SmtpSession(route.server, route.credentials(), transcript=transcript)
         session.count_as_one_call()
         with session:
-            return _send(session, sending)
+            return session.send(message, **options)
     except errors.CourrielError as error:
         route.blame(error)
         raise
 
 
 async def asend(
-    message: Sendable | None = None, *, via: WayOut | AsyncSmtpSession | AsyncSmtpPool = None, **fields: Unpack[Fields]
+    message: Sendable | None = None, /, *, via: WayOut | AsyncTransport = None, **fields: Unpack[Fields]
 ) -> Receipt:
     """Send one message; returns a receipt with the result of each recipient: `send` for asyncio.
 
@@ -132,16 +130,16 @@ async def asend(
     transcript = fields.pop("transcript", None)
     if via is not None and not isinstance(via, str | Route | Server):
         _refuse_transcript(transcript)
-        return await _asend_by_session(via, message, fields)
+        return await _by_async_transport(via, message, fields)
 
     route = await to_thread(_route, via)
     del via
-    sending = _made(message, fields, route)
+    message, options = _made(message, fields, route)
     if route.server is None:
-        return await to_thread(_keep, route, sending)
+        return await to_thread(_local(route).send, message, **options)
     route.say_warnings()
     if route.pooled:
-        return await to_thread(_by_shared_pool, route, sending, transcript)
+        return await to_thread(_by_shared_pool, route, message, options, transcript)
     from courriel.session.smtp import AsyncSmtpSession
 
     try:
@@ -151,22 +149,13 @@ async def asend(
         session = AsyncSmtpSession(route.server, credentials, transcript=transcript)
         session.count_as_one_call()
         async with session:
-            return await _asend(session, sending)
+            return await session.send(message, **options)
     except errors.CourrielError as error:
         route.blame(error)
         raise
 
 
 # The steps.
-
-
-@dataclass(frozen=True, slots=True)
-class _Sending:
-    """One message, and the send options of the call."""
-
-    message: Sendable
-    wishes: Wishes
-    on_refused: OnRefused
 
 
 def _route(via: WayOut) -> Route:
@@ -180,26 +169,23 @@ def _route(via: WayOut) -> Route:
     return route
 
 
-def _made(message: Sendable | None, fields: Fields, route: Route | None) -> _Sending:
+def _made(message: Sendable | None, fields: Fields, route: Route | None) -> tuple[Sendable, SendWords]:
     """The message and its send options. Raises UsageError for unknown fields."""
-    on_refused = fields.get("on_refused", "deliver")
-    all_or_nothing(on_refused)  # an invalid value is refused before connecting
-    wishes = Wishes(
-        notify=fields.get("notify", ()),
-        ret=fields.get("ret"),
-        envid=fields.get("envid", ""),
-        require_tls=fields.get("require_tls", False),
-    )
     from courriel.session.outgoing import check_sendable
 
-    rest = {name: value for name, value in fields.items() if name not in _WISHES}
+    options: SendWords = {name: value for name, value in fields.items() if name in _OPTIONS}  # type: ignore[assignment]
+    check_on_refused(options.get("on_refused", "deliver"))  # a mistyped word is refused before anything is opened
+    rest = {name: value for name, value in fields.items() if name not in _OPTIONS}
     if message is None:
-        return _Sending(_message(rest, route), wishes, on_refused)
+        made = _message(rest, route)
+        _ = SendOptions(**options)
+        return made, options
     check_sendable(message)
-    for name in rest:
+    for name, value in rest.items():
         if name not in ("sender", "to"):
             raise errors.UsageError(f"{name}: a message that is made already is not changed by send()", stage="compose")
-    return _Sending(message, replace(wishes, sender=fields.get("sender"), to=fields.get("to")), on_refused)
+        options[name] = value  # type: ignore[literal-required]
+    return message, options
 
 
 def _message(fields: dict[str, object], route: Route | None) -> Message:
@@ -220,55 +206,63 @@ def _message(fields: dict[str, object], route: Route | None) -> Message:
             raise
         from courriel.delivery.quoting import nearest
 
-        known = [*Message.__slots__, *_WISHES]
+        known = [*Message.__slots__, *_OPTIONS]
         raise errors.UsageError(
             f"{unknown[0]!r} is not a field of a message{nearest(unknown[0], known)}: {', '.join(known)}",
             stage="compose",
         ) from wrong
 
 
-def _keep(route: Route, sending: _Sending) -> Receipt:
-    """Send by a local transport."""
+def _local(route: Route) -> LocalTransport:
+    """The local transport of a route."""
     from courriel.delivery.keep import transport_of
-    from courriel.session.outgoing import IN_EIGHT_BITS, prepare
 
     transport = transport_of(route)
     assert transport is not None, route.kind
-    out = prepare(sending.message, IN_EIGHT_BITS, sending.wishes)
-    receipt = transport.send(out.envelope, out.content)
-    return replace(receipt, message_id=out.message_id).with_notes(*out.notes)
+    return transport
 
 
-def _by_session(session: SmtpSession | SmtpPool, message: Sendable | None, fields: Fields) -> Receipt:
+def _by_transport(transport: Transport, message: Sendable | None, fields: Fields) -> Receipt:
     from courriel.delivery import profiles
-    from courriel.session.pool import SmtpPool
-    from courriel.session.smtp import SmtpSession
+    from courriel.delivery.transport import is_transport
 
-    if not isinstance(session, SmtpSession | SmtpPool):
-        raise _wrong_way(session, "send() takes a URL, a profile, a Route, a Server or an open SmtpSession or SmtpPool")
-    sending = _made(message, fields, None)
+    if not is_transport(transport) or iscoroutinefunction(transport.submit):
+        raise _wrong_way(
+            transport,
+            "send() takes a URL, a profile, a Route, a Server or a Transport such as an open SmtpSession or SmtpPool",
+        )
+    message, options = _made(message, fields, None)
     captured = profiles.capture()
-    return _keep(captured, sending) if captured else _send(session, sending)
+    if captured:
+        return _local(captured).send(message, **options)
+    own = getattr(type(transport), "send", None)
+    return own(transport, message, **options) if own else transport.submit(_submission(message, options))
 
 
-async def _asend_by_session(
-    session: AsyncSmtpSession | AsyncSmtpPool, message: Sendable | None, fields: Fields
-) -> Receipt:
+async def _by_async_transport(transport: AsyncTransport, message: Sendable | None, fields: Fields) -> Receipt:
     from asyncio import to_thread
 
     from courriel.delivery import profiles
-    from courriel.session.pool_awaited import AsyncSmtpPool
-    from courriel.session.smtp import AsyncSmtpSession
+    from courriel.delivery.transport import is_transport
 
-    if not isinstance(session, AsyncSmtpSession | AsyncSmtpPool):
+    if not is_transport(transport) or not iscoroutinefunction(transport.submit):
         raise _wrong_way(
-            session, "asend() takes a URL, a profile, a Route, a Server or an open AsyncSmtpSession or AsyncSmtpPool"
+            transport,
+            "asend() takes a URL, a profile, a Route, a Server or an AsyncTransport, such as an AsyncSmtpPool",
         )
-    sending = _made(message, fields, None)
+    message, options = _made(message, fields, None)
     captured = profiles.capture()
     if captured:
-        return await to_thread(_keep, captured, sending)
-    return await _asend(session, sending)
+        return await to_thread(_local(captured).send, message, **options)
+    own = getattr(type(transport), "send", None)
+    return await (own(transport, message, **options) if own else transport.submit(_submission(message, options)))
+
+
+def _submission(message: Sendable, options: SendWords) -> Submission:
+    """A submission for a transport that does not make its own: in seven bits, which every server takes."""
+    from courriel.session.outgoing import IN_SEVEN_BITS, submission_of
+
+    return submission_of(message, IN_SEVEN_BITS, SendOptions(**options) if options else None)
 
 
 def _refuse_transcript(transcript: Transcript | None) -> None:
@@ -280,48 +274,20 @@ def _wrong_way(way: object, sentence: str) -> errors.UsageError:
     return errors.UsageError(f"via: {sentence}, and not {type(way).__name__}", stage="compose")
 
 
-def _by_shared_pool(route: Route, sending: _Sending, transcript: Transcript | None) -> Receipt:
+def _by_shared_pool(route: Route, message: Sendable, options: SendWords, transcript: Transcript | None) -> Receipt:
     """Send on a session of the pool that this process shares for the route."""
     from courriel.delivery.connect import forget_shared_pool, shared_pool
 
     try:
         if transcript is None:
-            return _send(shared_pool(route), sending)
+            return shared_pool(route).send(message, **options)
         with shared_pool(route).session(transcript=transcript) as session:
-            return _send(session, sending)
+            return session.send(message, **options)
     except errors.CourrielError as error:
         if isinstance(error, errors.AuthenticationRefused):
             forget_shared_pool(route)  # the password may have changed
         route.blame(error)
         raise
-
-
-def _send(session: SmtpSession | SmtpPool, sending: _Sending) -> Receipt:
-    wishes = sending.wishes
-    return session.send(
-        sending.message,
-        sender=wishes.sender,
-        to=wishes.to,
-        on_refused=sending.on_refused,
-        notify=wishes.notify,
-        ret=wishes.ret,
-        envid=wishes.envid,
-        require_tls=wishes.require_tls,
-    )
-
-
-async def _asend(session: AsyncSmtpSession | AsyncSmtpPool, sending: _Sending) -> Receipt:
-    wishes = sending.wishes
-    return await session.send(
-        sending.message,
-        sender=wishes.sender,
-        to=wishes.to,
-        on_refused=sending.on_refused,
-        notify=wishes.notify,
-        ret=wishes.ret,
-        envid=wishes.envid,
-        require_tls=wishes.require_tls,
-    )
 
 
 def _in_a_thread(source: TokenSource, route: Route) -> TokenSource:

@@ -1,20 +1,127 @@
-"""Transport: the interface by which every message is sent."""
+"""
+Interface by which every mail is sent: `Transport`, and `AsyncTransport` for asyncio.
+
+Sessions, pools and the local transports (memory, console, null, file, Maildir) are transports. A wrapper around one
+(signing, logging, failing over) needs these words only, and goes through `send`, the outbox and the command line.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from courriel.model.content import Content
-from courriel.model.envelope import Envelope
+from courriel import errors
 from courriel.model.receipt import Receipt
+from courriel.model.submission import WINDOW, Submission
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable
+
+Result: TypeAlias = Receipt | errors.CourrielError
+"""The receipt of one submission, or its error."""
 
 
 class Transport(Protocol):
-    """Anything that takes a message: a server, a folder, a list in memory."""
+    """Anything that takes a submission: a session, a pool, a folder, a list in memory, or a wrapper around one."""
 
-    def send(self, envelope: Envelope, content: Content) -> Receipt:
-        """Send one message; on return the transport has taken responsibility for it.
+    @property
+    def name(self) -> str:
+        """Where it leads, for people: "smtp.example.org:465"."""
+        ...
 
-        Raises one of `courriel.errors` when it was not accepted.
+    @property
+    def answer_limit(self) -> float:
+        """Seconds from the yes of `before_end` to the last answer, at most: what a lease on the mail must outlive."""
+        ...
+
+    @property
+    def parallel(self) -> int:
+        """How many submissions it carries at once, each in a thread of its own."""
+        ...
+
+    def submit(self, submission: Submission) -> Receipt:
+        """Send one submission; on return the transport has taken responsibility for it.
+
+        `submission.before_end` is called directly before the octets leave that may complete the message, once for each
+        attempt; at a false answer nothing of it is delivered, and NotPermitted is raised. `submission.on_refused`
+        is obeyed. Raises one of `courriel.errors` when it was not accepted; with `in_doubt` when it may have been.
         """
         ...
+
+    def submit_many(
+        self, submissions: Iterable[Submission], *, window: int | Callable[[], int] = WINDOW
+    ) -> Iterator[Result]:
+        """Send many submissions, read from the iterable as there is room; yields one result for each, in order.
+
+        At most `window` are in flight. A submission that cannot be handed over has an error as its result; an iterable
+        that raises UsageError in the place of one has that as the result, and goes on.
+        """
+        ...
+
+    def hang_up(self) -> None:
+        """Abort the submissions in flight, from any thread: they fail, and may be in doubt."""
+        ...
+
+    def close(self) -> None:
+        """Close connections; accepted submissions stay accepted."""
+        ...
+
+
+class AsyncTransport(Protocol):
+    """The methods of `Transport`, awaited; `before_end` may be awaited there as well."""
+
+    @property
+    def name(self) -> str:
+        """Where it leads, for people."""
+        ...
+
+    @property
+    def answer_limit(self) -> float:
+        """Seconds from the yes of `before_end` to the last answer, at most."""
+        ...
+
+    @property
+    def parallel(self) -> int:
+        """How many submissions it carries at once, each in a task of its own."""
+        ...
+
+    async def submit(self, submission: Submission) -> Receipt:
+        """Send one submission; see Transport.submit."""
+        ...
+
+    def submit_many(
+        self, submissions: Iterable[Submission] | AsyncIterable[Submission], *, window: int | Callable[[], int] = WINDOW
+    ) -> AsyncIterator[Result]:
+        """Send many submissions; see Transport.submit_many."""
+        ...
+
+    async def close(self) -> None:
+        """Close connections."""
+        ...
+
+
+def is_transport(value: object) -> bool:
+    """Whether a value has the methods of a Transport; a class is none."""
+    return not isinstance(value, type) and callable(getattr(value, "submit", None))
+
+
+def one_after_the_other(submit: Callable[[Submission], Receipt], submissions: Iterable[Submission]) -> Iterator[Result]:
+    """`submit_many` for a transport that carries one submission after the other.
+
+    What the iterable raises ends it, except UsageError, which is the result of the submission in whose place it stands.
+    """
+    waiting = iter(submissions)
+    while True:
+        try:
+            submission = next(waiting)
+        except StopIteration:
+            return
+        except errors.UsageError as broken:
+            yield broken
+            continue
+        result: Result
+        try:
+            result = submit(submission)
+        except errors.CourrielError as failed:
+            result = failed
+        yield result

@@ -44,7 +44,7 @@ class Chunking:
         if batch:
             yield Send(batch, "message")
         begun = self._tray.begun
-        if begun and begun[0].permit is not None:
+        if begun and begun[0].before_end is not None:
             # A guard means that results are written down at a commit each: few wait for one another.
             yield from self._hear(max(0, min(len(begun) - 1, self.most - max(1, self.most // 4))))
             return
@@ -71,7 +71,7 @@ class Chunking:
                 break
             parcel = tray.begin()
             try:
-                if parcel.permit is not None:
+                if parcel.before_end is not None:
                     yield from parcel.ask_permit()
                 octets = content.alone or b"".join(measured(content))
                 batch += (parcel.whole(able), octets)

@@ -42,7 +42,7 @@ class Pipelining:
         while self._tray.waiting or (last and self._open):
             current = self._open
             yield from self._take_a_step()
-            if current is not None and current.permit is not None:
+            if current is not None and current.before_end is not None:
                 return
 
     def _take_a_step(self) -> Flow[None]:

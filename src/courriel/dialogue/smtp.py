@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from courriel import errors
 from courriel.dialogue import opening, whole
 from courriel.dialogue.exchange import CLOSING, Exchange
-from courriel.dialogue.flow import Asking, Connect, Flow, HangUp, Send
+from courriel.dialogue.flow import Connect, Flow, HangUp, Send
 from courriel.dialogue.server_facts import OwnFacts
 from courriel.dialogue.session_limit import MessageCount
 from courriel.dialogue.talk import closed
@@ -15,9 +15,9 @@ from courriel.dialogue.transaction import VERDICT, Burst, Transaction
 from courriel.errors import Stage
 from courriel.model.content import Content
 from courriel.model.credentials import Credentials
-from courriel.model.envelope import Envelope
 from courriel.model.receipt import Receipt
 from courriel.model.server import Dialect, Security, Server
+from courriel.model.submission import Submission
 from courriel.reply import Reply
 from courriel.wire import lines
 from courriel.wire import smtp as wire
@@ -82,25 +82,16 @@ class SmtpDialogue:
         if self.secured:
             yield from opening.remember(self.mechanism)
 
-    def deliver(
-        self,
-        envelope: Envelope,
-        content: Content,
-        message_id: str,
-        *,
-        all_or_nothing: bool = False,
-        permit: Asking | None = None,
-        rested: bool = False,
-    ) -> Flow[Receipt]:
-        """Send one message, and return the result for each recipient.
+    def deliver(self, submission: Submission, *, rested: bool = False) -> Flow[Receipt]:
+        """Send one submission, and return the result for each recipient.
 
         A server may have closed an idle session; then a new one is opened, once, as long as nothing of this message was
         accepted (hazard H15). The same when the server does not know BDAT, although it offers it: the message goes by
-        DATA. With `all_or_nothing` one refused recipient is enough for nothing to be sent. `permit` is asked just
-        before the end is sent; its no closes the connection instead (NotPermitted). On a session that has `rested`, and
-        may be dead unnoticed, the content waits for the server's replies. Raises SenderRefused, RecipientsRefused,
-        MessageRefused; NotSupported for a message that this server cannot take; ConnectionFailed with `in_doubt` when
-        the end of the message was sent and no reply came.
+        DATA. `on_refused` of the submission is obeyed; its `before_end` is called just before the end is sent, and its
+        no closes the connection instead (NotPermitted). On a session that has `rested`, and may be dead unnoticed, the
+        content waits for the server's replies. Raises SenderRefused, RecipientsRefused, MessageRefused; NotSupported
+        for a message that this server cannot take; ConnectionFailed with `in_doubt` when the end of the message was
+        sent and no reply came.
 
         A session that has carried as many messages as its server takes is closed, and the message is sent on a new one.
         """
@@ -108,9 +99,7 @@ class SmtpDialogue:
             yield from self.begin_next_session()
             rested = False
         try:
-            receipt = yield from self._deliver(
-                envelope, content, message_id, all_or_nothing=all_or_nothing, permit=permit, rested=rested
-            )
+            receipt = yield from self._deliver(submission, rested=rested)
         except errors.CourrielError as refused:
             if not self.count.note(refused):
                 raise
@@ -119,9 +108,7 @@ class SmtpDialogue:
             return receipt
         yield from self.begin_next_session()
         try:
-            receipt = yield from self._deliver(
-                envelope, content, message_id, all_or_nothing=all_or_nothing, permit=permit, rested=False
-            )
+            receipt = yield from self._deliver(submission, rested=False)
         except errors.CourrielError as refused:
             _ = self.count.note(refused)
             raise
@@ -137,17 +124,8 @@ class SmtpDialogue:
             pass  # the server has closed it already
         yield from self.open()
 
-    def _deliver(
-        self,
-        envelope: Envelope,
-        content: Content,
-        message_id: str,
-        *,
-        all_or_nothing: bool,
-        permit: Asking | None,
-        rested: bool,
-    ) -> Flow[Receipt]:
-        transaction = Transaction(envelope, content, message_id, all_or_nothing=all_or_nothing, permit=permit)
+    def _deliver(self, submission: Submission, *, rested: bool) -> Flow[Receipt]:
+        transaction = Transaction.of(submission)
         try:
             return (yield from self.hand_over(transaction, at_once=not rested))
         except errors.CourrielError as failed:
@@ -155,7 +133,7 @@ class SmtpDialogue:
                 raise
             if self.count.note(failed):
                 self.count.end_session()
-        again = Transaction(envelope, content, message_id, all_or_nothing=all_or_nothing, permit=permit)
+        again = Transaction.of(submission)
         again.bdat_refused = transaction.bdat_refused
         yield from self.open()
         return (yield from self.hand_over(again))
@@ -334,7 +312,7 @@ class SmtpDialogue:
         rest: bytes | None = None if transaction.length else _in_hand(transaction.content)
         if rest is None:
             rest = yield from self._pour_in_blocks(transaction)
-        if transaction.permit is not None:
+        if transaction.before_end is not None:
             yield from transaction.ask_permit()
         if not self.exchange.idle:
             raise (yield from self._heard_too_early(transaction))

@@ -30,17 +30,13 @@ class Stream:
     returns it; with 1, chunking is not used. `ahead` is the number of messages encoded before they are pipelined.
     """
 
-    def __init__(
-        self, dialogue: SmtpDialogue, *, window: int | Window, all_or_nothing: bool, ahead: int = _AHEAD
-    ) -> None:
+    def __init__(self, dialogue: SmtpDialogue, *, window: int | Window, ahead: int = _AHEAD) -> None:
         self._dialogue = dialogue
         self._window: Window = window if callable(window) else lambda: window
         self._several = callable(window) or window > 1
         self._ahead = ahead if callable(window) else min(window, ahead)
         server = dialogue.server
-        self._tray = Tray(
-            dialogue.count, all_or_nothing=all_or_nothing, server=dialogue.name, protocol=server.dialect.value
-        )
+        self._tray = Tray(dialogue.count, server=dialogue.name, protocol=server.dialect.value)
         self._go_the_best_way()
         self.put = self._tray.put
         """Add one more message; an error stands for one that could not be encoded, and keeps its place."""

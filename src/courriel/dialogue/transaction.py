@@ -6,16 +6,22 @@ from collections.abc import Iterator, Sequence
 
 from courriel import errors
 from courriel.dialogue.exchange import CLOSING
-from courriel.dialogue.flow import Asking, Flow, Permit
+from courriel.dialogue.flow import Flow, Permit
 from courriel.dialogue.talk import closed
 from courriel.errors import Stage
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope
 from courriel.model.receipt import Fate, Outcome, Receipt
+from courriel.model.submission import EndGuard, OnRefused, Submission
 from courriel.reply import Reply
 from courriel.wire.abilities import Abilities
 from courriel.wire.envelope import announcement
 from courriel.wire.smtp import commands
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Self
 
 # A final reply of 3xx ("continue") decides nothing.
 _OUTCOMES = {2: Outcome.ACCEPTED, 3: Outcome.IN_DOUBT, 4: Outcome.REFUSED, 5: Outcome.REFUSED}
@@ -46,13 +52,26 @@ class Transaction:
         self,
         envelope: Envelope,
         content: Content,
-        message_id: str,
-        *,
-        all_or_nothing: bool = False,
-        permit: Asking | None = None,
+        message_id: str = "",
+        notes: tuple[str, ...] = (),
+        before_end: EndGuard | None = None,
+        on_refused: OnRefused = "deliver",
     ) -> None:
         self.envelope, self.content, self.message_id = envelope, content, message_id
-        self.all_or_nothing, self.permit = all_or_nothing, permit
+        self.notes, self.before_end = notes, before_end
+        self.all_or_nothing = on_refused == "abandon"
+
+    @classmethod
+    def of(cls, submission: Submission) -> Self:
+        """The transaction by which a submission leaves."""
+        return cls(
+            submission.envelope,
+            submission.content,
+            submission.message_id,
+            submission.notes,
+            submission.before_end,
+            submission.on_refused,
+        )
 
     # Initial values, as class attributes: for a million messages that is cheaper than setting them.
     sender: Reply | None = None
@@ -143,7 +162,7 @@ class Transaction:
         """Ask the guard before the end of the message is sent. Raises NotPermitted: no more of it may be sent then."""
         self.forbidden = True
         try:
-            if self.permit is None or (yield Permit(self.permit, "message")):
+            if self.before_end is None or (yield Permit(self.before_end, "message")):
                 self.forbidden = False
                 return
         except errors.CourrielError as unclear:

@@ -7,11 +7,9 @@ from collections.abc import Callable, Iterator
 
 from courriel import errors
 from courriel.dialogue.exchange import CLOSING
-from courriel.dialogue.flow import Asking
 from courriel.dialogue.session_limit import MessageCount
 from courriel.dialogue.transaction import Transaction
 from courriel.model.content import Content
-from courriel.model.envelope import Envelope
 from courriel.model.receipt import Receipt
 from courriel.reply import Reply
 from courriel.wire.abilities import Abilities
@@ -33,18 +31,6 @@ _MOST_TRIES = 2  # sessions on which one message is begun: a connection may be l
 class Parcel(Transaction):
     """Queued message: its current transaction, and its result once there is one."""
 
-    def __init__(
-        self,
-        envelope: Envelope,
-        content: Content,
-        message_id: str,
-        notes: tuple[str, ...] = (),
-        permit: Asking | None = None,
-    ) -> None:
-        self.envelope, self.content, self.message_id = envelope, content, message_id
-        self.notes, self.permit = notes, permit
-
-    all_or_nothing = False
     result: Result | None = None
     tries = 0
     rewrite: Callable[[Abilities], Content] | None = None
@@ -72,22 +58,19 @@ class Parcel(Transaction):
 class Tray:
     """Messages that were put in and whose results were not returned yet."""
 
-    def __init__(self, count: MessageCount, *, all_or_nothing: bool, server: str = "", protocol: str = "") -> None:
+    def __init__(self, count: MessageCount, *, server: str = "", protocol: str = "") -> None:
         self._count = count
         self.server, self.protocol = server, protocol
         self.waiting: deque[Parcel] = deque()
         self._refused: deque[Parcel] = deque()  # only because the session was full
         self._held: deque[Parcel] = deque()  # beyond the limit of this session
         self.begun: deque[Parcel] = deque()
-        self._all_or_nothing = all_or_nothing
         self._order: deque[Parcel | errors.CourrielError] = deque()
 
     def put(self, parcel: Parcel | errors.CourrielError) -> None:
         """Add one message; an error stands for a message that could not be encoded, and keeps its place."""
         self._order.append(parcel)
         if isinstance(parcel, Parcel):
-            if self._all_or_nothing:
-                parcel.all_or_nothing = True
             self.waiting.append(parcel)
 
     def results(self) -> Iterator[Result]:

@@ -41,7 +41,7 @@ def may_leave_at_once(transaction: Transaction) -> bool:
     it (RFC 3030 2). That is the meaning of "deliver". All-or-nothing among several needs the reply to each before, and
     a guard wants the time in doubt to be short.
     """
-    return transaction.content.size <= _SMALL and not transaction.apart and transaction.permit is None
+    return transaction.content.size <= _SMALL and not transaction.apart and transaction.before_end is None
 
 
 def leave_at_once(exchange: Exchange, transaction: Transaction, able: Abilities) -> Flow[Reply]:

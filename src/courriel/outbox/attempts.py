@@ -62,8 +62,9 @@ class Attempts:
 
     def __init__(self, listeners: Sequence[Listener], lane: str, way: Way) -> None:
         self._listeners, self._lane = listeners, lane
-        server = way.server
-        self._host, self._port = ("", 0) if server is None else (server.host, server.port)
+        server = getattr(way, "server", None)  # a transport of the user's own may have none
+        name = "" if isinstance(way, Route) else way.name
+        self._host, self._port = (name, 0) if server is None else (server.host, server.port)
         self._scheme: str = way.kind if isinstance(way, Route) else "smtp"
         if self._scheme == "smtp" and server is not None and server.security is Security.TLS:
             self._scheme = "smtps"

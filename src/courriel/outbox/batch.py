@@ -17,11 +17,11 @@ from threading import Lock
 from time import monotonic
 
 from courriel import errors
+from courriel.model.submission import Submission
 from courriel.outbox.ahead import Ahead
 from courriel.outbox.marking import Marking
 from courriel.outbox.store import Job, Settlement, Store
 from courriel.outbox.writing import outgoing
-from courriel.session.outgoing import Outgoing
 
 logger = logging.getLogger("courriel.outbox")
 
@@ -106,7 +106,7 @@ class Batch:
 
     # Sending.
 
-    def supply(self, *, together: bool | None = None) -> Iterator[Outgoing]:
+    def supply(self, *, together: bool | None = None) -> Iterator[Submission]:
         """The mails as a session takes them, until somebody wants us to stop; a broken one raises, and it goes on.
 
         `together`: those of which everybody gets it or nobody, or the others.
@@ -292,10 +292,10 @@ class _Supply:
         with batch._lock:
             batch._unmarked.clear()
 
-    def __iter__(self) -> Iterator[Outgoing]:
+    def __iter__(self) -> Iterator[Submission]:
         return self
 
-    def __next__(self) -> Outgoing:
+    def __next__(self) -> Submission:
         batch = self._batch
         if not batch._goes_on():
             raise StopIteration

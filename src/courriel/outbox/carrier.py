@@ -10,8 +10,9 @@ from typing import TypeAlias
 
 from courriel import errors
 from courriel.delivery.connect import forget_shared_pool, shared_pool
-from courriel.delivery.keep import transport_of
+from courriel.delivery.keep import LocalTransport, transport_of
 from courriel.delivery.route import Route
+from courriel.delivery.transport import Transport
 from courriel.network.transcript import Transcript
 from courriel.outbox.ahead import MOST, Ahead
 from courriel.outbox.batch import Batch
@@ -26,7 +27,6 @@ from courriel.values import replace
 _CONNECTING = ("", "connect", "secure")
 _JUST_NOW = 0.5  # seconds since when nobody hangs up
 _BEFORE = ("connect", "secure", "greeting", "hello", "authenticate", "sender", "recipient", "data")
-_PLACE = 60.0  # seconds that a folder or a list in memory may take for one mail
 
 Results: TypeAlias = "Iterator[tuple[Job, Result]]"
 
@@ -46,12 +46,14 @@ class Carrier:
     def carry(self, lane: str, way: Way, batch: Batch) -> Results:
         """Send them, and give the result of each as it comes; what is raised ends it, and the rest has no result."""
         self.short = False
-        if isinstance(way, Route) and way.server is None:
-            return self._keep(way, batch)
-        if isinstance(way, SmtpPool):
-            return self._by_pool(way, batch)
-        if isinstance(way, SmtpSession):
-            return _by_session(way if way.usable else way.open(), batch)
+        if not isinstance(way, Route):
+            if isinstance(way, SmtpPool):
+                return self._by_pool(way, batch)
+            if not getattr(way, "usable", True):
+                way.open()  # type: ignore[attr-defined]  # a session that was lost; other transports open what they need
+            return _by_transport(way, batch)
+        if (local := transport_of(way)) is not None:
+            return _by_transport(local, batch)
         if way.pool:
             return self._by_shared_pool(way, batch)
         return self._by_route(lane, way, batch)
@@ -76,8 +78,8 @@ class Carrier:
 
     def flows(self, lane: str, way: Way) -> bool:
         """Whether a session of this lane is open, and has answered a moment ago."""
-        if isinstance(way, SmtpSession):
-            return way.usable and not way._line.rested
+        if not isinstance(way, Route):
+            return getattr(way, "usable", False) and not getattr(way, "rested", True)
         warm = self._sessions.of(self, lane)
         return warm is not None and warm.route == way and warm.fresh and monotonic() - warm.used < _JUST_NOW
 
@@ -108,10 +110,10 @@ class Carrier:
             most = route.max_messages or None
             session = SmtpSession(route.server, route.credentials(), max_messages=most, transcript=transcript)
             warm.session = session
-            batch.cut = session._line.hang_up
+            batch.cut = session.hang_up
             self._open(session)
             batch.touch()
-        yield from _by_session(warm.session, batch)
+        yield from _by_transport(warm.session, batch)
 
     def _open(self, session: SmtpSession) -> None:
         """Open it; where there is no file descriptor left for it, after those that are idle are closed."""
@@ -143,7 +145,7 @@ class Carrier:
     def _by_pool(self, pool: SmtpPool, batch: Batch) -> Results:
         transcript = self._transcript.of_session() if self._transcript is not None else None
         with self._opening(), pool.session(transcript=transcript) as session:
-            yield from _by_session(session, batch)
+            yield from _by_transport(session, batch)
 
     def _by_shared_pool(self, route: Route, batch: Batch) -> Results:
         """By the sessions that this process shares for a route; its rate is kept by the store, for all processes."""
@@ -155,60 +157,39 @@ class Carrier:
             forget_shared_pool(replace(route, rate=""))  # the password may be another one by now
             raise
 
-    def _keep(self, route: Route, batch: Batch) -> Results:
-        transport = transport_of(route)
-        assert transport is not None
-        supply = batch.supply()
-        while True:
-            try:
-                out = next(supply)
-            except StopIteration:
-                return
-            except errors.UsageError as broken:
-                yield batch.next_supplied(), broken
-                continue
-            job = batch.next_supplied()
-            result: Result = errors.NotPermitted("this mail is somebody else's by now")
-            if batch.permit(job):
-                try:
-                    result = transport.send(out.envelope, out.content)
-                except errors.CourrielError as failed:
-                    result = failed
-            yield job, result
 
 
 def answer_limit(way: Way) -> float:
     """Seconds that the answer to one mail may take on this way."""
-    server = way.server
-    return _PLACE if server is None else server.timeouts.message
+    if isinstance(way, Route):
+        return LocalTransport.answer_limit if way.server is None else way.server.timeouts.message
+    return way.answer_limit
 
 
 def silence_limit(way: Way) -> float:
     """Seconds that a server may keep silent on this way before any mail of it has left: the longest of its stages."""
-    server = way.server
-    return _PLACE if server is None else max(server.timeouts.of(stage) for stage in _BEFORE)
+    server = getattr(way, "server", None)
+    return answer_limit(way) if server is None else max(server.timeouts.of(stage) for stage in _BEFORE)
 
 
 def sessions_at_once(lane: str, way: Way, locks: dict[object, Semaphore]) -> Semaphore:
     """How many threads may carry by this way at a time: one by a session, as many as it says by a route or a pool."""
-    if isinstance(way, SmtpSession):
-        return locks.setdefault(id(way), Semaphore())
-    if isinstance(way, SmtpPool):
-        return locks.setdefault(id(way), Semaphore(way.limits.size))
+    if not isinstance(way, Route):
+        return locks.setdefault(id(way), Semaphore(way.parallel))
     return locks.setdefault((lane, way.pool), Semaphore(way.pool)) if way.pool else Semaphore()
 
 
 # The steps.
 
 
-def _by_session(session: SmtpSession, batch: Batch) -> Results:
-    batch.cut = session._line.hang_up
+def _by_transport(transport: Transport, batch: Batch) -> Results:
+    batch.cut = transport.hang_up
     try:
         window = lambda: batch.ahead.number  # noqa: E731 - it changes as the server is measured
-        for result in session.send_many(batch.supply(together=False), window=window if batch.ahead.most > 1 else 1):
+        for result in transport.submit_many(batch.supply(together=False), window=window if batch.ahead.most > 1 else 1):
             yield batch.next_supplied(), result
         if any(job.options.get("together") for job in batch.jobs):
-            for result in session.send_many(batch.supply(together=True), on_refused="abandon"):
+            for result in transport.submit_many(batch.supply(together=True)):
                 yield batch.next_supplied(), result
     finally:
         batch.cut = None

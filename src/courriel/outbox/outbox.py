@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from courriel import errors
 from courriel.model.shown import is_like_url, safely_shown
+from courriel.model.submission import SendOptions
 from courriel.network.transcript import Transcript
 from courriel.outbox.ahead import MOST
 from courriel.outbox.bell import Bell
@@ -34,32 +35,23 @@ from courriel.outbox.ways import Via, Ways
 from courriel.outbox.worker import BATCH, GRACE, Confirm, Tools, Worker
 from courriel.outbox.writing import Moment, Terms, seconds_from_now, written
 from courriel.session.outgoing import Sendable, check_several
-from courriel.session.wishes import OnRefused, Wishes
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from typing import Self, TypedDict, Unpack
+    from typing import Self, Unpack
 
-    from courriel.model.address import Address
-    from courriel.model.envelope import Notify, Return
     from courriel.model.message import Priority
+    from courriel.model.submission import SendWords
     from courriel.outbox.attempts import Attempt
     from courriel.outbox.metrics import Metrics
 
-    class Wanted(TypedDict, total=False):
+    class Wanted(SendWords, total=False):
         """What `put` can be asked for beside way and key."""
 
         not_before: Moment
         expires: Moment
         priority: Priority | str
         on_unsure: str
-        on_refused: OnRefused
-        sender: Address | str | None
-        to: Address | str | Iterable[Address | str] | None
-        notify: Iterable[Notify]
-        ret: Return | None
-        envid: str
-        require_tls: bool
 
 
 IfKnown: TypeAlias = Literal["refuse", "keep"]
@@ -68,7 +60,7 @@ IfKnown: TypeAlias = Literal["refuse", "keep"]
 MAX_SIZE = 50 * 1024 * 1024
 """Octets of the largest mail that is taken: above what servers take, and below what hurts a database."""
 
-_OWN_TERMS = ("not_before", "expires", "priority", "on_unsure", "on_refused")
+_OWN_TERMS = ("not_before", "expires", "priority", "on_unsure")
 _MOST_MAILS, _MOST_OCTETS = 200, 16 * 1024 * 1024  # of put_many in one commit
 
 
@@ -486,7 +478,7 @@ def _terms(wanted: Wanted) -> Terms:
     own = {name: value for name, value in wanted.items() if name in _OWN_TERMS}
     rest = {name: value for name, value in wanted.items() if name not in _OWN_TERMS}
     try:
-        return Terms(wishes=Wishes(**rest), **own)  # type: ignore[arg-type]  # the words are those of `Wanted`
+        return Terms(send=SendOptions(**rest), **own)  # type: ignore[arg-type]  # the words are those of `Wanted`
     except TypeError as wrong:
         raise errors.UsageError(f"put: {wrong}") from None
 

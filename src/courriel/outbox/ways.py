@@ -15,6 +15,7 @@ worker's profile.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from inspect import iscoroutinefunction
 from threading import Lock
 from typing import TypeAlias
 
@@ -22,16 +23,15 @@ from courriel import errors
 from courriel.delivery import profiles
 from courriel.delivery.limits import secret_taken
 from courriel.delivery.route import Route
+from courriel.delivery.transport import Transport, is_transport
 from courriel.expressions import expression
 from courriel.model.server import Server
 from courriel.model.shown import safely_shown
 from courriel.network import forks
-from courriel.session.pool import SmtpPool
-from courriel.session.smtp import SmtpSession
 
 DEFAULT = "default"
 
-Live: TypeAlias = "SmtpSession | SmtpPool"
+Live: TypeAlias = Transport
 Way: TypeAlias = "Route | Live"
 Via: TypeAlias = "str | Route | Server | Live | None"
 """A URL without a secret, a profile, an open session or pool; None is what the settings say."""
@@ -73,20 +73,16 @@ class Ways:
             raise errors.UsageError(
                 f"lane {safely_shown(name)}: a URL, a profile, a route, a server, a session or a pool"
             )
-        found = way if isinstance(way, SmtpSession | SmtpPool) else _route(way)
+        found = _route(way) if isinstance(way, str | Route | Server) else _transport(way)
         with self._lock:
             self._given[name] = found
 
     def lane(self, via: Via) -> str:
         """The name of the lane that is meant. Raises UsageError and InvalidUrl, before anything is written."""
-        if isinstance(via, SmtpSession | SmtpPool):
-            return self._lane_of_live(via)
         if isinstance(via, Route | Server):
             return self._put_by(Route.of(via))
         if via is not None and not isinstance(via, str):
-            raise errors.UsageError(
-                f"via: a URL, a profile, a route, a server, an SmtpSession or an SmtpPool, not {type(via).__name__}"
-            )
+            return self._lane_of_live(_transport(via))
         name = DEFAULT if via is None else via
         if name in self._given:
             return name
@@ -161,7 +157,7 @@ class Ways:
             for name, known in self._given.items():
                 if known is way:
                     return name
-            plain = name = f"session:{way.server}"
+            plain = name = f"session:{way.name}"
             number = 1
             while name in self._given:
                 number += 1
@@ -177,6 +173,16 @@ def shown(lane: str) -> str:
 
 
 # The steps.
+
+
+def _transport(way: object) -> Transport:
+    """A transport of this program. Raises UsageError for anything else, and for one that is awaited."""
+    if not is_transport(way) or iscoroutinefunction(way.submit):  # type: ignore[attr-defined]
+        raise errors.UsageError(
+            "via: a URL, a profile, a route, a server, or a Transport such as an SmtpSession or an SmtpPool, not "
+            f"{type(way).__name__}"
+        )
+    return way  # type: ignore[return-value]
 
 
 def _route(way: str | Route | Server) -> Route:

@@ -14,9 +14,9 @@ from courriel.model.address import Address
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope, Notify, Return
 from courriel.model.message import Priority
+from courriel.model.submission import EndGuard, SendOptions, Submission
 from courriel.outbox.store import LARGE, Job, LazyChunks, NewMail, OnUnsure, Store, in_chunks
-from courriel.session.outgoing import IN_SEVEN_BITS, Outgoing, Sendable, prepare
-from courriel.session.wishes import OnRefused, Wishes, all_or_nothing
+from courriel.session.outgoing import IN_SEVEN_BITS, Sendable, submission_of
 from courriel.values import dataclass
 
 Moment: TypeAlias = "datetime | timedelta | float | None"
@@ -41,8 +41,7 @@ class Terms:
     expires: Moment = None
     priority: Priority | str = Priority.NORMAL
     on_unsure: str = "resend"
-    on_refused: OnRefused = "deliver"
-    wishes: Wishes = Wishes()
+    send: SendOptions = SendOptions()
 
 
 def written(message: Sendable, lane: str, key: str | None, terms: Terms, max_size: int) -> NewMail:
@@ -56,7 +55,7 @@ def written(message: Sendable, lane: str, key: str | None, terms: Terms, max_siz
         raise errors.UsageError("expires: the mail would never be sent, its time is over before it begins")
     if key is not None and (not isinstance(key, str) or not _KEY.fullmatch(key)):
         raise errors.UsageError(f"key: 1 to 200 characters, no control characters, no half ones, not {key!r}")
-    out = prepare(message, IN_SEVEN_BITS, terms.wishes)
+    out = submission_of(message, IN_SEVEN_BITS, terms.send)
     if out.content.size > max_size:
         raise errors.InvalidMessage(
             f"the message has {out.content.size:,} octets, and this outbox takes {max_size:,} at most (max_size)",
@@ -74,7 +73,7 @@ def written(message: Sendable, lane: str, key: str | None, terms: Terms, max_siz
         message_id=out.message_id,
         sender=out.envelope.sender.spec if out.envelope.sender else "",
         recipients=tuple(recipient.spec for recipient in out.envelope.recipients),
-        options=_options(out.envelope, out.content, together=all_or_nothing(terms.on_refused)),
+        options=_options(out.envelope, out.content, together=out.all_or_nothing),
         size=out.content.size,
         chunks=in_chunks(out.content) if out.content.size <= LARGE else LazyChunks(out.content, out.content.size),
     )
@@ -88,14 +87,20 @@ def new_id() -> str:
     return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
 
 
-def outgoing(job: Job, store: Store, permit: Callable[[], object], progress: Callable[[], object]) -> Outgoing:
+def outgoing(job: Job, store: Store, before_end: EndGuard, progress: Callable[[], object]) -> Submission:
     """A leased mail as a session sends it; `progress` is told whenever a piece of a large one is read."""
     about = job.options
     pieces = job.body if job.body is not None else (_Stored(store, job.id, job.size, progress),)
     content = Content(pieces, job.size, *(bool(about.get(word)) for word in _ABOUT_CONTENT))
     if job.body is not None and sum(map(len, job.body)) != job.size:
         raise _incomplete(job.id)
-    return Outgoing(envelope_of(job.sender, job.recipients, about), content, job.message_id, permit=permit)
+    return Submission(
+        envelope_of(job.sender, job.recipients, about),
+        content,
+        job.message_id,
+        before_end=before_end,
+        on_refused="abandon" if about.get("together") else "deliver",
+    )
 
 
 def envelope_of(sender: str, recipients: tuple[str, ...], about: Mapping[str, Any]) -> Envelope:

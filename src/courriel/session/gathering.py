@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, TypeAlias
 from courriel import errors
 from courriel.dialogue.stream import Stream
 from courriel.model.receipt import Receipt
+from courriel.model.submission import WINDOW, SendOptions
 from courriel.network import forks
 from courriel.session.lending import Lending, Warm
 from courriel.session.mailbag import Errand, Mailbag
 from courriel.session.outgoing import Sendable
 from courriel.session.shelf import Place, Ticket
 from courriel.session.smtp import AsyncSmtpSession
-from courriel.session.wishes import WINDOW, Wishes
 
 if TYPE_CHECKING:
     import asyncio
@@ -69,7 +69,7 @@ class Gathering(Lending[AsyncSmtpSession]):
 
     # Sending.
 
-    async def _among_others(self, message: Sendable, wishes: Wishes | None, alone: Act) -> Receipt:
+    async def _among_others(self, message: Sendable, options: SendOptions | None, alone: Act) -> Receipt:
         """Send at once when a session is free, otherwise queue the message for the next batch."""
         loop, bag = self._here(), self._bag
         if not bag:
@@ -77,7 +77,7 @@ class Gathering(Lending[AsyncSmtpSession]):
             if ticket.decided:
                 return await self._with_session(alone, ticket)
             self._wait_together(ticket)
-        errand = Errand(bag, message, wishes, monotonic() + self.limits.wait, loop.create_future())
+        errand = Errand(bag, message, options, monotonic() + self.limits.wait, loop.create_future())
         bag.put(errand)
         if bag.ticket is None:
             self._line_up()
@@ -181,7 +181,7 @@ class Gathering(Lending[AsyncSmtpSession]):
         """Send as many messages as there is room for, repeatedly, until none is left for this session."""
         assert isinstance(session, Warm)
         assert ticket.place is not None
-        stream = Stream(session._dialogue, window=WINDOW, all_or_nothing=False, ahead=_AHEAD)
+        stream = Stream(session._dialogue, window=WINDOW, ahead=_AHEAD)
         try:
             with session._line.turn:
                 while self._load(stream, session, ticket.place):

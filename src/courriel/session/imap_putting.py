@@ -8,14 +8,14 @@ from courriel import errors
 from courriel.model.message import Message
 from courriel.model.prepared import Prepared
 from courriel.model.ready import ReadyMessage
-from courriel.session.outgoing import Outgoing
+from courriel.model.submission import Submission
 from courriel.wire.letter import Letter
 from courriel.wire.mime import content_of
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
 
-Putable: TypeAlias = "bytes | Message | ReadyMessage | Prepared | Outgoing | EmailMessage | Letter"
+Putable: TypeAlias = "bytes | Message | ReadyMessage | Prepared | Submission | EmailMessage | Letter"
 """Anything that can be stored in a folder: bytes as they are, any message that can be sent, a received letter."""
 
 
@@ -36,7 +36,7 @@ def _octets(message: Putable) -> bytes:
             return message
         case str():
             raise errors.InvalidMessage("a letter is octets: encode the text, or make a Message")
-        case Outgoing():
+        case Submission():
             return bytes(message.content)
         case Letter():
             return message.raw

@@ -15,10 +15,10 @@ from courriel import errors
 from courriel.dialogue.stream import Stream
 from courriel.dialogue.tray import Parcel, Result
 from courriel.model.receipt import Receipt
+from courriel.model.submission import SendOptions
 from courriel.session.lending import OPENING
-from courriel.session.outgoing import Sendable, made_ready
+from courriel.session.outgoing import Sendable, submission_of
 from courriel.session.shelf import Ticket
-from courriel.session.wishes import Wishes
 from courriel.wire.abilities import Abilities
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ class Errand(Parcel):
     """One pending message, and the future of the task that awaits its result."""
 
     def __init__(
-        self, bag: Mailbag, message: Sendable, wishes: Wishes | None, until: float, told: asyncio.Future[Told]
+        self, bag: Mailbag, message: Sendable, options: SendOptions | None, until: float, told: asyncio.Future[Told]
     ) -> None:
-        self.message, self.wishes, self.until = message, wishes, until
+        self.message, self.options, self.until = message, options, until
         self.told = told
         self._bag = bag
 
@@ -65,18 +65,19 @@ class Errand(Parcel):
     def load(self, stream: Stream, able: Abilities) -> None:
         """Encode the message for these capabilities and add it to the batch; an error becomes its result."""
         try:
-            ready = made_ready(self.message, able, self.wishes)
+            ready = submission_of(self.message, able, self.options)
         except Exception as wrong:  # noqa: BLE001 - the caller's own; raised where they await it
             self.tell(wrong)
             return
-        self.envelope, self.content, self.message_id, self.notes, self.permit = ready
+        self.envelope, self.content, self.message_id = ready.envelope, ready.content, ready.message_id
+        self.notes, self.before_end, self.all_or_nothing = ready.notes, ready.before_end, ready.all_or_nothing
         self.rewrite = self._rewritten if self.content.binary else None
         self.start_over()
         self._known, self._stream, self.tries = None, stream, 0
         stream.put(self)
 
     def _rewritten(self, able: Abilities) -> Content:
-        return made_ready(self.message, able, self.wishes)[1]
+        return submission_of(self.message, able, self.options).content
 
     # Attributes that the send queue reads.
 

@@ -10,8 +10,8 @@ from courriel import errors
 from courriel.dialogue.smtp import SmtpDialogue
 from courriel.dialogue.stream import Stream
 from courriel.dialogue.tray import Parcel, Window
-from courriel.session.outgoing import Sendable, check_several, made_ready
-from courriel.session.wishes import OnRefused, all_or_nothing
+from courriel.model.submission import OnRefused, check_on_refused
+from courriel.session.outgoing import Sendable, check_several, fields_of
 from courriel.wire.abilities import Abilities
 
 _SLOW = 0.02
@@ -27,7 +27,9 @@ class _Supply:
     connection should have no unfinished message meanwhile.
     """
 
-    def __init__(self, messages: object) -> None:
+    def __init__(self, messages: object, on_refused: OnRefused) -> None:
+        check_on_refused(on_refused)
+        self._abandon = on_refused == "abandon"
         self.ended = False
         self.pauses = False
         self.failure: Exception | None = None
@@ -44,8 +46,8 @@ class _Supply:
 class Supply(_Supply):
     """Messages from an iterable."""
 
-    def __init__(self, messages: Iterable[Sendable]) -> None:
-        super().__init__(messages)
+    def __init__(self, messages: Iterable[Sendable], on_refused: OnRefused = "deliver") -> None:
+        super().__init__(messages, on_refused)
         self._messages = iter(messages)
 
     def fill(self, stream: Stream) -> None:
@@ -53,7 +55,7 @@ class Supply(_Supply):
         began = monotonic()
         for _ in range(stream.room):
             try:
-                stream.put(parcel(next(self._messages), stream.able))
+                stream.put(parcel(next(self._messages), stream.able, abandon=self._abandon))
             except StopIteration:
                 self.ended = True
             except Exception as failure:  # noqa: BLE001 - the caller's own; raised where they expect it
@@ -68,8 +70,10 @@ class Supply(_Supply):
 class AsyncSupply(_Supply):
     """Messages from an iterable or an async iterable."""
 
-    def __init__(self, messages: Iterable[Sendable] | AsyncIterable[Sendable]) -> None:
-        super().__init__(messages)
+    def __init__(
+        self, messages: Iterable[Sendable] | AsyncIterable[Sendable], on_refused: OnRefused = "deliver"
+    ) -> None:
+        super().__init__(messages, on_refused)
         self._next = aiter(messages).__anext__ if isinstance(messages, AsyncIterable) else _awaited(iter(messages))
 
     async def fill(self, stream: Stream) -> None:
@@ -77,7 +81,7 @@ class AsyncSupply(_Supply):
         began = monotonic()
         for _ in range(stream.room):
             try:
-                stream.put(parcel(await self._next(), stream.able))
+                stream.put(parcel(await self._next(), stream.able, abandon=self._abandon))
             except StopAsyncIteration:
                 self.ended = True
             except Exception as failure:  # noqa: BLE001 - the caller's own; raised where they expect it
@@ -89,21 +93,23 @@ class AsyncSupply(_Supply):
         self.pauses = False
 
 
-def stream_on(dialogue: SmtpDialogue, on_refused: OnRefused, window: int | Window) -> Stream:
+def stream_on(dialogue: SmtpDialogue, window: int | Window) -> Stream:
     """A batch on an open session. Raises UsageError for an invalid window."""
     if callable(window):
-        return Stream(dialogue, window=window, all_or_nothing=all_or_nothing(on_refused))
+        return Stream(dialogue, window=window)
     if isinstance(window, bool) or not isinstance(window, int) or not 0 < window <= 10_000:
         raise errors.UsageError(f"window: a number of messages from 1 to 10,000, not {window!r}")
-    return Stream(dialogue, window=window, all_or_nothing=all_or_nothing(on_refused))
+    return Stream(dialogue, window=window)
 
 
-def parcel(message: Sendable, able: Abilities) -> Parcel | errors.CourrielError:
+def parcel(message: Sendable, able: Abilities, *, abandon: bool = False) -> Parcel | errors.CourrielError:
     """An encoded message, or its error as a value: one invalid message does not stop the others."""
     try:
-        made = Parcel(*made_ready(message, able))
+        made = Parcel(*fields_of(message, able))
+        if abandon:
+            made.all_or_nothing = True
         if made.content.binary:
-            made.rewrite = lambda able: made_ready(message, able)[1]
+            made.rewrite = lambda able: fields_of(message, able)[1]
         return made
     except errors.CourrielError as wrong:
         return wrong

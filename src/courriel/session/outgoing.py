@@ -9,8 +9,7 @@ from courriel.model.envelope import Envelope
 from courriel.model.message import Message
 from courriel.model.prepared import Prepared
 from courriel.model.ready import ReadyMessage
-from courriel.session.wishes import Wishes
-from courriel.values import dataclass
+from courriel.model.submission import OnRefused, SendOptions, Submission
 from courriel.wire.abilities import Abilities
 from courriel.wire.mime import content_of
 
@@ -20,10 +19,14 @@ if TYPE_CHECKING:
     from email.message import EmailMessage
     from typing import TypeAlias
 
-    from courriel.dialogue.flow import Asking
+    from courriel.model.submission import EndGuard
 
-Sendable: TypeAlias = "Message | ReadyMessage | EmailMessage | Outgoing"
+
+Sendable: TypeAlias = "Message | ReadyMessage | EmailMessage | Submission"
 """A message to send: a Message, a ReadyMessage, an EmailMessage, or bytes with their envelope."""
+
+Fields: TypeAlias = "tuple[Envelope, Content, str, tuple[str, ...], EndGuard | None, OnRefused]"
+"""The fields of a Submission, in their order."""
 
 IN_EIGHT_BITS = Abilities({"8BITMIME": "", "SMTPUTF8": "", "DSN": ""})
 """Capabilities for messages kept locally: the shortest encoding."""
@@ -32,31 +35,26 @@ IN_SEVEN_BITS = Abilities({"SMTPUTF8": ""})
 """Capabilities for messages shown, or stored for a server not known yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A message ready to send: the envelope for the servers, and the content as bytes."""
+def submission_of(message: Sendable, able: Abilities, options: SendOptions | None = None) -> Submission:
+    """Encode a message for a server with these capabilities; a Submission is returned as it is.
 
-    envelope: Envelope
-    content: Content
-    message_id: str = ""
-    notes: tuple[str, ...] = ()
-    permit: Asking | None = None
-    """Called just before the end of the data; when it returns False the connection is closed and nothing delivered."""
+    Raises InvalidMessage, InvalidAddress; UsageError for options beside a Submission, which has its own.
+    """
+    if isinstance(message, Submission) and options is None:
+        return message
+    return Submission(*fields_of(message, able, options))
 
 
-def prepare(message: Sendable, able: Abilities, wishes: Wishes | None = None) -> Outgoing:
-    """Encode a message for a server with these capabilities. Raises InvalidMessage, InvalidAddress."""
-    return message if isinstance(message, Outgoing) else Outgoing(*made_ready(message, able, wishes))
-
-
-def made_ready(
-    message: Sendable, able: Abilities, wishes: Wishes | None = None
-) -> tuple[Envelope, Content, str, tuple[str, ...], Asking | None]:
-    """The same as a tuple of the fields of Outgoing: for the hot path, which builds other values from them."""
-    if isinstance(message, Outgoing):
-        return message.envelope, message.content, message.message_id, message.notes, message.permit
+def fields_of(message: Sendable, able: Abilities, options: SendOptions | None = None) -> Fields:
+    """Fields of the Submission of a message, as a tuple: for the hot path, which builds queue entries from them."""
+    if isinstance(message, Submission):
+        if options is not None:
+            raise errors.UsageError("a Submission has its options already; make it with them", stage="compose")
+        return (
+            message.envelope, message.content, message.message_id, message.notes, message.before_end, message.on_refused
+        )  # fmt: skip
     ready = message if isinstance(message, _OURS) else _ready_of(_of_the_library(message), able)
-    envelope = ready.envelope() if wishes is None else wishes.envelope_of(ready)
+    envelope = ready.envelope() if options is None else options.envelope_of(ready)
     content = content_of(ready, eight_bit=able.eight_bit, utf8=able.utf8, binary=able.binary)
     notes: tuple[str, ...] = _NO_REPORTS if envelope.wants_reports and not able.reports else ()
     for address in envelope.recipients:
@@ -65,12 +63,12 @@ def made_ready(
     sender = envelope.sender
     if sender is not None and len(sender.spec) > USUAL_LOCAL_PART and sender.has_long_local_part:
         notes += (_long(sender),)
-    return envelope, content, ready.message_id, notes, None
+    return envelope, content, ready.message_id, notes, None, "deliver" if options is None else options.on_refused
 
 
 def check_sendable(message: object) -> None:
     """Raise UsageError, with advice, for anything that is not a message, before a connection is opened."""
-    if not isinstance(message, (*_OURS, Outgoing)):
+    if not isinstance(message, (*_OURS, Submission)):
         _of_the_library(message)
 
 

@@ -10,13 +10,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from courriel import errors
-from courriel.dialogue.flow import Asking
-from courriel.model.address import Address
-from courriel.model.content import Content
 from courriel.model.credentials import Credentials
-from courriel.model.envelope import Envelope, Notify, Return
 from courriel.model.receipt import Receipt
 from courriel.model.server import Server
+from courriel.model.submission import WINDOW, Submission
 from courriel.network.transcript import Transcript
 from courriel.session.lending import Lending, never_begun
 from courriel.session.outgoing import Sendable
@@ -24,10 +21,13 @@ from courriel.session.pace import Rate
 from courriel.session.shelf import Limits, Place, Ticket
 from courriel.session.smtp import SmtpSession
 from courriel.session.warm import WarmSession
-from courriel.session.wishes import OnRefused
 
 if TYPE_CHECKING:
-    from typing import Self
+    from collections.abc import Iterator
+    from typing import Self, Unpack
+
+    from courriel.dialogue.tray import Result
+    from courriel.model.submission import SendWords
 
 _A_LOOK = 1.0  # seconds after which a waiting thread checks the time limits itself
 
@@ -71,43 +71,39 @@ class SmtpPool(Lending[SmtpSession]):
     ) -> None:
         super().__init__(server, credentials, Limits(size, idle, age, messages, wait, Rate.of(rate)), transcript)
 
-    def send(
-        self,
-        message: Sendable,
-        *,
-        sender: Address | str | None = None,
-        to: Address | str | Iterable[Address | str] | None = None,
-        on_refused: OnRefused = "deliver",
-        notify: Iterable[Notify] = (),
-        ret: Return | None = None,
-        envid: str = "",
-        require_tls: bool = False,
-    ) -> Receipt:
+    @property
+    def name(self) -> str:
+        """The server, "host:port"."""
+        return str(self.server)
+
+    @property
+    def answer_limit(self) -> float:
+        """Seconds that the answer to one submission may take, from its `before_end` on."""
+        return self.server.timeouts.message
+
+    @property
+    def parallel(self) -> int:
+        """Submissions carried at once: the number of sessions."""
+        return self.limits.size
+
+    def send(self, message: Sendable, /, **options: Unpack[SendWords]) -> Receipt:
         """Send one message on a free session; returns the result of each recipient. See SmtpSession.send.
 
         Raises what it raises, what `open` raises, TimedOut when no session was free in time (nothing was sent), and
         UsageError when the pool is closed.
         """
-        return self._with_session(
-            lambda session: session.send(
-                message, sender=sender, to=to, on_refused=on_refused, notify=notify, ret=ret, envid=envid,
-                require_tls=require_tls,
-            )
-        )  # fmt: skip
+        return self._with_session(lambda session: session.send(message, **options))
 
-    def deliver(
-        self,
-        envelope: Envelope,
-        content: Content,
-        message_id: str = "",
-        *,
-        on_refused: OnRefused = "deliver",
-        permit: Asking | None = None,
-    ) -> Receipt:
-        """Send bytes that are ready, unchanged; see SmtpSession.deliver."""
-        return self._with_session(
-            lambda session: session.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
-        )
+    def submit(self, submission: Submission) -> Receipt:
+        """Send bytes that are ready, unchanged; see Transport.submit."""
+        return self._with_session(lambda session: session.submit(submission))
+
+    def submit_many(
+        self, submissions: Iterable[Submission], *, window: int | Callable[[], int] = WINDOW
+    ) -> Iterator[Result]:
+        """Send many submissions on one session of the pool; yields one result for each, in order."""
+        with self.session() as session:
+            yield from session.submit_many(submissions, window=window)
 
     @contextmanager
     def session(self, *, transcript: Transcript | None = None) -> Generator[SmtpSession]:

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from courriel import errors
-from courriel.dialogue.flow import Asking
-from courriel.model.address import Address
-from courriel.model.content import Content
 from courriel.model.credentials import Credentials
-from courriel.model.envelope import Envelope, Notify, Return
 from courriel.model.receipt import Receipt
 from courriel.model.server import Server
+from courriel.model.submission import WINDOW, SendOptions, Submission
 from courriel.network import forks
 from courriel.network.transcript import Transcript
 from courriel.session.gathering import Act, Gathering
 from courriel.session.lending import never_begun
-from courriel.session.outgoing import Outgoing, Sendable
+from courriel.session.outgoing import Sendable
 from courriel.session.pace import Rate
 from courriel.session.shelf import Limits, Place, Ticket
 from courriel.session.smtp import AsyncSmtpSession
 from courriel.session.warm import AsyncWarmSession
-from courriel.session.wishes import OnRefused, Wishes, all_or_nothing
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable
-    from typing import Self
+    from typing import Self, Unpack
+
+    from courriel.dialogue.tray import Result
+    from courriel.model.submission import SendWords
 
 
 class AsyncSmtpPool(Gathering):
@@ -65,52 +64,49 @@ class AsyncSmtpPool(Gathering):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._alarm: asyncio.TimerHandle | None = None
 
-    async def send(
-        self,
-        message: Sendable,
-        *,
-        sender: Address | str | None = None,
-        to: Address | str | Iterable[Address | str] | None = None,
-        on_refused: OnRefused = "deliver",
-        notify: Iterable[Notify] = (),
-        ret: Return | None = None,
-        envid: str = "",
-        require_tls: bool = False,
-    ) -> Receipt:
+    @property
+    def name(self) -> str:
+        """The server, "host:port"."""
+        return str(self.server)
+
+    @property
+    def answer_limit(self) -> float:
+        """Seconds that the answer to one submission may take, from its `before_end` on."""
+        return self.server.timeouts.message
+
+    @property
+    def parallel(self) -> int:
+        """Submissions carried at once: the number of sessions."""
+        return self.limits.size
+
+    async def send(self, message: Sendable, /, **options: Unpack[SendWords]) -> Receipt:
         """Send one message on a free session, or with others on the next one; see SmtpPool.send."""
-        wishes: Wishes | None = None
-        if not (sender is to is None) or notify or ret or envid or require_tls:
-            # They may be iterated again, for another session.
-            to, notify = tuple(to) if isinstance(to, Iterator) else to, tuple(notify)
-            wishes = Wishes(sender, to, notify, ret, envid, require_tls)
+        given = SendOptions(**options) if options else None  # read once: another session may be tried
 
         def alone(session: AsyncSmtpSession) -> Awaitable[Receipt]:
-            return session.send(
-                message, sender=sender, to=to, on_refused=on_refused, notify=notify, ret=ret, envid=envid,
-                require_tls=require_tls,
-            )  # fmt: skip
+            return session._send(message, given)
 
-        if all_or_nothing(on_refused) or not self._shelf.at_ease:
+        if not self._shelf.at_ease or (given is not None and given.on_refused == "abandon"):
             return await self._with_session(alone)
-        return await self._among_others(message, wishes, alone)
+        return await self._among_others(message, given, alone)
 
-    async def deliver(
-        self,
-        envelope: Envelope,
-        content: Content,
-        message_id: str = "",
-        *,
-        on_refused: OnRefused = "deliver",
-        permit: Asking | None = None,
-    ) -> Receipt:
-        """Send bytes that are ready, unchanged; see SmtpSession.deliver."""
+    async def submit(self, submission: Submission) -> Receipt:
+        """Send bytes that are ready, unchanged; see Transport.submit."""
 
         def alone(session: AsyncSmtpSession) -> Awaitable[Receipt]:
-            return session.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
+            return session.submit(submission)
 
-        if all_or_nothing(on_refused) or not self._shelf.at_ease:
+        if submission.all_or_nothing or not self._shelf.at_ease:
             return await self._with_session(alone)
-        return await self._among_others(Outgoing(envelope, content, message_id, permit=permit), None, alone)
+        return await self._among_others(submission, None, alone)
+
+    async def submit_many(
+        self, submissions: Iterable[Submission] | AsyncIterable[Submission], *, window: int | Callable[[], int] = WINDOW
+    ) -> AsyncIterator[Result]:
+        """Send many submissions on one session of the pool; yields one result for each, in order."""
+        async with self.session() as session:
+            async for result in session.submit_many(submissions, window=window):
+                yield result
 
     @asynccontextmanager
     async def session(self, *, transcript: Transcript | None = None) -> AsyncGenerator[AsyncSmtpSession]:

@@ -11,23 +11,21 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, It
 from types import TracebackType
 
 from courriel import errors
-from courriel.model.address import Address
 from courriel.model.credentials import Credentials, check_credentials
-from courriel.model.envelope import Envelope, Notify, Return
 from courriel.model.receipt import Receipt
 from courriel.model.server import Dialect, Server
+from courriel.model.submission import WINDOW, OnRefused, SendOptions, Submission
 from courriel.session.known import Known
-from courriel.session.wishes import WINDOW, OnRefused, all_or_nothing, wished
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from typing import Self
+    from typing import Self, Unpack
 
-    from courriel.dialogue.flow import Asking, Flow
+    from courriel.dialogue.flow import Flow
     from courriel.dialogue.smtp import SmtpDialogue
     from courriel.dialogue.tray import Result
-    from courriel.model.content import Content
+    from courriel.model.submission import SendWords
     from courriel.network import awaiting, blocking
     from courriel.network.transcript import Transcript
     from courriel.session.outgoing import Sendable
@@ -45,12 +43,12 @@ class _Session(Known):
     ) -> None:
         from courriel.dialogue.smtp import SmtpDialogue  # noqa: PLC0415
         from courriel.session import server_memory  # noqa: PLC0415 - see there
-        from courriel.session.outgoing import made_ready  # noqa: PLC0415 - kept as an attribute: an import costs time in each `send`
+        from courriel.session.outgoing import submission_of  # noqa: PLC0415 - kept, since each `send` would feel its import
 
         check_credentials(credentials)
         self.server = server
         self._known = line
-        self._made_ready = made_ready
+        self._submission_of = submission_of
         known = server_memory.of(server)
         self._dialogue = SmtpDialogue(server, credentials, known)
         self._dialogue.count.facts = self._dialogue.logins = known
@@ -73,18 +71,32 @@ class _Session(Known):
                 hint_id="SESSION-LOST",
             )
 
-    def _deliver(
-        self, envelope: Envelope, content: Content, message_id: str, on_refused: OnRefused, permit: Asking | None
-    ) -> Flow[Receipt]:
-        _check_deliverable(envelope, content, message_id, permit)
-        return self._dialogue.deliver(
-            envelope,
-            content,
-            message_id,
-            all_or_nothing=all_or_nothing(on_refused),
-            permit=permit,
-            rested=self._known.rested,
-        )
+    @property
+    def name(self) -> str:
+        """The server, "host:port"."""
+        return str(self.server)
+
+    @property
+    def answer_limit(self) -> float:
+        """Seconds that the answer to one submission may take, from its `before_end` on."""
+        return self.server.timeouts.message
+
+    parallel = 1
+    """Submissions carried at once: a session holds one conversation."""
+
+    def hang_up(self) -> None:
+        """Close the connection at once, from any thread; the call that uses it fails, and may be in doubt."""
+        self._known.hang_up()
+
+    @property
+    def rested(self) -> bool:
+        """Whether the connection has been silent for long enough that the server may have closed it."""
+        return self._known.rested
+
+    def _submit(self, submission: Submission) -> Flow[Receipt]:
+        if not isinstance(submission, Submission):
+            raise errors.UsageError(f"submission: a value of Submission, not {type(submission).__name__}")
+        return self._dialogue.deliver(submission, rested=self._known.rested)
 
 
 class SmtpSession(_Session):
@@ -120,42 +132,31 @@ class SmtpSession(_Session):
         self._line.run(self._dialogue.open(), opening=True)
         return self
 
-    def send(
-        self,
-        message: Sendable,
-        *,
-        sender: Address | str | None = None,
-        to: Address | str | Iterable[Address | str] | None = None,
-        on_refused: OnRefused = "deliver",
-        notify: Iterable[Notify] = (),
-        ret: Return | None = None,
-        envid: str = "",
-        require_tls: bool = False,
-    ) -> Receipt:
+    def send(self, message: Sendable, /, **options: Unpack[SendWords]) -> Receipt:
         """Send one message; returns a receipt with the result of each recipient.
 
         `sender` and `to` replace those of the envelope, not the headers. With `on_refused="abandon"` nothing is sent
         when one recipient is refused; by default the others get it and the receipt names the refused. `notify`, `ret`
-        and `envid` ask for delivery reports (RFC 3461), `require_tls` forbids later hops without TLS (RFC 8689).
+        and `envid` ask for delivery reports (RFC 3461), `require_tls` forbids later hops without TLS (RFC 8689); see
+        SendOptions.
 
         Raises SenderRefused, RecipientsRefused (none was accepted), MessageRefused: the session stays open.
         ConnectionFailed and RemoteProtocolError end it; their `in_doubt` tells whether the message may have been
         delivered. InvalidMessage, InvalidAddress and NotSupported are raised before a byte is sent.
         """
+        return self._send(message, SendOptions(**options) if options else None)
+
+    def _send(self, message: Sendable, options: SendOptions | None) -> Receipt:
         self._refuse_if_closed()
-        envelope, content, message_id, notes, permit = self._made_ready(
-            message, self._dialogue.able, wished(sender, to, notify, ret, envid, require_tls)
-        )
+        submission = self._submission_of(message, self._dialogue.able, options)
         try:
-            receipt = self.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
+            return self.submit(submission)
         except errors.MessageRefused as refused:
-            if not (content.binary and refused.hint_id == "BDAT-REFUSED"):
+            if not (submission.content.binary and refused.hint_id == "BDAT-REFUSED"):
                 raise
-            # Binary content needs BDAT, which this server refused: encode the files in base64 instead.
-            self.open()
-            _, content, _, _, _ = self._made_ready(message, self._dialogue.able)
-            receipt = self.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
-        return receipt.with_notes(*notes) if notes else receipt
+        # Binary content needs BDAT, which this server refused: encode the files in base64 instead.
+        self.open()
+        return self.submit(self._submission_of(message, self._dialogue.able, options))
 
     def send_many(
         self,
@@ -181,8 +182,8 @@ class SmtpSession(_Session):
         from courriel.session.many import Supply, stream_on  # noqa: PLC0415 - not for one message
 
         refuse_if_broken(self._line)
-        stream = stream_on(self._dialogue, on_refused, window)
-        supply = Supply(messages)
+        stream = stream_on(self._dialogue, window)
+        supply = Supply(messages, on_refused)
         with self._line.turn:
             try:
                 while not supply.ended or stream.in_hand:
@@ -201,22 +202,16 @@ class SmtpSession(_Session):
         if supply.failure is not None:
             raise supply.failure
 
-    def deliver(
-        self,
-        envelope: Envelope,
-        content: Content,
-        message_id: str = "",
-        *,
-        on_refused: OnRefused = "deliver",
-        permit: Asking | None = None,
-    ) -> Receipt:
-        """Send bytes that are ready, unchanged: the method of every transport.
+    def submit(self, submission: Submission) -> Receipt:
+        """Send bytes that are ready, unchanged: the method of every transport; see Transport.submit."""
+        receipt = self._line.run(self._submit(submission))
+        return receipt.with_notes(*submission.notes) if submission.notes else receipt
 
-        `permit` is called just before the end of the data: when it returns False the connection is closed
-        (NotPermitted), and nothing was delivered.
-        """
-        flow = self._deliver(envelope, content, message_id, on_refused, permit)
-        return self._line.run(flow)
+    def submit_many(
+        self, submissions: Iterable[Submission], *, window: int | Callable[[], int] = WINDOW
+    ) -> Iterator[Result]:
+        """Send many submissions; yields one result for each, in order: `send_many` for bytes that are ready."""
+        return self.send_many(submissions, window=window)
 
     def noop(self) -> None:
         """Send NOOP: checks the connection, and resets the server's idle timer."""
@@ -263,36 +258,24 @@ class AsyncSmtpSession(_Session):
         await self._line.run(self._dialogue.open(), opening=True)
         return self
 
-    async def send(
-        self,
-        message: Sendable,
-        *,
-        sender: Address | str | None = None,
-        to: Address | str | Iterable[Address | str] | None = None,
-        on_refused: OnRefused = "deliver",
-        notify: Iterable[Notify] = (),
-        ret: Return | None = None,
-        envid: str = "",
-        require_tls: bool = False,
-    ) -> Receipt:
+    async def send(self, message: Sendable, /, **options: Unpack[SendWords]) -> Receipt:
         """Send one message; returns a receipt with the result of each recipient; see SmtpSession.send.
 
         A cancelled call closes the connection; the server may have accepted the message already.
         """
+        return await self._send(message, SendOptions(**options) if options else None)
+
+    async def _send(self, message: Sendable, options: SendOptions | None) -> Receipt:
         self._refuse_if_closed()
-        envelope, content, message_id, notes, permit = self._made_ready(
-            message, self._dialogue.able, wished(sender, to, notify, ret, envid, require_tls)
-        )
+        submission = self._submission_of(message, self._dialogue.able, options)
         try:
-            receipt = await self.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
+            return await self.submit(submission)
         except errors.MessageRefused as refused:
-            if not (content.binary and refused.hint_id == "BDAT-REFUSED"):
+            if not (submission.content.binary and refused.hint_id == "BDAT-REFUSED"):
                 raise
-            # Binary content needs BDAT, which this server refused: encode the files in base64 instead.
-            await self.open()
-            _, content, _, _, _ = self._made_ready(message, self._dialogue.able)
-            receipt = await self.deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
-        return receipt.with_notes(*notes) if notes else receipt
+        # Binary content needs BDAT, which this server refused: encode the files in base64 instead.
+        await self.open()
+        return await self.submit(self._submission_of(message, self._dialogue.able, options))
 
     async def send_many(
         self,
@@ -310,8 +293,8 @@ class AsyncSmtpSession(_Session):
         from courriel.session.many import AsyncSupply, stream_on  # noqa: PLC0415 - not for one message
 
         refuse_if_broken(self._line)
-        stream = stream_on(self._dialogue, on_refused, window)
-        supply = AsyncSupply(messages)
+        stream = stream_on(self._dialogue, window)
+        supply = AsyncSupply(messages, on_refused)
         with self._line.turn:
             try:
                 while not supply.ended or stream.in_hand:
@@ -330,18 +313,16 @@ class AsyncSmtpSession(_Session):
         if supply.failure is not None:
             raise supply.failure
 
-    async def deliver(
-        self,
-        envelope: Envelope,
-        content: Content,
-        message_id: str = "",
-        *,
-        on_refused: OnRefused = "deliver",
-        permit: Asking | None = None,
-    ) -> Receipt:
-        """Send bytes that are ready, unchanged; see SmtpSession.deliver."""
-        flow = self._deliver(envelope, content, message_id, on_refused, permit)
-        return await self._line.run(flow)
+    async def submit(self, submission: Submission) -> Receipt:
+        """Send bytes that are ready, unchanged; see SmtpSession.submit."""
+        receipt = await self._line.run(self._submit(submission))
+        return receipt.with_notes(*submission.notes) if submission.notes else receipt
+
+    def submit_many(
+        self, submissions: Iterable[Submission] | AsyncIterable[Submission], *, window: int | Callable[[], int] = WINDOW
+    ) -> AsyncIterator[Result]:
+        """Send many submissions; yields one result for each, in order; see SmtpSession.submit_many."""
+        return self.send_many(submissions, window=window)
 
     async def noop(self) -> None:
         """Send NOOP: checks the connection, and resets the server's idle timer."""
@@ -363,29 +344,6 @@ class AsyncSmtpSession(_Session):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
-
-
-def _check_deliverable(envelope: object, content: object, message_id: object, permit: object) -> None:
-    """Raise UsageError for invalid arguments of `deliver`, before a byte is sent."""
-    from courriel.model.content import Content  # noqa: PLC0415 - not before something is sent
-
-    if not isinstance(envelope, Envelope):
-        raise errors.UsageError(f"envelope: a value of Envelope, not {type(envelope).__name__}")
-    if not isinstance(content, Content):
-        raise errors.UsageError(
-            f"content: a value of Content, not {type(content).__name__}; send(ReadyMessage.parse(…)) takes octets"
-        )
-    pieces = content.pieces
-    if not isinstance(pieces, tuple) or not isinstance(content.size, int) or not all(map(_is_piece, pieces)):
-        raise errors.UsageError("content: its pieces are a tuple of octets, and its size is their length")
-    if not isinstance(message_id, str):
-        raise errors.UsageError(f"message_id: a text, not {type(message_id).__name__}")
-    if permit is not None and not callable(permit):
-        raise errors.UsageError(f"permit: a function without arguments, not {type(permit).__name__}")
-
-
-def _is_piece(piece: object) -> bool:
-    return isinstance(piece, bytes) or (hasattr(piece, "size") and hasattr(piece, "__iter__"))
 
 
 def _as_limit(most: int) -> int:

@@ -8,18 +8,15 @@ from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from courriel import errors
-from courriel.dialogue.flow import Asking
 from courriel.dialogue.tray import Result
-from courriel.model.content import Content
 from courriel.model.credentials import Credentials
-from courriel.model.envelope import Envelope
 from courriel.model.receipt import Receipt
+from courriel.model.submission import WINDOW, OnRefused, Submission
 from courriel.session.lending import Counting, Warm
 from courriel.session.many import one_by_one
 from courriel.session.outgoing import Sendable
 from courriel.session.shelf import Place
 from courriel.session.smtp import AsyncSmtpSession, SmtpSession
-from courriel.session.wishes import WINDOW, OnRefused
 
 if TYPE_CHECKING:
     from typing import Self
@@ -43,21 +40,13 @@ class WarmSession(Warm, SmtpSession):
         self._opened()
         return self
 
-    def deliver(
-        self,
-        envelope: Envelope,
-        content: Content,
-        message_id: str = "",
-        *,
-        on_refused: OnRefused = "deliver",
-        permit: Asking | None = None,
-    ) -> Receipt:
+    def submit(self, submission: Submission) -> Receipt:
         now = monotonic()
         begun = self._pool._moment(now)
         if begun > now:
             self._pool._pause(begun)
         try:
-            receipt = super().deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
+            receipt = super().submit(submission)
         except errors.CourrielError as error:
             self._came_back(begun, error)
             raise
@@ -116,21 +105,13 @@ class AsyncWarmSession(Warm, AsyncSmtpSession):
         self._opened()
         return self
 
-    async def deliver(
-        self,
-        envelope: Envelope,
-        content: Content,
-        message_id: str = "",
-        *,
-        on_refused: OnRefused = "deliver",
-        permit: Asking | None = None,
-    ) -> Receipt:
+    async def submit(self, submission: Submission) -> Receipt:
         now = monotonic()
         begun = self._pool._moment(now)
         if begun > now:
             await self._pool._pause(begun)
         try:
-            receipt = await super().deliver(envelope, content, message_id, on_refused=on_refused, permit=permit)
+            receipt = await super().submit(submission)
         except errors.CourrielError as error:
             self._came_back(begun, error)
             raise

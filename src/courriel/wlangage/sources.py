@@ -39,12 +39,12 @@ def import_source(email: EmailVariable) -> bool:
 
 def source_of(email: EmailVariable, options: int) -> str:
     """The complete mail as it would be sent: header, an empty line, body. Needs no session."""
-    from courriel.session.outgoing import IN_SEVEN_BITS, prepare
+    from courriel.session.outgoing import IN_SEVEN_BITS, submission_of
     from courriel.wlangage.letter import message_of
 
     wished = send_options(options)
     message = message_of(email)
-    source = bytes(prepare(message, IN_SEVEN_BITS).content).decode("utf-8", "replace")
+    source = bytes(submission_of(message, IN_SEVEN_BITS).content).decode("utf-8", "replace")
     if SendOption.HEADER_BCC in wished and message.bcc:
         shown = ",\r\n ".join(address.wire(utf8=True) for address in message.bcc)
         source = f"Bcc: {shown}\r\n{source}"

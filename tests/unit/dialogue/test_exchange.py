@@ -14,6 +14,7 @@ from courriel.dialogue.smtp import SmtpDialogue
 from courriel.dialogue.stream import Stream
 from courriel.dialogue.tray import Parcel
 from courriel.model.content import Content
+from courriel.model.submission import Submission
 from courriel.reply import Reply
 from courriel.wire.smtp import take_replies
 
@@ -123,7 +124,7 @@ def test_a_reply_before_the_content_was_sent_is_not_the_final_one(known: bool) -
     server = Told(heard("early", known) * 2 + GO_ON + heard("early", known))
 
     with pytest.raises(errors.RemoteProtocolError, match="without being asked") as unasked:
-        server.run(dialogue.deliver(BOB, Content((RAW,), len(RAW), dotless=True), "<x@y>"))
+        server.run(dialogue.deliver(Submission(BOB, Content((RAW,), len(RAW), dotless=True), "<x@y>")))
 
     assert not unasked.value.in_doubt
     assert [type(want) for want in server.wants] == [Overhear, Ask]
@@ -143,7 +144,7 @@ def test_a_refusal_before_the_content_was_sent_counts() -> None:
     dialogue, server = told_no()
 
     with pytest.raises(errors.MessageRefused) as refused:
-        server.run(dialogue.deliver(BOB, Content((RAW,), len(RAW), dotless=True), "<x@y>"))
+        server.run(dialogue.deliver(Submission(BOB, Content((RAW,), len(RAW), dotless=True), "<x@y>")))
 
     assert refused.value.reply.code == 552
     assert not refused.value.session_usable
@@ -172,7 +173,7 @@ def test_a_refusal_that_arrived_during_the_last_write_is_read() -> None:
     dialogue, server = broke_with_a_no()
 
     with pytest.raises(errors.MessageRefused) as refused:
-        server.run(dialogue.deliver(BOB, Content((RAW,), len(RAW), dotless=True), "<x@y>"))
+        server.run(dialogue.deliver(Submission(BOB, Content((RAW,), len(RAW), dotless=True), "<x@y>")))
 
     assert (refused.value.reply.code, refused.value.in_doubt, refused.value.session_usable) == (552, False, False)
 
@@ -196,7 +197,7 @@ def test_without_a_reply_the_message_is_in_doubt_and_a_timeout_is_not_repeated(
     server = Told(YES * 2 + GO_ON, broken("gone", stage="message"), b"")
 
     with pytest.raises(broken) as lost:
-        server.run(dialogue.deliver(BOB, Content((RAW,), len(RAW), dotless=True), "<x@y>"))
+        server.run(dialogue.deliver(Submission(BOB, Content((RAW,), len(RAW), dotless=True), "<x@y>")))
 
     assert lost.value.in_doubt
     assert len(server.arrivals) == (broken is errors.TimedOut)

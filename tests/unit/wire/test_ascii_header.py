@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from courriel.errors import NotSupported
 from courriel.model.message import Message
-from courriel.session.outgoing import IN_SEVEN_BITS, prepare
+from courriel.session.outgoing import IN_SEVEN_BITS, submission_of
 from courriel.wire.ascii_header import in_ascii
 from courriel.wire.mime import content_of
 
@@ -82,8 +82,8 @@ def test_what_has_no_other_words_is_refused_by_the_header_s_name(field: str) -> 
 
 
 def test_for_a_server_nobody_knows_yet_other_words_stand_where_they_can() -> None:
-    words = prepare(Message.parse(ready("Subject: é\r\n")), IN_SEVEN_BITS).content
-    raw = prepare(Message.parse(ready("List-Id: é <l.b.org>\r\n")), IN_SEVEN_BITS).content
+    words = submission_of(Message.parse(ready("Subject: é\r\n")), IN_SEVEN_BITS).content
+    raw = submission_of(Message.parse(ready("List-Id: é <l.b.org>\r\n")), IN_SEVEN_BITS).content
 
     assert not words.utf8
     assert raw.utf8

@@ -17,7 +17,7 @@ from courriel.compose.template import Template
 from courriel.model.attachment import Attachment
 from courriel.model.content import Content
 from courriel.model.message import Message
-from courriel.session.outgoing import IN_EIGHT_BITS, IN_SEVEN_BITS, prepare
+from courriel.session.outgoing import IN_EIGHT_BITS, IN_SEVEN_BITS, submission_of
 from courriel.wire import parts
 from courriel.wire.letter import Letter
 from courriel.wire.mime import build
@@ -114,7 +114,7 @@ def test_a_stored_message_is_never_binary() -> None:
     message = Message(**FIELDS, text="x").with_data(b"\0", "a.bin")
 
     for able in (IN_EIGHT_BITS, IN_SEVEN_BITS):
-        content = prepare(message, able).content
+        content = submission_of(message, able).content
 
         assert not content.binary
         assert bytes(content) == bytes(build(message))
