@@ -13,7 +13,6 @@ import pytest
 
 import courriel
 from courriel import Address, AsyncSmtpSession, Attachment, Envelope, Message, Security, Server, SmtpSession, errors
-from courriel.model.submission import Submission
 from courriel.wire.mime import content_of
 from hostile.lists import hostile, shown
 from hostile.recorder import Heard, Recorder, addresses, unstuffed
@@ -345,7 +344,7 @@ def test_a_value_that_was_forged_is_stopped_at_the_last_door(
     session.open()
 
     try:
-        session.submit(Submission(forged, content_of(SIMPLE, eight_bit=True, utf8=True)))
+        session.deliver(forged, content_of(SIMPLE, eight_bit=True, utf8=True))
         refused = None
     except errors.CourrielError as error:
         refused = error

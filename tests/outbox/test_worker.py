@@ -500,7 +500,7 @@ def test_a_session_that_breaks_without_a_word_leaves_its_mails_unsure_or_given_b
 
     def explode(self: SmtpSession, messages: Iterator[object], **_: object) -> Iterator[object]:
         first = next(messages)
-        first.permit()  # type: ignore[attr-defined]
+        first.before_end()  # type: ignore[attr-defined]
         next(messages)
         raise ZeroDivisionError
         yield

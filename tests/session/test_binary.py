@@ -169,7 +169,7 @@ def test_it_is_never_said_line_by_line() -> None:
     dialogue = SmtpDialogue(WISHED)
     dialogue._learn(EVERYTHING)
 
-    one, many = (Stream(dialogue, window=window, all_or_nothing=False) for window in (1, 100))
+    one, many = (Stream(dialogue, window=window) for window in (1, 100))
 
     assert (one.able.binary, many.able.binary) == (False, True)
     ready = parcel(message(), many.able)

@@ -230,7 +230,7 @@ def test_a_binary_content_from_elsewhere_does_not_slip_into_pipelining() -> None
     desk = Keeping()
     session = Session("whole", desk, server=replace(SERVER, binary=True))
     session.open()
-    stream = Stream(session.client, window=1, all_or_nothing=False)
+    stream = Stream(session.client, window=1)
     parcel = Parcel(BOB, as_it_is(MESSAGE), "<x@y>")
     stream.put(parcel)
 

@@ -238,7 +238,7 @@ def send(
 ) -> tuple[list[Result], errors.CourrielError | None]:
     """Send every message through a batch, as a session does; results, and the error that ended it."""
     world.run(dialogue.open())
-    stream = Stream(dialogue, window=window, all_or_nothing=all_or_nothing)
+    stream = Stream(dialogue, window=window)
     results: list[Result] = []
     waiting = list(range(len(world.plans)))
     try:
@@ -249,7 +249,9 @@ def send(
                 octets = body(number, plan)
                 names = [f"r{number}.{place}@x.org" for place in range(len(plan.rcpts))]
                 envelope = Envelope.of(f"m{number}@x.org", names)
-                stream.put(Parcel(envelope, Content((octets,), len(octets)), f"<{number}@x.org>"))
+                parcel = Parcel(envelope, Content((octets,), len(octets)), f"<{number}@x.org>")
+                parcel.all_or_nothing = all_or_nothing
+                stream.put(parcel)
             world.run(stream.talk())
             results += stream.results()
         world.run(stream.finish())

@@ -18,7 +18,7 @@ from courriel.model.credentials import Token, TokenSource
 from courriel.model.message import Message
 from courriel.model.receipt import Receipt
 from courriel.model.server import Server
-from courriel.model.submission import SendOptions, Submission, check_on_refused
+from courriel.model.submission import SendOptions, Submission
 from courriel.values import replace
 
 TYPE_CHECKING = False
@@ -173,19 +173,20 @@ def _made(message: Sendable | None, fields: Fields, route: Route | None) -> tupl
     """The message and its send options. Raises UsageError for unknown fields."""
     from courriel.session.outgoing import check_sendable
 
-    options: SendWords = {name: value for name, value in fields.items() if name in _OPTIONS}  # type: ignore[assignment]
-    check_on_refused(options.get("on_refused", "deliver"))  # a mistyped word is refused before anything is opened
+    options = {name: value for name, value in fields.items() if name in _OPTIONS}
     rest = {name: value for name, value in fields.items() if name not in _OPTIONS}
     if message is None:
-        made = _message(rest, route)
-        _ = SendOptions(**options)
-        return made, options
-    check_sendable(message)
-    for name, value in rest.items():
-        if name not in ("sender", "to"):
-            raise errors.UsageError(f"{name}: a message that is made already is not changed by send()", stage="compose")
-        options[name] = value  # type: ignore[literal-required]
-    return message, options
+        message = _message(rest, route)
+    else:
+        check_sendable(message)
+        for name, value in rest.items():
+            if name not in ("sender", "to"):
+                raise errors.UsageError(
+                    f"{name}: a message that is made already is not changed by send()", stage="compose"
+                )
+            options[name] = value
+    checked = SendOptions(**options)  # type: ignore[arg-type]  # the words are those of `SendWords`
+    return message, {name: getattr(checked, name) for name in options}  # type: ignore[return-value]
 
 
 def _message(fields: dict[str, object], route: Route | None) -> Message:
@@ -248,7 +249,8 @@ async def _by_async_transport(transport: AsyncTransport, message: Sendable | Non
     if not is_transport(transport) or not iscoroutinefunction(transport.submit):
         raise _wrong_way(
             transport,
-            "asend() takes a URL, a profile, a Route, a Server or an AsyncTransport, such as an AsyncSmtpPool",
+            "asend() takes a URL, a profile, a Route, a Server or an AsyncTransport such as an open AsyncSmtpSession or"
+            " AsyncSmtpPool",
         )
     message, options = _made(message, fields, None)
     captured = profiles.capture()

@@ -1,5 +1,5 @@
 """
-A mail on its way: the options of one call to `send`, and the envelope and content that a transport takes.
+Send options of one call to `send`, and the envelope and content that a transport takes.
 
 A `Submission` is made once, where a message meets the capabilities of its server. Sessions, pools, the outbox and the
 command line hand the same value on.
@@ -95,7 +95,7 @@ class SendOptions:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A mail as a transport takes it: the envelope that servers act upon, and the octets that they carry.
+    """A message as a transport takes it: its envelope, and its content as bytes.
 
     `notes` are put on its receipt. `before_end` is asked directly before the octets leave that may complete the message
     (the dot, BDAT LAST, a rename), once for each attempt: at a false answer or an exception the connection is cut, and
@@ -156,7 +156,7 @@ def _check_reports(options: SendOptions) -> None:
 
 
 def _notified(given: object) -> Iterable[Notify]:
-    """The moments of delivery reports: a list of Notify, or one alone. Raises UsageError."""
+    """Conditions of delivery reports: a list of Notify, or one alone. Raises UsageError."""
     if isinstance(given, Notify):
         return (given,)
     listed: tuple[object, ...] = tuple(given) if isinstance(given, Iterable) else (given,)

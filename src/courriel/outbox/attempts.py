@@ -64,7 +64,8 @@ class Attempts:
         self._listeners, self._lane = listeners, lane
         server = getattr(way, "server", None)  # a transport of the user's own may have none
         name = "" if isinstance(way, Route) else way.name
-        self._host, self._port = (name, 0) if server is None else (server.host, server.port)
+        self._host: str = name if server is None else server.host
+        self._port: int = 0 if server is None else server.port
         self._scheme: str = way.kind if isinstance(way, Route) else "smtp"
         if self._scheme == "smtp" and server is not None and server.security is Security.TLS:
             self._scheme = "smtps"

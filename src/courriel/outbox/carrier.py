@@ -158,7 +158,6 @@ class Carrier:
             raise
 
 
-
 def answer_limit(way: Way) -> float:
     """Seconds that the answer to one mail may take on this way."""
     if isinstance(way, Route):

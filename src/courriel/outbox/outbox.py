@@ -478,7 +478,7 @@ def _terms(wanted: Wanted) -> Terms:
     own = {name: value for name, value in wanted.items() if name in _OWN_TERMS}
     rest = {name: value for name, value in wanted.items() if name not in _OWN_TERMS}
     try:
-        return Terms(send=SendOptions(**rest), **own)  # type: ignore[arg-type]  # the words are those of `Wanted`
+        return Terms(send=SendOptions(**rest) if rest else None, **own)  # type: ignore[arg-type]  # the words are those of `Wanted`
     except TypeError as wrong:
         raise errors.UsageError(f"put: {wrong}") from None
 

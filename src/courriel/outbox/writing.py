@@ -41,7 +41,7 @@ class Terms:
     expires: Moment = None
     priority: Priority | str = Priority.NORMAL
     on_unsure: str = "resend"
-    send: SendOptions = SendOptions()
+    send: SendOptions | None = None
 
 
 def written(message: Sendable, lane: str, key: str | None, terms: Terms, max_size: int) -> NewMail:

@@ -19,6 +19,7 @@ from courriel.errors import CourrielError
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope
 from courriel.model.receipt import Outcome
+from courriel.model.submission import Submission
 
 RAW = b"From: ada@example.org\r\nTo: bob@example.org\r\nSubject: =?utf-8?q?=C3=A9t=C3=A9?=\r\n\r\n.hello\r\n\r\nbye\r\n"
 ENVELOPE = Envelope.of("ada@example.org", ["bob@example.org", "hidden@example.org"])
@@ -52,7 +53,7 @@ def test_a_receipt_says_what_was_done_and_to_whom_it_would_have_gone(url: str, w
     transport = transport_of(Route.parse(url.format(tmp_path)))
     assert transport is not None
 
-    receipt = transport.send(ENVELOPE, content())
+    receipt = transport.submit(Submission(ENVELOPE, content()))
 
     assert receipt.server == url.format(tmp_path)
     assert receipt.reply.code == 250
@@ -75,7 +76,7 @@ def test_each_local_transport_satisfies_the_protocol() -> None:
 
 
 def test_memory_keeps_envelope_and_octets() -> None:
-    Memory().send(ENVELOPE, content(RAW[:20], RAW[20:]))
+    Memory().submit(Submission(ENVELOPE, content(RAW[:20], RAW[20:])))
 
     (letter,) = keep.letters
     assert letter == Letter(ENVELOPE, RAW)
@@ -84,7 +85,7 @@ def test_memory_keeps_envelope_and_octets() -> None:
 
 def test_when_memory_is_full_the_oldest_are_dropped_and_the_receipt_notes_it() -> None:
     kept = Letters(most=2)
-    receipts = [Memory(kept).send(ENVELOPE, content(b"%d\r\n" % number)) for number in range(4)]
+    receipts = [Memory(kept).submit(Submission(ENVELOPE, content(b"%d\r\n" % number))) for number in range(4)]
 
     assert [letter.content for letter in kept] == [b"2\r\n", b"3\r\n"]
     assert [receipt.notes for receipt in receipts] == [(), (), *[("memory: is full; its 1 oldest left",)] * 2]
@@ -128,7 +129,7 @@ def test_threads_may_write_while_another_reads() -> None:
 
 def test_a_file_holds_the_octets_as_they_would_have_left(tmp_path: Path) -> None:
     for _ in range(3):
-        Folder(str(tmp_path / "kept")).send(ENVELOPE, content(RAW[:7], RAW[7:]))
+        Folder(str(tmp_path / "kept")).submit(Submission(ENVELOPE, content(RAW[:7], RAW[7:])))
 
     files = sorted((tmp_path / "kept").iterdir())
     assert len(files) == 3
@@ -137,7 +138,7 @@ def test_a_file_holds_the_octets_as_they_would_have_left(tmp_path: Path) -> None
 
 @pytest.mark.skipif(os.name == "nt", reason="other rights")
 def test_a_file_is_for_its_owner_only(tmp_path: Path) -> None:
-    Folder(str(tmp_path / "new")).send(ENVELOPE, content())
+    Folder(str(tmp_path / "new")).submit(Submission(ENVELOPE, content()))
 
     (file,) = (tmp_path / "new").iterdir()
     assert file.stat().st_mode & 0o077 == 0
@@ -147,7 +148,7 @@ def test_a_file_is_for_its_owner_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [Folder, Maildir])
 def test_half_a_message_is_never_left_behind(kind: type[Folder | Maildir], tmp_path: Path) -> None:
     with pytest.raises(CourrielError, match=r"could not be kept in .*: No space left on device") as refused:
-        kind(str(tmp_path)).send(ENVELOPE, Content((Full(),), 100))  # type: ignore[arg-type]
+        kind(str(tmp_path)).submit(Submission(ENVELOPE, Content((Full(),), 100)))  # type: ignore[arg-type]
 
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
     assert isinstance(refused.value.__cause__, OSError)
@@ -158,7 +159,7 @@ def test_an_unusable_folder_raises_courriel_error(kind: type[Folder | Maildir], 
     (tmp_path / "file").write_text("in the way")
 
     with pytest.raises(CourrielError, match="could not be kept"):
-        kind(str(tmp_path / "file" / "below")).send(ENVELOPE, content())
+        kind(str(tmp_path / "file" / "below")).submit(Submission(ENVELOPE, content()))
 
 
 @pytest.mark.parametrize("kind", [Folder, Maildir])
@@ -170,7 +171,7 @@ def test_a_message_is_flushed_to_disk_before_it_is_renamed(
     monkeypatch.setattr(os, "fsync", lambda handle: story.append("fsync") or fsync(handle))
     monkeypatch.setattr(Path, "replace", lambda self, to: story.append("rename") or replace(self, to))
 
-    kind(str(tmp_path)).send(ENVELOPE, content())
+    kind(str(tmp_path)).submit(Submission(ENVELOPE, content()))
 
     assert story == ["fsync", "rename", "fsync"]
 
@@ -179,7 +180,7 @@ def test_a_maildir_is_read_by_the_standard_library(tmp_path: Path) -> None:
     # The cuts fall inside line ends.
     cut = [RAW[place : place + 1] for place in range(len(RAW))]
 
-    Maildir(str(tmp_path)).send(ENVELOPE, content(*cut))
+    Maildir(str(tmp_path)).submit(Submission(ENVELOPE, content(*cut)))
 
     (message,) = mailbox.Maildir(str(tmp_path))
     (file,) = (tmp_path / "new").iterdir()
@@ -192,7 +193,7 @@ def test_a_maildir_is_read_by_the_standard_library(tmp_path: Path) -> None:
 def test_the_host_in_the_name_of_a_maildir_file_is_escaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("socket.gethostname", lambda: "a/b:c")
 
-    Maildir(str(tmp_path)).send(ENVELOPE, content())
+    Maildir(str(tmp_path)).submit(Submission(ENVELOPE, content()))
 
     (file,) = (tmp_path / "new").iterdir()
     assert file.name.endswith(r".a\057b\072c")
@@ -202,7 +203,7 @@ def test_the_host_in_the_name_of_a_maildir_file_is_escaped(tmp_path: Path, monke
 
 
 def shown(raw: bytes, capsys: pytest.CaptureFixture[str]) -> str:
-    Console().send(ENVELOPE, content(raw))
+    Console().submit(Submission(ENVELOPE, content(raw)))
     return capsys.readouterr().out
 
 

@@ -164,7 +164,7 @@ def test_a_session_of_the_other_kind_is_refused() -> None:
 
 @pytest.mark.parametrize("via", [25, b"memory:", object()])
 def test_an_invalid_route_is_refused(send: Send, via: object) -> None:
-    with pytest.raises(UsageError, match="takes a URL, a profile, a Route, a Server or an open"):
+    with pytest.raises(UsageError, match=r"takes a URL, a profile, a Route, a Server or an? (Async)?Transport"):
         send(READY, via=via)
 
 

@@ -153,7 +153,7 @@ def test_a_refusal_before_the_content_was_sent_counts() -> None:
 
 def test_in_a_batch_such_a_refusal_is_final() -> None:
     dialogue, server = told_no()
-    stream = Stream(dialogue, window=10, all_or_nothing=False)
+    stream = Stream(dialogue, window=10)
     stream.put(Parcel(BOB, Content((RAW,), len(RAW), dotless=True), "<x@y>"))
 
     server.run(stream.finish())
@@ -180,7 +180,7 @@ def test_a_refusal_that_arrived_during_the_last_write_is_read() -> None:
 
 def test_in_a_batch_such_a_refusal_is_read_as_well() -> None:
     dialogue, server = broke_with_a_no()
-    stream = Stream(dialogue, window=10, all_or_nothing=False)
+    stream = Stream(dialogue, window=10)
     stream.put(Parcel(BOB, Content((RAW,), len(RAW), dotless=True), "<x@y>"))
 
     server.run(stream.finish())

@@ -15,7 +15,7 @@ CHUNKING = Abilities({"PIPELINING": "", "CHUNKING": ""})
 def test_a_message_sent_again_keeps_no_reply_of_the_session_before() -> None:
     """After a 421 nothing is in doubt: on the next session the message starts from the beginning."""
     parcel = Parcel(Envelope.of("ada@example.org", "bob@example.org"), Content((b"\r\n",), 2), "<1@example.org>")
-    tray = Tray(MessageCount(), all_or_nothing=False)
+    tray = Tray(MessageCount())
     tray.put(parcel)
     tray.begin()
     parcel.whole(CHUNKING)
