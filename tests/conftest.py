@@ -11,10 +11,18 @@ import pytest
 from hypothesis import settings
 
 from courriel.session import server_memory
+from examples import FAST, WHOLE
 
 # A busy machine makes an example slow, not wrong; pytest's own time limit catches what hangs.
-settings.register_profile("courriel", deadline=None)
+settings.register_profile("courriel", deadline=None, max_examples=WHOLE)
+settings.register_profile("fast", deadline=None, max_examples=FAST)
 settings.load_profile("courriel")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Try fewer examples where the slow tests are left out (`make fast`), unless a profile is asked for."""
+    if "not slow" in config.option.markexpr and not config.getoption("--hypothesis-profile"):
+        settings.load_profile("fast")
 
 
 @pytest.fixture(autouse=True)
