@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import signal
 import socket
@@ -25,10 +26,15 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.load_profile("fast")
 
 
-@pytest.fixture(autouse=True)
-def nothing_is_known_of_any_server() -> None:
-    """Ports are used again by the next test, for another server."""
+def pytest_runtest_setup() -> None:
+    """Forget what was learnt of servers: the next test's server may get the same port."""
     server_memory.forget()
+
+
+def pytest_collection_finish() -> None:
+    """Spare every garbage collection the search through all tests that were collected."""
+    gc.collect()
+    gc.freeze()
 
 
 # Where the tests run in the background (`make test &`) a shell has them ignore Ctrl-C, and all they start as well.
@@ -49,10 +55,3 @@ def stay_on_loopback(event: str, arguments: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(stay_on_loopback)
-
-
-def pytest_runtest_teardown() -> None:
-    """Forget what was learnt of servers: the next test's server may get the same port."""
-    memory = sys.modules.get("courriel.session.server_memory")
-    if memory is not None:
-        memory.forget()
