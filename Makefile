@@ -13,8 +13,8 @@ FILE ?= tests/transcripts/one-refused-recipient.txt
 # One process more than there are cores, because tests also wait; never more than four: servers are started by each.
 PROCESSES := --numprocesses=$(shell python3 -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))') --dist=loadfile
 
-# An environment in use around us is not ours.
-unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
+# An environment in use around us is not ours. Without bytecode each process compiles everything again: half a minute.
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
 # pyright runs on the node that requirements/dev.txt brings, and asks nobody for a newer version of itself.
 export PYRIGHT_PYTHON_GLOBAL_NODE := 0
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import signal
 import socket
@@ -11,16 +12,29 @@ import pytest
 from hypothesis import settings
 
 from courriel.session import server_memory
+from examples import FAST, WHOLE
 
 # A busy machine makes an example slow, not wrong; pytest's own time limit catches what hangs.
-settings.register_profile("courriel", deadline=None)
+settings.register_profile("courriel", deadline=None, max_examples=WHOLE)
+settings.register_profile("fast", deadline=None, max_examples=FAST)
 settings.load_profile("courriel")
 
 
-@pytest.fixture(autouse=True)
-def nothing_is_known_of_any_server() -> None:
-    """Ports are used again by the next test, for another server."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Try fewer examples where the slow tests are left out (`make fast`), unless a profile is asked for."""
+    if "not slow" in config.option.markexpr and not config.getoption("--hypothesis-profile"):
+        settings.load_profile("fast")
+
+
+def pytest_runtest_setup() -> None:
+    """Forget what was learnt of servers: the next test's server may get the same port."""
     server_memory.forget()
+
+
+def pytest_collection_finish() -> None:
+    """Spare every garbage collection the search through all tests that were collected."""
+    gc.collect()
+    gc.freeze()
 
 
 # Where the tests run in the background (`make test &`) a shell has them ignore Ctrl-C, and all they start as well.
@@ -41,10 +55,3 @@ def stay_on_loopback(event: str, arguments: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(stay_on_loopback)
-
-
-def pytest_runtest_teardown() -> None:
-    """Forget what was learnt of servers: the next test's server may get the same port."""
-    memory = sys.modules.get("courriel.session.server_memory")
-    if memory is not None:
-        memory.forget()

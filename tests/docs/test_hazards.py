@@ -8,6 +8,7 @@ import pydoc
 import re
 import tokenize
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -25,6 +26,7 @@ CITATION = re.compile(r"\b[Hh]azard(?P<many>s?)\s+(?P<ids>H\d{2}\b(?:(?:,| to)\s
 
 # What was cited before the page: numbers of pains, and letters of attacks, of servers and of the practice server.
 OLD = re.compile(r"(?i:\bscars?\b)|\((?:[^()]*[ ,])?[ABC]\d{1,2}(?=[ ,:)])|^[ABC]\d{1,2}(?=[.,:;])", re.MULTILINE)
+LOOKS_LIKE_ONE = re.compile(r"(?i:\bscars?\b)|\b[ABCH]\d")
 
 CODE = [
     path
@@ -49,13 +51,15 @@ def explanations(source: str) -> Iterator[tuple[int, str]]:
             yield token.start[0], token.string.strip('"')
 
 
-def cited() -> Iterator[tuple[str, str]]:
-    """Give every comment, docstring and page of the tree that might cite a hazard, with its place."""
+@cache
+def cited() -> list[tuple[str, str]]:
+    """Every comment, docstring and page of the tree that might cite a hazard, with its place before it."""
+    found: list[tuple[str, str]] = []
     for path in CODE:
-        for line, text in explanations(path.read_text(encoding="utf-8")):
-            yield f"{path.relative_to(ROOT)}:{line}", text
-    for path in PAGES:
-        yield str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")
+        source = path.read_text(encoding="utf-8")
+        if LOOKS_LIKE_ONE.search(source):  # the others need not be taken apart
+            found += [(f"{path.relative_to(ROOT)}:{line}", text) for line, text in explanations(source)]
+    return found + [(str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")) for path in PAGES]
 
 
 def faults(text: str, known: set[str]) -> list[str]:
@@ -151,7 +155,10 @@ def test_pages_for_users_cite_none() -> None:
 def test_texts_in_the_code_cite_none() -> None:
     """Texts of errors, of log lines and of the command: all strings that are no docstrings."""
     for path in sorted((ROOT / "src").rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        source = path.read_text(encoding="utf-8")
+        if not ID.search(source):
+            continue
+        tree = ast.parse(source)
         alone = {
             node.value for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         }

@@ -56,7 +56,13 @@ def by_asend(server: Recorder, message: Callable[[], Message], wishes: dict[str,
     asyncio.run(send())
 
 
-WAYS = [by_session, by_async_session, by_send, by_asend]
+# The fast part takes one of each colour and one of each door.
+WAYS = [
+    by_session,
+    pytest.param(by_async_session, marks=pytest.mark.slow),
+    pytest.param(by_send, marks=pytest.mark.slow),
+    by_asend,
+]
 Way = Callable[[Recorder, Callable[[], Message], dict[str, object]], None]
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from courriel.delivery.route import Route
 from courriel.errors import InvalidUrl, UsageError
+from examples import examples
 
 PIN = "sha256:" + "ab" * 32
 
@@ -249,7 +250,7 @@ _WORDS = r"smtps smtp lmtp memory file gmail : // / @ ? & = # % %40 %0d%0a [ ] :
 _PIECES = st.sampled_from([*re.findall(r"\S+", _WORDS), "\r\n", " ", "\x00"])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.one_of(st.text(max_size=40), st.lists(_PIECES, max_size=14).map("".join)))
 def test_any_text_is_a_route_or_a_refusal_and_nothing_else(text: str) -> None:
     try:

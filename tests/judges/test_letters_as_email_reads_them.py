@@ -22,6 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from courriel import Letter
+from examples import examples
 
 # A charset, and characters that it has as everybody reads it.
 CHARSETS = {
@@ -218,7 +219,7 @@ def test_the_header_reads_the_same(raw: bytes) -> None:
     assert letter.message_id == message["message-id"]
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(letters())
 def test_the_texts_and_files_are_the_same(raw: bytes) -> None:
     letter, message = Letter.parse(raw), judged(raw)

@@ -7,6 +7,7 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Callable
+from itertools import product
 
 import psycopg
 import pytest
@@ -78,39 +79,31 @@ def test_the_oldest_is_the_first_that_could_be_sent_or_was_put(store: Store) -> 
     assert {each.state: each.oldest for each in store.counts() if each.lane == "now"}[State.SENT] is None
 
 
-@pytest.mark.parametrize("lane", [None, "a", "b", "nobody's"])
-@pytest.mark.parametrize("unsure", [None, True, False])
-@pytest.mark.parametrize("state", [None, *State])
-def test_a_list_has_those_that_fit_in_order(
-    store: Store, state: State | None, unsure: bool | None, lane: str | None
-) -> None:
+def test_a_list_has_those_that_fit_in_order(store: Store) -> None:
     chance = random.Random(11)
     store.put([new_mail(lane=chance.choice("ab")) for _ in range(60)])
     assert isinstance(store, SqlStore)
-    for info in list(store.read(Query())):
-        values = {
-            "id": info.id,
-            "state": chance.randrange(7),
-            "unsure": chance.randrange(2),
-            "lost": chance.randrange(2),
-        }
-        change = "UPDATE outbox_mail SET state = :state, unsure = :unsure, lost = :lost WHERE id = :id"
-        said = translated(change) if isinstance(store, PostgresStore) else change
-        store._write(lambda line, said=said, values=values: line.execute(said, values))
+    values = [
+        {"id": info.id, "state": chance.randrange(7), "unsure": chance.randrange(2), "lost": chance.randrange(2)}
+        for info in store.read(Query())
+    ]
+    change = "UPDATE outbox_mail SET state = :state, unsure = :unsure, lost = :lost WHERE id = :id"
+    said = translated(change) if isinstance(store, PostgresStore) else change
+    store._write(lambda line: [line.execute(said, each) for each in values])
     every = list(store.read(Query()))
     half = every[30].created
 
-    found = list(store.read(Query(state, lane, unsure=unsure)))
-    later = list(store.read(Query(state, lane, half, unsure)))
-
-    fits = [
-        info for info in every
-        if state in (None, info.state) and lane in (None, info.lane) and unsure in (None, info.unsure > 0)
-    ]  # fmt: skip
     assert len(every) == 60
     assert every == sorted(every, key=lambda info: (info.created, info.id))
-    assert found == fits
-    assert later == [info for info in fits if info.created >= half]
+    for asked in product([None, *State], [None, True, False], [None, "a", "b", "nobody's"]):
+        state, unsure, lane = asked
+        fits = [
+            info for info in every
+            if state in (None, info.state) and lane in (None, info.lane) and unsure in (None, info.unsure > 0)
+        ]  # fmt: skip
+
+        assert list(store.read(Query(state, lane, unsure=unsure))) == fits, asked
+        assert list(store.read(Query(state, lane, half, unsure))) == [each for each in fits if each.created >= half]
 
 
 def test_a_mail_that_is_sent_while_it_is_listed_is_listed_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

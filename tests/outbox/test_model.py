@@ -14,6 +14,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from courriel.outbox.sql_store import at_once
 from courriel.outbox.sqlite import SqliteStore
 from courriel.outbox.store import POISON_AFTER, Action, Job, OnUnsure, Query, State, Store, Terms
+from examples import examples
 from outbox.conftest import new_mail, settled
 
 LONG, OVER = 1_000_000.0, -1.0
@@ -192,4 +193,4 @@ class Model(RuleBasedStateMachine):
 
 
 TestModel = Model.TestCase
-TestModel.settings = settings(max_examples=60, stateful_step_count=40)
+TestModel.settings = settings(max_examples=examples(60), stateful_step_count=40)

@@ -22,6 +22,7 @@ from courriel.outbox.rate import RateState, in_lane
 from courriel.outbox.sqlite import SqliteStore
 from courriel.outbox.store import Claimed, Slots, Store
 from courriel.session.pace import Rate
+from examples import examples
 from outbox.conftest import message, new_mail, settled
 
 RATES = ("1/s", "2/s", "10/s", "100/s", "1/m", "30/m", "1000/h", "7/d")
@@ -110,7 +111,7 @@ def test_the_moment_of_a_row_is_never_before_the_answer() -> None:
 # The store, under a clock of our own.
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @example("1/s", [("claim", 0, 0.0), ("wait", 0, 0.9), ("begin", 0, 0.0), ("answer", 0, 0.0), ("claim", 0, 0.0),
                  ("begin", 0, 0.0)])  # fmt: skip
 @example("1/s", [("claim", 0, 0.0), ("wait", 0, 0.9), ("begin", 0, 0.0), ("claim", 1, 0.0), ("begin", 1, 0.0)])
@@ -164,7 +165,7 @@ def test_no_window_at_the_server_holds_more_than_the_rate(written: str, deeds: l
     assert fullest(arrivals, meant.seconds) <= meant.messages
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(
     written=some.sampled_from(("1/s", "2/s", "20/s", "30/m", "7/d")),
     late=some.lists(some.floats(0, 1), min_size=1, max_size=10),

@@ -10,6 +10,7 @@ from hypothesis import strategies as some
 
 from courriel.outbox.sql_store import at_once
 from courriel.outbox.store import Job, Query, State, Store
+from examples import examples
 from outbox.conftest import claim, new_mail, settled
 
 OVER = -1.0  # a lease that has run out before it begins
@@ -39,7 +40,7 @@ def ready(store: Store, lane: str) -> dict[str, tuple[int, int]]:
     deaths=some.lists(some.one_of(some.none(), some.integers(0, BATCH)), max_size=30),
     late=some.lists(some.integers(0, 2), max_size=10),
 )
-@settings(one_store, max_examples=60)
+@settings(one_store, max_examples=examples(60))
 def test_no_mail_waits_behind_one_of_lower_priority(
     store: Store, mails: list[int], deaths: list[int | None], late: list[int]
 ) -> None:
@@ -74,7 +75,7 @@ def test_no_mail_waits_behind_one_of_lower_priority(
     mails=some.lists(some.tuples(some.integers(0, 2), some.booleans()), min_size=1, max_size=25),
     batch=some.sampled_from([1, 3, 8, 32, 100]),
 )
-@settings(one_store, max_examples=40)
+@settings(one_store, max_examples=examples(40))
 def test_poison_is_found_and_nobody_else_is_taken_for_it(
     store: Store, mails: list[tuple[int, bool]], batch: int
 ) -> None:

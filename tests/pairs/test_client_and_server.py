@@ -21,6 +21,7 @@ from courriel.model.server import Dialect, Security, Server
 from courriel.model.submission import Submission
 from courriel.reply import Reply
 from courriel.wire.parameters import RcptTo
+from examples import examples
 from pairs.runner import CUTS, Cut, Keeping, Pair
 
 BODY = b"Subject: x\r\n\r\nhello\r\n.\r\n..two\r\n"
@@ -252,7 +253,7 @@ def test_lmtp_gives_each_recipient_a_fate(cut: Cut) -> None:
 
 
 @given(st.lists(st.sampled_from([b"\r\n", b".", b"..", b"a", b"\xc3\xa9"]), max_size=40), st.sampled_from(CUTS))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_any_content_arrives_to_the_octet(parts: list[bytes], cut: Cut) -> None:
     content = re.sub(rb"(?<!\r\n)\Z", b"\r\n", b"".join(parts))
     desk = Post()

@@ -105,9 +105,13 @@ class Theatre:
                     return  # the client would not; its test says why
                 heard = closing.enter_context(line.makefile("rb"))
             elif event == "...":
-                with suppress(OSError):
+                try:
                     while heard.read(4096):
                         pass
+                except TimeoutError:
+                    raise AssertionError(f"the client did not give up within {PATIENCE:g} s") from None
+                except OSError:
+                    pass  # it reset the connection
                 return
             elif event == "---":
                 break

@@ -30,13 +30,19 @@ class Phone:
 
     def hear(self) -> bytes:
         """One line of the client without its end; b"" when it closed."""
+        return self._hear_line().rstrip(b"\r\n")
+
+    def _hear_line(self) -> bytes:
         try:
             line = self._file.readline()
+        except TimeoutError:
+            # No test may wait for this: it would pass, and nobody would see why it is slow.
+            raise AssertionError(f"the client neither said anything nor closed for {PATIENCE:g} s") from None
         except OSError:
             return b""
         if line:
             self.heard.append(line)
-        return line.rstrip(b"\r\n")
+        return line
 
     def ask(self, text: str) -> bytes:
         """Send a line, and return the client's next line."""
@@ -52,9 +58,8 @@ class Phone:
 
     def hear_nothing_more(self) -> None:
         """Record everything the client sends until it closes."""
-        with suppress(OSError):
-            while line := self._file.readline():
-                self.heard.append(line)
+        while self._hear_line():
+            pass
 
     def reset(self) -> None:
         """Close with a TCP reset."""

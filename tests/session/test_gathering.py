@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from courriel import AsyncSmtpPool, Message, Receipt, Sandbox, errors
+from examples import examples
 from session import mx
 from session.crowd import Crowd
 from session.mx import serving
@@ -44,7 +45,7 @@ def one_each(world: World) -> dict[int, tuple[tuple[str, ...], bytes]]:
 # Random events.
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     worlds,
     some.one_of(some.just(1_000_000), some.integers(1, 1500)),

@@ -211,12 +211,8 @@ def test_words_that_repeat_nothing_are_shown(open_session: Callable[..., None]) 
 def test_the_frames_of_a_failed_login_hold_no_secret(open_session: Callable[..., None], answer: str) -> None:
     def act(phone: Phone) -> None:
         greeted(phone, "AUTH PLAIN LOGIN")
-        phone.hear()
-        phone.say(answer)
-        if answer.startswith("334"):
-            phone.hear()
-            phone.say("501 given up")
-        phone.hear_nothing_more()
+        while said := phone.hear():  # each mechanism in turn, and "*" where the challenge was nonsense
+            phone.say("501 given up" if said == b"*" else answer)
 
     with stranger(act) as there, pytest.raises(errors.CourrielError) as refused:
         open_session(at(there.port), Password("ada", SECRET))

@@ -15,6 +15,7 @@ from courriel.dialogue.stream import Stream
 from courriel.dialogue.tray import Parcel, Result
 from courriel.model.content import Content
 from courriel.model.submission import Submission
+from examples import examples
 
 SERVER = Server("127.0.0.1", 25, Security.NONE, ehlo_name="client.example.org")
 
@@ -286,7 +287,7 @@ worlds = some.builds(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(worlds, some.integers(1, 6), some.booleans(), some.sampled_from([None, True]))
 def test_each_message_gets_one_result_whatever_the_server_does(
     world: World, window: int, all_or_nothing: bool, bdat_taken: bool | None

@@ -18,6 +18,7 @@ from courriel.session.outgoing import submission_of
 from courriel.wire.abilities import Abilities
 from courriel.wire.mime import build, content_of
 from courriel.wire.parts import boundaries_of
+from examples import examples
 
 FIELDS: dict[str, Any] = {"sender": "Ada <ada@example.org>", "to": "{email}"}
 ROW = {"email": "bob@example.org", "name": "Bob", "number": 42}
@@ -48,7 +49,7 @@ def read(raw: bytes) -> EmailMessage:
     return BytesParser(_class=EmailMessage, policy=policy.default).parsebytes(raw)
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(250), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(TEXTS, HTMLS, VALUES, VALUES, st.booleans())
 def test_what_a_template_makes_is_what_is_written_by_hand(
     text: str, html: str, a: str, b: str, eight_bit: bool

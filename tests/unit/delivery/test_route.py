@@ -15,6 +15,7 @@ from courriel.errors import InvalidUrl
 from courriel.model.address import Address
 from courriel.model.server import Dialect, Security, Server, Timeouts
 from courriel.model.trust import ClientCertificate, Trust
+from examples import examples
 
 PIN = "sha256:" + "ab" * 32
 
@@ -364,14 +365,14 @@ def _routes(draw: st.DrawFn) -> Route:
     return Route("smtp", server, user, password, draw(_SENDERS))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(_routes())
 def test_a_route_written_out_is_read_back_equal(route: Route) -> None:
     assert Route.parse(route.reveal_url()) == route
     assert route.password is None or route.password.kind != "plain" or f":{route.password.place}@" not in route.url
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     st.sampled_from(["file", "maildir"]),
     st.lists(_WORDS.filter(lambda w: "/" not in w and "\\" not in w), min_size=1),

@@ -19,6 +19,7 @@ from courriel.model.envelope import Notify, Return
 from courriel.model.server import Dialect
 from courriel.reply import Reply
 from courriel.wire.parameters import MailFrom, RcptTo
+from examples import examples
 from hostile.lists import hostile, shown
 from pairs.runner import CUTS, Cut, Keeping, Visited, visit
 
@@ -297,7 +298,7 @@ def test_a_stuffed_body_comes_back_to_the_octet(body: str, cut: Cut) -> None:
 
 
 @given(st.lists(st.sampled_from([b"\r\n", b"\r", b"\n", b".", b"..", b"a", b"\0"]), max_size=30), st.integers(1, 7))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_any_content_comes_back_whatever_the_portions(parts: list[bytes], size: int) -> None:
     content = b"".join(parts) + b"\r\n"
     said = BEGIN + b"DATA\r\n" + re.sub(rb"(?:^|(?<=\r\n))\.", b"..", content) + b".\r\nQUIT\r\n"

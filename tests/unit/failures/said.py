@@ -20,15 +20,15 @@ _CLASSES = {name for name, kind in vars(errors).items() if isinstance(kind, type
 def sentences() -> dict[str, str]:
     """Each template, and its place in the source."""
     trees = {
-        path: ast.parse(path.read_text("utf-8"))
+        path: list(ast.walk(ast.parse(path.read_text("utf-8"))))
         for path in sorted(SOURCE.rglob("*.py"))
         if not str(path.relative_to(SOURCE)).startswith(NOT_OURS)
     }
     derived = {name for tree in trees.values() for name in _derived(tree)}
-    makers = _CLASSES | derived | {name for tree in trees.values() for name in _makers(tree)}
+    makers = _CLASSES | _COMPLAINTS | derived | {name for tree in trees.values() for name in _makers(tree)}
     found: dict[str, str] = {}
     for path, tree in trees.items():
-        for node in ast.walk(tree):
+        for node in tree:
             for text in _said(node, makers):
                 found.setdefault(text, f"{path.relative_to(SOURCE)}:{getattr(node, 'lineno', 0)}")
     return found
@@ -37,18 +37,18 @@ def sentences() -> dict[str, str]:
 # The steps.
 
 
-def _derived(tree: ast.AST) -> Iterator[str]:
+def _derived(tree: list[ast.AST]) -> Iterator[str]:
     """Error classes defined outside `courriel.errors`."""
-    for node in ast.walk(tree):
+    for node in tree:
         if isinstance(node, ast.ClassDef) and any(
             ast.unparse(base).rpartition(".")[2] in _CLASSES for base in node.bases
         ):
             yield node.name
 
 
-def _makers(tree: ast.AST) -> Iterator[str]:
+def _makers(tree: list[ast.AST]) -> Iterator[str]:
     """Functions that return an error of the package."""
-    for node in ast.walk(tree):
+    for node in tree:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.returns is not None:
             returned = ast.unparse(node.returns).strip("'\"")
             if returned.rpartition(".")[2] in _CLASSES and "|" not in returned:
@@ -58,7 +58,7 @@ def _makers(tree: ast.AST) -> Iterator[str]:
 def _said(node: ast.AST, makers: set[str]) -> Iterator[str]:
     if isinstance(node, ast.Call):
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        if name in makers | _COMPLAINTS:
+        if name in makers:
             for argument in node.args:
                 yield from _templates(argument)
         elif name in _LOGS and "log" in ast.unparse(node.func).lower():

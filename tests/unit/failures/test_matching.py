@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from courriel import failures
 from courriel.failures import Facts
 from courriel.failures.facts import LONGEST_TEXT
+from examples import examples
 
 
 def found(facts: Facts) -> str:
@@ -167,7 +168,7 @@ def test_a_pasted_traceback_is_read_from_its_end() -> None:
     st.none() | st.integers(),
     st.text(max_size=20),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_no_text_of_any_server_makes_the_search_fail(
     stage: str, code: int | None, enhanced: str, text: str, exceptions: tuple[str, ...], errno: int | None, hint: str
 ) -> None:

@@ -56,26 +56,38 @@ def test_every_reason_of_tls_has_its_french() -> None:
     assert [template for template in templates if template not in PAIRS] == []
 
 
-@pytest.mark.parametrize("english", PAIRS)
-def test_both_languages_fill_in_the_same_parts_and_none_is_lost(english: str) -> None:
-    parts = [f"<{number}>" for number in range(english.count("{}"))]
-    sentence = "".join(word + part for word, part in zip(english.split("{}"), [*parts, ""], strict=True))
+def test_both_languages_fill_in_the_same_parts_and_none_is_lost() -> None:
+    lost: list[str] = []
+    for english in PAIRS:
+        parts = [f"<{number}>" for number in range(english.count("{}"))]
+        sentence = "".join(word + part for word, part in zip(english.split("{}"), [*parts, ""], strict=True))
+        is_sentence = len(english.replace("{}", "").strip(" :,()")) > 12 and not re.fullmatch(
+            r"[\W\d]*\w+[\W\d]*", english
+        )
 
-    said = french(sentence)
+        said = french(sentence)
 
-    for part in parts:
-        assert said.count(part) == 1
-    if len(english.replace("{}", "").strip(" :,()")) > 12 and not re.fullmatch(r"[\W\d]*\w+[\W\d]*", english):
-        assert said != sentence
+        if any(said.count(part) != 1 for part in parts) or (is_sentence and said == sentence):
+            lost.append(f"{english} -> {said}")
+
+    assert lost == []
 
 
-@pytest.mark.parametrize("said", PAIRS.values())
-def test_the_french_is_french(said: str) -> None:
-    words = re.sub(r"[`«\"][^`»\"]*[`»\"]|\w+\(.*?\)|[\w.]+=\S*|\[[^\]]*\]", "", said)
+NO_FRENCH = {
+    "an English word": ENGLISH,
+    "no space before ; ? !": re.compile(r"[a-zéè][;?!]"),
+    "no space before a colon": re.compile(r"[a-zéè]: (?!/)"),
+}
 
-    assert not ENGLISH.search(words)
-    assert not re.search(r"[a-zéè][;?!]", words), "French sets a space before ; ? !"
-    assert not re.search(r"[a-zéè]: (?!/)", SCHEME.sub("", words)), "and before a colon"
+
+def test_the_french_is_french() -> None:
+    wrong: list[str] = []
+    for said in PAIRS.values():
+        words = SCHEME.sub("", re.sub(r"[`«\"][^`»\"]*[`»\"]|\w+\(.*?\)|[\w.]+=\S*|\[[^\]]*\]", "", said))
+        wrong += [f"{fault}: {said}" for fault, sign in NO_FRENCH.items() if sign.search(words)]
+
+    assert len(PAIRS) > 500
+    assert wrong == []
 
 
 @pytest.mark.parametrize("number", [1, 2, 13, 17, 20, 21, 28, 32, 98, 101, 104, 110, 111, 113])

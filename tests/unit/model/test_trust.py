@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from courriel.errors import InvalidServer
 from courriel.model.trust import ClientCertificate, Trust, certificates_in
+from examples import examples
 
 DIGEST = "5f" * 32
 OTHER = "0a" * 32
@@ -55,7 +56,7 @@ def test_a_union_is_the_same_in_either_order_and_joining_twice_adds_nothing(one:
     assert union | one == union
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(trusts)
 def test_what_words_write_is_read_back_as_the_same_trust(trust: Trust) -> None:
     assert Trust.of_words(trust.words()) == trust

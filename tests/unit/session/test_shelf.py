@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from courriel import Reply, errors
 from courriel.session.shelf import Limits, Place, Shelf, Ticket
+from examples import examples
 
 WRONG_PASSWORD = errors.AuthenticationRefused(Reply(535, ("5.7.8 wrong password",)), stage="authenticate")
 NOBODY_THERE = errors.ConnectionFailed("connection refused", stage="connect")
@@ -246,7 +247,7 @@ class World(RuleBasedStateMachine):
 
 TestWorld = World.TestCase
 TestWorld.settings = settings(
-    max_examples=80, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=examples(80), stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
 

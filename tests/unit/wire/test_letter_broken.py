@@ -15,6 +15,7 @@ from courriel.wire.letter import LONGEST_HTML, MOST_DEFECTS
 from courriel.wire.reading.header import LONGEST_HEADER, MOST_FIELDS
 from courriel.wire.reading.parts import DEEPEST, MOST_PARTS
 from courriel.wire.reading.words import LONGEST_VALUE
+from examples import examples
 from hostile.lists import hostile, shown
 from unit.wire.reading.broken_letters import broken_letters, many_parts, nested
 
@@ -50,7 +51,7 @@ def everybody(letter: Letter) -> list[object]:
 
 
 @pytest.mark.slow
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(broken_letters())
 def test_every_broken_letter_is_shown(raw: bytes) -> None:
     read_all(raw)

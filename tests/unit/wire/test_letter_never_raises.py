@@ -12,6 +12,7 @@ from courriel import Letter, Message, errors
 from courriel.wire.html_text import text_of
 from courriel.wire.html_tokens import unescape
 from courriel.wire.mime import content_of
+from examples import examples
 from unit.wire.test_letter_broken import read_all
 
 WILD = st.text(st.characters() | st.sampled_from('&#;x<>"=?@(),: \r\n\t\0{}'), max_size=60)
@@ -35,13 +36,13 @@ NUMBERS = (
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(TEXTS)
 def test_a_letter_never_raises(text: str) -> None:
     read_all(text.encode("utf-8", "surrogatepass"))
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(
     st.lists(st.binary(max_size=30) | PIECES.map(lambda text: text.encode("utf-8", "replace")), max_size=10).map(
         b"".join

@@ -21,6 +21,7 @@ from courriel.wire.headers import mailbox
 from courriel.wire.html_text import text_of
 from courriel.wire.mime import assembled, build, header_fields, nested
 from courriel.wire.parts import first_boundary, text_and_html, text_part
+from examples import examples
 
 _CONTROLS = "".join(map(chr, [*range(32), *range(127, 160), 0x2028, 0x2029]))
 _VISIBLE = st.characters(exclude_categories=("Cs",), exclude_characters=_CONTROLS)
@@ -77,7 +78,9 @@ MESSAGES = st.fixed_dictionaries(
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 @given(MESSAGES, st.booleans(), st.booleans())
 def test_what_was_said_is_what_is_read_back(said: dict[str, object], eight_bit: bool, utf8: bool) -> None:
     message = Message(**said)  # type: ignore[arg-type]
@@ -118,7 +121,7 @@ def test_a_boundary_that_stands_in_the_text_is_not_put_around_it() -> None:
     assert len(list(BytesParser(policy=policy.default).parsebytes(raw).walk())) == 3
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(BODIES, st.sampled_from(["用户", "élodie.é", "ж" * 32]), st.booleans())
 def test_a_header_in_raw_utf8_is_read_back_too(text: str, local: str, eight_bit: bool) -> None:
     message = Message(sender=Address(local, "例え.jp", "Ünï"), to="bob@example.org", subject="été", text=text)
@@ -134,7 +137,7 @@ def test_a_header_in_raw_utf8_is_read_back_too(text: str, local: str, eight_bit:
     assert read["Subject"] == "été"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(ADDRESSES)
 def test_a_name_is_read_back_by_the_old_decoder_too(address: Address) -> None:
     written = mailbox(address).replace("\r\n ", " ")
