@@ -30,7 +30,7 @@ from .rows import rows
 
 def main() -> int:
     options = _options()
-    pace = QUICK if options.quick else THOROUGH
+    throttle = QUICK if options.quick else THOROUGH
     # So that `finally` is reached, and the programs that were started end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with contextlib.suppress(ValueError, OSError):
@@ -56,24 +56,24 @@ def main() -> int:
         checked = 0
         try:
             narrate("warming up")
-            warm_up(ground, field.contestants, pace)
+            warm_up(ground, field.contestants, throttle)
             for row in rows(material, folder):
                 if not row.name.startswith(options.rows):
                     continue
                 narrate(row.name)
                 wrong[row.name] = checking.check(row, ground, field.contestants, material)
                 checked += sum(rival.name in field.contestants for rival in row.rivals) + 1 if row.sink else 0
-                results += measure(row, ground, field.contestants, pace)
+                results += measure(row, ground, field.contestants, throttle)
             for part in ("latency", "import", "memory", "outbox"):
                 if part.startswith(options.rows):
                     narrate(part)
                     try:
-                        results += _limits(part, ground, field.contestants, material, pace)
+                        results += _limits(part, ground, field.contestants, material, throttle)
                     except Broken as why:
                         results.append(Skipped(part, str(why)))
             if "growth".startswith(options.rows):
                 narrate("growth")
-                curves = grow(ground, field.contestants, material, pace)
+                curves = grow(ground, field.contestants, material, throttle)
         finally:
             field.end()
     print(report.short(results))
@@ -100,20 +100,20 @@ def _options() -> argparse.Namespace:
 
 
 def _limits(
-    part: str, ground: Ground, contestants: Mapping[str, Contestant], material: Material, pace: Pace
+    part: str, ground: Ground, contestants: Mapping[str, Contestant], material: Material, throttle: Pace
 ) -> list[Result]:
     if part == "latency":
-        return limits.latency(ground, contestants, pace)
+        return limits.latency(ground, contestants, throttle)
     if part == "import":
-        return limits.starting(ground, pace)
+        return limits.starting(ground, throttle)
     if part == "outbox":
         return [
-            *outbox.keeping(pace),
-            *pruning.pruning(pace),
-            *draining.draining(ground, pace),
-            *queues.beside_queues(ground, pace),
+            *outbox.keeping(throttle),
+            *pruning.pruning(throttle),
+            *draining.draining(ground, throttle),
+            *queues.beside_queues(ground, throttle),
         ]
-    return limits.memory(ground, contestants, material, pace)
+    return limits.memory(ground, contestants, material, throttle)
 
 
 def _keep(page: str, picture: str, *, quick: bool) -> None:

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from courriel import Outbox
-from courriel.outbox.store import State
-from courriel.values import dataclass
+from courriel._dataclass import dataclass
+from courriel.outbox.store.base import State
 
 from .hosts import NETWORK, Hosts
 from .processes import ROOT, sink_command

@@ -13,10 +13,10 @@ from contextlib import closing
 from pathlib import Path
 
 from courriel import Message, Outbox, ReadyMessage, Security, Server, SmtpSession
-from courriel.outbox.sqlite import SqliteStore
-from courriel.outbox.store import NewMail, OnUnsure
-from courriel.outbox.writing import new_id
-from courriel.wire.mime import content_of
+from courriel.outbox.encoding import new_id
+from courriel.outbox.store.base import NewMail, OnUnsure
+from courriel.outbox.store.sqlite.store import SqliteStore
+from courriel.wire.mime.build import content_of
 
 from .limits import peak_of
 from .measuring import Ground, Limit, Pace, Result, Spread
@@ -33,9 +33,9 @@ with Outbox({place!r}) as outbox:
 """
 
 
-def draining(ground: Ground, pace: Pace) -> list[Result]:
+def draining(ground: Ground, throttle: Pace) -> list[Result]:
     """One worker and a PIPELINING sink; then a worker beside few and many that wait for their time."""
-    rounds, mails = (3, 400) if pace.quick else (9, 2_000)
+    rounds, mails = (3, 400) if throttle.quick else (9, 2_000)
     ready = [ReadyMessage.parse(bytes(_message(number))) for number in range(mails)]
     with pinned(ground.core), ground.sink("pipelining") as sink:
         port = getattr(sink, "port", 0)
@@ -45,7 +45,7 @@ def draining(ground: Ground, pace: Pace) -> list[Result]:
             taken.append(_seconds_of_worker(ready, port) / alone)
             locking.append(_seconds_of_row_locks(ready, port) / alone)
     # With ten thousand the cache of SQLite is full, 2 MB for each of two connections; beyond that nothing may grow.
-    few, many = 10_000, 30_000 if pace.quick else 100_000
+    few, many = 10_000, 30_000 if throttle.quick else 100_000
     grown = (_peak_beside(many, ground) - _peak_beside(few, ground)) / 1000
     what = f"SQLite, one worker, {mails:,} mails, PIPELINING"
     return [

@@ -23,20 +23,20 @@ class Curve:
     missing: str = ""
 
 
-def grow(ground: Ground, contestants: Mapping[str, Contestant], material: Material, pace: Pace) -> list[Curve]:
+def grow(ground: Ground, contestants: Mapping[str, Contestant], material: Material, throttle: Pace) -> list[Curve]:
     return [
-        mails(ground, contestants, pace),
-        recipients(ground, contestants, pace),
-        files(ground, material, pace),
-        sessions(ground, contestants, pace),
+        mails(ground, contestants, throttle),
+        recipients(ground, contestants, throttle),
+        files(ground, material, throttle),
+        sessions(ground, contestants, throttle),
     ]
 
 
-def mails(ground: Ground, contestants: Mapping[str, Contestant], pace: Pace) -> Curve:
+def mails(ground: Ground, contestants: Mapping[str, Contestant], throttle: Pace) -> Curve:
     curve = Curve("Mails of a generator in one session, built one by one, mails a second (PIPELINING)", "mails")
     with ground.sink("pipelining") as sink:
         port = getattr(sink, "port", 0)
-        for count in (100, 1_000, 10_000) if pace.quick else (100, 1_000, 10_000, 100_000, 1_000_000):
+        for count in (100, 1_000, 10_000) if throttle.quick else (100, 1_000, 10_000, 100_000, 1_000_000):
             narrate(f"  {count:,} mails")
             names = [OURS, "smtplib"] if count <= 10_000 else []
             values = _rates(curve, contestants, names, "built", port, count)
@@ -52,12 +52,12 @@ def mails(ground: Ground, contestants: Mapping[str, Contestant], pace: Pace) -> 
     return curve
 
 
-def recipients(ground: Ground, contestants: Mapping[str, Contestant], pace: Pace) -> Curve:
+def recipients(ground: Ground, contestants: Mapping[str, Contestant], throttle: Pace) -> Curve:
     curve = Curve("Recipients of one ready-made mail, recipients a second (PIPELINING)", "recipients")
     everybody = (OURS, "smtplib", "nodemailer", "JavaMail")
     with ground.sink("pipelining") as sink:
         port = getattr(sink, "port", 0)
-        for many in (1, 10, 100) if pace.quick else (1, 10, 100, 1_000):
+        for many in (1, 10, 100) if throttle.quick else (1, 10, 100, 1_000):
             narrate(f"  {many:,} recipients")
             count = max(3, 2_000 // many)
             values = _rates(curve, contestants, everybody, "single", port, count, recipients=many)
@@ -65,13 +65,13 @@ def recipients(ground: Ground, contestants: Mapping[str, Contestant], pace: Pace
     return curve
 
 
-def files(ground: Ground, material: Material, pace: Pace) -> Curve:
+def files(ground: Ground, material: Material, throttle: Pace) -> Curve:
     curve = Curve("One file attached, a program of its own for each (with its start), PIPELINING", "file")
     sizes = {"1 kB": 1_000, "100 kB": 100_000, "1 MB": MB, "10 MB": 10 * MB, "100 MB": 100 * MB, "1 GB": 1_000 * MB}
     with ground.sink("pipelining") as sink:
         port = getattr(sink, "port", 0)
         for label, size in sizes.items():
-            if pace.quick and size > 10 * MB:
+            if throttle.quick and size > 10 * MB:
                 break
             narrate(f"  a file of {label}")
             program = ATTACH.format(port=port, file=material.file(size))
@@ -88,11 +88,11 @@ def files(ground: Ground, material: Material, pace: Pace) -> Curve:
     return curve
 
 
-def sessions(ground: Ground, contestants: Mapping[str, Contestant], pace: Pace) -> Curve:
+def sessions(ground: Ground, contestants: Mapping[str, Contestant], throttle: Pace) -> Curve:
     curve = Curve("Sessions of one pool, ready-made mails a second (PIPELINING)", "sessions")
     with ground.sink("pipelining") as sink:
         port = getattr(sink, "port", 0)
-        for many in (1, 10, 100) if pace.quick else (1, 10, 100, 1_000):
+        for many in (1, 10, 100) if throttle.quick else (1, 10, 100, 1_000):
             narrate(f"  {many:,} sessions")
             count = max(2_000, 4 * many)
             everybody = (OURS, "smtplib", "aiosmtplib")

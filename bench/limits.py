@@ -58,14 +58,14 @@ prepared_tls(Server("127.0.0.1", 465, Security.TLS, trust=Trust.file("{{ca}}")))
 """
 
 
-def latency(ground: Ground, contestants: Mapping[str, Contestant], pace: Pace) -> list[Result]:
+def latency(ground: Ground, contestants: Mapping[str, Contestant], throttle: Pace) -> list[Result]:
     """Round trips, over a line of 50 ms: a hundred mails, one mail to a hundred, and a whole session.
 
     A whole number of them is a ceiling for the road; a twentieth of one is left for what the client computes.
     """
     results: list[Result] = []
     secured = {"ca": ground.folder / "ca.pem"}
-    few = 3 if pace.quick else 10
+    few = 3 if throttle.quick else 10
     everybody: list[tuple[str, str, str, int, float | None, Mapping[str, object], str]] = [
         ("latency, PIPELINING", "pipelining", OURS, 100, 1.03, {}, "ready"),
         ("latency, PIPELINING", "pipelining", "smtplib", few, None, {}, "ready"),
@@ -87,9 +87,9 @@ def latency(ground: Ground, contestants: Mapping[str, Contestant], pace: Pace) -
             continue
         # In all, or for each mail.
         share = 1 if "CHUNKING" in name else count
-        for milliseconds in (50,) if pace.quick or ceiling is None else (50, 10):
+        for milliseconds in (50,) if throttle.quick or ceiling is None else (50, 10):
             what = f"{who}: round trips {'in all' if share == 1 else 'a mail'}, at {milliseconds} ms"
-            taken = 1 if ceiling is None else 3 if pace.quick else 5
+            taken = 1 if ceiling is None else 3 if throttle.quick else 5
             try:
                 with ground.sink(kind) as sink, delay_line(getattr(sink, "port", 0), milliseconds / 1000) as line:
                     contestants[who].do(work, getattr(sink, "port", 0), 20 if work == "ready" else 2, **options)
@@ -105,9 +105,9 @@ def latency(ground: Ground, contestants: Mapping[str, Contestant], pace: Pace) -
     return results
 
 
-def starting(ground: Ground, pace: Pace) -> list[Result]:
+def starting(ground: Ground, throttle: Pace) -> list[Result]:
     """What importing costs, over the interpreter with nothing to do, in turns; by the core's time."""
-    times = 9 if pace.quick else 31
+    times = 9 if throttle.quick else 31
     command = [str(Path(sys.executable).parent / "courriel"), "--version"]
     programs: dict[str, list[str]] = {
         "nothing": [sys.executable, "-c", IDLE],
@@ -140,7 +140,7 @@ def starting(ground: Ground, pace: Pace) -> list[Result]:
     return results
 
 
-def memory(ground: Ground, contestants: Mapping[str, Contestant], material: Material, pace: Pace) -> list[Result]:
+def memory(ground: Ground, contestants: Mapping[str, Contestant], material: Material, throttle: Pace) -> list[Result]:
     """Peaks: a file, larger and larger; mails that wait; sessions that are idle."""
     results: list[Result] = []
     bare = peak_of(IDLE, ground)
@@ -148,7 +148,7 @@ def memory(ground: Ground, contestants: Mapping[str, Contestant], material: Mate
     def over(what: str, program: str, ceiling: float | None) -> None:
         row = "attachment, memory"
         try:
-            peaks = [(peak_of(program, ground) - bare) / 1000 for _ in range(1 if pace.quick else 3)]
+            peaks = [(peak_of(program, ground) - bare) / 1000 for _ in range(1 if throttle.quick else 3)]
         except Broken as why:
             results.append(Skipped(row, f"{what}: {why}"))
         else:
@@ -156,13 +156,13 @@ def memory(ground: Ground, contestants: Mapping[str, Contestant], material: Mate
 
     with ground.sink("pipelining") as sink, ground.sink("chunking") as chunking:
         port, chunks = getattr(sink, "port", 0), getattr(chunking, "port", 0)
-        for size in (100,) if pace.quick else (100, 1000):
+        for size in (100,) if throttle.quick else (100, 1000):
             file = material.file(size * MB)
             over(f"courriel: a file of {size} MB, over the bare interpreter", ATTACH.format(port=port, file=file), 6)
             over("courriel: the same by CHUNKING", ATTACH.format(port=chunks, file=file), 6)
             if size == 100:
                 over(f"smtplib: a file of {size} MB", STDLIB_ATTACH.format(port=port, file=file), None)
-        few, lots = 1_000, 20_000 if pace.quick else 100_000
+        few, lots = 1_000, 20_000 if throttle.quick else 100_000
         for name, there in (("PIPELINING", port), ("CHUNKING", chunks)):
             try:
                 peaks = [peak_of(WAITING.format(port=there, count=count), ground) for count in (few, lots)]
@@ -172,7 +172,7 @@ def memory(ground: Ground, contestants: Mapping[str, Contestant], material: Mate
             grown = Spread.of([(peaks[1] - peaks[0]) / 1000])
             what = f"{lots:,} mails waiting, over {few:,} of them, {name}"
             results.append(Limit("memory", what, grown, "MB", 1))
-        sessions = 1_000 if pace.quick else 9_000
+        sessions = 1_000 if throttle.quick else 9_000
         try:
             each = contestants[OURS].do("idle", port, sessions).more["each"]
             results.append(Limit("memory", f"one of {sessions:,} idle async sessions", Spread.of([each]), "kB", 20))

@@ -181,7 +181,7 @@ class Ground:
         return kind != "smtp-sink" or Path(SMTP_SINK).exists()
 
 
-def measure(row: Row, ground: Ground, contestants: Mapping[str, Contestant], pace: Pace) -> list[Result]:
+def measure(row: Row, ground: Ground, contestants: Mapping[str, Contestant], throttle: Pace) -> list[Result]:
     """Everybody who can, in rounds; those who cannot are said."""
     if not ground.can(row.sink):
         return [Skipped(row.name, "smtp-sink is not installed: Debian's package postfix brings it (`make debian`)")]
@@ -195,7 +195,7 @@ def measure(row: Row, ground: Ground, contestants: Mapping[str, Contestant], pac
         counts: dict[str, int] = {}
         for label, (contestant, rival) in list(runners.items()):
             try:
-                counts[label] = _warm_up(contestant, rival, row, sink, pace, ground)
+                counts[label] = _warm_up(contestant, rival, row, sink, throttle, ground)
             except (Cannot, Broken) as why:
                 skipped.append(Skipped(row.name, f"{label}: {why}"))
                 del runners[label]
@@ -203,7 +203,7 @@ def measure(row: Row, ground: Ground, contestants: Mapping[str, Contestant], pac
             return skipped or [Skipped(row.name, "nobody to compare with")]
         rates: dict[str, list[float]] = {label: [] for label in runners}
         walls: dict[str, list[float]] = {label: [] for label in runners}
-        for turn in range(pace.rounds):
+        for turn in range(throttle.rounds):
             labels = list(runners)
             # Everybody is first once: whoever follows a heavy one pays for what that one left behind.
             for label in labels[turn % len(labels) :] + labels[: turn % len(labels)]:
@@ -214,13 +214,13 @@ def measure(row: Row, ground: Ground, contestants: Mapping[str, Contestant], pac
     return [*skipped, *(_ratio(row, label, runners[label][1], rates, walls) for label in runners if label != OURS)]
 
 
-def warm_up(ground: Ground, contestants: Mapping[str, Contestant], pace: Pace) -> None:
+def warm_up(ground: Ground, contestants: Mapping[str, Contestant], throttle: Pace) -> None:
     """Let those who compile while they run do so before anybody looks."""
     with ground.sink("pipelining") as sink:
         for name in JUST_IN_TIME:
             for work in ("ready", "built"):
                 spent = 0.0
-                while name in contestants and spent < pace.first_warming / 2:
+                while name in contestants and spent < throttle.first_warming / 2:
                     spent += contestants[name].do(work, getattr(sink, "port", 0), 1_000).seconds
 
 
@@ -250,15 +250,15 @@ def _run(
 
 
 def _warm_up(
-    contestant: Contestant, rival: Rival, row: Row, sink: Program | Delayed | None, pace: Pace, ground: Ground
+    contestant: Contestant, rival: Rival, row: Row, sink: Program | Delayed | None, throttle: Pace, ground: Ground
 ) -> int:
     """Warm somebody up, and find out how many mails fill one run."""
     spent, count = 0.0, min(row.most, 20)
-    wanted = pace.warming if contestant.name in JUST_IN_TIME else pace.seconds / 2
+    wanted = throttle.warming if contestant.name in JUST_IN_TIME else throttle.seconds / 2
     while True:
         done, _ = _run(contestant, rival, row, sink, count, ground)
         spent += done.seconds
-        count = max(1, min(row.most, int(done.rate * pace.seconds), 10 * count))
+        count = max(1, min(row.most, int(done.rate * throttle.seconds), 10 * count))
         if spent >= wanted or done.sent >= row.most:
             return count
 

@@ -30,8 +30,8 @@ from courriel import (
     Timeouts,
     Trust,
 )
-from courriel.session.outgoing import Sendable
-from courriel.wire import transfer
+from courriel.session.encoding import Sendable
+from courriel.wire.mime import transfer
 
 from .material import RECIPIENT, SENDER, person
 from .player import Clock, Job, NotYet, awaited, compared, memory, play, timed
@@ -107,7 +107,7 @@ def both(text: str, html: str, number: int) -> Message:
 
 
 def build_text(job: Job) -> dict[str, float]:
-    from courriel.wire.mime import content_of
+    from courriel.wire.mime.build import content_of
 
     text = job.material.text("text.txt")
     with Clock() as clock:
@@ -118,7 +118,7 @@ def build_text(job: Job) -> dict[str, float]:
 
 def build_html(job: Job) -> dict[str, float]:
     """For a server that takes 8BITMIME, as all do; `build-html-7` is for one that does not."""
-    from courriel.wire.mime import content_of
+    from courriel.wire.mime.build import content_of
 
     eight_bit = job.options["work"] != "build-html-7"
     text, html = job.material.text("merge.txt"), job.material.text("merge.html")

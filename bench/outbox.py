@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from courriel import Message, Outbox
-from courriel.outbox.store import NewMail, OnUnsure, Settlement, State, Store, Terms
-from courriel.outbox.writing import new_id
+from courriel.outbox.encoding import new_id
+from courriel.outbox.store.base import LeaseTerms, NewMail, OnUnsure, Settlement, State, Store
 
 from .measuring import Limit, Pace, Result, Skipped, Spread
 
@@ -34,10 +34,10 @@ CLAIM = {PG: 5.0, _POOLED: 9.0}
 GO_ON = {PG: 3.5}
 
 
-def keeping(pace: Pace) -> list[Result]:
+def keeping(throttle: Pace) -> list[Result]:
     """Putting, alone, among many and by several processes; claiming and settling, beside none and many that wait."""
     results: list[Result] = []
-    rounds, puts, waiting = (3, 128, 10_000) if pace.quick else (9, 640, 100_000)
+    rounds, puts, waiting = (3, 128, 10_000) if throttle.quick else (9, 640, 100_000)
     for engine, opened in (("SQLite", sqlite_store), (PG, postgres_store), (_POOLED, _pooled)):
         pooled = opened is _pooled
         try:
@@ -101,7 +101,7 @@ def _going_on(engine: str, store: Store, folder: Path, rounds: int) -> Result:
 
     def go_on() -> None:
         done = [Settlement(job.id, job.token, State.SENT, (), {}) for job in jobs]
-        claimed = store.go_on(done, "go on", 1, Terms(600, "bench:1", 60, 1))
+        claimed = store.go_on(done, "go on", 1, LeaseTerms(600, "bench:1", 60, 1))
         assert claimed.settled == (True,)
         jobs[:] = claimed.jobs
 
@@ -193,10 +193,10 @@ def put_for_a_second(place: str) -> None:
 def opened_at(place: str) -> Store:
     """The store at a path or a URL."""
     if "://" in place:
-        from courriel.outbox.postgres import PostgresStore
+        from courriel.outbox.store.postgres.store import PostgresStore
 
         return PostgresStore(place)
-    from courriel.outbox.sqlite import SqliteStore
+    from courriel.outbox.store.sqlite.store import SqliteStore
 
     return SqliteStore(place)
 
@@ -220,7 +220,7 @@ def _each(times: int, act: Callable[[], None]) -> float:
 
 @contextlib.contextmanager
 def sqlite_store() -> Generator[tuple[Store, Path]]:
-    from courriel.outbox.sqlite import SqliteStore
+    from courriel.outbox.store.sqlite.store import SqliteStore
 
     with tempfile.TemporaryDirectory() as folder:
         store = SqliteStore(Path(folder) / "outbox.db")
@@ -262,7 +262,7 @@ def _postgres_server() -> Generator[Postgres]:
 
 @contextlib.contextmanager
 def _at(url: str) -> Generator[tuple[Store, Path]]:
-    from courriel.outbox.postgres import PostgresStore
+    from courriel.outbox.store.postgres.store import PostgresStore
 
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         store = PostgresStore(url)

@@ -7,8 +7,8 @@ import sys
 import time
 from collections.abc import Callable
 
-from courriel.outbox.pruning import Pruning
-from courriel.outbox.store import Store
+from courriel.outbox.store.base import Store
+from courriel.outbox.store.pruning import Pruning
 
 from .measuring import Limit, Pace, Result, Skipped, Spread
 from .outbox import PG, Missing, mail, opened_at, postgres_store, sqlite_store
@@ -18,9 +18,9 @@ _IDLE = 5.0  # seconds of putting beside which nothing is forgotten
 _PAGE = 500
 
 
-def pruning(pace: Pace) -> list[Result]:
+def pruning(throttle: Pace) -> list[Result]:
     """Both engines; what the longest put takes depends on the disk, and so stands beside that of a quiet outbox."""
-    mails = 20_000 if pace.quick else 1_000_000
+    mails = 20_000 if throttle.quick else 1_000_000
     results: list[Result] = []
     for engine, opened in (("SQLite", sqlite_store), (PG, postgres_store)):
         try:

@@ -27,9 +27,9 @@ from .processes import ROOT, Broken, Program
 PEERS = ROOT / "bench" / "peers"
 
 
-def beside_queues(ground: Ground, pace: Pace) -> list[Result]:
+def beside_queues(ground: Ground, throttle: Pace) -> list[Result]:
     """Putting and sending, ours on both engines, beside procrastinate on PostgreSQL and Celery on Redis."""
-    rounds, mails = (3, 100) if pace.quick else (5, 500)
+    rounds, mails = (3, 100) if throttle.quick else (5, 500)
     results: list[Result] = []
     with pinned(ground.core), ground.sink("pipelining") as sink:
         port = int(getattr(sink, "port", 0))

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from courriel.expressions import _Expression
+from courriel._lazy_re import _Expression
 
 Nodes = list[tuple[Any, Any]]
 WorkOf = Callable[[Callable[[], object]], int]

@@ -1,5 +1,5 @@
 """
-Write the table of WLangage names into the two pages that show it, out of `courriel.wlangage.names`.
+Write the table of WLangage names into the two pages that show it, out of `courriel.wlangage.structures.names`.
 
     python tools/write_wlangage_names.py            write
     python tools/write_wlangage_names.py --check    change nothing; status 1 when a page is out of date
@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "src"))
 
-from courriel.wlangage.names import TABLE, Name
+from courriel.wlangage.structures.names import TABLE, Name
 
 DOCS = Path(__file__).parent.parent / "docs"
 BEGIN, END = "<!-- names begin -->\n", "<!-- names end -->\n"

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from courriel.compose.template import Template as Template
     from courriel.delivery.connect import aconnect as aconnect
     from courriel.delivery.connect import connect as connect
-    from courriel.delivery.reading import amailbox as amailbox
-    from courriel.delivery.reading import mailbox as mailbox
-    from courriel.delivery.relay import asend as asend
-    from courriel.delivery.relay import send as send
-    from courriel.delivery.route import Route as Route
+    from courriel.delivery.open_mailbox import amailbox as amailbox
+    from courriel.delivery.open_mailbox import mailbox as mailbox
+    from courriel.delivery.send import asend as asend
+    from courriel.delivery.send import send as send
+    from courriel.delivery.urls.route import Route as Route
     from courriel.errors import AuthenticationRefused as AuthenticationRefused
     from courriel.errors import CommandRefused as CommandRefused
     from courriel.errors import ConnectionFailed as ConnectionFailed
@@ -65,83 +65,83 @@ if TYPE_CHECKING:
     from courriel.errors import UsageError as UsageError
     from courriel.model.address import Address as Address
     from courriel.model.attachment import Attachment as Attachment
-    from courriel.model.correspondent import Correspondent as Correspondent
     from courriel.model.credentials import External as External
     from courriel.model.credentials import Password as Password
     from courriel.model.credentials import Token as Token
     from courriel.model.credentials import TokenSource as TokenSource
-    from courriel.model.enclosure import Enclosure as Enclosure
     from courriel.model.envelope import Envelope as Envelope
     from courriel.model.envelope import Notify as Notify
     from courriel.model.envelope import Return as Return
-    from courriel.model.folder import Mark as Mark
-    from courriel.model.limits import Limits as Limits
     from courriel.model.message import Message as Message
     from courriel.model.message import Priority as Priority
-    from courriel.model.ready import ReadyMessage as ReadyMessage
-    from courriel.model.receipt import Fate as Fate
+    from courriel.model.ready_message import ReadyMessage as ReadyMessage
     from courriel.model.receipt import Outcome as Outcome
     from courriel.model.receipt import Receipt as Receipt
-    from courriel.model.search import Search as Search
+    from courriel.model.receipt import RecipientResult as RecipientResult
+    from courriel.model.received.address import ReceivedAddress as ReceivedAddress
+    from courriel.model.received.attachment import ReceivedAttachment as ReceivedAttachment
+    from courriel.model.received.folder import FolderPosition as FolderPosition
+    from courriel.model.received.limits import ReadLimits as ReadLimits
+    from courriel.model.received.search import Search as Search
     from courriel.model.server import Dialect as Dialect
     from courriel.model.server import Security as Security
     from courriel.model.server import Server as Server
     from courriel.model.server import Timeouts as Timeouts
     from courriel.model.trust import ClientCertificate as ClientCertificate
     from courriel.model.trust import Trust as Trust
-    from courriel.network.transcript import Transcript as Transcript
+    from courriel.network.transcripts.transcript import Transcript as Transcript
     from courriel.outbox.aio import AsyncOutbox as AsyncOutbox
     from courriel.outbox.outbox import Outbox as Outbox
-    from courriel.outbox.store import State as State
+    from courriel.outbox.store.base import State as State
     from courriel.outbox.ticket import Ticket as Ticket
     from courriel.reply import Reply as Reply
     from courriel.sandbox.sandbox import Sandbox as Sandbox
-    from courriel.session.imap import ImapSession as ImapSession
-    from courriel.session.imap_awaited import AsyncImapSession as AsyncImapSession
-    from courriel.session.pool import SmtpPool as SmtpPool
-    from courriel.session.pool_awaited import AsyncSmtpPool as AsyncSmtpPool
-    from courriel.session.pop3 import AsyncPopSession as AsyncPopSession
-    from courriel.session.pop3 import PopSession as PopSession
+    from courriel.session.imap.awaited import AsyncImapSession as AsyncImapSession
+    from courriel.session.imap.session import ImapSession as ImapSession
+    from courriel.session.pool.awaited import AsyncSmtpPool as AsyncSmtpPool
+    from courriel.session.pool.blocking import SmtpPool as SmtpPool
+    from courriel.session.pop3.session import AsyncPopSession as AsyncPopSession
+    from courriel.session.pop3.session import PopSession as PopSession
     from courriel.session.smtp import AsyncSmtpSession as AsyncSmtpSession
     from courriel.session.smtp import SmtpSession as SmtpSession
-    from courriel.wire.letter import AsyncLetter as AsyncLetter
-    from courriel.wire.letter import Letter as Letter
+    from courriel.wire.parse.letter import AsyncLetter as AsyncLetter
+    from courriel.wire.parse.letter import Letter as Letter
 
 _HOMES = {
     "Address": "model.address",
-    "AsyncImapSession": "session.imap_awaited",
-    "AsyncLetter": "wire.letter",
+    "AsyncImapSession": "session.imap.awaited",
+    "AsyncLetter": "wire.parse.letter",
     "AsyncOutbox": "outbox.aio",
-    "AsyncPopSession": "session.pop3",
-    "AsyncSmtpPool": "session.pool_awaited",
+    "AsyncPopSession": "session.pop3.session",
+    "AsyncSmtpPool": "session.pool.awaited",
     "AsyncSmtpSession": "session.smtp",
     "Attachment": "model.attachment",
     "AuthenticationRefused": "errors",
     "ClientCertificate": "model.trust",
     "CommandRefused": "errors",
     "ConnectionFailed": "errors",
-    "Correspondent": "model.correspondent",
+    "ReceivedAddress": "model.received.address",
     "CourrielError": "errors",
     "Dialect": "model.server",
-    "Enclosure": "model.enclosure",
+    "ReceivedAttachment": "model.received.attachment",
     "Envelope": "model.envelope",
     "External": "model.credentials",
-    "Fate": "model.receipt",
+    "RecipientResult": "model.receipt",
     "FolderRenumbered": "errors",
-    "ImapSession": "session.imap",
+    "ImapSession": "session.imap.session",
     "InvalidAddress": "errors",
     "InvalidMessage": "errors",
     "InvalidServer": "errors",
     "InvalidUrl": "errors",
     "KeyReused": "errors",
     "LeaseLost": "errors",
-    "Letter": "wire.letter",
+    "Letter": "wire.parse.letter",
     "LetterRefused": "errors",
     "LetterTooLarge": "errors",
-    "Limits": "model.limits",
+    "ReadLimits": "model.received.limits",
     "LocalProtocolError": "errors",
     "MailboxRefused": "errors",
-    "Mark": "model.folder",
+    "FolderPosition": "model.received.folder",
     "Message": "model.message",
     "MessageRefused": "errors",
     "MissingExtra": "errors",
@@ -157,10 +157,10 @@ _HOMES = {
     "OutboxUnreachable": "errors",
     "Outcome": "model.receipt",
     "Password": "model.credentials",
-    "PopSession": "session.pop3",
+    "PopSession": "session.pop3.session",
     "Priority": "model.message",
     "ProtocolError": "errors",
-    "ReadyMessage": "model.ready",
+    "ReadyMessage": "model.ready_message",
     "Receipt": "model.receipt",
     "RecipientsRefused": "errors",
     "Refused": "errors",
@@ -168,15 +168,15 @@ _HOMES = {
     "Reply": "reply",
     "Return": "model.envelope",
     "RichTemplate": "compose.rich",
-    "Route": "delivery.route",
+    "Route": "delivery.urls.route",
     "Sandbox": "sandbox.sandbox",
-    "Search": "model.search",
+    "Search": "model.received.search",
     "Security": "model.server",
     "SenderRefused": "errors",
     "Server": "model.server",
-    "SmtpPool": "session.pool",
+    "SmtpPool": "session.pool.blocking",
     "SmtpSession": "session.smtp",
-    "State": "outbox.store",
+    "State": "outbox.store.base",
     "Template": "compose.template",
     "Ticket": "outbox.ticket",
     "TicketNotFound": "errors",
@@ -185,15 +185,15 @@ _HOMES = {
     "TlsFailed": "errors",
     "Token": "model.credentials",
     "TokenSource": "model.credentials",
-    "Transcript": "network.transcript",
+    "Transcript": "network.transcripts.transcript",
     "Trust": "model.trust",
     "UsageError": "errors",
     "aconnect": "delivery.connect",
-    "amailbox": "delivery.reading",
-    "asend": "delivery.relay",
+    "amailbox": "delivery.open_mailbox",
+    "asend": "delivery.send",
     "connect": "delivery.connect",
-    "mailbox": "delivery.reading",
-    "send": "delivery.relay",
+    "mailbox": "delivery.open_mailbox",
+    "send": "delivery.send",
 }
 
 __all__ = [  # noqa: PLE0604 - made of the table, so that the two cannot disagree

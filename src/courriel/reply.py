@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from courriel.expressions import expression
-from courriel.values import dataclass
+from courriel._dataclass import dataclass
+from courriel._lazy_re import expression
 
 _ENHANCED = expression(r"([245])\.(\d{1,3})\.(\d{1,3})(?=\s|$)")
 

@@ -481,10 +481,10 @@ def test_a_folder_may_be_selected_for_reading_only(box: Mailbox) -> None:
 
 
 def test_a_letter_may_not_be_larger_than_the_limits(call: Call, box: Mailbox) -> None:
-    from courriel import Limits
+    from courriel import ReadLimits
 
     box.append(LETTER + b"x" * 100_000 + b"\r\n", "INBOX")
-    small = call(limits=Limits(letter=50_000))
+    small = call(limits=ReadLimits(letter=50_000))
 
     (letter,) = small.search(whole=True)
     with pytest.raises(errors.LetterTooLarge):

@@ -11,7 +11,7 @@ from courriel import Envelope, Message, Notify, Password, Security, Server, Toke
 from courriel.model.content import Content
 from courriel.model.credentials import Credentials, Token
 from courriel.model.submission import Submission
-from courriel.wire.mime import content_of
+from courriel.wire.mime.build import content_of
 from hostile.lists import hostile, shown
 from servers.accounts import ACCENTED, ACCOUNTS, ADA, BOB, IDN, ODD, Account
 from servers.dovecot import access_token
@@ -62,7 +62,7 @@ def to_bob(text: str = "Hello.", **fields: object) -> Message:
 
 def said_by(way: str, session: Session) -> Session:
     """The same session, for which Postfix does not know CHUNKING when the way is DATA."""
-    session.session._dialogue.able.chunking = way == "BDAT"
+    session.session._dialogue.extensions.chunking = way == "BDAT"
     return session
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from courriel import ImapSession, Mark, Password, Security, Server, Timeouts
+from courriel import FolderPosition, ImapSession, Password, Security, Server, Timeouts
 from servers.accounts import BOB
 from servers.dovecot import Dovecot
 from session.cutting import cutting_proxy
@@ -77,7 +77,7 @@ def test_a_new_program_goes_on_where_the_old_one_died(dovecot: Dovecot, box: Ima
         written_down = str(watch.mark)
     server = Server("127.0.0.1", dovecot.imap_port, Security.NONE)
 
-    with ImapSession(server, WHO) as session, session.watch(after=Mark.read(written_down)) as again:
+    with ImapSession(server, WHO) as session, session.watch(after=FolderPosition.read(written_down)) as again:
         letters = [next(again), next(again)]
 
     assert [letter.raw_header.split()[1] for letter in letters] == [b"2", b"3"]

@@ -119,9 +119,9 @@ def test_one_octet_that_differs_is_seen(sink: Listener) -> None:
 def test_keywords_follow_the_options(kind: str) -> None:
     with (
         start(kind, "-c", "-p") as bare,
-        start(kind) as able,
+        start(kind) as extensions,
         smtplib.SMTP("127.0.0.1", bare.port, local_hostname="bench", timeout=10) as poor,
-        smtplib.SMTP("127.0.0.1", able.port, local_hostname="bench", timeout=10) as rich,
+        smtplib.SMTP("127.0.0.1", extensions.port, local_hostname="bench", timeout=10) as rich,
     ):
         poor.ehlo()
         rich.ehlo()

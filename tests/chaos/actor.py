@@ -14,7 +14,7 @@ from random import Random
 
 from chaos.ledger import Ledger
 from courriel import Outbox, errors
-from courriel.outbox.store import State
+from courriel.outbox.store.base import State
 
 PACE = 0.03
 """Seconds between two acts."""

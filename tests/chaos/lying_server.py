@@ -48,7 +48,7 @@ class Server:
         self.ledger = Ledger(folder / "arrivals.ledger")
         self.chance = Random(seed)
         self.lies: tuple[str, ...] = ()
-        self.pace = 0.0
+        self.throttle = 0.0
 
     def lies_by(self, kind: str, chance: float = CHANCE) -> bool:
         """Whether to tell this lie now."""
@@ -60,7 +60,7 @@ class Server:
         if word == "lie":
             self.lies = tuple(kind for kind in rest.split(",") if kind)
         elif word == "pace":
-            self.pace = float(rest)
+            self.throttle = float(rest)
 
 
 class BreakOff(Exception):
@@ -128,8 +128,8 @@ class Connection:
     async def _take(self) -> bool:
         """A mail is here, to its last octet; what is said of it is another matter."""
         server = self._server
-        if self._server.pace:
-            await asyncio.sleep(server.pace)
+        if self._server.throttle:
+            await asyncio.sleep(server.throttle)
         if not self._recipients:
             await self._say(b"554 5.5.1 nobody to take it for")
         elif server.lies_by("busy"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from courriel import Message
-from courriel.values import dataclass
+from courriel._dataclass import dataclass
 
 PRIORITIES = ("high", "normal", "low")
 

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from chaos.ledger import Fact
 from courriel import Outbox
-from courriel.outbox.store import UNSURE, MailInfo, OnUnsure, State
-from courriel.outbox.worker import BATCH
-from courriel.values import dataclass, field
+from courriel._dataclass import dataclass, field
+from courriel.outbox.store.base import UNSURE, MailInfo, OnUnsure, State
+from courriel.outbox.work.worker import BATCH
 
 _ASKED = inspect.signature(Outbox.worker).parameters
 IN_DOUBT: int = (_ASKED.get("ahead") or _ASKED["batch"]).default
@@ -137,7 +137,7 @@ def abandoned(story: Story) -> Iterator[str]:
 def stuck(story: Story) -> Iterator[str]:
     """At the end nothing waits that nobody may touch: held is only what a person has to decide."""
     for info in story.mails.values():
-        if info.state in (State.READY, State.LEASED, State.DOT):
+        if info.state in (State.READY, State.LEASED, State.IN_FLIGHT):
             yield f"it has no end: {info}"
         elif info.state is State.HELD and not (info.on_unsure is OnUnsure.HOLD and info.unsure and info.why == UNSURE):
             yield f"held, and not in doubt: {info}"

@@ -19,8 +19,8 @@ from chaos.ledger import Ledger, facts
 from chaos.promises import Death, Story
 from chaos.schedule import Event
 from courriel import Message, Outbox, errors
-from courriel.outbox.store import State
-from courriel.outbox.worker import BATCH
+from courriel.outbox.store.base import State
+from courriel.outbox.work.worker import BATCH
 
 SILENCE = 1
 """Seconds of silence that workers allow the server."""
@@ -205,7 +205,7 @@ class Rig:
                 left += 1
                 if info.due > time.time():
                     outbox.get(info.id).retry_now()
-            return left + sum(count.mails for count in outbox.stats() if count.state in (State.LEASED, State.DOT))
+            return left + sum(count.mails for count in outbox.stats() if count.state in (State.LEASED, State.IN_FLIGHT))
         except errors.OutboxError:
             return 1_000_000  # nobody can say
 
@@ -230,7 +230,7 @@ class Rig:
         """Whether it has mails (in this state), and others can know that it is dead when it is."""
         holder = f"{_holder(process)}/"
         listed = any(worker.id.startswith(holder) for worker in self._outbox._store.workers())
-        states = (State.LEASED, State.DOT) if state is None else (state,)
+        states = (State.LEASED, State.IN_FLIGHT) if state is None else (state,)
         return listed and any(info.holder.startswith(holder) for each in states for info in self._outbox.list(each))
 
     def _wait_for_arrivals(self, number: int, prefix: str = "") -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from chaos.lying_server import LIES
-from courriel.values import dataclass
+from courriel._dataclass import dataclass
 
 WEIGHTS = {
     "kill sender": 6,

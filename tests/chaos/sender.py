@@ -18,8 +18,8 @@ from pathlib import Path
 
 from chaos.ledger import Ledger
 from courriel import Outbox, errors
-from courriel.outbox import batch, keeper, worker
-from courriel.outbox.store import Recovered
+from courriel.outbox.store.base import Recovered
+from courriel.outbox.work import batch, lease_keeper, worker
 
 LEASES = {"hours": (7200.0, 7200.0), "moments": (1.0, 0.6)}
 """Seconds that a mail is leased for until it is marked, and that the lease of a mark outlives our own patience."""
@@ -29,7 +29,7 @@ def set_leases(manner: str) -> None:
     """Everything as it is, with other leases."""
     lease, margin = LEASES[manner]
     for name, value in {"LEASE": lease, "_MARGIN": margin, "_EXTEND": lease / 4}.items():
-        known = [module for module in (worker, batch, keeper) if hasattr(module, name)]
+        known = [module for module in (worker, batch, lease_keeper) if hasattr(module, name)]
         assert known, f"{name} is called otherwise by now"
         for module in known:
             setattr(module, name, value)
@@ -37,11 +37,11 @@ def set_leases(manner: str) -> None:
 
 def note_takeovers(outbox: Outbox, ledger: Ledger) -> None:
     """What is taken over, and which look at the others it belongs to."""
-    store, look = outbox._store, keeper.Keeper.take_over
+    store, look = outbox._store, lease_keeper.LeaseKeeper.take_over
     take_over = store.take_over
     looks = 0
 
-    def noted_look(self: keeper.Keeper) -> None:
+    def noted_look(self: lease_keeper.LeaseKeeper) -> None:
         nonlocal looks
         looks += 1
         ledger.write("look", number=looks)
@@ -55,7 +55,7 @@ def note_takeovers(outbox: Outbox, ledger: Ledger) -> None:
             ledger.write("taken over", holder=id.partition("/")[0], look=looks, mails=mails)
         return recovered
 
-    keeper.Keeper.take_over = noted_look  # type: ignore[method-assign]
+    lease_keeper.LeaseKeeper.take_over = noted_look  # type: ignore[method-assign]
     store.take_over = noted  # type: ignore[method-assign]
 
 

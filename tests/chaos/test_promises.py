@@ -11,9 +11,9 @@ from chaos.ledger import Fact
 from chaos.lying_server import LIES
 from chaos.promises import IN_DOUBT, Death, Story, broken, overtaken
 from chaos.schedule import WEIGHTS, schedule
-from courriel.outbox.store import MailInfo, OnUnsure, State
-from courriel.outbox.worker import BATCH
-from courriel.values import replace
+from courriel._dataclass import replace
+from courriel.outbox.store.base import MailInfo, OnUnsure, State
+from courriel.outbox.work.worker import BATCH
 
 BOB = "bob@example.net"
 
@@ -130,7 +130,7 @@ BROKEN: dict[str, tuple[Callable[..., object], Story]] = {
     ),
     "ready": (promises.stuck, story(mail(State.READY))),
     "leased": (promises.stuck, story(mail(State.LEASED))),
-    "at the dot": (promises.stuck, story(mail(State.DOT))),
+    "at the dot": (promises.stuck, story(mail(State.IN_FLIGHT))),
     "held without a doubt": (promises.stuck, story(mail(State.HELD, why="operator"))),
     "held in doubt that was to be sent again": (promises.stuck, story(mail(State.HELD, unsure=1, why="unsure"))),
 }

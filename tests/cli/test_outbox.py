@@ -18,8 +18,8 @@ import pytest
 
 from cli.conftest import LETTER, Ran
 from courriel import Outbox, Sandbox
-from courriel.cli import outbox_keeping
-from courriel.outbox.store import Finding
+from courriel.cli.outbox import keeping
+from courriel.outbox.store.base import IntegrityFinding
 
 Run = Callable[..., Ran]
 
@@ -535,9 +535,9 @@ def test_findings_of_check_are_reported_and_fail_the_command(courriel: Run, via:
 
 
 def test_every_finding_has_its_words_in_both_languages() -> None:
-    kinds = set(re.findall(r'"(\w+)"\s+\(', Finding.__doc__ or ""))
+    kinds = set(re.findall(r'"(\w+)"\s+\(', IntegrityFinding.__doc__ or ""))
 
-    assert kinds == set(outbox_keeping._FINDINGS)
+    assert kinds == set(keeping._FINDINGS)
 
 
 def test_an_outbox_is_compacted(courriel: Run, via: Sandbox) -> None:
@@ -555,8 +555,8 @@ def test_an_outbox_is_compacted(courriel: Run, via: Sandbox) -> None:
 
 def take(place: Path, count: int, *, known: bool = True) -> None:
     """Lease mails for a worker that is gone: proved by its lock file, or one of another machine."""
-    from courriel.outbox.liveness import BESIDE, WorkerLock
-    from courriel.outbox.store import WorkerInfo
+    from courriel.outbox.store.base import WorkerInfo
+    from courriel.outbox.work.liveness import BESIDE, WorkerLock
 
     with Outbox(place, elsewhere=True) as outbox:
         store = outbox._store

@@ -382,7 +382,7 @@ def test_on_a_terminal_the_password_is_asked_for_in_the_language_spoken(
         questions.append(question)
         return USERS["ada"]
 
-    monkeypatch.setattr("courriel.cli.asking._terminal", lambda: True)
+    monkeypatch.setattr("courriel.cli.password_prompt._terminal", lambda: True)
     monkeypatch.setattr("getpass.getpass", type_it)
     url = sandbox.url.replace("//", "//ada@", 1)
 

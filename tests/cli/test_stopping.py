@@ -37,7 +37,7 @@ sys.exit(main(sys.argv[2:]))
 SEND = ["send", "--via", "smtp://127.0.0.1:1", "--from", "ada@example.org", "--to", "bob@example.org", "--text", "x"]
 
 
-HANDLED = ("courriel.outbox.outbox", "courriel.outbox.worker")
+HANDLED = ("courriel.outbox.outbox", "courriel.outbox.work.worker")
 """Modules of the worker that are loaded when its signal handlers stand: being asked to end is no error then."""
 
 
@@ -48,11 +48,11 @@ HANDLED = ("courriel.outbox.outbox", "courriel.outbox.worker")
         for command, modules in (
             (
                 ("worker", "--outbox", "o.db"),
-                ("courriel.cli.worker", "courriel.outbox.outbox", "courriel.outbox.worker"),
+                ("courriel.cli.worker.command", "courriel.outbox.outbox", "courriel.outbox.work.worker"),
             ),
-            (SEND, ("courriel.cli.send", "courriel.network.blocking")),
+            (SEND, ("courriel.cli.send.command", "courriel.network.blocking")),
         )
-        for module in ("courriel.cli.speaking", "click", "courriel.cli.program", *modules)
+        for module in ("courriel.cli.i18n", "click", "courriel.cli.program", *modules)
     ],
 )
 def test_ctrl_c_while_the_command_is_being_loaded_ends_it_without_a_traceback(
@@ -121,7 +121,7 @@ def test_a_worker_beside_a_server_that_hangs_gives_back_what_has_not_left_and_sa
         command = [sys.executable, "-m", "courriel", "worker", "--outbox", place, "--grace", grace, "--json"]
         command += ["--once"] if "once" in how else []
         with subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ | {"PYTHONWARNINGS": "error"}) as worker:
-            wanted = State.DOT if unsure else State.LEASED
+            wanted = State.IN_FLIGHT if unsure else State.LEASED
             while not any(info.state is wanted for info in outbox.list()):
                 assert worker.poll() is None
                 outbox._bell.wait(outbox._bell.rung, 0.01)

@@ -22,14 +22,15 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from cli.conftest import Ran
 from courriel import Message, Outbox, Sandbox, errors
-from courriel.cli import health as health_module
-from courriel.cli import patience, watched
-from courriel.cli.health import HealthFile, HealthPort, sign_at
-from courriel.cli.systemd import Systemd
-from courriel.cli.watched import Watched
+from courriel.cli.worker import health as health_module
+from courriel.cli.worker import monitors
+from courriel.cli.worker import waiting as patience
+from courriel.cli.worker.health import HealthFile, HealthPort, sign_at
+from courriel.cli.worker.monitors import Monitors
+from courriel.cli.worker.systemd import Systemd
 from courriel.integrations.prometheus import page
-from courriel.outbox import pulse
-from courriel.outbox.pulse import Health, Pulse
+from courriel.outbox.work import health as pulse
+from courriel.outbox.work.health import Health, Pulse
 from servers.postgres import postgres as running_postgres
 
 Run = Callable[..., Ran]
@@ -153,9 +154,9 @@ def test_only_a_worker_that_hangs_for_good_starves_the_watchdog(
     monkeypatch: pytest.MonkeyPatch, systemd: Listening, health: Health, fed: bool
 ) -> None:
     """One whose database is away may hold results that are written down nowhere: to kill it would double mail."""
-    monkeypatch.setattr(watched, "_EVERY", 3600)
+    monkeypatch.setattr(monitors, "_EVERY", 3600)
     monkeypatch.setattr(Systemd, "__init__", _silent_systemd(systemd.name))
-    with Watched() as seen:
+    with Monitors() as seen:
         systemd.hear_until("WATCHDOG=1")  # its thread has looked for the first time, and comes back in an hour
         seen.at_work(Worker(health), "at work")  # type: ignore[arg-type]
         seen._fed = float("-inf")  # it is due
@@ -184,7 +185,7 @@ def _silent_systemd(name: str) -> Callable[[Systemd], None]:
 @pytest.fixture
 def port() -> Iterator[tuple[HealthPort, Worker]]:
     worker = Worker(Health("working", 0.25))
-    with Watched("0") as seen:
+    with Monitors("0") as seen:
         seen.at_work(worker, "")  # type: ignore[arg-type]
         assert isinstance(seen._sign, HealthPort)
         yield seen._sign, worker
@@ -207,7 +208,7 @@ def test_who_asks_by_http_hears_how_the_worker_does(port: tuple[HealthPort, Work
 
 
 def test_a_worker_that_is_not_at_work_yet_or_any_more_is_not_healthy() -> None:
-    with Watched("127.0.0.1:0") as seen:
+    with Monitors("127.0.0.1:0") as seen:
         assert json.loads(asked(seen.place)[1])["state"] == "starting"
         seen.waiting("connection refused", 1)
         status, body, _ = asked(seen.place)
@@ -290,7 +291,7 @@ def has_ended(line: socket.socket) -> bool:
 
 def test_who_is_slow_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health_module, "_LIMIT", 0.05)
-    with Watched("0") as seen:
+    with Monitors("0") as seen:
         assert isinstance(seen._sign, HealthPort)
         assert said(seen._sign, b"GET / HTTP/1.1\r\n") == b""
 

@@ -17,8 +17,11 @@ import pytest
 
 from cli.conftest import LETTER, USERS, Ran
 from courriel import Sandbox
-from courriel.cli import inbox, logs, outbox, program, send
-from courriel.cli.outbox_words import STATES
+from courriel.cli import logs, program
+from courriel.cli.inbox import command as inbox
+from courriel.cli.outbox import command as outbox
+from courriel.cli.outbox.words import STATES
+from courriel.cli.send import command as send
 
 Run = Callable[..., Ran]
 

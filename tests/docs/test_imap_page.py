@@ -9,7 +9,7 @@ import pytest
 
 import courriel
 from courriel import AsyncImapSession, ImapSession, Search
-from courriel.session.imap_watch import Watch
+from courriel.session.imap.watch import Watch
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -29,7 +29,7 @@ def test_the_page_can_be_compiled_and_names_what_there_is(page: str) -> None:
         word for call in re.findall(r"search\(([^)]*)\)", "\n".join(code)) for word in re.findall(r"(\w+)=", call)
     }
     assert wanted <= set(Search.__match_args__)
-    assert all(hasattr(courriel, name) for name in ("Limits", "Mark", "Search", "Timeouts", "mailbox"))
+    assert all(hasattr(courriel, name) for name in ("ReadLimits", "FolderPosition", "Search", "Timeouts", "mailbox"))
 
 
 def test_both_pages_say_the_same() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 import courriel
 from courriel import Message, Sandbox
-from courriel.wire.mime import content_of
+from courriel.wire.mime.build import content_of
 from wlangage.conftest import _fresh_desk  # noqa: F401 - a fixture
 
 ROOT = Path(__file__).parent.parent.parent

@@ -22,7 +22,7 @@ from courriel import Message, Outbox, State
 from courriel.integrations import names
 from courriel.outbox.attempts import Attempt
 from courriel.outbox.metrics import LastError, Metrics, WorkerStatus
-from courriel.outbox.pulse import Health
+from courriel.outbox.work.health import Health
 from servers.packages import need
 
 ROOT = Path(__file__).parent.parent.parent

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from courriel.cli.outbox import _KEEPING
-from courriel.outbox.sqlite_file import _AT_ONCE
+from courriel.cli.outbox.command import _KEEPING
+from courriel.outbox.store.sqlite.file import _AT_ONCE
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = ["docs/outbox-file.md", "docs/outbox-file.fr.md"]

@@ -10,9 +10,9 @@ from typing import get_args
 import pytest
 
 from courriel import Outbox, State
+from courriel.outbox.encoding import PutTerms
 from courriel.outbox.listeners import Event
 from courriel.outbox.ticket import Ticket
-from courriel.outbox.writing import Terms
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = ["docs/outbox.md", "docs/outbox.fr.md"]
@@ -39,7 +39,7 @@ def test_nothing_that_people_meet_is_left_out(page: str) -> None:
     methods = {
         name for kind in (Outbox, Ticket) for name, _ in inspect.getmembers(kind) if not name.startswith("_")
     } - {"close", "use", "prune", "content", "id"}
-    words = {*get_args(Event), *(set(Terms.__slots__) - OF_SESSIONS), *methods, *(state.name for state in State)}
+    words = {*get_args(Event), *(set(PutTerms.__slots__) - OF_SESSIONS), *methods, *(state.name for state in State)}
 
     missing = {word for word in words if not re.search(rf"\b{word}\b", text)}
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from courriel.delivery import settings
-from courriel.delivery.profiles import resolve
+from courriel.delivery.settings import locations
+from courriel.delivery.settings.profiles import resolve
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = ["docs/settings.md", "docs/settings.fr.md"]
@@ -25,19 +25,19 @@ def test_the_file_that_is_shown_is_one(page: str, tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("COURRIEL_CONFIG", str(file))
 
     assert str(resolve("billing").server) == "smtp.orange.fr:465"
-    assert settings.named_outbox() == (str(tmp_path / "outbox.db"), str(file))
+    assert locations.named_outbox() == (str(tmp_path / "outbox.db"), str(file))
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_place_and_every_consent_is_named(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     code = "".join(
-        (ROOT / "src/courriel/delivery" / name).read_text(encoding="utf-8")
-        for name in ("settings.py", "settings_files.py", "profiles.py")
+        (ROOT / "src/courriel/delivery/settings" / name).read_text(encoding="utf-8")
+        for name in ("locations.py", "files.py", "profiles.py")
     )
     variables = set(re.findall(r"\bCOURRIEL_[A-Z_]+\b", code)) - {"COURRIEL_CAPTURE", "COURRIEL_OUTBOX"}
 
     assert {"COURRIEL_CONFIG", "COURRIEL_TRUST"} < variables
-    for word in (*variables, *settings.KEYS, "outbox", "/etc/courriel/courriel.toml", "trusted.json", "--config",
+    for word in (*variables, *locations.KEYS, "outbox", "/etc/courriel/courriel.toml", "trusted.json", "--config",
                  "courriel config trust", "courriel config untrust", "courriel config show"):  # fmt: skip
         assert word in text, word

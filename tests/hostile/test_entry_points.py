@@ -13,7 +13,7 @@ import pytest
 
 import courriel
 from courriel import Address, AsyncSmtpSession, Attachment, Envelope, Message, Security, Server, SmtpSession, errors
-from courriel.wire.mime import content_of
+from courriel.wire.mime.build import content_of
 from hostile.lists import hostile, shown
 from hostile.recorder import Heard, Recorder, addresses, unstuffed
 from hostile.test_addresses import DECIDED

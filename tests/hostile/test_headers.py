@@ -11,7 +11,7 @@ import pytest
 
 from courriel.errors import InvalidMessage, UsageError
 from courriel.model.message import Message
-from courriel.wire.mime import build
+from courriel.wire.mime.build import build
 from hostile.lists import hostile, shown
 
 FIELDS = {"sender": "ada@example.org", "to": "bob@example.org"}

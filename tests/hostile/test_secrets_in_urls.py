@@ -23,9 +23,9 @@ from courriel import (
     SmtpPool,
     SmtpSession,
 )
-from courriel.delivery import profiles
+from courriel.delivery.settings import profiles
 from courriel.errors import CourrielError
-from courriel.model.shown import is_like_url, safely_shown
+from courriel.model.checks.shown import is_like_url, safely_shown
 
 SECRET = "s3cr3t-xyz"
 FORMS = [

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from courriel.delivery.route import Route
+from courriel.delivery.urls.route import Route
 from courriel.errors import InvalidUrl, UsageError
 from examples import examples
 

@@ -19,9 +19,9 @@ from shutil import copyfile
 from tempfile import TemporaryDirectory
 
 from courriel import errors
-from courriel.outbox.sqlite import SqliteStore
-from courriel.outbox.sqlite_file import SqliteFile
-from courriel.outbox.store import Job, Query, Terms
+from courriel.outbox.store.base import Job, LeaseTerms, Query
+from courriel.outbox.store.sqlite.file import SqliteFile
+from courriel.outbox.store.sqlite.store import SqliteStore
 from outbox.conftest import claim, new_mail, settled
 
 ENQUEUERS = 3
@@ -64,7 +64,9 @@ def work(synchronous: str, folder: str, mails: str) -> None:
         for job in jobs:
             promised("mark", key_of(job))
         # Who goes on has the next ones marked with what became of these.
-        following = store.go_on([settled(job) for job in jobs], "billing", 10, Terms(60.0, "here:1", 60.0, 10)).jobs
+        following = store.go_on(
+            [settled(job) for job in jobs], "billing", 10, LeaseTerms(60.0, "here:1", 60.0, 10)
+        ).jobs
         for what, those in (("settle", jobs), ("mark", following)):
             for job in those:
                 promised(what, key_of(job))

@@ -11,10 +11,10 @@ import psycopg
 import pytest
 
 from courriel import Message, Outbox, Sandbox
-from courriel.outbox.postgres import PostgresStore
-from courriel.outbox.sqlite import SqliteStore
-from courriel.outbox.store import Job, NewMail, OnUnsure, Settlement, State, Store, in_chunks
-from courriel.values import replace
+from courriel._dataclass import replace
+from courriel.outbox.store.base import Job, NewMail, OnUnsure, Settlement, State, Store, in_chunks
+from courriel.outbox.store.postgres.store import PostgresStore
+from courriel.outbox.store.sqlite.store import SqliteStore
 from servers.fixtures import pgbouncer, postgres
 from servers.postgres import Postgres
 

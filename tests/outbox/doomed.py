@@ -16,11 +16,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
 from courriel import Message, Outbox
-from courriel.dialogue.smtp import SmtpDialogue
+from courriel.dialogue.smtp.client import SmtpDialogue
 from courriel.network import blocking
-from courriel.outbox import batch, marking, recorder, worker
-from courriel.outbox.sqlite import SqliteStore
-from courriel.outbox.store import Store
+from courriel.outbox.store.base import Store
+from courriel.outbox.store.sqlite.store import SqliteStore
+from courriel.outbox.work import batch, marking, result_writer, worker
 
 LEASE = 0.4  # seconds: those who take over must not wait for two minutes
 ANSWER = 0.3
@@ -167,15 +167,15 @@ def lengthen_the_line() -> None:
 
 def leave_results_to_the_sender() -> None:
     """The thread that writes down is not quicker by chance: all is written by whoever goes on."""
-    recorder._MOMENT = 5.0
+    result_writer._MOMENT = 5.0
     marking.Marking.hurry = lambda self: None  # type: ignore[method-assign]
-    real = recorder.Recorder.__init__
+    real = result_writer.ResultWriter.__init__
 
-    def init(writer: recorder.Recorder, *arguments: object) -> None:
+    def init(writer: result_writer.ResultWriter, *arguments: object) -> None:
         real(writer, *arguments)  # type: ignore[arg-type]
-        writer._moment, writer._last = recorder._MOMENT, time.monotonic()
+        writer._moment, writer._last = result_writer._MOMENT, time.monotonic()
 
-    recorder.Recorder.__init__ = init  # type: ignore[method-assign, assignment]
+    result_writer.ResultWriter.__init__ = init  # type: ignore[method-assign, assignment]
 
 
 def main(act: str, place: str, lane: str, point: str, number: str, on_unsure: str, manner: str = "") -> None:

@@ -13,11 +13,11 @@ import psycopg
 import pytest
 
 from courriel import State
-from courriel.outbox.postgres import PostgresStore
-from courriel.outbox.postgres_line import translated
-from courriel.outbox.sql_store import SqlStore
-from courriel.outbox.statements import in_order, statements
-from courriel.outbox.store import Action, Query, Store
+from courriel.outbox.store.base import Action, Query, Store
+from courriel.outbox.store.postgres.connection import translated
+from courriel.outbox.store.postgres.store import PostgresStore
+from courriel.outbox.store.sql_store import SqlStore
+from courriel.outbox.store.statements import in_order, statements
 from outbox.conftest import claim, new_mail, settled
 
 OUT_OF_HAND = (0, 3, 4, 5, 6)
@@ -107,7 +107,7 @@ def test_a_list_has_those_that_fit_in_order(store: Store) -> None:
 
 
 def test_a_mail_that_is_sent_while_it_is_listed_is_listed_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("courriel.outbox.sql_store._PAGE", 3)
+    monkeypatch.setattr("courriel.outbox.store.sql_store._PAGE", 3)
     store.put([new_mail() for _ in range(10)])
     seen = []
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from courriel import Outbox, Sandbox, Ticket
-from courriel.outbox import batch, worker
-from courriel.outbox.liveness import Life
-from courriel.outbox.store import State
+from courriel.outbox.store.base import State
+from courriel.outbox.work import batch, worker
+from courriel.outbox.work.liveness import Life
 from outbox import doomed
 from outbox.conftest import message
 
@@ -59,7 +59,7 @@ def begin(
 def finish(outbox: Outbox, tickets: Sequence[Ticket], seconds: float = 20.0) -> None:
     """Somebody else goes on, until every mail has come to its end or waits for a person."""
     ends = time.monotonic() + seconds
-    while any(ticket.status in (State.READY, State.LEASED, State.DOT) for ticket in tickets):
+    while any(ticket.status in (State.READY, State.LEASED, State.IN_FLIGHT) for ticket in tickets):
         assert time.monotonic() < ends, [ticket.info for ticket in tickets]
         for ticket in tickets:
             ticket.retry_now()
@@ -116,7 +116,7 @@ def test_a_worker_is_killed_as_it_goes_on(
     tickets = outbox.put_many([message(n) for n in range(6)], via=sandbox.url, on_unsure=on_unsure)
 
     killed = begin("work", place, tickets[0].info.lane, point, signal.SIGKILL, on_unsure, "pairs").wait(30)
-    unsettled = [ticket for ticket in tickets if ticket.status in (State.LEASED, State.DOT)]
+    unsettled = [ticket for ticket in tickets if ticket.status in (State.LEASED, State.IN_FLIGHT)]
     finish(outbox, tickets)
 
     assert killed == -signal.SIGKILL
@@ -201,7 +201,7 @@ def test_one_that_kills_its_workers_is_held_and_the_others_flow(place: str, outb
 def wait_until_somebody_sends(outbox: Outbox) -> None:
     """A worker that dies with nothing in hand proves nothing."""
     ends = time.monotonic() + 20
-    while not any(count.state in (State.LEASED, State.DOT) for count in outbox.stats()):
+    while not any(count.state in (State.LEASED, State.IN_FLIGHT) for count in outbox.stats()):
         assert time.monotonic() < ends, "nobody sends"
         outbox._bell.wait(outbox._bell.rung, 0.01)
 

@@ -24,7 +24,7 @@ from queue import Empty, SimpleQueue
 import pytest
 
 from courriel import Outbox, State
-from courriel.values import dataclass
+from courriel._dataclass import dataclass
 from outbox.conftest import message
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
@@ -186,14 +186,14 @@ def test_a_killed_worker_leaves_few_mails_in_doubt(
     found, arrived, known = list[int](), list[int](), set[str]()
     for _ in range(KILLS):
         kill_one(place, outbox, server, chance.uniform(0.0, 0.1))
-        doubtful = {info.id for info in outbox.list() if info.state is State.DOT or info.unsure} - known
+        doubtful = {info.id for info in outbox.list() if info.state is State.IN_FLIGHT or info.unsure} - known
         known |= doubtful
         found.append(len(doubtful))
         arrived.append(sum(server.arrived[subjects[ident]] > 0 for ident in doubtful))
     cancel = "UPDATE outbox_mail SET state = 6 WHERE state = 0 AND unsure = 0"  # all at once: what follows is not asked
     outbox._store._write(lambda line: line.execute(cancel))  # type: ignore[attr-defined]
 
-    while outbox.run_once() or any(info.state in (State.LEASED, State.DOT) for info in outbox.list()):
+    while outbox.run_once() or any(info.state in (State.LEASED, State.IN_FLIGHT) for info in outbox.list()):
         pass
 
     twice = sum(count - 1 for count in server.arrived.values() if count > 1)

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from courriel import Outbox, errors
-from courriel.delivery.route import Route
-from courriel.outbox.bell import Bell
-from courriel.outbox.due_lanes import DueLanes
-from courriel.outbox.store import DueLane, State, Store
-from courriel.outbox.warm_sessions import PER_HOST, SESSIONS, WarmSessions, is_shortage, usual_number
+from courriel.delivery.urls.route import Route
+from courriel.outbox.store.base import DueLane, State, Store
+from courriel.outbox.work.due_lanes import DueLanes
+from courriel.outbox.work.idle_sessions import PER_HOST, SESSIONS, IdleSessions, is_shortage, usual_number
+from courriel.outbox.work.wakeup import Wakeup
 from courriel.session.smtp import SmtpSession
 from outbox.conftest import claim, message, new_mail
 from session.crowd import Crowd
@@ -102,15 +102,15 @@ def test_an_idle_round_is_one_question(outbox: Outbox, monkeypatch: pytest.Monke
         return due_lanes()
 
     waits = threading.Semaphore(0)
-    wait = Bell.wait
+    wait = Wakeup.wait
 
-    def waited(bell: Bell, since: int, seconds: float) -> bool:
+    def waited(bell: Wakeup, since: int, seconds: float) -> bool:
         waits.release()
         return wait(bell, since, seconds)
 
     monkeypatch.setattr(outbox._store, "due_lanes", look)
     monkeypatch.setattr(outbox._store, "claim", pytest.fail)
-    monkeypatch.setattr(Bell, "wait", waited)
+    monkeypatch.setattr(Wakeup, "wait", waited)
     with worker:
         for _ in range(4):
             assert waits.acquire(timeout=20)  # each of the four has looked
@@ -118,8 +118,8 @@ def test_an_idle_round_is_one_question(outbox: Outbox, monkeypatch: pytest.Monke
 
 
 def test_the_threads_of_a_worker_share_a_look(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    bell, now = Bell(), [100.0]
-    monkeypatch.setattr("courriel.outbox.due_lanes.monotonic", lambda: now[0])
+    bell, now = Wakeup(), [100.0]
+    monkeypatch.setattr("courriel.outbox.work.due_lanes.monotonic", lambda: now[0])
     due = DueLanes(store, bell)
     assert due.look().lanes == ()
     store.put([new_mail()])
@@ -136,24 +136,24 @@ def test_the_threads_of_a_worker_share_a_look(store: Store, monkeypatch: pytest.
 
 def test_a_look_that_takes_long_is_rarer(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     used = iter((0.0, 0.02))
-    monkeypatch.setattr("courriel.outbox.due_lanes.time.thread_time", lambda: next(used))
-    monkeypatch.setattr("courriel.outbox.due_lanes.monotonic", lambda: 100.0)
+    monkeypatch.setattr("courriel.outbox.work.due_lanes.time.thread_time", lambda: next(used))
+    monkeypatch.setattr("courriel.outbox.work.due_lanes.monotonic", lambda: 100.0)
 
-    assert DueLanes(store, Bell()).look().pause == pytest.approx(3.0)
+    assert DueLanes(store, Wakeup()).look().pause == pytest.approx(3.0)
 
 
 def test_a_look_that_keeps_a_server_busy_is_rarer(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     passed = iter((100.0, 100.0, 100.2))
-    monkeypatch.setattr("courriel.outbox.due_lanes.monotonic", lambda: next(passed))
+    monkeypatch.setattr("courriel.outbox.work.due_lanes.monotonic", lambda: next(passed))
 
-    assert DueLanes(store, Bell()).look().pause == pytest.approx(4.0)
+    assert DueLanes(store, Wakeup()).look().pause == pytest.approx(4.0)
 
 
 def test_a_lane_without_a_way_is_left_alone_for_a_while(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("courriel.outbox.due_lanes.monotonic", lambda: now[0])
+    monkeypatch.setattr("courriel.outbox.work.due_lanes.monotonic", lambda: now[0])
     store.put([new_mail(lane="theirs"), new_mail(lane="ours")])
-    due = DueLanes(store, Bell())
+    due = DueLanes(store, Wakeup())
 
     assert due.has_no_way("theirs")
     assert due.look(fresh=True).lanes == ("ours",)
@@ -175,7 +175,7 @@ class Session:
         self.usable = False
 
 
-def hold(sessions: WarmSessions, lane: str, host: str = "mx.example.org", owner: object = "thread") -> Session | None:
+def hold(sessions: IdleSessions, lane: str, host: str = "mx.example.org", owner: object = "thread") -> Session | None:
     route = Route.parse(f"smtp://{host}")
     if not sessions.hold(owner, lane, route, host):
         return None
@@ -186,7 +186,7 @@ def hold(sessions: WarmSessions, lane: str, host: str = "mx.example.org", owner:
     return place.session  # type: ignore[return-value]
 
 
-def use(sessions: WarmSessions, lane: str, host: str = "mx.example.org", owner: object = "thread") -> Session:
+def use(sessions: IdleSessions, lane: str, host: str = "mx.example.org", owner: object = "thread") -> Session:
     session = hold(sessions, lane, host, owner)
     assert session is not None
     sessions.release(owner, lane)
@@ -194,7 +194,7 @@ def use(sessions: WarmSessions, lane: str, host: str = "mx.example.org", owner: 
 
 
 def test_the_longest_unused_session_is_closed_first() -> None:
-    sessions = WarmSessions(2)
+    sessions = IdleSessions(2)
     first, second = use(sessions, "first"), use(sessions, "second")
     use(sessions, "first")
 
@@ -206,7 +206,7 @@ def test_the_longest_unused_session_is_closed_first() -> None:
 
 
 def test_a_session_in_use_is_never_closed() -> None:
-    sessions = WarmSessions(1, per_host=10)
+    sessions = IdleSessions(1, per_host=10)
     held = [hold(sessions, f"lane-{n}") for n in range(3)]
 
     assert all(session is not None and session.usable for session in held)
@@ -217,7 +217,7 @@ def test_a_session_in_use_is_never_closed() -> None:
 
 def test_lanes_of_one_host_share_their_connections() -> None:
     rung: list[bool] = []
-    sessions = WarmSessions(10, per_host=2, freed=lambda: rung.append(True))
+    sessions = IdleSessions(10, per_host=2, freed=lambda: rung.append(True))
     first, second = hold(sessions, "first"), hold(sessions, "second", owner="another")
     elsewhere = use(sessions, "elsewhere", "mx.example.net")
 
@@ -234,7 +234,7 @@ def test_lanes_of_one_host_share_their_connections() -> None:
 
 
 def test_without_descriptors_what_is_idle_is_closed_and_fewer_are_kept() -> None:
-    sessions = WarmSessions(100, per_host=100)
+    sessions = IdleSessions(100, per_host=100)
     idle, used = use(sessions, "idle"), hold(sessions, "used")
     kept = [use(sessions, f"lane-{n}") for n in range(6)]
 
@@ -256,9 +256,9 @@ def test_a_shortage_is_known_by_its_cause() -> None:
 
 
 def test_the_usual_number_leaves_descriptors_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("courriel.outbox.warm_sessions.descriptors", lambda: 64)
+    monkeypatch.setattr("courriel.outbox.work.idle_sessions.descriptors", lambda: 64)
     assert usual_number() == 16
-    monkeypatch.setattr("courriel.outbox.warm_sessions.descriptors", lambda: None)
+    monkeypatch.setattr("courriel.outbox.work.idle_sessions.descriptors", lambda: None)
     assert usual_number() == SESSIONS
 
 
@@ -340,7 +340,7 @@ def test_lanes_have_their_turns(outbox: Outbox, crowd: Crowd) -> None:
 PROGRAM = """
 import json, resource, sys
 from courriel import Outbox
-from courriel.outbox.store import State
+from courriel.outbox.store.base import State
 
 place, port, lanes, limit, workers, sessions = sys.argv[1], *map(int, sys.argv[2:])
 resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
@@ -372,7 +372,7 @@ def test_without_descriptors_no_lane_rests(outbox: Outbox, crowd: Crowd, monkeyp
 
     ticket = outbox.put(message(), via=lanes_to(crowd, 1)[0])
     with monkeypatch.context() as patch:
-        patch.setattr("courriel.outbox.worker.LOOK", 0.01)
+        patch.setattr("courriel.outbox.work.worker.LOOK", 0.01)
         patch.setattr(SmtpSession, "open", no_descriptors)
         outbox.run_once()
     (lane,) = outbox.lanes()
@@ -440,7 +440,7 @@ def test_one_run_ends_at_its_time_with_mail_left(outbox: Outbox, crowd: Crowd, m
         outbox.put(message(), via=lane)
     now = [100.0]
     worker = outbox.worker()
-    monkeypatch.setattr("courriel.outbox.worker.monotonic", lambda: now[0])
+    monkeypatch.setattr("courriel.outbox.work.worker.monotonic", lambda: now[0])
     serve = worker._serve
 
     def slowly(*given: Any, **named: Any) -> Any:

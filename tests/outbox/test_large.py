@@ -16,9 +16,9 @@ import psycopg
 import pytest
 
 from courriel import AsyncOutbox, Message, Outbox, errors
-from courriel.outbox.postgres import PostgresStore
-from courriel.outbox.sql_store import SqlStore
-from courriel.outbox.store import CHUNK, LARGE, LazyChunks, NewMail, Query, State, Store, in_chunks
+from courriel.outbox.store.base import CHUNK, LARGE, LazyChunks, NewMail, Query, State, Store, in_chunks
+from courriel.outbox.store.postgres.store import PostgresStore
+from courriel.outbox.store.sql_store import SqlStore
 from outbox.conftest import claim, new_mail
 
 PIECE = bytes(range(256)) * (CHUNK // 256)

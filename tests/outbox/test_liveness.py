@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 
 from courriel import Outbox, Sandbox, errors
-from courriel.outbox import keeper, liveness
-from courriel.outbox.liveness import BESIDE, Life, Presence, WorkerLock, life_of, lock_path, this_process
-from courriel.outbox.sqlite import SqliteStore
-from courriel.outbox.store import OnUnsure, Query, State, Store, WorkerInfo
-from courriel.outbox.takeover import REST
-from courriel.values import replace
+from courriel._dataclass import replace
+from courriel.outbox.store.base import OnUnsure, Query, State, Store, WorkerInfo
+from courriel.outbox.store.sqlite.store import SqliteStore
+from courriel.outbox.work import lease_keeper, liveness
+from courriel.outbox.work.liveness import BESIDE, Life, Presence, WorkerLock, life_of, lock_path, this_process
+from courriel.outbox.work.takeover import REST
 from outbox.conftest import message, new_mail
 from servers.daemon import wait_until
 
@@ -109,7 +109,7 @@ def test_a_worker_that_runs_looks_every_second(outbox: Outbox, place: str, lane:
         for ident in ids:
             outbox.get(ident).wait(30)
 
-    assert keeper._TICK <= 1.0
+    assert lease_keeper._TICK <= 1.0
     assert states(outbox) == [State.SENT] * 3
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from courriel import AsyncOutbox, Outbox, Sandbox, State
-from courriel.outbox import keeper, metrics
-from courriel.outbox.liveness import BESIDE, Life, Presence, WorkerLock
+from courriel.outbox import metrics
 from courriel.outbox.metrics import HEARD, WINDOW, Metrics, WorkerStatus, metrics_of
-from courriel.outbox.postgres import PostgresStore
-from courriel.outbox.postgres_line import translated
-from courriel.outbox.sql_store import SqlStore
-from courriel.outbox.store import OnUnsure, Store, WorkerInfo
+from courriel.outbox.store.base import OnUnsure, Store, WorkerInfo
+from courriel.outbox.store.postgres.connection import translated
+from courriel.outbox.store.postgres.store import PostgresStore
+from courriel.outbox.store.sql_store import SqlStore
+from courriel.outbox.work import lease_keeper
+from courriel.outbox.work.liveness import BESIDE, Life, Presence, WorkerLock
 from outbox.conftest import claim, message, new_mail, settled
 
 
@@ -168,7 +169,7 @@ def test_a_worker_says_every_minute_that_it_is_there(outbox: Outbox, monkeypatch
         heard.append(outbox.metrics().workers[0].heard)
 
     monkeypatch.setattr(Presence, "renew", renew)
-    monkeypatch.setattr(keeper, "_TICK", 0.001)
+    monkeypatch.setattr(lease_keeper, "_TICK", 0.001)
     with outbox.worker():
         while not heard:
             time.sleep(0.001)  # it ticks sixty times

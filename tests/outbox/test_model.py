@@ -11,9 +11,9 @@ from hypothesis import settings
 from hypothesis import strategies as some
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
-from courriel.outbox.sql_store import at_once
-from courriel.outbox.sqlite import SqliteStore
-from courriel.outbox.store import POISON_AFTER, Action, Job, OnUnsure, Query, State, Store, Terms
+from courriel.outbox.store.base import POISON_AFTER, Action, Job, LeaseTerms, OnUnsure, Query, State, Store
+from courriel.outbox.store.sql_store import at_once
+from courriel.outbox.store.sqlite.store import SqliteStore
 from examples import examples
 from outbox.conftest import new_mail, settled
 
@@ -98,7 +98,7 @@ class Model(RuleBasedStateMachine):
 
     def _lose(self, mail: Mail) -> None:
         mail.lost += 1
-        if mail.state is State.DOT:
+        if mail.state is State.IN_FLIGHT:
             mail.unsure += 1
             held = mail.on_unsure is OnUnsure.HOLD
         else:
@@ -114,7 +114,7 @@ class Model(RuleBasedStateMachine):
         assert self.store.mark([job], lease=lease) == [allowed]
 
         if allowed:
-            mail.state, mail.over = State.DOT, lease == OVER
+            mail.state, mail.over = State.IN_FLIGHT, lease == OVER
             mail.ends.add(job.token)
 
     @rule(target=jobs, job=consumes(jobs), most=some.integers(0, 4), lease=some.sampled_from([LONG, OVER]))
@@ -125,7 +125,7 @@ class Model(RuleBasedStateMachine):
         if ours:
             mail.state, mail.token, mail.lost, mail.over = State.SENT, "", 0, False
 
-        claimed = self.store.go_on([settled(job)], "billing", most, Terms(LONG, "x", lease, most))
+        claimed = self.store.go_on([settled(job)], "billing", most, LeaseTerms(LONG, "x", lease, most))
 
         assert claimed.settled == (ours,)
         for found in claimed.recovered:
@@ -135,7 +135,7 @@ class Model(RuleBasedStateMachine):
             assert leased.state is State.READY
             assert not (claimed.marked and leased.lost)
             leased.token, leased.tries = each.token, leased.tries + 1
-            leased.state = State.DOT if claimed.marked else State.LEASED
+            leased.state = State.IN_FLIGHT if claimed.marked else State.LEASED
             leased.over = claimed.marked and lease == OVER
             if claimed.marked:
                 leased.ends.add(each.token)
@@ -155,7 +155,7 @@ class Model(RuleBasedStateMachine):
         assert self.store.settle([settled(job, state, recipients=job.recipients)]) == [ours]
 
         if ours:
-            if mail.state is State.DOT and state is not State.SENT:
+            if mail.state is State.IN_FLIGHT and state is not State.SENT:
                 mail.ends.discard(job.token)  # the server said no, so that there is no copy
             mail.state, mail.token, mail.lost, mail.over = state, "", 0, False
 

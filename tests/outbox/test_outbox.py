@@ -28,8 +28,8 @@ from courriel import (
     errors,
 )
 from courriel.outbox.aio import AsyncTicket, AsyncWorker
-from courriel.outbox.store import State
-from courriel.outbox.worker import Worker
+from courriel.outbox.store.base import State
+from courriel.outbox.work.worker import Worker
 from hostile.lists import hostile, shown
 from outbox.conftest import everything_stored, message
 from session.crowd import Crowd
@@ -489,14 +489,14 @@ def test_a_task_that_is_cancelled_does_not_interrupt_a_mail(place: str, sandbox:
             ticket = await outbox.put(message(1), via=sandbox.url)
             worker = outbox.worker().start()
             waiting = asyncio.create_task(ticket.wait(60))
-            while await ticket.status() is not State.DOT:  # noqa: ASYNC110 - it is a thread that changes it
+            while await ticket.status() is not State.IN_FLIGHT:  # noqa: ASYNC110 - it is a thread that changes it
                 await asyncio.sleep(0.01)
             waiting.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await waiting
             return await ticket.status(), await worker.stop(0.1)
 
-    assert asyncio.run(use()) == (State.DOT, 1)
+    assert asyncio.run(use()) == (State.IN_FLIGHT, 1)
 
 
 def test_both_colours_have_the_same_words_with_the_same_parameters() -> None:

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from courriel import Outbox, errors
-from courriel.outbox import sqlite_file
-from courriel.outbox.lockfile import LockFile
-from courriel.outbox.sql_store import SqlStore
-from courriel.outbox.sqlite import SqliteStore
-from courriel.outbox.store import OnUnsure, Query, State
+from courriel.outbox.store.base import OnUnsure, Query, State
+from courriel.outbox.store.sql_store import SqlStore
+from courriel.outbox.store.sqlite import file as sqlite_file
+from courriel.outbox.store.sqlite.lockfile import LockFile
+from courriel.outbox.store.sqlite.store import SqliteStore
 from outbox.conftest import claim, new_mail, settled
 
 posix = pytest.mark.skipif(os.name == "nt", reason="an open file can be moved on POSIX only")

@@ -17,13 +17,16 @@ import pytest
 from psycopg.rows import dict_row
 
 from courriel import Outbox, Sandbox, Ticket, errors
-from courriel.outbox import batch, postgres, postgres_line, postgres_server, worker
-from courriel.outbox.postgres import PostgresStore
-from courriel.outbox.postgres_line import conninfo, translated
-from courriel.outbox.postgres_pipeline import PipelineSession
-from courriel.outbox.postgres_server import PostgresServer
-from courriel.outbox.statements import script, statements
-from courriel.outbox.store import Query, State, Store
+from courriel.outbox.store.base import Query, State, Store
+from courriel.outbox.store.postgres import connection as postgres_line
+from courriel.outbox.store.postgres import server as postgres_server
+from courriel.outbox.store.postgres import store as postgres
+from courriel.outbox.store.postgres.connection import conninfo, translated
+from courriel.outbox.store.postgres.pipeline import PipelineSession
+from courriel.outbox.store.postgres.server import PostgresServer
+from courriel.outbox.store.postgres.store import PostgresStore
+from courriel.outbox.store.statements import script, statements
+from courriel.outbox.work import batch, worker
 from outbox import doomed
 from outbox.conftest import claim, message, new_mail, settled
 from outbox.test_deaths import check, finish
@@ -304,8 +307,8 @@ def test_workers_on_several_machines_send_each_mail_once(url: str, sandbox: Sand
 
 CLAIMER = """
 import sys
-from courriel.outbox.postgres import PostgresStore
-from courriel.outbox.store import Settlement, State
+from courriel.outbox.store.postgres.store import PostgresStore
+from courriel.outbox.store.base import Settlement, State
 store = PostgresStore(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()
@@ -337,7 +340,7 @@ SLEEPER = """
 import os, signal, sys
 from courriel import errors
 from courriel.outbox import rows
-from courriel.outbox.postgres import PostgresStore
+from courriel.outbox.store.postgres.store import PostgresStore
 store = PostgresStore(sys.argv[1])
 store._go_on_at_once = lambda *given, **named: (None, None)  # in several round trips, as on a lane with a limit
 real = rows.jobs_of

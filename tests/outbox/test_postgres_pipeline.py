@@ -11,13 +11,13 @@ import psycopg
 import pytest
 
 from courriel import errors
-from courriel.outbox import postgres_group
-from courriel.outbox.postgres import PostgresStore
-from courriel.outbox.postgres_line import PostgresLine, all_translated
-from courriel.outbox.postgres_pipeline import PipelineSession, RefusedError, Statement
-from courriel.outbox.postgres_server import PostgresServer
-from courriel.outbox.store import Job, NewMail, Query, Settlement, State, Terms
-from courriel.values import replace
+from courriel._dataclass import replace
+from courriel.outbox.store.base import Job, LeaseTerms, NewMail, Query, Settlement, State
+from courriel.outbox.store.postgres import group_commit
+from courriel.outbox.store.postgres.connection import PostgresConnection, all_translated
+from courriel.outbox.store.postgres.pipeline import PipelineSession, RefusedError, Statement
+from courriel.outbox.store.postgres.server import PostgresServer
+from courriel.outbox.store.postgres.store import PostgresStore
 from outbox.conftest import claim, new_mail, settled
 from servers.daemon import wait_until
 from servers.postgres import ROLE, PgBouncer, Postgres
@@ -55,7 +55,7 @@ def ids_in(store: PostgresStore) -> set[str]:
 def test_nothing_on_the_usual_way_is_said_but_in_one_round_trip(
     store: PostgresStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(PostgresLine, "execute", lambda *_: pytest.fail("another round trip"))
+    monkeypatch.setattr(PostgresConnection, "execute", lambda *_: pytest.fail("another round trip"))
     trips: list[int] = []
     real = PipelineSession.run
 
@@ -79,7 +79,9 @@ def test_nothing_on_the_usual_way_is_said_but_in_one_round_trip(
     assert done(lambda: store.mark([first, second], lease=60)) == [True, True]
     assert done(lambda: store.extend([first], lease=60)) == [True]
     assert done(lambda: store.settle([settled(first), settled(first)])) == [True, False]
-    gone_on = done(lambda: store.go_on([settled(second), settled(first)], "billing", 5, Terms(60, "here:1", 60, 20)))
+    gone_on = done(
+        lambda: store.go_on([settled(second), settled(first)], "billing", 5, LeaseTerms(60, "here:1", 60, 20))
+    )
     assert (gone_on.settled, gone_on.marked, len(gone_on.jobs)) == ((True, False), 1, 1)
     assert done(lambda: store.advance([settled(gone_on.jobs[0])], [(second, 9), (first, 9)])) == (
         [True],
@@ -107,14 +109,14 @@ def test_many_mails_are_one_statement_so_that_they_are_counted_once(
     store.extend(jobs, lease=60)
     store.settle([settled(job) for job in jobs[:10]])
     done = [settled(job) for job in jobs[10:]]
-    assert store.go_on(done, "billing", 25, Terms(60, "here:1", 60, 20)).settled == (True,) * 15
+    assert store.go_on(done, "billing", 25, LeaseTerms(60, "here:1", 60, 20)).settled == (True,) * 15
     store.told([job.id for job in jobs])
 
     assert max(changing) <= 2
     assert {count.state: count.mails for count in store.counts() if count.lane == "billing"} == {
         State.READY: 1,
         State.LEASED: 5,
-        State.DOT: 20,
+        State.IN_FLIGHT: 20,
         State.SENT: 25,
     }
     assert store.check() == []
@@ -152,11 +154,11 @@ def test_the_first_in_their_turn_are_marked_as_many_as_are_wished(store: Postgre
     wished = [new_mail(priority=priority, lane="p") for priority in (2, 1, 0, 2, 1, 0)]
     store.put(wished)
 
-    claimed = store.go_on([], "p", 5, Terms(60, "here:1", 600, 3))
+    claimed = store.go_on([], "p", 5, LeaseTerms(60, "here:1", 600, 3))
 
     assert claimed.marked == 3
     states = [store.find(id=job.id).state for job in claimed.jobs]  # type: ignore[union-attr]
-    assert states == [State.DOT] * 3 + [State.LEASED] * 2
+    assert states == [State.IN_FLIGHT] * 3 + [State.LEASED] * 2
     assert [job.priority for job in claimed.jobs] == [0, 0, 1, 1, 2]
 
 
@@ -167,7 +169,7 @@ def test_a_lane_that_is_limited_or_has_lost_mails_goes_the_long_way_and_nothing_
     (job,) = claim(store, 1)
     store.set_lane("billing", {"cap": 2})
 
-    gone_on = store.go_on([settled(job)], "billing", 5, Terms(60, "here:1"))
+    gone_on = store.go_on([settled(job)], "billing", 5, LeaseTerms(60, "here:1"))
 
     assert (gone_on.settled, len(gone_on.jobs)) == ((True,), 2)
     assert claim(store) == ()
@@ -431,11 +433,11 @@ def test_an_interrupted_caller_takes_nobody_with_it(
 
 
 def test_a_lot_has_its_limits(together: Any, lots: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgres_group, "_MOST_PUTS", 4)
+    monkeypatch.setattr(group_commit, "_MOST_PUTS", 4)
 
     for future in together([new_mail() for _ in range(10)]):
         future.result(30)
-    monkeypatch.setattr(postgres_group, "_MOST_OCTETS", 2000)
+    monkeypatch.setattr(group_commit, "_MOST_OCTETS", 2000)
     for future in together([new_mail(b"x" * 900) for _ in range(5)]):
         future.result(30)
 
@@ -522,7 +524,7 @@ def test_mails_of_a_claim_that_nobody_has_heard_of_are_given_back(
     cut(after=2)
 
     with pytest.raises(errors.OutboxUncertain):
-        store.go_on([settled(job)], "billing", 5, Terms(600, "here:1", mark, 20))
+        store.go_on([settled(job)], "billing", 5, LeaseTerms(600, "here:1", mark, 20))
 
     assert {(info.id, info.state, info.tries) for info in store.read(Query(lane="billing"))} == {
         ("first", State.SENT, 1),

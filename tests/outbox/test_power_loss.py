@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from courriel.outbox.sqlite import SqliteStore
-from courriel.outbox.store import State
+from courriel.outbox.store.base import State
+from courriel.outbox.store.sqlite.store import SqliteStore
 from outbox import busy, disk
 
 COMPILER = shutil.which("cc") or shutil.which("gcc")
@@ -87,7 +87,7 @@ def is_kept(store: SqliteStore, what: str, key: str) -> bool:
     if what == "put":
         return True
     if what == "mark":
-        return info.state in (State.DOT, State.SENT)
+        return info.state in (State.IN_FLIGHT, State.SENT)
     return info.state is State.SENT
 
 
@@ -110,7 +110,7 @@ def test_the_test_bites(shim: Path, tmp_path: Path) -> None:
     assert broken > made / 10
 
 
-STANDS = {"put": (None, "READY"), "mark": ("LEASED", "DOT"), "settle": ("DOT", "SENT")}
+STANDS = {"put": (None, "READY"), "mark": ("LEASED", "IN_FLIGHT"), "settle": ("IN_FLIGHT", "SENT")}
 """Where a mail stands before and after each act."""
 
 

@@ -8,10 +8,10 @@ from itertools import pairwise
 
 import pytest
 
-from courriel.outbox import pruning
-from courriel.outbox.pruning import Pruning
-from courriel.outbox.sql_store import Line, SqlStore
-from courriel.outbox.store import LARGE, Pruned, Query, State, Store
+from courriel.outbox.store import pruning
+from courriel.outbox.store.base import LARGE, Pruned, Query, State, Store
+from courriel.outbox.store.pruning import Pruning
+from courriel.outbox.store.sql_store import SqlConnection, SqlStore
 from outbox.conftest import claim, new_mail, settled
 
 
@@ -179,7 +179,7 @@ def test_old_mails_are_found_by_an_index_and_not_among_all_that_ended(store: Sto
     assert isinstance(store, SqlStore)
     values = {"state": 4, "age": 1, "most": 10} | store._now()
 
-    def explain(line: Line) -> str:
+    def explain(line: SqlConnection) -> str:
         if engine == "sqlite":
             return "".join(
                 row[3] for row in line.execute(f"EXPLAIN QUERY PLAN {store._says['old']}", values).fetchall()

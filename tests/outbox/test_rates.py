@@ -17,11 +17,11 @@ from hypothesis import strategies as some
 
 from courriel import Outbox, Sandbox
 from courriel.outbox import rate
-from courriel.outbox.held_slots import HeldSlots
 from courriel.outbox.rate import RateState, in_lane
-from courriel.outbox.sqlite import SqliteStore
-from courriel.outbox.store import Claimed, Slots, Store
-from courriel.session.pace import Rate
+from courriel.outbox.store.base import Claimed, Slots, Store
+from courriel.outbox.store.sqlite.store import SqliteStore
+from courriel.outbox.work.held_slots import HeldSlots
+from courriel.session.pool.throttle import Rate
 from examples import examples
 from outbox.conftest import message, new_mail, settled
 
@@ -245,7 +245,7 @@ def test_slots_are_renewed_before_a_mail_begins_late(
     put(paced, 10, "1/s")
     slots = claimed(paced).slots
     assert slots is not None
-    monkeypatch.setattr("courriel.outbox.held_slots.monotonic", clock)
+    monkeypatch.setattr("courriel.outbox.work.held_slots.monotonic", clock)
     held = HeldSlots(paced, slots, clock.now)
     assert held.may_begin()
 

@@ -17,11 +17,14 @@ from pathlib import Path
 import pytest
 
 from courriel import Outbox, Sandbox, errors
-from courriel.outbox import lockfile, medium, pen, sqlite, sqlite_file
-from courriel.outbox.lockfile import LockFile
-from courriel.outbox.sqlite import SqliteStore
-from courriel.outbox.statements import script, statements
-from courriel.outbox.store import NewMail, Query, State
+from courriel.outbox.store import group_commit
+from courriel.outbox.store.base import NewMail, Query, State
+from courriel.outbox.store.sqlite import file as sqlite_file
+from courriel.outbox.store.sqlite import filesystem, lockfile
+from courriel.outbox.store.sqlite import store as sqlite
+from courriel.outbox.store.sqlite.lockfile import LockFile
+from courriel.outbox.store.sqlite.store import SqliteStore
+from courriel.outbox.store.statements import script, statements
 from outbox.conftest import claim, message, new_mail, settled
 
 MB = 1024 * 1024
@@ -50,7 +53,7 @@ def test_a_folder_that_is_not_there_is_said_so(tmp_path: Path) -> None:
 
 
 def test_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(medium, "network_kind", lambda path: "nfs4")
+    monkeypatch.setattr(filesystem, "network_kind", lambda path: "nfs4")
 
     with pytest.raises(errors.UsageError, match="nfs4"):
         SqliteStore(tmp_path / "outbox.db")
@@ -69,7 +72,7 @@ MOUNTS = r"""
     [("/var", "ext4"), ("/home", "nfs4"), ("/home/bob", "nfs4"), ("/homes", "ext4"), ("/home/ada/my disk/x", "xfs")],
 )
 def test_the_mount_that_a_folder_lies_on_is_the_innermost(folder: str, kind: str) -> None:
-    assert medium.kind_of_mount(folder, MOUNTS) == kind
+    assert filesystem.kind_of_mount(folder, MOUNTS) == kind
 
 
 def test_a_file_that_is_no_database_is_left_alone(path: Path) -> None:
@@ -84,13 +87,13 @@ def test_a_file_that_is_no_database_is_left_alone(path: Path) -> None:
 def test_a_full_disk_is_seen_before_it_is_full(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """What becomes of mails has room to be written down, always."""
     store.put([new_mail()])
-    monkeypatch.setattr(medium, "free_octets", lambda path: 64 * MB + 19)
+    monkeypatch.setattr(filesystem, "free_octets", lambda path: 64 * MB + 19)
 
     with pytest.raises(errors.OutboxFull):
         store.put([new_mail(b"x" * 10)])
 
     store.put([new_mail(b"x" * 9)])
-    monkeypatch.setattr(medium, "free_octets", lambda path: 0)
+    monkeypatch.setattr(filesystem, "free_octets", lambda path: 0)
     assert store.settle([settled(job) for job in claim(store)]) == [True, True]
 
 
@@ -100,7 +103,7 @@ def test_a_full_disk_is_seen_before_it_is_full(store: SqliteStore, monkeypatch: 
      ((3, 50, 7), False), ((3, 51, 2), True), ((3, 51, 3), False), ((3, 52, 0), False)],
 )  # fmt: skip
 def test_which_versions_can_damage_a_shared_file(version: tuple[int, int, int], damaged: bool) -> None:
-    assert medium.may_reset_wal(version) is damaged
+    assert filesystem.may_reset_wal(version) is damaged
 
 
 def test_an_old_sqlite_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +188,7 @@ def test_a_shared_file_is_warned_of_once_where_it_is_dangerous(
     path: Path, store: SqliteStore, application: sqlite3.Connection, caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(medium, "may_reset_wal", lambda: True)
+    monkeypatch.setattr(filesystem, "may_reset_wal", lambda: True)
     for _ in range(2):
         store.put([new_mail()], application)
         application.commit()
@@ -194,7 +197,7 @@ def test_a_shared_file_is_warned_of_once_where_it_is_dangerous(
 
     assert [record.action for record in caplog.records] == ["outbox_shared_file"] * 2  # each store once
     caplog.clear()
-    monkeypatch.setattr(medium, "may_reset_wal", lambda: False)
+    monkeypatch.setattr(filesystem, "may_reset_wal", lambda: False)
     SqliteStore(path).close()
     assert caplog.records == []
 
@@ -293,7 +296,8 @@ def test_processes_that_write_at_once_wait_for_each_other(path: Path, store: Sql
 def test_a_lock_is_one_for_processes_and_threads(tmp_path: Path) -> None:
     ours = LockFile(str(tmp_path / "lock"))
     script = (
-        "import sys; from courriel.outbox.lockfile import LockFile\nwith LockFile(sys.argv[1]): print('in', flush=True)"
+        "import sys; from courriel.outbox.store.sqlite.lockfile import LockFile\n"
+        "with LockFile(sys.argv[1]): print('in', flush=True)"
     )
     order: list[str] = []
     with ours:
@@ -516,8 +520,8 @@ def test_a_caller_that_was_called_and_has_gone_keeps_nobody_waiting(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Interrupted while it waited: its wish is first in the queue, and nobody stands behind it."""
-    monkeypatch.setattr(pen, "_LOOK", 0.05)
-    gone: pen.Wish[object] = pen.Wish(lambda connection: None)
+    monkeypatch.setattr(group_commit, "_LOOK", 0.05)
+    gone: group_commit.Write[object] = group_commit.Write(lambda connection: None)
 
     def leave_a_wish() -> None:
         store._file._pen._waiting.appendleft(gone)

@@ -8,7 +8,18 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from courriel import errors
-from courriel.outbox.store import CHUNK, POISON_AFTER, Action, Claimed, Job, OnUnsure, Query, State, Store, Terms
+from courriel.outbox.store.base import (
+    CHUNK,
+    POISON_AFTER,
+    Action,
+    Claimed,
+    Job,
+    LeaseTerms,
+    OnUnsure,
+    Query,
+    State,
+    Store,
+)
 from outbox.conftest import claim, new_mail, settled
 
 OVER = -1.0  # a lease that has run out before it begins
@@ -53,10 +64,10 @@ def test_a_large_content_lies_in_pieces_and_is_read_while_it_is_sent(store: Stor
 
 
 def go_on(store: Store, sent: Sequence[Job], mark: float | None, most: int = 10) -> Claimed:
-    return store.go_on([settled(job) for job in sent], "billing", most, Terms(60.0, "here:1", mark, most))
+    return store.go_on([settled(job) for job in sent], "billing", most, LeaseTerms(60.0, "here:1", mark, most))
 
 
-@pytest.mark.parametrize(("mark", "state"), [(60.0, State.DOT), (None, State.LEASED)])
+@pytest.mark.parametrize(("mark", "state"), [(60.0, State.IN_FLIGHT), (None, State.LEASED)])
 def test_who_goes_on_settles_claims_and_marks_at_once(store: Store, mark: float | None, state: State) -> None:
     store.put([new_mail() for _ in range(5)])
     sent = claim(store, 2)
@@ -75,10 +86,10 @@ def test_who_goes_on_settles_claims_and_marks_at_once(store: Store, mark: float 
 def test_who_goes_on_has_only_the_first_marked(store: Store) -> None:
     store.put([new_mail() for _ in range(5)])
 
-    claimed = store.go_on((), "billing", 5, Terms(60.0, "here:1", 60.0, 2))
+    claimed = store.go_on((), "billing", 5, LeaseTerms(60.0, "here:1", 60.0, 2))
 
     assert claimed.marked == 2
-    assert [state_of(store, job.id) for job in claimed.jobs] == [State.DOT] * 2 + [State.LEASED] * 3
+    assert [state_of(store, job.id) for job in claimed.jobs] == [State.IN_FLIGHT] * 2 + [State.LEASED] * 3
 
 
 def test_what_was_answered_is_settled_with_the_mark_of_what_comes_next(store: Store) -> None:
@@ -90,7 +101,7 @@ def test_what_was_answered_is_settled_with_the_mark_of_what_comes_next(store: St
     settled_ones, marked = store.advance([settled(jobs[0]), settled(jobs[1])], [(job, 60) for job in jobs[1:3]])
 
     assert (settled_ones, marked) == ([True, False], [False, True])
-    assert [state_of(store, job.id) for job in jobs] == [State.SENT, State.CANCELED, State.DOT, State.LEASED]
+    assert [state_of(store, job.id) for job in jobs] == [State.SENT, State.CANCELED, State.IN_FLIGHT, State.LEASED]
 
 
 def test_who_goes_on_hears_which_mail_was_taken_from_it(store: Store) -> None:
@@ -342,7 +353,7 @@ def brought_to(store: Store, state: State) -> str:
     if state is State.LEASED:
         return ident
     store.mark(jobs, lease=60)
-    if state is not State.DOT:
+    if state is not State.IN_FLIGHT:
         store.settle([settled(jobs[0], state)])
     return ident
 

@@ -8,8 +8,8 @@ from itertools import count
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from courriel.outbox.sql_store import at_once
-from courriel.outbox.store import Job, Query, State, Store
+from courriel.outbox.store.base import Job, Query, State, Store
+from courriel.outbox.store.sql_store import at_once
 from examples import examples
 from outbox.conftest import claim, new_mail, settled
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from courriel import Message, Outbox, Sandbox, State, errors
-from courriel.delivery.route import Route
-from courriel.outbox.ways import Ways
+from courriel.delivery.urls.route import Route
+from courriel.outbox.lanes import Lanes
 
 USERS = {"ada": "sesame-ouvre-toi"}
 LETTER = Message(sender="ada@example.org", to="bob@example.org", subject="x", text="x")
@@ -76,7 +76,7 @@ def test_a_row_gets_no_secret_of_the_worker(place: Path, option: str, caplog: py
 
 
 def test_a_row_does_not_weaken_the_line_of_a_keyrings_password() -> None:
-    ways = Ways({})
+    ways = Lanes({})
 
     with pytest.raises(errors.InvalidUrl, match="the keyring's password over a line"):
         ways.way("smtps://ada@smtp.example.org?verify=0")
@@ -162,7 +162,7 @@ def test_a_url_is_parsed_once_and_not_for_each_mail(place: Path, parsed: list[st
 
 
 def test_a_url_that_is_refused_is_refused_each_time() -> None:
-    ways = Ways({})
+    ways = Lanes({})
 
     for _ in range(3):
         with pytest.raises(errors.InvalidUrl, match="no password is written"):
@@ -174,7 +174,7 @@ def test_a_url_that_is_refused_is_refused_each_time() -> None:
 def test_a_relative_path_in_a_url_counts_from_the_folder_of_each_put(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ways, lanes = Ways({}), []
+    ways, lanes = Lanes({}), []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         monkeypatch.chdir(tmp_path / name)
@@ -184,7 +184,7 @@ def test_a_relative_path_in_a_url_counts_from_the_folder_of_each_put(
 
 
 def test_urls_without_end_do_not_fill_the_memory(parsed: list[str]) -> None:
-    ways = Ways({})
+    ways = Lanes({})
     for number in range(1000):
         ways.lane(f"smtp://mx{number}.example.org")
 

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from courriel import Outbox, Sandbox, Server, SmtpSession, Ticket, Timeouts, errors
+from courriel._dataclass import replace
 from courriel.model.server import Security
-from courriel.outbox import batch, keeper, recorder, rows
-from courriel.outbox import worker as worker_module
-from courriel.outbox.ahead import Ahead
-from courriel.outbox.batch import Batch
-from courriel.outbox.store import DueLane, Job, Query, Settlement, State
-from courriel.values import replace
+from courriel.outbox.store import rows
+from courriel.outbox.store.base import DueLane, Job, Query, Settlement, State
+from courriel.outbox.work import batch, lease_keeper, result_writer
+from courriel.outbox.work import worker as worker_module
+from courriel.outbox.work.ahead import Ahead
+from courriel.outbox.work.batch import Batch
 from outbox.conftest import claim, message, new_mail
 
 
@@ -269,7 +270,7 @@ def test_a_result_that_cannot_be_written_keeps_no_other_waiting(
 
     outbox.run_once()
 
-    assert [ticket.status for ticket in tickets] == [State.SENT, State.DOT, State.SENT]
+    assert [ticket.status for ticket in tickets] == [State.SENT, State.IN_FLIGHT, State.SENT]
 
 
 def test_a_result_is_written_down_while_the_next_answer_is_waited_for(outbox: Outbox) -> None:
@@ -282,7 +283,7 @@ def test_a_result_is_written_down_while_the_next_answer_is_waited_for(outbox: Ou
         found = tickets[0].wait(10)
 
         assert found.state is State.SENT
-        assert tickets[1].status is State.DOT
+        assert tickets[1].status is State.IN_FLIGHT
         worker.stop(grace=0.2)
 
 
@@ -365,7 +366,7 @@ def test_who_marks_one_mail_at_a_time_marks_it_just_before_its_dot(
 
 
 def in_doubt(outbox: Outbox) -> int:
-    return sum(count.mails for count in outbox.stats() if count.state is State.DOT)
+    return sum(count.mails for count in outbox.stats() if count.state is State.IN_FLIGHT)
 
 
 @pytest.mark.parametrize("lmtp", [True, False])
@@ -450,7 +451,7 @@ def test_who_stops_gives_back_all_that_has_not_left(
 ) -> None:
     tickets = outbox.put_many([message(n) for n in range(20)], via=silent_at(moment), on_unsure="hold")
     worker = outbox.worker().start()
-    wanted = State.DOT if unsure else State.LEASED
+    wanted = State.IN_FLIGHT if unsure else State.LEASED
     while not any(ticket.status is wanted for ticket in tickets):
         outbox._bell.wait(outbox._bell.rung, 0.01)
     if hurried:
@@ -535,7 +536,7 @@ def test_listeners_are_told_after_it_is_written_down(outbox: Outbox, sandbox: Sa
 def test_news_that_was_not_taken_is_told_again(
     outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeper, "_OLD_NEWS", -1.0)
+    monkeypatch.setattr(lease_keeper, "_OLD_NEWS", -1.0)
     told = threading.Event()
     calls: list[str] = []
 
@@ -583,7 +584,7 @@ def test_a_worker_says_what_is_left_when_a_server_does_not_answer(outbox: Outbox
     sandbox.answer("message", "silence")
     ticket = outbox.put(message(1), via=sandbox.url)
     worker = outbox.worker().start()
-    while ticket.status is not State.DOT:
+    while ticket.status is not State.IN_FLIGHT:
         threading.Event().wait(0.01)
 
     assert worker.stop(grace=0.2) == 1
@@ -621,15 +622,15 @@ def test_who_slept_after_the_mark_marks_again_before_the_dot(
     store.put([new_mail(), new_mail()])  # type: ignore[attr-defined]
     jobs = claim(store)  # type: ignore[arg-type]
     ours = Batch(store, jobs, answer_limit=600)  # type: ignore[arg-type]
-    assert ours.permit(jobs[0])
+    assert ours.before_end(jobs[0])
     now[0] += ours.lease / 4 + 1
-    assert ours.permit(jobs[1])  # it was still ours, and is marked anew
+    assert ours.before_end(jobs[1])  # it was still ours, and is marked anew
     now[0] += batch._MARGIN / 2 + 1
 
     store.mark(jobs, lease=-1.0)  # type: ignore[attr-defined]
     store.claim("billing", 1, lease=60, holder="other")  # type: ignore[attr-defined]
 
-    assert not ours.permit(jobs[1])
+    assert not ours.before_end(jobs[1])
 
 
 def test_the_last_dot_has_its_answer_or_its_doubt_before_the_lease_is_over() -> None:
@@ -649,7 +650,7 @@ def test_an_answer_that_does_not_come_is_not_waited_for_beyond_the_lease(
     store.put([new_mail(), new_mail()])  # type: ignore[attr-defined]
     jobs = claim(store)  # type: ignore[arg-type]
     ours = Batch(store, jobs, answer_limit=600)  # type: ignore[arg-type]
-    ours.permit(jobs[0])
+    ours.before_end(jobs[0])
     now[0] += ours.lease - 10
 
     overdue = ours.overdue
@@ -661,10 +662,10 @@ def test_an_answer_that_does_not_come_is_not_waited_for_beyond_the_lease(
 
 def test_the_keeper_cuts_who_waits_too_long(outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch, "_MARGIN", 0.3)
-    monkeypatch.setattr(keeper, "_TICK", 0.05)
+    monkeypatch.setattr(lease_keeper, "_TICK", 0.05)
     sandbox.answer("message", "silence")
     server = Server("127.0.0.1", sandbox.port, Security.NONE, timeouts=Timeouts(message=1000))
-    monkeypatch.setattr("courriel.outbox.worker.answer_limit", lambda way: 0.2)
+    monkeypatch.setattr("courriel.outbox.work.worker.answer_limit", lambda way: 0.2)
     with SmtpSession(server) as session:
         ticket = outbox.put(message(1), via=session)
 
@@ -687,7 +688,7 @@ def test_a_worker_runs_once_at_a_time(outbox: Outbox) -> None:
 def test_a_recorder_that_cannot_write_says_how_many_are_left(
     outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorder, "_SOONEST", 0.01)
+    monkeypatch.setattr(result_writer, "_SOONEST", 0.01)
     works = threading.Event()
 
     def failing(name: str) -> None:
@@ -726,7 +727,7 @@ def test_a_lease_is_extended_by_progress_and_by_nothing_else(outbox: Outbox, mon
     store.put([new_mail(), new_mail(), new_mail()])
     jobs = claim(store, lease=60)
     ours = Batch(store, jobs, answer_limit=600, ahead=Ahead(1), waiting_lease=360)
-    assert ours.permit(jobs[0])
+    assert ours.before_end(jobs[0])
     asked: list[tuple[list[str], float]] = []
     monkeypatch.setattr(store, "extend", lambda jobs, *, lease: asked.append(([job.id for job in jobs], lease)))
     looker = outbox.worker()._keeper
@@ -784,7 +785,7 @@ def test_one_run_waits_for_what_is_being_written_down(
         assert looked.wait(20)
         return settle(settlements)
 
-    monkeypatch.setattr(recorder.Recorder, "settle_with", lambda *_, **__: None)
+    monkeypatch.setattr(result_writer.ResultWriter, "settle_with", lambda *_, **__: None)
     monkeypatch.setattr(outbox._store, "settle", settle_late)
     monkeypatch.setattr(outbox._store, "due_lanes", look)
     sandbox.answer("recipient", "452 4.5.3 too many recipients", when="bob@example.org", times=1)

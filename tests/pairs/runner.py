@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, TypeVar
 
-from courriel.dialogue.desk import Delivery, Desk, Terms, Visit
 from courriel.dialogue.flow import Ask, Connect, Fetch, Flow, HangUp, Overhear, Receive, Secure, Send, Want
-from courriel.dialogue.serve_pop3 import PopServing
-from courriel.dialogue.serve_smtp import SmtpServing
+from courriel.dialogue.server.handler import Delivery, ServerConfig, ServerHandler, ServerSession
+from courriel.dialogue.server.pop3 import Pop3ServerDialogue
+from courriel.dialogue.server.smtp import SmtpServerDialogue
 from courriel.model.server import Dialect
 
 T = TypeVar("T")
@@ -16,28 +16,28 @@ Cut = Literal["whole", "line", "byte"]
 CUTS: tuple[Cut, ...] = ("whole", "line", "byte")
 
 
-class Keeping(Desk):
+class Keeping(ServerHandler):
     """Takes everything, and keeps it."""
 
     def __init__(self) -> None:
         self.deliveries: list[Delivery] = []
 
-    def message(self, visit: Visit, delivery: Delivery) -> None:
+    def message(self, visit: ServerSession, delivery: Delivery) -> None:
         self.deliveries.append(delivery)
 
 
 class Visited:
     """A server, and what it did with a visitor who said everything without ever listening."""
 
-    def __init__(self, terms: Terms, desk: Desk) -> None:
+    def __init__(self, terms: ServerConfig, desk: ServerHandler) -> None:
         self.desk = desk
         self.notes: list[str] = []
-        self.visit = Visit(note=lambda who, text: self.notes.append(f"{who}: {text}"))
+        self.visit = ServerSession(note=lambda who, text: self.notes.append(f"{who}: {text}"))
         self.said = bytearray()
         self.bursts = 0
         self.secured = 0
         self.ending = ""
-        serving = PopServing if terms.dialect is Dialect.POP3 else SmtpServing
+        serving = Pop3ServerDialogue if terms.dialect is Dialect.POP3 else SmtpServerDialogue
         self._flow = serving(desk, terms, self.visit).serve()
 
     @property
@@ -87,9 +87,11 @@ def portions(data: bytes, cut: Cut) -> list[bytes]:
     return data.splitlines(keepends=True) if cut == "line" else [data[at : at + 1] for at in range(len(data))]
 
 
-def visit(said: bytes, *, cut: Cut = "whole", terms: Terms | None = None, desk: Desk | None = None) -> Visited:
+def visit(
+    said: bytes, *, cut: Cut = "whole", terms: ServerConfig | None = None, desk: ServerHandler | None = None
+) -> Visited:
     """Say all this to a server, and look at what it did."""
-    return Visited(terms or Terms(), desk or Keeping()).hear(*portions(said, cut))
+    return Visited(terms or ServerConfig(), desk or Keeping()).hear(*portions(said, cut))
 
 
 class Pair:

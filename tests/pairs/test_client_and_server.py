@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from courriel import errors
-from courriel.dialogue.desk import Answer, Desk, Limits, Terms, Visit
-from courriel.dialogue.desk import Cut as CutLine
-from courriel.dialogue.serve_smtp import SmtpServing
-from courriel.dialogue.smtp import SmtpDialogue
+from courriel.dialogue.server.handler import Answer, ServerConfig, ServerHandler, ServerLimits, ServerSession
+from courriel.dialogue.server.handler import Disconnect as CutLine
+from courriel.dialogue.server.smtp import SmtpServerDialogue
+from courriel.dialogue.smtp.client import SmtpDialogue
 from courriel.model.content import Content
 from courriel.model.credentials import Credentials, Password, TokenSource
 from courriel.model.envelope import Envelope, Notify, Return
@@ -20,7 +20,7 @@ from courriel.model.receipt import Receipt
 from courriel.model.server import Dialect, Security, Server
 from courriel.model.submission import Submission
 from courriel.reply import Reply
-from courriel.wire.parameters import RcptTo
+from courriel.wire.smtp.parameters import RcptTo
 from examples import examples
 from pairs.runner import CUTS, Cut, Keeping, Pair
 
@@ -43,7 +43,7 @@ class Post(Keeping):
         super().__init__()
         self.refuse = refuse
         self.said_to_message = message
-        self.visits: list[Visit] = []
+        self.visits: list[ServerSession] = []
 
     def check(self, user: str, secret: str) -> bool:
         return (user, secret) == ("ada", "sesame")
@@ -51,10 +51,10 @@ class Post(Keeping):
     def secret_of(self, user: str) -> str | None:
         return "sesame" if user == "ada" else None
 
-    def recipient(self, visit: Visit, recipient: RcptTo) -> Answer | None:
+    def recipient(self, visit: ServerSession, recipient: RcptTo) -> Answer | None:
         return Reply(550, ("5.1.1 no such user",)) if recipient.address.spec == self.refuse else None
 
-    def message(self, visit: Visit, delivery: object) -> Answer | None:  # type: ignore[override]
+    def message(self, visit: ServerSession, delivery: object) -> Answer | None:  # type: ignore[override]
         if self.said_to_message is None:
             super().message(visit, delivery)  # type: ignore[arg-type]
         return self.said_to_message
@@ -66,18 +66,18 @@ class Session:
     def __init__(
         self,
         cut: Cut,
-        desk: Desk,
-        terms: Terms | None = None,
+        desk: ServerHandler,
+        terms: ServerConfig | None = None,
         server: Server = SERVER,
         credentials: Credentials | None = None,
     ) -> None:
         self.client = SmtpDialogue(server, credentials)
-        self.visits: list[Visit] = []
-        self.pair = Pair(lambda: self._serve(desk, terms or Terms()), cut)
+        self.visits: list[ServerSession] = []
+        self.pair = Pair(lambda: self._serve(desk, terms or ServerConfig()), cut)
 
-    def _serve(self, desk: Desk, terms: Terms):  # type: ignore[no-untyped-def]
-        self.visits.append(Visit())
-        return SmtpServing(desk, terms, self.visits[-1]).serve()
+    def _serve(self, desk: ServerHandler, terms: ServerConfig):  # type: ignore[no-untyped-def]
+        self.visits.append(ServerSession())
+        return SmtpServerDialogue(desk, terms, self.visits[-1]).serve()
 
     def open(self) -> Session:
         self.pair.run(self.client.open())
@@ -150,7 +150,7 @@ def test_a_line_cut_after_the_dot_leaves_the_message_in_doubt(cut: Cut) -> None:
 def test_every_mechanism_of_the_client_is_understood_by_the_server(mechanism: str, cut: Cut) -> None:
     by_token = mechanism in ("XOAUTH2", "OAUTHBEARER")
     credentials = TokenSource("ada", lambda: "sesame") if by_token else Password("ada", "sesame")
-    session = Session(cut, Post(), Terms(mechanisms=(mechanism,)), credentials=credentials)
+    session = Session(cut, Post(), ServerConfig(mechanisms=(mechanism,)), credentials=credentials)
 
     session.open()
 
@@ -162,7 +162,7 @@ def test_every_mechanism_of_the_client_is_understood_by_the_server(mechanism: st
 def test_a_wrong_secret_is_refused_by_every_mechanism(mechanism: str, cut: Cut) -> None:
     by_token = mechanism in ("XOAUTH2", "OAUTHBEARER")
     credentials = TokenSource("ada", lambda: "wrong") if by_token else Password("ada", "wrong")
-    session = Session(cut, Post(), Terms(mechanisms=(mechanism,)), credentials=credentials)
+    session = Session(cut, Post(), ServerConfig(mechanisms=(mechanism,)), credentials=credentials)
 
     with pytest.raises(errors.AuthenticationRefused) as refused:
         session.open()
@@ -181,7 +181,7 @@ def test_names_and_passwords_in_any_characters_log_in(cut: Cut) -> None:
 
     for mechanism in ("SCRAM-SHA-256", "PLAIN", "LOGIN", "CRAM-MD5"):
         session = Session(
-            cut, Polyglot(), Terms(mechanisms=(mechanism,)), credentials=Password("adé,=", "mot de passe ß €")
+            cut, Polyglot(), ServerConfig(mechanisms=(mechanism,)), credentials=Password("adé,=", "mot de passe ß €")
         )
 
         session.open()
@@ -192,7 +192,7 @@ def test_names_and_passwords_in_any_characters_log_in(cut: Cut) -> None:
 def test_starttls_then_login_then_mail(cut: Cut) -> None:
     desk = Post()
     server = Server("localhost", 587, Security.STARTTLS)
-    terms = Terms(starttls=True, mechanisms=MECHANISMS, login_required=True, login_needs_tls=True)
+    terms = ServerConfig(starttls=True, mechanisms=MECHANISMS, login_required=True, login_needs_tls=True)
     session = Session(cut, desk, terms, server, Password("ada", "sesame")).open()
 
     session.send()
@@ -229,7 +229,7 @@ def test_addresses_beyond_ascii_arrive_as_they_are(cut: Cut) -> None:
 
 def test_a_message_above_the_limit_is_not_even_begun(cut: Cut) -> None:
     desk = Post()
-    session = Session(cut, desk, Terms(limits=Limits(message=10))).open()
+    session = Session(cut, desk, ServerConfig(limits=ServerLimits(message=10))).open()
 
     with pytest.raises(errors.NotSupported):
         session.send()
@@ -238,12 +238,12 @@ def test_a_message_above_the_limit_is_not_even_begun(cut: Cut) -> None:
 
 
 def test_lmtp_gives_each_recipient_a_fate(cut: Cut) -> None:
-    class Local(Desk):
-        def message(self, visit: Visit, delivery: object) -> dict[str, Reply]:  # type: ignore[override]
+    class Local(ServerHandler):
+        def message(self, visit: ServerSession, delivery: object) -> dict[str, Reply]:  # type: ignore[override]
             return {"eve@example.org": Reply(452, ("4.2.2 full",))}
 
     session = Session(
-        cut, Local(), Terms(dialect=Dialect.LMTP), Server("localhost", 24, Security.NONE, dialect=Dialect.LMTP)
+        cut, Local(), ServerConfig(dialect=Dialect.LMTP), Server("localhost", 24, Security.NONE, dialect=Dialect.LMTP)
     )
 
     receipt = session.open().send()

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from courriel import errors
-from courriel.dialogue.desk import Desk, Stock, Terms, Visit
 from courriel.dialogue.flow import Flow
-from courriel.dialogue.pop3 import PopDialogue
-from courriel.dialogue.serve_pop3 import PopServing
+from courriel.dialogue.pop3.client import PopDialogue
+from courriel.dialogue.server.handler import Maildrop, ServerConfig, ServerHandler, ServerSession
+from courriel.dialogue.server.pop3 import Pop3ServerDialogue
 from courriel.model.credentials import Password
 from courriel.model.server import Dialect, Security, Server
 from pairs.runner import CUTS, Cut, Pair
@@ -21,7 +21,7 @@ MECHANISMS = ("SCRAM-SHA-256", "CRAM-MD5", "PLAIN", "LOGIN")
 ADA = Password("ada", "pä ss")
 
 
-class House(Desk):
+class House(ServerHandler):
     """One mailbox, for one reader at a time."""
 
     def __init__(self, letters: Sequence[bytes]) -> None:
@@ -34,12 +34,12 @@ class House(Desk):
     def secret_of(self, user: str) -> str | None:
         return ADA.secret if user == ADA.user else None
 
-    def open_mailbox(self, visit: Visit, user: str) -> Stock:
+    def open_mailbox(self, visit: ServerSession, user: str) -> Maildrop:
         self.readers += 1
         return Opened(self)
 
 
-class Opened(Stock):
+class Opened(Maildrop):
     def __init__(self, house: House) -> None:
         super().__init__(tuple(house.letters.items()))
         self._house = house
@@ -53,8 +53,8 @@ class Opened(Stock):
 
 
 def met(house: House, cut: Cut, *auth: str, security: Security = Security.NONE) -> tuple[Pair, PopDialogue]:
-    terms = Terms("pop.example.org", Dialect.POP3, starttls=security is Security.STARTTLS, mechanisms=MECHANISMS)
-    pair = Pair(lambda: PopServing(house, terms).serve(), cut)
+    terms = ServerConfig("pop.example.org", Dialect.POP3, starttls=security is Security.STARTTLS, mechanisms=MECHANISMS)
+    pair = Pair(lambda: Pop3ServerDialogue(house, terms).serve(), cut)
     client = PopDialogue(
         Server("127.0.0.1", security=security, dialect=Dialect.POP3, auth=auth), ADA, largest=1_000_000
     )
@@ -128,10 +128,10 @@ def test_what_was_taken_back_is_kept(cut: Cut) -> None:
 @pytest.mark.parametrize("cut", CUTS)
 def test_a_wrong_password_is_refused(cut: Cut) -> None:
     house = House([])
-    terms = Terms("pop.example.org", Dialect.POP3, mechanisms=MECHANISMS)
+    terms = ServerConfig("pop.example.org", Dialect.POP3, mechanisms=MECHANISMS)
     client = PopDialogue(Server("127.0.0.1", dialect=Dialect.POP3, security=Security.NONE), Password("ada", "x"), 1000)
 
     with pytest.raises(errors.AuthenticationRefused):
-        Pair(lambda: PopServing(house, terms).serve(), cut).run(client.open())
+        Pair(lambda: Pop3ServerDialogue(house, terms).serve(), cut).run(client.open())
 
     assert house.readers == 0

@@ -20,9 +20,9 @@ import pytest
 
 import courriel
 from courriel import Message, Sandbox, Security, errors
-from courriel.dialogue.desk import Desk, Limits, Terms
 from courriel.dialogue.flow import Receive
-from courriel.network.listening import Guest, Listener
+from courriel.dialogue.server.handler import ServerConfig, ServerHandler, ServerLimits
+from courriel.network.listening import Listener, ServedConnection
 from courriel.sandbox import certificates
 from courriel.session import server_memory
 
@@ -495,7 +495,7 @@ def test_an_open_sandbox_is_not_opened_again(sandbox: Sandbox) -> None:
 
 def test_silent_clients_are_timed_out() -> None:
     with (
-        Sandbox(limits=Limits(patience=0.05)) as sandbox,
+        Sandbox(limits=ServerLimits(patience=0.05)) as sandbox,
         socket.create_connection((sandbox.host, sandbox.port), timeout=10) as line,
     ):
         heard = b""
@@ -507,7 +507,7 @@ def test_silent_clients_are_timed_out() -> None:
 
 def test_a_session_has_an_end_however_busy_it_is() -> None:
     with (
-        Sandbox(limits=Limits(session=0.2)) as sandbox,
+        Sandbox(limits=ServerLimits(session=0.2)) as sandbox,
         socket.create_connection((sandbox.host, sandbox.port), timeout=10) as line,
         line.makefile("rwb") as both,
     ):
@@ -522,7 +522,7 @@ def test_a_session_has_an_end_however_busy_it_is() -> None:
 
 
 def test_too_many_at_a_time_are_told_to_come_back() -> None:
-    with Sandbox(limits=Limits(sessions=1)) as sandbox:
+    with Sandbox(limits=ServerLimits(sessions=1)) as sandbox:
         with courriel.SmtpSession(sandbox.server()) as session:
             with pytest.raises(errors.CourrielError, match=r"421 4\.7\.0 Too many connections") as sent_away:
                 courriel.send(message(), via=sandbox.url)
@@ -534,7 +534,7 @@ def test_too_many_at_a_time_are_told_to_come_back() -> None:
 
 def test_the_last_reply_reaches_a_client_that_is_still_sending() -> None:
     with (
-        Sandbox(limits=Limits(message=1000)) as sandbox,
+        Sandbox(limits=ServerLimits(message=1000)) as sandbox,
         socket.create_connection((sandbox.host, sandbox.port), timeout=10) as line,
         line.makefile("rb") as heard,
     ):
@@ -549,7 +549,7 @@ def test_the_last_reply_reaches_a_client_that_is_still_sending() -> None:
 
 def test_the_session_limit_applies_to_a_client_that_never_pauses() -> None:
     async def attend() -> None:
-        guest = Guest(Listener(Desk(), Terms()), tls=False)
+        guest = ServedConnection(Listener(ServerHandler(), ServerConfig()), tls=False)
         guest.data += b"NOOP\r\n"
         guest._deadline = 0
 
@@ -561,7 +561,7 @@ def test_the_session_limit_applies_to_a_client_that_never_pauses() -> None:
 
 def test_a_flooding_client_is_cut_off() -> None:
     with (
-        Sandbox(limits=Limits(session=0.2)) as sandbox,
+        Sandbox(limits=ServerLimits(session=0.2)) as sandbox,
         socket.create_connection((sandbox.host, sandbox.port), timeout=10) as line,
     ):
 
@@ -652,7 +652,7 @@ def test_many_simultaneous_connections_are_all_answered() -> None:
     """They wait in the listen queue while the server is busy: here the loop is blocked as they connect."""
 
     async def crowd() -> set[bytes]:
-        async with Sandbox(limits=Limits(sessions=400)) as sandbox:
+        async with Sandbox(limits=ServerLimits(sessions=400)) as sandbox:
             with contextlib.ExitStack() as lines:
                 place = sandbox.host, sandbox.port
                 came = [lines.enter_context(socket.create_connection(place, timeout=10)) for _ in range(300)]

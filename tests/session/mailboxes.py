@@ -9,7 +9,7 @@ from typing import Any
 
 from courriel import AsyncImapSession, ImapSession, Server
 from courriel.model.credentials import Credentials
-from courriel.session.imap_awaited_letters import AsyncLetters, AsyncMailboxLetter, AsyncWatch
+from courriel.session.imap.awaited_letters import AsyncLetters, AsyncMailboxLetter, AsyncWatch
 
 
 class BlockingMailbox(ImapSession):

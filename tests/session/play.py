@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from courriel import AsyncSmtpSession, Envelope, Receipt, Server, SmtpSession, Transcript
-from courriel.dialogue.tray import Result
+from courriel.dialogue.smtp.send_queue import Result
 from courriel.model.content import Content
 from courriel.model.credentials import Credentials
 from courriel.model.submission import OnRefused, Submission
-from courriel.session.outgoing import Sendable
+from courriel.session.encoding import Sendable
 
 Cut = Literal["whole", "line", "byte"]
 How = Literal["line", "begins", "octets"]

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from courriel import AsyncSmtpPool, Envelope, Outbox, Receipt, Security, Server, errors
-from courriel.dialogue.smtp import SmtpDialogue
+from courriel.dialogue.smtp.client import SmtpDialogue
 from courriel.model.content import Content
 from courriel.model.submission import Submission
 from courriel.session import server_memory

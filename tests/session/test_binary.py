@@ -15,21 +15,21 @@ from hypothesis import strategies as some
 
 import courriel
 from courriel import Letter, Message, Receipt, Sandbox, Security, Server, SmtpSession, Template, errors
-from courriel.dialogue.desk import Delivery, Terms
-from courriel.dialogue.smtp import SmtpDialogue
-from courriel.dialogue.stream import Stream
+from courriel._dataclass import replace
+from courriel.dialogue.server.handler import Delivery, ServerConfig
+from courriel.dialogue.smtp.batch_sender import BatchSender
+from courriel.dialogue.smtp.client import SmtpDialogue
 from courriel.model.attachment import Attachment
 from courriel.model.content import Content
 from courriel.model.server import Dialect
 from courriel.model.submission import Submission
-from courriel.session.many import parcel
-from courriel.session.outgoing import submission_of
+from courriel.session.encoding import submission_of
+from courriel.session.message_source import parcel
 from courriel.session.smtp import AsyncSmtpSession
-from courriel.values import replace
-from courriel.wire.abilities import Abilities
-from courriel.wire.mime import content_of
-from courriel.wire.parts import first_boundary
-from courriel.wire.transfer import RawFile
+from courriel.wire.mime.build import content_of
+from courriel.wire.mime.parts import first_boundary
+from courriel.wire.mime.transfer import RawFile
+from courriel.wire.smtp.extensions import Extensions
 from pairs.runner import Keeping
 from pairs.test_client_and_server import Session as Pair
 
@@ -43,11 +43,11 @@ def message(octets: bytes = AWKWARD) -> Message:
     return plain.with_data(octets, "a.bin")
 
 
-def handed_over(server: Server, said: Message, terms: Terms | None = None) -> Delivery:
+def handed_over(server: Server, said: Message, terms: ServerConfig | None = None) -> Delivery:
     """Send a message through a complete dialogue."""
     desk = Keeping()
     pair = Pair("whole", desk, terms, server).open()
-    submission = submission_of(said, pair.client.able)
+    submission = submission_of(said, pair.client.extensions)
     receipt = pair.pair.run(pair.client.deliver(submission))
     assert receipt.complete
     return desk.deliveries[0]
@@ -144,9 +144,9 @@ def test_a_mail_without_files_is_what_it_was() -> None:
 
 @pytest.mark.parametrize("missing", ["PIPELINING", "CHUNKING", "BINARYMIME"])
 def test_a_server_has_to_offer_all_of_it(missing: str) -> None:
-    assert Abilities(EVERYTHING, binary=True).binary
-    assert not Abilities({name: "" for name in EVERYTHING if name != missing}, binary=True).binary
-    assert not Abilities(EVERYTHING).binary
+    assert Extensions(EVERYTHING, binary=True).binary
+    assert not Extensions({name: "" for name in EVERYTHING if name != missing}, binary=True).binary
+    assert not Extensions(EVERYTHING).binary
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_server_has_to_offer_all_of_it(missing: str) -> None:
     ids=["not wished", "LMTP"],
 )
 def test_otherwise_it_is_base64_as_ever(server: Server) -> None:
-    delivery = handed_over(server, message(), Terms(dialect=server.dialect))
+    delivery = handed_over(server, message(), ServerConfig(dialect=server.dialect))
 
     assert not delivery.origin.binary
     assert read(delivery.content).get_payload(1)["content-transfer-encoding"] == "base64"  # type: ignore[index]
@@ -169,13 +169,13 @@ def test_it_is_never_said_line_by_line() -> None:
     dialogue = SmtpDialogue(WISHED)
     dialogue._learn(EVERYTHING)
 
-    one, many = (Stream(dialogue, window=window) for window in (1, 100))
+    one, many = (BatchSender(dialogue, window=window) for window in (1, 100))
 
-    assert (one.able.binary, many.able.binary) == (False, True)
-    ready = parcel(message(), many.able)
+    assert (one.extensions.binary, many.extensions.binary) == (False, True)
+    ready = parcel(message(), many.extensions)
     assert not isinstance(ready, errors.CourrielError)
     with pytest.raises(errors.NotSupported, match="line by line"):
-        ready.bursts(dialogue.able)
+        ready.bursts(dialogue.extensions)
 
 
 def test_a_server_that_does_not_take_it_is_told_nothing() -> None:

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from courriel import AsyncSmtpPool, Envelope, Message, Outbox, Receipt, Sandbox, Server, SmtpPool, errors
-from courriel.delivery.route import Route
-from courriel.dialogue.stream import Stream
-from courriel.dialogue.tray import Parcel
+from courriel.delivery.urls.route import Route
+from courriel.dialogue.smtp.batch_sender import BatchSender
+from courriel.dialogue.smtp.send_queue import QueuedMessage
 from courriel.model.content import Content
 from courriel.model.server import Dialect
 from courriel.model.submission import Submission
-from courriel.session.outgoing import submission_of
-from courriel.wire.abilities import Abilities
-from courriel.wire.mime import build
+from courriel.session.encoding import submission_of
+from courriel.wire.mime.build import build
+from courriel.wire.smtp.extensions import Extensions
 from pairs.runner import Keeping
 from pairs.test_client_and_server import SERVER, Session
 from session.conftest import Play
@@ -230,8 +230,8 @@ def test_a_binary_content_from_elsewhere_does_not_slip_into_pipelining() -> None
     desk = Keeping()
     session = Session("whole", desk, server=replace(SERVER, binary=True))
     session.open()
-    stream = Stream(session.client, window=1)
-    parcel = Parcel(BOB, as_it_is(MESSAGE), "<x@y>")
+    stream = BatchSender(session.client, window=1)
+    parcel = QueuedMessage(BOB, as_it_is(MESSAGE), "<x@y>")
     stream.put(parcel)
 
     session.pair.run(stream.finish())
@@ -284,7 +284,7 @@ def as_server(sandbox: Sandbox) -> Server:
 
 def test_what_is_binary_stays_so_in_the_outbox(tmp_path: Path) -> None:
     """The outbox encodes its own messages in seven bits; a ready binary message must not be sent by DATA either."""
-    written = submission_of(MESSAGE, Abilities(dict.fromkeys(OFFERS, ""), binary=True))
+    written = submission_of(MESSAGE, Extensions(dict.fromkeys(OFFERS, ""), binary=True))
     with Sandbox() as sandbox, Outbox(tmp_path / "outbox.db") as outbox:
         outbox.put(MESSAGE, via=f"{sandbox.url}&binary=1")
         outbox.put(written, via=f"{sandbox.url}&binary=1")

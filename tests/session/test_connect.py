@@ -11,8 +11,8 @@ import pytest
 import courriel
 from courriel import AsyncSmtpPool, AsyncSmtpSession, Message, Sandbox, SmtpPool, SmtpSession, Transcript, errors
 from courriel.delivery.connect import forget_shared_pool, shared_pool
-from courriel.delivery.route import Route
-from courriel.session.pace import Rate
+from courriel.delivery.urls.route import Route
+from courriel.session.pool.throttle import Rate
 from session.crowd import Crowd
 
 LIMITS = "pool=2&rate=50/s&max_messages=7"

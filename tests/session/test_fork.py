@@ -27,11 +27,11 @@ from courriel import (
     SmtpSession,
     errors,
 )
-from courriel.network import tls
+from courriel.network.tls import contexts
 from courriel.session import server_memory
-from courriel.session.imap import ImapSession
-from courriel.session.imap_awaited import AsyncImapSession
-from courriel.session.pop3 import AsyncPopSession
+from courriel.session.imap.awaited import AsyncImapSession
+from courriel.session.imap.session import ImapSession
+from courriel.session.pop3.session import AsyncPopSession
 from session.crowd import Crowd
 from session.imap_stranger import imap_server
 from session.play import PATIENCE
@@ -298,7 +298,7 @@ def test_a_lock_that_a_thread_held_does_not_hold_up_the_child(sandbox: Sandbox, 
     held, done = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with pool._lock, tls._making, server_memory._lock, session._line.turn:
+        with pool._lock, contexts._making, server_memory._lock, session._line.turn:
             held.set()
             done.wait(PATIENCE)
 

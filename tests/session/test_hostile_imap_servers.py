@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import trustme
 
-from courriel import ImapSession, Limits, Password, Security, Server, Timeouts, Token, TokenSource, Trust, errors
+from courriel import ImapSession, Password, ReadLimits, Security, Server, Timeouts, Token, TokenSource, Trust, errors
 from courriel.model.credentials import Credentials
 from session.imap_stranger import GREETING, imap_server
 from session.mailboxes import AwaitingMailbox, BlockingMailbox, Mailbox
@@ -29,7 +29,7 @@ def call(request: pytest.FixtureRequest, authority: trustme.CA) -> Iterator[Call
     with ExitStack() as ending:
 
         def call(
-            act: Act, credentials: Credentials | None = ADA, *, limits: Limits | None = None, **options: Any
+            act: Act, credentials: Credentials | None = ADA, *, limits: ReadLimits | None = None, **options: Any
         ) -> Mailbox:
             port = ending.enter_context(stranger(act)).port
             wanted: dict[str, Any] = {
@@ -504,7 +504,7 @@ def test_fetch_data_of_a_wrong_type_is_left_out(opened: Call) -> None:
 
 def test_a_letter_without_end_is_refused_before_an_octet_of_it_is_read(opened: Call) -> None:
     session = opened(
-        imap_server(UID_FETCH="* 1 FETCH (UID 1 BODY[HEADER] {99999999999999}"), limits=Limits(letter=1_000_000)
+        imap_server(UID_FETCH="* 1 FETCH (UID 1 BODY[HEADER] {99999999999999}"), limits=ReadLimits(letter=1_000_000)
     )
 
     with pytest.raises(errors.RemoteProtocolError, match="a letter of more than 1,000,000 octets"):
@@ -529,15 +529,15 @@ def flood(what: bytes) -> Callable[[Phone, str, str], None]:
 @pytest.mark.parametrize(
     ("what", "limits", "told"),
     [
-        (b"x" * 100, Limits(line=50_000), "a line of more than 50,000 octets"),
-        (b"* OK still here\r\n", Limits(answer=200_000), "an answer of more than 200,000 octets"),
-        (b"* OK still here\r\n", Limits(lines=2_000), "an answer of more than 2,000 lines"),
-        (b"* 1 FETCH (X {10}\r\n0123456789)\r\n", Limits(answer=200_000), "an answer of more than 200,000 octets"),
+        (b"x" * 100, ReadLimits(line=50_000), "a line of more than 50,000 octets"),
+        (b"* OK still here\r\n", ReadLimits(answer=200_000), "an answer of more than 200,000 octets"),
+        (b"* OK still here\r\n", ReadLimits(lines=2_000), "an answer of more than 2,000 lines"),
+        (b"* 1 FETCH (X {10}\r\n0123456789)\r\n", ReadLimits(answer=200_000), "an answer of more than 200,000 octets"),
     ],
     ids=["one line", "octets", "lines", "letters"],
 )
 @pytest.mark.parametrize("command", ["UID_SEARCH", "UID_FETCH", "SELECT"])
-def test_a_flood_is_cut_off(opened: Call, command: str, what: bytes, limits: Limits, told: str) -> None:
+def test_a_flood_is_cut_off(opened: Call, command: str, what: bytes, limits: ReadLimits, told: str) -> None:
     session = opened(imap_server(**{command: flood(what)}), limits=limits)
 
     with pytest.raises(errors.RemoteProtocolError, match=told):

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from courriel import AsyncImapSession, ImapSession, Mark, Password, Security, Server, Timeouts, errors
-from courriel.wire.imap import read_uid_set
+from courriel import AsyncImapSession, FolderPosition, ImapSession, Password, Security, Server, Timeouts, errors
+from courriel.wire.imap.syntax import read_uid_set
 from session.imap_stranger import GREETING, SELECTED, imap_server
 from session.mailboxes import AwaitingMailbox, BlockingMailbox, Mailbox
 from session.stranger import Act, Phone, Stranger, stranger
@@ -104,7 +104,7 @@ def test_letters_are_returned_as_they_are_announced(call: Call) -> None:
     watch.close()
 
     assert (first.uid, second.uid) == (5, 6)
-    assert first.mark == Mark(7, 5)
+    assert first.mark == FolderPosition(7, 5)
     assert folder.idled >= 1
 
 
@@ -271,7 +271,7 @@ def test_a_renumbered_folder_may_be_read_again(call: Call) -> None:
     watch = session.watch(start_again=True)
 
     assert [next(watch).uid, next(watch).uid] == [1, 2]
-    assert watch.mark == Mark(8, 2)
+    assert watch.mark == FolderPosition(8, 2)
     watch.close()
 
 
@@ -279,7 +279,7 @@ def test_a_mark_of_another_numbering_is_told_at_once(call: Call) -> None:
     session = call(Folder(1).serve())
 
     with pytest.raises(errors.FolderRenumbered):
-        session.watch(after=Mark(6, 1))
+        session.watch(after=FolderPosition(6, 1))
 
     assert session.usable
 

@@ -1,4 +1,4 @@
-"""`permit`: called just before the end of the data; when it returns False nothing is delivered (hazard H03)."""
+"""`before_end`: called just before the end of the data; when it returns False nothing is delivered (hazard H03)."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from courriel import AsyncSmtpSession, Message, Receipt, Sandbox, Server, SmtpSession, errors
-from courriel.dialogue.tray import Result
+from courriel._dataclass import replace
+from courriel.dialogue.smtp.send_queue import Result
 from courriel.model.submission import Submission
-from courriel.session.outgoing import submission_of
-from courriel.values import replace
-from courriel.wire.abilities import Abilities
+from courriel.session.encoding import submission_of
+from courriel.wire.smtp.extensions import Extensions
 
-CAPABLE = Abilities({"8BITMIME": "", "SMTPUTF8": ""})
+CAPABLE = Extensions({"8BITMIME": "", "SMTPUTF8": ""})
 LARGE = "x" * 70 + "\n" + "y" * 300_000  # too large for BDAT in a window, and for one write
 
 
@@ -30,9 +30,9 @@ class Asked:
         return self._answers.pop(0)
 
 
-def outgoing(number: int, permit: Callable[[], object] | None, text: str = "Hello.") -> Submission:
+def outgoing(number: int, before_end: Callable[[], object] | None, text: str = "Hello.") -> Submission:
     message = Message(sender="ada@example.org", to="bob@example.org", subject=f"Number {number}", text=text)
-    return replace(submission_of(message, CAPABLE), before_end=permit)
+    return replace(submission_of(message, CAPABLE), before_end=before_end)
 
 
 def blocking_many(server: Server, messages: list[Submission], window: int) -> list[Result]:
@@ -82,26 +82,26 @@ def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 @one_in_both_colours
 @pytest.mark.parametrize("text", ["Hello.", LARGE])
 def test_a_no_leaves_nothing_delivered_and_no_doubt(one: Callable[..., object], sandbox: Sandbox, text: str) -> None:
-    permit = Asked(sandbox, False)
+    before_end = Asked(sandbox, False)
 
-    result, usable = one(sandbox.server(), outgoing(1, permit, text))  # type: ignore[misc]
+    result, usable = one(sandbox.server(), outgoing(1, before_end, text))  # type: ignore[misc]
 
     assert isinstance(result, errors.NotPermitted)
     assert not result.in_doubt
     assert not usable
-    assert len(permit.had) == 1
+    assert len(before_end.had) == 1
     assert sandbox.letters == []
 
 
 @one_in_both_colours
 def test_a_yes_is_asked_for_once_and_before_the_message_is_there(one: Callable[..., object], sandbox: Sandbox) -> None:
-    permit = Asked(sandbox, True)
+    before_end = Asked(sandbox, True)
 
-    result, usable = one(sandbox.server(), outgoing(1, permit))  # type: ignore[misc]
+    result, usable = one(sandbox.server(), outgoing(1, before_end))  # type: ignore[misc]
 
     assert isinstance(result, Receipt)
     assert usable
-    assert permit.had == [0]
+    assert before_end.had == [0]
     assert len(sandbox.letters) == 1
 
 
@@ -113,7 +113,7 @@ def test_a_no_to_one_of_many_is_no_news_of_its_neighbours(
 ) -> None:
     permits = [Asked(sandbox, answer) for answer in (True, False, True, False, False, True)]
 
-    results = many(sandbox.server(), [outgoing(n, permit, text) for n, permit in enumerate(permits)], window)
+    results = many(sandbox.server(), [outgoing(n, before_end, text) for n, before_end in enumerate(permits)], window)
 
     assert [isinstance(result, Receipt) for result in results] == [True, False, True, False, False, True]
     assert all(
@@ -121,7 +121,7 @@ def test_a_no_to_one_of_many_is_no_news_of_its_neighbours(
         for n in (1, 3, 4)
     )
     assert [letter.subject for letter in sandbox.letters] == ["Number 0", "Number 2", "Number 5"]
-    assert [len(permit.had) for permit in permits] == [1] * 6
+    assert [len(before_end.had) for before_end in permits] == [1] * 6
 
 
 @in_both_colours
@@ -149,10 +149,10 @@ def test_those_who_await_may_be_asked_by_a_coroutine(sandbox: Sandbox) -> None:
 
 
 def test_those_who_block_refuse_a_coroutine_and_send_nothing(sandbox: Sandbox) -> None:
-    async def permit() -> bool:
+    async def before_end() -> bool:
         return True
 
-    result, usable = blocking_one(sandbox.server(), outgoing(1, permit))
+    result, usable = blocking_one(sandbox.server(), outgoing(1, before_end))
 
     assert isinstance(result, errors.UsageError)
     assert not usable

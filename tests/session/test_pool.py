@@ -15,7 +15,7 @@ from time import monotonic
 import pytest
 
 from courriel import AsyncSmtpPool, Message, Password, Receipt, Sandbox, Security, Server, SmtpPool, Timeouts, errors
-from courriel.session.pace import Rate
+from courriel.session.pool.throttle import Rate
 from session.crowd import Crowd
 from session.play import PATIENCE
 from session.stranger import Phone, stranger
@@ -767,7 +767,7 @@ def test_interrupted_while_waiting_leaves_the_queue(crowd: Crowd, monkeypatch: p
 
     with SmtpPool(at(crowd.port), size=1) as pool:
         with pool.session():
-            monkeypatch.setattr("courriel.session.pool._Bell.wait", interrupted)
+            monkeypatch.setattr("courriel.session.pool.blocking._Bell.wait", interrupted)
             with pytest.raises(KeyboardInterrupt):
                 pool.send(mail(1))
             assert pool.waiting == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from courriel import Dialect, Password, Security, Server, SmtpSession, Transcript, errors
-from courriel.session.pop3 import PopSession
+from courriel.session.pop3.session import PopSession
 from session.play import Cut
 from session.pop_play import MeetBox
 

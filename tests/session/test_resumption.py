@@ -16,7 +16,7 @@ import pytest
 
 from courriel import Password, PopSession, Sandbox, Security, Server, Timeouts, Transcript, errors
 from courriel.model.trust import ClientCertificate, Trust
-from courriel.network import authorities, resumption, tls
+from courriel.network.tls import ca_store, contexts, sessions
 from session.certificates import HOST, Line, Workshop
 from session.play import Awaiting, Blocking, Session
 
@@ -219,7 +219,7 @@ def test_after_an_opening_that_failed_the_next_one_begins_anew(
 def test_a_login_that_is_bound_to_the_certificate_is_shown_it_each_time(workshop: Workshop) -> None:
     """A server may have a new certificate, and still resume sessions of the old one."""
     from courriel.dialogue.flow import Remember
-    from courriel.dialogue.smtp import SmtpDialogue
+    from courriel.dialogue.smtp.client import SmtpDialogue
 
     wants = {}
     for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"):
@@ -252,9 +252,9 @@ def test_a_mailbox_is_opened_anew_with_less_work_too() -> None:
 
 
 def test_after_an_hour_the_certificate_is_looked_at_again(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    context = tls.client_context(Trust.data(workshop.authority.read_bytes()))
+    context = contexts.client_context(Trust.data(workshop.authority.read_bytes()))
     server, now = workshop.server("good"), [1_000_000_000.0]
-    monkeypatch.setattr(resumption, "time", lambda: now[0])
+    monkeypatch.setattr(sessions, "time", lambda: now[0])
     reused = []
 
     for passed in (0, 50, 1800, 1740, 50, 50):
@@ -263,7 +263,7 @@ def test_after_an_hour_the_certificate_is_looked_at_again(workshop: Workshop, mo
         with suppress(ssl.SSLWantReadError):
             line.read()
         reused.append(line.client.session_reused)
-        tls.remember(line.client)
+        contexts.remember(line.client)
 
     # The fifth handshake, 3640 seconds after the first, is a full one; renewed tickets do not delay it.
     assert reused == [False, True, True, True, False, True]
@@ -272,16 +272,16 @@ def test_after_an_hour_the_certificate_is_looked_at_again(workshop: Workshop, mo
 def test_a_certificate_that_expires_ends_what_was_agreed_on_it(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    context = tls.client_context(Trust.data(workshop.authority.read_bytes()))
+    context = contexts.client_context(Trust.data(workshop.authority.read_bytes()))
     line = Line(context, workshop.server("good"))
     with suppress(ssl.SSLWantReadError):
         line.read()
     expiry = ssl.cert_time_to_seconds(str((line.client.getpeercert() or {})["notAfter"]))
-    monkeypatch.setattr(resumption, "time", lambda: expiry - 10.0)
-    tls.remember(line.client)
+    monkeypatch.setattr(sessions, "time", lambda: expiry - 10.0)
+    contexts.remember(line.client)
 
-    assert isinstance(context, resumption.Remembering)
-    monkeypatch.setattr(resumption, "time", lambda: expiry + 1.0)
+    assert isinstance(context, sessions.SessionStore)
+    monkeypatch.setattr(sessions, "time", lambda: expiry + 1.0)
 
     assert context.take(HOST) is None
 
@@ -289,10 +289,10 @@ def test_a_certificate_that_expires_ends_what_was_agreed_on_it(
 def test_one_ticket_serves_for_a_minute_and_is_replaced_then(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    context = tls.client_context(Trust.data(workshop.authority.read_bytes()))
-    assert isinstance(context, resumption.Remembering)
+    context = contexts.client_context(Trust.data(workshop.authority.read_bytes()))
+    assert isinstance(context, sessions.SessionStore)
     server, now = workshop.server("good"), [1_000_000_000.0]
-    monkeypatch.setattr(resumption, "time", lambda: now[0])
+    monkeypatch.setattr(sessions, "time", lambda: now[0])
     made = []
 
     for passed in (0, 30, 40):
@@ -300,7 +300,7 @@ def test_one_ticket_serves_for_a_minute_and_is_replaced_then(
         line = Line(context, server)
         with suppress(ssl.SSLWantReadError):
             line.read()
-        tls.remember(line.client)
+        contexts.remember(line.client)
         made.append(context._kept[HOST].made)
 
     assert made == [1_000_000_000.0, 1_000_000_000.0, 1_000_000_070.0]
@@ -310,7 +310,7 @@ def test_where_the_system_checks_certificates_they_are_shown_each_time(
     colour: Colour, desk: Callable[..., Desk], workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(workshop.authority))
-    monkeypatch.setattr(authorities, "checked_by_system", lambda: True)
+    monkeypatch.setattr(ca_store, "checked_by_system", lambda: True)
     there = desk()
 
     visit(colour, there, Trust.system())
@@ -320,8 +320,8 @@ def test_where_the_system_checks_certificates_they_are_shown_each_time(
 
 
 def test_names_without_end_do_not_fill_the_memory(workshop: Workshop) -> None:
-    context = resumption.Remembering()
-    agreement = resumption.Agreement(None, 0.0, float("inf"))  # type: ignore[arg-type]
+    context = sessions.SessionStore()
+    agreement = sessions.StoredSession(None, 0.0, float("inf"))  # type: ignore[arg-type]
 
     for number in range(1000):
         context.put(f"mx{number}.example.org", agreement)

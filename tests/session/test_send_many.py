@@ -23,10 +23,10 @@ from courriel import (
     Timeouts,
     errors,
 )  # fmt: skip
-from courriel.dialogue.tray import Result
+from courriel.dialogue.smtp.send_queue import Result
 from courriel.model.content import Content
 from courriel.model.submission import Submission
-from courriel.session import many, server_memory
+from courriel.session import message_source, server_memory
 
 PEOPLE = [f"r{number}@example.org" for number in range(50)]
 
@@ -309,7 +309,7 @@ def test_results_are_errors_or_receipts_and_nothing_else(sandbox: Sandbox) -> No
 def test_a_slow_iterable_leaves_no_unfinished_message_on_the_connection(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, window: int
 ) -> None:
-    monkeypatch.setattr(many, "_SLOW", -1)
+    monkeypatch.setattr(message_source, "_SLOW", -1)
 
     def supply() -> Iterator[Message]:
         for number in range(5):

@@ -26,9 +26,9 @@ from courriel import (
     Timeouts,
     errors,
 )
-from courriel.dialogue.session_limit import speaks_of_session
+from courriel.dialogue.smtp.session_limit import speaks_of_session
 from courriel.session import server_memory
-from courriel.session.pace import asks_to_slow_down
+from courriel.session.pool.throttle import asks_to_slow_down
 from session.crowd import Crowd
 
 FULL = "452 4.5.3 Too many messages in this session"

@@ -14,7 +14,7 @@ from courriel import errors
 from courriel.dialogue.flow import Connect, Flow
 from courriel.model.server import Security, Server, Timeouts
 from courriel.network import awaiting, blocking, resolve
-from courriel.network.race import HEAD_START, Race, interleaved
+from courriel.network.happy_eyeballs import HEAD_START, HappyEyeballs, interleaved
 
 Reach = Callable[[Server], float]
 V4, V6 = socket.AF_INET, socket.AF_INET6
@@ -234,7 +234,7 @@ def test_address_families_alternate_and_duplicates_are_dropped() -> None:
 
 def test_the_second_waits_for_its_turn_or_for_the_first_to_fail() -> None:
     a, b = (V6, "a"), (V4, "b")
-    race = Race([a, b], monotonic() + 10)
+    race = HappyEyeballs([a, b], monotonic() + 10)
 
     assert race.starter(0) == a
     assert race.starter(1) is None
@@ -245,7 +245,7 @@ def test_the_second_waits_for_its_turn_or_for_the_first_to_fail() -> None:
 
 
 def test_after_the_deadline_no_address_is_tried() -> None:
-    race = Race([(V4, "a")], monotonic() - 1)
+    race = HappyEyeballs([(V4, "a")], monotonic() - 1)
 
     assert race.starter(0) is None
     assert not race.goes_on(0)

@@ -10,9 +10,9 @@ from hypothesis import strategies as some
 
 from courriel import Envelope, Receipt, Security, Server, errors
 from courriel.dialogue.flow import Ask, Connect, Flow, HangUp, Overhear, Probe, Receive, Send
-from courriel.dialogue.smtp import SmtpDialogue
-from courriel.dialogue.stream import Stream
-from courriel.dialogue.tray import Parcel, Result
+from courriel.dialogue.smtp.batch_sender import BatchSender
+from courriel.dialogue.smtp.client import SmtpDialogue
+from courriel.dialogue.smtp.send_queue import QueuedMessage, Result
 from courriel.model.content import Content
 from courriel.model.submission import Submission
 from examples import examples
@@ -153,8 +153,10 @@ class World:
     def obey(self, line: str) -> None:
         verb = line[:4]
         if verb == "EHLO":
-            able = ["mx", *["PIPELINING"] * self.pipelining, *["CHUNKING"] * self.chunking]
-            self.say("\r\n".join(f"250{'-' if i < len(able) - 1 else ' '}{name}" for i, name in enumerate(able)))
+            extensions = ["mx", *["PIPELINING"] * self.pipelining, *["CHUNKING"] * self.chunking]
+            self.say(
+                "\r\n".join(f"250{'-' if i < len(extensions) - 1 else ' '}{name}" for i, name in enumerate(extensions))
+            )
         elif verb == "MAIL":
             self.mail(int(line.split("<m")[1].split("@", maxsplit=1)[0]))
         elif verb == "RCPT":
@@ -239,7 +241,7 @@ def send(
 ) -> tuple[list[Result], errors.CourrielError | None]:
     """Send every message through a batch, as a session does; results, and the error that ended it."""
     world.run(dialogue.open())
-    stream = Stream(dialogue, window=window)
+    stream = BatchSender(dialogue, window=window)
     results: list[Result] = []
     waiting = list(range(len(world.plans)))
     try:
@@ -250,7 +252,7 @@ def send(
                 octets = body(number, plan)
                 names = [f"r{number}.{place}@x.org" for place in range(len(plan.rcpts))]
                 envelope = Envelope.of(f"m{number}@x.org", names)
-                parcel = Parcel(envelope, Content((octets,), len(octets)), f"<{number}@x.org>")
+                parcel = QueuedMessage(envelope, Content((octets,), len(octets)), f"<{number}@x.org>")
                 parcel.all_or_nothing = all_or_nothing
                 stream.put(parcel)
             world.run(stream.talk())

@@ -21,7 +21,7 @@ from courriel import (
 )
 from courriel.model.server import Dialect
 from courriel.network import line
-from courriel.network.line import Clock
+from courriel.network.line import Deadlines
 from session.stranger import Phone, greeted, stranger
 
 MAIL = {"sender": "a@x.org", "to": "b@x.org", "subject": "x", "text": "y"}
@@ -102,8 +102,8 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Time:
     return time
 
 
-def clock(timeouts: Timeouts) -> Clock:
-    made = Clock(Server("127.0.0.1", 25, Security.NONE, timeouts=timeouts))
+def clock(timeouts: Timeouts) -> Deadlines:
+    made = Deadlines(Server("127.0.0.1", 25, Security.NONE, timeouts=timeouts))
     made.start_call()
     made.for_connecting()
     return made
@@ -154,7 +154,7 @@ def test_a_session_that_is_opened_anew_within_a_call_has_its_time_anew_but_not_m
 
 
 def test_calls_that_count_as_one_share_the_total(time: Time) -> None:
-    watch = Clock(Server("127.0.0.1", 25, Security.NONE, timeouts=Timeouts(total=50)))
+    watch = Deadlines(Server("127.0.0.1", 25, Security.NONE, timeouts=Timeouts(total=50)))
     watch.count_as_one_call()
     watch.start_call()
     time.now += 20

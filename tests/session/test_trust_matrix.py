@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import serialization
 
 from courriel import errors
 from courriel.model.trust import ClientCertificate, Trust
-from courriel.network import authorities, tls, tls_reasons
+from courriel.network.tls import ca_store, contexts, reasons
 from session.certificates import ADDRESS, HOST, Line, Workshop, greet_in_clear
 
 BANNER = b"220 mail.example.org ESMTP ready\r\n"
@@ -85,7 +85,7 @@ def trust_by(
             case "system, asked itself":
                 # As on Windows and macOS: truststore verifies. On Linux it uses the same store.
                 store(workshop.authority)
-                monkeypatch.setattr(authorities, "checked_by_system", lambda: True)
+                monkeypatch.setattr(ca_store, "checked_by_system", lambda: True)
                 return Trust.system()
             case "bundled":
                 monkeypatch.setattr(certifi, "where", lambda: str(workshop.authority))
@@ -122,8 +122,8 @@ def test_a_good_server_is_believed_by_every_source(
 ) -> None:
     trust = trust_by(source)
 
-    line = Line(tls.client_context(trust, ours), workshop.server("good"))
-    leaf = tls.finish(line.client, trust)
+    line = Line(contexts.client_context(trust, ours), workshop.server("good"))
+    leaf = contexts.finish(line.client, trust)
 
     assert leaf == workshop.certificates["good"].der
     assert line.client.version() == "TLSv1.3"
@@ -131,23 +131,23 @@ def test_a_good_server_is_believed_by_every_source(
 
 @pytest.mark.parametrize("name", [HOST, f"{HOST}.", HOST.upper()])
 def test_a_name_is_the_same_with_a_final_dot_or_in_capitals(name: str, workshop: Workshop) -> None:
-    context = tls.client_context(Trust.file(workshop.authority))
+    context = contexts.client_context(Trust.file(workshop.authority))
 
-    Line(context, workshop.server("good"), tls.name_to_check(name))
+    Line(context, workshop.server("good"), contexts.name_to_check(name))
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "[::1]", "::1%lo"])
 def test_an_address_is_found_among_the_addresses_of_the_certificate(address: str, workshop: Workshop) -> None:
-    context = tls.client_context(Trust.file(workshop.authority))
+    context = contexts.client_context(Trust.file(workshop.authority))
 
-    Line(context, workshop.server("address"), tls.name_to_check(address))
+    Line(context, workshop.server("address"), contexts.name_to_check(address))
 
 
 def test_an_authority_in_the_middle_or_the_very_certificate_may_be_what_is_trusted(workshop: Workshop) -> None:
     deep, odd = workshop.certificates["behind an intermediate"], workshop.certificates["self-signed"]
 
-    Line(tls.client_context(Trust.data(deep.pem)), workshop.server("behind an intermediate"))
-    Line(tls.client_context(Trust.system() | Trust.data(odd.pem)), workshop.server("self-signed"))
+    Line(contexts.client_context(Trust.data(deep.pem)), workshop.server("behind an intermediate"))
+    Line(contexts.client_context(Trust.system() | Trust.data(odd.pem)), workshop.server("self-signed"))
 
 
 # Invalid servers.
@@ -162,12 +162,12 @@ def test_a_bad_certificate_is_refused_and_the_check_is_named(
     name, check, hint = BAD_SERVERS[shown]
 
     with pytest.raises(ssl.SSLCertVerificationError) as refused:
-        Line(tls.client_context(trust, ours), workshop.server(shown), name)
-    finding = tls_reasons.examine(refused.value, name, trust)
+        Line(contexts.client_context(trust, ours), workshop.server(shown), name)
+    finding = reasons.examine(refused.value, name, trust)
 
     assert (finding.check, finding.hint_id) == (check, hint)
     assert name in finding.sentence
-    assert finding.sentence == tls_reasons.explain(refused.value, name, trust)
+    assert finding.sentence == reasons.explain(refused.value, name, trust)
 
 
 @pytest.mark.parametrize(("shown", "hint"), [(shown, hint) for shown, (_, _, hint) in BAD_SERVERS.items()])
@@ -176,8 +176,8 @@ def test_the_failure_table_gives_the_same_remedy_for_the_error_that_carries_the_
 ) -> None:
     name = BAD_SERVERS[shown][0]
     with pytest.raises(ssl.SSLError) as refused:
-        Line(tls.client_context(Trust.file(workshop.authority)), workshop.server(shown), name)
-    failed = errors.TlsFailed(tls_reasons.explain(refused.value, name), stage="secure", server=f"{name}:465")
+        Line(contexts.client_context(Trust.file(workshop.authority)), workshop.server(shown), name)
+    failed = errors.TlsFailed(reasons.explain(refused.value, name), stage="secure", server=f"{name}:465")
     failed.__cause__ = refused.value
 
     assert failed.failure is not None
@@ -187,9 +187,9 @@ def test_the_failure_table_gives_the_same_remedy_for_the_error_that_carries_the_
 
 def test_an_expired_certificate_is_told_with_our_own_clock(workshop: Workshop) -> None:
     with pytest.raises(ssl.SSLCertVerificationError) as refused:
-        Line(tls.client_context(Trust.file(workshop.authority)), workshop.server("expired"))
+        Line(contexts.client_context(Trust.file(workshop.authority)), workshop.server("expired"))
 
-    assert "the clock of this machine says 20" in tls_reasons.explain(refused.value, HOST)
+    assert "the clock of this machine says 20" in reasons.explain(refused.value, HOST)
 
 
 @pytest.mark.parametrize("source", ["file", "pin"])
@@ -199,8 +199,8 @@ def test_a_server_that_speaks_in_clear_is_told_as_such(
     trust = trust_by("file") if source == "file" else Trust.pin(_pin(workshop.certificates["good"].der))
 
     with pytest.raises(ssl.SSLError) as refused:
-        greet_in_clear(tls.client_context(trust, ours), BANNER)
-    finding = tls_reasons.examine(refused.value, HOST)
+        greet_in_clear(contexts.client_context(trust, ours), BANNER)
+    finding = reasons.examine(refused.value, HOST)
 
     assert (finding.check, finding.hint_id) == ("protocol", "TLS-PORT-MIXUP")
     assert finding.reason in {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"}
@@ -208,9 +208,9 @@ def test_a_server_that_speaks_in_clear_is_told_as_such(
 
 def test_a_server_that_hangs_up_at_once_is_told_as_such(workshop: Workshop) -> None:
     with pytest.raises(ssl.SSLError) as refused:
-        greet_in_clear(tls.client_context(Trust.file(workshop.authority)), b"")
+        greet_in_clear(contexts.client_context(Trust.file(workshop.authority)), b"")
 
-    assert tls_reasons.examine(refused.value, HOST).check == "hung up"
+    assert reasons.examine(refused.value, HOST).check == "hung up"
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1], ids=["1.0", "1.1"])
@@ -221,9 +221,9 @@ def test_a_server_that_is_too_old_is_told_as_such(
     server.set_ciphers("ALL:@SECLEVEL=0")
 
     with pytest.raises(ssl.SSLError) as refused:
-        Line(tls.client_context(Trust.file(workshop.authority), ours), server)
+        Line(contexts.client_context(Trust.file(workshop.authority), ours), server)
 
-    finding = tls_reasons.examine(refused.value, HOST)
+    finding = reasons.examine(refused.value, HOST)
     assert (finding.check, finding.hint_id) == ("version", "TLS-TOO-OLD")
 
 
@@ -237,8 +237,8 @@ def test_a_demanded_client_certificate_is_shown(
     trust = trust_by(source)
     ours = ClientCertificate(workshop.certificates["client"].path)
 
-    line = Line(tls.client_context(trust, ours), workshop.demanding_server())
-    tls.finish(line.client, trust)
+    line = Line(contexts.client_context(trust, ours), workshop.demanding_server())
+    contexts.finish(line.client, trust)
 
     with pytest.raises(ssl.SSLWantReadError):
         line.read()  # no alert has arrived
@@ -248,11 +248,11 @@ def test_a_demanded_client_certificate_is_shown(
 def test_a_demanded_client_certificate_that_is_missing_is_told_at_the_first_read(
     source: str, trust_by: Callable[[str], Trust], workshop: Workshop
 ) -> None:
-    line = Line(tls.client_context(trust_by(source)), workshop.demanding_server())
+    line = Line(contexts.client_context(trust_by(source)), workshop.demanding_server())
 
     with pytest.raises(ssl.SSLError) as refused:
         line.read()
-    finding = tls_reasons.examine(refused.value, HOST)
+    finding = reasons.examine(refused.value, HOST)
 
     assert finding.hint_id == "CLIENT-CERTIFICATE-WANTED"
     assert "asks for a client certificate" in finding.sentence
@@ -261,11 +261,11 @@ def test_a_demanded_client_certificate_that_is_missing_is_told_at_the_first_read
 def test_with_tls_1_2_the_same_demand_breaks_the_handshake(workshop: Workshop) -> None:
     with pytest.raises(ssl.SSLError) as refused:
         Line(
-            tls.client_context(Trust.file(workshop.authority)),
+            contexts.client_context(Trust.file(workshop.authority)),
             workshop.demanding_server(ssl.TLSVersion.TLSv1_2),
         )
 
-    assert "client certificate" in tls_reasons.explain(refused.value, HOST)
+    assert "client certificate" in reasons.explain(refused.value, HOST)
 
 
 def test_a_client_certificate_alone_brings_no_trust_and_takes_none_away(
@@ -273,7 +273,7 @@ def test_a_client_certificate_alone_brings_no_trust_and_takes_none_away(
 ) -> None:
     ours = ClientCertificate(workshop.certificates["client"].path)
     store(workshop.authority)
-    context = tls.client_context(Trust.system(), ours)
+    context = contexts.client_context(Trust.system(), ours)
 
     Line(context, workshop.server("good"))
 
@@ -290,13 +290,13 @@ def test_a_pin_alone_accepts_its_certificate_whatever_is_wrong_with_it_and_no_ot
 ) -> None:
     exact = Trust.pin(_pin(workshop.certificates[shown].der))
     other = Trust.pin(_pin(workshop.certificates["address"].der))
-    line = Line(tls.client_context(exact, ours), workshop.server(shown))
+    line = Line(contexts.client_context(exact, ours), workshop.server(shown))
 
-    leaf = tls.finish(line.client, exact)
+    leaf = contexts.finish(line.client, exact)
 
     assert leaf == workshop.certificates[shown].der
     with pytest.raises(errors.TlsFailed, match="not the pinned one") as refused:
-        tls.finish(Line(tls.client_context(other, ours), workshop.server(shown)).client, other)
+        contexts.finish(Line(contexts.client_context(other, ours), workshop.server(shown)).client, other)
     assert refused.value.hint_id == "PIN-MISMATCH"
     assert refused.value.stage == "secure"
 
@@ -306,13 +306,13 @@ def test_a_pin_beside_a_source_asks_for_both(workshop: Workshop) -> None:
     elsewhere = Trust.file(workshop.authority).with_pins(_pin(workshop.certificates["address"].der))
     strange = Trust.file(workshop.authority).with_pins(_pin(stranger.der), _pin(good.der))
 
-    line = Line(tls.client_context(elsewhere), workshop.server("good"))
+    line = Line(contexts.client_context(elsewhere), workshop.server("good"))
 
     with pytest.raises(errors.TlsFailed):
-        tls.finish(line.client, elsewhere)
+        contexts.finish(line.client, elsewhere)
     with pytest.raises(ssl.SSLCertVerificationError):
-        Line(tls.client_context(strange), workshop.server("unknown issuer"))
-    tls.finish(Line(tls.client_context(strange), workshop.server("good")).client, strange)
+        Line(contexts.client_context(strange), workshop.server("unknown issuer"))
+    contexts.finish(Line(contexts.client_context(strange), workshop.server("good")).client, strange)
 
 
 def test_accepting_anything_is_logged_each_time(workshop: Workshop, caplog: pytest.LogCaptureFixture) -> None:
@@ -320,7 +320,7 @@ def test_accepting_anything_is_logged_each_time(workshop: Workshop, caplog: pyte
 
     with caplog.at_level(logging.WARNING, "courriel.tls"):
         for _ in range(2):
-            tls.finish(Line(tls.client_context(anything), workshop.server("self-signed")).client, anything)
+            contexts.finish(Line(contexts.client_context(anything), workshop.server("self-signed")).client, anything)
 
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
     assert HOST in caplog.text
@@ -336,14 +336,14 @@ def test_an_authority_that_one_store_lacks_opens_with_the_other_only(
     store(workshop.unbelieved)
     monkeypatch.setattr(certifi, "where", lambda: str(workshop.authority))
 
-    Line(tls.client_context(Trust.bundled()), workshop.server("good"))
-    Line(tls.client_context(Trust.system()), workshop.server("unknown issuer"))
-    Line(tls.client_context(Trust.system() | Trust.bundled()), workshop.server("good"))
+    Line(contexts.client_context(Trust.bundled()), workshop.server("good"))
+    Line(contexts.client_context(Trust.system()), workshop.server("unknown issuer"))
+    Line(contexts.client_context(Trust.system() | Trust.bundled()), workshop.server("good"))
 
     for trust, shown in ((Trust.system(), "good"), (Trust.bundled(), "unknown issuer")):
         with pytest.raises(ssl.SSLCertVerificationError) as refused:
-            Line(tls.client_context(trust), workshop.server(shown))
-        finding = tls_reasons.examine(refused.value, HOST, trust)
+            Line(contexts.client_context(trust), workshop.server(shown))
+        finding = reasons.examine(refused.value, HOST, trust)
         assert finding.hint_id == "CERT-UNKNOWN-ISSUER"
         assert "comes from an authority that is not trusted" in finding.sentence
 
@@ -352,8 +352,8 @@ def test_a_machine_that_trusts_nobody_is_told_so(workshop: Workshop, store: Call
     store(None)
 
     with pytest.raises(ssl.SSLCertVerificationError) as refused:
-        Line(tls.client_context(Trust.system()), workshop.server("good"))
-    finding = tls_reasons.examine(refused.value, HOST, Trust.system())
+        Line(contexts.client_context(Trust.system()), workshop.server("good"))
+    finding = reasons.examine(refused.value, HOST, Trust.system())
 
     assert "the system store is empty" in finding.sentence
     assert finding.hint_id == "CERT-UNKNOWN-ISSUER"
@@ -366,11 +366,11 @@ def test_a_python_that_looks_in_the_wrong_place_finds_the_known_store(
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
     monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: nowhere)
-    monkeypatch.setattr(authorities, "_KNOWN_STORES", ("/gone", str(workshop.authority)))
+    monkeypatch.setattr(ca_store, "_KNOWN_STORES", ("/gone", str(workshop.authority)))
 
-    Line(tls.client_context(Trust.system()), workshop.server("good"))
+    Line(contexts.client_context(Trust.system()), workshop.server("good"))
 
-    assert not authorities.system_is_empty()
+    assert not ca_store.system_is_empty()
 
 
 # Caching.
@@ -382,15 +382,15 @@ def test_the_same_question_gets_the_same_context(
 ) -> None:
     trust = trust_by(source)
 
-    assert tls.client_context(trust, ours) is tls.client_context(trust, ours)
-    assert tls.client_context(trust) is not tls.client_context(Trust.dangerously_accept_any_certificate())
+    assert contexts.client_context(trust, ours) is contexts.client_context(trust, ours)
+    assert contexts.client_context(trust) is not contexts.client_context(Trust.dangerously_accept_any_certificate())
 
 
 def test_a_thread_that_asks_while_the_context_is_being_made_waits_for_it(
     workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trust = Trust.file(shutil.copy(workshop.authority, tmp_path / "fresh.pem"))
-    entered, made, make = threading.Semaphore(0), [], tls._make
+    entered, made, make = threading.Semaphore(0), [], contexts._make
 
     def make_slowly(*question: object) -> ssl.SSLContext:
         if not made:
@@ -401,10 +401,10 @@ def test_a_thread_that_asks_while_the_context_is_being_made_waits_for_it(
         return make(*question)  # type: ignore[arg-type]
 
     got: list[ssl.SSLContext] = []
-    thread = threading.Thread(target=lambda: got.append(tls.client_context(trust)))
-    monkeypatch.setattr(tls, "_make", make_slowly)
+    thread = threading.Thread(target=lambda: got.append(contexts.client_context(trust)))
+    monkeypatch.setattr(contexts, "_make", make_slowly)
 
-    first = tls.client_context(trust)
+    first = contexts.client_context(trust)
     thread.join()
 
     assert got == [first]
@@ -415,12 +415,12 @@ def test_where_the_system_checks_each_thread_has_its_own(trust_by: Callable[[str
     trust = trust_by("system, asked itself")
     elsewhere: list[ssl.SSLContext] = []
 
-    thread = threading.Thread(target=lambda: elsewhere.append(tls.client_context(trust)))
+    thread = threading.Thread(target=lambda: elsewhere.append(contexts.client_context(trust)))
     thread.start()
     thread.join()
 
-    assert isinstance(tls.client_context(trust), truststore.SSLContext)
-    assert elsewhere[0] is not tls.client_context(trust)
+    assert isinstance(contexts.client_context(trust), truststore.SSLContext)
+    assert elsewhere[0] is not contexts.client_context(trust)
 
 
 @pytest.mark.parametrize("source", ["file", "folder", "bundled", "system"])
@@ -442,11 +442,11 @@ def test_a_changed_file_makes_a_new_context(
         "bundled": Trust.bundled(),
         "system": Trust.system(),
     }[source]
-    before = tls.client_context(trust)
+    before = contexts.client_context(trust)
 
     file.write_bytes(workshop.authority.read_bytes())
     os.utime(file, ns=(1, 1))
-    after = tls.client_context(trust)
+    after = contexts.client_context(trust)
 
     assert after is not before
     Line(after, workshop.server("good"))
@@ -455,11 +455,11 @@ def test_a_changed_file_makes_a_new_context(
 def test_contexts_do_not_pile_up(workshop: Workshop, tmp_path: Path) -> None:
     file = Path(shutil.copy(workshop.authority, tmp_path / "restless.pem"))
 
-    for moment in range(tls._KEPT + 10):
+    for moment in range(contexts._KEPT + 10):
         os.utime(file, ns=(moment, moment))
-        tls.client_context(Trust.file(file))
+        contexts.client_context(Trust.file(file))
 
-    assert len(tls._contexts) <= tls._KEPT
+    assert len(contexts._contexts) <= contexts._KEPT
 
 
 # Unusable files.
@@ -474,14 +474,14 @@ def test_a_file_without_a_sound_certificate_is_refused_by_name(content: bytes, t
     file.write_bytes(content)
 
     with pytest.raises(errors.InvalidServer, match=r"odd\.pem"):
-        tls.client_context(Trust.file(file))
+        contexts.client_context(Trust.file(file))
 
 
 def test_a_missing_file_and_an_empty_folder_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(errors.InvalidServer, match=r"gone\.pem: cannot be read: No such file"):
-        tls.client_context(Trust.file(tmp_path / "gone.pem"))
+        contexts.client_context(Trust.file(tmp_path / "gone.pem"))
     with pytest.raises(errors.InvalidServer, match="no file in this folder holds a certificate"):
-        tls.client_context(Trust.file(tmp_path))
+        contexts.client_context(Trust.file(tmp_path))
 
 
 def test_a_client_certificate_that_cannot_be_used_says_why(workshop: Workshop, tmp_path: Path) -> None:
@@ -496,8 +496,8 @@ def test_a_client_certificate_that_cannot_be_used_says_why(workshop: Workshop, t
         (ClientCertificate(workshop.authority), "a certificate in PEM form is needed, and in .* its private key"),
     ):
         with pytest.raises(errors.InvalidServer, match=why):
-            tls.client_context(Trust.system(), ours)
-    tls.client_context(Trust.system(), ClientCertificate(other))
+            contexts.client_context(Trust.system(), ours)
+    contexts.client_context(Trust.system(), ClientCertificate(other))
 
 
 def test_an_encrypted_key_opens_with_its_password_and_never_asks_on_the_terminal(
@@ -505,11 +505,11 @@ def test_an_encrypted_key_opens_with_its_password_and_never_asks_on_the_terminal
 ) -> None:
     key, certificate = _encrypted(tmp_path, "sesame")
 
-    tls.client_context(Trust.system(), ClientCertificate(certificate, key, "sesame"))
+    contexts.client_context(Trust.system(), ClientCertificate(certificate, key, "sesame"))
 
     for wrong in (None, "open barley"):
         with pytest.raises(errors.InvalidServer, match="private key cannot be opened") as refused:
-            tls.client_context(Trust.system(), ClientCertificate(certificate, key, wrong))
+            contexts.client_context(Trust.system(), ClientCertificate(certificate, key, wrong))
         assert "barley" not in str(refused.value)
 
 
@@ -517,14 +517,14 @@ def test_a_missing_bundle_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "certifi", None)
 
     with pytest.raises(errors.MissingExtra, match=r"pip install \"courriel\[bundled\]\""):
-        tls.client_context(Trust.bundled())
+        contexts.client_context(Trust.bundled())
 
 
 # Our own server, over a socket.
 
 
 def test_our_server_context_speaks_with_our_client_context_over_a_socket(workshop: Workshop) -> None:
-    theirs = tls.server_context(str(workshop.certificates["good"].path))
+    theirs = contexts.server_context(str(workshop.certificates["good"].path))
     trust = Trust.file(workshop.authority)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=_serve_once, args=(listener, theirs))
@@ -532,9 +532,9 @@ def test_our_server_context_speaks_with_our_client_context_over_a_socket(worksho
 
         with (
             socket.create_connection(listener.getsockname(), timeout=5) as plain,
-            tls.client_context(trust).wrap_socket(plain, server_hostname=HOST) as line,
+            contexts.client_context(trust).wrap_socket(plain, server_hostname=HOST) as line,
         ):
-            leaf = tls.finish(line, trust)
+            leaf = contexts.finish(line, trust)
             greeting = line.recv(100)
         thread.join()
 

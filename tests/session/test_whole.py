@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from courriel import Envelope, Outcome, Timeouts, Transcript, errors
-from courriel.dialogue.desk import Terms
 from courriel.dialogue.flow import Send
-from courriel.dialogue.smtp import SmtpDialogue
-from courriel.dialogue.transaction import Transaction
+from courriel.dialogue.server.handler import ServerConfig
+from courriel.dialogue.smtp.client import SmtpDialogue
+from courriel.dialogue.smtp.transaction import Transaction
 from courriel.model.content import Content
 from courriel.model.server import Dialect
 from courriel.model.submission import Submission
@@ -227,11 +227,11 @@ def test_a_large_content_that_is_longer_than_was_said_is_cut_before_the_octet_to
     sent: list[bytes] = []
 
     with pytest.raises(errors.InvalidMessage) as wrong:
-        sent.extend(want.data for want in SmtpDialogue(SERVER).pour(transaction) if isinstance(want, Send))
+        sent.extend(want.data for want in SmtpDialogue(SERVER).send_content(transaction) if isinstance(want, Send))
 
     assert len(b"".join(sent)) <= len(transaction.length) + 200_001
     assert not wrong.value.session_usable
-    assert not transaction.dot_sent
+    assert not transaction.end_sent
 
 
 @pytest.mark.parametrize("offered", ["S: 250 CHUNKING\n", "S: 250 PIPELINING\n"])
@@ -272,13 +272,15 @@ def test_a_transcript_shows_the_commands_and_only_the_size_of_the_content(play: 
 
 
 @given(some.binary(max_size=300), some.sampled_from(["whole", "byte"]), some.booleans())
-def test_whatever_octets_there_are_arrive_as_they_are(octets: bytes, cut: str, rested: bool) -> None:
+def test_whatever_octets_there_are_arrive_as_they_are(octets: bytes, cut: str, maybe_stale: bool) -> None:
     desk = Keeping()
-    session = Session(cut, desk, Terms())  # type: ignore[arg-type]
+    session = Session(cut, desk, ServerConfig())  # type: ignore[arg-type]
     session.open()
 
     session.pair.run(
-        session.client.deliver(Submission(BOB, Content((octets,), len(octets), eight_bit=True), "<x@y>"), rested=rested)
+        session.client.deliver(
+            Submission(BOB, Content((octets,), len(octets), eight_bit=True), "<x@y>"), maybe_stale=maybe_stale
+        )
     )
 
     assert [delivery.content for delivery in desk.deliveries] == [octets]
@@ -292,16 +294,16 @@ def test_a_message_is_in_doubt_from_its_last_byte_on(size: int) -> None:
     transaction = Transaction(BOB, content, "<x@y>")
     transaction.length = b"BDAT %d LAST\r\n" % size
 
-    flow = SmtpDialogue(SERVER).pour(transaction)
+    flow = SmtpDialogue(SERVER).send_content(transaction)
     sent: list[tuple[bytes, bool]] = []
     while True:
         try:
             want = next(flow)
         except StopIteration as end:
-            sent.append((end.value, transaction.dot_sent))
+            sent.append((end.value, transaction.end_sent))
             break
         assert isinstance(want, Send)
-        sent.append((want.data, transaction.dot_sent))
+        sent.append((want.data, transaction.end_sent))
 
     assert b"".join(data for data, _ in sent) == transaction.length + b"x" * size
     assert [in_doubt for _, in_doubt in sent] == [False] * (len(sent) - 1) + [True]

@@ -9,7 +9,7 @@ from importlib import import_module
 import pytest
 
 import courriel
-from courriel.expressions import expression
+from courriel._lazy_re import expression
 
 
 def test_a_late_expression_finds_what_a_compiled_one_finds() -> None:

@@ -14,20 +14,24 @@ from contextlib import suppress
 import pytest
 
 from courriel import Address, Letter, errors
-from courriel.compose.holes import Pattern
-from courriel.delivery import grammar
+from courriel.compose.placeholders import Pattern
+from courriel.delivery.urls import url_parser
 from courriel.reply import EnhancedCode
-from courriel.wire import imap, parameters, pop3, sasl, sasl_server, smtp
-from courriel.wire.commands import Objection
-from courriel.wire.headers import encoded_words, text_field
-from courriel.wire.html_text import text_of
-from courriel.wire.reading.addresses import correspondents
-from courriel.wire.reading.charsets import decoded
-from courriel.wire.reading.dates import moment_of
-from courriel.wire.reading.enriched import from_enriched
-from courriel.wire.reading.parameters import parameters_of
-from courriel.wire.reading.transfer import unpacked
-from courriel.wire.reading.words import readable, value_of
+from courriel.wire.imap import syntax
+from courriel.wire.mime.headers import encoded_words, text_field
+from courriel.wire.mime.html_to_text import text_of
+from courriel.wire.parse.addresses import received_addresses
+from courriel.wire.parse.charsets import decoded
+from courriel.wire.parse.dates import moment_of
+from courriel.wire.parse.enriched import from_enriched
+from courriel.wire.parse.parameters import parameters_of
+from courriel.wire.parse.transfer import unpacked
+from courriel.wire.parse.words import readable, value_of
+from courriel.wire.pop3 import client_syntax
+from courriel.wire.sasl import client_mechanisms, server_mechanisms
+from courriel.wire.smtp import client_syntax as smtp
+from courriel.wire.smtp import parameters
+from courriel.wire.smtp.server_syntax import Objection
 from steps import counting, grows_evenly
 
 UNITS = [
@@ -94,9 +98,9 @@ BODY = [
 ]  # fmt: skip
 
 PARSERS: dict[str, Callable[[str], object]] = {
-    "addresses, lenient": lambda text: correspondents(text, ignored),
-    "addresses in brackets, lenient": lambda text: correspondents(f"<{text}", ignored),
-    "an address in closed brackets, lenient": lambda text: correspondents(f"<{text}>", ignored),
+    "addresses, lenient": lambda text: received_addresses(text, ignored),
+    "addresses in brackets, lenient": lambda text: received_addresses(f"<{text}", ignored),
+    "an address in closed brackets, lenient": lambda text: received_addresses(f"<{text}>", ignored),
     "an address": refused(Address.parse),
     "an address with a name": refused(lambda text: Address.parse(f"{text} <a@b.org>")),
     "a domain": refused(lambda text: Address.parse(f"a@{text}")),
@@ -123,23 +127,25 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "MAIL": refused(lambda text: parameters.read_mail(f"FROM:<a@b.org> {text}", ("SIZE", "DSN"))),
     "the path of MAIL": refused(lambda text: parameters.read_mail(f"FROM:<{text}", ("SIZE",))),
     "RCPT": refused(lambda text: parameters.read_rcpt(f"TO:<a@b.org> {text}", ("DSN",), utf8=True, our_name="b.org")),
-    "status of POP3": refused(lambda text: pop3.read_status(octets(f"+OK {text}"))),
-    "a refusal of POP3": refused(lambda text: pop3.read_status(octets(f"-ERR [{text}"))),
-    "a greeting of POP3": pop3.read_timestamp,
-    "capabilities of POP3": lambda text: pop3.read_capabilities(octets(text)),
-    "sizes of POP3": refused(lambda text: pop3.read_sizes(octets(text), 10)),
-    "ids of POP3": refused(lambda text: pop3.read_uids(octets(f"1 {text}\r\n"), 10)),
-    "status of IMAP": refused(lambda text: imap.read_status(octets(f"A1 OK {text}"))),
-    "counted octets of IMAP": refused(lambda text: imap.counted_at_end(octets(text))),
-    "numbers of IMAP": refused(lambda text: imap.read_uid_set(octets(text), 1000)),
-    "capabilities of IMAP": imap.capabilities,
-    "a challenge of SCRAM": refused(lambda text: sasl.ScramSha256("a", "b", nonce="n").answer(octets(f"r=n{text}"))),
-    "a name of SASL": refused(sasl.saslprep),
-    "an answer in base64": refused(lambda text: sasl_server.decode(octets(text))),
+    "status of POP3": refused(lambda text: client_syntax.read_status(octets(f"+OK {text}"))),
+    "a refusal of POP3": refused(lambda text: client_syntax.read_status(octets(f"-ERR [{text}"))),
+    "a greeting of POP3": client_syntax.read_timestamp,
+    "capabilities of POP3": lambda text: client_syntax.read_capabilities(octets(text)),
+    "sizes of POP3": refused(lambda text: client_syntax.read_sizes(octets(text), 10)),
+    "ids of POP3": refused(lambda text: client_syntax.read_uids(octets(f"1 {text}\r\n"), 10)),
+    "status of IMAP": refused(lambda text: syntax.read_status(octets(f"A1 OK {text}"))),
+    "counted octets of IMAP": refused(lambda text: syntax.counted_at_end(octets(text))),
+    "numbers of IMAP": refused(lambda text: syntax.read_uid_set(octets(text), 1000)),
+    "capabilities of IMAP": syntax.capabilities,
+    "a challenge of SCRAM": refused(
+        lambda text: client_mechanisms.ScramSha256("a", "b", nonce="n").answer(octets(f"r=n{text}"))
+    ),
+    "a name of SASL": refused(client_mechanisms.saslprep),
+    "an answer in base64": refused(lambda text: server_mechanisms.decode(octets(text))),
     "an enhanced code": EnhancedCode.parse,
-    "URLs": refused(lambda text: grammar.read(f"smtp://{text}")),
-    "a login in a URL": refused(lambda text: grammar.read(f"smtp://{text}@b.org")),
-    "options of a URL": refused(lambda text: grammar.read(f"smtp://b.org?{text}")),
+    "URLs": refused(lambda text: url_parser.read(f"smtp://{text}")),
+    "a login in a URL": refused(lambda text: url_parser.read(f"smtp://{text}@b.org")),
+    "options of a URL": refused(lambda text: url_parser.read(f"smtp://b.org?{text}")),
     "holes of a template": refused(lambda text: Pattern.parse("text", text)),
     "a hole of a template": refused(lambda text: Pattern.parse("html", "{{" + text, html=True)),
     "a field that we write": lambda text: text_field("Subject", text.encode("ascii",
@@ -202,7 +208,7 @@ def test_work_that_grows_with_the_square_is_found() -> None:
 
 
 def test_expressions_that_go_back_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("courriel.wire.html_text._CONTROL", re.compile(r"<[^>]*>"))
+    monkeypatch.setattr("courriel.wire.mime.html_to_text._CONTROL", re.compile(r"<[^>]*>"))
 
     with pytest.raises(AssertionError):
         check(["&lt;"], text_of)

@@ -16,14 +16,22 @@ import trustme
 HEAVY = {"asyncio", "email", "logging", "ssl", "dataclasses", "inspect", "importlib.metadata", "unittest", "tomllib"}
 # Each of these costs a millisecond or more, and what we would have of it is little, or nothing while a program runs.
 DISPENSABLE = {"typing", "contextlib", "contextvars", "importlib", "warnings", "threading", "queue", "pathlib", "uuid"}
-LOGIN = {"hashlib", "hmac", "secrets", "random", "stringprep", "courriel.wire.sasl", "courriel.dialogue.authenticate"}
+LOGIN = {
+    "hashlib",
+    "hmac",
+    "secrets",
+    "random",
+    "stringprep",
+    "courriel.wire.sasl.client_mechanisms",
+    "courriel.dialogue.authenticate",
+}
 SERVERS = {
     "courriel.network.awaiting",
     "courriel.network.listening",
     "courriel.sandbox",
-    "courriel.dialogue.serve_smtp",
+    "courriel.dialogue.server.smtp",
 }
-RARE = {"courriel.failures", "courriel.session.many", "courriel.wire.html_text", "encodings.idna"}
+RARE = {"courriel.failures", "courriel.session.message_source", "courriel.wire.mime.html_to_text", "encodings.idna"}
 WORKING = ("courriel.network", "courriel.dialogue", "courriel.wire", "courriel.failures", "courriel.delivery.")
 NAMES = "from courriel import Message, Password, Receipt, Server, SmtpSession, send"
 
@@ -49,7 +57,7 @@ def test_the_names_of_a_sender_load_what_can_be_said_and_nothing_that_works() ->
     loaded = modules_after(NAMES)
 
     assert not loaded & (HEAVY | DISPENSABLE | LOGIN | {"re", "datetime", "socket", "select", "selectors", "binascii"})
-    assert {name for name in loaded if name.startswith(WORKING)} == {"courriel.delivery.relay"}
+    assert {name for name in loaded if name.startswith(WORKING)} == {"courriel.delivery.send"}
     assert not foreign(loaded)
 
 
@@ -82,7 +90,7 @@ def test_a_line_with_tls_adds_ssl_and_little_else(tmp_path: Path) -> None:
     # What ssl itself loads differs between versions of Python.
     ours = loaded - modules_after("import ssl")
     assert "ssl" in loaded
-    assert not ours & (HEAVY | DISPENSABLE | LOGIN | {"courriel.network.tls_reasons"})
+    assert not ours & (HEAVY | DISPENSABLE | LOGIN | {"courriel.network.tls.reasons"})
     assert not foreign(loaded)
 
 

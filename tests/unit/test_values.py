@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given as given_some
 from hypothesis import strategies as some
 
-from courriel import values
-from courriel.values import Filler, dataclass, field, replace
+from courriel import _dataclass
+from courriel._dataclass import Filler, dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,9 @@ class Many:
 @pytest.fixture(autouse=True, params=[0, 1_000_000], ids=["later", "first"])
 def many_or_few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """What holds for the first values of a class holds for the later ones, whose `__init__` is written."""
-    monkeypatch.setattr(values, "_FIRST", request.param)
+    monkeypatch.setattr(_dataclass, "_FIRST", request.param)
     for kind in (Ours, Empty, Alone, Many):
-        monkeypatch.setattr(kind, "__init__", values._Init(kind))
+        monkeypatch.setattr(kind, "__init__", _dataclass._Init(kind))
 
 
 words = some.tuples(some.text(max_size=3), some.text(max_size=3), some.tuples(some.text(max_size=2)))
@@ -231,11 +231,11 @@ def test_what_a_class_says_itself_is_kept() -> None:
 
 
 def test_after_its_first_values_a_class_has_an_init_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(values, "_FIRST", 2)
+    monkeypatch.setattr(_dataclass, "_FIRST", 2)
 
     made = [(Ours("ada", tags=("a",)), type(vars(Ours)["__init__"])) for _ in range(3)]
 
-    assert [kind for _, kind in made] == [values._Init, values._Init, type(lambda: None)]
+    assert [kind for _, kind in made] == [_dataclass._Init, _dataclass._Init, type(lambda: None)]
     assert made[0][0] == made[2][0]
 
 

@@ -12,7 +12,7 @@ import pytest
 
 import courriel
 from courriel import AsyncSmtpPool, Message, Outbox, Sandbox, Search, Server, SmtpPool, Transcript, Trust, errors
-from courriel.wire.library_message import ready_of
+from courriel.wire.mime.library_message import ready_of
 
 SERVER: Any = Server("smtp.example.org")
 FIELDS: dict[str, Any] = {"sender": "ada@example.org", "to": "bob@example.org", "text": "x"}

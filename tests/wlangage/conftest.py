@@ -13,7 +13,7 @@ import trustme
 
 from courriel import errors, failures
 from courriel.wlangage.desk import _context, desk
-from courriel.wlangage.spool import spool
+from courriel.wlangage.sending.spool import spool
 from wlangage.post_office import Authority, PostOffice
 
 

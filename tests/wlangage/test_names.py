@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 from courriel import wlangage as wl
-from courriel.wlangage import names
+from courriel.wlangage.structures import names
 
 ROOT = Path(__file__).parents[2]
 

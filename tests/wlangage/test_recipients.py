@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from courriel import Address
 from courriel import wlangage as wl
-from courriel.wlangage.recipients import split_recipients
+from courriel.wlangage.sending.recipients import split_recipients
 from wlangage.post_office import PostOffice
 
 

@@ -8,9 +8,10 @@ import threading
 import pytest
 
 from courriel import wlangage as wl
-from courriel.wlangage import Email, names
-from courriel.wlangage.properties import Property
-from courriel.wlangage.structures import EmailVariable
+from courriel.wlangage import Email
+from courriel.wlangage.structures import names
+from courriel.wlangage.structures.email import EmailVariable
+from courriel.wlangage.structures.properties import Property
 
 TYPES = {
     "Email": EmailVariable,

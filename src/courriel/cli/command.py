@@ -9,14 +9,14 @@ from typing import TypeVar
 
 import click
 
-from courriel.cli.speaking import Words, say
+from courriel.cli.i18n import Bilingual, say
 
 F = TypeVar("F", bound=Callable[..., object])
 _HELP = {"help_option_names": ["-h", "--help"]}
 
 
 @dataclass(slots=True)
-class Manner:
+class GlobalOptions:
     """Global options of a command."""
 
     json: bool = False
@@ -29,7 +29,9 @@ class Manner:
 class Option(click.Option):
     """A click option whose help and metavar are translated when shown."""
 
-    def __init__(self, names: Sequence[str], *, words: Words, value: Words | str | None = None, **rest: object) -> None:
+    def __init__(
+        self, names: Sequence[str], *, words: Bilingual, value: Bilingual | str | None = None, **rest: object
+    ) -> None:
         super().__init__(names, **rest)  # type: ignore[arg-type]  # click's own words
         self.words = words
         self.value = value
@@ -42,16 +44,16 @@ class Option(click.Option):
         return record and (record[0], str(self.words))
 
 
-def option(*names: str, fr: str, en: str, value: Words | str | None = None, **rest: object) -> Callable[[F], F]:
+def option(*names: str, fr: str, en: str, value: Bilingual | str | None = None, **rest: object) -> Callable[[F], F]:
     """Decorator that adds an option with its help in both languages."""
-    return click.option(*names, cls=Option, words=Words(fr, en), value=value, **rest)
+    return click.option(*names, cls=Option, words=Bilingual(fr, en), value=value, **rest)
 
 
 class _Spoken(click.Command):
     """A command with help in both languages: examples, usage, description, options."""
 
-    words: Words
-    examples: tuple[Words | str, ...]
+    words: Bilingual
+    examples: tuple[Bilingual | str, ...]
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write(
@@ -89,9 +91,9 @@ class Command(_Spoken):
         self,
         name: str | None,
         *,
-        words: Words,
-        examples: Sequence[Words | str],
-        usage: Words | str = "",
+        words: Bilingual,
+        examples: Sequence[Bilingual | str],
+        usage: Bilingual | str = "",
         **rest: object,
     ) -> None:
         super().__init__(name, context_settings=_HELP, **rest)  # type: ignore[arg-type]  # click's own words
@@ -111,9 +113,9 @@ class Group(_Spoken, click.Group):
         self,
         name: str | None,
         *,
-        words: Words,
-        examples: Sequence[Words | str],
-        table: dict[str, Words],
+        words: Bilingual,
+        examples: Sequence[Bilingual | str],
+        table: dict[str, Bilingual],
         load: Callable[[str], click.Command],
         **rest: object,
     ) -> None:
@@ -177,21 +179,21 @@ def manners() -> list[click.Parameter]:
     def note(name: str) -> Callable[[click.Context, click.Parameter, object], None]:
         def take(ctx: click.Context, parameter: click.Parameter, value: object) -> None:
             if value is not None:
-                setattr(ctx.ensure_object(Manner), name, value)
+                setattr(ctx.ensure_object(GlobalOptions), name, value)
 
         return take
 
     return [
         Option(
             ["--lang"],
-            words=Words("Langue ; par défaut celle du système.", "Language; default: the system's."),
+            words=Bilingual("Langue ; par défaut celle du système.", "Language; default: the system's."),
             value="fr|en",
             type=click.Choice(["fr", "en"]),
             expose_value=False,
         ),
         Option(
             ["--json"],
-            words=Words(
+            words=Bilingual(
                 "Résultats et erreurs en JSON, un objet par ligne.", "Results and errors as JSON, one object a line."
             ),
             is_flag=True,
@@ -202,11 +204,11 @@ def manners() -> list[click.Parameter]:
         ),
         Option(
             ["--color"],
-            words=Words(
+            words=Bilingual(
                 "Couleurs : auto (sur un terminal, sauf si NO_COLOR), always ou never.",
                 "Colours: auto (on a terminal, unless NO_COLOR), always or never.",
             ),
-            value=Words("QUAND", "WHEN"),
+            value=Bilingual("QUAND", "WHEN"),
             type=click.Choice(["auto", "always", "never"]),
             default=None,
             expose_value=False,
@@ -214,7 +216,7 @@ def manners() -> list[click.Parameter]:
         ),
         Option(
             ["--no-input"],
-            words=Words("Ne demande jamais rien.", "Never asks for anything."),
+            words=Bilingual("Ne demande jamais rien.", "Never asks for anything."),
             is_flag=True,
             flag_value=False,
             default=None,
@@ -223,11 +225,11 @@ def manners() -> list[click.Parameter]:
         ),
         Option(
             ["--config"],
-            words=Words(
+            words=Bilingual(
                 "Lit les réglages du projet dans ce fichier, et lui fait confiance.",
                 "Reads the project's settings from this file, and trusts it.",
             ),
-            value=Words("FICHIER", "FILE"),
+            value=Bilingual("FICHIER", "FILE"),
             default=None,
             expose_value=False,
             callback=_use_config,

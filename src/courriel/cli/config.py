@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from courriel.cli.command import Command, Group, Manner
-from courriel.cli.speaking import Words, say, visible
+from courriel.cli.command import Command, GlobalOptions, Group
+from courriel.cli.i18n import Bilingual, say, visible
 from courriel.failures import spoken
 
 if TYPE_CHECKING:
-    from courriel.delivery.profiles import Setting
-    from courriel.delivery.settings_files import SettingsFile
+    from courriel.delivery.settings.files import SettingsFile
+    from courriel.delivery.settings.profiles import Setting
 
 CONFIGURATION, NO_INPUT = 78, 66
 
@@ -21,7 +21,7 @@ CONFIGURATION, NO_INPUT = 78, 66
 @click.command(
     "show",
     cls=Command,
-    words=Words(
+    words=Bilingual(
         "Montre chaque réglage, les secrets masqués, et d'où il vient : l'environnement, le projet, l'utilisateur ou la"
         " machine.",
         "Shows each setting, secrets masked, and where it came from: environment, project, user or machine.",
@@ -29,18 +29,18 @@ CONFIGURATION, NO_INPUT = 78, 66
     examples=["courriel config show"],
 )
 @click.pass_obj
-def show(manner: Manner) -> int:
+def show(manner: GlobalOptions) -> int:
     """Print the settings."""
     from courriel.cli.reporting import Report
-    from courriel.delivery.profiles import explain
+    from courriel.delivery.settings.profiles import explain
 
     report = Report(manner)
-    settings = explain()
-    status = CONFIGURATION if any(_is_wrong(each) for each in settings) else 0
-    rows = [{"name": each.name, "value": each.value, "source": each.source} for each in settings]
+    locations = explain()
+    status = CONFIGURATION if any(_is_wrong(each) for each in locations) else 0
+    rows = [{"name": each.name, "value": each.value, "source": each.source} for each in locations]
     if not report.values({"ok": status == 0, "settings": rows, "sysexit": status}):
-        wide = max((len(_name(each.name)) for each in settings), default=0)
-        for each in settings:
+        wide = max((len(_name(each.name)) for each in locations), default=0)
+        for each in locations:
             value = visible(_in_words(each.value))
             report.line(f"{_name(each.name).ljust(wide)}  {value}\n{'':{wide}}    ← {visible(_in_words(each.source))}")
     return status
@@ -59,7 +59,7 @@ def _name(name: str) -> str:
 @click.command(
     "trust",
     cls=Command,
-    words=Words(
+    words=Bilingual(
         "Approuve un fichier de réglages d'un projet, tel qu'il est maintenant : il pourra dire où part le courrier et"
         " où est le mot de passe. S'il change, il faudra l'approuver de nouveau. Sans FICHIER : celui qui serait lu"
         " ici.",
@@ -67,24 +67,24 @@ def _name(name: str) -> str:
         "When it changes it has to be approved again. Without FILE: the one that would be read here.",
     ),
     examples=["courriel config trust", "courriel config trust /srv/shop/courriel.toml"],
-    usage=Words("[FICHIER]", "[FILE]"),
+    usage=Bilingual("[FICHIER]", "[FILE]"),
 )
 @click.argument("file", required=False)
 @click.pass_obj
-def trust(manner: Manner, file: str | None) -> int:
+def trust(manner: GlobalOptions, file: str | None) -> int:
     """Store the approval, and print the file's profiles."""
     from courriel.cli.reporting import Report
-    from courriel.delivery import settings, settings_files
+    from courriel.delivery.settings import files, locations
 
     report = Report(manner)
     found = _found(file)
     if found is None:
         report.failing(NO_INPUT, "NotFound", _nothing_there(file))
         return report.status
-    settings_files.approve(found, settings.approvals_file())
+    files.approve(found, locations.approvals_file())
     told: dict[str, object] = {"ok": True, "file": str(found.path), "digest": found.digest, "sysexit": 0}
     if not report.values(told):
-        for profile in settings.project_file(found.path).profiles.values():
+        for profile in locations.project_file(found.path).profiles.values():
             report.line(f"{visible(profile.name)}  {visible(profile.route().url)}")
         report.line(
             say(
@@ -98,20 +98,20 @@ def trust(manner: Manner, file: str | None) -> int:
 @click.command(
     "untrust",
     cls=Command,
-    words=Words("Retire l'approbation d'un fichier de réglages.", "Takes back the approval of a settings file."),
+    words=Bilingual("Retire l'approbation d'un fichier de réglages.", "Takes back the approval of a settings file."),
     examples=["courriel config untrust /srv/shop/courriel.toml"],
-    usage=Words("FICHIER", "FILE"),
+    usage=Bilingual("FICHIER", "FILE"),
 )
 @click.argument("file")
 @click.pass_obj
-def untrust(manner: Manner, file: str) -> int:
+def untrust(manner: GlobalOptions, file: str) -> int:
     """Remove the approval."""
     from courriel.cli.reporting import Report
-    from courriel.delivery import settings, settings_files
+    from courriel.delivery.settings import files, locations
 
     report = Report(manner)
     path = Path(file).absolute()
-    if not settings_files.disapprove(path, settings.approvals_file()):
+    if not files.disapprove(path, locations.approvals_file()):
         sentence = say(f"« {path} » n'était pas approuvé", f'"{path}" was not approved')
         report.failing(NO_INPUT, "NotFound", sentence)
     elif not report.values({"ok": True, "file": str(path), "sysexit": 0}):
@@ -124,11 +124,11 @@ def untrust(manner: Manner, file: str) -> int:
 
 def _found(file: str | None) -> SettingsFile | None:
     """The given file, or the nearest one with settings of ours."""
-    from courriel.delivery import settings, settings_files
+    from courriel.delivery.settings import files, locations
 
     if file is not None:
-        return settings_files.read(Path(file).absolute())
-    return next((found for path in settings.project_files() if (found := settings.holds_settings(path))), None)
+        return files.read(Path(file).absolute())
+    return next((found for path in locations.project_files() if (found := locations.holds_settings(path))), None)
 
 
 def _nothing_there(file: str | None) -> str:
@@ -148,12 +148,12 @@ _COMMANDS = {"show": show, "trust": trust, "untrust": untrust}
 
 command = Group(
     "config",
-    words=Words("Montre les réglages, et d'où ils viennent.", "Shows the settings, and where they come from."),
+    words=Bilingual("Montre les réglages, et d'où ils viennent.", "Shows the settings, and where they come from."),
     examples=["courriel config show", "courriel config trust courriel.toml"],
     table={
-        "show": Words("Montre chaque réglage et sa source.", "Shows each setting and its source."),
-        "trust": Words("Approuve le fichier de réglages d'un projet.", "Approves a project's settings file."),
-        "untrust": Words("Retire cette approbation.", "Takes that approval back."),
+        "show": Bilingual("Montre chaque réglage et sa source.", "Shows each setting and its source."),
+        "trust": Bilingual("Approuve le fichier de réglages d'un projet.", "Approves a project's settings file."),
+        "untrust": Bilingual("Retire cette approbation.", "Takes that approval back."),
     },
     load=lambda name: _COMMANDS[name],
 )

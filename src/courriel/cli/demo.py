@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from courriel.cli.command import Command, Manner, option
-from courriel.cli.speaking import Words, say, visible
+from courriel.cli.command import Command, GlobalOptions, option
+from courriel.cli.i18n import Bilingual, say, visible
 
 if TYPE_CHECKING:
     from courriel.cli.reporting import Report
     from courriel.demo.scene import Played
     from courriel.demo.stage import Stage
-    from courriel.sandbox.letter import Letter
+    from courriel.sandbox.letter import CapturedMessage
 
 SOFTWARE = 70
 _WIDTH = 104
@@ -24,7 +24,7 @@ _WIDTH = 104
 
 @click.command(
     cls=Command,
-    words=Words(
+    words=Bilingual(
         "Montre la bibliothèque en action sur un serveur d'entraînement de cette machine : chaque étape, le code "
         "exécuté, sa sortie. Rien ne sort de la machine.",
         "Demonstrates the library on a practice server on this machine: each step, the code it runs, its output. "
@@ -32,11 +32,11 @@ _WIDTH = 104
     ),
     examples=["courriel demo", "courriel demo --lang fr --folder mails"],
 )
-@option("--folder", value=Words("DOSSIER", "FOLDER"),
+@option("--folder", value=Bilingual("DOSSIER", "FOLDER"),
         fr="Dossier des messages reçus (.eml) ; par défaut un dossier temporaire.",
         en="Folder for the received mails (.eml); default: a temporary one.")  # fmt: skip
 @click.pass_obj
-def command(manner: Manner, folder: str | None) -> int:
+def command(manner: GlobalOptions, folder: str | None) -> int:
     """Run the steps, and report whether each gave the expected result."""
     from courriel.cli.reporting import Report
     from courriel.demo.stage import stage
@@ -93,7 +93,7 @@ def _show(report: Report, played: Played) -> None:
         report.line(f"   ✗ {visible(played.mishap)}")
 
 
-def _tell(report: Report, letter: Letter) -> None:
+def _tell(report: Report, letter: CapturedMessage) -> None:
     """Print one mail received by the server."""
     to = ", ".join(letter.recipients)
     line = letter.tls_version or say("en clair", "in clear")

@@ -7,8 +7,8 @@ import sys
 import click
 
 from courriel import failures
-from courriel.cli.command import Command, Manner
-from courriel.cli.speaking import Words, say
+from courriel.cli.command import Command, GlobalOptions
+from courriel.cli.i18n import Bilingual, say
 from courriel.failures.facts import LONGEST_TEXT
 
 DATA = 65
@@ -16,18 +16,18 @@ DATA = 65
 
 @click.command(
     cls=Command,
-    words=Words(
+    words=Bilingual(
         "Explique la réponse d'un serveur, une erreur Python ou le nom d'une panne : cause, remède, "
         "ce qu'il faut éviter. Sans argument, lit l'entrée standard. Aucune connexion n'est établie.",
         "Explains a server's reply, a Python error or the name of a failure: cause, fix, what to avoid. "
         "Without an argument it reads standard input. No connection is made.",
     ),
     examples=['courriel explain "550 5.1.1 no such user"', "courriel explain TLS-PORT-MIXUP"],
-    usage=Words("[TEXTE]", "[TEXT]"),
+    usage=Bilingual("[TEXTE]", "[TEXT]"),
 )
 @click.argument("words", nargs=-1)
 @click.pass_obj
-def command(manner: Manner, words: tuple[str, ...]) -> int:
+def command(manner: GlobalOptions, words: tuple[str, ...]) -> int:
     """Look the text up in the failure table."""
     from courriel.cli.reporting import Report
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from courriel.cli.speaking import label, visible
+from courriel.cli.i18n import label, visible
 from courriel.failures import spoken
 
 _UNCHECKED = "certificate_not_checked"  # the route has warned already, and named the option

@@ -28,7 +28,7 @@ def _run(given: list[str]) -> int:
         print(f"courriel {__version__}")
         return 0
     if find_spec("click") is None:
-        from courriel.cli.speaking import choose, say
+        from courriel.cli.i18n import choose, say
 
         choose(given)
         print(

@@ -10,28 +10,35 @@ from importlib import import_module
 import click
 
 from courriel import __version__
-from courriel.cli.command import Group, Manner, Option
-from courriel.cli.speaking import Words, choose, say
+from courriel.cli.command import GlobalOptions, Group, Option
+from courriel.cli.i18n import Bilingual, choose, say
 
 OK, USAGE, SOFTWARE, INPUT_OUTPUT, INTERRUPTED = 0, 64, 70, 74, 130
 
 _COMMANDS = {
-    "send": Words("Envoie un message, et affiche le résultat.", "Sends a message, and prints the result."),
-    "worker": Words("Envoie les messages de la boîte d'envoi.", "Sends the mails in the outbox."),
-    "outbox": Words(
+    "send": Bilingual("Envoie un message, et affiche le résultat.", "Sends a message, and prints the result."),
+    "worker": Bilingual("Envoie les messages de la boîte d'envoi.", "Sends the mails in the outbox."),
+    "outbox": Bilingual(
         "Montre et modifie les messages de la boîte d'envoi.", "Shows and changes the mails in the outbox."
     ),
-    "inbox": Words("Lit une boîte aux lettres.", "Reads a mailbox."),
-    "sandbox": Words("Lance un serveur d'entraînement sur cette machine.", "Starts a practice server on this machine."),
-    "demo": Words("Montre la bibliothèque en action.", "Demonstrates the library."),
-    "config": Words("Montre les réglages, et d'où ils viennent.", "Shows the settings, and where they come from."),
-    "explain": Words("Explique la réponse d'un serveur ou une erreur.", "Explains a server's reply, or an error."),
+    "inbox": Bilingual("Lit une boîte aux lettres.", "Reads a mailbox."),
+    "sandbox": Bilingual(
+        "Lance un serveur d'entraînement sur cette machine.", "Starts a practice server on this machine."
+    ),
+    "demo": Bilingual("Montre la bibliothèque en action.", "Demonstrates the library."),
+    "config": Bilingual("Montre les réglages, et d'où ils viennent.", "Shows the settings, and where they come from."),
+    "explain": Bilingual("Explique la réponse d'un serveur ou une erreur.", "Explains a server's reply, or an error."),
 }
+
+
+_IN_FOLDERS = ("inbox", "outbox", "sandbox", "send", "worker")
 
 
 def _load(name: str) -> click.Command:
     # One module for each command, imported on use.
-    command: click.Command = import_module(f"courriel.cli.{name}").command
+    command: click.Command = import_module(
+        f"courriel.cli.{name}.command" if name in _IN_FOLDERS else f"courriel.cli.{name}"
+    ).command
     return command
 
 
@@ -43,11 +50,11 @@ def _tell_version(ctx: click.Context, parameter: click.Parameter, wished: bool) 
 
 program = Group(
     "courriel",
-    words=Words(
+    words=Bilingual(
         "Ouvrir une session, envoyer, savoir ce qu'il en est advenu.", "Open a session, send, know what became of it."
     ),
     examples=[
-        Words(
+        Bilingual(
             "courriel send --via smtps://ada@smtp.example.org --from ada@example.org \\\n"
             '      --to bob@example.org --subject "Les chiffres" --text "Ci-joint." --attach figures.pdf',
             "courriel send --via smtps://ada@smtp.example.org --from ada@example.org \\\n"
@@ -60,7 +67,7 @@ program = Group(
     params=[
         Option(
             ["--version"],
-            words=Words("Affiche la version.", "Shows the version."),
+            words=Bilingual("Affiche la version.", "Shows the version."),
             is_flag=True,
             is_eager=True,
             expose_value=False,
@@ -74,7 +81,7 @@ def run(arguments: list[str]) -> int:
     """Run the command; return its exit status as in sysexits.h (130 after Ctrl-C). Never raises."""
     choose(arguments)
     _never_fail_to_print()
-    manner = Manner(json="--json" in arguments)
+    manner = GlobalOptions(json="--json" in arguments)
     config = os.environ.get("COURRIEL_CONFIG")
     try:
         status = program.main(arguments, "courriel", standalone_mode=False, obj=manner)
@@ -93,7 +100,7 @@ def run(arguments: list[str]) -> int:
 # The steps.
 
 
-def _told(error: Exception, manner: Manner) -> int:
+def _told(error: Exception, manner: GlobalOptions) -> int:
     """Print the error, and return the exit status."""
     if isinstance(error, click.Abort):
         return _interrupted()
@@ -106,7 +113,7 @@ def _told(error: Exception, manner: Manner) -> int:
 
     report = Report(manner)
     if isinstance(error, click.UsageError):
-        from courriel.cli.misuse import sentence
+        from courriel.cli.usage_errors import sentence
 
         path = error.ctx.command_path if error.ctx else "courriel"
         report.misuse(sentence(error), say(f"Pour l'aide : {path} --help", f"For help: {path} --help"))

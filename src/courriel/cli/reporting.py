@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, TextIO
 
 from courriel import errors
 from courriel.cli.headlines import headline, remedy
+from courriel.cli.i18n import label, say, visible
 from courriel.cli.logs import show_warnings
-from courriel.cli.speaking import label, say, visible
 from courriel.failures import language, spoken
 from courriel.model.receipt import Outcome
 from courriel.reply import Reply
 
 if TYPE_CHECKING:
-    from courriel.cli.command import Manner
-    from courriel.model.receipt import Fate, Receipt
+    from courriel.cli.command import GlobalOptions
+    from courriel.model.receipt import Receipt, RecipientResult
 
 OK, UNAVAILABLE, SOFTWARE, INPUT_OUTPUT, TRY_AGAIN = 0, 69, 70, 74, 75
 
@@ -33,7 +33,7 @@ _WIDTH = 100
 class Report:
     """Prints each result on standard output, errors on standard error; `status` sums them up."""
 
-    def __init__(self, manner: Manner) -> None:
+    def __init__(self, manner: GlobalOptions) -> None:
         self._json = manner.json
         self._doing = manner.doing
         self._out = _Pen(sys.stdout, manner.color)
@@ -162,7 +162,7 @@ class Report:
 
     # The steps.
 
-    def _recipient(self, fate: Fate, problem: errors.CourrielError, server: str) -> None:
+    def _recipient(self, fate: RecipientResult, problem: errors.CourrielError, server: str) -> None:
         if problem.in_doubt:
             words = say(
                 f"incertain : peut-être parti par {server} ; pas renvoyé",
@@ -244,7 +244,7 @@ class _Pen:
         return wrap(text, max(width, 20), break_long_words=False, break_on_hyphens=False) or [text]
 
 
-def _problem_of(fate: Fate, receipt: Receipt) -> errors.CourrielError:
+def _problem_of(fate: RecipientResult, receipt: Receipt) -> errors.CourrielError:
     """The error for one recipient's result."""
     if fate.outcome is Outcome.IN_DOUBT or fate.reply is None:
         return errors.ConnectionFailed(

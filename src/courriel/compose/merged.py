@@ -11,7 +11,7 @@ from courriel.model.content import Content
 from courriel.model.envelope import Envelope, Notify
 from courriel.model.message import Message
 from courriel.model.prepared import Prepared
-from courriel.wire.mime import assembled, build, header_fields, in_one, nested
+from courriel.wire.mime.build import assembled, build, header_fields, in_one, nested
 
 if TYPE_CHECKING:
     import os

@@ -23,12 +23,12 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, TypeAlias
 
-from courriel.compose.addressing import one_or_several
+from courriel.compose.address_template import one_or_several
 from courriel.compose.with_files import WithFiles
 from courriel.errors import CourrielError, InvalidAddress, InvalidMessage, MissingExtra, UsageError
 from courriel.model.address import Address
 from courriel.model.attachment import Attachment, attachments_of
-from courriel.model.field import as_text, pairs_of, refusal, texts_of
+from courriel.model.checks.header import as_text, pairs_of, refusal, texts_of
 from courriel.model.message import Message, Priority
 
 if TYPE_CHECKING:

@@ -14,22 +14,22 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Literal
 
-from courriel.compose.addressing import Addresses
-from courriel.compose.body import LONGEST_LINE, Body
-from courriel.compose.frame import Frame
-from courriel.compose.holes import Hole, Pattern, escaped, needs_escaping
+from courriel._dataclass import replace
+from courriel.compose.address_template import AddressTemplate
+from courriel.compose.body_template import LONGEST_LINE, BodyTemplate
 from courriel.compose.merged import MergedMessage
+from courriel.compose.placeholders import Pattern, Placeholder, escaped, needs_escaping
+from courriel.compose.pre_encoded import PreEncoded
 from courriel.compose.with_files import WithFiles
 from courriel.errors import InvalidAddress, InvalidMessage, UsageError
 from courriel.model.address import Address
 from courriel.model.attachment import Attachment, attachments_of
-from courriel.model.field import as_text, check_body, check_text, checked_links, pairs_of, refusal, texts_of
+from courriel.model.checks.header import as_text, check_body, check_text, checked_links, pairs_of, refusal, texts_of
+from courriel.model.checks.text import text_of
 from courriel.model.message import Message, Priority
-from courriel.model.stamp import stamped
-from courriel.model.text import text_of
-from courriel.values import replace
-from courriel.wire.mime import files_of
-from courriel.wire.parts import Part, text_part
+from courriel.model.message_id import stamped
+from courriel.wire.mime.build import files_of
+from courriel.wire.mime.parts import Part, text_part
 
 if TYPE_CHECKING:
     from courriel.model.attachment import Attachments
@@ -74,11 +74,11 @@ class Template(WithFiles):
     ) -> None:
         if not sender:
             raise refusal("sender", "a message comes from somebody; no sender was given")
-        self._sender = Addresses("sender", sender)
+        self._sender = AddressTemplate("sender", sender)
         if len(self._sender) != 1:
             raise refusal("sender", "a message comes from one address")
-        self._to, self._cc = Addresses("to", to), Addresses("cc", cc)
-        self._bcc, self._reply_to = Addresses("bcc", bcc), Addresses("reply_to", reply_to)
+        self._to, self._cc = AddressTemplate("to", to), AddressTemplate("cc", cc)
+        self._bcc, self._reply_to = AddressTemplate("bcc", bcc), AddressTemplate("reply_to", reply_to)
         if not (len(self._to) or len(self._cc) or len(self._bcc)):
             raise refusal("to, cc, bcc", 'no recipient was given: to="{email}" takes each from its row', "NO-RECIPIENT")
         # Fields without placeholders are the same for all; the others have a position to be filled in.
@@ -144,7 +144,7 @@ class Template(WithFiles):
             body.part_of_lines(octets, longest, eight_bit) or body.part(values, eight_bit) for body in self._bodies
         ]
         if self._html.pieces and not self._text.pieces:
-            from courriel.wire.html_text import text_of
+            from courriel.wire.mime.html_to_text import text_of
 
             bodies.insert(0, text_part("plain", text_of(self.html_of(values)), eight_bit))
         files = self._files.get((eight_bit, binary))
@@ -169,7 +169,7 @@ class Template(WithFiles):
         return frozenset(hole.name for hole in holes)
 
     @property
-    def _places(self) -> tuple[Addresses, ...]:
+    def _places(self) -> tuple[AddressTemplate, ...]:
         return self._sender, self._to, self._cc, self._bcc, self._reply_to
 
     def _make_specimen(self, **fields: object) -> Message:
@@ -184,21 +184,25 @@ class Template(WithFiles):
             html=self._html.fill(values),
             headers=[(name, value.fill(values)) for name, value in self._headers],
             # A placeholder at the start of a link takes the start of a URL.
-            list_unsubscribe=[link.fill(links if isinstance(link.pieces[0], Hole) else values) for link in self._links],
+            list_unsubscribe=[
+                link.fill(links if isinstance(link.pieces[0], Placeholder) else values) for link in self._links
+            ],
             **fields,  # type: ignore[arg-type]
         )
 
-    def _cut(self) -> tuple[Body, ...]:
+    def _cut(self) -> tuple[BodyTemplate, ...]:
         """The text and HTML bodies, split into fixed lines and lines with placeholders."""
-        bodies = [Body(kind, said) for kind, said in (("plain", self._text), ("html", self._html)) if said.pieces]
+        bodies = [
+            BodyTemplate(kind, said) for kind, said in (("plain", self._text), ("html", self._html)) if said.pieces
+        ]
         if not bodies and not self.specimen.attachments:
-            bodies = [Body("plain", self._text)]
+            bodies = [BodyTemplate("plain", self._text)]
         return tuple(bodies)
 
-    def _framed(self) -> Frame | None:
+    def _framed(self) -> PreEncoded | None:
         """All bodies as one format, where there is no attachment and no text has to be made of the HTML."""
         complete = self._bodies and self._bodies[0].kind == "plain"
-        return Frame(self._bodies) if complete and not self.specimen.attachments else None
+        return PreEncoded(self._bodies) if complete and not self.specimen.attachments else None
 
     def _with(self, attachment: Attachment) -> Template:
         from copy import copy

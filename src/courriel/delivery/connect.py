@@ -12,20 +12,20 @@ from __future__ import annotations
 
 from _thread import allocate_lock
 
-from courriel.delivery import profiles
-from courriel.delivery.quoting import refusal
-from courriel.delivery.route import Route
+from courriel.delivery.settings import profiles
+from courriel.delivery.urls.percent import refusal
+from courriel.delivery.urls.route import Route
 from courriel.model.credentials import TokenSource
 from courriel.model.server import Server
 from courriel.network import forks
-from courriel.network.transcript import Transcript
-from courriel.session.pool import SmtpPool
+from courriel.network.transcripts.transcript import Transcript
+from courriel.session.pool.blocking import SmtpPool
 from courriel.session.smtp import SmtpSession
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from courriel.session.pool_awaited import AsyncSmtpPool
+    from courriel.session.pool.awaited import AsyncSmtpPool
     from courriel.session.smtp import AsyncSmtpSession
 
 SIZE = 4
@@ -61,9 +61,9 @@ async def aconnect(
     """
     from asyncio import to_thread
 
-    from courriel.session.pool_awaited import AsyncSmtpPool
+    from courriel._dataclass import replace
+    from courriel.session.pool.awaited import AsyncSmtpPool
     from courriel.session.smtp import AsyncSmtpSession
-    from courriel.values import replace
 
     route = await to_thread(_route_of, setting)
     assert route.server is not None

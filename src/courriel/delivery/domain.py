@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from courriel.errors import NameNotFound
-from courriel.network.exchangers import mail_exchangers
+from courriel.network.mx import mail_exchangers
 
 
 def takes_mail(domain: str, seconds: float) -> bool:

@@ -105,6 +105,13 @@ def is_transport(value: object) -> bool:
     return not isinstance(value, type) and callable(getattr(value, "submit", None))
 
 
+def is_awaited(transport: object) -> bool:
+    """Whether a transport is an AsyncTransport: its `submit` is a coroutine function."""
+    from inspect import iscoroutinefunction  # not with the module: it costs as much to import as all of ours
+
+    return iscoroutinefunction(getattr(transport, "submit", None))
+
+
 def one_after_the_other(submit: Callable[[Submission], Receipt], submissions: Iterable[Submission]) -> Iterator[Result]:
     """`submit_many` for a transport that carries one submission after the other.
 

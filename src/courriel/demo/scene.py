@@ -7,11 +7,11 @@ from string import Template
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
+from courriel._dataclass import dataclass
 from courriel.failures import by_id, language
-from courriel.values import dataclass
 
 if TYPE_CHECKING:
-    from courriel.sandbox.letter import Letter
+    from courriel.sandbox.letter import CapturedMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,12 @@ class Played:
     title: str
     code: str
     said: str
-    letters: tuple[Letter, ...]
+    letters: tuple[CapturedMessage, ...]
     mishap: str
     """The error, or a difference from the expected result; empty on success."""
 
 
-Proof = Callable[[str, Sequence["Letter"]], bool]
+Proof = Callable[[str, Sequence["CapturedMessage"]], bool]
 """Check of a step: from its output and the mail received, whether it did what its title says."""
 
 
@@ -58,7 +58,7 @@ class Scene:
 def one_letter(*, tls: bool, user: str = "ada", html: bool = False) -> Proof:
     """Check that one mail arrived, with or without TLS, after this login."""
 
-    def holds(said: str, letters: Sequence[Letter]) -> bool:
+    def holds(said: str, letters: Sequence[CapturedMessage]) -> bool:
         if len(letters) != 1:
             return False
         (letter,) = letters
@@ -71,7 +71,7 @@ def one_letter(*, tls: bool, user: str = "ada", html: bool = False) -> Proof:
 def explained_as(*failure_ids: str) -> Proof:
     """Check that no mail arrived, and that the output explains each of these failures in the current language."""
 
-    def holds(said: str, letters: Sequence[Letter]) -> bool:
+    def holds(said: str, letters: Sequence[CapturedMessage]) -> bool:
         known = [by_id(each) for each in failure_ids]
         return not letters and all(each is not None and (each.id in said or each.cause.in_() in said) for each in known)
 

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 from courriel.demo.scene import Both, Scene, explained_as, one_letter
 
 if TYPE_CHECKING:
-    from courriel.sandbox.letter import Letter
+    from courriel.sandbox.letter import CapturedMessage
 
 
-def _one_of_two(said: str, letters: Sequence[Letter]) -> bool:
+def _one_of_two(said: str, letters: Sequence[CapturedMessage]) -> bool:
     """Check that one recipient got the mail, and the receipt shows the other's refusal."""
     return [letter.recipients for letter in letters] == [("bob@example.org",)] and "550 5.1.1" in said
 
 
-def _read_back(said: str, letters: Sequence[Letter]) -> bool:
+def _read_back(said: str, letters: Sequence[CapturedMessage]) -> bool:
     """Check that the mail read is the mail sent."""
     return len(letters) == 1 and said.count(" - ") == 2 and letters[0].subject in said
 
 
-def _sent_by_another(said: str, letters: Sequence[Letter]) -> bool:
+def _sent_by_another(said: str, letters: Sequence[CapturedMessage]) -> bool:
     """Check that the mail survived its program on disk, and arrived once, sent by another."""
     first, last = (*said.splitlines(), "", "")[:2]
     return "READY" in first and "SENT client@example.org" in last and len(letters) == 1

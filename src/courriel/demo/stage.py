@@ -12,9 +12,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from courriel import Sandbox, Trust
+from courriel._dataclass import dataclass
 from courriel.demo.scene import Both, Played, Scene
 from courriel.demo.scenes import SCENES
-from courriel.values import dataclass
 
 USERS = {"ada": "secret"}
 _OTHERWISE = Both("autre chose est arrivé que ce qui était annoncé", "something else happened than was announced")

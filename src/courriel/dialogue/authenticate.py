@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from courriel import errors
+from courriel._dataclass import dataclass
 from courriel.dialogue.flow import Fetch, Flow
-from courriel.dialogue.login_rule import FailedLogin, Outcome, nobody_listens, strength
+from courriel.dialogue.login_rule import FailedLogin, MechanismOutcome, nobody_listens, strength
+from courriel.dialogue.reply_reader import ReplyReader
 from courriel.dialogue.sasl_exchange import MAX_INITIAL, exchange_sasl
-from courriel.dialogue.talk import Talk
 from courriel.model.credentials import Credentials, External, Password, TokenSource
 from courriel.model.server import Server
-from courriel.values import dataclass
-from courriel.wire import sasl
+from courriel.wire.sasl import client_mechanisms
 
 TYPE_CHECKING = False
 
@@ -45,7 +45,7 @@ class LoginLine:
     all.
     """
 
-    talk: Talk
+    talk: ReplyReader
     server: Server
     offered: tuple[str, ...]
     certificate: bytes
@@ -146,12 +146,12 @@ class _Login:
     def _following(self, left: list[str], failed: FailedLogin) -> Flow[list[str]]:
         """Mechanisms that may still follow (docs/decisions/0025)."""
         name, outcome = failed.mechanism, failed.outcome
-        if outcome is Outcome.FINAL:
+        if outcome is MechanismOutcome.FINAL:
             return []
-        if outcome is Outcome.JUDGED and (yield from self._refreshed()):
+        if outcome is MechanismOutcome.JUDGED and (yield from self._refreshed()):
             # The token may have been revoked before its expiry: the same mechanism again, with another token.
             return [name, *left]
-        if outcome is Outcome.JUDGED:
+        if outcome is MechanismOutcome.JUDGED:
             self._judged.append(name)
             if len(self._judged) > 1 or not self._alone:
                 return []
@@ -176,7 +176,7 @@ class _Login:
         refusal = failed.refusal
         refusal.tried, refusal.judged = tuple(self._tried), tuple(self._judged_with(failed))
         refusal.offered, refusal.user = self._line.offered, self._credentials.user
-        refusal.final = failed.outcome is Outcome.FINAL
+        refusal.final = failed.outcome is MechanismOutcome.FINAL
         if failed.intercepted:
             refusal.hint_id = "LOGIN-BINDING-REFUSED"
         if len(self._tried) > 1:
@@ -185,7 +185,7 @@ class _Login:
 
     def _judged_with(self, failed: FailedLogin) -> Iterator[str]:
         yield from self._judged
-        if failed.proved and failed.outcome is Outcome.FINAL:
+        if failed.proved and failed.outcome is MechanismOutcome.FINAL:
             yield failed.mechanism
 
     # The mechanism that worked last time.
@@ -215,7 +215,7 @@ def _sasl(line: LoginLine, credentials: Credentials, token: _Token) -> Iterator[
             yield name, _login_by(line, make)
 
 
-def _login_by(line: LoginLine, make: Callable[[], sasl.Mechanism]) -> OneLogin:
+def _login_by(line: LoginLine, make: Callable[[], client_mechanisms.Mechanism]) -> OneLogin:
     def login() -> Flow[FailedLogin | None]:
         return exchange_sasl(line.talk, make(), line.most_at_once)
 
@@ -224,25 +224,28 @@ def _login_by(line: LoginLine, make: Callable[[], sasl.Mechanism]) -> OneLogin:
 
 def _mechanisms(
     line: LoginLine, credentials: Credentials, token: _Token
-) -> Iterator[tuple[str, Callable[[], sasl.Mechanism]]]:
+) -> Iterator[tuple[str, Callable[[], client_mechanisms.Mechanism]]]:
     match credentials:
         case Password(user, secret):
-            binding = sasl.end_point_binding(line.certificate)
+            binding = client_mechanisms.end_point_binding(line.certificate)
             # RFC 5802 6: "y" says that the server offered no PLUS. If it did and PLUS was skipped, the server would
             # have to take that for a man in the middle: then it is "n".
             downgraded = bool(binding) and "SCRAM-SHA-256-PLUS" not in line.offered
             if binding:
-                yield "SCRAM-SHA-256-PLUS", lambda: sasl.ScramSha256(user, secret, binding=binding)
-            yield "SCRAM-SHA-256", lambda: sasl.ScramSha256(user, secret, downgraded=downgraded)
-            yield "CRAM-MD5", lambda: sasl.CramMd5(user, secret)
-            yield "PLAIN", lambda: sasl.Plain(user, secret)
-            yield "LOGIN", lambda: sasl.Login(user, secret)
+                yield "SCRAM-SHA-256-PLUS", lambda: client_mechanisms.ScramSha256(user, secret, binding=binding)
+            yield "SCRAM-SHA-256", lambda: client_mechanisms.ScramSha256(user, secret, downgraded=downgraded)
+            yield "CRAM-MD5", lambda: client_mechanisms.CramMd5(user, secret)
+            yield "PLAIN", lambda: client_mechanisms.Plain(user, secret)
+            yield "LOGIN", lambda: client_mechanisms.Login(user, secret)
         case TokenSource(user):
             server = line.server
-            yield "OAUTHBEARER", lambda: sasl.OAuthBearer(user, token.value, host=server.host, port=server.port)
-            yield "XOAUTH2", lambda: sasl.XOAuth2(user, token.value)
+            yield (
+                "OAUTHBEARER",
+                lambda: client_mechanisms.OAuthBearer(user, token.value, host=server.host, port=server.port),
+            )
+            yield "XOAUTH2", lambda: client_mechanisms.XOAuth2(user, token.value)
         case External(user):
-            yield "EXTERNAL", lambda: sasl.ExternalMechanism(user)
+            yield "EXTERNAL", lambda: client_mechanisms.ExternalMechanism(user)
 
 
 def _nothing_offered(offered: tuple[str, ...]) -> errors.NotSupported:

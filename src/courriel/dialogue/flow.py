@@ -14,7 +14,7 @@ the transcript.
     Overhear    read bytes that have arrived      result: the bytes; b"" means none (a hang-up is raised)
     Probe       try the port on another connection    result: TLS version or greeting, b"" for neither
     Fetch       get an access token               result: the token
-    Permit      ask the guard of the message      result: b"yes", or b"" for no
+    AskEndGuard      ask the guard of the message      result: b"yes", or b"" for no
     HangUp      close the connection at once      result: b""
 
 Errors outside are raised inside the flow, at its `yield`, as one of `courriel.errors`, so that the traceback shows the
@@ -28,9 +28,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 
+from courriel._dataclass import dataclass
 from courriel.errors import Stage
 from courriel.model.credentials import TokenSource
-from courriel.values import dataclass
 
 TYPE_CHECKING = False
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-Asking: TypeAlias = Callable[[], object]
+EndGuard: TypeAlias = Callable[[], object]
 """Guard of a message: returns whether its end may be sent; a coroutine function in asyncio."""
 
 
@@ -160,10 +160,10 @@ class Fetch:
 
 
 @dataclass(frozen=True, slots=True)
-class Permit:
+class AskEndGuard:
     """Ask the guard whether the end of a message may be sent: until then it is certainly not delivered."""
 
-    ask: Asking
+    command: EndGuard
     stage: Stage
 
 
@@ -174,5 +174,5 @@ class HangUp:
     stage: Stage
 
 
-Want: TypeAlias = Connect | Secure | Remember | Ask | Send | Receive | Overhear | Probe | Fetch | Permit | HangUp
+Want: TypeAlias = Connect | Secure | Remember | Ask | Send | Receive | Overhear | Probe | Fetch | AskEndGuard | HangUp
 Flow: TypeAlias = "Generator[Want, bytes, T]"

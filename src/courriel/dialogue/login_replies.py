@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from courriel import errors
 from courriel.dialogue.flow import Ask, Fetch, Flow, Send
 from courriel.reply import Reply
-from courriel.wire.smtp import printable
+from courriel.wire.smtp.client_syntax import printable
 
 TYPE_CHECKING = False
 

@@ -15,9 +15,9 @@ import re
 from enum import Enum
 
 from courriel import errors
+from courriel._dataclass import dataclass
 from courriel.model.server import Server
 from courriel.reply import Reply
-from courriel.values import dataclass
 
 TYPE_CHECKING = False
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         def remember_mechanism(self, user: str, mechanism: str) -> None: ...
 
 
-class Outcome(Enum):
+class MechanismOutcome(Enum):
     """Consequence of a failed mechanism for the next ones."""
 
     NOT_JUDGED = "the next mechanism follows, as if this one had not been offered"
@@ -55,24 +55,24 @@ class FailedLogin:
     foreign_nonce: bool = False
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> MechanismOutcome:
         """Consequence for the next mechanisms."""
         if self._final():
-            return Outcome.FINAL
+            return MechanismOutcome.FINAL
         if not self.proved or self.server_error in _SCRAM_NOT_DONE or _cannot(self.refusal.reply):
-            return Outcome.NOT_JUDGED
+            return MechanismOutcome.NOT_JUDGED
         if self._bound:
             # SMTP's 501 means that the answer could not be parsed, not that it was wrong (RFC 4954 4): Cyrus.
             unread = not self.refusal.reply.word and self.refusal.reply.code == 501
-            return Outcome.NOT_JUDGED if unread else Outcome.FINAL
-        return Outcome.JUDGED
+            return MechanismOutcome.NOT_JUDGED if unread else MechanismOutcome.FINAL
+        return MechanismOutcome.JUDGED
 
     @property
     def intercepted(self) -> bool:
         """Whether the refusal is the one that a man in the middle would get (RFC 5802 7)."""
         if self.server_error in _SCRAM_INTERCEPTED:
             return True
-        return self._bound and self.proved and self.refusal.reply.kind == 5 and self.outcome is Outcome.FINAL
+        return self._bound and self.proved and self.refusal.reply.kind == 5 and self.outcome is MechanismOutcome.FINAL
 
     # The steps.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from courriel import errors
 from courriel.dialogue.flow import Flow, Probe, Remember, Secure
-from courriel.dialogue.talk import Talk
+from courriel.dialogue.reply_reader import ReplyReader
 from courriel.model.credentials import Credentials
 from courriel.model.server import Security, Server
-from courriel.wire.smtp import printable
+from courriel.wire.smtp.client_syntax import printable
 
 PATIENCE = 10
 """Seconds of silence before the greeting after which the port is probed for TLS; at most half of the time limit."""
@@ -27,7 +27,7 @@ def keep_secrets_off_a_clear_line(server: Server, credentials: Credentials | Non
         )
 
 
-def make_sure_that_it_speaks_first(talk: Talk, server: Server) -> Flow[None]:
+def make_sure_that_it_speaks_first(talk: ReplyReader, server: Server) -> Flow[None]:
     """Detect a port that expects a TLS handshake, where client and server would wait for each other (hazard H21).
 
     The wait counts against the time limit of the greeting; the rest of it is left for reading the greeting.

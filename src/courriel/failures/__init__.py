@@ -33,9 +33,9 @@ __all__ = [
 
 def find(facts: Facts) -> Failure | None:
     """Return the record that explains these facts best, or None when none does."""
-    from . import matcher
+    from courriel.failures import match
 
-    return matcher.find(facts)
+    return match.find(facts)
 
 
 def by_id(failure_id: str) -> Failure | None:

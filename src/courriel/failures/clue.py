@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Set as AbstractSet
 
-from courriel.expressions import expression
-from courriel.values import dataclass
+from courriel._dataclass import dataclass
+from courriel._lazy_re import expression
 
 from .facts import Facts, fold
 

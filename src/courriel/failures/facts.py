@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from courriel.expressions import expression
-from courriel.values import dataclass
+from courriel._dataclass import dataclass
+from courriel._lazy_re import expression
 
 LONGEST_TEXT = 8192
 """Characters that are searched. A usual reply is far shorter; a hostile one must not cost time."""

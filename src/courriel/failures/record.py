@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from courriel.expressions import expression
-from courriel.values import dataclass
+from courriel._dataclass import dataclass
+from courriel._lazy_re import expression
+from courriel.failures.protocol_words import for_reading
 
 from .clue import Clue
 from .language import Language, language
-from .reading import for_reading
 
 TYPE_CHECKING = False
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from courriel.values import dataclass
+from courriel._dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

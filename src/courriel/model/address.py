@@ -16,10 +16,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
+from courriel._dataclass import Filler, dataclass, field
+from courriel._lazy_re import expression
 from courriel.errors import InvalidAddress, UsageError
-from courriel.expressions import expression
-from courriel.model.text import described, text_of
-from courriel.values import Filler, dataclass, field
+from courriel.model.checks.text import described, text_of
 
 USUAL_LOCAL_PART = 64  # octets, quotes included, that every server must accept; more may be refused (RFC 5321 4.5.3.1)
 LONGEST_DOMAIN = 255  # octets, RFC 5321 4.5.3.1.2

@@ -9,11 +9,11 @@ import os
 import stat
 from collections.abc import Iterable
 
+from courriel._dataclass import dataclass, field
+from courriel._lazy_re import expression
 from courriel.errors import InvalidMessage
-from courriel.expressions import expression
-from courriel.model.field import as_text, refusal
-from courriel.model.text import text_of
-from courriel.values import dataclass, field
+from courriel.model.checks.header import as_text, refusal
+from courriel.model.checks.text import text_of
 
 TYPE_CHECKING = False
 

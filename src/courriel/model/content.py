@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
-from courriel.values import dataclass
+from courriel._dataclass import dataclass
+from courriel._lazy_re import expression
 
 TYPE_CHECKING = False
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # A dot at the beginning of a line; where every line ends in CRLF its LF is enough. A literal expression takes half the
 # time of `in`.
-_DOT = re.compile(rb"\n\.")
+_DOT = expression(rb"\n\.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from courriel import errors
-from courriel.model.text import described, text_of
-from courriel.values import dataclass, field
+from courriel._dataclass import dataclass, field
+from courriel.model.checks.text import described, text_of
 
 TYPE_CHECKING = False
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from enum import Enum
 
 from courriel import errors
-from courriel.expressions import expression
+from courriel._dataclass import dataclass
+from courriel._lazy_re import expression
 from courriel.model.address import Address
-from courriel.values import dataclass
 
 
 class Notify(Enum):

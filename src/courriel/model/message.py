@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterable, Mapping
 from enum import Enum
 
+from courriel._dataclass import Filler, dataclass, replace
 from courriel.errors import InvalidAddress, UsageError
 from courriel.model.address import Address
-from courriel.model.envelope import Envelope, Notify
-from courriel.model.field import (
+from courriel.model.checks.header import (
     as_text,
     check_body,
     check_text,
@@ -19,9 +19,9 @@ from courriel.model.field import (
     checked_links,
     refusal,
 )
-from courriel.model.shown import safely_shown
-from courriel.model.stamp import new_id, now, stamped
-from courriel.values import Filler, dataclass, replace
+from courriel.model.checks.shown import safely_shown
+from courriel.model.envelope import Envelope, Notify
+from courriel.model.message_id import new_id, now, stamped
 
 TYPE_CHECKING = False
 
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO, NoReturn
 
     from courriel.model.attachment import Attachment, Attachments
-    from courriel.model.ready import ReadyMessage
-    from courriel.model.replying import Answerable
+    from courriel.model.ready_message import ReadyMessage
+    from courriel.model.received.replying import Answerable
 
 Addresses = str | Address | Iterable[str | Address]
 """Addresses as callers give them: one, or a list. One string is one address, whatever commas it holds."""
@@ -160,7 +160,7 @@ class Message:
     @staticmethod
     def parse(raw: bytes, *, normalise: bool = False) -> ReadyMessage:
         """Parse a complete message that is sent unchanged: see `ReadyMessage.parse`."""
-        from courriel.model.ready import ReadyMessage
+        from courriel.model.ready_message import ReadyMessage
 
         if not isinstance(raw, bytes | bytearray | memoryview):
             advice = "text.encode() makes them of a text" if isinstance(raw, str) else "a file is read by .read_bytes()"
@@ -195,7 +195,7 @@ class Message:
 
         Raises InvalidMessage when the letter holds no address to reply to, and the errors of `Message(...)`.
         """
-        from courriel.model import replying
+        from courriel.model.received import replying
 
         replying.check_letter(letter)
         origin = _address("sender", sender)
@@ -222,7 +222,7 @@ class Message:
 
         Raises InvalidMessage for an attached file that is gone or was replaced.
         """
-        from courriel.wire.mime import build
+        from courriel.wire.mime.build import build
 
         return bytes(build(self, utf8=True))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from courriel.expressions import expression
+from courriel._lazy_re import expression
 
 if TYPE_CHECKING:
     import re

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 
+from courriel._dataclass import dataclass, replace
 from courriel.errors import UsageError
 from courriel.reply import Reply
-from courriel.values import dataclass, replace
 
 TYPE_CHECKING = False
 
@@ -24,7 +24,7 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class RecipientResult:
     """Result for one recipient; `reply` is the server's reply about it, None when there was none."""
 
     recipient: str
@@ -43,7 +43,7 @@ class Receipt:
     server: str
     message_id: str
     reply: Reply
-    fates: tuple[Fate, ...]
+    fates: tuple[RecipientResult, ...]
     notes: tuple[str, ...] = ()
 
     @property
@@ -123,11 +123,11 @@ def _reply(stored: Mapping[str, object]) -> Reply:
             raise ValueError("this is not a stored reply")
 
 
-def _fate(stored: object) -> Fate:
+def _fate(stored: object) -> RecipientResult:
     match stored:
         case {"recipient": str(recipient), "outcome": str(outcome), "reply": None}:
-            return Fate(recipient, Outcome(outcome))
+            return RecipientResult(recipient, Outcome(outcome))
         case {"recipient": str(recipient), "outcome": str(outcome), "reply": dict(reply)}:
-            return Fate(recipient, Outcome(outcome), _reply(reply))
+            return RecipientResult(recipient, Outcome(outcome), _reply(reply))
         case _:
             raise ValueError("this is not a stored fate")

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from enum import Enum
 
 from courriel import errors
-from courriel.expressions import expression
-from courriel.model.shown import safely_shown
-from courriel.model.text import text_of
-from courriel.values import dataclass, field, replace
+from courriel._dataclass import dataclass, field, replace
+from courriel._lazy_re import expression
+from courriel.model.checks.shown import safely_shown
+from courriel.model.checks.text import text_of
 
 TYPE_CHECKING = False
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from courriel import errors
+from courriel._dataclass import dataclass, replace
 from courriel.model.address import Address
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope, Notify, Return
-from courriel.values import dataclass, replace
 
 TYPE_CHECKING = False
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from courriel.model.message import Message
     from courriel.model.prepared import Prepared
-    from courriel.model.ready import ReadyMessage
+    from courriel.model.ready_message import ReadyMessage
 
-    class SendWords(TypedDict, total=False):
+    class SendArguments(TypedDict, total=False):
         """The keyword arguments of `send`; see `SendOptions`."""
 
         sender: Address | str | None

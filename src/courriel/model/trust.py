@@ -9,8 +9,8 @@ import os
 from collections.abc import Iterable
 
 from courriel import errors
-from courriel.expressions import expression
-from courriel.values import dataclass, field, replace
+from courriel._dataclass import dataclass, field, replace
+from courriel._lazy_re import expression
 
 TYPE_CHECKING = False
 

@@ -14,15 +14,16 @@ from time import monotonic
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, cast
 
 from courriel import errors
+from courriel._dataclass import dataclass
 from courriel.dialogue.flow import (
     RECEIVE,
     Ask,
+    AskEndGuard,
     Connect,
     Fetch,
     Flow,
     HangUp,
     Overhear,
-    Permit,
     Probe,
     Receive,
     Remember,
@@ -33,19 +34,18 @@ from courriel.dialogue.flow import (
 from courriel.errors import Stage
 from courriel.model.server import Security, Server
 from courriel.network import forks, resolve
-from courriel.network.arrivals import Alarm, Arrivals
-from courriel.network.calling import reach
+from courriel.network.connect import reach
 from courriel.network.line import (
-    Clock,
-    Turn,
+    BusyGuard,
+    Deadlines,
     keep_line,
     prepared_tls,
     refuse_if_broken,
     refuse_if_inherited,
     token_bytes,
 )
-from courriel.network.transcript import Transcript
-from courriel.values import dataclass
+from courriel.network.receive_buffer import Alarm, ReceiveBuffer
+from courriel.network.transcripts.transcript import Transcript
 
 if TYPE_CHECKING:
     import ssl
@@ -73,9 +73,9 @@ class Line:
         self.inherited = False  # from the parent process, by a fork
         self.tls_version = ""
         self._transcript = transcript
-        self.turn = Turn()
-        self._arrivals: Arrivals | None = None
-        self._clock = Clock(server)
+        self.turn = BusyGuard()
+        self._arrivals: ReceiveBuffer | None = None
+        self._clock = Deadlines(server)
         self._alarm = self._new_alarm()
         self._waits = False  # for a reply, with its time limit running
         # While a flow reads replies: its current want, and the task's wait for what the callback cannot do.
@@ -200,9 +200,9 @@ class Line:
             self._note("hung up")
 
     @property
-    def rested(self) -> bool:
+    def maybe_stale(self) -> bool:
         """Whether the last reply is so long ago that the connection may be dead."""
-        return self._clock.rested()
+        return self._clock.maybe_stale()
 
     def listen(self, transcript: Transcript | None) -> Transcript | None:
         """Set the transcript; returns the previous one."""
@@ -212,7 +212,7 @@ class Line:
     def _after_fork(self) -> None:
         """Drop the parent's connection; this object may reconnect, in an event loop of its own."""
         forks.keep_for_ever(self._arrivals, self._alarm, self._flow, self._over)
-        self.turn = Turn()
+        self.turn = BusyGuard()
         self._alarm = self._new_alarm()
         self._waits, self._flow, self._over = False, None, None
         arrivals, self._arrivals = self._arrivals, None
@@ -261,7 +261,7 @@ class Line:
                 self._remember()
             case Fetch(source):
                 return token_bytes(await _asked(source.fetch))
-            case Permit(ask):
+            case AskEndGuard(ask):
                 return b"yes" if await _asked(ask) else b""
             case Ask() | Receive() | HangUp():
                 raise AssertionError("this is done at once")
@@ -320,22 +320,22 @@ class Line:
             raise ConnectionResetError("the server hung up")
         return b""
 
-    def _taken(self, arrivals: Arrivals, stage: Stage = "connect") -> bytes:
+    def _taken(self, arrivals: ReceiveBuffer, stage: Stage = "connect") -> bytes:
         data = arrivals.take()
         if self._transcript is not None:
             self._transcript.heard(data, stage)
         return data
 
     async def _probe(self, by_tls: bool, stage: Stage) -> bytes:
-        from courriel.network import tls  # noqa: PLC0415
+        from courriel.network.tls import contexts  # noqa: PLC0415
 
-        context = tls.probing_context() if by_tls else None
+        context = contexts.probing_context() if by_tls else None
         seconds = self._clock.for_probe(stage)
         ends = monotonic() + seconds
         try:
             async with asyncio.timeout(seconds):
                 reached = await reach(self.server, ends)
-                answer = Arrivals()
+                answer = ReceiveBuffer()
                 transport, _ = await asyncio.get_running_loop().create_connection(
                     lambda: answer, sock=reached, ssl=context, server_hostname="" if by_tls else None
                 )
@@ -360,7 +360,7 @@ class Line:
         reached = await reach(self.server, ends)
         loop = asyncio.get_running_loop()
         try:
-            _, self._arrivals = await loop.create_connection(lambda: Arrivals(reached), sock=reached)
+            _, self._arrivals = await loop.create_connection(lambda: ReceiveBuffer(reached), sock=reached)
         except BaseException:
             reached.close()
             raise
@@ -369,14 +369,14 @@ class Line:
         return resolve.our_name(reached.getsockname())
 
     async def _secure(self) -> bytes:
-        from courriel.network import tls  # noqa: PLC0415 - not needed without TLS
+        from courriel.network.tls import contexts  # noqa: PLC0415 - not needed without TLS
 
         arrivals, transport = self._connection("secure")
         if arrivals.data:
             # The flow has checked already; data that arrived since is an injection attack all the same (RFC 3207 4.2).
             raise errors.RemoteProtocolError("the server spoke before the line was secure", stage="secure")
         context = prepared_tls(self.server)
-        name = tls.name_to_check(self.server.expected_name)
+        name = contexts.name_to_check(self.server.expected_name)
         try:
             async with asyncio.timeout(self._clock.for_stage("secure")):
                 secured = await asyncio.get_running_loop().start_tls(transport, arrivals, context, server_hostname=name)
@@ -388,17 +388,17 @@ class Line:
         line = cast("ssl.SSLObject", secured.get_extra_info("ssl_object"))
         self.tls_version = line.version() or ""
         self._note(f"secured by {self.tls_version}")
-        return tls.finish(line, self.server.trust, str(self.server))
+        return contexts.finish(line, self.server.trust, str(self.server))
 
     def _remember(self) -> None:
-        from courriel.network import tls  # noqa: PLC0415
+        from courriel.network.tls import contexts  # noqa: PLC0415
 
         _, transport = self._connection("secure")
-        tls.remember(transport.get_extra_info("ssl_object"))
+        contexts.remember(transport.get_extra_info("ssl_object"))
 
     # The steps.
 
-    def _connection(self, stage: Stage) -> tuple[Arrivals, asyncio.Transport]:
+    def _connection(self, stage: Stage) -> tuple[ReceiveBuffer, asyncio.Transport]:
         if self._arrivals is None or self._arrivals.transport is None:
             refuse_if_inherited(self)
             raise errors.ConnectionFailed("the line is closed", stage=stage, hint_id="SESSION-LOST")

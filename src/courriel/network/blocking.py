@@ -12,12 +12,12 @@ from time import monotonic
 from courriel import errors
 from courriel.dialogue.flow import (
     Ask,
+    AskEndGuard,
     Connect,
     Fetch,
     Flow,
     HangUp,
     Overhear,
-    Permit,
     Probe,
     Receive,
     Remember,
@@ -27,17 +27,17 @@ from courriel.dialogue.flow import (
 )
 from courriel.errors import Stage
 from courriel.model.server import Security, Server
-from courriel.network import forks, race, resolve
+from courriel.network import forks, happy_eyeballs, resolve
 from courriel.network.line import (
-    Clock,
-    Turn,
+    BusyGuard,
+    Deadlines,
     keep_line,
     prepared_tls,
     refuse_if_broken,
     refuse_if_inherited,
     token_bytes,
 )
-from courriel.network.transcript import Transcript
+from courriel.network.transcripts.transcript import Transcript
 
 TYPE_CHECKING = False
 
@@ -65,10 +65,10 @@ class Line:
         self.inherited = False  # from the parent process, by a fork
         self.tls_version = ""
         self._transcript = transcript
-        self.turn = Turn()
+        self.turn = BusyGuard()
         self._socket: socket.socket | None = None
         self._early = bytearray()  # data received while writing
-        self._clock = Clock(server)
+        self._clock = Deadlines(server)
         self._tls: ssl.SSLContext | None = None  # context for STARTTLS or TLS
         self._kernel_keeps_time = False  # SO_RCVTIMEO in use: without TLS, on Linux
         self._room = _READ
@@ -128,9 +128,9 @@ class Line:
         self._clock.follow(server)
 
     @property
-    def rested(self) -> bool:
+    def maybe_stale(self) -> bool:
         """Whether the last reply is so long ago that the connection may be dead."""
-        return self._clock.rested()
+        return self._clock.maybe_stale()
 
     def hang_up(self) -> None:
         """Close the connection without QUIT."""
@@ -153,7 +153,7 @@ class Line:
 
     def _after_fork(self) -> None:
         """Drop the parent's connection; this object may reconnect."""
-        self.turn = Turn()  # a thread of the parent may have held it, and does not exist here
+        self.turn = BusyGuard()  # a thread of the parent may have held it, and does not exist here
         self._early = bytearray()
         line, self._socket = self._socket, None
         if line is not None:
@@ -183,7 +183,7 @@ class Line:
                 self._remember()
             case Fetch(source):
                 return _fetched(source.fetch())
-            case Permit(ask):
+            case AskEndGuard(ask):
                 return b"yes" if _plain(ask(), "permit") else b""
             case HangUp():
                 self.hang_up()
@@ -288,14 +288,14 @@ class Line:
     def _probe(self, by_tls: bool, stage: Stage) -> bytes:
         ends = monotonic() + self._clock.for_probe(stage)
         try:
-            with race.reach(_places(self.server, ends), ends) as line:
+            with happy_eyeballs.reach(_places(self.server, ends), ends) as line:
                 line.settimeout(max(0.001, ends - monotonic()))
                 if not by_tls:
                     with line.makefile("rb") as heard:
                         return heard.readline(512).rstrip()
-                from courriel.network import tls  # noqa: PLC0415
+                from courriel.network.tls import contexts  # noqa: PLC0415
 
-                with tls.probing_context().wrap_socket(line) as secured:
+                with contexts.probing_context().wrap_socket(line) as secured:
                     return (secured.version() or "").encode()
         except OSError:
             return b""
@@ -306,7 +306,7 @@ class Line:
             self._tls = prepared_tls(self.server)  # an unreadable file is reported before connecting
         ends = self._clock.for_connecting()
         places = _places(self.server, ends)
-        self._socket = line = race.reach(places, ends)
+        self._socket = line = happy_eyeballs.reach(places, ends)
         line.settimeout(None)
         self._kernel_keeps_time, self._kernel_waits = _KERNEL_KEEPS_TIME, 0
         self.broken, self.inherited, self.tls_version = False, False, ""
@@ -314,7 +314,7 @@ class Line:
         return resolve.our_name(line.getsockname())
 
     def _secure(self) -> bytes:
-        from courriel.network import tls  # noqa: PLC0415 - not needed without TLS
+        from courriel.network.tls import contexts  # noqa: PLC0415 - not needed without TLS
 
         line = self._open_socket("secure")
         if self._early:
@@ -323,17 +323,17 @@ class Line:
         line.settimeout(self._clock.for_stage("secure"))
         self._kernel_keeps_time = False
         # From here on a failed handshake closes the plain socket too.
-        secured = context.wrap_socket(line, server_hostname=tls.name_to_check(self.server.expected_name))
+        secured = context.wrap_socket(line, server_hostname=contexts.name_to_check(self.server.expected_name))
         self._socket = secured
         self.tls_version = secured.version() or ""
         self._note(f"secured by {self.tls_version}")
-        return tls.finish(secured, self.server.trust, str(self.server))
+        return contexts.finish(secured, self.server.trust, str(self.server))
 
     def _remember(self) -> None:
-        from courriel.network import tls  # noqa: PLC0415
+        from courriel.network.tls import contexts  # noqa: PLC0415
 
         secured: ssl.SSLSocket = self._open_socket("secure")  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
-        tls.remember(secured)
+        contexts.remember(secured)
 
     # The steps.
 

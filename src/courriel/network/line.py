@@ -10,8 +10,8 @@ from courriel import errors
 from courriel.errors import Stage
 from courriel.model.credentials import Token
 from courriel.model.server import Server
-from courriel.network.failures import opened_too_slowly, overdue, silent, translate
-from courriel.network.race import Unreached
+from courriel.network.happy_eyeballs import AddressesFailed
+from courriel.network.translate import opened_too_slowly, overdue, silent, translate
 
 TYPE_CHECKING = False
 
@@ -29,7 +29,7 @@ _OPENING = ("connect", "secure", "greeting", "hello", "authenticate")
 _ROUNDED = 0.005  # seconds by which a wait may end early: the kernel counts in milliseconds
 
 
-class Turn:
+class BusyGuard:
     """Lock for one call at a time: a concurrent call is refused at once, and does not wait."""
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Turn:
         self._taken.release()
 
 
-class Clock:
+class Deadlines:
     """Time limits of a connection: for each stage, for one reply, and for one whole call."""
 
     def __init__(self, server: Server) -> None:
@@ -123,7 +123,7 @@ class Clock:
         self._end_opening_at(stage)
         return _some_left(min(self._deadline, self._patience) - now)
 
-    def rested(self) -> bool:
+    def maybe_stale(self) -> bool:
         """Whether the last wait for a reply is so long ago that the connection may be dead."""
         return monotonic() - self._heard > _LIVELY
 
@@ -139,7 +139,7 @@ class Clock:
         elif over and not self._opening and timeouts.total is not None:
             error = overdue(self._server, stage, timeouts.total)
         else:
-            tried = str(broken) if isinstance(broken, Unreached) else ""
+            tried = str(broken) if isinstance(broken, AddressesFailed) else ""
             error = silent(self._server, stage, self._server.timeouts.of(stage), tried)
         error.__cause__ = broken
         return error
@@ -204,9 +204,9 @@ def _clear_frames(error: BaseException) -> None:
 
 def prepared_tls(server: Server) -> ssl.SSLContext:
     """The TLS context for this server, cached and shared. Raises InvalidServer for an unusable file."""
-    from courriel.network import tls  # noqa: PLC0415 - not needed without TLS
+    from courriel.network.tls import contexts  # noqa: PLC0415 - not needed without TLS
 
-    return tls.client_context(server.trust, server.client_certificate)
+    return contexts.client_context(server.trust, server.client_certificate)
 
 
 def token_bytes(given: object) -> bytes:

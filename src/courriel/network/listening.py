@@ -10,15 +10,15 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from courriel import errors
-from courriel.dialogue.desk import Desk, Terms, Visit
+from courriel._dataclass import dataclass
 from courriel.dialogue.flow import (
     Ask,
+    AskEndGuard,
     Connect,
     Fetch,
     Flow,
     HangUp,
     Overhear,
-    Permit,
     Probe,
     Receive,
     Remember,
@@ -26,12 +26,12 @@ from courriel.dialogue.flow import (
     Send,
     Want,
 )
-from courriel.dialogue.serve_smtp import SmtpServing
+from courriel.dialogue.server.handler import ServerConfig, ServerHandler, ServerSession
+from courriel.dialogue.server.smtp import SmtpServerDialogue
 from courriel.errors import Stage
 from courriel.model.server import Dialect
-from courriel.network.arrivals import Arrivals
-from courriel.network.transcript import Transcript
-from courriel.values import dataclass
+from courriel.network.receive_buffer import ReceiveBuffer
+from courriel.network.transcripts.transcript import Transcript
 
 if TYPE_CHECKING:
     import ssl
@@ -44,15 +44,15 @@ _BUSY_POP = b"-ERR [SYS/TEMP] Too many connections, try again later\r\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class ServedSession:
     """One connection of a client and its transcript."""
 
-    visit: Visit
+    visit: ServerSession
     transcript: Transcript
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class ConnectionLimits:
     """One listening address; `tls`: TLS from the first byte."""
 
     host: str = "127.0.0.1"
@@ -69,18 +69,18 @@ class Listener:
 
     def __init__(
         self,
-        desk: Desk,
-        terms: Terms,
-        *doors: Door,
+        desk: ServerHandler,
+        terms: ServerConfig,
+        *doors: ConnectionLimits,
         context: Callable[[], ssl.SSLContext] | None = None,
-        met: Callable[[Session], None] | None = None,
+        met: Callable[[ServedSession], None] | None = None,
     ) -> None:
         self.ports: tuple[int, ...] = ()
         """The port of each listening address, in order, once open."""
         self.desk = desk
         self.terms = terms
         self.context = context
-        self.guests: set[Guest] = set()
+        self.guests: set[ServedConnection] = set()
         self._doors = doors
         self._met = met
         self._servers: list[asyncio.Server] = []
@@ -91,7 +91,7 @@ class Listener:
         try:
             for door in self._doors:
                 server = await loop.create_server(
-                    partial(Guest, self, tls=door.tls), door.host, door.port, backlog=_BACKLOG
+                    partial(ServedConnection, self, tls=door.tls), door.host, door.port, backlog=_BACKLOG
                 )
                 self._servers.append(server)
         except BaseException:
@@ -112,13 +112,13 @@ class Listener:
             await server.wait_closed()
         self._servers.clear()
 
-    def meet(self, session: Session) -> None:
+    def meet(self, session: ServedSession) -> None:
         """Report a session that begins."""
         if self._met is not None:
             self._met(session)
 
 
-class Guest(Arrivals):
+class ServedConnection(ReceiveBuffer):
     """One accepted connection, and the task that serves it."""
 
     def __init__(self, listener: Listener, *, tls: bool) -> None:
@@ -128,7 +128,7 @@ class Guest(Arrivals):
         self._tls = tls
         self._task: asyncio.Task[None] | None = None
         self._cut = False  # the connection is lost
-        self._visit = Visit()
+        self._visit = ServerSession()
         self._deadline = monotonic() + listener.terms.limits.session
         self._patience = float("inf")
 
@@ -146,9 +146,9 @@ class Guest(Arrivals):
             return
         transcript = Transcript()
         host, port, *_ = transport.get_extra_info("peername")
-        self._visit = Visit(peer=f"{host}:{port}", note=transcript.write)
+        self._visit = ServerSession(peer=f"{host}:{port}", note=transcript.write)
         self._visit.note("*", f"{self._visit.peer} came")
-        self._listener.meet(Session(self._visit, transcript))
+        self._listener.meet(ServedSession(self._visit, transcript))
         self._task = asyncio.get_running_loop().create_task(self._attend(), name="courriel guest")
         self._task.add_done_callback(self._leave)
 
@@ -185,10 +185,10 @@ class Guest(Arrivals):
     def _serving(self) -> Flow[None]:
         desk, terms = self._listener.desk, self._listener.terms
         if terms.dialect is Dialect.POP3:
-            from courriel.dialogue.serve_pop3 import PopServing  # noqa: PLC0415 - only for POP3 servers
+            from courriel.dialogue.server.pop3 import Pop3ServerDialogue  # noqa: PLC0415 - only for POP3 servers
 
-            return PopServing(desk, terms, self._visit).serve()
-        return SmtpServing(desk, terms, self._visit).serve()
+            return Pop3ServerDialogue(desk, terms, self._visit).serve()
+        return SmtpServerDialogue(desk, terms, self._visit).serve()
 
     def _leave(self, task: asyncio.Task[None] | None = None) -> None:
         """Finish once both connection and task have ended."""
@@ -241,7 +241,7 @@ class Guest(Arrivals):
                 await self._secure()
             case HangUp():
                 self._hang_up()
-            case Ask() | Connect() | Fetch() | Probe() | Permit() | Remember():
+            case Ask() | Connect() | Fetch() | Probe() | AskEndGuard() | Remember():
                 raise errors.LocalProtocolError(f"a server does not {type(want).__name__.lower()}")
         return b""
 

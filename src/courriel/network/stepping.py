@@ -11,12 +11,12 @@ from courriel.dialogue.flow import Flow
 from courriel.model.server import Server
 from courriel.network import blocking
 from courriel.network.line import refuse_if_broken
-from courriel.network.transcript import Transcript
+from courriel.network.transcripts.transcript import Transcript
 
 T = TypeVar("T")
 
 
-class Bell:
+class ThreadWakeup:
     """Wake-up for a thread that waits on a connection, callable from any thread; stays set until reset."""
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class SteppingLine(blocking.Line):
 
     def __init__(self, server: Server, transcript: Transcript | None = None) -> None:
         super().__init__(server, transcript)
-        self.bell: Bell | None = None
+        self.bell: ThreadWakeup | None = None
 
     def begin(self) -> None:
         """Start the total deadline of a call. Raises ConnectionFailed on a closed connection."""

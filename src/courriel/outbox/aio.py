@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from courriel import errors
 from courriel.network import forks
-from courriel.network.transcript import Transcript
-from courriel.outbox.ahead import MOST
+from courriel.network.transcripts.transcript import Transcript
+from courriel.outbox.encoding import Moment
+from courriel.outbox.lanes import Via
 from courriel.outbox.listeners import Event
-from courriel.outbox.liveness import InHand
 from courriel.outbox.outbox import MAX_SIZE, IfKnown, Outbox
-from courriel.outbox.pulse import Health
-from courriel.outbox.store import Count, Finding, LaneInfo, MailInfo, State, Store
+from courriel.outbox.store.base import Count, IntegrityFinding, LaneInfo, MailInfo, State, Store
 from courriel.outbox.ticket import Ticket
-from courriel.outbox.warm_sessions import PER_HOST
-from courriel.outbox.ways import Via
-from courriel.outbox.worker import BATCH, GRACE, Confirm, Worker
-from courriel.outbox.writing import Moment
-from courriel.session.outgoing import Sendable
+from courriel.outbox.work.ahead import MOST
+from courriel.outbox.work.health import Health
+from courriel.outbox.work.idle_sessions import PER_HOST
+from courriel.outbox.work.liveness import InHand
+from courriel.outbox.work.worker import BATCH, GRACE, Confirm, Worker
+from courriel.session.encoding import Sendable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from courriel.outbox.attempts import Attempt
     from courriel.outbox.metrics import Metrics
-    from courriel.outbox.outbox import Wanted
+    from courriel.outbox.outbox import PutArguments
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -160,7 +160,7 @@ class AsyncOutbox:
         key: str | None = None,
         if_known: IfKnown = "refuse",
         conn: object = None,
-        **wanted: Unpack[Wanted],
+        **wanted: Unpack[PutArguments],
     ) -> AsyncTicket:
         """Keep one mail, and return when it is on stable storage; see Outbox.put.
 
@@ -177,7 +177,7 @@ class AsyncOutbox:
         keys: Iterable[str] | None = None,
         if_known: IfKnown = "refuse",
         conn: object = None,
-        **wanted: Unpack[Wanted],
+        **wanted: Unpack[PutArguments],
     ) -> Sequence[AsyncTicket]:
         """Keep many mails, some hundreds in one commit; see Outbox.put_many."""
         act = partial(self._outbox.put_many, messages, via=via, keys=keys, if_known=if_known, conn=conn, **wanted)
@@ -241,7 +241,7 @@ class AsyncOutbox:
         """Forget old mails; see Outbox.prune."""
         return await self._ask(partial(self._outbox.prune, sent=sent, failed=failed))
 
-    async def check(self) -> Sequence[Finding]:
+    async def check(self) -> Sequence[IntegrityFinding]:
         """Look for what is wrong with it; see Outbox.check."""
         return await self._ask(self._outbox.check)
 

@@ -8,13 +8,13 @@ from time import monotonic
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from courriel import errors
-from courriel.delivery.route import Route
+from courriel._dataclass import dataclass
+from courriel.delivery.urls.route import Route
 from courriel.model.server import Security
-from courriel.values import dataclass
 
 if TYPE_CHECKING:
+    from courriel.outbox.lanes import Way
     from courriel.outbox.policy import Result
-    from courriel.outbox.ways import Way
 
 logger = logging.getLogger("courriel.outbox")
 

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias, get_args
 
 from courriel import errors
 from courriel.outbox.attempts import Listener as AttemptListener
-from courriel.outbox.store import UNSURE, MailInfo, State
+from courriel.outbox.store.base import UNSURE, MailInfo, State
 from courriel.outbox.ticket import Ticket
 
 Event: TypeAlias = Literal["sent", "failed", "delayed", "unsure"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from courriel.outbox.liveness import InHand, Life, life_of
-from courriel.outbox.store import Count, State, Store, Taken, WorkerInfo
-from courriel.values import dataclass
+from courriel._dataclass import dataclass
+from courriel.outbox.store.base import Count, State, Store, Taken, WorkerInfo
+from courriel.outbox.work.liveness import InHand, Life, life_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,8 +52,8 @@ class LastError:
 class WorkerStatus:
     """A process that works on the outbox ("host:process"), and how many mails it has in hand.
 
-    `life` is what can be proved here (see `courriel.outbox.liveness`), `heard` the seconds since it was last heard of.
-    `back` is the moment, in seconds since 1970, at which others get its mails unless it goes on; None without any.
+    `life` is what can be proved here (see `courriel.outbox.work.liveness`), `heard` the seconds since it was last heard
+    of. `back` is the moment, in seconds since 1970, at which others get its mails unless it goes on; None without any.
     """
 
     worker: str
@@ -83,7 +83,7 @@ class Metrics:
     waiting: int
     """READY: due now, or later."""
     in_hand: int
-    """LEASED and DOT: workers have them."""
+    """LEASED and IN_FLIGHT: workers have them."""
     held: int
     """HELD: a person has to decide."""
     unsure: int
@@ -127,7 +127,7 @@ def metrics_of(store: Store) -> Metrics:
         oldest_due=oldest if oldest >= 0 else None,
         counts=tuple(counts),
         waiting=_in(counts, State.READY),
-        in_hand=_in(counts, State.LEASED, State.DOT),
+        in_hand=_in(counts, State.LEASED, State.IN_FLIGHT),
         held=_in(counts, State.HELD),
         unsure=sum(each.unsure for each in counts if not each.state.final),
         sent=_in(counts, State.SENT),

@@ -18,34 +18,44 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from courriel import errors
-from courriel.model.shown import is_like_url, safely_shown
+from courriel.model.checks.shown import is_like_url, safely_shown
 from courriel.model.submission import SendOptions
-from courriel.network.transcript import Transcript
-from courriel.outbox.ahead import MOST
-from courriel.outbox.bell import Bell
-from courriel.outbox.keeper import FAILED_KEPT, SENT_KEPT
+from courriel.network.transcripts.transcript import Transcript
+from courriel.outbox.encoding import Moment, PutTerms, seconds_from_now, written
+from courriel.outbox.lanes import Lanes, Via
 from courriel.outbox.listeners import Event, Listener, Listeners
-from courriel.outbox.liveness import InHand, Presence, in_hand
-from courriel.outbox.pruning import Pruning
 from courriel.outbox.rate import in_lane
-from courriel.outbox.store import Count, Finding, KnownMail, LaneInfo, MailInfo, NewMail, Query, State, Store
+from courriel.outbox.store.base import (
+    Count,
+    IntegrityFinding,
+    KnownMail,
+    LaneInfo,
+    MailInfo,
+    NewMail,
+    Query,
+    State,
+    Store,
+)
+from courriel.outbox.store.pruning import Pruning
 from courriel.outbox.ticket import Ticket
-from courriel.outbox.warm_sessions import PER_HOST
-from courriel.outbox.ways import Via, Ways
-from courriel.outbox.worker import BATCH, GRACE, Confirm, Tools, Worker
-from courriel.outbox.writing import Moment, Terms, seconds_from_now, written
-from courriel.session.outgoing import Sendable, check_several
+from courriel.outbox.work.ahead import MOST
+from courriel.outbox.work.idle_sessions import PER_HOST
+from courriel.outbox.work.lease_keeper import FAILED_KEPT, SENT_KEPT
+from courriel.outbox.work.liveness import InHand, Presence, in_hand
+from courriel.outbox.work.wakeup import Wakeup
+from courriel.outbox.work.worker import BATCH, GRACE, Confirm, Tools, Worker
+from courriel.session.encoding import Sendable, check_several
 
 if TYPE_CHECKING:
     from datetime import datetime
     from typing import Self, Unpack
 
     from courriel.model.message import Priority
-    from courriel.model.submission import SendWords
+    from courriel.model.submission import SendArguments
     from courriel.outbox.attempts import Attempt
     from courriel.outbox.metrics import Metrics
 
-    class Wanted(SendWords, total=False):
+    class PutArguments(SendArguments, total=False):
         """What `put` can be asked for beside way and key."""
 
         not_before: Moment
@@ -86,11 +96,11 @@ class Outbox:
         max_size: int = MAX_SIZE,
         allow_secret_references: bool = False,
     ) -> None:
-        self._ways = Ways({} if ways is None else ways, elsewhere=elsewhere, allow_references=allow_secret_references)
+        self._ways = Lanes({} if ways is None else ways, elsewhere=elsewhere, allow_references=allow_secret_references)
         self._store = _store_at(place)
         self._max_size = max_size
         self._listeners = Listeners()
-        self._bell = Bell()
+        self._bell = Wakeup()
         self._presence = Presence(self._store)
 
     # Putting.
@@ -103,7 +113,7 @@ class Outbox:
         key: str | None = None,
         if_known: IfKnown = "refuse",
         conn: object = None,
-        **wanted: Unpack[Wanted],
+        **wanted: Unpack[PutArguments],
     ) -> Ticket:
         """Keep one mail, and return when it is on stable storage; it will be sent, or stay listed.
 
@@ -131,7 +141,7 @@ class Outbox:
         keys: Iterable[str] | None = None,
         if_known: IfKnown = "refuse",
         conn: object = None,
-        **wanted: Unpack[Wanted],
+        **wanted: Unpack[PutArguments],
     ) -> Sequence[Ticket]:
         """Keep many mails, some hundreds in one commit; `keys` has one for each. See `put`.
 
@@ -220,12 +230,12 @@ class Outbox:
         The rate holds in any window of its time, for all workers together, by the clock of the outbox. A rate in the
         lane's URL or profile counts before this one.
         """
-        from courriel.session.pace import Rate
+        from courriel.session.pool.throttle import Rate
 
         if cap is not None and (isinstance(cap, bool) or not isinstance(cap, int) or cap < 1):
             raise errors.UsageError(f"cap: a number of mails from 1, not {cap!r}")
-        pace = None if rate is None else Rate.parse(rate)
-        return self._store.set_lane(self._lane_named(lane), {"cap": cap, **in_lane(pace)})
+        throttle = None if rate is None else Rate.parse(rate)
+        return self._store.set_lane(self._lane_named(lane), {"cap": cap, **in_lane(throttle)})
 
     def _lane_named(self, lane: str) -> str:
         """Name of a lane; one that is in the outbox already may be any text. Raises UsageError, InvalidUrl."""
@@ -265,7 +275,7 @@ class Outbox:
 
     # Keeping.
 
-    def check(self) -> Sequence[Finding]:
+    def check(self) -> Sequence[IntegrityFinding]:
         """Look for what is wrong with it: damage, contents and mails that lost each other. Empty when all is well.
 
         All of it is read, which takes its time; others go on.
@@ -289,7 +299,7 @@ class Outbox:
         arrive twice; with "hold" a person decides. `nothing_sent_since` says that no worker has run since, and flags
         nothing. Raises UsageError, OutboxError.
         """
-        from courriel.outbox.backup import restore
+        from courriel.outbox.store.sqlite.backup import restore
 
         return restore(Path(_file_name(backup)), Path(_file_name(place)), nothing_sent_since=nothing_sent_since)
 
@@ -424,7 +434,7 @@ class Outbox:
         return Ticket(ident, self._store, self._bell, existed=existed)
 
     def _written(
-        self, messages: Iterable[Sendable], keys: Iterable[str] | None, lane: str, terms: Terms
+        self, messages: Iterable[Sendable], keys: Iterable[str] | None, lane: str, terms: PutTerms
     ) -> Iterator[NewMail]:
         if keys is None:
             for message in messages:
@@ -441,15 +451,15 @@ class Outbox:
 
 def _store_at(place: str | os.PathLike[str] | Store | None) -> Store:
     if place is None:
-        from courriel.outbox.place import usual_place
+        from courriel.outbox.default_location import default_location
 
-        place = usual_place().place
+        place = default_location().place
     if isinstance(place, str) and place.startswith(("postgresql://", "postgres://")):
-        from courriel.outbox.postgres import PostgresStore
+        from courriel.outbox.store.postgres.store import PostgresStore
 
         return PostgresStore(place)
     if isinstance(place, str | os.PathLike):
-        from courriel.outbox.sqlite import SqliteStore
+        from courriel.outbox.store.sqlite.store import SqliteStore
 
         return SqliteStore(_file_name(place))
     if not hasattr(place, "claim"):
@@ -473,12 +483,12 @@ def _file_name(place: str | os.PathLike[str]) -> str:
     raise errors.UsageError(f"{name!r} cannot be the name of a file")
 
 
-def _terms(wanted: Wanted) -> Terms:
+def _terms(wanted: PutArguments) -> PutTerms:
     """What was wanted, in two heaps: ours, and that of the envelope."""
     own = {name: value for name, value in wanted.items() if name in _OWN_TERMS}
     rest = {name: value for name, value in wanted.items() if name not in _OWN_TERMS}
     try:
-        return Terms(send=SendOptions(**rest) if rest else None, **own)  # type: ignore[arg-type]  # the words are those of `Wanted`
+        return PutTerms(send=SendOptions(**rest) if rest else None, **own)  # type: ignore[arg-type]  # the words are those of `PutArguments`
     except TypeError as wrong:
         raise errors.UsageError(f"put: {wrong}") from None
 

@@ -18,10 +18,10 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from courriel import errors
+from courriel._dataclass import dataclass, field
 from courriel.model.receipt import Outcome, Receipt
-from courriel.outbox.store import EXPIRED, UNSURE, OnUnsure, State
+from courriel.outbox.store.base import EXPIRED, UNSURE, OnUnsure, State
 from courriel.reply import Reply
-from courriel.values import dataclass, field
 
 Result: TypeAlias = "Receipt | Exception"
 """What a try ended with."""
@@ -45,7 +45,7 @@ Word: TypeAlias = tuple[int, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RecipientState:
     """What counts of a mail: its recipients that were tried, its age, what it has left to live, its tries.
 
     `left` and `age` are seconds; `tries` counts this one. With `together` one refused recipient is enough for nobody to
@@ -63,7 +63,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class LaneProblem:
     """What is wrong with a lane; a `login` that is refused is a matter for a person, and not for patience.
 
     `brief` is for logs, where no address may stand.
@@ -74,7 +74,7 @@ class Trouble:
     login: bool = False
 
     @classmethod
-    def of(cls, error: Exception, *, login: bool = False) -> Trouble:
+    def of(cls, error: Exception, *, login: bool = False) -> LaneProblem:
         """What an error says of the lane that it befell."""
         reply = error.reply if isinstance(error, errors.CourrielError) else None
         words = [type(error).__name__, *([str(reply.code), str(reply.enhanced or "")] if reply else [])]
@@ -92,10 +92,10 @@ class Decision:
     why: str = ""
     counted: bool = True
     unsure: bool = False
-    trouble: Trouble | None = None
+    trouble: LaneProblem | None = None
 
 
-def decide(result: Result, mail: Standing, chance: float) -> Decision:
+def decide(result: Result, mail: RecipientState, chance: float) -> Decision:
     """What becomes of a mail; `chance`, from 0 to 1, keeps mails that failed together from coming back together."""
     if isinstance(result, Receipt):
         return _by_recipient(mail, {fate.recipient: _Fate(fate.outcome, fate.reply) for fate in result.fates}, chance)
@@ -124,11 +124,11 @@ def taken_by_all(result: Result, recipients: tuple[str, ...]) -> Decision | None
     return Decision(State.SENT, (), words) if tuple(words) == recipients else None
 
 
-def give_back(mail: Standing, error: Exception | None = None) -> Decision:
+def give_back(mail: RecipientState, error: Exception | None = None) -> Decision:
     """It was leased, and not begun; when that was because of an error, it is the lane's."""
     if error is None:
         return _untouched(mail, "")
-    trouble = (_of_the_lane(error) if isinstance(error, errors.CourrielError) else None) or Trouble.of(error)
+    trouble = (_of_the_lane(error) if isinstance(error, errors.CourrielError) else None) or LaneProblem.of(error)
     return _untouched(mail, trouble.sentence, trouble)
 
 
@@ -143,7 +143,7 @@ def wait(age: float, lifetime: float, chance: float) -> float:
     return min(max(age, floor), LONGEST) * _spread(chance)
 
 
-def pause(fails: int, trouble: Trouble, chance: float) -> float:
+def pause(fails: int, trouble: LaneProblem, chance: float) -> float:
     """Seconds that a lane rests which failed so many times in a row before: doubling, up to ten minutes."""
     shortest = LONGEST_PAUSE if trouble.login else min(PAUSE * 2.0 ** min(fails, 10), LONGEST_PAUSE)
     return shortest * _spread(chance)
@@ -163,15 +163,15 @@ class _Fate:
     reply: Reply | None
 
 
-def _of_the_lane(error: errors.CourrielError) -> Trouble | None:
+def _of_the_lane(error: errors.CourrielError) -> LaneProblem | None:
     """What the failure says of the way out, and nothing of the mail."""
     if isinstance(error, errors.AuthenticationRefused):
-        return Trouble.of(error, login=error.reply.kind == 5)
+        return LaneProblem.of(error, login=error.reply.kind == 5)
     if error.stage in _OPENING or isinstance(error, errors.ConnectionFailed) or error.hint_id == "SESSION-BUSY":
-        return Trouble.of(error)
+        return LaneProblem.of(error)
     # Asked to slow down. At RCPT the same words are greylisting, which is about one recipient.
     if isinstance(error, errors.SenderRefused | errors.MessageRefused) and _asks_for_patience(error.reply):
-        return Trouble.of(error)
+        return LaneProblem.of(error)
     return None
 
 
@@ -179,7 +179,7 @@ def _asks_for_patience(reply: Reply) -> bool:
     return reply.kind == 4 and reply.enhanced is not None and reply.enhanced.subject == 7
 
 
-def _refused(error: errors.Refused, mail: Standing, chance: float) -> Decision:
+def _refused(error: errors.Refused, mail: RecipientState, chance: float) -> Decision:
     """The words on each recipient; who was not answered by himself shares the fate of the mail."""
     alone = isinstance(error, errors.RecipientsRefused)
     if alone and mail.together:
@@ -191,7 +191,7 @@ def _refused(error: errors.Refused, mail: Standing, chance: float) -> Decision:
     return _by_recipient(mail, fates, chance)
 
 
-def _refused_together(error: errors.Refused, mail: Standing, chance: float) -> Decision:
+def _refused_together(error: errors.Refused, mail: RecipientState, chance: float) -> Decision:
     """All or nothing: the final no to one of them is final for all."""
     words = {name: _word(reply) for name, reply in error.refused.items()}
     if all(_may_pass(reply) for reply in error.refused.values()):
@@ -199,7 +199,7 @@ def _refused_together(error: errors.Refused, mail: Standing, chance: float) -> D
     return _failed(dict.fromkeys(mail.recipients, (0, "", f"nobody gets it: {error}")) | words, str(error))
 
 
-def _by_recipient(mail: Standing, fates: Mapping[str, _Fate], chance: float) -> Decision:
+def _by_recipient(mail: RecipientState, fates: Mapping[str, _Fate], chance: float) -> Decision:
     """Who was accepted has it, who was refused for good never will, the others are tried again."""
     words: dict[str, Word] = {}
     again, doubtful, crowded = [], [], []
@@ -228,13 +228,13 @@ def _by_recipient(mail: Standing, fates: Mapping[str, _Fate], chance: float) -> 
 _UNHEARD = _Fate(Outcome.REFUSED, None)
 
 
-def _untouched(mail: Standing, why: str, trouble: Trouble | None = None) -> Decision:
+def _untouched(mail: RecipientState, why: str, trouble: LaneProblem | None = None) -> Decision:
     """Certainly not delivered, and nothing of it is the mail's fault: it waits as before."""
     return Decision(State.READY, mail.recipients, why=why, counted=False, trouble=trouble)
 
 
 def _later(
-    mail: Standing,
+    mail: RecipientState,
     recipients: tuple[str, ...],
     words: Mapping[str, Word],
     why: str,
@@ -254,7 +254,7 @@ def _failed(words: Mapping[str, Word], why: str) -> Decision:
 
 
 def _unsure(
-    mail: Standing, recipients: tuple[str, ...], words: Mapping[str, Word], why: str, chance: float
+    mail: RecipientState, recipients: tuple[str, ...], words: Mapping[str, Word], why: str, chance: float
 ) -> Decision:
     if mail.on_unsure is OnUnsure.HOLD:
         return Decision(State.HELD, recipients, words, why=UNSURE, unsure=True)
@@ -262,7 +262,7 @@ def _unsure(
     return Decision(State.READY, recipients, words, delay, why or UNSURE, unsure=True)
 
 
-def _own_fault(error: Exception, mail: Standing, chance: float) -> Decision:
+def _own_fault(error: Exception, mail: RecipientState, chance: float) -> Decision:
     """The mail, or we, cannot do it; perhaps later, and in the end it is for a person."""
     why = _named(error)
     if mail.tries >= MOST_OWN_FAULTS:

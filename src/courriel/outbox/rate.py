@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from math import floor
 
-from courriel.session.pace import Rate
-from courriel.values import dataclass
+from courriel._dataclass import dataclass
+from courriel.session.pool.throttle import Rate
 
 _SHORTEST_SLOT, _LONGEST_SLOT = 2.0, 30.0  # seconds: for a connection to be opened; a slow one has its slots renewed
 _CATCH_UP = 1.0  # seconds: who comes to a slot so late was not idle, but busy, or not woken in time

@@ -12,8 +12,8 @@ import hashlib
 from collections.abc import Mapping
 
 from courriel import errors
-from courriel.outbox.store import KnownMail, NewMail
-from courriel.wire.letter import Letter
+from courriel.outbox.store.base import KnownMail, NewMail
+from courriel.wire.parse.letter import Letter
 
 # Made anew by each call, or by what signs and carries; the fields of parts are compared with their parts.
 _MADE_UP = frozenset((

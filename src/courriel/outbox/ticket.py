@@ -7,8 +7,8 @@ from io import BytesIO
 from time import monotonic
 
 from courriel import errors
-from courriel.outbox.bell import Bell
-from courriel.outbox.store import Action, MailInfo, State, Store
+from courriel.outbox.store.base import Action, MailInfo, State, Store
+from courriel.outbox.work.wakeup import Wakeup
 
 _SOONEST, _LATEST = 0.02, 1.0  # seconds between two looks, when somebody else's worker sends
 
@@ -16,7 +16,7 @@ _SOONEST, _LATEST = 0.02, 1.0  # seconds between two looks, when somebody else's
 class Ticket:
     """One mail in an outbox. Everything is looked up when it is asked for; nothing here grows old."""
 
-    def __init__(self, id: str, store: Store, bell: Bell, *, existed: bool = False) -> None:  # noqa: A002 - its name everywhere
+    def __init__(self, id: str, store: Store, bell: Wakeup, *, existed: bool = False) -> None:  # noqa: A002 - its name everywhere
         self.id = id
         self.existed = existed
         """Whether `put` found the mail in the outbox under its key, and kept nothing new."""
@@ -33,7 +33,7 @@ class Ticket:
 
     @property
     def status(self) -> State:
-        """Where it stands: READY, LEASED, DOT, HELD, SENT, FAILED or CANCELED."""
+        """Where it stands: READY, LEASED, IN_FLIGHT, HELD, SENT, FAILED or CANCELED."""
         return self.info.state
 
     def wait(self, timeout: float = 60.0) -> MailInfo:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from courriel import errors
-from courriel.values import dataclass
+from courriel._dataclass import dataclass
 
 if TYPE_CHECKING:
     from cryptography import x509

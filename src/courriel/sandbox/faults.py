@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from threading import Lock
 
 from courriel import errors, failures
-from courriel.dialogue.desk import Answer, Cut, Mute, Within
+from courriel.dialogue.server.handler import Answer, Disconnect, DuringData, Stall
 from courriel.reply import Reply
 
 STAGES = (
@@ -57,7 +57,7 @@ class Faults:
         if within and stage not in ("data", "letter"):
             raise errors.UsageError('within the content: that is the stage "data", or "letter" in POP3')
         said = read_answer(answer)
-        script = Within(said) if within else said
+        script = DuringData(said) if within else said
         with self._lock:
             self._faults.append(Fault(stage, script, when.lower(), nth - 1, times))
 
@@ -91,14 +91,14 @@ class Faults:
         return None
 
 
-def read_answer(said: str | bytes) -> Reply | bytes | Cut | Mute:
+def read_answer(said: str | bytes) -> Reply | bytes | Disconnect | Stall:
     """Parse a reply: "550 5.1.1 no" (or several lines), "-ERR no", "hang up", "silence"; bytes stay bytes."""
     if isinstance(said, bytes):
         return said
     if said == "hang up":
-        return Cut()
+        return Disconnect()
     if said == "silence":
-        return Mute()
+        return Stall()
     if status := _STATUS.fullmatch(said):
         return Reply(200 if status[1] == "+OK" else 500, (status[2] or "",))
     lines = [_LINE.fullmatch(line) for line in said.splitlines()]

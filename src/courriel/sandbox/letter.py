@@ -8,8 +8,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from courriel.dialogue.desk import Delivery, Visit
-from courriel.wire.scrutiny import Remark
+from courriel.dialogue.server.handler import Delivery, ServerSession
+from courriel.wire.mime.checks import Finding
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -23,7 +23,7 @@ _EXPECTED = (
 
 
 @dataclass(frozen=True)
-class Letter:
+class CapturedMessage:
     """One received mail; `message`, `subject`, `text`, `html` and `attachments` are parsed from it on access.
 
     `sender` is the envelope's, "" for the null sender, and so are `recipients`. `user` is the login name of the client,
@@ -35,7 +35,7 @@ class Letter:
     recipients: tuple[str, ...]
     content: bytes = field(repr=False)
     received: datetime
-    remarks: tuple[Remark, ...] = ()
+    remarks: tuple[Finding, ...] = ()
     user: str = ""
     hello: str = ""
     peer: str = ""
@@ -45,7 +45,9 @@ class Letter:
     """The envelope with all parameters of MAIL and RCPT."""
 
     @classmethod
-    def of(cls, number: int, delivery: Delivery, visit: Visit, received: datetime, path: Path | None) -> Letter:
+    def of(
+        cls, number: int, delivery: Delivery, visit: ServerSession, received: datetime, path: Path | None
+    ) -> CapturedMessage:
         """Make it from a delivery and its session."""
         return cls(
             number=number,
@@ -128,11 +130,11 @@ class Letter:
 # The steps.
 
 
-def _remarks_on_headers(content: bytes) -> tuple[Remark, ...]:
+def _remarks_on_headers(content: bytes) -> tuple[Finding, ...]:
     head = re.split(rb"\r?\n\r?\n", content, maxsplit=1)[0]
     names = {name.lower() for name in re.findall(rb"^([!-9;-~]+)[ \t]*:", head, re.MULTILINE)}
-    remarks = [Remark(kind, text) for name, kind, text in _EXPECTED if name.lower().encode() not in names]
+    remarks = [Finding(kind, text) for name, kind, text in _EXPECTED if name.lower().encode() not in names]
     if b"bcc" in names:
         # Every recipient can read the others' addresses (hazard H34).
-        remarks.append(Remark("bcc", "the message carries a Bcc header: every recipient reads it"))
+        remarks.append(Finding("bcc", "the message carries a Bcc header: every recipient reads it"))
     return tuple(remarks)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from threading import Lock
 
-from courriel.dialogue.desk import Stock
+from courriel.dialogue.server.handler import Maildrop
 from courriel.reply import Reply
-from courriel.sandbox.letter import Letter
+from courriel.sandbox.letter import CapturedMessage
 from courriel.sandbox.mailroom import Mailroom
 
 _IN_USE = Reply(400, ("[IN-USE] Somebody else has this mailbox open",))
@@ -25,7 +25,7 @@ class Mailboxes:
         self._open: set[str] = set()
         self._lock = Lock()
 
-    def open(self, user: str) -> Stock | Reply:
+    def open(self, user: str) -> Maildrop | Reply:
         """Open a mailbox exclusively, until it is released (RFC 1939 8)."""
         name = user.lower()
         with self._lock:
@@ -52,7 +52,7 @@ class Mailboxes:
             self._deleted.clear()
 
 
-class _Opened(Stock):
+class _Opened(Maildrop):
     """One open mailbox."""
 
     def __init__(self, mailboxes: Mailboxes, name: str, letters: Sequence[tuple[str, bytes]]) -> None:
@@ -70,11 +70,11 @@ class _Opened(Stock):
 # The steps.
 
 
-def _is_for(letter: Letter, name: str) -> bool:
+def _is_for(letter: CapturedMessage, name: str) -> bool:
     recipients = [recipient.lower() for recipient in letter.recipients]
     return name in (recipients if "@" in name else [recipient.rpartition("@")[0] for recipient in recipients])
 
 
-def _uid(letter: Letter) -> str:
+def _uid(letter: CapturedMessage) -> str:
     """Unique id of a letter, unique across restarts too (RFC 1939 7)."""
     return f"{letter.received:%Y%m%dT%H%M%S%f}-{letter.number}"

@@ -13,8 +13,8 @@ from threading import Condition
 from time import monotonic
 
 from courriel import errors
-from courriel.dialogue.desk import Delivery, Visit
-from courriel.sandbox.letter import Letter
+from courriel.dialogue.server.handler import Delivery, ServerSession
+from courriel.sandbox.letter import CapturedMessage
 
 _FILE = re.compile(r"(\d{6,})-\d{8}T\d{6}Z\.eml")
 
@@ -29,7 +29,7 @@ class Mailroom:
         self._most = most
         self._octets = octets
         self._held = 0
-        self._letters: deque[Letter] = deque()
+        self._letters: deque[CapturedMessage] = deque()
         self._arrived = Condition()
         self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
         self._number = 0
@@ -40,19 +40,19 @@ class Mailroom:
             self._number = max(taken, default=0)
 
     @property
-    def letters(self) -> list[Letter]:
+    def letters(self) -> list[CapturedMessage]:
         """The letters in memory."""
         with self._arrived:
             return list(self._letters)
 
-    def put(self, delivery: Delivery, visit: Visit) -> Letter:
+    def put(self, delivery: Delivery, visit: ServerSession) -> CapturedMessage:
         """Store a mail. Raises OSError when it cannot be written; then it is not stored at all."""
         received = datetime.now(UTC)
         with self._arrived:
             number = self._number + 1
             path = self._file(number, received, delivery.content) if self.folder is not None else None
             self._number = number
-            letter = Letter.of(number, delivery, visit, received, path)
+            letter = CapturedMessage.of(number, delivery, visit, received, path)
             self._letters.append(letter)
             self._held += len(letter.content)
             while len(self._letters) > self._most or (self._held > self._octets and len(self._letters) > 1):
@@ -70,7 +70,7 @@ class Mailroom:
             self._letters.clear()
             self._held = 0
 
-    def wait_for(self, to: str | None, subject: str | None, seconds: float) -> Letter:
+    def wait_for(self, to: str | None, subject: str | None, seconds: float) -> CapturedMessage:
         """The first letter that matches, present or yet to come. Raises TimedOut."""
         ends = monotonic() + seconds
         with self._arrived:
@@ -83,7 +83,7 @@ class Mailroom:
                     raise self._nothing(to, subject, seconds)
                 self._arrived.wait(left)
 
-    async def awaited(self, to: str | None, subject: str | None, seconds: float) -> Letter:
+    async def awaited(self, to: str | None, subject: str | None, seconds: float) -> CapturedMessage:
         """`wait_for` for asyncio, on any event loop."""
         event = asyncio.Event()
         entry = (asyncio.get_running_loop(), event)
@@ -106,7 +106,7 @@ class Mailroom:
 
     # The steps.
 
-    def _first(self, to: str | None, subject: str | None) -> Letter | None:
+    def _first(self, to: str | None, subject: str | None) -> CapturedMessage | None:
         return next((letter for letter in self._letters if letter.fits(to, subject)), None)
 
     def _nothing(self, to: str | None, subject: str | None, seconds: float) -> errors.TimedOut:

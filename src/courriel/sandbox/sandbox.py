@@ -12,20 +12,28 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from courriel import errors
-from courriel.dialogue.desk import Answer, Delivery, Desk, Limits, Stock, Terms, Visit
+from courriel._dataclass import replace
+from courriel.dialogue.server.handler import (
+    Answer,
+    Delivery,
+    Maildrop,
+    ServerConfig,
+    ServerHandler,
+    ServerLimits,
+    ServerSession,
+)
 from courriel.model.server import Dialect, Security, Server
 from courriel.model.trust import Trust
 from courriel.network import forks
-from courriel.network.aside import Aside
-from courriel.network.listening import Door, Listener, Session
+from courriel.network.listening import ConnectionLimits, Listener, ServedSession
+from courriel.network.loop_thread import LoopThread
 from courriel.reply import Reply
 from courriel.sandbox import certificates
 from courriel.sandbox.faults import Faults
-from courriel.sandbox.letter import Letter
+from courriel.sandbox.letter import CapturedMessage
 from courriel.sandbox.mailboxes import Mailboxes
 from courriel.sandbox.mailroom import Mailroom
-from courriel.values import replace
-from courriel.wire.parameters import MailFrom, RcptTo
+from courriel.wire.smtp.parameters import MailFrom, RcptTo
 
 if TYPE_CHECKING:
     import ssl
@@ -67,7 +75,7 @@ class Sandbox:
         users: Mapping[str, str] | None = None,
         require_login: bool = False,
         lmtp: bool = False,
-        limits: Limits | None = None,
+        limits: ServerLimits | None = None,
         keep: int = 1000,
     ) -> None:
         if folder is not None and not isinstance(folder, str | os.PathLike):
@@ -79,21 +87,21 @@ class Sandbox:
         self.tls_port = tls_port
         self.pop_port = pop_port
         self.pops_port = pops_port
-        self._terms = Terms(
+        self._terms = ServerConfig(
             name="sandbox.localhost",
             dialect=Dialect.LMTP if lmtp else Dialect.SMTP,
             starttls=certificates.available(),
             mechanisms=_ANY_LOGIN if users is None else _KNOWN_LOGINS,
             login_required=require_login,
-            limits=limits or Limits(),
+            limits=limits or ServerLimits(),
         )
         self._mailroom = Mailroom(Path(folder) if folder is not None else None, most=keep)
         self._mailboxes = Mailboxes(self._mailroom)
         self._faults = Faults()
         self._desk = _SandboxDesk(self._mailroom, self._mailboxes, self._faults, users)
-        self._sessions: deque[Session] = deque(maxlen=_SESSIONS)
+        self._sessions: deque[ServedSession] = deque(maxlen=_SESSIONS)
         self._listeners: list[Listener] = []
-        self._aside: Aside | None = None
+        self._aside: LoopThread | None = None
         self._issued: certificates.Papers | None = None
         self._folder_of_papers: TemporaryDirectory[str] | None = None
         self._tls: ssl.SSLContext | None = None
@@ -155,7 +163,7 @@ class Sandbox:
     # Received mail.
 
     @property
-    def letters(self) -> list[Letter]:
+    def letters(self) -> list[CapturedMessage]:
         """The received letters, oldest first; at most `keep`, the latest."""
         return self._mailroom.letters
 
@@ -165,18 +173,24 @@ class Sandbox:
         return self._mailroom.dropped
 
     @property
-    def sessions(self) -> list[Session]:
+    def sessions(self) -> list[ServedSession]:
         """The last 500 sessions, with transcripts and exceptions."""
         return list(self._sessions)
 
-    def wait_for(self, to: str | None = None, subject: str | None = None, *, timeout: float = 5.0) -> Letter:
+    def wait_for(self, to: str | None = None, subject: str | None = None, *, timeout: float = 5.0) -> CapturedMessage:
         """The first letter to this address with this text in its subject, within `timeout` seconds.
 
         A letter already received counts. Raises TimedOut, which lists what was received instead.
         """
         return self._mailroom.wait_for(to, subject, timeout)
 
-    async def awaited(self, to: str | None = None, subject: str | None = None, *, timeout: float = 5.0) -> Letter:  # noqa: ASYNC109
+    async def awaited(
+        self,
+        to: str | None = None,
+        subject: str | None = None,
+        *,
+        timeout: float = 5.0,  # noqa: ASYNC109 - the same words as `wait_for`
+    ) -> CapturedMessage:
         """`wait_for` for asyncio."""
         return await self._mailroom.awaited(to, subject, timeout)
 
@@ -221,7 +235,7 @@ class Sandbox:
     # Start and stop.
 
     def __enter__(self) -> Self:
-        aside = Aside("courriel sandbox")
+        aside = LoopThread("courriel sandbox")
         try:
             aside.run(self._open())
         except BaseException:
@@ -262,11 +276,11 @@ class Sandbox:
             await self._close()
             raise
 
-    async def _listen(self, terms: Terms, port: int, tls_port: int) -> tuple[int, int]:
+    async def _listen(self, terms: ServerConfig, port: int, tls_port: int) -> tuple[int, int]:
         """Listen on the two ports of one protocol, without TLS and with TLS from the first byte; returns the ports."""
-        doors = [Door(self.host, port)]
+        doors = [ConnectionLimits(self.host, port)]
         if terms.starttls:
-            doors.append(Door(self.host, tls_port, tls=True))
+            doors.append(ConnectionLimits(self.host, tls_port, tls=True))
         listener = Listener(self._desk, terms, *doors, context=self._context, met=self._sessions.append)
         await listener.open()
         self._listeners.append(listener)
@@ -297,7 +311,7 @@ class Sandbox:
             return self._issued
 
     def _context(self) -> ssl.SSLContext:
-        from courriel.network.tls import server_context
+        from courriel.network.tls.contexts import server_context
 
         if self._tls is None:
             papers = self._papers()
@@ -312,7 +326,7 @@ class Sandbox:
         return f"[{self.host}]:{port}" if ":" in self.host else f"{self.host}:{port}"
 
 
-class _SandboxDesk(Desk):
+class _SandboxDesk(ServerHandler):
     """Server handler of the sandbox: faults first, then storage."""
 
     def __init__(
@@ -323,19 +337,19 @@ class _SandboxDesk(Desk):
         self._faults = faults
         self._users = None if users is None else dict(users)
 
-    def connect(self, visit: Visit) -> Answer | None:
+    def connect(self, visit: ServerSession) -> Answer | None:
         return self._faults.decide("connect")
 
-    def greeting(self, visit: Visit) -> Answer | None:
+    def greeting(self, visit: ServerSession) -> Answer | None:
         return self._faults.decide("greeting")
 
-    def hello(self, visit: Visit, name: str) -> Answer | None:
+    def hello(self, visit: ServerSession, name: str) -> Answer | None:
         return self._faults.decide("hello", (name,))
 
-    def secure(self, visit: Visit) -> Answer | None:
+    def secure(self, visit: ServerSession) -> Answer | None:
         return self._faults.decide("secure")
 
-    def authenticate(self, visit: Visit, mechanism: str) -> Answer | None:
+    def authenticate(self, visit: ServerSession, mechanism: str) -> Answer | None:
         return self._faults.decide("authenticate", (mechanism,))
 
     def check(self, user: str, secret: str) -> bool:
@@ -347,32 +361,32 @@ class _SandboxDesk(Desk):
     def secret_of(self, user: str) -> str | None:
         return None if self._users is None else self._users.get(user)
 
-    def sender(self, visit: Visit, origin: MailFrom) -> Answer | None:
+    def sender(self, visit: ServerSession, origin: MailFrom) -> Answer | None:
         return self._faults.decide("sender", (origin.sender.spec if origin.sender else "<>",))
 
-    def recipient(self, visit: Visit, recipient: RcptTo) -> Answer | None:
+    def recipient(self, visit: ServerSession, recipient: RcptTo) -> Answer | None:
         return self._faults.decide("recipient", (recipient.address.spec,))
 
-    def data(self, visit: Visit) -> Answer | None:
+    def data(self, visit: ServerSession) -> Answer | None:
         return self._faults.decide("data")
 
-    def message(self, visit: Visit, delivery: Delivery) -> Answer | Mapping[str, Reply] | None:
+    def message(self, visit: ServerSession, delivery: Delivery) -> Answer | Mapping[str, Reply] | None:
         everybody = tuple(recipient.address.spec for recipient in delivery.recipients)
         answer = self._faults.decide("message", everybody)
         if answer is None or (isinstance(answer, Reply) and answer.kind == 2):
             self._mailroom.put(delivery, visit)
         return answer
 
-    def open_mailbox(self, visit: Visit, user: str) -> Stock | Answer | None:
+    def open_mailbox(self, visit: ServerSession, user: str) -> Maildrop | Answer | None:
         return self._mailboxes.open(user)
 
-    def mailbox(self, visit: Visit, verb: str) -> Answer | None:
+    def mailbox(self, visit: ServerSession, verb: str) -> Answer | None:
         return self._faults.decide("mailbox", (verb,))
 
-    def letter(self, visit: Visit, uid: str) -> Answer | None:
+    def letter(self, visit: ServerSession, uid: str) -> Answer | None:
         return self._faults.decide("letter", (uid,))
 
-    def goodbye(self, visit: Visit) -> Answer | None:
+    def goodbye(self, visit: ServerSession) -> Answer | None:
         return self._faults.decide("goodbye")
 
 

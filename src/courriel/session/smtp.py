@@ -15,7 +15,7 @@ from courriel.model.credentials import Credentials, check_credentials
 from courriel.model.receipt import Receipt
 from courriel.model.server import Dialect, Server
 from courriel.model.submission import WINDOW, OnRefused, SendOptions, Submission
-from courriel.session.known import Known
+from courriel.session.base import BaseSession
 
 TYPE_CHECKING = False
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from typing import Self, Unpack
 
     from courriel.dialogue.flow import Flow
-    from courriel.dialogue.smtp import SmtpDialogue
-    from courriel.dialogue.tray import Result
-    from courriel.model.submission import SendWords
+    from courriel.dialogue.smtp.client import SmtpDialogue
+    from courriel.dialogue.smtp.send_queue import Result
+    from courriel.model.submission import SendArguments
     from courriel.network import awaiting, blocking
-    from courriel.network.transcript import Transcript
-    from courriel.session.outgoing import Sendable
+    from courriel.network.transcripts.transcript import Transcript
+    from courriel.session.encoding import Sendable
 
 
-class _Session(Known):
+class _Session(BaseSession):
     """Base of both SMTP sessions: everything that does not wait."""
 
     def __init__(
@@ -41,9 +41,9 @@ class _Session(Known):
         line: blocking.Line | awaiting.Line,
         max_messages: int | None,
     ) -> None:
-        from courriel.dialogue.smtp import SmtpDialogue  # noqa: PLC0415
+        from courriel.dialogue.smtp.client import SmtpDialogue  # noqa: PLC0415
         from courriel.session import server_memory  # noqa: PLC0415 - see there
-        from courriel.session.outgoing import submission_of  # noqa: PLC0415 - kept, since each `send` would feel its import
+        from courriel.session.encoding import submission_of  # noqa: PLC0415 - kept, since each `send` would feel its import
 
         check_credentials(credentials)
         self.server = server
@@ -89,14 +89,14 @@ class _Session(Known):
         self._known.hang_up()
 
     @property
-    def rested(self) -> bool:
+    def maybe_stale(self) -> bool:
         """Whether the connection has been silent for long enough that the server may have closed it."""
-        return self._known.rested
+        return self._known.maybe_stale
 
     def _submit(self, submission: Submission) -> Flow[Receipt]:
         if not isinstance(submission, Submission):
             raise errors.UsageError(f"submission: a value of Submission, not {type(submission).__name__}")
-        return self._dialogue.deliver(submission, rested=self._known.rested)
+        return self._dialogue.deliver(submission, maybe_stale=self._known.maybe_stale)
 
 
 class SmtpSession(_Session):
@@ -117,7 +117,7 @@ class SmtpSession(_Session):
         transcript: Transcript | None = None,
     ) -> None:
         from courriel.network import blocking  # noqa: PLC0415 - asyncio programs do not need this one
-        from courriel.network.transcript import log_if_wanted  # noqa: PLC0415
+        from courriel.network.transcripts.transcript import log_if_wanted  # noqa: PLC0415
 
         server = _as_server(server)
         self._line = blocking.Line(server, transcript if transcript is not None else log_if_wanted())
@@ -132,7 +132,7 @@ class SmtpSession(_Session):
         self._line.run(self._dialogue.open(), opening=True)
         return self
 
-    def send(self, message: Sendable, /, **options: Unpack[SendWords]) -> Receipt:
+    def send(self, message: Sendable, /, **options: Unpack[SendArguments]) -> Receipt:
         """Send one message; returns a receipt with the result of each recipient.
 
         `sender` and `to` replace those of the envelope, not the headers. With `on_refused="abandon"` nothing is sent
@@ -148,7 +148,7 @@ class SmtpSession(_Session):
 
     def _send(self, message: Sendable, options: SendOptions | None) -> Receipt:
         self._refuse_if_closed()
-        submission = self._submission_of(message, self._dialogue.able, options)
+        submission = self._submission_of(message, self._dialogue.extensions, options)
         try:
             return self.submit(submission)
         except errors.MessageRefused as refused:
@@ -156,7 +156,7 @@ class SmtpSession(_Session):
                 raise
         # Binary content needs BDAT, which this server refused: encode the files in base64 instead.
         self.open()
-        return self.submit(self._submission_of(message, self._dialogue.able, options))
+        return self.submit(self._submission_of(message, self._dialogue.extensions, options))
 
     def send_many(
         self,
@@ -179,7 +179,7 @@ class SmtpSession(_Session):
         generator, and the results of messages in flight are dropped.
         """
         from courriel.network.line import refuse_if_broken  # noqa: PLC0415
-        from courriel.session.many import Supply, stream_on  # noqa: PLC0415 - not for one message
+        from courriel.session.message_source import Supply, stream_on  # noqa: PLC0415 - not for one message
 
         refuse_if_broken(self._line)
         stream = stream_on(self._dialogue, window)
@@ -247,7 +247,7 @@ class AsyncSmtpSession(_Session):
         transcript: Transcript | None = None,
     ) -> None:
         from courriel.network import awaiting  # noqa: PLC0415 - blocking programs do not pay for asyncio
-        from courriel.network.transcript import log_if_wanted  # noqa: PLC0415
+        from courriel.network.transcripts.transcript import log_if_wanted  # noqa: PLC0415
 
         server = _as_server(server)
         self._line = awaiting.Line(server, transcript if transcript is not None else log_if_wanted())
@@ -258,7 +258,7 @@ class AsyncSmtpSession(_Session):
         await self._line.run(self._dialogue.open(), opening=True)
         return self
 
-    async def send(self, message: Sendable, /, **options: Unpack[SendWords]) -> Receipt:
+    async def send(self, message: Sendable, /, **options: Unpack[SendArguments]) -> Receipt:
         """Send one message; returns a receipt with the result of each recipient; see SmtpSession.send.
 
         A cancelled call closes the connection; the server may have accepted the message already.
@@ -267,7 +267,7 @@ class AsyncSmtpSession(_Session):
 
     async def _send(self, message: Sendable, options: SendOptions | None) -> Receipt:
         self._refuse_if_closed()
-        submission = self._submission_of(message, self._dialogue.able, options)
+        submission = self._submission_of(message, self._dialogue.extensions, options)
         try:
             return await self.submit(submission)
         except errors.MessageRefused as refused:
@@ -275,7 +275,7 @@ class AsyncSmtpSession(_Session):
                 raise
         # Binary content needs BDAT, which this server refused: encode the files in base64 instead.
         await self.open()
-        return await self.submit(self._submission_of(message, self._dialogue.able, options))
+        return await self.submit(self._submission_of(message, self._dialogue.extensions, options))
 
     async def send_many(
         self,
@@ -290,7 +290,7 @@ class AsyncSmtpSession(_Session):
         in doubt.
         """
         from courriel.network.line import refuse_if_broken  # noqa: PLC0415
-        from courriel.session.many import AsyncSupply, stream_on  # noqa: PLC0415 - not for one message
+        from courriel.session.message_source import AsyncSupply, stream_on  # noqa: PLC0415 - not for one message
 
         refuse_if_broken(self._line)
         stream = stream_on(self._dialogue, window)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from courriel.wlangage import names
+from courriel.wlangage.structures import names
 
 for _name in names.exported():
     _thing = getattr(import_module(f"{__name__}.{_name.home}"), _name.french)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NoReturn
 
-from courriel.wlangage.names import TABLE, Name
 from courriel.wlangage.problem import ErreurWLangage
+from courriel.wlangage.structures.names import TABLE, Name
 
 
 def _absent(name: Name) -> Callable[..., NoReturn]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from asyncio import Task
 
     from courriel import SmtpSession, Timeouts, Trust
-    from courriel.wlangage.mailbox import OpenMailbox
+    from courriel.wlangage.reading.mailbox import OpenMailbox
 
 Owner: TypeAlias = "int | ref[Task[object]]"
 """A thread id, or a task."""

@@ -10,9 +10,9 @@ from typing import ParamSpec, TypeVar
 from courriel import failures
 from courriel.errors import CourrielError
 from courriel.failures import Language
-from courriel.wlangage.constants import Detail
 from courriel.wlangage.desk import desk, here
 from courriel.wlangage.problem import ErreurWLangage, Problem
+from courriel.wlangage.structures.constants import Detail
 
 P = ParamSpec("P")
 T = TypeVar("T")

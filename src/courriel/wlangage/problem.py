@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from courriel import errors
+from courriel._dataclass import dataclass, field
 from courriel.errors import CourrielError
 from courriel.failures import Failure, Language, Text, language
 from courriel.failures.sentences import french
-from courriel.values import dataclass, field
 from courriel.wlangage.remedies import remedy, warning
 
 

@@ -6,10 +6,10 @@ import math
 import re
 from datetime import timedelta
 
-from courriel.wlangage.constants import Parameter
 from courriel.wlangage.desk import desk
 from courriel.wlangage.errors_shown import email_call
 from courriel.wlangage.problem import ErreurWLangage, Impossible
+from courriel.wlangage.structures.constants import Parameter
 
 _DURATION = re.compile(r"\s*(\d+(?:[.,]\d+)?)\s*([a-z]*)\s*", re.IGNORECASE)
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "sec": 1.0, "min": 60.0, "mn": 60.0, "h": 3600.0}

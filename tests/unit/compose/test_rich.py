@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from courriel import Address, Attachment, Message, RichTemplate, errors
-from courriel.wire.mime import content_of
+from courriel.wire.mime.build import content_of
 from hostile.lists import hostile
 
 INVOICE = """<table>

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from courriel import Attachment, Message, Template
 from courriel.errors import InvalidAddress, InvalidMessage, UsageError
-from courriel.session.outgoing import submission_of
-from courriel.wire.abilities import Abilities
-from courriel.wire.mime import build, content_of
-from courriel.wire.parts import boundaries_of
+from courriel.session.encoding import submission_of
+from courriel.wire.mime.build import build, content_of
+from courriel.wire.mime.parts import boundaries_of
+from courriel.wire.smtp.extensions import Extensions
 from examples import examples
 
 FIELDS: dict[str, Any] = {"sender": "Ada <ada@example.org>", "to": "{email}"}
@@ -165,7 +165,7 @@ def test_a_session_takes_it_like_any_other() -> None:
     template = Template(**FIELDS, text="été {name}", delivery_receipt=True)
     merged = template.fill(email="bob@example.org", name="Bob")
 
-    outgoing = submission_of(merged, Abilities({"8BITMIME": "", "DSN": ""}))
+    outgoing = submission_of(merged, Extensions({"8BITMIME": "", "DSN": ""}))
 
     assert outgoing.envelope.wants_reports
     assert outgoing.content.eight_bit

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from courriel.delivery import keep, profiles, settings
+from courriel.delivery import local
+from courriel.delivery.settings import locations, profiles
 
 
 @pytest.fixture(autouse=True)
@@ -23,8 +24,8 @@ def empty_house(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Pat
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("APPDATA", str(home / "AppData"))
     monkeypatch.chdir(here)
-    monkeypatch.setattr(settings, "machine_file", lambda: tmp_path / "etc" / "courriel" / "courriel.toml")
+    monkeypatch.setattr(locations, "machine_file", lambda: tmp_path / "etc" / "courriel" / "courriel.toml")
     profiles._say_captured.cache_clear()
-    keep.letters.clear()
+    local.letters.clear()
     yield here
-    keep.letters.clear()
+    local.letters.clear()

@@ -10,11 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from courriel.delivery import keep
-from courriel.delivery.keep import Console, Folder, Letter, Letters, Maildir, Memory, Null, transport_of
+from courriel.delivery import local
+from courriel.delivery.local import (
+    ConsoleTransport,
+    FolderTransport,
+    KeptMessage,
+    KeptMessages,
+    MaildirTransport,
+    MemoryTransport,
+    NullTransport,
+    transport_of,
+)
 from courriel.delivery.rendering import visible
-from courriel.delivery.route import Route
 from courriel.delivery.transport import Transport
+from courriel.delivery.urls.route import Route
 from courriel.errors import CourrielError
 from courriel.model.content import Content
 from courriel.model.envelope import Envelope
@@ -67,42 +76,48 @@ def test_a_route_to_a_server_has_no_transport_here() -> None:
 
 
 def test_each_local_transport_satisfies_the_protocol() -> None:
-    transports: list[Transport] = [Memory(), Console(), Null(), Folder("/x"), Maildir("/x")]
+    transports: list[Transport] = [
+        MemoryTransport(),
+        ConsoleTransport(),
+        NullTransport(),
+        FolderTransport("/x"),
+        MaildirTransport("/x"),
+    ]
 
     assert len(transports) == 5
 
 
-# Memory.
+# MemoryTransport.
 
 
 def test_memory_keeps_envelope_and_octets() -> None:
-    Memory().submit(Submission(ENVELOPE, content(RAW[:20], RAW[20:])))
+    MemoryTransport().submit(Submission(ENVELOPE, content(RAW[:20], RAW[20:])))
 
-    (letter,) = keep.letters
-    assert letter == Letter(ENVELOPE, RAW)
+    (letter,) = local.letters
+    assert letter == KeptMessage(ENVELOPE, RAW)
     assert letter.read()["Subject"] == "été"
 
 
 def test_when_memory_is_full_the_oldest_are_dropped_and_the_receipt_notes_it() -> None:
-    kept = Letters(most=2)
-    receipts = [Memory(kept).submit(Submission(ENVELOPE, content(b"%d\r\n" % number))) for number in range(4)]
+    kept = KeptMessages(most=2)
+    receipts = [MemoryTransport(kept).submit(Submission(ENVELOPE, content(b"%d\r\n" % number))) for number in range(4)]
 
     assert [letter.content for letter in kept] == [b"2\r\n", b"3\r\n"]
     assert [receipt.notes for receipt in receipts] == [(), (), *[("memory: is full; its 1 oldest left",)] * 2]
 
 
 def test_memory_is_bounded_in_octets_too_but_the_newest_always_stays() -> None:
-    kept = Letters(octets=10)
+    kept = KeptMessages(octets=10)
     for size in (4, 4, 4, 100):
-        kept.add(Letter(ENVELOPE, b"x" * size))
+        kept.add(KeptMessage(ENVELOPE, b"x" * size))
 
     assert [len(letter.content) for letter in kept] == [100]
 
 
 def test_letters_are_a_list_that_can_be_emptied() -> None:
-    kept = Letters()
+    kept = KeptMessages()
     for number in range(3):
-        kept.add(Letter(ENVELOPE, b"%d" % number))
+        kept.add(KeptMessage(ENVELOPE, b"%d" % number))
 
     assert (kept[0].content, kept[-1].content, len(kept[1:]), repr(kept)) == (b"0", b"2", 2, "<Letters: 3 kept>")
     kept.clear()
@@ -110,9 +125,9 @@ def test_letters_are_a_list_that_can_be_emptied() -> None:
 
 
 def test_threads_may_write_while_another_reads() -> None:
-    kept = Letters(most=50)
+    kept = KeptMessages(most=50)
     threads = [
-        threading.Thread(target=lambda: [kept.add(Letter(ENVELOPE, b"x")) for _ in range(200)]) for _ in range(4)
+        threading.Thread(target=lambda: [kept.add(KeptMessage(ENVELOPE, b"x")) for _ in range(200)]) for _ in range(4)
     ]
     for thread in threads:
         thread.start()
@@ -129,7 +144,7 @@ def test_threads_may_write_while_another_reads() -> None:
 
 def test_a_file_holds_the_octets_as_they_would_have_left(tmp_path: Path) -> None:
     for _ in range(3):
-        Folder(str(tmp_path / "kept")).submit(Submission(ENVELOPE, content(RAW[:7], RAW[7:])))
+        FolderTransport(str(tmp_path / "kept")).submit(Submission(ENVELOPE, content(RAW[:7], RAW[7:])))
 
     files = sorted((tmp_path / "kept").iterdir())
     assert len(files) == 3
@@ -138,15 +153,15 @@ def test_a_file_holds_the_octets_as_they_would_have_left(tmp_path: Path) -> None
 
 @pytest.mark.skipif(os.name == "nt", reason="other rights")
 def test_a_file_is_for_its_owner_only(tmp_path: Path) -> None:
-    Folder(str(tmp_path / "new")).submit(Submission(ENVELOPE, content()))
+    FolderTransport(str(tmp_path / "new")).submit(Submission(ENVELOPE, content()))
 
     (file,) = (tmp_path / "new").iterdir()
     assert file.stat().st_mode & 0o077 == 0
     assert file.parent.stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("kind", [Folder, Maildir])
-def test_half_a_message_is_never_left_behind(kind: type[Folder | Maildir], tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [FolderTransport, MaildirTransport])
+def test_half_a_message_is_never_left_behind(kind: type[FolderTransport | MaildirTransport], tmp_path: Path) -> None:
     with pytest.raises(CourrielError, match=r"could not be kept in .*: No space left on device") as refused:
         kind(str(tmp_path)).submit(Submission(ENVELOPE, Content((Full(),), 100)))  # type: ignore[arg-type]
 
@@ -154,17 +169,19 @@ def test_half_a_message_is_never_left_behind(kind: type[Folder | Maildir], tmp_p
     assert isinstance(refused.value.__cause__, OSError)
 
 
-@pytest.mark.parametrize("kind", [Folder, Maildir])
-def test_an_unusable_folder_raises_courriel_error(kind: type[Folder | Maildir], tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [FolderTransport, MaildirTransport])
+def test_an_unusable_folder_raises_courriel_error(
+    kind: type[FolderTransport | MaildirTransport], tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("in the way")
 
     with pytest.raises(CourrielError, match="could not be kept"):
         kind(str(tmp_path / "file" / "below")).submit(Submission(ENVELOPE, content()))
 
 
-@pytest.mark.parametrize("kind", [Folder, Maildir])
+@pytest.mark.parametrize("kind", [FolderTransport, MaildirTransport])
 def test_a_message_is_flushed_to_disk_before_it_is_renamed(
-    kind: type[Folder | Maildir], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: type[FolderTransport | MaildirTransport], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     story: list[str] = []
     fsync, replace = os.fsync, Path.replace
@@ -180,7 +197,7 @@ def test_a_maildir_is_read_by_the_standard_library(tmp_path: Path) -> None:
     # The cuts fall inside line ends.
     cut = [RAW[place : place + 1] for place in range(len(RAW))]
 
-    Maildir(str(tmp_path)).submit(Submission(ENVELOPE, content(*cut)))
+    MaildirTransport(str(tmp_path)).submit(Submission(ENVELOPE, content(*cut)))
 
     (message,) = mailbox.Maildir(str(tmp_path))
     (file,) = (tmp_path / "new").iterdir()
@@ -193,7 +210,7 @@ def test_a_maildir_is_read_by_the_standard_library(tmp_path: Path) -> None:
 def test_the_host_in_the_name_of_a_maildir_file_is_escaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("socket.gethostname", lambda: "a/b:c")
 
-    Maildir(str(tmp_path)).submit(Submission(ENVELOPE, content()))
+    MaildirTransport(str(tmp_path)).submit(Submission(ENVELOPE, content()))
 
     (file,) = (tmp_path / "new").iterdir()
     assert file.name.endswith(r".a\057b\072c")
@@ -203,7 +220,7 @@ def test_the_host_in_the_name_of_a_maildir_file_is_escaped(tmp_path: Path, monke
 
 
 def shown(raw: bytes, capsys: pytest.CaptureFixture[str]) -> str:
-    Console().submit(Submission(ENVELOPE, content(raw)))
+    ConsoleTransport().submit(Submission(ENVELOPE, content(raw)))
     return capsys.readouterr().out
 
 

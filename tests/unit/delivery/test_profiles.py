@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from courriel.delivery import profiles, settings
-from courriel.delivery.profiles import NothingSet, explain, resolve
-from courriel.delivery.route import Route
-from courriel.delivery.secrets import SecretReference
+from courriel.delivery.settings import locations, profiles
+from courriel.delivery.settings.profiles import NothingSet, explain, resolve
+from courriel.delivery.settings.secrets import SecretReference
+from courriel.delivery.urls.route import Route
 from courriel.errors import InvalidUrl, UsageError
 from courriel.model.address import Address
 from courriel.model.server import Security
@@ -39,11 +39,11 @@ def test_each_source_yields_to_the_one_before_it(home: Path, monkeypatch: pytest
         assert server is not None
         hosts.append(server.host)
 
-    machine = settings.machine_file()
+    machine = locations.machine_file()
     assert machine is not None
     write(machine, 'url = "smtps://machine"')
     next_source()
-    write(settings.user_file(), 'url = "smtps://user"')
+    write(locations.user_file(), 'url = "smtps://user"')
     next_source()
     write(home / "pyproject.toml", '[tool.courriel]\nurl = "smtps://farther"')
     next_source()
@@ -75,7 +75,7 @@ def test_without_any_setting_the_error_says_what_to_set() -> None:
     with pytest.raises(NothingSet) as refused:
         resolve()
 
-    for way in ("via=", "COURRIEL_URL=smtps://", "courriel.toml", str(settings.user_file()), "memory:"):
+    for way in ("via=", "COURRIEL_URL=smtps://", "courriel.toml", str(locations.user_file()), "memory:"):
         assert way in str(refused.value)
 
 
@@ -127,7 +127,7 @@ def test_an_error_in_a_url_names_the_variable(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_profile_in_a_file_equals_one_made_at_run_time() -> None:
     write(
-        settings.user_file(),
+        locations.user_file(),
         '[profiles.billing]\nurl = "orange:billing@orange.fr"\npassword = "env:WORD"\n'
         'from = "Billing <billing@orange.fr>"\n',
     )
@@ -148,7 +148,7 @@ def test_the_default_is_a_profile_too() -> None:
 
 
 def test_a_profile_of_the_user_is_seen_beside_those_of_the_project() -> None:
-    write(settings.user_file(), '[profiles.mine]\nurl = "null:"\n[profiles.both]\nurl = "null:"\n')
+    write(locations.user_file(), '[profiles.mine]\nurl = "null:"\n[profiles.both]\nurl = "null:"\n')
     write(Path("courriel.toml"), '[profiles.both]\nurl = "memory:"\n')
 
     assert resolve("mine").kind == "null"
@@ -169,7 +169,7 @@ def test_outside_the_home_folder_the_search_goes_to_the_root(tmp_path: Path, mon
     write(tmp_path / "courriel.toml", 'url = "memory:"')
 
     assert resolve().kind == "memory"
-    assert settings.searched()[-1] == Path("/")
+    assert locations.searched()[-1] == Path("/")
 
 
 def test_a_pyproject_without_us_is_passed_over(home: Path) -> None:
@@ -223,7 +223,7 @@ def test_a_wrong_file_is_refused_with_its_name_and_the_place(text: str, sentence
 
 
 def test_the_users_own_file_may_name_a_command() -> None:
-    write(settings.user_file(), 'url = "smtps://ada@h.example"\npassword = "cmd:pass show mail"')
+    write(locations.user_file(), 'url = "smtps://ada@h.example"\npassword = "cmd:pass show mail"')
 
     assert resolve().password == SecretReference("cmd", "pass show mail")
 
@@ -242,7 +242,7 @@ def test_the_users_own_file_may_name_a_command() -> None:
 def test_the_users_file_follows_the_conventions_of_the_platform(
     platform: str, environment: dict[str, str], tail: str
 ) -> None:
-    assert settings.user_file(platform, environment).as_posix().endswith(tail)
+    assert locations.user_file(platform, environment).as_posix().endswith(tail)
 
 
 # Names.
@@ -445,7 +445,7 @@ def test_an_error_names_the_variable_of_the_other_program(
 def test_every_setting_is_shown_with_its_source_and_without_its_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COURRIEL_URL", "smtps://ada:hunter2@smtp.example.org:587")
     file = write(Path.cwd() / "courriel.toml", '[profiles.shop]\nurl = "memory:"\n')
-    user = write(settings.user_file(), '[profiles.shop]\nurl = "null:"\n[profiles.bad]\nurl = "smtpss://h"\n')
+    user = write(locations.user_file(), '[profiles.shop]\nurl = "null:"\n[profiles.bad]\nurl = "smtpss://h"\n')
 
     rows = [(row.name, row.value, row.source) for row in explain()]
 

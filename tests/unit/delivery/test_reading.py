@@ -9,8 +9,8 @@ import pytest
 
 import courriel
 from courriel import Dialect, Sandbox, Security, Server, errors
-from courriel.delivery import providers
-from courriel.delivery.route import Route
+from courriel.delivery.urls import providers
+from courriel.delivery.urls.route import Route
 
 WRITTEN = [
     "pops://ada@pop.example.org",

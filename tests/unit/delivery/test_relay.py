@@ -15,8 +15,8 @@ import pytest
 
 import courriel
 from courriel import AsyncSmtpSession, Message, Receipt, Security, Server, SmtpSession
-from courriel.delivery.keep import letters
-from courriel.delivery.route import Route
+from courriel.delivery.local import letters
+from courriel.delivery.urls.route import Route
 from courriel.errors import InvalidMessage, InvalidUrl, UsageError
 from session.play import Theatre
 
@@ -313,7 +313,7 @@ def test_a_wrong_url_is_refused(send: Send) -> None:
 
 def test_loading_it_loads_nothing_heavy() -> None:
     heavy = "email asyncio logging ssl subprocess tomllib urllib.parse difflib pathlib click truststore idna getpass"
-    program = f"import sys, courriel.delivery.relay; print(*[m for m in {heavy.split()!r} if m in sys.modules])"
+    program = f"import sys, courriel.delivery.send; print(*[m for m in {heavy.split()!r} if m in sys.modules])"
 
     loaded = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True).stdout
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from courriel.delivery.route import Route
-from courriel.delivery.secrets import SecretReference
+from courriel.delivery.settings.secrets import SecretReference
+from courriel.delivery.urls.route import Route
 from courriel.errors import InvalidUrl
 from courriel.model.address import Address
 from courriel.model.server import Dialect, Security, Server, Timeouts

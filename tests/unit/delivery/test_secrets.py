@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from courriel.delivery import secrets
-from courriel.delivery.route import Route
-from courriel.delivery.secrets import SecretReference
+from courriel.delivery.settings import secrets
+from courriel.delivery.settings.secrets import SecretReference
+from courriel.delivery.urls.route import Route
 from courriel.errors import CourrielError, InvalidUrl, MissingExtra, UsageError
 from courriel.model.credentials import External, Password, TokenSource
 
@@ -185,7 +185,7 @@ def test_a_missing_keyring_says_how_to_install_it(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_login_without_a_password_reference_lists_the_forms(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("courriel.delivery.route.keyring_is_there", lambda: False)
+    monkeypatch.setattr("courriel.delivery.urls.route.keyring_is_there", lambda: False)
 
     with pytest.raises(UsageError, match=r"'ada' is to log in on smtp.example.org, .*add \?password=env:NAME"):
         Route.parse("smtps://ada@smtp.example.org").credentials()

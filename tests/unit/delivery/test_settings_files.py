@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from courriel.delivery import profiles, settings, settings_files
-from courriel.delivery.profiles import NothingSet, explain, resolve
-from courriel.delivery.secrets import SecretReference
-from courriel.delivery.settings_files import Owned, SettingsFile, objection
+from courriel.delivery.settings import files, locations, profiles
+from courriel.delivery.settings.files import Owned, SettingsFile, objection
+from courriel.delivery.settings.profiles import NothingSet, explain, resolve
+from courriel.delivery.settings.secrets import SecretReference
 from courriel.errors import InvalidUrl, UsageError
 
 ME, EVE, MY_GROUP, STAFF = 1000, 666, 1000, 50
 
-posix = pytest.mark.skipif(settings_files.WINDOWS, reason="owners and modes are POSIX's")
+posix = pytest.mark.skipif(files.WINDOWS, reason="owners and modes are POSIX's")
 
 
 def write(path: Path, text: str = 'url = "memory:"', mode: int = 0o600) -> Path:
@@ -93,7 +93,7 @@ TEAMS = Owned(ME, STAFF, 0o2775)
 def test_a_file_is_believed_when_nobody_else_can_have_written_it(
     file: SettingsFile, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(settings_files, "_named", lambda user: f"user {user}")
+    monkeypatch.setattr(files, "_named", lambda user: f"user {user}")
 
     assert objection(file, ME, frozenset((MY_GROUP,))) == reason
 
@@ -139,7 +139,7 @@ def test_a_strangers_file_is_never_believed(file: SettingsFile) -> None:
 def test_a_planted_file_is_an_error_that_names_it(place: str, text: str) -> None:
     planted = write(Path.cwd() / place, text)
 
-    for ask in (resolve, lambda: resolve("billing"), settings.named_outbox):
+    for ask in (resolve, lambda: resolve("billing"), locations.named_outbox):
         with pytest.raises(UsageError) as refused:
             ask()
         assert f"{planted.resolve()}: it belongs to " in str(refused.value)
@@ -209,14 +209,14 @@ def test_a_file_that_everybody_may_write_to_is_refused() -> None:
 def test_a_file_exchanged_after_the_check_is_not_the_one_that_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Check and read use one descriptor, whatever the path names by then."""
     file = write(Path.cwd() / "courriel.toml")
-    settled = settings_files.own_objection
+    settled = files.own_objection
 
     def exchange(judged: SettingsFile) -> str:
         file.unlink()
         write(file, 'url = "null:"')
         return settled(judged)
 
-    monkeypatch.setattr(settings_files, "own_objection", exchange)
+    monkeypatch.setattr(files, "own_objection", exchange)
 
     assert resolve().kind == "memory"
 
@@ -254,7 +254,7 @@ def test_a_file_that_crashes_the_parser_raises_usage_error(text: str) -> None:
 @pytest.mark.usefixtures("strangers")
 def test_a_users_file_that_belongs_to_somebody_else_is_refused() -> None:
     """sudo keeps HOME: root would run commands from another user's file."""
-    write(settings.user_file(), 'url = "smtps://ada@h.example"\npassword = "cmd:id"')
+    write(locations.user_file(), 'url = "smtps://ada@h.example"\npassword = "cmd:id"')
 
     with pytest.raises(UsageError, match=r"nobody else should be able to change it .*sudo -H"):
         resolve()
@@ -262,7 +262,7 @@ def test_a_users_file_that_belongs_to_somebody_else_is_refused() -> None:
 
 @posix
 def test_a_machines_file_that_others_may_write_to_is_refused() -> None:
-    machine = settings.machine_file()
+    machine = locations.machine_file()
     assert machine is not None
     write(machine, mode=0o666)
 
@@ -273,18 +273,18 @@ def test_a_machines_file_that_others_may_write_to_is_refused() -> None:
 def test_the_machines_file_lies_in_etc() -> None:
     import importlib.util
 
-    spec = importlib.util.find_spec("courriel.delivery.settings")
+    spec = importlib.util.find_spec("courriel.delivery.settings.locations")
     assert spec is not None
     assert spec.loader is not None
     fresh = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(fresh)
 
-    assert fresh.machine_file() == (None if settings_files.WINDOWS else Path("/etc/courriel/courriel.toml"))
+    assert fresh.machine_file() == (None if files.WINDOWS else Path("/etc/courriel/courriel.toml"))
 
 
 @posix
 def test_a_password_that_other_users_may_read_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
-    file = write(settings.user_file(), 'url = "smtps://ada:hunter2@h.example"', mode=0o644)
+    file = write(locations.user_file(), 'url = "smtps://ada:hunter2@h.example"', mode=0o644)
 
     with caplog.at_level(logging.WARNING, "courriel"):
         resolve().say_warnings()
@@ -300,7 +300,7 @@ def test_a_password_that_other_users_may_read_is_warned_of(caplog: pytest.LogCap
     [('url = "smtps://ada:hunter2@h.example"', 0o600), ('url = "smtps://ada@h.example"\npassword = "keyring"', 0o644)],
 )
 def test_no_warning_without_a_secret_or_without_readers(text: str, mode: int) -> None:
-    write(settings.user_file(), text, mode)
+    write(locations.user_file(), text, mode)
 
     assert resolve().warnings == ()
 
@@ -320,9 +320,9 @@ def agreed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> P
         case "COURRIEL_TRUST folder":
             monkeypatch.setenv("COURRIEL_TRUST", str(file.parent))
         case _:
-            read = settings_files.read(file)
+            read = files.read(file)
             assert read is not None
-            settings_files.approve(read, settings.approvals_file())
+            files.approve(read, locations.approvals_file())
     return file
 
 
@@ -342,9 +342,9 @@ def test_a_strangers_file_is_used_when_the_environment_agrees(variable: str, mon
 
 def test_an_approval_ends_with_the_content_that_was_approved() -> None:
     file = write(Path.cwd() / "courriel.toml", 'url = "smtps://ada@h.example"\npassword = "env:WORD"')
-    read = settings_files.read(file)
+    read = files.read(file)
     assert read is not None
-    settings_files.approve(read, settings.approvals_file())
+    files.approve(read, locations.approvals_file())
     assert resolve().password == SecretReference("env", "WORD")
 
     write(file, 'url = "smtps://ada@evil.example"\npassword = "env:WORD"')
@@ -356,23 +356,23 @@ def test_an_approval_ends_with_the_content_that_was_approved() -> None:
 @posix
 def test_an_approval_can_be_taken_back() -> None:
     file = write(Path.cwd() / "courriel.toml")
-    read = settings_files.read(file)
+    read = files.read(file)
     assert read is not None
-    settings_files.approve(read, settings.approvals_file())
+    files.approve(read, locations.approvals_file())
 
-    assert settings_files.disapprove(file, settings.approvals_file())
-    assert not settings_files.disapprove(file, settings.approvals_file())
-    assert settings_files.approved(settings.approvals_file()) == {}
-    assert settings.approvals_file().stat().st_mode & 0o777 == 0o600
+    assert files.disapprove(file, locations.approvals_file())
+    assert not files.disapprove(file, locations.approvals_file())
+    assert files.approved(locations.approvals_file()) == {}
+    assert locations.approvals_file().stat().st_mode & 0o777 == 0o600
 
 
 @posix
 def test_approvals_that_somebody_else_can_have_written_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     file = write(Path.cwd() / "courriel.toml")
-    read = settings_files.read(file)
+    read = files.read(file)
     assert read is not None
-    settings_files.approve(read, settings.approvals_file())
-    settings.approvals_file().chmod(0o666)
+    files.approve(read, locations.approvals_file())
+    locations.approvals_file().chmod(0o666)
 
     with pytest.raises(UsageError, match=r"trusted\.json: others than you may write to it"):
         resolve()
@@ -381,20 +381,20 @@ def test_approvals_that_somebody_else_can_have_written_do_not_count(monkeypatch:
 @posix
 @pytest.mark.usefixtures("strangers")
 def test_an_approval_is_not_written_where_it_belongs_to_another_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    file = settings_files.read(write(Path.cwd() / "courriel.toml"))
+    file = files.read(write(Path.cwd() / "courriel.toml"))
     assert file is not None
 
     with pytest.raises(UsageError, match="sudo -H"):
-        settings_files.approve(file, settings.approvals_file())
-    assert not settings.approvals_file().exists()
+        files.approve(file, locations.approvals_file())
+    assert not locations.approvals_file().exists()
 
 
 @pytest.mark.parametrize("text", ["[", "[]", '"x"', "[" * 100_000])
 def test_approvals_that_cannot_be_read_are_an_error(text: str) -> None:
-    write(settings.approvals_file(), text)
+    write(locations.approvals_file(), text)
 
     with pytest.raises(UsageError, match=r"trusted\.json: it is not"):
-        settings_files.approved(settings.approvals_file())
+        files.approved(locations.approvals_file())
 
 
 @pytest.mark.parametrize("variable", ["COURRIEL_CONFIG", "COURRIEL_TRUST"])
@@ -423,22 +423,22 @@ def test_the_null_device_says_that_there_is_no_projects_file(monkeypatch: pytest
 
 def test_on_windows_a_projects_file_counts_once_it_is_approved(monkeypatch: pytest.MonkeyPatch) -> None:
     file = write(Path.cwd() / "courriel.toml")
-    monkeypatch.setattr(settings_files, "WINDOWS", True)
+    monkeypatch.setattr(files, "WINDOWS", True)
 
     with pytest.raises(UsageError, match="on Windows a file in a project's folder is used when it has been approved"):
         resolve()
-    read = settings_files.read(file)
+    read = files.read(file)
     assert read is not None
-    monkeypatch.setattr(settings_files, "WINDOWS", os.name == "nt")  # os.geteuid, while it is written
-    settings_files.approve(read, settings.approvals_file())
-    monkeypatch.setattr(settings_files, "WINDOWS", True)
+    monkeypatch.setattr(files, "WINDOWS", os.name == "nt")  # os.geteuid, while it is written
+    files.approve(read, locations.approvals_file())
+    monkeypatch.setattr(files, "WINDOWS", True)
 
     assert resolve().kind == "memory"
 
 
 def test_on_windows_the_users_own_file_needs_no_approval(monkeypatch: pytest.MonkeyPatch) -> None:
-    write(settings.user_file(), 'url = "smtps://ada@h.example"\npassword = "cmd:pass"', mode=0o666)
-    monkeypatch.setattr(settings_files, "WINDOWS", True)
+    write(locations.user_file(), 'url = "smtps://ada@h.example"\npassword = "cmd:pass"', mode=0o666)
+    monkeypatch.setattr(files, "WINDOWS", True)
 
     assert resolve().password == SecretReference("cmd", "pass")
 
@@ -491,7 +491,7 @@ def test_what_stays_within_the_project_is_allowed() -> None:
     """,
     )
 
-    assert settings.named_outbox() == (str(Path.cwd() / "data/outbox.db"), str(Path.cwd() / "courriel.toml"))
+    assert locations.named_outbox() == (str(Path.cwd() / "data/outbox.db"), str(Path.cwd() / "courriel.toml"))
     assert [resolve(name).kind for name in "abcd"] == ["smtp", "smtp", "smtp", "file"]
 
 
@@ -502,19 +502,19 @@ def test_a_projects_file_names_no_outbox_elsewhere(outbox: str, tmp_path: Path) 
     write(Path("courriel.toml"), f'outbox = "{outbox}"')
 
     with pytest.raises(UsageError, match=r"courriel\.toml: outbox: a project's file cannot name one outside"):
-        settings.named_outbox()
+        locations.named_outbox()
 
 
 def test_a_file_that_was_agreed_to_names_any_outbox(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COURRIEL_CONFIG", str(write(Path.cwd() / "courriel.toml", 'outbox = "/var/lib/outbox.db"')))
 
-    found = settings.named_outbox()
+    found = locations.named_outbox()
     assert found is not None
     assert Path(found[0]) == Path("/var/lib/outbox.db")
 
 
 def test_the_effective_outbox_is_shown_with_its_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    user = write(settings.user_file(), 'outbox = "postgresql://u:hunter2@h/db"')
+    user = write(locations.user_file(), 'outbox = "postgresql://u:hunter2@h/db"')
 
     assert ("outbox", "postgresql://…", str(user)) in [(row.name, row.value, row.source) for row in explain()]
     monkeypatch.setenv("COURRIEL_OUTBOX", "/var/lib/x.db")

@@ -8,15 +8,15 @@ from typing import TypeVar
 import pytest
 
 from courriel import Envelope, Security, Server, errors
-from courriel.dialogue.exchange import Exchange
 from courriel.dialogue.flow import Ask, Flow, Overhear, Receive, Want
-from courriel.dialogue.smtp import SmtpDialogue
-from courriel.dialogue.stream import Stream
-from courriel.dialogue.tray import Parcel
+from courriel.dialogue.smtp.batch_sender import BatchSender
+from courriel.dialogue.smtp.client import SmtpDialogue
+from courriel.dialogue.smtp.replies import SmtpReplies
+from courriel.dialogue.smtp.send_queue import QueuedMessage
 from courriel.model.content import Content
 from courriel.model.submission import Submission
 from courriel.reply import Reply
-from courriel.wire.smtp import take_replies
+from courriel.wire.smtp.client_syntax import take_replies
 
 T = TypeVar("T")
 
@@ -68,7 +68,7 @@ def codes(replies: Sequence[Reply]) -> list[int]:
 def test_a_burst_is_one_want_when_its_answers_come_together(known: bool) -> None:
     server = Told(heard("together", known) + GO_ON)
 
-    assert codes(server.run(Exchange().ask_all(("sender", "data"), b"MAIL\r\nDATA\r\n"))) == [250, 354]
+    assert codes(server.run(SmtpReplies().pipeline(("sender", "data"), b"MAIL\r\nDATA\r\n"))) == [250, 354]
 
     assert server.wants == [Ask(b"MAIL\r\nDATA\r\n", "sender")]
 
@@ -76,7 +76,7 @@ def test_a_burst_is_one_want_when_its_answers_come_together(known: bool) -> None
 def test_what_is_missing_is_waited_for_under_its_own_name(known: bool) -> None:
     server = Told(heard("apart", known), GO_ON)
 
-    assert codes(server.run(Exchange().ask_all(("sender", "data"), b"MAIL\r\nDATA\r\n"))) == [250, 354]
+    assert codes(server.run(SmtpReplies().pipeline(("sender", "data"), b"MAIL\r\nDATA\r\n"))) == [250, 354]
 
     assert server.wants[1:] == [Receive("data")]
 
@@ -84,35 +84,35 @@ def test_what_is_missing_is_waited_for_under_its_own_name(known: bool) -> None:
 def test_an_answer_that_has_begun_has_no_more_time_than_before() -> None:
     server = Told(b"250 2.1", b".0 slow", b"\r\n354 g", b"o\r\n")
 
-    assert codes(server.run(Exchange().ask_all(("sender", "data"), b"MAIL\r\nDATA\r\n"))) == [250, 354]
+    assert codes(server.run(SmtpReplies().pipeline(("sender", "data"), b"MAIL\r\nDATA\r\n"))) == [250, 354]
 
     assert server.wants[1:] == [Receive("sender", more=True), Receive("sender", more=True), Receive("data")]
 
 
 @pytest.mark.parametrize("also", [0, 1, 2])
 def test_so_many_more_are_given_as_were_wanted_and_are_all_here(also: int, known: bool) -> None:
-    exchange, yes = Exchange(), heard("more", known)
+    exchange, yes = SmtpReplies(), heard("more", known)
 
-    replies = Told(yes * 3).run(exchange.ask_all(("message",), b".\r\n", also=also))
+    replies = Told(yes * 3).run(exchange.pipeline(("message",), b".\r\n", also=also))
 
     assert len(replies) == (3 if also == 2 else 1 + also)
     assert exchange.idle == (also == 2)
 
 
 def test_an_answer_too_many_ends_the_session_before_anything_is_said(known: bool) -> None:
-    exchange = Exchange()
-    Told(heard("two", known) * 2).run(exchange.ask_all(("sender",), b"MAIL\r\n"))
+    exchange = SmtpReplies()
+    Told(heard("two", known) * 2).run(exchange.pipeline(("sender",), b"MAIL\r\n"))
     server = Told()
 
     with pytest.raises(errors.RemoteProtocolError, match="without being asked"):
-        server.run(exchange.ask_all(("recipient",), b"RCPT\r\n"))
+        server.run(exchange.pipeline(("recipient",), b"RCPT\r\n"))
 
     assert not server.wants
 
 
 def test_a_hang_up_in_place_of_a_reply_is_raised() -> None:
     with pytest.raises(errors.ConnectionFailed) as gone:
-        Told(b"").run(Exchange().ask_all(("sender",), b"MAIL\r\n"))
+        Told(b"").run(SmtpReplies().pipeline(("sender",), b"MAIL\r\n"))
 
     assert gone.value.stage == "sender"
 
@@ -153,8 +153,8 @@ def test_a_refusal_before_the_content_was_sent_counts() -> None:
 
 def test_in_a_batch_such_a_refusal_is_final() -> None:
     dialogue, server = told_no()
-    stream = Stream(dialogue, window=10)
-    stream.put(Parcel(BOB, Content((RAW,), len(RAW), dotless=True), "<x@y>"))
+    stream = BatchSender(dialogue, window=10)
+    stream.put(QueuedMessage(BOB, Content((RAW,), len(RAW), dotless=True), "<x@y>"))
 
     server.run(stream.finish())
 
@@ -180,8 +180,8 @@ def test_a_refusal_that_arrived_during_the_last_write_is_read() -> None:
 
 def test_in_a_batch_such_a_refusal_is_read_as_well() -> None:
     dialogue, server = broke_with_a_no()
-    stream = Stream(dialogue, window=10)
-    stream.put(Parcel(BOB, Content((RAW,), len(RAW), dotless=True), "<x@y>"))
+    stream = BatchSender(dialogue, window=10)
+    stream.put(QueuedMessage(BOB, Content((RAW,), len(RAW), dotless=True), "<x@y>"))
 
     server.run(stream.finish())
 

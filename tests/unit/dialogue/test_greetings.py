@@ -7,20 +7,20 @@ from typing import Any
 import pytest
 
 from courriel.dialogue.flow import Connect, Overhear, Receive, Send
-from courriel.dialogue.imap import ImapDialogue
-from courriel.dialogue.pop3 import PopDialogue
-from courriel.dialogue.smtp import SmtpDialogue
+from courriel.dialogue.imap.client import ImapDialogue
+from courriel.dialogue.pop3.client import PopDialogue
+from courriel.dialogue.smtp.client import SmtpDialogue
 from courriel.model.credentials import Password
-from courriel.model.limits import Limits
+from courriel.model.received.limits import ReadLimits
 from courriel.model.server import Dialect, Security, Server
-from courriel.network.line import Clock
+from courriel.network.line import Deadlines
 
 SERVER = Server("127.0.0.1", 2525, security=Security.NONE)
 GREETINGS = [
     (SmtpDialogue(SERVER, None), b"220-mx.example.org\r\n220 ready\r\n"),
     (PopDialogue(SERVER.with_dialect(Dialect.POP3), None, 1000), b"+OK ready <1.2@example.org>\r\n"),
     (
-        ImapDialogue(SERVER.with_dialect(Dialect.IMAP), Password("ada", "x"), Limits()),
+        ImapDialogue(SERVER.with_dialect(Dialect.IMAP), Password("ada", "x"), ReadLimits()),
         b"* OK [CAPABILITY IMAP4rev1] ready\r\n",
     ),
 ]
@@ -47,7 +47,7 @@ def test_the_rest_of_a_greeting_has_a_limit_of_its_own(dialogue: Any, greeting: 
 
 
 def test_a_reply_that_has_begun_unheard_has_a_limit_all_the_same() -> None:
-    clock = Clock(SERVER)
+    clock = Deadlines(SERVER)
     clock.start_call()
 
     assert 0 < clock.for_reply("greeting", more=True) <= SERVER.timeouts.greeting

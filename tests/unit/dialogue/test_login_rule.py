@@ -9,15 +9,16 @@ import pytest
 
 from courriel import Password, Security, Server, TokenSource, Trust, errors
 from courriel.dialogue.authenticate import LoginLine, authenticate
-from courriel.dialogue.exchange import Exchange
 from courriel.dialogue.flow import Fetch, Flow, Overhear, Send
-from courriel.dialogue.imap_exchange import reply_of
-from courriel.dialogue.login_rule import FailedLogin, Outcome, nobody_listens, strength
+from courriel.dialogue.imap.replies import reply_of
+from courriel.dialogue.login_rule import FailedLogin, MechanismOutcome, nobody_listens, strength
+from courriel.dialogue.smtp.replies import SmtpReplies
 from courriel.model.credentials import Credentials
 from courriel.reply import Reply
 from courriel.session.server_memory import ServerFacts
-from courriel.wire import imap, pop3
-from courriel.wire.smtp import take_replies
+from courriel.wire.imap import syntax
+from courriel.wire.pop3 import client_syntax
+from courriel.wire.smtp.client_syntax import take_replies
 
 ADA = Password("ada", "secret")
 FAR = Server("mail.example.org", 25, Security.NONE, allow_clear_credentials=True)
@@ -31,7 +32,7 @@ def smtp(text: str) -> Reply:
 
 
 def imap_reply(text: str) -> Reply:
-    status = imap.read_status(text.encode())
+    status = syntax.read_status(text.encode())
     assert status is not None
     return reply_of(status)
 
@@ -43,29 +44,37 @@ def failed(reply: Reply, *, mechanism: str = "PLAIN", proved: bool = True, serve
 @pytest.mark.parametrize(
     ("reply", "before", "after"),
     [
-        (smtp("535 5.7.8 wrong"), Outcome.NOT_JUDGED, Outcome.JUDGED),
-        (smtp("535 5.7.8 user rated M, separate accelerated blockchain"), Outcome.NOT_JUDGED, Outcome.JUDGED),
-        (smtp("504 5.5.4 what"), Outcome.NOT_JUDGED, Outcome.NOT_JUDGED),
-        (smtp("534 5.7.1 weak"), Outcome.NOT_JUDGED, Outcome.NOT_JUDGED),
-        (smtp("534 5.7.9 weak"), Outcome.FINAL, Outcome.FINAL),
-        (smtp("454 4.7.0 later"), Outcome.FINAL, Outcome.FINAL),
-        (smtp("535 mechanism disabled"), Outcome.NOT_JUDGED, Outcome.FINAL),
-        (smtp("535 5.7.8 account locked out"), Outcome.FINAL, Outcome.FINAL),
-        (imap_reply("NO [AUTHENTICATIONFAILED] no"), Outcome.NOT_JUDGED, Outcome.JUDGED),
-        (imap_reply("NO no mechanism available"), Outcome.NOT_JUDGED, Outcome.NOT_JUDGED),
-        (imap_reply("BAD what"), Outcome.NOT_JUDGED, Outcome.NOT_JUDGED),
-        (imap_reply("NO [UNAVAILABLE] no"), Outcome.FINAL, Outcome.FINAL),
-        (imap_reply("NO [AUTHORIZATIONFAILED] no"), Outcome.FINAL, Outcome.FINAL),
-        (imap_reply("NO [CONTACTADMIN] no"), Outcome.FINAL, Outcome.FINAL),
-        (pop3.read_status(b"-ERR [AUTH] no"), Outcome.NOT_JUDGED, Outcome.JUDGED),
-        (pop3.read_status(b"-ERR no"), Outcome.NOT_JUDGED, Outcome.JUDGED),
-        (pop3.read_status(b"-ERR Unknown AUTH mechanism"), Outcome.NOT_JUDGED, Outcome.NOT_JUDGED),
-        (pop3.read_status(b"-ERR [SYS/PERM] no"), Outcome.FINAL, Outcome.FINAL),
-        (pop3.read_status(b"-ERR [IN-USE] no"), Outcome.FINAL, Outcome.FINAL),
+        (smtp("535 5.7.8 wrong"), MechanismOutcome.NOT_JUDGED, MechanismOutcome.JUDGED),
+        (
+            smtp("535 5.7.8 user rated M, separate accelerated blockchain"),
+            MechanismOutcome.NOT_JUDGED,
+            MechanismOutcome.JUDGED,
+        ),
+        (smtp("504 5.5.4 what"), MechanismOutcome.NOT_JUDGED, MechanismOutcome.NOT_JUDGED),
+        (smtp("534 5.7.1 weak"), MechanismOutcome.NOT_JUDGED, MechanismOutcome.NOT_JUDGED),
+        (smtp("534 5.7.9 weak"), MechanismOutcome.FINAL, MechanismOutcome.FINAL),
+        (smtp("454 4.7.0 later"), MechanismOutcome.FINAL, MechanismOutcome.FINAL),
+        (smtp("535 mechanism disabled"), MechanismOutcome.NOT_JUDGED, MechanismOutcome.FINAL),
+        (smtp("535 5.7.8 account locked out"), MechanismOutcome.FINAL, MechanismOutcome.FINAL),
+        (imap_reply("NO [AUTHENTICATIONFAILED] no"), MechanismOutcome.NOT_JUDGED, MechanismOutcome.JUDGED),
+        (imap_reply("NO no mechanism available"), MechanismOutcome.NOT_JUDGED, MechanismOutcome.NOT_JUDGED),
+        (imap_reply("BAD what"), MechanismOutcome.NOT_JUDGED, MechanismOutcome.NOT_JUDGED),
+        (imap_reply("NO [UNAVAILABLE] no"), MechanismOutcome.FINAL, MechanismOutcome.FINAL),
+        (imap_reply("NO [AUTHORIZATIONFAILED] no"), MechanismOutcome.FINAL, MechanismOutcome.FINAL),
+        (imap_reply("NO [CONTACTADMIN] no"), MechanismOutcome.FINAL, MechanismOutcome.FINAL),
+        (client_syntax.read_status(b"-ERR [AUTH] no"), MechanismOutcome.NOT_JUDGED, MechanismOutcome.JUDGED),
+        (client_syntax.read_status(b"-ERR no"), MechanismOutcome.NOT_JUDGED, MechanismOutcome.JUDGED),
+        (
+            client_syntax.read_status(b"-ERR Unknown AUTH mechanism"),
+            MechanismOutcome.NOT_JUDGED,
+            MechanismOutcome.NOT_JUDGED,
+        ),
+        (client_syntax.read_status(b"-ERR [SYS/PERM] no"), MechanismOutcome.FINAL, MechanismOutcome.FINAL),
+        (client_syntax.read_status(b"-ERR [IN-USE] no"), MechanismOutcome.FINAL, MechanismOutcome.FINAL),
     ],
     ids=str,
 )
-def test_what_a_refusal_means(reply: Reply, before: Outcome, after: Outcome) -> None:
+def test_what_a_refusal_means(reply: Reply, before: MechanismOutcome, after: MechanismOutcome) -> None:
     assert failed(reply, proved=False).outcome is before
     assert failed(reply).outcome is after
 
@@ -73,20 +82,20 @@ def test_what_a_refusal_means(reply: Reply, before: Outcome, after: Outcome) -> 
 @pytest.mark.parametrize(
     ("word", "outcome", "intercepted"),
     [
-        ("invalid-proof", Outcome.JUDGED, False),
-        ("unknown-user", Outcome.JUDGED, False),
-        ("other-error", Outcome.JUDGED, False),
-        ("unsupported-channel-binding-type", Outcome.NOT_JUDGED, False),
-        ("channel-binding-not-supported", Outcome.NOT_JUDGED, False),
-        ("extensions-not-supported", Outcome.NOT_JUDGED, False),
-        ("invalid-encoding", Outcome.NOT_JUDGED, False),
-        ("invalid-username-encoding", Outcome.NOT_JUDGED, False),
-        ("no-resources", Outcome.FINAL, False),
-        ("channel-bindings-dont-match", Outcome.FINAL, True),
-        ("server-does-support-channel-binding", Outcome.FINAL, True),
+        ("invalid-proof", MechanismOutcome.JUDGED, False),
+        ("unknown-user", MechanismOutcome.JUDGED, False),
+        ("other-error", MechanismOutcome.JUDGED, False),
+        ("unsupported-channel-binding-type", MechanismOutcome.NOT_JUDGED, False),
+        ("channel-binding-not-supported", MechanismOutcome.NOT_JUDGED, False),
+        ("extensions-not-supported", MechanismOutcome.NOT_JUDGED, False),
+        ("invalid-encoding", MechanismOutcome.NOT_JUDGED, False),
+        ("invalid-username-encoding", MechanismOutcome.NOT_JUDGED, False),
+        ("no-resources", MechanismOutcome.FINAL, False),
+        ("channel-bindings-dont-match", MechanismOutcome.FINAL, True),
+        ("server-does-support-channel-binding", MechanismOutcome.FINAL, True),
     ],
 )
-def test_what_scram_explains(word: str, outcome: Outcome, intercepted: bool) -> None:
+def test_what_scram_explains(word: str, outcome: MechanismOutcome, intercepted: bool) -> None:
     """RFC 5802 7, each error word."""
     failure = failed(smtp("535 5.7.8 no"), mechanism="SCRAM-SHA-256", server_error=word)
 
@@ -97,26 +106,26 @@ def test_what_scram_explains(word: str, outcome: Outcome, intercepted: bool) -> 
 @pytest.mark.parametrize(
     ("reply", "outcome"),
     [
-        (smtp("535 5.7.8 no"), Outcome.FINAL),
-        (imap_reply("NO authentication failure"), Outcome.FINAL),
-        (pop3.read_status(b"-ERR [AUTH] authenticating: authentication failure"), Outcome.FINAL),
-        (imap_reply("NO bad protocol / cancel"), Outcome.NOT_JUDGED),
-        (pop3.read_status(b"-ERR [AUTH] authenticating: bad protocol / cancel"), Outcome.NOT_JUDGED),
-        (smtp("501 5.5.4 undefined error!"), Outcome.NOT_JUDGED),
+        (smtp("535 5.7.8 no"), MechanismOutcome.FINAL),
+        (imap_reply("NO authentication failure"), MechanismOutcome.FINAL),
+        (client_syntax.read_status(b"-ERR [AUTH] authenticating: authentication failure"), MechanismOutcome.FINAL),
+        (imap_reply("NO bad protocol / cancel"), MechanismOutcome.NOT_JUDGED),
+        (client_syntax.read_status(b"-ERR [AUTH] authenticating: bad protocol / cancel"), MechanismOutcome.NOT_JUDGED),
+        (smtp("501 5.5.4 undefined error!"), MechanismOutcome.NOT_JUDGED),
     ],
     ids=str,
 )
-def test_a_bound_proof_is_refused_or_was_not_read(reply: Reply, outcome: Outcome) -> None:
+def test_a_bound_proof_is_refused_or_was_not_read(reply: Reply, outcome: MechanismOutcome) -> None:
     """Replies of Cyrus 3.6.1, to a channel binding that it does not know and to a wrong password."""
     assert failed(reply, mechanism=PLUS).outcome is outcome
-    assert failed(reply, mechanism=PLUS).intercepted is (outcome is Outcome.FINAL)
+    assert failed(reply, mechanism=PLUS).intercepted is (outcome is MechanismOutcome.FINAL)
 
 
 def test_an_expired_password_ends_it_and_an_expired_token_does_not() -> None:
     reply = smtp("535 5.7.8 expired")
 
-    assert failed(reply).outcome is Outcome.FINAL
-    assert failed(reply, mechanism="XOAUTH2").outcome is Outcome.JUDGED
+    assert failed(reply).outcome is MechanismOutcome.FINAL
+    assert failed(reply, mechanism="XOAUTH2").outcome is MechanismOutcome.JUDGED
 
 
 @pytest.mark.parametrize(
@@ -174,7 +183,7 @@ def log_in(
     credentials: Credentials = ADA,
     memory: ServerFacts | None = None,
 ) -> Sequence[str]:
-    line = LoginLine(Exchange(), server, tuple(offered.split()), certificate)
+    line = LoginLine(SmtpReplies(), server, tuple(offered.split()), certificate)
     return answers.run(authenticate(line, credentials, memory))
 
 
@@ -257,7 +266,7 @@ def test_a_password_that_scram_cannot_carry_leaves_by_another_mechanism() -> Non
 def test_a_token_that_nothing_can_carry_is_refused_before_a_word() -> None:
     answers = Answers()
     source = TokenSource("ada", lambda: "a\1b")
-    flow = authenticate(LoginLine(Exchange(), HERE, ("XOAUTH2", "OAUTHBEARER"), b""), source)
+    flow = authenticate(LoginLine(SmtpReplies(), HERE, ("XOAUTH2", "OAUTHBEARER"), b""), source)
 
     assert isinstance(next(flow), Fetch)
     with pytest.raises(errors.InvalidServer, match="control character"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from courriel.dialogue.flow import Flow, Overhear, Receive, Send
-from courriel.dialogue.pop3 import PopDialogue
+from courriel.dialogue.pop3.client import PopDialogue
 from courriel.model.server import Dialect, Server
 
 KILOBYTE = 1024

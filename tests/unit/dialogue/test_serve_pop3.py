@@ -7,12 +7,21 @@ from collections.abc import Sequence
 import pytest
 
 from courriel import errors
-from courriel.dialogue.desk import Answer, Cut, Desk, Limits, Stock, Terms, Visit, Within
 from courriel.dialogue.flow import Receive, Send
-from courriel.dialogue.serve_pop3 import PopServing
+from courriel.dialogue.server.handler import (
+    Answer,
+    Disconnect,
+    DuringData,
+    Maildrop,
+    ServerConfig,
+    ServerHandler,
+    ServerLimits,
+    ServerSession,
+)
+from courriel.dialogue.server.pop3 import Pop3ServerDialogue
 from courriel.model.server import Dialect
 from courriel.reply import Reply
-from courriel.wire.pop3 import digest
+from courriel.wire.pop3.client_syntax import digest
 from pairs.runner import CUTS, Visited, visit
 from pairs.runner import Cut as Portions
 
@@ -20,10 +29,10 @@ ONE = b"Subject: one\r\n\r\n.dot\r\nlast\r\n"
 TWO = b"Subject: two\r\n\r\nhello"
 LOGIN = b"USER bob\r\nPASS secret\r\n"
 MECHANISMS = ("CRAM-MD5", "PLAIN", "LOGIN")
-TERMS = Terms(name="pop.example.org", dialect=Dialect.POP3, mechanisms=MECHANISMS)
+TERMS = ServerConfig(name="pop.example.org", dialect=Dialect.POP3, mechanisms=MECHANISMS)
 
 
-class Box(Stock):
+class Box(Maildrop):
     """Mailbox with two letters that records what happens to them."""
 
     def __init__(self, desk: Keeping) -> None:
@@ -37,7 +46,7 @@ class Box(Stock):
         self._desk.open -= 1
 
 
-class Keeping(Desk):
+class Keeping(ServerHandler):
     """Handler with the user Bob, and one mailbox for all."""
 
     def __init__(self, **answers: Answer) -> None:
@@ -51,23 +60,25 @@ class Keeping(Desk):
     def secret_of(self, user: str) -> str | None:
         return "secret" if user == "bob" else None
 
-    def open_mailbox(self, visit: Visit, user: str) -> Stock | Answer | None:
+    def open_mailbox(self, visit: ServerSession, user: str) -> Maildrop | Answer | None:
         if "open_mailbox" in self.answers:
             return self.answers["open_mailbox"]
         self.open += 1
         return Box(self)
 
-    def mailbox(self, visit: Visit, verb: str) -> Answer | None:
+    def mailbox(self, visit: ServerSession, verb: str) -> Answer | None:
         return self.answers.get(verb)
 
-    def letter(self, visit: Visit, uid: str) -> Answer | None:
+    def letter(self, visit: ServerSession, uid: str) -> Answer | None:
         return self.answers.get(uid.replace("-", "_"))
 
-    def goodbye(self, visit: Visit) -> Answer | None:
+    def goodbye(self, visit: ServerSession) -> Answer | None:
         return self.answers.get("goodbye")
 
 
-def said(words: bytes, *, cut: Portions = "whole", terms: Terms = TERMS, desk: Desk | None = None) -> Visited:
+def said(
+    words: bytes, *, cut: Portions = "whole", terms: ServerConfig = TERMS, desk: ServerHandler | None = None
+) -> Visited:
     return visit(words, cut=cut, terms=terms, desk=desk or Keeping())
 
 
@@ -168,7 +179,7 @@ def test_a_wrong_digest_does_not(line: bytes) -> None:
 
 
 def test_no_digest_is_offered_where_no_password_is_known() -> None:
-    terms = Terms(dialect=Dialect.POP3, mechanisms=("PLAIN",))
+    terms = ServerConfig(dialect=Dialect.POP3, mechanisms=("PLAIN",))
 
     visited = said(b"APOP bob x\r\n", terms=terms)
 
@@ -185,7 +196,7 @@ def test_capa_lists_the_capabilities() -> None:
 
 
 def test_nothing_is_offered_in_clear_that_needs_tls() -> None:
-    terms = Terms(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True, login_needs_tls=True)
+    terms = ServerConfig(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True, login_needs_tls=True)
 
     visited = said(b"CAPA\r\n" + LOGIN + b"AUTH PLAIN\r\nAPOP bob x\r\n", terms=terms)
 
@@ -196,7 +207,7 @@ def test_nothing_is_offered_in_clear_that_needs_tls() -> None:
 
 def test_what_came_along_with_stls_is_thrown_away() -> None:
     """Hazard H77."""
-    terms = Terms(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True)
+    terms = ServerConfig(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True)
 
     visited = said(b"STLS\r\n" + LOGIN, terms=terms)
 
@@ -206,7 +217,7 @@ def test_what_came_along_with_stls_is_thrown_away() -> None:
 
 
 def test_user_before_stls_is_forgotten() -> None:
-    terms = Terms(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True)
+    terms = ServerConfig(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True)
 
     visited = Visited(terms, Keeping()).hear(b"USER bob\r\n", b"STLS\r\n", b"PASS secret\r\n")
 
@@ -262,7 +273,7 @@ def test_a_mailbox_that_is_in_use_is_told_so() -> None:
 
 def test_a_mailbox_is_released_whatever_happens() -> None:
     class Broken(Keeping):
-        def letter(self, visit: Visit, uid: str) -> Answer | None:
+        def letter(self, visit: ServerSession, uid: str) -> Answer | None:
             raise ZeroDivisionError
 
     desk = Broken()
@@ -285,15 +296,15 @@ def test_a_script_may_refuse_at_each_stage(stage: str) -> None:
 
 
 def test_a_script_may_hang_up() -> None:
-    visited = said(LOGIN + b"RETR 1\r\nNOOP\r\n", desk=Keeping(uid_1=Cut()))
+    visited = said(LOGIN + b"RETR 1\r\nNOOP\r\n", desk=Keeping(uid_1=Disconnect()))
 
     assert visited.ending == "cut"
 
 
 def test_large_letters_are_sent_before_they_fill_the_memory() -> None:
     class Large(Keeping):
-        def open_mailbox(self, visit: Visit, user: str) -> Stock | Answer | None:
-            return Stock([("uid", b"x" * 300_000)])
+        def open_mailbox(self, visit: ServerSession, user: str) -> Maildrop | Answer | None:
+            return Maildrop([("uid", b"x" * 300_000)])
 
     visited = said(LOGIN + b"RETR 1\r\n" * 10, desk=Large())
 
@@ -302,7 +313,7 @@ def test_large_letters_are_sent_before_they_fill_the_memory() -> None:
 
 def test_a_greeting_that_refuses_is_the_end() -> None:
     class Closed(Keeping):
-        def greeting(self, visit: Visit) -> Answer | None:
+        def greeting(self, visit: ServerSession) -> Answer | None:
             return Reply(500, ("[SYS/TEMP] closed",))
 
     visited = said(LOGIN, desk=Closed())
@@ -312,10 +323,10 @@ def test_a_greeting_that_refuses_is_the_end() -> None:
 
 def test_tls_that_is_refused_by_script_leaves_the_line_as_it_is() -> None:
     class Refusing(Keeping):
-        def secure(self, visit: Visit) -> Answer | None:
+        def secure(self, visit: ServerSession) -> Answer | None:
             return Reply(500, ("not today",))
 
-    terms = Terms(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True)
+    terms = ServerConfig(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True)
     visited = Visited(terms, Refusing()).hear(b"STLS\r\n", LOGIN)
 
     assert visited.secured == 0
@@ -323,7 +334,7 @@ def test_tls_that_is_refused_by_script_leaves_the_line_as_it_is() -> None:
 
 
 def test_a_line_is_secured_once() -> None:
-    terms = Terms(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True)
+    terms = ServerConfig(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True)
     visited = Visited(terms, Keeping()).hear(b"STLS\r\n", b"STLS\r\n", b"CAPA\r\n")
 
     assert visited.secured == 1
@@ -353,13 +364,13 @@ def test_a_script_may_refuse_each_command(verb: str) -> None:
 
 
 def test_a_script_may_speak_in_the_middle_of_a_letter() -> None:
-    visited = said(LOGIN + b"RETR 1\r\nNOOP\r\n", desk=Keeping(uid_1=Within(b"rubbish")))
+    visited = said(LOGIN + b"RETR 1\r\nNOOP\r\n", desk=Keeping(uid_1=DuringData(b"rubbish")))
 
     assert visited.said.endswith(ONE[: len(ONE) // 2] + b"rubbish")
 
 
 def test_a_silent_client_is_disconnected() -> None:
-    flow = PopServing(Keeping(), TERMS).serve()
+    flow = Pop3ServerDialogue(Keeping(), TERMS).serve()
     greeting = next(flow)
     waiting = flow.send(b"")
     last_words = flow.throw(errors.TimedOut("silent"))
@@ -371,4 +382,4 @@ def test_a_silent_client_is_disconnected() -> None:
 
 def test_limits_are_finite() -> None:
     with pytest.raises(ValueError, match="finite"):
-        Limits(session=float("inf"))
+        ServerLimits(session=float("inf"))

@@ -10,23 +10,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from courriel import errors
-from courriel.dialogue.desk import Answer, Delivery, Desk, Limits, Mute, Terms, Visit, Within
-from courriel.dialogue.desk import Cut as CutLine
 from courriel.dialogue.flow import Receive, Secure, Send
-from courriel.dialogue.serve_smtp import SmtpServing
+from courriel.dialogue.server.handler import (
+    Answer,
+    Delivery,
+    DuringData,
+    ServerConfig,
+    ServerHandler,
+    ServerLimits,
+    ServerSession,
+    Stall,
+)
+from courriel.dialogue.server.handler import Disconnect as CutLine
+from courriel.dialogue.server.smtp import SmtpServerDialogue
 from courriel.model.address import Address
 from courriel.model.envelope import Notify, Return
 from courriel.model.server import Dialect
 from courriel.reply import Reply
-from courriel.wire.parameters import MailFrom, RcptTo
+from courriel.wire.smtp.parameters import MailFrom, RcptTo
 from examples import examples
 from hostile.lists import hostile, shown
 from pairs.runner import CUTS, Cut, Keeping, Visited, visit
 
 BEGIN = b"EHLO client.example.org\r\nMAIL FROM:<ada@example.org>\r\nRCPT TO:<bob@example.org>\r\n"
 SECRET = "correct horse"
-LOGINS = Terms(mechanisms=("SCRAM-SHA-256", "CRAM-MD5", "PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"))
-LMTP = Terms(dialect=Dialect.LMTP)
+LOGINS = ServerConfig(mechanisms=("SCRAM-SHA-256", "CRAM-MD5", "PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"))
+LMTP = ServerConfig(dialect=Dialect.LMTP)
 
 
 @pytest.fixture(params=CUTS)
@@ -303,7 +312,7 @@ def test_any_content_comes_back_whatever_the_portions(parts: list[bytes], size: 
     content = b"".join(parts) + b"\r\n"
     said = BEGIN + b"DATA\r\n" + re.sub(rb"(?:^|(?<=\r\n))\.", b"..", content) + b".\r\nQUIT\r\n"
 
-    visited = Visited(Terms(), Keeping()).hear(*(said[at : at + size] for at in range(0, len(said), size)))
+    visited = Visited(ServerConfig(), Keeping()).hear(*(said[at : at + size] for at in range(0, len(said), size)))
 
     assert received(visited) == [content]
     assert visited.ending == "heard it all"
@@ -331,7 +340,9 @@ BINARY = b"EHLO x.org\r\nMAIL FROM:<a@b.c> BODY=BINARYMIME\r\nRCPT TO:<d@e.f>\r\
 def test_what_is_binary_has_no_lines_to_speak_of_below_its_header(cut: Cut) -> None:
     odd = b"Subject: x\r\n\r\n" + b"\r\n.\r\n\0\r\n\n\xff" + b"x" * 2_000
 
-    visited = visit(BINARY + b"BDAT %d LAST\r\n" % len(odd) + odd, cut=cut, terms=Terms(limits=Limits(line=1_000)))
+    visited = visit(
+        BINARY + b"BDAT %d LAST\r\n" % len(odd) + odd, cut=cut, terms=ServerConfig(limits=ServerLimits(line=1_000))
+    )
 
     assert received(visited) == [odd]
     assert kinds(visited) == set()
@@ -361,7 +372,7 @@ def test_bdat_and_data_do_not_mix(cut: Cut) -> None:
 
 
 def test_after_a_chunk_that_was_too_big_the_message_has_failed(cut: Cut) -> None:
-    terms = Terms(limits=Limits(message=4))
+    terms = ServerConfig(limits=ServerLimits(message=4))
 
     visited = visit(BEGIN + b"BDAT 3\r\nabcBDAT 2\r\ndeBDAT 1 LAST\r\nfRSET\r\nMAIL FROM:<>\r\n", cut=cut, terms=terms)
 
@@ -377,7 +388,7 @@ def test_a_chunk_of_unknown_length_ends_the_session(argument: str) -> None:
     assert "221" not in visited.codes
 
 
-# Limits.
+# ServerLimits.
 
 
 def test_a_line_that_is_too_long_is_refused_and_the_next_is_heard(cut: Cut) -> None:
@@ -388,11 +399,11 @@ def test_a_line_that_is_too_long_is_refused_and_the_next_is_heard(cut: Cut) -> N
 
 def test_a_line_without_end_ends_the_session() -> None:
     assert visit(b"x" * 40_000, cut="whole").codes == "421"
-    assert Visited(Terms(), Keeping()).hear(*[b"x" * 1000] * 100).codes == "421"
+    assert Visited(ServerConfig(), Keeping()).hear(*[b"x" * 1000] * 100).codes == "421"
 
 
 def test_a_message_that_is_too_big_is_refused_after_its_end(cut: Cut) -> None:
-    terms = Terms(limits=Limits(message=10))
+    terms = ServerConfig(limits=ServerLimits(message=10))
 
     visited = visit(BEGIN + b"DATA\r\n0123456789\r\n.\r\nNOOP\r\n", cut=cut, terms=terms)
 
@@ -401,13 +412,15 @@ def test_a_message_that_is_too_big_is_refused_after_its_end(cut: Cut) -> None:
 
 
 def test_content_far_above_the_limit_ends_the_session() -> None:
-    visited = Visited(Terms(limits=Limits(message=10)), Keeping()).hear(BEGIN + b"DATA\r\n", *[b"x" * 30] * 10)
+    visited = Visited(ServerConfig(limits=ServerLimits(message=10)), Keeping()).hear(
+        BEGIN + b"DATA\r\n", *[b"x" * 30] * 10
+    )
 
     assert visited.codes == "250 250 250 354 421"
 
 
 def test_a_line_of_content_has_a_limit_too() -> None:
-    terms = Terms(limits=Limits(line=20))
+    terms = ServerConfig(limits=ServerLimits(line=20))
 
     assert visit(BEGIN + b"DATA\r\n" + b"x" * 21 + b"\r\n.\r\n", terms=terms).codes.endswith("354 554")
     assert visit(BEGIN + b"DATA\r\n" + b"x" * 20 + b"\r\n.\r\n", terms=terms).codes.endswith("354 250")
@@ -417,14 +430,14 @@ def test_recipients_beyond_the_limit_are_told_to_come_back(cut: Cut) -> None:
     visited = visit(
         BEGIN + b"RCPT TO:<c@d.e>\r\nRCPT TO:<f@g.h>\r\nDATA\r\n.\r\n",
         cut=cut,
-        terms=Terms(limits=Limits(recipients=2)),
+        terms=ServerConfig(limits=ServerLimits(recipients=2)),
     )
 
     assert visited.codes == "250 250 250 250 452 354 250"
 
 
 def test_too_many_mistakes_end_the_session(cut: Cut) -> None:
-    visited = visit(b"FOO\r\n" * 10, cut=cut, terms=Terms(limits=Limits(mistakes=3)))
+    visited = visit(b"FOO\r\n" * 10, cut=cut, terms=ServerConfig(limits=ServerLimits(mistakes=3)))
 
     assert visited.codes == "500 500 500 500 421"
     assert visited.lines[-1].startswith("421 4.7.0")
@@ -433,14 +446,16 @@ def test_too_many_mistakes_end_the_session(cut: Cut) -> None:
 def test_messages_of_a_session_are_counted() -> None:
     said = b"EHLO x.org\r\n" + b"MAIL FROM:<>\r\nRCPT TO:<a@b.c>\r\nDATA\r\n.\r\n" * 2
 
-    assert visit(said, terms=Terms(limits=Limits(messages=1))).codes == "250 250 250 354 250 452 503 503 500"
+    assert (
+        visit(said, terms=ServerConfig(limits=ServerLimits(messages=1))).codes == "250 250 250 354 250 452 503 503 500"
+    )
 
 
 @pytest.mark.parametrize("limit", ["command", "message", "patience"])
 @pytest.mark.parametrize("value", [0, -1, float("inf")])
 def test_every_limit_is_finite(limit: str, value: float) -> None:
     with pytest.raises(ValueError, match=limit):
-        Limits(**{limit: value})  # type: ignore[arg-type]
+        ServerLimits(**{limit: value})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -533,7 +548,7 @@ def test_one_logs_in_once_and_not_within_a_message(cut: Cut) -> None:
 
 def test_nobody_sends_without_login_where_it_is_required(cut: Cut) -> None:
     login = b"AUTH PLAIN " + b64(f"\0ada\0{SECRET}") + b"\r\n"
-    terms = Terms(mechanisms=("PLAIN",), login_required=True)
+    terms = ServerConfig(mechanisms=("PLAIN",), login_required=True)
 
     visited = visit(
         b"EHLO x.org\r\nMAIL FROM:<>\r\n" + login + b"MAIL FROM:<> AUTH=<>\r\n", cut=cut, terms=terms, desk=Knowing()
@@ -543,7 +558,7 @@ def test_nobody_sends_without_login_where_it_is_required(cut: Cut) -> None:
 
 
 def test_a_login_that_needs_tls_is_not_offered_in_clear(cut: Cut) -> None:
-    terms = Terms(mechanisms=("PLAIN",), login_needs_tls=True)
+    terms = ServerConfig(mechanisms=("PLAIN",), login_needs_tls=True)
 
     visited = visit(b"EHLO x.org\r\nAUTH PLAIN " + b64(f"\0ada\0{SECRET}") + b"\r\n", cut=cut, terms=terms)
 
@@ -570,7 +585,7 @@ def test_a_long_token_fits_although_commands_are_short(cut: Cut) -> None:
 
 
 def test_starttls_forgets_what_was_said_before_it() -> None:
-    terms = Terms(starttls=True, mechanisms=("PLAIN",))
+    terms = ServerConfig(starttls=True, mechanisms=("PLAIN",))
     login = b"AUTH PLAIN " + b64("\0ada\0x") + b"\r\n"
 
     visited = Visited(terms, Keeping()).hear(
@@ -588,7 +603,7 @@ def test_starttls_forgets_what_was_said_before_it() -> None:
 
 
 def test_what_comes_together_with_starttls_is_thrown_away_and_flagged() -> None:
-    visited = Visited(Terms(starttls=True), Keeping()).hear(
+    visited = Visited(ServerConfig(starttls=True), Keeping()).hear(
         b"EHLO x.org\r\nSTARTTLS\r\nEHLO evil.org\r\nMAIL FROM:<evil@x.org>\r\nRCPT", b"NOOP\r\n"
     )
 
@@ -597,7 +612,7 @@ def test_what_comes_together_with_starttls_is_thrown_away_and_flagged() -> None:
 
 
 def test_what_is_overheard_before_tls_is_thrown_away_and_flagged() -> None:
-    serving = SmtpServing(Desk(), Terms(starttls=True))
+    serving = SmtpServerDialogue(ServerHandler(), ServerConfig(starttls=True))
     flow = serving.serve()
     next(flow)
     flow.send(b"")  # the greeting was sent
@@ -619,13 +634,13 @@ def test_what_is_overheard_before_tls_is_thrown_away_and_flagged() -> None:
 
 def test_starttls_is_refused_where_it_makes_no_sense(cut: Cut) -> None:
     assert visit(b"EHLO x.org\r\nSTARTTLS\r\n", cut=cut).codes == "250 502"
-    assert visit(b"EHLO x.org\r\nSTARTTLS now\r\n", terms=Terms(starttls=True), cut=cut).codes == "250 501"
-    twice = Visited(Terms(starttls=True), Keeping()).hear(b"STARTTLS\r\n", b"STARTTLS\r\n")
+    assert visit(b"EHLO x.org\r\nSTARTTLS now\r\n", terms=ServerConfig(starttls=True), cut=cut).codes == "250 501"
+    twice = Visited(ServerConfig(starttls=True), Keeping()).hear(b"STARTTLS\r\n", b"STARTTLS\r\n")
     assert twice.codes == "220 503"
 
 
 def test_requiretls_is_taken_under_tls_only() -> None:
-    visited = Visited(Terms(starttls=True), Keeping()).hear(
+    visited = Visited(ServerConfig(starttls=True), Keeping()).hear(
         b"STARTTLS\r\n", b"EHLO x.org\r\nMAIL FROM:<> REQUIRETLS\r\n"
     )
 
@@ -664,7 +679,7 @@ def test_smtp_does_not_know_lhlo() -> None:
 )  # fmt: skip
 def test_the_desk_may_refuse_at_every_stage(stage: str, codes: str) -> None:
     content = b".\r\n" if stage == "goodbye" else b"NOOP\r\n"
-    terms = Terms(limits=Limits(mistakes=10))
+    terms = ServerConfig(limits=ServerLimits(mistakes=10))
 
     visited = visit(
         BEGIN + b"DATA\r\n" + content + b"QUIT\r\n", terms=terms, desk=Scripted(stage, Reply(550, ("5.0.0 no",)))
@@ -688,7 +703,7 @@ def test_a_refused_message_is_not_the_end(cut: Cut) -> None:
 @pytest.mark.parametrize("stage", ["connect", "greeting", "hello", "sender", "recipient", "data", "message", "goodbye"])
 @pytest.mark.parametrize(("answer", "ending"), [(CutLine(), "cut"), (Reply(421, ("4.3.2 bye",)), "left")])
 def test_the_desk_may_end_the_session_at_every_stage(stage: str, answer: Answer, ending: str) -> None:
-    visited = Visited(Terms(), Scripted(stage, answer)).hear(
+    visited = Visited(ServerConfig(), Scripted(stage, answer)).hear(
         BEGIN + b"DATA\r\n", b".\r\nQUIT\r\n", b"NOOP\r\n", b"NOOP\r\n"
     )
 
@@ -705,16 +720,18 @@ def test_the_desk_may_refuse_the_content_that_comes_by_chunks_too(cut: Cut) -> N
     assert visited.codes == "250 250 250 451 503 250 250"
 
 
-@pytest.mark.parametrize(("answer", "ending"), [(CutLine(), "cut"), (Within(CutLine()), "cut")])
+@pytest.mark.parametrize(("answer", "ending"), [(CutLine(), "cut"), (DuringData(CutLine()), "cut")])
 def test_the_desk_may_cut_the_line_within_a_chunk(answer: Answer, ending: str) -> None:
-    visited = Visited(Terms(), Scripted("data", answer)).hear(BEGIN + b"BDAT 8 LAST\r\nQUIT", b"\r\nNO", b"OP\r\n")
+    visited = Visited(ServerConfig(), Scripted("data", answer)).hear(
+        BEGIN + b"BDAT 8 LAST\r\nQUIT", b"\r\nNO", b"OP\r\n"
+    )
 
     assert visited.ending == ending
     assert visited.codes == "250 250 250"
 
 
 def test_a_mute_desk_hears_everything_and_says_nothing(cut: Cut) -> None:
-    visited = visit(BEGIN + b"NOOP\r\nQUIT\r\n", cut=cut, desk=Scripted("recipient", Mute()))
+    visited = visit(BEGIN + b"NOOP\r\nQUIT\r\n", cut=cut, desk=Scripted("recipient", Stall()))
 
     assert visited.codes == "250 250"
     assert visited.ending == "heard it all"
@@ -730,7 +747,9 @@ def test_raw_bytes_go_out_as_they_are(cut: Cut) -> None:
     ("then", "ending"), [(CutLine(), "cut"), (Reply(421, ("4.3.2 bye",)), "left"), (Reply(550, ("5.6.0 no",)), "left")]
 )
 def test_something_may_happen_within_the_content(then: Reply | CutLine, ending: str) -> None:
-    visited = Visited(Terms(), Scripted("data", Within(then))).hear(BEGIN + b"DATA\r\n", b"hel", b"lo\r\n", b".\r\n")
+    visited = Visited(ServerConfig(), Scripted("data", DuringData(then))).hear(
+        BEGIN + b"DATA\r\n", b"hel", b"lo\r\n", b".\r\n"
+    )
 
     assert visited.codes == "250 250 250 354" + (f" {then.code}" if isinstance(then, Reply) else "")
     assert visited.ending == ending
@@ -771,7 +790,7 @@ def test_data_stands_alone(cut: Cut) -> None:
 
 
 def test_the_desk_may_refuse_tls_and_the_line_stays_as_it_is() -> None:
-    visited = Visited(Terms(starttls=True), Scripted("secure", Reply(454, ("4.7.0 no TLS now",)))).hear(
+    visited = Visited(ServerConfig(starttls=True), Scripted("secure", Reply(454, ("4.7.0 no TLS now",)))).hear(
         b"STARTTLS\r\n", b"NOOP\r\n"
     )
 
@@ -791,11 +810,11 @@ def test_the_desk_may_refuse_a_right_password(cut: Cut) -> None:
 def test_mechanisms_that_never_say_the_password_fail_where_nobody_knows_it(cut: Cut) -> None:
     said = b"EHLO x.org\r\nAUTH CRAM-MD5\r\n" + b64("ada 0123") + b"\r\n"
 
-    assert visit(said, cut=cut, terms=LOGINS, desk=Desk()).codes == "250 334 535"
+    assert visit(said, cut=cut, terms=LOGINS, desk=ServerHandler()).codes == "250 334 535"
 
 
 def test_something_may_happen_within_content_that_is_here_already() -> None:
-    visited = visit(BEGIN + b"DATA\r\nhello\r\n.\r\n", desk=Scripted("data", Within(CutLine())))
+    visited = visit(BEGIN + b"DATA\r\nhello\r\n.\r\n", desk=Scripted("data", DuringData(CutLine())))
 
     assert visited.codes == "250 250 250 354"
     assert visited.ending == "cut"
@@ -805,7 +824,7 @@ def test_something_may_happen_within_content_that_is_here_already() -> None:
 
 
 def test_a_silent_client_gets_421() -> None:
-    flow = SmtpServing(Desk(), Terms()).serve()
+    flow = SmtpServerDialogue(ServerHandler(), ServerConfig()).serve()
     next(flow)
     flow.send(b"")
 
@@ -818,7 +837,7 @@ def test_a_silent_client_gets_421() -> None:
 
 
 def test_a_lost_client_ends_the_session_quietly() -> None:
-    flow = SmtpServing(Desk(), Terms()).serve()
+    flow = SmtpServerDialogue(ServerHandler(), ServerConfig()).serve()
     next(flow)
 
     with pytest.raises(StopIteration):
@@ -826,7 +845,7 @@ def test_a_lost_client_ends_the_session_quietly() -> None:
 
 
 def test_a_client_lost_during_421_ends_the_session_quietly() -> None:
-    flow = SmtpServing(Desk(), Terms()).serve()
+    flow = SmtpServerDialogue(ServerHandler(), ServerConfig()).serve()
     next(flow)
     flow.send(b"")
     flow.throw(errors.TimedOut("silent"))
@@ -836,13 +855,13 @@ def test_a_client_lost_during_421_ends_the_session_quietly() -> None:
 
 
 def test_silence_within_a_message_has_a_limit_of_its_own() -> None:
-    limits = Limits(patience=7, content_patience=5)
+    limits = ServerLimits(patience=7, content_patience=5)
 
     assert (limits.seconds("sender"), limits.seconds("message")) == (7, 5)
 
 
 def test_a_line_that_has_begun_does_not_restart_the_time_limit() -> None:
-    flow = SmtpServing(Desk(), Terms()).serve()
+    flow = SmtpServerDialogue(ServerHandler(), ServerConfig()).serve()
     next(flow)
     fresh = flow.send(b"")
 
@@ -854,20 +873,20 @@ def test_a_line_that_has_begun_does_not_restart_the_time_limit() -> None:
 # Handlers.
 
 
-class Seeing(Desk):
+class Seeing(ServerHandler):
     """Handler that records the addresses it gets."""
 
     def __init__(self) -> None:
         self.seen: list[str] = []
 
-    def sender(self, visit: Visit, origin: MailFrom) -> None:
+    def sender(self, visit: ServerSession, origin: MailFrom) -> None:
         self.seen.append(origin.sender.spec if origin.sender else "<>")
 
-    def recipient(self, visit: Visit, recipient: RcptTo) -> None:
+    def recipient(self, visit: ServerSession, recipient: RcptTo) -> None:
         self.seen.append(recipient.address.spec)
 
 
-class Knowing(Desk):
+class Knowing(ServerHandler):
     """Handler with one user."""
 
     def check(self, user: str, secret: str) -> bool:
@@ -877,24 +896,24 @@ class Knowing(Desk):
         return SECRET if user == "ada" else None
 
 
-class Sorting(Desk):
+class Sorting(ServerHandler):
     """Handler of an LMTP server where one mailbox is full."""
 
-    def message(self, visit: Visit, delivery: Delivery) -> dict[str, Reply]:
+    def message(self, visit: ServerSession, delivery: Delivery) -> dict[str, Reply]:
         return {"full@b.c": Reply(452, ("4.2.2 full",))}
 
 
-class Broken(Desk):
+class Broken(ServerHandler):
     """Handler that raises."""
 
-    def recipient(self, visit: Visit, recipient: RcptTo) -> None:
+    def recipient(self, visit: ServerSession, recipient: RcptTo) -> None:
         1 / 0  # noqa: B018
 
     def check(self, user: str, secret: str) -> bool:
         return bool(1 / 0)
 
 
-class Scripted(Desk):
+class Scripted(ServerHandler):
     """Handler with one answer at one stage."""
 
     def __init__(self, stage: str, answer: Answer) -> None:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from courriel import Envelope, errors
-from courriel.dialogue.session_limit import MessageCount
-from courriel.dialogue.tray import Parcel, Tray
+from courriel.dialogue.smtp.send_queue import QueuedMessage, SendQueue
+from courriel.dialogue.smtp.session_limit import MessageCount
 from courriel.model.content import Content
 from courriel.reply import Reply
-from courriel.wire.abilities import Abilities
+from courriel.wire.smtp.extensions import Extensions
 
-CHUNKING = Abilities({"PIPELINING": "", "CHUNKING": ""})
+CHUNKING = Extensions({"PIPELINING": "", "CHUNKING": ""})
 
 
 def test_a_message_sent_again_keeps_no_reply_of_the_session_before() -> None:
     """After a 421 nothing is in doubt: on the next session the message starts from the beginning."""
-    parcel = Parcel(Envelope.of("ada@example.org", "bob@example.org"), Content((b"\r\n",), 2), "<1@example.org>")
-    tray = Tray(MessageCount())
+    parcel = QueuedMessage(Envelope.of("ada@example.org", "bob@example.org"), Content((b"\r\n",), 2), "<1@example.org>")
+    tray = SendQueue(MessageCount())
     tray.put(parcel)
     tray.begin()
     parcel.whole(CHUNKING)
@@ -26,7 +26,7 @@ def test_a_message_sent_again_keeps_no_reply_of_the_session_before() -> None:
     assert not tray.waiting
     assert isinstance(parcel.result, errors.RecipientsRefused)
 
-    again = Parcel(parcel.envelope, parcel.content, "<2@example.org>")
+    again = QueuedMessage(parcel.envelope, parcel.content, "<2@example.org>")
     tray.put(again)
     tray.begin()
     again.whole(CHUNKING)
@@ -35,4 +35,4 @@ def test_a_message_sent_again_keeps_no_reply_of_the_session_before() -> None:
 
     assert list(tray.waiting) == [again]
     assert not again.begun
-    assert not again.dot_sent
+    assert not again.end_sent

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from courriel import failures
 from courriel.failures import sentences
 from courriel.failures.sentences import french
-from courriel.network import tls_reasons
+from courriel.network.tls import reasons as tls_reasons
 from unit.failures.said import SOURCE
 from unit.failures.said import sentences as sentences_of_the_source
 
@@ -22,11 +22,11 @@ PAIRS: dict[str, str] = tomllib.loads((SOURCE / "failures" / "french.toml").read
 FOR_PROGRAMMERS = (  # programming errors, which users do not see
     "compose/",
     "outbox/aio.py",
-    "outbox/postgres.py",
-    "outbox/sqlite.py",
+    "outbox/store/postgres/store.py",
+    "outbox/store/sqlite/store.py",
     "sandbox/",
-    "session/imap_awaited_letters.py",
-    "session/pop_letter.py",
+    "session/imap/awaited_letters.py",
+    "session/pop3/letter.py",
 )
 SCHEME = re.compile(r"\b(?:memory|smtps|cmd|console|sendmail|https|mailto|env|file|sha256): ")
 ENGLISH = re.compile(r"\b(the|is|not|and|of|with|was|were|has|have|that|this|which|must|cannot|nobody|somebody)\b")

@@ -12,7 +12,7 @@ import pytest
 import courriel
 from courriel import failures
 from courriel.errors import Stage
-from courriel.failures import Failure, Text, matcher
+from courriel.failures import Failure, Text, match
 
 RECORDS = failures.all()
 EXAMPLES = [
@@ -40,7 +40,7 @@ PROMISED = re.findall(
 
 @pytest.mark.parametrize(("record", "example"), EXAMPLES)
 def test_every_example_is_explained_by_its_own_record_and_by_no_other(record: Failure, example: str) -> None:
-    best, *others = matcher.rank(failures.read(example, stage=record.stage))
+    best, *others = match.rank(failures.read(example, stage=record.stage))
 
     assert best[2].id == record.id
     assert all(other[0] < best[0] for other in others), "two records claim this example with equal right"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from courriel.errors import InvalidAddress
 from courriel.model.address import Address, _plain_address, pieces_of
-from courriel.model.correspondent import Correspondent
+from courriel.model.received.address import ReceivedAddress
 
 ATOMS = st.text("abcXYZ019!#$%&'*+/=^_`{|}~-", min_size=1, max_size=8)
 LOCALS = st.one_of(
@@ -311,7 +311,7 @@ def test_a_list_in_one_string_is_cut_between_its_addresses(addresses: list[Addre
         (("Ada", "a@b.org"), "not a pair"),
         ({"a@b.org": "Ada"}, "not a mapping"),
         (["a@b.org"], "one address is expected here, not a list"),
-        (Correspondent("Ada", "a@b.org"), r"\.address is it"),
+        (ReceivedAddress("Ada", "a@b.org"), r"\.address is it"),
     ],
 )
 def test_what_is_no_text_is_no_address_and_the_remedy_is_said(given: Any, said: str) -> None:

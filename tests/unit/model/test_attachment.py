@@ -17,9 +17,9 @@ from courriel.compose.template import Template
 from courriel.errors import InvalidMessage
 from courriel.model import attachment
 from courriel.model.attachment import Attachment
-from courriel.model.enclosure import Enclosure
 from courriel.model.message import Message
-from courriel.wire.mime import content_of
+from courriel.model.received.attachment import ReceivedAttachment
+from courriel.wire.mime.build import content_of
 
 MESSAGE = Message(sender="ada@example.org", to="bob@example.org")
 
@@ -238,7 +238,7 @@ def test_a_path_that_is_no_file_is_refused_when_the_message_is_made(kind: type[M
     [
         (b"%PDF", r"Attachment\.data\(octets"),
         ([io.BytesIO(b"x")], r"Attachment\.data\(octets"),
-        ([Enclosure.named("a.pdf", b"x")], r"Attachment\.data\(file\.content, file\.name\)"),
+        ([ReceivedAttachment.named("a.pdf", b"x")], r"Attachment\.data\(file\.content, file\.name\)"),
         (None, "the path of a file"),
         ([("a.pdf", b"x")], "not tuple"),
         (3, "not int"),

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from courriel.model.enclosure import LONGEST_NAME, Enclosure, numbered, safe_name
+from courriel.model.received.attachment import LONGEST_NAME, ReceivedAttachment, numbered, safe_name
 
 
-def enclosure(name: str = "notes.txt", content: bytes = b"hello") -> Enclosure:
-    return Enclosure(name, "text/plain", lambda: content)
+def enclosure(name: str = "notes.txt", content: bytes = b"hello") -> ReceivedAttachment:
+    return ReceivedAttachment(name, "text/plain", lambda: content)
 
 
 def test_its_content_is_decoded_once_and_only_when_asked_for() -> None:
@@ -22,7 +22,7 @@ def test_its_content_is_decoded_once_and_only_when_asked_for() -> None:
         asked.append("load")
         return b"hello"
 
-    file = Enclosure("notes.txt", "text/plain", load)
+    file = ReceivedAttachment("notes.txt", "text/plain", load)
     assert repr(file) == "<Enclosure: 'notes.txt', text/plain>"
     assert asked == []
 
@@ -100,7 +100,7 @@ def test_a_disk_that_is_full_leaves_nothing_behind(tmp_path: Path, monkeypatch: 
 
 
 def test_a_folder_where_every_name_is_taken_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("courriel.model.enclosure._MOST_NUMBERS", 2)
+    monkeypatch.setattr("courriel.model.received.attachment._MOST_NUMBERS", 2)
     for _ in range(2):
         enclosure().save(tmp_path)
 

@@ -20,7 +20,7 @@ from courriel.model.attachment import Attachment
 from courriel.model.credentials import External, Password, Token, TokenSource, check_credentials
 from courriel.model.envelope import Envelope, Notify, Return
 from courriel.model.message import Message
-from courriel.model.search import Search
+from courriel.model.received.search import Search
 from courriel.model.server import Dialect, Security, Server, Timeouts
 from courriel.model.trust import Trust
 

@@ -9,7 +9,7 @@ import pytest
 
 from courriel.compose.template import Template
 from courriel.model.message import Message
-from courriel.wire.letter import Letter
+from courriel.wire.parse.letter import Letter
 
 HTML = '<p>Hello <b>Bob</b></p><img src="cid:logo.png"><img src="cid:gone"><script>alert("x")</script>'
 MESSAGE = Message(

@@ -6,16 +6,16 @@ import json
 
 import pytest
 
-from courriel import Fate, Outcome, Receipt, Reply
+from courriel import Outcome, Receipt, RecipientResult, Reply
 
 RECEIPT = Receipt(
     "mx.example.org:25",
     "<1@example.org>",
     Reply(250, ("2.0.0 queued as 42",)),
     (
-        Fate("bob@example.org", Outcome.ACCEPTED, Reply(250, ("2.1.5 ok",))),
-        Fate("nobody@example.org", Outcome.REFUSED, Reply(550, ("5.1.1 no such user",))),
-        Fate("été@example.org", Outcome.IN_DOUBT),
+        RecipientResult("bob@example.org", Outcome.ACCEPTED, Reply(250, ("2.1.5 ok",))),
+        RecipientResult("nobody@example.org", Outcome.REFUSED, Reply(550, ("5.1.1 no such user",))),
+        RecipientResult("été@example.org", Outcome.IN_DOUBT),
     ),
     ("a note",),
 )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from courriel import errors
 from courriel.failures.language import speak
 from courriel.model.message import Message
-from courriel.wire.letter import Letter
+from courriel.wire.parse.letter import Letter
 
 
 def letter(*fields: str, text: str = "At one?\r\n") -> Letter:

@@ -7,7 +7,7 @@ import pickle
 
 import pytest
 
-from courriel import Limits, Mark, Search, errors
+from courriel import FolderPosition, ReadLimits, Search, errors
 
 
 @pytest.mark.parametrize(
@@ -56,17 +56,17 @@ def test_a_search_is_a_value() -> None:
 
 
 def test_a_mark_is_written_down_and_read_back() -> None:
-    assert Mark.read(str(Mark(1795600220, 17))) == Mark(1795600220, 17)
+    assert FolderPosition.read(str(FolderPosition(1795600220, 17))) == FolderPosition(1795600220, 17)
 
 
 @pytest.mark.parametrize("text", ["", "7", "7:", ":7", "a:b", "7:-1", "٣:1", "7:" + "9" * 5000, "9" * 5000 + ":7"])
 def test_what_is_no_mark_is_refused(text: str) -> None:
     with pytest.raises(errors.UsageError, match="is not a mark"):
-        Mark.read(text)
+        FolderPosition.read(text)
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1.5, True, "8"])
 @pytest.mark.parametrize("name", ["letter", "line", "answer", "lines"])
 def test_a_limit_is_a_number_above_zero(name: str, limit: object) -> None:
     with pytest.raises(errors.InvalidServer, match=f"limit {name}"):
-        Limits(**{name: limit})  # type: ignore[arg-type]
+        ReadLimits(**{name: limit})  # type: ignore[arg-type]

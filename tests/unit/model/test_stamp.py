@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 import pytest
 
-from courriel.model import stamp
+from courriel.model import message_id
 
 MOMENT = datetime(2026, 1, 5, 10, tzinfo=UTC)
 
@@ -20,10 +20,10 @@ def test_a_date_is_that_of_its_second_and_chance_is_drawn_anew_in_each(monkeypat
         def now(cls, _zone: tzinfo | None = None) -> datetime:  # type: ignore[override]
             return next(told)
 
-    monkeypatch.setattr(stamp, "_latest", None)
+    monkeypatch.setattr(message_id, "_latest", None)
     monkeypatch.setattr("datetime.datetime", Clock)
 
-    ids, dates = zip(*[stamp.stamped("example.org") for _ in range(4)], strict=True)
+    ids, dates = zip(*[message_id.stamped("example.org") for _ in range(4)], strict=True)
 
     assert [(date - MOMENT).total_seconds() for date in dates] == [0, 0, 1, 0]
     assert all(date.utcoffset() is not None for date in dates)
@@ -34,7 +34,7 @@ def test_a_date_is_that_of_its_second_and_chance_is_drawn_anew_in_each(monkeypat
 
 
 def test_an_id_and_a_moment_can_be_had_alone() -> None:
-    assert stamp.new_id("example.org").endswith("@example.org>")
-    assert stamp.new_id("example.org") != stamp.new_id("example.org")
-    assert stamp.now().utcoffset() is not None
-    assert stamp.now().microsecond == 0
+    assert message_id.new_id("example.org").endswith("@example.org>")
+    assert message_id.new_id("example.org") != message_id.new_id("example.org")
+    assert message_id.now().utcoffset() is not None
+    assert message_id.now().microsecond == 0

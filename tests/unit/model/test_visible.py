@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from courriel import Enclosure
-from courriel.model.visible import is_visible, without_invisible
+from courriel import ReceivedAttachment
+from courriel.model.checks.visible import is_visible, without_invisible
 
 HIDDEN = [
     0x00, 0x1B, 0x7F, 0x85, 0xAD, 0x034F, 0x061C, 0x115F, 0x180E, 0x200B, 0x200D, 0x200E, 0x2028, 0x202E, 0x2060,
@@ -21,7 +21,7 @@ HIDDEN = [
 
 @pytest.mark.parametrize("number", HIDDEN, ids="U+{:04X}".format)
 def test_an_invisible_character_is_left_out_of_a_name(number: int, tmp_path: Path) -> None:
-    file = Enclosure.named(f"invoice{chr(number)}fdp.exe", b"x")
+    file = ReceivedAttachment.named(f"invoice{chr(number)}fdp.exe", b"x")
 
     assert file.name == "invoicefdp.exe"
     assert file.save(tmp_path).name == "invoicefdp.exe"

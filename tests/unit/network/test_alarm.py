@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from courriel.network.arrivals import Alarm
+from courriel.network.receive_buffer import Alarm
 
 
 def test_a_timer_set_to_a_later_time_fires_then() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from courriel import Transcript
 from courriel.dialogue.flow import Ask, Send
-from courriel.network.client_words import ClientWords, without_secret
+from courriel.network.transcripts.client_words import ClientWords, without_secret
 
 PIPELINED = b"MAIL FROM:<ada@example.org>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n"
 

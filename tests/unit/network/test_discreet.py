@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from courriel import Transcript
 from courriel.dialogue.flow import Send
-from courriel.network.discreet import Discreet
+from courriel.network.transcripts.imap import ImapTranscript
 
 SAID = (
     b"* OK ready\r\n* 1 FETCH (UID 1 BODY[] {17}\r\nDear Bob, secret\n)\r\n"
@@ -24,7 +24,7 @@ TOLD = [
 @given(st.lists(st.integers(0, len(SAID))))
 def test_letters_are_told_by_their_size_wherever_they_are_cut(cuts: list[int]) -> None:
     transcript = Transcript()
-    told = Discreet(transcript)
+    told = ImapTranscript(transcript)
     places = [0, *sorted(cuts), len(SAID)]
 
     for start, end in pairwise(places):
@@ -35,7 +35,7 @@ def test_letters_are_told_by_their_size_wherever_they_are_cut(cuts: list[int]) -
 
 def test_what_we_say_is_told_the_same_way_and_secrets_not_at_all() -> None:
     transcript = Transcript()
-    told = Discreet(transcript)
+    told = ImapTranscript(transcript)
 
     told.sent(Send(b"a1 APPEND x {6}\r\n", "letter"))
     told.sent(Send(b"letter", "letter"))
@@ -50,7 +50,7 @@ def test_what_we_say_is_told_the_same_way_and_secrets_not_at_all() -> None:
 
 def test_a_line_without_end_is_not_kept() -> None:
     transcript = Transcript()
-    told = Discreet(transcript)
+    told = ImapTranscript(transcript)
 
     for _ in range(100):
         told.heard(b"x" * 10_000)

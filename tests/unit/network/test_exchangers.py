@@ -12,7 +12,7 @@ from dns import flags, message, rcode, resolver, rrset
 
 from courriel import errors
 from courriel.delivery.domain import takes_mail
-from courriel.network.exchangers import mail_exchangers
+from courriel.network.mx import mail_exchangers
 
 ZONE = {
     ("example.org.", "MX"): ["20 second.example.org.", "10 first.example.org."],

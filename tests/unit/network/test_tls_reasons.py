@@ -7,8 +7,8 @@ import ssl
 import pytest
 
 from courriel import failures
-from courriel.network import tls_reasons
-from courriel.network.tls_reasons import examine, explain
+from courriel.network.tls import reasons
+from courriel.network.tls.reasons import examine, explain
 
 HOST = "mail.example.org"
 
@@ -40,17 +40,17 @@ def test_newer_words_of_openssl_mean_the_same(reason: str, hint: str) -> None:
 
 
 def test_every_remedy_named_here_is_in_the_failure_table() -> None:
-    named = {*tls_reasons._HINTS.values(), "PIN-MISMATCH", "CERTIFICATE-FILE-UNREADABLE"}
+    named = {*reasons._HINTS.values(), "PIN-MISMATCH", "CERTIFICATE-FILE-UNREADABLE"}
 
     assert named <= {failure.id for failure in failures.all()}
 
 
 def test_every_sentence_can_be_formatted() -> None:
-    for reason in tls_reasons._BROKEN:
+    for reason in reasons._BROKEN:
         error = ssl.SSLError(1, f"[SSL: {reason}]")
         error.reason = reason
         assert HOST in explain(error, HOST)
-    for code in tls_reasons._REFUSED:
+    for code in reasons._REFUSED:
         refusal = ssl.SSLCertVerificationError("refused")
         refusal.verify_code = code
         assert HOST in explain(refusal, HOST)

@@ -8,21 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from courriel import Fate, Outcome, Receipt, Reply, errors
+from courriel import Outcome, Receipt, RecipientResult, Reply, errors
+from courriel._dataclass import replace
 from courriel.outbox import policy
-from courriel.outbox.policy import Decision, Standing, Trouble, decide
-from courriel.outbox.store import EXPIRED, UNSURE, OnUnsure, State
-from courriel.values import replace
+from courriel.outbox.policy import Decision, LaneProblem, RecipientState, decide
+from courriel.outbox.store.base import EXPIRED, UNSURE, OnUnsure, State
 
 ADA, BOB, CLEO = "ada@example.org", "bob@example.org", "cleo@example.org"
 DAYS = 5 * 86_400.0
 OK = Reply(250, ("2.0.0 ok",))
 MIDDLE = 0.5  # of chance: no spread
-MAIL = Standing((ADA, BOB), age=0.0, left=DAYS, tries=1)
+MAIL = RecipientState((ADA, BOB), age=0.0, left=DAYS, tries=1)
 
 
 def receipt(*fates: tuple[str, Outcome, Reply | None]) -> Receipt:
-    return Receipt("mx:25", "<1@x>", OK, tuple(Fate(*fate) for fate in fates))
+    return Receipt("mx:25", "<1@x>", OK, tuple(RecipientResult(*fate) for fate in fates))
 
 
 def refused(
@@ -255,8 +255,8 @@ def test_what_was_not_begun_is_given_back() -> None:
 
     assert [done.state for done in (for_nothing, for_the_lane, for_a_fault)] == [State.READY] * 3
     assert not for_nothing.trouble
-    assert for_the_lane.trouble == Trouble("refused", "ConnectionFailed")
-    assert for_a_fault.trouble == Trouble("oops", "ZeroDivisionError")
+    assert for_the_lane.trouble == LaneProblem("refused", "ConnectionFailed")
+    assert for_a_fault.trouble == LaneProblem("oops", "ZeroDivisionError")
 
 
 def test_the_tries_of_five_days() -> None:
@@ -290,14 +290,14 @@ def test_an_older_mail_never_waits_less(younger: float, more: float, chance: flo
 
 @given(some.integers(0, 10_000), some.floats(0, 1), some.booleans())
 def test_a_lane_rests_from_ten_seconds_to_ten_minutes(fails: int, chance: float, login: bool) -> None:
-    seconds = policy.pause(fails, Trouble("x", "x", login), chance)
+    seconds = policy.pause(fails, LaneProblem("x", "x", login), chance)
 
     assert (510 if login else 8.5) <= seconds <= 690
-    assert policy.pause(fails + 1, Trouble("x", "x", login), chance) >= seconds
+    assert policy.pause(fails + 1, LaneProblem("x", "x", login), chance) >= seconds
 
 
 def test_the_pauses_double() -> None:
-    assert [policy.pause(fails, Trouble("x", "x"), MIDDLE) for fails in range(8)] == [
+    assert [policy.pause(fails, LaneProblem("x", "x"), MIDDLE) for fails in range(8)] == [
         10,
         20,
         40,
@@ -343,7 +343,7 @@ RESULTS = some.one_of(
 def test_nobody_is_forgotten_and_nobody_is_tried_twice(
     result: policy.Result, age: float, left: float, on_unsure: OnUnsure, chance: float
 ) -> None:
-    mail = Standing((ADA, BOB), age, left, 1, on_unsure)
+    mail = RecipientState((ADA, BOB), age, left, 1, on_unsure)
 
     done = decide(result, mail, chance)
 

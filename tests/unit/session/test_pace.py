@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from courriel import Fate, Outcome, Receipt, Reply, errors
-from courriel.session.pace import QUIET, Meter, Rate, Slots, Throttle, asks_to_slow_down
+from courriel import Outcome, Receipt, RecipientResult, Reply, errors
+from courriel.session.pool.throttle import QUIET, Meter, Rate, Slots, Throttle, asks_to_slow_down
 
 MOMENTS = st.floats(0, 10_000)
 
@@ -201,8 +201,8 @@ def test_which_replies_throttle(error: errors.CourrielError, slower: bool) -> No
 
 
 def test_a_recipient_refused_for_the_rate_on_a_receipt_throttles_too() -> None:
-    busy = Fate("b@example.org", Outcome.REFUSED, Reply(432, ("4.3.2 limit exceeded",)))
-    unknown = Fate("c@example.org", Outcome.REFUSED, Reply(550, ("5.1.1 no such user",)))
+    busy = RecipientResult("b@example.org", Outcome.REFUSED, Reply(432, ("4.3.2 limit exceeded",)))
+    unknown = RecipientResult("c@example.org", Outcome.REFUSED, Reply(550, ("5.1.1 no such user",)))
 
     assert asks_to_slow_down(Receipt("mx", "", Reply(250), (busy,)))
     assert not asks_to_slow_down(Receipt("mx", "", Reply(250), (unknown,)))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from courriel import Reply, errors
-from courriel.session.shelf import Limits, Place, Shelf, Ticket
+from courriel.session.pool.state import PoolLimits, PoolState, Slot, Waiter
 from examples import examples
 
 WRONG_PASSWORD = errors.AuthenticationRefused(Reply(535, ("5.7.8 wrong password",)), stage="authenticate")
@@ -28,11 +28,11 @@ class Session:
     closed: bool = False
 
 
-def shelf_of(**limits: object) -> Shelf[Session]:
-    return Shelf(Limits(**limits), lambda session: session.sound)  # type: ignore[arg-type]
+def shelf_of(**limits: object) -> PoolState[Session]:
+    return PoolState(PoolLimits(**limits), lambda session: session.sound)  # type: ignore[arg-type]
 
 
-def opened(ticket: Ticket[Session], now: float) -> Place[Session]:
+def opened(ticket: Waiter[Session], now: float) -> Slot[Session]:
     assert ticket.place is not None
     if ticket.place.session is None:
         ticket.place.session = Session()
@@ -40,7 +40,7 @@ def opened(ticket: Ticket[Session], now: float) -> Place[Session]:
     return ticket.place
 
 
-def warm(shelf: Shelf[Session], now: float) -> Session:
+def warm(shelf: PoolState[Session], now: float) -> Session:
     """One idle session in the pool, used just now."""
     place = opened(shelf.ask(now, now + 30), now)
     shelf.give_back(place, now)
@@ -56,9 +56,9 @@ class World(RuleBasedStateMachine):
         self.now = 1000.0
         self.size, self.messages = size, messages
         self.shelf = shelf_of(size=size, messages=messages, idle=10, age=100)
-        self.queue: list[Ticket[Session]] = []  # callers to be served next
-        self.holding: list[Ticket[Session]] = []
-        self.opening: list[Ticket[Session]] = []
+        self.queue: list[Waiter[Session]] = []  # callers to be served next
+        self.holding: list[Waiter[Session]] = []
+        self.opening: list[Waiter[Session]] = []
         self.all: list[Session] = []
 
     # Actions of callers.
@@ -211,7 +211,7 @@ class World(RuleBasedStateMachine):
 
     # The steps.
 
-    def settle(self, served: list[Ticket[Session]]) -> None:
+    def settle(self, served: list[Waiter[Session]]) -> None:
         """Record the callers served, and close discarded sessions."""
         for ticket in served:
             assert ticket is self.queue.pop(0), "somebody was overtaken"
@@ -232,14 +232,14 @@ class World(RuleBasedStateMachine):
             session.closed = True
 
     @staticmethod
-    def drawn(data: st.DataObject, among: list[Ticket[Session]]) -> Ticket[Session]:
+    def drawn(data: st.DataObject, among: list[Waiter[Session]]) -> Waiter[Session]:
         ticket = data.draw(st.sampled_from(among))
         among.remove(ticket)
         return ticket
 
     @staticmethod
-    def session_of(holder: Ticket[Session] | Place[Session]) -> Session:
-        place = holder.place if isinstance(holder, Ticket) else holder
+    def session_of(holder: Waiter[Session] | Slot[Session]) -> Session:
+        place = holder.place if isinstance(holder, Waiter) else holder
         assert place is not None
         assert place.session is not None
         return place.session

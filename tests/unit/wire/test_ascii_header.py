@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from courriel.errors import NotSupported
 from courriel.model.message import Message
-from courriel.session.outgoing import IN_SEVEN_BITS, submission_of
-from courriel.wire.ascii_header import in_ascii
-from courriel.wire.mime import content_of
+from courriel.session.encoding import IN_SEVEN_BITS, submission_of
+from courriel.wire.mime.ascii_header import in_ascii
+from courriel.wire.mime.build import content_of
 
 REST = "From: a@b.org\r\nTo: c@d.org\r\nDate: Mon, 1 Jan 2024 00:00:00 +0000\r\nMessage-ID: <1@b.org>\r\n"
 BODY = "\r\n.été\r\n"

@@ -14,8 +14,8 @@ import pytest
 
 from courriel.errors import InvalidMessage
 from courriel.model.attachment import Attachment
-from courriel.wire import transfer
-from courriel.wire.transfer import Base64File, RawFile, base64_size, encode_base64
+from courriel.wire.mime import transfer
+from courriel.wire.mime.transfer import Base64File, RawFile, base64_size, encode_base64
 
 MEGABYTE = 1_000_000
 
@@ -148,7 +148,7 @@ def _peak_of_a_mail_with(folder: Path, size: int, binary: bool) -> int:
     program = (
         "import resource, sys\n"
         "from courriel import Message\n"
-        "from courriel.wire.mime import build\n"
+        "from courriel.wire.mime.build import build\n"
         "message = Message(sender='a@x.org', to='b@x.org', text='Attached.').with_attachment(sys.argv[1])\n"
         f"content = build(message, binary={binary})\n"
         "assert sum(map(len, content)) == content.size\n"

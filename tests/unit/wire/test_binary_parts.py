@@ -17,10 +17,10 @@ from courriel.compose.template import Template
 from courriel.model.attachment import Attachment
 from courriel.model.content import Content
 from courriel.model.message import Message
-from courriel.session.outgoing import IN_EIGHT_BITS, IN_SEVEN_BITS, submission_of
-from courriel.wire import parts
-from courriel.wire.letter import Letter
-from courriel.wire.mime import build
+from courriel.session.encoding import IN_EIGHT_BITS, IN_SEVEN_BITS, submission_of
+from courriel.wire.mime import parts
+from courriel.wire.mime.build import build
+from courriel.wire.parse.letter import Letter
 
 FIELDS = {"sender": "ada@example.org", "to": "bob@example.org"}
 MAIL = b"Subject: within\r\n\r\nhello\r\n"
@@ -113,8 +113,8 @@ def test_a_message_without_files_is_the_same_to_the_octet() -> None:
 def test_a_stored_message_is_never_binary() -> None:
     message = Message(**FIELDS, text="x").with_data(b"\0", "a.bin")
 
-    for able in (IN_EIGHT_BITS, IN_SEVEN_BITS):
-        content = submission_of(message, able).content
+    for extensions in (IN_EIGHT_BITS, IN_SEVEN_BITS):
+        content = submission_of(message, extensions).content
 
         assert not content.binary
         assert bytes(content) == bytes(build(message))
@@ -151,7 +151,7 @@ def boundary_elsewhere(message_id: str) -> bytes:
     """First boundary that another process would use."""
     program = (
         "import sys\n"
-        "from courriel.wire.parts import boundaries_of\n"
+        "from courriel.wire.mime.parts import boundaries_of\n"
         "print(next(boundaries_of(sys.argv[1], unseen=True)).decode())\n"
     )
     said = subprocess.run([sys.executable, "-c", program, message_id], capture_output=True, check=True)

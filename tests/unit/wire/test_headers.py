@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from courriel.model.address import Address
-from courriel.wire.headers import address_field, encoded_words, parameter, text_field
+from courriel.wire.mime.headers import address_field, encoded_words, parameter, text_field
 
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\u2028\u2029"), max_size=300)
 

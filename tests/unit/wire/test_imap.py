@@ -10,19 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from courriel import Search, errors
-from courriel.wire import imap, imap_search
+from courriel.wire.imap import search_arguments, syntax
 from hostile.lists import hostile, shown
 
 
 @given(st.text())
 def test_a_text_is_refused_or_can_be_read_back(value: str) -> None:
     try:
-        written = imap.text("it", value)
+        written = syntax.text("it", value)
     except errors.UsageError:
         assert any(c < " " or c == "\x7f" or "\ud800" <= c <= "\udfff" for c in value)
         return
 
-    if isinstance(written, imap.Counted):
+    if isinstance(written, syntax.Counted):
         assert written.decode() == value
     else:
         assert written[:1] == written[-1:] == b'"'
@@ -33,7 +33,7 @@ def test_a_text_is_refused_or_can_be_read_back(value: str) -> None:
 @pytest.mark.parametrize("value", [text for text in hostile("imap_args") if any(c < " " for c in text)], ids=shown)
 def test_a_control_character_is_refused_and_not_shown(value: str) -> None:
     with pytest.raises(errors.UsageError, match="subject holds a control character") as refused:
-        imap.text("subject", value)
+        syntax.text("subject", value)
 
     assert value not in str(refused.value)
 
@@ -43,36 +43,36 @@ def test_a_control_character_is_refused_and_not_shown(value: str) -> None:
     [
         ("ada", b'"ada"'),
         ('p"a\\ss', b'"p\\"a\\\\ss"'),
-        ("a\r\nA2 LOGOUT", imap.Counted(b"a\r\nA2 LOGOUT")),
-        ("ß", imap.Counted("ß".encode())),
-        ("x" * 1000, imap.Counted(b"x" * 1000)),
+        ("a\r\nA2 LOGOUT", syntax.Counted(b"a\r\nA2 LOGOUT")),
+        ("ß", syntax.Counted("ß".encode())),
+        ("x" * 1000, syntax.Counted(b"x" * 1000)),
     ],
     ids=["plain", "quoted", "two lines", "not ASCII", "long"],
 )
 def test_a_secret_may_hold_anything_and_is_counted_where_it_is_not_plain(value: str, written: bytes) -> None:
-    assert imap.secret(value) == written
-    assert type(imap.secret(value)) is type(written)
+    assert syntax.secret(value) == written
+    assert type(syntax.secret(value)) is type(written)
 
 
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        (b"OK done", imap.Status("OK", "", "done")),
-        (b"no [ALERT] watch out\r\n", imap.Status("NO", "ALERT", "watch out")),
-        (b"OK [UIDVALIDITY 7] ok", imap.Status("OK", "UIDVALIDITY 7", "ok")),
-        (b"BYE", imap.Status("BYE", "", "")),
-        (b"OK [] x", imap.Status("OK", "", "x")),
+        (b"OK done", syntax.Status("OK", "", "done")),
+        (b"no [ALERT] watch out\r\n", syntax.Status("NO", "ALERT", "watch out")),
+        (b"OK [UIDVALIDITY 7] ok", syntax.Status("OK", "UIDVALIDITY 7", "ok")),
+        (b"BYE", syntax.Status("BYE", "", "")),
+        (b"OK [] x", syntax.Status("OK", "", "x")),
         (b"OKAY then", None),
         (b"3 EXISTS", None),
         (b"", None),
     ],
 )
-def test_a_status_is_read(line: bytes, expected: imap.Status | None) -> None:
-    assert imap.read_status(line) == expected
+def test_a_status_is_read(line: bytes, expected: syntax.Status | None) -> None:
+    assert syntax.read_status(line) == expected
 
 
 def test_a_status_cannot_steer_the_terminal() -> None:
-    status = imap.read_status(b"NO [\x1b[31mX] \x1b[2J gone")
+    status = syntax.read_status(b"NO [\x1b[31mX] \x1b[2J gone")
 
     assert status is not None
     assert "\x1b" not in status.said
@@ -81,9 +81,9 @@ def test_a_status_cannot_steer_the_terminal() -> None:
 
 @given(st.binary())
 def test_no_line_makes_reading_fail(line: bytes) -> None:
-    imap.read_status(line)
-    imap.counted_at_end(line)
-    imap.capabilities(line.decode("latin-1"))
+    syntax.read_status(line)
+    syntax.counted_at_end(line)
+    syntax.capabilities(line.decode("latin-1"))
 
 
 @pytest.mark.parametrize(
@@ -101,48 +101,48 @@ def test_no_line_makes_reading_fail(line: bytes) -> None:
     ],
 )
 def test_counted_octets_are_seen_at_the_end_of_a_line(line: bytes, size: int | None) -> None:
-    assert imap.counted_at_end(line) == size
+    assert syntax.counted_at_end(line) == size
 
 
 def test_capabilities_are_known_by_name() -> None:
-    assert imap.capabilities("IMAP4rev1 auth=plain AUTH=LOGIN IDLE") == {
+    assert syntax.capabilities("IMAP4rev1 auth=plain AUTH=LOGIN IDLE") == {
         "IMAP4REV1": "", "AUTH": "PLAIN LOGIN", "IDLE": "",
     }  # fmt: skip
 
 
 @given(st.sets(st.integers(1, 60)))
 def test_numbers_written_in_ranges_are_the_same_when_read(uids: set[int]) -> None:
-    written = imap.uid_set(list(uids))
+    written = syntax.uid_set(list(uids))
 
-    assert (imap.read_uid_set(written.encode(), 60) if uids else []) == sorted(uids)
+    assert (syntax.read_uid_set(written.encode(), 60) if uids else []) == sorted(uids)
     assert written.count(",") + 1 <= max(1, len(uids))
 
 
 @pytest.mark.parametrize("words", [b"", b"1:", b":2", b"1-2", b"0", b"4294967296", b"1:4294967295", b"x", b"1,,2"])
 def test_what_is_no_list_of_letters_is_refused(words: bytes) -> None:
     with pytest.raises(errors.RemoteProtocolError):
-        imap.read_uid_set(words, 1000)
+        syntax.read_uid_set(words, 1000)
 
 
 def test_a_range_may_be_written_backwards() -> None:
-    assert imap.read_uid_set(b"5:3,9", 10) == [3, 4, 5, 9]
+    assert syntax.read_uid_set(b"5:3,9", 10) == [3, 4, 5, 9]
 
 
 @pytest.mark.parametrize(
     ("word", "flag"), [("seen", "\\Seen"), ("Deleted", "\\Deleted"), ("$Label1", "$Label1"), ("NonJunk", "NonJunk")]
 )
 def test_a_flag_has_a_word(word: str, flag: str) -> None:
-    assert imap.flag(word) == flag
+    assert syntax.flag(word) == flag
 
 
 @pytest.mark.parametrize("word", ["", "\\Seen", "two words", "a(b", 'a"b', "é", "x" * 201, "a\r\nb", "a]", "*", "%", 7])
 def test_what_cannot_be_a_flag_is_refused(word: str) -> None:
     with pytest.raises(errors.UsageError, match="is not a flag"):
-        imap.flag(word)
+        syntax.flag(word)
 
 
 def test_flags_come_back_as_words() -> None:
-    assert imap.words_of((b"\\Seen", b"\\FLAGGED", b"$Work", "x")) == {"seen", "flagged", "$Work", "x"}
+    assert syntax.words_of((b"\\Seen", b"\\FLAGGED", b"$Work", "x")) == {"seen", "flagged", "$Work", "x"}
 
 
 # Searching.
@@ -174,7 +174,7 @@ def test_flags_come_back_as_words() -> None:
     ids=str,
 )
 def test_a_search_is_written(wanted: dict[str, object], expected: bytes) -> None:
-    assert b" ".join(imap_search.arguments(Search(**wanted))) == expected  # type: ignore[arg-type]
+    assert b" ".join(search_arguments.arguments(Search(**wanted))) == expected  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("text", hostile("imap_args"), ids=shown)
@@ -183,14 +183,14 @@ def test_a_search_is_written(wanted: dict[str, object], expected: bytes) -> None
 )
 def test_no_argument_of_a_search_becomes_a_command(place: str, text: str) -> None:
     try:
-        words = imap_search.arguments(Search(**{place: text}))  # type: ignore[arg-type]
+        words = search_arguments.arguments(Search(**{place: text}))  # type: ignore[arg-type]
     except errors.UsageError:
         return
 
     assert not any(c in word for word in words for c in (b"\r", b"\n", b"\0"))
-    assert words[-1] == imap.text("it", text)
+    assert words[-1] == syntax.text("it", text)
 
 
 def test_only_what_is_not_ascii_needs_a_charset() -> None:
-    assert not imap_search.needs_charset(imap_search.arguments(Search(subject="ete")))
-    assert imap_search.needs_charset(imap_search.arguments(Search(none_of=Search(subject="été"))))
+    assert not search_arguments.needs_charset(search_arguments.arguments(Search(subject="ete")))
+    assert search_arguments.needs_charset(search_arguments.arguments(Search(none_of=Search(subject="été"))))

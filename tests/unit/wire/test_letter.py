@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from courriel import Letter, Message
 from courriel.model.address import Address
-from courriel.wire.mime import content_of
+from courriel.wire.mime.build import content_of
 
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\u2028\u2029"), max_size=60)
 NAMES = st.from_regex(r"[a-zé][a-zéø€ ]{0,30}[a-zé]\.[a-z]{3}", fullmatch=True).filter(

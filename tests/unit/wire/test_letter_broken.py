@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from courriel import Letter
-from courriel.wire.letter import LONGEST_HTML, MOST_DEFECTS
-from courriel.wire.reading.header import LONGEST_HEADER, MOST_FIELDS
-from courriel.wire.reading.parts import DEEPEST, MOST_PARTS
-from courriel.wire.reading.words import LONGEST_VALUE
+from courriel.wire.parse.header import LONGEST_HEADER, MOST_FIELDS
+from courriel.wire.parse.letter import LONGEST_HTML, MOST_DEFECTS
+from courriel.wire.parse.parts import DEEPEST, MOST_PARTS
+from courriel.wire.parse.words import LONGEST_VALUE
 from examples import examples
 from hostile.lists import hostile, shown
 from unit.wire.reading.broken_letters import broken_letters, many_parts, nested

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from courriel import Enclosure, Letter
-from courriel.wire.reading import transfer
+from courriel import Letter, ReceivedAttachment
+from courriel.wire.parse import transfer
 
 ENCODINGS = ["base64", "quoted-printable", pytest.param("x-uuencode", marks=pytest.mark.slow), "binary"]
 SIZES = {"base64": 8_000_000, "binary": 8_000_000, "quoted-printable": 2_000_000, "x-uuencode": 2_000_000}
@@ -113,7 +113,7 @@ def test_a_file_that_is_open_is_a_file() -> None:
 
 def test_a_file_that_was_read_is_not_decoded_again() -> None:
     loaded: list[int] = []
-    file = Enclosure("x", "a/b", lambda: loaded.append(1) or b"abc", blocks=lambda: iter((b"other",)))  # type: ignore[func-returns-value]
+    file = ReceivedAttachment("x", "a/b", lambda: loaded.append(1) or b"abc", blocks=lambda: iter((b"other",)))  # type: ignore[func-returns-value]
 
     assert file.content == b"abc"
     assert file.open().read() == b"abc"
@@ -126,7 +126,7 @@ def test_nothing_is_left_behind_when_a_file_cannot_be_read_to_its_end(tmp_path: 
         yield b"abc"
         raise OSError("the disk is gone")
 
-    file = Enclosure("x", "a/b", lambda: b"", blocks=blocks)
+    file = ReceivedAttachment("x", "a/b", lambda: b"", blocks=blocks)
 
     with pytest.raises(OSError, match="gone"):
         file.save(tmp_path)

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from courriel.errors import InvalidMessage, NotSupported
-from courriel.wire.library_message import ready_of
-from courriel.wire.mime import content_of
+from courriel.wire.mime.build import content_of
+from courriel.wire.mime.library_message import ready_of
 
 LONG_ID = "<" + "0123456789abcdef" * 6 + "@eurprd05.prod.example.org>"
 LINK = "<https://news.example.org/unsubscribe?" + "u=0123456789abcdef&" * 5 + ">"

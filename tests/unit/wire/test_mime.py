@@ -13,8 +13,8 @@ import pytest
 
 from courriel.errors import InvalidAddress, InvalidMessage
 from courriel.model.message import Message
-from courriel.wire.library_message import ready_of
-from courriel.wire.mime import build, content_of
+from courriel.wire.mime.build import build, content_of
+from courriel.wire.mime.library_message import ready_of
 
 FIELDS: dict[str, Any] = {
     "sender": "Ada <ada@example.org>",

@@ -17,10 +17,10 @@ from courriel.model.address import Address
 from courriel.model.attachment import Attachment
 from courriel.model.content import Content
 from courriel.model.message import Message, Priority
-from courriel.wire.headers import mailbox
-from courriel.wire.html_text import text_of
-from courriel.wire.mime import assembled, build, header_fields, nested
-from courriel.wire.parts import first_boundary, text_and_html, text_part
+from courriel.wire.mime.build import assembled, build, header_fields, nested
+from courriel.wire.mime.headers import mailbox
+from courriel.wire.mime.html_to_text import text_of
+from courriel.wire.mime.parts import first_boundary, text_and_html, text_part
 from examples import examples
 
 _CONTROLS = "".join(map(chr, [*range(32), *range(127, 160), 0x2028, 0x2029]))

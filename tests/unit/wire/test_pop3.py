@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from courriel import errors
 from courriel.reply import Reply
-from courriel.wire import pop3, pop3_server
-from courriel.wire.arrived import MAX_LINE, Arrived
-from courriel.wire.smtp import command
+from courriel.wire.pop3 import client_syntax, server_syntax
+from courriel.wire.pop3.parser import MAX_LINE, Pop3Parser
+from courriel.wire.smtp.client_syntax import command
 from hostile.lists import hostile, shown
 
 LIMIT = 100_000
@@ -34,9 +34,9 @@ def ended(content: bytes) -> bytes:
 
 @given(st.lists(CONTENT, min_size=1, max_size=5), st.lists(st.integers(0, 400)), st.booleans())
 def test_letters_are_the_same_wherever_they_were_cut(contents: list[bytes], cuts: list[int], refused: bool) -> None:
-    said = b"".join(b"+OK here\r\n" + pop3_server.write_letter(content) for content in contents)
+    said = b"".join(b"+OK here\r\n" + server_syntax.write_letter(content) for content in contents)
     said += b"-ERR no such letter\r\n" if refused else b""
-    arrived, found = Arrived(), []
+    arrived, found = Pop3Parser(), []
 
     for portion in portions(said, cuts):
         arrived.add(portion)
@@ -49,8 +49,8 @@ def test_letters_are_the_same_wherever_they_were_cut(contents: list[bytes], cuts
 
 @given(CONTENT, st.lists(st.integers(0, 400)))
 def test_a_letter_that_is_poured_is_the_same_as_one_that_is_held(content: bytes, cuts: list[int]) -> None:
-    said = b"+OK here\r\n" + pop3_server.write_letter(content) + b"+OK the next\r\n"
-    arrived, poured, status, over = Arrived(), bytearray(), None, False
+    said = b"+OK here\r\n" + server_syntax.write_letter(content) + b"+OK the next\r\n"
+    arrived, poured, status, over = Pop3Parser(), bytearray(), None, False
 
     for portion in portions(said, cuts):
         arrived.add(portion)
@@ -71,8 +71,8 @@ def test_a_letter_that_is_poured_is_the_same_as_one_that_is_held(content: bytes,
     st.lists(st.integers(0, 1500)),
 )
 def test_a_head_is_the_same_wherever_it_was_cut_and_whatever_follows_it(content: bytes, cuts: list[int]) -> None:
-    said = (b"+OK\r\n" + pop3_server.write_letter(content)) * 2 + b"-ERR gone\r\n"
-    arrived, found = Arrived(), []
+    said = (b"+OK\r\n" + server_syntax.write_letter(content)) * 2 + b"-ERR gone\r\n"
+    arrived, found = Pop3Parser(), []
 
     for portion in portions(said, cuts):
         arrived.add(portion)
@@ -87,14 +87,14 @@ def test_a_head_is_the_same_wherever_it_was_cut_and_whatever_follows_it(content:
 
 
 def test_what_follows_a_head_is_not_kept_and_a_head_without_end_is_refused() -> None:
-    arrived = Arrived()
+    arrived = Pop3Parser()
     arrived.add(b"+OK\r\nSubject: x\r\n\r\n")
     for _ in range(1000):
         assert arrived.answers(1, LIMIT, heads=True) == []
         arrived.add(b"y" * 998 + b"\r\n")
     assert sum(map(len, arrived._parts)) < 20_000
 
-    endless = Arrived()
+    endless = Pop3Parser()
     endless.add(b"+OK\r\nSubject: x\r\n")
     endless.add((b"y" * 998 + b"\r\n") * 1000)
     with pytest.raises(errors.RemoteProtocolError, match="goes on beyond"):
@@ -104,7 +104,7 @@ def test_what_follows_a_head_is_not_kept_and_a_head_without_end_is_refused() -> 
 @pytest.mark.parametrize("end", [b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r\n\0.\r\n"])
 def test_nothing_else_ends_a_letter(end: bytes) -> None:
     """Hazard H76, on the client side: sequences that other programs take for an end are data."""
-    arrived = Arrived()
+    arrived = Pop3Parser()
 
     arrived.add(b"+OK\r\nhello" + end + b"more\r\n.\r\n")
     ((_, text),) = arrived.answers(2, LIMIT)
@@ -114,7 +114,7 @@ def test_nothing_else_ends_a_letter(end: bytes) -> None:
 
 def test_a_large_letter_is_not_looked_at_twice() -> None:
     """Hazard H66: a letter ten times as large takes ten times the steps; between two portions a few octets are kept."""
-    arrived = Arrived()
+    arrived = Pop3Parser()
     arrived.add(b"+OK\r\n")
 
     for _ in range(1000):
@@ -129,7 +129,7 @@ def test_a_large_letter_is_not_looked_at_twice() -> None:
 
 
 def test_a_letter_that_goes_on_beyond_the_limit_ends_the_session() -> None:
-    arrived = Arrived()
+    arrived = Pop3Parser()
     arrived.add(b"+OK\r\n")
 
     for _ in range(5):
@@ -146,7 +146,7 @@ def test_a_letter_that_goes_on_beyond_the_limit_ends_the_session() -> None:
 )
 def test_a_status_line_without_end_ends_the_session(said: bytes) -> None:
     """Hazard H67."""
-    arrived = Arrived()
+    arrived = Pop3Parser()
     arrived.add(said)
 
     with pytest.raises(errors.RemoteProtocolError, match="without ending a line"):
@@ -155,7 +155,7 @@ def test_a_status_line_without_end_ends_the_session(said: bytes) -> None:
 
 @pytest.mark.parametrize("said", [b"+OK\n", b"+OK \nhello\r\n.\r\n", b"+OK here\nhello\r\n.\r\n"])
 def test_a_line_that_ends_with_a_line_feed_alone_is_no_line(said: bytes) -> None:
-    arrived = Arrived()
+    arrived = Pop3Parser()
     arrived.add(said)
 
     with pytest.raises(errors.RemoteProtocolError, match="LF alone"):
@@ -163,7 +163,7 @@ def test_a_line_that_ends_with_a_line_feed_alone_is_no_line(said: bytes) -> None
 
 
 def test_a_letter_that_is_here_as_a_whole_has_the_same_limit() -> None:
-    arrived = Arrived()
+    arrived = Pop3Parser()
     arrived.add(b"+OK\r\n" + b"x" * 98 + b"\r\n.\r\n" + b"+OK\r\n" + b"x" * 99 + b"\r\n.\r\n")
 
     assert len(arrived.answers(1, 100)) == 1
@@ -186,10 +186,10 @@ def test_a_letter_that_is_here_as_a_whole_has_the_same_limit() -> None:
     ],
 )
 def test_what_a_status_line_says(line: bytes, kind: int, code: str) -> None:
-    reply = pop3.read_status(line)
+    reply = client_syntax.read_status(line)
 
     assert reply.kind == kind
-    assert pop3.response_code(reply) == code
+    assert client_syntax.response_code(reply) == code
     assert errors.CommandRefused(reply).retryable == (kind == 4)
     assert str(reply) == line.decode().rstrip()
 
@@ -199,12 +199,12 @@ def test_what_a_status_line_says(line: bytes, kind: int, code: str) -> None:
 )
 def test_what_is_no_status_line_ends_the_session(line: bytes) -> None:
     with pytest.raises(errors.RemoteProtocolError, match="not an answer of POP3"):
-        pop3.read_status(line)
+        client_syntax.read_status(line)
 
 
 def test_what_a_server_says_does_not_steer_the_terminal() -> None:
     """Hazard H74."""
-    assert str(pop3.read_status(b"-ERR \x1b[31mred\0")) == "-ERR \\x1b[31mred\\x00"
+    assert str(client_syntax.read_status(b"-ERR \x1b[31mred\0")) == "-ERR \\x1b[31mred\\x00"
 
 
 @pytest.mark.parametrize("argument", hostile("pop_args"), ids=shown)
@@ -224,7 +224,7 @@ def test_a_control_character_in_an_argument_never_becomes_a_command(verb: str, a
 )  # fmt: skip
 def test_a_list_that_lies_is_not_believed(listing: bytes) -> None:
     with pytest.raises(errors.RemoteProtocolError):
-        pop3.read_sizes(listing, 3)
+        client_syntax.read_sizes(listing, 3)
 
 
 @pytest.mark.parametrize(
@@ -233,30 +233,32 @@ def test_a_list_that_lies_is_not_believed(listing: bytes) -> None:
 )
 def test_a_count_that_lies_is_not_believed(text: str) -> None:
     with pytest.raises(errors.RemoteProtocolError):
-        pop3.read_stat(Reply(200, (text,)))
+        client_syntax.read_stat(Reply(200, (text,)))
 
 
 def test_lists_are_read_as_they_are_meant() -> None:
-    assert pop3.read_sizes(b"1 120\r\n3 7 octets\r\n", 3) == {1: 120, 3: 7}
-    assert pop3.read_uids(b"1 QhdPYR:00WBw1Ph7x7\r\n2 whqtswO00WBw418f9t5JxYwZ\r\n", 2)[1] == "QhdPYR:00WBw1Ph7x7"
-    assert pop3.read_capabilities(b"TOP\r\nsasl PLAIN LOGIN\r\n\r\nEXPIRE 60\r\n") == {
+    assert client_syntax.read_sizes(b"1 120\r\n3 7 octets\r\n", 3) == {1: 120, 3: 7}
+    assert (
+        client_syntax.read_uids(b"1 QhdPYR:00WBw1Ph7x7\r\n2 whqtswO00WBw418f9t5JxYwZ\r\n", 2)[1] == "QhdPYR:00WBw1Ph7x7"
+    )
+    assert client_syntax.read_capabilities(b"TOP\r\nsasl PLAIN LOGIN\r\n\r\nEXPIRE 60\r\n") == {
         "TOP": "", "SASL": "PLAIN LOGIN", "EXPIRE": "60",
     }  # fmt: skip
-    assert pop3.read_stat(Reply(200, ("2 320 and more",))) == (2, 320)
+    assert client_syntax.read_stat(Reply(200, ("2 320 and more",))) == (2, 320)
 
 
 def test_a_unique_id_that_is_missing_is_not_made_up() -> None:
     with pytest.raises(errors.RemoteProtocolError, match="unique id"):
-        pop3.read_uids(b"1 \r\n", 1)
+        client_syntax.read_uids(b"1 \r\n", 1)
 
 
 def test_a_digest_is_that_of_the_standard() -> None:
     """RFC 1939 7."""
     greeting = "+OK POP3 server ready <1896.697170952@dbc.mtview.ca.us>"
 
-    timestamp = pop3.read_timestamp(greeting)
+    timestamp = client_syntax.read_timestamp(greeting)
 
-    assert pop3.digest(timestamp, "tanstaaf") == "c4c9334bac560ecc979e58001b3e22fb"
+    assert client_syntax.digest(timestamp, "tanstaaf") == "c4c9334bac560ecc979e58001b3e22fb"
 
 
 @pytest.mark.parametrize(
@@ -264,13 +266,13 @@ def test_a_digest_is_that_of_the_standard() -> None:
 )
 def test_what_is_no_timestamp_makes_no_digest(greeting: str) -> None:
     """CVE-2007-1558: with a looser pattern a man in the middle can find out the password."""
-    assert pop3.read_timestamp(greeting) == ""
+    assert client_syntax.read_timestamp(greeting) == ""
 
 
 @given(st.text())
 def test_no_text_of_ours_becomes_a_line_of_its_own(text: str) -> None:
     """Hazard H81."""
-    said = pop3_server.write_status(Reply(500, (text,)))
+    said = server_syntax.write_status(Reply(500, (text,)))
 
     assert said.count(b"\r\n") == 1
     assert said.endswith(b"\r\n")
@@ -281,7 +283,7 @@ def test_no_text_of_ours_becomes_a_line_of_its_own(text: str) -> None:
 def test_the_head_of_a_letter_ends_with_the_empty_line() -> None:
     letter = b"Subject: hi\r\n\r\none\r\ntwo\r\nthree\r\n"
 
-    assert pop3_server.head_of(letter, 0) == b"Subject: hi\r\n\r\n"
-    assert pop3_server.head_of(letter, 2) == b"Subject: hi\r\n\r\none\r\ntwo\r\n"
-    assert pop3_server.head_of(letter, 9) == letter
-    assert pop3_server.head_of(b"Subject: hi\r\n", 0) == b"Subject: hi\r\n"
+    assert server_syntax.head_of(letter, 0) == b"Subject: hi\r\n\r\n"
+    assert server_syntax.head_of(letter, 2) == b"Subject: hi\r\n\r\none\r\ntwo\r\n"
+    assert server_syntax.head_of(letter, 9) == letter
+    assert server_syntax.head_of(b"Subject: hi\r\n", 0) == b"Subject: hi\r\n"

@@ -7,7 +7,7 @@ from base64 import b64decode
 import pytest
 
 from courriel import errors
-from courriel.wire import sasl
+from courriel.wire.sasl import client_mechanisms
 
 # RFC 7677 3: user "user", password "pencil".
 NONCE = "rOprNGfwEbeRWgbNEkqO"
@@ -18,8 +18,8 @@ CLIENT_FINAL = (
 SERVER_FINAL = b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
 
 
-def scram() -> sasl.ScramSha256:
-    return sasl.ScramSha256("user", "pencil", nonce=NONCE)
+def scram() -> client_mechanisms.ScramSha256:
+    return client_mechanisms.ScramSha256("user", "pencil", nonce=NONCE)
 
 
 def test_scram_says_what_rfc_7677_says() -> None:
@@ -78,7 +78,7 @@ def test_scram_is_not_content_without_the_server_s_signature(heard: list[bytes])
 
 
 def test_scram_bound_to_a_certificate_says_so_at_both_ends() -> None:
-    mechanism = sasl.ScramSha256("user", "pencil", nonce=NONCE, binding=b"digest")
+    mechanism = client_mechanisms.ScramSha256("user", "pencil", nonce=NONCE, binding=b"digest")
 
     assert mechanism.name == "SCRAM-SHA-256-PLUS"
     assert mechanism.start().startswith(b"p=tls-server-end-point,,n=user")
@@ -87,19 +87,22 @@ def test_scram_bound_to_a_certificate_says_so_at_both_ends() -> None:
 
 
 def test_scram_tells_a_server_that_its_offer_to_bind_was_taken_out() -> None:
-    assert sasl.ScramSha256("user", "pencil", downgraded=True).start().startswith(b"y,,")
+    assert client_mechanisms.ScramSha256("user", "pencil", downgraded=True).start().startswith(b"y,,")
 
 
 def test_scram_escapes_what_would_end_a_name() -> None:
-    assert sasl.ScramSha256("a,b=c", "pencil", nonce="n").start() == b"n,,n=a=2Cb=3Dc,r=n"
+    assert client_mechanisms.ScramSha256("a,b=c", "pencil", nonce="n").start() == b"n,,n=a=2Cb=3Dc,r=n"
 
 
 def test_each_scram_has_its_own_nonce() -> None:
-    assert sasl.ScramSha256("user", "pencil").start() != sasl.ScramSha256("user", "pencil").start()
+    assert (
+        client_mechanisms.ScramSha256("user", "pencil").start()
+        != client_mechanisms.ScramSha256("user", "pencil").start()
+    )
 
 
 def test_cram_md5_says_what_rfc_2195_says() -> None:
-    mechanism = sasl.CramMd5("tim", "tanstaaftanstaaf")
+    mechanism = client_mechanisms.CramMd5("tim", "tanstaaftanstaaf")
 
     assert mechanism.start() is None
     assert mechanism.answer(b"<1896.697170952@postoffice.reston.mci.net>") == b"tim b913a602c7eda7a495b4e6e7334d3890"
@@ -107,9 +110,9 @@ def test_cram_md5_says_what_rfc_2195_says() -> None:
 
 def test_plain_and_login_carry_any_character() -> None:
     """Hazard H28."""
-    login = sasl.Login("été", "mot de passe €")
+    login = client_mechanisms.Login("été", "mot de passe €")
 
-    assert sasl.Plain("été", "€").start() == "\0été\0€".encode()
+    assert client_mechanisms.Plain("été", "€").start() == "\0été\0€".encode()
     assert login.start() is None
     assert [login.answer(b"Username:"), login.answer(b"Passwort?")] == ["été".encode(), "mot de passe €".encode()]
     with pytest.raises(errors.RemoteProtocolError):
@@ -117,7 +120,7 @@ def test_plain_and_login_carry_any_character() -> None:
 
 
 def test_oauthbearer_says_what_rfc_7628_says() -> None:
-    mechanism = sasl.OAuthBearer(
+    mechanism = client_mechanisms.OAuthBearer(
         "user@example.com", "vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==", host="server.example.com", port=143
     )
 
@@ -129,7 +132,7 @@ def test_oauthbearer_says_what_rfc_7628_says() -> None:
 
 
 def test_xoauth2_answers_an_explanation_by_an_empty_line() -> None:
-    mechanism = sasl.XOAuth2("ada@example.org", "token")
+    mechanism = client_mechanisms.XOAuth2("ada@example.org", "token")
 
     assert mechanism.start() == b"user=ada@example.org\x01auth=Bearer token\x01\x01"
     assert mechanism.answer(b'{"status":"400"}') == b""
@@ -138,7 +141,7 @@ def test_xoauth2_answers_an_explanation_by_an_empty_line() -> None:
 @pytest.mark.parametrize("token", ["a\x01auth=Bearer other", "a\r\nQUIT", "a\x7f"])
 def test_a_token_cannot_add_a_field(token: str) -> None:
     with pytest.raises(errors.InvalidServer) as refused:
-        sasl.XOAuth2("ada", token)
+        client_mechanisms.XOAuth2("ada", token)
 
     assert token not in str(refused.value)
 
@@ -149,13 +152,13 @@ def test_a_token_cannot_add_a_field(token: str) -> None:
     [("I\xadX", "IX"), ("user", "user"), ("USER", "USER"), ("\xaa", "a"), ("\u2168", "IX"), ("a\xa0b", "a b")],
 )
 def test_names_are_compared_as_rfc_4013_has_it(said: str, prepared: str) -> None:
-    assert sasl.saslprep(said) == prepared
+    assert client_mechanisms.saslprep(said) == prepared
 
 
 @pytest.mark.parametrize("text", ["\x07", "\u0627\x31", "a\ue000", "\u2028"])
 def test_what_sasl_forbids_is_refused_without_showing_it(text: str) -> None:
     with pytest.raises(errors.InvalidServer) as refused:
-        sasl.saslprep(text)
+        client_mechanisms.saslprep(text)
 
     assert text not in str(refused.value)
 
@@ -184,6 +187,6 @@ def test_a_certificate_is_bound_by_the_hash_it_was_signed_with() -> None:
         digest = hashes.Hash(algorithm)
         digest.update(der)
 
-        assert sasl.end_point_binding(der) == digest.finalize()
-    assert sasl.end_point_binding(certificate(ed25519.Ed25519PrivateKey.generate(), None)) == b""
-    assert sasl.end_point_binding(b"") == b""
+        assert client_mechanisms.end_point_binding(der) == digest.finalize()
+    assert client_mechanisms.end_point_binding(certificate(ed25519.Ed25519PrivateKey.generate(), None)) == b""
+    assert client_mechanisms.end_point_binding(b"") == b""

@@ -6,17 +6,17 @@ from collections.abc import Callable
 
 import pytest
 
-from courriel.wire import sasl
-from courriel.wire.commands import Objection
-from courriel.wire.sasl_server import MECHANISMS, Claim, Login, decode, encode, scram_sha_256
+from courriel.wire.sasl import client_mechanisms
+from courriel.wire.sasl.server_mechanisms import MECHANISMS, Claim, Login, decode, encode, scram_sha_256
+from courriel.wire.smtp.server_syntax import Objection
 
-CLIENTS: dict[str, Callable[[str, str], sasl.Mechanism]] = {
-    "PLAIN": sasl.Plain,
-    "LOGIN": sasl.Login,
-    "CRAM-MD5": sasl.CramMd5,
-    "SCRAM-SHA-256": sasl.ScramSha256,
-    "XOAUTH2": sasl.XOAuth2,
-    "OAUTHBEARER": lambda user, token: sasl.OAuthBearer(user, token, host="x.org", port=587),
+CLIENTS: dict[str, Callable[[str, str], client_mechanisms.Mechanism]] = {
+    "PLAIN": client_mechanisms.Plain,
+    "LOGIN": client_mechanisms.Login,
+    "CRAM-MD5": client_mechanisms.CramMd5,
+    "SCRAM-SHA-256": client_mechanisms.ScramSha256,
+    "XOAUTH2": client_mechanisms.XOAuth2,
+    "OAUTHBEARER": lambda user, token: client_mechanisms.OAuthBearer(user, token, host="x.org", port=587),
 }
 
 
@@ -30,7 +30,7 @@ class Vault:
         return "sesame" if user == "ada" else None
 
 
-def lead(server: Login, client: sasl.Mechanism) -> Claim:
+def lead(server: Login, client: client_mechanisms.Mechanism) -> Claim:
     """Run client and server to the end."""
     challenge = next(server)
     said = client.start()
@@ -91,7 +91,7 @@ def test_scram_never_uses_a_nonce_or_a_salt_twice() -> None:
 def test_a_user_cannot_act_for_another_one() -> None:
     server = scram_sha_256(Vault())
     next(server)
-    client = sasl.ScramSha256("ada", "sesame")
+    client = client_mechanisms.ScramSha256("ada", "sesame")
     client._header = b"n,a=bob,"
     said = client.start()
 

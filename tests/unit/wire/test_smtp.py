@@ -9,9 +9,9 @@ from hypothesis import strategies as some
 from courriel import Envelope, Notify, Return, errors
 from courriel.model.content import Content
 from courriel.reply import Reply
-from courriel.wire import envelope as words
-from courriel.wire import lines, smtp
-from courriel.wire.abilities import Abilities
+from courriel.wire.smtp import client_syntax, dot_stuffing
+from courriel.wire.smtp import envelope as words
+from courriel.wire.smtp.extensions import Extensions
 
 CONTENT = Content((b"\r\n",), 2)
 EVERYTHING = {"SIZE": "", "8BITMIME": "", "SMTPUTF8": "", "DSN": "", "REQUIRETLS": ""}
@@ -25,12 +25,12 @@ def test_no_control_character_gets_into_a_command(bad: str, place: int) -> None:
     parts[place] += bad
 
     with pytest.raises(errors.LocalProtocolError):
-        smtp.command(*parts)
+        client_syntax.command(*parts)
 
 
 def test_a_command_is_one_line() -> None:
-    assert smtp.command("MAIL", "FROM:<é@x>", "SMTPUTF8") == "MAIL FROM:<é@x> SMTPUTF8\r\n".encode()
-    assert smtp.command("QUIT") == b"QUIT\r\n"
+    assert client_syntax.command("MAIL", "FROM:<é@x>", "SMTPUTF8") == "MAIL FROM:<é@x> SMTPUTF8\r\n".encode()
+    assert client_syntax.command("QUIT") == b"QUIT\r\n"
 
 
 SCRIPT = b"250-a\r\n250-b c\r\n250 d\r\n354\r\n550-5.1.1 no\n550 5.1.1 really\r\n"
@@ -43,7 +43,7 @@ def test_replies_are_the_same_wherever_they_were_cut(cuts: list[int]) -> None:
     taken: list[Reply] = []
     for start, end in zip([0, *sorted(cuts)], [*sorted(cuts), len(SCRIPT)], strict=True):
         buffer += SCRIPT[start:end]
-        taken += smtp.take_replies(buffer)
+        taken += client_syntax.take_replies(buffer)
 
     assert taken == REPLIES
     assert not buffer
@@ -61,14 +61,14 @@ def test_replies_are_the_same_wherever_they_were_cut(cuts: list[int]) -> None:
 def test_what_is_no_reply_is_refused_and_has_a_limit(said: bytes) -> None:
     """Hazards H67, H75."""
     with pytest.raises(errors.RemoteProtocolError):
-        smtp.take_replies(bytearray(said))
+        client_syntax.take_replies(bytearray(said))
 
 
 @given(some.binary(max_size=200))
 def test_any_octets_are_replies_or_an_error_and_nothing_else(said: bytes) -> None:
     buffer = bytearray(said)
     try:
-        replies = smtp.take_replies(buffer)
+        replies = client_syntax.take_replies(buffer)
     except errors.RemoteProtocolError:
         return
 
@@ -78,7 +78,7 @@ def test_any_octets_are_replies_or_an_error_and_nothing_else(said: bytes) -> Non
 
 def test_what_a_server_says_cannot_steer_a_terminal() -> None:
     """Hazard H74."""
-    (reply,) = smtp.take_replies(bytearray(b"220 \x1b[31mred\xff\xe2\x80\xae\x00\r\n"))
+    (reply,) = client_syntax.take_replies(bytearray(b"220 \x1b[31mred\xff\xe2\x80\xae\x00\r\n"))
 
     assert reply.text == "\\x1b[31mred\\xff\\u202e\\x00"
     assert reply.text.isprintable()
@@ -88,7 +88,7 @@ def test_capabilities_are_read_in_any_case_and_both_forms_of_auth() -> None:
     """Hazard H72, and the trailing space of smtp-sink."""
     reply = Reply(250, ("mx", "size 100", "AUTH=LOGIN PLAIN", "AUTH CRAM-MD5", "8bitmime", "PIPELINING ", " ", ""))
 
-    known = smtp.read_capabilities(reply)
+    known = client_syntax.read_capabilities(reply)
 
     assert known == {"SIZE": "100", "AUTH": "LOGIN PLAIN CRAM-MD5", "8BITMIME": "", "PIPELINING": ""}
 
@@ -103,7 +103,7 @@ def test_dots_are_doubled_wherever_the_content_was_cut(chunks: list[bytes]) -> N
     whole = b"".join(chunks)
     judged = b"\r\n".join(b"." + line if line.startswith(b".") else line for line in whole.split(b"\r\n"))
 
-    assert b"".join(lines.stuff(chunks)) == judged
+    assert b"".join(dot_stuffing.stuff(chunks)) == judged
 
 
 def test_an_envelope_in_the_words_of_a_server_that_can_do_everything() -> None:
@@ -113,7 +113,7 @@ def test_an_envelope_in_the_words_of_a_server_that_can_do_everything() -> None:
         notify=frozenset({Notify.DELAY}), ret=Return.HEADERS, envid="a=b", require_tls=True,
     )  # fmt: skip
 
-    said = words.announcement(envelope, content, Abilities(EVERYTHING))
+    said = words.announcement(envelope, content, Extensions(EVERYTHING))
 
     assert said == [
         "MAIL FROM:<été@example.org> SIZE=4 BODY=8BITMIME SMTPUTF8 REQUIRETLS RET=HDRS ENVID=a+3Db",
@@ -125,7 +125,7 @@ def test_an_envelope_in_the_words_of_a_server_that_can_do_everything() -> None:
 def test_an_envelope_in_the_words_of_a_server_that_can_do_nothing() -> None:
     envelope = Envelope.of(None, "bob@société.fr", notify=frozenset({Notify.NEVER}), envid="a")
 
-    said = words.announcement(envelope, CONTENT, Abilities({}))
+    said = words.announcement(envelope, CONTENT, Extensions({}))
 
     assert said == ["MAIL FROM:<>", "RCPT TO:<bob@xn--socit-esab.fr>"]
 
@@ -142,63 +142,63 @@ def test_an_envelope_in_the_words_of_a_server_that_can_do_nothing() -> None:
 )
 def test_what_a_server_cannot_take_is_said_before_anything_is(lacks: str, envelope: Envelope, content: Content) -> None:
     """Hazard H32."""
-    able = Abilities({name: "" for name in EVERYTHING if name != lacks})
+    extensions = Extensions({name: "" for name in EVERYTHING if name != lacks})
 
     with pytest.raises(errors.NotSupported) as missing:
-        words.announcement(envelope, content, able)
+        words.announcement(envelope, content, extensions)
 
     assert missing.value.capability == lacks
-    assert words.announcement(envelope, content, Abilities(EVERYTHING))
+    assert words.announcement(envelope, content, Extensions(EVERYTHING))
 
 
 @pytest.mark.parametrize(
     ("limit", "fits"), [("1", False), ("2", True), ("0", True), ("", True), ("lots", True), ("²", True)]
 )
 def test_the_size_is_compared_with_what_the_server_takes(limit: str, fits: bool) -> None:
-    envelope, able = Envelope.of("ada@example.org", "bob@example.org"), Abilities({"SIZE": limit})
+    envelope, extensions = Envelope.of("ada@example.org", "bob@example.org"), Extensions({"SIZE": limit})
 
     if fits:
-        assert words.announcement(envelope, CONTENT, able)[0].endswith(" SIZE=2")
+        assert words.announcement(envelope, CONTENT, extensions)[0].endswith(" SIZE=2")
     else:
         with pytest.raises(errors.NotSupported, match="at most"):
-            words.announcement(envelope, CONTENT, able)
+            words.announcement(envelope, CONTENT, extensions)
 
 
 def test_an_answer_of_several_lines_is_known_the_second_time_and_only_when_it_is_all_there() -> None:
     said = b"250-mx.example.org\r\n250-PIPELINING\r\n250 SIZE 1\r\n"
-    (first,) = smtp.take_replies(bytearray(said))
+    (first,) = client_syntax.take_replies(bytearray(said))
 
-    assert smtp.known_replies(said) == (first,)
+    assert client_syntax.known_replies(said) == (first,)
     assert first.lines == ("mx.example.org", "PIPELINING", "SIZE 1")
     for cut in range(1, len(said)):
-        assert smtp.known_replies(said[:cut]) is None
-        assert smtp.known_replies(said + said[:cut]) is None
+        assert client_syntax.known_replies(said[:cut]) is None
+        assert client_syntax.known_replies(said + said[:cut]) is None
 
 
 def test_a_known_line_without_its_end_is_not_an_answer_yet() -> None:
-    (reply,) = smtp.take_replies(bytearray(b"250 2.1.0 known\r\n"))
+    (reply,) = client_syntax.take_replies(bytearray(b"250 2.1.0 known\r\n"))
 
-    assert smtp.known_replies(b"250 2.1.0 known\r\n") == (reply,)
-    assert smtp.known_replies(b"250 2.1.0 known\r") is None
-    assert smtp.known_replies(b"250 2.1.0 known") is None
+    assert client_syntax.known_replies(b"250 2.1.0 known\r\n") == (reply,)
+    assert client_syntax.known_replies(b"250 2.1.0 known\r") is None
+    assert client_syntax.known_replies(b"250 2.1.0 known") is None
 
 
 def test_a_server_that_closes_in_several_lines_is_never_known_beforehand() -> None:
     said = b"421-going down\r\n421 for a while\r\n"
-    smtp.take_replies(bytearray(said))
+    client_syntax.take_replies(bytearray(said))
 
-    assert smtp.known_replies(said) is None
+    assert client_syntax.known_replies(said) is None
 
 
 @pytest.mark.parametrize("size", ["9" * 5000, "9" * 19, "-1", "٣", "", "x"])
 def test_a_size_that_no_message_has_is_no_limit(size: str) -> None:
-    able = Abilities({"SIZE": size})
+    extensions = Extensions({"SIZE": size})
 
-    assert able.size
-    assert able.largest > 1 << 60
+    assert extensions.size
+    assert extensions.largest > 1 << 60
 
 
 def test_replies_and_codes_of_thousands_of_digits_are_none() -> None:
     with pytest.raises(errors.RemoteProtocolError):
-        smtp.take_replies(bytearray(b"2" * 5000 + b" ok\r\n"))
+        client_syntax.take_replies(bytearray(b"2" * 5000 + b" ok\r\n"))
     assert Reply(250, (f"2.{'9' * 5000}.0 ok",)).enhanced is None

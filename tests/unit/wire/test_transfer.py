@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from courriel.model.content import has_long_line, is_dotless
-from courriel.wire.transfer import base64_size, encode_base64, encode_quoted_printable, encode_text, with_crlf
+from courriel.wire.mime.transfer import base64_size, encode_base64, encode_quoted_printable, encode_text, with_crlf
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=300) | st.text(
     "a =.\t\r\né\x0c\x85\u2028", max_size=300

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from courriel.wire.unstuffing import Unstuffing
+from courriel.wire.smtp.dot_unstuffer import DotUnstuffer
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 1000])
@@ -22,7 +22,7 @@ from courriel.wire.unstuffing import Unstuffing
     ],
 )
 def test_the_end_is_found_and_what_follows_is_left(said: bytes, content: bytes, rest: bytes, size: int) -> None:
-    stuffed, buffer, ended = Unstuffing(1000), bytearray(), False
+    stuffed, buffer, ended = DotUnstuffer(1000), bytearray(), False
     for at in range(0, len(said), size):
         buffer += said[at : at + size]
         ended = ended or stuffed.take(buffer)
@@ -32,7 +32,7 @@ def test_the_end_is_found_and_what_follows_is_left(said: bytes, content: bytes, 
 
 
 def test_what_is_too_much_is_counted_and_not_kept() -> None:
-    stuffed = Unstuffing(4)
+    stuffed = DotUnstuffer(4)
     for _ in range(100):
         assert not stuffed.take(bytearray(b"abc"))
 
@@ -44,7 +44,7 @@ def test_what_is_too_much_is_counted_and_not_kept() -> None:
     ("said", "count"), [(b".a\r\n.\r\n", 1), (b"..a\r\n.\r\n", 0), (b"a\r\n.\n\r\n.b\r\n.\r\n", 2)]
 )
 def test_a_dot_that_was_not_doubled_is_lost_and_counted(said: bytes, count: int) -> None:
-    stuffed = Unstuffing(1000)
+    stuffed = DotUnstuffer(1000)
 
     assert stuffed.take(bytearray(said))
     assert stuffed.single_dots == count

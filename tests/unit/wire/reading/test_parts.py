@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from courriel.wire.reading.header import LONGEST_HEADER, Header, read_header
-from courriel.wire.reading.parts import leaves
-from courriel.wire.reading.transfer import unpacked
+from courriel.wire.parse.header import LONGEST_HEADER, Header, read_header
+from courriel.wire.parse.parts import leaves
+from courriel.wire.parse.transfer import unpacked
 from unit.wire.reading.test_values import Heard
 
 

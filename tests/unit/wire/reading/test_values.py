@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from courriel.model.address import Address
-from courriel.wire.headers import address_field, encoded_words, parameter
-from courriel.wire.reading.addresses import MOST_ADDRESSES, correspondents
-from courriel.wire.reading.charsets import decoded
-from courriel.wire.reading.dates import moment_of
-from courriel.wire.reading.parameters import MOST_PARAMETERS, parameters_of
-from courriel.wire.reading.words import readable
+from courriel.wire.mime.headers import address_field, encoded_words, parameter
+from courriel.wire.parse.addresses import MOST_ADDRESSES, received_addresses
+from courriel.wire.parse.charsets import decoded
+from courriel.wire.parse.dates import moment_of
+from courriel.wire.parse.parameters import MOST_PARAMETERS, parameters_of
+from courriel.wire.parse.words import readable
 
 VISIBLE = st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\u2028\u2029")
 
@@ -163,7 +163,7 @@ def test_addresses_that_we_write_are_read_back(addresses: list[Address]) -> None
     heard = Heard()
     value = address_field("To", tuple(addresses)).removeprefix("To:").replace("\r\n", "")
 
-    found = [each.address for each in correspondents(value, heard)]
+    found = [each.address for each in received_addresses(value, heard)]
 
     assert found == addresses
     assert heard == []
@@ -195,13 +195,13 @@ def test_addresses_that_we_write_are_read_back(addresses: list[Address]) -> None
     ],
 )
 def test_addresses_in_every_state(value: str, found: list[tuple[str, str]]) -> None:
-    assert [(each.name, each.spec) for each in correspondents(value, Heard())] == found
+    assert [(each.name, each.spec) for each in received_addresses(value, Heard())] == found
 
 
 def test_addresses_without_end_are_read_up_to_a_number() -> None:
     heard = Heard()
 
-    assert len(correspondents("a@b.c," * (MOST_ADDRESSES + 1), heard)) == MOST_ADDRESSES
+    assert len(received_addresses("a@b.c," * (MOST_ADDRESSES + 1), heard)) == MOST_ADDRESSES
     assert len(heard) == 1
 
 

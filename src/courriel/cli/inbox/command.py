@@ -1,0 +1,91 @@
+"""`courriel inbox`: list, show, save and watch letters of a mailbox, by IMAP or POP3, without changing it."""
+
+from __future__ import annotations
+
+import click
+
+from courriel.cli.command import Command, GlobalOptions, option
+from courriel.cli.i18n import Bilingual, say
+
+WORDS = Bilingual(
+    "Lit une boîte aux lettres par IMAP ou POP3, sans rien y changer. list énumère les messages (les plus récents en "
+    "dernier), show en montre un, save les écrit tels quels dans des fichiers .eml, watch attend les nouveaux (IMAP). "
+    "Les numéros sont ceux que list affiche. Le code de sortie est l'un de sysexits.h.",
+    "Reads a mailbox by IMAP or POP3, and changes nothing in it. list lists the letters (the latest ones last), show "
+    "shows one, save writes them as they are into .eml files, watch waits for new ones (IMAP). Numbers are those that "
+    "list shows. The exit status is one of sysexits.h.",
+)
+EXAMPLES = (
+    "courriel inbox imaps://ada@imap.example.org list --unseen",
+    "courriel inbox imaps://ada@imap.example.org show 1204",
+    Bilingual(
+        "courriel inbox pops://ada@pop.example.org save 1 2 3 --to courrier",
+        "courriel inbox pops://ada@pop.example.org save 1 2 3 --to letters",
+    ),
+    'courriel inbox "gmail+imap:ada@gmail.com?auth=xoauth2" watch --json',
+)
+ACTIONS = ("list", "show", "save", "watch")
+_NUMBERED = ("show", "save")
+
+
+USAGE = Bilingual("URL list|show|save|watch [NUMÉRO] …", "URL list|show|save|watch [NUMBER] …")
+
+
+@click.command(cls=Command, words=WORDS, examples=EXAMPLES, usage=USAGE)
+@click.argument("url")
+@click.argument("action", type=click.Choice(ACTIONS), default="list")
+@click.argument("numbers", nargs=-1, type=click.IntRange(min=1))
+@option(
+    "--folder",
+    value=Bilingual("DOSSIER", "FOLDER"),
+    fr="Dossier IMAP ; par défaut INBOX.",
+    en="IMAP folder; default: INBOX.",
+)
+@option("--unseen", is_flag=True, fr="Seulement les messages non lus.", en="Only unread letters.")
+@option("--from", "sender", value=Bilingual("TEXTE", "TEXT"), fr="Seulement ceux de cet expéditeur.",
+        en="Only those from this sender.")  # fmt: skip
+@option("--subject", value=Bilingual("TEXTE", "TEXT"), fr="Seulement ceux dont l'objet contient cela.",
+        en="Only those with this text in the subject.")  # fmt: skip
+@option("--since", type=click.DateTime(["%Y-%m-%d"]), value=Bilingual("AAAA-MM-JJ", "YYYY-MM-DD"),
+        fr="Seulement ceux arrivés ce jour-là ou après.", en="Only those received on this day or later.")  # fmt: skip
+@option("--last", type=click.IntRange(min=1), default=50, value=Bilingual("NOMBRE", "COUNT"),
+        fr="Nombre maximal de messages énumérés (50).", en="Largest number of letters to list (50).")  # fmt: skip
+@option("--to", "folder_of_files", value=Bilingual("DOSSIER", "FOLDER"),
+        fr="Dossier où save écrit ; par défaut le dossier courant.",
+        en="Folder for save; default: the current one.")  # fmt: skip
+@option("--timeout", type=click.FloatRange(min=0, min_open=True), value=Bilingual("SECONDES", "SECONDS"),
+        fr="Délai maximal sans réponse, en secondes.",
+        en="Seconds to wait for a silent server.")  # fmt: skip
+@option("--transcript", is_flag=True, fr="Montre la conversation, sans les secrets ni les messages.",
+        en="Shows the conversation, without secrets and letters.")  # fmt: skip
+@click.pass_obj
+def command(
+    manner: GlobalOptions,
+    url: str,
+    action: str,
+    numbers: tuple[int, ...],
+    folder: str | None,
+    unseen: bool,
+    sender: str | None,
+    subject: str | None,
+    since: object,
+    last: int,
+    folder_of_files: str | None,
+    timeout: float | None,
+    transcript: bool,
+) -> int:
+    """Open the mailbox, carry out the action, close it."""
+    from courriel.cli.inbox.reading import InboxReader, LetterSelection
+
+    manner.doing = "read"
+
+    if bool(numbers) is not (action in _NUMBERED):
+        raise click.UsageError(
+            say(f"{action} : quels messages ? donnez leurs numéros", f"{action}: which letters? give their numbers")
+            if action in _NUMBERED
+            else say(f"{action} ne prend pas de numéro", f"{action} takes no number")
+        )
+    wanted = LetterSelection(folder=folder, unseen=unseen, sender=sender, subject=subject, since=since, last=last)
+    return InboxReader(manner, url, wanted, timeout=timeout, transcript=transcript).run(
+        action, numbers, folder_of_files
+    )

@@ -1,0 +1,236 @@
+"""Actions of `courriel inbox` on one mailbox, by IMAP or POP3."""
+
+from __future__ import annotations
+
+import datetime
+import signal
+import sys
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from courriel import ImapSession, Letter, PopSession, Route, Timeouts, Transcript, errors, mailbox
+from courriel._dataclass import dataclass, replace
+from courriel.cli.i18n import label, say, transcript_line, visible
+from courriel.cli.password_prompt import with_password
+from courriel.cli.reporting import Report
+from courriel.failures import spoken
+
+if TYPE_CHECKING:
+    from courriel.cli.command import GlobalOptions
+    from courriel.session.imap.letters import MailboxLetter
+    from courriel.session.imap.watch import Watch
+    from courriel.session.pop3.letter import PopLetter
+
+_NOT_FOUND = 66
+
+
+@dataclass(frozen=True, slots=True)
+class LetterSelection:
+    """Selection of letters, from the options; None and False select all."""
+
+    folder: str | None = None
+    unseen: bool = False
+    sender: str | None = None
+    subject: str | None = None
+    since: object = None
+    last: int = 50
+
+    def search(self) -> dict[str, Any]:
+        """The options as arguments of `search`."""
+        day = self.since.date() if isinstance(self.since, datetime.datetime) else None
+        words = {"unseen": self.unseen or None, "sender": self.sender, "subject": self.subject, "since": day}
+        return {name: value for name, value in words.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One letter of a mailbox, the same for both protocols; `flags` is None with POP3."""
+
+    number: int
+    letter: Letter
+    size: int
+    flags: tuple[str, ...] | None = None
+    received: datetime.datetime | None = None
+
+
+class InboxReader:
+    """Runs one action on one mailbox."""
+
+    def __init__(
+        self, manner: GlobalOptions, url: str, wanted: LetterSelection, *, timeout: float | None, transcript: bool
+    ) -> None:
+        self._report = Report(manner)
+        self._wanted = wanted
+        self._transcript = Transcript() if transcript else None
+        self._box = self._mailbox(manner, url, timeout)
+
+    def run(self, action: str, numbers: tuple[int, ...], folder: str | None) -> int:
+        """Run the action, and return the exit status."""
+        try:
+            with self._box:
+                if isinstance(self._box, ImapSession):
+                    self._box.select(self._wanted.folder or "INBOX", read_only=action != "watch")
+                match action:
+                    case "show":
+                        self._each(numbers, self._show)
+                    case "save":
+                        target = Path(folder or ".")
+                        target.mkdir(parents=True, exist_ok=True)
+                        self._each(numbers, lambda found: self._save(found, target))
+                    case "watch":
+                        self._watch()
+                    case _:
+                        for found in self._list():
+                            self._tell(found)
+        finally:
+            for line in self._transcript or ():
+                print(transcript_line(line), file=sys.stderr)
+        return self._report.status
+
+    # The steps.
+
+    def _mailbox(self, manner: GlobalOptions, url: str, timeout: float | None) -> ImapSession | PopSession:
+        route = Route.of(url)
+        if route.reads:
+            route = with_password(route, ask=manner.ask)
+        if timeout is not None and route.server is not None:
+            route = replace(route, server=replace(route.server, timeouts=Timeouts.silence(timeout)))
+        box = mailbox(route, transcript=self._transcript)
+        if isinstance(box, PopSession) and (self._wanted.search() or self._wanted.folder):
+            raise click.UsageError(
+                say(
+                    "POP3 ne sait ni chercher ni ouvrir un dossier : --last, ou une URL imaps://",
+                    "POP3 can neither search nor open a folder: --last, or an imaps:// URL",
+                )
+            )
+        return box
+
+    def _list(self) -> Iterator[Found]:
+        if isinstance(self._box, ImapSession):
+            return map(_filed, self._box.search(**self._wanted.search())[-self._wanted.last :])
+        count = len(self._box)
+        return (_popped(self._box[place]) for place in range(max(0, count - self._wanted.last), count))
+
+    def _each(self, numbers: Iterable[int], act: Callable[[Found], None]) -> None:
+        for number in numbers:
+            found = self._numbered(number)
+            if found is None:
+                self._report.failing(
+                    _NOT_FOUND,
+                    "LetterNotFound",
+                    say(f"il n'y a pas de message {number}", f"there is no letter {number}"),
+                )
+            else:
+                act(found)
+
+    def _numbered(self, number: int) -> Found | None:
+        if isinstance(self._box, ImapSession):
+            return next(map(_filed, self._box.fetch(number)), None)
+        return _popped(self._box[number - 1]) if number <= len(self._box) else None
+
+    def _tell(self, found: Found) -> None:
+        if self._report.values(_object(found)):
+            return
+        when = found.letter.date or found.received
+        day = f"{when:%Y-%m-%d %H:%M}" if when else " " * 16
+        mark = " " if found.flags is None or "seen" in found.flags else "•"
+        sender = visible(str(found.letter.sender or "?"))[:30]
+        subject = visible(found.letter.subject) or say("(sans objet)", "(no subject)")
+        self._report.line(f"{found.number:>6} {mark} {day}  {sender:<30}  {subject}")
+
+    def _show(self, found: Found) -> None:
+        letter = found.letter.load()
+        if self._report.values(_object(found) | _content(letter)):
+            return
+        for fr, en, value in (
+            ("De", "From", str(letter.sender or "")),
+            ("À", "To", ", ".join(map(str, letter.to))),
+            ("Cc", "Cc", ", ".join(map(str, letter.cc))),
+            ("Date", "Date", f"{letter.date:%Y-%m-%d %H:%M %z}" if letter.date else ""),
+            ("Objet", "Subject", letter.subject),
+        ):
+            if value:
+                self._report.line(f"{label(fr, en)}{visible(value)}")
+        self._report.line("")
+        for line in letter.text.splitlines():
+            self._report.line(visible(line))
+        for file in letter.attachments:
+            self._report.line(f"[{visible(file.name)}, {file.content_type}, {file.size:,}]")
+        for defect in letter.defects:
+            self._report.aside(f"{label('attention', 'warning')}{visible(spoken(defect))}")
+
+    def _save(self, found: Found, folder: Path) -> None:
+        path = folder / f"{found.number:06d}.eml"
+        raw = found.letter.raw
+        # Never overwrite a file: it may be a letter of another mailbox.
+        with path.open("xb") as file:
+            file.write(raw)
+        if not self._report.values({"ok": True, "number": found.number, "path": str(path), "size": len(raw)}):
+            self._report.line(str(path))
+
+    def _watch(self) -> None:
+        if not isinstance(self._box, ImapSession):
+            raise errors.NotSupported(
+                say("POP3 ne sait pas attendre de nouveaux messages", "POP3 cannot wait for new letters"),
+                capability="IDLE",
+                stage="mailbox",
+            )
+        with self._box.watch(self._wanted.folder or "INBOX") as watch, _ended_by_signals(watch):
+            self._report.aside(
+                say("En attente de nouveaux messages ; Ctrl-C pour finir.", "Waiting for new letters; Ctrl-C to end.")
+            )
+            for letter in watch:
+                self._tell(_filed(letter))
+
+
+def _filed(letter: MailboxLetter) -> Found:
+    return Found(letter.uid, letter, letter.size, tuple(sorted(letter.flags)), letter.received)
+
+
+def _popped(letter: PopLetter) -> Found:
+    return Found(letter.number, letter, letter.size)
+
+
+def _object(found: Found) -> dict[str, object]:
+    letter = found.letter
+    return {
+        "number": found.number,
+        "date": letter.date.isoformat() if letter.date else None,
+        "received": found.received.isoformat() if found.received else None,
+        "from": str(letter.sender) if letter.sender else None,
+        "to": [str(each) for each in letter.to],
+        "subject": letter.subject,
+        "message_id": letter.message_id or None,
+        "size": found.size,
+        "flags": None if found.flags is None else list(found.flags),
+    }
+
+
+def _content(letter: Letter) -> dict[str, object]:
+    return {
+        "text": letter.text,
+        "attachments": [
+            {"name": file.name, "content_type": file.content_type, "size": file.size} for file in letter.attachments
+        ],
+        "defects": list(letter.defects),
+    }
+
+
+@contextmanager
+def _ended_by_signals(watch: Watch) -> Generator[None]:
+    """Stop the watch on SIGINT and SIGTERM; neither is an error."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        watch.stop()
+
+    former = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

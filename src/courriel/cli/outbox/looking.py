@@ -1,0 +1,203 @@
+"""Commands that read an outbox: list, show, stats, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from courriel.cli.command import Command, GlobalOptions, option
+from courriel.cli.i18n import Bilingual, say, visible
+from courriel.cli.outbox.figures import figures_object, figures_of
+from courriel.cli.outbox.words import (
+    STATES,
+    StateName,
+    counted,
+    details_of,
+    existing_outbox,
+    hands_line,
+    hands_object,
+    lane_line,
+    line_of,
+    object_of,
+    outbox_option,
+    span,
+    state_named,
+)
+
+if TYPE_CHECKING:
+    from courriel.cli.reporting import Report
+    from courriel.outbox.store.base import Count, LaneInfo
+
+_MOST = 100  # lines, unless more are asked for
+_ALL_FR = ", ".join(words.fr for words in STATES.values())
+_ALL_EN = ", ".join(words.en for words in STATES.values())
+
+
+@click.command(
+    "list",
+    cls=Command,
+    words=Bilingual("Énumère les messages, les plus anciens d'abord.", "Lists the mails, oldest first."),
+    examples=[
+        "courriel outbox list",
+        Bilingual(
+            'courriel outbox list --state "en attente" --via billing',
+            "courriel outbox list --state waiting --via billing",
+        ),
+    ],
+)
+@outbox_option
+@option("--state", type=StateName(), value=Bilingual("ÉTAT", "STATE"), fr=f"Seulement dans cet état : {_ALL_FR}.",
+        en=f"Only in this state: {_ALL_EN}.")  # fmt: skip
+@option("--via", value=Bilingual("VOIE", "LANE"), fr="Cette voie seulement.", en="This lane only.")
+@option("--unsure", is_flag=True, default=None, fr="Seulement ceux dont l'envoi est incertain.",
+        en="Only mails in doubt.")  # fmt: skip
+@option("--most", type=click.IntRange(1), default=_MOST, value=Bilingual("NOMBRE", "COUNT"),
+        fr="Nombre maximal de lignes (100).", en="Largest number of lines (100).")  # fmt: skip
+@click.pass_obj
+def list_(
+    manner: GlobalOptions, place: str | None, state: str | None, via: str | None, unsure: bool | None, most: int
+) -> int:
+    """Print one line for each mail."""
+    from courriel.cli.reporting import Report
+
+    report = Report(manner)
+    shown = 0
+    with existing_outbox(place) as outbox:
+        for info in outbox.list(state_named(state), lane=via, unsure=unsure, most=most + 1):
+            if shown == most:
+                report.aside(say(f"… et d'autres (--most {most})", f"… and more (--most {most})"))
+                break
+            shown += 1
+            if not report.values(object_of(info)):
+                report.line(line_of(info))
+    if not shown:
+        report.aside(say("Aucun message.", "No mail."))
+    return report.status
+
+
+@click.command(
+    "show",
+    cls=Command,
+    words=Bilingual(
+        "Montre un message en détail, et la réponse du serveur pour chaque destinataire.",
+        "Shows a mail in detail, and the server's reply for each recipient.",
+    ),
+    examples=["courriel outbox show 5f2c…", "courriel outbox show --key invoice-42"],
+    usage=Bilingual("[MESSAGE]", "[MAIL]"),
+)
+@click.argument("mail", required=False)
+@outbox_option
+@option("--key", value=Bilingual("CLÉ", "KEY"), fr="Le message déposé avec cette clé.",
+        en="The mail put with this key.")  # fmt: skip
+@click.pass_obj
+def show_(manner: GlobalOptions, mail: str | None, place: str | None, key: str | None) -> int:
+    """Print one mail in detail."""
+    from courriel.cli.reporting import Report
+
+    if (mail is None) is (key is None):
+        raise click.UsageError(say("lequel ? un identifiant, ou --key", "which one? an id, or --key"))
+    report = Report(manner)
+    with existing_outbox(place) as outbox:
+        info = outbox.get(mail, key=key).info
+        taken = outbox.in_hand(info.id) if info.holder else ()
+    if not report.values(object_of(info) | {"in_hand": [hands_object(each) for each in taken]}):
+        for line in details_of(info, taken):
+            report.line(line)
+    return report.status
+
+
+@click.command(
+    "stats",
+    cls=Command,
+    words=Bilingual(
+        "Compte les messages par voie et par état, et indique les voies en pause, le débit, la dernière erreur et les "
+        "processus d'envoi en vie.",
+        "Counts the mails by lane and state, and shows paused lanes, the rate, the last error and the workers alive.",
+    ),
+    examples=["courriel outbox stats", "courriel outbox stats --json"],
+)
+@outbox_option
+@click.pass_obj
+def stats_(manner: GlobalOptions, place: str | None) -> int:
+    """Print the counts."""
+    from courriel.cli.reporting import Report
+
+    report = Report(manner)
+    with existing_outbox(place) as outbox:
+        found, lanes = outbox.metrics(), outbox.lanes()
+    values: dict[str, object] = {
+        **figures_object(found),
+        "counts": [_count(each) for each in found.counts],
+        "lanes": [_lane(each) for each in lanes],
+        "in_hand": [hands_object(each) for each in found.taken],
+    }
+    if not report.values(values):
+        _tell(report, list(found.counts), list(lanes))
+        for line in [*map(hands_line, found.taken), *figures_of(found)]:
+            report.line(line)
+    return report.status
+
+
+@click.command(
+    "export",
+    cls=Command,
+    words=Bilingual(
+        "Écrit un message dans un fichier .eml, exactement comme il est envoyé.",
+        "Writes a mail to an .eml file, exactly as it is sent.",
+    ),
+    examples=["courriel outbox export 5f2c… mail.eml"],
+    usage=Bilingual("MESSAGE FICHIER", "MAIL FILE"),
+)
+@click.argument("mail")
+@click.argument("file")
+@outbox_option
+@click.pass_obj
+def export_(manner: GlobalOptions, mail: str, file: str, place: str | None) -> int:
+    """Write it into a new file; an existing file is never overwritten."""
+    from courriel.cli.reporting import Report
+
+    report = Report(manner)
+    with existing_outbox(place) as outbox:
+        ticket = outbox.get(mail)
+        with Path(file).open("xb") as out:
+            out.writelines(ticket.blocks())
+            size = out.tell()
+    if not report.values({"ok": True, "file": file, "size": size}):
+        report.line(file)
+    return report.status
+
+
+# The steps.
+
+
+def _tell(report: Report, counts: list[Count], lanes: list[LaneInfo]) -> None:
+    from time import time
+
+    if not counts:
+        report.line(say("La boîte d'envoi est vide.", "The outbox is empty."))
+    for each in counts:
+        state = str(STATES[each.state.name])
+        oldest = span(time() - each.oldest) if each.oldest is not None else ""
+        since = say(f"depuis {oldest}", f"for {oldest}")
+        doubt = (
+            say(f", dont {counted(each.unsure, 'incertain', 'incertains')}", f", {each.unsure} of them in doubt")
+            if each.unsure
+            else ""
+        )
+        waits = f"  ({since})" if not each.state.final else ""
+        report.line(f"{visible(each.lane):24}  {state:20}  {each.mails:>8}{doubt}{waits}")
+    for lane in lanes:
+        if line := lane_line(lane):
+            report.line(line)
+
+
+def _count(count: Count) -> dict[str, object]:
+    return {"via": count.lane, "state": count.state.name.lower(), "mails": count.mails, "unsure": count.unsure,
+            "oldest": count.oldest}  # fmt: skip
+
+
+def _lane(lane: LaneInfo) -> dict[str, object]:
+    return {"via": lane.name, "stopped": lane.stopped, "paused": lane.paused, "why": lane.why or None,
+            "cap": lane.cap, "gap": lane.gap}  # fmt: skip

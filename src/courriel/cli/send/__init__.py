@@ -1,0 +1,1 @@
+"""`courriel send`."""

@@ -1,0 +1,136 @@
+"""Whoever watches a worker that runs as a service: systemd, a container, a monitor; and what each is told, when."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from threading import Event, Thread
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from courriel import errors
+from courriel.cli.i18n import say
+from courriel.cli.worker.systemd import Systemd
+from courriel.failures import spoken
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from courriel import Outbox
+    from courriel.cli.worker.health import Sign
+    from courriel.outbox.work.health import Health
+    from courriel.outbox.work.worker import Worker
+
+_EVERY = 1.0  # seconds between two looks at the worker
+_STATUS_EVERY = 5.0  # seconds between two sentences for `systemctl status`
+
+
+class Monitors:
+    """Use it by `with`. `health` is what `--health` named, a port or a file; "" for none.
+
+    A thread of its own gives the signs of life, by what the threads of the worker do: whoever tells of the progress on
+    the terminal may have to wait for the outbox.
+    """
+
+    def __init__(self, health: str = "") -> None:
+        self._systemd = Systemd()
+        self._worker: Worker | None = None
+        self._state, self._reason, self._sentence = "starting", "", ""
+        self._told = self._fed = float("-inf")
+        self._ended = Event()
+        self._sign: Sign | None = None
+        if health:
+            from courriel.cli.worker.health import sign_at
+
+            self._sign = sign_at(health, self._ready, self._live)
+        self._thread = Thread(target=self._run, name="courriel signs of life", daemon=True)
+        if self._sign is not None or self._systemd.there:
+            self._thread.start()
+
+    @property
+    def place(self) -> str:
+        """Where to look, for people; "" when there is nothing to look at."""
+        return "" if self._sign is None else self._sign.place
+
+    def waiting(self, reason: str, seconds: float) -> None:
+        """The outbox is away; it is tried again within so many seconds."""
+        self._state, self._reason = "waiting", reason
+        self._systemd.waiting(say(f"attend la boîte d'envoi : {reason}", f"waiting for the outbox: {reason}"), seconds)
+
+    def measure(self, outbox: Outbox) -> None:
+        """Tell the figures as well, at `/metrics`, where the extra for Prometheus is installed."""
+        if self._sign is None:
+            return
+        from courriel.cli.worker.health import HealthPort
+
+        if isinstance(self._sign, HealthPort):
+            with suppress(errors.MissingExtra):
+                from courriel.integrations.prometheus import page
+
+                self._sign.page = page(outbox)
+
+    def at_work(self, worker: Worker, sentence: str) -> None:
+        """The worker sends."""
+        self._worker, self._reason, self._sentence = worker, "", sentence
+        self._systemd.ready(sentence)
+        self._state = "working"
+
+    def progress(self, sentence: str) -> None:
+        """How far the worker has come."""
+        self._sentence = sentence
+
+    def stopping(self, sentence: str, seconds: float) -> None:
+        """Nothing more is begun; the last answers may take so many seconds."""
+        self._state, self._sentence = "stopping", sentence
+        self._systemd.stopping(sentence, seconds)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join(_EVERY)
+        if self._sign is not None:
+            self._sign.close()
+
+    # The steps.
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            self._look()
+            self._ended.wait(min(_EVERY, self._systemd.watchdog or _EVERY))
+
+    def _look(self) -> None:
+        """The signs of life that are due."""
+        health = self._health()
+        if self._sign is not None:
+            self._sign.show()
+        fed, now = self._systemd.watchdog, monotonic()
+        if fed is not None and now - self._fed >= fed - min(_EVERY, fed) / 2 and (health is None or health.alive):
+            self._fed = now
+            self._systemd.alive()
+        if self._systemd.there and self._state == "working" and now - self._told >= _STATUS_EVERY:
+            self._told = now
+            self._systemd.status(self._sentence if health is None or health.healthy else spoken(health.reason))
+
+    def _ready(self) -> tuple[int, dict[str, object]]:
+        health = self._health()
+        ready = health is not None and health.healthy
+        return (200 if ready else 503), {"healthy": ready, **self._told_of(health)}
+
+    def _live(self) -> tuple[int, dict[str, object]]:
+        health = self._health()
+        alive = health is None or health.alive
+        return (200 if alive else 503), {"alive": alive, **self._told_of(health)}
+
+    def _health(self) -> Health | None:
+        """How the worker does; None while there is none, or none any more."""
+        return None if self._worker is None or self._state == "stopping" else self._worker.health()
+
+    def _told_of(self, health: Health | None) -> dict[str, object]:
+        if health is None:
+            return {"state": self._state, "silent": 0.0, "reason": self._reason}
+        return {"state": health.state, "silent": round(health.silent, 1), "reason": health.reason}

@@ -1,0 +1,73 @@
+"""
+Mailboxes by URL.
+
+    with courriel.mailbox("pops://ada@pop.example.org?password=env:MAIL_PASSWORD") as box:
+        for letter in box:
+            print(letter.number, letter.subject)
+
+    with courriel.mailbox("imaps://ada@imap.example.org?password=env:MAIL_PASSWORD") as box:
+        for letter in box.search(unseen=True):
+            print(letter.uid, letter.raw_header)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from courriel.delivery.urls.percent import refusal
+from courriel.delivery.urls.route import Route
+from courriel.model.server import Server
+
+if TYPE_CHECKING:
+    from courriel.network.transcripts.transcript import Transcript
+    from courriel.session.imap.awaited import AsyncImapSession
+    from courriel.session.imap.session import ImapSession
+    from courriel.session.pop3.session import AsyncPopSession, PopSession
+
+
+def mailbox(way: str | Route | Server, *, transcript: Transcript | None = None) -> PopSession | ImapSession:
+    """Make the POP3 or IMAP session for a URL, a Route or a Server; open it with `with` or `open()`.
+
+    Both kinds yield letters; the URL decides which it is. Raises InvalidUrl for a URL for sending, and what
+    `Route.credentials` raises when the password cannot be read.
+    """
+    route = _route(way)
+    assert route.server is not None
+    if route.kind == "imap":
+        from courriel.session.imap.session import ImapSession
+
+        return ImapSession(route.server, route.credentials(), transcript=transcript)
+    from courriel.session.pop3.session import PopSession
+
+    return PopSession(route.server, route.credentials(), transcript=transcript)
+
+
+async def amailbox(
+    way: str | Route | Server, *, transcript: Transcript | None = None
+) -> AsyncPopSession | AsyncImapSession:
+    """`mailbox` for asyncio: `async with await courriel.amailbox(url) as box`.
+
+    Password commands and keyrings, which block, are read in a thread.
+    """
+    from asyncio import to_thread
+
+    route = _route(way)
+    assert route.server is not None
+    if route.kind == "imap":
+        from courriel.session.imap.awaited import AsyncImapSession
+
+        return AsyncImapSession(route.server, await to_thread(route.credentials), transcript=transcript)
+    from courriel.session.pop3.session import AsyncPopSession
+
+    return AsyncPopSession(route.server, await to_thread(route.credentials), transcript=transcript)
+
+
+# The steps.
+
+
+def _route(way: str | Route | Server) -> Route:
+    route = Route.of(way)
+    if not route.reads:
+        raise refusal(f"{route.name} is for sending mail, and none is read by it: write pops://… or imaps://… to read")
+    route.say_warnings()
+    return route

@@ -1,0 +1,1 @@
+"""Settings: files, profiles, secrets by reference."""

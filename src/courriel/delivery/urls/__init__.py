@@ -1,0 +1,1 @@
+"""Server URLs: parsing, checks, providers' short names."""

@@ -1,0 +1,127 @@
+"""Mail providers by short name (`orange:`, `gmail:`): servers and form of the login (providers.toml)."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from typing import Literal
+
+from courriel._dataclass import dataclass
+from courriel.delivery.urls.percent import refusal
+from courriel.model.address import Address
+from courriel.model.server import Security
+
+Login = Literal["full", "local"]
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One provider; `login`: the user name is the full address, or its local part."""
+
+    name: str
+    title: str
+    domains: tuple[str, ...]
+    host: str
+    port: int
+    security: Security
+    login: Login
+    accepts: tuple[str, ...]
+    pop: str = ""
+    """POP3 server (TLS, port 995); empty when there is none."""
+    imap: str = ""
+    """IMAP server (TLS, port 993); empty when there is none."""
+    imap_login: Login = "full"
+
+    @property
+    def example(self) -> str:
+        """An example address of its customers."""
+        return f"ada@{self.domains[0] if self.domains else 'example.org'}"
+
+    def place_of(self, scheme: str) -> str:
+        """The server for this scheme, "pops" or "imaps"; empty when there is none."""
+        return self.imap if scheme == "imaps" else self.pop
+
+    def login_of(self, address: str, scheme: str = "") -> tuple[str, str]:
+        """User name for an address, and the sender address that goes with it ("" when unknown).
+
+        The user name for IMAP may differ from that for SMTP. Raises InvalidUrl where the full address is required and
+        missing, and InvalidAddress.
+        """
+        form = self.imap_login if scheme == "imaps" else self.login
+        if not address:
+            return "", ""
+        if "@" in address:
+            parsed = Address.parse(address)
+            return (parsed.local if form == "local" else parsed.spec), parsed.spec
+        if form == "full":
+            raise refusal(
+                f"{self.title} wants the whole address as login, as {self.name}:{self.example}, and not {address!r}"
+            )
+        return address, f"{address}@{self.domains[0]}" if len(self.domains) == 1 else ""
+
+    def notes(self, *, tokens: bool, login: bool) -> tuple[str, ...]:
+        """Warnings for its customers before a login that would fail."""
+        if login and not tokens and set(self.accepts) == {"oauth2"}:
+            sentence = (
+                "takes OAuth 2 tokens and hardly any password: auth=xoauth2, and password= says where the token lies"
+            )
+            return (f"{self.title} {sentence}",)
+        return ()
+
+
+def by_name(name: str) -> Provider | None:
+    """The provider of this short name; None when unknown."""
+    return _table().get(name)
+
+
+def by_domain(domain: str) -> Provider | None:
+    """The provider with customer addresses in this domain; None when unknown."""
+    return next((each for each in all() if domain.lower() in each.domains), None)
+
+
+def all() -> tuple[Provider, ...]:  # noqa: A001 - read as providers.all()
+    """All providers."""
+    return tuple(_table().values())
+
+
+# The steps.
+
+
+@cache
+def _table() -> dict[str, Provider]:
+    import tomllib
+
+    text = resources.files("courriel.delivery.urls").joinpath("providers.toml").read_text("utf-8")
+    return {name: _provider(name, entry) for name, entry in tomllib.loads(text).items()}
+
+
+def _provider(name: str, entry: dict[str, object]) -> Provider:
+    match entry:
+        case {
+            "title": str(title),
+            "domains": list(domains),
+            "host": str(host),
+            "port": int(port),
+            "security": str(security),
+            "login": "full" | "local" as login,
+            "accepts": list(accepts),
+        }:
+            form: Login = "full" if login == "full" else "local"
+            names = tuple(map(str, domains))
+            pop = str(entry.get("pop", ""))
+            imap, imap_form = str(entry.get("imap", "")), entry.get("imap_login", form)
+            return Provider(
+                name,
+                title,
+                names,
+                host,
+                port,
+                Security(security),
+                form,
+                tuple(map(str, accepts)),
+                pop,
+                imap,
+                "local" if imap_form == "local" else "full",
+            )
+        case _:
+            raise AssertionError(f"providers.toml: {name}")

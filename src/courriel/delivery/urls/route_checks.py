@@ -1,0 +1,123 @@
+"""Validation of routes: contradictions are errors, risky settings give warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from courriel import errors
+from courriel.delivery.urls import schemes
+from courriel.delivery.urls.percent import refusal
+from courriel.model.server import Dialect, Security, Server
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from courriel.delivery.urls.route import Route
+
+
+def check(route: Route) -> None:
+    """Check a route for contradictions. Raises InvalidUrl."""
+    if (route.server is not None) is not (route.kind in schemes.DIALECTS):
+        raise refusal(f"{route.kind}: only {' and '.join(schemes.DIALECTS)} lead to a server, and they need one")
+    if bool(route.folder) is not (route.kind in schemes.FOLDERS):
+        raise refusal(f"{route.kind}: only file and maildir lead to a folder, and they need one")
+    _check_pool(route)
+    if route.server is None:
+        if route.user or route.password:
+            raise refusal(f"{route.kind}: nobody logs in here")
+        return
+    _check_login(route, route.server)
+
+
+def warnings(route: Route) -> Iterator[str]:
+    """Warnings to log before connecting."""
+    server = route.server
+    if server is None:
+        return
+    yield from _about_port(server)
+    if server.trust.accepts_anything and server.security is not Security.NONE:
+        yield (
+            f"the certificate of {server.host} is not verified (verify=0): whoever stands on the road can read the mail"
+            " and the password, and change both"
+        )
+    if route.user and server.security is Security.NONE and not server.local:
+        yield f"the password of {route.user!r} goes to {server} in clear (allow_clear_credentials=1)"
+
+
+# The steps.
+
+
+_MOST_SESSIONS = 1000  # at once; a process has some thousand descriptors
+
+
+def _check_pool(route: Route) -> None:
+    given = [name for name in schemes.POOL_OPTIONS if getattr(route, name)]
+    if given and (route.server is None or route.reads):
+        raise refusal(f"{given[0]}= makes no sense with {route.kind}: it is for sessions by which mail leaves")
+    for name, most in (("pool", _MOST_SESSIONS), ("max_messages", 10**9)):
+        number = getattr(route, name)
+        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= most:
+            raise refusal(f"{name}={number!r}: a number from 1 to {most:,}")
+    if route.rate:
+        from courriel.session.pool.throttle import Rate
+
+        try:
+            Rate.parse(route.rate)
+        except errors.UsageError as wrong:
+            raise refusal(f"rate=: {wrong}") from None
+
+
+def _check_login(route: Route, server: Server) -> None:
+    external = "external" in server.auth
+    if external and (len(server.auth) > 1 or route.password):
+        raise refusal("auth=external: the client certificate logs in; no password and no other mechanism beside it")
+    if external and server.client_certificate is None:
+        raise refusal("auth=external needs client_cert=: the certificate is what logs in")
+    if route.password and not route.user:
+        raise refusal("a password without a user name: write the user before the @, or user=")
+    if server.auth and not route.user and not external:
+        raise refusal(f"auth={','.join(server.auth)} without a user name: nobody would log in")
+    tokens = [name for name in server.auth if name in schemes.TOKEN_MECHANISMS]
+    if tokens and len(tokens) < len(server.auth):
+        raise refusal(f"auth={','.join(server.auth)}: a secret is a password or a token, and cannot be both")
+    if not route.user:
+        return
+    if server.security is Security.OPPORTUNISTIC:
+        raise refusal(
+            "tls=opportunistic never goes with a login: whoever stands on the road could take the STARTTLS offer away"
+            " and read the password; leave tls= out, and STARTTLS is required"
+        )
+    if server.security is Security.NONE and not server.local and not server.allow_clear_credentials:
+        raise refusal(
+            f"the password of {route.user!r} would go to {server} in clear: leave tls=none out, or say"
+            " allow_clear_credentials=1",
+            hint_id="CLEAR-CREDENTIALS",
+        )
+
+
+def _about_port(server: Server) -> Iterator[str]:
+    if server.dialect.value in schemes.READING_KINDS:
+        yield from _about_reading_port(server)
+    elif server.port in schemes.OTHER_PROTOCOLS:
+        yield f"port {server.port} normally speaks {schemes.OTHER_PROTOCOLS[server.port]}, not mail to be sent"
+    elif server.dialect is Dialect.LMTP:
+        if server.port in schemes.SPOKEN:
+            yield f"port {server.port} normally speaks SMTP; you asked for LMTP"
+    else:
+        yield from _about_security(server, schemes.ON_PORT)
+
+
+def _about_reading_port(server: Server) -> Iterator[str]:
+    spoken, asked = schemes.PROTOCOLS.get(server.port, ""), server.dialect.name
+    if spoken not in ("", asked):
+        yield f"port {server.port} normally speaks {spoken}; you asked for {asked}"
+    else:
+        yield from _about_security(server, schemes.ON_READING_PORT)
+
+
+def _about_security(server: Server, usual: Mapping[int, tuple[Security, ...]]) -> Iterator[str]:
+    if server.security not in usual.get(server.port, (server.security,)):
+        yield (
+            f"port {server.port} normally speaks {schemes.SPOKEN[server.port]}; you asked for"
+            f" {schemes.WORDS[server.security]}"
+        )

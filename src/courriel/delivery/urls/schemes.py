@@ -1,0 +1,120 @@
+"""Tables of URL schemes, their options, and the usual ports."""
+
+from __future__ import annotations
+
+from courriel._dataclass import dataclass
+from courriel.model.server import Dialect, Security
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """A scheme for a server; `security` is None where `tls=` and the host decide."""
+
+    security: Security | None
+    dialect: Dialect = Dialect.SMTP
+
+
+SERVERS = {
+    "smtp": Scheme(None),
+    "smtp+starttls": Scheme(Security.STARTTLS),
+    "submission": Scheme(Security.STARTTLS),
+    "submit": Scheme(Security.STARTTLS),
+    "smtps": Scheme(Security.TLS),
+    "submissions": Scheme(Security.TLS),
+    "smtp+ssl": Scheme(Security.TLS),
+    "lmtp": Scheme(None, Dialect.LMTP),
+    "pop": Scheme(None, Dialect.POP3),
+    "pop3": Scheme(None, Dialect.POP3),
+    "pop3+starttls": Scheme(Security.STARTTLS, Dialect.POP3),
+    "pops": Scheme(Security.TLS, Dialect.POP3),
+    "pop3s": Scheme(Security.TLS, Dialect.POP3),
+    "imap": Scheme(None, Dialect.IMAP),
+    "imap+starttls": Scheme(Security.STARTTLS, Dialect.IMAP),
+    "imaps": Scheme(Security.TLS, Dialect.IMAP),
+}
+DIALECTS = tuple(dialect.value for dialect in Dialect)
+"""Kinds of routes to a server, named after the protocol."""
+READING_KINDS = ("pop3", "imap")
+"""Kinds of routes for reading mail."""
+KEPT = ("memory", "console", "null")
+FOLDERS = ("file", "maildir")
+LATER = {
+    "sandbox": "sandbox:// (whichever practice server is running) is not there yet; give the URL that it prints",
+    "sendmail": "sendmail: (the machine's own sendmail program) is not there yet; smtp://localhost reaches most",
+    "failover": "failover(…) is not there yet: a way out is one URL for now",
+    "roundrobin": "roundrobin(…) is not there yet: a way out is one URL for now",
+}
+AMBIGUOUS = {
+    "smtp+tls": "smtp+tls means two things elsewhere: write smtp+starttls:// (587) or smtps:// (TLS at once, 465)",
+}
+
+TLS_OPTIONS = ("ca", "client_cert", "client_key", "pin", "name", "verify")
+SERVER_OPTIONS = (
+    "tls",
+    *TLS_OPTIONS,
+    "timeout",
+    "connect_timeout",
+    "total",
+    "ehlo",
+    "auth",
+    "user",
+    "password",
+    "from",
+    "allow_clear_credentials",
+    "binary",
+    "chunking",
+    "pool",
+    "rate",
+    "max_messages",
+)
+"""Options of a server URL, in the order in which they are written."""
+POOL_OPTIONS = ("pool", "rate", "max_messages")
+"""Limits for sending: sessions at once, messages per time, messages per session."""
+SENDING_OPTIONS = ("ehlo", "from", "binary", "chunking", *POOL_OPTIONS)
+READING_OPTIONS = tuple(name for name in SERVER_OPTIONS if name not in SENDING_OPTIONS)
+SEVERAL = ("ca", "pin")
+LATER_OPTIONS = {
+    "proxy": "proxy= is not there yet: the server is reached directly",
+}
+
+PASSWORD_MECHANISMS = ("scram-sha-256-plus", "scram-sha-256", "cram-md5", "plain", "login")
+TOKEN_MECHANISMS = ("oauthbearer", "xoauth2")
+MECHANISMS = (*PASSWORD_MECHANISMS, *TOKEN_MECHANISMS, "external")
+POP_MECHANISMS = (*MECHANISMS, "apop", "user")
+
+ON_PORT = {
+    25: (Security.STARTTLS, Security.NONE, Security.OPPORTUNISTIC),
+    587: (Security.STARTTLS, Security.NONE),
+    465: (Security.TLS,),
+}
+"""Usual TLS modes of a port."""
+ON_READING_PORT = {
+    110: (Security.STARTTLS, Security.NONE, Security.OPPORTUNISTIC),
+    143: (Security.STARTTLS, Security.NONE, Security.OPPORTUNISTIC),
+    993: (Security.TLS,),
+    995: (Security.TLS,),
+}
+SPOKEN = {
+    25: "mail between servers, STARTTLS at most",
+    110: "STLS",
+    143: "STARTTLS",
+    465: "TLS from the first byte",
+    587: "STARTTLS",
+    993: "TLS from the first byte",
+    995: "TLS from the first byte",
+}
+OTHER_PROTOCOLS = {
+    80: "web pages", 110: "POP3", 143: "IMAP", 443: "web pages", 993: "IMAP", 995: "POP3", 4190: "ManageSieve",
+}  # fmt: skip
+PROTOCOLS = OTHER_PROTOCOLS | dict.fromkeys((25, 465, 587), "SMTP")
+WORDS = {
+    Security.TLS: "TLS from the first byte",
+    Security.STARTTLS: "STARTTLS",
+    Security.NONE: "no protection",
+    Security.OPPORTUNISTIC: "STARTTLS where it is offered",
+}
+
+
+def every_scheme() -> list[str]:
+    """All supported schemes, without the short names of providers."""
+    return [*SERVERS, *KEPT, *FOLDERS]

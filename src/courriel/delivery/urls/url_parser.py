@@ -1,0 +1,435 @@
+"""
+Strict parser of server URLs: from text to a `Route`.
+
+Ambiguous URLs are refused, with the spelling of each reading. An error quotes the invalid part, except where it may be
+part of a password that was not percent-encoded.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from courriel import errors
+from courriel._dataclass import dataclass, replace
+from courriel._lazy_re import expression
+from courriel.delivery.settings.secrets import FORMS, MASK, SecretReference
+from courriel.delivery.urls import schemes
+from courriel.delivery.urls.percent import check_characters, nearest, refusal, unquote
+from courriel.delivery.urls.route import Kind, Route, default_port, default_security
+from courriel.model.address import Address
+from courriel.model.server import Dialect, Security, Server, Timeouts
+from courriel.model.trust import ClientCertificate, Trust
+
+_URL = expression(r"([A-Za-z][A-Za-z0-9+.-]*):(?://([^/?]*))?([^?]*)(?:\?(.*))?")
+_LONGEST_SHOWN = 5  # characters of an invalid port that are quoted: in smtp://ada:secret it is the password
+_PORT = expression(r"[1-9][0-9]{0,4}")
+_SECONDS = expression(r"[0-9]{1,6}(?:\.[0-9]{1,3})?")
+_NUMBER = expression(r"[1-9][0-9]{0,8}")
+_OPTION = expression(r"[a-z_]{1,40}")
+_READING = {"pop": "pops", "pop3": "pops", "imap": "imaps"}
+"""Suffixes of a provider's short name, and the scheme each means."""
+_CLEAR = {Dialect.POP3: "pop", Dialect.IMAP: "imap"}
+_ENCODE = "what is # / ? @ : or % in a user name or a password is written %23 %2F %3F %40 %3A %25"
+
+Options = dict[str, list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A URL split into parts, undecoded; `authority` is None without //."""
+
+    scheme: str
+    authority: str | None
+    path: str
+    query: str | None
+
+    @property
+    def suspicious(self) -> bool:
+        """Whether an @ stands behind the authority: then any part may belong to a password."""
+        return "@" not in (self.authority or "") and "@" in self.path + (self.query or "")
+
+
+def read(url: str) -> Route:
+    """Parse a URL. Raises InvalidUrl."""
+    if not isinstance(url, str):
+        raise refusal(f"a way out is a URL, a profile, a Route or a Server, and not {type(url).__name__}")
+    for word in ("failover", "roundrobin"):
+        if url.startswith((f"{word}(", f"{word}:")):
+            raise refusal(schemes.LATER[word])
+    check_characters(url)
+    cut = _cut(url)
+    try:
+        if cut.scheme in schemes.SERVERS:
+            return _server_route(cut)
+        if cut.scheme in schemes.KEPT:
+            return _kept_route(cut)
+        if cut.scheme in schemes.FOLDERS:
+            return _folder_route(cut)
+        return _named_route(cut)
+    except (errors.InvalidServer, errors.InvalidAddress) as wrong:
+        # Its text quotes the invalid part, which cannot contain a secret at this point.
+        raise refusal(str(wrong), wrong.hint_id) from wrong
+
+
+# The steps.
+
+
+def _cut(url: str) -> _Cut:
+    if "#" in url:
+        raise refusal(f"a # stands in the URL, where it means the end: {_ENCODE}")
+    whole = _URL.fullmatch(url)
+    if whole is None:
+        raise refusal(
+            "a URL begins with a scheme, as smtps://smtp.example.org (TLS, 465), smtp+starttls://smtp.example.org"
+            " (STARTTLS, 587), smtp://localhost or memory:"
+        )
+    return _Cut(whole[1].lower(), whole[2], whole[3], whole[4])
+
+
+def _server_route(cut: _Cut) -> Route:
+    login, at, place = (cut.authority or "").rpartition("@")
+    user, password = _login(login) if at else ("", None)
+    host, port = _host_and_port(cut, place)
+    reading = schemes.SERVERS[cut.scheme].dialect.value in schemes.READING_KINDS
+    options = _options(cut, schemes.READING_OPTIONS if reading else schemes.SERVER_OPTIONS)
+    return _assembled(cut.scheme, host, port, user, password, options)
+
+
+def _kept_route(cut: _Cut) -> Route:
+    if cut.authority or cut.path:
+        raise refusal(f"{cut.scheme}: stands alone, nothing but ?from= follows it")
+    return Route(_kind(cut.scheme), sender=_sender(_options(cut, ("from",))))
+
+
+def _folder_route(cut: _Cut) -> Route:
+    if cut.authority or not cut.path.startswith("/"):
+        raise refusal(f"{cut.scheme}: three slashes and a whole path, as {cut.scheme}:///var/mail/kept")
+    folder = unquote(cut.path, "the folder")
+    if folder.startswith("//") or folder.strip("/") == "" or "\\" in folder:
+        raise refusal(
+            f"the folder {folder!r}: a whole path of this machine is wanted, as {cut.scheme}:///var/mail/kept"
+        )
+    if os.name == "nt" and re.match(r"/[A-Za-z]:/", folder):
+        folder = folder[1:]
+    return Route(_kind(cut.scheme), folder=folder, sender=_sender(_options(cut, ("from",))))
+
+
+def _named_route(cut: _Cut) -> Route:
+    """The route of a provider's short name, or else the most helpful error."""
+    if cut.scheme in schemes.LATER:
+        raise refusal(schemes.LATER[cut.scheme])
+    if cut.scheme in schemes.AMBIGUOUS:
+        raise refusal(schemes.AMBIGUOUS[cut.scheme])
+    from courriel.delivery.urls import providers
+
+    name, plus, protocol = cut.scheme.partition("+")
+    reading = _READING.get(protocol, "") if plus else ""
+    provider = providers.by_name(name if reading else cut.scheme)
+    if provider is None:
+        raise _unknown_scheme(cut.scheme, tuple(each.name for each in providers.all()))
+    if reading and not provider.place_of(reading):
+        raise refusal(f"{provider.title} has no {'IMAP' if reading == 'imaps' else 'POP3'}")
+    if cut.authority is not None or "/" in cut.path:
+        raise refusal(f"{cut.scheme}: your address follows without slashes, as {cut.scheme}:{provider.example}")
+    usable = schemes.READING_OPTIONS if reading else schemes.SERVER_OPTIONS
+    options = _options(cut, tuple(name for name in usable if name != "tls"))
+    address = unquote(cut.path, "the address") or _single(options, "user")
+    if cut.path and "user" in options:
+        raise refusal("the user stands twice, behind the colon and in user=")
+    options.pop("user", None)
+    if ":" in address:
+        raise refusal(f"{cut.scheme}: no password stands here as itself; add ?password= with {FORMS}")
+    user, sender = provider.login_of(address, reading)
+    notes = provider.notes(tokens=bool(set(options.get("auth", ())) & set(schemes.TOKEN_MECHANISMS)), login=bool(user))
+    if reading:
+        return _assembled(reading, provider.place_of(reading), 0, user, None, options, notes)
+    if sender and "from" not in options:
+        options["from"] = [sender]
+    scheme = "smtps" if provider.security is Security.TLS else "smtp+starttls"
+    return _assembled(scheme, provider.host, provider.port, user, None, options, notes)
+
+
+def _unknown_scheme(scheme: str, short_names: tuple[str, ...]) -> errors.InvalidUrl:
+    known = [*schemes.every_scheme(), *schemes.LATER, *short_names]
+    if "." in scheme or scheme == "localhost":
+        close = nearest(scheme, [name for name in known if "." in name])
+        way = close or f"; if it is a server, write smtps://{scheme} or another scheme before it"
+        return refusal(f"{scheme!r} is not a scheme{way}")
+    close = nearest(scheme, known)
+    if close:
+        return refusal(f"{scheme!r} is not a scheme{close}")
+    return refusal(
+        f"{scheme!r} is not a scheme: {', '.join(schemes.every_scheme())}; nor the short name of a provider:"
+        f" {', '.join(short_names)}"
+    )
+
+
+def _kind(scheme: str) -> Kind:
+    kind: Kind
+    for kind in ("memory", "console", "null", "file", "maildir"):
+        if kind == scheme:
+            return kind
+    raise AssertionError(scheme)  # the tables of schemes and this list differ
+
+
+def _login(text: str) -> tuple[str, SecretReference | None]:
+    """User and password before the @; never quoted in errors."""
+    if "@" in text:
+        raise refusal("two @ before the host: an @ in the user name or the password is written %40 (ada%40example.org)")
+    if "\\" in text:
+        raise refusal("a \\ in the user name or the password is written %5C")
+    name, colon, secret = text.partition(":")
+    user = unquote(name, "the user name")
+    if not user:
+        raise refusal("an @ without a user name before it")
+    if colon and not secret:
+        raise refusal(f"the password of {user!r} is empty: leave the colon out, and say where it lies by password=")
+    if secret == MASK:
+        raise refusal(f"the password of {user!r} has been masked ({MASK}): this URL was made for people to look at")
+    return user, SecretReference("plain", unquote(secret, "the password", secret=True)) if colon else None
+
+
+def _host_and_port(cut: _Cut, place: str) -> tuple[str, int]:
+    """Host and port, 0 for the scheme's default; a path for LMTP."""
+    if "\\" in place or "%" in place.partition("]")[2] or ("%" in place and not place.startswith("[")):
+        raise refusal(f"the host holds a {'%' if '%' in place else chr(92)}: a name is written as it is")
+    literal = re.fullmatch(r"\[([^\[\]]*)\](.*)", place)
+    if place.startswith("[") and not literal:
+        raise refusal("a bracket before the address is never closed: [2001:db8::1]:587")
+    host, port = (literal[1], literal[2]) if literal else _split_at_colon(place)
+    if cut.scheme == "lmtp" and not place and cut.path.startswith("/"):
+        return unquote(cut.path, "the path"), 0
+    if cut.path not in ("", "/"):
+        raise refusal(
+            f"a / and more stand where nothing follows the host: {_ENCODE}"
+            if cut.suspicious
+            else f"{cut.path!r} follows the host, where only options may: ?name=value"
+        )
+    if not host:
+        raise refusal(f"no host: {cut.scheme}://smtp.example.org is the least that can be said")
+    if literal:
+        host = unquote(host, "the address in brackets")
+        if ":" not in host or (port and not port.startswith(":")):
+            raise refusal("in [brackets] stands an IPv6 address, and only :port may follow: [2001:db8::1]:587")
+    return host.lower(), _port(port, cut)
+
+
+def _split_at_colon(place: str) -> tuple[str, str]:
+    host, colon, port = place.partition(":")
+    if ":" in port and re.fullmatch(r"[0-9A-Fa-f:.]+", place):
+        raise refusal(f"an IPv6 address stands in brackets: [{place}]")
+    return host, colon + port
+
+
+def _port(text: str, cut: _Cut) -> int:
+    if not text:
+        return 0
+    number = text[1:]
+    if _PORT.fullmatch(number) and int(number) < 65536:
+        return int(number)
+    if cut.suspicious or len(number) > _LONGEST_SHOWN:
+        raise refusal(f"what follows the host's colon is not a port; if it is a password: {_ENCODE}")
+    raise refusal(f"{number!r} is not a port: a number from 1 to 65535 follows the colon")
+
+
+def _options(cut: _Cut, usable: tuple[str, ...]) -> Options:
+    """Parse the query; each option must be known, allowed here, and given once (except ca and pin)."""
+    options: Options = {}
+    for pair in (cut.query or "").split("&") if cut.query is not None else ():
+        name, equals, value = pair.partition("=")
+        if name not in usable:
+            raise _unusable(cut, name, usable)
+        if not equals or not value:
+            raise refusal(f"{name}= is empty: give it a value or leave it out")
+        if name in options and name not in schemes.SEVERAL:
+            raise refusal(f"{name}= stands twice, and only one can be meant")
+        options.setdefault(name, []).append(unquote(value, f"{name}="))
+    return options
+
+
+def _unusable(cut: _Cut, name: str, usable: tuple[str, ...]) -> errors.InvalidUrl:
+    if name in schemes.LATER_OPTIONS:
+        return refusal(schemes.LATER_OPTIONS[name])
+    if name in schemes.SERVER_OPTIONS:
+        return refusal(
+            f"{name}= makes no sense with {cut.scheme}: {', '.join(f'{each}=' for each in usable)} can stand here"
+        )
+    if cut.suspicious or not _OPTION.fullmatch(name.lower()):
+        return refusal(f"what follows the ? is not an option; if it belongs to a password: {_ENCODE}")
+    return refusal(f"{name!r} is not an option{nearest(name, list(usable))}: {', '.join(usable)}")
+
+
+def _assembled(
+    scheme: str,
+    host: str,
+    port: int,
+    user: str,
+    password: SecretReference | None,
+    options: Options,
+    notes: tuple[str, ...] = (),
+) -> Route:
+    """Build the route; all option names have been checked."""
+    user, password = _merged_login(user, password, options)
+    local = Server(host).local
+    security = _security(scheme, _single(options, "tls"), local=local)
+    if security is Security.NONE:
+        _refuse_tls_options(scheme, options, local)
+    dialect = schemes.SERVERS[scheme].dialect
+    auth = _mechanisms(options, user, schemes.POP_MECHANISMS if dialect is Dialect.POP3 else schemes.MECHANISMS)
+    clear = _flag(options, "allow_clear_credentials", "1")
+    if clear and (security is not Security.NONE or not user):
+        raise refusal("allow_clear_credentials=1 makes no sense here: no password goes over a clear line")
+    server = Server(
+        host,
+        0 if host.startswith("/") else port or default_port(scheme, login=bool(user)),
+        security,
+        trust=_trust(options),
+        client_certificate=_client_certificate(options),
+        tls_name=_single(options, "name").lower(),
+        ehlo_name=_single(options, "ehlo"),
+        timeouts=_timeouts(options),
+        auth=auth,
+        allow_clear_credentials=clear,
+        dialect=dialect,
+        binary=_flag(options, "binary", "1"),
+        chunking=not _flag(options, "chunking", "0"),
+    )
+    return Route(
+        dialect.value,
+        server,
+        user,
+        password,
+        _sender(options),
+        notes=notes,
+        pool=_number(options, "pool"),
+        rate=_single(options, "rate"),
+        max_messages=_number(options, "max_messages"),
+    )
+
+
+def _merged_login(user: str, password: SecretReference | None, options: Options) -> tuple[str, SecretReference | None]:
+    """User and password, each before the @ or in an option; both at once are refused."""
+    if user and "user" in options:
+        raise refusal("the user stands twice, before the @ and in user=")
+    if password and "password" in options:
+        raise refusal("the password stands twice, before the @ and in password=")
+    if "password" in options:
+        password = SecretReference.parse(_single(options, "password"))
+    return user or _single(options, "user"), password
+
+
+def _security(scheme: str, word: str, *, local: bool) -> Security:
+    fixed = schemes.SERVERS[scheme].security
+    match word:
+        case "":
+            return default_security(scheme, local=local)
+        case "required":
+            return fixed or Security.STARTTLS
+        case "none" | "opportunistic" if fixed:
+            raise refusal(
+                f"tls={word} contradicts {scheme}://, which says {schemes.WORDS[fixed]}; write"
+                f" {_CLEAR.get(schemes.SERVERS[scheme].dialect, 'smtp')}://…?tls={word}"
+            )
+        case "none":
+            return Security.NONE
+        case "opportunistic":
+            return Security.OPPORTUNISTIC
+        case _:
+            known = ["required", "opportunistic", "none"]
+            raise refusal(f"tls={word!r} is not known{nearest(word, known)}: {', '.join(known)}")
+
+
+def _refuse_tls_options(scheme: str, options: Options, local: bool) -> None:
+    given = [name for name in schemes.TLS_OPTIONS if name in options]
+    if given:
+        # A trust option on a connection without TLS would have no effect (hazard H27).
+        clear = f"{scheme}:// to this machine" if local and "tls" not in options else "tls=none"
+        raise refusal(
+            f"{given[0]}= is for TLS, and {clear} speaks in clear: add tls=required, or leave {given[0]}= out"
+        )
+
+
+def _mechanisms(options: Options, user: str, usable: tuple[str, ...]) -> tuple[str, ...]:
+    if "auth" not in options:
+        return ()
+    names = tuple(_single(options, "auth").lower().split(","))
+    if names == ("none",):
+        if user:
+            raise refusal(f"auth=none, and yet {user!r} is to log in: leave one of them out")
+        return ()
+    for name in names:
+        if name not in usable:
+            known = [*usable, "none"]
+            raise refusal(f"auth={name!r} is not a way to log in{nearest(name, known)}: {', '.join(known)}")
+    if len(set(names)) < len(names):
+        raise refusal(f"auth={','.join(names)}: the same mechanism twice")
+    return names
+
+
+def _trust(options: Options) -> Trust:
+    if _flag(options, "verify", "0"):
+        if "ca" in options or "pin" in options:
+            raise refusal("verify=0 beside ca= or pin=: the certificate is checked, or it is not")
+        return Trust.dangerously_accept_any_certificate()
+    pins = options.get("pin", [])
+    for pin in pins:
+        if not pin.lower().startswith("sha256:"):
+            raise refusal(f"pin={pin!r}: sha256: and the fingerprint of the certificate")
+    words = [*options.get("ca", []), *pins]
+    if any(word.lower().startswith("sha256:") for word in options.get("ca", [])):
+        raise refusal("ca= holds a fingerprint: that is pin=")
+    return Trust.of_words(words) if words else Trust.system()
+
+
+def _client_certificate(options: Options) -> ClientCertificate | None:
+    if "client_cert" in options:
+        return ClientCertificate(_single(options, "client_cert"), _single(options, "client_key") or None)
+    if "client_key" in options:
+        raise refusal("client_key= without client_cert=: a key alone says nothing")
+    return None
+
+
+def _timeouts(options: Options) -> Timeouts:
+    connect = _seconds(options, "connect_timeout")
+    silence = _seconds(options, "timeout")
+    timeouts = Timeouts(connect=connect) if connect else Timeouts()
+    if silence:
+        timeouts = Timeouts.silence(silence, connect=connect)
+    total = _seconds(options, "total")
+    return replace(timeouts, total=total) if total else timeouts
+
+
+def _seconds(options: Options, name: str) -> float | None:
+    if name not in options:
+        return None
+    text = _single(options, name)
+    if not _SECONDS.fullmatch(text) or float(text) == 0:
+        raise refusal(f"{name}={text!r}: a number of seconds above zero, as {name}=30 or {name}=2.5")
+    return float(text)
+
+
+def _flag(options: Options, name: str, only: str) -> bool:
+    if name not in options:
+        return False
+    if _single(options, name) != only:
+        raise refusal(f"{name}={_single(options, name)!r}: {only} is the only value; leave it out otherwise")
+    return True
+
+
+def _number(options: Options, name: str) -> int:
+    """A number from 1 on; 0 when the option is missing."""
+    if name not in options:
+        return 0
+    text = _single(options, name)
+    if not _NUMBER.fullmatch(text):
+        raise refusal(f"{name}={text!r}: a number from 1 on, as {name}=4")
+    return int(text)
+
+
+def _sender(options: Options) -> Address | None:
+    return Address.parse(_single(options, "from")) if "from" in options else None
+
+
+def _single(options: Options, name: str) -> str:
+    return options[name][0] if name in options else ""

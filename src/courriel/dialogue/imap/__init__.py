@@ -1,0 +1,1 @@
+"""The client side of IMAP (RFC 3501)."""

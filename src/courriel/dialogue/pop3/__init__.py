@@ -1,0 +1,1 @@
+"""The client side of POP3 (RFC 1939)."""

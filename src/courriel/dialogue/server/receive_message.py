@@ -1,0 +1,211 @@
+"""Server side of one message: MAIL, RCPT, then the content by DATA or BDAT (RFC 5321 3.3, RFC 3030)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from courriel.dialogue.flow import Flow
+from courriel.dialogue.server.connection import ReplyBuffer, ServerConnection
+from courriel.dialogue.server.handler import Answer, Delivery, DuringData, ServerConfig, ServerHandler
+from courriel.model.server import Dialect
+from courriel.reply import Reply
+from courriel.wire.mime.checks import check_message, longest_line
+from courriel.wire.smtp.dot_unstuffer import DotUnstuffer
+from courriel.wire.smtp.parameters import MailFrom, RcptTo, read_mail, read_rcpt
+from courriel.wire.smtp.server_syntax import Objection, read_chunk
+
+_PATIENCE_WITH_SIZE = 4  # times the size limit is read and discarded, so that a refusal can be sent in its turn
+
+
+class Reception:
+    """Receiver of messages, one after the other; `offered` are the extensions that this client may use."""
+
+    def __init__(self, desk: ServerHandler, terms: ServerConfig, hearing: ServerConnection) -> None:
+        self.offered: set[str] = set()
+        self._desk = desk
+        self._terms = terms
+        self._hearing = hearing
+        self._visit = hearing.visit
+        self.forget()
+
+    @property
+    def begun(self) -> bool:
+        """Whether a sender was accepted, and the transaction is not over."""
+        return self._origin is not None
+
+    def forget(self) -> None:
+        """Reset the transaction (RSET, a second EHLO, the end of a message)."""
+        self._origin: MailFrom | None = None
+        self._recipients: list[RcptTo] = []
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._chunking = False
+        self._chunk_failed = False
+
+    def mail(self, argument: str) -> Flow[None]:
+        """Handle MAIL: begin a message."""
+        if self.begun:
+            raise Objection(503, "5.5.1 A message has been begun already; RSET forgets it")
+        if self._visit.messages >= self._terms.limits.messages:
+            raise Objection(452, "4.5.3 That was enough for one session")
+        origin = read_mail(argument, self.offered)
+        if (origin.size or 0) > self._terms.limits.message:
+            raise self._too_big()
+        self._remark_space(argument)
+        answer = self._hearing.decide(lambda: self._desk.sender(self._visit, origin))
+        if (yield from self._hearing.answer(answer, "sender", Reply(250, ("2.1.0 Sender taken",)))):
+            self._origin = origin
+
+    def rcpt(self, argument: str) -> Flow[None]:
+        """Handle RCPT: add a recipient."""
+        if self._origin is None or self._chunking:
+            raise Objection(503, "5.5.1 A recipient comes after the sender and before the content")
+        recipient = read_rcpt(argument, self.offered, utf8=self._origin.utf8, our_name=self._terms.name)
+        if len(self._recipients) >= self._terms.limits.recipients:
+            # RFC 5321 4.5.3.1.10: the client sends the message to these, and again for the others.
+            raise Objection(452, f"4.5.3 A message has {self._terms.limits.recipients} recipients at most")
+        self._remark_space(argument)
+        answer = self._hearing.decide(lambda: self._desk.recipient(self._visit, recipient))
+        if (yield from self._hearing.answer(answer, "recipient", Reply(250, ("2.1.5 Recipient taken",)))):
+            self._recipients.append(recipient)
+
+    def data(self, argument: str) -> Flow[None]:
+        """Handle DATA: the content, ended by nothing but a dot alone on its line (hazard H76)."""
+        if argument:
+            raise Objection(501, "5.5.4 DATA stands alone")
+        if self._chunking:
+            raise Objection(503, "5.5.1 The content has begun by BDAT (RFC 3030 2)")
+        if self._origin is not None and self._origin.binary:
+            raise Objection(503, "5.5.1 BODY=BINARYMIME is followed by BDAT (RFC 3030 3)")
+        self._expect_recipients()
+        if self._hearing.buffer:
+            self._visit.remark("early-data", "your client sent the message without waiting for 354 (RFC 2920 3.1)")
+        answer = self._hearing.decide(lambda: self._desk.data(self._visit))
+        if not (yield from self._hearing.answer(answer, "data", Reply(354, ("End with a dot alone on its line",)))):
+            return
+        if isinstance(answer, DuringData):
+            raise (yield from self._happen_within(answer))
+        stuffed = DotUnstuffer(self._terms.limits.message)
+        while not stuffed.take(self._hearing.buffer):
+            if stuffed.size > _PATIENCE_WITH_SIZE * self._terms.limits.message:
+                self._hearing.write(Reply(421, ("4.7.0 That is far too much",)))
+                raise (yield from self._hearing.leave("message"))
+            yield from self._hearing.more("message")
+        self._visit.note("C", f"({stuffed.size:,} octets of the message)")
+        self._visit.note("C", ".")
+        if stuffed.overflowed:
+            self.forget()
+            raise self._too_big()
+        yield from self._hand_in(stuffed.content, stuffed.single_dots)
+
+    def bdat(self, argument: str) -> Flow[None]:
+        """Handle BDAT: its octets are read even when they are refused, because commands follow (RFC 3030 2)."""
+        try:
+            size, last = read_chunk(argument)
+        except Objection as objection:
+            # The beginning of the next command is unknown.
+            self._hearing.write(objection.reply)
+            self._hearing.write(Reply(421, ("4.5.4 We have lost each other",)))
+            raise (yield from self._hearing.leave("message")) from None
+        if size > _PATIENCE_WITH_SIZE * self._terms.limits.message:
+            self._hearing.write(Reply(421, ("4.7.0 That is far too much",)))
+            raise (yield from self._hearing.leave("message"))
+        wanted = self.begun and bool(self._recipients) and not self._chunk_failed
+        fits = self._size + size <= self._terms.limits.message
+        answer: Answer | None = None
+        if wanted and not self._chunking:
+            answer = self._hearing.decide(lambda: self._desk.data(self._visit))
+            if isinstance(answer, DuringData):
+                raise (yield from self._happen_within(answer))
+        chunk = yield from self._octets(size, keep=wanted and fits)
+        self._visit.note("C", f"({size:,} octets of the message)")
+        if self._chunk_failed:
+            raise Objection(503, "5.5.1 This message has failed already; RSET forgets it")
+        self._expect_recipients()
+        self._chunking = True
+        if not (yield from self._hearing.answer(answer, "data", None)):
+            self._chunk_failed = True
+            return
+        if not fits:
+            self._chunk_failed = True
+            raise self._too_big()
+        self._chunks.append(chunk)
+        self._size += size
+        if last:
+            yield from self._hand_in(b"".join(self._chunks), 0)
+        else:
+            self._hearing.write(Reply(250, (f"2.0.0 {size} octets taken",)))
+
+    # The steps.
+
+    def _octets(self, size: int, *, keep: bool) -> Flow[bytes]:
+        """Read a known number of octets; with `keep` False they are discarded."""
+        parts: list[bytes] = []
+        missing = size
+        buffer = self._hearing.buffer
+        while missing:
+            if not buffer:
+                yield from self._hearing.more("message")
+            taken = min(missing, len(buffer))
+            if keep:
+                parts.append(bytes(buffer[:taken]))
+            del buffer[:taken]
+            missing -= taken
+        return b"".join(parts)
+
+    def _expect_recipients(self) -> None:
+        if not self.begun:
+            raise Objection(503, "5.5.1 There is no message; MAIL begins one")
+        if not self._recipients:
+            # RFC 5321 3.3: 503 or 554; a client that pipelines takes 554 for "no recipient accepted".
+            raise Objection(554, "5.5.1 No recipient was accepted")
+
+    def _happen_within(self, answer: DuringData) -> Flow[ReplyBuffer]:
+        if not self._hearing.buffer:
+            yield from self._hearing.more("message")
+        yield from self._hearing.answer(answer.then, "message", None)
+        # The rest of the content can no longer be told from commands.
+        return (yield from self._hearing.leave("message"))
+
+    def _hand_in(self, content: bytes, single_dots: int) -> Flow[None]:
+        """Pass the message to the handler, and send its result: once, or in LMTP once for each recipient."""
+        origin, recipients = self._origin, tuple(self._recipients)
+        self.forget()
+        assert origin is not None
+        in_lines = _header_of(content) if origin.binary else content
+        if longest_line(in_lines) > self._terms.limits.line:
+            raise Objection(554, f"5.6.0 A line of the message has more than {self._terms.limits.line} octets")
+        remarks = check_message(in_lines, eight_bit=origin.eight_bit or origin.utf8, single_dots=single_dots)
+        delivery = Delivery(origin, recipients, content, (*self._visit.remarks, *remarks))
+        words: Mapping[str, Reply] = {}
+
+        def opinion() -> Answer | None:
+            nonlocal words
+            said = self._desk.message(self._visit, delivery)
+            if isinstance(said, Mapping):
+                words = said
+                return None
+            return said
+
+        answer = self._hearing.decide(opinion)
+        self._visit.messages += 1
+        usual = Reply(250, ("2.0.0 Message taken",))
+        if self._terms.dialect is not Dialect.LMTP:
+            yield from self._hearing.answer(answer, "message", usual)
+            return
+        for recipient in recipients:
+            yield from self._hearing.answer(answer or words.get(recipient.address.spec), "message", usual)
+
+    def _too_big(self) -> Objection:
+        return Objection(552, f"5.3.4 A message has {self._terms.limits.message} octets at most")
+
+    def _remark_space(self, argument: str) -> None:
+        if argument.partition(":")[2].startswith(" "):
+            self._visit.remark(
+                "space-in-path", "your client put a space after MAIL FROM: or RCPT TO: (RFC 5321 3.3 has none)"
+            )
+
+
+def _header_of(content: bytes) -> bytes:
+    """Octets above the first empty line: the only part of a binary message that has lines."""
+    return content.partition(b"\r\n\r\n")[0]

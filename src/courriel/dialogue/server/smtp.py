@@ -1,0 +1,269 @@
+"""SMTP server conversation, in the order of a session (RFC 5321; LMTP: RFC 2033)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from courriel import errors
+from courriel.dialogue.flow import Flow, Overhear, Secure
+from courriel.dialogue.server.connection import ReplyBuffer, ServerConnection
+from courriel.dialogue.server.handler import ServerConfig, ServerHandler, ServerSession
+from courriel.dialogue.server.login import log_in
+from courriel.dialogue.server.receive_message import Reception
+from courriel.errors import Stage
+from courriel.model.server import Dialect
+from courriel.reply import Reply
+from courriel.wire.smtp import server_syntax as wire
+from courriel.wire.smtp.client_syntax import printable
+from courriel.wire.smtp.server_syntax import Objection
+
+_OUT_OF_PLACE = (500, 501, 502, 503, 504, 555)
+"""Reply codes to invalid commands, which count as mistakes."""
+
+
+class SmtpServerDialogue:
+    """Server side of one SMTP (or LMTP) connection; `serve` is a flow that ends with the session."""
+
+    def __init__(self, desk: ServerHandler, terms: ServerConfig, visit: ServerSession | None = None) -> None:
+        self.visit = visit or ServerSession()
+        self._desk = desk
+        self._terms = terms
+        self._hearing = ServerConnection(self.visit)
+        self._reception = Reception(desk, terms, self._hearing)
+        self._mistakes = 0
+        # RFC 2033 4.1: LMTP begins with LHLO, so that neither protocol is taken for the other.
+        strange = ("EHLO", "HELO") if terms.dialect is Dialect.LMTP else ("LHLO",)
+        self._known = {verb: does for verb, does in self._WORDS.items() if verb not in strange}
+
+    def serve(self) -> Flow[None]:
+        """Send the greeting, answer commands, end the session; a silent client gets 421, a lost one nothing."""
+        try:
+            yield from self._greet()
+            while True:
+                yield from self._heed_one_command()
+        except ReplyBuffer:
+            return
+        except errors.TimedOut:
+            self.visit.note("*", "the client was silent for too long")
+            yield from self._send_away("4.4.2 You were silent for too long")
+        except errors.CourrielError as gone:
+            self.visit.note("*", printable(str(gone).encode()))
+        except Exception as mishap:  # noqa: BLE001 - the edge: a client never sees internal errors (hazard H83)
+            self.visit.mishaps.append(mishap)
+            yield from self._send_away("4.3.0 Something went wrong here")
+
+    # The conversation, in the order it happens.
+
+    def _greet(self) -> Flow[None]:
+        decide, answer = self._hearing.decide, self._hearing.answer
+        yield from answer(decide(lambda: self._desk.connect(self.visit)), "connect", None)
+        kind = "LMTP" if self._terms.dialect is Dialect.LMTP else "ESMTP"
+        usual = Reply(220, (f"{self._terms.name} {kind} courriel",))
+        if not (yield from answer(decide(lambda: self._desk.greeting(self.visit)), "greeting", usual)):
+            # RFC 5321 3.1: after a greeting of 554 the client may only send QUIT.
+            self._mistakes = self._terms.limits.mistakes
+
+    def _heed_one_command(self) -> Flow[None]:
+        """Read one line and handle it; while complete lines are in the buffer, nothing is sent or awaited."""
+        try:
+            line = yield from self._hearing.line(self._longest_line(), self._stage())
+        except Objection as too_long:
+            self.visit.note("C", "(a line that is too long)")
+            yield from self._object(too_long)
+            return
+        if wire.is_http(line):
+            # A web page can make a browser post to any port: the body would be commands that deliver a mail.
+            self.visit.note("C", "(HTTP)")
+            self.visit.remark(
+                "http", "somebody spoke HTTP to this port: the session was ended before any of it was taken"
+            )
+            yield from self._send_away("4.7.0 This is not a web server")
+            raise ReplyBuffer
+        try:
+            verb, argument = wire.read_command(line)
+            if verb not in self._known:
+                raise Objection(500, "5.5.1 This command is not known here")
+            if verb != "AUTH" and len(line.octets) + 2 > self._terms.limits.command:
+                raise Objection(500, f"5.5.2 A command has {self._terms.limits.command} octets at most")
+        except Objection as objection:
+            # An invalid command may be a misplaced password: it is not shown.
+            self.visit.note("C", f"({len(line.octets):,} octets that are no command)")
+            if not line.whole:
+                self.visit.remark("bare-lf-command", "your client ended a command with a bare LF (RFC 5321 2.3.8)")
+            yield from self._object(objection)
+            return
+        if verb != "AUTH":
+            self.visit.note("C", printable(line.octets))
+        try:
+            yield from self._known[verb](self, argument)
+        except Objection as objection:
+            yield from self._object(objection)
+
+    def _hello(self, argument: str) -> Flow[None]:
+        yield from self._introduce(argument, extended=True)
+
+    def _plain_hello(self, argument: str) -> Flow[None]:
+        yield from self._introduce(argument, extended=False)
+
+    def _introduce(self, argument: str, *, extended: bool) -> Flow[None]:
+        name = wire.read_hello(argument)
+        if name.lower() in ("localhost", "localhost.localdomain"):
+            self.visit.remark(
+                "hello-localhost", f"EHLO {name}: a server far away wants your full name (RFC 5321 4.1.1.1)"
+            )
+        words = (f"{self._terms.name} at your service",)
+        usual = Reply(250, (*words, *self._offers()) if extended else words)
+        answer = self._hearing.decide(lambda: self._desk.hello(self.visit, name))
+        if (yield from self._hearing.answer(answer, "hello", usual)):
+            self._reception.forget()
+            self.visit.hello, self.visit.extended = name, extended
+            self._reception.offered = {line.split()[0] for line in self._offers()} if extended else set()
+
+    def _start_tls(self, argument: str) -> Flow[None]:
+        """Start TLS with an empty buffer: octets that came along with the command were not encrypted (hazard H77)."""
+        if argument:
+            raise Objection(501, "5.5.4 STARTTLS stands alone")
+        if self.visit.secured:
+            raise Objection(503, "5.5.1 The line is secure already")
+        if not self._terms.starttls:
+            raise Objection(502, "5.5.1 There is no TLS here")
+        yield from self._hearing.flush("secure")
+        early = bytes(self._hearing.buffer) + (yield Overhear("secure"))
+        self._hearing.buffer.clear()
+        if early:
+            self.visit.note("*", f"{len(early):,} octets came together with STARTTLS and were thrown away")
+            self.visit.remark(
+                "before-tls", "something was sent together with STARTTLS: thrown away, it may be an attacker's"
+            )
+        answer = self._hearing.decide(lambda: self._desk.secure(self.visit))
+        if not (yield from self._hearing.answer(answer, "secure", Reply(220, ("2.0.0 Go ahead",)))):
+            return
+        yield from self._hearing.flush("secure")
+        yield Secure()
+        # RFC 3207 4.2: all state from before is dropped.
+        self.visit.secured, self.visit.hello, self.visit.extended, self.visit.user = True, "", False, ""
+        self.visit.note("*", f"secured by {self.visit.tls_version or 'TLS'}")
+        self._reception.forget()
+        self._reception.offered = set()
+
+    def _auth(self, argument: str) -> Flow[None]:
+        # From here on the transcript gets nothing of the client but the name of the mechanism.
+        mechanism = argument.partition(" ")[0].upper()
+        known = mechanism if mechanism in self._terms.mechanisms else "of a kind that is not offered"
+        self.visit.note("C", f"AUTH {known} (the rest is not shown: a secret)")
+        self._expect_hello()
+        if not self._terms.mechanisms:
+            raise Objection(503, "5.5.1 Nobody logs in here")
+        if not self._may_log_in():
+            raise Objection(538, "5.7.11 Say STARTTLS first")
+        if not argument:
+            raise Objection(501, "5.5.4 Log in how?")
+        if self.visit.user:
+            raise Objection(503, "5.5.1 You are logged in already")
+        if self._reception.begun:
+            raise Objection(503, "5.5.1 Not within a message")
+        yield from log_in(self._hearing, self._desk, self._terms, argument)
+
+    def _mail(self, argument: str) -> Flow[None]:
+        self._expect_hello()
+        if self._terms.login_required and not self.visit.user:
+            raise Objection(530, "5.7.0 Log in first")
+        yield from self._reception.mail(argument)
+
+    def _rcpt(self, argument: str) -> Flow[None]:
+        yield from self._reception.rcpt(argument)
+
+    def _data(self, argument: str) -> Flow[None]:
+        yield from self._reception.data(argument)
+
+    def _bdat(self, argument: str) -> Flow[None]:
+        yield from self._reception.bdat(argument)
+
+    def _quit(self, argument: str) -> Flow[None]:
+        answer = self._hearing.decide(lambda: self._desk.goodbye(self.visit))
+        if (yield from self._hearing.answer(answer, "goodbye", Reply(221, ("2.0.0 Goodbye",)))):
+            raise (yield from self._hearing.leave("goodbye"))
+
+    # Commands with a short answer.
+
+    def _reset(self, argument: str) -> Flow[None]:
+        self._reception.forget()
+        yield from self._say("2.0.0 Forgotten")
+
+    def _noop(self, argument: str) -> Flow[None]:
+        yield from self._say("2.0.0 Still here")
+
+    def _vrfy(self, argument: str) -> Flow[None]:
+        if not argument:
+            raise Objection(501, "5.5.4 Verify whom?")
+        yield from self._say("2.5.2 We do not say who is here; send, and you will see", 252)
+
+    def _expn(self, argument: str) -> Flow[None]:
+        raise Objection(502, "5.5.1 Lists are not shown")
+
+    def _help(self, argument: str) -> Flow[None]:
+        yield from self._say("2.0.0 " + " ".join(self._known), 214)
+
+    _WORDS: ClassVar[dict[str, Callable[[SmtpServerDialogue, str], Flow[None]]]] = {
+        "EHLO": _hello, "LHLO": _hello, "HELO": _plain_hello, "STARTTLS": _start_tls, "AUTH": _auth,
+        "MAIL": _mail, "RCPT": _rcpt, "DATA": _data, "BDAT": _bdat, "RSET": _reset,
+        "NOOP": _noop, "VRFY": _vrfy, "EXPN": _expn, "HELP": _help, "QUIT": _quit,
+    }  # fmt: skip
+
+    # The steps.
+
+    def _object(self, objection: Objection) -> Flow[None]:
+        self._hearing.write(objection.reply)
+        if objection.reply.code in _OUT_OF_PLACE:
+            self._mistakes += 1
+            if self._mistakes > self._terms.limits.mistakes:
+                yield from self._send_away("4.7.0 Too many mistakes")
+                raise ReplyBuffer
+
+    def _send_away(self, why: str) -> Flow[None]:
+        self._hearing.write(Reply(421, (why,)))
+        try:
+            yield from self._hearing.flush("goodbye")
+        except errors.CourrielError:
+            return
+
+    def _expect_hello(self) -> None:
+        if not self.visit.hello:
+            raise Objection(503, "5.5.1 Introduce yourself first")
+
+    def _longest_line(self) -> int:
+        limits = self._terms.limits
+        return max(limits.command, limits.login) if self._may_log_in() else limits.command
+
+    def _may_log_in(self) -> bool:
+        return bool(self._terms.mechanisms) and (self.visit.secured or not self._terms.login_needs_tls)
+
+    def _offers(self) -> tuple[str, ...]:
+        """Extensions in the reply to EHLO that are available on this connection now."""
+        offers = [
+            "PIPELINING",
+            f"SIZE {self._terms.limits.message}",
+            "8BITMIME",
+            "SMTPUTF8",
+            "DSN",
+            "CHUNKING",
+            "BINARYMIME",
+        ]
+        if self._terms.starttls and not self.visit.secured:
+            offers.append("STARTTLS")
+        if self._may_log_in():
+            offers.append(" ".join(("AUTH", *self._terms.mechanisms)))
+        if self.visit.secured:
+            # RFC 8689 4: offered only on a connection that is encrypted itself.
+            offers.append("REQUIRETLS")
+        return (*offers, "ENHANCEDSTATUSCODES", "HELP")
+
+    def _stage(self) -> Stage:
+        """Stage whose command is awaited."""
+        if not self.visit.hello:
+            return "hello"
+        return "recipient" if self._reception.begun else "sender"
+
+    def _say(self, text: str, code: int = 250) -> Flow[None]:
+        yield from self._hearing.answer(None, "hello", Reply(code, (text,)))

@@ -1,0 +1,1 @@
+"""Values of received mail: letters' addresses, attachments, folders, searches, replies."""

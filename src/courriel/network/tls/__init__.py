@@ -1,0 +1,1 @@
+"""TLS: contexts, certificate authorities, resumed sessions, reasons of failures."""

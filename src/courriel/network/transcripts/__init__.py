@@ -1,0 +1,1 @@
+"""Transcripts: what client and server said, without its secrets."""

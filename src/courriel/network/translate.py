@@ -1,0 +1,60 @@
+"""Translation of operating system and TLS errors into ours; the only place where this happens."""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+from courriel import errors
+from courriel.errors import Stage
+from courriel.model.server import Server
+
+
+def translate(broken: OSError, server: Server, stage: Stage) -> errors.ConnectionFailed:
+    """Our error for a failed connection; raise the result `from` the original."""
+    tls = sys.modules.get("ssl")
+    if tls is not None and isinstance(broken, tls.SSLError) and not isinstance(broken, TimeoutError):
+        return _of_tls(broken, server, stage)
+    if isinstance(broken, socket.gaierror):
+        return errors.NameNotFound(f"{server.host}: {broken.strerror or broken}", stage=stage, server=str(server))
+    if isinstance(broken, TimeoutError):
+        return silent(server, stage, server.timeouts.of(stage))
+    if stage == "secure":
+        # A server that closes during the handshake usually does not speak TLS on this port.
+        return _of_tls(broken, server, stage)
+    said = broken.strerror or str(broken) or "the server hung up"
+    hint_id = "" if stage == "connect" else "SESSION-LOST"
+    return errors.ConnectionFailed(f"{server}: {said}", stage=stage, server=str(server), hint_id=hint_id)
+
+
+def silent(server: Server, stage: Stage, seconds: float, tried: str = "") -> errors.TimedOut:
+    """Error for a server that did not answer in time; `tried` are its addresses, when it has several."""
+    what = "did not answer" if stage == "connect" else "was silent"
+    where = f": {tried}" if tried else ""
+    return errors.TimedOut(f"{server} {what} for {seconds:g} s ({stage}){where}", stage=stage, server=str(server))
+
+
+def overdue(server: Server, stage: Stage, seconds: float) -> errors.TimedOut:
+    """Error for a call that exceeded its total deadline."""
+    return errors.TimedOut(
+        f"the whole call to {server} took more than {seconds:g} s ({stage})", stage=stage, server=str(server)
+    )
+
+
+def opened_too_slowly(server: Server, stage: Stage, seconds: float) -> errors.TimedOut:
+    """Error for a session that was not open before the deadline for opening."""
+    return errors.TimedOut(
+        f"opening a session with {server} took more than {seconds:g} s ({stage})", stage=stage, server=str(server)
+    )
+
+
+# The steps.
+
+
+def _of_tls(broken: OSError, server: Server, stage: Stage) -> errors.ConnectionFailed:
+    from courriel.network.tls.reasons import examine  # noqa: PLC0415 - only where TLS is used
+
+    found = examine(broken, server.expected_name, server.trust)
+    if found.check == "hung up" and stage != "secure":
+        return errors.ConnectionFailed(found.sentence, stage=stage, server=str(server), hint_id="SESSION-LOST")
+    return errors.TlsFailed(found.sentence, stage=stage, server=str(server), hint_id=found.hint_id)

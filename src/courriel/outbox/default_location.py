@@ -1,0 +1,55 @@
+"""
+Where the outbox lies when nobody says: every program of a user that says nothing means the same one.
+
+1. COURRIEL_OUTBOX, or the file that COURRIEL_OUTBOX_FILE names: a path, or a postgresql:// URL
+2. `outbox = "…"` in courriel.toml or [tool.courriel], here or in a folder above; then in the user's courriel.toml
+3. a file of the user's own, by the habits of the machine
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from courriel._dataclass import dataclass
+from courriel.delivery.settings.locations import named_outbox
+from courriel.delivery.settings.profiles import own_variable
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultLocation:
+    """A file or a URL, and who said so."""
+
+    place: str
+    source: str
+
+
+def default_location() -> DefaultLocation:
+    """The outbox that is meant when nothing is said; the user's own folder is made when it is missing.
+
+    Raises UsageError for a setting that cannot be read, OSError.
+    """
+    by_environment = own_variable("COURRIEL_OUTBOX")
+    if by_environment is not None:
+        return DefaultLocation(*by_environment)
+    by_file = named_outbox()
+    if by_file is not None:
+        return DefaultLocation(*by_file)
+    folder = own_folder()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return DefaultLocation(str(folder / "outbox.db"), "default")
+
+
+def own_folder(platform: str = sys.platform, environment: Mapping[str, str] = os.environ) -> Path:
+    """Where programs keep what must outlive them and is nobody's document."""
+    if platform == "win32":
+        folder = Path(environment.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif platform == "darwin":
+        folder = Path.home() / "Library" / "Application Support"
+    else:
+        configured = Path(environment.get("XDG_STATE_HOME") or "")
+        # A relative path is invalid there, by the specification, and to be passed over.
+        folder = configured if configured.is_absolute() else Path.home() / ".local" / "state"
+    return folder / "courriel"

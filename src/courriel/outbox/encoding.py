@@ -1,0 +1,189 @@
+"""A message as it is put into the outbox, and as it is taken out: the same octets every time."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
+
+from courriel import errors
+from courriel._dataclass import dataclass
+from courriel._lazy_re import expression
+from courriel.model.address import Address
+from courriel.model.content import Content
+from courriel.model.envelope import Envelope, Notify, Return
+from courriel.model.message import Priority
+from courriel.model.submission import EndGuard, SendOptions, Submission
+from courriel.outbox.store.base import LARGE, Job, LazyChunks, NewMail, OnUnsure, Store, in_chunks
+from courriel.session.encoding import IN_SEVEN_BITS, Sendable, submission_of
+
+Moment: TypeAlias = "datetime | timedelta | float | None"
+"""A moment with its time zone, or a time from now (seconds as a number)."""
+
+LIFETIME = timedelta(days=5)
+"""How long a mail is tried: as long as mail servers do, and people expect (RFC 5321 4.5.4.1)."""
+
+_LONGEST = 366 * 86_400.0  # seconds; further away lies a slip of the pen
+_KEY = expression(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,200}")
+_PRIORITIES = {Priority.HIGH: 0, Priority.NORMAL: 1, Priority.LOW: 2}
+_OF_ENVELOPES = frozenset(("notify", "ret", "envid", "require_tls"))
+_ABOUT_CONTENT = ("8bit", "utf8", "dotless", "binary")  # in the order in which Content has them
+_ON_UNSURE = {"resend": OnUnsure.RESEND, "hold": OnUnsure.HOLD}
+
+
+@dataclass(frozen=True, slots=True)
+class PutTerms:
+    """What one call to `put` asks for; see `Outbox.put`."""
+
+    not_before: Moment = None
+    expires: Moment = None
+    priority: Priority | str = Priority.NORMAL
+    on_unsure: str = "resend"
+    send: SendOptions | None = None
+
+
+def written(message: Sendable, lane: str, key: str | None, terms: PutTerms, max_size: int) -> NewMail:
+    """A mail that can be stored: Message-ID, date and every octet are what they are from now on.
+
+    In seven bits, so that any server can take it. Raises InvalidMessage, InvalidAddress, UsageError.
+    """
+    delay = max(0.0, seconds_from_now("not_before", terms.not_before, 0.0))
+    lifetime = seconds_from_now("expires", terms.expires, LIFETIME.total_seconds())
+    if lifetime <= delay:
+        raise errors.UsageError("expires: the mail would never be sent, its time is over before it begins")
+    if key is not None and (not isinstance(key, str) or not _KEY.fullmatch(key)):
+        raise errors.UsageError(f"key: 1 to 200 characters, no control characters, no half ones, not {key!r}")
+    out = submission_of(message, IN_SEVEN_BITS, terms.send)
+    if out.content.size > max_size:
+        raise errors.InvalidMessage(
+            f"the message has {out.content.size:,} octets, and this outbox takes {max_size:,} at most (max_size)",
+            stage="compose",
+            hint_id="MESSAGE-TOO-BIG",
+        )
+    return NewMail(
+        id=new_id(),
+        key=key,
+        lane=lane,
+        priority=_priority(terms.priority),
+        delay=delay,
+        lifetime=lifetime,
+        on_unsure=_on_unsure(terms.on_unsure),
+        message_id=out.message_id,
+        sender=out.envelope.sender.spec if out.envelope.sender else "",
+        recipients=tuple(recipient.spec for recipient in out.envelope.recipients),
+        options=_options(out.envelope, out.content, together=out.all_or_nothing),
+        size=out.content.size,
+        chunks=in_chunks(out.content) if out.content.size <= LARGE else LazyChunks(out.content, out.content.size),
+    )
+
+
+def new_id() -> str:
+    """A name for a mail that nobody has: the milliseconds since 1970, and chance.
+
+    Names that follow each other lie together in an index, and what is put, sent and settled together does so too.
+    """
+    return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
+
+
+def outgoing(job: Job, store: Store, before_end: EndGuard, progress: Callable[[], object]) -> Submission:
+    """A leased mail as a session sends it; `progress` is told whenever a piece of a large one is read."""
+    about = job.options
+    pieces = job.body if job.body is not None else (_Stored(store, job.id, job.size, progress),)
+    content = Content(pieces, job.size, *(bool(about.get(word)) for word in _ABOUT_CONTENT))
+    if job.body is not None and sum(map(len, job.body)) != job.size:
+        raise _incomplete(job.id)
+    return Submission(
+        envelope_of(job.sender, job.recipients, about),
+        content,
+        job.message_id,
+        before_end=before_end,
+        on_refused="abandon" if about.get("together") else "deliver",
+    )
+
+
+def envelope_of(sender: str, recipients: tuple[str, ...], about: Mapping[str, Any]) -> Envelope:
+    """The envelope as it was, for those who are still to be tried."""
+    origin, receivers = Address.of(sender) if sender else None, tuple(map(Address.of, recipients))
+    if _OF_ENVELOPES.isdisjoint(about):
+        return Envelope(origin, receivers)
+    return Envelope(
+        origin,
+        receivers,
+        frozenset(map(Notify, about.get("notify", ()))),
+        Return(about["ret"]) if "ret" in about else None,
+        about.get("envid", ""),
+        bool(about.get("require_tls")),
+    )
+
+
+def seconds_from_now(name: str, moment: Moment, usual: float) -> float:
+    """How far away a moment is. Raises UsageError for one without a time zone, or in another age."""
+    if moment is None:
+        return usual
+    if isinstance(moment, datetime):
+        if moment.tzinfo is None:
+            raise errors.UsageError(f"{name}: {moment} has no time zone; write datetime(..., tzinfo=...)")
+        seconds = (moment - datetime.now(UTC)).total_seconds()
+    elif isinstance(moment, timedelta):
+        seconds = moment.total_seconds()
+    elif isinstance(moment, int | float) and not isinstance(moment, bool):
+        seconds = float(moment)
+    else:
+        raise errors.UsageError(f"{name}: a datetime, a timedelta or seconds from now, not {moment!r}")
+    if not -_LONGEST < seconds < _LONGEST:
+        raise errors.UsageError(f"{name}: {moment!r} is more than a year away")
+    return seconds
+
+
+# The steps.
+
+
+class _Stored:
+    """The content of a large mail, read from the store each time it is asked for."""
+
+    def __init__(self, store: Store, mail: str, size: int, progress: Callable[[], object]) -> None:
+        self._store, self._mail, self.size, self._progress = store, mail, size, progress
+
+    def __iter__(self) -> Iterator[bytes]:
+        read = 0
+        for chunk in self._store.body(self._mail):
+            read += len(chunk)
+            self._progress()
+            yield chunk
+        if read != self.size:
+            raise _incomplete(self._mail)
+
+
+def _incomplete(mail: str) -> errors.InvalidMessage:
+    return errors.InvalidMessage(f"the content of mail {mail} is not whole in the outbox: somebody changed its tables")
+
+
+def _options(envelope: Envelope, content: Content, *, together: bool) -> dict[str, object]:
+    said: dict[str, object] = {
+        "8bit": content.eight_bit,
+        "utf8": content.utf8,
+        "dotless": content.dotless,
+        "binary": content.binary,
+        "together": together,
+        "notify": sorted(wish.value for wish in envelope.notify),
+        "ret": envelope.ret.value if envelope.ret else None,
+        "envid": envelope.envid,
+        "require_tls": envelope.require_tls,
+    }
+    return {name: value for name, value in said.items() if value}
+
+
+def _priority(given: Priority | str) -> int:
+    try:
+        return _PRIORITIES[given if isinstance(given, Priority) else Priority(given)]
+    except ValueError:
+        words = ", ".join(repr(priority.value) for priority in Priority)
+        raise errors.UsageError(f"priority: one of {words}, not {given!r}") from None
+
+
+def _on_unsure(given: str) -> OnUnsure:
+    if given not in _ON_UNSURE:
+        raise errors.UsageError(f'on_unsure is "resend" or "hold", not {given!r}')
+    return _ON_UNSURE[given]

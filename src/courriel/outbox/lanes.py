@@ -1,0 +1,227 @@
+"""
+Lanes and where they lead: a lane is a name on disk, and a way out is found for it when somebody sends.
+
+    "default"                        what the settings say when nothing is said (COURRIEL_URL, courriel.toml)
+    "billing"                        a profile, or a name that the program has given a way to
+    "smtps://ada@smtp.example.org"   a URL without a secret
+    "session:smtp.example.org:465"   an open session of this process; no other one can send by it
+
+Whoever can write a row chooses its lane, and so the server. What is read from a row is therefore judged as what is
+written into one: a URL there never runs a program, and it hands a secret of this machine to its server only where this
+very program has named the same URL, or permits it (`allow_secret_references`). A lane by name has its secret from the
+worker's profile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from threading import Lock
+from typing import TypeAlias
+
+from courriel import errors
+from courriel._lazy_re import expression
+from courriel.delivery.settings import profiles
+from courriel.delivery.settings.resource_limits import secret_taken
+from courriel.delivery.transport import Transport, is_awaited, is_transport
+from courriel.delivery.urls.route import Route
+from courriel.model.checks.shown import safely_shown
+from courriel.model.server import Server
+from courriel.network import forks
+
+DEFAULT = "default"
+
+Live: TypeAlias = Transport
+Way: TypeAlias = "Route | Live"
+Via: TypeAlias = "str | Route | Server | Live | None"
+"""A URL without a secret, a profile, an open session or pool; None is what the settings say."""
+
+_NAME = expression(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_URLS_KEPT = 256  # a program puts by few, and one that makes them up pays what it did
+
+
+class Lanes:
+    """Which ways this process knows. With `elsewhere`, names that it does not know are taken: another one sends.
+
+    With `allow_references`, URLs that others have put may say where a secret lies.
+    """
+
+    def __init__(self, given: Mapping[str, Via], *, elsewhere: bool = False, allow_references: bool = False) -> None:
+        self._given: dict[str, Way] = {}
+        self._allow_references = allow_references
+        self._own: set[str] = set()  # URLs that this program has named itself
+        self._lanes_of_urls: dict[str, str] = {}  # as they were written by the caller, and were permitted
+        self._elsewhere = elsewhere
+        self._lock = Lock()
+        forks.renew_in_child(self, type(self)._after_fork)
+        if not isinstance(given, Mapping):
+            raise errors.UsageError(f"ways: a mapping of lanes to ways, not {type(given).__name__}")
+        for name, way in given.items():
+            self.give(name, way)
+
+    def _after_fork(self) -> None:
+        """Another thread may have had the lock, and is not in this process."""
+        self._lock = Lock()
+
+    def give(self, name: str, way: Via) -> None:
+        """From now on this lane leads there, for this process. Raises UsageError, InvalidUrl."""
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise errors.UsageError(
+                f"a lane's name is made of letters, digits, - _ and dots, unlike {safely_shown(name)}"
+            )
+        if way is None:
+            raise errors.UsageError(
+                f"lane {safely_shown(name)}: a URL, a profile, a route, a server, a session or a pool"
+            )
+        found = _route(way) if isinstance(way, str | Route | Server) else _transport(way)
+        with self._lock:
+            self._given[name] = found
+
+    def lane(self, via: Via) -> str:
+        """The name of the lane that is meant. Raises UsageError and InvalidUrl, before anything is written."""
+        if isinstance(via, Route | Server):
+            return self._put_by(Route.of(via))
+        if via is not None and not isinstance(via, str):
+            return self._lane_of_live(_transport(via))
+        name = DEFAULT if via is None else via
+        if name in self._given:
+            return name
+        if _NAME.fullmatch(name):
+            if not self._elsewhere:
+                profiles.resolve(None if name == DEFAULT else name)
+            return name
+        return self._lanes_of_urls.get(name) or self._lane_of_url(name)
+
+    def way(self, lane: str) -> Way:
+        """Where a lane leads, now. Raises UsageError when this process does not know."""
+        found = self._given.get(lane)
+        captured = profiles.capture()
+        if found is not None:
+            # While developing nothing leaves, by an open session no more than by a URL.
+            leaves = not isinstance(found, Route) or found.server is not None
+            return captured if captured is not None and leaves else found
+        if lane.startswith("session:"):
+            raise errors.UsageError(f"lane {lane}: this is a session of another process, which may have ended")
+        if _NAME.fullmatch(lane):
+            return profiles.resolve(None if lane == DEFAULT else lane)
+        return self._read(lane)
+
+    def known(self, lane: str) -> str:
+        """A lane as somebody who sends names it, when there is a way for it. Raises UsageError, InvalidUrl."""
+        if not self._is_name(lane):
+            lane = self.named(lane)
+            self._own.add(lane)
+        self.way(lane)
+        return lane
+
+    def named(self, lane: str) -> str:
+        """The name of a lane in the outbox; a URL is written as `put` writes it. Raises UsageError, InvalidUrl."""
+        if not isinstance(lane, str):
+            raise errors.UsageError(f"lane: the name of a lane, or its URL, not {type(lane).__name__}")
+        return lane if self._is_name(lane) else _written(Route.parse(lane))
+
+    # The steps.
+
+    def _is_name(self, lane: str) -> bool:
+        return lane in self._given or bool(_NAME.fullmatch(lane)) or lane.startswith("session:")
+
+    def _lane_of_url(self, url: str) -> str:
+        """Parse and check a URL once; no URL is kept that holds a secret, because none of them is permitted here."""
+        route = Route.parse(url)
+        lane = self._put_by(route)
+        if not _depends_on_folder(route):
+            with self._lock:
+                if len(self._lanes_of_urls) >= _URLS_KEPT:
+                    self._lanes_of_urls.clear()
+                self._lanes_of_urls[url] = lane
+        return lane
+
+    def _put_by(self, route: Route) -> str:
+        """The route as a lane for what is put; named by this program, it may be used by its own workers."""
+        lane = _written(route)
+        if not self._allow_references and self._elsewhere:
+            _check_secret(route)
+        self._own.add(lane)
+        return lane
+
+    def _read(self, lane: str) -> Route:
+        """A URL that was read from a row."""
+        route = Route.parse(lane)
+        _check_stored(route)
+        if not self._allow_references and lane not in self._own:
+            _check_secret(route)
+        return profiles.resolve(route)
+
+    def _lane_of_live(self, way: Live) -> str:
+        with self._lock:
+            for name, known in self._given.items():
+                if known is way:
+                    return name
+            plain = name = f"session:{way.name}"
+            number = 1
+            while name in self._given:
+                number += 1
+                name = f"{plain}:{number}"
+            self._given[name] = way
+            return name
+
+
+def shown(lane: str) -> str:
+    """A lane as it may stand in a log: without whoever logs in."""
+    scheme, colon, rest = lane.partition("://")
+    return f"{scheme}{colon}{rest.partition('?')[0].rpartition('@')[2]}" if colon else lane
+
+
+# The steps.
+
+
+def _transport(way: object) -> Transport:
+    """A transport of this program. Raises UsageError for anything else, and for one that is awaited."""
+    if not is_transport(way) or is_awaited(way):
+        raise errors.UsageError(
+            "via: a URL, a profile, a route, a server, or a Transport such as an SmtpSession or an SmtpPool, not "
+            f"{type(way).__name__}"
+        )
+    return way  # type: ignore[return-value]
+
+
+def _route(way: str | Route | Server) -> Route:
+    return profiles.resolve(way) if isinstance(way, str) else Route.of(way)
+
+
+def _depends_on_folder(route: Route) -> bool:
+    """Whether the same URL may be another lane later: a relative path in it counts from the working directory."""
+    server = route.server
+    return server is not None and bool(server.trust.files or server.client_certificate)
+
+
+def _written(route: Route) -> str:
+    """The route as it may stand on a disk and in a log. Raises InvalidUrl where a secret would, or a command."""
+    _check_stored(route)
+    return route.reveal_url()
+
+
+def _check_stored(route: Route) -> None:
+    """Refuse what no row may say, the same when it is written and when it is read. Raises InvalidUrl."""
+    secret = route.password
+    if secret is not None and secret.kind in ("plain", "cmd"):
+        what = "password" if secret.kind == "plain" else "command"
+        raise _refused(f"no {what} is written into an outbox, and none is taken from one")
+
+
+def _check_secret(route: Route) -> None:
+    """Refuse a URL in a row that has a secret of this machine handed to the server it names. Raises InvalidUrl."""
+    taken = secret_taken(route)
+    if taken:
+        raise _refused(
+            f"{taken} in the URL of a mail: whoever can write into this outbox would choose the server that gets the"
+            " secret (Outbox(…, allow_secret_references=True) and --allow-secret-references permit it)"
+        )
+
+
+def _refused(sentence: str) -> errors.InvalidUrl:
+    return errors.InvalidUrl(
+        f'{sentence}: put it into a profile (courriel.toml: password = "env:MAIL_PASSWORD"), or give it a name by'
+        " ways=, and say that name",
+        stage="compose",
+        hint_id="URL-MALFORMED",
+    )

@@ -1,0 +1,1 @@
+"""Storage of the outbox: SQLite and PostgreSQL behind one interface."""

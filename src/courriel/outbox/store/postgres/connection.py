@@ -1,0 +1,184 @@
+"""What is said to PostgreSQL, and how: the shared statements in its own words, on one connection."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from courriel import errors
+from courriel._lazy_re import expression
+from courriel.model.checks.shown import is_like_url
+from courriel.outbox.store.statements import statements, statements_in
+
+try:
+    import psycopg as psycopg  # noqa: PLC0414 - from here the others have it, so that this is said once
+    from psycopg.adapt import Transformer as Transformer  # noqa: PLC0414 - the same
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
+    from psycopg.rows import TupleRow, tuple_row
+    from psycopg.types.string import TextLoader
+except ImportError as missing:
+    raise errors.MissingExtra(
+        'an outbox in PostgreSQL needs psycopg: pip install "courriel[postgres]"', hint_id="EXTRA-MISSING"
+    ) from missing
+
+if TYPE_CHECKING:
+    from psycopg.abc import PQGen
+
+    from courriel.outbox.store.postgres.pipeline import PipelineSession
+
+T = TypeVar("T")
+Connection: TypeAlias = "psycopg.Connection[Any]"
+
+LONGEST_SILENCE = 120.0
+"""Seconds for the answer to one statement: a slow disk may need many, and a lock is waited for thirty."""
+
+NOW = "extract(epoch FROM statement_timestamp())::float8"
+"""The server's clock. Stable within a statement, and not clock_timestamp(): with that no index could be searched."""
+
+_COMMENT = expression(r"--[^\n]*")
+_OURS = expression(r"/\*pg (.*?)\*/")
+_CHOSEN = expression(r"IN \((SELECT[^()]*SKIP LOCKED\s*)\)")
+_PORTS = expression(r"[0-9]{0,5}(?:,[0-9]{0,5})*")
+_PARAMETER = expression(r":(\w+)")
+
+_WORDS = {
+    "application_name": "courriel",
+    "client_encoding": "utf8",
+    "connect_timeout": "10",
+    # A server that is gone without a word is noticed within a minute, in whatever is being waited for.
+    "keepalives_idle": "20",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "50000",
+}
+"""What is wished of a connection where the URL does not say otherwise."""
+
+
+def translated(statement: str, *, locking: bool = True) -> str:
+    """A shared statement as PostgreSQL is told it; without `locking`, what locks rows is left out."""
+    text = _OURS.sub(r"\1" if locking else "", _COMMENT.sub("", statement))
+    # As an array the mails are chosen once; a join could choose again for each row, and lease more than were wished.
+    text = _CHOSEN.sub(r"= ANY (ARRAY(\1))", text)
+    return _PARAMETER.sub(r"%(\1)s", text.replace(":now", NOW).replace("::", "\0")).replace("\0", "::")
+
+
+def all_translated() -> dict[str, str]:
+    """Every statement by its name, the shared ones and our own."""
+    all_of_them = statements() | statements_in("postgres_statements")
+    said = {name: translated(text) for name, text in all_of_them.items()}
+    said["lane_as_it_is"] = translated(all_of_them["lane"], locking=False)
+    # Nobody knows whether it is there already: then it stays as it is.
+    said["put_mail_again"] = said["put_mail"].replace("ON CONFLICT (key) WHERE key IS NOT NULL DO", "ON CONFLICT DO")
+    return said
+
+
+class PostgresConnection:
+    """Says statements on a connection, which may be a caller's with habits of its own."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def execute(self, statement: str, values: Any = None, /) -> psycopg.Cursor[TupleRow]:
+        """Never prepared by name: behind PgBouncer the next transaction may be another session."""
+        cursor = self.connection.cursor(row_factory=tuple_row)
+        return cursor.execute(statement.encode(), values, prepare=False)
+
+    def execute_each(self, said: Sequence[tuple[str, Any]]) -> list[int]:
+        """Say many at once, in the time of one, and return how many rows each has changed."""
+        with self.connection.pipeline() if len(said) > 1 else nullcontext():
+            cursors = [self.execute(statement, values) for statement, values in said]
+        return [cursor.rowcount for cursor in cursors]
+
+    def last(self, script: str) -> TupleRow:
+        """Say several statements without parameters, and return the row that the last one brings."""
+        cursor = self.execute(script)
+        while cursor.nextset():
+            pass
+        row = cursor.fetchone()
+        if row is None:
+            raise psycopg.DataError("outbox_version holds no version; another program has changed it")
+        return row
+
+
+def conninfo(url: str) -> tuple[str, str]:
+    """What libpq is told to connect, and the place for people, without a secret. Raises InvalidUrl."""
+    try:
+        told = conninfo_to_dict(url)
+    except psycopg.Error:
+        # Its text may hold the password, and so would the cause.
+        raise errors.InvalidUrl("the outbox's PostgreSQL URL cannot be read: postgresql://user@host/database") from None
+    if not _PORTS.fullmatch(str(told.get("port") or "")) or is_like_url(str(told.get("dbname") or "")):
+        # A password with a / or an @ that is not encoded is cut there, and a piece of it would be shown as what it is
+        # not.
+        raise errors.InvalidUrl(
+            "the outbox's PostgreSQL URL has a port or a database that is none; what is # / ? @ : or % in a password is"
+            " written %23 %2F %3F %40 %3A %25"
+        )
+    user = f"{told['user']}@" if told.get("user") else ""
+    port = f":{told['port']}" if told.get("port") else ""
+    place = f"postgresql://{user}{told.get('host') or ''}{port}/{told.get('dbname') or ''}"
+    return make_conninfo("", **(_WORDS | told)), place
+
+
+class Unanswered(psycopg.OperationalError):
+    """The server is there, and does not answer: it hangs, or was stopped. Another connection would wait as long."""
+
+
+class InterruptibleConnection(psycopg.Connection[TupleRow]):
+    """A connection that waits so long for an answer and no longer; then it is closed, since the answer may still come.
+
+    TCP does not tell a server that hangs from one that thinks: its system goes on acknowledging what we say.
+    """
+
+    pipelines: PipelineSession | None = None
+    """Where whole transactions are said at once; see `postgres_pipeline`."""
+
+    def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
+        """See psycopg.Connection.wait. Raises Unanswered."""
+        limit = LONGEST_SILENCE if timeout is None else timeout
+        try:
+            return super().wait(gen, interval, limit)
+        except psycopg.errors._WaitTimeout as late:
+            self.close()
+            raise Unanswered(f"the server has not answered for {limit:g} s") from late
+
+
+def connected(told: str) -> Connection:
+    """A connection on which every statement is a transaction, until BEGIN is said."""
+    connection = InterruptibleConnection.connect(told, autocommit=True, prepare_threshold=None)
+    connection.adapters.register_loader("json", TextLoader)  # it is read where all engines' rows are
+    return connection
+
+
+_AWAY = ("08", "57P", "53300")
+_FOR_GOOD = expression(
+    r"(?i)authentification|authentication failed|does not exist|n'existe pas|pg_hba\.conf|no such (?:database|user)"
+    r"|certificate"
+)
+
+
+def is_away(failed: psycopg.Error, said: str) -> bool:
+    """Whether the server cannot be reached now, or is not ready: it may be a moment later, as it is.
+
+    libpq gives no code for what a server says before a connection stands, and servers say it in their own language. So
+    the few refusals that waiting does not mend are known by their words, and whatever else it is may pass.
+    """
+    if not isinstance(failed, psycopg.OperationalError):
+        return False
+    if failed.sqlstate is not None:
+        return failed.sqlstate.startswith(_AWAY)
+    return not _FOR_GOOD.search(said)
+
+
+@contextmanager
+def in_our_words(place: str) -> Generator[None]:
+    """Turns what PostgreSQL complains about into our own errors; its details, which quote mails, are left out."""
+    try:
+        yield
+    except psycopg.errors.DiskFull as full:
+        raise errors.OutboxFull(f"{place}: the server's disk is full; nothing was written") from full
+    except psycopg.Error as failed:
+        said = failed.diag.message_primary or str(failed).strip().partition("\n")[0] or type(failed).__name__
+        kind = errors.OutboxUnreachable if is_away(failed, said) else errors.OutboxError
+        raise kind(f"{place}: {said}") from failed

@@ -1,0 +1,345 @@
+"""
+A PostgreSQL server: short transactions on a few connections, each complete by itself.
+
+Nothing that counts is kept in a session (no LISTEN, no advisory lock), so PgBouncer may stand before it. Statements are
+prepared only where a connection is a session of the server: behind a pooler the next one may be another.
+What breaks before a COMMIT was certainly not written, and is said again on a new connection; a COMMIT without an answer
+is OutboxUncertain. What is said at once, with its end, is uncertain from the moment when all of it has left.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
+from threading import BoundedSemaphore
+from typing import Any, NamedTuple, TypeVar
+
+from courriel import errors
+from courriel.outbox.store.postgres.connection import (
+    Connection,
+    InterruptibleConnection,
+    PostgresConnection,
+    Unanswered,
+    connected,
+    conninfo,
+    in_our_words,
+    psycopg,
+)
+from courriel.outbox.store.postgres.pipeline import NOT_PREPARED, PipelineSession, RefusedError, Said, Statement
+from courriel.outbox.store.statements import script
+from courriel.outbox.store.versions import ERA, FIRST_VERSION, check_era, era_of
+
+T = TypeVar("T")
+
+logger = logging.getLogger("courriel.outbox")
+
+UPGRADES: tuple[str, ...] = ()
+"""Scripts in `sql`, each from one version to the next. They only add: a worker that is older goes on working."""
+
+_OLDEST = 130_000  # PostgreSQL 13: gen_random_uuid() without an extension
+_CONNECTIONS = 8  # of a process at a time: a server has a hundred for everybody
+_PATIENCE = 30.0  # seconds to wait for one of them, and for a lock
+_TRIES = 3  # of a transaction that a deadlock, or a connection that had died meanwhile, has undone
+_UPGRADING = 7_308_323_445  # the number of the lock under which tables are made; any that nobody else uses
+
+# All in one breath: what counts is how often something is said. A process that is stopped within a transaction
+# (SIGSTOP, a paused machine) loses it after ten seconds, and its locks.
+_BEGIN = """
+BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+SELECT version, set_config('idle_in_transaction_session_timeout', '10s', true), set_config('lock_timeout', '30s', true),
+       set_config('synchronous_commit', {how}, true) FROM outbox_version
+"""
+_BEGIN_MAKING = "BEGIN; SET LOCAL lock_timeout = '30s'; SET LOCAL synchronous_commit = on"
+_VERSION = "SELECT version FROM outbox_version"
+# remote_apply promises more than on does, and whoever has set it keeps it.
+_ON = "CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END"
+BEGIN_DURABLY, BEGIN_LIGHTLY = _BEGIN.format(how=_ON), _BEGIN.format(how="'off'")
+DURABLY = f"SELECT set_config('synchronous_commit', {_ON}, true)"
+"""Said in a transaction that somebody else has begun."""
+
+# The same for what is said at once: another era divides by nothing, and so undoes it. Nothing is open between round
+# trips there, and no session can fall asleep within a transaction. Mails are looked up one by one: a plan that was
+# made while the tables were empty, and is kept, would read or join with all of them. Lanes are plain until `look`.
+_AT_ONCE = """
+SELECT 1 / coalesce((SELECT version FROM outbox_version) / {era} = {ours}, false)::int,
+       set_config('lock_timeout', %(wait)s, true), set_config('synchronous_commit', {how}, true),
+       set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+       set_config('enable_mergejoin', 'off', true), set_config('courriel.plain', '1', true)
+"""
+
+_PASSING = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+
+
+class _DiedBeforeError(psycopg.OperationalError):
+    """The connection had been kept, and the server has ended it since: the others are as dead, and a new one may do."""
+
+
+_left_behind: list[object] = []  # connections of a parent process: to close them here would end them there
+
+
+class Answer(NamedTuple):
+    """What a statement brought: how many rows it has changed, and the rows that it returned."""
+
+    changed: int
+    rows: Sequence[tuple[Any, ...]]
+
+
+class PostgresServer:
+    """One database of a server, with its tables made when they are missing.
+
+    Raises InvalidUrl; OutboxError for a server that cannot be reached, or that does not keep what it promises.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._told, self.place = conninfo(url)
+        self._begin()
+        self._prepares = False
+        self._durably, self._lightly = (Statement(_at_once(how)) for how in (_ON, "'off'"))
+        self.name = self._prepare()
+
+    # Transactions.
+
+    def write(self, act: Callable[[PostgresConnection], T], begin: str = BEGIN_DURABLY) -> T:
+        """Do this in a transaction of its own; it may be done again when the first time was undone.
+
+        Raises OutboxUncertain when it may or may not have been written.
+        """
+        return self._repeated(lambda line: self._transact(line, begin, act))
+
+    def read(self, act: Callable[[PostgresConnection], T]) -> T:
+        """Look at what is committed."""
+        return self._repeated(act)
+
+    def at_once(self, said: Sequence[Said], *, wait: str = "30s", durably: bool = True) -> list[Answer]:
+        """Do this in a transaction of its own, in one round trip; `wait` is how long for a lock.
+
+        Raises RefusedError when the server has refused something, and nothing was written: said one by one, with a
+        transaction around it, it may go well, and its error has words. Raises UnfinishedError when everything has left
+        and no answer came; OutboxError.
+        """
+        settings = self._durably if durably else self._lightly
+        told = [(settings, {"wait": wait}), *said]
+        with in_our_words(self.place):
+            while True:
+                with self._connection() as (connection, fresh):
+                    session = _session_on(connection)
+                    if not fresh and session.is_stale():
+                        connection.close()
+                        continue
+                    try:
+                        results = session.run(told, prepare=self._prepares)
+                    except RefusedError as refused:
+                        if refused.code in NOT_PREPARED:
+                            self._prepares = False  # a pooler after all, that passes the server's process id on
+                        raise
+                    except psycopg.OperationalError as failed:
+                        if fresh or isinstance(failed, Unanswered):
+                            raise
+                        continue
+                    return [Answer(result.command_tuples or 0, session.rows(result)) for result in results[1:]]
+
+    def uncertain(self) -> errors.OutboxUncertain:
+        """What is said when nobody knows whether something was written."""
+        return errors.OutboxUncertain(
+            f"{self.place}: the connection broke while this was being committed, and nobody knows whether it was"
+            " written: put it again with the same key"
+        )
+
+    # Opening and closing.
+
+    def reopen(self) -> None:
+        """Go on with new connections; those that are in use, by others, are left to them."""
+        self._drop_idle()
+        self._closed = False
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self._closed = True
+        self._drop_idle()
+
+    def __del__(self) -> None:
+        with suppress(Exception):
+            self._drop_idle()
+
+    # The steps.
+
+    def _begin(self) -> None:
+        self._closed = False
+        self._process = os.getpid()
+        self._idle: deque[Connection] = deque()
+        self._turns = BoundedSemaphore(_CONNECTIONS)
+
+    def _repeated(self, act: Callable[[PostgresConnection], T]) -> T:
+        with in_our_words(self.place):
+            for _ in range(_TRIES - 1):
+                try:
+                    return self._once(act)
+                except _PASSING:
+                    continue
+                except _DiedBeforeError:
+                    self._drop_idle()
+            return self._once(act)
+
+    def _once(self, act: Callable[[PostgresConnection], T]) -> T:
+        with self._connection() as (connection, fresh):
+            try:
+                return act(PostgresConnection(connection))
+            except psycopg.OperationalError as failed:
+                if connection.closed and not fresh and not isinstance(failed, Unanswered):
+                    raise _DiedBeforeError(*failed.args) from failed
+                raise
+
+    def _transact(self, line: PostgresConnection, begin: str, act: Callable[[PostgresConnection], T]) -> T:
+        check_era(self.place, line.last(begin)[0], FIRST_VERSION + len(UPGRADES))
+        result = act(line)
+        try:
+            said = line.execute("COMMIT").statusmessage
+        except psycopg.OperationalError as failed:
+            if not line.connection.closed:
+                raise
+            raise self.uncertain() from failed
+        if said != "COMMIT":
+            raise errors.OutboxError(f"{self.place}: the server has undone the transaction")
+        return result
+
+    @contextmanager
+    def _connection(self) -> Generator[tuple[Connection, bool]]:
+        """A connection for one transaction, and whether it is new; kept afterwards when it stands outside of any."""
+        if os.getpid() != self._process:
+            _left_behind.extend(self._idle)
+            closed = self._closed
+            self._begin()
+            self._closed = closed
+        if self._closed:
+            raise errors.OutboxError(f"{self.place}: this outbox is closed")
+        if not self._turns.acquire(timeout=_PATIENCE):
+            raise errors.OutboxError(f"{self.place}: none of {_CONNECTIONS} connections was free for {_PATIENCE:.0f} s")
+        idle, turns = self._idle, self._turns
+        try:
+            connection, fresh = self._kept() or (connected(self._told), True)
+            try:
+                yield connection, fresh
+            except BaseException:
+                _roll_back(connection)
+                raise
+            finally:
+                if connection.closed or self._closed or idle is not self._idle:
+                    connection.close()
+                else:
+                    idle.append(connection)
+        finally:
+            turns.release()
+
+    def _kept(self) -> tuple[Connection, bool] | None:
+        with suppress(IndexError):
+            return self._idle.pop(), False
+        return None
+
+    def _drop_idle(self) -> None:
+        """Close what nobody uses; not in a child process, where that would end the parent's."""
+        while os.getpid() == self._process and (kept := self._kept()):
+            kept[0].close()
+
+    # What the server has to promise.
+
+    def _prepare(self) -> str:
+        with in_our_words(self.place), self._connection() as (connection, _):
+            line = PostgresConnection(connection)
+            self._check_server(line)
+            if not self._is_current(line):
+                self._make_tables(line)
+            self._check_tables(line)
+            return str(line.last("SELECT name FROM outbox_version")[0])
+
+    def _check_server(self, line: PostgresConnection) -> None:
+        version, encoding, fsync, pages, standby, process = line.last(
+            "SELECT current_setting('server_version_num')::int, current_setting('server_encoding'),"
+            " current_setting('fsync'), current_setting('full_page_writes'), pg_is_in_recovery(), pg_backend_pid()"
+        )
+        # A pooler gives its clients a number of its own, with which they may cancel.
+        self._prepares = process == line.connection.pgconn.backend_pid
+        if version < _OLDEST:
+            raise errors.OutboxError(
+                f"{self.place}: PostgreSQL {version // 10_000} is too old for an outbox: 13 or newer"
+            )
+        if encoding != "UTF8":
+            raise errors.OutboxError(f"{self.place}: its encoding is {encoding}; mail needs a database in UTF8")
+        if standby:
+            raise errors.OutboxError(
+                f"{self.place} is a standby, where nothing can be written: name the primary server"
+            )
+        if fsync != "on":
+            raise errors.OutboxError(
+                f"{self.place}: fsync is off there, and a power cut would lose mails: set fsync = on"
+            )
+        if pages != "on":
+            logger.warning(
+                "full_page_writes is off at %s: a power cut can damage the outbox, unless its disk never tears a page",
+                self.place,
+                extra={"action": "outbox_pages"},
+            )
+
+    def _check_tables(self, line: PostgresConnection) -> None:
+        lost = line.execute(
+            "SELECT relname FROM pg_class WHERE relpersistence <> 'p' AND oid IN"
+            " ('outbox_mail'::regclass, 'outbox_body'::regclass, 'outbox_lane'::regclass)"
+        ).fetchall()
+        if lost:
+            raise errors.OutboxError(f"{self.place}: {lost[0][0]} is not a logged table: a crash would empty it")
+
+    def _is_current(self, line: PostgresConnection) -> bool:
+        """Without a lock: whoever starts with the tables as they should be waits for nobody."""
+        return self._version(line) >= FIRST_VERSION + len(UPGRADES)
+
+    def _make_tables(self, line: PostgresConnection) -> None:
+        """Make the tables, or bring them up to date; of many who come at once, one does it."""
+        line.execute(_BEGIN_MAKING)
+        # Of this transaction, and not of the session, which may not be ours alone.
+        line.execute("SELECT pg_advisory_xact_lock(%(number)s)", {"number": _UPGRADING})
+        following = self._version(line) + 1
+        for step, name in enumerate(("postgres", *UPGRADES)[following - FIRST_VERSION :], start=following):
+            line.execute(script(name))
+            line.execute("UPDATE outbox_version SET version = %(step)s", {"step": step})
+        line.execute("COMMIT")
+
+    def _version(self, line: PostgresConnection) -> int:
+        """Version of the tables; the one before the first when there are none. Raises OutboxError for another era."""
+        version = _version(line)
+        if version is None:
+            return FIRST_VERSION - 1
+        check_era(self.place, version, FIRST_VERSION + len(UPGRADES))
+        return version
+
+
+# The steps.
+
+
+def _at_once(how: str) -> str:
+    return _AT_ONCE.format(era=ERA, ours=era_of(FIRST_VERSION + len(UPGRADES)), how=how)
+
+
+def _session_on(connection: Connection) -> PipelineSession:
+    """What was prepared on a connection stays with it."""
+    assert isinstance(connection, InterruptibleConnection)
+    if connection.pipelines is None:
+        connection.pipelines = PipelineSession(connection)
+    return connection.pipelines
+
+
+def _version(line: PostgresConnection) -> int | None:
+    # From the table of tables, and not to_regclass(): a session believes for a while what it has heard of a name, and
+    # would miss the tables that somebody else has made while it waited for the lock.
+    visible = "SELECT 1 FROM pg_class WHERE relname = 'outbox_version' AND pg_table_is_visible(oid)"
+    return int(line.last(_VERSION)[0]) if line.execute(visible).fetchone() else None
+
+
+def _roll_back(connection: Connection) -> None:
+    """Leave the transaction, or the connection where that cannot be."""
+    try:
+        if not connection.closed and connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+            connection.execute("ROLLBACK")
+    except BaseException:  # noqa: BLE001 - what is being raised already is what matters
+        connection.close()

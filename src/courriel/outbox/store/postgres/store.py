@@ -1,0 +1,526 @@
+"""The store of several machines: the statements of the outbox, said to a PostgreSQL server."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence, Set
+from contextlib import suppress
+from functools import partial
+from itertools import islice
+from typing import NamedTuple, TypeVar
+from uuid import uuid4
+
+from courriel import errors
+from courriel._dataclass import dataclass, replace
+from courriel.outbox.metrics import Activity
+from courriel.outbox.store import rows
+from courriel.outbox.store.base import (
+    LARGE,
+    POISON_AFTER,
+    Claimed,
+    Job,
+    Known,
+    LaneInfo,
+    LeaseTerms,
+    NewMail,
+    Recovered,
+    Settlement,
+    State,
+)
+from courriel.outbox.store.postgres.connection import (
+    Connection,
+    PostgresConnection,
+    all_translated,
+    in_our_words,
+    psycopg,
+    translated,
+)
+from courriel.outbox.store.postgres.group_commit import PendingPut, PutGroup
+from courriel.outbox.store.postgres.pipeline import RefusedError, Said, Statement, UnfinishedError
+from courriel.outbox.store.postgres.server import BEGIN_LIGHTLY, DURABLY, Answer, PostgresServer
+from courriel.outbox.store.sql_store import SqlConnection, SqlStore, Values, portions
+
+T = TypeVar("T")
+
+_CARRIED = 64 * 1024  # octets of a body that comes with its job; larger ones are read while they are sent
+_AT_ONCE = 1024 * 1024  # octets of a put in one breath; a larger one goes piece by piece, and nobody waits behind it
+_KEY_WAIT = "100ms"  # for somebody who is just putting the same key; then this put waits alone, and not all of its lot
+_SAID_AT_ONCE = (
+    *("put_mail", "put_mails", "put_body", "put_body_of_key", "id_of_key"),
+    *("look", "claim_if_plain", "settle_if_plain", "settle_all_if_plain", "mark_all", "extend_all", "told_all"),
+)
+# And nothing compiled: a plan without a sort looks dear where there is no other.
+_BY_INDEX = """
+SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_sort', 'off', true),
+       set_config('jit', 'off', true)
+"""
+_NO_TRANSACTION = psycopg.pq.TransactionStatus.IDLE
+_FAILED_TRANSACTION = psycopg.pq.TransactionStatus.INERROR
+
+
+class PostgresStore(SqlStore):
+    """Keeps mails in a PostgreSQL database, for any number of worker machines. The clock is the server's.
+
+    `url` is a libpq URL; the tables are made in the first schema of the search path. Raises InvalidUrl, OutboxError;
+    MissingExtra with the command that installs psycopg.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._server = PostgresServer(url)
+        self._says = all_translated()
+        self._statements = {name: Statement(self._says[name]) for name in _SAID_AT_ONCE}
+        self._start_group()
+        self._lanes_known: set[str] = set()
+
+    @property
+    def place(self) -> str:
+        """The URL, without a password."""
+        return self._server.place
+
+    # Putting.
+
+    def put(self, mails: Sequence[NewMail], conn: object = None, *, known: Known | None = None) -> list[str]:
+        """See Store.put; `conn` is a psycopg.Connection to the same database."""
+        joined = None if conn is None else self._joined(conn)
+        # Before and apart: within a caller's transaction a new lane would have everybody wait who puts into it.
+        self._know_lanes({mail.lane for mail in mails})
+        if joined is None:
+            return self._put_with_others(mails, known)
+        with in_our_words(self.place), joined.transaction():
+            line = PostgresConnection(joined)
+            line.execute(DURABLY)
+            return self._put(line, mails, known)
+
+    def _know_lanes(self, names: set[str]) -> None:
+        if new := sorted(names - self._lanes_known):
+            self._write(lambda line: self._done(line, "put_lane", [{"lane": name} for name in new]))
+            self._lanes_known.update(new)
+
+    def _put_with_others(self, mails: Sequence[NewMail], known: Known | None) -> list[str]:
+        """In one commit with those who put at the same time; alone what is large, or was refused together."""
+        if sum(mail.size for mail in mails) > _AT_ONCE:
+            with self._staged(mails) as staged:
+                return self._write(lambda line: self._put(line, mails, known, staged))
+        if os.getpid() != self._process:
+            self._start_group()  # a thread that was writing for others is not in this child
+        pending = self._group.put(mails)
+        if pending.error is not None:
+            raise pending.error
+        if pending.doubtful or len(pending.kept) != len(mails):
+            return self._put_alone(mails, known, doubtful=pending.doubtful)
+        if known is not None:
+            self._tell_known(pending.kept, mails, known)
+        return pending.kept
+
+    def _put_alone(self, mails: Sequence[NewMail], known: Known | None, *, doubtful: bool) -> list[str]:
+        """In a transaction of its own. Doubtful ones are there already, or will be once: their ids say which."""
+        try:
+            return self._write(lambda line: self._put(line, mails, known, again=doubtful))
+        except errors.OutboxUncertain:
+            raise
+        except errors.OutboxError as failed:
+            if doubtful:
+                raise self._server.uncertain() from failed
+            raise
+
+    def _start_group(self) -> None:
+        self._process, self._group = os.getpid(), PutGroup(self._put_lot)
+
+    def _put_lot(self, lot: Sequence[PendingPut]) -> None:
+        """Everything in one round trip, and one commit."""
+        said = [each for pending in lot for each in self._said_by(pending)]
+        if not said:
+            return
+        insert = self._insert([each.row for each in said])
+        try:
+            inserted, *answers = self._server.at_once(
+                [insert, *[one for each in said for one in each.rest]], wait=_KEY_WAIT
+            )
+        except RefusedError:
+            return
+        except UnfinishedError as broken:
+            for pending in lot:
+                pending.doubtful = not broken.hangs
+                pending.error = self._server.uncertain() if broken.hangs else None
+            return
+        except errors.OutboxError as failed:
+            for pending in lot:
+                pending.error = failed
+            return
+        new = _new_in(inserted, said)
+        rest = iter(answers)
+        for each in said:
+            ident = _id_in(list(islice(rest, len(each.rest))), each.mail, new)
+            if ident is None:  # a mail of the same key is being forgotten: put again, without those that are kept
+                each.pending.doubtful = True
+            each.pending.kept.append(ident or "")
+
+    def _insert(self, mails: Sequence[Values]) -> Said:
+        """One statement for all mails, so that they are counted once; its rows are the ids of those that are new."""
+        if len(mails) == 1:
+            return self._statements["put_mail"], mails[0]
+        # A microsecond from one to the next: they are served in the order in which they were put.
+        numbered = [{"n": number - len(mails), **values} for number, values in enumerate(mails)]
+        return self._statements["put_mails"], {"mails": json.dumps(numbered)}
+
+    def _said_by(self, pending: PendingPut) -> list[_SaidOfMail]:
+        try:
+            return [self._said_of(mail, pending) for mail in pending.mails]
+        except Exception:  # noqa: BLE001 - raised to its own caller, who puts it alone
+            return []
+
+    def _said_of(self, mail: NewMail, pending: PendingPut) -> _SaidOfMail:
+        body = self._statements["put_body" if mail.key is None else "put_body_of_key"]
+        rest: list[Said] = [(body, piece) for lot in portions(mail) for piece in lot]
+        if mail.key is not None:
+            rest.append((self._statements["id_of_key"], {"key": mail.key}))
+        return _SaidOfMail(pending, mail, rows.mail_values(mail), rest)
+
+    def _tell_known(self, ids: Sequence[str], mails: Sequence[NewMail], known: Known) -> None:
+        for ident, mail in zip(ids, mails, strict=True):
+            if ident != mail.id:
+                before = self._read(partial(self._known, key=mail.key))
+                if before is not None and before.id == ident:
+                    known(mail, before)
+
+    def _put(
+        self,
+        line: SqlConnection,
+        mails: Sequence[NewMail],
+        known: Known | None = None,
+        staged: frozenset[str] = frozenset(),
+        *,
+        again: bool = False,
+    ) -> list[str]:
+        assert isinstance(line, PostgresConnection)
+        values = [rows.mail_values(mail) for mail in mails]
+        said = self._says["put_mail_again" if again else "put_mail"]
+        changed = line.execute_each([(said, each) for each in values])
+        new = [mail for mail, count in zip(mails, changed, strict=True) if count]
+        small = [piece for mail in new if mail.size <= LARGE for lot in portions(mail) for piece in lot]
+        line.execute_each([(self._says["put_body"], piece) for piece in small])
+        for mail, count in zip(mails, changed, strict=True):
+            if mail.size > LARGE:
+                self._put_large(line, mail, is_new=bool(count), staged=mail.id in staged)
+        told = zip(mails, changed, strict=True)
+        find = self._says["id_of_mail" if again else "id_of_key"]
+        return [mail.id if count else self._id_of(line, find, mail, known) for mail, count in told]
+
+    def _put_large(self, line: SqlConnection, mail: NewMail, *, is_new: bool, staged: bool) -> None:
+        if staged and is_new:
+            self._take_staged(line, mail.id)
+        elif staged:
+            self._unstage(mail.id, line)
+        elif is_new:
+            for lot in portions(mail):
+                self._done(line, "put_body", lot)
+
+    def _id_of(self, line: SqlConnection, find: str, mail: NewMail, known: Known | None) -> str:
+        row = line.execute(find, {"id": mail.id, "key": mail.key}).fetchone()
+        if row is None:
+            raise errors.OutboxError(f"{self.place}: the mail of this key is being forgotten: put it again")
+        if known is not None and row[0] != mail.id and (before := self._known(line, mail.key)) is not None:
+            known(mail, before)
+        return str(row[0])
+
+    def _joined(self, conn: object) -> Connection:
+        """The caller's connection, within a transaction of theirs. Raises UsageError when it leads elsewhere."""
+        if not isinstance(conn, psycopg.Connection):
+            raise errors.UsageError(
+                f"conn: a psycopg.Connection to {self.place}, not {type(conn).__module__}.{type(conn).__name__}"
+            )
+        if conn.closed or conn.info.transaction_status == _FAILED_TRANSACTION:
+            raise errors.UsageError("conn: its transaction has failed, or it is closed; nothing can be put there")
+        if conn.autocommit and conn.info.transaction_status == _NO_TRANSACTION:
+            raise errors.UsageError("conn: begin a transaction first; this connection commits each statement alone")
+        with in_our_words(self.place):
+            line = PostgresConnection(conn)
+            there = line.last("SELECT to_regclass('outbox_version') IS NOT NULL")[0]
+            if not there or line.last("SELECT name FROM outbox_version")[0] != self._server.name:
+                raise errors.UsageError(f"conn: another database, or schema, than that of the outbox, {self.place}")
+        return conn
+
+    # Working.
+
+    def mark(self, jobs: Sequence[Job], *, lease: float) -> list[bool]:
+        """See Store.mark."""
+        return self._all_at_once("mark", _leases(jobs, lease))
+
+    def extend(self, jobs: Sequence[Job], *, lease: float) -> list[bool]:
+        """See Store.extend."""
+        return self._all_at_once("extend", _leases(jobs, lease), durably=False)
+
+    def advance(
+        self, settlements: Sequence[Settlement], marks: Sequence[tuple[Job, float]]
+    ) -> tuple[list[bool], list[bool]]:
+        """See Store.advance."""
+        ended = [rows.settlement_values(settled) for settled in settlements]
+        marked = [{"id": job.id, "token": job.token, "lease": lease} for job, lease in marks]
+        said = self._settlement_of(ended)
+        if marked:
+            said.append((self._statements["mark_all"], {"mails": _numbered(marked)}))
+        try:
+            answers = self._server.at_once(said)
+        except RefusedError:
+            return super().advance(settlements, marks)
+        except UnfinishedError as broken:
+            raise self._server.uncertain() from broken
+        return _done_in(answers[0], ended) if ended else [], _done_in(answers[-1], marked) if marked else []
+
+    def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
+        """See Store.settle."""
+        each = [rows.settlement_values(settled) for settled in settlements]
+        try:
+            answers = self._server.at_once(self._settlement_of(each))
+        except RefusedError:
+            return self._write(lambda line: self._done(line, "settle", each))
+        except UnfinishedError as broken:
+            raise self._server.uncertain() from broken
+        return _done_in(answers[0], each) if each else []
+
+    def _settlement_of(self, each: Sequence[Values]) -> list[Said]:
+        """One statement for all, so that they are counted once."""
+        if len(each) == 1:
+            return [(self._statements["settle_if_plain"], each[0])]
+        return [(self._statements["settle_all_if_plain"], {"mails": _numbered(each)})] if each else []
+
+    def told(self, ids: Sequence[str]) -> None:
+        """See Store.told."""
+        self._all_at_once("told", [{"id": ident} for ident in ids], durably=False)
+
+    def claim(self, lane: str, most: int, *, lease: float, holder: str) -> Claimed:
+        """See Store.claim."""
+        terms = LeaseTerms(lease, holder)
+        look, claimed = self._go_on_at_once((), lane, most, terms, durably=False)
+        if claimed is not None:
+            return claimed
+        look = look or self._read(lambda line: self._look(line, lane))
+        if not look.worth:
+            return Claimed(lane=look.lane)
+        return self._write_lightly(lambda line: self._claim(line, look, most, terms))
+
+    def go_on(self, settlements: Sequence[Settlement], lane: str, most: int, terms: LeaseTerms) -> Claimed:
+        """See Store.go_on."""
+
+        def act(line: SqlConnection) -> Claimed:
+            settled, look = self._settle(line, settlements), self._look(line, lane)
+            claimed = self._claim(line, look, most, terms) if look.worth else Claimed(lane=look.lane)
+            marked = self._mark_first(line, claimed.jobs, terms)
+            return replace(claimed, settled=tuple(settled), marked=marked)
+
+        _, claimed = self._go_on_at_once(settlements, lane, most, terms)
+        return claimed if claimed is not None else self._write(act)
+
+    def _go_on_at_once(
+        self, settlements: Sequence[Settlement], lane: str, most: int, terms: LeaseTerms, *, durably: bool = True
+    ) -> tuple[_Look | None, Claimed | None]:
+        """Settle and claim in one round trip, where the lane is plain. Where it is not, nothing was done."""
+        each = [rows.settlement_values(settled) for settled in settlements]
+        claim = _claim_values(lane, most, terms)
+        said: list[Said] = [
+            (self._statements["look"], {"lane": lane}),
+            *self._settlement_of(each),
+            (self._statements["claim_if_plain"], claim),
+        ]
+        try:
+            looked, *settled, found = self._server.at_once(said, durably=durably)
+        except RefusedError:
+            return None, None
+        except UnfinishedError as broken:
+            if not broken.hangs:
+                self._unclaim(claim)
+            raise self._server.uncertain() from broken
+        *lane_row, late, plain, due = looked.rows[0]
+        look = _Look(rows.lane_of(lane_row) if lane_row[0] is not None else LaneInfo(lane), due, late)
+        if not plain:
+            return look, None
+        leased = [row[:-2] for row in found.rows]
+        bodies = {row[1]: row[-1] for row in found.rows if row[-1] is not None}
+        jobs, damaged = rows.jobs_of(leased, bodies, _CARRIED)
+        unreadable: tuple[Recovered, ...] = ()
+        if damaged:
+            token = str(leased[0][2])
+            with suppress(errors.OutboxError):  # the next one to claim them finds them as unreadable
+                unreadable = self._write(lambda line: self._set_aside(line, damaged, token))
+        done = tuple(_done_in(settled[0], each)) if settled else ()
+        marks = {row[1] for row in found.rows if row[-2] == State.IN_FLIGHT}
+        marked = sum(job.id in marks for job in jobs)
+        return look, Claimed(tuple(jobs), (), unreadable, look.lane, settled=done, marked=marked)
+
+    def _unclaim(self, claim: Values) -> None:
+        """Give back what was claimed, if it was, by an answer that nobody has heard: nothing of it can have left.
+
+        Left to its lease it would be in doubt, where it was marked at once. What is committed even later is left to it.
+        """
+        with suppress(errors.OutboxError):
+            self._write(lambda line: line.execute(self._says["unclaim"], claim))
+
+    def _all_at_once(self, name: str, each: Sequence[Values], *, durably: bool = True) -> list[bool]:
+        """Say something that may be said twice, of all mails in one statement; of which it changed the row."""
+        if not each:
+            return []
+        write = self._write if durably else self._write_lightly
+        try:
+            said = [(self._statements[f"{name}_all"], {"mails": _numbered(each)})]
+            (answer,) = self._server.at_once(said, durably=durably)
+        except RefusedError:
+            return write(lambda line: self._done(line, name, each))
+        except UnfinishedError as broken:
+            if broken.hangs:
+                raise self._server.uncertain() from broken
+            return write(lambda line: self._done(line, name, each))
+        return _done_in(answer, each)
+
+    def _claim(self, line: SqlConnection, look: _Look, most: int, terms: LeaseTerms) -> Claimed:
+        values = {"lane": look.lane.name, "holder": terms.holder, "token": uuid4().hex, "poison": POISON_AFTER}
+        found = line.execute(self._says["recover"], values).fetchall() if look.late else []
+        recovered = tuple(Recovered(str(ident), State(state), why) for ident, state, why in found)
+        # The row of a lane is locked only where claims have to be counted: others go on beside each other.
+        known, room = self._room(line, values, most) if _is_limited(look.lane) else (look.lane, most)
+        rate, room = self._rate(line, values, known, room)
+        leased: list[rows.Row] = []
+        if room:
+            # What was recovered a moment ago is known without another question.
+            leased = self._rows_leased(line, values, terms, room, suspects=look.suspects or bool(recovered))
+        slots, wait = self._take_slots(line, values, rate, len(leased), room) if rate else (None, None)
+        jobs, broken = self._jobs(line, leased)
+        unreadable = self._set_aside(line, broken, str(values["token"])) if broken else ()
+        return Claimed(tuple(jobs), recovered, unreadable, known, slots=slots, wait=wait)
+
+    def _look(self, line: SqlConnection, lane: str) -> _Look:
+        values = {"lane": lane}
+        row = line.execute(self._says["lane_as_it_is"], values).fetchone()
+        calm, suspects = line.execute(self._says["is_anything_due"], values).fetchone()
+        late = line.execute(self._says["is_anything_late"], values).fetchone()[0]
+        return _Look(rows.lane_of(row) if row else LaneInfo(lane), calm or suspects, late, suspects)
+
+    def activity(self, window: float, most: int) -> Activity:
+        """See Store.activity. By the index, also where the server has no statistics and would sort a million rows."""
+
+        def look(line: SqlConnection) -> Activity:
+            line.execute(_BY_INDEX)
+            return self._activity(line, window, most)
+
+        return self._write_lightly(look)
+
+    def _jobs(self, line: SqlConnection, found: Sequence[rows.Row]) -> tuple[list[Job], list[tuple[object, str]]]:
+        small = [row[1] for row in found if rows.is_small(row, _CARRIED)]
+        bodies = dict(line.execute(self._says["small_bodies"], {"ids": small}).fetchall()) if small else {}
+        return rows.jobs_of(found, bodies, _CARRIED)
+
+    def _done(self, line: SqlConnection, name: str, each: Sequence[Values]) -> list[bool]:
+        assert isinstance(line, PostgresConnection)
+        return [count == 1 for count in line.execute_each([(self._says[name], values) for values in each])]
+
+    def _tidy(self, line: SqlConnection) -> None:
+        super()._tidy(line)
+        line.execute(self._says["fold_counts"])
+
+    def _forget(self, line: SqlConnection, mails: Sequence[str], bodies: Sequence[str]) -> None:
+        line.execute(self._says["forget_bodies"], {"ids": list(bodies)})
+        line.execute(self._says["forget_mails"], {"ids": list(mails)})
+
+    def _in_words(self, statement: str) -> str:
+        return translated(statement)
+
+    # Transactions.
+
+    def _read(self, act: Callable[[SqlConnection], T]) -> T:
+        return self._server.read(act)
+
+    def _write(self, act: Callable[[SqlConnection], T]) -> T:
+        return self._server.write(act)
+
+    def _write_lightly(self, act: Callable[[SqlConnection], T]) -> T:
+        return self._server.write(act, BEGIN_LIGHTLY)
+
+    def reopen(self) -> None:
+        """See Store.reopen."""
+        self._lanes_known.clear()
+        self._server.reopen()
+
+    def close(self) -> None:
+        """See Store.close."""
+        self._server.close()
+
+
+# The steps.
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A lane as it is found, and whether something on it is due, or its lease is over."""
+
+    lane: LaneInfo
+    due: bool
+    late: bool
+    suspects: bool = True
+    """Whether one that is due was lost before."""
+
+    @property
+    def worth(self) -> bool:
+        """Whether a claim would do something."""
+        return self.late or (self.due and not self.lane.stopped and self.lane.paused <= 0)
+
+
+class _SaidOfMail(NamedTuple):
+    """What is said to put a mail: the parameters of its row, and what comes after it."""
+
+    pending: PendingPut
+    mail: NewMail
+    row: Values
+    rest: Sequence[Said]
+
+
+def _new_in(inserted: Answer, said: Sequence[_SaidOfMail]) -> set[str]:
+    """The ids of the mails that were not there yet, by what `_insert` has brought."""
+    if len(said) == 1:
+        return {said[0].mail.id} if inserted.changed else set()
+    return {str(ident) for (ident,) in inserted.rows}
+
+
+def _id_in(answers: Sequence[Answer], mail: NewMail, new: Set[str]) -> str | None:
+    """The id under which a mail is kept, by what the server answered to the rest of it, and which mails are new."""
+    if mail.id in new:
+        return mail.id
+    found = answers[-1].rows if mail.key is not None else ()
+    return str(found[0][0]) if found else None
+
+
+def _numbered(each: Sequence[Values]) -> str:
+    """The parameters of a statement for many mails. No mail twice: the first word about it counts."""
+    found: dict[tuple[object, object], Values] = {}
+    for number, values in enumerate(each):
+        found.setdefault((values["id"], values.get("token")), {"n": number, **values})
+    return json.dumps(list(found.values()))
+
+
+def _done_in(answer: Answer, each: Sequence[Values]) -> list[bool]:
+    """Of which mails a statement has changed the row: it returns their numbers, or was said of a single one."""
+    if len(each) == 1 and not answer.rows:
+        return [answer.changed == 1]
+    changed = {number for (number,) in answer.rows}
+    return [number in changed for number in range(len(each))]
+
+
+def _leases(jobs: Sequence[Job], lease: float) -> list[Values]:
+    return [{"id": job.id, "token": job.token, "lease": lease} for job in jobs]
+
+
+def _claim_values(lane: str, most: int, terms: LeaseTerms) -> Values:
+    """The parameters of `claim_if_plain`, which marks the first ones as well for a worker that goes on at once."""
+    return {
+        "lane": lane,
+        "most": most,
+        "ahead": terms.ahead if terms.mark is not None else 0,
+        "mark": terms.mark or terms.lease,
+        "lease": terms.lease,
+        "token": uuid4().hex,
+        "holder": terms.holder,
+        "carried": _CARRIED,
+    }
+
+
+def _is_limited(lane: LaneInfo) -> bool:
+    return bool(lane.stopped or lane.paused or lane.fails or lane.cap is not None or lane.gap)

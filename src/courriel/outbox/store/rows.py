@@ -1,0 +1,301 @@
+"""Rows to values and back: what both engines have in common."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from courriel import errors
+from courriel._dataclass import replace
+from courriel.model.envelope import Notify, Return
+from courriel.outbox.store.base import (
+    UNREADABLE,
+    Answer,
+    Job,
+    KnownMail,
+    LaneInfo,
+    MailInfo,
+    NewMail,
+    OnUnsure,
+    Query,
+    Settlement,
+    State,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+T = TypeVar("T")
+
+Row = Sequence[Any]
+
+_ON_UNSURE = tuple(OnUnsure)
+_NOTHING = "{}"
+_NAMES = {str}  # the type of each recipient
+# What Python says of a row that somebody has changed by hand.
+_BROKEN = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+
+
+def mail_values(mail: NewMail) -> dict[str, object]:
+    """The parameters of `put_mail`."""
+    return {
+        "id": mail.id,
+        "key": mail.key,
+        "lane": mail.lane,
+        "prio": mail.priority,
+        "delay": mail.delay,
+        "lifetime": mail.lifetime,
+        "on_unsure": int(mail.on_unsure),
+        "msgid": mail.message_id,
+        "sender": mail.sender,
+        "rcpts": _names_written(mail.recipients),
+        "options": _written(mail.options) if mail.options else "{}",
+        "size": mail.size,
+    }
+
+
+def settlement_values(settled: Settlement) -> dict[str, object]:
+    """The parameters of `settle`."""
+    return {
+        "id": settled.id,
+        "token": settled.token,
+        "state": int(settled.state),
+        "results": _answers_written(settled.results),
+        "rcpts": _names_written(settled.recipients),
+        "delay": settled.delay,
+        "why": settled.why,
+        "uncounted": 0 if settled.counted else 1,
+        "unsure": int(settled.unsure),
+        "news": int(settled.news),
+    }
+
+
+def query_values(query: Query) -> dict[str, object]:
+    """The parameters of the first page of `read`."""
+    return {
+        "created": query.since if query.since is not None else -1.0,
+        "id": "",
+        "state": -1 if query.state is None else int(query.state),
+        "lane": query.lane or "",
+        "unsure": -1 if query.unsure is None else int(query.unsure),
+    }
+
+
+def jobs_of(rows: Iterable[Row], bodies: Mapping[str, bytes], most: int) -> tuple[list[Job], list[tuple[Any, str]]]:
+    """What `claim` returned, the longest due first; `bodies` has those of no more than so many octets.
+
+    And those that cannot be read: the id of each, and why.
+    """
+    jobs: list[Job] = []
+    unreadable: list[tuple[Any, str]] = []
+    for row in sorted(rows, key=turn):
+        try:
+            jobs.append(_job(row, bodies, most))
+        except _BROKEN:
+            unreadable.append((row[1], UNREADABLE + ", ".join(_damage_of(row))))
+    return jobs, unreadable
+
+
+def turn(row: Row) -> tuple[Any, ...]:
+    """Sort key of claimed mails: priority, moment at which they were due, id."""
+    return row[4], row[0], row[1]
+
+
+def is_small(row: Row, most: int) -> bool:
+    """Whether the content of a claimed mail has no more than so many octets."""
+    return type(row[-1]) is int and row[-1] <= most
+
+
+def state_of(stored: object) -> State:
+    """The state of a mail; one that there is none of waits for a person."""
+    return _or(State.HELD, State, stored)
+
+
+def info_of(row: Row) -> MailInfo:
+    """A row of `find` or `read`; of one that cannot be read, what can be, and `why` says the rest."""
+    created, ident, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure = row[:13]
+    message_id, sender, recipients, options, results, why, size, holder = row[13:]
+    damage = _damage(sender, recipients, options, results, on_unsure, size)
+    damage += [] if _or(None, State, state) is not None else ["state"]
+    return MailInfo(
+        id=str(ident),
+        key=key,
+        lane=lane,
+        priority=prio,
+        state=state_of(state),
+        due=due,
+        created=created,
+        expires=expires,
+        changed=changed,
+        tries=tries,
+        lost=lost,
+        unsure=unsure,
+        on_unsure=_or(OnUnsure.HOLD, OnUnsure, on_unsure),
+        message_id=message_id,
+        sender=sender if isinstance(sender, str) else "",
+        waiting=_or((), _names, recipients),
+        options=_or({}, _options, options),
+        results=_or({}, _results, results),
+        why=UNREADABLE + ", ".join(damage) if damage else why,
+        size=size if type(size) is int else 0,
+        holder=holder,
+    )
+
+
+def known_of(row: Row, content: bytes) -> KnownMail:
+    """A row of `known`, with the content of its mail. Raises OutboxError for one that cannot be read."""
+    ident, sender, waiting, results, options = row
+    damage = _damage(sender, waiting, options, results, on_unsure=0, size=0)
+    if damage:
+        raise errors.OutboxError(f"mail {ident} cannot be read in the outbox: somebody changed its tables")
+    recipients = dict.fromkeys((*_names(waiting), *_results(results)))
+    return KnownMail(str(ident), sender, tuple(recipients), _options(options), content)
+
+
+def lane_of(row: Row) -> LaneInfo:
+    """A row of `lane` or `lanes`."""
+    name, stopped, paused, fails, why, cap, gap, _, *per = row
+    return LaneInfo(name, bool(stopped), max(0.0, paused), fails, why, cap, gap, *per)
+
+
+def changed(lane: LaneInfo, changes: Mapping[str, object]) -> LaneInfo:
+    """A lane as it is wished. Raises ValueError for what no lane has."""
+    unknown = set(changes) - {"stopped", "cap", "gap", "per"}
+    if unknown:
+        raise ValueError(f"a lane has no {', '.join(sorted(unknown))}")
+    return replace(lane, **changes)  # type: ignore[arg-type]  # the engine's own types are the check
+
+
+def room_for(lane: LaneInfo, busy: int, most: int) -> int:
+    """How many mails may be claimed now, apart from a rate: none on a lane that rests, one where it has to be tried."""
+    if lane.stopped or lane.paused > 0:
+        return 0
+    if lane.fails:
+        return 0 if busy else min(most, 1)
+    if lane.cap is not None:
+        most = min(most, lane.cap - busy)
+    return max(0, most)
+
+
+def answers(stored: Mapping[str, Sequence[Any]]) -> dict[str, Answer]:
+    """What was said of each recipient."""
+    return {
+        name: (int(code), str(enhanced), str(text), float(at)) for name, (code, enhanced, text, at) in stored.items()
+    }
+
+
+# The steps.
+
+
+def _job(row: Row, bodies: Mapping[str, bytes], most: int) -> Job:
+    _, ident, token, lane, prio, tries, lost, unsure, on_unsure, age, calm, left = row[:12]
+    message_id, sender, recipients, options, results, size = row[12:]
+    body: tuple[bytes, ...] | None = None
+    if type(size) is not int or type(sender) is not str or on_unsure < 0:
+        raise TypeError
+    if size <= most:
+        body = (bodies[ident],) if ident in bodies else ()
+        if body and isinstance(body[0], str):
+            raise TypeError
+    return Job(
+        str(ident),
+        str(token),
+        lane,
+        prio,
+        tries,
+        lost,
+        unsure,
+        _ON_UNSURE[on_unsure],
+        age,
+        calm,
+        left,
+        message_id,
+        sender,
+        _names(recipients),
+        _options(options),
+        _results(results) if results != _NOTHING else {},
+        size,
+        body,
+    )
+
+
+_written = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_quoted = json.encoder.encode_basestring
+
+
+def _names_written(names: Sequence[str]) -> str:
+    return f"[{','.join(map(_quoted, names))}]"
+
+
+def _answers_written(results: Mapping[str, Answer]) -> str:
+    """What `_written` would make of them, as `_names_written` does, in half the time."""
+    each = [
+        f"{_quoted(name)}:[{code},{_quoted(enhanced)},{_quoted(text)},{at!r}]"
+        for name, (code, enhanced, text, at) in results.items()
+    ]
+    return f"{{{','.join(each)}}}"
+
+
+_raw = json.JSONDecoder().raw_decode
+
+
+def _read(stored: str) -> Any:
+    return _raw(stored)[0]
+
+
+def _names(stored: str) -> tuple[str, ...]:
+    names = _read(stored)
+    if type(names) is not list or (names and set(map(type, names)) != _NAMES):
+        raise TypeError
+    return tuple(names)
+
+
+def _results(stored: str) -> dict[str, Answer]:
+    results = answers(_read(stored))
+    if any(code and not 200 <= code < 600 for code, *_ in results.values()):
+        raise ValueError
+    return results
+
+
+@lru_cache(maxsize=256)
+def _options(stored: str) -> Mapping[str, object]:
+    """Read once, because nearly all mails have the same ones; nobody changes what it gives."""
+    options: Mapping[str, Any] = _read(stored)
+    if type(options) is not dict or not isinstance(options.get("envid", ""), str):
+        raise TypeError
+    for wish in options.get("notify", ()):
+        Notify(wish)
+    if "ret" in options:
+        Return(options["ret"])
+    return options
+
+
+def _damage_of(row: Row) -> list[str]:
+    """The columns of a claimed row that cannot be read."""
+    _, sender, recipients, options, results, size = row[12:]
+    return _damage(sender, recipients, options, results, row[8], size) or ["content"]
+
+
+def _damage(
+    sender: object, recipients: object, options: object, results: object, on_unsure: object, size: object
+) -> list[str]:
+    """The columns that cannot be read."""
+    read: dict[str, tuple[Callable[[Any], object], object]] = {
+        "rcpts": (_names, recipients),
+        "options": (_options, options),
+        "results": (_results, results),
+        "on_unsure": (OnUnsure, on_unsure),
+    }
+    damage = [name for name, (reader, stored) in read.items() if _or(None, reader, stored) is None]
+    damage += [] if isinstance(sender, str) else ["sender"]
+    return damage if type(size) is int else [*damage, "size"]
+
+
+def _or(otherwise: T, reader: Callable[[Any], T], stored: object) -> T:
+    """What is read, or something else when that is not possible."""
+    try:
+        return reader(stored)
+    except _BROKEN:
+        return otherwise

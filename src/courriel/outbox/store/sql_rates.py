@@ -1,0 +1,116 @@
+"""The rates of lanes as every engine keeps them: which mails count, and which lanes have something to do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+from courriel._dataclass import replace
+from courriel.outbox import rate
+from courriel.outbox.rate import RateState
+from courriel.outbox.store.base import DueLane, LaneInfo, Slots
+
+if TYPE_CHECKING:
+    from courriel.outbox.store.sql_store import SqlConnection, Values
+
+T = TypeVar("T")
+
+
+class SqlRates(ABC):
+    """The part of a SqlStore that is about rates. The row of a lane is locked before its slots, by everybody."""
+
+    _says: Mapping[str, str]
+
+    @abstractmethod
+    def _read(self, act: Callable[[SqlConnection], T]) -> T:
+        """Look at what is committed."""
+
+    @abstractmethod
+    def _write_lightly(self, act: Callable[[SqlConnection], T]) -> T:
+        """Do this in a transaction that a power cut may undo."""
+
+    @abstractmethod
+    def _now(self) -> dict[str, object]:
+        """The store's clock as a parameter, for an engine that has none of its own."""
+
+    def due_lanes(self) -> list[DueLane]:
+        """See Store.due_lanes."""
+        found = self._read(lambda line: line.execute(self._says["due_lanes"], self._now()).fetchall())
+        lanes: dict[str, DueLane] = {}
+        for name, gap, tat, per, free in found:
+            due = DueLane(name, rate.wait(gap, tat, per, free))
+            if name not in lanes or due.wait < lanes[name].wait:
+                lanes[name] = due
+        return list(lanes.values())
+
+    def renew_slots(self, slots: Slots) -> Slots | None:
+        """See Store.renew_slots."""
+
+        def act(line: SqlConnection) -> Slots | None:
+            values: dict[str, object] = {"lane": slots.lane, "until": slots.until, "mails": slots.mails} | self._now()
+            row = line.execute(self._says["lane"], values).fetchone()
+            line.execute(self._says["leave_slots"], values)
+            line.execute(self._says["forget_slot"], values)
+            gap = float(row[6] or slots.per) if row else slots.per
+            state = self._state(line, values, gap, slots.per)
+            return self._put_slots(line, values, state, slots.mails) if state.most - state.used >= slots.mails else None
+
+        return self._write_lightly(act)
+
+    def leave_slots(self, slots: Slots, *, used: int, ago: float) -> None:
+        """See Store.leave_slots."""
+
+        def act(line: SqlConnection) -> None:
+            values: dict[str, object] = {"lane": slots.lane, "until": slots.until, "mails": slots.mails} | self._now()
+            line.execute(self._says["free_lane"], values)
+            line.execute(self._says["leave_slots"], values)
+            line.execute(self._says["forget_slot"], values)
+            if used:
+                until = rate.rounded_up(self._moment(line, values) - ago, slots.per)
+                line.execute(self._says["take_slots"], values | {"until": until, "mails": used})
+
+        self._write_lightly(act)
+
+    # What a claim is made of.
+
+    def _rate(self, line: SqlConnection, values: Values, lane: LaneInfo, room: int) -> tuple[RateState | None, int]:
+        """The rate of a lane, which is locked, and how many mails may be claimed under it."""
+        if not lane.gap or not room:
+            return None, room
+        per = lane.per or lane.gap
+        line.execute(self._says["forget_slots"], {**values, "per": per})
+        state = self._state(line, values, lane.gap, per)
+        return state, state.room(room)
+
+    def _take_slots(
+        self, line: SqlConnection, values: Values, state: RateState, claimed: int, room: int
+    ) -> tuple[Slots | None, float]:
+        """Count what was claimed of `room`; also the seconds until the next mail may leave."""
+        tat, free = state.after(claimed, room)
+        if claimed or free or rate.is_beyond(state.tat, state.gap):
+            line.execute(self._says["pace_lane"], {**values, "tat": tat, "free": free})
+        slots = self._put_slots(line, values, state, claimed) if claimed else None
+        return slots, max(0.0, tat, free)
+
+    def _state(self, line: SqlConnection, values: Values, gap: float, per: float) -> RateState:
+        row = line.execute(self._says["slots"], {**values, "per": per}).fetchone()
+        tat, used, oldest, newest = row
+        state = RateState(gap, per, tat, int(used or 0), oldest, newest)
+        if newest is None or not rate.is_beyond(newest, state.good_for):
+            return state
+        # The clock was put back. They count as if they were taken at this moment, and not for as long as it was.
+        until = self._moment(line, values) + state.good_for
+        line.execute(self._says["forget_later_slots"], {**values, "until": until})
+        kept = line.execute(self._says["slots"], {**values, "per": per}).fetchone()[1]
+        later = {**values, "until": until, "mails": state.used - int(kept or 0)}
+        line.execute(self._says["take_slots"], later)
+        return replace(state, oldest=min(oldest, state.good_for), newest=state.good_for)
+
+    def _put_slots(self, line: SqlConnection, values: Values, state: RateState, mails: int) -> Slots:
+        until = self._moment(line, values) + state.good_for
+        line.execute(self._says["take_slots"], {**values, "until": until, "mails": mails})
+        return Slots(str(values["lane"]), mails, until, state.good_for, state.per)
+
+    def _moment(self, line: SqlConnection, values: Values) -> float:
+        return float(line.execute(self._says["moment"], values).fetchone()[0])

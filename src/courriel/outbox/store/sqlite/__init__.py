@@ -1,0 +1,1 @@
+"""SQLite: the file, its locks and its write-ahead log."""

@@ -1,0 +1,518 @@
+"""
+A SQLite file in WAL mode, with a lock file around everything that writes.
+
+SQLite's own waiting starves (of four processes one waited for the whole run), and a commit that meets a checkpoint can
+damage the file in versions before 3.51.3: the lock mends both. Two connections: one that reaches the disk with each
+commit, and one for what a power cut may undo. A process that was forked opens its own.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from threading import Lock, RLock
+from typing import NoReturn, TypeVar
+from weakref import WeakSet
+
+from courriel import errors
+from courriel.outbox.store.group_commit import GroupCommit
+from courriel.outbox.store.sqlite import filesystem, wal
+from courriel.outbox.store.sqlite.lockfile import LockFile, identity
+from courriel.outbox.store.statements import script
+from courriel.outbox.store.versions import FIRST_VERSION, check_era, era_of
+
+T = TypeVar("T")
+
+logger = logging.getLogger("courriel.outbox")
+
+UPGRADES: tuple[str, ...] = ()
+"""Scripts in `sql`, each from one version to the next. They only add: a worker that is older goes on working."""
+
+_PATIENCE = 30.0  # seconds to wait for connections that do not take our lock (an application in the same file)
+_VERSION = "SELECT version, opened FROM outbox_version"
+_AT_ONCE = 64 * 1024 * 1024  # octets that are rewritten beside others: they wait for a second or two
+
+_open: WeakSet[SqliteFile] = WeakSet()
+_left_behind: list[object] = []  # connections of a parent process: not even closed, which would touch its locks
+
+
+class SqliteFile:
+    """One file, made with its tables when it is missing, and readable by its owner alone.
+
+    Raises UsageError for a place where no database is safe, OutboxError for a file that cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        filesystem.check_engine()
+        with in_our_words(path):
+            self.path = filesystem.check_place(path)
+        self._name = str(self.path)
+        self._warned = self._at_rest = self._made = False
+        self.lacks_log = False
+        """Whether it was copied, or lost its log, while it was open."""
+        self._copying = Lock()
+        self._identity: tuple[int, int] | None = None  # of the file that is open, to notice when it is moved
+        self._light_turn = RLock()
+        self._begin()
+        _open.add(self)
+        self._connect()
+
+    # Transactions.
+
+    def write(self, act: Callable[[sqlite3.Connection], T]) -> T:
+        """Do this in a durable transaction, together with what others want meanwhile; see GroupCommit.write."""
+        with in_our_words(self.path):
+            return self._pen.write(act, self._durably)
+
+    def _durably(self, act: Callable[[sqlite3.Connection], None]) -> None:
+        _, connection, lock = self._ready()
+        with lock:
+            self._transact(connection, act)
+
+    def write_lightly(self, act: Callable[[sqlite3.Connection], T]) -> T:
+        """Do this in a transaction that a power cut may undo."""
+        with in_our_words(self.path), self._light_turn:
+            connection, _, lock = self._ready()
+            with lock:
+                return self._transact(connection, act)
+
+    def read(self, act: Callable[[sqlite3.Connection], T]) -> T:
+        """Look at what is committed."""
+        with in_our_words(self.path), self._light_turn:
+            connection = self._ready()[0]
+            self._check_in_place()
+            return act(connection)
+
+    def checkpoint(self) -> None:
+        """Copy what is in the log into the file, as far as no reader needs it there.
+
+        After much was written this keeps the next commit from having to do it: whoever put a mail then waits for it.
+        """
+        with in_our_words(self.path), self._light_turn:
+            connection, _, lock = self._ready()
+            with lock:
+                self._check_in_place()
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def _transact(self, connection: sqlite3.Connection, act: Callable[[sqlite3.Connection], T]) -> T:
+        if not self._start(connection):
+            self._mark_opened(connection)
+        result = _undone_if_it_fails(connection, lambda: act(connection))
+        if connection.in_transaction:
+            self._commit(connection)
+        return result
+
+    def _start(self, connection: sqlite3.Connection) -> bool:
+        """Begin a transaction; whether the file says already that it has a log."""
+        with in_our_words(self.path):
+            self._check_in_place()
+            connection.execute("BEGIN IMMEDIATE")
+        return _undone_if_it_fails(connection, lambda: _check_era(connection, self.path))
+
+    def _commit(self, connection: sqlite3.Connection) -> None:
+        try:
+            connection.execute("COMMIT")
+        except sqlite3.Error as failed:
+            if _is_full(failed) and not connection.in_transaction:
+                # What makes it a commit is written last, and found no room; SQLite has taken all of it back.
+                raise _full(self.path) from failed
+            self._give_up(connection, failed)
+
+    def _mark_opened(self, connection: sqlite3.Connection) -> None:
+        """Have the file itself say that it has a log, before that has anything which a copy of the file would lack."""
+        connection.execute("UPDATE outbox_version SET opened = 1")
+        self._commit(connection)
+        with suppress(sqlite3.Error):  # what cannot be copied now, the next checkpoint copies
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        self._start(connection)
+
+    def _check_in_place(self) -> None:
+        """Refuse to go on with a file that is not under its name any more: what it takes would be lost with it."""
+        if identity(self._name) != self._identity:
+            raise _moved(self.path)
+
+    def _give_up(self, connection: sqlite3.Connection, failed: sqlite3.Error) -> NoReturn:
+        """The disk did not take a commit, or did and could not say so: nothing that we know of the file is certain."""
+        self._trouble = str(failed)
+        with suppress(sqlite3.Error):
+            connection.close()  # its transaction may still be open, and others would wait for it
+        logger.error("The outbox is closed: a commit failed", extra={"action": "outbox_commit_failed"})
+        raise errors.OutboxUncertain(
+            f"{self.path}: {failed}; nobody knows whether it was written: reopen the outbox, and put it again with the"
+            " same key"
+        ) from failed
+
+    # Keeping.
+
+    def copy_into(self, path: Path) -> None:
+        """Write what is committed into an empty file, while others go on; a whole database without a log."""
+        with in_our_words(self.path), self._copying:
+            self._ready()
+            self._check_in_place()
+            reader = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None)
+            try:
+                reader.execute("VACUUM INTO ?", (str(path),))
+            finally:
+                reader.close()
+
+    def compact(self) -> tuple[int, int]:
+        """Write the file anew without its empty pages; its octets before and after.
+
+        Others wait meanwhile, and so it is refused where that is much and others have it open. Raises OutboxError.
+        """
+        with in_our_words(self.path), self._light_turn:
+            _, connection, lock = self._ready()
+            if not self._pen.take(_PATIENCE):
+                raise errors.OutboxError(f"{self.path}: others have been writing for {_PATIENCE:.0f} s")
+            try:
+                with lock:
+                    self._check_in_place()
+                    before = self.path.stat().st_size
+                    if _octets_used(connection) > _AT_ONCE:
+                        self._vacuum_alone()
+                    else:
+                        _vacuum(connection)
+                    return before, self.path.stat().st_size
+            finally:
+                self._pen.give_back()
+
+    def _vacuum_alone(self) -> None:
+        """The same on the only connection there is; ours are opened again by who comes next. Raises OutboxError."""
+        self._close_connections()
+        with closing(sqlite3.connect(self.path, timeout=0, isolation_level=None)) as only:
+            if not _is_alone(only):
+                raise errors.OutboxError(
+                    f"{self.path} is open in other programs, and much of it must be written again, for which they would"
+                    " wait: stop the workers, and do it then"
+                )
+            _vacuum(only)
+
+    # Opening and closing.
+
+    def reopen(self) -> None:
+        """Begin anew after a failure, or after `close`; where nothing is wrong nothing is disturbed."""
+        with self._light_turn:
+            if self._trouble or self._closed:
+                self.close()
+                self._begin()
+                self._identity = None
+                self._connect()
+
+    def close(self) -> None:
+        """Let go of the file; the last one tidies it up."""
+        with self._light_turn:
+            self._closed = True
+            self._let_go()
+
+    def __del__(self) -> None:
+        with suppress(Exception):
+            if self._lock is None:
+                return
+            if self._lock.take_at_once():
+                self._close_connections()
+                self._lock.close()
+            else:
+                # The collector may have interrupted who has the lock: waiting for it would be waiting for ever.
+                _left_behind.extend((self._durable, self._light))
+
+    def _begin(self) -> None:
+        self._closed = False
+        self._trouble = ""
+        self._pen = GroupCommit()
+        self._light_turn = RLock()
+        self._lock: LockFile | None = None
+        self._durable: sqlite3.Connection | None = None
+        self._light: sqlite3.Connection | None = None
+
+    # A child process must not even have a connection that its parent opened: SQLite in the child would believe in locks
+    # that the system has not given it. So there is none in the moment of a fork.
+
+    def before_fork(self) -> None:
+        """Finish what is being written, and close; it is opened again when it is needed."""
+        self._at_rest = self._copying.acquire(timeout=_PATIENCE) and self._pen.take(_PATIENCE)
+        if self._at_rest:
+            self._light_turn.acquire()
+            self._let_go()
+
+    def after_fork(self) -> None:
+        """Go on, as the parent."""
+        if self._at_rest:
+            self._light_turn.release()
+            self._pen.give_back()
+        with suppress(RuntimeError):
+            self._copying.release()
+
+    def in_child(self) -> None:
+        """Begin anew, as the child."""
+        _left_behind.extend((self._durable, self._light))
+        closed, at_rest = self._closed, self._at_rest
+        self._light_turn, self._copying = RLock(), Lock()
+        self._begin()
+        self._closed = closed
+        self._trouble = "" if at_rest else "this process was forked in the middle of a long transaction"
+
+    def _connect(self) -> None:
+        with self._light_turn, in_our_words(self.path):
+            if self._durable is not None:
+                return
+            filesystem.keep_to_owner(self.path)
+            if self._made and identity(self._name) != (self._identity or identity(self._name) or ()):
+                raise _moved(self.path)
+            if self._lock is None:
+                self._lock = LockFile(f"{self.path}.lock")
+            with self._lock:
+                wal.check_owner(self.path, self._lock.read_note())
+                had_log = wal.exists(self.path)
+                filesystem.make_file(self.path)
+                light, durable = self._opened("NORMAL"), self._opened("FULL")
+                try:
+                    _make_tables(durable, self.path)
+                except BaseException:
+                    light.close()
+                    durable.close()
+                    raise
+                self._light, self._durable = light, durable
+                self._identity, self._made = identity(self._name), True
+                self._lock.write_note(wal.owner_note(self.path))
+                self.lacks_log = not had_log and bool(durable.execute(_VERSION).fetchone()[1])
+            if self.lacks_log:
+                _warn_of_lost_log(self.path)
+            if _is_shared(durable):
+                self.warn_of_shared_file()
+
+    def _opened(self, synchronous: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+        try:
+            mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+            if mode != "wal":
+                raise errors.OutboxError(f"{self.path}: SQLite cannot keep a write-ahead log there ({mode})")
+            connection.execute(f"PRAGMA synchronous = {synchronous}")
+            connection.execute("PRAGMA journal_size_limit = 67108864")
+            connection.execute("PRAGMA mmap_size = 0")
+            if sys.platform == "darwin":
+                connection.execute("PRAGMA fullfsync = 1")  # there fsync alone does not reach the disk
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _let_go(self) -> None:
+        lock, self._lock = self._lock, None
+        if lock is None:
+            return
+        try:
+            # Closing may tidy up, which is writing.
+            with lock:
+                self._close_connections()
+        finally:
+            lock.close()
+
+    def _close_connections(self) -> None:
+        light, durable = self._light, self._durable
+        self._light = self._durable = None
+        if durable is not None and identity(self._name) != self._identity:
+            # SQLite leaves the log of a file that was moved behind, and the file would lack what is in it.
+            with suppress(sqlite3.Error):
+                durable.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if light is not None:
+            with suppress(sqlite3.Error):
+                light.close()
+        if durable is not None:
+            with suppress(sqlite3.Error):
+                _mark_closed(durable)
+            with suppress(sqlite3.Error):
+                durable.close()
+
+    def _ready(self) -> tuple[sqlite3.Connection, sqlite3.Connection, LockFile]:
+        if self._trouble:
+            raise errors.OutboxError(f"{self.path} was closed after a failure ({self._trouble}): reopen() it")
+        if self._closed:
+            raise errors.OutboxError(f"{self.path}: this outbox is closed")
+        if self._durable is None:
+            self._connect()
+        assert self._durable is not None
+        assert self._light is not None
+        assert self._lock is not None
+        return self._light, self._durable, self._lock
+
+    def warn_of_shared_file(self) -> None:
+        """Say once that others write to this file without our lock, where that is dangerous."""
+        if not self._warned and filesystem.may_reset_wal():
+            self._warned = True
+            logger.warning(
+                "The outbox shares %s with other connections, and SQLite %s can damage such a file when a commit meets"
+                " a checkpoint (mended in 3.51.3, 3.50.7 and 3.44.6): use a newer SQLite, or a file of its own",
+                self.path,
+                sqlite3.sqlite_version,
+                extra={"action": "outbox_shared_file"},
+            )
+
+
+# The steps.
+
+
+class in_our_words:  # noqa: N801 - read as a sentence after `with`
+    """Turns what SQLite and the system complain about into our own errors."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, errors.CourrielError) or not isinstance(error, sqlite3.Error | OSError):
+            return
+        if _is_full(error):
+            raise _full(self.path) from error
+        raise errors.OutboxError(f"{self.path}: {error}") from error
+
+
+def _undone_if_it_fails(connection: sqlite3.Connection, act: Callable[[], T]) -> T:
+    """Do this in the transaction that has begun."""
+    try:
+        return act()
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _is_full(error: BaseException) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    code = getattr(error, "sqlite_errorcode", 0)
+    # The index of the log lies in shared memory, which is a file: to have it grow is to need room.
+    return bool(code & 0xFF == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_SHMSIZE)
+
+
+def _full(path: Path) -> errors.OutboxFull:
+    return errors.OutboxFull(f"{path}: the disk is full; nothing was written")
+
+
+def _moved(path: Path) -> errors.OutboxError:
+    return errors.OutboxError(
+        f"{path} was moved, deleted or replaced while it was open: nothing was written. Put the file back, or close"
+        " this outbox and open it anew"
+    )
+
+
+def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
+    """Make the tables, or bring them up to date; does nothing, and writes nothing, when they are."""
+    if _version(connection, path) >= FIRST_VERSION + len(UPGRADES):
+        _check_era(connection, path)
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        following = _version(connection, path) + 1
+        for step, name in enumerate(("sqlite", *UPGRADES)[following - FIRST_VERSION :], start=following):
+            for statement in _split(script(name)):
+                connection.execute(statement)
+            connection.execute("UPDATE outbox_version SET version = ?", (step,))
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    """The version of the tables; the one before the first when there are none.
+
+    Raises OutboxError for what is no version, or one of another era.
+    """
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'outbox_version'").fetchone():
+        return FIRST_VERSION - 1
+    found = connection.execute("SELECT version FROM outbox_version").fetchall()
+    if len(found) != 1 or not isinstance(found[0][0], int) or found[0][0] < 1:
+        raise errors.OutboxError(f"{path}: its table outbox_version holds no version; another program has changed it")
+    check_era(str(path), found[0][0], FIRST_VERSION + len(UPGRADES))
+    return int(found[0][0])
+
+
+def _check_era(connection: sqlite3.Connection, path: Path) -> bool:
+    """Refuse tables that a later program has made, in a way that ours cannot work with; whether the file is marked."""
+    row = connection.execute(_VERSION).fetchone()
+    if row is None or type(row[0]) is not int or era_of(row[0]) != era_of(FIRST_VERSION + len(UPGRADES)):
+        _version(connection, path)
+    return bool(row and row[1])
+
+
+def _mark_closed(connection: sqlite3.Connection) -> None:
+    """The last one that closes moves all that is in the log into the file, and has the file say that it needs none."""
+    row = connection.execute(_VERSION).fetchone()
+    if row and row[1] and _is_alone(connection):
+        connection.execute("UPDATE outbox_version SET opened = 0")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _is_alone(connection: sqlite3.Connection) -> bool:
+    """Whether no other connection to this file is open, in any process; asked of one that is closed afterwards.
+
+    It keeps the file to itself from then on, or keeps new ones from opening it.
+    """
+    connection.execute("PRAGMA busy_timeout = 0")
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    try:
+        connection.execute("BEGIN EXCLUSIVE")
+        connection.execute("COMMIT")
+    except sqlite3.OperationalError:
+        return False
+    return True
+
+
+def _vacuum(connection: sqlite3.Connection) -> None:
+    connection.execute("VACUUM")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _octets_used(connection: sqlite3.Connection) -> int:
+    pages, free, size = (
+        connection.execute(f"PRAGMA {what}").fetchone()[0] for what in ("page_count", "freelist_count", "page_size")
+    )
+    return int((pages - free) * size)
+
+
+def _warn_of_lost_log(path: Path) -> None:
+    logger.warning(
+        "%s was copied, or has lost its log (%s-wal), while it was open: its last mails may be missing. Ask `courriel"
+        " outbox list` for those that you expect, and copy an outbox that is open by `courriel outbox backup`",
+        path,
+        path.name,
+        extra={"action": "outbox_without_log"},
+    )
+
+
+def _split(text: str) -> Iterator[str]:
+    """The statements of a script: `executescript` would commit what goes before."""
+    statement = ""
+    for line in text.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _is_shared(connection: sqlite3.Connection) -> bool:
+    others = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 7) NOT IN ('outbox_', 'sqlite_')"
+    return connection.execute(others).fetchone() is not None
+
+
+def _each(act: Callable[[SqliteFile], None]) -> Callable[[], None]:
+    def each() -> None:
+        for file in list(_open):
+            act(file)
+
+    return each
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_each(SqliteFile.before_fork),
+        after_in_parent=_each(SqliteFile.after_fork),
+        after_in_child=_each(SqliteFile.in_child),
+    )

@@ -1,0 +1,43 @@
+"""
+The write-ahead log beside a database: whether it is that of this file.
+
+SQLite finds a log by its name. A file that is moved away leaves its log, and another one in its place would be given
+the mails of the first: in the middle of its own pages. So the lock file says which file was opened last, by device and
+inode; the note counts only in the lock file that it was written to, so that a folder may be copied or moved whole.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from courriel import errors
+from courriel.outbox.store.sqlite.lockfile import identity
+
+
+def owner_note(path: Path) -> str:
+    """What the lock file says of the file that is open."""
+    return "{}:{}".format(*(identity(str(path)) or (0, 0)))
+
+
+def exists(path: Path) -> bool:
+    """Whether there is a log beside this file."""
+    return Path(f"{path}-wal").exists()
+
+
+def check_owner(path: Path, note: str) -> None:
+    """Refuse a file beside the log of another one; `note` is what the lock file says. Raises OutboxError."""
+    log, index = Path(f"{path}-wal"), Path(f"{path}-shm")
+    there = path.stat().st_size if path.exists() else None
+    left = [file.name for file in (log, index) if file.exists()]
+    if left and (there is None or (there == 0 and log.exists() and log.stat().st_size)):
+        raise errors.OutboxError(
+            f"{path} is gone, and its log is still there ({', '.join(left)}): it was moved or deleted while a program"
+            " had it open. Put it back where it was; or, when its mails are not wanted any more, stop that program and"
+            f" remove {', '.join(left)}"
+        )
+    if there and log.exists() and note and note != owner_note(path):
+        raise errors.OutboxError(
+            f"{path} was put in the place of another file, whose log {log.name} is still there: opened together they"
+            " would damage each other. Stop the programs that have it open; then put the first file back, or remove"
+            f" {', '.join(left)} when its mails are not wanted any more"
+        )

@@ -1,0 +1,51 @@
+"""The statements of the outbox by their names, as they stand in `sql/*.sql`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.resources import files
+from operator import itemgetter
+from typing import Any
+
+from courriel._lazy_re import expression
+
+_NAMED = expression(r"^-- name: (\w+)\n", 8)  # 8: re.MULTILINE
+_COMMENT = expression(r"--[^\n]*|/\*.*?\*/")
+_PARAMETER = expression(r":(\w+)")
+
+
+@cache
+def statements() -> dict[str, str]:
+    """Every statement, written for named parameters (`:name`)."""
+    return statements_in("statements")
+
+
+def statements_in(name: str) -> dict[str, str]:
+    """The statements of one file in `sql`, by their names."""
+    _, *parts = _NAMED.split(script(name))
+    return {name: text.strip().removesuffix(";") for name, text in zip(parts[::2], parts[1::2], strict=True)}
+
+
+@cache
+def in_order(parts: tuple[tuple[str, int], ...]) -> str:
+    """A page of mails out of several statements, each by its name and for one state (-1: any of its own)."""
+    pages = [statements()[name].replace(":state", str(state)) for name, state in parts]
+    each = [f"SELECT * FROM ({page}\n) AS page" for page in pages]  # noqa: S608 - our own statements and numbers
+    return "\nUNION ALL\n".join(each) + "\nORDER BY 1, 2 LIMIT :most"
+
+
+def by_position(statement: str) -> tuple[str, Callable[[Mapping[str, Any]], tuple[Any, ...]]]:
+    """The same statement with question marks, and what puts its parameters in order: quicker when said many times."""
+    bare = _COMMENT.sub("", statement)
+    names = _PARAMETER.findall(bare)
+
+    def only(values: Mapping[str, Any]) -> tuple[Any, ...]:
+        return (values[names[0]],)
+
+    return _PARAMETER.sub("?", bare), itemgetter(*names) if len(names) > 1 else only
+
+
+def script(name: str) -> str:
+    """The text of one file in `sql`."""
+    return (files("courriel.outbox.store") / "sql" / f"{name}.sql").read_text(encoding="utf-8")

@@ -1,0 +1,194 @@
+"""Carries leased mails out by the way of their lane, and says of each what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from threading import Semaphore
+from time import monotonic
+from typing import TypeAlias
+
+from courriel import errors
+from courriel._dataclass import replace
+from courriel.delivery.connect import forget_shared_pool, shared_pool
+from courriel.delivery.local import LocalTransport, transport_of
+from courriel.delivery.transport import Transport
+from courriel.delivery.urls.route import Route
+from courriel.network.transcripts.transcript import Transcript
+from courriel.outbox.lanes import Way
+from courriel.outbox.policy import Result
+from courriel.outbox.store.base import Job
+from courriel.outbox.work.ahead import MOST, Ahead
+from courriel.outbox.work.batch import Batch
+from courriel.outbox.work.idle_sessions import IdleSessions, is_shortage
+from courriel.session.pool.blocking import SmtpPool
+from courriel.session.smtp import SmtpSession
+
+_CONNECTING = ("", "connect", "secure")
+_JUST_NOW = 0.5  # seconds since when nobody hangs up
+_BEFORE = ("connect", "secure", "greeting", "hello", "authenticate", "sender", "recipient", "data")
+
+Results: TypeAlias = "Iterator[tuple[Job, Result]]"
+
+
+class Dispatcher:
+    """The sessions of one worker thread: one for each lane that it has sent on lately, as far as there is room."""
+
+    def __init__(self, sessions: IdleSessions, transcript: Transcript | None = None, most_ahead: int = MOST) -> None:
+        self._sessions = sessions
+        self._transcript = transcript
+        self._most_ahead = most_ahead
+        self._ahead: dict[str, Ahead] = {}
+        self._pools: set[SmtpPool] = set()
+        self.short = False
+        """Whether the last batch was not carried for want of file descriptors: nothing is wrong with its lane."""
+
+    def carry(self, lane: str, way: Way, batch: Batch) -> Results:
+        """Send them, and give the result of each as it comes; what is raised ends it, and the rest has no result."""
+        self.short = False
+        if not isinstance(way, Route):
+            if isinstance(way, SmtpPool):
+                return self._by_pool(way, batch)
+            if not getattr(way, "usable", True):
+                way.open()  # type: ignore[attr-defined]  # a session that was lost; other transports open what they need
+            return _by_transport(way, batch)
+        if (local := transport_of(way)) is not None:
+            return _by_transport(local, batch)
+        if way.pool:
+            return self._by_shared_pool(way, batch)
+        return self._by_route(lane, way, batch)
+
+    @contextmanager
+    def held(self, lane: str, way: Way) -> Generator[bool]:
+        """Whether there is a session for this lane, or room for another connection to its host; held meanwhile."""
+        if not isinstance(way, Route) or way.server is None:
+            yield True
+            return
+        if not self._sessions.hold(self, lane, way, way.server.host.lower()):
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            self._sessions.release(self, lane)
+
+    def ahead(self, lane: str) -> Ahead:
+        """How many mails of this lane are marked at a time: what its server was measured to serve."""
+        return self._ahead.setdefault(lane, Ahead(self._most_ahead))
+
+    def flows(self, lane: str, way: Way) -> bool:
+        """Whether a session of this lane is open, and has answered a moment ago."""
+        if not isinstance(way, Route):
+            return getattr(way, "usable", False) and not getattr(way, "rested", True)
+        warm = self._sessions.of(self, lane)
+        return warm is not None and warm.route == way and warm.fresh and monotonic() - warm.used < _JUST_NOW
+
+    def tidy(self) -> None:
+        """Say goodbye where nothing has been sent for a while."""
+        self._sessions.tidy(self)
+
+    def close(self) -> None:
+        """Say goodbye to everybody."""
+        self._sessions.close(self)
+        for pool in self._pools:
+            pool.close_idle()
+        self._pools.clear()
+
+    def make_room_if_short(self, failed: errors.CourrielError) -> None:
+        """Close what nobody uses, where something failed because there are no file descriptors left."""
+        if is_shortage(failed):
+            self._make_room()
+
+    # The steps.
+
+    def _by_route(self, lane: str, route: Route, batch: Batch) -> Results:
+        warm = self._sessions.of(self, lane)
+        assert warm is not None
+        if warm.session is None:
+            assert route.server is not None
+            transcript = self._transcript.of_session() if self._transcript is not None else None
+            most = route.max_messages or None
+            session = SmtpSession(route.server, route.credentials(), max_messages=most, transcript=transcript)
+            warm.session = session
+            batch.cut = session.hang_up
+            self._open(session)
+            batch.touch()
+        yield from _by_transport(warm.session, batch)
+
+    def _open(self, session: SmtpSession) -> None:
+        """Open it; where there is no file descriptor left for it, after those that are idle are closed."""
+        try:
+            session.open()
+        except errors.CourrielError as failed:
+            if not is_shortage(failed):
+                raise
+            self._make_room()
+            with self._opening():
+                session.open()
+
+    @contextmanager
+    def _opening(self) -> Generator[None]:
+        """Notes whether it fails for want of file descriptors, and closes what nobody uses."""
+        try:
+            yield
+        except errors.CourrielError as failed:
+            if failed.stage in _CONNECTING and is_shortage(failed):
+                self.short = True
+                self._make_room()
+            raise
+
+    def _make_room(self) -> None:
+        self._sessions.make_room()
+        for pool in self._pools:
+            pool.close_idle()
+
+    def _by_pool(self, pool: SmtpPool, batch: Batch) -> Results:
+        transcript = self._transcript.of_session() if self._transcript is not None else None
+        with self._opening(), pool.session(transcript=transcript) as session:
+            yield from _by_transport(session, batch)
+
+    def _by_shared_pool(self, route: Route, batch: Batch) -> Results:
+        """By the sessions that this process shares for a route; its rate is kept by the store, for all processes."""
+        pool = shared_pool(replace(route, rate=""))
+        self._pools.add(pool)
+        try:
+            yield from self._by_pool(pool, batch)
+        except errors.AuthenticationRefused:
+            forget_shared_pool(replace(route, rate=""))  # the password may be another one by now
+            raise
+
+
+def answer_limit(way: Way) -> float:
+    """Seconds that the answer to one mail may take on this way."""
+    if isinstance(way, Route):
+        return LocalTransport.answer_limit if way.server is None else way.server.timeouts.message
+    return way.answer_limit
+
+
+def silence_limit(way: Way) -> float:
+    """Seconds that a server may keep silent on this way before any mail of it has left: the longest of its stages."""
+    server = getattr(way, "server", None)
+    return answer_limit(way) if server is None else max(server.timeouts.of(stage) for stage in _BEFORE)
+
+
+def sessions_at_once(lane: str, way: Way, locks: dict[object, Semaphore]) -> Semaphore:
+    """How many threads may carry by this way at a time: one by a session, as many as it says by a route or a pool."""
+    if not isinstance(way, Route):
+        return locks.setdefault(id(way), Semaphore(way.parallel))
+    return locks.setdefault((lane, way.pool), Semaphore(way.pool)) if way.pool else Semaphore()
+
+
+# The steps.
+
+
+def _by_transport(transport: Transport, batch: Batch) -> Results:
+    batch.cut = transport.hang_up
+    try:
+        window = lambda: batch.ahead.number  # noqa: E731 - it changes as the server is measured
+        for result in transport.submit_many(batch.supply(together=False), window=window if batch.ahead.most > 1 else 1):
+            yield batch.next_supplied(), result
+        if any(job.options.get("together") for job in batch.jobs):
+            for result in transport.submit_many(batch.supply(together=True)):
+                yield batch.next_supplied(), result
+    finally:
+        batch.cut = None

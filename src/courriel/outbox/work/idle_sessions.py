@@ -1,0 +1,220 @@
+"""
+The sessions that a worker keeps open for the next mails of their lanes: not too many at all, and not too many a host.
+
+An outbox may have thousands of lanes, and a process a thousand file descriptors. What has been idle for the longest is
+closed first; what is in use is never closed.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from threading import Lock
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from courriel import errors
+from courriel.network import forks
+
+if TYPE_CHECKING:
+    from courriel.delivery.urls.route import Route
+    from courriel.session.smtp import SmtpSession
+
+logger = logging.getLogger("courriel.outbox")
+
+SESSIONS = 100
+"""Sessions that a worker keeps open: as many deliveries as Postfix makes at a time (its default_process_limit); or a
+quarter of the file descriptors that the process may have, when that is less."""
+
+PER_HOST = 20
+"""Connections at once to one host, whatever the number of lanes that lead there: as Postfix does by default
+(default_destination_concurrency_limit)."""
+
+_IDLE = 8.0  # seconds after which a session of ours is not trusted any more: servers hang up after ten
+_AGE = 300.0  # seconds that a session is used for
+_NEEDED = 4  # file descriptors: to open one connection
+
+
+class IdleSession:
+    """A place for one connection: in use, or an open session that waits for the next mails of its lane."""
+
+    def __init__(self, route: Route, host: str) -> None:
+        self.route, self.host = route, host
+        self.session: SmtpSession | None = None
+        self.busy = True
+        self.opened = self.used = monotonic()
+
+    @property
+    def fresh(self) -> bool:
+        """Whether it may be used again."""
+        now = monotonic()
+        usable = self.session is not None and self.session.usable
+        return usable and now - self.used < _IDLE and now - self.opened < _AGE
+
+
+class IdleSessions:
+    """Those of all threads of a worker; each thread has its own for a lane, by its `owner`.
+
+    `most` sessions are kept open, and there are no more than `per_host` connections to one host. `freed` is called when
+    somebody was refused for that, and there is room again.
+    """
+
+    def __init__(
+        self, most: int | None = None, per_host: int = PER_HOST, freed: Callable[[], object] = lambda: None
+    ) -> None:
+        self.most = usual_number() if most is None else most
+        self._per_host = per_host
+        self._freed = freed
+        self._refused = False
+        self._warned = False
+        self._places: dict[tuple[object, str], IdleSession] = {}  # the longest unused at the beginning
+        self._lock = Lock()
+        forks.renew_in_child(self, type(self)._after_fork)
+
+    def _after_fork(self) -> None:
+        """Connections are our parent's."""
+        forks.keep_for_ever(self._places)
+        self._lock, self._places = Lock(), {}
+
+    def hold(self, owner: object, lane: str, route: Route, host: str) -> bool:
+        """Use a session of this lane, or have a place for one; False while there are too many to this host."""
+        with self._lock:
+            place = self._places.get((owner, lane))
+            if place is not None and place.route == route and place.fresh:
+                place.busy = True
+                return True
+            gone = [self._places.pop((owner, lane))] if place is not None else []
+            held = self._make_place(host, gone)
+            if held:
+                self._places[owner, lane] = IdleSession(route, host)
+        _say_goodbye(gone)
+        return held
+
+    def release(self, owner: object, lane: str) -> None:
+        """It is not in use any more: kept for the next mails of its lane, if it is open."""
+        with self._lock:
+            place = self._places.pop((owner, lane), None)
+            gone = []
+            if place is not None and place.session is not None:
+                if place.session.usable:
+                    place.busy, place.used = False, monotonic()
+                    self._places[owner, lane] = place
+                    gone = self._too_many()
+                else:
+                    gone.append(place)
+            wanted, self._refused = self._refused, False
+        _say_goodbye(gone)
+        if wanted:
+            self._freed()
+
+    def of(self, owner: object, lane: str) -> IdleSession | None:
+        """The place that this owner has for a lane."""
+        return self._places.get((owner, lane))
+
+    def tidy(self, owner: object) -> None:
+        """Say goodbye where nothing has been sent for a while."""
+        self._close(lambda key, place: key[0] is owner and not place.fresh)
+
+    def close(self, owner: object) -> None:
+        """Say goodbye to everybody to whom this owner speaks."""
+        self._close(lambda key, place: key[0] is owner)
+
+    def make_room(self) -> None:
+        """There are no file descriptors left: close what is idle, and keep fewer from now on."""
+        with self._lock:
+            self.most = max(1, min(self.most, len(self._places) * 3 // 4))
+            warned, self._warned = self._warned, True
+        if not warned:
+            logger.warning("No file descriptors are left (ulimit -n): no more than %d sessions are kept open now",
+                           self.most, extra={"action": "descriptors_short"})  # fmt: skip
+        self._close(lambda key, place: True)
+
+    # The steps.
+
+    def _make_place(self, host: str, gone: list[IdleSession]) -> bool:
+        """Whether there is room for another connection; what has to be closed for it is added to `gone`."""
+        at_host = sum(place.host == host for place in self._places.values())
+        if at_host >= self._per_host:
+            oldest = next(self._idle(host), None)
+            if oldest is None:
+                self._refused = True
+                return False
+            gone.append(self._places.pop(oldest))
+        gone += self._too_many(1)
+        return True
+
+    def _too_many(self, more: int = 0) -> list[IdleSession]:
+        """Those to be closed, so that there is room for so many more; those in use stay."""
+        gone = []
+        while len(self._places) + more > self.most and (oldest := next(self._idle(), None)) is not None:
+            gone.append(self._places.pop(oldest))
+        return gone
+
+    def _idle(self, host: str | None = None) -> Iterator[tuple[object, str]]:
+        return (key for key, place in self._places.items() if not place.busy and host in (None, place.host))
+
+    def _close(self, which: Callable[[tuple[object, str], IdleSession], bool]) -> None:
+        with self._lock:
+            keys = [key for key, place in self._places.items() if not place.busy and which(key, place)]
+            gone = [self._places.pop(key) for key in keys]
+        _say_goodbye(gone)
+
+
+def limited_sessions(most: int | None, per_host: int, freed: Callable[[], object]) -> IdleSessions:
+    """The sessions of a worker as somebody wishes them. Raises UsageError."""
+    for name, number in (("sessions", most), ("per_host", per_host)):
+        if number is not None and (not isinstance(number, int) or isinstance(number, bool) or number < 1):
+            raise errors.UsageError(f"{name}: a number from 1, not {number!r}")
+    return IdleSessions(most, per_host, freed)
+
+
+def usual_number() -> int:
+    """How many sessions a worker keeps open when nobody says it."""
+    limit = descriptors()
+    return SESSIONS if limit is None else max(1, min(SESSIONS, limit // 4))
+
+
+def descriptors() -> int | None:
+    """How many file descriptors this process may have; None where there is no such limit."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return None if limit == resource.RLIM_INFINITY else limit
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Whether something failed because there are no file descriptors left; not every library says so in its error."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return not _are_some_left()
+
+
+# The steps.
+
+
+def _are_some_left() -> bool:
+    tried: list[int] = []
+    try:
+        tried += [os.open(os.devnull, os.O_RDONLY)]
+        tried += [os.dup(tried[0]) for _ in range(_NEEDED - 1)]
+    except OSError:
+        return False
+    finally:
+        for each in tried:
+            os.close(each)
+    return True
+
+
+def _say_goodbye(places: list[IdleSession]) -> None:
+    for place in places:
+        if place.session is not None:
+            with suppress(errors.CourrielError):
+                place.session.close()

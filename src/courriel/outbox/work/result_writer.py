@@ -1,0 +1,283 @@
+"""
+Writes down what became of mails, and then tells whoever listens.
+
+A thread writes each result as it comes, and marks the next mails of the sender by the same commit. A sender takes what
+there is along when it claims its next mails, or has no marked one left: one commit for both.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Sequence
+from threading import Condition, Thread
+from time import monotonic
+from typing import TypeVar
+
+from courriel import errors
+from courriel._dataclass import dataclass
+from courriel.outbox.listeners import Event, Listeners
+from courriel.outbox.store.base import Settlement, State, Store
+from courriel.outbox.ticket import Ticket
+from courriel.outbox.work.marking import Marks
+
+logger = logging.getLogger("courriel.outbox")
+
+T = TypeVar("T")
+
+_MOST = 1000  # in one commit
+_MOMENT = 0.015  # seconds between two commits of the thread; who dies meanwhile leaves a mail unsure
+_LONGER = 0.05  # seconds, where the server is so fast that the sender comes before
+_SHARE = 4  # times what a commit took: a disk that is slow is not kept busy by single results
+_SOONEST, _LATEST = 0.05, 5.0  # seconds until a store that failed is tried again
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One mail's end of a try, and what it is news of."""
+
+    settlement: Settlement
+    events: tuple[Event, ...] = ()
+    written: Callable[[str], None] | None = None
+    """Told, with the id of the mail, when it is on the disk."""
+
+
+class ResultWriter:
+    """A thread that settles. A store that fails is tried again, for as long as it takes: the mails are delivered."""
+
+    def __init__(
+        self,
+        store: Store,
+        listeners: Listeners,
+        ticket: Callable[[str], Ticket],
+        ring: Callable[[], None],
+        marks: Callable[[Collection[str]], Marks] = lambda settled: Marks((), settled),
+    ) -> None:
+        self._store, self._listeners, self._ticket, self._ring = store, listeners, ticket, ring
+        self._marks = marks
+        self._entries: list[Entry] = []
+        self._due = 0.0  # when the first of them is written, unless somebody takes it along before
+        self._last = float("-inf")  # when something was written
+        self._moment = _MOMENT
+        self._news: list[Entry] = []  # written down, and not told yet
+        self._writing = 0
+        self._commits = False  # whether the thread does, at this moment
+        self._waits = self._ended = False
+        self._busy_since: float | None = None
+        self._changed = Condition()
+        self._thread = Thread(target=self._run, name="courriel outbox recorder", daemon=True)
+        self._thread.start()
+
+    def add(self, entry: Entry, *, slow: bool = True) -> None:
+        """Write this down soon: the sooner for a server that is slow, because its sender comes later with more."""
+        with self._changed:
+            due = self._last + (self._moment if slow else max(self._moment, _LONGER))
+            if not self._entries or due < self._due:
+                self._due = due
+                self._waits = self._waits or bool(self._entries)
+            self._entries.append(entry)
+            if self._waits:
+                self._changed.notify_all()
+
+    def settle_with(
+        self, act: Callable[[Sequence[Settlement]], tuple[T, Sequence[bool]]], *, always: bool = False
+    ) -> T | None:
+        """Do something, and write down in the same commit what there is; `act` says what was written, too.
+
+        None when it cannot be so; or when there is nothing to write down, unless it is to be done `always`.
+        """
+        entries = self._take()
+        if not entries and not always:
+            return None
+        try:
+            result, settled = act([entry.settlement for entry in entries])
+        except Exception as failed:  # noqa: BLE001 - whatever it was, the thread meets it again, and does not give up
+            logger.warning("Results wait to be written down: %s", failed, extra={"action": "settle_failed"})
+            self._put_back(entries)
+            return None
+        except BaseException:
+            self._put_back(entries)  # whoever sends was interrupted, and what it has sent is sent
+            raise
+        if entries:
+            self._written(entries, settled)
+        return result
+
+    def wait_for_commit(self, seconds: float) -> None:
+        """Wait for the commit of the thread that is on its way, for so many seconds at most."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._commits, seconds)
+
+    def hurry(self) -> None:
+        """Write down now what there is."""
+        with self._changed:
+            if self._entries and self._due:
+                self._due = 0.0
+                self._changed.notify_all()
+
+    def flush(self, seconds: float) -> bool:
+        """Write down at once what there is; whether it is, and told, after so many seconds at most."""
+        with self._changed:
+            self._due = 0.0
+            self._changed.notify_all()
+            return self._changed.wait_for(lambda: not (self._entries or self._news or self._writing), seconds)
+
+    def close(self, seconds: float) -> int:
+        """Write down what is there, for so many seconds at most. Returns how many are left: they will be unsure."""
+        self.flush(seconds)
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+            left = len(self._entries) + self._writing
+        if not left:
+            self._thread.join(seconds)
+        return left
+
+    @property
+    def moved(self) -> float:
+        """When its thread last came to its next step; now, when it waits for work."""
+        busy_since = self._busy_since
+        return monotonic() if busy_since is None else busy_since
+
+    # The steps.
+
+    def _run(self) -> None:
+        while self._wait_for_work():
+            self._busy_since = monotonic()
+            if entries := self._take(commits=True):
+                began = monotonic()
+                settled = self._settle_and_mark([entry.settlement for entry in entries])
+                self._moment = max(_MOMENT, _SHARE * (monotonic() - began))
+                self._written(entries, settled)
+            self._tell()
+            self._busy_since = None
+
+    def _wait_for_work(self) -> bool:
+        """Wait until something has to be done here; False when there will be nothing any more."""
+        with self._changed:
+            while not (self._news or self._ended):
+                left = self._due - monotonic() if self._entries else None
+                if left is not None and left <= 0:
+                    break
+                self._waits = left is None
+                self._changed.wait(left)
+            self._waits = False
+            return bool(self._news or self._entries or not self._ended)
+
+    def _take(self, *, commits: bool = False) -> list[Entry]:
+        with self._changed:
+            entries, self._entries = self._entries[:_MOST], self._entries[_MOST:]
+            self._writing += len(entries)
+            self._commits = self._commits or (commits and bool(entries))
+            return entries
+
+    def _put_back(self, entries: list[Entry]) -> None:
+        with self._changed:
+            self._writing -= len(entries)
+            self._entries[:0] = entries
+            self._due = 0.0
+            self._changed.notify_all()
+
+    def _written(self, entries: list[Entry], done: Sequence[bool]) -> None:
+        """They are on the disk. Who listens is told by the thread, so that nobody who sends waits for it."""
+        ours = [entry for entry, settled in zip(entries, done, strict=True) if settled]
+        for entry in entries:
+            if entry.written is not None:
+                entry.written(entry.settlement.id)
+        for entry, settled in zip(entries, done, strict=True) if len(ours) < len(entries) else ():
+            if not settled:
+                # Cancelled meanwhile, or taken over after our lease: the row is theirs, and says what it says.
+                logger.warning("A mail was no longer ours when its result came",
+                               extra={"action": "lease_lost", "ticket": entry.settlement.id})  # fmt: skip
+        if logger.isEnabledFor(logging.INFO):
+            for entry in ours:
+                _log(entry.settlement)
+        with self._changed:
+            self._news += [entry for entry in ours if self._listeners.wanted(entry.events)]
+            self._writing -= len(entries)
+            self._last = monotonic()
+            self._changed.notify_all()
+        self._ring()
+
+    def _tell(self) -> None:
+        with self._changed:
+            news = list(self._news)
+        told = []
+        for entry in news:
+            ident = entry.settlement.id
+            self._busy_since = monotonic()
+            if self._listeners.tell(entry.events, self._ticket(ident)) and entry.settlement.news:
+                told.append(ident)
+        if told:
+            self._forget_news(told)
+        with self._changed:
+            del self._news[: len(news)]
+            self._changed.notify_all()
+
+    def _settle_and_mark(self, settlements: list[Settlement]) -> list[bool]:
+        try:
+            marks = self._marks({settled.id for settled in settlements})
+            if not marks.leases:
+                return self._settle(settlements)
+            try:
+                settled, marked = self._store.advance(settlements, marks.leases)
+            except Exception as failed:  # noqa: BLE001 - whatever it was, it is met again without the marks
+                logger.warning("Results wait to be written down: %s", failed, extra={"action": "settle_failed"})
+                marks.note_failure()
+                return self._settle(settlements)
+            marks.note(marked)
+            return settled
+        finally:
+            with self._changed:
+                self._commits = False
+                self._changed.notify_all()
+
+    def _settle(self, settlements: list[Settlement]) -> list[bool]:
+        pause = _SOONEST
+        while True:
+            try:
+                return self._store.settle(settlements)
+            except errors.OutboxError as failed:
+                logger.error("Results wait to be written down: %s", failed, extra={"action": "settle_failed"})
+                self._wait(pause)
+                self._busy_since = monotonic()
+                pause = min(pause * 2, _LATEST)
+                reopen(self._store)
+            except Exception:
+                # The outer edge: one result that cannot be written must not keep the others waiting.
+                if len(settlements) > 1:
+                    return [done for each in settlements for done in self._settle([each])]
+                logger.exception("A result cannot be written down", extra={"action": "settle_impossible"})
+                return [False]
+
+    def _wait(self, seconds: float) -> None:
+        ends = monotonic() + seconds
+        with self._changed:
+            while (left := ends - monotonic()) > 0:
+                self._changed.wait(left)
+
+    def _forget_news(self, told: list[str]) -> None:
+        try:
+            self._store.told(told)
+        except errors.OutboxError as failed:
+            logger.warning("The same news will be told again: %s", failed, extra={"action": "told_failed"})
+
+
+def reopen(store: Store) -> None:
+    """Begin anew with a store that failed; when that fails too, its next use will say so."""
+    try:
+        store.reopen()
+    except errors.OutboxError as failed:
+        logger.error("The outbox cannot be opened: %s", failed, extra={"action": "reopen_failed"})
+
+
+# The steps.
+
+
+def _log(settled: Settlement) -> None:
+    words = {
+        State.SENT: "Ticket sent",
+        State.FAILED: "Ticket failed",
+        State.HELD: "Ticket waits for a person",
+        State.READY: "Ticket waits for its next try",
+    }
+    action = f"ticket_{settled.state.name.lower()}"
+    logger.info(words.get(settled.state, "Ticket settled"), extra={"action": action, "ticket": settled.id})

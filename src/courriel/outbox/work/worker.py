@@ -1,0 +1,652 @@
+"""
+Sends what is due: claims mails lane by lane, carries them out, and has what became of them written down.
+
+Any number of workers may run, in one process or in many: each mail is leased to one of them, and the lease is a fence.
+A worker that dies loses nothing: its leases run out, and others go on.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from random import random
+from threading import Event, Semaphore, Thread
+from time import monotonic
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeAlias
+
+from courriel import errors
+from courriel._dataclass import dataclass
+from courriel.delivery.urls.route import Route
+from courriel.network import forks
+from courriel.network.transcripts.transcript import Transcript
+from courriel.outbox import policy
+from courriel.outbox.attempts import Attempts
+from courriel.outbox.lanes import Lanes, Way, shown
+from courriel.outbox.listeners import Event as News
+from courriel.outbox.listeners import Listeners
+from courriel.outbox.rate import in_lane
+from courriel.outbox.store.base import Claimed, Job, LaneInfo, LeaseTerms, Settlement, State, Store
+from courriel.outbox.ticket import Ticket
+from courriel.outbox.work.ahead import MOST
+from courriel.outbox.work.batch import Batch, lease_of_mark
+from courriel.outbox.work.dispatcher import Dispatcher, answer_limit, sessions_at_once, silence_limit
+from courriel.outbox.work.due_lanes import LOOK, DueLanes
+from courriel.outbox.work.health import Health, Pulse
+from courriel.outbox.work.held_slots import HeldSlots
+from courriel.outbox.work.idle_sessions import PER_HOST, limited_sessions
+from courriel.outbox.work.lease_keeper import LeaseKeeper
+from courriel.outbox.work.liveness import Presence
+from courriel.outbox.work.marking import Marking, Marks
+from courriel.outbox.work.result_writer import Entry, ResultWriter, reopen
+from courriel.outbox.work.takeover import tell_recovered, tell_unreadable
+from courriel.outbox.work.wakeup import Wakeup
+from courriel.session.pool.throttle import Rate
+
+if TYPE_CHECKING:
+    from typing import Self
+
+logger = logging.getLogger("courriel.outbox")
+
+BATCH = 100
+"""Mails claimed together, in one commit; few of them are marked at a time (see `courriel.outbox.work.ahead`)."""
+
+GRACE = 30.0
+"""Seconds that a worker which is asked to stop waits for answers."""
+
+_CUT = 2.0  # seconds for a session that was cut to say what has become of its mails
+_TURN = 1000  # mails sent on one lane before others have their turn
+_LONGEST_WHY = 500  # characters of a reason, and of a server's words, that are kept
+
+Confirm: TypeAlias = Callable[[str, str], "bool | None"]
+"""Whether a mail that is unsure was delivered, by its Message-ID and lane; None when that cannot be found out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What the workers of one outbox share."""
+
+    store: Store
+    ways: Lanes
+    listeners: Listeners
+    bell: Wakeup
+    ticket: Callable[[str], Ticket]
+    presence: Presence
+
+
+class Worker:
+    """So many threads that send, and one that writes down; use it by `with`, or `start` and `stop` it.
+
+    `batch` mails are claimed at a time, and at most `ahead` of them are marked for each thread: as many are unsure when
+    the process is killed. Up to `sessions` are kept open for the next mails of their lanes (default: 100, or a quarter
+    of the file descriptors), and there are no more than `per_host` connections to one host. `lanes` restricts it to
+    some. `confirm` is asked before a mail is sent again that may have been delivered. A `transcript` is told all that
+    is said, secrets and contents left out, by the sessions that the worker opens.
+    """
+
+    def __init__(
+        self,
+        tools: Tools,
+        *,
+        workers: int = 1,
+        lanes: Iterable[str] | None = None,
+        confirm: Confirm | None = None,
+        batch: int = BATCH,
+        ahead: int = MOST,
+        sessions: int | None = None,
+        per_host: int = PER_HOST,
+        transcript: Transcript | None = None,
+    ) -> None:
+        if not isinstance(workers, int) or isinstance(workers, bool) or not 0 < workers <= 100:
+            raise errors.UsageError(f"workers: a number from 1 to 100, not {workers!r}")
+        if not isinstance(batch, int) or isinstance(batch, bool) or not 0 < batch <= 1000:
+            raise errors.UsageError(f"batch: a number from 1 to 1000, not {batch!r}")
+        if not isinstance(ahead, int) or isinstance(ahead, bool) or not 0 < ahead <= 1000:
+            raise errors.UsageError(f"ahead: a number from 1 to 1000, not {ahead!r}")
+        self._tools, self._store = tools, tools.store
+        self._sessions = limited_sessions(sessions, per_host, tools.bell.ring)
+        self._due = DueLanes(tools.store, tools.bell, None if lanes is None else frozenset(lanes))
+        self._confirm = confirm
+        self._batch, self._ahead = batch, min(ahead, batch)
+        self._workers = workers
+        self._transcript = transcript
+        self._holder = ""  # our id, while we run
+        self._halt = Event()
+        self._asked = 0  # times
+        self._calls: SimpleQueue[None] = SimpleQueue()  # the one thing that a signal handler may touch at any moment
+        self._locks: dict[object, Semaphore] = {}
+        self._rated: dict[str, str] = {}  # the rate that the way of a lane gave it
+        self._threads: list[Thread] = []
+        self._recorder: ResultWriter | None = None
+        self._advanced = False  # whether this round has brought a mail nearer to its end
+        self._pulse = Pulse()
+        self._keeper = LeaseKeeper(tools, confirm)
+        forks.renew_in_child(self, type(self)._after_fork)
+
+    def _after_fork(self) -> None:
+        """Nothing runs in a child process: threads, results that wait to be written and leases are our parent's.
+
+        This worker may be started there, and is another one then.
+        """
+        forks.keep_for_ever(self._recorder, self._keeper, self._threads)
+        self._holder = ""
+        self._halt, self._locks, self._threads, self._recorder = Event(), {}, [], None
+        self._pulse = Pulse()
+        self._asked, self._calls = 0, SimpleQueue()
+        self._keeper = LeaseKeeper(self._tools, self._confirm)
+
+    # Running.
+
+    def start(self) -> Self:
+        """Begin to send, in threads of our own."""
+        if self._recorder is not None:
+            raise errors.UsageError("this worker runs already")
+        # An event of its own: a thread of the last time that hangs somewhere must not begin anew with us.
+        self._halt = Event()
+        if self._asked:
+            self._halt.set()
+        self._holder = self._tools.presence.enter()
+        self._recorder = self._new_recorder()
+        self._keeper.start()
+        for number in range(self._workers):
+            name = f"courriel outbox worker {number + 1}"
+            thread = Thread(target=self._work, args=(number, self._halt), name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        return self
+
+    def ask_to_stop(self) -> None:
+        """Begin nothing more; asked again, wait for no answer either. May be called by a signal handler."""
+        self._asked += 1
+        self._calls.put(None)
+
+    def stop(self, grace: float = GRACE) -> int:
+        """Begin nothing more, wait for the answers to what was begun, give back all that has not left.
+
+        Returns how many mails are unsure: those that may have left, and were not answered in `grace` seconds. Asked to
+        stop for the second time, or interrupted, it waits no longer and gives back all the same.
+        """
+        self._halt.set()
+        if self._recorder is None:
+            return 0  # it does not run
+        self._tools.bell.ring()
+        ends = monotonic() + grace
+        try:
+            self._wait_for_threads(ends)
+        finally:
+            left = self._give_back(1.0 if self._asked > 1 else max(1.0, ends - monotonic()))
+        if left:
+            logger.warning("%d mails are unsure: the worker stopped before they were answered", left,
+                           extra={"action": "stopped_unsure"})  # fmt: skip
+        return left
+
+    def health(self) -> Health:
+        """Whether it makes progress: for a watchdog, or a health check. It waits for nothing."""
+        recorder = self._recorder
+        return self._pulse.health(self._keeper.moved, *([] if recorder is None else [recorder.moved]))
+
+    def wait(self) -> None:
+        """Wait until somebody has asked it to stop."""
+        while not self._asked:
+            with suppress(Empty):
+                self._calls.get(timeout=LOOK)
+
+    def run_once(self, for_seconds: float | None = None) -> int:
+        """Send what is due, in the calling thread, and return how many mails were tried. Safe from anywhere.
+
+        It ends when nothing is due any more that can be sent: a lane with a rate is waited for, one that rests or is
+        stopped is not. Sooner, when `for_seconds` have passed, or a rate lets nothing leave before (default: no limit);
+        what is in hand then is finished.
+        """
+        if self._recorder is not None:
+            raise errors.UsageError("this worker runs already")
+        ends = monotonic() + checked_seconds(for_seconds)
+        self._halt = halt = Event()
+        self._holder = self._tools.presence.enter()
+        self._recorder, tried = self._new_recorder(), 0
+        self._keeper.start()
+        carrier = Dispatcher(self._sessions, self._transcript, self._ahead)
+        try:
+            self._keeper.take_over()
+            while self._may_go_on(halt):
+                done, pause = self._serve_all(carrier, ends)
+                if not done and self._recorder.flush(GRACE):
+                    # What was sent a moment ago may be due again at once (too many recipients), now that it is written.
+                    done, pause = self._serve_all(carrier, ends)
+                tried += done
+                if pause is None or monotonic() + pause >= ends or (done and not self._advanced):
+                    break  # also when nothing can be sent, and what was given back is due again for ever
+                if pause:
+                    carrier.tidy()
+                    halt.wait(min(pause, LOOK))
+            return tried
+        finally:
+            carrier.close()
+            self._pulse.end()
+            self._keeper.stop()
+            left = self._recorder.close(GRACE)
+            self._tools.presence.leave(clean=not left)
+            self._recorder, self._holder = None, ""
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    # The steps.
+
+    def _new_recorder(self) -> ResultWriter:
+        tools = self._tools
+        return ResultWriter(
+            self._store, tools.listeners, tools.ticket, tools.bell.ring, lambda done: Marks(self._keeper.in_hand, done)
+        )
+
+    def _wait_for_threads(self, ends: float) -> None:
+        """Wait until each has ended, somebody asks for the second time, or the time is over."""
+        while any(thread.is_alive() for thread in self._threads) and self._asked < 2:
+            with suppress(Empty):
+                self._calls.get(timeout=max(0.001, ends - monotonic()))
+            if monotonic() >= ends:
+                return
+
+    def _give_back(self, seconds: float) -> int:
+        """Give back what has not left, cut what has, and have all of it written down.
+
+        Returns how many mails are unsure, or could not be written down.
+        """
+        assert self._recorder is not None
+        batches = self._keeper.in_hand
+        for batch in batches:
+            self._give_back_unsent(batch)
+        for batch in batches:
+            if (cut := batch.cut) is not None:
+                cut()
+        ends = monotonic() + _CUT
+        for thread in self._threads:
+            thread.join(max(0.0, ends - monotonic()))
+        for batch in batches:
+            for job in batch.part_with_rest():
+                self._enter(batch, job, _unanswered(job, batch, "the worker stopped"))
+        self._keeper.stop(1.0 if self._asked > 1 else 10.0)
+        unwritten = self._recorder.close(seconds)
+        hanging = any(thread.is_alive() for thread in self._threads)
+        self._tools.presence.leave(clean=not unwritten and not hanging)
+        left = sum(batch.unsure for batch in batches) + unwritten
+        self._holder, self._recorder, self._threads = "", None, []
+        self._asked, self._calls = 0, SimpleQueue()
+        return left
+
+    def _give_back_unsent(self, batch: Batch) -> None:
+        for job in batch.end():
+            self._enter(batch, job, policy.give_back(_standing(job, batch)))
+
+    def _work(self, number: int, halt: Event) -> None:
+        """One thread: round after round, and a look every second when there is nothing to do."""
+        carrier = Dispatcher(self._sessions, self._transcript, self._ahead)
+        while self._may_go_on(halt):
+            rung, done, pause = self._tools.bell.rung, 0, LOOK
+            self._pulse.beat()
+            try:
+                due = self._due.look()
+                lanes, pause = due.lanes, due.pause
+                if not lanes:
+                    self._write_down()
+                for lane in lanes[number % max(1, len(lanes)) :] + lanes[: number % max(1, len(lanes))]:
+                    if self._may_go_on(halt):
+                        tried, wait = self._serve(lane, carrier, alone=len(lanes) == 1)
+                        done, pause = done + tried, min(pause, wait) if wait is not None else pause
+                self._pulse.round_done()
+            except errors.OutboxError as failed:
+                self._pulse.failed(failed)
+                logger.error("The outbox cannot be read: %s", failed, extra={"action": "store_failed"})
+                carrier.make_room_if_short(failed)
+                halt.wait(LOOK)
+                reopen(self._store)
+            except Exception:
+                # The outer edge: whatever it was, the mails come back when their leases are over.
+                logger.exception("A worker failed, and goes on", extra={"action": "worker_failed"})
+                halt.wait(LOOK)
+            if not done and self._may_go_on(halt):
+                carrier.tidy()
+                # Not all workers at a time, but for the moment of a rate.
+                self._tools.bell.wait(rung, pause * (0.9 + 0.2 * random() if pause >= LOOK else 1.0))  # noqa: S311
+        carrier.close()
+        self._pulse.end()
+        self._calls.put(None)  # who waits for us looks again
+
+    def _may_go_on(self, halt: Event) -> bool:
+        return not (halt.is_set() or self._asked)
+
+    def _serve_all(self, carrier: Dispatcher, ends: float) -> tuple[int, float | None]:
+        """One round over the lanes: how many mails were tried, and in how many seconds the next round is worth while.
+
+        None when nothing is due, or a rate keeps nothing of it back.
+        """
+        self._advanced = False
+        due = self._due.look(fresh=True)
+        if not due.lanes:
+            self._write_down()
+        tried, waits = 0, [due.limited]
+        for lane in due.lanes:
+            if self._may_go_on(self._halt) and monotonic() < ends:
+                more, wait = self._serve(lane, carrier, alone=len(due.lanes) == 1)
+                tried += more
+                waits.append(wait)
+        return tried, 0.0 if tried else min((wait for wait in waits if wait is not None), default=None)
+
+    def _serve(self, lane: str, carrier: Dispatcher, *, alone: bool = False) -> tuple[int, float | None]:
+        """Claim and carry. How many mails were tried, and in how many seconds the rate lets the next leave, if any.
+
+        Where the lane is `alone` it goes on for a while without a pause between two batches.
+        """
+        self._pulse.beat()
+        try:
+            way = self._tools.ways.way(lane)
+        except errors.UsageError as unknown:
+            if self._due.has_no_way(lane):
+                logger.warning("Lane %s is left to others: %s", shown(lane), unknown, extra={"action": "lane_unknown"})
+            return 0, None
+        self._keep_rate(lane, way)
+        with sessions_at_once(lane, way, self._locks), carrier.held(lane, way) as held:
+            if not held:
+                return 0, None
+            began = monotonic()
+            claimed = self._claim(lane, way, carrier)
+            self._tell_found(claimed)
+            # Where all that was claimed may be marked at once there is nothing to gain; nor is there under a rate.
+            turn = _TURN if alone and carrier.ahead(lane).number < self._batch and claimed.slots is None else 0
+            tried = self._send(lane, way, carrier, claimed, began, turn) if claimed.jobs else 0
+            return tried + len(claimed.unreadable), claimed.wait
+
+    def _write_down(self) -> None:
+        """What became of mails is written down now, when there is no claim to do it with: a listener may take long."""
+        assert self._recorder is not None
+
+        def settle(done: Sequence[Settlement]) -> tuple[bool, Sequence[bool]]:
+            return True, self._store.settle(done)
+
+        self._recorder.settle_with(settle)
+
+    def _keep_rate(self, lane: str, way: Way) -> None:
+        """A rate in the URL or the profile of a lane is the lane's own, kept by the store for all workers."""
+        rate = way.rate if isinstance(way, Route) else ""
+        if rate and self._rated.get(lane) != rate:
+            self._store.set_lane(lane, in_lane(Rate.parse(rate)))
+            self._rated[lane] = rate
+
+    def _claim(self, lane: str, way: Way, carrier: Dispatcher, batch: Batch | None = None) -> Claimed:
+        """The next mails of a lane; what became of those before is written down with it.
+
+        Where a session has just delivered nothing lies between claim and dot but the envelopes, so that the next ones
+        are marked by the same commit. Who marks one mail at a time wants to know, and has it marked when it must be.
+        """
+        ahead = carrier.ahead(lane)
+        going_on = ahead.most > 1 and (batch is not None or carrier.flows(lane, way))
+        lease, mark = lease_of_claim(way), lease_of_mark(answer_limit(way)) if going_on else None
+        assert self._recorder is not None
+
+        def go_on(done: Sequence[Settlement]) -> tuple[Claimed, Sequence[bool]]:
+            room = ahead.room([settled.id for settled in done]) - (batch.pending if batch is not None else 0)
+            if batch is not None:
+                ahead.reserve(max(0, room))
+            terms = LeaseTerms(lease, self._holder, mark, max(0, room))
+            claimed = self._store.go_on(done, lane, self._batch, terms)
+            return claimed, claimed.settled
+
+        claimed = self._recorder.settle_with(go_on, always=going_on)
+        return claimed or self._store.claim(lane, self._batch, lease=lease, holder=self._holder)
+
+    def _send(self, lane: str, way: Way, carrier: Dispatcher, claimed: Claimed, began: float, turn: int) -> int:
+        """Carry them, and write down what comes of each; what has no result was not begun, or is in doubt.
+
+        While more are due, up to `turn` mails follow without a pause. Returns how many were tried.
+        """
+        halt, ahead = self._halt, carrier.ahead(lane)
+        slots = HeldSlots(self._store, claimed.slots, began)
+        tried = begun = 0
+
+        def goes_on() -> bool:
+            return self._may_go_on(halt) and slots.may_begin()
+
+        def take(claimed: Claimed, began: float) -> bool:
+            nonlocal tried
+            tried += len(claimed.jobs)
+            batch.lease_out(claimed.jobs, claimed.marked, began)
+            batch.queue([job for job in claimed.jobs if not self._is_done_with(batch, job)])
+            return bool(claimed.jobs)
+
+        def more() -> bool:
+            if tried >= turn or tried % self._batch:
+                return False
+            try:
+                return follow()
+            finally:
+                ahead.reserve(0)
+
+        def follow() -> bool:
+            nonlocal turn
+            began = monotonic()
+            claimed = self._claim(lane, way, carrier, batch)
+            self._tell_found(claimed)
+            if claimed.slots is not None or any(job.lost for job in claimed.jobs):
+                turn = 0  # it goes alone, or by a rate that the lane has now: after those that are on their way
+                after.append((claimed, began))
+                return False
+            taken = take(claimed, began)
+            if batch.ended:
+                self._give_back_unsent(batch)  # whoever stopped us meanwhile has not seen them
+            return taken
+
+        after: list[tuple[Claimed, float]] = []
+        batch = Batch(
+            self._store,
+            (),
+            answer_limit(way),
+            goes_on=goes_on,
+            ahead=ahead,
+            marking=Marking(self._store, self._recorder),
+            more=more,
+            waiting_lease=lease_of_claim(way),
+        )
+        outcome = _Outcome(lane, claimed.lane)
+        attempts = Attempts(self._tools.listeners.attempts, lane, way)
+        failure: BaseException | None = None
+        self._keeper.watch(batch)
+        self._pulse.carry(batch)
+        try:
+            if take(claimed, began) and batch.jobs and goes_on():
+                for job, result in carrier.carry(lane, way, batch):
+                    begun += 1
+                    slots.answered()
+                    attempts.tell(result)
+                    self._record(batch, job, _decision(job, result, batch), outcome)
+        except errors.CourrielError as broken:
+            attempts.tell(broken)
+            failure = broken if not carrier.short else None
+        except BaseException as broken:
+            failure = broken
+            raise
+        finally:
+            ahead.rest()
+            slots.leave(begun + batch.in_hand, in_hand=batch.in_hand > 0)
+            self._part_with(batch, failure, outcome)
+            self._keeper.forget(batch)
+            self._pulse.beat()
+            if not batch.ended:
+                outcome.tell(self._store)
+            if carrier.short:
+                halt.wait(LOOK)  # others are to let go of theirs
+        for alone, since in after:
+            tried += self._send(lane, way, carrier, alone, since, 0)
+        return tried
+
+    def _is_done_with(self, batch: Batch, job: Job) -> bool:
+        """Whether it need not be sent: its time is over, or it has been delivered already, as somebody found out."""
+        if job.left <= 0:
+            decision = policy.expired()
+        elif job.unsure and self._confirm is not None and _asked(self._confirm, job):
+            decision = policy.Decision(State.SENT, why="found", counted=False)
+        else:
+            return False
+        if batch.answered(job):
+            self._enter(batch, job, decision)
+        return True
+
+    def _part_with(self, batch: Batch, failure: BaseException | None, outcome: _Outcome) -> None:
+        """What has no result: whose end may have left is unsure, the others are given back."""
+        error = failure if isinstance(failure, Exception) else None
+        for job in batch.unanswered:
+            mail = _standing(job, batch)
+            if batch.may_have_left(job):
+                decision = _unanswered(job, batch, failure)
+            elif batch.was_begun(job) and error is not None:
+                decision = policy.decide(error, mail, random())  # noqa: S311
+            else:
+                decision = policy.give_back(mail, error)
+            self._record(batch, job, decision, outcome)
+
+    def _record(self, batch: Batch, job: Job, decision: policy.Decision, outcome: _Outcome) -> None:
+        if batch.answered(job):
+            outcome.see(decision)
+            self._enter(batch, job, decision)
+
+    def _enter(self, batch: Batch, job: Job, decision: policy.Decision) -> None:
+        """Have it written down."""
+        batch.unsure += batch.ended and decision.unsure
+        self._advanced = self._advanced or decision.counted or decision.state.final
+        events = _events(job, decision)
+        now = time.time()
+        results = dict(job.results)
+        for name, (code, enhanced, text) in decision.words.items():
+            results[name] = code, enhanced, _kept(text), now
+        settlement = Settlement(
+            job.id,
+            job.token,
+            decision.state,
+            decision.recipients,
+            results,
+            decision.delay,
+            _kept(decision.why),
+            decision.counted,
+            decision.unsure,
+            news=self._tools.listeners.wanted(events),
+        )
+        if self._recorder is None:
+            self._store.settle([settlement])  # this thread has outlived its worker
+        else:
+            self._recorder.add(Entry(settlement, events, batch.written), slow=batch.ahead.slow)
+
+    def _tell_found(self, claimed: Claimed) -> None:
+        """Log what was found by the way, and have those told who listen."""
+        tell_recovered(self._tools, claimed.recovered)
+        tell_unreadable(claimed.unreadable)
+        self._advanced = self._advanced or bool(claimed.unreadable)
+
+
+class _Outcome:
+    """What one batch has shown of its lane."""
+
+    def __init__(self, name: str, lane: LaneInfo | None) -> None:
+        self._name, self._fails = name, lane.fails if lane is not None else 0
+        self._trouble: policy.LaneProblem | None = None
+        self._works = False
+        self._error = ""  # the last words of those who would not take a mail
+
+    def see(self, decision: policy.Decision) -> None:
+        """One mail was tried."""
+        self._trouble = self._trouble or decision.trouble
+        self._works = self._works or (decision.trouble is None and decision.counted)
+        self._error = decision.why if decision.state is not State.SENT and decision.why else self._error
+
+    def tell(self, store: Store) -> None:
+        """Have the lane rest, or have it known that it works."""
+        if self._trouble is not None:
+            pause = policy.pause(self._fails, self._trouble, random())  # noqa: S311
+            why = _kept(self._trouble.sentence)
+            level = logging.ERROR if self._trouble.login else logging.WARNING
+            action = "login_refused" if self._trouble.login else "lane_paused"
+            logger.log(level, "Lane %s rests for %.0f s: %s", shown(self._name), pause, self._trouble.brief,
+                       extra={"action": action})  # fmt: skip
+            store.lane_failed(self._name, fails=self._fails, pause=pause, why=why)
+        elif self._works and self._fails:
+            store.lane_works(self._name)
+        if self._trouble is None and self._error:
+            store.note_error(self._name, _kept(self._error))
+
+
+# The steps.
+
+
+def lease_of_claim(way: Way) -> float:
+    """Seconds that mails are leased for until they are marked: a minute beyond the longest silence allowed before."""
+    return lease_of_mark(silence_limit(way))
+
+
+def checked_seconds(for_seconds: float | None) -> float:
+    """How long to go on. Raises UsageError."""
+    if for_seconds is None:
+        return float("inf")
+    if isinstance(for_seconds, bool) or not isinstance(for_seconds, int | float) or not for_seconds > 0:
+        raise errors.UsageError(f"for_seconds: a number of seconds above zero, not {for_seconds!r}")
+    return for_seconds
+
+
+def _decision(job: Job, result: policy.Result, batch: Batch) -> policy.Decision:
+    sent = None if job.results else policy.taken_by_all(result, job.recipients)
+    return sent or policy.decide(result, _standing(job, batch), random())  # noqa: S311
+
+
+def _unanswered(job: Job, batch: Batch, why: object) -> policy.Decision:
+    """Its end may have left, and nobody waits for the answer any more."""
+    lost = errors.ConnectionFailed(f"nobody waited for the answer: {why}", stage="message", in_doubt=True)
+    lost.message_id = job.message_id
+    return policy.decide(lost, _standing(job, batch), random())  # noqa: S311
+
+
+def _standing(job: Job, batch: Batch) -> policy.RecipientState:
+    passed = batch.age(job)
+    return policy.RecipientState(
+        job.recipients,
+        job.age + passed,
+        job.left - passed,
+        job.tries,
+        job.on_unsure,
+        together=bool(job.options.get("together")),
+        failed_before=bool(job.results) and _has_failed(job),
+    )
+
+
+def _has_failed(job: Job) -> bool:
+    waiting = frozenset(job.recipients)
+    return any(name not in waiting and (code >= 500 or not code) for name, (code, *_) in job.results.items())
+
+
+def _events(job: Job, decision: policy.Decision) -> tuple[News, ...]:
+    if decision.state is State.SENT:
+        return ("sent",)
+    if decision.state is State.FAILED:
+        return ("failed",)
+    if decision.unsure:
+        return ("unsure",)
+    return ("delayed",) if policy.is_delayed(job.calm, job.age) else ()
+
+
+def _kept(text: str) -> str:
+    """As much of a text as is kept, in characters that every database takes."""
+    if len(text) <= _LONGEST_WHY and text.isascii() and "\0" not in text:
+        return text
+    return text[:_LONGEST_WHY].replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
+
+
+def _asked(confirm: Confirm, job: Job) -> bool:
+    try:
+        return confirm(job.message_id, job.lane) is True
+    except Exception:
+        logger.exception("Nobody could be asked about a mail", extra={"action": "confirm_failed", "ticket": job.id})
+        return False

@@ -1,0 +1,1 @@
+"""IMAP sessions, folders and the letters in them."""

@@ -1,0 +1,1 @@
+"""Connection pools: sessions that are kept open and shared, their limits and rates."""

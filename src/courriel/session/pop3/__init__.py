@@ -1,0 +1,1 @@
+"""POP3 sessions and the letters in their mailbox."""

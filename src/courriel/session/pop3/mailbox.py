@@ -1,0 +1,128 @@
+"""Base of both POP3 sessions: everything that does not wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, TypeAlias
+
+from courriel import errors
+from courriel.dialogue.pop3.client import PopDialogue
+from courriel.dialogue.pop3.retrieval import Retrieval, of_another_line
+from courriel.model.credentials import Credentials, check_credentials
+from courriel.model.server import Dialect, Server
+from courriel.network import blocking
+from courriel.session import server_memory
+from courriel.session.base import BaseSession
+from courriel.session.pop3.letter import AsyncPopLetter, PopLetter
+
+if TYPE_CHECKING:
+    from courriel.network import awaiting
+
+LARGEST = 64 * 1024 * 1024
+"""Default limit of one letter in memory, in bytes: twice what most providers accept."""
+
+Which: TypeAlias = "PopLetter | AsyncPopLetter | int"
+"""A letter object, or its number, from 1."""
+
+
+class PopMailboxState(BaseSession):
+    """An open POP3 mailbox: its counts, its connection, and the lookup of letters."""
+
+    def __init__(
+        self, server: Server, credentials: Credentials | None, line: blocking.Line | awaiting.Line, largest: int
+    ) -> None:
+        if isinstance(largest, bool) or not isinstance(largest, int) or largest < 1:
+            raise errors.UsageError(f"largest: a number of octets above zero, not {largest!r}")
+        check_credentials(credentials)
+        self.server = server
+        self._known = line
+        self._dialogue = PopDialogue(server, credentials, largest)
+        self._dialogue.logins = server_memory.of(server)
+
+    def _talk_of(self) -> PopDialogue:
+        return self._dialogue
+
+    @property
+    def size(self) -> int:
+        """Size of all letters in bytes, as the server counted when the session was opened."""
+        return self._dialogue.size
+
+    @property
+    def deleted(self) -> frozenset[int]:
+        """Numbers of the letters that will be removed when the session is closed."""
+        return frozenset(self._dialogue.deleted)
+
+    def __len__(self) -> int:
+        """Number of letters when the session was opened; deletions do not change it.
+
+        Where STAT and LIST disagree, LIST counts, once it was fetched.
+        """
+        return len(self._dialogue.numbers)
+
+    # The steps.
+
+    def _number(self, which: Which) -> int:
+        """The number of a letter. Raises UsageError for one of another connection, or one that does not exist."""
+        self._expect_open()
+        return self._meant(which)
+
+    def _meant(self, which: Which) -> int:
+        dialogue = self._dialogue
+        if type(which) is int and which in dialogue.known and which not in dialogue.deleted:
+            return which
+        if not isinstance(which, int):
+            if which.visit != dialogue.visit:
+                raise errors.UsageError(
+                    f"letter {which.number} belongs to an earlier connection; its number may mean another letter now"
+                )
+            return which.number
+        if isinstance(which, bool) or which not in dialogue.known:
+            last = dialogue.numbers[-1] if dialogue.numbers else 0
+            raise errors.UsageError(f"there is no letter {which!r}: they count from 1 to {last}")
+        raise errors.UsageError(f"letter {which} is marked for deletion; undo() takes all marks back")
+
+    def _numbers(self, letters: Iterable[Which] | None) -> list[int]:
+        if letters is not None:
+            self._expect_open()
+            return [self._meant(which) for which in letters]
+        return [number for number in self._dialogue.numbers if number not in self._dialogue.deleted]
+
+    def _number_at(self, place: int) -> int:
+        """The number of the letter at this index. Raises IndexError."""
+        self._expect_open()
+        try:
+            return self._dialogue.numbers[place]
+        except IndexError:
+            raise IndexError(f"the mailbox holds {len(self)} letters, and none is at {place}") from None
+
+    def _expect_open(self) -> None:
+        if not self.usable:
+            self._refuse_if_inherited()
+            raise errors.ConnectionFailed(
+                "this session is not open; use it with `with`, or call open()",
+                server=str(self.server),
+                hint_id="SESSION-LOST",
+            )
+
+    def _reading(self, visit: int, numbers: list[int] | None, window: int, heads: bool) -> Retrieval:
+        """Reader for these letters, or for all; call it after LIST."""
+        if visit != self._dialogue.visit:
+            raise of_another_line()
+        numbers = self._numbers(None) if numbers is None else numbers
+        return self._dialogue.read_many(numbers, window, heads=heads)
+
+
+def check_window(window: int) -> None:
+    if isinstance(window, bool) or not isinstance(window, int) or not 0 < window <= 10_000:
+        raise errors.UsageError(f"window: a number of letters from 1 to 10,000, not {window!r}")
+
+
+def as_pop_server(server: Server | str) -> Server:
+    """A server that speaks POP3: from a host name (never a URL), or a Server without another protocol."""
+    if not isinstance(server, Server):
+        return Server(server, dialect=Dialect.POP3)
+    if server.dialect is Dialect.SMTP:
+        return server.with_dialect(Dialect.POP3)
+    if server.dialect is not Dialect.POP3:
+        raise errors.InvalidServer(f"{server} speaks {server.dialect.name}, and a POP3 session needs POP3")
+    return server

@@ -1,0 +1,1 @@
+"""IMAP on the wire: arguments, status lines, searches (RFC 3501)."""

@@ -1,0 +1,1 @@
+"""SMTP on the wire: commands, replies, parameters and dot-stuffing (RFC 5321)."""

@@ -1,0 +1,198 @@
+"""Opening of sessions for the WLangage functions, and warnings for the program's author."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from courriel.errors import AuthenticationRefused, InvalidServer, NotSupported
+from courriel.failures import Text
+from courriel.wlangage.desk import OpenSession, desk, here
+from courriel.wlangage.problem import Impossible, Problem, shown
+from courriel.wlangage.structures.constants import SessionOption
+
+if TYPE_CHECKING:
+    from courriel import Server, SmtpSession
+    from courriel.wlangage.opening.request import Request
+    from courriel.wlangage.reading.mailbox import OpenMailbox
+
+
+def connect(request: Request) -> OpenSession | OpenMailbox:
+    """Connect and log in; warnings for the program's author are in ErreurInfo afterwards."""
+    return _open_to_send(request) if request.protocol == "SMTP" else _open_to_read(request)
+
+
+# The steps.
+
+_IN_CLEAR = {"PLAIN", "LOGIN", "USER", "XOAUTH2", "OAUTHBEARER"}
+"""SASL mechanisms that send the secret itself."""
+
+_OF_THE_PAGE = ("PLAIN", "LOGIN")
+"""SASL mechanisms that WLangage programs rely on."""
+
+
+def _open_to_send(request: Request) -> OpenSession:
+    from courriel import SmtpSession
+
+    server = _server(request)
+    notices: list[Text] = []
+    session = SmtpSession(server, request.credentials)
+    try:
+        _ = session.open()
+        _mind_the_clear_line(server, (session.mechanism,), notices)
+    except AuthenticationRefused as refused:
+        _mind_the_clear_line(server, refused.tried, notices)
+        if not request.may_go_without_login:
+            raise
+        session = _as_the_page_has_it(server, request, refused, notices)
+    except NotSupported as lacking:
+        if not (request.may_go_without_login and lacking.hint_id == "AUTH-NOT-OFFERED"):
+            raise
+        session = _without_login(server, (), notices)
+    if notices:
+        here().problem = Problem.notice(*notices)
+    return _spooled(session, request) if request.asynchronous else OpenSession(session)
+
+
+def _spooled(session: SmtpSession, request: Request) -> OpenSession:
+    """The session, with the outbox in front of it."""
+    from courriel.wlangage.sending.spool import SpooledSession
+
+    try:
+        return SpooledSession(session, request.name)
+    except BaseException:
+        session.close()
+        raise
+
+
+def _open_to_read(request: Request) -> OpenMailbox:
+    from courriel import ImapSession, PopSession
+    from courriel.wlangage.reading.imap_mailbox import ImapMailbox
+    from courriel.wlangage.reading.pop_mailbox import PopMailbox
+
+    server = _server(request)
+    notices: list[Text] = []
+    try:
+        if request.protocol == "IMAP":
+            session: ImapSession | PopSession = ImapSession(server, request.credentials).open()
+        else:
+            session = PopSession(server, request.credentials).open()
+        _mind_the_clear_line(server, (session.mechanism,), notices)
+    except AuthenticationRefused as refused:
+        _mind_the_clear_line(server, refused.tried, notices)
+        raise
+    if notices:
+        here().problem = Problem.notice(*notices)
+    return ImapMailbox(session) if isinstance(session, ImapSession) else PopMailbox(session)
+
+
+def _server(request: Request) -> Server:
+    from courriel import Dialect, Security, Server
+
+    security = {
+        SessionOption.DÉFAUT: Security.NONE,
+        SessionOption.SÉCURISÉ_TLS: Security.STARTTLS,
+        SessionOption.SSL: Security.TLS,
+    }[request.option]
+    if not 0 < request.port < 65536:
+        raise Impossible(
+            f"Le port {request.port} n'existe pas : un port est un nombre de 1 à 65535.",
+            f"There is no port {request.port}: a port is a number from 1 to 65535.",
+            hint_id="SETTING-MALFORMED",
+        )
+    try:
+        # The WLangage default has no TLS, also for passwords; elsewhere in courriel that has to be enabled.
+        return Server(
+            request.host,
+            request.port,
+            security,
+            trust=desk.trust,
+            timeouts=desk.timeouts,
+            allow_clear_credentials=True,
+            dialect=Dialect[request.protocol],
+        )
+    except InvalidServer as wrong:
+        raise Impossible(
+            f"« {shown(request.host)} » n'est pas le nom d'un serveur.",
+            f'"{shown(request.host)}" is not the name of a server.',
+            because=wrong,
+        ) from wrong
+
+
+def _as_the_page_has_it(
+    server: Server, request: Request, refused: AuthenticationRefused, notices: list[Text]
+) -> SmtpSession:
+    """Try LOGIN and PLAIN after a stronger mechanism failed, also where courriel itself stops.
+
+    A server that offers one of the two and refuses it makes opening fail; with one that offers neither the session is
+    opened without a login. Raises AuthenticationRefused.
+    """
+    from courriel import SmtpSession
+    from courriel._dataclass import replace
+
+    known = [name for name in _OF_THE_PAGE if name in refused.offered]
+    judged = any(name in refused.judged for name in known)
+    untried = [name.lower() for name in known if name not in refused.tried]
+    if judged or (known and refused.final) or refused.hint_id == "LOGIN-BINDING-REFUSED":
+        raise refused
+    if not untried:
+        return _without_login(server, refused.tried, notices)
+    session = SmtpSession(replace(server, auth=tuple(untried)), request.credentials)
+    try:
+        _ = session.open()
+    except AuthenticationRefused as again:
+        again.tried = (*refused.tried, *again.tried)
+        notices.clear()
+        _mind_the_clear_line(server, again.tried, notices)
+        if again.judged or again.final:
+            raise
+        return _without_login(server, again.tried, notices)
+    notices.clear()
+    _mind_the_clear_line(server, (session.mechanism,), notices)
+    return session
+
+
+def _without_login(server: Server, tried: tuple[str, ...], notices: list[Text]) -> SmtpSession:
+    """A session without a login, as the WLangage page specifies for such servers; with a warning."""
+    from courriel import SmtpSession
+
+    session = SmtpSession(server).open()
+    names = ", ".join(tried)
+    if names:
+        why = Text(
+            f"le serveur {server} a refusé l'authentification ({names}) et n'en connaît aucune qui envoie le mot de "
+            "passe lui-même ; la session est ouverte sans authentification.",
+            f"the server {server} refused the login ({names}) and knows none that sends the password itself; the "
+            "session was opened without one.",
+        )
+    else:
+        why = Text(
+            f"le serveur {server} ne propose aucune authentification que ce mot de passe permette ; la session est "
+            "ouverte sans authentification, et le mot de passe n'a pas été envoyé.",
+            f"the server {server} offers no login that this password can serve; the session was opened without one, "
+            "and the password was not sent.",
+        )
+    notices.append(Text(f"Attention : {why.fr}", f"Beware: {why.en}"))
+    _warn("The session with %s was opened without a login", server, "session_without_login")
+    return session
+
+
+def _mind_the_clear_line(server: Server, mechanisms: tuple[str, ...], notices: list[Text]) -> None:
+    """Warn when a password was sent without TLS. SCRAM and CRAM-MD5 do not send it."""
+    from courriel import Security
+
+    if server.security is not Security.NONE or server.local or not _IN_CLEAR & {*mechanisms}:
+        return
+    notices.append(
+        Text(
+            f"Attention : le mot de passe est parti en clair vers {server} ; emailOptionSécuriséTLS ou OptionSSL le "
+            "protègent.",
+            f"Beware: the password went to {server} in clear; emailOptionSecuredTLS or optionSSL protect it.",
+        )
+    )
+    _warn("The password went to %s in clear", server, "password_in_clear")
+
+
+def _warn(sentence: str, server: Server, action: str) -> None:
+    import logging
+
+    logging.getLogger("courriel.wlangage").warning(sentence, server, extra={"action": action, "server": str(server)})

@@ -1,0 +1,1 @@
+"""WLangage functions that read mailboxes."""

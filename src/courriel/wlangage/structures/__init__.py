@@ -1,0 +1,1 @@
+"""The structures and constants of the WLangage."""
