@@ -412,8 +412,14 @@ class OutboxError(CourrielError):
 
     @property
     def sysexit(self) -> int:
-        """74 for a disk error, 73 for no room, 66 for a mail that is not there."""
+        """74 for a disk error, 73 for no room, 66 for a mail or an outbox that is not there, 65 for damage."""
         return self.failure.sysexit if self.failure else self._status
+
+    def _facts(self) -> Facts:
+        """Facts for the look-up: an outbox names its record itself, because the others tell of servers and mails."""
+        from courriel.failures import Facts  # noqa: PLC0415
+
+        return Facts(hint_id=self.hint_id)
 
 
 class OutboxFull(OutboxError):

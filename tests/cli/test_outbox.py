@@ -383,8 +383,44 @@ def test_prune_deletes_finished_mails(courriel: Run, via: Sandbox) -> None:
     assert gone.out == "1 mail forgotten\n"
 
 
+@pytest.mark.parametrize("offset", [0, 4096, 3 * 4096, 12 * 4096, 20 * 4096])
+def test_damage_is_a_finding_of_check_wherever_it_is(
+    courriel: Run, via: Sandbox, tmp_path: Path, offset: int
+) -> None:
+    queue(courriel, "--text", "z" * 100_000)
+    path = tmp_path / "outbox.db"
+    data = bytearray(path.read_bytes())
+    data[offset : offset + 4096] = b"\xff" * 4096
+    path.write_bytes(data)
+
+    plain, french, found = (courriel("outbox", "check", *more) for more in ((), ("--lang", "fr"), ("--json",)))
+
+    assert (plain.status, french.status, found.status) == (65, 65, 65)
+    assert plain.out.startswith("the file is damaged: ")
+    assert french.out.startswith("le fichier est abîmé : ")
+    assert (found.json["ok"], found.json["findings"][0]["kind"]) == (False, "damaged")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("list",), ("show", "x"), ("stats",), ("check",), ("retry", "--all"), ("pause", "billing"), ("prune",),
+     ("backup", "b.db"), ("compact",), ("export", "x", "x.eml")],
+)  # fmt: skip
+def test_commands_that_look_or_act_make_no_outbox(courriel: Run, tmp_path: Path, command: tuple[str, ...]) -> None:
+    before = sorted(tmp_path.iterdir())
+
+    ran, french = courriel("outbox", *command), courriel("outbox", *command, "--lang", "fr")
+
+    assert (ran.status, french.status) == (66, 66)
+    assert ran.err.startswith("✗ There is no outbox in this place.")
+    assert french.err.startswith("✗ Il n'y a pas de boîte d'envoi à cet endroit.")
+    assert sorted(tmp_path.iterdir()) == before
+
+
 @pytest.mark.parametrize("arguments", [("show", "nothing"), ("show", "--key", "nothing"), ("cancel", "nothing")])
 def test_a_mail_that_is_not_there_is_said_so(courriel: Run, via: Sandbox, arguments: list[str]) -> None:
+    queue(courriel)
+
     ran = courriel("outbox", *arguments)
 
     assert ran.status == 66

@@ -263,7 +263,7 @@ def test_a_version_that_is_none_is_an_error_of_ours(path: Path, store: SqliteSto
 def test_a_disk_that_is_full_when_it_is_opened_is_said_to_be(
     path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError
 ) -> None:
-    def refuse(name: str) -> LockFile:
+    def refuse(name: str, mode: int) -> LockFile:
         raise error
 
     monkeypatch.setattr(sqlite_file, "LockFile", refuse)
@@ -302,8 +302,29 @@ def test_a_copy_of_the_file_alone_while_it_is_open_is_warned_of(
     assert [found.kind for found in copy.check()] == ["log"]
     copy.put([new_mail()])
     copy.close()
-    SqliteStore(path.with_name("copy.db")).close()
-    assert warned(caplog) == 1, "once it was closed it is whole, as far as anybody can tell"
+    assert warned(caplog) == 1
+
+
+def test_a_copy_without_its_log_is_found_by_every_check_until_it_is_restored(
+    path: Path, store: SqliteStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.put([new_mail()])
+    copy = copied(path)
+    with Outbox(copy, create=False) as looking:  # as `stats` does
+        looking.stats()
+
+    for _ in range(2):
+        with Outbox(copy) as opened:
+            assert [found.kind for found in opened.check()] == ["log"]
+            with Outbox(copy) as beside:
+                assert [found.kind for found in beside.check()] == ["log"]
+    with Outbox(copy) as opened:
+        opened.backup(path.with_name("backup.db"))
+    Outbox.restore(path.with_name("backup.db"), path.with_name("again.db"))
+
+    with Outbox(path.with_name("again.db")) as restored:
+        assert restored.check() == []
+    assert warned(caplog) == 1
 
 
 def test_a_copy_of_a_file_that_nobody_has_open_is_whole(path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -540,6 +561,18 @@ def test_a_damaged_file_is_found(path: Path, store: SqliteStore) -> None:
 
     assert "damaged" in [found.kind for found in broken.check()]
     broken.close()
+
+
+def test_a_damaged_file_is_said_so_by_those_who_only_look(path: Path, store: SqliteStore) -> None:
+    store.put([new_mail()])
+    store.close()
+    data = path.read_bytes()
+    path.write_bytes(data[:4096] + b"\xff" * (len(data) - 4096))
+
+    with pytest.raises(errors.OutboxError) as refused, Outbox(path) as outbox:
+        outbox.stats()
+
+    assert (refused.value.sysexit, refused.value.hint_id) == (65, "OUTBOX-DAMAGED")
 
 
 # Compact.

@@ -60,6 +60,14 @@ _ALONE: tuple[tuple[type[errors.CourrielError], Text], ...] = (
     ),
     (errors.OutboxError, Text("La boîte d'envoi a refusé", "The outbox refused")),
 )
+# Outbox errors with a record of their own in the failure table.
+_BY_RECORD = {
+    "OUTBOX-MISSING": Text("Il n'y a pas de boîte d'envoi à cet endroit", "There is no outbox in this place"),
+    "OUTBOX-DAMAGED": Text("Ce fichier ne peut pas être lu comme boîte d'envoi", "This file cannot be read as an outbox"),
+    "OUTBOX-FORBIDDEN": Text(
+        "Cet utilisateur ne peut pas se servir de la boîte d'envoi", "This user may not use the outbox"
+    ),
+}
 _UNCERTAIN = Text(
     "Issue incertaine : le message est peut-être parti ; il n'a pas été renvoyé",
     "Uncertain result: the message may have left; not resent",
@@ -81,7 +89,7 @@ def headline(error: errors.CourrielError, spoken: str, doing: str = "") -> str:
     french = spoken == "fr"
     if error.in_doubt:
         return f"{_UNCERTAIN.fr if french else _UNCERTAIN.en}."
-    alone = next((words for kind, words in _ALONE if isinstance(error, kind)), None)
+    alone = _BY_RECORD.get(error.hint_id) or next((words for kind, words in _ALONE if isinstance(error, kind)), None)
     if alone is not None:
         return f"{alone.fr if french else alone.en}."
     failed = _FAILED.get("read" if error.protocol in _READING else doing)

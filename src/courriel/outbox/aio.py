@@ -129,6 +129,7 @@ class AsyncOutbox:
         elsewhere: bool = False,
         max_size: int = MAX_SIZE,
         allow_secret_references: bool = False,
+        create: bool = True,
     ) -> None:
         self._make = partial(
             Outbox,
@@ -136,6 +137,7 @@ class AsyncOutbox:
             ways=ways,
             elsewhere=elsewhere,
             max_size=max_size,
+            create=create,
             allow_secret_references=allow_secret_references,
         )
         self._threads = ThreadPoolExecutor(_THREADS, "courriel outbox")

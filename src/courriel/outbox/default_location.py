@@ -26,8 +26,8 @@ class DefaultLocation:
     source: str
 
 
-def default_location() -> DefaultLocation:
-    """The outbox that is meant when nothing is said; the user's own folder is made when it is missing.
+def default_location(*, create: bool = True) -> DefaultLocation:
+    """The outbox that is meant when nothing is said; the user's own folder is made when it is missing, if `create`.
 
     Raises UsageError for a setting that cannot be read, OSError.
     """
@@ -38,7 +38,8 @@ def default_location() -> DefaultLocation:
     if by_file is not None:
         return DefaultLocation(*by_file)
     folder = own_folder()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if create:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return DefaultLocation(str(folder / "outbox.db"), "default")
 
 

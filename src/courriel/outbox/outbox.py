@@ -83,7 +83,7 @@ class Outbox:
     unknown here are taken, because workers on other machines know them. Mails above `max_size` octets are refused.
     A URL that says where a secret lies (env:, file:) is used by the program that has named it; with
     `allow_secret_references` also when another one has put it: whoever can write into the outbox then chooses the
-    server that gets the secret.
+    server that gets the secret. Without `create`, where there is no outbox yet none is made, and nothing is changed.
     Use it by `with`, or `close()` it. Raises UsageError, OutboxError.
     """
 
@@ -95,9 +95,10 @@ class Outbox:
         elsewhere: bool = False,
         max_size: int = MAX_SIZE,
         allow_secret_references: bool = False,
+        create: bool = True,
     ) -> None:
         self._ways = Lanes({} if ways is None else ways, elsewhere=elsewhere, allow_references=allow_secret_references)
-        self._store = _store_at(place)
+        self._store = _store_at(place, create=create)
         self._max_size = max_size
         self._listeners = Listeners()
         self._bell = Wakeup()
@@ -449,19 +450,19 @@ class Outbox:
             raise errors.UsageError("put_many: one key for each message") from wrong
 
 
-def _store_at(place: str | os.PathLike[str] | Store | None) -> Store:
+def _store_at(place: str | os.PathLike[str] | Store | None, *, create: bool) -> Store:
     if place is None:
         from courriel.outbox.default_location import default_location
 
-        place = default_location().place
+        place = default_location(create=create).place
     if isinstance(place, str) and place.startswith(("postgresql://", "postgres://")):
         from courriel.outbox.store.postgres.store import PostgresStore
 
-        return PostgresStore(place)
+        return PostgresStore(place, create=create)
     if isinstance(place, str | os.PathLike):
         from courriel.outbox.store.sqlite.store import SqliteStore
 
-        return SqliteStore(_file_name(place))
+        return SqliteStore(_file_name(place), create=create)
     if not hasattr(place, "claim"):
         raise errors.UsageError(f"an outbox is a file or a postgresql:// URL, not {type(place).__name__}")
     return place

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -111,8 +112,7 @@ def check_(manner: GlobalOptions, place: str | None) -> int:
     from courriel.cli.reporting import Report
 
     report = Report(manner)
-    with existing_outbox(place) as outbox:
-        found = outbox.check()
+    found = _findings(place)
     if not report.values({"ok": not found, "findings": [_object(each) for each in found]}):
         for each in found:
             report.line(f"{_FINDINGS[each.kind]}{say(' : ', ': ')}{each.number} ({visible(each.example)})")
@@ -147,6 +147,20 @@ def compact_(manner: GlobalOptions, place: str | None) -> int:
 
 
 # The steps.
+
+
+def _findings(place: str | None) -> Sequence[IntegrityFinding]:
+    """What is wrong with the outbox; damage that keeps it from being opened is a finding as well."""
+    from courriel import errors
+    from courriel.outbox.store.base import DAMAGED, IntegrityFinding
+
+    try:
+        with existing_outbox(place) as outbox:
+            return outbox.check()
+    except errors.OutboxError as failed:
+        if failed.hint_id != DAMAGED:
+            raise
+        return [IntegrityFinding("damaged", 1, str(failed.__cause__ or failed))]
 
 
 def _object(found: IntegrityFinding) -> dict[str, object]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -61,18 +59,16 @@ def references_option(command: F) -> F:
     )(command)
 
 
-def open_outbox(place: str | None, *, references: bool = False) -> Outbox:
+def open_outbox(place: str | None, *, references: bool = False, create: bool = True) -> Outbox:
     """Open the outbox; lanes unknown to this machine are left to other workers."""
     from courriel import Outbox
 
-    return Outbox(place, elsewhere=True, allow_secret_references=references)
+    return Outbox(place, elsewhere=True, allow_secret_references=references, create=create)
 
 
 def existing_outbox(place: str | None) -> Outbox:
-    """Open the outbox without creating one, for commands that read or change it. Raises OSError."""
-    if place is not None and "://" not in place and not os.path.exists(place):  # noqa: PTH110
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), place)
-    return open_outbox(place)
+    """Open the outbox without creating one, for commands that read or change it. Raises OutboxError."""
+    return open_outbox(place, create=False)
 
 
 def state_of(info: MailInfo) -> str:

@@ -65,6 +65,9 @@ Known: TypeAlias = "Callable[[NewMail, KnownMail], object]"
 UNSURE, POISON, LOST, EXPIRED = "unsure", "poison", "lost", "expired"
 """Words in `why` that mean something; everything else there is for people."""
 
+MISSING, DAMAGED, FORBIDDEN = "OUTBOX-MISSING", "OUTBOX-DAMAGED", "OUTBOX-FORBIDDEN"
+"""Records of the failure table for an outbox: none there, damaged, and not to be used by this user."""
+
 UNREADABLE = "this row cannot be read: "
 """How `why` begins of a mail that is set aside, because somebody has changed its row; what cannot be read follows."""
 

@@ -15,6 +15,7 @@ from courriel.outbox.metrics import Activity
 from courriel.outbox.store import rows
 from courriel.outbox.store.base import (
     CHUNK,
+    DAMAGED,
     LARGE,
     POISON_AFTER,
     Action,
@@ -401,9 +402,14 @@ class SqlStore(SqlRates, ABC):
 
     def check(self) -> list[IntegrityFinding]:
         """See Store.check."""
-        found = []
+        found: list[IntegrityFinding] = []
         for kind in ("incomplete", "orphan", "lane", "value", "counters"):
-            number, example = self._read(partial(self._find, self._says[f"find_{kind}"]))
+            try:
+                number, example = self._read(partial(self._find, self._says[f"find_{kind}"]))
+            except errors.OutboxError as failed:
+                if failed.hint_id != DAMAGED:
+                    raise
+                return [*found, IntegrityFinding("damaged", 1, str(failed.__cause__))]
             if number:
                 found.append(IntegrityFinding(kind, number, str(example)))
         return found

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from courriel import errors
 from courriel._lazy_re import expression
 from courriel.model.checks.shown import is_like_url
+from courriel.outbox.store.base import DAMAGED
 from courriel.outbox.store.statements import statements, statements_in
 
 try:
@@ -181,4 +182,5 @@ def in_our_words(place: str) -> Generator[None]:
     except psycopg.Error as failed:
         said = failed.diag.message_primary or str(failed).strip().partition("\n")[0] or type(failed).__name__
         kind = errors.OutboxUnreachable if is_away(failed, said) else errors.OutboxError
-        raise kind(f"{place}: {said}") from failed
+        damaged = failed.sqlstate in ("XX001", "XX002")  # data_corrupted, index_corrupted
+        raise kind(f"{place}: {said}", hint_id=DAMAGED if damaged else "") from failed

@@ -18,6 +18,7 @@ from threading import BoundedSemaphore
 from typing import Any, NamedTuple, TypeVar
 
 from courriel import errors
+from courriel.outbox.store.base import MISSING
 from courriel.outbox.store.postgres.connection import (
     Connection,
     InterruptibleConnection,
@@ -88,12 +89,13 @@ class Answer(NamedTuple):
 
 
 class PostgresServer:
-    """One database of a server, with its tables made when they are missing.
+    """One database of a server, with its tables made when they are missing, or an error without `create`.
 
     Raises InvalidUrl; OutboxError for a server that cannot be reached, or that does not keep what it promises.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, create: bool = True) -> None:
+        self._create = create
         self._told, self.place = conninfo(url)
         self._begin()
         self._prepares = False
@@ -250,6 +252,8 @@ class PostgresServer:
             line = PostgresConnection(connection)
             self._check_server(line)
             if not self._is_current(line):
+                if not self._create and self._version(line) < FIRST_VERSION:
+                    raise errors.OutboxError(f"{self.place}: there is no outbox there", hint_id=MISSING)
                 self._make_tables(line)
             self._check_tables(line)
             return str(line.last("SELECT name FROM outbox_version")[0])

@@ -62,12 +62,13 @@ _FAILED_TRANSACTION = psycopg.pq.TransactionStatus.INERROR
 class PostgresStore(SqlStore):
     """Keeps mails in a PostgreSQL database, for any number of worker machines. The clock is the server's.
 
-    `url` is a libpq URL; the tables are made in the first schema of the search path. Raises InvalidUrl, OutboxError;
+    `url` is a libpq URL; the tables are made in the first schema of the search path; without `create` a database
+    that has none is an error. Raises InvalidUrl, OutboxError;
     MissingExtra with the command that installs psycopg.
     """
 
-    def __init__(self, url: str) -> None:
-        self._server = PostgresServer(url)
+    def __init__(self, url: str, *, create: bool = True) -> None:
+        self._server = PostgresServer(url, create=create)
         self._says = all_translated()
         self._statements = {name: Statement(self._says[name]) for name in _SAID_AT_ONCE}
         self._start_group()

@@ -21,8 +21,9 @@ from typing import NoReturn, TypeVar
 from weakref import WeakSet
 
 from courriel import errors
+from courriel.outbox.store.base import DAMAGED, FORBIDDEN, MISSING
 from courriel.outbox.store.group_commit import GroupCommit
-from courriel.outbox.store.sqlite import filesystem, wal
+from courriel.outbox.store.sqlite import contents, filesystem, wal
 from courriel.outbox.store.sqlite.lockfile import LockFile, identity
 from courriel.outbox.store.statements import script
 from courriel.outbox.store.versions import FIRST_VERSION, check_era, era_of
@@ -35,6 +36,7 @@ UPGRADES: tuple[str, ...] = ()
 """Scripts in `sql`, each from one version to the next. They only add: a worker that is older goes on working."""
 
 _PATIENCE = 30.0  # seconds to wait for connections that do not take our lock (an application in the same file)
+_LOST_LOG = 2  # in `opened`: the file was copied without its log, or the log was removed
 _VERSION = "SELECT version, opened FROM outbox_version"
 _AT_ONCE = 64 * 1024 * 1024  # octets that are rewritten beside others: they wait for a second or two
 
@@ -45,17 +47,21 @@ _left_behind: list[object] = []  # connections of a parent process: not even clo
 class SqliteFile:
     """One file, made with its tables when it is missing, and readable by its owner alone.
 
-    Raises UsageError for a place where no database is safe, OutboxError for a file that cannot be opened.
+    Without `create` a file that is no outbox yet is an error, and opening makes no tables and changes no mode. Raises
+    UsageError for a place where no database is safe, OutboxError for a file that cannot be opened.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, create: bool = True) -> None:
+        self._create = create
+        if not create and not path.exists():
+            raise errors.OutboxError(f"{path}: there is no outbox there", hint_id=MISSING)
         filesystem.check_engine()
         with in_our_words(path):
             self.path = filesystem.check_place(path)
         self._name = str(self.path)
         self._warned = self._at_rest = self._made = False
         self.lacks_log = False
-        """Whether it was copied, or lost its log, while it was open."""
+        """Whether it was copied, or lost its log, while it was open; the file remembers it (`opened`)."""
         self._copying = Lock()
         self._identity: tuple[int, int] | None = None  # of the file that is open, to notice when it is moved
         self._light_turn = RLock()
@@ -261,18 +267,24 @@ class SqliteFile:
         with self._light_turn, in_our_words(self.path):
             if self._durable is not None:
                 return
-            filesystem.keep_to_owner(self.path)
+            filesystem.refuse_links(self.path)
+            if not self._made:
+                _check_contents(self.path, create=self._create)
+            if self._create:
+                filesystem.keep_to_owner(self.path)
             if self._made and identity(self._name) != (self._identity or identity(self._name) or ()):
                 raise _moved(self.path)
             if self._lock is None:
-                self._lock = LockFile(f"{self.path}.lock")
+                self._lock = LockFile(f"{self.path}.lock", filesystem.mode_of(self.path))
             with self._lock:
                 wal.check_owner(self.path, self._lock.read_note())
                 had_log = wal.exists(self.path)
                 filesystem.make_file(self.path)
                 light, durable = self._opened("NORMAL"), self._opened("FULL")
                 try:
-                    _make_tables(durable, self.path)
+                    _make_tables(durable, self.path, create=self._create)
+                    found = not had_log and _mark_lost_log(durable)
+                    self.lacks_log = durable.execute(_VERSION).fetchone()[1] == _LOST_LOG
                 except BaseException:
                     light.close()
                     durable.close()
@@ -280,8 +292,7 @@ class SqliteFile:
                 self._light, self._durable = light, durable
                 self._identity, self._made = identity(self._name), True
                 self._lock.write_note(wal.owner_note(self.path))
-                self.lacks_log = not had_log and bool(durable.execute(_VERSION).fetchone()[1])
-            if self.lacks_log:
+            if found:
                 _warn_of_lost_log(self.path)
             if _is_shared(durable):
                 self.warn_of_shared_file()
@@ -370,7 +381,7 @@ class in_our_words:  # noqa: N801 - read as a sentence after `with`
             return
         if _is_full(error):
             raise _full(self.path) from error
-        raise errors.OutboxError(f"{self.path}: {error}") from error
+        raise errors.OutboxError(f"{self.path}: {error}", hint_id=_hint(error, self.path)) from error
 
 
 def _undone_if_it_fails(connection: sqlite3.Connection, act: Callable[[], T]) -> T:
@@ -391,6 +402,17 @@ def _is_full(error: BaseException) -> bool:
     return bool(code & 0xFF == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_SHMSIZE)
 
 
+def _hint(error: sqlite3.Error | OSError, path: Path) -> str:
+    """Record of the failure table for a file that is damaged, or may not be used by this user; "" for other errors."""
+    if isinstance(error, OSError):
+        return FORBIDDEN if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) else ""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return DAMAGED
+    closed = code == sqlite3.SQLITE_CANTOPEN and path.exists() and not os.access(path, os.R_OK | os.W_OK)
+    return FORBIDDEN if closed or code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM) else ""
+
+
 def _full(path: Path) -> errors.OutboxFull:
     return errors.OutboxFull(f"{path}: the disk is full; nothing was written")
 
@@ -402,9 +424,27 @@ def _moved(path: Path) -> errors.OutboxError:
     )
 
 
-def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
+def _check_contents(path: Path, *, create: bool) -> None:
+    """Refuse a file that is no database, before anything is made beside it or changed; without `create` no outbox.
+
+    Raises OutboxError.
+    """
+    with in_our_words(path):
+        tables = contents.tables_of(path)
+    if not create and tables is not None and "outbox_version" not in tables:
+        raise _no_outbox(path)
+
+
+def _no_outbox(path: Path) -> errors.OutboxError:
+    return errors.OutboxError(f"{path} is no outbox", hint_id=MISSING)
+
+
+def _make_tables(connection: sqlite3.Connection, path: Path, *, create: bool) -> None:
     """Make the tables, or bring them up to date; does nothing, and writes nothing, when they are."""
-    if _version(connection, path) >= FIRST_VERSION + len(UPGRADES):
+    version = _version(connection, path)
+    if version < FIRST_VERSION and not create:
+        raise _no_outbox(path)
+    if version >= FIRST_VERSION + len(UPGRADES):
         _check_era(connection, path)
         return
     connection.execute("BEGIN IMMEDIATE")
@@ -442,11 +482,19 @@ def _check_era(connection: sqlite3.Connection, path: Path) -> bool:
     return bool(row and row[1])
 
 
+def _mark_lost_log(connection: sqlite3.Connection) -> bool:
+    """Write into a file without a log that it has lost one, if it has: every later opening is to know; whether it has.
+
+    A backup that is restored begins anew.
+    """
+    return connection.execute("UPDATE outbox_version SET opened = ? WHERE opened = 1", (_LOST_LOG,)).rowcount > 0
+
+
 def _mark_closed(connection: sqlite3.Connection) -> None:
     """The last one that closes moves all that is in the log into the file, and has the file say that it needs none."""
     row = connection.execute(_VERSION).fetchone()
     if row and row[1] and _is_alone(connection):
-        connection.execute("UPDATE outbox_version SET opened = 0")
+        connection.execute("UPDATE outbox_version SET opened = 0 WHERE opened = 1")  # not one that has lost its log
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import stat
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -65,6 +66,20 @@ def keep_to_owner(path: Path) -> None:
     What a group may do stays as it is, because several users may share an outbox so, unless everybody could write: then
     nobody has chosen the mode. Raises OutboxError for files that are another user's, and for links in their place.
     """
+    for name, there in _files_of(path):
+        mode = stat.S_IMODE(there.st_mode)
+        if stat.S_ISREG(there.st_mode) and mode & 0o007:
+            _narrow(name, mode, 0o600 if mode & 0o002 else mode & ~0o007)
+
+
+def refuse_links(path: Path) -> None:
+    """Refuse an outbox with a link in the place of one of its files. Raises OutboxError."""
+    for _ in _files_of(path):
+        pass
+
+
+def _files_of(path: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """The files of an outbox that are there; none on Windows. Raises OutboxError for links in the place of one."""
     if sys.platform == "win32":
         return
     for suffix in ("", "-wal", "-shm", ".lock"):
@@ -75,18 +90,38 @@ def keep_to_owner(path: Path) -> None:
             continue
         if stat.S_ISLNK(there.st_mode):
             raise errors.OutboxError(f"{name} is a link: somebody may have put it there; remove it")
-        mode = stat.S_IMODE(there.st_mode)
-        if not stat.S_ISREG(there.st_mode) or not mode & 0o007:
-            continue
-        _narrow(name, mode, 0o600 if mode & 0o002 else mode & ~0o007)
+        yield name, there
 
 
 def make_file(path: Path) -> None:
-    """Make an empty file, readable by its owner alone, where there is none; no link is followed to make it."""
+    """Make an empty file, where there is none, of `mode_of` it; no link is followed to make it."""
     # Not opened when it is there: closing any handle of a database takes away the locks of this process (POSIX).
     if not path.exists():
         with suppress(FileExistsError):  # another process was quicker
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            os.close(make_new(path, mode_of(path)))
+
+
+def mode_of(path: Path) -> int:
+    """Mode for the files of an outbox: that of the file if it is there, else its owner's alone.
+
+    Its group may use it as well where the umask says so and keeps out everybody else (007); umasks that others have by
+    default (022, 002) choose nothing.
+    """
+    try:
+        return stat.S_IMODE(path.stat().st_mode) & 0o660
+    except FileNotFoundError:
+        before = os.umask(0o077)  # the only way to read it; meanwhile other threads make files that are safe
+        os.umask(before)
+        return 0o660 if before & 0o077 == 0o007 else 0o600
+
+
+def make_new(path: str | os.PathLike[str], mode: int) -> int:
+    """Make a file of exactly this mode, and return its descriptor. Raises FileExistsError, OSError."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+    made = os.open(path, flags, 0o600)
+    if mode != 0o600 and sys.platform != "win32":
+        os.fchmod(made, mode)
+    return made
 
 
 def network_kind(path: Path) -> str:

@@ -8,6 +8,8 @@ from contextlib import suppress
 from threading import Lock, Thread
 from types import TracebackType
 
+from courriel.outbox.store.sqlite.filesystem import make_new
+
 PATIENCE = 30.0  # seconds: whoever writes has it for a moment, unless its process was stopped
 
 if sys.platform == "win32":
@@ -54,13 +56,13 @@ else:
 class LockFile:
     """Use it by `with`. Not a lock on the database itself: closing any handle of that would free it (POSIX).
 
-    Raises TimeoutError when another process has had it for PATIENCE seconds.
+    `mode` is that of a new file. Raises TimeoutError when another process has had it for PATIENCE seconds.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, mode: int = 0o600) -> None:
         self._threads = Lock()
-        self._path = path
-        self._file = _opened(path)
+        self._path, self._mode = path, mode
+        self._file = _opened(path, mode)
         self._waiter: _Waiter | None = None
 
     def __enter__(self) -> None:
@@ -72,7 +74,7 @@ class LockFile:
                 # Moved or deleted meanwhile: whoever opens the outbox now makes another one, and that is what counts.
                 _give(self._file)
                 os.close(self._file)
-                self._file = _opened(self._path)
+                self._file = _opened(self._path, self._mode)
                 self._take()
         except BaseException:
             self._threads.release()
@@ -160,10 +162,14 @@ def _identity_of(there: os.stat_result) -> tuple[int, int]:
     return there.st_dev, there.st_ino
 
 
-def _opened(path: str) -> int:
+def _opened(path: str, mode: int) -> int:
     # A link under this name would have us open, or make, a file that somebody else has chosen.
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
-    return os.open(path, flags, 0o600)
+    flags = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+    while True:
+        with suppress(FileNotFoundError):
+            return os.open(path, flags)
+        with suppress(FileExistsError):  # another process was quicker
+            return make_new(path, mode)
 
 
 class _Waiter:

@@ -14,6 +14,7 @@ from courriel import errors
 from courriel._dataclass import replace
 from courriel.outbox.store import rows
 from courriel.outbox.store.base import (
+    DAMAGED,
     POISON_AFTER,
     Claimed,
     IntegrityFinding,
@@ -42,12 +43,14 @@ _UNKNOWN = LaneInfo("")
 class SqliteStore(SqlStore):
     """Keeps mails in one file of this machine; made when it is missing, readable by its owner alone.
 
-    `clock` gives seconds since 1970. Raises UsageError for a place where no database is safe, OutboxError for a file
+    Without `create` a file that is no outbox is an error, and left as it is. `clock` gives seconds since 1970. Raises UsageError for a place where no database is safe, OutboxError for a file
     that cannot be opened.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, clock: Callable[[], float] = time.time) -> None:
-        self._file = SqliteFile(Path(path).absolute())
+    def __init__(
+        self, path: str | os.PathLike[str], *, clock: Callable[[], float] = time.time, create: bool = True
+    ) -> None:
+        self._file = SqliteFile(Path(path).absolute(), create=create)
         self._path = self._file.path
         self._clock = clock
         self._says = statements()
@@ -184,11 +187,16 @@ class SqliteStore(SqlStore):
 
     def check(self) -> list[IntegrityFinding]:
         """See Store.check."""
-        damage = self._file.read(lambda line: line.execute("PRAGMA integrity_check(10)").fetchall())
+        try:
+            damage = self._file.read(lambda line: line.execute("PRAGMA integrity_check(10)").fetchall())
+        except errors.OutboxError as failed:
+            if failed.hint_id != DAMAGED:
+                raise
+            damage = [(str(failed.__cause__),)]
         found = [IntegrityFinding("damaged", len(damage), str(damage[0][0]))] if damage != [("ok",)] else []
         if self._file.lacks_log:
             found.append(IntegrityFinding("log", 1, f"{self._path.name}-wal"))
-        return found + super().check()
+        return found + [each for each in super().check() if damage == [("ok",)] or each.kind != "damaged"]
 
     def backup(self, path: Path) -> None:
         """See Store.backup."""
