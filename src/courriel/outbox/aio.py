@@ -92,6 +92,10 @@ class AsyncTicket:
         """Send one that waits for its next try at once."""
         return bool(await self._ask(self._ticket.retry_now))
 
+    async def retry_failed(self) -> bool:
+        """Send one that FAILED again to those who were not accepted; see Ticket.retry_failed."""
+        return bool(await self._ask(self._ticket.retry_failed))
+
     async def content(self) -> bytes:
         """The whole mail in memory, to the octet, as it is sent; see `blocks` for a large one."""
         content = await self._ask(self._ticket.content)

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from courriel import errors
+from courriel._lazy_re import expression
 from courriel.model.checks.shown import is_like_url, safely_shown
 from courriel.model.submission import SendOptions
 from courriel.network.transcripts.transcript import Transcript
@@ -70,6 +71,7 @@ IfKnown: TypeAlias = Literal["refuse", "keep"]
 MAX_SIZE = 50 * 1024 * 1024
 """Octets of the largest mail that is taken: above what servers take, and below what hurts a database."""
 
+_BEGINNING = expression(r"[0-9a-f]{8,31}")
 _OWN_TERMS = ("not_before", "expires", "priority", "on_unsure")
 _MOST_MAILS, _MOST_OCTETS = 200, 16 * 1024 * 1024  # of put_many in one commit
 
@@ -158,10 +160,18 @@ class Outbox:
     # Looking.
 
     def get(self, id: str | None = None, *, key: str | None = None) -> Ticket:  # noqa: A002 - its name everywhere
-        """The ticket of a mail, by its id or your key. Raises TicketNotFound."""
+        """The ticket of a mail, by its id, the beginning of it, or your key. Raises TicketNotFound.
+
+        Eight digits are enough where no other id begins so. Raises UsageError where several do.
+        """
         if (id is None) is (key is None):
             raise errors.UsageError("get: the id of a mail, or its key")
         found = self._store.find(id=id, key=key)
+        if found is None and id is not None and _BEGINNING.fullmatch(id):
+            begun = self._store.begin_with(id)
+            if len(begun) > 1:
+                raise errors.UsageError(f"the ids of several mails begin with {id}: give more digits")
+            found = self._store.find(id=begun[0]) if begun else None
         if found is None:
             what = f"key {key!r}" if id is None else id
             raise errors.TicketNotFound(f"there is no mail {what} in {self._store.place}")

@@ -132,9 +132,9 @@ def give_back(mail: RecipientState, error: Exception | None = None) -> Decision:
     return _untouched(mail, trouble.sentence, trouble)
 
 
-def expired() -> Decision:
-    """Its time is over: no try is made any more, and what was said last stays."""
-    return Decision(State.FAILED, (), {}, why=EXPIRED, counted=False)
+def expired(recipients: tuple[str, ...]) -> Decision:
+    """Its time is over: no try is made any more; its recipients and what was said last stay."""
+    return Decision(State.FAILED, recipients, {}, why=EXPIRED, counted=False)
 
 
 def wait(age: float, lifetime: float, chance: float) -> float:
@@ -243,7 +243,7 @@ def _later(
     at_once: bool = False,
 ) -> Decision:
     if mail.left <= 0:
-        return Decision(State.FAILED, (), words, why=EXPIRED)
+        return Decision(State.FAILED, recipients, words, why=EXPIRED)
     delay = 0.0 if at_once else wait(mail.age, mail.age + mail.left, chance)
     # At the end of its life it is looked at once more: to be failed, and somebody told.
     return Decision(State.READY, recipients, words, min(delay, mail.left), why)

@@ -59,6 +59,13 @@ class Ticket:
         """Send one that waits for its next try at once; False for one that does not wait."""
         return self._edit("retry_now")
 
+    def retry_failed(self) -> bool:
+        """Send one that FAILED again, to those recipients that no server accepted it for; False for others.
+
+        It has as long to live as when it was put. Where it is unsure, somebody may get it twice.
+        """
+        return self._edit("retry_failed")
+
     def content(self) -> bytes:
         """The whole mail in memory, to the octet, as it is sent; see `blocks` for a large one."""
         whole = BytesIO()

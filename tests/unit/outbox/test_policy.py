@@ -237,7 +237,8 @@ def test_the_time_of_a_mail_may_be_over_after_its_last_try() -> None:
     done = decide(errors.RemoteProtocolError("gibberish"), replace(MAIL, age=DAYS, left=0), MIDDLE)
 
     assert (done.state, done.why) == (State.FAILED, EXPIRED)
-    assert policy.expired().state is State.FAILED
+    assert done.recipients == MAIL.recipients, "each of them has expired"
+    assert (policy.expired((ADA,)).state, policy.expired((ADA,)).recipients) == (State.FAILED, (ADA,))
 
 
 def test_the_next_try_is_not_after_the_end_of_its_life() -> None:
@@ -353,7 +354,8 @@ def test_nobody_is_forgotten_and_nobody_is_tried_twice(
         assert done.recipients
         assert done.delay >= 0
     else:
-        assert not done.recipients
+        assert not done.recipients or done.why == EXPIRED
+    assert {ADA, BOB} == {*done.words, *done.recipients}, "each has a word, or is kept"
     if done.state is State.SENT:
         assert accepted == {ADA, BOB}
     assert done.unsure is (

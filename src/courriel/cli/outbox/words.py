@@ -12,6 +12,8 @@ import click
 
 from courriel.cli.command import option
 from courriel.cli.i18n import Bilingual, label, say, visible
+from courriel.cli.outbox.reasons import reason_of
+from courriel.cli.outbox.recipients import recipient_lines, recipient_objects
 from courriel.failures import language, spoken
 
 if TYPE_CHECKING:
@@ -83,7 +85,7 @@ def state_of(info: MailInfo) -> str:
 
 def line_of(info: MailInfo) -> str:
     """One mail in one line: id, state, age, lane, recipients."""
-    people = [*info.results, *(name for name in info.waiting if name not in info.results)]
+    people = info.recipients
     to = visible(", ".join(people[:3])) + (f" (+{len(people) - 3})" if len(people) > 3 else "")
     due = info.due - time.time()
     when = say(f", essai dans {span(due)}", f", next try in {span(due)}") if _waits(info) and due > 1 else ""
@@ -93,13 +95,7 @@ def line_of(info: MailInfo) -> str:
 
 def held_because(info: MailInfo) -> str:
     """Why a mail waits for a person, and what is known of it."""
-    words = {
-        "unsure": say("peut-être arrivé, aucune réponse n'est notée", "may have arrived, no answer is written down"),
-        "unsure, and not found": say("peut-être arrivé, pas retrouvé", "may have arrived, and was not found"),
-        "poison": say("cinq processus d'envoi sont morts avec ce message", "five workers died with this mail"),
-        "operator": say("retenu à la main", "held by hand"),
-    }
-    known = words.get(info.why) or spoken(info.why)
+    known = reason_of(info.why)
     if info.unsure and not info.why.startswith("unsure"):
         known += say(", peut-être arrivé", ", may have arrived")
     return known
@@ -143,7 +139,7 @@ def details_of(info: MailInfo, taken: Sequence[InHand] = ()) -> list[str]:
     rows = [
         (say("message", "mail"), info.id),
         (say("état", "state"), state_of(info)),
-        (say("motif", "why"), spoken(info.why)),
+        (say("motif", "why"), reason_of(info.why)),
         (say("clé", "key"), info.key or ""),
         ("Message-ID", info.message_id),
         (say("par", "via"), info.lane),
@@ -157,13 +153,7 @@ def details_of(info: MailInfo, taken: Sequence[InHand] = ()) -> list[str]:
     ]
     wide = max(len(name) for name, value in rows if value)
     lines = [f"{name.ljust(wide)}  {visible(value)}" for name, value in rows if value]
-    for fate in info.fates:
-        word = fate.reply if fate.reply is not None else say("n'a pas pu partir", "could not be sent")
-        outcome = say("accepté", "accepted") if fate.outcome.value == "accepted" else say("refusé", "refused")
-        lines.append(f"  {fate.recipient}{say(' : ', ': ')}{outcome} ({visible(spoken(str(word)))})")
-    unheard = [name for name in info.waiting if name not in info.results]
-    lines += [f"  {name}{say(' : pas encore essayé', ': not tried yet')}" for name in unheard]
-    return lines
+    return lines + recipient_lines(info)
 
 
 def lane_line(lane: LaneInfo) -> str:
@@ -188,14 +178,7 @@ def object_of(info: MailInfo) -> dict[str, object]:
         "via": info.lane,
         "sender": info.sender,
         "waiting": list(info.waiting),
-        "fates": [
-            {
-                "recipient": fate.recipient,
-                "outcome": fate.outcome.value,
-                "reply": None if fate.reply is None else {"code": fate.reply.code, "text": str(fate.reply)},
-            }
-            for fate in info.fates
-        ],
+        "fates": recipient_objects(info),
         "priority": info.priority,
         "tries": info.tries,
         "size": info.size,

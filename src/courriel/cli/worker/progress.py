@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from courriel import errors
 from courriel._dataclass import dataclass
 from courriel.cli.i18n import say, transcript_line, visible
+from courriel.cli.outbox.reasons import reason_of
 from courriel.cli.outbox.words import commands_to_decide, counted, hands_line, hands_object, object_of, span, state_of
 from courriel.cli.reporting import Report
 from courriel.cli.signals import asked_to_end, interrupted_in_time
@@ -163,7 +164,7 @@ class WorkerProgress:
             if event == "unsure":
                 self._report.aside(say("    peut-être parti ; ", "    may have left; ") + _what_follows(info))
             elif not info.refused and info.why:
-                self._report.aside(f"    {visible(spoken(info.why))}")
+                self._report.aside(f"    {reason_of(info.why)}")
 
     def _progress(self) -> str:
         try:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 from courriel import errors
 from courriel._dataclass import dataclass, field
 from courriel.model.receipt import Outcome, RecipientResult
+from courriel.outbox.store.standing import Standing, standings_of
 from courriel.reply import Reply
 
 if TYPE_CHECKING:
@@ -56,13 +57,13 @@ class OnUnsure(IntEnum):
     HOLD = 1  # nobody gets it twice; a person decides
 
 
-Action: TypeAlias = Literal["cancel", "hold", "release", "retry_now", "found", "not_found"]
+Action: TypeAlias = Literal["cancel", "hold", "release", "retry_now", "retry_failed", "found", "not_found"]
 """What can be done to a mail from outside; "found" and "not_found" answer whether one on hold was delivered."""
 
 Known: TypeAlias = "Callable[[NewMail, KnownMail], object]"
 """Hears of a mail whose key is known."""
 
-UNSURE, POISON, LOST, EXPIRED = "unsure", "poison", "lost", "expired"
+UNSURE, POISON, LOST, EXPIRED, FOUND = "unsure", "poison", "lost", "expired", "found"
 """Words in `why` that mean something; everything else there is for people."""
 
 MISSING, DAMAGED, FORBIDDEN = "OUTBOX-MISSING", "OUTBOX-DAMAGED", "OUTBOX-FORBIDDEN"
@@ -281,16 +282,28 @@ class MailInfo:
     size: int
     holder: str
     """Who has it in hand, as "host:process/number"; empty when nobody has."""
+    unserved: tuple[str, ...] = ()
+    """The recipients that had neither been accepted nor refused for good when the mail reached its end."""
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """Every recipient, those first that a server has given its word on."""
+        return tuple(dict.fromkeys((*self.results, *self.waiting, *self.unserved)))
+
+    @property
+    def standings(self) -> dict[str, Standing]:
+        """Where every recipient stands: nobody is left out."""
+        return standings_of(self)
 
     @property
     def fates(self) -> tuple[RecipientResult, ...]:
-        """What is known of each recipient that a server has given its word on."""
+        """What is known of each recipient that a server has given its word on; see `standings` for all of them."""
         return tuple(_fate(name, answer) for name, answer in self.results.items())
 
     @property
     def accepted(self) -> tuple[str, ...]:
         """The recipients that a server has taken it over for."""
-        return tuple(fate.recipient for fate in self.fates if fate.outcome is Outcome.ACCEPTED)
+        return tuple(name for name, standing in self.standings.items() if standing is Standing.ACCEPTED)
 
     @property
     def refused(self) -> dict[str, Reply]:
@@ -474,6 +487,10 @@ class Store(Protocol):
 
     def edit(self, id: str, action: Action) -> bool:  # noqa: A002 - its name everywhere
         """Do something to a mail; False when its state does not allow it. Raises TicketNotFound."""
+        ...
+
+    def begin_with(self, beginning: str) -> Sequence[str]:
+        """Ids that begin so, no more than two of them."""
         ...
 
     def find(self, *, id: str | None = None, key: str | None = None) -> MailInfo | None:  # noqa: A002

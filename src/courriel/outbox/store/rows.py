@@ -50,7 +50,7 @@ def mail_values(mail: NewMail) -> dict[str, object]:
         "on_unsure": int(mail.on_unsure),
         "msgid": mail.message_id,
         "sender": mail.sender,
-        "rcpts": _names_written(mail.recipients),
+        "rcpts": names_written(mail.recipients),
         "options": _written(mail.options) if mail.options else "{}",
         "size": mail.size,
     }
@@ -63,7 +63,7 @@ def settlement_values(settled: Settlement) -> dict[str, object]:
         "token": settled.token,
         "state": int(settled.state),
         "results": _answers_written(settled.results),
-        "rcpts": _names_written(settled.recipients),
+        "rcpts": names_written(settled.recipients),
         "delay": settled.delay,
         "why": settled.why,
         "uncounted": 0 if settled.counted else 1,
@@ -119,6 +119,7 @@ def info_of(row: Row) -> MailInfo:
     message_id, sender, recipients, options, results, why, size, holder = row[13:]
     damage = _damage(sender, recipients, options, results, on_unsure, size)
     damage += [] if _or(None, State, state) is not None else ["state"]
+    names, final = _or((), _names, recipients), state_of(state).final
     return MailInfo(
         id=str(ident),
         key=key,
@@ -135,7 +136,8 @@ def info_of(row: Row) -> MailInfo:
         on_unsure=_or(OnUnsure.HOLD, OnUnsure, on_unsure),
         message_id=message_id,
         sender=sender if isinstance(sender, str) else "",
-        waiting=_or((), _names, recipients),
+        waiting=() if final else names,
+        unserved=names if final else (),
         options=_or({}, _options, options),
         results=_or({}, _results, results),
         why=UNREADABLE + ", ".join(damage) if damage else why,
@@ -225,12 +227,13 @@ _written = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _quoted = json.encoder.encode_basestring
 
 
-def _names_written(names: Sequence[str]) -> str:
+def names_written(names: Sequence[str]) -> str:
+    """Recipients as they are stored."""
     return f"[{','.join(map(_quoted, names))}]"
 
 
 def _answers_written(results: Mapping[str, Answer]) -> str:
-    """What `_written` would make of them, as `_names_written` does, in half the time."""
+    """What `_written` would make of them, as `names_written` does, in half the time."""
     each = [
         f"{_quoted(name)}:[{code},{_quoted(enhanced)},{_quoted(text)},{at!r}]"
         for name, (code, enhanced, text, at) in results.items()

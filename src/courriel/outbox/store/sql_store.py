@@ -36,6 +36,7 @@ from courriel.outbox.store.base import (
     WorkerInfo,
 )
 from courriel.outbox.store.sql_rates import SqlRates
+from courriel.outbox.store.standing import Standing
 from courriel.outbox.store.statements import in_order
 
 if TYPE_CHECKING:
@@ -252,13 +253,29 @@ class SqlStore(SqlRates, ABC):
         """See Store.edit."""
 
         def act(line: SqlConnection) -> bool:
-            if line.execute(self._says[action], {"id": id} | self._now()).rowcount:
+            values: dict[str, object] = {"id": id} | self._now()
+            if action == "retry_failed":
+                values["rcpts"] = rows.names_written(self._not_accepted(line, id))
+            # A mail of which no recipient can be read is not sent to nobody.
+            if values.get("rcpts") != "[]" and line.execute(self._says[action], values).rowcount:
                 return True
             if line.execute(self._says["find"], {"id": id, "key": None}).fetchone() is None:
                 raise errors.TicketNotFound(f"there is no mail {id} in {self.place}")
             return False
 
         return self._write(act)
+
+    def _not_accepted(self, line: SqlConnection, ident: str) -> list[str]:
+        """The recipients that no server has accepted a mail for."""
+        row = line.execute(self._says["find"], {"id": ident, "key": None}).fetchone()
+        standings = rows.info_of(row).standings if row else {}
+        return [name for name, standing in standings.items() if standing is not Standing.ACCEPTED]
+
+    def begin_with(self, beginning: str) -> list[str]:
+        """See Store.begin_with."""
+        values = {"first": beginning, "last": f"{beginning}g"}  # ids are hexadecimal
+        found = self._read(lambda line: line.execute(self._says["begin_with"], values).fetchall())
+        return [str(ident) for (ident,) in found]
 
     def find(self, *, id: str | None = None, key: str | None = None) -> MailInfo | None:  # noqa: A002
         """See Store.find."""

@@ -29,7 +29,7 @@ from courriel.outbox.lanes import Lanes, Way, shown
 from courriel.outbox.listeners import Event as News
 from courriel.outbox.listeners import Listeners
 from courriel.outbox.rate import in_lane
-from courriel.outbox.store.base import Claimed, Job, LaneInfo, LeaseTerms, Settlement, State, Store
+from courriel.outbox.store.base import FOUND, Claimed, Job, LaneInfo, LeaseTerms, Settlement, State, Store
 from courriel.outbox.ticket import Ticket
 from courriel.outbox.work.ahead import MOST
 from courriel.outbox.work.batch import Batch, lease_of_mark
@@ -489,9 +489,9 @@ class Worker:
     def _is_done_with(self, batch: Batch, job: Job) -> bool:
         """Whether it need not be sent: its time is over, or it has been delivered already, as somebody found out."""
         if job.left <= 0:
-            decision = policy.expired()
+            decision = policy.expired(job.recipients)
         elif job.unsure and self._confirm is not None and _asked(self._confirm, job):
-            decision = policy.Decision(State.SENT, why="found", counted=False)
+            decision = policy.Decision(State.SENT, job.recipients, why=FOUND, counted=False)
         else:
             return False
         if batch.answered(job):

@@ -240,8 +240,18 @@ WHERE id = :id AND state = 3;
 -- name: retry_now
 UPDATE outbox_mail SET due = :now WHERE id = :id AND state = 0;
 
+-- name: retry_failed
+-- By the wish of a person, with as long to live as it had when it was put.
+UPDATE outbox_mail
+SET state = 0, rcpts = :rcpts, due = :now, expires = :now + (expires - created), why = '', lost = 0, changed = :now
+WHERE id = :id AND state = 5;
+
+-- name: begin_with
+-- Ids that begin alike: :first is what they begin with, :last is that with a letter behind it that is in no id.
+SELECT id FROM outbox_mail WHERE id >= :first AND id < :last ORDER BY id LIMIT 2;
+
 -- name: found
-UPDATE outbox_mail SET state = 4, why = 'found', rcpts = '[]', changed = :now
+UPDATE outbox_mail SET state = 4, why = 'found', changed = :now
 WHERE id = :id AND state = 3 AND why = 'unsure';
 
 -- name: not_found

@@ -1,0 +1,60 @@
+"""Where each recipient of a mail stands, from what the outbox keeps of it: every recipient has one standing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from courriel.outbox.store.base import Answer, State
+
+
+class Standing(Enum):
+    """Where one recipient of a mail in the outbox stands."""
+
+    WAITING = "waiting"  # nothing was sent to it, and no server has said anything
+    DEFERRED = "deferred"  # refused for now: it is tried again
+    IN_DOUBT = "in doubt"  # the end of the mail may have left, and no answer is written down
+    ACCEPTED = "accepted"  # a server took the mail over, or it was found among the sent mails
+    REFUSED = "refused"  # refused for good, or it could not be sent
+    EXPIRED = "expired"  # the time of the mail was over before a server took it
+    CANCELED = "canceled"  # the mail was taken back
+
+
+class Mail(Protocol):
+    """What is asked of a mail; see MailInfo."""
+
+    @property
+    def state(self) -> State: ...
+    @property
+    def unsure(self) -> int: ...
+    @property
+    def waiting(self) -> tuple[str, ...]: ...
+    @property
+    def unserved(self) -> tuple[str, ...]: ...
+    @property
+    def results(self) -> Mapping[str, Answer]: ...
+
+
+def standings_of(mail: Mail) -> dict[str, Standing]:
+    """The standing of each recipient, those first that a server has given its word on."""
+    found = {name: _answered(code) for name, (code, *_) in mail.results.items()}
+    # Whoever may have the mail already is in doubt, whatever a server has said of another try.
+    doubt = mail.unsure > 0 or mail.state.name == "IN_FLIGHT"
+    for name in mail.waiting:
+        known = Standing.DEFERRED if name in mail.results else Standing.WAITING
+        found[name] = Standing.IN_DOUBT if doubt else known
+    for name in mail.unserved:
+        ended = _AT_THE_END.get(mail.state.name, Standing.EXPIRED)
+        found[name] = Standing.IN_DOUBT if doubt and ended is not Standing.ACCEPTED else ended
+    return found
+
+
+# The steps.
+
+_AT_THE_END = {"SENT": Standing.ACCEPTED, "CANCELED": Standing.CANCELED}
+
+
+def _answered(code: int) -> Standing:
+    return Standing.ACCEPTED if 200 <= code < 300 else Standing.REFUSED
