@@ -143,10 +143,12 @@ def test_a_file_of_another_user_is_not_a_matter_of_the_network(path: Path, faile
     assert "group" in refused.value.hint
 
 
-def test_no_error_of_an_outbox_is_explained_by_servers() -> None:
-    for cause in (ConnectionRefusedError(111, "x"), PermissionError(13, "x"), TimeoutError("timed out"),
-                  OSError(113, "No route to host")):  # fmt: skip
-        try:
-            raise errors.OutboxError("550 5.1.1 user unknown") from cause
-        except errors.OutboxError as failed:
-            assert failed.failure is None
+@pytest.mark.parametrize(
+    "cause",
+    [ConnectionRefusedError(111, "x"), PermissionError(13, "x"), TimeoutError("timed out"), OSError(113, "No route")],
+)
+def test_no_error_of_an_outbox_is_explained_by_servers(cause: OSError) -> None:
+    failed = errors.OutboxError("550 5.1.1 user unknown")
+    failed.__cause__ = cause
+
+    assert failed.failure is None

@@ -13,9 +13,14 @@ from courriel.outbox.store.standing import Standing
 from outbox.conftest import claim, message, new_mail, settled
 
 ADA, BOB, CARL = "ada@example.org", "bob@example.org", "carl@example.org"
-OK, LATER, NO, OURS = (250, "2.0.0", "ok", 1.0), (450, "4.2.0", "later", 1.0), (550, "5.1.1", "no", 1.0), (0, "", "x", 1.0)
-INFO = MailInfo("1" * 32, None, "billing", 1, State.READY, 0, 0, 0, 0, 0, 0, 0, OnUnsure.RESEND, "<1@x>", "", (), {}, {},
-                "", 1, "")  # fmt: skip
+OK, LATER, NO, OURS = (
+    (250, "2.0.0", "ok", 1.0),
+    (450, "4.2.0", "later", 1.0),
+    (550, "5.1.1", "no", 1.0),
+    (0, "", "x", 1.0),
+)
+INFO = MailInfo("1" * 32, None, "billing", 1, State.READY, 0, 0, 0, 0, 0, 0, 0, OnUnsure.RESEND, "<1@x>", "", (), {},
+                {}, "", 1, "")  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -44,7 +49,11 @@ INFO = MailInfo("1" * 32, None, "billing", 1, State.READY, 0, 0, 0, 0, 0, 0, 0, 
     ],
 )
 def test_each_recipient_stands_somewhere(
-    state: State, unsure: int, waiting: tuple[str, ...], results: dict[str, tuple[int, str, str, float]], standing: Standing
+    state: State,
+    unsure: int,
+    waiting: tuple[str, ...],
+    results: dict[str, tuple[int, str, str, float]],
+    standing: Standing,
 ) -> None:
     held = {"unserved": waiting} if state.final else {"waiting": waiting}
 
@@ -84,9 +93,8 @@ def test_an_expired_mail_keeps_its_recipients(outbox: Outbox, sandbox: Sandbox) 
 
 def age(outbox: Outbox) -> None:
     """Let the time of every mail be over."""
-    outbox._store._write(  # type: ignore[attr-defined]
-        lambda line: line.execute("UPDATE outbox_mail SET created = created - 5000, expires = expires - 5000, due = due - 5000")
-    )
+    older = "UPDATE outbox_mail SET created = created - 5000, expires = expires - 5000, due = due - 5000"
+    outbox._store._write(lambda line: line.execute(older))  # type: ignore[attr-defined]
 
 
 def test_a_mail_that_was_found_keeps_its_recipients(store: Store) -> None:

@@ -63,7 +63,9 @@ _ALONE: tuple[tuple[type[errors.CourrielError], Text], ...] = (
 # Outbox errors with a record of their own in the failure table.
 _BY_RECORD = {
     "OUTBOX-MISSING": Text("Il n'y a pas de boîte d'envoi à cet endroit", "There is no outbox in this place"),
-    "OUTBOX-DAMAGED": Text("Ce fichier ne peut pas être lu comme boîte d'envoi", "This file cannot be read as an outbox"),
+    "OUTBOX-DAMAGED": Text(
+        "Ce fichier ne peut pas être lu comme boîte d'envoi", "This file cannot be read as an outbox"
+    ),
     "OUTBOX-FORBIDDEN": Text(
         "Cet utilisateur ne peut pas se servir de la boîte d'envoi", "This user may not use the outbox"
     ),

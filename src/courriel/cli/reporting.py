@@ -138,6 +138,11 @@ class Report:
         """Report an error not about a mail, with this status."""
         self._plain(kind, status, sentence)
 
+    def count(self, status: int) -> None:
+        """Count a failure that is reported elsewhere."""
+        if status:
+            self._statuses.append(status)
+
     def values(self, content: dict[str, object]) -> bool:
         """Print the result as JSON if --json is set; return whether it is."""
         if self._json:

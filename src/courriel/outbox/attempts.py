@@ -42,7 +42,7 @@ class Attempt:
     `server`, `port` and `scheme` ("smtp", "smtps", "lmtp", or that of a folder) are those of the lane's way out.
     `error` is empty when somebody accepted the mail; else the code of the reply ("550"), or a word for what happened
     ("timed_out", "connection_refused"). `seconds` is how long the session was busy with it: since the result before, or
-    since the batch was begun.
+    since the batch was begun. `result` is the receipt, or the error itself.
     """
 
     lane: str
@@ -52,6 +52,7 @@ class Attempt:
     operation: Operation
     error: str
     seconds: float
+    result: Result | None = None
 
 
 Listener: TypeAlias = Callable[[Attempt], object]
@@ -78,7 +79,7 @@ class Attempts:
         now = monotonic()
         seconds, self._since = now - self._since, now
         attempt = Attempt(
-            self._lane, self._host, self._port, self._scheme, _operation(result), error_type(result), seconds
+            self._lane, self._host, self._port, self._scheme, _operation(result), error_type(result), seconds, result
         )
         for listener in self._listeners:
             try:

@@ -18,7 +18,9 @@ _LOOKING = {
     "export": Bilingual("Écrit un message dans un fichier .eml.", "Writes a mail to an .eml file."),
 }
 _ACTING = {
-    "retry": Bilingual("Essaie maintenant les messages reportés ou retenus.", "Retries waiting or held mails now."),
+    "retry": Bilingual(
+        "Essaie maintenant les messages reportés, retenus ou en échec.", "Retries waiting, held or failed mails now."
+    ),
     "hold": Bilingual("Retient des messages.", "Puts mails on hold."),
     "release": Bilingual("Libère des messages retenus.", "Releases mails on hold."),
     "forget": Bilingual("Renonce à des messages retenus.", "Gives up mails on hold."),

@@ -6,7 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 from courriel.cli.i18n import label, say, visible
-from courriel.cli.outbox.words import counted, moment, span
+from courriel.cli.outbox.duration import counted, number, span
+from courriel.cli.outbox.words import moment
 from courriel.failures import spoken
 
 if TYPE_CHECKING:
@@ -25,14 +26,14 @@ def figures_of(found: Metrics) -> list[str]:
         lines.append(
             say(
                 f"{counted(found.unsure, 'incertain', 'incertains')} (courriel outbox list --unsure)",
-                f"{found.unsure} in doubt (courriel outbox list --unsure)",
+                f"{number(found.unsure)} in doubt (courriel outbox list --unsure)",
             )
         )
     if found.held:
         lines.append(
             say(
                 f"{counted(found.held, 'retenu', 'retenus')}, à décider (courriel outbox list --state retenu)",
-                f"{found.held} held, to be decided (courriel outbox list --state held)",
+                f"{number(found.held)} held, to be decided (courriel outbox list --state held)",
             )
         )
     if found.waiting or found.workers:
@@ -45,7 +46,7 @@ def figures_of(found: Metrics) -> list[str]:
 def rate_of(found: Metrics) -> str:
     """Mails sent, by the second where there are many, else by the minute."""
     window = span(found.window) if found.window >= 1 else f"{found.window:.3f} s"
-    rate = f"{found.rate:.0f}/s" if found.rate >= 10 else f"{found.rate * 60:.0f}/min"
+    rate = f"{number(round(found.rate))}/s" if found.rate >= 10 else f"{found.rate * 60:.0f}/min"
     return say(f"{rate} (sur {window})", f"{rate} (over {window})")
 
 

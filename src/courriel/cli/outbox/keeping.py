@@ -9,7 +9,8 @@ import click
 
 from courriel.cli.command import Command, GlobalOptions, option
 from courriel.cli.i18n import Bilingual, say, visible
-from courriel.cli.outbox.words import counted, existing_outbox, outbox_option
+from courriel.cli.outbox.duration import counted
+from courriel.cli.outbox.words import existing_outbox, outbox_option
 
 if TYPE_CHECKING:
     from courriel.outbox.store.base import IntegrityFinding

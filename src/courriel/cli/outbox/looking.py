@@ -9,25 +9,26 @@ import click
 
 from courriel.cli.command import Command, GlobalOptions, option
 from courriel.cli.i18n import Bilingual, say, visible
+from courriel.cli.outbox.duration import counted, number, span
 from courriel.cli.outbox.figures import figures_object, figures_of
+from courriel.cli.outbox.lane_words import lane_line, lanes_of, no_way, unknown_line
 from courriel.cli.outbox.words import (
     STATES,
     StateName,
-    counted,
     details_of,
     existing_outbox,
     hands_line,
     hands_object,
-    lane_line,
     line_of,
+    moment,
     object_of,
     outbox_option,
-    span,
     state_named,
 )
 
 if TYPE_CHECKING:
     from courriel.cli.reporting import Report
+    from courriel.errors import UsageError
     from courriel.outbox.store.base import Count, LaneInfo
 
 _MOST = 100  # lines, unless more are asked for
@@ -84,7 +85,7 @@ def list_(
         "Montre un message en détail, et la réponse du serveur pour chaque destinataire.",
         "Shows a mail in detail, and the server's reply for each recipient.",
     ),
-    examples=["courriel outbox show 5f2c…", "courriel outbox show --key invoice-42"],
+    examples=["courriel outbox show 019f2c5e", "courriel outbox show --key invoice-42"],
     usage=Bilingual("[MESSAGE]", "[MAIL]"),
 )
 @click.argument("mail", required=False)
@@ -102,9 +103,12 @@ def show_(manner: GlobalOptions, mail: str | None, place: str | None, key: str |
     with existing_outbox(place) as outbox:
         info = outbox.get(mail, key=key).info
         taken = outbox.in_hand(info.id) if info.holder else ()
+        lane = lanes_of(outbox).get(info.lane)
     if not report.values(object_of(info) | {"in_hand": [hands_object(each) for each in taken]}):
         for line in details_of(info, taken):
             report.line(line)
+        if info.state.name == "READY":
+            _tell_lane(report, info.lane, lane)
     return report.status
 
 
@@ -131,6 +135,7 @@ def stats_(manner: GlobalOptions, place: str | None) -> int:
         **figures_object(found),
         "counts": [_count(each) for each in found.counts],
         "lanes": [_lane(each) for each in lanes],
+        "unknown": [{"via": lane, "why": why.detail} for lane, why in _unknown(list(found.counts)).items()],
         "in_hand": [hands_object(each) for each in found.taken],
     }
     if not report.values(values):
@@ -147,7 +152,7 @@ def stats_(manner: GlobalOptions, place: str | None) -> int:
         "Écrit un message dans un fichier .eml, exactement comme il est envoyé.",
         "Writes a mail to an .eml file, exactly as it is sent.",
     ),
-    examples=["courriel outbox export 5f2c… mail.eml"],
+    examples=["courriel outbox export 019f2c5e mail.eml"],
     usage=Bilingual("MESSAGE FICHIER", "MAIL FILE"),
 )
 @click.argument("mail")
@@ -172,6 +177,14 @@ def export_(manner: GlobalOptions, mail: str, file: str, place: str | None) -> i
 # The steps.
 
 
+def _tell_lane(report: Report, name: str, lane: LaneInfo | None) -> None:
+    """Say why a mail waits, where its lane is the reason."""
+    if lane is not None and (line := lane_line(lane)):
+        report.line(line)
+    if not name.startswith("session:") and (unknown := no_way(name)) is not None:
+        report.line(unknown_line(name, unknown))
+
+
 def _tell(report: Report, counts: list[Count], lanes: list[LaneInfo]) -> None:
     from time import time
 
@@ -182,20 +195,30 @@ def _tell(report: Report, counts: list[Count], lanes: list[LaneInfo]) -> None:
         oldest = span(time() - each.oldest) if each.oldest is not None else ""
         since = say(f"depuis {oldest}", f"for {oldest}")
         doubt = (
-            say(f", dont {counted(each.unsure, 'incertain', 'incertains')}", f", {each.unsure} of them in doubt")
+            say(
+                f", dont {counted(each.unsure, 'incertain', 'incertains')}", f", {number(each.unsure)} of them in doubt"
+            )
             if each.unsure
             else ""
         )
         waits = f"  ({since})" if not each.state.final else ""
-        report.line(f"{visible(each.lane):24}  {state:20}  {each.mails:>8}{doubt}{waits}")
+        report.line(f"{visible(each.lane):24}  {state:20}  {number(each.mails):>8}{doubt}{waits}")
     for lane in lanes:
         if line := lane_line(lane):
             report.line(line)
+    for name, unknown in _unknown(counts).items():
+        report.line(unknown_line(name, unknown))
+
+
+def _unknown(counts: list[Count]) -> dict[str, UsageError]:
+    """Lanes with waiting mails by which no worker of this machine sends; none of sessions, which programs have."""
+    waiting = {each.lane for each in counts if each.state.name == "READY" and not each.lane.startswith("session:")}
+    return {lane: unknown for lane in sorted(waiting) if (unknown := no_way(lane)) is not None}
 
 
 def _count(count: Count) -> dict[str, object]:
     return {"via": count.lane, "state": count.state.name.lower(), "mails": count.mails, "unsure": count.unsure,
-            "oldest": count.oldest}  # fmt: skip
+            "oldest": None if count.oldest is None else moment(count.oldest)}  # fmt: skip
 
 
 def _lane(lane: LaneInfo) -> dict[str, object]:

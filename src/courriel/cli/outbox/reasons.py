@@ -10,7 +10,8 @@ _REASONS = {
     "unsure, and not found": Bilingual("peut-être arrivé, pas retrouvé", "may have arrived, and was not found"),
     "poison": Bilingual("cinq processus d'envoi sont morts avec ce message", "five workers died with this mail"),
     "lost": Bilingual(
-        "le processus d'envoi qui l'avait a disparu avant de l'envoyer", "the worker that had it was gone before sending"
+        "le processus d'envoi qui l'avait a disparu avant de l'envoyer",
+        "the worker that had it was gone before sending",
     ),
     "operator": Bilingual("retenu à la main", "held by hand"),
     "canceled": Bilingual("annulé à la main", "canceled by hand"),

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from courriel.cli.command import option
-from courriel.cli.i18n import Bilingual, label, say, visible
+from courriel.cli.i18n import Bilingual, say, visible
+from courriel.cli.outbox.duration import counted, span
 from courriel.cli.outbox.reasons import reason_of
 from courriel.cli.outbox.recipients import recipient_lines, recipient_objects
-from courriel.failures import language, spoken
 
 if TYPE_CHECKING:
     from courriel import Outbox
-    from courriel.outbox.store.base import LaneInfo, MailInfo, State
+    from courriel.outbox.store.base import MailInfo, State
     from courriel.outbox.work.liveness import InHand
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -148,22 +148,12 @@ def details_of(info: MailInfo, taken: Sequence[InHand] = ()) -> list[str]:
         (say("essais", "tries"), str(info.tries)),
         (say("prochain", "next try"), _moment(info.due) if _waits(info) and info.due > time.time() else ""),
         (say("expire", "expires"), _moment(info.expires) if not info.state.final else ""),
-        (say("taille", "size"), say(f"{info.size:,} octets", f"{info.size:,} octets").replace(",", say("\u202f", ","))),
+        (say("taille", "size"), counted(info.size, "octet", "octets")),
         (say("tenu par", "held by"), hands_of(taken[0]) if taken else info.holder),
     ]
     wide = max(len(name) for name, value in rows if value)
     lines = [f"{name.ljust(wide)}  {visible(value)}" for name, value in rows if value]
     return lines + recipient_lines(info)
-
-
-def lane_line(lane: LaneInfo) -> str:
-    """State of a stopped or paused lane; "" otherwise."""
-    if lane.stopped:
-        return f"{visible(lane.name)}{say(' : arrêtée (courriel outbox resume)', ': stopped (courriel outbox resume)')}"
-    if lane.paused > 0:
-        words = say(f" : en pause encore {span(lane.paused)}", f": paused for {span(lane.paused)} more")
-        return f"{visible(lane.name)}{words}{label(', motif', ', why')}{visible(spoken(lane.why))}"
-    return ""
 
 
 def object_of(info: MailInfo) -> dict[str, object]:
@@ -187,26 +177,6 @@ def object_of(info: MailInfo) -> dict[str, object]:
         "expires": moment(info.expires),
         "changed": moment(info.changed),
     }
-
-
-def counted(count: int, one: str, several: str) -> str:
-    """A number with its noun in the right form; 0 is singular in French, plural in English."""
-    number = f"{count:,}".replace(",", say("\u202f", ","))
-    alone = count in (0, 1) if language() == "fr" else count == 1
-    return f"{number} {one if alone else several}"
-
-
-def span(seconds: float) -> str:
-    """Seconds as a readable duration: 45 s, 12 min, 2 h 06, 3 d."""
-    whole = max(0, round(seconds))
-    if whole < 100:
-        return f"{whole} s"
-    minutes, hours = whole // 60, whole // 3600
-    if minutes < 100:
-        return f"{minutes} min"
-    if hours < 48:
-        return f"{hours} h {minutes % 60:02}"
-    return say(f"{hours // 24} j", f"{hours // 24} d")
 
 
 def moment(seconds: float) -> str:

@@ -113,6 +113,9 @@ EXAMPLES = (
 @option("--on-unsure", type=click.Choice(["resend", "hold"]), value="resend|hold",
         fr="Avec --queue : si l'envoi est incertain, renvoyer le message (resend) ou le retenir (hold).",
         en="With --queue: if the result is in doubt, send the mail again (resend) or hold it.")  # fmt: skip
+@option("--elsewhere", is_flag=True,
+        fr="Avec --queue : --via est un profil d'une autre machine, où tourne le processus d'envoi.",
+        en="With --queue: --via is a profile of another machine, where the worker runs.")  # fmt: skip
 @references_option
 @click.pass_obj
 def command(
@@ -140,6 +143,7 @@ def command(
     place: str | None,
     key: str | None,
     on_unsure: str | None,
+    elsewhere: bool,
     references: bool,
 ) -> int:
     """Read the options, send, report."""
@@ -190,12 +194,15 @@ def command(
         from courriel.cli.send.queueing import queue as put_in
 
         _refuse_with_queue(timeout, transcript, key, files)
-        return put_in(manner, via, files, wishes, QueueOptions(place, key, on_unsure or "resend", references))
+        return put_in(
+            manner, via, files, wishes, QueueOptions(place, key, on_unsure or "resend", references, elsewhere)
+        )
     for name, value in (
         ("--outbox", place),
         ("--key", key),
         ("--on-unsure", on_unsure),
         ("--allow-secret-references", references or None),
+        ("--elsewhere", elsewhere or None),
     ):
         if value is not None:
             raise click.UsageError(say(f"{name} va avec --queue", f"{name} goes with --queue"))

@@ -25,12 +25,18 @@ class QueueOptions:
     key: str | None
     on_unsure: str
     references: bool = False
+    elsewhere: bool = False
+    """Whether `--via` may be a name that only the workers of another machine know."""
 
 
 def queue(
     manner: GlobalOptions, via: str | None, files: tuple[str, ...], wishes: MessageOptions, terms: QueueOptions
 ) -> int:
     """Put the messages into the outbox; returns the exit status: 0 when they are on disk."""
+    if not terms.elsewhere:
+        from courriel.delivery.settings.profiles import resolve
+
+        resolve(via)  # a name that is unknown here is a slip of the pen
     report = Report(manner)
     with open_outbox(terms.place, references=terms.references) as outbox:
         for name, message in _read(report, files) if files else _made(wishes, via):

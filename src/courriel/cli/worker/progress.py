@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from courriel import errors
 from courriel._dataclass import dataclass
 from courriel.cli.i18n import say, transcript_line, visible
+from courriel.cli.outbox.duration import counted, number, span
 from courriel.cli.outbox.reasons import reason_of
-from courriel.cli.outbox.words import commands_to_decide, counted, hands_line, hands_object, object_of, span, state_of
+from courriel.cli.outbox.words import commands_to_decide, hands_line, hands_object, object_of, state_of
 from courriel.cli.reporting import Report
 from courriel.cli.signals import asked_to_end, interrupted_in_time
+from courriel.cli.worker.unsent import Tries, status_of, unsent
 from courriel.failures import spoken
 
 if TYPE_CHECKING:
@@ -69,6 +71,7 @@ class WorkerProgress:
         self._machine = manner.json
         self._line = _Line() if not manner.json and sys.stderr.isatty() else None
         self._counts = {"sent": 0, "failed": 0, "unsure": 0}
+        self._tries: Tries | None = None  # of --once, which tells why something is left
         self._news: deque[tuple[str, MailInfo]] = deque()
         self._pace: deque[tuple[float, int]] = deque([(monotonic(), 0)])
         for event in _EVENTS:
@@ -79,6 +82,8 @@ class WorkerProgress:
 
         Asked to end, it finishes what is in hand for `grace` seconds; then, or asked again, it gives the rest back.
         """
+        self._tries = Tries()
+        self._outbox.on_attempt(self._tries)
         worker = self._worker(1)
         status = OK
         with interrupted_in_time(worker.ask_to_stop, grace):
@@ -153,6 +158,8 @@ class WorkerProgress:
     def _tell_news(self) -> None:
         while self._news:
             event, info = self._news.popleft()
+            if self._tries is not None and event != "sent":
+                self._report.count(status_of(info) if event == "failed" else UNAVAILABLE)
             if self._report.values({"event": event, **object_of(info)}):
                 continue
             if self._line is not None:
@@ -180,10 +187,10 @@ class WorkerProgress:
         rate = (done - before) / (now - then) if now > then else 0.0
         parts = [_accepted(sent)]
         parts += [_failed(failed)] if failed else []
-        parts += [say(counted(unsure, "incertain", "incertains"), f"{_number(unsure)} in doubt")] if unsure else []
-        parts.append(say(f"{_number(waiting)} en attente", f"{_number(waiting)} waiting"))
+        parts += [say(counted(unsure, "incertain", "incertains"), f"{number(unsure)} in doubt")] if unsure else []
+        parts.append(say(f"{number(waiting)} en attente", f"{number(waiting)} waiting"))
         if rate:
-            parts.append(f"{rate * 60:.1f}/min" if rate < 10 else f"{_number(round(rate))}/s")
+            parts.append(f"{rate * 60:.1f}/min" if rate < 10 else f"{number(round(rate))}/s")
             parts += [say(f"encore {span(waiting / rate)}", f"ETA {span(waiting / rate)}")] if waiting else []
         return " · ".join(parts)
 
@@ -211,6 +218,10 @@ class WorkerProgress:
             )
             self._report.failing(UNAVAILABLE, "Unanswered", sentence)
         taken = [each for each in hands if self._lanes is None or each.lane in self._lanes]
+        left = [] if self._tries is None else unsent(self._outbox, counts, self._tries)
+        for each in left:
+            self._report.count(each.status)
+            self._report.aside(f"✗ {each.line}")
         summary = {
             "event": "stopped",
             **self._counts,
@@ -219,17 +230,19 @@ class WorkerProgress:
             "unanswered": unanswered,
             "in_hand": [hands_object(each) for each in taken],
         }
+        if self._tries is not None:
+            summary |= {"unsent": [each.object for each in left], "sysexit": self._report.status}
         if self._report.values(summary):
             return
         done = f"{_accepted(self._counts['sent'])}, {_failed(self._counts['failed'])}"
         self._report.line(
             say(
-                f"{done} ; {_number(waiting)} en attente, {counted(held, 'retenu', 'retenus')}",
-                f"{done}; {_number(waiting)} waiting, {_number(held)} held",
+                f"{done} ; {number(waiting)} en attente, {counted(held, 'retenu', 'retenus')}",
+                f"{done}; {number(waiting)} waiting, {number(held)} held",
             )
         )
-        for each in taken:
-            self._report.line(hands_line(each))
+        for hand in taken:
+            self._report.line(hands_line(hand))
 
 
 class _Line:
@@ -258,12 +271,8 @@ def _what_follows(info: MailInfo) -> str:
 
 
 def _accepted(count: int) -> str:
-    return say(counted(count, "accepté", "acceptés"), f"{_number(count)} accepted")
+    return say(counted(count, "accepté", "acceptés"), f"{number(count)} accepted")
 
 
 def _failed(count: int) -> str:
-    return say(counted(count, "échec", "échecs"), f"{_number(count)} failed")
-
-
-def _number(count: int) -> str:
-    return f"{count:,}".replace(",", say("\u202f", " "))
+    return say(counted(count, "échec", "échecs"), f"{number(count)} failed")

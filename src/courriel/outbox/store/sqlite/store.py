@@ -43,8 +43,8 @@ _UNKNOWN = LaneInfo("")
 class SqliteStore(SqlStore):
     """Keeps mails in one file of this machine; made when it is missing, readable by its owner alone.
 
-    Without `create` a file that is no outbox is an error, and left as it is. `clock` gives seconds since 1970. Raises UsageError for a place where no database is safe, OutboxError for a file
-    that cannot be opened.
+    Without `create` a file that is no outbox is an error, and left as it is. `clock` gives seconds since 1970. Raises
+    UsageError for a place where no database is safe, OutboxError for a file that cannot be opened.
     """
 
     def __init__(
