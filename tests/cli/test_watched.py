@@ -313,7 +313,6 @@ def test_a_port_of_this_machine_unless_an_address_is_given(place: str) -> None:
 
 def test_prometheus_may_ask_at_the_same_port(port: tuple[HealthPort, Worker], tmp_path: Path) -> None:
     answering, _ = port
-    assert asked(answering, "/metrics")[0] == 404, "not before it is at work"
     with Outbox(tmp_path / "o.db") as outbox:
         answering.page = page(outbox)
 
@@ -322,6 +321,38 @@ def test_prometheus_may_ask_at_the_same_port(port: tuple[HealthPort, Worker], tm
     assert (status, kind) == (200, "text/plain; version=0.0.4; charset=utf-8")
     names = {family.name for family in text_string_to_metric_families(body.decode())}
     assert "courriel_outbox_workers" in names
+
+
+def test_figures_are_asked_for_before_there_is_an_outbox() -> None:
+    with Monitors("0") as watched:
+        status, body, kind = asked(watched.place, "/metrics")
+        with_question = asked(watched.place, "/metrics?x=1")
+
+    assert (status, kind) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    (family,) = text_string_to_metric_families(body.decode())
+    assert [(sample.name, sample.value) for sample in family.samples] == [("courriel_outbox_up", 0)]
+    assert with_question[0] == 200
+
+
+def test_a_missing_extra_is_said_where_figures_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "courriel.integrations.prometheus")
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+
+    with Monitors("0") as watched:
+        status, body, _ = asked(watched.place, "/metrics")
+
+    assert status == 404
+    assert 'pip install "courriel[prometheus]"' in json.loads(body)["error"]
+
+
+def test_the_endpoint_names_all_that_it_answers(port: tuple[HealthPort, Worker]) -> None:
+    assert json.loads(asked(port[0], "/elsewhere")[1]) == {"error": "/health, /live or /metrics"}
+
+
+def test_a_file_that_cannot_be_written_is_named_as_it_was_given(courriel: Run, tmp_path: Path) -> None:
+    ran = courriel("worker", "--outbox", str(tmp_path / "o.db"), "--health", "/nowhere/f")
+
+    assert (ran.status, ran.err) == (66, "✗ /nowhere/f: No such file or directory\n")
 
 
 def test_figures_that_are_waited_for_keep_nobody_from_asking(

@@ -97,7 +97,20 @@ def page(outbox: Outbox) -> Callable[[], bytes]:
     return lambda: generate_latest(registry)
 
 
+def page_without_outbox() -> bytes:
+    """The figures of an outbox that cannot be opened yet: `courriel_outbox_up 0`, and no others."""
+    registry = CollectorRegistry()
+    registry.register(_NoOutbox())
+    return generate_latest(registry)
+
+
 # The steps.
+
+
+class _NoOutbox(Collector):
+    def collect(self) -> Iterable[Metric]:
+        name, _, text = names.UP
+        yield GaugeMetricFamily(_written(name), text, value=0)
 
 
 def _written(name: str, unit: str = "") -> str:

@@ -88,6 +88,8 @@ class HealthPort:
 
     page: Callable[[], bytes] | None = None
     """Gives the figures for Prometheus; it may have to wait for the outbox, and is called in a thread of its own."""
+    no_page = ""
+    """Why there are no figures: a part that is not installed."""
 
     def __init__(self, host: str, port: int, ready: Look, live: Look) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -118,7 +120,7 @@ class HealthPort:
     def respond(self, conversation: _Conversation, request: bytes) -> None:
         """Answer the head of a request, now or when the figures are there."""
         asked = _REQUEST.match(request)
-        if asked is None or self.page is None or asked["path"] != b"/metrics":
+        if asked is None or self.page is None or asked["path"].partition(b"?")[0] != b"/metrics":
             conversation.finish(self.answer(request))
             return
         read = self._loop.run_in_executor(self._reader, self.page)
@@ -131,11 +133,14 @@ class HealthPort:
             return _answer(400, {"error": "not an HTTP request"})
         if asked["method"] not in (b"GET", b"HEAD"):
             return _answer(405, {"error": "GET or HEAD"}, b"Allow: GET, HEAD\r\n")
-        look = self._looks.get(asked["path"].partition(b"?")[0].decode(), _nowhere)
+        look = self._looks.get(asked["path"].partition(b"?")[0].decode(), self._nowhere)
         status, values = look()
         return _answer(status, values, with_body=asked["method"] == b"GET")
 
     # The steps.
+
+    def _nowhere(self) -> tuple[int, dict[str, object]]:
+        return 404, {"error": self.no_page or "/health, /live or /metrics"}
 
     def enter(self, conversation: _Conversation) -> None:
         """Register a new connection; above the limit the oldest one is closed."""
@@ -223,7 +228,10 @@ class HealthFile:
                 say(f"--health : {visible(str(path))} n'est pas un fichier ordinaire",
                     f"--health: {visible(str(path))} is not a regular file")
             )  # fmt: skip
-        self._write(b"")  # where it cannot be written somebody is to know at once
+        try:
+            self._write(b"")  # where it cannot be written somebody is to know at once
+        except OSError as failed:
+            raise OSError(failed.errno, failed.strerror, str(path)) from failed
         self._path.unlink(missing_ok=True)
 
     def show(self) -> None:
@@ -254,10 +262,6 @@ class HealthFile:
 
 
 # The steps.
-
-
-def _nowhere() -> tuple[int, dict[str, object]]:
-    return 404, {"error": "/health or /live"}
 
 
 def _json(values: dict[str, object]) -> bytes:

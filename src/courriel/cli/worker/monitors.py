@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from courriel import Outbox
-    from courriel.cli.worker.health import Sign
+    from courriel.cli.worker.health import HealthPort, Sign
     from courriel.outbox.work.health import Health
     from courriel.outbox.work.worker import Worker
 
@@ -43,6 +43,7 @@ class Monitors:
             from courriel.cli.worker.health import sign_at
 
             self._sign = sign_at(health, self._ready, self._live)
+            self._measure_nothing()
         self._thread = Thread(target=self._run, name="courriel signs of life", daemon=True)
         if self._sign is not None or self._systemd.there:
             self._thread.start()
@@ -58,16 +59,13 @@ class Monitors:
         self._systemd.waiting(say(f"attend la boîte d'envoi : {reason}", f"waiting for the outbox: {reason}"), seconds)
 
     def measure(self, outbox: Outbox) -> None:
-        """Tell the figures as well, at `/metrics`, where the extra for Prometheus is installed."""
-        if self._sign is None:
-            return
-        from courriel.cli.worker.health import HealthPort
-
-        if isinstance(self._sign, HealthPort):
+        """Tell the figures of this outbox from now on, at `/metrics`, where the extra for Prometheus is installed."""
+        port = self._port()
+        if port is not None:
             with suppress(errors.MissingExtra):
                 from courriel.integrations.prometheus import page
 
-                self._sign.page = page(outbox)
+                port.page = page(outbox)
 
     def at_work(self, worker: Worker, sentence: str) -> None:
         """The worker sends."""
@@ -97,6 +95,24 @@ class Monitors:
             self._sign.close()
 
     # The steps.
+
+    def _port(self) -> HealthPort | None:
+        """The endpoint, if there is one; a file has no room for figures."""
+        from courriel.cli.worker.health import HealthPort
+
+        return self._sign if isinstance(self._sign, HealthPort) else None
+
+    def _measure_nothing(self) -> None:
+        """Tell that the outbox is not open yet, or that the extra is missing."""
+        port = self._port()
+        if port is None:
+            return
+        try:
+            from courriel.integrations.prometheus import page_without_outbox
+        except errors.MissingExtra as missing:
+            port.no_page = missing.detail
+        else:
+            port.page = page_without_outbox
 
     def _run(self) -> None:
         while not self._ended.is_set():

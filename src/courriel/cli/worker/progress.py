@@ -86,14 +86,15 @@ class WorkerProgress:
         self._outbox.on_attempt(self._tries)
         worker = self._worker(1)
         status = OK
-        with interrupted_in_time(worker.ask_to_stop, grace):
-            try:
-                worker.run_once(for_seconds)
-            except KeyboardInterrupt:
-                status = INTERRUPTED
-        self._show_transcript()
-        self._tell_news()
-        self._say_what_is_left(self._counts["unsure"] if status else 0)
+        with asked_to_end():  # a signal that comes late must not cut the report short
+            with interrupted_in_time(worker.ask_to_stop, grace):
+                try:
+                    worker.run_once(for_seconds)
+                except KeyboardInterrupt:
+                    status = INTERRUPTED
+            self._show_transcript()
+            self._tell_news()
+            self._say_what_is_left(self._counts["unsure"] if status else 0)
         return self._report.status or status
 
     def _worker(self, workers: int) -> Worker:
