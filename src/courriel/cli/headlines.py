@@ -66,9 +66,19 @@ _BY_RECORD = {
     "OUTBOX-DAMAGED": Text(
         "Ce fichier ne peut pas être lu comme boîte d'envoi", "This file cannot be read as an outbox"
     ),
+    "OUTBOX-LOGIN": Text(
+        "La base de la boîte d'envoi n'a pas admis cet utilisateur",
+        "The database of the outbox did not let this user in",
+    ),
+    "OUTBOX-NO-DATABASE": Text("La base de la boîte d'envoi n'existe pas", "The database of the outbox does not exist"),
     "OUTBOX-FORBIDDEN": Text(
         "Cet utilisateur ne peut pas se servir de la boîte d'envoi", "This user may not use the outbox"
     ),
+}
+_REASONS_BY_RECORD = {
+    "SECRET-IN-OUTBOX": Text(
+        "un secret n'a pas sa place dans l'URL d'un message", "a secret does not belong into the URL of a mail"
+    )
 }
 _UNCERTAIN = Text(
     "Issue incertaine : le message est peut-être parti ; il n'a pas été renvoyé",
@@ -95,7 +105,9 @@ def headline(error: errors.CourrielError, spoken: str, doing: str = "") -> str:
     if alone is not None:
         return f"{alone.fr if french else alone.en}."
     failed = _FAILED.get("read" if error.protocol in _READING else doing)
-    words = next((words for kind, words in _BY_CLASS if isinstance(error, kind)), None)
+    words = _REASONS_BY_RECORD.get(error.hint_id) or next(
+        (words for kind, words in _BY_CLASS if isinstance(error, kind)), None
+    )
     server = error.server or ("le serveur" if french else "the server")
     if words is None:
         said = failures.spoken(error.detail)

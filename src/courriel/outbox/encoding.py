@@ -54,7 +54,9 @@ def written(message: Sendable, lane: str, key: str | None, terms: PutTerms, max_
     if lifetime <= delay:
         raise errors.UsageError("expires: the mail would never be sent, its time is over before it begins")
     if key is not None and (not isinstance(key, str) or not _KEY.fullmatch(key)):
-        raise errors.UsageError(f"key: 1 to 200 characters, no control characters, no half ones, not {key!r}")
+        raise errors.UsageError(
+            f"key: 1 to 200 characters, without control characters and lone surrogates, not {key!r}"
+        )
     out = submission_of(message, IN_SEVEN_BITS, terms.send)
     if out.content.size > max_size:
         raise errors.InvalidMessage(

@@ -223,5 +223,5 @@ def _refused(sentence: str) -> errors.InvalidUrl:
         f'{sentence}: put it into a profile (courriel.toml: password = "env:MAIL_PASSWORD"), or give it a name by'
         " ways=, and say that name",
         stage="compose",
-        hint_id="URL-MALFORMED",
+        hint_id="SECRET-IN-OUTBOX",
     )

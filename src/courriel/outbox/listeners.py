@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, TypeVar, get_args
 
 from courriel import errors
 from courriel.outbox.attempts import Listener as AttemptListener
@@ -32,7 +32,7 @@ class Listeners:
         """Add a listener. Raises UsageError for an unknown event."""
         if event not in self._by_event:
             raise errors.UsageError(f"{event!r} is not an event: {', '.join(self._by_event)}")
-        self._by_event[event].append(listener)
+        self._by_event[event].append(checked_function(f"on({event!r})", listener))
 
     def wanted(self, events: Iterable[Event]) -> bool:
         """Whether one of the events has a listener."""
@@ -49,6 +49,16 @@ class Listeners:
                     taken = False
                     logger.exception("A listener failed", extra={"action": "listener_failed", "ticket": ticket.id})
         return taken
+
+
+F = TypeVar("F")
+
+
+def checked_function(name: str, function: F) -> F:
+    """The function itself. Raises UsageError for a value that cannot be called."""
+    if not callable(function):
+        raise errors.UsageError(f"{name}: a function, not {function!r}")
+    return function
 
 
 def event_of(info: MailInfo) -> Event:

@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from courriel import errors
 from courriel._lazy_re import expression
+from courriel.delivery.urls.percent import nearest
 from courriel.model.checks.shown import is_like_url, safely_shown
 from courriel.model.submission import SendOptions
 from courriel.network.transcripts.transcript import Transcript
 from courriel.outbox.encoding import Moment, PutTerms, seconds_from_now, written
 from courriel.outbox.lanes import Lanes, Via
-from courriel.outbox.listeners import Event, Listener, Listeners
+from courriel.outbox.listeners import Event, Listener, Listeners, checked_function
 from courriel.outbox.rate import in_lane
 from courriel.outbox.store.base import (
     Count,
@@ -44,7 +45,7 @@ from courriel.outbox.work.idle_sessions import PER_HOST
 from courriel.outbox.work.lease_keeper import FAILED_KEPT, SENT_KEPT
 from courriel.outbox.work.liveness import InHand, Presence, in_hand
 from courriel.outbox.work.wakeup import Wakeup
-from courriel.outbox.work.worker import BATCH, GRACE, Confirm, Tools, Worker
+from courriel.outbox.work.worker import BATCH, GRACE, Confirm, Tools, Worker, checked_grace
 from courriel.session.encoding import Sendable, check_several
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ MAX_SIZE = 50 * 1024 * 1024
 """Octets of the largest accepted mail: more than servers take, and less than harms a database."""
 
 _BEGINNING = expression(r"[0-9a-f]{8,31}")
+_POSTGRESQL = ("postgresql://", "postgres://")
 _OWN_TERMS = ("not_before", "expires", "priority", "on_unsure")
 _MOST_MAILS, _MOST_OCTETS = 200, 16 * 1024 * 1024  # of put_many, in one commit
 
@@ -187,6 +189,12 @@ class Outbox:
         most: int | None = None,
     ) -> Iterator[MailInfo]:
         """Iterate over matching mails in the order of their put; they may change during the iteration."""
+        if state is not None and not isinstance(state, State):
+            raise errors.UsageError(f"state: a State, such as State.HELD, not {state!r}")
+        if since is not None and not hasattr(since, "timestamp"):
+            raise errors.UsageError(f"since: a datetime, not {since!r}")
+        if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 1):
+            raise errors.UsageError(f"most: a number of mails from 1, not {most!r}")
         moment = None if since is None else since.timestamp()
         return self._store.read(Query(state, lane, moment, unsure, most=most))
 
@@ -245,7 +253,7 @@ class Outbox:
 
         if cap is not None and (isinstance(cap, bool) or not isinstance(cap, int) or cap < 1):
             raise errors.UsageError(f"cap: a number of mails from 1, not {cap!r}")
-        throttle = None if rate is None else Rate.parse(rate)
+        throttle = Rate.of(rate)
         return self._store.set_lane(self._lane_named(lane), {"cap": cap, **in_lane(throttle)})
 
     def _lane_named(self, lane: str) -> str:
@@ -282,7 +290,7 @@ class Outbox:
 
         The sending thread calls it, before the result is stored: it has to be quick. See Attempt.
         """
-        self._listeners.attempts.append(listener)
+        self._listeners.attempts.append(checked_function("on_attempt", listener))
 
     # Maintenance.
 
@@ -312,6 +320,10 @@ class Outbox:
         """
         from courriel.outbox.store.sqlite.backup import restore
 
+        if isinstance(place, str) and place.startswith(_POSTGRESQL):
+            raise errors.UsageError(
+                f"{safely_shown(place)}: a PostgreSQL database is restored by its own means: pg_restore, psql"
+            )
         return restore(Path(_file_name(backup)), Path(_file_name(place)), nothing_sent_since=nothing_sent_since)
 
     def compact(self) -> tuple[int, int]:
@@ -373,6 +385,7 @@ class Outbox:
         Pending answers are awaited for `grace` seconds, or until a second signal; mails that have not left are given
         back. For `ahead` see `worker`.
         """
+        checked_grace(grace)
         worker = self.worker(
             workers=workers, lanes=lanes, confirm=confirm, ahead=ahead, sessions=sessions, per_host=per_host
         )
@@ -465,7 +478,7 @@ def _store_at(place: str | os.PathLike[str] | Store | None, *, create: bool) -> 
         from courriel.outbox.default_location import default_location
 
         place = default_location(create=create).place
-    if isinstance(place, str) and place.startswith(("postgresql://", "postgres://")):
+    if isinstance(place, str) and place.startswith(_POSTGRESQL):
         from courriel.outbox.store.postgres.store import PostgresStore
 
         return PostgresStore(place, create=create)
@@ -484,8 +497,9 @@ def _file_name(place: str | os.PathLike[str]) -> str:
     if not isinstance(name, str):
         raise errors.UsageError(f"an outbox is a file or a postgresql:// URL, not {type(name).__name__}")
     if not name or name == ":memory:" or name.startswith("file:") or is_like_url(name, whole_paths=True):
-        # Only the scheme of a URL: the rest may hold a password.
-        raise errors.UsageError(f"an outbox is a file or a postgresql:// URL, not {safely_shown(name)}")
+        # Of a URL no more than the scheme: another one than ours holds a password as well.
+        also = nearest(name.partition("://")[0], ["postgresql"]) if "://" in name else ""
+        raise errors.UsageError(f"an outbox is a file or a postgresql:// URL, not {safely_shown(name)}{also}")
     try:
         if b"\0" not in os.fsencode(name):
             return name
@@ -498,10 +512,11 @@ def _terms(wanted: PutArguments) -> PutTerms:
     """Split the arguments of a put: its own options, and the options of the submission."""
     own = {name: value for name, value in wanted.items() if name in _OWN_TERMS}
     rest = {name: value for name, value in wanted.items() if name not in _OWN_TERMS}
-    try:
-        return PutTerms(send=SendOptions(**rest) if rest else None, **own)  # type: ignore[arg-type]
-    except TypeError as wrong:
-        raise errors.UsageError(f"put: {wrong}") from None
+    known = [*_OWN_TERMS, *SendOptions.__dataclass_fields__]
+    for name in rest:
+        if name not in known:
+            raise errors.UsageError(f"put: {name} is no option{nearest(name, known)}")
+    return PutTerms(send=SendOptions(**rest) if rest else None, **own)  # type: ignore[arg-type]
 
 
 def _portions(mails: Iterable[NewMail]) -> Iterator[list[NewMail]]:

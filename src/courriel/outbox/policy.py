@@ -66,19 +66,18 @@ class RecipientState:
 class LaneProblem:
     """Problem of a lane; a refused `login` needs a person, and retries do not help.
 
-    `brief` is for logs, which contain no addresses.
+    `brief` is for logs, which contain no addresses. `mendable` is set where a person has to mend something here.
     """
 
     sentence: str
     brief: str
     login: bool = False
+    mendable: bool = False
 
     @classmethod
     def of(cls, error: Exception, *, login: bool = False) -> LaneProblem:
         """Problem of the lane on which an error occurred."""
-        reply = error.reply if isinstance(error, errors.CourrielError) else None
-        words = [type(error).__name__, *([str(reply.code), str(reply.enhanced or "")] if reply else [])]
-        return cls(str(error), " ".join(filter(None, words)), login)
+        return cls(str(error), _brief(error), login, login or isinstance(error, errors.UsageError))
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +298,32 @@ def _first_refusal(words: Mapping[str, Word]) -> str:
 
 def _said(word: Word) -> str:
     return " ".join(str(part) for part in word if part)
+
+
+_REFUSED = (
+    (errors.AuthenticationRefused, "the login was refused"),
+    (errors.SenderRefused, "the sender was refused"),
+    (errors.MessageRefused, "the message was refused"),
+)
+_FAILED = (
+    (errors.UsageError, "a setting is missing or wrong"),
+    (errors.TimedOut, "the server did not answer in time"),
+    (errors.TlsFailed, "there is no secure connection to the server"),
+    (errors.ConnectionFailed, "there is no connection to the server"),
+)
+
+
+def _brief(error: Exception) -> str:
+    """An error in a sentence without an address: what was refused, with its codes, or what failed."""
+    if not isinstance(error, errors.CourrielError):
+        return type(error).__name__
+    if error.reply is not None:
+        codes = " ".join(filter(None, (str(error.reply.code), str(error.reply.enhanced or ""))))
+        what = next((words for kind, words in _REFUSED if isinstance(error, kind)), "the server refused")
+        return f"{what} ({codes})"
+    if "@" not in error.detail:
+        return error.detail
+    return next((words for kind, words in _FAILED if isinstance(error, kind)), type(error).__name__)
 
 
 def _named(error: Exception) -> str:

@@ -151,7 +151,7 @@ def compact_(manner: GlobalOptions, place: str | None) -> int:
 
 
 def _findings(place: str | None) -> Sequence[IntegrityFinding]:
-    """What is wrong with the outbox; damage that keeps it from being opened is a finding as well."""
+    """Findings of the check; damage that keeps the outbox from being opened is one as well."""
     from courriel import errors
     from courriel.outbox.store.base import DAMAGED, IntegrityFinding
 

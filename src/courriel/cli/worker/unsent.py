@@ -52,7 +52,7 @@ class Tries:
         self._failed: dict[str, Exception | None] = {}
 
     def __call__(self, attempt: Attempt) -> None:
-        """Note what one try came to."""
+        """Record the result of one attempt."""
         if isinstance(attempt.result, Exception):
             self._failed[attempt.lane] = attempt.result
         elif attempt.result is not None and not attempt.result.complete:

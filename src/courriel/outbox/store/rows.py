@@ -119,7 +119,8 @@ def info_of(row: Row) -> MailInfo:
     message_id, sender, recipients, options, results, why, size, holder = row[13:]
     damage = _damage(sender, recipients, options, results, on_unsure, size)
     damage += [] if _or(None, State, state) is not None else ["state"]
-    names, final = _or((), _names, recipients), state_of(state).final
+    names: tuple[str, ...] = _or((), _names, recipients)
+    final = state_of(state).final
     return MailInfo(
         id=str(ident),
         key=key,

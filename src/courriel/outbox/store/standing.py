@@ -23,7 +23,7 @@ class Standing(Enum):
 
 
 class Mail(Protocol):
-    """What is asked of a mail; see MailInfo."""
+    """Fields of a mail that its standings depend on; see MailInfo."""
 
     @property
     def state(self) -> State: ...

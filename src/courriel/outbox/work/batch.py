@@ -267,7 +267,11 @@ class Batch:
             marked = self._marking.mark(choose, self.lease)
         except errors.OutboxError as failed:
             # Not to be sent, whether or not the mark was stored.
-            logger.error("A mail was not sent: %s", failed, extra={"action": "mark_failed"})
+            logger.error(
+                "A mail was not sent, and will be: its mark could not be written down: %s",
+                failed,
+                extra={"action": "mark_failed"},
+            )
             with self._lock:
                 self._marked.clear()
             return

@@ -99,7 +99,11 @@ class LeaseKeeper:
                 if pruned.more or tick % _PRUNE == 0:
                     pruned = pruning.run(_PRUNING)
             except errors.OutboxError as failed:
-                logger.warning("The outbox could not be looked after: %s", failed, extra={"action": "keeper_failed"})
+                logger.warning(
+                    "The outbox cannot be used for now, and is tried again: %s",
+                    failed,
+                    extra={"action": "keeper_failed"},
+                )
             except Exception:
                 logger.exception("The keeper failed, and goes on", extra={"action": "keeper_failed"})
             tick += 1

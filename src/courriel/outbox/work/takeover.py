@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from courriel.outbox.store.base import UNSURE, Recovered, WorkerInfo
+from courriel.outbox.store.base import POISON, UNSURE, Recovered, State, WorkerInfo
 from courriel.outbox.work import liveness
 from courriel.outbox.work.liveness import Life
 
@@ -34,9 +34,7 @@ def take_over(tools: Tools, *, rest: float) -> int:
 def tell_recovered(tools: Tools, recovered: Iterable[Recovered]) -> None:
     """Log each recovered mail, and call listeners for those that may have been delivered."""
     for found in recovered:
-        logger.warning(
-            "A worker has lost a mail (%s)", found.why, extra={"action": "lease_ran_out", "ticket": found.id}
-        )
+        logger.warning(_told(found), extra={"action": "lease_ran_out", "ticket": found.id})
         if found.why == UNSURE and tools.listeners.tell(("unsure",), tools.ticket(found.id)):
             tools.store.told([found.id])
 
@@ -48,6 +46,17 @@ def tell_unreadable(unreadable: Iterable[Recovered]) -> None:
 
 
 # The steps.
+
+
+def _told(found: Recovered) -> str:
+    """What became of a mail whose worker is gone, as a sentence."""
+    if found.why == POISON:
+        return "A mail is held: five workers in a row were gone while they had it"
+    if found.why != UNSURE:
+        return "A mail goes back to the queue: its worker is gone, and has not sent it"
+    if found.state is State.HELD:
+        return "A mail may have arrived: its worker is gone, and it is held until a person decides"
+    return "A mail may have arrived: its worker is gone, and it will be sent again"
 
 
 def _take_over(tools: Tools, worker: WorkerInfo, rest: float) -> int:

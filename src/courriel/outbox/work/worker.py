@@ -27,7 +27,7 @@ from courriel.outbox import policy
 from courriel.outbox.attempts import Attempts
 from courriel.outbox.lanes import Lanes, Way, shown
 from courriel.outbox.listeners import Event as News
-from courriel.outbox.listeners import Listeners
+from courriel.outbox.listeners import Listeners, checked_function
 from courriel.outbox.rate import in_lane
 from courriel.outbox.store.base import FOUND, Claimed, Job, LaneInfo, LeaseTerms, Settlement, State, Store
 from courriel.outbox.ticket import Ticket
@@ -109,7 +109,7 @@ class Worker:
         self._tools, self._store = tools, tools.store
         self._sessions = limited_sessions(sessions, per_host, tools.bell.ring)
         self._due = DueLanes(tools.store, tools.bell, None if lanes is None else frozenset(lanes))
-        self._confirm = confirm
+        self._confirm = None if confirm is None else checked_function("confirm", confirm)
         self._batch, self._ahead = batch, min(ahead, batch)
         self._workers = workers
         self._transcript = transcript
@@ -169,6 +169,7 @@ class Worker:
         Returns how many mails are unsure: those that may have left, and were not answered in `grace` seconds. A second
         request to stop, or an interrupt, ends the wait; the mails are given back all the same.
         """
+        checked_grace(grace)
         self._halt.set()
         if self._recorder is None:
             return 0  # not running
@@ -179,7 +180,7 @@ class Worker:
         finally:
             left = self._give_back(1.0 if self._asked > 1 else max(1.0, ends - monotonic()))
         if left:
-            logger.warning("%d mails are unsure: the worker stopped before they were answered", left,
+            logger.warning("Mails in doubt: %d; the worker stopped before they were answered", left,
                            extra={"action": "stopped_unsure"})  # fmt: skip
         return left
 
@@ -350,7 +351,12 @@ class Worker:
             way = self._tools.ways.way(lane)
         except errors.UsageError as unknown:
             if self._due.has_no_way(lane):
-                logger.warning("Lane %s is left to others: %s", shown(lane), unknown, extra={"action": "lane_unknown"})
+                logger.warning(
+                    "Lane %s is not known to this worker, which leaves its mails: %s",
+                    shown(lane),
+                    unknown,
+                    extra={"action": "lane_unknown"},
+                )
             return 0, None
         self._keep_rate(lane, way)
         with sessions_at_once(lane, way, self._locks), carrier.held(lane, way) as held:
@@ -571,8 +577,12 @@ class _Outcome:
             why = _kept(self._trouble.sentence)
             level = logging.ERROR if self._trouble.login else logging.WARNING
             action = "login_refused" if self._trouble.login else "lane_paused"
-            logger.log(level, "Lane %s rests for %.0f s: %s", shown(self._name), pause, self._trouble.brief,
-                       extra={"action": action})  # fmt: skip
+            told = (shown(self._name), pause, self._trouble.brief)
+            if self._trouble.mendable:
+                logger.log(level, "Lane %s rests for %.0f s: %s. Once that is mended, courriel outbox resume starts it",
+                           *told, extra={"action": action})  # fmt: skip
+            else:
+                logger.log(level, "Lane %s rests for %.0f s: %s", *told, extra={"action": action})
             store.lane_failed(self._name, fails=self._fails, pause=pause, why=why)
         elif self._works and self._fails:
             store.lane_works(self._name)
@@ -586,6 +596,13 @@ class _Outcome:
 def lease_of_claim(way: Way) -> float:
     """Lease of a claim in seconds: a minute longer than a server may be silent before a mark."""
     return lease_of_mark(silence_limit(way))
+
+
+def checked_grace(grace: float) -> float:
+    """The seconds that a stop may take. Raises UsageError for what is no number from 0."""
+    if isinstance(grace, bool) or not isinstance(grace, int | float) or not grace >= 0:
+        raise errors.UsageError(f"grace: a number of seconds from 0, not {grace!r}")
+    return grace
 
 
 def checked_seconds(for_seconds: float | None) -> float:

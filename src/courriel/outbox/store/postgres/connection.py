@@ -159,7 +159,8 @@ def connected(told: str) -> Connection:
 _AWAY = ("08", "57P", "53300")
 _FOR_GOOD = expression(
     r"(?i)authentification|authentication failed|does not exist|n'existe pas|pg_hba\.conf|no such (?:database|user)"
-    r"|certificate"
+    r"|certificate|password|mot de passe|not permitted to log in|n'est pas autorisé|SSL was required"
+    r"|does not support SSL|permission denied|droit refusé"
 )
 
 
@@ -176,6 +177,22 @@ def is_away(failed: psycopg.Error, said: str) -> bool:
     return not _FOR_GOOD.search(said)
 
 
+_NO_DATABASE = expression(
+    r"(?i)database .*(?:does not exist|n'existe pas)|base de données .*n'existe pas|no such database"
+)
+
+
+def _hint(failed: psycopg.Error, said: str) -> str:
+    """Record of the failure table for a PostgreSQL error; "" when there is none."""
+    if failed.sqlstate in ("XX001", "XX002"):  # data_corrupted, index_corrupted
+        return DAMAGED
+    if is_away(failed, said) or not isinstance(failed, psycopg.OperationalError):
+        return ""
+    if failed.sqlstate is not None and not failed.sqlstate.startswith(("28", "3D")):
+        return ""
+    return "OUTBOX-NO-DATABASE" if _NO_DATABASE.search(said) else "OUTBOX-LOGIN"
+
+
 @contextmanager
 def in_our_words(place: str) -> Generator[None]:
     """Translate errors of PostgreSQL into OutboxError; their details are left out, because they quote mails."""
@@ -186,5 +203,4 @@ def in_our_words(place: str) -> Generator[None]:
     except psycopg.Error as failed:
         said = failed.diag.message_primary or str(failed).strip().partition("\n")[0] or type(failed).__name__
         kind = errors.OutboxUnreachable if is_away(failed, said) else errors.OutboxError
-        damaged = failed.sqlstate in ("XX001", "XX002")  # data_corrupted, index_corrupted
-        raise kind(f"{place}: {said}", hint_id=DAMAGED if damaged else "") from failed
+        raise kind(f"{place}: {said}", hint_id=_hint(failed, said)) from failed
