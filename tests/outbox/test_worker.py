@@ -140,7 +140,11 @@ def test_no_address_is_in_what_is_logged_of_a_lane(
     outbox.run_once()
 
     paused = sorted(record.getMessage().partition(": ")[2] for record in caplog.records)
-    assert paused == ["SenderRefused 450 4.7.1", "UsageError"]
+    first, second = paused
+    assert second == "the sender was refused (450 4.7.1)"
+    assert "NOTHING" in first
+    assert first.endswith(". Once that is mended, courriel outbox resume starts it")
+    assert "@" not in first
     assert "ada" not in caplog.text
 
 

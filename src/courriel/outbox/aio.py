@@ -158,6 +158,11 @@ class AsyncOutbox:
         self._opened = await self._ask(self._make)
         return self
 
+    @property
+    def place(self) -> str:
+        """Path or URL of the outbox, without a secret."""
+        return self._outbox.place
+
     async def put(
         self,
         message: Sendable,

@@ -423,6 +423,11 @@ class Outbox:
         self._presence.end()
         self._store.close()
 
+    @property
+    def place(self) -> str:
+        """Path or URL of the outbox, without a secret."""
+        return self._store.place
+
     def __enter__(self) -> Self:
         return self
 

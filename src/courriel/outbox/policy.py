@@ -300,16 +300,11 @@ def _said(word: Word) -> str:
     return " ".join(str(part) for part in word if part)
 
 
+_LONGEST_BRIEF = 300  # characters
 _REFUSED = (
     (errors.AuthenticationRefused, "the login was refused"),
     (errors.SenderRefused, "the sender was refused"),
     (errors.MessageRefused, "the message was refused"),
-)
-_FAILED = (
-    (errors.UsageError, "a setting is missing or wrong"),
-    (errors.TimedOut, "the server did not answer in time"),
-    (errors.TlsFailed, "there is no secure connection to the server"),
-    (errors.ConnectionFailed, "there is no connection to the server"),
 )
 
 
@@ -321,9 +316,7 @@ def _brief(error: Exception) -> str:
         codes = " ".join(filter(None, (str(error.reply.code), str(error.reply.enhanced or ""))))
         what = next((words for kind, words in _REFUSED if isinstance(error, kind)), "the server refused")
         return f"{what} ({codes})"
-    if "@" not in error.detail:
-        return error.detail
-    return next((words for kind, words in _FAILED if isinstance(error, kind)), type(error).__name__)
+    return " ".join("…" if "@" in word else word for word in error.detail[:_LONGEST_BRIEF].split(" "))
 
 
 def _named(error: Exception) -> str:

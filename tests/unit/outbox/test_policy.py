@@ -187,8 +187,23 @@ def test_what_is_the_lane_s_leaves_the_mail_untouched(failure: errors.CourrielEr
     assert (done.state, done.recipients, done.counted, done.delay) == (State.READY, (ADA, BOB), False, 0)
     assert done.trouble is not None
     assert done.trouble.login is ("535" in str(failure))
-    assert done.trouble.brief.startswith(type(failure).__name__)
+    assert done.trouble.mendable is ("535" in str(failure) or isinstance(failure, errors.UsageError))
+    assert type(failure).__name__ not in done.trouble.brief
+    assert " " in done.trouble.brief or done.trouble.brief == failure.detail
     assert str(failure.reply.code if failure.reply else "") in done.trouble.brief
+
+
+@pytest.mark.parametrize("failure", LANE, ids=lambda failure: f"{type(failure).__name__}-{failure}")
+def test_no_address_is_in_what_a_log_says_of_a_lane(failure: errors.CourrielError) -> None:
+    told = type(failure).__new__(type(failure))
+    told.__dict__.update(failure.__dict__)
+    told.args = ("ada@example.org may not do this",)
+
+    brief = decide(told, MAIL, MIDDLE).trouble
+
+    assert brief is not None
+    assert "@" not in brief.brief
+    assert failure.reply or brief.brief == "… may not do this"
 
 
 def test_greylisting_is_about_a_recipient_and_not_the_lane() -> None:
@@ -256,7 +271,7 @@ def test_what_was_not_begun_is_given_back() -> None:
 
     assert [done.state for done in (for_nothing, for_the_lane, for_a_fault)] == [State.READY] * 3
     assert not for_nothing.trouble
-    assert for_the_lane.trouble == LaneProblem("refused", "ConnectionFailed")
+    assert for_the_lane.trouble == LaneProblem("refused", "refused")
     assert for_a_fault.trouble == LaneProblem("oops", "ZeroDivisionError")
 
 

@@ -10,6 +10,7 @@ import click
 from courriel.cli.command import Command, GlobalOptions, option
 from courriel.cli.i18n import Bilingual, say, visible
 from courriel.cli.outbox.duration import counted
+from courriel.cli.outbox.duration import number as counted_number
 from courriel.cli.outbox.words import existing_outbox, outbox_option
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ _FINDINGS = {
     ),
     "counters": Bilingual("compteurs faux", "wrong counters"),
 }
+
+
+_WITHOUT_NUMBER = ("damaged", "log")  # the whole file
 
 
 @click.command(
@@ -116,7 +120,8 @@ def check_(manner: GlobalOptions, place: str | None) -> int:
     found = _findings(place)
     if not report.values({"ok": not found, "findings": [_object(each) for each in found]}):
         for each in found:
-            report.line(f"{_FINDINGS[each.kind]}{say(' : ', ': ')}{each.number} ({visible(each.example)})")
+            number = "" if each.kind in _WITHOUT_NUMBER else f"{counted_number(each.number)} "
+            report.line(f"{_FINDINGS[each.kind]}{say(' : ', ': ')}{number}({visible(each.example)})")
         if not found:
             report.line(say("Tout va bien.", "All is well."))
     return DATA_WRONG if found else report.status

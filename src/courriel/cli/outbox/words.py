@@ -89,7 +89,8 @@ def line_of(info: MailInfo) -> str:
     to = visible(", ".join(people[:3])) + (f" (+{len(people) - 3})" if len(people) > 3 else "")
     due = info.due - time.time()
     when = say(f", essai dans {span(due)}", f", next try in {span(due)}") if _waits(info) and due > 1 else ""
-    line = f"{info.id}  {state_of(info)}{when}  {span(time.time() - info.created)}  {visible(info.lane)}  {to}"
+    key = f"{say('clé', 'key')} {visible(info.key)}  " if info.key else ""
+    line = f"{info.id}  {state_of(info)}{when}  {span(time.time() - info.created)}  {visible(info.lane)}  {key}{to}"
     return f"{line}  {_decision(info)}" if info.state.name == "HELD" else line
 
 

@@ -38,10 +38,10 @@ from courriel.cli.outbox.words import outbox_option, references_option
         en="Number of connections at once to one server (20).")  # fmt: skip
 @option("--via", multiple=True, value=Bilingual("VOIE", "LANE"), fr="Cette voie seulement ; se répète.",
         en="This lane only; may be repeated.")  # fmt: skip
-@option("--once", is_flag=True, fr="Envoie les messages dus, au rythme de chaque voie, puis s'arrête.",
+@option("--once", is_flag=True, fr="Envoie les messages dus, au débit de chaque voie, puis s'arrête.",
         en="Sends the mails due, at the rate of each lane, and ends.")  # fmt: skip
 @option("--for", "for_seconds", type=click.FloatRange(0, min_open=True), value=Bilingual("SECONDES", "SECONDS"),
-        fr="Avec --once : s'arrête après ce temps, même s'il reste des messages que le rythme d'une voie retarde.",
+        fr="Avec --once : s'arrête après ce temps, même s'il reste des messages que le débit d'une voie retarde.",
         en="With --once: ends after this time, even if the rate of a lane delays mails.")  # fmt: skip
 @option("--transcript", is_flag=True, fr="Montre les conversations, sans les secrets ni les messages.",
         en="Shows the conversations, without secrets or messages.")  # fmt: skip

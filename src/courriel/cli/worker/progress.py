@@ -107,8 +107,8 @@ class WorkerProgress:
     def until_told(self, workers: int, grace: float, watched: Monitors) -> int:
         """Send until SIGINT or SIGTERM."""
         worker = self._worker(workers)
-        self._report.aside(say(f"Au travail sur {self._outbox} ; Ctrl-C pour arrêter.",
-                               f"At work on {self._outbox}; Ctrl-C to stop."))  # fmt: skip
+        self._report.aside(say(f"Au travail sur {visible(self._outbox.place)} ; Ctrl-C pour arrêter.",
+                               f"At work on {visible(self._outbox.place)}; Ctrl-C to stop."))  # fmt: skip
         if watched.place and not self._report.values({"event": "working", "health": watched.place}):
             self._report.aside(say(f"Santé : {watched.place}", f"Health: {watched.place}"))
         watched.measure(self._outbox)
