@@ -20,7 +20,8 @@ def test_every_example_runs(
 
     exec(block, {})
 
-    assert capsys.readouterr().out == "4 SENT in 2 outboxes\n"
+    said = {"docs/capacity.md": "4 SENT in 2 outboxes\n", "docs/capacity.fr.md": "4 envoyés dans 2 boîtes\n"}
+    assert capsys.readouterr().out == said[page]
 
 
 @pytest.mark.parametrize("page", PAGES)
