@@ -9,8 +9,11 @@ import socket
 import sys
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 import fast_part
+import long_first
 from courriel.session import server_memory
 
 
@@ -21,9 +24,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave most cases of large matrices to the whole run."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave most cases of large matrices to the whole run, and begin with what takes long where processes share it."""
     fast_part.thin_out(items)
+    if hasattr(config, "workerinput"):
+        long_first.sort(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    """Hand out files, the long ones first."""
+    return long_first.LongFirst(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_runtest_setup() -> None:
