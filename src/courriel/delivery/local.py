@@ -256,7 +256,7 @@ class MaildirTransport(LocalTransport):
 
 
 def transport_of(route: Route) -> LocalTransport | None:
-    """The local transport of a route; None for a route to a server."""
+    """The local transport of a route; None for a route to a server, or to a transport of a program."""
     match route.kind:
         case "memory":
             return MemoryTransport()
@@ -268,7 +268,7 @@ def transport_of(route: Route) -> LocalTransport | None:
             return FolderTransport(route.folder)
         case "maildir":
             return MaildirTransport(route.folder)
-        case "smtp" | "lmtp" | "pop3" | "imap":
+        case "smtp" | "lmtp" | "pop3" | "imap" | "python":
             return None
 
 

@@ -18,7 +18,7 @@ from courriel.model.credentials import Token, TokenSource
 from courriel.model.message import Message
 from courriel.model.receipt import Receipt
 from courriel.model.server import Server
-from courriel.model.submission import SendOptions, Submission
+from courriel.model.submission import SendOptions
 
 TYPE_CHECKING = False
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import TypeAlias, TypedDict, Unpack
 
-    from courriel.delivery.local import LocalTransport
     from courriel.delivery.transport import AsyncTransport, Transport
     from courriel.delivery.urls.route import Route
     from courriel.model.address import Address
@@ -77,12 +76,12 @@ _OPTIONS = ("on_refused", "notify", "ret", "envid", "require_tls")
 def send(message: Sendable | None = None, /, *, via: Via | Transport = None, **fields: Unpack[Fields]) -> Receipt:
     """Send one message; returns a receipt with the result of each recipient.
 
-    `via` is a URL, the name of a profile, a Route, a Server, or an open session, which stays open; by default the
-    settings decide (`courriel.delivery.settings.profiles`). Without a `message` it is made of the `fields`, and the
-    sender defaults to the `from` of the route. With a message, `sender` and `to` replace those of its envelope.
-    `on_refused`, `notify`, `ret`, `envid` and `require_tls` are those of `SmtpSession.send`, and so are the errors;
-    InvalidUrl and UsageError for `via` in addition. A `transcript` records the conversation, without secrets and
-    content. With `?pool=` or `?rate=` all sends of this process with the same `via` share its sessions.
+    `via` is a URL, the name of a profile, a Route, a Server, or a Transport such as an open session, which stays open;
+    by default the settings decide (docs/settings.md). Without a `message` it is made of the `fields`, and the sender
+    defaults to the `from` of the route. With a message, `sender` and `to` replace those of its envelope. `on_refused`,
+    `notify`, `ret`, `envid` and `require_tls` are those of `SmtpSession.send`, and so are the errors; InvalidUrl and
+    UsageError for `via` in addition. A `transcript` records the conversation, without secrets and content. With
+    `?pool=` or `?rate=` all sends of this process with the same `via` share its sessions.
 
     Time limits: `?timeout=10` bounds opening (connect, TLS, greeting, login) and then the wait for each reply, in
     seconds; `?total=30` bounds the whole call, which suits a web request. Without them a server that answers as late as
@@ -98,7 +97,7 @@ def send(message: Sendable | None = None, /, *, via: Via | Transport = None, **f
     del via  # it may hold a password, and error reporters record the locals of frames
     message, options = _made(message, fields, route)
     if route.server is None:
-        return _local(route).send(message, **options)
+        return _send_without_server(route, message, options)
     route.say_warnings()
     if route.pooled:
         return _by_shared_pool(route, message, options, transcript)
@@ -119,8 +118,8 @@ async def asend(
 ) -> Receipt:
     """Send one message; returns a receipt with the result of each recipient: `send` for asyncio.
 
-    An open session must be an AsyncSmtpSession. Blocking steps (settings file, password command, folder) run in a
-    thread.
+    Instead of a Transport `via` takes an AsyncTransport, such as an open AsyncSmtpSession. Blocking steps (settings
+    file, password command, folder) run in a thread.
     """
     from asyncio import to_thread
 
@@ -135,7 +134,7 @@ async def asend(
     del via
     message, options = _made(message, fields, route)
     if route.server is None:
-        return await to_thread(_local(route).send, message, **options)
+        return await _asend_without_server(route, message, options)
     route.say_warnings()
     if route.pooled:
         return await to_thread(_by_shared_pool, route, message, options, transcript)
@@ -213,18 +212,42 @@ def _message(fields: dict[str, object], route: Route | None) -> Message:
         ) from wrong
 
 
-def _local(route: Route) -> LocalTransport:
-    """The local transport of a route."""
+def _without_server(route: Route) -> Transport:
+    """The local transport of a route, or that of a program."""
     from courriel.delivery.local import transport_of
 
     transport = transport_of(route)
-    assert transport is not None, route.kind
-    return transport
+    if transport is not None:
+        return transport
+    from courriel.delivery.provided import provided
+
+    return provided(route)
+
+
+def _send_without_server(route: Route, message: Sendable, options: SendArguments) -> Receipt:
+    from courriel.delivery.transport import send_by
+
+    try:
+        return send_by(_without_server(route), message, options)
+    except errors.CourrielError as error:
+        route.blame(error)
+        raise
+
+
+async def _asend_without_server(route: Route, message: Sendable, options: SendArguments) -> Receipt:
+    from courriel.delivery.connect import aconnect_without_server
+
+    try:
+        async with await aconnect_without_server(route) as transport:
+            return await transport.send(message, **options)
+    except errors.CourrielError as error:
+        route.blame(error)
+        raise
 
 
 def _by_transport(transport: Transport, message: Sendable | None, fields: Fields) -> Receipt:
     from courriel.delivery.settings import profiles
-    from courriel.delivery.transport import is_awaited, is_transport
+    from courriel.delivery.transport import is_awaited, is_transport, send_by
 
     if not is_transport(transport) or is_awaited(transport):
         raise _wrong_way(
@@ -233,17 +256,12 @@ def _by_transport(transport: Transport, message: Sendable | None, fields: Fields
         )
     message, options = _made(message, fields, None)
     captured = profiles.capture()
-    if captured:
-        return _local(captured).send(message, **options)
-    own = getattr(type(transport), "send", None)
-    return own(transport, message, **options) if own else transport.submit(_submission(message, options))
+    return send_by(_without_server(captured) if captured is not None else transport, message, options)
 
 
 async def _by_async_transport(transport: AsyncTransport, message: Sendable | None, fields: Fields) -> Receipt:
-    from asyncio import to_thread
-
     from courriel.delivery.settings import profiles
-    from courriel.delivery.transport import is_awaited, is_transport
+    from courriel.delivery.transport import asend_by, is_awaited, is_transport
 
     if not is_transport(transport) or not is_awaited(transport):
         raise _wrong_way(
@@ -254,16 +272,8 @@ async def _by_async_transport(transport: AsyncTransport, message: Sendable | Non
     message, options = _made(message, fields, None)
     captured = profiles.capture()
     if captured:
-        return await to_thread(_local(captured).send, message, **options)
-    own = getattr(type(transport), "send", None)
-    return await (own(transport, message, **options) if own else transport.submit(_submission(message, options)))
-
-
-def _submission(message: Sendable, options: SendArguments) -> Submission:
-    """A submission for a transport that does not make its own: in seven bits, which every server takes."""
-    from courriel.session.encoding import IN_SEVEN_BITS, submission_of
-
-    return submission_of(message, IN_SEVEN_BITS, SendOptions(**options) if options else None)
+        return await _asend_without_server(captured, message, options)
+    return await asend_by(transport, message, options)
 
 
 def _refuse_transcript(transcript: Transcript | None) -> None:

@@ -20,9 +20,10 @@ from typing import TypeAlias
 
 from courriel import errors
 from courriel._lazy_re import expression
+from courriel.delivery.provided import provided
 from courriel.delivery.settings import profiles
-from courriel.delivery.settings.resource_limits import secret_taken
-from courriel.delivery.transport import Transport, is_awaited, is_transport
+from courriel.delivery.settings.resource_limits import program_run, secret_taken
+from courriel.delivery.transport import Transport, check_transport, is_transport
 from courriel.delivery.urls.route import Route
 from courriel.model.checks.shown import safely_shown
 from courriel.model.server import Server
@@ -81,7 +82,7 @@ class Lanes:
         if isinstance(via, Route | Server):
             return self._put_by(Route.of(via))
         if via is not None and not isinstance(via, str):
-            return self._lane_of_live(_transport(via))
+            return self._lane_of_live(via)
         name = DEFAULT if via is None else via
         if name in self._given:
             return name
@@ -97,12 +98,12 @@ class Lanes:
         captured = profiles.capture()
         if found is not None:
             # While developing nothing leaves, by an open session no more than by a URL.
-            leaves = not isinstance(found, Route) or found.server is not None
-            return captured if captured is not None and leaves else found
+            leaves = not isinstance(found, Route) or found.leaves
+            return captured if captured is not None and leaves else _opened(found)
         if lane.startswith("session:"):
             raise errors.UsageError(f"lane {lane}: this is a session of another process, which may have ended")
         if _NAME.fullmatch(lane):
-            return profiles.resolve(None if lane == DEFAULT else lane)
+            return _opened(profiles.resolve(None if lane == DEFAULT else lane))
         return self._read(lane)
 
     def known(self, lane: str) -> str:
@@ -156,6 +157,7 @@ class Lanes:
             for name, known in self._given.items():
                 if known is way:
                     return name
+            _transport(way)
             plain = name = f"session:{way.name}"
             number = 1
             while name in self._given:
@@ -175,17 +177,22 @@ def shown(lane: str) -> str:
 
 
 def _transport(way: object) -> Transport:
-    """A transport of this program. Raises UsageError for anything else, and for one that is awaited."""
-    if not is_transport(way) or is_awaited(way):
+    """A transport of this program, with all that a Transport has. Raises UsageError."""
+    if not is_transport(way):
         raise errors.UsageError(
             "via: a URL, a profile, a route, a server, or a Transport such as an SmtpSession or an SmtpPool, not "
             f"{type(way).__name__}"
         )
-    return way  # type: ignore[return-value]
+    return check_transport(way)
 
 
 def _route(way: str | Route | Server) -> Route:
     return profiles.resolve(way) if isinstance(way, str) else Route.of(way)
+
+
+def _opened(way: Way) -> Way:
+    """The transport itself, where a setting names one of a program; the route otherwise."""
+    return provided(way) if isinstance(way, Route) and way.kind == "python" else way
 
 
 def _depends_on_folder(route: Route) -> bool:
@@ -202,9 +209,10 @@ def _written(route: Route) -> str:
 
 def _check_stored(route: Route) -> None:
     """Refuse what no row may say, the same when it is written and when it is read. Raises InvalidUrl."""
-    secret = route.password
-    if secret is not None and secret.kind in ("plain", "cmd"):
-        what = "password" if secret.kind == "plain" else "command"
+    what = {"password=cmd:": "command", "python:": "transport of a program"}.get(program_run(route), "")
+    if route.password is not None and route.password.kind == "plain":
+        what = "password"
+    if what:
         raise _refused(f"no {what} is written into an outbox, and none is taken from one")
 
 

@@ -70,6 +70,11 @@ class AsyncImapSession:
         return self._session.usable
 
     @property
+    def busy(self) -> bool:
+        """Whether a call is running: another one would raise UsageError meanwhile."""
+        return self._session.busy
+
+    @property
     def selected(self) -> Selection | None:
         """The selected folder."""
         return self._session.selected
@@ -110,7 +115,7 @@ class AsyncImapSession:
             self._worker.close()
 
     def hang_up(self) -> None:
-        """Close the connection without LOGOUT."""
+        """Close the connection without LOGOUT, from any thread: a waiting call raises ConnectionFailed."""
         self._session.hang_up()
 
     # Folders.

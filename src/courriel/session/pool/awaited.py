@@ -21,7 +21,7 @@ from courriel.session.pool.pooled_session import AsyncPooledSession
 from courriel.session.pool.shared_sending import Act, SharedSending
 from courriel.session.pool.state import PoolLimits, Slot, Waiter
 from courriel.session.pool.throttle import Rate
-from courriel.session.smtp import AsyncSmtpSession
+from courriel.session.smtp import AsyncSmtpSession, longest_silence
 
 if TYPE_CHECKING:
     import asyncio
@@ -73,6 +73,11 @@ class AsyncSmtpPool(SharedSending):
     def answer_limit(self) -> float:
         """Seconds that the answer to one submission may take, from its `before_end` on."""
         return self.server.timeouts.message
+
+    @property
+    def silence_limit(self) -> float:
+        """Seconds that the server may be silent at most before the end of a message."""
+        return longest_silence(self.server)
 
     @property
     def parallel(self) -> int:
