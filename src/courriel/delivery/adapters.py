@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING
 
 from courriel import errors
 from courriel._dataclass import replace
-from courriel.delivery.transport import AsyncTransport, Result, Transport, asend_by, send_by
+from courriel.delivery.transport import AsyncTransport, Transport, asend_by, send_by
 from courriel.model.submission import WINDOW, Submission
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self, Unpack
 
-    from courriel.model.receipt import Receipt
-    from courriel.model.submission import EndGuard, SendArguments
+    from courriel.model.receipt import Receipt, Result
+    from courriel.model.submission import EndGuard
+    from courriel.model.typed import SendArguments
     from courriel.session.encoding import Sendable
 
 

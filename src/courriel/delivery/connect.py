@@ -17,7 +17,7 @@ from _thread import allocate_lock
 from courriel import errors
 from courriel.delivery.settings import profiles
 from courriel.delivery.urls.percent import refusal
-from courriel.delivery.urls.route import Route
+from courriel.delivery.urls.route import Route, Via
 from courriel.model.credentials import TokenSource
 from courriel.model.server import Server
 from courriel.network import forks
@@ -47,7 +47,7 @@ SIZE = 4
 _MOST_SHARED = 32  # pools of one process
 
 
-def connect(setting: str | Route | Server | None = None, *, transcript: Transcript | None = None) -> Connected:
+def connect(setting: Via = None, *, transcript: Transcript | None = None) -> Connected:
     """Make the transport that a setting means; use it with `with`.
 
     It is a session; a pool where the setting has `pool=` or `rate=`; a local transport for memory:, console:, null:,
@@ -66,9 +66,7 @@ def connect(setting: str | Route | Server | None = None, *, transcript: Transcri
     )
 
 
-async def aconnect(
-    setting: str | Route | Server | None = None, *, transcript: Transcript | None = None
-) -> AsyncConnected:
+async def aconnect(setting: Via = None, *, transcript: Transcript | None = None) -> AsyncConnected:
     """Make the transport that a setting means: `connect` for asyncio; use it with `async with`.
 
     Settings files, password commands and keyrings are read in a thread; local transports work in one.
@@ -186,7 +184,7 @@ def _refuse_transcript(route: Route, transcript: Transcript | None) -> None:
         raise errors.UsageError(f"transcript: {route.name} leads to no server, and nothing is said", stage="compose")
 
 
-def _route_of(setting: str | Route | Server | None) -> Route:
+def _route_of(setting: Via) -> Route:
     route = profiles.resolve(Route.of(setting) if isinstance(setting, Server) else setting)
     if route.reads:
         raise refusal(f"{route.name} is for reading mail: open it with courriel.mailbox")

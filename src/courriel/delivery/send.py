@@ -10,8 +10,6 @@ URL parser and settings are imported by the first call: programs that open sessi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from courriel import errors
 from courriel._dataclass import replace
 from courriel.model.credentials import Token, TokenSource
@@ -23,57 +21,20 @@ from courriel.model.submission import SendOptions
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
-    from typing import TypeAlias, TypedDict, Unpack
+    from typing import Unpack
 
+    from courriel.delivery.send_fields import SendFields
     from courriel.delivery.transport import AsyncTransport, Transport
-    from courriel.delivery.urls.route import Route
-    from courriel.model.address import Address
-    from courriel.model.attachment import Attachments
-    from courriel.model.envelope import Notify, Return
-    from courriel.model.message import Addresses, Priority
-    from courriel.model.submission import OnRefused, SendArguments
+    from courriel.delivery.urls.route import Route, Via
+    from courriel.model.typed import SendArguments
     from courriel.network.transcripts.transcript import Transcript
     from courriel.session.encoding import Sendable
 
-    class Fields(TypedDict, total=False):
-        """Fields of the message, and send options of the call."""
-
-        sender: str | Address
-        to: Addresses
-        cc: Addresses
-        bcc: Addresses
-        reply_to: Addresses
-        subject: str
-        text: str
-        html: str
-        attachments: Attachments
-        priority: Priority | str
-        read_receipt: bool | str | Address | None
-        delivery_receipt: bool
-        headers: Mapping[str, str] | Iterable[tuple[str, str]]
-        message_id: str
-        date: datetime | None
-        in_reply_to: str | Iterable[str]
-        references: str | Iterable[str]
-        list_unsubscribe: str | Iterable[str]
-        one_click: bool
-        on_refused: OnRefused
-        notify: Iterable[Notify]
-        ret: Return | None
-        envid: str
-        require_tls: bool
-        transcript: Transcript | None
+_OPTIONS = tuple(name for name in SendOptions.__match_args__ if name not in ("sender", "to"))
+"""Send options that are not also fields of a message."""
 
 
-Via: TypeAlias = "str | Route | Server | None"
-"""A URL, the name of a profile, a Route, a Server without a login; None for the configured default."""
-
-_OPTIONS = ("on_refused", "notify", "ret", "envid", "require_tls")
-
-
-def send(message: Sendable | None = None, /, *, via: Via | Transport = None, **fields: Unpack[Fields]) -> Receipt:
+def send(message: Sendable | None = None, /, *, via: Via | Transport = None, **fields: Unpack[SendFields]) -> Receipt:
     """Send one message; returns a receipt with the result of each recipient.
 
     `via` is a URL, the name of a profile, a Route, a Server, or a Transport such as an open session, which stays open;
@@ -114,7 +75,7 @@ def send(message: Sendable | None = None, /, *, via: Via | Transport = None, **f
 
 
 async def asend(
-    message: Sendable | None = None, /, *, via: Via | AsyncTransport = None, **fields: Unpack[Fields]
+    message: Sendable | None = None, /, *, via: Via | AsyncTransport = None, **fields: Unpack[SendFields]
 ) -> Receipt:
     """Send one message; returns a receipt with the result of each recipient: `send` for asyncio.
 
@@ -167,12 +128,12 @@ def _route(via: Via) -> Route:
     return route
 
 
-def _made(message: Sendable | None, fields: Fields, route: Route | None) -> tuple[Sendable, SendArguments]:
+def _made(message: Sendable | None, fields: SendFields, route: Route | None) -> tuple[Sendable, SendArguments]:
     """The message and its send options. Raises UsageError for unknown fields."""
     from courriel.session.encoding import check_sendable
 
-    options = {name: value for name, value in fields.items() if name in _OPTIONS}
-    rest = {name: value for name, value in fields.items() if name not in _OPTIONS}
+    options: dict[str, object] = {name: value for name, value in fields.items() if name in _OPTIONS}
+    rest: dict[str, object] = {name: value for name, value in fields.items() if name not in _OPTIONS}
     if message is None:
         message = _message(rest, route)
     else:
@@ -198,7 +159,7 @@ def _message(fields: dict[str, object], route: Route | None) -> Message:
             )
         fields["sender"] = route.sender
     try:
-        return Message(**fields)  # type: ignore[arg-type]  # the words are those of `Fields`
+        return Message(**fields)  # type: ignore[arg-type]  # the words are those of `SendFields`
     except TypeError as wrong:
         unknown = [name for name in fields if name not in Message.__slots__]
         if not unknown:
@@ -245,7 +206,7 @@ async def _asend_without_server(route: Route, message: Sendable, options: SendAr
         raise
 
 
-def _by_transport(transport: Transport, message: Sendable | None, fields: Fields) -> Receipt:
+def _by_transport(transport: Transport, message: Sendable | None, fields: SendFields) -> Receipt:
     from courriel.delivery.settings import profiles
     from courriel.delivery.transport import is_awaited, is_transport, send_by
 
@@ -259,7 +220,7 @@ def _by_transport(transport: Transport, message: Sendable | None, fields: Fields
     return send_by(_without_server(captured) if captured is not None else transport, message, options)
 
 
-async def _by_async_transport(transport: AsyncTransport, message: Sendable | None, fields: Fields) -> Receipt:
+async def _by_async_transport(transport: AsyncTransport, message: Sendable | None, fields: SendFields) -> Receipt:
     from courriel.delivery.settings import profiles
     from courriel.delivery.transport import asend_by, is_awaited, is_transport
 

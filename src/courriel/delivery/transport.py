@@ -8,22 +8,19 @@ Sessions, pools and the local transports (memory, console, null, file, Maildir) 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 from courriel import errors
-from courriel.model.receipt import Receipt
+from courriel.model.receipt import Receipt, Result
 from courriel.model.submission import WINDOW, Submission
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable
     from contextlib import AbstractContextManager
 
-    from courriel.model.submission import SendArguments
+    from courriel.model.typed import SendArguments
     from courriel.network.transcripts.transcript import Transcript
     from courriel.session.encoding import Sendable
-
-Result: TypeAlias = Receipt | errors.CourrielError
-"""The receipt of one submission, or its error."""
 
 
 class Transport(Protocol):

@@ -54,13 +54,13 @@ class Attempt:
     seconds: float
 
 
-Listener: TypeAlias = Callable[[Attempt], object]
+AttemptListener: TypeAlias = Callable[[Attempt], object]
 
 
 class Attempts:
     """Tells of the tries of one batch."""
 
-    def __init__(self, listeners: Sequence[Listener], lane: str, way: Way) -> None:
+    def __init__(self, listeners: Sequence[AttemptListener], lane: str, way: Way) -> None:
         self._listeners, self._lane = listeners, lane
         server = getattr(way, "server", None)  # a transport of the user's own may have none
         name = "" if isinstance(way, Route) else way.name

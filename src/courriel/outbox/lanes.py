@@ -24,17 +24,15 @@ from courriel.delivery.provided import provided
 from courriel.delivery.settings import profiles
 from courriel.delivery.settings.resource_limits import program_run, secret_taken
 from courriel.delivery.transport import Transport, check_transport, is_transport
-from courriel.delivery.urls.route import Route
+from courriel.delivery.urls.route import Route, Via
 from courriel.model.checks.shown import safely_shown
 from courriel.model.server import Server
 from courriel.network import forks
 
 DEFAULT = "default"
 
-Live: TypeAlias = Transport
-Way: TypeAlias = "Route | Live"
-Via: TypeAlias = "str | Route | Server | Live | None"
-"""A URL without a secret, a profile, an open session or pool; None is what the settings say."""
+Way: TypeAlias = "Route | Transport"
+"""Where a lane leads: a setting, or a transport of this program."""
 
 _NAME = expression(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _URLS_KEPT = 256  # a program puts by few, and one that makes them up pays what it did
@@ -46,7 +44,9 @@ class Lanes:
     With `allow_references`, URLs that others have put may say where a secret lies.
     """
 
-    def __init__(self, given: Mapping[str, Via], *, elsewhere: bool = False, allow_references: bool = False) -> None:
+    def __init__(
+        self, given: Mapping[str, Via | Transport], *, elsewhere: bool = False, allow_references: bool = False
+    ) -> None:
         self._given: dict[str, Way] = {}
         self._allow_references = allow_references
         self._own: set[str] = set()  # URLs that this program has named itself
@@ -63,7 +63,7 @@ class Lanes:
         """Another thread may have had the lock, and is not in this process."""
         self._lock = Lock()
 
-    def give(self, name: str, way: Via) -> None:
+    def give(self, name: str, way: Via | Transport) -> None:
         """From now on this lane leads there, for this process. Raises UsageError, InvalidUrl."""
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise errors.UsageError(
@@ -77,7 +77,7 @@ class Lanes:
         with self._lock:
             self._given[name] = found
 
-    def lane(self, via: Via) -> str:
+    def lane(self, via: Via | Transport) -> str:
         """The name of the lane that is meant. Raises UsageError and InvalidUrl, before anything is written."""
         if isinstance(via, Route | Server):
             return self._put_by(Route.of(via))
@@ -152,7 +152,7 @@ class Lanes:
             _check_secret(route)
         return profiles.resolve(route)
 
-    def _lane_of_live(self, way: Live) -> str:
+    def _lane_of_live(self, way: Transport) -> str:
         with self._lock:
             for name, known in self._given.items():
                 if known is way:

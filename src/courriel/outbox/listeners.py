@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable
 from typing import Literal, TypeAlias, get_args
 
 from courriel import errors
-from courriel.outbox.attempts import Listener as AttemptListener
+from courriel.outbox.attempts import AttemptListener
 from courriel.outbox.store.base import UNSURE, MailInfo, State
 from courriel.outbox.ticket import Ticket
 
 Event: TypeAlias = Literal["sent", "failed", "delayed", "unsure"]
 """Every recipient has it; not everybody, and nobody tries any more; not through after four hours; nobody knows."""
 
-Listener: TypeAlias = Callable[[Ticket], object]
+TicketListener: TypeAlias = Callable[[Ticket], object]
 
 logger = logging.getLogger("courriel.outbox")
 
@@ -23,11 +23,11 @@ class Listeners:
     """Told at least once of each event, after it is written down: the table is the truth, and this is its news."""
 
     def __init__(self) -> None:
-        self._by_event: dict[str, list[Listener]] = {event: [] for event in get_args(Event)}
+        self._by_event: dict[str, list[TicketListener]] = {event: [] for event in get_args(Event)}
         self.attempts: list[AttemptListener] = []
         """Told of each try by the thread that sends, before anything is written down."""
 
-    def add(self, event: Event, listener: Listener) -> None:
+    def add(self, event: Event, listener: TicketListener) -> None:
         """Tell this function. Raises UsageError for an event that there is not."""
         if event not in self._by_event:
             raise errors.UsageError(f"{event!r} is not an event: {', '.join(self._by_event)}")

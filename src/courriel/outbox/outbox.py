@@ -22,8 +22,8 @@ from courriel.model.checks.shown import is_like_url, safely_shown
 from courriel.model.submission import SendOptions
 from courriel.network.transcripts.transcript import Transcript
 from courriel.outbox.encoding import Moment, PutTerms, seconds_from_now, written
-from courriel.outbox.lanes import Lanes, Via
-from courriel.outbox.listeners import Event, Listener, Listeners
+from courriel.outbox.lanes import Lanes
+from courriel.outbox.listeners import Event, Listeners, TicketListener
 from courriel.outbox.rate import in_lane
 from courriel.outbox.store.base import (
     Count,
@@ -50,19 +50,11 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Self, Unpack
 
-    from courriel.model.message import Priority
-    from courriel.model.submission import SendArguments
+    from courriel.delivery.transport import Transport
+    from courriel.delivery.urls.route import Via
     from courriel.outbox.attempts import Attempt
     from courriel.outbox.metrics import Metrics
-
-    class PutArguments(SendArguments, total=False):
-        """What `put` can be asked for beside way and key."""
-
-        not_before: Moment
-        expires: Moment
-        priority: Priority | str
-        on_unsure: str
-
+    from courriel.outbox.put_arguments import PutArguments
 
 IfKnown: TypeAlias = Literal["refuse", "keep"]
 """What is done with another mail under a known key."""
@@ -91,7 +83,7 @@ class Outbox:
         self,
         place: str | os.PathLike[str] | Store | None = None,
         *,
-        ways: Mapping[str, Via] | None = None,
+        ways: Mapping[str, Via | Transport] | None = None,
         elsewhere: bool = False,
         max_size: int = MAX_SIZE,
         allow_secret_references: bool = False,
@@ -109,7 +101,7 @@ class Outbox:
         self,
         message: Sendable,
         *,
-        via: Via = None,
+        via: Via | Transport = None,
         key: str | None = None,
         if_known: IfKnown = "refuse",
         conn: object = None,
@@ -137,7 +129,7 @@ class Outbox:
         self,
         messages: Iterable[Sendable],
         *,
-        via: Via = None,
+        via: Via | Transport = None,
         keys: Iterable[str] | None = None,
         if_known: IfKnown = "refuse",
         conn: object = None,
@@ -246,7 +238,7 @@ class Outbox:
                 raise
             return lane
 
-    def use(self, lane: str, way: Via) -> None:
+    def use(self, lane: str, way: Via | Transport) -> None:
         """From now on this process sends the mails of a lane by this way: a URL, a session, a pool."""
         self._ways.give(lane, way)
 
@@ -259,7 +251,7 @@ class Outbox:
         ages = seconds_from_now("sent", sent, SENT_KEPT), seconds_from_now("failed", failed, FAILED_KEPT)
         return Pruning(self._store, sent=ages[0], failed=ages[1]).run().mails
 
-    def on(self, event: Event, listener: Listener) -> None:
+    def on(self, event: Event, listener: TicketListener) -> None:
         """Call this function with the ticket when a mail is "sent", "failed", "delayed" (four hours) or "unsure".
 
         By the workers of this process, at least once for each event, after it is written down.

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from courriel.dialogue.flow import Flow
     from courriel.dialogue.smtp.client import SmtpDialogue
-    from courriel.dialogue.smtp.send_queue import Result
-    from courriel.model.submission import SendArguments
+    from courriel.model.receipt import Result
+    from courriel.model.typed import SendArguments
     from courriel.network import awaiting, blocking
     from courriel.network.transcripts.transcript import Transcript
     from courriel.session.encoding import Sendable

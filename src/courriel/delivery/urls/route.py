@@ -33,7 +33,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal, TypeAlias
 
-Kind: TypeAlias = "Literal['smtp', 'lmtp', 'pop3', 'imap', 'memory', 'console', 'null', 'file', 'maildir', 'python']"
+RouteKind: TypeAlias = (
+    "Literal['smtp', 'lmtp', 'pop3', 'imap', 'memory', 'console', 'null', 'file', 'maildir', 'python']"
+)
+
+Via: TypeAlias = "str | Route | Server | None"
+"""A URL, the name of a profile, a Route, a Server without a login; None for the configured default."""
 
 _IN_QUERY = "/:@,+<>*"  # reserved characters without meaning in our query values, more readable unescaped
 
@@ -50,7 +55,7 @@ class Route:
     route is used; they do not count in comparisons. Raises InvalidUrl for an invalid combination.
     """
 
-    kind: Kind
+    kind: RouteKind
     server: Server | None = None
     user: str = ""
     password: SecretReference | None = None

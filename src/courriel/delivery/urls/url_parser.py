@@ -16,7 +16,7 @@ from courriel._lazy_re import expression
 from courriel.delivery.settings.secrets import FORMS, MASK, SecretReference
 from courriel.delivery.urls import schemes
 from courriel.delivery.urls.percent import check_characters, nearest, refusal, unquote
-from courriel.delivery.urls.route import Kind, Route, default_port, default_security
+from courriel.delivery.urls.route import Route, RouteKind, default_port, default_security
 from courriel.delivery.urls.route_checks import is_target
 from courriel.model.address import Address
 from courriel.model.server import Dialect, Security, Server, Timeouts
@@ -175,8 +175,8 @@ def _unknown_scheme(scheme: str, short_names: tuple[str, ...]) -> errors.Invalid
     )
 
 
-def _kind(scheme: str) -> Kind:
-    kind: Kind
+def _kind(scheme: str) -> RouteKind:
+    kind: RouteKind
     for kind in ("memory", "console", "null", "file", "maildir"):
         if kind == scheme:
             return kind

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
     from typing import Self, Unpack
 
-    from courriel.dialogue.smtp.send_queue import Result
-    from courriel.model.submission import SendArguments
+    from courriel.model.receipt import Result
+    from courriel.model.typed import SendArguments
 
 
 class AsyncSmtpPool(SharedSending):

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Self, Unpack
 
-    from courriel.dialogue.smtp.send_queue import Result
-    from courriel.model.submission import SendArguments
+    from courriel.model.receipt import Result
+    from courriel.model.typed import SendArguments
 
 _A_LOOK = 1.0  # seconds after which a waiting thread checks the time limits itself
 
