@@ -11,6 +11,13 @@ from functools import cache
 from types import FunctionType, ModuleType
 from typing import NamedTuple
 
+INTERNAL = frozenset([
+    "Transcript.sent", "Transcript.received",  # called by connections
+    "ImapSession.fetch_in_lots", "ImapSession.tell",  # called by Letters
+    "CapturedMessage.of", "Rate.of",
+])  # fmt: skip
+"""Methods without an underscore that only courriel calls."""
+
 
 class Home(NamedTuple):
     """Where a name is defined."""
@@ -26,12 +33,15 @@ class Use(NamedTuple):
     where: str
 
 
-def types_used(thing: object, said: str) -> Iterator[Use]:
-    """Types of courriel in the signatures of a function, a class or an alias, without those of its base classes."""
+def types_used(thing: object, said: str, *, made_by_users: bool = True) -> Iterator[Use]:
+    """Types of courriel in the signatures of a function, or of a class and its bases.
+
+    The `__init__` of a class counts where programs make its values themselves.
+    """
     if isinstance(thing, FunctionType):
         yield from _of_function(thing, said)
     elif isinstance(thing, type):
-        yield from _of_class(thing, said)
+        yield from _of_class(thing, said, made_by_users)
 
 
 def types_of_alias(home: Home) -> Iterator[Use]:
@@ -40,6 +50,8 @@ def types_of_alias(home: Home) -> Iterator[Use]:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == home.name:
             assert node.value is not None
             yield from _in_expression(_unquoted(node.value), home.module, home.name)
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == home.name:
+            yield from _in_expression(node.value, home.module, home.name)
         if isinstance(node, ast.ClassDef) and node.name == home.name:
             for line in node.body:
                 if isinstance(line, ast.AnnAssign):
@@ -54,7 +66,10 @@ def exists_at_run_time(home: Home) -> bool:
 # The steps.
 
 
-def _of_class(kind: type, said: str) -> Iterator[Use]:
+def _of_class(kind: type, said: str, made_by_users: bool) -> Iterator[Use]:
+    constructors = [each for each in kind.__mro__ if isinstance(vars(each).get("__init__"), FunctionType)]
+    if made_by_users and constructors and constructors[0].__module__.startswith("courriel"):
+        yield from _of_function(vars(constructors[0])["__init__"], f"{said}.__init__")
     for each in kind.__mro__:
         if not each.__module__.startswith("courriel"):
             continue
@@ -62,7 +77,9 @@ def _of_class(kind: type, said: str) -> Iterator[Use]:
             if not name.startswith("_"):
                 yield from _in_text(annotation, each.__module__, f"{said}.{name}")
         for name, member in vars(each).items():
-            if not name.startswith("_") or name in ("__init__", "__enter__", "__iter__", "__getitem__", "__call__"):
+            if f"{each.__name__}.{name}" in INTERNAL:
+                continue
+            if not name.startswith("_") or name in ("__enter__", "__iter__", "__getitem__", "__call__"):
                 for function in _functions(member):
                     yield from _of_function(function, f"{said}.{name}")
 
@@ -120,9 +137,15 @@ def _home(module: str, name: str) -> Home | None:
                 return Home(module, name)
             case ast.AnnAssign(target=ast.Name(id=found)) if found == name:
                 return Home(module, name)
+            case ast.Assign(targets=[ast.Name(id=found)]) if found == name and not _is_type_variable(node.value):
+                return Home(module, name)
             case _:
                 pass
     return None
+
+
+def _is_type_variable(value: ast.expr) -> bool:
+    return isinstance(value, ast.Call)
 
 
 def _home_of_import(source: str, name: str) -> Home | None:

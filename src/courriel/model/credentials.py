@@ -50,7 +50,7 @@ class Token:
             )
 
 
-TokenFetch: TypeAlias = Callable[[], "Token | str | Awaitable[Token | str]"]
+TokenFetch: TypeAlias = "Callable[[], Token | str | Awaitable[Token | str]]"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -21,7 +21,7 @@ from courriel.model.server import Server, Timeouts
 from courriel.network.single_thread import SingleThread
 from courriel.network.transcripts.transcript import Transcript
 from courriel.session.imap.append import Putable
-from courriel.session.imap.awaited_letters import AsyncLetters, AsyncWatch
+from courriel.session.imap.awaited_letters import AsyncLetters, AsyncMailboxLetter, AsyncWatch
 from courriel.session.imap.folders import INBOX
 from courriel.session.imap.letters import MailboxLetter
 from courriel.session.imap.session import ImapSession, ImapWhich
@@ -157,6 +157,10 @@ class AsyncImapSession:
     def fetch(self, which: AsyncImapWhich, *, whole: bool = False) -> AsyncLetters:
         """Letters of the selected folder by UID, as `search` returns them."""
         return AsyncLetters(self, partial(self._session.fetch, _plain(which), whole=whole))
+
+    def __aiter__(self) -> AsyncIterator[AsyncMailboxLetter]:
+        """Iterate over the letters of the selected folder, by default INBOX; see ImapSession."""
+        return aiter(self.search())
 
     async def find(self, *, message_id: str, folder: str | None = None) -> tuple[int, ...]:
         """UIDs of the letters with exactly this Message-ID; see ImapSession.find."""

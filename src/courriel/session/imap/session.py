@@ -49,6 +49,10 @@ class ImapSession(WithFolders):
         """
         return self._letters(self._find(_search_of(what, wanted)), whole=whole)
 
+    def __iter__(self) -> Iterator[MailboxLetter]:
+        """Iterate over the letters of the selected folder, by default INBOX, headers fetched in batches."""
+        return iter(self.search())
+
     def find(self, *, message_id: str, folder: str | None = None) -> tuple[int, ...]:
         """UIDs of the letters with exactly this Message-ID; `folder`, if given, is selected read-only.
 
