@@ -34,9 +34,9 @@ def provided(route: Route) -> Transport:
 
 
 async def provided_for_asyncio(route: Route) -> tuple[AsyncTransport, bool]:
-    """The AsyncTransport that a route names, and whether the caller has to close it; a Transport works in threads.
+    """The AsyncTransport that a route names, and whether the caller has to close it.
 
-    Raises UsageError.
+    A Transport works in threads, and is shared as by `provided`. Raises UsageError.
     """
     from asyncio import to_thread
     from inspect import iscoroutinefunction
@@ -46,12 +46,12 @@ async def provided_for_asyncio(route: Route) -> tuple[AsyncTransport, bool]:
         return check_async_transport(await found(), f"python:{route.target}"), True
     if is_awaited(found):
         return check_async_transport(found, f"python:{route.target}"), False
-    if is_transport(found) or not callable(found):
+    if is_transport(found) or not callable(found) or _shared.has(route.target):
         return ThreadTransport(await to_thread(_shared.transport, route.target)), False
     made = await to_thread(found)
     if is_awaited(made):
         return check_async_transport(made, f"python:{route.target}"), True
-    return ThreadTransport(check_transport(made, f"python:{route.target}")), True
+    return ThreadTransport(_shared.keep(route.target, made)), False
 
 
 # The steps.
@@ -84,6 +84,19 @@ class _Shared:
             if target not in self._made:
                 self._made[target] = self._make(target, found)
             return self._made[target]
+
+    def has(self, target: str) -> bool:
+        """Whether the transport of this name is made already."""
+        return target in self._made
+
+    def keep(self, target: str, made: object) -> Transport:
+        """Share a transport that was made elsewhere, unless another thread was quicker. Raises UsageError."""
+        transport = check_transport(made, f"python:{target}")
+        with self._lock:
+            kept = self._made.setdefault(target, transport)
+        if kept is not transport:
+            transport.close()
+        return kept
 
     def _make(self, target: str, maker: Callable[[], object]) -> Transport:
         from inspect import iscoroutinefunction

@@ -194,7 +194,7 @@ def is_awaited(transport: object) -> bool:
     """Whether a transport is an AsyncTransport: its `submit` is a coroutine function."""
     from inspect import iscoroutinefunction  # not with the module: it costs as much to import as all of ours
 
-    return iscoroutinefunction(getattr(transport, "submit", None))
+    return not isinstance(transport, type) and iscoroutinefunction(getattr(transport, "submit", None))
 
 
 def one_after_the_other(submit: Callable[[Submission], Receipt], submissions: Iterable[Submission]) -> Iterator[Result]:
