@@ -21,7 +21,7 @@ from courriel.model.server import Dialect, Security, Server
 from courriel.model.submission import Submission
 from courriel.reply import Reply
 from courriel.wire.smtp.parameters import RcptTo
-from examples import examples
+from fast_part import examples
 from pairs.runner import CUTS, Cut, Keeping, Pair
 
 BODY = b"Subject: x\r\n\r\nhello\r\n.\r\n..two\r\n"

@@ -121,7 +121,7 @@ _shared = _Shared()
 
 
 def _named(target: str) -> object:
-    """What this name stands for; its module is imported. Raises UsageError."""
+    """The object of this name; its module is imported. Raises UsageError."""
     from importlib import import_module
 
     place, _, names = target.partition(":")

@@ -79,7 +79,7 @@ class AsyncTransport(Protocol):
 
     @property
     def name(self) -> str:
-        """Where it leads, for people."""
+        """Server or place of delivery, for messages."""
         ...
 
     @property

@@ -1,4 +1,4 @@
-"""What POP3 and IMAP sessions have in common: `Mailbox`, and `AsyncMailbox` for asyncio."""
+"""Common protocol of POP3 and IMAP sessions: `Mailbox`, and `AsyncMailbox` for asyncio."""
 
 from __future__ import annotations
 
