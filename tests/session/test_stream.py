@@ -12,8 +12,9 @@ from courriel import Envelope, Receipt, Security, Server, errors
 from courriel.dialogue.flow import Ask, Connect, Flow, HangUp, Overhear, Probe, Receive, Send
 from courriel.dialogue.smtp.batch_sender import BatchSender
 from courriel.dialogue.smtp.client import SmtpDialogue
-from courriel.dialogue.smtp.send_queue import QueuedMessage, Result
+from courriel.dialogue.smtp.send_queue import QueuedMessage
 from courriel.model.content import Content
+from courriel.model.receipt import Result
 from courriel.model.submission import Submission
 from fast_part import examples
 

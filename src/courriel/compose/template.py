@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from courriel.model.message import Addresses as GivenAddresses
 
 Row = Mapping[str, object]
-"""The values of one message by placeholder name: text, or whole numbers."""
+"""The values of one message by placeholder name: text or whole numbers; of any type for a RichTemplate."""
 
 _LARGEST_NUMBER = 10**30  # longer ones are no use to a reader, and Python refuses to format the longest
 _SOMEBODY = Address("somebody", "example.org")

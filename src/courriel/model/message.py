@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from courriel.model.attachment import Attachment, Attachments
     from courriel.model.ready_message import ReadyMessage
-    from courriel.model.received.replying import Answerable
+    from courriel.model.typed import Answerable
 
 Addresses = str | Address | Iterable[str | Address]
 """Addresses as callers give them: one, or a list. One string is one address, whatever commas it holds."""

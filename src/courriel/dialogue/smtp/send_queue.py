@@ -10,7 +10,7 @@ from courriel.dialogue.smtp.replies import CLOSING
 from courriel.dialogue.smtp.session_limit import MessageCount
 from courriel.dialogue.smtp.transaction import Transaction
 from courriel.model.content import Content
-from courriel.model.receipt import Receipt
+from courriel.model.receipt import Receipt, Result
 from courriel.reply import Reply
 from courriel.wire.smtp.extensions import Extensions
 
@@ -19,8 +19,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias
-
-Result: TypeAlias = "Receipt | errors.CourrielError"
 
 Window: TypeAlias = "Callable[[], int]"
 """Returns the number of messages that may be in flight now; called each time that more may leave."""

@@ -21,15 +21,15 @@ from courriel.session.pool.pooled_session import AsyncPooledSession
 from courriel.session.pool.shared_sending import Act, SharedSending
 from courriel.session.pool.state import PoolLimits, Slot, Waiter
 from courriel.session.pool.throttle import Rate
-from courriel.session.smtp import AsyncSmtpSession
+from courriel.session.smtp import AsyncSmtpSession, longest_silence
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable
     from typing import Self, Unpack
 
-    from courriel.dialogue.smtp.send_queue import Result
-    from courriel.model.submission import SendArguments
+    from courriel.model.receipt import Result
+    from courriel.model.typed import SendArguments
 
 
 class AsyncSmtpPool(SharedSending):
@@ -73,6 +73,11 @@ class AsyncSmtpPool(SharedSending):
     def answer_limit(self) -> float:
         """Seconds that the answer to one submission may take, from its `before_end` on."""
         return self.server.timeouts.message
+
+    @property
+    def silence_limit(self) -> float:
+        """Seconds that the server may be silent at most before the end of a message."""
+        return longest_silence(self.server)
 
     @property
     def parallel(self) -> int:

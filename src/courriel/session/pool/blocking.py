@@ -20,14 +20,14 @@ from courriel.session.pool.base import PoolBase, never_begun
 from courriel.session.pool.pooled_session import PooledSession
 from courriel.session.pool.state import PoolLimits, Slot, Waiter
 from courriel.session.pool.throttle import Rate
-from courriel.session.smtp import SmtpSession
+from courriel.session.smtp import SmtpSession, longest_silence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Self, Unpack
 
-    from courriel.dialogue.smtp.send_queue import Result
-    from courriel.model.submission import SendArguments
+    from courriel.model.receipt import Result
+    from courriel.model.typed import SendArguments
 
 _A_LOOK = 1.0  # seconds after which a waiting thread checks the time limits itself
 
@@ -80,6 +80,11 @@ class SmtpPool(PoolBase[SmtpSession]):
     def answer_limit(self) -> float:
         """Seconds that the answer to one submission may take, from its `before_end` on."""
         return self.server.timeouts.message
+
+    @property
+    def silence_limit(self) -> float:
+        """Seconds that the server may be silent at most before the end of a message."""
+        return longest_silence(self.server)
 
     @property
     def parallel(self) -> int:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from courriel import errors
 from courriel.dialogue.smtp.batch_sender import BatchSender
-from courriel.dialogue.smtp.send_queue import QueuedMessage, Result
-from courriel.model.receipt import Receipt
+from courriel.dialogue.smtp.send_queue import QueuedMessage
+from courriel.model.receipt import Receipt, Result
 from courriel.model.submission import SendOptions
 from courriel.session.encoding import Sendable, submission_of
 from courriel.session.pool.base import OPENING

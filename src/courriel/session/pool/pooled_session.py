@@ -8,9 +8,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from courriel import errors
-from courriel.dialogue.smtp.send_queue import Result
 from courriel.model.credentials import Credentials
-from courriel.model.receipt import Receipt
+from courriel.model.receipt import Receipt, Result
 from courriel.model.submission import WINDOW, OnRefused, Submission
 from courriel.session.encoding import Sendable
 from courriel.session.message_source import one_by_one

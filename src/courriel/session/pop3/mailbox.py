@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LARGEST = 64 * 1024 * 1024
 """Default limit of one letter in memory, in bytes: twice what most providers accept."""
 
-Which: TypeAlias = "PopLetter | AsyncPopLetter | int"
+PopWhich: TypeAlias = "PopLetter | AsyncPopLetter | int"
 """A letter object, or its number, from 1."""
 
 
@@ -61,12 +61,12 @@ class PopMailboxState(BaseSession):
 
     # The steps.
 
-    def _number(self, which: Which) -> int:
+    def _number(self, which: PopWhich) -> int:
         """The number of a letter. Raises UsageError for one of another connection, or one that does not exist."""
         self._expect_open()
         return self._meant(which)
 
-    def _meant(self, which: Which) -> int:
+    def _meant(self, which: PopWhich) -> int:
         dialogue = self._dialogue
         if type(which) is int and which in dialogue.known and which not in dialogue.deleted:
             return which
@@ -81,7 +81,7 @@ class PopMailboxState(BaseSession):
             raise errors.UsageError(f"there is no letter {which!r}: they count from 1 to {last}")
         raise errors.UsageError(f"letter {which} is marked for deletion; undo() takes all marks back")
 
-    def _numbers(self, letters: Iterable[Which] | None) -> list[int]:
+    def _numbers(self, letters: Iterable[PopWhich] | None) -> list[int]:
         if letters is not None:
             self._expect_open()
             return [self._meant(which) for which in letters]

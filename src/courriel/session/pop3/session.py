@@ -14,8 +14,8 @@ from courriel.model.server import Server
 from courriel.network import blocking
 from courriel.network.transcripts.transcript import Transcript, log_if_wanted
 from courriel.session.pop3.letter import AsyncPopLetter, PopLetter
-from courriel.session.pop3.mailbox import LARGEST, PopMailboxState, Which, as_pop_server, check_window
-from courriel.session.saving import Place, saving
+from courriel.session.pop3.mailbox import LARGEST, PopMailboxState, PopWhich, as_pop_server, check_window
+from courriel.session.saving import SaveTarget, saving
 
 if TYPE_CHECKING:
     from typing import Self
@@ -80,7 +80,7 @@ class PopSession(PopMailboxState):
             return (PopLetter(self, number, visit) for number in self._numbers(None))
         return self._read(visit, None, BURST, heads=True)
 
-    def fetch(self, which: Which) -> PopLetter:
+    def fetch(self, which: PopWhich) -> PopLetter:
         """Fetch one letter with its content.
 
         Raises LetterRefused, LetterTooLarge before it is requested; RemoteProtocolError ends the session.
@@ -89,7 +89,7 @@ class PopSession(PopMailboxState):
         letter.keep(self._line.run(self._dialogue.retrieve(self._number(letter))))
         return letter
 
-    def fetch_head(self, which: Which) -> PopLetter:
+    def fetch_head(self, which: PopWhich) -> PopLetter:
         """Fetch the header of one letter; the complete letter where the server lacks TOP."""
         if not self._dialogue.gives_heads:
             return self.fetch(which)
@@ -100,7 +100,7 @@ class PopSession(PopMailboxState):
             return self.fetch(which)  # some servers announce TOP, and refuse it
         return letter
 
-    def fetch_many(self, letters: Iterable[Which] | None = None, *, window: int = BURST) -> Iterator[PopLetter]:
+    def fetch_many(self, letters: Iterable[PopWhich] | None = None, *, window: int = BURST) -> Iterator[PopLetter]:
         """Iterate over these letters, or over all that are not deleted, each with its content.
 
         They are requested ahead, `window` letters and a megabyte at a time, where the server supports PIPELINING;
@@ -111,7 +111,7 @@ class PopSession(PopMailboxState):
         check_window(window)
         return self._read(self._dialogue.visit, None if letters is None else self._numbers(letters), window)
 
-    def save(self, which: Which, place: Place, *, limit: int = 2**40) -> None:
+    def save(self, which: PopWhich, place: SaveTarget, *, limit: int = 2**40) -> None:
         """Write one letter of any size into a new file, in portions; an existing file is never overwritten.
 
         `place` is a path, or a binary file opened for writing. More than `limit` bytes end the session. A file that
@@ -121,7 +121,7 @@ class PopSession(PopMailboxState):
         with saving(place) as write:
             self._line.run(self._dialogue.save(number, write, limit))
 
-    def delete(self, *which: Which) -> None:
+    def delete(self, *which: PopWhich) -> None:
         """Mark letters as deleted; they are removed when the session is closed, not before.
 
         Several at once cost one round trip where the server supports PIPELINING. Raises LetterRefused, after all were
@@ -171,7 +171,7 @@ class PopSession(PopMailboxState):
 
     # The steps.
 
-    def _as_letter(self, which: Which) -> PopLetter:
+    def _as_letter(self, which: PopWhich) -> PopLetter:
         return which if isinstance(which, PopLetter) else PopLetter(self, self._number(which), self._dialogue.visit)
 
     def _read(self, visit: int, numbers: list[int] | None, window: int, *, heads: bool = False) -> Iterator[PopLetter]:
@@ -236,13 +236,13 @@ class AsyncPopSession(PopMailboxState):
         for number in self._numbers(None):
             yield await self._with_head(AsyncPopLetter(self, number, visit))
 
-    async def fetch(self, which: Which) -> AsyncPopLetter:
+    async def fetch(self, which: PopWhich) -> AsyncPopLetter:
         """Fetch one letter with its content; see PopSession.fetch."""
         letter = self._as_letter(which)
         letter.keep(await self._line.run(self._dialogue.retrieve(self._number(letter))))
         return letter
 
-    async def fetch_head(self, which: Which) -> AsyncPopLetter:
+    async def fetch_head(self, which: PopWhich) -> AsyncPopLetter:
         """Fetch the header of one letter; see PopSession.fetch_head."""
         if not self._dialogue.gives_heads:
             return await self.fetch(which)
@@ -254,19 +254,19 @@ class AsyncPopSession(PopMailboxState):
         return letter
 
     def fetch_many(
-        self, letters: Iterable[Which] | None = None, *, window: int = BURST
+        self, letters: Iterable[PopWhich] | None = None, *, window: int = BURST
     ) -> AsyncIterator[AsyncPopLetter]:
         """Iterate over these letters, or all not deleted, each with its content; see PopSession.fetch_many."""
         check_window(window)
         return self._read(self._dialogue.visit, None if letters is None else self._numbers(letters), window)
 
-    async def save(self, which: Which, place: Place, *, limit: int = 2**40) -> None:
+    async def save(self, which: PopWhich, place: SaveTarget, *, limit: int = 2**40) -> None:
         """Write one letter of any size into a new file; see PopSession.save. File writes block the loop."""
         number = self._number(which)
         with saving(place) as write:
             await self._line.run(self._dialogue.save(number, write, limit))
 
-    async def delete(self, *which: Which) -> None:
+    async def delete(self, *which: PopWhich) -> None:
         """Mark letters as deleted; they are removed when the session is closed; see PopSession.delete."""
         numbers = [each if isinstance(each, int) and each in self.deleted else self._number(each) for each in which]
         await self._line.run(self._dialogue.delete(numbers))
@@ -308,7 +308,7 @@ class AsyncPopSession(PopMailboxState):
 
     # The steps.
 
-    def _as_letter(self, which: Which) -> AsyncPopLetter:
+    def _as_letter(self, which: PopWhich) -> AsyncPopLetter:
         if isinstance(which, AsyncPopLetter):
             return which
         return AsyncPopLetter(self, self._number(which), self._dialogue.visit)
