@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, TypeVar
 
-from courriel.dialogue.flow import Ask, Connect, Fetch, Flow, HangUp, Overhear, Receive, Secure, Send, Want
+from courriel.dialogue.flow import Ask, Connect, Fetch, Flow, HangUp, Receive, ReceivePending, Secure, Send, Want
 from courriel.dialogue.server.handler import Delivery, ServerConfig, ServerHandler, ServerSession
 from courriel.dialogue.server.pop3 import Pop3ServerDialogue
 from courriel.dialogue.server.smtp import SmtpServerDialogue
@@ -73,7 +73,7 @@ class Visited:
                 self.secured += 1
             case HangUp():
                 self.ending = "cut"
-            case Overhear():
+            case ReceivePending():
                 pass
             case Connect() | Fetch():
                 raise AssertionError("a server does not ask for this")
@@ -135,7 +135,7 @@ class Pair:
                 while not self._to_client and self._want is not None:
                     self._turn_server()
                 return self._to_client.pop(0) if self._to_client else b""
-            case Overhear():
+            case ReceivePending():
                 heard = b"".join(self._to_client)
                 self._to_client.clear()
                 return heard
@@ -160,7 +160,7 @@ class Pair:
             case Receive():
                 assert self._to_server, "both wait for each other"
                 self._advance(self._to_server.pop(0))
-            case Overhear():
+            case ReceivePending():
                 heard = b"".join(self._to_server)
                 self._to_server.clear()
                 self._advance(heard)

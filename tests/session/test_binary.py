@@ -24,7 +24,7 @@ from courriel.model.content import Content
 from courriel.model.server import Dialect
 from courriel.model.submission import Submission
 from courriel.session.encoding import submission_of
-from courriel.session.message_source import parcel
+from courriel.session.message_source import queued
 from courriel.session.smtp import AsyncSmtpSession
 from courriel.wire.mime.build import content_of
 from courriel.wire.mime.parts import first_boundary
@@ -172,7 +172,7 @@ def test_it_is_never_said_line_by_line() -> None:
     one, many = (BatchSender(dialogue, window=window) for window in (1, 100))
 
     assert (one.extensions.binary, many.extensions.binary) == (False, True)
-    ready = parcel(message(), many.extensions)
+    ready = queued(message(), many.extensions)
     assert not isinstance(ready, errors.CourrielError)
     with pytest.raises(errors.NotSupported, match="line by line"):
         ready.bursts(dialogue.extensions)

@@ -231,8 +231,8 @@ def test_a_binary_content_from_elsewhere_does_not_slip_into_pipelining() -> None
     session = Session("whole", desk, server=replace(SERVER, binary=True))
     session.open()
     stream = BatchSender(session.client, window=1)
-    parcel = QueuedMessage(BOB, as_it_is(MESSAGE), "<x@y>")
-    stream.put(parcel)
+    queued = QueuedMessage(BOB, as_it_is(MESSAGE), "<x@y>")
+    stream.put(queued)
 
     session.pair.run(stream.finish())
 

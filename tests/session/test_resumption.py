@@ -56,9 +56,9 @@ class Desk:
                 plain, _ = self._listener.accept()
                 with suppress(OSError), plain, self.context.wrap_socket(plain, server_side=True) as line:
                     self.resumed.append(bool(line.session_reused))
-                    self._talk(line)
+                    self._using_client(line)
 
-    def _talk(self, line: ssl.SSLSocket) -> None:
+    def _using_client(self, line: ssl.SSLSocket) -> None:
         line.sendall(b"220 hi\r\n")
         with line.makefile("rb") as heard:
             for words in heard:
@@ -224,7 +224,7 @@ def test_a_login_that_is_bound_to_the_certificate_is_shown_it_each_time(workshop
     wants = {}
     for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"):
         dialogue = SmtpDialogue(Server("127.0.0.1", 465))
-        dialogue._hear_greeting = dialogue._introduce = lambda *_: iter(())  # type: ignore[assignment, method-assign, return-value]
+        dialogue._read_greeting = dialogue._introduce = lambda *_: iter(())  # type: ignore[assignment, method-assign, return-value]
 
         def secure(here: SmtpDialogue = dialogue, mechanism: str = mechanism) -> Iterator[None]:
             here.secured, here.mechanism = True, mechanism

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from courriel import Envelope, Receipt, Security, Server, errors
-from courriel.dialogue.flow import Ask, Connect, Flow, HangUp, Overhear, Probe, Receive, Send
+from courriel.dialogue.flow import Ask, Connect, Flow, HangUp, Probe, Receive, ReceivePending, Send
 from courriel.dialogue.smtp.batch_sender import BatchSender
 from courriel.dialogue.smtp.client import SmtpDialogue
 from courriel.dialogue.smtp.send_queue import QueuedMessage, Result
@@ -94,7 +94,7 @@ class World:
                 data = bytes(self.said[: self.cut])
                 del self.said[: self.cut]
                 return data
-            case Overhear(stage, _):
+            case ReceivePending(stage, _):
                 data = bytes(self.said)
                 self.said.clear()
                 if not data and self.closed:
@@ -252,10 +252,10 @@ def send(
                 octets = body(number, plan)
                 names = [f"r{number}.{place}@x.org" for place in range(len(plan.rcpts))]
                 envelope = Envelope.of(f"m{number}@x.org", names)
-                parcel = QueuedMessage(envelope, Content((octets,), len(octets)), f"<{number}@x.org>")
-                parcel.all_or_nothing = all_or_nothing
-                stream.put(parcel)
-            world.run(stream.talk())
+                queued = QueuedMessage(envelope, Content((octets,), len(octets)), f"<{number}@x.org>")
+                queued.all_or_nothing = all_or_nothing
+                stream.put(queued)
+            world.run(stream.advance())
             results += stream.results()
         world.run(stream.finish())
         results += stream.results()

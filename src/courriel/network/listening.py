@@ -18,9 +18,9 @@ from courriel.dialogue.flow import (
     Fetch,
     Flow,
     HangUp,
-    Overhear,
     Probe,
     Receive,
+    ReceivePending,
     Remember,
     Secure,
     Send,
@@ -233,7 +233,7 @@ class ServedConnection(ReceiveBuffer):
                     raise TimeoutError  # also for a client that sends without pause
                 await self.arrival(left)
                 return self.take()
-            case Overhear():
+            case ReceivePending():
                 # One loop iteration, so that data already in the socket is read.
                 await asyncio.sleep(0)
                 return self.take()

@@ -55,7 +55,7 @@ class Supply(_Supply):
         began = monotonic()
         for _ in range(stream.room):
             try:
-                stream.put(parcel(next(self._messages), stream.extensions, abandon=self._abandon))
+                stream.put(queued(next(self._messages), stream.extensions, abandon=self._abandon))
             except StopIteration:
                 self.ended = True
             except Exception as failure:  # noqa: BLE001 - the caller's own; raised where they expect it
@@ -81,7 +81,7 @@ class AsyncSupply(_Supply):
         began = monotonic()
         for _ in range(stream.room):
             try:
-                stream.put(parcel(await self._next(), stream.extensions, abandon=self._abandon))
+                stream.put(queued(await self._next(), stream.extensions, abandon=self._abandon))
             except StopAsyncIteration:
                 self.ended = True
             except Exception as failure:  # noqa: BLE001 - the caller's own; raised where they expect it
@@ -102,7 +102,7 @@ def stream_on(dialogue: SmtpDialogue, window: int | Window) -> BatchSender:
     return BatchSender(dialogue, window=window)
 
 
-def parcel(message: Sendable, extensions: Extensions, *, abandon: bool = False) -> QueuedMessage | errors.CourrielError:
+def queued(message: Sendable, extensions: Extensions, *, abandon: bool = False) -> QueuedMessage | errors.CourrielError:
     """An encoded message, or its error as a value: one invalid message does not stop the others."""
     try:
         made = QueuedMessage(*fields_of(message, extensions))

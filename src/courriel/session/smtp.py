@@ -189,7 +189,7 @@ class SmtpSession(_Session):
                 while not supply.ended or stream.in_hand:
                     if not (supply.pauses and stream.in_hand):
                         supply.fill(stream)
-                    self._line.proceed(stream.talk(last=supply.pauses))
+                    self._line.proceed(stream.advance(last=supply.pauses))
                     for result in stream.results():
                         yield result
             except errors.CourrielError:
@@ -300,7 +300,7 @@ class AsyncSmtpSession(_Session):
                 while not supply.ended or stream.in_hand:
                     if not (supply.pauses and stream.in_hand):
                         await supply.fill(stream)
-                    await self._line.proceed(stream.talk(last=supply.pauses))
+                    await self._line.proceed(stream.advance(last=supply.pauses))
                     for result in stream.results():
                         yield result
             except errors.CourrielError:

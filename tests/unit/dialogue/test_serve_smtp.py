@@ -611,20 +611,20 @@ def test_what_comes_together_with_starttls_is_thrown_away_and_flagged() -> None:
     assert [remark.kind for remark in visited.visit.remarks] == ["before-tls"]
 
 
-def test_what_is_overheard_before_tls_is_thrown_away_and_flagged() -> None:
+def test_what_arrives_early_before_tls_is_thrown_away_and_flagged() -> None:
     serving = SmtpServerDialogue(ServerHandler(), ServerConfig(starttls=True))
     flow = serving.serve()
     next(flow)
     flow.send(b"")  # the greeting was sent
 
     flow.send(b"EHLO x.org\r\nSTARTTLS\r\n")
-    overhear = flow.send(b"")
+    pending = flow.send(b"")
     go_ahead = flow.send(b"NOOP\r\n")
     secure = flow.send(b"")
     receive = flow.send(b"")
 
-    assert (type(overhear).__name__, isinstance(secure, Secure), isinstance(receive, Receive)) == (
-        "Overhear",
+    assert (type(pending).__name__, isinstance(secure, Secure), isinstance(receive, Receive)) == (
+        "ReceivePending",
         True,
         True,
     )

@@ -8,7 +8,7 @@ from hmac import compare_digest
 from typing import ClassVar
 
 from courriel import errors
-from courriel.dialogue.flow import Flow, Overhear, Secure
+from courriel.dialogue.flow import Flow, ReceivePending, Secure
 from courriel.dialogue.server.connection import ReplyBuffer, ServerConnection
 from courriel.dialogue.server.handler import Answer, DuringData, Maildrop, ServerConfig, ServerHandler, ServerSession
 from courriel.dialogue.server.login import conclude, log_in
@@ -122,7 +122,7 @@ class Pop3ServerDialogue:
         if not self._terms.starttls:
             raise Objection(502, "There is no TLS here")
         yield from self._hearing.flush("secure")
-        early = bytes(self._hearing.buffer) + (yield Overhear("secure"))
+        early = bytes(self._hearing.buffer) + (yield ReceivePending("secure"))
         self._hearing.buffer.clear()
         if early:
             self.visit.note("*", f"{len(early):,} octets came together with STLS and were thrown away")

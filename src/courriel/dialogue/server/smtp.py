@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from courriel import errors
-from courriel.dialogue.flow import Flow, Overhear, Secure
+from courriel.dialogue.flow import Flow, ReceivePending, Secure
 from courriel.dialogue.server.connection import ReplyBuffer, ServerConnection
 from courriel.dialogue.server.handler import ServerConfig, ServerHandler, ServerSession
 from courriel.dialogue.server.login import log_in
@@ -129,7 +129,7 @@ class SmtpServerDialogue:
         if not self._terms.starttls:
             raise Objection(502, "5.5.1 There is no TLS here")
         yield from self._hearing.flush("secure")
-        early = bytes(self._hearing.buffer) + (yield Overhear("secure"))
+        early = bytes(self._hearing.buffer) + (yield ReceivePending("secure"))
         self._hearing.buffer.clear()
         if early:
             self.visit.note("*", f"{len(early):,} octets came together with STARTTLS and were thrown away")

@@ -77,7 +77,7 @@ class PendingSend(QueuedMessage):
         self.envelope, self.content, self.message_id = ready.envelope, ready.content, ready.message_id
         self.notes, self.before_end, self.all_or_nothing = ready.notes, ready.before_end, ready.all_or_nothing
         self.rewrite = self._rewritten if self.content.binary else None
-        self.start_over()
+        self.reset_transaction()
         self._known, self._stream, self.tries = None, stream, 0
         stream.put(self)
 

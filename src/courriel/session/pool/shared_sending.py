@@ -187,7 +187,7 @@ class SharedSending(PoolBase[AsyncSmtpSession]):
                 while self._load(stream, session, ticket.place):
                     begun = monotonic()
                     try:
-                        await session._line.proceed(stream.talk(last=not self._room(stream, ticket.place)))
+                        await session._line.proceed(stream.advance(last=not self._room(stream, ticket.place)))
                     finally:
                         session._came_back(begun, *stream.results())
                 await self._wind_up(stream, session, ticket)
