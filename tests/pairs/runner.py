@@ -26,19 +26,19 @@ class Keeping(ServerHandler):
         self.deliveries.append(delivery)
 
 
-class Visited:
+class Served:
     """A server, and what it did with a visitor who said everything without ever listening."""
 
-    def __init__(self, terms: ServerConfig, desk: ServerHandler) -> None:
-        self.desk = desk
+    def __init__(self, terms: ServerConfig, handler: ServerHandler) -> None:
+        self.handler = handler
         self.notes: list[str] = []
-        self.visit = ServerSession(note=lambda who, text: self.notes.append(f"{who}: {text}"))
+        self.session = ServerSession(note=lambda who, text: self.notes.append(f"{who}: {text}"))
         self.said = bytearray()
         self.bursts = 0
         self.secured = 0
         self.ending = ""
         serving = Pop3ServerDialogue if terms.dialect is Dialect.POP3 else SmtpServerDialogue
-        self._flow = serving(desk, terms, self.visit).serve()
+        self._flow = serving(handler, terms, self.session).serve()
 
     @property
     def lines(self) -> list[str]:
@@ -51,7 +51,7 @@ class Visited:
         last = [line for line in self.lines if line[3:4] != "-"][1:]
         return " ".join(line[:3] for line in last)
 
-    def hear(self, *bursts: bytes) -> Visited:
+    def hear(self, *bursts: bytes) -> Served:
         """Have the flow hear these, one by one, and then a hang-up; `ending` says how it ended."""
         waiting = list(bursts)
         try:
@@ -88,10 +88,10 @@ def portions(data: bytes, cut: Cut) -> list[bytes]:
 
 
 def visit(
-    said: bytes, *, cut: Cut = "whole", terms: ServerConfig | None = None, desk: ServerHandler | None = None
-) -> Visited:
+    said: bytes, *, cut: Cut = "whole", terms: ServerConfig | None = None, handler: ServerHandler | None = None
+) -> Served:
     """Say all this to a server, and look at what it did."""
-    return Visited(terms or ServerConfig(), desk or Keeping()).hear(*portions(said, cut))
+    return Served(terms or ServerConfig(), handler or Keeping()).hear(*portions(said, cut))
 
 
 class Pair:

@@ -65,7 +65,7 @@ def test_what_is_sent_is_there_to_be_looked_at(sandbox: Sandbox) -> None:
     assert (letter.sender, letter.recipients) == ("ada@example.org", ("bob@example.org",))
     assert (letter.subject, letter.text) == ("Les chiffres de l'été", "Ci-joint.\n")
     assert isinstance(letter.message, EmailMessage)
-    assert letter.remarks == ()
+    assert letter.findings == ()
     assert letter.path is None
 
 
@@ -100,7 +100,7 @@ def test_letters_are_kept_to_the_octet(sandbox: Sandbox) -> None:
 
     (letter,) = sandbox.letters
     assert letter.content == content
-    assert {remark.kind for remark in letter.remarks} >= {
+    assert {finding.kind for finding in letter.findings} >= {
         "bare-lf",
         "nul",
         "eight-bit",
@@ -129,9 +129,9 @@ def test_what_other_servers_may_not_bear_is_remarked(sandbox: Sandbox) -> None:
     )
 
     first, second = sandbox.letters
-    assert {remark.kind for remark in first.remarks} == {"hello-localhost", "space-in-path", "long-line"}
-    assert {remark.kind for remark in second.remarks} == {"bcc"}
-    assert all(str(remark) for remark in first.remarks)
+    assert {finding.kind for finding in first.findings} == {"hello-localhost", "space-in-path", "long-line"}
+    assert {finding.kind for finding in second.findings} == {"bcc"}
+    assert all(str(finding) for finding in first.findings)
 
 
 def test_a_letter_reads_its_parts(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -241,7 +241,7 @@ def test_a_mail_that_cannot_be_filed_is_not_taken(tmp_path: Path) -> None:
 
         assert refused.value.reply.code == 451
         assert sandbox.letters == []
-        assert isinstance(sandbox.sessions[0].visit.mishaps[0], OSError)
+        assert isinstance(sandbox.sessions[0].session.failures[0], OSError)
 
 
 def test_the_latest_letters_are_kept() -> None:
@@ -263,7 +263,7 @@ def test_any_login_is_taken_and_the_secret_is_nowhere(sandbox: Sandbox) -> None:
         session.send(message())
 
     (letter,) = sandbox.letters
-    everything = repr(letter) + str(sandbox.sessions[0].transcript) + repr(vars(sandbox.sessions[0].visit))
+    everything = repr(letter) + str(sandbox.sessions[0].transcript) + repr(vars(sandbox.sessions[0].session))
     assert letter.user == "ada"
     assert "correct-horse" not in everything
     assert base64.b64encode(b"\0ada\0correct-horse").decode() not in everything
@@ -431,7 +431,7 @@ def test_data_pipelined_behind_starttls_is_discarded(sandbox: Sandbox) -> None:
             secured.sendall(b"NOOP\r\n")
 
             assert secured.recv(1000) == b"250 2.0.0 Still here\r\n"
-    assert [remark.kind for remark in sandbox.sessions[0].visit.remarks] == ["before-tls"]
+    assert [finding.kind for finding in sandbox.sessions[0].session.findings] == ["before-tls"]
 
 
 def test_a_broken_handshake_leaves_other_sessions_alone(sandbox: Sandbox) -> None:
@@ -624,7 +624,7 @@ def test_a_web_page_delivers_and_deletes_nothing(sandbox: Sandbox, request_: byt
 
     assert b"This is not a web server" in answers
     assert len(sandbox.letters) == 1
-    assert [remark.kind for remark in sandbox.sessions[-1].visit.remarks] == ["http"]
+    assert [finding.kind for finding in sandbox.sessions[-1].session.findings] == ["http"]
     with courriel.PopSession(sandbox.pop_server(), courriel.Password("bob@example.org", "x")) as box:
         assert len(box) == 1
 

@@ -38,16 +38,16 @@ class Mx:
     async def close(self) -> None:
         assert self._server is not None
         self._server.close()
-        for visit in self._visits:
-            visit.cancel()
+        for serve_client in self._visits:
+            serve_client.cancel()
         if self._visits:
             await asyncio.wait(self._visits)
 
     async def _come(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        visit = asyncio.current_task()
-        assert visit is not None
-        self._visits.add(visit)
-        visit.add_done_callback(self._visits.discard)
+        serve_client = asyncio.current_task()
+        assert serve_client is not None
+        self._visits.add(serve_client)
+        serve_client.add_done_callback(self._visits.discard)
         try:
             with suppress(OSError, asyncio.CancelledError):  # asyncio streams warn of a cancelled handler
                 await self._converse(reader, writer)

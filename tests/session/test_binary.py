@@ -45,12 +45,12 @@ def message(octets: bytes = AWKWARD) -> Message:
 
 def handed_over(server: Server, said: Message, terms: ServerConfig | None = None) -> Delivery:
     """Send a message through a complete dialogue."""
-    desk = Keeping()
-    pair = Pair("whole", desk, terms, server).open()
+    handler = Keeping()
+    pair = Pair("whole", handler, terms, server).open()
     submission = submission_of(said, pair.client.extensions)
     receipt = pair.pair.run(pair.client.deliver(submission))
     assert receipt.complete
-    return desk.deliveries[0]
+    return handler.deliveries[0]
 
 
 def read(raw: bytes) -> EmailMessage:
@@ -79,7 +79,7 @@ def test_a_file_leaves_as_it_is_and_says_so() -> None:
     text, file = mail.iter_parts()
     assert mail["content-transfer-encoding"] == file["content-transfer-encoding"] == "binary"
     assert (text.get_content().strip(), file.get_filename()) == ("As they are.", "a.bin")
-    assert not delivery.remarks
+    assert not delivery.findings
 
 
 @given(some.binary(max_size=400))
@@ -180,25 +180,25 @@ def test_it_is_never_said_line_by_line() -> None:
 
 def test_a_server_that_does_not_take_it_is_told_nothing() -> None:
     """A session may be reopened on a server with fewer capabilities than before."""
-    desk = Keeping()
-    pair = Pair("whole", desk).open()
+    handler = Keeping()
+    pair = Pair("whole", handler).open()
     content = content_of(message(), binary=True)
 
     with pytest.raises(errors.NotSupported, match="BINARYMIME"):
         pair.pair.run(pair.client.deliver(Submission(message().envelope(), content, "<x@y>")))
 
-    assert not desk.deliveries
+    assert not handler.deliveries
     assert isinstance(pair.send(), Receipt)
 
 
 def test_the_server_takes_it_by_bdat_alone() -> None:
-    from pairs.runner import visit
+    from pairs.runner import serve_client
 
     said = b"EHLO x.org\r\nMAIL FROM:<a@b.c> BODY=BINARYMIME\r\nRCPT TO:<d@e.f>\r\nDATA\r\nBDAT 3 LAST\r\n\0\r\xff"
-    desk = Keeping()
+    handler = Keeping()
 
-    assert visit(said, desk=desk).codes == "250 250 250 503 250"
-    assert desk.deliveries[0].content == b"\0\r\xff"
+    assert serve_client(said, handler=handler).codes == "250 250 250 503 250"
+    assert handler.deliveries[0].content == b"\0\r\xff"
 
 
 # On real connections, blocking and asyncio.
