@@ -16,34 +16,34 @@ Cut = Literal["whole", "line", "byte"]
 CUTS: tuple[Cut, ...] = ("whole", "line", "byte")
 
 
-class Keeping(ServerHandler):
+class KeepingHandler(ServerHandler):
     """Takes everything, and keeps it."""
 
     def __init__(self) -> None:
         self.deliveries: list[Delivery] = []
 
-    def message(self, visit: ServerSession, delivery: Delivery) -> None:
+    def message(self, serve_client: ServerSession, delivery: Delivery) -> None:
         self.deliveries.append(delivery)
 
 
 class Served:
     """A server, and what it did with a visitor who said everything without ever listening."""
 
-    def __init__(self, terms: ServerConfig, handler: ServerHandler) -> None:
+    def __init__(self, config: ServerConfig, handler: ServerHandler) -> None:
         self.handler = handler
         self.notes: list[str] = []
         self.session = ServerSession(note=lambda who, text: self.notes.append(f"{who}: {text}"))
-        self.said = bytearray()
+        self.output = bytearray()
         self.bursts = 0
         self.secured = 0
         self.ending = ""
-        serving = Pop3ServerDialogue if terms.dialect is Dialect.POP3 else SmtpServerDialogue
-        self._flow = serving(handler, terms, self.session).serve()
+        serving = Pop3ServerDialogue if config.dialect is Dialect.POP3 else SmtpServerDialogue
+        self._flow = serving(handler, config, self.session).serve()
 
     @property
     def lines(self) -> list[str]:
         """What the server said, line by line."""
-        return self.said.decode("ascii").splitlines()
+        return self.output.decode("ascii").splitlines()
 
     @property
     def codes(self) -> str:
@@ -51,7 +51,7 @@ class Served:
         last = [line for line in self.lines if line[3:4] != "-"][1:]
         return " ".join(line[:3] for line in last)
 
-    def hear(self, *bursts: bytes) -> Served:
+    def receive(self, *bursts: bytes) -> Served:
         """Have the flow hear these, one by one, and then a hang-up; `ending` says how it ended."""
         waiting = list(bursts)
         try:
@@ -65,7 +65,7 @@ class Served:
     def _satisfy(self, want: Want, waiting: list[bytes]) -> bytes:
         match want:
             case Send(data):
-                self.said += data
+                self.output += data
                 self.bursts += 1
             case Receive():
                 return waiting.pop(0) if waiting else b""
@@ -87,11 +87,11 @@ def portions(data: bytes, cut: Cut) -> list[bytes]:
     return data.splitlines(keepends=True) if cut == "line" else [data[at : at + 1] for at in range(len(data))]
 
 
-def visit(
-    said: bytes, *, cut: Cut = "whole", terms: ServerConfig | None = None, handler: ServerHandler | None = None
+def serve_client(
+    octets: bytes, *, cut: Cut = "whole", config: ServerConfig | None = None, handler: ServerHandler | None = None
 ) -> Served:
     """Say all this to a server, and look at what it did."""
-    return Served(terms or ServerConfig(), handler or Keeping()).hear(*portions(said, cut))
+    return Served(config or ServerConfig(), handler or KeepingHandler()).receive(*portions(octets, cut))
 
 
 class Pair:

@@ -22,7 +22,7 @@ from courriel.model.submission import Submission
 from courriel.reply import Reply
 from courriel.wire.smtp.parameters import RcptTo
 from examples import examples
-from pairs.runner import CUTS, Cut, Keeping, Pair
+from pairs.runner import CUTS, Cut, KeepingHandler, Pair
 
 BODY = b"Subject: x\r\n\r\nhello\r\n.\r\n..two\r\n"
 ENVELOPE = Envelope.of("ada@example.org", ["bob@example.org", "eve@example.org"])
@@ -36,7 +36,7 @@ def cut(request: pytest.FixtureRequest) -> Cut:
     return chosen
 
 
-class Post(Keeping):
+class Post(KeepingHandler):
     """Knows Ada, and has no room for Eve if told so."""
 
     def __init__(self, *, refuse: str = "", message: Answer | None = None) -> None:
@@ -51,12 +51,12 @@ class Post(Keeping):
     def secret_of(self, user: str) -> str | None:
         return "sesame" if user == "ada" else None
 
-    def recipient(self, visit: ServerSession, recipient: RcptTo) -> Answer | None:
+    def recipient(self, session: ServerSession, recipient: RcptTo) -> Answer | None:
         return Reply(550, ("5.1.1 no such user",)) if recipient.address.spec == self.refuse else None
 
-    def message(self, visit: ServerSession, delivery: object) -> Answer | None:  # type: ignore[override]
+    def message(self, session: ServerSession, delivery: object) -> Answer | None:  # type: ignore[override]
         if self.said_to_message is None:
-            super().message(visit, delivery)  # type: ignore[arg-type]
+            super().message(session, delivery)  # type: ignore[arg-type]
         return self.said_to_message
 
 
@@ -67,17 +67,17 @@ class Session:
         self,
         cut: Cut,
         handler: ServerHandler,
-        terms: ServerConfig | None = None,
+        config: ServerConfig | None = None,
         server: Server = SERVER,
         credentials: Credentials | None = None,
     ) -> None:
         self.client = SmtpDialogue(server, credentials)
         self.sessions: list[ServerSession] = []
-        self.pair = Pair(lambda: self._serve(handler, terms or ServerConfig()), cut)
+        self.pair = Pair(lambda: self._serve(handler, config or ServerConfig()), cut)
 
-    def _serve(self, handler: ServerHandler, terms: ServerConfig):  # type: ignore[no-untyped-def]
+    def _serve(self, handler: ServerHandler, config: ServerConfig):  # type: ignore[no-untyped-def]
         self.sessions.append(ServerSession())
-        return SmtpServerDialogue(handler, terms, self.sessions[-1]).serve()
+        return SmtpServerDialogue(handler, config, self.sessions[-1]).serve()
 
     def open(self) -> Session:
         self.pair.run(self.client.open())
@@ -192,8 +192,8 @@ def test_names_and_passwords_in_any_characters_log_in(cut: Cut) -> None:
 def test_starttls_then_login_then_mail(cut: Cut) -> None:
     handler = Post()
     server = Server("localhost", 587, Security.STARTTLS)
-    terms = ServerConfig(starttls=True, mechanisms=MECHANISMS, login_required=True, login_needs_tls=True)
-    session = Session(cut, handler, terms, server, Password("ada", "sesame")).open()
+    config = ServerConfig(starttls=True, mechanisms=MECHANISMS, login_required=True, login_needs_tls=True)
+    session = Session(cut, handler, config, server, Password("ada", "sesame")).open()
 
     session.send()
 
@@ -239,7 +239,7 @@ def test_a_message_above_the_limit_is_not_even_begun(cut: Cut) -> None:
 
 def test_lmtp_gives_each_recipient_a_fate(cut: Cut) -> None:
     class Local(ServerHandler):
-        def message(self, visit: ServerSession, delivery: object) -> dict[str, Reply]:  # type: ignore[override]
+        def message(self, session: ServerSession, delivery: object) -> dict[str, Reply]:  # type: ignore[override]
             return {"eve@example.org": Reply(452, ("4.2.2 full",))}
 
     session = Session(

@@ -60,10 +60,10 @@ class Mx:
         me = world.connections
         world.__post_init__()
         world.closed = False
-        world.said += b"220 hi\r\n"
+        world.output += b"220 hi\r\n"
         while world.connections == me:
-            said = bytes(world.said[: self._cut_after])
-            world.said.clear()
+            said = bytes(world.output[: self._cut_after])
+            world.output.clear()
             self._cut_after -= len(said)
             if self._cut_after <= 0:
                 world.closed, self._cut_after = True, 1_000_000

@@ -30,7 +30,7 @@ from courriel.wire.mime.build import content_of
 from courriel.wire.mime.parts import first_boundary
 from courriel.wire.mime.transfer import RawFile
 from courriel.wire.smtp.extensions import Extensions
-from pairs.runner import Keeping
+from pairs.runner import KeepingHandler
 from pairs.test_client_and_server import Session as Pair
 
 AWKWARD = b"\r\n.\r\n\0 lone \r and \n, --=_ and a long line: " + b"\xff" * 3000
@@ -43,10 +43,10 @@ def message(octets: bytes = AWKWARD) -> Message:
     return plain.with_data(octets, "a.bin")
 
 
-def handed_over(server: Server, said: Message, terms: ServerConfig | None = None) -> Delivery:
+def handed_over(server: Server, said: Message, config: ServerConfig | None = None) -> Delivery:
     """Send a message through a complete dialogue."""
-    handler = Keeping()
-    pair = Pair("whole", handler, terms, server).open()
+    handler = KeepingHandler()
+    pair = Pair("whole", handler, config, server).open()
     submission = submission_of(said, pair.client.extensions)
     receipt = pair.pair.run(pair.client.deliver(submission))
     assert receipt.complete
@@ -180,7 +180,7 @@ def test_it_is_never_said_line_by_line() -> None:
 
 def test_a_server_that_does_not_take_it_is_told_nothing() -> None:
     """A session may be reopened on a server with fewer capabilities than before."""
-    handler = Keeping()
+    handler = KeepingHandler()
     pair = Pair("whole", handler).open()
     content = content_of(message(), binary=True)
 
@@ -195,7 +195,7 @@ def test_the_server_takes_it_by_bdat_alone() -> None:
     from pairs.runner import serve_client
 
     said = b"EHLO x.org\r\nMAIL FROM:<a@b.c> BODY=BINARYMIME\r\nRCPT TO:<d@e.f>\r\nDATA\r\nBDAT 3 LAST\r\n\0\r\xff"
-    handler = Keeping()
+    handler = KeepingHandler()
 
     assert serve_client(said, handler=handler).codes == "250 250 250 503 250"
     assert handler.deliveries[0].content == b"\0\r\xff"

@@ -19,7 +19,7 @@ from courriel.model.submission import Submission
 from courriel.session.encoding import submission_of
 from courriel.wire.mime.build import build
 from courriel.wire.smtp.extensions import Extensions
-from pairs.runner import Keeping
+from pairs.runner import KeepingHandler
 from pairs.test_client_and_server import SERVER, Session
 from session.conftest import Play
 from session.play import Blocking, escaped
@@ -227,7 +227,7 @@ def test_those_that_a_new_session_cannot_carry_are_told_so(play: Play, offers: t
 
 def test_a_binary_content_from_elsewhere_does_not_slip_into_pipelining() -> None:
     """A window of one is pipelined by DATA."""
-    handler = Keeping()
+    handler = KeepingHandler()
     session = Session("whole", handler, server=replace(SERVER, binary=True))
     session.open()
     stream = BatchSender(session.client, window=1)

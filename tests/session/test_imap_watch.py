@@ -62,7 +62,7 @@ class Folder:
         if self.idled in self.comes_at_idle:
             self.put(self.comes_at_idle[self.idled])
         phone.say("+ idling")
-        done = threading.Thread(target=phone.hear, daemon=True)
+        done = threading.Thread(target=phone.receive, daemon=True)
         done.start()
         while done.is_alive():
             with self._changed:
@@ -136,7 +136,7 @@ def test_changes_reported_before_idle_starts_count(call: Call) -> None:
     def idle(phone: Phone, tag: str, command: str) -> None:
         folder.put(9)
         phone.say("* 1 EXISTS\n* OK by the way\n+ idling")
-        phone.hear()
+        phone.receive()
         phone.say(f"{tag} OK done")
 
     watch = call(folder.serve(IDLE=idle)).watch()
@@ -359,7 +359,7 @@ def test_a_cancelled_call_hangs_up() -> None:
 
     def noop(phone: Phone, tag: str, command: str) -> None:
         asked.set()
-        phone.hear_nothing_more()
+        phone.expect_nothing_more()
 
     async def main(server: Server) -> bool:
         async with AsyncImapSession(server, ADA) as session:

@@ -48,7 +48,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.heard = bytearray()
-        self.said = bytearray()
+        self.output = bytearray()
         self.closed = True
         self.number: int | None = None
         self.recipients: list[str] = []
@@ -79,7 +79,7 @@ class World:
                 self.connections += 1
                 self.__post_init__()
                 self.closed = False
-                self.said += b"220 hi\r\n"
+                self.output += b"220 hi\r\n"
                 return b"client.example.org"
             case Send(data):
                 if self.closed:
@@ -91,12 +91,12 @@ class World:
                 self.satisfy(Send(data, stage))
                 return self.satisfy(Receive(stage))
             case Receive():
-                data = bytes(self.said[: self.cut])
-                del self.said[: self.cut]
+                data = bytes(self.output[: self.cut])
+                del self.output[: self.cut]
                 return data
             case ReceivePending(stage, _):
-                data = bytes(self.said)
-                self.said.clear()
+                data = bytes(self.output)
+                self.output.clear()
                 if not data and self.closed:
                     raise errors.ConnectionFailed("hung up", stage=stage)
                 return data
@@ -229,7 +229,7 @@ class World:
 
     def say(self, text: str) -> None:
         if not self.closed:
-            self.said += text.encode() + b"\r\n"
+            self.output += text.encode() + b"\r\n"
 
 
 def body(number: int, plan: Plan) -> bytes:

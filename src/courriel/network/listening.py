@@ -61,7 +61,7 @@ class ListenAddress:
 
 
 class Listener:
-    """SMTP, LMTP or POP3 server on several ports, by the dialect of its configuration; opened and closed on one event loop.
+    """SMTP, LMTP or POP3 server on several ports, by the dialect of its configuration, on one event loop.
 
     `on_session` is called with each session when it begins. `context` makes the TLS context, for the first TLS client.
     After `close` no task and no socket is left.

@@ -35,7 +35,7 @@ TERMS = ServerConfig(name="pop.example.org", dialect=Dialect.POP3, mechanisms=ME
 class Box(Maildrop):
     """Mailbox with two letters that records what happens to them."""
 
-    def __init__(self, handler: Keeping) -> None:
+    def __init__(self, handler: KeepingHandler) -> None:
         super().__init__((("uid-1", ONE), ("uid-2", TWO)))
         self._desk = handler
 
@@ -46,7 +46,7 @@ class Box(Maildrop):
         self._desk.open -= 1
 
 
-class Keeping(ServerHandler):
+class KeepingHandler(ServerHandler):
     """Handler with the user Bob, and one mailbox for all."""
 
     def __init__(self, **answers: Answer) -> None:
@@ -77,9 +77,9 @@ class Keeping(ServerHandler):
 
 
 def said(
-    words: bytes, *, cut: Portions = "whole", terms: ServerConfig = TERMS, handler: ServerHandler | None = None
+    words: bytes, *, cut: Portions = "whole", config: ServerConfig = TERMS, handler: ServerHandler | None = None
 ) -> Served:
-    return serve_client(words, cut=cut, terms=terms, handler=handler or Keeping())
+    return serve_client(words, cut=cut, config=config, handler=handler or KeepingHandler())
 
 
 def kinds(served: Served) -> str:
@@ -89,7 +89,7 @@ def kinds(served: Served) -> str:
 
 @pytest.mark.parametrize("cut", CUTS)
 def test_a_whole_session(cut: Portions) -> None:
-    handler = Keeping()
+    handler = KeepingHandler()
 
     served = said(
         LOGIN + b"STAT\r\nLIST\r\nUIDL 2\r\nRETR 1\r\nTOP 2 0\r\nDELE 1\r\nSTAT\r\nQUIT\r\n", cut=cut, handler=handler
@@ -106,7 +106,7 @@ def test_a_whole_session(cut: Portions) -> None:
 
 
 def test_a_letter_without_a_last_line_end_gets_one() -> None:
-    assert said(LOGIN + b"RETR 2\r\n").said.endswith(b"hello\r\n.\r\n")
+    assert said(LOGIN + b"RETR 2\r\n").output.endswith(b"hello\r\n.\r\n")
 
 
 def test_what_arrives_in_one_burst_is_answered_in_one() -> None:
@@ -117,7 +117,7 @@ def test_what_arrives_in_one_burst_is_answered_in_one() -> None:
 @pytest.mark.parametrize("end", [b"", b"RSET\r\nQUIT\r\n", b"what?\r\n"])
 def test_letters_are_deleted_only_by_quit(end: bytes) -> None:
     """RFC 1939 6: a lost connection deletes nothing."""
-    handler = Keeping()
+    handler = KeepingHandler()
 
     said(LOGIN + b"DELE 1\r\n" + end, handler=handler)
 
@@ -150,7 +150,7 @@ def test_what_is_out_of_place_is_refused(words: bytes, answers: str) -> None:
 def test_a_login_may_hold_any_character_but_a_line_end() -> None:
     """Hazard H28."""
 
-    class Anybody(Keeping):
+    class Anybody(KeepingHandler):
         def check(self, user: str, secret: str) -> bool:
             return (user, secret) == ("bob smith", " pä ss ")
 
@@ -161,7 +161,7 @@ def test_a_login_may_hold_any_character_but_a_line_end() -> None:
 
 def test_a_digest_logs_in() -> None:
     """RFC 1939 7."""
-    served = Served(TERMS, Keeping())
+    served = Served(TERMS, KeepingHandler())
     timestamp = served._flow.send(None).data.decode().split()[-1]  # type: ignore[union-attr]
     answer = served._flow.send(b"")
 
@@ -179,9 +179,9 @@ def test_a_wrong_digest_does_not(line: bytes) -> None:
 
 
 def test_no_digest_is_offered_where_no_password_is_known() -> None:
-    terms = ServerConfig(dialect=Dialect.POP3, mechanisms=("PLAIN",))
+    config = ServerConfig(dialect=Dialect.POP3, mechanisms=("PLAIN",))
 
-    served = said(b"APOP bob x\r\n", terms=terms)
+    served = said(b"APOP bob x\r\n", config=config)
 
     assert "<" not in served.lines[0]
     assert kinds(served) == "-ERR"
@@ -196,9 +196,9 @@ def test_capa_lists_the_capabilities() -> None:
 
 
 def test_nothing_is_offered_in_clear_that_needs_tls() -> None:
-    terms = ServerConfig(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True, login_needs_tls=True)
+    config = ServerConfig(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True, login_needs_tls=True)
 
-    served = said(b"CAPA\r\n" + LOGIN + b"AUTH PLAIN\r\nAPOP bob x\r\n", terms=terms)
+    served = said(b"CAPA\r\n" + LOGIN + b"AUTH PLAIN\r\nAPOP bob x\r\n", config=config)
 
     assert "STLS" in served.lines
     assert not {"USER", "SASL CRAM-MD5 PLAIN LOGIN"} & set(served.lines)
@@ -207,9 +207,9 @@ def test_nothing_is_offered_in_clear_that_needs_tls() -> None:
 
 def test_what_came_along_with_stls_is_thrown_away() -> None:
     """Hazard H77."""
-    terms = ServerConfig(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True)
+    config = ServerConfig(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True)
 
-    served = said(b"STLS\r\n" + LOGIN, terms=terms)
+    served = said(b"STLS\r\n" + LOGIN, config=config)
 
     assert served.secured == 1
     assert kinds(served) == "+OK"
@@ -217,9 +217,9 @@ def test_what_came_along_with_stls_is_thrown_away() -> None:
 
 
 def test_user_before_stls_is_forgotten() -> None:
-    terms = ServerConfig(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True)
+    config = ServerConfig(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True)
 
-    served = Served(terms, Keeping()).hear(b"USER bob\r\n", b"STLS\r\n", b"PASS secret\r\n")
+    served = Served(config, KeepingHandler()).receive(b"USER bob\r\n", b"STLS\r\n", b"PASS secret\r\n")
 
     assert kinds(served) == "+OK +OK -ERR"
 
@@ -266,13 +266,13 @@ def test_too_many_wrong_passwords_end_the_session() -> None:
 
 
 def test_a_mailbox_that_is_in_use_is_told_so() -> None:
-    served = said(LOGIN + b"STAT\r\n", handler=Keeping(open_mailbox=Reply(400, ("[IN-USE] Locked",))))
+    served = said(LOGIN + b"STAT\r\n", handler=KeepingHandler(open_mailbox=Reply(400, ("[IN-USE] Locked",))))
 
     assert served.lines[2:] == ["-ERR [IN-USE] Locked", "-ERR Log in first"]
 
 
 def test_a_mailbox_is_released_whatever_happens() -> None:
-    class Broken(Keeping):
+    class Broken(KeepingHandler):
         def letter(self, serve_client: ServerSession, uid: str) -> Answer | None:
             raise ZeroDivisionError
 
@@ -287,7 +287,7 @@ def test_a_mailbox_is_released_whatever_happens() -> None:
 
 @pytest.mark.parametrize("stage", ["STAT", "DELE", "uid_1", "goodbye"])
 def test_a_script_may_refuse_at_each_stage(stage: str) -> None:
-    handler = Keeping(**{stage: Reply(500, ("[SYS/TEMP] by script",))})
+    handler = KeepingHandler(**{stage: Reply(500, ("[SYS/TEMP] by script",))})
 
     served = said(LOGIN + b"STAT\r\nDELE 2\r\nRETR 1\r\nQUIT\r\n", handler=handler)
 
@@ -296,13 +296,13 @@ def test_a_script_may_refuse_at_each_stage(stage: str) -> None:
 
 
 def test_a_script_may_hang_up() -> None:
-    served = said(LOGIN + b"RETR 1\r\nNOOP\r\n", handler=Keeping(uid_1=Disconnect()))
+    served = said(LOGIN + b"RETR 1\r\nNOOP\r\n", handler=KeepingHandler(uid_1=Disconnect()))
 
     assert served.ending == "cut"
 
 
 def test_large_letters_are_sent_before_they_fill_the_memory() -> None:
-    class Large(Keeping):
+    class Large(KeepingHandler):
         def open_mailbox(self, serve_client: ServerSession, user: str) -> Maildrop | Answer | None:
             return Maildrop([("uid", b"x" * 300_000)])
 
@@ -312,7 +312,7 @@ def test_large_letters_are_sent_before_they_fill_the_memory() -> None:
 
 
 def test_a_greeting_that_refuses_is_the_end() -> None:
-    class Closed(Keeping):
+    class Closed(KeepingHandler):
         def greeting(self, serve_client: ServerSession) -> Answer | None:
             return Reply(500, ("[SYS/TEMP] closed",))
 
@@ -322,20 +322,20 @@ def test_a_greeting_that_refuses_is_the_end() -> None:
 
 
 def test_tls_that_is_refused_by_script_leaves_the_line_as_it_is() -> None:
-    class Refusing(Keeping):
+    class Refusing(KeepingHandler):
         def secure(self, serve_client: ServerSession) -> Answer | None:
             return Reply(500, ("not today",))
 
-    terms = ServerConfig(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True)
-    served = Served(terms, Refusing()).hear(b"STLS\r\n", LOGIN)
+    config = ServerConfig(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True)
+    served = Served(config, Refusing()).receive(b"STLS\r\n", LOGIN)
 
     assert served.secured == 0
     assert kinds(served) == "-ERR +OK +OK"
 
 
 def test_a_line_is_secured_once() -> None:
-    terms = ServerConfig(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True)
-    served = Served(terms, Keeping()).hear(b"STLS\r\n", b"STLS\r\n", b"CAPA\r\n")
+    config = ServerConfig(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True)
+    served = Served(config, KeepingHandler()).receive(b"STLS\r\n", b"STLS\r\n", b"CAPA\r\n")
 
     assert served.secured == 1
     assert kinds(served) == "+OK -ERR +OK"
@@ -356,7 +356,7 @@ def test_a_login_line_may_be_long_and_a_command_may_not() -> None:
 
 @pytest.mark.parametrize("verb", ["LIST", "UIDL", "RSET", "NOOP"])
 def test_a_script_may_refuse_each_command(verb: str) -> None:
-    handler = Keeping(**{verb: Reply(500, ("by script",))})
+    handler = KeepingHandler(**{verb: Reply(500, ("by script",))})
 
     served = said(LOGIN + verb.encode() + b"\r\nSTAT\r\n", handler=handler)
 
@@ -364,13 +364,13 @@ def test_a_script_may_refuse_each_command(verb: str) -> None:
 
 
 def test_a_script_may_speak_in_the_middle_of_a_letter() -> None:
-    served = said(LOGIN + b"RETR 1\r\nNOOP\r\n", handler=Keeping(uid_1=DuringData(b"rubbish")))
+    served = said(LOGIN + b"RETR 1\r\nNOOP\r\n", handler=KeepingHandler(uid_1=DuringData(b"rubbish")))
 
-    assert served.said.endswith(ONE[: len(ONE) // 2] + b"rubbish")
+    assert served.output.endswith(ONE[: len(ONE) // 2] + b"rubbish")
 
 
 def test_a_silent_client_is_disconnected() -> None:
-    flow = Pop3ServerDialogue(Keeping(), TERMS).serve()
+    flow = Pop3ServerDialogue(KeepingHandler(), TERMS).serve()
     greeting = next(flow)
     waiting = flow.send(b"")
     last_words = flow.throw(errors.TimedOut("silent"))

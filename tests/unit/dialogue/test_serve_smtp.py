@@ -30,7 +30,7 @@ from courriel.reply import Reply
 from courriel.wire.smtp.parameters import MailFrom, RcptTo
 from examples import examples
 from hostile.lists import hostile, shown
-from pairs.runner import CUTS, Cut, Keeping, Served, serve_client
+from pairs.runner import CUTS, Cut, KeepingHandler, Served, serve_client
 
 BEGIN = b"EHLO client.example.org\r\nMAIL FROM:<ada@example.org>\r\nRCPT TO:<bob@example.org>\r\n"
 SECRET = "correct horse"
@@ -45,12 +45,12 @@ def cut(request: pytest.FixtureRequest) -> Cut:
 
 
 def received(served: Served) -> list[bytes]:
-    assert isinstance(served.handler, Keeping)
+    assert isinstance(served.handler, KeepingHandler)
     return [delivery.content for delivery in served.handler.deliveries]
 
 
 def kinds(served: Served) -> set[str]:
-    assert isinstance(served.handler, Keeping)
+    assert isinstance(served.handler, KeepingHandler)
     return {finding.kind for delivery in served.handler.deliveries for finding in delivery.findings}
 
 
@@ -138,7 +138,7 @@ def test_a_second_mail_within_a_message_is_refused(cut: Cut) -> None:
 def test_a_reply_never_repeats_the_clients_words(cut: Cut) -> None:
     served = serve_client(b"XYZZY <script>\r\nEHLO <script>\r\nMAIL FROM:<script>\r\nMAIL <script>\r\n", cut=cut)
 
-    assert b"script" not in served.said
+    assert b"script" not in served.output
 
 
 # Addresses and parameters.
@@ -196,7 +196,7 @@ def test_the_null_sender_is_taken_and_the_null_recipient_is_not(cut: Cut) -> Non
     served = serve_client(b"EHLO x.org\r\nMAIL FROM:<>\r\nRCPT TO:<>\r\nRCPT TO:<a@b.c>\r\nDATA\r\n.\r\n", cut=cut)
 
     assert served.codes == "250 250 553 250 354 250"
-    assert isinstance(served.handler, Keeping)
+    assert isinstance(served.handler, KeepingHandler)
     assert served.handler.deliveries[0].origin.sender is None
 
 
@@ -262,7 +262,7 @@ def test_what_is_asked_for_a_message_reaches_the_desk() -> None:
         b"RCPT TO:<d@e.f> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;x+2By@e.f\r\nDATA\r\n\xc3\xa9\r\n.\r\n"
     )
 
-    assert isinstance(served.handler, Keeping)
+    assert isinstance(served.handler, KeepingHandler)
     (delivery,) = served.handler.deliveries
     origin, (recipient,) = delivery.origin, delivery.recipients
     assert (origin.size, origin.eight_bit, origin.utf8, origin.ret, origin.envid) == (
@@ -313,7 +313,9 @@ def test_any_content_comes_back_whatever_the_portions(parts: list[bytes], size: 
     content = b"".join(parts) + b"\r\n"
     said = BEGIN + b"DATA\r\n" + re.sub(rb"(?:^|(?<=\r\n))\.", b"..", content) + b".\r\nQUIT\r\n"
 
-    served = Served(ServerConfig(), Keeping()).hear(*(said[at : at + size] for at in range(0, len(said), size)))
+    served = Served(ServerConfig(), KeepingHandler()).receive(
+        *(said[at : at + size] for at in range(0, len(said), size))
+    )
 
     assert received(served) == [content]
     assert served.ending == "heard it all"
@@ -342,7 +344,7 @@ def test_what_is_binary_has_no_lines_to_speak_of_below_its_header(cut: Cut) -> N
     odd = b"Subject: x\r\n\r\n" + b"\r\n.\r\n\0\r\n\n\xff" + b"x" * 2_000
 
     served = serve_client(
-        BINARY + b"BDAT %d LAST\r\n" % len(odd) + odd, cut=cut, terms=ServerConfig(limits=ServerLimits(line=1_000))
+        BINARY + b"BDAT %d LAST\r\n" % len(odd) + odd, cut=cut, config=ServerConfig(limits=ServerLimits(line=1_000))
     )
 
     assert received(served) == [odd]
@@ -374,10 +376,10 @@ def test_bdat_and_data_do_not_mix(cut: Cut) -> None:
 
 
 def test_after_a_chunk_that_was_too_big_the_message_has_failed(cut: Cut) -> None:
-    terms = ServerConfig(limits=ServerLimits(message=4))
+    config = ServerConfig(limits=ServerLimits(message=4))
 
     served = serve_client(
-        BEGIN + b"BDAT 3\r\nabcBDAT 2\r\ndeBDAT 1 LAST\r\nfRSET\r\nMAIL FROM:<>\r\n", cut=cut, terms=terms
+        BEGIN + b"BDAT 3\r\nabcBDAT 2\r\ndeBDAT 1 LAST\r\nfRSET\r\nMAIL FROM:<>\r\n", cut=cut, config=config
     )
 
     assert served.codes == "250 250 250 250 552 503 250 250"
@@ -403,20 +405,20 @@ def test_a_line_that_is_too_long_is_refused_and_the_next_is_heard(cut: Cut) -> N
 
 def test_a_line_without_end_ends_the_session() -> None:
     assert serve_client(b"x" * 40_000, cut="whole").codes == "421"
-    assert Served(ServerConfig(), Keeping()).hear(*[b"x" * 1000] * 100).codes == "421"
+    assert Served(ServerConfig(), KeepingHandler()).receive(*[b"x" * 1000] * 100).codes == "421"
 
 
 def test_a_message_that_is_too_big_is_refused_after_its_end(cut: Cut) -> None:
-    terms = ServerConfig(limits=ServerLimits(message=10))
+    config = ServerConfig(limits=ServerLimits(message=10))
 
-    served = serve_client(BEGIN + b"DATA\r\n0123456789\r\n.\r\nNOOP\r\n", cut=cut, terms=terms)
+    served = serve_client(BEGIN + b"DATA\r\n0123456789\r\n.\r\nNOOP\r\n", cut=cut, config=config)
 
     assert served.codes == "250 250 250 354 552 250"
     assert received(served) == []
 
 
 def test_content_far_above_the_limit_ends_the_session() -> None:
-    served = Served(ServerConfig(limits=ServerLimits(message=10)), Keeping()).hear(
+    served = Served(ServerConfig(limits=ServerLimits(message=10)), KeepingHandler()).receive(
         BEGIN + b"DATA\r\n", *[b"x" * 30] * 10
     )
 
@@ -424,24 +426,24 @@ def test_content_far_above_the_limit_ends_the_session() -> None:
 
 
 def test_a_line_of_content_has_a_limit_too() -> None:
-    terms = ServerConfig(limits=ServerLimits(line=20))
+    config = ServerConfig(limits=ServerLimits(line=20))
 
-    assert serve_client(BEGIN + b"DATA\r\n" + b"x" * 21 + b"\r\n.\r\n", terms=terms).codes.endswith("354 554")
-    assert serve_client(BEGIN + b"DATA\r\n" + b"x" * 20 + b"\r\n.\r\n", terms=terms).codes.endswith("354 250")
+    assert serve_client(BEGIN + b"DATA\r\n" + b"x" * 21 + b"\r\n.\r\n", config=config).codes.endswith("354 554")
+    assert serve_client(BEGIN + b"DATA\r\n" + b"x" * 20 + b"\r\n.\r\n", config=config).codes.endswith("354 250")
 
 
 def test_recipients_beyond_the_limit_are_told_to_come_back(cut: Cut) -> None:
     served = serve_client(
         BEGIN + b"RCPT TO:<c@d.e>\r\nRCPT TO:<f@g.h>\r\nDATA\r\n.\r\n",
         cut=cut,
-        terms=ServerConfig(limits=ServerLimits(recipients=2)),
+        config=ServerConfig(limits=ServerLimits(recipients=2)),
     )
 
     assert served.codes == "250 250 250 250 452 354 250"
 
 
 def test_too_many_mistakes_end_the_session(cut: Cut) -> None:
-    served = serve_client(b"FOO\r\n" * 10, cut=cut, terms=ServerConfig(limits=ServerLimits(mistakes=3)))
+    served = serve_client(b"FOO\r\n" * 10, cut=cut, config=ServerConfig(limits=ServerLimits(mistakes=3)))
 
     assert served.codes == "500 500 500 500 421"
     assert served.lines[-1].startswith("421 4.7.0")
@@ -451,7 +453,7 @@ def test_messages_of_a_session_are_counted() -> None:
     said = b"EHLO x.org\r\n" + b"MAIL FROM:<>\r\nRCPT TO:<a@b.c>\r\nDATA\r\n.\r\n" * 2
 
     assert (
-        serve_client(said, terms=ServerConfig(limits=ServerLimits(messages=1))).codes
+        serve_client(said, config=ServerConfig(limits=ServerLimits(messages=1))).codes
         == "250 250 250 354 250 452 503 503 500"
     )
 
@@ -512,7 +514,7 @@ def b64(text: str) -> bytes:
     ],
 )
 def test_each_way_to_log_in_has_its_answers(said: bytes, codes: str, cut: Cut) -> None:
-    served = serve_client(b"EHLO x.org\r\n" + said + b"NOOP\r\n", cut=cut, terms=LOGINS, handler=Knowing())
+    served = serve_client(b"EHLO x.org\r\n" + said + b"NOOP\r\n", cut=cut, config=LOGINS, handler=Knowing())
 
     assert served.codes == f"250 {codes} 250"
     assert served.session.user == ("ada" if codes.endswith("235") else "")
@@ -537,7 +539,7 @@ def test_no_word_of_a_login_is_ever_noted(cut: Cut) -> None:
         b"AUTH PLAIN\r\n" + secrets[0] + b"\r\n"
     )
 
-    served = serve_client(said, cut=cut, terms=LOGINS, handler=Knowing())
+    served = serve_client(said, cut=cut, config=LOGINS, handler=Knowing())
 
     assert served.session.user == "ada"
     written = "\n".join(served.notes)
@@ -548,35 +550,39 @@ def test_one_logs_in_once_and_not_within_a_message(cut: Cut) -> None:
     login = b"AUTH PLAIN " + b64(f"\0ada\0{SECRET}") + b"\r\n"
 
     assert (
-        serve_client(b"EHLO x.org\r\n" + login + login, cut=cut, terms=LOGINS, handler=Knowing()).codes == "250 235 503"
+        serve_client(b"EHLO x.org\r\n" + login + login, cut=cut, config=LOGINS, handler=Knowing()).codes
+        == "250 235 503"
     )
-    assert serve_client(BEGIN + login, cut=cut, terms=LOGINS, handler=Knowing()).codes.endswith("503")
+    assert serve_client(BEGIN + login, cut=cut, config=LOGINS, handler=Knowing()).codes.endswith("503")
 
 
 def test_nobody_sends_without_login_where_it_is_required(cut: Cut) -> None:
     login = b"AUTH PLAIN " + b64(f"\0ada\0{SECRET}") + b"\r\n"
-    terms = ServerConfig(mechanisms=("PLAIN",), login_required=True)
+    config = ServerConfig(mechanisms=("PLAIN",), login_required=True)
 
     served = serve_client(
-        b"EHLO x.org\r\nMAIL FROM:<>\r\n" + login + b"MAIL FROM:<> AUTH=<>\r\n", cut=cut, terms=terms, handler=Knowing()
+        b"EHLO x.org\r\nMAIL FROM:<>\r\n" + login + b"MAIL FROM:<> AUTH=<>\r\n",
+        cut=cut,
+        config=config,
+        handler=Knowing(),
     )
 
     assert served.codes == "250 530 235 250"
 
 
 def test_a_login_that_needs_tls_is_not_offered_in_clear(cut: Cut) -> None:
-    terms = ServerConfig(mechanisms=("PLAIN",), login_needs_tls=True)
+    config = ServerConfig(mechanisms=("PLAIN",), login_needs_tls=True)
 
-    served = serve_client(b"EHLO x.org\r\nAUTH PLAIN " + b64(f"\0ada\0{SECRET}") + b"\r\n", cut=cut, terms=terms)
+    served = serve_client(b"EHLO x.org\r\nAUTH PLAIN " + b64(f"\0ada\0{SECRET}") + b"\r\n", cut=cut, config=config)
 
     assert served.codes == "250 538"
-    assert b"AUTH" not in served.said
+    assert b"AUTH" not in served.output
 
 
 def test_guessing_passwords_ends_the_session(cut: Cut) -> None:
     guess = b"AUTH PLAIN " + b64("\0ada\0guess") + b"\r\n"
 
-    served = serve_client(b"EHLO x.org\r\n" + guess * 9, cut=cut, terms=LOGINS, handler=Knowing())
+    served = serve_client(b"EHLO x.org\r\n" + guess * 9, cut=cut, config=LOGINS, handler=Knowing())
 
     assert served.codes == "250 535 535 535 535 535 421"
 
@@ -584,18 +590,18 @@ def test_guessing_passwords_ends_the_session(cut: Cut) -> None:
 def test_a_long_token_fits_although_commands_are_short(cut: Cut) -> None:
     token = b"AUTH XOAUTH2 " + b64(f"user=ada\x01auth=Bearer {'x' * 6000}\x01\x01") + b"\r\n"
 
-    assert serve_client(b"EHLO x.org\r\n" + token, terms=LOGINS).codes == "250 235"
-    assert serve_client(b"EHLO x.org\r\nNOOP " + b"x" * 6000 + b"\r\n", cut=cut, terms=LOGINS).codes == "250 500"
+    assert serve_client(b"EHLO x.org\r\n" + token, config=LOGINS).codes == "250 235"
+    assert serve_client(b"EHLO x.org\r\nNOOP " + b"x" * 6000 + b"\r\n", cut=cut, config=LOGINS).codes == "250 500"
 
 
 # TLS.
 
 
 def test_starttls_forgets_what_was_said_before_it() -> None:
-    terms = ServerConfig(starttls=True, mechanisms=("PLAIN",))
+    config = ServerConfig(starttls=True, mechanisms=("PLAIN",))
     login = b"AUTH PLAIN " + b64("\0ada\0x") + b"\r\n"
 
-    served = Served(terms, Keeping()).hear(
+    served = Served(config, KeepingHandler()).receive(
         b"EHLO x.org\r\n",
         login,
         b"MAIL FROM:<a@b.c>\r\n",
@@ -610,7 +616,7 @@ def test_starttls_forgets_what_was_said_before_it() -> None:
 
 
 def test_what_comes_together_with_starttls_is_thrown_away_and_flagged() -> None:
-    served = Served(ServerConfig(starttls=True), Keeping()).hear(
+    served = Served(ServerConfig(starttls=True), KeepingHandler()).receive(
         b"EHLO x.org\r\nSTARTTLS\r\nEHLO evil.org\r\nMAIL FROM:<evil@x.org>\r\nRCPT", b"NOOP\r\n"
     )
 
@@ -642,14 +648,14 @@ def test_what_arrives_early_before_tls_is_thrown_away_and_flagged() -> None:
 def test_starttls_is_refused_where_it_makes_no_sense(cut: Cut) -> None:
     assert serve_client(b"EHLO x.org\r\nSTARTTLS\r\n", cut=cut).codes == "250 502"
     assert (
-        serve_client(b"EHLO x.org\r\nSTARTTLS now\r\n", terms=ServerConfig(starttls=True), cut=cut).codes == "250 501"
+        serve_client(b"EHLO x.org\r\nSTARTTLS now\r\n", config=ServerConfig(starttls=True), cut=cut).codes == "250 501"
     )
-    twice = Served(ServerConfig(starttls=True), Keeping()).hear(b"STARTTLS\r\n", b"STARTTLS\r\n")
+    twice = Served(ServerConfig(starttls=True), KeepingHandler()).receive(b"STARTTLS\r\n", b"STARTTLS\r\n")
     assert twice.codes == "220 503"
 
 
 def test_requiretls_is_taken_under_tls_only() -> None:
-    served = Served(ServerConfig(starttls=True), Keeping()).hear(
+    served = Served(ServerConfig(starttls=True), KeepingHandler()).receive(
         b"STARTTLS\r\n", b"EHLO x.org\r\nMAIL FROM:<> REQUIRETLS\r\n"
     )
 
@@ -665,7 +671,7 @@ def test_lmtp_answers_each_recipient_after_the_message(cut: Cut) -> None:
     served = serve_client(
         b"EHLO x.org\r\nLHLO x.org\r\nMAIL FROM:<>\r\nRCPT TO:<a@b.c>\r\nRCPT TO:<full@b.c>\r\nDATA\r\n.\r\n"
         b"MAIL FROM:<>\r\nRCPT TO:<full@b.c>\r\nRCPT TO:<a@b.c>\r\nBDAT 0 LAST\r\n",
-        cut=cut, terms=LMTP, handler=handler,
+        cut=cut, config=LMTP, handler=handler,
     )  # fmt: skip
 
     assert served.codes == "500 250 250 250 250 354 250 452 250 250 250 452 250"
@@ -688,10 +694,10 @@ def test_smtp_does_not_know_lhlo() -> None:
 )  # fmt: skip
 def test_the_desk_may_refuse_at_every_stage(stage: str, codes: str) -> None:
     content = b".\r\n" if stage == "goodbye" else b"NOOP\r\n"
-    terms = ServerConfig(limits=ServerLimits(mistakes=10))
+    config = ServerConfig(limits=ServerLimits(mistakes=10))
 
     served = serve_client(
-        BEGIN + b"DATA\r\n" + content + b"QUIT\r\n", terms=terms, handler=Scripted(stage, Reply(550, ("5.0.0 no",)))
+        BEGIN + b"DATA\r\n" + content + b"QUIT\r\n", config=config, handler=Scripted(stage, Reply(550, ("5.0.0 no",)))
     )
 
     if stage == "greeting":
@@ -712,12 +718,12 @@ def test_a_refused_message_is_not_the_end(cut: Cut) -> None:
 @pytest.mark.parametrize("stage", ["connect", "greeting", "hello", "sender", "recipient", "data", "message", "goodbye"])
 @pytest.mark.parametrize(("answer", "ending"), [(CutLine(), "cut"), (Reply(421, ("4.3.2 bye",)), "left")])
 def test_the_desk_may_end_the_session_at_every_stage(stage: str, answer: Answer, ending: str) -> None:
-    served = Served(ServerConfig(), Scripted(stage, answer)).hear(
+    served = Served(ServerConfig(), Scripted(stage, answer)).receive(
         BEGIN + b"DATA\r\n", b".\r\nQUIT\r\n", b"NOOP\r\n", b"NOOP\r\n"
     )
 
     assert served.ending == ending
-    assert served.said.endswith(b"421 4.3.2 bye\r\n") == (ending == "left")
+    assert served.output.endswith(b"421 4.3.2 bye\r\n") == (ending == "left")
 
 
 def test_the_desk_may_refuse_the_content_that_comes_by_chunks_too(cut: Cut) -> None:
@@ -733,7 +739,9 @@ def test_the_desk_may_refuse_the_content_that_comes_by_chunks_too(cut: Cut) -> N
 
 @pytest.mark.parametrize(("answer", "ending"), [(CutLine(), "cut"), (DuringData(CutLine()), "cut")])
 def test_the_desk_may_cut_the_line_within_a_chunk(answer: Answer, ending: str) -> None:
-    served = Served(ServerConfig(), Scripted("data", answer)).hear(BEGIN + b"BDAT 8 LAST\r\nQUIT", b"\r\nNO", b"OP\r\n")
+    served = Served(ServerConfig(), Scripted("data", answer)).receive(
+        BEGIN + b"BDAT 8 LAST\r\nQUIT", b"\r\nNO", b"OP\r\n"
+    )
 
     assert served.ending == ending
     assert served.codes == "250 250 250"
@@ -749,14 +757,14 @@ def test_a_mute_desk_hears_everything_and_says_nothing(cut: Cut) -> None:
 def test_raw_bytes_go_out_as_they_are(cut: Cut) -> None:
     served = serve_client(BEGIN, cut=cut, handler=Scripted("recipient", b"999 ?\r\n\xff"))
 
-    assert served.said.endswith(b"\r\n999 ?\r\n\xff")
+    assert served.output.endswith(b"\r\n999 ?\r\n\xff")
 
 
 @pytest.mark.parametrize(
     ("then", "ending"), [(CutLine(), "cut"), (Reply(421, ("4.3.2 bye",)), "left"), (Reply(550, ("5.6.0 no",)), "left")]
 )
 def test_something_may_happen_within_the_content(then: Reply | CutLine, ending: str) -> None:
-    served = Served(ServerConfig(), Scripted("data", DuringData(then))).hear(
+    served = Served(ServerConfig(), Scripted("data", DuringData(then))).receive(
         BEGIN + b"DATA\r\n", b"hel", b"lo\r\n", b".\r\n"
     )
 
@@ -768,16 +776,16 @@ def test_a_client_never_sees_an_internal_error(cut: Cut) -> None:
     served = serve_client(BEGIN + b"NOOP\r\n", cut=cut, handler=Broken())
 
     assert served.codes == "250 250 451 250"
-    assert b"4.3.0" in served.said
-    assert b"Zero" not in served.said
+    assert b"4.3.0" in served.output
+    assert b"Zero" not in served.output
     assert [type(failure) for failure in served.session.failures] == [ZeroDivisionError]
 
 
 def test_a_broken_check_of_passwords_ends_the_session_without_a_word_about_it() -> None:
-    served = serve_client(b"EHLO x.org\r\nAUTH PLAIN " + b64("\0ada\0x") + b"\r\n", terms=LOGINS, handler=Broken())
+    served = serve_client(b"EHLO x.org\r\nAUTH PLAIN " + b64("\0ada\0x") + b"\r\n", config=LOGINS, handler=Broken())
 
     assert served.codes == "250 421"
-    assert b"division" not in served.said
+    assert b"division" not in served.output
 
 
 def test_a_reply_never_becomes_two(cut: Cut) -> None:
@@ -799,7 +807,7 @@ def test_data_stands_alone(cut: Cut) -> None:
 
 
 def test_the_desk_may_refuse_tls_and_the_line_stays_as_it_is() -> None:
-    served = Served(ServerConfig(starttls=True), Scripted("secure", Reply(454, ("4.7.0 no TLS now",)))).hear(
+    served = Served(ServerConfig(starttls=True), Scripted("secure", Reply(454, ("4.7.0 no TLS now",)))).receive(
         b"STARTTLS\r\n", b"NOOP\r\n"
     )
 
@@ -811,7 +819,7 @@ def test_the_desk_may_refuse_a_right_password(cut: Cut) -> None:
     handler = Scripted("authenticate", Reply(454, ("4.7.0 the directory is away",)))
 
     served = serve_client(
-        b"EHLO x.org\r\nAUTH PLAIN\r\n" + b64("\0ada\0x") + b"\r\n", cut=cut, terms=LOGINS, handler=handler
+        b"EHLO x.org\r\nAUTH PLAIN\r\n" + b64("\0ada\0x") + b"\r\n", cut=cut, config=LOGINS, handler=handler
     )
 
     assert served.codes == "250 334 454"
@@ -821,7 +829,7 @@ def test_the_desk_may_refuse_a_right_password(cut: Cut) -> None:
 def test_mechanisms_that_never_say_the_password_fail_where_nobody_knows_it(cut: Cut) -> None:
     said = b"EHLO x.org\r\nAUTH CRAM-MD5\r\n" + b64("ada 0123") + b"\r\n"
 
-    assert serve_client(said, cut=cut, terms=LOGINS, handler=ServerHandler()).codes == "250 334 535"
+    assert serve_client(said, cut=cut, config=LOGINS, handler=ServerHandler()).codes == "250 334 535"
 
 
 def test_something_may_happen_within_content_that_is_here_already() -> None:
