@@ -22,7 +22,7 @@ from courriel.outbox.store.base import Claimed, Slots, Store
 from courriel.outbox.store.sqlite.store import SqliteStore
 from courriel.outbox.work.held_slots import HeldSlots
 from courriel.session.pool.throttle import Rate
-from examples import examples
+from fast_part import examples
 from outbox.conftest import message, new_mail, settled
 
 RATES = ("1/s", "2/s", "10/s", "100/s", "1/m", "30/m", "1000/h", "7/d")

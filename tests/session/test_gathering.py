@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from courriel import AsyncSmtpPool, Message, Receipt, Sandbox, errors
-from examples import examples
+from fast_part import examples
 from session import mx
 from session.crowd import Crowd
 from session.mx import serving

@@ -62,11 +62,21 @@ class Folder:
         if self.idled in self.comes_at_idle:
             self.put(self.comes_at_idle[self.idled])
         phone.say("+ idling")
-        done = threading.Thread(target=phone.receive, daemon=True)
-        done.start()
-        while done.is_alive():
+        done = threading.Event()
+
+        def receive() -> None:
+            try:
+                phone.receive()  # DONE, or nothing any more
+            finally:
+                with self._changed:
+                    done.set()
+                    self._changed.notify_all()
+
+        threading.Thread(target=receive, daemon=True).start()
+        while not done.is_set():
             with self._changed:
-                if len(self.uids) > known or (self._changed.wait(0.01) and len(self.uids) > known):
+                self._changed.wait_for(lambda known=known: done.is_set() or len(self.uids) > known)  # type: ignore[misc]
+                if len(self.uids) > known:
                     phone.say(f"* {len(self.uids)} EXISTS")
                     known = len(self.uids)
         phone.say(f"{tag} OK done")

@@ -59,7 +59,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @in_both_colours
 @pytest.mark.parametrize("window", [1, 2, 100])
-@pytest.mark.parametrize("security", [Security.NONE, Security.STARTTLS])
+@pytest.mark.parametrize("security", [Security.NONE, pytest.param(Security.STARTTLS, marks=pytest.mark.slow)])
 def test_every_message_arrives_once_and_in_order(
     send: object, sandbox: Sandbox, window: int, security: Security
 ) -> None:

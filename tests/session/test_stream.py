@@ -15,7 +15,7 @@ from courriel.dialogue.smtp.client import SmtpDialogue
 from courriel.dialogue.smtp.send_queue import QueuedMessage, Result
 from courriel.model.content import Content
 from courriel.model.submission import Submission
-from examples import examples
+from fast_part import examples
 
 SERVER = Server("127.0.0.1", 25, Security.NONE, ehlo_name="client.example.org")
 

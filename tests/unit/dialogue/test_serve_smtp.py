@@ -28,7 +28,7 @@ from courriel.model.envelope import Notify, Return
 from courriel.model.server import Dialect
 from courriel.reply import Reply
 from courriel.wire.smtp.parameters import MailFrom, RcptTo
-from examples import examples
+from fast_part import examples
 from hostile.lists import hostile, shown
 from pairs.runner import CUTS, Cut, KeepingHandler, Served, serve_client
 

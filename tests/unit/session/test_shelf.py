@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from courriel import Reply, errors
 from courriel.session.pool.state import PoolLimits, PoolState, Slot, Waiter
-from examples import examples
+from fast_part import examples
 
 WRONG_PASSWORD = errors.AuthenticationRefused(Reply(535, ("5.7.8 wrong password",)), stage="authenticate")
 NOBODY_THERE = errors.ConnectionFailed("connection refused", stage="connect")
