@@ -21,13 +21,8 @@ from courriel.model.server import Dialect, Security, Server
 from courriel.model.submission import Submission
 from courriel.reply import Reply
 from courriel.wire.smtp.parameters import RcptTo
-<<<<<<< HEAD
-from examples import examples
-from pairs.runner import CUTS, Cut, KeepingHandler, Pair
-=======
 from fast_part import examples
-from pairs.runner import CUTS, Cut, Keeping, Pair
->>>>>>> main
+from pairs.runner import CUTS, Cut, KeepingHandler, Pair
 
 BODY = b"Subject: x\r\n\r\nhello\r\n.\r\n..two\r\n"
 ENVELOPE = Envelope.of("ada@example.org", ["bob@example.org", "eve@example.org"])
