@@ -23,8 +23,8 @@ from courriel import (
     Timeouts,
     errors,
 )  # fmt: skip
-from courriel.dialogue.smtp.send_queue import Result
 from courriel.model.content import Content
+from courriel.model.receipt import Result
 from courriel.model.submission import Submission
 from courriel.session import message_source, server_memory
 

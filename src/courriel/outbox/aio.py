@@ -16,7 +16,6 @@ from courriel import errors
 from courriel.network import forks
 from courriel.network.transcripts.transcript import Transcript
 from courriel.outbox.encoding import Moment
-from courriel.outbox.lanes import Via
 from courriel.outbox.listeners import Event
 from courriel.outbox.outbox import MAX_SIZE, IfKnown, Outbox
 from courriel.outbox.store.base import Count, IntegrityFinding, LaneInfo, MailInfo, State, Store
@@ -32,9 +31,11 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Self, Unpack
 
+    from courriel.delivery.transport import Transport
+    from courriel.delivery.urls.route import Via
     from courriel.outbox.attempts import Attempt
     from courriel.outbox.metrics import Metrics
-    from courriel.outbox.outbox import PutArguments
+    from courriel.outbox.put_arguments import PutArguments
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -129,7 +130,7 @@ class AsyncOutbox:
         self,
         place: str | os.PathLike[str] | Store,
         *,
-        ways: Mapping[str, Via] | None = None,
+        ways: Mapping[str, Via | Transport] | None = None,
         elsewhere: bool = False,
         max_size: int = MAX_SIZE,
         allow_secret_references: bool = False,
@@ -167,7 +168,7 @@ class AsyncOutbox:
         self,
         message: Sendable,
         *,
-        via: Via = None,
+        via: Via | Transport = None,
         key: str | None = None,
         if_known: IfKnown = "refuse",
         conn: object = None,
@@ -184,7 +185,7 @@ class AsyncOutbox:
         self,
         messages: Iterable[Sendable],
         *,
-        via: Via = None,
+        via: Via | Transport = None,
         keys: Iterable[str] | None = None,
         if_known: IfKnown = "refuse",
         conn: object = None,
@@ -244,7 +245,7 @@ class AsyncOutbox:
         """Limit a lane to `cap` mails in hand, and to `rate`; see Outbox.limit."""
         return await self._ask(partial(self._outbox.limit, lane, cap=cap, rate=rate))
 
-    def use(self, lane: str, way: Via) -> None:
+    def use(self, lane: str, way: Via | Transport) -> None:
         """Set the transport of a lane in this process; a session or pool must be a blocking one."""
         self._outbox.use(lane, way)
 

@@ -55,13 +55,13 @@ class Attempt:
     result: Result | None = None
 
 
-Listener: TypeAlias = Callable[[Attempt], object]
+AttemptListener: TypeAlias = Callable[[Attempt], object]
 
 
 class Attempts:
     """Reports the attempts of one batch to listeners."""
 
-    def __init__(self, listeners: Sequence[Listener], lane: str, way: Way) -> None:
+    def __init__(self, listeners: Sequence[AttemptListener], lane: str, way: Way) -> None:
         self._listeners, self._lane = listeners, lane
         server = getattr(way, "server", None)  # a user's transport may have none
         name = "" if isinstance(way, Route) else way.name

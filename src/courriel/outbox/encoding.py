@@ -169,7 +169,7 @@ def _options(envelope: Envelope, content: Content, *, together: bool) -> dict[st
         "dotless": content.dotless,
         "binary": content.binary,
         "together": together,
-        "notify": sorted(wish.value for wish in envelope.notify),
+        "notify": sorted(condition.value for condition in envelope.notify),
         "ret": envelope.ret.value if envelope.ret else None,
         "envid": envelope.envid,
         "require_tls": envelope.require_tls,

@@ -20,20 +20,19 @@ from typing import TypeAlias
 
 from courriel import errors
 from courriel._lazy_re import expression
+from courriel.delivery.provided import provided
 from courriel.delivery.settings import profiles
-from courriel.delivery.settings.resource_limits import secret_taken
-from courriel.delivery.transport import Transport, is_awaited, is_transport
-from courriel.delivery.urls.route import Route
+from courriel.delivery.settings.resource_limits import program_run, secret_taken
+from courriel.delivery.transport import Transport, check_transport, is_transport
+from courriel.delivery.urls.route import Route, Via
 from courriel.model.checks.shown import safely_shown
 from courriel.model.server import Server
 from courriel.network import forks
 
 DEFAULT = "default"
 
-Live: TypeAlias = Transport
-Way: TypeAlias = "Route | Live"
-Via: TypeAlias = "str | Route | Server | Live | None"
-"""A URL without a secret, a profile, an open session or pool; None means what the settings say."""
+Way: TypeAlias = "Route | Transport"
+"""Where a lane leads: a setting, or a transport of this program."""
 
 _NAME = expression(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _URLS_KEPT = 256  # most programs use few; one that generates URLs parses each
@@ -45,7 +44,9 @@ class Lanes:
     With `allow_references`, URLs that other programs have put may name the location of a secret.
     """
 
-    def __init__(self, given: Mapping[str, Via], *, elsewhere: bool = False, allow_references: bool = False) -> None:
+    def __init__(
+        self, given: Mapping[str, Via | Transport], *, elsewhere: bool = False, allow_references: bool = False
+    ) -> None:
         self._given: dict[str, Way] = {}
         self._allow_references = allow_references
         self._own: set[str] = set()  # URLs named by this program
@@ -62,7 +63,7 @@ class Lanes:
         """Replace the lock, which a thread of the parent process may hold."""
         self._lock = Lock()
 
-    def give(self, name: str, way: Via) -> None:
+    def give(self, name: str, way: Via | Transport) -> None:
         """Set the transport of a lane in this process. Raises UsageError, InvalidUrl."""
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise errors.UsageError(
@@ -76,12 +77,12 @@ class Lanes:
         with self._lock:
             self._given[name] = found
 
-    def lane(self, via: Via) -> str:
+    def lane(self, via: Via | Transport) -> str:
         """Name of the lane for an argument `via`. Raises UsageError and InvalidUrl, before anything is stored."""
         if isinstance(via, Route | Server):
             return self._put_by(Route.of(via))
         if via is not None and not isinstance(via, str):
-            return self._lane_of_live(_transport(via))
+            return self._lane_of_live(via)
         name = DEFAULT if via is None else via
         if name in self._given:
             return name
@@ -97,12 +98,12 @@ class Lanes:
         captured = profiles.capture()
         if found is not None:
             # In development mode nothing is sent, neither by an open session nor by a URL.
-            leaves = not isinstance(found, Route) or found.server is not None
-            return captured if captured is not None and leaves else found
+            leaves = not isinstance(found, Route) or found.leaves
+            return captured if captured is not None and leaves else _opened(found)
         if lane.startswith("session:"):
             raise errors.UsageError(f"lane {lane}: this is a session of another process, which may have ended")
         if _NAME.fullmatch(lane):
-            return profiles.resolve(None if lane == DEFAULT else lane)
+            return _opened(profiles.resolve(None if lane == DEFAULT else lane))
         return self._read(lane)
 
     def known(self, lane: str) -> str:
@@ -151,11 +152,12 @@ class Lanes:
             _check_secret(route)
         return profiles.resolve(route)
 
-    def _lane_of_live(self, way: Live) -> str:
+    def _lane_of_live(self, way: Transport) -> str:
         with self._lock:
             for name, known in self._given.items():
                 if known is way:
                     return name
+            _transport(way)
             plain = name = f"session:{way.name}"
             number = 1
             while name in self._given:
@@ -176,16 +178,21 @@ def shown(lane: str) -> str:
 
 def _transport(way: object) -> Transport:
     """Check a transport of this program. Raises UsageError for other types, and for an async one."""
-    if not is_transport(way) or is_awaited(way):
+    if not is_transport(way):
         raise errors.UsageError(
             "via: a URL, a profile, a route, a server, or a Transport such as an SmtpSession or an SmtpPool, not "
             f"{type(way).__name__}"
         )
-    return way  # type: ignore[return-value]
+    return check_transport(way)
 
 
 def _route(way: str | Route | Server) -> Route:
     return profiles.resolve(way) if isinstance(way, str) else Route.of(way)
+
+
+def _opened(way: Way) -> Way:
+    """The transport itself, where a setting names one of a program; the route otherwise."""
+    return provided(way) if isinstance(way, Route) and way.kind == "python" else way
 
 
 def _depends_on_folder(route: Route) -> bool:
@@ -202,9 +209,10 @@ def _written(route: Route) -> str:
 
 def _check_stored(route: Route) -> None:
     """Raise InvalidUrl for a URL that no row may contain, both when it is written and when it is read."""
-    secret = route.password
-    if secret is not None and secret.kind in ("plain", "cmd"):
-        what = "password" if secret.kind == "plain" else "command"
+    what = {"password=cmd:": "command", "python:": "transport of a program"}.get(program_run(route), "")
+    if route.password is not None and route.password.kind == "plain":
+        what = "password"
+    if what:
         raise _refused(f"no {what} is written into an outbox, and none is taken from one")
 
 

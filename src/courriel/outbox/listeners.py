@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Literal, TypeAlias, TypeVar, get_args
 
 from courriel import errors
-from courriel.outbox.attempts import Listener as AttemptListener
+from courriel.outbox.attempts import AttemptListener
 from courriel.outbox.store.base import UNSURE, MailInfo, State
 from courriel.outbox.ticket import Ticket
 
@@ -15,7 +15,7 @@ Event: TypeAlias = Literal["sent", "failed", "delayed", "unsure"]
 """Sent: accepted for every recipient; failed: not for all, and no more tries; delayed: not sent after four hours;
 unsure: it may have been delivered."""
 
-Listener: TypeAlias = Callable[[Ticket], object]
+TicketListener: TypeAlias = Callable[[Ticket], object]
 
 logger = logging.getLogger("courriel.outbox")
 
@@ -24,11 +24,11 @@ class Listeners:
     """Listeners of an outbox, called at least once for each event, after it is stored."""
 
     def __init__(self) -> None:
-        self._by_event: dict[str, list[Listener]] = {event: [] for event in get_args(Event)}
+        self._by_event: dict[str, list[TicketListener]] = {event: [] for event in get_args(Event)}
         self.attempts: list[AttemptListener] = []
         """Functions called for each attempt by the sending thread, before its result is stored."""
 
-    def add(self, event: Event, listener: Listener) -> None:
+    def add(self, event: Event, listener: TicketListener) -> None:
         """Add a listener. Raises UsageError for an unknown event."""
         if event not in self._by_event:
             raise errors.UsageError(f"{event!r} is not an event: {', '.join(self._by_event)}")

@@ -24,8 +24,8 @@ from courriel.model.checks.shown import is_like_url, safely_shown
 from courriel.model.submission import SendOptions
 from courriel.network.transcripts.transcript import Transcript
 from courriel.outbox.encoding import Moment, PutTerms, seconds_from_now, written
-from courriel.outbox.lanes import Lanes, Via
-from courriel.outbox.listeners import Event, Listener, Listeners, checked_function
+from courriel.outbox.lanes import Lanes
+from courriel.outbox.listeners import Event, Listeners, TicketListener, checked_function
 from courriel.outbox.rate import in_lane
 from courriel.outbox.store.base import (
     Count,
@@ -52,19 +52,11 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Self, Unpack
 
-    from courriel.model.message import Priority
-    from courriel.model.submission import SendArguments
+    from courriel.delivery.transport import Transport
+    from courriel.delivery.urls.route import Via
     from courriel.outbox.attempts import Attempt
     from courriel.outbox.metrics import Metrics
-
-    class PutArguments(SendArguments, total=False):
-        """Keyword arguments of `put` apart from `via`, `key` and `if_known`."""
-
-        not_before: Moment
-        expires: Moment
-        priority: Priority | str
-        on_unsure: str
-
+    from courriel.outbox.put_arguments import PutArguments
 
 IfKnown: TypeAlias = Literal["refuse", "keep"]
 """What happens with a different mail under a known key."""
@@ -95,7 +87,7 @@ class Outbox:
         self,
         place: str | os.PathLike[str] | Store | None = None,
         *,
-        ways: Mapping[str, Via] | None = None,
+        ways: Mapping[str, Via | Transport] | None = None,
         elsewhere: bool = False,
         max_size: int = MAX_SIZE,
         allow_secret_references: bool = False,
@@ -114,7 +106,7 @@ class Outbox:
         self,
         message: Sendable,
         *,
-        via: Via = None,
+        via: Via | Transport = None,
         key: str | None = None,
         if_known: IfKnown = "refuse",
         conn: object = None,
@@ -142,7 +134,7 @@ class Outbox:
         self,
         messages: Iterable[Sendable],
         *,
-        via: Via = None,
+        via: Via | Transport = None,
         keys: Iterable[str] | None = None,
         if_known: IfKnown = "refuse",
         conn: object = None,
@@ -265,7 +257,7 @@ class Outbox:
                 raise
             return lane
 
-    def use(self, lane: str, way: Via) -> None:
+    def use(self, lane: str, way: Via | Transport) -> None:
         """Set the transport of a lane in this process: a URL, a session, a pool."""
         self._ways.give(lane, way)
 
@@ -278,7 +270,7 @@ class Outbox:
         ages = seconds_from_now("sent", sent, SENT_KEPT), seconds_from_now("failed", failed, FAILED_KEPT)
         return Pruning(self._store, sent=ages[0], failed=ages[1]).run().mails
 
-    def on(self, event: Event, listener: Listener) -> None:
+    def on(self, event: Event, listener: TicketListener) -> None:
         """Call this function with the ticket when a mail is "sent", "failed", "delayed" (four hours) or "unsure".
 
         The workers of this process call it at least once for each event, after the event is stored.

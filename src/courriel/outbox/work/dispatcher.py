@@ -12,7 +12,7 @@ from courriel import errors
 from courriel._dataclass import replace
 from courriel.delivery.connect import forget_shared_pool, shared_pool
 from courriel.delivery.local import LocalTransport, transport_of
-from courriel.delivery.transport import Transport
+from courriel.delivery.transport import Transport, answers_now, lent, silence_limit_of
 from courriel.delivery.urls.route import Route
 from courriel.network.transcripts.transcript import Transcript
 from courriel.outbox.lanes import Way
@@ -22,11 +22,10 @@ from courriel.outbox.work.ahead import MOST, Ahead
 from courriel.outbox.work.batch import Batch
 from courriel.outbox.work.idle_sessions import IdleSessions, is_shortage
 from courriel.session.pool.blocking import SmtpPool
-from courriel.session.smtp import SmtpSession
+from courriel.session.smtp import SmtpSession, longest_silence
 
 _CONNECTING = ("", "connect", "secure")
 _JUST_NOW = 0.5  # seconds within which no server hangs up
-_BEFORE = ("connect", "secure", "greeting", "hello", "authenticate", "sender", "recipient", "data")
 
 Results: TypeAlias = "Iterator[tuple[Job, Result]]"
 
@@ -47,11 +46,7 @@ class Dispatcher:
         """Send a batch, and yield each result as it comes; an exception ends it, and the rest has no result."""
         self.short = False
         if not isinstance(way, Route):
-            if isinstance(way, SmtpPool):
-                return self._by_pool(way, batch)
-            if not getattr(way, "usable", True):
-                way.open()  # type: ignore[attr-defined]  # a lost session; other transports open what they need
-            return _by_transport(way, batch)
+            return self._by_live(way, batch)
         if (local := transport_of(way)) is not None:
             return _by_transport(local, batch)
         if way.pool:
@@ -79,7 +74,7 @@ class Dispatcher:
     def flows(self, lane: str, way: Way) -> bool:
         """Whether a session of this lane is open, and has just answered."""
         if not isinstance(way, Route):
-            return getattr(way, "usable", False) and not getattr(way, "rested", True)
+            return answers_now(way)
         warm = self._sessions.of(self, lane)
         return warm is not None and warm.route == way and warm.fresh and monotonic() - warm.used < _JUST_NOW
 
@@ -142,17 +137,18 @@ class Dispatcher:
         for pool in self._pools:
             pool.close_idle()
 
-    def _by_pool(self, pool: SmtpPool, batch: Batch) -> Results:
+    def _by_live(self, transport: Transport, batch: Batch) -> Results:
+        """By a transport of this program; of a pool by one session, so that a batch is cut alone."""
         transcript = self._transcript.of_session() if self._transcript is not None else None
-        with self._opening(), pool.session(transcript=transcript) as session:
-            yield from _by_transport(session, batch)
+        with self._opening(), lent(transport, transcript) as part:
+            yield from _by_transport(part, batch)
 
     def _by_shared_pool(self, route: Route, batch: Batch) -> Results:
         """Send by the process's shared pool of a route; its rate is enforced by the store, for all processes."""
         pool = shared_pool(replace(route, rate=""))
         self._pools.add(pool)
         try:
-            yield from self._by_pool(pool, batch)
+            yield from self._by_live(pool, batch)
         except errors.AuthenticationRefused:
             forget_shared_pool(replace(route, rate=""))  # the password may have changed
             raise
@@ -167,8 +163,9 @@ def answer_limit(way: Way) -> float:
 
 def silence_limit(way: Way) -> float:
     """Seconds for which a server may be silent before any mail has left: the longest of the stage limits."""
-    server = getattr(way, "server", None)
-    return answer_limit(way) if server is None else max(server.timeouts.of(stage) for stage in _BEFORE)
+    if isinstance(way, Route):
+        return answer_limit(way) if way.server is None else longest_silence(way.server)
+    return silence_limit_of(way)
 
 
 def sessions_at_once(lane: str, way: Way, locks: dict[object, Semaphore]) -> Semaphore:
