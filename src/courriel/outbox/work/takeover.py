@@ -49,7 +49,7 @@ def tell_unreadable(unreadable: Iterable[Recovered]) -> None:
 
 
 def _told(found: Recovered) -> str:
-    """What became of a mail whose worker is gone, as a sentence."""
+    """Log line for a mail whose worker is gone, by its new state and reason."""
     if found.why == POISON:
         return "A mail is held: five workers in a row were gone while they had it"
     if found.why != UNSURE:
