@@ -564,6 +564,21 @@ def test_a_damaged_file_is_found(path: Path, store: SqliteStore) -> None:
     broken.close()
 
 
+@pytest.mark.parametrize("page", range(2, 24, 2))
+def test_a_check_of_a_damaged_file_returns_findings(path: Path, store: SqliteStore, page: int) -> None:
+    """Whichever page it is: SQLite refuses to check the file at all where it is that of its tables."""
+    store.put([new_mail(b"z" * 100_000) for _ in range(3)])
+    store.close()
+    data = bytearray(path.read_bytes())
+    data[page * 4096 : (page + 1) * 4096] = b"\xff" * 4096
+    path.write_bytes(data)
+
+    with Outbox(path) as broken:
+        found = broken.check()
+
+    assert [each.kind for each in found].count("damaged") == 1
+
+
 def test_a_damaged_file_is_said_so_by_those_who_only_look(path: Path, store: SqliteStore) -> None:
     store.put([new_mail()])
     store.close()

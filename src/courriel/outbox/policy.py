@@ -316,7 +316,9 @@ def _brief(error: Exception) -> str:
         codes = " ".join(filter(None, (str(error.reply.code), str(error.reply.enhanced or ""))))
         what = next((words for kind, words in _REFUSED if isinstance(error, kind)), "the server refused")
         return f"{what} ({codes})"
-    return " ".join("…" if "@" in word else word for word in error.detail[:_LONGEST_BRIEF].split(" "))
+    words = " ".join("…" if "@" in word else word for word in error.detail[:_LONGEST_BRIEF].split(" "))
+    # A log is a file of lines: nothing that a server says may begin a new one, or fail to be written.
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in words)
 
 
 def _named(error: Exception) -> str:

@@ -206,6 +206,13 @@ def test_no_address_is_in_what_a_log_says_of_a_lane(failure: errors.CourrielErro
     assert failure.reply or brief.brief == "… may not do this"
 
 
+def test_what_a_log_says_of_a_lane_is_one_line_that_can_be_written() -> None:
+    trouble = decide(errors.ConnectionFailed("a\ud800\nb\x1b[2Jé", stage="connect"), MAIL, MIDDLE).trouble
+
+    assert trouble is not None
+    assert trouble.brief == r"a\ud800\nb\x1b[2Jé"
+
+
 def test_greylisting_is_about_a_recipient_and_not_the_lane() -> None:
     grey = Reply(450, ("4.7.1 greylisted",))
 

@@ -79,10 +79,11 @@ def _for_each(
                     report.failed(missing)  # the others are done all the same
                     continue
                 lane = lanes.get(info.lane)
-                stands = {"stopped": lane is not None and lane.stopped, "paused": 0.0 if lane is None else lane.paused}
-                if report.values(
-                    {"ok": could, "id": info.id, "state": info.state.name.lower(), "via": info.lane} | stands
-                ):
+                told: dict[str, object] = {
+                    "ok": could, "id": info.id, "state": info.state.name.lower(), "via": info.lane,
+                    "stopped": lane is not None and lane.stopped, "paused": 0.0 if lane is None else lane.paused,
+                }  # fmt: skip
+                if report.values(told):
                     report.count(0 if could else UNAVAILABLE)
                 elif could:
                     report.line(f"{info.id}{say(' : ', ': ')}{done(lane)}")
