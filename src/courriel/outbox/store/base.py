@@ -74,6 +74,9 @@ LARGE = 1024 * 1024
 
 POISON_AFTER = 5  # leases that ran out in a row, until a mail is taken for the one that kills its workers
 
+LeaseId: TypeAlias = tuple[str, str]
+"""One lease of one mail: the id of the mail, and the token of the claim. A later claim of the mail is another lease."""
+
 Answer: TypeAlias = tuple[int, str, str, float]
 """The last word on one recipient, as it is stored: code (0: our own word), enhanced code, text, and when."""
 
@@ -137,6 +140,11 @@ class Job:
     results: Mapping[str, Answer]
     size: int
     body: tuple[bytes, ...] | None = field(default=None, repr=False)
+
+    @property
+    def lease_id(self) -> LeaseId:
+        """Key of this lease: a worker can have claimed the same mail twice, and only one of the leases is valid."""
+        return self.id, self.token
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +238,11 @@ class Settlement:
     counted: bool = True
     unsure: bool = False
     news: bool = False
+
+    @property
+    def lease_id(self) -> LeaseId:
+        """Key of the lease that it ends."""
+        return self.id, self.token
 
 
 @dataclass(frozen=True, slots=True)

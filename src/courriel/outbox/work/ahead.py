@@ -10,6 +10,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from courriel.outbox.store.base import LeaseId
 
 FIRST, LEAST, MOST = 12, 4, 32
 """Mails marked ahead to begin with, never fewer (unless asked to), and at most (unless asked for more)."""
@@ -33,13 +37,13 @@ class Ahead:
         # Whoever asks for more wants the rate more than certainty.
         self.number = min(FIRST, most) if most <= MOST else most // 2
         """How many mails may be marked and have no result on the disk."""
-        self.in_doubt: set[str] = set()
+        self.in_doubt: set[LeaseId] = set()
         """As the disk has it: marked, and no result is written."""
         self.slow = True
         """Whether the server takes so long for a mail that results are written down, and marks made, by the way."""
         self._reserved = 0
         self._least = min(LEAST, most)
-        self._permitted: dict[str, float] = {}
+        self._permitted: dict[LeaseId, float] = {}
         self._heaps = 0  # of answers since the last rest
         self._first: float | None = None  # answer since then
         self._began: float | None = None  # the round of measuring
@@ -49,7 +53,7 @@ class Ahead:
         # The shortest time to an answer since the last rest, and before it: of a first one, which waited for no other.
         self._trip = self._last_trip = float("inf")
 
-    def room(self, settled: Iterable[str] = ()) -> int:
+    def room(self, settled: Iterable[LeaseId] = ()) -> int:
         """How many mails may be marked by a commit that settles these, or marks them anew."""
         return max(0, self.number - len(self.in_doubt.difference(settled)) - self._reserved)
 
@@ -57,13 +61,13 @@ class Ahead:
         """So many may be marked by a claim that is on its way, and by nobody else; 0: it has come."""
         self._reserved = mails
 
-    def permitted(self, ident: str, now: float) -> None:
+    def permitted(self, lease: LeaseId, now: float) -> None:
         """The end of this mail may leave."""
-        self._permitted[ident] = now
+        self._permitted[lease] = now
 
-    def answered(self, ident: str, now: float) -> None:
+    def answered(self, lease: LeaseId, now: float) -> None:
         """There is a result of this one; nothing is learned from one whose end was not permitted."""
-        left = self._permitted.pop(ident, None)
+        left = self._permitted.pop(lease, None)
         if left is None:
             return
         self._trip = min(self._trip, now - left)

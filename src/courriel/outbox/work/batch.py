@@ -6,6 +6,10 @@ when the worker dies. The first whose end may leave unmarked has the next ones m
 what was answered meanwhile; the others only look at the clock. From the beginning of the mark a dot must leave within
 half a minute, or the mark is made again: whoever slept between the mark and the dot (a stopped process, a paused
 machine) does not wake up and send what others have by then.
+
+All that is known of a mail here is known of one lease of it. A mail may come twice into one batch: it was tried, and is
+due again at once; or a person held and released it meanwhile. A mark, or a permit, of the first lease says nothing of
+the second, and no result of the first ends the second.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ from time import monotonic
 from courriel import errors
 from courriel.model.submission import Submission
 from courriel.outbox.encoding import outgoing
-from courriel.outbox.store.base import Job, Settlement, Store
+from courriel.outbox.store.base import Job, LeaseId, Settlement, Store
 from courriel.outbox.work.ahead import Ahead
 from courriel.outbox.work.marking import Marking
 
@@ -74,12 +78,12 @@ class Batch:
         self._store = store
         self._goes_on, self._marking, self._more = goes_on, marking or Marking(store), more
         self._lock = Lock()  # between who sends, who writes down, and who ends it
-        self._open: dict[str, Job] = {}  # nothing is written down of these yet
-        self._since: dict[str, float] = {}  # when these were leased
+        self._open: dict[LeaseId, Job] = {}  # nothing is written down of these yet
+        self._since: dict[LeaseId, float] = {}  # when these were leased
         self._supplied: deque[Job] = deque()
         self._unmarked: deque[Job] = deque()  # the next ones of those that are being supplied
-        self._marked: dict[str, float] = {}  # when the mark of these began
-        self._left: dict[str, float] = {}  # the end of these may have left, under the mark of that moment
+        self._marked: dict[LeaseId, float] = {}  # when the mark of these began
+        self._left: dict[LeaseId, float] = {}  # the end of these may have left, under the mark of that moment
         self.lease_out(jobs)
         self.queue(jobs)
 
@@ -88,13 +92,13 @@ class Batch:
     def lease_out(self, jobs: Sequence[Job], marked: int = 0, since: float | None = None) -> None:
         """These are leased from now on, or `since` a moment; so many of the first are marked already."""
         since = monotonic() if since is None else since
-        for job in jobs:
-            self._open[job.id] = job
-            self._since[job.id] = since
         with self._lock:
+            for job in jobs:
+                self._open[job.lease_id] = job
+                self._since[job.lease_id] = since
             for job in jobs[:marked]:
-                self._marked[job.id] = since
-                self.ahead.in_doubt.add(job.id)
+                self._marked[job.lease_id] = since
+                self.ahead.in_doubt.add(job.lease_id)
 
     def queue(self, jobs: Sequence[Job]) -> None:
         """These are to be supplied, after those before."""
@@ -102,7 +106,7 @@ class Batch:
 
     def age(self, job: Job) -> float:
         """Seconds since this one was leased."""
-        return monotonic() - self._since[job.id]
+        return monotonic() - self._since[job.lease_id]
 
     # Sending.
 
@@ -120,16 +124,16 @@ class Batch:
     def before_end(self, job: Job) -> bool:
         """Whether the end of this mail may leave now; it is marked durably before this says yes."""
         self.touch()
-        if not self._is_fresh(job.id):
+        if not self._is_fresh(job.lease_id):
             self._marking.wait()
-        if not self._is_fresh(job.id):
+        if not self._is_fresh(job.lease_id):
             self._mark(job)
         with self._lock:
-            if self.ended or not self._is_fresh(job.id):
+            if self.ended or not self._is_fresh(job.lease_id):
                 return False
-            self._left[job.id] = self._marked[job.id]
+            self._left[job.lease_id] = self._marked[job.lease_id]
             few = self.ahead.slow and self._unmarked and len(self._marked) - len(self._left) <= self.ahead.number // 3
-        self.ahead.permitted(job.id, self.progress)
+        self.ahead.permitted(job.lease_id, self.progress)
         if few:
             self._marking.hurry()
         return True
@@ -137,18 +141,18 @@ class Batch:
     def answered(self, job: Job) -> bool:
         """There is a result of this one; whether it is the first, and ours to write down."""
         self.touch()
-        self.ahead.answered(job.id, self.progress)
+        self.ahead.answered(job.lease_id, self.progress)
         with self._lock:
-            return self._open.pop(job.id, None) is not None
+            return self._open.pop(job.lease_id, None) is not None
 
-    def written(self, ident: str) -> None:
+    def written(self, lease: LeaseId) -> None:
         """The result of this one is on the disk."""
         with self._lock:
-            self.ahead.in_doubt.discard(ident)
+            self.ahead.in_doubt.discard(lease)
 
     # Marking ahead, by the thread that writes results down.
 
-    def next_to_mark(self, settled: Collection[str]) -> list[Job]:
+    def next_to_mark(self, settled: Collection[LeaseId]) -> list[Job]:
         """Those that a commit marks which settles these; none before this sender has marked its first one.
 
         The caller says what came of it: `note_marks`, or `note_failed_marks`.
@@ -163,9 +167,9 @@ class Batch:
         with self._lock:
             for job, done in zip(jobs, marked, strict=True):
                 if done:
-                    self._marked[job.id] = began
+                    self._marked[job.lease_id] = began
                 else:
-                    self.ahead.in_doubt.discard(job.id)
+                    self.ahead.in_doubt.discard(job.lease_id)
 
     def note_failed_marks(self, jobs: Sequence[Job]) -> None:
         """They may be marked or not: they count as in doubt, and are marked anew before they leave."""
@@ -185,7 +189,7 @@ class Batch:
         """Let nothing leave any more; returns what has certainly not left, for the caller to give back."""
         with self._lock:
             self.ended = True
-            return self._parted(lambda job: job.id not in self._left)
+            return self._parted(lambda job: job.lease_id not in self._left)
 
     def part_with_rest(self) -> list[Job]:
         """Those that may have left, and whose answer nobody waits for any more, for the caller to write down."""
@@ -195,7 +199,7 @@ class Batch:
     def _parted(self, which: Callable[[Job], bool]) -> list[Job]:
         jobs = [job for job in self._open.values() if which(job)]
         for job in jobs:
-            del self._open[job.id]
+            del self._open[job.lease_id]
         return jobs
 
     # What the others have to know.
@@ -212,12 +216,12 @@ class Batch:
 
     def may_have_left(self, job: Job) -> bool:
         """Whether its end was permitted."""
-        return job.id in self._left
+        return job.lease_id in self._left
 
     @property
     def pending(self) -> int:
         """How many were supplied that have still to be marked: what may be marked is theirs first."""
-        return sum(job.id not in self._marked for job in self._supplied)
+        return sum(job.lease_id not in self._marked for job in self._supplied)
 
     @property
     def in_hand(self) -> int:
@@ -227,13 +231,13 @@ class Batch:
     @property
     def unmarked(self) -> list[Job]:
         """Those whose lease has to be extended while they wait."""
-        return [job for job in self.unanswered if job.id not in self._marked]
+        return [job for job in self.unanswered if job.lease_id not in self._marked]
 
     @property
     def overdue(self) -> bool:
         """Whether an answer has been waited for so long that the lease will be over soon."""
         ends = monotonic() - self.lease + _MARGIN / 2
-        return any(self._left.get(job.id, ends) < ends for job in self.unanswered)
+        return any(self._left.get(job.lease_id, ends) < ends for job in self.unanswered)
 
     # The steps.
 
@@ -244,9 +248,9 @@ class Batch:
             except errors.OutboxError as failed:
                 logger.warning("Leases were not extended: %s", failed, extra={"action": "extend_failed"})
 
-    def _is_fresh(self, ident: str) -> bool:
+    def _is_fresh(self, lease: LeaseId) -> bool:
         """Whether it is marked, and the mark is so young that its end may leave."""
-        return monotonic() <= self._marked.get(ident, float("-inf")) + _MARGIN / 2
+        return monotonic() <= self._marked.get(lease, float("-inf")) + _MARGIN / 2
 
     def _mark(self, job: Job) -> None:
         """Mark this one, and as many of the next as may be in doubt; again where that was long ago."""
@@ -255,8 +259,8 @@ class Batch:
         def choose(done: Sequence[Settlement]) -> Sequence[Job]:
             with self._lock:
                 self._unmarked.extendleft(reversed(chosen[1:]))  # chosen for a commit that failed
-                room = self.ahead.room([job.id, *(each.id for each in done)])
-                self.ahead.in_doubt.add(job.id)
+                room = self.ahead.room([job.lease_id, *(each.lease_id for each in done)])
+                self.ahead.in_doubt.add(job.lease_id)
                 chosen[:] = [job, *self._chosen(room - 1, beside=job)]
             return chosen
 
@@ -276,9 +280,9 @@ class Batch:
         queue, chosen = self._unmarked, list[Job]()
         while len(chosen) < most and queue:
             job = queue.popleft()
-            if job is not beside and job.id in self._open and job.id not in self._marked:
+            if job is not beside and job.lease_id in self._open and job.lease_id not in self._marked:
                 chosen.append(job)
-        self.ahead.in_doubt.update(job.id for job in chosen)
+        self.ahead.in_doubt.update(job.lease_id for job in chosen)
         return chosen
 
 
