@@ -1,5 +1,5 @@
 """
-A person at the outbox: cancels, holds, releases, hurries, pauses and resumes, and notes what he was told.
+An operator at the outbox: cancels, holds, releases, hurries, pauses and resumes, and notes what the outbox answers.
 
     python actor.py PLACE FOLDER NAME SEED
 """
@@ -29,10 +29,10 @@ class Actor:
 
     def run(self) -> None:
         """Go on until told to stop."""
-        acts = (self._cancel, self._hold, self._release, self._hurry, self._pause, self._resume)
+        acts = (self._cancel, self._hold, self._release, self._hold_and_release, self._hurry, self._pause, self._resume)
         while not self.stopped:
             try:
-                self._chance.choices(acts, (2, 2, 2, 3, 1, 4))[0]()
+                self._chance.choices(acts, (2, 2, 2, 4, 3, 1, 4))[0]()
             except errors.OutboxError:
                 self._reopen()
             time.sleep(PACE)  # nothing to wait for: nobody acts faster
@@ -49,6 +49,13 @@ class Actor:
         """Only what he holds himself: what is unsure is not for him to send."""
         held = [info.id for info in self._outbox.list(State.HELD, most=200) if info.why == "operator"]
         self._act("release", self._chance.choice(held) if held else None)
+
+    def _hold_and_release(self) -> None:
+        """Take several back from a worker, which claims them again while it has the first lease in hand."""
+        for ident in self._several(State.LEASED, 20):
+            self._act("hold", ident)
+            if (info := self._outbox.get(ident).info).state is State.HELD and info.why == "operator":
+                self._act("release", ident)
 
     def _hurry(self) -> None:
         for ident in self._several(State.READY, 20):
@@ -102,7 +109,7 @@ def main(place: str, folder: str, name: str, seed: str) -> None:
             break
         except errors.OutboxError:
             time.sleep(PACE)  # the database is away
-    actor = Actor(outbox, Ledger(Path(folder) / f"{name}.ledger", durable=True), int(seed))
+    actor = Actor(outbox, Ledger(Path(folder) / f"{name}.ledger"), int(seed))
 
     def stop(*_: object) -> None:
         actor.stopped = True
