@@ -38,6 +38,7 @@ _PHRASES = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Al
             503: "Service Unavailable"}  # fmt: skip
 _FIGURES = "text/plain; version=0.0.4; charset=utf-8"
 _WRITE_EVERY = 5.0  # seconds between two signs of life in the file
+_KEYS = frozenset(("healthy", "state", "silent", "reason"))  # of the object in it
 
 
 class Sign(Protocol):
@@ -211,20 +212,19 @@ class _Conversation(asyncio.Protocol):
 class HealthFile:
     """A file that is written anew every five seconds while mail is being sent: its age says how the worker does.
 
-    A worker that hangs, is stopped, or cannot use its outbox leaves it to grow old; one that ends takes it away.
+    A worker that hangs, is stopped, or cannot use its outbox leaves it to grow old; one that ends takes it away. Only a
+    file that a worker has written for this purpose is replaced or removed: `--health` may name the outbox by mistake.
     """
 
     def __init__(self, path: Path, ready: Look) -> None:
         self._path, self._ready, self.place = path, ready, str(path)
         self._part = path.with_name(f".{path.name}.{os.getpid()}.part")
         self._written = float("-inf")
-        if path.exists() and not stat.S_ISREG(path.lstat().st_mode):
-            raise click.UsageError(
-                say(f"--health : {visible(str(path))} n'est pas un fichier ordinaire",
-                    f"--health: {visible(str(path))} is not a regular file")
-            )  # fmt: skip
-        self._write(b"")  # where it cannot be written somebody is to know at once
-        self._path.unlink(missing_ok=True)
+        self._own: tuple[int, int] | None = None  # device and inode of the file that was written last
+        self._check_place()
+        self._write_part(b"")  # where it cannot be written somebody is to know at once
+        self._part.unlink()
+        self._path.unlink(missing_ok=True)  # of a worker that is gone
 
     def show(self) -> None:
         """Write it, when that is due."""
@@ -240,17 +240,49 @@ class HealthFile:
                 self._written = float("-inf")  # it grows old, which is what those who look have to know
 
     def close(self) -> None:
-        """Take it away."""
-        self._path.unlink(missing_ok=True)
+        """Take it away, unless somebody has put another file in its place."""
+        if self._own is not None and _identity_of(self._path) == self._own:
+            self._path.unlink(missing_ok=True)
+
+    # The steps.
+
+    def _check_place(self) -> None:
+        """Refuse a file of somebody else. Raises click.UsageError."""
+        name = visible(str(self._path))
+        if not os.path.lexists(self._path):
+            return
+        if not stat.S_ISREG(self._path.lstat().st_mode):
+            raise click.UsageError(
+                say(f"--health : {name} n'est pas un fichier ordinaire", f"--health: {name} is not a regular file")
+            )
+        if not _is_health_file(self._path):
+            raise click.UsageError(
+                say(
+                    f"--health : {name} existe déjà et n'est pas un fichier d'état de courriel ; rien n'y est écrit",
+                    f"--health: {name} exists and is not a health file of courriel; nothing is written there",
+                )
+            )
 
     def _write(self, content: bytes) -> None:
+        """Replace what was written before. Raises OSError, also where another file is there now."""
+        self._write_part(content)
+        try:
+            written = _identity_of(self._part)
+            there = _identity_of(self._path)
+            if there is not None and there != self._own and not _is_health_file(self._path):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(self._path))
+            self._part.replace(self._path)
+            self._own = written
+        finally:
+            self._part.unlink(missing_ok=True)
+
+    def _write_part(self, content: bytes) -> None:
         self._part.unlink(missing_ok=True)
         file = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         try:
             os.write(file, content)
         finally:
             os.close(file)
-        self._part.replace(self._path)
 
 
 # The steps.
@@ -258,6 +290,26 @@ class HealthFile:
 
 def _nowhere() -> tuple[int, dict[str, object]]:
     return 404, {"error": "/health or /live"}
+
+
+def _identity_of(path: Path) -> tuple[int, int] | None:
+    """Device and inode of what has this name, a link included; None when nothing has."""
+    try:
+        there = path.lstat()
+    except FileNotFoundError:
+        return None
+    return there.st_dev, there.st_ino
+
+
+def _is_health_file(path: Path) -> bool:
+    """Whether a file holds what a worker writes there: a small JSON object with these keys."""
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode) or path.stat().st_size > _MOST_OCTETS:
+            return False
+        held = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(held, dict) and held.keys() >= _KEYS
 
 
 def _json(values: dict[str, object]) -> bytes:
