@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from contextlib import suppress
@@ -60,23 +61,50 @@ class LockFile:
     def __init__(self, path: str) -> None:
         self._threads = Lock()
         self._path = path
-        self._file = _opened(path)
+        self._file = _opened(path)  # -1 while there is none: it is opened again by the next one who wants the lock
+        self._closed = False
         self._waiter: _Waiter | None = None
 
     def __enter__(self) -> None:
         if not self._threads.acquire(timeout=PATIENCE):
             raise TimeoutError(f"another thread of this process has been writing for {PATIENCE:.0f} s")
+        taken = False
         try:
+            self._open_again_if_needed()
             self._take()
+            taken = True
             while not self._is_in_place():
                 # Moved or deleted meanwhile: whoever opens the outbox now makes another one, and that is what counts.
-                _give(self._file)
-                os.close(self._file)
+                taken = False
+                self._close_file()
                 self._file = _opened(self._path)
                 self._take()
+                taken = True
         except BaseException:
-            self._threads.release()
+            try:
+                if taken:
+                    _give(self._file)
+            finally:
+                self._threads.release()
             raise
+
+    def _open_again_if_needed(self) -> None:
+        """Open the file where an earlier attempt failed, or where nobody will get the lock of the one that was moved."""
+        if self._closed:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF), self._path)
+        if self._file >= 0 and self._waiter is not None and not self._is_in_place():
+            self._close_file()
+        if self._file < 0:
+            self._file = _opened(self._path)
+
+    def _close_file(self) -> None:
+        """Close it, with the lock on it. Its number is forgotten first: the program may get it for a file of its own."""
+        file, self._file = self._file, -1
+        self._waiter = None
+        if file >= 0:
+            with suppress(OSError):
+                _give(file)  # a thread that waits has the same lock open
+            os.close(file)
 
     def _is_in_place(self) -> bool:
         """Whether the lock that is held is the one that others find under its name."""
@@ -140,6 +168,7 @@ class LockFile:
 
     def close(self) -> None:
         """Let go of the file. Closing what a child inherited frees nothing of its parent's."""
+        self._closed = True
         file, self._file = self._file, -1
         if file >= 0:
             os.close(file)
@@ -171,6 +200,8 @@ class _Waiter:
 
     It cannot leave the queue. What it gets when nobody wants it any more it gives back, and is over.
     """
+
+    _file = -1
 
     def __init__(self, file: int) -> None:
         self._file = os.dup(file)  # the same lock; not closed under it
@@ -213,4 +244,5 @@ class _Waiter:
         _give(self._file)
 
     def __del__(self) -> None:
-        os.close(self._file)
+        if self._file >= 0:  # not when there was no descriptor left for it
+            os.close(self._file)
