@@ -1,4 +1,4 @@
-"""A lock that threads and processes share, in a file: who comes later waits, and the system frees it at death."""
+"""A lock file for threads and processes: waiters are queued, and the system releases it when a process dies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import suppress
 from threading import Lock, Thread
 from types import TracebackType
 
-PATIENCE = 30.0  # seconds: whoever writes has it for a moment, unless its process was stopped
+PATIENCE = 30.0  # seconds: a writer holds the lock for a moment, unless its process was stopped
 
 if sys.platform == "win32":
     import msvcrt
@@ -17,7 +17,7 @@ if sys.platform == "win32":
     def _take(file: int) -> None:
         while True:
             try:
-                msvcrt.locking(file, msvcrt.LK_LOCK, 1)  # gives up after ten seconds
+                msvcrt.locking(file, msvcrt.LK_LOCK, 1)  # raises after ten seconds
             except OSError as busy:
                 if busy.errno != 36:  # EDEADLOCK: it has waited, and may wait again
                     raise
@@ -53,15 +53,15 @@ else:
 
 
 class LockFile:
-    """Use it by `with`. Not a lock on the database itself: closing any handle of that would free it (POSIX).
+    """Lock on a file, used by `with`. Not a lock on the database: closing any descriptor would release it (POSIX).
 
-    Raises TimeoutError when another process has had it for PATIENCE seconds.
+    Raises TimeoutError when another process has held it for PATIENCE seconds.
     """
 
     def __init__(self, path: str) -> None:
         self._threads = Lock()
         self._path = path
-        self._file = _opened(path)  # -1 while there is none: it is opened again by the next one who wants the lock
+        self._file = _opened(path)  # -1 after a failed attempt to reopen it: opened again for the next caller
         self._closed = False
         self._waiter: _Waiter | None = None
 
@@ -70,11 +70,11 @@ class LockFile:
             raise TimeoutError(f"another thread of this process has been writing for {PATIENCE:.0f} s")
         taken = False
         try:
-            self._open_again_if_needed()
+            self._reopen_if_needed()
             self._take()
             taken = True
             while not self._is_in_place():
-                # Moved or deleted meanwhile: whoever opens the outbox now makes another one, and that is what counts.
+                # Moved or deleted meanwhile: the next process to open the outbox creates a new file, which counts.
                 taken = False
                 self._close_file()
                 self._file = _opened(self._path)
@@ -88,8 +88,8 @@ class LockFile:
                 self._threads.release()
             raise
 
-    def _open_again_if_needed(self) -> None:
-        """Open the file where an earlier attempt failed, or where nobody will get the lock of the one that was moved."""
+    def _reopen_if_needed(self) -> None:
+        """Open the file after a failed attempt, or when another process holds the lock of a file that was replaced."""
         if self._closed:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF), self._path)
         if self._file >= 0 and self._waiter is not None and not self._is_in_place():
@@ -98,20 +98,20 @@ class LockFile:
             self._file = _opened(self._path)
 
     def _close_file(self) -> None:
-        """Close it, with the lock on it. Its number is forgotten first: the program may get it for a file of its own."""
+        """Close the file and release its lock. The number is forgotten first: the system may give it to another file."""
         file, self._file = self._file, -1
         self._waiter = None
         if file >= 0:
             with suppress(OSError):
-                _give(file)  # a thread that waits has the same lock open
+                _give(file)  # a waiting thread has a descriptor of the same lock
             os.close(file)
 
     def _is_in_place(self) -> bool:
-        """Whether the lock that is held is the one that others find under its name."""
+        """Whether the locked file is still the one under its name."""
         return identity(self._path) == _identity_of(os.fstat(self._file))
 
     def _take(self) -> None:
-        """The system queues those who wait, which is fair, but knows no limit: so a thread stands in its queue."""
+        """Acquire the lock with a time limit: the system's queue is fair, but has none, so a thread waits in it."""
         if self._waiter is None or not self._waiter.is_of_use():
             self._waiter = None
             if _take_at_once(self._file):
@@ -132,7 +132,7 @@ class LockFile:
             self._threads.release()
 
     def take_at_once(self) -> bool:
-        """Take it when nobody has it; then it is given back by `close`."""
+        """Acquire the lock if it is free; `close` releases it."""
         if self._file < 0 or not self._threads.acquire(blocking=False):
             return False
         if (self._waiter is None or self._waiter.over) and _take_at_once(self._file):
@@ -140,18 +140,18 @@ class LockFile:
         self._threads.release()
         return False
 
-    # What the file holds, for those who have the lock: one line.
+    # Content of the file, for the holder of the lock: one line.
 
     def read_note(self) -> str:
-        """The note that was written last by whoever had the lock; "" when there is none, or the file is a copy."""
+        """Note written by the last holder of the lock; "" when there is none, or the file is a copy."""
         os.lseek(self._file, 0, os.SEEK_SET)
         text = os.read(self._file, 1000).decode("ascii", "replace")
-        os.lseek(self._file, 0, os.SEEK_SET)  # Windows locks where the file stands
+        os.lseek(self._file, 0, os.SEEK_SET)  # Windows locks at the file position
         note, _, own = text.partition("\n")
         return note if own == self._own_name() else ""
 
     def write_note(self, note: str) -> None:
-        """Leave a note for the next ones; none when there is no room for it."""
+        """Write a note for the next holders; none when the disk is full."""
         if note == self.read_note():
             return
         with suppress(OSError):
@@ -167,7 +167,7 @@ class LockFile:
         return "{}:{}".format(*_identity_of(os.fstat(self._file)))
 
     def close(self) -> None:
-        """Let go of the file. Closing what a child inherited frees nothing of its parent's."""
+        """Close the file. Closing an inherited descriptor in a child releases no lock of the parent."""
         self._closed = True
         file, self._file = self._file, -1
         if file >= 0:
@@ -175,9 +175,9 @@ class LockFile:
 
 
 def identity(path: str) -> tuple[int, int] | None:
-    """Device and inode of the file under this name; None when there is none."""
+    """Device and inode of the file under this name; None when missing."""
     try:
-        return _identity_of(os.stat(path))  # noqa: PTH116 - asked for each transaction
+        return _identity_of(os.stat(path))  # noqa: PTH116 - called for each transaction
     except (FileNotFoundError, NotADirectoryError):
         return None
 
@@ -190,15 +190,15 @@ def _identity_of(there: os.stat_result) -> tuple[int, int]:
 
 
 def _opened(path: str) -> int:
-    # A link under this name would have us open, or make, a file that somebody else has chosen.
+    # A link under this name would make us open, or create, a file chosen by another user.
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
     return os.open(path, flags, 0o600)
 
 
 class _Waiter:
-    """A thread that stands in the system's queue, for those who give up after a while.
+    """A thread that waits in the system's queue, for callers with a time limit.
 
-    It cannot leave the queue. What it gets when nobody wants it any more it gives back, and is over.
+    It cannot leave the queue. When it acquires the lock after all callers gave up, it releases it and ends.
     """
 
     _file = -1
@@ -213,13 +213,13 @@ class _Waiter:
         Thread(target=self._stand, daemon=True, name="courriel-outbox-lock").start()
 
     def is_of_use(self) -> bool:
-        """Want it again; not when it is over."""
+        """Claim the result of this waiter; False when its thread has ended."""
         with self._turn:
             self._wanted = not self.over
             return self._wanted
 
     def wait(self, seconds: float) -> bool:
-        """Whether the lock is there by then; if not, it is not wanted any more."""
+        """Wait up to so many seconds; whether the lock was acquired. If not, it is not wanted any more."""
         taken = False
         try:
             taken = self._taken.acquire(timeout=seconds)
@@ -227,7 +227,7 @@ class _Waiter:
             if not taken:
                 with self._turn:
                     self._wanted = False
-                    if self._taken.acquire(blocking=False):  # it came in this moment, or nobody is left to take it
+                    if self._taken.acquire(blocking=False):  # acquired at this moment, or no caller is left
                         self._give_back()
         return taken
 
@@ -244,5 +244,5 @@ class _Waiter:
         _give(self._file)
 
     def __del__(self) -> None:
-        if self._file >= 0:  # not when there was no descriptor left for it
+        if self._file >= 0:  # not when `dup` failed
             os.close(self._file)
