@@ -1,7 +1,9 @@
 """
-A person at the outbox: cancels, holds, releases, hurries, pauses and resumes, and notes what he was told.
+An operator at the outbox: cancels, holds, releases, hurries, pauses and resumes, and notes what the outbox answers.
 
-    python actor.py PLACE FOLDER NAME SEED
+    python actor.py PLACE FOLDER NAME SEED [ACT...]
+
+Without an ACT it does everything; else these only: cancel, hold, release, take back, hurry, pause, resume.
 """
 
 from __future__ import annotations
@@ -16,6 +18,9 @@ from chaos.ledger import Ledger
 from courriel import Outbox, errors
 from courriel.outbox.store.base import State
 
+WEIGHTS = {"cancel": 2, "hold": 2, "release": 2, "take back": 4, "hurry": 3, "pause": 1, "resume": 4}
+"""How often each act comes beside the others."""
+
 PACE = 0.03
 """Seconds between two acts."""
 
@@ -23,16 +28,18 @@ PACE = 0.03
 class Actor:
     """Does one thing after the other, by chance; what he means to do is noted before, and what came of it after."""
 
-    def __init__(self, outbox: Outbox, ledger: Ledger, seed: int) -> None:
+    def __init__(self, outbox: Outbox, ledger: Ledger, seed: int, acts: tuple[str, ...] = ()) -> None:
         self._outbox, self._ledger, self._chance = outbox, ledger, Random(seed)
+        self._weights = {act: weight for act, weight in WEIGHTS.items() if not acts or act in acts}
         self.stopped = False
 
     def run(self) -> None:
         """Go on until told to stop."""
-        acts = (self._cancel, self._hold, self._release, self._hurry, self._pause, self._resume)
+        acts = list(self._weights)
         while not self.stopped:
             try:
-                self._chance.choices(acts, (2, 2, 2, 3, 1, 4))[0]()
+                (act,) = self._chance.choices(acts, list(self._weights.values()))
+                getattr(self, f"_{act.replace(' ', '_')}")()
             except errors.OutboxError:
                 self._reopen()
             time.sleep(PACE)  # nothing to wait for: nobody acts faster
@@ -50,6 +57,12 @@ class Actor:
         held = [info.id for info in self._outbox.list(State.HELD, most=200) if info.why == "operator"]
         self._act("release", self._chance.choice(held) if held else None)
 
+    def _take_back(self) -> None:
+        """Hold and release what a worker has leased: it is claimed again while the first lease is in hand."""
+        for ident in self._several(State.LEASED, 10):
+            if self._act("hold", ident):
+                self._act("release", ident)
+
     def _hurry(self) -> None:
         for ident in self._several(State.READY, 20):
             self._outbox.get(ident).retry_now()
@@ -66,12 +79,13 @@ class Actor:
             if lane.stopped or lane.paused:
                 self._outbox.resume(lane.name)
 
-    def _act(self, act: str, ident: str | None) -> None:
+    def _act(self, act: str, ident: str | None) -> bool:
         if ident is None:
-            return
+            return False
         self._ledger.write(f"to {act}", id=ident)
         done = getattr(self._outbox.get(ident), act)()
         self._ledger.write(act, id=ident, done=done)
+        return bool(done)
 
     def _lane(self) -> str | None:
         lanes = self._outbox.lanes()
@@ -95,14 +109,14 @@ class Actor:
             time.sleep(PACE)  # the database is away
 
 
-def main(place: str, folder: str, name: str, seed: str) -> None:
+def main(place: str, folder: str, name: str, seed: str, *acts: str) -> None:
     while True:
         try:
             outbox = Outbox(place)
             break
         except errors.OutboxError:
             time.sleep(PACE)  # the database is away
-    actor = Actor(outbox, Ledger(Path(folder) / f"{name}.ledger", durable=True), int(seed))
+    actor = Actor(outbox, Ledger(Path(folder) / f"{name}.ledger"), int(seed), acts)
 
     def stop(*_: object) -> None:
         actor.stopped = True

@@ -4,7 +4,8 @@ An SMTP server that lies in six ways, and keeps the truth: what arrived whole, a
     python lying_server.py FOLDER SEED LANES
 
 It prints its ports, one for each lane. Lines on its standard input say which lies it tells, "lie KIND,KIND" (none: the
-truth), and what one mail takes, "pace SECONDS".
+truth), what one mail takes, "pace SECONDS", and which lane takes one recipient of each mail from then on,
+"narrow LANE".
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ class Server:
         self.chance = Random(seed)
         self.lies: tuple[str, ...] = ()
         self.throttle = 0.0
+        self.narrow: set[int] = set()
 
     def lies_by(self, kind: str, chance: float = CHANCE) -> bool:
         """Whether to tell this lie now."""
@@ -61,6 +63,8 @@ class Server:
             self.lies = tuple(kind for kind in rest.split(",") if kind)
         elif word == "pace":
             self.throttle = float(rest)
+        elif word == "narrow":
+            self.narrow.add(int(rest))
 
 
 class BreakOff(Exception):
@@ -93,7 +97,9 @@ class Connection:
     async def _obey(self, line: bytes) -> bool:
         verb = line[:4].upper()
         if verb == b"EHLO":
-            await self._say(*(b"250-" + name.encode() for name in _CAPABILITIES), b"250 HELP")
+            # By DATA a mail that may not leave costs no more than its turn; by BDAT it ends the session.
+            names = [name for name in _CAPABILITIES if name != "CHUNKING" or self._lane not in self._server.narrow]
+            await self._say(*(b"250-" + name.encode() for name in names), b"250 HELP")
         elif verb == b"RCPT":
             await self._recipient(line)
         elif verb == b"DATA":
@@ -119,6 +125,9 @@ class Connection:
         return True
 
     async def _recipient(self, line: bytes) -> None:
+        if self._recipients and self._lane in self._server.narrow:
+            await self._say(b"452 4.5.3 one recipient at a time")
+            return
         if self._recipients and self._server.lies and self._server.chance.random() < DEFER:
             await self._say(b"450 4.2.1 this one later")
             return

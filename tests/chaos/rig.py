@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -26,7 +27,11 @@ SILENCE = 1
 """Seconds of silence that workers allow the server."""
 
 LANES = 3
-"""Lanes that lies are told on. One more is quiet until the end."""
+"""Lanes that lies are told on. Two more are quiet until the end: one for a rush, and a narrow one."""
+
+QUIET, NARROW = LANES, LANES + 1
+NARROW_MAILS = 200  # half of them have three recipients, of which the server takes one at a time
+NARROW_KILLS = 3
 
 SENDERS = ((1, "hours"), (2, "hours"), (2, "moments"))
 """Threads and leases of each worker process: with leases of moments it is stopped and goes on; others are killed."""
@@ -54,7 +59,7 @@ class Rig:
         self._kill_database, self._kill_pooler = kill_database, kill_pooler
         self._ending = contextlib.ExitStack()
         self._outbox = self._ending.enter_context(Outbox(place))
-        self._server = self._start(lying_server.__file__, folder, seed, LANES + 1, pipes=True)
+        self._server = self._start(lying_server.__file__, folder, seed, LANES + 2, pipes=True)
         assert self._server.stdout is not None
         ports = self._server.stdout.readline().split()
         self._lanes = [f"smtp://127.0.0.1:{port.decode()}?timeout={SILENCE}" for port in ports]
@@ -100,6 +105,51 @@ class Rig:
         self._wake(float("inf"))
         self._end([*self._producers, self._actor])
         self._kill_sender(Event(0, "kill sender"))
+        return self._every_mail_has_its_end()
+
+    def narrow(self) -> bool:
+        """A worker alone on a lane whose server takes one recipient of each mail (452 4.5.3), killed several times.
+
+        The rest of each mail is due at once, and claimed again into the same batch; so is what the actor holds and
+        releases meanwhile. Whether every mail has its end.
+        """
+        self._end(self._senders)
+        self._tell_server(f"narrow {NARROW}")
+        self._tell_server("pace 0.004")
+        self._put_narrow()
+        actor = self._new_actor("take back")
+        for _ in range(NARROW_KILLS):
+            # More than a batch, so that it has mails in hand which it has had before.
+            doomed, enough = self._new_sender(0), self._arrivals("narrow-") + BATCH * 1.3
+            ends = time.monotonic() + PATIENCE
+            while self._arrivals("narrow-") < enough and self._nudge():
+                if time.monotonic() > ends:
+                    return False  # it is judged as it stands
+                time.sleep(0.02)  # others work
+            self._kill(doomed, SENDERS[0][0])
+        self._end([actor])
+        self._senders = [self._new_sender(0)]
+        return self._every_mail_has_its_end()
+
+    def _put_narrow(self) -> None:
+        """Mails of three recipients, and of one, of either policy.
+
+        Where one of several is refused nothing is sent ahead; so it is with those of one recipient that a session has
+        some in hand when the next ones are claimed.
+        """
+        for several, policy in product((3, 1), ("hold", "resend")):
+            keys = [f"narrow-{several}-{policy}-{number}" for number in range(NARROW_MAILS // 4)]
+            names = [[f"{key}-{each}@example.net" for each in range(several)] for key in keys]
+            messages = [
+                Message(sender="ada@example.org", to=to, subject=key, text=key)
+                for key, to in zip(keys, names, strict=True)
+            ]
+            tickets = self._outbox.put_many(messages, via=self._lanes[NARROW], keys=keys, on_unsure=policy)
+            for ticket, key, to in zip(tickets, keys, names, strict=True):
+                self._ledger.write("acknowledged", id=ticket.id, key=key, recipients=to)
+
+    def _every_mail_has_its_end(self) -> bool:
+        """Wait for it, as long as there is progress."""
         ends = time.monotonic() + PATIENCE
         least = self._nudge()
         while (left := self._nudge()) and time.monotonic() < ends:
@@ -216,7 +266,7 @@ class Rig:
 
     def _put_all(self, keys: list[str], priority: str) -> None:
         messages = [Message(sender="ada@example.org", to="bob@example.net", subject=key, text=key) for key in keys]
-        self._outbox.put_many(messages, via=self._lanes[LANES], keys=keys, priority=priority)
+        self._outbox.put_many(messages, via=self._lanes[QUIET], keys=keys, priority=priority)
 
     def _wait_until_it_has(self, process: Program, state: State | None = None) -> None:
         """Who dies, or falls asleep, with nothing in hand proves nothing. Not for long: it may have nothing to do."""
@@ -234,7 +284,10 @@ class Rig:
         return listed and any(info.holder.startswith(holder) for each in states for info in self._outbox.list(each))
 
     def _wait_for_arrivals(self, number: int, prefix: str = "") -> None:
-        self._wait(lambda: sum(fact["key"].startswith(prefix) for fact in facts(self._folder, "arrivals")) >= number)
+        self._wait(lambda: self._arrivals(prefix) >= number)
+
+    def _arrivals(self, prefix: str) -> int:
+        return sum(fact["key"].startswith(prefix) for fact in facts(self._folder, "arrivals"))
 
     def _wait(self, true: Callable[[], bool]) -> None:
         ends = time.monotonic() + PATIENCE
@@ -258,11 +311,10 @@ class Rig:
             producer.__file__, self._place, self._folder, f"producer-{number}", self._seed, *self._lanes[:LANES]
         )
 
-    def _new_actor(self) -> Program:
+    def _new_actor(self, *acts: str) -> Program:
         self._started += 1
-        return self._start(
-            actor.__file__, self._place, self._folder, f"actor-{self._started}", f"{self._seed}{self._started}"
-        )
+        name, seed = f"actor-{self._started}", f"{self._seed}{self._started}"
+        return self._start(actor.__file__, self._place, self._folder, name, seed, *acts)
 
     def _start(self, *arguments: object, pipes: bool = False) -> Program:
         pipe = subprocess.PIPE if pipes else None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chaos.promises import broken, doubtful_of, overtaken
-from chaos.rig import LANES, Rig
+from chaos.rig import NARROW_MAILS, QUIET, Rig
 from chaos.schedule import schedule
 from servers.postgres import Postgres
 from servers.postgres import pgbouncer as running_pgbouncer
@@ -37,14 +37,15 @@ def rounds(folder: Path, place: Callable[[], str], without: frozenset[str], **ki
 
 
 def one_round(folder: Path, place: str, seed: int, without: frozenset[str], kill: dict[str, Kill]) -> None:
-    """Chaos, quiet, a rush, and then the judgement."""
+    """Chaos, quiet, a narrow server, a rush, and then the judgement."""
     with Rig(place or str(folder / "outbox.db"), folder, seed, **kill) as rig:
         rig.perform(schedule(seed, min(SECONDS, ROUND), without))
-        since, low, high = rig.rush() if rig.quiet() else (0.0, frozenset[str](), dict[str, float]())
+        calm = rig.quiet() and rig.narrow()
+        since, low, high = rig.rush() if calm else (0.0, frozenset[str](), dict[str, float]())
         statuses = rig.end()
         story = rig.story()
 
-    found = broken(story) + list(overtaken(story, LANES, since, low, high))
+    found = broken(story) + list(overtaken(story, QUIET, since, low, high))
     wrong = rig.wrong
     counted = {what: len(story.all(what)) for what in ("acknowledged", "arrived", "cancel", "hold", "abandoned")}
     counted["unsure"] = sum(info.unsure > 0 for info in story.mails.values())
@@ -54,7 +55,7 @@ def one_round(folder: Path, place: str, seed: int, without: frozenset[str], kill
     assert not found, f"{len(found)} promises broken\n" + "\n".join(found[:20]) + f"\n{told}\n{wrong[-3000:]}"
     assert statuses == [0], f"{statuses}\n{told}\n{wrong[-3000:]}"
     assert "Traceback" not in wrong, f"{wrong[-6000:]}\n{told}"
-    assert counted["acknowledged"] > 100, told
+    assert counted["acknowledged"] > 100 + NARROW_MAILS, told
     assert counted["arrived"] > 100, told
     assert len(story.deaths) >= 3, told
 

@@ -15,6 +15,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from threading import Event
 
+import click
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -376,12 +377,16 @@ def test_figures_that_are_waited_for_keep_nobody_from_asking(
 # The file.
 
 
+def told(healthy: bool) -> dict[str, object]:
+    return {"healthy": healthy, "state": "working", "silent": 0.1, "reason": ""}
+
+
 def test_the_file_is_written_anew_while_the_worker_makes_progress(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(health_module, "_WRITE_EVERY", 0)
     path, found = tmp_path / "health", [200]
-    sign = sign_at(str(path), lambda: (found[0], {"healthy": found[0] == 200}), lambda: (200, {}))
+    sign = sign_at(str(path), lambda: (found[0], told(found[0] == 200)), lambda: (200, {}))
     assert isinstance(sign, HealthFile)
     assert not path.exists(), "it does not work yet"
 
@@ -392,11 +397,64 @@ def test_the_file_is_written_anew_while_the_worker_makes_progress(
     found[0] = 503
     sign.show()
 
-    assert json.loads(path.read_text()) == {"healthy": True}
+    assert json.loads(path.read_text()) == told(True)
     assert (first.st_ino, first.st_mtime_ns) != (second.st_ino, second.st_mtime_ns)
     assert path.stat() == second, "one that hangs lets it grow old"
     sign.close()
     assert list(tmp_path.iterdir()) == [tmp_path / "here"]
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm", ".lock"])
+def test_a_file_of_somebody_else_is_refused_and_left_as_it_is(courriel: Run, tmp_path: Path, suffix: str) -> None:
+    """`--health` in the place of `--outbox`, by mistake: an outbox that is open has four files."""
+    with Outbox(tmp_path / "o.db") as outbox:
+        outbox.put(Message(sender="a@example.org", to="b@example.org", text="x"), via="smtp://127.0.0.1:9")
+        before = (tmp_path / f"o.db{suffix}").read_bytes()
+
+        ran = courriel("worker", "--outbox", str(tmp_path / "other.db"), "--health", str(tmp_path / f"o.db{suffix}"))
+
+        assert (ran.status, "is not a health file" in ran.err) == (64, True), ran
+        assert (tmp_path / f"o.db{suffix}").read_bytes() == before
+
+
+@pytest.mark.parametrize("held", [b"", b"{}", b"[]", b'{"healthy": true}', b"x" * 100, b"[" * 3000, b" " * 5000])
+def test_a_file_that_no_worker_wrote_is_not_written_over(tmp_path: Path, held: bytes) -> None:
+    path = tmp_path / "health"
+    path.write_bytes(held)
+
+    with pytest.raises(click.UsageError):
+        HealthFile(path, lambda: (200, told(True)))
+
+    assert path.read_bytes() == held
+    assert [each.name for each in tmp_path.iterdir() if each.is_file()] == ["health"]
+
+
+def test_the_file_of_a_worker_that_is_gone_is_taken_away_and_written_anew(tmp_path: Path) -> None:
+    path = tmp_path / "health"
+    path.write_text(json.dumps(told(True)))
+    sign = HealthFile(path, lambda: (200, told(True) | {"silent": 0.2}))
+    assert not path.exists()
+
+    sign.show()
+
+    assert json.loads(path.read_text())["silent"] == 0.2
+
+
+def test_a_file_that_was_put_in_its_place_meanwhile_is_left_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health_module, "_WRITE_EVERY", 0)
+    path = tmp_path / "health"
+    sign = HealthFile(path, lambda: (200, told(True)))
+    sign.show()
+    (tmp_path / "theirs").write_text("theirs")
+    (tmp_path / "theirs").replace(path)
+
+    sign.show()
+    sign.close()
+
+    assert path.read_text() == "theirs"
+    assert [each.name for each in tmp_path.iterdir() if each.is_file()] == ["health"]
 
 
 def test_a_disk_that_is_full_lets_the_file_grow_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

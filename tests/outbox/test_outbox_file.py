@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import shutil
 import sqlite3
@@ -164,6 +165,97 @@ def test_a_lock_file_that_is_deleted_is_replaced_by_the_one_that_others_find(tmp
 
     old.close()
     new.close()
+
+
+def folder_away(path: Path) -> Callable[[], object]:
+    away = path.parent.with_name("away")
+    path.parent.rename(away)
+    return lambda: away.rename(path.parent)
+
+
+def lock_replaced(path: Path) -> Callable[[], object]:
+    lock = Path(f"{path}.lock")
+    lock.unlink()
+    lock.mkdir()
+    return lock.rmdir
+
+
+@posix
+@pytest.mark.parametrize("harm", [folder_away, lock_replaced])
+def test_a_lock_that_was_away_for_a_moment_is_taken_again(
+    tmp_path: Path, harm: Callable[[Path], Callable[[], object]]
+) -> None:
+    """Its descriptor is closed by then, and the number may be that of a file of the program's own."""
+    (tmp_path / "here").mkdir()
+    path = tmp_path / "here" / "outbox.db"
+    store = SqliteStore(path)
+    store.put([new_mail(key="before")])
+    put_back = harm(path)
+    with pytest.raises(errors.OutboxError):
+        store.set_lane("billing", {"stopped": True})
+    own = [(tmp_path / str(number)).open("w") for number in range(5)]
+    with pytest.raises(errors.OutboxError):
+        store.put([new_mail()])
+
+    put_back()
+
+    for key in ("after", "later"):
+        store.put([new_mail(key=key)])
+    assert {info.key for info in store.read(Query())} == {"before", "after", "later"}
+    for file in own:
+        file.write("x")
+        file.close()
+    with LockFile(f"{path}.lock"):
+        pass
+    store.close()
+
+
+@posix
+def test_a_lock_that_cannot_be_looked_at_is_given_back(
+    path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = LockFile(f"{path}.lock")
+
+    def refuse(name: str) -> None:
+        raise PermissionError(errno.EACCES, "not allowed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("courriel.outbox.store.sqlite.lockfile.identity", refuse)
+        with pytest.raises(errors.OutboxError, match="not allowed"):
+            store.put([new_mail()])
+
+    assert others.take_at_once()
+    others.close()
+    store.put([new_mail()])
+
+
+@posix
+def test_who_finds_no_descriptor_to_wait_with_says_so_and_waits_the_next_time(
+    path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    def refuse(file: int) -> int:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    with LockFile(f"{path}.lock"):
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "dup", refuse)
+            with pytest.raises(errors.OutboxError, match="too many open files"):
+                store.put([new_mail()])
+        gc.collect()  # what could not be made complains of nothing
+
+    store.put([new_mail()])
+    assert not recwarn.list
+
+
+@posix
+def test_a_lock_that_was_closed_is_opened_by_nobody_again(tmp_path: Path) -> None:
+    lock = LockFile(str(tmp_path / "lock"))
+    lock.close()
+    (tmp_path / "lock").unlink()
+
+    with pytest.raises(OSError, match="Bad file descriptor"), lock:
+        pass
+    assert not (tmp_path / "lock").exists()
 
 
 # By which name.

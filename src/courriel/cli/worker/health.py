@@ -38,6 +38,7 @@ _PHRASES = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Al
             503: "Service Unavailable"}  # fmt: skip
 _FIGURES = "text/plain; version=0.0.4; charset=utf-8"
 _WRITE_EVERY = 5.0  # seconds between two writes of the file
+_KEYS = frozenset(("healthy", "state", "silent", "reason"))  # of its JSON object
 
 
 class Sign(Protocol):
@@ -220,23 +221,21 @@ class HealthFile:
     """A file that is rewritten every five seconds while mail is being sent: its age tells the health of the worker.
 
     While a worker hangs, is stopped, or cannot use its outbox the file is not rewritten; at the end of the worker it is
-    deleted.
+    deleted. Only a health file is overwritten or deleted: `--health` may name the outbox by mistake.
     """
 
     def __init__(self, path: Path, ready: Look) -> None:
         self._path, self._ready, self.place = path, ready, str(path)
         self._part = path.with_name(f".{path.name}.{os.getpid()}.part")
         self._written = float("-inf")
-        if path.exists() and not stat.S_ISREG(path.lstat().st_mode):
-            raise click.UsageError(
-                say(f"--health : {visible(str(path))} n'est pas un fichier ordinaire",
-                    f"--health: {visible(str(path))} is not a regular file")
-            )  # fmt: skip
+        self._own: tuple[int, int] | None = None  # device and inode of the file that was written last
+        self._check_place()
         try:
-            self._write(b"")  # a path that cannot be written is an error at the start
+            self._write_part(b"")  # a path that cannot be written is an error at the start
         except OSError as failed:
             raise OSError(failed.errno, failed.strerror, str(path)) from failed
-        self._path.unlink(missing_ok=True)
+        self._part.unlink()
+        self._path.unlink(missing_ok=True)  # of a worker that is gone
 
     def show(self) -> None:
         """Rewrite the file when due."""
@@ -252,20 +251,72 @@ class HealthFile:
                 self._written = float("-inf")  # not rewritten from now on, so that monitors see it grow old
 
     def close(self) -> None:
-        """Delete the file."""
-        self._path.unlink(missing_ok=True)
+        """Delete the file, unless it was replaced by another program."""
+        if self._own is not None and _identity_of(self._path) == self._own:
+            self._path.unlink(missing_ok=True)
+
+    # The steps.
+
+    def _check_place(self) -> None:
+        """Refuse an existing file that is not a health file. Raises click.UsageError."""
+        name = visible(str(self._path))
+        if not os.path.lexists(self._path):
+            return
+        if not stat.S_ISREG(self._path.lstat().st_mode):
+            raise click.UsageError(
+                say(f"--health : {name} n'est pas un fichier ordinaire", f"--health: {name} is not a regular file")
+            )
+        if not _is_health_file(self._path):
+            raise click.UsageError(
+                say(
+                    f"--health : {name} existe déjà et n'est pas un fichier d'état de courriel ; rien n'y est écrit",
+                    f"--health: {name} exists and is not a health file of courriel; nothing is written there",
+                )
+            )
 
     def _write(self, content: bytes) -> None:
+        """Rewrite the file. Raises OSError, also when another program has put a file of its own there."""
+        self._write_part(content)
+        try:
+            written = _identity_of(self._part)
+            there = _identity_of(self._path)
+            if there is not None and there != self._own and not _is_health_file(self._path):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(self._path))
+            self._part.replace(self._path)
+            self._own = written
+        finally:
+            self._part.unlink(missing_ok=True)
+
+    def _write_part(self, content: bytes) -> None:
         self._part.unlink(missing_ok=True)
         file = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         try:
             os.write(file, content)
         finally:
             os.close(file)
-        self._part.replace(self._path)
 
 
 # The steps.
+
+
+def _identity_of(path: Path) -> tuple[int, int] | None:
+    """Device and inode of this name, without following links; None when missing."""
+    try:
+        there = path.lstat()
+    except FileNotFoundError:
+        return None
+    return there.st_dev, there.st_ino
+
+
+def _is_health_file(path: Path) -> bool:
+    """Whether the file is one that a worker writes: a small JSON object with the keys of a health answer."""
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode) or path.stat().st_size > _MOST_OCTETS:
+            return False
+        held = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(held, dict) and held.keys() >= _KEYS
 
 
 def _json(values: dict[str, object]) -> bytes:

@@ -79,6 +79,9 @@ waits for it and it is never whole in memory."""
 
 POISON_AFTER = 5  # consecutive expired leases after which a mail is held as the one that kills its workers
 
+LeaseId: TypeAlias = tuple[str, str]
+"""One lease of one mail: the id of the mail, and the token of the claim. A later claim of the mail is another lease."""
+
 Answer: TypeAlias = tuple[int, str, str, float]
 """Last reply for one recipient as it is stored: code (0: a result of our own), enhanced code, text, and time."""
 
@@ -143,6 +146,11 @@ class Job:
     results: Mapping[str, Answer]
     size: int
     body: tuple[bytes, ...] | None = field(default=None, repr=False)
+
+    @property
+    def lease_id(self) -> LeaseId:
+        """Key of this lease: a worker can have claimed the same mail twice, and only one of the leases is valid."""
+        return self.id, self.token
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +245,11 @@ class Settlement:
     counted: bool = True
     unsure: bool = False
     news: bool = False
+
+    @property
+    def lease_id(self) -> LeaseId:
+        """Key of the lease that it ends."""
+        return self.id, self.token
 
 
 @dataclass(frozen=True, slots=True)

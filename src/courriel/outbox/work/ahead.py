@@ -10,6 +10,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from courriel.outbox.store.base import LeaseId
 
 FIRST, LEAST, MOST = 12, 4, 32
 """Mails marked ahead at the start, at least (unless the user sets fewer), and at most (unless the user sets more)."""
@@ -33,14 +37,14 @@ class Ahead:
         # A user who sets more prefers the rate to few unsure mails.
         self.number = min(FIRST, most) if most <= MOST else most // 2
         """How many mails may be marked without a stored result."""
-        self.in_doubt: set[str] = set()
-        """Ids of mails that are marked in the store and have no stored result."""
+        self.in_doubt: set[LeaseId] = set()
+        """Leases of mails that are marked in the store and have no stored result."""
         self.slow = True
         """Whether the server is slower than a commit, so that another thread stores results and marks in the meantime.
         """
         self._reserved = 0
         self._least = min(LEAST, most)
-        self._permitted: dict[str, float] = {}
+        self._permitted: dict[LeaseId, float] = {}
         self._heaps = 0  # bursts of answers since the last rest
         self._first: float | None = None  # time of the first answer since then
         self._began: float | None = None  # start of the measurement
@@ -50,7 +54,7 @@ class Ahead:
         # Shortest time to an answer since the last rest, and before it, of first mails, which waited for no other.
         self._trip = self._last_trip = float("inf")
 
-    def room(self, settled: Iterable[str] = ()) -> int:
+    def room(self, settled: Iterable[LeaseId] = ()) -> int:
         """How many mails may be marked by a commit that settles these, or marks them again."""
         return max(0, self.number - len(self.in_doubt.difference(settled)) - self._reserved)
 
@@ -58,13 +62,13 @@ class Ahead:
         """Reserve marks for a claim that is being committed; 0 when it is done."""
         self._reserved = mails
 
-    def permitted(self, ident: str, now: float) -> None:
+    def permitted(self, lease: LeaseId, now: float) -> None:
         """Record that the end of this mail may leave."""
-        self._permitted[ident] = now
+        self._permitted[lease] = now
 
-    def answered(self, ident: str, now: float) -> None:
+    def answered(self, lease: LeaseId, now: float) -> None:
         """Record the result of a mail; one whose end was not permitted is not measured."""
-        left = self._permitted.pop(ident, None)
+        left = self._permitted.pop(lease, None)
         if left is None:
             return
         self._trip = min(self._trip, now - left)

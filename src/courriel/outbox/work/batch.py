@@ -6,6 +6,10 @@ when the worker dies. The first mail whose end may leave unmarked has the next o
 stores the results so far; for the others only the clock is checked. An end must leave within 30 seconds after its mark
 began, or the mark is repeated: a process that was stopped between mark and end (SIGSTOP, a paused machine) does not
 send what others have leased by then.
+
+All state is kept by lease, not by mail. A batch may lease the same mail twice: it was tried and is due again at once,
+or an operator held and released it meanwhile. A mark, or a permit, of the first lease does not count for the second,
+and a result of the first does not end the second.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ from time import monotonic
 from courriel import errors
 from courriel.model.submission import Submission
 from courriel.outbox.encoding import outgoing
-from courriel.outbox.store.base import Job, Settlement, Store
+from courriel.outbox.store.base import Job, LeaseId, Settlement, Store
 from courriel.outbox.work.ahead import Ahead
 from courriel.outbox.work.marking import Marking
 
@@ -75,12 +79,12 @@ class Batch:
         self._store = store
         self._goes_on, self._marking, self._more = goes_on, marking or Marking(store), more
         self._lock = Lock()  # shared by the sender, the result writer, and the thread that stops them
-        self._open: dict[str, Job] = {}  # mails without a stored result
-        self._since: dict[str, float] = {}  # times of lease
+        self._open: dict[LeaseId, Job] = {}  # mails without a stored result
+        self._since: dict[LeaseId, float] = {}  # times of lease
         self._supplied: deque[Job] = deque()
         self._unmarked: deque[Job] = deque()  # supplied next
-        self._marked: dict[str, float] = {}  # times at which marks began
-        self._left: dict[str, float] = {}  # mails whose ends may have left, with the times of their marks
+        self._marked: dict[LeaseId, float] = {}  # times at which marks began
+        self._left: dict[LeaseId, float] = {}  # mails whose ends may have left, with the times of their marks
         self.lease_out(jobs)
         self.queue(jobs)
 
@@ -89,13 +93,13 @@ class Batch:
     def lease_out(self, jobs: Sequence[Job], marked: int = 0, since: float | None = None) -> None:
         """Add mails that are leased since `since` (default: now); the first `marked` are already marked."""
         since = monotonic() if since is None else since
-        for job in jobs:
-            self._open[job.id] = job
-            self._since[job.id] = since
         with self._lock:
+            for job in jobs:
+                self._open[job.lease_id] = job
+                self._since[job.lease_id] = since
             for job in jobs[:marked]:
-                self._marked[job.id] = since
-                self.ahead.in_doubt.add(job.id)
+                self._marked[job.lease_id] = since
+                self.ahead.in_doubt.add(job.lease_id)
 
     def queue(self, jobs: Sequence[Job]) -> None:
         """Append mails to be supplied."""
@@ -103,7 +107,7 @@ class Batch:
 
     def age(self, job: Job) -> float:
         """Seconds since the mail was leased."""
-        return monotonic() - self._since[job.id]
+        return monotonic() - self._since[job.lease_id]
 
     # Sending.
 
@@ -122,16 +126,16 @@ class Batch:
     def before_end(self, job: Job) -> bool:
         """Whether the end of this mail may leave now; True only after it is durably marked."""
         self.touch()
-        if not self._is_fresh(job.id):
+        if not self._is_fresh(job.lease_id):
             self._marking.wait()
-        if not self._is_fresh(job.id):
+        if not self._is_fresh(job.lease_id):
             self._mark(job)
         with self._lock:
-            if self.ended or not self._is_fresh(job.id):
+            if self.ended or not self._is_fresh(job.lease_id):
                 return False
-            self._left[job.id] = self._marked[job.id]
+            self._left[job.lease_id] = self._marked[job.lease_id]
             few = self.ahead.slow and self._unmarked and len(self._marked) - len(self._left) <= self.ahead.number // 3
-        self.ahead.permitted(job.id, self.progress)
+        self.ahead.permitted(job.lease_id, self.progress)
         if few:
             self._marking.hurry()
         return True
@@ -139,18 +143,18 @@ class Batch:
     def answered(self, job: Job) -> bool:
         """Record the result of a mail; whether it is the first one, and so to be stored by this batch."""
         self.touch()
-        self.ahead.answered(job.id, self.progress)
+        self.ahead.answered(job.lease_id, self.progress)
         with self._lock:
-            return self._open.pop(job.id, None) is not None
+            return self._open.pop(job.lease_id, None) is not None
 
-    def written(self, ident: str) -> None:
-        """Record that the result of this mail is stored."""
+    def written(self, lease: LeaseId) -> None:
+        """Record that the result of this lease is stored."""
         with self._lock:
-            self.ahead.in_doubt.discard(ident)
+            self.ahead.in_doubt.discard(lease)
 
     # Marking ahead, by the thread that writes results down.
 
-    def next_to_mark(self, settled: Collection[str]) -> list[Job]:
+    def next_to_mark(self, settled: Collection[LeaseId]) -> list[Job]:
         """Mails to be marked by a commit that settles these; none before the first mark of this sender.
 
         The caller reports the outcome by `note_marks` or `note_failed_marks`.
@@ -165,9 +169,9 @@ class Batch:
         with self._lock:
             for job, done in zip(jobs, marked, strict=True):
                 if done:
-                    self._marked[job.id] = began
+                    self._marked[job.lease_id] = began
                 else:
-                    self.ahead.in_doubt.discard(job.id)
+                    self.ahead.in_doubt.discard(job.lease_id)
 
     def note_failed_marks(self, jobs: Sequence[Job]) -> None:
         """Record a failed commit: its mails count as in doubt, and are marked again before their ends leave."""
@@ -187,7 +191,7 @@ class Batch:
         """Permit no more ends; return the mails that certainly have not left, for the caller to give back."""
         with self._lock:
             self.ended = True
-            return self._parted(lambda job: job.id not in self._left)
+            return self._parted(lambda job: job.lease_id not in self._left)
 
     def part_with_rest(self) -> list[Job]:
         """Take out the mails that may have left and whose answers are not awaited any more, for the caller to store."""
@@ -197,7 +201,7 @@ class Batch:
     def _parted(self, which: Callable[[Job], bool]) -> list[Job]:
         jobs = [job for job in self._open.values() if which(job)]
         for job in jobs:
-            del self._open[job.id]
+            del self._open[job.lease_id]
         return jobs
 
     # What the others have to know.
@@ -214,12 +218,12 @@ class Batch:
 
     def may_have_left(self, job: Job) -> bool:
         """Whether the end of the mail was permitted."""
-        return job.id in self._left
+        return job.lease_id in self._left
 
     @property
     def pending(self) -> int:
         """Number of supplied mails that still need a mark: they come first."""
-        return sum(job.id not in self._marked for job in self._supplied)
+        return sum(job.lease_id not in self._marked for job in self._supplied)
 
     @property
     def in_hand(self) -> int:
@@ -229,13 +233,13 @@ class Batch:
     @property
     def unmarked(self) -> list[Job]:
         """Mails whose leases have to be extended while they wait."""
-        return [job for job in self.unanswered if job.id not in self._marked]
+        return [job for job in self.unanswered if job.lease_id not in self._marked]
 
     @property
     def overdue(self) -> bool:
         """Whether an answer takes so long that the lease will expire soon."""
         ends = monotonic() - self.lease + _MARGIN / 2
-        return any(self._left.get(job.id, ends) < ends for job in self.unanswered)
+        return any(self._left.get(job.lease_id, ends) < ends for job in self.unanswered)
 
     # The steps.
 
@@ -246,9 +250,9 @@ class Batch:
             except errors.OutboxError as failed:
                 logger.warning("Leases were not extended: %s", failed, extra={"action": "extend_failed"})
 
-    def _is_fresh(self, ident: str) -> bool:
+    def _is_fresh(self, lease: LeaseId) -> bool:
         """Whether the mail is marked, and the mark so recent that its end may leave."""
-        return monotonic() <= self._marked.get(ident, float("-inf")) + _MARGIN / 2
+        return monotonic() <= self._marked.get(lease, float("-inf")) + _MARGIN / 2
 
     def _mark(self, job: Job) -> None:
         """Mark this mail, and as many of the next ones as allowed; old marks are repeated."""
@@ -257,8 +261,8 @@ class Batch:
         def choose(done: Sequence[Settlement]) -> Sequence[Job]:
             with self._lock:
                 self._unmarked.extendleft(reversed(chosen[1:]))  # selected for a commit that failed
-                room = self.ahead.room([job.id, *(each.id for each in done)])
-                self.ahead.in_doubt.add(job.id)
+                room = self.ahead.room([job.lease_id, *(each.lease_id for each in done)])
+                self.ahead.in_doubt.add(job.lease_id)
                 chosen[:] = [job, *self._chosen(room - 1, beside=job)]
             return chosen
 
@@ -282,9 +286,9 @@ class Batch:
         queue, chosen = self._unmarked, list[Job]()
         while len(chosen) < most and queue:
             job = queue.popleft()
-            if job is not beside and job.id in self._open and job.id not in self._marked:
+            if job is not beside and job.lease_id in self._open and job.lease_id not in self._marked:
                 chosen.append(job)
-        self.ahead.in_doubt.update(job.id for job in chosen)
+        self.ahead.in_doubt.update(job.lease_id for job in chosen)
         return chosen
 
 

@@ -203,8 +203,8 @@ def is_shortage(error: BaseException) -> bool:
 def _are_some_left() -> bool:
     tried: list[int] = []
     try:
-        tried += [os.open(os.devnull, os.O_RDONLY)]
-        tried += [os.dup(tried[0]) for _ in range(_NEEDED - 1)]
+        for _ in range(_NEEDED):  # one by one: those that were opened before one fails are closed again
+            tried.append(os.open(os.devnull, os.O_RDONLY))  # noqa: PERF401 - see above
     except OSError:
         return False
     finally:

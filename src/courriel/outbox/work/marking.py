@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, TypeAlias
 
-from courriel.outbox.store.base import Job, Settlement, Store
+from courriel.outbox.store.base import Job, LeaseId, Settlement, Store
 
 if TYPE_CHECKING:
     from courriel.outbox.work.batch import Batch
@@ -53,7 +53,7 @@ class Marking:
 class Marks:
     """Mails of several senders that are marked by the commit that stores these results."""
 
-    def __init__(self, batches: Iterable[Batch], settled: Collection[str]) -> None:
+    def __init__(self, batches: Iterable[Batch], settled: Collection[LeaseId]) -> None:
         self._began = monotonic()
         self._chosen = [(batch, batch.next_to_mark(settled)) for batch in batches]
         self.leases = [(job, batch.lease) for batch, jobs in self._chosen for job in jobs]

@@ -16,7 +16,7 @@ from typing import TypeVar
 from courriel import errors
 from courriel._dataclass import dataclass
 from courriel.outbox.listeners import Event, Listeners
-from courriel.outbox.store.base import Settlement, State, Store
+from courriel.outbox.store.base import LeaseId, Settlement, State, Store
 from courriel.outbox.ticket import Ticket
 from courriel.outbox.work.marking import Marks
 
@@ -37,8 +37,8 @@ class Entry:
 
     settlement: Settlement
     events: tuple[Event, ...] = ()
-    written: Callable[[str], None] | None = None
-    """Called with the id of the mail when the result is stored."""
+    written: Callable[[LeaseId], None] | None = None
+    """Called with the lease when the result is stored."""
 
 
 class ResultWriter:
@@ -50,7 +50,7 @@ class ResultWriter:
         listeners: Listeners,
         ticket: Callable[[str], Ticket],
         ring: Callable[[], None],
-        marks: Callable[[Collection[str]], Marks] = lambda settled: Marks((), settled),
+        marks: Callable[[Collection[LeaseId]], Marks] = lambda settled: Marks((), settled),
     ) -> None:
         self._store, self._listeners, self._ticket, self._ring = store, listeners, ticket, ring
         self._marks = marks
@@ -183,7 +183,7 @@ class ResultWriter:
         ours = [entry for entry, settled in zip(entries, done, strict=True) if settled]
         for entry in entries:
             if entry.written is not None:
-                entry.written(entry.settlement.id)
+                entry.written(entry.settlement.lease_id)
         for entry, settled in zip(entries, done, strict=True) if len(ours) < len(entries) else ():
             if not settled:
                 # Canceled meanwhile, or claimed by another worker after our lease: the row belongs to the other.
@@ -216,7 +216,7 @@ class ResultWriter:
 
     def _settle_and_mark(self, settlements: list[Settlement]) -> list[bool]:
         try:
-            marks = self._marks({settled.id for settled in settlements})
+            marks = self._marks({settled.lease_id for settled in settlements})
             if not marks.leases:
                 return self._settle(settlements)
             try:

@@ -398,7 +398,7 @@ class Worker:
         assert self._recorder is not None
 
         def go_on(done: Sequence[Settlement]) -> tuple[Claimed, Sequence[bool]]:
-            room = ahead.room([settled.id for settled in done]) - (batch.pending if batch is not None else 0)
+            room = ahead.room([settled.lease_id for settled in done]) - (batch.pending if batch is not None else 0)
             if batch is not None:
                 ahead.reserve(max(0, room))
             terms = LeaseTerms(lease, self._holder, mark, max(0, room))

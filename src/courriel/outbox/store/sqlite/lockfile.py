@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from contextlib import suppress
@@ -62,23 +63,50 @@ class LockFile:
     def __init__(self, path: str, mode: int = 0o600) -> None:
         self._threads = Lock()
         self._path, self._mode = path, mode
-        self._file = _opened(path, mode)
+        self._file = _opened(path, mode)  # -1 after a failed attempt to reopen it: opened again for the next caller
+        self._closed = False
         self._waiter: _Waiter | None = None
 
     def __enter__(self) -> None:
         if not self._threads.acquire(timeout=PATIENCE):
             raise TimeoutError(f"another thread of this process has been writing for {PATIENCE:.0f} s")
+        taken = False
         try:
+            self._reopen_if_needed()
             self._take()
+            taken = True
             while not self._is_in_place():
                 # Moved or deleted meanwhile: the next process to open the outbox creates a new file, which counts.
-                _give(self._file)
-                os.close(self._file)
+                taken = False
+                self._close_file()
                 self._file = _opened(self._path, self._mode)
                 self._take()
+                taken = True
         except BaseException:
-            self._threads.release()
+            try:
+                if taken:
+                    _give(self._file)
+            finally:
+                self._threads.release()
             raise
+
+    def _reopen_if_needed(self) -> None:
+        """Open the file after a failed attempt, or when another process holds the lock of a file that was replaced."""
+        if self._closed:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF), self._path)
+        if self._file >= 0 and self._waiter is not None and not self._is_in_place():
+            self._close_file()
+        if self._file < 0:
+            self._file = _opened(self._path, self._mode)
+
+    def _close_file(self) -> None:
+        """Close the file and release its lock. Its number is forgotten first: the system may use it again."""
+        file, self._file = self._file, -1
+        self._waiter = None
+        if file >= 0:
+            with suppress(OSError):
+                _give(file)  # a waiting thread has a descriptor of the same lock
+            os.close(file)
 
     def _is_in_place(self) -> bool:
         """Whether the locked file is still the one under its name."""
@@ -142,6 +170,7 @@ class LockFile:
 
     def close(self) -> None:
         """Close the file. Closing an inherited descriptor in a child releases no lock of the parent."""
+        self._closed = True
         file, self._file = self._file, -1
         if file >= 0:
             os.close(file)
@@ -177,6 +206,8 @@ class _Waiter:
 
     It cannot leave the queue. When it acquires the lock after all callers gave up, it releases it and ends.
     """
+
+    _file = -1
 
     def __init__(self, file: int) -> None:
         self._file = os.dup(file)  # the same lock; not closed under it
@@ -219,4 +250,5 @@ class _Waiter:
         _give(self._file)
 
     def __del__(self) -> None:
-        os.close(self._file)
+        if self._file >= 0:  # not when `dup` failed
+            os.close(self._file)

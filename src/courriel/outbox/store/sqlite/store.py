@@ -71,7 +71,8 @@ class SqliteStore(SqlStore):
 
     def put(self, mails: Sequence[NewMail], conn: object = None, *, known: Known | None = None) -> list[str]:
         """See Store.put; `conn` is a sqlite3.Connection whose main file is the outbox's own."""
-        filesystem.check_room(self._path, sum(mail.size for mail in mails))
+        with in_our_words(self._path):
+            filesystem.check_room(self._path, sum(mail.size for mail in mails))
         if conn is None:
             with self._staged(mails) as staged:
                 ids = self._file.write(
