@@ -220,6 +220,7 @@ class CourrielError(Exception):
             ssl_reason=next((str(why) for error in chain if (why := getattr(error, "reason", None))), ""),
             verify_code=next((int(code) for error in chain if (code := getattr(error, "verify_code", None))), None),
             hint_id="UNCERTAIN-RESULT" if self.in_doubt and not self.hint_id.endswith("IN-DOUBT") else self.hint_id,
+            server=self.server,
         )
 
     def __reduce__(self) -> tuple[object, ...]:
