@@ -122,7 +122,7 @@ _THREE_DIGITS = expression(r"(?<![\w.,/=+#\-])[2-5][0-9]{2}(?![\w.,/=%][0-9A-Za-
 _CODE_AND_ENHANCED = expression(r"(?:[ #-]|: ?)([245])\.[0-9]{1,3}\.[0-9]{1,3}\b")
 _IN_TUPLE = expression(r", ?b?['\"]")
 _PROMPT = expression(r"[ \t]*(?:[\[(][^\])]{0,40}[\])] ?|[0-9:., -]{8,30} )?(?:[A-Z]: ?|<[-~<]{0,2} |-> ?|SERVER -> CLIENT: )?$")
-_CUE = expression(r"(?:[:;>|(\[{] ?[\"'`]?|[\"'`]|code ?|(?:said|was|got|returned|with|reply|error) )$", re.IGNORECASE)
+_CUE = expression(r"(?:[:;>|(\[{] ?[\"'`]?|[\"'`]|code ?|(?:said|returned|reply|error) )$", re.IGNORECASE)
 _OTHER_NUMBER = expression(r"(?:status(?: code)?|HTTP/[0-9.]+|port|line|timeout|errno|pid|size)\W{0,4}$", re.IGNORECASE)
 _COUNTED = expression(r" ?(?:m?s|sec\w*|milli\w*|min\w*|bytes?|octets?|ko|kb|mo|mb|messages?|e?-?mails?|times|fois)\b", re.IGNORECASE)
 _AFTER = expression(r"[ -]|: |[\"'`,)\]}]|$", re.MULTILINE)
