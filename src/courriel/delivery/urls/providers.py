@@ -54,6 +54,8 @@ class Provider:
     imap: str = ""
     """IMAP server (TLS, port 993); empty when there is none."""
     imap_login: Login = "full"
+    mx: tuple[str, ...] = ()
+    """Domains of its mail exchangers, which take mail for customers' own domains."""
     limits: SendingLimits = SendingLimits()
     app_password: str = ""
     """Page on which an app password is made; empty when unknown, or when there is none."""
@@ -110,6 +112,12 @@ def by_server(host: str) -> Provider | None:
     return next((each for each in all() if wanted in (each.host, each.pop, each.imap)), None)
 
 
+def by_exchanger(host: str) -> Provider | None:
+    """The provider whose mail exchanger this is; None when unknown."""
+    wanted = f".{host.lower().rstrip('.')}"
+    return next((each for each in all() if any(wanted.endswith(f".{domain}") for domain in each.mx)), None)
+
+
 def by_domain(domain: str) -> Provider | None:
     """The provider with customer addresses in this domain; None when unknown."""
     return next((each for each in all() if domain.lower() in each.domains), None)
@@ -158,6 +166,7 @@ def _provider(name: str, entry: dict[str, object]) -> Provider:
                 pop,
                 imap,
                 "local" if imap_form == "local" else "full",
+                _texts(entry.get("mx")),
                 _limits(entry),
                 str(entry.get("app_password", "")),
                 str(entry.get("help", "")),
@@ -179,3 +188,7 @@ def _limits(entry: dict[str, object]) -> SendingLimits:
         counted="recipients" if entry.get("counted") == "recipients" else "messages",
         note=(str(note["fr"]), str(note["en"])) if isinstance(note, dict) else ("", ""),
     )
+
+
+def _texts(entry: object) -> tuple[str, ...]:
+    return tuple(map(str, entry)) if isinstance(entry, list) else ()
