@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 NO_HOST = 68
 _SOURCES = {
     "provider": Bilingual("la table des fournisseurs", "the table of providers"),
-    "mx": Bilingual("les serveurs MX du domaine, qui sont ceux d'un fournisseur", "the domain's MX, those of a provider"),
+    "mx": Bilingual(
+        "les serveurs MX du domaine, qui sont ceux d'un fournisseur", "the domain's MX, those of a provider"
+    ),
     "srv": Bilingual("les enregistrements SRV du domaine", "the domain's SRV records"),
     "autoconfig": Bilingual("la configuration automatique du domaine", "the domain's autoconfiguration"),
 }
@@ -113,12 +115,12 @@ def _tried(report: Report, route: Route, manner: GlobalOptions) -> str:
 
 def _show(report: Report, found: Proposal, password: str | None, mechanism: str) -> None:
     sources = str(_SOURCES[found.source])
-    report.line(say(f"# Trouvé par {sources} : {visible(found.detail)}", f"# Found by {sources}: {visible(found.detail)}"))
+    report.line(
+        say(f"# Trouvé par {sources} : {visible(found.detail)}", f"# Found by {sources}: {visible(found.detail)}")
+    )
     if found.foreign:
         hosts = ", ".join(found.foreign)
-        report.line(
-            say(f"# Hors du domaine, à vérifier : {hosts}", f"# Outside the domain, check before use: {hosts}")
-        )
+        report.line(say(f"# Hors du domaine, à vérifier : {hosts}", f"# Outside the domain, check before use: {hosts}"))
     report.line(f"url = {_toml(found.sending)}")
     report.line(f"password = {_toml(password or 'keyring')}")
     report.line(f"from = {_toml(found.address.spec)}")

@@ -96,5 +96,3 @@ def _told(facts: Facts) -> list[tuple[str, Text]]:
     if facts.enhanced and (about := subject(facts.enhanced)):
         told.append((facts.enhanced, about))
     return told
-
-

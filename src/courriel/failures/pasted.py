@@ -51,7 +51,9 @@ _EXCEPTION = expression(
     r"|NameNotFound|TimedOut|MissingExtra|Invalid[A-Z]\w{0,20}|gaierror|abort|error_proto))(?=:|\(|\s*$)",
     re.MULTILINE,
 )
-_ERRNO = expression(r"\[(?:Errno|WinError) (-?[0-9]{1,5})\]|SocketException \(([0-9]{1,5})\)|connect:errno=([0-9]{1,5})")
+_ERRNO = expression(
+    r"\[(?:Errno|WinError) (-?[0-9]{1,5})\]|SocketException \(([0-9]{1,5})\)|connect:errno=([0-9]{1,5})"
+)
 _VERIFY_CODE = expression(r"verify error:num=([0-9]{1,3})|Verify return code: ([1-9][0-9]{0,2})")
 _REASON = expression(r"\[(?:SSL|X509|CONF|SYS)?:? ?([A-Z][A-Z0-9_/]{5,60})\]")
 _PARENTS = {
@@ -118,13 +120,19 @@ def _last(pattern: re.Pattern[str], text: str) -> str:
 
 # Replies.
 
-_THREE_DIGITS = expression(r"(?<![\w.,/=+#\-])[2-5][0-9]{2}(?![\w.,/=%][0-9A-Za-z]|[\w/=%])|(?<=[a-z.>])[45][0-9]{2}(?=-[45]\.)")
+_THREE_DIGITS = expression(
+    r"(?<![\w.,/=+#\-])[2-5][0-9]{2}(?![\w.,/=%][0-9A-Za-z]|[\w/=%])|(?<=[a-z.>])[45][0-9]{2}(?=-[45]\.)"
+)
 _CODE_AND_ENHANCED = expression(r"(?:[ #-]|: ?)([245])\.[0-9]{1,3}\.[0-9]{1,3}\b")
 _IN_TUPLE = expression(r", ?b?['\"]")
-_PROMPT = expression(r"[ \t]*(?:[\[(][^\])]{0,40}[\])] ?|[0-9:., -]{8,30} )?(?:[A-Z]: ?|<[-~<]{0,2} |-> ?|SERVER -> CLIENT: )?$")
+_PROMPT = expression(
+    r"[ \t]*(?:[\[(][^\])]{0,40}[\])] ?|[0-9:., -]{8,30} )?(?:[A-Z]: ?|<[-~<]{0,2} |-> ?|SERVER -> CLIENT: )?$"
+)
 _CUE = expression(r"(?:[:;>|(\[{] ?[\"'`]?|[\"'`]|code ?|(?:said|returned|reply|error) )$", re.IGNORECASE)
 _OTHER_NUMBER = expression(r"(?:status(?: code)?|HTTP/[0-9.]+|port|line|timeout|errno|pid|size)\W{0,4}$", re.IGNORECASE)
-_COUNTED = expression(r" ?(?:m?s|sec\w*|milli\w*|min\w*|bytes?|octets?|ko|kb|mo|mb|messages?|e?-?mails?|times|fois)\b", re.IGNORECASE)
+_COUNTED = expression(
+    r" ?(?:m?s|sec\w*|milli\w*|min\w*|bytes?|octets?|ko|kb|mo|mb|messages?|e?-?mails?|times|fois)\b", re.IGNORECASE
+)
 _AFTER = expression(r"[ -]|: |[\"'`,)\]}]|$", re.MULTILINE)
 _SPOKEN_CODES = frozenset((
     220, 221, 235, 250, 251, 252, 334, 354,
@@ -170,7 +178,9 @@ def _enhanced(text: str, code: int | None, place: int) -> str:
     if code is None:
         return _first(_ENHANCED_ALONE, text)
     line = text[place : place + 300]
-    return next((found[1] for found in _ENHANCED.finditer(line) if found[1][0] == str(code)[0]), _first(_ENHANCED, line))
+    return next(
+        (found[1] for found in _ENHANCED.finditer(line) if found[1][0] == str(code)[0]), _first(_ENHANCED, line)
+    )
 
 
 def _exceptions(text: str) -> tuple[str, ...]:

@@ -29,7 +29,10 @@ _WORDS = (
             r"|Failed to authenticate on SMTP server|reply to AUTH|command: 'AUTH"
         ),
     ),
-    ("hello", expression(r"\bSMTPHeloError\b|(?:EHLO|HELO) command failed|reply to (?:EHLO|HELO)|command: '(?:EHLO|HELO)'")),
+    (
+        "hello",
+        expression(r"\bSMTPHeloError\b|(?:EHLO|HELO) command failed|reply to (?:EHLO|HELO)|command: '(?:EHLO|HELO)'"),
+    ),
     ("greeting", expression(r"\bSMTPConnectError\b|Invalid greeting")),
 )
 _BY_FUNCTION = {

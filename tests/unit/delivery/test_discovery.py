@@ -287,7 +287,9 @@ def test_any_host_makes_a_url_or_an_error(host: str) -> None:
 
 
 @contextmanager
-def web(authority: trustme.CA, *names: str, answer: Callable[[bytes], bytes | None]) -> Iterator[Callable[..., socket.socket]]:
+def web(
+    authority: trustme.CA, *names: str, answer: Callable[[bytes], bytes | None]
+) -> Iterator[Callable[..., socket.socket]]:
     """An HTTPS server on loopback for these names; `answer` gives the response to a request, None to say nothing."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(*names).configure_cert(context)

@@ -179,7 +179,10 @@ def test_a_lost_session_claims_nothing_that_only_the_library_could_know() -> Non
         (failures.Facts("connect", exceptions=("ConnectionRefusedError",), errno=111, server="127.0.0.1:1025"), True),
         (failures.Facts("connect", exceptions=("ConnectionRefusedError",), errno=111, server="[::1]:1025"), True),
         (failures.Facts("connect", exceptions=("ConnectionRefusedError",), errno=111, server="localhost:587"), False),
-        (failures.Facts("connect", exceptions=("ConnectionRefusedError",), errno=111, server="mx.example.org:25"), False),
+        (
+            failures.Facts("connect", exceptions=("ConnectionRefusedError",), errno=111, server="mx.example.org:25"),
+            False,
+        ),
         (failures.Facts("connect", exceptions=("ConnectionRefusedError",), errno=111), False),
     ],
 )

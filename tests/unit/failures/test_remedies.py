@@ -60,9 +60,7 @@ def test_every_option_is_accepted(option: str) -> None:
     Route.parse(f"{scheme}://{credentials}smtp.example.org?{given}")
 
 
-@pytest.mark.parametrize(
-    "reference", sorted({cut(found) for _, text in TEXTS for found in REFERENCE.findall(text)})
-)
+@pytest.mark.parametrize("reference", sorted({cut(found) for _, text in TEXTS for found in REFERENCE.findall(text)}))
 def test_every_reference_to_a_password_is_accepted(reference: str) -> None:
     Route.parse(f"smtps://ada@smtp.example.org?{reference}")
 

@@ -62,7 +62,9 @@ def _once(host: str, path: str, until: float, trust: Trust) -> tuple[int, bytes,
             return response.status, response.read(LONGEST + 1), response.getheader("Location", "")
     except (OSError, http.client.HTTPException, ValueError) as failed:
         if type(failed).__name__ == "SSLCertVerificationError":
-            raise errors.TlsFailed(f"the certificate of {host} is not accepted", stage="secure", server=host) from failed
+            raise errors.TlsFailed(
+                f"the certificate of {host} is not accepted", stage="secure", server=host
+            ) from failed
         return None
     finally:
         if overdue is not None:

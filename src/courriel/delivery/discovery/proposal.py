@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 Source: TypeAlias = "Literal['provider', 'mx', 'srv', 'autoconfig']"
 
-_NAME = expression(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,20}[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+_NAME = expression(
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,20}[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+)
 
 _SCHEMES = {
     (Dialect.SMTP, Security.TLS): "smtps",
@@ -28,7 +30,14 @@ _SCHEMES = {
     (Dialect.POP3, Security.TLS): "pops",
     (Dialect.POP3, Security.STARTTLS): "pop3+starttls",
 }
-_USUAL_PORTS = {"smtps": 465, "smtp+starttls": 587, "imaps": 993, "imap+starttls": 143, "pops": 995, "pop3+starttls": 110}
+_USUAL_PORTS = {
+    "smtps": 465,
+    "smtp+starttls": 587,
+    "imaps": 993,
+    "imap+starttls": 143,
+    "pops": 995,
+    "pop3+starttls": 110,
+}
 
 
 @dataclass(frozen=True, slots=True)
