@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 NO_HOST = 68
 _SOURCES = {
     "provider": Bilingual("la table des fournisseurs", "the table of providers"),
-    "mx": Bilingual(
-        "les serveurs MX du domaine, qui sont ceux d'un fournisseur", "the domain's MX, those of a provider"
-    ),
+    "mx": Bilingual("les serveurs MX du domaine, qui sont ceux d'un fournisseur", "the domain's MX, a provider's"),
     "srv": Bilingual("les enregistrements SRV du domaine", "the domain's SRV records"),
     "autoconfig": Bilingual("la configuration automatique du domaine", "the domain's autoconfiguration"),
 }
@@ -29,8 +27,8 @@ _SOURCES = {
     "new",
     cls=Command,
     words=Bilingual(
-        "Propose un profil pour une adresse : d'après la table des fournisseurs, puis le DNS du domaine (MX, SRV) et sa "
-        "configuration automatique (HTTPS). Rien n'est écrit, et rien n'est envoyé ; --try ouvre une session.",
+        "Propose un profil pour une adresse : d'après la table des fournisseurs, puis le DNS du domaine (MX, SRV) et "
+        "sa configuration automatique (HTTPS). Rien n'est écrit, et rien n'est envoyé ; --try ouvre une session.",
         "Proposes a profile for an address: by the table of providers, then the domain's DNS (MX, SRV) and its "
         "autoconfiguration (HTTPS). Nothing is written and nothing is sent; --try opens a session.",
     ),

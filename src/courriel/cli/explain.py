@@ -24,12 +24,12 @@ _LONGEST_INPUT = 1 << 24
 @click.command(
     cls=Command,
     words=Bilingual(
-        "Explique la réponse d'un serveur, une erreur de n'importe quel programme (Python, Node, PHP, Java, .NET, curl, "
-        "openssl), ce que courriel a affiché, le nom d'une panne ou d'un fournisseur : cause, remède, ce qu'il faut "
-        "éviter. Sans argument, ou avec « - », lit l'entrée standard. Aucune connexion n'est établie.",
-        "Explains a server's reply, an error of any program (Python, Node, PHP, Java, .NET, curl, openssl), what courriel "
-        "printed, the name of a failure or of a provider: cause, fix, what to avoid. Without an argument, or with -, it "
-        "reads standard input. No connection is made.",
+        "Explique la réponse d'un serveur, une erreur de n'importe quel programme (Python, Node, PHP, Java, .NET, "
+        "curl, openssl), ce que courriel a affiché, le nom d'une panne ou d'un fournisseur : cause, remède, ce qu'il "
+        "faut éviter. Sans argument, ou avec « - », lit l'entrée standard. Aucune connexion n'est établie.",
+        "Explains a server's reply, an error of any program (Python, Node, PHP, Java, .NET, curl, openssl), what "
+        "courriel printed, the name of a failure or of a provider: cause, fix, what to avoid. Without an argument, or "
+        "with -, it reads standard input. No connection is made.",
     ),
     examples=[
         'courriel explain "550 5.1.1 no such user"',

@@ -119,17 +119,14 @@ def _accepted(provider: Provider) -> str:
 def _limits(limits: SendingLimits) -> list[str]:
     """Limits in words, and those of other offers; that none is known, when there is none."""
     counted = _COUNTED[limits.counted].in_()
-    known = [
-        say(f"{limits.per_minute} messages par minute", f"{limits.per_minute} messages a minute")
-        if limits.per_minute else "",
-        say(f"{limits.per_hour} {counted} par heure", f"{limits.per_hour} {counted} an hour") if limits.per_hour else "",
-        say(f"{limits.per_day} {counted} par jour", f"{limits.per_day} {counted} a day") if limits.per_day else "",
-        say(f"{limits.per_message} destinataires par message", f"{limits.per_message} recipients of one message")
-        if limits.per_message else "",
-        say(f"{limits.connections} connexions à la fois", f"{limits.connections} connections at once")
-        if limits.connections else "",
-    ]  # fmt: skip
-    said = ", ".join(filter(None, known))
+    known = (
+        (limits.per_minute, say("messages par minute", "messages a minute")),
+        (limits.per_hour, say(f"{counted} par heure", f"{counted} an hour")),
+        (limits.per_day, say(f"{counted} par jour", f"{counted} a day")),
+        (limits.per_message, say("destinataires par message", "recipients of one message")),
+        (limits.connections, say("connexions à la fois", "connections at once")),
+    )
+    said = ", ".join(f"{number} {unit}" for number, unit in known if number)
     note = say(*limits.note)
     return [each for each in (said, note) if each] or [say("non publiées, ou inconnues", "not published, or not known")]
 

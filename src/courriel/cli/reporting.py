@@ -303,7 +303,7 @@ def _receipt_object(receipt: Receipt, problems: list[errors.CourrielError], file
 
 
 def _mechanisms(error: errors.CourrielError) -> str:
-    """Which login mechanisms were tried and which were not; "" when the login was not refused."""
+    """Login mechanisms that were tried, and those that were not; "" when no login was refused."""
     if not isinstance(error, errors.AuthenticationRefused) or not error.tried:
         return ""
     return error.mechanisms.fr if language() == "fr" else error.mechanisms.en

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 _ORANGE = expression(r"\b(?:OFR|LPN|OUK)[0-9A-Z]{0,12}?[-_]?([0-9]{3})\b", re.IGNORECASE)
 
 _ON_THIS_MACHINE = expression(
-    r"(?:\blocalhost|\b127\.[0-9.]{5,11}|\[?::1\]?)(?::|,? port:? ?|, ?)(?!(?:25|110|143|465|587|993|995)\b)[0-9]{2,5}\b",
+    r"(?:\blocalhost|\b127\.[0-9.]{5,11}|\[?::1\]?)(?::|,? port:? ?|, ?)"
+    r"(?!(?:25|110|143|465|587|993|995)\b)[0-9]{2,5}\b",
     re.IGNORECASE,
 )
 

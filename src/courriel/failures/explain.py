@@ -1,8 +1,8 @@
 """
 Explanation of a pasted text: the record that fits, or else what could be told.
 
-A text that this library printed itself is known by its reference or its cause. A text of unknown origin is explained only
-by evidence: no answer is better than a guess.
+A text that this library printed itself is known by its reference or its cause. A text of unknown origin is explained
+only by evidence: no answer is better than a guess.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _NEAR = 0.75
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What is known of a pasted text.
+    """Record and facts of a pasted text.
 
-    `failure` is the record, or None; `mistyped` says that it is the nearest to an id that does not exist. `told` is what
-    could be told without a record, as pairs of a word of the text ("550") and its meaning.
+    `failure` is the record, or None; `mistyped` says that it is the nearest to an id that does not exist. `told` is
+    known without a record, as pairs of a word of the text ("550") and its meaning.
     """
 
     facts: Facts

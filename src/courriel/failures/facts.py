@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from courriel._dataclass import dataclass
 from courriel._lazy_re import expression
 

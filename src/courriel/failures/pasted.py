@@ -107,15 +107,20 @@ def _without_frames(text: str) -> tuple[str, str]:
 
 
 def _first(pattern: re.Pattern[str], text: str) -> str:
-    """The group of the first match; "" without one."""
+    """Return the group of the first match in the text; "" without one."""
     found = pattern.search(text)
-    return next(filter(None, found.groups()), "") if found else ""
+    return _group(found) if found else ""
 
 
 def _last(pattern: re.Pattern[str], text: str) -> str:
-    """The group of the last match; "" without one."""
-    *_, last = [""] + [next(filter(None, found.groups()), "") for found in pattern.finditer(text)]
+    """Return the group of the last match in the text; "" without one."""
+    *_, last = ["", *map(_group, pattern.finditer(text))]
     return last
+
+
+def _group(found: re.Match[str]) -> str:
+    """Return the group that matched, of a pattern that is a choice of groups."""
+    return next((str(group) for group in found.groups() if group), "")
 
 
 # Replies.

@@ -1,4 +1,4 @@
-"""Meaning of reply codes and enhanced status codes (RFC 5321 4.2.3, RFC 4954, RFC 3463), for replies without a record."""
+"""Meaning of reply codes (RFC 5321 4.2.3, RFC 4954) and enhanced status codes (RFC 3463)."""
 
 from __future__ import annotations
 

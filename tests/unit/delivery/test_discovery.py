@@ -1,4 +1,4 @@
-"""Discovery of the servers for an address: DNS records and autoconfiguration, from servers on loopback; good and hostile."""
+"""Discovery of the servers for an address, from a name server and a web server on loopback, good and hostile ones."""
 
 from __future__ import annotations
 

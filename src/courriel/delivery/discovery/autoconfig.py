@@ -1,5 +1,5 @@
 """
-Parser of Thunderbird's autoconfiguration (config-v1.1.xml, draft-ietf-mailmaint-autoconfig), of which TLS servers are kept.
+Parser of Thunderbird's autoconfiguration (config-v1.1.xml, draft-ietf-mailmaint-autoconfig), for servers with TLS.
 
 The file comes from the domain of the address. It is parsed without a document type, so that it cannot declare entities
 or name other files, and with limits for its size and depth.
@@ -38,7 +38,7 @@ def servers(xml: bytes, address: Address) -> list[FoundServer]:
     parser.StartDoctypeDeclHandler = reader.refuse
     parser.EntityDeclHandler = reader.refuse
     try:
-        parser.Parse(xml, True)  # noqa: FBT003 - expat takes it by place
+        parser.Parse(xml, True)
     except (expat.ExpatError, LookupError, ValueError) as broken:
         raise _wrong(f"it is no XML: {broken}") from None
     return [server for entry in reader.entries if (server := _server(entry, address))]

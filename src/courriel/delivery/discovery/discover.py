@@ -1,9 +1,9 @@
 """
 Search for the servers of a mail address, by the first of four sources that knows them.
 
-In order: the provider table, by the domain; the MX records, where they are those of a provider of the table; SRV records
-of the domain; its autoconfiguration. The first two name servers of our own table, the others any host: it is in
-`Proposal.foreign` when it lies outside the domain.
+In order: the provider table, by the domain; the MX records, where they are those of a provider of the table; SRV
+records of the domain; its autoconfiguration. The first two name servers of our own table, the others any host: those
+outside the domain are in `Proposal.foreign`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def discover(address: Address | str, *, total: float = TOTAL, trust: Trust | Non
     """Propose servers for an address, or return None when no source knows any; `total` is in seconds.
 
     Only TLS servers are proposed; none of them is contacted. `trust` is for the HTTPS server of the autoconfiguration.
-    Raises InvalidAddress; and, when no source answered, the first error of one: TimedOut or ConnectionFailed of the name
-    service, TlsFailed or RemoteProtocolError of the autoconfiguration, MissingExtra without dnspython.
+    Raises InvalidAddress; and, when no source answered, the first error of one: TimedOut or ConnectionFailed of the
+    name service, TlsFailed or RemoteProtocolError of the autoconfiguration, MissingExtra without dnspython.
     """
     parsed = Address.parse(address) if isinstance(address, str) else address
     if known := providers.by_domain(parsed.domain):

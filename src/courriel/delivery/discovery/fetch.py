@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import socket
+from contextlib import suppress
 from threading import Timer
 from time import monotonic
 
@@ -79,10 +80,8 @@ def _connect(host: str, seconds: float) -> socket.socket:
 
 def _cut(raw: socket.socket) -> None:
     """End a connection that takes too long: a blocked read returns with an error."""
-    try:
+    with suppress(OSError):  # it may have ended by itself
         raw.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass  # it has ended by itself
 
 
 def _within(host: str, location: str) -> str:

@@ -42,7 +42,7 @@ _USUAL_PORTS = {
 
 @dataclass(frozen=True, slots=True)
 class FoundServer:
-    """A server for sending or reading, with TLS, and the login there. Raises InvalidServer for an invalid name or port."""
+    """A server for sending or reading with TLS, and the login there. Raises InvalidServer for a wrong name or port."""
 
     dialect: Dialect
     host: str
@@ -70,7 +70,7 @@ class FoundServer:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """Servers for an address: `sending` is a URL; `reading` are URLs, the best first; `detail` says where they stood."""
+    """Servers for an address: `sending` is a URL, `reading` are URLs, the best first; `detail` is their place."""
 
     address: Address
     source: Source

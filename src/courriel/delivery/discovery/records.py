@@ -1,4 +1,4 @@
-"""DNS records that name the mail servers of a domain: SRV (RFC 6186, RFC 8314) and MX, by dnspython (extra `doctor`)."""
+"""DNS records with the mail servers of a domain: SRV (RFC 6186, RFC 8314) and MX, by dnspython (extra `doctor`)."""
 
 from __future__ import annotations
 
