@@ -50,7 +50,7 @@ class Token:
             )
 
 
-Fetch: TypeAlias = Callable[[], "Token | str | Awaitable[Token | str]"]
+TokenFetch: TypeAlias = "Callable[[], Token | str | Awaitable[Token | str]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class TokenSource:
     """
 
     user: str
-    fetch: Fetch = field(repr=False)
+    fetch: TokenFetch = field(repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "user", _text("user name", self.user))

@@ -1,9 +1,9 @@
 """
-Where the outbox lies when nobody says: every program of a user that says nothing means the same one.
+The default outbox location; all programs of one user that configure nothing share it.
 
-1. COURRIEL_OUTBOX, or the file that COURRIEL_OUTBOX_FILE names: a path, or a postgresql:// URL
-2. `outbox = "…"` in courriel.toml or [tool.courriel], here or in a folder above; then in the user's courriel.toml
-3. a file of the user's own, by the habits of the machine
+1. COURRIEL_OUTBOX, or the file that COURRIEL_OUTBOX_FILE names: a path, or a postgresql:// URL 2. `outbox = "…"` in
+courriel.toml or [tool.courriel], here or in a folder above; then in the user's courriel.toml 3. a file in the user's
+data folder, by the conventions of the platform
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from courriel.delivery.settings.profiles import own_variable
 
 @dataclass(frozen=True, slots=True)
 class DefaultLocation:
-    """A file or a URL, and who said so."""
+    """A path or URL of an outbox, and the setting that it comes from."""
 
     place: str
     source: str
 
 
 def default_location() -> DefaultLocation:
-    """The outbox that is meant when nothing is said; the user's own folder is made when it is missing.
+    """Find the default outbox; the user's data folder is created when missing.
 
-    Raises UsageError for a setting that cannot be read, OSError.
+    Raises UsageError for an invalid setting, OSError.
     """
     by_environment = own_variable("COURRIEL_OUTBOX")
     if by_environment is not None:
@@ -43,13 +43,13 @@ def default_location() -> DefaultLocation:
 
 
 def own_folder(platform: str = sys.platform, environment: Mapping[str, str] = os.environ) -> Path:
-    """Where programs keep what must outlive them and is nobody's document."""
+    """Folder for the data of programs of this user, by the conventions of the platform."""
     if platform == "win32":
         folder = Path(environment.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
     elif platform == "darwin":
         folder = Path.home() / "Library" / "Application Support"
     else:
         configured = Path(environment.get("XDG_STATE_HOME") or "")
-        # A relative path is invalid there, by the specification, and to be passed over.
+        # The specification says to ignore a relative path.
         folder = configured if configured.is_absolute() else Path.home() / ".local" / "state"
     return folder / "courriel"

@@ -25,8 +25,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal, TypeAlias
 
-Kind: TypeAlias = "Literal['plain', 'env', 'file', 'keyring', 'prompt', 'cmd']"
-_KINDS: tuple[Kind, ...] = ("plain", "env", "file", "keyring", "prompt", "cmd")
+SecretKind: TypeAlias = "Literal['plain', 'env', 'file', 'keyring', 'prompt', 'cmd']"
+_KINDS: tuple[SecretKind, ...] = ("plain", "env", "file", "keyring", "prompt", "cmd")
 
 LONGEST_SECRET = 64 * 1024  # bytes; an access token has a few thousand; the limit is for references to wrong files
 COMMAND_TIME_LIMIT = 60.0  # seconds; long enough to unlock a password store by hand, and finite
@@ -43,7 +43,7 @@ class SecretReference:
     Raises InvalidUrl for an invalid combination.
     """
 
-    kind: Kind
+    kind: SecretKind
     place: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:

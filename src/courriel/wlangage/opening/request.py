@@ -17,7 +17,7 @@ from courriel.wlangage.structures.constants import SessionOption
 from courriel.wlangage.structures.names import unaccented
 
 if TYPE_CHECKING:
-    from courriel.model.credentials import Credentials, Fetch
+    from courriel.model.credentials import Credentials, TokenFetch
 
 Protocol: TypeAlias = Literal["SMTP", "POP3", "IMAP"]
 
@@ -243,7 +243,7 @@ def _token(variable: SessionVariable) -> Credentials:
     if isinstance(token, str):
         return TokenSource(variable.Nom, lambda: token)
     if callable(token):
-        return TokenSource(variable.Nom, cast("Fetch", token))
+        return TokenSource(variable.Nom, cast("TokenFetch", token))
     raise ErreurWLangage(
         "JetonAuth est une chaîne, ou une fonction qui en renvoie une",
         "AuthToken is a string, or a function that returns one",
