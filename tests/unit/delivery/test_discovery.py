@@ -24,7 +24,7 @@ from courriel.delivery.urls import providers
 from courriel.delivery.urls.route import Route
 from courriel.model.address import Address
 from courriel.model.server import Dialect, Security
-from examples import examples
+from fast_part import examples
 
 Zone = dict[tuple[str, str], list[str]]
 ADA = Address.parse("ada@firm.example")

@@ -14,7 +14,7 @@ from courriel import failures
 from courriel.failures.explain import explain
 from courriel.failures.pasted import LONGEST_PASTED
 from courriel.failures.reply_codes import meaning, subject
-from examples import examples
+from fast_part import examples
 
 TEXTS = tomllib.loads((Path(__file__).parent / "real_world.toml").read_text("utf-8"))["text"]
 
