@@ -220,6 +220,7 @@ class CourrielError(Exception):
             ssl_reason=next((str(why) for error in chain if (why := getattr(error, "reason", None))), ""),
             verify_code=next((int(code) for error in chain if (code := getattr(error, "verify_code", None))), None),
             hint_id="UNCERTAIN-RESULT" if self.in_doubt and not self.hint_id.endswith("IN-DOUBT") else self.hint_id,
+            server=self.server,
         )
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -351,6 +352,29 @@ class AuthenticationRefused(Refused):
     offered: tuple[str, ...] = ()
     judged: tuple[str, ...] = ()
     final: bool = False
+
+    @property
+    def untried(self) -> tuple[str, ...]:
+        """Mechanisms that the server offered and that were not tried, in its order."""
+        return tuple(name for name in self.offered if name not in self.tried)
+
+    @property
+    def mechanisms(self) -> Text:
+        """The mechanisms that were tried, and those that were offered and not tried, for people in both languages."""
+        from courriel.failures import Text  # noqa: PLC0415
+
+        tried, untried = ", ".join(self.tried), ", ".join(self.untried)
+        if not untried:
+            return Text(f"{tried} ; aucun autre n'est proposé", f"{tried}; no other is offered")
+        return Text(f"{tried} ; proposés mais non essayés : {untried}", f"{tried}; offered but not tried: {untried}")
+
+    def _notes_made(self) -> Iterator[_Note]:
+        if self.tried:
+            from courriel.failures import language  # noqa: PLC0415
+
+            french, told = language() == "fr", self.mechanisms
+            yield _Note(f"Essayé : {told.fr}" if french else f"Tried: {told.en}")
+        yield from super()._notes_made()
 
 
 class SenderRefused(Refused):

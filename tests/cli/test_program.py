@@ -63,7 +63,7 @@ def test_without_click_one_sentence_says_what_to_install(process: Run, tmp_path:
         assert done.stderr.count("\n") == 1
 
 
-COMMANDS = ("", "send", "sandbox", "demo", "config", "config show", "explain")
+COMMANDS = ("", "send", "sandbox", "demo", "config", "config show", "explain", "providers")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -259,5 +259,5 @@ def test_an_unknown_error_is_reported_as_unknown(courriel: Run) -> None:
     ran = courriel("explain", "the moon is blue")
 
     assert (ran.status, ran.out) == (65, "")
-    assert "not in the table" in ran.err
+    assert "I do not know this one" in ran.err
     assert courriel("explain", stdin=b"").status == 64

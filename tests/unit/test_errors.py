@@ -293,3 +293,36 @@ def test_what_may_have_left_says_its_message_id() -> None:
 def test_every_error_is_exported_beside_the_names_that_people_import(kind: type[CourrielError]) -> None:
     assert getattr(courriel, kind.__name__) is kind
     assert kind.__name__ in courriel.__all__
+
+
+@pytest.mark.parametrize(
+    ("tried", "offered", "english", "french"),
+    [
+        (("PLAIN",), ("PLAIN", "LOGIN"), "Tried: PLAIN; offered but not tried: LOGIN",
+         "Essayé : PLAIN ; proposés mais non essayés : LOGIN"),
+        (("CRAM-MD5", "PLAIN"), ("PLAIN", "CRAM-MD5"), "Tried: CRAM-MD5, PLAIN; no other is offered",
+         "Essayé : CRAM-MD5, PLAIN ; aucun autre n'est proposé"),
+    ],
+)  # fmt: skip
+def test_a_refused_login_names_the_mechanisms_that_were_tried_and_those_that_were_not(
+    tried: tuple[str, ...], offered: tuple[str, ...], english: str, french: str
+) -> None:
+    def refused() -> AuthenticationRefused:
+        error = AuthenticationRefused(Reply(535, ("5.7.8 no",)), stage="authenticate")
+        error.tried, error.offered = tried, offered
+        return error
+
+    assert refused().__notes__[0] == english  # type: ignore[index]
+    assert refused().untried == tuple(name for name in offered if name not in tried)
+    failures.speak("fr")
+    try:
+        assert refused().__notes__[0] == french  # type: ignore[index]
+    finally:
+        failures.speak(None)
+
+
+def test_a_login_refused_before_any_mechanism_names_none() -> None:
+    notes = AuthenticationRefused(Reply(535, ("5.7.8 no",)), stage="authenticate").__notes__
+
+    assert notes
+    assert not [note for note in notes if note.startswith("Tried")]  # type: ignore[attr-defined]

@@ -146,14 +146,27 @@ def _is_wrong(setting: Setting) -> bool:
 
 _COMMANDS = {"show": show, "trust": trust, "untrust": untrust}
 
+
+def _load(name: str) -> click.Command:
+    if name == "new":
+        from courriel.cli.config_new import command as new
+
+        return new
+    return _COMMANDS[name]
+
+
 command = Group(
     "config",
-    words=Bilingual("Montre les réglages, et d'où ils viennent.", "Shows the settings, and where they come from."),
-    examples=["courriel config show", "courriel config trust courriel.toml"],
+    words=Bilingual(
+        "Montre les réglages, et d'où ils viennent ; en propose pour une adresse.",
+        "Shows the settings, and where they come from; proposes some for an address.",
+    ),
+    examples=["courriel config show", "courriel config trust courriel.toml", "courriel config new ada@example.org"],
     table={
         "show": Bilingual("Montre chaque réglage et sa source.", "Shows each setting and its source."),
+        "new": Bilingual("Propose un profil pour une adresse.", "Proposes a profile for an address."),
         "trust": Bilingual("Approuve le fichier de réglages d'un projet.", "Approves a project's settings file."),
         "untrust": Bilingual("Retire cette approbation.", "Takes that approval back."),
     },
-    load=lambda name: _COMMANDS[name],
+    load=_load,
 )

@@ -3,41 +3,82 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
-from courriel import failures
 from courriel.cli.command import Command, GlobalOptions
 from courriel.cli.i18n import Bilingual, say
-from courriel.failures.facts import LONGEST_TEXT
+
+if TYPE_CHECKING:
+    from courriel.cli.reporting import Report
+    from courriel.delivery.urls.providers import Provider
+    from courriel.failures import Failure
+    from courriel.failures.explain import Explanation
 
 DATA = 65
+_LONGEST_INPUT = 1 << 24
+"""Characters of standard input that are read; the end of a text counts, not its beginning."""
 
 
 @click.command(
     cls=Command,
     words=Bilingual(
-        "Explique la réponse d'un serveur, une erreur Python ou le nom d'une panne : cause, remède, "
-        "ce qu'il faut éviter. Sans argument, lit l'entrée standard. Aucune connexion n'est établie.",
-        "Explains a server's reply, a Python error or the name of a failure: cause, fix, what to avoid. "
-        "Without an argument it reads standard input. No connection is made.",
+        "Explique la réponse d'un serveur, une erreur de n'importe quel programme (Python, Node, PHP, Java, .NET, "
+        "curl, openssl), ce que courriel a affiché, le nom d'une panne ou d'un fournisseur : cause, remède, ce qu'il "
+        "faut éviter. Sans argument, ou avec « - », lit l'entrée standard. Aucune connexion n'est établie.",
+        "Explains a server's reply, an error of any program (Python, Node, PHP, Java, .NET, curl, openssl), what "
+        "courriel printed, the name of a failure or of a provider: cause, fix, what to avoid. Without an argument, or "
+        "with -, it reads standard input. No connection is made.",
     ),
-    examples=['courriel explain "550 5.1.1 no such user"', "courriel explain TLS-PORT-MIXUP"],
+    examples=[
+        'courriel explain "550 5.1.1 no such user"',
+        "courriel explain TLS-PORT-MIXUP",
+        "courriel explain orange",
+        "courriel explain - < traceback.txt",
+    ],
     usage=Bilingual("[TEXTE]", "[TEXT]"),
 )
 @click.argument("words", nargs=-1)
 @click.pass_obj
 def command(manner: GlobalOptions, words: tuple[str, ...]) -> int:
-    """Look the text up in the failure table."""
+    """Look the text up in the table of failures and in that of the providers."""
+    from courriel.cli import provider_facts
     from courriel.cli.reporting import Report
+    from courriel.failures.explain import explain
 
-    text = " ".join(words)
+    text = _asked(manner, words)
+    report = Report(manner)
+    is_word = len(text.split()) == 1 and len(text) < 300
+    if is_word and (provider := provider_facts.find(text)):
+        _show_provider(report, provider)
+        return 0
+    found = explain(text)
+    if found.failure is None:
+        return _unknown(report, found, provider_facts.nearest(text) if is_word else "")
+    if found.mistyped:
+        report.aside(
+            say(
+                f"Aucune panne ne s'appelle « {text.strip()} » ; la plus proche est {found.failure.id} :",
+                f'No failure is called "{text.strip()}"; the nearest is {found.failure.id}:',
+            )
+        )
+    _show(report, found.failure, mistyped=found.mistyped)
+    return 0
+
+
+# The steps.
+
+
+def _asked(manner: GlobalOptions, words: tuple[str, ...]) -> str:
+    """The text to explain: the arguments, or standard input."""
+    text = "" if words == ("-",) else " ".join(words)
     if not text and sys.stdin is not None:
         if sys.stdin.isatty() and manner.ask:
             print(say("Collez la réponse ou l'erreur, puis Ctrl-D :", "Paste the reply or the error, then Ctrl-D:"),
                   file=sys.stderr)  # fmt: skip
         if manner.ask or not sys.stdin.isatty():
-            text = sys.stdin.read(LONGEST_TEXT)
+            text = sys.stdin.read(_LONGEST_INPUT)
     if not text.strip():
         raise click.UsageError(
             say(
@@ -45,19 +86,30 @@ def command(manner: GlobalOptions, words: tuple[str, ...]) -> int:
                 'there is nothing to explain: courriel explain "550 5.1.1 no such user", or standard input',
             )
         )
-    report = Report(manner)
-    known = failures.by_id(text.strip().upper()) or failures.find(failures.read(text))
-    if known is None:
-        report.failing(
-            DATA,
-            "NotKnown",
-            say("cette erreur n'est pas dans la table", "this error is not in the table"),
-        )
-        return report.status
+    return text
+
+
+def _show(report: Report, known: Failure, *, mistyped: bool) -> None:
     cause, fix, dont = known.cause.in_(), known.fix.in_(), known.dont.in_()
     if not report.values(
-        {"ok": True, "failure": known.id, "cause": cause, "hint": fix, "not": dont or None, "retry": known.retry,
-         "stage": known.stage, "meant_sysexit": known.sysexit, "sysexit": 0}
+        {"ok": True, "failure": known.id, "mistyped": mistyped, "cause": cause, "hint": fix, "not": dont or None,
+         "retry": known.retry, "stage": known.stage, "meant_sysexit": known.sysexit, "sysexit": 0}
     ):  # fmt: skip
         report.explained(cause, fix, dont, known.id)
-    return 0
+
+
+def _show_provider(report: Report, provider: Provider) -> None:
+    from courriel.cli import provider_facts
+
+    if not report.values({"ok": True, "provider": provider_facts.as_object(provider), "sysexit": 0}):
+        provider_facts.show(report, provider)
+
+
+def _unknown(report: Report, found: Explanation, near: str) -> int:
+    """Say that the text is not known, what its codes mean, and which provider has nearly this name."""
+    told = [f"{code}{say(' : ', ': ')}{meaning.in_()}" for code, meaning in found.told]
+    if near:
+        told.append(say(f"vouliez-vous dire {near} ?", f"did you mean {near}?"))
+    sentence = say("je ne connais pas cette erreur", "I do not know this one")
+    report.failing(DATA, "NotKnown", say(" ; ", "; ").join([sentence, *told]))
+    return report.status

@@ -27,6 +27,10 @@ _COMMANDS = {
     ),
     "demo": Bilingual("Montre la bibliothèque en action.", "Demonstrates the library."),
     "config": Bilingual("Montre les réglages, et d'où ils viennent.", "Shows the settings, and where they come from."),
+    "providers": Bilingual(
+        "Montre les fournisseurs connus, leurs serveurs et leurs limites.",
+        "Shows the known providers, their servers and their limits.",
+    ),
     "explain": Bilingual("Explique la réponse d'un serveur ou une erreur.", "Explains a server's reply, or an error."),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from courriel import errors
@@ -92,8 +92,8 @@ class Report:
         self._statuses.append(error.sysexit)
         self._something_left = self._something_left or error.in_doubt
         if self._json:
-            chosen = {"notes": [f"This way out was set by {setting}."]} if setting else {}
-            self._object(_error_object(error, file, tuple(to), message_id) | chosen)
+            notes = [f"This way out was set by {setting}."] if setting else []
+            self._object(_error_object(error, file, tuple(to), message_id, notes))
             return
         where = f"{visible(file)}{say(' : ', ': ')}" if file else ""
         color = _YELLOW if error.in_doubt else _RED
@@ -158,6 +158,10 @@ class Report:
         if not self._json:
             self._err.line(text)
 
+    def entry(self, fr: str, en: str, text: str) -> None:
+        """Print a label and its text beside it, as a part of the result; nothing for an empty text."""
+        self._out.entry(fr, en, text)
+
     def explained(self, cause: str, fix: str, dont: str, failure_id: str) -> None:
         """Print a record of the failure table as a result."""
         self._out.entry(*_CAUSE, cause)
@@ -180,6 +184,7 @@ class Report:
         self._advice(problem)
 
     def _advice(self, error: errors.CourrielError) -> None:
+        self._err.entry(*_MECHANISMS, _mechanisms(error))
         self._err.entry(*_CAUSE, error.cause)
         self._err.entry(*_FIX, remedy(error))
         self._err.entry(*_NOT, error.advice_against)
@@ -210,6 +215,7 @@ _SERVER = ("Serveur", "Server")
 _DETAIL = ("Détail", "Detail")
 _SETTING = ("Réglage", "Setting")
 _REFUSED = ("Refusé", "Refused")
+_MECHANISMS = ("Essayé", "Tried")
 _CAUSE = ("Cause", "Cause")
 _FIX = ("À faire", "Fix")
 _NOT = ("À éviter", "Avoid")
@@ -301,7 +307,17 @@ def _receipt_object(receipt: Receipt, problems: list[errors.CourrielError], file
     }
 
 
-def _error_object(error: errors.CourrielError, file: str, to: tuple[str, ...], message_id: str) -> dict[str, object]:
+def _mechanisms(error: errors.CourrielError) -> str:
+    """Login mechanisms that were tried, and those that were not; "" when no login was refused."""
+    if not isinstance(error, errors.AuthenticationRefused) or not error.tried:
+        return ""
+    return error.mechanisms.fr if language() == "fr" else error.mechanisms.en
+
+
+def _error_object(
+    error: errors.CourrielError, file: str, to: tuple[str, ...], message_id: str, notes: Sequence[str] = ()
+) -> dict[str, object]:
+    mechanisms = _mechanisms(error)
     fates = [_fate(name, Outcome.REFUSED, reply) for name, reply in error.refused.items()]
     if error.in_doubt:
         fates += [_fate(name, Outcome.IN_DOUBT, None) for name in to if name not in error.refused]
@@ -309,6 +325,7 @@ def _error_object(error: errors.CourrielError, file: str, to: tuple[str, ...], m
         _empty_object()
         | _about(error)
         | {"reply": _reply(error.reply), "fates": fates, "message_id": message_id or None, "file": file or None}
+        | {"notes": [*notes, *([mechanisms] if mechanisms else [])]}
     )
 
 

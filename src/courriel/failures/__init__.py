@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from .facts import Facts, read
+from .facts import Facts
 from .language import Language, language, speak
 from .record import Failure, Retry, Text
 from .sentences import spoken
@@ -36,6 +36,13 @@ def find(facts: Facts) -> Failure | None:
     from courriel.failures import match
 
     return match.find(facts)
+
+
+def read(pasted: str, *, stage: str = "") -> Facts:
+    """Extract the facts from a pasted reply, traceback or log; `stage` is the stage of the conversation, when known."""
+    from . import pasted as texts
+
+    return texts.read(pasted, stage=stage)
 
 
 def by_id(failure_id: str) -> Failure | None:

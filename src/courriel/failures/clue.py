@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 # Orange and La Poste number their refusals: OFR_416, LPN105_421, OFR006_102. The last three digits count.
 _ORANGE = expression(r"\b(?:OFR|LPN|OUK)[0-9A-Z]{0,12}?[-_]?([0-9]{3})\b", re.IGNORECASE)
 
+_ON_THIS_MACHINE = expression(
+    r"(?:\blocalhost|\b127\.[0-9.]{5,11}|\[?::1\]?)(?::|,? port:? ?|, ?)"
+    r"(?!(?:25|110|143|465|587|993|995)\b)[0-9]{2,5}\b",
+    re.IGNORECASE,
+)
+
 Strength = tuple[int, int, int, int, int, int, int]
 """Quality of a match, the best evidence first. Two strengths are compared from left to right."""
 
@@ -30,12 +36,13 @@ class Evidence:
     text: str
     exceptions: AbstractSet[str]
     orange_codes: AbstractSet[str]
+    practice: bool
 
     @classmethod
     def of(cls, facts: Facts) -> Evidence:
         text = fold(facts)
         names = frozenset(name.rpartition(".")[2] for name in facts.exceptions)
-        return cls(facts, text, names, frozenset(_ORANGE.findall(text)))
+        return cls(facts, text, names, frozenset(_ORANGE.findall(text)), _is_practice(facts.server or text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,14 @@ class Clue:
     sysexit: int | None = None
     more: Text | None = None
     """Text to add to the remedy when the failure is recognised by this clue."""
+    dont: Text | None = None
+    """Advice against, in place of the record's, when the failure is recognised by this clue."""
+    bare: bool = False
+    """Whether no server may have answered: its words would mean something else within a reply."""
+    practice: bool = False
+    """Whether the server must look like a practice server: this machine, at no usual port of mail."""
+    guess: bool = False
+    """Whether this is too little evidence for a text of unknown origin, where no answer is better than this record."""
 
     def strength(self, evidence: Evidence) -> Strength | None:
         """Return how strongly the evidence supports this failure, or None when some field does not match."""
@@ -67,6 +82,8 @@ class Clue:
         if not (
             self._stage_fits(facts.stage)
             and (not self.codes or code)
+            and not (self.bare and facts.code is not None)
+            and not (self.practice and not evidence.practice)
             and (not self.enhanced or facts.enhanced in self.enhanced)
             and (not self.exceptions or self.exceptions & evidence.exceptions)
             and (not self.errnos or facts.errno in self.errnos)
@@ -101,3 +118,8 @@ def _code_fits(codes: tuple[str, ...], code: int | None) -> int:
     if str(code) in codes:
         return 2
     return int(f"{code // 100}xx" in codes)
+
+
+def _is_practice(said: str) -> bool:
+    """Whether a server, or a text about one, tells of this machine and of a port that no mail server has."""
+    return bool(_ON_THIS_MACHINE.search(said))

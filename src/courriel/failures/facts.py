@@ -1,8 +1,6 @@
-"""Facts of a failure (stage, reply code, text, exceptions), and how to read them out of a pasted text."""
+"""Facts of a failure: stage, reply code, text, exceptions."""
 
 from __future__ import annotations
-
-import re
 
 from courriel._dataclass import dataclass
 from courriel._lazy_re import expression
@@ -11,21 +9,10 @@ LONGEST_TEXT = 8192
 """Characters that are searched. A usual reply is far shorter; a hostile one must not cost time."""
 
 _BLANKS = expression(r"\s+")
-_CODE = expression(r"(?:^|[\s(:\"'])([2-5][0-9]{2})(?=[ -]|, b?['\"]|$)")
-_REPEATED_CODE = expression(r"(?<=\s)([2-5][0-9]{2})-?(?=[ ]?[245]\.[0-9]{1,3}\.[0-9]{1,3}\b)|(?<=\s)[2-5][0-9]{2}-")
-_ENHANCED = expression(r"(?<![.\w])([245]\.[0-9]{1,3}\.[0-9]{1,3})(?![.\w])")
-_EXCEPTION = expression(
-    r"(?<![\w.])((?:[A-Za-z_]\w{0,60}\.){0,6}(?:[A-Z]\w{0,60}(?:Error|Refused|Failed|Disconnected|Exception)|NotSupported"
-    r"|NameNotFound|TimedOut|MissingExtra|Invalid[A-Z]\w{0,20}|gaierror|abort|error_proto))(?=:|\(|\s*$)",
-    re.MULTILINE,
+_REPEATED_CODE = expression(
+    r"(?<=\s)[2-5][0-9]{2}-?(?=[ ]?[245]\.[0-9]{1,3}\.[0-9]{1,3}\b)|(?<=\s)[2-5][0-9]{2}-"
+    r"|(?<=[^\s0-9])[45][0-9]{2}-(?=[45]\.[0-9]{1,3}\.)"  # in a log that has lost its line ends
 )
-_ERRNO = expression(r"\[(?:Errno|WinError) (-?[0-9]{1,5})\]")
-_REASON = expression(r"\[(?:SSL|X509|CONF|SYS)?:? ?([A-Z][A-Z0-9_/]{5,60})\]")
-_PARENTS = {
-    "SSLCertVerificationError": ("SSLError",),
-    "SSLEOFError": ("SSLError",),
-    "UnicodeEncodeError": ("UnicodeError",),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +30,8 @@ class Facts:
     verify_code: int | None = None
     hint_id: str = ""
     """Id of a record, set by code that knows the failure exactly."""
-
-
-def read(pasted: str, *, stage: str = "") -> Facts:
-    """Extract the facts from a pasted reply or traceback."""
-    # A reply printed as Python bytes has its line ends as a backslash and a letter.
-    text = pasted[-LONGEST_TEXT:].replace("\\r", " ").replace("\\n", "\n")
-    code = _CODE.search(text)
-    enhanced = _ENHANCED.search(text)
-    errno = _ERRNO.search(text)
-    reason = _REASON.search(text)
-    return Facts(
-        stage=stage,
-        code=int(code[1]) if code else None,
-        enhanced=enhanced[1] if enhanced else "",
-        text=text,
-        exceptions=_exceptions(text),
-        errno=int(errno[1]) if errno else None,
-        ssl_reason=reason[1] if reason else "",
-    )
+    server: str = ""
+    """Server that was talked to, "host:port"."""
 
 
 def fold(facts: Facts) -> str:
@@ -69,16 +39,8 @@ def fold(facts: Facts) -> str:
 
     A server breaks its sentences anywhere and begins each line with its codes again.
     """
-    text = _BLANKS.sub(" ", _REPEATED_CODE.sub("", facts.text[:LONGEST_TEXT]))
+    text = _BLANKS.sub(" ", _REPEATED_CODE.sub(" ", facts.text[:LONGEST_TEXT]))
     if facts.enhanced:
         head, found, tail = text.partition(facts.enhanced)
         text = head + found + tail.replace(f" {facts.enhanced} ", " ")
     return _BLANKS.sub(" ", text).strip()
-
-
-def _exceptions(text: str) -> tuple[str, ...]:
-    # The last line of a traceback is what ended the program: it comes first.
-    names = [found[1] for found in _EXCEPTION.finditer(text)][::-1]
-    for name in tuple(names):
-        names.extend(_PARENTS.get(name.rpartition(".")[2], ()))
-    return tuple(dict.fromkeys(names))

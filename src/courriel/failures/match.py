@@ -17,10 +17,12 @@ def find(facts: Facts) -> Failure | None:
     when nothing else matches. A provider's words come before the codes because codes are ambiguous: `550 5.7.30` is
     "password login removed" at one provider and "DKIM did not pass" at another.
     """
-    if named := by_id().get(facts.hint_id):
-        return named
-    ranked = rank(facts)
-    return _told_by(ranked[0][2], ranked[0][1]) if ranked else None
+    return by_id().get(facts.hint_id) or _best(facts)
+
+
+def find_certain(facts: Facts) -> Failure | None:
+    """Return the record that explains the facts of a text of unknown origin, or None where that would be a guess."""
+    return by_id().get(facts.hint_id) or _best(facts, guess=False)
 
 
 def rank(facts: Facts) -> list[tuple[tuple[bool, Strength], Clue, Failure]]:
@@ -35,9 +37,14 @@ def rank(facts: Facts) -> list[tuple[tuple[bool, Strength], Clue, Failure]]:
     return sorted(possible, key=lambda found: found[0], reverse=True)
 
 
+def _best(facts: Facts, *, guess: bool = True) -> Failure | None:
+    ranked = [found for found in rank(facts) if guess or not found[1].guess]
+    return _told_by(ranked[0][2], ranked[0][1]) if ranked else None
+
+
 def _told_by(record: Failure, clue: Clue) -> Failure:
     """Return the record with the changes of this clue: the same words are permanent with 550 and temporary with 421."""
-    if not (clue.retry or clue.more):
+    if not (clue.retry or clue.more or clue.dont):
         return record
     fix = record.fix
     if clue.more:
@@ -45,6 +52,7 @@ def _told_by(record: Failure, clue: Clue) -> Failure:
     return replace(
         record,
         fix=fix,
+        dont=clue.dont or record.dont,
         retry=clue.retry or record.retry,
         sysexit=record.sysexit if clue.sysexit is None else clue.sysexit,
     )

@@ -56,7 +56,7 @@ def _record(row: Row) -> Failure:
 
 
 def _clue(row: Row, provided: bool) -> Clue:
-    more = row.get("more")
+    more, dont = row.get("more"), row.get("dont")
     return Clue(
         stages=frozenset(row.get("stage", ())),
         codes=tuple(str(code) for code in row.get("code", ())),
@@ -71,4 +71,8 @@ def _clue(row: Row, provided: bool) -> Clue:
         retry=row.get("retry"),
         sysexit=row.get("sysexit"),
         more=Text(**more) if more else None,
+        dont=Text(**dont) if dont else None,
+        bare=row.get("bare", False),
+        practice=row.get("practice", False),
+        guess=row.get("guess", False),
     )

@@ -15,6 +15,29 @@ Login = Literal["full", "local"]
 
 
 @dataclass(frozen=True, slots=True)
+class SendingLimits:
+    """Published limits of a provider's smallest usual offer; 0 for those that are not known.
+
+    `per_minute` is in messages, `per_hour` and `per_day` are in messages or, where `counted` says so, in recipients.
+    """
+
+    per_minute: int = 0
+    per_hour: int = 0
+    per_day: int = 0
+    counted: Literal["messages", "recipients"] = "messages"
+    per_message: int = 0
+    """Most recipients of one message."""
+    connections: int = 0
+    """Most sessions at once."""
+    note: tuple[str, str] = ("", "")
+    """What holds for other offers, in French and in English."""
+
+    def __bool__(self) -> bool:
+        numbers = (self.per_minute, self.per_hour, self.per_day, self.per_message, self.connections)
+        return any(numbers) or any(self.note)
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     """One provider; `login`: the user name is the full address, or its local part."""
 
@@ -31,6 +54,15 @@ class Provider:
     imap: str = ""
     """IMAP server (TLS, port 993); empty when there is none."""
     imap_login: Login = "full"
+    mx: tuple[str, ...] = ()
+    """Domains of its mail exchangers, which take mail for customers' own domains."""
+    limits: SendingLimits = SendingLimits()
+    app_password: str = ""
+    """Page on which an app password is made; empty when unknown, or when there is none."""
+    help: str = ""
+    """Address of the provider's own help."""
+    checked: str = ""
+    """Day on which limits and help were looked up, "2026-11-30"; empty when they were not."""
 
     @property
     def example(self) -> str:
@@ -72,6 +104,18 @@ class Provider:
 def by_name(name: str) -> Provider | None:
     """The provider of this short name; None when unknown."""
     return _table().get(name)
+
+
+def by_server(host: str) -> Provider | None:
+    """The provider with this server for sending or reading; None when unknown, the first one when there are several."""
+    wanted = host.lower().rstrip(".")
+    return next((each for each in all() if wanted in (each.host, each.pop, each.imap)), None)
+
+
+def by_exchanger(host: str) -> Provider | None:
+    """The provider whose mail exchanger this is; None when unknown."""
+    wanted = f".{host.lower().rstrip('.')}"
+    return next((each for each in all() if any(wanted.endswith(f".{domain}") for domain in each.mx)), None)
 
 
 def by_domain(domain: str) -> Provider | None:
@@ -122,6 +166,29 @@ def _provider(name: str, entry: dict[str, object]) -> Provider:
                 pop,
                 imap,
                 "local" if imap_form == "local" else "full",
+                _texts(entry.get("mx")),
+                _limits(entry),
+                str(entry.get("app_password", "")),
+                str(entry.get("help", "")),
+                str(entry.get("checked", "")),
             )
         case _:
             raise AssertionError(f"providers.toml: {name}")
+
+
+def _limits(entry: dict[str, object]) -> SendingLimits:
+    note = entry.get("note")
+    numbers = {
+        name: value
+        for name in ("per_minute", "per_hour", "per_day", "per_message", "connections")
+        if isinstance(value := entry.get(name), int)
+    }
+    return SendingLimits(
+        **numbers,
+        counted="recipients" if entry.get("counted") == "recipients" else "messages",
+        note=(str(note["fr"]), str(note["en"])) if isinstance(note, dict) else ("", ""),
+    )
+
+
+def _texts(entry: object) -> tuple[str, ...]:
+    return tuple(map(str, entry)) if isinstance(entry, list) else ()

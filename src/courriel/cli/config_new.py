@@ -1,0 +1,156 @@
+"""`courriel config new`: propose a profile for a mail address, and try it when asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from courriel.cli.command import Command, GlobalOptions, option
+from courriel.cli.i18n import Bilingual, say, visible
+
+if TYPE_CHECKING:
+    from courriel.cli.reporting import Report
+    from courriel.delivery.discovery.proposal import Proposal
+    from courriel.delivery.urls.route import Route
+
+NO_HOST = 68
+_SOURCES = {
+    "provider": Bilingual("la table des fournisseurs", "the table of providers"),
+    "mx": Bilingual("les serveurs MX du domaine, qui sont ceux d'un fournisseur", "the domain's MX, a provider's"),
+    "srv": Bilingual("les enregistrements SRV du domaine", "the domain's SRV records"),
+    "autoconfig": Bilingual("la configuration automatique du domaine", "the domain's autoconfiguration"),
+}
+
+
+@click.command(
+    "new",
+    cls=Command,
+    words=Bilingual(
+        "Propose un profil pour une adresse : d'après la table des fournisseurs, puis le DNS du domaine (MX, SRV) et "
+        "sa configuration automatique (HTTPS). Rien n'est écrit, et rien n'est envoyé ; --try ouvre une session.",
+        "Proposes a profile for an address: by the table of providers, then the domain's DNS (MX, SRV) and its "
+        "autoconfiguration (HTTPS). Nothing is written and nothing is sent; --try opens a session.",
+    ),
+    examples=["courriel config new ada@example.org", "courriel config new ada@example.org --try --password env:MAIL"],
+    usage=Bilingual("ADRESSE", "ADDRESS"),
+)
+@click.argument("address")
+@option(
+    "--try",
+    "attempt",
+    is_flag=True,
+    fr="Essaie le profil : connexion, TLS, authentification. Aucun message n'est envoyé.",
+    en="Tries the profile: connection, TLS, login. No mail is sent.",
+)
+@option(
+    "--password",
+    fr="Où est le mot de passe, pour --try et pour le profil : env:NOM, file:/chemin, keyring, prompt.",
+    en="Where the password lies, for --try and for the profile: env:NAME, file:/path, keyring, prompt.",
+    value=Bilingual("RÉFÉRENCE", "REFERENCE"),
+)
+@option(
+    "--timeout",
+    type=click.FloatRange(min=0.1, max=300),
+    default=20.0,
+    fr="Durée maximale de la recherche, en secondes (20).",
+    en="Longest duration of the search, in seconds (20).",
+    value=Bilingual("SECONDES", "SECONDS"),
+)
+@click.pass_obj
+def command(manner: GlobalOptions, address: str, attempt: bool, password: str | None, timeout: float) -> int:
+    """Search, propose, and try when asked."""
+    from courriel.cli.reporting import Report
+    from courriel.delivery.discovery.discover import discover
+
+    report = Report(manner)
+    found = discover(address, total=timeout)
+    if found is None:
+        report.failing(
+            NO_HOST,
+            "NotFound",
+            say(
+                f"rien ne dit quels sont les serveurs de « {address} » : demandez-les à votre hébergeur",
+                f'nothing says which are the servers of "{address}": ask your hosting company for them',
+            ),
+        )
+        return report.status
+    route = _route(found, password)
+    mechanism = _tried(report, route, manner) if attempt else ""
+    if report.status:
+        return report.status
+    if not report.values(_as_object(found, route, mechanism)):
+        _show(report, found, password, mechanism)
+    return 0
+
+
+# The steps.
+
+
+def _route(found: Proposal, password: str | None) -> Route:
+    """The route of the proposal, with the reference to the password; a wrong reference is refused here."""
+    from courriel._dataclass import replace
+    from courriel.delivery.settings.secrets import SecretReference
+    from courriel.delivery.urls.route import Route
+
+    route = Route.parse(found.sending)
+    return replace(route, password=SecretReference.parse(password)) if password else route
+
+
+def _tried(report: Report, route: Route, manner: GlobalOptions) -> str:
+    """Open a session and log in; return the mechanism. An error is reported, with its cause and remedy."""
+    from courriel import SmtpSession, errors
+    from courriel.cli.password_prompt import with_password
+
+    assert route.server is not None
+    try:
+        with SmtpSession(route.server, with_password(route, ask=manner.ask).credentials()) as session:
+            return session.mechanism
+    except errors.CourrielError as failed:
+        report.failed(failed)
+        return ""
+
+
+def _show(report: Report, found: Proposal, password: str | None, mechanism: str) -> None:
+    sources = str(_SOURCES[found.source])
+    report.line(
+        say(f"# Trouvé par {sources} : {visible(found.detail)}", f"# Found by {sources}: {visible(found.detail)}")
+    )
+    if found.foreign:
+        hosts = ", ".join(found.foreign)
+        report.line(say(f"# Hors du domaine, à vérifier : {hosts}", f"# Outside the domain, check before use: {hosts}"))
+    report.line(f"url = {_toml(found.sending)}")
+    report.line(f"password = {_toml(password or 'keyring')}")
+    report.line(f"from = {_toml(found.address.spec)}")
+    for url in found.reading:
+        report.line(f"# {say('lire', 'read')}{say(' : ', ': ')}courriel inbox {visible(url)} list")
+    if mechanism:
+        report.aside(
+            say(
+                f"Essayé : connexion, TLS et authentification ({mechanism}) réussies.",
+                f"Tried: connection, TLS and login ({mechanism}) succeeded.",
+            )
+        )
+
+
+def _toml(text: str) -> str:
+    """A basic string of TOML."""
+    import json
+
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _as_object(found: Proposal, route: Route, mechanism: str) -> dict[str, object]:
+    return {
+        "ok": True,
+        "address": found.address.spec,
+        "source": found.source,
+        "detail": found.detail,
+        "url": found.sending,
+        "server": route.name,
+        "reading": list(found.reading),
+        "provider": found.provider.name if found.provider else None,
+        "foreign": list(found.foreign),
+        "mechanism": mechanism or None,
+        "sysexit": 0,
+    }

@@ -1,0 +1,1 @@
+"""Discovery of the servers for a mail address: the provider table, DNS records, and the domain's autoconfiguration."""

@@ -1,0 +1,98 @@
+"""
+Explanation of a pasted text: the record that fits, or else what could be told.
+
+A text that this library printed itself is known by its reference or its cause. A text of unknown origin is explained
+only by evidence: no answer is better than a guess.
+"""
+
+from __future__ import annotations
+
+import re
+
+from courriel._dataclass import dataclass
+from courriel._lazy_re import expression
+from courriel.failures.facts import Facts
+from courriel.failures.match import find_certain
+from courriel.failures.pasted import LONGEST_PASTED, read
+from courriel.failures.record import Failure, Text
+from courriel.failures.reply_codes import meaning, subject
+from courriel.failures.table import by_id, records
+
+_ID = expression(r"[A-Za-z0-9]{1,30}(?:[-_ ][A-Za-z0-9]{1,30}){0,6}")
+_BLANKS = expression(r"\s+")
+_NEAR = 0.75
+"""Least similarity of a mistyped id with the nearest one: 1 is equal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Record and facts of a pasted text.
+
+    `failure` is the record, or None; `mistyped` says that it is the nearest to an id that does not exist. `told` is
+    known without a record, as pairs of a word of the text ("550") and its meaning.
+    """
+
+    facts: Facts
+    failure: Failure | None = None
+    mistyped: bool = False
+    told: tuple[tuple[str, Text], ...] = ()
+
+
+def explain(text: str) -> Explanation:
+    """Explain a reply, a traceback, a log, a text of this library, or the id of a record."""
+    asked = text.strip()
+    if named := by_id().get(asked.upper().replace("_", "-")):
+        return Explanation(Facts(hint_id=named.id), named)
+    facts = read(text)
+    if found := by_id().get(facts.hint_id) or _by_cause(text) or find_certain(facts):
+        return Explanation(facts, found)
+    if nearest := _nearest(asked):
+        return Explanation(Facts(hint_id=nearest.id), nearest, mistyped=True)
+    return Explanation(facts, told=tuple(_told(facts)))
+
+
+# The steps.
+
+
+def _by_cause(text: str) -> Failure | None:
+    """The record whose cause stands in the text, in either language; the last one of several."""
+    folded = _folded(text[-LONGEST_PASTED:])
+    places = [
+        (place, record)
+        for record in records()
+        for cause in (record.cause.fr, record.cause.en)
+        if (place := folded.rfind(_folded(cause))) >= 0
+    ]
+    return max(places, key=lambda found: found[0])[1] if places else None
+
+
+def _folded(text: str) -> str:
+    return _BLANKS.sub(" ", text).strip()
+
+
+def _nearest(asked: str) -> Failure | None:
+    """The record whose id, or its beginning, is nearest to what looks like a mistyped id."""
+    if not _ID.fullmatch(asked) or not re.search(r"[-_]|^[A-Z0-9]+$", asked):
+        return None
+    from difflib import SequenceMatcher
+
+    word = asked.upper().replace("_", "-").replace(" ", "-")
+
+    def nearness(failure_id: str) -> float:
+        return max(
+            SequenceMatcher(None, word, failure_id).ratio(),
+            SequenceMatcher(None, word, failure_id[: len(word)]).ratio() - 0.01,
+        )
+
+    best = max(by_id(), key=nearness)
+    return by_id()[best] if nearness(best) >= _NEAR else None
+
+
+def _told(facts: Facts) -> list[tuple[str, Text]]:
+    """The meaning of the codes in a text that no record explains."""
+    told: list[tuple[str, Text]] = []
+    if facts.code is not None:
+        told.append((str(facts.code), meaning(facts.code)))
+    if facts.enhanced and (about := subject(facts.enhanced)):
+        told.append((facts.enhanced, about))
+    return told
