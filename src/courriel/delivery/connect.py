@@ -15,7 +15,6 @@ from _thread import allocate_lock
 from courriel.delivery.settings import profiles
 from courriel.delivery.urls.percent import refusal
 from courriel.delivery.urls.route import Route
-from courriel.model.credentials import TokenSource
 from courriel.model.server import Server
 from courriel.network import forks
 from courriel.network.transcripts.transcript import Transcript
@@ -61,19 +60,12 @@ async def aconnect(
     """
     from asyncio import to_thread
 
-    from courriel._dataclass import replace
     from courriel.session.pool.awaited import AsyncSmtpPool
     from courriel.session.smtp import AsyncSmtpSession
 
     route = await to_thread(_route_of, setting)
     assert route.server is not None
     credentials = await to_thread(route.credentials)
-    if isinstance(credentials, TokenSource):
-
-        async def fetch() -> str:
-            return await to_thread(route.read_secret)
-
-        credentials = replace(credentials, fetch=fetch)
     if not route.pooled:
         most = route.max_messages or None
         return AsyncSmtpSession(route.server, credentials, max_messages=most, transcript=transcript)

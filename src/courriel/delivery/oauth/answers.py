@@ -140,7 +140,12 @@ def refusal(answer: HttpAnswer, code: str, description: str, secrets: Iterable[s
     hint = next((hint for number, hint in _NUMBERS.items() if f"{number}:" in hidden), _HINTS.get(code, "OAUTH-REFUSED"))
     if off := clock_is_off(answer, hidden):
         hint = "OAUTH-CLOCK-OFF"
-        hidden = f"{hidden} (this machine's clock is {abs(off):.0f} s {'behind' if off > 0 else 'ahead'})".lstrip()
+        seconds = f"{abs(off):.0f}"
+        hidden = (
+            f"{hidden} (this machine's clock is {seconds} s behind)"
+            if off > 0
+            else f"{hidden} (this machine's clock is {seconds} s ahead)"
+        )
     sentence = f"{answer.host} gives no token: {shown(code, secrets)}"
     error = errors.TokenRefused(
         f"{sentence}: {hidden}" if hidden else sentence, stage="authenticate", server=answer.host, hint_id=hint

@@ -32,16 +32,21 @@ def post(url: str, fields: dict[str, str], *, trust: Trust | None = None, total:
     name, _, port = host.partition(":")
     server = Server(name, int(port or 443), trust=trust)
     line = http.client.HTTPSConnection(name, server.port, context=client_context(trust), timeout=total)
-    overdue = Timer(total, _cut, [line])
+    opened: list[socket.socket] = []
+    overdue = Timer(total, _cut, [line, opened])
     overdue.daemon = True
     overdue.start()
     try:
         line.connect()
+        opened.append(line.sock)  # the response takes it away from the connection
         _ = finish(line.sock, trust, host)
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
         line.request("POST", path, encoded(fields).encode(), headers)
         response = line.getresponse()
         body = response.read(LONGEST + 1)
+        if overdue.finished.is_set():
+            # A body without a length ends like any other where the line was cut.
+            raise TimeoutError
     except (OSError, http.client.HTTPException, ValueError) as failed:
         raise _failure(url, host, server, failed, cut=overdue.finished.is_set()) from None
     finally:
@@ -67,11 +72,13 @@ def _parts(url: str) -> tuple[str, str]:
     return host, f"{slash or '/'}{path}"
 
 
-def _cut(line: http.client.HTTPSConnection) -> None:
+def _cut(line: http.client.HTTPSConnection, opened: list[socket.socket]) -> None:
     """End an exchange that takes too long: its blocked read returns with an error."""
-    if isinstance(line.sock, socket.socket):
+    ours = opened[0] if opened else line.sock
+    if isinstance(ours, socket.socket):
         try:
-            line.sock.shutdown(socket.SHUT_RDWR)
+            # Not the method of SSLSocket, which would let the other thread go on reading without TLS.
+            socket.socket.shutdown(ours, socket.SHUT_RDWR)
         except OSError:
             pass  # it was closed meanwhile
 

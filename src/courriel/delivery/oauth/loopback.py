@@ -37,6 +37,11 @@ _PAGES = {
     ),
 }
 
+_PAGE = """<!doctype html>
+<html lang="{language}"><meta charset="utf-8"><title>courriel: {title}</title>
+<body style="font-family: sans-serif; margin: 4em auto; max-width: 30em"><h1>{title}</h1><p>{text}</p>
+"""
+
 
 class Loopback:
     """Listener for one redirect, on 127.0.0.1 and, for the name localhost, on ::1 with the same port.
@@ -196,10 +201,7 @@ def _answered(line: socket.socket, query: str, take: Callable[[str], str]) -> st
 def _page(*, succeeded: bool) -> str:
     spoken = language()
     title, text = _PAGES[succeeded][0 if spoken == "fr" else 1]
-    return (
-        f'<!doctype html><html lang="{spoken}"><meta charset="utf-8"><title>courriel: {title}</title>'
-        f'<body style="font-family: sans-serif; margin: 4em auto; max-width: 30em"><h1>{title}</h1><p>{text}</p>'
-    )
+    return _PAGE.format(language=spoken, title=title, text=text)
 
 
 def _reply(line: socket.socket, status: str, page: str) -> None:

@@ -17,6 +17,7 @@ from courriel.delivery.oauth.grants import Client
 from courriel.delivery.oauth.login import Login
 from courriel.delivery.oauth.provider import Provider, google, microsoft
 from courriel.model.credentials import Token, TokenSource
+from courriel.network import forks
 
 TYPE_CHECKING = False
 
@@ -148,12 +149,16 @@ class _StoredLogin:
 class _InMemory:
     """Tokens of one source, for all its sessions: one request at a time."""
 
-    __slots__ = ("_ask", "_lock", "_login")
+    __slots__ = ("__weakref__", "_ask", "_lock", "_login")
 
     def __init__(self, ask: Callable[[], TokenAnswer], empty: Login) -> None:
         self._ask = ask
-        self._lock = Lock()
         self._login = empty
+        self._after_fork()
+        forks.renew_in_child(self, type(self)._after_fork)
+
+    def _after_fork(self) -> None:
+        self._lock = Lock()
 
     def fetch(self) -> Token:
         """The access token; a new one when it has expired."""

@@ -54,7 +54,7 @@ def names() -> list[str]:
     try:
         files = sorted(folder().glob("*.json"))
     except OSError as failed:
-        raise _trouble("all names", "read", failed) from failed
+        raise _unreadable("*", failed) from failed
     return [unquote(file.stem, "the name of a login") for file in files]
 
 
@@ -75,15 +75,17 @@ def load(name: str) -> Login:
         if content.get("kept") == "keyring":
             content |= _from_keyring(name)
         return Login.of(content)
+    except errors.CourrielError:
+        raise
     except FileNotFoundError:
         raise errors.UsageError(
             f"no login is stored under the name {name}", stage="authenticate", hint_id="LOGIN-NOT-FOUND"
         ) from None
     except OSError as failed:
-        raise _trouble(name, "read", failed) from failed
+        raise _unreadable(name, failed) from failed
     except (ValueError, AttributeError, RecursionError):
         # Without "from": the error of a parser quotes what it could not read.
-        raise _trouble(name, "read", "the file is damaged") from None
+        raise _unreadable(name, "the file is damaged") from None
 
 
 class Room:
@@ -101,7 +103,7 @@ class Room:
             os.fsync(self._file)
         except OSError as failed:
             self.discard()
-            raise _trouble(name, "stored", failed) from failed
+            raise _unstorable(name, failed) from failed
 
     def store(self, login: Login) -> None:
         """Write the login, and put it in the place of the old one. Raises UsageError (LOGIN-NOT-STORED)."""
@@ -120,7 +122,7 @@ class Room:
             os.replace(self._temporary, self._path)  # noqa: PTH105 - the same for a Path
             _sync_folder(self._path.parent)
         except OSError as failed:
-            raise _trouble(self._name, "stored", failed) from failed
+            raise _unstorable(self._name, failed) from failed
         finally:
             self.discard()
 
@@ -148,7 +150,7 @@ def forget(name: str) -> None:
                 f"no login is stored under the name {name}", stage="authenticate", hint_id="LOGIN-NOT-FOUND"
             ) from None
         except OSError as failed:
-            raise _trouble(name, "stored", failed) from failed
+            raise _unstorable(name, failed) from failed
         keyring = _keyring()
         if keyring is not None:
             try:
@@ -169,7 +171,7 @@ def lock(name: str, limit: float = LOCK_LIMIT) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
     except OSError as failed:
-        raise _trouble(name, "stored", failed) from failed
+        raise _unstorable(name, failed) from failed
     try:
         ends = time.monotonic() + limit
         while not _locked(file):
@@ -209,7 +211,7 @@ def _read(path: Path, name: str) -> bytes:
     try:
         there = os.fstat(file)
         if os.name != "nt" and (there.st_uid != os.geteuid() or there.st_mode & 0o077):
-            raise _trouble(name, "read", f"others than you own or may read it: chmod 600 {path}")
+            raise _unreadable(name, f"others than you own or may read it: chmod 600 {path}")
         raw = b""
         while (more := os.read(file, _LARGEST + 1 - len(raw))) and len(raw) <= _LARGEST:
             raw += more
@@ -234,11 +236,20 @@ def _sync_folder(path: Path) -> None:
         os.close(there)
 
 
-def _trouble(name: str, what: str, failed: OSError | str) -> errors.UsageError:
-    said = failed if isinstance(failed, str) else failed.strerror or type(failed).__name__
+def _unreadable(name: str, failed: OSError | str) -> errors.UsageError:
     return errors.UsageError(
-        f"the login of {name} cannot be {what}: {said}", stage="authenticate", hint_id="LOGIN-NOT-STORED"
+        f"the login of {name} cannot be read: {_reason(failed)}", stage="authenticate", hint_id="LOGIN-NOT-STORED"
     )
+
+
+def _unstorable(name: str, failed: OSError) -> errors.UsageError:
+    return errors.UsageError(
+        f"the login of {name} cannot be stored: {_reason(failed)}", stage="authenticate", hint_id="LOGIN-NOT-STORED"
+    )
+
+
+def _reason(failed: OSError | str) -> str:
+    return failed if isinstance(failed, str) else failed.strerror or type(failed).__name__
 
 
 # The lock of the system.
@@ -307,12 +318,12 @@ def _to_keyring(name: str, login: Login) -> bool:
 def _from_keyring(name: str) -> dict[str, str]:
     keyring = _keyring()
     if keyring is None:
-        raise _trouble(name, "read", "its tokens are in a keyring that is not there now")
+        raise _unreadable(name, "its tokens are in a keyring that is not there now")
     try:
         stored: object = keyring.get_password(_SERVICE, name)
     except Exception as failed:  # noqa: BLE001 - back ends raise what they like
-        raise _trouble(name, "read", f"the keyring did not answer ({type(failed).__name__})") from None
+        raise _unreadable(name, f"the keyring did not answer ({type(failed).__name__})") from None
     content = json.loads(stored) if isinstance(stored, str) else None
     if not isinstance(content, dict):
-        raise _trouble(name, "read", "the keyring holds nothing under this name")
+        raise _unreadable(name, "the keyring holds nothing under this name")
     return {each: content.get(each, "") for each in SECRETS}
