@@ -64,7 +64,7 @@ class TokenSource:
     `refresh`, which gets the refused token, or from `fetch` without one. `hosts` are the servers that may get the
     token, over TLS with a verified certificate only; empty, as for a function of your own, for any server.
 
-    `TokenSource.microsoft`, `.google` and `.client_credentials` get and refresh their tokens themselves.
+    `TokenSource.stored`, `.microsoft`, `.google` and `.client_credentials` get and refresh their tokens themselves.
     """
 
     user: str
@@ -84,6 +84,16 @@ class TokenSource:
         if isinstance(self.hosts, str) or not all(isinstance(each, str) and each for each in self.hosts):
             raise errors.InvalidServer("hosts: a tuple of host names")
         object.__setattr__(self, "hosts", tuple(each.lower().removesuffix(".") for each in self.hosts))
+
+    @classmethod
+    def stored(cls, login: str, user: str = "") -> TokenSource:
+        """The source of a login stored by `courriel login`; `user` logs in, by default the login's own mailbox.
+
+        It is what `password=login:NAME` means in a URL. Raises UsageError when there is no such login.
+        """
+        from courriel.delivery.oauth.sources import stored
+
+        return stored(login, user)
 
     @classmethod
     def microsoft(

@@ -167,6 +167,8 @@ def _of_the_lane(error: errors.CourrielError) -> LaneProblem | None:
     """What the failure says of the way out, and nothing of the mail."""
     if isinstance(error, errors.AuthenticationRefused):
         return LaneProblem.of(error, login=error.reply.kind == 5)
+    if isinstance(error, errors.TokenRefused):
+        return LaneProblem.of(error, login=True)
     if error.stage in _OPENING or isinstance(error, errors.ConnectionFailed) or error.hint_id == "SESSION-BUSY":
         return LaneProblem.of(error)
     # Asked to slow down. At RCPT the same words are greylisting, which is about one recipient.
