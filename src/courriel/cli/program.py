@@ -26,12 +26,13 @@ _COMMANDS = {
         "Lance un serveur d'entraînement sur cette machine.", "Starts a practice server on this machine."
     ),
     "demo": Bilingual("Montre la bibliothèque en action.", "Demonstrates the library."),
+    "login": Bilingual("Se connecte chez Microsoft ou Google.", "Logs in at Microsoft or Google."),
     "config": Bilingual("Montre les réglages, et d'où ils viennent.", "Shows the settings, and where they come from."),
     "explain": Bilingual("Explique la réponse d'un serveur ou une erreur.", "Explains a server's reply, or an error."),
 }
 
 
-_IN_FOLDERS = ("inbox", "outbox", "sandbox", "send", "worker")
+_IN_FOLDERS = ("inbox", "login", "outbox", "sandbox", "send", "worker")
 
 
 def _load(name: str) -> click.Command:
