@@ -180,6 +180,7 @@ class OAuthServer:
             "nbf": int(now) - 5,
             "exp": int(now) + self.lifetime,
             "jti": str(self.count),
+            "sub": self.user,
             "upn": self.user,
             "email": self.user,
             **rights,
