@@ -124,7 +124,9 @@ def test_googles_login_goes_to_127_0_0_1_with_the_clients_secret(oauth: OAuthSer
     assert store.load(USER).hosts == ("smtp.gmail.com", "imap.gmail.com", "pop.gmail.com", "smtp-relay.gmail.com")
 
 
-@pytest.mark.parametrize(("consents", "returned", "told"), [(False, None, "access_denied"), (True, "other", "another login")])
+@pytest.mark.parametrize(
+    ("consents", "returned", "told"), [(False, None, "access_denied"), (True, "other", "another login")]
+)
 def test_a_login_that_fails_in_the_browser_stores_nothing(
     oauth: OAuthServer, tmp_path: Path, consents: bool, returned: str | None, told: str
 ) -> None:
@@ -148,7 +150,9 @@ def test_the_address_is_shown_where_no_browser_can_be_opened(oauth: OAuthServer)
     login.stderr.readline()
     url = login.stderr.readline().strip()
     arguments = Path(f"/proc/{login.pid}/cmdline").read_bytes()
-    subprocess.run([sys.executable, str(BROWSER), url, "--child"], env=os.environ | {"BROWSER_SHOWN": os.devnull}, check=True)
+    subprocess.run(
+        [sys.executable, str(BROWSER), url, "--child"], env=os.environ | {"BROWSER_SHOWN": os.devnull}, check=True
+    )
     out, err = login.communicate(timeout=60)
 
     assert login.returncode == 0, err
@@ -199,7 +203,9 @@ def test_a_service_account_logs_in(oauth: OAuthServer, run: Callable[..., Ran], 
     content = {"type": "service_account", "client_email": "robot@p.example", "private_key": key.decode()}
     (tmp_path / "robot.json").write_text(json.dumps(content))
 
-    ran = run("login", "google", USER, "--service-account", str(tmp_path / "robot.json"), "--authority", oauth.url, "--no-try")
+    ran = run(
+        "login", "google", USER, "--service-account", str(tmp_path / "robot.json"), "--authority", oauth.url, "--no-try"
+    )
 
     assert ran.status == 0, ran.err
     assert run("login", "refresh", USER).status == 0
@@ -265,7 +271,9 @@ def test_a_refusal_names_the_exact_switch_of_the_tenant(
 # Stored logins.
 
 
-def test_stored_logins_are_listed_shown_and_forgotten(login: Login, oauth: OAuthServer, run: Callable[..., Ran]) -> None:
+def test_stored_logins_are_listed_shown_and_forgotten(
+    login: Login, oauth: OAuthServer, run: Callable[..., Ran]
+) -> None:
     store.save(replace(login, access_token=oauth.jwt()))
 
     assert run("login", "list").out == f"{USER}  microsoft  browser  localhost\n"
@@ -279,7 +287,9 @@ def test_stored_logins_are_listed_shown_and_forgotten(login: Login, oauth: OAuth
     assert run("login", "show", USER).status == 78
 
 
-def test_a_refresh_that_is_refused_says_so_and_keeps_the_login(login: Login, oauth: OAuthServer, run: Callable[..., Ran]) -> None:
+def test_a_refresh_that_is_refused_says_so_and_keeps_the_login(
+    login: Login, oauth: OAuthServer, run: Callable[..., Ran]
+) -> None:
     oauth.refresh_tokens.clear()
     store.save(login)
 

@@ -44,7 +44,9 @@ def by_browser(oauth: OAuthServer, provider: Provider) -> tuple[AuthorizationReq
     return request, urlsplit(answer.headers["Location"]).query
 
 
-@pytest.mark.parametrize("make", [lambda url: microsoft("firm.example", authority=url), lambda url: google(authority=url)])
+@pytest.mark.parametrize(
+    "make", [lambda url: microsoft("firm.example", authority=url), lambda url: google(authority=url)]
+)
 def test_a_code_is_exchanged_with_the_proof_that_it_was_asked_for_here(
     oauth: OAuthServer, make: Callable[[str], Provider]
 ) -> None:
@@ -152,7 +154,9 @@ def test_a_service_account_acts_for_the_user(oauth: OAuthServer, account: Servic
 
 
 @pytest.mark.parametrize("skew", [600.0, -600.0])
-def test_a_clock_that_is_off_is_named(oauth: OAuthServer, account: ServiceAccount, certificate: Certificate, skew: float) -> None:
+def test_a_clock_that_is_off_is_named(
+    oauth: OAuthServer, account: ServiceAccount, certificate: Certificate, skew: float
+) -> None:
     oauth.clock = skew
     side = "behind" if skew > 0 else "ahead"
 
@@ -359,7 +363,9 @@ def test_what_is_not_http_is_named(oauth: OAuthServer) -> None:
         client_of(oauth).refresh("old-token")
 
 
-@pytest.mark.parametrize("url", ["http://login.example/token", "https://login.example/t?x=1", "ftp://x", "https:///token"])
+@pytest.mark.parametrize(
+    "url", ["http://login.example/token", "https://login.example/t?x=1", "ftp://x", "https:///token"]
+)
 def test_an_endpoint_is_https(url: str) -> None:
     with pytest.raises(errors.UsageError, match="https://host/path"):
         Provider("other", url)
@@ -425,7 +431,9 @@ def pem_of(key: rsa.RSAPrivateKey) -> bytes:
     )
 
 
-@pytest.mark.parametrize("content", [b"", b"not PEM", b"{}", b'{"type": "authorized_user"}', b"\xff" * 100, b"x" * 70000])
+@pytest.mark.parametrize(
+    "content", [b"", b"not PEM", b"{}", b'{"type": "authorized_user"}', b"\xff" * 100, b"x" * 70000]
+)
 def test_a_file_that_holds_no_key_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "key"
     path.write_bytes(content)

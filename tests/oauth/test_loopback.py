@@ -6,8 +6,8 @@ import contextlib
 import http.client
 import socket
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
@@ -34,7 +34,9 @@ def waiting() -> Iterator[Callable[..., tuple[Loopback, Future[str]]]]:
         each.close()
 
 
-def get(port: int, target: str, address: str = "127.0.0.1", host: str = "", method: str = "GET") -> tuple[int, str, str]:
+def get(
+    port: int, target: str, address: str = "127.0.0.1", host: str = "", method: str = "GET"
+) -> tuple[int, str, str]:
     line = http.client.HTTPConnection(address, port, timeout=10)
     try:
         line.request(method, target, headers={"Host": host or f"localhost:{port}"})

@@ -71,7 +71,9 @@ def test_a_refused_token_is_refreshed_once(
     assert store.load(USER).access_token == GOOD
 
 
-def test_a_token_that_is_refused_twice_is_not_asked_for_again(sandbox: Sandbox, stored: Login, oauth: OAuthServer) -> None:
+def test_a_token_that_is_refused_twice_is_not_asked_for_again(
+    sandbox: Sandbox, stored: Login, oauth: OAuthServer
+) -> None:
     store.save(replace(stored, access_token=BAD))
 
     with pytest.raises(errors.AuthenticationRefused) as refused:
@@ -206,7 +208,9 @@ def test_a_row_of_another_program_gets_no_token(sandbox: Sandbox, stored: Login,
         assert permitted.run_once() == 1
 
 
-def test_the_outbox_keeps_a_mail_whose_login_has_ended(sandbox: Sandbox, login: Login, oauth: OAuthServer, tmp_path: Path) -> None:
+def test_the_outbox_keeps_a_mail_whose_login_has_ended(
+    sandbox: Sandbox, login: Login, oauth: OAuthServer, tmp_path: Path
+) -> None:
     oauth.refresh_tokens.clear()
     store.save(login)
     with Outbox(tmp_path / "outbox.db") as outbox:
@@ -220,7 +224,9 @@ def test_the_outbox_keeps_a_mail_whose_login_has_ended(sandbox: Sandbox, login: 
 
 
 @pytest.mark.parametrize("given", ["login", "source"])
-def test_a_wlangage_session_takes_a_stored_login(sandbox: Sandbox, stored: Login, monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+def test_a_wlangage_session_takes_a_stored_login(
+    sandbox: Sandbox, stored: Login, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
     from courriel import wlangage as wl
 
     monkeypatch.setenv("SSL_CERT_FILE", str(sandbox.ca))

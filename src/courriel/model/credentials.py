@@ -80,7 +80,9 @@ class TokenSource:
                 "a token that is at hand: TokenSource(user, lambda: token)"
             )
         if self.refresh is not None and not callable(self.refresh):
-            raise errors.InvalidServer(f"refresh: a function that gets the refused token, not {described(self.refresh)}")
+            raise errors.InvalidServer(
+                f"refresh: a function that gets the refused token, not {described(self.refresh)}"
+            )
         if isinstance(self.hosts, str) or not all(isinstance(each, str) and each for each in self.hosts):
             raise errors.InvalidServer("hosts: a tuple of host names")
         object.__setattr__(self, "hosts", tuple(each.lower().removesuffix(".") for each in self.hosts))

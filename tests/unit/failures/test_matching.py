@@ -147,7 +147,9 @@ def test_a_policy_of_microsoft_is_named_with_its_switch() -> None:
     [("ada@firm.example", "ada@firm.example"), ("", "ada@firm.example"), ("x; rm -r / #@h", "ada@firm.example")],
 )
 def test_a_command_in_a_remedy_holds_a_mailbox_and_nothing_that_a_shell_reads(user: str, shown: str) -> None:
-    failure = failures.find(Facts("authenticate", 535, "5.7.139", "SmtpClientAuthentication is disabled for the Mailbox"))
+    failure = failures.find(
+        Facts("authenticate", 535, "5.7.139", "SmtpClientAuthentication is disabled for the Mailbox")
+    )
 
     assert failure is not None
     assert f"Set-CASMailbox -Identity {shown} -Smtp" in failure.fix.in_("en", user=user)

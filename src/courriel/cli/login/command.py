@@ -26,7 +26,9 @@ _GRANTS = {
 @click.command(
     "list",
     cls=Command,
-    words=Bilingual("Montre les connexions enregistrées, sans aucun jeton.", "Shows the stored logins, without tokens."),
+    words=Bilingual(
+        "Montre les connexions enregistrées, sans aucun jeton.", "Shows the stored logins, without tokens."
+    ),
     examples=["courriel login list"],
 )
 @click.pass_obj

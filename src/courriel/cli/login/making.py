@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     from courriel.delivery.oauth.login import Login
 
 _SERVERS = {
-    "microsoft": ("smtp+starttls://smtp.office365.com", "imaps://outlook.office365.com", "pops://outlook.office365.com"),
+    "microsoft": (
+        "smtp+starttls://smtp.office365.com",
+        "imaps://outlook.office365.com",
+        "pops://outlook.office365.com",
+    ),
     "google": ("smtps://smtp.gmail.com", "imaps://imap.gmail.com", "pops://pop.gmail.com"),
 }
 """Servers of the provider; the first one is tried."""

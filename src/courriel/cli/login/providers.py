@@ -24,23 +24,56 @@ _FILE = Bilingual("FICHIER", "FILE")
 def _common(function: F) -> F:
     """The options of both providers."""
     for add in (
-        option("--no-try", "no_try", is_flag=True, fr="N'essaie pas l'authentification sur le serveur de courrier.",
-               en="Does not try the authentication on the mail server."),  # fmt: skip
-        option("--no-browser", "no_browser", is_flag=True, fr="N'ouvre pas le navigateur : affiche seulement l'adresse.",
-               en="Does not open the browser: only shows the address."),  # fmt: skip
-        option("--authority", value="URL", default="", fr="Un autre serveur d'autorisation (nuage national).",
-               en="Another authorization server (national cloud)."),  # fmt: skip
-        option("--server", "servers", value="URL", multiple=True,
-               fr="Serveur de courrier qui recevra le jeton, au lieu de ceux du fournisseur ; le premier est essayé.",
-               en="Mail server that gets the token, instead of the provider's; the first one is tried."),  # fmt: skip
-        option("--name", value=Bilingual("NOM", "NAME"), default="",
-               fr="Nom de la connexion ; par défaut l'adresse.", en="Name of the login; default: the address."),  # fmt: skip
-        option("--secret", value=Bilingual("RÉFÉRENCE", "REFERENCE"), default="",
-               fr="Secret de l'application, par référence : env:NOM, file:/chemin, prompt, cmd:programme.",
-               en="The application's secret, by reference: env:NAME, file:/path, prompt, cmd:program."),  # fmt: skip
-        option("--client-id", value=Bilingual("NUMÉRO", "ID"), default="",
-               fr="Numéro de votre application chez le fournisseur (docs/login.fr.md).",
-               en="Id of your application at the provider (docs/login.md)."),  # fmt: skip
+        option(
+            "--no-try",
+            "no_try",
+            is_flag=True,
+            fr="N'essaie pas l'authentification sur le serveur de courrier.",
+            en="Does not try the authentication on the mail server.",
+        ),  # fmt: skip
+        option(
+            "--no-browser",
+            "no_browser",
+            is_flag=True,
+            fr="N'ouvre pas le navigateur : affiche seulement l'adresse.",
+            en="Does not open the browser: only shows the address.",
+        ),  # fmt: skip
+        option(
+            "--authority",
+            value="URL",
+            default="",
+            fr="Un autre serveur d'autorisation (nuage national).",
+            en="Another authorization server (national cloud).",
+        ),  # fmt: skip
+        option(
+            "--server",
+            "servers",
+            value="URL",
+            multiple=True,
+            fr="Serveur de courrier qui recevra le jeton, au lieu de ceux du fournisseur ; le premier est essayé.",
+            en="Mail server that gets the token, instead of the provider's; the first one is tried.",
+        ),  # fmt: skip
+        option(
+            "--name",
+            value=Bilingual("NOM", "NAME"),
+            default="",
+            fr="Nom de la connexion ; par défaut l'adresse.",
+            en="Name of the login; default: the address.",
+        ),  # fmt: skip
+        option(
+            "--secret",
+            value=Bilingual("RÉFÉRENCE", "REFERENCE"),
+            default="",
+            fr="Secret de l'application, par référence : env:NOM, file:/chemin, prompt, cmd:programme.",
+            en="The application's secret, by reference: env:NAME, file:/path, prompt, cmd:program.",
+        ),  # fmt: skip
+        option(
+            "--client-id",
+            value=Bilingual("NUMÉRO", "ID"),
+            default="",
+            fr="Numéro de votre application chez le fournisseur (docs/login.fr.md).",
+            en="Id of your application at the provider (docs/login.md).",
+        ),  # fmt: skip
     ):
         function = add(function)
     return function

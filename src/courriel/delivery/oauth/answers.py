@@ -137,7 +137,9 @@ def refusal(answer: HttpAnswer, code: str, description: str, secrets: Iterable[s
     hidden = shown(description, secrets)
     if code in _TROUBLE:
         return trouble(answer, f"{shown(code, secrets)} {hidden}".rstrip())
-    hint = next((hint for number, hint in _NUMBERS.items() if f"{number}:" in hidden), _HINTS.get(code, "OAUTH-REFUSED"))
+    hint = next(
+        (hint for number, hint in _NUMBERS.items() if f"{number}:" in hidden), _HINTS.get(code, "OAUTH-REFUSED")
+    )
     if off := clock_is_off(answer, hidden):
         hint = "OAUTH-CLOCK-OFF"
         seconds = f"{abs(off):.0f}"

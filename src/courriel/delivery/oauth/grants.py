@@ -54,7 +54,9 @@ class Client:
         """Get a token for the program itself (client credentials): by secret or by signed assertion."""
         if not self.secret and self.certificate is None:
             raise errors.UsageError(
-                "client credentials need a secret or a certificate", stage="authenticate", hint_id="OAUTH-KEY-UNREADABLE"
+                "client credentials need a secret or a certificate",
+                stage="authenticate",
+                hint_id="OAUTH-KEY-UNREADABLE",
             )
         return self._token({"grant_type": "client_credentials", "scope": scope or self.provider.app_scope})
 

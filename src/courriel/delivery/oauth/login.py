@@ -124,7 +124,9 @@ class Login:
         moments = content.get("expires_at"), content.get("obtained_at", 0.0)
         if (
             not all(isinstance(text, str) for text in texts.values())
-            or not all(isinstance(items, list) and all(isinstance(each, str) for each in items) for items in lists.values())
+            or not all(
+                isinstance(items, list) and all(isinstance(each, str) for each in items) for items in lists.values()
+            )
             or not all(moment is None or isinstance(moment, int | float) for moment in moments)
             or texts["provider"] not in ("microsoft", "google")
             or texts["grant"] not in ("browser", "device", "program", "service-account")

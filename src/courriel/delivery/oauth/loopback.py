@@ -90,9 +90,7 @@ class Loopback:
 
     # The steps.
 
-    def _serve(
-        self, selector: selectors.BaseSelector, take: Callable[[str], str], ends: float, deadline: float
-    ) -> str:
+    def _serve(self, selector: selectors.BaseSelector, take: Callable[[str], str], ends: float, deadline: float) -> str:
         while (left := ends - time.monotonic()) > 0:
             for key, _ in selector.select(left):
                 assert isinstance(key.fileobj, socket.socket)

@@ -67,7 +67,9 @@ def renew(name: str, refused: str = "", *, force: bool = False) -> Login:
             room.store(login)
         except errors.UsageError as lost:
             # The tokens are good; what is lost is the next refresh, when the server has revoked the old token.
-            logger.error("%s; log in again when the next refresh is refused", lost, extra={"action": "login_not_stored"})  # noqa: TRY400 - a traceback says no more
+            logger.error(
+                "%s; log in again when the next refresh is refused", lost, extra={"action": "login_not_stored"}
+            )
         return login
 
 

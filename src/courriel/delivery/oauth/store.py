@@ -98,7 +98,9 @@ class Room:
         self._file = -1
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._file = os.open(self._temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
+            self._file = os.open(
+                self._temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600
+            )
             _write(self._file, bytes(_ROOM))
             os.fsync(self._file)
         except OSError as failed:
