@@ -396,7 +396,7 @@ class NotSupported(CourrielError):
 
 
 class TokenRefused(CourrielError):
-    """Refusal of an authorization server (OAuth 2) to give a token; `code` is its error code, such as "invalid_grant"."""
+    """Refusal of an authorization server (OAuth 2) to give a token; `code` is its error, as "invalid_grant"."""
 
     code: str = ""
 

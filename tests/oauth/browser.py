@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 if __name__ == "__main__":
     if "--child" in sys.argv:
@@ -15,8 +16,7 @@ if __name__ == "__main__":
                 shown = page.read().decode()
         except urllib.error.HTTPError as refused:
             shown = refused.read().decode()
-        with open(os.environ["BROWSER_SHOWN"], "w", encoding="utf-8") as file:
-            file.write(shown)
+        Path(os.environ["BROWSER_SHOWN"]).write_text(shown, encoding="utf-8")
     else:
         # A browser returns at once, and loads the page meanwhile.
         subprocess.Popen([sys.executable, __file__, sys.argv[1], "--child"])

@@ -1,4 +1,4 @@
-"""Fixtures for tokens: the local authorization server, trusted as the system's store would, and a user without logins."""
+"""Fixtures for tokens: a local authorization server, trusted by the system's store, and a user without logins."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from courriel import failures
 from courriel.delivery.oauth import sources
-from courriel.delivery.oauth.login import Login
+from courriel.delivery.oauth.login import StoredLogin
 from servers.authority import Authority
 from servers.fixtures import authority, dovecot
 from servers.oauth import OAuthServer, oauth_server
@@ -20,7 +20,7 @@ __all__ = ["authority", "dovecot"]
 
 @pytest.fixture(autouse=True)
 def state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, authority: Authority) -> Iterator[Path]:
-    """The folder of the logins; no keyring, no setting of this machine, and the test authority in the system's store."""
+    """The folder of the logins; no keyring, no setting of this machine; the system trusts the test authority."""
     for name in list(os.environ):
         if name.startswith(("COURRIEL_", "EMAIL_", "MAIL", "LC_")) or name in ("LANG", "NO_COLOR", "BROWSER"):
             monkeypatch.delenv(name)
@@ -46,10 +46,10 @@ def oauth(authority: Authority) -> Iterator[OAuthServer]:
 
 
 @pytest.fixture
-def login(oauth: OAuthServer) -> Login:
+def login(oauth: OAuthServer) -> StoredLogin:
     """A login at the server, not stored, whose access token has expired; it is for localhost."""
     oauth.refresh_tokens.add("refresh-secret-0")
-    return Login(
+    return StoredLogin(
         "ada@example.org",
         "microsoft",
         "ada@example.org",

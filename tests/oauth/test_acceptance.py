@@ -1,4 +1,4 @@
-"""With real components: Dovecot verifies our tokens by key and by introspection, a real browser goes through the redirect."""
+"""Real components: Dovecot verifies our tokens by key and by introspection, a real browser takes the redirect."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 import courriel
 from courriel import errors
 from courriel.delivery.oauth import store
-from courriel.delivery.oauth.login import Login
+from courriel.delivery.oauth.login import StoredLogin
 from servers.authority import Authority
 from servers.dovecot import Dovecot
 from servers.dovecot import dovecot as running_dovecot
@@ -37,7 +37,7 @@ def reading(dovecot: Dovecot, scheme: str, mechanism: str) -> str:
 @pytest.mark.parametrize("mechanism", ["xoauth2", "oauthbearer"])
 @pytest.mark.parametrize("scheme", ["imaps", "pops"])
 def test_dovecot_takes_a_refreshed_token_by_its_key(
-    dovecot: Dovecot, oauth: OAuthServer, login: Login, scheme: str, mechanism: str
+    dovecot: Dovecot, oauth: OAuthServer, login: StoredLogin, scheme: str, mechanism: str
 ) -> None:
     store.save(login)
 
@@ -47,7 +47,9 @@ def test_dovecot_takes_a_refreshed_token_by_its_key(
     assert len(oauth.asked) == 1
 
 
-def test_a_token_that_dovecot_refuses_is_refreshed_once(dovecot: Dovecot, oauth: OAuthServer, login: Login) -> None:
+def test_a_token_that_dovecot_refuses_is_refreshed_once(
+    dovecot: Dovecot, oauth: OAuthServer, login: StoredLogin
+) -> None:
     """It is expired for the server, whatever our clock says of it."""
     store.save(replace(login, access_token="revoked-token", expires_at=time.time() + 3600))
 
@@ -59,7 +61,7 @@ def test_a_token_that_dovecot_refuses_is_refreshed_once(dovecot: Dovecot, oauth:
 
 @pytest.mark.parametrize("mechanism", ["xoauth2", "oauthbearer"])
 def test_dovecot_asks_about_a_token_until_it_is_revoked(
-    authority: Authority, oauth: OAuthServer, login: Login, mechanism: str
+    authority: Authority, oauth: OAuthServer, login: StoredLogin, mechanism: str
 ) -> None:
     store.save(replace(login, access_token="opaque-token", expires_at=time.time() + 3600, refresh_token=""))
     with oauth_server() as asked, running_dovecot(authority, introspection=f"{asked.url}/introspect?token=") as dovecot:

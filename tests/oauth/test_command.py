@@ -21,7 +21,7 @@ import courriel as package
 from courriel import Sandbox
 from courriel.cli.main import main
 from courriel.delivery.oauth import grants, store
-from courriel.delivery.oauth.login import Login
+from courriel.delivery.oauth.login import StoredLogin
 from servers.oauth import PENDING, Answer, OAuthServer
 
 USER = "ada@example.org"
@@ -164,9 +164,11 @@ def test_a_device_code_is_shown_and_polled(
     oauth: OAuthServer, run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     oauth.device_story = [PENDING, "slow_down"]
-    by_device_code = grants.Client.by_device_code
+    by_device_code = grants.OAuthClient.by_device_code
     monkeypatch.setattr(
-        grants.Client, "by_device_code", lambda client, device: by_device_code(client, device, sleep=lambda _: None)
+        grants.OAuthClient,
+        "by_device_code",
+        lambda client, device: by_device_code(client, device, sleep=lambda _: None),
     )
 
     ran = run(*microsoft(oauth, "--device", "--no-try"))
@@ -228,8 +230,8 @@ def test_what_can_be_seen_in_a_token_is_said_before_it_is_tried(
     oauth: OAuthServer, run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch,
     claims: dict[str, Any], status: int, told: str,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(grants.Client, "by_device_code", lambda client, device: client.by_itself())
-    monkeypatch.setattr(grants.Client, "by_itself", lambda client: client.refresh("old"))
+    monkeypatch.setattr(grants.OAuthClient, "by_device_code", lambda client, device: client.by_itself())
+    monkeypatch.setattr(grants.OAuthClient, "by_itself", lambda client: client.refresh("old"))
     oauth.refresh_tokens.add("old")
     oauth.claims = claims
 
@@ -241,7 +243,8 @@ def test_what_can_be_seen_in_a_token_is_said_before_it_is_tried(
 
 
 REFUSALS = [
-    ("535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.", "Set-TransportConfig"),
+    ("535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.",
+     "Set-TransportConfig"),
     ("535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox.",
      "Set-CASMailbox -Identity ada@example.org -SmtpClientAuthenticationDisabled $false"),
     ("535 5.7.139 Authentication unsuccessful, user is locked by your organization's security defaults policy.",
@@ -272,7 +275,7 @@ def test_a_refusal_names_the_exact_switch_of_the_tenant(
 
 
 def test_stored_logins_are_listed_shown_and_forgotten(
-    login: Login, oauth: OAuthServer, run: Callable[..., Ran]
+    login: StoredLogin, oauth: OAuthServer, run: Callable[..., Ran]
 ) -> None:
     store.save(replace(login, access_token=oauth.jwt()))
 
@@ -288,7 +291,7 @@ def test_stored_logins_are_listed_shown_and_forgotten(
 
 
 def test_a_refresh_that_is_refused_says_so_and_keeps_the_login(
-    login: Login, oauth: OAuthServer, run: Callable[..., Ran]
+    login: StoredLogin, oauth: OAuthServer, run: Callable[..., Ran]
 ) -> None:
     oauth.refresh_tokens.clear()
     store.save(login)
@@ -302,7 +305,7 @@ def test_a_refresh_that_is_refused_says_so_and_keeps_the_login(
 
 @pytest.mark.parametrize("answer", [Answer(500, b"", "text/html"), Answer.error("temporarily_unavailable")])
 def test_a_refresh_that_can_be_repeated_ends_with_75(
-    login: Login, oauth: OAuthServer, run: Callable[..., Ran], answer: Answer
+    login: StoredLogin, oauth: OAuthServer, run: Callable[..., Ran], answer: Answer
 ) -> None:
     store.save(login)
     oauth.next_answers.append(answer)

@@ -24,8 +24,8 @@ from courriel.delivery.oauth import answers, https
 from courriel.delivery.oauth.answers import DeviceCode, HttpAnswer
 from courriel.delivery.oauth.assertions import Certificate, ServiceAccount
 from courriel.delivery.oauth.authorization import AuthorizationRequest
-from courriel.delivery.oauth.grants import Client
-from courriel.delivery.oauth.provider import Provider, google, microsoft
+from courriel.delivery.oauth.grants import OAuthClient
+from courriel.delivery.oauth.provider import AuthorizationServer, google, microsoft
 from servers.authority import Authority
 from servers.oauth import PENDING, Answer, OAuthServer, claims_of
 
@@ -33,11 +33,11 @@ SECRET = "client-secret-of-ours"
 REFRESH = "refresh-token-of-ours"
 
 
-def client_of(oauth: OAuthServer, secret: str = "", certificate: Certificate | None = None) -> Client:
-    return Client(microsoft("firm.example", authority=oauth.url), oauth.client_id, secret, certificate)
+def client_of(oauth: OAuthServer, secret: str = "", certificate: Certificate | None = None) -> OAuthClient:
+    return OAuthClient(microsoft("firm.example", authority=oauth.url), oauth.client_id, secret, certificate)
 
 
-def by_browser(oauth: OAuthServer, provider: Provider) -> tuple[AuthorizationRequest, str]:
+def by_browser(oauth: OAuthServer, provider: AuthorizationServer) -> tuple[AuthorizationRequest, str]:
     """A request, and the query with which a browser would come back."""
     request = AuthorizationRequest.make(provider, oauth.client_id, "http://localhost:7", "ada@example.org")
     answer = oauth.authorize(urlsplit(request.url).query)
@@ -48,12 +48,12 @@ def by_browser(oauth: OAuthServer, provider: Provider) -> tuple[AuthorizationReq
     "make", [lambda url: microsoft("firm.example", authority=url), lambda url: google(authority=url)]
 )
 def test_a_code_is_exchanged_with_the_proof_that_it_was_asked_for_here(
-    oauth: OAuthServer, make: Callable[[str], Provider]
+    oauth: OAuthServer, make: Callable[[str], AuthorizationServer]
 ) -> None:
     provider = make(oauth.url)
     request, query = by_browser(oauth, provider)
 
-    tokens = Client(provider, oauth.client_id).by_code(request, request.code_of(query))
+    tokens = OAuthClient(provider, oauth.client_id).by_code(request, request.code_of(query))
 
     (asked,) = oauth.authorizations
     assert asked["code_challenge_method"] == "S256"
@@ -145,7 +145,7 @@ def test_client_credentials_go_with_a_signed_assertion(oauth: OAuthServer, certi
 def test_a_service_account_acts_for_the_user(oauth: OAuthServer, account: ServiceAccount) -> None:
     provider = google(authority=oauth.url)
 
-    tokens = Client(provider, "").for_user(account, "ada@example.org")
+    tokens = OAuthClient(provider, "").for_user(account, "ada@example.org")
 
     claims = claims_of(oauth.asked[0]["assertion"])
     assert (claims["sub"], claims["iss"]) == ("ada@example.org", account.email)
@@ -161,7 +161,7 @@ def test_a_clock_that_is_off_is_named(
     side = "behind" if skew > 0 else "ahead"
 
     for ask in (
-        lambda: Client(google(authority=oauth.url), "").for_user(account, "ada@example.org"),
+        lambda: OAuthClient(google(authority=oauth.url), "").for_user(account, "ada@example.org"),
         lambda: client_of(oauth, certificate=certificate).by_itself(),
     ):
         with pytest.raises(errors.TokenRefused, match=rf"clock is (?:599|600|601) s {side}") as refused:
@@ -212,7 +212,7 @@ def test_a_code_that_nobody_enters_is_not_waited_for_without_end(oauth: OAuthSer
 
 def test_google_has_no_device_code_for_mail(oauth: OAuthServer) -> None:
     with pytest.raises(errors.UsageError, match="carry no mail scope"):
-        Client(google(authority=oauth.url), "id").ask_device_code()
+        OAuthClient(google(authority=oauth.url), "id").ask_device_code()
 
 
 # Answers that are none.
@@ -368,7 +368,7 @@ def test_what_is_not_http_is_named(oauth: OAuthServer) -> None:
 )
 def test_an_endpoint_is_https(url: str) -> None:
     with pytest.raises(errors.UsageError, match="https://host/path"):
-        Provider("other", url)
+        AuthorizationServer("other", url)
 
 
 @pytest.mark.parametrize("tenant", ["", "a/b", "../x", "a b", "x" * 300])

@@ -128,7 +128,7 @@ def test_a_request_may_come_in_pieces(waiting: Callable) -> None:
 
 
 def test_a_browser_that_never_comes_back_is_not_waited_for_without_end() -> None:
-    with Loopback() as loopback, pytest.raises(errors.TimedOut, match="did not come back within 0.05 s") as late:
+    with Loopback() as loopback, pytest.raises(errors.TimedOut, match=r"did not come back within 0\.05 s") as late:
         loopback.wait(str, deadline=0.05)
 
     assert late.value.failure is not None

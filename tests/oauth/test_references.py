@@ -1,4 +1,4 @@
-"""`password=login:NAME` wherever references work: URL, profile, outbox row, WLangage; and which servers get the token."""
+"""`password=login:NAME` wherever references work: URL, profile, outbox row, WLangage; and who gets the token."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 import courriel
 from courriel import Outbox, Password, Route, Sandbox, Security, Server, SmtpSession, TokenSource, Trust, errors
 from courriel.delivery.oauth import store
-from courriel.delivery.oauth.login import Login
+from courriel.delivery.oauth.login import StoredLogin
 from courriel.delivery.settings import profiles
 from servers.oauth import OAuthServer
 
@@ -31,7 +31,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def stored(login: Login) -> Login:
+def stored(login: StoredLogin) -> StoredLogin:
     """A stored login with a good token."""
     good = replace(login, access_token=GOOD, expires_at=time.time() + 3600)
     store.save(good)
@@ -44,20 +44,20 @@ def url_of(sandbox: Sandbox, more: str = "", user: str = quote(USER, safe="")) -
 
 @pytest.mark.parametrize("more", ["", "&auth=xoauth2", "&auth=oauthbearer", "&auth=oauthbearer,xoauth2"])
 @pytest.mark.parametrize("user", [quote(USER, safe=""), "ada"])
-def test_a_url_logs_in_by_a_stored_login(sandbox: Sandbox, stored: Login, more: str, user: str) -> None:
+def test_a_url_logs_in_by_a_stored_login(sandbox: Sandbox, stored: StoredLogin, more: str, user: str) -> None:
     assert courriel.send(via=url_of(sandbox, more, user), **LETTER).complete
 
     (session,) = sandbox.sessions
     assert session.visit.user == USER
 
 
-def test_asyncio_does_the_same(sandbox: Sandbox, stored: Login) -> None:
+def test_asyncio_does_the_same(sandbox: Sandbox, stored: StoredLogin) -> None:
     assert asyncio.run(courriel.asend(via=url_of(sandbox), **LETTER)).complete
 
 
 @pytest.mark.parametrize("awaited", [False, True])
 def test_a_refused_token_is_refreshed_once(
-    sandbox: Sandbox, stored: Login, oauth: OAuthServer, monkeypatch: pytest.MonkeyPatch, awaited: bool
+    sandbox: Sandbox, stored: StoredLogin, oauth: OAuthServer, monkeypatch: pytest.MonkeyPatch, awaited: bool
 ) -> None:
     store.save(replace(stored, access_token=BAD))
     monkeypatch.setattr(oauth, "jwt", lambda program=False: GOOD)
@@ -72,7 +72,7 @@ def test_a_refused_token_is_refreshed_once(
 
 
 def test_a_token_that_is_refused_twice_is_not_asked_for_again(
-    sandbox: Sandbox, stored: Login, oauth: OAuthServer
+    sandbox: Sandbox, stored: StoredLogin, oauth: OAuthServer
 ) -> None:
     store.save(replace(stored, access_token=BAD))
 
@@ -83,7 +83,9 @@ def test_a_token_that_is_refused_twice_is_not_asked_for_again(
     assert BAD not in str(refused.value)
 
 
-def test_a_login_that_ended_is_the_error_of_the_session(sandbox: Sandbox, login: Login, oauth: OAuthServer) -> None:
+def test_a_login_that_ended_is_the_error_of_the_session(
+    sandbox: Sandbox, login: StoredLogin, oauth: OAuthServer
+) -> None:
     oauth.refresh_tokens.clear()
     store.save(login)
 
@@ -108,7 +110,7 @@ def test_a_login_that_ended_is_the_error_of_the_session(sandbox: Sandbox, login:
         "pops://{user}@evil.example?password=login:ada@example.org",
     ],
 )
-def test_a_token_is_for_its_hosts_over_verified_tls_only(stored: Login, url: str) -> None:
+def test_a_token_is_for_its_hosts_over_verified_tls_only(stored: StoredLogin, url: str) -> None:
     route = Route.parse(url.format(user=quote(USER, safe="")))
 
     with pytest.raises(errors.UsageError) as refused:
@@ -118,7 +120,7 @@ def test_a_token_is_for_its_hosts_over_verified_tls_only(stored: Login, url: str
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "localhost."])
-def test_a_host_has_several_spellings(stored: Login, host: str) -> None:
+def test_a_host_has_several_spellings(stored: StoredLogin, host: str) -> None:
     assert Route.parse(f"smtps://ada@{host}?password=login:{USER}").credentials() is not None
 
 
@@ -161,7 +163,7 @@ def test_a_url_is_written_back_with_the_name_of_the_login() -> None:
     assert Route.parse(Route.parse(url).reveal_url()) == Route.parse(url)
 
 
-def test_the_url_of_the_walkthrough_means_the_whole_address(login: Login) -> None:
+def test_the_url_of_the_walkthrough_means_the_whole_address(login: StoredLogin) -> None:
     store.save(replace(login, name="ada@firm.example", mailbox="ada@firm.example", hosts=("smtp.office365.com",)))
 
     route = Route.parse("smtp+starttls://ada@smtp.office365.com?auth=xoauth2&password=login:ada@firm.example")
@@ -171,7 +173,7 @@ def test_the_url_of_the_walkthrough_means_the_whole_address(login: Login) -> Non
     assert credentials.user == "ada@firm.example"
 
 
-def test_another_user_may_log_in_with_the_token(login: Login) -> None:
+def test_another_user_may_log_in_with_the_token(login: StoredLogin) -> None:
     store.save(login)
 
     assert TokenSource.stored(login.name, "shared@example.org").user == "shared@example.org"
@@ -180,23 +182,23 @@ def test_another_user_may_log_in_with_the_token(login: Login) -> None:
 # Files and rows of others.
 
 
-def test_a_profile_of_the_user_names_a_login(sandbox: Sandbox, stored: Login, tmp_path: Path) -> None:
+def test_a_profile_of_the_user_names_a_login(sandbox: Sandbox, stored: StoredLogin, tmp_path: Path) -> None:
     folder = tmp_path / "config" / "courriel"
     folder.mkdir(parents=True)
-    text = f'[profiles.office]\nurl = "smtps://ada@localhost:{sandbox.tls_port}?ca={sandbox.ca}"\npassword = "login:{USER}"\n'
-    (folder / "courriel.toml").write_text(text)
+    url = f"smtps://ada@localhost:{sandbox.tls_port}?ca={sandbox.ca}"
+    (folder / "courriel.toml").write_text(f'[profiles.office]\nurl = "{url}"\npassword = "login:{USER}"\n')
 
     assert courriel.send(via="office", **LETTER).complete
 
 
-def test_a_projects_file_gets_no_token(stored: Login) -> None:
+def test_a_projects_file_gets_no_token(stored: StoredLogin) -> None:
     Path("courriel.toml").write_text(f'url = "smtps://ada@localhost"\npassword = "login:{USER}"\n')
 
     with pytest.raises(errors.InvalidUrl, match="password=login: is not taken from a project's file"):
         profiles.resolve(None)
 
 
-def test_a_row_of_another_program_gets_no_token(sandbox: Sandbox, stored: Login, tmp_path: Path) -> None:
+def test_a_row_of_another_program_gets_no_token(sandbox: Sandbox, stored: StoredLogin, tmp_path: Path) -> None:
     url, place = url_of(sandbox), tmp_path / "outbox.db"
     with Outbox(place) as outbox:
         outbox.put(courriel.Message(**LETTER), via=url)
@@ -209,7 +211,7 @@ def test_a_row_of_another_program_gets_no_token(sandbox: Sandbox, stored: Login,
 
 
 def test_the_outbox_keeps_a_mail_whose_login_has_ended(
-    sandbox: Sandbox, login: Login, oauth: OAuthServer, tmp_path: Path
+    sandbox: Sandbox, login: StoredLogin, oauth: OAuthServer, tmp_path: Path
 ) -> None:
     oauth.refresh_tokens.clear()
     store.save(login)
@@ -225,7 +227,7 @@ def test_the_outbox_keeps_a_mail_whose_login_has_ended(
 
 @pytest.mark.parametrize("given", ["login", "source"])
 def test_a_wlangage_session_takes_a_stored_login(
-    sandbox: Sandbox, stored: Login, monkeypatch: pytest.MonkeyPatch, given: str
+    sandbox: Sandbox, stored: StoredLogin, monkeypatch: pytest.MonkeyPatch, given: str
 ) -> None:
     from courriel import wlangage as wl
 

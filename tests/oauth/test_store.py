@@ -20,13 +20,13 @@ from hypothesis import strategies as st
 
 from courriel import TokenSource, errors
 from courriel.delivery.oauth import sources, store
-from courriel.delivery.oauth.login import Login
+from courriel.delivery.oauth.login import StoredLogin
 from servers.oauth import Answer, OAuthServer
 
 SECRETS = ("refresh-secret", "access-secret", "typed-secret")
 
 
-def test_what_is_stored_is_read_again_and_is_for_its_owner_only(login: Login, state: Path) -> None:
+def test_what_is_stored_is_read_again_and_is_for_its_owner_only(login: StoredLogin, state: Path) -> None:
     store.save(login)
 
     (file,) = state.iterdir()
@@ -51,7 +51,7 @@ def test_a_name_that_is_none_is_refused(name: str) -> None:
 
 
 def test_a_login_that_is_not_there_says_how_to_make_one() -> None:
-    with pytest.raises(errors.UsageError, match="nobody@example.org") as missing:
+    with pytest.raises(errors.UsageError, match=r"nobody@example\.org") as missing:
         store.load("nobody@example.org")
 
     assert missing.value.failure is not None
@@ -64,7 +64,7 @@ def test_a_login_that_is_not_there_says_how_to_make_one() -> None:
     [b"", b"{", b"[]", b"null", b"{}", b"[" * 100000, b'{"name": 1}', b"\xff", b"x" * 300000,
      b'{"name": "a", "provider": "evil", "mailbox": "a", "grant": "browser", "hosts": ["h"]}'],
 )  # fmt: skip
-def test_a_damaged_file_is_named_and_not_quoted(login: Login, state: Path, content: bytes) -> None:
+def test_a_damaged_file_is_named_and_not_quoted(login: StoredLogin, state: Path, content: bytes) -> None:
     store.save(login)
     (file,) = state.iterdir()
     file.write_bytes(content)
@@ -77,7 +77,7 @@ def test_a_damaged_file_is_named_and_not_quoted(login: Login, state: Path, conte
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o620, 0o604])
-def test_a_file_that_others_may_read_is_not_used(login: Login, state: Path, mode: int) -> None:
+def test_a_file_that_others_may_read_is_not_used(login: StoredLogin, state: Path, mode: int) -> None:
     store.save(login)
     (file,) = state.iterdir()
     file.chmod(mode)
@@ -86,7 +86,7 @@ def test_a_file_that_others_may_read_is_not_used(login: Login, state: Path, mode
         store.load(login.name)
 
 
-def test_a_link_is_not_followed(login: Login, state: Path, tmp_path: Path) -> None:
+def test_a_link_is_not_followed(login: StoredLogin, state: Path, tmp_path: Path) -> None:
     store.save(login)
     (file,) = state.iterdir()
     file.rename(tmp_path / "elsewhere")
@@ -96,7 +96,7 @@ def test_a_link_is_not_followed(login: Login, state: Path, tmp_path: Path) -> No
         store.load(login.name)
 
 
-def test_a_login_is_forgotten_with_everything(login: Login, state: Path) -> None:
+def test_a_login_is_forgotten_with_everything(login: StoredLogin, state: Path) -> None:
     store.save(login)
 
     store.forget(login.name)
@@ -106,7 +106,7 @@ def test_a_login_is_forgotten_with_everything(login: Login, state: Path) -> None
         store.forget(login.name)
 
 
-def test_no_secret_shows_itself(login: Login) -> None:
+def test_no_secret_shows_itself(login: StoredLogin) -> None:
     full = replace(login, client_secret="typed-secret")
 
     assert not any(secret in repr(full) for secret in SECRETS)
@@ -116,7 +116,7 @@ def test_no_secret_shows_itself(login: Login) -> None:
 # Refreshing.
 
 
-def test_an_expired_token_is_refreshed_and_the_new_ones_are_stored(oauth: OAuthServer, login: Login) -> None:
+def test_an_expired_token_is_refreshed_and_the_new_ones_are_stored(oauth: OAuthServer, login: StoredLogin) -> None:
     store.save(login)
     source = sources.stored(login.name)
 
@@ -130,7 +130,7 @@ def test_an_expired_token_is_refreshed_and_the_new_ones_are_stored(oauth: OAuthS
     assert len(oauth.asked) == 1
 
 
-def test_a_server_that_does_not_rotate_leaves_the_old_refresh_token(oauth: OAuthServer, login: Login) -> None:
+def test_a_server_that_does_not_rotate_leaves_the_old_refresh_token(oauth: OAuthServer, login: StoredLogin) -> None:
     oauth.rotates = False
     store.save(login)
 
@@ -139,7 +139,7 @@ def test_a_server_that_does_not_rotate_leaves_the_old_refresh_token(oauth: OAuth
     assert store.load(login.name).refresh_token == "refresh-secret-0"
 
 
-def test_a_refused_token_is_refreshed_although_it_has_not_expired(oauth: OAuthServer, login: Login) -> None:
+def test_a_refused_token_is_refreshed_although_it_has_not_expired(oauth: OAuthServer, login: StoredLogin) -> None:
     store.save(login)
     source = sources.stored(login.name)
     first = source.fetch()
@@ -150,7 +150,9 @@ def test_a_refused_token_is_refreshed_although_it_has_not_expired(oauth: OAuthSe
     assert second.value == oauth.access_tokens[1] != first.value
 
 
-def test_a_token_that_another_has_replaced_meanwhile_is_not_refreshed_again(oauth: OAuthServer, login: Login) -> None:
+def test_a_token_that_another_has_replaced_meanwhile_is_not_refreshed_again(
+    oauth: OAuthServer, login: StoredLogin
+) -> None:
     store.save(login)
     source, other = sources.stored(login.name), sources.stored(login.name)
     first = source.fetch()
@@ -162,7 +164,7 @@ def test_a_token_that_another_has_replaced_meanwhile_is_not_refreshed_again(oaut
     assert len(oauth.asked) == 2
 
 
-def test_threads_that_refresh_at_once_ask_once(oauth: OAuthServer, login: Login) -> None:
+def test_threads_that_refresh_at_once_ask_once(oauth: OAuthServer, login: StoredLogin) -> None:
     store.save(login)
     source = sources.stored(login.name)
 
@@ -183,7 +185,7 @@ print(source.fetch().value, flush=True)
 """
 
 
-def test_processes_that_refresh_at_once_ask_once(oauth: OAuthServer, login: Login) -> None:
+def test_processes_that_refresh_at_once_ask_once(oauth: OAuthServer, login: StoredLogin) -> None:
     """With rotation that revokes: whoever came second with the old refresh token would lose the login."""
     oauth.revokes_old = True
     store.save(login)
@@ -201,7 +203,7 @@ def test_processes_that_refresh_at_once_ask_once(oauth: OAuthServer, login: Logi
     assert len(oauth.asked) == 1
 
 
-def test_a_refused_refresh_keeps_the_old_token_and_says_to_log_in_again(oauth: OAuthServer, login: Login) -> None:
+def test_a_refused_refresh_keeps_the_old_token_and_says_to_log_in_again(oauth: OAuthServer, login: StoredLogin) -> None:
     oauth.refresh_tokens.clear()
     store.save(login)
 
@@ -215,7 +217,7 @@ def test_a_refused_refresh_keeps_the_old_token_and_says_to_log_in_again(oauth: O
 
 
 @pytest.mark.parametrize("answer", [Answer(500, b"", "text/html"), Answer(200, b"<html>", "text/html")])
-def test_a_broken_answer_loses_nothing(oauth: OAuthServer, login: Login, answer: Answer, state: Path) -> None:
+def test_a_broken_answer_loses_nothing(oauth: OAuthServer, login: StoredLogin, answer: Answer, state: Path) -> None:
     store.save(login)
     oauth.next_answers.append(answer)
 
@@ -239,7 +241,7 @@ except errors.UsageError as full:
 
 
 def test_a_full_disk_is_noticed_before_the_old_refresh_token_is_used(
-    oauth: OAuthServer, login: Login, state: Path
+    oauth: OAuthServer, login: StoredLogin, state: Path
 ) -> None:
     store.save(login)
 
@@ -252,7 +254,7 @@ def test_a_full_disk_is_noticed_before_the_old_refresh_token_is_used(
 
 
 def test_a_disk_that_fails_at_the_last_moment_costs_the_next_refresh_and_not_this_mail(
-    oauth: OAuthServer, login: Login, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    oauth: OAuthServer, login: StoredLogin, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.save(login)
 
@@ -281,7 +283,7 @@ TokenSource.microsoft("ada@example.org").fetch()
 """
 
 
-def test_a_death_between_answer_and_disk_costs_one_login_and_says_so(oauth: OAuthServer, login: Login) -> None:
+def test_a_death_between_answer_and_disk_costs_one_login_and_says_so(oauth: OAuthServer, login: StoredLogin) -> None:
     oauth.revokes_old = True
     store.save(login)
     assert subprocess.run([sys.executable, "-c", DYING], check=False, timeout=60).returncode == 9
@@ -292,12 +294,12 @@ def test_a_death_between_answer_and_disk_costs_one_login_and_says_so(oauth: OAut
     assert "courriel login" in refused.value.hint
 
 
-def test_the_lock_is_waited_for_within_limits(login: Login) -> None:
+def test_the_lock_is_waited_for_within_limits(login: StoredLogin) -> None:
     with store.lock(login.name), pytest.raises(errors.TimedOut, match="another process"), store.lock(login.name, 0.05):
         raise AssertionError("two hold it")
 
 
-def test_a_child_that_was_forked_does_not_keep_the_lock(login: Login) -> None:
+def test_a_child_that_was_forked_does_not_keep_the_lock(login: StoredLogin) -> None:
     go, done = os.pipe()
     with store.lock(login.name):
         child = os.fork()
@@ -314,7 +316,7 @@ def test_a_child_that_was_forked_does_not_keep_the_lock(login: Login) -> None:
         os.close(done)
 
 
-def test_a_login_that_is_made_again_is_noticed_by_a_running_program(oauth: OAuthServer, login: Login) -> None:
+def test_a_login_that_is_made_again_is_noticed_by_a_running_program(oauth: OAuthServer, login: StoredLogin) -> None:
     far = time.time() + 3600
     store.save(replace(login, access_token="first", expires_at=far))
     source = sources.stored(login.name)
@@ -360,7 +362,7 @@ class Ring:
 
 
 def test_a_keyring_takes_the_secrets_and_the_file_has_none(
-    monkeypatch: pytest.MonkeyPatch, login: Login, state: Path
+    monkeypatch: pytest.MonkeyPatch, login: StoredLogin, state: Path
 ) -> None:
     ring = Ring(monkeypatch)
 
@@ -374,7 +376,7 @@ def test_a_keyring_takes_the_secrets_and_the_file_has_none(
     assert ring.held == {}
 
 
-def test_the_fail_back_end_is_no_keyring(monkeypatch: pytest.MonkeyPatch, login: Login) -> None:
+def test_the_fail_back_end_is_no_keyring(monkeypatch: pytest.MonkeyPatch, login: StoredLogin) -> None:
     Ring(monkeypatch, priority=0)
 
     store.save(login)
@@ -384,7 +386,7 @@ def test_the_fail_back_end_is_no_keyring(monkeypatch: pytest.MonkeyPatch, login:
 
 
 def test_a_locked_keyring_leaves_new_tokens_in_the_file(
-    monkeypatch: pytest.MonkeyPatch, login: Login, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, login: StoredLogin, caplog: pytest.LogCaptureFixture
 ) -> None:
     ring = Ring(monkeypatch)
     ring.locked = True
@@ -397,7 +399,9 @@ def test_a_locked_keyring_leaves_new_tokens_in_the_file(
 
 
 @pytest.mark.parametrize("what", ["locked", "gone", "emptied"])
-def test_a_keyring_that_does_not_give_back_is_named(monkeypatch: pytest.MonkeyPatch, login: Login, what: str) -> None:
+def test_a_keyring_that_does_not_give_back_is_named(
+    monkeypatch: pytest.MonkeyPatch, login: StoredLogin, what: str
+) -> None:
     ring = Ring(monkeypatch)
     store.save(login)
     if what == "gone":
@@ -407,7 +411,7 @@ def test_a_keyring_that_does_not_give_back_is_named(monkeypatch: pytest.MonkeyPa
     else:
         ring.held.clear()
 
-    with pytest.raises(errors.UsageError, match="cannot be read: .*keyring (that|did|holds)") as refused:
+    with pytest.raises(errors.UsageError, match=r"cannot be read: .*keyring (that|did|holds)") as refused:
         store.load(login.name)
 
     assert refused.value.hint_id == "LOGIN-NOT-STORED"

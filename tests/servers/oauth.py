@@ -1,7 +1,7 @@
 """
 An authorization server that behaves as Microsoft's and Google's do, on loopback with TLS.
 
-Microsoft's endpoints lie below /TENANT/oauth2/v2.0/, Google's are /o/oauth2/v2/auth and /token. What it answers next can
+Microsoft's endpoints lie below /TENANT/oauth2/v2.0/, Google's are /o/oauth2/v2/auth and /token. Its next answers can
 be replaced (`next_answers`), and what it was asked is kept (`asked`).
 """
 

@@ -150,12 +150,12 @@ class TokenSource:
         `hosts` are the mail servers that may get them. It logs in with a `secret`, or with a `certificate` and its RSA
         `key` (paths of PEM files; RFC 7523, needs the extra cryptography). Raises UsageError.
         """
-        from courriel.delivery.oauth.provider import Provider
+        from courriel.delivery.oauth.provider import AuthorizationServer
         from courriel.delivery.oauth.sources import program
 
         if not hosts:
             raise errors.UsageError("hosts: the mail servers that may get the token are missing", stage="authenticate")
-        provider = Provider("other", token_url, app_scope=scope, hosts=tuple(hosts))
+        provider = AuthorizationServer("other", token_url, app_scope=scope, hosts=tuple(hosts))
         return program(user, provider, client_id, secret, certificate, key)
 
     def check_server(self, server: Server) -> None:

@@ -13,7 +13,7 @@ from courriel.cli.i18n import Bilingual, label, say, visible
 from courriel.failures import spoken
 
 if TYPE_CHECKING:
-    from courriel.delivery.oauth.login import Login
+    from courriel.delivery.oauth.login import StoredLogin
 
 _GRANTS = {
     "browser": Bilingual("navigateur", "browser"),
@@ -126,7 +126,7 @@ def refresh(manner: GlobalOptions, name: str) -> int:
     "forget",
     cls=Command,
     words=Bilingual(
-        "Efface une connexion et ses jetons de cette machine. Le consentement reste chez le fournisseur ; il se retire là.",
+        "Efface une connexion et ses jetons de cette machine. Le consentement se retire chez le fournisseur.",
         "Removes a login and its tokens from this machine. The consent stays at the provider, and is withdrawn there.",
     ),
     examples=["courriel login forget ada@firm.example"],
@@ -150,7 +150,7 @@ def forget(manner: GlobalOptions, name: str) -> int:
 # The steps.
 
 
-def _object(login: Login) -> dict[str, object]:
+def _object(login: StoredLogin) -> dict[str, object]:
     return {
         "name": login.name,
         "provider": login.provider,

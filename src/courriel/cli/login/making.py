@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from courriel import Route
     from courriel.cli.command import GlobalOptions
     from courriel.delivery.oauth.answers import TokenAnswer
-    from courriel.delivery.oauth.grants import Client
-    from courriel.delivery.oauth.login import Login
+    from courriel.delivery.oauth.grants import OAuthClient
+    from courriel.delivery.oauth.login import StoredLogin
 
 _SERVERS = {
     "microsoft": (
@@ -42,7 +42,7 @@ class LoginMaker:
         self._browser = browser
         self._trial = trial
 
-    def make(self, login: Login, secret: str) -> int:
+    def make(self, login: StoredLogin, secret: str) -> int:
         """Log in; returns the exit status. `secret` is the reference to the application's secret."""
         login = self._with_secret(login, secret)
         urls = [self._url(login, each) for each in self._servers or _SERVERS[login.provider]]
@@ -68,7 +68,7 @@ class LoginMaker:
 
     # The steps.
 
-    def _with_secret(self, login: Login, reference: str) -> Login:
+    def _with_secret(self, login: StoredLogin, reference: str) -> StoredLogin:
         if not reference:
             return login
         from courriel.delivery.settings.secrets import SecretReference
@@ -84,7 +84,7 @@ class LoginMaker:
             return replace(login, client_secret=where.read(user=login.client_id, host=login.provider))
         return replace(login, secret_reference=reference)
 
-    def _url(self, login: Login, server: str) -> Route:
+    def _url(self, login: StoredLogin, server: str) -> Route:
         """The route to paste: the server, the user, the mechanism, and the login's name."""
         from courriel import Route
         from courriel.delivery.settings.secrets import SecretReference
@@ -100,13 +100,13 @@ class LoginMaker:
             password=SecretReference("login", login.name),
         )
 
-    def _tokens(self, login: Login) -> TokenAnswer:
+    def _tokens(self, login: StoredLogin) -> TokenAnswer:
         if login.grant in ("program", "service-account"):
             return login.renewed()
         client = login.client()
         return self._by_device(client) if login.grant == "device" else self._by_browser(client, login.mailbox)
 
-    def _by_browser(self, client: Client, mailbox: str) -> TokenAnswer:
+    def _by_browser(self, client: OAuthClient, mailbox: str) -> TokenAnswer:
         from courriel.delivery.oauth.authorization import AuthorizationRequest
         from courriel.delivery.oauth.loopback import DEADLINE, Loopback
 
@@ -128,7 +128,7 @@ class LoginMaker:
             code = loopback.wait(request.code_of)
         return client.by_code(request, code)
 
-    def _by_device(self, client: Client) -> TokenAnswer:
+    def _by_device(self, client: OAuthClient) -> TokenAnswer:
         device = client.ask_device_code()
         print(
             say(f"Ouvrez {device.verification_uri} sur n'importe quelle machine, et entrez le code {device.user_code}",
@@ -138,7 +138,7 @@ class LoginMaker:
         )  # fmt: skip
         return client.by_device_code(device)
 
-    def _tried(self, route: Route, login: Login) -> str:
+    def _tried(self, route: Route, login: StoredLogin) -> str:
         """Open a session with the token, and close it; returns who accepted it. A refusal is reported."""
         assert route.server is not None
         source = sources.stored(login.name)
@@ -158,7 +158,7 @@ class LoginMaker:
             return ""
         return str(route.server)
 
-    def _tell(self, login: Login, urls: list[Route], accepted: str, found: list[diagnosis.Finding]) -> None:
+    def _tell(self, login: StoredLogin, urls: list[Route], accepted: str, found: list[diagnosis.TokenFinding]) -> None:
         content: dict[str, object] = {
             "ok": True,
             "name": login.name,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar
 
-    from courriel.delivery.oauth.login import Grant, Login
+    from courriel.delivery.oauth.login import Grant, StoredLogin
 
     F = TypeVar("F", bound=Callable[..., object])
 
@@ -30,21 +30,21 @@ def _common(function: F) -> F:
             is_flag=True,
             fr="N'essaie pas l'authentification sur le serveur de courrier.",
             en="Does not try the authentication on the mail server.",
-        ),  # fmt: skip
+        ),
         option(
             "--no-browser",
             "no_browser",
             is_flag=True,
             fr="N'ouvre pas le navigateur : affiche seulement l'adresse.",
             en="Does not open the browser: only shows the address.",
-        ),  # fmt: skip
+        ),
         option(
             "--authority",
             value="URL",
             default="",
             fr="Un autre serveur d'autorisation (nuage national).",
             en="Another authorization server (national cloud).",
-        ),  # fmt: skip
+        ),
         option(
             "--server",
             "servers",
@@ -52,28 +52,28 @@ def _common(function: F) -> F:
             multiple=True,
             fr="Serveur de courrier qui recevra le jeton, au lieu de ceux du fournisseur ; le premier est essayé.",
             en="Mail server that gets the token, instead of the provider's; the first one is tried.",
-        ),  # fmt: skip
+        ),
         option(
             "--name",
             value=Bilingual("NOM", "NAME"),
             default="",
             fr="Nom de la connexion ; par défaut l'adresse.",
             en="Name of the login; default: the address.",
-        ),  # fmt: skip
+        ),
         option(
             "--secret",
             value=Bilingual("RÉFÉRENCE", "REFERENCE"),
             default="",
             fr="Secret de l'application, par référence : env:NOM, file:/chemin, prompt, cmd:programme.",
             en="The application's secret, by reference: env:NAME, file:/path, prompt, cmd:program.",
-        ),  # fmt: skip
+        ),
         option(
             "--client-id",
             value=Bilingual("NUMÉRO", "ID"),
             default="",
             fr="Numéro de votre application chez le fournisseur (docs/login.fr.md).",
             en="Id of your application at the provider (docs/login.md).",
-        ),  # fmt: skip
+        ),
     ):
         function = add(function)
     return function
@@ -83,10 +83,10 @@ def _common(function: F) -> F:
     "microsoft",
     cls=Command,
     words=Bilingual(
-        "Se connecte à Microsoft 365 : par le navigateur, par un code (--device), ou pour un programme par un secret ou "
-        "un certificat. Vérifie le jeton, l'essaie sur le serveur, et finit par l'URL à coller.",
-        "Logs in to Microsoft 365: by the browser, by a code (--device), or for a program by a secret or a certificate. "
-        "Checks the token, tries it on the server, and ends with the URL to paste.",
+        "Se connecte à Microsoft 365 : par le navigateur, par un code (--device), ou pour un programme par un secret "
+        "ou un certificat. Vérifie le jeton, l'essaie sur le serveur, et finit par l'URL à coller.",
+        "Logs in to Microsoft 365: by the browser, by a code (--device), or for a program by a secret or a "
+        "certificate. Checks the token, tries it on the server, and ends with the URL to paste.",
     ),
     examples=[
         "courriel login microsoft ada@firm.example --client-id 11111111-2222-3333-4444-555555555555",
@@ -147,8 +147,8 @@ def microsoft(
     "google",
     cls=Command,
     words=Bilingual(
-        "Se connecte à Gmail ou Workspace : par le navigateur, ou pour un programme par un compte de service. Essaie le "
-        "jeton sur le serveur, et finit par l'URL à coller.",
+        "Se connecte à Gmail ou Workspace : par le navigateur, ou pour un programme par un compte de service. Essaie "
+        "le jeton sur le serveur, et finit par l'URL à coller.",
         "Logs in to Gmail or Workspace: by the browser, or for a program by a service account. Tries the token on the "
         "server, and ends with the URL to paste.",
     ),
@@ -202,11 +202,11 @@ def google(
 # The steps.
 
 
-def _described(address: str, name: str, servers: tuple[str, ...], **more: object) -> Login:
+def _described(address: str, name: str, servers: tuple[str, ...], **more: object) -> StoredLogin:
     """The login without tokens; its hosts are those of the servers, by default the provider's."""
     from courriel import Address, Route
     from courriel.delivery.oauth import store
-    from courriel.delivery.oauth.login import Login
+    from courriel.delivery.oauth.login import StoredLogin
 
     mailbox = Address.parse(address).spec
     hosts = tuple(dict.fromkeys(route.server.host for each in servers if (route := Route.parse(each)).server))
@@ -215,7 +215,7 @@ def _described(address: str, name: str, servers: tuple[str, ...], **more: object
             say("--server : l'URL d'un serveur, comme smtps://smtp.example.org",
                 "--server: the URL of a server, as smtps://smtp.example.org")
         )  # fmt: skip
-    plain = Login(store.normal(name or mailbox), mailbox=mailbox, hosts=hosts, **more)  # type: ignore[arg-type]
+    plain = StoredLogin(store.normal(name or mailbox), mailbox=mailbox, hosts=hosts, **more)  # type: ignore[arg-type]
     if hosts:
         return plain
     from courriel._dataclass import replace

@@ -1,4 +1,4 @@
-"""Responses of authorization servers (RFC 6749 5): parsed within limits, refusals as errors with cause and remedy. Pure.
+"""Responses of authorization servers (RFC 6749 5): parsed within limits, refusals as errors with a cause. Pure.
 
 Whatever the server says is shown in one line of at most 300 characters, and what we sent in secret is masked in it.
 """

@@ -7,7 +7,7 @@ from base64 import urlsafe_b64encode
 from courriel import errors
 from courriel._dataclass import dataclass, field
 from courriel.delivery.oauth.answers import HttpAnswer, refusal
-from courriel.delivery.oauth.provider import Provider, encoded
+from courriel.delivery.oauth.provider import AuthorizationServer, encoded
 
 _LONGEST_QUERY = 8192
 
@@ -24,7 +24,7 @@ class AuthorizationRequest:
 
     @classmethod
     def make(
-        cls, provider: Provider, client_id: str, redirect_uri: str, user: str, scopes: tuple[str, ...] = ()
+        cls, provider: AuthorizationServer, client_id: str, redirect_uri: str, user: str, scopes: tuple[str, ...] = ()
     ) -> AuthorizationRequest:
         """A request with a fresh state and PKCE verifier (S256)."""
         from hashlib import sha256

@@ -1,4 +1,4 @@
-"""What an access token is good for, as far as it can be seen without asking anybody: scopes, and the claims of a JWT.
+"""Diagnosis of an access token without asking a server: scopes, and the claims of a JWT.
 
 A diagnosis and no verification: the signature is for the mail server to check, and Google's tokens are opaque.
 """
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from courriel.delivery.oauth.login import Login
+    from courriel.delivery.oauth.login import StoredLogin
 
 _AUDIENCES = (
     "https://outlook.office.com",
@@ -25,7 +25,7 @@ _CLOCK_TOLERANCE = 120  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class TokenFinding:
     """One finding, as an English sentence; `failure` is the failure's id when mail cannot work so, `warning` else."""
 
     sentence: str
@@ -34,7 +34,7 @@ class Finding:
 
     @property
     def mark(self) -> str:
-        """ "✗", "!" or "✓"."""
+        """Mark of the finding in a list: "✗", "!" or "✓"."""
         return "✗" if self.failure else "!" if self.warning else "✓"
 
 
@@ -53,14 +53,14 @@ def claims_of(token: str) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def findings(login: Login, now: float) -> list[Finding]:
-    """What can be seen of the tokens of a login."""
+def findings(login: StoredLogin, now: float) -> list[TokenFinding]:
+    """Findings about the tokens of a login."""
     claims = claims_of(login.access_token)
     found = list(_about_refreshing(login))
     if claims is None:
         if login.grant in ("browser", "device"):
             found += _about_scopes(login, login.scopes)
-        return [*found, Finding("the access token is opaque: only the mail server can say more")]
+        return [*found, TokenFinding("the access token is opaque: only the mail server can say more")]
     if login.provider == "microsoft":
         found += _about_audience(claims)
         found += _about_rights(login, claims)
@@ -72,61 +72,61 @@ def findings(login: Login, now: float) -> list[Finding]:
 # The steps.
 
 
-def _about_refreshing(login: Login) -> Iterator[Finding]:
+def _about_refreshing(login: StoredLogin) -> Iterator[TokenFinding]:
     if login.grant in ("browser", "device") and not login.refresh_token:
-        yield Finding("there is no refresh token: this login ends with its access token", warning=True)
+        yield TokenFinding("there is no refresh token: this login ends with its access token", warning=True)
 
 
-def _about_audience(claims: dict[str, Any]) -> Iterator[Finding]:
+def _about_audience(claims: dict[str, Any]) -> Iterator[TokenFinding]:
     audience = str(claims.get("aud", "")).rstrip("/")
     if audience in _AUDIENCES:
-        yield Finding(f"audience {audience}")
+        yield TokenFinding(f"audience {audience}")
     else:
         shown = _shown(audience) or "-"
-        yield Finding(f"the token is for {shown} and not for {_AUDIENCES[0]}", "M365-TOKEN-REJECTED")
+        yield TokenFinding(f"the token is for {shown} and not for {_AUDIENCES[0]}", "M365-TOKEN-REJECTED")
 
 
-def _about_rights(login: Login, claims: dict[str, Any]) -> Iterator[Finding]:
+def _about_rights(login: StoredLogin, claims: dict[str, Any]) -> Iterator[TokenFinding]:
     if login.grant == "program":
         roles = claims.get("roles")
         granted = tuple(str(role) for role in roles) if isinstance(roles, list) else ()
         wanted = "SMTP.SendAsApp"
         if wanted in granted:
-            yield Finding(f"roles {_shown(' '.join(granted))}")
+            yield TokenFinding(f"roles {_shown(' '.join(granted))}")
         else:
-            yield Finding(f"the token does not carry {wanted}", "OAUTH-SCOPE-MISSING")
+            yield TokenFinding(f"the token does not carry {wanted}", "OAUTH-SCOPE-MISSING")
         return
     yield from _about_scopes(login, tuple(str(claims.get("scp", "")).split()) or login.scopes)
 
 
-def _about_scopes(login: Login, granted: tuple[str, ...]) -> Iterator[Finding]:
+def _about_scopes(login: StoredLogin, granted: tuple[str, ...]) -> Iterator[TokenFinding]:
     wanted = "SMTP.Send" if login.provider == "microsoft" else "https://mail.google.com/"
     short = {each.rpartition("/")[2] for each in granted} if login.provider == "microsoft" else set(granted)
     if not granted or wanted in short:
         # A server that names no scopes granted those that were asked for (RFC 6749 5.1).
-        yield Finding(f"scopes {_shown(' '.join(granted)) or '-'}")
+        yield TokenFinding(f"scopes {_shown(' '.join(granted)) or '-'}")
     else:
-        yield Finding(f"the token does not carry {wanted}", "OAUTH-SCOPE-MISSING")
+        yield TokenFinding(f"the token does not carry {wanted}", "OAUTH-SCOPE-MISSING")
 
 
-def _about_clock(claims: dict[str, Any], now: float) -> Iterator[Finding]:
+def _about_clock(claims: dict[str, Any], now: float) -> Iterator[TokenFinding]:
     begins, ends = claims.get("nbf", claims.get("iat")), claims.get("exp")
     if isinstance(begins, int | float) and begins > now + _CLOCK_TOLERANCE:
-        yield Finding(f"this machine's clock is {begins - now:.0f} s behind", warning=True)
+        yield TokenFinding(f"this machine's clock is {begins - now:.0f} s behind", warning=True)
     if isinstance(ends, int | float) and ends < now:
-        yield Finding("the token has expired by this machine's clock", warning=True)
+        yield TokenFinding("the token has expired by this machine's clock", warning=True)
 
 
-def _about_mailbox(login: Login, claims: dict[str, Any]) -> Iterator[Finding]:
+def _about_mailbox(login: StoredLogin, claims: dict[str, Any]) -> Iterator[TokenFinding]:
     if login.grant == "program":
         return
     named = next((claims[name] for name in ("upn", "preferred_username", "unique_name", "email") if name in claims), "")
     if not isinstance(named, str) or not named:
         return
     if named.lower() == login.mailbox.lower():
-        yield Finding(f"mailbox {_shown(named)}")
+        yield TokenFinding(f"mailbox {_shown(named)}")
     else:
-        yield Finding(f"the token is of {_shown(named)} and not of {login.mailbox}", warning=True)
+        yield TokenFinding(f"the token is of {_shown(named)} and not of {login.mailbox}", warning=True)
 
 
 def _shown(text: str) -> str:

@@ -13,7 +13,7 @@ from courriel.delivery.oauth import answers, https
 from courriel.delivery.oauth.answers import DeviceCode, HttpAnswer, TokenAnswer
 from courriel.delivery.oauth.assertions import Certificate, ServiceAccount
 from courriel.delivery.oauth.authorization import AuthorizationRequest
-from courriel.delivery.oauth.provider import Provider
+from courriel.delivery.oauth.provider import AuthorizationServer
 from courriel.model.trust import Trust
 
 TYPE_CHECKING = False
@@ -26,10 +26,10 @@ _SLOWER = 5.0  # seconds, RFC 8628 3.5
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class OAuthClient:
     """A registered client of an authorization server: its id, and a secret or a certificate where it has one."""
 
-    provider: Provider
+    provider: AuthorizationServer
     id: str
     secret: str = field(default="", repr=False)
     certificate: Certificate | None = field(default=None, repr=False)
@@ -120,6 +120,6 @@ class Client:
         return https.post(url, fields, trust=self.trust)
 
     def _secrets(self, fields: dict[str, str]) -> tuple[str, ...]:
-        """What must not be seen even when the server repeats it."""
+        """Secrets of a form, to be masked when the server repeats them."""
         names = ("client_secret", "client_assertion", "refresh_token", "code", "code_verifier", "device_code")
         return tuple(fields[name] for name in names if fields.get(name))

@@ -6,6 +6,7 @@ import http.client
 import socket
 import ssl
 import time
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from threading import Timer
 
@@ -76,11 +77,9 @@ def _cut(line: http.client.HTTPSConnection, opened: list[socket.socket]) -> None
     """End an exchange that takes too long: its blocked read returns with an error."""
     ours = opened[0] if opened else line.sock
     if isinstance(ours, socket.socket):
-        try:
+        with suppress(OSError):  # it was closed meanwhile
             # Not the method of SSLSocket, which would let the other thread go on reading without TLS.
             socket.socket.shutdown(ours, socket.SHUT_RDWR)
-        except OSError:
-            pass  # it was closed meanwhile
 
 
 def _failure(url: str, host: str, server: Server, failed: Exception, *, cut: bool) -> errors.CourrielError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from courriel import errors
 from courriel._dataclass import dataclass, field, replace
-from courriel.delivery.oauth.provider import Provider, google, microsoft
+from courriel.delivery.oauth.provider import AuthorizationServer, google, microsoft
 
 TYPE_CHECKING = False
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any, Literal, TypeAlias
 
     from courriel.delivery.oauth.answers import TokenAnswer
-    from courriel.delivery.oauth.grants import Client
+    from courriel.delivery.oauth.grants import OAuthClient
 
 Grant: TypeAlias = "Literal['browser', 'device', 'program', 'service-account']"
 
@@ -23,7 +23,7 @@ _TEXTS = ("name", "provider", "mailbox", "client_id", "grant", "tenant", "author
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
+class StoredLogin:
     """A login by one of the grants; `name` is what `password=login:NAME` says.
 
     `hosts` are the mail servers that may get its tokens. A client secret is in `secret_reference`, or itself in
@@ -50,7 +50,7 @@ class Login:
     obtained_at: float = 0.0
 
     @property
-    def made_by_provider(self) -> Provider:
+    def made_by_provider(self) -> AuthorizationServer:
         """The authorization server of this login."""
         if self.provider == "microsoft":
             return microsoft(self.tenant or "organizations", authority=self.authority, hosts=self.hosts)
@@ -62,7 +62,7 @@ class Login:
             return False
         return now < (self.expires_at if self.expires_at is not None else self.obtained_at + 300) - _MARGIN
 
-    def with_tokens(self, answer: TokenAnswer, now: float) -> Login:
+    def with_tokens(self, answer: TokenAnswer, now: float) -> StoredLogin:
         """The login with new tokens; a server that sends no refresh token leaves the old one valid (RFC 6749 6)."""
         return replace(
             self,
@@ -73,10 +73,10 @@ class Login:
             obtained_at=now,
         )
 
-    def client(self) -> Client:
+    def client(self) -> OAuthClient:
         """The client that gets tokens for this login; secret and certificate are read now. Raises UsageError."""
         from courriel.delivery.oauth.assertions import Certificate
-        from courriel.delivery.oauth.grants import Client
+        from courriel.delivery.oauth.grants import OAuthClient
 
         provider, secret = self.made_by_provider, self.client_secret
         if self.secret_reference:
@@ -85,7 +85,7 @@ class Login:
             host = provider.token_url.partition("://")[2].partition("/")[0]
             secret = SecretReference.parse(self.secret_reference).read(user=self.client_id, host=host)
         certificate = Certificate.read(self.certificate, self.key) if self.certificate else None
-        return Client(provider, self.client_id, secret, certificate)
+        return OAuthClient(provider, self.client_id, secret, certificate)
 
     def renewed(self) -> TokenAnswer:
         """Get new tokens from the authorization server, without asking the user. Raises what the grants raise."""
@@ -117,7 +117,7 @@ class Login:
         return {name: getattr(self, name) for name in SECRETS}
 
     @classmethod
-    def of(cls, content: dict[str, Any]) -> Login:
+    def of(cls, content: dict[str, Any]) -> StoredLogin:
         """The login of a stored form. Raises ValueError for anything else."""
         texts = {name: content.get(name, "") for name in (*_TEXTS, *SECRETS)}
         lists = {name: content.get(name, []) for name in ("hosts", "scopes")}
@@ -145,7 +145,7 @@ class Login:
 # The steps.
 
 
-def _refused_without_token(login: Login) -> errors.TokenRefused:
+def _refused_without_token(login: StoredLogin) -> errors.TokenRefused:
     return errors.TokenRefused(
         f"the login of {login.name} has no refresh token", stage="authenticate", hint_id="OAUTH-GRANT-REVOKED"
     )

@@ -76,7 +76,7 @@ class Loopback:
                         key.fileobj.close()
 
     def close(self) -> None:
-        """Stop listening."""
+        """Close the listening sockets."""
         for listener in self._listeners:
             listener.close()
 

@@ -20,7 +20,7 @@ _MICROSOFT = "https://login.microsoftonline.com"
 
 
 @dataclass(frozen=True, slots=True)
-class Provider:
+class AuthorizationServer:
     """An authorization server.
 
     `scopes` are those of a person's login, `app_scope` that of a program's own login (client credentials). `hosts` are
@@ -47,7 +47,9 @@ class Provider:
                 )
 
 
-def microsoft(tenant: str = "organizations", *, authority: str = "", hosts: tuple[str, ...] = ()) -> Provider:
+def microsoft(
+    tenant: str = "organizations", *, authority: str = "", hosts: tuple[str, ...] = ()
+) -> AuthorizationServer:
     """Microsoft Entra ID, for Exchange Online; `authority` is for national clouds (https://login.microsoftonline.us).
 
     The redirect is http://localhost:PORT: Entra ignores the port of a registered http://localhost, and not that of
@@ -60,7 +62,7 @@ def microsoft(tenant: str = "organizations", *, authority: str = "", hosts: tupl
         )
     base = f"{authority.rstrip('/') or _MICROSOFT}/{tenant}/oauth2/v2.0"
     resource = "https://outlook.office.com"
-    return Provider(
+    return AuthorizationServer(
         "microsoft",
         f"{base}/token",
         f"{base}/authorize",
@@ -77,14 +79,14 @@ def microsoft(tenant: str = "organizations", *, authority: str = "", hosts: tupl
     )
 
 
-def google(*, authority: str = "", hosts: tuple[str, ...] = ()) -> Provider:
+def google(*, authority: str = "", hosts: tuple[str, ...] = ()) -> AuthorizationServer:
     """Google, for Gmail and Workspace; without the device grant, whose scopes do not include mail.
 
     `access_type=offline` and `prompt=consent` make Google issue a refresh token, also at the second login.
     """
     base = authority.rstrip("/")
     scope = "https://mail.google.com/"
-    return Provider(
+    return AuthorizationServer(
         "google",
         f"{base or 'https://oauth2.googleapis.com'}/token",
         f"{base or 'https://accounts.google.com'}/o/oauth2/v2/auth",

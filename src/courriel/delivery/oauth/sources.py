@@ -1,4 +1,4 @@
-"""Token sources for sessions: a stored login, or a program's own login in memory. Tokens are refreshed when they expire.
+"""Token sources for sessions: a stored login, or a program's own login in memory. Expired tokens are refreshed.
 
 A session calls `fetch` when it opens, and `refresh` with the token that the server refused, once.
 """
@@ -13,9 +13,9 @@ from courriel import errors
 from courriel._dataclass import replace
 from courriel.delivery.oauth import store
 from courriel.delivery.oauth.assertions import Certificate, ServiceAccount
-from courriel.delivery.oauth.grants import Client
-from courriel.delivery.oauth.login import Login
-from courriel.delivery.oauth.provider import Provider, google, microsoft
+from courriel.delivery.oauth.grants import OAuthClient
+from courriel.delivery.oauth.login import StoredLogin
+from courriel.delivery.oauth.provider import AuthorizationServer, google, microsoft
 from courriel.model.credentials import Token, TokenSource
 from courriel.network import forks
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("courriel.oauth")
 
-_loaded: dict[str, tuple[object, Login]] = {}
+_loaded: dict[str, tuple[object, StoredLogin]] = {}
 """Logins read before, with the stamp of their file: a keyring takes tens of milliseconds to answer."""
 _MOST_LOADED = 100
 
@@ -42,11 +42,11 @@ def stored(name: str, user: str = "") -> TokenSource:
     mailbox = login.mailbox
     if not user or ("@" not in user and mailbox.lower().startswith(f"{user.lower()}@")):
         user = mailbox
-    source = _StoredLogin(login.name)
+    source = _LoginReader(login.name)
     return TokenSource(user, source.fetch, source.refresh, login.hosts)
 
 
-def renew(name: str, refused: str = "", *, force: bool = False) -> Login:
+def renew(name: str, refused: str = "", *, force: bool = False) -> StoredLogin:
     """Get new tokens for a stored login and store them; the login is returned.
 
     When another thread or process has got them meanwhile (the stored token is fresh, and not the refused one), nothing
@@ -57,7 +57,7 @@ def renew(name: str, refused: str = "", *, force: bool = False) -> Login:
         login = store.load(name)
         if not force and login.fresh(time.time()) and login.access_token != refused:
             return login
-        room = store.Room(name)
+        room = store.LoginFile(name)
         try:
             login = login.with_tokens(login.renewed(), time.time())
         except BaseException:
@@ -96,13 +96,13 @@ def google_source(user: str, login: str, service_account: str) -> TokenSource:
     _ = ServiceAccount.read(service_account)
 
     def ask() -> TokenAnswer:
-        return Client(provider, "").for_user(ServiceAccount.read(service_account), user)
+        return OAuthClient(provider, "").for_user(ServiceAccount.read(service_account), user)
 
     return _in_memory(user, provider, ask)
 
 
 def program(
-    user: str, provider: Provider, client_id: str, secret: str = "", certificate: str = "", key: str = ""
+    user: str, provider: AuthorizationServer, client_id: str, secret: str = "", certificate: str = "", key: str = ""
 ) -> TokenSource:
     """A program's own login by client credentials, with its tokens in memory; files are read again for each token."""
     if bool(secret) is bool(certificate):
@@ -116,7 +116,7 @@ def program(
 
     def ask() -> TokenAnswer:
         shown = Certificate.read(certificate, key) if certificate else None
-        return Client(provider, client_id, secret, shown).by_itself()
+        return OAuthClient(provider, client_id, secret, shown).by_itself()
 
     return _in_memory(user, provider, ask)
 
@@ -124,7 +124,7 @@ def program(
 # The steps.
 
 
-class _StoredLogin:
+class _LoginReader:
     """A stored login, by its name."""
 
     __slots__ = ("_name",)
@@ -141,7 +141,7 @@ class _StoredLogin:
         """Another access token than the refused one."""
         return _token(self._renewed(refused))
 
-    def _renewed(self, refused: str) -> Login:
+    def _renewed(self, refused: str) -> StoredLogin:
         login = renew(self._name, refused)
         # What could not be stored must not be asked for again at the next mail.
         _remember(self._name, login)
@@ -153,7 +153,7 @@ class _InMemory:
 
     __slots__ = ("__weakref__", "_ask", "_lock", "_login")
 
-    def __init__(self, ask: Callable[[], TokenAnswer], empty: Login) -> None:
+    def __init__(self, ask: Callable[[], TokenAnswer], empty: StoredLogin) -> None:
         self._ask = ask
         self._login = empty
         self._after_fork()
@@ -177,17 +177,17 @@ class _InMemory:
             return _token(self._login)
 
 
-def _in_memory(user: str, provider: Provider, ask: Callable[[], TokenAnswer]) -> TokenSource:
-    empty = Login(user, "google", user, "", "program", provider.hosts)
+def _in_memory(user: str, provider: AuthorizationServer, ask: Callable[[], TokenAnswer]) -> TokenSource:
+    empty = StoredLogin(user, "google", user, "", "program", provider.hosts)
     source = _InMemory(ask, empty)
     return TokenSource(user, source.fetch, source.refresh, provider.hosts)
 
 
-def _token(login: Login) -> Token:
+def _token(login: StoredLogin) -> Token:
     return Token(login.access_token, login.expires_at)
 
 
-def _load(name: str) -> Login:
+def _load(name: str) -> StoredLogin:
     known = _loaded.get(name)
     stamp = store.stamp(name)
     if known is not None and stamp is not None and known[0] == stamp:
@@ -199,5 +199,5 @@ def _load(name: str) -> Login:
     return login
 
 
-def _remember(name: str, login: Login) -> None:
+def _remember(name: str, login: StoredLogin) -> None:
     _loaded[name] = (store.stamp(name), replace(login))

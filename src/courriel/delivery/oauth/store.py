@@ -1,5 +1,5 @@
 """
-Stored logins: one file of mode 0600 for each, below the user's state folder; its secrets in the keyring when there is one.
+Stored logins: a file of mode 0600 for each in the user's state folder; its secrets in the keyring when there is one.
 
 A new file is written beside the old one, synchronised and renamed, so that the old tokens stay until the new ones are
 on disk. Room for it is taken *before* new tokens are asked for: a full disk is noticed while the old refresh token is
@@ -18,14 +18,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from courriel import errors
-from courriel.delivery.oauth.login import SECRETS, Login
+from courriel.delivery.oauth.login import SECRETS, StoredLogin
 from courriel.delivery.settings.state_folder import own_folder
 from courriel.delivery.urls.percent import quote, unquote
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from types import ModuleType
 
 LOCK_LIMIT = 90.0
@@ -67,14 +67,14 @@ def stamp(name: str) -> object:
     return there.st_mtime_ns, there.st_size, there.st_ino
 
 
-def load(name: str) -> Login:
+def load(name: str) -> StoredLogin:
     """The login of this name. Raises UsageError (LOGIN-NOT-FOUND, LOGIN-NOT-STORED)."""
     path = _path(name)
     try:
         content = json.loads(_read(path, name))
         if content.get("kept") == "keyring":
             content |= _from_keyring(name)
-        return Login.of(content)
+        return StoredLogin.of(content)
     except errors.CourrielError:
         raise
     except FileNotFoundError:
@@ -88,7 +88,7 @@ def load(name: str) -> Login:
         raise _unreadable(name, "the file is damaged") from None
 
 
-class Room:
+class LoginFile:
     """Space on the disk for a login that is about to be stored; discarded without `store`."""
 
     def __init__(self, name: str) -> None:
@@ -107,7 +107,7 @@ class Room:
             self.discard()
             raise _unstorable(name, failed) from failed
 
-    def store(self, login: Login) -> None:
+    def store(self, login: StoredLogin) -> None:
         """Write the login, and put it in the place of the old one. Raises UsageError (LOGIN-NOT-STORED)."""
         kept = _to_keyring(self._name, login)
         content = login.public() | {"version": 1, "kept": "keyring" if kept else "file"}
@@ -129,16 +129,16 @@ class Room:
             self.discard()
 
     def discard(self) -> None:
-        """Remove what was not stored."""
+        """Remove the temporary file, if the login was not stored."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
         self._temporary.unlink(missing_ok=True)
 
 
-def save(login: Login) -> None:
+def save(login: StoredLogin) -> None:
     """Store a login in the place of an older one. Raises UsageError (LOGIN-NOT-STORED)."""
-    Room(login.name).store(login)
+    LoginFile(login.name).store(login)
 
 
 def forget(name: str) -> None:
@@ -163,7 +163,7 @@ def forget(name: str) -> None:
 
 
 @contextmanager
-def lock(name: str, limit: float = LOCK_LIMIT) -> Iterator[None]:
+def lock(name: str, limit: float = LOCK_LIMIT) -> Generator[None]:
     """Exclude all other threads, tasks and processes of this user from this login. Raises TimedOut, UsageError.
 
     Every holder opens the file itself: `flock` excludes threads of one process as well.
@@ -301,7 +301,7 @@ def _keyring() -> ModuleType | None:
     return found if usable else None
 
 
-def _to_keyring(name: str, login: Login) -> bool:
+def _to_keyring(name: str, login: StoredLogin) -> bool:
     """Put the secrets into the keyring; False when it is absent, locked, or refuses (Windows takes 2,560 bytes)."""
     keyring = _keyring()
     if keyring is None:

@@ -82,8 +82,8 @@ def _check_login(route: Route, server: Server) -> None:
         raise refusal(f"auth={','.join(server.auth)}: a secret is a password or a token, and cannot be both")
     if route.password and route.password.kind == "login" and len(tokens) < len(server.auth):
         raise refusal(
-            f"auth={','.join(server.auth)} with password=login: a stored login is a token, which xoauth2 and oauthbearer"
-            " take"
+            f"auth={','.join(server.auth)} with password=login: a stored login is a token, which xoauth2 and"
+            " oauthbearer take"
         )
     if not route.user:
         return

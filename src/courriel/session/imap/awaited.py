@@ -242,10 +242,14 @@ class AsyncImapSession:
             limit = self.server.timeouts.authenticate
             return asyncio.run_coroutine_threadsafe(_awaited(given), self._loop).result(limit)
 
+        def refresh_from_the_thread(refused: str) -> Token | str:
+            assert refresh is not None
+            return from_the_loop(refresh(refused))
+
         return replace(
             credentials,
             fetch=lambda: from_the_loop(fetch()),
-            refresh=(lambda refused: from_the_loop(refresh(refused))) if refresh is not None else None,
+            refresh=refresh_from_the_thread if refresh is not None else None,
         )
 
     async def __aenter__(self) -> Self:

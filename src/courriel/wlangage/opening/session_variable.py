@@ -56,8 +56,8 @@ class SessionVariable(Structure):
 class emailSessionSMTP(SessionVariable):
     """A session for sending, by its properties; methods `OuvreSession`, `EnvoieMessage` and `FermeSession`.
 
-    `Nom` and `MotDePasse` are needed only to log in. `JetonAuth` is an OAuth 2 token, `login:NAME` for a login stored by
-    `courriel login`, a TokenSource, or a callable that returns a token; the password is not used then.
+    `Nom` and `MotDePasse` are needed only to log in. `JetonAuth` is an OAuth 2 token, `login:NAME` for a login stored
+    by `courriel login`, a TokenSource, or a callable that returns a token; the password is not used then.
     """
 
     __slots__ = ()
