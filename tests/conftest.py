@@ -10,20 +10,33 @@ import sys
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
+import fast_part
+import long_first
 from courriel.session import server_memory
-from examples import FAST, WHOLE
-
-# A busy machine makes an example slow, not wrong; pytest's own time limit catches what hangs.
-settings.register_profile("courriel", deadline=None, max_examples=WHOLE)
-settings.register_profile("fast", deadline=None, max_examples=FAST)
-settings.load_profile("courriel")
 
 
+# A busy machine makes an example slow, not wrong: examples have no time limit, and pytest's own catches what hangs.
 def pytest_configure(config: pytest.Config) -> None:
-    """Try fewer examples where the slow tests are left out (`make fast`), unless a profile is asked for."""
-    if "not slow" in config.option.markexpr and not config.getoption("--hypothesis-profile"):
-        settings.load_profile("fast")
+    """Try everything, or less of it in the fast part."""
+    settings.load_profile(fast_part.profile(config.option.markexpr, config.getoption("--hypothesis-profile")))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave most cases of large matrices to the whole run, and begin with what takes long where processes share it."""
+    if settings.get_current_profile_name() == "fast":
+        fast_part.thin_out(items)
+    if hasattr(config, "workerinput"):
+        long_first.sort(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    """Hand out files, the long ones first."""
+    return long_first.LongFirst(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_runtest_setup() -> None:

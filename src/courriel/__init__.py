@@ -20,6 +20,7 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from courriel import errors as errors
+    from courriel import types as types
     from courriel.compose.rich import RichTemplate as RichTemplate
     from courriel.compose.template import Template as Template
     from courriel.delivery.connect import aconnect as aconnect
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from courriel.delivery.open_mailbox import mailbox as mailbox
     from courriel.delivery.send import asend as asend
     from courriel.delivery.send import send as send
+    from courriel.delivery.transport import AsyncTransport as AsyncTransport
+    from courriel.delivery.transport import Transport as Transport
     from courriel.delivery.urls.route import Route as Route
     from courriel.errors import AuthenticationRefused as AuthenticationRefused
     from courriel.errors import CommandRefused as CommandRefused
@@ -88,6 +91,8 @@ if TYPE_CHECKING:
     from courriel.model.server import Security as Security
     from courriel.model.server import Server as Server
     from courriel.model.server import Timeouts as Timeouts
+    from courriel.model.submission import SendOptions as SendOptions
+    from courriel.model.submission import Submission as Submission
     from courriel.model.trust import ClientCertificate as ClientCertificate
     from courriel.model.trust import Trust as Trust
     from courriel.network.transcripts.transcript import Transcript as Transcript
@@ -116,18 +121,17 @@ _HOMES = {
     "AsyncPopSession": "session.pop3.session",
     "AsyncSmtpPool": "session.pool.awaited",
     "AsyncSmtpSession": "session.smtp",
+    "AsyncTransport": "delivery.transport",
     "Attachment": "model.attachment",
     "AuthenticationRefused": "errors",
     "ClientCertificate": "model.trust",
     "CommandRefused": "errors",
     "ConnectionFailed": "errors",
-    "ReceivedAddress": "model.received.address",
     "CourrielError": "errors",
     "Dialect": "model.server",
-    "ReceivedAttachment": "model.received.attachment",
     "Envelope": "model.envelope",
     "External": "model.credentials",
-    "RecipientResult": "model.receipt",
+    "FolderPosition": "model.received.folder",
     "FolderRenumbered": "errors",
     "ImapSession": "session.imap.session",
     "InvalidAddress": "errors",
@@ -139,10 +143,8 @@ _HOMES = {
     "Letter": "wire.parse.letter",
     "LetterRefused": "errors",
     "LetterTooLarge": "errors",
-    "ReadLimits": "model.received.limits",
     "LocalProtocolError": "errors",
     "MailboxRefused": "errors",
-    "FolderPosition": "model.received.folder",
     "Message": "model.message",
     "MessageRefused": "errors",
     "MissingExtra": "errors",
@@ -161,8 +163,12 @@ _HOMES = {
     "PopSession": "session.pop3.session",
     "Priority": "model.message",
     "ProtocolError": "errors",
+    "ReadLimits": "model.received.limits",
     "ReadyMessage": "model.ready_message",
     "Receipt": "model.receipt",
+    "ReceivedAddress": "model.received.address",
+    "ReceivedAttachment": "model.received.attachment",
+    "RecipientResult": "model.receipt",
     "RecipientsRefused": "errors",
     "Refused": "errors",
     "RemoteProtocolError": "errors",
@@ -173,11 +179,13 @@ _HOMES = {
     "Sandbox": "sandbox.sandbox",
     "Search": "model.received.search",
     "Security": "model.server",
+    "SendOptions": "model.submission",
     "SenderRefused": "errors",
     "Server": "model.server",
     "SmtpPool": "session.pool.blocking",
     "SmtpSession": "session.smtp",
     "State": "outbox.store.base",
+    "Submission": "model.submission",
     "Template": "compose.template",
     "Ticket": "outbox.ticket",
     "TicketNotFound": "errors",
@@ -188,6 +196,7 @@ _HOMES = {
     "TokenRefused": "errors",
     "TokenSource": "model.credentials",
     "Transcript": "network.transcripts.transcript",
+    "Transport": "delivery.transport",
     "Trust": "model.trust",
     "UsageError": "errors",
     "aconnect": "delivery.connect",
@@ -201,14 +210,15 @@ _HOMES = {
 __all__ = [  # noqa: PLE0604 - made of the table, so that the two cannot disagree
     "__version__",
     "errors",
+    "types",
     *_HOMES,  # pyright: ignore[reportUnsupportedDunderAll]
 ]
 
 
 def __getattr__(name: str) -> object:
     # By the built-in function: importlib brings `warnings` along, and would be half of what `import courriel` costs.
-    if name == "errors":
-        return __import__("courriel.errors").errors
+    if name in ("errors", "types"):
+        return getattr(__import__(f"courriel.{name}"), name)
     if name not in _HOMES:
         raise AttributeError(f"module 'courriel' has no attribute {name!r}")
     value: object = getattr(__import__(f"courriel.{_HOMES[name]}", fromlist=(name,)), name)

@@ -173,26 +173,28 @@ def _methods(fields: Mapping[str, _Field], shown: bool) -> dict[str, object]:
     compared = _reader(name for name, about in fields.items() if about.compare)
     shown_names = tuple(name for name, about in fields.items() if about.repr)
 
-    def show(self: object) -> str:
+    def __repr__(self: object) -> str:  # noqa: N807 - the name that help() shows
         return f"{type(self).__qualname__}({', '.join(f'{name}={getattr(self, name)!r}' for name in shown_names)})"
 
-    def is_equal(self: object, other: object) -> bool:
+    def __eq__(self: object, other: object) -> bool:  # noqa: N807 - the name that help() shows
         return compared(self) == compared(other) if other.__class__ is self.__class__ else NotImplemented
 
-    def digest(self: object) -> int:
+    def __hash__(self: object) -> int:  # noqa: N807 - the name that help() shows
         return hash(compared(self))
 
     # Pickling bypasses the guards against changes.
 
-    def pack(self: object) -> list[object]:
+    def __getstate__(self: object) -> list[object]:  # noqa: N807 - the name that help() shows
         return list(everything(self))
 
-    def unpack(self: object, state: list[object]) -> None:
+    def __setstate__(self: object, state: list[object]) -> None:  # noqa: N807 - the name that help() shows
         for name, value in zip(fields, state, strict=True):
             object.__setattr__(self, name, value)
 
-    methods: dict[str, object] = {"__eq__": is_equal, "__hash__": digest, "__getstate__": pack, "__setstate__": unpack}
-    return methods | {"__repr__": show} if shown else methods
+    methods: dict[str, object] = {
+        "__eq__": __eq__, "__hash__": __hash__, "__getstate__": __getstate__, "__setstate__": __setstate__
+    }  # fmt: skip
+    return methods | {"__repr__": __repr__} if shown else methods
 
 
 def _reader(names: Iterable[str]) -> Callable[[object], tuple[object, ...]]:
@@ -209,18 +211,18 @@ def _reader(names: Iterable[str]) -> Callable[[object], tuple[object, ...]]:
 def _guard(made: type, fields: Mapping[str, _Field]) -> None:
     """Refuse every assignment and deletion. A subclass may have attributes of its own, and change those."""
 
-    def assign(self: object, name: str, value: object) -> None:
+    def __setattr__(self: object, name: str, value: object) -> None:  # noqa: N807 - the name that help() shows
         if type(self) is made or name in fields:
             raise _frozen(f"cannot assign to field {name!r}")
         object.__setattr__(self, name, value)
 
-    def delete(self: object, name: str) -> None:
+    def __delattr__(self: object, name: str) -> None:  # noqa: N807 - the name that help() shows
         if type(self) is made or name in fields:
             raise _frozen(f"cannot delete field {name!r}")
         object.__delattr__(self, name)
 
-    setattr(made, "__setattr__", assign)  # noqa: B010 - type checkers would not let us
-    setattr(made, "__delattr__", delete)  # noqa: B010
+    setattr(made, "__setattr__", __setattr__)  # noqa: B010 - type checkers would not let us
+    setattr(made, "__delattr__", __delattr__)  # noqa: B010
 
 
 def _frozen(sentence: str) -> AttributeError:

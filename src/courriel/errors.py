@@ -453,7 +453,7 @@ class OutboxUnreachable(OutboxError):
 
     @property
     def retryable(self) -> bool:
-        """Yes, once it is back."""
+        """True: the database server may be back later."""
         return True
 
 

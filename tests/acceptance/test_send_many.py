@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from courriel import AsyncSmtpSession, Message, Receipt, Security, Server, SmtpSession, Trust, errors
-from courriel.dialogue.smtp.send_queue import Result
+from courriel.model.receipt import Result
 from servers.postfix import Postfix
 
 pytestmark = pytest.mark.acceptance

@@ -9,10 +9,8 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Event
 from typing import get_args, get_type_hints
 
 import pytest
@@ -23,6 +21,7 @@ from courriel.integrations import names
 from courriel.outbox.attempts import Attempt
 from courriel.outbox.metrics import LastError, Metrics, WorkerStatus
 from courriel.outbox.work.health import Health
+from servers.daemon import wait_until
 from servers.packages import need
 
 ROOT = Path(__file__).parent.parent.parent
@@ -121,10 +120,8 @@ os.execv(sys.argv[1], sys.argv[1:])
     )  # fmt: skip
     try:
         children = Path(f"/proc/{started.pid}/task/{started.pid}/children")
-        while not (inside := children.read_text().split()):
-            assert started.poll() is None
-            Event().wait(0.01)
-        yield started, int(inside[0])
+        assert wait_until(lambda: bool(children.read_text().split()), LONG)
+        yield started, int(children.read_text().split()[0])
     finally:
         started.kill()
         started.communicate()
@@ -173,12 +170,8 @@ def healthy(inside: int, check: list[str]) -> None:
     until(lambda: asked(inside, check))
 
 
-def until(holds: object) -> None:
-    assert callable(holds)
-    ends = time.monotonic() + LONG
-    while not holds():
-        assert time.monotonic() < ends
-        Event().wait(0.05)
+def until(holds: Callable[[], bool]) -> None:
+    assert wait_until(holds, LONG)
 
 
 def test_the_compose_file_waits_longer_than_a_worker_does() -> None:

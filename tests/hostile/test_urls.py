@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from courriel.delivery.urls.route import Route
 from courriel.errors import InvalidUrl, UsageError
-from examples import examples
+from fast_part import examples
 
 PIN = "sha256:" + "ab" * 32
 

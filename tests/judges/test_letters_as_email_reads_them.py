@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from courriel import Letter
-from examples import examples
+from fast_part import examples
 
 # A charset, and characters that it has as everybody reads it.
 CHARSETS = {

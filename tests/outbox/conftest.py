@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -68,6 +69,20 @@ def outbox(place: str) -> Iterator[Outbox]:
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox(keep=10_000) as sandbox:
         yield sandbox
+
+
+def each_time(monkeypatch: pytest.MonkeyPatch, owner: object, name: str) -> threading.Semaphore:
+    """A semaphore that counts how often this method has returned: acquire it to wait for the next time."""
+    returned, real = threading.Semaphore(0), getattr(owner, name)
+
+    def counted(*given: object, **named: object) -> object:
+        try:
+            return real(*given, **named)
+        finally:
+            returned.release()
+
+    monkeypatch.setattr(owner, name, counted)
+    return returned
 
 
 def everything_stored(place: str) -> bytes:

@@ -382,7 +382,10 @@ def test_without_descriptors_no_lane_rests(outbox: Outbox, crowd: Crowd, monkeyp
     assert ticket.status is State.SENT
 
 
-@pytest.mark.parametrize(("workers", "sessions"), [(0, 0), (0, 1000), (3, 1000)])
+@pytest.mark.parametrize(
+    ("workers", "sessions"),
+    [(0, 0), pytest.param(0, 1000, marks=pytest.mark.slow), pytest.param(3, 1000, marks=pytest.mark.slow)],
+)
 def test_few_descriptors_fail_no_mail(outbox: Outbox, place: str, crowd: Crowd, workers: int, sessions: int) -> None:
     """More lanes than the process may have connections: by the usual number, and by one that is far too large."""
     number = 60

@@ -204,6 +204,7 @@ with Outbox(place, max_size=1 << 30) as outbox:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss counts in kilobytes there")
 def test_a_large_attachment_is_put_and_read_in_constant_memory(place: str, tmp_path: Path) -> None:
     file = tmp_path / "big.bin"

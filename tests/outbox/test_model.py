@@ -14,7 +14,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from courriel.outbox.store.base import POISON_AFTER, Action, Job, LeaseTerms, OnUnsure, Query, State, Store
 from courriel.outbox.store.sql_store import at_once
 from courriel.outbox.store.sqlite.store import SqliteStore
-from examples import examples
+from fast_part import examples
 from outbox.conftest import new_mail, settled
 
 LONG, OVER = 1_000_000.0, -1.0

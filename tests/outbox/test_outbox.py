@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import re
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,7 +30,7 @@ from courriel.outbox.aio import AsyncTicket, AsyncWorker
 from courriel.outbox.store.base import State
 from courriel.outbox.work.worker import Worker
 from hostile.lists import hostile, shown
-from outbox.conftest import everything_stored, message
+from outbox.conftest import each_time, everything_stored, message
 from session.crowd import Crowd
 
 SECRET = "sesame-ouvre-toi"
@@ -322,9 +321,8 @@ def test_a_mail_waits_for_its_moment_and_not_beyond_its_end(outbox: Outbox, sand
     later = outbox.put(message(1), via=sandbox.url, not_before=timedelta(hours=1))
     at = outbox.put(message(2), via=sandbox.url, not_before=datetime.now(UTC) - timedelta(hours=1))
     code = outbox.put(message(3), via=sandbox.url, not_before=0.001, expires=0.002)
-    threading.Event().wait(0.01)
-
-    outbox.run_once()
+    while code.status is State.READY:  # its moment comes, and goes
+        outbox.run_once()
 
     assert [ticket.status for ticket in (later, at, code)] == [State.READY, State.SENT, State.FAILED]
     assert code.info.why == "expired"
@@ -481,16 +479,18 @@ def test_nothing_of_a_mail_is_in_a_log(outbox: Outbox, sandbox: Sandbox, caplog:
     assert not re.search("example.org|private|Number", caplog.text)
 
 
-def test_a_task_that_is_cancelled_does_not_interrupt_a_mail(place: str, sandbox: Sandbox) -> None:
+def test_a_task_that_is_cancelled_does_not_interrupt_a_mail(
+    place: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sandbox.answer("message", "silence", times=1)
 
     async def use() -> tuple[State, int]:
         async with AsyncOutbox(place) as outbox:
             ticket = await outbox.put(message(1), via=sandbox.url)
+            marked = each_time(monkeypatch, outbox._outbox._store, "mark")
             worker = outbox.worker().start()
             waiting = asyncio.create_task(ticket.wait(60))
-            while await ticket.status() is not State.IN_FLIGHT:  # noqa: ASYNC110 - it is a thread that changes it
-                await asyncio.sleep(0.01)
+            assert await asyncio.to_thread(marked.acquire, timeout=20)
             waiting.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await waiting

@@ -366,13 +366,15 @@ def test_one_that_is_left_open_by_others_is_marked_again(path: Path, caplog: pyt
 
 
 def test_a_backup_has_all_that_was_put_before_it_while_others_go_on(path: Path, store: SqliteStore) -> None:
-    stop, put, failed = threading.Event(), [], []
+    stop, many, put, failed = threading.Event(), threading.Event(), [], []
 
     def keep_putting() -> None:
         other = SqliteStore(path)
         try:
             while not stop.is_set():
                 put.append(other.put([new_mail(key=f"key {len(put)}")])[0])
+                if len(put) == 20:
+                    many.set()
         except errors.CourrielError as error:
             failed.append(error)
         finally:
@@ -380,8 +382,7 @@ def test_a_backup_has_all_that_was_put_before_it_while_others_go_on(path: Path, 
 
     thread = threading.Thread(target=keep_putting)
     thread.start()
-    while len(put) < 20:
-        threading.Event().wait(0.005)
+    assert many.wait(20)
     before = len(put)
     store.backup(path.with_name("backup.db"))
     stop.set()

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -35,8 +34,6 @@ from servers.postgres import OWNER, ROLE, PgBouncer, Postgres
 from servers.postgres import postgres as running_postgres
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
-
-PATIENCE = 5.0  # seconds in which whoever waits for nobody is done, on a busy machine
 
 
 @pytest.fixture
@@ -339,7 +336,7 @@ def test_no_machine_starves_beside_the_others(store: PostgresStore, url: str) ->
 SLEEPER = """
 import os, signal, sys
 from courriel import errors
-from courriel.outbox import rows
+from courriel.outbox.store import rows
 from courriel.outbox.store.postgres.store import PostgresStore
 store = PostgresStore(sys.argv[1])
 store._go_on_at_once = lambda *given, **named: (None, None)  # in several round trips, as on a lane with a limit
@@ -363,16 +360,15 @@ def test_one_that_sleeps_within_a_transaction_keeps_nobody_waiting_and_loses_it(
     (sleeper,) = children(SLEEPER, url, 1)
     assert sleeper.stdout
     assert sleeper.stdout.readline() == "asleep\n"
+    idle = "SELECT 1 FROM pg_stat_activity WHERE state = 'idle in transaction'"
 
-    began = time.monotonic()
     store.put([new_mail()])
     awake = claim(store)
     store.settle([settled(job) for job in awake])
     PostgresStore(url).close()
 
-    assert time.monotonic() - began < PATIENCE
+    assert ask(as_owner(url), idle), "nobody had to wait until it had lost its transaction"
     assert len(awake) == 6
-    idle = "SELECT 1 FROM pg_stat_activity WHERE state = 'idle in transaction'"
     assert wait_until(lambda: not ask(as_owner(url), idle), 20)
     assert len(claim(store)) == 5
     sleeper.send_signal(signal.SIGCONT)
@@ -448,10 +444,7 @@ def test_a_caller_who_takes_time_keeps_nobody_from_a_new_lane(store: PostgresSto
     with psycopg.connect(url) as conn:
         store.put([new_mail(lane="new")], conn)
 
-        began = time.monotonic()
-        store.put([new_mail(lane="new")])
-
-        assert time.monotonic() - began < PATIENCE
+        assert store.put([new_mail(lane="new")])  # it waited for nobody: a lock that it does not get is an error
 
 
 def test_a_connection_that_leads_elsewhere_is_refused(store: PostgresStore, postgres: Postgres, url: str) -> None:
@@ -521,10 +514,7 @@ def test_who_starts_with_the_tables_as_they_should_be_waits_for_nobody(store: Po
     with psycopg.connect(url) as conn:
         conn.execute("LOCK TABLE outbox_mail, outbox_version IN SHARE UPDATE EXCLUSIVE MODE")
 
-        began = time.monotonic()
-        PostgresStore(url).close()
-
-        assert time.monotonic() - began < PATIENCE
+        PostgresStore(url).close()  # it waited for nobody: a lock that it does not get is an error
 
 
 @pytest.mark.parametrize(("usual", "written"), [("off", "on"), ("on", "on"), ("remote_apply", "remote_apply")])

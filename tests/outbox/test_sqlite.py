@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections import namedtuple
+from collections import deque, namedtuple
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from courriel.outbox.store.sqlite import store as sqlite
 from courriel.outbox.store.sqlite.lockfile import LockFile
 from courriel.outbox.store.sqlite.store import SqliteStore
 from courriel.outbox.store.statements import script, statements
-from outbox.conftest import claim, message, new_mail, settled
+from outbox.conftest import claim, each_time, message, new_mail, settled
 
 MB = 1024 * 1024
 
@@ -386,6 +386,23 @@ def test_whatever_writes_waits_for_the_lock(path: Path, store: SqliteStore, act:
     assert done.is_set()
 
 
+def queue_of(store: SqliteStore) -> threading.Semaphore:
+    """A semaphore that counts those who join the queue for the next commit."""
+    arrived = threading.Semaphore(0)
+
+    class Queue(deque[object]):
+        def append(self, write: object) -> None:
+            super().append(write)
+            arrived.release()
+
+        def appendleft(self, write: object) -> None:
+            super().appendleft(write)
+            arrived.release()
+
+    store._file._pen._waiting = Queue(store._file._pen._waiting)  # type: ignore[assignment]
+    return arrived
+
+
 def test_those_who_come_while_the_disk_works_share_a_commit(store: SqliteStore) -> None:
     commits: list[int] = []
     store.settle([])  # the first transaction of all makes one more
@@ -401,11 +418,12 @@ def test_those_who_come_while_the_disk_works_share_a_commit(store: SqliteStore) 
     threads = [threading.Thread(target=lambda: store._file.write(slow))]
     threads[0].start()
     assert inside.wait(20)
+    arrived = queue_of(store)
     threads += [threading.Thread(target=lambda: store.put([new_mail()])) for _ in range(40)]
     for thread in threads[1:]:
         thread.start()
-    while len(store._file._pen._waiting) < 40:
-        threading.Event().wait(0.01)
+    for _ in range(40):
+        assert arrived.acquire(timeout=20)
     go_on.set()
     for thread in threads:
         thread.join(20)
@@ -433,11 +451,11 @@ def together(store: SqliteStore, *acts: Callable[[], object]) -> list[object]:
     threads = [threading.Thread(target=lambda: store._file.write(slow))]
     threads[0].start()
     assert inside.wait(20)
+    arrived = queue_of(store)
     for place in range(len(acts)):
         threads.append(threading.Thread(target=do, args=(place,)))
         threads[-1].start()
-        while len(store._file._pen._waiting) <= place:
-            threading.Event().wait(0.005)
+        assert arrived.acquire(timeout=20)
     go_on.set()
     for thread in threads:
         thread.join(20)
@@ -494,19 +512,42 @@ def test_a_caller_that_is_interrupted_while_writing_for_others_leaves_them_to_th
     assert [info.key for info in store.read(Query())] == ["a"]
 
 
-def test_many_callers_share_few_commits_of_a_slow_disk(store: SqliteStore) -> None:
+def test_many_callers_share_few_commits_of_a_slow_disk(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who is served goes on at once: were they told one after the other, the next commit would begin with one alone."""
-    commits = 0
+    monkeypatch.setattr(group_commit, "_LOOK", 3600.0)  # who is not told does not go on
+    commits, begun, kept, callers_left = 0, 0, 0, 30
+    changed = threading.Condition()
     real = store._file._durably
 
     def slowly(act: Callable[[sqlite3.Connection], None]) -> None:
-        nonlocal commits
+        """Be as slow as a disk that gives all who were served the time to come again."""
+        nonlocal commits, kept
         commits += 1
-        threading.Event().wait(0.02)  # nothing to wait for: this is the disk
-        real(act)
+        with changed:
+            assert changed.wait_for(lambda: begun - kept == callers_left, 20)
+        found = 0
+
+        def act_and_count(connection: sqlite3.Connection) -> None:
+            nonlocal found
+            act(connection)
+            (found,) = connection.execute("SELECT count(*) FROM outbox_mail").fetchone()
+
+        real(act_and_count)
+        kept = found
+
+    def put_five() -> None:
+        nonlocal begun, callers_left
+        for _ in range(5):
+            with changed:
+                begun += 1
+                changed.notify_all()
+            store.put([new_mail()])
+        with changed:
+            callers_left -= 1
+            changed.notify_all()
 
     store._file._durably = slowly  # type: ignore[method-assign]
-    callers = [threading.Thread(target=lambda: [store.put([new_mail()]) for _ in range(5)]) for _ in range(30)]
+    callers = [threading.Thread(target=put_five) for _ in range(30)]
     for caller in callers:
         caller.start()
     for caller in callers:
@@ -582,7 +623,7 @@ def test_who_reopens_what_is_well_disturbs_nobody(store: SqliteStore) -> None:
 
 @pytest.mark.slow
 def test_a_worker_of_a_disk_that_failed_opens_it_again(
-    path: Path, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+    path: Path, sandbox: Sandbox, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.CRITICAL)
     with Outbox(path) as outbox:
@@ -590,9 +631,10 @@ def test_a_worker_of_a_disk_that_failed_opens_it_again(
         file = outbox._store._file  # type: ignore[attr-defined]
         file._light = Failing(file._light, kept=False)
 
+        reopened = each_time(monkeypatch, outbox._store, "reopen")
+
         with outbox.worker():
-            while file._trouble or isinstance(file._light, Failing):
-                threading.Event().wait(0.01)
+            assert reopened.acquire(timeout=20)
             assert ticket.wait(20).state is State.SENT
 
 

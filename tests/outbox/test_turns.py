@@ -10,7 +10,7 @@ from hypothesis import strategies as some
 
 from courriel.outbox.store.base import Job, Query, State, Store
 from courriel.outbox.store.sql_store import at_once
-from examples import examples
+from fast_part import examples
 from outbox.conftest import claim, new_mail, settled
 
 OVER = -1.0  # a lease that has run out before it begins

@@ -19,7 +19,7 @@ from courriel.outbox.work import batch, lease_keeper, result_writer
 from courriel.outbox.work import worker as worker_module
 from courriel.outbox.work.ahead import Ahead
 from courriel.outbox.work.batch import Batch
-from outbox.conftest import claim, message, new_mail
+from outbox.conftest import claim, each_time, message, new_mail
 
 
 def lane_of(sandbox: Sandbox) -> str:
@@ -447,13 +447,17 @@ def converse(line: socket.socket, moment: str) -> None:
 @pytest.mark.parametrize(("moment", "unsure"), [("greeting", 0), ("in TLS", 0), ("dot", 1)])
 @pytest.mark.parametrize("hurried", [True, False])
 def test_who_stops_gives_back_all_that_has_not_left(
-    outbox: Outbox, silent_at: Callable[[str], str], moment: str, unsure: int, hurried: bool
+    outbox: Outbox,
+    silent_at: Callable[[str], str],
+    moment: str,
+    unsure: int,
+    hurried: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     tickets = outbox.put_many([message(n) for n in range(20)], via=silent_at(moment), on_unsure="hold")
+    begun = each_time(monkeypatch, outbox._store, "mark" if unsure else "claim")
     worker = outbox.worker().start()
-    wanted = State.IN_FLIGHT if unsure else State.LEASED
-    while not any(ticket.status is wanted for ticket in tickets):
-        outbox._bell.wait(outbox._bell.rung, 0.01)
+    assert begun.acquire(timeout=20)
     if hurried:
         worker.ask_to_stop()
         worker.ask_to_stop()
@@ -580,12 +584,14 @@ def test_a_worker_that_is_stopped_gives_back_what_it_has_not_begun(
     assert len(sandbox.letters) == 300
 
 
-def test_a_worker_says_what_is_left_when_a_server_does_not_answer(outbox: Outbox, sandbox: Sandbox) -> None:
+def test_a_worker_says_what_is_left_when_a_server_does_not_answer(
+    outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sandbox.answer("message", "silence")
     ticket = outbox.put(message(1), via=sandbox.url)
+    marked = each_time(monkeypatch, outbox._store, "mark")
     worker = outbox.worker().start()
-    while ticket.status is not State.IN_FLIGHT:
-        threading.Event().wait(0.01)
+    assert marked.acquire(timeout=20)
 
     assert worker.stop(grace=0.2) == 1
     assert (ticket.status, ticket.info.unsure) == (State.READY, 1)

@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from courriel import AsyncSmtpSession, Envelope, Receipt, Server, SmtpSession, Transcript
-from courriel.dialogue.smtp.send_queue import Result
 from courriel.model.content import Content
 from courriel.model.credentials import Credentials
+from courriel.model.receipt import Result
 from courriel.model.submission import OnRefused, Submission
 from courriel.session.encoding import Sendable
 

@@ -62,11 +62,21 @@ class Folder:
         if self.idled in self.comes_at_idle:
             self.put(self.comes_at_idle[self.idled])
         phone.say("+ idling")
-        done = threading.Thread(target=phone.hear, daemon=True)
-        done.start()
-        while done.is_alive():
+        done = threading.Event()
+
+        def receive() -> None:
+            try:
+                phone.receive()  # DONE, or nothing any more
+            finally:
+                with self._changed:
+                    done.set()
+                    self._changed.notify_all()
+
+        threading.Thread(target=receive, daemon=True).start()
+        while not done.is_set():
             with self._changed:
-                if len(self.uids) > known or (self._changed.wait(0.01) and len(self.uids) > known):
+                self._changed.wait_for(lambda known=known: done.is_set() or len(self.uids) > known)  # type: ignore[misc]
+                if len(self.uids) > known:
                     phone.say(f"* {len(self.uids)} EXISTS")
                     known = len(self.uids)
         phone.say(f"{tag} OK done")
@@ -136,7 +146,7 @@ def test_changes_reported_before_idle_starts_count(call: Call) -> None:
     def idle(phone: Phone, tag: str, command: str) -> None:
         folder.put(9)
         phone.say("* 1 EXISTS\n* OK by the way\n+ idling")
-        phone.hear()
+        phone.receive()
         phone.say(f"{tag} OK done")
 
     watch = call(folder.serve(IDLE=idle)).watch()
@@ -359,7 +369,7 @@ def test_a_cancelled_call_hangs_up() -> None:
 
     def noop(phone: Phone, tag: str, command: str) -> None:
         asked.set()
-        phone.hear_nothing_more()
+        phone.expect_nothing_more()
 
     async def main(server: Server) -> bool:
         async with AsyncImapSession(server, ADA) as session:

@@ -9,7 +9,7 @@ import pytest
 
 from courriel import AsyncSmtpSession, Message, Receipt, Sandbox, Server, SmtpSession, errors
 from courriel._dataclass import replace
-from courriel.dialogue.smtp.send_queue import Result
+from courriel.model.receipt import Result
 from courriel.model.submission import Submission
 from courriel.session.encoding import submission_of
 from courriel.wire.smtp.extensions import Extensions

@@ -23,8 +23,8 @@ from courriel import (
     Timeouts,
     errors,
 )  # fmt: skip
-from courriel.dialogue.smtp.send_queue import Result
 from courriel.model.content import Content
+from courriel.model.receipt import Result
 from courriel.model.submission import Submission
 from courriel.session import message_source, server_memory
 
@@ -59,7 +59,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @in_both_colours
 @pytest.mark.parametrize("window", [1, 2, 100])
-@pytest.mark.parametrize("security", [Security.NONE, Security.STARTTLS])
+@pytest.mark.parametrize("security", [Security.NONE, pytest.param(Security.STARTTLS, marks=pytest.mark.slow)])
 def test_every_message_arrives_once_and_in_order(
     send: object, sandbox: Sandbox, window: int, security: Security
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from time import monotonic
 
 import pytest
 
@@ -288,12 +287,10 @@ def test_a_failing_quit_is_ignored(play: Play) -> None:
 
 
 def test_quit_is_sent_and_its_reply_is_not_awaited(play: Play) -> None:
-    session = play(GREETED + "C: QUIT\n...", timeouts=Timeouts(goodbye=15))
-    begun = monotonic()
+    session = play(GREETED + "C: QUIT\n...", timeouts=Timeouts(goodbye=600))
 
-    session.close()
+    session.close()  # otherwise the play ends first, and says that the client did not close
 
-    assert monotonic() - begun < 5
     assert not session.session.usable
 
 

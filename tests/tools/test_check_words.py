@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from scripts import Ran, run
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "check_words.py"
 
 CLEAR = '"""A reply of the server."""\n'
 
 
-def check(
-    folder: Path, *sources: str, most: int = 0, twice: str = "", options: tuple[str, ...] = ()
-) -> subprocess.CompletedProcess[str]:
+def check(folder: Path, *sources: str, most: int = 0, twice: str = "", options: tuple[str, ...] = ()) -> Ran:
     package = folder / "courriel"
     package.mkdir()
     for number, source in enumerate(sources):
         (package / f"module_{number}.py").write_text(source)
     settings = folder / "settings.toml"
     settings.write_text(f"most_unclear = {most}\n[twice]\n{twice}\n")
-    command = [sys.executable, str(TOOL), *options, str(package), str(settings)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    return run(TOOL, *options, str(package), str(settings))
 
 
 @pytest.mark.parametrize(

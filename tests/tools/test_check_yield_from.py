@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from scripts import Ran, run
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "check_yield_from.py"
 
@@ -41,13 +41,12 @@ class Polite(Conversation):
 """
 
 
-def check(folder: Path, source: str) -> subprocess.CompletedProcess[str]:
+def check(folder: Path, source: str) -> Ran:
     dialogue = folder / "courriel" / "dialogue"
     dialogue.mkdir(parents=True, exist_ok=True)
     (dialogue / "flow.py").write_text(FLOW)
     (dialogue / "conversation.py").write_text(source)
-    command = [sys.executable, str(TOOL), str(folder / "courriel")]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    return run(TOOL, str(folder / "courriel"))
 
 
 @pytest.mark.parametrize(

@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     import css_inline
     import jinja2
 
+    from courriel.compose.template import Row
     from courriel.model.attachment import Attachments
 
-Row: TypeAlias = "Mapping[str, object]"
-"""The values of one message, of any type."""
+AddressTexts: TypeAlias = "str | Address | Iterable[str | Address]"
+"""Addresses as callers give them, with placeholders in their texts."""
 
-Texts: TypeAlias = "str | Address | Iterable[str | Address]"
 Said: TypeAlias = "Callable[[Row], str]"
 """Function that renders a template for a row. Raises InvalidMessage."""
 
@@ -61,10 +61,10 @@ class RichTemplate(WithFiles):
         self,
         *,
         sender: str | Address,
-        to: Texts = (),
-        cc: Texts = (),
-        bcc: Texts = (),
-        reply_to: Texts = (),
+        to: AddressTexts = (),
+        cc: AddressTexts = (),
+        bcc: AddressTexts = (),
+        reply_to: AddressTexts = (),
         subject: str = "",
         text: str = "",
         text_file: str = "",
@@ -260,7 +260,7 @@ class _Stylist:
             raise refusal("html", f"its styles cannot be written into it: {wrong}") from wrong
 
 
-def _places(maker: _Maker, field: str, given: Texts) -> list[Address | _Place]:
+def _places(maker: _Maker, field: str, given: AddressTexts) -> list[Address | _Place]:
     """Fixed addresses, and address templates."""
     places: list[Address | _Place] = []
     for each in one_or_several(field, given):

@@ -1,10 +1,12 @@
 """
-Sessions and pools made from a setting: a URL, a profile, or the defaults in COURRIEL_URL and courriel.toml.
+The transport that a setting means: a URL, a profile, or the defaults in COURRIEL_URL and courriel.toml.
 
     with courriel.connect("billing") as session:                       # a session
         receipt = session.send(message)
     with courriel.connect("smtps://ada@h.example?pool=4&rate=30/m") as pool:   # a pool, since the setting asks for one
         receipt = pool.send(message)
+    with courriel.connect("maildir:///home/ada/Mail") as folder:       # a local transport
+        receipt = folder.send(message)
     async with await courriel.aconnect() as session: ...
 """
 
@@ -12,9 +14,10 @@ from __future__ import annotations
 
 from _thread import allocate_lock
 
+from courriel import errors
 from courriel.delivery.settings import profiles
 from courriel.delivery.urls.percent import refusal
-from courriel.delivery.urls.route import Route
+from courriel.delivery.urls.route import Route, Via
 from courriel.model.server import Server
 from courriel.network import forks
 from courriel.network.transcripts.transcript import Transcript
@@ -24,8 +27,18 @@ from courriel.session.smtp import SmtpSession
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from courriel.delivery.adapters import AsyncProvidedTransport, ProvidedTransport
+    from courriel.delivery.local import LocalTransport
     from courriel.session.pool.awaited import AsyncSmtpPool
     from courriel.session.smtp import AsyncSmtpSession
+
+Connected: TypeAlias = "SmtpSession | SmtpPool | LocalTransport | ProvidedTransport"
+"""A Transport that has `send`, and goes with `with`."""
+
+AsyncConnected: TypeAlias = "AsyncSmtpSession | AsyncSmtpPool | AsyncProvidedTransport"
+"""An AsyncTransport that has `send`, and goes with `async with`."""
 
 SIZE = 4
 """Pool size when a setting has a rate and no size: accepted by the strictest of the common providers."""
@@ -33,17 +46,18 @@ SIZE = 4
 _MOST_SHARED = 32  # pools of one process
 
 
-def connect(
-    setting: str | Route | Server | None = None, *, transcript: Transcript | None = None
-) -> SmtpSession | SmtpPool:
-    """Make the session for a setting, or the pool where it has `pool=` or `rate=`; use it with `with`.
+def connect(setting: Via = None, *, transcript: Transcript | None = None) -> Connected:
+    """Make the transport that a setting means; use it with `with`.
 
-    `setting` is a URL, the name of a profile, a Route, a Server without a login, or None for the settings of
-    environment and files. The password is read now; the connection is opened by `with`. Raises UsageError, InvalidUrl,
-    also for a setting without a server, or one for reading mail.
+    It is a session; a pool where the setting has `pool=` or `rate=`; a local transport for memory:, console:, null:,
+    file: and maildir:; or the program's own for python:. `setting` is a URL, the name of a profile, a Route, a Server
+    without a login, or None for the settings of environment and files. The password is read now; the connection is
+    opened by `with`. A `transcript` records a conversation with a server. Raises UsageError, InvalidUrl, also for a
+    setting for reading mail.
     """
     route = _route_of(setting)
-    assert route.server is not None
+    if route.server is None:
+        return _without_server(route, transcript)
     if route.pooled:
         return pool_of(route, transcript)
     return SmtpSession(
@@ -51,12 +65,10 @@ def connect(
     )
 
 
-async def aconnect(
-    setting: str | Route | Server | None = None, *, transcript: Transcript | None = None
-) -> AsyncSmtpSession | AsyncSmtpPool:
-    """Make the session or the pool for a setting: `connect` for asyncio; use it with `async with`.
+async def aconnect(setting: Via = None, *, transcript: Transcript | None = None) -> AsyncConnected:
+    """Make the transport that a setting means: `connect` for asyncio; use it with `async with`.
 
-    Settings files, password commands and keyrings are read in a thread.
+    Settings files, password commands and keyrings are read in a thread; local transports work in one.
     """
     from asyncio import to_thread
 
@@ -64,7 +76,9 @@ async def aconnect(
     from courriel.session.smtp import AsyncSmtpSession
 
     route = await to_thread(_route_of, setting)
-    assert route.server is not None
+    if route.server is None:
+        _refuse_transcript(route, transcript)
+        return await aconnect_without_server(route)
     credentials = await to_thread(route.credentials)
     if not route.pooled:
         most = route.max_messages or None
@@ -73,6 +87,19 @@ async def aconnect(
     return AsyncSmtpPool(
         route.server, credentials, size=size, messages=messages, rate=route.rate or None, transcript=transcript
     )
+
+
+async def aconnect_without_server(route: Route) -> AsyncProvidedTransport:
+    """The AsyncTransport of a route that leads to no server: a blocking one works in threads."""
+    from courriel.delivery.adapters import AsyncProvidedTransport, ThreadTransport
+    from courriel.delivery.local import transport_of
+    from courriel.delivery.provided import provided_for_asyncio
+
+    local = transport_of(route)
+    if local is not None:
+        return AsyncProvidedTransport(ThreadTransport(local), own=True)
+    made, own = await provided_for_asyncio(route)
+    return AsyncProvidedTransport(made, own=own)
 
 
 def pool_of(route: Route, transcript: Transcript | None = None) -> SmtpPool:
@@ -135,11 +162,23 @@ class _Shared:
 _shared = _Shared()
 
 
-def _route_of(setting: str | Route | Server | None) -> Route:
+def _without_server(route: Route, transcript: Transcript | None) -> LocalTransport | ProvidedTransport:
+    from courriel.delivery.adapters import ProvidedTransport
+    from courriel.delivery.local import transport_of
+    from courriel.delivery.provided import provided
+
+    _refuse_transcript(route, transcript)
+    return transport_of(route) or ProvidedTransport(provided(route))
+
+
+def _refuse_transcript(route: Route, transcript: Transcript | None) -> None:
+    if transcript is not None:
+        raise errors.UsageError(f"transcript: {route.name} leads to no server, and nothing is said", stage="compose")
+
+
+def _route_of(setting: Via) -> Route:
     route = profiles.resolve(Route.of(setting) if isinstance(setting, Server) else setting)
     if route.reads:
         raise refusal(f"{route.name} is for reading mail: open it with courriel.mailbox")
-    if route.server is None:
-        raise refusal(f"{route.name} leads to no server, and has no session: hand messages to courriel.send(via=…)")
     route.say_warnings()
     return route

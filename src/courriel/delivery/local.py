@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, overload
 
 from courriel import errors
 from courriel._dataclass import dataclass, replace
-from courriel.delivery.transport import Result, one_after_the_other
+from courriel.delivery.transport import one_after_the_other
 from courriel.model.envelope import Envelope
-from courriel.model.receipt import Outcome, Receipt, RecipientResult
+from courriel.model.receipt import Outcome, Receipt, RecipientResult, Result
 from courriel.model.submission import WINDOW, SendOptions, Submission
 from courriel.reply import Reply
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from typing import Self, Unpack
 
     from courriel.delivery.urls.route import Route
-    from courriel.model.submission import SendArguments
+    from courriel.model.typed import SendArguments
     from courriel.session.encoding import Sendable
 
 _FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -256,7 +256,7 @@ class MaildirTransport(LocalTransport):
 
 
 def transport_of(route: Route) -> LocalTransport | None:
-    """The local transport of a route; None for a route to a server."""
+    """The local transport of a route; None for a route to a server, or to a transport of a program."""
     match route.kind:
         case "memory":
             return MemoryTransport()
@@ -268,7 +268,7 @@ def transport_of(route: Route) -> LocalTransport | None:
             return FolderTransport(route.folder)
         case "maildir":
             return MaildirTransport(route.folder)
-        case "smtp" | "lmtp" | "pop3" | "imap":
+        case "smtp" | "lmtp" | "pop3" | "imap" | "python":
             return None
 
 

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 def mailbox(way: str | Route | Server, *, transcript: Transcript | None = None) -> PopSession | ImapSession:
     """Make the POP3 or IMAP session for a URL, a Route or a Server; open it with `with` or `open()`.
 
-    Both kinds yield letters; the URL decides which it is. Raises InvalidUrl for a URL for sending, and what
+    Both kinds yield letters (`for letter in box`); the URL decides which it is, and courriel.types.Mailbox is what both
+    have. Raises InvalidUrl for a URL for sending, and what
     `Route.credentials` raises when the password cannot be read.
     """
     route = _route(way)

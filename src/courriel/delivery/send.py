@@ -10,77 +10,37 @@ URL parser and settings are imported by the first call: programs that open sessi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from courriel import errors
 from courriel.model.message import Message
 from courriel.model.receipt import Receipt
 from courriel.model.server import Server
-from courriel.model.submission import SendOptions, Submission
+from courriel.model.submission import SendOptions
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
-    from typing import TypeAlias, TypedDict, Unpack
+    from typing import Unpack
 
-    from courriel.delivery.local import LocalTransport
+    from courriel.delivery.send_fields import SendFields
     from courriel.delivery.transport import AsyncTransport, Transport
-    from courriel.delivery.urls.route import Route
-    from courriel.model.address import Address
-    from courriel.model.attachment import Attachments
-    from courriel.model.envelope import Notify, Return
-    from courriel.model.message import Addresses, Priority
-    from courriel.model.submission import OnRefused, SendArguments
+    from courriel.delivery.urls.route import Route, Via
+    from courriel.model.typed import SendArguments
     from courriel.network.transcripts.transcript import Transcript
     from courriel.session.encoding import Sendable
 
-    class Fields(TypedDict, total=False):
-        """Fields of the message, and send options of the call."""
-
-        sender: str | Address
-        to: Addresses
-        cc: Addresses
-        bcc: Addresses
-        reply_to: Addresses
-        subject: str
-        text: str
-        html: str
-        attachments: Attachments
-        priority: Priority | str
-        read_receipt: bool | str | Address | None
-        delivery_receipt: bool
-        headers: Mapping[str, str] | Iterable[tuple[str, str]]
-        message_id: str
-        date: datetime | None
-        in_reply_to: str | Iterable[str]
-        references: str | Iterable[str]
-        list_unsubscribe: str | Iterable[str]
-        one_click: bool
-        on_refused: OnRefused
-        notify: Iterable[Notify]
-        ret: Return | None
-        envid: str
-        require_tls: bool
-        transcript: Transcript | None
+_OPTIONS = tuple(name for name in SendOptions.__match_args__ if name not in ("sender", "to"))
+"""Send options that are not also fields of a message."""
 
 
-Via: TypeAlias = "str | Route | Server | None"
-"""A URL, the name of a profile, a Route, a Server without a login; None for the configured default."""
-
-_OPTIONS = ("on_refused", "notify", "ret", "envid", "require_tls")
-
-
-def send(message: Sendable | None = None, /, *, via: Via | Transport = None, **fields: Unpack[Fields]) -> Receipt:
+def send(message: Sendable | None = None, /, *, via: Via | Transport = None, **fields: Unpack[SendFields]) -> Receipt:
     """Send one message; returns a receipt with the result of each recipient.
 
-    `via` is a URL, the name of a profile, a Route, a Server, or an open session, which stays open; by default the
-    settings decide (`courriel.delivery.settings.profiles`). Without a `message` it is made of the `fields`, and the
-    sender defaults to the `from` of the route. With a message, `sender` and `to` replace those of its envelope.
-    `on_refused`, `notify`, `ret`, `envid` and `require_tls` are those of `SmtpSession.send`, and so are the errors;
-    InvalidUrl and UsageError for `via` in addition. A `transcript` records the conversation, without secrets and
-    content. With `?pool=` or `?rate=` all sends of this process with the same `via` share its sessions.
+    `via` is a URL, the name of a profile, a Route, a Server, or a Transport such as an open session, which stays open;
+    by default the settings decide (docs/settings.md). Without a `message` it is made of the `fields`, and the sender
+    defaults to the `from` of the route. With a message, `sender` and `to` replace those of its envelope. `on_refused`,
+    `notify`, `ret`, `envid` and `require_tls` are those of `SmtpSession.send`, and so are the errors; InvalidUrl and
+    UsageError for `via` in addition. A `transcript` records the conversation, without secrets and content. With
+    `?pool=` or `?rate=` all sends of this process with the same `via` share its sessions.
 
     Time limits: `?timeout=10` bounds opening (connect, TLS, greeting, login) and then the wait for each reply, in
     seconds; `?total=30` bounds the whole call, which suits a web request. Without them a server that answers as late as
@@ -96,7 +56,7 @@ def send(message: Sendable | None = None, /, *, via: Via | Transport = None, **f
     del via  # it may hold a password, and error reporters record the locals of frames
     message, options = _made(message, fields, route)
     if route.server is None:
-        return _local(route).send(message, **options)
+        return _send_without_server(route, message, options)
     route.say_warnings()
     if route.pooled:
         return _by_shared_pool(route, message, options, transcript)
@@ -113,12 +73,12 @@ def send(message: Sendable | None = None, /, *, via: Via | Transport = None, **f
 
 
 async def asend(
-    message: Sendable | None = None, /, *, via: Via | AsyncTransport = None, **fields: Unpack[Fields]
+    message: Sendable | None = None, /, *, via: Via | AsyncTransport = None, **fields: Unpack[SendFields]
 ) -> Receipt:
     """Send one message; returns a receipt with the result of each recipient: `send` for asyncio.
 
-    An open session must be an AsyncSmtpSession. Blocking steps (settings file, password command, folder) run in a
-    thread.
+    Instead of a Transport `via` takes an AsyncTransport, such as an open AsyncSmtpSession. Blocking steps (settings
+    file, password command, folder) run in a thread.
     """
     from asyncio import to_thread
 
@@ -133,7 +93,7 @@ async def asend(
     del via
     message, options = _made(message, fields, route)
     if route.server is None:
-        return await to_thread(_local(route).send, message, **options)
+        return await _asend_without_server(route, message, options)
     route.say_warnings()
     if route.pooled:
         return await to_thread(_by_shared_pool, route, message, options, transcript)
@@ -163,12 +123,12 @@ def _route(via: Via) -> Route:
     return route
 
 
-def _made(message: Sendable | None, fields: Fields, route: Route | None) -> tuple[Sendable, SendArguments]:
+def _made(message: Sendable | None, fields: SendFields, route: Route | None) -> tuple[Sendable, SendArguments]:
     """The message and its send options. Raises UsageError for unknown fields."""
     from courriel.session.encoding import check_sendable
 
-    options = {name: value for name, value in fields.items() if name in _OPTIONS}
-    rest = {name: value for name, value in fields.items() if name not in _OPTIONS}
+    options: dict[str, object] = {name: value for name, value in fields.items() if name in _OPTIONS}
+    rest: dict[str, object] = {name: value for name, value in fields.items() if name not in _OPTIONS}
     if message is None:
         message = _message(rest, route)
     else:
@@ -194,7 +154,7 @@ def _message(fields: dict[str, object], route: Route | None) -> Message:
             )
         fields["sender"] = route.sender
     try:
-        return Message(**fields)  # type: ignore[arg-type]  # the words are those of `Fields`
+        return Message(**fields)  # type: ignore[arg-type]  # the words are those of `SendFields`
     except TypeError as wrong:
         unknown = [name for name in fields if name not in Message.__slots__]
         if not unknown:
@@ -208,18 +168,42 @@ def _message(fields: dict[str, object], route: Route | None) -> Message:
         ) from wrong
 
 
-def _local(route: Route) -> LocalTransport:
-    """The local transport of a route."""
+def _without_server(route: Route) -> Transport:
+    """The local transport of a route, or that of a program."""
     from courriel.delivery.local import transport_of
 
     transport = transport_of(route)
-    assert transport is not None, route.kind
-    return transport
+    if transport is not None:
+        return transport
+    from courriel.delivery.provided import provided
+
+    return provided(route)
 
 
-def _by_transport(transport: Transport, message: Sendable | None, fields: Fields) -> Receipt:
+def _send_without_server(route: Route, message: Sendable, options: SendArguments) -> Receipt:
+    from courriel.delivery.transport import send_by
+
+    try:
+        return send_by(_without_server(route), message, options)
+    except errors.CourrielError as error:
+        route.blame(error)
+        raise
+
+
+async def _asend_without_server(route: Route, message: Sendable, options: SendArguments) -> Receipt:
+    from courriel.delivery.connect import aconnect_without_server
+
+    try:
+        async with await aconnect_without_server(route) as transport:
+            return await transport.send(message, **options)
+    except errors.CourrielError as error:
+        route.blame(error)
+        raise
+
+
+def _by_transport(transport: Transport, message: Sendable | None, fields: SendFields) -> Receipt:
     from courriel.delivery.settings import profiles
-    from courriel.delivery.transport import is_awaited, is_transport
+    from courriel.delivery.transport import is_awaited, is_transport, send_by
 
     if not is_transport(transport) or is_awaited(transport):
         raise _wrong_way(
@@ -228,17 +212,12 @@ def _by_transport(transport: Transport, message: Sendable | None, fields: Fields
         )
     message, options = _made(message, fields, None)
     captured = profiles.capture()
-    if captured:
-        return _local(captured).send(message, **options)
-    own = getattr(type(transport), "send", None)
-    return own(transport, message, **options) if own else transport.submit(_submission(message, options))
+    return send_by(_without_server(captured) if captured is not None else transport, message, options)
 
 
-async def _by_async_transport(transport: AsyncTransport, message: Sendable | None, fields: Fields) -> Receipt:
-    from asyncio import to_thread
-
+async def _by_async_transport(transport: AsyncTransport, message: Sendable | None, fields: SendFields) -> Receipt:
     from courriel.delivery.settings import profiles
-    from courriel.delivery.transport import is_awaited, is_transport
+    from courriel.delivery.transport import asend_by, is_awaited, is_transport
 
     if not is_transport(transport) or not is_awaited(transport):
         raise _wrong_way(
@@ -249,16 +228,8 @@ async def _by_async_transport(transport: AsyncTransport, message: Sendable | Non
     message, options = _made(message, fields, None)
     captured = profiles.capture()
     if captured:
-        return await to_thread(_local(captured).send, message, **options)
-    own = getattr(type(transport), "send", None)
-    return await (own(transport, message, **options) if own else transport.submit(_submission(message, options)))
-
-
-def _submission(message: Sendable, options: SendArguments) -> Submission:
-    """A submission for a transport that does not make its own: in seven bits, which every server takes."""
-    from courriel.session.encoding import IN_SEVEN_BITS, submission_of
-
-    return submission_of(message, IN_SEVEN_BITS, SendOptions(**options) if options else None)
+        return await _asend_without_server(captured, message, options)
+    return await asend_by(transport, message, options)
 
 
 def _refuse_transcript(transcript: Transcript | None) -> None:

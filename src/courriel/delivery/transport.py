@@ -8,21 +8,28 @@ Sessions, pools and the local transports (memory, console, null, file, Maildir) 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 from courriel import errors
-from courriel.model.receipt import Receipt
+from courriel.model.receipt import Receipt, Result
 from courriel.model.submission import WINDOW, Submission
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable
+    from contextlib import AbstractContextManager
 
-Result: TypeAlias = Receipt | errors.CourrielError
-"""The receipt of one submission, or its error."""
+    from courriel.model.typed import SendArguments
+    from courriel.network.transcripts.transcript import Transcript
+    from courriel.session.encoding import Sendable
 
 
 class Transport(Protocol):
-    """Anything that takes a submission: a session, a pool, a folder, a list in memory, or a wrapper around one."""
+    """Anything that takes a submission: a session, a pool, a folder, a list in memory, or a wrapper around one.
+
+    It connects by itself when it has to. Some transports have more, which a wrapper may pass on, and need not: `send`
+    (encodes for the capabilities of the server), `session()` (lends one of several connections), `silence_limit`,
+    `usable` and `maybe_stale`.
+    """
 
     @property
     def name(self) -> str:
@@ -72,7 +79,7 @@ class AsyncTransport(Protocol):
 
     @property
     def name(self) -> str:
-        """Where it leads, for people."""
+        """Server or place of delivery, for messages."""
         ...
 
     @property
@@ -100,6 +107,84 @@ class AsyncTransport(Protocol):
         ...
 
 
+def lent(transport: Transport, transcript: Transcript | None = None) -> AbstractContextManager[Transport]:
+    """Context manager: the part of a transport that one batch has for itself.
+
+    Of a pool this is a session of its own (`session`), so that `hang_up` ends this batch alone; else the transport.
+    """
+    session = getattr(transport, "session", None)
+    if session is not None:
+        return session(transcript=transcript)  # type: ignore[no-any-return]
+    from contextlib import nullcontext
+
+    return nullcontext(transport)
+
+
+def silence_limit_of(transport: Transport) -> float:
+    """Seconds without progress, before the end of a submission, after which a transport counts as hung."""
+    limit: float = getattr(transport, "silence_limit", transport.answer_limit)
+    return limit
+
+
+def answers_now(transport: Transport) -> bool:
+    """Whether a transport says that its connection is open, and has answered a moment ago."""
+    return getattr(transport, "usable", False) and not getattr(transport, "maybe_stale", True)
+
+
+def send_by(transport: Transport, message: Sendable, options: SendArguments) -> Receipt:
+    """Send a message by the `send` of a transport, or submit it in seven bits, which every server takes."""
+    own = getattr(type(transport), "send", None)
+    receipt: Receipt = own(transport, message, **options) if own else transport.submit(_in_seven_bits(message, options))
+    return receipt
+
+
+async def asend_by(transport: AsyncTransport, message: Sendable, options: SendArguments) -> Receipt:
+    """Send a message by an AsyncTransport; see `send_by`."""
+    own = getattr(type(transport), "send", None)
+    if own is None:
+        return await transport.submit(_in_seven_bits(message, options))
+    receipt: Receipt = await own(transport, message, **options)
+    return receipt
+
+
+def _in_seven_bits(message: Sendable, options: SendArguments) -> Submission:
+    from courriel.model.submission import SendOptions
+    from courriel.session.encoding import IN_SEVEN_BITS, submission_of
+
+    return submission_of(message, IN_SEVEN_BITS, SendOptions(**options) if options else None)
+
+
+_NAMES = ("name", "answer_limit", "parallel", "submit", "submit_many", "hang_up", "close")
+
+
+def check_transport(value: object, said: str = "via") -> Transport:
+    """The value, which has everything that a Transport has. Raises UsageError."""
+    if is_awaited(value):
+        raise errors.UsageError(
+            f"{said}: {type(value).__name__} is an AsyncTransport, and asend() and aconnect() take those",
+            stage="compose",
+        )
+    _check_names(value, _NAMES, said)
+    return value  # type: ignore[return-value]
+
+
+def check_async_transport(value: object, said: str = "via") -> AsyncTransport:
+    """The value, which has everything that an AsyncTransport has. Raises UsageError."""
+    _check_names(value, [name for name in _NAMES if name != "hang_up"], said)
+    return value  # type: ignore[return-value]
+
+
+def _check_names(value: object, names: Iterable[str], said: str) -> None:
+    if isinstance(value, type):
+        raise errors.UsageError(f"{said}: an object is wanted, and not the class {value.__name__}", stage="compose")
+    missing = [name for name in names if not hasattr(value, name)]
+    if missing:
+        raise errors.UsageError(
+            f"{said}: {type(value).__name__} has no {', '.join(missing)}, and a Transport has {', '.join(names)}",
+            stage="compose",
+        )
+
+
 def is_transport(value: object) -> bool:
     """Whether a value has the methods of a Transport; a class is none."""
     return not isinstance(value, type) and callable(getattr(value, "submit", None))
@@ -109,7 +194,7 @@ def is_awaited(transport: object) -> bool:
     """Whether a transport is an AsyncTransport: its `submit` is a coroutine function."""
     from inspect import iscoroutinefunction  # not with the module: it costs as much to import as all of ours
 
-    return iscoroutinefunction(getattr(transport, "submit", None))
+    return not isinstance(transport, type) and iscoroutinefunction(getattr(transport, "submit", None))
 
 
 def one_after_the_other(submit: Callable[[Submission], Receipt], submissions: Iterable[Submission]) -> Iterator[Result]:

@@ -1,1 +1,1 @@
-"""Courriel in the company of other people's libraries; each is an extra, and imported when it is asked for."""
+"""Integrations with other libraries; each is an extra, imported on demand."""

@@ -1,7 +1,8 @@
-"""What the figures of an outbox are called, in OpenTelemetry's way; Prometheus writes them with underscores.
+"""
+Names of the metrics of an outbox, by OpenTelemetry's conventions; Prometheus writes them with underscores.
 
-Where MailKit measures the same thing its names and attributes are used, so that one dashboard serves both. Units are
-those of OpenTelemetry's semantic conventions: seconds, and what is counted in braces.
+Where MailKit measures the same, its names and attributes are used, so that one dashboard serves both. Units are those
+of OpenTelemetry's semantic conventions: seconds, and counted items in braces.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
     from courriel.outbox.metrics import Metrics
 
 Labels = tuple[str, ...]
-"""The values of the attributes, in the order of their names."""
+"""Values of the attributes, in the order of their names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure: its name, unit, what it is, the names of its attributes, and how it is read off.
+    """One metric: its name, unit, description, attribute names, and how it is read from `Metrics`.
 
-    `adds_up` says whether the sum over its attributes means something.
+    `adds_up` says whether the sum over its attributes is meaningful.
     """
 
     name: str
@@ -41,11 +42,12 @@ OPERATION_ATTRIBUTES = ("server.address", "server.port", "url.scheme", "network.
 OPERATION_COUNT_TEXT = "Tries of the workers of this process to open a session, to log in, or to hand a mail over."
 OPERATION_DURATION_TEXT = "Seconds that a session was busy with one of them."
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
-"""Seconds: a local server takes a mail in a few milliseconds, and the last answer may take ten minutes."""
+"""Bounds of the histogram in seconds: a local server accepts a mail in a few milliseconds, and the last answer may take
+ten minutes."""
 
 
 def labels_of(attempt: Attempt) -> Labels:
-    """The values of OPERATION_ATTRIBUTES."""
+    """Values of OPERATION_ATTRIBUTES for an attempt."""
     return attempt.server, str(attempt.port), attempt.scheme, attempt.operation, attempt.error
 
 

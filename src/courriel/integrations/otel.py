@@ -1,11 +1,11 @@
 """
-The figures of an outbox for OpenTelemetry (extra: otel), by its API alone: the program brings the SDK.
+Metrics of an outbox for OpenTelemetry (extra: otel), by its API alone: the program brings the SDK.
 
     from courriel.integrations import otel
 
     otel.export(outbox)
 
-They are read when a reader collects them. An outbox that cannot be read gives no figure but `courriel.outbox.up`, 0.
+They are read when a reader collects them. An outbox that cannot be read has only the metric `courriel.outbox.up`, 0.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from courriel.outbox.attempts import Attempt
     from courriel.outbox.metrics import Metrics
 
-_FRESH = 0.5  # seconds: all figures of one collection are of one look
+_FRESH = 0.5  # seconds: all metrics of one collection come from one read
 
 
 def export(outbox: Outbox, provider: MeterProvider | None = None) -> None:
-    """Have a meter provider (default: the global one) tell of this outbox, for as long as the program runs.
+    """Register the metrics of an outbox with a meter provider (default: the global one), for the life of the program.
 
-    The tries of this process's workers are counted and timed as well, from now on.
+    The attempts of this process's workers are counted and timed as well, from now on.
     """
     meter = (get_meter_provider() if provider is None else provider).get_meter("courriel.outbox", __version__)
     look = _Look(outbox)
@@ -64,7 +64,7 @@ def export(outbox: Outbox, provider: MeterProvider | None = None) -> None:
 
 
 class _Look:
-    """One look at an outbox for all figures that are asked for at the same moment; None when it cannot be read."""
+    """Cache of the metrics for one collection; None when the outbox cannot be read."""
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox

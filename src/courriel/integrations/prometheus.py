@@ -1,5 +1,5 @@
 """
-The figures of an outbox for Prometheus (extra: prometheus).
+Metrics of an outbox for Prometheus (extra: prometheus).
 
     from prometheus_client import start_http_server
     from courriel.integrations import prometheus
@@ -7,8 +7,8 @@ The figures of an outbox for Prometheus (extra: prometheus).
     prometheus.export(outbox)
     start_http_server(9464)
 
-They are read when Prometheus asks, and cost nothing in between. An outbox that cannot be read is told as
-`courriel_outbox_up 0`, and never as an error: other figures of the same process go on.
+They are read at each scrape, and cost nothing in between. An outbox that cannot be read has only `courriel_outbox_up 0`
+and raises no error, so that other metrics of the process are served.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
 
 
 class OutboxCollector(Collector):
-    """Reads an outbox when Prometheus asks."""
+    """Collector that reads an outbox at each scrape."""
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
 
     def collect(self) -> Iterable[Metric]:
-        """One look at the outbox, as families of figures."""
+        """Read the outbox once, and return its metric families."""
         families = list(self.describe())
         up, *rest = families
         try:
@@ -57,7 +57,7 @@ class OutboxCollector(Collector):
         return families
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
-        """The same without values: whoever registers it does not have the outbox read."""
+        """Metric families without values, so that a registration does not read the outbox."""
         name, _, text = names.UP
         yield GaugeMetricFamily(_written(name), text)
         for figure in names.FIGURES:
@@ -67,9 +67,9 @@ class OutboxCollector(Collector):
 
 
 def export(outbox: Outbox, registry: CollectorRegistry = REGISTRY) -> OutboxCollector:
-    """Have a registry (default: the process's own) tell of this outbox; `registry.unregister` takes it back.
+    """Register the metrics of an outbox (default: in the process's own registry); `registry.unregister` removes them.
 
-    The tries of this process's workers are counted and timed as well, from now on. Raises ValueError, by
+    The attempts of this process's workers are counted and timed as well, from now on. Raises ValueError, by
     prometheus_client, for a second outbox in the same registry.
     """
     collector = OutboxCollector(outbox)
@@ -91,7 +91,7 @@ def export(outbox: Outbox, registry: CollectorRegistry = REGISTRY) -> OutboxColl
 
 
 def page(outbox: Outbox) -> Callable[[], bytes]:
-    """What gives the figures of this outbox alone, as Prometheus reads them (text format 0.0.4)."""
+    """Function that returns the metrics of this outbox alone in Prometheus's text format 0.0.4."""
     registry = CollectorRegistry()
     export(outbox, registry)
     return lambda: generate_latest(registry)
@@ -101,7 +101,7 @@ def page(outbox: Outbox) -> Callable[[], bytes]:
 
 
 def _written(name: str, unit: str = "") -> str:
-    """A name as Prometheus takes it: with its unit, where that is one of measure."""
+    """Name of a metric for Prometheus, with its unit as a suffix where it has one."""
     endings = {"s": "_seconds", "{mail}/s": "_mails_per_second"}
     if name == "courriel.outbox.last_error":
         return "courriel_outbox_last_error_timestamp_seconds"

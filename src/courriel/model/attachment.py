@@ -20,8 +20,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import BinaryIO, TypeAlias
 
-    Attachments: TypeAlias = "str | os.PathLike[str] | Attachment | Iterable[str | os.PathLike[str] | Attachment]"
-    """Attachments as callers give them: paths, and values of Attachment; one, or a list."""
+Attachments: TypeAlias = "str | os.PathLike[str] | Attachment | Iterable[str | os.PathLike[str] | Attachment]"
+"""Attachments as callers give them: paths, and values of Attachment; one, or a list."""
 
 LONGEST_NAME = 255  # octets: what file systems take
 

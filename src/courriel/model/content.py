@@ -10,18 +10,7 @@ from courriel._lazy_re import expression
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from typing import Protocol
-
-    class Piece(Protocol):
-        """Part of a message that is generated on each iteration: a file, mostly."""
-
-        @property
-        def size(self) -> int:
-            """Length in octets, known before the first octet is generated."""
-            ...
-
-        def __iter__(self) -> Iterator[bytes]: ...
-
+    from courriel.model.typed import Piece
 
 # A dot at the beginning of a line; where every line ends in CRLF its LF is enough. A literal expression takes half the
 # time of `in`.

@@ -52,8 +52,8 @@ class Token:
             )
 
 
-Fetch: TypeAlias = Callable[[], "Token | str | Awaitable[Token | str]"]
-Refresh: TypeAlias = Callable[[str], "Token | str | Awaitable[Token | str]"]
+TokenFetch: TypeAlias = "Callable[[], Token | str | Awaitable[Token | str]]"
+TokenRefresh: TypeAlias = "Callable[[str], Token | str | Awaitable[Token | str]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,8 @@ class TokenSource:
     """
 
     user: str
-    fetch: Fetch = field(repr=False)
-    refresh: Refresh | None = field(default=None, repr=False)
+    fetch: TokenFetch = field(repr=False)
+    refresh: TokenRefresh | None = field(default=None, repr=False)
     hosts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from enum import Enum
 
 from courriel._dataclass import dataclass, replace
-from courriel.errors import UsageError
+from courriel.errors import CourrielError, UsageError
 from courriel.reply import Reply
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from typing import NoReturn, TypeAlias
 
 
 class Outcome(Enum):
@@ -109,6 +109,10 @@ class Receipt:
 
     def _count(self, outcome: Outcome) -> int:
         return sum(fate.outcome is outcome for fate in self.fates)
+
+
+Result: TypeAlias = "Receipt | CourrielError"
+"""The receipt of one message, or its error."""
 
 
 def _plain(reply: Reply | None) -> dict[str, object] | None:

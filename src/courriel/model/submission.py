@@ -18,23 +18,11 @@ from courriel.model.envelope import Envelope, Notify, Return
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from typing import Literal, TypeAlias, TypedDict
+    from typing import Literal, TypeAlias
 
     from courriel.model.message import Message
     from courriel.model.prepared import Prepared
     from courriel.model.ready_message import ReadyMessage
-
-    class SendArguments(TypedDict, total=False):
-        """The keyword arguments of `send`; see `SendOptions`."""
-
-        sender: Address | str | None
-        to: Address | str | Iterable[Address | str] | None
-        on_refused: OnRefused
-        notify: Iterable[Notify]
-        ret: Return | None
-        envid: str
-        require_tls: bool
-
 
 OnRefused: TypeAlias = "Literal['deliver', 'abandon']"
 """What one refused recipient means for the others: "deliver" to them, or "abandon" the message before it is sent."""

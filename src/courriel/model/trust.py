@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn, TypeAlias
 
-Path: TypeAlias = "str | os.PathLike[str]"
+FilePath: TypeAlias = "str | os.PathLike[str]"
 
 _CERTIFICATE = expression(
     rb"-----BEGIN (?:X509 )?CERTIFICATE-----([A-Za-z0-9+/=\s]*)-----END (?:X509 )?CERTIFICATE-----"
@@ -68,7 +68,7 @@ class Trust:
         return cls(uses_bundle=True)
 
     @classmethod
-    def file(cls, path: Path) -> Trust:
+    def file(cls, path: FilePath) -> Trust:
         """Certificates in a file (PEM or DER), or in every file of a folder.
 
         They may be authorities, or the certificate of a single server. Read when a connection is opened, and again when
@@ -212,7 +212,7 @@ class ClientCertificate:
     key: str | None = None
     password: str | None = field(default=None, repr=False)
 
-    def __init__(self, certificate: Path, key: Path | None = None, password: str | None = None) -> None:
+    def __init__(self, certificate: FilePath, key: FilePath | None = None, password: str | None = None) -> None:
         # The trust stays as it is: a context for a client certificate alone would trust nothing (hazard H26).
         object.__setattr__(self, "certificate", _absolute(certificate))
         object.__setattr__(self, "key", None if key is None else _absolute(key))
@@ -256,7 +256,7 @@ def _sorted(name: str, given: object) -> tuple[object, ...]:
     return tuple(sorted(set(listed)))
 
 
-def _absolute(path: Path) -> str:
+def _absolute(path: FilePath) -> str:
     text: object = os.fspath(path) if isinstance(path, str | os.PathLike) else path
     if not isinstance(text, str):
         raise errors.InvalidServer(

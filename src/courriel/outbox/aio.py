@@ -1,4 +1,4 @@
-"""The bridge for those who await: storage blocks by nature, so each call is made in a thread of ours."""
+"""Async face of the outbox: storage blocks, so each call runs in a thread pool of its own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from courriel import errors
 from courriel.network import forks
 from courriel.network.transcripts.transcript import Transcript
 from courriel.outbox.encoding import Moment
-from courriel.outbox.lanes import Via
 from courriel.outbox.listeners import Event
 from courriel.outbox.outbox import MAX_SIZE, IfKnown, Outbox
 from courriel.outbox.store.base import Count, IntegrityFinding, LaneInfo, MailInfo, State, Store
@@ -32,39 +31,41 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Self, Unpack
 
+    from courriel.delivery.transport import Transport
+    from courriel.delivery.urls.route import Via
     from courriel.outbox.attempts import Attempt
     from courriel.outbox.metrics import Metrics
-    from courriel.outbox.outbox import PutArguments
+    from courriel.outbox.put_arguments import PutArguments
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_THREADS = 64  # callers who share one commit: a disk is asked by many at once, or it is slow
-_SOONEST, _LATEST = 0.02, 1.0  # seconds between two looks
+_THREADS = 64  # callers that share one commit: with fewer, commits of a slow disk would be too small
+_SOONEST, _LATEST = 0.02, 1.0  # seconds between two reads
 _TOLD_WITHIN = 60.0  # seconds that a listener of the event loop may take
 
 
 class AsyncTicket:
-    """One mail in an outbox; the same words as Ticket, awaited."""
+    """Handle of one mail in an outbox; the methods of Ticket, awaited."""
 
     def __init__(self, ticket: Ticket, ask: Callable[..., Awaitable[object]]) -> None:
         self.id = ticket.id
         self.existed = ticket.existed
-        """Whether `put` found the mail in the outbox under its key, and kept nothing new."""
+        """Whether `put` found the key in the outbox, and stored no new mail."""
         self._ticket, self._ask = ticket, ask
 
     async def info(self) -> MailInfo:
-        """Everything that is known of it. Raises TicketNotFound when it was pruned."""
+        """Stored facts of the mail. Raises TicketNotFound when it was pruned."""
         found = await self._ask(lambda: self._ticket.info)
         assert isinstance(found, MailInfo)
         return found
 
     async def status(self) -> State:
-        """Where it stands; see Ticket.status."""
+        """State of the mail; see Ticket.status."""
         return (await self.info()).state
 
-    async def wait(self, timeout: float = 60.0) -> MailInfo:  # noqa: ASYNC109 - a word of Ticket.wait
-        """Wait until it has reached its end, for so many seconds at most. Raises NotYet."""
+    async def wait(self, timeout: float = 60.0) -> MailInfo:  # noqa: ASYNC109 - the parameter of Ticket.wait
+        """Wait for an end state, for `timeout` seconds at most. Raises NotYet."""
         ends, pause = monotonic() + timeout, _SOONEST
         while True:
             info = await self.info()
@@ -77,29 +78,29 @@ class AsyncTicket:
             pause = min(pause * 2, _LATEST)
 
     async def cancel(self) -> bool:
-        """Take it back; False when it is too late."""
+        """Take the mail back; False when it is too late."""
         return bool(await self._ask(self._ticket.cancel))
 
     async def hold(self) -> bool:
-        """Keep it until `release`; False when it is too late."""
+        """Hold the mail until `release`; False when it is too late."""
         return bool(await self._ask(self._ticket.hold))
 
     async def release(self) -> bool:
-        """Let go of one that is HELD; see Ticket.release."""
+        """Release a HELD mail; see Ticket.release."""
         return bool(await self._ask(self._ticket.release))
 
     async def retry_now(self) -> bool:
-        """Send one that waits for its next try at once."""
+        """Make a mail that waits for its next attempt due at once."""
         return bool(await self._ask(self._ticket.retry_now))
 
     async def content(self) -> bytes:
-        """The whole mail in memory, to the octet, as it is sent; see `blocks` for a large one."""
+        """Content of the mail as it is sent, octet by octet, whole in memory; see `blocks` for a large one."""
         content = await self._ask(self._ticket.content)
         assert isinstance(content, bytes)
         return content
 
     async def blocks(self) -> AsyncIterator[bytes]:
-        """The same, block by block; see Ticket.blocks."""
+        """Content of the mail in blocks; see Ticket.blocks."""
         blocks = self._ticket.blocks()
         while (block := await self._ask(next, blocks, None)) is not None:
             assert isinstance(block, bytes)
@@ -116,16 +117,16 @@ class AsyncTicket:
 
 
 class AsyncOutbox:
-    """Mail that survives: the same words as Outbox, awaited. Open it with `async with`, or `await open()`.
+    """Durable queue of mails: the methods of Outbox, awaited. Open it with `async with`, or `await open()`.
 
-    Who sends are threads here too: a task that is cancelled never interrupts a mail between its end and its answer.
+    Workers are threads here too: a cancelled task never interrupts a mail between its end and its answer.
     """
 
     def __init__(
         self,
         place: str | os.PathLike[str] | Store,
         *,
-        ways: Mapping[str, Via] | None = None,
+        ways: Mapping[str, Via | Transport] | None = None,
         elsewhere: bool = False,
         max_size: int = MAX_SIZE,
         allow_secret_references: bool = False,
@@ -143,12 +144,12 @@ class AsyncOutbox:
         forks.renew_in_child(self, type(self)._after_fork)
 
     def _after_fork(self) -> None:
-        """The threads are our parent's: what we gave them would never be done."""
+        """Replace the thread pool, whose threads exist only in the parent process."""
         forks.keep_for_ever(self._threads)
         self._threads = ThreadPoolExecutor(_THREADS, "courriel outbox")
 
     async def open(self) -> Self:
-        """Open the database; see Outbox for what is raised."""
+        """Open the database; raises what Outbox raises."""
         self._opened = await self._ask(self._make)
         return self
 
@@ -156,15 +157,15 @@ class AsyncOutbox:
         self,
         message: Sendable,
         *,
-        via: Via = None,
+        via: Via | Transport = None,
         key: str | None = None,
         if_known: IfKnown = "refuse",
         conn: object = None,
         **wanted: Unpack[PutArguments],
     ) -> AsyncTicket:
-        """Keep one mail, and return when it is on stable storage; see Outbox.put.
+        """Store one mail, and return when it is on stable storage; see Outbox.put.
 
-        A cancelled call may have kept it; with a key it can be called again.
+        A cancelled call may have stored it; with a key the call can be repeated.
         """
         act = partial(self._outbox.put, message, via=via, key=key, if_known=if_known, conn=conn, **wanted)
         return self._ticket(await self._ask(act))
@@ -173,13 +174,13 @@ class AsyncOutbox:
         self,
         messages: Iterable[Sendable],
         *,
-        via: Via = None,
+        via: Via | Transport = None,
         keys: Iterable[str] | None = None,
         if_known: IfKnown = "refuse",
         conn: object = None,
         **wanted: Unpack[PutArguments],
     ) -> Sequence[AsyncTicket]:
-        """Keep many mails, some hundreds in one commit; see Outbox.put_many."""
+        """Store many mails, some hundreds in one commit; see Outbox.put_many."""
         act = partial(self._outbox.put_many, messages, via=via, keys=keys, if_known=if_known, conn=conn, **wanted)
         return [self._ticket(ticket) for ticket in await self._ask(act)]
 
@@ -196,25 +197,25 @@ class AsyncOutbox:
         unsure: bool | None = None,
         most: int | None = None,
     ) -> AsyncIterator[MailInfo]:
-        """Mails in the order in which they were put; see Outbox.list."""
+        """Iterate over mails in the order of their put; see Outbox.list."""
         infos = self._outbox.list(state, lane=lane, since=since, unsure=unsure, most=most)
         while (info := await self._ask(next, infos, None)) is not None:
             yield info
 
     async def stats(self) -> Sequence[Count]:
-        """How many mails are where; see Outbox.stats."""
+        """Number of mails by lane and state; see Outbox.stats."""
         return await self._ask(self._outbox.stats)
 
     async def metrics(self) -> Metrics:
-        """What whoever is on call wants to know; see Outbox.metrics."""
+        """Metrics of the outbox for monitoring; see Outbox.metrics."""
         return await self._ask(self._outbox.metrics)
 
     async def in_hand(self, id: str = "") -> Sequence[InHand]:  # noqa: A002
-        """What workers have in hand, or who has one mail; see Outbox.in_hand."""
+        """Mails held by workers; with `id`, the holder of one mail; see Outbox.in_hand."""
         return await self._ask(self._outbox.in_hand, id)
 
     async def lanes(self) -> Sequence[LaneInfo]:
-        """Every lane: whether it rests or is stopped, why, and its limits."""
+        """Every lane: whether it is paused or stopped, why, and its limits."""
         return await self._ask(self._outbox.lanes)
 
     async def export(self, id: str, path: str | os.PathLike[str]) -> None:  # noqa: A002
@@ -222,46 +223,46 @@ class AsyncOutbox:
         await self._ask(self._outbox.export, id, path)
 
     async def pause(self, lane: str) -> LaneInfo:
-        """Send nothing on this lane until `resume`."""
+        """Stop sending on this lane until `resume`."""
         return await self._ask(self._outbox.pause, lane)
 
     async def resume(self, lane: str) -> LaneInfo:
-        """Send on this lane, also when it rests after a failure."""
+        """Resume sending on this lane, also when it is paused after a failure."""
         return await self._ask(self._outbox.resume, lane)
 
     async def limit(self, lane: str, *, cap: int | None = None, rate: str | None = None) -> LaneInfo:
-        """At most so many mails of a lane in hand, and no more than `rate`; see Outbox.limit."""
+        """Limit a lane to `cap` mails in hand, and to `rate`; see Outbox.limit."""
         return await self._ask(partial(self._outbox.limit, lane, cap=cap, rate=rate))
 
-    def use(self, lane: str, way: Via) -> None:
-        """From now on this process sends the mails of a lane by this way; a session or pool is one that blocks."""
+    def use(self, lane: str, way: Via | Transport) -> None:
+        """Set the transport of a lane in this process; a session or pool must be a blocking one."""
         self._outbox.use(lane, way)
 
     async def prune(self, *, sent: Moment = None, failed: Moment = None) -> int:
-        """Forget old mails; see Outbox.prune."""
+        """Delete old mails; see Outbox.prune."""
         return await self._ask(partial(self._outbox.prune, sent=sent, failed=failed))
 
     async def check(self) -> Sequence[IntegrityFinding]:
-        """Look for what is wrong with it; see Outbox.check."""
+        """Search the outbox for damage; see Outbox.check."""
         return await self._ask(self._outbox.check)
 
     async def backup(self, path: str | os.PathLike[str]) -> None:
-        """Write all that is committed into a new file; see Outbox.backup."""
+        """Write a copy of the committed state into a new file; see Outbox.backup."""
         await self._ask(self._outbox.backup, path)
 
     @staticmethod
     async def restore(
         backup: str | os.PathLike[str], place: str | os.PathLike[str], *, nothing_sent_since: bool = False
     ) -> int:
-        """Make an outbox file out of a backup, where there is none; see Outbox.restore."""
+        """Create an outbox file from a backup; see Outbox.restore."""
         return await asyncio.to_thread(Outbox.restore, backup, place, nothing_sent_since=nothing_sent_since)
 
     async def compact(self) -> tuple[int, int]:
-        """Give the room of what was forgotten back to the disk; see Outbox.compact."""
+        """Return free pages of the file to the disk; see Outbox.compact."""
         return await self._ask(self._outbox.compact)
 
     def on(self, event: Event, listener: Callable[[AsyncTicket], object]) -> None:
-        """Call this function with the ticket, a coroutine function on this event loop; see Outbox.on."""
+        """Call this function with the ticket of each event, a coroutine function on this event loop; see Outbox.on."""
         loop = asyncio.get_running_loop()
 
         def tell(ticket: Ticket) -> None:
@@ -273,7 +274,7 @@ class AsyncOutbox:
         self._outbox.on(event, tell)
 
     def on_attempt(self, listener: Callable[[Attempt], object]) -> None:
-        """Call this function after each try, in the thread that sends; see Outbox.on_attempt."""
+        """Call this function after each attempt, in the sending thread; see Outbox.on_attempt."""
         self._outbox.on_attempt(listener)
 
     def worker(
@@ -288,7 +289,7 @@ class AsyncOutbox:
         per_host: int = PER_HOST,
         transcript: Transcript | None = None,
     ) -> AsyncWorker:
-        """A worker that sends for as long as an `async with` block lasts; see Outbox.worker."""
+        """A worker that sends during an `async with` block; see Outbox.worker."""
         worker = self._outbox.worker(
             workers=workers,
             lanes=lanes,
@@ -311,7 +312,7 @@ class AsyncOutbox:
         per_host: int = PER_HOST,
         transcript: Transcript | None = None,
     ) -> int:
-        """Send what is due now, and return how many mails were tried; see Outbox.run_once."""
+        """Send due mails, and return how many were tried; see Outbox.run_once."""
         return await self._ask(
             partial(
                 self._outbox.run_once,
@@ -325,11 +326,11 @@ class AsyncOutbox:
         )
 
     async def reopen(self) -> None:
-        """Begin anew after OutboxUncertain."""
+        """Open new connections after OutboxUncertain."""
         await self._ask(self._outbox.reopen)
 
     async def close(self) -> None:
-        """Let go of the database; may be called twice."""
+        """Close the database; may be called twice."""
         opened, self._opened = self._opened, None
         if opened is not None:
             await self._ask(opened.close)
@@ -359,22 +360,22 @@ class AsyncOutbox:
 
 
 class AsyncWorker:
-    """Sends beside the event loop; see Worker."""
+    """Worker threads beside the event loop; see Worker."""
 
     def __init__(self, worker: Worker, ask: Callable[..., Awaitable[object]]) -> None:
         self._worker, self._ask = worker, ask
 
     def start(self) -> Self:
-        """Begin to send."""
+        """Start the worker threads."""
         self._worker.start()
         return self
 
     def health(self) -> Health:
-        """Whether it makes progress; see Worker.health."""
+        """Health of the worker; see Worker.health."""
         return self._worker.health()
 
     async def stop(self, grace: float = GRACE) -> int:
-        """Begin nothing more, and wait for the answers; see Worker.stop."""
+        """Stop the worker, after the pending answers; see Worker.stop."""
         left = await self._ask(self._worker.stop, grace)
         assert isinstance(left, int)
         return left
@@ -385,5 +386,5 @@ class AsyncWorker:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # A task that is cancelled here waits all the same: what is in hand must be answered, or given back.
+        # A cancelled task waits all the same: mails in hand must be answered, or given back.
         await asyncio.shield(asyncio.ensure_future(self.stop()))

@@ -1,4 +1,4 @@
-"""What each try to send a mail came to, for those who measure: told at once, and written down nowhere."""
+"""Attempt: the outcome of one try to send a mail, for measurements; reported at once, and not stored."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("courriel.outbox")
 
 Operation: TypeAlias = Literal["connect", "authenticate", "send"]
-"""What was tried: to open a session, to log in, to hand a mail over."""
+"""Operation that was tried: opening a session, logging in, or sending a mail."""
 
 _OPENING = ("connect", "secure", "greeting", "hello")
-# The most exact class first.
+# The most specific class first.
 _KINDS: tuple[tuple[type[BaseException], str], ...] = (
     (errors.NameNotFound, "host_not_found"),
     (errors.TimedOut, "timed_out"),
@@ -37,12 +37,12 @@ _KINDS: tuple[tuple[type[BaseException], str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try of a worker of this process: on which lane, with which server, and what came of it.
+    """One try of a worker of this process: lane, server and outcome.
 
-    `server`, `port` and `scheme` ("smtp", "smtps", "lmtp", or that of a folder) are those of the lane's way out.
-    `error` is empty when somebody accepted the mail; else the code of the reply ("550"), or a word for what happened
-    ("timed_out", "connection_refused"). `seconds` is how long the session was busy with it: since the result before, or
-    since the batch was begun.
+    `server`, `port` and `scheme` ("smtp", "smtps", "lmtp", or that of a folder) are those of the lane's transport.
+    `error` is empty when a recipient was accepted; else the code of the reply ("550"), or the kind of failure
+    ("timed_out", "connection_refused"). `seconds` is the time since the previous result, or since the start of the
+    batch.
     """
 
     lane: str
@@ -54,15 +54,15 @@ class Attempt:
     seconds: float
 
 
-Listener: TypeAlias = Callable[[Attempt], object]
+AttemptListener: TypeAlias = Callable[[Attempt], object]
 
 
 class Attempts:
-    """Tells of the tries of one batch."""
+    """Reports the attempts of one batch to listeners."""
 
-    def __init__(self, listeners: Sequence[Listener], lane: str, way: Way) -> None:
+    def __init__(self, listeners: Sequence[AttemptListener], lane: str, way: Way) -> None:
         self._listeners, self._lane = listeners, lane
-        server = getattr(way, "server", None)  # a transport of the user's own may have none
+        server = getattr(way, "server", None)  # a user's transport may have none
         name = "" if isinstance(way, Route) else way.name
         self._host: str = name if server is None else server.host
         self._port: int = 0 if server is None else server.port
@@ -72,7 +72,7 @@ class Attempts:
         self._since = monotonic()
 
     def tell(self, result: Result) -> None:
-        """This came of the next one."""
+        """Report the next result."""
         if not self._listeners:
             return
         now = monotonic()
@@ -88,7 +88,7 @@ class Attempts:
 
 
 def error_type(result: Result) -> str:
-    """A word for what a try came to, from few words: the code of a reply, or the kind of the failure."""
+    """Kind of a failure, from a small set of values: the code of a reply, or the kind of error."""
     if not isinstance(result, Exception):
         return ""
     reply = getattr(result, "reply", None)

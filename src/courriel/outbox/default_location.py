@@ -1,9 +1,9 @@
 """
-Where the outbox lies when nobody says: every program of a user that says nothing means the same one.
+The default outbox location; all programs of one user that configure nothing share it.
 
-1. COURRIEL_OUTBOX, or the file that COURRIEL_OUTBOX_FILE names: a path, or a postgresql:// URL
-2. `outbox = "…"` in courriel.toml or [tool.courriel], here or in a folder above; then in the user's courriel.toml
-3. a file of the user's own, by the habits of the machine
+1. COURRIEL_OUTBOX, or the file that COURRIEL_OUTBOX_FILE names: a path, or a postgresql:// URL 2. `outbox = "…"` in
+courriel.toml or [tool.courriel], here or in a folder above; then in the user's courriel.toml 3. a file in the user's
+data folder, by the conventions of the platform
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from courriel.delivery.settings.state_folder import own_folder
 
 @dataclass(frozen=True, slots=True)
 class DefaultLocation:
-    """A file or a URL, and who said so."""
+    """A path or URL of an outbox, and the setting that it comes from."""
 
     place: str
     source: str
 
 
 def default_location() -> DefaultLocation:
-    """The outbox that is meant when nothing is said; the user's own folder is made when it is missing.
+    """Find the default outbox; the user's data folder is created when missing.
 
-    Raises UsageError for a setting that cannot be read, OSError.
+    Raises UsageError for an invalid setting, OSError.
     """
     by_environment = own_variable("COURRIEL_OUTBOX")
     if by_environment is not None:

@@ -1,4 +1,4 @@
-"""A message as it is put into the outbox, and as it is taken out: the same octets every time."""
+"""Encoding of a message for the outbox, and decoding into a submission: the same octets every time."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from courriel.outbox.store.base import LARGE, Job, LazyChunks, NewMail, OnUnsure
 from courriel.session.encoding import IN_SEVEN_BITS, Sendable, submission_of
 
 Moment: TypeAlias = "datetime | timedelta | float | None"
-"""A moment with its time zone, or a time from now (seconds as a number)."""
+"""A time with its time zone, or a duration from now (seconds as a number)."""
 
 LIFETIME = timedelta(days=5)
-"""How long a mail is tried: as long as mail servers do, and people expect (RFC 5321 4.5.4.1)."""
+"""Time for which a mail is tried by default: five days, as mail servers do (RFC 5321 4.5.4.1)."""
 
-_LONGEST = 366 * 86_400.0  # seconds; further away lies a slip of the pen
+_LONGEST = 366 * 86_400.0  # seconds; a longer time is most likely a mistake
 _KEY = expression(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,200}")
 _PRIORITIES = {Priority.HIGH: 0, Priority.NORMAL: 1, Priority.LOW: 2}
 _OF_ENVELOPES = frozenset(("notify", "ret", "envid", "require_tls"))
@@ -35,7 +35,7 @@ _ON_UNSURE = {"resend": OnUnsure.RESEND, "hold": OnUnsure.HOLD}
 
 @dataclass(frozen=True, slots=True)
 class PutTerms:
-    """What one call to `put` asks for; see `Outbox.put`."""
+    """Options of one call to `put`; see `Outbox.put`."""
 
     not_before: Moment = None
     expires: Moment = None
@@ -45,9 +45,9 @@ class PutTerms:
 
 
 def written(message: Sendable, lane: str, key: str | None, terms: PutTerms, max_size: int) -> NewMail:
-    """A mail that can be stored: Message-ID, date and every octet are what they are from now on.
+    """Encode a message for the store: its Message-ID, date and octets are fixed from now on.
 
-    In seven bits, so that any server can take it. Raises InvalidMessage, InvalidAddress, UsageError.
+    In seven bits, so that every server accepts it. Raises InvalidMessage, InvalidAddress, UsageError.
     """
     delay = max(0.0, seconds_from_now("not_before", terms.not_before, 0.0))
     lifetime = seconds_from_now("expires", terms.expires, LIFETIME.total_seconds())
@@ -80,15 +80,15 @@ def written(message: Sendable, lane: str, key: str | None, terms: PutTerms, max_
 
 
 def new_id() -> str:
-    """A name for a mail that nobody has: the milliseconds since 1970, and chance.
+    """A unique id for a mail: the milliseconds since 1970, and random bits.
 
-    Names that follow each other lie together in an index, and what is put, sent and settled together does so too.
+    Consecutive ids are neighbours in an index, so that mails that are put, sent and settled together are read together.
     """
     return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
 
 
 def outgoing(job: Job, store: Store, before_end: EndGuard, progress: Callable[[], object]) -> Submission:
-    """A leased mail as a session sends it; `progress` is told whenever a piece of a large one is read."""
+    """Submission for a leased mail; `progress` is called whenever a chunk of a large one is read."""
     about = job.options
     pieces = job.body if job.body is not None else (_Stored(store, job.id, job.size, progress),)
     content = Content(pieces, job.size, *(bool(about.get(word)) for word in _ABOUT_CONTENT))
@@ -104,7 +104,7 @@ def outgoing(job: Job, store: Store, before_end: EndGuard, progress: Callable[[]
 
 
 def envelope_of(sender: str, recipients: tuple[str, ...], about: Mapping[str, Any]) -> Envelope:
-    """The envelope as it was, for those who are still to be tried."""
+    """Envelope of a stored mail, for the recipients that are still to be tried."""
     origin, receivers = Address.of(sender) if sender else None, tuple(map(Address.of, recipients))
     if _OF_ENVELOPES.isdisjoint(about):
         return Envelope(origin, receivers)
@@ -119,7 +119,7 @@ def envelope_of(sender: str, recipients: tuple[str, ...], about: Mapping[str, An
 
 
 def seconds_from_now(name: str, moment: Moment, usual: float) -> float:
-    """How far away a moment is. Raises UsageError for one without a time zone, or in another age."""
+    """Seconds from now to a time. Raises UsageError for a time without a zone, or more than a year away."""
     if moment is None:
         return usual
     if isinstance(moment, datetime):
@@ -141,7 +141,7 @@ def seconds_from_now(name: str, moment: Moment, usual: float) -> float:
 
 
 class _Stored:
-    """The content of a large mail, read from the store each time it is asked for."""
+    """Content of a large mail, read from the store at each iteration."""
 
     def __init__(self, store: Store, mail: str, size: int, progress: Callable[[], object]) -> None:
         self._store, self._mail, self.size, self._progress = store, mail, size, progress
@@ -167,7 +167,7 @@ def _options(envelope: Envelope, content: Content, *, together: bool) -> dict[st
         "dotless": content.dotless,
         "binary": content.binary,
         "together": together,
-        "notify": sorted(wish.value for wish in envelope.notify),
+        "notify": sorted(condition.value for condition in envelope.notify),
         "ret": envelope.ret.value if envelope.ret else None,
         "envid": envelope.envid,
         "require_tls": envelope.require_tls,

@@ -1,15 +1,15 @@
 """
-Lanes and where they lead: a lane is a name on disk, and a way out is found for it when somebody sends.
+Lanes and their transports: a lane is a stored name, and its transport is looked up when a worker sends.
 
-    "default"                        what the settings say when nothing is said (COURRIEL_URL, courriel.toml)
-    "billing"                        a profile, or a name that the program has given a way to
+    "default"                        what the settings say (COURRIEL_URL, courriel.toml)
+    "billing"                        a profile, or a name that the program has given a transport
     "smtps://ada@smtp.example.org"   a URL without a secret
-    "session:smtp.example.org:465"   an open session of this process; no other one can send by it
+    "session:smtp.example.org:465"   an open session of this process; no other process can use it
 
-Whoever can write a row chooses its lane, and so the server. What is read from a row is therefore judged as what is
-written into one: a URL there never runs a program, and it hands a secret of this machine to its server only where this
-very program has named the same URL, or permits it (`allow_secret_references`). A lane by name has its secret from the
-worker's profile.
+Write access to a row is enough to choose its lane, and so the server. A URL that is read from a row is therefore
+checked like one that is written into it: it never runs a program, and sends a secret of this machine to its server only
+where this program has named the same URL, or allows it (`allow_secret_references`). A lane by name has its secret from
+the worker's profile.
 """
 
 from __future__ import annotations
@@ -20,36 +20,37 @@ from typing import TypeAlias
 
 from courriel import errors
 from courriel._lazy_re import expression
+from courriel.delivery.provided import provided
 from courriel.delivery.settings import profiles
-from courriel.delivery.settings.resource_limits import secret_taken
-from courriel.delivery.transport import Transport, is_awaited, is_transport
-from courriel.delivery.urls.route import Route
+from courriel.delivery.settings.resource_limits import program_run, secret_taken
+from courriel.delivery.transport import Transport, check_transport, is_transport
+from courriel.delivery.urls.route import Route, Via
 from courriel.model.checks.shown import safely_shown
 from courriel.model.server import Server
 from courriel.network import forks
 
 DEFAULT = "default"
 
-Live: TypeAlias = Transport
-Way: TypeAlias = "Route | Live"
-Via: TypeAlias = "str | Route | Server | Live | None"
-"""A URL without a secret, a profile, an open session or pool; None is what the settings say."""
+Way: TypeAlias = "Route | Transport"
+"""Where a lane leads: a setting, or a transport of this program."""
 
 _NAME = expression(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
-_URLS_KEPT = 256  # a program puts by few, and one that makes them up pays what it did
+_URLS_KEPT = 256  # most programs use few; one that generates URLs parses each
 
 
 class Lanes:
-    """Which ways this process knows. With `elsewhere`, names that it does not know are taken: another one sends.
+    """Lanes known to this process. With `elsewhere`, unknown names are accepted: a worker elsewhere sends them.
 
-    With `allow_references`, URLs that others have put may say where a secret lies.
+    With `allow_references`, URLs that other programs have put may name the location of a secret.
     """
 
-    def __init__(self, given: Mapping[str, Via], *, elsewhere: bool = False, allow_references: bool = False) -> None:
+    def __init__(
+        self, given: Mapping[str, Via | Transport], *, elsewhere: bool = False, allow_references: bool = False
+    ) -> None:
         self._given: dict[str, Way] = {}
         self._allow_references = allow_references
-        self._own: set[str] = set()  # URLs that this program has named itself
-        self._lanes_of_urls: dict[str, str] = {}  # as they were written by the caller, and were permitted
+        self._own: set[str] = set()  # URLs named by this program
+        self._lanes_of_urls: dict[str, str] = {}  # cache: lane of each URL as the caller wrote it, after its checks
         self._elsewhere = elsewhere
         self._lock = Lock()
         forks.renew_in_child(self, type(self)._after_fork)
@@ -59,11 +60,11 @@ class Lanes:
             self.give(name, way)
 
     def _after_fork(self) -> None:
-        """Another thread may have had the lock, and is not in this process."""
+        """Replace the lock, which a thread of the parent process may hold."""
         self._lock = Lock()
 
-    def give(self, name: str, way: Via) -> None:
-        """From now on this lane leads there, for this process. Raises UsageError, InvalidUrl."""
+    def give(self, name: str, way: Via | Transport) -> None:
+        """Set the transport of a lane in this process. Raises UsageError, InvalidUrl."""
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise errors.UsageError(
                 f"a lane's name is made of letters, digits, - _ and dots, unlike {safely_shown(name)}"
@@ -76,12 +77,12 @@ class Lanes:
         with self._lock:
             self._given[name] = found
 
-    def lane(self, via: Via) -> str:
-        """The name of the lane that is meant. Raises UsageError and InvalidUrl, before anything is written."""
+    def lane(self, via: Via | Transport) -> str:
+        """Name of the lane for an argument `via`. Raises UsageError and InvalidUrl, before anything is stored."""
         if isinstance(via, Route | Server):
             return self._put_by(Route.of(via))
         if via is not None and not isinstance(via, str):
-            return self._lane_of_live(_transport(via))
+            return self._lane_of_live(via)
         name = DEFAULT if via is None else via
         if name in self._given:
             return name
@@ -92,21 +93,21 @@ class Lanes:
         return self._lanes_of_urls.get(name) or self._lane_of_url(name)
 
     def way(self, lane: str) -> Way:
-        """Where a lane leads, now. Raises UsageError when this process does not know."""
+        """Route or transport of a lane now. Raises UsageError when this process knows none."""
         found = self._given.get(lane)
         captured = profiles.capture()
         if found is not None:
-            # While developing nothing leaves, by an open session no more than by a URL.
-            leaves = not isinstance(found, Route) or found.server is not None
-            return captured if captured is not None and leaves else found
+            # In development mode nothing is sent, neither by an open session nor by a URL.
+            leaves = not isinstance(found, Route) or found.leaves
+            return captured if captured is not None and leaves else _opened(found)
         if lane.startswith("session:"):
             raise errors.UsageError(f"lane {lane}: this is a session of another process, which may have ended")
         if _NAME.fullmatch(lane):
-            return profiles.resolve(None if lane == DEFAULT else lane)
+            return _opened(profiles.resolve(None if lane == DEFAULT else lane))
         return self._read(lane)
 
     def known(self, lane: str) -> str:
-        """A lane as somebody who sends names it, when there is a way for it. Raises UsageError, InvalidUrl."""
+        """Name of a lane that has a transport here. Raises UsageError, InvalidUrl."""
         if not self._is_name(lane):
             lane = self.named(lane)
             self._own.add(lane)
@@ -114,7 +115,7 @@ class Lanes:
         return lane
 
     def named(self, lane: str) -> str:
-        """The name of a lane in the outbox; a URL is written as `put` writes it. Raises UsageError, InvalidUrl."""
+        """Name of a lane as it is stored; a URL is normalised as by `put`. Raises UsageError, InvalidUrl."""
         if not isinstance(lane, str):
             raise errors.UsageError(f"lane: the name of a lane, or its URL, not {type(lane).__name__}")
         return lane if self._is_name(lane) else _written(Route.parse(lane))
@@ -125,7 +126,7 @@ class Lanes:
         return lane in self._given or bool(_NAME.fullmatch(lane)) or lane.startswith("session:")
 
     def _lane_of_url(self, url: str) -> str:
-        """Parse and check a URL once; no URL is kept that holds a secret, because none of them is permitted here."""
+        """Parse and check a URL once; the cache holds no URL with a secret, because those are refused here."""
         route = Route.parse(url)
         lane = self._put_by(route)
         if not _depends_on_folder(route):
@@ -136,7 +137,7 @@ class Lanes:
         return lane
 
     def _put_by(self, route: Route) -> str:
-        """The route as a lane for what is put; named by this program, it may be used by its own workers."""
+        """Lane of a route for a put; after it this program's own workers may use the URL."""
         lane = _written(route)
         if not self._allow_references and self._elsewhere:
             _check_secret(route)
@@ -144,18 +145,19 @@ class Lanes:
         return lane
 
     def _read(self, lane: str) -> Route:
-        """A URL that was read from a row."""
+        """Route of a URL that was read from a row."""
         route = Route.parse(lane)
         _check_stored(route)
         if not self._allow_references and lane not in self._own:
             _check_secret(route)
         return profiles.resolve(route)
 
-    def _lane_of_live(self, way: Live) -> str:
+    def _lane_of_live(self, way: Transport) -> str:
         with self._lock:
             for name, known in self._given.items():
                 if known is way:
                     return name
+            _transport(way)
             plain = name = f"session:{way.name}"
             number = 1
             while name in self._given:
@@ -166,7 +168,7 @@ class Lanes:
 
 
 def shown(lane: str) -> str:
-    """A lane as it may stand in a log: without whoever logs in."""
+    """Name of a lane for a log: without the user name of a URL."""
     scheme, colon, rest = lane.partition("://")
     return f"{scheme}{colon}{rest.partition('?')[0].rpartition('@')[2]}" if colon else lane
 
@@ -175,41 +177,47 @@ def shown(lane: str) -> str:
 
 
 def _transport(way: object) -> Transport:
-    """A transport of this program. Raises UsageError for anything else, and for one that is awaited."""
-    if not is_transport(way) or is_awaited(way):
+    """Check a transport of this program. Raises UsageError for other types, and for an async one."""
+    if not is_transport(way):
         raise errors.UsageError(
             "via: a URL, a profile, a route, a server, or a Transport such as an SmtpSession or an SmtpPool, not "
             f"{type(way).__name__}"
         )
-    return way  # type: ignore[return-value]
+    return check_transport(way)
 
 
 def _route(way: str | Route | Server) -> Route:
     return profiles.resolve(way) if isinstance(way, str) else Route.of(way)
 
 
+def _opened(way: Way) -> Way:
+    """The transport itself, where a setting names one of a program; the route otherwise."""
+    return provided(way) if isinstance(way, Route) and way.kind == "python" else way
+
+
 def _depends_on_folder(route: Route) -> bool:
-    """Whether the same URL may be another lane later: a relative path in it counts from the working directory."""
+    """Whether the same URL may mean another lane later: a relative path counts from the working directory."""
     server = route.server
     return server is not None and bool(server.trust.files or server.client_certificate)
 
 
 def _written(route: Route) -> str:
-    """The route as it may stand on a disk and in a log. Raises InvalidUrl where a secret would, or a command."""
+    """URL of a route for disk and log. Raises InvalidUrl for one with a secret or a command."""
     _check_stored(route)
     return route.reveal_url()
 
 
 def _check_stored(route: Route) -> None:
-    """Refuse what no row may say, the same when it is written and when it is read. Raises InvalidUrl."""
-    secret = route.password
-    if secret is not None and secret.kind in ("plain", "cmd"):
-        what = "password" if secret.kind == "plain" else "command"
+    """Raise InvalidUrl for a URL that no row may contain, both when it is written and when it is read."""
+    what = {"password=cmd:": "command", "python:": "transport of a program"}.get(program_run(route), "")
+    if route.password is not None and route.password.kind == "plain":
+        what = "password"
+    if what:
         raise _refused(f"no {what} is written into an outbox, and none is taken from one")
 
 
 def _check_secret(route: Route) -> None:
-    """Refuse a URL in a row that has a secret of this machine handed to the server it names. Raises InvalidUrl."""
+    """Raise InvalidUrl for a URL from a row that would send a secret of this machine to the server it names."""
     taken = secret_taken(route)
     if taken:
         raise _refused(

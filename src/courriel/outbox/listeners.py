@@ -1,4 +1,4 @@
-"""Who wants to hear what becomes of mails: functions by the name of the event."""
+"""Listeners of the outbox: functions called for events of mails, by the name of the event."""
 
 from __future__ import annotations
 
@@ -7,38 +7,39 @@ from collections.abc import Callable, Iterable
 from typing import Literal, TypeAlias, get_args
 
 from courriel import errors
-from courriel.outbox.attempts import Listener as AttemptListener
+from courriel.outbox.attempts import AttemptListener
 from courriel.outbox.store.base import UNSURE, MailInfo, State
 from courriel.outbox.ticket import Ticket
 
 Event: TypeAlias = Literal["sent", "failed", "delayed", "unsure"]
-"""Every recipient has it; not everybody, and nobody tries any more; not through after four hours; nobody knows."""
+"""Sent: accepted for every recipient; failed: not for all, and no more tries; delayed: not sent after four hours;
+unsure: it may have been delivered."""
 
-Listener: TypeAlias = Callable[[Ticket], object]
+TicketListener: TypeAlias = Callable[[Ticket], object]
 
 logger = logging.getLogger("courriel.outbox")
 
 
 class Listeners:
-    """Told at least once of each event, after it is written down: the table is the truth, and this is its news."""
+    """Listeners of an outbox, called at least once for each event, after it is stored."""
 
     def __init__(self) -> None:
-        self._by_event: dict[str, list[Listener]] = {event: [] for event in get_args(Event)}
+        self._by_event: dict[str, list[TicketListener]] = {event: [] for event in get_args(Event)}
         self.attempts: list[AttemptListener] = []
-        """Told of each try by the thread that sends, before anything is written down."""
+        """Functions called for each attempt by the sending thread, before its result is stored."""
 
-    def add(self, event: Event, listener: Listener) -> None:
-        """Tell this function. Raises UsageError for an event that there is not."""
+    def add(self, event: Event, listener: TicketListener) -> None:
+        """Add a listener. Raises UsageError for an unknown event."""
         if event not in self._by_event:
             raise errors.UsageError(f"{event!r} is not an event: {', '.join(self._by_event)}")
         self._by_event[event].append(listener)
 
     def wanted(self, events: Iterable[Event]) -> bool:
-        """Whether somebody wants to hear of one of them."""
+        """Whether one of the events has a listener."""
         return any(self._by_event[event] for event in events)
 
     def tell(self, events: Iterable[Event], ticket: Ticket) -> bool:
-        """Tell everybody; whether everybody has taken it without an exception."""
+        """Call the listeners of these events; whether all returned without an exception."""
         taken = True
         for event in events:
             for listener in self._by_event[event]:
@@ -51,7 +52,7 @@ class Listeners:
 
 
 def event_of(info: MailInfo) -> Event:
-    """What the news of a mail is, from how it stands."""
+    """Event for the current state of a mail."""
     if info.state is State.SENT:
         return "sent"
     if info.state is State.FAILED:

@@ -1,4 +1,4 @@
-"""The figures of an outbox for whoever is on call, from counters and indexes: as quick beside a million mails."""
+"""Metrics of an outbox for monitoring, from counters and indexes: as fast with a million mails."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 WINDOW = 60.0
-"""Seconds over which the send rate is taken: long enough for a figure that holds still, short enough to alert on."""
+"""Seconds over which the send rate is measured: long enough for a steady figure, short enough for alerts."""
 
 SAMPLE = 2_000
-"""Mails that are looked at for the rate, at most: where more were sent in the window, the last so many are enough."""
+"""Maximum of mails read for the rate: where more were sent in the window, the last ones are enough."""
 
 HEARD = 150.0
-"""Seconds since a worker was heard of, after which it no longer counts as alive. It says so every minute."""
+"""Seconds without a sign of life after which a worker counts as dead. It stores one every minute."""
 
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """What a store knows of the last minute: mails `sent` within `seconds`, and the last error of any lane.
+    """Mails `sent` within the last `seconds`, and the last error of any lane.
 
     `error_at` is in seconds since 1970, by the store's clock; 0 when there was no error.
     """
@@ -38,7 +38,7 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class LastError:
-    """The last thing that went wrong: on which lane, in whose words, and when (seconds since 1970).
+    """The last error of an outbox: lane, text, and time (seconds since 1970).
 
     A lane that could not be used, or a mail that a server refused, for now or for good.
     """
@@ -50,10 +50,11 @@ class LastError:
 
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
-    """A process that works on the outbox ("host:process"), and how many mails it has in hand.
+    """A worker process of the outbox ("host:process"), and the number of mails that it holds.
 
-    `life` is what can be proved here (see `courriel.outbox.work.liveness`), `heard` the seconds since it was last heard
-    of. `back` is the moment, in seconds since 1970, at which others get its mails unless it goes on; None without any.
+    `life` is what can be proved here (see `courriel.outbox.work.liveness`), `heard` the seconds since its last sign of
+    life. `back` is the time, in seconds since 1970, at which others may claim its mails unless it extends the leases;
+    None without any.
     """
 
     worker: str
@@ -64,61 +65,61 @@ class WorkerStatus:
 
     @property
     def alive(self) -> bool:
-        """Whether it works: not proved to be gone, and heard of within the last two and a half minutes."""
+        """Whether the worker is alive: not proved dead, and with a sign of life in the last two and a half minutes."""
         return self.life is not Life.GONE and self.heard < HEARD
 
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """One look at an outbox. Numbers are mails, and times seconds.
+    """Metrics of an outbox at one time. Counts are mails, and durations seconds.
 
-    `at` is the moment of the look, in seconds since 1970 by the clock of this machine.
+    `at` is that time, in seconds since 1970 by the clock of this machine.
     """
 
     at: float
     oldest_due: float | None
-    """For how long (seconds) the mail that has been due the longest could have been sent; None when nothing is due."""
+    """Seconds for which the oldest due mail has been due; None when none is due."""
     counts: Sequence[Count]
-    """How many mails are in each lane and state, as `Outbox.stats` says it."""
+    """Number of mails by lane and state, as from `Outbox.stats`."""
     waiting: int
-    """READY: due now, or later."""
+    """Mails that are READY: due now, or later."""
     in_hand: int
-    """LEASED and IN_FLIGHT: workers have them."""
+    """Mails held by workers: LEASED and IN_FLIGHT."""
     held: int
-    """HELD: a person has to decide."""
+    """Mails that are HELD for a person."""
     unsure: int
-    """In doubt: they may have been delivered, and have not reached their end."""
+    """Mails that may have been delivered, and are in no end state."""
     sent: int
-    """SENT, and still kept (seven days)."""
+    """Mails that are SENT, and not yet pruned (seven days)."""
     refused: int
-    """FAILED, and still kept (thirty days): refused for good, or their time was over."""
+    """Mails that are FAILED, and not yet pruned (thirty days): refused for good, or expired."""
     rate: float
-    """Mails sent a second by all workers together: those of the last `window` seconds that are written down as SENT."""
+    """Mails sent per second by all workers: those that became SENT in the last `window` seconds."""
     window: float
-    """The seconds that `rate` was taken over: 60, or fewer when the last 2,000 mails took fewer."""
+    """Seconds over which `rate` was measured: 60, or less when the last 2,000 mails took less."""
     last_error: LastError | None
     workers: Sequence[WorkerStatus]
-    """Every process that is known to work on it."""
+    """Registered worker processes."""
     taken: Sequence[InHand]
-    """What workers have in hand, by lane and worker, and when it comes back."""
+    """Mails held by workers, by lane and worker, and when others may claim them."""
 
     @property
     def alive(self) -> int:
-        """How many workers are alive."""
+        """Number of live workers."""
         return sum(worker.alive for worker in self.workers)
 
     @property
     def gone(self) -> Sequence[InHand]:
-        """What workers hold that are proved to be gone, and when it comes back; at once, where a worker runs."""
+        """Mails held by dead workers, and when others may claim them; at once, where a worker runs."""
         return tuple(each for each in self.taken if each.life is Life.GONE)
 
 
 def metrics_of(store: Store) -> Metrics:
-    """Look at an outbox; five short questions, each answered from counters or an index. Raises OutboxError."""
+    """Read the metrics of a store by five short queries on counters and indexes. Raises OutboxError."""
     counts, taken, workers, activity = store.counts(), store.taken(), store.workers(), store.activity(WINDOW, SAMPLE)
     now = time.time()
     lives = {worker.id: life_of(worker, store.beside) for worker in workers}
-    # A queue is never seconds old because two clocks differ: below zero is not due.
+    # Two clocks may differ by some seconds: a negative age is not due.
     due = [now - each.oldest for each in counts if each.state is State.READY and each.oldest is not None]
     oldest = max(due, default=-1.0)
     error = LastError(activity.error_lane, activity.error, activity.error_at) if activity.error_at else None
@@ -141,7 +142,7 @@ def metrics_of(store: Store) -> Metrics:
 
 
 def in_hand_of(taken: Taken, life: Life, now: float) -> InHand:
-    """What one worker has in hand of a lane, with what is known of the worker."""
+    """InHand for the mails of a lane held by one worker, with what is known of the worker."""
     return InHand(taken.lane, taken.holder.partition("/")[0], life, taken.mails, now + max(0.0, taken.back))
 
 

@@ -1,9 +1,9 @@
 """
-Put mail where nothing is lost, and have it sent from there.
+Outbox: durable storage of mails, and their sending.
 
     outbox = Outbox("outbox.db")                                     # or "postgresql://…"
     ticket = outbox.put(message, via="billing", key="invoice-42")    # on disk when this returns; same key, same ticket
-    outbox.work()                                                    # here or elsewhere: sends, until told to stop
+    outbox.work()                                                    # here or elsewhere: sends until it is stopped
     ticket.wait().accepted
 """
 
@@ -22,8 +22,8 @@ from courriel.model.checks.shown import is_like_url, safely_shown
 from courriel.model.submission import SendOptions
 from courriel.network.transcripts.transcript import Transcript
 from courriel.outbox.encoding import Moment, PutTerms, seconds_from_now, written
-from courriel.outbox.lanes import Lanes, Via
-from courriel.outbox.listeners import Event, Listener, Listeners
+from courriel.outbox.lanes import Lanes
+from courriel.outbox.listeners import Event, Listeners, TicketListener
 from courriel.outbox.rate import in_lane
 from courriel.outbox.store.base import (
     Count,
@@ -50,48 +50,39 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Self, Unpack
 
-    from courriel.model.message import Priority
-    from courriel.model.submission import SendArguments
+    from courriel.delivery.transport import Transport
+    from courriel.delivery.urls.route import Via
     from courriel.outbox.attempts import Attempt
     from courriel.outbox.metrics import Metrics
-
-    class PutArguments(SendArguments, total=False):
-        """What `put` can be asked for beside way and key."""
-
-        not_before: Moment
-        expires: Moment
-        priority: Priority | str
-        on_unsure: str
-
+    from courriel.outbox.put_arguments import PutArguments
 
 IfKnown: TypeAlias = Literal["refuse", "keep"]
-"""What is done with another mail under a known key."""
+"""What happens with a different mail under a known key."""
 
 MAX_SIZE = 50 * 1024 * 1024
-"""Octets of the largest mail that is taken: above what servers take, and below what hurts a database."""
+"""Octets of the largest accepted mail: more than servers take, and less than harms a database."""
 
 _OWN_TERMS = ("not_before", "expires", "priority", "on_unsure")
-_MOST_MAILS, _MOST_OCTETS = 200, 16 * 1024 * 1024  # of put_many in one commit
+_MOST_MAILS, _MOST_OCTETS = 200, 16 * 1024 * 1024  # of put_many, in one commit
 
 
 class Outbox:
-    """Mail that survives: on disk when `put` returns, sent by a worker, in this process or in another.
+    """Durable queue of mails: on disk when `put` returns, sent by a worker, in this process or in another.
 
-    `place` is a file of this machine (SQLite, made when it is missing), or a PostgreSQL URL for several machines; None
-    is what the settings say (COURRIEL_OUTBOX, courriel.toml), else a file of the user's own.
-    `ways` gives names to ways out (`{"billing": session}`) beside the profiles; with `elsewhere`, names that are
-    unknown here are taken, because workers on other machines know them. Mails above `max_size` octets are refused.
-    A URL that says where a secret lies (env:, file:) is used by the program that has named it; with
-    `allow_secret_references` also when another one has put it: whoever can write into the outbox then chooses the
-    server that gets the secret.
-    Use it by `with`, or `close()` it. Raises UsageError, OutboxError.
+    `place` is a file of this machine (SQLite, created when missing), or a PostgreSQL URL for several machines; None
+    means what the settings say (COURRIEL_OUTBOX, courriel.toml), else a file in the user's data folder. `ways` gives
+    names to transports (`{"billing": session}`) beside the profiles; with `elsewhere`, unknown names are accepted,
+    because workers on other machines know them. Mails above `max_size` octets are refused. A URL with the location of a
+    secret (env:, file:) is used by the program that has named it; with `allow_secret_references` also when another
+    program has put it: write access to the outbox is then enough to choose the server that gets the secret. Use it by
+    `with`, or call `close()`. Raises UsageError, OutboxError.
     """
 
     def __init__(
         self,
         place: str | os.PathLike[str] | Store | None = None,
         *,
-        ways: Mapping[str, Via] | None = None,
+        ways: Mapping[str, Via | Transport] | None = None,
         elsewhere: bool = False,
         max_size: int = MAX_SIZE,
         allow_secret_references: bool = False,
@@ -109,26 +100,26 @@ class Outbox:
         self,
         message: Sendable,
         *,
-        via: Via = None,
+        via: Via | Transport = None,
         key: str | None = None,
         if_known: IfKnown = "refuse",
         conn: object = None,
         **wanted: Unpack[PutArguments],
     ) -> Ticket:
-        """Keep one mail, and return when it is on stable storage; it will be sent, or stay listed.
+        """Store one mail, and return when it is on stable storage; it is sent by a worker, or stays listed.
 
         `via` is a profile or one of `ways`, a URL without a password or command in it, or an open session or pool; by
         default what the settings say. A `key` of your own makes it safe to call again: the same key gives the same
-        ticket, and there is one mail; the ticket says that it `existed`. Another mail under a known key raises
-        KeyReused, which says what differs from what was put before, unless `if_known` is "keep": then the first one
-        stays, and this one is not kept. With `conn`, your own connection to the same database, it is put in your
-        transaction, and exists when you commit.
+        ticket, and there is one mail; the ticket says that it `existed`. A different mail under a known key raises
+        KeyReused, which says what differs, unless `if_known` is "keep": then the first mail stays, and this one is not
+        stored. With `conn`, your own connection to the same database, the mail is put in your transaction, and exists
+        when you commit.
 
-        `not_before` and `expires` (default: five days) are moments with a time zone, or times from now (timedelta, or
-        seconds); `priority` is "high", "normal" or "low". `on_unsure` says what is done when nobody knows whether it
-        was delivered: "resend" it (default: nobody goes without) or "hold" it for a person (nobody gets it twice). The
-        rest is that of `SmtpSession.send`. Raises UsageError, InvalidMessage, InvalidAddress, InvalidUrl before a byte
-        is written; OutboxFull, OutboxUncertain.
+        `not_before` and `expires` (default: five days) are times with a time zone, or durations from now (timedelta, or
+        seconds); `priority` is "high", "normal" or "low". `on_unsure` decides what happens when it is unknown whether
+        the mail was delivered: "resend" (default: no recipient goes without) or "hold" for a person (no recipient gets
+        it twice). The other options are those of `SmtpSession.send`. Raises UsageError, InvalidMessage, InvalidAddress,
+        InvalidUrl before a byte is written; OutboxFull, OutboxUncertain.
         """
         mail = written(message, self._ways.lane(via), key, _terms(wanted), self._max_size)
         return self._keep([mail], conn, if_known)[0]
@@ -137,15 +128,15 @@ class Outbox:
         self,
         messages: Iterable[Sendable],
         *,
-        via: Via = None,
+        via: Via | Transport = None,
         keys: Iterable[str] | None = None,
         if_known: IfKnown = "refuse",
         conn: object = None,
         **wanted: Unpack[PutArguments],
     ) -> Sequence[Ticket]:
-        """Keep many mails, some hundreds in one commit; `keys` has one for each. See `put`.
+        """Store many mails, some hundreds in one commit; `keys` has one for each. See `put`.
 
-        When it raises, others may have been kept: with keys it can be called again as it was.
+        When it raises, some may have been stored: with keys the same call can be repeated.
         """
         check_several(messages)
         lane, terms = self._ways.lane(via), _terms(wanted)
@@ -154,9 +145,9 @@ class Outbox:
             tickets += self._keep(mails, conn, if_known)
         return tickets
 
-    # Looking.
+    # Reading.
 
-    def get(self, id: str | None = None, *, key: str | None = None) -> Ticket:  # noqa: A002 - its name everywhere
+    def get(self, id: str | None = None, *, key: str | None = None) -> Ticket:  # noqa: A002 - the common name
         """The ticket of a mail, by its id or your key. Raises TicketNotFound."""
         if (id is None) is (key is None):
             raise errors.UsageError("get: the id of a mail, or its key")
@@ -175,34 +166,34 @@ class Outbox:
         unsure: bool | None = None,
         most: int | None = None,
     ) -> Iterator[MailInfo]:
-        """Mails in the order in which they were put, those that fit; they may change while they are listed."""
+        """Iterate over matching mails in the order of their put; they may change during the iteration."""
         moment = None if since is None else since.timestamp()
         return self._store.read(Query(state, lane, moment, unsure, most=most))
 
     def stats(self) -> Sequence[Count]:
-        """How many mails are in each lane and state, since when the oldest, and how many of them are unsure."""
+        """Number of mails by lane and state, with the age of the oldest, and how many are unsure."""
         return self._store.counts()
 
     def metrics(self) -> Metrics:
-        """What whoever is on call wants to know: oldest due, rate, in doubt, refused, last error, workers alive.
+        """Metrics for monitoring: oldest due mail, rate, mails in doubt, refusals, last error, live workers.
 
-        Cheap enough to be asked every few seconds, however many mails are kept: counters and indexes answer.
-        Raises OutboxError.
+        Cheap enough for every few seconds, with any number of mails: read from counters and indexes. Raises
+        OutboxError.
         """
         from courriel.outbox.metrics import metrics_of
 
         return metrics_of(self._store)
 
     def in_hand(self, id: str = "") -> Sequence[InHand]:  # noqa: A002
-        """What workers have in hand, or who has one mail: whether they are alive, and when the mails are given back."""
+        """Mails held by workers, whether these are alive, and when others may claim them; `id` selects one mail."""
         return in_hand(self._store, id)
 
     def lanes(self) -> Sequence[LaneInfo]:
-        """Every lane: whether it rests or is stopped, why, and its limits."""
+        """Every lane: whether it is paused or stopped, why, and its limits."""
         return self._store.lanes()
 
     def export(self, id: str, path: str | os.PathLike[str]) -> None:  # noqa: A002
-        """Write a mail to a file (.eml), to the octet as it is sent, block by block. Raises TicketNotFound."""
+        """Write a mail to a file (.eml) as it is sent, octet by octet. Raises TicketNotFound."""
         ticket, path = self.get(id), Path(path)
         part = path.with_name(f"{path.name}.part")
         try:
@@ -215,20 +206,20 @@ class Outbox:
     # Steering.
 
     def pause(self, lane: str) -> LaneInfo:
-        """Send nothing on this lane until `resume`; what is in hand is finished."""
+        """Stop sending on this lane until `resume`; mails in hand are finished."""
         return self._store.set_lane(self._lane_named(lane), {"stopped": True})
 
     def resume(self, lane: str) -> LaneInfo:
-        """Send on this lane, also when it rests after a failure."""
+        """Resume sending on this lane, also when it is paused after a failure."""
         info = self._store.set_lane(self._lane_named(lane), {"stopped": False})
         self._bell.ring()
         return info
 
     def limit(self, lane: str, *, cap: int | None = None, rate: str | None = None) -> LaneInfo:
-        """At most `cap` mails of this lane in hand at a time, and no more than `rate` ("30/m"); None is no limit.
+        """Limit a lane to `cap` mails in hand at a time, and to `rate` ("30/m"); None means no limit.
 
-        The rate holds in any window of its time, for all workers together, by the clock of the outbox. A rate in the
-        lane's URL or profile counts before this one.
+        The rate holds in any window of its duration, for all workers together, by the clock of the outbox. A rate in
+        the lane's URL or profile overrides it.
         """
         from courriel.session.pool.throttle import Rate
 
@@ -246,46 +237,46 @@ class Outbox:
                 raise
             return lane
 
-    def use(self, lane: str, way: Via) -> None:
-        """From now on this process sends the mails of a lane by this way: a URL, a session, a pool."""
+    def use(self, lane: str, way: Via | Transport) -> None:
+        """Set the transport of a lane in this process: a URL, a session, a pool."""
         self._ways.give(lane, way)
 
     def prune(self, *, sent: Moment = None, failed: Moment = None) -> int:
-        """Forget mails that were sent or canceled (default: seven days ago), or failed (thirty); workers do it hourly.
+        """Delete mails that were sent or canceled (default: seven days ago), or failed (thirty); workers do so hourly.
 
-        A key is remembered as long as its mail. It goes in short steps, with rests: others wait for some hundredths of
-        a second at most.
+        A key is known as long as its mail is stored. It works in short steps with pauses: other callers wait for some
+        hundredths of a second at most.
         """
         ages = seconds_from_now("sent", sent, SENT_KEPT), seconds_from_now("failed", failed, FAILED_KEPT)
         return Pruning(self._store, sent=ages[0], failed=ages[1]).run().mails
 
-    def on(self, event: Event, listener: Listener) -> None:
+    def on(self, event: Event, listener: TicketListener) -> None:
         """Call this function with the ticket when a mail is "sent", "failed", "delayed" (four hours) or "unsure".
 
-        By the workers of this process, at least once for each event, after it is written down.
+        The workers of this process call it at least once for each event, after the event is stored.
         """
         self._listeners.add(event, listener)
 
     def on_attempt(self, listener: Callable[[Attempt], object]) -> None:
-        """Call this function after each try of this process's workers to send a mail: for those who measure.
+        """Call this function after each attempt of this process's workers to send a mail, for measurements.
 
-        It is called by the thread that sends, before the outcome is written down: it has to be quick. See Attempt.
+        The sending thread calls it, before the result is stored: it has to be quick. See Attempt.
         """
         self._listeners.attempts.append(listener)
 
-    # Keeping.
+    # Maintenance.
 
     def check(self) -> Sequence[IntegrityFinding]:
-        """Look for what is wrong with it: damage, contents and mails that lost each other. Empty when all is well.
+        """Search the outbox for damage, and for contents and mails without each other. Empty when there is none.
 
-        All of it is read, which takes its time; others go on.
+        All data is read, which takes time; other callers go on.
         """
         return self._store.check()
 
     def backup(self, path: str | os.PathLike[str]) -> None:
-        """Write all that is committed into a new file, while others put and send (SQLite; PostgreSQL has pg_dump).
+        """Copy the committed state into a new file, without blocking others (SQLite; for PostgreSQL use pg_dump).
 
-        Raises UsageError for a file that is there, OutboxFull, OutboxError.
+        Raises UsageError for an existing file, OutboxFull, OutboxError.
         """
         self._store.backup(Path(_file_name(path)).absolute())
 
@@ -293,20 +284,20 @@ class Outbox:
     def restore(
         backup: str | os.PathLike[str], place: str | os.PathLike[str], *, nothing_sent_since: bool = False
     ) -> int:
-        """Make an outbox file out of a backup, where there is none; returns how many mails are flagged as unsure.
+        """Create an outbox file from a backup at an unused path; returns how many mails are flagged as unsure.
 
-        What waits in a backup may have been sent after it was made. So it is unsure: with "resend" it is sent, and may
-        arrive twice; with "hold" a person decides. `nothing_sent_since` says that no worker has run since, and flags
-        nothing. Raises UsageError, OutboxError.
+        Mails that wait in a backup may have been sent after it was made, so they are unsure: with "resend" they are
+        sent, and may arrive twice; with "hold" a person decides. `nothing_sent_since` says that no worker has run
+        since, and flags none. Raises UsageError, OutboxError.
         """
         from courriel.outbox.store.sqlite.backup import restore
 
         return restore(Path(_file_name(backup)), Path(_file_name(place)), nothing_sent_since=nothing_sent_since)
 
     def compact(self) -> tuple[int, int]:
-        """Give the room of what was forgotten back to the disk; the octets of the file before and after (SQLite).
+        """Return free pages of the file to the disk (SQLite); its size in octets before and after.
 
-        Others wait meanwhile; where that would be long it is refused while others have it open. Raises OutboxError.
+        Others wait meanwhile; a long rewrite is refused while others have the file open. Raises OutboxError.
         """
         return self._store.compact()
 
@@ -324,13 +315,13 @@ class Outbox:
         per_host: int = PER_HOST,
         transcript: Transcript | None = None,
     ) -> Worker:
-        """A worker of this outbox, which sends for as long as a `with` block lasts; see Worker.
+        """A worker of this outbox, which sends during a `with` block; see Worker.
 
-        At most `ahead` mails of each of the `workers` are unsure when the process is killed. It begins with 12, and
-        goes on with as many as the server is measured to serve in a round trip and 50 ms more, at least 4. More than
-        the usual 32 help with servers that are far away or very fast; 1 marks each mail just before its end.
+        At most `ahead` mails of each of the `workers` are unsure when the process is killed. The number starts with 12,
+        and adapts to what the server accepts in a round trip and 50 ms more, at least 4. More than the default 32 helps
+        with distant or very fast servers; 1 marks each mail just before its end.
 
-        Raises UsageError for a lane that this process has no way for.
+        Raises UsageError for a lane without a transport in this process.
         """
         lanes = None if lanes is None else [self._ways.known(lane) for lane in lanes]
         tools = Tools(self._store, self._ways, self._listeners, self._bell, self._ticket, self._presence)
@@ -357,10 +348,10 @@ class Outbox:
         sessions: int | None = None,
         per_host: int = PER_HOST,
     ) -> int:
-        """Send until the process is told to stop (SIGTERM, SIGINT); returns how many mails are unsure then.
+        """Send until the process is stopped (SIGTERM, SIGINT); returns how many mails are unsure then.
 
-        What was begun is waited for, for `grace` seconds, or until it is told once more; what has not left by then is
-        given back. For `ahead` see `worker`.
+        Pending answers are awaited for `grace` seconds, or until a second signal; mails that have not left are given
+        back. For `ahead` see `worker`.
         """
         worker = self.worker(
             workers=workers, lanes=lanes, confirm=confirm, ahead=ahead, sessions=sessions, per_host=per_host
@@ -380,10 +371,10 @@ class Outbox:
         per_host: int = PER_HOST,
         transcript: Transcript | None = None,
     ) -> int:
-        """Send what is due now, and return how many mails were tried: for cron, Celery, a test. Safe from anywhere.
+        """Send due mails, and return how many were tried: for cron, Celery, a test. Safe in any thread.
 
-        A lane with a rate (`limit`, or `?rate=` in its URL or profile) is sent at that rate until nothing of it is due.
-        `for_seconds` ends that sooner; what is in hand then is finished, and the rest stays for the next time.
+        A lane with a rate (`limit`, or `?rate=` in its URL or profile) is sent at that rate until none of its mails is
+        due. `for_seconds` ends it sooner; mails in hand are finished, and the rest stays due.
         """
         worker = self.worker(lanes=lanes, confirm=confirm, sessions=sessions, per_host=per_host, transcript=transcript)
         return worker.run_once(for_seconds)
@@ -391,11 +382,11 @@ class Outbox:
     # Opening and closing.
 
     def reopen(self) -> None:
-        """Begin anew after OutboxUncertain."""
+        """Open new connections after OutboxUncertain."""
         self._store.reopen()
 
     def close(self) -> None:
-        """Let go of the database; may be called twice."""
+        """Close the database; may be called twice."""
         self._presence.end()
         self._store.close()
 
@@ -413,7 +404,7 @@ class Outbox:
     # The steps.
 
     def _keep(self, mails: Sequence[NewMail], conn: object, if_known: IfKnown) -> Sequence[Ticket]:
-        """Keep mails, and look at those whose key is known when the transaction is over."""
+        """Store mails, and compare those with known keys after the transaction."""
         if if_known not in ("refuse", "keep"):
             raise errors.UsageError(f'if_known is "refuse" or "keep", not {if_known!r}')
         known: dict[str, tuple[NewMail, KnownMail]] = {}
@@ -468,12 +459,12 @@ def _store_at(place: str | os.PathLike[str] | Store | None) -> Store:
 
 
 def _file_name(place: str | os.PathLike[str]) -> str:
-    """The name of a file as the system takes it. Raises UsageError for what is none."""
+    """File name as a string. Raises UsageError for other types and invalid names."""
     name = os.fspath(place)
     if not isinstance(name, str):
         raise errors.UsageError(f"an outbox is a file or a postgresql:// URL, not {type(name).__name__}")
     if not name or name == ":memory:" or name.startswith("file:") or is_like_url(name, whole_paths=True):
-        # Of a URL no more than the scheme: another one than ours holds a password as well.
+        # Only the scheme of a URL: the rest may hold a password.
         raise errors.UsageError(f"an outbox is a file or a postgresql:// URL, not {safely_shown(name)}")
     try:
         if b"\0" not in os.fsencode(name):
@@ -484,11 +475,11 @@ def _file_name(place: str | os.PathLike[str]) -> str:
 
 
 def _terms(wanted: PutArguments) -> PutTerms:
-    """What was wanted, in two heaps: ours, and that of the envelope."""
+    """Split the arguments of a put: its own options, and the options of the submission."""
     own = {name: value for name, value in wanted.items() if name in _OWN_TERMS}
     rest = {name: value for name, value in wanted.items() if name not in _OWN_TERMS}
     try:
-        return PutTerms(send=SendOptions(**rest) if rest else None, **own)  # type: ignore[arg-type]  # the words are those of `PutArguments`
+        return PutTerms(send=SendOptions(**rest) if rest else None, **own)  # type: ignore[arg-type]
     except TypeError as wrong:
         raise errors.UsageError(f"put: {wrong}") from None
 
@@ -506,8 +497,8 @@ def _portions(mails: Iterable[NewMail]) -> Iterator[list[NewMail]]:
         yield portion
 
 
-class _signals:  # noqa: N801 - read as a sentence after `with`
-    """Has SIGTERM and SIGINT end a worker in peace, where that is ours to say: in the main thread."""
+class _signals:  # noqa: N801 - used like a function after `with`
+    """Context in which SIGTERM and SIGINT stop a worker gently; only in the main thread."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker

@@ -1,15 +1,15 @@
 """
-What is done with a mail after a try: pure rules, from what happened, the age of the mail, and chance.
+Retry policy: pure functions from the result of an attempt, the age of the mail, and a random number.
 
-A failure belongs to somebody:
+A failure concerns one of these:
 
-    the lane         nobody answered, or not yet to us: the mail waits untouched, and the lane rests
-    the mail         refused for now: tried again, by its age; refused for good: failed, in the server's words
-    a recipient      the same, for this one; the others have their own fate
-    nobody knows     the end left and no answer came: unsure, and `on_unsure` decides
+    the lane         no connection, or no login: the mail stays as it is, and the lane is paused
+    the mail         refused for now: retried by its age; refused for good: failed, with the server's reply
+    a recipient      the same, for this recipient; the others have results of their own
+    unknown          the end left and no answer came: unsure, and `on_unsure` decides
 
-The wait before the next try is a function of age alone: a mail is tried after 5, 10, 20, 40 ... minutes, then every
-three hours; one that is only good for ten minutes is tried sooner and more often.
+The delay before the next attempt depends on age alone: a mail is tried after 5, 10, 20, 40 ... minutes, then every
+three hours; one with a lifetime of minutes is tried sooner and more often.
 """
 
 from __future__ import annotations
@@ -24,32 +24,32 @@ from courriel.outbox.store.base import EXPIRED, UNSURE, OnUnsure, State
 from courriel.reply import Reply
 
 Result: TypeAlias = "Receipt | Exception"
-"""What a try ended with."""
+"""Result of an attempt."""
 
 SHORTEST, USUAL, LONGEST = 15.0, 300.0, 3 * 3600.0
-"""Seconds before the next try: of a mail that lives for minutes, of most, and of the oldest."""
+"""Seconds before the next attempt: for mails with a lifetime of minutes, for most, and for the oldest."""
 
 PAUSE, LONGEST_PAUSE = 10.0, 600.0
-"""Seconds that a lane rests after its first failure, and at most; a refused login waits for the latter at once."""
+"""Seconds of a lane's pause after its first failure, and at most; a refused login takes the maximum at once."""
 
 DELAYED = 4 * 3600.0
-"""The age in seconds at which somebody may want to hear that a mail is not through yet (RFC 5321 4.5.4.1)."""
+"""Age in seconds at which listeners are told that a mail is delayed (RFC 5321 4.5.4.1)."""
 
 MOST_OWN_FAULTS = 5
-"""Tries that may end in an exception of our own, until a person has to look."""
+"""Attempts that may end in an exception of our own code, before the mail is held for a person."""
 
 _OPENING = frozenset(("connect", "secure", "greeting", "hello", "authenticate"))
 
 Word: TypeAlias = tuple[int, str, str]
-"""A server's word on one recipient: code, enhanced code, text. Code 0 is our own word: it cannot be done."""
+"""Reply for one recipient: code, enhanced code, text. Code 0 is a result of our own: it cannot be sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecipientState:
-    """What counts of a mail: its recipients that were tried, its age, what it has left to live, its tries.
+    """State of a mail as the policy needs it: recipients to be tried, age, remaining lifetime, attempts.
 
-    `left` and `age` are seconds; `tries` counts this one. With `together` one refused recipient is enough for nobody to
-    get it.
+    `left` and `age` are seconds; `tries` counts this attempt. With `together` one refused recipient stops the mail for
+    all.
     """
 
     recipients: tuple[str, ...]
@@ -59,14 +59,14 @@ class RecipientState:
     on_unsure: OnUnsure = OnUnsure.RESEND
     together: bool = False
     failed_before: bool = False
-    """Whether a recipient of it was refused for good in an earlier try."""
+    """Whether a recipient was refused for good in an earlier attempt."""
 
 
 @dataclass(frozen=True, slots=True)
 class LaneProblem:
-    """What is wrong with a lane; a `login` that is refused is a matter for a person, and not for patience.
+    """Problem of a lane; a refused `login` needs a person, and retries do not help.
 
-    `brief` is for logs, where no address may stand.
+    `brief` is for logs, which contain no addresses.
     """
 
     sentence: str
@@ -75,7 +75,7 @@ class LaneProblem:
 
     @classmethod
     def of(cls, error: Exception, *, login: bool = False) -> LaneProblem:
-        """What an error says of the lane that it befell."""
+        """Problem of the lane on which an error occurred."""
         reply = error.reply if isinstance(error, errors.CourrielError) else None
         words = [type(error).__name__, *([str(reply.code), str(reply.enhanced or "")] if reply else [])]
         return cls(str(error), " ".join(filter(None, words)), login)
@@ -83,7 +83,7 @@ class LaneProblem:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to write down: see `store.Settlement`. `trouble` is the lane's."""
+    """Outcome to be stored for a mail; the fields are those of `Settlement`. `trouble` is the problem of the lane."""
 
     state: State
     recipients: tuple[str, ...] = ()
@@ -96,7 +96,7 @@ class Decision:
 
 
 def decide(result: Result, mail: RecipientState, chance: float) -> Decision:
-    """What becomes of a mail; `chance`, from 0 to 1, keeps mails that failed together from coming back together."""
+    """Decide on a mail after an attempt; `chance`, from 0 to 1, spreads the retries of mails that failed together."""
     if isinstance(result, Receipt):
         return _by_recipient(mail, {fate.recipient: _Fate(fate.outcome, fate.reply) for fate in result.fates}, chance)
     if isinstance(result, errors.NotPermitted | errors.OutboxError):
@@ -117,7 +117,7 @@ def decide(result: Result, mail: RecipientState, chance: float) -> Decision:
 
 
 def taken_by_all(result: Result, recipients: tuple[str, ...]) -> Decision | None:
-    """As nearly every mail goes that was not tried before: there is nothing to weigh. None when there is."""
+    """Decision for a mail accepted for every recipient at its first attempt, the usual case; None otherwise."""
     if not isinstance(result, Receipt) or not result.complete:
         return None
     words = {fate.recipient: _word(fate.reply) for fate in result.fates if fate.reply is not None}
@@ -125,7 +125,7 @@ def taken_by_all(result: Result, recipients: tuple[str, ...]) -> Decision | None
 
 
 def give_back(mail: RecipientState, error: Exception | None = None) -> Decision:
-    """It was leased, and not begun; when that was because of an error, it is the lane's."""
+    """Decision for a leased mail that was not begun; an error that prevented it is a problem of the lane."""
     if error is None:
         return _untouched(mail, "")
     trouble = (_of_the_lane(error) if isinstance(error, errors.CourrielError) else None) or LaneProblem.of(error)
@@ -133,24 +133,24 @@ def give_back(mail: RecipientState, error: Exception | None = None) -> Decision:
 
 
 def expired() -> Decision:
-    """Its time is over: no try is made any more, and what was said last stays."""
+    """Decision for an expired mail: no more attempts, and the last replies stay."""
     return Decision(State.FAILED, (), {}, why=EXPIRED, counted=False)
 
 
 def wait(age: float, lifetime: float, chance: float) -> float:
-    """Seconds until a mail of this age is tried again; within 15 % of it, by chance."""
+    """Seconds until the next attempt for a mail of this age, with 15 % of random spread."""
     floor = min(max(lifetime / 20, SHORTEST), USUAL)
     return min(max(age, floor), LONGEST) * _spread(chance)
 
 
 def pause(fails: int, trouble: LaneProblem, chance: float) -> float:
-    """Seconds that a lane rests which failed so many times in a row before: doubling, up to ten minutes."""
+    """Seconds of a lane's pause after so many consecutive failures: doubling, up to ten minutes."""
     shortest = LONGEST_PAUSE if trouble.login else min(PAUSE * 2.0 ** min(fails, 10), LONGEST_PAUSE)
     return shortest * _spread(chance)
 
 
 def is_delayed(before: float, now: float) -> bool:
-    """Whether this is the moment to say that a mail is not through: it was younger at its last try than `DELAYED`."""
+    """Whether a mail has become older than `DELAYED` since its last attempt, so that listeners are told now."""
     return before < DELAYED <= now
 
 
@@ -164,14 +164,14 @@ class _Fate:
 
 
 def _of_the_lane(error: errors.CourrielError) -> LaneProblem | None:
-    """What the failure says of the way out, and nothing of the mail."""
+    """Problem of the lane behind a failure; None for a failure of the mail."""
     if isinstance(error, errors.AuthenticationRefused):
         return LaneProblem.of(error, login=error.reply.kind == 5)
     if isinstance(error, errors.TokenRefused):
         return LaneProblem.of(error, login=True)
     if error.stage in _OPENING or isinstance(error, errors.ConnectionFailed) or error.hint_id == "SESSION-BUSY":
         return LaneProblem.of(error)
-    # Asked to slow down. At RCPT the same words are greylisting, which is about one recipient.
+    # A request to slow down. At RCPT the same reply is greylisting, which concerns one recipient.
     if isinstance(error, errors.SenderRefused | errors.MessageRefused) and _asks_for_patience(error.reply):
         return LaneProblem.of(error)
     return None
@@ -182,7 +182,7 @@ def _asks_for_patience(reply: Reply) -> bool:
 
 
 def _refused(error: errors.Refused, mail: RecipientState, chance: float) -> Decision:
-    """The words on each recipient; who was not answered by himself shares the fate of the mail."""
+    """Decision by recipient; one without a reply of its own has the result of the mail."""
     alone = isinstance(error, errors.RecipientsRefused)
     if alone and mail.together:
         return _refused_together(error, mail, chance)
@@ -194,7 +194,7 @@ def _refused(error: errors.Refused, mail: RecipientState, chance: float) -> Deci
 
 
 def _refused_together(error: errors.Refused, mail: RecipientState, chance: float) -> Decision:
-    """All or nothing: the final no to one of them is final for all."""
+    """Decision for an all-or-nothing mail: a permanent refusal of one recipient is final for all."""
     words = {name: _word(reply) for name, reply in error.refused.items()}
     if all(_may_pass(reply) for reply in error.refused.values()):
         return _later(mail, mail.recipients, words, str(error), chance)
@@ -202,7 +202,7 @@ def _refused_together(error: errors.Refused, mail: RecipientState, chance: float
 
 
 def _by_recipient(mail: RecipientState, fates: Mapping[str, _Fate], chance: float) -> Decision:
-    """Who was accepted has it, who was refused for good never will, the others are tried again."""
+    """Decision from the recipients' results: accepted and refused ones are final, the others are retried."""
     words: dict[str, Word] = {}
     again, doubtful, crowded = [], [], []
     failed = mail.failed_before
@@ -222,7 +222,7 @@ def _by_recipient(mail: RecipientState, fates: Mapping[str, _Fate], chance: floa
         return _unsure(mail, tuple(again + doubtful), words, why, chance)
     if not again:
         return Decision(State.FAILED if failed else State.SENT, (), words, why=why)
-    # Too many at a time, and the others were taken: the rest goes at once (RFC 5321 4.5.3.1.10).
+    # Too many recipients in one transaction, the others accepted: the rest is sent at once (RFC 5321 4.5.3.1.10).
     at_once = len(crowded) == len(again) < len(mail.recipients)
     return _later(mail, tuple(again), words, why, chance, at_once=at_once)
 
@@ -231,7 +231,7 @@ _UNHEARD = _Fate(Outcome.REFUSED, None)
 
 
 def _untouched(mail: RecipientState, why: str, trouble: LaneProblem | None = None) -> Decision:
-    """Certainly not delivered, and nothing of it is the mail's fault: it waits as before."""
+    """Decision for a mail that was certainly not delivered, through no fault of its own: it waits as before."""
     return Decision(State.READY, mail.recipients, why=why, counted=False, trouble=trouble)
 
 
@@ -247,7 +247,7 @@ def _later(
     if mail.left <= 0:
         return Decision(State.FAILED, (), words, why=EXPIRED)
     delay = 0.0 if at_once else wait(mail.age, mail.age + mail.left, chance)
-    # At the end of its life it is looked at once more: to be failed, and somebody told.
+    # It becomes due once more when it expires: to be failed, and reported.
     return Decision(State.READY, recipients, words, min(delay, mail.left), why)
 
 
@@ -265,7 +265,7 @@ def _unsure(
 
 
 def _own_fault(error: Exception, mail: RecipientState, chance: float) -> Decision:
-    """The mail, or we, cannot do it; perhaps later, and in the end it is for a person."""
+    """Decision after an error of the mail's content or of our own code: retried, and in the end held for a person."""
     why = _named(error)
     if mail.tries >= MOST_OWN_FAULTS:
         return Decision(State.HELD, mail.recipients, why=why)
@@ -273,14 +273,14 @@ def _own_fault(error: Exception, mail: RecipientState, chance: float) -> Decisio
 
 
 def _may_pass(reply: Reply) -> bool:
-    """Whether a refusal is one for now. Some servers say 5 and mean later: the failure table knows them."""
+    """Whether a refusal is temporary. Some servers reply 5xx and mean later: the failure table knows them."""
     if reply.kind == 4 or _is_crowd(reply):
         return True
     return errors.RecipientsRefused(reply, stage="recipient").retryable
 
 
 def _is_crowd(reply: Reply) -> bool:
-    """Whether it says "too many recipients", and nothing else that 452 and 552 are used for."""
+    """Whether a reply says "too many recipients", and not one of the other uses of 452 and 552."""
     enhanced = reply.enhanced
     return reply.code in (452, 552) and (enhanced is None or (enhanced.subject, enhanced.detail) == (5, 3))
 
@@ -292,7 +292,7 @@ def _word(reply: Reply) -> Word:
 
 
 def _first_refusal(words: Mapping[str, Word]) -> str:
-    """What to show of several: the first no, with whom it is about."""
+    """Reason to show for several refusals: the first one, with its recipient."""
     for name, word in words.items():
         if word[0] >= 400:
             return f"{_said(word)} ({name})"

@@ -1,14 +1,13 @@
 """
-The rate of a lane: pure rules for how many mails may leave now, and when the next one may.
+Rate of a lane: pure functions for how many mails may leave now, and when the next one may.
 
-Two rules hold together. Mails leave one gap apart, so that one which is put while others wait has its turn soon; who
-came late to a moment catches up. And no more than the rate's number are counted in any stretch of its time, by what can
-be known: a mail is counted from the moment of its claim until `per` seconds after its answer, for it reached the server
-in between. So no window at the server holds more than the rate, however slow the lines, and whatever the clocks of the
-machines say: all moments are the store's.
+Two rules apply together. Mails leave one gap apart, so that a mail put while others wait has its turn soon; a missed
+moment is made up for. And at most the rate's number of mails are counted in any period of `per` seconds: a mail counts
+from its claim until `per` seconds after its answer, for it reached the server in between. So no period at the server
+has more mails than the rate allows, however slow the connections, and whatever the clocks of the machines say: all
+times are by the store's clock.
 
-Between claim and answer a mail has a slot that is good for a while. Who dies with it keeps others waiting no longer
-than that.
+Between claim and answer a mail has a slot that expires. A worker that dies with it delays others no longer than that.
 """
 
 from __future__ import annotations
@@ -18,19 +17,19 @@ from math import floor
 from courriel._dataclass import dataclass
 from courriel.session.pool.throttle import Rate
 
-_SHORTEST_SLOT, _LONGEST_SLOT = 2.0, 30.0  # seconds: for a connection to be opened; a slow one has its slots renewed
-_CATCH_UP = 1.0  # seconds: who comes to a slot so late was not idle, but busy, or not woken in time
-_ROUNDING = 1e-6  # seconds: what moments since 1970 lose as floating numbers
+_SHORTEST_SLOT, _LONGEST_SLOT = 2.0, 30.0  # seconds: enough to open a connection; a slow one renews its slots
+_CATCH_UP = 1.0  # seconds: a lane that is late by less was busy, or woken late, and not idle
+_ROUNDING = 1e-6  # seconds: precision of seconds since 1970 as floats
 _CLOCK_STEP = 0.001  # seconds: less is rounding
-_PARTS = 512  # of the time of a rate, to which moments are rounded up: as many rows are kept at most
+_PARTS = 512  # parts of a rate's period to which times are rounded up: the maximum of rows kept
 
 
 @dataclass(frozen=True, slots=True)
 class RateState:
-    """A lane's rate at a moment; times are seconds from then.
+    """State of a lane's rate; times are seconds from now.
 
-    `tat` is when the next mail may leave by the gap, `used` how many mails are counted; `oldest` and `newest` are the
-    last moments at which the first and the last of them can have reached the server.
+    `tat` (theoretical arrival time) is when the gap allows the next mail, `used` the number of mails counted; `oldest`
+    and `newest` are the latest times at which the first and the last of them can have reached the server.
     """
 
     gap: float
@@ -42,25 +41,25 @@ class RateState:
 
     @property
     def good_for(self) -> float:
-        """Seconds that a slot is good for."""
+        """Seconds until a slot expires."""
         return good_for(self.per)
 
     @property
     def most(self) -> int:
-        """How many mails may leave in `per` seconds."""
+        """Number of mails allowed in `per` seconds."""
         return max(1, round(self.per / self.gap))
 
     def room(self, most: int) -> int:
-        """How many mails may be claimed now, `most` at most."""
+        """Number of mails that may be claimed now, up to `most`."""
         return max(0, min(most, self._by_gap, self.most - self.used))
 
     def after(self, claimed: int, room: int) -> tuple[float, float]:
-        """When the next mail may leave, by the gap and by what left lately, now that so many of `room` are claimed."""
+        """When the next mail may leave after a claim of `claimed` mails out of `room`: by the gap, and by the count."""
         tat = min(self.tat, self.gap)
         if claimed:
             tat = claimed * self.gap - self._late
             if claimed < room:
-                tat = max(tat, self.gap)  # nothing waits any more: what was missed is not made up for
+                tat = max(tat, self.gap)  # no mail waits any more: missed turns are not made up for
         if self.used + claimed < self.most:
             return tat, 0.0
         first_over = self.good_for if self.oldest is None else min(self.oldest, self.good_for)
@@ -70,7 +69,7 @@ class RateState:
 
     @property
     def _late(self) -> float:
-        """Seconds since the last moment that was missed; 0 when the lane was idle."""
+        """Seconds since the last missed turn; 0 when the lane was idle."""
         late = -self.tat
         return late if 0 < late <= max(self.gap, _CATCH_UP) else 0.0
 
@@ -80,19 +79,19 @@ class RateState:
 
 
 def in_lane(rate: Rate | None) -> dict[str, float | None]:
-    """A rate as a lane keeps it."""
+    """Fields of a lane for a rate."""
     return {"gap": None, "per": None} if rate is None else {"gap": rate.gap, "per": rate.seconds}
 
 
 def good_for(per: float) -> float:
-    """Seconds that a slot of a rate with this time is good for."""
+    """Seconds until a slot of a rate with this period expires."""
     return max(_SHORTEST_SLOT, min(per, _LONGEST_SLOT))
 
 
 def wait(gap: float | None, tat: float, per: float | None, free: float) -> float:
-    """Seconds until a rate lets the next mail leave.
+    """Seconds until a rate allows the next mail.
 
-    A moment that is further away than any can be was set by a clock that has been put back since: it is looked into.
+    An impossibly late time, left from before the clock was set back, counts as now; the claim corrects it.
     """
     if not gap:
         return 0.0
@@ -103,11 +102,11 @@ def wait(gap: float | None, tat: float, per: float | None, free: float) -> float
 
 
 def is_beyond(moment: float, furthest: float) -> bool:
-    """Whether a moment is further away than it can be: the clock was put back."""
+    """Whether a time is impossibly late, because the clock was set back."""
     return moment > furthest + _CLOCK_STEP
 
 
 def rounded_up(moment: float, per: float) -> float:
-    """The moment of the row in which a mail is counted that was answered at this one."""
+    """Time of the row in which a mail with this time of answer is counted."""
     part = per / _PARTS
     return (floor(moment / part) + 1) * part

@@ -1,4 +1,4 @@
-"""What `put` gives back: the number of a mail, by which it is looked up, waited for and taken back."""
+"""Ticket: the handle of one mail in an outbox, by which it is looked up, waited for and taken back."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from courriel import errors
 from courriel.outbox.store.base import Action, MailInfo, State, Store
 from courriel.outbox.work.wakeup import Wakeup
 
-_SOONEST, _LATEST = 0.02, 1.0  # seconds between two looks, when somebody else's worker sends
+_SOONEST, _LATEST = 0.02, 1.0  # seconds between two reads, when a worker of another process sends
 
 
 class Ticket:
-    """One mail in an outbox. Everything is looked up when it is asked for; nothing here grows old."""
+    """Handle of one mail in an outbox. Each call reads the store; nothing is cached."""
 
-    def __init__(self, id: str, store: Store, bell: Wakeup, *, existed: bool = False) -> None:  # noqa: A002 - its name everywhere
+    def __init__(self, id: str, store: Store, bell: Wakeup, *, existed: bool = False) -> None:  # noqa: A002
         self.id = id
         self.existed = existed
-        """Whether `put` found the mail in the outbox under its key, and kept nothing new."""
+        """Whether `put` found the key in the outbox, and stored no new mail."""
         self._store = store
         self._bell = bell
 
     @property
     def info(self) -> MailInfo:
-        """Everything that is known of it. Raises TicketNotFound when it was pruned."""
+        """Stored facts of the mail. Raises TicketNotFound when it was pruned."""
         found = self._store.find(id=self.id)
         if found is None:
             raise errors.TicketNotFound(f"there is no mail {self.id} in {self._store.place}")
@@ -33,43 +33,43 @@ class Ticket:
 
     @property
     def status(self) -> State:
-        """Where it stands: READY, LEASED, IN_FLIGHT, HELD, SENT, FAILED or CANCELED."""
+        """State of the mail: READY, LEASED, IN_FLIGHT, HELD, SENT, FAILED or CANCELED."""
         return self.info.state
 
     def wait(self, timeout: float = 60.0) -> MailInfo:
-        """Wait until it has reached its end (SENT, FAILED, CANCELED), for so many seconds at most. Raises NotYet.
+        """Wait for an end state (SENT, FAILED, CANCELED), for `timeout` seconds at most. Raises NotYet.
 
-        Somebody has to send meanwhile: a worker, in this process or another.
+        A worker has to send meanwhile, in this process or another.
         """
         return self._wait(lambda info: info.state.final, timeout)
 
     def cancel(self) -> bool:
-        """Take it back; False when it is too late: its end may have left, or it has reached its own."""
+        """Take the mail back; False when it is too late: its end may have left, or it is in an end state."""
         return self._edit("cancel")
 
     def hold(self) -> bool:
-        """Keep it until `release`; False when it is too late."""
+        """Hold the mail until `release`; False when it is too late."""
         return self._edit("hold")
 
     def release(self) -> bool:
-        """Let go of one that is HELD: it is sent now. One that is unsure may then arrive twice. False for others."""
+        """Release a HELD mail: it becomes due now. An unsure one may then arrive twice. False in any other state."""
         return self._edit("release")
 
     def retry_now(self) -> bool:
-        """Send one that waits for its next try at once; False for one that does not wait."""
+        """Make a mail that waits for its next attempt due at once; False in any other state."""
         return self._edit("retry_now")
 
     def content(self) -> bytes:
-        """The whole mail in memory, to the octet, as it is sent; see `blocks` for a large one."""
+        """Content of the mail as it is sent, octet by octet, whole in memory; see `blocks` for a large one."""
         whole = BytesIO()
         for block in self.blocks():
             whole.write(block)
         return whole.getvalue()
 
     def blocks(self) -> Iterator[bytes]:
-        """The same, in blocks of up to 256 KB that are read as they are asked for.
+        """Content of the mail in blocks of up to 256 KB, read from the store one by one.
 
-        Raises TicketNotFound, and InvalidMessage for a content that is not whole: somebody has changed the tables.
+        Raises TicketNotFound, and InvalidMessage for an incomplete content, when the tables were changed by hand.
         """
         left = self.info.size
         for block in self._store.body(self.id):

@@ -52,6 +52,15 @@ class BaseSession:
         """SASL mechanism of the login, for example "SCRAM-SHA-256", or "USER" in POP3; empty without a login."""
         return self._talk_of().mechanism
 
+    @property
+    def busy(self) -> bool:
+        """Whether a call is running, in any thread or task: another one would raise UsageError meanwhile."""
+        return self._known.turn.taken
+
+    def hang_up(self) -> None:
+        """Close the connection at once, from any thread; the call that uses it fails, and may be in doubt."""
+        self._known.hang_up()
+
     def change_timeouts(self, timeouts: Timeouts) -> None:
         """Replace the time limits, from the next wait on; a total deadline starts with the next call."""
         self.server = self._talk_of().server = replace(self.server, timeouts=timeouts)

@@ -10,12 +10,12 @@ from typing import BinaryIO, TypeAlias
 
 from courriel.errors import UsageError
 
-Place: TypeAlias = "str | os.PathLike[str] | BinaryIO"
+SaveTarget: TypeAlias = "str | os.PathLike[str] | BinaryIO"
 """Destination: the path of a new file, or a binary file opened for writing."""
 
 
 @contextmanager
-def saving(place: Place) -> Generator[Callable[[bytes], object]]:
+def saving(place: SaveTarget) -> Generator[Callable[[bytes], object]]:
     """Context manager that yields a write function. A file created here is removed unless it was written completely."""
     if not isinstance(place, str | os.PathLike):
         if not hasattr(place, "write"):

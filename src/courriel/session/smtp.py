@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from courriel.dialogue.flow import Flow
     from courriel.dialogue.smtp.client import SmtpDialogue
-    from courriel.dialogue.smtp.send_queue import Result
-    from courriel.model.submission import SendArguments
+    from courriel.model.receipt import Result
+    from courriel.model.typed import SendArguments
     from courriel.network import awaiting, blocking
     from courriel.network.transcripts.transcript import Transcript
     from courriel.session.encoding import Sendable
@@ -48,6 +48,7 @@ class _Session(BaseSession):
         check_credentials(credentials)
         self.server = server
         self._known = line
+        self._closed = False  # by `close`: a submission does not open it again
         self._submission_of = submission_of
         known = server_memory.of(server)
         self._dialogue = SmtpDialogue(server, credentials, known)
@@ -81,12 +82,13 @@ class _Session(BaseSession):
         """Seconds that the answer to one submission may take, from its `before_end` on."""
         return self.server.timeouts.message
 
+    @property
+    def silence_limit(self) -> float:
+        """Seconds that the server may be silent at most before the end of a message: the longest of those stages."""
+        return longest_silence(self.server)
+
     parallel = 1
     """Submissions carried at once: a session holds one conversation."""
-
-    def hang_up(self) -> None:
-        """Close the connection at once, from any thread; the call that uses it fails, and may be in doubt."""
-        self._known.hang_up()
 
     @property
     def maybe_stale(self) -> bool:
@@ -130,6 +132,7 @@ class SmtpSession(_Session):
         NotSupported, RemoteProtocolError; InvalidServer when credentials would be sent without TLS.
         """
         self._line.run(self._dialogue.open(), opening=True)
+        self._closed = False
         return self
 
     def send(self, message: Sendable, /, **options: Unpack[SendArguments]) -> Receipt:
@@ -182,35 +185,45 @@ class SmtpSession(_Session):
         from courriel.session.message_source import Supply, stream_on  # noqa: PLC0415 - not for one message
 
         refuse_if_broken(self._line)
-        stream = stream_on(self._dialogue, window)
+        sender = stream_on(self._dialogue, window)
         supply = Supply(messages, on_refused)
         with self._line.turn:
             try:
-                while not supply.ended or stream.in_hand:
-                    if not (supply.pauses and stream.in_hand):
-                        supply.fill(stream)
-                    self._line.proceed(stream.talk(last=supply.pauses))
-                    for result in stream.results():
+                while not supply.ended or sender.in_hand:
+                    if not (supply.pauses and sender.in_hand):
+                        supply.fill(sender)
+                    self._line.proceed(sender.advance(last=supply.pauses))
+                    for result in sender.results():
                         yield result
             except errors.CourrielError:
-                for result in stream.results():
+                for result in sender.results():
                     yield result
                 raise
             finally:
                 if self.usable:
-                    self._line.proceed(stream.wind_up())
+                    self._line.proceed(sender.wind_up())
         if supply.failure is not None:
             raise supply.failure
 
     def submit(self, submission: Submission) -> Receipt:
-        """Send bytes that are ready, unchanged: the method of every transport; see Transport.submit."""
+        """Send bytes that are ready, unchanged: the method of every transport; see Transport.submit.
+
+        A session that was lost, or has never been opened, is opened first; one that was closed raises ConnectionFailed.
+        """
+        if self._known.broken:
+            self._open_for_submission()
         receipt = self._line.run(self._submit(submission))
         return receipt.with_notes(*submission.notes) if submission.notes else receipt
 
     def submit_many(
         self, submissions: Iterable[Submission], *, window: int | Callable[[], int] = WINDOW
     ) -> Iterator[Result]:
-        """Send many submissions; yields one result for each, in order: `send_many` for bytes that are ready."""
+        """Send many submissions; yields one result for each, in order: `send_many` for bytes that are ready.
+
+        A session that was lost, or has never been opened, is opened first, as by `submit`.
+        """
+        if self._known.broken:
+            self._open_for_submission()
         return self.send_many(submissions, window=window)
 
     def noop(self) -> None:
@@ -219,12 +232,18 @@ class SmtpSession(_Session):
 
     def close(self) -> None:
         """Send QUIT and close the connection. Never raises for the server's answer: accepted messages stay accepted."""
+        self._closed = True
         if self.usable:
             try:  # noqa: SIM105 - contextlib would be imported for this alone
                 self._line.run(self._dialogue.close())
             except errors.CourrielError:
                 pass
         self._line.hang_up()
+
+    def _open_for_submission(self) -> None:
+        if self._closed:
+            self._refuse_if_closed()
+        self.open()
 
     def __enter__(self) -> Self:
         return self if self.usable else self.open()
@@ -256,6 +275,7 @@ class AsyncSmtpSession(_Session):
     async def open(self) -> Self:
         """Connect, send EHLO, start TLS, log in; see SmtpSession.open."""
         await self._line.run(self._dialogue.open(), opening=True)
+        self._closed = False
         return self
 
     async def send(self, message: Sendable, /, **options: Unpack[SendArguments]) -> Receipt:
@@ -293,36 +313,45 @@ class AsyncSmtpSession(_Session):
         from courriel.session.message_source import AsyncSupply, stream_on  # noqa: PLC0415 - not for one message
 
         refuse_if_broken(self._line)
-        stream = stream_on(self._dialogue, window)
+        sender = stream_on(self._dialogue, window)
         supply = AsyncSupply(messages, on_refused)
         with self._line.turn:
             try:
-                while not supply.ended or stream.in_hand:
-                    if not (supply.pauses and stream.in_hand):
-                        await supply.fill(stream)
-                    await self._line.proceed(stream.talk(last=supply.pauses))
-                    for result in stream.results():
+                while not supply.ended or sender.in_hand:
+                    if not (supply.pauses and sender.in_hand):
+                        await supply.fill(sender)
+                    await self._line.proceed(sender.advance(last=supply.pauses))
+                    for result in sender.results():
                         yield result
             except errors.CourrielError:
-                for result in stream.results():
+                for result in sender.results():
                     yield result
                 raise
             finally:
                 if self.usable:
-                    await self._line.proceed(stream.wind_up())
+                    await self._line.proceed(sender.wind_up())
         if supply.failure is not None:
             raise supply.failure
 
     async def submit(self, submission: Submission) -> Receipt:
         """Send bytes that are ready, unchanged; see SmtpSession.submit."""
+        if self._known.broken:
+            await self._open_for_submission()
         receipt = await self._line.run(self._submit(submission))
         return receipt.with_notes(*submission.notes) if submission.notes else receipt
 
-    def submit_many(
+    async def submit_many(
         self, submissions: Iterable[Submission] | AsyncIterable[Submission], *, window: int | Callable[[], int] = WINDOW
     ) -> AsyncIterator[Result]:
         """Send many submissions; yields one result for each, in order; see SmtpSession.submit_many."""
-        return self.send_many(submissions, window=window)
+        if self._known.broken:
+            await self._open_for_submission()
+        results = self.send_many(submissions, window=window)
+        try:
+            async for result in results:
+                yield result
+        finally:
+            await results.aclose()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
 
     async def noop(self) -> None:
         """Send NOOP: checks the connection, and resets the server's idle timer."""
@@ -330,12 +359,18 @@ class AsyncSmtpSession(_Session):
 
     async def close(self) -> None:
         """Send QUIT and close the connection; see SmtpSession.close."""
+        self._closed = True
         if self.usable:
             try:  # noqa: SIM105 - see SmtpSession.close
                 await self._line.run(self._dialogue.close())
             except errors.CourrielError:
                 pass
         self._line.hang_up()
+
+    async def _open_for_submission(self) -> None:
+        if self._closed:
+            self._refuse_if_closed()
+        await self.open()
 
     async def __aenter__(self) -> Self:
         return self if self.usable else await self.open()
@@ -344,6 +379,14 @@ class AsyncSmtpSession(_Session):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+_BEFORE_THE_END = ("connect", "secure", "greeting", "hello", "authenticate", "sender", "recipient", "data")
+
+
+def longest_silence(server: Server) -> float:
+    """Seconds that a server may be silent before the end of a message: the longest limit of those stages."""
+    return max(server.timeouts.of(stage) for stage in _BEFORE_THE_END)
 
 
 def _as_limit(most: int) -> int:

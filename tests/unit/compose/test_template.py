@@ -18,7 +18,7 @@ from courriel.session.encoding import submission_of
 from courriel.wire.mime.build import build, content_of
 from courriel.wire.mime.parts import boundaries_of
 from courriel.wire.smtp.extensions import Extensions
-from examples import examples
+from fast_part import examples
 
 FIELDS: dict[str, Any] = {"sender": "Ada <ada@example.org>", "to": "{email}"}
 ROW = {"email": "bob@example.org", "name": "Bob", "number": 42}

@@ -15,7 +15,7 @@ from courriel.errors import InvalidUrl
 from courriel.model.address import Address
 from courriel.model.server import Dialect, Security, Server, Timeouts
 from courriel.model.trust import ClientCertificate, Trust
-from examples import examples
+from fast_part import examples
 
 PIN = "sha256:" + "ab" * 32
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from courriel import failures
 from courriel.failures import Facts
 from courriel.failures.facts import LONGEST_TEXT
-from examples import examples
+from fast_part import examples
 
 
 def found(facts: Facts) -> str:

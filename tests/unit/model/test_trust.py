@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from courriel.errors import InvalidServer
 from courriel.model.trust import ClientCertificate, Trust, certificates_in
-from examples import examples
+from fast_part import examples
 
 DIGEST = "5f" * 32
 OTHER = "0a" * 32

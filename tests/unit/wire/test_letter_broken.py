@@ -15,7 +15,7 @@ from courriel.wire.parse.header import LONGEST_HEADER, MOST_FIELDS
 from courriel.wire.parse.letter import LONGEST_HTML, MOST_DEFECTS
 from courriel.wire.parse.parts import DEEPEST, MOST_PARTS
 from courriel.wire.parse.words import LONGEST_VALUE
-from examples import examples
+from fast_part import examples
 from hostile.lists import hostile, shown
 from unit.wire.reading.broken_letters import broken_letters, many_parts, nested
 

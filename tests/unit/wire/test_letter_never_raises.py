@@ -12,7 +12,7 @@ from courriel import Letter, Message, errors
 from courriel.wire.mime.build import content_of
 from courriel.wire.mime.html_to_text import text_of
 from courriel.wire.mime.html_tokens import unescape
-from examples import examples
+from fast_part import examples
 from unit.wire.test_letter_broken import read_all
 
 WILD = st.text(st.characters() | st.sampled_from('&#;x<>"=?@(),: \r\n\t\0{}'), max_size=60)

@@ -21,7 +21,7 @@ from courriel.wire.mime.build import assembled, build, header_fields, nested
 from courriel.wire.mime.headers import mailbox
 from courriel.wire.mime.html_to_text import text_of
 from courriel.wire.mime.parts import first_boundary, text_and_html, text_part
-from examples import examples
+from fast_part import examples
 
 _CONTROLS = "".join(map(chr, [*range(32), *range(127, 160), 0x2028, 0x2029]))
 _VISIBLE = st.characters(exclude_categories=("Cs",), exclude_characters=_CONTROLS)

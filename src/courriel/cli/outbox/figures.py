@@ -1,4 +1,4 @@
-"""The figures of an outbox for whoever is on call, in words and as an object for `--json`."""
+"""Metrics of an outbox for `courriel outbox status`, as text and as an object for `--json`."""
 
 from __future__ import annotations
 

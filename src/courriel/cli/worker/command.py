@@ -69,7 +69,7 @@ def command(
     health: str,
     references: bool,
 ) -> int:
-    """Run the worker, and report."""
+    """Run the worker, and report its progress."""
     from courriel.cli.outbox.words import open_outbox
     from courriel.cli.worker.progress import WorkerLimits, WorkerProgress
     from courriel.outbox.work.idle_sessions import PER_HOST

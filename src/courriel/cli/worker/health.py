@@ -1,8 +1,8 @@
 """
-`courriel worker --health`: an HTTP endpoint, or a file, by which a container or a monitor knows how a worker does.
+`courriel worker --health`: an HTTP endpoint, or a file, that tells a container or a monitor the health of a worker.
 
-The endpoint answers one request a connection, and whoever asks is a stranger: a request has 4 KB and five seconds, and
-where more than so many ask at a time the one that has taken longest is hung up on.
+The endpoint answers one request per connection, and trusts no client: a request has 4 KB and five seconds, and above
+the limit of connections the oldest one is closed.
 """
 
 from __future__ import annotations
@@ -27,41 +27,41 @@ from courriel.cli.i18n import say, visible
 from courriel.failures import spoken
 
 Look = Callable[[], tuple[int, dict[str, object]]]
-"""Gives the status of HTTP, and what to tell as an object."""
+"""Function that returns the HTTP status, and the JSON object of the answer."""
 
 _ADDRESS = re.compile(r"(?:(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):)?(?P<port>[0-9]+)")
 _REQUEST = re.compile(rb"(?P<method>[A-Z]{1,20}) (?P<path>/[!-~]*) HTTP/1\.[0-9]\r?\n")
 _MOST_OCTETS = 4096  # of a request
-_LIMIT = 5.0  # seconds for a request and its answer
+_LIMIT = 5.0  # seconds for a request and its response
 _MOST = 32  # connections at a time
 _PHRASES = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 431: "Headers Too Large",
             503: "Service Unavailable"}  # fmt: skip
 _FIGURES = "text/plain; version=0.0.4; charset=utf-8"
-_WRITE_EVERY = 5.0  # seconds between two signs of life in the file
+_WRITE_EVERY = 5.0  # seconds between two writes of the file
 
 
 class Sign(Protocol):
-    """Where those who look find how the worker does."""
+    """A place where monitors find the health of the worker."""
 
     @property
     def place(self) -> str:
-        """Where to look, for people."""
+        """URL or path, for messages."""
         ...
 
     def show(self) -> None:
-        """A moment has passed."""
+        """Update the sign, called every second."""
         ...
 
     def close(self) -> None:
-        """The worker ends."""
+        """Remove the sign when the worker ends."""
         ...
 
 
 def sign_at(place: str, ready: Look, live: Look) -> Sign:
-    """The endpoint or the file that `--health` names. Raises click.UsageError, OSError.
+    """Create the endpoint or the file of the option `--health`. Raises click.UsageError, OSError.
 
-    `ready` says whether mail is being sent, `live` whether the process can still do so: what a new one would not mend
-    is no reason to end it.
+    `ready` tells whether mail is being sent, `live` whether the process can still do so: an error that a new process
+    would not mend is no reason to restart it.
     """
     if found := _ADDRESS.fullmatch(place):
         host, port = (found["host"] or "127.0.0.1").strip("[]"), found["port"]
@@ -72,7 +72,7 @@ def sign_at(place: str, ready: Look, live: Look) -> Sign:
 
 
 def _listening(host: str, port: int, family: socket.AddressFamily) -> socket.socket:
-    """A socket that listens there. Raises OSError, with the place and the reason in the language of the terminal."""
+    """A listening socket. Raises OSError, with the address and the reason in the language of the terminal."""
     try:
         return socket.create_server((host, port), family=family, backlog=64)
     except OSError as failed:
@@ -84,19 +84,22 @@ def _listening(host: str, port: int, family: socket.AddressFamily) -> socket.soc
 
 
 class HealthPort:
-    """Answers GET and HEAD: `/` and `/health` by `ready`, `/live` by `live`, `/metrics` by `page`, once it is set."""
+    """HTTP server for GET and HEAD of the health (`/`, `/health`, `/live`) and of the metrics (`/metrics`).
+
+    `ready` answers `/` and `/health`, `live` answers `/live`, and `page` answers `/metrics`, once it is set.
+    """
 
     page: Callable[[], bytes] | None = None
-    """Gives the figures for Prometheus; it may have to wait for the outbox, and is called in a thread of its own."""
+    """Returns the metrics for Prometheus; it may block on the outbox, and is called in a separate thread."""
 
     def __init__(self, host: str, port: int, ready: Look, live: Look) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = _listening(host, port, family)
         host, port = self._socket.getsockname()[:2]
         self.place = f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
-        """Its URL, with the port that the system gave it where 0 was asked for."""
+        """Its URL, with the port chosen by the system where 0 was given."""
         self._looks = {"/": ready, "/health": ready, "/live": live}
-        self._open: dict[_Conversation, None] = {}  # the one that has taken longest stands first
+        self._open: dict[_Conversation, None] = {}  # the oldest one first
         self._loop = asyncio.new_event_loop()
         self._listens = Event()
         self._reader = ThreadPoolExecutor(1, "courriel figures")
@@ -105,10 +108,10 @@ class HealthPort:
         self._listens.wait(_LIMIT)
 
     def show(self) -> None:
-        """Nothing: who asks is answered at that moment."""
+        """Does nothing: each request is answered from the current state."""
 
     def close(self) -> None:
-        """Hang up on everybody, and let go of the port."""
+        """Close all connections and the port."""
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_LIMIT)
@@ -116,7 +119,7 @@ class HealthPort:
         self._socket.close()
 
     def respond(self, conversation: _Conversation, request: bytes) -> None:
-        """Answer the head of a request, now or when the figures are there."""
+        """Answer the head of a request, at once or when the metrics are read."""
         asked = _REQUEST.match(request)
         if asked is None or self.page is None or asked["path"] != b"/metrics":
             conversation.finish(self.answer(request))
@@ -125,7 +128,7 @@ class HealthPort:
         read.add_done_callback(lambda done: conversation.finish(_figures(done)))
 
     def answer(self, request: bytes) -> bytes:
-        """The whole answer to the head of a request, of all but the figures."""
+        """The whole response to the head of a request, except for metrics."""
         asked = _REQUEST.match(request)
         if asked is None:
             return _answer(400, {"error": "not an HTTP request"})
@@ -144,7 +147,7 @@ class HealthPort:
         self._open[conversation] = None
 
     def leave(self, conversation: _Conversation) -> None:
-        """It is over."""
+        """Remove a closed connection."""
         self._open.pop(conversation, None)
 
     def _run(self) -> None:
@@ -159,12 +162,12 @@ class HealthPort:
             server.close()
             for conversation in list(self._open):
                 conversation.hang_up()
-            self._loop.run_until_complete(asyncio.sleep(0))  # the sockets are closed in the next round
+            self._loop.run_until_complete(asyncio.sleep(0))  # the sockets are closed in the next iteration of the loop
             self._loop.close()
 
 
 class _Conversation(asyncio.Protocol):
-    """One connection: a request, an answer, the end."""
+    """One connection: a request and its response."""
 
     def __init__(self, port: HealthPort, loop: asyncio.AbstractEventLoop) -> None:
         self._port, self._loop = port, loop
@@ -190,28 +193,29 @@ class _Conversation(asyncio.Protocol):
             self.finish(_answer(431, {"error": f"more than {_MOST_OCTETS} octets"}))
 
     def eof_received(self) -> bool:
-        return self._answered  # who has asked and waits for the answer may close this half
+        return self._answered  # a client may close its sending half after the request
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._limit.cancel()
         self._port.leave(self)
 
     def hang_up(self) -> None:
-        """Now, whatever has been said."""
+        """Cut the connection at once, with or without a response."""
         self._port.leave(self)
         self._transport.abort()
 
     def finish(self, answer: bytes) -> None:
-        """Say this, and goodbye."""
+        """Send the response, and close."""
         self._answered = True
         self._transport.write(answer)
-        self._transport.close()  # once it is said; the time limit goes on
+        self._transport.close()  # after the response is sent; the time limit still applies
 
 
 class HealthFile:
-    """A file that is written anew every five seconds while mail is being sent: its age says how the worker does.
+    """A file that is rewritten every five seconds while mail is being sent: its age tells the health of the worker.
 
-    A worker that hangs, is stopped, or cannot use its outbox leaves it to grow old; one that ends takes it away.
+    While a worker hangs, is stopped, or cannot use its outbox the file is not rewritten; at the end of the worker it is
+    deleted.
     """
 
     def __init__(self, path: Path, ready: Look) -> None:
@@ -223,11 +227,11 @@ class HealthFile:
                 say(f"--health : {visible(str(path))} n'est pas un fichier ordinaire",
                     f"--health: {visible(str(path))} is not a regular file")
             )  # fmt: skip
-        self._write(b"")  # where it cannot be written somebody is to know at once
+        self._write(b"")  # a path that cannot be written is an error at the start
         self._path.unlink(missing_ok=True)
 
     def show(self) -> None:
-        """Write it, when that is due."""
+        """Rewrite the file when due."""
         now = monotonic()
         if now - self._written < _WRITE_EVERY:
             return
@@ -237,10 +241,10 @@ class HealthFile:
             try:
                 self._write(_json(values))
             except OSError:
-                self._written = float("-inf")  # it grows old, which is what those who look have to know
+                self._written = float("-inf")  # not rewritten from now on, so that monitors see it grow old
 
     def close(self) -> None:
-        """Take it away."""
+        """Delete the file."""
         self._path.unlink(missing_ok=True)
 
     def _write(self, content: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Whoever watches a worker that runs as a service: systemd, a container, a monitor; and what each is told, when."""
+"""Monitors of a worker that runs as a service (systemd, a container, a monitoring system), and their notifications."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from courriel.outbox.work.health import Health
     from courriel.outbox.work.worker import Worker
 
-_EVERY = 1.0  # seconds between two looks at the worker
-_STATUS_EVERY = 5.0  # seconds between two sentences for `systemctl status`
+_EVERY = 1.0  # seconds between two checks of the worker
+_STATUS_EVERY = 5.0  # seconds between two updates of `systemctl status`
 
 
 class Monitors:
-    """Use it by `with`. `health` is what `--health` named, a port or a file; "" for none.
+    """Notifications to systemd and the `--health` sign, used by `with`. `health` is a port or a file; "" for none.
 
-    A thread of its own gives the signs of life, by what the threads of the worker do: whoever tells of the progress on
-    the terminal may have to wait for the outbox.
+    A separate thread gives the signs of life, from the progress of the worker's threads, because the progress line on
+    the terminal may block on the outbox.
     """
 
     def __init__(self, health: str = "") -> None:
@@ -49,16 +49,16 @@ class Monitors:
 
     @property
     def place(self) -> str:
-        """Where to look, for people; "" when there is nothing to look at."""
+        """URL or path of the health sign, for messages; "" without one."""
         return "" if self._sign is None else self._sign.place
 
     def waiting(self, reason: str, seconds: float) -> None:
-        """The outbox is away; it is tried again within so many seconds."""
+        """Report that the outbox cannot be reached, and is tried again within so many seconds."""
         self._state, self._reason = "waiting", reason
         self._systemd.waiting(say(f"attend la boîte d'envoi : {reason}", f"waiting for the outbox: {reason}"), seconds)
 
     def measure(self, outbox: Outbox) -> None:
-        """Tell the figures as well, at `/metrics`, where the extra for Prometheus is installed."""
+        """Serve the metrics at `/metrics`, where the extra for Prometheus is installed."""
         if self._sign is None:
             return
         from courriel.cli.worker.health import HealthPort
@@ -70,17 +70,17 @@ class Monitors:
                 self._sign.page = page(outbox)
 
     def at_work(self, worker: Worker, sentence: str) -> None:
-        """The worker sends."""
+        """Report that the worker sends."""
         self._worker, self._reason, self._sentence = worker, "", sentence
         self._systemd.ready(sentence)
         self._state = "working"
 
     def progress(self, sentence: str) -> None:
-        """How far the worker has come."""
+        """Report the progress of the worker."""
         self._sentence = sentence
 
     def stopping(self, sentence: str, seconds: float) -> None:
-        """Nothing more is begun; the last answers may take so many seconds."""
+        """Report that the worker stops; the last answers may take so many seconds."""
         self._state, self._sentence = "stopping", sentence
         self._systemd.stopping(sentence, seconds)
 
@@ -104,7 +104,7 @@ class Monitors:
             self._ended.wait(min(_EVERY, self._systemd.watchdog or _EVERY))
 
     def _look(self) -> None:
-        """The signs of life that are due."""
+        """Send the watchdog notification and update the health sign, when due."""
         health = self._health()
         if self._sign is not None:
             self._sign.show()
@@ -127,7 +127,7 @@ class Monitors:
         return (200 if alive else 503), {"alive": alive, **self._told_of(health)}
 
     def _health(self) -> Health | None:
-        """How the worker does; None while there is none, or none any more."""
+        """Health of the worker; None before it starts and after it ends."""
         return None if self._worker is None or self._state == "stopping" else self._worker.health()
 
     def _told_of(self, health: Health | None) -> dict[str, object]:

@@ -37,7 +37,7 @@ _RATE = 30.0  # seconds over which the rate is measured
 
 @dataclass(frozen=True, slots=True)
 class WorkerLimits:
-    """How many connections a worker keeps open, and how many it has to one host at once; None is the usual number."""
+    """Maximum of open connections, and of connections to one host, of a worker; None means the default."""
 
     sessions: int | None
     per_host: int
@@ -74,9 +74,10 @@ class WorkerProgress:
             outbox.on(event, self._listener(event))
 
     def once(self, for_seconds: float | None, grace: float) -> int:
-        """Send what is due now, for so many seconds at most.
+        """Send due mails, for `for_seconds` at most.
 
-        Asked to end, it finishes what is in hand for `grace` seconds; then, or asked again, it gives the rest back.
+        After a signal it finishes the mails in hand for `grace` seconds; then, or after a second signal, it gives the
+        rest back.
         """
         worker = self._worker(1)
         status = OK
@@ -193,7 +194,7 @@ class WorkerProgress:
         try:
             stats, hands = self._outbox.stats(), self._outbox.in_hand()
         except errors.OutboxError as away:
-            # What was done is to be told all the same.
+            # The summary is printed all the same.
             self._report.failed(away)
             summary: dict[str, object] = {"event": "stopped", **self._counts, "unanswered": unanswered}
             if not self._report.values(summary):

@@ -11,9 +11,9 @@ _PATIENCE = 1.0  # seconds: systemd reads at once, or is itself in trouble
 
 
 class Systemd:
-    """The socket that systemd has named for its service; nothing is said where there is none.
+    """Notification socket of a systemd service; without one, no notification is sent.
 
-    `watchdog` is the seconds between two signs of life: half of what systemd waits for; None when it waits for none.
+    `watchdog` is the seconds between two signs of life: half of systemd's timeout; None when it has none.
     """
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
@@ -23,31 +23,31 @@ class Systemd:
 
     @property
     def there(self) -> bool:
-        """Whether anybody listens."""
+        """Whether systemd has named a socket."""
         return bool(self._address)
 
     def ready(self, status: str) -> None:
-        """The worker is at work."""
+        """Notify that the worker is ready."""
         self._said = status
         self._tell("READY=1", _status(status))
 
     def status(self, sentence: str) -> None:
-        """What `systemctl status` shows; the same sentence is not said twice."""
+        """Set the text of `systemctl status`; an unchanged text is not sent again."""
         if sentence != self._said:
             self._said = sentence
             self._tell(_status(sentence))
 
     def waiting(self, sentence: str, seconds: float) -> None:
-        """Not ready yet, and nothing is wrong with us: systemd is to wait for so many seconds more."""
+        """Notify that the worker is not ready yet, without an error: systemd is to wait for so many seconds more."""
         self._said = sentence
         self._tell(_status(sentence), f"EXTEND_TIMEOUT_USEC={int(seconds * 1_000_000)}")
 
     def alive(self) -> None:
-        """A sign of life for the watchdog."""
+        """Notify the watchdog that the worker is alive."""
         self._tell("WATCHDOG=1")
 
     def stopping(self, sentence: str, seconds: float) -> None:
-        """No more is begun; it may take so many seconds until the last answers are there."""
+        """Notify that the worker stops; the last answers may take so many seconds."""
         self._said = sentence
         self._tell("STOPPING=1", _status(sentence), f"EXTEND_TIMEOUT_USEC={int(seconds * 1_000_000)}")
 
@@ -56,21 +56,21 @@ class Systemd:
     def _tell(self, *lines: str) -> None:
         if not self._address:
             return
-        # Whatever is wrong with the socket, mail is sent all the same.
+        # Mail is sent also without notifications.
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
             line.settimeout(_PATIENCE)
             line.sendto("\n".join(lines).encode(), self._address)
 
 
 def _address(name: str) -> str:
-    """A path, or with an @ an address of Linux that is in no folder; whatever else there may be is not for us."""
+    """Socket address: a path, or with an @ a Linux abstract socket; empty for anything else."""
     if not hasattr(socket, "AF_UNIX") or name[:1] not in {"/", "@"} or len(name) < 2:
         return ""
     return "\0" + name[1:] if name.startswith("@") else name
 
 
 def _watchdog(environment: Mapping[str, str]) -> float | None:
-    """Half of the time, as sd_watchdog_enabled(3) has it; None when it is another process's, or is no time."""
+    """Half of the watchdog timeout, see sd_watchdog_enabled(3); None when it is for another process, or invalid."""
     process = environment.get("WATCHDOG_PID", "")
     if process and process != str(os.getpid()):
         return None
@@ -81,5 +81,5 @@ def _watchdog(environment: Mapping[str, str]) -> float | None:
 
 
 def _status(sentence: str) -> str:
-    """One line: a second one would be another message to systemd."""
+    """The text in one line, because a second line would be another notification."""
     return "STATUS=" + " ".join(sentence.split())

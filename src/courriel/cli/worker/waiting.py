@@ -1,4 +1,4 @@
-"""Opening the outbox of a worker that starts before its database does: it waits, and says for what."""
+"""Opening of the outbox for a worker that starts before its database: waits, and reports the reason."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from courriel.cli.worker.monitors import Monitors
 
 _SOONEST, _LATEST = 1.0, 5.0  # seconds between two tries
-_ONE_TRY = 60.0  # seconds that one may take: several addresses, ten seconds each
+_ONE_TRY = 60.0  # seconds that one try may take: several addresses, ten seconds each
 
 
 def opened(place: str | None, report: Report, watched: Monitors, ended: Ending, *, references: bool) -> Outbox | None:
-    """The outbox, once its server can be reached; None when the worker was told to end meanwhile.
+    """Open the outbox when its server can be reached; None when the worker was stopped meanwhile.
 
-    Whatever waiting does not mend is raised: a password that is refused, a database that is not there. Raises
-    UsageError, OutboxError.
+    Errors that waiting does not mend are raised: a refused password, a missing database. Raises UsageError,
+    OutboxError.
     """
     pause, said = _SOONEST, ""
     while not ended.wait(0):

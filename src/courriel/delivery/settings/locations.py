@@ -17,8 +17,9 @@ Settings files of the project, the user and the machine: locations and contents.
 3. the machine's file: /etc/courriel/courriel.toml (not on Windows, where any user may make that folder)
 
 A file that another user may have written is an error (`files` has the rules). A project's file is used with
-limits: no secret by `file:`, `env:` or `cmd:` and no client certificate, because the author of the project would choose
-the server that gets it; no outbox and no mail folder outside the project. Consent lifts the limits.
+limits: no secret by `file:`, `env:` or `cmd:`, no client certificate and no transport by `python:`, because the author
+of the project would choose the server that gets it, or the program that runs; no outbox and no mail folder outside the
+project. Consent lifts the limits.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from courriel._dataclass import dataclass, field, replace
 from courriel._lazy_re import expression
 from courriel.delivery.settings import files
 from courriel.delivery.settings.files import SettingsFile, wrong
-from courriel.delivery.settings.resource_limits import inside, secret_taken
+from courriel.delivery.settings.resource_limits import inside, program_run, secret_taken
 from courriel.delivery.settings.secrets import SecretReference
 from courriel.delivery.urls.percent import nearest, refusal
 from courriel.delivery.urls.route import Route
@@ -241,9 +242,10 @@ _CHANGED = " (it was approved once, and has been changed since)"
 
 def _check_limits(route: Route, project: Path) -> None:
     """Check what a project's file may set without consent. Raises InvalidUrl."""
-    taken = secret_taken(route)
+    run = program_run(route)
+    taken = run or secret_taken(route)
     if taken:
-        chosen = "the program" if taken == "password=cmd:" else "the server that gets it"
+        chosen = "the program that runs" if run else "the server that gets it"
         raise refusal(
             f"{taken} is not taken from a project's file, because whoever wrote the project would choose {chosen};"
             f" {_LIMITED}"

@@ -11,7 +11,7 @@ Selection of the route: the argument, else the environment, else the file of the
 
 A file that another user may have written is an error, and not skipped (`settings_files`).
 
-COURRIEL_CAPTURE=1 keeps in memory all mail for servers, COURRIEL_CAPTURE=/folder in files: nothing is sent during
+COURRIEL_CAPTURE=1 keeps in memory all mail that would leave, COURRIEL_CAPTURE=/folder in files: nothing is sent during
 development.
 """
 
@@ -53,11 +53,11 @@ def resolve(via: str | Route | None = None) -> Route:
         route = _found(via)[0]
     except NothingSet:
         return captured
-    return route if route.server is None else replace(captured, sender=route.sender)
+    return replace(captured, sender=route.sender) if route.leaves else route
 
 
 def capture() -> Route | None:
-    """The route that replaces every server when COURRIEL_CAPTURE is set; logged once.
+    """The route that replaces every server, and every program's transport, when COURRIEL_CAPTURE is set; logged once.
 
     Raises UsageError for a value that is neither 1, 0 nor an absolute path.
     """

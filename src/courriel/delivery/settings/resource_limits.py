@@ -35,6 +35,13 @@ def secret_taken(route: Route) -> str:
     return ""
 
 
+def program_run(route: Route) -> str:
+    """The option by which a route runs a program of this machine ("password=cmd:", "python:"); "" if none."""
+    if route.kind == "python":
+        return "python:"
+    return "password=cmd:" if route.password is not None and route.password.kind == "cmd" else ""
+
+
 def inside(place: str, folder: str | os.PathLike[str]) -> bool:
     """Whether a path is in a folder, with all symbolic links resolved."""
     around = os.path.realpath(folder)

@@ -26,8 +26,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal, TypeAlias
 
-Kind: TypeAlias = "Literal['plain', 'env', 'file', 'keyring', 'prompt', 'cmd', 'login']"
-_KINDS: tuple[Kind, ...] = ("plain", "env", "file", "keyring", "prompt", "cmd", "login")
+SecretKind: TypeAlias = "Literal['plain', 'env', 'file', 'keyring', 'prompt', 'cmd', 'login']"
+_KINDS: tuple[SecretKind, ...] = ("plain", "env", "file", "keyring", "prompt", "cmd", "login")
 
 LONGEST_SECRET = 64 * 1024  # bytes; an access token has a few thousand; the limit is for references to wrong files
 COMMAND_TIME_LIMIT = 60.0  # seconds; long enough to unlock a password store by hand, and finite
@@ -44,7 +44,7 @@ class SecretReference:
     Raises InvalidUrl for an invalid combination.
     """
 
-    kind: Kind
+    kind: SecretKind
     place: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:

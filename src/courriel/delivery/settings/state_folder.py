@@ -16,6 +16,6 @@ def own_folder(platform: str = sys.platform, environment: Mapping[str, str] = os
         folder = Path.home() / "Library" / "Application Support"
     else:
         configured = Path(environment.get("XDG_STATE_HOME") or "")
-        # A relative path is invalid there, by the specification, and to be passed over.
+        # The specification says to ignore a relative path.
         folder = configured if configured.is_absolute() else Path.home() / ".local" / "state"
     return folder / "courriel"

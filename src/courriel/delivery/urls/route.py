@@ -9,6 +9,7 @@ Route: a frozen value with server, login and TLS mode, for sending or reading ma
     imaps://ada@imap.example.org   imap+starttls://…   imap://…   for reading and filing: 993, 143
     orange+pop:ada@orange.fr   orange+imap:ada@orange.fr         the same by a provider's short name
     lmtp:///run/dovecot/lmtp   memory:   console:   null:   file:///folder   maildir:///folder
+    python:shop.mail:transport                                   a Transport that a program provides
 
 `Route.parse` parses a URL (see `courriel.delivery.urls.url_parser`), `route.url` writes it back with the secret masked
 and `route.reveal_url()` with everything: parsed again, that gives an equal route. A route has one spelling.
@@ -32,23 +33,29 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal, TypeAlias
 
-Kind: TypeAlias = "Literal['smtp', 'lmtp', 'pop3', 'imap', 'memory', 'console', 'null', 'file', 'maildir']"
+RouteKind: TypeAlias = (
+    "Literal['smtp', 'lmtp', 'pop3', 'imap', 'memory', 'console', 'null', 'file', 'maildir', 'python']"
+)
+
+Via: TypeAlias = "str | Route | Server | None"
+"""A URL, the name of a profile, a Route, a Server without a login; None for the configured default."""
 
 _IN_QUERY = "/:@,+<>*"  # reserved characters without meaning in our query values, more readable unescaped
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Route:
-    """Server, login and options for sending or reading mail; or a local transport.
+    """Server, login and options for sending or reading mail; or a local transport, or one of a program.
 
     `kind` is "smtp", "lmtp", "pop3" or "imap" with a `server`, "file" or "maildir" with an absolute `folder`, or
-    "memory", "console", "null". `password` is a reference to the secret, which is read by each call of `credentials()`.
+    "memory", "console", "null", or "python" with a `target` ("shop.mail:transport"), which is imported when it is used.
+    `password` is a reference to the secret, which is read by each call of `credentials()`.
     `sender` is for messages without one. `pool` is the most sessions at once, `rate` ("30/m") the most messages per
     time, `max_messages` the most in one session; 0 and "" set no limit here. `notes` are warnings logged before the
     route is used; they do not count in comparisons. Raises InvalidUrl for an invalid combination.
     """
 
-    kind: Kind
+    kind: RouteKind
     server: Server | None = None
     user: str = ""
     password: SecretReference | None = None
@@ -58,6 +65,7 @@ class Route:
     pool: int = 0
     rate: str = ""
     max_messages: int = 0
+    target: str = ""
     source: str = field(default="", compare=False)
     """The variable or file it came from; "" when it came from an argument."""
 
@@ -86,6 +94,11 @@ class Route:
     def name(self) -> str:
         """Destination for display: "smtp.example.org:587", "memory:", "file:///folder"."""
         return str(self.server) if self.server else self._beginning()
+
+    @property
+    def leaves(self) -> bool:
+        """Whether mail may leave this machine by it: to a server, or by a transport of a program."""
+        return self.server is not None or self.kind == schemes.PROGRAM
 
     @property
     def pooled(self) -> bool:
@@ -188,7 +201,7 @@ class Route:
 
     def _beginning(self, *, reveal: bool = False) -> str:
         if self.server is None:
-            return f"{self.kind}://{quote(self.folder, safe='/')}" if self.folder else f"{self.kind}:"
+            return f"{self.kind}://{quote(self.folder, safe='/')}" if self.folder else f"{self.kind}:{self.target}"
         login = quote(self.user)
         if self.password and self.password.kind == "plain":
             login += ":" + (quote(self.password.place) if reveal else MASK)

@@ -21,12 +21,20 @@ def check(route: Route) -> None:
         raise refusal(f"{route.kind}: only {' and '.join(schemes.DIALECTS)} lead to a server, and they need one")
     if bool(route.folder) is not (route.kind in schemes.FOLDERS):
         raise refusal(f"{route.kind}: only file and maildir lead to a folder, and they need one")
+    if (route.kind == schemes.PROGRAM) is not is_target(route.target):
+        raise refusal(f"{route.kind}: target is a module and a name in it, as shop.mail:transport, for python: alone")
     _check_pool(route)
     if route.server is None:
         if route.user or route.password:
             raise refusal(f"{route.kind}: nobody logs in here")
         return
     _check_login(route, route.server)
+
+
+def is_target(target: str) -> bool:
+    """Whether this names something in a module: package.module:name."""
+    module, colon, name = target.partition(":")
+    return bool(colon) and all(word.isidentifier() for word in (*module.split("."), *name.split(".")))
 
 
 def warnings(route: Route) -> Iterator[str]:

@@ -38,6 +38,8 @@ READING_KINDS = ("pop3", "imap")
 """Kinds of routes for reading mail."""
 KEPT = ("memory", "console", "null")
 FOLDERS = ("file", "maildir")
+PROGRAM = "python"
+"""The scheme of a transport that a program provides: python:package.module:name."""
 LATER = {
     "sandbox": "sandbox:// (whichever practice server is running) is not there yet; give the URL that it prints",
     "sendmail": "sendmail: (the machine's own sendmail program) is not there yet; smtp://localhost reaches most",
@@ -117,4 +119,4 @@ WORDS = {
 
 def every_scheme() -> list[str]:
     """All supported schemes, without the short names of providers."""
-    return [*SERVERS, *KEPT, *FOLDERS]
+    return [*SERVERS, *KEPT, *FOLDERS, PROGRAM]

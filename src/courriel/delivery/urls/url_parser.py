@@ -16,7 +16,8 @@ from courriel._lazy_re import expression
 from courriel.delivery.settings.secrets import FORMS, MASK, SecretReference
 from courriel.delivery.urls import schemes
 from courriel.delivery.urls.percent import check_characters, nearest, refusal, unquote
-from courriel.delivery.urls.route import Kind, Route, default_port, default_security
+from courriel.delivery.urls.route import Route, RouteKind, default_port, default_security
+from courriel.delivery.urls.route_checks import is_target
 from courriel.model.address import Address
 from courriel.model.server import Dialect, Security, Server, Timeouts
 from courriel.model.trust import ClientCertificate, Trust
@@ -66,6 +67,8 @@ def read(url: str) -> Route:
             return _kept_route(cut)
         if cut.scheme in schemes.FOLDERS:
             return _folder_route(cut)
+        if cut.scheme == schemes.PROGRAM:
+            return _program_route(cut)
         return _named_route(cut)
     except (errors.InvalidServer, errors.InvalidAddress) as wrong:
         # Its text quotes the invalid part, which cannot contain a secret at this point.
@@ -113,6 +116,13 @@ def _folder_route(cut: _Cut) -> Route:
     if os.name == "nt" and re.match(r"/[A-Za-z]:/", folder):
         folder = folder[1:]
     return Route(_kind(cut.scheme), folder=folder, sender=_sender(_options(cut, ("from",))))
+
+
+def _program_route(cut: _Cut) -> Route:
+    """The route to a transport of a program; nothing is imported here."""
+    if cut.authority is not None or not is_target(cut.path):
+        raise refusal("python: is followed by a module and a name in it, as python:shop.mail:transport")
+    return Route("python", target=cut.path, sender=_sender(_options(cut, ("from",))))
 
 
 def _named_route(cut: _Cut) -> Route:
@@ -165,8 +175,8 @@ def _unknown_scheme(scheme: str, short_names: tuple[str, ...]) -> errors.Invalid
     )
 
 
-def _kind(scheme: str) -> Kind:
-    kind: Kind
+def _kind(scheme: str) -> RouteKind:
+    kind: RouteKind
     for kind in ("memory", "console", "null", "file", "maildir"):
         if kind == scheme:
             return kind

@@ -12,34 +12,9 @@ from courriel.model.received.address import ReceivedAddress
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from datetime import datetime
-    from typing import Protocol
+    from collections.abc import Iterable
 
-    class Answerable(Protocol):
-        """Fields of a letter that a reply needs: `Letter` and its subclasses have them."""
-
-        @property
-        def sender(self) -> ReceivedAddress | None: ...
-        @property
-        def reply_to(self) -> Sequence[ReceivedAddress]: ...
-        @property
-        def to(self) -> Sequence[ReceivedAddress]: ...
-        @property
-        def cc(self) -> Sequence[ReceivedAddress]: ...
-        @property
-        def subject(self) -> str: ...
-        @property
-        def message_id(self) -> str: ...
-        @property
-        def in_reply_to(self) -> Sequence[str]: ...
-        @property
-        def references(self) -> Sequence[str]: ...
-        @property
-        def date(self) -> datetime | None: ...
-        @property
-        def text(self) -> str: ...
-
+    from courriel.model.typed import Answerable
 
 MOST_REFERENCES = 50  # ids: the first, which names the conversation, and the latest
 LONGEST_SUBJECT = 900  # characters of the repeated subject

@@ -1,17 +1,17 @@
 """
-Where mails are kept until they have reached their end: what a store can do, and the values that go in and out.
+Interface of an outbox store (`Store`), and the values that it takes and returns.
 
-One row a mail, and a few short statements; the same ones for every engine (`courriel.outbox.sql`).
+One row for each mail, and a few short statements, the same for every engine (`sql/statements.sql`).
 
     put -> READY --claim--> LEASED --mark--> IN_FLIGHT --settle--> SENT | FAILED
              ^                 |              |
-             |<----------------+--------------+   not now; or the lease ran out: nobody knows more about it
+             |<----------------+--------------+   not sent now; or the lease expired, and no result is known
     HELD: waits for a person         CANCELED: never from IN_FLIGHT
 
-A lease is a token and a time. Who has the token may go on; whoever comes after the time has passed gives the mail to
-somebody else, and the token of the first is worth nothing from then on. IN_FLIGHT is what other outboxes do not have:
-it is written durably before the final dot of a mail may leave, so that only a mail found in IN_FLIGHT can have been
-delivered without anybody having written it down.
+A lease is a token and an expiry time. Only the holder of the token may go on with the mail. After the expiry the next
+claim gives the mail a new token, and the old one is refused from then on. IN_FLIGHT is what other outboxes lack: it is
+written durably before the final dot of a mail may leave, so that only a mail found in IN_FLIGHT can have been delivered
+without a stored result.
 """
 
 from __future__ import annotations
@@ -33,56 +33,57 @@ if TYPE_CHECKING:
 
 
 class State(IntEnum):
-    """Where a mail stands. Numbers, as they are stored."""
+    """State of a mail, as the number that is stored."""
 
-    READY = 0  # waits for a worker, or for its time
-    LEASED = 1  # a worker has it; its end has not left
-    IN_FLIGHT = 2  # its end may have left, and no answer is written down
+    READY = 0  # waits for a worker, or for its due time
+    LEASED = 1  # held by a worker; its end has not left
+    IN_FLIGHT = 2  # its end may have left, and no answer is stored
     HELD = 3  # waits for a person
     SENT = 4  # every recipient was accepted
-    FAILED = 5  # at least one was refused for good, or its time is over
-    CANCELED = 6  # somebody took it back before its end left
+    FAILED = 5  # at least one recipient was refused for good, or it expired
+    CANCELED = 6  # taken back before its end left
 
     @property
     def final(self) -> bool:
-        """Whether nothing more happens to it."""
+        """Whether the state is an end: SENT, FAILED or CANCELED."""
         return self > State.HELD
 
 
 class OnUnsure(IntEnum):
-    """What is done with a mail that may have been delivered without anybody having written it down."""
+    """Policy for a mail that may have been delivered without a stored result."""
 
-    RESEND = 0  # somebody may get it twice; nobody goes without
-    HOLD = 1  # nobody gets it twice; a person decides
+    RESEND = 0  # a recipient may get it twice, and none goes without
+    HOLD = 1  # no recipient gets it twice; a person decides
 
 
 Action: TypeAlias = Literal["cancel", "hold", "release", "retry_now", "found", "not_found"]
-"""What can be done to a mail from outside; "found" and "not_found" answer whether one on hold was delivered."""
+"""Action of a person on a mail; "found" and "not_found" answer whether a held mail was delivered."""
 
 Known: TypeAlias = "Callable[[NewMail, KnownMail], object]"
-"""Hears of a mail whose key is known."""
+"""Callback for a mail whose key is already in the store."""
 
 UNSURE, POISON, LOST, EXPIRED = "unsure", "poison", "lost", "expired"
-"""Words in `why` that mean something; everything else there is for people."""
+"""Values of `why` with a meaning for programs; any other text is for people."""
 
 UNREADABLE = "this row cannot be read: "
-"""How `why` begins of a mail that is set aside, because somebody has changed its row; what cannot be read follows."""
+"""Prefix of `why` for a mail that is held because its row was changed by hand; the unreadable columns follow."""
 
-CHUNK = 256 * 1024  # octets of a body in one row: what a connection holds in memory at a time
+CHUNK = 256 * 1024  # octets of a body in one row: the unit held in memory
 LARGE = 1024 * 1024
-"""Octets above which a content is written ahead, piece by piece: nobody waits for it, and no memory holds it."""
+"""Octets above which a content is staged: written in pieces before the mail's own transaction, so that no other writer
+waits for it and it is never whole in memory."""
 
-POISON_AFTER = 5  # leases that ran out in a row, until a mail is taken for the one that kills its workers
+POISON_AFTER = 5  # consecutive expired leases after which a mail is held as the one that kills its workers
 
 Answer: TypeAlias = tuple[int, str, str, float]
-"""The last word on one recipient, as it is stored: code (0: our own word), enhanced code, text, and when."""
+"""Last reply for one recipient as it is stored: code (0: a result of our own), enhanced code, text, and time."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewMail:
-    """A mail on its way into a store. Times are in seconds from now: the store's clock is the one that counts.
+    """A mail to be put. Times are seconds from now, because only the store's clock counts.
 
-    `options` is what else is in its envelope and known of its content, for JSON.
+    `options` has the rest of the envelope and the properties of the content, as values for JSON.
     """
 
     id: str
@@ -98,12 +99,12 @@ class NewMail:
     options: Mapping[str, object]
     size: int
     chunks: Iterable[bytes] = field(repr=False)
-    """Its content, in pieces of CHUNK octets; those of a large one are made when they are read, as often as that is."""
+    """Content in pieces of CHUNK octets; those of a large content are read from its files at each iteration."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownMail:
-    """The mail that is kept under a key already: what was said when it was put."""
+    """The mail that is already stored under a key, as it was put."""
 
     id: str
     sender: str
@@ -114,9 +115,10 @@ class KnownMail:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A mail that a worker has leased. `age` and `left` are seconds since it was put, and until it expires.
+    """A mail leased by a worker. `age` and `left` are the seconds since it was put, and until it expires.
 
-    `calm` is the age at which it was last settled, or put. `body` is there when the whole of it is small.
+    `calm` is the age in seconds at which it was last settled, or 0. `body` is the content when it is small, else None:
+    it is read while the mail is sent.
     """
 
     id: str
@@ -141,7 +143,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """A mail whose lease ran out; `why` is UNSURE, POISON or LOST."""
+    """A mail whose lease expired; `why` is UNSURE, POISON or LOST."""
 
     id: str
     state: State
@@ -150,7 +152,7 @@ class Recovered:
 
 @dataclass(frozen=True, slots=True)
 class DueLane:
-    """A lane on which there is something to do, in `wait` seconds: its rate lets nothing leave sooner."""
+    """A lane with due mails; its rate allows the next one in `wait` seconds."""
 
     name: str
     wait: float = 0.0
@@ -158,9 +160,9 @@ class DueLane:
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """The right to let so many mails of a lane leave, under its rate, within the next `good_for` seconds.
+    """The right to send so many mails of a lane under its rate, within the next `good_for` seconds.
 
-    `until` is that moment by the store's clock. See `courriel.outbox.rate`.
+    `until` is the end of that time by the store's clock. See `courriel.outbox.rate`.
     """
 
     lane: str
@@ -172,38 +174,38 @@ class Slots:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What a claim brought: mails to send, and what was found on the way there."""
+    """Result of a claim: leased mails, and mails whose state it changed on the way."""
 
     jobs: tuple[Job, ...] = ()
     recovered: tuple[Recovered, ...] = ()
     unreadable: tuple[Recovered, ...] = ()
-    """Those whose rows cannot be read; they are HELD, and their rows are left as they are."""
+    """Mails whose rows cannot be read; they are HELD, and their rows are kept unchanged."""
     lane: LaneInfo | None = None
     settled: tuple[bool, ...] = ()
-    """What `go_on` says of each mail that it settled."""
+    """For each settlement of `go_on`, whether it was written."""
     marked: int = 0
-    """How many of the jobs, the first ones, are marked already."""
+    """Number of jobs, from the first on, that are already marked."""
     slots: Slots | None = None
-    """Their slots, on a lane with a rate."""
+    """Slots of the jobs, on a lane with a rate."""
     wait: float | None = None
-    """Seconds until the rate of the lane lets the next mail leave."""
+    """Seconds until the rate of the lane allows the next mail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What one step of pruning has done."""
+    """Result of one step of pruning."""
 
     mails: int
-    """How many were forgotten."""
+    """Number of mails deleted."""
     more: bool
-    """Whether there may be more to do."""
+    """Whether there may be more mails to delete."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeaseTerms:
-    """How mails are leased: for so many seconds, by whom, and when some are marked at once, with which lease.
+    """Parameters of a claim: lease in seconds, holder, and optionally the lease of mails that are marked at once.
 
-    `ahead` is how many of them.
+    `mark` is that lease in seconds, and `ahead` the number of mails to be marked.
     """
 
     lease: float
@@ -214,10 +216,11 @@ class LeaseTerms:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What became of a leased mail, by the token of whoever had it.
+    """Outcome of an attempt for a leased mail, with the token of its lease.
 
-    `recipients` are those still to be tried, `delay` is for READY. A try that says nothing of the mail is not
-    `counted`; `unsure` says that it may have been delivered this time. `news` keeps a note until somebody was told.
+    `recipients` are those still to be tried; `delay` in seconds applies to READY. An attempt that failed because of the
+    lane and not of the mail is not `counted`. `unsure` says that this attempt may have delivered the mail. `news` keeps
+    a note of the event until a listener was called.
     """
 
     id: str
@@ -234,11 +237,11 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class LaneInfo:
-    """One way out, as the store knows it. `paused` is seconds from now; a lane that is `stopped` waits for a person.
+    """State of a lane in the store. `paused` is in seconds from now; a `stopped` lane waits for a person.
 
-    `fails` counts failures of the lane in a row, `cap` is the most mails in hand at a time. Of a rate, `gap` is
-    the mean number of seconds between two mails, and no more than `per / gap` of them leave in any `per` seconds. None
-    is no such limit.
+    `fails` counts consecutive failures of the lane; `cap` is the maximum of mails in hand at a time. The rate is given
+    by `gap`, the mean number of seconds between two mails, and `per`: at most `per / gap` mails leave in any `per`
+    seconds. None means no such limit.
     """
 
     name: str
@@ -253,7 +256,7 @@ class LaneInfo:
 
 @dataclass(frozen=True, slots=True)
 class MailInfo:
-    """A mail as it stands, without its content; times are seconds since 1970, by the store's clock."""
+    """Stored facts of a mail, without its content; times are seconds since 1970 by the store's clock."""
 
     id: str
     key: str | None
@@ -271,32 +274,32 @@ class MailInfo:
     message_id: str
     sender: str
     waiting: tuple[str, ...]
-    """The recipients that are still to be tried."""
+    """Recipients still to be tried."""
     options: Mapping[str, object]
     results: Mapping[str, Answer]
     why: str
     size: int
     holder: str
-    """Who has it in hand, as "host:process/number"; empty when nobody has."""
+    """Worker thread that holds the mail, as "host:process/number"; empty when none does."""
 
     @property
     def fates(self) -> tuple[RecipientResult, ...]:
-        """What is known of each recipient that a server has given its word on."""
+        """Result for each recipient that a server has answered for."""
         return tuple(_fate(name, answer) for name, answer in self.results.items())
 
     @property
     def accepted(self) -> tuple[str, ...]:
-        """The recipients that a server has taken it over for."""
+        """Recipients accepted by a server."""
         return tuple(fate.recipient for fate in self.fates if fate.outcome is Outcome.ACCEPTED)
 
     @property
     def refused(self) -> dict[str, Reply]:
-        """The recipients that were refused, now or for good, and the last words to each."""
+        """Recipients refused, for now or for good, and the last reply to each."""
         return {fate.recipient: fate.reply for fate in self.fates if fate.outcome is Outcome.REFUSED and fate.reply}
 
     @property
     def put_at(self) -> datetime:
-        """When it was put."""
+        """Time of the put, in UTC."""
         from datetime import UTC, datetime
 
         return datetime.fromtimestamp(self.created, UTC)
@@ -304,10 +307,10 @@ class MailInfo:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many mails of a lane are in a state, and how many of them are unsure.
+    """Number of mails of a lane in one state, and how many of them are unsure.
 
-    `oldest`, in seconds since 1970: of READY the moment at which the first could have been sent, or will be; of those
-    in hand or HELD when the oldest was put; None for those that have reached their end.
+    `oldest`, in seconds since 1970: for READY the time at which the first mail was or will be due, for LEASED,
+    IN_FLIGHT and HELD the time at which the oldest was put; None for the end states.
     """
 
     lane: str
@@ -319,12 +322,12 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class IntegrityFinding:
-    """Something that is wrong with an outbox: how often, and an example (the id of a mail, a lane, SQLite's words).
+    """One kind of damage in an outbox: how many cases, and an example (mail id, lane, or SQLite's message).
 
-    `kind` is "damaged" (SQLite cannot trust the file), "log" (it was copied, or lost its log, while it was open),
-    "incomplete" (a mail that waits has lost a part of its content), "orphan" (a content is no mail's), "lane" (a mail's
-    lane is not known, so that nobody sends it), "value" (a mail is in no state or priority that there is), "counters"
-    (`stats` would tell other numbers).
+    `kind` is "damaged" (SQLite cannot trust the file), "log" (the file was copied, or lost its log, while it was open),
+    "incomplete" (a waiting mail lacks a part of its content), "orphan" (a content without a mail), "lane" (the row of a
+    mail's lane is missing, so that nobody sends the mail), "value" (a mail has an unknown state or priority),
+    "counters" (the numbers of `stats` are wrong).
     """
 
     kind: str
@@ -334,9 +337,9 @@ class IntegrityFinding:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which mails to list; None is any. `since` is the moment at which they were put, in seconds since 1970.
+    """Filter of a listing; None matches any value. `since` is a time of put, in seconds since 1970.
 
-    With `news`, those whose end somebody has still to hear of, and nothing else is asked.
+    With `news` the listing has the mails whose event no listener has received yet, and the other filters are ignored.
     """
 
     state: State | None = None
@@ -349,11 +352,11 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class WorkerInfo:
-    """A process that works on an outbox. `id` is what stands in `holder` of its mails: "host:process/random".
+    """A worker process of an outbox. `id` is the prefix of `holder` in its mails: "host:process/random".
 
-    `folder` is where its lock file lies: beside the outbox, or a folder of the machine; empty when it has none.
-    `inode` is that of the lock file: a copy of the file is not locked, and proves nothing. `process` tells processes of
-    one machine apart; empty when that is not known. See `courriel.outbox.work.liveness`.
+    `folder` is the folder of its lock file: beside the outbox, or one of the machine; empty when there is none. `inode`
+    is that of the lock file: a copy of the file is not locked, and proves nothing. `process` tells processes of one
+    machine apart; empty when unknown. See `courriel.outbox.work.liveness`.
     """
 
     id: str
@@ -361,12 +364,12 @@ class WorkerInfo:
     inode: int
     process: str
     heard: float = 0.0
-    """Seconds since it last said that it is there."""
+    """Seconds since its last sign of life."""
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """So many mails of a lane that one worker has in hand; they are given back in `back` seconds, unless it goes on."""
+    """Mails of a lane held by one worker; others may claim them in `back` seconds, unless their leases are extended."""
 
     lane: str
     holder: str
@@ -375,193 +378,194 @@ class Taken:
 
 
 class Store(Protocol):
-    """What keeps mails. Every method blocks, is safe to call from any thread, and commits before it returns.
+    """Storage of mails. Every method blocks, is thread-safe, and commits before it returns.
 
     `put`, `mark`, `advance`, `settle` and `edit` are on stable storage when they return; `claim` and `extend` need not
-    be: a lease that a power cut undoes was never used. Raises OutboxError, and OutboxUncertain when nobody knows what
-    was written.
+    be: a lease that a power cut undoes was never used. Raises OutboxError, and OutboxUncertain when it is unknown
+    whether a commit was written.
     """
 
     @property
     def place(self) -> str:
-        """Where it is, for people, without a secret."""
+        """Path or URL of the store without secrets, for messages."""
         ...
 
     def put(self, mails: Sequence[NewMail], conn: object = None, *, known: Known | None = None) -> list[str]:
-        """Keep mails, all or none, and return their ids; a key that is there already gives the id of its mail.
+        """Store mails, all or none, and return their ids; for a known key this is the id of the stored mail.
 
-        `known` is called with each mail whose key is there already, and the mail that is kept under it, perhaps more
-        than once: it is called within the transaction or right after it, and must be quick. With `conn`, a connection
-        of the caller's to the same database, it is done in the caller's own transaction.
+        `known` is called with each mail whose key is already stored, and the stored mail, perhaps more than once. The
+        call comes within the transaction or right after it, and must be quick. With `conn`, the caller's own connection
+        to the same database, the mails are written in the caller's transaction.
         """
         ...
 
     def claim(self, lane: str, most: int, *, lease: float, holder: str) -> Claimed:
-        """Lease up to so many mails for `lease` seconds; those whose lease ran out are given back first.
+        """Lease up to `most` mails for `lease` seconds; expired leases are recovered first.
 
-        They are served in their turn: by priority, then by the time at which they were due. Mails whose lease ran out
-        before stand in the same queue, but are never leased with the others, and alone from the second time on: one
-        that kills its workers takes few others with it.
+        The order is priority, then due time. Mails whose lease expired before keep their turn, but are leased apart
+        from the others, and one by one from the second expiry on: a mail that kills its workers takes few others with
+        it.
         """
         ...
 
     def go_on(self, settlements: Sequence[Settlement], lane: str, most: int, terms: LeaseTerms) -> Claimed:
-        """Settle what was sent and claim what comes next, in one durable transaction.
+        """Settle finished mails and claim the next ones, in one durable transaction.
 
-        With `terms.mark` the first `terms.ahead` of them are marked in it too, as `mark` does; not one whose lease ran
-        out before.
+        With `terms.mark` the first `terms.ahead` mails are also marked, as by `mark`, except those whose lease expired
+        before.
         """
         ...
 
     def mark(self, jobs: Sequence[Job], *, lease: float) -> list[bool]:
-        """Write down that the end of these mails may leave; False for one that is not the caller's any more.
+        """Store that the end of these mails may leave; False for each mail whose lease was lost.
 
-        The lease is new, and the last one. May be repeated for a mail whose end has not left.
+        The mail gets a new lease of `lease` seconds, its last one. The call may be repeated for a mail whose end has
+        not left.
         """
         ...
 
     def advance(
         self, settlements: Sequence[Settlement], marks: Sequence[tuple[Job, float]]
     ) -> tuple[list[bool], list[bool]]:
-        """Settle what was answered and mark what comes next, in one durable transaction; see `settle` and `mark`.
+        """Settle answered mails and mark the next ones, in one durable transaction; see `settle` and `mark`.
 
-        Each mark has a lease of its own, in seconds.
+        Each mark has its own lease, in seconds.
         """
         ...
 
     def extend(self, jobs: Sequence[Job], *, lease: float) -> list[bool]:
-        """Go on having them; False for one that is not the caller's any more. A mail in IN_FLIGHT is left as it is."""
+        """Extend leases; False for each mail whose lease was lost. A mail in IN_FLIGHT is left unchanged."""
         ...
 
     def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
-        """Write down what became of mails; False for one that is not the caller's any more."""
+        """Store outcomes of mails; False for each mail whose lease was lost."""
         ...
 
     def told(self, ids: Sequence[str]) -> None:
-        """Whoever wanted the news of these mails has it."""
+        """Record that the listeners have received the events of these mails."""
         ...
 
     @property
     def beside(self) -> str | None:
-        """The file of the outbox, beside which workers keep their lock files; None when it is on a server."""
+        """Path of the outbox file, next to which workers keep their lock files; None for a database server."""
         ...
 
     def enlist(self, worker: WorkerInfo) -> None:
-        """Know a worker, or that it is still there."""
+        """Register a worker process, or renew its sign of life."""
         ...
 
     def workers(self) -> Sequence[WorkerInfo]:
-        """Every worker that is known; some may be gone."""
+        """Registered worker processes; some may be gone."""
         ...
 
     def resign(self, id: str) -> bool:  # noqa: A002
-        """Forget a worker; False when it has mails in hand."""
+        """Remove a worker process; False while it holds mails."""
         ...
 
     def take_over(self, id: str, *, wait: float) -> Sequence[Recovered]:  # noqa: A002
-        """Give back a hundred mails of a worker that is proved to be gone, without waiting for their leases.
+        """Give back up to a hundred mails of a worker that is proved to be gone, before their leases expire.
 
-        Those that may have been delivered are due in `wait` seconds.
+        Mails that may have been delivered become due in `wait` seconds.
         """
         ...
 
     def taken(self, id: str = "") -> Sequence[Taken]:  # noqa: A002
-        """What workers have in hand, or who has one mail."""
+        """Mails held by workers, by lane and worker; with `id`, the holder of one mail."""
         ...
 
     def edit(self, id: str, action: Action) -> bool:  # noqa: A002 - its name everywhere
-        """Do something to a mail; False when its state does not allow it. Raises TicketNotFound."""
+        """Apply an action to a mail; False when its state does not allow it. Raises TicketNotFound."""
         ...
 
     def find(self, *, id: str | None = None, key: str | None = None) -> MailInfo | None:  # noqa: A002
-        """One mail, by its id or its key."""
+        """Find one mail by its id or its key."""
         ...
 
     def read(self, query: Query) -> Iterator[MailInfo]:
-        """Mails in the order in which they were put; the store may change meanwhile, and nothing is read twice."""
+        """Iterate over mails in the order of their put; the store may change meanwhile, and no mail comes twice."""
         ...
 
     def counts(self) -> list[Count]:
-        """How many mails are where."""
+        """Number of mails for each lane and state."""
         ...
 
     def activity(self, window: float, most: int) -> Activity:
-        """What was sent in the last `window` seconds, of at most so many mails, and the last error of any lane."""
+        """Mails sent in the last `window` seconds, from a sample of at most `most`, and the last error of any lane."""
         ...
 
     def body(self, id: str) -> Iterator[bytes]:  # noqa: A002
-        """The content of a mail, piece by piece; empty when there is none."""
+        """Iterate over the content of a mail in chunks; empty when there is none."""
         ...
 
     def lanes(self) -> list[LaneInfo]:
-        """Every lane that ever had a mail, or a setting."""
+        """Every lane that ever had a mail or a setting."""
         ...
 
     def due_lanes(self) -> list[DueLane]:
-        """The lanes on which there is something to do: one question, however many lanes there are."""
+        """Lanes with due mails, by one query for any number of lanes."""
         ...
 
     def renew_slots(self, slots: Slots) -> Slots | None:
-        """Have slots that were taken, and are nearly over, for as long again; None when others have them by now."""
+        """Renew slots that are about to expire; None when others have taken them by now."""
         ...
 
     def leave_slots(self, slots: Slots, *, used: int, ago: float) -> None:
-        """So many of the mails left under the slots, the last of them answered `ago` seconds ago; the rest is free."""
+        """Give back slots: `used` mails were sent, the last one answered `ago` seconds ago, and the rest is free."""
         ...
 
     def set_lane(self, name: str, changes: Mapping[str, object]) -> LaneInfo:
-        """Change `stopped`, `cap`, or `gap` and `per` of a lane, which is made when it is missing."""
+        """Change `stopped`, `cap`, or `gap` and `per` of a lane; a missing lane is created."""
         ...
 
     def lane_failed(self, name: str, *, fails: int, pause: float, why: str) -> None:
-        """A lane failed, and rests for `pause` seconds; nothing, when others wrote that down since it had `fails`."""
+        """Pause a lane for `pause` seconds after a failure; does nothing when its counter is not `fails` any more."""
         ...
 
     def note_error(self, name: str, why: str) -> None:
-        """Remember the last error on a lane, with the moment; `lane_failed` does as well."""
+        """Store the last error of a lane with its time; `lane_failed` does so too."""
         ...
 
     def lane_works(self, name: str) -> None:
-        """Something was answered on a lane that had failed."""
+        """Reset the failures of a lane after an answer from its server."""
         ...
 
     def prune(self, *, sent: float, failed: float, most: int) -> Pruned:
-        """Forget mails that have been sent (or canceled), or failed, for so many seconds: one short transaction.
+        """Delete mails that were sent (or canceled), or failed, so many seconds ago, in one short transaction.
 
-        At most so many mails, of a megabyte together. What is larger goes in pieces, when this is called again.
+        At most `most` mails and a megabyte of content; a larger content is deleted in pieces, by several calls.
         """
         ...
 
     def check(self) -> list[IntegrityFinding]:
-        """Look for what is wrong; all of it is read, which takes its time. Empty when all is well."""
+        """Search the whole store for damage, which takes time; an empty list when there is none."""
         ...
 
     def backup(self, path: Path) -> None:
-        """Write a copy of all that is committed into a new file, while others go on. Raises UsageError, OutboxError."""
+        """Copy the committed state into a new file, without blocking others. Raises UsageError, OutboxError."""
         ...
 
     def compact(self) -> tuple[int, int]:
-        """Give the room of what was forgotten back to the disk; the octets of the file before and after."""
+        """Return free pages to the disk; the size of the file in octets before and after."""
         ...
 
     def reopen(self) -> None:
-        """Begin anew after OutboxUncertain."""
+        """Open new connections after OutboxUncertain."""
         ...
 
     def close(self) -> None:
-        """Let go of everything; may be called twice."""
+        """Close every connection; may be called twice."""
         ...
 
 
 def in_chunks(pieces: Iterable[bytes]) -> tuple[bytes, ...]:
-    """A content in pieces of the size that is stored; the last one may be smaller."""
+    """Split a content into chunks of the stored size; the last one may be smaller."""
     return tuple(_rechunked(pieces))
 
 
 class LazyChunks:
-    """The chunks of a content that is not held in memory: read from its files each time that they are asked for.
+    """Chunks of a content that is not held in memory: its files are read at each iteration.
 
-    Raises InvalidMessage when it is not as long any more as it was.
+    Raises InvalidMessage when the length has changed since.
     """
 
     def __init__(self, pieces: Iterable[bytes], size: int) -> None:
@@ -600,6 +604,6 @@ def _rechunked(pieces: Iterable[bytes]) -> Iterator[bytes]:
 def _fate(recipient: str, answer: Answer) -> RecipientResult:
     code, enhanced, text, _ = answer
     if not code:
-        return RecipientResult(recipient, Outcome.REFUSED)  # by us: it could not be done
+        return RecipientResult(recipient, Outcome.REFUSED)  # by courriel itself, without a server's reply
     reply = Reply(code, (f"{enhanced} {text}".strip(),))
     return RecipientResult(recipient, Outcome.ACCEPTED if reply.kind == 2 else Outcome.REFUSED, reply)

@@ -1,9 +1,10 @@
 """
-One durable transaction for all who wait: whoever comes first writes for everybody who has come meanwhile.
+Group commit: one durable transaction for all threads that want to write at the same time.
 
-A commit that reaches the disk takes as long for a hundred mails as for one. No thread stands behind it: the first
-caller writes, those who come while the disk works wait, and one of them writes for all of them. Each is called by
-itself when it is served: who had to wait for the pen to hear of it would wait for the next commit as well.
+A commit that reaches the disk takes as long for a hundred mails as for one. There is no thread of its own: the first
+caller commits for all callers that arrived meanwhile, and those that arrive during the commit wait until one of them
+commits for them. Each caller is woken as soon as its own write is done: if it had to acquire the lock first, it would
+wait for the next commit as well.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from courriel import errors
 
 T = TypeVar("T")
 
-_MOST = 500  # wishes in one transaction: those who come later wait no longer than for one of these
-_LOOK = 1.0  # seconds after which who waits looks by itself: whoever was called may have been interrupted
+_MOST = 500  # writes in one transaction: a later caller waits for at most one of these
+_LOOK = 1.0  # seconds after which a waiting caller checks by itself: the one woken may have been interrupted
 
 
 class Write(Generic[T]):
-    """What one caller wants to be written, and what came of it."""
+    """One write of a caller: the function to run in the transaction, and its result."""
 
     __slots__ = ("_called", "act", "done", "error", "result")
 
@@ -37,36 +38,36 @@ class Write(Generic[T]):
         self._called.acquire()
 
     def wait(self) -> None:
-        """Wait for a call, for a moment."""
+        """Wait for `call`, at most one second."""
         self._called.acquire(timeout=_LOOK)
 
     def call(self) -> None:
-        """It is done, or the pen is free."""
-        with suppress(RuntimeError):  # it was called already, and has not heard
+        """Wake the caller: its write is done, or the group commit is free."""
+        with suppress(RuntimeError):  # it was called before, and has not woken up yet
             self._called.release()
 
     def outcome(self) -> T:
-        """The result, or what was raised instead."""
+        """Return the result of the function, or raise its exception."""
         if self.error is not None:
             raise self.error
         return cast("T", self.result)
 
 
 Transaction: TypeAlias = Callable[[Callable[[sqlite3.Connection], None]], None]
-"""Runs a function within one durable transaction, and lets what it raises pass."""
+"""A function that runs another one within one durable transaction, and passes its exceptions on."""
 
 
 class GroupCommit:
-    """Who has it writes."""
+    """Queue of writes, and the lock of the thread that commits them."""
 
     def __init__(self) -> None:
         self._free = Lock()
         self._waiting: deque[Write[object]] = deque()
 
     def write(self, act: Callable[[sqlite3.Connection], T], transaction: Transaction) -> T:
-        """Do this in a durable transaction, and return what it returns once the disk has it.
+        """Run a function in a durable transaction, and return its result when the disk has it.
 
-        What it raises undoes it alone. Raises OutboxError, OutboxFull, OutboxUncertain.
+        An exception of the function undoes only this write. Raises OutboxError, OutboxFull, OutboxUncertain.
         """
         wish = cast("Write[object]", Write(act))
         self._waiting.append(wish)
@@ -82,11 +83,11 @@ class GroupCommit:
         return cast("T", wish.outcome())
 
     def take(self, seconds: float) -> bool:
-        """Have it, so that nobody else writes; False when somebody has had it for so many seconds."""
+        """Block all writes of other threads; False when the lock was not free for so many seconds."""
         return self._free.acquire(timeout=seconds)
 
     def give_back(self) -> None:
-        """Let the next one write."""
+        """Allow writes again, and wake the next writer."""
         self._free.release()
         with suppress(IndexError):
             self._waiting[0].call()
@@ -107,13 +108,13 @@ class GroupCommit:
             for wish in served:
                 wish.call()
         except BaseException:
-            # A caller was interrupted while writing for others: they are not done, and the next one writes for them.
+            # This caller was interrupted while writing for others: the next one does what is not done.
             self._waiting.extendleft(wish for wish in reversed(wishes) if not wish.done and wish is not own)
             raise
 
 
 def _write_together(wishes: list[Write[object]], transaction: Transaction) -> bool:
-    """Write them all, as they can be nearly always; False when one of them failed, and nothing was written."""
+    """Run all writes in one transaction, the usual case; False when one failed and nothing was written."""
     begun = acted = False
 
     def all_of_them(connection: sqlite3.Connection) -> None:
@@ -140,7 +141,7 @@ def _write_together(wishes: list[Write[object]], transaction: Transaction) -> bo
 
 
 def _attempt(wishes: list[Write[object]], transaction: Transaction) -> list[Write[object]]:
-    """Write each that can be. Returns those to be written again, because one took the whole transaction down."""
+    """Run each write by a savepoint of its own; return those to repeat because one undid the whole transaction."""
     fallen: list[Write[object]] = []
 
     def all_of_them(connection: sqlite3.Connection) -> None:
@@ -174,5 +175,5 @@ def _attempt(wishes: list[Write[object]], transaction: Transaction) -> list[Writ
 def _grant(wish: Write[object], connection: sqlite3.Connection) -> None:
     try:
         wish.result = wish.act(connection)
-    except Exception as failed:  # noqa: BLE001 - raised to the one caller who wanted this
+    except Exception as failed:  # noqa: BLE001 - raised again in the caller of this write
         wish.error = failed

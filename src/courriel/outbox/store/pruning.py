@@ -1,8 +1,8 @@
 """
-Forgetting old mails in short steps: whoever wants to put a mail meanwhile waits for one of them at most.
+Pruning of old mails in short steps: a put that comes meanwhile waits for one step at most.
 
-How many mails fit in a step is measured, because disks differ. After each step the outbox is left to others for as long
-as the step took: a lock that is taken again at once would be taken from nobody who waits for it.
+The number of mails in a step adapts to the speed of the disk. After each step the outbox is left to others for as long
+as the step took, because a lock that is released and acquired again at once never reaches the next waiter.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from courriel._dataclass import replace
 if TYPE_CHECKING:
     from courriel.outbox.store.base import Pruned, Store
 
-_GOAL = 0.01  # seconds for a step: a fifth of what nobody should wait
+_GOAL = 0.01  # seconds of a step: a fifth of the longest acceptable wait of a put
 _FEWEST, _FIRST, _MOST = 5, 10, 500  # mails in a step
 
 
 class Pruning:
-    """Forgets mails that have been sent (or canceled), or failed, for so many seconds.
+    """Deletes mails that were sent (or canceled), or failed, so many seconds ago.
 
-    `rest` is called between two steps with the seconds to leave the outbox to others, and ends it by answering True;
-    `clock` counts seconds.
+    `rest` is called between two steps with the seconds of the pause, and ends the run by returning True; `clock` is a
+    monotonic clock in seconds.
     """
 
     def __init__(
@@ -41,12 +41,12 @@ class Pruning:
         self._most = _FIRST
 
     def run(self, seconds: float | None = None) -> Pruned:
-        """Forget all of them, or as many as may be forgotten in so many seconds. Raises OutboxError."""
+        """Delete all of them, or as many as possible within `seconds`. Raises OutboxError."""
         began = self._clock()
         mails = 0
         while True:
             at = self._clock()
-            # As old as at the beginning: mails that end meanwhile would be followed for ever.
+            # The age limit stays that of the start: otherwise mails that end meanwhile would keep it going for ever.
             late = at - began
             done = self._store.prune(sent=self._sent + late, failed=self._failed + late, most=self._most)
             mails += done.mails

@@ -1,4 +1,4 @@
-"""Rows to values and back: what both engines have in common."""
+"""Conversion between database rows and values, the same for both engines."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ Row = Sequence[Any]
 _ON_UNSURE = tuple(OnUnsure)
 _NOTHING = "{}"
 _NAMES = {str}  # the type of each recipient
-# What Python says of a row that somebody has changed by hand.
+# Exceptions of Python for a row that was changed by hand.
 _BROKEN = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 
 
 def mail_values(mail: NewMail) -> dict[str, object]:
-    """The parameters of `put_mail`."""
+    """Parameters of the statement `put_mail`."""
     return {
         "id": mail.id,
         "key": mail.key,
@@ -57,7 +57,7 @@ def mail_values(mail: NewMail) -> dict[str, object]:
 
 
 def settlement_values(settled: Settlement) -> dict[str, object]:
-    """The parameters of `settle`."""
+    """Parameters of the statement `settle`."""
     return {
         "id": settled.id,
         "token": settled.token,
@@ -73,7 +73,7 @@ def settlement_values(settled: Settlement) -> dict[str, object]:
 
 
 def query_values(query: Query) -> dict[str, object]:
-    """The parameters of the first page of `read`."""
+    """Parameters of the statement `read` for its first page."""
     return {
         "created": query.since if query.since is not None else -1.0,
         "id": "",
@@ -84,9 +84,9 @@ def query_values(query: Query) -> dict[str, object]:
 
 
 def jobs_of(rows: Iterable[Row], bodies: Mapping[str, bytes], most: int) -> tuple[list[Job], list[tuple[Any, str]]]:
-    """What `claim` returned, the longest due first; `bodies` has those of no more than so many octets.
+    """Jobs from the rows of `claim`, in their turn; `bodies` has the contents of up to `most` octets.
 
-    And those that cannot be read: the id of each, and why.
+    Also the rows that cannot be read: the id of each, and the reason.
     """
     jobs: list[Job] = []
     unreadable: list[tuple[Any, str]] = []
@@ -99,22 +99,22 @@ def jobs_of(rows: Iterable[Row], bodies: Mapping[str, bytes], most: int) -> tupl
 
 
 def turn(row: Row) -> tuple[Any, ...]:
-    """Sort key of claimed mails: priority, moment at which they were due, id."""
+    """Sort key of claimed mails: priority, due time, id."""
     return row[4], row[0], row[1]
 
 
 def is_small(row: Row, most: int) -> bool:
-    """Whether the content of a claimed mail has no more than so many octets."""
+    """Whether the content of a claimed mail has at most `most` octets."""
     return type(row[-1]) is int and row[-1] <= most
 
 
 def state_of(stored: object) -> State:
-    """The state of a mail; one that there is none of waits for a person."""
+    """State of a mail; HELD for an unknown number."""
     return _or(State.HELD, State, stored)
 
 
 def info_of(row: Row) -> MailInfo:
-    """A row of `find` or `read`; of one that cannot be read, what can be, and `why` says the rest."""
+    """MailInfo from a row of `find` or `read`; what cannot be read has a default, and `why` names the columns."""
     created, ident, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure = row[:13]
     message_id, sender, recipients, options, results, why, size, holder = row[13:]
     damage = _damage(sender, recipients, options, results, on_unsure, size)
@@ -145,7 +145,7 @@ def info_of(row: Row) -> MailInfo:
 
 
 def known_of(row: Row, content: bytes) -> KnownMail:
-    """A row of `known`, with the content of its mail. Raises OutboxError for one that cannot be read."""
+    """KnownMail from a row of `known`, with its content. Raises OutboxError for a row that cannot be read."""
     ident, sender, waiting, results, options = row
     damage = _damage(sender, waiting, options, results, on_unsure=0, size=0)
     if damage:
@@ -155,13 +155,13 @@ def known_of(row: Row, content: bytes) -> KnownMail:
 
 
 def lane_of(row: Row) -> LaneInfo:
-    """A row of `lane` or `lanes`."""
+    """LaneInfo from a row of `lane` or `lanes`."""
     name, stopped, paused, fails, why, cap, gap, _, *per = row
     return LaneInfo(name, bool(stopped), max(0.0, paused), fails, why, cap, gap, *per)
 
 
 def changed(lane: LaneInfo, changes: Mapping[str, object]) -> LaneInfo:
-    """A lane as it is wished. Raises ValueError for what no lane has."""
+    """Apply changes to a lane. Raises ValueError for an unknown field."""
     unknown = set(changes) - {"stopped", "cap", "gap", "per"}
     if unknown:
         raise ValueError(f"a lane has no {', '.join(sorted(unknown))}")
@@ -169,7 +169,7 @@ def changed(lane: LaneInfo, changes: Mapping[str, object]) -> LaneInfo:
 
 
 def room_for(lane: LaneInfo, busy: int, most: int) -> int:
-    """How many mails may be claimed now, apart from a rate: none on a lane that rests, one where it has to be tried."""
+    """Number of mails that may be claimed now, apart from a rate: none on a paused lane, one to test a failing lane."""
     if lane.stopped or lane.paused > 0:
         return 0
     if lane.fails:
@@ -180,7 +180,7 @@ def room_for(lane: LaneInfo, busy: int, most: int) -> int:
 
 
 def answers(stored: Mapping[str, Sequence[Any]]) -> dict[str, Answer]:
-    """What was said of each recipient."""
+    """Last reply for each recipient, from its JSON."""
     return {
         name: (int(code), str(enhanced), str(text), float(at)) for name, (code, enhanced, text, at) in stored.items()
     }
@@ -230,7 +230,7 @@ def _names_written(names: Sequence[str]) -> str:
 
 
 def _answers_written(results: Mapping[str, Answer]) -> str:
-    """What `_written` would make of them, as `_names_written` does, in half the time."""
+    """JSON of the results as `_written` encodes them, in half the time; see `_names_written`."""
     each = [
         f"{_quoted(name)}:[{code},{_quoted(enhanced)},{_quoted(text)},{at!r}]"
         for name, (code, enhanced, text, at) in results.items()
@@ -261,19 +261,21 @@ def _results(stored: str) -> dict[str, Answer]:
 
 @lru_cache(maxsize=256)
 def _options(stored: str) -> Mapping[str, object]:
-    """Read once, because nearly all mails have the same ones; nobody changes what it gives."""
+    """Decode options once for equal texts, because nearly all mails have the same ones; callers must not change the
+    result.
+    """
     options: Mapping[str, Any] = _read(stored)
     if type(options) is not dict or not isinstance(options.get("envid", ""), str):
         raise TypeError
-    for wish in options.get("notify", ()):
-        Notify(wish)
+    for condition in options.get("notify", ()):
+        Notify(condition)
     if "ret" in options:
         Return(options["ret"])
     return options
 
 
 def _damage_of(row: Row) -> list[str]:
-    """The columns of a claimed row that cannot be read."""
+    """Columns of a claimed row that cannot be read."""
     _, sender, recipients, options, results, size = row[12:]
     return _damage(sender, recipients, options, results, row[8], size) or ["content"]
 
@@ -281,7 +283,7 @@ def _damage_of(row: Row) -> list[str]:
 def _damage(
     sender: object, recipients: object, options: object, results: object, on_unsure: object, size: object
 ) -> list[str]:
-    """The columns that cannot be read."""
+    """Columns that cannot be read."""
     read: dict[str, tuple[Callable[[Any], object], object]] = {
         "rcpts": (_names, recipients),
         "options": (_options, options),
@@ -294,7 +296,7 @@ def _damage(
 
 
 def _or(otherwise: T, reader: Callable[[Any], T], stored: object) -> T:
-    """What is read, or something else when that is not possible."""
+    """Read a stored value, or return the default when it is invalid."""
     try:
         return reader(stored)
     except _BROKEN:

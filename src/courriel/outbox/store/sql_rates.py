@@ -1,4 +1,4 @@
-"""The rates of lanes as every engine keeps them: which mails count, and which lanes have something to do."""
+"""Rates of lanes in SQL, the same for every engine: slots of mails, and lanes with due mails."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ T = TypeVar("T")
 
 
 class SqlRates(ABC):
-    """The part of a SqlStore that is about rates. The row of a lane is locked before its slots, by everybody."""
+    """Part of SqlStore for rates. Every transaction locks the row of a lane before its slots."""
 
     _says: Mapping[str, str]
 
     @abstractmethod
     def _read(self, act: Callable[[SqlConnection], T]) -> T:
-        """Look at what is committed."""
+        """Run a function on the committed state."""
 
     @abstractmethod
     def _write_lightly(self, act: Callable[[SqlConnection], T]) -> T:
-        """Do this in a transaction that a power cut may undo."""
+        """Run a function in a transaction that a power cut may undo."""
 
     @abstractmethod
     def _now(self) -> dict[str, object]:
-        """The store's clock as a parameter, for an engine that has none of its own."""
+        """Time of the store's clock as a statement parameter, for an engine without its own clock."""
 
     def due_lanes(self) -> list[DueLane]:
         """See Store.due_lanes."""
@@ -72,10 +72,10 @@ class SqlRates(ABC):
 
         self._write_lightly(act)
 
-    # What a claim is made of.
+    # Steps of a claim.
 
     def _rate(self, line: SqlConnection, values: Values, lane: LaneInfo, room: int) -> tuple[RateState | None, int]:
-        """The rate of a lane, which is locked, and how many mails may be claimed under it."""
+        """Rate state of a locked lane, and the number of mails that may be claimed under it."""
         if not lane.gap or not room:
             return None, room
         per = lane.per or lane.gap
@@ -86,7 +86,7 @@ class SqlRates(ABC):
     def _take_slots(
         self, line: SqlConnection, values: Values, state: RateState, claimed: int, room: int
     ) -> tuple[Slots | None, float]:
-        """Count what was claimed of `room`; also the seconds until the next mail may leave."""
+        """Take slots for the claimed mails; return them, and the seconds until the next mail may leave."""
         tat, free = state.after(claimed, room)
         if claimed or free or rate.is_beyond(state.tat, state.gap):
             line.execute(self._says["pace_lane"], {**values, "tat": tat, "free": free})
@@ -99,7 +99,7 @@ class SqlRates(ABC):
         state = RateState(gap, per, tat, int(used or 0), oldest, newest)
         if newest is None or not rate.is_beyond(newest, state.good_for):
             return state
-        # The clock was put back. They count as if they were taken at this moment, and not for as long as it was.
+        # The clock was set back. The slots count as taken now, and not for as long as the clock jumped.
         until = self._moment(line, values) + state.good_for
         line.execute(self._says["forget_later_slots"], {**values, "until": until})
         kept = line.execute(self._says["slots"], {**values, "per": per}).fetchone()[1]

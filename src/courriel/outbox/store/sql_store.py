@@ -1,4 +1,4 @@
-"""What every engine does alike with its mails: one short transaction for each thing, and the statements of `sql`."""
+"""SqlStore: the part of a store that is the same for every engine, with one short transaction for each call."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ T = TypeVar("T")
 
 Values = Mapping[str, object]
 Pieces = Sequence[Values]
-"""Parameters of `put_body`, as many as are said at a time."""
+"""Parameters of `put_body`, for the chunks that are inserted together."""
 
 _AT_A_TIME = LARGE // CHUNK
 _OUT_OF_HAND = (State.READY, State.HELD, State.SENT, State.FAILED, State.CANCELED)
-_SORTED = 5000  # mails that are put in order sooner than those of their lane are found among others
+_SORTED = 5000  # mails that are sorted faster than they are found by lane in another index
 _LOWEST = 2  # the last priority
-_TICK = 0.001  # seconds: the least time that anything is said to have taken
-_PAGE = 200  # mails read at a time, so that no reader keeps the database from being tidied
+_TICK = 0.001  # seconds: the shortest duration reported
+_PAGE = 200  # mails read at a time: a long read would keep the database from removing old row versions
 
 
 class Result(Protocol):
-    """What a statement brought."""
+    """Result of a statement."""
 
     @property
     def rowcount(self) -> int: ...
@@ -64,13 +64,13 @@ class Result(Protocol):
 
 
 class SqlConnection(Protocol):
-    """Where statements are said within one transaction."""
+    """A connection within one transaction."""
 
     def execute(self, statement: str, values: Any = ..., /) -> Result: ...
 
 
 class SqlStore(SqlRates, ABC):
-    """The part of a Store that is the same for each engine; an engine brings its transactions, `put` and `claim`."""
+    """The part of a Store that is the same for every engine; an engine adds its transactions, `put` and `claim`."""
 
     _says: Mapping[str, str]
 
@@ -81,29 +81,29 @@ class SqlStore(SqlRates, ABC):
 
     @abstractmethod
     def _read(self, act: Callable[[SqlConnection], T]) -> T:
-        """Look at what is committed."""
+        """Run a function on the committed state."""
 
     @abstractmethod
     def _write(self, act: Callable[[SqlConnection], T]) -> T:
-        """Do this in a transaction that is on stable storage afterwards."""
+        """Run a function in a transaction that is on stable storage afterwards."""
 
     @abstractmethod
     def _write_lightly(self, act: Callable[[SqlConnection], T]) -> T:
-        """Do this in a transaction that a power cut may undo."""
+        """Run a function in a transaction that a power cut may undo."""
 
     def _in_words(self, statement: str) -> str:
-        """A shared statement as the engine is told it."""
+        """Translate a shared statement into the engine's dialect."""
         return statement
 
     def _now(self) -> dict[str, object]:
-        """The store's clock as a parameter, for an engine that has none of its own."""
+        """Time of the store's clock as a statement parameter, for an engine without its own clock."""
         return {}
 
-    # Putting: a large content is written ahead, in short transactions of its own, and counts from the mail's own on.
+    # Putting. A large content is staged in short transactions of its own, and counts from the mail's transaction on.
 
     @contextmanager
     def _staged(self, mails: Sequence[NewMail]) -> Generator[frozenset[str]]:
-        """The ids of those whose content is written ahead; it is taken away again when the mails cannot be put."""
+        """Stage large contents, and yield the ids of their mails; the contents are deleted when the put fails."""
         begun: list[str] = []
         try:
             for mail in mails:
@@ -113,7 +113,7 @@ class SqlStore(SqlRates, ABC):
             yield frozenset(begun)
         except BaseException:
             for ident in begun:
-                with suppress(errors.OutboxError):  # swept up later
+                with suppress(errors.OutboxError):  # deleted later by _sweep
                     self._write_lightly(partial(self._unstage, ident))
             raise
 
@@ -121,7 +121,10 @@ class SqlStore(SqlRates, ABC):
         return key is not None and self.find(key=key) is not None
 
     def _stage(self, mail: NewMail) -> None:
-        """Write a content ahead. A power cut may undo it until the mail is committed, which syncs the same log."""
+        """Write a content in transactions of its own, before its mail.
+
+        A power cut may undo them until the transaction of the mail, which syncs the same log.
+        """
         for number, pieces in enumerate(portions(mail)):
             values = {"mail": mail.id} | self._now()
 
@@ -135,17 +138,17 @@ class SqlStore(SqlRates, ABC):
             self._write_lightly(act)
 
     def _take_staged(self, line: SqlConnection, ident: str) -> None:
-        """The content is the mail's from now on. Raises OutboxError when it took so long that it was swept up."""
+        """Assign a staged content to its mail. Raises OutboxError when it was swept up because it took too long."""
         if not line.execute(self._says["unstage"], {"mail": ident}).rowcount:
             raise errors.OutboxError(f"{self.place}: its content was an hour on the way here: put it again")
 
     def _unstage(self, ident: str, line: SqlConnection) -> None:
-        """Forget a content that was written ahead, and is no mail's."""
+        """Delete a staged content that has no mail."""
         if line.execute(self._says["unstage"], {"mail": ident}).rowcount:
             line.execute(self._says["forget_body"], {"id": ident})
 
     def _sweep(self, line: SqlConnection) -> bool:
-        """Take away some pieces of a content that is no mail's; whether there was one."""
+        """Delete some pieces of an abandoned content; False when there is none."""
         found = line.execute(self._says["stale"], self._now()).fetchone()
         if found is None:
             return False
@@ -168,9 +171,9 @@ class SqlStore(SqlRates, ABC):
         return self._write(lambda line: (self._settle(line, settlements), self._leased(line, "mark", marks)))
 
     def _mark_first(self, line: SqlConnection, jobs: Sequence[Job], terms: LeaseTerms) -> int:
-        """Mark as many of the mails that were just claimed as the terms say; returns how many.
+        """Mark as many of the claimed mails as the terms say; return how many.
 
-        Who claims goes on at once, and what lies between this mark and the first end is no more than an envelope.
+        The worker goes on at once, so only an envelope lies between this mark and the first end.
         """
         if terms.mark is None or any(job.lost for job in jobs):
             return 0
@@ -201,7 +204,7 @@ class SqlStore(SqlRates, ABC):
         self._write_lightly(lambda line: self._done(line, "told", [{"id": ident} for ident in ids]))
 
     def _known(self, line: SqlConnection, key: str | None) -> KnownMail | None:
-        """The mail that is kept under this key, within the transaction that found it there."""
+        """The stored mail with this key, within the transaction that found the key."""
         row = line.execute(self._says["known"], {"key": key}).fetchone()
         if row is None:
             return None
@@ -209,11 +212,11 @@ class SqlStore(SqlRates, ABC):
         return rows.known_of(row, b"".join([bytes(chunk) for (chunk,) in chunks]))
 
     def _done(self, line: SqlConnection, name: str, each: Sequence[Values]) -> list[bool]:
-        """Say one statement for each; whether it changed the one row that was meant."""
+        """Run a statement for each set of values; for each, whether it changed its one row."""
         statement = self._says[name]
         return [line.execute(statement, values).rowcount == 1 for values in each]
 
-    # Workers that are gone.
+    # Worker processes.
 
     @property
     def beside(self) -> str | None:
@@ -245,7 +248,7 @@ class SqlStore(SqlRates, ABC):
         values = {"id": id} | self._now()
         return [Taken(*row) for row in self._read(lambda line: line.execute(self._says["taken"], values).fetchall())]
 
-    # Looking, and acting by hand.
+    # Reading, and actions of a person.
 
     def edit(self, id: str, action: Action) -> bool:  # noqa: A002
         """See Store.edit."""
@@ -278,7 +281,9 @@ class SqlStore(SqlRates, ABC):
             values["created"], values["id"] = page[-1][:2]
 
     def _pages(self, line: SqlConnection, query: Query) -> str:
-        """The statement that finds a page of them by an index; a lane is looked for where counters know it to be."""
+        """The statement that reads a page by an index; a lane is searched in the states where the counters find its
+        mails.
+        """
         if query.news:
             return self._says["read_news"]
         if query.unsure and query.state in (None, State.READY, State.SENT):
@@ -299,7 +304,7 @@ class SqlStore(SqlRates, ABC):
         for lane, stored, mails, oldest, unsure in found:
             state = rows.state_of(stored)
             count = Count(lane, state, mails, oldest, unsure)
-            if before := counts.get((lane, state)):  # one of them is no state that there is
+            if before := counts.get((lane, state)):  # two stored numbers that stand for one state: one is unknown
                 since = before.oldest if oldest is None else oldest
                 count = Count(lane, state, before.mails + mails, since, before.unsure + unsure)
             counts[lane, state] = count
@@ -313,7 +318,7 @@ class SqlStore(SqlRates, ABC):
         values = {"window": window, "most": most} | self._now()
         sent, since = line.execute(self._says["sent_lately"], values).fetchone()
         error = line.execute(self._says["last_error"]).fetchone()
-        # All of the window counts, unless the sample ends before it does.
+        # The whole window counts, unless the sample is shorter.
         seconds = window if sent < most else max(since, _TICK)
         return Activity(sent, seconds, *(error or ()))
 
@@ -394,10 +399,10 @@ class SqlStore(SqlRates, ABC):
             line.execute(self._says["forget_mail"], {"id": ident})
 
     def _tidy(self, line: SqlConnection) -> None:
-        """Take away what nobody needs, beside old mails."""
+        """Delete rows that are not needed any more, apart from old mails."""
         line.execute(self._says["forget_workers"], self._now())
 
-    # Keeping.
+    # Maintenance.
 
     def check(self) -> list[IntegrityFinding]:
         """See Store.check."""
@@ -414,19 +419,19 @@ class SqlStore(SqlRates, ABC):
         return int(number), example
 
     def backup(self, path: Path) -> None:
-        """See Store.backup; for an engine that has means of its own."""
+        """See Store.backup; refused for an engine with its own backup tools."""
         raise errors.UsageError(
             f"{self.place}: a PostgreSQL database is copied by its own means: pg_dump, pg_basebackup"
         )
 
     def compact(self) -> tuple[int, int]:
-        """See Store.compact; for an engine that does it by itself."""
+        """See Store.compact; refused for an engine that compacts by itself."""
         raise errors.UsageError(f"{self.place}: PostgreSQL uses the room again by itself (autovacuum)")
 
-    # What a claim is made of.
+    # Steps of a claim.
 
     def _room(self, line: SqlConnection, values: Values, most: int) -> tuple[LaneInfo, int]:
-        """A lane, and how many of its mails may be claimed now; the lane is locked where the engine can."""
+        """Read a lane, and how many of its mails may be claimed now; the row is locked where the engine can."""
         row = line.execute(self._says["lane"], values).fetchone()
         if row is None:
             return LaneInfo(""), most
@@ -439,7 +444,7 @@ class SqlStore(SqlRates, ABC):
     def _set_aside(
         self, line: SqlConnection, unreadable: Sequence[tuple[Any, str]], token: str
     ) -> tuple[Recovered, ...]:
-        """Hold those whose rows cannot be read, and that were claimed by this token, so that the others are sent."""
+        """Hold the claimed mails of this token whose rows cannot be read, so that the others are sent."""
         held: list[Recovered] = []
         for ident, why in unreadable:
             values = {"id": ident, "why": why, "token": token} | self._now()
@@ -450,9 +455,9 @@ class SqlStore(SqlRates, ABC):
     def _rows_leased(
         self, line: SqlConnection, values: Values, terms: LeaseTerms, most: int, *, suspects: bool = True
     ) -> list[rows.Row]:
-        """Up to `most` mails in their turn, by priority and then by the time at which they were due.
+        """Lease up to `most` mails by priority and due time.
 
-        Mails that were lost before stand in the same queue, and are claimed apart from the others; without `suspects`
+        Mails with an expired lease keep their turn, but are claimed apart from the others; `suspects=False` says that
         there are none.
         """
         values = {**values, "lease": terms.lease}
@@ -463,13 +468,13 @@ class SqlStore(SqlRates, ABC):
         if found := self._claim_calm(line, values, most, before=(priority, due)):
             return found
         alike = {**values, "prio": priority, "lost": lost, "most": at_once(lost, most)}
-        # None when another worker was quicker: then the others need not wait.
+        # None when another worker was faster: then the others need not wait.
         return line.execute(self._says["claim_suspect"], alike).fetchall() or self._claim_calm(line, values, most)
 
     def _claim_calm(
         self, line: SqlConnection, values: Values, most: int, before: tuple[int, float] | None = None
     ) -> list[rows.Row]:
-        """Mails that were never lost; those whose turn is `before` this priority and time."""
+        """Lease mails without an expired lease; with `before`, those of a turn before this priority and time."""
         found: list[rows.Row] = []
         last, until = before or (_LOWEST, None)
         for priority in range(last + 1):
@@ -487,9 +492,9 @@ def _of_a_lane(state: State, mails: int) -> str:
 
 
 def _few(old: Sequence[tuple[str, Any]]) -> tuple[list[str], frozenset[str]]:
-    """As many mails as may go in one transaction, by what they hold, and which of them are large.
+    """Ids of as many mails as one transaction may delete, by the size of their contents, and those of large ones.
 
-    A large content goes by itself, piece by piece.
+    A large content is deleted alone, in pieces.
     """
     few: list[str] = []
     large: set[str] = set()
@@ -506,16 +511,16 @@ def _few(old: Sequence[tuple[str, Any]]) -> tuple[list[str], frozenset[str]]:
 
 
 def portions(mail: NewMail) -> Iterator[Pieces]:
-    """A content in lots of which each may stand in memory, and in a transaction that others wait for."""
+    """Split a content into portions that fit into memory, and into a transaction for which others wait."""
     pieces = ({"mail": mail.id, "seq": seq, "chunk": chunk} for seq, chunk in enumerate(mail.chunks))
     while lot := list(islice(pieces, _AT_A_TIME)):
         yield lot
 
 
 def at_once(lost: int, most: int) -> int:
-    """How many mails that were lost so often are claimed together, where `most` others would be.
+    """Number of mails with so many expired leases that are claimed together, where `most` others would be.
 
-    Lost once, a mail was most likely beside the one that killed its worker, and a quarter of a batch goes together.
-    From the second time on each goes alone: when it dies again, it is the one.
+    After one expiry a mail was most likely only in the batch of the mail that killed its worker: a quarter of a batch
+    goes together. After the second each goes alone, so that the next death names the culprit.
     """
     return max(1, most // 4) if lost == 1 else 1

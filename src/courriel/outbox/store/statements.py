@@ -1,4 +1,4 @@
-"""The statements of the outbox by their names, as they stand in `sql/*.sql`."""
+"""SQL statements of the outbox by name, read from `sql/*.sql`."""
 
 from __future__ import annotations
 
@@ -17,26 +17,28 @@ _PARAMETER = expression(r":(\w+)")
 
 @cache
 def statements() -> dict[str, str]:
-    """Every statement, written for named parameters (`:name`)."""
+    """Every shared statement, with named parameters (`:name`)."""
     return statements_in("statements")
 
 
 def statements_in(name: str) -> dict[str, str]:
-    """The statements of one file in `sql`, by their names."""
+    """Statements of one file in `sql`, by name."""
     _, *parts = _NAMED.split(script(name))
     return {name: text.strip().removesuffix(";") for name, text in zip(parts[::2], parts[1::2], strict=True)}
 
 
 @cache
 def in_order(parts: tuple[tuple[str, int], ...]) -> str:
-    """A page of mails out of several statements, each by its name and for one state (-1: any of its own)."""
+    """A statement for one page of mails, merged from several statements with their states (-1: any state)."""
     pages = [statements()[name].replace(":state", str(state)) for name, state in parts]
     each = [f"SELECT * FROM ({page}\n) AS page" for page in pages]  # noqa: S608 - our own statements and numbers
     return "\nUNION ALL\n".join(each) + "\nORDER BY 1, 2 LIMIT :most"
 
 
 def by_position(statement: str) -> tuple[str, Callable[[Mapping[str, Any]], tuple[Any, ...]]]:
-    """The same statement with question marks, and what puts its parameters in order: quicker when said many times."""
+    """The statement with positional parameters, and a function that puts named values in that order: faster for many
+    rows.
+    """
     bare = _COMMENT.sub("", statement)
     names = _PARAMETER.findall(bare)
 
@@ -47,5 +49,5 @@ def by_position(statement: str) -> tuple[str, Callable[[Mapping[str, Any]], tupl
 
 
 def script(name: str) -> str:
-    """The text of one file in `sql`."""
+    """Text of one file in `sql`."""
     return (files("courriel.outbox.store") / "sql" / f"{name}.sql").read_text(encoding="utf-8")

@@ -1,18 +1,18 @@
-"""Versions of the tables of an outbox, the same for both engines."""
+"""Versions of the outbox tables, the same for both engines."""
 
 from __future__ import annotations
 
 from courriel import errors
 
 FIRST_VERSION = 100
-"""Version of the tables that the first script makes; an upgrade script adds one."""
+"""Version of the tables created by the first script; each upgrade script adds one."""
 
 ERA = 100
-"""Versions of one era; programs of an earlier era cannot work with the first one of the next."""
+"""Versions in one era; programs of an earlier era cannot work with the tables of the next."""
 
 
 def era_of(version: int) -> int:
-    """Number of the era of a version; programs work with the tables of their own era only."""
+    """Number of the era of a version; a program works only with tables of its own era."""
     return version // ERA
 
 

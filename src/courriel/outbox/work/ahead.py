@@ -1,9 +1,9 @@
 """
-How many mails of a lane are marked ahead of their end: as many as its server serves while one commit is on its way.
+Number of mails of a lane that are marked ahead of their end: as many as the server accepts during one commit.
 
-What is marked and has no result on the disk is unsure when the worker dies, so the number is small; but a mark costs a
-commit, so it is not one. A server that is measured to answer so many mails a second gets as many as it serves in a
-round trip and 50 ms more.
+A marked mail without a stored result is unsure when the worker dies, so the number is small; but each mark costs a
+commit, so it is not one. From the measured speed of the server, it is the number of mails answered in a round trip and
+50 ms more.
 """
 
 from __future__ import annotations
@@ -12,57 +12,58 @@ from collections import deque
 from collections.abc import Iterable
 
 FIRST, LEAST, MOST = 12, 4, 32
-"""Mails marked ahead to begin with, never fewer (unless asked to), and at most (unless asked for more)."""
+"""Mails marked ahead at the start, at least (unless the user sets fewer), and at most (unless the user sets more)."""
 
-_SPAN = 0.05  # seconds of work that is marked beyond a round trip
-_FAR, _ROUNDS = 0.02, 6  # seconds of a round trip from which on so many rounds count, and not two
+_SPAN = 0.05  # seconds of work marked beyond a round trip
+_FAR, _ROUNDS = 0.02, 6  # seconds of a round trip above which so many rounds count instead of two
 _NOISE = 0.01  # seconds
-_SLOW = 0.002  # seconds for one mail, beside which a commit by another thread costs nothing
-_ROUND = 0.1  # seconds that are measured at a time, and a round trip at least
-_GAP = 0.002  # seconds of silence after which a heap of answers begins: they come in heaps from far away
+_SLOW = 0.002  # seconds for one mail above which a commit in another thread is free
+_ROUND = 0.1  # seconds of one measurement, at least a round trip
+_GAP = 0.002  # seconds of silence before a new burst of answers: from a distant server they come in bursts
 
 
 class Ahead:
-    """The number for one lane on one session; `most` is the highest that it may reach.
+    """The number of marks ahead for one lane on one session; `most` is its upper limit.
 
-    It is told of each end that may leave and of each answer, with the time in seconds (monotonic).
+    Each end that may leave and each answer is reported with its time, in seconds of a monotonic clock.
     """
 
     def __init__(self, most: int = MOST) -> None:
         self.most = most
-        # Whoever asks for more wants the rate more than certainty.
+        # A user who sets more prefers the rate to few unsure mails.
         self.number = min(FIRST, most) if most <= MOST else most // 2
-        """How many mails may be marked and have no result on the disk."""
+        """How many mails may be marked without a stored result."""
         self.in_doubt: set[str] = set()
-        """As the disk has it: marked, and no result is written."""
+        """Ids of mails that are marked in the store and have no stored result."""
         self.slow = True
-        """Whether the server takes so long for a mail that results are written down, and marks made, by the way."""
+        """Whether the server is slower than a commit, so that another thread stores results and marks in the meantime.
+        """
         self._reserved = 0
         self._least = min(LEAST, most)
         self._permitted: dict[str, float] = {}
-        self._heaps = 0  # of answers since the last rest
-        self._first: float | None = None  # answer since then
-        self._began: float | None = None  # the round of measuring
+        self._heaps = 0  # bursts of answers since the last rest
+        self._first: float | None = None  # time of the first answer since then
+        self._began: float | None = None  # start of the measurement
         self._answers = 0
-        self._last = float("-inf")  # answer
+        self._last = float("-inf")  # time of the last answer
         self._rounds: deque[int] = deque(maxlen=_ROUNDS)
-        # The shortest time to an answer since the last rest, and before it: of a first one, which waited for no other.
+        # Shortest time to an answer since the last rest, and before it, of first mails, which waited for no other.
         self._trip = self._last_trip = float("inf")
 
     def room(self, settled: Iterable[str] = ()) -> int:
-        """How many mails may be marked by a commit that settles these, or marks them anew."""
+        """How many mails may be marked by a commit that settles these, or marks them again."""
         return max(0, self.number - len(self.in_doubt.difference(settled)) - self._reserved)
 
     def reserve(self, mails: int) -> None:
-        """So many may be marked by a claim that is on its way, and by nobody else; 0: it has come."""
+        """Reserve marks for a claim that is being committed; 0 when it is done."""
         self._reserved = mails
 
     def permitted(self, ident: str, now: float) -> None:
-        """The end of this mail may leave."""
+        """Record that the end of this mail may leave."""
         self._permitted[ident] = now
 
     def answered(self, ident: str, now: float) -> None:
-        """There is a result of this one; nothing is learned from one whose end was not permitted."""
+        """Record the result of a mail; one whose end was not permitted is not measured."""
         left = self._permitted.pop(ident, None)
         if left is None:
             return
@@ -74,11 +75,11 @@ class Ahead:
         self._answers += 1
 
     def rest(self) -> None:
-        """Nothing is being sent: the time until it is says nothing of the server, and the round trip is taken anew."""
+        """Pause the measurement while nothing is sent; the round trip is measured anew afterwards."""
         self._permitted.clear()
         self._began, self._first, self._heaps = None, None, 0
         if self._trip < float("inf"):
-            # The line may have become longer, but more likely this one had to wait for us.
+            # The round trip may be longer now, but more likely this answer waited for us.
             self._trip, self._last_trip = float("inf"), min(self._trip, self._last_trip * 1.1)
 
     # The steps.
@@ -89,9 +90,11 @@ class Ahead:
         return trip if trip < float("inf") else 0.0
 
     def _begin_heap(self, now: float) -> None:
-        """A round of measuring lasts from the beginning of one heap to that of another; a steady flow has no heaps."""
+        """Start or finish a round of measurement, which lasts from one burst of answers to another; a steady flow has
+        none.
+        """
         self._heaps += 1
-        if self._began is None and self._heaps > 1:  # the first one answers a first mail, sent alone
+        if self._began is None and self._heaps > 1:  # the first burst answers the first mail, which was sent alone
             self._began, self._answers = now, 0
         elif self._began is not None and self._answers and now - self._began >= self._round:
             self._measure(now - self._began)
@@ -105,10 +108,10 @@ class Ahead:
     def _measure(self, seconds: float) -> None:
         each = seconds / self._answers
         self.slow = each >= _SLOW
-        # Its own service is no part of the way there, nor is what a busy machine adds.
+        # The server's own time per mail is no part of the round trip, nor are delays of a busy machine.
         trip = max(0.0, self._shortest - each - _NOISE)
         served = round((trip + _SPAN) / each)
         self._rounds.append(served)
-        # The best of some rounds: a window that is too small for the distance makes its server look slow.
+        # The best of some rounds: a window too small for the distance makes the server look slow.
         recent = list(self._rounds)[-(_ROUNDS if trip > _FAR else 2) :]
         self.number = min(self.most, max(self._least, *recent))

@@ -1,11 +1,11 @@
 """
-Mails that one worker has leased together, on their way through one session.
+Batch: mails leased together by one worker thread, while they are sent through one session.
 
-Few of them are marked at a time (`courriel.outbox.work.ahead`): what is marked and has no result on the disk is unsure
-when the worker dies. The first whose end may leave unmarked has the next ones marked, in the commit that writes down
-what was answered meanwhile; the others only look at the clock. From the beginning of the mark a dot must leave within
-half a minute, or the mark is made again: whoever slept between the mark and the dot (a stopped process, a paused
-machine) does not wake up and send what others have by then.
+Few of them are marked at a time (`courriel.outbox.work.ahead`), because a marked mail without a stored result is unsure
+when the worker dies. The first mail whose end may leave unmarked has the next ones marked too, in the commit that
+stores the results so far; for the others only the clock is checked. An end must leave within 30 seconds after its mark
+began, or the mark is repeated: a process that was stopped between mark and end (SIGSTOP, a paused machine) does not
+send what others have leased by then.
 """
 
 from __future__ import annotations
@@ -25,26 +25,27 @@ from courriel.outbox.work.marking import Marking
 
 logger = logging.getLogger("courriel.outbox")
 
-LEASE = 120.0  # seconds that a mail is leased for at least, until its end leaves; extended while there is progress
-_EXTEND = 30.0  # seconds of progress after which that lease is extended
-_MARGIN = 60.0  # seconds between the last moment of our own patience and the end of the last lease
+LEASE = 120.0  # seconds: the shortest lease until the end leaves; extended while there is progress
+_EXTEND = 30.0  # seconds after which that lease is extended, if there is progress
+_MARGIN = 60.0  # seconds between the longest wait for an answer and the expiry of its lease
 
 
 def lease_of_mark(answer_limit: float) -> float:
-    """No more than a minute beyond the longest silence that one mail may keep.
+    """Lease of a mark in seconds: a minute longer than the longest answer to one mail.
 
-    A dot leaves in the first half of that minute, or the mark is made again: a sender at the end of it, that waits as
-    long as it may, is done before the lease is over.
+    The end leaves in the first half of that minute, or the mark is repeated: even the last possible sender with the
+    longest wait is done before the lease expires.
     """
     return answer_limit + _MARGIN
 
 
 class Batch:
-    """`answer_limit`: seconds that its session waits for the answer to one mail; `goes_on` is asked before each.
+    """Leased mails of one sender, with their marks, leases and results.
 
-    `ahead` says how many may be marked at a time, `marking` has them marked (default: by commits of their own), and
-    `more` brings further mails when the last one was supplied. `waiting_lease` is what those that are not marked are
-    extended by, in seconds: only by the thread that sends, and only when there is progress.
+    `answer_limit` is the longest wait in seconds for an answer to one mail; `goes_on` is called before each mail.
+    `ahead` limits the marks, `marking` stores them (default: by separate commits), and `more` returns further mails
+    when the last one was supplied. `waiting_lease` is the lease in seconds by which unmarked mails are extended: only
+    by the sending thread, and only when there is progress.
     """
 
     def __init__(
@@ -60,33 +61,33 @@ class Batch:
         waiting_lease: float = LEASE,
     ) -> None:
         self.jobs: list[Job] = []
-        """Those that are supplied, in this order."""
+        """Supplied mails, in this order."""
         self.progress = self.extended = monotonic()
         self.lease = lease_of_mark(answer_limit)
         self._waiting_lease = waiting_lease
         self.ahead = ahead or Ahead()
         self.cut: Callable[[], None] | None = None
-        """Hangs up on whoever it is being said to."""
+        """Hangs up the connection on which they are being sent."""
         self.ended = False
-        """Whether nothing may leave any more, and whatever comes now of those in doubt comes too late."""
+        """Whether no more ends are permitted, and later answers to mails in doubt do not count."""
         self.unsure = 0
-        """How many mails were found to be unsure after the end."""
+        """Number of mails that were found to be unsure after the end."""
         self._store = store
         self._goes_on, self._marking, self._more = goes_on, marking or Marking(store), more
-        self._lock = Lock()  # between who sends, who writes down, and who ends it
-        self._open: dict[str, Job] = {}  # nothing is written down of these yet
-        self._since: dict[str, float] = {}  # when these were leased
+        self._lock = Lock()  # shared by the sender, the result writer, and the thread that stops them
+        self._open: dict[str, Job] = {}  # mails without a stored result
+        self._since: dict[str, float] = {}  # times of lease
         self._supplied: deque[Job] = deque()
-        self._unmarked: deque[Job] = deque()  # the next ones of those that are being supplied
-        self._marked: dict[str, float] = {}  # when the mark of these began
-        self._left: dict[str, float] = {}  # the end of these may have left, under the mark of that moment
+        self._unmarked: deque[Job] = deque()  # supplied next
+        self._marked: dict[str, float] = {}  # times at which marks began
+        self._left: dict[str, float] = {}  # mails whose ends may have left, with the times of their marks
         self.lease_out(jobs)
         self.queue(jobs)
 
     # Filling.
 
     def lease_out(self, jobs: Sequence[Job], marked: int = 0, since: float | None = None) -> None:
-        """These are leased from now on, or `since` a moment; so many of the first are marked already."""
+        """Add mails that are leased since `since` (default: now); the first `marked` are already marked."""
         since = monotonic() if since is None else since
         for job in jobs:
             self._open[job.id] = job
@@ -97,28 +98,29 @@ class Batch:
                 self.ahead.in_doubt.add(job.id)
 
     def queue(self, jobs: Sequence[Job]) -> None:
-        """These are to be supplied, after those before."""
+        """Append mails to be supplied."""
         self.jobs += jobs
 
     def age(self, job: Job) -> float:
-        """Seconds since this one was leased."""
+        """Seconds since the mail was leased."""
         return monotonic() - self._since[job.id]
 
     # Sending.
 
     def supply(self, *, together: bool | None = None) -> Iterator[Submission]:
-        """The mails as a session takes them, until somebody wants us to stop; a broken one raises, and it goes on.
+        """Iterate over the submissions for a session, until a stop; a broken mail raises, and the iteration goes on
+        after it.
 
-        `together`: those of which everybody gets it or nobody, or the others.
+        `together` selects the mails that go to all recipients or none, or the others.
         """
         return _Supply(self, together)
 
     def next_supplied(self) -> Job:
-        """Whose result comes next: results come in the order in which mails were supplied."""
+        """The mail of the next result: results come in the order of supply."""
         return self._supplied.popleft()
 
     def before_end(self, job: Job) -> bool:
-        """Whether the end of this mail may leave now; it is marked durably before this says yes."""
+        """Whether the end of this mail may leave now; True only after it is durably marked."""
         self.touch()
         if not self._is_fresh(job.id):
             self._marking.wait()
@@ -135,23 +137,23 @@ class Batch:
         return True
 
     def answered(self, job: Job) -> bool:
-        """There is a result of this one; whether it is the first, and ours to write down."""
+        """Record the result of a mail; whether it is the first one, and so to be stored by this batch."""
         self.touch()
         self.ahead.answered(job.id, self.progress)
         with self._lock:
             return self._open.pop(job.id, None) is not None
 
     def written(self, ident: str) -> None:
-        """The result of this one is on the disk."""
+        """Record that the result of this mail is stored."""
         with self._lock:
             self.ahead.in_doubt.discard(ident)
 
     # Marking ahead, by the thread that writes results down.
 
     def next_to_mark(self, settled: Collection[str]) -> list[Job]:
-        """Those that a commit marks which settles these; none before this sender has marked its first one.
+        """Mails to be marked by a commit that settles these; none before the first mark of this sender.
 
-        The caller says what came of it: `note_marks`, or `note_failed_marks`.
+        The caller reports the outcome by `note_marks` or `note_failed_marks`.
         """
         with self._lock:
             if self.ended or self.ahead.most == 1 or not self._left:
@@ -159,7 +161,7 @@ class Batch:
             return self._chosen(self.ahead.room(settled))
 
     def note_marks(self, jobs: Sequence[Job], marked: Sequence[bool], began: float) -> None:
-        """They are marked on the disk, those that were still ours, since the moment at which that began."""
+        """Record marks whose commit began at `began`; mails with a lost lease are left out."""
         with self._lock:
             for job, done in zip(jobs, marked, strict=True):
                 if done:
@@ -168,12 +170,12 @@ class Batch:
                     self.ahead.in_doubt.discard(job.id)
 
     def note_failed_marks(self, jobs: Sequence[Job]) -> None:
-        """They may be marked or not: they count as in doubt, and are marked anew before they leave."""
+        """Record a failed commit: its mails count as in doubt, and are marked again before their ends leave."""
         with self._lock:
             self._unmarked.extendleft(reversed(jobs))
 
     def touch(self) -> None:
-        """There is progress, in the thread that sends: nobody else may extend what waits behind this mail."""
+        """Extend the leases of waiting mails after progress; only the sending thread may call it."""
         self.progress = now = monotonic()
         if now - self.extended > _EXTEND:
             self.extended = now
@@ -182,13 +184,13 @@ class Batch:
     # Ending.
 
     def end(self) -> list[Job]:
-        """Let nothing leave any more; returns what has certainly not left, for the caller to give back."""
+        """Permit no more ends; return the mails that certainly have not left, for the caller to give back."""
         with self._lock:
             self.ended = True
             return self._parted(lambda job: job.id not in self._left)
 
     def part_with_rest(self) -> list[Job]:
-        """Those that may have left, and whose answer nobody waits for any more, for the caller to write down."""
+        """Take out the mails that may have left and whose answers are not awaited any more, for the caller to store."""
         with self._lock:
             return self._parted(lambda job: True)
 
@@ -202,36 +204,36 @@ class Batch:
 
     @property
     def unanswered(self) -> list[Job]:
-        """Those of which nothing is known yet."""
+        """Mails without a result."""
         with self._lock:
             return list(self._open.values())
 
     def was_begun(self, job: Job) -> bool:
-        """Whether a session has taken it, and has given no result."""
+        """Whether a session has taken the mail, and has given no result."""
         return job in self._supplied
 
     def may_have_left(self, job: Job) -> bool:
-        """Whether its end was permitted."""
+        """Whether the end of the mail was permitted."""
         return job.id in self._left
 
     @property
     def pending(self) -> int:
-        """How many were supplied that have still to be marked: what may be marked is theirs first."""
+        """Number of supplied mails that still need a mark: they come first."""
         return sum(job.id not in self._marked for job in self._supplied)
 
     @property
     def in_hand(self) -> int:
-        """How many a session has taken without a result so far."""
+        """Number of mails that a session has taken without a result so far."""
         return len(self._supplied)
 
     @property
     def unmarked(self) -> list[Job]:
-        """Those whose lease has to be extended while they wait."""
+        """Mails whose leases have to be extended while they wait."""
         return [job for job in self.unanswered if job.id not in self._marked]
 
     @property
     def overdue(self) -> bool:
-        """Whether an answer has been waited for so long that the lease will be over soon."""
+        """Whether an answer takes so long that the lease will expire soon."""
         ends = monotonic() - self.lease + _MARGIN / 2
         return any(self._left.get(job.id, ends) < ends for job in self.unanswered)
 
@@ -245,16 +247,16 @@ class Batch:
                 logger.warning("Leases were not extended: %s", failed, extra={"action": "extend_failed"})
 
     def _is_fresh(self, ident: str) -> bool:
-        """Whether it is marked, and the mark is so young that its end may leave."""
+        """Whether the mail is marked, and the mark so recent that its end may leave."""
         return monotonic() <= self._marked.get(ident, float("-inf")) + _MARGIN / 2
 
     def _mark(self, job: Job) -> None:
-        """Mark this one, and as many of the next as may be in doubt; again where that was long ago."""
+        """Mark this mail, and as many of the next ones as allowed; old marks are repeated."""
         chosen: list[Job] = []
 
         def choose(done: Sequence[Settlement]) -> Sequence[Job]:
             with self._lock:
-                self._unmarked.extendleft(reversed(chosen[1:]))  # chosen for a commit that failed
+                self._unmarked.extendleft(reversed(chosen[1:]))  # selected for a commit that failed
                 room = self.ahead.room([job.id, *(each.id for each in done)])
                 self.ahead.in_doubt.add(job.id)
                 chosen[:] = [job, *self._chosen(room - 1, beside=job)]
@@ -264,7 +266,7 @@ class Batch:
         try:
             marked = self._marking.mark(choose, self.lease)
         except errors.OutboxError as failed:
-            # Not to be sent, whatever the disk has made of it.
+            # Not to be sent, whether or not the mark was stored.
             logger.error("A mail was not sent: %s", failed, extra={"action": "mark_failed"})
             with self._lock:
                 self._marked.clear()
@@ -272,7 +274,7 @@ class Batch:
         self.note_marks(chosen, marked, began)
 
     def _chosen(self, most: int, beside: Job | None = None) -> list[Job]:
-        """So many of the next mails, in doubt from now on; one that stands in the queue is chosen already."""
+        """Select up to `most` of the next mails, which are in doubt from now on; queued ones are selected already."""
         queue, chosen = self._unmarked, list[Job]()
         while len(chosen) < most and queue:
             job = queue.popleft()
@@ -283,7 +285,7 @@ class Batch:
 
 
 class _Supply:
-    """An iterator, and not a generator: one that raises goes on with the next mail."""
+    """Iterator over submissions; not a generator, so that it goes on with the next mail after one that raises."""
 
     def __init__(self, batch: Batch, together: bool | None) -> None:
         self._batch, self._together = batch, together
@@ -308,7 +310,7 @@ class _Supply:
         return outgoing(job, batch._store, lambda: batch.before_end(job), batch.touch)
 
     def _look(self) -> bool:
-        """Whether mails were queued since the last look; those of the other kind have a pass of their own."""
+        """Whether mails were queued since the last call; mails of the other kind have a pass of their own."""
         jobs = self._batch.jobs
         new, self._seen = jobs[self._seen :], len(jobs)
         ours = [job for job in new if self._together is None or bool(job.options.get("together")) is self._together]

@@ -1,4 +1,4 @@
-"""Carries leased mails out by the way of their lane, and says of each what came of it."""
+"""Dispatcher: sends leased mails by the transport of their lane, and returns the result of each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from courriel import errors
 from courriel._dataclass import replace
 from courriel.delivery.connect import forget_shared_pool, shared_pool
 from courriel.delivery.local import LocalTransport, transport_of
-from courriel.delivery.transport import Transport
+from courriel.delivery.transport import Transport, answers_now, lent, silence_limit_of
 from courriel.delivery.urls.route import Route
 from courriel.network.transcripts.transcript import Transcript
 from courriel.outbox.lanes import Way
@@ -22,17 +22,16 @@ from courriel.outbox.work.ahead import MOST, Ahead
 from courriel.outbox.work.batch import Batch
 from courriel.outbox.work.idle_sessions import IdleSessions, is_shortage
 from courriel.session.pool.blocking import SmtpPool
-from courriel.session.smtp import SmtpSession
+from courriel.session.smtp import SmtpSession, longest_silence
 
 _CONNECTING = ("", "connect", "secure")
-_JUST_NOW = 0.5  # seconds since when nobody hangs up
-_BEFORE = ("connect", "secure", "greeting", "hello", "authenticate", "sender", "recipient", "data")
+_JUST_NOW = 0.5  # seconds within which no server hangs up
 
 Results: TypeAlias = "Iterator[tuple[Job, Result]]"
 
 
 class Dispatcher:
-    """The sessions of one worker thread: one for each lane that it has sent on lately, as far as there is room."""
+    """Sender of one worker thread, which keeps one open session for each lane that it has served lately."""
 
     def __init__(self, sessions: IdleSessions, transcript: Transcript | None = None, most_ahead: int = MOST) -> None:
         self._sessions = sessions
@@ -41,17 +40,13 @@ class Dispatcher:
         self._ahead: dict[str, Ahead] = {}
         self._pools: set[SmtpPool] = set()
         self.short = False
-        """Whether the last batch was not carried for want of file descriptors: nothing is wrong with its lane."""
+        """Whether the last batch failed for want of file descriptors, and not because of its lane."""
 
     def carry(self, lane: str, way: Way, batch: Batch) -> Results:
-        """Send them, and give the result of each as it comes; what is raised ends it, and the rest has no result."""
+        """Send a batch, and yield each result as it comes; an exception ends it, and the rest has no result."""
         self.short = False
         if not isinstance(way, Route):
-            if isinstance(way, SmtpPool):
-                return self._by_pool(way, batch)
-            if not getattr(way, "usable", True):
-                way.open()  # type: ignore[attr-defined]  # a session that was lost; other transports open what they need
-            return _by_transport(way, batch)
+            return self._by_live(way, batch)
         if (local := transport_of(way)) is not None:
             return _by_transport(local, batch)
         if way.pool:
@@ -60,7 +55,7 @@ class Dispatcher:
 
     @contextmanager
     def held(self, lane: str, way: Way) -> Generator[bool]:
-        """Whether there is a session for this lane, or room for another connection to its host; held meanwhile."""
+        """Context in which a session or connection slot of this lane is in use; False when there is none."""
         if not isinstance(way, Route) or way.server is None:
             yield True
             return
@@ -73,29 +68,29 @@ class Dispatcher:
             self._sessions.release(self, lane)
 
     def ahead(self, lane: str) -> Ahead:
-        """How many mails of this lane are marked at a time: what its server was measured to serve."""
+        """Marks ahead for this lane, by the measured speed of its server."""
         return self._ahead.setdefault(lane, Ahead(self._most_ahead))
 
     def flows(self, lane: str, way: Way) -> bool:
-        """Whether a session of this lane is open, and has answered a moment ago."""
+        """Whether a session of this lane is open, and has just answered."""
         if not isinstance(way, Route):
-            return getattr(way, "usable", False) and not getattr(way, "rested", True)
+            return answers_now(way)
         warm = self._sessions.of(self, lane)
         return warm is not None and warm.route == way and warm.fresh and monotonic() - warm.used < _JUST_NOW
 
     def tidy(self) -> None:
-        """Say goodbye where nothing has been sent for a while."""
+        """Close sessions that have been idle for a while."""
         self._sessions.tidy(self)
 
     def close(self) -> None:
-        """Say goodbye to everybody."""
+        """Close all sessions."""
         self._sessions.close(self)
         for pool in self._pools:
             pool.close_idle()
         self._pools.clear()
 
     def make_room_if_short(self, failed: errors.CourrielError) -> None:
-        """Close what nobody uses, where something failed because there are no file descriptors left."""
+        """Close idle sessions after an error for want of file descriptors."""
         if is_shortage(failed):
             self._make_room()
 
@@ -116,7 +111,7 @@ class Dispatcher:
         yield from _by_transport(warm.session, batch)
 
     def _open(self, session: SmtpSession) -> None:
-        """Open it; where there is no file descriptor left for it, after those that are idle are closed."""
+        """Open a session; without a free file descriptor, again after closing idle ones."""
         try:
             session.open()
         except errors.CourrielError as failed:
@@ -128,7 +123,7 @@ class Dispatcher:
 
     @contextmanager
     def _opening(self) -> Generator[None]:
-        """Notes whether it fails for want of file descriptors, and closes what nobody uses."""
+        """Context that detects a want of file descriptors, and then closes idle sessions."""
         try:
             yield
         except errors.CourrielError as failed:
@@ -142,37 +137,39 @@ class Dispatcher:
         for pool in self._pools:
             pool.close_idle()
 
-    def _by_pool(self, pool: SmtpPool, batch: Batch) -> Results:
+    def _by_live(self, transport: Transport, batch: Batch) -> Results:
+        """By a transport of this program; of a pool by one session, so that a batch is cut alone."""
         transcript = self._transcript.of_session() if self._transcript is not None else None
-        with self._opening(), pool.session(transcript=transcript) as session:
-            yield from _by_transport(session, batch)
+        with self._opening(), lent(transport, transcript) as part:
+            yield from _by_transport(part, batch)
 
     def _by_shared_pool(self, route: Route, batch: Batch) -> Results:
-        """By the sessions that this process shares for a route; its rate is kept by the store, for all processes."""
+        """Send by the process's shared pool of a route; its rate is enforced by the store, for all processes."""
         pool = shared_pool(replace(route, rate=""))
         self._pools.add(pool)
         try:
-            yield from self._by_pool(pool, batch)
+            yield from self._by_live(pool, batch)
         except errors.AuthenticationRefused:
-            forget_shared_pool(replace(route, rate=""))  # the password may be another one by now
+            forget_shared_pool(replace(route, rate=""))  # the password may have changed
             raise
 
 
 def answer_limit(way: Way) -> float:
-    """Seconds that the answer to one mail may take on this way."""
+    """Seconds that the answer to one mail may take by this transport."""
     if isinstance(way, Route):
         return LocalTransport.answer_limit if way.server is None else way.server.timeouts.message
     return way.answer_limit
 
 
 def silence_limit(way: Way) -> float:
-    """Seconds that a server may keep silent on this way before any mail of it has left: the longest of its stages."""
-    server = getattr(way, "server", None)
-    return answer_limit(way) if server is None else max(server.timeouts.of(stage) for stage in _BEFORE)
+    """Seconds for which a server may be silent before any mail has left: the longest of the stage limits."""
+    if isinstance(way, Route):
+        return answer_limit(way) if way.server is None else longest_silence(way.server)
+    return silence_limit_of(way)
 
 
 def sessions_at_once(lane: str, way: Way, locks: dict[object, Semaphore]) -> Semaphore:
-    """How many threads may carry by this way at a time: one by a session, as many as it says by a route or a pool."""
+    """Semaphore for the number of threads that may send by this transport: one for a session, more for a pool."""
     if not isinstance(way, Route):
         return locks.setdefault(id(way), Semaphore(way.parallel))
     return locks.setdefault((lane, way.pool), Semaphore(way.pool)) if way.pool else Semaphore()
@@ -184,7 +181,7 @@ def sessions_at_once(lane: str, way: Way, locks: dict[object, Semaphore]) -> Sem
 def _by_transport(transport: Transport, batch: Batch) -> Results:
     batch.cut = transport.hang_up
     try:
-        window = lambda: batch.ahead.number  # noqa: E731 - it changes as the server is measured
+        window = lambda: batch.ahead.number  # noqa: E731 - it changes with the measured speed
         for result in transport.submit_many(batch.supply(together=False), window=window if batch.ahead.most > 1 else 1):
             yield batch.next_supplied(), result
         if any(job.options.get("together") for job in batch.jobs):

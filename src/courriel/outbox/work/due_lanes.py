@@ -1,8 +1,8 @@
 """
-Which lanes have something to do: asked once for all lanes, and by one thread for all threads of a worker.
+DueLanes: lanes with due mails, found by one query of one thread for all threads of a worker.
 
-An outbox may know thousands of lanes of which few have mail. A worker asks one question a second when nothing happens,
-and at once when somebody in its own process has put something. A question that takes long is asked less often.
+An outbox may know thousands of lanes of which few have mail. An idle worker queries once a second, and at once after a
+put in its own process. A slow query is repeated less often.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from courriel.outbox.work.wakeup import Wakeup
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-LOOK = 1.0  # seconds between two looks at what other processes have put
+LOOK = 1.0  # seconds between two queries for puts of other processes
 _LONGEST_LOOK = 5.0
-_SHARE = 150  # a look takes no more than this part of a core: together with all else, less than a hundredth
-_SERVER_SHARE = 20  # and no more than this part of a database server's, as far as can be told from here
+_SHARE = 150  # 1/150: part of a core that queries may use, so that an idle worker uses less than a hundredth
+_SERVER_SHARE = 20  # 1/20: the same of a database server, by the time that its answers take
 _SPREAD = 0.01  # seconds
-_NO_WAY = 10.0  # seconds until it is tried again to find a way for a lane that has none here
+_NO_WAY = 10.0  # seconds until the next search for the transport of a lane that has none here
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """The lanes to serve now, and in how many seconds the next look is worth while."""
+    """Lanes to be served now, and the seconds until the next query."""
 
     lanes: tuple[str, ...]
     pause: float
     limited: float | None = None
-    """In how many seconds the rate of a lane that has mail lets it leave; None when no mail waits for a rate alone."""
+    """Seconds until the rate of a lane allows a waiting mail; None when no mail waits for a rate only."""
 
 
 class DueLanes:
-    """For all threads of one worker; `only` restricts it to some lanes."""
+    """Due lanes for all threads of one worker; `only` restricts them to some lanes."""
 
     def __init__(self, store: Store, bell: Wakeup, only: Collection[str] | None = None) -> None:
         self._store, self._bell, self._only = store, bell, only
@@ -53,9 +53,9 @@ class DueLanes:
         self._lock = Lock()
 
     def look(self, *, fresh: bool = False) -> Due:
-        """What is due; where another thread has found nothing a moment ago, it is not asked again. Raises OutboxError.
+        """The due lanes; an empty result of another thread a moment ago is reused. Raises OutboxError.
 
-        `fresh` asks in any case.
+        `fresh` queries in any case.
         """
         with self._lock:
             left = self._idle_until - monotonic()
@@ -69,13 +69,13 @@ class DueLanes:
             lanes = tuple(lane.name for lane in found if not lane.wait)
             limited = min((lane.wait for lane in found if lane.wait), default=None)
             if limited is not None:
-                # Workers of one lane do not all ask for the same slot at the same moment.
+                # A random delay, so that the workers of a lane do not compete for the same slot.
                 pause = min(pause, limited + _SPREAD * random())  # noqa: S311 - no secret
             self._idle_until = began + pause if not lanes else float("-inf")
             return Due(lanes, pause, limited)
 
     def has_no_way(self, lane: str) -> bool:
-        """This process does not know where the lane leads: leave it alone for a while. Whether that is news."""
+        """Skip a lane for a while, because this process has no transport for it; whether it was not skipped before."""
         news = lane not in self._without_way
         self._without_way[lane] = monotonic() + _NO_WAY
         return news

@@ -1,10 +1,9 @@
 """
-Whether a worker makes progress: for a watchdog, a container's health check, a person.
+Health of a worker, for a watchdog, a container's health check, or a person.
 
-A thread that sends, and waits for a server within its time limits, makes progress. One that has not come to its next
-step for a minute, or has waited for longer than its limits allow, hangs. An outbox that cannot be used (its server is
-away) is neither: the worker tries again, and must not be killed for it, because it may hold results that are written
-down nowhere else.
+A thread that waits for a server within its time limits makes progress. One that has not reached its next step for a
+minute, or has waited longer than its limits, hangs. An outbox that cannot be used (its server is down) is neither: the
+worker retries, and must not be killed for it, because it may hold results that are not stored yet.
 """
 
 from __future__ import annotations
@@ -19,17 +18,17 @@ if TYPE_CHECKING:
     from courriel.outbox.work.batch import Batch
 
 LIMIT = 60.0
-"""Seconds that one step may take beside sending; a lock of the outbox is waited for thirty."""
+"""Seconds that one step may take apart from sending; a lock of the outbox is waited for 30."""
 
 FATAL = 120.0
-"""Seconds more after which a thread that hangs is taken for lost; a database server may think for so long."""
+"""Further seconds after which a hanging thread counts as lost; a database server may take so long for a statement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How a worker does. `state` is "working", "failing" (the outbox cannot be used), "hanging", or "stopped".
+    """Health of a worker. `state` is "working", "failing" (the outbox cannot be used), "hanging", or "stopped".
 
-    `silent` is the seconds since the last progress of the thread that has made none for longest, `reason` a sentence.
+    `silent` is the time in seconds since the last progress of the slowest thread, `reason` a sentence.
     """
 
     state: Literal["working", "failing", "hanging", "stopped"]
@@ -40,42 +39,42 @@ class Health:
 
     @property
     def healthy(self) -> bool:
-        """Whether it works."""
+        """Whether the state is "working"."""
         return self.state == "working"
 
 
 class Pulse:
-    """The last progress of each thread of a worker; a dictionary's items are set at once, so no lock is needed."""
+    """Last progress of each thread of a worker; without a lock, because setting a dictionary item is atomic."""
 
     def __init__(self) -> None:
         self._beats: dict[int, tuple[float, Batch | None]] = {}
         self._failures: dict[int, str] = {}
 
     def beat(self) -> None:
-        """This thread has come to its next step, and sends nothing now."""
+        """Record that the calling thread has reached its next step, and sends nothing now."""
         self._beats[get_ident()] = monotonic(), None
 
     def carry(self, batch: Batch) -> None:
-        """This thread sends these mails: its progress is theirs."""
+        """Record that the calling thread sends this batch, whose progress counts as its own."""
         self._beats[get_ident()] = monotonic(), batch
 
     def round_done(self) -> None:
-        """This thread has looked at every lane."""
+        """Record that the calling thread has served every lane."""
         self.beat()
         self._failures.pop(get_ident(), None)
 
     def failed(self, why: object) -> None:
-        """The outbox could not be used; it is tried again."""
+        """Record that the outbox could not be used, and will be tried again."""
         self.beat()
         self._failures[get_ident()] = str(why)
 
     def end(self) -> None:
-        """This thread has nothing to do any more."""
+        """Remove the calling thread, which ends."""
         self._beats.pop(get_ident(), None)
         self._failures.pop(get_ident(), None)
 
     def health(self, *others: float) -> Health:
-        """How they do; `others` are moments of the last progress of threads beside those that send."""
+        """Health by these threads; `others` are times of the last progress of the threads beside the senders."""
         beats = list(self._beats.values())
         if not beats:
             return Health("stopped", reason="it does not run")

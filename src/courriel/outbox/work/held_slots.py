@@ -1,4 +1,4 @@
-"""The slots of a lane's rate that a worker holds while it sends what it has claimed under them."""
+"""HeldSlots: slots of a lane's rate that a worker holds while it sends the mails claimed under them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ logger = logging.getLogger("courriel.outbox")
 
 
 class HeldSlots:
-    """Without slots, on a lane without a rate, everything may begin. `began`: a moment before they were taken."""
+    """Slots of one batch; without slots (a lane without a rate) every mail may begin. `began` is a time before the
+    claim.
+    """
 
     def __init__(self, store: Store, slots: Slots | None, began: float) -> None:
         self._store, self._slots, self._began = store, slots, began
         self._answered = began
 
     def may_begin(self) -> bool:
-        """Whether one more mail may begin now; slots that are over are renewed, when nobody else has them by now."""
+        """Whether one more mail may begin now; expired slots are renewed, unless others have taken them."""
         if self._slots is None or monotonic() < self._began + self._slots.good_for:
             return True
         began = monotonic()
@@ -34,16 +36,16 @@ class HeldSlots:
         return True
 
     def answered(self) -> None:
-        """A mail has its answer."""
+        """Record the answer to a mail."""
         self._answered = monotonic()
 
     def leave(self, used: int, *, in_hand: bool) -> None:
-        """So many mails were begun. When the answer to one is still `in_hand`, it may reach the server until now."""
+        """Give the slots back after `used` mails; one still `in_hand` may have reached the server until now."""
         if self._slots is None:
             return
         ago = 0.0 if in_hand else monotonic() - self._answered
         try:
             self._store.leave_slots(self._slots, used=min(used, self._slots.mails), ago=ago)
         except errors.OutboxError as failed:
-            # They count for as long as they are good: longer than they must, and never shorter.
+            # They count until they expire: longer than necessary, and never shorter.
             logger.warning("The slots of a rate stay taken: %s", failed, extra={"action": "slots_failed"})

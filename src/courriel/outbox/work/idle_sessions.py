@@ -1,8 +1,8 @@
 """
-The sessions that a worker keeps open for the next mails of their lanes: not too many at all, and not too many a host.
+IdleSessions: open sessions that a worker keeps for the next mails of their lanes, limited in all and by host.
 
-An outbox may have thousands of lanes, and a process a thousand file descriptors. What has been idle for the longest is
-closed first; what is in use is never closed.
+An outbox may have thousands of lanes, and a process a thousand file descriptors. The session that has been idle for the
+longest is closed first; one in use is never closed.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
 logger = logging.getLogger("courriel.outbox")
 
 SESSIONS = 100
-"""Sessions that a worker keeps open: as many deliveries as Postfix makes at a time (its default_process_limit); or a
-quarter of the file descriptors that the process may have, when that is less."""
+"""Open sessions of a worker: as many as Postfix makes deliveries at a time (its default_process_limit), or a quarter of
+the file descriptors of the process when that is less."""
 
 PER_HOST = 20
-"""Connections at once to one host, whatever the number of lanes that lead there: as Postfix does by default
+"""Simultaneous connections to one host, whatever the number of its lanes: as in Postfix
 (default_destination_concurrency_limit)."""
 
-_IDLE = 8.0  # seconds after which a session of ours is not trusted any more: servers hang up after ten
-_AGE = 300.0  # seconds that a session is used for
+_IDLE = 8.0  # seconds after which an idle session is not used any more: some servers hang up after ten
+_AGE = 300.0  # seconds: maximum age of a session
 _NEEDED = 4  # file descriptors: to open one connection
 
 
 class IdleSession:
-    """A place for one connection: in use, or an open session that waits for the next mails of its lane."""
+    """Slot of one connection: in use, or an open session that waits for the next mails of its lane."""
 
     def __init__(self, route: Route, host: str) -> None:
         self.route, self.host = route, host
@@ -49,17 +49,17 @@ class IdleSession:
 
     @property
     def fresh(self) -> bool:
-        """Whether it may be used again."""
+        """Whether the session may be used again."""
         now = monotonic()
         usable = self.session is not None and self.session.usable
         return usable and now - self.used < _IDLE and now - self.opened < _AGE
 
 
 class IdleSessions:
-    """Those of all threads of a worker; each thread has its own for a lane, by its `owner`.
+    """Sessions of all threads of a worker; each thread has its own for a lane, by its `owner`.
 
-    `most` sessions are kept open, and there are no more than `per_host` connections to one host. `freed` is called when
-    somebody was refused for that, and there is room again.
+    At most `most` sessions are kept open, with at most `per_host` connections to one host. `freed` is called when a
+    thread was refused for that, and there is room again.
     """
 
     def __init__(
@@ -70,17 +70,17 @@ class IdleSessions:
         self._freed = freed
         self._refused = False
         self._warned = False
-        self._places: dict[tuple[object, str], IdleSession] = {}  # the longest unused at the beginning
+        self._places: dict[tuple[object, str], IdleSession] = {}  # in order of last use
         self._lock = Lock()
         forks.renew_in_child(self, type(self)._after_fork)
 
     def _after_fork(self) -> None:
-        """Connections are our parent's."""
+        """Forget the sessions, which belong to the parent process."""
         forks.keep_for_ever(self._places)
         self._lock, self._places = Lock(), {}
 
     def hold(self, owner: object, lane: str, route: Route, host: str) -> bool:
-        """Use a session of this lane, or have a place for one; False while there are too many to this host."""
+        """Take the session of a lane, or a slot for a new one; False with too many connections to its host."""
         with self._lock:
             place = self._places.get((owner, lane))
             if place is not None and place.route == route and place.fresh:
@@ -94,7 +94,7 @@ class IdleSessions:
         return held
 
     def release(self, owner: object, lane: str) -> None:
-        """It is not in use any more: kept for the next mails of its lane, if it is open."""
+        """Release the session, which is kept for the next mails of its lane if it is open."""
         with self._lock:
             place = self._places.pop((owner, lane), None)
             gone = []
@@ -111,19 +111,19 @@ class IdleSessions:
             self._freed()
 
     def of(self, owner: object, lane: str) -> IdleSession | None:
-        """The place that this owner has for a lane."""
+        """Slot of an owner for a lane."""
         return self._places.get((owner, lane))
 
     def tidy(self, owner: object) -> None:
-        """Say goodbye where nothing has been sent for a while."""
+        """Close sessions that have been idle for a while."""
         self._close(lambda key, place: key[0] is owner and not place.fresh)
 
     def close(self, owner: object) -> None:
-        """Say goodbye to everybody to whom this owner speaks."""
+        """Close all sessions of an owner."""
         self._close(lambda key, place: key[0] is owner)
 
     def make_room(self) -> None:
-        """There are no file descriptors left: close what is idle, and keep fewer from now on."""
+        """Close idle sessions for want of file descriptors, and keep fewer from now on."""
         with self._lock:
             self.most = max(1, min(self.most, len(self._places) * 3 // 4))
             warned, self._warned = self._warned, True
@@ -135,7 +135,7 @@ class IdleSessions:
     # The steps.
 
     def _make_place(self, host: str, gone: list[IdleSession]) -> bool:
-        """Whether there is room for another connection; what has to be closed for it is added to `gone`."""
+        """Whether there is room for another connection; sessions to be closed for it are appended to `gone`."""
         at_host = sum(place.host == host for place in self._places.values())
         if at_host >= self._per_host:
             oldest = next(self._idle(host), None)
@@ -147,7 +147,7 @@ class IdleSessions:
         return True
 
     def _too_many(self, more: int = 0) -> list[IdleSession]:
-        """Those to be closed, so that there is room for so many more; those in use stay."""
+        """Idle sessions to be closed to make room for `more` connections; those in use stay."""
         gone = []
         while len(self._places) + more > self.most and (oldest := next(self._idle(), None)) is not None:
             gone.append(self._places.pop(oldest))
@@ -164,7 +164,7 @@ class IdleSessions:
 
 
 def limited_sessions(most: int | None, per_host: int, freed: Callable[[], object]) -> IdleSessions:
-    """The sessions of a worker as somebody wishes them. Raises UsageError."""
+    """IdleSessions with the limits of the caller. Raises UsageError."""
     for name, number in (("sessions", most), ("per_host", per_host)):
         if number is not None and (not isinstance(number, int) or isinstance(number, bool) or number < 1):
             raise errors.UsageError(f"{name}: a number from 1, not {number!r}")
@@ -172,13 +172,13 @@ def limited_sessions(most: int | None, per_host: int, freed: Callable[[], object
 
 
 def usual_number() -> int:
-    """How many sessions a worker keeps open when nobody says it."""
+    """Default number of open sessions of a worker."""
     limit = descriptors()
     return SESSIONS if limit is None else max(1, min(SESSIONS, limit // 4))
 
 
 def descriptors() -> int | None:
-    """How many file descriptors this process may have; None where there is no such limit."""
+    """Limit of file descriptors of this process; None when there is none."""
     try:
         import resource
     except ImportError:  # Windows
@@ -188,7 +188,7 @@ def descriptors() -> int | None:
 
 
 def is_shortage(error: BaseException) -> bool:
-    """Whether something failed because there are no file descriptors left; not every library says so in its error."""
+    """Whether an error was caused by a want of file descriptors; also for libraries whose errors do not say so."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE):

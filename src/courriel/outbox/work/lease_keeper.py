@@ -1,7 +1,7 @@
 """
-Looks after what senders have in hand: an end for those that wait too long, mails of workers that are gone, tidiness.
+LeaseKeeper: watches what senders have in hand, takes over mails of dead workers, and prunes.
 
-It extends no lease: only the thread that sends does, which sees whether there is progress.
+It extends no lease: only the sending thread does, which knows whether there is progress.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger("courriel.outbox")
 
 SENT_KEPT, FAILED_KEPT = 7 * 86_400.0, 30 * 86_400.0
-"""Seconds that mails stay in the outbox after their end: long enough to look into what people ask about."""
+"""Seconds for which mails stay in the outbox after their end: long enough for questions about them."""
 
 _TICK = 1.0  # seconds between two rounds
-_ROUNDS = 60  # ticks between two signs of life, two looks for news that nobody has taken, and for held mails
+_ROUNDS = 60  # ticks between two signs of life, and two searches for untold events and for held mails
 _PRUNE = 3600  # ticks between two prunings
-_PRUNING = 0.5  # seconds of a tick: the rest goes on in the next ones, and leases do not wait for it
-_OLD_NEWS = 60.0  # seconds after which news was not taken by who wrote it: that worker is gone
+_PRUNING = 0.5  # seconds of a tick for pruning: the rest goes on in the next ticks
+_OLD_NEWS = 60.0  # seconds after which an event is untold because its worker is gone
 
 
 class LeaseKeeper:
-    """One thread beside the senders."""
+    """A thread beside the senders."""
 
     def __init__(self, tools: Tools, confirm: Confirm | None) -> None:
         self._tools, self._confirm = tools, confirm
@@ -44,38 +44,38 @@ class LeaseKeeper:
         self._halt = Event()
         self._thread: Thread | None = None
         self.moved = monotonic()
-        """When its thread last came to its next step."""
+        """Time of its last step."""
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._halt.clear()
         self.moved = monotonic()
         self._thread = Thread(target=self._run, name="courriel outbox keeper", daemon=True)
         self._thread.start()
 
     def stop(self, seconds: float = 10.0) -> None:
-        """End."""
+        """Stop the thread."""
         self._halt.set()
         if self._thread is not None:
             self._thread.join(seconds)
 
     @property
     def in_hand(self) -> list[Batch]:
-        """What is on its way now."""
+        """Batches being sent now."""
         with self._lock:
             return list(self._batches)
 
     def take_over(self) -> None:
-        """Give back what workers had that are gone. Raises OutboxError."""
+        """Give back the mails of dead workers. Raises OutboxError."""
         take_over(self._tools, rest=0.0 if self._confirm is None else REST)
 
     def watch(self, batch: Batch) -> None:
-        """These are in hand now."""
+        """Add a batch that is being sent."""
         with self._lock:
             self._batches.append(batch)
 
     def forget(self, batch: Batch) -> None:
-        """They are not any more."""
+        """Remove a batch."""
         with self._lock:
             self._batches.remove(batch)
 
@@ -110,7 +110,7 @@ class LeaseKeeper:
                 batch.cut()
 
     def _tell_again(self) -> None:
-        """News that a worker wrote down and could not tell any more."""
+        """Call listeners for events whose worker ended after storing them."""
         listeners = self._tools.listeners
         for info in self._tools.store.read(Query(news=True)):
             event = event_of(info)
@@ -119,7 +119,7 @@ class LeaseKeeper:
                 self._tools.store.told([info.id])
 
     def _ask_about_held(self) -> None:
-        """Mails on hold that may have been delivered: somebody may be able to find out."""
+        """Ask `confirm` about held mails that may have been delivered."""
         if self._confirm is None:
             return
         for info in self._tools.store.read(Query(state=State.HELD, unsure=True)):

@@ -1,13 +1,13 @@
 """
-Proof of a worker's death: a lock of the operating system that its process holds for life.
+Proof of a worker's death, by a lock of the operating system that its process holds for life.
 
-A process id proves nothing. Containers share the boot id and often the host name, a process id belongs to a namespace,
-and is given again. A lock (flock) is freed by the system when the last process that holds it ends, however it ends, and
-every container that sees the file sees the lock. Not a POSIX record lock: that is freed as soon as the process closes
-any descriptor of the file.
+A process id proves nothing. Containers share the boot id and often the host name; a process id belongs to a namespace,
+and is reused. A lock (flock) is released by the system when the last process that holds it ends, in whatever way, and
+every container that sees the file sees the lock. It is not a POSIX record lock, which is released as soon as the
+process closes any descriptor of the file.
 
-Whatever leaves a doubt (no file, another file, no permission, a network file system) proves nothing: then the lease of
-a mail decides, as it does for workers on other machines.
+Anything doubtful (no file, another file, no permission, a network file system) proves nothing: then the lease of a mail
+decides, as for workers on other machines.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     from courriel.outbox.store.base import Store
 
 BESIDE = "beside"
-"""Stands for the folder of a lock file that lies beside the outbox: a volume is mounted under different names."""
+"""Stands for the folder of the outbox as the folder of a lock file: a volume is mounted under different names."""
 
-_LONGEST = 400  # octets of a lock file
+_LONGEST = 400  # octets of a lock file, at most
 
 
 class Life(Enum):
-    """What is known of a worker."""
+    """Knowledge about a worker process: alive, gone, or unknown."""
 
     ALIVE = "alive"
     GONE = "gone"  # proved
@@ -50,10 +50,10 @@ class Life(Enum):
 
 @dataclass(frozen=True, slots=True)
 class InHand:
-    """So many mails of a lane in the hands of one worker ("host:process"), and what is known of it here.
+    """Mails of a lane held by one worker ("host:process"), and what is known of the worker here.
 
-    `back` is the moment, in seconds since 1970, at which others may take them: at once, for who takes over from one
-    that is proved to be gone; of one that is alive later, when it goes on.
+    `back` is the time, in seconds since 1970, at which others may claim them: already past for the mails of a dead
+    worker; a live worker may extend it.
     """
 
     lane: str
@@ -66,7 +66,7 @@ class InHand:
 class Presence:
     """This process as a worker of one outbox: a row in the store, and the lock that proves it alive.
 
-    Made when a worker begins, and kept until the outbox is closed, or the process ends.
+    Created when a worker starts, and kept until the outbox is closed, or the process ends.
     """
 
     def __init__(self, store: Store) -> None:
@@ -83,10 +83,10 @@ class Presence:
         self._listed = False
 
     def enter(self) -> str:
-        """Begin as a worker of this process, and return the id that stands on the mails it leases.
+        """Register a worker of this process, and return the id for the leases of its mails.
 
-        An outbox that fails at this moment keeps nobody from beginning: the worker is entered by `enlist` later, and
-        until then nobody can prove its death, so that its leases decide.
+        A failing outbox does not prevent the start: the worker is registered by `enlist` later, and until then its
+        death cannot be proved, so that its leases decide.
         """
         with self._turn:
             if self._worker is None:
@@ -100,22 +100,22 @@ class Presence:
             return self._worker.id
 
     def enlist(self) -> None:
-        """Enter this worker where `enter` could not. Raises OutboxError."""
+        """Register this worker where `enter` failed. Raises OutboxError."""
         if not self._listed:
             self.renew()
 
     def leave(self, *, clean: bool) -> None:
-        """A worker has stopped. When it is not `clean`, something of it may still be sending: the lock is kept."""
+        """Record that a worker has stopped. Without `clean` it may still be sending, and the lock is kept."""
         with self._turn:
             self._workers -= 1
             self._pinned = self._pinned or not clean
 
     def end(self) -> None:
-        """The outbox is closed: there is no worker any more, unless one is still running."""
+        """Remove this process's row when the outbox is closed, unless a worker still runs."""
         with self._turn:
             if self._worker is None or self._workers or self._pinned:
                 return
-            with suppress(errors.OutboxError):  # then another worker finds this one gone, by its lock file
+            with suppress(errors.OutboxError):  # then another worker detects its end by the lock file
                 if self._store.resign(self._worker.id) and self._lock is not None:
                     self._lock.remove()
             if self._lock is not None:
@@ -124,7 +124,7 @@ class Presence:
             self._listed = False
 
     def renew(self) -> None:
-        """Say, now and then, that this worker is still known. Raises OutboxError."""
+        """Store a sign of life of this worker. Raises OutboxError."""
         if (worker := self._worker) is not None:
             self._enlist(worker)
 
@@ -133,27 +133,27 @@ class Presence:
         self._listed = True
 
     def in_child(self) -> None:
-        """This is a child process: its parent's lock must not outlive the parent here."""
+        """Close the lock in a child process, where it must not outlive the parent."""
         if self._lock is not None:
             self._lock.close()
         self._begin()
 
 
 class WorkerLock:
-    """A file of its own for each worker, locked for as long as it is open. Closed by a fork, in the child."""
+    """Lock file of one worker, locked while it is open. A fork closes it in the child."""
 
     def __init__(self, file: int, path: str, folder: str) -> None:
         self.path, self.folder = path, folder
         self.inode = os.fstat(file).st_ino
-        # Closed, and never unlocked: that would free the lock for every process that has the descriptor.
+        # Closed, and never unlocked: that would release the lock of every process that has the descriptor.
         self._close = finalize(self, _close, file)
-        self._close.atexit = False  # threads that send may outlive the interpreter's last words
+        self._close.atexit = False  # sending threads may outlive the interpreter's exit handlers
 
     @classmethod
     def make(cls, beside: str | None, ident: str) -> WorkerLock | None:
-        """A new file, locked, that holds `ident`; None where there can be none.
+        """Create a locked file that contains `ident`; None where that is impossible.
 
-        Beside the outbox it may be read by whoever may read the outbox, so that they can look at the lock.
+        Beside the outbox it has the same read permissions, so that other users of the outbox can test the lock.
         """
         folder = BESIDE if beside is not None else host_folder(make=True)
         path = lock_path(folder, ident, beside)
@@ -176,21 +176,21 @@ class WorkerLock:
         return None
 
     def remove(self) -> None:
-        """Take the file away, and let go of the lock."""
+        """Delete the file, and release the lock."""
         with suppress(OSError):
             os.unlink(self.path)  # noqa: PTH108 - a name, not a path
         self.close()
 
     def close(self) -> None:
-        """Let go of the lock, if no process that was forked has it as well."""
+        """Release the lock, unless a forked process holds it as well."""
         self._close()
 
 
 def life_of(worker: WorkerInfo, beside: str | None) -> Life:
-    """What is known of a worker here; `beside` is the file of the outbox, None when it lies on a server.
+    """Whether a worker is alive, as far as this process can tell; `beside` is the file of the outbox, None on a server.
 
-    The lock decides where both sides see its file. Only where the worker has none, or one in a folder that is not ours,
-    its process is looked for, in the same namespace of the same machine.
+    The lock decides where both processes see its file. A worker without a lock file, or with one in a folder of another
+    user, is looked up by process id, in the same namespace of the same machine.
     """
     if worker.folder and worker.folder == (BESIDE if beside is not None else host_folder()):
         return _by_lock(worker, beside)
@@ -198,7 +198,7 @@ def life_of(worker: WorkerInfo, beside: str | None) -> Life:
 
 
 def in_hand(store: Store, ident: str = "") -> list[InHand]:
-    """What workers have in hand, or who has one mail. Raises OutboxError."""
+    """Mails held by workers, by lane and worker; with `ident`, the holder of one mail. Raises OutboxError."""
     taken = store.taken(ident)
     known = {worker.id: worker for worker in store.workers()} if taken else {}
     now = time.time()
@@ -213,16 +213,16 @@ def in_hand(store: Store, ident: str = "") -> list[InHand]:
 
 
 def forget(worker: WorkerInfo, beside: str | None) -> None:
-    """Take away the lock file of a worker that is gone."""
+    """Delete the lock file of a dead worker."""
     if path := lock_path(worker.folder, worker.id, beside):
         with suppress(OSError):
             os.unlink(path)  # noqa: PTH108 - a name, not a path
 
 
 def lock_path(folder: str, ident: str, beside: str | None) -> str | None:
-    """Where the lock file of a worker lies; None when it has none."""
+    """Path of a worker's lock file; None when it has none."""
     number = ident.rpartition("/")[2]
-    if not folder or not number.isalnum():  # a row that somebody else has written leads to no other file
+    if not folder or not number.isalnum():  # a row written by others must not lead to any other file
         return None
     if folder == BESIDE:
         return None if beside is None else f"{beside}.worker-{number}"
@@ -230,10 +230,10 @@ def lock_path(folder: str, ident: str, beside: str | None) -> str | None:
 
 
 def host_folder(*, make: bool = False) -> str:
-    """The folder of this machine where workers of this user keep their locks when the outbox is on a server.
+    """Folder on this machine for the lock files of this user's workers, when the outbox is on a server.
 
-    In shared memory where there is any: every session, service and cron job of a user has the same one, which is not
-    true of XDG_RUNTIME_DIR and of /tmp (PrivateTmp), and a container has its own. Empty when there is no safe one.
+    In shared memory where possible: all sessions, services and cron jobs of a user share it, unlike XDG_RUNTIME_DIR and
+    /tmp (PrivateTmp), and a container has its own. Empty when no safe folder exists.
     """
     if sys.platform == "win32":
         return ""
@@ -250,10 +250,9 @@ def host_folder(*, make: bool = False) -> str:
 
 
 def this_process() -> str:
-    """Boot id, namespace of process ids and when that began, process id; empty where the system does not tell.
+    """Boot id, process id namespace with its start time, and process id; empty where the system does not tell.
 
-    The number of a namespace is given again after its end: the moment at which its first process was started tells one
-    from another.
+    The number of a namespace is reused after its end: the start time of its first process tells them apart.
     """
     try:
         if os.readlink("/proc/self") != str(os.getpid()):  # noqa: PTH115 - a name
@@ -287,7 +286,7 @@ def _by_lock(worker: WorkerInfo, beside: str | None) -> Life:
     if sys.platform == "win32" or path is None:
         return Life.UNSEEN
     try:
-        # Non-blocking: somebody may have put a pipe there.
+        # Non-blocking: the path may be a pipe.
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return Life.UNSEEN
@@ -297,7 +296,7 @@ def _by_lock(worker: WorkerInfo, beside: str | None) -> Life:
             return Life.UNSEEN
         if os.read(file, _LONGEST) != worker.id.encode():
             return Life.UNSEEN
-        _lock(file, shared=True)  # two who look at the same time do not take each other for the worker
+        _lock(file, shared=True)  # two tests at the same time do not take each other for the worker
     except BlockingIOError:
         return Life.ALIVE
     except OSError:
@@ -319,7 +318,7 @@ def _by_process(worker: WorkerInfo) -> Life:
         return Life.GONE
     except OSError:
         return Life.ALIVE  # EPERM: it is another user's
-    # It may be another process with the same number by now, which proves nothing.
+    # It may be another process with a reused id, which proves nothing.
     return Life.UNSEEN
 
 

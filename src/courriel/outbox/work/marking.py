@@ -1,8 +1,8 @@
 """
-Marks of mails whose end is about to leave, each made by a commit that also writes down what was answered.
+Marks of mails whose ends are about to leave, each made by a commit that also stores results.
 
-Usually the thread that writes results down makes them, so that whoever sends never waits for the disk; a sender that
-has no marked mail left makes them itself.
+Usually the result writer's thread makes them, so that a sender never waits for the disk; a sender without a marked mail
+makes them itself.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from courriel.outbox.work.result_writer import ResultWriter
 
 Choose: TypeAlias = "Callable[[Sequence[Settlement]], Sequence[Job]]"
-"""Which mails are marked by a commit that writes these results down."""
+"""Function that selects the mails to be marked by a commit that stores these results."""
 
-_PATIENCE = 5.0  # seconds that a commit on its way is waited for
+_PATIENCE = 5.0  # seconds to wait for a running commit
 
 
 class Marking:
-    """How a sender has its mails marked: with the results that `recorder` holds, or alone where there is none."""
+    """Marks for one sender: together with the results of the `recorder`, or alone without one."""
 
     def __init__(self, store: Store, recorder: ResultWriter | None = None) -> None:
         self._store, self._recorder = store, recorder
 
     def mark(self, choose: Choose, lease: float) -> list[bool]:
-        """Mark, with a lease, what is chosen; whether each of them is still ours. Raises OutboxError."""
+        """Mark the selected mails with a lease; for each, whether its lease is still ours. Raises OutboxError."""
 
         def advance(done: Sequence[Settlement]) -> tuple[list[bool], list[bool]]:
             settled, marked = self._store.advance(done, [(job, lease) for job in choose(done)])
@@ -40,18 +40,18 @@ class Marking:
         return self._store.mark(choose(()), lease=lease) if marked is None else marked
 
     def wait(self) -> None:
-        """Wait for the commit that is on its way: it may mark what is asked for."""
+        """Wait for the running commit, which may mark the mail in question."""
         if self._recorder is not None:
             self._recorder.wait_for_commit(_PATIENCE)
 
     def hurry(self) -> None:
-        """Few marked mails are left: have results written down now, and the next mails marked with them."""
+        """Have results stored now, and the next mails marked with them, because few marked ones are left."""
         if self._recorder is not None:
             self._recorder.hurry()
 
 
 class Marks:
-    """The mails of several senders that one commit marks while it writes down these results."""
+    """Mails of several senders that are marked by the commit that stores these results."""
 
     def __init__(self, batches: Iterable[Batch], settled: Collection[str]) -> None:
         self._began = monotonic()
@@ -60,12 +60,12 @@ class Marks:
         """Each mail, and the lease of its mark in seconds."""
 
     def note(self, marked: Sequence[bool]) -> None:
-        """They are marked, those that were still ours."""
+        """Record the marks; mails with a lost lease are left out."""
         done = iter(marked)
         for batch, jobs in self._chosen:
             batch.note_marks(jobs, [next(done) for _ in jobs], self._began)
 
     def note_failure(self) -> None:
-        """Nobody knows whether they are."""
+        """Record that the marks may or may not be stored."""
         for batch, jobs in self._chosen:
             batch.note_failed_marks(jobs)

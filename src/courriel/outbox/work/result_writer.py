@@ -1,8 +1,8 @@
 """
-Writes down what became of mails, and then tells whoever listens.
+ResultWriter: stores results of mails, and then calls the listeners.
 
-A thread writes each result as it comes, and marks the next mails of the sender by the same commit. A sender takes what
-there is along when it claims its next mails, or has no marked one left: one commit for both.
+A thread stores each result soon after it came, and marks the sender's next mails by the same commit. A sender commits
+pending results together with its next claim, or with marks when it has no marked mail left.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ logger = logging.getLogger("courriel.outbox")
 
 T = TypeVar("T")
 
-_MOST = 1000  # in one commit
-_MOMENT = 0.015  # seconds between two commits of the thread; who dies meanwhile leaves a mail unsure
-_LONGER = 0.05  # seconds, where the server is so fast that the sender comes before
-_SHARE = 4  # times what a commit took: a disk that is slow is not kept busy by single results
-_SOONEST, _LATEST = 0.05, 5.0  # seconds until a store that failed is tried again
+_MOST = 1000  # results in one commit
+_MOMENT = 0.015  # seconds between two commits of the thread; a death meanwhile leaves mails unsure
+_LONGER = 0.05  # seconds, for a fast server, whose sender stores results before that
+_SHARE = 4  # times the duration of a commit: a slow disk is not kept busy by single results
+_SOONEST, _LATEST = 0.05, 5.0  # seconds until a failing store is tried again
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One mail's end of a try, and what it is news of."""
+    """Result of one attempt to be stored, and the events to be told."""
 
     settlement: Settlement
     events: tuple[Event, ...] = ()
     written: Callable[[str], None] | None = None
-    """Told, with the id of the mail, when it is on the disk."""
+    """Called with the id of the mail when the result is stored."""
 
 
 class ResultWriter:
-    """A thread that settles. A store that fails is tried again, for as long as it takes: the mails are delivered."""
+    """A thread that settles mails. A failing store is retried without end, because the mails are delivered."""
 
     def __init__(
         self,
@@ -55,12 +55,12 @@ class ResultWriter:
         self._store, self._listeners, self._ticket, self._ring = store, listeners, ticket, ring
         self._marks = marks
         self._entries: list[Entry] = []
-        self._due = 0.0  # when the first of them is written, unless somebody takes it along before
-        self._last = float("-inf")  # when something was written
+        self._due = 0.0  # when the first result is stored, unless a sender stores it before
+        self._last = float("-inf")  # time of the last commit
         self._moment = _MOMENT
-        self._news: list[Entry] = []  # written down, and not told yet
+        self._news: list[Entry] = []  # stored, and not told yet
         self._writing = 0
-        self._commits = False  # whether the thread does, at this moment
+        self._commits = False  # whether a commit of the thread is running
         self._waits = self._ended = False
         self._busy_since: float | None = None
         self._changed = Condition()
@@ -68,7 +68,9 @@ class ResultWriter:
         self._thread.start()
 
     def add(self, entry: Entry, *, slow: bool = True) -> None:
-        """Write this down soon: the sooner for a server that is slow, because its sender comes later with more."""
+        """Store a result soon; sooner for a slow server, whose sender will not store it with its next claim before
+        that.
+        """
         with self._changed:
             due = self._last + (self._moment if slow else max(self._moment, _LONGER))
             if not self._entries or due < self._due:
@@ -81,47 +83,47 @@ class ResultWriter:
     def settle_with(
         self, act: Callable[[Sequence[Settlement]], tuple[T, Sequence[bool]]], *, always: bool = False
     ) -> T | None:
-        """Do something, and write down in the same commit what there is; `act` says what was written, too.
+        """Run `act`, which stores the pending results in its own commit, and returns for each whether it was stored.
 
-        None when it cannot be so; or when there is nothing to write down, unless it is to be done `always`.
+        None when `act` raised; also without pending results, unless `always`.
         """
         entries = self._take()
         if not entries and not always:
             return None
         try:
             result, settled = act([entry.settlement for entry in entries])
-        except Exception as failed:  # noqa: BLE001 - whatever it was, the thread meets it again, and does not give up
+        except Exception as failed:  # noqa: BLE001 - the thread tries the results again, and meets the same error
             logger.warning("Results wait to be written down: %s", failed, extra={"action": "settle_failed"})
             self._put_back(entries)
             return None
         except BaseException:
-            self._put_back(entries)  # whoever sends was interrupted, and what it has sent is sent
+            self._put_back(entries)  # the sender was interrupted, but its mails are sent
             raise
         if entries:
             self._written(entries, settled)
         return result
 
     def wait_for_commit(self, seconds: float) -> None:
-        """Wait for the commit of the thread that is on its way, for so many seconds at most."""
+        """Wait for the running commit of the thread, for `seconds` at most."""
         with self._changed:
             self._changed.wait_for(lambda: not self._commits, seconds)
 
     def hurry(self) -> None:
-        """Write down now what there is."""
+        """Store pending results now."""
         with self._changed:
             if self._entries and self._due:
                 self._due = 0.0
                 self._changed.notify_all()
 
     def flush(self, seconds: float) -> bool:
-        """Write down at once what there is; whether it is, and told, after so many seconds at most."""
+        """Store pending results now; whether they were stored and told within `seconds`."""
         with self._changed:
             self._due = 0.0
             self._changed.notify_all()
             return self._changed.wait_for(lambda: not (self._entries or self._news or self._writing), seconds)
 
     def close(self, seconds: float) -> int:
-        """Write down what is there, for so many seconds at most. Returns how many are left: they will be unsure."""
+        """Store pending results within `seconds`, and stop. Returns how many are left: their mails will be unsure."""
         self.flush(seconds)
         with self._changed:
             self._ended = True
@@ -133,7 +135,7 @@ class ResultWriter:
 
     @property
     def moved(self) -> float:
-        """When its thread last came to its next step; now, when it waits for work."""
+        """Time of the thread's last step; now, when it waits for work."""
         busy_since = self._busy_since
         return monotonic() if busy_since is None else busy_since
 
@@ -151,7 +153,7 @@ class ResultWriter:
             self._busy_since = None
 
     def _wait_for_work(self) -> bool:
-        """Wait until something has to be done here; False when there will be nothing any more."""
+        """Wait until there is something to store or tell; False after `close`."""
         with self._changed:
             while not (self._news or self._ended):
                 left = self._due - monotonic() if self._entries else None
@@ -177,14 +179,14 @@ class ResultWriter:
             self._changed.notify_all()
 
     def _written(self, entries: list[Entry], done: Sequence[bool]) -> None:
-        """They are on the disk. Who listens is told by the thread, so that nobody who sends waits for it."""
+        """Record that results are stored. Listeners are called by the thread, so that senders never wait for them."""
         ours = [entry for entry, settled in zip(entries, done, strict=True) if settled]
         for entry in entries:
             if entry.written is not None:
                 entry.written(entry.settlement.id)
         for entry, settled in zip(entries, done, strict=True) if len(ours) < len(entries) else ():
             if not settled:
-                # Cancelled meanwhile, or taken over after our lease: the row is theirs, and says what it says.
+                # Canceled meanwhile, or claimed by another worker after our lease: the row belongs to the other.
                 logger.warning("A mail was no longer ours when its result came",
                                extra={"action": "lease_lost", "ticket": entry.settlement.id})  # fmt: skip
         if logger.isEnabledFor(logging.INFO):
@@ -219,7 +221,7 @@ class ResultWriter:
                 return self._settle(settlements)
             try:
                 settled, marked = self._store.advance(settlements, marks.leases)
-            except Exception as failed:  # noqa: BLE001 - whatever it was, it is met again without the marks
+            except Exception as failed:  # noqa: BLE001 - tried again without the marks
                 logger.warning("Results wait to be written down: %s", failed, extra={"action": "settle_failed"})
                 marks.note_failure()
                 return self._settle(settlements)
@@ -262,7 +264,7 @@ class ResultWriter:
 
 
 def reopen(store: Store) -> None:
-    """Begin anew with a store that failed; when that fails too, its next use will say so."""
+    """Reopen a store that failed; when that fails too, its next use raises."""
     try:
         store.reopen()
     except errors.OutboxError as failed:

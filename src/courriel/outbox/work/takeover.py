@@ -1,4 +1,4 @@
-"""Take over what workers had in hand that are proved to be gone, and tell of it."""
+"""Takeover of mails of dead workers, and its logging."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger("courriel.outbox")
 
 REST = 60.0
-"""Seconds until somebody is asked whether an unsure mail was delivered: it takes a while to be seen in a folder."""
+"""Seconds before `confirm` is asked about an unsure mail: it takes a while until a mail appears in a folder."""
 
 
 def take_over(tools: Tools, *, rest: float) -> int:
-    """Give back the mails of every worker that is gone, and return how many; the unsure ones are due in `rest` seconds.
+    """Give back the mails of every dead worker, and return how many; unsure ones become due in `rest` seconds.
 
     Raises OutboxError.
     """
@@ -32,7 +32,7 @@ def take_over(tools: Tools, *, rest: float) -> int:
 
 
 def tell_recovered(tools: Tools, recovered: Iterable[Recovered]) -> None:
-    """Log each, and tell listeners of those that may have been delivered."""
+    """Log each recovered mail, and call listeners for those that may have been delivered."""
     for found in recovered:
         logger.warning(
             "A worker has lost a mail (%s)", found.why, extra={"action": "lease_ran_out", "ticket": found.id}
@@ -42,7 +42,7 @@ def tell_recovered(tools: Tools, recovered: Iterable[Recovered]) -> None:
 
 
 def tell_unreadable(unreadable: Iterable[Recovered]) -> None:
-    """Log each mail that was set aside."""
+    """Log each mail that is held because its row cannot be read."""
     for found in unreadable:
         logger.error("A mail is set aside: %s", found.why, extra={"action": "set_aside", "ticket": found.id})
 

@@ -1,4 +1,4 @@
-"""Wakes those who wait for something to happen in this process; what other processes do is seen by looking."""
+"""Wakeup of threads that wait for events of this process; those of other processes are found by polling."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from courriel.network import forks
 
 
 class Wakeup:
-    """`rung` counts: who looked before it rang does not miss it."""
+    """A counter with a condition. `rung` counts calls, so that none is missed between a check and a wait."""
 
     def __init__(self) -> None:
         self.rung = 0
@@ -16,16 +16,16 @@ class Wakeup:
         forks.renew_in_child(self, type(self)._after_fork)
 
     def _after_fork(self) -> None:
-        """Another thread may have had the lock, and is not in this process."""
+        """Replace the lock, which a thread of the parent process may hold."""
         self._condition = Condition()
 
     def ring(self) -> None:
-        """Something has happened."""
+        """Count a call, and wake all waiting threads."""
         with self._condition:
             self.rung += 1
             self._condition.notify_all()
 
     def wait(self, since: int, seconds: float) -> bool:
-        """Whether it has rung since then, after so many seconds at most."""
+        """Wait for a call after the count `since`, for `seconds` at most; whether there was one."""
         with self._condition:
             return self._condition.wait_for(lambda: self.rung != since, seconds)

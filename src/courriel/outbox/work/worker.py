@@ -1,8 +1,8 @@
 """
-Sends what is due: claims mails lane by lane, carries them out, and has what became of them written down.
+Worker: claims due mails lane by lane, sends them, and has their results stored.
 
-Any number of workers may run, in one process or in many: each mail is leased to one of them, and the lease is a fence.
-A worker that dies loses nothing: its leases run out, and others go on.
+Any number of workers may run, in one process or in many: each mail is leased to one of them, and the lease keeps the
+others off. A worker that dies loses nothing: its leases expire, and others send its mails.
 """
 
 from __future__ import annotations
@@ -55,19 +55,19 @@ BATCH = 100
 """Mails claimed together, in one commit; few of them are marked at a time (see `courriel.outbox.work.ahead`)."""
 
 GRACE = 30.0
-"""Seconds that a worker which is asked to stop waits for answers."""
+"""Seconds for which a stopping worker waits for answers."""
 
-_CUT = 2.0  # seconds for a session that was cut to say what has become of its mails
-_TURN = 1000  # mails sent on one lane before others have their turn
-_LONGEST_WHY = 500  # characters of a reason, and of a server's words, that are kept
+_CUT = 2.0  # seconds for a cut session to give the results of its mails
+_TURN = 1000  # mails sent on one lane before the others are served
+_LONGEST_WHY = 500  # characters of a reason, and of a reply, that are stored
 
 Confirm: TypeAlias = Callable[[str, str], "bool | None"]
-"""Whether a mail that is unsure was delivered, by its Message-ID and lane; None when that cannot be found out."""
+"""Callback that returns whether an unsure mail was delivered, by Message-ID and lane; None when that is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What the workers of one outbox share."""
+    """Objects shared by the workers of one outbox."""
 
     store: Store
     ways: Lanes
@@ -78,13 +78,13 @@ class Tools:
 
 
 class Worker:
-    """So many threads that send, and one that writes down; use it by `with`, or `start` and `stop` it.
+    """Threads that send, and one that stores results; used by `with`, or by `start` and `stop`.
 
-    `batch` mails are claimed at a time, and at most `ahead` of them are marked for each thread: as many are unsure when
-    the process is killed. Up to `sessions` are kept open for the next mails of their lanes (default: 100, or a quarter
-    of the file descriptors), and there are no more than `per_host` connections to one host. `lanes` restricts it to
-    some. `confirm` is asked before a mail is sent again that may have been delivered. A `transcript` is told all that
-    is said, secrets and contents left out, by the sessions that the worker opens.
+    Each of the `workers` threads claims `batch` mails at a time, and at most `ahead` of them are marked: as many are
+    unsure when the process is killed. Up to `sessions` are kept open for the next mails of their lanes (default: 100,
+    or a quarter of the file descriptors), with at most `per_host` connections to one host. `lanes` restricts the worker
+    to some lanes. `confirm` is called before an unsure mail is sent again. A `transcript` records the conversations of
+    the sessions that the worker opens, without secrets and contents.
     """
 
     def __init__(
@@ -113,23 +113,23 @@ class Worker:
         self._batch, self._ahead = batch, min(ahead, batch)
         self._workers = workers
         self._transcript = transcript
-        self._holder = ""  # our id, while we run
+        self._holder = ""  # id of this worker while it runs
         self._halt = Event()
         self._asked = 0  # times
-        self._calls: SimpleQueue[None] = SimpleQueue()  # the one thing that a signal handler may touch at any moment
+        self._calls: SimpleQueue[None] = SimpleQueue()  # safe to use in a signal handler
         self._locks: dict[object, Semaphore] = {}
-        self._rated: dict[str, str] = {}  # the rate that the way of a lane gave it
+        self._rated: dict[str, str] = {}  # rate from the URL or profile of each lane
         self._threads: list[Thread] = []
         self._recorder: ResultWriter | None = None
-        self._advanced = False  # whether this round has brought a mail nearer to its end
+        self._advanced = False  # whether this round has settled a mail, apart from giving it back
         self._pulse = Pulse()
         self._keeper = LeaseKeeper(tools, confirm)
         forks.renew_in_child(self, type(self)._after_fork)
 
     def _after_fork(self) -> None:
-        """Nothing runs in a child process: threads, results that wait to be written and leases are our parent's.
+        """Reset in a child process: threads, pending results and leases belong to the parent.
 
-        This worker may be started there, and is another one then.
+        The worker may be started in the child, with an id of its own.
         """
         forks.keep_for_ever(self._recorder, self._keeper, self._threads)
         self._holder = ""
@@ -141,10 +141,10 @@ class Worker:
     # Running.
 
     def start(self) -> Self:
-        """Begin to send, in threads of our own."""
+        """Start the threads."""
         if self._recorder is not None:
             raise errors.UsageError("this worker runs already")
-        # An event of its own: a thread of the last time that hangs somewhere must not begin anew with us.
+        # A new event, so that a hanging thread of an earlier run does not go on.
         self._halt = Event()
         if self._asked:
             self._halt.set()
@@ -159,19 +159,19 @@ class Worker:
         return self
 
     def ask_to_stop(self) -> None:
-        """Begin nothing more; asked again, wait for no answer either. May be called by a signal handler."""
+        """Request a stop; a second call also ends the wait for answers. Safe in a signal handler."""
         self._asked += 1
         self._calls.put(None)
 
     def stop(self, grace: float = GRACE) -> int:
-        """Begin nothing more, wait for the answers to what was begun, give back all that has not left.
+        """Stop the threads: begin no more mails, wait for pending answers, and give back what has not left.
 
-        Returns how many mails are unsure: those that may have left, and were not answered in `grace` seconds. Asked to
-        stop for the second time, or interrupted, it waits no longer and gives back all the same.
+        Returns how many mails are unsure: those that may have left, and were not answered in `grace` seconds. A second
+        request to stop, or an interrupt, ends the wait; the mails are given back all the same.
         """
         self._halt.set()
         if self._recorder is None:
-            return 0  # it does not run
+            return 0  # not running
         self._tools.bell.ring()
         ends = monotonic() + grace
         try:
@@ -184,22 +184,22 @@ class Worker:
         return left
 
     def health(self) -> Health:
-        """Whether it makes progress: for a watchdog, or a health check. It waits for nothing."""
+        """Health of the worker, for a watchdog or a health check; it never blocks."""
         recorder = self._recorder
         return self._pulse.health(self._keeper.moved, *([] if recorder is None else [recorder.moved]))
 
     def wait(self) -> None:
-        """Wait until somebody has asked it to stop."""
+        """Wait for a call of `ask_to_stop`."""
         while not self._asked:
             with suppress(Empty):
                 self._calls.get(timeout=LOOK)
 
     def run_once(self, for_seconds: float | None = None) -> int:
-        """Send what is due, in the calling thread, and return how many mails were tried. Safe from anywhere.
+        """Send due mails in the calling thread, and return how many were tried. Safe in any thread.
 
-        It ends when nothing is due any more that can be sent: a lane with a rate is waited for, one that rests or is
-        stopped is not. Sooner, when `for_seconds` have passed, or a rate lets nothing leave before (default: no limit);
-        what is in hand then is finished.
+        It ends when no due mail can be sent: a lane with a rate is waited for, a paused or stopped lane is not. With
+        `for_seconds` it ends sooner, when they have passed, or when no rate allows a mail before (default: no limit);
+        mails in hand are finished first.
         """
         if self._recorder is not None:
             raise errors.UsageError("this worker runs already")
@@ -214,11 +214,11 @@ class Worker:
             while self._may_go_on(halt):
                 done, pause = self._serve_all(carrier, ends)
                 if not done and self._recorder.flush(GRACE):
-                    # What was sent a moment ago may be due again at once (too many recipients), now that it is written.
+                    # A mail just sent may be due again at once (too many recipients), now that its result is stored.
                     done, pause = self._serve_all(carrier, ends)
                 tried += done
                 if pause is None or monotonic() + pause >= ends or (done and not self._advanced):
-                    break  # also when nothing can be sent, and what was given back is due again for ever
+                    break  # also when mails are only given back, and would be due again for ever
                 if pause:
                     carrier.tidy()
                     halt.wait(min(pause, LOOK))
@@ -248,7 +248,7 @@ class Worker:
         )
 
     def _wait_for_threads(self, ends: float) -> None:
-        """Wait until each has ended, somebody asks for the second time, or the time is over."""
+        """Wait until each thread has ended, a second request to stop comes, or the time is over."""
         while any(thread.is_alive() for thread in self._threads) and self._asked < 2:
             with suppress(Empty):
                 self._calls.get(timeout=max(0.001, ends - monotonic()))
@@ -256,9 +256,9 @@ class Worker:
                 return
 
     def _give_back(self, seconds: float) -> int:
-        """Give back what has not left, cut what has, and have all of it written down.
+        """Give back what has not left, cut the connections of the rest, and have all results stored.
 
-        Returns how many mails are unsure, or could not be written down.
+        Returns how many mails are unsure, or have no stored result.
         """
         assert self._recorder is not None
         batches = self._keeper.in_hand
@@ -287,7 +287,7 @@ class Worker:
             self._enter(batch, job, policy.give_back(_standing(job, batch)))
 
     def _work(self, number: int, halt: Event) -> None:
-        """One thread: round after round, and a look every second when there is nothing to do."""
+        """Loop of one thread: serve the due lanes, and query every second while there are none."""
         carrier = Dispatcher(self._sessions, self._transcript, self._ahead)
         while self._may_go_on(halt):
             rung, done, pause = self._tools.bell.rung, 0, LOOK
@@ -309,24 +309,24 @@ class Worker:
                 halt.wait(LOOK)
                 reopen(self._store)
             except Exception:
-                # The outer edge: whatever it was, the mails come back when their leases are over.
+                # The outer edge: after any error the mails are due again when their leases expire.
                 logger.exception("A worker failed, and goes on", extra={"action": "worker_failed"})
                 halt.wait(LOOK)
             if not done and self._may_go_on(halt):
                 carrier.tidy()
-                # Not all workers at a time, but for the moment of a rate.
+                # A random delay spreads the workers, except when a rate sets the time.
                 self._tools.bell.wait(rung, pause * (0.9 + 0.2 * random() if pause >= LOOK else 1.0))  # noqa: S311
         carrier.close()
         self._pulse.end()
-        self._calls.put(None)  # who waits for us looks again
+        self._calls.put(None)  # wakes `stop`
 
     def _may_go_on(self, halt: Event) -> bool:
         return not (halt.is_set() or self._asked)
 
     def _serve_all(self, carrier: Dispatcher, ends: float) -> tuple[int, float | None]:
-        """One round over the lanes: how many mails were tried, and in how many seconds the next round is worth while.
+        """Serve every due lane once; how many mails were tried, and the seconds until the next round.
 
-        None when nothing is due, or a rate keeps nothing of it back.
+        None when no mail is due, or only a rate delays them.
         """
         self._advanced = False
         due = self._due.look(fresh=True)
@@ -341,9 +341,9 @@ class Worker:
         return tried, 0.0 if tried else min((wait for wait in waits if wait is not None), default=None)
 
     def _serve(self, lane: str, carrier: Dispatcher, *, alone: bool = False) -> tuple[int, float | None]:
-        """Claim and carry. How many mails were tried, and in how many seconds the rate lets the next leave, if any.
+        """Claim and send mails of a lane; how many were tried, and the seconds until its rate allows the next.
 
-        Where the lane is `alone` it goes on for a while without a pause between two batches.
+        A lane that is `alone` is served for a while without a pause between two batches.
         """
         self._pulse.beat()
         try:
@@ -359,13 +359,13 @@ class Worker:
             began = monotonic()
             claimed = self._claim(lane, way, carrier)
             self._tell_found(claimed)
-            # Where all that was claimed may be marked at once there is nothing to gain; nor is there under a rate.
+            # Going on has no use where all claimed mails may be marked at once, nor under a rate.
             turn = _TURN if alone and carrier.ahead(lane).number < self._batch and claimed.slots is None else 0
             tried = self._send(lane, way, carrier, claimed, began, turn) if claimed.jobs else 0
             return tried + len(claimed.unreadable), claimed.wait
 
     def _write_down(self) -> None:
-        """What became of mails is written down now, when there is no claim to do it with: a listener may take long."""
+        """Store pending results when no claim does, because a listener may block the result writer."""
         assert self._recorder is not None
 
         def settle(done: Sequence[Settlement]) -> tuple[bool, Sequence[bool]]:
@@ -374,17 +374,17 @@ class Worker:
         self._recorder.settle_with(settle)
 
     def _keep_rate(self, lane: str, way: Way) -> None:
-        """A rate in the URL or the profile of a lane is the lane's own, kept by the store for all workers."""
+        """Store the rate of a lane's URL or profile as the rate of the lane, for all workers."""
         rate = way.rate if isinstance(way, Route) else ""
         if rate and self._rated.get(lane) != rate:
             self._store.set_lane(lane, in_lane(Rate.parse(rate)))
             self._rated[lane] = rate
 
     def _claim(self, lane: str, way: Way, carrier: Dispatcher, batch: Batch | None = None) -> Claimed:
-        """The next mails of a lane; what became of those before is written down with it.
+        """Claim the next mails of a lane, and store pending results in the same commit.
 
-        Where a session has just delivered nothing lies between claim and dot but the envelopes, so that the next ones
-        are marked by the same commit. Who marks one mail at a time wants to know, and has it marked when it must be.
+        When a session has just delivered, only envelopes lie between the claim and the first end, so that the same
+        commit marks the next mails. With `ahead` 1 each mail is marked just before its end, on purpose.
         """
         ahead = carrier.ahead(lane)
         going_on = ahead.most > 1 and (batch is not None or carrier.flows(lane, way))
@@ -403,7 +403,7 @@ class Worker:
         return claimed or self._store.claim(lane, self._batch, lease=lease, holder=self._holder)
 
     def _send(self, lane: str, way: Way, carrier: Dispatcher, claimed: Claimed, began: float, turn: int) -> int:
-        """Carry them, and write down what comes of each; what has no result was not begun, or is in doubt.
+        """Send claimed mails, and have each result stored; mails without a result were not begun, or are in doubt.
 
         While more are due, up to `turn` mails follow without a pause. Returns how many were tried.
         """
@@ -435,12 +435,12 @@ class Worker:
             claimed = self._claim(lane, way, carrier, batch)
             self._tell_found(claimed)
             if claimed.slots is not None or any(job.lost for job in claimed.jobs):
-                turn = 0  # it goes alone, or by a rate that the lane has now: after those that are on their way
+                turn = 0  # sent alone, or at the lane's new rate, after the mails in hand
                 after.append((claimed, began))
                 return False
             taken = take(claimed, began)
             if batch.ended:
-                self._give_back_unsent(batch)  # whoever stopped us meanwhile has not seen them
+                self._give_back_unsent(batch)  # the stopping thread has not seen them
             return taken
 
         after: list[tuple[Claimed, float]] = []
@@ -481,13 +481,13 @@ class Worker:
             if not batch.ended:
                 outcome.tell(self._store)
             if carrier.short:
-                halt.wait(LOOK)  # others are to let go of theirs
+                halt.wait(LOOK)  # wait until others have closed theirs
         for alone, since in after:
             tried += self._send(lane, way, carrier, alone, since, 0)
         return tried
 
     def _is_done_with(self, batch: Batch, job: Job) -> bool:
-        """Whether it need not be sent: its time is over, or it has been delivered already, as somebody found out."""
+        """Whether a mail need not be sent: it has expired, or `confirm` says that it was delivered."""
         if job.left <= 0:
             decision = policy.expired()
         elif job.unsure and self._confirm is not None and _asked(self._confirm, job):
@@ -499,7 +499,7 @@ class Worker:
         return True
 
     def _part_with(self, batch: Batch, failure: BaseException | None, outcome: _Outcome) -> None:
-        """What has no result: whose end may have left is unsure, the others are given back."""
+        """Settle mails without a result: unsure when the end may have left, otherwise given back."""
         error = failure if isinstance(failure, Exception) else None
         for job in batch.unanswered:
             mail = _standing(job, batch)
@@ -517,7 +517,7 @@ class Worker:
             self._enter(batch, job, decision)
 
     def _enter(self, batch: Batch, job: Job, decision: policy.Decision) -> None:
-        """Have it written down."""
+        """Have a result stored."""
         batch.unsure += batch.ended and decision.unsure
         self._advanced = self._advanced or decision.counted or decision.state.final
         events = _events(job, decision)
@@ -538,34 +538,34 @@ class Worker:
             news=self._tools.listeners.wanted(events),
         )
         if self._recorder is None:
-            self._store.settle([settlement])  # this thread has outlived its worker
+            self._store.settle([settlement])  # this thread has outlived its worker's result writer
         else:
             self._recorder.add(Entry(settlement, events, batch.written), slow=batch.ahead.slow)
 
     def _tell_found(self, claimed: Claimed) -> None:
-        """Log what was found by the way, and have those told who listen."""
+        """Log mails that the claim has recovered or held, and call listeners."""
         tell_recovered(self._tools, claimed.recovered)
         tell_unreadable(claimed.unreadable)
         self._advanced = self._advanced or bool(claimed.unreadable)
 
 
 class _Outcome:
-    """What one batch has shown of its lane."""
+    """Outcome of one batch for its lane: a problem, a success, or neither."""
 
     def __init__(self, name: str, lane: LaneInfo | None) -> None:
         self._name, self._fails = name, lane.fails if lane is not None else 0
         self._trouble: policy.LaneProblem | None = None
         self._works = False
-        self._error = ""  # the last words of those who would not take a mail
+        self._error = ""  # last reason for which a mail was not sent
 
     def see(self, decision: policy.Decision) -> None:
-        """One mail was tried."""
+        """Record the result of one mail."""
         self._trouble = self._trouble or decision.trouble
         self._works = self._works or (decision.trouble is None and decision.counted)
         self._error = decision.why if decision.state is not State.SENT and decision.why else self._error
 
     def tell(self, store: Store) -> None:
-        """Have the lane rest, or have it known that it works."""
+        """Pause the lane after a problem, or reset its failures after a success."""
         if self._trouble is not None:
             pause = policy.pause(self._fails, self._trouble, random())  # noqa: S311
             why = _kept(self._trouble.sentence)
@@ -584,12 +584,12 @@ class _Outcome:
 
 
 def lease_of_claim(way: Way) -> float:
-    """Seconds that mails are leased for until they are marked: a minute beyond the longest silence allowed before."""
+    """Lease of a claim in seconds: a minute longer than a server may be silent before a mark."""
     return lease_of_mark(silence_limit(way))
 
 
 def checked_seconds(for_seconds: float | None) -> float:
-    """How long to go on. Raises UsageError."""
+    """Validate the argument `for_seconds`; infinity for None. Raises UsageError."""
     if for_seconds is None:
         return float("inf")
     if isinstance(for_seconds, bool) or not isinstance(for_seconds, int | float) or not for_seconds > 0:
@@ -603,7 +603,7 @@ def _decision(job: Job, result: policy.Result, batch: Batch) -> policy.Decision:
 
 
 def _unanswered(job: Job, batch: Batch, why: object) -> policy.Decision:
-    """Its end may have left, and nobody waits for the answer any more."""
+    """Decision for a mail whose end may have left and whose answer is not awaited any more."""
     lost = errors.ConnectionFailed(f"nobody waited for the answer: {why}", stage="message", in_doubt=True)
     lost.message_id = job.message_id
     return policy.decide(lost, _standing(job, batch), random())  # noqa: S311
@@ -638,7 +638,7 @@ def _events(job: Job, decision: policy.Decision) -> tuple[News, ...]:
 
 
 def _kept(text: str) -> str:
-    """As much of a text as is kept, in characters that every database takes."""
+    """Shorten a text to what is stored, in characters that every database accepts."""
     if len(text) <= _LONGEST_WHY and text.isascii() and "\0" not in text:
         return text
     return text[:_LONGEST_WHY].replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()

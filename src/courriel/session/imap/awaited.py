@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -22,17 +22,17 @@ from courriel.model.server import Server, Timeouts
 from courriel.network.single_thread import SingleThread
 from courriel.network.transcripts.transcript import Transcript
 from courriel.session.imap.append import Putable
-from courriel.session.imap.awaited_letters import AsyncLetters, AsyncWatch
+from courriel.session.imap.awaited_letters import AsyncLetters, AsyncMailboxLetter, AsyncWatch
 from courriel.session.imap.folders import INBOX
 from courriel.session.imap.letters import MailboxLetter
-from courriel.session.imap.session import ImapSession, Which
+from courriel.session.imap.session import ImapSession, ImapWhich
 
 if TYPE_CHECKING:
     from typing import Self
 
 T = TypeVar("T")
 
-AsyncWhich: TypeAlias = "Which | AsyncLetters"
+AsyncImapWhich: TypeAlias = "ImapWhich | AsyncLetters"
 """One letter or several: letter objects, or their numbers (UIDs) in the selected folder."""
 
 
@@ -69,6 +69,11 @@ class AsyncImapSession:
     def usable(self) -> bool:
         """Whether the session is open, as far as is known without asking the server."""
         return self._session.usable
+
+    @property
+    def busy(self) -> bool:
+        """Whether a call is running: another one would raise UsageError meanwhile."""
+        return self._session.busy
 
     @property
     def selected(self) -> Selection | None:
@@ -111,7 +116,7 @@ class AsyncImapSession:
             self._worker.close()
 
     def hang_up(self) -> None:
-        """Close the connection without LOGOUT."""
+        """Close the connection without LOGOUT, from any thread: a waiting call raises ConnectionFailed."""
         self._session.hang_up()
 
     # Folders.
@@ -150,9 +155,13 @@ class AsyncImapSession:
         """Letters that match all criteria; see ImapSession.search. Nothing is sent before they are awaited."""
         return AsyncLetters(self, partial(self._session.search, what, whole=whole, **wanted))
 
-    def fetch(self, which: AsyncWhich, *, whole: bool = False) -> AsyncLetters:
+    def fetch(self, which: AsyncImapWhich, *, whole: bool = False) -> AsyncLetters:
         """Letters of the selected folder by UID, as `search` returns them."""
         return AsyncLetters(self, partial(self._session.fetch, _plain(which), whole=whole))
+
+    def __aiter__(self) -> AsyncIterator[AsyncMailboxLetter]:
+        """Iterate over the letters of the selected folder, by default INBOX; see ImapSession."""
+        return aiter(self.search())
 
     async def find(self, *, message_id: str, folder: str | None = None) -> tuple[int, ...]:
         """UIDs of the letters with exactly this Message-ID; see ImapSession.find."""
@@ -164,27 +173,27 @@ class AsyncImapSession:
 
     # Changing.
 
-    async def flag(self, which: AsyncWhich, *flags: str) -> None:
+    async def flag(self, which: AsyncImapWhich, *flags: str) -> None:
         """Set flags: "seen", "answered", "flagged", "draft", "deleted", or keywords of your own."""
         await self.run(partial(self._session.flag, _plain(which), *flags))
 
-    async def unflag(self, which: AsyncWhich, *flags: str) -> None:
+    async def unflag(self, which: AsyncImapWhich, *flags: str) -> None:
         """Remove flags."""
         await self.run(partial(self._session.unflag, _plain(which), *flags))
 
-    async def copy(self, which: AsyncWhich, folder: str) -> dict[int, int]:
+    async def copy(self, which: AsyncImapWhich, folder: str) -> dict[int, int]:
         """Copy letters into a folder; see ImapSession.copy."""
         return await self.run(partial(self._session.copy, _plain(which), folder))
 
-    async def move(self, which: AsyncWhich, folder: str) -> dict[int, int]:
+    async def move(self, which: AsyncImapWhich, folder: str) -> dict[int, int]:
         """Move letters into a folder; see ImapSession.move."""
         return await self.run(partial(self._session.move, _plain(which), folder))
 
-    async def delete(self, which: AsyncWhich) -> None:
+    async def delete(self, which: AsyncImapWhich) -> None:
         """Flag letters as deleted; `expunge` removes them."""
         await self.run(partial(self._session.delete, _plain(which)))
 
-    async def expunge(self, which: AsyncWhich | None = None) -> None:
+    async def expunge(self, which: AsyncImapWhich | None = None) -> None:
         """Remove for good those of these letters that are flagged as deleted; see ImapSession.expunge."""
         await self.run(partial(self._session.expunge, None if which is None else _plain(which)))
 
@@ -264,7 +273,7 @@ class AsyncImapSession:
         return f"<{type(self).__name__}{repr(self._session).removeprefix('<ImapSession')}"
 
 
-def _plain(which: AsyncWhich) -> Which:
+def _plain(which: AsyncImapWhich) -> ImapWhich:
     """The letters as the blocking session takes them."""
     return which.known() if isinstance(which, AsyncLetters) else which
 

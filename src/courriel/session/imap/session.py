@@ -21,7 +21,7 @@ from courriel.wire.imap import syntax as wire
 if TYPE_CHECKING:
     from courriel.session.imap.watch import Watch
 
-Which: TypeAlias = "Placed | int | Iterable[Placed | int]"
+ImapWhich: TypeAlias = "Placed | int | Iterable[Placed | int]"
 """One letter or several: letter objects, or their numbers (UIDs) in the selected folder."""
 
 _AT_A_TIME = 200  # UIDs in one command: some servers refuse longer lines
@@ -49,6 +49,10 @@ class ImapSession(WithFolders):
         """
         return self._letters(self._find(_search_of(what, wanted)), whole=whole)
 
+    def __iter__(self) -> Iterator[MailboxLetter]:
+        """Iterate over the letters of the selected folder, by default INBOX, headers fetched in batches."""
+        return iter(self.search())
+
     def find(self, *, message_id: str, folder: str | None = None) -> tuple[int, ...]:
         """UIDs of the letters with exactly this Message-ID; `folder`, if given, is selected read-only.
 
@@ -62,7 +66,7 @@ class ImapSession(WithFolders):
         wanted = message_id.strip().strip("<>")
         return tuple(letter.uid for letter in found if letter.message_id.strip("<>") == wanted)
 
-    def fetch(self, which: Which, *, whole: bool = False) -> Letters:
+    def fetch(self, which: ImapWhich, *, whole: bool = False) -> Letters:
         """Letters of the selected folder by UID, as `search` returns them."""
         uids = self._numbers(which)
         return self._letters(uids, whole=whole)
@@ -83,19 +87,19 @@ class ImapSession(WithFolders):
 
     # Changing.
 
-    def flag(self, which: Which, *flags: str) -> None:
+    def flag(self, which: ImapWhich, *flags: str) -> None:
         """Set flags: "seen", "answered", "flagged", "draft", "deleted", or keywords of your own."""
         self._store(which, flags, "add_flags")
 
-    def unflag(self, which: Which, *flags: str) -> None:
+    def unflag(self, which: ImapWhich, *flags: str) -> None:
         """Remove flags."""
         self._store(which, flags, "remove_flags")
 
-    def copy(self, which: Which, folder: str) -> dict[int, int]:
+    def copy(self, which: ImapWhich, folder: str) -> dict[int, int]:
         """Copy letters into a folder; returns old UIDs mapped to new ones where the server has UIDPLUS, else {}."""
         return self._carry(which, folder, lambda client, uids, name: client.copy(uids, name))
 
-    def move(self, which: Which, folder: str) -> dict[int, int]:
+    def move(self, which: ImapWhich, folder: str) -> dict[int, int]:
         """Move letters into a folder; returns old UIDs mapped to new ones where the server has UIDPLUS, else {}.
 
         On a server without MOVE (RFC 6851) they are copied, then the originals are deleted. Where the server can only
@@ -111,11 +115,11 @@ class ImapSession(WithFolders):
             self.expunge(uids)
         return moved
 
-    def delete(self, which: Which) -> None:
+    def delete(self, which: ImapWhich) -> None:
         """Flag letters as deleted; `expunge` removes them."""
         self.flag(which, "deleted")
 
-    def expunge(self, which: Which | None = None) -> None:
+    def expunge(self, which: ImapWhich | None = None) -> None:
         """Remove for good those of these letters that are flagged as deleted; without an argument, all that are.
 
         Raises NotSupported when the server can only remove all of them (it lacks UIDPLUS) and other letters are flagged
@@ -123,13 +127,13 @@ class ImapSession(WithFolders):
         """
         self._must_be_writable()
         if which is None:
-            with self._talk("mailbox") as client:
+            with self._using_client("mailbox") as client:
                 client.expunge()
             return
         uids = self._numbers(which)
         if "UIDPLUS" in self._dialogue.capabilities:
             for batch in _batches(uids):
-                with self._talk("mailbox") as client:
+                with self._using_client("mailbox") as client:
                     client.uid_expunge(wire.uid_set(batch))
             return
         flagged = set(self._find(Search(deleted=True)))
@@ -161,7 +165,7 @@ class ImapSession(WithFolders):
         words = [wire.flag(flag) for flag in flags]
         if received is not None and received.tzinfo is None:
             raise errors.UsageError("received: a moment with its time zone, or the server would take it for its own")
-        with self._talk("letter") as client:
+        with self._using_client("letter") as client:
             client.append(name, octets, words, received)
             told = self._theirs.code("APPENDUID")
         numbers = [int(word) for word in told.split() if word.isdigit() and len(word) < 11]
@@ -252,7 +256,7 @@ class ImapSession(WithFolders):
         with self._call(lambda: self._must_be_at(place)):
             return self._theirs.fetch(uids, what)
 
-    def _numbers(self, which: Which) -> tuple[int, ...]:
+    def _numbers(self, which: ImapWhich) -> tuple[int, ...]:
         """UIDs of these letters. Raises UsageError for letters of another folder."""
         self._select_something()
         if isinstance(which, Letters):
@@ -268,20 +272,20 @@ class ImapSession(WithFolders):
                 self._must_be_at(each.place)
         return checked_uids(each.uid if isinstance(each, Placed) else each for each in listed)
 
-    def _store(self, which: Which, flags: Sequence[str], how: str) -> None:
+    def _store(self, which: ImapWhich, flags: Sequence[str], how: str) -> None:
         words = [wire.flag(flag) for flag in flags]
         if not words:
             raise errors.UsageError("name a flag, as in flag(letter, 'seen')")
         self._must_be_writable()
         for batch in _batches(self._numbers(which)):
-            with self._talk("mailbox") as client:
+            with self._using_client("mailbox") as client:
                 getattr(client, how)(wire.uid_set(batch), words, silent=True)
 
-    def _carry(self, which: Which, folder: str, act: Callable[[Any, str, str], object]) -> dict[int, int]:
+    def _carry(self, which: ImapWhich, folder: str, act: Callable[[Any, str, str], object]) -> dict[int, int]:
         name = folder_name(folder)
         carried: dict[int, int] = {}
         for batch in _batches(self._numbers(which)):
-            with self._talk("mailbox") as client:
+            with self._using_client("mailbox") as client:
                 act(client, wire.uid_set(batch), name)
                 told = self._theirs.code("COPYUID").split()
             if len(told) == 3:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LARGEST = 64 * 1024 * 1024
 """Default limit of one letter in memory, in bytes: twice what most providers accept."""
 
-Which: TypeAlias = "PopLetter | AsyncPopLetter | int"
+PopWhich: TypeAlias = "PopLetter | AsyncPopLetter | int"
 """A letter object, or its number, from 1."""
 
 
@@ -61,17 +61,17 @@ class PopMailboxState(BaseSession):
 
     # The steps.
 
-    def _number(self, which: Which) -> int:
+    def _number(self, which: PopWhich) -> int:
         """The number of a letter. Raises UsageError for one of another connection, or one that does not exist."""
         self._expect_open()
         return self._meant(which)
 
-    def _meant(self, which: Which) -> int:
+    def _meant(self, which: PopWhich) -> int:
         dialogue = self._dialogue
         if type(which) is int and which in dialogue.known and which not in dialogue.deleted:
             return which
         if not isinstance(which, int):
-            if which.visit != dialogue.visit:
+            if which.connection_id != dialogue.connection_id:
                 raise errors.UsageError(
                     f"letter {which.number} belongs to an earlier connection; its number may mean another letter now"
                 )
@@ -81,7 +81,7 @@ class PopMailboxState(BaseSession):
             raise errors.UsageError(f"there is no letter {which!r}: they count from 1 to {last}")
         raise errors.UsageError(f"letter {which} is marked for deletion; undo() takes all marks back")
 
-    def _numbers(self, letters: Iterable[Which] | None) -> list[int]:
+    def _numbers(self, letters: Iterable[PopWhich] | None) -> list[int]:
         if letters is not None:
             self._expect_open()
             return [self._meant(which) for which in letters]
@@ -104,9 +104,9 @@ class PopMailboxState(BaseSession):
                 hint_id="SESSION-LOST",
             )
 
-    def _reading(self, visit: int, numbers: list[int] | None, window: int, heads: bool) -> Retrieval:
+    def _reading(self, connection_id: int, numbers: list[int] | None, window: int, heads: bool) -> Retrieval:
         """Reader for these letters, or for all; call it after LIST."""
-        if visit != self._dialogue.visit:
+        if connection_id != self._dialogue.connection_id:
             raise of_another_line()
         numbers = self._numbers(None) if numbers is None else numbers
         return self._dialogue.read_many(numbers, window, heads=heads)

@@ -14,8 +14,8 @@ from courriel.model.server import Server
 from courriel.network import blocking
 from courriel.network.transcripts.transcript import Transcript, log_if_wanted
 from courriel.session.pop3.letter import AsyncPopLetter, PopLetter
-from courriel.session.pop3.mailbox import LARGEST, PopMailboxState, Which, as_pop_server, check_window
-from courriel.session.saving import Place, saving
+from courriel.session.pop3.mailbox import LARGEST, PopMailboxState, PopWhich, as_pop_server, check_window
+from courriel.session.saving import SaveTarget, saving
 
 if TYPE_CHECKING:
     from typing import Self
@@ -70,17 +70,17 @@ class PopSession(PopMailboxState):
 
     def __getitem__(self, place: int) -> PopLetter:
         """The letter at this index: 0 is the oldest, -1 the newest. Raises IndexError."""
-        return PopLetter(self, self._number_at(place), self._dialogue.visit)
+        return PopLetter(self, self._number_at(place), self._dialogue.connection_id)
 
     def __iter__(self) -> Iterator[PopLetter]:
         """Iterate over letters not deleted, oldest first; headers are fetched ahead where the server has TOP."""
-        visit = self._dialogue.visit
+        connection_id = self._dialogue.connection_id
         if not self._dialogue.gives_heads:
             self._line.run(self._dialogue.list_sizes())
-            return (PopLetter(self, number, visit) for number in self._numbers(None))
-        return self._read(visit, None, BURST, heads=True)
+            return (PopLetter(self, number, connection_id) for number in self._numbers(None))
+        return self._read(connection_id, None, BURST, heads=True)
 
-    def fetch(self, which: Which) -> PopLetter:
+    def fetch(self, which: PopWhich) -> PopLetter:
         """Fetch one letter with its content.
 
         Raises LetterRefused, LetterTooLarge before it is requested; RemoteProtocolError ends the session.
@@ -89,7 +89,7 @@ class PopSession(PopMailboxState):
         letter.keep(self._line.run(self._dialogue.retrieve(self._number(letter))))
         return letter
 
-    def fetch_head(self, which: Which) -> PopLetter:
+    def fetch_head(self, which: PopWhich) -> PopLetter:
         """Fetch the header of one letter; the complete letter where the server lacks TOP."""
         if not self._dialogue.gives_heads:
             return self.fetch(which)
@@ -100,7 +100,7 @@ class PopSession(PopMailboxState):
             return self.fetch(which)  # some servers announce TOP, and refuse it
         return letter
 
-    def fetch_many(self, letters: Iterable[Which] | None = None, *, window: int = BURST) -> Iterator[PopLetter]:
+    def fetch_many(self, letters: Iterable[PopWhich] | None = None, *, window: int = BURST) -> Iterator[PopLetter]:
         """Iterate over these letters, or over all that are not deleted, each with its content.
 
         They are requested ahead, `window` letters and a megabyte at a time, where the server supports PIPELINING;
@@ -109,9 +109,9 @@ class PopSession(PopMailboxState):
         than each in turn.
         """
         check_window(window)
-        return self._read(self._dialogue.visit, None if letters is None else self._numbers(letters), window)
+        return self._read(self._dialogue.connection_id, None if letters is None else self._numbers(letters), window)
 
-    def save(self, which: Which, place: Place, *, limit: int = 2**40) -> None:
+    def save(self, which: PopWhich, place: SaveTarget, *, limit: int = 2**40) -> None:
         """Write one letter of any size into a new file, in portions; an existing file is never overwritten.
 
         `place` is a path, or a binary file opened for writing. More than `limit` bytes end the session. A file that
@@ -121,7 +121,7 @@ class PopSession(PopMailboxState):
         with saving(place) as write:
             self._line.run(self._dialogue.save(number, write, limit))
 
-    def delete(self, *which: Which) -> None:
+    def delete(self, *which: PopWhich) -> None:
         """Mark letters as deleted; they are removed when the session is closed, not before.
 
         Several at once cost one round trip where the server supports PIPELINING. Raises LetterRefused, after all were
@@ -171,15 +171,21 @@ class PopSession(PopMailboxState):
 
     # The steps.
 
-    def _as_letter(self, which: Which) -> PopLetter:
-        return which if isinstance(which, PopLetter) else PopLetter(self, self._number(which), self._dialogue.visit)
+    def _as_letter(self, which: PopWhich) -> PopLetter:
+        return (
+            which
+            if isinstance(which, PopLetter)
+            else PopLetter(self, self._number(which), self._dialogue.connection_id)
+        )
 
-    def _read(self, visit: int, numbers: list[int] | None, window: int, *, heads: bool = False) -> Iterator[PopLetter]:
+    def _read(
+        self, connection_id: int, numbers: list[int] | None, window: int, *, heads: bool = False
+    ) -> Iterator[PopLetter]:
         self._line.run(self._dialogue.list_sizes())
-        reading = self._reading(visit, numbers, window, heads)
+        reading = self._reading(connection_id, numbers, window, heads)
         while not reading.done:
             for number, result in reading.results():
-                letter = PopLetter(self, number, visit)
+                letter = PopLetter(self, number, connection_id)
                 letter.keep(result, head=heads)
                 yield letter
             self._line.run(reading.advance())
@@ -223,26 +229,26 @@ class AsyncPopSession(PopMailboxState):
 
     def __getitem__(self, place: int) -> AsyncPopLetter:
         """The letter at this index, not loaded yet: 0 is the oldest, -1 the newest. Raises IndexError."""
-        return AsyncPopLetter(self, self._number_at(place), self._dialogue.visit)
+        return AsyncPopLetter(self, self._number_at(place), self._dialogue.connection_id)
 
     async def __aiter__(self) -> AsyncIterator[AsyncPopLetter]:
         """Iterate over letters not deleted, oldest first, each with its header; see PopSession."""
-        visit = self._dialogue.visit
+        connection_id = self._dialogue.connection_id
         if self._dialogue.gives_heads:
-            async for letter in self._read(visit, None, BURST, heads=True):
+            async for letter in self._read(connection_id, None, BURST, heads=True):
                 yield await self._with_head(letter)
             return
         await self._line.run(self._dialogue.list_sizes())
         for number in self._numbers(None):
-            yield await self._with_head(AsyncPopLetter(self, number, visit))
+            yield await self._with_head(AsyncPopLetter(self, number, connection_id))
 
-    async def fetch(self, which: Which) -> AsyncPopLetter:
+    async def fetch(self, which: PopWhich) -> AsyncPopLetter:
         """Fetch one letter with its content; see PopSession.fetch."""
         letter = self._as_letter(which)
         letter.keep(await self._line.run(self._dialogue.retrieve(self._number(letter))))
         return letter
 
-    async def fetch_head(self, which: Which) -> AsyncPopLetter:
+    async def fetch_head(self, which: PopWhich) -> AsyncPopLetter:
         """Fetch the header of one letter; see PopSession.fetch_head."""
         if not self._dialogue.gives_heads:
             return await self.fetch(which)
@@ -254,19 +260,19 @@ class AsyncPopSession(PopMailboxState):
         return letter
 
     def fetch_many(
-        self, letters: Iterable[Which] | None = None, *, window: int = BURST
+        self, letters: Iterable[PopWhich] | None = None, *, window: int = BURST
     ) -> AsyncIterator[AsyncPopLetter]:
         """Iterate over these letters, or all not deleted, each with its content; see PopSession.fetch_many."""
         check_window(window)
-        return self._read(self._dialogue.visit, None if letters is None else self._numbers(letters), window)
+        return self._read(self._dialogue.connection_id, None if letters is None else self._numbers(letters), window)
 
-    async def save(self, which: Which, place: Place, *, limit: int = 2**40) -> None:
+    async def save(self, which: PopWhich, place: SaveTarget, *, limit: int = 2**40) -> None:
         """Write one letter of any size into a new file; see PopSession.save. File writes block the loop."""
         number = self._number(which)
         with saving(place) as write:
             await self._line.run(self._dialogue.save(number, write, limit))
 
-    async def delete(self, *which: Which) -> None:
+    async def delete(self, *which: PopWhich) -> None:
         """Mark letters as deleted; they are removed when the session is closed; see PopSession.delete."""
         numbers = [each if isinstance(each, int) and each in self.deleted else self._number(each) for each in which]
         await self._line.run(self._dialogue.delete(numbers))
@@ -308,10 +314,10 @@ class AsyncPopSession(PopMailboxState):
 
     # The steps.
 
-    def _as_letter(self, which: Which) -> AsyncPopLetter:
+    def _as_letter(self, which: PopWhich) -> AsyncPopLetter:
         if isinstance(which, AsyncPopLetter):
             return which
-        return AsyncPopLetter(self, self._number(which), self._dialogue.visit)
+        return AsyncPopLetter(self, self._number(which), self._dialogue.connection_id)
 
     async def _with_head(self, letter: AsyncPopLetter) -> AsyncPopLetter:
         """The letter with its header, or complete; a refusal is raised when the letter is read."""
@@ -322,13 +328,13 @@ class AsyncPopSession(PopMailboxState):
             return letter
 
     async def _read(
-        self, visit: int, numbers: list[int] | None, window: int, *, heads: bool = False
+        self, connection_id: int, numbers: list[int] | None, window: int, *, heads: bool = False
     ) -> AsyncIterator[AsyncPopLetter]:
         await self._line.run(self._dialogue.list_sizes())
-        reading = self._reading(visit, numbers, window, heads)
+        reading = self._reading(connection_id, numbers, window, heads)
         while not reading.done:
             for number, result in reading.results():
-                letter = AsyncPopLetter(self, number, visit)
+                letter = AsyncPopLetter(self, number, connection_id)
                 letter.keep(result, head=heads)
                 yield letter
             await self._line.run(reading.advance())

@@ -16,7 +16,7 @@ from courriel.wire.mime.transfer import Base64File, RawFile, encode_base64, enco
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from courriel.model.content import Piece
+    from courriel.model.typed import Piece
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from courriel.wlangage.structures.constants import SessionOption
 from courriel.wlangage.structures.names import unaccented
 
 if TYPE_CHECKING:
-    from courriel.model.credentials import Credentials, Fetch
+    from courriel.model.credentials import Credentials, TokenFetch
 
 Protocol: TypeAlias = Literal["SMTP", "POP3", "IMAP"]
 
@@ -247,7 +247,7 @@ def _token(variable: SessionVariable) -> Credentials:
     if isinstance(token, TokenSource):
         return TokenSource(variable.Nom or token.user, token.fetch, token.refresh, token.hosts)
     if callable(token):
-        return TokenSource(variable.Nom, cast("Fetch", token))
+        return TokenSource(variable.Nom, cast("TokenFetch", token))
     raise ErreurWLangage(
         "JetonAuth est une chaîne (un jeton, ou login:NOM), une fonction qui en renvoie une, ou un TokenSource",
         "AuthToken is a string (a token, or login:NAME), a function that returns one, or a TokenSource",

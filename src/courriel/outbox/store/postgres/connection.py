@@ -1,4 +1,4 @@
-"""What is said to PostgreSQL, and how: the shared statements in its own words, on one connection."""
+"""Connections to PostgreSQL, and the shared statements translated into its dialect."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from courriel.model.checks.shown import is_like_url
 from courriel.outbox.store.statements import statements, statements_in
 
 try:
-    import psycopg as psycopg  # noqa: PLC0414 - from here the others have it, so that this is said once
+    import psycopg as psycopg  # noqa: PLC0414 - the other modules import it from here
     from psycopg.adapt import Transformer as Transformer  # noqa: PLC0414 - the same
     from psycopg.conninfo import conninfo_to_dict, make_conninfo
     from psycopg.rows import TupleRow, tuple_row
@@ -31,10 +31,11 @@ T = TypeVar("T")
 Connection: TypeAlias = "psycopg.Connection[Any]"
 
 LONGEST_SILENCE = 120.0
-"""Seconds for the answer to one statement: a slow disk may need many, and a lock is waited for thirty."""
+"""Seconds to wait for the result of one statement: a slow disk may need many, and a lock is waited for 30."""
 
 NOW = "extract(epoch FROM statement_timestamp())::float8"
-"""The server's clock. Stable within a statement, and not clock_timestamp(): with that no index could be searched."""
+"""Expression for the server's clock. It is stable within a statement, unlike clock_timestamp(), with which no index
+could be used."""
 
 _COMMENT = expression(r"--[^\n]*")
 _OURS = expression(r"/\*pg (.*?)\*/")
@@ -46,52 +47,52 @@ _WORDS = {
     "application_name": "courriel",
     "client_encoding": "utf8",
     "connect_timeout": "10",
-    # A server that is gone without a word is noticed within a minute, in whatever is being waited for.
+    # A server that disappears without closing is noticed within a minute, during any wait.
     "keepalives_idle": "20",
     "keepalives_interval": "10",
     "keepalives_count": "3",
     "tcp_user_timeout": "50000",
 }
-"""What is wished of a connection where the URL does not say otherwise."""
+"""Connection parameters where the URL does not set them."""
 
 
 def translated(statement: str, *, locking: bool = True) -> str:
-    """A shared statement as PostgreSQL is told it; without `locking`, what locks rows is left out."""
+    """Translate a shared statement into PostgreSQL's dialect; with `locking=False`, without row locks."""
     text = _OURS.sub(r"\1" if locking else "", _COMMENT.sub("", statement))
-    # As an array the mails are chosen once; a join could choose again for each row, and lease more than were wished.
+    # As an array the mails are selected once; a join could select again for each row, and lease more than asked for.
     text = _CHOSEN.sub(r"= ANY (ARRAY(\1))", text)
     return _PARAMETER.sub(r"%(\1)s", text.replace(":now", NOW).replace("::", "\0")).replace("\0", "::")
 
 
 def all_translated() -> dict[str, str]:
-    """Every statement by its name, the shared ones and our own."""
+    """Every statement by name, shared and PostgreSQL's own."""
     all_of_them = statements() | statements_in("postgres_statements")
     said = {name: translated(text) for name, text in all_of_them.items()}
     said["lane_as_it_is"] = translated(all_of_them["lane"], locking=False)
-    # Nobody knows whether it is there already: then it stays as it is.
+    # The row may be there already: then it stays as it is.
     said["put_mail_again"] = said["put_mail"].replace("ON CONFLICT (key) WHERE key IS NOT NULL DO", "ON CONFLICT DO")
     return said
 
 
 class PostgresConnection:
-    """Says statements on a connection, which may be a caller's with habits of its own."""
+    """Executes statements on a connection, which may be a caller's with its own settings."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
     def execute(self, statement: str, values: Any = None, /) -> psycopg.Cursor[TupleRow]:
-        """Never prepared by name: behind PgBouncer the next transaction may be another session."""
+        """Execute a statement, not prepared by name: behind PgBouncer the next one may be in another session."""
         cursor = self.connection.cursor(row_factory=tuple_row)
         return cursor.execute(statement.encode(), values, prepare=False)
 
     def execute_each(self, said: Sequence[tuple[str, Any]]) -> list[int]:
-        """Say many at once, in the time of one, and return how many rows each has changed."""
+        """Execute many statements in one round trip; return the number of rows that each changed."""
         with self.connection.pipeline() if len(said) > 1 else nullcontext():
             cursors = [self.execute(statement, values) for statement, values in said]
         return [cursor.rowcount for cursor in cursors]
 
     def last(self, script: str) -> TupleRow:
-        """Say several statements without parameters, and return the row that the last one brings."""
+        """Execute several statements without parameters; return the row of the last one."""
         cursor = self.execute(script)
         while cursor.nextset():
             pass
@@ -102,11 +103,11 @@ class PostgresConnection:
 
 
 def conninfo(url: str) -> tuple[str, str]:
-    """What libpq is told to connect, and the place for people, without a secret. Raises InvalidUrl."""
+    """Connection string for libpq, and the URL without secrets for messages. Raises InvalidUrl."""
     try:
         told = conninfo_to_dict(url)
     except psycopg.Error:
-        # Its text may hold the password, and so would the cause.
+        # The text of this error may hold the password, and so would the cause.
         raise errors.InvalidUrl("the outbox's PostgreSQL URL cannot be read: postgresql://user@host/database") from None
     if not _PORTS.fullmatch(str(told.get("port") or "")) or is_like_url(str(told.get("dbname") or "")):
         # A password with a / or an @ that is not encoded is cut there, and a piece of it would be shown as what it is
@@ -122,17 +123,20 @@ def conninfo(url: str) -> tuple[str, str]:
 
 
 class Unanswered(psycopg.OperationalError):
-    """The server is there, and does not answer: it hangs, or was stopped. Another connection would wait as long."""
+    """Timeout of a server that accepts data but does not answer: it hangs, or was stopped. A new connection would wait
+    as long.
+    """
 
 
 class InterruptibleConnection(psycopg.Connection[TupleRow]):
-    """A connection that waits so long for an answer and no longer; then it is closed, since the answer may still come.
+    """A connection with a time limit for each result; after it the connection is closed, since the result may still
+    come.
 
-    TCP does not tell a server that hangs from one that thinks: its system goes on acknowledging what we say.
+    TCP cannot tell a hanging server from a busy one: its operating system acknowledges what we send.
     """
 
     pipelines: PipelineSession | None = None
-    """Where whole transactions are said at once; see `postgres_pipeline`."""
+    """Pipeline session for whole transactions in one round trip; see `courriel.outbox.store.postgres.pipeline`."""
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         """See psycopg.Connection.wait. Raises Unanswered."""
@@ -145,9 +149,9 @@ class InterruptibleConnection(psycopg.Connection[TupleRow]):
 
 
 def connected(told: str) -> Connection:
-    """A connection on which every statement is a transaction, until BEGIN is said."""
+    """Open a connection on which each statement is a transaction of its own, until BEGIN."""
     connection = InterruptibleConnection.connect(told, autocommit=True, prepare_threshold=None)
-    connection.adapters.register_loader("json", TextLoader)  # it is read where all engines' rows are
+    connection.adapters.register_loader("json", TextLoader)  # JSON is decoded in rows.py, for every engine
     return connection
 
 
@@ -159,10 +163,10 @@ _FOR_GOOD = expression(
 
 
 def is_away(failed: psycopg.Error, said: str) -> bool:
-    """Whether the server cannot be reached now, or is not ready: it may be a moment later, as it is.
+    """Whether the server cannot be reached now, or is not ready, so that a retry may help.
 
-    libpq gives no code for what a server says before a connection stands, and servers say it in their own language. So
-    the few refusals that waiting does not mend are known by their words, and whatever else it is may pass.
+    libpq gives no code for errors before a connection stands, and servers report them in their own language. So the few
+    refusals that a retry does not mend are recognised by their texts, and every other error may pass.
     """
     if not isinstance(failed, psycopg.OperationalError):
         return False
@@ -173,7 +177,7 @@ def is_away(failed: psycopg.Error, said: str) -> bool:
 
 @contextmanager
 def in_our_words(place: str) -> Generator[None]:
-    """Turns what PostgreSQL complains about into our own errors; its details, which quote mails, are left out."""
+    """Translate errors of PostgreSQL into OutboxError; their details are left out, because they quote mails."""
     try:
         yield
     except psycopg.errors.DiskFull as full:

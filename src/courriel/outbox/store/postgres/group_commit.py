@@ -1,10 +1,10 @@
 """
-Group commit of puts: the first caller writes for all callers that have come meanwhile, on one connection.
+Group commit of puts: the first caller writes for all callers that arrived meanwhile, on one connection.
 
-A commit that reaches the disk takes as long for a hundred mails as for one, and so does a round trip. No thread stands
-behind it: those who come while the server works wait, and one of them writes the next lot. What the server refuses as a
-lot each caller writes alone, in a transaction of its own: one bad mail, or a key that somebody else is just putting,
-holds up nobody else.
+A commit that reaches the disk takes as long for a hundred mails as for one, and so does a round trip. There is no
+thread of its own: callers that arrive while the server works wait, and one of them writes the next group. When the
+server refuses a group, each caller writes alone, in its own transaction: one bad mail, or a key that another process is
+just putting, delays no other caller.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from courriel import errors
     from courriel.outbox.store.base import NewMail
 
-_MOST_PUTS = 500  # in one transaction: those who come later wait no longer than for one of these
+_MOST_PUTS = 500  # in one transaction: a later caller waits for at most one of these
 _MOST_OCTETS = 1024 * 1024
-_LOOK = 1.0  # seconds after which a caller that waits looks by itself: whoever was to call it may have been interrupted
+_LOOK = 1.0  # seconds after which a waiting caller checks by itself: its call may have been interrupted
 
 
 class PendingPut:
-    """The mails of one call, and what came of them: `kept` has an id for each, or there is an `error`.
+    """Mails of one put call, and their result: `kept` has an id for each, or there is an `error`.
 
-    With neither they go alone; so do `doubtful` ones, which may be there already.
+    With neither, the caller writes alone; `doubtful` says that the mails may be stored already.
     """
 
     __slots__ = ("_called", "done", "doubtful", "error", "kept", "mails", "size")
@@ -42,19 +42,19 @@ class PendingPut:
         self._called.acquire()
 
     def wait(self) -> None:
-        """Wait for a call, for a moment."""
+        """Wait for `call`, at most one second."""
         self._called.acquire(timeout=_LOOK)
 
     def call(self) -> None:
-        """It is done, or nobody writes any more."""
-        with suppress(RuntimeError):  # it was called already, and has not heard
+        """Wake the caller: its mails are written, or no caller is writing."""
+        with suppress(RuntimeError):  # it was called before, and has not woken up yet
             self._called.release()
 
 
 class PutGroup:
-    """The callers of one process that put at the same time. `write` keeps the mails of several calls, all or none.
+    """Puts of one process at the same time. `write` stores the mails of several calls, all or none.
 
-    It says of each call what came of it. When it is interrupted, those it was writing for are doubtful.
+    It sets the result of each call. When it is interrupted, the other calls of the group are doubtful.
     """
 
     def __init__(self, write: Callable[[Sequence[PendingPut]], None]) -> None:
@@ -63,7 +63,7 @@ class PutGroup:
         self._waiting: deque[PendingPut] = deque()
 
     def put(self, mails: Sequence[NewMail]) -> PendingPut:
-        """Write these mails together with those of others, and return what came of them."""
+        """Write these mails together with those of other callers, and return their result."""
         own = PendingPut(mails)
         self._waiting.append(own)
         while not own.done:
@@ -97,7 +97,7 @@ class PutGroup:
                     each.call()
 
     def _lot(self, own: PendingPut) -> list[PendingPut]:
-        """Those who have waited longest, as many as fit, and the caller itself."""
+        """The calls that have waited longest, as many as fit, and the caller's own."""
         self._waiting.remove(own)
         lot, size = [own], own.size
         while self._waiting and len(lot) < _MOST_PUTS and size + self._waiting[0].size <= _MOST_OCTETS:

@@ -1,12 +1,13 @@
 """
-A whole transaction in one round trip: every statement and the end leave together, and the answers come together.
+A whole transaction in one round trip: all statements and the sync are sent together, and the results come together.
 
-libpq's pipeline without psycopg's cursors, which cost more than the server does. There is one sync, so the statements
-are one implicit transaction: all of them, or none. What is refused was undone. What breaks before everything has left
-was certainly not done; afterwards nobody knows, unless the server says itself that it was ended before the end.
+This is libpq's pipeline mode without psycopg's cursors, which cost more than the server does. There is one sync, so the
+statements are one implicit transaction: all of them, or none. What the server refuses is undone. A failure before
+everything was sent is certainly not committed; after that the result is unknown, unless the server itself says that it
+ended the session before the commit.
 
-Whoever waits looks at the socket first and takes the result when it is there: libpq's get_result keeps Python's lock
-while it waits, and no other thread would run.
+A wait polls the socket first and takes the result when it is there: libpq's get_result holds Python's global
+interpreter lock while it waits, and no other thread would run.
 """
 
 from __future__ import annotations
@@ -32,14 +33,14 @@ _Written: TypeAlias = "tuple[Statement, list[bytes | None], list[int]]"
 _pq = psycopg.pq
 _DONE = (_pq.ExecStatus.COMMAND_OK, _pq.ExecStatus.TUPLES_OK)
 _ENDED_BY_ADMINISTRATOR = (b"57P01", b"57P02", b"57P03")
-"""Admin shutdown, crash shutdown, cannot connect now: the server's own last words on a session."""
+"""SQLSTATE of admin shutdown, crash shutdown, cannot connect now: the server's last message in a session."""
 
 NOT_PREPARED = (b"26000", b"42P05")
-"""A prepared statement is not there, or is already: another session of the server answers than the one before."""
+"""SQLSTATE of a prepared statement that is missing, or exists already: another server session answers than before."""
 
 
 class Statement:
-    """A statement of the outbox with its parameters by number, and the name under which a session keeps it."""
+    """A statement of the outbox with numbered parameters, and its name as a prepared statement."""
 
     __slots__ = ("_names", "name", "text")
 
@@ -51,11 +52,11 @@ class Statement:
 
         self.text = _PARAMETER.sub(number, named).encode()
         self._names = tuple(order)
-        # Of what it says: under the same name no session ever finds another statement.
+        # A digest of the text: the same name never means another statement.
         self.name = b"courriel_" + blake2b(self.text, digest_size=10).hexdigest().encode()
 
     def parameters(self, values: Mapping[str, object]) -> tuple[list[bytes | None], list[int]]:
-        """The values in order, and how each is written. Raises RefusedError for a text that PostgreSQL cannot hold."""
+        """Values in the order of the numbers, and the format of each. Raises RefusedError for a text with a NUL."""
         each = [_parameter(values[name]) for name in self._names]
         return [value for value, _ in each], [form for _, form in each]
 
@@ -64,7 +65,7 @@ Said: TypeAlias = "tuple[Statement, Mapping[str, object]]"
 
 
 class RefusedError(Exception):
-    """The server has refused a statement, or would, and undone all of them. `code` is its SQLSTATE."""
+    """The server refused a statement, or would, and undid all of them. `code` is its SQLSTATE."""
 
     def __init__(self, code: bytes) -> None:
         super().__init__(code.decode("ascii", "replace"))
@@ -72,16 +73,16 @@ class RefusedError(Exception):
 
 
 class UnfinishedError(Exception):
-    """The connection broke after everything had left: nobody knows whether it was done. Its cause is what broke it."""
+    """The connection broke after everything was sent: it is unknown whether it was committed."""
 
     @property
     def hangs(self) -> bool:
-        """Whether the server is there, and does not answer."""
+        """Whether the server is reachable, but does not answer."""
         return isinstance(self.__cause__, Unanswered)
 
 
 class PipelineSession:
-    """What is said at once on one connection, which is outside of any transaction before and afterwards."""
+    """Transactions in one round trip on one connection, which is outside of any transaction before and afterwards."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -89,14 +90,14 @@ class PipelineSession:
         self._prepared: set[bytes] = set()
 
     def is_stale(self) -> bool:
-        """Whether something has come while nobody asked: nearly always the server's good-bye."""
+        """Whether unexpected data has arrived: nearly always the server's closing message."""
         return bool(self._wait(0.0, False))
 
     def run(self, said: Sequence[Said], *, prepare: bool) -> list[PGresult]:
-        """Say all of this as one transaction, and return a result for each.
+        """Run statements as one transaction, and return a result for each.
 
-        Raises RefusedError; UnfinishedError; OperationalError when it was certainly not done. The connection is closed
-        unless it may be used again.
+        Raises RefusedError; UnfinishedError; OperationalError when certainly nothing was committed. The connection is
+        closed unless it may be used again.
         """
         written = [(statement, *statement.parameters(values)) for statement, values in said]
         pgconn = self._connection.pgconn
@@ -111,25 +112,25 @@ class PipelineSession:
             self._flush(pgconn, ends)
             left = True
             for result in self._results(pgconn, ends):
-                results.append(result)  # noqa: PERF402 - what has come before it breaks counts
+                results.append(result)  # noqa: PERF402 - results before a failure count
             pgconn.exit_pipeline_mode()
             over = True
         except psycopg.OperationalError as broken:
-            # Only the server itself knows: a pooler's last words are about its own affairs.
+            # Only the server itself knows: a pooler's closing message is about its own affairs.
             if not left or (prepare and _was_undone(results[: len(told)])):
                 raise
             raise UnfinishedError from broken
         finally:
             if not over:
                 self._connection.close()
-        # What was prepared stays so, whatever became of the transaction.
+        # Prepared statements stay, whether or not the transaction was committed.
         answered = list(zip(told, results, strict=False))
         self._prepared.update(name for name, result in answered if name and result.status in _DONE)
         self._check(results)
         return [result for name, result in answered if not name]
 
     def rows(self, result: PGresult) -> list[tuple[Any, ...]]:
-        """The rows of a result, as a cursor gives them."""
+        """Rows of a result, as a cursor returns them."""
         if not result.ntuples:
             return []
         transformer = Transformer(self._connection)
@@ -139,7 +140,7 @@ class PipelineSession:
     # The steps.
 
     def _send(self, pgconn: PGconn, written: Sequence[_Written]) -> list[bytes]:
-        """Of each result that is to come the name of what it prepares, or nothing."""
+        """Send the statements; for each expected result, the name of the statement it prepares, or empty."""
         told: list[bytes] = []
         new: set[bytes] = set()
         for statement, values, forms in written:
@@ -157,11 +158,13 @@ class PipelineSession:
         if refused is not None:
             code = refused.error_field(_pq.DiagnosticField.SQLSTATE) or b""
             if code in NOT_PREPARED:
-                self._connection.close()  # what it has prepared is not known any more
+                self._connection.close()  # its prepared statements are not known any more
             raise RefusedError(code)
 
     def _flush(self, pgconn: PGconn, ends: float) -> None:
-        """Wait until everything has left, and take what comes meanwhile: a server that cannot answer stops reading."""
+        """Wait until everything is sent, and read what arrives meanwhile: a server whose send buffer is full stops
+        reading.
+        """
         while pgconn.flush():
             self._wait_until(ends, True)
             pgconn.consume_input()
@@ -175,7 +178,7 @@ class PipelineSession:
             if result is None:
                 if pgconn.status == _pq.ConnStatus.BAD:
                     raise psycopg.OperationalError(pgconn.get_error_message())
-                continue  # between two statements
+                continue  # the separator between two statements
             if result.status == _pq.ExecStatus.PIPELINE_SYNC:
                 return
             yield result
@@ -194,7 +197,7 @@ def _parameter(value: object) -> _Parameter:
         case None:
             return None, _TEXT
         case str():
-            # As octets: as text it would end at a NUL, and the rest would be lost without a word.
+            # As octets: a text would end at a NUL, and the rest would be lost silently.
             try:
                 return value.encode(), _OCTETS
             except UnicodeEncodeError:
@@ -206,13 +209,13 @@ def _parameter(value: object) -> _Parameter:
         case float():
             return float.__repr__(value).encode(), _TEXT
         case _:
-            raise RefusedError(b"42804")  # psycopg may know more kinds of values
+            raise RefusedError(b"42804")  # psycopg may know more types of values
 
 
 def _was_undone(results: Sequence[PGresult]) -> bool:
-    """Whether the server itself has said, instead of an answer to a statement, that it ended the session.
+    """Whether the server reported, instead of a result, that it ended the session.
 
-    What it says after all the answers may be said after the commit.
+    The same message after all results may come after the commit.
     """
     for result in results:
         if result.status not in _DONE:
@@ -227,7 +230,9 @@ def _send_unprepared(pgconn: PGconn, written: Sequence[_Written]) -> list[bytes]
 
 
 def _waiter(socket: int) -> Callable[[float, bool], bool]:
-    """What waits for the socket so many seconds: to be read, or written as well; whether it may be."""
+    """A function that waits for the socket up to so many seconds, to read or also to write; it returns whether it is
+    ready.
+    """
     if hasattr(select, "poll"):
         reading, writing = select.poll(), select.poll()
         reading.register(socket, select.POLLIN)

@@ -1,10 +1,10 @@
 """
 A PostgreSQL server: short transactions on a few connections, each complete by itself.
 
-Nothing that counts is kept in a session (no LISTEN, no advisory lock), so PgBouncer may stand before it. Statements are
-prepared only where a connection is a session of the server: behind a pooler the next one may be another.
-What breaks before a COMMIT was certainly not written, and is said again on a new connection; a COMMIT without an answer
-is OutboxUncertain. What is said at once, with its end, is uncertain from the moment when all of it has left.
+No state is kept in a server session (no LISTEN, no advisory lock), so PgBouncer may stand in between. Statements are
+prepared only where a connection is one server session: behind a pooler the next transaction may be in another. A
+failure before COMMIT was certainly not written, and the transaction is repeated on a new connection; a COMMIT without
+an answer is OutboxUncertain. A transaction in one round trip is uncertain as soon as all of it has been sent.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ T = TypeVar("T")
 logger = logging.getLogger("courriel.outbox")
 
 UPGRADES: tuple[str, ...] = ()
-"""Scripts in `sql`, each from one version to the next. They only add: a worker that is older goes on working."""
+"""Scripts in `sql`, each from one version to the next. They only add: older workers go on working."""
 
 _OLDEST = 130_000  # PostgreSQL 13: gen_random_uuid() without an extension
-_CONNECTIONS = 8  # of a process at a time: a server has a hundred for everybody
+_CONNECTIONS = 8  # of a process at a time: a server has a hundred for all its clients
 _PATIENCE = 30.0  # seconds to wait for one of them, and for a lock
-_TRIES = 3  # of a transaction that a deadlock, or a connection that had died meanwhile, has undone
-_UPGRADING = 7_308_323_445  # the number of the lock under which tables are made; any that nobody else uses
+_TRIES = 3  # of a transaction that a deadlock, or a connection closed meanwhile, has undone
+_UPGRADING = 7_308_323_445  # number of the advisory lock for creating tables, chosen at random
 
-# All in one breath: what counts is how often something is said. A process that is stopped within a transaction
+# All in one command, because round trips are what costs. A process that is stopped within a transaction
 # (SIGSTOP, a paused machine) loses it after ten seconds, and its locks.
 _BEGIN = """
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
@@ -54,15 +54,15 @@ SELECT version, set_config('idle_in_transaction_session_timeout', '10s', true), 
 """
 _BEGIN_MAKING = "BEGIN; SET LOCAL lock_timeout = '30s'; SET LOCAL synchronous_commit = on"
 _VERSION = "SELECT version FROM outbox_version"
-# remote_apply promises more than on does, and whoever has set it keeps it.
+# remote_apply promises more than on does, and is kept where it is set.
 _ON = "CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END"
 BEGIN_DURABLY, BEGIN_LIGHTLY = _BEGIN.format(how=_ON), _BEGIN.format(how="'off'")
 DURABLY = f"SELECT set_config('synchronous_commit', {_ON}, true)"
-"""Said in a transaction that somebody else has begun."""
+"""Statement for a transaction that the caller has begun."""
 
-# The same for what is said at once: another era divides by nothing, and so undoes it. Nothing is open between round
-# trips there, and no session can fall asleep within a transaction. Mails are looked up one by one: a plan that was
-# made while the tables were empty, and is kept, would read or join with all of them. Lanes are plain until `look`.
+# The same for one round trip: another era causes a division by zero, and so a rollback. Nothing is open between round
+# trips there, so that no session can idle in a transaction. Mails are looked up one by one: a cached plan that was
+# made for empty tables would scan or join all of them. Lanes are plain until the statement `look`.
 _AT_ONCE = """
 SELECT 1 / coalesce((SELECT version FROM outbox_version) / {era} = {ours}, false)::int,
        set_config('lock_timeout', %(wait)s, true), set_config('synchronous_commit', {how}, true),
@@ -74,23 +74,23 @@ _PASSING = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure
 
 
 class _DiedBeforeError(psycopg.OperationalError):
-    """The connection had been kept, and the server has ended it since: the others are as dead, and a new one may do."""
+    """A kept connection was closed by the server: the other kept ones are closed as well, and a new one may work."""
 
 
-_left_behind: list[object] = []  # connections of a parent process: to close them here would end them there
+_left_behind: list[object] = []  # connections of a parent process: closing them here would end them there
 
 
 class Answer(NamedTuple):
-    """What a statement brought: how many rows it has changed, and the rows that it returned."""
+    """Result of a statement: the number of changed rows, and the returned rows."""
 
     changed: int
     rows: Sequence[tuple[Any, ...]]
 
 
 class PostgresServer:
-    """One database of a server, with its tables made when they are missing.
+    """One database of a server; missing tables are created.
 
-    Raises InvalidUrl; OutboxError for a server that cannot be reached, or that does not keep what it promises.
+    Raises InvalidUrl; OutboxError for a server that cannot be reached, or that lacks what the outbox needs.
     """
 
     def __init__(self, url: str) -> None:
@@ -103,22 +103,22 @@ class PostgresServer:
     # Transactions.
 
     def write(self, act: Callable[[PostgresConnection], T], begin: str = BEGIN_DURABLY) -> T:
-        """Do this in a transaction of its own; it may be done again when the first time was undone.
+        """Run a function in a transaction; it may run again when the first one was undone.
 
-        Raises OutboxUncertain when it may or may not have been written.
+        Raises OutboxUncertain when it is unknown whether it was written.
         """
         return self._repeated(lambda line: self._transact(line, begin, act))
 
     def read(self, act: Callable[[PostgresConnection], T]) -> T:
-        """Look at what is committed."""
+        """Run a function on the committed state."""
         return self._repeated(act)
 
     def at_once(self, said: Sequence[Said], *, wait: str = "30s", durably: bool = True) -> list[Answer]:
-        """Do this in a transaction of its own, in one round trip; `wait` is how long for a lock.
+        """Run a transaction in one round trip; `wait` is the lock timeout.
 
-        Raises RefusedError when the server has refused something, and nothing was written: said one by one, with a
-        transaction around it, it may go well, and its error has words. Raises UnfinishedError when everything has left
-        and no answer came; OutboxError.
+        Raises RefusedError when the server refused a statement and nothing was written: the same statements one by one,
+        in a usual transaction, may succeed or give a full error. Raises UnfinishedError when everything was sent and no
+        answer came; OutboxError.
         """
         settings = self._durably if durably else self._lightly
         told = [(settings, {"wait": wait}), *said]
@@ -133,7 +133,7 @@ class PostgresServer:
                         results = session.run(told, prepare=self._prepares)
                     except RefusedError as refused:
                         if refused.code in NOT_PREPARED:
-                            self._prepares = False  # a pooler after all, that passes the server's process id on
+                            self._prepares = False  # it is a pooler that passes the server's process id on
                         raise
                     except psycopg.OperationalError as failed:
                         if fresh or isinstance(failed, Unanswered):
@@ -142,7 +142,7 @@ class PostgresServer:
                     return [Answer(result.command_tuples or 0, session.rows(result)) for result in results[1:]]
 
     def uncertain(self) -> errors.OutboxUncertain:
-        """What is said when nobody knows whether something was written."""
+        """The error for a commit of which it is unknown whether it was written."""
         return errors.OutboxUncertain(
             f"{self.place}: the connection broke while this was being committed, and nobody knows whether it was"
             " written: put it again with the same key"
@@ -151,12 +151,12 @@ class PostgresServer:
     # Opening and closing.
 
     def reopen(self) -> None:
-        """Go on with new connections; those that are in use, by others, are left to them."""
+        """Go on with new connections; those in use by other threads are left to them."""
         self._drop_idle()
         self._closed = False
 
     def close(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""
         self._closed = True
         self._drop_idle()
 
@@ -207,7 +207,7 @@ class PostgresServer:
 
     @contextmanager
     def _connection(self) -> Generator[tuple[Connection, bool]]:
-        """A connection for one transaction, and whether it is new; kept afterwards when it stands outside of any."""
+        """A connection for one transaction, and whether it is new; kept afterwards when no transaction is open."""
         if os.getpid() != self._process:
             _left_behind.extend(self._idle)
             closed = self._closed
@@ -239,11 +239,11 @@ class PostgresServer:
         return None
 
     def _drop_idle(self) -> None:
-        """Close what nobody uses; not in a child process, where that would end the parent's."""
+        """Close idle connections, except in a child process, where that would end the parent's."""
         while os.getpid() == self._process and (kept := self._kept()):
             kept[0].close()
 
-    # What the server has to promise.
+    # Requirements on the server.
 
     def _prepare(self) -> str:
         with in_our_words(self.place), self._connection() as (connection, _):
@@ -259,7 +259,7 @@ class PostgresServer:
             "SELECT current_setting('server_version_num')::int, current_setting('server_encoding'),"
             " current_setting('fsync'), current_setting('full_page_writes'), pg_is_in_recovery(), pg_backend_pid()"
         )
-        # A pooler gives its clients a number of its own, with which they may cancel.
+        # A pooler gives its clients a process id of its own, for cancelling.
         self._prepares = process == line.connection.pgconn.backend_pid
         if version < _OLDEST:
             raise errors.OutboxError(
@@ -291,13 +291,15 @@ class PostgresServer:
             raise errors.OutboxError(f"{self.place}: {lost[0][0]} is not a logged table: a crash would empty it")
 
     def _is_current(self, line: PostgresConnection) -> bool:
-        """Without a lock: whoever starts with the tables as they should be waits for nobody."""
+        """Check the version of the tables without a lock, so that a start with current tables waits for no other
+        process.
+        """
         return self._version(line) >= FIRST_VERSION + len(UPGRADES)
 
     def _make_tables(self, line: PostgresConnection) -> None:
-        """Make the tables, or bring them up to date; of many who come at once, one does it."""
+        """Create the tables, or upgrade them; of several processes that start together one does it."""
         line.execute(_BEGIN_MAKING)
-        # Of this transaction, and not of the session, which may not be ours alone.
+        # A lock of this transaction and not of the session, which may not be ours alone.
         line.execute("SELECT pg_advisory_xact_lock(%(number)s)", {"number": _UPGRADING})
         following = self._version(line) + 1
         for step, name in enumerate(("postgres", *UPGRADES)[following - FIRST_VERSION :], start=following):
@@ -306,7 +308,7 @@ class PostgresServer:
         line.execute("COMMIT")
 
     def _version(self, line: PostgresConnection) -> int:
-        """Version of the tables; the one before the first when there are none. Raises OutboxError for another era."""
+        """Version of the tables, or the one before the first for none. Raises OutboxError for another era."""
         version = _version(line)
         if version is None:
             return FIRST_VERSION - 1
@@ -322,7 +324,7 @@ def _at_once(how: str) -> str:
 
 
 def _session_on(connection: Connection) -> PipelineSession:
-    """What was prepared on a connection stays with it."""
+    """The pipeline session of a connection, which keeps its prepared statements."""
     assert isinstance(connection, InterruptibleConnection)
     if connection.pipelines is None:
         connection.pipelines = PipelineSession(connection)
@@ -330,16 +332,16 @@ def _session_on(connection: Connection) -> PipelineSession:
 
 
 def _version(line: PostgresConnection) -> int | None:
-    # From the table of tables, and not to_regclass(): a session believes for a while what it has heard of a name, and
-    # would miss the tables that somebody else has made while it waited for the lock.
+    # From pg_class, and not to_regclass(): a session caches the lookup of a name for a while, and
+    # would miss tables that another process has created while it waited for the lock.
     visible = "SELECT 1 FROM pg_class WHERE relname = 'outbox_version' AND pg_table_is_visible(oid)"
     return int(line.last(_VERSION)[0]) if line.execute(visible).fetchone() else None
 
 
 def _roll_back(connection: Connection) -> None:
-    """Leave the transaction, or the connection where that cannot be."""
+    """Roll back, or close the connection where that fails."""
     try:
         if not connection.closed and connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
             connection.execute("ROLLBACK")
-    except BaseException:  # noqa: BLE001 - what is being raised already is what matters
+    except BaseException:  # noqa: BLE001 - the exception being raised already matters more
         connection.close()

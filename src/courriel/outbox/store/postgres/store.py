@@ -1,4 +1,4 @@
-"""The store of several machines: the statements of the outbox, said to a PostgreSQL server."""
+"""PostgresStore: the outbox in a PostgreSQL database, for workers on several machines."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ from courriel.outbox.store.sql_store import SqlConnection, SqlStore, Values, por
 T = TypeVar("T")
 
 _CARRIED = 64 * 1024  # octets of a body that comes with its job; larger ones are read while they are sent
-_AT_ONCE = 1024 * 1024  # octets of a put in one breath; a larger one goes piece by piece, and nobody waits behind it
-_KEY_WAIT = "100ms"  # for somebody who is just putting the same key; then this put waits alone, and not all of its lot
+_AT_ONCE = 1024 * 1024  # octets of a put in one round trip; a larger one is staged, so that no other waits for it
+_KEY_WAIT = "100ms"  # for another put of the same key; after it this put waits alone, and not its whole group
 _SAID_AT_ONCE = (
     *("put_mail", "put_mails", "put_body", "put_body_of_key", "id_of_key"),
     *("look", "claim_if_plain", "settle_if_plain", "settle_all_if_plain", "mark_all", "extend_all", "told_all"),
 )
-# And nothing compiled: a plan without a sort looks dear where there is no other.
+# Also without JIT compilation, which a plan with disabled nodes would trigger by its high cost.
 _BY_INDEX = """
 SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_sort', 'off', true),
        set_config('jit', 'off', true)
@@ -60,9 +60,9 @@ _FAILED_TRANSACTION = psycopg.pq.TransactionStatus.INERROR
 
 
 class PostgresStore(SqlStore):
-    """Keeps mails in a PostgreSQL database, for any number of worker machines. The clock is the server's.
+    """Storage of mails in a PostgreSQL database, for any number of worker machines. The clock is the server's.
 
-    `url` is a libpq URL; the tables are made in the first schema of the search path. Raises InvalidUrl, OutboxError;
+    `url` is a libpq URL; the tables are created in the first schema of the search path. Raises InvalidUrl, OutboxError;
     MissingExtra with the command that installs psycopg.
     """
 
@@ -75,7 +75,7 @@ class PostgresStore(SqlStore):
 
     @property
     def place(self) -> str:
-        """The URL, without a password."""
+        """The URL without its password."""
         return self._server.place
 
     # Putting.
@@ -83,7 +83,7 @@ class PostgresStore(SqlStore):
     def put(self, mails: Sequence[NewMail], conn: object = None, *, known: Known | None = None) -> list[str]:
         """See Store.put; `conn` is a psycopg.Connection to the same database."""
         joined = None if conn is None else self._joined(conn)
-        # Before and apart: within a caller's transaction a new lane would have everybody wait who puts into it.
+        # Before, and separately: a new lane within a caller's transaction would block all other puts into it.
         self._know_lanes({mail.lane for mail in mails})
         if joined is None:
             return self._put_with_others(mails, known)
@@ -98,12 +98,12 @@ class PostgresStore(SqlStore):
             self._lanes_known.update(new)
 
     def _put_with_others(self, mails: Sequence[NewMail], known: Known | None) -> list[str]:
-        """In one commit with those who put at the same time; alone what is large, or was refused together."""
+        """Write in one commit with simultaneous puts; large mails, and those of a refused group, are written alone."""
         if sum(mail.size for mail in mails) > _AT_ONCE:
             with self._staged(mails) as staged:
                 return self._write(lambda line: self._put(line, mails, known, staged))
         if os.getpid() != self._process:
-            self._start_group()  # a thread that was writing for others is not in this child
+            self._start_group()  # the thread that was writing for others does not exist in this child process
         pending = self._group.put(mails)
         if pending.error is not None:
             raise pending.error
@@ -114,7 +114,9 @@ class PostgresStore(SqlStore):
         return pending.kept
 
     def _put_alone(self, mails: Sequence[NewMail], known: Known | None, *, doubtful: bool) -> list[str]:
-        """In a transaction of its own. Doubtful ones are there already, or will be once: their ids say which."""
+        """Write in a separate transaction. Doubtful mails may be stored already, or will be: they are found by their
+        ids.
+        """
         try:
             return self._write(lambda line: self._put(line, mails, known, again=doubtful))
         except errors.OutboxUncertain:
@@ -128,7 +130,7 @@ class PostgresStore(SqlStore):
         self._process, self._group = os.getpid(), PutGroup(self._put_lot)
 
     def _put_lot(self, lot: Sequence[PendingPut]) -> None:
-        """Everything in one round trip, and one commit."""
+        """Write the mails of several calls in one round trip and one commit."""
         said = [each for pending in lot for each in self._said_by(pending)]
         if not said:
             return
@@ -152,22 +154,22 @@ class PostgresStore(SqlStore):
         rest = iter(answers)
         for each in said:
             ident = _id_in(list(islice(rest, len(each.rest))), each.mail, new)
-            if ident is None:  # a mail of the same key is being forgotten: put again, without those that are kept
+            if ident is None:  # a mail of the same key is being pruned: put again, except those that are stored
                 each.pending.doubtful = True
             each.pending.kept.append(ident or "")
 
     def _insert(self, mails: Sequence[Values]) -> Said:
-        """One statement for all mails, so that they are counted once; its rows are the ids of those that are new."""
+        """One statement for all mails, so that the counters are updated once; it returns the ids of the new ones."""
         if len(mails) == 1:
             return self._statements["put_mail"], mails[0]
-        # A microsecond from one to the next: they are served in the order in which they were put.
+        # A microsecond between due times keeps the order of the call.
         numbered = [{"n": number - len(mails), **values} for number, values in enumerate(mails)]
         return self._statements["put_mails"], {"mails": json.dumps(numbered)}
 
     def _said_by(self, pending: PendingPut) -> list[_SaidOfMail]:
         try:
             return [self._said_of(mail, pending) for mail in pending.mails]
-        except Exception:  # noqa: BLE001 - raised to its own caller, who puts it alone
+        except Exception:  # noqa: BLE001 - raised again in its own caller, when it puts alone
             return []
 
     def _said_of(self, mail: NewMail, pending: PendingPut) -> _SaidOfMail:
@@ -225,7 +227,9 @@ class PostgresStore(SqlStore):
         return str(row[0])
 
     def _joined(self, conn: object) -> Connection:
-        """The caller's connection, within a transaction of theirs. Raises UsageError when it leads elsewhere."""
+        """The caller's connection, within a transaction of the caller. Raises UsageError for another database or
+        schema.
+        """
         if not isinstance(conn, psycopg.Connection):
             raise errors.UsageError(
                 f"conn: a psycopg.Connection to {self.place}, not {type(conn).__module__}.{type(conn).__name__}"
@@ -280,7 +284,7 @@ class PostgresStore(SqlStore):
         return _done_in(answers[0], each) if each else []
 
     def _settlement_of(self, each: Sequence[Values]) -> list[Said]:
-        """One statement for all, so that they are counted once."""
+        """One statement for all settlements, so that the counters are updated once."""
         if len(each) == 1:
             return [(self._statements["settle_if_plain"], each[0])]
         return [(self._statements["settle_all_if_plain"], {"mails": _numbered(each)})] if each else []
@@ -315,7 +319,9 @@ class PostgresStore(SqlStore):
     def _go_on_at_once(
         self, settlements: Sequence[Settlement], lane: str, most: int, terms: LeaseTerms, *, durably: bool = True
     ) -> tuple[_Look | None, Claimed | None]:
-        """Settle and claim in one round trip, where the lane is plain. Where it is not, nothing was done."""
+        """Settle and claim in one round trip, on a plain lane (no limit, pause or lost mail); on any other nothing is
+        done.
+        """
         each = [rows.settlement_values(settled) for settled in settlements]
         claim = _claim_values(lane, most, terms)
         said: list[Said] = [
@@ -341,7 +347,7 @@ class PostgresStore(SqlStore):
         unreadable: tuple[Recovered, ...] = ()
         if damaged:
             token = str(leased[0][2])
-            with suppress(errors.OutboxError):  # the next one to claim them finds them as unreadable
+            with suppress(errors.OutboxError):  # the next claim finds them unreadable again
                 unreadable = self._write(lambda line: self._set_aside(line, damaged, token))
         done = tuple(_done_in(settled[0], each)) if settled else ()
         marks = {row[1] for row in found.rows if row[-2] == State.IN_FLIGHT}
@@ -349,15 +355,16 @@ class PostgresStore(SqlStore):
         return look, Claimed(tuple(jobs), (), unreadable, look.lane, settled=done, marked=marked)
 
     def _unclaim(self, claim: Values) -> None:
-        """Give back what was claimed, if it was, by an answer that nobody has heard: nothing of it can have left.
+        """Undo a claim whose answer was lost, if it was committed: no end of its mails can have left.
 
-        Left to its lease it would be in doubt, where it was marked at once. What is committed even later is left to it.
+        If it kept its lease, mails that were marked with it would be in doubt. A commit that comes even later keeps its
+        lease.
         """
         with suppress(errors.OutboxError):
             self._write(lambda line: line.execute(self._says["unclaim"], claim))
 
     def _all_at_once(self, name: str, each: Sequence[Values], *, durably: bool = True) -> list[bool]:
-        """Say something that may be said twice, of all mails in one statement; of which it changed the row."""
+        """Run a repeatable statement for all mails in one round trip; for each, whether it changed the row."""
         if not each:
             return []
         write = self._write if durably else self._write_lightly
@@ -376,12 +383,12 @@ class PostgresStore(SqlStore):
         values = {"lane": look.lane.name, "holder": terms.holder, "token": uuid4().hex, "poison": POISON_AFTER}
         found = line.execute(self._says["recover"], values).fetchall() if look.late else []
         recovered = tuple(Recovered(str(ident), State(state), why) for ident, state, why in found)
-        # The row of a lane is locked only where claims have to be counted: others go on beside each other.
+        # The row of a lane is locked only where claims are counted: otherwise workers claim concurrently.
         known, room = self._room(line, values, most) if _is_limited(look.lane) else (look.lane, most)
         rate, room = self._rate(line, values, known, room)
         leased: list[rows.Row] = []
         if room:
-            # What was recovered a moment ago is known without another question.
+            # Mails recovered just now are suspects, too.
             leased = self._rows_leased(line, values, terms, room, suspects=look.suspects or bool(recovered))
         slots, wait = self._take_slots(line, values, rate, len(leased), room) if rate else (None, None)
         jobs, broken = self._jobs(line, leased)
@@ -396,7 +403,9 @@ class PostgresStore(SqlStore):
         return _Look(rows.lane_of(row) if row else LaneInfo(lane), calm or suspects, late, suspects)
 
     def activity(self, window: float, most: int) -> Activity:
-        """See Store.activity. By the index, also where the server has no statistics and would sort a million rows."""
+        """See Store.activity. Forced to use the index, also where the server has no statistics and would sort a million
+        rows.
+        """
 
         def look(line: SqlConnection) -> Activity:
             line.execute(_BY_INDEX)
@@ -450,22 +459,22 @@ class PostgresStore(SqlStore):
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """A lane as it is found, and whether something on it is due, or its lease is over."""
+    """State of a lane for a claim: whether mails are due, and whether leases have expired."""
 
     lane: LaneInfo
     due: bool
     late: bool
     suspects: bool = True
-    """Whether one that is due was lost before."""
+    """Whether a due mail has an expired lease in its past."""
 
     @property
     def worth(self) -> bool:
-        """Whether a claim would do something."""
+        """Whether a claim would change anything."""
         return self.late or (self.due and not self.lane.stopped and self.lane.paused <= 0)
 
 
 class _SaidOfMail(NamedTuple):
-    """What is said to put a mail: the parameters of its row, and what comes after it."""
+    """Statements that put one mail: the parameters of its row, and the statements that follow."""
 
     pending: PendingPut
     mail: NewMail
@@ -474,14 +483,14 @@ class _SaidOfMail(NamedTuple):
 
 
 def _new_in(inserted: Answer, said: Sequence[_SaidOfMail]) -> set[str]:
-    """The ids of the mails that were not there yet, by what `_insert` has brought."""
+    """Ids of the mails that were inserted, from the result of `_insert`."""
     if len(said) == 1:
         return {said[0].mail.id} if inserted.changed else set()
     return {str(ident) for (ident,) in inserted.rows}
 
 
 def _id_in(answers: Sequence[Answer], mail: NewMail, new: Set[str]) -> str | None:
-    """The id under which a mail is kept, by what the server answered to the rest of it, and which mails are new."""
+    """Id under which a mail is stored, from the results of its statements and the ids of new mails."""
     if mail.id in new:
         return mail.id
     found = answers[-1].rows if mail.key is not None else ()
@@ -489,7 +498,7 @@ def _id_in(answers: Sequence[Answer], mail: NewMail, new: Set[str]) -> str | Non
 
 
 def _numbered(each: Sequence[Values]) -> str:
-    """The parameters of a statement for many mails. No mail twice: the first word about it counts."""
+    """JSON parameter of a statement for many mails; of several entries for one mail the first counts."""
     found: dict[tuple[object, object], Values] = {}
     for number, values in enumerate(each):
         found.setdefault((values["id"], values.get("token")), {"n": number, **values})
@@ -497,7 +506,7 @@ def _numbered(each: Sequence[Values]) -> str:
 
 
 def _done_in(answer: Answer, each: Sequence[Values]) -> list[bool]:
-    """Of which mails a statement has changed the row: it returns their numbers, or was said of a single one."""
+    """For each mail, whether the statement changed its row: by the returned numbers, or the count for a single one."""
     if len(each) == 1 and not answer.rows:
         return [answer.changed == 1]
     changed = {number for (number,) in answer.rows}
@@ -509,7 +518,7 @@ def _leases(jobs: Sequence[Job], lease: float) -> list[Values]:
 
 
 def _claim_values(lane: str, most: int, terms: LeaseTerms) -> Values:
-    """The parameters of `claim_if_plain`, which marks the first ones as well for a worker that goes on at once."""
+    """Parameters of `claim_if_plain`, which also marks the first mails for a worker that goes on at once."""
     return {
         "lane": lane,
         "most": most,

@@ -1,8 +1,8 @@
 """
-Copies of an outbox file, and what has to be thought of when one of them goes on in the place of the original.
+Backup and restore of an outbox file.
 
-A copy knows nothing of what was sent after it was made. So mails that wait in it may have been delivered meanwhile, and
-are flagged when it is restored, as every mail is that may arrive twice.
+A backup knows nothing of what was sent after it was made. So waiting mails may have been delivered meanwhile, and a
+restore flags them as unsure, like every mail that may arrive twice.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ WHERE state < 4
 
 
 def backup(file: SqliteFile, path: Path) -> None:
-    """Write a copy of all that is committed into a new file, while others go on. Raises UsageError, OutboxError."""
+    """Write a copy of the committed state into a new file, without blocking others. Raises UsageError, OutboxError."""
     with _new_file(path) as part:
         file.copy_into(part)
         _change(part, _FINISH)
 
 
 def restore(backup: Path, path: Path, *, nothing_sent_since: bool = False) -> int:
-    """Make an outbox out of a backup where there is none, and return how many of its mails are flagged as unsure.
+    """Create an outbox from a backup at an unused path, and return how many of its mails are flagged as unsure.
 
-    All that wait in it may have been sent since it was made, unless nobody has sent anything. Raises UsageError,
-    OutboxError for a backup that is damaged.
+    All waiting mails are flagged, unless nothing was sent since the backup. Raises UsageError; OutboxError for a
+    damaged backup.
     """
     if not backup.is_file():
         raise errors.UsageError(f"{backup}: there is no such file")
@@ -59,7 +59,7 @@ def restore(backup: Path, path: Path, *, nothing_sent_since: bool = False) -> in
 
 @contextmanager
 def _new_file(path: Path) -> Generator[Path]:
-    """A file beside this one, its owner's alone, which gets its name when it is complete and on the disk."""
+    """A temporary file beside the path, private to its owner, that is renamed when it is complete and on the disk."""
     part = Path(f"{path}.part")
     with in_our_words(path):
         if os.path.lexists(path):
@@ -83,11 +83,11 @@ def _new_file(path: Path) -> Generator[Path]:
 
 def _name(part: Path, path: Path) -> None:
     try:
-        os.link(part, path)  # does not replace what came there meanwhile
+        os.link(part, path)  # does not replace a file that was created meanwhile
     except FileExistsError:
         raise errors.UsageError(f"{path} is there already; nothing is written over it") from None
     except OSError:
-        part.rename(path)  # a file system without links
+        part.rename(path)  # a file system without hard links
     with suppress(OSError):
         _sync(path.parent)
 
@@ -111,7 +111,7 @@ def _copy(backup: Path, part: Path) -> None:
 
 
 def _change(path: Path, *scripts: str) -> int:
-    """Do this to a copy that nobody else has; the number of rows that the last statement has changed."""
+    """Run scripts on a copy that no other process has open; return the number of rows changed by the last statement."""
     changed = 0
     with closing(sqlite3.connect(path)) as copy, copy:
         for script in scripts:

@@ -1,9 +1,9 @@
 """
-A SQLite file in WAL mode, with a lock file around everything that writes.
+A SQLite file in WAL mode, with a lock file around all writing.
 
-SQLite's own waiting starves (of four processes one waited for the whole run), and a commit that meets a checkpoint can
-damage the file in versions before 3.51.3: the lock mends both. Two connections: one that reaches the disk with each
-commit, and one for what a power cut may undo. A process that was forked opens its own.
+SQLite's own busy handler is unfair (of four processes one waited for the whole run), and a commit that meets a
+checkpoint can damage the file in versions before 3.51.3: the lock file prevents both. There are two connections: one
+that syncs at each commit, and one for what a power cut may undo. A forked process opens its own.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ T = TypeVar("T")
 logger = logging.getLogger("courriel.outbox")
 
 UPGRADES: tuple[str, ...] = ()
-"""Scripts in `sql`, each from one version to the next. They only add: a worker that is older goes on working."""
+"""Scripts in `sql`, each from one version to the next. They only add: older workers go on working."""
 
-_PATIENCE = 30.0  # seconds to wait for connections that do not take our lock (an application in the same file)
+_PATIENCE = 30.0  # seconds to wait for connections without our lock file (an application with the same database)
 _VERSION = "SELECT version, opened FROM outbox_version"
-_AT_ONCE = 64 * 1024 * 1024  # octets that are rewritten beside others: they wait for a second or two
+_AT_ONCE = 64 * 1024 * 1024  # octets that may be rewritten while others wait: a second or two
 
 _open: WeakSet[SqliteFile] = WeakSet()
-_left_behind: list[object] = []  # connections of a parent process: not even closed, which would touch its locks
+_left_behind: list[object] = []  # connections of a parent process: never closed here, which would release its locks
 
 
 class SqliteFile:
-    """One file, made with its tables when it is missing, and readable by its owner alone.
+    """One database file, created with its tables when missing, and readable only by its owner.
 
-    Raises UsageError for a place where no database is safe, OutboxError for a file that cannot be opened.
+    Raises UsageError for a location where no database is safe, OutboxError for a file that cannot be opened.
     """
 
     def __init__(self, path: Path) -> None:
@@ -55,9 +55,9 @@ class SqliteFile:
         self._name = str(self.path)
         self._warned = self._at_rest = self._made = False
         self.lacks_log = False
-        """Whether it was copied, or lost its log, while it was open."""
+        """Whether the file was copied, or lost its log, while it was open."""
         self._copying = Lock()
-        self._identity: tuple[int, int] | None = None  # of the file that is open, to notice when it is moved
+        self._identity: tuple[int, int] | None = None  # of the open file, to detect that it was moved
         self._light_turn = RLock()
         self._begin()
         _open.add(self)
@@ -66,7 +66,7 @@ class SqliteFile:
     # Transactions.
 
     def write(self, act: Callable[[sqlite3.Connection], T]) -> T:
-        """Do this in a durable transaction, together with what others want meanwhile; see GroupCommit.write."""
+        """Run a function in a durable transaction, together with simultaneous writes; see GroupCommit.write."""
         with in_our_words(self.path):
             return self._pen.write(act, self._durably)
 
@@ -76,23 +76,23 @@ class SqliteFile:
             self._transact(connection, act)
 
     def write_lightly(self, act: Callable[[sqlite3.Connection], T]) -> T:
-        """Do this in a transaction that a power cut may undo."""
+        """Run a function in a transaction that a power cut may undo."""
         with in_our_words(self.path), self._light_turn:
             connection, _, lock = self._ready()
             with lock:
                 return self._transact(connection, act)
 
     def read(self, act: Callable[[sqlite3.Connection], T]) -> T:
-        """Look at what is committed."""
+        """Run a function on the committed state."""
         with in_our_words(self.path), self._light_turn:
             connection = self._ready()[0]
             self._check_in_place()
             return act(connection)
 
     def checkpoint(self) -> None:
-        """Copy what is in the log into the file, as far as no reader needs it there.
+        """Copy the log into the file, as far as no reader needs it.
 
-        After much was written this keeps the next commit from having to do it: whoever put a mail then waits for it.
+        After large writes this spares the next commit the checkpoint, for which a put would wait.
         """
         with in_our_words(self.path), self._light_turn:
             connection, _, lock = self._ready()
@@ -109,7 +109,7 @@ class SqliteFile:
         return result
 
     def _start(self, connection: sqlite3.Connection) -> bool:
-        """Begin a transaction; whether the file says already that it has a log."""
+        """Begin a transaction; whether the header of the file says already that it has a log."""
         with in_our_words(self.path):
             self._check_in_place()
             connection.execute("BEGIN IMMEDIATE")
@@ -120,38 +120,40 @@ class SqliteFile:
             connection.execute("COMMIT")
         except sqlite3.Error as failed:
             if _is_full(failed) and not connection.in_transaction:
-                # What makes it a commit is written last, and found no room; SQLite has taken all of it back.
+                # The commit record is written last, and found no room; SQLite has rolled the transaction back.
                 raise _full(self.path) from failed
             self._give_up(connection, failed)
 
     def _mark_opened(self, connection: sqlite3.Connection) -> None:
-        """Have the file itself say that it has a log, before that has anything which a copy of the file would lack."""
+        """Record in the file's own header that it has a log, before the log has anything that a copy of the file would
+        lack.
+        """
         connection.execute("UPDATE outbox_version SET opened = 1")
         self._commit(connection)
-        with suppress(sqlite3.Error):  # what cannot be copied now, the next checkpoint copies
+        with suppress(sqlite3.Error):  # the next checkpoint copies what this one could not
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
         self._start(connection)
 
     def _check_in_place(self) -> None:
-        """Refuse to go on with a file that is not under its name any more: what it takes would be lost with it."""
+        """Raise for a file that was moved or deleted: what is written to it would be lost with it."""
         if identity(self._name) != self._identity:
             raise _moved(self.path)
 
     def _give_up(self, connection: sqlite3.Connection, failed: sqlite3.Error) -> NoReturn:
-        """The disk did not take a commit, or did and could not say so: nothing that we know of the file is certain."""
+        """Close everything after a commit that failed, or may have succeeded: the state of the file is unknown."""
         self._trouble = str(failed)
         with suppress(sqlite3.Error):
-            connection.close()  # its transaction may still be open, and others would wait for it
+            connection.close()  # its transaction may still be open, and would block others
         logger.error("The outbox is closed: a commit failed", extra={"action": "outbox_commit_failed"})
         raise errors.OutboxUncertain(
             f"{self.path}: {failed}; nobody knows whether it was written: reopen the outbox, and put it again with the"
             " same key"
         ) from failed
 
-    # Keeping.
+    # Maintenance.
 
     def copy_into(self, path: Path) -> None:
-        """Write what is committed into an empty file, while others go on; a whole database without a log."""
+        """Write the committed state into an empty file, without blocking others; a whole database without a log."""
         with in_our_words(self.path), self._copying:
             self._ready()
             self._check_in_place()
@@ -162,9 +164,9 @@ class SqliteFile:
                 reader.close()
 
     def compact(self) -> tuple[int, int]:
-        """Write the file anew without its empty pages; its octets before and after.
+        """Rewrite the file without its empty pages; its size in octets before and after.
 
-        Others wait meanwhile, and so it is refused where that is much and others have it open. Raises OutboxError.
+        Others wait meanwhile, and so a large rewrite is refused while others have the file open. Raises OutboxError.
         """
         with in_our_words(self.path), self._light_turn:
             _, connection, lock = self._ready()
@@ -183,7 +185,7 @@ class SqliteFile:
                 self._pen.give_back()
 
     def _vacuum_alone(self) -> None:
-        """The same on the only connection there is; ours are opened again by who comes next. Raises OutboxError."""
+        """Rewrite on the only open connection; the next use opens ours again. Raises OutboxError."""
         self._close_connections()
         with closing(sqlite3.connect(self.path, timeout=0, isolation_level=None)) as only:
             if not _is_alone(only):
@@ -196,7 +198,7 @@ class SqliteFile:
     # Opening and closing.
 
     def reopen(self) -> None:
-        """Begin anew after a failure, or after `close`; where nothing is wrong nothing is disturbed."""
+        """Open new connections after a failure or `close`; does nothing where nothing is wrong."""
         with self._light_turn:
             if self._trouble or self._closed:
                 self.close()
@@ -205,7 +207,7 @@ class SqliteFile:
                 self._connect()
 
     def close(self) -> None:
-        """Let go of the file; the last one tidies it up."""
+        """Close the file; the last process to close moves the log into the file."""
         with self._light_turn:
             self._closed = True
             self._let_go()
@@ -218,7 +220,7 @@ class SqliteFile:
                 self._close_connections()
                 self._lock.close()
             else:
-                # The collector may have interrupted who has the lock: waiting for it would be waiting for ever.
+                # The garbage collector may have interrupted the owner of the lock: waiting for it would never end.
                 _left_behind.extend((self._durable, self._light))
 
     def _begin(self) -> None:
@@ -230,18 +232,18 @@ class SqliteFile:
         self._durable: sqlite3.Connection | None = None
         self._light: sqlite3.Connection | None = None
 
-    # A child process must not even have a connection that its parent opened: SQLite in the child would believe in locks
-    # that the system has not given it. So there is none in the moment of a fork.
+    # A child process must not inherit an open connection: SQLite in the child would rely on locks
+    # that the system has not given it. So all are closed before a fork.
 
     def before_fork(self) -> None:
-        """Finish what is being written, and close; it is opened again when it is needed."""
+        """Finish the current write, and close; the next use opens the file again."""
         self._at_rest = self._copying.acquire(timeout=_PATIENCE) and self._pen.take(_PATIENCE)
         if self._at_rest:
             self._light_turn.acquire()
             self._let_go()
 
     def after_fork(self) -> None:
-        """Go on, as the parent."""
+        """Release the locks in the parent."""
         if self._at_rest:
             self._light_turn.release()
             self._pen.give_back()
@@ -249,7 +251,7 @@ class SqliteFile:
             self._copying.release()
 
     def in_child(self) -> None:
-        """Begin anew, as the child."""
+        """Reset the state in the child process."""
         _left_behind.extend((self._durable, self._light))
         closed, at_rest = self._closed, self._at_rest
         self._light_turn, self._copying = RLock(), Lock()
@@ -296,7 +298,7 @@ class SqliteFile:
             connection.execute("PRAGMA journal_size_limit = 67108864")
             connection.execute("PRAGMA mmap_size = 0")
             if sys.platform == "darwin":
-                connection.execute("PRAGMA fullfsync = 1")  # there fsync alone does not reach the disk
+                connection.execute("PRAGMA fullfsync = 1")  # on macOS fsync alone does not reach the disk
         except BaseException:
             connection.close()
             raise
@@ -307,7 +309,7 @@ class SqliteFile:
         if lock is None:
             return
         try:
-            # Closing may tidy up, which is writing.
+            # Closing may checkpoint, which writes.
             with lock:
                 self._close_connections()
         finally:
@@ -317,7 +319,7 @@ class SqliteFile:
         light, durable = self._light, self._durable
         self._light = self._durable = None
         if durable is not None and identity(self._name) != self._identity:
-            # SQLite leaves the log of a file that was moved behind, and the file would lack what is in it.
+            # SQLite does not move the log with a moved file, which would then lack what is in the log.
             with suppress(sqlite3.Error):
                 durable.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         if light is not None:
@@ -342,7 +344,7 @@ class SqliteFile:
         return self._light, self._durable, self._lock
 
     def warn_of_shared_file(self) -> None:
-        """Say once that others write to this file without our lock, where that is dangerous."""
+        """Log once that other programs write to this file without our lock, where that is dangerous."""
         if not self._warned and filesystem.may_reset_wal():
             self._warned = True
             logger.warning(
@@ -357,8 +359,8 @@ class SqliteFile:
 # The steps.
 
 
-class in_our_words:  # noqa: N801 - read as a sentence after `with`
-    """Turns what SQLite and the system complain about into our own errors."""
+class in_our_words:  # noqa: N801 - used like a function after `with`
+    """Translate errors of SQLite and the operating system into OutboxError."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -374,7 +376,7 @@ class in_our_words:  # noqa: N801 - read as a sentence after `with`
 
 
 def _undone_if_it_fails(connection: sqlite3.Connection, act: Callable[[], T]) -> T:
-    """Do this in the transaction that has begun."""
+    """Run a function in the open transaction, and roll back when it raises."""
     try:
         return act()
     except BaseException:
@@ -387,7 +389,7 @@ def _is_full(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return error.errno in (errno.ENOSPC, errno.EDQUOT)
     code = getattr(error, "sqlite_errorcode", 0)
-    # The index of the log lies in shared memory, which is a file: to have it grow is to need room.
+    # The index of the log is a memory-mapped file: its growth needs room, too.
     return bool(code & 0xFF == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_SHMSIZE)
 
 
@@ -403,7 +405,7 @@ def _moved(path: Path) -> errors.OutboxError:
 
 
 def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
-    """Make the tables, or bring them up to date; does nothing, and writes nothing, when they are."""
+    """Create the tables, or upgrade them; current tables are not written."""
     if _version(connection, path) >= FIRST_VERSION + len(UPGRADES):
         _check_era(connection, path)
         return
@@ -421,9 +423,9 @@ def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
-    """The version of the tables; the one before the first when there are none.
+    """Version of the tables, or the one before the first for none.
 
-    Raises OutboxError for what is no version, or one of another era.
+    Raises OutboxError for an invalid version, or one of another era.
     """
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'outbox_version'").fetchone():
         return FIRST_VERSION - 1
@@ -435,7 +437,7 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
 
 
 def _check_era(connection: sqlite3.Connection, path: Path) -> bool:
-    """Refuse tables that a later program has made, in a way that ours cannot work with; whether the file is marked."""
+    """Raise for tables of a later era; otherwise whether the header says that the file is open and has a log."""
     row = connection.execute(_VERSION).fetchone()
     if row is None or type(row[0]) is not int or era_of(row[0]) != era_of(FIRST_VERSION + len(UPGRADES)):
         _version(connection, path)
@@ -443,7 +445,7 @@ def _check_era(connection: sqlite3.Connection, path: Path) -> bool:
 
 
 def _mark_closed(connection: sqlite3.Connection) -> None:
-    """The last one that closes moves all that is in the log into the file, and has the file say that it needs none."""
+    """Checkpoint the whole log at the last close, and record in the header that the file needs none."""
     row = connection.execute(_VERSION).fetchone()
     if row and row[1] and _is_alone(connection):
         connection.execute("UPDATE outbox_version SET opened = 0")
@@ -451,9 +453,9 @@ def _mark_closed(connection: sqlite3.Connection) -> None:
 
 
 def _is_alone(connection: sqlite3.Connection) -> bool:
-    """Whether no other connection to this file is open, in any process; asked of one that is closed afterwards.
+    """Whether no other connection to the file is open, in any process; only for a connection that is closed afterwards.
 
-    It keeps the file to itself from then on, or keeps new ones from opening it.
+    It keeps the file exclusive from then on, or prevents new connections.
     """
     connection.execute("PRAGMA busy_timeout = 0")
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -488,7 +490,7 @@ def _warn_of_lost_log(path: Path) -> None:
 
 
 def _split(text: str) -> Iterator[str]:
-    """The statements of a script: `executescript` would commit what goes before."""
+    """Statements of a script, because `executescript` would commit the open transaction."""
     statement = ""
     for line in text.splitlines(keepends=True):
         statement += line

@@ -1,4 +1,4 @@
-"""Where a database lies: whether a file is safe there, and whether there is room."""
+"""Checks of the file system of an outbox: whether a database is safe there, its permissions, and free space."""
 
 from __future__ import annotations
 
@@ -17,17 +17,15 @@ logger = logging.getLogger("courriel.outbox")
 _NETWORK = frozenset(
     ("nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "ceph", "glusterfs", "lustre", "9p", "vboxsf", "virtiofs")
 )
-_ROOM_KEPT = (
-    64 * 1024 * 1024
-)  # octets that `put` leaves free, so that what becomes of a mail can always be written down
+_ROOM_KEPT = 64 * 1024 * 1024  # octets that `put` leaves free, so that results can always be stored
 _OLDEST = (3, 35, 0)  # RETURNING
 
 
 def check_place(path: Path) -> Path:
-    """Refuse a place where a database would be damaged sooner or later; returns it with every link resolved.
+    """Raise for a location where a database would be damaged; return the path with all links resolved.
 
-    The files beside it (log, lock) are named after what it is, and not after the link that it was opened by: two names
-    would be two locks. Raises OutboxError, UsageError.
+    The files beside it (log, lock) are named after the resolved path: two names would be two locks. Raises OutboxError,
+    UsageError.
     """
     if not path.parent.is_dir():
         raise errors.UsageError(f"{path}: there is no folder {path.parent}")
@@ -60,10 +58,10 @@ def _check_kind(path: Path) -> None:
 
 
 def keep_to_owner(path: Path) -> None:
-    """Take from everybody else what they may do with the files of an outbox: who writes there sends mail as its owner.
+    """Remove the permissions of other users from the files of an outbox: write access allows sending mail as the owner.
 
-    What a group may do stays as it is, because several users may share an outbox so, unless everybody could write: then
-    nobody has chosen the mode. Raises OutboxError for files that are another user's, and for links in their place.
+    Group permissions stay, because several users may share an outbox, unless everybody could write: then the mode was
+    not chosen on purpose. Raises OutboxError for files of another user, and for links in their place.
     """
     if sys.platform == "win32":
         return
@@ -82,15 +80,15 @@ def keep_to_owner(path: Path) -> None:
 
 
 def make_file(path: Path) -> None:
-    """Make an empty file, readable by its owner alone, where there is none; no link is followed to make it."""
-    # Not opened when it is there: closing any handle of a database takes away the locks of this process (POSIX).
+    """Create an empty file that only its owner can read, when missing; no link is followed."""
+    # An existing file is not opened: closing any descriptor of a database releases the locks of this process (POSIX).
     if not path.exists():
-        with suppress(FileExistsError):  # another process was quicker
+        with suppress(FileExistsError):  # another process was faster
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def network_kind(path: Path) -> str:
-    """The network file system that a path lies on; empty for a local one, as far as this machine tells."""
+    """Name of the network file system of a path; empty for a local one, as far as this machine tells."""
     if sys.platform == "win32":
         import ctypes
 
@@ -106,7 +104,7 @@ def network_kind(path: Path) -> str:
 
 
 def kind_of_mount(folder: str, mounts: str) -> str:
-    """What is mounted where this folder lies; `mounts` is the text of /proc/self/mountinfo (proc(5))."""
+    """Type of the mount that holds this folder; `mounts` is the text of /proc/self/mountinfo (proc(5))."""
     best, kind = "", ""
     for line in mounts.splitlines():
         fields, dash, rest = line.partition(" - ")
@@ -118,7 +116,7 @@ def kind_of_mount(folder: str, mounts: str) -> str:
 
 
 def check_room(path: Path, octets: int) -> None:
-    """Keep enough of the disk free for what has to be written down later. Raises OutboxFull."""
+    """Raise OutboxFull unless enough of the disk stays free for later results."""
     free = free_octets(path)
     if free < _ROOM_KEPT + 2 * octets:
         raise errors.OutboxFull(
@@ -128,7 +126,7 @@ def check_room(path: Path, octets: int) -> None:
 
 
 def free_octets(path: Path) -> int:
-    """What may still be written beside this file."""
+    """Free space in octets on the disk of this file."""
     if sys.platform == "win32":
         from shutil import disk_usage
 
@@ -138,7 +136,7 @@ def free_octets(path: Path) -> int:
 
 
 def check_engine() -> None:
-    """Refuse a SQLite that lacks what we say to it. Raises OutboxError."""
+    """Raise OutboxError for a SQLite version that lacks a feature the outbox uses."""
     if sqlite3.sqlite_version_info < _OLDEST:
         raise errors.OutboxError(f"SQLite {sqlite3.sqlite_version} is too old for an outbox: 3.35 or newer")
 
@@ -162,9 +160,9 @@ def _narrow(name: str, mode: int, narrow: int) -> None:
 
 
 def may_reset_wal(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> bool:
-    """Whether this SQLite can damage a database when a checkpoint and a commit meet (its WAL-reset bug).
+    """Whether this SQLite can damage a database when a checkpoint meets a commit (its WAL-reset bug).
 
-    Our lock keeps them apart; connections that do not take it do not.
+    The lock file prevents it; connections without the lock file do not.
     """
     mended = version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
     return not mended

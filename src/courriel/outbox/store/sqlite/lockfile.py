@@ -1,4 +1,4 @@
-"""A lock that threads and processes share, in a file: who comes later waits, and the system frees it at death."""
+"""A lock file for threads and processes: waiters are queued, and the system releases it when a process dies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import suppress
 from threading import Lock, Thread
 from types import TracebackType
 
-PATIENCE = 30.0  # seconds: whoever writes has it for a moment, unless its process was stopped
+PATIENCE = 30.0  # seconds: a writer holds the lock for a moment, unless its process was stopped
 
 if sys.platform == "win32":
     import msvcrt
@@ -16,7 +16,7 @@ if sys.platform == "win32":
     def _take(file: int) -> None:
         while True:
             try:
-                msvcrt.locking(file, msvcrt.LK_LOCK, 1)  # gives up after ten seconds
+                msvcrt.locking(file, msvcrt.LK_LOCK, 1)  # raises after ten seconds
             except OSError as busy:
                 if busy.errno != 36:  # EDEADLOCK: it has waited, and may wait again
                     raise
@@ -52,9 +52,9 @@ else:
 
 
 class LockFile:
-    """Use it by `with`. Not a lock on the database itself: closing any handle of that would free it (POSIX).
+    """Lock on a file, used by `with`. Not a lock on the database: closing any descriptor would release it (POSIX).
 
-    Raises TimeoutError when another process has had it for PATIENCE seconds.
+    Raises TimeoutError when another process has held it for PATIENCE seconds.
     """
 
     def __init__(self, path: str) -> None:
@@ -69,7 +69,7 @@ class LockFile:
         try:
             self._take()
             while not self._is_in_place():
-                # Moved or deleted meanwhile: whoever opens the outbox now makes another one, and that is what counts.
+                # Moved or deleted meanwhile: the next process to open the outbox creates a new file, which counts.
                 _give(self._file)
                 os.close(self._file)
                 self._file = _opened(self._path)
@@ -79,11 +79,11 @@ class LockFile:
             raise
 
     def _is_in_place(self) -> bool:
-        """Whether the lock that is held is the one that others find under its name."""
+        """Whether the locked file is still the one under its name."""
         return identity(self._path) == _identity_of(os.fstat(self._file))
 
     def _take(self) -> None:
-        """The system queues those who wait, which is fair, but knows no limit: so a thread stands in its queue."""
+        """Acquire the lock with a time limit: the system's queue is fair, but has none, so a thread waits in it."""
         if self._waiter is None or not self._waiter.is_of_use():
             self._waiter = None
             if _take_at_once(self._file):
@@ -104,7 +104,7 @@ class LockFile:
             self._threads.release()
 
     def take_at_once(self) -> bool:
-        """Take it when nobody has it; then it is given back by `close`."""
+        """Acquire the lock if it is free; `close` releases it."""
         if self._file < 0 or not self._threads.acquire(blocking=False):
             return False
         if (self._waiter is None or self._waiter.over) and _take_at_once(self._file):
@@ -112,18 +112,18 @@ class LockFile:
         self._threads.release()
         return False
 
-    # What the file holds, for those who have the lock: one line.
+    # Content of the file, for the holder of the lock: one line.
 
     def read_note(self) -> str:
-        """The note that was written last by whoever had the lock; "" when there is none, or the file is a copy."""
+        """Note written by the last holder of the lock; "" when there is none, or the file is a copy."""
         os.lseek(self._file, 0, os.SEEK_SET)
         text = os.read(self._file, 1000).decode("ascii", "replace")
-        os.lseek(self._file, 0, os.SEEK_SET)  # Windows locks where the file stands
+        os.lseek(self._file, 0, os.SEEK_SET)  # Windows locks at the file position
         note, _, own = text.partition("\n")
         return note if own == self._own_name() else ""
 
     def write_note(self, note: str) -> None:
-        """Leave a note for the next ones; none when there is no room for it."""
+        """Write a note for the next holders; none when the disk is full."""
         if note == self.read_note():
             return
         with suppress(OSError):
@@ -139,16 +139,16 @@ class LockFile:
         return "{}:{}".format(*_identity_of(os.fstat(self._file)))
 
     def close(self) -> None:
-        """Let go of the file. Closing what a child inherited frees nothing of its parent's."""
+        """Close the file. Closing an inherited descriptor in a child releases no lock of the parent."""
         file, self._file = self._file, -1
         if file >= 0:
             os.close(file)
 
 
 def identity(path: str) -> tuple[int, int] | None:
-    """Device and inode of the file under this name; None when there is none."""
+    """Device and inode of the file under this name; None when missing."""
     try:
-        return _identity_of(os.stat(path))  # noqa: PTH116 - asked for each transaction
+        return _identity_of(os.stat(path))  # noqa: PTH116 - called for each transaction
     except (FileNotFoundError, NotADirectoryError):
         return None
 
@@ -161,15 +161,15 @@ def _identity_of(there: os.stat_result) -> tuple[int, int]:
 
 
 def _opened(path: str) -> int:
-    # A link under this name would have us open, or make, a file that somebody else has chosen.
+    # A link under this name would make us open, or create, a file chosen by another user.
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
     return os.open(path, flags, 0o600)
 
 
 class _Waiter:
-    """A thread that stands in the system's queue, for those who give up after a while.
+    """A thread that waits in the system's queue, for callers with a time limit.
 
-    It cannot leave the queue. What it gets when nobody wants it any more it gives back, and is over.
+    It cannot leave the queue. When it acquires the lock after all callers gave up, it releases it and ends.
     """
 
     def __init__(self, file: int) -> None:
@@ -182,13 +182,13 @@ class _Waiter:
         Thread(target=self._stand, daemon=True, name="courriel-outbox-lock").start()
 
     def is_of_use(self) -> bool:
-        """Want it again; not when it is over."""
+        """Claim the result of this waiter; False when its thread has ended."""
         with self._turn:
             self._wanted = not self.over
             return self._wanted
 
     def wait(self, seconds: float) -> bool:
-        """Whether the lock is there by then; if not, it is not wanted any more."""
+        """Wait up to so many seconds; whether the lock was acquired. If not, it is not wanted any more."""
         taken = False
         try:
             taken = self._taken.acquire(timeout=seconds)
@@ -196,7 +196,7 @@ class _Waiter:
             if not taken:
                 with self._turn:
                     self._wanted = False
-                    if self._taken.acquire(blocking=False):  # it came in this moment, or nobody is left to take it
+                    if self._taken.acquire(blocking=False):  # acquired at this moment, or no caller is left
                         self._give_back()
         return taken
 

@@ -1,4 +1,4 @@
-"""The embedded store: the statements of the outbox, said to one SQLite file of this machine."""
+"""SqliteStore: the outbox in one SQLite file of this machine."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ from courriel.outbox.store.statements import by_position, statements
 
 T = TypeVar("T")
 
-_OFTEN = ("put_mail", "put_body", "mark", "extend", "settle", "told")  # said for each mail
+_OFTEN = ("put_mail", "put_body", "mark", "extend", "settle", "told")  # executed for each mail
 _CARRIED = 64 * 1024  # octets of a body that comes with its job; larger ones are read while they are sent
 _UNKNOWN = LaneInfo("")
 
 
 class SqliteStore(SqlStore):
-    """Keeps mails in one file of this machine; made when it is missing, readable by its owner alone.
+    """Storage of mails in one file of this machine; created when missing, readable only by its owner.
 
-    `clock` gives seconds since 1970. Raises UsageError for a place where no database is safe, OutboxError for a file
-    that cannot be opened.
+    `clock` returns seconds since 1970. Raises UsageError for a location where no database is safe, OutboxError for a
+    file that cannot be opened.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, clock: Callable[[], float] = time.time) -> None:
@@ -56,12 +56,12 @@ class SqliteStore(SqlStore):
 
     @property
     def place(self) -> str:
-        """The file."""
+        """Path of the file."""
         return str(self._path)
 
     @property
     def beside(self) -> str | None:
-        """The file."""
+        """Path of the file."""
         return str(self._path)
 
     # Putting.
@@ -74,7 +74,7 @@ class SqliteStore(SqlStore):
                 ids = self._file.write(
                     lambda connection: [self._put(connection, mail, known, staged) for mail in mails]
                 )
-            self._lanes_known.update(mail.lane for mail in mails)  # a lane is never forgotten
+            self._lanes_known.update(mail.lane for mail in mails)  # a lane is never deleted
             return ids
         joined = self._joined(conn)
         with in_our_words(self._path):
@@ -112,7 +112,7 @@ class SqliteStore(SqlStore):
         return mail.id
 
     def _joined(self, conn: object) -> sqlite3.Connection:
-        """The caller's connection, within a transaction of theirs. Raises UsageError when it is none of this file."""
+        """The caller's connection, within a transaction of the caller. Raises UsageError for another database."""
         if not isinstance(conn, sqlite3.Connection):
             raise errors.UsageError(f"conn: a sqlite3.Connection to {self._path}, not {type(conn).__name__}")
         cursor = conn.cursor()
@@ -168,15 +168,15 @@ class SqliteStore(SqlStore):
         return rows.lane_of(row) if row else replace(_UNKNOWN, name=lane), due, bool(late)
 
     def _done(self, line: SqlConnection, name: str, each: Sequence[Values]) -> list[bool]:
-        """The same, in a third of the time: one cursor, and parameters by their place."""
+        """See SqlStore._done; in a third of its time, by one cursor and positional parameters."""
         statement, in_order = self._says_many[name]
         say = cast("sqlite3.Connection", line).cursor().execute
         return [say(statement, values).rowcount == 1 for values in map(in_order, each)]
 
-    # Keeping.
+    # Maintenance.
 
     def prune(self, *, sent: float, failed: float, most: int) -> Pruned:
-        """See Store.prune; with what it has left in the log."""
+        """See Store.prune; with a checkpoint of the log."""
         pruned = super().prune(sent=sent, failed=failed, most=most)
         if pruned.more:
             self._file.checkpoint()
@@ -226,7 +226,7 @@ class SqliteStore(SqlStore):
 
 
 def _small_bodies(connection: sqlite3.Connection, found: Sequence[rows.Row]) -> dict[str, bytes]:
-    """The contents of those that are small, all at once; others are read while they are sent."""
+    """Contents of the small mails, by one query; others are read while they are sent."""
     ids = [row[1] for row in found if rows.is_small(row, _CARRIED)]
     places = ",".join("?" * len(ids))
     asked = f"SELECT mail, chunk FROM outbox_body WHERE seq = 0 AND mail IN ({places})"  # noqa: S608 - question marks only

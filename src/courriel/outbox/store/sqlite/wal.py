@@ -1,9 +1,10 @@
 """
-The write-ahead log beside a database: whether it is that of this file.
+Check that the write-ahead log beside a database belongs to this file.
 
-SQLite finds a log by its name. A file that is moved away leaves its log, and another one in its place would be given
-the mails of the first: in the middle of its own pages. So the lock file says which file was opened last, by device and
-inode; the note counts only in the lock file that it was written to, so that a folder may be copied or moved whole.
+SQLite finds a log by its name. A file that is moved leaves its log behind, and another file in its place would get the
+mails of the first one in the middle of its own pages. So the lock file records which file was opened last, by device
+and inode; the note counts only in the lock file to which it was written, so that a folder may be copied or moved as a
+whole.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from courriel.outbox.store.sqlite.lockfile import identity
 
 
 def owner_note(path: Path) -> str:
-    """What the lock file says of the file that is open."""
+    """Note in the lock file that identifies the open database file."""
     return "{}:{}".format(*(identity(str(path)) or (0, 0)))
 
 
@@ -25,7 +26,7 @@ def exists(path: Path) -> bool:
 
 
 def check_owner(path: Path, note: str) -> None:
-    """Refuse a file beside the log of another one; `note` is what the lock file says. Raises OutboxError."""
+    """Raise OutboxError for a file beside the log of another one; `note` is the note in the lock file."""
     log, index = Path(f"{path}-wal"), Path(f"{path}-shm")
     there = path.stat().st_size if path.exists() else None
     left = [file.name for file in (log, index) if file.exists()]

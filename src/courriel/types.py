@@ -1,0 +1,242 @@
+"""
+Types of the public signatures that are not in `courriel` itself: for annotations, and to look up what a method returns.
+
+    from courriel.types import Result, Sendable
+
+    def report(results: Iterable[Result]) -> None: ...
+
+Programs make values of few of them; most are returned, or are names for what a method takes. Each name is loaded when
+it is first used. Names for unions (`Via`, `Sendable`) are real types at run time too.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from courriel.compose.merged import MergedMessage as MergedMessage
+    from courriel.compose.rich import AddressTexts as AddressTexts
+    from courriel.compose.template import Row as Row
+    from courriel.delivery.adapters import AsyncProvidedTransport as AsyncProvidedTransport
+    from courriel.delivery.adapters import ProvidedTransport as ProvidedTransport
+    from courriel.delivery.connect import AsyncConnected as AsyncConnected
+    from courriel.delivery.connect import Connected as Connected
+    from courriel.delivery.local import KeptMessage as KeptMessage
+    from courriel.delivery.local import KeptMessages as KeptMessages
+    from courriel.delivery.local import LocalTransport as LocalTransport
+    from courriel.delivery.send_fields import SendFields as SendFields
+    from courriel.delivery.settings.secrets import SecretKind as SecretKind
+    from courriel.delivery.settings.secrets import SecretReference as SecretReference
+    from courriel.delivery.urls.route import RouteKind as RouteKind
+    from courriel.delivery.urls.route import Via as Via
+    from courriel.dialogue.server.handler import ServerLimits as ServerLimits
+    from courriel.errors import Stage as Stage
+    from courriel.model.attachment import Attachments as Attachments
+    from courriel.model.attachment import FileIdentity as FileIdentity
+    from courriel.model.content import Content as Content
+    from courriel.model.credentials import Credentials as Credentials
+    from courriel.model.credentials import TokenFetch as TokenFetch
+    from courriel.model.credentials import TokenRefresh as TokenRefresh
+    from courriel.model.message import Addresses as Addresses
+    from courriel.model.prepared import Prepared as Prepared
+    from courriel.model.receipt import Result as Result
+    from courriel.model.received.folder import Filed as Filed
+    from courriel.model.received.folder import Folder as Folder
+    from courriel.model.received.folder import FolderStatus as FolderStatus
+    from courriel.model.received.folder import Selection as Selection
+    from courriel.model.submission import EndGuard as EndGuard
+    from courriel.model.submission import OnRefused as OnRefused
+    from courriel.model.trust import FilePath as FilePath
+    from courriel.model.typed import Answerable as Answerable
+    from courriel.model.typed import Piece as Piece
+    from courriel.model.typed import SendArguments as SendArguments
+    from courriel.network.listening import ServedSession as ServedSession
+    from courriel.network.stepping import ThreadWakeup as ThreadWakeup
+    from courriel.network.transcripts.transcript import TranscriptEntry as TranscriptEntry
+    from courriel.outbox.aio import AsyncTicket as AsyncTicket
+    from courriel.outbox.aio import AsyncWorker as AsyncWorker
+    from courriel.outbox.attempts import Attempt as Attempt
+    from courriel.outbox.attempts import AttemptListener as AttemptListener
+    from courriel.outbox.attempts import Operation as Operation
+    from courriel.outbox.encoding import Moment as Moment
+    from courriel.outbox.listeners import Event as Event
+    from courriel.outbox.listeners import TicketListener as TicketListener
+    from courriel.outbox.metrics import LastError as LastError
+    from courriel.outbox.metrics import Metrics as Metrics
+    from courriel.outbox.metrics import WorkerStatus as WorkerStatus
+    from courriel.outbox.outbox import IfKnown as IfKnown
+    from courriel.outbox.put_arguments import PutArguments as PutArguments
+    from courriel.outbox.store.base import Answer as Answer
+    from courriel.outbox.store.base import Count as Count
+    from courriel.outbox.store.base import IntegrityFinding as IntegrityFinding
+    from courriel.outbox.store.base import LaneInfo as LaneInfo
+    from courriel.outbox.store.base import MailInfo as MailInfo
+    from courriel.outbox.store.base import OnUnsure as OnUnsure
+    from courriel.outbox.work.health import Health as Health
+    from courriel.outbox.work.liveness import InHand as InHand
+    from courriel.outbox.work.liveness import Life as Life
+    from courriel.outbox.work.worker import Confirm as Confirm
+    from courriel.outbox.work.worker import Worker as Worker
+    from courriel.reply import EnhancedCode as EnhancedCode
+    from courriel.sandbox.letter import CapturedMessage as CapturedMessage
+    from courriel.session.encoding import Sendable as Sendable
+    from courriel.session.imap.append import Putable as Putable
+    from courriel.session.imap.awaited import AsyncImapWhich as AsyncImapWhich
+    from courriel.session.imap.awaited_letters import AsyncLetters as AsyncLetters
+    from courriel.session.imap.awaited_letters import AsyncMailboxLetter as AsyncMailboxLetter
+    from courriel.session.imap.awaited_letters import AsyncWatch as AsyncWatch
+    from courriel.session.imap.letters import Letters as Letters
+    from courriel.session.imap.letters import MailboxLetter as MailboxLetter
+    from courriel.session.imap.letters import Placed as Placed
+    from courriel.session.imap.session import ImapWhich as ImapWhich
+    from courriel.session.imap.watch import Watch as Watch
+    from courriel.session.mailbox import AsyncMailbox as AsyncMailbox
+    from courriel.session.mailbox import Mailbox as Mailbox
+    from courriel.session.mailbox import SessionFacts as SessionFacts
+    from courriel.session.pool.state import PoolLimits as PoolLimits
+    from courriel.session.pool.throttle import Rate as Rate
+    from courriel.session.pop3.letter import AsyncPopLetter as AsyncPopLetter
+    from courriel.session.pop3.letter import PopLetter as PopLetter
+    from courriel.session.pop3.mailbox import PopWhich as PopWhich
+    from courriel.session.saving import SaveTarget as SaveTarget
+    from courriel.wire.mime.checks import Finding as Finding
+    from courriel.wire.mime.parts import Part as Part
+
+_HOMES = {
+    "AddressTexts": "compose.rich",
+    "Addresses": "model.message",
+    "Answer": "outbox.store.base",
+    "Answerable": "model.typed",
+    "AsyncConnected": "delivery.connect",
+    "AsyncImapWhich": "session.imap.awaited",
+    "AsyncLetters": "session.imap.awaited_letters",
+    "AsyncMailbox": "session.mailbox",
+    "AsyncMailboxLetter": "session.imap.awaited_letters",
+    "AsyncPopLetter": "session.pop3.letter",
+    "AsyncProvidedTransport": "delivery.adapters",
+    "AsyncTicket": "outbox.aio",
+    "AsyncWatch": "session.imap.awaited_letters",
+    "AsyncWorker": "outbox.aio",
+    "Attachments": "model.attachment",
+    "Attempt": "outbox.attempts",
+    "AttemptListener": "outbox.attempts",
+    "CapturedMessage": "sandbox.letter",
+    "Confirm": "outbox.work.worker",
+    "Connected": "delivery.connect",
+    "Content": "model.content",
+    "Count": "outbox.store.base",
+    "Credentials": "model.credentials",
+    "EndGuard": "model.submission",
+    "EnhancedCode": "reply",
+    "Event": "outbox.listeners",
+    "FileIdentity": "model.attachment",
+    "FilePath": "model.trust",
+    "Filed": "model.received.folder",
+    "Finding": "wire.mime.checks",
+    "Folder": "model.received.folder",
+    "FolderStatus": "model.received.folder",
+    "Health": "outbox.work.health",
+    "IfKnown": "outbox.outbox",
+    "ImapWhich": "session.imap.session",
+    "InHand": "outbox.work.liveness",
+    "IntegrityFinding": "outbox.store.base",
+    "KeptMessage": "delivery.local",
+    "KeptMessages": "delivery.local",
+    "LaneInfo": "outbox.store.base",
+    "LastError": "outbox.metrics",
+    "Letters": "session.imap.letters",
+    "Life": "outbox.work.liveness",
+    "LocalTransport": "delivery.local",
+    "MailInfo": "outbox.store.base",
+    "Mailbox": "session.mailbox",
+    "MailboxLetter": "session.imap.letters",
+    "MergedMessage": "compose.merged",
+    "Metrics": "outbox.metrics",
+    "Moment": "outbox.encoding",
+    "OnRefused": "model.submission",
+    "OnUnsure": "outbox.store.base",
+    "Operation": "outbox.attempts",
+    "Part": "wire.mime.parts",
+    "Piece": "model.typed",
+    "Placed": "session.imap.letters",
+    "PoolLimits": "session.pool.state",
+    "PopLetter": "session.pop3.letter",
+    "PopWhich": "session.pop3.mailbox",
+    "Prepared": "model.prepared",
+    "ProvidedTransport": "delivery.adapters",
+    "PutArguments": "outbox.put_arguments",
+    "Putable": "session.imap.append",
+    "Rate": "session.pool.throttle",
+    "Result": "model.receipt",
+    "RouteKind": "delivery.urls.route",
+    "Row": "compose.template",
+    "SaveTarget": "session.saving",
+    "SecretKind": "delivery.settings.secrets",
+    "SecretReference": "delivery.settings.secrets",
+    "Selection": "model.received.folder",
+    "SendArguments": "model.typed",
+    "SendFields": "delivery.send_fields",
+    "Sendable": "session.encoding",
+    "ServedSession": "network.listening",
+    "ServerLimits": "dialogue.server.handler",
+    "SessionFacts": "session.mailbox",
+    "Stage": "errors",
+    "ThreadWakeup": "network.stepping",
+    "TicketListener": "outbox.listeners",
+    "TokenFetch": "model.credentials",
+    "TokenRefresh": "model.credentials",
+    "TranscriptEntry": "network.transcripts.transcript",
+    "Via": "delivery.urls.route",
+    "Watch": "session.imap.watch",
+    "Worker": "outbox.work.worker",
+    "WorkerStatus": "outbox.metrics",
+}
+
+__all__ = [*_HOMES]  # noqa: PLE0604 - made of the table, so that the two cannot disagree  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'courriel.types' has no attribute {name!r}")
+    module = __import__(f"courriel.{_HOMES[name]}", fromlist=(name,))
+    value: object = getattr(module, name)
+    if isinstance(value, str):
+        value = _evaluated(value, vars(module))
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+# The steps.
+
+
+def _evaluated(text: str, names: dict[str, object]) -> object:
+    """The type that an alias stands for: as text it costs nothing where nobody asks."""
+    return eval(text, {}, _Names({name: known for name, known in names.items() if not isinstance(known, str)}))  # noqa: S307 - our own text
+
+
+class _Names(dict[str, object]):
+    """Names in a module, in the library's own, and in those of the standard library that aliases mention."""
+
+    def __missing__(self, name: str) -> object:
+        import builtins
+        import collections.abc
+        import datetime
+        import email.message
+        import os
+        import typing
+
+        import courriel
+
+        if name in _HOMES:
+            return __getattr__(name)
+        for module in (courriel, typing, collections.abc, datetime, email.message, builtins):
+            if hasattr(module, name):
+                found: object = getattr(module, name)
+                return found
+        if name == "os":
+            return os
+        raise NameError(name)
