@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from courriel.errors import TicketNotFound as TicketNotFound
     from courriel.errors import TimedOut as TimedOut
     from courriel.errors import TlsFailed as TlsFailed
+    from courriel.errors import TokenRefused as TokenRefused
     from courriel.errors import UsageError as UsageError
     from courriel.model.address import Address as Address
     from courriel.model.attachment import Attachment as Attachment
@@ -192,6 +193,7 @@ _HOMES = {
     "Timeouts": "model.server",
     "TlsFailed": "errors",
     "Token": "model.credentials",
+    "TokenRefused": "errors",
     "TokenSource": "model.credentials",
     "Transcript": "network.transcripts.transcript",
     "Transport": "delivery.transport",

@@ -26,6 +26,7 @@ Every error courriel raises, as one tree:
         * LetterRefused
         * CommandRefused
     * NotSupported                  the server lacks a capability that the call needs
+    * TokenRefused                  the authorization server (OAuth 2) gave no token
     * NotPermitted                  the end of the message was held back by the caller; nothing was delivered
     * FolderRenumbered              the folder has another UIDVALIDITY: UIDs known from before are invalid
     * OutboxError                   the outbox could not store a mail, or act on it
@@ -416,6 +417,12 @@ class NotSupported(CourrielError):
     def retryable(self) -> bool:
         """False: the same server will lack the same capability tomorrow."""
         return False
+
+
+class TokenRefused(CourrielError):
+    """Refusal of an authorization server (OAuth 2) to give a token; `code` is its error, as "invalid_grant"."""
+
+    code: str = ""
 
 
 class NotPermitted(CourrielError):

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from courriel.model.content import Content as Content
     from courriel.model.credentials import Credentials as Credentials
     from courriel.model.credentials import TokenFetch as TokenFetch
+    from courriel.model.credentials import TokenRefresh as TokenRefresh
     from courriel.model.message import Addresses as Addresses
     from courriel.model.prepared import Prepared as Prepared
     from courriel.model.receipt import Result as Result
@@ -183,6 +184,7 @@ _HOMES = {
     "ThreadWakeup": "network.stepping",
     "TicketListener": "outbox.listeners",
     "TokenFetch": "model.credentials",
+    "TokenRefresh": "model.credentials",
     "TranscriptEntry": "network.transcripts.transcript",
     "Via": "delivery.urls.route",
     "Watch": "session.imap.watch",

@@ -115,6 +115,14 @@ local_validation_key_dict = fs:posix:prefix={folder}/keys/
 username_attribute = email
 """
 
+ASKED_ABOUT = """
+introspection_mode = get
+introspection_url = {url}
+username_attribute = email
+active_attribute = active
+active_value = true
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Dovecot:
@@ -145,10 +153,14 @@ class Dovecot:
 
 
 @contextlib.contextmanager
-def dovecot(authority: Authority) -> Generator[Dovecot]:
-    """Run a Dovecot, with a certificate of this authority, for as long as the block lasts."""
+def dovecot(authority: Authority, *, introspection: str = "") -> Generator[Dovecot]:
+    """Run a Dovecot, with a certificate of this authority, for as long as the block lasts.
+
+    It verifies tokens by their key, or asks at the address `introspection` about each (RFC 7662).
+    """
     need(*PROGRAMS, as_root=True)
-    started = start_somewhere(lambda: _start(authority))
+    tokens = ASKED_ABOUT.format(url=introspection) if introspection else TOKENS
+    started = start_somewhere(lambda: _start(authority, tokens))
     with started.daemon:
         yield started
 
@@ -168,13 +180,13 @@ def access_token(account: Account = ADA, *, lifetime: float = 3600, key: bytes =
 # The steps.
 
 
-def _start(authority: Authority) -> Dovecot:
+def _start(authority: Authority, tokens: str) -> Dovecot:
     folder = private_folder("dovecot")
     names = ("imap_port", "imaps_port", "pop_port", "pops_port", "lmtp_port")
     ports = dict(zip(names, free_ports(len(names)), strict=True))
     mailboxes = Mailboxes(folder / "mail")
     _write_accounts(folder, mailboxes)
-    _write_tokens(folder)
+    _write_tokens(folder, tokens)
     configuration = folder / "dovecot.conf"
     configuration.write_text(
         CONFIGURATION.format(
@@ -208,8 +220,8 @@ def _write_accounts(folder: Path, mailboxes: Mailboxes) -> None:
     (folder / "users").write_text("".join(lines), "utf-8")
 
 
-def _write_tokens(folder: Path) -> None:
-    (folder / "oauth2").write_text(TOKENS.format(folder=folder), "utf-8")
+def _write_tokens(folder: Path, tokens: str) -> None:
+    (folder / "oauth2").write_text(tokens.format(folder=folder), "utf-8")
     # A key's path says who issued it ("default" when a token does not say), for which algorithm, and its number.
     key = folder / "keys" / "default" / "HS256" / "default"
     key.parent.mkdir(parents=True)

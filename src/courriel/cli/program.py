@@ -26,6 +26,7 @@ _COMMANDS = {
         "Lance un serveur d'entraînement sur cette machine.", "Starts a practice server on this machine."
     ),
     "demo": Bilingual("Montre la bibliothèque en action.", "Demonstrates the library."),
+    "login": Bilingual("Se connecte chez Microsoft ou Google.", "Logs in at Microsoft or Google."),
     "config": Bilingual("Montre les réglages, et d'où ils viennent.", "Shows the settings, and where they come from."),
     "providers": Bilingual(
         "Montre les fournisseurs connus, leurs serveurs et leurs limites.",
@@ -35,7 +36,7 @@ _COMMANDS = {
 }
 
 
-_IN_FOLDERS = ("inbox", "outbox", "sandbox", "send", "worker")
+_IN_FOLDERS = ("inbox", "login", "outbox", "sandbox", "send", "worker")
 
 
 def _load(name: str) -> click.Command:

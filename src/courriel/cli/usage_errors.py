@@ -40,6 +40,8 @@ def sentence(error: click.UsageError) -> str:
 
 _EXTRA = re.compile(r"Got unexpected extra arguments? \((.*)\)", re.DOTALL)
 _ARGUMENTS = {
+    "address": Bilingual("ADRESSE", "ADDRESS"),
+    "name": Bilingual("NOM", "NAME"),
     "action": Bilingual("ACTION", "ACTION"),
     "file": Bilingual("FICHIER", "FILE"),
     "lanes": Bilingual("VOIE", "LANE"),

@@ -18,7 +18,6 @@ from courriel import errors
 from courriel.delivery.settings import profiles
 from courriel.delivery.urls.percent import refusal
 from courriel.delivery.urls.route import Route, Via
-from courriel.model.credentials import TokenSource
 from courriel.model.server import Server
 from courriel.network import forks
 from courriel.network.transcripts.transcript import Transcript
@@ -73,7 +72,6 @@ async def aconnect(setting: Via = None, *, transcript: Transcript | None = None)
     """
     from asyncio import to_thread
 
-    from courriel._dataclass import replace
     from courriel.session.pool.awaited import AsyncSmtpPool
     from courriel.session.smtp import AsyncSmtpSession
 
@@ -82,12 +80,6 @@ async def aconnect(setting: Via = None, *, transcript: Transcript | None = None)
         _refuse_transcript(route, transcript)
         return await aconnect_without_server(route)
     credentials = await to_thread(route.credentials)
-    if isinstance(credentials, TokenSource):
-
-        async def fetch() -> str:
-            return await to_thread(route.read_secret)
-
-        credentials = replace(credentials, fetch=fetch)
     if not route.pooled:
         most = route.max_messages or None
         return AsyncSmtpSession(route.server, credentials, max_messages=most, transcript=transcript)

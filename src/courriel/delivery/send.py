@@ -11,8 +11,6 @@ URL parser and settings are imported by the first call: programs that open sessi
 from __future__ import annotations
 
 from courriel import errors
-from courriel._dataclass import replace
-from courriel.model.credentials import Token, TokenSource
 from courriel.model.message import Message
 from courriel.model.receipt import Receipt
 from courriel.model.server import Server
@@ -102,10 +100,7 @@ async def asend(
     from courriel.session.smtp import AsyncSmtpSession
 
     try:
-        credentials = await to_thread(route.credentials)
-        if isinstance(credentials, TokenSource):
-            credentials = _in_a_thread(credentials, route)
-        session = AsyncSmtpSession(route.server, credentials, transcript=transcript)
+        session = AsyncSmtpSession(route.server, await to_thread(route.credentials), transcript=transcript)
         session.count_as_one_call()
         async with session:
             return await session.send(message, **options)
@@ -260,13 +255,3 @@ def _by_shared_pool(route: Route, message: Sendable, options: SendArguments, tra
             forget_shared_pool(route)  # the password may have changed
         route.blame(error)
         raise
-
-
-def _in_a_thread(source: TokenSource, route: Route) -> TokenSource:
-    """The same token source, with `fetch` run in a thread."""
-    from asyncio import to_thread
-
-    async def fetch() -> Token | str:
-        return await to_thread(route.read_secret)
-
-    return replace(source, fetch=fetch)

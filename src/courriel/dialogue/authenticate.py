@@ -66,7 +66,10 @@ def authenticate(
     unless `Server.auth` gives one. Raises AuthenticationRefused, NotSupported when the server offers no mechanism for
     the credentials, RemoteProtocolError for a server that does not know the password that it asks for.
     """
-    token = _Token((yield Fetch(credentials)).decode()) if isinstance(credentials, TokenSource) else _Token("")
+    token = _Token("")
+    if isinstance(credentials, TokenSource):
+        credentials.check_server(line.server)
+        token.value = (yield Fetch(credentials)).decode()
     commands = commands or {}
     known = {**dict(_sasl(line, credentials, token)), **commands}
     names = [name.upper() for name in line.server.auth] or order
@@ -168,7 +171,7 @@ class _Login:
         """Fetch another token, once; False for other credentials, and the second time."""
         if not isinstance(self._credentials, TokenSource) or self._token.fresh:
             return False
-        self._token.value, self._token.fresh = (yield Fetch(self._credentials)).decode(), True
+        self._token.value, self._token.fresh = (yield Fetch(self._credentials, self._token.value)).decode(), True
         return True
 
     def _told(self, failed: FailedLogin) -> errors.AuthenticationRefused:

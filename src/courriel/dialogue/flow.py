@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 
-from courriel._dataclass import dataclass
+from courriel._dataclass import dataclass, field
 from courriel.errors import Stage
 from courriel.model.credentials import TokenSource
 
@@ -153,9 +153,10 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """Get a fresh access token."""
+    """Get an access token; another one than `refused`, when the server has refused one."""
 
     source: TokenSource
+    refused: str = field(default="", repr=False)
     stage: Stage = "authenticate"
 
 

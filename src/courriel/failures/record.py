@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 Retry: TypeAlias = "Literal['never', 'later', 'reconnect', 'uncertain']"
 
 # A user is replaced together with its "@" and a port with its ":", so that a URL stays valid without them.
-_PLACE = expression(r"\{user\}@|:\{port\}|\{host\}")
+_PLACE = expression(r"\{user\}@|\{mailbox\}|:\{port\}|\{host\}")
+_PLAIN_MAILBOX = expression(r"[A-Za-z0-9][A-Za-z0-9._+-]*@[A-Za-z0-9.-]+")
+_UNKNOWN_MAILBOX = "ada@firm.example"
 _UNKNOWN_HOST = "smtp.example.org"
 
 
 def fill(template: str, *, host: str = "", port: int | str | None = None, user: str = "") -> str:
-    """Insert host, port and user into a text; an unknown port or user is left out, the host replaced by an example.
+    """Insert host, port, user and mailbox into a text.
+
+    An unknown port or user is left out; an unknown host or mailbox is replaced by an example.
 
     In one pass, so that a host named "{user}" stays what it is. The user is percent-encoded, because it stands in URLs.
     """
@@ -34,6 +38,9 @@ def fill(template: str, *, host: str = "", port: int | str | None = None, user: 
             return _in_url(host) or _UNKNOWN_HOST
         if place[0] == ":{port}":
             return f":{port}" if port else ""
+        if place[0] == "{mailbox}":
+            # It stands in commands: what a shell would read otherwise is replaced by an example.
+            return user if _PLAIN_MAILBOX.fullmatch(user) else _UNKNOWN_MAILBOX
         return f"{_quoted(user)}@" if user else ""
 
     return _PLACE.sub(known, template)

@@ -13,6 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
 
+    from courriel.model.server import Server
+
 
 @dataclass(frozen=True, slots=True)
 class Password:
@@ -51,17 +53,24 @@ class Token:
 
 
 TokenFetch: TypeAlias = "Callable[[], Token | str | Awaitable[Token | str]]"
+TokenRefresh: TypeAlias = "Callable[[str], Token | str | Awaitable[Token | str]]"
 
 
 @dataclass(frozen=True, slots=True)
 class TokenSource:
     """User name and a callable, plain or async, that returns a fresh token each time (XOAUTH2, OAUTHBEARER).
 
-    The session calls it once when it opens, and once more when the server refuses the token.
+    The session calls it once when it opens. When the server refuses the token, it asks for another one, once: from
+    `refresh`, which gets the refused token, or from `fetch` without one. `hosts` are the servers that may get the
+    token, over TLS with a verified certificate only; empty, as for a function of your own, for any server.
+
+    `TokenSource.stored`, `.microsoft`, `.google` and `.client_credentials` get and refresh their tokens themselves.
     """
 
     user: str
     fetch: TokenFetch = field(repr=False)
+    refresh: TokenRefresh | None = field(default=None, repr=False)
+    hosts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "user", _text("user name", self.user))
@@ -69,6 +78,102 @@ class TokenSource:
             raise errors.InvalidServer(
                 f"a token source calls a function each time it needs a token, and {type(self.fetch).__name__} is none; "
                 "a token that is at hand: TokenSource(user, lambda: token)"
+            )
+        if self.refresh is not None and not callable(self.refresh):
+            raise errors.InvalidServer(
+                f"refresh: a function that gets the refused token, not {described(self.refresh)}"
+            )
+        if isinstance(self.hosts, str) or not all(isinstance(each, str) and each for each in self.hosts):
+            raise errors.InvalidServer("hosts: a tuple of host names")
+        object.__setattr__(self, "hosts", tuple(each.lower().removesuffix(".") for each in self.hosts))
+
+    @classmethod
+    def stored(cls, login: str, user: str = "") -> TokenSource:
+        """The source of a login stored by `courriel login`; `user` logs in, by default the login's own mailbox.
+
+        It is what `password=login:NAME` means in a URL. Raises UsageError when there is no such login.
+        """
+        from courriel.delivery.oauth.sources import stored
+
+        return stored(login, user)
+
+    @classmethod
+    def microsoft(
+        cls,
+        user: str,
+        *,
+        login: str = "",
+        client_id: str = "",
+        tenant: str = "",
+        secret: str = "",
+        certificate: str = "",
+        key: str = "",
+    ) -> TokenSource:
+        """The source for a mailbox at Microsoft 365.
+
+        Without `client_id` it is the stored login of `courriel login microsoft`, under the name `login` (by default
+        the user). With it a program logs in by itself, with a `secret` or with a `certificate` and its RSA `key` (paths
+        of PEM files; needs the extra cryptography), in one `tenant` (a domain, or the directory id); its tokens stay in
+        memory. Raises UsageError, also when there is no such login.
+        """
+        from courriel.delivery.oauth.sources import microsoft_source
+
+        return microsoft_source(user, login, client_id, tenant, secret, certificate, key)
+
+    @classmethod
+    def google(cls, user: str, *, login: str = "", service_account: str = "") -> TokenSource:
+        """The source for a mailbox at Google.
+
+        Without `service_account` it is the stored login of `courriel login google`, under the name `login` (by default
+        the user). With the path of a service account's JSON key it acts for `user` by domain-wide delegation (needs the
+        extra cryptography); its tokens stay in memory. Raises UsageError, also when there is no such login.
+        """
+        from courriel.delivery.oauth.sources import google_source
+
+        return google_source(user, login, service_account)
+
+    @classmethod
+    def client_credentials(
+        cls,
+        user: str,
+        *,
+        token_url: str,
+        client_id: str,
+        scope: str,
+        hosts: tuple[str, ...],
+        secret: str = "",
+        certificate: str = "",
+        key: str = "",
+    ) -> TokenSource:
+        """The source of a program's own login at any authorization server (RFC 6749 4.4), with its tokens in memory.
+
+        `hosts` are the mail servers that may get them. It logs in with a `secret`, or with a `certificate` and its RSA
+        `key` (paths of PEM files; RFC 7523, needs the extra cryptography). Raises UsageError.
+        """
+        from courriel.delivery.oauth.provider import AuthorizationServer
+        from courriel.delivery.oauth.sources import program
+
+        if not hosts:
+            raise errors.UsageError("hosts: the mail servers that may get the token are missing", stage="authenticate")
+        provider = AuthorizationServer("other", token_url, app_scope=scope, hosts=tuple(hosts))
+        return program(user, provider, client_id, secret, certificate, key)
+
+    def check_server(self, server: Server) -> None:
+        """Check that this server may get the token. Raises UsageError (LOGIN-WRONG-HOST)."""
+        if not self.hosts:
+            return
+        for name in (server.host, server.expected_name):
+            if name.lower().removesuffix(".") not in self.hosts:
+                raise errors.UsageError(
+                    f"the token is for {', '.join(self.hosts)}, and {name} does not get it",
+                    stage="authenticate",
+                    hint_id="LOGIN-WRONG-HOST",
+                )
+        if server.security.value not in ("tls", "starttls") or not server.trust.checks_chain:
+            raise errors.UsageError(
+                f"a token is sent over verified TLS only, and {server} is set to less",
+                stage="authenticate",
+                hint_id="LOGIN-WRONG-HOST",
             )
 
 

@@ -259,7 +259,10 @@ class Line:
                 return await self._secure()
             case Remember():
                 self._remember()
-            case Fetch(source):
+            case Fetch(source, refused):
+                refresh = source.refresh
+                if refused and refresh is not None:
+                    return token_bytes(await _asked(refresh, refused))
                 return token_bytes(await _asked(source.fetch))
             case AskEndGuard(ask):
                 return b"yes" if await _asked(ask) else b""
@@ -409,10 +412,10 @@ class Line:
             self._transcript.noted(text)
 
 
-async def _asked(ask: Callable[[], object]) -> object:
+async def _asked(ask: Callable[..., object], *about: str) -> object:
     """Result of a callback; a plain function runs in a thread, because it may block on network or disk."""
     if iscoroutinefunction(ask):
-        given: object = await ask()
+        given: object = await ask(*about)
         return given
-    given = await asyncio.to_thread(ask)
+    given = await asyncio.to_thread(ask, *about)
     return await given if isinstance(given, Awaitable) else given

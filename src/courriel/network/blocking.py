@@ -183,8 +183,8 @@ class Line:
                 return self._secure()
             case Remember():
                 self._remember()
-            case Fetch(source):
-                return _fetched(source.fetch())
+            case Fetch(source, refused):
+                return _fetched(source.refresh(refused) if refused and source.refresh else source.fetch())
             case AskEndGuard(ask):
                 return b"yes" if _plain(ask(), "permit") else b""
             case HangUp():

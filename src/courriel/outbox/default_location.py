@@ -8,14 +8,10 @@ data folder, by the conventions of the platform
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Mapping
-from pathlib import Path
-
 from courriel._dataclass import dataclass
 from courriel.delivery.settings.locations import named_outbox
 from courriel.delivery.settings.profiles import own_variable
+from courriel.delivery.settings.state_folder import own_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +37,3 @@ def default_location(*, create: bool = True) -> DefaultLocation:
     if create:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return DefaultLocation(str(folder / "outbox.db"), "default")
-
-
-def own_folder(platform: str = sys.platform, environment: Mapping[str, str] = os.environ) -> Path:
-    """Folder for the data of programs of this user, by the conventions of the platform."""
-    if platform == "win32":
-        folder = Path(environment.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif platform == "darwin":
-        folder = Path.home() / "Library" / "Application Support"
-    else:
-        configured = Path(environment.get("XDG_STATE_HOME") or "")
-        # The specification says to ignore a relative path.
-        folder = configured if configured.is_absolute() else Path.home() / ".local" / "state"
-    return folder / "courriel"

@@ -104,7 +104,7 @@ def test_a_password_itself_is_not_a_reference_and_is_not_shown(text: str) -> Non
     with pytest.raises(InvalidUrl) as refused:
         SecretReference.parse(text)
 
-    assert "env:NAME, file:/run/secrets/name, keyring, prompt, or cmd:" in str(refused.value)
+    assert "env:NAME, file:/run/secrets/name, keyring, prompt, login:NAME, or cmd:" in str(refused.value)
     assert "hunter2" not in str(refused.value)
 
 

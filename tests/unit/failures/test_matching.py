@@ -138,8 +138,21 @@ def test_a_policy_of_microsoft_is_named_with_its_switch() -> None:
     )
 
     assert failure is not None
-    assert failure.fix.in_("en").endswith("The switch is security defaults of the organisation.")
+    assert failure.fix.in_("en").endswith("The switch is security defaults of the organisation (Entra, Properties).")
     assert "OAuth 2" in failure.fix.in_("fr")
+
+
+@pytest.mark.parametrize(
+    ("user", "shown"),
+    [("ada@firm.example", "ada@firm.example"), ("", "ada@firm.example"), ("x; rm -r / #@h", "ada@firm.example")],
+)
+def test_a_command_in_a_remedy_holds_a_mailbox_and_nothing_that_a_shell_reads(user: str, shown: str) -> None:
+    failure = failures.find(
+        Facts("authenticate", 535, "5.7.139", "SmtpClientAuthentication is disabled for the Mailbox")
+    )
+
+    assert failure is not None
+    assert f"Set-CASMailbox -Identity {shown} -Smtp" in failure.fix.in_("en", user=user)
 
 
 def test_a_pasted_traceback_is_read_from_its_end() -> None:

@@ -154,7 +154,7 @@ def test_no_remedy_weakens_tls() -> None:
 
 def test_placeholders_are_those_that_can_be_filled() -> None:
     for name, _, text in _texts():
-        rest = text.replace("{user}@", "").replace(":{port}", "").replace("{host}", "")
+        rest = text.replace("{user}@", "").replace(":{port}", "").replace("{host}", "").replace("{mailbox}", "")
         assert not set("{}") & set(rest), name
 
 

@@ -6,6 +6,7 @@ References to secrets: where a password is stored, instead of the password.
     keyring                 the desktop's keyring (pip install "courriel[keyring]"), by server and user
     prompt                  asked for at the terminal
     cmd:pass show mail      the first line of a program's output; no shell is started
+    login:ada@firm.example  the OAuth 2 token of a login stored by `courriel login`
 
 A secret is read each time credentials are requested, and not cached. A password in a URL is a reference too, of the
 kind "plain": so masking is done in one place.
@@ -25,14 +26,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal, TypeAlias
 
-SecretKind: TypeAlias = "Literal['plain', 'env', 'file', 'keyring', 'prompt', 'cmd']"
-_KINDS: tuple[SecretKind, ...] = ("plain", "env", "file", "keyring", "prompt", "cmd")
+SecretKind: TypeAlias = "Literal['plain', 'env', 'file', 'keyring', 'prompt', 'cmd', 'login']"
+_KINDS: tuple[SecretKind, ...] = ("plain", "env", "file", "keyring", "prompt", "cmd", "login")
 
 LONGEST_SECRET = 64 * 1024  # bytes; an access token has a few thousand; the limit is for references to wrong files
 COMMAND_TIME_LIMIT = 60.0  # seconds; long enough to unlock a password store by hand, and finite
 
 MASK = "***"
-FORMS = "env:NAME, file:/run/secrets/name, keyring, prompt, or cmd:program with its arguments"
+FORMS = "env:NAME, file:/run/secrets/name, keyring, prompt, login:NAME, or cmd:program with its arguments"
 _VARIABLE = expression(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -124,6 +125,9 @@ class SecretReference:
                 return _from_keyring(user, host)
             case "prompt":
                 return self._ask(user, host)
+            case "login":
+                # Only a TokenSource knows which servers may get a token: see `Route.credentials`.
+                raise self._failed(user, host, "a token is not a password: it logs in by auth=xoauth2 or oauthbearer")
 
     def _failed(self, user: str, host: str, reason: str) -> errors.UsageError:
         return errors.UsageError(

@@ -112,7 +112,9 @@ class Route:
 
     @property
     def takes_token(self) -> bool:
-        """Whether the secret is an OAuth access token: `auth` has OAuth mechanisms only."""
+        """Whether the secret is an OAuth access token: `auth` has OAuth mechanisms only, or it is a stored login."""
+        if self.password is not None and self.password.kind == "login":
+            return True
         mechanisms = self.server.auth if self.server else ()
         return bool(mechanisms) and set(mechanisms) <= set(schemes.TOKEN_MECHANISMS)
 
@@ -120,7 +122,7 @@ class Route:
         """The credentials; None without a login. A password is read now.
 
         A token is read each time the session asks for it instead. Raises UsageError or MissingExtra when the secret
-        cannot be read.
+        cannot be read, or when the server may not get the token of a stored login.
         """
         if self.server is None:
             return None
@@ -128,6 +130,12 @@ class Route:
             return External(self.user)
         if not self.user:
             return None
+        if self.password is not None and self.password.kind == "login":
+            from courriel.delivery.oauth.sources import stored
+
+            source = stored(self.password.place, self.user)
+            source.check_server(self.server)
+            return source
         if self.takes_token:
             return TokenSource(self.user, self.read_secret)
         return Password(self.user, self.read_secret())

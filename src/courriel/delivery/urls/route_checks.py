@@ -88,6 +88,11 @@ def _check_login(route: Route, server: Server) -> None:
     tokens = [name for name in server.auth if name in schemes.TOKEN_MECHANISMS]
     if tokens and len(tokens) < len(server.auth):
         raise refusal(f"auth={','.join(server.auth)}: a secret is a password or a token, and cannot be both")
+    if route.password and route.password.kind == "login" and len(tokens) < len(server.auth):
+        raise refusal(
+            f"auth={','.join(server.auth)} with password=login: a stored login is a token, which xoauth2 and"
+            " oauthbearer take"
+        )
     if not route.user:
         return
     if server.security is Security.OPPORTUNISTIC:

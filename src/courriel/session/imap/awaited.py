@@ -13,6 +13,7 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from courriel._dataclass import replace
 from courriel.model.credentials import Credentials, Token, TokenSource
 from courriel.model.received.folder import Filed, Folder, FolderPosition, FolderStatus, Selection
 from courriel.model.received.limits import ReadLimits
@@ -241,17 +242,24 @@ class AsyncImapSession:
         """The same credentials, with an awaitable token source run in our event loop."""
         if not isinstance(credentials, TokenSource):
             return credentials
-        fetch = credentials.fetch
+        fetch, refresh = credentials.fetch, credentials.refresh
 
-        def fetch_from_the_thread() -> Token | str:
-            given = fetch()
+        def from_the_loop(given: Token | str | Awaitable[Token | str]) -> Token | str:
             if not isinstance(given, Awaitable):
                 return given
             assert self._loop is not None, "the session is being opened"
             limit = self.server.timeouts.authenticate
             return asyncio.run_coroutine_threadsafe(_awaited(given), self._loop).result(limit)
 
-        return TokenSource(credentials.user, fetch_from_the_thread)
+        def refresh_from_the_thread(refused: str) -> Token | str:
+            assert refresh is not None
+            return from_the_loop(refresh(refused))
+
+        return replace(
+            credentials,
+            fetch=lambda: from_the_loop(fetch()),
+            refresh=refresh_from_the_thread if refresh is not None else None,
+        )
 
     async def __aenter__(self) -> Self:
         return self if self.usable else await self.open()

@@ -240,13 +240,17 @@ def _token(variable: SessionVariable) -> Credentials:
     from courriel import TokenSource
 
     token = variable.JetonAuth
+    if isinstance(token, str) and token.startswith("login:"):
+        return TokenSource.stored(token.removeprefix("login:"), variable.Nom)
     if isinstance(token, str):
         return TokenSource(variable.Nom, lambda: token)
+    if isinstance(token, TokenSource):
+        return TokenSource(variable.Nom or token.user, token.fetch, token.refresh, token.hosts)
     if callable(token):
         return TokenSource(variable.Nom, cast("TokenFetch", token))
     raise ErreurWLangage(
-        "JetonAuth est une chaîne, ou une fonction qui en renvoie une",
-        "AuthToken is a string, or a function that returns one",
+        "JetonAuth est une chaîne (un jeton, ou login:NOM), une fonction qui en renvoie une, ou un TokenSource",
+        "AuthToken is a string (a token, or login:NAME), a function that returns one, or a TokenSource",
     )
 
 

@@ -56,8 +56,8 @@ class SessionVariable(Structure):
 class emailSessionSMTP(SessionVariable):
     """A session for sending, by its properties; methods `OuvreSession`, `EnvoieMessage` and `FermeSession`.
 
-    `Nom` and `MotDePasse` are needed only to log in. `JetonAuth` is an OAuth 2 token, or a callable that returns one;
-    the password is not used then.
+    `Nom` and `MotDePasse` are needed only to log in. `JetonAuth` is an OAuth 2 token, `login:NAME` for a login stored
+    by `courriel login`, a TokenSource, or a callable that returns a token; the password is not used then.
     """
 
     __slots__ = ()
@@ -78,7 +78,8 @@ class emailSessionSMTP(SessionVariable):
 class emailSessionPOP3(SessionVariable):
     """A session for reading by POP3, by its properties; the functions for reading accept it instead of a name.
 
-    `JetonAuth` is an OAuth 2 token, or a callable that returns one; the password is not used then.
+    `JetonAuth` is an OAuth 2 token, `login:NAME` for a login stored by `courriel login`, a TokenSource, or a callable
+    that returns a token; the password is not used then.
     """
 
     __slots__ = ()

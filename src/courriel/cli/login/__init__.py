@@ -1,0 +1,1 @@
+"""`courriel login`: tokens of Microsoft and Google, fetched, stored, shown and forgotten."""
