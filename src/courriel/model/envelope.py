@@ -90,7 +90,7 @@ class Envelope:
     @classmethod
     def stored(cls, sender: Address | None, recipients: tuple[Address, ...], options: Mapping[str, object]) -> Envelope:
         """Make an envelope of options as `options` gives them; other names in the mapping do not matter."""
-        if STORED_OPTIONS.isdisjoint(options):
+        if options.keys().isdisjoint(STORED_OPTIONS):
             return cls(sender, recipients)
         given = {name: options[name] for name in STORED_OPTIONS if name in options}
         if "notify" in given:
@@ -132,7 +132,7 @@ class Envelope:
         return bool(self.notify or self.ret or self.envid)
 
 
-STORED_OPTIONS = frozenset(Envelope.__match_args__[2:])  # pyright: ignore[reportAttributeAccessIssue]
+STORED_OPTIONS = Envelope.__match_args__[2:]  # pyright: ignore[reportAttributeAccessIssue]
 """Names of the options of an envelope."""
 
 

@@ -43,7 +43,7 @@ def differences(mail: NewMail, known: KnownMail) -> tuple[str, ...]:
         found.append("sender")
     if set(mail.recipients) != set(known.recipients):
         found.append("recipients")
-    found += [name for name in sorted(STORED_OPTIONS) if mail.options.get(name) != known.options.get(name)]
+    found += [name for name in STORED_OPTIONS if mail.options.get(name) != known.options.get(name)]
     content = b"".join(mail.chunks)
     if content != known.content:
         new, old = _described(content), _described(known.content)

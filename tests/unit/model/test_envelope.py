@@ -31,4 +31,4 @@ def test_options_come_back_from_json(
 
 
 def test_every_option_is_kept() -> None:
-    assert {"notify", "ret", "envid", "require_tls"} == STORED_OPTIONS
+    assert STORED_OPTIONS == ("notify", "ret", "envid", "require_tls")
