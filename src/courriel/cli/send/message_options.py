@@ -70,7 +70,10 @@ class MessageOptions:
         """Send options of the command line, as `send` and `put` take them."""
         from courriel import Notify
 
-        return {"notify": [Notify(word.upper()) for word in self.notify], "on_refused": self.on_refused}
+        return {
+            "notify": [Notify(word.upper()) for word in self.notify],
+            "on_refused": self.on_refused,
+        }
 
     # The steps.
 
