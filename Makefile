@@ -34,11 +34,11 @@ demo: $(VENV)/.run ## see the library at work, on a practice server on this mach
 test: $(VENV)/.dev debian servers ## set up what is missing, then the checks and every test (about fifteen minutes)
 	@failed=0; \
 	$(MAKE) --no-print-directory check || failed=1; \
-	$(if $(TESTS),,$(BIN)/python tools/pythons.py $(PROCESSES) -q -m "not acceptance and not slow" tests/unit || failed=1;) \
+	$(if $(TESTS),,$(BIN)/python tools/pythons.py $(PROCESSES) -q -m "not acceptance and not slow" --hypothesis-profile=whole tests/unit || failed=1;) \
 	$(BIN)/python -m pytest $(PROCESSES) $(OPTIONS) $(TESTS) || failed=1; \
 	exit $$failed
 
-fast: $(VENV)/.dev ## the tests that take less than a minute together (neither acceptance nor slow)
+fast: $(VENV)/.dev ## every test that is neither acceptance nor slow, some cases of each: about a minute
 	@$(BIN)/python -m pytest $(PROCESSES) -m "not acceptance and not slow" $(OPTIONS) $(TESTS)
 
 # The Python of .venv is left out: `make fast` and `make test` run there.

@@ -9,6 +9,7 @@ import socket
 import sys
 
 import pytest
+from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
@@ -20,13 +21,14 @@ from courriel.session import server_memory
 # A busy machine makes an example slow, not wrong: examples have no time limit, and pytest's own catches what hangs.
 def pytest_configure(config: pytest.Config) -> None:
     """Try everything, or less of it in the fast part."""
-    fast_part.choose(config)
+    settings.load_profile(fast_part.profile(config.option.markexpr, config.getoption("--hypothesis-profile")))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave most cases of large matrices to the whole run, and begin with what takes long where processes share it."""
-    fast_part.thin_out(items)
+    if settings.get_current_profile_name() == "fast":
+        fast_part.thin_out(items)
     if hasattr(config, "workerinput"):
         long_first.sort(items)
 

@@ -24,20 +24,17 @@ def examples(number: int) -> int:
     return max(5, number * settings().max_examples // WHOLE)
 
 
-def choose(config: pytest.Config) -> None:
-    """Run whole, unless the slow tests are left out and nothing else is asked for."""
-    asked = config.getoption("--hypothesis-profile")
-    settings.load_profile(asked or ("fast" if "not slow" in config.option.markexpr else "whole"))
+def profile(marks: str, asked: str | None = None) -> str:
+    """The profile of hypothesis: the one asked for, else "fast" when these marks (`-m`) leave slow tests out."""
+    return asked or ("fast" if "not slow" in marks else "whole")
 
 
 def thin_out(items: list[pytest.Item]) -> None:
-    """Mark as slow all but a few cases of each test, in the fast part.
+    """Mark as slow all but a few cases of each test.
 
     Which ones stay depends on their names alone: they are the same in each run and in each process, and spread over all
     parameters of a matrix, as neighbours in it would not be.
     """
-    if settings.get_current_profile_name() != "fast":
-        return
     tests: dict[tuple[pytest.Item | pytest.Collector | None, str], list[pytest.Item]] = defaultdict(list)
     for item in items:
         if not any(item.get_closest_marker(left_out) for left_out in ("slow", "acceptance")):

@@ -10,7 +10,6 @@ import pytest
 from courriel import Envelope, Message, Notify, Password, Security, Server, TokenSource, Transcript, Trust, errors
 from courriel.model.content import Content
 from courriel.model.credentials import Credentials, Token
-from courriel.model.submission import Submission
 from courriel.wire.mime.build import content_of
 from hostile.lists import hostile, shown
 from servers.accounts import ACCENTED, ACCOUNTS, ADA, BOB, IDN, ODD, Account
@@ -410,7 +409,7 @@ def test_octets_that_are_ready_arrive_as_they_are(call: Call, postfix: Postfix, 
     session = said_by(by, call())
 
     for content in (Content((raw,), len(raw), eight_bit=True), Content(pieces, len(raw), eight_bit=True)):
-        session.submit(Submission(Envelope.of(ADA.user, BOB.user), content))
+        session.deliver(Envelope.of(ADA.user, BOB.user), content)
 
     letters = postfix.letters(BOB.user, 2)
     assert [letter.content for letter in letters] == [raw, raw]
@@ -423,7 +422,7 @@ def test_every_size_arrives_to_the_byte_by_its_length(call: Call, postfix: Postf
     raw = lines[: max(size - 2, 19)] + b"\r\n"
     session = call()
 
-    session.submit(Submission(Envelope.of(ADA.user, BOB.user), Content((raw,), len(raw))))
+    session.deliver(Envelope.of(ADA.user, BOB.user), Content((raw,), len(raw)))
     session.send(to_bob("and one more behind it"))
 
     letters = postfix.letters(BOB.user, 2)
@@ -436,10 +435,8 @@ def test_postfix_throws_away_what_nobody_wants_and_goes_on(call: Call, postfix: 
     session = call()
 
     with pytest.raises(errors.RecipientsRefused) as refused:
-        session.submit(
-            Submission(
-                Envelope.of(ADA.user, ["nobody@example.org", "no.one@example.org"]), Content((content,), len(content))
-            )
+        session.deliver(
+            Envelope.of(ADA.user, ["nobody@example.org", "no.one@example.org"]), Content((content,), len(content))
         )
     assert session.send(to_bob("the only one")).complete
     session.close()

@@ -181,7 +181,7 @@ def test_watching_tells_each_letter_and_ends_when_it_is_asked_to(number: signal.
 
     def idle(phone: object, tag: str, command: str) -> None:
         phone.say("+ idling")  # type: ignore[attr-defined]
-        phone.hear()  # type: ignore[attr-defined]
+        phone.receive()  # type: ignore[attr-defined]
         phone.say(f"{tag} OK done")  # type: ignore[attr-defined]
 
     selected = "* OK [UIDVALIDITY 7] ok\n* OK [UIDNEXT 3] ok\n{tag} OK selected"

@@ -51,7 +51,7 @@ class Office:
     """aiosmtpd in a loop of its own, in a thread of its own."""
 
     def __init__(self, context: ssl.SSLContext | None, options: dict[str, object]) -> None:
-        self.desk = Desk()
+        self.handler = Desk()
         self.port = 0
         self._options = options
         self._context = context
@@ -71,7 +71,7 @@ class Office:
         handlers: list[SMTP] = []
 
         def answer() -> SMTP:
-            handlers.append(SMTP(self.desk, hostname="mx.example.org", loop=self._loop, **self._options))  # type: ignore[arg-type]
+            handlers.append(SMTP(self.handler, hostname="mx.example.org", loop=self._loop, **self._options))  # type: ignore[arg-type]
             return handlers[-1]
 
         server = await self._loop.create_server(answer, "127.0.0.1", 0, ssl=self._context)
@@ -124,7 +124,7 @@ def hire(request: pytest.FixtureRequest, authority: trustme.CA, certificate: ssl
             session: Session = request.param(server, credentials)
             ending.callback(session.leave)
             session.open()
-            return office.desk, session
+            return office.handler, session
 
         yield hire
 
@@ -138,38 +138,38 @@ def on_the_line(message: Message, session: Session) -> bytes:
 @pytest.mark.parametrize("utf8", [False, True])
 @pytest.mark.parametrize("security", [Security.NONE, Security.STARTTLS, Security.TLS])
 def test_it_gets_what_was_said(hire: Hire, security: Security, utf8: bool) -> None:
-    desk, session = hire(security, enable_SMTPUTF8=utf8)
+    handler, session = hire(security, enable_SMTPUTF8=utf8)
 
     receipt = session.send(MESSAGE)
     expected = on_the_line(MESSAGE, session)
     session.close()
 
-    (envelope,) = desk.envelopes
+    (envelope,) = handler.envelopes
     assert receipt.complete
     assert str(receipt.reply) == "250 2.0.0 kept"
     assert envelope.original_content == expected
     assert (envelope.mail_from, envelope.rcpt_tos) == ("ada@example.org", ["bob@example.org"])
     assert f"SIZE={len(expected)}" in envelope.mail_options
     assert not envelope.smtp_utf8
-    assert desk.sessions[0].host_name == "client.example.org"
-    assert desk.sessions[0].extended_smtp
-    assert (desk.sessions[0].ssl is not None or security is Security.TLS) == (security is not Security.NONE)
+    assert handler.sessions[0].host_name == "client.example.org"
+    assert handler.sessions[0].extended_smtp
+    assert (handler.sessions[0].ssl is not None or security is Security.TLS) == (security is not Security.NONE)
 
 
 def test_an_address_that_is_not_ascii_is_said_as_utf8(hire: Hire) -> None:
-    desk, session = hire(enable_SMTPUTF8=True)
+    handler, session = hire(enable_SMTPUTF8=True)
     message = Message(sender="été@bücher.example", to="用户@例え.jp", subject="x", text="x")
 
     session.send(message)
 
-    (envelope,) = desk.envelopes
+    (envelope,) = handler.envelopes
     assert envelope.smtp_utf8
     assert (envelope.mail_from, envelope.rcpt_tos) == ("été@bücher.example", ["用户@例え.jp"])
     assert envelope.original_content == on_the_line(message, session)
 
 
 def test_an_address_that_is_not_ascii_needs_a_server_that_knows_it(hire: Hire) -> None:
-    desk, session = hire(enable_SMTPUTF8=False)
+    handler, session = hire(enable_SMTPUTF8=False)
 
     with pytest.raises(errors.CourrielError) as missing:
         session.send(Message(sender="ada@example.org", to="été@example.org", text="x"))
@@ -177,16 +177,16 @@ def test_an_address_that_is_not_ascii_needs_a_server_that_knows_it(hire: Hire) -
     assert missing.value.session_usable
     assert missing.value.failure is not None
     assert missing.value.failure.id == "ADDRESS-NEEDS-SMTPUTF8"
-    assert desk.envelopes == []
+    assert handler.envelopes == []
     assert session.send(MESSAGE).complete
 
 
 def test_a_domain_that_is_not_ascii_needs_nothing(hire: Hire) -> None:
-    desk, session = hire(enable_SMTPUTF8=False)
+    handler, session = hire(enable_SMTPUTF8=False)
 
     session.send(Message(sender="ada@example.org", to="ada@bücher.example", text="x"))
 
-    assert desk.envelopes[0].rcpt_tos == ["ada@xn--bcher-kva.example"]
+    assert handler.envelopes[0].rcpt_tos == ["ada@xn--bcher-kva.example"]
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
@@ -213,15 +213,15 @@ def test_it_knows_who_logged_in(hire: Hire, mechanism: str, secret: str, securit
         assert refused.value.sysexit == 77
         return
 
-    desk, session = hire(security, credentials, **options)
+    handler, session = hire(security, credentials, **options)
     session.send(MESSAGE)
 
-    assert desk.sessions[0].auth_data == USER.encode()
+    assert handler.sessions[0].auth_data == USER.encode()
     assert session.session.mechanism == mechanism
 
 
 def test_it_keeps_the_refused_apart(hire: Hire) -> None:
-    desk, session = hire()
+    handler, session = hire()
 
     receipt = session.send(MESSAGE, to=["bob@example.org", "nobody@example.org", "cleo@example.org"])
     with pytest.raises(errors.RecipientsRefused):
@@ -229,41 +229,41 @@ def test_it_keeps_the_refused_apart(hire: Hire) -> None:
     session.send(MESSAGE)
 
     assert list(receipt.refused) == ["nobody@example.org"]
-    assert [envelope.rcpt_tos for envelope in desk.envelopes] == [
+    assert [envelope.rcpt_tos for envelope in handler.envelopes] == [
         ["bob@example.org", "cleo@example.org"],
         ["bob@example.org"],
     ]
 
 
 def test_it_refuses_what_is_too_large_before_it_is_sent(hire: Hire) -> None:
-    desk, session = hire(data_size_limit=10_000)
+    handler, session = hire(data_size_limit=10_000)
 
     with pytest.raises(errors.NotSupported) as too_big:
         session.send(MESSAGE.with_data(b"x" * 10_000, "x.bin"))
 
     assert too_big.value.capability == "SIZE"
     assert session.send(MESSAGE).complete
-    assert len(desk.envelopes) == 1
+    assert len(handler.envelopes) == 1
 
 
 @pytest.mark.parametrize("body", [body for body in hostile("bodies") if "\0" not in body], ids=shown)
 def test_a_hostile_body_is_its_body(hire: Hire, body: str) -> None:
-    desk, session = hire()
+    handler, session = hire()
     message = Message(sender="ada@example.org", to="bob@example.org", text=body).with_data(body, "a.txt")
 
     session.send(message)
 
-    assert [envelope.original_content for envelope in desk.envelopes] == [on_the_line(message, session)]
+    assert [envelope.original_content for envelope in handler.envelopes] == [on_the_line(message, session)]
 
 
 def test_a_hundred_messages_arrive_in_order(hire: Hire) -> None:
-    desk, session = hire()
+    handler, session = hire()
     messages = [Message(sender="ada@example.org", to="bob@example.org", text=f"{number}\n") for number in range(100)]
 
     receipts = [session.send(message) for message in messages]
 
     assert all(receipt.complete for receipt in receipts)
-    assert [envelope.original_content for envelope in desk.envelopes] == [
+    assert [envelope.original_content for envelope in handler.envelopes] == [
         on_the_line(message, session) for message in messages
     ]
 
@@ -276,4 +276,4 @@ def test_one_call_is_enough(certificate: ssl.SSLContext) -> None:
         office.close()
 
     assert receipt.complete
-    assert len(office.desk.envelopes) == 1
+    assert len(office.handler.envelopes) == 1

@@ -54,7 +54,7 @@ def test_smtplib_sends(sandbox: Sandbox, security: str) -> None:
 
     letters = sandbox.letters
     assert [letter.text for letter in letters] == ["Bonjour\n.\n..\nfin\n"] * 2
-    assert letters[0].remarks == ()
+    assert letters[0].findings == ()
     assert (letters[0].user, bool(letters[0].tls_version)) == ("ada", security != "none")
 
 
@@ -172,7 +172,7 @@ def test_swaks_sends(sandbox: Sandbox, options: tuple[str, ...]) -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert sandbox.letters[0].subject == "swaks"
-    assert "early-data" not in {remark.kind for remark in sandbox.letters[0].remarks}
+    assert "early-data" not in {finding.kind for finding in sandbox.letters[0].findings}
 
 
 @swaks_is_here
@@ -187,4 +187,4 @@ def test_swaks_leaves_whenever_it_likes(sandbox: Sandbox, how: str, stage: str) 
     swaks(sandbox, how, stage)
 
     assert sandbox.letters == []
-    assert [session.visit.mishaps for session in sandbox.sessions] == [[]]
+    assert [session.session.failures for session in sandbox.sessions] == [[]]

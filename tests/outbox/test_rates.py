@@ -341,7 +341,7 @@ def test_processes_share_a_rate(place: str, sandbox: Sandbox, written: str, shar
 
     Within a second a busy machine is noticed: each slot is free again when its answer is known, and not sooner.
     """
-    meant, seconds = Rate.parse(written), 15.0
+    meant, seconds = Rate.parse(written), 9.0
     lane = f"smtp://127.0.0.1:{sandbox.port}?tls=none"
     with Outbox(place) as outbox:
         outbox.put_many([message(n) for n in range(200)], via=lane)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, TypeVar
 
-from courriel.dialogue.flow import Ask, Connect, Fetch, Flow, HangUp, Overhear, Receive, Secure, Send, Want
+from courriel.dialogue.flow import Ask, Connect, Fetch, Flow, HangUp, Receive, ReceivePending, Secure, Send, Want
 from courriel.dialogue.server.handler import Delivery, ServerConfig, ServerHandler, ServerSession
 from courriel.dialogue.server.pop3 import Pop3ServerDialogue
 from courriel.dialogue.server.smtp import SmtpServerDialogue
@@ -16,34 +16,34 @@ Cut = Literal["whole", "line", "byte"]
 CUTS: tuple[Cut, ...] = ("whole", "line", "byte")
 
 
-class Keeping(ServerHandler):
+class KeepingHandler(ServerHandler):
     """Takes everything, and keeps it."""
 
     def __init__(self) -> None:
         self.deliveries: list[Delivery] = []
 
-    def message(self, visit: ServerSession, delivery: Delivery) -> None:
+    def message(self, serve_client: ServerSession, delivery: Delivery) -> None:
         self.deliveries.append(delivery)
 
 
-class Visited:
+class Served:
     """A server, and what it did with a visitor who said everything without ever listening."""
 
-    def __init__(self, terms: ServerConfig, desk: ServerHandler) -> None:
-        self.desk = desk
+    def __init__(self, config: ServerConfig, handler: ServerHandler) -> None:
+        self.handler = handler
         self.notes: list[str] = []
-        self.visit = ServerSession(note=lambda who, text: self.notes.append(f"{who}: {text}"))
-        self.said = bytearray()
+        self.session = ServerSession(note=lambda who, text: self.notes.append(f"{who}: {text}"))
+        self.output = bytearray()
         self.bursts = 0
         self.secured = 0
         self.ending = ""
-        serving = Pop3ServerDialogue if terms.dialect is Dialect.POP3 else SmtpServerDialogue
-        self._flow = serving(desk, terms, self.visit).serve()
+        serving = Pop3ServerDialogue if config.dialect is Dialect.POP3 else SmtpServerDialogue
+        self._flow = serving(handler, config, self.session).serve()
 
     @property
     def lines(self) -> list[str]:
         """What the server said, line by line."""
-        return self.said.decode("ascii").splitlines()
+        return self.output.decode("ascii").splitlines()
 
     @property
     def codes(self) -> str:
@@ -51,7 +51,7 @@ class Visited:
         last = [line for line in self.lines if line[3:4] != "-"][1:]
         return " ".join(line[:3] for line in last)
 
-    def hear(self, *bursts: bytes) -> Visited:
+    def receive(self, *bursts: bytes) -> Served:
         """Have the flow hear these, one by one, and then a hang-up; `ending` says how it ended."""
         waiting = list(bursts)
         try:
@@ -65,7 +65,7 @@ class Visited:
     def _satisfy(self, want: Want, waiting: list[bytes]) -> bytes:
         match want:
             case Send(data):
-                self.said += data
+                self.output += data
                 self.bursts += 1
             case Receive():
                 return waiting.pop(0) if waiting else b""
@@ -73,7 +73,7 @@ class Visited:
                 self.secured += 1
             case HangUp():
                 self.ending = "cut"
-            case Overhear():
+            case ReceivePending():
                 pass
             case Connect() | Fetch():
                 raise AssertionError("a server does not ask for this")
@@ -87,11 +87,11 @@ def portions(data: bytes, cut: Cut) -> list[bytes]:
     return data.splitlines(keepends=True) if cut == "line" else [data[at : at + 1] for at in range(len(data))]
 
 
-def visit(
-    said: bytes, *, cut: Cut = "whole", terms: ServerConfig | None = None, desk: ServerHandler | None = None
-) -> Visited:
+def serve_client(
+    octets: bytes, *, cut: Cut = "whole", config: ServerConfig | None = None, handler: ServerHandler | None = None
+) -> Served:
     """Say all this to a server, and look at what it did."""
-    return Visited(terms or ServerConfig(), desk or Keeping()).hear(*portions(said, cut))
+    return Served(config or ServerConfig(), handler or KeepingHandler()).receive(*portions(octets, cut))
 
 
 class Pair:
@@ -135,7 +135,7 @@ class Pair:
                 while not self._to_client and self._want is not None:
                     self._turn_server()
                 return self._to_client.pop(0) if self._to_client else b""
-            case Overhear():
+            case ReceivePending():
                 heard = b"".join(self._to_client)
                 self._to_client.clear()
                 return heard
@@ -160,7 +160,7 @@ class Pair:
             case Receive():
                 assert self._to_server, "both wait for each other"
                 self._advance(self._to_server.pop(0))
-            case Overhear():
+            case ReceivePending():
                 heard = b"".join(self._to_server)
                 self._to_server.clear()
                 self._advance(heard)

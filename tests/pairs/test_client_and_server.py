@@ -22,7 +22,7 @@ from courriel.model.submission import Submission
 from courriel.reply import Reply
 from courriel.wire.smtp.parameters import RcptTo
 from fast_part import examples
-from pairs.runner import CUTS, Cut, Keeping, Pair
+from pairs.runner import CUTS, Cut, KeepingHandler, Pair
 
 BODY = b"Subject: x\r\n\r\nhello\r\n.\r\n..two\r\n"
 ENVELOPE = Envelope.of("ada@example.org", ["bob@example.org", "eve@example.org"])
@@ -36,14 +36,14 @@ def cut(request: pytest.FixtureRequest) -> Cut:
     return chosen
 
 
-class Post(Keeping):
+class Post(KeepingHandler):
     """Knows Ada, and has no room for Eve if told so."""
 
     def __init__(self, *, refuse: str = "", message: Answer | None = None) -> None:
         super().__init__()
         self.refuse = refuse
         self.said_to_message = message
-        self.visits: list[ServerSession] = []
+        self.sessions: list[ServerSession] = []
 
     def check(self, user: str, secret: str) -> bool:
         return (user, secret) == ("ada", "sesame")
@@ -51,12 +51,12 @@ class Post(Keeping):
     def secret_of(self, user: str) -> str | None:
         return "sesame" if user == "ada" else None
 
-    def recipient(self, visit: ServerSession, recipient: RcptTo) -> Answer | None:
+    def recipient(self, session: ServerSession, recipient: RcptTo) -> Answer | None:
         return Reply(550, ("5.1.1 no such user",)) if recipient.address.spec == self.refuse else None
 
-    def message(self, visit: ServerSession, delivery: object) -> Answer | None:  # type: ignore[override]
+    def message(self, session: ServerSession, delivery: object) -> Answer | None:  # type: ignore[override]
         if self.said_to_message is None:
-            super().message(visit, delivery)  # type: ignore[arg-type]
+            super().message(session, delivery)  # type: ignore[arg-type]
         return self.said_to_message
 
 
@@ -66,18 +66,18 @@ class Session:
     def __init__(
         self,
         cut: Cut,
-        desk: ServerHandler,
-        terms: ServerConfig | None = None,
+        handler: ServerHandler,
+        config: ServerConfig | None = None,
         server: Server = SERVER,
         credentials: Credentials | None = None,
     ) -> None:
         self.client = SmtpDialogue(server, credentials)
-        self.visits: list[ServerSession] = []
-        self.pair = Pair(lambda: self._serve(desk, terms or ServerConfig()), cut)
+        self.sessions: list[ServerSession] = []
+        self.pair = Pair(lambda: self._serve(handler, config or ServerConfig()), cut)
 
-    def _serve(self, desk: ServerHandler, terms: ServerConfig):  # type: ignore[no-untyped-def]
-        self.visits.append(ServerSession())
-        return SmtpServerDialogue(desk, terms, self.visits[-1]).serve()
+    def _serve(self, handler: ServerHandler, config: ServerConfig):  # type: ignore[no-untyped-def]
+        self.sessions.append(ServerSession())
+        return SmtpServerDialogue(handler, config, self.sessions[-1]).serve()
 
     def open(self) -> Session:
         self.pair.run(self.client.open())
@@ -91,46 +91,46 @@ class Session:
 
 
 def test_what_is_sent_is_what_is_received(cut: Cut) -> None:
-    desk = Post()
-    session = Session(cut, desk).open()
+    handler = Post()
+    session = Session(cut, handler).open()
 
     receipts = [session.send(), session.send()]
     session.pair.run(session.client.close())
 
-    assert [delivery.content for delivery in desk.deliveries] == [BODY, BODY]
+    assert [delivery.content for delivery in handler.deliveries] == [BODY, BODY]
     assert [receipt.complete for receipt in receipts] == [True, True]
-    assert [delivery.remarks for delivery in desk.deliveries] == [(), ()]
-    assert len(session.visits) == 1
+    assert [delivery.findings for delivery in handler.deliveries] == [(), ()]
+    assert len(session.sessions) == 1
 
 
 def test_a_refused_recipient_does_not_decide_for_the_other(cut: Cut) -> None:
-    desk = Post(refuse="eve@example.org")
+    handler = Post(refuse="eve@example.org")
 
-    receipt = Session(cut, desk).open().send()
+    receipt = Session(cut, handler).open().send()
 
     assert receipt.accepted == ("bob@example.org",)
     assert receipt.refused == {"eve@example.org": Reply(550, ("5.1.1 no such user",))}
-    assert [len(delivery.recipients) for delivery in desk.deliveries] == [1]
+    assert [len(delivery.recipients) for delivery in handler.deliveries] == [1]
 
 
 def test_when_nobody_is_accepted_nothing_arrives_and_the_session_goes_on(cut: Cut) -> None:
-    desk = Post(refuse="eve@example.org")
-    session = Session(cut, desk).open()
+    handler = Post(refuse="eve@example.org")
+    session = Session(cut, handler).open()
 
     with pytest.raises(errors.RecipientsRefused):
         session.send(envelope=Envelope.of(None, "eve@example.org"))
 
     assert session.send(envelope=Envelope.of(None, "bob@example.org")).complete
-    assert len(desk.deliveries) == 1
+    assert len(handler.deliveries) == 1
 
 
 def test_a_refused_message_leaves_the_session_usable(cut: Cut) -> None:
-    desk = Post(message=Reply(554, ("5.6.0 not this one",)))
-    session = Session(cut, desk).open()
+    handler = Post(message=Reply(554, ("5.6.0 not this one",)))
+    session = Session(cut, handler).open()
 
     with pytest.raises(errors.MessageRefused) as refused:
         session.send()
-    desk.said_to_message = None
+    handler.said_to_message = None
 
     assert str(refused.value.reply) == "554 5.6.0 not this one"
     assert session.send().complete
@@ -155,7 +155,7 @@ def test_every_mechanism_of_the_client_is_understood_by_the_server(mechanism: st
     session.open()
 
     assert session.client.mechanism.upper() == mechanism
-    assert session.visits[-1].user == "ada"
+    assert session.sessions[-1].user == "ada"
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)
@@ -168,7 +168,7 @@ def test_a_wrong_secret_is_refused_by_every_mechanism(mechanism: str, cut: Cut) 
         session.open()
 
     assert refused.value.reply.code == 535
-    assert session.visits[-1].user == ""
+    assert session.sessions[-1].user == ""
 
 
 def test_names_and_passwords_in_any_characters_log_in(cut: Cut) -> None:
@@ -186,60 +186,60 @@ def test_names_and_passwords_in_any_characters_log_in(cut: Cut) -> None:
 
         session.open()
 
-        assert session.visits[-1].user == "adé,="
+        assert session.sessions[-1].user == "adé,="
 
 
 def test_starttls_then_login_then_mail(cut: Cut) -> None:
-    desk = Post()
+    handler = Post()
     server = Server("localhost", 587, Security.STARTTLS)
-    terms = ServerConfig(starttls=True, mechanisms=MECHANISMS, login_required=True, login_needs_tls=True)
-    session = Session(cut, desk, terms, server, Password("ada", "sesame")).open()
+    config = ServerConfig(starttls=True, mechanisms=MECHANISMS, login_required=True, login_needs_tls=True)
+    session = Session(cut, handler, config, server, Password("ada", "sesame")).open()
 
     session.send()
 
-    assert session.visits[-1].secured
-    assert session.visits[-1].remarks == []
-    assert len(desk.deliveries) == 1
+    assert session.sessions[-1].secured
+    assert session.sessions[-1].findings == []
+    assert len(handler.deliveries) == 1
 
 
 def test_options_of_the_envelope_arrive(cut: Cut) -> None:
-    desk = Post()
+    handler = Post()
     envelope = Envelope.of(
         "ada@example.org", "bob@example.org", notify=frozenset((Notify.FAILURE,)), ret=Return.FULL, envid="a+b=c"
     )
 
-    Session(cut, desk).open().send("é\r\n".encode(), envelope)
+    Session(cut, handler).open().send("é\r\n".encode(), envelope)
 
-    (delivery,) = desk.deliveries
+    (delivery,) = handler.deliveries
     assert (delivery.origin.ret, delivery.origin.envid, delivery.origin.eight_bit) == (Return.FULL, "a+b=c", True)
     assert delivery.recipients[0].notify == {Notify.FAILURE}
     assert delivery.recipients[0].original == "rfc822;bob@example.org"
 
 
 def test_addresses_beyond_ascii_arrive_as_they_are(cut: Cut) -> None:
-    desk = Post()
+    handler = Post()
 
-    Session(cut, desk).open().send(envelope=Envelope.of("é@例え.jp", "用户@例え.jp"))
+    Session(cut, handler).open().send(envelope=Envelope.of("é@例え.jp", "用户@例え.jp"))
 
-    (delivery,) = desk.deliveries
+    (delivery,) = handler.deliveries
     assert delivery.origin.sender is not None
     assert delivery.origin.sender.spec == "é@例え.jp"
     assert delivery.recipients[0].address.spec == "用户@例え.jp"
 
 
 def test_a_message_above_the_limit_is_not_even_begun(cut: Cut) -> None:
-    desk = Post()
-    session = Session(cut, desk, ServerConfig(limits=ServerLimits(message=10))).open()
+    handler = Post()
+    session = Session(cut, handler, ServerConfig(limits=ServerLimits(message=10))).open()
 
     with pytest.raises(errors.NotSupported):
         session.send()
 
-    assert desk.deliveries == []
+    assert handler.deliveries == []
 
 
 def test_lmtp_gives_each_recipient_a_fate(cut: Cut) -> None:
     class Local(ServerHandler):
-        def message(self, visit: ServerSession, delivery: object) -> dict[str, Reply]:  # type: ignore[override]
+        def message(self, session: ServerSession, delivery: object) -> dict[str, Reply]:  # type: ignore[override]
             return {"eve@example.org": Reply(452, ("4.2.2 full",))}
 
     session = Session(
@@ -256,8 +256,8 @@ def test_lmtp_gives_each_recipient_a_fate(cut: Cut) -> None:
 @settings(max_examples=examples(100), deadline=None)
 def test_any_content_arrives_to_the_octet(parts: list[bytes], cut: Cut) -> None:
     content = re.sub(rb"(?<!\r\n)\Z", b"\r\n", b"".join(parts))
-    desk = Post()
+    handler = Post()
 
-    Session(cut, desk).open().send(content)
+    Session(cut, handler).open().send(content)
 
-    assert [delivery.content for delivery in desk.deliveries] == [content]
+    assert [delivery.content for delivery in handler.deliveries] == [content]

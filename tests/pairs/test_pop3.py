@@ -34,7 +34,7 @@ class House(ServerHandler):
     def secret_of(self, user: str) -> str | None:
         return ADA.secret if user == ADA.user else None
 
-    def open_mailbox(self, visit: ServerSession, user: str) -> Maildrop:
+    def open_mailbox(self, session: ServerSession, user: str) -> Maildrop:
         self.readers += 1
         return Opened(self)
 
@@ -53,8 +53,10 @@ class Opened(Maildrop):
 
 
 def met(house: House, cut: Cut, *auth: str, security: Security = Security.NONE) -> tuple[Pair, PopDialogue]:
-    terms = ServerConfig("pop.example.org", Dialect.POP3, starttls=security is Security.STARTTLS, mechanisms=MECHANISMS)
-    pair = Pair(lambda: Pop3ServerDialogue(house, terms).serve(), cut)
+    config = ServerConfig(
+        "pop.example.org", Dialect.POP3, starttls=security is Security.STARTTLS, mechanisms=MECHANISMS
+    )
+    pair = Pair(lambda: Pop3ServerDialogue(house, config).serve(), cut)
     client = PopDialogue(
         Server("127.0.0.1", security=security, dialect=Dialect.POP3, auth=auth), ADA, largest=1_000_000
     )
@@ -128,10 +130,10 @@ def test_what_was_taken_back_is_kept(cut: Cut) -> None:
 @pytest.mark.parametrize("cut", CUTS)
 def test_a_wrong_password_is_refused(cut: Cut) -> None:
     house = House([])
-    terms = ServerConfig("pop.example.org", Dialect.POP3, mechanisms=MECHANISMS)
+    config = ServerConfig("pop.example.org", Dialect.POP3, mechanisms=MECHANISMS)
     client = PopDialogue(Server("127.0.0.1", dialect=Dialect.POP3, security=Security.NONE), Password("ada", "x"), 1000)
 
     with pytest.raises(errors.AuthenticationRefused):
-        Pair(lambda: Pop3ServerDialogue(house, terms).serve(), cut).run(client.open())
+        Pair(lambda: Pop3ServerDialogue(house, config).serve(), cut).run(client.open())
 
     assert house.readers == 0

@@ -246,5 +246,5 @@ def test_bare_line_feeds_are_repaired_for_those_who_read(sandbox: Sandbox) -> No
     finally:
         box.quit()
     assert b"one\n.\ntwo\r\n" in sandbox.letters[0].content
-    assert [remark.kind for remark in sandbox.letters[0].remarks if remark.kind == "bare-lf"] == ["bare-lf"]
-    assert [remark.kind for remark in sandbox.sessions[-1].visit.remarks] == ["bare-lf"]
+    assert [finding.kind for finding in sandbox.letters[0].findings if finding.kind == "bare-lf"] == ["bare-lf"]
+    assert [finding.kind for finding in sandbox.sessions[-1].session.findings] == ["bare-lf"]

@@ -40,7 +40,7 @@ def message(subject: str = "Les chiffres de l'été", to: str = "bob@example.org
     return Message(sender="Ada <ada@example.org>", to=[to], subject=subject, text="Ci-joint.")
 
 
-def talk(sandbox: Sandbox, *said: bytes) -> bytes:
+def advance(sandbox: Sandbox, *said: bytes) -> bytes:
     """Send these one after the other, each after a reply, then QUIT; returns everything received."""
     with socket.create_connection((sandbox.host, sandbox.port), timeout=10) as line, line.makefile("rb") as heard:
         answers = heard.readline()
@@ -65,7 +65,7 @@ def test_what_is_sent_is_there_to_be_looked_at(sandbox: Sandbox) -> None:
     assert (letter.sender, letter.recipients) == ("ada@example.org", ("bob@example.org",))
     assert (letter.subject, letter.text) == ("Les chiffres de l'été", "Ci-joint.\n")
     assert isinstance(letter.message, EmailMessage)
-    assert letter.remarks == ()
+    assert letter.findings == ()
     assert letter.path is None
 
 
@@ -90,7 +90,7 @@ def test_its_server_is_a_value_that_a_session_takes(sandbox: Sandbox, security: 
 def test_letters_are_kept_to_the_octet(sandbox: Sandbox) -> None:
     content = b"Subject: x\r\n\r\n.\r\n..\r\nbare \n lf, \xff\x00\r\n"
 
-    talk(
+    advance(
         sandbox,
         b"EHLO x.org\r\n",
         b"MAIL FROM:<a@b.c>\r\n",
@@ -100,7 +100,7 @@ def test_letters_are_kept_to_the_octet(sandbox: Sandbox) -> None:
 
     (letter,) = sandbox.letters
     assert letter.content == content
-    assert {remark.kind for remark in letter.remarks} >= {
+    assert {finding.kind for finding in letter.findings} >= {
         "bare-lf",
         "nul",
         "eight-bit",
@@ -111,7 +111,7 @@ def test_letters_are_kept_to_the_octet(sandbox: Sandbox) -> None:
 
 
 def test_what_other_servers_may_not_bear_is_remarked(sandbox: Sandbox) -> None:
-    talk(
+    advance(
         sandbox,
         b"EHLO localhost\r\n",
         b"MAIL FROM: <a@b.c>\r\n",
@@ -119,7 +119,7 @@ def test_what_other_servers_may_not_bear_is_remarked(sandbox: Sandbox) -> None:
         b"DATA\r\n",
         MAIL + b"x" * 999 + b"\r\n.\r\n",
     )
-    talk(
+    advance(
         sandbox,
         b"EHLO x.org\r\n",
         b"MAIL FROM:<a@b.c>\r\n",
@@ -129,9 +129,9 @@ def test_what_other_servers_may_not_bear_is_remarked(sandbox: Sandbox) -> None:
     )
 
     first, second = sandbox.letters
-    assert {remark.kind for remark in first.remarks} == {"hello-localhost", "space-in-path", "long-line"}
-    assert {remark.kind for remark in second.remarks} == {"bcc"}
-    assert all(str(remark) for remark in first.remarks)
+    assert {finding.kind for finding in first.findings} == {"hello-localhost", "space-in-path", "long-line"}
+    assert {finding.kind for finding in second.findings} == {"bcc"}
+    assert all(str(finding) for finding in first.findings)
 
 
 def test_a_letter_reads_its_parts(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_a_letter_reads_its_parts(sandbox: Sandbox, tmp_path: Path) -> None:
      b"Content-Transfer-Encoding: base64\r\n\r\n!!!\r\n", b"From: \"\r\n\r\n"],
 )  # fmt: skip
 def test_a_broken_mail_is_shown_without_breaking_anything(sandbox: Sandbox, content: bytes) -> None:
-    talk(sandbox, b"EHLO x.org\r\n", b"MAIL FROM:<>\r\n", b"RCPT TO:<d@e.f>\r\n", b"DATA\r\n", content + b".\r\n")
+    advance(sandbox, b"EHLO x.org\r\n", b"MAIL FROM:<>\r\n", b"RCPT TO:<d@e.f>\r\n", b"DATA\r\n", content + b".\r\n")
 
     (letter,) = sandbox.letters
     assert letter.sender == ""
@@ -241,7 +241,7 @@ def test_a_mail_that_cannot_be_filed_is_not_taken(tmp_path: Path) -> None:
 
         assert refused.value.reply.code == 451
         assert sandbox.letters == []
-        assert isinstance(sandbox.sessions[0].visit.mishaps[0], OSError)
+        assert isinstance(sandbox.sessions[0].session.failures[0], OSError)
 
 
 def test_the_latest_letters_are_kept() -> None:
@@ -263,7 +263,7 @@ def test_any_login_is_taken_and_the_secret_is_nowhere(sandbox: Sandbox) -> None:
         session.send(message())
 
     (letter,) = sandbox.letters
-    everything = repr(letter) + str(sandbox.sessions[0].transcript) + repr(vars(sandbox.sessions[0].visit))
+    everything = repr(letter) + str(sandbox.sessions[0].transcript) + repr(vars(sandbox.sessions[0].session))
     assert letter.user == "ada"
     assert "correct-horse" not in everything
     assert base64.b64encode(b"\0ada\0correct-horse").decode() not in everything
@@ -286,7 +286,7 @@ def test_somebody_unknown_does_not_log_in_with_an_empty_password() -> None:
     with Sandbox(users={"ada": "sesame"}) as sandbox:
         plain = b"AUTH PLAIN " + base64.b64encode(b"\0nobody\0") + b"\r\n"
 
-        assert b"\r\n535 5.7.8" in talk(sandbox, b"EHLO x.org\r\n", plain)
+        assert b"\r\n535 5.7.8" in advance(sandbox, b"EHLO x.org\r\n", plain)
 
 
 # Faults.
@@ -431,7 +431,7 @@ def test_data_pipelined_behind_starttls_is_discarded(sandbox: Sandbox) -> None:
             secured.sendall(b"NOOP\r\n")
 
             assert secured.recv(1000) == b"250 2.0.0 Still here\r\n"
-    assert [remark.kind for remark in sandbox.sessions[0].visit.remarks] == ["before-tls"]
+    assert [finding.kind for finding in sandbox.sessions[0].session.findings] == ["before-tls"]
 
 
 def test_a_broken_handshake_leaves_other_sessions_alone(sandbox: Sandbox) -> None:
@@ -624,7 +624,7 @@ def test_a_web_page_delivers_and_deletes_nothing(sandbox: Sandbox, request_: byt
 
     assert b"This is not a web server" in answers
     assert len(sandbox.letters) == 1
-    assert [remark.kind for remark in sandbox.sessions[-1].visit.remarks] == ["http"]
+    assert [finding.kind for finding in sandbox.sessions[-1].session.findings] == ["http"]
     with courriel.PopSession(sandbox.pop_server(), courriel.Password("bob@example.org", "x")) as box:
         assert len(box) == 1
 
@@ -671,7 +671,7 @@ def test_many_simultaneous_connections_are_all_answered() -> None:
     ],
 )
 def test_lawful_old_addresses_are_taken(sandbox: Sandbox, path: bytes, recipient: str) -> None:
-    answers = talk(sandbox, b"HELO x.example\r\n", b"MAIL FROM:" + path + b"\r\n", b"RCPT TO:" + path + b"\r\n",
+    answers = advance(sandbox, b"HELO x.example\r\n", b"MAIL FROM:" + path + b"\r\n", b"RCPT TO:" + path + b"\r\n",
                    b"DATA\r\n", MAIL + b".\r\n")  # fmt: skip
 
     assert b"354" in answers
@@ -684,6 +684,6 @@ def test_lawful_old_addresses_are_taken(sandbox: Sandbox, path: bytes, recipient
     [b"<@x.org:>", b"<@:a@b.org>", b"<x.org:a@b.org>", b"<@x.org,:a@b.org>", b'<""@>', b'<""@a b>', b'<""x@b.org>'],
 )
 def test_what_only_looks_like_a_route_is_refused(sandbox: Sandbox, path: bytes) -> None:
-    answers = talk(sandbox, b"HELO x.example\r\n", b"MAIL FROM:" + path + b"\r\n")
+    answers = advance(sandbox, b"HELO x.example\r\n", b"MAIL FROM:" + path + b"\r\n")
 
     assert re.search(rb"^(501|553) ", answers, re.MULTILINE)

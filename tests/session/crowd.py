@@ -120,7 +120,7 @@ class Crowd:
     def _converse(self, phone: Phone) -> None:
         taken, sender = 0, False
         phone.say("220 hi")
-        while words := phone.hear():
+        while words := phone.receive():
             match words[:4].upper():
                 case b"EHLO":
                     phone.say("\n".join(["250-hi", *(f"250-{name}" for name in self.capabilities), "250 8BITMIME"]))
@@ -142,7 +142,7 @@ class Crowd:
                 case b"DATA":
                     sender = False
                     phone.say("354 go")
-                    subject = self._hear_mail(phone)
+                    subject = self._receive_mail(phone)
                     if not subject:
                         return
                     with self.changed:
@@ -169,12 +169,12 @@ class Crowd:
                     phone.say("250 ok")
 
     @staticmethod
-    def _hear_mail(phone: Phone) -> str:
+    def _receive_mail(phone: Phone) -> str:
         """The subject of a whole mail; "" when the client is gone before the dot."""
         subject = ""
         while True:
             before = len(phone.heard)
-            line = phone.hear()
+            line = phone.receive()
             if len(phone.heard) == before:
                 return ""
             if phone.heard[-1] == b".\r\n":

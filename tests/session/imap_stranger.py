@@ -38,7 +38,7 @@ def imap_server(greeting: str = GREETING, **answers: Answer) -> Act:
     def serve(phone: Phone) -> None:
         if greeting:
             phone.say(greeting)
-        while line := phone.hear().decode("utf-8", "replace"):
+        while line := phone.receive().decode("utf-8", "replace"):
             tag, _, command = line.partition(" ")
             found = re.match(r"(UID )?[A-Z]+", command)
             answer = told.get(found[0], "{tag} BAD what?") if found else "{tag} BAD what?"

@@ -38,16 +38,16 @@ class Mx:
     async def close(self) -> None:
         assert self._server is not None
         self._server.close()
-        for visit in self._visits:
-            visit.cancel()
+        for serve_client in self._visits:
+            serve_client.cancel()
         if self._visits:
             await asyncio.wait(self._visits)
 
     async def _come(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        visit = asyncio.current_task()
-        assert visit is not None
-        self._visits.add(visit)
-        visit.add_done_callback(self._visits.discard)
+        serve_client = asyncio.current_task()
+        assert serve_client is not None
+        self._visits.add(serve_client)
+        serve_client.add_done_callback(self._visits.discard)
         try:
             with suppress(OSError, asyncio.CancelledError):  # asyncio streams warn of a cancelled handler
                 await self._converse(reader, writer)
@@ -60,10 +60,10 @@ class Mx:
         me = world.connections
         world.__post_init__()
         world.closed = False
-        world.said += b"220 hi\r\n"
+        world.output += b"220 hi\r\n"
         while world.connections == me:
-            said = bytes(world.said[: self._cut_after])
-            world.said.clear()
+            said = bytes(world.output[: self._cut_after])
+            world.output.clear()
             self._cut_after -= len(said)
             if self._cut_after <= 0:
                 world.closed, self._cut_after = True, 1_000_000

@@ -28,7 +28,7 @@ class Phone:
             for piece in pieces(data.splitlines(keepends=True), self._cut):
                 self.line.sendall(piece)
 
-    def hear(self) -> bytes:
+    def receive(self) -> bytes:
         """One line of the client without its end; b"" when it closed."""
         return self._hear_line().rstrip(b"\r\n")
 
@@ -47,16 +47,16 @@ class Phone:
     def ask(self, text: str) -> bytes:
         """Send a line, and return the client's next line."""
         self.say(text)
-        return self.hear()
+        return self.receive()
 
-    def hear_content(self) -> bytes:
+    def receive_content(self) -> bytes:
         """A complete message up to the final dot, still dot-stuffed."""
         lines: list[bytes] = []
         while (line := self._file.readline()) not in (b".\r\n", b""):
             lines.append(line)
         return b"".join(lines)
 
-    def hear_nothing_more(self) -> None:
+    def expect_nothing_more(self) -> None:
         """Record everything the client sends until it closes."""
         while self._hear_line():
             pass

@@ -308,7 +308,7 @@ def test_mechanisms_offered_in_clear_are_not_those_behind_tls(meet: Play) -> Non
 
 def scram(phone: Phone, *, password: str = SECRET, lie: str = "") -> bytes:
     """Server side of SCRAM (RFC 5802), with its proof in a challenge; returns the client's answer to it."""
-    bare = b64decode(phone.hear().split()[2]).decode().partition(",,")[2]
+    bare = b64decode(phone.receive().split()[2]).decode().partition(",,")[2]
     nonce = bare.rpartition("r=")[2] + "server"
     first = f"r={nonce},s={coded('salt')},i=4096"
     final = b64decode(phone.ask(f"334 {coded(first)}")).decode()
@@ -349,7 +349,7 @@ def test_a_server_that_knows_the_password_is_believed(call: Call) -> None:
         greeted(phone, "AUTH SCRAM-SHA-256 PLAIN")
         assert scram(phone) == b""
         phone.say("235 welcome")
-        phone.hear_nothing_more()
+        phone.expect_nothing_more()
 
     session = call(act, credentials=ADA)
 
@@ -369,7 +369,7 @@ def test_an_impostor_is_told_nothing_more(call: Call, lie: str) -> None:
         phones.append(phone)
         greeted(phone, "AUTH SCRAM-SHA-256 PLAIN LOGIN")
         assert scram(phone, password="guessed", lie=lie) == b""
-        phone.hear_nothing_more()
+        phone.expect_nothing_more()
 
     session = call(act, credentials=ADA)
 
@@ -387,7 +387,7 @@ def test_a_nonce_that_does_not_continue_ours_ends_it_at_once(call: Call, nonce: 
 
     def act(phone: Phone) -> None:
         greeted(phone, "AUTH SCRAM-SHA-256 PLAIN LOGIN")
-        ours = b64decode(phone.hear().split()[2]).decode().rpartition("r=")[2]
+        ours = b64decode(phone.receive().split()[2]).decode().rpartition("r=")[2]
         assert phone.ask(f"334 {coded('r=' + nonce.format(ours=ours) + ',s=c2FsdA==,i=4096')}") == b"*"
         assert phone.ask("501 cancelled") == b""
 
@@ -407,7 +407,7 @@ def test_a_login_that_proves_nothing_is_none_although_the_server_says_235(call: 
         greeted(phone, "AUTH SCRAM-SHA-256")
         scram(phone, lie=lie)
         phone.say("235 welcome")
-        phone.hear_nothing_more()
+        phone.expect_nothing_more()
 
     session = call(act, credentials=ADA)
 
@@ -432,7 +432,7 @@ def bound(phone: Phone, certificate: ssl.SSLContext, offered: str) -> None:
 
 def challenged(phone: Phone) -> tuple[str, str]:
     """Mechanism and GS2 header of the client's first message; its proof is read, and not verified."""
-    _, mechanism, said = phone.hear().decode().split()
+    _, mechanism, said = phone.receive().decode().split()
     header, _, bare = b64decode(said).decode().partition(",,")
     phone.ask(f"334 {coded(f'r={bare.rpartition(chr(61))[2]}more,s=c2FsdA==,i=4096')}")
     return mechanism, header
@@ -453,7 +453,7 @@ def test_a_refused_proof_of_plus_may_be_a_man_in_the_middle(
         if refusal.startswith("334"):
             assert phone.ask(refusal) == b""
         phone.say("535 5.7.8 no" if refusal.startswith("334") else refusal)
-        assert phone.hear() == b""
+        assert phone.receive() == b""
 
     session = call(act, credentials=ADA, **BOUND)
 
@@ -488,17 +488,17 @@ def test_a_binding_that_the_server_does_not_know_is_done_without(
         if when == "after it":
             challenged(phone)
         else:
-            phone.hear()
+            phone.receive()
         if explained:
             phone.ask(f"334 {coded(explained)}")
         phone.say(refusal)
-        first = phone.hear()
+        first = phone.receive()
         headers.append(b64decode(first.split()[2])[:3])
         assert first.split()[1] == b"SCRAM-SHA-256"
         phone.say("504 5.5.4 no")
-        phone.hear()
+        phone.receive()
         phone.say("235 ok")
-        phone.hear_nothing_more()
+        phone.expect_nothing_more()
 
     session = call(act, credentials=ADA, **BOUND)
 
@@ -516,7 +516,7 @@ def test_scram_says_whether_plus_was_missing(call: Call, certificate: ssl.SSLCon
         bound(phone, certificate, offered)
         assert challenged(phone) == ("SCRAM-SHA-256", flag)
         phone.say("454 later")
-        phone.hear_nothing_more()
+        phone.expect_nothing_more()
 
     session = call(act, credentials=ADA, auth=("scram-sha-256",), **BOUND)
 
@@ -534,7 +534,7 @@ def test_a_server_that_says_it_had_offered_plus_was_not_heard_as_it_spoke(
         challenged(phone)
         phone.ask(f"334 {coded('e=server-does-support-channel-binding')}")
         phone.say("535 5.7.8 no")
-        assert phone.hear() == b""
+        assert phone.receive() == b""
 
     session = call(act, credentials=ADA, **BOUND)
 
@@ -792,9 +792,9 @@ def test_a_password_may_hold_any_character(call: Call, user: str, secret: str) -
 
     def act(phone: Phone) -> None:
         greeted(phone, "AUTH PLAIN")
-        heard.append(b64decode(phone.hear().split()[-1]))
+        heard.append(b64decode(phone.receive().split()[-1]))
         phone.say("235 ok")
-        phone.hear_nothing_more()
+        phone.expect_nothing_more()
 
     session = call(act, credentials=Password(user, secret))
 

@@ -272,11 +272,11 @@ def test_without_chunking_nothing_is_tried(play: Play) -> None:
 def does_not_know_bdat(phone: Phone) -> None:
     """A server that reads every line as a command, and messages by DATA only."""
     greeted(phone, "PIPELINING", "8BITMIME", "CHUNKING", "BINARYMIME")
-    while command := phone.hear():
+    while command := phone.receive():
         match command.partition(b" ")[0].upper():
             case b"DATA":
                 phone.say("354 go")
-                phone.hear_content()
+                phone.receive_content()
                 phone.say("250 queued")
             case b"MAIL" | b"RCPT" | b"RSET":
                 phone.say("250 ok")

@@ -24,13 +24,13 @@ from courriel.model.content import Content
 from courriel.model.server import Dialect
 from courriel.model.submission import Submission
 from courriel.session.encoding import submission_of
-from courriel.session.message_source import parcel
+from courriel.session.message_source import queued
 from courriel.session.smtp import AsyncSmtpSession
 from courriel.wire.mime.build import content_of
 from courriel.wire.mime.parts import first_boundary
 from courriel.wire.mime.transfer import RawFile
 from courriel.wire.smtp.extensions import Extensions
-from pairs.runner import Keeping
+from pairs.runner import KeepingHandler
 from pairs.test_client_and_server import Session as Pair
 
 AWKWARD = b"\r\n.\r\n\0 lone \r and \n, --=_ and a long line: " + b"\xff" * 3000
@@ -43,14 +43,14 @@ def message(octets: bytes = AWKWARD) -> Message:
     return plain.with_data(octets, "a.bin")
 
 
-def handed_over(server: Server, said: Message, terms: ServerConfig | None = None) -> Delivery:
+def handed_over(server: Server, said: Message, config: ServerConfig | None = None) -> Delivery:
     """Send a message through a complete dialogue."""
-    desk = Keeping()
-    pair = Pair("whole", desk, terms, server).open()
+    handler = KeepingHandler()
+    pair = Pair("whole", handler, config, server).open()
     submission = submission_of(said, pair.client.extensions)
     receipt = pair.pair.run(pair.client.deliver(submission))
     assert receipt.complete
-    return desk.deliveries[0]
+    return handler.deliveries[0]
 
 
 def read(raw: bytes) -> EmailMessage:
@@ -79,7 +79,7 @@ def test_a_file_leaves_as_it_is_and_says_so() -> None:
     text, file = mail.iter_parts()
     assert mail["content-transfer-encoding"] == file["content-transfer-encoding"] == "binary"
     assert (text.get_content().strip(), file.get_filename()) == ("As they are.", "a.bin")
-    assert not delivery.remarks
+    assert not delivery.findings
 
 
 @given(some.binary(max_size=400))
@@ -172,7 +172,7 @@ def test_it_is_never_said_line_by_line() -> None:
     one, many = (BatchSender(dialogue, window=window) for window in (1, 100))
 
     assert (one.extensions.binary, many.extensions.binary) == (False, True)
-    ready = parcel(message(), many.extensions)
+    ready = queued(message(), many.extensions)
     assert not isinstance(ready, errors.CourrielError)
     with pytest.raises(errors.NotSupported, match="line by line"):
         ready.bursts(dialogue.extensions)
@@ -180,25 +180,25 @@ def test_it_is_never_said_line_by_line() -> None:
 
 def test_a_server_that_does_not_take_it_is_told_nothing() -> None:
     """A session may be reopened on a server with fewer capabilities than before."""
-    desk = Keeping()
-    pair = Pair("whole", desk).open()
+    handler = KeepingHandler()
+    pair = Pair("whole", handler).open()
     content = content_of(message(), binary=True)
 
     with pytest.raises(errors.NotSupported, match="BINARYMIME"):
         pair.pair.run(pair.client.deliver(Submission(message().envelope(), content, "<x@y>")))
 
-    assert not desk.deliveries
+    assert not handler.deliveries
     assert isinstance(pair.send(), Receipt)
 
 
 def test_the_server_takes_it_by_bdat_alone() -> None:
-    from pairs.runner import visit
+    from pairs.runner import serve_client
 
     said = b"EHLO x.org\r\nMAIL FROM:<a@b.c> BODY=BINARYMIME\r\nRCPT TO:<d@e.f>\r\nDATA\r\nBDAT 3 LAST\r\n\0\r\xff"
-    desk = Keeping()
+    handler = KeepingHandler()
 
-    assert visit(said, desk=desk).codes == "250 250 250 503 250"
-    assert desk.deliveries[0].content == b"\0\r\xff"
+    assert serve_client(said, handler=handler).codes == "250 250 250 503 250"
+    assert handler.deliveries[0].content == b"\0\r\xff"
 
 
 # On real connections, blocking and asyncio.

@@ -19,7 +19,7 @@ from courriel.model.submission import Submission
 from courriel.session.encoding import submission_of
 from courriel.wire.mime.build import build
 from courriel.wire.smtp.extensions import Extensions
-from pairs.runner import Keeping
+from pairs.runner import KeepingHandler
 from pairs.test_client_and_server import SERVER, Session
 from session.conftest import Play
 from session.play import Blocking, escaped
@@ -227,17 +227,17 @@ def test_those_that_a_new_session_cannot_carry_are_told_so(play: Play, offers: t
 
 def test_a_binary_content_from_elsewhere_does_not_slip_into_pipelining() -> None:
     """A window of one is pipelined by DATA."""
-    desk = Keeping()
-    session = Session("whole", desk, server=replace(SERVER, binary=True))
+    handler = KeepingHandler()
+    session = Session("whole", handler, server=replace(SERVER, binary=True))
     session.open()
     stream = BatchSender(session.client, window=1)
-    parcel = QueuedMessage(BOB, as_it_is(MESSAGE), "<x@y>")
-    stream.put(parcel)
+    queued = QueuedMessage(BOB, as_it_is(MESSAGE), "<x@y>")
+    stream.put(queued)
 
     session.pair.run(stream.finish())
 
     assert [type(result) for result in stream.results()] == [errors.NotSupported]
-    assert not desk.deliveries
+    assert not handler.deliveries
 
 
 # End to end.
@@ -260,7 +260,7 @@ def test_the_practice_server_reads_back_what_was_sent_to_the_octet(size: int, tm
 
     assert b"Content-Transfer-Encoding: binary" in letter.content
     assert files_in(letter.content) == [ODD, ODD * size]
-    assert letter.remarks == ()
+    assert letter.findings == ()
 
 
 def test_a_pool_of_those_who_await_sends_them_so_too() -> None:
@@ -294,4 +294,4 @@ def test_what_is_binary_stays_so_in_the_outbox(tmp_path: Path) -> None:
 
     assert sorted(b"Content-Transfer-Encoding: binary" in letter.content for letter in letters) == [False, True]
     assert [files_in(letter.content) for letter in letters] == [[ODD], [ODD]]
-    assert all(letter.remarks == () for letter in letters)
+    assert all(letter.findings == () for letter in letters)

@@ -57,9 +57,9 @@ def test_new_time_limits_hold_when_awaited_too(mute: Server) -> None:
 def test_a_longer_patience_is_kept_to_its_end_although_the_system_was_told_of_a_shorter_one() -> None:
     def act(phone: Phone) -> None:
         greeted(phone)
-        phone.hear()
+        phone.receive()
         phone.say("250 ok")
-        phone.hear_nothing_more()
+        phone.expect_nothing_more()
 
     with stranger(act) as server:
         session = SmtpSession(Server("127.0.0.1", server.port, Security.NONE)).open()

@@ -35,12 +35,12 @@ class Sleeper:
     def first(self, phone: Phone) -> None:
         self._converse(phone, self._stage)
         self.asleep.set()
-        phone.hear_nothing_more()
+        phone.expect_nothing_more()
         self.left.set()
 
     def later(self, phone: Phone) -> None:
         self._converse(phone, "")
-        phone.hear()
+        phone.receive()
         phone.say("221 bye")
 
     def _converse(self, phone: Phone, until: str) -> None:
@@ -48,7 +48,7 @@ class Sleeper:
             return
         phone.say("220 hi")
         for stage, answer in ANSWERS.items():
-            phone.hear_content() if stage == "message" else phone.hear()
+            phone.receive_content() if stage == "message" else phone.receive()
             if stage == until:
                 return
             phone.say(answer)
@@ -213,10 +213,10 @@ def test_a_signal_that_raises_nothing_changes_nothing() -> None:
 
     def act(phone: Phone) -> None:
         greeted(phone)
-        phone.hear()
+        phone.receive()
         signal.pthread_kill(main, signal.SIGUSR1)
         phone.say("250 ok")
-        phone.hear_nothing_more()
+        phone.expect_nothing_more()
 
     try:
         with stranger(act) as server, SmtpSession(Server("127.0.0.1", server.port, Security.NONE)) as session:

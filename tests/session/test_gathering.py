@@ -305,7 +305,7 @@ def test_cancelling_the_last_pending_message_leaves_the_queue(crowd: Crowd) -> N
                 await asyncio.gather(waits, return_exceptions=True)
 
                 assert pool.waiting == 0
-                assert pool._shelf.waiting == 0
+                assert pool._state.waiting == 0
             assert pool.in_use == 0
 
     asyncio.run(story())
@@ -322,8 +322,8 @@ def test_cancelling_the_sending_task_fails_every_pending_message() -> None:
             server.heard.clear()
             server.may_answer.clear()
             await server.heard.wait()
-            (carrier,) = pool._carriers.values()
-            carrier.cancel()
+            (task,) = pool._sending.values()
+            task.cancel()
             return await all_of(tasks[1:])
 
     for outcome in asyncio.run(story()):
@@ -378,7 +378,7 @@ def test_while_throttled_messages_are_sent_alone_and_slowly(crowd: Crowd) -> Non
             await tasks[0]
             crowd.complaint = "451 4.7.0 slow down"
             outcomes = await all_of(tasks)
-            assert not pool._shelf.at_ease
+            assert not pool._state.at_ease
             return outcomes
 
     outcomes = asyncio.run(story())
@@ -457,10 +457,10 @@ def test_each_pending_message_has_its_own_time_limit(crowd: Crowd) -> None:
             async with pool.session():
                 early = asyncio.create_task(pool.send(mail(1)))
                 await turns(1)
-                pool._bag._waiting[0].until += 1_000
+                pool._pending._waiting[0].until += 1_000
                 late = asyncio.create_task(pool.send(mail(2)))
                 await turns(1)
-                pool._bag._waiting.reverse()
+                pool._pending._waiting.reverse()
                 with pytest.raises(errors.TimedOut) as told:
                     await late
                 assert not early.done()

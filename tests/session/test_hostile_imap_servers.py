@@ -91,7 +91,7 @@ def test_a_strange_greeting_ends_it(call: Call, greeting: str, kind: type[Except
 
 
 def test_a_server_that_says_nothing_is_given_up(call: Call) -> None:
-    session = call(lambda phone: phone.hear_nothing_more(), timeouts=Timeouts.silence(0.2))
+    session = call(lambda phone: phone.expect_nothing_more(), timeouts=Timeouts.silence(0.2))
 
     with pytest.raises(errors.TimedOut) as silent:
         session.open()
@@ -104,7 +104,7 @@ def test_starttls_that_is_not_offered_is_never_done_without(call: Call) -> None:
 
     def serve(phone: Phone) -> None:
         phone.say(GREETING)
-        phone.hear_nothing_more()
+        phone.expect_nothing_more()
         heard.extend(phone.heard)
 
     session = call(serve, security=Security.STARTTLS)
@@ -161,7 +161,7 @@ def test_preauth_on_a_clear_line_does_not_keep_it_clear(call: Call) -> None:
 def test_what_was_said_in_clear_is_forgotten_behind_tls(call: Call, certificate: ssl.SSLContext) -> None:
     def serve(phone: Phone) -> None:
         phone.say("* OK [CAPABILITY IMAP4rev1 STARTTLS AUTH=CRAM-MD5 LITERAL+] hi")
-        phone.say(phone.hear().partition(b" ")[0] + b" OK go")
+        phone.say(phone.receive().partition(b" ")[0] + b" OK go")
         with certificate.wrap_socket(phone.line, server_side=True) as secured:
             behind = Phone(secured)
             imap_server("", CAPABILITY="* CAPABILITY IMAP4rev1 AUTH=PLAIN\n{tag} OK ok")(behind)
@@ -201,7 +201,7 @@ def test_the_old_login_command_takes_any_characters(call: Call, literal_plus: bo
         while said[-1].endswith("}"):
             if not said[-1].endswith("+}"):
                 phone.say("+ go on")
-            said.append(phone.hear().decode())
+            said.append(phone.receive().decode())
         phone.say(f"{tag} OK logged in")
 
     plus = " LITERAL+" if literal_plus else ""
@@ -549,7 +549,7 @@ def test_a_flood_is_cut_off(opened: Call, command: str, what: bytes, limits: Rea
 @pytest.mark.parametrize("command", ["UID SEARCH", "UID FETCH", "SELECT", "NOOP"])
 def test_a_server_that_falls_silent_is_given_up(opened: Call, command: str) -> None:
     session = opened(
-        imap_server(**{command.replace(" ", "_"): lambda phone, tag, command: phone.hear_nothing_more()}),
+        imap_server(**{command.replace(" ", "_"): lambda phone, tag, command: phone.expect_nothing_more()}),
         timeouts=Timeouts.silence(0.2, connect=5),
     )
 

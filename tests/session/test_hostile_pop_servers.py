@@ -210,7 +210,7 @@ def test_an_endless_line_ends_the_session(call: Call, octets: bytes) -> None:
 def test_an_endless_letter_ends_the_session(call: Call) -> None:
     def act(phone: Phone) -> None:
         greeted(phone, 1, 10)
-        phone.hear()
+        phone.receive()
         phone.ask("+OK\n1 10\n.")
         phone.say("+OK")
         flood(phone, b"line\r\n" * 10_000)
@@ -237,7 +237,7 @@ def test_a_silent_server_is_not_waited_for_for_ever(call: Call) -> None:
 
     def act(phone: Phone) -> None:
         greeted(phone, 1, 10)
-        phone.hear_nothing_more()
+        phone.expect_nothing_more()
 
     box = call(act, silence=0.3)
     box.open()
@@ -257,7 +257,7 @@ def test_what_comes_while_nobody_asks_does_not_answer_the_next_command(call: Cal
         greeted(phone, 1, 10)
         assert idle.wait(10)
         phone.say("+OK 7 letters too many")
-        phone.hear_nothing_more()
+        phone.expect_nothing_more()
 
     box = call(act)
     box.open()
@@ -274,7 +274,7 @@ def test_a_letter_that_drips_does_not_hold_us_for_ever(call: Call) -> None:
 
     def act(phone: Phone) -> None:
         greeted(phone, 1, 10)
-        phone.hear()
+        phone.receive()
         phone.ask("+OK\n1 10\n.")
         phone.say("+OK")
         try:
@@ -299,13 +299,13 @@ def test_a_letter_that_makes_progress_may_take_longer_than_the_limit(call: Call,
 
     def act(phone: Phone) -> None:
         greeted(phone, 1, 10)
-        phone.hear()
+        phone.receive()
         phone.say("+OK")
         for _ in range(8):
             phone.line.sendall(b"x" * 4998 + b"\r\n")
             pause.wait(0.1)
         phone.say(".")
-        phone.hear_nothing_more()
+        phone.expect_nothing_more()
 
     box = call(act, silence=0.4)
     box.open()
@@ -322,10 +322,10 @@ def test_memory_does_not_grow_with_the_number_of_letters(call: Call) -> None:
 
     def act(phone: Phone) -> None:
         greeted(phone, count, 10_000, "PIPELINING")
-        phone.hear()
+        phone.receive()
         phone.say("+OK\n" + "".join(f"{number} 10000\n" for number in range(1, count + 1)) + ".")
         for _ in range(count):
-            phone.hear()
+            phone.receive()
             phone.line.sendall(b"+OK\r\n" + body + b".\r\n")
 
     box = call(act)
@@ -348,12 +348,12 @@ def test_commands_and_letters_pass_each_other(call: Call) -> None:
 
     def act(phone: Phone) -> None:
         greeted(phone, count, 10_000, "PIPELINING")
-        phone.hear()
+        phone.receive()
         phone.say("+OK\n" + "".join(f"{number} 10000\n" for number in range(1, count + 1)) + ".")
         for _ in range(count):
-            phone.hear()
+            phone.receive()
             phone.line.sendall(b"+OK\r\n" + body + b".\r\n")
-        phone.hear()
+        phone.receive()
         phone.say("+OK")
 
     box = call(act)
@@ -372,7 +372,7 @@ def test_a_user_name_never_becomes_a_second_command(colour: type[Box], credentia
         phone.ask("+OK ready")
         phone.ask("-ERR")
         phone.say("+OK")
-        phone.hear_nothing_more()
+        phone.expect_nothing_more()
 
     with stranger(act) as there:
         server = Server("127.0.0.1", there.port, Security.NONE, dialect=Dialect.POP3)

@@ -298,7 +298,7 @@ def test_what_is_said_while_nobody_asks_ends_the_session_at_once(call: Call, sai
         greeted(phone)
         asked.wait(PATIENCE)
         phone.say(said)
-        phone.hear_nothing_more()
+        phone.expect_nothing_more()
 
     session = call(act)
     session.open()
@@ -320,11 +320,11 @@ def test_a_goodbye_while_nobody_asks_is_understood_though_the_server_stays(call:
         greeted(phone)
         asked.wait(PATIENCE)
         phone.say("421 4.4.2 you were idle")
-        phone.hear_nothing_more()
+        phone.expect_nothing_more()
 
     def takes_it(phone: Phone) -> None:
         to_the_door(phone)
-        phone.hear_content()
+        phone.receive_content()
         phone.say("250 queued")
 
     session = call(says_goodbye, takes_it)
@@ -348,10 +348,10 @@ def test_a_hostile_scram_challenge_is_given_up(call: Call, challenge: str, last:
 
     def act(phone: Phone) -> None:
         greeted(phone, "AUTH SCRAM-SHA-256")
-        nonce = b64decode(phone.hear().split()[2]).decode().rpartition("r=")[2]
+        nonce = b64decode(phone.receive().split()[2]).decode().rpartition("r=")[2]
         answers.append(phone.ask("334 " + b64encode(server_first(nonce, challenge)).decode()))
         phone.say(last)
-        phone.hear_nothing_more()
+        phone.expect_nothing_more()
 
     session = call(act, credentials=Password("ada", "s3cret"))
 
@@ -407,7 +407,7 @@ def to_the_door(phone: Phone) -> None:
     """Server side up to 354."""
     greeted(phone)
     for answer in ("250 ok", "250 ok", "354 go"):
-        phone.hear()
+        phone.receive()
         phone.say(answer)
 
 
@@ -439,10 +439,10 @@ def test_what_a_server_says_in_the_middle_of_a_message_is_the_error(call: Call, 
         phone.say("552 5.3.4 too big for me")
         if ending == "closes the door":
             phone.line.shutdown(socket.SHUT_WR)
-            phone.hear_nothing_more()
+            phone.expect_nothing_more()
         elif ending == "reads on":
-            phone.hear_content()
-            assert phone.hear() == b"RSET"
+            phone.receive_content()
+            assert phone.receive() == b"RSET"
             phone.say("250 ok")
 
     session = call(act, receive_buffer=4096 if ending == "hangs up" else 0)
@@ -490,7 +490,7 @@ def test_a_server_that_cuts_the_line_rudely_is_a_lost_connection(call: Call, sta
             if name == stage:
                 return phone.reset()
             phone.say(answer)
-            phone.hear_content() if name == "data" else phone.hear()
+            phone.receive_content() if name == "data" else phone.receive()
         return None
 
     session = call(act)
@@ -518,7 +518,7 @@ def test_tls_closed_without_a_word_after_goodbye_is_no_error(
     def act(phone: Phone) -> None:
         phone.secure(certificate)
         greeted(phone)
-        phone.hear()
+        phone.receive()
         if says_goodbye:
             phone.say("221 bye")
         vanish(phone)
@@ -539,7 +539,7 @@ def test_tls_closed_without_a_word_before_the_verdict_leaves_the_mail_in_doubt(
     def act(phone: Phone) -> None:
         phone.secure(certificate)
         to_the_door(phone)
-        phone.hear_content()
+        phone.receive_content()
         vanish(phone)
 
     session = call(act, security=Security.TLS)

@@ -64,15 +64,15 @@ class Folder:
         phone.say("+ idling")
         done = threading.Event()
 
-        def hear() -> None:
+        def receive() -> None:
             try:
-                phone.hear()  # DONE, or nothing any more
+                phone.receive()  # DONE, or nothing any more
             finally:
                 with self._changed:
                     done.set()
                     self._changed.notify_all()
 
-        threading.Thread(target=hear, daemon=True).start()
+        threading.Thread(target=receive, daemon=True).start()
         while not done.is_set():
             with self._changed:
                 self._changed.wait_for(lambda known=known: done.is_set() or len(self.uids) > known)  # type: ignore[misc]
@@ -146,7 +146,7 @@ def test_changes_reported_before_idle_starts_count(call: Call) -> None:
     def idle(phone: Phone, tag: str, command: str) -> None:
         folder.put(9)
         phone.say("* 1 EXISTS\n* OK by the way\n+ idling")
-        phone.hear()
+        phone.receive()
         phone.say(f"{tag} OK done")
 
     watch = call(folder.serve(IDLE=idle)).watch()
@@ -369,7 +369,7 @@ def test_a_cancelled_call_hangs_up() -> None:
 
     def noop(phone: Phone, tag: str, command: str) -> None:
         asked.set()
-        phone.hear_nothing_more()
+        phone.expect_nothing_more()
 
     async def main(server: Server) -> bool:
         async with AsyncImapSession(server, ADA) as session:

@@ -257,7 +257,7 @@ def test_a_server_that_takes_only_two_at_a_time_gets_two(pool_for: Opener, crowd
 
     assert once_each(crowd, 12)
     assert crowd.peak <= 2
-    assert pool.pool._shelf.throttle(monotonic()).sessions < 4
+    assert pool.pool._state.throttle(monotonic()).sessions < 4
 
 
 @pytest.mark.parametrize("complaint", ["432 4.3.2 Concurrent connections limit exceeded", "451 4.7.0 slow down"])
@@ -268,7 +268,7 @@ def test_throttling_halves_sessions_and_rate(pool_for: Opener, crowd: Crowd, com
     with pytest.raises(errors.SenderRefused) as refused:
         pool.send()
 
-    gait = pool.pool._shelf.throttle(monotonic())
+    gait = pool.pool._state.throttle(monotonic())
     assert refused.value.retryable
     assert (gait.sessions, gait.gap) == (2, 1)
     assert pool.pool.resting == 1, "a refusal is no reason to hang up"
@@ -339,7 +339,7 @@ def test_a_pool_does_not_repeat_a_mechanism_that_failed(pool_for: Opener) -> Non
 
     def serve(phone: Phone) -> None:
         phone.say("220 hi")
-        while line := phone.hear().decode():
+        while line := phone.receive().decode():
             verb, _, rest = line.partition(" ")
             if verb == "AUTH":
                 logins.append(rest.split()[0])
@@ -347,7 +347,7 @@ def test_a_pool_does_not_repeat_a_mechanism_that_failed(pool_for: Opener) -> Non
             dead = "504 5.5.4 what?" if rest == "CRAM-MD5" else "235 in"
             phone.say(dead if verb == "AUTH" else answers.get(verb, "250 ok"))
             if verb == "DATA":
-                phone.hear_content()
+                phone.receive_content()
                 phone.say("250 kept")
 
     with stranger(serve) as server:
@@ -419,7 +419,7 @@ def test_first_come_first_served(pool_for: Opener, crowd: Crowd) -> None:
 
 def asking(pool: Pool) -> threading.Semaphore:
     """A semaphore that counts the callers that have asked for a session: each has one by then, or waits."""
-    asked, state = threading.Semaphore(0), pool.pool._shelf
+    asked, state = threading.Semaphore(0), pool.pool._state
     ask = state.ask
 
     def counted(*given: Any) -> object:
@@ -483,14 +483,14 @@ def test_a_server_that_hung_up_on_silence_is_remembered(pool_for: Opener, crowd:
     """Hazard H16."""
     pool = pool_for(crowd.port)
     pool.send(1)
-    (place,) = pool.pool._shelf._resting
+    (place,) = pool.pool._state._resting
     place.used -= 6  # six seconds have passed
     crowd.hang_up()
     crowd.wait("connections", 0)
 
     pool.send(2)
 
-    assert pool.pool._shelf.idle_limit(monotonic()) == pytest.approx(3, abs=0.5)
+    assert pool.pool._state.idle_limit(monotonic()) == pytest.approx(3, abs=0.5)
 
 
 def test_a_session_that_rests_too_long_is_closed(pool_for: Opener, crowd: Crowd) -> None:
@@ -499,7 +499,7 @@ def test_a_session_that_rests_too_long_is_closed(pool_for: Opener, crowd: Crowd)
     if isinstance(pool, Tasks):  # by a timer
         pool.run(asyncio.to_thread(crowd.wait, "farewells", 1))
     else:  # at the next call
-        (place,) = pool.pool._shelf._resting
+        (place,) = pool.pool._state._resting
         place.used -= 1  # a second has passed
         pool.send(2)
 
@@ -532,7 +532,7 @@ def test_a_session_that_broke_is_not_used_again(pool_for: Opener, crowd: Crowd) 
 
 
 def _cut(pool: Pool) -> None:
-    (session,) = pool.pool._shelf.sessions
+    (session,) = pool.pool._state.sessions
     session._line.broken = True
     raise errors.ConnectionFailed("cut")
 

@@ -56,9 +56,9 @@ class Desk:
                 plain, _ = self._listener.accept()
                 with suppress(OSError), plain, self.context.wrap_socket(plain, server_side=True) as line:
                     self.resumed.append(bool(line.session_reused))
-                    self._talk(line)
+                    self._using_client(line)
 
-    def _talk(self, line: ssl.SSLSocket) -> None:
+    def _using_client(self, line: ssl.SSLSocket) -> None:
         line.sendall(b"220 hi\r\n")
         with line.makefile("rb") as heard:
             for words in heard:
@@ -75,7 +75,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(workshop: Workshop) -> Iterator[Callable[..., Desk]]:
+def handler(workshop: Workshop) -> Iterator[Callable[..., Desk]]:
     with ExitStack() as ending:
 
         def open_desk(context: ssl.SSLContext | None = None, **options: str) -> Desk:
@@ -86,9 +86,11 @@ def desk(workshop: Workshop) -> Iterator[Callable[..., Desk]]:
         yield open_desk
 
 
-def visit(colour: Colour, desk: Desk, trust: Trust, password: str = "sesame", **options: object) -> Transcript:
+def serve_client(
+    colour: Colour, handler: Desk, trust: Trust, password: str = "sesame", **options: object
+) -> Transcript:
     """Open a session there, send a command, and close it."""
-    server = Server("127.0.0.1", desk.port, Security.TLS, trust=trust, timeouts=Timeouts.silence(10), **options)  # type: ignore[arg-type]
+    server = Server("127.0.0.1", handler.port, Security.TLS, trust=trust, timeouts=Timeouts.silence(10), **options)  # type: ignore[arg-type]
     transcript = Transcript()
     session = colour(server, Password("ada", password), transcript)
     try:
@@ -102,59 +104,61 @@ def visit(colour: Colour, desk: Desk, trust: Trust, password: str = "sesame", **
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_the_next_line_to_the_same_server_takes_the_session_up(
-    colour: Colour, desk: Callable[..., Desk], workshop: Workshop, version: ssl.TLSVersion
+    colour: Colour, handler: Callable[..., Desk], workshop: Workshop, version: ssl.TLSVersion
 ) -> None:
-    there, trust = desk(workshop.server("address", maximum_version=version)), Trust.file(workshop.authority)
+    there, trust = handler(workshop.server("address", maximum_version=version)), Trust.file(workshop.authority)
 
     for _ in range(3):
-        visit(colour, there, trust)
+        serve_client(colour, there, trust)
 
     assert there.resumed == [False, True, True]
 
 
-def test_both_colours_take_up_the_same_session(desk: Callable[..., Desk], workshop: Workshop) -> None:
-    there, trust = desk(), Trust.data(workshop.authority.read_bytes())
+def test_both_colours_take_up_the_same_session(handler: Callable[..., Desk], workshop: Workshop) -> None:
+    there, trust = handler(), Trust.data(workshop.authority.read_bytes())
 
     for colour in (Blocking, Awaiting, Blocking):
-        visit(colour, there, trust)
+        serve_client(colour, there, trust)
 
     assert there.resumed == [False, True, True]
 
 
 def test_a_line_that_was_taken_up_has_the_certificate_that_pins_and_bindings_are_made_of(
-    colour: Colour, desk: Callable[..., Desk], workshop: Workshop
+    colour: Colour, handler: Callable[..., Desk], workshop: Workshop
 ) -> None:
     pin = f"sha256:{hashlib.sha256(workshop.certificates['address'].der).hexdigest()}"
-    there, trust = desk(), Trust.file(workshop.authority).with_pins(pin)
+    there, trust = handler(), Trust.file(workshop.authority).with_pins(pin)
 
-    visit(colour, there, trust)
-    visit(colour, there, trust)
+    serve_client(colour, there, trust)
+    serve_client(colour, there, trust)
 
     assert there.resumed == [False, True]
 
 
 def test_another_trust_begins_anew_and_decides_for_itself(
-    colour: Colour, desk: Callable[..., Desk], workshop: Workshop
+    colour: Colour, handler: Callable[..., Desk], workshop: Workshop
 ) -> None:
     """A session accepted without verification, or under another CA, must not be resumed under a stricter trust."""
-    there = desk()
-    visit(colour, there, Trust.dangerously_accept_any_certificate())
-    visit(colour, there, Trust.file(workshop.authority))
+    there = handler()
+    serve_client(colour, there, Trust.dangerously_accept_any_certificate())
+    serve_client(colour, there, Trust.file(workshop.authority))
 
     with pytest.raises(errors.TlsFailed):
-        visit(colour, there, Trust.file(workshop.unbelieved))
+        serve_client(colour, there, Trust.file(workshop.unbelieved))
     with pytest.raises(errors.TlsFailed):
-        visit(colour, there, Trust.pin("sha256:" + "0" * 64))
+        serve_client(colour, there, Trust.pin("sha256:" + "0" * 64))
 
     assert True not in there.resumed
 
 
-def test_another_name_begins_anew_and_is_checked(colour: Colour, desk: Callable[..., Desk], workshop: Workshop) -> None:
-    there, trust = desk(), Trust.file(workshop.authority)
-    visit(colour, there, trust)
+def test_another_name_begins_anew_and_is_checked(
+    colour: Colour, handler: Callable[..., Desk], workshop: Workshop
+) -> None:
+    there, trust = handler(), Trust.file(workshop.authority)
+    serve_client(colour, there, trust)
 
     with pytest.raises(errors.TlsFailed) as refused:
-        visit(colour, there, trust, tls_name="other.example.org")
+        serve_client(colour, there, trust, tls_name="other.example.org")
 
     assert refused.value.failure is not None
     assert refused.value.failure.id == "CERT-WRONG-NAME"
@@ -162,56 +166,58 @@ def test_another_name_begins_anew_and_is_checked(colour: Colour, desk: Callable[
 
 
 def test_a_trust_whose_file_has_changed_begins_anew(
-    colour: Colour, desk: Callable[..., Desk], workshop: Workshop, tmp_path: Path
+    colour: Colour, handler: Callable[..., Desk], workshop: Workshop, tmp_path: Path
 ) -> None:
     """After a CA is removed from the file, sessions verified by it must not be resumed."""
     file = tmp_path / "authorities.pem"
     file.write_bytes(workshop.authority.read_bytes())
-    there, trust = desk(), Trust.file(file)
-    visit(colour, there, trust)
+    there, trust = handler(), Trust.file(file)
+    serve_client(colour, there, trust)
 
     file.write_bytes(workshop.unbelieved.read_bytes())
     os.utime(file, ns=(1, 1))
     with pytest.raises(errors.TlsFailed):
-        visit(colour, there, trust)
+        serve_client(colour, there, trust)
 
     assert True not in there.resumed
 
 
-def test_another_client_certificate_begins_anew(colour: Colour, desk: Callable[..., Desk], workshop: Workshop) -> None:
-    there, trust = desk(), Trust.file(workshop.authority)
-    visit(colour, there, trust)
+def test_another_client_certificate_begins_anew(
+    colour: Colour, handler: Callable[..., Desk], workshop: Workshop
+) -> None:
+    there, trust = handler(), Trust.file(workshop.authority)
+    serve_client(colour, there, trust)
 
-    visit(colour, there, trust, client_certificate=ClientCertificate(workshop.certificates["client"].path))
+    serve_client(colour, there, trust, client_certificate=ClientCertificate(workshop.certificates["client"].path))
 
     assert there.resumed == [False, False]
 
 
 def test_a_server_that_has_forgotten_is_looked_at_as_if_for_the_first_time(
-    colour: Colour, desk: Callable[..., Desk], workshop: Workshop
+    colour: Colour, handler: Callable[..., Desk], workshop: Workshop
 ) -> None:
     """It may be another server by now, with another certificate."""
-    there, trust = desk(), Trust.file(workshop.authority)
-    visit(colour, there, trust)
+    there, trust = handler(), Trust.file(workshop.authority)
+    serve_client(colour, there, trust)
 
     there.context = workshop.server("address")
-    visit(colour, there, trust)
+    serve_client(colour, there, trust)
     there.context = workshop.server("self-signed")
     with pytest.raises(errors.TlsFailed):
-        visit(colour, there, trust)
+        serve_client(colour, there, trust)
 
     assert there.resumed[:2] == [False, False]
 
 
 def test_after_an_opening_that_failed_the_next_one_begins_anew(
-    colour: Colour, desk: Callable[..., Desk], workshop: Workshop
+    colour: Colour, handler: Callable[..., Desk], workshop: Workshop
 ) -> None:
-    there, trust = desk(), Trust.file(workshop.authority)
-    visit(colour, there, trust)
+    there, trust = handler(), Trust.file(workshop.authority)
+    serve_client(colour, there, trust)
 
     with pytest.raises(errors.AuthenticationRefused):
-        visit(colour, there, trust, "wrong")
-    visit(colour, there, trust)
+        serve_client(colour, there, trust, "wrong")
+    serve_client(colour, there, trust)
 
     assert there.resumed == [False, True, False]
 
@@ -224,7 +230,7 @@ def test_a_login_that_is_bound_to_the_certificate_is_shown_it_each_time(workshop
     wants = {}
     for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"):
         dialogue = SmtpDialogue(Server("127.0.0.1", 465))
-        dialogue._hear_greeting = dialogue._introduce = lambda *_: iter(())  # type: ignore[assignment, method-assign, return-value]
+        dialogue._read_greeting = dialogue._introduce = lambda *_: iter(())  # type: ignore[assignment, method-assign, return-value]
 
         def secure(here: SmtpDialogue = dialogue, mechanism: str = mechanism) -> Iterator[None]:
             here.secured, here.mechanism = True, mechanism
@@ -307,14 +313,14 @@ def test_one_ticket_serves_for_a_minute_and_is_replaced_then(
 
 
 def test_where_the_system_checks_certificates_they_are_shown_each_time(
-    colour: Colour, desk: Callable[..., Desk], workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    colour: Colour, handler: Callable[..., Desk], workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(workshop.authority))
     monkeypatch.setattr(ca_store, "checked_by_system", lambda: True)
-    there = desk()
+    there = handler()
 
-    visit(colour, there, Trust.system())
-    visit(colour, there, Trust.system())
+    serve_client(colour, there, Trust.system())
+    serve_client(colour, there, Trust.system())
 
     assert there.resumed == [False, False]
 

@@ -61,12 +61,12 @@ def smtp(mechanism: str, answer: str = "535 5.7.8 no: {}") -> Callable[[Echo], A
     def server(echo: Echo) -> Act:
         def act(phone: Phone) -> None:
             greeted(phone, f"AUTH {mechanism}")
-            said = phone.hear().decode()
+            said = phone.receive().decode()
             if mechanism == "LOGIN":
                 phone.ask("334 VXNlcm5hbWU6")
                 said = phone.ask("334 UGFzc3dvcmQ6").decode()
             phone.say(answer.format(echo(said)))
-            while phone.hear():  # the login is given up, or tried once more
+            while phone.receive():  # the login is given up, or tried once more
                 phone.say(f"501 no: {echo(said)}")
 
         return act
@@ -78,10 +78,10 @@ def pop(echo: Echo) -> Act:
     def act(phone: Phone) -> None:
         phone.ask("+OK hi")
         phone.say("+OK\nUSER\n.")
-        phone.hear()
+        phone.receive()
         said = phone.ask("+OK go on").decode()
         phone.say(f"-ERR [AUTH] no: {echo(said)}")
-        phone.hear_nothing_more()
+        phone.expect_nothing_more()
 
     return act
 
@@ -91,7 +91,7 @@ def imap(answer: str) -> Callable[[Echo], Act]:
         def act(phone: Phone) -> None:
             said = phone.ask("* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] hi").decode()
             phone.say(answer.format(tag=said.split(" ")[0], said=echo(said)))
-            phone.hear_nothing_more()
+            phone.expect_nothing_more()
 
         return act
 
@@ -103,7 +103,7 @@ def imap_login(echo: Echo) -> Act:
         tag = phone.ask("* OK [CAPABILITY IMAP4rev1] hi").decode().split(" ")[0]
         said = phone.ask("+ go on").decode()
         phone.say(f"{tag} NO [AUTHENTICATIONFAILED] no: {echo(said)}")
-        phone.hear_nothing_more()
+        phone.expect_nothing_more()
 
     return act
 
@@ -211,7 +211,7 @@ def test_words_that_repeat_nothing_are_shown(open_session: Callable[..., None]) 
 def test_the_frames_of_a_failed_login_hold_no_secret(open_session: Callable[..., None], answer: str) -> None:
     def act(phone: Phone) -> None:
         greeted(phone, "AUTH PLAIN LOGIN")
-        while said := phone.hear():  # each mechanism in turn, and "*" where the challenge was nonsense
+        while said := phone.receive():  # each mechanism in turn, and "*" where the challenge was nonsense
             phone.say("501 given up" if said == b"*" else answer)
 
     with stranger(act) as there, pytest.raises(errors.CourrielError) as refused:

@@ -127,13 +127,13 @@ def test_a_known_limit_causes_no_further_refusal(crowd: Crowd, send: Sender) -> 
 
 def test_a_window_in_flight_is_handed_over_again_in_its_order(crowd: Crowd) -> None:
     arrived: list[str] = []
-    hear = crowd._hear_mail
+    receive = crowd._receive_mail
 
-    def hear_in_order(phone: object) -> str:
-        arrived.append(hear(phone))  # type: ignore[arg-type]
+    def receive_in_order(phone: object) -> str:
+        arrived.append(receive(phone))  # type: ignore[arg-type]
         return arrived[-1]
 
-    crowd._hear_mail = hear_in_order  # type: ignore[method-assign,assignment]
+    crowd._receive_mail = receive_in_order  # type: ignore[method-assign,assignment]
 
     many(at(crowd), 20)
 
@@ -145,7 +145,7 @@ def test_a_pool_is_not_slowed_down_by_a_full_session(crowd: Crowd) -> None:
         for n in range(8):
             pool.send(mail(n))
 
-        assert pool._shelf.at_ease
+        assert pool._state.at_ease
 
 
 def test_a_421_that_speaks_of_the_session_teaches_the_number_and_slows_nothing_down() -> None:
@@ -155,7 +155,7 @@ def test_a_421_that_speaks_of_the_session_teaches_the_number_and_slows_nothing_d
         for n in range(7):
             pool.send(mail(n))
 
-        assert pool._shelf.at_ease
+        assert pool._state.at_ease
     assert server_memory.of(at(crowd)).max_messages == 2
     assert crowd.mails == {f"mail {n}": 1 for n in range(7)}
     crowd.close()

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from courriel import Envelope, Receipt, Security, Server, errors
-from courriel.dialogue.flow import Ask, Connect, Flow, HangUp, Overhear, Probe, Receive, Send
+from courriel.dialogue.flow import Ask, Connect, Flow, HangUp, Probe, Receive, ReceivePending, Send
 from courriel.dialogue.smtp.batch_sender import BatchSender
 from courriel.dialogue.smtp.client import SmtpDialogue
 from courriel.dialogue.smtp.send_queue import QueuedMessage
@@ -49,7 +49,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.heard = bytearray()
-        self.said = bytearray()
+        self.output = bytearray()
         self.closed = True
         self.number: int | None = None
         self.recipients: list[str] = []
@@ -80,7 +80,7 @@ class World:
                 self.connections += 1
                 self.__post_init__()
                 self.closed = False
-                self.said += b"220 hi\r\n"
+                self.output += b"220 hi\r\n"
                 return b"client.example.org"
             case Send(data):
                 if self.closed:
@@ -92,12 +92,12 @@ class World:
                 self.satisfy(Send(data, stage))
                 return self.satisfy(Receive(stage))
             case Receive():
-                data = bytes(self.said[: self.cut])
-                del self.said[: self.cut]
+                data = bytes(self.output[: self.cut])
+                del self.output[: self.cut]
                 return data
-            case Overhear(stage, _):
-                data = bytes(self.said)
-                self.said.clear()
+            case ReceivePending(stage, _):
+                data = bytes(self.output)
+                self.output.clear()
                 if not data and self.closed:
                     raise errors.ConnectionFailed("hung up", stage=stage)
                 return data
@@ -230,7 +230,7 @@ class World:
 
     def say(self, text: str) -> None:
         if not self.closed:
-            self.said += text.encode() + b"\r\n"
+            self.output += text.encode() + b"\r\n"
 
 
 def body(number: int, plan: Plan) -> bytes:
@@ -253,10 +253,10 @@ def send(
                 octets = body(number, plan)
                 names = [f"r{number}.{place}@x.org" for place in range(len(plan.rcpts))]
                 envelope = Envelope.of(f"m{number}@x.org", names)
-                parcel = QueuedMessage(envelope, Content((octets,), len(octets)), f"<{number}@x.org>")
-                parcel.all_or_nothing = all_or_nothing
-                stream.put(parcel)
-            world.run(stream.talk())
+                queued = QueuedMessage(envelope, Content((octets,), len(octets)), f"<{number}@x.org>")
+                queued.all_or_nothing = all_or_nothing
+                stream.put(queued)
+            world.run(stream.advance())
             results += stream.results()
         world.run(stream.finish())
         results += stream.results()

@@ -40,7 +40,7 @@ in_both_colours = pytest.mark.parametrize("open_session", [blocking, awaiting])
 
 
 def silent(phone: Phone) -> None:
-    phone.hear_nothing_more()
+    phone.expect_nothing_more()
 
 
 @in_both_colours
@@ -66,7 +66,7 @@ def test_one_silence_is_the_limit_in_every_protocol(dialect: Dialect) -> None:
 def test_a_server_that_is_slow_at_every_stage_does_not_add_them_up(open_session: Opening) -> None:
     def slow(phone: Phone) -> None:
         phone.ask("220 hi")
-        phone.hear_nothing_more()
+        phone.expect_nothing_more()
 
     with stranger(slow) as there:
         timeouts = Timeouts(opening=0.3)
@@ -79,7 +79,7 @@ def test_a_server_that_is_slow_at_every_stage_does_not_add_them_up(open_session:
 def test_the_deadline_of_one_call_is_over_all_of_it(call: Callable[..., object]) -> None:
     def slow(phone: Phone) -> None:
         greeted(phone)
-        phone.hear_nothing_more()
+        phone.expect_nothing_more()
 
     with stranger(slow) as there, pytest.raises(errors.TimedOut, match=r"the whole call to .* took more than 0\.3 s"):
         call(via=f"smtp://127.0.0.1:{there.port}?total=0.3", **MAIL)

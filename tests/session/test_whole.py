@@ -17,7 +17,7 @@ from courriel.model.content import Content
 from courriel.model.server import Dialect
 from courriel.model.submission import Submission
 from courriel.network import line
-from pairs.runner import Keeping
+from pairs.runner import KeepingHandler
 from pairs.test_client_and_server import SERVER, Session
 from session.conftest import Play
 
@@ -273,8 +273,8 @@ def test_a_transcript_shows_the_commands_and_only_the_size_of_the_content(play: 
 
 @given(some.binary(max_size=300), some.sampled_from(["whole", "byte"]), some.booleans())
 def test_whatever_octets_there_are_arrive_as_they_are(octets: bytes, cut: str, maybe_stale: bool) -> None:
-    desk = Keeping()
-    session = Session(cut, desk, ServerConfig())  # type: ignore[arg-type]
+    handler = KeepingHandler()
+    session = Session(cut, handler, ServerConfig())  # type: ignore[arg-type]
     session.open()
 
     session.pair.run(
@@ -283,7 +283,7 @@ def test_whatever_octets_there_are_arrive_as_they_are(octets: bytes, cut: str, m
         )
     )
 
-    assert [delivery.content for delivery in desk.deliveries] == [octets]
+    assert [delivery.content for delivery in handler.deliveries] == [octets]
 
 
 @pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 65_537, 131_072, 200_000])

@@ -161,15 +161,15 @@ def one_mail_taken() -> Iterator[int]:
 
         def serve() -> None:
             line, _ = listening.accept()
-            with line, line.makefile("rwb", buffering=0) as talk:
-                talk.write(b"220 here\r\n")
-                while command := talk.readline():
+            with line, line.makefile("rwb", buffering=0) as advance:
+                advance.write(b"220 here\r\n")
+                while command := advance.readline():
                     verb = command[:4].upper()
                     if verb == b"DATA":
-                        talk.write(b"354 go on\r\n")
-                        while talk.readline() != b".\r\n":
+                        advance.write(b"354 go on\r\n")
+                        while advance.readline() != b".\r\n":
                             pass
-                    talk.write(b"250-here\r\n250 PIPELINING\r\n" if verb == b"EHLO" else b"250 fine\r\n")
+                    advance.write(b"250-here\r\n250 PIPELINING\r\n" if verb == b"EHLO" else b"250 fine\r\n")
 
         server = Thread(target=serve, daemon=True)
         server.start()

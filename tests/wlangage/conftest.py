@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from courriel import errors, failures
-from courriel.wlangage.desk import _context, desk
+from courriel.wlangage.program_state import _context, program_state
 from courriel.wlangage.sending.spool import spool
 from wlangage.post_office import Authority, PostOffice
 
@@ -66,11 +66,11 @@ def _fresh_desk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Non
     """A fresh state for each test, in English."""
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     _context.set(None)
-    desk.__init__()  # type: ignore[misc]  # as at the start of a program
+    program_state.__init__()  # type: ignore[misc]  # as at the start of a program
     monkeypatch.setenv("COURRIEL_OUTBOX", str(tmp_path / "outbox.db"))
     yield
-    for name in desk.names:
-        for half in desk.take(name):
+    for name in program_state.names:
+        for half in program_state.take(name):
             with suppress(errors.CourrielError):  # the server of a test may be closed before its sessions
                 half.close()
     spool.close()

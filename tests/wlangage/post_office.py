@@ -117,7 +117,7 @@ class Conversation:
             joint = " " if place + 1 == len(lines) else "-"
             self.line.sendall(f"{code}{joint}{rest}\r\n".encode())
 
-    def hear(self) -> str:
+    def receive(self) -> str:
         heard = self.file.readline()
         if not heard:
             raise ConnectionResetError
@@ -136,7 +136,7 @@ class Conversation:
         self.say("220 mx.example.org ready")
         sender, recipients = "", []
         while True:
-            command = self.hear()
+            command = self.receive()
             office.said.append(command)
             verb = command.partition(" ")[0].upper()
             if office.silent_after and command.upper().startswith(office.silent_after):
@@ -193,15 +193,15 @@ class Conversation:
             return
         if mechanism == "CRAM-MD5":
             self.say("334 PDFAZXhhbXBsZS5vcmc+")
-            user, _, digest = b64decode(self.hear()).decode().rpartition(" ")
+            user, _, digest = b64decode(self.receive()).decode().rpartition(" ")
             secret = self.office.users.get(user, "").encode()
             right = hmac.new(secret, b"<1@example.org>", "md5").hexdigest()
             password = self.office.users.get(user, "") if digest == right else ""
         elif mechanism == "LOGIN":
             self.say("334 VXNlcm5hbWU6")
-            user = b64decode(self.hear()).decode()
+            user = b64decode(self.receive()).decode()
             self.say("334 UGFzc3dvcmQ6")
-            password = b64decode(self.hear()).decode()
+            password = b64decode(self.receive()).decode()
         else:
             said = b64decode(first[0]).decode()
             if mechanism == "PLAIN":

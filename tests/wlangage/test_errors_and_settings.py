@@ -11,7 +11,7 @@ import pytest
 
 from courriel import failures
 from courriel import wlangage as wl
-from courriel.wlangage.desk import desk
+from courriel.wlangage.program_state import program_state
 from wlangage.post_office import Authority, PostOffice
 
 HOST = "127.0.0.1"
@@ -63,8 +63,8 @@ def test_complete_information_has_the_remedy_in_the_words_of_the_wlangage() -> N
 
 @pytest.mark.parametrize("language", ["fr", "en"])
 def test_every_failure_can_be_told_in_full(language: failures.Language, capsys: pytest.CaptureFixture[str]) -> None:
-    from courriel.wlangage.desk import here
     from courriel.wlangage.problem import Impossible, Problem
+    from courriel.wlangage.program_state import here
 
     wl.LangueErreur(language)
     for failure in failures.all():
@@ -107,8 +107,8 @@ def test_information_that_does_not_exist_is_a_mistake_of_the_program() -> None:
 
 def test_the_time_out_is_ten_minutes_but_a_blocked_port_is_noticed_in_half_a_minute() -> None:
     assert wl.EmailLitTimeOut() == 600
-    assert desk.timeouts.message == 600
-    assert desk.timeouts.connect == 30
+    assert program_state.timeouts.message == 600
+    assert program_state.timeouts.connect == 30
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_time_out_is_said_in_seconds_or_as_a_duration(said: Any, seconds: floa
     wl.EmailChangeTimeOut(said)
 
     assert wl.EmailGetTimeOut() == seconds
-    assert desk.timeouts.connect == seconds
+    assert program_state.timeouts.connect == seconds
 
 
 @pytest.mark.parametrize("said", [0, -1, "soon", "", None, True, float("nan"), float("inf"), timedelta(0)])

@@ -9,7 +9,7 @@ import pytest
 
 from courriel import Password
 from courriel import wlangage as wl
-from courriel.wlangage.desk import desk
+from courriel.wlangage.program_state import program_state
 from wlangage.post_office import Authority, PostOffice
 
 HOST = "127.0.0.1"
@@ -238,11 +238,11 @@ def test_a_certificate_for_another_name_makes_opening_fail(believed: Authority) 
 
 def test_a_second_opening_closes_the_first_session_and_replaces_it(office: PostOffice) -> None:
     assert wl.EmailOuvreSessionSMTP("ada", HOST, office.port)
-    first = desk.sending("ada")
+    first = program_state.sending("ada")
 
     assert wl.EmailOuvreSessionSMTP("ada", "secret", HOST, office.port)
     assert not first.smtp.usable
-    assert desk.sending("ada") is not first
+    assert program_state.sending("ada") is not first
     office.wait_until_somebody_left()
     assert office.said.count("QUIT") == 1
 

@@ -12,7 +12,7 @@ import pytest
 from courriel import Message, Sandbox, SmtpSession
 from courriel import wlangage as wl
 from courriel.wlangage import Email
-from courriel.wlangage.desk import desk
+from courriel.wlangage.program_state import program_state
 
 BOB = "bob@example.org"
 
@@ -243,7 +243,7 @@ def test_what_cannot_be_fetched_any_more_is_told_and_raises_nothing(bob: str) ->
 
 
 def test_one_mail_that_is_too_large_keeps_no_other_from_being_read(bob: str) -> None:
-    desk.reading(bob)._session._dialogue.largest = 700  # type: ignore[attr-defined]  # as a session that takes little
+    program_state.reading(bob)._session._dialogue.largest = 700  # type: ignore[attr-defined]  # as a session that takes little
 
     mails = wl.EmailRécupèreTout(bob, wl.ertComplet)
 
@@ -443,7 +443,7 @@ def test_when_one_half_cannot_be_opened_nothing_is(broken: str, sandbox: Sandbox
     assert wl.EmailOuvreSession(BOB, "secret", "127.0.0.1", "127.0.0.1", *ports) is False
 
     assert wl.ErreurDétectée
-    assert desk.names == set()
+    assert program_state.names == set()
     # The mailbox was let go: nobody else would get in otherwise.
     assert wl.EmailOuvreSessionPOP3(BOB, "secret", "127.0.0.1", sandbox.pop_port), wl.ErreurInfo()
 
@@ -526,7 +526,7 @@ def test_a_second_opening_of_the_same_name_closes_the_first(bob: str, sandbox: S
 def test_a_new_time_out_reaches_a_session_for_reading(bob: str) -> None:
     wl.EmailChangeTimeOut(7)
 
-    session = desk.reading(bob)._session  # type: ignore[attr-defined]
+    session = program_state.reading(bob)._session  # type: ignore[attr-defined]
     assert session.server.timeouts.letter == 7
     assert wl.EmailNbMessage(bob) == 3
 

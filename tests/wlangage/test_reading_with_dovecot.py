@@ -9,7 +9,7 @@ import pytest
 
 from courriel import ImapSession
 from courriel.wlangage import *
-from courriel.wlangage.desk import desk
+from courriel.wlangage.program_state import program_state
 from servers.accounts import ACCENTED, ADA, BOB
 from servers.dovecot import Dovecot, access_token
 from servers.fixtures import authority, dovecot, postfix, postfix_server  # noqa: F401 - fixtures are found by name
@@ -75,7 +75,7 @@ def bob(protocol: str, sent: list[str], tls_port: int) -> Iterator[str]:
     """Bob's mailbox, open with TLS."""
     assert OPEN[protocol](BOB.user, BOB.password, "localhost", tls_port, OptionSSL), ErreurInfo(errComplet)
     yield BOB.user
-    if BOB.user in desk.names:
+    if BOB.user in program_state.names:
         EmailFermeSession(BOB.user)
 
 

@@ -50,7 +50,7 @@ def command(manner: GlobalOptions, folder: str | None) -> int:
         for played in open_stage.play():
             if not report.values(_object(played)):
                 _show(report, played)
-            if played.mishap:
+            if played.failure:
                 wrong.append(played.number)
     status = SOFTWARE if wrong else 0
     if not report.values({"ok": not wrong, "folder": str(where), "sysexit": status}):
@@ -89,8 +89,8 @@ def _show(report: Report, played: Played) -> None:
             report.line(f"     {each}")
     for letter in played.letters:
         _tell(report, letter)
-    if played.mishap:
-        report.line(f"   ✗ {visible(played.mishap)}")
+    if played.failure:
+        report.line(f"   ✗ {visible(played.failure)}")
 
 
 def _tell(report: Report, letter: CapturedMessage) -> None:
@@ -132,10 +132,10 @@ def _conclude(report: Report, folder: Path, wrong: list[int]) -> None:
 def _object(played: Played) -> dict[str, object]:
     return {
         "scene": played.number,
-        "ok": not played.mishap,
+        "ok": not played.failure,
         "title": played.title,
         "code": played.code,
         "said": played.said,
         "letters": [str(letter.path) for letter in played.letters],
-        "mishap": played.mishap or None,
+        "mishap": played.failure or None,
     }

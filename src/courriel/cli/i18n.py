@@ -42,9 +42,9 @@ def choose(arguments: Sequence[str]) -> None:
             return
         name, _, value = word.partition("=")
         if name == "--lang":
-            wished = value or (arguments[place + 1] if place + 1 < len(arguments) else "")
-            if wished in ("fr", "en"):
-                speak("fr" if wished == "fr" else "en")
+            chosen = value or (arguments[place + 1] if place + 1 < len(arguments) else "")
+            if chosen in ("fr", "en"):
+                speak("fr" if chosen == "fr" else "en")
 
 
 class TranscriptLine(Protocol):

@@ -42,8 +42,8 @@ def _load(name: str) -> click.Command:
     return command
 
 
-def _tell_version(ctx: click.Context, parameter: click.Parameter, wished: bool) -> None:
-    if wished:
+def _tell_version(ctx: click.Context, parameter: click.Parameter, requested: bool) -> None:
+    if requested:
         click.echo(f"courriel {__version__}")
         ctx.exit()
 

@@ -53,17 +53,20 @@ class AddressPlaceholder:
 class AddressTemplate:
     """The addresses of one header field, some of them with placeholders."""
 
-    __slots__ = ("_several", "field", "fixed", "holes")
+    __slots__ = ("_several", "field", "fixed", "placeholders")
 
     def __init__(self, field: str, given: str | Address | Iterable[str | Address]) -> None:
         self.field = field
         items = one_or_several(field, given)
         self._several = [_read(field, item) for item in items]
-        self.holes = tuple(
-            hole for each in self._several if isinstance(each, AddressPlaceholder) for hole in each.pattern.holes
+        self.placeholders = tuple(
+            placeholder
+            for each in self._several
+            if isinstance(each, AddressPlaceholder)
+            for placeholder in each.pattern.placeholders
         )
         self.fixed: tuple[Address, ...] = (
-            () if self.holes else tuple(each for each in self._several if isinstance(each, Address))
+            () if self.placeholders else tuple(each for each in self._several if isinstance(each, Address))
         )
         """All of them, when none has a placeholder."""
 
@@ -101,7 +104,7 @@ def _read(field: str, item: str | Address) -> Address | AddressPlaceholder:
     if isinstance(item, Address):
         return item
     pattern = Pattern.parse(field, item)
-    if not pattern.holes:
+    if not pattern.placeholders:
         return Address.parse(pattern.fill({}))
     pieces = pieces_of(item)
     if len(pieces) > 1 and (len([piece for piece in pieces if "{" in piece or "@" in piece]) > 1):

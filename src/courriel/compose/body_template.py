@@ -92,10 +92,10 @@ class BodyTemplate:
             for piece in self.pattern.pieces
         ]
         room = -1 if self._long else LONGEST_LINE
-        literal, holes = "\n", 0
+        literal, placeholders = "\n", 0
         for piece in (*self.pattern.pieces, "\n"):
             if isinstance(piece, Placeholder):
-                holes += 1
+                placeholders += 1
                 if literal.endswith("\n"):
                     return b"".join(written), -1
                 literal += "."
@@ -103,11 +103,11 @@ class BodyTemplate:
             rest, end, after = piece.partition("\n")
             literal += rest
             if end:
-                if holes and literal.startswith("\n."):
+                if placeholders and literal.startswith("\n."):
                     return b"".join(written), -1
-                if holes:
-                    room = min(room, (LONGEST_LINE - len(literal.encode())) // holes)
-                literal, holes = "\n" + after.rpartition("\n")[2], 0
+                if placeholders:
+                    room = min(room, (LONGEST_LINE - len(literal.encode())) // placeholders)
+                literal, placeholders = "\n" + after.rpartition("\n")[2], 0
         return b"".join(written), max(room, -1)
 
     def _coded(self, pieces: list[bytes], whole: bytes) -> Part:

@@ -46,17 +46,17 @@ class MergedMessage(Prepared):
         message_id: str,
         date: datetime,
     ) -> None:
-        specimen = template.specimen
+        sample = template.sample
         self._template, self._values = template, values
         (self.sender,), self.to, self.cc, self.bcc, self.reply_to = people
         self.subject, self.headers, self.list_unsubscribe = subject, headers, links
         self.message_id, self.date = message_id, date
-        self.attachments = specimen.attachments
-        self.priority = specimen.priority
-        self.read_receipt = self.sender if template.receipt_to_sender else specimen.read_receipt
-        self.delivery_receipt = specimen.delivery_receipt
-        self.in_reply_to, self.references = specimen.in_reply_to, specimen.references
-        self.one_click = specimen.one_click
+        self.attachments = sample.attachments
+        self.priority = sample.priority
+        self.read_receipt = self.sender if template.receipt_to_sender else sample.read_receipt
+        self.delivery_receipt = sample.delivery_receipt
+        self.in_reply_to, self.references = sample.in_reply_to, sample.references
+        self.one_click = sample.one_click
 
     @property
     def text(self) -> str:

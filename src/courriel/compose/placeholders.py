@@ -52,8 +52,8 @@ class Pattern:
             if token[0] in ("{{", "}}"):
                 literal += token[0][0]
                 continue
-            hole = _hole(field, token[0], token[1], html)
-            pieces += (literal, hole) if literal else (hole,)
+            placeholder = _placeholder(field, token[0], token[1], html)
+            pieces += (literal, placeholder) if literal else (placeholder,)
             literal = ""
         literal += text[position:]
         return cls.of(*pieces, *((literal,) if literal else ()))
@@ -67,7 +67,7 @@ class Pattern:
         return cls(pieces, "".join(written))
 
     @property
-    def holes(self) -> tuple[Placeholder, ...]:
+    def placeholders(self) -> tuple[Placeholder, ...]:
         """Its placeholders, repeated ones included."""
         return tuple(piece for piece in self.pieces if isinstance(piece, Placeholder))
 
@@ -90,7 +90,7 @@ def escaped(value: str) -> str:
 # The steps.
 
 
-def _hole(field: str, written: str, inside: str | None, html: bool) -> Placeholder:
+def _placeholder(field: str, written: str, inside: str | None, html: bool) -> Placeholder:
     if inside is None:
         raise refusal(field, f"a {written} stands alone; one that is meant is doubled, {written * 2}")
     name = inside.removesuffix(_RAW)

@@ -24,7 +24,7 @@ class PreEncoded:
         self.wide = not all(body.ascii for body in bodies)
         self._room = min(body.room for body in bodies)
         self._some_ascii = any(body.ascii for body in bodies)
-        keys = {hole.key for body in bodies for hole in body.pattern.holes}
+        keys = {placeholder.key for body in bodies for placeholder in body.pattern.placeholders}
         self._keys = tuple((key, key.encode()) for key in keys)
         self._format, self._marks = self._put_together(bodies)
         # The fixed text contains no start of a boundary, not even where the value between two parts is empty.

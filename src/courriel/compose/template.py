@@ -83,7 +83,7 @@ class Template(WithFiles):
             raise refusal("to, cc, bcc", 'no recipient was given: to="{email}" takes each from its row', "NO-RECIPIENT")
         # Fields without placeholders are the same for all; the others have a position to be filled in.
         self._people: list[tuple[Address, ...]] = [place.fixed for place in self._places]
-        self._live = [(position, place) for position, place in enumerate(self._places) if place.holes]
+        self._live = [(position, place) for position, place in enumerate(self._places) if place.placeholders]
         self._subject = Pattern.parse("subject", as_text("subject", subject))
         self._headers = tuple((name, Pattern.parse(name, value)) for name, value in pairs_of(headers))
         links = texts_of("list_unsubscribe", list_unsubscribe)
@@ -93,7 +93,7 @@ class Template(WithFiles):
         self._date = date
         self.receipt_to_sender = read_receipt is True
         self._names = self._find_names()
-        self.specimen = self._make_specimen(
+        self.sample = self._make_specimen(
             attachments=attachments_of(attachments), priority=priority, read_receipt=read_receipt, date=date,
             delivery_receipt=delivery_receipt, in_reply_to=in_reply_to, references=references, one_click=one_click,
         )  # fmt: skip
@@ -102,9 +102,12 @@ class Template(WithFiles):
         self._files: dict[tuple[bool, bool], list[tuple[bool, Part]]] = {}
         # Text or HTML of placeholders only may be empty for a row, and the mail has other parts then.
         self.may_lack_parts = any(
-            said.pieces and len(said.holes) == len(said.pieces) for said in (self._text, self._html)
+            template.pieces and len(template.placeholders) == len(template.pieces)
+            for template in (self._text, self._html)
         )
-        self._escaped = tuple({(hole.key, hole.name) for hole in self._html.holes if hole.escapes})
+        self._escaped = tuple(
+            {(placeholder.key, placeholder.name) for placeholder in self._html.placeholders if placeholder.escapes}
+        )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -149,7 +152,7 @@ class Template(WithFiles):
             bodies.insert(0, text_part("plain", text_of(self.html_of(values)), eight_bit))
         files = self._files.get((eight_bit, binary))
         if files is None:
-            files = self._files[eight_bit, binary] = files_of(self.specimen.attachments, eight_bit, binary)
+            files = self._files[eight_bit, binary] = files_of(self.sample.attachments, eight_bit, binary)
         return bodies, files
 
     def text_of(self, values: Mapping[str, str]) -> str:
@@ -163,10 +166,10 @@ class Template(WithFiles):
     # Parsing.
 
     def _find_names(self) -> frozenset[str]:
-        holes = [hole for place in self._places for hole in place.holes]
+        placeholders = [placeholder for place in self._places for placeholder in place.placeholders]
         patterns = (self._subject, self._text, self._html, *self._links, *(value for _, value in self._headers))
-        holes += [hole for pattern in patterns for hole in pattern.holes]
-        return frozenset(hole.name for hole in holes)
+        placeholders += [placeholder for pattern in patterns for placeholder in pattern.placeholders]
+        return frozenset(placeholder.name for placeholder in placeholders)
 
     @property
     def _places(self) -> tuple[AddressTemplate, ...]:
@@ -174,10 +177,10 @@ class Template(WithFiles):
 
     def _make_specimen(self, **fields: object) -> Message:
         """A sample message with a value in each placeholder: an error in it is an error of all messages."""
-        values = dict.fromkeys([*self._names, *(hole.key for hole in self._html.holes)], "x")
+        values = dict.fromkeys([*self._names, *(placeholder.key for placeholder in self._html.placeholders)], "x")
         links = dict.fromkeys(self._names, "https://x")
         return Message(
-            sender=_SOMEBODY if self._sender.holes else self._sender.fill(values)[0],
+            sender=_SOMEBODY if self._sender.placeholders else self._sender.fill(values)[0],
             to=_SOMEBODY,
             subject=self._subject.fill(values),
             text=self._text.fill(values),
@@ -193,22 +196,24 @@ class Template(WithFiles):
     def _cut(self) -> tuple[BodyTemplate, ...]:
         """The text and HTML bodies, split into fixed lines and lines with placeholders."""
         bodies = [
-            BodyTemplate(kind, said) for kind, said in (("plain", self._text), ("html", self._html)) if said.pieces
+            BodyTemplate(kind, template)
+            for kind, template in (("plain", self._text), ("html", self._html))
+            if template.pieces
         ]
-        if not bodies and not self.specimen.attachments:
+        if not bodies and not self.sample.attachments:
             bodies = [BodyTemplate("plain", self._text)]
         return tuple(bodies)
 
     def _framed(self) -> PreEncoded | None:
         """All bodies as one format, where there is no attachment and no text has to be made of the HTML."""
         complete = self._bodies and self._bodies[0].kind == "plain"
-        return PreEncoded(self._bodies) if complete and not self.specimen.attachments else None
+        return PreEncoded(self._bodies) if complete and not self.sample.attachments else None
 
     def _with(self, attachment: Attachment) -> Template:
         from copy import copy
 
         other = copy(self)
-        other.specimen = replace(self.specimen, attachments=(*self.specimen.attachments, attachment))
+        other.sample = replace(self.sample, attachments=(*self.sample.attachments, attachment))
         other._files = {}
         other._bodies = other._cut()
         other.frame = other._framed()
@@ -264,7 +269,7 @@ class Template(WithFiles):
 
     def _filled_links(self, values: Mapping[str, str]) -> tuple[str, ...]:
         links = checked_links("list_unsubscribe", [link.fill(values) for link in self._links])
-        if self.specimen.one_click and not any(link.startswith("https:") for link in links):
+        if self.sample.one_click and not any(link.startswith("https:") for link in links):
             raise refusal("list_unsubscribe", "one_click needs an https link (RFC 8058)")
         return links
 
@@ -279,8 +284,8 @@ class Template(WithFiles):
                 attempt()
             except (InvalidMessage, InvalidAddress) as again:
                 guilty = [name for name in names if _breaks_a_line(values[name])] or names
-                holes = ", ".join(f"{{{name}}}" for name in dict.fromkeys(guilty))
-                where = f"{_row(number)}{holes} in {field}: " if field else f"{_row(number)}{holes}: "
+                placeholders = ", ".join(f"{{{name}}}" for name in dict.fromkeys(guilty))
+                where = f"{_row(number)}{placeholders} in {field}: " if field else f"{_row(number)}{placeholders}: "
                 reason = str(again).removeprefix(f"{field}: ")
                 return type(again)(where + reason, stage="compose", hint_id=again.hint_id)
         return broken
@@ -290,11 +295,15 @@ class Template(WithFiles):
         for name in sorted(self._names):
             yield "", [name], partial(check_body, "", values[name])
         for place in self._places:
-            yield place.field, [hole.name for hole in place.holes], partial(place.fill, values)
+            yield place.field, [placeholder.name for placeholder in place.placeholders], partial(place.fill, values)
         for field, pattern in (("subject", self._subject), *self._headers):
-            yield field, [hole.name for hole in pattern.holes], partial(check_text, field, pattern.fill(values))
-        holes = [hole.name for link in self._links for hole in link.holes]
-        yield "list_unsubscribe", holes, partial(self._filled_links, values)
+            yield (
+                field,
+                [placeholder.name for placeholder in pattern.placeholders],
+                partial(check_text, field, pattern.fill(values)),
+            )
+        placeholders = [placeholder.name for link in self._links for placeholder in link.placeholders]
+        yield "list_unsubscribe", placeholders, partial(self._filled_links, values)
 
 
 # The steps.

@@ -34,7 +34,7 @@ class Played:
     code: str
     said: str
     letters: tuple[CapturedMessage, ...]
-    mishap: str
+    failure: str
     """The error, or a difference from the expected result; empty on success."""
 
 

@@ -45,7 +45,7 @@ class LoginLine:
     all.
     """
 
-    talk: ReplyReader
+    reader: ReplyReader
     server: Server
     offered: tuple[str, ...]
     certificate: bytes
@@ -69,9 +69,9 @@ def authenticate(
     token = _Token((yield Fetch(credentials)).decode()) if isinstance(credentials, TokenSource) else _Token("")
     commands = commands or {}
     known = {**dict(_sasl(line, credentials, token)), **commands}
-    wished = [name.upper() for name in line.server.auth] or order
+    names = [name.upper() for name in line.server.auth] or order
     login = _Login(line, credentials, memory, token, set(commands))
-    return (yield from login.by_first_that_works({name: known[name] for name in wished if name in known}))
+    return (yield from login.by_first_that_works({name: known[name] for name in names if name in known}))
 
 
 # The steps.
@@ -217,7 +217,7 @@ def _sasl(line: LoginLine, credentials: Credentials, token: _Token) -> Iterator[
 
 def _login_by(line: LoginLine, make: Callable[[], client_mechanisms.Mechanism]) -> OneLogin:
     def login() -> Flow[FailedLogin | None]:
-        return exchange_sasl(line.talk, make(), line.most_at_once)
+        return exchange_sasl(line.reader, make(), line.most_at_once)
 
     return login
 

@@ -5,17 +5,17 @@ A flow yields a want (an operation on the connection) and is sent the result; it
 The driver (`courriel.network`) decides how to wait, keeps the time limit of the stage that each want names, and writes
 the transcript.
 
-    Connect     open a connection (again)         result: our own address on it, as ASCII
-    Secure      start TLS now                     result: the peer's certificate (DER), b"" when it has none
-    Remember    store the TLS session             result: b""
-    Ask         write bytes, then read            result: as for Receive
-    Send        write bytes                       result: b""
-    Receive     read bytes                        result: the bytes; b"" means that the peer hung up
-    Overhear    read bytes that have arrived      result: the bytes; b"" means none (a hang-up is raised)
-    Probe       try the port on another connection    result: TLS version or greeting, b"" for neither
-    Fetch       get an access token               result: the token
-    AskEndGuard      ask the guard of the message      result: b"yes", or b"" for no
-    HangUp      close the connection at once      result: b""
+    Connect         open a connection (again)           result: our own address on it, as ASCII
+    Secure          start TLS now                       result: the peer's certificate (DER), b"" when it has none
+    Remember        store the TLS session               result: b""
+    Ask             write bytes, then read              result: as for Receive
+    Send            write bytes                         result: b""
+    Receive         read bytes                          result: the bytes; b"" means that the peer hung up
+    ReceivePending  read bytes that have arrived        result: the bytes; b"" means none (a hang-up is raised)
+    Probe           try the port on another connection  result: TLS version or greeting, b"" for neither
+    Fetch           get an access token                 result: the token
+    AskEndGuard     ask the guard of the message        result: b"yes", or b"" for no
+    HangUp          close the connection at once        result: b""
 
 Errors outside are raised inside the flow, at its `yield`, as one of `courriel.errors`, so that the traceback shows the
 whole conversation. A flow that ends by a refusal leaves the conversation in step; after any other exception it is out
@@ -122,21 +122,21 @@ RECEIVE = _Receive()
 
 
 @dataclass(frozen=True, slots=True)
-class Overhear:
+class ReceivePending:
     """Read bytes that have arrived unsolicited; waits for them at most `seconds`."""
 
     stage: Stage
     seconds: float = 0
 
 
-class _Overhear(dict[Stage, Overhear]):
-    def __missing__(self, stage: Stage) -> Overhear:
-        want = self[stage] = Overhear(stage)
+class _ReceivePending(dict[Stage, ReceivePending]):
+    def __missing__(self, stage: Stage) -> ReceivePending:
+        want = self[stage] = ReceivePending(stage)
         return want
 
 
-OVERHEAR = _Overhear()
-"""One Overhear without a wait for each stage."""
+RECEIVE_PENDING = _ReceivePending()
+"""One ReceivePending without a wait for each stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,5 +174,7 @@ class HangUp:
     stage: Stage
 
 
-Want: TypeAlias = Connect | Secure | Remember | Ask | Send | Receive | Overhear | Probe | Fetch | AskEndGuard | HangUp
+Want: TypeAlias = (
+    Connect | Secure | Remember | Ask | Send | Receive | ReceivePending | Probe | Fetch | AskEndGuard | HangUp
+)
 Flow: TypeAlias = "Generator[Want, bytes, T]"

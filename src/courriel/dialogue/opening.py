@@ -27,15 +27,15 @@ def keep_secrets_off_a_clear_line(server: Server, credentials: Credentials | Non
         )
 
 
-def make_sure_that_it_speaks_first(talk: ReplyReader, server: Server) -> Flow[None]:
+def check_server_speaks_first(reader: ReplyReader, server: Server) -> Flow[None]:
     """Detect a port that expects a TLS handshake, where client and server would wait for each other (hazard H21).
 
     The wait counts against the time limit of the greeting; the rest of it is left for reading the greeting.
     """
     timeouts = server.timeouts
     patience = min(PATIENCE, timeouts.of("greeting") / 2, (timeouts.opening or PATIENCE * 2) / 2)
-    yield from talk.linger("greeting", patience)
-    if not talk.idle:
+    yield from reader.linger("greeting", patience)
+    if not reader.idle:
         return
     if (yield Probe(tls=True, stage="greeting")):
         raise errors.TimedOut(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from courriel import errors
-from courriel.dialogue.flow import OVERHEAR, Flow, Overhear, Send
+from courriel.dialogue.flow import RECEIVE_PENDING, Flow, ReceivePending, Send
 from courriel.errors import Stage
 from courriel.reply import Reply
 
@@ -35,10 +35,10 @@ class ReplyReader(ABC):
         else.
         """
         if self.idle:
-            heard = yield OVERHEAR[stage]
-            if not heard:
+            data = yield RECEIVE_PENDING[stage]
+            if not data:
                 return
-            self._keep(heard, stage)
+            self._keep(data, stage)
         reply = yield from self.read_reply(stage)
         if self._says_goodbye(reply):
             raise closed(reply, stage)
@@ -49,15 +49,15 @@ class ReplyReader(ABC):
 
         Raises RemoteProtocolError.
         """
-        if not self.idle or (yield OVERHEAR[stage]):
+        if not self.idle or (yield RECEIVE_PENDING[stage]):
             raise errors.RemoteProtocolError("the server spoke before the line was secure", stage=stage)
 
     def linger(self, stage: Stage, seconds: float) -> Flow[None]:
         """Wait that many seconds for the server to send first; the octets are kept for `read_reply`."""
         if self.idle:
-            heard = yield Overhear(stage, seconds)
-            if heard:
-                self._keep(heard, stage)
+            data = yield ReceivePending(stage, seconds)
+            if data:
+                self._keep(data, stage)
 
     @property
     @abstractmethod

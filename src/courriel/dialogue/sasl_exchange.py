@@ -18,7 +18,7 @@ _BYE = 221  # not a success of a login, although its first digit is 2
 
 
 def exchange_sasl(
-    talk: ReplyReader, mechanism: client_mechanisms.Mechanism, most_at_once: int
+    reader: ReplyReader, mechanism: client_mechanisms.Mechanism, most_at_once: int
 ) -> Flow[FailedLogin | None]:
     """Log in by this mechanism; None when both the server and the mechanism accept the result.
 
@@ -29,7 +29,7 @@ def exchange_sasl(
     short = first is not None and len(first) <= most_at_once
     words = (_encoded(first) or "=",) if first is not None and short else ()
     explained, sent = b"", len(words)
-    reply = yield from talk.command("authenticate", wire.command("AUTH", mechanism.name, *words), secret=True)
+    reply = yield from reader.command("authenticate", wire.command("AUTH", mechanism.name, *words), secret=True)
     for turn in range(_MAX_ROUNDS):
         if reply.kind != 3:
             break
@@ -40,9 +40,9 @@ def exchange_sasl(
             impostor.stage = "authenticate"
             raise
         except (ValueError, errors.RemoteProtocolError) as broken:  # not base64, and perhaps not even ASCII
-            return (yield from _cancelled(talk, mechanism, broken, sent))
+            return (yield from _cancelled(reader, mechanism, broken, sent))
         sent += 1
-        reply = yield from talk.command("authenticate", wire.command(_encoded(answer)), secret=True)
+        reply = yield from reader.command("authenticate", wire.command(_encoded(answer)), secret=True)
     if reply.kind == 2 and reply.code != _BYE:
         _finish(mechanism)
         return None
@@ -78,11 +78,11 @@ def _finish(mechanism: client_mechanisms.Mechanism) -> None:
 
 
 def _cancelled(
-    talk: ReplyReader, mechanism: client_mechanisms.Mechanism, broken: Exception, sent: int
+    reader: ReplyReader, mechanism: client_mechanisms.Mechanism, broken: Exception, sent: int
 ) -> Flow[FailedLogin]:
     """Cancel this mechanism, but not the session (RFC 4954 4: a lone "*"), and return the reason."""
     name = mechanism.name
-    reply = yield from talk.command("authenticate", wire.command("*"))
+    reply = yield from reader.command("authenticate", wire.command("*"))
     if reply.kind == 2:
         raise errors.RemoteProtocolError(f"{name}: the server took a login that was given up", stage="authenticate")
     return _failed(mechanism, reply, f"we gave {name} up: {broken}", sent, broken)
@@ -101,5 +101,5 @@ def _server_error(mechanism: client_mechanisms.Mechanism) -> str:
     return mechanism.server_error if isinstance(mechanism, client_mechanisms.ScramSha256) else ""
 
 
-def _encoded(said: bytes) -> str:
-    return b64encode(said).decode("ascii")
+def _encoded(response: bytes) -> str:
+    return b64encode(response).decode("ascii")

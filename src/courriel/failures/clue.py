@@ -29,7 +29,7 @@ class Evidence:
     facts: Facts
     text: str
     exceptions: AbstractSet[str]
-    orange: AbstractSet[str]
+    orange_codes: AbstractSet[str]
 
     @classmethod
     def of(cls, facts: Facts) -> Evidence:
@@ -48,7 +48,7 @@ class Clue:
     enhanced: tuple[str, ...] = ()
     words: str = ""
     """Pattern to search in the folded text, in any case."""
-    orange: frozenset[str] = frozenset()
+    orange_codes: frozenset[str] = frozenset()
     exceptions: frozenset[str] = frozenset()
     errnos: frozenset[int] = frozenset()
     reasons: frozenset[str] = frozenset()
@@ -72,14 +72,14 @@ class Clue:
             and (not self.errnos or facts.errno in self.errnos)
             and (not self.reasons or facts.ssl_reason in self.reasons)
             and (not self.verify_codes or facts.verify_code in self.verify_codes)
-            and (not self.orange or self.orange & evidence.orange)
+            and (not self.orange_codes or self.orange_codes & evidence.orange_codes)
             # Last, because the pattern search is the only expensive test.
             and (not self.words or re.search(self.words, evidence.text, re.IGNORECASE))
         ):
             return None
         return (
             bool(self.errnos or self.reasons or self.verify_codes),
-            bool(self.orange or (self.marker and self.words)),
+            bool(self.orange_codes or (self.marker and self.words)),
             bool(self.words),
             bool(self.enhanced),
             code,
@@ -91,7 +91,7 @@ class Clue:
         """Whether the stage matches. Codes and exception classes need their stage; words and numbers do without one."""
         if not self.stages or stage in self.stages:
             return True
-        return not stage and bool(self.words or self.orange or self.errnos or self.reasons or self.verify_codes)
+        return not stage and bool(self.words or self.orange_codes or self.errnos or self.reasons or self.verify_codes)
 
 
 def _code_fits(codes: tuple[str, ...], code: int | None) -> int:

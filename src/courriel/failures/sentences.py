@@ -45,18 +45,18 @@ def catalogue() -> tuple[dict[str, str], tuple[Template, ...]]:
     if data is None:  # pragma: no cover - a loader without data files could not import the package
         raise FileNotFoundError("french.toml")
     pairs: dict[str, str] = tomllib.loads(data.decode())["sentences"]
-    whole = {english: said for english, said in pairs.items() if "{}" not in english}
-    templates = [_template(english, said) for english, said in pairs.items() if "{}" in english]
+    whole = {english: translated for english, translated in pairs.items() if "{}" not in english}
+    templates = [_template(english, translated) for english, translated in pairs.items() if "{}" in english]
     return whole, tuple(sorted(templates, key=lambda each: -sum(map(len, each[0]))))
 
 
 # The steps.
 
 
-def _template(english: str, said: str) -> Template:
+def _template(english: str, translated: str) -> Template:
     """Parse a pair of the catalogue; `{}` in the French is the next inserted part, `{0}` the first one."""
     words, order = [""], list[int]()
-    rest = said
+    rest = translated
     while "{" in rest:
         before, _, after = rest.partition("{")
         number, closed, rest = after.partition("}")

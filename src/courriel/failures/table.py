@@ -62,7 +62,7 @@ def _clue(row: Row, provided: bool) -> Clue:
         codes=tuple(str(code) for code in row.get("code", ())),
         enhanced=tuple(row.get("enhanced", ())),
         words=row.get("regex", ""),
-        orange=frozenset(str(number) for number in row.get("orange", ())),
+        orange_codes=frozenset(str(number) for number in row.get("orange", ())),
         exceptions=frozenset(name.rpartition(".")[2] for name in row.get("exception", ())),
         errnos=frozenset(row.get("errno", ())),
         reasons=frozenset(row.get("ssl_reason", ())),

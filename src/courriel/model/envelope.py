@@ -68,7 +68,7 @@ class Envelope:
     def _check_notify(self) -> None:
         if isinstance(self.notify, str | bytes | Notify) or not isinstance(self.notify, Iterable):
             raise errors.InvalidMessage("NOTIFY: a set of courriel.Notify, {Notify.FAILURE}", stage="compose")
-        if not all(isinstance(wish, Notify) for wish in self.notify):
+        if not all(isinstance(condition, Notify) for condition in self.notify):
             raise errors.InvalidMessage("NOTIFY: values of courriel.Notify, not text", stage="compose")
         if Notify.NEVER in self.notify and len(self.notify) > 1:
             raise errors.InvalidMessage("NOTIFY: NEVER cannot stand beside other wishes", stage="compose")
@@ -122,7 +122,7 @@ class Envelope:
         return False
 
     @property
-    def wishes(self) -> bool:
+    def requests_reports(self) -> bool:
         """Whether any option is set: delivery reports, or REQUIRETLS."""
         return bool(self.notify or self.ret or self.envid or self.require_tls)
 

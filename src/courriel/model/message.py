@@ -374,10 +374,10 @@ def _priority(word: str) -> Priority:
         raise refusal("priority", f"high, normal or low, not {safely_shown(word):.50}") from None
 
 
-def _receipt_address(wish: bool | str | Address | None, sender: Address) -> Address | None:
-    if wish is True:
+def _receipt_address(given: bool | str | Address | None, sender: Address) -> Address | None:
+    if given is True:
         return sender
-    return _address("read_receipt", wish) if wish else None
+    return _address("read_receipt", given) if given else None
 
 
 def _checked_date(date: datetime) -> datetime:

@@ -23,9 +23,9 @@ from courriel.dialogue.flow import (
     Fetch,
     Flow,
     HangUp,
-    Overhear,
     Probe,
     Receive,
+    ReceivePending,
     Remember,
     Secure,
     Send,
@@ -234,8 +234,8 @@ class Line:
             return self._receive(want.stage, cast("Receive", want).more)
         if kind is Send:
             return self._send(cast("Send", want))
-        if kind is Overhear:
-            return self._overhear(cast("Overhear", want))
+        if kind is ReceivePending:
+            return self._receive_pending(cast("ReceivePending", want))
         if kind is HangUp:
             self.hang_up()
             return b""
@@ -249,7 +249,7 @@ class Line:
                     await self._wait_for_room(room)
             case Room():
                 await self._wait_for_room(want)
-            case Overhear(stage, seconds):
+            case ReceivePending(stage, seconds):
                 return await self._listen(stage, seconds)
             case Probe(by_tls, stage):
                 return await self._probe(by_tls, stage)
@@ -301,7 +301,7 @@ class Line:
             self._waits = True
         return Receive(stage, more) if more else RECEIVE[stage]
 
-    def _overhear(self, want: Overhear) -> bytes | Overhear:
+    def _receive_pending(self, want: ReceivePending) -> bytes | ReceivePending:
         arrivals, _ = self._connection("connect")
         if want.seconds or arrivals.data or arrivals.ended or arrivals.may_hold_more():
             return want

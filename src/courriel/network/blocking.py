@@ -17,9 +17,9 @@ from courriel.dialogue.flow import (
     Fetch,
     Flow,
     HangUp,
-    Overhear,
     Probe,
     Receive,
+    ReceivePending,
     Remember,
     Secure,
     Send,
@@ -171,8 +171,10 @@ class Line:
                 return self._receive(want.stage, want.more)
             case Send():
                 self._send(want)
-            case Overhear(stage, seconds):
-                return self._overhear(self._clock.for_greeting(seconds) if seconds and stage == "greeting" else seconds)
+            case ReceivePending(stage, seconds):
+                return self._receive_pending(
+                    self._clock.for_greeting(seconds) if seconds and stage == "greeting" else seconds
+                )
             case Probe(by_tls, stage):
                 return self._probe(by_tls, stage)
             case Connect():
@@ -266,7 +268,7 @@ class Line:
             self._transcript.heard(data, stage)
         return data
 
-    def _overhear(self, seconds: float) -> bytes:
+    def _receive_pending(self, seconds: float) -> bytes:
         line = self._open_socket("connect")
         if self._early:
             return self._take_early("")

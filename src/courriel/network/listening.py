@@ -18,9 +18,9 @@ from courriel.dialogue.flow import (
     Fetch,
     Flow,
     HangUp,
-    Overhear,
     Probe,
     Receive,
+    ReceivePending,
     Remember,
     Secure,
     Send,
@@ -47,12 +47,12 @@ _BUSY_POP = b"-ERR [SYS/TEMP] Too many connections, try again later\r\n"
 class ServedSession:
     """One connection of a client and its transcript."""
 
-    visit: ServerSession
+    session: ServerSession
     transcript: Transcript
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectionLimits:
+class ListenAddress:
     """One listening address; `tls`: TLS from the first byte."""
 
     host: str = "127.0.0.1"
@@ -61,37 +61,37 @@ class ConnectionLimits:
 
 
 class Listener:
-    """SMTP, LMTP or POP3 server on several ports, by the dialect of its terms; opened and closed on one event loop.
+    """SMTP, LMTP or POP3 server on several ports, by the dialect of its configuration, on one event loop.
 
-    `met` is called with each session when it begins. `context` makes the TLS context, when a client starts TLS. After
-    `close` no task and no socket is left.
+    `on_session` is called with each session when it begins. `context` makes the TLS context, for the first TLS client.
+    After `close` no task and no socket is left.
     """
 
     def __init__(
         self,
-        desk: ServerHandler,
-        terms: ServerConfig,
-        *doors: ConnectionLimits,
+        handler: ServerHandler,
+        config: ServerConfig,
+        *addresses: ListenAddress,
         context: Callable[[], ssl.SSLContext] | None = None,
-        met: Callable[[ServedSession], None] | None = None,
+        on_session: Callable[[ServedSession], None] | None = None,
     ) -> None:
         self.ports: tuple[int, ...] = ()
         """The port of each listening address, in order, once open."""
-        self.desk = desk
-        self.terms = terms
+        self.handler = handler
+        self.config = config
         self.context = context
-        self.guests: set[ServedConnection] = set()
-        self._doors = doors
-        self._met = met
+        self.connections: set[ServedConnection] = set()
+        self._addresses = addresses
+        self._met = on_session
         self._servers: list[asyncio.Server] = []
 
     async def open(self) -> None:
         """Listen on every address, or on none. Raises OSError, as when a port is taken."""
         loop = asyncio.get_running_loop()
         try:
-            for door in self._doors:
+            for address in self._addresses:
                 server = await loop.create_server(
-                    partial(ServedConnection, self, tls=door.tls), door.host, door.port, backlog=_BACKLOG
+                    partial(ServedConnection, self, tls=address.tls), address.host, address.port, backlog=_BACKLOG
                 )
                 self._servers.append(server)
         except BaseException:
@@ -103,16 +103,16 @@ class Listener:
         """Stop listening, abort every connection, and wait until all tasks have ended."""
         for server in self._servers:
             server.close()
-        guests = tuple(self.guests)
-        for guest in guests:
-            guest.throw_out()
-        await asyncio.gather(*(guest.gone for guest in guests))
+        connections = tuple(self.connections)
+        for connection in connections:
+            connection.drop()
+        await asyncio.gather(*(connection.closed for connection in connections))
         await asyncio.sleep(0)  # sockets are closed one loop iteration later
         for server in self._servers:
             await server.wait_closed()
         self._servers.clear()
 
-    def meet(self, session: ServedSession) -> None:
+    def add_session(self, session: ServedSession) -> None:
         """Report a session that begins."""
         if self._met is not None:
             self._met(session)
@@ -123,13 +123,13 @@ class ServedConnection(ReceiveBuffer):
 
     def __init__(self, listener: Listener, *, tls: bool) -> None:
         super().__init__()
-        self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._listener = listener
         self._tls = tls
         self._task: asyncio.Task[None] | None = None
         self._cut = False  # the connection is lost
-        self._visit = ServerSession()
-        self._deadline = monotonic() + listener.terms.limits.session
+        self._session = ServerSession()
+        self._deadline = monotonic() + listener.config.limits.session
         self._patience = float("inf")
 
     # Callbacks of asyncio.
@@ -137,19 +137,19 @@ class ServedConnection(ReceiveBuffer):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         assert self.transport is not None
-        crowded = len(self._listener.guests) >= self._listener.terms.limits.sessions
-        self._listener.guests.add(self)
+        crowded = len(self._listener.connections) >= self._listener.config.limits.sessions
+        self._listener.connections.add(self)
         if crowded:
             if not self._tls:
-                self.transport.write(_BUSY_POP if self._listener.terms.dialect is Dialect.POP3 else _BUSY)
+                self.transport.write(_BUSY_POP if self._listener.config.dialect is Dialect.POP3 else _BUSY)
             self.transport.close()
             return
         transcript = Transcript()
         host, port, *_ = transport.get_extra_info("peername")
-        self._visit = ServerSession(peer=f"{host}:{port}", note=transcript.write)
-        self._visit.note("*", f"{self._visit.peer} came")
-        self._listener.meet(ServedSession(self._visit, transcript))
-        self._task = asyncio.get_running_loop().create_task(self._attend(), name="courriel guest")
+        self._session = ServerSession(peer=f"{host}:{port}", note=transcript.write)
+        self._session.note("*", f"{self._session.peer} came")
+        self._listener.add_session(ServedSession(self._session, transcript))
+        self._task = asyncio.get_running_loop().create_task(self._serve(), name="courriel guest")
         self._task.add_done_callback(self._leave)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -164,13 +164,13 @@ class ServedConnection(ReceiveBuffer):
 
     # The session.
 
-    def throw_out(self) -> None:
+    def drop(self) -> None:
         """Cancel the task and abort the connection at once."""
         if self._task is not None:
             self._task.cancel()
         self._hang_up()
 
-    async def _attend(self) -> None:
+    async def _serve(self) -> None:
         """Serve one client to the end."""
         try:
             if self._tls:
@@ -178,25 +178,25 @@ class ServedConnection(ReceiveBuffer):
             await self._converse(self._serving())
             await self._linger()
         except OSError as broken:
-            self._visit.note("*", f"the line broke: {broken}")
+            self._session.note("*", f"the line broke: {broken}")
         finally:
             self._hang_up()
 
     def _serving(self) -> Flow[None]:
-        desk, terms = self._listener.desk, self._listener.terms
-        if terms.dialect is Dialect.POP3:
+        handler, config = self._listener.handler, self._listener.config
+        if config.dialect is Dialect.POP3:
             from courriel.dialogue.server.pop3 import Pop3ServerDialogue  # noqa: PLC0415 - only for POP3 servers
 
-            return Pop3ServerDialogue(desk, terms, self._visit).serve()
-        return SmtpServerDialogue(desk, terms, self._visit).serve()
+            return Pop3ServerDialogue(handler, config, self._session).serve()
+        return SmtpServerDialogue(handler, config, self._session).serve()
 
     def _leave(self, task: asyncio.Task[None] | None = None) -> None:
         """Finish once both connection and task have ended."""
-        if task is not None and not task.cancelled() and isinstance(mishap := task.exception(), Exception):
-            self._visit.mishaps.append(mishap)
-        if self._cut and (self._task is None or self._task.done()) and not self.gone.done():
-            self._listener.guests.discard(self)
-            self.gone.set_result(None)
+        if task is not None and not task.cancelled() and isinstance(failure := task.exception(), Exception):
+            self._session.failures.append(failure)
+        if self._cut and (self._task is None or self._task.done()) and not self.closed.done():
+            self._listener.connections.discard(self)
+            self.closed.set_result(None)
 
     async def _converse(self, flow: Flow[None]) -> None:
         try:
@@ -227,13 +227,13 @@ class ServedConnection(ReceiveBuffer):
                 await self.room(self._seconds(want.stage))
             case Receive(stage, more):
                 if not more:
-                    self._patience = monotonic() + self._listener.terms.limits.seconds(stage)
+                    self._patience = monotonic() + self._listener.config.limits.seconds(stage)
                 left = min(self._patience, self._deadline) - monotonic()
                 if left <= 0:
                     raise TimeoutError  # also for a client that sends without pause
                 await self.arrival(left)
                 return self.take()
-            case Overhear():
+            case ReceivePending():
                 # One loop iteration, so that data already in the socket is read.
                 await asyncio.sleep(0)
                 return self.take()
@@ -263,14 +263,14 @@ class ServedConnection(ReceiveBuffer):
             self.transport.abort()
             self._cut = True  # asyncio does not call connection_lost
             if isinstance(broken, OSError):
-                self._visit.note("*", f"no TLS: {broken}")
+                self._session.note("*", f"no TLS: {broken}")
             raise
         if secured is None:
             self._cut = True
             raise ConnectionResetError("the client hung up during the handshake")
         self.transport = secured
-        self._visit.secured = True
-        self._visit.tls_version = secured.get_extra_info("ssl_object").version() or ""
+        self._session.secured = True
+        self._session.tls_version = secured.get_extra_info("ssl_object").version() or ""
 
     # The steps.
 
@@ -279,7 +279,7 @@ class ServedConnection(ReceiveBuffer):
             self.transport.abort()
 
     def _seconds(self, stage: Stage) -> float:
-        return max(0.001, min(self._listener.terms.limits.seconds(stage), self._deadline - monotonic()))
+        return max(0.001, min(self._listener.config.limits.seconds(stage), self._deadline - monotonic()))
 
     async def _linger(self) -> None:
         """Wait until the client has read our last reply: aborting with unread data would discard it."""

@@ -45,7 +45,7 @@ class ThreadWakeup:
 class SteppingLine(blocking.Line):
     """Connection on which many small flows make up one call; the caller holds `turn`, and closes it on errors.
 
-    With a `bell`, waiting for untagged data (Overhear) ends without data when it is set.
+    With a `bell`, waiting for untagged data (ReceivePending) ends without data when it is set.
     """
 
     def __init__(self, server: Server, transcript: Transcript | None = None) -> None:
@@ -64,12 +64,12 @@ class SteppingLine(blocking.Line):
         finally:
             flow.close()
 
-    def _overhear(self, seconds: float) -> bytes:
+    def _receive_pending(self, seconds: float) -> bytes:
         if not seconds or self.bell is None or self._early:
-            return super()._overhear(seconds)
+            return super()._receive_pending(seconds)
         line = self._open_socket("connect")
         with DefaultSelector() as waiting:
             waiting.register(line, EVENT_READ)
             waiting.register(self.bell.heard, EVENT_READ)
             said = [key.fileobj for key, _ in waiting.select(self._clock.at_most(seconds))]
-        return super()._overhear(0) if line in said else b""
+        return super()._receive_pending(0) if line in said else b""

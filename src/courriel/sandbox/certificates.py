@@ -17,7 +17,7 @@ _DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Papers:
+class CertificateFiles:
     """PEM files for TLS: CA certificate, server certificate, key."""
 
     authority: Path
@@ -32,7 +32,7 @@ def available() -> bool:
     return find_spec("cryptography") is not None
 
 
-def issue(folder: Path, *names: str) -> Papers:
+def issue(folder: Path, *names: str) -> CertificateFiles:
     """Make a CA and one server certificate for these names and addresses. Raises MissingExtra."""
     try:
         from cryptography import x509
@@ -79,14 +79,14 @@ def issue(folder: Path, *names: str) -> Papers:
         .sign(authority_key, hashes.SHA256())
     )
 
-    papers = Papers(folder / "authority.pem", folder / "server.pem", folder / "server.key")
+    files = CertificateFiles(folder / "authority.pem", folder / "server.pem", folder / "server.key")
     pem = serialization.Encoding.PEM
-    papers.authority.write_bytes(authority.public_bytes(pem))
-    papers.certificate.write_bytes(certificate.public_bytes(pem))
-    papers.key.touch(mode=0o600)
-    papers.key.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    files.authority.write_bytes(authority.public_bytes(pem))
+    files.certificate.write_bytes(certificate.public_bytes(pem))
+    files.key.touch(mode=0o600)
+    files.key.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
     # The CA key is not stored: it cannot sign anything else.
-    return papers
+    return files
 
 
 # The steps.

@@ -27,7 +27,7 @@ class CapturedMessage:
     """One received mail; `message`, `subject`, `text`, `html` and `attachments` are parsed from it on access.
 
     `sender` is the envelope's, "" for the null sender, and so are `recipients`. `user` is the login name of the client,
-    `remarks` are findings on what other servers may not accept, `path` is the `.eml` file when there is one.
+    `findings` are findings on what other servers may not accept, `path` is the `.eml` file when there is one.
     """
 
     number: int
@@ -35,7 +35,7 @@ class CapturedMessage:
     recipients: tuple[str, ...]
     content: bytes = field(repr=False)
     received: datetime
-    remarks: tuple[Finding, ...] = ()
+    findings: tuple[Finding, ...] = ()
     user: str = ""
     hello: str = ""
     peer: str = ""
@@ -46,7 +46,7 @@ class CapturedMessage:
 
     @classmethod
     def of(
-        cls, number: int, delivery: Delivery, visit: ServerSession, received: datetime, path: Path | None
+        cls, number: int, delivery: Delivery, session: ServerSession, received: datetime, path: Path | None
     ) -> CapturedMessage:
         """Make it from a delivery and its session."""
         return cls(
@@ -55,11 +55,11 @@ class CapturedMessage:
             recipients=tuple(recipient.address.spec for recipient in delivery.recipients),
             content=delivery.content,
             received=received,
-            remarks=(*delivery.remarks, *_remarks_on_headers(delivery.content)),
-            user=visit.user,
-            hello=visit.hello,
-            peer=visit.peer,
-            tls_version=visit.tls_version,
+            findings=(*delivery.findings, *_findings_on_headers(delivery.content)),
+            user=session.user,
+            hello=session.hello,
+            peer=session.peer,
+            tls_version=session.tls_version,
             path=path,
             delivery=delivery,
         )
@@ -130,11 +130,11 @@ class CapturedMessage:
 # The steps.
 
 
-def _remarks_on_headers(content: bytes) -> tuple[Finding, ...]:
+def _findings_on_headers(content: bytes) -> tuple[Finding, ...]:
     head = re.split(rb"\r?\n\r?\n", content, maxsplit=1)[0]
     names = {name.lower() for name in re.findall(rb"^([!-9;-~]+)[ \t]*:", head, re.MULTILINE)}
-    remarks = [Finding(kind, text) for name, kind, text in _EXPECTED if name.lower().encode() not in names]
+    findings = [Finding(kind, text) for name, kind, text in _EXPECTED if name.lower().encode() not in names]
     if b"bcc" in names:
         # Every recipient can read the others' addresses (hazard H34).
-        remarks.append(Finding("bcc", "the message carries a Bcc header: every recipient reads it"))
-    return tuple(remarks)
+        findings.append(Finding("bcc", "the message carries a Bcc header: every recipient reads it"))
+    return tuple(findings)

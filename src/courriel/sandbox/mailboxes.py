@@ -7,8 +7,8 @@ from threading import Lock
 
 from courriel.dialogue.server.handler import Maildrop
 from courriel.reply import Reply
+from courriel.sandbox.captured import CapturedMail
 from courriel.sandbox.letter import CapturedMessage
-from courriel.sandbox.mailroom import Mailroom
 
 _IN_USE = Reply(400, ("[IN-USE] Somebody else has this mailbox open",))
 
@@ -19,8 +19,8 @@ class Mailboxes:
     Deleting removes a letter from this mailbox; the practice server still lists it.
     """
 
-    def __init__(self, mailroom: Mailroom) -> None:
-        self._mailroom = mailroom
+    def __init__(self, captured: CapturedMail) -> None:
+        self._captured = captured
         self._deleted: dict[str, set[str]] = {}
         self._open: set[str] = set()
         self._lock = Lock()
@@ -33,7 +33,7 @@ class Mailboxes:
                 return _IN_USE
             self._open.add(name)
             gone = self._deleted.get(name, set())
-        letters = [letter for letter in self._mailroom.letters if _is_for(letter, name)]
+        letters = [letter for letter in self._captured.letters if _is_for(letter, name)]
         return _Opened(self, name, [(_uid(letter), letter.content) for letter in letters if _uid(letter) not in gone])
 
     def remove(self, name: str, uids: Sequence[str]) -> None:

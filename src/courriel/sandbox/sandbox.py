@@ -25,14 +25,14 @@ from courriel.dialogue.server.handler import (
 from courriel.model.server import Dialect, Security, Server
 from courriel.model.trust import Trust
 from courriel.network import forks
-from courriel.network.listening import ConnectionLimits, Listener, ServedSession
+from courriel.network.listening import ListenAddress, Listener, ServedSession
 from courriel.network.loop_thread import LoopThread
 from courriel.reply import Reply
 from courriel.sandbox import certificates
+from courriel.sandbox.captured import CapturedMail
 from courriel.sandbox.faults import Faults
 from courriel.sandbox.letter import CapturedMessage
 from courriel.sandbox.mailboxes import Mailboxes
-from courriel.sandbox.mailroom import Mailroom
 from courriel.wire.smtp.parameters import MailFrom, RcptTo
 
 if TYPE_CHECKING:
@@ -95,22 +95,22 @@ class Sandbox:
             login_required=require_login,
             limits=limits or ServerLimits(),
         )
-        self._mailroom = Mailroom(Path(folder) if folder is not None else None, most=keep)
-        self._mailboxes = Mailboxes(self._mailroom)
+        self._captured = CapturedMail(Path(folder) if folder is not None else None, most=keep)
+        self._mailboxes = Mailboxes(self._captured)
         self._faults = Faults()
-        self._desk = _SandboxDesk(self._mailroom, self._mailboxes, self._faults, users)
+        self._handler = _SandboxHandler(self._captured, self._mailboxes, self._faults, users)
         self._sessions: deque[ServedSession] = deque(maxlen=_SESSIONS)
         self._listeners: list[Listener] = []
         self._aside: LoopThread | None = None
-        self._issued: certificates.Papers | None = None
-        self._folder_of_papers: TemporaryDirectory[str] | None = None
+        self._issued: certificates.CertificateFiles | None = None
+        self._certificate_folder: TemporaryDirectory[str] | None = None
         self._tls: ssl.SSLContext | None = None
         self._lock = Lock()
         forks.renew_in_child(self, type(self)._after_fork)
 
     def _after_fork(self) -> None:
         """Reset in a child process, which does not serve: threads, files and connections belong to the parent."""
-        forks.keep_for_ever(self._aside, self._listeners, self._folder_of_papers)
+        forks.keep_for_ever(self._aside, self._listeners, self._certificate_folder)
         self._lock = Lock()
         self._aside = None
 
@@ -149,7 +149,7 @@ class Sandbox:
     @property
     def ca(self) -> Path:
         """Path of the CA certificate (PEM), which exists while the sandbox is open. Raises MissingExtra."""
-        return self._papers().authority
+        return self._certificates().authority
 
     def server(self, security: Security = Security.NONE) -> Server:
         """The server as a value, for `SmtpSession`."""
@@ -165,12 +165,12 @@ class Sandbox:
     @property
     def letters(self) -> list[CapturedMessage]:
         """The received letters, oldest first; at most `keep`, the latest."""
-        return self._mailroom.letters
+        return self._captured.letters
 
     @property
     def dropped(self) -> int:
         """Number of letters dropped because there were too many; their files still exist."""
-        return self._mailroom.dropped
+        return self._captured.dropped
 
     @property
     def sessions(self) -> list[ServedSession]:
@@ -182,7 +182,7 @@ class Sandbox:
 
         A letter already received counts. Raises TimedOut, which lists what was received instead.
         """
-        return self._mailroom.wait_for(to, subject, timeout)
+        return self._captured.wait_for(to, subject, timeout)
 
     async def awaited(
         self,
@@ -192,11 +192,11 @@ class Sandbox:
         timeout: float = 5.0,  # noqa: ASYNC109 - the same words as `wait_for`
     ) -> CapturedMessage:
         """`wait_for` for asyncio."""
-        return await self._mailroom.awaited(to, subject, timeout)
+        return await self._captured.awaited(to, subject, timeout)
 
     def clear(self) -> None:
         """Remove letters and faults, as between two tests; files and connections stay."""
-        self._mailroom.clear()
+        self._captured.clear()
         self._mailboxes.clear()
         self._faults.clear()
 
@@ -276,12 +276,12 @@ class Sandbox:
             await self._close()
             raise
 
-    async def _listen(self, terms: ServerConfig, port: int, tls_port: int) -> tuple[int, int]:
+    async def _listen(self, config: ServerConfig, port: int, tls_port: int) -> tuple[int, int]:
         """Listen on the two ports of one protocol, without TLS and with TLS from the first byte; returns the ports."""
-        doors = [ConnectionLimits(self.host, port)]
-        if terms.starttls:
-            doors.append(ConnectionLimits(self.host, tls_port, tls=True))
-        listener = Listener(self._desk, terms, *doors, context=self._context, met=self._sessions.append)
+        addresses = [ListenAddress(self.host, port)]
+        if config.starttls:
+            addresses.append(ListenAddress(self.host, tls_port, tls=True))
+        listener = Listener(self._handler, config, *addresses, context=self._context, on_session=self._sessions.append)
         await listener.open()
         self._listeners.append(listener)
         port, *secure = listener.ports
@@ -293,11 +293,11 @@ class Sandbox:
         self._listeners.clear()
         with self._lock:
             self._issued = self._tls = None
-            if self._folder_of_papers is not None:
-                self._folder_of_papers.cleanup()
-                self._folder_of_papers = None
+            if self._certificate_folder is not None:
+                self._certificate_folder.cleanup()
+                self._certificate_folder = None
 
-    def _papers(self) -> certificates.Papers:
+    def _certificates(self) -> certificates.CertificateFiles:
         """The certificates, made on first use: most tests need no TLS, and `cryptography` is slow to import."""
         from tempfile import TemporaryDirectory
 
@@ -305,17 +305,17 @@ class Sandbox:
             if self._issued is None:
                 if not self._listeners:
                     raise errors.UsageError("the certificates live as long as the sandbox is open, and it is not")
-                self._folder_of_papers = TemporaryDirectory(prefix="courriel-sandbox-")
+                self._certificate_folder = TemporaryDirectory(prefix="courriel-sandbox-")
                 names = dict.fromkeys((self.host, "localhost", self._terms.name, "127.0.0.1", "::1"))
-                self._issued = certificates.issue(Path(self._folder_of_papers.name), *names)
+                self._issued = certificates.issue(Path(self._certificate_folder.name), *names)
             return self._issued
 
     def _context(self) -> ssl.SSLContext:
         from courriel.network.tls.contexts import server_context
 
         if self._tls is None:
-            papers = self._papers()
-            self._tls = server_context(str(papers.certificate), str(papers.key))
+            files = self._certificates()
+            self._tls = server_context(str(files.certificate), str(files.key))
         return self._tls
 
     def _server(self, port: int, security: Security, dialect: Dialect) -> Server:
@@ -326,30 +326,30 @@ class Sandbox:
         return f"[{self.host}]:{port}" if ":" in self.host else f"{self.host}:{port}"
 
 
-class _SandboxDesk(ServerHandler):
+class _SandboxHandler(ServerHandler):
     """Server handler of the sandbox: faults first, then storage."""
 
     def __init__(
-        self, mailroom: Mailroom, mailboxes: Mailboxes, faults: Faults, users: Mapping[str, str] | None
+        self, captured: CapturedMail, mailboxes: Mailboxes, faults: Faults, users: Mapping[str, str] | None
     ) -> None:
-        self._mailroom = mailroom
+        self._captured = captured
         self._mailboxes = mailboxes
         self._faults = faults
         self._users = None if users is None else dict(users)
 
-    def connect(self, visit: ServerSession) -> Answer | None:
+    def connect(self, session: ServerSession) -> Answer | None:
         return self._faults.decide("connect")
 
-    def greeting(self, visit: ServerSession) -> Answer | None:
+    def greeting(self, session: ServerSession) -> Answer | None:
         return self._faults.decide("greeting")
 
-    def hello(self, visit: ServerSession, name: str) -> Answer | None:
+    def hello(self, session: ServerSession, name: str) -> Answer | None:
         return self._faults.decide("hello", (name,))
 
-    def secure(self, visit: ServerSession) -> Answer | None:
+    def secure(self, session: ServerSession) -> Answer | None:
         return self._faults.decide("secure")
 
-    def authenticate(self, visit: ServerSession, mechanism: str) -> Answer | None:
+    def authenticate(self, session: ServerSession, mechanism: str) -> Answer | None:
         return self._faults.decide("authenticate", (mechanism,))
 
     def check(self, user: str, secret: str) -> bool:
@@ -361,32 +361,32 @@ class _SandboxDesk(ServerHandler):
     def secret_of(self, user: str) -> str | None:
         return None if self._users is None else self._users.get(user)
 
-    def sender(self, visit: ServerSession, origin: MailFrom) -> Answer | None:
+    def sender(self, session: ServerSession, origin: MailFrom) -> Answer | None:
         return self._faults.decide("sender", (origin.sender.spec if origin.sender else "<>",))
 
-    def recipient(self, visit: ServerSession, recipient: RcptTo) -> Answer | None:
+    def recipient(self, session: ServerSession, recipient: RcptTo) -> Answer | None:
         return self._faults.decide("recipient", (recipient.address.spec,))
 
-    def data(self, visit: ServerSession) -> Answer | None:
+    def data(self, session: ServerSession) -> Answer | None:
         return self._faults.decide("data")
 
-    def message(self, visit: ServerSession, delivery: Delivery) -> Answer | Mapping[str, Reply] | None:
+    def message(self, session: ServerSession, delivery: Delivery) -> Answer | Mapping[str, Reply] | None:
         everybody = tuple(recipient.address.spec for recipient in delivery.recipients)
         answer = self._faults.decide("message", everybody)
         if answer is None or (isinstance(answer, Reply) and answer.kind == 2):
-            self._mailroom.put(delivery, visit)
+            self._captured.put(delivery, session)
         return answer
 
-    def open_mailbox(self, visit: ServerSession, user: str) -> Maildrop | Answer | None:
+    def open_mailbox(self, session: ServerSession, user: str) -> Maildrop | Answer | None:
         return self._mailboxes.open(user)
 
-    def mailbox(self, visit: ServerSession, verb: str) -> Answer | None:
+    def mailbox(self, session: ServerSession, verb: str) -> Answer | None:
         return self._faults.decide("mailbox", (verb,))
 
-    def letter(self, visit: ServerSession, uid: str) -> Answer | None:
+    def letter(self, session: ServerSession, uid: str) -> Answer | None:
         return self._faults.decide("letter", (uid,))
 
-    def goodbye(self, visit: ServerSession) -> Answer | None:
+    def goodbye(self, session: ServerSession) -> Answer | None:
         return self._faults.decide("goodbye")
 
 

@@ -36,9 +36,9 @@ class _Supply:
         check_several(messages)
         self._goes_on = not isinstance(messages, GeneratorType | AsyncGeneratorType)
 
-    def _raised(self, failure: Exception, stream: BatchSender) -> None:
+    def _raised(self, failure: Exception, sender: BatchSender) -> None:
         if self._goes_on and isinstance(failure, errors.UsageError):
-            stream.put(failure)
+            sender.put(failure)
         else:
             self.ended, self.failure = True, failure
 
@@ -50,16 +50,16 @@ class Supply(_Supply):
         super().__init__(messages, on_refused)
         self._messages = iter(messages)
 
-    def fill(self, stream: BatchSender) -> None:
+    def fill(self, sender: BatchSender) -> None:
         """Put as many messages into the stream as it has room for."""
         began = monotonic()
-        for _ in range(stream.room):
+        for _ in range(sender.room):
             try:
-                stream.put(parcel(next(self._messages), stream.extensions, abandon=self._abandon))
+                sender.put(queued(next(self._messages), sender.extensions, abandon=self._abandon))
             except StopIteration:
                 self.ended = True
             except Exception as failure:  # noqa: BLE001 - the caller's own; raised where they expect it
-                self._raised(failure, stream)
+                self._raised(failure, sender)
             if self.ended or (now := monotonic()) - began > _SLOW:
                 self.pauses = True
                 return
@@ -76,16 +76,16 @@ class AsyncSupply(_Supply):
         super().__init__(messages, on_refused)
         self._next = aiter(messages).__anext__ if isinstance(messages, AsyncIterable) else _awaited(iter(messages))
 
-    async def fill(self, stream: BatchSender) -> None:
+    async def fill(self, sender: BatchSender) -> None:
         """Put as many messages into the stream as it has room for."""
         began = monotonic()
-        for _ in range(stream.room):
+        for _ in range(sender.room):
             try:
-                stream.put(parcel(await self._next(), stream.extensions, abandon=self._abandon))
+                sender.put(queued(await self._next(), sender.extensions, abandon=self._abandon))
             except StopAsyncIteration:
                 self.ended = True
             except Exception as failure:  # noqa: BLE001 - the caller's own; raised where they expect it
-                self._raised(failure, stream)
+                self._raised(failure, sender)
             if self.ended or (now := monotonic()) - began > _SLOW:
                 self.pauses = True
                 return
@@ -102,7 +102,7 @@ def stream_on(dialogue: SmtpDialogue, window: int | Window) -> BatchSender:
     return BatchSender(dialogue, window=window)
 
 
-def parcel(message: Sendable, extensions: Extensions, *, abandon: bool = False) -> QueuedMessage | errors.CourrielError:
+def queued(message: Sendable, extensions: Extensions, *, abandon: bool = False) -> QueuedMessage | errors.CourrielError:
     """An encoded message, or its error as a value: one invalid message does not stop the others."""
     try:
         made = QueuedMessage(*fields_of(message, extensions))

@@ -185,23 +185,23 @@ class SmtpSession(_Session):
         from courriel.session.message_source import Supply, stream_on  # noqa: PLC0415 - not for one message
 
         refuse_if_broken(self._line)
-        stream = stream_on(self._dialogue, window)
+        sender = stream_on(self._dialogue, window)
         supply = Supply(messages, on_refused)
         with self._line.turn:
             try:
-                while not supply.ended or stream.in_hand:
-                    if not (supply.pauses and stream.in_hand):
-                        supply.fill(stream)
-                    self._line.proceed(stream.talk(last=supply.pauses))
-                    for result in stream.results():
+                while not supply.ended or sender.in_hand:
+                    if not (supply.pauses and sender.in_hand):
+                        supply.fill(sender)
+                    self._line.proceed(sender.advance(last=supply.pauses))
+                    for result in sender.results():
                         yield result
             except errors.CourrielError:
-                for result in stream.results():
+                for result in sender.results():
                     yield result
                 raise
             finally:
                 if self.usable:
-                    self._line.proceed(stream.wind_up())
+                    self._line.proceed(sender.wind_up())
         if supply.failure is not None:
             raise supply.failure
 
@@ -313,23 +313,23 @@ class AsyncSmtpSession(_Session):
         from courriel.session.message_source import AsyncSupply, stream_on  # noqa: PLC0415 - not for one message
 
         refuse_if_broken(self._line)
-        stream = stream_on(self._dialogue, window)
+        sender = stream_on(self._dialogue, window)
         supply = AsyncSupply(messages, on_refused)
         with self._line.turn:
             try:
-                while not supply.ended or stream.in_hand:
-                    if not (supply.pauses and stream.in_hand):
-                        await supply.fill(stream)
-                    await self._line.proceed(stream.talk(last=supply.pauses))
-                    for result in stream.results():
+                while not supply.ended or sender.in_hand:
+                    if not (supply.pauses and sender.in_hand):
+                        await supply.fill(sender)
+                    await self._line.proceed(sender.advance(last=supply.pauses))
+                    for result in sender.results():
                         yield result
             except errors.CourrielError:
-                for result in stream.results():
+                for result in sender.results():
                     yield result
                 raise
             finally:
                 if self.usable:
-                    await self._line.proceed(stream.wind_up())
+                    await self._line.proceed(sender.wind_up())
         if supply.failure is not None:
             raise supply.failure
 

@@ -10,8 +10,8 @@ from typing import ParamSpec, TypeVar
 from courriel import failures
 from courriel.errors import CourrielError
 from courriel.failures import Language
-from courriel.wlangage.desk import desk, here
 from courriel.wlangage.problem import ErreurWLangage, Problem
+from courriel.wlangage.program_state import here, program_state
 from courriel.wlangage.structures.constants import Detail
 
 P = ParamSpec("P")
@@ -55,7 +55,7 @@ class _ErrorOccurred:
         return NotImplemented
 
     def __repr__(self) -> str:
-        if desk.spoken == "fr":
+        if program_state.spoken == "fr":
             return "Vrai" if self else "Faux"
         return repr(bool(self))
 
@@ -74,9 +74,9 @@ def ErreurInfo(Information: str = Detail.MESSAGE) -> str:
         return ""
     match Information:
         case Detail.MESSAGE:
-            return problem.message(desk.spoken)
+            return problem.message(program_state.spoken)
         case Detail.COMPLET:
-            return problem.complete(desk.spoken)
+            return problem.complete(program_state.spoken)
         case Detail.CODE:
             return problem.code
         case Detail.REPLY:
@@ -93,8 +93,8 @@ def Erreur(*Texte: object) -> None:
     """Print these texts to standard error, one per line; without any, the last error with its remedy."""
     if not Texte:
         problem = here().problem
-        nothing = "Aucune erreur." if desk.spoken == "fr" else "No error."
-        Texte = (problem.complete(desk.spoken) if problem else nothing,)
+        nothing = "Aucune erreur." if program_state.spoken == "fr" else "No error."
+        Texte = (problem.complete(program_state.spoken) if problem else nothing,)
     print(*Texte, sep="\n", file=sys.stderr)
 
 
@@ -104,5 +104,5 @@ def LangueErreur(Langue: Language) -> None:
         raise ErreurWLangage(
             f'LangueErreur prend "fr" ou "en", et non {Langue!r}', f'ErrorLanguage takes "fr" or "en", not {Langue!r}'
         )
-    desk.language = Langue
+    program_state.language = Langue
     failures.speak(Langue)

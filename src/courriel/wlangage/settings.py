@@ -6,9 +6,9 @@ import math
 import re
 from datetime import timedelta
 
-from courriel.wlangage.desk import desk
 from courriel.wlangage.errors_shown import email_call
 from courriel.wlangage.problem import ErreurWLangage, Impossible
+from courriel.wlangage.program_state import program_state
 from courriel.wlangage.structures.constants import Parameter
 
 _DURATION = re.compile(r"\s*(\d+(?:[.,]\d+)?)\s*([a-z]*)\s*", re.IGNORECASE)
@@ -26,13 +26,13 @@ def EmailChangeTimeOut(Durée: float | timedelta | str) -> None:
     default is ten minutes, and thirty seconds for connecting. Raises ErreurWLangage for zero, negative and invalid
     values.
     """
-    desk.be_patient(_seconds(Durée))
+    program_state.be_patient(_seconds(Durée))
 
 
 @email_call(0.0)
 def EmailLitTimeOut() -> float:
     """The time-out in seconds."""
-    seconds = desk.seconds
+    seconds = program_state.seconds
     return int(seconds) if seconds == int(seconds) else seconds
 
 
@@ -53,8 +53,8 @@ def EmailParamètre(Paramètre: int, Valeur: int | None = None) -> int:
                 f"emailParamètreMode vaut 0 (magasin du système) ou 1 (autorités fournies), et non {Valeur!r}",
                 f"emailParameterMode is 0 (store of the system) or 1 (bundled authorities), not {Valeur!r}",
             )
-        desk.mode = Valeur
-    return desk.mode
+        program_state.mode = Valeur
+    return program_state.mode
 
 
 @email_call(False)

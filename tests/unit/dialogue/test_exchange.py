@@ -8,7 +8,7 @@ from typing import TypeVar
 import pytest
 
 from courriel import Envelope, Security, Server, errors
-from courriel.dialogue.flow import Ask, Flow, Overhear, Receive, Want
+from courriel.dialogue.flow import Ask, Flow, Receive, ReceivePending, Want
 from courriel.dialogue.smtp.batch_sender import BatchSender
 from courriel.dialogue.smtp.client import SmtpDialogue
 from courriel.dialogue.smtp.replies import SmtpReplies
@@ -127,7 +127,7 @@ def test_a_reply_before_the_content_was_sent_is_not_the_final_one(known: bool) -
         server.run(dialogue.deliver(Submission(BOB, Content((RAW,), len(RAW), dotless=True), "<x@y>")))
 
     assert not unasked.value.in_doubt
-    assert [type(want) for want in server.wants] == [Overhear, Ask]
+    assert [type(want) for want in server.wants] == [ReceivePending, Ask]
 
 
 NO = b"552 5.3.4 that is too much\r\n"
@@ -148,7 +148,7 @@ def test_a_refusal_before_the_content_was_sent_counts() -> None:
 
     assert refused.value.reply.code == 552
     assert not refused.value.session_usable
-    assert [type(want) for want in server.wants] == [Overhear, Ask]
+    assert [type(want) for want in server.wants] == [ReceivePending, Ask]
 
 
 def test_in_a_batch_such_a_refusal_is_final() -> None:

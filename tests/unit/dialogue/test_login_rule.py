@@ -9,7 +9,7 @@ import pytest
 
 from courriel import Password, Security, Server, TokenSource, Trust, errors
 from courriel.dialogue.authenticate import LoginLine, authenticate
-from courriel.dialogue.flow import Fetch, Flow, Overhear, Send
+from courriel.dialogue.flow import Fetch, Flow, ReceivePending, Send
 from courriel.dialogue.imap.replies import reply_of
 from courriel.dialogue.login_rule import FailedLogin, MechanismOutcome, nobody_listens, strength
 from courriel.dialogue.smtp.replies import SmtpReplies
@@ -168,7 +168,7 @@ class Answers:
             while True:
                 if isinstance(want, Send):
                     self.said.append(" ".join(want.data.decode().split()[:2]))
-                answer = b"" if isinstance(want, Send | Overhear) else f"{self.replies.pop(0)}\r\n".encode()
+                answer = b"" if isinstance(want, Send | ReceivePending) else f"{self.replies.pop(0)}\r\n".encode()
                 want = flow.send(answer)
         except StopIteration as end:
             return tuple(end.value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from courriel.dialogue.flow import Flow, Overhear, Receive, Send
+from courriel.dialogue.flow import Flow, Receive, ReceivePending, Send
 from courriel.dialogue.pop3.client import PopDialogue
 from courriel.model.server import Dialect, Server
 
@@ -28,7 +28,7 @@ def run(flow: Flow[None], *answers: bytes) -> list[bytes]:
                 case Send(data):
                     bursts.append(data)
                     want = flow.send(b"")
-                case Overhear():
+                case ReceivePending():
                     want = flow.send(b"")
                 case Receive():
                     bursts.append(b"...")

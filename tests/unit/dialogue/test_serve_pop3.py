@@ -22,7 +22,7 @@ from courriel.dialogue.server.pop3 import Pop3ServerDialogue
 from courriel.model.server import Dialect
 from courriel.reply import Reply
 from courriel.wire.pop3.client_syntax import digest
-from pairs.runner import CUTS, Visited, visit
+from pairs.runner import CUTS, Served, serve_client
 from pairs.runner import Cut as Portions
 
 ONE = b"Subject: one\r\n\r\n.dot\r\nlast\r\n"
@@ -35,9 +35,9 @@ TERMS = ServerConfig(name="pop.example.org", dialect=Dialect.POP3, mechanisms=ME
 class Box(Maildrop):
     """Mailbox with two letters that records what happens to them."""
 
-    def __init__(self, desk: Keeping) -> None:
+    def __init__(self, handler: KeepingHandler) -> None:
         super().__init__((("uid-1", ONE), ("uid-2", TWO)))
-        self._desk = desk
+        self._desk = handler
 
     def remove(self, uids: Sequence[str]) -> None:
         self._desk.removed.extend(uids)
@@ -46,7 +46,7 @@ class Box(Maildrop):
         self._desk.open -= 1
 
 
-class Keeping(ServerHandler):
+class KeepingHandler(ServerHandler):
     """Handler with the user Bob, and one mailbox for all."""
 
     def __init__(self, **answers: Answer) -> None:
@@ -60,53 +60,53 @@ class Keeping(ServerHandler):
     def secret_of(self, user: str) -> str | None:
         return "secret" if user == "bob" else None
 
-    def open_mailbox(self, visit: ServerSession, user: str) -> Maildrop | Answer | None:
+    def open_mailbox(self, serve_client: ServerSession, user: str) -> Maildrop | Answer | None:
         if "open_mailbox" in self.answers:
             return self.answers["open_mailbox"]
         self.open += 1
         return Box(self)
 
-    def mailbox(self, visit: ServerSession, verb: str) -> Answer | None:
+    def mailbox(self, serve_client: ServerSession, verb: str) -> Answer | None:
         return self.answers.get(verb)
 
-    def letter(self, visit: ServerSession, uid: str) -> Answer | None:
+    def letter(self, serve_client: ServerSession, uid: str) -> Answer | None:
         return self.answers.get(uid.replace("-", "_"))
 
-    def goodbye(self, visit: ServerSession) -> Answer | None:
+    def goodbye(self, serve_client: ServerSession) -> Answer | None:
         return self.answers.get("goodbye")
 
 
 def said(
-    words: bytes, *, cut: Portions = "whole", terms: ServerConfig = TERMS, desk: ServerHandler | None = None
-) -> Visited:
-    return visit(words, cut=cut, terms=terms, desk=desk or Keeping())
+    words: bytes, *, cut: Portions = "whole", config: ServerConfig = TERMS, handler: ServerHandler | None = None
+) -> Served:
+    return serve_client(words, cut=cut, config=config, handler=handler or KeepingHandler())
 
 
-def kinds(visited: Visited) -> str:
+def kinds(served: Served) -> str:
     """Each +OK and -ERR, without the greeting, on one line."""
-    return " ".join(line[:4].strip() for line in visited.lines[1:] if line.startswith(("+OK", "-ERR")))
+    return " ".join(line[:4].strip() for line in served.lines[1:] if line.startswith(("+OK", "-ERR")))
 
 
 @pytest.mark.parametrize("cut", CUTS)
 def test_a_whole_session(cut: Portions) -> None:
-    desk = Keeping()
+    handler = KeepingHandler()
 
-    visited = said(
-        LOGIN + b"STAT\r\nLIST\r\nUIDL 2\r\nRETR 1\r\nTOP 2 0\r\nDELE 1\r\nSTAT\r\nQUIT\r\n", cut=cut, desk=desk
+    served = said(
+        LOGIN + b"STAT\r\nLIST\r\nUIDL 2\r\nRETR 1\r\nTOP 2 0\r\nDELE 1\r\nSTAT\r\nQUIT\r\n", cut=cut, handler=handler
     )
 
-    assert visited.lines[3:] == [
+    assert served.lines[3:] == [
         f"+OK 2 {len(ONE + TWO)}", "+OK Here they are", f"1 {len(ONE)}", f"2 {len(TWO)}", ".", "+OK 2 uid-2",
         f"+OK {len(ONE)} octets", "Subject: one", "", "..dot", "last", ".",
         "+OK 16 octets", "Subject: two", "", ".",
         "+OK It will be gone when you are", f"+OK 1 {len(TWO)}", "+OK 1 deleted, goodbye",
     ]  # fmt: skip
-    assert desk.removed == ["uid-1"]
-    assert desk.open == 0
+    assert handler.removed == ["uid-1"]
+    assert handler.open == 0
 
 
 def test_a_letter_without_a_last_line_end_gets_one() -> None:
-    assert said(LOGIN + b"RETR 2\r\n").said.endswith(b"hello\r\n.\r\n")
+    assert said(LOGIN + b"RETR 2\r\n").output.endswith(b"hello\r\n.\r\n")
 
 
 def test_what_arrives_in_one_burst_is_answered_in_one() -> None:
@@ -117,12 +117,12 @@ def test_what_arrives_in_one_burst_is_answered_in_one() -> None:
 @pytest.mark.parametrize("end", [b"", b"RSET\r\nQUIT\r\n", b"what?\r\n"])
 def test_letters_are_deleted_only_by_quit(end: bytes) -> None:
     """RFC 1939 6: a lost connection deletes nothing."""
-    desk = Keeping()
+    handler = KeepingHandler()
 
-    said(LOGIN + b"DELE 1\r\n" + end, desk=desk)
+    said(LOGIN + b"DELE 1\r\n" + end, handler=handler)
 
-    assert desk.removed == []
-    assert desk.open == 0
+    assert handler.removed == []
+    assert handler.open == 0
 
 
 @pytest.mark.parametrize(
@@ -150,25 +150,25 @@ def test_what_is_out_of_place_is_refused(words: bytes, answers: str) -> None:
 def test_a_login_may_hold_any_character_but_a_line_end() -> None:
     """Hazard H28."""
 
-    class Anybody(Keeping):
+    class Anybody(KeepingHandler):
         def check(self, user: str, secret: str) -> bool:
             return (user, secret) == ("bob smith", " pä ss ")
 
-    visited = said("USER bob smith\r\nPASS  pä ss \r\n".encode(), desk=Anybody())
+    served = said("USER bob smith\r\nPASS  pä ss \r\n".encode(), handler=Anybody())
 
-    assert kinds(visited) == "+OK +OK"
+    assert kinds(served) == "+OK +OK"
 
 
 def test_a_digest_logs_in() -> None:
     """RFC 1939 7."""
-    visited = Visited(TERMS, Keeping())
-    timestamp = visited._flow.send(None).data.decode().split()[-1]  # type: ignore[union-attr]
-    answer = visited._flow.send(b"")
+    served = Served(TERMS, KeepingHandler())
+    timestamp = served._flow.send(None).data.decode().split()[-1]  # type: ignore[union-attr]
+    answer = served._flow.send(b"")
 
     assert timestamp.startswith("<")
     line = f"APOP bob {digest(timestamp, 'secret')}\r\nSTAT\r\n".encode()
     del answer
-    said_back = visited._flow.send(line).data.decode()  # type: ignore[union-attr]
+    said_back = served._flow.send(line).data.decode()  # type: ignore[union-attr]
 
     assert said_back.startswith("+OK Logged in\r\n+OK 2 ")
 
@@ -179,167 +179,167 @@ def test_a_wrong_digest_does_not(line: bytes) -> None:
 
 
 def test_no_digest_is_offered_where_no_password_is_known() -> None:
-    terms = ServerConfig(dialect=Dialect.POP3, mechanisms=("PLAIN",))
+    config = ServerConfig(dialect=Dialect.POP3, mechanisms=("PLAIN",))
 
-    visited = said(b"APOP bob x\r\n", terms=terms)
+    served = said(b"APOP bob x\r\n", config=config)
 
-    assert "<" not in visited.lines[0]
-    assert kinds(visited) == "-ERR"
+    assert "<" not in served.lines[0]
+    assert kinds(served) == "-ERR"
 
 
 def test_capa_lists_the_capabilities() -> None:
-    visited = said(b"CAPA\r\n")
+    served = said(b"CAPA\r\n")
 
-    assert {"TOP", "UIDL", "USER", "PIPELINING", "RESP-CODES", "UTF8 USER"} < set(visited.lines)
-    assert "SASL CRAM-MD5 PLAIN LOGIN" in visited.lines
-    assert "STLS" not in visited.lines
+    assert {"TOP", "UIDL", "USER", "PIPELINING", "RESP-CODES", "UTF8 USER"} < set(served.lines)
+    assert "SASL CRAM-MD5 PLAIN LOGIN" in served.lines
+    assert "STLS" not in served.lines
 
 
 def test_nothing_is_offered_in_clear_that_needs_tls() -> None:
-    terms = ServerConfig(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True, login_needs_tls=True)
+    config = ServerConfig(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True, login_needs_tls=True)
 
-    visited = said(b"CAPA\r\n" + LOGIN + b"AUTH PLAIN\r\nAPOP bob x\r\n", terms=terms)
+    served = said(b"CAPA\r\n" + LOGIN + b"AUTH PLAIN\r\nAPOP bob x\r\n", config=config)
 
-    assert "STLS" in visited.lines
-    assert not {"USER", "SASL CRAM-MD5 PLAIN LOGIN"} & set(visited.lines)
-    assert kinds(visited) == "+OK -ERR -ERR -ERR -ERR"
+    assert "STLS" in served.lines
+    assert not {"USER", "SASL CRAM-MD5 PLAIN LOGIN"} & set(served.lines)
+    assert kinds(served) == "+OK -ERR -ERR -ERR -ERR"
 
 
 def test_what_came_along_with_stls_is_thrown_away() -> None:
     """Hazard H77."""
-    terms = ServerConfig(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True)
+    config = ServerConfig(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True)
 
-    visited = said(b"STLS\r\n" + LOGIN, terms=terms)
+    served = said(b"STLS\r\n" + LOGIN, config=config)
 
-    assert visited.secured == 1
-    assert kinds(visited) == "+OK"
-    assert [remark.kind for remark in visited.visit.remarks] == ["before-tls"]
+    assert served.secured == 1
+    assert kinds(served) == "+OK"
+    assert [finding.kind for finding in served.session.findings] == ["before-tls"]
 
 
 def test_user_before_stls_is_forgotten() -> None:
-    terms = ServerConfig(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True)
+    config = ServerConfig(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True)
 
-    visited = Visited(terms, Keeping()).hear(b"USER bob\r\n", b"STLS\r\n", b"PASS secret\r\n")
+    served = Served(config, KeepingHandler()).receive(b"USER bob\r\n", b"STLS\r\n", b"PASS secret\r\n")
 
-    assert kinds(visited) == "+OK +OK -ERR"
+    assert kinds(served) == "+OK +OK -ERR"
 
 
 def test_secrets_are_not_written_down() -> None:
     """Hazards H82, H31."""
-    visited = said(b"USER bob\r\nPASS hunter2\r\nAPOP bob hunter2\r\nAUTH PLAIN hunter2\r\nhunter2\r\nhunter2 x\r\n")
+    served = said(b"USER bob\r\nPASS hunter2\r\nAPOP bob hunter2\r\nAUTH PLAIN hunter2\r\nhunter2\r\nhunter2 x\r\n")
 
-    assert not [note for note in visited.notes if "hunter2" in note]
+    assert not [note for note in served.notes if "hunter2" in note]
 
 
 def test_letters_are_not_written_down() -> None:
-    visited = said(LOGIN + b"RETR 1\r\n")
+    served = said(LOGIN + b"RETR 1\r\n")
 
-    assert not [note for note in visited.notes if "Subject" in note]
-    assert [note for note in visited.notes if "octets of a letter" in note]
+    assert not [note for note in served.notes if "Subject" in note]
+    assert [note for note in served.notes if "octets of a letter" in note]
 
 
 def test_a_line_that_is_too_long_is_refused_and_not_kept() -> None:
     """Hazard H79."""
-    visited = said(LOGIN + b"NOOP " + b"x" * 5000 + b"\r\nNOOP\r\n")
+    served = said(LOGIN + b"NOOP " + b"x" * 5000 + b"\r\nNOOP\r\n")
 
-    assert kinds(visited) == "+OK +OK -ERR +OK"
+    assert kinds(served) == "+OK +OK -ERR +OK"
 
 
 def test_a_line_that_goes_on_and_on_ends_the_session() -> None:
-    visited = said(LOGIN + b"x" * 1_000_000)
+    served = said(LOGIN + b"x" * 1_000_000)
 
-    assert visited.lines[-1].startswith("-ERR [SYS/TEMP]")
+    assert served.lines[-1].startswith("-ERR [SYS/TEMP]")
 
 
 def test_too_many_mistakes_end_the_session() -> None:
-    visited = said(b"what?\r\n" * 50)
+    served = said(b"what?\r\n" * 50)
 
-    assert kinds(visited).count("-ERR") == TERMS.limits.mistakes + 2
+    assert kinds(served).count("-ERR") == TERMS.limits.mistakes + 2
 
 
 def test_too_many_wrong_passwords_end_the_session() -> None:
-    visited = said(b"USER bob\r\nPASS wrong\r\n" * 10)
+    served = said(b"USER bob\r\nPASS wrong\r\n" * 10)
 
-    assert kinds(visited).count("-ERR") == TERMS.limits.logins + 1
-    assert visited.lines[-1].startswith("-ERR [SYS/TEMP] Too many attempts")
-    assert "-ERR [AUTH] User name or password is not right" in visited.lines
+    assert kinds(served).count("-ERR") == TERMS.limits.logins + 1
+    assert served.lines[-1].startswith("-ERR [SYS/TEMP] Too many attempts")
+    assert "-ERR [AUTH] User name or password is not right" in served.lines
 
 
 def test_a_mailbox_that_is_in_use_is_told_so() -> None:
-    visited = said(LOGIN + b"STAT\r\n", desk=Keeping(open_mailbox=Reply(400, ("[IN-USE] Locked",))))
+    served = said(LOGIN + b"STAT\r\n", handler=KeepingHandler(open_mailbox=Reply(400, ("[IN-USE] Locked",))))
 
-    assert visited.lines[2:] == ["-ERR [IN-USE] Locked", "-ERR Log in first"]
+    assert served.lines[2:] == ["-ERR [IN-USE] Locked", "-ERR Log in first"]
 
 
 def test_a_mailbox_is_released_whatever_happens() -> None:
-    class Broken(Keeping):
-        def letter(self, visit: ServerSession, uid: str) -> Answer | None:
+    class Broken(KeepingHandler):
+        def letter(self, serve_client: ServerSession, uid: str) -> Answer | None:
             raise ZeroDivisionError
 
-    desk = Broken()
+    handler = Broken()
 
-    visited = said(LOGIN + b"RETR 1\r\n", desk=desk)
+    served = said(LOGIN + b"RETR 1\r\n", handler=handler)
 
-    assert visited.lines[-1] == "-ERR [SYS/TEMP] Something went wrong here; try again later"
-    assert isinstance(visited.visit.mishaps[0], ZeroDivisionError)
-    assert desk.open == 0
+    assert served.lines[-1] == "-ERR [SYS/TEMP] Something went wrong here; try again later"
+    assert isinstance(served.session.failures[0], ZeroDivisionError)
+    assert handler.open == 0
 
 
 @pytest.mark.parametrize("stage", ["STAT", "DELE", "uid_1", "goodbye"])
 def test_a_script_may_refuse_at_each_stage(stage: str) -> None:
-    desk = Keeping(**{stage: Reply(500, ("[SYS/TEMP] by script",))})
+    handler = KeepingHandler(**{stage: Reply(500, ("[SYS/TEMP] by script",))})
 
-    visited = said(LOGIN + b"STAT\r\nDELE 2\r\nRETR 1\r\nQUIT\r\n", desk=desk)
+    served = said(LOGIN + b"STAT\r\nDELE 2\r\nRETR 1\r\nQUIT\r\n", handler=handler)
 
-    assert sum("by script" in line for line in visited.lines) == 1
-    assert desk.removed == ([] if stage in {"goodbye", "DELE"} else ["uid-2"])
+    assert sum("by script" in line for line in served.lines) == 1
+    assert handler.removed == ([] if stage in {"goodbye", "DELE"} else ["uid-2"])
 
 
 def test_a_script_may_hang_up() -> None:
-    visited = said(LOGIN + b"RETR 1\r\nNOOP\r\n", desk=Keeping(uid_1=Disconnect()))
+    served = said(LOGIN + b"RETR 1\r\nNOOP\r\n", handler=KeepingHandler(uid_1=Disconnect()))
 
-    assert visited.ending == "cut"
+    assert served.ending == "cut"
 
 
 def test_large_letters_are_sent_before_they_fill_the_memory() -> None:
-    class Large(Keeping):
-        def open_mailbox(self, visit: ServerSession, user: str) -> Maildrop | Answer | None:
+    class Large(KeepingHandler):
+        def open_mailbox(self, serve_client: ServerSession, user: str) -> Maildrop | Answer | None:
             return Maildrop([("uid", b"x" * 300_000)])
 
-    visited = said(LOGIN + b"RETR 1\r\n" * 10, desk=Large())
+    served = said(LOGIN + b"RETR 1\r\n" * 10, handler=Large())
 
-    assert visited.bursts > 10
+    assert served.bursts > 10
 
 
 def test_a_greeting_that_refuses_is_the_end() -> None:
-    class Closed(Keeping):
-        def greeting(self, visit: ServerSession) -> Answer | None:
+    class Closed(KeepingHandler):
+        def greeting(self, serve_client: ServerSession) -> Answer | None:
             return Reply(500, ("[SYS/TEMP] closed",))
 
-    visited = said(LOGIN, desk=Closed())
+    served = said(LOGIN, handler=Closed())
 
-    assert visited.lines == ["-ERR [SYS/TEMP] closed"]
+    assert served.lines == ["-ERR [SYS/TEMP] closed"]
 
 
 def test_tls_that_is_refused_by_script_leaves_the_line_as_it_is() -> None:
-    class Refusing(Keeping):
-        def secure(self, visit: ServerSession) -> Answer | None:
+    class Refusing(KeepingHandler):
+        def secure(self, serve_client: ServerSession) -> Answer | None:
             return Reply(500, ("not today",))
 
-    terms = ServerConfig(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True)
-    visited = Visited(terms, Refusing()).hear(b"STLS\r\n", LOGIN)
+    config = ServerConfig(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True)
+    served = Served(config, Refusing()).receive(b"STLS\r\n", LOGIN)
 
-    assert visited.secured == 0
-    assert kinds(visited) == "-ERR +OK +OK"
+    assert served.secured == 0
+    assert kinds(served) == "-ERR +OK +OK"
 
 
 def test_a_line_is_secured_once() -> None:
-    terms = ServerConfig(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True)
-    visited = Visited(terms, Keeping()).hear(b"STLS\r\n", b"STLS\r\n", b"CAPA\r\n")
+    config = ServerConfig(dialect=Dialect.POP3, mechanisms=MECHANISMS, starttls=True)
+    served = Served(config, KeepingHandler()).receive(b"STLS\r\n", b"STLS\r\n", b"CAPA\r\n")
 
-    assert visited.secured == 1
-    assert kinds(visited) == "+OK -ERR +OK"
-    assert "STLS" not in visited.lines
+    assert served.secured == 1
+    assert kinds(served) == "+OK -ERR +OK"
+    assert "STLS" not in served.lines
 
 
 def test_auth_alone_lists_the_mechanisms() -> None:
@@ -348,29 +348,29 @@ def test_auth_alone_lists_the_mechanisms() -> None:
 
 def test_a_login_line_may_be_long_and_a_command_may_not() -> None:
     """Hazard H79."""
-    visited = said(b"USER " + b"x" * 3000 + b"\r\nAUTH PLAIN " + b"A" * 3000 + b"\r\n")
+    served = said(b"USER " + b"x" * 3000 + b"\r\nAUTH PLAIN " + b"A" * 3000 + b"\r\n")
 
-    assert visited.lines[1] == "-ERR A command has 2048 octets at most"
-    assert kinds(visited).count("-ERR") == 2
+    assert served.lines[1] == "-ERR A command has 2048 octets at most"
+    assert kinds(served).count("-ERR") == 2
 
 
 @pytest.mark.parametrize("verb", ["LIST", "UIDL", "RSET", "NOOP"])
 def test_a_script_may_refuse_each_command(verb: str) -> None:
-    desk = Keeping(**{verb: Reply(500, ("by script",))})
+    handler = KeepingHandler(**{verb: Reply(500, ("by script",))})
 
-    visited = said(LOGIN + verb.encode() + b"\r\nSTAT\r\n", desk=desk)
+    served = said(LOGIN + verb.encode() + b"\r\nSTAT\r\n", handler=handler)
 
-    assert visited.lines[-2:] == ["-ERR by script", f"+OK 2 {len(ONE + TWO)}"]
+    assert served.lines[-2:] == ["-ERR by script", f"+OK 2 {len(ONE + TWO)}"]
 
 
 def test_a_script_may_speak_in_the_middle_of_a_letter() -> None:
-    visited = said(LOGIN + b"RETR 1\r\nNOOP\r\n", desk=Keeping(uid_1=DuringData(b"rubbish")))
+    served = said(LOGIN + b"RETR 1\r\nNOOP\r\n", handler=KeepingHandler(uid_1=DuringData(b"rubbish")))
 
-    assert visited.said.endswith(ONE[: len(ONE) // 2] + b"rubbish")
+    assert served.output.endswith(ONE[: len(ONE) // 2] + b"rubbish")
 
 
 def test_a_silent_client_is_disconnected() -> None:
-    flow = Pop3ServerDialogue(Keeping(), TERMS).serve()
+    flow = Pop3ServerDialogue(KeepingHandler(), TERMS).serve()
     greeting = next(flow)
     waiting = flow.send(b"")
     last_words = flow.throw(errors.TimedOut("silent"))

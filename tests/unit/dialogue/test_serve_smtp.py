@@ -30,7 +30,7 @@ from courriel.reply import Reply
 from courriel.wire.smtp.parameters import MailFrom, RcptTo
 from fast_part import examples
 from hostile.lists import hostile, shown
-from pairs.runner import CUTS, Cut, Keeping, Visited, visit
+from pairs.runner import CUTS, Cut, KeepingHandler, Served, serve_client
 
 BEGIN = b"EHLO client.example.org\r\nMAIL FROM:<ada@example.org>\r\nRCPT TO:<bob@example.org>\r\n"
 SECRET = "correct horse"
@@ -44,23 +44,23 @@ def cut(request: pytest.FixtureRequest) -> Cut:
     return chosen
 
 
-def received(visited: Visited) -> list[bytes]:
-    assert isinstance(visited.desk, Keeping)
-    return [delivery.content for delivery in visited.desk.deliveries]
+def received(served: Served) -> list[bytes]:
+    assert isinstance(served.handler, KeepingHandler)
+    return [delivery.content for delivery in served.handler.deliveries]
 
 
-def kinds(visited: Visited) -> set[str]:
-    assert isinstance(visited.desk, Keeping)
-    return {remark.kind for delivery in visited.desk.deliveries for remark in delivery.remarks}
+def kinds(served: Served) -> set[str]:
+    assert isinstance(served.handler, KeepingHandler)
+    return {finding.kind for delivery in served.handler.deliveries for finding in delivery.findings}
 
 
 # The conversation.
 
 
 def test_a_whole_conversation_is_answered_to_the_letter(cut: Cut) -> None:
-    visited = visit(BEGIN + b"DATA\r\nSubject: x\r\n\r\n..dot\r\n.\r\nQUIT\r\n", cut=cut)
+    served = serve_client(BEGIN + b"DATA\r\nSubject: x\r\n\r\n..dot\r\n.\r\nQUIT\r\n", cut=cut)
 
-    assert visited.lines == [
+    assert served.lines == [
         "220 localhost ESMTP courriel",
         "250-localhost at your service",
         "250-PIPELINING",
@@ -78,42 +78,43 @@ def test_a_whole_conversation_is_answered_to_the_letter(cut: Cut) -> None:
         "250 2.0.0 Message taken",
         "221 2.0.0 Goodbye",
     ]
-    assert received(visited) == [b"Subject: x\r\n\r\n.dot\r\n"]
+    assert received(served) == [b"Subject: x\r\n\r\n.dot\r\n"]
 
 
 def test_one_burst_of_commands_is_answered_by_one_burst() -> None:
-    visited = visit(BEGIN + b"NOOP\r\nRSET\r\nQUIT\r\n")
+    served = serve_client(BEGIN + b"NOOP\r\nRSET\r\nQUIT\r\n")
 
-    assert visited.codes == "250 250 250 250 250 221"
-    assert visited.bursts == 2  # the greeting, and the rest
+    assert served.codes == "250 250 250 250 250 221"
+    assert served.bursts == 2  # the greeting, and the rest
 
 
 def test_every_answer_but_greeting_hello_and_go_on_has_an_enhanced_code(cut: Cut) -> None:
     said = b"FOO\r\nNOOP\r\nHELP\r\nVRFY x\r\nVRFY\r\nEXPN x\r\nRSET\r\n"
     said += b"MAIL x\r\nRCPT TO:<a@b.c>\r\nDATA\r\nAUTH PLAIN\r\nQUIT\r\n"
 
-    visited = visit(b"EHLO x.org\r\n" + said, cut=cut)
+    served = serve_client(b"EHLO x.org\r\n" + said, cut=cut)
 
-    answers = [line for line in visited.lines if not line.startswith(("220", "250-", "250 HELP"))]
+    answers = [line for line in served.lines if not line.startswith(("220", "250-", "250 HELP"))]
     assert len(answers) == 12
     assert [line for line in answers if not re.match(r"(\d)\d\d[ -]\1\.\d+\.\d+ ", line)] == []
 
 
 def test_commands_in_small_letters_and_with_spaces_behind_are_understood(cut: Cut) -> None:
     assert (
-        visit(b"ehlo x.org\r\nmail from:<a@b.c>  \r\nrcpt to:<d@e.f>\r\nquit  \r\n", cut=cut).codes == "250 250 250 221"
+        serve_client(b"ehlo x.org\r\nmail from:<a@b.c>  \r\nrcpt to:<d@e.f>\r\nquit  \r\n", cut=cut).codes
+        == "250 250 250 221"
     )
 
 
 def test_mail_is_refused_before_ehlo(cut: Cut) -> None:
-    assert visit(b"MAIL FROM:<a@b.c>\r\nRCPT TO:<a@b.c>\r\nDATA\r\n", cut=cut).codes == "503 503 503"
+    assert serve_client(b"MAIL FROM:<a@b.c>\r\nRCPT TO:<a@b.c>\r\nDATA\r\n", cut=cut).codes == "503 503 503"
 
 
 def test_helo_brings_no_extensions(cut: Cut) -> None:
-    visited = visit(b"HELO x.org\r\nMAIL FROM:<a@b.c> SIZE=3\r\nMAIL FROM:<a@b.c>\r\n", cut=cut)
+    served = serve_client(b"HELO x.org\r\nMAIL FROM:<a@b.c> SIZE=3\r\nMAIL FROM:<a@b.c>\r\n", cut=cut)
 
-    assert visited.lines[1] == "250 localhost at your service"
-    assert visited.codes == "250 555 250"
+    assert served.lines[1] == "250 localhost at your service"
+    assert served.codes == "250 555 250"
 
 
 @pytest.mark.parametrize(
@@ -122,22 +123,22 @@ def test_helo_brings_no_extensions(cut: Cut) -> None:
      ("a b", "501"), ("", "501"), ("é.example", "501"), ("<x>", "501"), ("a" * 256, "501")],
 )  # fmt: skip
 def test_the_name_of_ehlo_has_a_grammar(name: str, code: str) -> None:
-    assert visit(f"EHLO {name}\r\n".encode()).codes == code
+    assert serve_client(f"EHLO {name}\r\n".encode()).codes == code
 
 
 def test_a_second_ehlo_and_rset_forget_the_message(cut: Cut) -> None:
-    assert visit(BEGIN + b"EHLO x.org\r\nRCPT TO:<a@b.c>\r\n", cut=cut).codes.endswith("250 503")
-    assert visit(BEGIN + b"RSET\r\nRCPT TO:<a@b.c>\r\n", cut=cut).codes.endswith("250 503")
+    assert serve_client(BEGIN + b"EHLO x.org\r\nRCPT TO:<a@b.c>\r\n", cut=cut).codes.endswith("250 503")
+    assert serve_client(BEGIN + b"RSET\r\nRCPT TO:<a@b.c>\r\n", cut=cut).codes.endswith("250 503")
 
 
 def test_a_second_mail_within_a_message_is_refused(cut: Cut) -> None:
-    assert visit(BEGIN + b"MAIL FROM:<c@d.e>\r\n", cut=cut).codes == "250 250 250 503"
+    assert serve_client(BEGIN + b"MAIL FROM:<c@d.e>\r\n", cut=cut).codes == "250 250 250 503"
 
 
 def test_a_reply_never_repeats_the_clients_words(cut: Cut) -> None:
-    visited = visit(b"XYZZY <script>\r\nEHLO <script>\r\nMAIL FROM:<script>\r\nMAIL <script>\r\n", cut=cut)
+    served = serve_client(b"XYZZY <script>\r\nEHLO <script>\r\nMAIL FROM:<script>\r\nMAIL <script>\r\n", cut=cut)
 
-    assert b"script" not in visited.said
+    assert b"script" not in served.output
 
 
 # Addresses and parameters.
@@ -149,13 +150,13 @@ ONE_LINE = [text for text in hostile("addresses") if not re.search("[\r\n]", tex
 @pytest.mark.parametrize("verb", ["MAIL FROM", "RCPT TO"])
 @pytest.mark.parametrize("text", ONE_LINE, ids=shown)
 def test_a_hostile_address_is_taken_as_the_address_it_is_or_refused(verb: str, text: str) -> None:
-    desk = Seeing()
+    handler = Seeing()
     begin, utf8 = ("", " SMTPUTF8") if verb == "MAIL FROM" else ("MAIL FROM:<> SMTPUTF8\r\n", "")
 
-    visited = visit(f"EHLO x.org\r\n{begin}{verb}:<{text}>{utf8}\r\nQUIT\r\n".encode(), desk=desk)
+    served = serve_client(f"EHLO x.org\r\n{begin}{verb}:<{text}>{utf8}\r\nQUIT\r\n".encode(), handler=handler)
 
-    seen = desk.seen[1 if begin else 0 :]
-    answer = visited.codes.split()[-2]
+    seen = handler.seen[1 if begin else 0 :]
+    answer = served.codes.split()[-2]
     if seen == ["<>"]:
         assert (text, verb) == ("", "MAIL FROM")
     elif text == "postmaster" and verb == "RCPT TO":
@@ -172,40 +173,40 @@ def test_a_hostile_address_is_taken_as_the_address_it_is_or_refused(verb: str, t
 
 @pytest.mark.parametrize("text", ["a@b.com", '"a\r\nRCPT TO:<evil@x.com>"@b.com'])
 def test_a_line_break_in_an_address_ends_the_command(text: str) -> None:
-    desk = Seeing()
+    handler = Seeing()
 
-    visit(f"EHLO x.org\r\nMAIL FROM:<{text}>\r\nQUIT\r\n".encode(), desk=desk)
+    serve_client(f"EHLO x.org\r\nMAIL FROM:<{text}>\r\nQUIT\r\n".encode(), handler=handler)
 
-    assert desk.seen == ([] if "\r" in text else [text])
+    assert handler.seen == ([] if "\r" in text else [text])
 
 
 @pytest.mark.parametrize(
     "text", ['"a b"@c.de', '"a@b"@c.de', '"> SIZE=9"@c.de', "user@[127.0.0.1]", "user@[IPv6:::1]", "a+b@c.de"]
 )
 def test_an_odd_but_lawful_address_is_taken_unchanged(text: str) -> None:
-    desk = Seeing()
+    handler = Seeing()
 
-    visited = visit(f"EHLO x.org\r\nMAIL FROM:<{text}>\r\nRCPT TO:<{text}>\r\n".encode(), desk=desk)
+    served = serve_client(f"EHLO x.org\r\nMAIL FROM:<{text}>\r\nRCPT TO:<{text}>\r\n".encode(), handler=handler)
 
-    assert visited.codes == "250 250 250"
-    assert desk.seen == [text, text]
+    assert served.codes == "250 250 250"
+    assert handler.seen == [text, text]
 
 
 def test_the_null_sender_is_taken_and_the_null_recipient_is_not(cut: Cut) -> None:
-    visited = visit(b"EHLO x.org\r\nMAIL FROM:<>\r\nRCPT TO:<>\r\nRCPT TO:<a@b.c>\r\nDATA\r\n.\r\n", cut=cut)
+    served = serve_client(b"EHLO x.org\r\nMAIL FROM:<>\r\nRCPT TO:<>\r\nRCPT TO:<a@b.c>\r\nDATA\r\n.\r\n", cut=cut)
 
-    assert visited.codes == "250 250 553 250 354 250"
-    assert isinstance(visited.desk, Keeping)
-    assert visited.desk.deliveries[0].origin.sender is None
+    assert served.codes == "250 250 553 250 354 250"
+    assert isinstance(served.handler, KeepingHandler)
+    assert served.handler.deliveries[0].origin.sender is None
 
 
 @pytest.mark.parametrize("name", ["postmaster", "Postmaster"])
 def test_the_postmaster_needs_no_domain(name: str) -> None:
-    desk = Seeing()
+    handler = Seeing()
 
-    visit(f"EHLO x.org\r\nMAIL FROM:<>\r\nRCPT TO:<{name}>\r\n".encode(), desk=desk)
+    serve_client(f"EHLO x.org\r\nMAIL FROM:<>\r\nRCPT TO:<{name}>\r\n".encode(), handler=handler)
 
-    assert desk.seen == ["<>", f"{name}@localhost"]
+    assert handler.seen == ["<>", f"{name}@localhost"]
 
 
 @pytest.mark.parametrize(
@@ -229,7 +230,7 @@ def test_the_postmaster_needs_no_domain(name: str) -> None:
     ],
 )  # fmt: skip
 def test_mail_is_read_strictly(line: str, code: str) -> None:
-    assert visit(f"EHLO x.org\r\n{line}\r\n".encode()).codes == f"250 {code}"
+    assert serve_client(f"EHLO x.org\r\n{line}\r\n".encode()).codes == f"250 {code}"
 
 
 @pytest.mark.parametrize(
@@ -241,28 +242,28 @@ def test_mail_is_read_strictly(line: str, code: str) -> None:
     ],
 )  # fmt: skip
 def test_rcpt_is_read_strictly(line: str, code: str) -> None:
-    assert visit(f"EHLO x.org\r\nMAIL FROM:<>\r\nRCPT TO:<a@b.c> {line}\r\n".encode()).codes == f"250 250 {code}"
+    assert serve_client(f"EHLO x.org\r\nMAIL FROM:<>\r\nRCPT TO:<a@b.c> {line}\r\n".encode()).codes == f"250 250 {code}"
 
 
 @pytest.mark.parametrize("option", hostile("esmtp_options"), ids=shown)
 def test_a_hostile_option_is_refused_or_says_what_it_says(option: str) -> None:
-    desk = Seeing()
+    handler = Seeing()
 
-    visited = visit(f"EHLO x.org\r\nMAIL FROM:<a@b.c> {option}\r\n".encode(), desk=desk)
+    served = serve_client(f"EHLO x.org\r\nMAIL FROM:<a@b.c> {option}\r\n".encode(), handler=handler)
 
     # A line break ends the command, as it should; the parameter before it may have been valid.
-    assert desk.seen[:1] in ([], ["a@b.c"])
-    assert (visited.codes.split()[1] == "250") == (option.partition("\r")[0] == "SIZE=1")
+    assert handler.seen[:1] in ([], ["a@b.c"])
+    assert (served.codes.split()[1] == "250") == (option.partition("\r")[0] == "SIZE=1")
 
 
 def test_what_is_asked_for_a_message_reaches_the_desk() -> None:
-    visited = visit(
+    served = serve_client(
         b"EHLO x.org\r\nMAIL FROM:<a@b.c> SIZE=5 BODY=8BITMIME RET=HDRS ENVID=a+2Bb SMTPUTF8\r\n"
         b"RCPT TO:<d@e.f> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;x+2By@e.f\r\nDATA\r\n\xc3\xa9\r\n.\r\n"
     )
 
-    assert isinstance(visited.desk, Keeping)
-    (delivery,) = visited.desk.deliveries
+    assert isinstance(served.handler, KeepingHandler)
+    (delivery,) = served.handler.deliveries
     origin, (recipient,) = delivery.origin, delivery.recipients
     assert (origin.size, origin.eight_bit, origin.utf8, origin.ret, origin.envid) == (
         5,
@@ -273,7 +274,7 @@ def test_what_is_asked_for_a_message_reaches_the_desk() -> None:
     )
     assert recipient.notify == {Notify.SUCCESS, Notify.FAILURE}
     assert recipient.original == "rfc822;x+y@e.f"
-    assert {remark.kind for remark in delivery.remarks} == {"early-data"}
+    assert {finding.kind for finding in delivery.findings} == {"early-data"}
 
 
 # The end of the data (hazard H76).
@@ -283,17 +284,17 @@ def test_what_is_asked_for_a_message_reaches_the_desk() -> None:
 def test_nothing_but_a_dot_between_two_line_ends_ends_the_data(end: str, cut: Cut) -> None:
     smuggled = b"MAIL FROM:<evil@x.org>\r\nRCPT TO:<victim@x.org>\r\nDATA\r\nevil\r\n"
 
-    visited = visit(BEGIN + b"DATA\r\nhello" + end.encode() + smuggled + b"\r\n.\r\nQUIT\r\n", cut=cut)
+    served = serve_client(BEGIN + b"DATA\r\nhello" + end.encode() + smuggled + b"\r\n.\r\nQUIT\r\n", cut=cut)
 
-    assert visited.codes == "250 250 250 354 250 221"
-    (content,) = received(visited)
+    assert served.codes == "250 250 250 354 250 221"
+    (content,) = received(served)
     # Only a dot at the beginning of a line is removed (RFC 5321 4.5.2).
     assert content == b"hello" + re.sub(rb"(?<=\r\n)\.", b"", end.encode()) + smuggled + b"\r\n"
-    assert kinds(visited) & {"bare-lf", "bare-cr", "nul", "single-dot"}
+    assert kinds(served) & {"bare-lf", "bare-cr", "nul", "single-dot"}
 
 
 def test_a_message_without_a_line_is_empty(cut: Cut) -> None:
-    assert received(visit(BEGIN + b"DATA\r\n.\r\n", cut=cut)) == [b""]
+    assert received(serve_client(BEGIN + b"DATA\r\n.\r\n", cut=cut)) == [b""]
 
 
 @pytest.mark.parametrize("body", hostile("bodies"), ids=shown)
@@ -301,9 +302,9 @@ def test_a_stuffed_body_comes_back_to_the_octet(body: str, cut: Cut) -> None:
     content = body.encode() + b"\r\n"
     stuffed = re.sub(rb"(^|\r\n)\.", rb"\1..", content)
 
-    visited = visit(BEGIN + b"DATA\r\n" + stuffed + b".\r\nQUIT\r\n", cut=cut)
+    served = serve_client(BEGIN + b"DATA\r\n" + stuffed + b".\r\nQUIT\r\n", cut=cut)
 
-    assert received(visited) == [content]
+    assert received(served) == [content]
 
 
 @given(st.lists(st.sampled_from([b"\r\n", b"\r", b"\n", b".", b"..", b"a", b"\0"]), max_size=30), st.integers(1, 7))
@@ -312,26 +313,28 @@ def test_any_content_comes_back_whatever_the_portions(parts: list[bytes], size: 
     content = b"".join(parts) + b"\r\n"
     said = BEGIN + b"DATA\r\n" + re.sub(rb"(?:^|(?<=\r\n))\.", b"..", content) + b".\r\nQUIT\r\n"
 
-    visited = Visited(ServerConfig(), Keeping()).hear(*(said[at : at + size] for at in range(0, len(said), size)))
+    served = Served(ServerConfig(), KeepingHandler()).receive(
+        *(said[at : at + size] for at in range(0, len(said), size))
+    )
 
-    assert received(visited) == [content]
-    assert visited.ending == "heard it all"
+    assert received(served) == [content]
+    assert served.ending == "heard it all"
 
 
 def test_what_follows_the_end_is_the_next_command(cut: Cut) -> None:
-    visited = visit(BEGIN + b"DATA\r\na\r\n.\r\nMAIL FROM:<c@d.e>\r\nQUIT\r\n", cut=cut)
+    served = serve_client(BEGIN + b"DATA\r\na\r\n.\r\nMAIL FROM:<c@d.e>\r\nQUIT\r\n", cut=cut)
 
-    assert visited.codes == "250 250 250 354 250 250 221"
+    assert served.codes == "250 250 250 354 250 250 221"
 
 
 # BDAT (RFC 3030).
 
 
 def test_chunks_make_one_message_whatever_is_in_them(cut: Cut) -> None:
-    visited = visit(BEGIN + b"BDAT 6\r\na\r\n.\r\nBDAT 1\r\nbBDAT 0 LAST\r\nQUIT\r\n", cut=cut)
+    served = serve_client(BEGIN + b"BDAT 6\r\na\r\n.\r\nBDAT 1\r\nbBDAT 0 LAST\r\nQUIT\r\n", cut=cut)
 
-    assert visited.codes == "250 250 250 250 250 250 221"
-    assert received(visited) == [b"a\r\n.\r\nb"]
+    assert served.codes == "250 250 250 250 250 250 221"
+    assert received(served) == [b"a\r\n.\r\nb"]
 
 
 BINARY = b"EHLO x.org\r\nMAIL FROM:<a@b.c> BODY=BINARYMIME\r\nRCPT TO:<d@e.f>\r\n"
@@ -340,114 +343,118 @@ BINARY = b"EHLO x.org\r\nMAIL FROM:<a@b.c> BODY=BINARYMIME\r\nRCPT TO:<d@e.f>\r\
 def test_what_is_binary_has_no_lines_to_speak_of_below_its_header(cut: Cut) -> None:
     odd = b"Subject: x\r\n\r\n" + b"\r\n.\r\n\0\r\n\n\xff" + b"x" * 2_000
 
-    visited = visit(
-        BINARY + b"BDAT %d LAST\r\n" % len(odd) + odd, cut=cut, terms=ServerConfig(limits=ServerLimits(line=1_000))
+    served = serve_client(
+        BINARY + b"BDAT %d LAST\r\n" % len(odd) + odd, cut=cut, config=ServerConfig(limits=ServerLimits(line=1_000))
     )
 
-    assert received(visited) == [odd]
-    assert kinds(visited) == set()
-    assert visited.desk.deliveries[0].origin.binary  # type: ignore[attr-defined]
+    assert received(served) == [odd]
+    assert kinds(served) == set()
+    assert served.handler.deliveries[0].origin.binary  # type: ignore[attr-defined]
 
 
 def test_the_header_of_what_is_binary_is_looked_at_as_any_other(cut: Cut) -> None:
     odd = b"Subject: x\nTo: \0\r\n\r\n\0"
 
-    assert kinds(visit(BINARY + b"BDAT %d LAST\r\n" % len(odd) + odd, cut=cut)) == {"bare-lf", "nul"}
+    assert kinds(serve_client(BINARY + b"BDAT %d LAST\r\n" % len(odd) + odd, cut=cut)) == {"bare-lf", "nul"}
 
 
 def test_a_refused_chunk_is_heard_to_its_end_all_the_same(cut: Cut) -> None:
-    assert visit(b"EHLO x.org\r\nBDAT 6 LAST\r\nQUIT\r\nNOOP\r\n", cut=cut).codes == "250 503 250"
+    assert serve_client(b"EHLO x.org\r\nBDAT 6 LAST\r\nQUIT\r\nNOOP\r\n", cut=cut).codes == "250 503 250"
     no_recipient = b"EHLO x.org\r\nMAIL FROM:<>\r\nBDAT 6\r\nQUIT\r\nNOOP\r\n"
-    assert visit(no_recipient, cut=cut).codes == "250 250 554 250"
+    assert serve_client(no_recipient, cut=cut).codes == "250 250 554 250"
 
 
 def test_bdat_and_data_do_not_mix(cut: Cut) -> None:
     assert (
-        visit(BEGIN + b"BDAT 1\r\naDATA\r\nRCPT TO:<c@d.e>\r\nBDAT 1 LAST\r\nb", cut=cut).codes
+        serve_client(BEGIN + b"BDAT 1\r\naDATA\r\nRCPT TO:<c@d.e>\r\nBDAT 1 LAST\r\nb", cut=cut).codes
         == "250 250 250 250 503 503 250"
     )
     assert (
-        visit(BEGIN + b"DATA\r\n.\r\nBDAT 6 LAST\r\nQUIT\r\nNOOP\r\n", cut=cut).codes == "250 250 250 354 250 503 250"
+        serve_client(BEGIN + b"DATA\r\n.\r\nBDAT 6 LAST\r\nQUIT\r\nNOOP\r\n", cut=cut).codes
+        == "250 250 250 354 250 503 250"
     )
 
 
 def test_after_a_chunk_that_was_too_big_the_message_has_failed(cut: Cut) -> None:
-    terms = ServerConfig(limits=ServerLimits(message=4))
+    config = ServerConfig(limits=ServerLimits(message=4))
 
-    visited = visit(BEGIN + b"BDAT 3\r\nabcBDAT 2\r\ndeBDAT 1 LAST\r\nfRSET\r\nMAIL FROM:<>\r\n", cut=cut, terms=terms)
+    served = serve_client(
+        BEGIN + b"BDAT 3\r\nabcBDAT 2\r\ndeBDAT 1 LAST\r\nfRSET\r\nMAIL FROM:<>\r\n", cut=cut, config=config
+    )
 
-    assert visited.codes == "250 250 250 250 552 503 250 250"
-    assert received(visited) == []
+    assert served.codes == "250 250 250 250 552 503 250 250"
+    assert received(served) == []
 
 
 @pytest.mark.parametrize("argument", ["", "x", "-1", "1 FIRST", "1LAST", "9" * 19, "99999999999"])
 def test_a_chunk_of_unknown_length_ends_the_session(argument: str) -> None:
-    visited = visit(BEGIN + f"BDAT {argument}\r\n".encode() + b"QUIT\r\n")
+    served = serve_client(BEGIN + f"BDAT {argument}\r\n".encode() + b"QUIT\r\n")
 
-    assert visited.codes.split()[-1] == "421"
-    assert "221" not in visited.codes
+    assert served.codes.split()[-1] == "421"
+    assert "221" not in served.codes
 
 
 # ServerLimits.
 
 
 def test_a_line_that_is_too_long_is_refused_and_the_next_is_heard(cut: Cut) -> None:
-    visited = visit(b"NOOP " + b"x" * 3000 + b"\r\nNOOP\r\n", cut=cut)
+    served = serve_client(b"NOOP " + b"x" * 3000 + b"\r\nNOOP\r\n", cut=cut)
 
-    assert visited.codes == "500 250"
+    assert served.codes == "500 250"
 
 
 def test_a_line_without_end_ends_the_session() -> None:
-    assert visit(b"x" * 40_000, cut="whole").codes == "421"
-    assert Visited(ServerConfig(), Keeping()).hear(*[b"x" * 1000] * 100).codes == "421"
+    assert serve_client(b"x" * 40_000, cut="whole").codes == "421"
+    assert Served(ServerConfig(), KeepingHandler()).receive(*[b"x" * 1000] * 100).codes == "421"
 
 
 def test_a_message_that_is_too_big_is_refused_after_its_end(cut: Cut) -> None:
-    terms = ServerConfig(limits=ServerLimits(message=10))
+    config = ServerConfig(limits=ServerLimits(message=10))
 
-    visited = visit(BEGIN + b"DATA\r\n0123456789\r\n.\r\nNOOP\r\n", cut=cut, terms=terms)
+    served = serve_client(BEGIN + b"DATA\r\n0123456789\r\n.\r\nNOOP\r\n", cut=cut, config=config)
 
-    assert visited.codes == "250 250 250 354 552 250"
-    assert received(visited) == []
+    assert served.codes == "250 250 250 354 552 250"
+    assert received(served) == []
 
 
 def test_content_far_above_the_limit_ends_the_session() -> None:
-    visited = Visited(ServerConfig(limits=ServerLimits(message=10)), Keeping()).hear(
+    served = Served(ServerConfig(limits=ServerLimits(message=10)), KeepingHandler()).receive(
         BEGIN + b"DATA\r\n", *[b"x" * 30] * 10
     )
 
-    assert visited.codes == "250 250 250 354 421"
+    assert served.codes == "250 250 250 354 421"
 
 
 def test_a_line_of_content_has_a_limit_too() -> None:
-    terms = ServerConfig(limits=ServerLimits(line=20))
+    config = ServerConfig(limits=ServerLimits(line=20))
 
-    assert visit(BEGIN + b"DATA\r\n" + b"x" * 21 + b"\r\n.\r\n", terms=terms).codes.endswith("354 554")
-    assert visit(BEGIN + b"DATA\r\n" + b"x" * 20 + b"\r\n.\r\n", terms=terms).codes.endswith("354 250")
+    assert serve_client(BEGIN + b"DATA\r\n" + b"x" * 21 + b"\r\n.\r\n", config=config).codes.endswith("354 554")
+    assert serve_client(BEGIN + b"DATA\r\n" + b"x" * 20 + b"\r\n.\r\n", config=config).codes.endswith("354 250")
 
 
 def test_recipients_beyond_the_limit_are_told_to_come_back(cut: Cut) -> None:
-    visited = visit(
+    served = serve_client(
         BEGIN + b"RCPT TO:<c@d.e>\r\nRCPT TO:<f@g.h>\r\nDATA\r\n.\r\n",
         cut=cut,
-        terms=ServerConfig(limits=ServerLimits(recipients=2)),
+        config=ServerConfig(limits=ServerLimits(recipients=2)),
     )
 
-    assert visited.codes == "250 250 250 250 452 354 250"
+    assert served.codes == "250 250 250 250 452 354 250"
 
 
 def test_too_many_mistakes_end_the_session(cut: Cut) -> None:
-    visited = visit(b"FOO\r\n" * 10, cut=cut, terms=ServerConfig(limits=ServerLimits(mistakes=3)))
+    served = serve_client(b"FOO\r\n" * 10, cut=cut, config=ServerConfig(limits=ServerLimits(mistakes=3)))
 
-    assert visited.codes == "500 500 500 500 421"
-    assert visited.lines[-1].startswith("421 4.7.0")
+    assert served.codes == "500 500 500 500 421"
+    assert served.lines[-1].startswith("421 4.7.0")
 
 
 def test_messages_of_a_session_are_counted() -> None:
     said = b"EHLO x.org\r\n" + b"MAIL FROM:<>\r\nRCPT TO:<a@b.c>\r\nDATA\r\n.\r\n" * 2
 
     assert (
-        visit(said, terms=ServerConfig(limits=ServerLimits(messages=1))).codes == "250 250 250 354 250 452 503 503 500"
+        serve_client(said, config=ServerConfig(limits=ServerLimits(messages=1))).codes
+        == "250 250 250 354 250 452 503 503 500"
     )
 
 
@@ -462,7 +469,7 @@ def test_every_limit_is_finite(limit: str, value: float) -> None:
     "line", [b"NO\0OP\r\n", b"NOOP\rNOOP\r\n", b"NOOP \xff\r\n", b"NOOP\n", b"\r\n", b" NOOP\r\n", b"NOOP\x0b\r\n"]
 )
 def test_what_is_not_a_command_line_is_refused_as_one(line: bytes, cut: Cut) -> None:
-    assert visit(line + b"QUIT\r\n", cut=cut).codes == "500 221"
+    assert serve_client(line + b"QUIT\r\n", cut=cut).codes == "500 221"
 
 
 # Logging in.
@@ -507,10 +514,10 @@ def b64(text: str) -> bytes:
     ],
 )
 def test_each_way_to_log_in_has_its_answers(said: bytes, codes: str, cut: Cut) -> None:
-    visited = visit(b"EHLO x.org\r\n" + said + b"NOOP\r\n", cut=cut, terms=LOGINS, desk=Knowing())
+    served = serve_client(b"EHLO x.org\r\n" + said + b"NOOP\r\n", cut=cut, config=LOGINS, handler=Knowing())
 
-    assert visited.codes == f"250 {codes} 250"
-    assert visited.visit.user == ("ada" if codes.endswith("235") else "")
+    assert served.codes == f"250 {codes} 250"
+    assert served.session.user == ("ada" if codes.endswith("235") else "")
 
 
 def test_no_word_of_a_login_is_ever_noted(cut: Cut) -> None:
@@ -532,63 +539,69 @@ def test_no_word_of_a_login_is_ever_noted(cut: Cut) -> None:
         b"AUTH PLAIN\r\n" + secrets[0] + b"\r\n"
     )
 
-    visited = visit(said, cut=cut, terms=LOGINS, desk=Knowing())
+    served = serve_client(said, cut=cut, config=LOGINS, handler=Knowing())
 
-    assert visited.visit.user == "ada"
-    written = "\n".join(visited.notes)
+    assert served.session.user == "ada"
+    written = "\n".join(served.notes)
     assert [secret for secret in secrets if secret.decode() in written or secret.decode().upper() in written] == []
 
 
 def test_one_logs_in_once_and_not_within_a_message(cut: Cut) -> None:
     login = b"AUTH PLAIN " + b64(f"\0ada\0{SECRET}") + b"\r\n"
 
-    assert visit(b"EHLO x.org\r\n" + login + login, cut=cut, terms=LOGINS, desk=Knowing()).codes == "250 235 503"
-    assert visit(BEGIN + login, cut=cut, terms=LOGINS, desk=Knowing()).codes.endswith("503")
+    assert (
+        serve_client(b"EHLO x.org\r\n" + login + login, cut=cut, config=LOGINS, handler=Knowing()).codes
+        == "250 235 503"
+    )
+    assert serve_client(BEGIN + login, cut=cut, config=LOGINS, handler=Knowing()).codes.endswith("503")
 
 
 def test_nobody_sends_without_login_where_it_is_required(cut: Cut) -> None:
     login = b"AUTH PLAIN " + b64(f"\0ada\0{SECRET}") + b"\r\n"
-    terms = ServerConfig(mechanisms=("PLAIN",), login_required=True)
+    config = ServerConfig(mechanisms=("PLAIN",), login_required=True)
 
-    visited = visit(
-        b"EHLO x.org\r\nMAIL FROM:<>\r\n" + login + b"MAIL FROM:<> AUTH=<>\r\n", cut=cut, terms=terms, desk=Knowing()
+    served = serve_client(
+        b"EHLO x.org\r\nMAIL FROM:<>\r\n" + login + b"MAIL FROM:<> AUTH=<>\r\n",
+        cut=cut,
+        config=config,
+        handler=Knowing(),
     )
 
-    assert visited.codes == "250 530 235 250"
+    assert served.codes == "250 530 235 250"
 
 
 def test_a_login_that_needs_tls_is_not_offered_in_clear(cut: Cut) -> None:
-    terms = ServerConfig(mechanisms=("PLAIN",), login_needs_tls=True)
+    config = ServerConfig(mechanisms=("PLAIN",), login_needs_tls=True)
 
-    visited = visit(b"EHLO x.org\r\nAUTH PLAIN " + b64(f"\0ada\0{SECRET}") + b"\r\n", cut=cut, terms=terms)
+    served = serve_client(b"EHLO x.org\r\nAUTH PLAIN " + b64(f"\0ada\0{SECRET}") + b"\r\n", cut=cut, config=config)
 
-    assert visited.codes == "250 538"
-    assert b"AUTH" not in visited.said
+    assert served.codes == "250 538"
+    assert b"AUTH" not in served.output
 
 
 def test_guessing_passwords_ends_the_session(cut: Cut) -> None:
     guess = b"AUTH PLAIN " + b64("\0ada\0guess") + b"\r\n"
 
-    visited = visit(b"EHLO x.org\r\n" + guess * 9, cut=cut, terms=LOGINS, desk=Knowing())
+    served = serve_client(b"EHLO x.org\r\n" + guess * 9, cut=cut, config=LOGINS, handler=Knowing())
 
-    assert visited.codes == "250 535 535 535 535 535 421"
+    assert served.codes == "250 535 535 535 535 535 421"
 
 
 def test_a_long_token_fits_although_commands_are_short(cut: Cut) -> None:
     token = b"AUTH XOAUTH2 " + b64(f"user=ada\x01auth=Bearer {'x' * 6000}\x01\x01") + b"\r\n"
 
-    assert visit(b"EHLO x.org\r\n" + token, terms=LOGINS).codes == "250 235"
-    assert visit(b"EHLO x.org\r\nNOOP " + b"x" * 6000 + b"\r\n", cut=cut, terms=LOGINS).codes == "250 500"
+    assert serve_client(b"EHLO x.org\r\n" + token, config=LOGINS).codes == "250 235"
+    assert serve_client(b"EHLO x.org\r\nNOOP " + b"x" * 6000 + b"\r\n", cut=cut, config=LOGINS).codes == "250 500"
 
 
 # TLS.
 
 
 def test_starttls_forgets_what_was_said_before_it() -> None:
-    terms = ServerConfig(starttls=True, mechanisms=("PLAIN",))
+    config = ServerConfig(starttls=True, mechanisms=("PLAIN",))
     login = b"AUTH PLAIN " + b64("\0ada\0x") + b"\r\n"
 
-    visited = Visited(terms, Keeping()).hear(
+    served = Served(config, KeepingHandler()).receive(
         b"EHLO x.org\r\n",
         login,
         b"MAIL FROM:<a@b.c>\r\n",
@@ -596,75 +609,77 @@ def test_starttls_forgets_what_was_said_before_it() -> None:
         b"RCPT TO:<d@e.f>\r\nAUTH PLAIN\r\nEHLO x.org\r\n" + login,
     )
 
-    assert visited.codes == "250 235 250 220 503 503 250 235"
-    assert visited.secured == 1
-    assert visited.lines.count("250-STARTTLS") == 1
-    assert visited.lines.count("250-REQUIRETLS") == 1
+    assert served.codes == "250 235 250 220 503 503 250 235"
+    assert served.secured == 1
+    assert served.lines.count("250-STARTTLS") == 1
+    assert served.lines.count("250-REQUIRETLS") == 1
 
 
 def test_what_comes_together_with_starttls_is_thrown_away_and_flagged() -> None:
-    visited = Visited(ServerConfig(starttls=True), Keeping()).hear(
+    served = Served(ServerConfig(starttls=True), KeepingHandler()).receive(
         b"EHLO x.org\r\nSTARTTLS\r\nEHLO evil.org\r\nMAIL FROM:<evil@x.org>\r\nRCPT", b"NOOP\r\n"
     )
 
-    assert visited.codes == "250 220 250"
-    assert [remark.kind for remark in visited.visit.remarks] == ["before-tls"]
+    assert served.codes == "250 220 250"
+    assert [finding.kind for finding in served.session.findings] == ["before-tls"]
 
 
-def test_what_is_overheard_before_tls_is_thrown_away_and_flagged() -> None:
+def test_what_arrives_early_before_tls_is_thrown_away_and_flagged() -> None:
     serving = SmtpServerDialogue(ServerHandler(), ServerConfig(starttls=True))
     flow = serving.serve()
     next(flow)
     flow.send(b"")  # the greeting was sent
 
     flow.send(b"EHLO x.org\r\nSTARTTLS\r\n")
-    overhear = flow.send(b"")
+    pending = flow.send(b"")
     go_ahead = flow.send(b"NOOP\r\n")
     secure = flow.send(b"")
     receive = flow.send(b"")
 
-    assert (type(overhear).__name__, isinstance(secure, Secure), isinstance(receive, Receive)) == (
-        "Overhear",
+    assert (type(pending).__name__, isinstance(secure, Secure), isinstance(receive, Receive)) == (
+        "ReceivePending",
         True,
         True,
     )
     assert isinstance(go_ahead, Send)
-    assert [remark.kind for remark in serving.visit.remarks] == ["before-tls"]
+    assert [finding.kind for finding in serving.session.findings] == ["before-tls"]
 
 
 def test_starttls_is_refused_where_it_makes_no_sense(cut: Cut) -> None:
-    assert visit(b"EHLO x.org\r\nSTARTTLS\r\n", cut=cut).codes == "250 502"
-    assert visit(b"EHLO x.org\r\nSTARTTLS now\r\n", terms=ServerConfig(starttls=True), cut=cut).codes == "250 501"
-    twice = Visited(ServerConfig(starttls=True), Keeping()).hear(b"STARTTLS\r\n", b"STARTTLS\r\n")
+    assert serve_client(b"EHLO x.org\r\nSTARTTLS\r\n", cut=cut).codes == "250 502"
+    assert (
+        serve_client(b"EHLO x.org\r\nSTARTTLS now\r\n", config=ServerConfig(starttls=True), cut=cut).codes == "250 501"
+    )
+    twice = Served(ServerConfig(starttls=True), KeepingHandler()).receive(b"STARTTLS\r\n", b"STARTTLS\r\n")
     assert twice.codes == "220 503"
 
 
 def test_requiretls_is_taken_under_tls_only() -> None:
-    visited = Visited(ServerConfig(starttls=True), Keeping()).hear(
+    served = Served(ServerConfig(starttls=True), KeepingHandler()).receive(
         b"STARTTLS\r\n", b"EHLO x.org\r\nMAIL FROM:<> REQUIRETLS\r\n"
     )
 
-    assert visited.codes == "220 250 250"
+    assert served.codes == "220 250 250"
 
 
 # LMTP.
 
 
 def test_lmtp_answers_each_recipient_after_the_message(cut: Cut) -> None:
-    desk = Sorting()
+    handler = Sorting()
 
-    visited = visit(
+    served = serve_client(
         b"EHLO x.org\r\nLHLO x.org\r\nMAIL FROM:<>\r\nRCPT TO:<a@b.c>\r\nRCPT TO:<full@b.c>\r\nDATA\r\n.\r\n"
         b"MAIL FROM:<>\r\nRCPT TO:<full@b.c>\r\nRCPT TO:<a@b.c>\r\nBDAT 0 LAST\r\n",
-        cut=cut, terms=LMTP, desk=desk,
+        cut=cut, config=LMTP, handler=handler,
     )  # fmt: skip
 
-    assert visited.codes == "500 250 250 250 250 354 250 452 250 250 250 452 250"
-    assert visited.lines[0] == "220 localhost LMTP courriel"
+    assert served.codes == "500 250 250 250 250 354 250 452 250 250 250 452 250"
+    assert served.lines[0] == "220 localhost LMTP courriel"
 
 
 def test_smtp_does_not_know_lhlo() -> None:
-    assert visit(b"LHLO x.org\r\n").codes == "500"
+    assert serve_client(b"LHLO x.org\r\n").codes == "500"
 
 
 # Decisions of the handler.
@@ -679,145 +694,149 @@ def test_smtp_does_not_know_lhlo() -> None:
 )  # fmt: skip
 def test_the_desk_may_refuse_at_every_stage(stage: str, codes: str) -> None:
     content = b".\r\n" if stage == "goodbye" else b"NOOP\r\n"
-    terms = ServerConfig(limits=ServerLimits(mistakes=10))
+    config = ServerConfig(limits=ServerLimits(mistakes=10))
 
-    visited = visit(
-        BEGIN + b"DATA\r\n" + content + b"QUIT\r\n", terms=terms, desk=Scripted(stage, Reply(550, ("5.0.0 no",)))
+    served = serve_client(
+        BEGIN + b"DATA\r\n" + content + b"QUIT\r\n", config=config, handler=Scripted(stage, Reply(550, ("5.0.0 no",)))
     )
 
     if stage == "greeting":
-        assert visited.lines[0] == "550 5.0.0 no"
+        assert served.lines[0] == "550 5.0.0 no"
     else:
-        assert visited.codes == codes
+        assert served.codes == codes
 
 
 def test_a_refused_message_is_not_the_end(cut: Cut) -> None:
-    desk = Scripted("message", Reply(451, ("4.3.0 later", "and again")))
+    handler = Scripted("message", Reply(451, ("4.3.0 later", "and again")))
 
-    visited = visit(BEGIN + b"DATA\r\n.\r\nMAIL FROM:<>\r\n", cut=cut, desk=desk)
+    served = serve_client(BEGIN + b"DATA\r\n.\r\nMAIL FROM:<>\r\n", cut=cut, handler=handler)
 
-    assert visited.codes == "250 250 250 354 451 250"
-    assert visited.lines[-3:-1] == ["451-4.3.0 later", "451 4.3.0 and again"]
+    assert served.codes == "250 250 250 354 451 250"
+    assert served.lines[-3:-1] == ["451-4.3.0 later", "451 4.3.0 and again"]
 
 
 @pytest.mark.parametrize("stage", ["connect", "greeting", "hello", "sender", "recipient", "data", "message", "goodbye"])
 @pytest.mark.parametrize(("answer", "ending"), [(CutLine(), "cut"), (Reply(421, ("4.3.2 bye",)), "left")])
 def test_the_desk_may_end_the_session_at_every_stage(stage: str, answer: Answer, ending: str) -> None:
-    visited = Visited(ServerConfig(), Scripted(stage, answer)).hear(
+    served = Served(ServerConfig(), Scripted(stage, answer)).receive(
         BEGIN + b"DATA\r\n", b".\r\nQUIT\r\n", b"NOOP\r\n", b"NOOP\r\n"
     )
 
-    assert visited.ending == ending
-    assert visited.said.endswith(b"421 4.3.2 bye\r\n") == (ending == "left")
+    assert served.ending == ending
+    assert served.output.endswith(b"421 4.3.2 bye\r\n") == (ending == "left")
 
 
 def test_the_desk_may_refuse_the_content_that_comes_by_chunks_too(cut: Cut) -> None:
     """A scripted refusal of the content applies to DATA and BDAT alike."""
-    desk = Scripted("data", Reply(451, ("4.3.0 later",)))
+    handler = Scripted("data", Reply(451, ("4.3.0 later",)))
 
-    visited = visit(BEGIN + b"BDAT 2\r\na\nBDAT 6 LAST\r\nQUIT\r\nRSET\r\nMAIL FROM:<>\r\n", cut=cut, desk=desk)
+    served = serve_client(
+        BEGIN + b"BDAT 2\r\na\nBDAT 6 LAST\r\nQUIT\r\nRSET\r\nMAIL FROM:<>\r\n", cut=cut, handler=handler
+    )
 
-    assert visited.codes == "250 250 250 451 503 250 250"
+    assert served.codes == "250 250 250 451 503 250 250"
 
 
 @pytest.mark.parametrize(("answer", "ending"), [(CutLine(), "cut"), (DuringData(CutLine()), "cut")])
 def test_the_desk_may_cut_the_line_within_a_chunk(answer: Answer, ending: str) -> None:
-    visited = Visited(ServerConfig(), Scripted("data", answer)).hear(
+    served = Served(ServerConfig(), Scripted("data", answer)).receive(
         BEGIN + b"BDAT 8 LAST\r\nQUIT", b"\r\nNO", b"OP\r\n"
     )
 
-    assert visited.ending == ending
-    assert visited.codes == "250 250 250"
+    assert served.ending == ending
+    assert served.codes == "250 250 250"
 
 
 def test_a_mute_desk_hears_everything_and_says_nothing(cut: Cut) -> None:
-    visited = visit(BEGIN + b"NOOP\r\nQUIT\r\n", cut=cut, desk=Scripted("recipient", Stall()))
+    served = serve_client(BEGIN + b"NOOP\r\nQUIT\r\n", cut=cut, handler=Scripted("recipient", Stall()))
 
-    assert visited.codes == "250 250"
-    assert visited.ending == "heard it all"
+    assert served.codes == "250 250"
+    assert served.ending == "heard it all"
 
 
 def test_raw_bytes_go_out_as_they_are(cut: Cut) -> None:
-    visited = visit(BEGIN, cut=cut, desk=Scripted("recipient", b"999 ?\r\n\xff"))
+    served = serve_client(BEGIN, cut=cut, handler=Scripted("recipient", b"999 ?\r\n\xff"))
 
-    assert visited.said.endswith(b"\r\n999 ?\r\n\xff")
+    assert served.output.endswith(b"\r\n999 ?\r\n\xff")
 
 
 @pytest.mark.parametrize(
     ("then", "ending"), [(CutLine(), "cut"), (Reply(421, ("4.3.2 bye",)), "left"), (Reply(550, ("5.6.0 no",)), "left")]
 )
 def test_something_may_happen_within_the_content(then: Reply | CutLine, ending: str) -> None:
-    visited = Visited(ServerConfig(), Scripted("data", DuringData(then))).hear(
+    served = Served(ServerConfig(), Scripted("data", DuringData(then))).receive(
         BEGIN + b"DATA\r\n", b"hel", b"lo\r\n", b".\r\n"
     )
 
-    assert visited.codes == "250 250 250 354" + (f" {then.code}" if isinstance(then, Reply) else "")
-    assert visited.ending == ending
+    assert served.codes == "250 250 250 354" + (f" {then.code}" if isinstance(then, Reply) else "")
+    assert served.ending == ending
 
 
 def test_a_client_never_sees_an_internal_error(cut: Cut) -> None:
-    visited = visit(BEGIN + b"NOOP\r\n", cut=cut, desk=Broken())
+    served = serve_client(BEGIN + b"NOOP\r\n", cut=cut, handler=Broken())
 
-    assert visited.codes == "250 250 451 250"
-    assert b"4.3.0" in visited.said
-    assert b"Zero" not in visited.said
-    assert [type(mishap) for mishap in visited.visit.mishaps] == [ZeroDivisionError]
+    assert served.codes == "250 250 451 250"
+    assert b"4.3.0" in served.output
+    assert b"Zero" not in served.output
+    assert [type(failure) for failure in served.session.failures] == [ZeroDivisionError]
 
 
 def test_a_broken_check_of_passwords_ends_the_session_without_a_word_about_it() -> None:
-    visited = visit(b"EHLO x.org\r\nAUTH PLAIN " + b64("\0ada\0x") + b"\r\n", terms=LOGINS, desk=Broken())
+    served = serve_client(b"EHLO x.org\r\nAUTH PLAIN " + b64("\0ada\0x") + b"\r\n", config=LOGINS, handler=Broken())
 
-    assert visited.codes == "250 421"
-    assert b"division" not in visited.said
+    assert served.codes == "250 421"
+    assert b"division" not in served.output
 
 
 def test_a_reply_never_becomes_two(cut: Cut) -> None:
-    desk = Scripted("sender", Reply(550, ("5.1.1 a\r\n250 b\0é\x1b[31m",)))
+    handler = Scripted("sender", Reply(550, ("5.1.1 a\r\n250 b\0é\x1b[31m",)))
 
-    visited = visit(b"EHLO x.org\r\nMAIL FROM:<>\r\n", cut=cut, desk=desk)
+    served = serve_client(b"EHLO x.org\r\nMAIL FROM:<>\r\n", cut=cut, handler=handler)
 
-    assert visited.lines[-1] == "550 5.1.1 a\\x0d\\x0a250 b\\x00\\xe9\\x1b[31m"
+    assert served.lines[-1] == "550 5.1.1 a\\x0d\\x0a250 b\\x00\\xe9\\x1b[31m"
 
 
 def test_one_remark_of_a_kind_is_enough_for_a_session() -> None:
-    visited = visit(b"NOOP\n" * 3)
+    served = serve_client(b"NOOP\n" * 3)
 
-    assert [remark.kind for remark in visited.visit.remarks] == ["bare-lf-command"]
+    assert [finding.kind for finding in served.session.findings] == ["bare-lf-command"]
 
 
 def test_data_stands_alone(cut: Cut) -> None:
-    assert visit(BEGIN + b"DATA now\r\n", cut=cut).codes == "250 250 250 501"
+    assert serve_client(BEGIN + b"DATA now\r\n", cut=cut).codes == "250 250 250 501"
 
 
 def test_the_desk_may_refuse_tls_and_the_line_stays_as_it_is() -> None:
-    visited = Visited(ServerConfig(starttls=True), Scripted("secure", Reply(454, ("4.7.0 no TLS now",)))).hear(
+    served = Served(ServerConfig(starttls=True), Scripted("secure", Reply(454, ("4.7.0 no TLS now",)))).receive(
         b"STARTTLS\r\n", b"NOOP\r\n"
     )
 
-    assert visited.codes == "454 250"
-    assert visited.secured == 0
+    assert served.codes == "454 250"
+    assert served.secured == 0
 
 
 def test_the_desk_may_refuse_a_right_password(cut: Cut) -> None:
-    desk = Scripted("authenticate", Reply(454, ("4.7.0 the directory is away",)))
+    handler = Scripted("authenticate", Reply(454, ("4.7.0 the directory is away",)))
 
-    visited = visit(b"EHLO x.org\r\nAUTH PLAIN\r\n" + b64("\0ada\0x") + b"\r\n", cut=cut, terms=LOGINS, desk=desk)
+    served = serve_client(
+        b"EHLO x.org\r\nAUTH PLAIN\r\n" + b64("\0ada\0x") + b"\r\n", cut=cut, config=LOGINS, handler=handler
+    )
 
-    assert visited.codes == "250 334 454"
-    assert visited.visit.user == ""
+    assert served.codes == "250 334 454"
+    assert served.session.user == ""
 
 
 def test_mechanisms_that_never_say_the_password_fail_where_nobody_knows_it(cut: Cut) -> None:
     said = b"EHLO x.org\r\nAUTH CRAM-MD5\r\n" + b64("ada 0123") + b"\r\n"
 
-    assert visit(said, cut=cut, terms=LOGINS, desk=ServerHandler()).codes == "250 334 535"
+    assert serve_client(said, cut=cut, config=LOGINS, handler=ServerHandler()).codes == "250 334 535"
 
 
 def test_something_may_happen_within_content_that_is_here_already() -> None:
-    visited = visit(BEGIN + b"DATA\r\nhello\r\n.\r\n", desk=Scripted("data", DuringData(CutLine())))
+    served = serve_client(BEGIN + b"DATA\r\nhello\r\n.\r\n", handler=Scripted("data", DuringData(CutLine())))
 
-    assert visited.codes == "250 250 250 354"
-    assert visited.ending == "cut"
+    assert served.codes == "250 250 250 354"
+    assert served.ending == "cut"
 
 
 # Silence.
@@ -879,10 +898,10 @@ class Seeing(ServerHandler):
     def __init__(self) -> None:
         self.seen: list[str] = []
 
-    def sender(self, visit: ServerSession, origin: MailFrom) -> None:
+    def sender(self, serve_client: ServerSession, origin: MailFrom) -> None:
         self.seen.append(origin.sender.spec if origin.sender else "<>")
 
-    def recipient(self, visit: ServerSession, recipient: RcptTo) -> None:
+    def recipient(self, serve_client: ServerSession, recipient: RcptTo) -> None:
         self.seen.append(recipient.address.spec)
 
 
@@ -899,14 +918,14 @@ class Knowing(ServerHandler):
 class Sorting(ServerHandler):
     """Handler of an LMTP server where one mailbox is full."""
 
-    def message(self, visit: ServerSession, delivery: Delivery) -> dict[str, Reply]:
+    def message(self, serve_client: ServerSession, delivery: Delivery) -> dict[str, Reply]:
         return {"full@b.c": Reply(452, ("4.2.2 full",))}
 
 
 class Broken(ServerHandler):
     """Handler that raises."""
 
-    def recipient(self, visit: ServerSession, recipient: RcptTo) -> None:
+    def recipient(self, serve_client: ServerSession, recipient: RcptTo) -> None:
         1 / 0  # noqa: B018
 
     def check(self, user: str, secret: str) -> bool:

@@ -14,25 +14,25 @@ CHUNKING = Extensions({"PIPELINING": "", "CHUNKING": ""})
 
 def test_a_message_sent_again_keeps_no_reply_of_the_session_before() -> None:
     """After a 421 nothing is in doubt: on the next session the message starts from the beginning."""
-    parcel = QueuedMessage(Envelope.of("ada@example.org", "bob@example.org"), Content((b"\r\n",), 2), "<1@example.org>")
-    tray = SendQueue(MessageCount())
-    tray.put(parcel)
-    tray.begin()
-    parcel.whole(CHUNKING)
-    parcel.note(("sender", "recipient"), (Reply(250), Reply(450)))
+    queued = QueuedMessage(Envelope.of("ada@example.org", "bob@example.org"), Content((b"\r\n",), 2), "<1@example.org>")
+    queue = SendQueue(MessageCount())
+    queue.put(queued)
+    queue.begin()
+    queued.whole(CHUNKING)
+    queued.note(("sender", "recipient"), (Reply(250), Reply(450)))
 
-    tray.part_with(errors.ConnectionFailed("enough", reply=Reply(421)))
+    queue.part_with(errors.ConnectionFailed("enough", reply=Reply(421)))
 
-    assert not tray.waiting
-    assert isinstance(parcel.result, errors.RecipientsRefused)
+    assert not queue.waiting
+    assert isinstance(queued.result, errors.RecipientsRefused)
 
-    again = QueuedMessage(parcel.envelope, parcel.content, "<2@example.org>")
-    tray.put(again)
-    tray.begin()
+    again = QueuedMessage(queued.envelope, queued.content, "<2@example.org>")
+    queue.put(again)
+    queue.begin()
     again.whole(CHUNKING)
     again.note(("sender",), (Reply(250),))
-    tray.part_with(errors.ConnectionFailed("enough", reply=Reply(421)))
+    queue.part_with(errors.ConnectionFailed("enough", reply=Reply(421)))
 
-    assert list(tray.waiting) == [again]
+    assert list(queue.waiting) == [again]
     assert not again.begun
     assert not again.end_sent

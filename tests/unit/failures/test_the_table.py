@@ -175,7 +175,7 @@ def test_every_pattern_compiles_and_asks_for_something() -> None:
             if clue.words:
                 assert not re.search(clue.words, "", re.IGNORECASE), record.id
             assert any((
-                clue.codes, clue.enhanced, clue.words, clue.orange, clue.exceptions, clue.errnos, clue.reasons,
+                clue.codes, clue.enhanced, clue.words, clue.orange_codes, clue.exceptions, clue.errnos, clue.reasons,
                 clue.verify_codes,
             )), record.id  # fmt: skip
 

@@ -20,7 +20,7 @@ CLIENTS: dict[str, Callable[[str, str], client_mechanisms.Mechanism]] = {
 }
 
 
-class Vault:
+class UserSecrets:
     """Store with the user Ada."""
 
     def check(self, user: str, secret: str) -> bool:
@@ -47,7 +47,7 @@ def lead(server: Login, client: client_mechanisms.Mechanism) -> Claim:
 def test_the_right_secret_is_a_proof(name: str) -> None:
     client = CLIENTS[name]("ada", "sesame")
 
-    claim = lead(MECHANISMS[name](Vault()), client)
+    claim = lead(MECHANISMS[name](UserSecrets()), client)
 
     assert claim == Claim("ada", proved=True)
     client.finish()
@@ -58,10 +58,10 @@ def test_the_right_secret_is_a_proof(name: str) -> None:
 def test_any_other_secret_is_none(name: str, user: str, secret: str) -> None:
     if name in ("XOAUTH2", "OAUTHBEARER") and not secret:
         with pytest.raises(Objection):
-            lead(MECHANISMS[name](Vault()), CLIENTS[name](user, secret))
+            lead(MECHANISMS[name](UserSecrets()), CLIENTS[name](user, secret))
         return
 
-    assert lead(MECHANISMS[name](Vault()), CLIENTS[name](user, secret)) == Claim(user, proved=False)
+    assert lead(MECHANISMS[name](UserSecrets()), CLIENTS[name](user, secret)) == Claim(user, proved=False)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_any_other_secret_is_none(name: str, user: str, secret: str) -> None:
      b"p=tls-unique,,n=ada,r=x", b"x,,n=ada,r=x", b"\xff", b"n,,n=\x07,r=x"],
 )  # fmt: skip
 def test_scram_begins_as_it_should_or_not_at_all(first: bytes) -> None:
-    server = scram_sha_256(Vault())
+    server = scram_sha_256(UserSecrets())
     next(server)
 
     with pytest.raises(Objection) as objected:
@@ -81,7 +81,7 @@ def test_scram_begins_as_it_should_or_not_at_all(first: bytes) -> None:
 
 def test_scram_never_uses_a_nonce_or_a_salt_twice() -> None:
     def challenge() -> bytes:
-        server = scram_sha_256(Vault())
+        server = scram_sha_256(UserSecrets())
         next(server)
         return server.send(b"n,,n=ada,r=x")
 
@@ -89,7 +89,7 @@ def test_scram_never_uses_a_nonce_or_a_salt_twice() -> None:
 
 
 def test_a_user_cannot_act_for_another_one() -> None:
-    server = scram_sha_256(Vault())
+    server = scram_sha_256(UserSecrets())
     next(server)
     client = client_mechanisms.ScramSha256("ada", "sesame")
     client._header = b"n,a=bob,"

@@ -138,7 +138,7 @@ def _tell(report: Report, letter: CapturedMessage) -> None:
     if report.values(
         {"event": "letter", "number": letter.number, "from": letter.sender, "to": to, "subject": letter.subject,
          "path": path, "user": letter.user or None, "tls": letter.tls_version or None,
-         "remarks": [remark.text for remark in letter.remarks]}
+         "remarks": [finding.text for finding in letter.findings]}
     ):  # fmt: skip
         return
     subject = visible(letter.subject) or say("(sans objet)", "(no subject)")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from courriel import errors
 from courriel.dialogue import opening
 from courriel.dialogue.flow import Connect, Flow, Send
-from courriel.dialogue.imap.login import ImapTalk, log_in
+from courriel.dialogue.imap.login import ImapReplyReader, log_in
 from courriel.dialogue.imap.replies import Answer, ImapReplies, refuse_goodbye, reply_of
 from courriel.dialogue.login_replies import discreetly
 from courriel.errors import Stage
@@ -54,7 +54,7 @@ class ImapDialogue:
         yield Connect()
         if self.server.security is Security.TLS:
             yield from self._secure()
-        yield from self._hear_greeting()
+        yield from self._read_greeting()
         if self._starttls_is_due():
             yield from self._start_tls()
         yield from self._learn()
@@ -98,9 +98,9 @@ class ImapDialogue:
 
     # Opening.
 
-    def _hear_greeting(self) -> Flow[None]:
+    def _read_greeting(self) -> Flow[None]:
         if not self._secured:
-            yield from opening.make_sure_that_it_speaks_first(ImapTalk(self.exchange), self.server)
+            yield from opening.check_server_speaks_first(ImapReplyReader(self.exchange), self.server)
         line = yield from self.exchange.line("greeting")
         mark, _, rest = line.partition(b" ")
         status = wire.read_status(rest) if mark == b"*" else None
@@ -178,9 +178,9 @@ class ImapDialogue:
         """Send IDLE, and return its tag once the server waits for DONE. Raises CommandRefused."""
         tag = self.exchange.new_tag()
         yield from self.exchange.write("mailbox", tag + b" IDLE\r\n")
-        heard = yield from self.exchange.read_reply("mailbox", tag)
-        if isinstance(heard, Answer):
-            _ = judge(heard, "mailbox")
+        answer = yield from self.exchange.read_reply("mailbox", tag)
+        if isinstance(answer, Answer):
+            _ = judge(answer, "mailbox")
             raise errors.RemoteProtocolError("the server ended IDLE before it began", stage="mailbox")
         return tag
 

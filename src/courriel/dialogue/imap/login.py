@@ -31,21 +31,21 @@ def log_in(
 ) -> Flow[tuple[str, Answer]]:
     """Log in; return the mechanism and the server's answer. Raises AuthenticationRefused, NotSupported."""
     offered = tuple(capabilities.get("AUTH", "").split())
-    talk = ImapTalk(exchange)
+    reader = ImapReplyReader(exchange)
     # With SASL-IR the initial response goes with the command (RFC 4959); without, it waits for a continuation request.
-    line = LoginLine(talk, server, offered, certificate, MAX_INITIAL if "SASL-IR" in capabilities else -1)
+    line = LoginLine(reader, server, offered, certificate, MAX_INITIAL if "SASL-IR" in capabilities else -1)
     commands: dict[str, OneLogin] = {}
     if isinstance(credentials, Password) and "LOGIN" not in offered and "LOGINDISABLED" not in capabilities:
 
         def login() -> Flow[FailedLogin | None]:
-            return _say_login(talk, credentials)
+            return _say_login(reader, credentials)
 
         commands["LOGIN"] = login
     tried = yield from authenticate(line, credentials, memory, commands=commands)
-    return tried[-1], talk.answer
+    return tried[-1], reader.answer
 
 
-class ImapTalk(ReplyReader):
+class ImapReplyReader(ReplyReader):
     """IMAP as the interface of openings and logins, which is common to all protocols: one line, one reply."""
 
     def __init__(self, exchange: ImapReplies) -> None:
@@ -62,11 +62,11 @@ class ImapTalk(ReplyReader):
 
     def read_reply(self, stage: Stage) -> Flow[Reply]:
         """Read a continuation request or the final answer, as a reply."""
-        heard = yield from self._exchange.read_reply(stage, self._tag)
-        if not isinstance(heard, Answer):
-            return Reply(300, (printable(heard),), "+")
-        self.answer = heard
-        return reply_of(heard.status)
+        answer = yield from self._exchange.read_reply(stage, self._tag)
+        if not isinstance(answer, Answer):
+            return Reply(300, (printable(answer),), "+")
+        self.answer = answer
+        return reply_of(answer.status)
 
     def say_login(self, user: bytes, secret: bytes) -> Flow[Reply]:
         """Send the LOGIN command, and read its answer."""
@@ -92,9 +92,9 @@ class ImapTalk(ReplyReader):
 # The steps.
 
 
-def _say_login(talk: ImapTalk, password: Password) -> Flow[FailedLogin | None]:
+def _say_login(reader: ImapReplyReader, password: Password) -> Flow[FailedLogin | None]:
     """Log in by LOGIN: any characters, as literals where they are not plain (RFC 3501 6.2.3)."""
-    reply = yield from talk.say_login(wire.secret(password.user), wire.secret(password.secret))
+    reply = yield from reader.say_login(wire.secret(password.user), wire.secret(password.secret))
     if reply.kind == 2:
         return None
     return FailedLogin("LOGIN", errors.AuthenticationRefused(reply, stage="authenticate"), proved=True)

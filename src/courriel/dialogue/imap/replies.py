@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from courriel import errors
 from courriel._dataclass import dataclass
-from courriel.dialogue.flow import Flow, Overhear, Receive, Send
+from courriel.dialogue.flow import Flow, Receive, ReceivePending, Send
 from courriel.dialogue.reply_reader import hung_up
 from courriel.errors import Stage
 from courriel.model.received.limits import ReadLimits
@@ -79,9 +79,9 @@ class ImapReplies:
                 line += b"{%d+}\r\n%b" % (len(word), word)
                 continue
             yield from self.write(stage, bytes(line) + b"{%d}\r\n" % len(word), secret=secret)
-            heard = yield from self.read_reply(stage, tag)
-            if isinstance(heard, Answer):
-                return heard
+            answer = yield from self.read_reply(stage, tag)
+            if isinstance(answer, Answer):
+                return answer
             line = bytearray(word)
         yield from self.write(stage, bytes(line) + b"\r\n", secret=secret)
         return tag
@@ -95,11 +95,11 @@ class ImapReplies:
 
     def answer(self, stage: Stage, tag: bytes) -> Flow[Answer]:
         """Read up to the answer with this tag. Raises RemoteProtocolError for a continuation request in its place."""
-        heard = yield from self.read_reply(stage, tag)
-        if isinstance(heard, Answer):
-            return heard
+        answer = yield from self.read_reply(stage, tag)
+        if isinstance(answer, Answer):
+            return answer
         raise errors.RemoteProtocolError(
-            f"the server asks although nothing is left to say: {printable(heard)}", stage=stage
+            f"the server asks although nothing is left to say: {printable(answer)}", stage=stage
         )
 
     def read_reply(self, stage: Stage, tag: bytes) -> Flow[Answer | bytes]:
@@ -164,7 +164,7 @@ class ImapReplies:
     def linger(self, stage: Stage, seconds: float) -> Flow[None]:
         """Wait at most that many seconds for the server to send; the octets are kept."""
         if self.idle:
-            self.keep((yield Overhear(stage, seconds)), stage)
+            self.keep((yield ReceivePending(stage, seconds)), stage)
 
     @property
     def idle(self) -> bool:
@@ -183,7 +183,7 @@ class ImapReplies:
 
         Raises RemoteProtocolError.
         """
-        if self._buffer or (yield Overhear(stage)):
+        if self._buffer or (yield ReceivePending(stage)):
             raise errors.RemoteProtocolError("the server spoke before the line was secure", stage=stage)
 
     def forget(self) -> None:

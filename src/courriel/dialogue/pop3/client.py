@@ -48,7 +48,7 @@ class PopDialogue:
         self.limit = largest + largest // 4
         self.logins: LoginMemory | None = None  # mechanisms that worked, by user, in this process
         self.exchange = Pop3Replies()
-        self.visit = 0  # number of the current connection
+        self.connection_id = 0  # number of the current connection
         self._asks_capabilities = True  # until the server hangs up on CAPA
         self._forget()
 
@@ -68,7 +68,7 @@ class PopDialogue:
         self.uids: dict[int, str] = {}
         self._reading: Retrieval | None = None  # retrieval with outstanding answers
         self._certificate = b""
-        self.visit += 1
+        self.connection_id += 1
 
     # The conversation, in the order it happens.
 
@@ -117,7 +117,7 @@ class PopDialogue:
             raise self.too_large(number)
         yield from self.exchange.expect_silence("letter")
         yield from self.exchange.write("letter", command("RETR", str(number)))
-        reply, text = yield from self.exchange.hear_text("letter", self.limit)
+        reply, text = yield from self.exchange.read_text("letter", self.limit)
         self._judge(reply, "letter", number)
         return text
 
@@ -126,7 +126,7 @@ class PopDialogue:
         yield from self.settle()
         yield from self.exchange.expect_silence("letter")
         yield from self.exchange.write("letter", command("TOP", str(number), "0"))
-        reply, text = yield from self.exchange.hear_text("letter", LONGEST_HEAD, head=True)
+        reply, text = yield from self.exchange.read_text("letter", LONGEST_HEAD, head=True)
         self.top_is_refused = self.top_is_refused or reply.kind != 2
         self._judge(reply, "letter", number)
         return text
@@ -206,7 +206,7 @@ class PopDialogue:
         """Read all outstanding answers of a retrieval, so that the next answer belongs to the next command."""
         reading = self._reading
         if reading is not None and reading is not following:
-            yield from reading.hear_all()
+            yield from reading.read_all()
         self._reading = following
 
     def too_large(self, number: int) -> errors.LetterTooLarge:
@@ -225,15 +225,15 @@ class PopDialogue:
         yield Connect()
         if self.server.security is Security.TLS:
             yield from self._secure()
-        yield from self._hear_greeting()
+        yield from self._read_greeting()
         yield from self._learn_capabilities()
         if self._stls_is_due():
             yield from self._start_tls()
             yield from self._learn_capabilities()
 
-    def _hear_greeting(self) -> Flow[None]:
+    def _read_greeting(self) -> Flow[None]:
         if not self._certificate:
-            yield from opening.make_sure_that_it_speaks_first(self.exchange, self.server)
+            yield from opening.check_server_speaks_first(self.exchange, self.server)
         reply = yield from self.exchange.read_reply("greeting")
         self._judge(reply, "greeting")
         self.greeting = reply.text
@@ -243,7 +243,7 @@ class PopDialogue:
         if not self._asks_capabilities:
             return
         yield from self.exchange.write("hello", command("CAPA"))
-        reply, text = yield from self.exchange.hear_text("hello", wire.MOST_CAPABILITIES)
+        reply, text = yield from self.exchange.read_text("hello", wire.MOST_CAPABILITIES)
         self.capabilities = wire.read_capabilities(text) if reply.kind == 2 else {}
 
     def _stls_is_due(self) -> bool:
@@ -290,7 +290,7 @@ class PopDialogue:
         yield from self.settle()
         yield from self.exchange.expect_silence("mailbox")
         yield from self.exchange.write("mailbox", command(verb))
-        reply, text = yield from self.exchange.hear_text("mailbox", wire.longest_listing(self.count))
+        reply, text = yield from self.exchange.read_text("mailbox", wire.longest_listing(self.count))
         self._judge(reply, "mailbox")
         return text
 

@@ -29,12 +29,12 @@ class Pop3Replies(ReplyReader):
         """Read the next status line."""
         return self.read((yield from self._awaited(self._arrived.line, stage)), stage)
 
-    def hear_text(self, stage: Stage, limit: int, *, head: bool = False) -> Flow[tuple[Reply, bytes]]:
+    def read_text(self, stage: Stage, limit: int, *, head: bool = False) -> Flow[tuple[Reply, bytes]]:
         """Read the next status line, and the text of at most `limit` octets after +OK; with `head`, only its header."""
-        ((status, text),) = yield from self.hear_some(1, stage, limit, heads=head)
+        ((status, text),) = yield from self.read_some(1, stage, limit, heads=head)
         return self.read(status, stage), text or b""
 
-    def hear_some(self, most: int, stage: Stage, limit: int, *, heads: bool = False) -> Flow[list[Answer]]:
+    def read_some(self, most: int, stage: Stage, limit: int, *, heads: bool = False) -> Flow[list[Answer]]:
         """Read answers that have a text each: one at least, and at most `most` of those that have arrived."""
         return (yield from self._awaited(lambda: self._arrived.answers(most, limit, heads=heads) or None, stage))
 
@@ -43,12 +43,12 @@ class Pop3Replies(ReplyReader):
         reply = self.read((yield from self._awaited(self._arrived.begin_pouring, stage)), stage)
         if reply.kind != 2:
             return reply
-        poured = 0
+        written = 0
 
         def count(portion: bytes) -> None:
-            nonlocal poured
-            poured += len(portion)
-            if poured > limit:
+            nonlocal written
+            written += len(portion)
+            if written > limit:
                 raise errors.RemoteProtocolError(f"the letter goes on beyond {limit} octets", stage=stage)
             _ = write(portion)
 

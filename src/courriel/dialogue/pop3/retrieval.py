@@ -29,7 +29,7 @@ class Retrieval:
     def __init__(self, dialogue: PopDialogue, numbers: Sequence[int], window: int, limit: int, *, lines: str) -> None:
         self._dialogue = dialogue
         self._exchange = dialogue.exchange
-        self._visit = dialogue.visit
+        self._connection_id = dialogue.connection_id
         self._waiting = deque(numbers)
         self._asked: deque[tuple[int, int]] = deque()  # with the expected octets of the answer
         self._results: list[Result] = []
@@ -51,17 +51,17 @@ class Retrieval:
 
     def advance(self) -> Flow[None]:
         """Send the requests that the window allows, read at least one letter. Raises UsageError after a reconnect."""
-        if self._visit != self._dialogue.visit:
+        if self._connection_id != self._dialogue.connection_id:
             raise of_another_line()
         yield from self._dialogue.settle(self)
         yield from self._ask()
         if self._asked:
-            yield from self._hear()
+            yield from self._read()
 
-    def hear_all(self) -> Flow[None]:
+    def read_all(self) -> Flow[None]:
         """Read all outstanding answers."""
         while self._asked:
-            yield from self._hear()
+            yield from self._read()
 
     # The steps.
 
@@ -93,10 +93,10 @@ class Retrieval:
             yield from self._exchange.expect_silence("letter")
         yield Send(of_letters(verb, burst, self._words[1]), "letter")
 
-    def _hear(self) -> Flow[None]:
+    def _read(self) -> Flow[None]:
         asked = self._asked
         heads = bool(self._words[1])
-        for status, text in (yield from self._exchange.hear_some(len(asked), "letter", self._limit, heads=heads)):
+        for status, text in (yield from self._exchange.read_some(len(asked), "letter", self._limit, heads=heads)):
             number, weight = asked.popleft()
             self._octets -= weight
             self._results.append((number, self._refused(status, number) if text is None else text))

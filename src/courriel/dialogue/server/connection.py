@@ -23,8 +23,8 @@ class ReplyBuffer(Exception):
 class ServerConnection:
     """Buffers of one server session; `write` formats a reply for its protocol."""
 
-    def __init__(self, visit: ServerSession, write: Callable[[Reply], bytes] = write_reply) -> None:
-        self.visit = visit
+    def __init__(self, session: ServerSession, write: Callable[[Reply], bytes] = write_reply) -> None:
+        self.session = session
         self.buffer = bytearray()
         self._saying = bytearray()
         self._write = write
@@ -34,12 +34,12 @@ class ServerConnection:
         data = answer if isinstance(answer, bytes) else self._write(answer)
         self._saying += data
         for line in data.splitlines():
-            self.visit.note("S", printable(line))
+            self.session.note("S", printable(line))
 
     def hand_over(self, content: bytes, stage: Stage) -> Flow[None]:
         """Add a letter, which is not in the transcript, to the octets to be sent; much of them is sent at once."""
         self._saying += content
-        self.visit.note("S", f"({len(content):,} octets of a letter)")
+        self.session.note("S", f"({len(content):,} octets of a letter)")
         if len(self._saying) > _MUCH:
             yield from self.flush(stage)
 
@@ -55,7 +55,7 @@ class ServerConnection:
         yield from self.flush(stage)
         arrived = yield Receive(stage, more=begun)
         if not arrived:
-            self.visit.note("*", "the client hung up")
+            self.session.note("*", "the client hung up")
             raise ReplyBuffer
         self.buffer += arrived
 
@@ -81,8 +81,8 @@ class ServerConnection:
         """Call the handler. Its exceptions are internal errors: the client gets 451, never a name or a traceback."""
         try:
             return opinion()
-        except Exception as mishap:  # noqa: BLE001 - the edge: one message must not end a server
-            self.visit.mishaps.append(mishap)
+        except Exception as failure:  # noqa: BLE001 - the edge: one message must not end a server
+            self.session.failures.append(failure)
             return _NOT_NOW
 
     def answer(self, answer: Answer | None, stage: Stage, usual: Reply | None) -> Flow[bool]:
@@ -93,7 +93,7 @@ class ServerConnection:
             return True
         if isinstance(answer, Disconnect):
             yield from self.flush(stage)
-            self.visit.note("*", "cut the line")
+            self.session.note("*", "cut the line")
             yield HangUp(stage)
             raise ReplyBuffer
         if isinstance(answer, Stall):
@@ -113,7 +113,7 @@ class ServerConnection:
     def _be_silent(self, stage: Stage) -> Flow[ReplyBuffer]:
         """Read everything and answer nothing, until the client gives up or times out; as `leave`."""
         yield from self.flush(stage)
-        self.visit.note("*", "fell silent")
+        self.session.note("*", "fell silent")
         while (yield Receive(stage)):
             self.buffer.clear()
         return ReplyBuffer()

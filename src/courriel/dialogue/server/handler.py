@@ -60,7 +60,7 @@ class Delivery:
     origin: MailFrom
     recipients: tuple[RcptTo, ...]
     content: bytes = field(repr=False)
-    remarks: tuple[Finding, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +116,8 @@ class ServerSession:
         self.user = ""
         self.messages = 0
         self.refused_logins = 0
-        self.remarks: list[Finding] = []
-        self.mishaps: list[Exception] = []
+        self.findings: list[Finding] = []
+        self.failures: list[Exception] = []
         """Exceptions of the handler; the client got 451, the owner of the server may log them."""
         self._note = note
 
@@ -126,10 +126,10 @@ class ServerSession:
         if self._note is not None:
             self._note(who, text)
 
-    def remark(self, kind: str, text: str) -> None:
+    def add_finding(self, kind: str, text: str) -> None:
         """Report a deviation of the client, once a session."""
-        if all(known.kind != kind for known in self.remarks):
-            self.remarks.append(Finding(kind, text))
+        if all(known.kind != kind for known in self.findings):
+            self.findings.append(Finding(kind, text))
 
 
 class ServerHandler:
@@ -140,19 +140,19 @@ class ServerHandler:
     two steps of the conversation and must not block.
     """
 
-    def connect(self, visit: ServerSession) -> Answer | None:
+    def connect(self, session: ServerSession) -> Answer | None:
         """New connection, before the greeting."""
 
-    def greeting(self, visit: ServerSession) -> Answer | None:
+    def greeting(self, session: ServerSession) -> Answer | None:
         """Greeting."""
 
-    def hello(self, visit: ServerSession, name: str) -> Answer | None:
+    def hello(self, session: ServerSession, name: str) -> Answer | None:
         """EHLO, HELO, LHLO with the client's name, or CAPA."""
 
-    def secure(self, visit: ServerSession) -> Answer | None:
+    def secure(self, session: ServerSession) -> Answer | None:
         """STARTTLS or STLS."""
 
-    def authenticate(self, visit: ServerSession, mechanism: str) -> Answer | None:
+    def authenticate(self, session: ServerSession, mechanism: str) -> Answer | None:
         """Start of a login; the user is not known yet."""
 
     def check(self, user: str, secret: str) -> bool:
@@ -163,26 +163,26 @@ class ServerHandler:
         """Password of a user, for mechanisms that never send it; None when there is none."""
         return None
 
-    def sender(self, visit: ServerSession, origin: MailFrom) -> Answer | None:
+    def sender(self, session: ServerSession, origin: MailFrom) -> Answer | None:
         """MAIL."""
 
-    def recipient(self, visit: ServerSession, recipient: RcptTo) -> Answer | None:
+    def recipient(self, session: ServerSession, recipient: RcptTo) -> Answer | None:
         """RCPT with one more recipient."""
 
-    def data(self, visit: ServerSession) -> Answer | None:
+    def data(self, session: ServerSession) -> Answer | None:
         """DATA, or the first BDAT, before the content."""
 
-    def message(self, visit: ServerSession, delivery: Delivery) -> Answer | Mapping[str, Reply] | None:
+    def message(self, session: ServerSession, delivery: Delivery) -> Answer | Mapping[str, Reply] | None:
         """Complete message. In LMTP a mapping gives replies to recipients by address; the others get the usual one."""
 
-    def open_mailbox(self, visit: ServerSession, user: str) -> Maildrop | Answer | None:
+    def open_mailbox(self, session: ServerSession, user: str) -> Maildrop | Answer | None:
         """Mailbox of a user who has logged in (POP3); None when there is none, an answer when it cannot be opened."""
 
-    def mailbox(self, visit: ServerSession, verb: str) -> Answer | None:
+    def mailbox(self, session: ServerSession, verb: str) -> Answer | None:
         """Command about the mailbox as a whole, or DELE."""
 
-    def letter(self, visit: ServerSession, uid: str) -> Answer | None:
+    def letter(self, session: ServerSession, uid: str) -> Answer | None:
         """RETR or TOP of one letter."""
 
-    def goodbye(self, visit: ServerSession) -> Answer | None:
+    def goodbye(self, session: ServerSession) -> Answer | None:
         """QUIT."""

@@ -15,9 +15,9 @@ DENIED = Reply(535, ("5.7.8 User name or password is not right",))
 
 
 def log_in(
-    hearing: ServerConnection,
-    desk: ServerHandler,
-    terms: ServerConfig,
+    connection: ServerConnection,
+    handler: ServerHandler,
+    config: ServerConfig,
     argument: str,
     admit: Callable[[str], Answer | None] = lambda user: None,
 ) -> Flow[None]:
@@ -27,19 +27,19 @@ def log_in(
     """
     word, *initial = argument.split()
     mechanism = word.upper()
-    if mechanism not in terms.mechanisms:
+    if mechanism not in config.mechanisms:
         raise Objection(504, "5.5.4 This way to log in is not offered")
     if len(initial) > 1 or (initial and mechanism == "CRAM-MD5"):
         raise Objection(501, "5.5.4 AUTH takes a mechanism, and an answer where the client speaks first")
-    answer = hearing.decide(lambda: desk.authenticate(hearing.visit, mechanism))
+    answer = connection.decide(lambda: handler.authenticate(connection.session, mechanism))
     # A scripted answer is sent after the last answer of the client, as the refusal of a wrong password is.
-    claim = yield from _hear(hearing, desk, terms, mechanism, initial[0] if initial else None)
-    yield from conclude(hearing, terms, claim, answer, admit)
+    claim = yield from _conversation(connection, handler, config, mechanism, initial[0] if initial else None)
+    yield from conclude(connection, config, claim, answer, admit)
 
 
 def conclude(
-    hearing: ServerConnection,
-    terms: ServerConfig,
+    connection: ServerConnection,
+    config: ServerConfig,
     claim: Claim,
     answer: Answer | None,
     admit: Callable[[str], Answer | None],
@@ -47,23 +47,23 @@ def conclude(
     """Send the result of an attempt; after too many refused ones the session ends."""
     if answer is None:
         answer = admit(claim.user) if claim.proved else DENIED
-    if (yield from hearing.answer(answer, "authenticate", Reply(235, ("2.7.0 Logged in",)))):
-        hearing.visit.user = claim.user
+    if (yield from connection.answer(answer, "authenticate", Reply(235, ("2.7.0 Logged in",)))):
+        connection.session.user = claim.user
         return
-    hearing.visit.refused_logins += 1
-    if hearing.visit.refused_logins >= terms.limits.logins:
-        hearing.write(Reply(421, ("4.7.0 Too many attempts",)))
-        raise (yield from hearing.leave("authenticate"))
+    connection.session.refused_logins += 1
+    if connection.session.refused_logins >= config.limits.logins:
+        connection.write(Reply(421, ("4.7.0 Too many attempts",)))
+        raise (yield from connection.leave("authenticate"))
 
 
 # The steps.
 
 
-def _hear(
-    hearing: ServerConnection, desk: ServerHandler, terms: ServerConfig, mechanism: str, initial: str | None
+def _conversation(
+    connection: ServerConnection, handler: ServerHandler, config: ServerConfig, mechanism: str, initial: str | None
 ) -> Flow[Claim]:
     """Run the mechanism through its challenges; an answer that came with the command replaces the first one."""
-    steps = MECHANISMS[mechanism](desk)
+    steps = MECHANISMS[mechanism](handler)
     challenge = next(steps)
     try:
         while True:
@@ -71,7 +71,7 @@ def _hear(
                 answer = b"" if initial == "=" else decode(initial.encode())
                 initial = None
             else:
-                answer = yield from _asked(hearing, terms, challenge)
+                answer = yield from _asked(connection, config, challenge)
             challenge = steps.send(answer)
     except StopIteration as end:
         claim: Claim = end.value
@@ -80,10 +80,10 @@ def _hear(
         steps.close()
 
 
-def _asked(hearing: ServerConnection, terms: ServerConfig, challenge: bytes) -> Flow[bytes]:
-    hearing.write(Reply(334, (encode(challenge),)))
-    line = yield from hearing.line(terms.limits.login, "authenticate")
-    hearing.visit.note("C", "(not shown: a secret)")
+def _asked(connection: ServerConnection, config: ServerConfig, challenge: bytes) -> Flow[bytes]:
+    connection.write(Reply(334, (encode(challenge),)))
+    line = yield from connection.line(config.limits.login, "authenticate")
+    connection.session.note("C", "(not shown: a secret)")
     if not line.whole:
         raise Objection(501, "5.5.2 A line ends with CR LF, not with LF alone")
     if line.octets == b"*":

@@ -8,7 +8,7 @@ from hmac import compare_digest
 from typing import ClassVar
 
 from courriel import errors
-from courriel.dialogue.flow import Flow, Overhear, Secure
+from courriel.dialogue.flow import Flow, ReceivePending, Secure
 from courriel.dialogue.server.connection import ReplyBuffer, ServerConnection
 from courriel.dialogue.server.handler import Answer, DuringData, Maildrop, ServerConfig, ServerHandler, ServerSession
 from courriel.dialogue.server.login import conclude, log_in
@@ -28,16 +28,16 @@ _SECRETS = ("PASS", "APOP", "AUTH")  # their arguments are never in the transcri
 class Pop3ServerDialogue:
     """Server side of one POP3 connection; `serve` is a flow that ends with the session."""
 
-    def __init__(self, desk: ServerHandler, terms: ServerConfig, visit: ServerSession | None = None) -> None:
-        self.visit = visit or ServerSession()
-        self._desk = desk
-        self._terms = terms
-        self._hearing = ServerConnection(self.visit, wire.write_status)
+    def __init__(self, handler: ServerHandler, config: ServerConfig, session: ServerSession | None = None) -> None:
+        self.session = session or ServerSession()
+        self._handler = handler
+        self._config = config
+        self._connection = ServerConnection(self.session, wire.write_status)
         self._mistakes = 0
         self._user = ""  # of the USER command
         # For the digest of APOP (RFC 1939 7), which needs passwords known in clear, as CRAM-MD5 does.
-        self._timestamp = f"<{secrets.token_hex(12)}@{terms.name}>" if "CRAM-MD5" in terms.mechanisms else ""
-        self._stock: Maildrop | None = None
+        self._timestamp = f"<{secrets.token_hex(12)}@{config.name}>" if "CRAM-MD5" in config.mechanisms else ""
+        self._maildrop: Maildrop | None = None
         self._letters: Sequence[tuple[str, bytes]] = ()
         self._repaired: set[str] = set()  # unique ids of letters whose line ends were corrected
         self._deleted: set[int] = set()  # indexes into the list of letters
@@ -51,37 +51,37 @@ class Pop3ServerDialogue:
         except ReplyBuffer:
             return
         except errors.TimedOut:
-            self.visit.note("*", "the client was silent for too long")
+            self.session.note("*", "the client was silent for too long")
             yield from self._send_away("You were silent for too long")
         except errors.CourrielError as gone:
-            self.visit.note("*", printable(str(gone).encode()))
-        except Exception as mishap:  # noqa: BLE001 - the edge: a client never sees internal errors (hazard H83)
-            self.visit.mishaps.append(mishap)
+            self.session.note("*", printable(str(gone).encode()))
+        except Exception as failure:  # noqa: BLE001 - the edge: a client never sees internal errors (hazard H83)
+            self.session.failures.append(failure)
             yield from self._send_away("Something went wrong here")
         finally:
-            if self._stock is not None:
-                self._stock.release()
+            if self._maildrop is not None:
+                self._maildrop.release()
 
     # The conversation, in the order it happens.
 
     def _greet(self) -> Flow[None]:
-        decide, answer = self._hearing.decide, self._hearing.answer
-        yield from answer(decide(lambda: self._desk.connect(self.visit)), "connect", None)
-        usual = Reply(200, (f"{self._terms.name} POP3 courriel {self._timestamp}".rstrip(),))
-        if not (yield from answer(decide(lambda: self._desk.greeting(self.visit)), "greeting", usual)):
-            raise (yield from self._hearing.leave("greeting"))
+        decide, answer = self._connection.decide, self._connection.answer
+        yield from answer(decide(lambda: self._handler.connect(self.session)), "connect", None)
+        usual = Reply(200, (f"{self._config.name} POP3 courriel {self._timestamp}".rstrip(),))
+        if not (yield from answer(decide(lambda: self._handler.greeting(self.session)), "greeting", usual)):
+            raise (yield from self._connection.leave("greeting"))
 
     def _heed_one_command(self) -> Flow[None]:
         """Read one line and handle it; while complete lines are in the buffer, nothing is sent or awaited."""
         try:
-            line = yield from self._hearing.line(self._longest_line(), self._stage)
+            line = yield from self._connection.line(self._longest_line(), self._stage)
         except Objection as too_long:
-            self.visit.note("C", "(a line that is too long)")
+            self.session.note("C", "(a line that is too long)")
             yield from self._object(too_long)
             return
         if server_syntax.is_http(line):
-            self.visit.note("C", "(HTTP)")
-            self.visit.remark(
+            self.session.note("C", "(HTTP)")
+            self.session.add_finding(
                 "http", "somebody spoke HTTP to this port: the session was ended before any of it was taken"
             )
             yield from self._send_away("This is not a web server")
@@ -90,15 +90,15 @@ class Pop3ServerDialogue:
             verb, argument = server_syntax.read_command(line)
             if verb not in self._WORDS:
                 raise Objection(500, "This command is not known here")
-            if verb != "AUTH" and len(line.octets) + 2 > self._terms.limits.command:
-                raise Objection(500, f"A command has {self._terms.limits.command} octets at most")
+            if verb != "AUTH" and len(line.octets) + 2 > self._config.limits.command:
+                raise Objection(500, f"A command has {self._config.limits.command} octets at most")
         except Objection as objection:
             # An invalid command may be a misplaced password: it is not shown.
-            self.visit.note("C", f"({len(line.octets):,} octets that are no command)")
+            self.session.note("C", f"({len(line.octets):,} octets that are no command)")
             yield from self._object(objection)
             return
         secret = verb in _SECRETS
-        self.visit.note("C", f"{verb} (the rest is not shown: a secret)" if secret else printable(line.octets))
+        self.session.note("C", f"{verb} (the rest is not shown: a secret)" if secret else printable(line.octets))
         if verb == "PASS":
             # A password may hold spaces anywhere, at its ends too.
             argument = line.octets[5:].decode()
@@ -110,32 +110,32 @@ class Pop3ServerDialogue:
     # Before the login.
 
     def _capa(self, argument: str) -> Flow[None]:
-        answer = self._hearing.decide(lambda: self._desk.hello(self.visit, "CAPA"))
-        if (yield from self._hearing.answer(answer, "hello", Reply(200, ("This is what can be asked for",)))):
-            self._hearing.write(wire.write_list(self._offers()))
+        answer = self._connection.decide(lambda: self._handler.hello(self.session, "CAPA"))
+        if (yield from self._connection.answer(answer, "hello", Reply(200, ("This is what can be asked for",)))):
+            self._connection.write(wire.write_list(self._offers()))
 
     def _stls(self, argument: str) -> Flow[None]:
         """Start TLS with an empty buffer: octets that came along with the command were not encrypted (hazard H77)."""
         self._expect_before_login()
-        if self.visit.secured:
+        if self.session.secured:
             raise Objection(503, "The line is secure already")
-        if not self._terms.starttls:
+        if not self._config.starttls:
             raise Objection(502, "There is no TLS here")
-        yield from self._hearing.flush("secure")
-        early = bytes(self._hearing.buffer) + (yield Overhear("secure"))
-        self._hearing.buffer.clear()
+        yield from self._connection.flush("secure")
+        early = bytes(self._connection.buffer) + (yield ReceivePending("secure"))
+        self._connection.buffer.clear()
         if early:
-            self.visit.note("*", f"{len(early):,} octets came together with STLS and were thrown away")
-            self.visit.remark(
+            self.session.note("*", f"{len(early):,} octets came together with STLS and were thrown away")
+            self.session.add_finding(
                 "before-tls", "something was sent together with STLS: thrown away, it may be an attacker's"
             )
-        answer = self._hearing.decide(lambda: self._desk.secure(self.visit))
-        if not (yield from self._hearing.answer(answer, "secure", Reply(200, ("Go ahead",)))):
+        answer = self._connection.decide(lambda: self._handler.secure(self.session))
+        if not (yield from self._connection.answer(answer, "secure", Reply(200, ("Go ahead",)))):
             return
-        yield from self._hearing.flush("secure")
+        yield from self._connection.flush("secure")
         yield Secure()
-        self.visit.secured, self._user = True, ""
-        self.visit.note("*", f"secured by {self.visit.tls_version or 'TLS'}")
+        self.session.secured, self._user = True, ""
+        self.session.note("*", f"secured by {self.session.tls_version or 'TLS'}")
 
     def _utf8(self, argument: str) -> Flow[None]:
         self._expect_before_login()
@@ -144,10 +144,10 @@ class Pop3ServerDialogue:
     def _auth(self, argument: str) -> Flow[None]:
         self._expect_login_possible()
         if not argument:
-            self._hearing.write(Reply(200, ("These ways",)))
-            self._hearing.write(wire.write_list(self._terms.mechanisms))
+            self._connection.write(Reply(200, ("These ways",)))
+            self._connection.write(wire.write_list(self._config.mechanisms))
             return
-        yield from log_in(self._hearing, self._desk, self._terms, argument, self._admit)
+        yield from log_in(self._connection, self._handler, self._config, argument, self._admit)
 
     def _user_name(self, argument: str) -> Flow[None]:
         self._expect_login_possible()
@@ -161,37 +161,42 @@ class Pop3ServerDialogue:
         user, self._user = self._user, ""
         if not user:
             raise Objection(503, "Say USER first")
-        answer = self._hearing.decide(lambda: self._desk.authenticate(self.visit, "USER"))
-        claim = Claim(user, self._desk.check(user, argument))
-        yield from conclude(self._hearing, self._terms, claim, answer, self._admit)
+        answer = self._connection.decide(lambda: self._handler.authenticate(self.session, "USER"))
+        claim = Claim(user, self._handler.check(user, argument))
+        yield from conclude(self._connection, self._config, claim, answer, self._admit)
 
     def _apop(self, argument: str) -> Flow[None]:
         self._expect_login_possible()
         user, _, proof = argument.rpartition(" ")
         if not self._timestamp or not user:
             raise Objection(501, "There is no such login here")
-        answer = self._hearing.decide(lambda: self._desk.authenticate(self.visit, "APOP"))
-        secret = self._desk.secret_of(user)
+        answer = self._connection.decide(lambda: self._handler.authenticate(self.session, "APOP"))
+        secret = self._handler.secret_of(user)
         proved = secret is not None and compare_digest(digest(self._timestamp, secret).encode(), proof.encode())
-        yield from conclude(self._hearing, self._terms, Claim(user, proved), answer, self._admit)
+        yield from conclude(self._connection, self._config, Claim(user, proved), answer, self._admit)
 
     def _admit(self, user: str) -> Answer | None:
         """Open the mailbox of a user who has logged in; only one session has it at a time."""
-        stock: Maildrop | None = None
+        maildrop: Maildrop | None = None
 
         def opinion() -> Answer | None:
-            nonlocal stock
-            found = self._desk.open_mailbox(self.visit, user)
+            nonlocal maildrop
+            found = self._handler.open_mailbox(self.session, user)
             if not isinstance(found, Maildrop):
                 return found or Reply(500, ("[SYS/PERM] There is no mailbox for you here",))
-            stock = found
+            maildrop = found
             return None
 
-        answer = self._hearing.decide(opinion)
-        if stock is not None:
-            self._stock, self._letters = stock, [(uid, wire.with_whole_ends(letter)) for uid, letter in stock.letters]
+        answer = self._connection.decide(opinion)
+        if maildrop is not None:
+            self._maildrop, self._letters = (
+                maildrop,
+                [(uid, wire.with_whole_ends(letter)) for uid, letter in maildrop.letters],
+            )
             self._repaired = {
-                uid for (uid, letter), (_, sent) in zip(stock.letters, self._letters, strict=True) if letter is not sent
+                uid
+                for (uid, letter), (_, sent) in zip(maildrop.letters, self._letters, strict=True)
+                if letter is not sent
             }
         return answer
 
@@ -219,7 +224,7 @@ class Pop3ServerDialogue:
             return
         yield from self._say("Here they are")
         left = (place for place in range(len(self._letters)) if place not in self._deleted)
-        self._hearing.write(wire.write_list(f"{place + 1} {about(place)}" for place in left))
+        self._connection.write(wire.write_list(f"{place + 1} {about(place)}" for place in left))
 
     def _retr(self, argument: str) -> Flow[None]:
         self._expect_login()
@@ -234,21 +239,21 @@ class Pop3ServerDialogue:
 
     def _hand_over(self, uid: str, content: bytes) -> Flow[None]:
         if uid in self._repaired:
-            self.visit.remark(
+            self.session.add_finding(
                 "bare-lf",
                 "a letter holds bare line feeds, which came in as data: it is handed out with CR LF in their place,"
                 " because readers that take a line feed for a line's end would lose step",
             )
-        answer = self._hearing.decide(lambda: self._desk.letter(self.visit, uid))
+        answer = self._connection.decide(lambda: self._handler.letter(self.session, uid))
         if isinstance(answer, DuringData):
             # Half of it, and then the scripted behaviour.
-            yield from self._hearing.answer(None, "letter", Reply(200, (f"{len(content)} octets",)))
-            yield from self._hearing.hand_over(content[: len(content) // 2], "letter")
-            yield from self._hearing.flush("letter")
-            yield from self._hearing.answer(answer.then, "letter", None)
-            raise (yield from self._hearing.leave("letter"))
-        if (yield from self._hearing.answer(answer, "letter", Reply(200, (f"{len(content)} octets",)))):
-            yield from self._hearing.hand_over(wire.write_letter(content), "letter")
+            yield from self._connection.answer(None, "letter", Reply(200, (f"{len(content)} octets",)))
+            yield from self._connection.hand_over(content[: len(content) // 2], "letter")
+            yield from self._connection.flush("letter")
+            yield from self._connection.answer(answer.then, "letter", None)
+            raise (yield from self._connection.leave("letter"))
+        if (yield from self._connection.answer(answer, "letter", Reply(200, (f"{len(content)} octets",)))):
+            yield from self._connection.hand_over(wire.write_letter(content), "letter")
 
     def _dele(self, argument: str) -> Flow[None]:
         self._expect_login()
@@ -272,13 +277,13 @@ class Pop3ServerDialogue:
         usual = Reply(200, (f"{len(marked)} deleted, goodbye" if marked else "Goodbye",))
 
         def opinion() -> Answer | None:
-            answer = self._desk.goodbye(self.visit)
-            if self._stock is not None and marked and (not isinstance(answer, Reply) or answer.kind == 2):
-                self._stock.remove(marked)
+            answer = self._handler.goodbye(self.session)
+            if self._maildrop is not None and marked and (not isinstance(answer, Reply) or answer.kind == 2):
+                self._maildrop.remove(marked)
             return answer
 
-        yield from self._hearing.answer(self._hearing.decide(opinion), "goodbye", usual)
-        raise (yield from self._hearing.leave("goodbye"))
+        yield from self._connection.answer(self._connection.decide(opinion), "goodbye", usual)
+        raise (yield from self._connection.leave("goodbye"))
 
     _WORDS: ClassVar[dict[str, Callable[[Pop3ServerDialogue, str], Flow[None]]]] = {
         "CAPA": _capa, "STLS": _stls, "UTF8": _utf8, "AUTH": _auth, "USER": _user_name, "PASS": _pass, "APOP": _apop,
@@ -289,42 +294,42 @@ class Pop3ServerDialogue:
     # The steps.
 
     def _object(self, objection: Objection) -> Flow[None]:
-        self._hearing.write(objection.reply)
+        self._connection.write(objection.reply)
         self._mistakes += 1
-        if self._mistakes > self._terms.limits.mistakes:
+        if self._mistakes > self._config.limits.mistakes:
             yield from self._send_away("Too many mistakes")
             raise ReplyBuffer
 
     def _send_away(self, why: str) -> Flow[None]:
-        self._hearing.write(Reply(421, (why,)))
+        self._connection.write(Reply(421, (why,)))
         try:
-            yield from self._hearing.flush("goodbye")
+            yield from self._connection.flush("goodbye")
         except errors.CourrielError:
             return
 
     def _may(self, verb: str) -> Flow[bool]:
         """Ask the handler about a command, send its refusal, and return whether the command may go on."""
         self._expect_login()
-        answer = self._hearing.decide(lambda: self._desk.mailbox(self.visit, verb))
-        return (yield from self._hearing.answer(answer, "mailbox", None))
+        answer = self._connection.decide(lambda: self._handler.mailbox(self.session, verb))
+        return (yield from self._connection.answer(answer, "mailbox", None))
 
     def _expect_login(self) -> None:
-        if self._stock is None:
+        if self._maildrop is None:
             raise Objection(503, "Log in first")
 
     def _expect_before_login(self) -> None:
-        if self._stock is not None:
+        if self._maildrop is not None:
             raise Objection(503, "You are logged in already")
 
     def _expect_login_possible(self) -> None:
         self._expect_before_login()
-        if not self._terms.mechanisms:
+        if not self._config.mechanisms:
             raise Objection(503, "Nobody logs in here")
         if not self._may_log_in():
             raise Objection(538, "Say STLS first")
 
     def _may_log_in(self) -> bool:
-        return bool(self._terms.mechanisms) and (self.visit.secured or not self._terms.login_needs_tls)
+        return bool(self._config.mechanisms) and (self.session.secured or not self._config.login_needs_tls)
 
     def _place(self, argument: str) -> int:
         """Index of a letter from its number in a command. Raises Objection."""
@@ -336,21 +341,21 @@ class Pop3ServerDialogue:
         return number - 1
 
     def _longest_line(self) -> int:
-        limits = self._terms.limits
-        return max(limits.command, limits.login) if self._stock is None else limits.command
+        limits = self._config.limits
+        return max(limits.command, limits.login) if self._maildrop is None else limits.command
 
     def _offers(self) -> tuple[str, ...]:
         offers = ["TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING", "UTF8 USER"]
-        if self._terms.starttls and not self.visit.secured:
+        if self._config.starttls and not self.session.secured:
             offers.append("STLS")
         if self._may_log_in():
-            offers += ["USER", " ".join(("SASL", *self._terms.mechanisms))]
+            offers += ["USER", " ".join(("SASL", *self._config.mechanisms))]
         return (*offers, "IMPLEMENTATION courriel")
 
     @property
     def _stage(self) -> Stage:
         """Stage whose command is awaited."""
-        return "hello" if self._stock is None else "mailbox"
+        return "hello" if self._maildrop is None else "mailbox"
 
     def _say(self, text: str) -> Flow[None]:
-        yield from self._hearing.answer(None, self._stage, Reply(200, (text,)))
+        yield from self._connection.answer(None, self._stage, Reply(200, (text,)))

@@ -20,12 +20,12 @@ _PATIENCE_WITH_SIZE = 4  # times the size limit is read and discarded, so that a
 class Reception:
     """Receiver of messages, one after the other; `offered` are the extensions that this client may use."""
 
-    def __init__(self, desk: ServerHandler, terms: ServerConfig, hearing: ServerConnection) -> None:
+    def __init__(self, handler: ServerHandler, config: ServerConfig, connection: ServerConnection) -> None:
         self.offered: set[str] = set()
-        self._desk = desk
-        self._terms = terms
-        self._hearing = hearing
-        self._visit = hearing.visit
+        self._handler = handler
+        self._config = config
+        self._connection = connection
+        self._session = connection.session
         self.forget()
 
     @property
@@ -46,27 +46,27 @@ class Reception:
         """Handle MAIL: begin a message."""
         if self.begun:
             raise Objection(503, "5.5.1 A message has been begun already; RSET forgets it")
-        if self._visit.messages >= self._terms.limits.messages:
+        if self._session.messages >= self._config.limits.messages:
             raise Objection(452, "4.5.3 That was enough for one session")
         origin = read_mail(argument, self.offered)
-        if (origin.size or 0) > self._terms.limits.message:
+        if (origin.size or 0) > self._config.limits.message:
             raise self._too_big()
-        self._remark_space(argument)
-        answer = self._hearing.decide(lambda: self._desk.sender(self._visit, origin))
-        if (yield from self._hearing.answer(answer, "sender", Reply(250, ("2.1.0 Sender taken",)))):
+        self._note_space(argument)
+        answer = self._connection.decide(lambda: self._handler.sender(self._session, origin))
+        if (yield from self._connection.answer(answer, "sender", Reply(250, ("2.1.0 Sender taken",)))):
             self._origin = origin
 
     def rcpt(self, argument: str) -> Flow[None]:
         """Handle RCPT: add a recipient."""
         if self._origin is None or self._chunking:
             raise Objection(503, "5.5.1 A recipient comes after the sender and before the content")
-        recipient = read_rcpt(argument, self.offered, utf8=self._origin.utf8, our_name=self._terms.name)
-        if len(self._recipients) >= self._terms.limits.recipients:
+        recipient = read_rcpt(argument, self.offered, utf8=self._origin.utf8, our_name=self._config.name)
+        if len(self._recipients) >= self._config.limits.recipients:
             # RFC 5321 4.5.3.1.10: the client sends the message to these, and again for the others.
-            raise Objection(452, f"4.5.3 A message has {self._terms.limits.recipients} recipients at most")
-        self._remark_space(argument)
-        answer = self._hearing.decide(lambda: self._desk.recipient(self._visit, recipient))
-        if (yield from self._hearing.answer(answer, "recipient", Reply(250, ("2.1.5 Recipient taken",)))):
+            raise Objection(452, f"4.5.3 A message has {self._config.limits.recipients} recipients at most")
+        self._note_space(argument)
+        answer = self._connection.decide(lambda: self._handler.recipient(self._session, recipient))
+        if (yield from self._connection.answer(answer, "recipient", Reply(250, ("2.1.5 Recipient taken",)))):
             self._recipients.append(recipient)
 
     def data(self, argument: str) -> Flow[None]:
@@ -78,21 +78,23 @@ class Reception:
         if self._origin is not None and self._origin.binary:
             raise Objection(503, "5.5.1 BODY=BINARYMIME is followed by BDAT (RFC 3030 3)")
         self._expect_recipients()
-        if self._hearing.buffer:
-            self._visit.remark("early-data", "your client sent the message without waiting for 354 (RFC 2920 3.1)")
-        answer = self._hearing.decide(lambda: self._desk.data(self._visit))
-        if not (yield from self._hearing.answer(answer, "data", Reply(354, ("End with a dot alone on its line",)))):
+        if self._connection.buffer:
+            self._session.add_finding(
+                "early-data", "your client sent the message without waiting for 354 (RFC 2920 3.1)"
+            )
+        answer = self._connection.decide(lambda: self._handler.data(self._session))
+        if not (yield from self._connection.answer(answer, "data", Reply(354, ("End with a dot alone on its line",)))):
             return
         if isinstance(answer, DuringData):
             raise (yield from self._happen_within(answer))
-        stuffed = DotUnstuffer(self._terms.limits.message)
-        while not stuffed.take(self._hearing.buffer):
-            if stuffed.size > _PATIENCE_WITH_SIZE * self._terms.limits.message:
-                self._hearing.write(Reply(421, ("4.7.0 That is far too much",)))
-                raise (yield from self._hearing.leave("message"))
-            yield from self._hearing.more("message")
-        self._visit.note("C", f"({stuffed.size:,} octets of the message)")
-        self._visit.note("C", ".")
+        stuffed = DotUnstuffer(self._config.limits.message)
+        while not stuffed.take(self._connection.buffer):
+            if stuffed.size > _PATIENCE_WITH_SIZE * self._config.limits.message:
+                self._connection.write(Reply(421, ("4.7.0 That is far too much",)))
+                raise (yield from self._connection.leave("message"))
+            yield from self._connection.more("message")
+        self._session.note("C", f"({stuffed.size:,} octets of the message)")
+        self._session.note("C", ".")
         if stuffed.overflowed:
             self.forget()
             raise self._too_big()
@@ -104,26 +106,26 @@ class Reception:
             size, last = read_chunk(argument)
         except Objection as objection:
             # The beginning of the next command is unknown.
-            self._hearing.write(objection.reply)
-            self._hearing.write(Reply(421, ("4.5.4 We have lost each other",)))
-            raise (yield from self._hearing.leave("message")) from None
-        if size > _PATIENCE_WITH_SIZE * self._terms.limits.message:
-            self._hearing.write(Reply(421, ("4.7.0 That is far too much",)))
-            raise (yield from self._hearing.leave("message"))
+            self._connection.write(objection.reply)
+            self._connection.write(Reply(421, ("4.5.4 We have lost each other",)))
+            raise (yield from self._connection.leave("message")) from None
+        if size > _PATIENCE_WITH_SIZE * self._config.limits.message:
+            self._connection.write(Reply(421, ("4.7.0 That is far too much",)))
+            raise (yield from self._connection.leave("message"))
         wanted = self.begun and bool(self._recipients) and not self._chunk_failed
-        fits = self._size + size <= self._terms.limits.message
+        fits = self._size + size <= self._config.limits.message
         answer: Answer | None = None
         if wanted and not self._chunking:
-            answer = self._hearing.decide(lambda: self._desk.data(self._visit))
+            answer = self._connection.decide(lambda: self._handler.data(self._session))
             if isinstance(answer, DuringData):
                 raise (yield from self._happen_within(answer))
         chunk = yield from self._octets(size, keep=wanted and fits)
-        self._visit.note("C", f"({size:,} octets of the message)")
+        self._session.note("C", f"({size:,} octets of the message)")
         if self._chunk_failed:
             raise Objection(503, "5.5.1 This message has failed already; RSET forgets it")
         self._expect_recipients()
         self._chunking = True
-        if not (yield from self._hearing.answer(answer, "data", None)):
+        if not (yield from self._connection.answer(answer, "data", None)):
             self._chunk_failed = True
             return
         if not fits:
@@ -134,7 +136,7 @@ class Reception:
         if last:
             yield from self._hand_in(b"".join(self._chunks), 0)
         else:
-            self._hearing.write(Reply(250, (f"2.0.0 {size} octets taken",)))
+            self._connection.write(Reply(250, (f"2.0.0 {size} octets taken",)))
 
     # The steps.
 
@@ -142,10 +144,10 @@ class Reception:
         """Read a known number of octets; with `keep` False they are discarded."""
         parts: list[bytes] = []
         missing = size
-        buffer = self._hearing.buffer
+        buffer = self._connection.buffer
         while missing:
             if not buffer:
-                yield from self._hearing.more("message")
+                yield from self._connection.more("message")
             taken = min(missing, len(buffer))
             if keep:
                 parts.append(bytes(buffer[:taken]))
@@ -161,11 +163,11 @@ class Reception:
             raise Objection(554, "5.5.1 No recipient was accepted")
 
     def _happen_within(self, answer: DuringData) -> Flow[ReplyBuffer]:
-        if not self._hearing.buffer:
-            yield from self._hearing.more("message")
-        yield from self._hearing.answer(answer.then, "message", None)
+        if not self._connection.buffer:
+            yield from self._connection.more("message")
+        yield from self._connection.answer(answer.then, "message", None)
         # The rest of the content can no longer be told from commands.
-        return (yield from self._hearing.leave("message"))
+        return (yield from self._connection.leave("message"))
 
     def _hand_in(self, content: bytes, single_dots: int) -> Flow[None]:
         """Pass the message to the handler, and send its result: once, or in LMTP once for each recipient."""
@@ -173,35 +175,35 @@ class Reception:
         self.forget()
         assert origin is not None
         in_lines = _header_of(content) if origin.binary else content
-        if longest_line(in_lines) > self._terms.limits.line:
-            raise Objection(554, f"5.6.0 A line of the message has more than {self._terms.limits.line} octets")
-        remarks = check_message(in_lines, eight_bit=origin.eight_bit or origin.utf8, single_dots=single_dots)
-        delivery = Delivery(origin, recipients, content, (*self._visit.remarks, *remarks))
+        if longest_line(in_lines) > self._config.limits.line:
+            raise Objection(554, f"5.6.0 A line of the message has more than {self._config.limits.line} octets")
+        findings = check_message(in_lines, eight_bit=origin.eight_bit or origin.utf8, single_dots=single_dots)
+        delivery = Delivery(origin, recipients, content, (*self._session.findings, *findings))
         words: Mapping[str, Reply] = {}
 
         def opinion() -> Answer | None:
             nonlocal words
-            said = self._desk.message(self._visit, delivery)
+            said = self._handler.message(self._session, delivery)
             if isinstance(said, Mapping):
                 words = said
                 return None
             return said
 
-        answer = self._hearing.decide(opinion)
-        self._visit.messages += 1
+        answer = self._connection.decide(opinion)
+        self._session.messages += 1
         usual = Reply(250, ("2.0.0 Message taken",))
-        if self._terms.dialect is not Dialect.LMTP:
-            yield from self._hearing.answer(answer, "message", usual)
+        if self._config.dialect is not Dialect.LMTP:
+            yield from self._connection.answer(answer, "message", usual)
             return
         for recipient in recipients:
-            yield from self._hearing.answer(answer or words.get(recipient.address.spec), "message", usual)
+            yield from self._connection.answer(answer or words.get(recipient.address.spec), "message", usual)
 
     def _too_big(self) -> Objection:
-        return Objection(552, f"5.3.4 A message has {self._terms.limits.message} octets at most")
+        return Objection(552, f"5.3.4 A message has {self._config.limits.message} octets at most")
 
-    def _remark_space(self, argument: str) -> None:
+    def _note_space(self, argument: str) -> None:
         if argument.partition(":")[2].startswith(" "):
-            self._visit.remark(
+            self._session.add_finding(
                 "space-in-path", "your client put a space after MAIL FROM: or RCPT TO: (RFC 5321 3.3 has none)"
             )
 

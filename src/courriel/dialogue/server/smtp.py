@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from courriel import errors
-from courriel.dialogue.flow import Flow, Overhear, Secure
+from courriel.dialogue.flow import Flow, ReceivePending, Secure
 from courriel.dialogue.server.connection import ReplyBuffer, ServerConnection
 from courriel.dialogue.server.handler import ServerConfig, ServerHandler, ServerSession
 from courriel.dialogue.server.login import log_in
@@ -25,15 +25,15 @@ _OUT_OF_PLACE = (500, 501, 502, 503, 504, 555)
 class SmtpServerDialogue:
     """Server side of one SMTP (or LMTP) connection; `serve` is a flow that ends with the session."""
 
-    def __init__(self, desk: ServerHandler, terms: ServerConfig, visit: ServerSession | None = None) -> None:
-        self.visit = visit or ServerSession()
-        self._desk = desk
-        self._terms = terms
-        self._hearing = ServerConnection(self.visit)
-        self._reception = Reception(desk, terms, self._hearing)
+    def __init__(self, handler: ServerHandler, config: ServerConfig, session: ServerSession | None = None) -> None:
+        self.session = session or ServerSession()
+        self._handler = handler
+        self._config = config
+        self._connection = ServerConnection(self.session)
+        self._reception = Reception(handler, config, self._connection)
         self._mistakes = 0
         # RFC 2033 4.1: LMTP begins with LHLO, so that neither protocol is taken for the other.
-        strange = ("EHLO", "HELO") if terms.dialect is Dialect.LMTP else ("LHLO",)
+        strange = ("EHLO", "HELO") if config.dialect is Dialect.LMTP else ("LHLO",)
         self._known = {verb: does for verb, does in self._WORDS.items() if verb not in strange}
 
     def serve(self) -> Flow[None]:
@@ -45,37 +45,37 @@ class SmtpServerDialogue:
         except ReplyBuffer:
             return
         except errors.TimedOut:
-            self.visit.note("*", "the client was silent for too long")
+            self.session.note("*", "the client was silent for too long")
             yield from self._send_away("4.4.2 You were silent for too long")
         except errors.CourrielError as gone:
-            self.visit.note("*", printable(str(gone).encode()))
-        except Exception as mishap:  # noqa: BLE001 - the edge: a client never sees internal errors (hazard H83)
-            self.visit.mishaps.append(mishap)
+            self.session.note("*", printable(str(gone).encode()))
+        except Exception as failure:  # noqa: BLE001 - the edge: a client never sees internal errors (hazard H83)
+            self.session.failures.append(failure)
             yield from self._send_away("4.3.0 Something went wrong here")
 
     # The conversation, in the order it happens.
 
     def _greet(self) -> Flow[None]:
-        decide, answer = self._hearing.decide, self._hearing.answer
-        yield from answer(decide(lambda: self._desk.connect(self.visit)), "connect", None)
-        kind = "LMTP" if self._terms.dialect is Dialect.LMTP else "ESMTP"
-        usual = Reply(220, (f"{self._terms.name} {kind} courriel",))
-        if not (yield from answer(decide(lambda: self._desk.greeting(self.visit)), "greeting", usual)):
+        decide, answer = self._connection.decide, self._connection.answer
+        yield from answer(decide(lambda: self._handler.connect(self.session)), "connect", None)
+        kind = "LMTP" if self._config.dialect is Dialect.LMTP else "ESMTP"
+        usual = Reply(220, (f"{self._config.name} {kind} courriel",))
+        if not (yield from answer(decide(lambda: self._handler.greeting(self.session)), "greeting", usual)):
             # RFC 5321 3.1: after a greeting of 554 the client may only send QUIT.
-            self._mistakes = self._terms.limits.mistakes
+            self._mistakes = self._config.limits.mistakes
 
     def _heed_one_command(self) -> Flow[None]:
         """Read one line and handle it; while complete lines are in the buffer, nothing is sent or awaited."""
         try:
-            line = yield from self._hearing.line(self._longest_line(), self._stage())
+            line = yield from self._connection.line(self._longest_line(), self._stage())
         except Objection as too_long:
-            self.visit.note("C", "(a line that is too long)")
+            self.session.note("C", "(a line that is too long)")
             yield from self._object(too_long)
             return
         if wire.is_http(line):
             # A web page can make a browser post to any port: the body would be commands that deliver a mail.
-            self.visit.note("C", "(HTTP)")
-            self.visit.remark(
+            self.session.note("C", "(HTTP)")
+            self.session.add_finding(
                 "http", "somebody spoke HTTP to this port: the session was ended before any of it was taken"
             )
             yield from self._send_away("4.7.0 This is not a web server")
@@ -84,17 +84,19 @@ class SmtpServerDialogue:
             verb, argument = wire.read_command(line)
             if verb not in self._known:
                 raise Objection(500, "5.5.1 This command is not known here")
-            if verb != "AUTH" and len(line.octets) + 2 > self._terms.limits.command:
-                raise Objection(500, f"5.5.2 A command has {self._terms.limits.command} octets at most")
+            if verb != "AUTH" and len(line.octets) + 2 > self._config.limits.command:
+                raise Objection(500, f"5.5.2 A command has {self._config.limits.command} octets at most")
         except Objection as objection:
             # An invalid command may be a misplaced password: it is not shown.
-            self.visit.note("C", f"({len(line.octets):,} octets that are no command)")
+            self.session.note("C", f"({len(line.octets):,} octets that are no command)")
             if not line.whole:
-                self.visit.remark("bare-lf-command", "your client ended a command with a bare LF (RFC 5321 2.3.8)")
+                self.session.add_finding(
+                    "bare-lf-command", "your client ended a command with a bare LF (RFC 5321 2.3.8)"
+                )
             yield from self._object(objection)
             return
         if verb != "AUTH":
-            self.visit.note("C", printable(line.octets))
+            self.session.note("C", printable(line.octets))
         try:
             yield from self._known[verb](self, argument)
         except Objection as objection:
@@ -109,65 +111,65 @@ class SmtpServerDialogue:
     def _introduce(self, argument: str, *, extended: bool) -> Flow[None]:
         name = wire.read_hello(argument)
         if name.lower() in ("localhost", "localhost.localdomain"):
-            self.visit.remark(
+            self.session.add_finding(
                 "hello-localhost", f"EHLO {name}: a server far away wants your full name (RFC 5321 4.1.1.1)"
             )
-        words = (f"{self._terms.name} at your service",)
+        words = (f"{self._config.name} at your service",)
         usual = Reply(250, (*words, *self._offers()) if extended else words)
-        answer = self._hearing.decide(lambda: self._desk.hello(self.visit, name))
-        if (yield from self._hearing.answer(answer, "hello", usual)):
+        answer = self._connection.decide(lambda: self._handler.hello(self.session, name))
+        if (yield from self._connection.answer(answer, "hello", usual)):
             self._reception.forget()
-            self.visit.hello, self.visit.extended = name, extended
+            self.session.hello, self.session.extended = name, extended
             self._reception.offered = {line.split()[0] for line in self._offers()} if extended else set()
 
     def _start_tls(self, argument: str) -> Flow[None]:
         """Start TLS with an empty buffer: octets that came along with the command were not encrypted (hazard H77)."""
         if argument:
             raise Objection(501, "5.5.4 STARTTLS stands alone")
-        if self.visit.secured:
+        if self.session.secured:
             raise Objection(503, "5.5.1 The line is secure already")
-        if not self._terms.starttls:
+        if not self._config.starttls:
             raise Objection(502, "5.5.1 There is no TLS here")
-        yield from self._hearing.flush("secure")
-        early = bytes(self._hearing.buffer) + (yield Overhear("secure"))
-        self._hearing.buffer.clear()
+        yield from self._connection.flush("secure")
+        early = bytes(self._connection.buffer) + (yield ReceivePending("secure"))
+        self._connection.buffer.clear()
         if early:
-            self.visit.note("*", f"{len(early):,} octets came together with STARTTLS and were thrown away")
-            self.visit.remark(
+            self.session.note("*", f"{len(early):,} octets came together with STARTTLS and were thrown away")
+            self.session.add_finding(
                 "before-tls", "something was sent together with STARTTLS: thrown away, it may be an attacker's"
             )
-        answer = self._hearing.decide(lambda: self._desk.secure(self.visit))
-        if not (yield from self._hearing.answer(answer, "secure", Reply(220, ("2.0.0 Go ahead",)))):
+        answer = self._connection.decide(lambda: self._handler.secure(self.session))
+        if not (yield from self._connection.answer(answer, "secure", Reply(220, ("2.0.0 Go ahead",)))):
             return
-        yield from self._hearing.flush("secure")
+        yield from self._connection.flush("secure")
         yield Secure()
         # RFC 3207 4.2: all state from before is dropped.
-        self.visit.secured, self.visit.hello, self.visit.extended, self.visit.user = True, "", False, ""
-        self.visit.note("*", f"secured by {self.visit.tls_version or 'TLS'}")
+        self.session.secured, self.session.hello, self.session.extended, self.session.user = True, "", False, ""
+        self.session.note("*", f"secured by {self.session.tls_version or 'TLS'}")
         self._reception.forget()
         self._reception.offered = set()
 
     def _auth(self, argument: str) -> Flow[None]:
         # From here on the transcript gets nothing of the client but the name of the mechanism.
         mechanism = argument.partition(" ")[0].upper()
-        known = mechanism if mechanism in self._terms.mechanisms else "of a kind that is not offered"
-        self.visit.note("C", f"AUTH {known} (the rest is not shown: a secret)")
+        known = mechanism if mechanism in self._config.mechanisms else "of a kind that is not offered"
+        self.session.note("C", f"AUTH {known} (the rest is not shown: a secret)")
         self._expect_hello()
-        if not self._terms.mechanisms:
+        if not self._config.mechanisms:
             raise Objection(503, "5.5.1 Nobody logs in here")
         if not self._may_log_in():
             raise Objection(538, "5.7.11 Say STARTTLS first")
         if not argument:
             raise Objection(501, "5.5.4 Log in how?")
-        if self.visit.user:
+        if self.session.user:
             raise Objection(503, "5.5.1 You are logged in already")
         if self._reception.begun:
             raise Objection(503, "5.5.1 Not within a message")
-        yield from log_in(self._hearing, self._desk, self._terms, argument)
+        yield from log_in(self._connection, self._handler, self._config, argument)
 
     def _mail(self, argument: str) -> Flow[None]:
         self._expect_hello()
-        if self._terms.login_required and not self.visit.user:
+        if self._config.login_required and not self.session.user:
             raise Objection(530, "5.7.0 Log in first")
         yield from self._reception.mail(argument)
 
@@ -181,9 +183,9 @@ class SmtpServerDialogue:
         yield from self._reception.bdat(argument)
 
     def _quit(self, argument: str) -> Flow[None]:
-        answer = self._hearing.decide(lambda: self._desk.goodbye(self.visit))
-        if (yield from self._hearing.answer(answer, "goodbye", Reply(221, ("2.0.0 Goodbye",)))):
-            raise (yield from self._hearing.leave("goodbye"))
+        answer = self._connection.decide(lambda: self._handler.goodbye(self.session))
+        if (yield from self._connection.answer(answer, "goodbye", Reply(221, ("2.0.0 Goodbye",)))):
+            raise (yield from self._connection.leave("goodbye"))
 
     # Commands with a short answer.
 
@@ -214,56 +216,56 @@ class SmtpServerDialogue:
     # The steps.
 
     def _object(self, objection: Objection) -> Flow[None]:
-        self._hearing.write(objection.reply)
+        self._connection.write(objection.reply)
         if objection.reply.code in _OUT_OF_PLACE:
             self._mistakes += 1
-            if self._mistakes > self._terms.limits.mistakes:
+            if self._mistakes > self._config.limits.mistakes:
                 yield from self._send_away("4.7.0 Too many mistakes")
                 raise ReplyBuffer
 
     def _send_away(self, why: str) -> Flow[None]:
-        self._hearing.write(Reply(421, (why,)))
+        self._connection.write(Reply(421, (why,)))
         try:
-            yield from self._hearing.flush("goodbye")
+            yield from self._connection.flush("goodbye")
         except errors.CourrielError:
             return
 
     def _expect_hello(self) -> None:
-        if not self.visit.hello:
+        if not self.session.hello:
             raise Objection(503, "5.5.1 Introduce yourself first")
 
     def _longest_line(self) -> int:
-        limits = self._terms.limits
+        limits = self._config.limits
         return max(limits.command, limits.login) if self._may_log_in() else limits.command
 
     def _may_log_in(self) -> bool:
-        return bool(self._terms.mechanisms) and (self.visit.secured or not self._terms.login_needs_tls)
+        return bool(self._config.mechanisms) and (self.session.secured or not self._config.login_needs_tls)
 
     def _offers(self) -> tuple[str, ...]:
         """Extensions in the reply to EHLO that are available on this connection now."""
         offers = [
             "PIPELINING",
-            f"SIZE {self._terms.limits.message}",
+            f"SIZE {self._config.limits.message}",
             "8BITMIME",
             "SMTPUTF8",
             "DSN",
             "CHUNKING",
             "BINARYMIME",
         ]
-        if self._terms.starttls and not self.visit.secured:
+        if self._config.starttls and not self.session.secured:
             offers.append("STARTTLS")
         if self._may_log_in():
-            offers.append(" ".join(("AUTH", *self._terms.mechanisms)))
-        if self.visit.secured:
+            offers.append(" ".join(("AUTH", *self._config.mechanisms)))
+        if self.session.secured:
             # RFC 8689 4: offered only on a connection that is encrypted itself.
             offers.append("REQUIRETLS")
         return (*offers, "ENHANCEDSTATUSCODES", "HELP")
 
     def _stage(self) -> Stage:
         """Stage whose command is awaited."""
-        if not self.visit.hello:
+        if not self.session.hello:
             return "hello"
         return "recipient" if self._reception.begun else "sender"
 
     def _say(self, text: str, code: int = 250) -> Flow[None]:
-        yield from self._hearing.answer(None, "hello", Reply(code, (text,)))
+        yield from self._connection.answer(None, "hello", Reply(code, (text,)))

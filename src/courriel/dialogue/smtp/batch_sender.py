@@ -25,8 +25,8 @@ class BatchSender:
     """
     Sender of many messages on one open session.
 
-    `put` messages while it has `room`, run `talk`, take the `results` available; at the end run `finish`. `window` is
-    the number of messages that may be in flight, and so in doubt when the connection is lost, or a function that
+    `put` messages while it has `room`, run `advance`, take the `results` available; at the end run `finish`. `window`
+    is the number of messages that may be in flight, and so in doubt when the connection is lost, or a function that
     returns it; with 1, chunking is not used. `ahead` is the number of messages encoded before they are pipelined.
     """
 
@@ -36,71 +36,71 @@ class BatchSender:
         self._several = callable(window) or window > 1
         self._ahead = ahead if callable(window) else min(window, ahead)
         server = dialogue.server
-        self._tray = SendQueue(dialogue.count, server=dialogue.name, protocol=server.dialect.value)
-        self._go_the_best_way()
-        self.put = self._tray.put
+        self._queue = SendQueue(dialogue.count, server=dialogue.name, protocol=server.dialect.value)
+        self._choose_strategy()
+        self.put = self._queue.put
         """Add one more message; an error stands for one that could not be encoded, and keeps its place."""
-        self.results = self._tray.results
+        self.results = self._queue.results
         """Results available, in order; each is returned once."""
 
     @property
     def room(self) -> int:
-        """Number of messages wanted before the next `talk`; one at least when the queue is empty."""
-        return max(self._way.most - self.in_hand, not self._tray.waiting)
+        """Number of messages wanted before the next `advance`; one at least when the queue is empty."""
+        return max(self._strategy.most - self.in_hand, not self._queue.waiting)
 
     @property
     def in_hand(self) -> int:
         """Number of messages without a result."""
-        return len(self._tray.waiting) + len(self._tray.begun)
+        return len(self._queue.waiting) + len(self._queue.begun)
 
-    def withdraw(self, parcel: QueuedMessage) -> None:
+    def withdraw(self, queued: QueuedMessage) -> None:
         """Withdraw a message that is not wanted any more: it is not sent, unless it has begun; then it is finished."""
-        self._tray.withdraw(parcel)
+        self._queue.withdraw(queued)
 
     def break_off(self, broken: errors.CourrielError) -> None:
         """Give each message without a result this error, in doubt or not by its own state; nothing more is sent."""
-        self._tray.part_with(broken)
-        self._tray.give_up(broken)
+        self._queue.part_with(broken)
+        self._queue.give_up(broken)
 
-    def talk(self, *, last: bool = False) -> Flow[None]:
+    def advance(self, *, last: bool = False) -> Flow[None]:
         """Send what can be sent, and settle what was answered; all of it when this is the `last` call for a while.
 
         After a lost connection a session is opened again. When that fails too, every message without a result gets that
         error, and it is raised.
         """
-        if self._dialogue.facts.bdat_taken is False and isinstance(self._way, Chunking) and not self._tray.begun:
-            yield from self._way.wind_up()  # nothing is in flight; another session has found out meanwhile
-            self._go_the_best_way()
-        self._tray.hold_back()
+        if self._dialogue.facts.bdat_taken is False and isinstance(self._strategy, Chunking) and not self._queue.begun:
+            yield from self._strategy.wind_up()  # nothing is in flight; another session has found out meanwhile
+            self._choose_strategy()
+        self._queue.hold_back()
         try:
-            yield from self._way.advance(last=last or self._tray.holds_back)
+            yield from self._strategy.advance(last=last or self._queue.holds_back)
         except errors.CourrielError as broken:
             if self._dialogue.count.note(broken):
                 self._dialogue.count.end_session()
-            self._tray.part_with(broken)
+            self._queue.part_with(broken)
             yield from self._open_anew()
         else:
-            self._tray.release()
-            if self._tray.waiting and not self._tray.begun and not self._dialogue.count.room:
-                yield from self._go_on_with_next_session()
+            self._queue.release()
+            if self._queue.waiting and not self._queue.begun and not self._dialogue.count.room:
+                yield from self._open_next_session()
 
     def finish(self) -> Flow[None]:
         """Run until each message has its result."""
-        while not self._tray.empty:
-            yield from self.talk(last=True)
+        while not self._queue.empty:
+            yield from self.advance(last=True)
 
     def wind_up(self) -> Flow[None]:
         """Stop without further results: read replies to complete messages, leave no partial one on the connection."""
         try:
-            yield from self._way.wind_up()
+            yield from self._strategy.wind_up()
         except errors.CourrielError:
             yield HangUp("message")
 
     # The steps.
 
-    def _go_the_best_way(self) -> None:
-        self._way = self._best_way()
-        chunking = isinstance(self._way, Chunking)
+    def _choose_strategy(self) -> None:
+        self._strategy = self._best_strategy()
+        chunking = isinstance(self._strategy, Chunking)
         self.extensions = (
             self._dialogue.extensions if chunking else Extensions(self._dialogue.capabilities, chunking=False)
         )
@@ -110,39 +110,39 @@ class BatchSender:
 
     def _rewrite_binary(self) -> None:
         """Encode binary messages again, for a server that turns out not to support them."""
-        for parcel in tuple(self._tray.waiting):
-            if parcel.content.binary and parcel.rewrite is not None:
+        for queued in tuple(self._queue.waiting):
+            if queued.content.binary and queued.rewrite is not None:
                 try:
-                    parcel.content = parcel.rewrite(self.extensions)
+                    queued.content = queued.rewrite(self.extensions)
                 except errors.CourrielError as impossible:
-                    self._tray.waiting.remove(parcel)
-                    parcel.result = impossible
+                    self._queue.waiting.remove(queued)
+                    queued.result = impossible
 
-    def _best_way(self) -> LockStep | Pipelining | Chunking:
+    def _best_strategy(self) -> LockStep | Pipelining | Chunking:
         extensions, lmtp = self._dialogue.capabilities, self._dialogue.server.dialect is Dialect.LMTP
         if "PIPELINING" not in extensions or lmtp:
-            return LockStep(self._dialogue, self._tray)
+            return LockStep(self._dialogue, self._queue)
         if self._dialogue.extensions.chunking and self._dialogue.facts.bdat_taken is not False and self._several:
-            return Chunking(self._dialogue, self._tray, self._window)
-        return Pipelining(self._dialogue, self._tray, self._ahead)
+            return Chunking(self._dialogue, self._queue, self._window)
+        return Pipelining(self._dialogue, self._queue, self._ahead)
 
     def _open_anew(self) -> Flow[None]:
         yield HangUp("sender")
-        self._tray.release()
-        if not self._tray.waiting:
+        self._queue.release()
+        if not self._queue.waiting:
             return
         try:
             yield from self._dialogue.open()
         except errors.CourrielError as failed:
-            self._tray.give_up(failed)
+            self._queue.give_up(failed)
             raise
-        self._go_the_best_way()
+        self._choose_strategy()
 
-    def _go_on_with_next_session(self) -> Flow[None]:
+    def _open_next_session(self) -> Flow[None]:
         """Open a new session: this one has carried as many messages as its server takes."""
         try:
             yield from self._dialogue.begin_next_session()
         except errors.CourrielError as failed:
-            self._tray.give_up(failed)
+            self._queue.give_up(failed)
             raise
-        self._go_the_best_way()
+        self._choose_strategy()

@@ -141,7 +141,7 @@ def _say_first_chunk(
         yield from exchange.expect_silence("data")
         yield Send(octets + first, "sender", words=len(octets))
     try:
-        if transaction.door is None:
+        if transaction.data_reply is None:
             transaction.note(("data",), ((yield from exchange.read_reply("data")),))
     except errors.ConnectionFailed as lost:
         # Some do not refuse BDAT: they hang up, or wait for a line end that does not come. Nothing was sent that could
@@ -150,8 +150,8 @@ def _say_first_chunk(
             facts.bdat_taken = False
             transaction.bdat_refused = not isinstance(lost, errors.TimedOut)
         raise
-    assert transaction.door is not None
-    return transaction.door
+    assert transaction.data_reply is not None
+    return transaction.data_reply
 
 
 def _length(content: Content) -> str:

@@ -71,7 +71,7 @@ class SmtpDialogue:
 
         if self.server.security is Security.TLS:
             yield from self._secure()
-        yield from self._hear_greeting()
+        yield from self._read_greeting()
         yield from self._introduce(name)
         if self._starttls_is_due():
             yield from self._start_tls()
@@ -154,9 +154,9 @@ class SmtpDialogue:
 
     # Opening.
 
-    def _hear_greeting(self) -> Flow[None]:
+    def _read_greeting(self) -> Flow[None]:
         if not self.secured:
-            yield from opening.make_sure_that_it_speaks_first(self.exchange, self.server)
+            yield from opening.check_server_speaks_first(self.exchange, self.server)
         reply = yield from self.exchange.read_reply("greeting")
         self.greeting = self._judge(reply, 2, "greeting").text
 
@@ -230,7 +230,7 @@ class SmtpDialogue:
             if not transaction.data_accepted:
                 yield from self.require_data_accepted(transaction)
             end = yield from self.send_content(transaction)
-            return (yield from self.hear_verdict(transaction, end))
+            return (yield from self.read_verdict(transaction, end))
         except errors.Refused as refusal:
             refusal.message_id = transaction.message_id
             if refusal.session_usable:
@@ -253,7 +253,7 @@ class SmtpDialogue:
             else:
                 yield from bdat.announce(self.exchange, transaction, self.extensions)
             end = yield from self.send_content(transaction)
-            return (yield from self.hear_verdict(transaction, end))
+            return (yield from self.read_verdict(transaction, end))
         except errors.MessageRefused as refused:
             _ = self.note_bdat_refused(transaction, refused)
             raise
@@ -290,19 +290,19 @@ class SmtpDialogue:
         A server may have replied 354 although there is a refusal. With no recipient accepted, a lone dot ends that (RFC
         2920 3.1). With one accepted, that dot would send an empty message: the connection is closed (hazard H02).
         """
-        refusal, door = transaction.refusal(), transaction.door
-        if refusal and door and door.kind == 3:
+        refusal, data_reply = transaction.refusal(), transaction.data_reply
+        if refusal and data_reply and data_reply.kind == 3:
             if transaction.accepted:
                 refusal.session_usable = False
             else:
                 yield from self.exchange.command("message", dot_stuffing.END)
         if refusal:
             raise refusal
-        if door is not None and door.kind in (4, 5):
-            raise transaction.message_refused(door, "data")
-        if door is None or door.kind != 3:
+        if data_reply is not None and data_reply.kind in (4, 5):
+            raise transaction.message_refused(data_reply, "data")
+        if data_reply is None or data_reply.kind != 3:
             raise errors.RemoteProtocolError(
-                f"the server answered {door} to DATA, where 354 belongs", stage="data", reply=door
+                f"the server answered {data_reply} to DATA, where 354 belongs", stage="data", reply=data_reply
             )
 
     def send_content(self, transaction: Transaction) -> Flow[bytes]:
@@ -314,9 +314,9 @@ class SmtpDialogue:
         if rest is None:
             rest = yield from self._pour_in_blocks(transaction)
         if transaction.before_end is not None:
-            yield from transaction.ask_permit()
+            yield from transaction.ask_guard()
         if not self.exchange.idle:
-            raise (yield from self._heard_too_early(transaction))
+            raise (yield from self._early_reply(transaction))
         transaction.end_sent = True
         return rest if transaction.length else rest + dot_stuffing.END
 
@@ -332,14 +332,14 @@ class SmtpDialogue:
                 block.append(chunk)
                 size += len(chunk)
         except errors.ConnectionFailed as broken:
-            yield from self._hear_last_words(transaction, broken)
+            yield from self._read_last_words(transaction, broken)
             raise
         except errors.CourrielError as broken:
             broken.session_usable = False  # half a message was sent, and no dot may ever follow it
             raise
         return b"".join(block)
 
-    def _heard_too_early(self, transaction: Transaction) -> Flow[errors.CourrielError]:
+    def _early_reply(self, transaction: Transaction) -> Flow[errors.CourrielError]:
         """Error for a reply before the end of the message: a refusal counts, any other means nothing (hazard H01)."""
         reply = yield from self.exchange.read_reply("message")
         if reply.kind not in (4, 5):
@@ -348,14 +348,14 @@ class SmtpDialogue:
         refusal.session_usable = False  # the server waits for content that will not come
         return refusal
 
-    def _hear_last_words(self, transaction: Transaction, broken: errors.ConnectionFailed) -> Flow[None]:
+    def _read_last_words(self, transaction: Transaction, broken: errors.ConnectionFailed) -> Flow[None]:
         """Read the reply of a server that hung up during a message: it often gave the reason before."""
         try:
             reply = yield from self.exchange.read_reply("data")
-        except errors.CourrielError as said:
-            if said.reply is None:
+        except errors.CourrielError as reply_error:
+            if reply_error.reply is None:
                 return
-            raise said from broken
+            raise reply_error from broken
         if reply.kind in (4, 5):
             refusal = transaction.message_refused(reply, "data")
             refusal.session_usable = False
@@ -368,10 +368,10 @@ class SmtpDialogue:
         except errors.TimedOut:
             raise
         except errors.ConnectionFailed as broken:
-            yield from self._hear_last_words(transaction, broken)
+            yield from self._read_last_words(transaction, broken)
             raise
 
-    def hear_verdict(self, transaction: Transaction, end: bytes) -> Flow[Receipt]:
+    def read_verdict(self, transaction: Transaction, end: bytes) -> Flow[Receipt]:
         """Send the end of the message, and return the receipt from the final reply.
 
         One reply for all recipients, or in LMTP one for each (RFC 2033 4.2).
@@ -380,10 +380,10 @@ class SmtpDialogue:
         if verdict.code == CLOSING:
             raise closed(verdict, "message")
         if self.server.dialect is Dialect.LMTP:
-            return (yield from self._hear_of_everybody(transaction, verdict))
+            return (yield from self._read_recipient_results(transaction, verdict))
         return transaction.settled(verdict, self.name)
 
-    def _hear_of_everybody(self, transaction: Transaction, first: Reply) -> Flow[Receipt]:
+    def _read_recipient_results(self, transaction: Transaction, first: Reply) -> Flow[Receipt]:
         """Read a final reply for each recipient; after one acceptance, later connection errors are only notes."""
         verdicts = [first]
         notes: tuple[str, ...] = ()

@@ -26,12 +26,12 @@ _MOST_BEHIND_END = 8 * 1024
 class Pipelining:
     """Strategy with one round trip per message: only one final dot is ever unanswered, one message in doubt."""
 
-    def __init__(self, dialogue: SmtpDialogue, tray: SendQueue, ahead: int) -> None:
+    def __init__(self, dialogue: SmtpDialogue, queue: SendQueue, ahead: int) -> None:
         self.most = ahead  # messages encoded ahead; only the dot of one is ever unanswered
         self._dialogue = dialogue
         self._exchange = dialogue.exchange
         self._facts = dialogue.facts
-        self._tray = tray
+        self._queue = queue
         self._open: QueuedMessage | None = None  # answered by 354, its content not sent
 
     def advance(self, *, last: bool) -> Flow[None]:
@@ -39,7 +39,7 @@ class Pipelining:
 
         The result of a guarded message is written down: it is returned at once, before the others.
         """
-        while self._tray.waiting or (last and self._open):
+        while self._queue.waiting or (last and self._open):
             current = self._open
             yield from self._take_a_step()
             if current is not None and current.before_end is not None:
@@ -61,14 +61,14 @@ class Pipelining:
                 end = yield from self._dialogue.send_content(current)
                 verdict, *replies = yield from self._dialogue.finish(current, end + behind, also=also)
             except errors.Refused as refusal:
-                self._tray.settle(current, refusal)  # a refusal before the end of the message ends the session
+                self._queue.settle(current, refusal)  # a refusal before the end of the message ends the session
                 raise
             self._judge(current, verdict)
         if envelope and not behind:
             yield from self._exchange.expect_silence("sender")
             replies = yield from self._exchange.pipeline(bursts[0].stages, envelope)
         if following is not None:
-            yield from self._hear_of(following, bursts, replies)
+            yield from self._read_envelope_replies(following, bursts, replies)
 
     def wind_up(self) -> Flow[None]:
         """Close the connection when a message got 354 and is not sent any more: no dot may follow (hazard H02)."""
@@ -77,36 +77,38 @@ class Pipelining:
 
     def _announcement(self) -> tuple[QueuedMessage | None, list[Burst]]:
         """Next message that this server can take, and its envelope as bursts."""
-        while self._tray.waiting:
-            parcel = self._tray.begin()
+        while self._queue.waiting:
+            queued = self._queue.begin()
             try:
-                return parcel, parcel.bursts(self._dialogue.extensions)
+                return queued, queued.bursts(self._dialogue.extensions)
             except errors.CourrielError as impossible:
-                self._tray.settle(parcel, impossible)
+                self._queue.settle(queued, impossible)
         return None, []
 
     def _judge(self, current: QueuedMessage, verdict: Reply) -> None:
         """Settle a message by its final reply, which ends the transaction; a 421 ends the session too."""
         if verdict.code == CLOSING:
             closing = closed(verdict, "message")
-            self._tray.settle(current, closing)
+            self._queue.settle(current, closing)
             raise closing
-        self._tray.settle(current, current.judged(verdict, self._dialogue.name))
+        self._queue.settle(current, current.judged(verdict, self._dialogue.name))
 
-    def _hear_of(self, following: QueuedMessage, bursts: list[Burst], heard: Sequence[Reply]) -> Flow[None]:
+    def _read_envelope_replies(
+        self, following: QueuedMessage, bursts: list[Burst], replies: Sequence[Reply]
+    ) -> Flow[None]:
         """Handle the replies to an envelope whose first burst was sent; a long one has more bursts to send."""
         first = bursts[0]
         try:
-            following.note(first.stages, heard or (yield from self._exchange.hear_all(first.stages)))
+            following.note(first.stages, replies or (yield from self._exchange.read_replies(first.stages)))
         finally:
-            too_early = None if following.data_accepted else following.said_too_early
+            too_early = None if following.data_accepted else following.early_refusal
             if too_early:
                 self._facts.pipeline_after_end = False
         if following.data_accepted:
             self._open = following  # the usual case
             return
-        if too_early and not (following.handed_over_again or following.withdrawn):
-            yield from self._hand_over_again(following, too_early)
+        if too_early and not (following.sent_again or following.withdrawn):
+            yield from self._send_again(following, too_early)
             return
         try:
             if len(bursts) > 1:
@@ -114,7 +116,7 @@ class Pipelining:
             if not following.data_accepted:
                 yield from self._dialogue.require_data_accepted(following)
         except errors.Refused as refusal:
-            self._tray.settle(following, refusal)
+            self._queue.settle(following, refusal)
             if refusal.session_usable:
                 _ = yield from self._dialogue.start_afresh(refusal)
             if not refusal.session_usable:
@@ -122,22 +124,22 @@ class Pipelining:
         else:
             self._open = following
 
-    def _hand_over_again(self, parcel: QueuedMessage, reply: Reply) -> Flow[None]:
+    def _send_again(self, queued: QueuedMessage, reply: Reply) -> Flow[None]:
         """Send a message again whose envelope the server discarded behind the end of the message before."""
-        if parcel.door is not None and parcel.door.kind == 3:
+        if queued.data_reply is not None and queued.data_reply.kind == 3:
             # The server waits for the content although it has discarded the envelope. A lone dot might send an empty
             # message to any recipient: the connection is closed, and the message goes on a new one (hazard H02).
-            self._tray.put_back(parcel)
-            parcel.handed_over_again = True
+            self._queue.put_back(queued)
+            queued.sent_again = True
             raise errors.RemoteProtocolError(
                 "the server asked for a message whose envelope it had refused", stage="data"
             )
-        refusal = parcel.refusal() or parcel.message_refused(reply, "data")
+        refusal = queued.refusal() or queued.message_refused(reply, "data")
         if (yield from self._dialogue.start_afresh(refusal)):
-            self._tray.put_back(parcel)
-            parcel.handed_over_again = True
+            self._queue.put_back(queued)
+            queued.sent_again = True
             return
-        self._tray.settle(parcel, refusal)
+        self._queue.settle(queued, refusal)
         if not refusal.session_usable:
             raise refusal
 
@@ -145,9 +147,9 @@ class Pipelining:
 class LockStep:
     """Strategy of one message after the other: for LMTP, servers without PIPELINING, and messages sent alone."""
 
-    def __init__(self, dialogue: SmtpDialogue, tray: SendQueue) -> None:
+    def __init__(self, dialogue: SmtpDialogue, queue: SendQueue) -> None:
         self.most = 1
-        self._dialogue, self._tray = dialogue, tray
+        self._dialogue, self._queue = dialogue, queue
 
     def wind_up(self) -> Flow[None]:
         """Do nothing: no message is ever left partially sent."""
@@ -155,15 +157,15 @@ class LockStep:
 
     def advance(self, *, last: bool) -> Flow[None]:
         """Send the next message, from its envelope to its final reply; it may have been withdrawn meanwhile."""
-        if not self._tray.waiting:
+        if not self._queue.waiting:
             return
-        parcel = self._tray.begin()
+        queued = self._queue.begin()
         try:
-            self._tray.settle(parcel, (yield from self._dialogue.hand_over(parcel)))
+            self._queue.settle(queued, (yield from self._dialogue.hand_over(queued)))
         except (errors.Refused, errors.UsageError, errors.NotSupported) as failed:
-            if failed.hint_id == BDAT_REFUSED and not parcel.withdrawn:
-                self._tray.put_back(parcel)
+            if failed.hint_id == BDAT_REFUSED and not queued.withdrawn:
+                self._queue.put_back(queued)
                 raise
-            self._tray.settle(parcel, failed)
+            self._queue.settle(queued, failed)
             if not failed.session_usable:
                 raise

@@ -29,7 +29,7 @@ class SmtpReplies(ReplyReader):
     ) -> Flow[Sequence[Reply]]:
         """Send a burst, and read one reply for each stage; a surplus reply in the buffer ends the session first.
 
-        See `hear_all`; of the octets the first `words` are commands (Ask).
+        See `read_replies`; of the octets the first `words` are commands (Ask).
         """
         stage = stages[0]
         if self._buffer or self._replies:
@@ -42,16 +42,16 @@ class SmtpReplies(ReplyReader):
             self._replies += known
         else:
             self._take_in(chunk, stage)
-        return (yield from self.hear_all(stages, also=also, begun=not self._replies))
+        return (yield from self.read_replies(stages, also=also, begun=not self._replies))
 
     def read_reply(self, stage: Stage) -> Flow[Reply]:
         """Read the next reply; a 421 raises ConnectionFailed."""
-        (reply,) = yield from self.hear_all((stage,))
+        (reply,) = yield from self.read_replies((stage,))
         if reply.code == CLOSING:
             raise closed(reply, stage)
         return reply
 
-    def hear_all(self, stages: Sequence[Stage], *, also: int = 0, begun: bool = False) -> Flow[list[Reply]]:
+    def read_replies(self, stages: Sequence[Stage], *, also: int = 0, begun: bool = False) -> Flow[list[Reply]]:
         """Read one reply for each stage, in order; a 421 ends the list early.
 
         Read every reply of a burst, even after a refusal: one left unread would answer the next command (hazard H02).

@@ -37,17 +37,17 @@ class QueuedMessage(Transaction):
     """Whether the caller withdrew it: it is not begun, nor begun again."""
     behind_end = False
     """Whether its envelope was pipelined behind the end of the message before; some servers discard it there."""
-    handed_over_again = False
+    sent_again = False
     """Whether it is sent again because the server discarded the envelope behind the end of the message before."""
 
     @property
-    def said_too_early(self) -> Reply | None:
+    def early_refusal(self) -> Reply | None:
         """The 503 to an envelope behind the end of the message before, which the server discarded there."""
         return self.out_of_sequence if self.behind_end and not self.data_accepted else None
 
-    def start_over(self) -> None:
+    def reset_transaction(self) -> None:
         """Reset the transaction, to begin the message again."""
-        self.sender = self.door = None
+        self.sender = self.data_reply = None
         self.length, self.ahead = b"", 0
         self.end_sent = self.data_accepted = self.behind_end = False
         self._answers, self._all_accepted = (), True
@@ -65,11 +65,11 @@ class SendQueue:
         self.begun: deque[QueuedMessage] = deque()
         self._order: deque[QueuedMessage | errors.CourrielError] = deque()
 
-    def put(self, parcel: QueuedMessage | errors.CourrielError) -> None:
+    def put(self, queued: QueuedMessage | errors.CourrielError) -> None:
         """Add one message; an error stands for a message that could not be encoded, and keeps its place."""
-        self._order.append(parcel)
-        if isinstance(parcel, QueuedMessage):
-            self.waiting.append(parcel)
+        self._order.append(queued)
+        if isinstance(queued, QueuedMessage):
+            self.waiting.append(queued)
 
     def results(self) -> Iterator[Result]:
         """Yield the results available, in the order of the messages; each once."""
@@ -84,13 +84,13 @@ class SendQueue:
                 self._name_mail(head, result)
             yield result
 
-    def withdraw(self, parcel: QueuedMessage) -> None:
+    def withdraw(self, queued: QueuedMessage) -> None:
         """Withdraw a message: it is not begun, nor begun again. One that has begun is finished."""
-        parcel.withdrawn = True
+        queued.withdrawn = True
         for queue in (self.waiting, self._refused, self._held):
-            if parcel in queue:
-                queue.remove(parcel)
-                self._order.remove(parcel)
+            if queued in queue:
+                queue.remove(queued)
+                self._order.remove(queued)
 
     @property
     def empty(self) -> bool:
@@ -117,35 +117,35 @@ class SendQueue:
 
     def begin(self) -> QueuedMessage:
         """Begin the next waiting message."""
-        parcel = self.waiting.popleft()
-        parcel.tries += 1
-        self.begun.append(parcel)
-        return parcel
+        queued = self.waiting.popleft()
+        queued.tries += 1
+        self.begun.append(queued)
+        return queued
 
-    def put_back(self, parcel: QueuedMessage) -> None:
+    def put_back(self, queued: QueuedMessage) -> None:
         """Return a begun message, of which nothing can be delivered, to the head of the queue.
 
         This try is not counted.
         """
-        self.begun.remove(parcel)
-        parcel.start_over()
-        parcel.tries -= 1
-        self.waiting.appendleft(parcel)
+        self.begun.remove(queued)
+        queued.reset_transaction()
+        queued.tries -= 1
+        self.waiting.appendleft(queued)
 
-    def settle(self, parcel: QueuedMessage, result: Result) -> None:
+    def settle(self, queued: QueuedMessage, result: Result) -> None:
         """Set the result of a message; one refused only because the session is full goes to the next session."""
         full = self._count.note(result)
-        if full and parcel.tries < _MOST_TRIES and not (parcel.forbidden or parcel.withdrawn):
-            self.begun.remove(parcel)
-            parcel.start_over()
-            self._refused.append(parcel)
+        if full and queued.tries < _MOST_TRIES and not (queued.forbidden or queued.withdrawn):
+            self.begun.remove(queued)
+            queued.reset_transaction()
+            self._refused.append(queued)
             self.hold_back()
             return
-        parcel.result = result.with_notes(*parcel.notes) if parcel.notes and isinstance(result, Receipt) else result
-        if self.begun[0] is parcel:
+        queued.result = result.with_notes(*queued.notes) if queued.notes and isinstance(result, Receipt) else result
+        if self.begun[0] is queued:
             del self.begun[0]
         else:
-            self.begun.remove(parcel)
+            self.begun.remove(queued)
 
     def part_with(self, broken: errors.CourrielError) -> None:
         """Settle the begun messages after a lost connection: those that may have been accepted are in doubt, the others
@@ -156,17 +156,17 @@ class SendQueue:
         closing = broken.reply is not None and broken.reply.code == CLOSING
         again: list[QueuedMessage] = []
         while self.begun:
-            parcel = self.begun.popleft()
-            refusal = parcel.refusal()
-            if refusal is not None and parcel.said_too_early is None:
-                parcel.result = refusal
-            elif parcel.end_sent and not closing:
-                parcel.result = _told_apart(broken, parcel, in_doubt=True)
-            elif parcel.tries < _MOST_TRIES and not (parcel.forbidden or parcel.withdrawn):
-                parcel.start_over()
-                again.append(parcel)
+            queued = self.begun.popleft()
+            refusal = queued.refusal()
+            if refusal is not None and queued.early_refusal is None:
+                queued.result = refusal
+            elif queued.end_sent and not closing:
+                queued.result = _own_error(broken, queued, in_doubt=True)
+            elif queued.tries < _MOST_TRIES and not (queued.forbidden or queued.withdrawn):
+                queued.reset_transaction()
+                again.append(queued)
             else:
-                parcel.result = _told_apart(broken, parcel, in_doubt=False)
+                queued.result = _own_error(broken, queued, in_doubt=False)
         self.waiting.extendleft(reversed(again))
 
     def give_up(self, failed: errors.CourrielError) -> None:
@@ -182,9 +182,9 @@ class SendQueue:
             result.message_id = head.message_id
 
 
-def _told_apart(broken: errors.CourrielError, parcel: QueuedMessage, *, in_doubt: bool) -> errors.CourrielError:
+def _own_error(broken: errors.CourrielError, queued: QueuedMessage, *, in_doubt: bool) -> errors.CourrielError:
     """Copy of a connection error for one message, with the message's own `in_doubt` and refused recipients."""
     own = errors.copy(broken)
     own.in_doubt = in_doubt
-    own.refused = parcel.refused
+    own.refused = queued.refused
     return own

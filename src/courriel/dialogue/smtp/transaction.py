@@ -75,7 +75,7 @@ class Transaction:
 
     # Initial values, as class attributes: for a million messages that is cheaper than setting them.
     sender: Reply | None = None
-    door: Reply | None = None
+    data_reply: Reply | None = None
     """Reply to DATA: 354 asks for the content."""
     data_accepted = False
     """Whether sender and recipients were all accepted, and the server waits for the content."""
@@ -154,11 +154,11 @@ class Transaction:
     """Replies to `whole` besides one for each recipient: to RSET, MAIL and BDAT."""
 
     @property
-    def stages_of_whole(self) -> tuple[Stage, ...]:
+    def bdat_stages(self) -> tuple[Stage, ...]:
         """Stages of the replies to `whole`."""
         return ("sender", "sender", *_RECIPIENT * len(self.envelope.recipients), "message")
 
-    def ask_permit(self) -> Flow[None]:
+    def ask_guard(self) -> Flow[None]:
         """Ask the guard before the end of the message is sent. Raises NotPermitted: no more of it may be sent then."""
         self.forbidden = True
         try:
@@ -176,9 +176,9 @@ class Transaction:
         """Record the replies to a burst. Raises ConnectionFailed when the server closed the session."""
         if len(stages) == 3 == len(replies) and stages is _USUAL:
             # The usual case: one recipient, everything accepted.
-            sender, recipient, door = replies
-            if sender.code == recipient.code == 250 and door.code == 354:
-                self.sender, self._answers, self.door = sender, (recipient,), door
+            sender, recipient, data_reply = replies
+            if sender.code == recipient.code == 250 and data_reply.code == 354:
+                self.sender, self._answers, self.data_reply = sender, (recipient,), data_reply
                 self.data_accepted = True
                 return
         for stage, reply in zip(stages, replies, strict=False):
@@ -192,7 +192,7 @@ class Transaction:
             elif stage == "message":
                 self.verdict = reply
             else:
-                self.door = reply
+                self.data_reply = reply
                 self.data_accepted = reply.code == 354 and self.begun and self._all_accepted
 
     def apply_bdat_replies(self, replies: Sequence[Reply], server: str) -> Receipt | errors.CourrielError:
@@ -257,8 +257,8 @@ class Transaction:
         """
         sender = self.sender
         answers = [reply for reply in (sender, *self._answers) if reply is not None]
-        if self.accepted and self.door is not None:
-            answers.append(self.door)
+        if self.accepted and self.data_reply is not None:
+            answers.append(self.data_reply)
         first = next((reply for reply in answers if reply.code == _OUT_OF_SEQUENCE), None)
         follows = sender is not None and sender.kind != 2 and sender.code not in (500, _OUT_OF_SEQUENCE)
         return None if follows else first

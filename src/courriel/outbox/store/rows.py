@@ -267,8 +267,8 @@ def _options(stored: str) -> Mapping[str, object]:
     options: Mapping[str, Any] = _read(stored)
     if type(options) is not dict or not isinstance(options.get("envid", ""), str):
         raise TypeError
-    for wish in options.get("notify", ()):
-        Notify(wish)
+    for condition in options.get("notify", ()):
+        Notify(condition)
     if "ret" in options:
         Return(options["ret"])
     return options

@@ -67,13 +67,13 @@ class SelectedMailbox(BaseSession):
 
     def noop(self) -> None:
         """Send NOOP: checks the connection, and resets the server's idle timer."""
-        with self._talk("mailbox") as client:
+        with self._using_client("mailbox") as client:
             client.noop()
 
     def close(self) -> None:
         """Log out and close the connection; letters flagged as deleted stay. Never raises for the server's answer."""
         if self.usable and not self._line.turn.taken:
-            with suppress(errors.CourrielError), self._talk("goodbye") as client:
+            with suppress(errors.CourrielError), self._using_client("goodbye") as client:
                 client.logout()
         self.hang_up()
 
@@ -98,7 +98,7 @@ class SelectedMailbox(BaseSession):
                 raise
 
     @contextmanager
-    def _talk(self, stage: Stage) -> Generator[Any]:
+    def _using_client(self, stage: Stage) -> Generator[Any]:
         """One call that IMAPClient carries out."""
         with self._call(lambda: None), self._theirs.at(stage) as client:
             yield client

@@ -62,7 +62,7 @@ class WithFolders(SelectedMailbox):
         name = folder_name(folder)
         self.selected = None
         try:
-            with self._talk("mailbox") as client:
+            with self._using_client("mailbox") as client:
                 told = client.select_folder(name, readonly=read_only)
         except errors.CommandRefused as refused:
             if not isinstance(refused.__cause__, _read_only_error()):
@@ -83,7 +83,7 @@ class WithFolders(SelectedMailbox):
     def status(self, folder: str = INBOX) -> FolderStatus:
         """Number of letters and of unread ones in a folder, without selecting it."""
         name = folder_name(folder)
-        with self._talk("mailbox") as client:
+        with self._using_client("mailbox") as client:
             told = client.folder_status(name, ("MESSAGES", "UNSEEN", "UIDVALIDITY", "UIDNEXT"))
         numbers = [told.get(key, 0) for key in (b"MESSAGES", b"UNSEEN", b"UIDVALIDITY", b"UIDNEXT")]
         return FolderStatus(name, *numbers)
@@ -91,19 +91,19 @@ class WithFolders(SelectedMailbox):
     def create(self, folder: str) -> None:
         """Create a folder, and subscribe to it, so that mail programs show it. Raises CommandRefused when it exists."""
         name = folder_name(folder)
-        with self._talk("mailbox") as client:
+        with self._using_client("mailbox") as client:
             client.create_folder(name)
             client.subscribe_folder(name)
 
     def rename(self, folder: str, new_name: str) -> None:
         """Rename a folder; its letters and subfolders move with it."""
-        with self._talk("mailbox") as client:
+        with self._using_client("mailbox") as client:
             client.rename_folder(folder_name(folder), folder_name(new_name))
 
     def remove(self, folder: str) -> None:
         """Remove a folder with all the letters in it, for good."""
         name = folder_name(folder)
-        with self._talk("mailbox") as client:
+        with self._using_client("mailbox") as client:
             client.delete_folder(name)
 
     # The steps.

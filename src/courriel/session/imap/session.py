@@ -127,13 +127,13 @@ class ImapSession(WithFolders):
         """
         self._must_be_writable()
         if which is None:
-            with self._talk("mailbox") as client:
+            with self._using_client("mailbox") as client:
                 client.expunge()
             return
         uids = self._numbers(which)
         if "UIDPLUS" in self._dialogue.capabilities:
             for batch in _batches(uids):
-                with self._talk("mailbox") as client:
+                with self._using_client("mailbox") as client:
                     client.uid_expunge(wire.uid_set(batch))
             return
         flagged = set(self._find(Search(deleted=True)))
@@ -165,7 +165,7 @@ class ImapSession(WithFolders):
         words = [wire.flag(flag) for flag in flags]
         if received is not None and received.tzinfo is None:
             raise errors.UsageError("received: a moment with its time zone, or the server would take it for its own")
-        with self._talk("letter") as client:
+        with self._using_client("letter") as client:
             client.append(name, octets, words, received)
             told = self._theirs.code("APPENDUID")
         numbers = [int(word) for word in told.split() if word.isdigit() and len(word) < 11]
@@ -278,14 +278,14 @@ class ImapSession(WithFolders):
             raise errors.UsageError("name a flag, as in flag(letter, 'seen')")
         self._must_be_writable()
         for batch in _batches(self._numbers(which)):
-            with self._talk("mailbox") as client:
+            with self._using_client("mailbox") as client:
                 getattr(client, how)(wire.uid_set(batch), words, silent=True)
 
     def _carry(self, which: ImapWhich, folder: str, act: Callable[[Any, str, str], object]) -> dict[int, int]:
         name = folder_name(folder)
         carried: dict[int, int] = {}
         for batch in _batches(self._numbers(which)):
-            with self._talk("mailbox") as client:
+            with self._using_client("mailbox") as client:
                 act(client, wire.uid_set(batch), name)
                 told = self._theirs.code("COPYUID").split()
             if len(told) == 3:

@@ -59,7 +59,7 @@ class AsyncSmtpPool(SharedSending):
         from asyncio import get_running_loop  # noqa: PLC0415 - blocking programs do not pay for asyncio
 
         super().__init__(server, credentials, PoolLimits(size, idle, age, messages, wait, Rate.of(rate)), transcript)
-        self._prepare_to_gather()
+        self._reset_shared_sending()
         self._running_loop = get_running_loop
         self._loop: asyncio.AbstractEventLoop | None = None
         self._alarm: asyncio.TimerHandle | None = None
@@ -91,9 +91,9 @@ class AsyncSmtpPool(SharedSending):
         def alone(session: AsyncSmtpSession) -> Awaitable[Receipt]:
             return session._send(message, given)
 
-        if not self._shelf.at_ease or (given is not None and given.on_refused == "abandon"):
+        if not self._state.at_ease or (given is not None and given.on_refused == "abandon"):
             return await self._with_session(alone)
-        return await self._among_others(message, given, alone)
+        return await self._send_shared(message, given, alone)
 
     async def submit(self, submission: Submission) -> Receipt:
         """Send bytes that are ready, unchanged; see Transport.submit."""
@@ -101,9 +101,9 @@ class AsyncSmtpPool(SharedSending):
         def alone(session: AsyncSmtpSession) -> Awaitable[Receipt]:
             return session.submit(submission)
 
-        if submission.all_or_nothing or not self._shelf.at_ease:
+        if submission.all_or_nothing or not self._state.at_ease:
             return await self._with_session(alone)
-        return await self._among_others(submission, None, alone)
+        return await self._send_shared(submission, None, alone)
 
     async def submit_many(
         self, submissions: Iterable[Submission] | AsyncIterable[Submission], *, window: int | Callable[[], int] = WINDOW
@@ -116,21 +116,21 @@ class AsyncSmtpPool(SharedSending):
     @asynccontextmanager
     async def session(self, *, transcript: Transcript | None = None) -> AsyncGenerator[AsyncSmtpSession]:
         """Context manager: a session for exclusive use; see SmtpPool.session."""
-        ticket = self._ask_here()
-        session = await self._ready(ticket, look=True, transcript=transcript)
+        waiter = self._ask_here()
+        session = await self._ready(waiter, look=True, transcript=transcript)
         try:
             yield session
         finally:
             if transcript is not None:
                 _ = session._line.listen(self.transcript_of_session())
-            self._withdraw(ticket)
+            self._withdraw(waiter)
 
     async def close(self) -> None:
         """Take no more messages, close all sessions, and wait for that; see SmtpPool.close."""
         from asyncio import sleep, wait  # noqa: PLC0415
 
         self._shut()
-        self._stop_gathering()
+        self._fail_pending()
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
@@ -142,13 +142,13 @@ class AsyncSmtpPool(SharedSending):
         """Close, and interrupt messages being sent: those fail, and may be in doubt."""
         from asyncio import wait  # noqa: PLC0415
 
-        for session in self._shelf.sessions:
+        for session in self._state.sessions:
             session._line.hang_up()
-        for carrier in self._carriers.values():
+        for carrier in self._sending.values():
             _ = carrier.cancel()
         await self.close()
-        if self._carriers:
-            _ = await wait(list(self._carriers.values()))
+        if self._sending:
+            _ = await wait(list(self._sending.values()))
 
     async def __aenter__(self) -> Self:
         if self.closed:
@@ -180,46 +180,46 @@ class AsyncSmtpPool(SharedSending):
         _ = self._here()
         return self._ask()
 
-    async def _with_session(self, act: Act, ticket: Waiter[AsyncSmtpSession] | None = None) -> Receipt:
-        ticket = ticket or self._ask_here()
+    async def _with_session(self, act: Act, waiter: Waiter[AsyncSmtpSession] | None = None) -> Receipt:
+        waiter = waiter or self._ask_here()
         while True:
-            session, begun = await self._ready(ticket), monotonic()
+            session, begun = await self._ready(waiter), monotonic()
             try:
                 receipt = await act(session)
             except BaseException as error:
                 if not (isinstance(error, errors.CourrielError) and never_begun(error)):
-                    self._withdraw(ticket)
+                    self._withdraw(waiter)
                     raise
-                if self._is_final(ticket, error, begun):
+                if self._is_final(waiter, error, begun):
                     raise
             else:
-                self._withdraw(ticket)
+                self._withdraw(waiter)
                 return receipt
 
     async def _ready(
-        self, ticket: Waiter[AsyncSmtpSession], *, look: bool = False, transcript: Transcript | None = None
+        self, waiter: Waiter[AsyncSmtpSession], *, look: bool = False, transcript: Transcript | None = None
     ) -> AsyncSmtpSession:
         """Wait for a slot, and open its session where there is none; `look`: check that the connection is alive."""
         while True:
-            if ticket.place is None:
-                await self._wait(ticket)
-            assert ticket.place is not None
+            if waiter.slot is None:
+                await self._wait(waiter)
+            assert waiter.slot is not None
             begun = monotonic()
             try:
-                return await self._opened_session(ticket.place, look, transcript)
+                return await self._opened_session(waiter.slot, look, transcript)
             except errors.CourrielError as error:
-                if self._is_final(ticket, error, begun):
+                if self._is_final(waiter, error, begun):
                     raise
             except BaseException:
-                self._withdraw(ticket)
+                self._withdraw(waiter)
                 raise
 
     async def _opened_session(
-        self, place: Slot[AsyncSmtpSession], look: bool, transcript: Transcript | None
+        self, slot: Slot[AsyncSmtpSession], look: bool, transcript: Transcript | None
     ) -> AsyncSmtpSession:
-        session = place.session
+        session = slot.session
         if session is None:
-            place.session = session = AsyncPooledSession(self, self._credentials, place)
+            slot.session = session = AsyncPooledSession(self, self._credentials, slot)
             if transcript is not None:
                 _ = session._line.listen(transcript)
             await session.open()
@@ -234,18 +234,18 @@ class AsyncSmtpPool(SharedSending):
             raise self._closed_meanwhile()
         return session
 
-    async def _wait(self, ticket: Waiter[AsyncSmtpSession]) -> None:
+    async def _wait(self, waiter: Waiter[AsyncSmtpSession]) -> None:
         try:
-            while not ticket.decided:
+            while not waiter.decided:
                 called = self._running_loop().create_future()
-                ticket.call = _caller(called)
+                waiter.call = _caller(called)
                 self._set_alarm()
                 await called
         except BaseException:
-            self._withdraw(ticket)
+            self._withdraw(waiter)
             raise
-        if ticket.refusal is not None:
-            raise ticket.refusal
+        if waiter.refusal is not None:
+            raise waiter.refusal
 
     async def _pause(self, moment: float) -> None:
         """Wait until `moment`, when the next message may be sent."""
@@ -265,8 +265,8 @@ class AsyncSmtpPool(SharedSending):
         if self.closed:
             raise self._closed_meanwhile()
 
-    def _withdraw(self, ticket: Waiter[AsyncSmtpSession]) -> None:
-        super()._withdraw(ticket)
+    def _withdraw(self, waiter: Waiter[AsyncSmtpSession]) -> None:
+        super()._withdraw(waiter)
         if self._alarm is None:
             self._set_alarm()
 
@@ -275,7 +275,7 @@ class AsyncSmtpPool(SharedSending):
         if self.closed or self._loop is None or self._loop.is_closed():
             return
         now = monotonic()
-        moment = self._shelf.next_change(now)
+        moment = self._state.next_change(now)
         if moment is None:
             return
         at = self._loop.time() + max(0.0, moment - now)
@@ -287,10 +287,10 @@ class AsyncSmtpPool(SharedSending):
 
     def _ring(self) -> None:
         self._alarm = None
-        self._look()
+        self._check_limits()
         self._set_alarm()
 
-    def _let_go(self, sessions: list[AsyncSmtpSession]) -> None:
+    def _close_soon(self, sessions: list[AsyncSmtpSession]) -> None:
         for session in sessions:
             assert isinstance(session, AsyncPooledSession)
             if session.usable and self._loop is not None and not self._loop.is_closed():

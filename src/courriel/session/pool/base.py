@@ -45,7 +45,7 @@ class PoolBase(Generic[S]):
         self._credentials = credentials
         self.transcript = transcript
         """Records the conversation of every session, without secrets; each line names its session."""
-        self._shelf: PoolState[S] = PoolState(limits, _sound, server_memory.of(self.server))
+        self._state: PoolState[S] = PoolState(limits, _sound, server_memory.of(self.server))
         self._slots = Slots(limits.rate)
         self._pausing: set[Callable[[], None]] = set()  # wake callers that have a session and wait for the rate
         self._lock = allocate_lock()
@@ -54,30 +54,30 @@ class PoolBase(Generic[S]):
     @property
     def limits(self) -> PoolLimits:
         """Number of sessions, their lifetime and rate."""
-        return self._shelf.limits
+        return self._state.limits
 
     @property
     def in_use(self) -> int:
         """Number of sessions that are in use or being opened."""
-        return self._shelf.lent
+        return self._state.lent
 
     @property
     def resting(self) -> int:
         """Number of sessions that are open and unused."""
-        return self._shelf.resting
+        return self._state.resting
 
     @property
     def waiting(self) -> int:
         """Number of callers that wait for a session."""
-        return self._shelf.waiting
+        return self._state.waiting
 
     @property
     def closed(self) -> bool:
         """Whether the pool is closed: nothing can be sent any more."""
-        return self._shelf.closed
+        return self._state.closed
 
     def __repr__(self) -> str:
-        state = "closed" if self.closed else self._standing()
+        state = "closed" if self.closed else self._usage()
         return f"<{type(self).__name__} {self.server} {self.server.security.name} {state}>"
 
     def _after_fork(self) -> None:
@@ -85,14 +85,14 @@ class PoolBase(Generic[S]):
 
         Those sessions close their sockets themselves. What was learnt about the server is kept.
         """
-        forks.keep_for_ever(self._shelf, self._pausing)
+        forks.keep_for_ever(self._state, self._pausing)
         self._lock = allocate_lock()  # a thread of the parent may have held it, and does not exist here
-        self._shelf = self._shelf.emptied()
+        self._state = self._state.emptied()
         self._pausing = set()
 
     # What a subclass adds.
 
-    def _let_go(self, sessions: list[S]) -> None:
+    def _close_soon(self, sessions: list[S]) -> None:
         """Close these sessions soon; the lock is not held."""
         raise NotImplementedError
 
@@ -105,68 +105,68 @@ class PoolBase(Generic[S]):
     def _ask(self) -> Waiter[S]:
         now = monotonic()
         with self._lock:
-            ticket = self._shelf.ask(now, now + self.limits.wait)
-            gone = self._shelf.discarded()
-        self._let_go(gone)
-        return ticket
+            waiter = self._state.ask(now, now + self.limits.wait)
+            to_close = self._state.discarded()
+        self._close_soon(to_close)
+        return waiter
 
-    def _look(self) -> None:
+    def _check_limits(self) -> None:
         """Apply the time limits: close idle sessions, fail callers that waited too long, serve others."""
         now = monotonic()
         with self._lock:
-            for ticket in self._shelf.overdue(now):
-                ticket.refusal = self._too_late(ticket.failed)
-                ticket.call()
-            self._shelf.put_away(now)
-            gone = self._call(now)
-        self._let_go(gone)
+            for waiter in self._state.overdue(now):
+                waiter.refusal = self._too_late(waiter.failed)
+                waiter.call()
+            self._state.discard_expired(now)
+            to_close = self._call(now)
+        self._close_soon(to_close)
 
-    def _withdraw(self, ticket: Waiter[S]) -> None:
+    def _withdraw(self, waiter: Waiter[S]) -> None:
         """Remove a caller from the queue, or return its session."""
         now = monotonic()
         with self._lock:
-            self._shelf.withdraw(ticket, now)
-            gone = self._call(now)
-        self._let_go(gone)
+            self._state.withdraw(waiter, now)
+            to_close = self._call(now)
+        self._close_soon(to_close)
 
-    def _is_final(self, ticket: Waiter[S], error: errors.CourrielError, begun: float) -> bool:
+    def _is_final(self, waiter: Waiter[S], error: errors.CourrielError, begun: float) -> bool:
         """Handle a failed open: return True when it is the caller's own failure, False when it waits again."""
         crowded, now = asks_to_slow_down(error), monotonic()
         with self._lock:
-            if not self._shelf.knows(ticket):
+            if not self._state.knows(waiter):
                 return True  # it belongs to the parent process
-            for told in self._shelf.opening_failed(ticket, error, begun, now, crowded=crowded):
-                if told is not ticket:
-                    told.refusal = _told_again(error)
-                told.call()
-            gone = self._call(now)
-        self._let_go(gone)
-        return ticket.refusal is not None
+            for refused in self._state.opening_failed(waiter, error, begun, now, crowded=crowded):
+                if refused is not waiter:
+                    refused.refusal = _error_for_other(error)
+                refused.call()
+            to_close = self._call(now)
+        self._close_soon(to_close)
+        return waiter.refusal is not None
 
     def _shut(self) -> None:
         with self._lock:
-            for ticket in self._shelf.close():
-                ticket.refusal = self._closed_meanwhile()
-                ticket.call()
+            for waiter in self._state.close():
+                waiter.refusal = self._closed_meanwhile()
+                waiter.call()
             for call in self._pausing:
                 call()
-            gone = self._shelf.discarded()
-        self._let_go(gone)
+            to_close = self._state.discarded()
+        self._close_soon(to_close)
 
     def _call(self, now: float) -> list[S]:
         """Notify callers that were given a session. Returns the sessions to close; the lock is held."""
-        for ticket in self._shelf.serve(now):
-            ticket.call()
-        return self._shelf.discarded()
+        for waiter in self._state.serve(now):
+            waiter.call()
+        return self._state.discarded()
 
     # Sending.
 
     def _moment(self, now: float) -> float:
         """Time at which the next message may be sent."""
-        if self._shelf.at_ease:
+        if self._state.at_ease:
             return now
         with self._lock:
-            throttle = self._shelf.throttle(now)
+            throttle = self._state.throttle(now)
             return self._slots.reserve(max(now, throttle.since + throttle.gap), throttle.gap)
 
     def _unused(self, moment: float) -> None:
@@ -175,20 +175,20 @@ class PoolBase(Generic[S]):
 
     def _hung_up(self, silence: float, now: float) -> None:
         with self._lock:
-            self._shelf.hung_up(silence, now)
+            self._state.hung_up(silence, now)
 
     def _slow_down(self, begun: float, now: float, *, broken: bool) -> None:
         with self._lock:
-            self._shelf.slow_down(begun, now, broken=int(broken))
-            gone = self._shelf.discarded()
-        self._let_go(gone)
+            self._state.slow_down(begun, now, broken=int(broken))
+            to_close = self._state.discarded()
+        self._close_soon(to_close)
 
     # Errors.
 
     def _too_late(self, failed: errors.CourrielError | None) -> errors.CourrielError:
         limit = self.limits.wait
         late = errors.TimedOut(
-            f"no session to {self.server} was free within {limit:g} s: {self._standing()}",
+            f"no session to {self.server} was free within {limit:g} s: {self._usage()}",
             stage="connect",
             server=str(self.server),
             hint_id="POOL-BUSY",
@@ -201,9 +201,9 @@ class PoolBase(Generic[S]):
             "the pool was closed before this message was begun", server=str(self.server), hint_id="SESSION-LOST"
         )
 
-    def _standing(self) -> str:
-        shelf = self._shelf
-        return f"{shelf.lent} of {self.limits.size} in use, {shelf.resting} at rest, {self.waiting} waiting"
+    def _usage(self) -> str:
+        state = self._state
+        return f"{state.lent} of {self.limits.size} in use, {state.resting} at rest, {self.waiting} waiting"
 
 
 def _as_server(server: Server | str) -> Server:
@@ -219,42 +219,42 @@ def _as_server(server: Server | str) -> Server:
 class PooledLike:
     """Additions of a pooled session to an ordinary one: its pool, its slot, and the results it reports to them."""
 
-    _lender: PoolBase[SmtpSession] | PoolBase[AsyncSmtpSession]
-    _place: Slot[SmtpSession] | Slot[AsyncSmtpSession]
+    _owner: PoolBase[SmtpSession] | PoolBase[AsyncSmtpSession]
+    _slot: Slot[SmtpSession] | Slot[AsyncSmtpSession]
     _counting: Counting
     _dialogue: SmtpDialogue
     _openings: int
     _filled: int
 
-    def _converse_by(self, dialogue: Counting) -> None:
+    def _use_dialogue(self, dialogue: Counting) -> None:
         dialogue.count.facts = dialogue.logins = server_memory.of(dialogue.server)
         self._dialogue = self._counting = dialogue
 
     def _opened(self) -> None:
         """Record that the session was opened."""
         self._openings, self._filled = self._counting.openings, self._counting.count.filled
-        self._place.opened(monotonic())
+        self._slot.opened(monotonic())
 
     def _found_dead(self) -> None:
         """Record that the server closed the idle connection."""
         now = monotonic()
-        self._lender._hung_up(now - self._place.used, now)
+        self._owner._hung_up(now - self._slot.used, now)
 
-    def _came_back(self, begun: float, *outcomes: Receipt | errors.CourrielError) -> None:
+    def _report_results(self, begun: float, *outcomes: Receipt | errors.CourrielError) -> None:
         """Record the results of these messages: time of last use, count, throttling."""
-        now, place = monotonic(), self._place
+        now, slot = monotonic(), self._slot
         if self._counting.openings != self._openings:
             if self._counting.count.filled == self._filled:
                 # The dialogue found the connection closed, and opened another one by itself (hazard H15).
-                self._lender._hung_up(begun - place.used, now)
+                self._owner._hung_up(begun - slot.used, now)
             self._opened()
-        place.used = now
-        place.messages = self._counting.count.carried
-        self._lender._shelf.meter.count(now, len(outcomes))
+        slot.used = now
+        slot.messages = self._counting.count.carried
+        self._owner._state.meter.count(now, len(outcomes))
         for outcome in outcomes:
             if not (isinstance(outcome, Receipt) and outcome.complete) and asks_to_slow_down(outcome):
                 broken = isinstance(outcome, errors.CourrielError) and not outcome.session_usable
-                self._lender._slow_down(begun, now, broken=broken)
+                self._owner._slow_down(begun, now, broken=broken)
 
 
 class Counting(SmtpDialogue):
@@ -268,7 +268,7 @@ class Counting(SmtpDialogue):
         yield from super().open()
 
 
-def _told_again(error: errors.CourrielError) -> errors.CourrielError:
+def _error_for_other(error: errors.CourrielError) -> errors.CourrielError:
     """Copy of an error for another caller: an exception instance is raised in one thread only."""
     from copy import copy
 

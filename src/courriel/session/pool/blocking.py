@@ -117,14 +117,14 @@ class SmtpPool(PoolBase[SmtpSession]):
         The rate and the message count apply inside too. Do not use it after the block. A `transcript` records its
         conversation meanwhile.
         """
-        ticket = self._ask()
-        session = self._ready(ticket, look=True, transcript=transcript)
+        waiter = self._ask()
+        session = self._ready(waiter, look=True, transcript=transcript)
         try:
             yield session
         finally:
             if transcript is not None:
                 _ = session._line.listen(self.transcript_of_session())
-            self._withdraw(ticket)
+            self._withdraw(waiter)
 
     def close(self) -> None:
         """Take no more messages and close all sessions; may be called twice, and does not wait.
@@ -137,15 +137,15 @@ class SmtpPool(PoolBase[SmtpSession]):
     def close_idle(self) -> None:
         """Close every unused session; the pool goes on, and opens others when needed."""
         with self._lock:
-            self._shelf.put_all_away()
-            gone = self._shelf.discarded()
-        self._let_go(gone)
+            self._state.discard_all()
+            to_close = self._state.discarded()
+        self._close_soon(to_close)
 
     def hang_up(self) -> None:
         """Close, and interrupt messages being sent: those fail, and may be in doubt."""
         self._shut()
         with self._lock:
-            cut = self._shelf.sessions
+            cut = self._state.sessions
         for session in cut:
             session._line.hang_up()
 
@@ -162,43 +162,43 @@ class SmtpPool(PoolBase[SmtpSession]):
     # The steps.
 
     def _with_session(self, act: Callable[[SmtpSession], Receipt]) -> Receipt:
-        ticket = self._ask()
+        waiter = self._ask()
         while True:
-            session, begun = self._ready(ticket), monotonic()
+            session, begun = self._ready(waiter), monotonic()
             try:
                 receipt = act(session)
             except BaseException as error:
                 if not (isinstance(error, errors.CourrielError) and never_begun(error)):
-                    self._withdraw(ticket)
+                    self._withdraw(waiter)
                     raise
-                if self._is_final(ticket, error, begun):
+                if self._is_final(waiter, error, begun):
                     raise
             else:
-                self._withdraw(ticket)
+                self._withdraw(waiter)
                 return receipt
 
     def _ready(
-        self, ticket: Waiter[SmtpSession], *, look: bool = False, transcript: Transcript | None = None
+        self, waiter: Waiter[SmtpSession], *, look: bool = False, transcript: Transcript | None = None
     ) -> SmtpSession:
         """Wait for a slot, and open its session where there is none; `look`: check that the connection is alive."""
         while True:
-            if ticket.place is None:
-                self._wait(ticket)
-            assert ticket.place is not None
+            if waiter.slot is None:
+                self._wait(waiter)
+            assert waiter.slot is not None
             begun = monotonic()
             try:
-                return self._opened_session(ticket.place, look, transcript)
+                return self._opened_session(waiter.slot, look, transcript)
             except errors.CourrielError as error:
-                if self._is_final(ticket, error, begun):
+                if self._is_final(waiter, error, begun):
                     raise
             except BaseException:
-                self._withdraw(ticket)
+                self._withdraw(waiter)
                 raise
 
-    def _opened_session(self, place: Slot[SmtpSession], look: bool, transcript: Transcript | None) -> SmtpSession:
-        session = place.session
+    def _opened_session(self, slot: Slot[SmtpSession], look: bool, transcript: Transcript | None) -> SmtpSession:
+        session = slot.session
         if session is None:
-            place.session = session = PooledSession(self, self._credentials, place)
+            slot.session = session = PooledSession(self, self._credentials, slot)
             if transcript is not None:
                 _ = session._line.listen(transcript)
             session.open()
@@ -213,19 +213,19 @@ class SmtpPool(PoolBase[SmtpSession]):
             raise self._closed_meanwhile()
         return session
 
-    def _wait(self, ticket: Waiter[SmtpSession]) -> None:
+    def _wait(self, waiter: Waiter[SmtpSession]) -> None:
         bell = _Bell()
         try:
-            ticket.call = bell.ring
-            while not ticket.decided:
-                left = ticket.until - monotonic()
+            waiter.call = bell.ring
+            while not waiter.decided:
+                left = waiter.until - monotonic()
                 if left <= 0 or not bell.wait(min(left, _A_LOOK)):
-                    self._look()
+                    self._check_limits()
         except BaseException:
-            self._withdraw(ticket)
+            self._withdraw(waiter)
             raise
-        if ticket.refusal is not None:
-            raise ticket.refusal
+        if waiter.refusal is not None:
+            raise waiter.refusal
 
     def _pause(self, moment: float) -> None:
         """Wait until `moment`, when the next message may be sent."""
@@ -244,7 +244,7 @@ class SmtpPool(PoolBase[SmtpSession]):
         if self.closed:
             raise self._closed_meanwhile()
 
-    def _let_go(self, sessions: list[SmtpSession]) -> None:
+    def _close_soon(self, sessions: list[SmtpSession]) -> None:
         for session in sessions:
             assert isinstance(session, PooledSession)
             session.close()

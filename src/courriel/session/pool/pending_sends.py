@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from courriel.model.content import Content
     from courriel.session.smtp import AsyncSmtpSession
 
-Told: TypeAlias = "Receipt | Exception | None"
+SendOutcome: TypeAlias = "Receipt | Exception | None"
 """Result of a pending message; None: send it alone."""
 
 
@@ -36,50 +36,50 @@ class PendingSend(QueuedMessage):
 
     def __init__(
         self,
-        bag: PendingSends,
+        pending: PendingSends,
         message: Sendable,
         options: SendOptions | None,
         until: float,
-        told: asyncio.Future[Told],
+        future: asyncio.Future[SendOutcome],
     ) -> None:
         self.message, self.options, self.until = message, options, until
-        self.told = told
-        self._bag = bag
+        self.future = future
+        self._pending = pending
 
     _known: Result | None = None
-    _stream: BatchSender | None = None
+    _batch_sender: BatchSender | None = None
     """The batch it is being sent in."""
 
-    def tell(self, told: Told) -> None:
+    def resolve(self, future: SendOutcome) -> None:
         """Set the result; ignored when the task was cancelled."""
-        if not self.told.done():
-            self.told.set_result(told)
+        if not self.future.done():
+            self.future.set_result(future)
 
-    def call_off(self) -> None:
+    def cancel(self) -> None:
         """Remove the message after its task was cancelled."""
-        if self._stream is not None:
-            self._stream.withdraw(self)
+        if self._batch_sender is not None:
+            self._batch_sender.withdraw(self)
         else:
-            self._bag.remove(self)
+            self._pending.remove(self)
 
     @property
     def wanted(self) -> bool:
         """Whether a task still awaits the result."""
-        return not self.told.done()
+        return not self.future.done()
 
-    def load(self, stream: BatchSender, extensions: Extensions) -> None:
+    def load(self, sender: BatchSender, extensions: Extensions) -> None:
         """Encode the message for these capabilities and add it to the batch; an error becomes its result."""
         try:
             ready = submission_of(self.message, extensions, self.options)
         except Exception as wrong:  # noqa: BLE001 - the caller's own; raised where they await it
-            self.tell(wrong)
+            self.resolve(wrong)
             return
         self.envelope, self.content, self.message_id = ready.envelope, ready.content, ready.message_id
         self.notes, self.before_end, self.all_or_nothing = ready.notes, ready.before_end, ready.all_or_nothing
         self.rewrite = self._rewritten if self.content.binary else None
-        self.start_over()
-        self._known, self._stream, self.tries = None, stream, 0
-        stream.put(self)
+        self.reset_transaction()
+        self._known, self._batch_sender, self.tries = None, sender, 0
+        sender.put(self)
 
     def _rewritten(self, extensions: Extensions) -> Content:
         return submission_of(self.message, extensions, self.options).content
@@ -96,20 +96,20 @@ class PendingSend(QueuedMessage):
     def result(self, result: Result | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride] - read alike
         self._known = result
         if isinstance(result, Receipt):
-            self.tell(result)
+            self.resolve(result)
         elif result is not None and result.stage in OPENING:
             # The session was lost and could not be reopened: nothing of it was sent, and another session may send it.
-            self._stream = None
-            self._bag.returned.append(self)
+            self._batch_sender = None
+            self._pending.returned.append(self)
         elif result is not None:
-            self.tell(result)
+            self.resolve(result)
 
 
 class PendingSends:
     """The pending messages in order of arrival, and the waiter for a session on their behalf."""
 
     def __init__(self) -> None:
-        self.ticket: Waiter[AsyncSmtpSession] | None = None
+        self.waiter: Waiter[AsyncSmtpSession] | None = None
         self.returned: list[PendingSend] = []  # by a session that could not be opened again
         self._waiting: deque[PendingSend] = deque()
 
@@ -121,9 +121,9 @@ class PendingSends:
         """Time until which the first message waits for a session."""
         return self._waiting[0].until if self._waiting else float("inf")
 
-    def put(self, errand: PendingSend) -> None:
+    def put(self, pending_send: PendingSend) -> None:
         """Append a message."""
-        self._waiting.append(errand)
+        self._waiting.append(pending_send)
 
     def take(self) -> PendingSend:
         """Remove and return the first message."""
@@ -131,13 +131,13 @@ class PendingSends:
 
     def put_back(self) -> None:
         """Requeue the returned messages in front, without those whose task was cancelled."""
-        self._waiting.extendleft(errand for errand in reversed(self.returned) if errand.wanted)
+        self._waiting.extendleft(pending_send for pending_send in reversed(self.returned) if pending_send.wanted)
         self.returned.clear()
 
-    def remove(self, errand: PendingSend) -> None:
+    def remove(self, pending_send: PendingSend) -> None:
         """Remove a message whose task was cancelled."""
-        if errand in self._waiting:
-            self._waiting.remove(errand)
+        if pending_send in self._waiting:
+            self._waiting.remove(pending_send)
 
     def late(self, now: float) -> list[PendingSend]:
         """Remove and return the messages whose waiting time is over."""
@@ -146,12 +146,12 @@ class PendingSends:
             late.append(self._waiting.popleft())
         return late
 
-    def tell_first(self, failed: errors.CourrielError) -> None:
+    def fail_first(self, failed: errors.CourrielError) -> None:
         """Fail the oldest message."""
         if self._waiting:
-            self._waiting.popleft().tell(failed)
+            self._waiting.popleft().resolve(failed)
 
-    def tell_all(self, told: errors.CourrielError | None) -> None:
+    def resolve_all(self, future: errors.CourrielError | None) -> None:
         """Give all messages this result; each caller gets its own copy of an error."""
         while self._waiting:
-            self._waiting.popleft().tell(told and errors.copy(told))
+            self._waiting.popleft().resolve(future and errors.copy(future))

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 class PooledSession(PooledLike, SmtpSession):
     """Pooled SMTP session for threads."""
 
-    def __init__(self, pool: SmtpPool, credentials: Credentials | None, place: Slot[SmtpSession]) -> None:
+    def __init__(self, pool: SmtpPool, credentials: Credentials | None, slot: Slot[SmtpSession]) -> None:
         super().__init__(pool.server, credentials, transcript=pool.transcript_of_session())
-        self._converse_by(Counting(pool.server, credentials, self._dialogue.facts))
+        self._use_dialogue(Counting(pool.server, credentials, self._dialogue.facts))
         self._counting.count.most = pool.limits.messages
-        self._pool = self._lender = pool
-        self._place = place
+        self._pool = self._owner = pool
+        self._slot = slot
 
     def open(self) -> Self:
         super().open()
@@ -47,9 +47,9 @@ class PooledSession(PooledLike, SmtpSession):
         try:
             receipt = super().submit(submission)
         except errors.CourrielError as error:
-            self._came_back(begun, error)
+            self._report_results(begun, error)
             raise
-        self._came_back(begun, receipt)
+        self._report_results(begun, receipt)
         return receipt
 
     def send_many(
@@ -63,7 +63,7 @@ class PooledSession(PooledLike, SmtpSession):
         results = super().send_many(self._in_step(messages), on_refused=on_refused, window=window)
         with closing(cast("Generator[Result]", results)):
             for result in results:
-                self._came_back(begun, result)
+                self._report_results(begun, result)
                 begun = monotonic()
                 yield result
 
@@ -78,7 +78,7 @@ class PooledSession(PooledLike, SmtpSession):
 
     def noop(self) -> None:
         super().noop()
-        self._place.used = monotonic()
+        self._slot.used = monotonic()
 
     def look(self) -> None:
         """Check that the server has not closed the connection; reopen the session if it has."""
@@ -92,12 +92,12 @@ class PooledSession(PooledLike, SmtpSession):
 class AsyncPooledSession(PooledLike, AsyncSmtpSession):
     """Pooled SMTP session for asyncio."""
 
-    def __init__(self, pool: AsyncSmtpPool, credentials: Credentials | None, place: Slot[AsyncSmtpSession]) -> None:
+    def __init__(self, pool: AsyncSmtpPool, credentials: Credentials | None, slot: Slot[AsyncSmtpSession]) -> None:
         super().__init__(pool.server, credentials, transcript=pool.transcript_of_session())
-        self._converse_by(Counting(pool.server, credentials, self._dialogue.facts))
+        self._use_dialogue(Counting(pool.server, credentials, self._dialogue.facts))
         self._counting.count.most = pool.limits.messages
-        self._pool = self._lender = pool
-        self._place = place
+        self._pool = self._owner = pool
+        self._slot = slot
 
     async def open(self) -> Self:
         await super().open()
@@ -112,9 +112,9 @@ class AsyncPooledSession(PooledLike, AsyncSmtpSession):
         try:
             receipt = await super().submit(submission)
         except errors.CourrielError as error:
-            self._came_back(begun, error)
+            self._report_results(begun, error)
             raise
-        self._came_back(begun, receipt)
+        self._report_results(begun, receipt)
         return receipt
 
     async def send_many(
@@ -128,7 +128,7 @@ class AsyncPooledSession(PooledLike, AsyncSmtpSession):
         results = super().send_many(self._in_step(messages), on_refused=on_refused, window=window)
         async with aclosing(cast("AsyncGenerator[Result]", results)):
             async for result in results:
-                self._came_back(begun, result)
+                self._report_results(begun, result)
                 begun = monotonic()
                 yield result
 
@@ -143,7 +143,7 @@ class AsyncPooledSession(PooledLike, AsyncSmtpSession):
 
     async def noop(self) -> None:
         await super().noop()
-        self._place.used = monotonic()
+        self._slot.used = monotonic()
 
     async def look(self) -> None:
         """Check that the server has not closed the connection; reopen the session if it has."""

@@ -32,22 +32,22 @@ class SharedSending(PoolBase[AsyncSmtpSession]):
     `on_refused="abandon"`.
     """
 
-    def _prepare_to_gather(self) -> None:
-        self._bag = PendingSends()
-        self._carriers: dict[Waiter[AsyncSmtpSession], asyncio.Task[None]] = {}
+    def _reset_shared_sending(self) -> None:
+        self._pending = PendingSends()
+        self._sending: dict[Waiter[AsyncSmtpSession], asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()  # tasks that send QUIT
         self._opening: set[Waiter[AsyncSmtpSession]] = set()  # slots of sending tasks whose session is not open yet
 
     def _after_fork(self) -> None:
         """Drop the waiting and sending tasks in a child process: they belong to the parent's event loop."""
-        forks.keep_for_ever(self._bag, self._carriers, self._leaving, self._opening)
+        forks.keep_for_ever(self._pending, self._sending, self._leaving, self._opening)
         super()._after_fork()
-        self._prepare_to_gather()
+        self._reset_shared_sending()
 
     @property
     def waiting(self) -> int:
         """Number of callers that wait for a session."""
-        return super().waiting - (self._bag.ticket is not None) + len(self._bag)
+        return super().waiting - (self._pending.waiter is not None) + len(self._pending)
 
     # What a subclass adds.
 
@@ -55,11 +55,11 @@ class SharedSending(PoolBase[AsyncSmtpSession]):
         """The event loop of this pool. Raises UsageError when called in another loop."""
         raise NotImplementedError
 
-    async def _ready(self, ticket: Waiter[AsyncSmtpSession]) -> AsyncSmtpSession:
+    async def _ready(self, waiter: Waiter[AsyncSmtpSession]) -> AsyncSmtpSession:
         """An open session for this ticket; see AsyncSmtpPool."""
         raise NotImplementedError
 
-    async def _with_session(self, act: Act, ticket: Waiter[AsyncSmtpSession]) -> Receipt:
+    async def _with_session(self, act: Act, waiter: Waiter[AsyncSmtpSession]) -> Receipt:
         """Run `act` with a session borrowed for it alone; see AsyncSmtpPool."""
         raise NotImplementedError
 
@@ -69,172 +69,172 @@ class SharedSending(PoolBase[AsyncSmtpSession]):
 
     # Sending.
 
-    async def _among_others(self, message: Sendable, options: SendOptions | None, alone: Act) -> Receipt:
+    async def _send_shared(self, message: Sendable, options: SendOptions | None, alone: Act) -> Receipt:
         """Send at once when a session is free, otherwise queue the message for the next batch."""
-        loop, bag = self._here(), self._bag
-        if not bag:
-            ticket = self._ask()
-            if ticket.decided:
-                return await self._with_session(alone, ticket)
-            self._wait_together(ticket)
-        errand = PendingSend(bag, message, options, monotonic() + self.limits.wait, loop.create_future())
-        bag.put(errand)
-        if bag.ticket is None:
-            self._line_up()
-        elif len(bag) == 1:
+        loop, pending = self._here(), self._pending
+        if not pending:
+            waiter = self._ask()
+            if waiter.decided:
+                return await self._with_session(alone, waiter)
+            self._wait_for_all(waiter)
+        pending_send = PendingSend(pending, message, options, monotonic() + self.limits.wait, loop.create_future())
+        pending.put(pending_send)
+        if pending.waiter is None:
+            self._join_queue()
+        elif len(pending) == 1:
             self._set_alarm()
         try:
-            told = await errand.told
+            outcome = await pending_send.future
         except BaseException:
-            errand.call_off()
+            pending_send.cancel()
             self._leave_if_empty()
             raise
-        if isinstance(told, Receipt):
-            return told
-        if told is None:
+        if isinstance(outcome, Receipt):
+            return outcome
+        if outcome is None:
             return await self._with_session(alone, self._ask())
-        raise told
+        raise outcome
 
-    def _line_up(self) -> None:
+    def _join_queue(self) -> None:
         """Join the queue for a session on behalf of all pending messages."""
-        ticket = self._ask()
-        self._wait_together(ticket)
-        if ticket.decided:
-            self._served()
+        waiter = self._ask()
+        self._wait_for_all(waiter)
+        if waiter.decided:
+            self._waiter_decided()
         else:
             self._set_alarm()
 
-    def _wait_together(self, ticket: Waiter[AsyncSmtpSession]) -> None:
-        ticket.until = min(ticket.until, self._bag.until)
-        ticket.call, self._bag.ticket = self._served, ticket
+    def _wait_for_all(self, waiter: Waiter[AsyncSmtpSession]) -> None:
+        waiter.until = min(waiter.until, self._pending.until)
+        waiter.call, self._pending.waiter = self._waiter_decided, waiter
 
-    def _served(self) -> None:
+    def _waiter_decided(self) -> None:
         """Callback: the pending messages got a session, or never will; the lock may be held."""
-        ticket, self._bag.ticket = self._bag.ticket, None
-        assert ticket is not None
-        ticket.call = _nobody  # from here on the sending task owns it
-        if ticket.refusal is not None:
-            self._bag.tell_all(ticket.refusal)
+        waiter, self._pending.waiter = self._pending.waiter, None
+        assert waiter is not None
+        waiter.call = _nobody  # from here on the sending task owns it
+        if waiter.refusal is not None:
+            self._pending.resolve_all(waiter.refusal)
             return
-        self._here().call_soon(self._send_off, ticket)
+        self._here().call_soon(self._start_sending, waiter)
 
-    def _send_off(self, ticket: Waiter[AsyncSmtpSession]) -> None:
-        carrier = self._here().create_task(self._carry(ticket), name="courriel carrier")
-        self._carriers[ticket] = carrier
-        carrier.add_done_callback(lambda _: self._carriers.pop(ticket))
+    def _start_sending(self, waiter: Waiter[AsyncSmtpSession]) -> None:
+        task = self._here().create_task(self._send_pending(waiter), name="courriel carrier")
+        self._sending[waiter] = task
+        task.add_done_callback(lambda _: self._sending.pop(waiter))
 
     def _leave_if_empty(self) -> None:
         """Leave the queue for a session when no message is pending any more."""
-        ticket = self._bag.ticket
-        if ticket is not None and not self._bag:
-            self._bag.ticket = None
-            self._withdraw(ticket)
+        waiter = self._pending.waiter
+        if waiter is not None and not self._pending:
+            self._pending.waiter = None
+            self._withdraw(waiter)
 
-    def _look(self) -> None:
+    def _check_limits(self) -> None:
         now = monotonic()
-        for late in self._bag.late(now):
-            late.tell(self._too_late(None))
+        for late in self._pending.late(now):
+            late.resolve(self._too_late(None))
         self._leave_if_empty()
-        if self._bag.ticket is not None:
-            self._bag.ticket.until = self._bag.until
-        super()._look()
+        if self._pending.waiter is not None:
+            self._pending.waiter.until = self._pending.until
+        super()._check_limits()
 
     # Sending a batch.
 
-    async def _carry(self, ticket: Waiter[AsyncSmtpSession]) -> None:
+    async def _send_pending(self, waiter: Waiter[AsyncSmtpSession]) -> None:
         """Send the pending messages on the session of this ticket, then return the session to the pool."""
         try:
-            while self._bag:
-                session, begun = await self._open_for(ticket), monotonic()
+            while self._pending:
+                session, begun = await self._open_for(waiter), monotonic()
                 try:
-                    await self._carry_on(session, ticket)
+                    await self._send_on_session(session, waiter)
                 except errors.CourrielError as failed:
                     # The session broke, and could not be opened again.
                     session._line.hang_up()
-                    self._bag.put_back()
-                    if self._is_final(ticket, failed, begun):
+                    self._pending.put_back()
+                    if self._is_final(waiter, failed, begun):
                         raise
                 else:
                     break
         except errors.CourrielError as failed:
-            if self._shelf.alive:
-                self._bag.tell_first(failed)
+            if self._state.alive:
+                self._pending.fail_first(failed)
             else:
-                self._bag.tell_all(failed)
+                self._pending.resolve_all(failed)
         finally:
-            self._withdraw(ticket)
-            if self._bag and self._bag.ticket is None and not self.closed:
-                self._line_up()
+            self._withdraw(waiter)
+            if self._pending and self._pending.waiter is None and not self.closed:
+                self._join_queue()
 
-    async def _open_for(self, ticket: Waiter[AsyncSmtpSession]) -> AsyncSmtpSession:
+    async def _open_for(self, waiter: Waiter[AsyncSmtpSession]) -> AsyncSmtpSession:
         """Open the session, and meanwhile queue for another one when more messages wait than sessions are opening."""
-        self._opening.add(ticket)
+        self._opening.add(waiter)
         try:
-            to_open = ticket.place is not None and ticket.place.session is None
-            if to_open and self._bag.ticket is None and len(self._bag) > len(self._opening):
-                self._line_up()
-            return await self._ready(ticket)
+            to_open = waiter.slot is not None and waiter.slot.session is None
+            if to_open and self._pending.waiter is None and len(self._pending) > len(self._opening):
+                self._join_queue()
+            return await self._ready(waiter)
         finally:
-            self._opening.discard(ticket)
+            self._opening.discard(waiter)
 
-    async def _carry_on(self, session: AsyncSmtpSession, ticket: Waiter[AsyncSmtpSession]) -> None:
+    async def _send_on_session(self, session: AsyncSmtpSession, waiter: Waiter[AsyncSmtpSession]) -> None:
         """Send as many messages as there is room for, repeatedly, until none is left for this session."""
         assert isinstance(session, PooledLike)
-        assert ticket.place is not None
-        stream = BatchSender(session._dialogue, window=WINDOW, ahead=_AHEAD)
+        assert waiter.slot is not None
+        sender = BatchSender(session._dialogue, window=WINDOW, ahead=_AHEAD)
         try:
             with session._line.turn:
-                while self._load(stream, session, ticket.place):
+                while self._fill_batch(sender, session, waiter.slot):
                     begun = monotonic()
                     try:
-                        await session._line.proceed(stream.talk(last=not self._room(stream, ticket.place)))
+                        await session._line.proceed(sender.advance(last=not self._room(sender, waiter.slot)))
                     finally:
-                        session._came_back(begun, *stream.results())
-                await self._wind_up(stream, session, ticket)
+                        session._report_results(begun, *sender.results())
+                await self._wind_up(sender, session, waiter)
         except errors.CourrielError:
             raise
         except BaseException:
-            stream.break_off(
+            sender.break_off(
                 errors.ConnectionFailed(
                     "the session was cut short", stage="message", server=str(self.server), hint_id="SESSION-LOST"
                 )
             )
             raise
 
-    def _load(self, stream: BatchSender, session: AsyncSmtpSession, place: Slot[AsyncSmtpSession]) -> bool:
+    def _fill_batch(self, sender: BatchSender, session: AsyncSmtpSession, slot: Slot[AsyncSmtpSession]) -> bool:
         """Fill the batch; return whether it holds a message. While the pool is throttled, messages are sent alone."""
-        if not self._shelf.at_ease:
-            self._bag.tell_all(None)
-        for _ in range(min(self._room(stream, place), stream.room)):
-            self._bag.take().load(stream, stream.extensions)
+        if not self._state.at_ease:
+            self._pending.resolve_all(None)
+        for _ in range(min(self._room(sender, slot), sender.room)):
+            self._pending.take().load(sender, sender.extensions)
         self._leave_if_empty()
-        return stream.in_hand > 0
+        return sender.in_hand > 0
 
-    def _room(self, stream: BatchSender, place: Slot[AsyncSmtpSession]) -> int:
+    def _room(self, sender: BatchSender, slot: Slot[AsyncSmtpSession]) -> int:
         """Number of messages this session may take now: its share of the pending; 0 when earlier callers wait."""
-        shelf, bag = self._shelf, self._bag
-        if not bag or shelf.first not in (None, bag.ticket):
+        state, pending = self._state, self._pending
+        if not pending or state.first not in (None, pending.waiter):
             return 0
-        share = -(-len(bag) // self.limits.size)
-        return max(0, min(share, shelf.room(place, monotonic()) - stream.in_hand))
+        share = -(-len(pending) // self.limits.size)
+        return max(0, min(share, state.room(slot, monotonic()) - sender.in_hand))
 
-    async def _wind_up(self, stream: BatchSender, session: AsyncSmtpSession, ticket: Waiter[AsyncSmtpSession]) -> None:
+    async def _wind_up(self, sender: BatchSender, session: AsyncSmtpSession, waiter: Waiter[AsyncSmtpSession]) -> None:
         """Read the replies still due and end the batch. Only closing the pool waits for this."""
         if not session.usable:
             return
-        carrier = self._carriers[ticket]
-        self._leaving.add(carrier)
-        carrier.add_done_callback(self._leaving.discard)
-        await session._line.proceed(stream.wind_up())
+        task = self._sending[waiter]
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+        await session._line.proceed(sender.wind_up())
 
-    def _stop_gathering(self) -> None:
+    def _fail_pending(self) -> None:
         """Fail the pending messages of a closed pool, and cancel the sessions being opened for them."""
-        self._bag.tell_all(self._closed_meanwhile())
-        for ticket in self._opening:
-            carrier = self._carriers[ticket]
-            _ = carrier.cancel()
-            self._leaving.add(carrier)
-            carrier.add_done_callback(self._leaving.discard)
+        self._pending.resolve_all(self._closed_meanwhile())
+        for waiter in self._opening:
+            task = self._sending[waiter]
+            _ = task.cancel()
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
 
 
 def _nobody() -> None:

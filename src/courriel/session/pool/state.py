@@ -73,21 +73,21 @@ class Slot(Generic[S]):
 
 
 class Waiter(Generic[S]):
-    """One caller that wants a slot; ends with a `place` or a `refusal`, and `call` wakes the caller."""
+    """One caller that wants a slot; ends with a `slot` or a `refusal`, and `call` wakes the caller."""
 
-    __slots__ = ("call", "failed", "place", "refusal", "until")
+    __slots__ = ("call", "failed", "refusal", "slot", "until")
 
     def __init__(self, until: float) -> None:
         self.until = until
         self.failed: errors.CourrielError | None = None  # why it was requeued
-        self.place: Slot[S] | None = None
+        self.slot: Slot[S] | None = None
         self.refusal: errors.CourrielError | None = None
         self.call: Callable[[], None] = _nobody
 
     @property
     def decided(self) -> bool:
         """Whether the waiter has a slot or a refusal."""
-        return self.place is not None or self.refusal is not None
+        return self.slot is not None or self.refusal is not None
 
 
 class PoolState(Generic[S]):
@@ -141,12 +141,12 @@ class PoolState(Generic[S]):
     @property
     def alive(self) -> bool:
         """Whether a session is open, as far as is known."""
-        return bool(self._resting) or any(place.born is not None for place in self._lent)
+        return bool(self._resting) or any(slot.born is not None for slot in self._lent)
 
     @property
     def sessions(self) -> list[S]:
         """All sessions that are in use or being opened."""
-        return [place.session for place in self._lent if place.session is not None]
+        return [slot.session for slot in self._lent if slot.session is not None]
 
     def throttle(self, now: float) -> Throttle:
         """Number of sessions and send rate that the server accepts now."""
@@ -166,9 +166,9 @@ class PoolState(Generic[S]):
             return self.limits.idle
         return min(self.limits.idle, self._hung_up_after / 2)
 
-    def room(self, place: Slot[S], now: float) -> int:
+    def room(self, slot: Slot[S], now: float) -> int:
         """Number of messages its session may still send."""
-        return self.messages - place.messages if now < self._end(place) else 0
+        return self.messages - slot.messages if now < self._end(slot) else 0
 
     @property
     def messages(self) -> int:
@@ -178,9 +178,9 @@ class PoolState(Generic[S]):
 
     def next_change(self, now: float) -> float | None:
         """Time of the next change without a call: a session at its limit, a caller out of time; None: never."""
-        moments = [min(place.used + self.idle_limit(now), self._end(place)) for place in self._resting]
+        moments = [min(slot.used + self.idle_limit(now), self._end(slot)) for slot in self._resting]
         if self._waiting:
-            moments += [min(ticket.until for ticket in self._waiting), now + _WARY]
+            moments += [min(waiter.until for waiter in self._waiting), now + _WARY]
         return min(moments, default=None)
 
     # Borrowing.
@@ -189,60 +189,60 @@ class PoolState(Generic[S]):
         """Join the queue; with an empty queue and a free slot, be served at once. Raises UsageError when closed."""
         if self.closed:
             raise errors.UsageError("this pool is closed; make another one")
-        ticket: Waiter[S] = Waiter(until)
+        waiter: Waiter[S] = Waiter(until)
         if not self._waiting:
-            ticket.place = self._free_place(now)
-        if ticket.place is None:
-            self._waiting.append(ticket)
-        return ticket
+            waiter.slot = self._free_slot(now)
+        if waiter.slot is None:
+            self._waiting.append(waiter)
+        return waiter
 
     def serve(self, now: float) -> list[Waiter[S]]:
         """Give free slots to waiting callers in order; returns those served."""
         served: list[Waiter[S]] = []
-        while self._waiting and (place := self._free_place(now)) is not None:
-            ticket = self._waiting.popleft()
-            ticket.place = place
-            served.append(ticket)
+        while self._waiting and (slot := self._free_slot(now)) is not None:
+            waiter = self._waiting.popleft()
+            waiter.slot = slot
+            served.append(waiter)
         return served
 
     def overdue(self, now: float) -> list[Waiter[S]]:
         """Remove and return the callers whose waiting time is over."""
-        late = [ticket for ticket in self._waiting if ticket.until <= now]
-        for ticket in late:
-            self._waiting.remove(ticket)
+        late = [waiter for waiter in self._waiting if waiter.until <= now]
+        for waiter in late:
+            self._waiting.remove(waiter)
         return late
 
-    def withdraw(self, ticket: Waiter[S], now: float) -> None:
+    def withdraw(self, waiter: Waiter[S], now: float) -> None:
         """Remove a caller from the queue, or return the slot it was given."""
-        if ticket.place is not None:
-            self.give_back(ticket.place, now)
-            ticket.place = None
-        elif ticket in self._waiting:
-            self._waiting.remove(ticket)
+        if waiter.slot is not None:
+            self.give_back(waiter.slot, now)
+            waiter.slot = None
+        elif waiter in self._waiting:
+            self._waiting.remove(waiter)
 
-    def knows(self, ticket: Waiter[S]) -> bool:
+    def knows(self, waiter: Waiter[S]) -> bool:
         """Whether this caller waits here, or holds a slot of this pool."""
-        return ticket in self._waiting if ticket.place is None else ticket.place in self._lent
+        return waiter in self._waiting if waiter.slot is None else waiter.slot in self._lent
 
     # Returning.
 
-    def give_back(self, place: Slot[S], now: float) -> None:
+    def give_back(self, slot: Slot[S], now: float) -> None:
         """Return a slot; a session that broke, or is at one of its limits, is not reused.
 
         Ignores a slot lent before a fork: it belongs to the parent.
         """
-        if place not in self._lent:
+        if slot not in self._lent:
             return
-        self._lent.remove(place)
-        if place.session is None:
+        self._lent.remove(slot)
+        if slot.session is None:
             return
-        if self._is_good(place, now) and len(self._lent) + len(self._resting) < self.throttle(now).sessions:
-            self._resting.append(place)
+        if self._is_good(slot, now) and len(self._lent) + len(self._resting) < self.throttle(now).sessions:
+            self._resting.append(slot)
         else:
-            self._discarded.append(place.session)
+            self._discarded.append(slot.session)
 
     def opening_failed(
-        self, ticket: Waiter[S], error: errors.CourrielError, begun: float, now: float, *, crowded: bool
+        self, waiter: Waiter[S], error: errors.CourrielError, begun: float, now: float, *, crowded: bool
     ) -> list[Waiter[S]]:
         """Handle a session that could not be opened; returns the callers whose `refusal` is now set.
 
@@ -251,26 +251,26 @@ class PoolState(Generic[S]):
         the other: they fail now. Nor does each of them retry a permanent failure (a wrong password), which might lock
         the account. `crowded`: the server asked for fewer connections.
         """
-        place, ticket.place = ticket.place, None
-        assert place is not None
-        self._lent.remove(place)
-        if place.session is not None and self._sound(place.session):
-            self._discarded.append(place.session)  # the pool gave it up while it was being opened
+        slot, waiter.slot = waiter.slot, None
+        assert slot is not None
+        self._lent.remove(slot)
+        if slot.session is not None and self._sound(slot.session):
+            self._discarded.append(slot.session)  # the pool gave it up while it was being opened
         self._wary_until = now + _WARY
         if crowded:
             self.slow_down(begun, now)
         alive = self.alive
-        if error.retryable and not self.closed and now < ticket.until and (alive or self._lent):
-            ticket.failed = error
-            self._waiting.appendleft(ticket)
+        if error.retryable and not self.closed and now < waiter.until and (alive or self._lent):
+            waiter.failed = error
+            self._waiting.appendleft(waiter)
             return []
-        told = [ticket]
+        refused = [waiter]
         if not alive:
-            told.extend(self._waiting)
+            refused.extend(self._waiting)
             self._waiting.clear()
-        for each in told:
+        for each in refused:
             each.refusal = error
-        return told
+        return refused
 
     # PoolLimits learnt from the server.
 
@@ -294,15 +294,15 @@ class PoolState(Generic[S]):
 
     # Closing.
 
-    def put_away(self, now: float) -> None:
+    def discard_expired(self, now: float) -> None:
         """Discard sessions that reached a limit."""
-        for place in [place for place in self._resting if not self._is_good(place, now)]:
-            self._discard(place)
+        for slot in [slot for slot in self._resting if not self._is_good(slot, now)]:
+            self._discard(slot)
 
-    def put_all_away(self) -> None:
+    def discard_all(self) -> None:
         """Discard all idle sessions."""
-        for place in list(self._resting):
-            self._discard(place)
+        for slot in list(self._resting):
+            self._discard(slot)
 
     def discarded(self) -> list[S]:
         """The sessions to close now; each is returned once."""
@@ -312,45 +312,45 @@ class PoolState(Generic[S]):
     def close(self) -> list[Waiter[S]]:
         """Close: idle sessions are discarded, lent ones on return; returns the callers that waited."""
         self.closed = True
-        self.put_all_away()
+        self.discard_all()
         waiting, self._waiting = list(self._waiting), deque()
         return waiting
 
     # The steps.
 
-    def _free_place(self, now: float) -> Slot[S] | None:
+    def _free_slot(self, now: float) -> Slot[S] | None:
         if len(self._lent) >= self.throttle(now).sessions:
             return None
         while self._resting:
-            place = self._resting[-1]
-            if self._is_good(place, now):
+            slot = self._resting[-1]
+            if self._is_good(slot, now):
                 self._resting.pop()
-                self._lent.add(place)
-                return place
-            self._discard(place)
+                self._lent.add(slot)
+                return slot
+            self._discard(slot)
         if self._lent and now < self._wary_until:
             return None
-        place = Slot()
-        self._lent.add(place)
-        return place
+        slot = Slot()
+        self._lent.add(slot)
+        return slot
 
-    def _discard(self, place: Slot[S]) -> None:
-        self._resting.remove(place)
-        if place.session is not None:
-            self._discarded.append(place.session)
+    def _discard(self, slot: Slot[S]) -> None:
+        self._resting.remove(slot)
+        if slot.session is not None:
+            self._discarded.append(slot.session)
 
-    def _is_good(self, place: Slot[S], now: float) -> bool:
+    def _is_good(self, slot: Slot[S], now: float) -> bool:
         return (
             not self.closed
-            and place.session is not None
-            and self._sound(place.session)
-            and place.messages < self.messages
-            and now < place.used + self.idle_limit(now)
-            and now < self._end(place)
+            and slot.session is not None
+            and self._sound(slot.session)
+            and slot.messages < self.messages
+            and now < slot.used + self.idle_limit(now)
+            and now < self._end(slot)
         )
 
-    def _end(self, place: Slot[S]) -> float:
-        return float("-inf") if place.born is None else place.born + self.limits.age
+    def _end(self, slot: Slot[S]) -> float:
+        return float("-inf") if slot.born is None else slot.born + self.limits.age
 
 
 def _nobody() -> None:

@@ -15,7 +15,7 @@ class _InTheMailbox(Letter):
     """Base of both kinds of POP3 letters: everything that does not wait."""
 
     number: int
-    visit: int
+    connection_id: int
     """Number of the connection on which `number` is valid."""
     _failure: errors.CourrielError | None = None
 
@@ -47,9 +47,9 @@ class PopLetter(_InTheMailbox):
     `PopSession.fetch` raises.
     """
 
-    def __init__(self, session: PopSession, number: int, visit: int) -> None:
+    def __init__(self, session: PopSession, number: int, connection_id: int) -> None:
         super().__init__(header=self._fetched_head, whole=self._fetched)
-        self.number, self.visit = number, visit
+        self.number, self.connection_id = number, connection_id
         self._session = session
 
     @property
@@ -88,9 +88,9 @@ class AsyncPopLetter(_InTheMailbox, AsyncLetter):
     in the mailbox, from 1, valid on this connection only.
     """
 
-    def __init__(self, session: AsyncPopSession, number: int, visit: int) -> None:
+    def __init__(self, session: AsyncPopSession, number: int, connection_id: int) -> None:
         super().__init__(header=self._no_head, whole=self._not_loaded)
-        self.number, self.visit = number, visit
+        self.number, self.connection_id = number, connection_id
         self._session = session
 
     async def load(self) -> AsyncPopLetter:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]

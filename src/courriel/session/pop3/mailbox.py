@@ -71,7 +71,7 @@ class PopMailboxState(BaseSession):
         if type(which) is int and which in dialogue.known and which not in dialogue.deleted:
             return which
         if not isinstance(which, int):
-            if which.visit != dialogue.visit:
+            if which.connection_id != dialogue.connection_id:
                 raise errors.UsageError(
                     f"letter {which.number} belongs to an earlier connection; its number may mean another letter now"
                 )
@@ -104,9 +104,9 @@ class PopMailboxState(BaseSession):
                 hint_id="SESSION-LOST",
             )
 
-    def _reading(self, visit: int, numbers: list[int] | None, window: int, heads: bool) -> Retrieval:
+    def _reading(self, connection_id: int, numbers: list[int] | None, window: int, heads: bool) -> Retrieval:
         """Reader for these letters, or for all; call it after LIST."""
-        if visit != self._dialogue.visit:
+        if connection_id != self._dialogue.connection_id:
             raise of_another_line()
         numbers = self._numbers(None) if numbers is None else numbers
         return self._dialogue.read_many(numbers, window, heads=heads)

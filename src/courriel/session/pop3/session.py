@@ -70,15 +70,15 @@ class PopSession(PopMailboxState):
 
     def __getitem__(self, place: int) -> PopLetter:
         """The letter at this index: 0 is the oldest, -1 the newest. Raises IndexError."""
-        return PopLetter(self, self._number_at(place), self._dialogue.visit)
+        return PopLetter(self, self._number_at(place), self._dialogue.connection_id)
 
     def __iter__(self) -> Iterator[PopLetter]:
         """Iterate over letters not deleted, oldest first; headers are fetched ahead where the server has TOP."""
-        visit = self._dialogue.visit
+        connection_id = self._dialogue.connection_id
         if not self._dialogue.gives_heads:
             self._line.run(self._dialogue.list_sizes())
-            return (PopLetter(self, number, visit) for number in self._numbers(None))
-        return self._read(visit, None, BURST, heads=True)
+            return (PopLetter(self, number, connection_id) for number in self._numbers(None))
+        return self._read(connection_id, None, BURST, heads=True)
 
     def fetch(self, which: PopWhich) -> PopLetter:
         """Fetch one letter with its content.
@@ -109,7 +109,7 @@ class PopSession(PopMailboxState):
         than each in turn.
         """
         check_window(window)
-        return self._read(self._dialogue.visit, None if letters is None else self._numbers(letters), window)
+        return self._read(self._dialogue.connection_id, None if letters is None else self._numbers(letters), window)
 
     def save(self, which: PopWhich, place: SaveTarget, *, limit: int = 2**40) -> None:
         """Write one letter of any size into a new file, in portions; an existing file is never overwritten.
@@ -172,14 +172,20 @@ class PopSession(PopMailboxState):
     # The steps.
 
     def _as_letter(self, which: PopWhich) -> PopLetter:
-        return which if isinstance(which, PopLetter) else PopLetter(self, self._number(which), self._dialogue.visit)
+        return (
+            which
+            if isinstance(which, PopLetter)
+            else PopLetter(self, self._number(which), self._dialogue.connection_id)
+        )
 
-    def _read(self, visit: int, numbers: list[int] | None, window: int, *, heads: bool = False) -> Iterator[PopLetter]:
+    def _read(
+        self, connection_id: int, numbers: list[int] | None, window: int, *, heads: bool = False
+    ) -> Iterator[PopLetter]:
         self._line.run(self._dialogue.list_sizes())
-        reading = self._reading(visit, numbers, window, heads)
+        reading = self._reading(connection_id, numbers, window, heads)
         while not reading.done:
             for number, result in reading.results():
-                letter = PopLetter(self, number, visit)
+                letter = PopLetter(self, number, connection_id)
                 letter.keep(result, head=heads)
                 yield letter
             self._line.run(reading.advance())
@@ -223,18 +229,18 @@ class AsyncPopSession(PopMailboxState):
 
     def __getitem__(self, place: int) -> AsyncPopLetter:
         """The letter at this index, not loaded yet: 0 is the oldest, -1 the newest. Raises IndexError."""
-        return AsyncPopLetter(self, self._number_at(place), self._dialogue.visit)
+        return AsyncPopLetter(self, self._number_at(place), self._dialogue.connection_id)
 
     async def __aiter__(self) -> AsyncIterator[AsyncPopLetter]:
         """Iterate over letters not deleted, oldest first, each with its header; see PopSession."""
-        visit = self._dialogue.visit
+        connection_id = self._dialogue.connection_id
         if self._dialogue.gives_heads:
-            async for letter in self._read(visit, None, BURST, heads=True):
+            async for letter in self._read(connection_id, None, BURST, heads=True):
                 yield await self._with_head(letter)
             return
         await self._line.run(self._dialogue.list_sizes())
         for number in self._numbers(None):
-            yield await self._with_head(AsyncPopLetter(self, number, visit))
+            yield await self._with_head(AsyncPopLetter(self, number, connection_id))
 
     async def fetch(self, which: PopWhich) -> AsyncPopLetter:
         """Fetch one letter with its content; see PopSession.fetch."""
@@ -258,7 +264,7 @@ class AsyncPopSession(PopMailboxState):
     ) -> AsyncIterator[AsyncPopLetter]:
         """Iterate over these letters, or all not deleted, each with its content; see PopSession.fetch_many."""
         check_window(window)
-        return self._read(self._dialogue.visit, None if letters is None else self._numbers(letters), window)
+        return self._read(self._dialogue.connection_id, None if letters is None else self._numbers(letters), window)
 
     async def save(self, which: PopWhich, place: SaveTarget, *, limit: int = 2**40) -> None:
         """Write one letter of any size into a new file; see PopSession.save. File writes block the loop."""
@@ -311,7 +317,7 @@ class AsyncPopSession(PopMailboxState):
     def _as_letter(self, which: PopWhich) -> AsyncPopLetter:
         if isinstance(which, AsyncPopLetter):
             return which
-        return AsyncPopLetter(self, self._number(which), self._dialogue.visit)
+        return AsyncPopLetter(self, self._number(which), self._dialogue.connection_id)
 
     async def _with_head(self, letter: AsyncPopLetter) -> AsyncPopLetter:
         """The letter with its header, or complete; a refusal is raised when the letter is read."""
@@ -322,13 +328,13 @@ class AsyncPopSession(PopMailboxState):
             return letter
 
     async def _read(
-        self, visit: int, numbers: list[int] | None, window: int, *, heads: bool = False
+        self, connection_id: int, numbers: list[int] | None, window: int, *, heads: bool = False
     ) -> AsyncIterator[AsyncPopLetter]:
         await self._line.run(self._dialogue.list_sizes())
-        reading = self._reading(visit, numbers, window, heads)
+        reading = self._reading(connection_id, numbers, window, heads)
         while not reading.done:
             for number, result in reading.results():
-                letter = AsyncPopLetter(self, number, visit)
+                letter = AsyncPopLetter(self, number, connection_id)
                 letter.keep(result, head=heads)
                 yield letter
             await self._line.run(reading.advance())

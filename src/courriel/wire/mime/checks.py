@@ -21,31 +21,31 @@ class Finding:
 def check_message(content: bytes, *, eight_bit: bool = False, single_dots: int = 0) -> tuple[Finding, ...]:
     """Check the octets of a message; `eight_bit`: they were announced by BODY=8BITMIME or SMTPUTF8."""
     pairs = content.count(b"\r\n")
-    remarks: list[Finding] = []
+    findings: list[Finding] = []
     if feeds := content.count(b"\n") - pairs:
-        remarks.append(
+        findings.append(
             Finding("bare-lf", f"your client sent a bare LF ({feeds} of them): lines end with CR LF (RFC 5321 2.3.8)")
         )
     if returns := content.count(b"\r") - pairs:
-        remarks.append(
+        findings.append(
             Finding("bare-cr", f"your client sent a bare CR ({returns} of them): lines end with CR LF (RFC 5321 2.3.8)")
         )
     if nuls := content.count(b"\0"):
-        remarks.append(Finding("nul", f"the message holds NUL ({nuls} of them)"))
+        findings.append(Finding("nul", f"the message holds NUL ({nuls} of them)"))
     if (longest := longest_line(content)) > LONGEST_LINE:
-        remarks.append(
+        findings.append(
             Finding("long-line", f"a line of {longest:,} octets; others cut it at {LONGEST_LINE}, or refuse it")
         )
     if not content.isascii() and not eight_bit:
-        remarks.append(Finding("eight-bit", "8-bit content although BODY=8BITMIME was not said (RFC 6152)"))
+        findings.append(Finding("eight-bit", "8-bit content although BODY=8BITMIME was not said (RFC 6152)"))
     if single_dots:
-        remarks.append(
+        findings.append(
             Finding(
                 "single-dot",
                 f"a line began with one dot where two belong ({single_dots} of them): the dot is lost (RFC 5321 4.5.2)",
             )
         )
-    return tuple(remarks)
+    return tuple(findings)
 
 
 def longest_line(content: bytes) -> int:

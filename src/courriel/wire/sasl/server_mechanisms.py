@@ -31,7 +31,7 @@ class Claim:
     proved: bool
 
 
-class Vault(Protocol):
+class UserSecrets(Protocol):
     """Store of users and secrets."""
 
     def check(self, user: str, secret: str) -> bool:
@@ -46,32 +46,32 @@ class Vault(Protocol):
 Login: TypeAlias = Generator[bytes, bytes, Claim]
 
 
-def plain(vault: Vault) -> Login:
+def plain(users: UserSecrets) -> Login:
     """User name and password in clear (RFC 4616)."""
     parts = _text((yield b"")).split("\0")
     if len(parts) != 3 or not parts[1]:
         raise Objection(501, "5.5.2 PLAIN is NUL, the user name, NUL, the password")
     acting_as, user, secret = parts
-    return Claim(user, vault.check(user, secret) and acting_as in ("", user))
+    return Claim(user, users.check(user, secret) and acting_as in ("", user))
 
 
-def login(vault: Vault) -> Login:
+def login(users: UserSecrets) -> Login:
     """User name and password in two answers (draft-murchison-sasl-login); the name may come with the command."""
     user = _text((yield b"Username:"))
     secret = _text((yield b"Password:"))
-    return Claim(user, vault.check(user, secret))
+    return Claim(user, users.check(user, secret))
 
 
-def cram_md5(vault: Vault) -> Login:
+def cram_md5(users: UserSecrets) -> Login:
     """Digest of the password and the server's challenge (RFC 2195)."""
     challenge = f"<{secrets.token_hex(12)}@courriel>".encode()
     user, _, digest = _text((yield challenge)).rpartition(" ")
-    secret = vault.secret_of(user)
+    secret = users.secret_of(user)
     expected = hmac.new((secret or "").encode(), challenge, "md5").hexdigest()
     return Claim(user, hmac.compare_digest(expected.encode(), digest.encode()) and secret is not None)
 
 
-def scram_sha_256(vault: Vault) -> Login:
+def scram_sha_256(users: UserSecrets) -> Login:
     """Mutual proof of the password, which is never sent (RFC 5802, RFC 7677)."""
     first = _text((yield b""))
     flag, _, rest = first.partition(",")
@@ -80,7 +80,7 @@ def scram_sha_256(vault: Vault) -> Login:
     if flag not in ("n", "y") or not comma or list(fields)[:2] != ["n", "r"] or not fields["r"]:
         raise Objection(501, "5.5.2 This is not the first message of SCRAM-SHA-256")
     user = _prepared(fields["n"].replace("=2C", ",").replace("=3D", "="))
-    secret = vault.secret_of(user)
+    secret = users.secret_of(user)
 
     salt, nonce = secrets.token_bytes(16), fields["r"] + secrets.token_urlsafe(18)
     challenge = f"r={nonce},s={b64encode(salt).decode()},i={_ITERATIONS}"
@@ -103,21 +103,21 @@ def scram_sha_256(vault: Vault) -> Login:
     return Claim(user, acting in ("", user))
 
 
-def xoauth2(vault: Vault) -> Login:
+def xoauth2(users: UserSecrets) -> Login:
     """OAuth 2 token, in the older form of Google and Microsoft."""
     fields = _pairs(_text((yield b"")).split("\x01"))
-    return (yield from _bearer(vault, fields.get("user", ""), fields.get("auth", "")))
+    return (yield from _bearer(users, fields.get("user", ""), fields.get("auth", "")))
 
 
-def oauthbearer(vault: Vault) -> Login:
+def oauthbearer(users: UserSecrets) -> Login:
     """OAuth 2 token, the standard form (RFC 7628)."""
     header, _, rest = _text((yield b"")).partition("\x01")
     fields = _pairs(rest.split("\x01"))
     user = next((part[2:] for part in header.split(",") if part.startswith("a=")), "")
-    return (yield from _bearer(vault, user.replace("=2C", ",").replace("=3D", "="), fields.get("auth", "")))
+    return (yield from _bearer(users, user.replace("=2C", ",").replace("=3D", "="), fields.get("auth", "")))
 
 
-MECHANISMS: dict[str, Callable[[Vault], Login]] = {
+MECHANISMS: dict[str, Callable[[UserSecrets], Login]] = {
     "PLAIN": plain,
     "LOGIN": login,
     "CRAM-MD5": cram_md5,
@@ -143,11 +143,11 @@ def decode(line: bytes) -> bytes:
 # The steps.
 
 
-def _bearer(vault: Vault, user: str, auth: str) -> Login:
+def _bearer(users: UserSecrets, user: str, auth: str) -> Login:
     kind, _, token = auth.partition(" ")
     if not user or kind.lower() != "bearer" or not token:
         raise Objection(501, "5.5.2 A user name and a bearer token are needed")
-    if vault.check(user, token):
+    if users.check(user, token):
         return Claim(user, proved=True)
     # The error is sent first; the client answers with an empty message before the refusal (RFC 7628 3.2.3).
     yield _DENIED

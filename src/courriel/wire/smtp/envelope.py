@@ -16,7 +16,9 @@ def announcement(envelope: Envelope, content: Content, extensions: Extensions) -
     """
     sender, utf8 = envelope.sender, content.utf8 or envelope.needs_smtputf8
     size = f" SIZE={content.size}" if extensions.size else ""
-    if not (utf8 or content.eight_bit or content.binary or envelope.wishes or content.size > extensions.largest):
+    if not (
+        utf8 or content.eight_bit or content.binary or envelope.requests_reports or content.size > extensions.largest
+    ):
         # The usual mail: no parameters but SIZE.
         commands = [f"MAIL FROM:<{sender.narrow if sender else ''}>{size}"]
         for recipient in envelope.recipients:
@@ -28,7 +30,7 @@ def announcement(envelope: Envelope, content: Content, extensions: Extensions) -
     ]
     reports = ""
     if extensions.reports and envelope.notify:
-        reports = " NOTIFY=" + ",".join(wish.value for wish in Notify if wish in envelope.notify)
+        reports = " NOTIFY=" + ",".join(condition.value for condition in Notify if condition in envelope.notify)
     for recipient in envelope.recipients:
         original = f"{reports} {_original_recipient(recipient)}" if reports else ""
         commands.append(f"RCPT TO:<{recipient.wire(utf8)}>{original}")

@@ -145,12 +145,12 @@ def _read_return(value: str) -> Return:
 
 def _read_notify(value: str) -> frozenset[Notify]:
     try:
-        wishes = frozenset(Notify(word) for word in value.upper().split(","))
+        conditions = frozenset(Notify(word) for word in value.upper().split(","))
     except ValueError:
         raise Objection(501, "5.5.4 NOTIFY is NEVER, or some of SUCCESS,FAILURE,DELAY") from None
-    if Notify.NEVER in wishes and len(wishes) > 1:
+    if Notify.NEVER in conditions and len(conditions) > 1:
         raise Objection(501, "5.5.4 NOTIFY=NEVER stands alone")
-    return wishes
+    return conditions
 
 
 def _read_original(value: str) -> str:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from courriel.errors import AuthenticationRefused, InvalidServer, NotSupported
 from courriel.failures import Text
-from courriel.wlangage.desk import OpenSession, desk, here
 from courriel.wlangage.problem import Impossible, Problem, shown
+from courriel.wlangage.program_state import OpenSession, here, program_state
 from courriel.wlangage.structures.constants import SessionOption
 
 if TYPE_CHECKING:
@@ -105,8 +105,8 @@ def _server(request: Request) -> Server:
             request.host,
             request.port,
             security,
-            trust=desk.trust,
-            timeouts=desk.timeouts,
+            trust=program_state.trust,
+            timeouts=program_state.timeouts,
             allow_clear_credentials=True,
             dialect=Dialect[request.protocol],
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from courriel.wlangage.desk import Half, desk
 from courriel.wlangage.errors_shown import email_call
 from courriel.wlangage.opening.connecting import connect
 from courriel.wlangage.opening.request import (
@@ -16,6 +15,7 @@ from courriel.wlangage.opening.request import (
 )
 from courriel.wlangage.opening.session_variable import SessionVariable
 from courriel.wlangage.problem import ErreurWLangage, Impossible
+from courriel.wlangage.program_state import Half, program_state
 
 
 @email_call(False)
@@ -32,8 +32,8 @@ def EmailOuvreSessionSMTP(*arguments: object, **named: object) -> bool:
     reading stays. Raises ErreurWLangage for invalid arguments.
     """
     name, request = read_arguments(arguments, named)
-    _close_all(desk.take(name, reading=False))
-    desk.keep(connect(request), name)
+    _close_all(program_state.take(name, reading=False))
+    program_state.keep(connect(request), name)
     return True
 
 
@@ -82,11 +82,11 @@ def EmailOuvreSession(Session: object = None, *more: object, **named: object) ->
         request = read_variable(Session)
         _leave(Session)
         half = connect(request)
-        desk.keep(half)
+        program_state.keep(half)
         Session.hold(half)
         return True
     name, reading, sending = read_two_servers(() if Session is None else (Session, *more), named)
-    _close_all(desk.take(name))
+    _close_all(program_state.take(name))
     _open_both(name, reading, sending)
     return True
 
@@ -107,7 +107,7 @@ def EmailFermeSession(Session: object) -> None:
             "une session est un nom, ou une variable emailSessionSMTP, emailSessionPOP3 ou emailSessionIMAP",
             "a session is a name, or a variable emailSMTPSession, emailPOP3Session or emailIMAPSession",
         )
-    halves = desk.take(Session)
+    halves = program_state.take(Session)
     if not halves:
         raise Impossible(
             f"Aucune session n'était ouverte sous le nom « {Session} ».",
@@ -123,8 +123,8 @@ def _open_for_reading(
     protocol: Literal["POP3", "IMAP"], arguments: tuple[object, ...], named: dict[str, object]
 ) -> bool:
     name, request = read_reading_arguments(protocol, arguments, named)
-    _close_all(desk.take(name, sending=False))
-    desk.keep(connect(request), name)
+    _close_all(program_state.take(name, sending=False))
+    program_state.keep(connect(request), name)
     return True
 
 
@@ -136,8 +136,8 @@ def _open_both(name: str, reading: Request, sending: Request) -> None:
     except BaseException:
         mailbox.close()
         raise
-    desk.keep(mailbox, name)
-    desk.keep(session, name)
+    program_state.keep(mailbox, name)
+    program_state.keep(session, name)
 
 
 def _leave(variable: SessionVariable) -> bool:

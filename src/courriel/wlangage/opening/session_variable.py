@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from courriel.wlangage.desk import Half
+from courriel.wlangage.program_state import Half
 from courriel.wlangage.structures.constants import SessionOption
 from courriel.wlangage.structures.properties import NotThat, Property, Structure, flag, number, text
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from courriel.wlangage.desk import OpenSession, desk
 from courriel.wlangage.opening.session_variable import SessionVariable
 from courriel.wlangage.problem import ErreurWLangage
+from courriel.wlangage.program_state import OpenSession, program_state
 from courriel.wlangage.reading.mailbox import OpenMailbox
 
 
 def sender_half(given: object) -> OpenSession:
     """The session for sending of that name or variable. Raises ErreurWLangage when it is not open, or only reads."""
     if isinstance(given, str):
-        return desk.sending(given)
+        return program_state.sending(given)
     session = _held(given)
     if isinstance(session, OpenSession):
         return session
@@ -24,7 +24,7 @@ def sender_half(given: object) -> OpenSession:
 def mailbox_of(given: object) -> OpenMailbox:
     """The session for reading of that name or variable. Raises ErreurWLangage when it is not open, or only sends."""
     if isinstance(given, str):
-        return desk.reading(given)
+        return program_state.reading(given)
     session = _held(given)
     if isinstance(session, OpenMailbox):
         return session

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from courriel.errors import CourrielError
-from courriel.wlangage.desk import desk, here
 from courriel.wlangage.problem import Problem
+from courriel.wlangage.program_state import here, program_state
 
 if TYPE_CHECKING:
     from courriel import Letter, ReceivedAddress
@@ -74,7 +74,7 @@ def _fetch(email: EmailVariable, half: str, fill_half: Callable[[EmailVariable, 
     except CourrielError as error:
         problem = Problem.of(error)
         here().problem = problem
-        email.Erreur = problem.message(desk.spoken)
+        email.Erreur = problem.message(program_state.spoken)
         return
     # Values assigned by the program meanwhile are kept.
     email.memory.update(already)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from courriel.errors import InvalidAddress
-from courriel.wlangage.desk import desk, here
 from courriel.wlangage.errors_shown import email_call
 from courriel.wlangage.problem import ErreurWLangage, Impossible, Problem, shown
+from courriel.wlangage.program_state import here, program_state
 from courriel.wlangage.structures.constants import Checking, Verdict
 
 
@@ -47,7 +47,7 @@ def _by_name_service(domain: str) -> Verdict:
     """Whether the domain accepts mail, by its MX records."""
     from courriel.delivery.domain import takes_mail
 
-    if takes_mail(domain, desk.timeouts.connect):
+    if takes_mail(domain, program_state.timeouts.connect):
         return Verdict.VALIDE
     here().problem = Problem.of(
         Impossible(

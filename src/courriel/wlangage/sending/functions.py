@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from courriel.wlangage.desk import OpenSession
 from courriel.wlangage.errors_shown import email_call
 from courriel.wlangage.opening.sessions import sender_half
 from courriel.wlangage.problem import ErreurWLangage
+from courriel.wlangage.program_state import OpenSession
 from courriel.wlangage.sending.message import message_of, recipients_of, sender_of
 from courriel.wlangage.sending.sources import build_source, ready_file, send_options, source_of
 from courriel.wlangage.sending.spool import SpooledSession

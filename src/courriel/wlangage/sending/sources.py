@@ -42,10 +42,10 @@ def source_of(email: EmailVariable, options: int) -> str:
     from courriel.session.encoding import IN_SEVEN_BITS, submission_of
     from courriel.wlangage.sending.message import message_of
 
-    wished = send_options(options)
+    chosen = send_options(options)
     message = message_of(email)
     source = bytes(submission_of(message, IN_SEVEN_BITS).content).decode("utf-8", "replace")
-    if SendOption.HEADER_BCC in wished and message.bcc:
+    if SendOption.HEADER_BCC in chosen and message.bcc:
         shown = ",\r\n ".join(address.wire(utf8=True) for address in message.bcc)
         source = f"Bcc: {shown}\r\n{source}"
     return source

@@ -15,8 +15,8 @@ from _thread import allocate_lock
 from typing import TYPE_CHECKING
 
 from courriel.failures import Text
-from courriel.wlangage.desk import OpenSession, desk, here
 from courriel.wlangage.problem import Problem
+from courriel.wlangage.program_state import OpenSession, here, program_state
 
 if TYPE_CHECKING:
     from courriel import Outbox, SmtpSession, Ticket
@@ -105,7 +105,7 @@ class SpooledSession(OpenSession):
 
     def close(self) -> None:
         """Wait for mails due, up to the time-out; the rest stays on disk, with a notice in ErreurInfo."""
-        ends = time.monotonic() + min(_PATIENCE, desk.seconds)
+        ends = time.monotonic() + min(_PATIENCE, program_state.seconds)
         while spool.is_busy(self.lane) and time.monotonic() < ends:
             time.sleep(_LOOK)
         spool.end(self.lane, max(1.0, ends - time.monotonic()))

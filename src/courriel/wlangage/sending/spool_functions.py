@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from courriel import errors
-from courriel.wlangage.desk import here
 from courriel.wlangage.errors_shown import email_call
 from courriel.wlangage.problem import ErreurWLangage, Impossible, Problem
+from courriel.wlangage.program_state import here
 from courriel.wlangage.sending.spool import spool
 from courriel.wlangage.structures.constants import Status
 

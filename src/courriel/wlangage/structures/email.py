@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from courriel.wlangage.desk import here
+from courriel.wlangage.program_state import here
 from courriel.wlangage.reading.received import complete
 from courriel.wlangage.sending.recipients import split_recipients
 from courriel.wlangage.sending.sources import build_source, import_source

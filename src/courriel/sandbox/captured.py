@@ -19,7 +19,7 @@ from courriel.sandbox.letter import CapturedMessage
 _FILE = re.compile(r"(\d{6,})-\d{8}T\d{6}Z\.eml")
 
 
-class Mailroom:
+class CapturedMail:
     """The letters, oldest first; beyond `most` letters or `octets` bytes the oldest are dropped; files stay."""
 
     def __init__(self, folder: Path | None = None, *, most: int = 1000, octets: int = 256 * 1024 * 1024) -> None:
@@ -45,14 +45,14 @@ class Mailroom:
         with self._arrived:
             return list(self._letters)
 
-    def put(self, delivery: Delivery, visit: ServerSession) -> CapturedMessage:
+    def put(self, delivery: Delivery, session: ServerSession) -> CapturedMessage:
         """Store a mail. Raises OSError when it cannot be written; then it is not stored at all."""
         received = datetime.now(UTC)
         with self._arrived:
             number = self._number + 1
             path = self._file(number, received, delivery.content) if self.folder is not None else None
             self._number = number
-            letter = CapturedMessage.of(number, delivery, visit, received, path)
+            letter = CapturedMessage.of(number, delivery, session, received, path)
             self._letters.append(letter)
             self._held += len(letter.content)
             while len(self._letters) > self._most or (self._held > self._octets and len(self._letters) > 1):

@@ -77,7 +77,7 @@ class Context:
     problem: Problem | None = None
 
 
-class Desk:
+class ProgramState:
     """State of the whole program."""
 
     def __init__(self) -> None:
@@ -186,10 +186,10 @@ class Desk:
         return self.language or language()
 
 
-desk = Desk()
+program_state = ProgramState()
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=desk.after_fork)
+    os.register_at_fork(after_in_child=program_state.after_fork)
 
 _context: ContextVar[Context | None] = ContextVar("courriel_wlangage", default=None)
 
