@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from courriel.delivery.urls.route import Via as Via
     from courriel.dialogue.server.handler import ServerLimits as ServerLimits
     from courriel.errors import Stage as Stage
+    from courriel.model.address import Addresses as Addresses
     from courriel.model.attachment import Attachments as Attachments
     from courriel.model.attachment import FileIdentity as FileIdentity
     from courriel.model.content import Content as Content
     from courriel.model.credentials import Credentials as Credentials
     from courriel.model.credentials import TokenFetch as TokenFetch
-    from courriel.model.message import Addresses as Addresses
     from courriel.model.prepared import Prepared as Prepared
     from courriel.model.receipt import Result as Result
     from courriel.model.received.folder import Filed as Filed
@@ -103,7 +103,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AddressTexts": "compose.rich",
-    "Addresses": "model.message",
+    "Addresses": "model.address",
     "Answer": "outbox.store.base",
     "Answerable": "model.typed",
     "AsyncConnected": "delivery.connect",

@@ -65,7 +65,7 @@ def _meant(outbox: Outbox, mails: tuple[str, ...], state: str, via: str | None) 
     """The ids of those that are meant."""
     if not state:
         return mails
-    from courriel.outbox.store.base import State
+    from courriel import State
 
     return [info.id for info in outbox.list(State[state], lane=via)]
 

@@ -10,7 +10,7 @@ from courriel.cli.outbox.words import counted, moment, span
 from courriel.failures import spoken
 
 if TYPE_CHECKING:
-    from courriel.outbox.metrics import LastError, Metrics, WorkerStatus
+    from courriel.types import LastError, Metrics, WorkerStatus
 
 
 def figures_of(found: Metrics) -> list[str]:

@@ -11,7 +11,7 @@ from courriel.cli.i18n import Bilingual, say, visible
 from courriel.cli.outbox.words import counted, existing_outbox, outbox_option
 
 if TYPE_CHECKING:
-    from courriel.outbox.store.base import IntegrityFinding
+    from courriel.types import IntegrityFinding
 
 DATA_WRONG = 65
 _FILE = Bilingual("FICHIER", "FILE")

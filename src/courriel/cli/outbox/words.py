@@ -17,9 +17,8 @@ from courriel.cli.i18n import Bilingual, label, say, visible
 from courriel.failures import language, spoken
 
 if TYPE_CHECKING:
-    from courriel import Outbox
-    from courriel.outbox.store.base import LaneInfo, MailInfo, State
-    from courriel.outbox.work.liveness import InHand
+    from courriel import Outbox, State
+    from courriel.types import InHand, LaneInfo, MailInfo
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -273,7 +272,7 @@ def states() -> str:
 
 def state_named(name: str | None) -> State | None:
     """The state of that name."""
-    from courriel.outbox.store.base import State
+    from courriel import State
 
     return State[name] if name is not None else None
 

@@ -13,8 +13,7 @@ from courriel._dataclass import dataclass
 from courriel.cli.i18n import say
 
 if TYPE_CHECKING:
-    from courriel import Message, ReadyMessage
-    from courriel.model.address import Address
+    from courriel import Address, Message, ReadyMessage
     from courriel.types import SendArguments
 
 STANDARD_INPUT = "-"
