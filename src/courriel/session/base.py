@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from courriel.network import awaiting, blocking
-    from courriel.network.transcripts.transcript import Transcript
 
     class Dialogue(Protocol):
         """Facts that a dialogue knows about its server."""
@@ -61,10 +60,6 @@ class BaseSession:
     def hang_up(self) -> None:
         """Close the connection at once, from any thread; the call that uses it fails, and may be in doubt."""
         self._known.hang_up()
-
-    def record(self, transcript: Transcript | None) -> Transcript | None:
-        """Record the conversation in another transcript, or in none, from now on; returns the previous one."""
-        return self._known.listen(transcript)
 
     def change_timeouts(self, timeouts: Timeouts) -> None:
         """Replace the time limits, from the next wait on; a total deadline starts with the next call."""

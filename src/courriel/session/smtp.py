@@ -90,6 +90,10 @@ class _Session(BaseSession):
     parallel = 1
     """Submissions carried at once: a session holds one conversation."""
 
+    def record(self, transcript: Transcript | None) -> Transcript | None:
+        """Record the conversation in another transcript, or in none, from now on; returns the previous one."""
+        return self._known.listen(transcript)
+
     @property
     def maybe_stale(self) -> bool:
         """Whether the connection has been silent for long enough that the server may have closed it."""
