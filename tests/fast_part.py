@@ -12,8 +12,8 @@ import pytest
 from hypothesis import settings
 
 WHOLE = 100  # examples of a test that names no number, in a whole run
-FEWER = 15  # and in the fast part
-CASES = 8  # of one test with parameters, in the fast part
+FEWER = 10  # and in the fast part
+CASES = 5  # of one test with parameters, in the fast part
 
 settings.register_profile("whole", deadline=None, max_examples=WHOLE)
 settings.register_profile("fast", deadline=None, max_examples=FEWER)

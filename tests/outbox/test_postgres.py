@@ -336,7 +336,7 @@ def test_no_machine_starves_beside_the_others(store: PostgresStore, url: str) ->
 SLEEPER = """
 import os, signal, sys
 from courriel import errors
-from courriel.outbox import rows
+from courriel.outbox.store import rows
 from courriel.outbox.store.postgres.store import PostgresStore
 store = PostgresStore(sys.argv[1])
 store._go_on_at_once = lambda *given, **named: (None, None)  # in several round trips, as on a lane with a limit
