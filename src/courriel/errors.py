@@ -82,7 +82,7 @@ class _Notes:
     def __get__(self, error: CourrielError | None, kind: type) -> object:
         if error is None:
             return self
-        notes = [*error._notes_made(), *error.__dict__.pop("_notes_added", ())]
+        notes = [*error._notes_made(), *error.__dict__.pop("_notes_added", ())]  # noqa: SLF001 - a part of that class
         error.__dict__["__notes__"] = notes
         return notes
 

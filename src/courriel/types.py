@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from courriel.delivery.urls.route import Via as Via
     from courriel.dialogue.server.handler import ServerLimits as ServerLimits
     from courriel.errors import Stage as Stage
+    from courriel.model.address import Addresses as Addresses
     from courriel.model.attachment import Attachments as Attachments
     from courriel.model.attachment import FileIdentity as FileIdentity
     from courriel.model.content import Content as Content
     from courriel.model.credentials import Credentials as Credentials
     from courriel.model.credentials import TokenFetch as TokenFetch
     from courriel.model.credentials import TokenRefresh as TokenRefresh
-    from courriel.model.message import Addresses as Addresses
     from courriel.model.prepared import Prepared as Prepared
     from courriel.model.receipt import Result as Result
     from courriel.model.received.folder import Filed as Filed
@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from courriel.outbox.store.base import LaneInfo as LaneInfo
     from courriel.outbox.store.base import MailInfo as MailInfo
     from courriel.outbox.store.base import OnUnsure as OnUnsure
+    from courriel.outbox.store.standing import Standing as Standing
     from courriel.outbox.work.health import Health as Health
     from courriel.outbox.work.liveness import InHand as InHand
     from courriel.outbox.work.liveness import Life as Life
@@ -104,7 +105,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AddressTexts": "compose.rich",
-    "Addresses": "model.message",
+    "Addresses": "model.address",
     "Answer": "outbox.store.base",
     "Answerable": "model.typed",
     "AsyncConnected": "delivery.connect",
@@ -148,6 +149,7 @@ _HOMES = {
     "Life": "outbox.work.liveness",
     "LocalTransport": "delivery.local",
     "MailInfo": "outbox.store.base",
+    "Standing": "outbox.store.standing",
     "Mailbox": "session.mailbox",
     "MailboxLetter": "session.imap.letters",
     "MergedMessage": "compose.merged",

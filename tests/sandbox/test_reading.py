@@ -78,10 +78,10 @@ def test_a_reader_who_hangs_up_deletes_nothing(sandbox: Sandbox) -> None:
     send(sandbox, "bob@example.org")
     box = reader(sandbox, "bob@example.org").open()
     box.delete(1)
-    box._line.hang_up()
+    box.hang_up()
 
     async def wait_until_gone() -> None:
-        await asyncio.gather(*(guest.gone for listener in sandbox._listeners for guest in listener.guests))
+        await asyncio.gather(*(each.closed for listener in sandbox._listeners for each in listener.connections))
 
     assert sandbox._aside is not None
     sandbox._aside.run(wait_until_gone())

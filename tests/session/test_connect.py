@@ -87,8 +87,8 @@ def test_connect_takes_a_profile_and_the_default(crowd: Crowd, tmp_path: Path) -
         assert pool.limits.size == 3
 
 
-@pytest.mark.parametrize("setting", ["memory:", "imaps://ada@h.example", "nobody-knows-this"])
-def test_what_has_no_session_for_sending_is_refused(setting: str) -> None:
+@pytest.mark.parametrize("setting", ["imaps://ada@h.example", "nobody-knows-this", "python:nowhere"])
+def test_what_is_not_for_sending_is_refused(setting: str) -> None:
     with pytest.raises(errors.UsageError):
         courriel.connect(setting)
 

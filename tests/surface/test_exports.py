@@ -13,6 +13,7 @@ import pytest
 
 import courriel
 from courriel import types as public
+from courriel.model.envelope import STORED_OPTIONS
 from surface.walk import Home, Use, types_of_alias, types_used
 
 EXPORTS = {Home(f"courriel.{place}", name) for name, place in (courriel._HOMES | public._HOMES).items()}
@@ -74,6 +75,11 @@ def test_each_name_is_a_type_at_run_time(name: str) -> None:
     hints = get_type_hints(taking, localns={"found": found})
     assert not isinstance(found, str)
     assert hints["value"] is not type(None)
+
+
+def test_send_takes_the_options_that_there_are() -> None:
+    assert list(public.SendArguments.__annotations__) == list(courriel.SendOptions.__match_args__)
+    assert set(STORED_OPTIONS) < set(courriel.SendOptions.__match_args__)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from courriel.cli.reporting import Report
     from courriel.demo.scene import Played
     from courriel.demo.stage import Stage
-    from courriel.sandbox.letter import CapturedMessage
+    from courriel.types import CapturedMessage
 
 SOFTWARE = 70
 _WIDTH = 104

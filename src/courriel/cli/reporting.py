@@ -8,17 +8,15 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from courriel import errors
+from courriel import Outcome, Reply, errors
 from courriel.cli.headlines import headline, remedy
 from courriel.cli.i18n import label, say, visible
 from courriel.cli.logs import show_warnings
 from courriel.failures import language, spoken
-from courriel.model.receipt import Outcome
-from courriel.reply import Reply
 
 if TYPE_CHECKING:
+    from courriel import Receipt, RecipientResult
     from courriel.cli.command import GlobalOptions
-    from courriel.model.receipt import Receipt, RecipientResult
 
 OK, UNAVAILABLE, SOFTWARE, INPUT_OUTPUT, TRY_AGAIN = 0, 69, 70, 74, 75
 

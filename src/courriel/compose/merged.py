@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from courriel.compose.template import Template
-    from courriel.model.message import Addresses
+    from courriel.model.address import Addresses
 
 _SUCCESS_AND_FAILURE = frozenset((Notify.SUCCESS, Notify.FAILURE))
 

@@ -32,8 +32,8 @@ from courriel.wire.mime.build import files_of
 from courriel.wire.mime.parts import Part, text_part
 
 if TYPE_CHECKING:
+    from courriel.model.address import Addresses as GivenAddresses
     from courriel.model.attachment import Attachments
-    from courriel.model.message import Addresses as GivenAddresses
 
 Row = Mapping[str, object]
 """The values of one message by placeholder name: text or whole numbers; of any type for a RichTemplate."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from courriel.model.address import Address
+from courriel.model.address import Address, Addresses
 from courriel.model.attachment import Attachments
-from courriel.model.message import Addresses, Priority
+from courriel.model.message import Priority
 from courriel.model.typed import SendArguments
 from courriel.network.transcripts.transcript import Transcript
 

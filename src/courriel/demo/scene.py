@@ -11,7 +11,7 @@ from courriel._dataclass import dataclass
 from courriel.failures import by_id, language
 
 if TYPE_CHECKING:
-    from courriel.sandbox.letter import CapturedMessage
+    from courriel.types import CapturedMessage
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from courriel.demo.scene import Both, Scene, explained_as, one_letter
 
 if TYPE_CHECKING:
-    from courriel.sandbox.letter import CapturedMessage
+    from courriel.types import CapturedMessage
 
 
 def _one_of_two(said: str, letters: Sequence[CapturedMessage]) -> bool:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from .facts import Facts
 from .language import Language, language, speak
-from .record import Failure, Retry, Text
+from .record import Failure
 from .sentences import spoken
+from .text import Retry, Text
 
 TYPE_CHECKING = False
 

@@ -13,7 +13,7 @@ from .facts import Facts, fold
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from .record import Retry, Text
+    from .text import Retry, Text
 
 # Orange and La Poste number their refusals: OFR_416, LPN105_421, OFR006_102. The last three digits count.
 _ORANGE = expression(r"\b(?:OFR|LPN|OUK)[0-9A-Z]{0,12}?[-_]?([0-9]{3})\b", re.IGNORECASE)

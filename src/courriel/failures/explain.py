@@ -14,9 +14,10 @@ from courriel._lazy_re import expression
 from courriel.failures.facts import Facts
 from courriel.failures.match import find_certain
 from courriel.failures.pasted import LONGEST_PASTED, read
-from courriel.failures.record import Failure, Text
+from courriel.failures.record import Failure
 from courriel.failures.reply_codes import meaning, subject
 from courriel.failures.table import by_id, records
+from courriel.failures.text import Text
 
 _ID = expression(r"[A-Za-z0-9]{1,30}(?:[-_ ][A-Za-z0-9]{1,30}){0,6}")
 _BLANKS = expression(r"\s+")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from courriel._dataclass import replace
 from courriel.failures.clue import Clue, Evidence, Strength
 from courriel.failures.facts import Facts
-from courriel.failures.record import Failure, Text
+from courriel.failures.record import Failure
 from courriel.failures.table import by_id, records
+from courriel.failures.text import Text
 
 
 def find(facts: Facts) -> Failure | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .record import Text
+from .text import Text
 
 _CODES = {
     421: Text("le serveur ferme la session", "the server closes the session"),

@@ -7,7 +7,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from .clue import Clue
-from .record import Failure, Text
+from .record import Failure
+from .text import Text
 
 if TYPE_CHECKING:
     # A TOML table: its types are checked when the records are built, and by the tests.

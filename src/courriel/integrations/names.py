@@ -14,8 +14,7 @@ from courriel._dataclass import dataclass
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from courriel.outbox.attempts import Attempt
-    from courriel.outbox.metrics import Metrics
+    from courriel.types import Attempt, Metrics
 
 Labels = tuple[str, ...]
 """Values of the attributes, in the order of their names."""

@@ -27,8 +27,7 @@ except ImportError as missing:
 
 if TYPE_CHECKING:
     from courriel import Outbox
-    from courriel.outbox.attempts import Attempt
-    from courriel.outbox.metrics import Metrics
+    from courriel.types import Attempt, Metrics
 
 _FRESH = 0.5  # seconds: all metrics of one collection come from one read
 

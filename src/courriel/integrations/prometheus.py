@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from courriel import Outbox
-    from courriel.outbox.attempts import Attempt
+    from courriel.types import Attempt
 
 
 class OutboxCollector(Collector):

@@ -32,7 +32,7 @@ MOST_ADDRESSES = 5_000  # addresses of a list in one string
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from typing import NoReturn, TypeAlias
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -537,3 +537,7 @@ def _refusal(text: str, reason: str, hint_id: str = "") -> InvalidAddress:
     """An InvalidAddress that shows the text escaped, at most 80 characters of it."""
     shown = repr(text if len(text) <= 80 else text[:77] + "...")
     return InvalidAddress(f"{shown} is not an address: {reason}", stage="compose", hint_id=hint_id)
+
+
+Addresses: TypeAlias = "str | Address | Iterable[str | Address]"
+"""Addresses as callers give them: one, or a list. One string is one address, whatever commas it holds."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum
 
 from courriel import errors
@@ -87,6 +87,30 @@ class Envelope:
         origin = None if sender is None or sender == "" else Address.of(sender)
         return cls(origin, tuple(unique.values()), **options)  # type: ignore[arg-type]
 
+    @classmethod
+    def stored(cls, sender: Address | None, recipients: tuple[Address, ...], options: Mapping[str, object]) -> Envelope:
+        """Make an envelope of options as `options` gives them; other names in the mapping do not matter."""
+        if options.keys().isdisjoint(STORED_OPTIONS):
+            return cls(sender, recipients)
+        given = {name: options[name] for name in STORED_OPTIONS if name in options}
+        if "notify" in given:
+            given["notify"] = frozenset(map(Notify, given["notify"]))  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+        if "ret" in given:
+            given["ret"] = Return(given["ret"])
+        return cls(sender, recipients, **given)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+    @property
+    def options(self) -> dict[str, object]:
+        """Options that are set, as JSON can hold them; see `stored`."""
+        said: dict[str, object] = {}
+        for name in STORED_OPTIONS:
+            value: object = getattr(self, name)
+            if value:
+                said[name] = value.value if isinstance(value, Return) else value
+        if self.notify:
+            said["notify"] = sorted(notice.value for notice in self.notify)
+        return said
+
     @property
     def needs_smtputf8(self) -> bool:
         """Whether an address cannot be written in ASCII, so that every server on the way must support RFC 6531."""
@@ -106,6 +130,10 @@ class Envelope:
     def wants_reports(self) -> bool:
         """Whether an option of the DSN extension is set."""
         return bool(self.notify or self.ret or self.envid)
+
+
+STORED_OPTIONS = Envelope.__match_args__[2:]  # pyright: ignore[reportAttributeAccessIssue]
+"""Names of the options of an envelope."""
 
 
 # The steps.

@@ -30,12 +30,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO, NoReturn
 
+    from courriel.model.address import Addresses
     from courriel.model.attachment import Attachment, Attachments
     from courriel.model.ready_message import ReadyMessage
     from courriel.model.typed import Answerable
-
-Addresses = str | Address | Iterable[str | Address]
-"""Addresses as callers give them: one, or a list. One string is one address, whatever commas it holds."""
 
 
 class Priority(Enum):

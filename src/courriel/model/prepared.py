@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from courriel.model.message import Addresses
+    from courriel.model.address import Addresses
 
 
 class Prepared:

@@ -19,7 +19,7 @@ from courriel.model.message_id import new_id, now, written
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from courriel.model.message import Addresses
+    from courriel.model.address import Addresses
 
 LONGEST_HEADER = 1_048_576  # octets of a whole header block; a real one has 10 kB
 MOST_FIELDS = 2_000

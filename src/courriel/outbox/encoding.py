@@ -13,7 +13,7 @@ from courriel._dataclass import dataclass
 from courriel._lazy_re import expression
 from courriel.model.address import Address
 from courriel.model.content import Content
-from courriel.model.envelope import Envelope, Notify, Return
+from courriel.model.envelope import Envelope
 from courriel.model.message import Priority
 from courriel.model.submission import EndGuard, SendOptions, Submission
 from courriel.outbox.store.base import LARGE, Job, LazyChunks, NewMail, OnUnsure, Store, in_chunks
@@ -28,7 +28,6 @@ LIFETIME = timedelta(days=5)
 _LONGEST = 366 * 86_400.0  # seconds; a longer time is most likely a mistake
 _KEY = expression(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,200}")
 _PRIORITIES = {Priority.HIGH: 0, Priority.NORMAL: 1, Priority.LOW: 2}
-_OF_ENVELOPES = frozenset(("notify", "ret", "envid", "require_tls"))
 _ABOUT_CONTENT = ("8bit", "utf8", "dotless", "binary")  # in the order in which Content has them
 _ON_UNSURE = {"resend": OnUnsure.RESEND, "hold": OnUnsure.HOLD}
 
@@ -108,16 +107,7 @@ def outgoing(job: Job, store: Store, before_end: EndGuard, progress: Callable[[]
 def envelope_of(sender: str, recipients: tuple[str, ...], about: Mapping[str, Any]) -> Envelope:
     """Envelope of a stored mail, for the recipients that are still to be tried."""
     origin, receivers = Address.of(sender) if sender else None, tuple(map(Address.of, recipients))
-    if _OF_ENVELOPES.isdisjoint(about):
-        return Envelope(origin, receivers)
-    return Envelope(
-        origin,
-        receivers,
-        frozenset(map(Notify, about.get("notify", ()))),
-        Return(about["ret"]) if "ret" in about else None,
-        about.get("envid", ""),
-        bool(about.get("require_tls")),
-    )
+    return Envelope.stored(origin, receivers, about)
 
 
 def seconds_from_now(name: str, moment: Moment, usual: float) -> float:
@@ -169,12 +159,8 @@ def _options(envelope: Envelope, content: Content, *, together: bool) -> dict[st
         "dotless": content.dotless,
         "binary": content.binary,
         "together": together,
-        "notify": sorted(condition.value for condition in envelope.notify),
-        "ret": envelope.ret.value if envelope.ret else None,
-        "envid": envelope.envid,
-        "require_tls": envelope.require_tls,
     }
-    return {name: value for name, value in said.items() if value}
+    return {name: value for name, value in said.items() if value} | envelope.options
 
 
 def _priority(given: Priority | str) -> int:

@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Mapping
 
 from courriel import errors
+from courriel.model.envelope import STORED_OPTIONS
 from courriel.outbox.store.base import KnownMail, NewMail
 from courriel.wire.parse.letter import Letter
 
@@ -20,7 +21,6 @@ _MADE_UP = frozenset((
     "message-id", "date", "mime-version", "dkim-signature", "arc-seal", "arc-message-signature",
     "arc-authentication-results", "authentication-results", "received", "return-path", "x-mailer", "user-agent",
 ))  # fmt: skip
-_OF_ENVELOPES = ("notify", "ret", "envid", "require_tls")
 
 
 def check_same(mail: NewMail, known: KnownMail) -> None:
@@ -43,7 +43,7 @@ def differences(mail: NewMail, known: KnownMail) -> tuple[str, ...]:
         found.append("sender")
     if set(mail.recipients) != set(known.recipients):
         found.append("recipients")
-    found += [name for name in _OF_ENVELOPES if mail.options.get(name) != known.options.get(name)]
+    found += [name for name in STORED_OPTIONS if mail.options.get(name) != known.options.get(name)]
     content = b"".join(mail.chunks)
     if content != known.content:
         new, old = _described(content), _described(known.content)

@@ -90,6 +90,10 @@ class _Session(BaseSession):
     parallel = 1
     """Submissions carried at once: a session holds one conversation."""
 
+    def record(self, transcript: Transcript | None) -> Transcript | None:
+        """Record the conversation in another transcript, or in none, from now on; returns the previous one."""
+        return self._known.listen(transcript)
+
     @property
     def maybe_stale(self) -> bool:
         """Whether the connection has been silent for long enough that the server may have closed it."""
@@ -147,9 +151,10 @@ class SmtpSession(_Session):
         ConnectionFailed and RemoteProtocolError end it; their `in_doubt` tells whether the message may have been
         delivered. InvalidMessage, InvalidAddress and NotSupported are raised before a byte is sent.
         """
-        return self._send(message, SendOptions(**options) if options else None)
+        return self.send_with(message, SendOptions(**options) if options else None)
 
-    def _send(self, message: Sendable, options: SendOptions | None) -> Receipt:
+    def send_with(self, message: Sendable, options: SendOptions | None) -> Receipt:
+        """Send one message with its options in a value; see `send`."""
         self._refuse_if_closed()
         submission = self._submission_of(message, self._dialogue.extensions, options)
         try:
@@ -283,9 +288,10 @@ class AsyncSmtpSession(_Session):
 
         A cancelled call closes the connection; the server may have accepted the message already.
         """
-        return await self._send(message, SendOptions(**options) if options else None)
+        return await self.send_with(message, SendOptions(**options) if options else None)
 
-    async def _send(self, message: Sendable, options: SendOptions | None) -> Receipt:
+    async def send_with(self, message: Sendable, options: SendOptions | None) -> Receipt:
+        """Send one message with its options in a value; see `send`."""
         self._refuse_if_closed()
         submission = self._submission_of(message, self._dialogue.extensions, options)
         try:

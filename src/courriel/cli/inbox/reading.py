@@ -22,9 +22,7 @@ from courriel.failures import spoken
 
 if TYPE_CHECKING:
     from courriel.cli.command import GlobalOptions
-    from courriel.session.imap.letters import MailboxLetter
-    from courriel.session.imap.watch import Watch
-    from courriel.session.pop3.letter import PopLetter
+    from courriel.types import MailboxLetter, PopLetter, Watch
 
 _NOT_FOUND = 66
 

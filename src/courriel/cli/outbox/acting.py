@@ -16,7 +16,7 @@ from courriel.cli.outbox.words import age, existing_outbox, outbox_option, state
 
 if TYPE_CHECKING:
     from courriel import Outbox, Ticket
-    from courriel.outbox.store.base import LaneInfo, MailInfo
+    from courriel.types import LaneInfo, MailInfo
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -115,7 +115,7 @@ def _meant(
     """The id or the key of each mail that is meant."""
     if not state:
         return [*((ident, None) for ident in mails), *((None, key) for key in keys)]
-    from courriel.outbox.store.base import State
+    from courriel import State
 
     return [(info.id, None) for info in outbox.list(State[state], lane=via)]
 

@@ -11,7 +11,7 @@ from courriel.cli.outbox.words import moment
 from courriel.failures import spoken
 
 if TYPE_CHECKING:
-    from courriel.outbox.metrics import LastError, Metrics, WorkerStatus
+    from courriel.types import LastError, Metrics, WorkerStatus
 
 
 def figures_of(found: Metrics) -> list[str]:

@@ -14,7 +14,7 @@ from courriel.cli.outbox.duration import number as counted_number
 from courriel.cli.outbox.words import existing_outbox, outbox_option
 
 if TYPE_CHECKING:
-    from courriel.outbox.store.base import IntegrityFinding
+    from courriel.types import IntegrityFinding
 
 DATA_WRONG = 65
 _FILE = Bilingual("FICHIER", "FILE")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from courriel import Outbox
-    from courriel.outbox.store.base import LaneInfo
+    from courriel.types import LaneInfo
 
 
 def lanes_of(outbox: Outbox) -> Mapping[str, LaneInfo]:

@@ -29,7 +29,7 @@ from courriel.cli.outbox.words import (
 if TYPE_CHECKING:
     from courriel.cli.reporting import Report
     from courriel.errors import UsageError
-    from courriel.outbox.store.base import Count, LaneInfo
+    from courriel.types import Count, LaneInfo
 
 _MOST = 100  # lines, unless more are asked for
 _ALL_FR = ", ".join(words.fr for words in STATES.values())

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from courriel import Reply
 from courriel.cli.i18n import Bilingual, say, visible
 from courriel.failures import spoken
-from courriel.outbox.store.standing import Standing
-from courriel.reply import Reply
+from courriel.types import Standing
 
 if TYPE_CHECKING:
-    from courriel.outbox.store.base import MailInfo
+    from courriel.types import MailInfo
 
 STANDINGS = {
     Standing.WAITING: Bilingual("pas encore envoyé", "not sent yet"),

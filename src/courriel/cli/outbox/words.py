@@ -17,9 +17,8 @@ from courriel.cli.outbox.reasons import reason_of
 from courriel.cli.outbox.recipients import recipient_lines, recipient_objects
 
 if TYPE_CHECKING:
-    from courriel import Outbox
-    from courriel.outbox.store.base import MailInfo, State
-    from courriel.outbox.work.liveness import InHand
+    from courriel import Outbox, State
+    from courriel.types import InHand, MailInfo
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -223,7 +222,7 @@ def states() -> str:
 
 def state_named(name: str | None) -> State | None:
     """The state of that name."""
-    from courriel.outbox.store.base import State
+    from courriel import State
 
     return State[name] if name is not None else None
 

@@ -17,7 +17,7 @@ from courriel.failures import spoken
 
 if TYPE_CHECKING:
     from courriel.cli.command import GlobalOptions
-    from courriel.sandbox.letter import CapturedMessage
+    from courriel.types import CapturedMessage
 
 _LOOK_AGAIN = 0.2  # seconds between two polls
 _LETTERS_IN_MEMORY = 100  # all letters are in the folder

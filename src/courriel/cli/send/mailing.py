@@ -15,7 +15,7 @@ from courriel.cli.reporting import Report
 from courriel.cli.send.message_options import MessageOptions, read_message, typed_addresses
 
 if TYPE_CHECKING:
-    from courriel import Message, Notify, ReadyMessage, Receipt, Route, SmtpSession, Transcript
+    from courriel import Message, ReadyMessage, Receipt, Route, SmtpSession, Transcript
     from courriel.cli.command import GlobalOptions
 
 
@@ -103,29 +103,23 @@ class Mailing:
         from courriel import send
 
         self._handing_over = False
-        envelope: dict[str, object] = {}
+        options = wishes.send_arguments()
         if sender is not None:
-            envelope["sender"] = sender
+            options["sender"] = sender
         if to is not None:
-            envelope["to"] = typed_addresses(to)
+            options["to"] = typed_addresses(to)
         if route.server is None:
             # A transport that prints the message must not write between two JSON objects.
             with redirect_stdout(sys.stderr) if self._manner.json else nullcontext():
-                return send(message, via=route, notify=_notify(wishes), on_refused=wishes.on_refused, **envelope)  # type: ignore[arg-type]
+                self._handing_over = route.leaves
+                return send(message, via=route, **options)
         if route.pooled:
             # The pool's rate applies to all messages of this command.
             self._handing_over = True
-            return send(
-                message,
-                via=route,
-                notify=_notify(wishes),
-                on_refused=wishes.on_refused,
-                transcript=self._transcript,
-                **envelope,  # type: ignore[arg-type]
-            )
+            return send(message, via=route, transcript=self._transcript, **options)
         session = self._open(route)
         self._handing_over = True
-        return send(message, via=session, notify=_notify(wishes), on_refused=wishes.on_refused, **envelope)  # type: ignore[arg-type]
+        return send(message, via=session, **options)
 
     def _open(self, route: Route) -> SmtpSession:
         """The session, opened on first use, and again after an error that ended it."""
@@ -155,12 +149,6 @@ class Mailing:
         if self._transcript is not None:
             for line in self._transcript:
                 print(transcript_line(line), file=sys.stderr)
-
-
-def _notify(wishes: MessageOptions) -> list[Notify]:
-    from courriel import Notify
-
-    return [Notify(word.upper()) for word in wishes.notify]
 
 
 def _recipients(message: Message | ReadyMessage, wishes: MessageOptions) -> list[str]:

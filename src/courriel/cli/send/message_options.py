@@ -13,8 +13,8 @@ from courriel._dataclass import dataclass
 from courriel.cli.i18n import say
 
 if TYPE_CHECKING:
-    from courriel import Message, ReadyMessage
-    from courriel.model.address import Address
+    from courriel import Address, Message, ReadyMessage
+    from courriel.types import SendArguments
 
 STANDARD_INPUT = "-"
 
@@ -64,6 +64,15 @@ class MessageOptions:
             priority=self.priority or "normal",
             headers=self.headers,
         )
+
+    def send_arguments(self) -> SendArguments:
+        """Send options of the command line, as `send` and `put` take them."""
+        from courriel import Notify
+
+        return {
+            "notify": [Notify(word.upper()) for word in self.notify],
+            "on_refused": self.on_refused,
+        }
 
     # The steps.
 

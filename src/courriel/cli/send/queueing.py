@@ -76,18 +76,12 @@ def _put(
     wishes: MessageOptions,
     terms: QueueOptions,
 ) -> None:
-    from courriel import Notify
-
+    options = wishes.send_arguments()
+    if envelope is not None:
+        options["sender"] = envelope.sender
+        options["to"] = typed_addresses(envelope.to) if envelope.to else None
     ticket = outbox.put(
-        message,
-        via=via,
-        key=terms.key,
-        on_unsure=terms.on_unsure,
-        on_refused=wishes.on_refused,
-        priority=wishes.priority or "normal",
-        notify=[Notify(word.upper()) for word in wishes.notify],
-        sender=envelope.sender if envelope is not None else None,
-        to=typed_addresses(envelope.to) if envelope is not None and envelope.to else None,
+        message, via=via, key=terms.key, on_unsure=terms.on_unsure, priority=wishes.priority or "normal", **options
     )
     info = ticket.info
     told: dict[str, object] = {"ok": True, "ticket": info.id, "key": info.key, "state": info.state.name.lower(),

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
     from courriel import Outbox
     from courriel.cli.worker.health import HealthPort, Sign
-    from courriel.outbox.work.health import Health
-    from courriel.outbox.work.worker import Worker
+    from courriel.types import Health, Worker
 
 _EVERY = 1.0  # seconds between two checks of the worker
 _STATUS_EVERY = 5.0  # seconds between two updates of `systemctl status`

@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     from courriel import Outbox, Ticket
     from courriel.cli.command import GlobalOptions
     from courriel.cli.worker.monitors import Monitors
-    from courriel.outbox.listeners import Event
-    from courriel.outbox.store.base import MailInfo
-    from courriel.outbox.work.worker import Worker
+    from courriel.types import Event, MailInfo, Worker
 
 OK, UNAVAILABLE, INTERRUPTED = 0, 69, 130
 _LOOK = 0.5  # seconds between two updates of the progress line

@@ -15,8 +15,7 @@ from courriel.failures import spoken
 
 if TYPE_CHECKING:
     from courriel import Outbox
-    from courriel.outbox.attempts import Attempt
-    from courriel.outbox.store.base import Count, LaneInfo, MailInfo
+    from courriel.types import Attempt, Count, LaneInfo, MailInfo
 
 UNAVAILABLE, SOFTWARE, TRY_AGAIN = 69, 70, 75
 

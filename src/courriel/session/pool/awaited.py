@@ -89,7 +89,7 @@ class AsyncSmtpPool(SharedSending):
         given = SendOptions(**options) if options else None  # read once: another session may be tried
 
         def alone(session: AsyncSmtpSession) -> Awaitable[Receipt]:
-            return session._send(message, given)
+            return session.send_with(message, given)
 
         if not self._state.at_ease or (given is not None and given.on_refused == "abandon"):
             return await self._with_session(alone)
@@ -122,7 +122,7 @@ class AsyncSmtpPool(SharedSending):
             yield session
         finally:
             if transcript is not None:
-                _ = session._line.listen(self.transcript_of_session())
+                _ = session.record(self.transcript_of_session())
             self._withdraw(waiter)
 
     async def close(self) -> None:
@@ -143,7 +143,7 @@ class AsyncSmtpPool(SharedSending):
         from asyncio import wait  # noqa: PLC0415
 
         for session in self._state.sessions:
-            session._line.hang_up()
+            session.hang_up()
         for carrier in self._sending.values():
             _ = carrier.cancel()
         await self.close()
@@ -221,12 +221,12 @@ class AsyncSmtpPool(SharedSending):
         if session is None:
             slot.session = session = AsyncPooledSession(self, self._credentials, slot)
             if transcript is not None:
-                _ = session._line.listen(transcript)
+                _ = session.record(transcript)
             await session.open()
         elif look:
             assert isinstance(session, AsyncPooledSession)
             if transcript is not None:
-                _ = session._line.listen(transcript)
+                _ = session.record(transcript)
             await session.look()
         elif session.usable:
             return session  # lent before the pool was closed: its message goes on

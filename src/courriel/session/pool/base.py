@@ -284,4 +284,4 @@ def never_begun(error: errors.CourrielError) -> bool:
 
 def _sound(session: SmtpSession | AsyncSmtpSession) -> bool:
     # Another thread may still be in a call on it.
-    return session.usable and not session._line.turn.taken
+    return session.usable and not session.busy

@@ -123,7 +123,7 @@ class SmtpPool(PoolBase[SmtpSession]):
             yield session
         finally:
             if transcript is not None:
-                _ = session._line.listen(self.transcript_of_session())
+                _ = session.record(self.transcript_of_session())
             self._withdraw(waiter)
 
     def close(self) -> None:
@@ -147,7 +147,7 @@ class SmtpPool(PoolBase[SmtpSession]):
         with self._lock:
             cut = self._state.sessions
         for session in cut:
-            session._line.hang_up()
+            session.hang_up()
 
     def __enter__(self) -> Self:
         if self.closed:
@@ -200,12 +200,12 @@ class SmtpPool(PoolBase[SmtpSession]):
         if session is None:
             slot.session = session = PooledSession(self, self._credentials, slot)
             if transcript is not None:
-                _ = session._line.listen(transcript)
+                _ = session.record(transcript)
             session.open()
         elif look:
             assert isinstance(session, PooledSession)
             if transcript is not None:
-                _ = session._line.listen(transcript)
+                _ = session.record(transcript)
             session.look()
         elif session.usable:
             return session  # lent before the pool was closed: its message is still sent

@@ -150,7 +150,7 @@ class SharedSending(PoolBase[AsyncSmtpSession]):
                     await self._send_on_session(session, waiter)
                 except errors.CourrielError as failed:
                     # The session broke, and could not be opened again.
-                    session._line.hang_up()
+                    session.hang_up()
                     self._pending.put_back()
                     if self._is_final(waiter, failed, begun):
                         raise

@@ -17,7 +17,7 @@ from courriel.wlangage.structures.constants import SessionOption
 from courriel.wlangage.structures.names import unaccented
 
 if TYPE_CHECKING:
-    from courriel.model.credentials import Credentials, TokenFetch
+    from courriel.types import Credentials, TokenFetch
 
 Protocol: TypeAlias = Literal["SMTP", "POP3", "IMAP"]
 

@@ -12,7 +12,7 @@ from courriel.wlangage.structures.constants import Fetching, Section
 
 if TYPE_CHECKING:
     from courriel import ImapSession, Letter, Timeouts
-    from courriel.session.imap.letters import MailboxLetter
+    from courriel.types import MailboxLetter
 
 
 class ImapMailbox(OpenMailbox):

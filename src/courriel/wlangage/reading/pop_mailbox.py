@@ -11,7 +11,7 @@ from courriel.wlangage.structures.constants import Fetching, Section
 
 if TYPE_CHECKING:
     from courriel import Letter, PopSession, Timeouts
-    from courriel.session.pop3.letter import PopLetter
+    from courriel.types import PopLetter
 
 
 class PopMailbox(OpenMailbox):

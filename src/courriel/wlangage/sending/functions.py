@@ -17,7 +17,7 @@ from courriel.wlangage.structures.constants import SendOption
 from courriel.wlangage.structures.email import Email, EmailVariable
 
 if TYPE_CHECKING:
-    from courriel.session.encoding import Sendable
+    from courriel.types import Sendable
 
 
 @email_call(False)

@@ -20,8 +20,7 @@ from courriel.wlangage.program_state import OpenSession, here, program_state
 
 if TYPE_CHECKING:
     from courriel import Outbox, SmtpSession, Ticket
-    from courriel.outbox.work.worker import Worker
-    from courriel.session.encoding import Sendable
+    from courriel.types import Sendable, Worker
 
 _PATIENCE = 30.0  # seconds that closing waits for mails due; the rest stays on disk
 _AT_EXIT = 5.0  # seconds to wait for replies at program exit
@@ -64,7 +63,7 @@ class Spool:
 
     def is_busy(self, lane: str) -> bool:
         """Whether a mail of this lane is being sent, or due."""
-        from courriel.outbox.store.base import State
+        from courriel import State
 
         lanes = {each.name: each for each in self.outbox.lanes()}
         if lane in lanes and (lanes[lane].stopped or lanes[lane].paused > 0):

@@ -12,7 +12,7 @@ from courriel.wlangage.sending.spool import spool
 from courriel.wlangage.structures.constants import Status
 
 if TYPE_CHECKING:
-    from courriel.outbox.store.base import MailInfo
+    from courriel.types import MailInfo
 
 
 @email_call(Status.ERREUR)

@@ -144,7 +144,7 @@ class InterruptibleConnection(psycopg.Connection[TupleRow]):
         limit = LONGEST_SILENCE if timeout is None else timeout
         try:
             return super().wait(gen, interval, limit)
-        except psycopg.errors._WaitTimeout as late:
+        except psycopg.errors._WaitTimeout as late:  # noqa: SLF001 - it has no public name
             self.close()
             raise Unanswered(f"the server has not answered for {limit:g} s") from late
 
