@@ -16,8 +16,8 @@ PAGES = sorted(
     for page in (ROOT / folder).glob("*.md")
 )
 
-PATH = re.compile(r"(?<![\w/.<:-])(?:[\w-]+/)+[\w-]+\.(?:py|sql|toml|md)\b")
-"""A file with its folder, as in `wire/smtp/envelope.py`."""
+PATH = re.compile(r"(?<![\w/.<:-])(?![ab]/src/)(?:[\w-]+/)+[\w-]+\.(?:py|sql|toml|md)\b")
+"""A file with its folder, as in `wire/smtp/envelope.py`; not in the head of a diff (`a/src/…`)."""
 MODULE = re.compile(
     r"`(?:courriel\.)?((?:wire|dialogue|network|model|compose|delivery|failures|cli|wlangage)(?:\.[a-z]\w*)+)`"
 )
