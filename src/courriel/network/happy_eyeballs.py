@@ -3,7 +3,7 @@ Happy Eyeballs (RFC 8305): connect to the addresses of a server one after the ot
 the first that answers.
 
 An unreachable address then costs a quarter of a second, and not the whole time limit. The order is decided here;
-`reach` connects blocking sockets, in one thread, and `network.calling` does it for asyncio.
+`reach` connects blocking sockets, in one thread, and `network.connect` does it for asyncio.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""ReadLimits of what a server may send in reading, which protect the memory of this process."""
+"""Limits on what a server may send while mail is read (`ReadLimits`): they protect the memory of this process."""
 
 from __future__ import annotations
 
