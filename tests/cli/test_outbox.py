@@ -165,6 +165,8 @@ def test_json_has_an_object_for_each_mail(courriel: Run, via: Sandbox) -> None:
         "held": 0,
         "unanswered": 0,
         "in_hand": [],
+        "unsent": [],
+        "sysexit": 0,
     }
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import LETTER, Ran
-from courriel import Outbox, Sandbox
+from courriel import Message, Outbox, Sandbox
+from courriel.cli.outbox import lane_words
 from courriel.cli.outbox.reasons import reason_of
 
 Run = Callable[..., Ran]
@@ -357,3 +358,20 @@ def test_numbers_have_the_marks_of_the_language() -> None:
 def test_the_place_is_said_as_a_path(tmp_path: Path) -> None:
     with Outbox(tmp_path / "o.db") as outbox:
         assert outbox.place == str(tmp_path / "o.db")
+
+
+@pytest.mark.usefixtures("profiles")
+def test_few_lanes_are_looked_up_in_the_settings_where_there_are_many(
+    courriel: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = Message(sender="ada@example.org", to="bob@example.org", subject="x", text="x")
+    with Outbox(tmp_path / "outbox.db", elsewhere=True) as outbox:
+        for number in range(60):
+            outbox.put(message, via=f"lane{number}")
+
+    found = courriel("outbox", "stats", "--json").json
+    ran = courriel("worker", "--once", "--json").objects[-1]
+
+    assert len(found["unknown"]) == lane_words.LOOKED_UP
+    kinds = [reason["kind"] for reason in ran["unsent"]]
+    assert (kinds.count("unknown"), kinds.count("due")) == (lane_words.LOOKED_UP, 60 - lane_words.LOOKED_UP)

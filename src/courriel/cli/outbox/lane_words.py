@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from courriel.types import LaneInfo
 
 
+LOOKED_UP = 20
+"""Lanes that are looked up in the settings of this machine at a time: each costs milliseconds."""
+
+
 def lanes_of(outbox: Outbox) -> Mapping[str, LaneInfo]:
     """The lanes of an outbox by their names."""
     return {lane.name: lane for lane in outbox.lanes()}

@@ -11,7 +11,7 @@ from courriel.cli.command import Command, GlobalOptions, option
 from courriel.cli.i18n import Bilingual, say, visible
 from courriel.cli.outbox.duration import counted, number, span
 from courriel.cli.outbox.figures import figures_object, figures_of
-from courriel.cli.outbox.lane_words import lane_line, lanes_of, no_way, unknown_line
+from courriel.cli.outbox.lane_words import LOOKED_UP, lane_line, lanes_of, no_way, unknown_line
 from courriel.cli.outbox.words import (
     STATES,
     StateName,
@@ -212,8 +212,9 @@ def _tell(report: Report, counts: list[Count], lanes: list[LaneInfo]) -> None:
 
 def _unknown(counts: list[Count]) -> dict[str, UsageError]:
     """Lanes with waiting mails by which no worker of this machine sends; none of sessions, which programs have."""
-    waiting = {each.lane for each in counts if each.state.name == "READY" and not each.lane.startswith("session:")}
-    return {lane: unknown for lane in sorted(waiting) if (unknown := no_way(lane)) is not None}
+    waiting = [each for each in counts if each.state.name == "READY" and not each.lane.startswith("session:")]
+    most = sorted(waiting, key=lambda each: (-each.mails, each.lane))[:LOOKED_UP]
+    return {each.lane: unknown for each in most if (unknown := no_way(each.lane)) is not None}
 
 
 def _count(count: Count) -> dict[str, object]:

@@ -10,7 +10,7 @@ from courriel import errors
 from courriel._dataclass import dataclass
 from courriel.cli.i18n import say, visible
 from courriel.cli.outbox.duration import counted, span
-from courriel.cli.outbox.lane_words import no_way, unknown_line
+from courriel.cli.outbox.lane_words import LOOKED_UP, no_way, unknown_line
 from courriel.failures import spoken
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class Tries:
 
     def __init__(self) -> None:
         self.began = time.time()
+        self._lookups = 0
         self._failed: dict[str, Exception | None] = {}
 
     def __call__(self, attempt: Attempt) -> None:
@@ -56,6 +57,11 @@ class Tries:
             self._failed[attempt.lane] = attempt.result
         elif attempt.result is not None and not attempt.result.complete:
             self._failed.setdefault(attempt.lane, None)
+
+    def may_look_up(self) -> bool:
+        """Whether the settings may be searched for one more lane."""
+        self._lookups += 1
+        return self._lookups <= LOOKED_UP
 
     def status(self, lane: str) -> int:
         """Exit status for the failure on this lane; 75 for recipients that were refused for now, 0 for no failure."""
@@ -102,8 +108,9 @@ def _reason(count: Count, lane: LaneInfo | None, tries: Tries) -> Unsent | None:
         left, why = span(lane.paused), visible(spoken(lane.why))
         words = say(f"la voie est en pause encore {left} : {why}", f"the lane is paused for {left} more: {why}")
         return Unsent(count.lane, "paused", count.mails, words, status or _status_of(lane.why))
-    unknown = None if count.lane.startswith("session:") else no_way(count.lane)
-    if due and unknown is not None:
+    looked_up = due and not status and not count.lane.startswith("session:") and tries.may_look_up()
+    unknown = no_way(count.lane) if looked_up else None
+    if unknown is not None:
         words = unknown_line("", unknown).removeprefix(say(" : ", ": "))
         return Unsent(count.lane, "unknown", count.mails, words, unknown.sysexit)
     if due:
