@@ -65,7 +65,7 @@ def _once(host: str, path: str, until: float, trust: Trust) -> tuple[int, bytes,
             response = connection.getresponse()
             content = response.read(LONGEST + 1)
             # A body without a length ends like any other where the line was cut.
-            cut = overdue.finished.is_set()
+            cut = monotonic() >= until
             return None if cut else (response.status, content, response.getheader("Location", ""))
     except (OSError, http.client.HTTPException, ValueError) as failed:
         if type(failed).__name__ == "SSLCertVerificationError":
