@@ -290,7 +290,7 @@ def test_any_host_makes_a_url_or_an_error(host: str) -> None:
 def web(
     authority: trustme.CA, *names: str, answer: Callable[[bytes], bytes | None]
 ) -> Iterator[Callable[..., socket.socket]]:
-    """An HTTPS server on loopback for these names; `answer` gives the response to a request, None to say nothing."""
+    """An HTTPS server on loopback for these names; `answer` gives the response to a request, None to drip."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(*names).configure_cert(context)
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -307,7 +307,7 @@ def web(
                         if (said := answer(request)) is not None:
                             line.sendall(said)
                         else:
-                            line.recv(1)
+                            _drip(line)
                 except OSError:
                     continue
 
@@ -326,6 +326,18 @@ def web(
             with client.wrap_socket(connect("", 10)) as line:
                 line.sendall(b"STOP")
             thread.join()
+
+
+def _drip(line: ssl.SSLSocket) -> None:
+    """Send a header, octet by octet, as slowly as a limit of silence allows, until the client is gone."""
+    line.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+    line.settimeout(0.02)
+    while True:
+        try:
+            if not line.recv(1):
+                return
+        except TimeoutError:
+            line.sendall(b"x")
 
 
 def ok(body: bytes) -> bytes:
@@ -398,7 +410,10 @@ def test_another_certificate_is_refused(zone: Zone, authority: trustme.CA, monke
 def test_a_redirect_is_followed_on_the_same_host_only(
     authority: trustme.CA, monkeypatch: pytest.MonkeyPatch, location: str, found: bool
 ) -> None:
+    asked: list[bytes] = []
+
     def answer(request: bytes) -> bytes:
+        asked.append(request)
         if request.startswith(b"GET /moved.xml"):
             return ok(b"here")
         return b"HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % location.encode()
@@ -408,6 +423,7 @@ def test_a_redirect_is_followed_on_the_same_host_only(
         content = fetch.get("https://a.example/x.xml", time.monotonic() + 10, trusting(authority))
 
     assert content == (b"here" if found else None)
+    assert len(asked) == (2 if found else 1)
 
 
 @pytest.mark.parametrize(
@@ -430,7 +446,7 @@ def test_a_hostile_web_server_gives_nothing_or_little(
     assert (None if content is None else len(content)) == longest
 
 
-def test_a_web_server_that_says_nothing_is_left(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_web_server_that_drips_is_left_in_time(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
     with web(authority, "a.example", answer=lambda _: None) as connect:
         monkeypatch.setattr(fetch, "_connect", connect)
 

@@ -130,7 +130,8 @@ def test_an_id_that_resembles_none_is_not_answered() -> None:
 def test_the_last_refusal_of_a_log_counts() -> None:
     log = (
         "S: 220 mx.example.org ready\nC: EHLO me\nS: 250-mx.example.org\nS: 250 PIPELINING\nC: MAIL FROM:<ada@x>\n"
-        "S: 250 2.1.0 Ok\nC: RCPT TO:<bob@x>\nS: 554 5.7.1 <bob@x>: Relay access denied\nC: QUIT\nS: 221 2.0.0 Bye\n"
+        "S: 250 2.1.0 Ok\nC: RCPT TO:<eve@x>\nS: 450 4.2.0 <eve@x>: Greylisted\n"
+        "C: RCPT TO:<bob@x>\nS: 554 5.7.1 <bob@x>: Relay access denied\nC: QUIT\nS: 221 2.0.0 Bye\n"
     )
 
     facts = failures.read(log)

@@ -51,16 +51,22 @@ def _once(host: str, path: str, until: float, trust: Trust) -> tuple[int, bytes,
     try:
         raw = _connect(host, seconds)
         # The limit of a socket is one of silence; the whole exchange has its own.
-        overdue = Timer(max(until - monotonic(), 0), _cut, [raw])
+        opened = [raw]
+        overdue = Timer(max(until - monotonic(), 0), _cut, [opened])
         overdue.daemon = True
         overdue.start()
-        with context.wrap_socket(raw, server_hostname=name_to_check(host)) as line:
+        with context.wrap_socket(raw, server_hostname=name_to_check(host), do_handshake_on_connect=False) as line:
+            opened.append(line)  # it has taken the descriptor away from the other
+            line.do_handshake()
             finish(line, trust, host)
             connection = http.client.HTTPConnection(host)
             connection.sock = line
             connection.request("GET", path, headers={"Host": host, "Accept": "application/xml, text/xml"})
             response = connection.getresponse()
-            return response.status, response.read(LONGEST + 1), response.getheader("Location", "")
+            content = response.read(LONGEST + 1)
+            # A body without a length ends like any other where the line was cut.
+            cut = monotonic() >= until
+            return None if cut else (response.status, content, response.getheader("Location", ""))
     except (OSError, http.client.HTTPException, ValueError) as failed:
         if type(failed).__name__ == "SSLCertVerificationError":
             raise errors.TlsFailed(
@@ -78,10 +84,11 @@ def _connect(host: str, seconds: float) -> socket.socket:
     return socket.create_connection((host, 443), timeout=seconds)
 
 
-def _cut(raw: socket.socket) -> None:
+def _cut(opened: list[socket.socket]) -> None:
     """End a connection that takes too long: a blocked read returns with an error."""
     with suppress(OSError):  # it may have ended by itself
-        raw.shutdown(socket.SHUT_RDWR)
+        # Not the method of SSLSocket, which would let the other thread go on reading without TLS.
+        socket.socket.shutdown(opened[-1], socket.SHUT_RDWR)
 
 
 def _within(host: str, location: str) -> str:
