@@ -7,7 +7,7 @@ stores the results so far; for the others only the clock is checked. An end must
 began, or the mark is repeated: a process that was stopped between mark and end (SIGSTOP, a paused machine) does not
 send what others have leased by then.
 
-All state is kept by lease, not by mail. A batch may lease the same mail twice: it was tried and is due again at once, or
+All state is kept by lease, not by mail. A batch may lease a mail twice: it was tried and is due again at once, or
 an operator held and released it meanwhile. A mark, or a permit, of the first lease does not count for the second, and a
 result of the first does not end the second.
 """

@@ -204,7 +204,7 @@ def _are_some_left() -> bool:
     tried: list[int] = []
     try:
         for _ in range(_NEEDED):  # one by one: those that were opened before one fails are closed again
-            tried.append(os.open(os.devnull, os.O_RDONLY))
+            tried.append(os.open(os.devnull, os.O_RDONLY))  # noqa: PERF401
     except OSError:
         return False
     finally:

@@ -123,7 +123,7 @@ BEGIN
     WHERE lane = OLD.lane AND state = OLD.state;
 END;
 
--- `opened` is 1 in the file itself, and not only in its log, while there is a log beside it that belongs to it: a copy
+-- `opened` is a random mark in the file itself, and not only in its log, while there is a log beside it that belongs to it: a copy
 -- without the log says so.
 CREATE TABLE outbox_version (version INTEGER NOT NULL, opened INTEGER NOT NULL DEFAULT 0);
 INSERT INTO outbox_version (version) VALUES (100);

@@ -23,6 +23,7 @@ from weakref import WeakSet
 from courriel import errors
 from courriel.outbox.store.group_commit import GroupCommit
 from courriel.outbox.store.sqlite import filesystem, wal
+from courriel.outbox.store.sqlite.content_check import ContentCheck, leave_open, new_mark, replaced
 from courriel.outbox.store.sqlite.lockfile import LockFile, identity
 from courriel.outbox.store.statements import script
 from courriel.outbox.store.versions import FIRST_VERSION, check_era, era_of
@@ -98,6 +99,7 @@ class SqliteFile:
             connection, _, lock = self._ready()
             with lock:
                 self._check_in_place()
+                self._check_content()
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _transact(self, connection: sqlite3.Connection, act: Callable[[sqlite3.Connection], T]) -> T:
@@ -112,8 +114,11 @@ class SqliteFile:
         """Begin a transaction; whether the header of the file says already that it has a log."""
         with in_our_words(self.path):
             self._check_in_place()
+            self._check_content()
             connection.execute("BEGIN IMMEDIATE")
-        return _undone_if_it_fails(connection, lambda: _check_era(connection, self.path))
+        opened = _undone_if_it_fails(connection, lambda: _check_era(connection, self.path))
+        self._learn_mark(opened)
+        return bool(opened)
 
     def _commit(self, connection: sqlite3.Connection) -> None:
         try:
@@ -128,7 +133,7 @@ class SqliteFile:
         """Record in the file's own header that it has a log, before the log has anything that a copy of the file would
         lack.
         """
-        connection.execute("UPDATE outbox_version SET opened = 1")
+        connection.execute("UPDATE outbox_version SET opened = ?", (new_mark(),))
         self._commit(connection)
         with suppress(sqlite3.Error):  # the next checkpoint copies what this one could not
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
@@ -138,6 +143,29 @@ class SqliteFile:
         """Raise for a file that was moved or deleted: what is written to it would be lost with it."""
         if identity(self._name) != self._identity:
             raise _moved(self.path)
+
+    def _check_content(self) -> None:
+        """Raise for a file whose content was replaced in place, and let go of it."""
+        if self._content.is_replaced():
+            self._replaced = True
+            self._leave_if_replaced()
+            raise replaced(self.path)
+
+    def _learn_mark(self, opened: object) -> None:
+        """Know the mark from the first time on that it is in the file itself; the lock is held."""
+        if not self._content.mark and self._content.learn(opened) and self._lock is not None:
+            self._lock.write_note(wal.owner_note(self.path, self._content.mark))
+
+    def _leave_if_replaced(self) -> None:
+        """Let go of the connections to a file that was replaced, without a checkpoint."""
+        if not self._replaced:
+            return
+        light, durable = self._light, self._durable
+        self._light = self._durable = None
+        self._trouble = self._trouble or "it was overwritten while it was open"
+        for connection in (light, durable):
+            if connection is not None:
+                leave_open(connection)
 
     def _give_up(self, connection: sqlite3.Connection, failed: sqlite3.Error) -> NoReturn:
         """Close everything after a commit that failed, or may have succeeded: the state of the file is unknown."""
@@ -157,6 +185,7 @@ class SqliteFile:
         with in_our_words(self.path), self._copying:
             self._ready()
             self._check_in_place()
+            self._check_content()
             reader = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None)
             try:
                 reader.execute("VACUUM INTO ?", (str(path),))
@@ -175,6 +204,7 @@ class SqliteFile:
             try:
                 with lock:
                     self._check_in_place()
+                    self._check_content()
                     before = self.path.stat().st_size
                     if _octets_used(connection) > _AT_ONCE:
                         self._vacuum_alone()
@@ -231,6 +261,7 @@ class SqliteFile:
         self._lock: LockFile | None = None
         self._durable: sqlite3.Connection | None = None
         self._light: sqlite3.Connection | None = None
+        self._content, self._replaced = ContentCheck(self.path), False
 
     # A child process must not inherit an open connection: SQLite in the child would rely on locks
     # that the system has not given it. So all are closed before a fork.
@@ -281,7 +312,9 @@ class SqliteFile:
                     raise
                 self._light, self._durable = light, durable
                 self._identity, self._made = identity(self._name), True
+                self._content = ContentCheck(self.path)
                 self._lock.write_note(wal.owner_note(self.path))
+                self._learn_mark(durable.execute(_VERSION).fetchone()[1])
                 self.lacks_log = not had_log and bool(durable.execute(_VERSION).fetchone()[1])
             if self.lacks_log:
                 _warn_of_lost_log(self.path)
@@ -316,6 +349,9 @@ class SqliteFile:
             lock.close()
 
     def _close_connections(self) -> None:
+        if self._durable is not None and identity(self._name) == self._identity:
+            self._replaced = self._replaced or self._content.is_replaced()
+        self._leave_if_replaced()
         light, durable = self._light, self._durable
         self._light = self._durable = None
         if durable is not None and identity(self._name) != self._identity:
@@ -436,12 +472,12 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     return int(found[0][0])
 
 
-def _check_era(connection: sqlite3.Connection, path: Path) -> bool:
-    """Raise for tables of a later era; otherwise whether the header says that the file is open and has a log."""
+def _check_era(connection: sqlite3.Connection, path: Path) -> object:
+    """Raise for tables of a later era; otherwise the mark of an open file that has a log, 0 for none."""
     row = connection.execute(_VERSION).fetchone()
     if row is None or type(row[0]) is not int or era_of(row[0]) != era_of(FIRST_VERSION + len(UPGRADES)):
         _version(connection, path)
-    return bool(row and row[1])
+    return row[1] if row else 0
 
 
 def _mark_closed(connection: sqlite3.Connection) -> None:

@@ -98,7 +98,7 @@ class LockFile:
             self._file = _opened(self._path)
 
     def _close_file(self) -> None:
-        """Close the file and release its lock. The number is forgotten first: the system may give it to another file."""
+        """Close the file and release its lock. The number is forgotten first: the system may give it away again."""
         file, self._file = self._file, -1
         self._waiter = None
         if file >= 0:
