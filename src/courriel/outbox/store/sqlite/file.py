@@ -8,6 +8,7 @@ that syncs at each commit, and one for what a power cut may undo. A forked proce
 
 from __future__ import annotations
 
+import atexit
 import errno
 import logging
 import os
@@ -252,6 +253,12 @@ class SqliteFile:
             else:
                 # The garbage collector may have interrupted the owner of the lock: waiting for it would never end.
                 _left_behind.extend((self._durable, self._light))
+
+    def at_exit(self) -> None:
+        """Keep the end of the interpreter, which closes what is open, from writing a log into a file that was replaced."""
+        if self._durable is not None and not self._replaced:
+            self._replaced = identity(self._name) == self._identity and self._content.is_replaced()
+        self._leave_if_replaced()
 
     def _begin(self) -> None:
         self._closed = False
@@ -547,6 +554,14 @@ def _each(act: Callable[[SqliteFile], None]) -> Callable[[], None]:
 
     return each
 
+
+def _at_exit() -> None:
+    for file in list(_open):
+        with suppress(Exception):
+            file.at_exit()
+
+
+atexit.register(_at_exit)
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
