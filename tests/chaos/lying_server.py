@@ -4,7 +4,8 @@ An SMTP server that lies in six ways, and keeps the truth: what arrived whole, a
     python lying_server.py FOLDER SEED LANES
 
 It prints its ports, one for each lane. Lines on its standard input say which lies it tells, "lie KIND,KIND" (none: the
-truth), what one mail takes, "pace SECONDS", and which lane takes one recipient of each mail from then on, "narrow LANE".
+truth), what one mail takes, "pace SECONDS", and which lane takes one recipient of each mail from then on,
+"narrow LANE".
 """
 
 from __future__ import annotations

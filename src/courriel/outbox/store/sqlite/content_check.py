@@ -17,6 +17,7 @@ from pathlib import Path
 
 from courriel import errors
 
+_NO_CKPT_ON_CLOSE = 1006  # SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE
 _TRIES, _PAUSE = 3, 0.05  # readings, and seconds between two: an application may be writing a checkpoint
 
 
@@ -81,8 +82,8 @@ class ContentCheck:
 
 def leave_open(connection: sqlite3.Connection) -> None:
     """Let go of a connection without the checkpoint of its last close, which would write into another file."""
-    if hasattr(connection, "setconfig"):  # from Python 3.12 on
-        connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
+    if setconfig := getattr(connection, "setconfig", None):  # from Python 3.12 on
+        setconfig(_NO_CKPT_ON_CLOSE, True)
         connection.close()
         return
     import ctypes

@@ -59,6 +59,10 @@ class SqliteFile:
         self.lacks_log = False
         """Whether the file was copied, or lost its log, while it was open."""
         self._copying = Lock()
+        self._content = ContentCheck(self.path)
+        self._durable: sqlite3.Connection | None = None
+        self._light: sqlite3.Connection | None = None
+        self._trouble = ""
         self._identity: tuple[int, int] | None = None  # of the open file, to detect that it was moved
         self._light_turn = RLock()
         self._begin()
@@ -255,7 +259,7 @@ class SqliteFile:
                 _left_behind.extend((self._durable, self._light))
 
     def at_exit(self) -> None:
-        """Keep the end of the interpreter, which closes what is open, from writing a log into a file that was replaced."""
+        """Keep the end of the interpreter, which closes connections, from writing a log into a replaced file."""
         if self._durable is not None and not self._replaced:
             self._replaced = identity(self._name) == self._identity and self._content.is_replaced()
         self._leave_if_replaced()
@@ -266,8 +270,7 @@ class SqliteFile:
         self._pen = GroupCommit()
         self._light_turn = RLock()
         self._lock: LockFile | None = None
-        self._durable: sqlite3.Connection | None = None
-        self._light: sqlite3.Connection | None = None
+        self._durable = self._light = None
         self._content, self._replaced = ContentCheck(self.path), False
 
     # A child process must not inherit an open connection: SQLite in the child would rely on locks

@@ -3,8 +3,8 @@ Check that the write-ahead log beside a database belongs to this file.
 
 SQLite finds a log by its name. A file that is moved leaves its log behind, and another file in its place would get the
 mails of the first one in the middle of its own pages. So the lock file records which file was opened last, by device
-and inode, and by the mark of its content (`content_check`); the note counts only in the lock file to which it was written, so that a folder may be copied or moved as a
-whole.
+and inode, and by the mark of its content (`content_check`); the note counts only in the lock file to which it was
+written, so that a folder may be copied or moved as a whole.
 """
 
 from __future__ import annotations
