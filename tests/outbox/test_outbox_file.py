@@ -370,7 +370,7 @@ def test_what_sqlite_writes_into_the_file_is_no_overwriting(path: Path, store: S
             plain.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         else:
             store._file.checkpoint()
-        counted.append(len(os.listdir("/proc/self/fd")))
+        counted.append(len(list(Path("/proc/self/fd").iterdir())))
     store.compact()
     store.put([new_mail(key="last")])
 

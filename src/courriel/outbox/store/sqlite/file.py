@@ -23,6 +23,7 @@ from weakref import WeakSet
 
 from courriel import errors
 from courriel.outbox.store.group_commit import GroupCommit
+from courriel.outbox.store.rows import text_of
 from courriel.outbox.store.sqlite import filesystem, wal
 from courriel.outbox.store.sqlite.content_check import ContentCheck, leave_open, new_mark, replaced
 from courriel.outbox.store.sqlite.lockfile import LockFile, identity
@@ -63,6 +64,7 @@ class SqliteFile:
         self._durable: sqlite3.Connection | None = None
         self._light: sqlite3.Connection | None = None
         self._trouble = ""
+        self._any_text = False
         self._identity: tuple[int, int] | None = None  # of the open file, to detect that it was moved
         self._light_turn = RLock()
         self._begin()
@@ -74,7 +76,7 @@ class SqliteFile:
     def write(self, act: Callable[[sqlite3.Connection], T]) -> T:
         """Run a function in a durable transaction, together with simultaneous writes; see GroupCommit.write."""
         with in_our_words(self.path):
-            return self._pen.write(act, self._durably)
+            return self._with_any_text(lambda: self._pen.write(act, self._durably))
 
     def _durably(self, act: Callable[[sqlite3.Connection], None]) -> None:
         _, connection, lock = self._ready()
@@ -84,16 +86,35 @@ class SqliteFile:
     def write_lightly(self, act: Callable[[sqlite3.Connection], T]) -> T:
         """Run a function in a transaction that a power cut may undo."""
         with in_our_words(self.path), self._light_turn:
-            connection, _, lock = self._ready()
-            with lock:
-                return self._transact(connection, act)
+            return self._with_any_text(lambda: self._transact_lightly(act))
+
+    def _transact_lightly(self, act: Callable[[sqlite3.Connection], T]) -> T:
+        connection, _, lock = self._ready()
+        with lock:
+            return self._transact(connection, act)
 
     def read(self, act: Callable[[sqlite3.Connection], T]) -> T:
         """Run a function on the committed state."""
         with in_our_words(self.path), self._light_turn:
-            connection = self._ready()[0]
+            self._ready()
             self._check_in_place()
-            return act(connection)
+            return self._with_any_text(lambda: act(self._ready()[0]))
+
+    def _with_any_text(self, do: Callable[[], T]) -> T:
+        """Repeat it where a row holds text that is not UTF-8: it is read as UndecodableText from then on.
+
+        Not from the start: a text factory in Python is several times slower for each text that is read.
+        """
+        try:
+            return do()
+        except sqlite3.OperationalError as failed:
+            if self._any_text or "decode to UTF-8" not in str(failed):
+                raise
+        self._any_text = True
+        for connection in (self._light, self._durable):
+            if connection is not None:
+                connection.text_factory = text_of
+        return do()
 
     def checkpoint(self) -> None:
         """Copy the log into the file, as far as no reader needs it.
@@ -340,6 +361,8 @@ class SqliteFile:
             connection.execute(f"PRAGMA synchronous = {synchronous}")
             connection.execute("PRAGMA journal_size_limit = 67108864")
             connection.execute("PRAGMA mmap_size = 0")
+            if self._any_text:
+                connection.text_factory = text_of
             if sys.platform == "darwin":
                 connection.execute("PRAGMA fullfsync = 1")  # on macOS fsync alone does not reach the disk
         except BaseException:
