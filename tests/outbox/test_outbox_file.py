@@ -7,6 +7,8 @@ import gc
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from courriel import Outbox, errors
-from courriel.outbox.store.base import OnUnsure, Query, State
+from courriel.outbox.store.base import LeaseTerms, OnUnsure, Query, State
 from courriel.outbox.store.sql_store import SqlStore
 from courriel.outbox.store.sqlite import file as sqlite_file
 from courriel.outbox.store.sqlite.lockfile import LockFile
@@ -256,6 +258,125 @@ def test_a_lock_that_was_closed_is_opened_by_nobody_again(tmp_path: Path) -> Non
     with pytest.raises(OSError, match="Bad file descriptor"), lock:
         pass
     assert not (tmp_path / "lock").exists()
+
+
+# Overwritten in place: device and inode stay the same.
+
+
+def emptied(path: Path, backup: Path) -> None:
+    os.truncate(path, 0)
+
+
+def copied_over(path: Path, backup: Path) -> None:
+    shutil.copyfile(backup, path)
+
+
+@pytest.fixture
+def backup(path: Path, store: SqliteStore) -> Path:
+    """A backup with one mail, of a store that has another one since."""
+    store.put([new_mail(key="before")])
+    store.backup(path.with_name("backup.db"))
+    store.put([new_mail(key="since")])
+    return path.with_name("backup.db")
+
+
+@posix
+@pytest.mark.parametrize("act", ["put", "claim", "checkpoint", "compact", "backup"])
+@pytest.mark.parametrize("harm", [emptied, copied_over])
+def test_nothing_is_written_to_a_file_that_was_overwritten(
+    path: Path, store: SqliteStore, backup: Path, harm: Callable[[Path, Path], None], act: str
+) -> None:
+    acts: dict[str, Callable[[], object]] = {
+        "put": lambda: store.put([new_mail()]),
+        "claim": lambda: store.go_on((), "billing", 1, LeaseTerms(60, "here:1")),
+        "checkpoint": store._file.checkpoint,
+        "compact": store.compact,
+        "backup": lambda: store.backup(path.with_name("another.db")),
+    }
+    harm(path, backup)
+    there = path.read_bytes()
+
+    for _ in range(2):
+        with pytest.raises(errors.OutboxError, match="overwritten while it was open"):
+            acts[act]()
+
+    store.close()
+    assert path.read_bytes() == there
+    assert not path.with_name("another.db").exists()
+
+
+OVERWRITTEN = """
+import os, shutil, sys
+from courriel import Message, Outbox, errors
+def put(key):
+    outbox.put(Message(sender="ada@example.org", to="bob@example.org", text=key), via="smtp://127.0.0.1:9", key=key)
+outbox = Outbox(sys.argv[1])
+put("before")
+outbox.backup(sys.argv[1] + ".copy")
+put("since")
+shutil.copyfile(sys.argv[1] + ".copy", sys.argv[1])
+"""
+ENDS = {
+    "it ends": "",
+    "it is killed": "os._exit(0)",
+    "it closes": "outbox.close()",
+    "it puts": """
+try:
+    put("late")
+except errors.OutboxError:
+    outbox.close()
+else:
+    sys.exit("it was acknowledged")
+""",
+}
+
+
+@posix
+@pytest.mark.parametrize("end", ENDS)
+def test_a_backup_that_was_copied_over_an_open_file_is_left_as_it_is(path: Path, end: str) -> None:
+    """The log of the first file is beside it then, and is for nobody who opens it."""
+    subprocess.run([sys.executable, "-c", OVERWRITTEN + ENDS[end], str(path)], check=True, timeout=60)
+
+    for _ in range(2):
+        with pytest.raises(errors.OutboxError, match="was overwritten"):
+            SqliteStore(path)
+
+    for suffix in ("-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink()
+    SqliteStore(path).close()
+    assert keys_in(path) == {"before"}
+
+
+@posix
+def test_others_who_have_it_open_refuse_as_well(path: Path, store: SqliteStore, backup: Path) -> None:
+    other = SqliteStore(path)
+    other.put([new_mail(key="theirs")])
+    copied_over(path, backup)
+
+    for each in (store, other):
+        with pytest.raises(errors.OutboxError, match="overwritten"):
+            each.put([new_mail()])
+        each.close()
+
+
+@posix
+def test_what_sqlite_writes_into_the_file_is_no_overwriting(path: Path, store: SqliteStore) -> None:
+    """Ours, or an application that has us in its own file, and does not take our lock."""
+    plain = sqlite3.connect(path)
+    counted: list[int] = []
+    for number in range(20):
+        store.put([new_mail(key=str(number))])
+        if number % 2:
+            plain.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        else:
+            store._file.checkpoint()
+        counted.append(len(list(Path("/proc/self/fd").iterdir())))
+    store.compact()
+    store.put([new_mail(key="last")])
+
+    assert len(list(store.read(Query()))) == 21
+    assert counted[-1] <= counted[5], "a look at the file leaves no descriptor open"
+    plain.close()
 
 
 # By which name.

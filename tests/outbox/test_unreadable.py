@@ -90,3 +90,44 @@ def test_a_mail_of_a_key_whose_row_cannot_be_read_is_our_error(tmp_path: Path, s
         change(path, "rcpts", "notjson", bad.id)
         with pytest.raises(errors.OutboxError, match="cannot be read"):
             outbox.put(mail(1), via=sandbox.url, key="k")
+
+
+NOT_UTF8 = "CAST(x'ff41' AS TEXT)"
+
+
+@pytest.mark.parametrize("column", ["id", "msgid", "sender", "rcpts", "options", "results", "on_unsure", "size"])
+def test_text_that_is_not_utf_8_is_set_aside_and_the_others_leave(
+    tmp_path: Path, sandbox: Sandbox, column: str
+) -> None:
+    path = tmp_path / "outbox.db"
+    with Outbox(path) as outbox:
+        bad, good = outbox.put(mail(1), via=sandbox.url), outbox.put(mail(2), via=sandbox.url)
+        with sqlite3.connect(path) as connection:
+            connection.execute(f"UPDATE outbox_mail SET {column} = {NOT_UTF8} WHERE id = ?", (bad.id,))
+        connection.close()
+
+        outbox.run_once()
+
+        assert good.status is State.SENT
+        (held,) = outbox.list(State.HELD)
+        assert held.why == f"{UNREADABLE}{column}"
+        assert len(list(outbox.list())) == 2
+
+
+@pytest.mark.parametrize("column", ["lane", "state", "lost", "unsure", "why", "due", "created", "key"])
+@pytest.mark.parametrize("value", [NOT_UTF8, "'x'"])
+def test_no_text_in_a_row_keeps_anybody_from_looking(tmp_path: Path, sandbox: Sandbox, column: str, value: str) -> None:
+    path = tmp_path / "outbox.db"
+    with Outbox(path) as outbox:
+        bad, good = outbox.put(mail(1), via=sandbox.url), outbox.put(mail(2), via=sandbox.url)
+        with sqlite3.connect(path) as connection:
+            connection.execute(f"UPDATE outbox_mail SET {column} = {value} WHERE id = ?", (bad.id,))
+        connection.close()
+
+        outbox.run_once()
+
+        assert good.status is State.SENT
+        outbox.metrics()
+        outbox.check()
+        # One in a state that there is not is in no list; `check` tells of it.
+        assert len(list(outbox.list())) == (1 if column == "state" else 2)

@@ -38,6 +38,23 @@ _NAMES = {str}  # the type of each recipient
 _BROKEN = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 
 
+class UndecodableText(str):
+    """Text of a row that is not UTF-8, with its octets escaped; `raw` is as it is stored. No value of a mail is one."""
+
+    __slots__ = ("raw",)
+    raw: bytes
+
+
+def text_of(stored: bytes) -> str:
+    """A text as SQLite stores it."""
+    try:
+        return stored.decode()
+    except UnicodeDecodeError:
+        text = UndecodableText(stored.decode("utf-8", "backslashreplace"))
+        text.raw = stored
+        return text
+
+
 def mail_values(mail: NewMail) -> dict[str, object]:
     """Parameters of the statement `put_mail`."""
     return {
@@ -94,7 +111,7 @@ def jobs_of(rows: Iterable[Row], bodies: Mapping[str, bytes], most: int) -> tupl
         try:
             jobs.append(_job(row, bodies, most))
         except _BROKEN:
-            unreadable.append((row[1], UNREADABLE + ", ".join(_damage_of(row))))
+            unreadable.append((getattr(row[1], "raw", row[1]), UNREADABLE + ", ".join(_damage_of(row))))
     return jobs, unreadable
 
 
@@ -117,7 +134,8 @@ def info_of(row: Row) -> MailInfo:
     """MailInfo from a row of `find` or `read`; what cannot be read has a default, and `why` names the columns."""
     created, ident, key, lane, prio, state, due, expires, changed, tries, lost, unsure, on_unsure = row[:13]
     message_id, sender, recipients, options, results, why, size, holder = row[13:]
-    damage = _damage(sender, recipients, options, results, on_unsure, size)
+    texts = [name for name, text in (("id", ident), ("lane", lane), ("msgid", message_id)) if type(text) is not str]
+    damage = texts + _damage(sender, recipients, options, results, on_unsure, size)
     damage += [] if _or(None, State, state) is not None else ["state"]
     names: tuple[str, ...] = _or((), _names, recipients)
     final = state_of(state).final
@@ -196,7 +214,9 @@ def _job(row: Row, bodies: Mapping[str, bytes], most: int) -> Job:
     _, ident, token, lane, prio, tries, lost, unsure, on_unsure, age, calm, left = row[:12]
     message_id, sender, recipients, options, results, size = row[12:]
     body: tuple[bytes, ...] | None = None
-    if type(size) is not int or type(sender) is not str or on_unsure < 0:
+    if type(size) is not int or type(sender) is not str or type(ident) is not str or on_unsure < 0:
+        raise TypeError
+    if type(message_id) is not str or type(lane) is not str:
         raise TypeError
     if size <= most:
         body = (bodies[ident],) if ident in bodies else ()
@@ -249,15 +269,21 @@ def _read(stored: str) -> Any:
     return _raw(stored)[0]
 
 
+def _plain(stored: str) -> str:
+    if type(stored) is not str:
+        raise TypeError
+    return stored
+
+
 def _names(stored: str) -> tuple[str, ...]:
-    names = _read(stored)
+    names = _read(_plain(stored))
     if type(names) is not list or (names and set(map(type, names)) != _NAMES):
         raise TypeError
     return tuple(names)
 
 
 def _results(stored: str) -> dict[str, Answer]:
-    results = answers(_read(stored))
+    results = answers(_read(_plain(stored)))
     if any(code and not 200 <= code < 600 for code, *_ in results.values()):
         raise ValueError
     return results
@@ -268,7 +294,7 @@ def _options(stored: str) -> Mapping[str, object]:
     """Decode options once for equal texts, because nearly all mails have the same ones; callers must not change the
     result.
     """
-    options: Mapping[str, Any] = _read(stored)
+    options: Mapping[str, Any] = _read(_plain(stored))
     if type(options) is not dict or not isinstance(options.get("envid", ""), str):
         raise TypeError
     for condition in options.get("notify", ()):
@@ -281,7 +307,8 @@ def _options(stored: str) -> Mapping[str, object]:
 def _damage_of(row: Row) -> list[str]:
     """Columns of a claimed row that cannot be read."""
     _, sender, recipients, options, results, size = row[12:]
-    return _damage(sender, recipients, options, results, row[8], size) or ["content"]
+    texts = [name for name, text in (("id", row[1]), ("lane", row[3]), ("msgid", row[12])) if type(text) is not str]
+    return texts + _damage(sender, recipients, options, results, row[8], size) or ["content"]
 
 
 def _damage(
@@ -295,7 +322,7 @@ def _damage(
         "on_unsure": (OnUnsure, on_unsure),
     }
     damage = [name for name, (reader, stored) in read.items() if _or(None, reader, stored) is None]
-    damage += [] if isinstance(sender, str) else ["sender"]
+    damage += [] if type(sender) is str else ["sender"]
     return damage if type(size) is int else [*damage, "size"]
 
 

@@ -321,9 +321,10 @@ class SqlStore(SqlRates, ABC):
         counts: dict[tuple[str, State], Count] = {}
         for lane, stored, mails, oldest, unsure in found:
             state = rows.state_of(stored)
-            count = Count(lane, state, mails, oldest, unsure)
+            at = oldest if isinstance(oldest, int | float) else None  # a text, where the row was edited
+            count = Count(lane, state, mails, at, unsure)
             if before := counts.get((lane, state)):  # two stored numbers that stand for one state: one is unknown
-                since = before.oldest if oldest is None else oldest
+                since = before.oldest if at is None else at
                 count = Count(lane, state, before.mails + mails, since, before.unsure + unsure)
             counts[lane, state] = count
         return list(counts.values())

@@ -123,7 +123,7 @@ BEGIN
     WHERE lane = OLD.lane AND state = OLD.state;
 END;
 
--- `opened` is 1 in the file itself, and not only in its log, while there is a log beside it that belongs to it: a copy
--- without the log says so: it is 2 from its first opening on.
+-- `opened` is a random mark in the file itself, and not only in its log, while there is a log beside it that belongs to
+-- it: a copy without the log says so, and has -1 from its first opening on.
 CREATE TABLE outbox_version (version INTEGER NOT NULL, opened INTEGER NOT NULL DEFAULT 0);
 INSERT INTO outbox_version (version) VALUES (100);

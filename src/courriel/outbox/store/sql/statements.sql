@@ -219,7 +219,7 @@ WHERE id = :id AND token = :token AND state IN (1, 2);
 -- Nobody can read what stands there: it is left as it is, for a person.
 UPDATE outbox_mail
 SET state = 3, why = :why, tries = tries - 1, token = NULL, lease = NULL, holder = '', changed = :now
-WHERE id = :id AND token = :token;
+WHERE id = CAST(:id AS text) AND token = :token;
 
 -- name: told
 UPDATE outbox_mail SET news = 0 WHERE id = :id;

@@ -8,6 +8,7 @@ that syncs at each commit, and one for what a power cut may undo. A forked proce
 
 from __future__ import annotations
 
+import atexit
 import errno
 import logging
 import os
@@ -23,7 +24,9 @@ from weakref import WeakSet
 from courriel import errors
 from courriel.outbox.store.base import DAMAGED, FORBIDDEN, MISSING
 from courriel.outbox.store.group_commit import GroupCommit
+from courriel.outbox.store.rows import text_of
 from courriel.outbox.store.sqlite import contents, filesystem, wal
+from courriel.outbox.store.sqlite.content_check import ContentCheck, leave_open, new_mark, replaced
 from courriel.outbox.store.sqlite.lockfile import LockFile, identity
 from courriel.outbox.store.statements import script
 from courriel.outbox.store.versions import FIRST_VERSION, check_era, era_of
@@ -36,7 +39,7 @@ UPGRADES: tuple[str, ...] = ()
 """Scripts in `sql`, each from one version to the next. They only add: older workers go on working."""
 
 _PATIENCE = 30.0  # seconds to wait for connections without our lock file (an application with the same database)
-_LOST_LOG = 2  # value of `opened`: the file was copied without its log, or the log was removed
+_LOST_LOG = -1  # value of `opened`: the file was copied without its log, or the log was removed
 _VERSION = "SELECT version, opened FROM outbox_version"
 _AT_ONCE = 64 * 1024 * 1024  # octets that may be rewritten while others wait: a second or two
 
@@ -63,6 +66,11 @@ class SqliteFile:
         self.lacks_log = False
         """Whether the file was copied, or lost its log, while it was open; recorded in the file (`opened`)."""
         self._copying = Lock()
+        self._content = ContentCheck(self.path)
+        self._durable: sqlite3.Connection | None = None
+        self._light: sqlite3.Connection | None = None
+        self._trouble = ""
+        self._any_text = False
         self._identity: tuple[int, int] | None = None  # of the open file, to detect that it was moved
         self._light_turn = RLock()
         self._begin()
@@ -74,7 +82,7 @@ class SqliteFile:
     def write(self, act: Callable[[sqlite3.Connection], T]) -> T:
         """Run a function in a durable transaction, together with simultaneous writes; see GroupCommit.write."""
         with in_our_words(self.path):
-            return self._pen.write(act, self._durably)
+            return self._with_any_text(lambda: self._pen.write(act, self._durably))
 
     def _durably(self, act: Callable[[sqlite3.Connection], None]) -> None:
         _, connection, lock = self._ready()
@@ -84,16 +92,35 @@ class SqliteFile:
     def write_lightly(self, act: Callable[[sqlite3.Connection], T]) -> T:
         """Run a function in a transaction that a power cut may undo."""
         with in_our_words(self.path), self._light_turn:
-            connection, _, lock = self._ready()
-            with lock:
-                return self._transact(connection, act)
+            return self._with_any_text(lambda: self._transact_lightly(act))
+
+    def _transact_lightly(self, act: Callable[[sqlite3.Connection], T]) -> T:
+        connection, _, lock = self._ready()
+        with lock:
+            return self._transact(connection, act)
 
     def read(self, act: Callable[[sqlite3.Connection], T]) -> T:
         """Run a function on the committed state."""
         with in_our_words(self.path), self._light_turn:
-            connection = self._ready()[0]
+            self._ready()
             self._check_in_place()
-            return act(connection)
+            return self._with_any_text(lambda: act(self._ready()[0]))
+
+    def _with_any_text(self, do: Callable[[], T]) -> T:
+        """Repeat it where a row holds text that is not UTF-8: it is read as UndecodableText from then on.
+
+        Not from the start: a text factory in Python is several times slower for each text that is read.
+        """
+        try:
+            return do()
+        except sqlite3.OperationalError as failed:
+            if self._any_text or "decode to UTF-8" not in str(failed):
+                raise
+        self._any_text = True
+        for connection in (self._light, self._durable):
+            if connection is not None:
+                connection.text_factory = text_of
+        return do()
 
     def checkpoint(self) -> None:
         """Copy the log into the file, as far as no reader needs it.
@@ -104,6 +131,7 @@ class SqliteFile:
             connection, _, lock = self._ready()
             with lock:
                 self._check_in_place()
+                self._check_content()
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _transact(self, connection: sqlite3.Connection, act: Callable[[sqlite3.Connection], T]) -> T:
@@ -118,8 +146,11 @@ class SqliteFile:
         """Begin a transaction; whether the header of the file says already that it has a log."""
         with in_our_words(self.path):
             self._check_in_place()
+            self._check_content()
             connection.execute("BEGIN IMMEDIATE")
-        return _undone_if_it_fails(connection, lambda: _check_era(connection, self.path))
+        opened = _undone_if_it_fails(connection, lambda: _check_era(connection, self.path))
+        self._learn_mark(opened)
+        return bool(opened)
 
     def _commit(self, connection: sqlite3.Connection) -> None:
         try:
@@ -134,7 +165,7 @@ class SqliteFile:
         """Record in the file's own header that it has a log, before the log has anything that a copy of the file would
         lack.
         """
-        connection.execute("UPDATE outbox_version SET opened = 1")
+        connection.execute("UPDATE outbox_version SET opened = ?", (new_mark(),))
         self._commit(connection)
         with suppress(sqlite3.Error):  # the next checkpoint copies what this one could not
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
@@ -144,6 +175,29 @@ class SqliteFile:
         """Raise for a file that was moved or deleted: what is written to it would be lost with it."""
         if identity(self._name) != self._identity:
             raise _moved(self.path)
+
+    def _check_content(self) -> None:
+        """Raise for a file whose content was replaced in place, and let go of it."""
+        if self._content.is_replaced():
+            self._replaced = True
+            self._leave_if_replaced()
+            raise replaced(self.path)
+
+    def _learn_mark(self, opened: object) -> None:
+        """Know the mark from the first time on that it is in the file itself; the lock is held."""
+        if not self._content.mark and self._content.learn(opened) and self._lock is not None:
+            self._lock.write_note(wal.owner_note(self.path, self._content.mark))
+
+    def _leave_if_replaced(self) -> None:
+        """Let go of the connections to a file that was replaced, without a checkpoint."""
+        if not self._replaced:
+            return
+        light, durable = self._light, self._durable
+        self._light = self._durable = None
+        self._trouble = self._trouble or "it was overwritten while it was open"
+        for connection in (light, durable):
+            if connection is not None:
+                leave_open(connection)
 
     def _give_up(self, connection: sqlite3.Connection, failed: sqlite3.Error) -> NoReturn:
         """Close everything after a commit that failed, or may have succeeded: the state of the file is unknown."""
@@ -163,6 +217,7 @@ class SqliteFile:
         with in_our_words(self.path), self._copying:
             self._ready()
             self._check_in_place()
+            self._check_content()
             reader = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None)
             try:
                 reader.execute("VACUUM INTO ?", (str(path),))
@@ -181,6 +236,7 @@ class SqliteFile:
             try:
                 with lock:
                     self._check_in_place()
+                    self._check_content()
                     before = self.path.stat().st_size
                     if _octets_used(connection) > _AT_ONCE:
                         self._vacuum_alone()
@@ -229,14 +285,20 @@ class SqliteFile:
                 # The garbage collector may have interrupted the owner of the lock: waiting for it would never end.
                 _left_behind.extend((self._durable, self._light))
 
+    def at_exit(self) -> None:
+        """Keep the end of the interpreter, which closes connections, from writing a log into a replaced file."""
+        if self._durable is not None and not self._replaced:
+            self._replaced = identity(self._name) == self._identity and self._content.is_replaced()
+        self._leave_if_replaced()
+
     def _begin(self) -> None:
         self._closed = False
         self._trouble = ""
         self._pen = GroupCommit()
         self._light_turn = RLock()
         self._lock: LockFile | None = None
-        self._durable: sqlite3.Connection | None = None
-        self._light: sqlite3.Connection | None = None
+        self._durable = self._light = None
+        self._content, self._replaced = ContentCheck(self.path), False
 
     # A child process must not inherit an open connection: SQLite in the child would rely on locks
     # that the system has not given it. So all are closed before a fork.
@@ -293,7 +355,9 @@ class SqliteFile:
                     raise
                 self._light, self._durable = light, durable
                 self._identity, self._made = identity(self._name), True
+                self._content = ContentCheck(self.path)
                 self._lock.write_note(wal.owner_note(self.path))
+                self._learn_mark(durable.execute(_VERSION).fetchone()[1])
             if found:
                 _warn_of_lost_log(self.path)
             if _is_shared(durable):
@@ -308,6 +372,8 @@ class SqliteFile:
             connection.execute(f"PRAGMA synchronous = {synchronous}")
             connection.execute("PRAGMA journal_size_limit = 67108864")
             connection.execute("PRAGMA mmap_size = 0")
+            if self._any_text:
+                connection.text_factory = text_of
             if sys.platform == "darwin":
                 connection.execute("PRAGMA fullfsync = 1")  # on macOS fsync alone does not reach the disk
         except BaseException:
@@ -327,6 +393,9 @@ class SqliteFile:
             lock.close()
 
     def _close_connections(self) -> None:
+        if self._durable is not None and identity(self._name) == self._identity:
+            self._replaced = self._replaced or self._content.is_replaced()
+        self._leave_if_replaced()
         light, durable = self._light, self._durable
         self._light = self._durable = None
         if durable is not None and identity(self._name) != self._identity:
@@ -476,12 +545,12 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     return int(found[0][0])
 
 
-def _check_era(connection: sqlite3.Connection, path: Path) -> bool:
-    """Raise for tables of a later era; otherwise whether the header says that the file is open and has a log."""
+def _check_era(connection: sqlite3.Connection, path: Path) -> object:
+    """Raise for tables of a later era; otherwise the mark of an open file that has a log, 0 for none."""
     row = connection.execute(_VERSION).fetchone()
     if row is None or type(row[0]) is not int or era_of(row[0]) != era_of(FIRST_VERSION + len(UPGRADES)):
         _version(connection, path)
-    return bool(row and row[1])
+    return row[1] if row else 0
 
 
 def _mark_lost_log(connection: sqlite3.Connection) -> bool:
@@ -489,14 +558,14 @@ def _mark_lost_log(connection: sqlite3.Connection) -> bool:
 
     A backup that is restored begins anew.
     """
-    return connection.execute("UPDATE outbox_version SET opened = ? WHERE opened = 1", (_LOST_LOG,)).rowcount > 0
+    return connection.execute("UPDATE outbox_version SET opened = ? WHERE opened > 0", (_LOST_LOG,)).rowcount > 0
 
 
 def _mark_closed(connection: sqlite3.Connection) -> None:
     """Checkpoint the whole log at the last close, and record in the header that the file needs none."""
     row = connection.execute(_VERSION).fetchone()
     if row and row[1] and _is_alone(connection):
-        connection.execute("UPDATE outbox_version SET opened = 0 WHERE opened = 1")  # not one that has lost its log
+        connection.execute("UPDATE outbox_version SET opened = 0 WHERE opened > 0")  # not one that has lost its log
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
@@ -559,6 +628,14 @@ def _each(act: Callable[[SqliteFile], None]) -> Callable[[], None]:
 
     return each
 
+
+def _at_exit() -> None:
+    for file in list(_open):
+        with suppress(Exception):
+            file.at_exit()
+
+
+atexit.register(_at_exit)
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
