@@ -48,7 +48,7 @@ def test_a_url_logs_in_by_a_stored_login(sandbox: Sandbox, stored: StoredLogin, 
     assert courriel.send(via=url_of(sandbox, more, user), **LETTER).complete
 
     (session,) = sandbox.sessions
-    assert session.visit.user == USER
+    assert session.session.user == USER
 
 
 def test_asyncio_does_the_same(sandbox: Sandbox, stored: StoredLogin) -> None:
@@ -238,7 +238,7 @@ def test_a_wlangage_session_takes_a_stored_login(
 
     assert wl.EmailOuvreSession(session)
     wl.EmailFermeSession(session)
-    assert sandbox.sessions[0].visit.user == USER
+    assert sandbox.sessions[0].session.user == USER
 
 
 def test_a_password_stays_a_password(sandbox: Sandbox) -> None:

@@ -278,7 +278,7 @@ DYING = """
 import os, sys
 from courriel import TokenSource
 from courriel.delivery.oauth import store
-store.Room.store = lambda self, login: os._exit(9)
+store.LoginFile.store = lambda self, login: os._exit(9)
 TokenSource.microsoft("ada@example.org").fetch()
 """
 
