@@ -220,7 +220,7 @@ def test_a_refused_refresh_keeps_the_old_token_and_says_to_log_in_again(oauth: O
         sources.stored(login.name).fetch()
 
     assert refused.value.failure is not None
-    assert refused.value.failure.id == "OAUTH-GRANT-REVOKED"
+    assert refused.value.failure.id == "OAUTH-GRANT-REFUSED"
     assert "refresh-secret" not in str(refused.value)
     assert store.load(login.name) == login
 
