@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -21,10 +20,11 @@ from servers.authority import Authority
 from servers.dovecot import Dovecot
 from servers.dovecot import dovecot as running_dovecot
 from servers.oauth import OAuthServer, oauth_server
+from servers.packages import need
 
 pytestmark = pytest.mark.acceptance
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
+CHROMIUM = "/usr/bin/chromium"
 USER = "ada@example.org"
 
 
@@ -74,8 +74,8 @@ def test_dovecot_asks_about_a_token_until_it_is_revoked(
             courriel.mailbox(reading(dovecot, "imaps", mechanism)).open()
 
 
-@pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed")
 def test_a_real_browser_goes_through_the_redirect(oauth: OAuthServer, tmp_path: Path) -> None:
+    need(CHROMIUM)
     options = "--headless --no-sandbox --disable-gpu --disable-dev-shm-usage --ignore-certificate-errors"
     profile = tmp_path / "profile"
     browser = tmp_path / "browser"

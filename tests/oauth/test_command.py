@@ -299,7 +299,7 @@ def test_a_refresh_that_is_refused_says_so_and_keeps_the_login(
     ran = run("login", "refresh", USER, "--json")
 
     assert ran.status == 77
-    assert ran.json["failure"] == "OAUTH-GRANT-REVOKED"
+    assert ran.json["failure"] == "OAUTH-GRANT-REFUSED"
     assert store.names() == [USER]
 
 

@@ -269,12 +269,12 @@ def test_a_server_in_trouble_may_be_asked_again(oauth: OAuthServer, status: int)
 @pytest.mark.parametrize(
     ("code", "description", "failure"),
     [
-        ("invalid_grant", "Token has been expired or revoked.", "OAUTH-GRANT-REVOKED"),
+        ("invalid_grant", "Token has been expired or revoked.", "OAUTH-GRANT-REFUSED"),
         ("invalid_client", "AADSTS7000215: Invalid client secret provided.", "OAUTH-CLIENT-REFUSED"),
         ("invalid_grant", "AADSTS65001: The user has not consented.", "OAUTH-CONSENT-REFUSED"),
         ("invalid_grant", "AADSTS53003: Blocked by Conditional Access.", "OAUTH-POLICY"),
         ("invalid_scope", "Some requested scopes were invalid", "OAUTH-SCOPE-MISSING"),
-        ("interaction_required", "AADSTS50076: You must use multi-factor authentication", "OAUTH-GRANT-REVOKED"),
+        ("interaction_required", "AADSTS50076: You must use multi-factor authentication", "OAUTH-GRANT-REFUSED"),
         ("temporarily_unavailable", "", "OAUTH-SERVER-TROUBLE"),
         ("something_new", "", "OAUTH-REFUSED"),
     ],

@@ -48,7 +48,7 @@ def test_a_url_logs_in_by_a_stored_login(sandbox: Sandbox, stored: StoredLogin, 
     assert courriel.send(via=url_of(sandbox, more, user), **LETTER).complete
 
     (session,) = sandbox.sessions
-    assert session.visit.user == USER
+    assert session.session.user == USER
 
 
 def test_asyncio_does_the_same(sandbox: Sandbox, stored: StoredLogin) -> None:
@@ -211,7 +211,7 @@ def test_a_row_of_another_program_gets_no_token(sandbox: Sandbox, stored: Stored
 
 
 def test_the_outbox_keeps_a_mail_whose_login_has_ended(
-    sandbox: Sandbox, login: StoredLogin, oauth: OAuthServer, tmp_path: Path
+    sandbox: Sandbox, login: StoredLogin, oauth: OAuthServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     oauth.refresh_tokens.clear()
     store.save(login)
@@ -220,6 +220,8 @@ def test_the_outbox_keeps_a_mail_whose_login_has_ended(
         outbox.run_once()
 
         assert outbox.get(ticket.id).status is courriel.State.READY
+    # A matter for a person, and not for patience: the lane rests long, and the log says so as an error.
+    assert "login_refused" in {getattr(record, "action", "") for record in caplog.records}
 
 
 # WLangage.
@@ -238,7 +240,7 @@ def test_a_wlangage_session_takes_a_stored_login(
 
     assert wl.EmailOuvreSession(session)
     wl.EmailFermeSession(session)
-    assert sandbox.sessions[0].visit.user == USER
+    assert sandbox.sessions[0].session.user == USER
 
 
 def test_a_password_stays_a_password(sandbox: Sandbox) -> None:

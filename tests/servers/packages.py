@@ -28,6 +28,7 @@ PACKAGES = {
     "/usr/lib/dovecot/lmtp": "dovecot-lmtpd",
     "/usr/bin/swaks": "swaks libnet-ssleay-perl",
     "/usr/bin/systemd-analyze": "systemd",
+    "/usr/bin/chromium": "chromium",
 }
 """The programs that we start, and the Debian packages that bring them."""
 

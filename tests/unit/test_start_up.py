@@ -71,6 +71,18 @@ def test_a_mail_over_a_clear_line_loads_what_it_needs_and_no_more(program: str) 
     assert not foreign(loaded)
 
 
+def test_a_program_without_tokens_loads_nothing_of_them() -> None:
+    with one_mail_taken() as port:
+        loaded = modules_after(SEND.format(port=port))
+    source = modules_after("from courriel import TokenSource\nTokenSource('ada', lambda: 'token')")
+    command = modules_after("from courriel.cli.main import main\nmain(['login', '--help'])")
+
+    for each in (loaded, source, command):
+        assert not {
+            name for name in each if name.startswith(("courriel.delivery.oauth", "http", "cryptography", "keyring"))
+        }
+
+
 def test_whoever_opens_a_session_himself_loads_no_urls_and_settings() -> None:
     with one_mail_taken() as port:
         loaded = modules_after(SESSION.format(port=port))

@@ -50,7 +50,7 @@ def test_fifty_texts_of_six_ecosystems_are_measured() -> None:
         ("5.7.708", "M365-OUTBOUND-BLOCKED"),
         ("Domain not found", "unknown"),
         ("UNEXPECTED_EOF", "TLS-CONNECTION-CUT"),
-        ("invalid_grant", "OAUTH-GRANT-REVOKED"),
+        ("invalid_grant", "OAUTH-GRANT-REFUSED"),
         ("CERTIFICATE_VERIFY_FAILED", "CERT-REFUSED"),
         ("ETIMEDOUT", "CONNECT-TIMEOUT"),
         ("ENOTFOUND", "HOST-NOT-FOUND"),

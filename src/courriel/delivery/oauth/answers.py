@@ -21,9 +21,9 @@ _LONGEST_LIFE = 366 * 86400  # seconds
 _CLOCK_TOLERANCE = 120.0  # seconds; assertions live for minutes
 
 _HINTS = {
-    "invalid_grant": "OAUTH-GRANT-REVOKED",
-    "interaction_required": "OAUTH-GRANT-REVOKED",
-    "login_required": "OAUTH-GRANT-REVOKED",
+    "invalid_grant": "OAUTH-GRANT-REFUSED",
+    "interaction_required": "OAUTH-GRANT-REFUSED",
+    "login_required": "OAUTH-GRANT-REFUSED",
     "invalid_client": "OAUTH-CLIENT-REFUSED",
     "unauthorized_client": "OAUTH-CLIENT-REFUSED",
     "redirect_uri_mismatch": "OAUTH-CLIENT-REFUSED",

@@ -8,7 +8,7 @@ import ssl
 import time
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
-from threading import Timer
+from threading import Event, Timer
 
 from courriel import errors
 from courriel.delivery.oauth.answers import LONGEST, HttpAnswer, broken
@@ -34,7 +34,8 @@ def post(url: str, fields: dict[str, str], *, trust: Trust | None = None, total:
     server = Server(name, int(port or 443), trust=trust)
     line = http.client.HTTPSConnection(name, server.port, context=client_context(trust), timeout=total)
     opened: list[socket.socket] = []
-    overdue = Timer(total, _cut, [line, opened])
+    cut = Event()
+    overdue = Timer(total, _cut, [line, opened, cut])
     overdue.daemon = True
     overdue.start()
     try:
@@ -45,11 +46,11 @@ def post(url: str, fields: dict[str, str], *, trust: Trust | None = None, total:
         line.request("POST", path, encoded(fields).encode(), headers)
         response = line.getresponse()
         body = response.read(LONGEST + 1)
-        if overdue.finished.is_set():
+        if cut.is_set():
             # A body without a length ends like any other where the line was cut.
             raise TimeoutError
     except (OSError, http.client.HTTPException, ValueError) as failed:
-        raise _failure(url, host, server, failed, cut=overdue.finished.is_set()) from None
+        raise _failure(url, host, server, failed, cut=cut.is_set()) from None
     finally:
         overdue.cancel()
         line.close()
@@ -73,8 +74,9 @@ def _parts(url: str) -> tuple[str, str]:
     return host, f"{slash or '/'}{path}"
 
 
-def _cut(line: http.client.HTTPSConnection, opened: list[socket.socket]) -> None:
+def _cut(line: http.client.HTTPSConnection, opened: list[socket.socket], cut: Event) -> None:
     """End an exchange that takes too long: its blocked read returns with an error."""
+    cut.set()
     ours = opened[0] if opened else line.sock
     if isinstance(ours, socket.socket):
         with suppress(OSError):  # it was closed meanwhile

@@ -147,5 +147,5 @@ class StoredLogin:
 
 def _refused_without_token(login: StoredLogin) -> errors.TokenRefused:
     return errors.TokenRefused(
-        f"the login of {login.name} has no refresh token", stage="authenticate", hint_id="OAUTH-GRANT-REVOKED"
+        f"the login of {login.name} has no refresh token", stage="authenticate", hint_id="OAUTH-GRANT-REFUSED"
     )
