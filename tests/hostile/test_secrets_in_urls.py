@@ -139,7 +139,7 @@ def test_no_secret_of_a_database_is_shown(url: str) -> None:
 
 
 def test_an_unknown_scheme_is_said_and_nothing_else() -> None:
-    with pytest.raises(CourrielError, match=r"not a URL \(postgresql\+psycopg:…\)$"):
+    with pytest.raises(CourrielError, match=r"not a URL \(postgresql\+psycopg:…\) \(did you mean 'postgresql'\?\)$"):
         Outbox("postgresql+psycopg://u:secret@h/db")
 
 

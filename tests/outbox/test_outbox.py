@@ -395,14 +395,15 @@ def test_statistics_say_what_is_where(outbox: Outbox, sandbox: Sandbox) -> None:
 
 
 def test_what_is_due_is_sent_at_its_rate_until_it_is_sent(outbox: Outbox, sandbox: Sandbox) -> None:
-    outbox.put_many([message(n) for n in range(6)], via=sandbox.url)
+    outbox.put_many([message(n) for n in range(4)], via=sandbox.url)
     outbox.put(message(7), via=sandbox.url, not_before=3600)
-    outbox.limit(f"smtp://127.0.0.1:{sandbox.port}", rate="60/s")
+    outbox.limit(f"smtp://127.0.0.1:{sandbox.port}", rate="3/s")
 
-    assert outbox.run_once() == 6
+    assert outbox.run_once() == 4
 
+    # The fourth is claimed when the answer to the first is a second old: later by that much on any machine.
     first, *_, last = [letter.received for letter in sandbox.letters]
-    assert (last - first).total_seconds() > 4 / 60
+    assert (last - first).total_seconds() > 1
 
 
 def test_a_rate_in_the_url_is_the_rate_of_the_lane(outbox: Outbox, sandbox: Sandbox) -> None:

@@ -14,6 +14,7 @@ from courriel.model.server import Security
 
 if TYPE_CHECKING:
     from courriel.outbox.lanes import Way
+    from courriel.model.receipt import Receipt
     from courriel.outbox.policy import Result
 
 logger = logging.getLogger("courriel.outbox")
@@ -52,7 +53,7 @@ class Attempt:
     operation: Operation
     error: str
     seconds: float
-    result: Result | None = None
+    result: Receipt | Exception | None = None
 
 
 AttemptListener: TypeAlias = Callable[[Attempt], object]
