@@ -13,8 +13,8 @@ from courriel.delivery.urls.route import Route
 from courriel.model.server import Security
 
 if TYPE_CHECKING:
-    from courriel.outbox.lanes import Way
     from courriel.model.receipt import Receipt
+    from courriel.outbox.lanes import Way
     from courriel.outbox.policy import Result
 
 logger = logging.getLogger("courriel.outbox")
